@@ -86,8 +86,7 @@ fn reason(error: &serde_json::Error) -> String {
     }
     // serde's own errors are "invalid type: string \"..\", expected u32", "unknown variant `..`, expected `a` or `b`": what
     // follows the last "expected" comes from the type. Other texts are those of hand-written Deserialize implementations.
-    let quotes_then_expected =
-        ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `", "unknown field `"];
+    let quotes_then_expected = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `", "unknown field `"];
     match text.rsplit_once(", expected ") {
         Some((_, expected)) if quotes_then_expected.iter().any(|start| text.starts_with(start)) => {
             format!("expected {expected}")

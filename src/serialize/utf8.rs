@@ -19,8 +19,7 @@ impl<T: AsRef<str> + ?Sized> Serializer<T> for Utf8 {
 
 fn text(data: Option<&[u8]>) -> Result<&str, DeserializeError> {
     let data = data.ok_or(DeserializeError::Null { expected: "UTF-8 text" })?;
-    std::str::from_utf8(data)
-        .map_err(|error| DeserializeError::Utf8 { length: data.len(), valid_up_to: error.valid_up_to() })
+    std::str::from_utf8(data).map_err(|error| DeserializeError::Utf8 { length: data.len(), valid_up_to: error.valid_up_to() })
 }
 
 impl Deserializer<String> for Utf8 {
