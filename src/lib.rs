@@ -2,6 +2,7 @@
 
 pub mod config;
 mod error;
+pub mod partition;
 pub mod record;
 pub mod serialize;
 
