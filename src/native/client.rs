@@ -21,6 +21,9 @@ use super::{
     topic::{Partition, Topic, native_headers},
 };
 
+/// `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
+const ANY_PARTITION: i32 = -1;
+
 /// Makes the partitioner of a topic; `None` leaves the choice to librdkafka's own.
 type PartitionFor = Box<dyn Fn() -> Option<Box<dyn Partition>> + Send + Sync>;
 
@@ -78,7 +81,7 @@ impl Client {
         let Some(topic) = body.topic.as_ref().map(|topic| topic.handle()) else {
             return Err((draft, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
         };
-        let partition = body.partition.unwrap_or(sys::RD_KAFKA_PARTITION_UA);
+        let partition = body.partition.unwrap_or(ANY_PARTITION);
         let bytes = |part: Option<&[u8]>| part.map_or((ptr::null(), 0), |part| (part.as_ptr().cast::<c_void>(), part.len()));
         let (key, key_size) = bytes(body.key());
         let (value, value_size) = bytes(body.value());

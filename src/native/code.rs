@@ -2,7 +2,9 @@
 
 pub(crate) const NO_ERROR: i32 = 0;
 pub(crate) const DESTROY: i32 = -197;
+pub(crate) const TRANSPORT: i32 = -195;
 pub(crate) const MSG_TIMED_OUT: i32 = -192;
+pub(crate) const UNKNOWN_TOPIC: i32 = -188;
 pub(crate) const ALL_BROKERS_DOWN: i32 = -187;
 pub(crate) const TIMED_OUT: i32 = -185;
 pub(crate) const SSL: i32 = -181;
@@ -14,3 +16,7 @@ pub(crate) const FATAL: i32 = -150;
 
 /// The broker does not let this client in.
 pub(crate) const REFUSALS: [i32; 2] = [SSL, AUTHENTICATION];
+
+/// Brokers' answers about a topic that is being created.
+pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
+pub(crate) const LEADER_NOT_AVAILABLE: i32 = 5;

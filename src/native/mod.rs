@@ -17,7 +17,8 @@ mod topic;
 
 pub(crate) use client::{Client, flush_now};
 pub(crate) use ffi::{error_name, error_text, library_version};
-pub(crate) use metadata::{Metadata, PartitionMetadata};
+pub(crate) use metadata::Metadata;
+#[cfg(test)]
 pub(crate) use pool::Pool;
 pub(crate) use report::{Freed, Observer, Progress, serve};
 pub(crate) use settings::SettingRefused;

@@ -8,7 +8,7 @@ use std::{
 use super::{parking::wait, record_size, shared::Shared};
 use crate::{
     Error, ErrorKind,
-    native::{Body, Client, Draft},
+    native::{Body, Client, Draft, Topic},
 };
 
 /// The longest topic name that Kafka takes (`org.apache.kafka.common.internals.Topic`).
@@ -41,11 +41,15 @@ impl Core {
     /// Gives the record its topic's native handle. A slot that was used for the same topic has it already.
     pub(super) fn address(&self, body: &mut Body, topic: &str) -> Result<(), Error> {
         if body.topic.as_ref().is_none_or(|known| **known.name() != *topic) {
-            let unknown = |reason: &str| Error::new(ErrorKind::InvalidRecord, format!("topic {topic:?}: {reason}"));
-            check_topic_name(topic).map_err(unknown)?;
-            body.topic = Some(self.client.topic(topic).map_err(|code| Error::from_code(code, &format!("topic {topic}")))?);
+            body.topic = Some(self.topic(topic)?);
         }
         Ok(())
+    }
+
+    pub(super) fn topic(&self, name: &str) -> Result<Arc<Topic>, Error> {
+        check_topic_name(name)
+            .map_err(|reason| Error::new(ErrorKind::InvalidRecord, format!("topic {name:?}: {reason}")))?;
+        self.client.topic(name).map_err(|code| Error::from_code(code, &format!("topic {name}")))
     }
 
     /// Java's checks of a `ProducerRecord`, and librdkafka's one more.

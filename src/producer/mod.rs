@@ -231,7 +231,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 }
 
 /// Appends one part of the record to the buffer; gives its size, or `None` for null.
-fn serialize<T: ?Sized>(
+fn serialize<T: ?Sized + 'static>(
     serializer: &dyn Serializer<T>,
     data: &T,
     topic: &str,

@@ -1,14 +1,23 @@
 //! What the brokers tell of a topic.
 
-use std::{sync::Arc, thread};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use futures::channel::oneshot;
 
 use super::Producer;
 use crate::{
     Error, ErrorKind,
-    native::{Metadata, code},
+    native::{Client, Metadata, Topic, code},
 };
+
+/// How long a topic that the brokers do not know may be one that they are creating.
+const TOPIC_CREATION: Duration = Duration::from_secs(5);
+
+const RETRY: Duration = Duration::from_millis(100);
 
 /// One partition of a topic: Java's `PartitionInfo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +68,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         thread::Builder::new()
             .name("ottla-metadata".to_owned())
             .spawn(move || {
-                let answer = client.metadata_of(&native_topic, timeout);
+                let answer = ask(&client, &native_topic, timeout);
                 drop(client);
                 let _ = sender.send(answer);
             })
@@ -80,6 +89,24 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let waited = shared.room.max_block().as_millis();
         let message = format!("topic {topic}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
         shared.blame(Error::new(ErrorKind::MetadataTimeout, message))
+    }
+}
+
+/// Asks until the topic is there. One that the brokers create on demand takes a moment; one that they do not know is given
+/// that moment too.
+fn ask(client: &Client, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
+    let begun = Instant::now();
+    loop {
+        let answer = client.metadata(topic, timeout.saturating_sub(begun.elapsed()));
+        let patience = match answer {
+            Ok(Metadata { code: code::UNKNOWN_TOPIC_OR_PARTITION, .. }) => timeout.min(TOPIC_CREATION),
+            Ok(Metadata { code: code::LEADER_NOT_AVAILABLE, .. }) => timeout,
+            _ => return answer,
+        };
+        if begun.elapsed() + RETRY > patience {
+            return answer;
+        }
+        thread::sleep(RETRY);
     }
 }
 

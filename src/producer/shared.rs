@@ -19,7 +19,7 @@ use crate::{
     Error, ErrorKind,
     delivery::report,
     intercept::{Acknowledge, Acknowledgement},
-    native::{Body, Callback, Client, Draft, Freed, Observer, Outcome, Pending, Progress, code, flush_now},
+    native::{Body, Callback, Client, Draft, Freed, Observer, Outcome, Progress, code, flush_now},
     panic::contain,
 };
 
@@ -40,6 +40,7 @@ pub(super) struct Shared {
     /// The errors of broker connections that came last, the newest at the end.
     troubles: Mutex<VecDeque<Trouble>>,
     statistics: Mutex<Option<String>>,
+    pub(super) bootstrap_servers: String,
     /// Values that librdkafka's texts must not show.
     secrets: Vec<String>,
 }
@@ -52,7 +53,7 @@ pub(super) struct Trouble {
 }
 
 impl Shared {
-    pub(super) fn new(room: Room, acknowledge: Option<Arc<dyn Acknowledge>>, secrets: Vec<String>) -> Self {
+    pub(super) fn new(room: Room, acknowledge: Option<Arc<dyn Acknowledge>>, bootstrap_servers: String, secrets: Vec<String>) -> Self {
         Self {
             room,
             outstanding: Outstanding::default(),
@@ -63,6 +64,7 @@ impl Shared {
             delivery_thread: OnceLock::new(),
             troubles: Mutex::default(),
             statistics: Mutex::default(),
+            bootstrap_servers,
             secrets,
         }
     }
