@@ -22,6 +22,9 @@ struct Inner {
 pub enum ErrorKind {
     /// The configuration is wrong; the source is a [`ConfigError`](crate::config::ConfigError) with every problem of it.
     Config,
+    /// An [`EmbeddedKafka`](crate::testing::EmbeddedKafka) could not start, or was asked for what it does not have or cannot do.
+    #[cfg(feature = "testing")]
+    EmbeddedKafka,
 }
 
 /// Whether a record that failed may have been written all the same (librdkafka's `rd_kafka_msg_status_t`).
@@ -61,7 +64,11 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.0.kind).field("message", &self.0.message).field("source", &self.0.source).finish()
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
     }
 }
 

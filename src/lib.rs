@@ -2,8 +2,11 @@
 
 pub mod config;
 mod error;
+mod native;
 pub mod record;
 pub mod serialize;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use config::ProducerConfig;
 pub use error::{Error, ErrorKind, Persistence};
