@@ -65,9 +65,9 @@ unsafe extern "C" {
     fn rd_kafka_mock_set_apiversion(cluster: *mut rd_kafka_mock_cluster_t, api_key: i16, min: i16, max: i16) -> c_int;
 }
 
-/// The highest versions the brokers offer of these APIs, below the 10 and 16 that librdkafka's mock can do: from those on it answers
+/// The highest versions the brokers offer of these APIs, below the 10 and 16 that librdkafka's mock can do: from 10 and 12 on it answers
 /// NOT_LEADER_OR_FOLLOWER with the new leader's address (KIP-951), read through a null pointer when there is no leader.
-const VERSION_LIMITS: [(i16, i16); 2] = [(0, 9), (1, 15)];
+const VERSION_LIMITS: [(i16, i16); 2] = [(0, 9), (1, 11)];
 
 /// The number for "no broker".
 const NO_BROKER: i32 = -1;

@@ -40,7 +40,7 @@
 //! - **Transactions leave no markers**: records of an aborted transaction are read like any other.
 //! - `acks` and `min.insync.replicas` mean nothing: there is one copy of a log, and the leader always takes the batch.
 //! - Taking a broker down moves no leader: that is [`set_leader`](EmbeddedKafka::set_leader)'s part.
-//! - Produce is offered up to version 9 and Fetch up to 15, so leaders that moved are found through metadata, not KIP-951.
+//! - Produce is offered up to version 9 and Fetch up to 11, so leaders that moved are found through metadata, not KIP-951.
 //!
 //! To lose an acknowledgement of records that *were* written: delay the answer ([`fail_next_on`](EmbeddedKafka::fail_next_on) with
 //! [`BrokerError::NONE`] and a long time), wait until [`requests`](EmbeddedKafka::requests) shows the produce request, take the broker
