@@ -7,6 +7,9 @@ use std::{
     ffi::{CStr, c_char, c_int},
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::NonNull,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use rdkafka_sys::{
@@ -69,6 +72,11 @@ unsafe extern "C" {
 /// NOT_LEADER_OR_FOLLOWER with the new leader's address (KIP-951), read through a null pointer when there is no leader.
 const VERSION_LIMITS: [(i16, i16); 2] = [(0, 9), (1, 11)];
 
+/// How long the cluster's thread is left alone after an operation. It answers an operation first and empties its wake-up pipe then
+/// (`rd_kafka_mock_cluster_io_poll`): the wake-up of a next operation that comes in between is lost, and the operation waits for as much
+/// as a second. Without this pause every third call did.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// The number for "no broker".
 const NO_BROKER: i32 = -1;
 
@@ -88,6 +96,8 @@ pub(crate) struct MockCluster {
     cluster: NonNull<rd_kafka_mock_cluster_t>,
     handle: NonNull<rd_kafka_t>,
     bootstrap_servers: String,
+    /// When the last operation was answered.
+    last_operation: Mutex<Option<Instant>>,
 }
 
 // SAFETY: neither object is tied to a thread: librdkafka's handle is documented as thread-safe, and the cluster runs on a thread of its
@@ -125,11 +135,11 @@ impl MockCluster {
             unsafe { rd_kafka_destroy(handle.as_ptr()) };
             return Err("librdkafka could not start its mock cluster; its log says why".to_owned());
         };
-        let mut cluster = Self { cluster, handle, bootstrap_servers: String::new() };
+        let mut cluster = Self { cluster, handle, bootstrap_servers: String::new(), last_operation: Mutex::default() };
         for (api_key, max) in VERSION_LIMITS {
-            // SAFETY: `self.cluster` is alive; librdkafka refuses API keys that it does not know.
-            let code = unsafe { rd_kafka_mock_set_apiversion(cluster.as_ptr(), api_key, 0, max) };
-            check(code).map_err(code_text)?;
+            // SAFETY: the cluster is alive; librdkafka refuses API keys that it does not know.
+            let set = || unsafe { rd_kafka_mock_set_apiversion(cluster.as_ptr(), api_key, 0, max) };
+            cluster.operate(set).map_err(code_text)?;
         }
         // SAFETY: the cluster is alive; the list was written before `rd_kafka_mock_cluster_new` returned and never changes.
         let list = unsafe { rd_kafka_mock_cluster_bootstraps(cluster.as_ptr()) };
@@ -147,22 +157,22 @@ impl MockCluster {
     /// Creates a topic. `partitions` must be positive and moderate: librdkafka allocates without a check.
     pub(crate) fn create_topic(&self, topic: &CStr, partitions: c_int, replication: c_int) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`; `topic` is NUL-terminated and copied before the call returns.
-        check(unsafe { rd_kafka_mock_topic_create(self.as_ptr(), topic.as_ptr(), partitions, replication) })
+        self.operate(|| unsafe { rd_kafka_mock_topic_create(self.as_ptr(), topic.as_ptr(), partitions, replication) })
     }
 
     /// Makes metadata and AddPartitionsToTxn answer with this error for the topic, 0 for none again. Creates the topic if it is missing.
     pub(crate) fn set_topic_error(&self, topic: &CStr, error: c_int) {
         // SAFETY: the cluster is alive as long as `self`; `topic` is NUL-terminated and copied before the call returns.
-        unsafe { rd_kafka_mock_topic_set_error(self.as_ptr(), topic.as_ptr(), error) };
+        let set = || unsafe { rd_kafka_mock_topic_set_error(self.as_ptr(), topic.as_ptr(), error) };
+        self.paced(set);
     }
 
     /// Gives a partition another leader, or none. `partition` must not be negative: librdkafka indexes with it unchecked.
     pub(crate) fn set_leader(&self, topic: &CStr, partition: i32, broker: Option<i32>) -> Result<(), Code> {
+        let broker = broker.unwrap_or(NO_BROKER);
         // SAFETY: the cluster is alive as long as `self`; `topic` is NUL-terminated and copied before the call returns; the caller
         // keeps `partition` at 0 or above.
-        check(unsafe {
-            rd_kafka_mock_partition_set_leader(self.as_ptr(), topic.as_ptr(), partition, broker.unwrap_or(NO_BROKER))
-        })
+        self.operate(|| unsafe { rd_kafka_mock_partition_set_leader(self.as_ptr(), topic.as_ptr(), partition, broker) })
     }
 
     /// Fails the next requests of an API, on whichever broker they arrive, in order.
@@ -193,26 +203,26 @@ impl MockCluster {
     /// Closes a broker's connections and refuses new ones. Its port stays its own.
     pub(crate) fn broker_down(&self, broker: i32) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`.
-        check(unsafe { rd_kafka_mock_broker_set_down(self.as_ptr(), broker) })
+        self.operate(|| unsafe { rd_kafka_mock_broker_set_down(self.as_ptr(), broker) })
     }
 
     /// Lets a broker accept connections again, on the port it had.
     pub(crate) fn broker_up(&self, broker: i32) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`.
-        check(unsafe { rd_kafka_mock_broker_set_up(self.as_ptr(), broker) })
+        self.operate(|| unsafe { rd_kafka_mock_broker_set_up(self.as_ptr(), broker) })
     }
 
     /// Holds every answer of a broker back for this long.
     pub(crate) fn set_round_trip_time(&self, broker: i32, milliseconds: c_int) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`.
-        check(unsafe { rd_kafka_mock_broker_set_rtt(self.as_ptr(), broker, milliseconds) })
+        self.operate(|| unsafe { rd_kafka_mock_broker_set_rtt(self.as_ptr(), broker, milliseconds) })
     }
 
     /// Names the coordinator of a group or a transactional id (`key_type` "group" or "transaction").
     pub(crate) fn set_coordinator(&self, key_type: &CStr, key: &CStr, broker: Option<i32>) -> Result<(), Code> {
         let broker = broker.unwrap_or(NO_BROKER);
         // SAFETY: the cluster is alive as long as `self`; both strings are NUL-terminated and copied before the call returns.
-        check(unsafe { rd_kafka_mock_coordinator_set(self.as_ptr(), key_type.as_ptr(), key.as_ptr(), broker) })
+        self.operate(|| unsafe { rd_kafka_mock_coordinator_set(self.as_ptr(), key_type.as_ptr(), key.as_ptr(), broker) })
     }
 
     /// How long a new consumer group waits for more members; must be positive (librdkafka takes a timer of 0 for one that is off).
@@ -250,6 +260,22 @@ impl MockCluster {
         requests
     }
 
+    /// Runs a call that goes through the cluster's operation queue, and checks its result.
+    fn operate(&self, call: impl FnOnce() -> c_int) -> Result<(), Code> {
+        check(self.paced(call))
+    }
+
+    /// Runs a call that goes through the cluster's operation queue, one at a time and with a [`PAUSE`] between.
+    fn paced<T>(&self, call: impl FnOnce() -> T) -> T {
+        let mut last = self.last_operation.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rest) = last.and_then(|last| PAUSE.checked_sub(last.elapsed())) {
+            thread::sleep(rest);
+        }
+        let answer = call();
+        *last = Some(Instant::now());
+        answer
+    }
+
     fn as_ptr(&self) -> *mut rd_kafka_mock_cluster_t {
         self.cluster.as_ptr()
     }
@@ -259,7 +285,7 @@ impl Drop for MockCluster {
     fn drop(&mut self) {
         // SAFETY: the cluster is ours and alive; `&mut self` says that no other call is under way. Its thread is joined here, so that
         // nothing of it uses the handle afterwards.
-        unsafe { rd_kafka_mock_cluster_destroy(self.cluster.as_ptr()) };
+        self.paced(|| unsafe { rd_kafka_mock_cluster_destroy(self.cluster.as_ptr()) });
         // SAFETY: the handle is ours and alive, and its cluster is gone.
         unsafe { rd_kafka_destroy(self.handle.as_ptr()) };
     }
