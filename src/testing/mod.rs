@@ -49,7 +49,7 @@
 mod broker_error;
 mod embedded;
 mod request;
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
 mod tests;
 
 pub use broker_error::BrokerError;

@@ -1,4 +1,5 @@
-//! What the embedded brokers do, seen by clients that are not ours (the `rdkafka` crate's).
+//! What the embedded brokers do, seen by clients that are not ours (the `rdkafka` crate's, which comes with the command).
+#![cfg(feature = "cli")]
 
 use std::{
     collections::BTreeSet,

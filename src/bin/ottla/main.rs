@@ -1,1 +1,4 @@
+mod progress;
+mod report;
+
 fn main() {}
