@@ -10,6 +10,8 @@ pub mod partition;
 pub mod producer;
 pub mod record;
 pub mod serialize;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use config::ProducerConfig;
 pub use delivery::{Delivery, RecordMetadata, Report};

@@ -42,6 +42,8 @@ pub enum ErrorKind {
     GivenUp,
     /// A call that would wait for itself: from a callback, for what the callback holds up.
     WouldDeadlock,
+    /// An embedded Kafka could not start, or was asked for what it does not have or cannot do.
+    EmbeddedKafka,
     /// Another error that the broker answered; see [`code`](crate::Error::code).
     Broker,
     /// Another error of librdkafka's; see [`code`](crate::Error::code).
@@ -70,6 +72,7 @@ impl ErrorKind {
             Self::Closed => "Closed",
             Self::GivenUp => "GivenUp",
             Self::WouldDeadlock => "WouldDeadlock",
+            Self::EmbeddedKafka => "EmbeddedKafka",
             Self::Broker => "Broker",
             Self::Client => "Client",
         }

@@ -9,6 +9,8 @@ pub(crate) mod code;
 mod event;
 mod ffi;
 mod metadata;
+#[cfg(feature = "testing")]
+pub(crate) mod mock;
 mod pool;
 mod report;
 mod settings;
