@@ -41,7 +41,7 @@ pub(crate) struct Input {
 enum Rows {
     Lines(lines::Lines),
     Jsonl(jsonl::Jsonl),
-    Csv(csv::Csv),
+    Csv(Box<csv::Csv>),
 }
 
 /// What comes next in an input.
@@ -144,12 +144,12 @@ impl Input {
             }
             Format::Csv => {
                 let csv = csv::Csv::new(source, options.max_record, options.key.as_deref(), options.null.as_deref());
-                Rows::Csv(csv.map_err(|error| match error {
+                Rows::Csv(Box::new(csv.map_err(|error| match error {
                     csv::HeaderError::Read(error) => {
                         InputError::Read { name: name.clone(), line: error.line, source: error.source }
                     }
                     csv::HeaderError::Wrong(message) => usage(message),
-                })?)
+                })?))
             }
         };
         Ok(Self { name, rows })
