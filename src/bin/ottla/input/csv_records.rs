@@ -79,16 +79,17 @@ impl CsvRecords {
         self.count = 0;
         let mut written = 0;
         loop {
-            if self.parsed == self.end && !self.at_end {
-                if self.end - self.start > self.max_record {
-                    return self.too_long();
-                }
-                self.fill()?;
-                continue;
-            }
             let last = self.parsed == self.end;
             if last {
                 self.skip_blank_lines();
+                // Two bytes more, for the end of a line that just fits.
+                if self.end - self.start > self.max_record.saturating_add(2) {
+                    return self.too_long();
+                }
+                if !self.at_end {
+                    self.fill()?;
+                    continue;
+                }
                 if self.start == self.end {
                     return Ok(CsvAdvance::End);
                 }
@@ -103,40 +104,38 @@ impl CsvRecords {
             match result {
                 ReadRecordResult::OutputFull => self.fields.resize(self.fields.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::InputEmpty if last => return Ok(self.unclosed("the input")),
+                ReadRecordResult::InputEmpty if last => return Ok(self.unclosed()),
                 ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::Record => return Ok(self.whole()),
+                ReadRecordResult::Record => return self.whole(),
                 ReadRecordResult::End => return Ok(CsvAdvance::End),
             }
         }
     }
 
     /// A record that ends at `parsed`.
-    fn whole(&mut self) -> CsvAdvance {
+    fn whole(&mut self) -> Result<CsvAdvance, ReadError> {
         self.skip_blank_lines();
         let mut end = self.parsed;
         while end > self.start && matches!(self.buffer[end - 1], b'\n' | b'\r') {
             end -= 1;
         }
         self.raw = self.start..end;
-        let length = self.raw.len();
-        if length <= self.max_record {
-            return CsvAdvance::Record;
-        }
-        self.raw.end = self.start + self.max_record;
-        CsvAdvance::Wrong(RowErrorKind::RecordTooLarge, self.too_long_message(length as u64))
+        if self.raw.len() > self.max_record { self.too_long() } else { Ok(CsvAdvance::Record) }
     }
 
-    fn too_long_message(&self, length: u64) -> String {
-        format!("{length} bytes, and a record may have {0}: the first {0} are kept", self.max_record)
-    }
-
-    /// More than a record may have, and it does not end. If that is one line, the rest of it is skipped. If it is several, a
-    /// quote was left open, or the field is longer than it may be.
+    /// More than a record may have. If that begins with one long line, the rest of the line is skipped. If it is several, most
+    /// likely a quote was left open.
     fn too_long(&mut self) -> Result<CsvAdvance, ReadError> {
-        self.skip_blank_lines();
-        if self.buffer[self.start..self.end].contains(&b'\n') {
-            return Ok(self.unclosed(&format!("{} bytes, as many as a record may have", self.max_record)));
+        if self.buffer[self.start..].iter().take(self.max_record.saturating_add(1)).any(|&byte| byte == b'\n') {
+            self.first_line();
+            return Ok(CsvAdvance::Wrong(
+                RowErrorKind::RecordTooLarge,
+                format!(
+                    "more than the {} bytes that a record may have, over several lines: is a quote not closed? \
+                     The first line is taken as the record",
+                    self.max_record
+                ),
+            ));
         }
         let first: Vec<u8> = self.buffer[self.start..self.end].iter().copied().take(self.max_record).collect();
         let mut length = 0;
@@ -164,25 +163,38 @@ impl CsvRecords {
         self.buffer.resize(self.end.max(READ_SIZE), 0);
         self.raw = 0..first.len();
         (self.start, self.parsed) = (0, first.len());
-        self.parser.reset();
-        Ok(CsvAdvance::Wrong(RowErrorKind::RecordTooLarge, self.too_long_message(length)))
+        self.restart();
+        Ok(CsvAdvance::Wrong(
+            RowErrorKind::RecordTooLarge,
+            format!("{length} bytes, and a record may have {0}: the first {0} are kept", self.max_record),
+        ))
     }
 
-    /// A quote that is not closed within `what`. Its first line is the record, and what follows it is read anew: else one quote
-    /// too many would take all records behind it along.
-    fn unclosed(&mut self, what: &str) -> CsvAdvance {
-        self.skip_blank_lines();
+    /// A quote that is not closed before the end of the input.
+    fn unclosed(&mut self) -> CsvAdvance {
+        self.first_line();
+        CsvAdvance::Wrong(
+            RowErrorKind::UnclosedQuote,
+            "a quoted field of this line is never closed: close it, or double a quote that belongs to the text".to_owned(),
+        )
+    }
+
+    /// Makes the first line the record, and has what follows read anew: else one quote too many would take all records behind it
+    /// along.
+    fn first_line(&mut self) {
         let unread = &self.buffer[self.start..self.end];
         let line = unread.iter().position(|&byte| byte == b'\n');
         let length = line.unwrap_or(unread.len());
         let text = &unread[..length];
         self.raw = self.start..self.start + text.strip_suffix(b"\r").unwrap_or(text).len();
         self.parsed = self.start + length + usize::from(line.is_some());
+        self.restart();
+    }
+
+    /// Puts the parser before a record. It looks for a byte order mark in its first input, which a blank line is here.
+    fn restart(&mut self) {
         self.parser.reset();
-        CsvAdvance::Wrong(
-            RowErrorKind::UnclosedQuote,
-            format!("a quoted field of this line is not closed before the end of {what}: close it, or double a quote inside"),
-        )
+        let _ = self.parser.read_record(b"\n", &mut [0], &mut [0]);
     }
 
     /// Moves `start` over the ends of lines before the record.
