@@ -119,7 +119,7 @@ jars_try() {
     mapfile -t ports < <(free_ports $((2 * brokers)))
     BROKER_PORTS=("${ports[@]:0:brokers}") CONTROLLER_PORTS=("${ports[@]:brokers}")
     [[ -z $2 ]] || for ((n = 0; n < brokers; n++)); do BROKER_PORTS[n]=$(($2 + n)); done
-    id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c 1-22)
+    id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'aa' | cut -c 1-22)
     mktemp -d "${TMPDIR:-/tmp}/ottla-kafka.XXXXXX" >"$data" || return
     for ((n = 1; n <= brokers; n++)); do
         mkdir -p "$STATE/broker-$n"
