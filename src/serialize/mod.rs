@@ -1,4 +1,67 @@
 //! Serializers and deserializers: how keys and values become bytes, and bytes values.
+//!
+//! | Type | Serializer and deserializer | In Java |
+//! |---|---|---|
+//! | whatever is `AsRef<[u8]>`: `[u8]`, `Vec<u8>`, .. | [`Bytes`] | `ByteArraySerializer`, `BytesSerializer`, `ByteBufferSerializer` |
+//! | whatever is `AsRef<str>`: `str`, `String`, .. | [`Utf8`] | `StringSerializer` |
+//! | `i16` `i32` `i64`, and every other integer | [`BigEndian`] | `ShortSerializer`, `IntegerSerializer`, `LongSerializer` |
+//! | `f32` `f64` | [`BigEndian`] | `FloatSerializer`, `DoubleSerializer` |
+//! | `bool` | [`Boolean`] | `BooleanSerializer` |
+//! | `uuid::Uuid` (feature `uuid`) | `UuidText` | `UUIDSerializer` |
+//! | `()` | [`Void`] | `VoidSerializer` |
+//! | whatever serde can serialize | [`Json`] | |
+//! | `Option<T>`, `None` being null | [`Optional`] around one of them | every one |
+//!
+//! They write the bytes that the Java class of the same row writes. A closure is a serializer or a deserializer too:
+//!
+//! ```
+//! use ottla::Serializer;
+//! use ottla::record::Headers;
+//! use ottla::serialize::{SerializeContext, Serialized};
+//! use std::fmt;
+//!
+//! struct Celsius(f32);
+//!
+//! let serializer = |temperature: &Celsius, buffer: &mut Vec<u8>| -> fmt::Result {
+//!     buffer.extend_from_slice(format!("{:.1}", temperature.0).as_bytes());
+//!     Ok(())
+//! };
+//! let mut headers = Headers::new();
+//! let mut context = SerializeContext::new("temperatures", &mut headers, false);
+//! let mut buffer = Vec::new();
+//! assert_eq!(serializer.serialize(&Celsius(21.46), &mut context, &mut buffer)?, Serialized::Bytes);
+//! assert_eq!(buffer, b"21.5");
+//! # Ok::<(), ottla::serialize::BoxError>(())
+//! ```
+
+mod big_endian;
+mod boolean;
+mod by_name;
+mod bytes;
+mod closure;
+#[cfg(test)]
+mod conformance;
+mod error;
+mod json;
+mod optional;
+mod utf8;
+#[cfg(feature = "uuid")]
+mod uuid_text;
+mod void;
+
+pub use big_endian::BigEndian;
+pub use boolean::Boolean;
+pub use by_name::{SerializerName, UnknownSerializer};
+#[allow(unused_imports, reason = "the producer's builder is what asks for them")]
+pub(crate) use by_name::{named, natural};
+pub use bytes::Bytes;
+pub use error::DeserializeError;
+pub use json::Json;
+pub use optional::Optional;
+pub use utf8::Utf8;
+#[cfg(feature = "uuid")]
+pub use uuid_text::UuidText;
+pub use void::Void;
 
 use crate::record::Headers;
 
@@ -15,6 +78,7 @@ pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
     /// # Errors
     /// Whatever makes this value impossible to serialize: the record is refused with
     /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization), and nothing of it is sent. A panic counts as such an error.
+    /// What was appended before the error is cut off by the caller.
     fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError>;
 }
 
@@ -39,6 +103,13 @@ pub struct SerializeContext<'a> {
     pub is_key: bool,
 }
 
+impl<'a> SerializeContext<'a> {
+    /// The context of one key (`is_key`) or value of a record for `topic`: what the producer gives, and a serializer's tests need.
+    pub const fn new(topic: &'a str, headers: &'a mut Headers, is_key: bool) -> Self {
+        Self { topic, headers, is_key }
+    }
+}
+
 /// Turns the bytes of a record's key or value into a `T`.
 pub trait Deserializer<T>: Send + Sync + 'static {
     /// Reads a `T` from `data`, which is `None` for a null key or value.
@@ -58,4 +129,11 @@ pub struct DeserializeContext<'a> {
     pub headers: &'a Headers,
     /// Whether it is the key that is deserialized, not the value.
     pub is_key: bool,
+}
+
+impl<'a> DeserializeContext<'a> {
+    /// The context of one key (`is_key`) or value of a record of `topic`: what the consumer gives, and a deserializer's tests need.
+    pub const fn new(topic: &'a str, headers: &'a Headers, is_key: bool) -> Self {
+        Self { topic, headers, is_key }
+    }
 }

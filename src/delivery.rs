@@ -1,0 +1,122 @@
+//! [`Delivery`]: the future of a record's delivery report, and what it brings.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures::future::FusedFuture;
+
+use crate::{
+    Error,
+    native::{Body, Outcome, Pending},
+};
+
+/// Where a record was written, as the broker acknowledged it: Java's `RecordMetadata`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordMetadata {
+    topic: Arc<str>,
+    partition: i32,
+    offset: Option<i64>,
+    timestamp: Option<i64>,
+    serialized_key_size: Option<usize>,
+    serialized_value_size: Option<usize>,
+}
+
+impl RecordMetadata {
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The partition.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// The record's offset in its partition. `None` with `acks=0`, and for a record that the broker had already written when
+    /// it was sent again (`DUPLICATE_SEQUENCE_NUMBER`): it is acknowledged, but the broker does not say where it stands.
+    pub fn offset(&self) -> Option<i64> {
+        self.offset
+    }
+
+    /// The record's timestamp in milliseconds since the Unix epoch, `None` if there is none.
+    pub fn timestamp(&self) -> Option<i64> {
+        self.timestamp
+    }
+
+    /// The serialized key's length in bytes, `None` for a null key.
+    pub fn serialized_key_size(&self) -> Option<usize> {
+        self.serialized_key_size
+    }
+
+    /// The serialized value's length in bytes, `None` for a null value.
+    pub fn serialized_value_size(&self) -> Option<usize> {
+        self.serialized_value_size
+    }
+}
+
+/// As Java prints it: `topic-partition@offset`.
+impl fmt::Display for RecordMetadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}@{}", self.topic, self.partition, self.offset.unwrap_or(-1))
+    }
+}
+
+/// What became of a record.
+pub type Report = Result<RecordMetadata, Error>;
+
+/// Reads a report out of a slot.
+pub(crate) fn report(body: &Body, outcome: &Outcome) -> Report {
+    let topic = body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
+    if outcome.code != 0 {
+        return Err(Error::from_report(&topic, outcome));
+    }
+    Ok(RecordMetadata {
+        topic,
+        partition: outcome.partition,
+        offset: (outcome.offset >= 0).then_some(outcome.offset),
+        timestamp: (outcome.timestamp >= 0).then_some(outcome.timestamp),
+        serialized_key_size: body.key_size,
+        serialized_value_size: body.value_size,
+    })
+}
+
+/// The future of an accepted record: its metadata once the brokers have acknowledged it, or why they have not.
+///
+/// It needs no runtime: the delivery thread wakes it. Dropping it withdraws nothing; the record is delivered all the same.
+#[must_use = "the record may still fail: await the delivery, or drop it on purpose"]
+pub struct Delivery(Pending);
+
+impl Delivery {
+    pub(crate) fn new(pending: Pending) -> Self {
+        Self(pending)
+    }
+}
+
+impl Future for Delivery {
+    type Output = Report;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Report> {
+        match self.0.poll_report(context, |body, outcome| report(body, &outcome)) {
+            Poll::Ready(Some(report)) => Poll::Ready(report),
+            // Polled after it was ready: there is nothing more to say.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl FusedFuture for Delivery {
+    fn is_terminated(&self) -> bool {
+        self.0.is_taken()
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Delivery").field(&self.0).finish()
+    }
+}

@@ -1,0 +1,111 @@
+//! The kinds of error, and whether a failed record may have been written.
+
+use std::fmt;
+
+/// The kinds of error, for matching.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The configuration is wrong; the source is a [`ConfigError`](crate::config::ConfigError) with every problem of it.
+    Config,
+    /// A serializer failed or panicked.
+    Serialization,
+    /// The record cannot be sent as it is: its topic's name, partition or timestamp is not a valid one.
+    InvalidRecord,
+    /// The record is larger than `max.request.size`, `buffer.memory` or the broker's `message.max.bytes`.
+    RecordTooLarge,
+    /// There is no room in `buffer.memory`, and the call does not wait.
+    BufferFull,
+    /// There was no room in `buffer.memory` for `max.block.ms`.
+    BufferTimeout,
+    /// No broker told of the topic for `max.block.ms`.
+    MetadataTimeout,
+    /// The topic or the partition does not exist.
+    UnknownTopicOrPartition,
+    /// The brokers did not acknowledge the record within `delivery.timeout.ms`.
+    DeliveryTimeout,
+    /// No connection to a broker, or it broke.
+    Network,
+    /// The broker does not take the credentials, or TLS failed.
+    Authentication,
+    /// The credentials are good, but not allowed to do this.
+    Authorization,
+    /// Fewer in-sync replicas than `min.insync.replicas`.
+    NotEnoughReplicas,
+    /// Another producer has taken this one's `transactional.id` over.
+    Fenced,
+    /// This producer can send no more (librdkafka's fatal errors).
+    Fatal,
+    /// The producer is closed.
+    Closed,
+    /// The producer was closed before the record was delivered.
+    GivenUp,
+    /// A call that would wait for itself: from a callback, for what the callback holds up.
+    WouldDeadlock,
+    /// An embedded Kafka could not start, or was asked for what it does not have or cannot do.
+    EmbeddedKafka,
+    /// Another error that the broker answered; see [`code`](crate::Error::code).
+    Broker,
+    /// Another error of librdkafka's; see [`code`](crate::Error::code).
+    Client,
+}
+
+impl ErrorKind {
+    /// The kind's name, as it stands in reports: `DeliveryTimeout`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Config => "Config",
+            Self::Serialization => "Serialization",
+            Self::InvalidRecord => "InvalidRecord",
+            Self::RecordTooLarge => "RecordTooLarge",
+            Self::BufferFull => "BufferFull",
+            Self::BufferTimeout => "BufferTimeout",
+            Self::MetadataTimeout => "MetadataTimeout",
+            Self::UnknownTopicOrPartition => "UnknownTopicOrPartition",
+            Self::DeliveryTimeout => "DeliveryTimeout",
+            Self::Network => "Network",
+            Self::Authentication => "Authentication",
+            Self::Authorization => "Authorization",
+            Self::NotEnoughReplicas => "NotEnoughReplicas",
+            Self::Fenced => "Fenced",
+            Self::Fatal => "Fatal",
+            Self::Closed => "Closed",
+            Self::GivenUp => "GivenUp",
+            Self::WouldDeadlock => "WouldDeadlock",
+            Self::EmbeddedKafka => "EmbeddedKafka",
+            Self::Broker => "Broker",
+            Self::Client => "Client",
+        }
+    }
+
+    pub(crate) fn is_retriable(self) -> bool {
+        matches!(self, Self::BufferFull | Self::BufferTimeout | Self::MetadataTimeout | Self::DeliveryTimeout | Self::Network)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Whether a record that failed may have been written all the same (librdkafka's `rd_kafka_msg_status_t`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Persistence {
+    /// It was certainly not written: sending it again cannot make a duplicate.
+    NotPersisted,
+    /// It may have been written: sending it again may make a duplicate.
+    PossiblyPersisted,
+    /// It was written.
+    Persisted,
+}
+
+impl Persistence {
+    pub(crate) fn from_status(status: i32) -> Self {
+        match status {
+            0 => Self::NotPersisted,
+            2 => Self::Persisted,
+            _ => Self::PossiblyPersisted,
+        }
+    }
+}

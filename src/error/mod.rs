@@ -1,0 +1,174 @@
+//! [`Error`]: one opaque type, with a kind to match on and questions to ask.
+
+mod code;
+mod kind;
+
+use std::{error::Error as StdError, fmt};
+
+pub use kind::{ErrorKind, Persistence};
+
+use crate::native::{self, Outcome};
+
+type Source = Box<dyn StdError + Send + Sync + 'static>;
+
+/// What went wrong, where, and what it means for the record.
+///
+/// `Display` tells this level only; [`source`](StdError::source) tells the cause. It never shows a record's content or a secret.
+///
+/// ```
+/// use ottla::{ErrorKind, Producer, ProducerConfig};
+///
+/// let config = ProducerConfig::new().set("liger.ms", "5");
+/// assert_eq!(ottla::Error::from(config.unwrap_err()).kind(), ErrorKind::Config);
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    code: Option<i32>,
+    broker_message: Option<Box<str>>,
+    persistence: Persistence,
+    source: Option<Source>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            code: None,
+            broker_message: None,
+            persistence: Persistence::NotPersisted,
+            source: None,
+        }))
+    }
+
+    /// An error of librdkafka's or the broker's; `context` says where.
+    pub(crate) fn from_code(code: i32, context: &str) -> Self {
+        let meaning = code::meaning(code);
+        let message = format!("{context}: {} ({})", native::error_text(code), native::error_name(code));
+        let mut error = Self::new(meaning.kind, message);
+        error.0.code = Some(code);
+        error
+    }
+
+    /// The error of a record that was accepted and then failed.
+    pub(crate) fn from_report(topic: &str, outcome: &Outcome) -> Self {
+        let context = if outcome.partition < 0 {
+            format!("topic {topic}")
+        } else {
+            format!("topic {topic}, partition {}", outcome.partition)
+        };
+        let mut error = Self::from_code(outcome.code, &context);
+        error.0.persistence = Persistence::from_status(outcome.status);
+        if let Some(text) = &outcome.text {
+            error.0.message.push_str("; the broker says: ");
+            error.0.message.push_str(text);
+            error.0.broker_message = Some(text.clone());
+        }
+        if let Some(cause) = &outcome.cause {
+            error.0.source = Some(cause.clone().into_string().into());
+        }
+        error
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The code of the broker (above 0) or of librdkafka (below 0), if it came from one.
+    ///
+    /// Codes that this version does not know are kept as they came.
+    pub fn code(&self) -> Option<i32> {
+        self.0.code
+    }
+
+    /// Whether sending the record again may succeed, as Java's `RetriableException`.
+    ///
+    /// librdkafka has retried for `delivery.timeout.ms` already when such an error reaches a report.
+    pub fn is_retriable(&self) -> bool {
+        match self.0.code {
+            Some(code) => code::meaning(code).retriable,
+            None => self.0.kind.is_retriable(),
+        }
+    }
+
+    /// Whether the transaction that the record belongs to must be aborted, and can be.
+    pub fn is_abortable(&self) -> bool {
+        !self.is_fatal() && self.0.code.is_some_and(|code| code::meaning(code).abortable)
+    }
+
+    /// Whether this producer can send no more: the way on is a new one.
+    pub fn is_fatal(&self) -> bool {
+        match self.0.code {
+            Some(code) => code::meaning(code).fatal,
+            None => matches!(self.0.kind, ErrorKind::Fatal | ErrorKind::Fenced),
+        }
+    }
+
+    /// Whether the record may have been written all the same.
+    ///
+    /// [`NotPersisted`](Persistence::NotPersisted) for what was never accepted.
+    pub fn persistence(&self) -> Persistence {
+        self.0.persistence
+    }
+
+    /// The broker's own words about the record, if it said any (KIP-467).
+    pub fn broker_message(&self) -> Option<&str> {
+        self.0.broker_message.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("code", &self.0.code)
+            .field("persistence", &self.0.persistence)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_code_that_nobody_knows_survives() {
+        let outcome = Outcome { code: 4711, partition: 2, status: 1, ..Outcome::default() };
+        let error = Error::from_report("orders", &outcome);
+        assert_eq!(error.code(), Some(4711));
+        assert_eq!(error.kind(), ErrorKind::Broker);
+        assert_eq!(error.persistence(), Persistence::PossiblyPersisted);
+        assert!(error.to_string().starts_with("topic orders, partition 2: "), "{error}");
+    }
+
+    #[test]
+    fn the_broker_is_quoted() {
+        let outcome = Outcome { code: 87, partition: 0, text: Some("no key".into()), ..Outcome::default() };
+        let error = Error::from_report("compacted", &outcome);
+        assert_eq!(error.broker_message(), Some("no key"));
+        assert!(error.to_string().ends_with("; the broker says: no key"), "{error}");
+    }
+}

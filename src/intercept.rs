@@ -1,0 +1,81 @@
+//! [`Interceptor`]: sees every record before it is serialized, and every report before the user does.
+
+use std::{fmt, sync::Arc};
+
+use crate::{Error, ProducerRecord, RecordMetadata, panic::contain, record::Headers};
+
+/// Sees and may change every record that is sent, and sees what became of it: Java's `ProducerInterceptor`.
+///
+/// Interceptors run in the order in which they were given to the builder. One that panics is logged and skipped: the next one
+/// gets the record as it was before.
+pub trait Interceptor<K: ?Sized, V: ?Sized>: Send + Sync + 'static {
+    /// Called by `send`, on its thread, before key and value are serialized. Defaults to doing nothing.
+    fn on_send(&self, record: &mut ProducerRecord<'_, K, V>) {
+        let _ = record;
+    }
+
+    /// Called once for each record that `on_send` saw, before its callback or future: on the delivery thread, or by `send`
+    /// itself for a record that was never accepted. Must not block. Defaults to doing nothing.
+    fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
+        let _ = acknowledgement;
+    }
+}
+
+/// What became of a record, for interceptors.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Acknowledgement<'a> {
+    /// The topic that it was sent to.
+    pub topic: &'a str,
+    /// The partition, `None` if it failed before one was chosen.
+    pub partition: Option<i32>,
+    /// The record's headers as they were sent.
+    pub headers: &'a Headers,
+    /// Where it was written, or why it was not.
+    pub result: Result<&'a RecordMetadata, &'a Error>,
+}
+
+/// The interceptors of one producer, in order.
+pub(crate) struct Chain<K: ?Sized, V: ?Sized>(Vec<Box<dyn Interceptor<K, V>>>);
+
+/// The half of a chain that does not know the record's types.
+pub(crate) trait Acknowledge: Send + Sync {
+    fn acknowledge(&self, acknowledgement: &Acknowledgement<'_>);
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> Chain<K, V> {
+    /// `None` without interceptors: the usual case, which then costs nothing.
+    pub(crate) fn new(interceptors: Vec<Box<dyn Interceptor<K, V>>>) -> Option<Arc<Self>> {
+        (!interceptors.is_empty()).then(|| Arc::new(Self(interceptors)))
+    }
+
+    /// The record that comes out of the chain.
+    pub(crate) fn send<'a>(&self, record: ProducerRecord<'a, K, V>) -> ProducerRecord<'a, K, V> {
+        self.0.iter().fold(record, |record, interceptor| {
+            let mut changed = record.clone();
+            match contain(|| interceptor.on_send(&mut changed)) {
+                Ok(()) => changed,
+                Err(panic) => {
+                    tracing::error!(topic = record.topic(), %panic, "an interceptor's on_send panicked and is skipped");
+                    record
+                }
+            }
+        })
+    }
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> Acknowledge for Chain<K, V> {
+    fn acknowledge(&self, acknowledgement: &Acknowledgement<'_>) {
+        for interceptor in &self.0 {
+            if let Err(panic) = contain(|| interceptor.on_acknowledgement(acknowledgement)) {
+                tracing::error!(topic = acknowledgement.topic, %panic, "an interceptor's on_acknowledgement panicked");
+            }
+        }
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Debug for Chain<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} interceptors", self.0.len())
+    }
+}

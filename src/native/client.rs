@@ -1,0 +1,216 @@
+//! The native producer and its topics.
+
+use std::{
+    collections::HashMap,
+    ffi::{c_char, c_void},
+    fmt,
+    ptr::{self, NonNull},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use rdkafka_sys as sys;
+
+use super::{
+    code,
+    event::Event,
+    ffi,
+    pool::Pool,
+    settings::{SettingRefused, Settings, milliseconds},
+    slot::Draft,
+    topic::{Partition, Topic, native_headers},
+};
+
+/// `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
+const ANY_PARTITION: i32 = -1;
+
+/// Makes the partitioner of a topic; `None` leaves the choice to librdkafka's own.
+type PartitionFor = Box<dyn Fn() -> Option<Box<dyn Partition>> + Send + Sync>;
+
+/// An owned `rd_kafka_t`. Destroyed with its last reference, which waits for librdkafka's threads.
+pub(crate) struct Client {
+    handle: NonNull<sys::rd_kafka_t>,
+    events: NonNull<sys::rd_kafka_queue_t>,
+    topics: RwLock<HashMap<Arc<str>, Arc<Topic>>>,
+    partition_for: PartitionFor,
+    pool: Arc<Pool>,
+}
+
+// SAFETY: librdkafka's functions may be called from any thread.
+unsafe impl Send for Client {}
+// SAFETY: as above.
+unsafe impl Sync for Client {}
+
+impl Client {
+    pub(crate) fn new(properties: &[(String, String)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
+        let handle = Settings::new(properties)?.into_producer()?;
+        // SAFETY: `handle` is alive; a null queue means the main one.
+        unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
+        // SAFETY: `handle` is alive; the reference to its queue is given back in `drop`.
+        let events = unsafe { sys::rd_kafka_queue_get_main(handle.as_ptr()) };
+        let Some(events) = NonNull::new(events) else {
+            // SAFETY: ours, and nobody else has seen it.
+            unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
+            return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
+        };
+        Ok(Self { handle, events, topics: RwLock::default(), partition_for, pool: Arc::new(Pool::default()) })
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// The topic of this name, made at its first use; the code is librdkafka's reason against it.
+    pub(crate) fn topic(&self, name: &str) -> Result<Arc<Topic>, i32> {
+        if let Some(topic) = self.topics.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(Arc::clone(topic));
+        }
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = topics.get(name) {
+            return Ok(Arc::clone(topic));
+        }
+        // SAFETY: `handle` is alive, and `drop` destroys the topics before it.
+        let topic = Arc::new(unsafe { Topic::new(self.handle, name, (self.partition_for)(), &self.pool) }?);
+        topics.insert(Arc::clone(topic.name()), Arc::clone(&topic));
+        Ok(topic)
+    }
+
+    /// Hands the record to librdkafka; what it does not accept comes back with its code. The draft has a topic of this client.
+    pub(crate) fn produce(&self, draft: Draft) -> Result<(), (Draft, i32)> {
+        let body = draft.body();
+        let Some(topic) = body.topic.as_ref().map(|topic| topic.handle()) else {
+            return Err((draft, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
+        };
+        let partition = body.partition.unwrap_or(ANY_PARTITION);
+        let bytes = |part: Option<&[u8]>| part.map_or((ptr::null(), 0), |part| (part.as_ptr().cast::<c_void>(), part.len()));
+        let (key, key_size) = bytes(body.key());
+        let (value, value_size) = bytes(body.value());
+        let extra = (!body.headers.is_empty() || body.timestamp.is_some())
+            .then(|| (native_headers(&body.headers), body.timestamp.unwrap_or(0)));
+        let opaque = draft.into_opaque();
+        // Without copy and free flags librdkafka refers to the value until the report: the slot keeps it. The key it copies.
+        let code = match extra {
+            None => {
+                // SAFETY: the topic is this client's; key and value lie in the slot's buffer, which nobody touches before the report.
+                let result = unsafe {
+                    sys::rd_kafka_produce(topic, partition, 0, value.cast_mut(), value_size, key, key_size, opaque)
+                };
+                // SAFETY: reads this thread's last error, which the failed call has set.
+                if result == 0 { code::NO_ERROR } else { unsafe { ffi::rd_kafka_last_error() } }
+            }
+            Some((headers, timestamp)) => {
+                let message = [
+                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_RKT, Value { rkt: topic }),
+                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, Value { i32_: partition }),
+                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, memory(value, value_size)),
+                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, memory(key, key_size)),
+                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_OPAQUE, Value { ptr: opaque }),
+                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, Value { i64_: timestamp }),
+                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS, Value { headers }),
+                ];
+                let count = if headers.is_null() { message.len() - 1 } else { message.len() };
+                // SAFETY: as for `rd_kafka_produce`; each field's type tag fits its value, and `count` of them are there.
+                let error = unsafe { sys::rd_kafka_produceva(self.handle.as_ptr(), message.as_ptr(), count) };
+                if error.is_null() {
+                    code::NO_ERROR
+                } else {
+                    // SAFETY: the error that was just returned.
+                    let code = unsafe { ffi::rd_kafka_error_code(error.cast()) };
+                    // SAFETY: ours, and not used again.
+                    unsafe { sys::rd_kafka_error_destroy(error) };
+                    if !headers.is_null() {
+                        // SAFETY: a record that was not accepted has not taken its headers over.
+                        unsafe { sys::rd_kafka_headers_destroy(headers) };
+                    }
+                    code
+                }
+            }
+        };
+        if code == code::NO_ERROR {
+            return Ok(());
+        }
+        // SAFETY: librdkafka has not accepted the record, so that it keeps nothing of it.
+        Err((unsafe { Draft::from_opaque(opaque) }, code))
+    }
+
+    /// The next event, or `None` after `timeout` or a [`wake`](Self::wake).
+    pub(super) fn poll(&self, timeout: Duration) -> Option<Event> {
+        // SAFETY: the queue is alive as long as `self`.
+        let event = unsafe { sys::rd_kafka_queue_poll(self.events.as_ptr(), milliseconds(timeout)) };
+        NonNull::new(event).map(|event| {
+            // SAFETY: an event just polled is ours to destroy.
+            unsafe { Event::new(event) }
+        })
+    }
+
+    /// Lets the delivery thread look up from its queue.
+    pub(crate) fn wake(&self) {
+        // SAFETY: the queue is alive as long as `self`.
+        unsafe { sys::rd_kafka_queue_yield(self.events.as_ptr()) };
+    }
+
+    /// Fails every record that is queued or under way; their reports follow.
+    pub(crate) fn purge(&self) {
+        // SAFETY: `handle` is alive; the flags are librdkafka's own.
+        unsafe {
+            ffi::rd_kafka_purge(self.handle.as_ptr(), sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT);
+        }
+    }
+
+    /// The fatal error that ended this producer, if one did: the cause's code and text.
+    pub(crate) fn fatal_error(&self) -> Option<(i32, String)> {
+        let mut text: [c_char; 512] = [0; 512];
+        // SAFETY: `handle` is alive, the buffer is as long as it is said to be.
+        let code = unsafe { ffi::rd_kafka_fatal_error(self.handle.as_ptr(), text.as_mut_ptr(), text.len()) };
+        // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
+        (code != code::NO_ERROR).then(|| (code, unsafe { ffi::text(text.as_ptr()) }))
+    }
+
+    pub(super) fn handle(&self) -> *mut sys::rd_kafka_t {
+        self.handle.as_ptr()
+    }
+
+    /// A property as librdkafka holds it.
+    #[cfg(test)]
+    pub(crate) fn property(&self, name: &str) -> Option<String> {
+        // SAFETY: `handle` is alive.
+        unsafe { super::settings::property_of(self.handle, name) }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.pool.close();
+        let topics = self.topics.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for topic in topics.values() {
+            // SAFETY: one reference a topic, given back once; with the last `Client` gone nobody produces any more.
+            unsafe { sys::rd_kafka_topic_destroy(topic.handle()) };
+        }
+        // SAFETY: the reference that `new` took.
+        unsafe { sys::rd_kafka_queue_destroy(self.events.as_ptr()) };
+        // SAFETY: ours; topics and queue are given back. The partitioners outlive it: `topics` is dropped after this.
+        unsafe { sys::rd_kafka_destroy(self.handle.as_ptr()) };
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// Sends without lingering until nothing is outstanding, or for `timeout`. Blocks.
+pub(crate) fn flush_now(client: &Client, timeout: Duration) {
+    // SAFETY: the client is alive; reports are served by the delivery thread meanwhile.
+    unsafe { ffi::rd_kafka_flush(client.handle(), milliseconds(timeout)) };
+}
+
+type Value = sys::rd_kafka_vu_s__bindgen_ty_1;
+
+fn field(tag: sys::rd_kafka_vtype_t, value: Value) -> sys::rd_kafka_vu_t {
+    sys::rd_kafka_vu_t { vtype: tag, u: value }
+}
+
+fn memory(bytes: *const c_void, size: usize) -> Value {
+    Value { mem: sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr: bytes.cast_mut(), size } }
+}

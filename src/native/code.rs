@@ -1,0 +1,22 @@
+//! librdkafka's codes below zero that this layer names itself (`rdkafka.h`, `rd_kafka_resp_err_t`).
+
+pub(crate) const NO_ERROR: i32 = 0;
+pub(crate) const DESTROY: i32 = -197;
+pub(crate) const TRANSPORT: i32 = -195;
+pub(crate) const MSG_TIMED_OUT: i32 = -192;
+pub(crate) const UNKNOWN_TOPIC: i32 = -188;
+pub(crate) const ALL_BROKERS_DOWN: i32 = -187;
+pub(crate) const TIMED_OUT: i32 = -185;
+pub(crate) const SSL: i32 = -181;
+pub(crate) const AUTHENTICATION: i32 = -169;
+pub(crate) const TIMED_OUT_QUEUE: i32 = -166;
+pub(crate) const PURGE_QUEUE: i32 = -152;
+pub(crate) const PURGE_INFLIGHT: i32 = -151;
+pub(crate) const FATAL: i32 = -150;
+
+/// The broker does not let this client in.
+pub(crate) const REFUSALS: [i32; 2] = [SSL, AUTHENTICATION];
+
+/// Brokers' answers about a topic that is being created.
+pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
+pub(crate) const LEADER_NOT_AVAILABLE: i32 = 5;

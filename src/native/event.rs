@@ -1,0 +1,102 @@
+//! An event of librdkafka's main queue.
+
+use std::{
+    ffi::{c_char, c_int, c_void},
+    ptr::{self, NonNull},
+};
+
+use rdkafka_sys as sys;
+
+use super::{code, ffi, slot::Outcome};
+
+/// An owned `rd_kafka_event_t`. The room that delivery reports take in librdkafka comes back when it is dropped.
+pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
+
+/// What an event brings.
+pub(super) enum Kind {
+    Reports,
+    Error { code: i32, text: String, fatal: bool },
+    Log { level: i32, facility: String, text: String },
+    Statistics(String),
+    Other,
+}
+
+impl Event {
+    /// # Safety
+    /// The event was just polled, and nobody else destroys it.
+    pub(super) unsafe fn new(event: NonNull<sys::rd_kafka_event_t>) -> Self {
+        Self(event)
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        // SAFETY: the event is ours.
+        match unsafe { sys::rd_kafka_event_type(self.0.as_ptr()) } {
+            sys::RD_KAFKA_EVENT_DR => Kind::Reports,
+            sys::RD_KAFKA_EVENT_ERROR => self.error(),
+            sys::RD_KAFKA_EVENT_LOG => self.log(),
+            sys::RD_KAFKA_EVENT_STATS => {
+                // SAFETY: a statistics event has a NUL-terminated text that lives as long as the event.
+                Kind::Statistics(unsafe { ffi::text(sys::rd_kafka_event_stats(self.0.as_ptr())) })
+            }
+            _ => Kind::Other,
+        }
+    }
+
+    fn error(&self) -> Kind {
+        let event = self.0.as_ptr();
+        // SAFETY: the event is ours.
+        let code = unsafe { ffi::rd_kafka_event_error(event) };
+        // SAFETY: as above.
+        let fatal = unsafe { sys::rd_kafka_event_error_is_fatal(event) } != 0;
+        // SAFETY: as above; the text lives as long as the event.
+        let text = unsafe { ffi::text(sys::rd_kafka_event_error_string(event)) };
+        Kind::Error { code, text, fatal }
+    }
+
+    fn log(&self) -> Kind {
+        let (mut facility, mut text): (*const c_char, *const c_char) = (ptr::null(), ptr::null());
+        let mut level: c_int = 0;
+        // SAFETY: the event is ours; the three are written, or left as they are.
+        unsafe { sys::rd_kafka_event_log(self.0.as_ptr(), &raw mut facility, &raw mut text, &raw mut level) };
+        // SAFETY: null, or a text that lives as long as the event.
+        let facility = unsafe { ffi::text(facility) };
+        // SAFETY: as above.
+        let text = unsafe { ffi::text(text) };
+        Kind::Log { level, facility, text }
+    }
+
+    /// The next delivery report: the message's opaque and its outcome.
+    pub(super) fn next_report(&mut self) -> Option<(*mut c_void, Outcome)> {
+        // SAFETY: the event is ours; each call gives the next message, then null.
+        let message = unsafe { sys::rd_kafka_event_message_next(self.0.as_ptr()) };
+        if message.is_null() {
+            return None;
+        }
+        // SAFETY: the message lives as long as the event. Its code is read as the integer it is in C: see `ffi`.
+        let code = unsafe { (&raw const (*message).err).cast::<c_int>().read() };
+        // SAFETY: as above; no reference to the whole message is made, since its `err` may be no variant of the enum.
+        let partition = unsafe { (&raw const (*message).partition).read() };
+        // SAFETY: as above.
+        let offset = unsafe { (&raw const (*message).offset).read() };
+        // SAFETY: as above.
+        let opaque = unsafe { (&raw const (*message)._private).read() };
+        let mut timestamp_type = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: as above; librdkafka writes one of the type's three values.
+        let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
+        // SAFETY: as above.
+        let status = unsafe { ffi::rd_kafka_message_status(message) };
+        let text = (code != code::NO_ERROR).then(|| {
+            // SAFETY: as above; null if the broker said nothing.
+            unsafe { ffi::text(sys::rd_kafka_message_produce_errstr(message)) }.into_boxed_str()
+        });
+        let text = text.filter(|text| !text.is_empty());
+        Some((opaque, Outcome { code, partition, offset, timestamp, status, text, cause: None }))
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once.
+        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) };
+    }
+}

@@ -1,0 +1,71 @@
+//! The C functions whose results are error codes, declared again with plain integers.
+//!
+//! rdkafka-sys declares them with a Rust enum, but librdkafka passes brokers' codes through as they came in,
+//! and an enum with a value that is not one of its variants is undefined behaviour.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+use rdkafka_sys as sys;
+
+unsafe extern "C" {
+    pub(super) fn rd_kafka_last_error() -> c_int;
+    pub(super) fn rd_kafka_err2name(code: c_int) -> *const c_char;
+    pub(super) fn rd_kafka_err2str(code: c_int) -> *const c_char;
+    pub(super) fn rd_kafka_event_error(event: *mut sys::rd_kafka_event_t) -> c_int;
+    pub(super) fn rd_kafka_flush(client: *mut sys::rd_kafka_t, timeout_ms: c_int) -> c_int;
+    pub(super) fn rd_kafka_purge(client: *mut sys::rd_kafka_t, flags: c_int) -> c_int;
+    pub(super) fn rd_kafka_fatal_error(client: *mut sys::rd_kafka_t, text: *mut c_char, size: usize) -> c_int;
+    pub(super) fn rd_kafka_error_code(error: *const c_void) -> c_int;
+    pub(super) fn rd_kafka_message_status(message: *const sys::rd_kafka_message_t) -> c_int;
+    pub(super) fn rd_kafka_set_log_queue(client: *mut sys::rd_kafka_t, queue: *mut sys::rd_kafka_queue_t) -> c_int;
+    pub(super) fn rd_kafka_header_add(
+        headers: *mut sys::rd_kafka_headers_t,
+        name: *const c_char,
+        name_size: isize,
+        value: *const c_void,
+        value_size: isize,
+    ) -> c_int;
+    pub(super) fn rd_kafka_metadata(
+        client: *mut sys::rd_kafka_t,
+        all_topics: c_int,
+        only: *mut sys::rd_kafka_topic_t,
+        metadata: *mut *const sys::rd_kafka_metadata,
+        timeout_ms: c_int,
+    ) -> c_int;
+}
+
+/// Copies C's text; a null pointer is the empty text.
+///
+/// # Safety
+/// `text` is null or points to a NUL-terminated string that stays as it is during the call.
+pub(super) unsafe fn text(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: not null, and the caller vouches for a NUL-terminated string.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+/// The code's name, such as `MSG_TIMED_OUT`, or `ERR_1234?` for one that librdkafka does not know.
+pub(crate) fn error_name(code: i32) -> String {
+    // SAFETY: takes any integer and returns a string that lives for ever (or, for unknown codes, in a buffer of this thread).
+    let name = unsafe { rd_kafka_err2name(code) };
+    // SAFETY: the string just returned; nothing calls librdkafka on this thread in between.
+    unsafe { text(name) }
+}
+
+/// librdkafka's own sentence about the code.
+pub(crate) fn error_text(code: i32) -> String {
+    // SAFETY: as `error_name`.
+    let sentence = unsafe { rd_kafka_err2str(code) };
+    // SAFETY: as `error_name`.
+    unsafe { text(sentence) }
+}
+
+/// The version of the librdkafka that is linked, as `2.12.1`.
+pub(crate) fn library_version() -> String {
+    // SAFETY: takes nothing and returns a static string.
+    let version = unsafe { sys::rd_kafka_version_str() };
+    // SAFETY: the static string just returned.
+    unsafe { text(version) }
+}

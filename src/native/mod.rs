@@ -1,0 +1,28 @@
+//! The only folder that names librdkafka's C functions, and the only one where `unsafe` may stand.
+//!
+//! What leaves it is safe: a [`Client`] that owns the native producer, [`Slot`](slot)s that own a record's bytes from
+//! serialization to report, and the delivery thread, which hands every report to an [`Observer`]. It imports plain data only.
+#![allow(unsafe_code, reason = "the seam to librdkafka: every block names its invariant")]
+
+mod client;
+pub(crate) mod code;
+mod event;
+mod ffi;
+mod metadata;
+#[cfg(feature = "testing")]
+pub(crate) mod mock;
+mod pool;
+mod report;
+mod settings;
+mod slot;
+mod topic;
+
+pub(crate) use client::{Client, flush_now};
+pub(crate) use ffi::{error_name, error_text, library_version};
+pub(crate) use metadata::Metadata;
+#[cfg(test)]
+pub(crate) use pool::Pool;
+pub(crate) use report::{Freed, Observer, Progress, serve};
+pub(crate) use settings::SettingRefused;
+pub(crate) use slot::{Admission, Body, Callback, Completion, Draft, Outcome, Pending, RECORD_OVERHEAD};
+pub(crate) use topic::{Choice, Partition, Topic};

@@ -1,0 +1,105 @@
+//! The pool of free slots.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::slot::{Draft, Slot};
+
+/// Free slots keep at most this much memory; what comes back beyond it goes to the allocator.
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Free slots, the one used last on top: it is still in the cache.
+#[derive(Default)]
+pub(crate) struct Pool {
+    free: Mutex<Free>,
+}
+
+#[derive(Default)]
+struct Free {
+    slots: Vec<Arc<Slot>>,
+    bytes: usize,
+    closed: bool,
+}
+
+impl Pool {
+    pub(crate) fn take(&self) -> Draft {
+        let taken = {
+            let mut free = self.lock();
+            let taken = free.slots.pop().and_then(|mut slot| {
+                let kept = Arc::get_mut(&mut slot).map_or(0, Slot::kept);
+                free.bytes = free.bytes.saturating_sub(kept);
+                Draft::reuse(slot)
+            });
+            taken
+        };
+        taken.unwrap_or_else(Draft::new)
+    }
+
+    pub(super) fn give(&self, slot: Arc<Slot>) {
+        self.lock().push(slot);
+    }
+
+    pub(super) fn give_all(&self, slots: &mut Vec<Arc<Slot>>) {
+        if slots.is_empty() {
+            return;
+        }
+        let mut free = self.lock();
+        for slot in slots.drain(..) {
+            free.push(slot);
+        }
+    }
+
+    /// Gives half of what is free back to the allocator: called when the producer is idle.
+    pub(super) fn shrink(&self) {
+        let surplus = {
+            let mut free = self.lock();
+            let keep = free.slots.len() / 2;
+            let surplus = free.slots.split_off(keep);
+            free.bytes = 0;
+            let mut bytes = 0;
+            for slot in &mut free.slots {
+                bytes += Arc::get_mut(slot).map_or(0, Slot::kept);
+            }
+            free.bytes = bytes;
+            if free.slots.capacity() > 64 {
+                free.slots.shrink_to_fit();
+            }
+            surplus
+        };
+        drop(surplus);
+    }
+
+    /// Frees everything, now and from now on: slots hold their topic, and the topic this pool.
+    pub(super) fn close(&self) {
+        let slots = {
+            let mut free = self.lock();
+            free.closed = true;
+            mem::take(&mut free.slots)
+        };
+        drop(slots);
+    }
+
+    /// How many slots are free, and how many bytes they keep.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> (usize, usize) {
+        let free = self.lock();
+        (free.slots.len(), free.bytes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Free> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Free {
+    fn push(&mut self, mut slot: Arc<Slot>) {
+        let Some(free) = Arc::get_mut(&mut slot) else { return };
+        let kept = free.kept();
+        if !self.closed && self.bytes + kept <= KEPT_BYTES {
+            self.bytes += kept;
+            self.slots.push(slot);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The delivery thread: it serves librdkafka's event queue and nothing else does.
+
+use std::{mem, sync::Arc, task::Waker, time::Duration};
+
+use super::{
+    client::Client,
+    code,
+    event::{Event, Kind},
+    slot::{Body, Callback, Completion, Outcome, Reported, Slot},
+};
+
+/// What the layer above learns from the delivery thread. None of these may panic or block.
+pub(crate) trait Observer: Send + Sync {
+    /// A record's report, before its callback or future. Called if [`observes_reports`](Self::observes_reports).
+    fn on_report(&self, body: &Body, outcome: &Outcome);
+    /// Whether [`on_report`](Self::on_report) is wanted.
+    fn observes_reports(&self) -> bool;
+    /// A record that was given up by a purge. What it takes out of the body is its own.
+    fn on_purged(&self, body: &mut Body, outcome: &Outcome);
+    /// A record has failed: a chance to say why.
+    fn on_failure(&self, outcome: &mut Outcome);
+    /// Runs a callback of the user.
+    fn call_back(&self, callback: Callback, body: &Body, outcome: Outcome);
+    /// A batch of records has been reported.
+    fn on_freed(&self, client: &Client, freed: Freed);
+    /// An error that concerns no single record.
+    fn on_error(&self, client: &Client, code: i32, text: &str, fatal: bool);
+    /// A log line; `level` is syslog's.
+    fn on_log(&self, level: i32, facility: &str, text: &str);
+    /// librdkafka's statistics, as JSON.
+    fn on_statistics(&self, json: String);
+    /// Called between events: keeps the timers. Says how long to wait for the next event at most, or that all is done.
+    fn progress(&self, client: &Client) -> Progress;
+}
+
+/// How the delivery thread goes on.
+pub(crate) enum Progress {
+    /// Waits for events at most this long.
+    Wait(Duration),
+    /// Waits likewise; nothing is outstanding, so that free memory may be given back.
+    Idle(Duration),
+    /// Every record is reported and none will come.
+    Done,
+}
+
+/// What a batch of reports frees.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Freed {
+    /// Of `buffer.memory`.
+    pub(crate) bytes: usize,
+    /// Outstanding records, by generation.
+    pub(crate) records: [usize; 2],
+}
+
+/// Serves events until [`Progress::Done`].
+pub(crate) fn serve(client: &Client, observer: &dyn Observer) {
+    let mut batch = Batch::default();
+    loop {
+        let (timeout, idle) = match observer.progress(client) {
+            Progress::Wait(timeout) => (timeout, false),
+            Progress::Idle(timeout) => (timeout, true),
+            Progress::Done => return,
+        };
+        let Some(event) = client.poll(timeout) else {
+            if idle {
+                client.pool().shrink();
+            }
+            continue;
+        };
+        match event.kind() {
+            Kind::Reports => batch.complete(client, event, observer),
+            Kind::Error { code, text, fatal } => observer.on_error(client, code, &text, fatal),
+            Kind::Log { level, facility, text } => observer.on_log(level, &facility, &text),
+            Kind::Statistics(json) => observer.on_statistics(json),
+            Kind::Other => {}
+        }
+    }
+}
+
+/// What one event's reports leave to be done once, for all of them.
+#[derive(Default)]
+struct Batch {
+    wakers: Vec<Waker>,
+    free: Vec<Arc<Slot>>,
+}
+
+impl Batch {
+    /// Completes every record of the event, then frees the room, then wakes: a task that is woken finds room and all results.
+    fn complete(&mut self, client: &Client, mut event: Event, observer: &dyn Observer) {
+        let observes = observer.observes_reports();
+        let mut freed = Freed::default();
+        while let Some((opaque, outcome)) = event.next_report() {
+            // SAFETY: `Client::produce` made every message with a slot as its opaque, and librdkafka reports each one once.
+            let reported = unsafe { Reported::from_opaque(opaque) };
+            freed.bytes += reported.body().charge;
+            if let Some(records) = freed.records.get_mut(reported.body().generation) {
+                *records += 1;
+            }
+            self.settle(reported, outcome, observer, observes);
+        }
+        drop(event);
+        client.pool().give_all(&mut self.free);
+        observer.on_freed(client, freed);
+        for waker in self.wakers.drain(..) {
+            waker.wake();
+        }
+    }
+
+    fn settle(&mut self, mut reported: Reported, mut outcome: Outcome, observer: &dyn Observer, observes: bool) {
+        if outcome.code != code::NO_ERROR {
+            observer.on_failure(&mut outcome);
+        }
+        if observes {
+            observer.on_report(reported.body(), &outcome);
+        }
+        if outcome.code == code::PURGE_QUEUE || outcome.code == code::PURGE_INFLIGHT {
+            observer.on_purged(reported.body_mut(), &outcome);
+        }
+        match mem::take(&mut reported.body_mut().completion) {
+            Completion::Callback(callback) => {
+                observer.call_back(callback, reported.body(), outcome);
+                self.free.extend(reported.retire());
+            }
+            Completion::Future => {
+                let (waker, free) = reported.complete(outcome);
+                self.free.extend(free);
+                // One task often waits for many records in a row: one wake is enough.
+                if let Some(waker) = waker.filter(|waker| self.wakers.last().is_none_or(|last| !last.will_wake(waker))) {
+                    self.wakers.push(waker);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! librdkafka's configuration object, filled from plain names and values.
+
+use std::{
+    ffi::{CString, c_char, c_int},
+    ptr::NonNull,
+};
+
+use rdkafka_sys as sys;
+
+use super::ffi;
+
+/// librdkafka's buffer for its reasons.
+const REASON_SIZE: usize = 512;
+
+/// What librdkafka said against a setting, or against all of them together (`property` is `None`).
+#[derive(Debug)]
+pub(crate) struct SettingRefused {
+    pub(crate) property: Option<String>,
+    pub(crate) reason: String,
+}
+
+/// An owned `rd_kafka_conf_t`.
+pub(super) struct Settings(NonNull<sys::rd_kafka_conf_t>);
+
+impl Settings {
+    pub(super) fn new(properties: &[(String, String)]) -> Result<Self, SettingRefused> {
+        // SAFETY: takes nothing, returns an object that is ours to destroy.
+        let conf = unsafe { sys::rd_kafka_conf_new() };
+        let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
+        for (name, value) in properties {
+            settings.set(name, value)?;
+        }
+        settings.set("log.queue", "true")?;
+        let events = sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR | sys::RD_KAFKA_EVENT_LOG | sys::RD_KAFKA_EVENT_STATS;
+        // SAFETY: `conf` is alive; the flags are librdkafka's own.
+        unsafe { sys::rd_kafka_conf_set_events(settings.0.as_ptr(), events) };
+        Ok(settings)
+    }
+
+    fn set(&self, name: &str, value: &str) -> Result<(), SettingRefused> {
+        let nul = || refused(Some(name), "the name or the value holds a NUL byte".to_owned());
+        let c_name = CString::new(name).map_err(|_| nul())?;
+        let c_value = CString::new(value).map_err(|_| nul())?;
+        let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
+        // SAFETY: `conf` is alive, both strings are NUL-terminated and the buffer is as long as it is said to be.
+        let result = unsafe {
+            sys::rd_kafka_conf_set(self.0.as_ptr(), c_name.as_ptr(), c_value.as_ptr(), reason.as_mut_ptr(), REASON_SIZE)
+        };
+        if result == sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
+            return Ok(());
+        }
+        // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
+        let reason = unsafe { ffi::text(reason.as_ptr()) };
+        Err(refused(Some(name), reason))
+    }
+
+    /// Makes the producer, which takes the settings over.
+    pub(super) fn into_producer(self) -> Result<NonNull<sys::rd_kafka_t>, SettingRefused> {
+        let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
+        // SAFETY: `conf` is alive and the buffer is as long as it is said to be; on success librdkafka owns `conf`.
+        let client = unsafe {
+            sys::rd_kafka_new(
+                sys::rd_kafka_type_t::RD_KAFKA_PRODUCER,
+                self.0.as_ptr(),
+                reason.as_mut_ptr(),
+                REASON_SIZE,
+            )
+        };
+        match NonNull::new(client) {
+            Some(client) => {
+                std::mem::forget(self);
+                Ok(client)
+            }
+            // SAFETY: as in `set`.
+            None => Err(refused(None, unsafe { ffi::text(reason.as_ptr()) })),
+        }
+    }
+}
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        // SAFETY: ours, and not handed to a producer: `into_producer` forgets it then.
+        unsafe { sys::rd_kafka_conf_destroy(self.0.as_ptr()) };
+    }
+}
+
+fn refused(property: Option<&str>, reason: String) -> SettingRefused {
+    SettingRefused { property: property.map(str::to_owned), reason }
+}
+
+/// Reads a property back from a running client, as librdkafka holds it.
+///
+/// # Safety
+/// `client` is alive.
+#[cfg(test)]
+pub(super) unsafe fn property_of(client: NonNull<sys::rd_kafka_t>, name: &str) -> Option<String> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: the caller vouches for `client`, which owns the configuration that it returns.
+    let conf = unsafe { sys::rd_kafka_conf(client.as_ptr()) };
+    let mut value = vec![0u8; 64 * 1024];
+    let mut size = value.len();
+    // SAFETY: `conf` lives as long as the client, the name is terminated, the buffer is `size` long.
+    let result = unsafe { sys::rd_kafka_conf_get(conf, name.as_ptr(), value.as_mut_ptr().cast::<c_char>(), &raw mut size) };
+    if result != sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
+        return None;
+    }
+    value.truncate(size.saturating_sub(1));
+    String::from_utf8(value).ok()
+}
+
+/// Milliseconds for C, which counts them in an `int`: longer waits are cut to 24 days.
+pub(super) fn milliseconds(duration: std::time::Duration) -> c_int {
+    // Rounded up, so that a wait of half a millisecond is not a busy loop.
+    c_int::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX)
+}

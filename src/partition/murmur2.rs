@@ -1,0 +1,112 @@
+//! [`murmur2`] and [`partition_for`]: where a record with a key goes.
+
+use std::num::NonZeroU32;
+
+/// Java's hash of a serialized key (`org.apache.kafka.common.utils.Utils.murmur2`): 32-bit MurmurHash2 with Kafka's seed.
+///
+/// ```
+/// assert_eq!(ottla::partition::murmur2(b"foobar"), -790332482);
+/// ```
+#[must_use]
+pub fn murmur2(data: &[u8]) -> i32 {
+    const SEED: u32 = 0x9747_b28c;
+    const M: u32 = 0x5bd1_e995;
+    const R: u32 = 24;
+
+    #[expect(clippy::cast_possible_truncation, reason = "as Java's int length; no key comes near 4 GiB")]
+    let length = data.len() as u32;
+    let mut hash = SEED ^ length;
+    let words = data.chunks_exact(4);
+    let rest = words.remainder();
+    for word in words {
+        let mut k = u32::from_le_bytes([word[0], word[1], word[2], word[3]]).wrapping_mul(M);
+        k = (k ^ (k >> R)).wrapping_mul(M);
+        hash = hash.wrapping_mul(M) ^ k;
+    }
+    if !rest.is_empty() {
+        let tail = rest.iter().rev().fold(0, |tail, &byte| tail << 8 | u32::from(byte));
+        hash = (hash ^ tail).wrapping_mul(M);
+    }
+    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
+    (hash ^ (hash >> 15)) as i32
+}
+
+/// The partition, from 0, of a record with this serialized key on a topic with so many partitions: as the Java client,
+/// `(murmur2(key) & 0x7fffffff) % partitions`.
+///
+/// All partitions count, those without a leader too. An empty key is a key; records with a null key are not placed by it.
+///
+/// ```
+/// use std::num::NonZeroU32;
+///
+/// let six = NonZeroU32::new(6).ok_or("no partitions")?;
+/// assert_eq!(ottla::partition::partition_for(b"a-little-bit-long-string", six), 2);
+/// # Ok::<(), &str>(())
+/// ```
+#[must_use]
+pub fn partition_for(key: &[u8], partitions: NonZeroU32) -> i32 {
+    let positive = (murmur2(key) & i32::MAX).unsigned_abs();
+    // Not above `positive`, so it fits.
+    (positive % partitions) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    #[test]
+    fn hashes_and_partitions_are_java_s() {
+        let vectors: Value = serde_json::from_str(include_str!("../../tests/data/murmur2.json")).unwrap();
+        let vectors = vectors["vectors"].as_array().unwrap();
+        assert!(vectors.len() >= 6);
+        for vector in vectors {
+            let key = vector["key"].as_str().unwrap().as_bytes();
+            assert_eq!(i64::from(murmur2(key)), vector["murmur2"].as_i64().unwrap(), "{vector}");
+            for (partitions, partition) in vector["partition_of"].as_object().unwrap() {
+                let chosen = partition_for(key, partitions.parse().unwrap());
+                assert_eq!(i64::from(chosen), partition.as_i64().unwrap(), "{vector}");
+            }
+        }
+    }
+
+    /// The hash as Java's loop writes it, index by index.
+    fn by_index(data: &[u8]) -> i32 {
+        let at = |index: usize| u32::from(data[index]);
+        let mut hash = 0x9747_b28c ^ u32::try_from(data.len()).unwrap();
+        for word in 0..data.len() / 4 {
+            let first = word * 4;
+            let mut k = at(first) + (at(first + 1) << 8) + (at(first + 2) << 16) + (at(first + 3) << 24);
+            k = k.wrapping_mul(0x5bd1_e995);
+            k ^= k >> 24;
+            k = k.wrapping_mul(0x5bd1_e995);
+            hash = hash.wrapping_mul(0x5bd1_e995);
+            hash ^= k;
+        }
+        let end = data.len() & !3;
+        if data.len() % 4 == 3 {
+            hash ^= at(end + 2) << 16;
+        }
+        if data.len() % 4 >= 2 {
+            hash ^= at(end + 1) << 8;
+        }
+        if data.len() % 4 >= 1 {
+            hash ^= at(end);
+            hash = hash.wrapping_mul(0x5bd1_e995);
+        }
+        hash ^= hash >> 13;
+        hash = hash.wrapping_mul(0x5bd1_e995);
+        hash ^= hash >> 15;
+        hash as i32
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_hash_as_in_java(data in proptest::collection::vec(any::<u8>(), 0..70), partitions in 1..=u32::MAX) {
+            prop_assert_eq!(murmur2(&data), by_index(&data));
+            let partition = partition_for(&data, partitions.try_into().unwrap());
+            prop_assert!(u32::try_from(partition).unwrap() < partitions);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! [`BatchDelivery`]: one future for the reports of many records.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use futures::task::AtomicWaker;
+
+use super::{Producer, Sending};
+use crate::{Error, ErrorKind, ProducerRecord, delivery::Report};
+
+/// Sends records one after the other as there is room, and brings the [`BatchDelivery`] once the last is accepted.
+///
+/// A record that is refused does not stop the others: it is among the batch's failures.
+#[must_use = "no record is sent unless this is awaited"]
+pub struct SendAll<'a, I, K: ?Sized, V: ?Sized> {
+    producer: Producer<K, V>,
+    records: I,
+    sending: Option<Sending>,
+    batch: Arc<Batch>,
+    sent: usize,
+    record: std::marker::PhantomData<fn() -> ProducerRecord<'a, K, V>>,
+}
+
+/// The future of a batch: ready when every record of it has been reported.
+#[must_use = "records may still fail: await the delivery, or drop it on purpose"]
+#[derive(Debug)]
+pub struct BatchDelivery(Arc<Batch>);
+
+/// A batch whose records were all acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchMetadata {
+    /// How many records it had.
+    pub records: usize,
+}
+
+/// A batch of which some records failed.
+#[derive(Debug)]
+pub struct BatchError {
+    acknowledged: usize,
+    failures: Vec<(usize, Error)>,
+}
+
+/// The counter that the records of a batch share.
+#[derive(Debug, Default)]
+struct Batch {
+    /// The records that are not reported, and one for the sender while it sends.
+    open: AtomicUsize,
+    acknowledged: AtomicUsize,
+    failures: Mutex<Vec<(usize, Error)>>,
+    waker: AtomicWaker,
+}
+
+impl Batch {
+    fn report(&self, index: usize, report: Report) {
+        match report {
+            Ok(_) => {
+                self.acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => self.failures.lock().unwrap_or_else(PoisonError::into_inner).push((index, error)),
+        }
+        self.close_one();
+    }
+
+    fn close_one(&self) {
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.waker.wake();
+        }
+    }
+}
+
+impl<'a, I, K: ?Sized + 'static, V: ?Sized + 'static> SendAll<'a, I, K, V>
+where
+    I: Iterator<Item = ProducerRecord<'a, K, V>>,
+{
+    pub(super) fn new(producer: Producer<K, V>, records: I) -> Self {
+        let batch = Arc::new(Batch { open: AtomicUsize::new(1), ..Batch::default() });
+        Self { producer, records, sending: None, batch, sent: 0, record: std::marker::PhantomData }
+    }
+
+    fn send(&mut self, record: ProducerRecord<'a, K, V>) {
+        let index = self.sent;
+        self.sent += 1;
+        self.batch.open.fetch_add(1, Ordering::Relaxed);
+        let batch = Arc::clone(&self.batch);
+        self.sending = Some(self.producer.send_reporting(record, move |report| batch.report(index, report)));
+    }
+}
+
+impl<'a, I, K: ?Sized + 'static, V: ?Sized + 'static> Future for SendAll<'a, I, K, V>
+where
+    I: Iterator<Item = ProducerRecord<'a, K, V>> + Unpin,
+{
+    type Output = Result<BatchDelivery, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        loop {
+            if let Some(sending) = &mut this.sending {
+                match Pin::new(sending).poll(context) {
+                    Poll::Pending => return Poll::Pending,
+                    // The delivery is the callback's business.
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) => {
+                        if this.sent == 1 && matches!(error.kind(), ErrorKind::Closed | ErrorKind::Fatal | ErrorKind::Fenced) {
+                            return Poll::Ready(Err(error));
+                        }
+                        this.batch.report(this.sent - 1, Err(error));
+                    }
+                }
+                this.sending = None;
+            }
+            match this.records.next() {
+                Some(record) => this.send(record),
+                None => {
+                    this.batch.close_one();
+                    return Poll::Ready(Ok(BatchDelivery(Arc::clone(&this.batch))));
+                }
+            }
+        }
+    }
+}
+
+impl Future for BatchDelivery {
+    type Output = Result<BatchMetadata, BatchError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let batch = &self.0;
+        batch.waker.register(context.waker());
+        if batch.open.load(Ordering::Acquire) > 0 {
+            return Poll::Pending;
+        }
+        let acknowledged = batch.acknowledged.load(Ordering::Relaxed);
+        let mut failures = std::mem::take(&mut *batch.failures.lock().unwrap_or_else(PoisonError::into_inner));
+        if failures.is_empty() {
+            return Poll::Ready(Ok(BatchMetadata { records: acknowledged }));
+        }
+        failures.sort_by_key(|(index, _)| *index);
+        Poll::Ready(Err(BatchError { acknowledged, failures }))
+    }
+}
+
+impl BatchError {
+    /// How many records of the batch were acknowledged.
+    pub fn acknowledged(&self) -> usize {
+        self.acknowledged
+    }
+
+    /// The records that failed: their places in the batch, counted from 0 and ascending, and their errors.
+    pub fn failures(&self) -> &[(usize, Error)] {
+        &self.failures
+    }
+
+    /// The same, owned.
+    pub fn into_failures(self) -> Vec<(usize, Error)> {
+        self.failures
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed = self.failures.len();
+        write!(f, "{failed} of {} records failed", failed + self.acknowledged)?;
+        match self.failures.first() {
+            Some((index, _)) => write!(f, ", the first of them record {index} of the batch"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for BatchError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.failures.first().map(|(_, error)| error as &(dyn StdError + 'static))
+    }
+}
+
+impl<I, K: ?Sized, V: ?Sized> fmt::Debug for SendAll<'_, I, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendAll").field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
+
+/// An error of the first failure's kind, with the batch as its source.
+impl From<BatchError> for Error {
+    fn from(batch: BatchError) -> Self {
+        let kind = batch.failures.first().map_or(ErrorKind::Client, |(_, error)| error.kind());
+        Self::new(kind, "a batch was not delivered whole").with_source(batch)
+    }
+}

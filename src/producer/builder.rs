@@ -1,0 +1,187 @@
+//! [`ProducerBuilder`]: from settings and plug-ins to a running producer.
+
+use std::{
+    any::type_name,
+    fmt,
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{Producer, Typed, core::Core, room::Room, shared::Shared};
+use crate::{
+    Error, ErrorKind, ProducerConfig, Serializer,
+    config::{PartitionerName, Resolved},
+    intercept::{Acknowledge, Chain, Interceptor},
+    native::{Choice, Client, Partition, SettingRefused},
+    partition::{BuiltIn, Placing, RoundRobin},
+    serialize::{SerializerName, named, natural},
+};
+
+/// How long dropping the last handle waits for what was accepted, unless it is set.
+const DROP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Builds a [`Producer`]. Made by [`Producer::builder`].
+pub struct ProducerBuilder<K: ?Sized, V: ?Sized> {
+    config: ProducerConfig,
+    key_serializer: Option<Box<dyn Serializer<K>>>,
+    value_serializer: Option<Box<dyn Serializer<V>>>,
+    interceptors: Vec<Box<dyn Interceptor<K, V>>>,
+    drop_timeout: Duration,
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
+    /// Begins a producer with these settings.
+    ///
+    /// ```
+    /// use ottla::{Producer, ProducerConfig};
+    ///
+    /// let config = ProducerConfig::new().set("bootstrap.servers", "localhost:9092")?;
+    /// let producer: Producer<str, [u8]> = Producer::builder(config).build()?;
+    /// # Ok::<(), ottla::Error>(())
+    /// ```
+    pub fn builder(config: ProducerConfig) -> ProducerBuilder<K, V> {
+        ProducerBuilder {
+            config,
+            key_serializer: None,
+            value_serializer: None,
+            interceptors: Vec::new(),
+            drop_timeout: DROP_TIMEOUT,
+        }
+    }
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
+    /// Sets what serializes keys. As in Java it comes before the setting `key.serializer`.
+    ///
+    /// Defaults to that setting, and without it to the natural serializer of `K`: [`Utf8`](crate::serialize::Utf8) for text,
+    /// [`Bytes`](crate::serialize::Bytes) for bytes, [`BigEndian`](crate::serialize::BigEndian) for numbers,
+    /// [`Void`](crate::serialize::Void) for `()`.
+    #[must_use]
+    pub fn key_serializer(mut self, serializer: impl Serializer<K>) -> Self {
+        self.key_serializer = Some(Box::new(serializer));
+        self
+    }
+
+    /// Sets what serializes values; see [`key_serializer`](Self::key_serializer).
+    #[must_use]
+    pub fn value_serializer(mut self, serializer: impl Serializer<V>) -> Self {
+        self.value_serializer = Some(Box::new(serializer));
+        self
+    }
+
+    /// Adds an interceptor behind those that it has.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl Interceptor<K, V>) -> Self {
+        self.interceptors.push(Box::new(interceptor));
+        self
+    }
+
+    /// Sets how long dropping the last handle waits for what was accepted. What is not delivered then is given up, and how
+    /// many records that were is logged (and printed to stderr where no `tracing` subscriber is set).
+    ///
+    /// Defaults to 30 s.
+    #[must_use]
+    pub fn drop_timeout(mut self, timeout: Duration) -> Self {
+        self.drop_timeout = timeout;
+        self
+    }
+
+    /// Starts the producer. Does not wait for a connection.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) with all that is wrong with the settings, or with what librdkafka has against them, or for
+    /// a type that has no serializer.
+    pub fn build(self) -> Result<Producer<K, V>, Error> {
+        for warning in self.config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let resolved = self.config.resolve()?;
+        let key_serializer = serializer(self.key_serializer, resolved.key_serializer, "key")?;
+        let value_serializer = serializer(self.value_serializer, resolved.value_serializer, "value")?;
+        let interceptors = Chain::new(self.interceptors);
+        let acknowledge = interceptors.as_ref().map(|chain| Arc::clone(chain) as Arc<dyn Acknowledge>);
+        let core = start(resolved, acknowledge, self.drop_timeout)?;
+        Ok(Producer(Arc::new(Typed { core, key_serializer, value_serializer, interceptors })))
+    }
+}
+
+fn serializer<T: ?Sized + 'static>(
+    given: Option<Box<dyn Serializer<T>>>,
+    name: Option<SerializerName>,
+    part: &str,
+) -> Result<Box<dyn Serializer<T>>, Error> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    match name {
+        Some(name) => named(name).map_err(|reason| Error::new(ErrorKind::Config, format!("{part}.serializer: {reason}"))),
+        None => natural().ok_or_else(|| {
+            let type_name = type_name::<T>();
+            let message = format!("{type_name} has no serializer of its own: give one to the builder's {part}_serializer");
+            Error::new(ErrorKind::Config, message)
+        }),
+    }
+}
+
+/// Starts librdkafka and the delivery thread.
+pub(super) fn start(
+    resolved: Resolved,
+    acknowledge: Option<Arc<dyn Acknowledge>>,
+    drop_timeout: Duration,
+) -> Result<Arc<Core>, Error> {
+    let (partitioner, sticky_bytes, ignore_keys) = (resolved.partitioner, resolved.sticky_bytes, resolved.ignore_keys);
+    let partition_for = move || -> Option<Box<dyn Partition>> {
+        match partitioner {
+            PartitionerName::BuiltIn => Some(Box::new(BuiltIn::new(sticky_bytes, ignore_keys))),
+            PartitionerName::RoundRobin => Some(Box::new(RoundRobin::new())),
+            PartitionerName::Native(_) => None,
+        }
+    };
+    let mut properties = resolved.native;
+    if !matches!(partitioner, PartitionerName::Native(_)) {
+        // Otherwise librdkafka places records without a key by itself, and does not ask.
+        properties.push(("sticky.partitioning.linger.ms".to_owned(), "0".to_owned()));
+    }
+    let client = Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(refused)?);
+    let room = Room::new(resolved.buffer_memory, resolved.max_block);
+    let shared = Arc::new(Shared::new(room, acknowledge, resolved.bootstrap_servers, resolved.secrets));
+    shared.start(Arc::clone(&client), &resolved.client_id)?;
+    Ok(Arc::new(Core { client, shared, max_request_size: resolved.max_request_size, drop_timeout }))
+}
+
+fn refused(refused: SettingRefused) -> Error {
+    let message = match refused.property {
+        Some(property) => format!("librdkafka refuses {property}: {}", refused.reason),
+        None => format!("librdkafka refuses the settings: {}", refused.reason),
+    };
+    Error::new(ErrorKind::Config, message)
+}
+
+impl Partition for BuiltIn {
+    fn choose(&self, choice: &Choice<'_>) -> i32 {
+        let Some(partitions) = partitions(choice) else { return -1 };
+        let placing = Placing { key: choice.key, size: choice.size, partitions };
+        self.place(&placing, |partition| choice.is_available(partition))
+    }
+}
+
+impl Partition for RoundRobin {
+    fn choose(&self, choice: &Choice<'_>) -> i32 {
+        partitions(choice).map_or(-1, |partitions| self.next(partitions, |partition| choice.is_available(partition)))
+    }
+}
+
+fn partitions(choice: &Choice<'_>) -> Option<NonZeroU32> {
+    u32::try_from(choice.partitions).ok().and_then(NonZeroU32::new)
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerBuilder")
+            .field("config", &self.config)
+            .field("interceptors", &self.interceptors.len())
+            .field("drop_timeout", &self.drop_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+//! Closing: a time to deliver what was accepted, then what was not comes back.
+
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Error, Headers, ProducerRecord,
+    native::{Body, Outcome},
+};
+
+/// How often the delivery thread looks whether everything is reported, while it closes.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A record that was accepted, and given up when the producer was closed.
+#[derive(Debug)]
+pub struct Unsent {
+    topic: Arc<str>,
+    partition: Option<i32>,
+    timestamp: Option<i64>,
+    headers: Headers,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    error: Error,
+}
+
+impl Unsent {
+    /// The record, with its key and value as they were serialized: ready to be sent by a `Producer<[u8], [u8]>`.
+    pub fn record(&self) -> ProducerRecord<'_, [u8], [u8]> {
+        let mut record = ProducerRecord::to(&*self.topic).headers(self.headers.clone());
+        if let Some(key) = &self.key {
+            record = record.key(&**key);
+        }
+        if let Some(value) = &self.value {
+            record = record.value(&**value);
+        }
+        if let Some(partition) = self.partition {
+            record = record.partition(partition);
+        }
+        if let Some(timestamp) = self.timestamp {
+            record = record.timestamp(timestamp);
+        }
+        record
+    }
+
+    /// The error that its delivery got; its [`persistence`](Error::persistence) says whether it may have been written.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    fn take(body: &mut Body, outcome: &Outcome) -> Self {
+        let topic = body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
+        Self {
+            error: Error::from_report(&topic, outcome),
+            topic,
+            partition: body.partition,
+            timestamp: body.timestamp,
+            headers: mem::take(&mut body.headers),
+            key: body.key().map(<[u8]>::to_vec),
+            value: body.value().map(<[u8]>::to_vec),
+        }
+    }
+}
+
+/// How far closing has come.
+#[derive(Debug, Default)]
+pub(super) struct Closing {
+    begun: bool,
+    /// `None`: as long as `delivery.timeout.ms` lets the records live.
+    deadline: Option<Instant>,
+    collect: bool,
+    unsent: Vec<Unsent>,
+    given_up: usize,
+}
+
+impl Closing {
+    /// Closing twice keeps the earlier deadline.
+    pub(super) fn begin(&mut self, deadline: Option<Instant>, collect: bool) {
+        self.deadline = match (self.begun, self.deadline, deadline) {
+            (true, Some(old), Some(new)) => Some(old.min(new)),
+            (true, old, new) => old.or(new),
+            (false, _, new) => new,
+        };
+        self.begun = true;
+        self.collect |= collect;
+    }
+
+    /// How long to wait before looking again; `None` when the time is over.
+    pub(super) fn due(&self, now: Instant) -> Option<Duration> {
+        match self.deadline {
+            Some(deadline) if deadline <= now => None,
+            Some(deadline) => Some(LOOK.min(deadline - now)),
+            None => Some(LOOK),
+        }
+    }
+
+    pub(super) fn give_up(&mut self, body: &mut Body, outcome: &Outcome) {
+        self.given_up += 1;
+        if self.collect {
+            self.unsent.push(Unsent::take(body, outcome));
+        }
+    }
+
+    pub(super) fn take(&mut self) -> (Vec<Unsent>, usize) {
+        (mem::take(&mut self.unsent), mem::take(&mut self.given_up))
+    }
+}

@@ -1,0 +1,131 @@
+//! The part of a producer that does not know its types. Dropped with the last handle.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{parking::wait, record_size, shared::Shared};
+use crate::{
+    Error, ErrorKind,
+    native::{Body, Client, Draft, Topic},
+};
+
+/// The longest topic name that Kafka takes (`org.apache.kafka.common.internals.Topic`).
+const MAX_TOPIC_LENGTH: usize = 249;
+
+pub(super) struct Core {
+    pub(super) client: Arc<Client>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) max_request_size: usize,
+    pub(super) drop_timeout: Duration,
+}
+
+impl Core {
+    /// Sends a draft whose room is taken.
+    pub(super) fn accept(&self, draft: Draft) -> Result<(), Error> {
+        self.shared.accept(&self.client, draft).map_err(|(draft, code)| {
+            let error = self.shared.refusal(code);
+            self.turn_away(draft, &error);
+            self.shared.serve_waiting(&self.client);
+            error
+        })
+    }
+
+    /// Ends a draft that is not sent.
+    pub(super) fn turn_away(&self, draft: Draft, error: &Error) {
+        self.shared.acknowledge_refused(draft.body(), error);
+        draft.discard();
+    }
+
+    /// Gives the record its topic's native handle. A slot that was used for the same topic has it already.
+    pub(super) fn address(&self, body: &mut Body, topic: &str) -> Result<(), Error> {
+        if body.topic.as_ref().is_none_or(|known| **known.name() != *topic) {
+            body.topic = Some(self.topic(topic)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn topic(&self, name: &str) -> Result<Arc<Topic>, Error> {
+        check_topic_name(name)
+            .map_err(|reason| Error::new(ErrorKind::InvalidRecord, format!("topic {name:?}: {reason}")))?;
+        self.client.topic(name).map_err(|code| Error::from_code(code, &format!("topic {name}")))
+    }
+
+    /// Java's checks of a `ProducerRecord`, and librdkafka's one more.
+    pub(super) fn check_addressed(&self, body: &Body) -> Result<(), Error> {
+        let invalid = |what: String| {
+            let topic = body.topic.as_ref().map_or("", |topic| topic.name());
+            Err(Error::new(ErrorKind::InvalidRecord, format!("topic {topic}: {what}")))
+        };
+        match (body.partition, body.timestamp) {
+            (Some(partition), _) if partition < 0 => {
+                invalid(format!("partition {partition}: a partition is 0 or more, or left to the partitioner"))
+            }
+            (_, Some(timestamp)) if timestamp <= 0 => invalid(format!(
+                "timestamp {timestamp}: a timestamp is more than 0 milliseconds since the epoch (librdkafka takes 0 for now), or left out"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Holds the record against `max.request.size` and `buffer.memory`.
+    pub(super) fn check_size(&self, body: &Body) -> Result<(), Error> {
+        let too_large = |size: usize, name: &str, limit: usize| {
+            let topic = body.topic.as_ref().map_or("", |topic| topic.name());
+            let message = format!("topic {topic}: the record takes {size} bytes, more than {name} allows ({limit})");
+            Err(Error::new(ErrorKind::RecordTooLarge, message))
+        };
+        let size = record_size::upper_bound(body);
+        if size > self.max_request_size {
+            return too_large(size, "max.request.size", self.max_request_size);
+        }
+        let limit = self.shared.room.limit();
+        if body.charge > limit { too_large(body.charge, "buffer.memory", limit) } else { Ok(()) }
+    }
+
+    /// Starts to send without lingering, for a flush or the end.
+    pub(super) fn hurry(&self) {
+        self.shared.hurry(&self.client);
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.shared.outstanding.is_closed() {
+            return;
+        }
+        let ended = self.shared.close(&self.client, Some(Instant::now() + self.drop_timeout), false);
+        self.hurry();
+        if self.shared.on_delivery_thread() {
+            // A callback held the last handle. The thread goes on by itself until everything is reported.
+            return;
+        }
+        // The sender is dropped unsent only if the delivery thread is gone: there is nothing to wait for then.
+        let _ = wait(ended);
+        let (_, given_up) = self.shared.take_unsent();
+        if given_up > 0 {
+            let seconds = self.drop_timeout.as_secs_f64();
+            tracing::error!(given_up, "the producer was dropped, and its records were not delivered within {seconds} s");
+            if !tracing::dispatcher::has_been_set() {
+                eprintln!("ottla: the producer was dropped, and {given_up} records were not delivered within {seconds} s");
+            }
+        }
+    }
+}
+
+/// Kafka's rule for topic names (`Topic.validate` of the Java client).
+fn check_topic_name(topic: &str) -> Result<(), &'static str> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if topic.is_empty() {
+        Err("a topic's name is not empty")
+    } else if topic == "." || topic == ".." {
+        Err("a topic's name is not \".\" or \"..\"")
+    } else if topic.len() > MAX_TOPIC_LENGTH {
+        Err("a topic's name has at most 249 characters")
+    } else if !topic.bytes().all(legal) {
+        Err("a topic's name has only ASCII letters, digits, \".\", \"_\" and \"-\"")
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! [`Producer`]: the way of a record from `send` to librdkafka. Read [`Producer::prepare`] for its steps.
+
+mod batch;
+mod blocking;
+mod builder;
+mod closing;
+mod core;
+mod outstanding;
+mod parking;
+mod partitions;
+mod record_size;
+mod room;
+mod sending;
+mod shared;
+mod sink;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub use batch::{BatchDelivery, BatchError, BatchMetadata, SendAll};
+pub use blocking::{Blocking, BlockingDelivery};
+pub use builder::ProducerBuilder;
+pub use closing::Unsent;
+pub use partitions::PartitionInfo;
+pub use sending::{Sending, TrySendError};
+pub use sink::ProducerSink;
+
+use self::core::Core;
+use crate::{
+    Delivery, Error, ErrorKind, Headers, ProducerRecord, Serializer,
+    delivery::{Report, report},
+    intercept::Chain,
+    native::{Completion, Draft, RECORD_OVERHEAD},
+    panic::contain,
+    serialize::{SerializeContext, Serialized},
+};
+
+/// Sends records to Kafka, each with a future for its delivery report.
+///
+/// A handle: clones are cheap and share one native producer with its connections and its `buffer.memory`. Dropping the last
+/// one delivers what was accepted, and blocks for that (see [`ProducerBuilder::drop_timeout`]); [`close`](Self::close) does
+/// the same without blocking, and gives back what could not be delivered.
+///
+/// Made by [`Producer::builder`].
+pub struct Producer<K: ?Sized, V: ?Sized>(Arc<Typed<K, V>>);
+
+struct Typed<K: ?Sized, V: ?Sized> {
+    core: Arc<Core>,
+    key_serializer: Box<dyn Serializer<K>>,
+    value_serializer: Box<dyn Serializer<V>>,
+    interceptors: Option<Arc<Chain<K, V>>>,
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
+    /// Sends a record: ready at once if there is room for it in `buffer.memory`; otherwise it waits its turn, in the order in
+    /// which `send` was called, for `max.block.ms` at most.
+    ///
+    /// The record is serialized before this returns, so that the future borrows nothing of it.
+    ///
+    /// # Errors
+    /// From the future, for a record that was not accepted: [`Serialization`](ErrorKind::Serialization),
+    /// [`InvalidRecord`](ErrorKind::InvalidRecord), [`RecordTooLarge`](ErrorKind::RecordTooLarge),
+    /// [`BufferTimeout`](ErrorKind::BufferTimeout), [`Closed`](ErrorKind::Closed), and what librdkafka refuses at once.
+    /// From the [`Delivery`], for a record that was accepted and not acknowledged.
+    pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
+        self.start(record, Completion::Future)
+    }
+
+    /// Sends a record if there is room for it now; never waits.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), with [`BufferFull`](ErrorKind::BufferFull) in place of a wait. The record comes back.
+    pub fn try_send<'a>(&self, record: ProducerRecord<'a, K, V>) -> Result<Delivery, TrySendError<'a, K, V>> {
+        let draft = match self.prepare(record.clone(), Completion::Future) {
+            Ok(draft) => draft,
+            Err(error) => return Err(TrySendError::new(error, record)),
+        };
+        let pending = draft.pending();
+        match self.accept_now(draft) {
+            Ok(()) => Ok(Delivery::new(pending)),
+            Err(error) => Err(TrySendError::new(error, record)),
+        }
+    }
+
+    /// Sends a record if there is room for it now, and calls `callback` with its report, on the delivery thread.
+    ///
+    /// A callback should be quick: while it runs no other report is served. It must not wait for another report. A panic in it
+    /// is logged, and costs nothing else.
+    ///
+    /// # Errors
+    /// As [`try_send`](Self::try_send); the callback is not called then.
+    pub fn send_with<'a>(
+        &self,
+        record: ProducerRecord<'a, K, V>,
+        callback: impl FnOnce(Report) + Send + 'static,
+    ) -> Result<(), TrySendError<'a, K, V>> {
+        self.prepare(record.clone(), reporting(callback))
+            .and_then(|draft| self.accept_now(draft))
+            .map_err(|error| TrySendError::new(error, record))
+    }
+
+    /// Sends many records, with one future for all of their reports.
+    ///
+    /// # Errors
+    /// From the first future: [`Closed`](ErrorKind::Closed) or a fatal error before the first record. Every other failure
+    /// is one of its record, and among those of the [`BatchDelivery`].
+    pub fn send_all<'a, I>(&self, records: I) -> SendAll<'a, I::IntoIter, K, V>
+    where
+        I: IntoIterator<Item = ProducerRecord<'a, K, V>>,
+    {
+        SendAll::new(self.clone(), records.into_iter())
+    }
+
+    /// A [`Sink`](futures::Sink) that sends what it is given: `stream.forward(producer.sink())`.
+    pub fn sink(&self) -> ProducerSink<K, V> {
+        ProducerSink::new(self.clone())
+    }
+
+    /// The same for threads: every call blocks instead of returning a future.
+    pub fn blocking(&self) -> Blocking<'_, K, V> {
+        Blocking::new(self)
+    }
+
+    /// Sends what is accepted without lingering, and waits until every record accepted before this call has been reported.
+    ///
+    /// As in Java this says nothing of how they were: that is in the deliveries.
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) when a callback blocks on it.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let flushed = self.0.core.shared.outstanding.flush();
+        if self.0.core.shared.outstanding.is_flushing() {
+            self.0.core.hurry();
+        }
+        flushed.await;
+        Ok(())
+    }
+
+    /// Closes the producer for all of its handles: lets no more records in, gives those accepted `timeout` to be delivered,
+    /// and gives back those that were not. Their deliveries fail with [`GivenUp`](ErrorKind::GivenUp).
+    ///
+    /// A `timeout` of zero waits for nothing.
+    ///
+    /// # Errors
+    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) when a callback blocks on it.
+    pub async fn close(self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
+        let shared = Arc::clone(&self.0.core.shared);
+        // A time too far away to be told is no limit.
+        let ended = shared.close(&self.0.core.client, Instant::now().checked_add(timeout), true);
+        self.0.core.hurry();
+        // If this was the last handle, the delivery thread ends librdkafka, which blocks.
+        drop(self);
+        // The sender goes unsent only with the delivery thread.
+        let _ = ended.await;
+        Ok(shared.take_unsent().0)
+    }
+
+    /// The bytes of `buffer.memory` that no record takes.
+    pub fn buffer_available_bytes(&self) -> usize {
+        self.0.core.shared.room.available()
+    }
+
+    /// librdkafka's statistics as JSON, if `librdkafka.statistics.interval.ms` is set and they have been made once
+    /// (librdkafka: `STATISTICS.md`).
+    pub fn statistics(&self) -> Option<String> {
+        self.0.core.shared.statistics()
+    }
+
+    fn send_reporting(&self, record: ProducerRecord<'_, K, V>, callback: impl FnOnce(Report) + Send + 'static) -> Sending {
+        self.start(record, reporting(callback))
+    }
+
+    fn start(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Sending {
+        match self.prepare(record, completion) {
+            Ok(draft) => Sending::start(&self.0.core, draft),
+            Err(error) => Sending::failed(error),
+        }
+    }
+
+    fn accept_now(&self, draft: Draft) -> Result<(), Error> {
+        let core = &self.0.core;
+        if core.shared.room.try_take(draft.body().charge) {
+            return core.accept(draft);
+        }
+        let error = Error::new(
+            ErrorKind::BufferFull,
+            format!("no room in buffer.memory ({} bytes); await `send`, or try again later", core.shared.room.limit()),
+        );
+        core.turn_away(draft, &error);
+        Err(error)
+    }
+
+    /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size.
+    fn prepare(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
+        let record = match &self.0.interceptors {
+            Some(chain) => chain.send(record),
+            None => record,
+        };
+        let mut draft = self.0.core.client.pool().take();
+        draft.body_mut().completion = completion;
+        match self.fill(&mut draft, record) {
+            Ok(()) => Ok(draft),
+            Err(error) => {
+                self.0.core.turn_away(draft, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&self, draft: &mut Draft, record: ProducerRecord<'_, K, V>) -> Result<(), Error> {
+        let core = &self.0.core;
+        let body = draft.body_mut();
+        core.address(body, record.topic())?;
+        body.partition = record.explicit_partition();
+        body.timestamp = record.explicit_timestamp();
+        body.headers = record.headers_ref().clone();
+        core.check_addressed(body)?;
+        if let Some(key) = record.key_ref() {
+            body.key_size = serialize(&*self.0.key_serializer, key, record.topic(), true, &mut body.headers, &mut body.buffer)?;
+        }
+        if let Some(value) = record.value_ref() {
+            body.value_size =
+                serialize(&*self.0.value_serializer, value, record.topic(), false, &mut body.headers, &mut body.buffer)?;
+        }
+        body.charge = body.size() + RECORD_OVERHEAD;
+        core.check_size(body)
+    }
+}
+
+/// Appends one part of the record to the buffer; gives its size, or `None` for null.
+fn serialize<T: ?Sized + 'static>(
+    serializer: &dyn Serializer<T>,
+    data: &T,
+    topic: &str,
+    is_key: bool,
+    headers: &mut Headers,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<usize>, Error> {
+    let part = if is_key { "key" } else { "value" };
+    let failed = |what: &str| Error::new(ErrorKind::Serialization, format!("topic {topic}: the {part} could not be serialized{what}"));
+    let start = buffer.len();
+    let mut context = SerializeContext { topic, headers, is_key };
+    match contain(|| serializer.serialize(data, &mut context, buffer)) {
+        Ok(Ok(Serialized::Bytes)) => match buffer.len().checked_sub(start) {
+            Some(size) => Ok(Some(size)),
+            None => Err(failed(": its serializer removed bytes that are not its own")),
+        },
+        Ok(Ok(Serialized::Null)) => {
+            buffer.truncate(start);
+            Ok(None)
+        }
+        Ok(Err(error)) => Err(failed("").with_source(error)),
+        Err(panic) => Err(failed(": its serializer panicked").with_source(panic)),
+    }
+}
+
+fn reporting(callback: impl FnOnce(Report) + Send + 'static) -> Completion {
+    Completion::Callback(Box::new(move |body, outcome| callback(report(body, outcome))))
+}
+
+impl<K: ?Sized, V: ?Sized> Clone for Producer<K, V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Debug for Producer<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer")
+            .field("buffer_available_bytes", &self.0.core.shared.room.available())
+            .field("interceptors", &self.0.interceptors)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! What the brokers tell of a topic.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use futures::channel::oneshot;
+
+use super::Producer;
+use crate::{
+    Error, ErrorKind,
+    native::{Client, Metadata, Topic, code},
+};
+
+/// How long a topic that the brokers do not know may be one that they are creating.
+const TOPIC_CREATION: Duration = Duration::from_secs(5);
+
+const RETRY: Duration = Duration::from_millis(100);
+
+/// One partition of a topic: Java's `PartitionInfo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionInfo {
+    partition: i32,
+    leader: Option<i32>,
+    replicas: Vec<i32>,
+    in_sync_replicas: Vec<i32>,
+}
+
+impl PartitionInfo {
+    /// The partition's number.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// The broker that leads it, `None` while there is none.
+    pub fn leader(&self) -> Option<i32> {
+        self.leader
+    }
+
+    /// The brokers that hold it.
+    pub fn replicas(&self) -> &[i32] {
+        &self.replicas
+    }
+
+    /// Those of them that have caught up with the leader.
+    pub fn in_sync_replicas(&self) -> &[i32] {
+        &self.in_sync_replicas
+    }
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
+    /// The topic's partitions, asked of the brokers; waits for `max.block.ms` at most (Java: `partitionsFor`).
+    ///
+    /// A topic that does not exist is created by this where the brokers' `auto.create.topics.enable` allows it.
+    ///
+    /// # Errors
+    /// [`MetadataTimeout`](ErrorKind::MetadataTimeout) if no broker answered, with the last connection's error as its source;
+    /// [`Authentication`](ErrorKind::Authentication) if the brokers do not let this client in;
+    /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) if there is no such topic.
+    pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, Error> {
+        let core = &self.0.core;
+        let native_topic = core.topic(topic)?;
+        let timeout = core.shared.room.max_block();
+        let client = Arc::clone(&core.client);
+        let (sender, receiver) = oneshot::channel();
+        thread::Builder::new()
+            .name("ottla-metadata".to_owned())
+            .spawn(move || {
+                let answer = ask(&client, &native_topic, timeout);
+                drop(client);
+                let _ = sender.send(answer);
+            })
+            .map_err(|error| Error::new(ErrorKind::Client, "no thread to ask the brokers").with_source(error))?;
+        match receiver.await {
+            Ok(Ok(metadata)) => partitions(topic, metadata),
+            Ok(Err(code::TIMED_OUT | code::TRANSPORT)) => Err(self.unanswered(topic)),
+            Ok(Err(code)) => Err(core.shared.blame(Error::from_code(code, &format!("topic {topic}")))),
+            Err(_) => Err(Error::new(ErrorKind::Client, "the thread that asked the brokers is gone")),
+        }
+    }
+
+    fn unanswered(&self, topic: &str) -> Error {
+        let shared = &self.0.core.shared;
+        if let Some(trouble) = shared.not_let_in() {
+            return Error::from_code(trouble.code, &format!("topic {topic}")).with_source(trouble.text);
+        }
+        let waited = shared.room.max_block().as_millis();
+        let message = format!("topic {topic}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
+        shared.blame(Error::new(ErrorKind::MetadataTimeout, message))
+    }
+}
+
+/// Asks until the topic is there. One that the brokers create on demand takes a moment; one that they do not know is given
+/// that moment too.
+fn ask(client: &Client, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
+    let begun = Instant::now();
+    loop {
+        let answer = client.metadata(topic, timeout.saturating_sub(begun.elapsed()));
+        let patience = match answer {
+            Ok(Metadata { code: code::UNKNOWN_TOPIC_OR_PARTITION, .. }) => timeout.min(TOPIC_CREATION),
+            Ok(Metadata { code: code::LEADER_NOT_AVAILABLE, .. }) => timeout,
+            _ => return answer,
+        };
+        if begun.elapsed() + RETRY > patience {
+            return answer;
+        }
+        thread::sleep(RETRY);
+    }
+}
+
+fn partitions(topic: &str, metadata: Metadata) -> Result<Vec<PartitionInfo>, Error> {
+    if metadata.code != code::NO_ERROR {
+        return Err(Error::from_code(metadata.code, &format!("topic {topic}")));
+    }
+    let known = metadata.partitions.into_iter().map(|partition| PartitionInfo {
+        partition: partition.id,
+        leader: (partition.leader >= 0).then_some(partition.leader),
+        replicas: partition.replicas,
+        in_sync_replicas: partition.in_sync_replicas,
+    });
+    Ok(known.collect())
+}

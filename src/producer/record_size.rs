@@ -1,0 +1,38 @@
+//! How large a record is on the wire, at most: what `max.request.size` is held against.
+
+use crate::native::Body;
+
+/// `DefaultRecordBatch.RECORD_BATCH_OVERHEAD` of the Java client: a batch's header.
+const BATCH_OVERHEAD: usize = 61;
+
+/// `DefaultRecord.MAX_RECORD_OVERHEAD`: length, attributes, timestamp and offset at their longest.
+const RECORD_OVERHEAD: usize = 21;
+
+/// The upper bound that the Java client computes (`AbstractRecords.estimateSizeInBytesUpperBound`, magic 2, uncompressed).
+pub(super) fn upper_bound(body: &Body) -> usize {
+    let headers: usize = body.headers.iter().map(|header| sized(Some(header.name().len())) + sized(header.value().map(<[u8]>::len))).sum();
+    BATCH_OVERHEAD + RECORD_OVERHEAD + sized(body.key_size) + sized(body.value_size) + varint(body.headers.len()) + headers
+}
+
+/// A length-prefixed field; null is the length -1, one byte.
+fn sized(length: Option<usize>) -> usize {
+    length.map_or(1, |length| varint(length) + length)
+}
+
+/// The bytes of a zigzag varint that is not negative.
+fn varint(value: usize) -> usize {
+    let bits = (usize::BITS - value.leading_zeros() + 1) as usize;
+    bits.div_ceil(7).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_are_as_long_as_in_the_protocol() {
+        for (value, length) in [(0, 1), (1, 1), (63, 1), (64, 2), (8191, 2), (8192, 3), (1_048_576, 4)] {
+            assert_eq!(varint(value), length, "{value}");
+        }
+    }
+}

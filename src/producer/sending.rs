@@ -1,0 +1,144 @@
+//! [`Sending`]: the future of a record's acceptance.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{core::Core, room::Ticket};
+use crate::{
+    Delivery, Error, ErrorKind, ProducerRecord,
+    native::{Admission, Draft, Pending},
+};
+
+/// The future of a record's acceptance: ready at once when there was room, else when its turn has come.
+///
+/// It brings the [`Delivery`], or why the record was not accepted. Dropping it before it is ready withdraws the record,
+/// unless it has just been accepted.
+#[must_use = "nothing says that the record was accepted unless this is awaited"]
+pub struct Sending(State);
+
+enum State {
+    Ready(Box<Option<Result<Delivery, Error>>>),
+    Accepted(Pending),
+    Waiting { id: u64, pending: Pending, core: Arc<Core> },
+    Done,
+}
+
+impl Sending {
+    pub(super) fn failed(error: Error) -> Self {
+        Self(State::Ready(Box::new(Some(Err(error)))))
+    }
+
+    /// Sends the draft if there is room, or queues it up.
+    pub(super) fn start(core: &Arc<Core>, draft: Draft) -> Self {
+        let pending = draft.pending();
+        match core.shared.room.take_or_wait(draft) {
+            Ticket::Granted(draft) => match core.accept(draft) {
+                Ok(()) => Self(State::Accepted(pending)),
+                Err(error) => Self::failed(error),
+            },
+            Ticket::Waiting { id, first } => {
+                if first {
+                    core.client.wake(); // to see the timer
+                }
+                Self(State::Waiting { id, pending, core: Arc::clone(core) })
+            }
+        }
+    }
+}
+
+impl Future for Sending {
+    type Output = Result<Delivery, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match mem::replace(&mut self.0, State::Done) {
+            State::Ready(result) => result.map_or(Poll::Pending, Poll::Ready),
+            State::Accepted(pending) => Poll::Ready(Ok(Delivery::new(pending))),
+            State::Waiting { id, pending, core } => match pending.poll_admission(context) {
+                Poll::Pending => {
+                    self.0 = State::Waiting { id, pending, core };
+                    Poll::Pending
+                }
+                Poll::Ready(Admission::Accepted) => Poll::Ready(Ok(Delivery::new(pending))),
+                Poll::Ready(Admission::Refused(code)) => Poll::Ready(Err(core.shared.refusal(code))),
+            },
+            State::Done => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let State::Waiting { id, core, .. } = &self.0 {
+            if let Some(draft) = core.shared.room.withdraw(*id) {
+                let error = Error::new(ErrorKind::GivenUp, "withdrawn: its send was dropped while it waited for room");
+                core.shared.acknowledge_refused(draft.body(), &error);
+                draft.discard();
+                core.shared.serve_waiting(&core.client);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            State::Ready(_) => "Sending(refused)",
+            State::Accepted(_) => "Sending(accepted)",
+            State::Waiting { .. } => "Sending(waiting for room)",
+            State::Done => "Sending(done)",
+        })
+    }
+}
+
+/// A record that was not accepted by a call that does not wait: it comes back, with the reason.
+pub struct TrySendError<'a, K: ?Sized, V: ?Sized> {
+    error: Error,
+    record: Box<ProducerRecord<'a, K, V>>,
+}
+
+impl<'a, K: ?Sized, V: ?Sized> TrySendError<'a, K, V> {
+    pub(super) fn new(error: Error, record: ProducerRecord<'a, K, V>) -> Self {
+        Self { error, record: Box::new(record) }
+    }
+
+    /// Why the record was not accepted.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The record as it was given, to be sent again.
+    pub fn into_record(self) -> ProducerRecord<'a, K, V> {
+        *self.record
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> From<TrySendError<'_, K, V>> for Error {
+    fn from(refused: TrySendError<'_, K, V>) -> Self {
+        refused.error
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Display for TrySendError<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Debug for TrySendError<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrySendError").field("error", &self.error).field("record", &self.record).finish()
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> StdError for TrySendError<'_, K, V> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
+}

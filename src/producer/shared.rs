@@ -1,0 +1,331 @@
+//! What a producer's handles share with its delivery thread.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    task::Waker,
+    thread::{self, JoinHandle, ThreadId},
+    time::{Duration, Instant},
+};
+
+use futures::channel::oneshot;
+
+use super::{
+    closing::{Closing, Unsent},
+    outstanding::Outstanding,
+    room::Room,
+};
+use crate::{
+    Error, ErrorKind,
+    delivery::report,
+    intercept::{Acknowledge, Acknowledgement},
+    native::{Body, Callback, Client, Draft, Freed, Observer, Outcome, Progress, code, flush_now},
+    panic::contain,
+};
+
+/// How long a flush helper calls into librdkafka before it looks whether it is still needed.
+const FLUSH_SLICE: Duration = Duration::from_millis(100);
+
+/// How long the delivery thread waits for an event when no timer is set.
+const IDLE: Duration = Duration::from_secs(1);
+
+pub(super) struct Shared {
+    pub(super) room: Room,
+    pub(super) outstanding: Outstanding,
+    pub(super) acknowledge: Option<Arc<dyn Acknowledge>>,
+    closing: Mutex<Closing>,
+    finished: Mutex<Option<Vec<oneshot::Sender<()>>>>,
+    flush_helper: Mutex<Option<JoinHandle<()>>>,
+    delivery_thread: OnceLock<ThreadId>,
+    /// The errors of broker connections that came last, the newest at the end.
+    troubles: Mutex<VecDeque<Trouble>>,
+    statistics: Mutex<Option<String>>,
+    pub(super) bootstrap_servers: String,
+    /// Values that librdkafka's texts must not show.
+    secrets: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    pub(super) code: i32,
+    pub(super) text: String,
+    at: Instant,
+}
+
+impl Shared {
+    pub(super) fn new(room: Room, acknowledge: Option<Arc<dyn Acknowledge>>, bootstrap_servers: String, secrets: Vec<String>) -> Self {
+        Self {
+            room,
+            outstanding: Outstanding::default(),
+            acknowledge,
+            closing: Mutex::default(),
+            finished: Mutex::new(Some(Vec::new())),
+            flush_helper: Mutex::default(),
+            delivery_thread: OnceLock::new(),
+            troubles: Mutex::default(),
+            statistics: Mutex::default(),
+            bootstrap_servers,
+            secrets,
+        }
+    }
+
+    /// Starts the thread that serves the client until every record is reported and none can come.
+    pub(super) fn start(self: &Arc<Self>, client: Arc<Client>, client_id: &str) -> Result<(), Error> {
+        let shared = Arc::clone(self);
+        thread::Builder::new()
+            .name(format!("ottla-{client_id}"))
+            .spawn(move || {
+                let _ = shared.delivery_thread.set(thread::current().id());
+                crate::native::serve(&client, &*shared);
+                // The helper holds the client as well; with it gone, the last holder's drop ends librdkafka here.
+                let helper = lock(&shared.flush_helper).take();
+                if let Some(helper) = helper {
+                    let _ = helper.join();
+                }
+                drop(client);
+                for sender in lock(&shared.finished).take().unwrap_or_default() {
+                    let _ = sender.send(());
+                }
+            })
+            .map(|_| ())
+            .map_err(|error| Error::new(ErrorKind::Client, "the delivery thread could not be started").with_source(error))
+    }
+
+    /// Hands a draft whose room is taken to librdkafka. On failure its room is given back: the caller serves the queue.
+    pub(super) fn accept(&self, client: &Client, mut draft: Draft) -> Result<(), (Draft, i32)> {
+        let Some(generation) = self.outstanding.enter() else {
+            self.room.release(draft.body().charge);
+            return Err((draft, code::DESTROY));
+        };
+        draft.body_mut().generation = generation;
+        client.produce(draft).inspect_err(|(draft, _)| {
+            self.outstanding.leave_one(generation);
+            self.room.release(draft.body().charge);
+        })
+    }
+
+    /// Admits those that wait, as far as there is room.
+    pub(super) fn serve_waiting(&self, client: &Client) {
+        let mut wakers = Vec::new();
+        self.room.serve(|draft| {
+            let pending = draft.pending();
+            match self.accept(client, draft) {
+                Ok(()) => wakers.extend(pending.take_waker()),
+                Err((draft, code)) => wakers.extend(self.refuse(draft, code)),
+            }
+        });
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends a record that was never accepted.
+    pub(super) fn refuse(&self, draft: Draft, code: i32) -> Option<Waker> {
+        if self.acknowledge.is_some() {
+            self.acknowledge_refused(draft.body(), &self.refusal(code));
+        }
+        draft.refuse(code)
+    }
+
+    /// The error of a record that was never accepted.
+    pub(super) fn refusal(&self, code: i32) -> Error {
+        match code {
+            code::DESTROY => Error::new(ErrorKind::Closed, "the producer is closed"),
+            code::TIMED_OUT_QUEUE => self.blame(Error::new(
+                ErrorKind::BufferTimeout,
+                format!(
+                    "no room in buffer.memory ({} bytes) within max.block.ms ({} ms): the brokers take records more slowly than they are sent",
+                    self.room.limit(),
+                    self.room.max_block().as_millis()
+                ),
+            )),
+            code => Error::from_code(code, "the record was not accepted"),
+        }
+    }
+
+    /// Tells the interceptors of a record that failed before it was accepted.
+    pub(super) fn acknowledge_refused(&self, body: &Body, error: &Error) {
+        if let (Some(chain), Some(topic)) = (&self.acknowledge, &body.topic) {
+            chain.acknowledge(&Acknowledgement {
+                topic: topic.name(),
+                partition: body.partition,
+                headers: &body.headers,
+                result: Err(error),
+            });
+        }
+    }
+
+    /// Adds the broker connections' last trouble as the error's source.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        match self.last_trouble() {
+            Some(trouble) => {
+                let ago = trouble.at.elapsed().as_secs();
+                error.with_source(format!("the last trouble with a broker, {ago} s ago: {}", trouble.text))
+            }
+            None => error,
+        }
+    }
+
+    pub(super) fn last_trouble(&self) -> Option<Trouble> {
+        lock(&self.troubles).back().cloned()
+    }
+
+    /// The last trouble that says that this producer is not let in.
+    pub(super) fn not_let_in(&self) -> Option<Trouble> {
+        lock(&self.troubles).iter().rev().find(|trouble| code::REFUSALS.contains(&trouble.code)).cloned()
+    }
+
+    pub(super) fn on_delivery_thread(&self) -> bool {
+        self.delivery_thread.get() == Some(&thread::current().id())
+    }
+
+    /// Keeps librdkafka from lingering until no flush waits, and not closing.
+    pub(super) fn hurry(self: &Arc<Self>, client: &Arc<Client>) {
+        let mut helper = lock(&self.flush_helper);
+        if helper.as_ref().is_some_and(|helper| !helper.is_finished()) {
+            return;
+        }
+        let (shared, client) = (Arc::clone(self), Arc::clone(client));
+        let spawned = thread::Builder::new().name("ottla-flush".to_owned()).spawn(move || {
+            while shared.outstanding.is_flushing() || (shared.outstanding.is_closed() && !shared.outstanding.is_empty()) {
+                flush_now(&client, FLUSH_SLICE);
+            }
+        });
+        match spawned {
+            Ok(handle) => *helper = Some(handle),
+            // Without the helper records still go out, after linger.ms.
+            Err(error) => tracing::warn!(%error, "no thread for a flush: it waits for linger.ms"),
+        }
+    }
+
+    /// Lets no more records in; those accepted have until `deadline`. The receiver hears of the end.
+    pub(super) fn close(&self, client: &Client, deadline: Option<Instant>, collect: bool) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        match &mut *lock(&self.finished) {
+            Some(waiting) => waiting.push(sender),
+            None => drop(sender.send(())),
+        }
+        lock(&self.closing).begin(deadline, collect);
+        self.outstanding.close();
+        client.wake();
+        receiver
+    }
+
+    /// What closing left undelivered, and how many records that were given up.
+    pub(super) fn take_unsent(&self) -> (Vec<Unsent>, usize) {
+        lock(&self.closing).take()
+    }
+
+    pub(super) fn statistics(&self) -> Option<String> {
+        lock(&self.statistics).clone()
+    }
+
+    fn redact(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[hidden]"))
+    }
+}
+
+impl Observer for Shared {
+    fn observes_reports(&self) -> bool {
+        self.acknowledge.is_some()
+    }
+
+    fn on_report(&self, body: &Body, outcome: &Outcome) {
+        let (Some(chain), Some(topic)) = (&self.acknowledge, &body.topic) else { return };
+        let report = report(body, outcome);
+        chain.acknowledge(&Acknowledgement {
+            topic: topic.name(),
+            partition: (outcome.partition >= 0).then_some(outcome.partition),
+            headers: &body.headers,
+            result: report.as_ref(),
+        });
+    }
+
+    fn on_failure(&self, outcome: &mut Outcome) {
+        if outcome.code == code::MSG_TIMED_OUT {
+            outcome.cause = self.last_trouble().map(|trouble| {
+                let ago = trouble.at.elapsed().as_secs();
+                format!("the last trouble with a broker, {ago} s ago: {}", trouble.text).into_boxed_str()
+            });
+        }
+    }
+
+    fn on_purged(&self, body: &mut Body, outcome: &Outcome) {
+        lock(&self.closing).give_up(body, outcome);
+    }
+
+    fn call_back(&self, callback: Callback, body: &Body, outcome: Outcome) {
+        if let Err(panic) = contain(|| callback(body, &outcome)) {
+            let topic = body.topic.as_ref().map(|topic| &**topic.name());
+            tracing::error!(topic, %panic, "a delivery callback panicked");
+        }
+    }
+
+    fn on_freed(&self, client: &Client, freed: Freed) {
+        self.room.release(freed.bytes);
+        self.serve_waiting(client);
+        self.outstanding.leave(freed.records);
+    }
+
+    fn on_error(&self, client: &Client, error: i32, text: &str, fatal: bool) {
+        let text = self.redact(text);
+        if fatal || error == code::FATAL {
+            let cause = client.fatal_error().map(|(_, text)| text);
+            tracing::error!(code = error, %text, cause, "fatal: this producer can send no more");
+        } else {
+            tracing::warn!(target: "ottla::librdkafka", code = error, "{text}");
+        }
+        let mut troubles = lock(&self.troubles);
+        if troubles.len() == 8 {
+            troubles.pop_front();
+        }
+        // That all brokers are down says less than why the last one is.
+        if error != code::ALL_BROKERS_DOWN || troubles.is_empty() {
+            troubles.push_back(Trouble { code: error, text, at: Instant::now() });
+        }
+    }
+
+    fn on_log(&self, level: i32, facility: &str, text: &str) {
+        let text = self.redact(text);
+        match level {
+            0..=3 => tracing::error!(target: "ottla::librdkafka", facility, "{text}"),
+            4 => tracing::warn!(target: "ottla::librdkafka", facility, "{text}"),
+            5 | 6 => tracing::info!(target: "ottla::librdkafka", facility, "{text}"),
+            _ => tracing::debug!(target: "ottla::librdkafka", facility, "{text}"),
+        }
+    }
+
+    fn on_statistics(&self, json: String) {
+        *lock(&self.statistics) = Some(json);
+    }
+
+    fn progress(&self, client: &Client) -> Progress {
+        let now = Instant::now();
+        if self.outstanding.is_closed() {
+            for draft in self.room.clear() {
+                self.refuse(draft, code::DESTROY).into_iter().for_each(Waker::wake);
+            }
+            if self.outstanding.is_empty() {
+                return Progress::Done;
+            }
+            return match lock(&self.closing).due(now) {
+                Some(wait) => Progress::Wait(wait),
+                None => {
+                    client.purge();
+                    Progress::Wait(FLUSH_SLICE)
+                }
+            };
+        }
+        for draft in self.room.expired(now) {
+            self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(Waker::wake);
+        }
+        match self.room.next_deadline() {
+            Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
+            None if self.outstanding.is_empty() => Progress::Idle(IDLE),
+            None => Progress::Wait(IDLE),
+        }
+    }
+}
+
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

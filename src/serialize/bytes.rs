@@ -1,0 +1,39 @@
+//! [`Bytes`]: bytes as they are.
+
+use super::{BoxError, DeserializeContext, DeserializeError, Deserializer, SerializeContext, Serialized, Serializer};
+use std::sync::Arc;
+
+/// Bytes as they are, as Java's `ByteArraySerializer`: `[u8]`, `Vec<u8>`, `[u8; N]`, `Arc<[u8]>` and whatever else is `AsRef<[u8]>`.
+///
+/// As a deserializer it gives `Vec<u8>`, `Box<[u8]>` or `Arc<[u8]>`; null is an error, see [`Optional`](super::Optional).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bytes;
+
+impl<T: AsRef<[u8]> + ?Sized> Serializer<T> for Bytes {
+    fn serialize(&self, data: &T, _: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
+        buffer.extend_from_slice(data.as_ref());
+        Ok(Serialized::Bytes)
+    }
+}
+
+fn not_null(data: Option<&[u8]>) -> Result<&[u8], DeserializeError> {
+    data.ok_or(DeserializeError::Null { expected: "bytes" })
+}
+
+impl Deserializer<Vec<u8>> for Bytes {
+    fn deserialize(&self, data: Option<&[u8]>, _: &DeserializeContext<'_>) -> Result<Vec<u8>, BoxError> {
+        Ok(not_null(data)?.to_vec())
+    }
+}
+
+impl Deserializer<Box<[u8]>> for Bytes {
+    fn deserialize(&self, data: Option<&[u8]>, _: &DeserializeContext<'_>) -> Result<Box<[u8]>, BoxError> {
+        Ok(not_null(data)?.into())
+    }
+}
+
+impl Deserializer<Arc<[u8]>> for Bytes {
+    fn deserialize(&self, data: Option<&[u8]>, _: &DeserializeContext<'_>) -> Result<Arc<[u8]>, BoxError> {
+        Ok(not_null(data)?.into())
+    }
+}

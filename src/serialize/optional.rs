@@ -1,0 +1,47 @@
+//! [`Optional`]: `None` as null.
+
+use super::{BoxError, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
+
+/// Makes a serializer of `T` one of `Option<T>`, and a deserializer likewise: `None` is null, which as a value is a tombstone on a
+/// compacted topic. `Some` goes to the serializer inside.
+///
+/// ```
+/// use ottla::record::Headers;
+/// use ottla::serialize::{BigEndian, Optional, SerializeContext, Serialized, Serializer};
+///
+/// let mut headers = Headers::new();
+/// let mut context = SerializeContext::new("counts", &mut headers, false);
+/// let mut buffer = Vec::new();
+/// assert_eq!(Optional(BigEndian).serialize(&None::<i64>, &mut context, &mut buffer)?, Serialized::Null);
+/// assert_eq!(Optional(BigEndian).serialize(&Some(1_i16), &mut context, &mut buffer)?, Serialized::Bytes);
+/// assert_eq!(buffer, [0, 1]);
+/// # Ok::<(), ottla::serialize::BoxError>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Optional<S>(
+    /// The serializer or deserializer of what is not null.
+    pub S,
+);
+
+impl<T, S: Serializer<T>> Serializer<Option<T>> for Optional<S> {
+    fn serialize(
+        &self,
+        data: &Option<T>,
+        context: &mut SerializeContext<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Serialized, BoxError> {
+        match data {
+            Some(data) => self.0.serialize(data, context, buffer),
+            None => Ok(Serialized::Null),
+        }
+    }
+}
+
+impl<T, D: Deserializer<T>> Deserializer<Option<T>> for Optional<D> {
+    fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<Option<T>, BoxError> {
+        match data {
+            Some(_) => self.0.deserialize(data, context).map(Some),
+            None => Ok(None),
+        }
+    }
+}
