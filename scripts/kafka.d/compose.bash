@@ -22,7 +22,7 @@ compose_available() {
 compose_await() {
     local id health='' end=$((SECONDS + TIMEOUT))
     until [[ $health == healthy ]]; do
-        ((SECONDS < end)) || { compose logs --no-color --tail 40 "$1" >&2; die "$1 is ${health:-not there} after $TIMEOUT s"; }
+        ((SECONDS < end)) || die "$1 is ${health:-not there} after $TIMEOUT s (OTTLA_KAFKA_TIMEOUT)"
         id=$(compose ps -q "$1")
         health=$([[ -z $id ]] || docker inspect -f '{{.State.Health.Status}}' "$id" 2>/dev/null) || true
         sleep 0.5
