@@ -81,7 +81,7 @@ msrv: ## check with the oldest supported Rust
 
 .PHONY: deny
 deny: ## licences, advisories and sources of the dependencies (needs cargo-deny)
-	cargo deny --locked --features $(features) check
+	cargo deny --locked check
 
 .PHONY: compose-check
 compose-check: ## is docker-compose.yml well-formed?
