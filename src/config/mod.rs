@@ -14,7 +14,8 @@ mod markdown;
 mod native_name;
 mod origin;
 mod placeholder;
-mod resolve;
+mod resolution;
+mod resolved;
 mod rules;
 mod sasl;
 mod serialize;
@@ -32,7 +33,7 @@ pub use class::{PartitionerName, SerializerName};
 pub use error::{ConfigError, Problem, Warning};
 pub use explain::{Explanation, Row};
 pub use origin::Origin;
-pub(crate) use resolve::Resolved;
+pub(crate) use resolved::Resolved;
 pub use setting::{Becomes, Setting, settings};
 pub use source::Format;
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
@@ -190,7 +191,7 @@ impl ProducerConfig {
     ///
     /// Makes up a `client.id` if there is none, another each time.
     pub(crate) fn resolve(&self) -> Result<Resolved, ConfigError> {
-        resolve::resolve(self)
+        resolved::resolve(self)
     }
 
     /// Sets a value. `shown` is what an error shows in its place, since it came from a placeholder.

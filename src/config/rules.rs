@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ProducerConfig, native_name, resolve::Resolution, setting};
+use super::{ProducerConfig, native_name, resolution::Resolution, setting};
 
 /// Values that depend on more than their own setting.
 pub(crate) struct Derived {
