@@ -55,6 +55,7 @@ pub(crate) fn resolve(config: &ProducerConfig, resolution: &mut Resolution) {
         || ["ssl.ca.location", "ssl.ca.pem", "ssl.ca.certificate.stores"].iter().any(|name| config.has_raw(name));
     if HAS_OWN_OPENSSL && !named {
         resolution.add("ssl.truststore.location", "ssl.ca.location", "probe");
+        resolution.note("ssl.truststore.location", "the system's certificates");
     }
     for (setting, property, value) in trust.into_iter().chain(key) {
         resolution.add(setting, property, value);
