@@ -61,11 +61,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("source", &self.0.source)
-            .finish()
+        f.debug_struct("Error").field("kind", &self.0.kind).field("message", &self.0.message).field("source", &self.0.source).finish()
     }
 }
 
