@@ -1,4 +1,7 @@
-//! The integration tests, one binary. A test of a module `embedded` runs on brokers inside the process, one of a module `broker`
-//! on a real Kafka; the others need nothing.
+//! The integration tests: one binary, so that it is linked once.
+//!
+//! Tier 1 needs nothing, tier 2 (`embedded::`) runs on brokers inside the process, tier 3 (`broker::`) on a real Kafka.
 
+mod embedded;
 mod examples;
+mod log;
