@@ -7,7 +7,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{code, ffi, slot::Outcome};
+use super::{ffi, slot::Outcome};
 
 /// An owned `rd_kafka_event_t`. The room that delivery reports take in librdkafka comes back when it is dropped.
 pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
@@ -83,14 +83,8 @@ impl Event {
         let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
         // SAFETY: as above.
         let status = unsafe { ffi::rd_kafka_message_status(message) };
-        let text = (code != code::NO_ERROR).then(|| {
-            // SAFETY: as above; null if the broker said nothing.
-            let text = unsafe { sys::rd_kafka_message_produce_errstr(message) };
-            // SAFETY: null, or a text that lives as long as the message.
-            unsafe { ffi::text(text) }.into_boxed_str()
-        });
-        let text = text.filter(|text| !text.is_empty());
-        Some((opaque, Outcome { code, partition, offset, timestamp, status, text, cause: None }))
+        // The broker's words are in the slot already: see `broker_words`.
+        Some((opaque, Outcome { code, partition, offset, timestamp, status, ..Outcome::default() }))
     }
 }
 

@@ -21,6 +21,18 @@ unsafe extern "C" {
     pub(super) fn rd_kafka_error_code(error: *const c_void) -> c_int;
     pub(super) fn rd_kafka_message_status(message: *const sys::rd_kafka_message_t) -> c_int;
     pub(super) fn rd_kafka_set_log_queue(client: *mut sys::rd_kafka_t, queue: *mut sys::rd_kafka_queue_t) -> c_int;
+    pub(super) fn rd_kafka_conf_interceptor_add_on_new(
+        settings: *mut sys::rd_kafka_conf_t,
+        name: *const c_char,
+        on_new: OnNew,
+        opaque: *mut c_void,
+    ) -> c_int;
+    pub(super) fn rd_kafka_interceptor_add_on_acknowledgement(
+        client: *mut sys::rd_kafka_t,
+        name: *const c_char,
+        on_acknowledgement: OnAcknowledgement,
+        opaque: *mut c_void,
+    ) -> c_int;
     pub(super) fn rd_kafka_header_add(
         headers: *mut sys::rd_kafka_headers_t,
         name: *const c_char,
@@ -36,6 +48,19 @@ unsafe extern "C" {
         timeout_ms: c_int,
     ) -> c_int;
 }
+
+/// `rd_kafka_interceptor_f_on_new_t`
+pub(super) type OnNew = unsafe extern "C" fn(
+    client: *mut sys::rd_kafka_t,
+    settings: *const sys::rd_kafka_conf_t,
+    opaque: *mut c_void,
+    reason: *mut c_char,
+    reason_size: usize,
+) -> c_int;
+
+/// `rd_kafka_interceptor_f_on_acknowledgement_t`
+pub(super) type OnAcknowledgement =
+    unsafe extern "C" fn(client: *mut sys::rd_kafka_t, message: *mut sys::rd_kafka_message_t, opaque: *mut c_void) -> c_int;
 
 /// `rd_kafka_message_t`, with its code as the integer that it is in C.
 #[repr(C)]

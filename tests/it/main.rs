@@ -2,6 +2,7 @@
 //!
 //! Tier 1 needs nothing, tier 2 (`embedded::`) runs on brokers inside the process, tier 3 (`broker::`) on a real Kafka.
 
+mod broker;
 mod embedded;
 mod examples;
 mod log;
