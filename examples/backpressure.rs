@@ -12,7 +12,7 @@ mod broker;
 
 fn main() -> ottla::Result<()> {
     let broker = broker::Broker::connect("images")?;
-    let config = ProducerConfig::new().set("buffer.memory", "100000")?.set("max.block.ms", "30000")?;
+    let config = ProducerConfig::new().buffer_memory(100_000).max_block(Duration::from_secs(30));
     let producer: Producer<[u8], [u8]> = Producer::builder(broker.configure(config)?).build()?;
     let image = [0; 5000];
 

@@ -10,7 +10,7 @@ fn main() -> ottla::Result<()> {
     let embedded = EmbeddedKafka::builder().topic("orders", 3).start()?;
     let servers = env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap_or_else(|_| embedded.bootstrap_servers().to_owned());
 
-    let config = ProducerConfig::new().set("bootstrap.servers", &servers)?.set("linger.ms", "5")?;
+    let config = ProducerConfig::new().set("bootstrap.servers", &servers)?.linger(Duration::from_millis(5));
     let producer: Producer<str, str> = Producer::builder(config).build()?;
 
     block_on(async {

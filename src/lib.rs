@@ -13,7 +13,7 @@
 //! # let servers = embedded.bootstrap_servers();
 //! # #[cfg(any())]
 //! let servers = "localhost:9092";
-//! let config = ProducerConfig::new().set("bootstrap.servers", servers)?.set("linger.ms", "5")?;
+//! let config = ProducerConfig::new().set("bootstrap.servers", servers)?.linger(Duration::from_millis(5));
 //! let producer: Producer<str, str> = Producer::builder(config).build()?;
 //!
 //! block_on(async {

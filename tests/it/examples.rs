@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Lines that each example prints; `*` stands for anything.
-const CHECKS: [(&str, &[&str]); 9] = [
+const CHECKS: [(&str, &[&str]); 10] = [
     ("await_each", &["acknowledged: 1000, failed: 0, by partition: {*}"]),
     ("backpressure", &["after * records: no room in buffer.memory (100000 bytes)*", "acknowledged: 2* of 2*"]),
     ("callback", &["acknowledged: 1000, failed: 0"]),
@@ -21,6 +21,17 @@ const CHECKS: [(&str, &[&str]); 9] = [
         ],
     ),
     ("fire_and_forget", &["acknowledged: 1000, failed: 0"]),
+    (
+        "from_file",
+        &[
+            "acks = all (*orders.toml:4)",
+            "linger.ms = 50 (code)",
+            "compression.type = gzip (*orders.toml:6)",
+            "acknowledged: 3",
+            "line 1: liger.ms: unknown setting; did you mean linger.ms?",
+            "line 2: acks: *",
+        ],
+    ),
     (
         "headers",
         &["trace = 4bf92f35", "tag = gift", "tag = express", "coupon = null", "service = checkout", "acknowledged: orders-*@*"],
