@@ -3,6 +3,7 @@
 //! Tier 1 needs nothing, tier 2 (`embedded::`) runs on brokers inside the process, tier 3 (`broker::`) on a real Kafka.
 
 mod broker;
+mod configuration;
 mod embedded;
 mod examples;
 mod log;

@@ -1,5 +1,7 @@
 mod dead_letter;
 mod input;
+mod progress;
+mod report;
 mod row;
 
 fn main() {}
