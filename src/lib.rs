@@ -25,7 +25,7 @@
 //!     let unsent = producer.close(Duration::from_secs(10)).await?;
 //!     assert!(unsent.is_empty());
 //!     # Ok(())
-//! # })
+//! })
 //! # }
 //! # #[cfg(not(feature = "testing"))]
 //! # fn main() {}
