@@ -1,4 +1,4 @@
-//! [`Producer`]: the way of a record from `send` to librdkafka. Read [`Producer::prepare`] for its steps.
+//! [`Producer`]: the way of a record from `send` to librdkafka, and the ways to send.
 
 mod batch;
 mod blocking;
