@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Lines that each example prints; `*` stands for anything.
-const CHECKS: [(&str, &[&str]); 10] = [
+const CHECKS: [(&str, &[&str]); 11] = [
     ("await_each", &["acknowledged: 1000, failed: 0, by partition: {*}"]),
     ("backpressure", &["after * records: no room in buffer.memory (100000 bytes)*", "acknowledged: 2* of 2*"]),
     ("callback", &["acknowledged: 1000, failed: 0"]),
@@ -37,6 +37,7 @@ const CHECKS: [(&str, &[&str]); 10] = [
         &["trace = 4bf92f35", "tag = gift", "tag = express", "coupon = null", "service = checkout", "acknowledged: orders-*@*"],
     ),
     ("quickstart", &["acknowledged: orders-*@*", "not delivered: 0"]),
+    ("return_from_main", &["accepted: 10000"]),
     ("sink", &["acknowledged: 1000"]),
     ("sync", &["login is at audit-*@*, 5 bytes", "logout is at audit-*@*, 6 bytes", "not delivered: 0"]),
 ];
@@ -106,7 +107,7 @@ fn run_all(prepare: impl Fn(&mut Command) -> &mut Command) {
 
 /// The examples by name, as cargo has just built them: with the features and the profile of this test, so that it need not
 /// build the library again.
-fn built() -> BTreeMap<String, PathBuf> {
+pub(crate) fn built() -> BTreeMap<String, PathBuf> {
     // target/PROFILE/deps/it-HASH
     let test = env::current_exe().unwrap();
     let target = test.ancestors().nth(3).unwrap();
