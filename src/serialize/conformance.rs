@@ -194,17 +194,17 @@ fn json() {
     conforms(&Json::new(), &[Some(1_i32), None], None, false);
 }
 
-/// A pair made of two closures.
+/// A serializer and a deserializer that are two values.
 #[derive(Clone, Copy)]
-struct Closures<S, D>(S, D);
+struct Pair<S, D>(S, D);
 
-impl<T, S: Serializer<T>, D: Send + Sync + 'static> Serializer<T> for Closures<S, D> {
+impl<T, S: Serializer<T>, D: Send + Sync + 'static> Serializer<T> for Pair<S, D> {
     fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
         self.0.serialize(data, context, buffer)
     }
 }
 
-impl<T, S: Send + Sync + 'static, D: Deserializer<T>> Deserializer<T> for Closures<S, D> {
+impl<T, S: Send + Sync + 'static, D: Deserializer<T>> Deserializer<T> for Pair<S, D> {
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
         self.1.deserialize(data, context)
     }
@@ -221,7 +221,15 @@ fn closures() {
         let mut characters = std::str::from_utf8(data).unwrap_or_default().chars();
         characters.next().ok_or(format!("got {} bytes that begin with no character", data.len()))
     };
-    conforms_and_optional(Closures(serializer, deserializer), &['a', 'é', '🚀'], false);
+    conforms_and_optional(Pair(serializer, deserializer), &['a', 'é', '🚀'], false);
+}
+
+#[test]
+fn boxed_and_shared() {
+    let boxed = (Box::new(BigEndian) as Box<dyn Serializer<i32>>, Box::new(BigEndian) as Box<dyn Deserializer<i32>>);
+    conforms(&Pair(boxed.0, boxed.1), &[0, 1, -1], None, false);
+    let shared = (Arc::new(Utf8) as Arc<dyn Serializer<String>>, Arc::new(Utf8) as Arc<dyn Deserializer<String>>);
+    conforms(&Pair(shared.0, shared.1), &["a".to_owned()], None, true);
 }
 
 #[test]

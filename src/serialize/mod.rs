@@ -12,7 +12,8 @@
 //! | whatever serde can serialize | [`Json`] | |
 //! | `Option<T>`, `None` being null | [`Optional`] around one of them | every one |
 //!
-//! They write the bytes that the Java class of the same row writes. A closure is a serializer or a deserializer too:
+//! They write the bytes that the Java class of the same row writes. A closure is a serializer or a deserializer too, and so is a
+//! `Box` or an `Arc` of one:
 //!
 //! ```
 //! use ottla::Serializer;
@@ -41,6 +42,7 @@ mod bytes;
 mod closure;
 #[cfg(test)]
 mod conformance;
+mod dynamic;
 mod error;
 mod json;
 mod optional;
@@ -72,6 +74,31 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 ///
 /// The bytes are appended to the buffer that is given: it belongs to the record that is being sent, so that
 /// serializing is the one copy made on the way. A serializer must not remove what is in it.
+///
+/// ```
+/// use ottla::Serializer;
+/// use ottla::serialize::{BoxError, SerializeContext, Serialized};
+///
+/// /// Text in ASCII, with the encoding told in a header.
+/// struct Ascii;
+///
+/// impl Serializer<str> for Ascii {
+///     fn serialize(&self, data: &str, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
+///         if !data.is_ascii() {
+///             return Err("the text is not ASCII".into());
+///         }
+///         context.headers.push("encoding", Some(b"ascii"));
+///         buffer.extend_from_slice(data.as_bytes());
+///         Ok(Serialized::Bytes)
+///     }
+/// }
+/// # let mut headers = ottla::Headers::new();
+/// # let mut context = SerializeContext::new("notes", &mut headers, false);
+/// # assert!(Ascii.serialize("é", &mut context, &mut Vec::new()).is_err());
+/// # assert_eq!(Ascii.serialize("e", &mut context, &mut Vec::new())?, Serialized::Bytes);
+/// # assert_eq!(headers.len(), 1);
+/// # Ok::<(), BoxError>(())
+/// ```
 pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
     /// Appends `data` to `buffer`, or says that it is null.
     ///

@@ -1,1 +1,5 @@
+mod dead_letter;
+mod input;
+mod row;
+
 fn main() {}

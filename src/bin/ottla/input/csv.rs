@@ -1,0 +1,158 @@
+//! [`Csv`]: CSV rows as JSON objects.
+
+use super::{
+    ReadError, Step,
+    csv_records::{CsvAdvance, CsvRecords},
+};
+use crate::row::{Row, RowError, RowErrorKind};
+use std::io::{self, Read};
+
+/// CSV with a header, each row given out as a JSON object: the columns in order, every value a string, or null where it equals the
+/// null marker. The key is a column's text, and null where that equals the marker.
+pub(super) struct Csv {
+    records: CsvRecords,
+    columns: Vec<Column>,
+    key: Option<usize>,
+    null: Option<Vec<u8>>,
+    json: Vec<u8>,
+}
+
+struct Column {
+    name: String,
+    /// What stands before its value in the JSON object: `{"name":` or `,"name":`.
+    prefix: Vec<u8>,
+}
+
+/// Why there is no CSV to read.
+pub(super) enum HeaderError {
+    /// The header cannot be read.
+    Read(ReadError),
+    /// The header is wrong, or does not have the key's column.
+    Wrong(String),
+}
+
+impl From<ReadError> for HeaderError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl Csv {
+    /// The rows of `source`, each at most `max_record` bytes long, after reading its header.
+    ///
+    /// # Errors
+    /// There is no header, it is not UTF-8, a column stands in it twice, or the key's column does not.
+    pub(super) fn new(
+        source: Box<dyn Read + Send>,
+        max_record: usize,
+        key: Option<&str>,
+        null: Option<&str>,
+    ) -> Result<Self, HeaderError> {
+        let mut records = CsvRecords::new(source, max_record);
+        let wrong = |message: String| Err(HeaderError::Wrong(message));
+        match records.advance()? {
+            CsvAdvance::Record => {}
+            CsvAdvance::Wrong(_, message) => return wrong(format!("the header in line {}: {message}", records.line())),
+            CsvAdvance::End => return wrong("it is empty, and CSV begins with a header".to_owned()),
+        }
+        let mut columns: Vec<Column> = Vec::new();
+        for (index, name) in split(records.fields()).enumerate() {
+            let Ok(name) = std::str::from_utf8(name) else {
+                return wrong(format!("column {} of the header is not UTF-8: convert the file", index + 1));
+            };
+            if let Some(first) = columns.iter().position(|column| column.name == name) {
+                return wrong(format!("columns {} and {} of the header are both named `{name}`", first + 1, index + 1));
+            }
+            let mut prefix = if index == 0 { b"{".to_vec() } else { b",".to_vec() };
+            push_string(&mut prefix, name).map_err(|source| ReadError { line: records.line(), source })?;
+            prefix.push(b':');
+            columns.push(Column { name: name.to_owned(), prefix });
+        }
+        let key = match key.map(|key| (key, columns.iter().position(|column| column.name == key))) {
+            None => None,
+            Some((_, Some(index))) => Some(index),
+            Some((key, None)) => {
+                let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
+                return wrong(format!("the header has no column `{key}` to take the key from; it has {}", names.join(", ")));
+            }
+        };
+        Ok(Self { records, columns, key, null: null.map(|null| null.as_bytes().to_vec()), json: Vec::new() })
+    }
+
+    /// The next row.
+    pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
+        let advance = self.records.advance()?;
+        let line = self.records.line();
+        let (kind, message, field) = match advance {
+            CsvAdvance::End => return Ok(Step::End),
+            CsvAdvance::Wrong(kind, message) => (kind, message, None),
+            CsvAdvance::Record => {
+                let (fields, ends) = self.records.fields();
+                match to_json(&self.columns, self.null.as_deref(), fields, ends, &mut self.json) {
+                    Ok(()) => {
+                        let key = self.key.and_then(|key| split((fields, ends)).nth(key));
+                        let key = key.filter(|&key| self.null.as_deref() != Some(key));
+                        return Ok(Step::Row(Row { line, raw: self.records.raw(), key, value: &self.json }));
+                    }
+                    Err(Fault::Columns) => {
+                        let message = format!("{} columns, and the header has {}", ends.len(), self.columns.len());
+                        (RowErrorKind::ColumnCount, message, None)
+                    }
+                    Err(Fault::NotUtf8(column)) => {
+                        let message = format!("column `{}` is not UTF-8", column.name);
+                        (RowErrorKind::InvalidUtf8, message, Some(column.name.clone()))
+                    }
+                    Err(Fault::Write(source)) => return Err(ReadError { line, source }),
+                }
+            }
+        };
+        Ok(Step::Bad(RowError { line, kind, message, field, record: self.records.raw().to_vec() }))
+    }
+}
+
+enum Fault<'a> {
+    Columns,
+    NotUtf8(&'a Column),
+    Write(io::Error),
+}
+
+/// Makes `json` the object of these fields.
+fn to_json<'a>(
+    columns: &'a [Column],
+    null: Option<&[u8]>,
+    fields: &[u8],
+    ends: &[usize],
+    json: &mut Vec<u8>,
+) -> Result<(), Fault<'a>> {
+    if ends.len() != columns.len() {
+        return Err(Fault::Columns);
+    }
+    json.clear();
+    // One check for the whole row; which column it was matters only where it fails.
+    let text = std::str::from_utf8(fields).ok();
+    let mut start = 0;
+    for (column, &end) in columns.iter().zip(ends) {
+        json.extend_from_slice(&column.prefix);
+        let field = &fields[start..end];
+        if null == Some(field) {
+            json.extend_from_slice(b"null");
+        } else {
+            let field = match text {
+                Some(text) => text.get(start..end),
+                None => std::str::from_utf8(field).ok(),
+            };
+            push_string(json, field.ok_or(Fault::NotUtf8(column))?).map_err(Fault::Write)?;
+        }
+        start = end;
+    }
+    json.push(b'}');
+    Ok(())
+}
+
+fn push_string(json: &mut Vec<u8>, text: &str) -> io::Result<()> {
+    Ok(serde_json::to_writer(json, text)?)
+}
+
+fn split<'a>((fields, ends): (&'a [u8], &'a [usize])) -> impl Iterator<Item = &'a [u8]> {
+    ends.iter().scan(0, move |start, &end| Some(&fields[std::mem::replace(start, end)..end]))
+}

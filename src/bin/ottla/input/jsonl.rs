@@ -1,0 +1,185 @@
+//! [`Jsonl`]: one JSON object a line.
+
+use super::{
+    ReadError, Step,
+    lines::{Advance, Lines},
+};
+use crate::row::{Row, RowError, RowErrorKind};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// One JSON object a line, given out as it came in. Blank lines are skipped.
+pub(super) struct Jsonl {
+    lines: Lines,
+    key: Option<KeyPath>,
+    key_text: Vec<u8>,
+}
+
+/// The field that keys are taken from: `id`, `customer.id`, or a JSON pointer (RFC 6901) such as `/customer/id`.
+struct KeyPath {
+    text: String,
+    names: Vec<String>,
+}
+
+impl KeyPath {
+    fn new(text: &str) -> Self {
+        let names = match text.strip_prefix('/') {
+            Some(pointer) => pointer.split('/').map(|name| name.replace("~1", "/").replace("~0", "~")).collect(),
+            None => text.split('.').map(str::to_owned).collect(),
+        };
+        Self { text: text.to_owned(), names }
+    }
+}
+
+/// What is wrong with a line.
+struct Fault(RowErrorKind, String);
+
+impl Jsonl {
+    /// The objects of `lines`, each with the key of the field at the path `key`.
+    pub(super) fn new(lines: Lines, key: Option<&str>) -> Self {
+        Self { lines, key: key.map(KeyPath::new), key_text: Vec::new() }
+    }
+
+    /// The next object.
+    pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
+        loop {
+            match self.lines.advance()? {
+                Advance::Line if self.lines.text().trim_ascii().is_empty() => {}
+                Advance::Line => break,
+                Advance::TooLong(error) => return Ok(Step::Bad(error)),
+                Advance::End => return Ok(Step::End),
+            }
+        }
+        let (line, raw) = (self.lines.number(), self.lines.text());
+        // Only the first line can have a byte order mark.
+        let object = if line == 1 { raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw) } else { raw };
+        Ok(match has_key(object, self.key.as_ref(), &mut self.key_text) {
+            Ok(has_key) => Step::Row(Row { line, raw, key: has_key.then_some(&*self.key_text), value: object }),
+            Err(Fault(kind, message)) => {
+                let about_key = matches!(kind, RowErrorKind::MissingKey | RowErrorKind::InvalidKey);
+                let field = self.key.as_ref().filter(|_| about_key).map(|key| key.text.clone());
+                Step::Bad(RowError { line, kind, message, field, record: raw.to_vec() })
+            }
+        })
+    }
+}
+
+/// Checks that `line` is a JSON object, and puts its key's text into `key_text`; says whether it has one that is not null.
+fn has_key(line: &[u8], path: Option<&KeyPath>, key_text: &mut Vec<u8>) -> Result<bool, Fault> {
+    let line = std::str::from_utf8(line)
+        .map_err(|error| Fault(RowErrorKind::InvalidUtf8, format!("not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
+    let invalid = |error: serde_json::Error| Fault(RowErrorKind::InvalidJson, syntax(&error));
+    let Some(path) = path else {
+        serde_json::from_str::<IgnoredAny>(line).map_err(invalid)?;
+        is_object(line)?;
+        return Ok(false);
+    };
+    let mut value = line;
+    for (depth, name) in path.names.iter().enumerate() {
+        if !value.trim_ascii_start().starts_with('{') {
+            if depth == 0 {
+                serde_json::from_str::<IgnoredAny>(line).map_err(invalid)?;
+                is_object(line)?;
+            }
+            return Err(missing(path));
+        }
+        value = field(value, name).map_err(invalid)?.ok_or_else(|| missing(path))?;
+    }
+    key_text.clear();
+    match value.as_bytes() {
+        b"null" => return Ok(false),
+        [b'"', text @ .., b'"'] if !text.contains(&b'\\') => key_text.extend_from_slice(text),
+        [b'"', ..] => key_text.extend_from_slice(serde_json::from_str::<String>(value).map_err(invalid)?.as_bytes()),
+        [b'{' | b'[', ..] => {
+            let message = format!("the key `{}` is {}: a string, a number or a boolean can be one", path.text, type_of(value));
+            return Err(Fault(RowErrorKind::InvalidKey, message));
+        }
+        text => key_text.extend_from_slice(text),
+    }
+    Ok(true)
+}
+
+fn missing(path: &KeyPath) -> Fault {
+    Fault(RowErrorKind::MissingKey, format!("there is no field `{}` to take the key from", path.text))
+}
+
+fn is_object(json: &str) -> Result<(), Fault> {
+    match type_of(json) {
+        "an object" => Ok(()),
+        other => Err(Fault(RowErrorKind::InvalidJson, format!("a line must be a JSON object, and this is {other}"))),
+    }
+}
+
+fn type_of(json: &str) -> &'static str {
+    match json.trim_ascii_start().as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// What serde_json says of wrong JSON, which is never more of it than a position; every line is its line 1.
+fn syntax(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    format!("{what} at column {}", error.column())
+}
+
+/// The JSON text of the field `name` of `object`, the last one if there are several, after checking all of the object.
+fn field<'a>(object: &'a str, name: &str) -> serde_json::Result<Option<&'a str>> {
+    let mut json = serde_json::Deserializer::from_str(object);
+    let found = (&mut json).deserialize_map(Field { name })?;
+    json.end()?;
+    Ok(found)
+}
+
+struct Field<'n> {
+    name: &'n str,
+}
+
+impl<'de> Visitor<'de> for Field<'_> {
+    type Value = Option<&'de str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(is_it) = map.next_key_seed(IsName(self.name))? {
+            if is_it {
+                found = Some(map.next_value::<&RawValue>()?.get());
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Compares a field's name without a copy of it.
+struct IsName<'n>(&'n str);
+
+impl<'de> serde::de::DeserializeSeed<'de> for IsName<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<bool, D::Error> {
+        name.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsName<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
+    }
+}

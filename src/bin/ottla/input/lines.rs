@@ -1,0 +1,105 @@
+//! [`Lines`]: one record a line.
+
+use super::{ReadError, Step};
+use crate::row::{Row, RowError, RowErrorKind};
+use std::io::{BufRead, BufReader, Read};
+
+/// Reads this much at a time.
+pub(super) const READ_SIZE: usize = 256 * 1024;
+
+/// The lines of a source, without their `\n` or `\r\n`; the last one needs none. They may be any bytes, none at all too.
+pub(super) struct Lines {
+    source: BufReader<Box<dyn Read + Send>>,
+    buffer: Vec<u8>,
+    line: u64,
+    max_record: usize,
+}
+
+/// What [`Lines::advance`] came to.
+pub(super) enum Advance {
+    /// A line: [`Lines::text`].
+    Line,
+    /// A line that is too long.
+    TooLong(RowError),
+    /// There is no more.
+    End,
+}
+
+impl Lines {
+    /// The lines of `source`, each at most `max_record` bytes long.
+    pub(super) fn new(source: Box<dyn Read + Send>, max_record: usize) -> Self {
+        Self { source: BufReader::with_capacity(READ_SIZE, source), buffer: Vec::new(), line: 0, max_record }
+    }
+
+    /// The next line, as a record without a key.
+    pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
+        Ok(match self.advance()? {
+            Advance::Line => Step::Row(Row { line: self.line, raw: &self.buffer, key: None, value: &self.buffer }),
+            Advance::TooLong(error) => Step::Bad(error),
+            Advance::End => Step::End,
+        })
+    }
+
+    /// Goes to the next line. One that was begun when the source failed is not given out: it may be half a record.
+    pub(super) fn advance(&mut self) -> Result<Advance, ReadError> {
+        self.buffer.clear();
+        self.line += 1;
+        let line = self.line;
+        let failed = |source| ReadError { line, source };
+        // Two bytes more, for the end of a line that just fits.
+        let limit = (self.max_record as u64).saturating_add(2);
+        let read = (&mut self.source).take(limit).read_until(b'\n', &mut self.buffer).map_err(failed)?;
+        if read == 0 {
+            self.line -= 1;
+            return Ok(Advance::End);
+        }
+        let ended = self.buffer.last() == Some(&b'\n');
+        if ended {
+            self.buffer.pop();
+            if self.buffer.last() == Some(&b'\r') {
+                self.buffer.pop();
+            }
+        }
+        if self.buffer.len() <= self.max_record {
+            return Ok(Advance::Line);
+        }
+        let skipped = if ended { 0 } else { skip_line(&mut self.source).map_err(failed)? };
+        let length = (self.buffer.len() as u64).saturating_add(skipped);
+        self.buffer.truncate(self.max_record);
+        Ok(Advance::TooLong(RowError {
+            line,
+            kind: RowErrorKind::RecordTooLarge,
+            message: format!("{length} bytes, and a record may have {0}: the first {0} are kept", self.max_record),
+            field: None,
+            record: std::mem::take(&mut self.buffer),
+        }))
+    }
+
+    /// The line that [`advance`](Self::advance) came to.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Its number, from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.line
+    }
+}
+
+/// Skips the rest of a line, and gives its length without the end.
+fn skip_line(source: &mut impl BufRead) -> std::io::Result<u64> {
+    let mut skipped = 0;
+    let mut last = None;
+    loop {
+        let buffer = source.fill_buf()?;
+        let end = buffer.iter().position(|&byte| byte == b'\n');
+        let rest = &buffer[..end.unwrap_or(buffer.len())];
+        last = rest.last().copied().or(last);
+        skipped += rest.len() as u64;
+        let (read, done) = (rest.len() + usize::from(end.is_some()), end.is_some() || buffer.is_empty());
+        source.consume(read);
+        if done {
+            return Ok(skipped - u64::from(end.is_some() && last == Some(b'\r')));
+        }
+    }
+}

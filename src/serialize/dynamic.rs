@@ -1,0 +1,22 @@
+//! Boxed and shared serializers and deserializers: those that are chosen while the program runs.
+
+use super::{BoxError, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
+use std::sync::Arc;
+
+macro_rules! dynamic {
+    ($($pointer:ident),*) => {$(
+        impl<T: ?Sized + 'static> Serializer<T> for $pointer<dyn Serializer<T>> {
+            fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
+                (**self).serialize(data, context, buffer)
+            }
+        }
+
+        impl<T: 'static> Deserializer<T> for $pointer<dyn Deserializer<T>> {
+            fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
+                (**self).deserialize(data, context)
+            }
+        }
+    )*};
+}
+
+dynamic!(Box, Arc);
