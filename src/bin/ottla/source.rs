@@ -1,0 +1,125 @@
+//! [`Source`]: the bytes of the input, which Ctrl-C ends and which tell how far they are read.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use crate::interrupt::Interrupt;
+
+/// How much a pipe's thread reads at a time, and how often ahead.
+const CHUNK: usize = 64 * 1024;
+const AHEAD: usize = 4;
+
+/// The bytes of a file, of stdin (`-`) or of a pipe.
+pub(crate) struct Source {
+    /// Where they are read.
+    pub(crate) bytes: Box<dyn Read + Send>,
+    /// How many there are; `None` if that is not known before the end.
+    pub(crate) size: Option<u64>,
+    /// How many have been read.
+    pub(crate) position: Arc<AtomicU64>,
+}
+
+impl Source {
+    /// Opens it. What has no size is read by a thread of its own, so that Ctrl-C ends a read that waits.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is a directory.
+    pub(crate) fn open(path: &Path, interrupt: &Interrupt) -> io::Result<Self> {
+        let position = Arc::new(AtomicU64::new(0));
+        if path == Path::new("-") {
+            return Self::piped(io::stdin(), interrupt, position);
+        }
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+        }
+        if !metadata.is_file() {
+            return Self::piped(file, interrupt, position);
+        }
+        let bytes = Box::new(Counted { source: file, position: Arc::clone(&position) });
+        Ok(Self { bytes, size: Some(metadata.len()), position })
+    }
+
+    fn piped(source: impl Read + Send + 'static, interrupt: &Interrupt, position: Arc<AtomicU64>) -> io::Result<Self> {
+        let (sender, chunks) = sync_channel(AHEAD);
+        let stop = sender.clone();
+        thread::Builder::new().name("ottla-input".to_owned()).spawn(move || read_ahead(source, &sender))?;
+        let pipe = Pipe { chunks, chunk: Vec::new(), start: 0, interrupt: interrupt.clone(), ended: false };
+        // If there is no room in the channel nobody waits at its other end, and the next look sees the interrupt.
+        interrupt.react(move || drop(stop.try_send(Ok(Vec::new()))));
+        Ok(Self { bytes: Box::new(Counted { source: pipe, position: Arc::clone(&position) }), size: None, position })
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    source: R,
+    position: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.position.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// Reads until the end, an error, or the other end of the channel is gone. An empty chunk is the end.
+fn read_ahead(mut source: impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        let read = match source.read(&mut chunk) {
+            Ok(read) => {
+                chunk.truncate(read);
+                Ok(chunk)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => Err(error),
+        };
+        let last = !matches!(&read, Ok(chunk) if !chunk.is_empty());
+        if chunks.send(read).is_err() || last {
+            return;
+        }
+    }
+}
+
+/// The other end of [`read_ahead`]'s channel.
+struct Pipe {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    chunk: Vec<u8>,
+    start: usize,
+    interrupt: Interrupt,
+    ended: bool,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // An error, not an end: what was read of a line so far is not the whole of it.
+        let interrupted = || Err(io::Error::other("interrupted"));
+        if self.start == self.chunk.len() && !self.ended {
+            if self.interrupt.is_pressed() {
+                return interrupted();
+            }
+            let chunk = self.chunks.recv().unwrap_or_else(|_| Ok(Vec::new()))?;
+            if self.interrupt.is_pressed() {
+                return interrupted();
+            }
+            self.ended = chunk.is_empty();
+            (self.chunk, self.start) = (chunk, 0);
+        }
+        let read = (&self.chunk[self.start..]).read(buffer)?;
+        self.start += read;
+        Ok(read)
+    }
+}
