@@ -26,6 +26,10 @@ fn main() {
     let d = futures::executor::block_on(p.send(ProducerRecord::to("bench").value(&value[..]))).unwrap();
     futures::executor::block_on(p.flush()).unwrap();
     println!("flush one: {:?} {:?}", t.elapsed(), futures::executor::block_on(d));
+    let mut f = Vec::new(); let mut g = Vec::new();
+    for _ in 0..200 { let t = Instant::now(); let d = futures::executor::block_on(p.send(ProducerRecord::to("bench").value(&value[..]))).unwrap(); futures::executor::block_on(p.flush()).unwrap(); f.push(t.elapsed()); drop(d);
+      let t = Instant::now(); let d = futures::executor::block_on(p.send(ProducerRecord::to("bench").value(&value[..]))).unwrap(); futures::executor::block_on(d).unwrap(); g.push(t.elapsed()); }
+    f.sort(); g.sort(); println!("flush p50 {:?} p99 {:?}; await p50 {:?} p99 {:?}", f[100], f[198], g[100], g[198]);
     let t = Instant::now();
     let u = futures::executor::block_on(p.close(Duration::from_secs(5))).unwrap();
     println!("close: {:?} unsent {}", t.elapsed(), u.len());

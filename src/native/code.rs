@@ -4,7 +4,6 @@ pub(crate) const NO_ERROR: i32 = 0;
 pub(crate) const DESTROY: i32 = -197;
 pub(crate) const TRANSPORT: i32 = -195;
 pub(crate) const MSG_TIMED_OUT: i32 = -192;
-pub(crate) const UNKNOWN_TOPIC: i32 = -188;
 pub(crate) const ALL_BROKERS_DOWN: i32 = -187;
 pub(crate) const TIMED_OUT: i32 = -185;
 pub(crate) const SSL: i32 = -181;

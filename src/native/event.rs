@@ -7,7 +7,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{code, ffi, slot::Outcome};
+use super::{ffi, slot::Outcome};
 
 /// An owned `rd_kafka_event_t`. The room that delivery reports take in librdkafka comes back when it is dropped.
 pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
@@ -35,8 +35,10 @@ impl Event {
             sys::RD_KAFKA_EVENT_ERROR => self.error(),
             sys::RD_KAFKA_EVENT_LOG => self.log(),
             sys::RD_KAFKA_EVENT_STATS => {
-                // SAFETY: a statistics event has a NUL-terminated text that lives as long as the event.
-                Kind::Statistics(unsafe { ffi::text(sys::rd_kafka_event_stats(self.0.as_ptr())) })
+                // SAFETY: the event is ours, and one of statistics.
+                let json = unsafe { sys::rd_kafka_event_stats(self.0.as_ptr()) };
+                // SAFETY: a text that lives as long as the event.
+                Kind::Statistics(unsafe { ffi::text(json) })
             }
             _ => Kind::Other,
         }
@@ -48,8 +50,10 @@ impl Event {
         let code = unsafe { ffi::rd_kafka_event_error(event) };
         // SAFETY: as above.
         let fatal = unsafe { sys::rd_kafka_event_error_is_fatal(event) } != 0;
-        // SAFETY: as above; the text lives as long as the event.
-        let text = unsafe { ffi::text(sys::rd_kafka_event_error_string(event)) };
+        // SAFETY: as above.
+        let text = unsafe { sys::rd_kafka_event_error_string(event) };
+        // SAFETY: a text that lives as long as the event.
+        let text = unsafe { ffi::text(text) };
         Kind::Error { code, text, fatal }
     }
 
@@ -72,25 +76,15 @@ impl Event {
         if message.is_null() {
             return None;
         }
-        // SAFETY: the message lives as long as the event. Its code is read as the integer it is in C: see `ffi`.
-        let code = unsafe { (&raw const (*message).err).cast::<c_int>().read() };
-        // SAFETY: as above; no reference to the whole message is made, since its `err` may be no variant of the enum.
-        let partition = unsafe { (&raw const (*message).partition).read() };
-        // SAFETY: as above.
-        let offset = unsafe { (&raw const (*message).offset).read() };
-        // SAFETY: as above.
-        let opaque = unsafe { (&raw const (*message)._private).read() };
+        // SAFETY: the message lives as long as the event, and `ffi::Message` has its layout.
+        let ffi::Message { code, partition, offset, opaque, .. } = unsafe { message.cast::<ffi::Message>().read() };
         let mut timestamp_type = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: as above; librdkafka writes one of the type's three values.
         let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
         // SAFETY: as above.
         let status = unsafe { ffi::rd_kafka_message_status(message) };
-        let text = (code != code::NO_ERROR).then(|| {
-            // SAFETY: as above; null if the broker said nothing.
-            unsafe { ffi::text(sys::rd_kafka_message_produce_errstr(message)) }.into_boxed_str()
-        });
-        let text = text.filter(|text| !text.is_empty());
-        Some((opaque, Outcome { code, partition, offset, timestamp, status, text, cause: None }))
+        // The broker's words are in the slot already: see `broker_words`.
+        Some((opaque, Outcome { code, partition, offset, timestamp, status, ..Outcome::default() }))
     }
 }
 

@@ -3,7 +3,10 @@
 //! rdkafka-sys declares them with a Rust enum, but librdkafka passes brokers' codes through as they came in,
 //! and an enum with a value that is not one of its variants is undefined behaviour.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::{
+    ffi::{CStr, c_char, c_int, c_void},
+    mem::offset_of,
+};
 
 use rdkafka_sys as sys;
 
@@ -18,6 +21,18 @@ unsafe extern "C" {
     pub(super) fn rd_kafka_error_code(error: *const c_void) -> c_int;
     pub(super) fn rd_kafka_message_status(message: *const sys::rd_kafka_message_t) -> c_int;
     pub(super) fn rd_kafka_set_log_queue(client: *mut sys::rd_kafka_t, queue: *mut sys::rd_kafka_queue_t) -> c_int;
+    pub(super) fn rd_kafka_conf_interceptor_add_on_new(
+        settings: *mut sys::rd_kafka_conf_t,
+        name: *const c_char,
+        on_new: OnNew,
+        opaque: *mut c_void,
+    ) -> c_int;
+    pub(super) fn rd_kafka_interceptor_add_on_acknowledgement(
+        client: *mut sys::rd_kafka_t,
+        name: *const c_char,
+        on_acknowledgement: OnAcknowledgement,
+        opaque: *mut c_void,
+    ) -> c_int;
     pub(super) fn rd_kafka_header_add(
         headers: *mut sys::rd_kafka_headers_t,
         name: *const c_char,
@@ -33,6 +48,64 @@ unsafe extern "C" {
         timeout_ms: c_int,
     ) -> c_int;
 }
+
+/// `rd_kafka_interceptor_f_on_new_t`
+pub(super) type OnNew = unsafe extern "C" fn(
+    client: *mut sys::rd_kafka_t,
+    settings: *const sys::rd_kafka_conf_t,
+    opaque: *mut c_void,
+    reason: *mut c_char,
+    reason_size: usize,
+) -> c_int;
+
+/// `rd_kafka_interceptor_f_on_acknowledgement_t`
+pub(super) type OnAcknowledgement =
+    unsafe extern "C" fn(client: *mut sys::rd_kafka_t, message: *mut sys::rd_kafka_message_t, opaque: *mut c_void) -> c_int;
+
+/// `rd_kafka_message_t`, with its code as the integer that it is in C.
+#[repr(C)]
+pub(super) struct Message {
+    pub(super) code: c_int,
+    topic: *mut sys::rd_kafka_topic_t,
+    pub(super) partition: i32,
+    payload: *mut c_void,
+    payload_size: usize,
+    key: *mut c_void,
+    key_size: usize,
+    pub(super) offset: i64,
+    pub(super) opaque: *mut c_void,
+}
+
+/// `rd_kafka_metadata_topic_t`, likewise.
+#[repr(C)]
+pub(super) struct MetadataTopic {
+    name: *mut c_char,
+    pub(super) partition_count: c_int,
+    pub(super) partitions: *const MetadataPartition,
+    pub(super) code: c_int,
+}
+
+/// `rd_kafka_metadata_partition_t`, likewise.
+#[repr(C)]
+pub(super) struct MetadataPartition {
+    pub(super) id: i32,
+    code: c_int,
+    pub(super) leader: i32,
+    pub(super) replica_count: c_int,
+    pub(super) replicas: *const i32,
+    pub(super) in_sync_count: c_int,
+    pub(super) in_sync: *const i32,
+}
+
+const _: () = {
+    assert!(size_of::<Message>() == size_of::<sys::rd_kafka_message_t>());
+    assert!(offset_of!(Message, offset) == offset_of!(sys::rd_kafka_message_t, offset));
+    assert!(offset_of!(Message, opaque) == offset_of!(sys::rd_kafka_message_t, _private));
+    assert!(size_of::<MetadataTopic>() == size_of::<sys::rd_kafka_metadata_topic_t>());
+    assert!(offset_of!(MetadataTopic, code) == offset_of!(sys::rd_kafka_metadata_topic_t, err));
+    assert!(size_of::<MetadataPartition>() == size_of::<sys::rd_kafka_metadata_partition_t>());
+    assert!(offset_of!(MetadataPartition, in_sync) == offset_of!(sys::rd_kafka_metadata_partition_t, isrs));
+};
 
 /// Copies C's text; a null pointer is the empty text.
 ///

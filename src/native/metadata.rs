@@ -46,41 +46,36 @@ impl Client {
 /// # Safety
 /// `answer` is alive during the call.
 unsafe fn copy(answer: *const sys::rd_kafka_metadata) -> Metadata {
-    // SAFETY: the caller vouches for `answer`; only fields that are plain integers and pointers are read, never an enum.
-    let (topics, count) = unsafe { ((*answer).topics, (*answer).topic_cnt) };
-    if topics.is_null() || count < 1 {
+    // SAFETY: the caller vouches for `answer`, which has no enum in it.
+    let answer = unsafe { &*answer };
+    // SAFETY: so many topics stand there; `ffi::MetadataTopic` has their layout.
+    let topics = unsafe { array(answer.topics.cast::<ffi::MetadataTopic>(), answer.topic_cnt) };
+    let Some(topic) = topics.first() else {
         return Metadata { code: code::NO_ERROR, partitions: Vec::new() };
-    }
-    // SAFETY: at least one topic is there. Its code is read as the integer that it is in C.
-    let code = unsafe { (&raw const (*topics).err).cast::<c_int>().read() };
-    // SAFETY: as above.
-    let (first, partitions) = unsafe { ((*topics).partitions, (*topics).partition_cnt) };
-    let partitions = (0..usize::try_from(partitions).unwrap_or(0))
-        .map(|index| {
-            // SAFETY: `partitions` entries stand at `first`.
-            let partition = unsafe { first.add(index) };
-            // SAFETY: as above; fields are read one by one, since `err` may be no variant of its enum.
-            unsafe {
-                PartitionMetadata {
-                    id: (*partition).id,
-                    leader: (*partition).leader,
-                    replicas: integers((*partition).replicas, (*partition).replica_cnt),
-                    in_sync_replicas: integers((*partition).isrs, (*partition).isr_cnt),
-                }
-            }
-        })
-        .collect();
-    Metadata { code, partitions }
+    };
+    // SAFETY: so many partitions stand there.
+    let partitions = unsafe { array(topic.partitions, topic.partition_count) };
+    let partitions = partitions.iter().map(|partition| PartitionMetadata {
+        id: partition.id,
+        leader: partition.leader,
+        // SAFETY: so many replicas stand there.
+        replicas: unsafe { array(partition.replicas, partition.replica_count) }.to_vec(),
+        // SAFETY: so many of them are in sync.
+        in_sync_replicas: unsafe { array(partition.in_sync, partition.in_sync_count) }.to_vec(),
+    });
+    Metadata { code: topic.code, partitions: partitions.collect() }
 }
 
+/// C's array of `count` things.
+///
 /// # Safety
-/// `count` integers stand at `first`.
-unsafe fn integers(first: *const i32, count: c_int) -> Vec<i32> {
+/// `count` things stand at `first` for as long as the result is used; with none, `first` may be null.
+unsafe fn array<'a, T>(first: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
         Ok(count) if count > 0 && !first.is_null() => {
             // SAFETY: the caller vouches for them.
-            unsafe { slice::from_raw_parts(first, count) }.to_vec()
+            unsafe { slice::from_raw_parts(first, count) }
         }
-        _ => Vec::new(),
+        _ => &[],
     }
 }

@@ -25,16 +25,7 @@ struct Free {
 
 impl Pool {
     pub(crate) fn take(&self) -> Draft {
-        let taken = {
-            let mut free = self.lock();
-            let taken = free.slots.pop().and_then(|mut slot| {
-                let kept = Arc::get_mut(&mut slot).map_or(0, Slot::kept);
-                free.bytes = free.bytes.saturating_sub(kept);
-                Draft::reuse(slot)
-            });
-            taken
-        };
-        taken.unwrap_or_else(Draft::new)
+        self.lock().pop().and_then(Draft::reuse).unwrap_or_else(Draft::new)
     }
 
     pub(super) fn give(&self, slot: Arc<Slot>) {
@@ -57,12 +48,7 @@ impl Pool {
             let mut free = self.lock();
             let keep = free.slots.len() / 2;
             let surplus = free.slots.split_off(keep);
-            free.bytes = 0;
-            let mut bytes = 0;
-            for slot in &mut free.slots {
-                bytes += Arc::get_mut(slot).map_or(0, Slot::kept);
-            }
-            free.bytes = bytes;
+            free.bytes = free.slots.iter_mut().filter_map(Arc::get_mut).map(Slot::kept).sum();
             if free.slots.capacity() > 64 {
                 free.slots.shrink_to_fit();
             }
@@ -94,6 +80,13 @@ impl Pool {
 }
 
 impl Free {
+    fn pop(&mut self) -> Option<Arc<Slot>> {
+        let mut slot = self.slots.pop()?;
+        let kept = Arc::get_mut(&mut slot).map_or(0, Slot::kept);
+        self.bytes = self.bytes.saturating_sub(kept);
+        Some(slot)
+    }
+
     fn push(&mut self, mut slot: Arc<Slot>) {
         let Some(free) = Arc::get_mut(&mut slot) else { return };
         let kept = free.kept();

@@ -108,6 +108,7 @@ impl Batch {
 
     fn settle(&mut self, mut reported: Reported, mut outcome: Outcome, observer: &dyn Observer, observes: bool) {
         if outcome.code != code::NO_ERROR {
+            outcome.text = reported.take_words();
             observer.on_failure(&mut outcome);
         }
         if observes {

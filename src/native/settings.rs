@@ -7,7 +7,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::ffi;
+use super::{broker_words, ffi};
 
 /// librdkafka's buffer for its reasons.
 const REASON_SIZE: usize = 512;
@@ -34,6 +34,8 @@ impl Settings {
         let events = sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR | sys::RD_KAFKA_EVENT_LOG | sys::RD_KAFKA_EVENT_STATS;
         // SAFETY: `conf` is alive; the flags are librdkafka's own.
         unsafe { sys::rd_kafka_conf_set_events(settings.0.as_ptr(), events) };
+        // SAFETY: `conf` is alive, and `Client` sends no message without a slot.
+        unsafe { broker_words::save_with(settings.0.as_ptr()) };
         Ok(settings)
     }
 

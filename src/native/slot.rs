@@ -236,6 +236,18 @@ pub(super) unsafe fn body_in_flight<'a>(opaque: *const c_void) -> &'a Body {
     unsafe { &*slot.body.get() }
 }
 
+/// Saves the broker's words for the report.
+///
+/// # Safety
+/// `opaque` came from [`Draft::into_opaque`], the message has not been reported yet, and one thread at a time calls this.
+pub(super) unsafe fn save_words(opaque: *const c_void, words: String) {
+    // SAFETY: the caller vouches for a live slot.
+    let slot = unsafe { &*opaque.cast::<Slot>() };
+    // SAFETY: until the report nobody else looks at the outcome.
+    let outcome = unsafe { &mut *slot.outcome.get() };
+    outcome.text = (!words.is_empty()).then(|| words.into_boxed_str());
+}
+
 /// A slot whose report is in, in the delivery thread's hands.
 pub(super) struct Reported(Arc<Slot>);
 
@@ -257,6 +269,12 @@ impl Reported {
     pub(super) fn body_mut(&mut self) -> &mut Body {
         // SAFETY: as `body`, and `&mut self`.
         unsafe { &mut *self.0.body.get() }
+    }
+
+    /// What the broker said of the record, if it said something.
+    pub(super) fn take_words(&mut self) -> Option<Box<str>> {
+        // SAFETY: librdkafka is done with the message, and the future does not look before `DONE`.
+        unsafe { (*self.0.outcome.get()).text.take() }
     }
 
     /// Leaves the outcome for the future and returns whom to wake, and the slot if nobody waits for it any more.

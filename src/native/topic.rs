@@ -137,12 +137,17 @@ pub(super) fn native_headers(headers: &crate::record::Headers) -> *mut sys::rd_k
     let list = unsafe { sys::rd_kafka_headers_new(headers.len()) };
     for header in headers {
         let (value, size) = match header.value() {
-            Some(value) => (value.as_ptr().cast::<c_void>(), value.len().cast_signed()),
+            Some(value) => (value.as_ptr().cast::<c_void>(), signed(value.len())),
             None => (ptr::null(), 0),
         };
         let name = header.name();
         // SAFETY: `list` is ours; librdkafka copies name and value, whose lengths are given.
-        unsafe { ffi::rd_kafka_header_add(list, name.as_ptr().cast(), name.len().cast_signed(), value, size) };
+        unsafe { ffi::rd_kafka_header_add(list, name.as_ptr().cast(), signed(name.len()), value, size) };
     }
     list
+}
+
+/// A length for C: no slice is longer than `isize::MAX`.
+fn signed(length: usize) -> isize {
+    isize::try_from(length).unwrap_or(isize::MAX)
 }

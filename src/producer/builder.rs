@@ -108,12 +108,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
 
 fn serializer<T: ?Sized + 'static>(
     given: Option<Box<dyn Serializer<T>>>,
-    name: Option<SerializerName>,
+    name: Option<crate::config::SerializerName>,
     part: &str,
 ) -> Result<Box<dyn Serializer<T>>, Error> {
     if let Some(given) = given {
         return Ok(given);
     }
+    let name: Option<SerializerName> = name.and_then(|name| name.as_str().parse().ok());
     match name {
         Some(name) => named(name).map_err(|reason| Error::new(ErrorKind::Config, format!("{part}.serializer: {reason}"))),
         None => natural().ok_or_else(|| {
@@ -140,6 +141,7 @@ pub(super) fn start(
     };
     let mut properties = resolved.native;
     if !matches!(partitioner, PartitionerName::Native(_)) {
+        properties.retain(|(name, _)| name != "partitioner");
         // Otherwise librdkafka places records without a key by itself, and does not ask.
         properties.push(("sticky.partitioning.linger.ms".to_owned(), "0".to_owned()));
     }

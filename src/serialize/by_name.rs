@@ -115,7 +115,6 @@ impl std::error::Error for UnknownSerializer {}
 
 /// The serializer that `T` has when none is named: [`Utf8`] for text, [`Bytes`] for bytes, [`BigEndian`] for numbers, and so on;
 /// `None` where there is no obvious one.
-#[allow(dead_code, reason = "the producer's builder is what asks for it")]
 pub(crate) fn natural<T: ?Sized + 'static>() -> Option<Box<dyn Serializer<T>>> {
     NAMES
         .iter()
@@ -133,7 +132,6 @@ pub(crate) fn natural<T: ?Sized + 'static>() -> Option<Box<dyn Serializer<T>>> {
 ///
 /// # Errors
 /// A text that says what this serializer writes, if that is not a `T`.
-#[allow(dead_code, reason = "the producer's builder is what asks for it")]
 pub(crate) fn named<T: ?Sized + 'static>(name: SerializerName) -> Result<Box<dyn Serializer<T>>, String> {
     of_name(name).ok_or_else(|| {
         let &(_, _, class, _, writes) = name.row();

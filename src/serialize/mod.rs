@@ -54,7 +54,6 @@ mod void;
 pub use big_endian::BigEndian;
 pub use boolean::Boolean;
 pub use by_name::{SerializerName, UnknownSerializer};
-#[allow(unused_imports, reason = "the producer's builder is what asks for them")]
 pub(crate) use by_name::{named, natural};
 pub use bytes::Bytes;
 pub use error::DeserializeError;

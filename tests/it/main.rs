@@ -1,1 +1,7 @@
-fn main(){}
+//! The integration tests: one binary, so that it is linked once.
+//!
+//! Tier 1 needs nothing, tier 2 (`embedded::`) runs on brokers inside the process, tier 3 (`broker::`) on a real Kafka.
+
+mod broker;
+mod embedded;
+mod log;

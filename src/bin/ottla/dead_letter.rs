@@ -171,6 +171,7 @@ mod tests {
         assert!(error.contains("no/dead.jsonl") && error.contains("does not exist"), "{error}");
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_file_that_is_full_is_an_error_with_its_path() {
         let mut letters = DeadLetters::at("/dev/full").unwrap();

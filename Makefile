@@ -1,0 +1,90 @@
+# The commands of this repository; CI runs these and nothing else. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export CARGO_TERM_COLOR ?= auto
+
+# Everything but `oidc` (builds libcurl) and `dynamic-linking` and `tls-system` (want libraries of the system).
+features := $(shell sed -n '/^\[features\]/,/^\[/s/^\([a-z][a-z0-9-]*\) = .*/\1/p' Cargo.toml | \
+                grep -vxE 'default|oidc|dynamic-linking|tls-system' | paste -sd, -)
+clippy := cargo clippy --locked --all-targets
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## from a file of flights to acknowledged records, on a broker inside the process
+	@scripts/setup build
+	cargo run --locked --features cli -- produce -c examples/flights.toml --embedded
+
+.PHONY: demo-readme
+demo-readme: ## README.md's first command in a fresh clone, nothing built
+	@command=$$(awk '/^```(sh|bash|console)$$/ { inside = 1; next } inside { sub(/^\$$ /, ""); print; exit }' README.md) && \
+	[[ -n $$command ]] || { echo "make demo-readme: README.md has no shell command" >&2; exit 1; }; \
+	clone=$$(mktemp -d) && trap 'rm -rf "$$clone"' EXIT && git clone -q . "$$clone" && cd "$$clone" && \
+	echo "$$command" && env -u CARGO_TARGET_DIR -u MAKEFLAGS bash -c "$$command"
+
+.PHONY: build
+build: ## the command, optimised: target/release/ottla
+	@scripts/setup build
+	cargo build --locked --release --features cli
+
+.PHONY: fmt
+fmt: ## format the sources
+	cargo fmt
+
+.PHONY: fmt-check
+fmt-check: ## fail if the sources are not formatted
+	cargo fmt --check
+
+.PHONY: lint
+lint: ## clippy and shellcheck, warnings are errors
+	$(clippy) -- -D warnings
+	$(clippy) --no-default-features -- -D warnings
+	$(clippy) --features cli -- -D warnings
+	$(clippy) --features $(features) -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{kafka,setup,test,msrv} .ci/run; \
+	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
+
+.PHONY: doc
+doc: ## the documentation, broken links are errors
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --features $(features)
+
+.PHONY: test
+test: ## everything: format, lints, documentation, all three tiers; ends with what each tier ran
+	@scripts/setup build
+	@scripts/test checks 1 2 3
+
+.PHONY: test-unit
+test-unit: ## tier 1: needs nothing
+	@scripts/test 1
+
+.PHONY: test-embedded
+test-embedded: ## tier 2: on the embedded broker
+	@scripts/test 2
+
+.PHONY: test-broker
+test-broker: ## tier 3: on a real Apache Kafka (see scripts/kafka help)
+	@scripts/test 3
+
+.PHONY: kafka-up
+kafka-up: ## start a real Kafka; then: eval "$(scripts/kafka env)"
+	@scripts/kafka up
+
+.PHONY: kafka-down
+kafka-down: ## end it and remove its data
+	@scripts/kafka down
+
+.PHONY: msrv
+msrv: ## check with the oldest supported Rust
+	@scripts/msrv
+
+.PHONY: deny
+deny: ## licences, advisories and sources of the dependencies (needs cargo-deny)
+	cargo deny --locked check
+
+.PHONY: compose-check
+compose-check: ## is docker-compose.yml well-formed?
+	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; \
+	elif command -v docker-compose >/dev/null; then docker-compose config --quiet; \
+	else echo "make compose-check: SKIPPED, there is neither docker compose nor docker-compose" >&2; fi

@@ -1,0 +1,244 @@
+# shellcheck shell=bash
+# Kafka's own jars, from Maven Central, under a JVM. One folder a broker: $STATE/broker-N/{server.properties,pid,log}.
+
+# java_command: the java to use, 17 or newer.
+java_command() {
+    local java=${JAVA_HOME:+$JAVA_HOME/bin/}java major
+    command -v "$java" >/dev/null || die "there is no java: scripts/setup broker installs one"
+    major=$("$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+    [[ ${major:-0} -ge 17 ]] || die "$java is Java ${major:-of an unknown version}, Kafka $KAFKA_VERSION needs 17: set JAVA_HOME"
+    echo "$java"
+}
+
+# maven GOAL [ARGUMENT...]: without the network if what it needs has been fetched before.
+maven() {
+    mvn -B -q -ntp -o -f "$POM" "$@" >/dev/null 2>&1 || mvn -B -q -ntp -f "$POM" "$@" >&2
+}
+
+# class_path: resolved once, then read from target/ as long as every jar named there exists.
+class_path() {
+    local file=$CACHE/classpath-$KAFKA_VERSION jar
+    if [[ -s $file && ! $POM -nt $file ]]; then
+        local missing=
+        while read -r -d : jar; do [[ -f $jar ]] || missing=$jar; done <<<"$(<"$file"):"
+        [[ -n $missing ]] || { cat "$file"; return; }
+    fi
+    command -v mvn >/dev/null || die "there is no mvn: scripts/setup broker installs it"
+    say "resolving the jars of Apache Kafka $KAFKA_VERSION with Maven"
+    mkdir -p "$CACHE"
+    maven dependency:build-classpath "-Dmdep.outputFile=$file.$$" || die "Maven could not resolve $POM"
+    mv "$file.$$" "$file"
+    cat "$file"
+}
+
+# kafka_java CLASS [ARGUMENT...]: one of Kafka's own programs. C1 alone and the serial collector: they live for a second.
+kafka_java() {
+    local java jars
+    java=$(java_command) || return
+    jars=$(class_path) || return
+    CLASSPATH=$jars "$java" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error "$@"
+}
+
+# broker_properties N BROKERS DATA: the configuration of one combined broker and controller; BROKER_PORTS and CONTROLLER_PORTS are set.
+broker_properties() {
+    local id=$1 brokers=$2 data=$3 voters='' replicas=1 in_sync=1 n
+    for ((n = 1; n <= brokers; n++)); do voters+="${voters:+,}$n@127.0.0.1:${CONTROLLER_PORTS[n - 1]}"; done
+    ((brokers == 1)) || { replicas=3 in_sync=2; }
+    cat <<PROPERTIES
+process.roles=broker,controller
+node.id=$id
+controller.quorum.voters=$voters
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:${BROKER_PORTS[id - 1]},CONTROLLER://127.0.0.1:${CONTROLLER_PORTS[id - 1]}
+advertised.listeners=PLAINTEXT://127.0.0.1:${BROKER_PORTS[id - 1]}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs=$data/broker-$id
+
+auto.create.topics.enable=$AUTO_CREATE
+num.partitions=6
+default.replication.factor=$replicas
+min.insync.replicas=$in_sync
+group.initial.rebalance.delay.ms=0
+offsets.topic.replication.factor=$replicas
+offsets.topic.num.partitions=6
+transaction.state.log.replication.factor=$replicas
+transaction.state.log.min.isr=$in_sync
+transaction.state.log.num.partitions=6
+share.coordinator.state.topic.replication.factor=$replicas
+share.coordinator.state.topic.min.isr=$in_sync
+share.coordinator.state.topic.num.partitions=6
+
+# A broker that was killed or paused loses its leaderships after this time (Kafka's default: 9 s).
+broker.session.timeout.ms=6000
+broker.heartbeat.interval.ms=1000
+
+# The log cleaner takes its table from the heap at the start: 128 MiB by default, half of a small heap.
+log.cleaner.dedupe.buffer.size=4194304
+num.network.threads=2
+num.io.threads=4
+PROPERTIES
+    ((${#SETTINGS[@]} == 0)) || { echo; printf '%s\n' "${SETTINGS[@]}"; }
+}
+
+# broker_start N: starts the JVM of a broker that has its configuration; does not wait.
+broker_start() {
+    local dir=$STATE/broker-$1 java jars heap=${KAFKA_HEAP:-256m}
+    java=$(java_command) || return
+    jars=$(class_path) || return
+    CLASSPATH=$jars process_start "$dir" "$java" -Xms64m "-Xmx$heap" -XX:+UseSerialGC -XX:MaxDirectMemorySize=128m \
+        -XX:ReservedCodeCacheSize=64m -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.showDateTime=true \
+        '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS' -Dorg.slf4j.simpleLogger.showShortLogName=true \
+        kafka.Kafka "$dir/server.properties"
+}
+
+# broker_await N: until it says it has started and its port is open. Fails when it is gone or the time is up.
+broker_await() {
+    local dir=$STATE/broker-$1 port end=$((SECONDS + TIMEOUT))
+    port=$(sed -n 's/^advertised.listeners=.*:\([0-9]*\)$/\1/p' "$dir/server.properties")
+    until process_logged "$dir" 'Kafka Server started' && port_open "$port"; do
+        process_alive "$dir" || { say "broker $1 has ended"; return 1; }
+        ((SECONDS < end)) || { say "broker $1 did not start within $TIMEOUT s (OTTLA_KAFKA_TIMEOUT)"; return 1; }
+        sleep 0.2
+    done
+}
+
+# brokers_answer COUNT: true once that many brokers are in the metadata that an admin client gets.
+brokers_answer() {
+    local end=$((SECONDS + TIMEOUT)) seen=0
+    until ((seen == $1)); do
+        ((SECONDS < end)) || { say "only $seen of $1 brokers answered within $TIMEOUT s (OTTLA_KAFKA_TIMEOUT)"; return 1; }
+        seen=$(kafka_java org.apache.kafka.tools.BrokerApiVersionsCommand --bootstrap-server "$(<"$STATE/bootstrap")" 2>/dev/null |
+            grep -c ' (id: ') || true
+    done
+}
+
+# jars_try BROKERS PORT: one attempt; returns 2 if a port was taken in between.
+jars_try() {
+    local brokers=$1 data=$STATE/data-path id='' n ports bootstrap=''
+    mapfile -t ports < <(free_ports $((2 * brokers)))
+    BROKER_PORTS=("${ports[@]:0:brokers}") CONTROLLER_PORTS=("${ports[@]:brokers}")
+    [[ -z $2 ]] || for ((n = 0; n < brokers; n++)); do BROKER_PORTS[n]=$(($2 + n)); done
+    id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'aa' | cut -c 1-22)
+    mktemp -d "${TMPDIR:-/tmp}/ottla-kafka.XXXXXX" >"$data" || return
+    for ((n = 1; n <= brokers; n++)); do
+        mkdir -p "$STATE/broker-$n"
+        broker_properties "$n" "$brokers" "$(<"$data")" >"$STATE/broker-$n/server.properties"
+        : >"$STATE/broker-$n/log"
+        bootstrap+="${bootstrap:+,}127.0.0.1:${BROKER_PORTS[n - 1]}"
+    done
+    echo "$bootstrap" >"$STATE/bootstrap"
+    for ((n = 1; n <= brokers; n++)); do
+        kafka_java kafka.tools.StorageTool format -t "$id" -c "$STATE/broker-$n/server.properties" >>"$STATE/broker-$n/log" 2>&1 ||
+            return
+        broker_start "$n" || return
+    done
+    for ((n = 1; n <= brokers; n++)); do
+        broker_await "$n" || { ! process_logged "$STATE/broker-$n" 'Address already in use|Socket server failed to bind' || return 2; return 1; }
+    done
+    brokers_answer "$brokers"
+}
+
+# jars_up BROKERS PORT REGISTRY
+jars_up() {
+    local tries=3 code n
+    "$ROOT/scripts/setup" broker || exit
+    if [[ -n $2 ]]; then
+        for ((n = 0; n < $1; n++)); do
+            ! port_open $(($2 + n)) || die "port $(($2 + n)) is taken: leave out --port, or name another one"
+        done
+    fi
+    while true; do
+        code=0
+        jars_try "$1" "$2" || code=$?
+        ((code != 0)) || break
+        ((code == 2 && --tries > 0)) && [[ -z $2 ]] || die "Apache Kafka did not start"
+        say "a port was taken in between: once more with others"
+        jars_clear
+    done
+    ((!$3)) || registry_up
+}
+
+# registry_up: Apicurio Registry, in memory, with Confluent's API.
+registry_up() {
+    local dir=$STATE/registry unpacked=$CACHE/apicurio-registry-$REGISTRY_VERSION port java end=$((SECONDS + TIMEOUT))
+    if [[ ! -d $unpacked ]]; then
+        say "fetching Apicurio Registry $REGISTRY_VERSION with Maven"
+        mkdir -p "$unpacked.$$"
+        maven dependency:unpack "-Dartifact=io.apicurio:apicurio-registry-app:$REGISTRY_VERSION:tar.gz:all" \
+            "-DoutputDirectory=$unpacked.$$" -DmarkersDirectory="$unpacked.$$/.markers" || die "Maven could not fetch the registry"
+        # Another instance may have come first: then its folder is as good.
+        mv -T "$unpacked.$$" "$unpacked" 2>/dev/null || rm -rf "$unpacked.$$"
+    fi
+    java=$(java_command) || exit
+    port=$(free_ports 1)
+    mkdir -p "$dir"
+    : >"$dir/log"
+    process_start "$dir" "$java" -Xms32m "-Xmx${REGISTRY_HEAP:-192m}" -XX:+UseSerialGC -Dquarkus.http.host=127.0.0.1 \
+        "-Dquarkus.http.port=$port" "-Djava.io.tmpdir=$(<"$STATE/data-path")" \
+        -jar "$unpacked/apicurio-registry-app-$REGISTRY_VERSION-runner.jar"
+    until registry_answers "$port"; do
+        process_alive "$dir" || die "the schema registry has ended"
+        ((SECONDS < end)) || die "the schema registry did not start within $TIMEOUT s (OTTLA_KAFKA_TIMEOUT)"
+        sleep 0.3
+    done
+    echo "http://127.0.0.1:$port/apis/ccompat/v7" >"$STATE/registry-url"
+}
+
+# registry_answers PORT: true if GET /subjects is answered with 200. By hand: curl may be missing.
+registry_answers() {
+    local status=
+    {
+        exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+            printf 'GET /apis/ccompat/v7/subjects HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 &&
+            read -r -t 5 status <&3
+    } 2>/dev/null || true
+    { exec 3>&-; } 2>/dev/null || true
+    [[ $status == *' 200 '* ]]
+}
+
+# jars_clear: ends every process of this state, without ceremony since the data goes as well, and removes the data.
+jars_clear() {
+    local dir data
+    for dir in "$STATE"/broker-* "$STATE/registry"; do process_signal "$dir" KILL || true; done
+    for dir in "$STATE"/broker-* "$STATE/registry"; do process_wait "$dir" 10 || die "pid $(<"$dir/pid") does not end"; done
+    if [[ -s $STATE/data-path ]]; then
+        data=$(<"$STATE/data-path")
+        [[ $data != */ottla-kafka.?????? ]] || rm -rf "$data"
+    fi
+    rm -f "$STATE"/broker-*/{pid,log.start} "$STATE"/registry/{pid,log.start} "$STATE"/{data-path,bootstrap,registry-url}
+}
+
+# jars_node_command COMMAND N
+jars_node_command() {
+    local dir=$STATE/broker-$2
+    case $1 in
+        kill) process_signal "$dir" KILL || die "broker $2 is not running"; process_wait "$dir" 10 ;;
+        stop)
+            [[ $(process_state "$dir") != paused ]] || die "broker $2 is paused: scripts/kafka resume $2 first"
+            process_signal "$dir" TERM || die "broker $2 is not running"
+            process_wait "$dir" "$TIMEOUT" || die "broker $2 is still stopping after $TIMEOUT s (are the others up?)" ;;
+        start)
+            [[ $(process_state "$dir") == down ]] || die "broker $2 is $(process_state "$dir") already"
+            broker_start "$2"
+            broker_await "$2" || { log_tail; exit 1; } ;;
+        pause) process_signal "$dir" STOP || die "broker $2 is not running" ;;
+        resume) process_signal "$dir" CONT || die "broker $2 is not running" ;;
+    esac
+}
+
+# jars_status: a line a process; fails if one of them is not running.
+jars_status() {
+    local dir state all=0
+    for dir in "$STATE"/broker-* "$STATE/registry"; do
+        [[ -s $dir/pid ]] || continue
+        state=$(process_state "$dir")
+        if [[ $state == down ]]; then
+            echo "${dir##*/}: down"
+        else
+            echo "${dir##*/}: $state, pid $(<"$dir/pid"), $(process_memory "$dir")"
+        fi
+        [[ $state == running ]] || all=1
+    done
+    return "$all"
+}

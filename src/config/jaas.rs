@@ -1,0 +1,361 @@
+//! `sasl.jaas.config`: the login module and its options, in the grammar that Kafka's `JaasConfig` reads with Java's
+//! `StreamTokenizer`. No error shows a value, nor a word that may be part of one.
+
+use std::{collections::BTreeMap, iter::Peekable, str::Chars};
+
+/// The login modules that are known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Module {
+    Plain,
+    Scram,
+    OAuthBearer,
+}
+
+/// A parsed `sasl.jaas.config`. Holds secrets: it has no `Debug`.
+pub(crate) struct Jaas {
+    pub(crate) module: Module,
+    options: BTreeMap<String, String>,
+}
+
+const UNSECURED: [(&str, &str); 5] = [
+    ("unsecuredLoginStringClaim_sub", "principal"),
+    ("unsecuredLoginListClaim_scope", "scope"),
+    ("unsecuredLoginLifetimeSeconds", "lifeSeconds"),
+    ("unsecuredLoginPrincipalClaimName", "principalClaimName"),
+    ("unsecuredLoginScopeClaimName", "scopeClaimName"),
+];
+
+impl Module {
+    fn parse(class: &str) -> Option<Self> {
+        match class.rsplit('.').next() {
+            Some("PlainLoginModule") => Some(Self::Plain),
+            Some("ScramLoginModule") => Some(Self::Scram),
+            Some("OAuthBearerLoginModule") => Some(Self::OAuthBearer),
+            _ => None,
+        }
+    }
+
+    fn knows(self, option: &str) -> bool {
+        match self {
+            Self::Plain => matches!(option, "username" | "password"),
+            Self::Scram => matches!(option, "username" | "password" | "tokenauth"),
+            Self::OAuthBearer => {
+                matches!(option, "clientId" | "clientSecret" | "scope")
+                    || UNSECURED.iter().any(|(name, _)| *name == option)
+                    || option.strip_prefix("extension_").is_some_and(|name| !name.is_empty())
+            }
+        }
+    }
+
+    fn options(self) -> &'static str {
+        match self {
+            Self::Plain => "username and password",
+            Self::Scram => "username, password and tokenauth",
+            Self::OAuthBearer => "clientId, clientSecret, scope, extension_NAME and those that begin with unsecuredLogin",
+        }
+    }
+}
+
+impl Jaas {
+    /// Parses the text.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut tokens = Tokens { chars: text.chars().peekable() };
+        let class = match tokens.next()? {
+            None => return Err("names no login module; write \"CLASS required username=\\\"..\\\" password=\\\"..\\\";\"".to_owned()),
+            Some(Token::Word(class)) => class,
+            Some(_) => return Err("does not begin with the name of a login module".to_owned()),
+        };
+        let module = Module::parse(&class).ok_or_else(|| unknown_module(&class))?;
+        match tokens.next()? {
+            Some(Token::Word(flag))
+                if ["required", "requisite", "sufficient", "optional"].iter().any(|known| flag.eq_ignore_ascii_case(known)) => {}
+            _ => return Err("has no control flag after the login module; write \"required\" there".to_owned()),
+        }
+        let mut options = BTreeMap::new();
+        loop {
+            let number = options.len() + 1;
+            let option = match tokens.next()? {
+                Some(Token::Sign(';')) => break,
+                Some(Token::Word(option) | Token::Quoted(option)) => option,
+                Some(_) => return Err(format!("has something else where the name of option {number} should be; put the values in quotes")),
+                None => return Err("does not end with a semicolon".to_owned()),
+            };
+            // A word that is no option's name may well be part of a value that lacks its quotes, so it is not shown.
+            if !module.knows(&option) {
+                return Err(format!("has an unknown option, number {number}; known are {}", module.options()));
+            }
+            let value = match (tokens.next()?, tokens.next()?) {
+                (Some(Token::Sign('=')), Some(Token::Word(value) | Token::Quoted(value))) => value,
+                _ => return Err(format!("has no value for option {option}; write {option}=\"..\"")),
+            };
+            if options.insert(option.clone(), value).is_some() {
+                return Err(format!("has option {option} twice"));
+            }
+        }
+        if tokens.next()?.is_some() {
+            return Err("has something after its semicolon; give one login module".to_owned());
+        }
+        let jaas = Self { module, options };
+        jaas.validate()?;
+        Ok(jaas)
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        match self.module {
+            Module::Plain | Module::Scram => {
+                for option in ["username", "password"] {
+                    if self.get(option).is_none() {
+                        return Err(format!("has no option {option}"));
+                    }
+                }
+                if self.get("tokenauth").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+                    return Err("asks for a delegation token (tokenauth), which librdkafka does not have; use a name and password".to_owned());
+                }
+            }
+            Module::OAuthBearer => {
+                let spaced = UNSECURED.iter().find(|(name, _)| self.get(name).is_some_and(|value| value.contains(char::is_whitespace)));
+                if let Some((name, _)) = spaced {
+                    return Err(format!("has a blank in the value of {name}, which librdkafka cannot take"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An option's value.
+    pub(crate) fn get(&self, option: &str) -> Option<&str> {
+        self.options.get(option).map(String::as_str)
+    }
+
+    /// The SASL extensions, as `NAME=VALUE` between commas.
+    pub(crate) fn extensions(&self) -> Option<String> {
+        let extensions: Vec<String> = self.named_extensions().map(|(name, value)| format!("{name}={value}")).collect();
+        (!extensions.is_empty()).then(|| extensions.join(","))
+    }
+
+    fn named_extensions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.options.iter().filter_map(|(name, value)| Some((name.strip_prefix("extension_")?, value.as_str())))
+    }
+
+    /// librdkafka's `sasl.oauthbearer.config` for a token that nobody signed, if the options ask for one.
+    pub(crate) fn unsecured(&self) -> Option<String> {
+        self.get("unsecuredLoginStringClaim_sub")?;
+        let mut parts: Vec<String> =
+            UNSECURED.iter().filter_map(|(name, short)| Some(format!("{short}={}", self.get(name)?))).collect();
+        parts.extend(self.named_extensions().map(|(name, value)| format!("extension_{name}={value}")));
+        Some(parts.join(" "))
+    }
+
+    /// The values that must never be printed.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        ["password", "clientSecret"].into_iter().filter_map(|option| self.get(option))
+    }
+}
+
+/// The check of the table's row.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    Jaas::parse(text).map(|_| ())
+}
+
+fn unknown_module(class: &str) -> String {
+    let known = "known are PlainLoginModule, ScramLoginModule and OAuthBearerLoginModule";
+    if class.ends_with("Krb5LoginModule") {
+        return "is for Kerberos, which is set by librdkafka.sasl.kerberos.principal and librdkafka.sasl.kerberos.keytab here".to_owned();
+    }
+    match class.strip_suffix("LoginModule") {
+        Some(_) if class.contains('.') => format!("names a login module that is not known here, {class}; {known}"),
+        _ => format!("does not begin with the name of a login module; {known}"),
+    }
+}
+
+/// What `java.io.StreamTokenizer` gives, set up as Kafka does.
+enum Token {
+    Word(String),
+    Quoted(String),
+    Number,
+    Sign(char),
+}
+
+struct Tokens<'a> {
+    chars: Peekable<Chars<'a>>,
+}
+
+impl Tokens<'_> {
+    fn next(&mut self) -> Result<Option<Token>, String> {
+        loop {
+            let Some(first) = self.chars.next() else { return Ok(None) };
+            return Ok(Some(match first {
+                '\0'..=' ' => continue,
+                '/' => {
+                    self.comment()?;
+                    continue;
+                }
+                '"' | '\'' => Token::Quoted(self.quoted(first)?),
+                '0'..='9' | '.' | '-' => {
+                    // To Java this begins a number, which is not a text.
+                    while self.chars.next_if(|next| is_word(*next)).is_some() {}
+                    Token::Number
+                }
+                first if is_word(first) => {
+                    let mut word = String::from(first);
+                    while let Some(next) = self.chars.next_if(|next| is_word(*next)) {
+                        word.push(next);
+                    }
+                    Token::Word(word)
+                }
+                sign => Token::Sign(sign),
+            }));
+        }
+    }
+
+    /// A slash begins a comment: `/* .. */`, or up to the end of the line.
+    fn comment(&mut self) -> Result<(), String> {
+        if self.chars.next_if_eq(&'*').is_none() {
+            while self.chars.next_if(|next| !matches!(next, '\n' | '\r')).is_some() {}
+            return Ok(());
+        }
+        while let Some(next) = self.chars.next() {
+            if next == '*' && self.chars.next_if_eq(&'/').is_some() {
+                return Ok(());
+            }
+        }
+        Err("has a comment /* that does not end".to_owned())
+    }
+
+    fn quoted(&mut self, quote: char) -> Result<String, String> {
+        let mut text = String::new();
+        loop {
+            match self.chars.next() {
+                Some(next) if next == quote => return Ok(text),
+                None | Some('\n' | '\r') => return Err("has a quote that is not closed on its line".to_owned()),
+                Some('\\') => match self.chars.next() {
+                    None => return Err("has a quote that is not closed on its line".to_owned()),
+                    Some(escaped) => text.push(self.escaped(escaped)),
+                },
+                Some(next) => text.push(next),
+            }
+        }
+    }
+
+    /// The escapes of C, octal ones included: up to three digits, three only if the first is at most 3.
+    fn escaped(&mut self, escaped: char) -> char {
+        match escaped {
+            'a' => '\x07',
+            'b' => '\x08',
+            'f' => '\x0c',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'v' => '\x0b',
+            '0'..='7' => {
+                let mut code = u32::from(escaped) - u32::from('0');
+                for _ in 0..if escaped <= '3' { 2 } else { 1 } {
+                    match self.chars.next_if(|next| ('0'..='7').contains(next)) {
+                        Some(digit) => code = code * 8 + u32::from(digit) - u32::from('0'),
+                        None => break,
+                    }
+                }
+                char::from_u32(code).unwrap_or(escaped)
+            }
+            other => other,
+        }
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '$' | '.') || c >= '\u{a0}'
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
+    const OAUTH: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
+
+    fn error(text: &str) -> String {
+        match Jaas::parse(text) {
+            Ok(_) => panic!("{text} was accepted"),
+            Err(message) => message,
+        }
+    }
+
+    #[test]
+    fn name_and_password_in_every_spelling() {
+        for options in [
+            r#"username="alice" password="s3\"c\\r\145t";"#,
+            "username=alice password='s3\"c\\\\r\\145t' ;",
+            "/* who */ username = alice // then\n password = \"s3\\\"c\\\\r\\145t\";",
+        ] {
+            let jaas = Jaas::parse(&format!("{PLAIN} required {options}")).unwrap();
+            assert_eq!(jaas.module, Module::Plain);
+            assert_eq!(jaas.get("username"), Some("alice"));
+            assert_eq!(jaas.get("password"), Some("s3\"c\\ret"), "{options}");
+            assert_eq!(jaas.secrets().collect::<Vec<_>>(), ["s3\"c\\ret"]);
+        }
+        let scram = Jaas::parse("org.apache.kafka.common.security.scram.ScramLoginModule REQUIRED username=\"a\" password=\"b\";");
+        assert_eq!(scram.map(|jaas| jaas.module), Ok(Module::Scram));
+    }
+
+    #[test]
+    fn tokens_of_an_endpoint_and_unsecured_ones() {
+        let jaas = Jaas::parse(&format!(
+            r#"{OAUTH} required clientId="me" clientSecret="shh" scope="a b" extension_org="x" extension_team="y";"#
+        ))
+        .unwrap();
+        assert_eq!((jaas.get("clientId"), jaas.get("scope")), (Some("me"), Some("a b")));
+        assert_eq!(jaas.extensions().as_deref(), Some("org=x,team=y"));
+        assert_eq!(jaas.unsecured(), None);
+        assert_eq!(jaas.secrets().collect::<Vec<_>>(), ["shh"]);
+        let jaas = Jaas::parse(&format!(
+            r#"{OAUTH} required unsecuredLoginStringClaim_sub="alice" unsecuredLoginLifetimeSeconds="60" extension_org="x";"#
+        ))
+        .unwrap();
+        assert_eq!(jaas.unsecured().as_deref(), Some("principal=alice lifeSeconds=60 extension_org=x"));
+    }
+
+    #[test]
+    fn what_java_refuses_is_refused_and_no_value_is_shown() {
+        for (text, wanted) in [
+            (String::new(), "names no login module"),
+            (format!("{PLAIN}"), "no control flag"),
+            (format!("{PLAIN} username=\"a\""), "no control flag"),
+            (format!("{PLAIN} required username=\"a\" password=\"SECRET\""), "does not end with a semicolon"),
+            (format!("{PLAIN} required username=\"a\" password=\"SECRET;"), "not closed"),
+            (format!("{PLAIN} required username=\"a\" password=1SECRET;"), "no value for option password"),
+            (format!("{PLAIN} required username=\"a\" password=a SECRET;"), "unknown option, number 3"),
+            (format!("{PLAIN} required username=\"a\" password=a/SECRET;"), "does not end with a semicolon"),
+            (format!("{PLAIN} required username=\"a\" password=a+SECRET;"), "name of option 3"),
+            (format!("{PLAIN} required username=\"a\" pasword=\"SECRET\";"), "unknown option, number 2"),
+            (format!("{PLAIN} required username=\"a\" username=\"SECRET\";"), "option username twice"),
+            (format!("{PLAIN} required password=\"SECRET\";"), "no option username"),
+            (format!("{PLAIN} required username=\"a\" password=\"SECRET\"; {PLAIN} required;"), "after its semicolon"),
+            (format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"a SECRET\";"), "has a blank"),
+            ("username=\"a\" password=\"SECRET\";".to_owned(), "known are PlainLoginModule"),
+            ("SECRET required;".to_owned(), "known are PlainLoginModule"),
+            ("com.sun.security.auth.module.Krb5LoginModule required keyTab=\"x\";".to_owned(), "librdkafka.sasl.kerberos.keytab"),
+            ("a.b.ScramLoginModule required username=\"a\" password=\"b\" tokenauth=true;".to_owned(), "delegation token"),
+        ] {
+            let message = error(&text);
+            assert!(message.contains(wanted), "{text}: {message}");
+            assert!(!message.contains("SECRET"), "{text}: {message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,60}", tail in "[ a-z=;\"'\\\\/*0-9]{0,60}") {
+            let _ = Jaas::parse(&text);
+            let _ = Jaas::parse(&format!("{PLAIN} required {tail}"));
+        }
+
+        #[test]
+        fn every_quoted_password_comes_back(password in "[^\\x00-\\x1f]{0,30}") {
+            let quoted = password.replace('\\', "\\\\").replace('"', "\\\"");
+            let jaas = Jaas::parse(&format!("{PLAIN} required username=\"a\" password=\"{quoted}\";")).unwrap();
+            prop_assert_eq!(jaas.get("password"), Some(password.as_str()));
+        }
+    }
+}

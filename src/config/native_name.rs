@@ -1,0 +1,210 @@
+//! librdkafka's own property names: which ones there are, which are aliases of each other, which hold secrets, and which may not be
+//! set because this layer would break (librdkafka 2.12's `CONFIGURATION.md`).
+
+/// The properties of a producer that are no Java name, and those that are but mean something else.
+const PROPERTIES: &[&str] = &[
+    "allow.auto.create.topics",
+    "api.version.fallback.ms",
+    "api.version.request",
+    "api.version.request.timeout.ms",
+    "batch.num.messages",
+    "broker.address.family",
+    "broker.address.ttl",
+    "broker.version.fallback",
+    "builtin.features",
+    "client.rack",
+    "client.software.name",
+    "client.software.version",
+    "compression.codec",
+    "compression.level",
+    "debug",
+    "enable.gapless.guarantee",
+    "enable.random.seed",
+    "enable.sasl.oauthbearer.unsecure.jwt",
+    "enable.sparse.connections",
+    "enable.ssl.certificate.verification",
+    "https.ca.location",
+    "https.ca.pem",
+    "internal.termination.signal",
+    "log.connection.close",
+    "log.thread.name",
+    "log_level",
+    "max.in.flight",
+    "message.copy.max.bytes",
+    "message.max.bytes",
+    "message.send.max.retries",
+    "message.timeout.ms",
+    "metadata.broker.list",
+    "partitioner",
+    "plugin.library.paths",
+    "produce.offset.report",
+    "queue.buffering.backpressure.threshold",
+    "queue.buffering.max.kbytes",
+    "queue.buffering.max.messages",
+    "queue.buffering.max.ms",
+    "receive.message.max.bytes",
+    "reconnect.backoff.jitter.ms",
+    "request.required.acks",
+    "sasl.kerberos.keytab",
+    "sasl.kerberos.principal",
+    "sasl.mechanisms",
+    "sasl.oauthbearer.assertion.jwt.template.file",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.extensions",
+    "sasl.oauthbearer.grant.type",
+    "sasl.oauthbearer.metadata.authentication.type",
+    "sasl.oauthbearer.method",
+    "sasl.password",
+    "sasl.username",
+    "socket.blocking.max.ms",
+    "socket.keepalive.enable",
+    "socket.max.fails",
+    "socket.nagle.disable",
+    "socket.receive.buffer.bytes",
+    "socket.send.buffer.bytes",
+    "socket.timeout.ms",
+    "ssl.ca.certificate.stores",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.crl.location",
+    "ssl.curves.list",
+    "ssl.engine.id",
+    "ssl.engine.location",
+    "ssl.key.location",
+    "ssl.key.pem",
+    "ssl.providers",
+    "ssl.sigalgs.list",
+    "statistics.interval.ms",
+    "sticky.partitioning.linger.ms",
+    "test.mock.broker.rtt",
+    "test.mock.num.brokers",
+    "topic.blacklist",
+    "topic.metadata.propagation.max.ms",
+    "topic.metadata.refresh.fast.cnt",
+    "topic.metadata.refresh.fast.interval.ms",
+    "topic.metadata.refresh.interval.ms",
+    "topic.metadata.refresh.sparse",
+];
+
+/// An alias and the property that it is.
+const ALIASES: &[(&str, &str)] = &[
+    ("acks", "request.required.acks"),
+    ("bootstrap.servers", "metadata.broker.list"),
+    ("compression.type", "compression.codec"),
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("linger.ms", "queue.buffering.max.ms"),
+    ("max.in.flight", "max.in.flight.requests.per.connection"),
+    ("retries", "message.send.max.retries"),
+    ("sasl.mechanism", "sasl.mechanisms"),
+    ("sasl.oauthbearer.client.credentials.client.id", "sasl.oauthbearer.client.id"),
+    ("sasl.oauthbearer.client.credentials.client.secret", "sasl.oauthbearer.client.secret"),
+];
+
+/// Properties whose values are secrets.
+const SECRETS: &[&str] = &[
+    "https.ca.pem",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.extensions",
+    "sasl.password",
+    "sasl.username",
+    "ssl.ca.pem",
+    "ssl.certificate.pem",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+];
+
+/// What may not be set, and why.
+const FORBIDDEN: &[(&str, &str)] = &[
+    ("delivery.report.only.error", "every record must be reported, also those that were written; leave it out"),
+    ("queuing.strategy", "records of a partition are sent in order; leave it out"),
+    ("enabled_events", "the producer chooses the events that it reads; leave it out"),
+    ("log.queue", "log lines go through the producer's own queue to the program's log; leave it out"),
+    ("sasl.jaas.config", "is Java's; set sasl.jaas.config without librdkafka. before it"),
+    ("ssl.truststore.location", "is Java's; set ssl.truststore.location without librdkafka. before it"),
+    ("ssl.truststore.password", "PEM files have no password; leave it out"),
+    ("default_topic_conf", "is not a value but a call of librdkafka's; leave it out"),
+    ("interceptors", "is not a value but a call of librdkafka's; give interceptors to the producer's builder"),
+    ("opaque", "is not a value but a call of librdkafka's; leave it out"),
+    ("msg_order_cmp", "is not a value but a call of librdkafka's; leave it out"),
+    ("ssl_ca", "is not a value but a call of librdkafka's; use librdkafka.ssl.ca.pem"),
+    ("ssl_certificate", "is not a value but a call of librdkafka's; use librdkafka.ssl.certificate.pem"),
+    ("ssl_key", "is not a value but a call of librdkafka's; use librdkafka.ssl.key.pem"),
+    ("ssl_engine_callback_data", "is not a value but a call of librdkafka's; leave it out"),
+];
+
+/// The property that a name or an alias of it stands for.
+pub(crate) fn canonical(property: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == property).map_or(property, |(_, property)| property)
+}
+
+/// Whether librdkafka has a property of this name that is no setting of Java's.
+pub(crate) fn is_own(property: &str) -> bool {
+    PROPERTIES.contains(&property) || FORBIDDEN.iter().any(|(name, _)| *name == property)
+}
+
+/// Every name of [`is_own`] that may be set.
+pub(crate) fn own() -> impl Iterator<Item = &'static str> {
+    PROPERTIES.iter().copied()
+}
+
+/// Whether the value of a property must not be printed. A property that is not known may be a misspelt secret.
+pub(crate) fn is_secret(property: &str) -> bool {
+    let property = canonical(property);
+    let known = PROPERTIES.contains(&property)
+        || ALIASES.iter().any(|(_, known)| *known == property)
+        || super::setting::find(property).is_some();
+    !known || SECRETS.contains(&property)
+}
+
+/// Why a property may not be set here; `None` if it may.
+pub(crate) fn forbidden(property: &str) -> Option<&'static str> {
+    if property.ends_with("_cb") {
+        return Some("is not a value but a call of librdkafka's; leave it out");
+    }
+    if super::stranger::is_consumers(property) {
+        return Some("is a consumer's setting; a producer has no use for it");
+    }
+    FORBIDDEN.iter().find(|(name, _)| *name == property).map(|(_, reason)| *reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_lead_to_one_name() {
+        assert_eq!(canonical("linger.ms"), canonical("queue.buffering.max.ms"));
+        assert_eq!(canonical("batch.size"), "batch.size");
+        for (alias, property) in ALIASES {
+            assert_eq!(canonical(alias), *property);
+            assert_eq!(canonical(property), *property, "{property} must not be an alias itself");
+        }
+    }
+
+    #[test]
+    fn a_property_that_is_not_known_counts_as_a_secret() {
+        assert!(is_secret("sasl.pasword"));
+        assert!(is_secret("sasl.oauthbearer.client.credentials.client.secret"));
+        assert!(!is_secret("linger.ms"));
+        assert!(!is_secret("statistics.interval.ms"));
+    }
+
+    #[test]
+    fn what_would_break_the_layer_is_forbidden() {
+        for property in ["delivery.report.only.error", "dr_msg_cb", "dr_cb", "queuing.strategy", "group.id", "opaque", "log.queue"] {
+            assert!(forbidden(property).is_some(), "{property}");
+        }
+        for property in ["test.mock.num.brokers", "enable.gapless.guarantee", "linger.ms", "never.heard.of"] {
+            assert!(forbidden(property).is_none(), "{property}");
+        }
+    }
+}

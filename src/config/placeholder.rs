@@ -1,0 +1,110 @@
+//! `${NAME}` and `${file:PATH}` in the values of a configuration file; `$${` is a plain `${`.
+
+use std::{env, fs};
+
+/// Replaces the placeholders of `text`. `None` if there is none, so that a caller can tell which values came from elsewhere.
+///
+/// The errors name variables and files, never what is in them.
+pub(crate) fn expand(text: &str) -> Result<Option<String>, String> {
+    expand_with(text, &|name| match env::var(name) {
+        Ok(value) => Ok(value),
+        Err(env::VarError::NotPresent) => Err(format!("the environment variable {name} is not set")),
+        Err(env::VarError::NotUnicode(_)) => Err(format!("the environment variable {name} is not UTF-8")),
+    })
+}
+
+fn expand_with(text: &str, variable: &dyn Fn(&str) -> Result<String, String>) -> Result<Option<String>, String> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut found = false;
+    while let Some(start) = rest.find("${") {
+        found = true;
+        if let Some(before) = rest[..start].strip_suffix('$') {
+            expanded.push_str(before);
+            expanded.push_str("${");
+            rest = &rest[start + 2..];
+            continue;
+        }
+        expanded.push_str(&rest[..start]);
+        let inside = &rest[start + 2..];
+        let end = inside.find('}').ok_or("has a ${ without its }; write $${ for a plain ${")?;
+        let name = &inside[..end];
+        expanded.push_str(&match name.strip_prefix("file:") {
+            Some(path) => file(path)?,
+            None if is_variable(name) => variable(name)?,
+            None => return Err("has a ${..} that names no environment variable; write $${ for a plain ${".to_owned()),
+        });
+        rest = &inside[end + 1..];
+    }
+    expanded.push_str(rest);
+    Ok(found.then_some(expanded))
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// A file's text without the line end that editors and `echo` leave at its end. The path is relative to the working directory, like
+/// every other path of a configuration.
+fn file(path: &str) -> Result<String, String> {
+    if path.is_empty() || path.contains('\0') {
+        return Err("has a ${file:} without a path".to_owned());
+    }
+    let bytes = fs::read(path).map_err(|error| format!("cannot read the file {path}: {}", super::source::reason(&error)))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("the file {path} is not UTF-8"))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn expand(text: &str) -> Result<Option<String>, String> {
+        expand_with(text, &|name| match name {
+            "HOST" => Ok("broker".to_owned()),
+            "ODD" => Ok("${HOST}".to_owned()),
+            _ => Err(format!("the environment variable {name} is not set")),
+        })
+    }
+
+    #[test]
+    fn variables_and_escapes() {
+        assert_eq!(expand("plain $ { } $HOST"), Ok(None));
+        assert_eq!(expand("${HOST}:9092,${HOST}:9093"), Ok(Some("broker:9092,broker:9093".to_owned())));
+        assert_eq!(expand("$${HOST} and $$${HOST}"), Ok(Some("${HOST} and $${HOST}".to_owned())));
+        assert_eq!(expand("${ODD}"), Ok(Some("${HOST}".to_owned())), "what was put in is not expanded again");
+    }
+
+    #[test]
+    fn files_lose_their_last_line_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        fs::write(&path, "s3cret \r\n").unwrap();
+        assert_eq!(expand(&format!("<${{file:{}}}>", path.display())), Ok(Some("<s3cret >".to_owned())));
+        fs::write(&path, [0xff]).unwrap();
+        assert!(expand(&format!("${{file:{}}}", path.display())).unwrap_err().ends_with("password is not UTF-8"));
+        let missing = expand(&format!("${{file:{}/none}}", folder.path().display())).unwrap_err();
+        assert!(missing.contains("/none: no such file"), "{missing}");
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_an_error() {
+        assert_eq!(expand("${NONE}"), Err("the environment variable NONE is not set".to_owned()));
+        assert!(expand("pass${word").unwrap_err().contains("$${"));
+        let odd = expand("a${not a name}b").unwrap_err();
+        assert!(odd.contains("$${") && !odd.contains("not a name"), "{odd}");
+        assert!(expand("${}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_escaping_brings_it_back(text in "[a$ {}é]{0,30}") {
+            let _ = expand(&text);
+            let escaped = text.replace("${", "$${");
+            prop_assert_eq!(expand(&escaped).map(|value| value.unwrap_or_else(|| escaped.clone())), Ok(text));
+        }
+    }
+}

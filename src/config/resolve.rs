@@ -1,0 +1,444 @@
+//! From settings to librdkafka's properties, and to what the producer itself needs.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use super::{
+    Becomes, ConfigError, PartitionerName, Problem, ProducerConfig, SerializerName, Warning, is_secret, native_name, redacted,
+    rules::{self, Derived},
+    sasl, server, setting, tls,
+};
+
+/// What a producer is started with. Its `Debug` hides the secrets.
+pub(crate) struct Resolved {
+    /// librdkafka's properties: all that were set, and all whose default here is not librdkafka's.
+    pub(crate) native: Vec<(String, String)>,
+    /// `client.id`, made up as Java does if it was not set.
+    pub(crate) client_id: String,
+    /// The brokers as librdkafka gets them; empty only where it plays them itself.
+    pub(crate) bootstrap_servers: String,
+    pub(crate) buffer_memory: usize,
+    pub(crate) max_block: Duration,
+    pub(crate) max_request_size: usize,
+    /// [`Duration::MAX`] for no end.
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) linger: Duration,
+    /// After how many bytes the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
+    pub(crate) sticky_bytes: usize,
+    pub(crate) transactional_id: Option<String>,
+    pub(crate) transaction_timeout: Duration,
+    pub(crate) key_serializer: Option<SerializerName>,
+    pub(crate) value_serializer: Option<SerializerName>,
+    pub(crate) partitioner: PartitionerName,
+    pub(crate) ignore_keys: bool,
+    pub(crate) adaptive_partitioning: bool,
+    /// Every secret value, so that librdkafka's texts can be cleared of them. None is empty.
+    pub(crate) secrets: Vec<String>,
+}
+
+/// A value that was set, under Java's name or as the librdkafka property that the name becomes.
+pub(crate) struct Found<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: &'a str,
+}
+
+/// What comes out while settings are turned into properties.
+pub(crate) struct Resolution {
+    pub(crate) properties: Vec<Property>,
+    pub(crate) notes: Vec<(&'static str, &'static str)>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) secrets: Vec<String>,
+    pub(crate) derived: Derived,
+}
+
+/// A property of librdkafka and the setting that it comes from.
+pub(crate) struct Property {
+    pub(crate) setting: String,
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// Whether librdkafka has this value anyway, so that it need not be told.
+    is_default: bool,
+}
+
+/// For framing: librdkafka counts a record's whole size on the wire, this layer what Java counts.
+const FRAMING: i64 = 1024;
+const MESSAGE_MAX_BYTES: (i64, i64) = (1_000, 1_000_000_000);
+
+impl Resolution {
+    pub(crate) fn fail(&mut self, config: &ProducerConfig, name: &str, message: impl Into<String>) {
+        let problem = Problem::new(config.origin(name), Some(name), message);
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    pub(crate) fn warn(&mut self, config: &ProducerConfig, name: &str, message: impl Into<String>) {
+        self.warnings.push(Warning::new(config.origin(name), name, message));
+    }
+
+    pub(crate) fn note(&mut self, name: &'static str, note: &'static str) {
+        self.notes.push((name, note));
+    }
+
+    pub(crate) fn add(&mut self, setting: &str, name: &str, value: impl Into<String>) {
+        self.properties.push(Property { setting: setting.to_owned(), name: name.to_owned(), value: value.into(), is_default: false });
+    }
+
+    /// A property that has librdkafka's own default.
+    pub(crate) fn add_default(&mut self, setting: &str, name: &str, value: &str) {
+        self.add(setting, name, value);
+        if let Some(property) = self.properties.last_mut() {
+            property.is_default = true;
+        }
+    }
+
+    /// The value that a property has got, under whichever of its names.
+    pub(crate) fn becomes(&self, name: &str) -> Option<&str> {
+        let name = native_name::canonical(name);
+        self.properties.iter().find(|property| native_name::canonical(&property.name) == name).map(|property| property.value.as_str())
+    }
+}
+
+impl ProducerConfig {
+    /// The value of a setting, set under Java's name or as `librdkafka.` and the first property that it becomes.
+    pub(crate) fn found(&self, name: &str) -> Option<Found<'_>> {
+        if let Some((name, entry)) = self.entries.get_key_value(name) {
+            return Some(Found { name, value: &entry.value });
+        }
+        let property = native_name::canonical(setting::find(name)?.properties().first()?);
+        self.entries
+            .iter()
+            .find(|(name, _)| name.strip_prefix("librdkafka.").is_some_and(|raw| native_name::canonical(raw) == property))
+            .map(|(name, entry)| Found { name, value: &entry.value })
+    }
+
+    /// The value of a setting, or its default; empty if it has none.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.found(name).map(|found| found.value).or_else(|| setting::find(name)?.default()).unwrap_or_default()
+    }
+
+    /// The value of a setting that is a whole number, or its default.
+    pub(crate) fn number(&self, name: &str, resolution: &mut Resolution) -> i64 {
+        let default = || setting::find(name).and_then(|setting| setting.default()?.parse().ok()).unwrap_or_default();
+        match self.found(name) {
+            None => default(),
+            Some(found) => found.value.parse().unwrap_or_else(|_| {
+                resolution.fail(self, found.name, "is not a whole number");
+                default()
+            }),
+        }
+    }
+
+    /// Whether a property is set as `librdkafka.NAME`.
+    pub(crate) fn has_raw(&self, property: &str) -> bool {
+        let property = native_name::canonical(property);
+        self.entries.keys().any(|name| name.strip_prefix("librdkafka.").is_some_and(|raw| native_name::canonical(raw) == property))
+    }
+
+    /// Everything that follows from the settings, problems included.
+    pub(crate) fn resolution(&self) -> Resolution {
+        let mut resolution = Resolution {
+            properties: Vec::new(),
+            notes: Vec::new(),
+            problems: self.deferred.clone(),
+            warnings: Vec::new(),
+            secrets: Vec::new(),
+            derived: Derived {
+                idempotence: true,
+                linger: Duration::ZERO,
+                delivery_timeout: 0,
+                request_timeout: 0,
+                reconnect_backoff_max: 0,
+            },
+        };
+        resolution.derived = rules::derive(self, &mut resolution);
+        for setting in setting::settings().filter(|setting| setting.is_java()) {
+            direct(self, setting, &mut resolution);
+        }
+        sasl::resolve(self, &mut resolution);
+        tls::resolve(self, &mut resolution);
+        raw(self, &mut resolution);
+        let own = self.entries.iter().filter(|(name, _)| is_secret(name)).map(|(_, entry)| entry.value.clone());
+        resolution.secrets.extend(own);
+        resolution.secrets.retain(|secret| !secret.is_empty());
+        resolution.secrets.sort();
+        resolution.secrets.dedup();
+        resolution
+    }
+}
+
+/// Adds the properties of a setting whose value becomes theirs, with what the two sides spell differently.
+fn direct(config: &ProducerConfig, setting: &setting::Setting, resolution: &mut Resolution) {
+    let name = setting.name();
+    let Becomes::Properties(properties) = setting.becomes() else { return };
+    if properties.iter().any(|property| config.has_raw(property)) || name.starts_with("ssl.") || name.starts_with("sasl.") {
+        return;
+    }
+    let is_set = config.entries.contains_key(name);
+    let number = |resolution: &mut Resolution| config.number(name, resolution);
+    let derived = &resolution.derived;
+    let value = match name {
+        "acks" => match config.text(name) {
+            "all" => "-1".to_owned(),
+            acks => acks.to_owned(),
+        },
+        // A request of several records stays within max.request.size, as in Java.
+        "batch.size" => number(resolution).min(config.number("max.request.size", resolution)).max(1).to_string(),
+        "bootstrap.servers" => match config.text(name) {
+            "" => return,
+            list => server::addresses(list),
+        },
+        "client.id" | "transactional.id" if config.text(name).is_empty() => return,
+        "compression.gzip.level" | "compression.lz4.level" | "compression.zstd.level" => {
+            let codec = name.split('.').nth(1).unwrap_or_default();
+            match config.get(name) {
+                Some(level) if config.text("compression.type") == codec => match (codec, level) {
+                    // Java's fast compressor, not the level 9 of the one that is slow and thorough.
+                    ("lz4", "9") => "-1".to_owned(),
+                    (_, level) => level.to_owned(),
+                },
+                _ => return,
+            }
+        }
+        "connections.max.idle.ms" => number(resolution).max(0).to_string(),
+        "delivery.timeout.ms" => derived.delivery_timeout.to_string(),
+        "enable.idempotence" => derived.idempotence.to_string(),
+        "max.request.size" => {
+            number(resolution).saturating_add(FRAMING).clamp(MESSAGE_MAX_BYTES.0, MESSAGE_MAX_BYTES.1).to_string()
+        }
+        "metadata.recovery.strategy" | "security.protocol" => config.text(name).to_ascii_lowercase(),
+        "partitioner.class" => match partitioner(config) {
+            PartitionerName::Native(native) => native.to_owned(),
+            PartitionerName::BuiltIn | PartitionerName::RoundRobin => "murmur2_random".to_owned(),
+        },
+        "receive.buffer.bytes" | "send.buffer.bytes" => number(resolution).max(0).to_string(),
+        "reconnect.backoff.max.ms" => derived.reconnect_backoff_max.to_string(),
+        "request.timeout.ms" => derived.request_timeout.to_string(),
+        "retry.backoff.max.ms" | "retry.backoff.ms" => number(resolution).max(1).to_string(),
+        "transaction.timeout.ms" if config.found("transactional.id").is_none() => return,
+        _ => config.text(name).to_owned(),
+    };
+    for (index, property) in properties.iter().enumerate() {
+        let same = index == 0 && setting.librdkafka_default() == Some(value.as_str());
+        // Idempotence, acks and the requests in flight are always told: on them rests what is promised.
+        let always = matches!(name, "acks" | "enable.idempotence" | "max.in.flight.requests.per.connection");
+        if is_set || always || !same {
+            resolution.add(name, property, value.as_str());
+        } else {
+            resolution.add_default(name, property, &value);
+        }
+    }
+}
+
+/// Adds what was set as `librdkafka.NAME`, and the defaults of such settings that are not librdkafka's.
+fn raw(config: &ProducerConfig, resolution: &mut Resolution) {
+    for setting in setting::settings().filter(|setting| !setting.is_java()) {
+        if let (Some(default), false, Some(property)) =
+            (setting.default(), config.entries.contains_key(setting.name()), setting.properties().first())
+        {
+            resolution.add(setting.name(), property, default);
+        }
+    }
+    for (name, entry) in &config.entries {
+        if let Some(property) = name.strip_prefix("librdkafka.") {
+            resolution.add(name, property, entry.value.as_str());
+        }
+    }
+    if !config.has_raw("client.software.name") {
+        resolution.add("", "client.software.name", "ottla");
+        resolution.add("", "client.software.version", env!("CARGO_PKG_VERSION"));
+    }
+}
+
+fn partitioner(config: &ProducerConfig) -> PartitionerName {
+    config.text("partitioner.class").parse().unwrap_or(PartitionerName::BuiltIn)
+}
+
+/// The next number for a producer without a `client.id`, counted over the process as in Java.
+fn next_producer() -> u64 {
+    static PRODUCERS: AtomicU64 = AtomicU64::new(1);
+    PRODUCERS.fetch_add(1, Ordering::Relaxed)
+}
+
+pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> {
+    let mut resolution = config.resolution();
+    let mut number = |name| config.number(name, &mut resolution);
+    let milliseconds = |value: i64| Duration::from_millis(u64::try_from(value).unwrap_or_default());
+    let bytes = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
+    let buffer_memory = bytes(number("buffer.memory"));
+    let max_request_size = bytes(number("max.request.size"));
+    let max_block = milliseconds(number("max.block.ms"));
+    let transaction_timeout = milliseconds(number("transaction.timeout.ms"));
+    let batch_size = number("batch.size");
+    if !resolution.problems.is_empty() {
+        return Err(resolution.problems.into_iter().collect());
+    }
+    let transactional_id = config.found("transactional.id").map(|found| found.value.to_owned());
+    let client_id = match (config.text("client.id"), &transactional_id) {
+        ("", None) => format!("producer-{}", next_producer()),
+        ("", Some(id)) => format!("producer-{id}"),
+        (id, _) => id.to_owned(),
+    };
+    let mut native: Vec<(String, String)> = resolution
+        .properties
+        .into_iter()
+        .filter(|property| !property.is_default)
+        .map(|property| (property.name, property.value))
+        .collect();
+    if config.text("client.id").is_empty() {
+        native.push(("client.id".to_owned(), client_id.clone()));
+    }
+    Ok(Resolved {
+        native,
+        client_id,
+        bootstrap_servers: server::addresses(config.text("bootstrap.servers")),
+        buffer_memory,
+        max_block,
+        max_request_size,
+        delivery_timeout: match resolution.derived.delivery_timeout {
+            0 => Duration::MAX,
+            timeout => milliseconds(timeout),
+        },
+        linger: resolution.derived.linger,
+        sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
+        transactional_id,
+        transaction_timeout,
+        key_serializer: config.key_serializer_name(),
+        value_serializer: config.value_serializer_name(),
+        partitioner: partitioner(config),
+        ignore_keys: config.text("partitioner.ignore.keys") == "true",
+        adaptive_partitioning: config.text("partitioner.adaptive.partitioning.enable") == "true",
+        secrets: resolution.secrets,
+    })
+}
+
+impl Property {
+    /// The value as it may be printed.
+    pub(crate) fn shown(&self) -> &str {
+        if is_secret(&self.setting) && !self.setting.is_empty() {
+            return super::HIDDEN;
+        }
+        redacted(&format!("librdkafka.{}", self.name), &self.value)
+    }
+}
+
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let native = self.native.iter().map(|(name, value)| (name, redacted(&format!("librdkafka.{name}"), value)));
+        f.debug_struct("Resolved")
+            .field("native", &native.collect::<Vec<_>>())
+            .field("client_id", &self.client_id)
+            .field("secrets", &self.secrets.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::tests::{config, native};
+    use super::*;
+
+    #[test]
+    fn nothing_set_but_the_brokers_is_javas_producer() {
+        let resolved = config(&[]).resolve().unwrap();
+        let mut native = resolved.native.clone();
+        native.retain(|(name, _)| !name.starts_with("client."));
+        native.sort();
+        let wanted = [
+            ("connections.max.idle.ms", "540000"),
+            ("enable.idempotence", "true"),
+            ("max.in.flight.requests.per.connection", "5"),
+            ("message.max.bytes", "1049600"),
+            ("message.timeout.ms", "120000"),
+            ("metadata.broker.list", "localhost:9092"),
+            ("partitioner", "murmur2_random"),
+            ("queue.buffering.max.kbytes", "2147483647"),
+            ("queue.buffering.max.messages", "0"),
+            ("reconnect.backoff.max.ms", "1000"),
+            ("reconnect.backoff.ms", "50"),
+            ("request.required.acks", "-1"),
+            ("request.timeout.ms", "30000"),
+            ("socket.connection.setup.timeout.ms", "10000"),
+            ("socket.receive.buffer.bytes", "32768"),
+            ("socket.send.buffer.bytes", "131072"),
+            ("socket.timeout.ms", "30000"),
+        ];
+        assert_eq!(native, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(resolved.buffer_memory, 33_554_432);
+        assert_eq!(resolved.max_request_size, 1_048_576);
+        assert_eq!((resolved.max_block.as_millis(), resolved.delivery_timeout.as_millis()), (60_000, 120_000));
+        assert_eq!((resolved.linger.as_millis(), resolved.sticky_bytes), (5, 16_384));
+        assert_eq!((resolved.partitioner, resolved.ignore_keys, resolved.adaptive_partitioning), (PartitionerName::BuiltIn, false, true));
+    }
+
+    #[test]
+    fn no_property_is_given_twice() {
+        let all = config(&[
+            ("compression.type", "gzip"),
+            ("compression.gzip.level", "9"),
+            ("transactional.id", "t"),
+            ("client.id", "me"),
+            ("librdkafka.queue.buffering.max.messages", "7"),
+            ("librdkafka.linger.ms", "7"),
+        ]);
+        let mut seen = HashSet::new();
+        for (name, _) in all.resolve().unwrap().native {
+            assert!(seen.insert(native_name::canonical(&name).to_owned()), "{name} twice");
+        }
+        assert_eq!(native(&all, "queue.buffering.max.messages").as_deref(), Some("7"));
+        assert_eq!(native(&all, "linger.ms").as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn what_the_two_sides_spell_differently() {
+        for (name, value, property, wanted) in [
+            ("acks", "all", "request.required.acks", "-1"),
+            ("batch.size", "0", "batch.size", "1"),
+            ("batch.size", "5000000", "batch.size", "1048576"),
+            ("bootstrap.servers", "PLAINTEXT://a:1, b:2", "metadata.broker.list", "a:1,b:2"),
+            ("connections.max.idle.ms", "-1", "connections.max.idle.ms", "0"),
+            ("linger.ms", "20", "queue.buffering.max.ms", "20"),
+            ("max.request.size", "0", "message.max.bytes", "1024"),
+            ("max.request.size", "1000000000", "message.max.bytes", "1000000000"),
+            ("metadata.max.age.ms", "1000", "topic.metadata.refresh.interval.ms", "1000"),
+            ("metadata.recovery.strategy", "none", "metadata.recovery.strategy", "none"),
+            ("partitioner.class", "fnv1a", "partitioner", "fnv1a"),
+            ("partitioner.class", "RoundRobinPartitioner", "partitioner", "murmur2_random"),
+            ("receive.buffer.bytes", "-1", "socket.receive.buffer.bytes", "0"),
+            ("retry.backoff.ms", "0", "retry.backoff.ms", "1"),
+            ("request.timeout.ms", "1000", "socket.timeout.ms", "1000"),
+            ("request.timeout.ms", "1000", "request.timeout.ms", "1000"),
+        ] {
+            let config = config(&[("bootstrap.servers", "localhost:9092"), (name, value)]);
+            assert_eq!(native(&config, property).as_deref(), Some(wanted), "{name}={value}");
+        }
+        for (codec, level, value, wanted) in
+            [("gzip", "compression.gzip.level", "9", "9"), ("lz4", "compression.lz4.level", "9", "-1"), ("zstd", "compression.zstd.level", "12", "12")]
+        {
+            let config = config(&[("compression.type", codec), (level, value)]);
+            assert_eq!(native(&config, "compression.level").as_deref(), Some(wanted), "{codec}");
+        }
+    }
+
+    #[test]
+    fn a_client_id_is_made_up_as_in_java() {
+        let first = config(&[]).resolve().unwrap();
+        assert!(first.client_id.strip_prefix("producer-").is_some_and(|number| number.parse::<u64>().is_ok()));
+        assert_ne!(config(&[]).resolve().unwrap().client_id, first.client_id);
+        assert!(first.native.contains(&("client.id".to_owned(), first.client_id)));
+        assert_eq!(config(&[("transactional.id", "t")]).resolve().unwrap().client_id, "producer-t");
+        assert_eq!(config(&[("client.id", "me")]).resolve().unwrap().client_id, "me");
+    }
+
+    #[test]
+    fn the_sticky_partitioner_switches_after_the_batch_size_that_was_set() {
+        assert_eq!(config(&[("batch.size", "2000000")]).resolve().unwrap().sticky_bytes, 2_000_000);
+        assert_eq!(config(&[("batch.size", "0")]).resolve().unwrap().sticky_bytes, 1);
+    }
+}

@@ -1,0 +1,319 @@
+//! Who the client is: `sasl.*` and `sasl.jaas.config` to librdkafka's properties.
+
+use super::{
+    ProducerConfig,
+    jaas::{Jaas, Module},
+    resolve::Resolution,
+};
+
+/// Kafka's own handlers that get a token from `sasl.oauthbearer.token.endpoint.url`, which is what librdkafka's method oidc does.
+pub(crate) const TOKEN_HANDLERS: &[&str] = &[
+    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
+    "org.apache.kafka.common.security.oauthbearer.secured.OAuthBearerLoginCallbackHandler",
+    "OAuthBearerLoginCallbackHandler",
+];
+
+/// Kafka's validators of tokens on the client's side, which look at a token's form as librdkafka does.
+pub(crate) const VALIDATORS: &[&str] = &[
+    "org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator",
+    "org.apache.kafka.common.security.oauthbearer.ClientJwtValidator",
+    "DefaultJwtValidator",
+    "ClientJwtValidator",
+];
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// Whether this build's librdkafka has TLS, and with it SCRAM and OAUTHBEARER. A librdkafka of the system is taken to have all.
+pub(crate) const HAS_TLS: bool = cfg!(any(feature = "tls", feature = "tls-system", feature = "oidc")) || IS_SYSTEMS;
+const HAS_OIDC: bool = cfg!(feature = "oidc") || IS_SYSTEMS;
+pub(crate) const IS_SYSTEMS: bool = cfg!(feature = "dynamic-linking");
+
+/// The check of `sasl.mechanism`.
+pub(crate) fn check_mechanism(mechanism: &str) -> Result<(), String> {
+    match mechanism {
+        "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER" | "GSSAPI" => Ok(()),
+        _ => Err("is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI".to_owned()),
+    }
+}
+
+/// The check of `sasl.oauthbearer.jwt.retriever.class`.
+pub(crate) fn check_retriever(class: &str) -> Result<(), String> {
+    grant_type(class).map(|_| ())
+}
+
+fn grant_type(class: &str) -> Result<&'static str, String> {
+    let name = class.strip_prefix("org.apache.kafka.common.security.oauthbearer.").unwrap_or(class);
+    match name {
+        "DefaultJwtRetriever" | "ClientCredentialsJwtRetriever" => Ok("client_credentials"),
+        "JwtBearerJwtRetriever" => Ok(JWT_BEARER),
+        _ => Err("is a Java class that cannot run here; known are DefaultJwtRetriever, ClientCredentialsJwtRetriever and \
+                  JwtBearerJwtRetriever of Kafka"
+            .to_owned()),
+    }
+}
+
+/// The check of `sasl.oauthbearer.token.endpoint.url`.
+pub(crate) fn check_endpoint(url: &str) -> Result<(), String> {
+    if url.starts_with("https://") || url.starts_with("http://") {
+        return Ok(());
+    }
+    Err("does not begin with https:// or http://; a token in a file (file:) is not read here".to_owned())
+}
+
+/// Adds what `sasl.*` becomes.
+pub(crate) fn resolve(config: &ProducerConfig, resolution: &mut Resolution) {
+    let protocol = config.text("security.protocol").to_ascii_lowercase();
+    let mechanism = config.found("sasl.mechanism");
+    let given: Vec<&str> = config
+        .entries
+        .keys()
+        .map(String::as_str)
+        .filter(|name| name.strip_prefix("librdkafka.").unwrap_or(name).starts_with("sasl."))
+        .collect();
+    if !protocol.starts_with("sasl_") {
+        for name in given {
+            resolution.warn(config, name, format!("has no effect, since security.protocol is {}", protocol.to_ascii_uppercase()));
+        }
+        return;
+    }
+    let name = mechanism.as_ref().map_or("GSSAPI", |found| found.value);
+    if let Some(missing) = missing(name) {
+        let what = if mechanism.is_some() { "" } else { "is not set, which is GSSAPI: " };
+        resolution.fail(config, "sasl.mechanism", format!("{what}{missing}"));
+        return;
+    }
+    resolution.add("sasl.mechanism", "sasl.mechanisms", name);
+    let jaas = config.get("sasl.jaas.config").and_then(|text| Jaas::parse(text).ok());
+    if let Some(jaas) = &jaas {
+        resolution.secrets.extend(jaas.secrets().map(str::to_owned));
+        let fits = match jaas.module {
+            Module::Plain => name == "PLAIN",
+            Module::Scram => name.starts_with("SCRAM-"),
+            Module::OAuthBearer => name == "OAUTHBEARER",
+        };
+        if !fits {
+            resolution.fail(config, "sasl.jaas.config", format!("has a login module that is not for sasl.mechanism {name}"));
+            return;
+        }
+    }
+    match name {
+        "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" => password(config, jaas.as_ref(), resolution),
+        "OAUTHBEARER" => token(config, jaas.as_ref(), resolution),
+        _ => kerberos(config, resolution),
+    }
+}
+
+/// What this build lacks for a mechanism.
+fn missing(mechanism: &str) -> Option<&'static str> {
+    match mechanism {
+        "GSSAPI" if !IS_SYSTEMS => Some(
+            "Kerberos is not in the librdkafka that is built in; set sasl.mechanism to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or \
+             OAUTHBEARER, or link the system's librdkafka with the cargo feature dynamic-linking",
+        ),
+        "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER" if !HAS_TLS => Some("this mechanism needs the cargo feature tls"),
+        _ => None,
+    }
+}
+
+fn password(config: &ProducerConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
+    match jaas {
+        Some(jaas) => {
+            resolution.add("sasl.jaas.config", "sasl.username", jaas.get("username").unwrap_or_default());
+            resolution.add("sasl.jaas.config", "sasl.password", jaas.get("password").unwrap_or_default());
+        }
+        None if config.has_raw("sasl.username") && config.has_raw("sasl.password") => {}
+        None => resolution.fail(
+            config,
+            "sasl.jaas.config",
+            "is not set, so there is no name and password; write \"..LoginModule required username=\\\"..\\\" password=\\\"..\\\";\"",
+        ),
+    }
+}
+
+fn token(config: &ProducerConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
+    let jaas_option = |option: &str| jaas.and_then(|jaas| jaas.get(option));
+    let endpoint = config.found("sasl.oauthbearer.token.endpoint.url");
+    if let Some(unsecured) = jaas.and_then(Jaas::unsecured) {
+        if endpoint.is_some() {
+            resolution.fail(config, "sasl.jaas.config", "asks for unsecured tokens, but sasl.oauthbearer.token.endpoint.url is set too");
+            return;
+        }
+        resolution.warn(config, "sasl.jaas.config", "makes unsecured tokens, which anybody can forge; for tests only");
+        resolution.add("sasl.jaas.config", "enable.sasl.oauthbearer.unsecure.jwt", "true");
+        resolution.add("sasl.jaas.config", "sasl.oauthbearer.config", unsecured);
+        return;
+    }
+    let Some(endpoint) = endpoint else {
+        let by_hand = ["sasl.oauthbearer.method", "enable.sasl.oauthbearer.unsecure.jwt", "sasl.oauthbearer.metadata.authentication.type"];
+        if !by_hand.iter().any(|property| config.has_raw(property)) {
+            resolution.fail(config, "sasl.oauthbearer.token.endpoint.url", "is not set, so there is nowhere to get a token");
+        }
+        return;
+    };
+    if !HAS_OIDC {
+        resolution.fail(config, endpoint.name, "needs libcurl; build with the cargo feature oidc");
+        return;
+    }
+    resolution.add("sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.token.endpoint.url", endpoint.value);
+    resolution.add("sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.method", "oidc");
+    for (setting, property, option) in [
+        ("sasl.oauthbearer.client.credentials.client.id", "sasl.oauthbearer.client.id", "clientId"),
+        ("sasl.oauthbearer.client.credentials.client.secret", "sasl.oauthbearer.client.secret", "clientSecret"),
+        ("sasl.oauthbearer.scope", "sasl.oauthbearer.scope", "scope"),
+    ] {
+        match (config.get(setting), jaas_option(option)) {
+            (Some(_), Some(_)) => {
+                resolution.fail(config, setting, format!("is set, and {option} in sasl.jaas.config too; leave one out"));
+            }
+            (Some(value), None) => resolution.add(setting, property, value),
+            (None, Some(value)) => resolution.add("sasl.jaas.config", property, value),
+            (None, None) => {}
+        }
+    }
+    if let Some(extensions) = jaas.and_then(Jaas::extensions) {
+        resolution.add("sasl.jaas.config", "sasl.oauthbearer.extensions", extensions);
+    }
+    let retriever = config.get("sasl.oauthbearer.jwt.retriever.class");
+    let grant = retriever.and_then(|class| grant_type(class).ok()).unwrap_or("client_credentials");
+    if retriever.is_some() {
+        resolution.add("sasl.oauthbearer.jwt.retriever.class", "sasl.oauthbearer.grant.type", grant);
+    }
+    let bearer = grant == JWT_BEARER || config.has_raw("sasl.oauthbearer.grant.type");
+    for (name, entry) in config.entries.iter().filter(|(name, _)| name.starts_with("sasl.oauthbearer.assertion.")) {
+        if !bearer {
+            let wanted = "has an effect only with sasl.oauthbearer.jwt.retriever.class=JwtBearerJwtRetriever";
+            resolution.fail(config, name, wanted);
+        } else if let Some((setting, property)) =
+            super::setting::find(name).and_then(|setting| Some((setting.name(), *setting.properties().first()?)))
+        {
+            resolution.add(setting, property, entry.value.as_str());
+        }
+    }
+    let credentials = ["sasl.oauthbearer.client.id", "sasl.oauthbearer.client.secret"];
+    if !bearer && !credentials.iter().all(|property| config.has_raw(property) || resolution.becomes(property).is_some()) {
+        resolution.fail(
+            config,
+            "sasl.oauthbearer.client.credentials.client.id",
+            "and sasl.oauthbearer.client.credentials.client.secret must be set for the token endpoint",
+        );
+    }
+}
+
+fn kerberos(config: &ProducerConfig, resolution: &mut Resolution) {
+    for name in ["sasl.kerberos.service.name", "sasl.kerberos.min.time.before.relogin"] {
+        if let Some(value) = config.get(name) {
+            resolution.add(name, name, value);
+        }
+    }
+    if let Some(kinit) = config.get("sasl.kerberos.kinit.cmd") {
+        let arguments = "-t \"%{sasl.kerberos.keytab}\" -k %{sasl.kerberos.principal}";
+        let name = "sasl.kerberos.kinit.cmd";
+        resolution.add(name, name, format!("\"{kinit}\" -R {arguments} || \"{kinit}\" {arguments}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{config, native, problems};
+
+    const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"alice\" password=\"hunter2\";";
+
+    #[test]
+    fn name_and_password_reach_librdkafka() {
+        let config = config(&[("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", PLAIN)]);
+        assert_eq!(native(&config, "security.protocol").as_deref(), Some("sasl_plaintext"));
+        assert_eq!(native(&config, "sasl.mechanisms").as_deref(), Some("PLAIN"));
+        assert_eq!(native(&config, "sasl.username").as_deref(), Some("alice"));
+        assert_eq!(native(&config, "sasl.password").as_deref(), Some("hunter2"));
+        assert!(config.resolve().unwrap().secrets.contains(&"hunter2".to_owned()));
+    }
+
+    #[test]
+    fn the_module_must_fit_the_mechanism() {
+        let error = problems(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.jaas.config", PLAIN)]);
+        assert_eq!(error, "sasl.jaas.config: has a login module that is not for sasl.mechanism SCRAM-SHA-512");
+        let error = problems(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "PLAIN")]);
+        assert!(error.starts_with("sasl.jaas.config: is not set"), "{error}");
+    }
+
+    #[test]
+    #[cfg(not(feature = "dynamic-linking"))]
+    fn kerberos_is_not_built_in() {
+        let error = problems(&[("security.protocol", "SASL_SSL"), ("sasl.jaas.config", PLAIN)]);
+        assert!(error.starts_with("sasl.mechanism: is not set, which is GSSAPI: Kerberos is not in the librdkafka"), "{error}");
+    }
+
+    #[test]
+    fn without_sasl_it_has_no_effect_and_says_so() {
+        let config = config(&[("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", PLAIN)]);
+        assert_eq!(native(&config, "sasl.password"), None);
+        let warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings,
+            [
+                "sasl.jaas.config: has no effect, since security.protocol is PLAINTEXT",
+                "sasl.mechanism: has no effect, since security.protocol is PLAINTEXT"
+            ]
+        );
+    }
+
+    #[test]
+    fn unsecured_tokens() {
+        let jaas = "x.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"alice\";";
+        let config =
+            config(&[("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "OAUTHBEARER"), ("sasl.jaas.config", jaas)]);
+        assert_eq!(native(&config, "enable.sasl.oauthbearer.unsecure.jwt").as_deref(), Some("true"));
+        assert_eq!(native(&config, "sasl.oauthbearer.config").as_deref(), Some("principal=alice"));
+        assert!(config.warnings()[0].message().contains("for tests only"));
+    }
+
+    #[test]
+    fn a_token_endpoint() {
+        let with = |more: &[(&str, &str)]| {
+            let mut pairs = vec![
+                ("security.protocol", "SASL_SSL"),
+                ("sasl.mechanism", "OAUTHBEARER"),
+                ("sasl.oauthbearer.token.endpoint.url", "https://idp.example/token"),
+                (
+                    "sasl.login.callback.handler.class",
+                    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
+                ),
+            ];
+            pairs.extend_from_slice(more);
+            config(&pairs)
+        };
+        let jaas = "x.OAuthBearerLoginModule required clientId=\"me\" clientSecret=\"hunter2\" scope=\"a b\" extension_org=\"x\";";
+        let config = with(&[("sasl.jaas.config", jaas)]);
+        if !super::HAS_OIDC {
+            assert!(config.check().unwrap_err().to_string().contains("cargo feature oidc"));
+            return;
+        }
+        for (property, wanted) in [
+            ("sasl.oauthbearer.method", "oidc"),
+            ("sasl.oauthbearer.client.id", "me"),
+            ("sasl.oauthbearer.client.secret", "hunter2"),
+            ("sasl.oauthbearer.scope", "a b"),
+            ("sasl.oauthbearer.extensions", "org=x"),
+        ] {
+            assert_eq!(native(&config, property).as_deref(), Some(wanted));
+        }
+        assert!(with(&[]).check().unwrap_err().to_string().contains("client.secret must be set"));
+        let file = ("sasl.oauthbearer.assertion.private.key.file", "key.pem");
+        assert!(with(&[file]).check().unwrap_err().to_string().contains("JwtBearerJwtRetriever"));
+        let config = with(&[file, ("sasl.oauthbearer.jwt.retriever.class", "JwtBearerJwtRetriever")]);
+        assert_eq!(native(&config, "sasl.oauthbearer.grant.type").as_deref(), Some(super::JWT_BEARER));
+        assert_eq!(native(&config, "sasl.oauthbearer.assertion.private.key.file").as_deref(), Some("key.pem"));
+    }
+
+    #[test]
+    fn what_java_classes_would_do_is_refused() {
+        for (name, value) in [
+            ("sasl.login.callback.handler.class", "com.acme.Handler"),
+            ("sasl.oauthbearer.jwt.retriever.class", "com.acme.Retriever"),
+            ("sasl.oauthbearer.token.endpoint.url", "file:///token"),
+            ("sasl.mechanism", "DIGEST"),
+        ] {
+            assert!(super::ProducerConfig::new().set(name, value).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! JSON, with the crate `serde_json`; the places of the values tell their lines.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{
+    Broken, line_of,
+    table::{DEEPEST, Member, NOTHING, Node},
+};
+
+pub(super) fn parse(text: &str) -> (Vec<Member>, Vec<Broken>) {
+    match serde_json::from_str::<&RawValue>(text) {
+        Err(error) => (Vec::new(), vec![Broken { line: error.line().max(1), what: format!("is not JSON: {}", what(&error)) }]),
+        Ok(value) => match node(text, value, 0) {
+            Node::Table(members) => (members, Vec::new()),
+            _ => (Vec::new(), vec![Broken { line: 1, what: "is not a JSON object; write {\"producer\": {..}}".to_owned() }]),
+        },
+    }
+}
+
+/// The crate's message without its place; it repeats nothing of the text, since no value was asked for by type.
+fn what(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message.split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+fn node(text: &str, value: &RawValue, depth: usize) -> Node {
+    if depth > DEEPEST {
+        return Node::Odd("is nested too deep");
+    }
+    let raw = value.get();
+    match raw.as_bytes().first() {
+        Some(b'{') => match serde_json::from_str::<Pairs<'_>>(raw) {
+            Ok(Pairs(pairs)) => Node::Table(pairs.into_iter().map(|(name, value)| member(text, name, value, depth)).collect()),
+            Err(_) => Node::Odd("has a member whose name cannot be read"),
+        },
+        Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(raw) {
+            Ok(items) => Node::List(items.into_iter().map(|item| node(text, item, depth + 1)).collect()),
+            Err(_) => Node::Odd("cannot be read"),
+        },
+        Some(b'"') => serde_json::from_str::<String>(raw).map_or(Node::Odd("is a text that cannot be read"), Node::Text),
+        Some(b'n') => Node::Odd(NOTHING),
+        // Numbers and booleans as they are written.
+        _ => Node::Text(raw.to_owned()),
+    }
+}
+
+fn member(text: &str, name: String, value: &RawValue, depth: usize) -> Member {
+    // A raw value is a slice of the text, so the difference of their addresses is its place.
+    let offset = (value.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+    Member { line: line_of(text, offset), name, node: node(text, value, depth + 1) }
+}
+
+/// The members of an object, a name that stands twice included.
+struct Pairs<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_json_is_told_by_line_only() {
+        for (text, line) in
+            [("{\n\"a\": hunter2}", 2), ("{\n\"a\": \"hunter2\n\"}", 2), ("{\n\n\"hunter2\" 1}", 3), ("", 1), ("{} hunter2", 1)]
+        {
+            let (members, broken) = parse(text);
+            assert!(members.is_empty(), "{text}");
+            assert_eq!(broken.len(), 1);
+            assert_eq!(broken[0].line, line, "{text}: {}", broken[0].what);
+            assert!(broken[0].what.starts_with("is not JSON: ") && !broken[0].what.contains("hunter"), "{}", broken[0].what);
+        }
+        assert!(parse("[1]").1[0].what.starts_with("is not a JSON object"));
+    }
+
+    #[test]
+    fn depth_has_a_limit() {
+        let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));
+        let (pairs, broken) = super::super::table::settings(parse(&deep));
+        assert_eq!(broken, []);
+        assert_eq!(pairs.len(), 1);
+        assert_eq!(pairs[0].value, Err("is nested too deep"));
+    }
+}

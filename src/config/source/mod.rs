@@ -1,0 +1,259 @@
+//! Configuration texts: TOML, YAML, JSON and Java's `.properties`, read to names and values that know their lines.
+
+mod json;
+mod properties;
+mod table;
+mod toml;
+mod yaml;
+
+use std::{fs, io, path::Path, str::FromStr};
+
+use super::{ConfigError, Origin, Problem, ProducerConfig, placeholder};
+
+/// The format of a configuration text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// TOML 1.0.
+    Toml,
+    /// YAML 1.2.
+    Yaml,
+    /// JSON.
+    Json,
+    /// Java's `.properties`.
+    Properties,
+}
+
+impl Format {
+    /// The format that a file's extension stands for: `.toml`, `.yaml` or `.yml`, `.json`, `.properties`.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "toml" => Some(Self::Toml),
+            "yaml" | "yml" => Some(Self::Yaml),
+            "json" => Some(Self::Json),
+            "properties" => Some(Self::Properties),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    /// Gives the format of a name: `toml`, `yaml`, `json` or `properties`.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::of(Path::new(&format!("x.{name}"))).ok_or_else(|| "is none of toml, yaml, json, properties".to_owned())
+    }
+}
+
+/// One setting of a text.
+#[cfg_attr(test, derive(Debug, PartialEq))]
+struct Pair {
+    line: usize,
+    name: String,
+    /// The value as text, or what is wrong with it.
+    value: Result<String, &'static str>,
+}
+
+/// Something that is wrong with the text itself.
+#[cfg_attr(test, derive(Debug, PartialEq))]
+struct Broken {
+    line: usize,
+    /// What is wrong, in words that repeat nothing of the text.
+    what: String,
+}
+
+/// Reads a file. See [`ProducerConfig::from_file`].
+pub(crate) fn from_file(path: &Path) -> Result<ProducerConfig, ConfigError> {
+    let fail = |message: String| {
+        let subject = path.display().to_string();
+        ConfigError::new(subject.clone(), vec![Problem::new(None, None, format!("{subject}: {message}"))])
+    };
+    let format = Format::of(path)
+        .ok_or_else(|| fail("its format is not known; name the file .toml, .yaml, .yml, .json or .properties".to_owned()))?;
+    let bytes = fs::read(path).map_err(|error| fail(reason(&error)))?;
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        // Java reads .properties as ISO-8859-1, whose bytes are the first 256 characters of Unicode.
+        Err(error) if format == Format::Properties => error.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+        Err(error) => {
+            let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            return Err(fail(format!("line {line} is not UTF-8")));
+        }
+    };
+    let origin = |line| Origin::File { path: path.to_owned(), line };
+    read(&text, format, &path.display().to_string(), &origin)
+}
+
+/// Reads a text. See [`ProducerConfig::from_str`].
+pub(crate) fn from_str(text: &str, format: Format) -> Result<ProducerConfig, ConfigError> {
+    read(text, format, "the text", &|line| Origin::Text { line })
+}
+
+fn read(text: &str, format: Format, subject: &str, origin: &dyn Fn(usize) -> Origin) -> Result<ProducerConfig, ConfigError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (pairs, broken) = match format {
+        Format::Toml => table::settings(toml::parse(text)),
+        Format::Yaml => table::settings(yaml::parse(text)),
+        Format::Json => table::settings(json::parse(text)),
+        Format::Properties => properties::parse(text),
+    };
+    let mut config = ProducerConfig::new();
+    let mut problems: Vec<(usize, Problem)> =
+        broken.into_iter().map(|Broken { line, what }| (line, Problem::new(Some(&origin(line)), None, what))).collect();
+    let mut seen: Vec<(String, usize)> = Vec::new();
+    for Pair { line, name, value } in pairs {
+        let place = origin(line);
+        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name) {
+            let (shown, _) = config.recognise(&name);
+            problems.push((line, Problem::new(Some(&place), shown.as_deref(), format!("stands twice, first in line {first}"))));
+            continue;
+        }
+        seen.push((name.clone(), line));
+        let put = match value {
+            Ok(value) => match placeholder::expand(&value) {
+                Ok(None) => config.put(&name, &value, None, place.clone()),
+                Ok(Some(expanded)) => config.put(&name, &expanded, Some(&value), place.clone()),
+                Err(message) => Err(Problem::new(Some(&place), config.recognise(&name).0.as_deref(), message)),
+            },
+            Err(what) => match config.recognise(&name) {
+                (shown, None) => Err(Problem::new(Some(&place), shown.as_deref(), what)),
+                (shown, Some(unknown)) => Err(Problem::new(Some(&place), shown.as_deref(), unknown)),
+            },
+        };
+        if let Err(problem) = put {
+            problems.push((line, problem));
+        }
+    }
+    if problems.is_empty() {
+        return Ok(config);
+    }
+    problems.sort_by_key(|(line, _)| *line);
+    Err(ConfigError::new(subject, problems.into_iter().map(|(_, problem)| problem).collect()))
+}
+
+/// Why a file could not be read, in a few words.
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory, not a file".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The line, counted from 1, in which the byte at `offset` stands.
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn problems(text: &str, format: Format) -> String {
+        from_str(text, format).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn one_configuration_in_four_formats() {
+        let toml = "[producer]\nbootstrap.servers = [\"a:1\", \"b:2\"]\nacks = -1\nlinger.ms = 0x14\n\"enable.idempotence\" = true\n\
+                    [producer.librdkafka]\nstatistics.interval.ms = 1_000\n[input]\nwhatever = 1\n";
+        let yaml = "producer:\n  bootstrap:\n    servers: [a:1, 'b:2']\n  acks: -1\n  linger.ms: 20\n  enable.idempotence: true\n  \
+                    librdkafka.statistics.interval.ms: 1000\ninput: {whatever: 1}\n";
+        let json = r#"{"producer": {"bootstrap.servers": ["a:1", "b:2"], "acks": -1, "linger": {"ms": 20},
+            "enable.idempotence": true, "librdkafka": {"statistics.interval.ms": 1000}}, "input": {"whatever": 1}}"#;
+        let properties = "bootstrap.servers=a:1, b:2\nacks = -1\nlinger.ms: 20\nenable.idempotence true\n\
+                          librdkafka.statistics.interval.ms=1000\n";
+        for (text, format) in
+            [(toml, Format::Toml), (yaml, Format::Yaml), (json, Format::Json), (properties, Format::Properties)]
+        {
+            let config = from_str(text, format).unwrap_or_else(|error| panic!("{format:?}: {error}"));
+            for (name, wanted) in [
+                ("bootstrap.servers", "a:1,b:2"),
+                ("acks", "-1"),
+                ("linger.ms", "20"),
+                ("enable.idempotence", "true"),
+                ("librdkafka.statistics.interval.ms", "1000"),
+            ] {
+                assert_eq!(config.get(name), Some(wanted), "{format:?}: {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_problem_has_its_line_and_its_name() {
+        let wanted = "line 2: liger.ms: unknown setting; did you mean linger.ms?\n\
+                      line 3: acks: \"two\" is none of all, -1, 0, 1\n\
+                      line 4: retries: has no value; leave it out or give one\n\
+                      line 5: acks: stands twice, first in line 3";
+        assert_eq!(problems("producer:\n  liger.ms: 5\n  acks: two\n  retries:\n  acks: all\n", Format::Yaml), wanted);
+        assert_eq!(
+            problems("{\"producer\": {\n\"liger.ms\": 5,\n\"acks\": \"two\",\n\"retries\": null,\n\"acks\": \"all\"}}", Format::Json),
+            wanted
+        );
+        let wanted = "line 2: liger.ms: unknown setting; did you mean linger.ms?\n\
+                      line 3: acks: \"two\" is none of all, -1, 0, 1\n\
+                      line 5: acks: stands twice, first in line 3";
+        assert_eq!(problems("# none\nliger.ms=5\nacks=two\n\nacks=all", Format::Properties), wanted);
+    }
+
+    #[test]
+    fn without_a_producer_table_the_names_stand_at_the_top() {
+        assert_eq!(from_str("linger.ms = 7", Format::Toml).unwrap().get("linger.ms"), Some("7"));
+        let error = problems("topic = \"flights\"\nlinger.ms = 7", Format::Toml);
+        assert!(error.starts_with("line 1: topic: unknown setting; if topic is meant for the command"), "{error}");
+    }
+
+    #[test]
+    fn placeholders_are_replaced_and_their_values_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, "hunter2\n").unwrap();
+        let text = format!("client.id=${{file:{}}}\nretries=${{file:{}}}", path.display(), path.display());
+        let error = problems(&text, Format::Properties);
+        assert!(error.contains("line 2: retries: \"${file:") && error.contains("is not a whole number"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        let config = from_str(&format!("client.id=${{file:{}}}", path.display()), Format::Properties).unwrap();
+        assert_eq!(config.get("client.id"), Some("hunter2"));
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_say_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = |path: &Path| from_file(path).unwrap_err().to_string();
+        assert!(error(&folder.path().join("none.toml")).ends_with("none.toml: no such file"));
+        assert!(error(&folder.path().join("orders.ini")).contains("name the file .toml"));
+        let path = folder.path().join("orders.toml");
+        fs::write(&path, b"a = 1\n\xff").unwrap();
+        assert!(error(&path).ends_with("orders.toml: line 2 is not UTF-8"));
+        fs::create_dir(folder.path().join("folder.yaml")).unwrap();
+        assert!(error(&folder.path().join("folder.yaml")).ends_with("is a directory, not a file"));
+        let path = folder.path().join("latin.properties");
+        fs::write(&path, b"client.id=caf\xe9").unwrap();
+        assert_eq!(from_file(&path).unwrap().get("client.id"), Some("café"));
+        fs::write(&path, "liger.ms=1").unwrap();
+        assert!(error(&path).ends_with("latin.properties:1: liger.ms: unknown setting; did you mean linger.ms?"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,80}", lines in "([a-z.\\[\\]{}:=\"' \\\\,&*!|>#-]{0,12}\n){0,6}") {
+            for format in [Format::Toml, Format::Yaml, Format::Json, Format::Properties] {
+                let _ = from_str(&text, format);
+                let _ = from_str(&lines, format);
+            }
+        }
+
+        #[test]
+        fn broken_texts_do_not_show_their_lines(tail in "[\\[{\"'=:]{1,4}") {
+            for format in [Format::Toml, Format::Yaml, Format::Json] {
+                if let Err(error) = from_str(&format!("sasl.jaas.config = \"hunter2{tail}\npassword: hunter2{tail} = {tail}hunter2\n"), format) {
+                    prop_assert!(!error.to_string().contains("hunter2"), "{}", error);
+                }
+            }
+        }
+    }
+}

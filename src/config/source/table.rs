@@ -1,0 +1,75 @@
+//! What TOML, YAML and JSON have in common: tables in tables, flattened to dotted names.
+
+use super::{Broken, Pair};
+
+/// How deep tables may be nested; a setting's name has at most eight parts.
+pub(super) const DEEPEST: usize = 24;
+
+/// A value of a text.
+#[cfg_attr(test, derive(Debug))]
+pub(super) enum Node {
+    Text(String),
+    List(Vec<Self>),
+    Table(Vec<Member>),
+    /// A value that no setting can have, and why.
+    Odd(&'static str),
+}
+
+/// A member of a table.
+#[cfg_attr(test, derive(Debug))]
+pub(super) struct Member {
+    pub(super) line: usize,
+    pub(super) name: String,
+    pub(super) node: Node,
+}
+
+pub(super) const NOTHING: &str = "has no value; leave it out or give one";
+
+/// The settings of a text: those of its table `producer`, or all if it has none.
+pub(super) fn settings((members, broken): (Vec<Member>, Vec<Broken>)) -> (Vec<Pair>, Vec<Broken>) {
+    let mut pairs = Vec::new();
+    let (producers, others): (Vec<Member>, Vec<Member>) =
+        members.into_iter().partition(|member| member.name == "producer" && matches!(member.node, Node::Table(_) | Node::Odd(NOTHING)));
+    let chosen = if producers.is_empty() { others } else { Vec::new() };
+    for member in chosen {
+        flatten(String::new(), member, &mut pairs);
+    }
+    for producer in producers {
+        if let Node::Table(members) = producer.node {
+            for member in members {
+                flatten(String::new(), member, &mut pairs);
+            }
+        }
+    }
+    (pairs, broken)
+}
+
+fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
+    let Member { line, name, node } = member;
+    let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+    let value = match node {
+        Node::Table(members) => {
+            for member in members {
+                flatten(name.clone(), member, pairs);
+            }
+            return;
+        }
+        Node::Text(text) => Ok(text),
+        Node::Odd(what) => Err(what),
+        Node::List(items) => join(items),
+    };
+    pairs.push(Pair { line, name, value });
+}
+
+fn join(items: Vec<Node>) -> Result<String, &'static str> {
+    let mut texts = Vec::with_capacity(items.len());
+    for item in items {
+        match item {
+            Node::Text(text) if text.contains(',') => return Err("has an entry with a comma, which separates entries; give each its own"),
+            Node::Text(text) => texts.push(text),
+            Node::Odd(what) => return Err(what),
+            Node::List(_) | Node::Table(_) => return Err("is a list of lists or tables; give a list of texts"),
+        }
+    }
+    Ok(texts.join(","))
+}

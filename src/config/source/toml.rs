@@ -1,0 +1,78 @@
+//! TOML, with the crate `toml`.
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    Broken, line_of,
+    table::{DEEPEST, Member, Node},
+};
+
+pub(super) fn parse(text: &str) -> (Vec<Member>, Vec<Broken>) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let broken: Vec<Broken> = errors
+        .iter()
+        .map(|error| {
+            let line = line_of(text, error.span().map_or(text.len(), |span| span.start));
+            // The crate's messages are about its grammar; `Display` would add the line itself.
+            Broken { line, what: format!("is not TOML: {}", error.message()) }
+        })
+        .collect();
+    // What the crate makes of a broken text is a guess, so nothing is said about it.
+    if broken.is_empty() { (members(text, table.into_inner(), 0), broken) } else { (Vec::new(), broken) }
+}
+
+fn members(text: &str, table: DeTable<'_>, depth: usize) -> Vec<Member> {
+    let mut members: Vec<(usize, Member)> = table
+        .into_iter()
+        .map(|(name, value)| {
+            let start = name.span().start;
+            let name = name.into_inner().into_owned();
+            (start, Member { line: line_of(text, start), name, node: node(text, value, depth + 1) })
+        })
+        .collect();
+    members.sort_by_key(|(start, _)| *start);
+    members.into_iter().map(|(_, member)| member).collect()
+}
+
+fn node(text: &str, value: Spanned<DeValue<'_>>, depth: usize) -> Node {
+    if depth > DEEPEST {
+        return Node::Odd("is nested too deep");
+    }
+    match value.into_inner() {
+        DeValue::String(value) => Node::Text(value.into_owned()),
+        DeValue::Integer(value) => match i128::from_str_radix(value.as_str(), value.radix()) {
+            Ok(number) => Node::Text(number.to_string()),
+            Err(_) => Node::Text(value.to_string()),
+        },
+        DeValue::Float(value) => Node::Text(value.as_str().to_owned()),
+        DeValue::Boolean(value) => Node::Text(value.to_string()),
+        DeValue::Datetime(_) => Node::Odd("is a date; put it in quotes"),
+        DeValue::Array(items) => Node::List(items.into_iter().map(|item| node(text, item, depth + 1)).collect()),
+        DeValue::Table(table) => Node::Table(members(text, table, depth)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dotted_names_and_tables_keep_their_lines() {
+        let (members, broken) = parse("[producer]\nlinger.ms = 5\n\nretry.backoff.ms = 7\n");
+        assert_eq!(broken, []);
+        let (pairs, _) = super::super::table::settings((members, broken));
+        let found: Vec<_> = pairs.iter().map(|pair| (pair.line, pair.name.as_str(), pair.value.as_deref())).collect();
+        assert_eq!(found, [(2, "linger.ms", Ok("5")), (4, "retry.backoff.ms", Ok("7"))]);
+    }
+
+    #[test]
+    fn all_that_is_broken_is_found_and_nothing_of_it_shown() {
+        let (members, broken) = parse("a = \npassword = hunter2 hunter3\nc = 'hunter4\nd = 1\nd = 2\n");
+        assert!(members.is_empty());
+        assert_eq!(broken.iter().map(|broken| broken.line).collect::<std::collections::BTreeSet<_>>(), [1, 2, 3, 5].into());
+        assert!(broken.iter().all(|broken| broken.what.starts_with("is not TOML: ") && !broken.what.contains("hunter")), "{broken:?}");
+    }
+}

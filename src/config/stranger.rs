@@ -1,0 +1,208 @@
+//! Names that are no settings of this producer: what they are, or which setting is meant.
+
+use super::{native_name, setting};
+
+/// Settings of a consumer, in Java or librdkafka.
+const CONSUMERS: &[&str] = &[
+    "auto.commit.enable",
+    "auto.commit.interval.ms",
+    "auto.offset.reset",
+    "check.crcs",
+    "consume.callback.max.messages",
+    "coordinator.query.interval.ms",
+    "default.api.timeout.ms",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.partition.eof",
+    "exclude.internal.topics",
+    "fetch.error.backoff.ms",
+    "fetch.max.bytes",
+    "fetch.max.wait.ms",
+    "fetch.message.max.bytes",
+    "fetch.min.bytes",
+    "fetch.queue.backoff.ms",
+    "fetch.wait.max.ms",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "group.protocol.type",
+    "group.remote.assignor",
+    "heartbeat.interval.ms",
+    "isolation.level",
+    "key.deserializer",
+    "max.partition.fetch.bytes",
+    "max.poll.interval.ms",
+    "max.poll.records",
+    "offset.store.method",
+    "offset.store.path",
+    "offset.store.sync.interval.ms",
+    "partition.assignment.strategy",
+    "queued.max.messages.kbytes",
+    "queued.min.messages",
+    "session.timeout.ms",
+    "share.acknowledgement.mode",
+    "value.deserializer",
+];
+
+/// Settings of Java producers older or newer than 4.1, and what to do instead.
+const OTHER_VERSIONS: &[(&str, &str)] = &[
+    ("auto.include.jmx.reporter", "there is no JMX here; leave it out"),
+    ("block.on.buffer.full", "is gone since Kafka 0.9.0; use max.block.ms"),
+    ("bootstrap.resolve.timeout.ms", "librdkafka has none; use max.block.ms"),
+    ("metadata.fetch.timeout.ms", "is gone since Kafka 0.9.0; use max.block.ms"),
+    ("partitioner.rack.aware", "is not in Kafka 4.1 and not here; leave it out"),
+    ("timeout.ms", "is gone since Kafka 0.9.0; use request.timeout.ms"),
+];
+
+/// What the command keeps beside `[producer]`.
+const COMMANDS: &[&str] = &["topic", "input", "key", "value", "schema"];
+
+/// Whether a name is a consumer's.
+pub(crate) fn is_consumers(name: &str) -> bool {
+    CONSUMERS.contains(&name)
+}
+
+/// What to say of a name that is no setting, and whether the name may be shown: what stands in a name's place may be part of a
+/// secret, for instance a line of a PEM text that lacks its continuation.
+pub(crate) fn explain(name: &str) -> (bool, String) {
+    if is_consumers(name) {
+        return (true, "is a consumer's setting; a producer has no use for it".to_owned());
+    }
+    if let Some((_, instead)) = OTHER_VERSIONS.iter().find(|(other, _)| *other == name) {
+        return (true, format!("is no setting of the Java producer 4.1: {instead}"));
+    }
+    if native_name::is_own(name) {
+        return (true, librdkafkas(name));
+    }
+    if let Some(near) = nearest(name) {
+        return (true, format!("unknown setting; did you mean {near}?"));
+    }
+    let command = name.split('.').next().filter(|first| COMMANDS.contains(first));
+    if let Some(first) = command {
+        return (
+            true,
+            format!("unknown setting; if {first} is meant for the command, put the producer's settings into a table named producer"),
+        );
+    }
+    let plain = name.contains('.')
+        && name.len() <= 80
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    if plain {
+        (true, "unknown setting; `librdkafka.NAME` passes a property of librdkafka's through".to_owned())
+    } else {
+        (false, "what stands here in place of a setting's name is none, and not shown since it may be part of a secret".to_owned())
+    }
+}
+
+fn librdkafkas(name: &str) -> String {
+    if let Some(reason) = native_name::forbidden(name) {
+        return format!("is librdkafka's: {reason}");
+    }
+    let property = native_name::canonical(name);
+    let java = match property {
+        "sasl.username" | "sasl.password" => Some("sasl.jaas.config"),
+        "ssl.certificate.location" | "ssl.key.location" => Some("ssl.keystore.type=PEM and ssl.keystore.location"),
+        "sasl.oauthbearer.method" => Some("sasl.oauthbearer.token.endpoint.url"),
+        "enable.sasl.oauthbearer.unsecure.jwt" | "sasl.oauthbearer.config" | "sasl.oauthbearer.extensions" => Some("sasl.jaas.config"),
+        "ssl.ca.location" => Some("ssl.truststore.type=PEM and ssl.truststore.location"),
+        "compression.level" => Some("compression.gzip.level, compression.lz4.level or compression.zstd.level"),
+        property => setting::settings()
+            .find(|setting| setting.is_java() && setting.properties().first() == Some(&property))
+            .map(|setting| setting.name()),
+    };
+    match java {
+        Some(java) => format!("is librdkafka's name; use {java}, or librdkafka.{name}"),
+        None => format!("is librdkafka's name; use librdkafka.{name}"),
+    }
+}
+
+/// The setting that is probably meant by a misspelt name.
+pub(crate) fn nearest(name: &str) -> Option<String> {
+    if name.len() > 100 {
+        return None;
+    }
+    let wanted = plain(name);
+    let bare = wanted.strip_prefix("producer").unwrap_or(&wanted);
+    let java = setting::settings().map(|setting| setting.name().to_owned());
+    let native = native_name::own().map(|property| format!("librdkafka.{property}"));
+    java.chain(native)
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(bare, &plain(&candidate));
+            (distance, candidate)
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 5).clamp(1, 4) && bare.len() >= 3)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A name without what people write differently: `lingerMs`, `LINGER_MS` and `linger-ms` are one.
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found() {
+        for (name, wanted) in [
+            ("liger.ms", "linger.ms"),
+            ("linger_ms", "linger.ms"),
+            ("lingerMs", "linger.ms"),
+            ("LINGER.MS", "linger.ms"),
+            ("producer.linger.ms", "linger.ms"),
+            ("boostrap.server", "bootstrap.servers"),
+            ("retris", "retries"),
+            ("enable.idempotance", "enable.idempotence"),
+            ("compresion.type", "compression.type"),
+            ("librdkafka.sasl.pasword", "librdkafka.sasl.password"),
+        ] {
+            assert_eq!(nearest(name).as_deref(), Some(wanted), "{name}");
+        }
+        for name in ["", "x", "completely.different", "hunter2", "color"] {
+            assert_eq!(nearest(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn librdkafkas_names_lead_to_javas() {
+        for (name, wanted) in [
+            ("queue.buffering.max.ms", "is librdkafka's name; use linger.ms, or librdkafka.queue.buffering.max.ms"),
+            ("metadata.broker.list", "is librdkafka's name; use bootstrap.servers, or librdkafka.metadata.broker.list"),
+            ("compression.codec", "is librdkafka's name; use compression.type, or librdkafka.compression.codec"),
+            ("max.in.flight", "is librdkafka's name; use max.in.flight.requests.per.connection, or librdkafka.max.in.flight"),
+            ("sasl.username", "is librdkafka's name; use sasl.jaas.config, or librdkafka.sasl.username"),
+            ("statistics.interval.ms", "is librdkafka's name; use librdkafka.statistics.interval.ms"),
+        ] {
+            assert_eq!(explain(name), (true, wanted.to_owned()));
+        }
+        assert!(explain("ssl.ca.location").1.contains("use ssl.truststore.type=PEM and ssl.truststore.location, or librdkafka."));
+        assert!(explain("delivery.report.only.error").1.contains("every record must be reported"));
+    }
+
+    #[test]
+    fn others_are_named_for_what_they_are() {
+        assert!(explain("group.id").1.contains("consumer"));
+        assert!(explain("timeout.ms").1.contains("request.timeout.ms"));
+        assert!(explain("topic").1.contains("a table named producer"));
+        assert_eq!(explain("my.own.setting").0, true);
+    }
+
+    #[test]
+    fn what_may_be_a_piece_of_a_secret_is_not_shown() {
+        for piece in ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "hunter2", "-----END", "s3cr=t", "correct horse"] {
+            assert!(!explain(piece).0, "{piece}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_panics(name in ".{0,120}") {
+            let _ = explain(&name);
+        }
+    }
+}

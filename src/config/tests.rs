@@ -1,0 +1,170 @@
+//! What holds for the configuration as a whole, and what the other tests begin with.
+
+use super::*;
+
+/// A configuration that is right but for what `pairs` says.
+pub(super) fn config(pairs: &[(&str, &str)]) -> ProducerConfig {
+    let mut config = ProducerConfig::new().set("bootstrap.servers", "localhost:9092").unwrap();
+    for (name, value) in pairs {
+        config = config.set(name, value).unwrap();
+    }
+    config
+}
+
+/// The text of the error that a configuration ends in.
+pub(super) fn problems(pairs: &[(&str, &str)]) -> String {
+    config(pairs).check().unwrap_err().to_string()
+}
+
+/// The value that a property of librdkafka gets; `None` if it is not given.
+pub(super) fn native(config: &ProducerConfig, property: &str) -> Option<String> {
+    let resolved = config.resolve().unwrap_or_else(|error| panic!("{error}"));
+    let property = native_name::canonical(property);
+    resolved.native.into_iter().find(|(name, _)| native_name::canonical(name) == property).map(|(_, value)| value)
+}
+
+const SECRET: &str = "hunter2-CORRECT.horse";
+
+/// A value that passes the check of a secret setting and has the secret in it.
+fn planted(name: &str) -> String {
+    match name {
+        "sasl.jaas.config" => format!("a.PlainLoginModule required username=\"alice\" password=\"{SECRET}\";"),
+        _ => SECRET.to_owned(),
+    }
+}
+
+fn every_text(config: &ProducerConfig) -> Vec<String> {
+    let mut texts = vec![
+        format!("{config:?}"),
+        format!("{config:#?}"),
+        serde_json::to_string(config).unwrap(),
+        config.explain().to_string(),
+        format!("{:?}", config.explain()),
+        serde_json::to_string(config.explain().rows()).unwrap(),
+        format!("{:?}", config.warnings()),
+    ];
+    match config.resolve() {
+        Ok(resolved) => texts.push(format!("{resolved:?}")),
+        Err(error) => {
+            texts.extend([error.to_string(), format!("{error:?}")]);
+            let outer = crate::Error::from(error);
+            texts.extend([outer.to_string(), format!("{outer:?}")]);
+        }
+    }
+    texts
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let mut secrets: Vec<String> =
+        settings().filter(|setting| setting.is_secret()).map(|setting| setting.name().to_owned()).collect();
+    assert!(secrets.len() >= 10, "{secrets:?}");
+    for property in ["sasl.password", "sasl.pasword", "ssl.key.pem", "sasl.oauthbearer.config", "never.heard.of"] {
+        secrets.push(format!("librdkafka.{property}"));
+    }
+    for name in &secrets {
+        for protocol in ["PLAINTEXT", "SSL", "SASL_SSL"] {
+            let base = config(&[("security.protocol", protocol), ("sasl.mechanism", "PLAIN"), ("ssl.keystore.type", "PEM")]);
+            match base.set(name, planted(name)) {
+                Ok(config) => {
+                    assert!(config.resolution().secrets.contains(&SECRET.to_owned()) || name == "sasl.jaas.config", "{name}");
+                    for text in every_text(&config) {
+                        assert!(!text.contains(SECRET), "{name}: {text}");
+                    }
+                }
+                Err(error) => assert!(!format!("{error} {error:?}").contains(SECRET), "{error}"),
+            }
+        }
+        // In every source, in the right and in a wrong form, also under a misspelt name.
+        let misspelt = name.replace("ss", "s");
+        for (name, value) in [(name, planted(name)), (name, format!("{SECRET}\0")), (&misspelt, planted(name))] {
+            let quoted = serde_json::to_string(&value).unwrap();
+            for (text, format) in [
+                (format!("\"{name}\" = {quoted}\nacks = 7\n"), Format::Toml),
+                (format!("{name}: {quoted}\nacks: 7\n"), Format::Yaml),
+                (format!("{{\"{name}\": {quoted}, \"acks\": 7}}"), Format::Json),
+                (format!("{name}={value}\nacks=7"), Format::Properties),
+            ] {
+                let error = ProducerConfig::from_str(&text, format).unwrap_err();
+                assert!(!format!("{error} {error:?}").contains(SECRET), "{format:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_secrets_to_clear_from_librdkafkas_texts_include_those_inside_others() {
+    let config = config(&[
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.jaas.config", &planted("sasl.jaas.config")),
+    ]);
+    assert!(config.resolve().unwrap().secrets.contains(&SECRET.to_owned()));
+}
+
+#[test]
+fn values_that_may_hold_a_password_are_not_repeated() {
+    for (name, value) in [
+        ("bootstrap.servers", "alice:hunter2@broker"),
+        ("sasl.mechanism", "hunter2"),
+        ("ssl.keystore.type", "hunter2"),
+        ("sasl.oauthbearer.token.endpoint.url", "htp://alice:hunter2@idp"),
+    ] {
+        let error = ProducerConfig::new().set(name, value).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn later_layers_override_earlier_ones() {
+    let file = ProducerConfig::from_str("linger.ms = 1\nacks = \"all\"\nretries = 3", Format::Toml).unwrap();
+    let config = file
+        .with_variables([("OTTLA_LINGER_MS", "2"), ("OTTLA_ACKS", "-1")])
+        .unwrap()
+        .set_with_origin("linger.ms", "3", Origin::Flag)
+        .unwrap();
+    assert_eq!((config.get("linger.ms"), config.get("acks"), config.get("retries")), (Some("3"), Some("-1"), Some("3")));
+    assert_eq!(config.origin("linger.ms"), Some(&Origin::Flag));
+    let merged = config.merge(ProducerConfig::new().set("retries", "4").unwrap());
+    assert_eq!((merged.get("retries"), merged.get("linger.ms")), (Some("4"), Some("3")));
+}
+
+#[test]
+fn a_setting_of_java_without_an_equal_says_what_to_use_instead() {
+    for (name, value, wanted) in [
+        ("interceptor.classes", "com.acme.Trace", "give interceptors to the producer's builder"),
+        ("partitioner.availability.timeout.ms", "100", "only 0"),
+        ("metrics.num.samples", "2", "librdkafka.statistics.interval.ms"),
+        ("ssl.truststore.password", "changeit", "PEM files have no password"),
+        ("transaction.two.phase.commit.enable", "true", "KIP-939"),
+        ("ssl.enabled.protocols", "TLSv1.1", "TLS 1.2 and 1.3 are on"),
+    ] {
+        let error = ProducerConfig::new().set(name, value).unwrap_err().to_string();
+        assert!(error.starts_with(name) && error.contains(wanted), "{error}");
+    }
+    config(&[("interceptor.classes", ""), ("partitioner.availability.timeout.ms", "0"), ("ssl.enabled.protocols", "TLSv1.2, TLSv1.3")])
+        .check()
+        .unwrap();
+}
+
+#[test]
+fn librdkafkas_properties_pass_through_but_for_those_that_would_break_the_layer() {
+    let config = config(&[("librdkafka.socket.nagle.disable", "false"), ("librdkafka.never.heard.of", "x")]);
+    assert_eq!(native(&config, "socket.nagle.disable").as_deref(), Some("false"));
+    assert_eq!(native(&config, "never.heard.of").as_deref(), Some("x"));
+    for name in ["librdkafka.delivery.report.only.error", "librdkafka.dr_msg_cb", "librdkafka.group.id", "librdkafka."] {
+        assert!(ProducerConfig::new().set(name, "true").is_err(), "{name}");
+    }
+    let error = ProducerConfig::new().set("librdkafka.statistics.interval.ms", "often").unwrap_err().to_string();
+    assert_eq!(error, "librdkafka.statistics.interval.ms: \"often\" is not a whole number; give 0 to 86400000 milliseconds");
+}
+
+#[test]
+fn serializers_are_chosen_by_javas_class_names() {
+    let text = "key.serializer=org.apache.kafka.common.serialization.StringSerializer\nvalue.serializer=json\nbootstrap.servers=a:1";
+    let config = ProducerConfig::from_str(text, Format::Properties).unwrap();
+    assert_eq!(config.key_serializer_name(), Some(SerializerName::String));
+    assert_eq!(config.resolve().unwrap().value_serializer, Some(SerializerName::Json));
+    let error = config.set("key.serializer", "com.acme.Own").unwrap_err().to_string();
+    assert!(error.starts_with("key.serializer: \"com.acme.Own\" is no serializer that can be chosen by name; known are string"), "{error}");
+}

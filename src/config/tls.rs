@@ -1,0 +1,281 @@
+//! TLS: Java's truststores and keystores to librdkafka's PEM and PKCS#12 files.
+
+use std::path::Path;
+
+use super::{ProducerConfig, resolve::Resolution, sasl::HAS_TLS};
+
+/// The check of `ssl.cipher.suites`: OpenSSL's names, without those of TLS 1.3, which `SSL_CTX_set_cipher_list` does not take.
+pub(crate) fn check_ciphers(suites: &str) -> Result<(), String> {
+    for suite in suites.split(',') {
+        if suite.contains("_WITH_") {
+            return Err("has a name of Java's (.._WITH_..); write OpenSSL's, which `openssl ciphers -stdname` lists beside them".to_owned());
+        }
+        if suite.starts_with("TLS_") {
+            return Err("has a suite of TLS 1.3, which are all on and cannot be chosen; leave it out".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The check of `ssl.endpoint.identification.algorithm`.
+pub(crate) fn check_identification(algorithm: &str) -> Result<(), String> {
+    match algorithm {
+        "https" | "" => Ok(()),
+        _ => Err("is neither https nor empty".to_owned()),
+    }
+}
+
+/// Adds what `ssl.*` becomes.
+pub(crate) fn resolve(config: &ProducerConfig, resolution: &mut Resolution) {
+    let protocol = config.text("security.protocol").to_ascii_uppercase();
+    // The rules about formats hold whether TLS is on or not, so that turning it on brings no surprise.
+    let trust = truststore(config, resolution);
+    let key = keystore(config, resolution);
+    if !protocol.ends_with("SSL") {
+        for name in config.entries.keys() {
+            if name.strip_prefix("librdkafka.").unwrap_or(name).starts_with("ssl.") {
+                resolution.warn(config, name, format!("has no effect, since security.protocol is {protocol}"));
+            }
+        }
+        return;
+    }
+    if !HAS_TLS {
+        resolution.fail(config, "security.protocol", format!("is {protocol}, which needs the cargo feature tls"));
+        return;
+    }
+    for (setting, property, value) in trust.into_iter().chain(key) {
+        resolution.add(setting, property, value);
+    }
+    if let Some(password) = config.get("ssl.key.password") {
+        resolution.add("ssl.key.password", "ssl.key.password", password);
+    }
+    if let Some(suites) = config.get("ssl.cipher.suites").filter(|suites| !suites.is_empty()) {
+        resolution.add("ssl.cipher.suites", "ssl.cipher.suites", suites.replace(',', ":"));
+    }
+    let name = "ssl.endpoint.identification.algorithm";
+    match config.get(name) {
+        Some("") => {
+            resolution.warn(config, name, "is empty, so any broker with a valid certificate can pass for yours");
+            resolution.add(name, name, "none");
+        }
+        _ => resolution.add_default(name, name, "https"),
+    }
+}
+
+type Properties = Vec<(&'static str, &'static str, String)>;
+
+fn truststore(config: &ProducerConfig, resolution: &mut Resolution) -> Properties {
+    let mut properties = Properties::new();
+    let format = config.get("ssl.truststore.type");
+    let (location, certificates) = ("ssl.truststore.location", "ssl.truststore.certificates");
+    match (config.get(location), config.get(certificates)) {
+        (Some(_), Some(_)) => resolution.fail(config, certificates, format!("is set, and {location} too; leave one out")),
+        (Some(file), None) if format == Some("PEM") => properties.push((location, "ssl.ca.location", file.to_owned())),
+        (Some(file), None) => resolution.fail(config, location, convert_truststore(file, format)),
+        (None, Some(text)) if format == Some("PEM") => properties.push((certificates, "ssl.ca.pem", pem(text))),
+        (None, Some(_)) => resolution.fail(config, certificates, "is PEM text; set ssl.truststore.type=PEM"),
+        (None, None) => {}
+    }
+    properties
+}
+
+fn keystore(config: &ProducerConfig, resolution: &mut Resolution) -> Properties {
+    let mut properties = Properties::new();
+    let (location, chain, key, password) =
+        ("ssl.keystore.location", "ssl.keystore.certificate.chain", "ssl.keystore.key", "ssl.keystore.password");
+    let file = config.get(location);
+    // Java reads PKCS12 under its default type as well.
+    let format = config.get("ssl.keystore.type").or(file.filter(|file| is_pkcs12(file)).map(|_| "PKCS12"));
+    match (config.get(chain), config.get(key)) {
+        (None, None) => {}
+        _ if file.is_some() => resolution.fail(config, location, format!("is set, and {chain} or {key} too; leave one out")),
+        _ if format != Some("PEM") => {
+            let name = if config.get(chain).is_some() { chain } else { key };
+            resolution.fail(config, name, "is PEM text; set ssl.keystore.type=PEM");
+        }
+        (Some(certificates), Some(text)) => {
+            properties.push((chain, "ssl.certificate.pem", pem(certificates)));
+            properties.push((key, "ssl.key.pem", pem(text)));
+        }
+        (Some(_), None) => resolution.fail(config, chain, format!("is set without {key}")),
+        (None, Some(_)) => resolution.fail(config, key, format!("is set without {chain}")),
+    }
+    match (file, format) {
+        (None, _) => {}
+        (Some(file), Some("PEM")) => {
+            properties.push((location, "ssl.certificate.location", file.to_owned()));
+            properties.push((location, "ssl.key.location", file.to_owned()));
+        }
+        (Some(file), Some("PKCS12")) => {
+            properties.push((location, "ssl.keystore.location", file.to_owned()));
+            match config.get(password) {
+                Some(password) => properties.push(("ssl.keystore.password", "ssl.keystore.password", password.to_owned())),
+                None if config.has_raw(password) => {}
+                None => resolution.fail(config, location, format!("is a PKCS12 file, which needs {password}")),
+            }
+        }
+        (Some(file), _) => resolution.fail(config, location, convert_keystore(file)),
+    }
+    if format == Some("PEM") && config.get(password).is_some() {
+        resolution.fail(config, password, "is for PKCS12; the password of a PEM key is ssl.key.password");
+    }
+    properties
+}
+
+/// PEM text may stand on one line with `\n` written out, as it often does in environment variables.
+fn pem(text: &str) -> String {
+    if text.contains('\n') { text.to_owned() } else { text.replace("\\n", "\n") }
+}
+
+fn is_pkcs12(file: &str) -> bool {
+    matches!(extension(file).as_str(), "p12" | "pfx" | "pkcs12")
+}
+
+fn is_pem(file: &str) -> bool {
+    matches!(extension(file).as_str(), "pem" | "crt" | "cer" | "key")
+}
+
+fn extension(file: &str) -> String {
+    Path::new(file).extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+fn renamed(file: &str, extension: &str) -> String {
+    Path::new(file).with_extension(extension).to_string_lossy().into_owned()
+}
+
+/// A word as a shell takes it.
+fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+fn convert_truststore(file: &str, format: Option<&str>) -> String {
+    if format.is_none() && is_pem(file) {
+        return "seems to be PEM; set ssl.truststore.type=PEM".to_owned();
+    }
+    let pem = renamed(file, "pem");
+    if format == Some("PKCS12") || (format.is_none() && is_pkcs12(file)) {
+        return format!(
+            "is PKCS12, which OpenSSL does not take for trusted certificates; convert it: `openssl pkcs12 -in {} -nokeys -out {}`, and \
+             set ssl.truststore.type=PEM and ssl.truststore.location={pem}",
+            shell(file),
+            shell(&pem)
+        );
+    }
+    let pkcs12 = renamed(file, "p12");
+    format!(
+        "is JKS, which only Java reads; convert it: `keytool -importkeystore -srckeystore {} -destkeystore {1} -deststoretype PKCS12 \
+         && openssl pkcs12 -in {1} -nokeys -out {2}`, and set ssl.truststore.type=PEM and ssl.truststore.location={pem}",
+        shell(file),
+        shell(&pkcs12),
+        shell(&pem)
+    )
+}
+
+fn convert_keystore(file: &str) -> String {
+    if is_pem(file) {
+        return "seems to be PEM; set ssl.keystore.type=PEM".to_owned();
+    }
+    if is_pkcs12(file) {
+        return "seems to be PKCS12; set ssl.keystore.type=PKCS12".to_owned();
+    }
+    let pkcs12 = renamed(file, "p12");
+    format!(
+        "is JKS, which only Java reads; convert it: `keytool -importkeystore -srckeystore {} -destkeystore {} -deststoretype PKCS12`, \
+         and set ssl.keystore.type=PKCS12 and ssl.keystore.location={pkcs12}",
+        shell(file),
+        shell(&pkcs12)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{config, native, problems};
+    use super::*;
+
+    const SSL: (&str, &str) = ("security.protocol", "SSL");
+
+    #[test]
+    fn pem_files_and_texts() {
+        let files = config(&[
+            SSL,
+            ("ssl.truststore.type", "pem"),
+            ("ssl.truststore.location", "/etc/ca.pem"),
+            ("ssl.keystore.type", "PEM"),
+            ("ssl.keystore.location", "/etc/client.pem"),
+            ("ssl.key.password", "hunter2"),
+        ]);
+        assert_eq!(native(&files, "ssl.ca.location").as_deref(), Some("/etc/ca.pem"));
+        assert_eq!(native(&files, "ssl.certificate.location").as_deref(), Some("/etc/client.pem"));
+        assert_eq!(native(&files, "ssl.key.location").as_deref(), Some("/etc/client.pem"));
+        assert_eq!(native(&files, "ssl.key.password").as_deref(), Some("hunter2"));
+        let texts = config(&[
+            SSL,
+            ("ssl.truststore.type", "PEM"),
+            ("ssl.truststore.certificates", "-----BEGIN\\nA\\n-----END"),
+            ("ssl.keystore.type", "PEM"),
+            ("ssl.keystore.certificate.chain", "B\nB"),
+            ("ssl.keystore.key", "C"),
+        ]);
+        assert_eq!(native(&texts, "ssl.ca.pem").as_deref(), Some("-----BEGIN\nA\n-----END"));
+        assert_eq!(native(&texts, "ssl.certificate.pem").as_deref(), Some("B\nB"));
+        assert_eq!(native(&texts, "ssl.key.pem").as_deref(), Some("C"));
+    }
+
+    #[test]
+    fn pkcs12_keystores() {
+        for extra in [("ssl.keystore.type", "PKCS12"), ("client.id", "no type, but the name tells")] {
+            let config = config(&[SSL, ("ssl.keystore.location", "me.p12"), ("ssl.keystore.password", "hunter2"), extra]);
+            assert_eq!(native(&config, "ssl.keystore.location").as_deref(), Some("me.p12"));
+            assert_eq!(native(&config, "ssl.keystore.password").as_deref(), Some("hunter2"));
+        }
+        assert!(problems(&[SSL, ("ssl.keystore.location", "me.p12")]).contains("needs ssl.keystore.password"));
+    }
+
+    #[test]
+    fn jks_is_refused_with_the_command_that_converts_it() {
+        let error = problems(&[("ssl.truststore.location", "/etc/my ca.jks")]);
+        assert_eq!(
+            error,
+            "ssl.truststore.location: is JKS, which only Java reads; convert it: `keytool -importkeystore -srckeystore '/etc/my ca.jks' \
+             -destkeystore '/etc/my ca.p12' -deststoretype PKCS12 && openssl pkcs12 -in '/etc/my ca.p12' -nokeys -out '/etc/my ca.pem'`, and \
+             set ssl.truststore.type=PEM and ssl.truststore.location=/etc/my ca.pem"
+        );
+        let error = problems(&[("ssl.keystore.location", "me.jks"), ("ssl.keystore.type", "JKS")]);
+        assert!(error.contains("-srckeystore me.jks -destkeystore me.p12 -deststoretype PKCS12`, and set ssl.keystore.type=PKCS12"));
+        assert!(problems(&[("ssl.truststore.location", "ca.p12")]).contains("`openssl pkcs12 -in ca.p12 -nokeys -out ca.pem`"));
+        assert!(problems(&[("ssl.truststore.location", "ca.pem")]).contains("set ssl.truststore.type=PEM"));
+        assert!(problems(&[("ssl.keystore.location", "me.pem")]).contains("set ssl.keystore.type=PEM"));
+    }
+
+    #[test]
+    fn texts_need_their_type_and_their_other_half() {
+        assert!(problems(&[("ssl.truststore.certificates", "A")]).contains("set ssl.truststore.type=PEM"));
+        assert!(problems(&[("ssl.keystore.key", "A")]).contains("set ssl.keystore.type=PEM"));
+        assert!(problems(&[("ssl.keystore.type", "PEM"), ("ssl.keystore.key", "A")]).contains("without ssl.keystore.certificate.chain"));
+        let password = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "a.pem"), ("ssl.keystore.password", "A")];
+        assert!(problems(&password).contains("ssl.key.password"));
+    }
+
+    #[test]
+    fn names_of_hosts_and_ciphers() {
+        let config = config(&[
+            SSL,
+            ("ssl.endpoint.identification.algorithm", ""),
+            ("ssl.cipher.suites", "ECDHE-RSA-AES256-GCM-SHA384, ECDHE-RSA-AES128-GCM-SHA256"),
+        ]);
+        assert_eq!(native(&config, "ssl.endpoint.identification.algorithm").as_deref(), Some("none"));
+        assert_eq!(native(&config, "ssl.cipher.suites").as_deref(), Some("ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256"));
+        assert!(config.warnings()[0].to_string().starts_with("ssl.endpoint.identification.algorithm: is empty"));
+        assert!(check_ciphers("TLS_RSA_WITH_AES_128_CBC_SHA").unwrap_err().contains("openssl ciphers -stdname"));
+        assert!(check_ciphers("TLS_AES_128_GCM_SHA256").unwrap_err().contains("TLS 1.3"));
+        assert!(check_identification("ldaps").is_err());
+    }
+
+    #[test]
+    fn without_tls_it_has_no_effect_and_says_so() {
+        let config = config(&[("ssl.truststore.type", "PEM"), ("ssl.truststore.location", "ca.pem")]);
+        assert_eq!(native(&config, "ssl.ca.location"), None);
+        assert_eq!(config.warnings().len(), 2);
+    }
+}

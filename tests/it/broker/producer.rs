@@ -1,0 +1,164 @@
+//! The producer against Apache Kafka's own broker.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use futures::executor::block_on;
+use ottla::{Acknowledgement, ErrorKind, Interceptor, Persistence, Producer, ProducerRecord, partition::partition_for};
+
+use super::{bootstrap_servers, config, topic};
+use crate::log;
+
+/// Sends `count` records with keys and waits for every one.
+fn send(producer: &Producer<str, str>, topic: &str, count: usize) {
+    block_on(async {
+        let mut deliveries = Vec::new();
+        for n in 0..count {
+            let (key, value) = (format!("key {}", n % 100), format!("{n}"));
+            deliveries.push(producer.send(ProducerRecord::to(topic).key(&*key).value(&*value)).await.unwrap());
+        }
+        for delivery in deliveries {
+            delivery.await.unwrap();
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn every_codec_arrives_in_order_in_java_s_partitions() {
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let topic = topic(codec, 7, &[]);
+        let producer = Producer::builder(config().set("compression.type", codec).unwrap()).build().unwrap();
+        send(&producer, &topic, 10_000);
+        let mut last = BTreeMap::new();
+        let found = log::read(&bootstrap_servers(), &topic);
+        assert_eq!(found.len(), 10_000, "{codec}");
+        for record in found {
+            let key = record.key.clone().unwrap();
+            assert_eq!(record.partition, partition_for(&key, NonZeroU32::new(7).unwrap()), "{codec}");
+            let n: usize = record.value_text().parse().unwrap();
+            assert!(last.insert(key, n).is_none_or(|before| before < n), "{codec}: {n} is out of order");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn metadata_is_what_the_broker_says() {
+    let topic = topic("metadata", 1, &[]);
+    for (acks, idempotent, offsets) in [("all", "true", true), ("1", "false", true), ("0", "false", false)] {
+        let config = config().set("acks", acks).unwrap().set("enable.idempotence", idempotent).unwrap();
+        let producer: Producer<str, str> = Producer::builder(config).build().unwrap();
+        let sent = block_on(async { producer.send(ProducerRecord::to(&*topic).value("v").timestamp(12_345)).await?.await });
+        let metadata = sent.unwrap();
+        assert_eq!(metadata.offset().is_some(), offsets, "acks={acks}");
+        assert_eq!(metadata.timestamp(), Some(12_345));
+    }
+    assert_eq!(log::read(&bootstrap_servers(), &topic).len(), 3);
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_broker_that_refuses_a_record_is_quoted() {
+    let compacted = topic("compacted", 1, &[("cleanup.policy", "compact")]);
+    let small = topic("small", 1, &[("max.message.bytes", "500")]);
+    let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
+    block_on(async {
+        let error = producer.send(ProducerRecord::to(&*compacted).value("no key")).await.unwrap().await.unwrap_err();
+        assert_eq!((error.kind(), error.persistence()), (ErrorKind::InvalidRecord, Persistence::NotPersisted));
+        assert!(error.broker_message().is_some_and(|text| text.contains("key")), "{error:?}");
+        let error = producer.send(ProducerRecord::to(&*small).value(&*"x".repeat(600))).await.unwrap().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RecordTooLarge);
+        producer.send(ProducerRecord::to(&*compacted).key("k").value("v")).await.unwrap().await.unwrap();
+        producer.send(ProducerRecord::to(&*small).value("x")).await.unwrap().await.unwrap();
+    });
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn keyless_records_are_spread_over_all_partitions() {
+    let topic = topic("keyless", 6, &[]);
+    let producer: Producer<str, [u8]> = Producer::builder(config()).build().unwrap();
+    block_on(async {
+        for _ in 0..20_000 {
+            drop(producer.send(ProducerRecord::to(&*topic).value(&[7u8; 100][..])).await.unwrap());
+        }
+        producer.flush().await.unwrap();
+    });
+    let mut counts = [0; 6];
+    for record in log::read(&bootstrap_servers(), &topic) {
+        counts[record.partition as usize] += 1;
+    }
+    assert_eq!(counts.iter().sum::<usize>(), 20_000);
+    assert!(counts.iter().all(|&count| count > 500), "{counts:?}");
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_panic_in_a_callback_a_serializer_or_an_interceptor_costs_one_record_at_most() {
+    struct Panics;
+    impl Interceptor<str, str> for Panics {
+        fn on_send(&self, record: &mut ProducerRecord<'_, str, str>) {
+            assert!(record.key_ref() != Some("interceptor"), "in on_send");
+        }
+        fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
+            assert!(acknowledgement.headers.is_empty(), "in on_acknowledgement");
+        }
+    }
+    let topic = topic("panics", 3, &[]);
+    let serializer = |data: &str, buffer: &mut Vec<u8>| -> Result<(), String> {
+        assert!(data != "serializer", "in a serializer");
+        buffer.extend_from_slice(data.as_bytes());
+        Ok(())
+    };
+    let producer: Producer<str, str> =
+        Producer::builder(config()).value_serializer(serializer).interceptor(Panics).build().unwrap();
+    let record = |key, value| ProducerRecord::to(&*topic).key(key).value(value);
+    producer.blocking().send_with(record("callback", "1"), |_| panic!("in a callback")).unwrap();
+    producer.blocking().send(record("interceptor", "2").header("h", "v")).unwrap().wait().unwrap();
+    assert_eq!(block_on(producer.send(record("k", "serializer"))).unwrap_err().kind(), ErrorKind::Serialization);
+    send(&producer, &topic, 1000);
+    assert_eq!(log::read(&bootstrap_servers(), &topic).len(), 1002);
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn many_threads_share_a_producer_and_every_record_is_reported_once() {
+    let topic = topic("threads", 6, &[]);
+    let producer: Producer<str, str> = Producer::builder(config().set("buffer.memory", "200000").unwrap()).build().unwrap();
+    let reports = Arc::new(AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (producer, reports, topic) = (producer.clone(), Arc::clone(&reports), &topic);
+            scope.spawn(move || {
+                for n in 0..5000 {
+                    let reports = Arc::clone(&reports);
+                    let (key, value) = (format!("{thread}"), format!("{n}"));
+                    let record = ProducerRecord::to(&**topic).key(&*key).value(&*value);
+                    producer
+                        .blocking()
+                        .send_with(record, move |report| {
+                            report.unwrap();
+                            reports.fetch_add(1, Ordering::Relaxed);
+                        })
+                        .unwrap();
+                }
+            });
+        }
+    });
+    producer.blocking().flush().unwrap();
+    assert_eq!(reports.load(Ordering::Relaxed), 40_000);
+    let mut next = [0usize; 8];
+    for record in log::read(&bootstrap_servers(), &topic) {
+        let thread: usize = std::str::from_utf8(&record.key.clone().unwrap()).unwrap().parse().unwrap();
+        assert_eq!(record.value_text(), next[thread].to_string(), "thread {thread}'s records stand in its order");
+        next[thread] += 1;
+    }
+    assert_eq!(next, [5000; 8]);
+}

@@ -1,0 +1,206 @@
+//! What becomes of a record, and what stands in the log.
+
+use std::num::NonZeroU32;
+
+use futures::executor::block_on;
+use ottla::{
+    ErrorKind, Persistence, Producer, ProducerRecord,
+    partition::partition_for,
+    testing::{ApiKey, BrokerError},
+};
+
+use super::{config, kafka, producer};
+use crate::log;
+
+#[test]
+fn every_record_brings_its_metadata_and_stands_where_it_says() {
+    let kafka = kafka(6);
+    let producer = producer(&kafka, &[]);
+    let metadata: Vec<_> = block_on(async {
+        let mut deliveries = Vec::new();
+        for n in 0..500 {
+            let key = format!("key-{n}");
+            deliveries.push(producer.send(ProducerRecord::to("orders").key(&*key).value(&*format!("value {n}"))).await.unwrap());
+        }
+        let mut metadata = Vec::new();
+        for delivery in deliveries {
+            metadata.push(delivery.await.unwrap());
+        }
+        metadata
+    });
+    let found = log::read(kafka.bootstrap_servers(), "orders");
+    assert_eq!(found.len(), 500);
+    for (n, metadata) in metadata.iter().enumerate() {
+        let key = format!("key-{n}");
+        assert_eq!(metadata.topic(), "orders");
+        assert_eq!(metadata.partition(), partition_for(key.as_bytes(), NonZeroU32::new(6).unwrap()), "{key}: Java's partition");
+        assert_eq!(metadata.serialized_key_size(), Some(key.len()));
+        assert!(metadata.timestamp().is_some());
+        let record = found
+            .iter()
+            .find(|found| (found.partition, Some(found.offset)) == (metadata.partition(), metadata.offset()))
+            .unwrap();
+        assert_eq!((record.key.as_deref(), record.value_text()), (Some(key.as_bytes()), &*format!("value {n}")));
+    }
+}
+
+#[test]
+fn null_and_empty_are_different_things_in_the_log() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    let records = [
+        ProducerRecord::to("orders"),
+        ProducerRecord::to("orders").key("").value(""),
+        ProducerRecord::to("orders").key("k"),
+        ProducerRecord::to("orders").value("v"),
+    ];
+    block_on(async {
+        for record in records {
+            producer.send(record).await.unwrap().await.unwrap();
+        }
+    });
+    let found: Vec<_> = log::read(kafka.bootstrap_servers(), "orders").into_iter().map(|found| (found.key, found.value)).collect();
+    let bytes = |text: &str| Some(text.as_bytes().to_vec());
+    assert_eq!(found, [(None, None), (bytes(""), bytes("")), (bytes("k"), None), (None, bytes("v"))]);
+}
+
+#[test]
+fn headers_and_timestamp_arrive_as_they_were_given() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    let record = ProducerRecord::to("orders")
+        .value("v")
+        .header("trace", b"1")
+        .null_header("nothing")
+        .header("empty", b"")
+        .header("trace", [0, 255])
+        .timestamp(1_234_567_890_123);
+    block_on(async { producer.send(record).await.unwrap().await.unwrap() });
+    let found = log::read(kafka.bootstrap_servers(), "orders").remove(0);
+    assert_eq!(found.timestamp, Some(1_234_567_890_123));
+    let header = |name: &str, value: Option<&[u8]>| (name.to_owned(), value.map(<[u8]>::to_vec));
+    assert_eq!(
+        found.headers,
+        [
+            header("trace", Some(b"1")),
+            header("nothing", None),
+            header("empty", Some(b"")),
+            header("trace", Some(&[0, 255]))
+        ]
+    );
+}
+
+#[test]
+fn an_explicit_partition_is_taken_and_one_that_is_not_there_fails() {
+    let kafka = kafka(3);
+    let producer = producer(&kafka, &[]);
+    block_on(async {
+        for partition in 0..3 {
+            let record = ProducerRecord::to("orders").key("same").value("v").partition(partition);
+            assert_eq!(producer.send(record).await.unwrap().await.unwrap().partition(), partition);
+        }
+        let error = match producer.send(ProducerRecord::to("orders").value("v").partition(3)).await {
+            Ok(delivery) => delivery.await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert_eq!(error.kind(), ErrorKind::UnknownTopicOrPartition);
+        assert_eq!(error.persistence(), Persistence::NotPersisted);
+    });
+}
+
+#[test]
+fn what_java_refuses_in_a_record_is_refused_before_anything_is_sent() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    let long = "t".repeat(250);
+    for (record, says) in [
+        (ProducerRecord::to("orders").partition(-1), "partition -1"),
+        (ProducerRecord::to("orders").timestamp(0), "timestamp 0"),
+        (ProducerRecord::to("orders").timestamp(-5), "timestamp -5"),
+        (ProducerRecord::to(""), "not empty"),
+        (ProducerRecord::to(".."), "\"..\""),
+        (ProducerRecord::to("a b"), "ASCII"),
+        (ProducerRecord::to("nul\0"), "ASCII"),
+        (ProducerRecord::to(&*long), "249"),
+    ] {
+        let error = block_on(producer.send(record)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRecord);
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    let available = producer.buffer_available_bytes();
+    assert_eq!(available, 32 * 1024 * 1024, "what is refused takes no room");
+}
+
+#[test]
+fn a_record_over_max_request_size_is_refused_and_the_others_go_on() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[("max.request.size", "2000")]);
+    block_on(async {
+        let small = producer.send(ProducerRecord::to("orders").value("small")).await.unwrap();
+        let error = producer.send(ProducerRecord::to("orders").value(&*"x".repeat(2000))).await.unwrap_err();
+        assert_eq!((error.kind(), error.persistence()), (ErrorKind::RecordTooLarge, Persistence::NotPersisted));
+        assert!(error.to_string().contains("max.request.size allows (2000)"), "{error}");
+        // Java's bound: 61 bytes of batch, 21 of record, 1 + 1 + 2 of lengths.
+        producer.send(ProducerRecord::to("orders").value(&*"x".repeat(2000 - 86))).await.unwrap().await.unwrap();
+        small.await.unwrap();
+    });
+}
+
+#[test]
+fn an_error_of_the_broker_reaches_the_future_with_what_it_means() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    block_on(producer.partitions_for("orders")).unwrap();
+    kafka.fail_next(ApiKey::Produce, &[BrokerError::MESSAGE_TOO_LARGE]).unwrap();
+    let error = block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await.unwrap().await.unwrap_err() });
+    assert_eq!((error.kind(), error.code()), (ErrorKind::RecordTooLarge, Some(10)));
+    assert!(!error.is_retriable() && !error.is_fatal());
+    assert!(error.to_string().starts_with("topic orders, partition 0: "), "{error}");
+    block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await.unwrap().await.unwrap() });
+}
+
+#[test]
+fn a_retriable_error_is_retried_and_the_record_arrives() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[("retry.backoff.ms", "1")]);
+    kafka.fail_next(ApiKey::Produce, &[BrokerError::NOT_ENOUGH_REPLICAS, BrokerError::NOT_ENOUGH_REPLICAS]).unwrap();
+    block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await.unwrap().await.unwrap() });
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1);
+}
+
+#[test]
+fn without_a_broker_the_record_fails_in_time_and_says_which_address_does_not_answer() {
+    let kafka = kafka(1);
+    let address = kafka.bootstrap_servers().to_owned();
+    let producer = producer(&kafka, &[("delivery.timeout.ms", "1500"), ("request.timeout.ms", "1000"), ("max.block.ms", "500")]);
+    drop(kafka);
+    let error = block_on(producer.partitions_for("orders")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MetadataTimeout);
+    assert!(error.to_string().contains(&address), "{error}");
+    let error = block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await.unwrap().await.unwrap_err() });
+    assert_eq!((error.kind(), error.persistence()), (ErrorKind::DeliveryTimeout, Persistence::NotPersisted));
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains(&address), "{cause}");
+}
+
+#[test]
+fn a_topic_s_partitions_are_told() {
+    let kafka = kafka(3);
+    let producer = producer(&kafka, &[]);
+    let partitions = block_on(producer.partitions_for("orders")).unwrap();
+    assert_eq!(partitions.iter().map(|partition| (partition.partition(), partition.leader())).collect::<Vec<_>>(), [
+        (0, Some(1)),
+        (1, Some(1)),
+        (2, Some(1))
+    ]);
+}
+
+#[test]
+fn keys_and_values_of_any_type_that_has_a_serializer_are_sent() {
+    let kafka = kafka(1);
+    let producer: Producer<i64, [u8]> = Producer::builder(config(&kafka)).build().unwrap();
+    let sent = block_on(async { producer.send(ProducerRecord::to("orders").key(&-2).value(&[1u8, 2][..])).await.unwrap().await });
+    assert_eq!(sent.unwrap().serialized_key_size(), Some(8));
+    let found = log::read(kafka.bootstrap_servers(), "orders").remove(0);
+    assert_eq!(found.key.as_deref(), Some((-2i64).to_be_bytes().as_slice()));
+}

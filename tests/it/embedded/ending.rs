@@ -1,0 +1,206 @@
+//! Flush, close and drop: nothing accepted is lost in silence.
+
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
+
+use futures::executor::block_on;
+use ottla::{ErrorKind, Persistence, Producer, ProducerRecord};
+
+use super::{config, kafka, producer};
+use crate::log;
+
+fn record(n: usize) -> ProducerRecord<'static, str, str> {
+    ProducerRecord::to("orders").key(format!("{n}")).value(format!("value {n}"))
+}
+
+#[test]
+fn flush_sends_what_lingers_and_waits_for_it() {
+    let kafka = kafka(6);
+    // Lingering alone would take a minute.
+    let producer = producer(&kafka, &[("linger.ms", "60000"), ("delivery.timeout.ms", "120000")]);
+    block_on(async {
+        for n in 0..100 {
+            drop(producer.send(record(n)).await.unwrap());
+        }
+        producer.flush().await.unwrap();
+    });
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 100);
+}
+
+#[test]
+fn flush_of_nothing_is_ready_and_flushes_side_by_side_all_end() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    block_on(async {
+        producer.flush().await.unwrap();
+        let flushes: Vec<_> = (0..20)
+            .map(|n| {
+                drop(producer.try_send(record(n)).unwrap());
+                producer.flush()
+            })
+            .collect();
+        for flush in futures::future::join_all(flushes).await {
+            flush.unwrap();
+        }
+    });
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 20);
+}
+
+#[test]
+fn close_delivers_what_was_accepted() {
+    let kafka = kafka(6);
+    let producer = producer(&kafka, &[("linger.ms", "60000"), ("delivery.timeout.ms", "120000")]);
+    let unsent = block_on(async {
+        for n in 0..1000 {
+            drop(producer.send(record(n)).await.unwrap());
+        }
+        producer.close(Duration::from_secs(30)).await.unwrap()
+    });
+    assert!(unsent.is_empty());
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1000);
+}
+
+#[test]
+fn close_gives_back_what_it_could_not_deliver_as_it_was() {
+    let kafka = kafka(6);
+    let producer = producer(&kafka, &[]);
+    block_on(producer.partitions_for("orders")).unwrap();
+    kafka.broker_down(1).unwrap();
+    let (mut unsent, deliveries) = block_on(async {
+        let mut deliveries = Vec::new();
+        for n in 0..10 {
+            deliveries.push(producer.send(record(n).header("n", n.to_string()).timestamp(1000)).await.unwrap());
+        }
+        (producer.close(Duration::from_millis(100)).await.unwrap(), deliveries)
+    });
+    assert_eq!(unsent.len(), 10);
+    unsent.sort_by_key(|unsent| unsent.record().key_ref().map(<[u8]>::to_vec));
+    for (n, unsent) in unsent.iter().enumerate() {
+        let record = unsent.record();
+        assert_eq!(record.topic(), "orders");
+        assert_eq!(record.key_ref(), Some(n.to_string().as_bytes()));
+        assert_eq!(record.value_ref(), Some(format!("value {n}").as_bytes()));
+        assert_eq!(record.explicit_timestamp(), Some(1000));
+        assert_eq!(record.headers_ref().last("n").unwrap().value(), Some(n.to_string().as_bytes()));
+        assert_eq!(unsent.error().kind(), ErrorKind::GivenUp);
+    }
+    for delivery in deliveries {
+        assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::GivenUp);
+    }
+}
+
+#[test]
+fn close_of_zero_gives_up_at_once_and_a_second_close_finds_nothing() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    kafka.broker_down(1).unwrap();
+    drop(producer.try_send(record(1)).unwrap());
+    let other = producer.clone();
+    let unsent = block_on(producer.close(Duration::ZERO)).unwrap();
+    assert_eq!(unsent.len(), 1);
+    assert_eq!(unsent[0].error().persistence(), Persistence::NotPersisted);
+    assert_eq!(block_on(other.send(record(2))).unwrap_err().kind(), ErrorKind::Closed);
+    assert!(block_on(other.close(Duration::from_secs(60))).unwrap().is_empty());
+}
+
+#[test]
+fn closing_turns_away_those_that_wait_for_room() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[("buffer.memory", "1000")]);
+    kafka.broker_down(1).unwrap();
+    let mut waiting = Vec::new();
+    while waiting.is_empty() {
+        if let Err(refused) = producer.try_send(record(1)) {
+            waiting.push(producer.send(refused.into_record()));
+        }
+    }
+    let unsent = block_on(producer.clone().close(Duration::ZERO)).unwrap();
+    assert!(!unsent.is_empty());
+    for sending in waiting {
+        assert_eq!(block_on(sending).unwrap_err().kind(), ErrorKind::Closed);
+    }
+}
+
+#[test]
+fn dropping_the_last_handle_delivers() {
+    let kafka = kafka(6);
+    let producer = producer(&kafka, &[("linger.ms", "60000"), ("delivery.timeout.ms", "120000")]);
+    let clone = producer.clone();
+    for n in 0..1000 {
+        drop(clone.blocking().send(record(n)).unwrap());
+    }
+    drop(clone);
+    drop(producer);
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1000);
+}
+
+#[test]
+fn dropping_gives_up_after_its_time_and_every_callback_hears_of_it() {
+    let kafka = kafka(1);
+    let producer: Producer<str, str> =
+        Producer::builder(config(&kafka)).drop_timeout(Duration::from_millis(100)).build().unwrap();
+    kafka.broker_down(1).unwrap();
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    for n in 0..10 {
+        let reports = Arc::clone(&reports);
+        producer.send_with(record(n), move |report| reports.lock().unwrap().push(report)).unwrap();
+    }
+    drop(producer);
+    let reports = reports.lock().unwrap();
+    assert_eq!(reports.len(), 10);
+    assert!(reports.iter().all(|report| report.as_ref().unwrap_err().kind() == ErrorKind::GivenUp));
+}
+
+#[test]
+fn a_delivery_outlives_its_producer() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    let delivery = producer.try_send(record(1)).unwrap();
+    drop(producer);
+    assert_eq!(block_on(delivery).unwrap().offset(), Some(0));
+}
+
+#[test]
+fn the_last_handle_may_go_in_a_callback() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    let (sender, receiver) = mpsc::channel();
+    let held = producer.clone();
+    for n in 0..100 {
+        drop(producer.try_send(record(n)).unwrap());
+    }
+    producer
+        .send_with(record(100), move |report| {
+            drop(held);
+            sender.send(report.map(drop)).unwrap();
+        })
+        .unwrap();
+    // The callback's handle must be the last: this one goes before the report can.
+    std::mem::drop(producer);
+    receiver.recv_timeout(Duration::from_secs(30)).unwrap().unwrap();
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 101);
+}
+
+#[test]
+fn a_callback_that_would_wait_for_itself_is_told_so() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    let (sender, receiver) = mpsc::channel();
+    let inner = producer.clone();
+    producer
+        .send_with(record(1), move |_| {
+            let blocking = inner.blocking();
+            let delivery = blocking.send(record(2)).unwrap();
+            let kinds = [
+                blocking.flush().unwrap_err().kind(),
+                blocking.close(Duration::from_secs(1)).unwrap_err().kind(),
+                delivery.wait().unwrap_err().kind(),
+            ];
+            sender.send(kinds).unwrap();
+        })
+        .unwrap();
+    let kinds = receiver.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(kinds, [ErrorKind::WouldDeadlock; 3]);
+}

@@ -1,0 +1,27 @@
+//! Tier 2: on brokers inside the process.
+
+mod batch;
+mod delivery;
+mod ending;
+mod panics;
+mod reports;
+mod room;
+
+use std::time::Duration;
+
+use ottla::{Producer, ProducerConfig, testing::EmbeddedKafka};
+
+/// One broker with one topic, named `orders`.
+fn kafka(partitions: i32) -> EmbeddedKafka {
+    EmbeddedKafka::builder().brokers(1).topic("orders", partitions).start().unwrap()
+}
+
+fn config(kafka: &EmbeddedKafka) -> ProducerConfig {
+    ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap().set("linger.ms", "0").unwrap()
+}
+
+/// A producer of text with these settings beside the usual ones.
+fn producer(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Producer<str, str> {
+    let config = settings.iter().fold(config(kafka), |config, (name, value)| config.set(name, value).unwrap());
+    Producer::builder(config).drop_timeout(Duration::from_secs(10)).build().unwrap()
+}

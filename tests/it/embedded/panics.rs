@@ -1,0 +1,142 @@
+//! Panics of the user's code cost a record at most.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::executor::block_on;
+use ottla::{Acknowledgement, ErrorKind, Interceptor, Producer, ProducerRecord};
+
+use super::{config, kafka, producer};
+use crate::log;
+
+fn send_a_thousand(producer: &Producer<str, str>) {
+    block_on(async {
+        let mut deliveries = Vec::new();
+        for n in 0..1000 {
+            deliveries.push(producer.send(ProducerRecord::to("orders").value(&*format!("{n}"))).await.unwrap());
+        }
+        for delivery in deliveries {
+            delivery.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_callback_that_panics_costs_nothing_but_itself() {
+    let kafka = kafka(3);
+    let producer = producer(&kafka, &[]);
+    producer.send_with(ProducerRecord::to("orders").value("first"), |_| panic!("in a callback")).unwrap();
+    send_a_thousand(&producer);
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1001);
+}
+
+#[test]
+fn a_serializer_that_panics_or_misbehaves_costs_its_record() {
+    let kafka = kafka(3);
+    let serializer = |data: &str, buffer: &mut Vec<u8>| -> Result<(), String> {
+        match data {
+            "panic" => panic!("in a serializer"),
+            "fail" => {
+                buffer.extend_from_slice(b"half writ");
+                return Err("does not fit".to_owned());
+            }
+            "steal" => buffer.clear(),
+            data => buffer.extend_from_slice(data.as_bytes()),
+        }
+        Ok(())
+    };
+    let producer: Producer<str, str> = Producer::builder(config(&kafka)).value_serializer(serializer).build().unwrap();
+    for (value, says) in [("panic", "panicked"), ("fail", "could not be serialized"), ("steal", "removed bytes")] {
+        let error = block_on(producer.send(ProducerRecord::to("orders").key("a key").value(value))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Serialization);
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.to_string().starts_with("topic orders: the value"), "{error}");
+    }
+    send_a_thousand(&producer);
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1000);
+}
+
+/// Marks records, and panics where it is told to.
+struct Marker {
+    name: &'static str,
+    panics: bool,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Interceptor<str, str> for Marker {
+    fn on_send(&self, record: &mut ProducerRecord<'_, str, str>) {
+        record.headers_mut().push(self.name, None);
+        record.set_value(Some(format!("{}{}", record.value_ref().unwrap_or_default(), self.name).into()));
+        assert!(!self.panics, "in an interceptor");
+    }
+
+    fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
+        let outcome = acknowledgement.result.map_or_else(|error| error.kind().name(), |_| "delivered");
+        self.seen.lock().unwrap().push(format!("{} {outcome} {}", self.name, acknowledgement.headers.len()));
+        assert!(!self.panics, "in an interceptor");
+    }
+}
+
+#[test]
+fn interceptors_run_in_order_and_one_that_panics_is_skipped() {
+    let kafka = kafka(1);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let marker = |name, panics| Marker { name, panics, seen: Arc::clone(&seen) };
+    let producer: Producer<str, str> = Producer::builder(config(&kafka).set("max.request.size", "1000").unwrap())
+        .interceptor(marker("a", false))
+        .interceptor(marker("b", true))
+        .interceptor(marker("c", false))
+        .build()
+        .unwrap();
+    let reported = Arc::clone(&seen);
+    producer
+        .send_with(ProducerRecord::to("orders").value("v-"), move |_| reported.lock().unwrap().push("the user".to_owned()))
+        .unwrap();
+    block_on(producer.flush()).unwrap();
+    assert_eq!(*seen.lock().unwrap(), ["a delivered 2", "b delivered 2", "c delivered 2", "the user"]);
+    seen.lock().unwrap().clear();
+    block_on(producer.send(ProducerRecord::to("orders").value(&*"x".repeat(1000)))).unwrap_err();
+    assert_eq!(*seen.lock().unwrap(), ["a RecordTooLarge 2", "b RecordTooLarge 2", "c RecordTooLarge 2"]);
+    let found = log::read(kafka.bootstrap_servers(), "orders");
+    assert_eq!(found[0].value_text(), "v-ac");
+    assert_eq!(found[0].headers.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), ["a", "c"]);
+    send_a_thousand(&producer);
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1001);
+}
+
+#[test]
+fn every_record_that_an_interceptor_saw_is_acknowledged_to_it_once() {
+    #[derive(Clone, Default)]
+    struct Counter(Arc<[AtomicUsize; 2]>);
+    impl<K: ?Sized, V: ?Sized> Interceptor<K, V> for Counter {
+        fn on_send(&self, _: &mut ProducerRecord<'_, K, V>) {
+            self.0[0].fetch_add(1, Ordering::Relaxed);
+        }
+        fn on_acknowledgement(&self, _: &Acknowledgement<'_>) {
+            self.0[1].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let kafka = kafka(1);
+    let counter = Counter::default();
+    let config = config(&kafka).set("buffer.memory", "3000").unwrap().set("max.block.ms", "100").unwrap();
+    let producer: Producer<str, str> = Producer::builder(config).interceptor(counter.clone()).build().unwrap();
+    kafka.broker_down(1).unwrap();
+    let value = "x".repeat(1000);
+    let record = || ProducerRecord::to("orders").value(&*value);
+    let mut accepted = Vec::new();
+    while let Ok(delivery) = producer.try_send(record()) {
+        accepted.push(delivery);
+    }
+    drop(producer.send(record())); // withdrawn
+    block_on(producer.send(record())).unwrap_err(); // max.block.ms
+    block_on(producer.send(ProducerRecord::to("no topic"))).unwrap_err();
+    block_on(producer.close(Duration::ZERO)).unwrap();
+    let [sent, acknowledged] = counter.0.each_ref().map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(sent, accepted.len() + 4);
+    assert_eq!(acknowledged, sent);
+}

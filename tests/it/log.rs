@@ -1,0 +1,67 @@
+//! What stands in a topic's log, read by a client that is not ours.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    message::Headers,
+};
+
+/// A record as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Found {
+    pub(crate) fn value_text(&self) -> &str {
+        std::str::from_utf8(self.value.as_deref().unwrap_or_default()).unwrap()
+    }
+}
+
+/// Reads the topic from its beginning to its end as of now, ordered by partition and offset.
+pub(crate) fn read(bootstrap_servers: &str, topic: &str) -> Vec<Found> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("group.id", "log")
+        .set("enable.auto.commit", "false")
+        .set("check.crcs", "true")
+        .create()
+        .unwrap();
+    let patience = Duration::from_secs(30);
+    let metadata = consumer.fetch_metadata(Some(topic), patience).unwrap();
+    let mut assignment = TopicPartitionList::new();
+    let mut missing = 0;
+    for partition in metadata.topics()[0].partitions() {
+        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), patience).unwrap();
+        assignment.add_partition_offset(topic, partition.id(), Offset::Offset(low)).unwrap();
+        missing += high - low;
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut found = Vec::new();
+    let end = Instant::now() + patience;
+    while missing > 0 {
+        assert!(Instant::now() < end, "{missing} records of {topic} are announced and do not come");
+        let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
+        let message = message.unwrap();
+        missing -= 1;
+        found.push(Found {
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: message.timestamp().to_millis(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers: message.headers().map_or_else(Vec::new, |headers| {
+                headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
+            }),
+        });
+    }
+    found.sort_by_key(|found| (found.partition, found.offset));
+    found
+}
