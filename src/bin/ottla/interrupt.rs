@@ -14,7 +14,7 @@ use futures::channel::oneshot;
 use crate::exit::{Exit, Failure};
 
 /// Whether Ctrl-C was pressed (or SIGTERM or SIGHUP sent). The second one ends the process.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Interrupt(Arc<State>);
 
 #[derive(Default)]
@@ -27,20 +27,23 @@ struct State {
 impl Interrupt {
     /// Listens from now on; once in a process.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let state = Arc::new(State::default());
-        let interrupt = Self(Arc::clone(&state));
-        ctrlc::set_handler(move || {
-            if state.pressed.swap(true, Ordering::SeqCst) {
-                process::exit(Exit::Interrupted as i32);
-            }
-            let reactions = std::mem::take(&mut *lock(&state.reactions));
-            state.wake.notify_all();
-            for reaction in reactions {
-                reaction();
-            }
-        })
-        .map_err(|error| Failure::new(Exit::Failed, format!("Ctrl-C cannot be listened for: {error}")))?;
+        let interrupt = Self::default();
+        let signalled = interrupt.clone();
+        ctrlc::set_handler(move || signalled.press())
+            .map_err(|error| Failure::new(Exit::Failed, format!("Ctrl-C cannot be listened for: {error}")))?;
         Ok(interrupt)
+    }
+
+    /// What a signal does.
+    pub(crate) fn press(&self) {
+        if self.0.pressed.swap(true, Ordering::SeqCst) {
+            process::exit(Exit::Interrupted as i32);
+        }
+        let reactions = std::mem::take(&mut *lock(&self.0.reactions));
+        self.0.wake.notify_all();
+        for reaction in reactions {
+            reaction();
+        }
     }
 
     /// Whether it was pressed.
@@ -91,4 +94,31 @@ impl fmt::Debug for Interrupt {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn it_reacts_once_before_and_after() {
+        let interrupt = Interrupt::default();
+        let mut pressed = interrupt.pressed();
+        assert_eq!(pressed.try_recv(), Ok(None));
+        interrupt.press();
+        assert_eq!(pressed.try_recv(), Ok(Some(())));
+        assert_eq!(interrupt.pressed().try_recv(), Ok(Some(())), "it was pressed before");
+    }
+
+    #[test]
+    fn it_ends_a_sleep() {
+        let interrupt = Interrupt::default();
+        let sleeper = interrupt.clone();
+        let sleeping = thread::spawn(move || sleeper.sleep(Duration::from_secs(3600)));
+        interrupt.press();
+        sleeping.join().unwrap();
+        interrupt.sleep(Duration::from_secs(3600));
+    }
 }

@@ -37,8 +37,11 @@ impl Job {
     /// read is left to who reads the producer's.
     pub(crate) fn from_file(file: &Path, problems: &mut Vec<String>) -> Self {
         let mut job = Self::default();
+        let mut seen = Vec::new();
         for setting in host_settings(file).unwrap_or_default() {
-            if let Err(message) = job.put(file, &setting) {
+            let put = if seen.contains(&setting.name().to_owned()) { Err("stands twice".to_owned()) } else { job.put(file, &setting) };
+            seen.push(setting.name().to_owned());
+            if let Err(message) = put {
                 problems.push(format!("{}:{}: {}: {message}", file.display(), setting.line(), setting.name()));
             }
         }

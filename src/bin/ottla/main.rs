@@ -3,6 +3,7 @@
 mod args;
 mod configuration;
 mod consume;
+mod consumed;
 mod dead_letter;
 mod embedded;
 mod encoding;

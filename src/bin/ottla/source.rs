@@ -123,3 +123,59 @@ impl Read for Pipe {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path) -> io::Result<Source> {
+        Source::open(path, &Interrupt::default())
+    }
+
+    #[test]
+    fn a_file_tells_its_size_and_how_far_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        let mut source = open(&path).unwrap();
+        assert_eq!((source.size, source.position.load(Ordering::Relaxed)), (Some(8), 0));
+        source.bytes.read_exact(&mut [0; 3]).unwrap();
+        assert_eq!(source.position.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn what_is_no_file_is_an_error() {
+        assert_eq!(open(Path::new("/no/such/file")).map(drop).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let folder = tempfile::tempdir().unwrap();
+        assert!(open(folder.path()).map(drop).unwrap_err().to_string().contains("directory"));
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_in_whatever_pieces_it_comes() {
+        let interrupt = Interrupt::default();
+        let mut source = Source::piped(io::repeat(b'x').take(200_000), &interrupt, Arc::default()).unwrap();
+        let mut read = Vec::new();
+        source.bytes.read_to_end(&mut read).unwrap();
+        assert_eq!((read.len(), source.size, source.position.load(Ordering::Relaxed)), (200_000, None, 200_000));
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_read_that_waits_with_an_error() {
+        let interrupt = Interrupt::default();
+        let (_never, silent) = sync_channel::<u8>(1);
+        let mut source = Source::piped(Silent(silent), &interrupt, Arc::default()).unwrap();
+        let pressing = interrupt.clone();
+        let reading = thread::spawn(move || source.bytes.read(&mut [0; 8]).map_err(|error| error.to_string()));
+        pressing.press();
+        assert_eq!(reading.join().unwrap(), Err("interrupted".to_owned()));
+    }
+
+    /// Waits for bytes that do not come.
+    struct Silent(Receiver<u8>);
+
+    impl Read for Silent {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(self.0.recv().map_or(0, |_| 1))
+        }
+    }
+}

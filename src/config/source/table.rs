@@ -28,8 +28,7 @@ pub(super) const NOTHING: &str = "has no value; leave it out or give one";
 /// The settings of a text: those of its table `producer`, or all if it has none.
 pub(super) fn settings((members, broken): (Vec<Member>, Vec<Broken>)) -> (Vec<Pair>, Vec<Broken>) {
     let mut pairs = Vec::new();
-    let (producers, others): (Vec<Member>, Vec<Member>) =
-        members.into_iter().partition(|member| member.name == "producer" && matches!(member.node, Node::Table(_) | Node::Odd(NOTHING)));
+    let (producers, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_producer);
     let chosen = if producers.is_empty() { others } else { Vec::new() };
     for member in chosen {
         flatten(String::new(), member, &mut pairs);
@@ -42,6 +41,22 @@ pub(super) fn settings((members, broken): (Vec<Member>, Vec<Broken>)) -> (Vec<Pa
         }
     }
     (pairs, broken)
+}
+
+/// The settings beside a text's table `producer`; none if it has no such table, for then all are the producer's.
+pub(super) fn others(members: Vec<Member>) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    let (producers, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_producer);
+    if !producers.is_empty() {
+        for member in others {
+            flatten(String::new(), member, &mut pairs);
+        }
+    }
+    pairs
+}
+
+fn is_producer(member: &Member) -> bool {
+    member.name == "producer" && matches!(member.node, Node::Table(_) | Node::Odd(NOTHING))
 }
 
 fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
