@@ -3,5 +3,6 @@
 //! Tier 1 needs nothing, tier 2 (`embedded::`) runs on brokers inside the process, tier 3 (`broker::`) on a real Kafka.
 
 mod broker;
+mod command;
 mod embedded;
 mod log;

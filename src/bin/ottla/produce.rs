@@ -143,12 +143,13 @@ impl Plan {
             max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
             path,
         };
+        let mut value = job.value;
         if arguments.format.is_some() {
-            overrule(&mut input, arguments.key_field.is_some(), &file.to_string());
+            overrule(&mut input, &mut value, arguments.key_field.is_some(), &file.to_string());
         }
         let encodings = Encodings {
             key: Encodings::one("key", job.key, settings.producer.get("key.serializer"))?,
-            value: Encodings::one("value", job.value, settings.producer.get("value.serializer"))?,
+            value: Encodings::one("value", value, settings.producer.get("value.serializer"))?,
         };
         let encodings = encodings.of(format.unwrap_or(Format::Lines))?;
         Ok(Self { settings, topic, input, encodings })
@@ -160,11 +161,18 @@ impl Plan {
 }
 
 /// Leaves out what the file says for its own format and the format of `--format` does not have, and says so.
-fn overrule(input: &mut InputOptions, key_is_flag: bool, file: &str) {
+fn overrule(input: &mut InputOptions, value: &mut Option<Encoding>, key_is_flag: bool, file: &str) {
     let Some(format) = input.format else { return };
-    let key = if format == Format::Lines && !key_is_flag { input.key.take() } else { None };
+    let is_lines = format == Format::Lines;
+    let key = if is_lines && !key_is_flag { input.key.take() } else { None };
     let null = if format == Format::Csv { None } else { input.null.take() };
-    for (name, value, so) in [("key", key, ": every key is null"), ("null", null, "")] {
+    let json = if is_lines { value.take_if(|value| *value == Encoding::Json) } else { None };
+    let json = json.map(|json| json.to_string());
+    for (name, value, so) in [
+        ("key", key, ": every key is null"),
+        ("null", null, ""),
+        ("[value] serializer", json, ": lines go out as they are"),
+    ] {
         if let Some(value) = value {
             message::tell(format_args!("--format {format}: {name} = \"{value}\" in {file} does not apply{so}"));
         }
