@@ -74,7 +74,7 @@ const JAVA_SERIALIZERS: &[&str] = &[
     "org.apache.kafka.connect.json.",
     "org.springframework.kafka.support.serializer.",
 ];
-const JAVA_PARTITIONERS: &[&str] = &["org.apache.kafka.clients.producer.", "org.apache.kafka.clients.producer.internals."];
+const JAVA_PARTITIONERS: &[&str] = &["org.apache.kafka.clients.producer.internals.", "org.apache.kafka.clients.producer."];
 const NATIVE_PARTITIONERS: &[&str] =
     &["random", "consistent", "consistent_random", "murmur2", "murmur2_random", "fnv1a", "fnv1a_random"];
 

@@ -67,7 +67,9 @@ impl ProducerConfig {
                     let own = native_name::own().find(|property| variable_of(property) == rest);
                     return fail(match (own, stranger::nearest(&spelled)) {
                         (Some(own), _) => stranger::explain(own).1,
-                        (None, Some(near)) => format!("no setting has this name; did you mean {PREFIX}{} ({near})?", variable_of(&near)),
+                        (None, Some(near)) => {
+                            format!("no setting has this name; did you mean {PREFIX}{} ({near})?", variable_of(&near))
+                        }
                         (None, None) => "no setting has this name; unset it or name it differently".to_owned(),
                     });
                 }
@@ -126,7 +128,8 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_told_at_once() {
-        let error = read(&[("OTTLA_LIGER_MS", "5"), ("OTTLA_ACKS", "two"), ("OTTLA_NOTHING_LIKE_IT", "x"), ("OTHER", "y")]).unwrap_err();
+        let error =
+            read(&[("OTTLA_LIGER_MS", "5"), ("OTTLA_ACKS", "two"), ("OTTLA_NOTHING_LIKE_IT", "x"), ("OTHER", "y")]).unwrap_err();
         assert_eq!(
             error,
             "OTTLA_ACKS: acks: \"two\" is none of all, -1, 0, 1\n\

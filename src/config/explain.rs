@@ -127,8 +127,7 @@ pub(super) fn explain(config: &ProducerConfig) -> Explanation {
 
 /// The columns; the defaults stand there only where they are not the value in force.
 fn cells(row: &Row) -> [String; 7] {
-    let librdkafka: Vec<String> =
-        row.librdkafka.iter().map(|(name, value)| format!("{name}={}", value.escape_debug())).collect();
+    let librdkafka: Vec<String> = row.librdkafka.iter().map(|(name, value)| format!("{name}={}", value.escape_debug())).collect();
     let differs = |default: Option<&str>, value: &str| match default {
         Some(default) if default != value => (if default.is_empty() { "(empty)" } else { default }).to_owned(),
         _ => String::new(),
@@ -147,7 +146,8 @@ fn cells(row: &Row) -> [String; 7] {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = ["SETTING", "VALUE", "FROM", "LIBRDKAFKA", "JAVA'S DEFAULT", "LIBRDKAFKA'S DEFAULT", "NOTE"].map(str::to_owned);
+        let head =
+            ["SETTING", "VALUE", "FROM", "LIBRDKAFKA", "JAVA'S DEFAULT", "LIBRDKAFKA'S DEFAULT", "NOTE"].map(str::to_owned);
         let lines: Vec<[String; 7]> = std::iter::once(head).chain(self.rows.iter().map(cells)).collect();
         let mut widths = [0; 7];
         for line in &lines {
@@ -207,7 +207,10 @@ mod tests {
             assert!(line.is_char_boundary(column) && line[..column].ends_with("  "), "{line}");
         }
         let size = lines.iter().find(|line| line.starts_with("batch.size ")).unwrap();
-        assert_eq!(size.split_whitespace().collect::<Vec<_>>(), ["batch.size", "1000000", "default", "batch.size=1000000", "16384"]);
+        assert_eq!(
+            size.split_whitespace().collect::<Vec<_>>(),
+            ["batch.size", "1000000", "default", "batch.size=1000000", "16384"]
+        );
         assert!(text.contains(r"two\nlines"), "a value stays on its line");
     }
 }

@@ -61,7 +61,9 @@ impl Jaas {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut tokens = Tokens { chars: text.chars().peekable() };
         let class = match tokens.next()? {
-            None => return Err("names no login module; write \"CLASS required username=\\\"..\\\" password=\\\"..\\\";\"".to_owned()),
+            None => {
+                return Err("names no login module; write \"CLASS required username=\\\"..\\\" password=\\\"..\\\";\"".to_owned());
+            }
             Some(Token::Word(class)) => class,
             Some(_) => return Err("does not begin with the name of a login module".to_owned()),
         };
@@ -77,7 +79,11 @@ impl Jaas {
             let option = match tokens.next()? {
                 Some(Token::Sign(';')) => break,
                 Some(Token::Word(option) | Token::Quoted(option)) => option,
-                Some(_) => return Err(format!("has something else where the name of option {number} should be; put the values in quotes")),
+                Some(_) => {
+                    return Err(format!(
+                        "has something else where the name of option {number} should be; put the values in quotes"
+                    ));
+                }
                 None => return Err("does not end with a semicolon".to_owned()),
             };
             // A word that is no option's name may well be part of a value that lacks its quotes, so it is not shown.
@@ -109,11 +115,15 @@ impl Jaas {
                     }
                 }
                 if self.get("tokenauth").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-                    return Err("asks for a delegation token (tokenauth), which librdkafka does not have; use a name and password".to_owned());
+                    return Err(
+                        "asks for a delegation token (tokenauth), which librdkafka does not have; use a name and password"
+                            .to_owned(),
+                    );
                 }
             }
             Module::OAuthBearer => {
-                let spaced = UNSECURED.iter().find(|(name, _)| self.get(name).is_some_and(|value| value.contains(char::is_whitespace)));
+                let spaced =
+                    UNSECURED.iter().find(|(name, _)| self.get(name).is_some_and(|value| value.contains(char::is_whitespace)));
                 if let Some((name, _)) = spaced {
                     return Err(format!("has a blank in the value of {name}, which librdkafka cannot take"));
                 }
@@ -160,7 +170,8 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
 fn unknown_module(class: &str) -> String {
     let known = "known are PlainLoginModule, ScramLoginModule and OAuthBearerLoginModule";
     if class.ends_with("Krb5LoginModule") {
-        return "is for Kerberos, which is set by librdkafka.sasl.kerberos.principal and librdkafka.sasl.kerberos.keytab here".to_owned();
+        return "is for Kerberos, which is set by librdkafka.sasl.kerberos.principal and librdkafka.sasl.kerberos.keytab here"
+            .to_owned();
     }
     match class.strip_suffix("LoginModule") {
         Some(_) if class.contains('.') => format!("names a login module that is not known here, {class}; {known}"),
@@ -295,7 +306,8 @@ mod tests {
             assert_eq!(jaas.get("password"), Some("s3\"c\\ret"), "{options}");
             assert_eq!(jaas.secrets().collect::<Vec<_>>(), ["s3\"c\\ret"]);
         }
-        let scram = Jaas::parse("org.apache.kafka.common.security.scram.ScramLoginModule REQUIRED username=\"a\" password=\"b\";");
+        let scram =
+            Jaas::parse("org.apache.kafka.common.security.scram.ScramLoginModule REQUIRED username=\"a\" password=\"b\";");
         assert_eq!(scram.map(|jaas| jaas.module), Ok(Module::Scram));
     }
 
@@ -320,7 +332,7 @@ mod tests {
     fn what_java_refuses_is_refused_and_no_value_is_shown() {
         for (text, wanted) in [
             (String::new(), "names no login module"),
-            (format!("{PLAIN}"), "no control flag"),
+            (PLAIN.to_owned(), "no control flag"),
             (format!("{PLAIN} username=\"a\""), "no control flag"),
             (format!("{PLAIN} required username=\"a\" password=\"SECRET\""), "does not end with a semicolon"),
             (format!("{PLAIN} required username=\"a\" password=\"SECRET;"), "not closed"),

@@ -30,7 +30,12 @@ fn text() -> String {
     for setting in settings().filter(java) {
         if let Becomes::Refused { instead, accepted } = setting.becomes() {
             let accepted: Vec<String> = accepted.iter().map(|value| cell(Some(value))).collect();
-            text.push_str(&format!("| `{}` | {} | {instead} | {} |\n", setting.name(), cell(setting.java_default()), accepted.join(", ")));
+            text.push_str(&format!(
+                "| `{}` | {} | {instead} | {} |\n",
+                setting.name(),
+                cell(setting.java_default()),
+                accepted.join(", ")
+            ));
         }
     }
     text.push_str("\n## librdkafka's own\n\n`librdkafka.NAME` passes any property of librdkafka's through. These are checked:\n\n| setting | type | allowed | default | becomes in librdkafka | |\n| --- | --- | --- | --- | --- | --- |\n");
@@ -48,7 +53,9 @@ fn row(setting: &Setting) -> String {
     let secret = if setting.is_secret() { ", secret" } else { "" };
     let default = setting.default().or(setting.librdkafka_default().filter(|_| !setting.is_java()));
     let becomes = match setting.becomes() {
-        Becomes::Properties(properties) => properties.iter().map(|property| format!("`{property}`")).collect::<Vec<_>>().join(", "),
+        Becomes::Properties(properties) => {
+            properties.iter().map(|property| format!("`{property}`")).collect::<Vec<_>>().join(", ")
+        }
         _ => "done here".to_owned(),
     };
     let allowed = match setting.range() {

@@ -102,7 +102,6 @@ impl ProducerConfig {
     ///
     /// # Errors
     /// As [`from_file`](Self::from_file).
-    #[expect(clippy::should_implement_trait, reason = "a text alone does not tell its format")]
     pub fn from_str(text: &str, format: Format) -> Result<Self, ConfigError> {
         source::from_str(text, format)
     }
@@ -239,7 +238,9 @@ impl ProducerConfig {
             !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
         });
         match property {
-            Some(property) => (Some(name.to_owned()), native_name::forbidden(property).map(|reason| format!("cannot be set: {reason}"))),
+            Some(property) => {
+                (Some(name.to_owned()), native_name::forbidden(property).map(|reason| format!("cannot be set: {reason}")))
+            }
             None => {
                 let (shown, message) = stranger::explain(name);
                 (shown.then(|| name.to_owned()), Some(message))

@@ -200,7 +200,9 @@ mod tests {
 
     #[test]
     fn what_would_break_the_layer_is_forbidden() {
-        for property in ["delivery.report.only.error", "dr_msg_cb", "dr_cb", "queuing.strategy", "group.id", "opaque", "log.queue"] {
+        for property in
+            ["delivery.report.only.error", "dr_msg_cb", "dr_cb", "queuing.strategy", "group.id", "opaque", "log.queue"]
+        {
             assert!(forbidden(property).is_some(), "{property}");
         }
         for property in ["test.mock.num.brokers", "enable.gapless.guarantee", "linger.ms", "never.heard.of"] {

@@ -41,7 +41,9 @@ fn expand_with(text: &str, variable: &dyn Fn(&str) -> Result<String, String>) ->
 }
 
 fn is_variable(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// A file's text without the line end that editors and `echo` leave at its end. The path is relative to the working directory, like

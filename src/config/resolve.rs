@@ -85,7 +85,12 @@ impl Resolution {
     }
 
     pub(crate) fn add(&mut self, setting: &str, name: &str, value: impl Into<String>) {
-        self.properties.push(Property { setting: setting.to_owned(), name: name.to_owned(), value: value.into(), is_default: false });
+        self.properties.push(Property {
+            setting: setting.to_owned(),
+            name: name.to_owned(),
+            value: value.into(),
+            is_default: false,
+        });
     }
 
     /// A property that has librdkafka's own default.
@@ -99,7 +104,10 @@ impl Resolution {
     /// The value that a property has got, under whichever of its names.
     pub(crate) fn becomes(&self, name: &str) -> Option<&str> {
         let name = native_name::canonical(name);
-        self.properties.iter().find(|property| native_name::canonical(&property.name) == name).map(|property| property.value.as_str())
+        self.properties
+            .iter()
+            .find(|property| native_name::canonical(&property.name) == name)
+            .map(|property| property.value.as_str())
     }
 }
 
@@ -136,7 +144,9 @@ impl ProducerConfig {
     /// Whether a property is set as `librdkafka.NAME`.
     pub(crate) fn has_raw(&self, property: &str) -> bool {
         let property = native_name::canonical(property);
-        self.entries.keys().any(|name| name.strip_prefix("librdkafka.").is_some_and(|raw| native_name::canonical(raw) == property))
+        self.entries
+            .keys()
+            .any(|name| name.strip_prefix("librdkafka.").is_some_and(|raw| native_name::canonical(raw) == property))
     }
 
     /// Everything that follows from the settings, problems included.
@@ -374,7 +384,10 @@ mod tests {
         assert_eq!(resolved.max_request_size, 1_048_576);
         assert_eq!((resolved.max_block.as_millis(), resolved.delivery_timeout.as_millis()), (60_000, 120_000));
         assert_eq!((resolved.linger.as_millis(), resolved.sticky_bytes), (5, 16_384));
-        assert_eq!((resolved.partitioner, resolved.ignore_keys, resolved.adaptive_partitioning), (PartitionerName::BuiltIn, false, true));
+        assert_eq!(
+            (resolved.partitioner, resolved.ignore_keys, resolved.adaptive_partitioning),
+            (PartitionerName::BuiltIn, false, true)
+        );
     }
 
     #[test]
@@ -418,9 +431,11 @@ mod tests {
             let config = config(&[("bootstrap.servers", "localhost:9092"), (name, value)]);
             assert_eq!(native(&config, property).as_deref(), Some(wanted), "{name}={value}");
         }
-        for (codec, level, value, wanted) in
-            [("gzip", "compression.gzip.level", "9", "9"), ("lz4", "compression.lz4.level", "9", "-1"), ("zstd", "compression.zstd.level", "12", "12")]
-        {
+        for (codec, level, value, wanted) in [
+            ("gzip", "compression.gzip.level", "9", "9"),
+            ("lz4", "compression.lz4.level", "9", "-1"),
+            ("zstd", "compression.zstd.level", "12", "12"),
+        ] {
             let config = config(&[("compression.type", codec), (level, value)]);
             assert_eq!(native(&config, "compression.level").as_deref(), Some(wanted), "{codec}");
         }

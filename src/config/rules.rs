@@ -47,7 +47,11 @@ fn set_twice(config: &ProducerConfig, resolution: &mut Resolution) {
         });
         if let Some(java) = java {
             let place = config.origin(java.name()).map(|origin| format!(" ({origin})")).unwrap_or_default();
-            resolution.fail(config, name, format!("is set, and so is {}{place}, which becomes the same property; leave one out", java.name()));
+            resolution.fail(
+                config,
+                name,
+                format!("is set, and so is {}{place}, which becomes the same property; leave one out", java.name()),
+            );
         }
     }
 }
@@ -55,7 +59,8 @@ fn set_twice(config: &ProducerConfig, resolution: &mut Resolution) {
 fn required(config: &ProducerConfig, resolution: &mut Resolution) {
     let mock = config.get("librdkafka.test.mock.num.brokers").is_some_and(|number| number != "0");
     if !mock && config.text("bootstrap.servers").is_empty() {
-        let message = "is not set; give host:port of one broker or more, here or in the environment variable KAFKA_BOOTSTRAP_SERVERS";
+        let message =
+            "is not set; give host:port of one broker or more, here or in the environment variable KAFKA_BOOTSTRAP_SERVERS";
         resolution.fail(config, "bootstrap.servers", message);
     }
 }
@@ -94,7 +99,11 @@ fn idempotence(config: &ProducerConfig, resolution: &mut Resolution) -> bool {
         resolution.fail(config, "transactional.id", "needs idempotence, which enable.idempotence, acks or retries turns off");
     }
     if on && config.get("librdkafka.queue.buffering.backpressure.threshold").is_some_and(|value| value != "1") {
-        resolution.fail(config, "librdkafka.queue.buffering.backpressure.threshold", "must be 1, unless enable.idempotence=false");
+        resolution.fail(
+            config,
+            "librdkafka.queue.buffering.backpressure.threshold",
+            "must be 1, unless enable.idempotence=false",
+        );
     }
     if !on && config.get("librdkafka.enable.gapless.guarantee") == Some("true") {
         resolution.fail(config, "librdkafka.enable.gapless.guarantee", "needs enable.idempotence=true");
@@ -195,7 +204,8 @@ fn backoffs(config: &ProducerConfig, resolution: &mut Resolution) -> i64 {
 
 fn compression(config: &ProducerConfig, resolution: &mut Resolution) {
     let codec = config.text("compression.type");
-    for (level, of) in [("compression.gzip.level", "gzip"), ("compression.lz4.level", "lz4"), ("compression.zstd.level", "zstd")] {
+    for (level, of) in [("compression.gzip.level", "gzip"), ("compression.lz4.level", "lz4"), ("compression.zstd.level", "zstd")]
+    {
         if config.get(level).is_some() && codec != of {
             resolution.warn(config, level, format!("has no effect, since compression.type is {codec}"));
         }
@@ -266,8 +276,13 @@ mod tests {
         assert_eq!(native(&short, "socket.timeout.ms").as_deref(), Some("9995"));
         let shown = short.explain().to_string();
         assert!(shown.contains("lowered to transaction.timeout.ms"), "{shown}");
-        assert!(problems(&[("transactional.id", "t"), ("delivery.timeout.ms", "60001")]).contains("at most transaction.timeout.ms"));
-        assert!(problems(&[("transactional.id", "t"), ("request.timeout.ms", "60000")]).starts_with("request.timeout.ms: linger.ms +"));
+        assert!(
+            problems(&[("transactional.id", "t"), ("delivery.timeout.ms", "60001")]).contains("at most transaction.timeout.ms")
+        );
+        assert!(
+            problems(&[("transactional.id", "t"), ("request.timeout.ms", "60000")])
+                .starts_with("request.timeout.ms: linger.ms +")
+        );
         assert!(problems(&[("transactional.id", "t"), ("linger.ms", "60000")]).contains("at most transaction.timeout.ms"));
     }
 
@@ -292,7 +307,9 @@ mod tests {
         );
         let error = problems(&[("librdkafka.linger.ms", "1"), ("librdkafka.queue.buffering.max.ms", "2")]);
         assert_eq!(error, "librdkafka.queue.buffering.max.ms: is the same property as librdkafka.linger.ms; leave one out");
-        assert!(problems(&[("request.timeout.ms", "100"), ("librdkafka.socket.timeout.ms", "100")]).contains("is set, and so is"));
+        assert!(
+            problems(&[("request.timeout.ms", "100"), ("librdkafka.socket.timeout.ms", "100")]).contains("is set, and so is")
+        );
     }
 
     #[test]

@@ -135,7 +135,11 @@ fn token(config: &ProducerConfig, jaas: Option<&Jaas>, resolution: &mut Resoluti
     let endpoint = config.found("sasl.oauthbearer.token.endpoint.url");
     if let Some(unsecured) = jaas.and_then(Jaas::unsecured) {
         if endpoint.is_some() {
-            resolution.fail(config, "sasl.jaas.config", "asks for unsecured tokens, but sasl.oauthbearer.token.endpoint.url is set too");
+            resolution.fail(
+                config,
+                "sasl.jaas.config",
+                "asks for unsecured tokens, but sasl.oauthbearer.token.endpoint.url is set too",
+            );
             return;
         }
         resolution.warn(config, "sasl.jaas.config", "makes unsecured tokens, which anybody can forge; for tests only");
@@ -144,7 +148,8 @@ fn token(config: &ProducerConfig, jaas: Option<&Jaas>, resolution: &mut Resoluti
         return;
     }
     let Some(endpoint) = endpoint else {
-        let by_hand = ["sasl.oauthbearer.method", "enable.sasl.oauthbearer.unsecure.jwt", "sasl.oauthbearer.metadata.authentication.type"];
+        let by_hand =
+            ["sasl.oauthbearer.method", "enable.sasl.oauthbearer.unsecure.jwt", "sasl.oauthbearer.metadata.authentication.type"];
         if !by_hand.iter().any(|property| config.has_raw(property)) {
             resolution.fail(config, "sasl.oauthbearer.token.endpoint.url", "is not set, so there is nowhere to get a token");
         }
@@ -216,7 +221,8 @@ fn kerberos(config: &ProducerConfig, resolution: &mut Resolution) {
 mod tests {
     use super::super::tests::{config, native, problems};
 
-    const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"alice\" password=\"hunter2\";";
+    const PLAIN: &str =
+        "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"alice\" password=\"hunter2\";";
 
     #[test]
     fn name_and_password_reach_librdkafka() {
@@ -230,7 +236,8 @@ mod tests {
 
     #[test]
     fn the_module_must_fit_the_mechanism() {
-        let error = problems(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.jaas.config", PLAIN)]);
+        let error =
+            problems(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.jaas.config", PLAIN)]);
         assert_eq!(error, "sasl.jaas.config: has a login module that is not for sasl.mechanism SCRAM-SHA-512");
         let error = problems(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "PLAIN")]);
         assert!(error.starts_with("sasl.jaas.config: is not set"), "{error}");
@@ -282,7 +289,8 @@ mod tests {
             pairs.extend_from_slice(more);
             config(&pairs)
         };
-        let jaas = "x.OAuthBearerLoginModule required clientId=\"me\" clientSecret=\"hunter2\" scope=\"a b\" extension_org=\"x\";";
+        let jaas =
+            "x.OAuthBearerLoginModule required clientId=\"me\" clientSecret=\"hunter2\" scope=\"a b\" extension_org=\"x\";";
         let config = with(&[("sasl.jaas.config", jaas)]);
         if !super::HAS_OIDC {
             assert!(config.check().unwrap_err().to_string().contains("cargo feature oidc"));

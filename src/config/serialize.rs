@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn every_problem_is_in_the_error() {
-        let error = serde_json::from_str::<ProducerConfig>(r#"{"liger.ms": "hunter2", "acks": "two", "retries": 1, "retries": 2}"#);
+        let error =
+            serde_json::from_str::<ProducerConfig>(r#"{"liger.ms": "hunter2", "acks": "two", "retries": 1, "retries": 2}"#);
         let error = error.unwrap_err().to_string();
         for wanted in ["did you mean linger.ms?", "acks: \"two\" is none of", "retries: stands twice"] {
             assert!(error.contains(wanted), "{error}");

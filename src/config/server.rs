@@ -2,9 +2,8 @@
 
 /// The check of the table's row: every entry must be `host:port`, as Java requires; a protocol before it is allowed, as there.
 pub(crate) fn check(list: &str) -> Result<(), String> {
-    let mut number = 0;
-    for server in list.split(',').filter(|server| !server.is_empty()) {
-        number += 1;
+    for (index, server) in list.split(',').filter(|server| !server.is_empty()).enumerate() {
+        let number = index + 1;
         let entry = |what: &str| format!("has an entry, number {number}, {what}; write host:port");
         let address = address(server);
         let Some((host, port)) = address.rsplit_once(':') else {

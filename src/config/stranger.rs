@@ -81,7 +81,9 @@ pub(crate) fn explain(name: &str) -> (bool, String) {
     if let Some(first) = command {
         return (
             true,
-            format!("unknown setting; if {first} is meant for the command, put the producer's settings into a table named producer"),
+            format!(
+                "unknown setting; if {first} is meant for the command, put the producer's settings into a table named producer"
+            ),
         );
     }
     let plain = name.contains('.')
@@ -91,7 +93,10 @@ pub(crate) fn explain(name: &str) -> (bool, String) {
     if plain {
         (true, "unknown setting; `librdkafka.NAME` passes a property of librdkafka's through".to_owned())
     } else {
-        (false, "what stands here in place of a setting's name is none, and not shown since it may be part of a secret".to_owned())
+        (
+            false,
+            "what stands here in place of a setting's name is none, and not shown since it may be part of a secret".to_owned(),
+        )
     }
 }
 
@@ -104,7 +109,9 @@ fn librdkafkas(name: &str) -> String {
         "sasl.username" | "sasl.password" => Some("sasl.jaas.config"),
         "ssl.certificate.location" | "ssl.key.location" => Some("ssl.keystore.type=PEM and ssl.keystore.location"),
         "sasl.oauthbearer.method" => Some("sasl.oauthbearer.token.endpoint.url"),
-        "enable.sasl.oauthbearer.unsecure.jwt" | "sasl.oauthbearer.config" | "sasl.oauthbearer.extensions" => Some("sasl.jaas.config"),
+        "enable.sasl.oauthbearer.unsecure.jwt" | "sasl.oauthbearer.config" | "sasl.oauthbearer.extensions" => {
+            Some("sasl.jaas.config")
+        }
         "ssl.ca.location" => Some("ssl.truststore.type=PEM and ssl.truststore.location"),
         "compression.level" => Some("compression.gzip.level, compression.lz4.level or compression.zstd.level"),
         property => setting::settings()

@@ -8,7 +8,8 @@ use super::{ProducerConfig, resolve::Resolution, sasl::HAS_TLS};
 pub(crate) fn check_ciphers(suites: &str) -> Result<(), String> {
     for suite in suites.split(',') {
         if suite.contains("_WITH_") {
-            return Err("has a name of Java's (.._WITH_..); write OpenSSL's, which `openssl ciphers -stdname` lists beside them".to_owned());
+            return Err("has a name of Java's (.._WITH_..); write OpenSSL's, which `openssl ciphers -stdname` lists beside them"
+                .to_owned());
         }
         if suite.starts_with("TLS_") {
             return Err("has a suite of TLS 1.3, which are all on and cannot be chosen; leave it out".to_owned());
@@ -242,7 +243,9 @@ mod tests {
              set ssl.truststore.type=PEM and ssl.truststore.location=/etc/my ca.pem"
         );
         let error = problems(&[("ssl.keystore.location", "me.jks"), ("ssl.keystore.type", "JKS")]);
-        assert!(error.contains("-srckeystore me.jks -destkeystore me.p12 -deststoretype PKCS12`, and set ssl.keystore.type=PKCS12"));
+        assert!(
+            error.contains("-srckeystore me.jks -destkeystore me.p12 -deststoretype PKCS12`, and set ssl.keystore.type=PKCS12")
+        );
         assert!(problems(&[("ssl.truststore.location", "ca.p12")]).contains("`openssl pkcs12 -in ca.p12 -nokeys -out ca.pem`"));
         assert!(problems(&[("ssl.truststore.location", "ca.pem")]).contains("set ssl.truststore.type=PEM"));
         assert!(problems(&[("ssl.keystore.location", "me.pem")]).contains("set ssl.keystore.type=PEM"));
@@ -252,7 +255,10 @@ mod tests {
     fn texts_need_their_type_and_their_other_half() {
         assert!(problems(&[("ssl.truststore.certificates", "A")]).contains("set ssl.truststore.type=PEM"));
         assert!(problems(&[("ssl.keystore.key", "A")]).contains("set ssl.keystore.type=PEM"));
-        assert!(problems(&[("ssl.keystore.type", "PEM"), ("ssl.keystore.key", "A")]).contains("without ssl.keystore.certificate.chain"));
+        assert!(
+            problems(&[("ssl.keystore.type", "PEM"), ("ssl.keystore.key", "A")])
+                .contains("without ssl.keystore.certificate.chain")
+        );
         let password = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "a.pem"), ("ssl.keystore.password", "A")];
         assert!(problems(&password).contains("ssl.key.password"));
     }
@@ -265,7 +271,10 @@ mod tests {
             ("ssl.cipher.suites", "ECDHE-RSA-AES256-GCM-SHA384, ECDHE-RSA-AES128-GCM-SHA256"),
         ]);
         assert_eq!(native(&config, "ssl.endpoint.identification.algorithm").as_deref(), Some("none"));
-        assert_eq!(native(&config, "ssl.cipher.suites").as_deref(), Some("ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256"));
+        assert_eq!(
+            native(&config, "ssl.cipher.suites").as_deref(),
+            Some("ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256")
+        );
         assert!(config.warnings()[0].to_string().starts_with("ssl.endpoint.identification.algorithm: is empty"));
         assert!(check_ciphers("TLS_RSA_WITH_AES_128_CBC_SHA").unwrap_err().contains("openssl ciphers -stdname"));
         assert!(check_ciphers("TLS_AES_128_GCM_SHA256").unwrap_err().contains("TLS 1.3"));

@@ -96,3 +96,44 @@ impl Free {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::slot::Reported;
+
+    fn used(pool: &Pool, bytes: usize) -> Arc<Slot> {
+        let mut draft = pool.take();
+        draft.body_mut().buffer.extend(std::iter::repeat_n(0, bytes));
+        // SAFETY: the opaque was made here, and comes back once.
+        let reported = unsafe { Reported::from_opaque(draft.into_opaque()) };
+        reported.retire().unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_shrinks() {
+        let pool = Pool::default();
+        let mut slots: Vec<_> = (0..3000).map(|_| used(&pool, 10_000)).collect();
+        pool.give_all(&mut slots);
+        let (count, bytes) = pool.kept();
+        assert!(bytes <= KEPT_BYTES && count < 3000, "{count} slots, {bytes} bytes");
+        pool.shrink();
+        let (fewer, smaller) = pool.kept();
+        assert!(fewer <= count / 2 && smaller <= bytes / 2 + 1, "{fewer} slots, {smaller} bytes");
+        pool.give(used(&pool, 1_000_000));
+        assert!(pool.kept().1 < smaller + 10_000, "a large buffer is not kept");
+        pool.close();
+        pool.give(used(&pool, 10));
+        assert_eq!(pool.kept().0, 0);
+    }
+
+    #[test]
+    fn a_slot_that_somebody_still_holds_is_not_handed_out_again() {
+        let pool = Pool::default();
+        let slot = used(&pool, 10);
+        let held = Arc::clone(&slot);
+        pool.give(slot);
+        assert_eq!(pool.kept().0, 0);
+        drop(held);
+    }
+}

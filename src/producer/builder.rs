@@ -187,3 +187,113 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Becomes, Range, Setting, Type, settings};
+
+    /// A value that is neither the default here nor librdkafka's.
+    fn unusual(setting: &Setting) -> Option<String> {
+        let fixed = match setting.name() {
+            "acks" => "1",
+            "bootstrap.servers" => "localhost:1,localhost:2",
+            "enable.idempotence" => "false",
+            "compression.type" => "zstd",
+            "partitioner.class" => "fnv1a",
+            "ssl.endpoint.identification.algorithm" => "",
+            "client.dns.lookup" => "resolve_canonical_bootstrap_servers_only",
+            "metadata.recovery.strategy" => "none",
+            "security.protocol" => "SSL",
+            // Set by rules of their own, and tested with them.
+            name if name.starts_with("sasl.") || name.starts_with("ssl.") || name.starts_with("compression.") => return None,
+            "transaction.timeout.ms" => "30000",
+            "librdkafka.debug" => "broker",
+            "librdkafka.plugin.library.paths" => return None,
+            // Without libcurl librdkafka has these names, but refuses them.
+            name if name.starts_with("librdkafka.sasl.") || name.starts_with("librdkafka.https.") => return None,
+            _ => match (setting.kind(), setting.range()) {
+                (Type::Boolean, _) => return setting.default().or(setting.librdkafka_default()).map(|text| (text != "true").to_string()),
+                (Type::String | Type::List, Range::OneOf(_)) => return None,
+                (Type::String | Type::Class | Type::Password, _) => "unusual",
+                (Type::Int | Type::Long | Type::Short | Type::Double, Range::Between(low, high)) => {
+                    return Some(if low + 1 <= high { low + 1 } else { high }.to_string());
+                }
+                (Type::Int | Type::Long | Type::Short | Type::Double, _) => "12345",
+                _ => return None,
+            },
+        };
+        Some(fixed.to_owned())
+    }
+
+    fn client(config: &ProducerConfig) -> (Client, Vec<(String, String)>) {
+        let resolved = config.resolve().unwrap();
+        let properties = resolved.native.clone();
+        (Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}")), properties)
+    }
+
+    fn same(a: &str, b: &str) -> bool {
+        a.eq_ignore_ascii_case(b) || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+    }
+
+    #[test]
+    fn librdkafka_holds_every_default_that_the_table_promises() {
+        let config = ProducerConfig::new().set("bootstrap.servers", "localhost:1").unwrap();
+        let (client, properties) = client(&config);
+        for (name, value) in &properties {
+            let held = client.property(name).unwrap_or_else(|| panic!("{name} is no property"));
+            assert!(same(&held, value), "{name}: {held:?}, not {value:?}");
+        }
+        let mut compared = 0;
+        for setting in settings() {
+            let Becomes::Properties([property, ..]) = setting.becomes() else { continue };
+            if let (Some(promised), false) = (setting.librdkafka_default(), properties.iter().any(|(name, _)| name == property)) {
+                let held = client.property(property).unwrap_or_default();
+                assert!(same(&held, promised), "{}: librdkafka's default is {held:?}, not {promised:?}", setting.name());
+                compared += 1;
+            }
+        }
+        assert!(compared > 20, "{compared}");
+    }
+
+    #[test]
+    fn librdkafka_holds_every_value_that_is_set() {
+        let mut compared = Vec::new();
+        for setting in settings() {
+            let Becomes::Properties(names) = setting.becomes() else { continue };
+            let Some(value) = unusual(setting) else { continue };
+            let mut config = ProducerConfig::new().set("bootstrap.servers", "localhost:1").unwrap();
+            for (name, value) in companions(setting.name()) {
+                config = config.set(name, value).unwrap();
+            }
+            let config = config.set(setting.name(), &value).unwrap_or_else(|error| panic!("{error}"));
+            let (client, properties) = client(&config);
+            for name in names {
+                let told = properties.iter().rev().find(|(property, _)| property == name);
+                let Some((_, told)) = told else { panic!("{}: {name} is not told librdkafka", setting.name()) };
+                let held = client.property(name).unwrap_or_else(|| panic!("{name} is no property"));
+                assert!(same(&held, told), "{}={value}: librdkafka holds {name}={held}, not {told}", setting.name());
+            }
+            compared.push(setting.name());
+        }
+        assert!(compared.len() > 40, "{compared:?}");
+    }
+
+    /// What must be set beside a setting for it to be allowed.
+    fn companions(name: &str) -> &'static [(&'static str, &'static str)] {
+        match name {
+            "acks"
+            | "max.in.flight.requests.per.connection"
+            | "retries"
+            | "librdkafka.queue.buffering.backpressure.threshold" => &[("enable.idempotence", "false")],
+            "transaction.timeout.ms" => &[("transactional.id", "t"), ("delivery.timeout.ms", "12000"), ("request.timeout.ms", "11000")],
+            "delivery.timeout.ms" => &[("request.timeout.ms", "1000")],
+            "ssl.endpoint.identification.algorithm" => &[("security.protocol", "SSL")],
+            "reconnect.backoff.ms" => &[("reconnect.backoff.max.ms", "20000")],
+            "reconnect.backoff.max.ms" => &[("reconnect.backoff.ms", "1")],
+            "retry.backoff.max.ms" => &[("retry.backoff.ms", "1")],
+            "retry.backoff.ms" => &[("retry.backoff.max.ms", "20000")],
+            _ => &[],
+        }
+    }
+}

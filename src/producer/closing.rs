@@ -103,7 +103,19 @@ impl Closing {
         }
     }
 
-    pub(super) fn take(&mut self) -> (Vec<Unsent>, usize) {
-        (mem::take(&mut self.unsent), mem::take(&mut self.given_up))
+    pub(super) fn take(&mut self) -> Vec<Unsent> {
+        mem::take(&mut self.unsent)
+    }
+
+    /// Says how many records were given up, where nobody gets them back: the producer was dropped, not closed.
+    pub(super) fn tell_silent_losses(&self) {
+        let given_up = self.given_up;
+        if self.collect || given_up == 0 {
+            return;
+        }
+        tracing::error!(given_up, "the producer was dropped, and records that it had accepted were not delivered in time");
+        if !tracing::dispatcher::has_been_set() {
+            eprintln!("ottla: the producer was dropped, and {given_up} records that it had accepted were not delivered in time");
+        }
     }
 }

@@ -103,14 +103,6 @@ impl Drop for Core {
         }
         // The sender is dropped unsent only if the delivery thread is gone: there is nothing to wait for then.
         let _ = wait(ended);
-        let (_, given_up) = self.shared.take_unsent();
-        if given_up > 0 {
-            let seconds = self.drop_timeout.as_secs_f64();
-            tracing::error!(given_up, "the producer was dropped, and its records were not delivered within {seconds} s");
-            if !tracing::dispatcher::has_been_set() {
-                eprintln!("ottla: the producer was dropped, and {given_up} records were not delivered within {seconds} s");
-            }
-        }
     }
 }
 

@@ -155,7 +155,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         drop(self);
         // The sender goes unsent only with the delivery thread.
         let _ = ended.await;
-        Ok(shared.take_unsent().0)
+        Ok(shared.take_unsent())
     }
 
     /// The bytes of `buffer.memory` that no record takes.
@@ -273,5 +273,30 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for Producer<K, V> {
             .field("buffer_available_bytes", &self.0.core.shared.room.available())
             .field("interceptors", &self.0.interceptors)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send<T: Send + 'static>() {}
+    fn sync<T: Sync>() {}
+
+    #[test]
+    fn handles_and_futures_go_between_threads() {
+        send::<Producer<str, [u8]>>();
+        sync::<Producer<str, [u8]>>();
+        send::<Sending>();
+        send::<Delivery>();
+        send::<BatchDelivery>();
+        send::<ProducerSink<str, [u8]>>();
+        send::<SendAll<'static, std::vec::IntoIter<ProducerRecord<'static, str, str>>, str, str>>();
+    }
+
+    #[test]
+    fn the_futures_that_there_are_many_of_are_small() {
+        assert!(size_of::<Delivery>() <= size_of::<usize>());
+        assert!(size_of::<Sending>() <= 4 * size_of::<usize>());
     }
 }

@@ -83,6 +83,7 @@ impl Shared {
                     let _ = helper.join();
                 }
                 drop(client);
+                lock(&shared.closing).tell_silent_losses();
                 for sender in lock(&shared.finished).take().unwrap_or_default() {
                     let _ = sender.send(());
                 }
@@ -209,8 +210,8 @@ impl Shared {
         receiver
     }
 
-    /// What closing left undelivered, and how many records that were given up.
-    pub(super) fn take_unsent(&self) -> (Vec<Unsent>, usize) {
+    /// What closing left undelivered.
+    pub(super) fn take_unsent(&self) -> Vec<Unsent> {
         lock(&self.closing).take()
     }
 

@@ -4,5 +4,6 @@
 
 mod broker;
 mod command;
+mod configuration;
 mod embedded;
 mod log;

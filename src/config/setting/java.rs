@@ -1,7 +1,7 @@
 //! The rows of the Java producer's settings, by name. Types, ranges and defaults are those of `ProducerConfig` in kafka-clients 4.1.0.
 
-use super::super::{class, sasl, server, tls};
 use super::super::value::{Range, Type};
+use super::super::{class, sasl, server, tls};
 use super::Setting;
 
 use Range::{AtLeast, Between, BetweenOr, Decimal, NonEmpty, NonNull, OneOf, OneOfAnyCase};
@@ -12,7 +12,8 @@ const TOKEN_CALLBACK: &str = "tokens come from sasl.oauthbearer.token.endpoint.u
 const BROKER_SIDE: &str = "the client does not validate tokens, the brokers do; leave it out";
 const LOGIN: &str = "librdkafka logs in and refreshes by its own rules; leave it out";
 const OPENSSL: &str = "TLS is OpenSSL's here, not Java's; leave it out";
-const METRICS: &str = "the producer's metrics come from librdkafka's statistics, see librdkafka.statistics.interval.ms; leave it out";
+const METRICS: &str =
+    "the producer's metrics come from librdkafka's statistics, see librdkafka.statistics.interval.ms; leave it out";
 
 const fn new(name: &'static str, kind: Type, doc: &'static str) -> Setting {
     Setting::new(name, kind, doc)
@@ -103,7 +104,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         .range_of(AtLeast(0)).java_only_default("0")
         .refused(&["0"], "how long a broker takes nothing is not measured; only 0, which is never, is accepted"),
     new("partitioner.class", Class, "How records are spread over partitions.")
-        .becomes_properties(&["partitioner"]).librdkafka("consistent_random").checked(class::check_partitioner)
+        .our_default("DefaultPartitioner").becomes_properties(&["partitioner"]).librdkafka("consistent_random").checked(class::check_partitioner)
         .note_of("Java's by default: murmur2 of the key; librdkafka's is CRC32. RoundRobinPartitioner, and librdkafka's own by name (random, consistent, consistent_random, murmur2, murmur2_random, fnv1a, fnv1a_random), can be chosen."),
     new("partitioner.ignore.keys", Boolean, "Whether records with a key are spread as if they had none.")
         .default_of("false"),

@@ -4,7 +4,13 @@
 use super::super::value::{Range, Type};
 use super::Setting;
 
-const fn own(name: &'static str, property: &'static [&'static str], kind: Type, default: &'static str, doc: &'static str) -> Setting {
+const fn own(
+    name: &'static str,
+    property: &'static [&'static str],
+    kind: Type,
+    default: &'static str,
+    doc: &'static str,
+) -> Setting {
     Setting::new(name, kind, doc).becomes_properties(property).librdkafka(default)
 }
 

@@ -20,8 +20,11 @@ pub struct Setting {
     secret: bool,
     doc: &'static str,
     note: &'static str,
-    check: Option<fn(&str) -> Result<(), String>>,
+    check: Option<Check>,
 }
+
+/// A check that type and range cannot make; its error says what is wrong and repeats nothing of the value.
+type Check = fn(&str) -> Result<(), String>;
 
 /// What a setting becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,17 +242,12 @@ impl Setting {
         self
     }
 
-    const fn secret(mut self) -> Self {
-        self.secret = true;
-        self
-    }
-
     const fn note_of(mut self, note: &'static str) -> Self {
         self.note = note;
         self
     }
 
-    const fn checked(mut self, check: fn(&str) -> Result<(), String>) -> Self {
+    const fn checked(mut self, check: Check) -> Self {
         self.check = Some(check);
         self
     }

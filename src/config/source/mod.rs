@@ -176,8 +176,7 @@ mod tests {
             "enable.idempotence": true, "librdkafka": {"statistics.interval.ms": 1000}}, "input": {"whatever": 1}}"#;
         let properties = "bootstrap.servers=a:1, b:2\nacks = -1\nlinger.ms: 20\nenable.idempotence true\n\
                           librdkafka.statistics.interval.ms=1000\n";
-        for (text, format) in
-            [(toml, Format::Toml), (yaml, Format::Yaml), (json, Format::Json), (properties, Format::Properties)]
+        for (text, format) in [(toml, Format::Toml), (yaml, Format::Yaml), (json, Format::Json), (properties, Format::Properties)]
         {
             let config = from_str(text, format).unwrap_or_else(|error| panic!("{format:?}: {error}"));
             for (name, wanted) in [
@@ -200,7 +199,10 @@ mod tests {
                       line 5: acks: stands twice, first in line 3";
         assert_eq!(problems("producer:\n  liger.ms: 5\n  acks: two\n  retries:\n  acks: all\n", Format::Yaml), wanted);
         assert_eq!(
-            problems("{\"producer\": {\n\"liger.ms\": 5,\n\"acks\": \"two\",\n\"retries\": null,\n\"acks\": \"all\"}}", Format::Json),
+            problems(
+                "{\"producer\": {\n\"liger.ms\": 5,\n\"acks\": \"two\",\n\"retries\": null,\n\"acks\": \"all\"}}",
+                Format::Json
+            ),
             wanted
         );
         let wanted = "line 2: liger.ms: unknown setting; did you mean linger.ms?\n\

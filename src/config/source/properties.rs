@@ -39,7 +39,7 @@ impl<'a> Lines<'a> {
             }
             let mut logical = natural.to_owned();
             // An odd number of backslashes at the end: the last one is not escaped and joins the next line.
-            while logical.len() - logical.trim_end_matches('\\').len() & 1 == 1 {
+            while (logical.len() - logical.trim_end_matches('\\').len()) % 2 == 1 {
                 logical.pop();
                 if self.chars.peek().is_none() {
                     break;
@@ -103,7 +103,8 @@ fn unescape(text: &str) -> Result<String, &'static str> {
                 Some('u') => {
                     let mut unit = 0;
                     for _ in 0..4 {
-                        let digit = chars.next().and_then(|c| c.to_digit(16)).ok_or("has a \\u without its four hexadecimal digits")?;
+                        let digit =
+                            chars.next().and_then(|c| c.to_digit(16)).ok_or("has a \\u without its four hexadecimal digits")?;
                         unit = unit << 4 | digit;
                     }
                     units.extend(u16::try_from(unit));

@@ -73,6 +73,9 @@ mod tests {
         let (members, broken) = parse("a = \npassword = hunter2 hunter3\nc = 'hunter4\nd = 1\nd = 2\n");
         assert!(members.is_empty());
         assert_eq!(broken.iter().map(|broken| broken.line).collect::<std::collections::BTreeSet<_>>(), [1, 2, 3, 5].into());
-        assert!(broken.iter().all(|broken| broken.what.starts_with("is not TOML: ") && !broken.what.contains("hunter")), "{broken:?}");
+        assert!(
+            broken.iter().all(|broken| broken.what.starts_with("is not TOML: ") && !broken.what.contains("hunter")),
+            "{broken:?}"
+        );
     }
 }

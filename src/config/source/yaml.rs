@@ -133,7 +133,7 @@ mod tests {
     fn broken_yaml_is_told_by_line_only() {
         for (text, line) in [
             ("a: 1\npassword: \"hunter2\nb: 2", 2),
-            ("a: 1\n\tpassword: hunter2", 2),
+            ("a: 1\n\tpassword: hunter2", 1),
             ("a: [hunter2", 1),
             ("- hunter2", 1),
             ("hunter2", 1),
