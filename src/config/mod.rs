@@ -36,7 +36,7 @@ pub use origin::Origin;
 pub use partitioner_name::PartitionerName;
 pub(crate) use resolved::Resolved;
 pub use setting::{Becomes, Setting, settings};
-pub use source::Format;
+pub use source::{Format, HostSetting, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
 pub use value::{Range, Type, Unit};
 
@@ -188,6 +188,15 @@ impl ProducerConfig {
     /// What each setting is, where it came from and what it becomes.
     pub fn explain(&self) -> Explanation {
         explain::explain(self)
+    }
+
+    /// The properties of librdkafka that the settings become, for a client of another kind with the same connection, such as a
+    /// consumer. **The secrets among them are in plain text**, and properties of producers are among them.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn native_properties(&self) -> Result<Vec<(String, String)>, ConfigError> {
+        self.resolve().map(|resolved| resolved.native)
     }
 
     /// Turns the settings into librdkafka's properties and what the producer itself needs.

@@ -98,11 +98,6 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Where the letters go.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Writes out what is buffered, and gives the number of letters.
     ///
     /// # Errors
@@ -138,7 +133,6 @@ mod tests {
         };
         letters.write(&DeadLetter::from(&error)).unwrap();
         letters.write(&DeadLetter::new(8, "RecordTooLarge", "m", None, b"\xff\x00")).unwrap();
-        assert_eq!(letters.path(), path);
         assert_eq!(letters.finish().unwrap(), 2);
         assert_eq!(
             std::fs::read_to_string(path).unwrap(),

@@ -1,7 +1,49 @@
+//! `ottla`: Kafka producing from the command line.
+
+mod args;
+mod configuration;
+mod consume;
+mod consumed;
 mod dead_letter;
+mod embedded;
+mod encoding;
+mod exit;
 mod input;
+mod interrupt;
+mod job;
+mod ledger;
+mod log;
+mod message;
+mod pace;
+mod produce;
 mod progress;
 mod report;
 mod row;
+mod settings;
+mod source;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+
+// librdkafka allocates with malloc, which is jemalloc's as well.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log::start();
+    let ended = match arguments.command {
+        Command::Produce(arguments) => produce::produce(&arguments),
+        Command::Consume(arguments) => consume::consume(&arguments),
+        Command::Config(arguments) => configuration::run(&arguments),
+        Command::Completions { shell } => args::completions(shell),
+    };
+    match ended {
+        Ok(exit) => exit.code(),
+        Err(failure) => failure.tell().code(),
+    }
+}

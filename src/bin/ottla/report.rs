@@ -8,7 +8,7 @@ use serde::{
     ser::{SerializeMap as _, SerializeStruct as _},
 };
 
-/// Counts what became of records. Each thread that learns of outcomes owns one; [`merge`](Self::merge) makes one of several.
+/// Counts what became of records.
 ///
 /// An acknowledgement costs an index into an array by partition and a few additions: no lock, no hash, no allocation once the partition
 /// has been seen.
@@ -48,7 +48,7 @@ impl Report {
         if index >= self.partitions.len() {
             self.partitions.resize_with(index + 1, Partition::default);
         }
-        self.partitions[index].add(1, offset, offset);
+        self.partitions[index].add(offset);
     }
 
     /// Counts a record that was not acknowledged, under the kind of its error.
@@ -60,23 +60,6 @@ impl Report {
         }
     }
 
-    /// Adds what another thread counted. The elapsed time is the longer of the two.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.acknowledged += other.acknowledged;
-        self.failed += other.failed;
-        self.bytes += other.bytes;
-        self.elapsed = self.elapsed.max(other.elapsed);
-        if other.partitions.len() > self.partitions.len() {
-            self.partitions.resize_with(other.partitions.len(), Partition::default);
-        }
-        for (mine, other) in self.partitions.iter_mut().zip(other.partitions) {
-            mine.add(other.records, other.first_offset, other.last_offset);
-        }
-        for (kind, count) in other.errors {
-            *self.errors.entry(kind).or_default() += count;
-        }
-    }
-
     /// Sets how long the run took, from the first record read to the last one reported.
     pub(crate) fn finish(&mut self, elapsed: Duration) {
         self.elapsed = elapsed;
@@ -85,11 +68,6 @@ impl Report {
     /// How many records came to an end, one way or the other.
     pub(crate) fn records(&self) -> u64 {
         self.acknowledged + self.failed
-    }
-
-    /// How many records the brokers acknowledged.
-    pub(crate) fn acknowledged(&self) -> u64 {
-        self.acknowledged
     }
 
     /// How many records were not acknowledged.
@@ -120,14 +98,14 @@ impl Report {
 }
 
 impl Partition {
-    fn add(&mut self, records: u64, first: Option<i64>, last: Option<i64>) {
-        self.records += records;
-        self.first_offset = match (self.first_offset, first) {
+    fn add(&mut self, offset: Option<i64>) {
+        self.records += 1;
+        self.first_offset = match (self.first_offset, offset) {
             (Some(mine), Some(other)) => Some(mine.min(other)),
             (mine, other) => mine.or(other),
         };
         // `None` is below every offset.
-        self.last_offset = self.last_offset.max(last);
+        self.last_offset = self.last_offset.max(offset);
     }
 }
 
@@ -262,34 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn parts_counted_by_several_threads_are_the_whole() {
-        let (mut left, mut right, mut whole) = (Report::default(), Report::default(), Report::default());
-        for record in 0..1000_i32 {
-            let part = if record % 3 == 0 { &mut left } else { &mut right };
-            for report in [part, &mut whole] {
-                match record % 7 {
-                    0 => report.fail(if record % 2 == 0 { "Timeout" } else { "BufferFull" }),
-                    1 => report.acknowledge(record % 5, None, 10),
-                    _ => report.acknowledge(record % 5, Some(record.into()), 10),
-                }
-            }
-        }
-        left.finish(Duration::from_secs(1));
-        right.finish(Duration::from_secs(2));
-        whole.finish(Duration::from_secs(2));
-        let mut merged = Report::default();
-        merged.merge(right);
-        merged.merge(left);
-        assert_eq!(merged, whole);
-        assert_eq!(merged.records(), 1000);
-        assert_eq!(merged.acknowledged() + merged.failed(), 1000);
-        assert_eq!(merged.failed(), 143);
-    }
-
-    #[test]
     fn a_partition_below_zero_still_counts() {
         let mut report = Report::default();
         report.acknowledge(-1, Some(3), 10);
-        assert_eq!((report.acknowledged(), report.used_partitions().count()), (1, 0));
+        assert_eq!((report.acknowledged, report.used_partitions().count()), (1, 0));
     }
 }

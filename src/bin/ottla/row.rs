@@ -47,6 +47,8 @@ pub(crate) enum RowErrorKind {
     MissingKey,
     /// A key that is an object or an array.
     InvalidKey,
+    /// A key or a value that its serializer does not take, such as a word for an integer.
+    Serialization,
 }
 
 impl RowErrorKind {
@@ -60,6 +62,7 @@ impl RowErrorKind {
             Self::UnclosedQuote => "UnclosedQuote",
             Self::MissingKey => "MissingKey",
             Self::InvalidKey => "InvalidKey",
+            Self::Serialization => "Serialization",
         }
     }
 }

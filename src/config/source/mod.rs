@@ -1,5 +1,6 @@
 //! Configuration texts: TOML, YAML, JSON and Java's `.properties`, read to names and values that know their lines.
 
+mod host;
 mod json;
 mod properties;
 mod table;
@@ -7,6 +8,8 @@ mod toml;
 mod yaml;
 
 use std::{fs, io, path::Path, str::FromStr};
+
+pub use host::{HostSetting, host_settings};
 
 use super::{ConfigError, Origin, Problem, ProducerConfig, placeholder};
 
@@ -65,6 +68,13 @@ struct Broken {
 
 /// Reads a file. See [`ProducerConfig::from_file`].
 pub(crate) fn from_file(path: &Path) -> Result<ProducerConfig, ConfigError> {
+    let (text, format) = load(path)?;
+    let origin = |line| Origin::File { path: path.to_owned(), line };
+    read(&text, format, &path.display().to_string(), &origin)
+}
+
+/// A file's text and its format.
+fn load(path: &Path) -> Result<(String, Format), ConfigError> {
     let fail = |message: String| {
         let subject = path.display().to_string();
         ConfigError::new(subject.clone(), vec![Problem::new(None, None, format!("{subject}: {message}"))])
@@ -81,8 +91,7 @@ pub(crate) fn from_file(path: &Path) -> Result<ProducerConfig, ConfigError> {
             return Err(fail(format!("line {line} is not UTF-8")));
         }
     };
-    let origin = |line| Origin::File { path: path.to_owned(), line };
-    read(&text, format, &path.display().to_string(), &origin)
+    Ok((text, format))
 }
 
 /// Reads a text. See [`ProducerConfig::from_str`].

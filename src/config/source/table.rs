@@ -28,9 +28,7 @@ pub(super) const NOTHING: &str = "has no value; leave it out or give one";
 /// The settings of a text: those of its table `producer`, or all if it has none.
 pub(super) fn settings((members, broken): (Vec<Member>, Vec<Broken>)) -> (Vec<Pair>, Vec<Broken>) {
     let mut pairs = Vec::new();
-    let (producers, others): (Vec<Member>, Vec<Member>) = members
-        .into_iter()
-        .partition(|member| member.name == "producer" && matches!(member.node, Node::Table(_) | Node::Odd(NOTHING)));
+    let (producers, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_producer);
     let chosen = if producers.is_empty() { others } else { Vec::new() };
     for member in chosen {
         flatten(String::new(), member, &mut pairs);
@@ -43,6 +41,22 @@ pub(super) fn settings((members, broken): (Vec<Member>, Vec<Broken>)) -> (Vec<Pa
         }
     }
     (pairs, broken)
+}
+
+/// The settings beside a text's table `producer`; none if it has no such table, for then all are the producer's.
+pub(super) fn others(members: Vec<Member>) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    let (producers, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_producer);
+    if !producers.is_empty() {
+        for member in others {
+            flatten(String::new(), member, &mut pairs);
+        }
+    }
+    pairs
+}
+
+fn is_producer(member: &Member) -> bool {
+    member.name == "producer" && matches!(member.node, Node::Table(_) | Node::Odd(NOTHING))
 }
 
 fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
@@ -66,9 +80,7 @@ fn join(items: Vec<Node>) -> Result<String, &'static str> {
     let mut texts = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            Node::Text(text) if text.contains(',') => {
-                return Err("has an entry with a comma, which separates entries; give each its own");
-            }
+            Node::Text(text) if text.contains(',') => return Err("has an entry with a comma, which separates entries; give each its own"),
             Node::Text(text) => texts.push(text),
             Node::Odd(what) => return Err(what),
             Node::List(_) | Node::Table(_) => return Err("is a list of lists or tables; give a list of texts"),

@@ -1,5 +1,6 @@
 //! Tier 3: on the real Kafka at `KAFKA_BOOTSTRAP_SERVERS`.
 
+mod command;
 mod producer;
 
 use std::{

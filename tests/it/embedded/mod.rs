@@ -1,6 +1,7 @@
 //! Tier 2: on brokers inside the process.
 
 mod batch;
+mod command;
 mod delivery;
 mod ending;
 mod panics;

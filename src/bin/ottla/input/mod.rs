@@ -12,7 +12,6 @@ pub(crate) use format::Format;
 use crate::row::{Row, RowError};
 use decompress::decompress;
 use std::{
-    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -94,30 +93,11 @@ struct ReadError {
 }
 
 impl Input {
-    /// Opens the input.
-    ///
-    /// # Errors
-    /// The file cannot be opened or its beginning not be read; the format is not known; a key or a null that this format does
-    /// not have; a CSV header without the key's column.
-    pub(crate) fn open(options: &InputOptions) -> Result<Self, InputError> {
-        if options.path == Path::new("-") {
-            return Self::read(Box::new(io::stdin()), options);
-        }
-        let name = options.path.display().to_string();
-        let open = File::open(&options.path).and_then(|file| match file.metadata()?.is_dir() {
-            true => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")),
-            false => Ok(file),
-        });
-        match open {
-            Ok(file) => Self::read(Box::new(file), options),
-            Err(source) => Err(InputError::Open { name, source }),
-        }
-    }
-
     /// Reads `source` as if it had the path of the options.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Its beginning cannot be read; the format is not known; a key or a null that this format does not have; a CSV header without the
+    /// key's column.
     pub(crate) fn read(source: Box<dyn Read + Send>, options: &InputOptions) -> Result<Self, InputError> {
         let stdin = options.path == Path::new("-");
         let name = if stdin { "stdin".to_owned() } else { options.path.display().to_string() };

@@ -1,0 +1,205 @@
+//! [`Arguments`]: the command line.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::{
+    exit::{Exit, Failure, written},
+    input::Format,
+    pace::Rate,
+};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every record was acknowledged
+  1    some were not (they are in the dead-letter file), or what was read back differs
+  2    bad usage, configuration or input file, or a topic that does not exist
+  3    no broker, or not allowed in
+  130  interrupted";
+
+const SOURCES: &str = "\
+Settings have Java's names. --set comes before OTTLA_... variables (OTTLA_LINGER_MS is linger.ms; KAFKA_BOOTSTRAP_SERVERS counts
+too), these before the file, the file before the default; `ottla config explain` shows which one won. RUST_LOG=ottla=debug shows
+the log.";
+
+const PRODUCE_EXAMPLES: &str = "\
+Examples:
+  ottla produce -c flights.toml --embedded
+  ottla produce -c flights.toml --input flights.csv.gz --dead-letter dead.jsonl --report json
+  ottla produce -c producer.properties --topic notes --input notes.txt
+  tail -F app.log | ottla produce -c producer.properties --topic log --input - --set linger.ms=100";
+
+const CONSUME_EXAMPLES: &str = "\
+Examples:
+  ottla consume -c flights.toml --topic flights --from-beginning --idle 2 | jq .value
+  ottla consume -c flights.toml --topic flights --max 10 --format lines";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  ottla config check orders.toml producer.properties
+  ottla config explain orders.toml --set linger.ms=50";
+
+/// Kafka producing from configuration files.
+#[derive(Debug, Parser)]
+#[command(name = "ottla", version, after_help = EXIT_CODES, max_term_width = 120)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sends every record of a file or of stdin, and says what became of each.
+    #[command(after_help = format!("{PRODUCE_EXAMPLES}\n\n{SOURCES}\n\n{EXIT_CODES}"))]
+    Produce(ProduceArguments),
+    /// Writes a topic's records to stdout.
+    #[command(after_help = format!("{CONSUME_EXAMPLES}\n\n{SOURCES}"))]
+    Consume(ConsumeArguments),
+    /// Checks and explains configuration files, without a broker.
+    #[command(after_help = format!("{CHECK_EXAMPLES}\n\n{SOURCES}"))]
+    Config(ConfigArguments),
+    /// Writes a completion script for a shell to stdout.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// Where settings come from.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SettingsArguments {
+    /// The configuration file: .toml, .yaml, .json, or Java's .properties.
+    #[arg(short, long = "config", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Sets a setting, over all that is set elsewhere; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProduceArguments {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArguments,
+    /// The topic, in place of the file's.
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+    /// What is read: .csv, .jsonl or .txt, .gz and .zst of each, or - for stdin; in place of the file's.
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) input: Option<PathBuf>,
+    /// How it is read, in place of what its name says.
+    #[arg(long, value_name = "lines|jsonl|csv")]
+    pub(crate) format: Option<Format>,
+    /// The column or JSON field that keys are taken from, in place of the file's.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) key_field: Option<String>,
+    /// Starts a broker inside the process, produces to it, reads everything back and compares. Needs no Kafka.
+    #[arg(long)]
+    pub(crate) embedded: bool,
+    /// Where records go that were not acknowledged: a JSON object a line, with line, kind and message.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dead_letter: Option<PathBuf>,
+    /// Stops after this many records.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Sends no more than this many records a second.
+    #[arg(long, value_name = "N/s")]
+    pub(crate) rate: Option<Rate>,
+    /// The report: text on stderr, or one JSON object on stdout.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) report: ReportFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConsumeArguments {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArguments,
+    /// The topic, in place of the file's.
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+    /// Begins with the first record that there is, in place of the next one that comes.
+    #[arg(long)]
+    pub(crate) from_beginning: bool,
+    /// Stops after this many records.
+    #[arg(long, value_name = "N")]
+    pub(crate) max: Option<u64>,
+    /// Stops when no record has come for this long. Without it and --max, Ctrl-C ends it.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) idle: Option<std::time::Duration>,
+    /// jsonl: an object a record, with base64 (and `key_encoding`, `value_encoding`, `encoding`) for what is not UTF-8; lines: the value.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Jsonl)]
+    pub(crate) format: OutputFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    Jsonl,
+    Lines,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Lists all that is wrong with configuration files.
+    Check {
+        /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Shows each setting's value, where it came from, what it becomes, and the defaults of Java and librdkafka.
+    Explain {
+        /// The file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Sets a setting, over all that is set elsewhere; may be repeated.
+        #[arg(long, value_name = "NAME=VALUE")]
+        set: Vec<String>,
+    },
+}
+
+fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds >= 0.0);
+    seconds
+        .and_then(|seconds| std::time::Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "is no time: give seconds, such as 2 or 0.5".to_owned())
+}
+
+/// Writes the completion script of a shell.
+pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "ottla", &mut script);
+    written(io::stdout().lock().write_all(&script))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_hold_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_are_read() {
+        assert_eq!(seconds("0.5"), Ok(std::time::Duration::from_millis(500)));
+        for wrong in ["", "-1", "inf", "NaN", "1e300", "two"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! `ottla consume`: a topic's records to stdout.
+
+use std::{
+    io::{self, BufWriter, Write},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientConfig, ClientContext, Offset, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    error::KafkaError,
+    types::RDKafkaErrorCode as Code,
+};
+
+use crate::{
+    args::{ConsumeArguments, OutputFormat},
+    consumed::{write_json, write_value},
+    exit::{Exit, Failure, written},
+    interrupt::Interrupt,
+    message,
+    settings::Settings,
+};
+
+/// How long it waits for a record before it looks around.
+const LOOK: Duration = Duration::from_millis(50);
+/// Java's default of `max.block.ms`: how long a broker may take to answer.
+const MAX_BLOCK: u64 = 60_000;
+const OUTPUT_BUFFER: usize = 64 * 1024;
+
+/// The properties of the producer that a consumer has as well: who the brokers are and how they are talked to. With a dot at the
+/// end, all that begin so.
+const SHARED: [&str; 18] = [
+    "bootstrap.servers",
+    "broker.",
+    "client.dns.lookup",
+    "client.id",
+    "client.rack",
+    "client.software.",
+    "connections.",
+    "debug",
+    "enable.metrics.push",
+    "enable.sasl.",
+    "https.",
+    "log",
+    "metadata.",
+    "reconnect.",
+    "sasl.",
+    "security.",
+    "socket.",
+    "ssl.",
+];
+
+/// Runs the command.
+pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
+    let settings = Settings::load(&arguments.settings)?;
+    settings.check()?;
+    let file = arguments.settings.config.display();
+    let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone());
+    let topic = topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {file}")))?;
+    let interrupt = Interrupt::listen()?;
+    let consumer = start(&settings)?;
+    let timeout = Duration::from_millis(settings.number("max.block.ms").unwrap_or(MAX_BLOCK));
+    assign(&consumer, &settings, &topic, arguments.from_beginning, timeout)?;
+    tell_unconcerned(&settings);
+    let output = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
+    read(&consumer, arguments, &interrupt, output)
+}
+
+fn is_shared(property: &str) -> bool {
+    SHARED.iter().any(|shared| if shared.ends_with('.') { property.starts_with(shared) } else { property == *shared })
+}
+
+fn start(settings: &Settings) -> Result<BaseConsumer<Trouble>, Failure> {
+    let mut config = ClientConfig::new();
+    for (name, value) in settings.producer.native_properties()?.into_iter().filter(|(name, _)| is_shared(name)) {
+        config.set(name, value);
+    }
+    config.set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    // Its error may quote the value that it refuses, so only the setting is named.
+    config.create_with_context(Trouble::default()).map_err(|error| match error {
+        KafkaError::ClientConfig(_, _, name, _) => Failure::usage(format!("librdkafka refuses {name}")),
+        error => Failure::usage(format!("the consumer does not start: {error}")),
+    })
+}
+
+/// Says which settings were given and have no part in consuming.
+fn tell_unconcerned(settings: &Settings) {
+    let explanation = settings.producer.explain();
+    let unconcerned: Vec<&str> = explanation
+        .rows()
+        .iter()
+        .filter(|row| settings.producer.origin(row.name()).is_some())
+        .filter(|row| !matches!(row.name(), "max.block.ms" | "bootstrap.servers"))
+        .filter(|row| !row.librdkafka().iter().any(|(property, _)| is_shared(property)))
+        .map(|row| row.name())
+        // What TLS and SASL settings become depends on others, so that they may have become nothing.
+        .filter(|name| !["ssl.", "sasl.", "security."].iter().any(|prefix| name.starts_with(prefix)))
+        .collect();
+    if !unconcerned.is_empty() {
+        message::tell(format_args!("these settings do not concern consuming: {}", unconcerned.join(", ")));
+    }
+}
+
+/// Asks for the topic's partitions, and begins with all of them.
+fn assign(
+    consumer: &BaseConsumer<Trouble>,
+    settings: &Settings,
+    topic: &str,
+    from_beginning: bool,
+    timeout: Duration,
+) -> Result<(), Failure> {
+    let metadata = consumer.fetch_metadata(Some(topic), timeout).map_err(|error| {
+        let servers = settings.producer.get("bootstrap.servers").unwrap_or_default();
+        let mut text = format!("topic {topic}: no broker at {servers} answered within {} ms: {error}", timeout.as_millis());
+        if let Some(trouble) = consumer.context().last() {
+            text.push_str(": ");
+            text.push_str(&trouble);
+        }
+        Failure::new(Exit::Unreachable, text)
+    })?;
+    let known = metadata.topics().iter().find(|known| known.name() == topic);
+    let missing = || Failure::usage(format!("topic {topic}: does not exist"));
+    let known = known.ok_or_else(missing)?;
+    match known.error().map(Code::from) {
+        None => {}
+        Some(Code::TopicAuthorizationFailed) => {
+            return Err(Failure::new(Exit::Unreachable, format!("topic {topic}: this client is not allowed to see it")));
+        }
+        Some(Code::UnknownTopicOrPartition) => return Err(missing()),
+        Some(code) => return Err(Failure::new(Exit::Failed, format!("topic {topic}: {code}"))),
+    }
+    let mut partitions = TopicPartitionList::new();
+    let offset = if from_beginning { Offset::Beginning } else { Offset::End };
+    for partition in known.partitions() {
+        partitions
+            .add_partition_offset(topic, partition.id(), offset)
+            .map_err(|error| Failure::new(Exit::Failed, format!("topic {topic}, partition {}: {error}", partition.id())))?;
+    }
+    consumer.assign(&partitions).map_err(|error| Failure::new(Exit::Failed, format!("topic {topic}: {error}")))
+}
+
+/// Writes record after record, until `--max`, `--idle`, Ctrl-C or the end of who reads.
+fn read(
+    consumer: &BaseConsumer<Trouble>,
+    arguments: &ConsumeArguments,
+    interrupt: &Interrupt,
+    mut output: impl Write,
+) -> Result<Exit, Failure> {
+    let mut left = arguments.max.unwrap_or(u64::MAX);
+    let mut last = Instant::now();
+    while left > 0 {
+        if interrupt.is_pressed() {
+            return written(output.flush()).map(|_| Exit::Interrupted);
+        }
+        // What is there is written in large pieces; before a wait everything goes out.
+        let next = match consumer.poll(Duration::ZERO) {
+            None => {
+                if let Err(error) = output.flush() {
+                    return written(Err(error));
+                }
+                consumer.poll(LOOK)
+            }
+            next => next,
+        };
+        match next {
+            None if arguments.idle.is_some_and(|idle| last.elapsed() >= idle) => break,
+            None => {}
+            Some(Ok(record)) => {
+                last = Instant::now();
+                left -= 1;
+                let wrote = match arguments.format {
+                    OutputFormat::Jsonl => write_json(&mut output, &record),
+                    OutputFormat::Lines => write_value(&mut output, &record),
+                };
+                if let Err(error) = wrote {
+                    return written(Err(error));
+                }
+            }
+            Some(Err(error)) => judge(&error)?,
+        }
+    }
+    written(output.flush())
+}
+
+/// Whether an error ends consuming. Connections come and go; librdkafka goes on by itself.
+fn judge(error: &KafkaError) -> Result<(), Failure> {
+    match error.rdkafka_error_code() {
+        Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::TopicAuthorizationFailed) => {
+            Err(Failure::new(Exit::Unreachable, format!("not allowed in: {error}")))
+        }
+        Some(Code::Fatal | Code::UnknownTopicOrPartition | Code::UnknownTopic) => Err(Failure::new(Exit::Failed, error)),
+        _ => {
+            message::tell(format_args!("consuming goes on after: {error}"));
+            Ok(())
+        }
+    }
+}
+
+/// Keeps the last thing that went wrong with a broker, for an error that says why none answered.
+#[derive(Debug, Default)]
+struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    fn last(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Trouble {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        tracing::debug!(target: "ottla::librdkafka", ?level, facility, "{text}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // That all brokers are down says less than why the last one is.
+        if error.rdkafka_error_code() != Some(Code::AllBrokersDown) || last.is_none() {
+            *last = Some(reason.to_owned());
+        }
+    }
+}
+
+impl ConsumerContext for Trouble {}

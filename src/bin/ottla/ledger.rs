@@ -1,0 +1,194 @@
+//! [`Ledger`]: what became of every row that was read.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ottla::{Error, ErrorKind, Report as Outcome};
+
+use crate::{
+    dead_letter::{DeadLetter, DeadLetters},
+    embedded::{Digest, ReadBack},
+    exit::chain,
+    message,
+    progress::{Counts, Progress},
+    report::Report,
+    row::{Row, RowError},
+};
+
+/// How many failures are told one by one where there is no dead-letter file for them.
+const TOLD: u64 = 10;
+
+/// Counts what became of every row: acknowledged, or failed and why. The reading thread and the delivery thread share it.
+pub(crate) struct Ledger {
+    books: Mutex<Books>,
+    counts: Arc<Counts>,
+    read_back: Option<Arc<ReadBack>>,
+    keeps_rows: bool,
+}
+
+struct Books {
+    report: Report,
+    letters: Option<DeadLetters>,
+    progress: Option<Progress>,
+    /// How many failures were told.
+    told: u64,
+    /// How many records failed because this client is not allowed to write them.
+    not_allowed: u64,
+    /// Why there can be no more records.
+    ended: Option<String>,
+    letters_failed: Option<io::Error>,
+}
+
+/// What the ledger says at the end.
+pub(crate) struct Balance {
+    /// The counts.
+    pub(crate) report: Report,
+    /// How many records failed because this client is not allowed to write them.
+    pub(crate) not_allowed: u64,
+    /// Why the dead letters are not all in their file.
+    pub(crate) letters_failed: Option<io::Error>,
+}
+
+/// A row that is sent and not reported yet.
+pub(crate) struct Entry {
+    ledger: Arc<Ledger>,
+    line: u64,
+    /// The row as it was read, if there is a file for it.
+    raw: Option<Box<[u8]>>,
+    /// What is compared with what is read back, if it is.
+    digest: Option<Digest>,
+}
+
+impl Ledger {
+    /// A ledger without entries. Rows are kept until their reports only if there are dead letters to be written of them.
+    pub(crate) fn new(letters: Option<DeadLetters>, progress: Progress, read_back: Option<Arc<ReadBack>>) -> Arc<Self> {
+        let (counts, keeps_rows) = (progress.counts(), letters.is_some());
+        let books = Books {
+            report: Report::default(),
+            letters,
+            progress: Some(progress),
+            told: 0,
+            not_allowed: 0,
+            ended: None,
+            letters_failed: None,
+        };
+        Arc::new(Self { books: Mutex::new(books), counts, read_back, keeps_rows })
+    }
+
+    /// An entry for a row that is sent now. Whoever made it settles it, whatever happens.
+    pub(crate) fn enter(self: &Arc<Self>, row: &Row<'_>, digest: Option<Digest>) -> Entry {
+        Entry { ledger: Arc::clone(self), line: row.line, raw: self.keeps_rows.then(|| row.raw.into()), digest }
+    }
+
+    /// Counts a row that cannot be sent.
+    pub(crate) fn turn_away(&self, error: &RowError) {
+        self.books().fail(&DeadLetter::from(error), error.line, error.kind.name(), &error.message);
+        self.counts.fail(1);
+    }
+
+    /// Counts a row that was not accepted.
+    pub(crate) fn refuse(&self, row: &Row<'_>, error: &Error) {
+        self.fail(row.line, row.raw, error);
+    }
+
+    /// Says how far the input is read.
+    pub(crate) fn read_to(&self, position: u64) {
+        if let Some(progress) = &self.books().progress {
+            progress.read_to(position);
+        }
+    }
+
+    /// Says a line, without leaving half a progress line behind.
+    pub(crate) fn tell(&self, line: &str) {
+        self.books().tell(line);
+    }
+
+    /// Why it makes no sense to read on: no record can be sent any more, or what fails cannot be kept.
+    pub(crate) fn ended(&self) -> Option<String> {
+        let books = self.books();
+        let letters = books.letters_failed.as_ref().map(ToString::to_string);
+        books.ended.clone().or(letters)
+    }
+
+    /// Closes the ledger: the progress line goes, the dead letters are written out.
+    pub(crate) fn close(&self) -> Balance {
+        let mut books = self.books();
+        drop(books.progress.take());
+        let finished = books.letters.take().map_or(Ok(0), DeadLetters::finish);
+        if let Err(error) = finished {
+            books.letters_failed.get_or_insert(error);
+        }
+        Balance {
+            report: std::mem::take(&mut books.report),
+            not_allowed: books.not_allowed,
+            letters_failed: books.letters_failed.take(),
+        }
+    }
+
+    fn fail(&self, line: u64, raw: &[u8], error: &Error) {
+        let text = chain(error);
+        let kind = error.kind();
+        let mut books = self.books();
+        books.not_allowed += u64::from(matches!(kind, ErrorKind::Authorization | ErrorKind::Authentication));
+        if error.is_fatal() || kind == ErrorKind::Closed {
+            books.ended.get_or_insert_with(|| text.clone());
+        }
+        books.fail(&DeadLetter::new(line, kind.name(), &*text, None, raw), line, kind.name(), &text);
+        drop(books);
+        self.counts.fail(1);
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books {
+    fn fail(&mut self, letter: &DeadLetter<'_>, line: u64, kind: &str, text: &str) {
+        self.report.fail(kind);
+        if let Some(letters) = &mut self.letters {
+            if let Err(error) = letters.write(letter) {
+                self.letters_failed.get_or_insert(error);
+            }
+            return;
+        }
+        self.told += 1;
+        match self.told {
+            told if told <= TOLD => self.tell(&format!("line {line}: {kind}: {text}")),
+            told if told == TOLD + 1 => self.tell("more records failed, which are only counted: --dead-letter FILE keeps them all"),
+            _ => {}
+        }
+    }
+
+    fn tell(&self, line: &str) {
+        match &self.progress {
+            Some(progress) => progress.suspend(|| message::tell(line)),
+            None => message::tell(line),
+        }
+    }
+}
+
+impl Entry {
+    /// Counts the row's report.
+    pub(crate) fn settle(self, outcome: Outcome) {
+        let read_back = self.ledger.read_back.as_ref().zip(self.digest);
+        match outcome {
+            Ok(metadata) => {
+                let size = metadata.serialized_key_size().unwrap_or(0) + metadata.serialized_value_size().unwrap_or(0);
+                if let Some((read_back, digest)) = read_back {
+                    read_back.acknowledged(metadata.partition(), digest);
+                }
+                self.ledger.books().report.acknowledge(metadata.partition(), metadata.offset(), size);
+                self.ledger.counts.acknowledge(1);
+            }
+            Err(error) => {
+                if let Some((read_back, digest)) = read_back {
+                    read_back.failed(digest);
+                }
+                self.ledger.fail(self.line, self.raw.as_deref().unwrap_or_default(), &error);
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! `ottla produce`: every record of a file or of stdin is sent, and what became of it is said.
+
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use futures::{
+    FutureExt as _,
+    executor::block_on,
+    future::{Either, select},
+};
+use ottla::{Error, ErrorKind, Producer, ProducerRecord, serialize::Bytes};
+
+use crate::{
+    args::{ProduceArguments, ReportFormat},
+    dead_letter::DeadLetters,
+    embedded::{Digest, Embedded},
+    encoding::{Encoding, Part, Unfit},
+    exit::{Exit, Failure, chain, written},
+    input::{Format, Input, InputError, InputOptions, Step},
+    interrupt::Interrupt,
+    ledger::{Balance, Ledger},
+    message,
+    pace::Pace,
+    progress::Progress,
+    row::{Row, RowError},
+    settings::Settings,
+    source::Source,
+};
+
+/// How long what was accepted has to be delivered after Ctrl-C.
+const LAST_CALL: Duration = Duration::from_secs(10);
+/// Java's default of `max.request.size`, and the longest CSV header that a lower one does not make impossible.
+const MAX_REQUEST_SIZE: u64 = 1_048_576;
+const MAX_HEADER: u64 = 65_536;
+
+/// What is to be done: the flags over the file.
+struct Plan {
+    settings: Settings,
+    topic: String,
+    input: InputOptions,
+    encodings: Encodings,
+}
+
+/// How keys and values become bytes; `None` leaves them as they are.
+#[derive(Clone, Copy)]
+struct Encodings {
+    key: Option<Encoding>,
+    value: Option<Encoding>,
+}
+
+/// Why reading ended.
+enum End {
+    /// The input or `--limit` did.
+    Read,
+    /// Ctrl-C.
+    Interrupted,
+    /// The input is damaged from here on.
+    Broken(InputError),
+    /// No more records can be sent, or those that fail not be kept.
+    Stopped(String),
+}
+
+/// Runs the command: reads, sends, waits for every report, and sums up.
+pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
+    let mut plan = Plan::new(arguments)?;
+    let embedded = arguments.embedded.then(|| Embedded::start(&plan.topic)).transpose()?;
+    if let Some(embedded) = &embedded {
+        plan.settings.decide("bootstrap.servers", embedded.bootstrap_servers())?;
+        plan.settings.decide("security.protocol", "PLAINTEXT")?;
+    }
+    plan.settings.check()?;
+    let letters = arguments.dead_letter.as_ref().map(DeadLetters::at).transpose().map_err(Failure::usage)?;
+
+    let interrupt = Interrupt::listen()?;
+    let source = Source::open(&plan.input.path, &interrupt).map_err(|source| Failure::usage(plan.cannot_open(source)))?;
+    let (position, size) = (source.position, source.size);
+    let mut input = match Input::read(source.bytes, &plan.input) {
+        Err(_) if interrupt.is_pressed() => return Ok(Exit::Interrupted),
+        input => input.map_err(|error| Failure::usage(chain(&error)))?,
+    };
+    let producer: Producer<[u8], [u8]> = Producer::builder(plan.settings.producer.clone())
+        .key_serializer(Bytes)
+        .value_serializer(Bytes)
+        .build()?;
+    if !reach(&producer, &plan.topic, &interrupt)? {
+        return Ok(Exit::Interrupted);
+    }
+
+    let started = Instant::now();
+    let ledger = Ledger::new(letters, Progress::start(size), embedded.as_ref().map(|embedded| Arc::clone(embedded.read_back())));
+    let closing = producer.clone();
+    interrupt.react(move || {
+        // Begins to close, and does not wait: room that is waited for is refused from now on, and a second Ctrl-C is heard.
+        let _ = closing.close(LAST_CALL).now_or_never();
+    });
+    let sender = Sender { producer: &producer, plan: &plan, ledger: &ledger, embedded: embedded.as_ref() };
+    let end = sender.send_all(&mut input, arguments, &interrupt, || position.load(Ordering::Relaxed));
+    if matches!(end, End::Interrupted) {
+        ledger.tell(&format!(
+            "interrupted: what was accepted is delivered, for {} s at most; Ctrl-C again ends at once",
+            LAST_CALL.as_secs()
+        ));
+    }
+    producer.blocking().flush()?;
+    let mut balance = ledger.close();
+    balance.report.finish(started.elapsed());
+
+    let summed_up = sum_up(arguments, &balance);
+    let end = if interrupt.is_pressed() { End::Interrupted } else { end };
+    let exit = judge(end, &balance);
+    let compared = embedded.map_or(Ok(()), compare);
+    Ok(match (compared, summed_up) {
+        (Err(failure), _) | (_, Err(failure)) => {
+            let failed = failure.tell();
+            if exit == Exit::Done { failed } else { exit }
+        }
+        (Ok(()), Ok(_)) => exit,
+    })
+}
+
+impl Plan {
+    fn new(arguments: &ProduceArguments) -> Result<Self, Failure> {
+        let settings = Settings::load(&arguments.settings)?;
+        let file = arguments.settings.config.display();
+        if settings.producer.get("transactional.id").is_some() {
+            return Err(Failure::usage("transactional.id: transactions are not built in yet: leave it out"));
+        }
+        let job = &settings.job;
+        let topic = arguments.topic.clone().or_else(|| job.topic.clone());
+        let topic = topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {file}")))?;
+        let path = arguments.input.clone().or_else(|| job.input.clone());
+        let path = path.ok_or_else(|| Failure::usage(format!("there is no input: give --input FILE or -, or `path` in [input] of {file}")))?;
+        let format = arguments.format.or(job.format).or_else(|| Format::of_path(&path));
+        let max_record = settings.number("max.request.size").unwrap_or(MAX_REQUEST_SIZE).max(MAX_HEADER);
+        let mut input = InputOptions {
+            format,
+            key: arguments.key_field.clone().or_else(|| job.key_field.clone()),
+            null: job.null.clone(),
+            max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
+            path,
+        };
+        let mut value = job.value;
+        if arguments.format.is_some() {
+            overrule(&mut input, &mut value, arguments.key_field.is_some(), &file.to_string());
+        }
+        let encodings = Encodings {
+            key: Encodings::one("key", job.key, settings.producer.get("key.serializer"))?,
+            value: Encodings::one("value", value, settings.producer.get("value.serializer"))?,
+        };
+        let encodings = encodings.of(format.unwrap_or(Format::Lines))?;
+        Ok(Self { settings, topic, input, encodings })
+    }
+
+    fn cannot_open(&self, source: io::Error) -> InputError {
+        InputError::Open { name: self.input.path.display().to_string(), source }
+    }
+}
+
+/// Leaves out what the file says for its own format and the format of `--format` does not have, and says so.
+fn overrule(input: &mut InputOptions, value: &mut Option<Encoding>, key_is_flag: bool, file: &str) {
+    let Some(format) = input.format else { return };
+    let is_lines = format == Format::Lines;
+    let key = if is_lines && !key_is_flag { input.key.take() } else { None };
+    let null = if format == Format::Csv { None } else { input.null.take() };
+    let json = if is_lines { value.take_if(|value| *value == Encoding::Json) } else { None };
+    let json = json.map(|json| json.to_string());
+    for (name, value, so) in [
+        ("key", key, ": every key is null"),
+        ("null", null, ""),
+        ("[value] serializer", json, ": lines go out as they are"),
+    ] {
+        if let Some(value) = value {
+            message::tell(format_args!("--format {format}: {name} = \"{value}\" in {file} does not apply{so}"));
+        }
+    }
+}
+
+impl Encodings {
+    /// The encoding of a part, named by the command's table or by Java's setting.
+    fn one(part: &str, in_table: Option<Encoding>, setting: Option<&str>) -> Result<Option<Encoding>, Failure> {
+        let in_setting = setting.map(str::parse::<Encoding>).transpose();
+        let in_setting = in_setting.map_err(|message| Failure::usage(format!("{part}.serializer: {message}")))?;
+        match (in_table, in_setting) {
+            (Some(one), Some(other)) if one != other => Err(Failure::usage(format!(
+                "{part}.serializer: is {other}, and `serializer` in [{part}] is {one}: give one of them"
+            ))),
+            (one, other) => Ok(one.or(other)),
+        }
+    }
+
+    /// The encodings for an input of this format, without those that change nothing.
+    fn of(self, format: Format) -> Result<Self, Failure> {
+        for (part, encoding) in [("key", self.key), ("value", self.value)] {
+            if let Some(encoding) = encoding.filter(|encoding| !encoding.is_known()) {
+                return Err(Failure::usage(format!("{part}.serializer: {encoding} is not built in yet")));
+            }
+        }
+        if let Some(value) = self.value.filter(|value| !value.takes_values_of(format)) {
+            return Err(Failure::usage(format!(
+                "value.serializer: {value}, and a record of {format} is a JSON object: use json, string or bytes, or --format lines"
+            )));
+        }
+        let is_json = format != Format::Lines;
+        Ok(Self { key: self.key, value: self.value.filter(|value| !(is_json && *value == Encoding::Json)) })
+    }
+}
+
+/// Asks the brokers for the topic, before anything is read: `false` if Ctrl-C came first.
+fn reach(producer: &Producer<[u8], [u8]>, topic: &str, interrupt: &Interrupt) -> Result<bool, Failure> {
+    let partitions = std::pin::pin!(producer.partitions_for(topic));
+    match block_on(select(partitions, interrupt.pressed())) {
+        Either::Left((Ok(_), _)) => Ok(true),
+        Either::Left((Err(error), _)) => Err(error.into()),
+        Either::Right(_) => Ok(false),
+    }
+}
+
+/// What rows are sent with.
+struct Sender<'a> {
+    producer: &'a Producer<[u8], [u8]>,
+    plan: &'a Plan,
+    ledger: &'a Arc<Ledger>,
+    embedded: Option<&'a Embedded>,
+}
+
+impl Sender<'_> {
+    /// Sends row after row. A row that cannot be sent is noted, and the next one is read.
+    fn send_all(&self, input: &mut Input, arguments: &ProduceArguments, interrupt: &Interrupt, position: impl Fn() -> u64) -> End {
+        let mut pace = arguments.rate.map(Pace::new);
+        let mut buffers = (Vec::new(), Vec::new());
+        let mut left = arguments.limit.unwrap_or(u64::MAX);
+        let mut shown = 0;
+        while left > 0 {
+            if let Some(pace) = &mut pace {
+                interrupt.sleep(pace.next(Instant::now()));
+            }
+            if interrupt.is_pressed() {
+                return End::Interrupted;
+            }
+            let sent = match input.next() {
+                Ok(Step::Row(row)) => self.send(&row, &mut buffers),
+                Ok(Step::Bad(error)) => {
+                    self.ledger.turn_away(&error);
+                    Err(())
+                }
+                Ok(Step::End) => break,
+                Err(_) if interrupt.is_pressed() => return End::Interrupted,
+                Err(error) => return End::Broken(error),
+            };
+            if sent.is_err() {
+                if let Some(reason) = self.ledger.ended() {
+                    return if interrupt.is_pressed() { End::Interrupted } else { End::Stopped(reason) };
+                }
+            }
+            left -= 1;
+            let read = position();
+            if read != shown {
+                self.ledger.read_to(read);
+                shown = read;
+            }
+        }
+        End::Read
+    }
+
+    /// Sends one row; waits for room for `max.block.ms` at most. A row that is not sent is in the ledger, unless Ctrl-C was the reason.
+    fn send(&self, row: &Row<'_>, (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>)) -> Result<(), ()> {
+        let Encodings { key, value } = self.plan.encodings;
+        let unfit = |Unfit { kind, message }, field| {
+            self.ledger.turn_away(&RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
+        };
+        let key = match (key, row.key) {
+            (Some(encoding), Some(text)) => encoding
+                .encode(Part::Key, text, key_buffer)
+                .map_err(|error| unfit(error, self.plan.input.key.clone()))?,
+            (_, key) => key,
+        };
+        let value = match value {
+            Some(encoding) => encoding.encode(Part::Value, row.value, value_buffer).map_err(|error| unfit(error, None))?,
+            None => Some(row.value),
+        };
+        let mut record = ProducerRecord::to(&*self.plan.topic);
+        if let Some(key) = key {
+            record = record.key(key);
+        }
+        if let Some(value) = value {
+            record = record.value(value);
+        }
+        self.hand_over(row, record, self.embedded.map(|_| Digest::of(key, value)))
+    }
+
+    fn hand_over(&self, row: &Row<'_>, record: ProducerRecord<'_, [u8], [u8]>, digest: Option<Digest>) -> Result<(), ()> {
+        let read_back = self.embedded.map(Embedded::read_back).zip(digest);
+        if let Some((read_back, digest)) = read_back {
+            // Its error would be one of a callback's, and this is none.
+            read_back.hold_back(|| drop(self.producer.blocking().flush()));
+            read_back.sending(digest);
+        }
+        let entry = self.ledger.enter(row, digest);
+        let sent = self.producer.blocking().send_with(record, move |report| entry.settle(report));
+        sent.map_err(|error: Error| {
+            if let Some((read_back, digest)) = read_back {
+                read_back.failed(digest);
+            }
+            // Ctrl-C closes the producer: a row that waited for room then is as good as not read.
+            if error.kind() != ErrorKind::Closed {
+                self.ledger.refuse(row, &error);
+            }
+        })
+    }
+}
+
+/// Says what became of the records.
+fn sum_up(arguments: &ProduceArguments, balance: &Balance) -> Result<Exit, Failure> {
+    let report = &balance.report;
+    let told = match arguments.report {
+        ReportFormat::Text => {
+            message::tell(report);
+            Ok(Exit::Done)
+        }
+        ReportFormat::Json => {
+            let mut json = serde_json::to_string(report).map_err(|error| Failure::new(Exit::Failed, error))?;
+            json.push('\n');
+            written(io::stdout().lock().write_all(json.as_bytes()))
+        }
+    };
+    if let Some(path) = arguments.dead_letter.as_deref().filter(|_| report.failed() > 0) {
+        tell_letters(path, balance);
+    }
+    told
+}
+
+fn tell_letters(path: &Path, balance: &Balance) {
+    match &balance.letters_failed {
+        Some(error) => message::tell(error),
+        None => message::tell(format_args!("what failed is in {}", path.display())),
+    }
+}
+
+/// How the command ends.
+fn judge(end: End, balance: &Balance) -> Exit {
+    let report = &balance.report;
+    match end {
+        End::Interrupted => Exit::Interrupted,
+        End::Broken(error) => {
+            message::tell(chain(&error));
+            Exit::Usage
+        }
+        End::Stopped(reason) => {
+            message::tell(format_args!("stopped reading: {reason}"));
+            Exit::Failed
+        }
+        // Asking for the topic was allowed, writing to it was not.
+        End::Read if report.failed() > 0 && balance.not_allowed == report.records() => Exit::Unreachable,
+        End::Read if report.failed() > 0 => Exit::Failed,
+        End::Read => Exit::Done,
+    }
+}
+
+fn compare(embedded: Embedded) -> Result<(), Failure> {
+    match embedded.compare() {
+        Ok(records) => {
+            let noun = if records == 1 { "record" } else { "records" };
+            message::tell(format_args!("{} {noun} read back and compared: equal", indicatif::HumanCount(records)));
+            Ok(())
+        }
+        Err(difference) => Err(Failure::new(Exit::Failed, format!("what was read back differs: {difference}"))),
+    }
+}

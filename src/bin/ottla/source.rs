@@ -1,0 +1,181 @@
+//! [`Source`]: the bytes of the input, which Ctrl-C ends and which tell how far they are read.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use crate::interrupt::Interrupt;
+
+/// How much a pipe's thread reads at a time, and how often ahead.
+const CHUNK: usize = 64 * 1024;
+const AHEAD: usize = 4;
+
+/// The bytes of a file, of stdin (`-`) or of a pipe.
+pub(crate) struct Source {
+    /// Where they are read.
+    pub(crate) bytes: Box<dyn Read + Send>,
+    /// How many there are; `None` if that is not known before the end.
+    pub(crate) size: Option<u64>,
+    /// How many have been read.
+    pub(crate) position: Arc<AtomicU64>,
+}
+
+impl Source {
+    /// Opens it. What has no size is read by a thread of its own, so that Ctrl-C ends a read that waits.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is a directory.
+    pub(crate) fn open(path: &Path, interrupt: &Interrupt) -> io::Result<Self> {
+        let position = Arc::new(AtomicU64::new(0));
+        if path == Path::new("-") {
+            return Self::piped(io::stdin(), interrupt, position);
+        }
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+        }
+        if !metadata.is_file() {
+            return Self::piped(file, interrupt, position);
+        }
+        let bytes = Box::new(Counted { source: file, position: Arc::clone(&position) });
+        Ok(Self { bytes, size: Some(metadata.len()), position })
+    }
+
+    fn piped(source: impl Read + Send + 'static, interrupt: &Interrupt, position: Arc<AtomicU64>) -> io::Result<Self> {
+        let (sender, chunks) = sync_channel(AHEAD);
+        let stop = sender.clone();
+        thread::Builder::new().name("ottla-input".to_owned()).spawn(move || read_ahead(source, &sender))?;
+        let pipe = Pipe { chunks, chunk: Vec::new(), start: 0, interrupt: interrupt.clone(), ended: false };
+        // If there is no room in the channel nobody waits at its other end, and the next look sees the interrupt.
+        interrupt.react(move || drop(stop.try_send(Ok(Vec::new()))));
+        Ok(Self { bytes: Box::new(Counted { source: pipe, position: Arc::clone(&position) }), size: None, position })
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    source: R,
+    position: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.position.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// Reads until the end, an error, or the other end of the channel is gone. An empty chunk is the end.
+fn read_ahead(mut source: impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        let read = match source.read(&mut chunk) {
+            Ok(read) => {
+                chunk.truncate(read);
+                Ok(chunk)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => Err(error),
+        };
+        let last = !matches!(&read, Ok(chunk) if !chunk.is_empty());
+        if chunks.send(read).is_err() || last {
+            return;
+        }
+    }
+}
+
+/// The other end of [`read_ahead`]'s channel.
+struct Pipe {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    chunk: Vec<u8>,
+    start: usize,
+    interrupt: Interrupt,
+    ended: bool,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // An error, not an end: what was read of a line so far is not the whole of it.
+        let interrupted = || Err(io::Error::other("interrupted"));
+        if self.start == self.chunk.len() && !self.ended {
+            if self.interrupt.is_pressed() {
+                return interrupted();
+            }
+            let chunk = self.chunks.recv().unwrap_or_else(|_| Ok(Vec::new()))?;
+            if self.interrupt.is_pressed() {
+                return interrupted();
+            }
+            self.ended = chunk.is_empty();
+            (self.chunk, self.start) = (chunk, 0);
+        }
+        let read = (&self.chunk[self.start..]).read(buffer)?;
+        self.start += read;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path) -> io::Result<Source> {
+        Source::open(path, &Interrupt::default())
+    }
+
+    #[test]
+    fn a_file_tells_its_size_and_how_far_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        let mut source = open(&path).unwrap();
+        assert_eq!((source.size, source.position.load(Ordering::Relaxed)), (Some(8), 0));
+        source.bytes.read_exact(&mut [0; 3]).unwrap();
+        assert_eq!(source.position.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn what_is_no_file_is_an_error() {
+        assert_eq!(open(Path::new("/no/such/file")).map(drop).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let folder = tempfile::tempdir().unwrap();
+        assert!(open(folder.path()).map(drop).unwrap_err().to_string().contains("directory"));
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_in_whatever_pieces_it_comes() {
+        let interrupt = Interrupt::default();
+        let mut source = Source::piped(io::repeat(b'x').take(200_000), &interrupt, Arc::default()).unwrap();
+        let mut read = Vec::new();
+        source.bytes.read_to_end(&mut read).unwrap();
+        assert_eq!((read.len(), source.size, source.position.load(Ordering::Relaxed)), (200_000, None, 200_000));
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_read_that_waits_with_an_error() {
+        let interrupt = Interrupt::default();
+        let (_never, silent) = sync_channel::<u8>(1);
+        let mut source = Source::piped(Silent(silent), &interrupt, Arc::default()).unwrap();
+        let pressing = interrupt.clone();
+        let reading = thread::spawn(move || source.bytes.read(&mut [0; 8]).map_err(|error| error.to_string()));
+        pressing.press();
+        assert_eq!(reading.join().unwrap(), Err("interrupted".to_owned()));
+    }
+
+    /// Waits for bytes that do not come.
+    struct Silent(Receiver<u8>);
+
+    impl Read for Silent {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(self.0.recv().map_or(0, |_| 1))
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! How a run ends that does not end well: the broker, the topic, Ctrl-C.
+
+use std::{ffi::OsString, process::Stdio, time::Duration};
+
+use ottla::testing::{ApiKey, BrokerError};
+use serde_json::json;
+
+use super::{Place, kill, start_with_stdin};
+use crate::{
+    arguments,
+    command::{command, end, run},
+};
+
+fn set(arguments: Vec<OsString>, settings: &[&str]) -> Vec<OsString> {
+    arguments.into_iter().chain(settings.iter().flat_map(|setting| arguments!["--set", setting])).collect()
+}
+
+#[test]
+fn a_topic_that_does_not_exist() {
+    let place = Place::new(1);
+    place.kafka.set_topic_error("orders", BrokerError::UNKNOWN_TOPIC_OR_PARTITION).unwrap();
+    let arguments = set(place.produce("orders.txt", "one\n"), &["max.block.ms=300"]);
+    let ended = run(arguments).with(2).saying(&["topic orders", "UNKNOWN_TOPIC_OR_PART"]);
+    assert_eq!(ended.stdout, "");
+    run(place.produce("orders.txt", "one\n").into_iter().chain(arguments!["--set", "linger.ms=1"]).map(|argument| {
+        if argument == "orders" { "no such topic".into() } else { argument }
+    }))
+    .with(2)
+    .saying(&["no such topic", "ASCII letters"]);
+}
+
+#[test]
+fn a_client_that_is_not_allowed_in() {
+    let place = Place::new(1);
+    place.kafka.set_topic_error("orders", BrokerError::TOPIC_AUTHORIZATION_FAILED).unwrap();
+    let ended = run(place.produce("orders.txt", "one\n")).with(3).saying(&["topic orders", "uthoriz"]);
+    assert_eq!(ended.stdout, "");
+    place.kafka.set_topic_error("orders", BrokerError::NONE).unwrap();
+    place.kafka.fail_next(ApiKey::Produce, &[BrokerError::TOPIC_AUTHORIZATION_FAILED]).unwrap();
+    let ended = run(place.produce("orders.txt", "one\n")).with(3);
+    assert_eq!(ended.report()["errors"], json!({"Authorization": 1}));
+}
+
+#[test]
+fn the_broker_is_gone_in_mid_run() {
+    let place = Place::new(1);
+    let dead = place.folder.path("dead.jsonl");
+    let arguments = place.produce_with(&arguments!["--input", "-", "--dead-letter", dead]);
+    let arguments = set(arguments, &["request.timeout.ms=500", "delivery.timeout.ms=1000"]);
+    let mut child = start_with_stdin(&arguments, "one\ntwo\n");
+    place.wait_for(2);
+    place.kafka.broker_down(1).unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"three\nfour\nfive\n").unwrap();
+    drop(child.stdin.take());
+    let report = end(child).with(1).report();
+    assert_eq!((&report["records"], &report["acknowledged"], &report["failed"]), (&json!(5), &json!(2), &json!(3)));
+    assert_eq!(report["errors"], json!({"DeliveryTimeout": 3}));
+    let letters = std::fs::read_to_string(dead).unwrap();
+    let mut records: Vec<_> = letters.lines().map(|letter| serde_json::from_str::<serde_json::Value>(letter).unwrap()["record"].clone()).collect();
+    records.sort_by_key(ToString::to_string);
+    assert_eq!(records, ["five", "four", "three"]);
+}
+
+#[test]
+fn no_room_for_max_block_ms() {
+    let place = Place::new(1);
+    place.kafka.set_round_trip_time(1, Duration::from_secs(2)).unwrap();
+    let lines = "x".repeat(1000) + "\n";
+    let arguments = place.produce("orders.txt", lines.repeat(40));
+    let arguments = set(arguments, &["buffer.memory=20000", "delivery.timeout.ms=60000"]);
+    // Set apart: the first metadata takes its two seconds too.
+    let report = run(set(arguments, &["max.block.ms=5000"])).with(0).report();
+    assert_eq!(report["acknowledged"], json!(40), "who waits for room gets it");
+}
+
+#[test]
+fn ctrl_c_stops_reading_and_sums_up() {
+    let place = Place::new(1);
+    for signal in ["INT", "TERM"] {
+        let before = place.records().len();
+        let mut arguments = place.produce_with(&arguments!["--input", "-"]);
+        arguments.extend(arguments!["--set", "linger.ms=10"]);
+        let child = start_with_stdin(&arguments, "one\ntwo\nhalf a line");
+        place.wait_for(before + 2);
+        kill(&child, signal);
+        let ended = end(child).with(130).saying(&["interrupted: what was accepted is delivered"]);
+        assert_eq!((&ended.report()["records"], &ended.report()["acknowledged"]), (&json!(2), &json!(2)), "{signal}");
+    }
+    assert_eq!(place.values(), ["one", "two", "one", "two"], "half a line is no record");
+}
+
+#[test]
+fn ctrl_c_counts_what_cannot_be_delivered_and_a_second_one_ends_at_once() {
+    let place = Place::new(1);
+    let arguments = place.produce_with(&arguments!["--input", "-"]);
+    let mut child = start_with_stdin(&arguments, "one\n");
+    place.wait_for(1);
+    place.kafka.broker_down(1).unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"two\n").unwrap();
+    kill(&child, "INT");
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut stderr, &mut line).unwrap();
+    assert!(line.starts_with("interrupted: "), "{line}");
+    kill(&child, "INT");
+    end(child).with(130);
+}
+
+#[test]
+fn ctrl_c_while_no_broker_answers() {
+    let place = Place::new(1);
+    place.kafka.broker_down(1).unwrap();
+    let mut child = start_with_stdin(&place.produce_with(&arguments!["--input", "-"]), "one\n");
+    drop(child.stdin.take());
+    // It listens for the signal before it asks the broker; when that is, nothing tells.
+    std::thread::sleep(Duration::from_millis(1500));
+    kill(&child, "INT");
+    let ended = end(child).with(130);
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
+fn nobody_listens() {
+    let place = Place::new(1);
+    let mut child = command(place.produce("orders.txt", "one\n")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(place.values(), ["one"]);
+}
