@@ -1,7 +1,5 @@
 //! [`Resolution`]: from settings to librdkafka's properties.
 
-use std::time::Duration;
-
 use super::{
     Becomes, PartitionerName, Problem, ProducerConfig, Warning, is_secret, native_name, redacted,
     rules::{self, Derived},
@@ -128,7 +126,6 @@ impl ProducerConfig {
             secrets: Vec::new(),
             derived: Derived {
                 idempotence: true,
-                linger: Duration::ZERO,
                 delivery_timeout: 0,
                 request_timeout: 0,
                 reconnect_backoff_max: 0,

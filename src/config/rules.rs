@@ -7,7 +7,6 @@ use super::{ProducerConfig, native_name, resolution::Resolution, setting};
 /// Values that depend on more than their own setting.
 pub(crate) struct Derived {
     pub(crate) idempotence: bool,
-    pub(crate) linger: Duration,
     /// Milliseconds; 0 for no end.
     pub(crate) delivery_timeout: i64,
     /// Milliseconds.
@@ -28,7 +27,7 @@ pub(crate) fn derive(config: &ProducerConfig, resolution: &mut Resolution) -> De
     let (delivery_timeout, request_timeout) = timeouts(config, linger, resolution);
     let reconnect_backoff_max = backoffs(config, resolution);
     compression(config, resolution);
-    Derived { idempotence, linger, delivery_timeout, request_timeout, reconnect_backoff_max }
+    Derived { idempotence, delivery_timeout, request_timeout, reconnect_backoff_max }
 }
 
 /// A Java name and the librdkafka property that it becomes may not both be set, nor a property under two names.
@@ -314,8 +313,9 @@ mod tests {
     #[test]
     fn librdkafkas_own_spelling_counts_in_the_rules() {
         assert!(problems(&[("librdkafka.acks", "1"), ("enable.idempotence", "true")]).contains("acks: must be all"));
-        let fast = config(&[("librdkafka.queue.buffering.max.ms", "0.5")]);
-        assert_eq!(fast.resolution().derived.linger.as_micros(), 500);
+        // Half a millisecond counts as one where the rules add up.
+        let fast = [("librdkafka.queue.buffering.max.ms", "0.5"), ("request.timeout.ms", "200000")];
+        assert_eq!(native(&config(&fast), "message.timeout.ms").as_deref(), Some("200001"));
         assert!(problems(&[("librdkafka.linger.ms", "soon")]).contains("is not a number of milliseconds"));
         assert!(problems(&[("librdkafka.retries", "many")]).contains("is not a whole number"));
         config(&[("librdkafka.message.timeout.ms", "0"), ("request.timeout.ms", "300000")]).check().unwrap();

@@ -216,7 +216,7 @@ mod tests {
                 (Type::String | Type::List, Range::OneOf(_)) => return None,
                 (Type::String | Type::Class | Type::Password, _) => "unusual",
                 (Type::Int | Type::Long | Type::Short | Type::Double, Range::Between(low, high)) => {
-                    return Some(if low + 1 <= high { low + 1 } else { high }.to_string());
+                    return Some(if low < high { low + 1 } else { high }.to_string());
                 }
                 (Type::Int | Type::Long | Type::Short | Type::Double, _) => "12345",
                 _ => return None,
