@@ -128,8 +128,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     ///
     /// As in Java this says nothing of how they were: that is in the deliveries.
     ///
+    /// A callback must not block on this: no report is served while it runs, so that it would wait for ever.
+    /// [`Blocking::flush`] refuses that.
+    ///
     /// # Errors
-    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) when a callback blocks on it.
+    /// None so far.
     pub async fn flush(&self) -> Result<(), Error> {
         let flushed = self.0.core.shared.outstanding.flush();
         if self.0.core.shared.outstanding.is_flushing() {
@@ -144,8 +147,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     ///
     /// A `timeout` of zero waits for nothing.
     ///
+    /// A callback must not block on this: no report is served while it runs, so that it would wait for ever.
+    /// [`Blocking::close`] refuses that.
+    ///
     /// # Errors
-    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) when a callback blocks on it.
+    /// None so far.
     pub async fn close(self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
         let shared = Arc::clone(&self.0.core.shared);
         // A time too far away to be told is no limit.
