@@ -23,7 +23,7 @@ fn main() -> ottla::Result<()> {
 
     block_on(async {
         let batch = ["o-1", "o-2", "o-3"].map(|order| ProducerRecord::to("orders").key(order).value("paid"));
-        let acknowledged = producer.send_all(batch).await?.await?.records;
+        let acknowledged = producer.send_all(batch).await?.await?.records();
         println!("acknowledged: {acknowledged}");
         producer.close(Duration::from_secs(10)).await
     })?;

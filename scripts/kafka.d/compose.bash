@@ -22,7 +22,7 @@ compose_available() {
 compose_await() {
     local id health='' end=$((SECONDS + TIMEOUT))
     until [[ $health == healthy ]]; do
-        ((SECONDS < end)) || die "$1 is ${health:-not there} after $TIMEOUT s (OTTLA_KAFKA_TIMEOUT)"
+        ((SECONDS < end)) || die "$1 is ${health:-not there} after $TIMEOUT s (KAFKA_TIMEOUT)"
         id=$(compose ps -q "$1")
         health=$([[ -z $id ]] || docker inspect -f '{{.State.Health.Status}}' "$id" 2>/dev/null) || true
         sleep 0.5
@@ -32,7 +32,7 @@ compose_await() {
 # compose_up BROKERS PORT REGISTRY
 compose_up() {
     local services=(kafka) ports
-    (($1 == 1 && ${#SETTINGS[@]} == 0)) || die "docker-compose.yml has one broker, and --set is for jars: OTTLA_KAFKA_WITH=jars"
+    (($1 == 1 && ${#SETTINGS[@]} == 0)) || die "docker-compose.yml has one broker, and --set is for jars: KAFKA_WITH=jars"
     ((!$3)) || services+=(registry)
     mapfile -t ports < <(free_ports 2)
     export KAFKA_PORT=${2:-${ports[0]}} REGISTRY_PORT=${ports[1]} KAFKA_AUTO_CREATE_TOPICS_ENABLE=$AUTO_CREATE

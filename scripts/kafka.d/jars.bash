@@ -98,7 +98,7 @@ broker_await() {
     port=$(sed -n 's/^advertised.listeners=.*:\([0-9]*\)$/\1/p' "$dir/server.properties")
     until process_logged "$dir" 'Kafka Server started' && port_open "$port"; do
         process_alive "$dir" || { say "broker $1 has ended"; return 1; }
-        ((SECONDS < end)) || { say "broker $1 did not start within $TIMEOUT s (OTTLA_KAFKA_TIMEOUT)"; return 1; }
+        ((SECONDS < end)) || { say "broker $1 did not start within $TIMEOUT s (KAFKA_TIMEOUT)"; return 1; }
         sleep 0.2
     done
 }
@@ -107,7 +107,7 @@ broker_await() {
 brokers_answer() {
     local end=$((SECONDS + TIMEOUT)) seen=0
     until ((seen == $1)); do
-        ((SECONDS < end)) || { say "only $seen of $1 brokers answered within $TIMEOUT s (OTTLA_KAFKA_TIMEOUT)"; return 1; }
+        ((SECONDS < end)) || { say "only $seen of $1 brokers answered within $TIMEOUT s (KAFKA_TIMEOUT)"; return 1; }
         seen=$(kafka_java org.apache.kafka.tools.BrokerApiVersionsCommand --bootstrap-server "$(<"$STATE/bootstrap")" 2>/dev/null |
             grep -c ' (id: ') || true
     done
@@ -179,7 +179,7 @@ registry_up() {
         -jar "$unpacked/apicurio-registry-app-$REGISTRY_VERSION-runner.jar"
     until registry_answers "$port"; do
         process_alive "$dir" || die "the schema registry has ended"
-        ((SECONDS < end)) || die "the schema registry did not start within $TIMEOUT s (OTTLA_KAFKA_TIMEOUT)"
+        ((SECONDS < end)) || die "the schema registry did not start within $TIMEOUT s (KAFKA_TIMEOUT)"
         sleep 0.3
     done
     echo "http://127.0.0.1:$port/apis/ccompat/v7" >"$STATE/registry-url"

@@ -124,12 +124,7 @@ impl ProducerConfig {
             problems: self.deferred.clone(),
             warnings: Vec::new(),
             secrets: Vec::new(),
-            derived: Derived {
-                idempotence: true,
-                delivery_timeout: 0,
-                request_timeout: 0,
-                reconnect_backoff_max: 0,
-            },
+            derived: Derived { idempotence: true, delivery_timeout: 0, request_timeout: 0, reconnect_backoff_max: 0 },
         };
         resolution.derived = rules::derive(self, &mut resolution);
         for setting in setting::settings().filter(|setting| setting.is_java()) {

@@ -48,6 +48,15 @@ pub(super) fn meaning(code: i32) -> Meaning {
     }
 }
 
+/// What the code means here, where librdkafka's sentence does not say it.
+pub(super) fn words(code: i32) -> Option<&'static str> {
+    match code {
+        -192 => Some("not acknowledged within delivery.timeout.ms"),
+        -152 | -151 => Some("given up: the producer was closed before the record was delivered"),
+        _ => None,
+    }
+}
+
 const fn plain(kind: ErrorKind) -> Meaning {
     Meaning { kind, retriable: false, abortable: true, fatal: false }
 }

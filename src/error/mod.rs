@@ -47,7 +47,8 @@ impl Error {
     /// An error of librdkafka's or the broker's; `context` says where.
     pub(crate) fn from_code(code: i32, context: &str) -> Self {
         let meaning = code::meaning(code);
-        let message = format!("{context}: {} ({})", native::error_text(code), native::error_name(code));
+        let words = code::words(code).map_or_else(|| native::error_text(code), str::to_owned);
+        let message = format!("{context}: {words} ({})", native::error_name(code));
         let mut error = Self::new(meaning.kind, message);
         error.0.code = Some(code);
         error

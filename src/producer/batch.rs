@@ -38,8 +38,14 @@ pub struct BatchDelivery(Arc<Batch>);
 /// A batch whose records were all acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchMetadata {
+    records: usize,
+}
+
+impl BatchMetadata {
     /// How many records it had.
-    pub records: usize,
+    pub fn records(&self) -> usize {
+        self.records
+    }
 }
 
 /// A batch of which some records failed.

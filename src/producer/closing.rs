@@ -1,7 +1,7 @@
 //! Closing: a time to deliver what was accepted, then what was not comes back.
 
 use std::{
-    mem,
+    fmt, mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +15,6 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A record that was accepted, and given up when the producer was closed.
-#[derive(Debug)]
 pub struct Unsent {
     topic: Arc<str>,
     partition: Option<i32>,
@@ -117,5 +116,12 @@ impl Closing {
         if !tracing::dispatcher::has_been_set() {
             eprintln!("ottla: the producer was dropped, and {given_up} records that it had accepted were not delivered in time");
         }
+    }
+}
+
+/// Shows where the record was to go and why it did not, never what is in it.
+impl fmt::Debug for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsent").field("record", &self.record()).field("error", &self.error).finish()
     }
 }

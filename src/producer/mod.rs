@@ -161,7 +161,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         drop(self);
         // The sender goes unsent only with the delivery thread.
         let _ = ended.await;
-        Ok(shared.take_unsent())
+        let unsent = shared.take_unsent();
+        if !unsent.is_empty() {
+            tracing::warn!(unsent = unsent.len(), "the producer was closed before all of its records were delivered");
+        }
+        Ok(unsent)
     }
 
     /// The bytes of `buffer.memory` that no record takes.

@@ -99,10 +99,7 @@ mod tests {
     fn a_record_is_one_json_object_a_line() {
         assert_eq!(
             json(None, Some(b"a\"b"), None),
-            concat!(
-                r#"{"topic":"t","partition":3,"offset":9,"timestamp":17,"key":null,"value":"a\"b","headers":[]}"#,
-                "\n"
-            )
+            concat!(r#"{"topic":"t","partition":3,"offset":9,"timestamp":17,"key":null,"value":"a\"b","headers":[]}"#, "\n")
         );
     }
 

@@ -49,7 +49,8 @@ impl FromStr for Encoding {
             return Err(format!("the serializer {name} is not built in yet: use json, string or bytes"));
         }
         name.parse().map(Self::Java).map_err(|_| {
-            "is no serializer; there are json, string, bytes, short, integer, long, float, double, boolean, uuid and void".to_owned()
+            "is no serializer; there are json, string, bytes, short, integer, long, float, double, boolean, uuid and void"
+                .to_owned()
         })
     }
 }

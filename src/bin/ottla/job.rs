@@ -39,7 +39,8 @@ impl Job {
         let mut job = Self::default();
         let mut seen = Vec::new();
         for setting in host_settings(file).unwrap_or_default() {
-            let put = if seen.contains(&setting.name().to_owned()) { Err("stands twice".to_owned()) } else { job.put(file, &setting) };
+            let put =
+                if seen.contains(&setting.name().to_owned()) { Err("stands twice".to_owned()) } else { job.put(file, &setting) };
             seen.push(setting.name().to_owned());
             if let Err(message) = put {
                 problems.push(format!("{}:{}: {}: {message}", file.display(), setting.line(), setting.name()));
@@ -122,10 +123,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_has_its_line_and_the_nearest_name() {
-        let (_, problems, _) = job(
-            "topik = \"flights\"\n[producer]\n[input]\npth = \"a.csv\"\nformat = \"tsv\"\n[value]\nserializer = \"avro\"\n\
-             schema = \"a.avsc\"\n[schema.registry]\nurl = \"http://localhost\"\n[zebra]\nx = 1\n",
-        );
+        let (_, problems, _) =
+            job("topik = \"flights\"\n[producer]\n[input]\npth = \"a.csv\"\nformat = \"tsv\"\n[value]\nserializer = \"avro\"\n\
+             schema = \"a.avsc\"\n[schema.registry]\nurl = \"http://localhost\"\n[zebra]\nx = 1\n");
         for wanted in [
             "job.toml:1: topik: unknown to the command; did you mean topic?",
             "job.toml:4: input.pth: unknown to the command; did you mean input.path?",
@@ -136,7 +136,10 @@ mod tests {
         ] {
             assert!(problems.iter().any(|problem| problem == wanted), "{wanted:?} in {problems:#?}");
         }
-        assert!(problems.last().unwrap().starts_with("job.toml:12: zebra.x: unknown to the command, which knows topic"), "{problems:?}");
+        assert!(
+            problems.last().unwrap().starts_with("job.toml:12: zebra.x: unknown to the command, which knows topic"),
+            "{problems:?}"
+        );
     }
 
     #[test]

@@ -157,7 +157,9 @@ impl Books {
         self.told += 1;
         match self.told {
             told if told <= TOLD => self.tell(&format!("line {line}: {kind}: {text}")),
-            told if told == TOLD + 1 => self.tell("more records failed, which are only counted: --dead-letter FILE keeps them all"),
+            told if told == TOLD + 1 => {
+                self.tell("more records failed, which are only counted: --dead-letter FILE keeps them all")
+            }
             _ => {}
         }
     }

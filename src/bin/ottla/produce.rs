@@ -82,10 +82,8 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         Err(_) if interrupt.is_pressed() => return Ok(Exit::Interrupted),
         input => input.map_err(|error| Failure::usage(chain(&error)))?,
     };
-    let producer: Producer<[u8], [u8]> = Producer::builder(plan.settings.producer.clone())
-        .key_serializer(Bytes)
-        .value_serializer(Bytes)
-        .build()?;
+    let producer: Producer<[u8], [u8]> =
+        Producer::builder(plan.settings.producer.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?;
     if !reach(&producer, &plan.topic, &interrupt)? {
         return Ok(Exit::Interrupted);
     }
@@ -133,7 +131,9 @@ impl Plan {
         let topic = arguments.topic.clone().or_else(|| job.topic.clone());
         let topic = topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {file}")))?;
         let path = arguments.input.clone().or_else(|| job.input.clone());
-        let path = path.ok_or_else(|| Failure::usage(format!("there is no input: give --input FILE or -, or `path` in [input] of {file}")))?;
+        let path = path.ok_or_else(|| {
+            Failure::usage(format!("there is no input: give --input FILE or -, or `path` in [input] of {file}"))
+        })?;
         let format = arguments.format.or(job.format).or_else(|| Format::of_path(&path));
         let max_record = settings.number("max.request.size").unwrap_or(MAX_REQUEST_SIZE).max(MAX_HEADER);
         let mut input = InputOptions {
@@ -168,11 +168,9 @@ fn overrule(input: &mut InputOptions, value: &mut Option<Encoding>, key_is_flag:
     let null = if format == Format::Csv { None } else { input.null.take() };
     let json = if is_lines { value.take_if(|value| *value == Encoding::Json) } else { None };
     let json = json.map(|json| json.to_string());
-    for (name, value, so) in [
-        ("key", key, ": every key is null"),
-        ("null", null, ""),
-        ("[value] serializer", json, ": lines go out as they are"),
-    ] {
+    for (name, value, so) in
+        [("key", key, ": every key is null"), ("null", null, ""), ("[value] serializer", json, ": lines go out as they are")]
+    {
         if let Some(value) = value {
             message::tell(format_args!("--format {format}: {name} = \"{value}\" in {file} does not apply{so}"));
         }
@@ -229,7 +227,13 @@ struct Sender<'a> {
 
 impl Sender<'_> {
     /// Sends row after row. A row that cannot be sent is noted, and the next one is read.
-    fn send_all(&self, input: &mut Input, arguments: &ProduceArguments, interrupt: &Interrupt, position: impl Fn() -> u64) -> End {
+    fn send_all(
+        &self,
+        input: &mut Input,
+        arguments: &ProduceArguments,
+        interrupt: &Interrupt,
+        position: impl Fn() -> u64,
+    ) -> End {
         let mut pace = arguments.rate.map(Pace::new);
         let mut buffers = (Vec::new(), Vec::new());
         let mut left = arguments.limit.unwrap_or(u64::MAX);
@@ -273,9 +277,9 @@ impl Sender<'_> {
             self.ledger.turn_away(&RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
         };
         let key = match (key, row.key) {
-            (Some(encoding), Some(text)) => encoding
-                .encode(Part::Key, text, key_buffer)
-                .map_err(|error| unfit(error, self.plan.input.key.clone()))?,
+            (Some(encoding), Some(text)) => {
+                encoding.encode(Part::Key, text, key_buffer).map_err(|error| unfit(error, self.plan.input.key.clone()))?
+            }
             (_, key) => key,
         };
         let value = match value {

@@ -256,7 +256,8 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("transaction.two.phase.commit.enable", Boolean, "Whether transactions are part of a two-phase commit (KIP-939).")
         .java_only_default("false").refused(&["false"], "librdkafka has no two-phase commit (KIP-939); leave it out"),
     new("transactional.id", Type::String, "The name that makes the producer transactional.")
-        .range_of(NonEmpty).becomes_properties(&["transactional.id"]).librdkafka(""),
+        .range_of(NonEmpty).becomes_properties(&["transactional.id"]).librdkafka("")
+        .note_of("This version has no transactions: no producer is started with it."),
     new("value.serializer", Class, "How values become bytes.")
         .checked(serializer_name::check)
         .note_of("As key.serializer."),

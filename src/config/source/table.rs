@@ -80,7 +80,9 @@ fn join(items: Vec<Node>) -> Result<String, &'static str> {
     let mut texts = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            Node::Text(text) if text.contains(',') => return Err("has an entry with a comma, which separates entries; give each its own"),
+            Node::Text(text) if text.contains(',') => {
+                return Err("has an entry with a comma, which separates entries; give each its own");
+            }
             Node::Text(text) => texts.push(text),
             Node::Odd(what) => return Err(what),
             Node::List(_) | Node::Table(_) => return Err("is a list of lists or tables; give a list of texts"),

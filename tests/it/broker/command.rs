@@ -28,7 +28,8 @@ fn expected() -> BTreeMap<(Option<String>, String), usize> {
     let mut records = BTreeMap::new();
     for line in lines {
         let value = |text: &str| if text == "NA" { Value::Null } else { text.into() };
-        let row: Map<String, Value> = columns.iter().zip(line.split(',')).map(|(name, text)| ((*name).to_owned(), value(text))).collect();
+        let row: Map<String, Value> =
+            columns.iter().zip(line.split(',')).map(|(name, text)| ((*name).to_owned(), value(text))).collect();
         let key = row["tailnum"].as_str().map(str::to_owned);
         *records.entry((key, Value::Object(row).to_string())).or_default() += 1;
     }
@@ -59,9 +60,11 @@ fn the_whole_sample_arrives() {
 #[ignore = "needs Kafka: make test-broker"]
 fn what_is_produced_is_consumed() {
     let topic = topic("lines", 2, &[]);
-    let arguments = arguments!["produce", "-c", example("flights.toml"), "--topic", topic, "--set", at_kafka(), "--format", "lines"];
+    let arguments =
+        arguments!["produce", "-c", example("flights.toml"), "--topic", topic, "--set", at_kafka(), "--format", "lines"];
     run(arguments).with(0);
-    let arguments = arguments!["consume", "-c", example("flights.toml"), "--topic", topic, "--set", at_kafka(), "--from-beginning"];
+    let arguments =
+        arguments!["consume", "-c", example("flights.toml"), "--topic", topic, "--set", at_kafka(), "--from-beginning"];
     let more = arguments!["--max", "5001", "--format", "lines"];
     let ended = run(arguments.iter().cloned().chain(more)).with(0).saying(&["do not concern consuming: acks"]);
     let sorted = |text: &str| {
@@ -85,14 +88,25 @@ fn records_that_the_broker_finds_too_large_are_dead_letters() {
     let report = run(arguments.iter().cloned().chain(arguments!["--report", "json", "--dead-letter", dead])).with(1).report();
     assert_eq!((&report["acknowledged"], &report["errors"]), (&json!(2), &json!({"RecordTooLarge": 1})));
     let letter: Value = serde_json::from_str(&fs::read_to_string(dead).unwrap()).unwrap();
-    assert_eq!((&letter["line"], &letter["kind"], &letter["record"]), (&json!(2), &json!("RecordTooLarge"), &json!("x".repeat(5000))));
+    assert_eq!(
+        (&letter["line"], &letter["kind"], &letter["record"]),
+        (&json!(2), &json!("RecordTooLarge"), &json!("x".repeat(5000)))
+    );
 }
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn a_listener_that_is_not_the_right_kind() {
     let mut produce = command(arguments![
-        "produce", "-c", example("flights.toml"), "--set", at_kafka(), "--set", "security.protocol=SSL", "--set", "max.block.ms=3000"
+        "produce",
+        "-c",
+        example("flights.toml"),
+        "--set",
+        at_kafka(),
+        "--set",
+        "security.protocol=SSL",
+        "--set",
+        "max.block.ms=3000"
     ]);
     produce.env("RUST_LOG", "off");
     let ended = end(produce.spawn().unwrap()).with(3).saying(&["SSL"]);

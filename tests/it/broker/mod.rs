@@ -21,7 +21,7 @@ fn bootstrap_servers() -> String {
 }
 
 fn config() -> ProducerConfig {
-    ProducerConfig::new().set("bootstrap.servers", &bootstrap_servers()).unwrap()
+    ProducerConfig::new().set("bootstrap.servers", bootstrap_servers()).unwrap()
 }
 
 /// Creates a topic of its own for a test.

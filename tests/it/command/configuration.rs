@@ -15,7 +15,9 @@ fn every_file_is_checked() {
     let folder = Folder::new();
     let good = folder.file("good.properties", "bootstrap.servers=localhost:9092\nlinger.ms=5\n");
     let bad = folder.file("bad.yaml", "producer:\n  bootstrap.servers: localhost:9092\n  liger.ms: 5\n");
-    let ended = run(arguments!["config", "check", bad, good]).with(2).saying(&["bad.yaml:3: liger.ms: unknown setting; did you mean linger.ms?"]);
+    let ended = run(arguments!["config", "check", bad, good])
+        .with(2)
+        .saying(&["bad.yaml:3: liger.ms: unknown setting; did you mean linger.ms?"]);
     assert!(ended.stdout.ends_with("good.properties: good\n"), "{}", ended.stdout);
     run(["config", "check"]).with(2);
 }

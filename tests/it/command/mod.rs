@@ -50,7 +50,8 @@ impl Ended {
 pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("OTTLA_") || name == "KAFKA_BOOTSTRAP_SERVERS" || name == "RUST_LOG") {
+        if name.to_str().is_some_and(|name| name.starts_with("OTTLA_") || name == "KAFKA_BOOTSTRAP_SERVERS" || name == "RUST_LOG")
+        {
             command.env_remove(name);
         }
     }

@@ -128,10 +128,15 @@ fn inputs_that_are_none() {
     produce(&arguments!["--input", csv, "--key-field", "ident"]).saying(&["no column `ident`", "id, name"]);
     produce(&arguments!["--input", folder.file("notes.txt", "x"), "--key-field", "id"]).saying(&["lines have no fields"]);
     produce(&arguments!["--input", folder.file("orders.csv.gz", "id\n1\n")]).saying(&["named as gzip"]);
-    produce(&arguments!["--input", csv, "--dead-letter", folder.path("no/dead.jsonl")]).saying(&["no/dead.jsonl", "does not exist"]);
+    produce(&arguments!["--input", csv, "--dead-letter", folder.path("no/dead.jsonl")])
+        .saying(&["no/dead.jsonl", "does not exist"]);
     let file = folder.file("long.toml", format!("{GOOD}[value]\nserializer = \"long\"\n"));
-    run(arguments!["produce", "-c", file, "--input", csv]).with(2).saying(&["value.serializer: long, and a record of csv is a JSON object"]);
-    run_with_stdin(arguments!["produce", "-c", good, "--input", "-", "--format", "csv"], b"").with(2).saying(&["stdin: it is empty"]);
+    run(arguments!["produce", "-c", file, "--input", csv])
+        .with(2)
+        .saying(&["value.serializer: long, and a record of csv is a JSON object"]);
+    run_with_stdin(arguments!["produce", "-c", good, "--input", "-", "--format", "csv"], b"")
+        .with(2)
+        .saying(&["stdin: it is empty"]);
 }
 
 #[test]
@@ -139,7 +144,11 @@ fn no_broker() {
     let folder = Folder::new();
     let good = folder.file("good.toml", format!("{GOOD}max.block.ms = 300\n"));
     let notes = folder.file("notes.txt", "one\n");
-    let ended = run(arguments!["produce", "-c", good, "--input", notes, "--report", "json"]).with(3).saying(&["127.0.0.1:1", "max.block.ms", "refused"]);
+    let ended = run(arguments!["produce", "-c", good, "--input", notes, "--report", "json"]).with(3).saying(&[
+        "127.0.0.1:1",
+        "max.block.ms",
+        "refused",
+    ]);
     assert_eq!(ended.stdout, "", "nothing was sent, so there is nothing to report");
     let ended = run(arguments!["consume", "-c", good]).with(3).saying(&["127.0.0.1:1", "refused"]);
     assert_eq!(ended.stdout, "");

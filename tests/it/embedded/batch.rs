@@ -15,10 +15,10 @@ fn send_all_brings_one_answer_for_all_records() {
     let kafka = kafka(6);
     let producer = producer(&kafka, &[("buffer.memory", "50000")]);
     let metadata = block_on(async { producer.send_all((0..5000).map(record)).await.unwrap().await.unwrap() });
-    assert_eq!(metadata.records, 5000);
+    assert_eq!(metadata.records(), 5000);
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 5000);
     let nothing = block_on(async { producer.send_all([]).await.unwrap().await.unwrap() });
-    assert_eq!(nothing.records, 0);
+    assert_eq!(nothing.records(), 0);
 }
 
 #[test]

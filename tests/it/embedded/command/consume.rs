@@ -44,7 +44,10 @@ fn records_are_json_lines() {
         json!({"topic": "orders", "partition": 0, "offset": 0, "timestamp": 17, "key": "k", "value": "one",
                "headers": [{"key": "source", "value": "test"}]})
     );
-    assert_eq!((&records[1]["key"], &records[1]["value"], &records[1]["value_encoding"]), (&Value::Null, &json!("/w=="), &json!("base64")));
+    assert_eq!(
+        (&records[1]["key"], &records[1]["value"], &records[1]["value_encoding"]),
+        (&Value::Null, &json!("/w=="), &json!("base64"))
+    );
     assert_eq!((&records[2]["key"], &records[2]["value"]), (&json!(""), &Value::Null));
     assert_eq!(ended.stderr, "");
 }

@@ -22,9 +22,11 @@ fn a_topic_that_does_not_exist() {
     let arguments = set(place.produce("orders.txt", "one\n"), &["max.block.ms=300"]);
     let ended = run(arguments).with(2).saying(&["topic orders", "UNKNOWN_TOPIC_OR_PART"]);
     assert_eq!(ended.stdout, "");
-    run(place.produce("orders.txt", "one\n").into_iter().chain(arguments!["--set", "linger.ms=1"]).map(|argument| {
-        if argument == "orders" { "no such topic".into() } else { argument }
-    }))
+    run(place
+        .produce("orders.txt", "one\n")
+        .into_iter()
+        .chain(arguments!["--set", "linger.ms=1"])
+        .map(|argument| if argument == "orders" { "no such topic".into() } else { argument }))
     .with(2)
     .saying(&["no such topic", "ASCII letters"]);
 }
@@ -56,7 +58,8 @@ fn the_broker_is_gone_in_mid_run() {
     assert_eq!((&report["records"], &report["acknowledged"], &report["failed"]), (&json!(5), &json!(2), &json!(3)));
     assert_eq!(report["errors"], json!({"DeliveryTimeout": 3}));
     let letters = std::fs::read_to_string(dead).unwrap();
-    let mut records: Vec<_> = letters.lines().map(|letter| serde_json::from_str::<serde_json::Value>(letter).unwrap()["record"].clone()).collect();
+    let mut records: Vec<_> =
+        letters.lines().map(|letter| serde_json::from_str::<serde_json::Value>(letter).unwrap()["record"].clone()).collect();
     records.sort_by_key(ToString::to_string);
     assert_eq!(records, ["five", "four", "three"]);
 }

@@ -26,7 +26,10 @@ fn the_report_is_the_contract_s() {
         assert!(names.iter().any(|known| *known == name), "{name} is not in {report}");
     }
     assert_eq!(names.len(), 8, "{report}");
-    assert_eq!((&report["records"], &report["acknowledged"], &report["failed"], &report["bytes"]), (&json!(2), &json!(2), &json!(0), &json!(8)));
+    assert_eq!(
+        (&report["records"], &report["acknowledged"], &report["failed"], &report["bytes"]),
+        (&json!(2), &json!(2), &json!(0), &json!(8))
+    );
     assert_eq!(report["partitions"], json!({"0": {"records": 2, "first_offset": 0, "last_offset": 1}}));
     assert_eq!(report["errors"], json!({}));
     assert!(report["elapsed_s"].is_f64() && report["records_per_s"].is_f64(), "{report}");
@@ -143,13 +146,20 @@ fn limit_and_rate_bound_what_is_sent() {
 fn a_format_by_flag_overrules_the_file_s_key_and_says_so() {
     let place = Place::new(1);
     let address = format!("bootstrap.servers={}", place.kafka.bootstrap_servers());
-    let arguments = arguments!["produce", "-c", example("flights.toml"), "--topic", "orders", "--format", "lines", "--limit", "2", "--set", address];
-    run(arguments).with(0).saying(&[
-        "key = \"tailnum\"",
-        "every key is null",
-        "null = \"NA\"",
-        "[value] serializer = \"json\"",
-    ]);
+    let arguments = arguments![
+        "produce",
+        "-c",
+        example("flights.toml"),
+        "--topic",
+        "orders",
+        "--format",
+        "lines",
+        "--limit",
+        "2",
+        "--set",
+        address
+    ];
+    run(arguments).with(0).saying(&["key = \"tailnum\"", "every key is null", "null = \"NA\"", "[value] serializer = \"json\""]);
     let records = place.records();
     assert_eq!(records.len(), 2);
     assert!(records[0].0.is_none() && records[0].1.as_deref().unwrap().starts_with("year,month,day,"), "{records:?}");
@@ -159,7 +169,15 @@ fn a_format_by_flag_overrules_the_file_s_key_and_says_so() {
 fn the_environment_comes_before_the_file() {
     let place = Place::new(1);
     let mut command = crate::command::command(arguments![
-        "produce", "-c", example("flights.toml"), "--topic", "orders", "--limit", "1", "--report", "json"
+        "produce",
+        "-c",
+        example("flights.toml"),
+        "--topic",
+        "orders",
+        "--limit",
+        "1",
+        "--report",
+        "json"
     ]);
     command.env("KAFKA_BOOTSTRAP_SERVERS", place.kafka.bootstrap_servers());
     let ended = crate::command::end(command.spawn().unwrap()).with(0);

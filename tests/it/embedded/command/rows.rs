@@ -22,7 +22,8 @@ fn broken_csv_rows() {
     let (report, letters) = produce(&place, "orders.csv", input, &arguments!["--key-field", "id"]);
     assert_eq!((&report["records"], &report["acknowledged"], &report["failed"]), (&json!(6), &json!(3), &json!(3)));
     assert_eq!(report["errors"], json!({"ColumnCount": 2, "InvalidUtf8": 1}));
-    let told: Vec<_> = letters.iter().map(|letter| (letter["line"].as_u64().unwrap(), letter["kind"].as_str().unwrap())).collect();
+    let told: Vec<_> =
+        letters.iter().map(|letter| (letter["line"].as_u64().unwrap(), letter["kind"].as_str().unwrap())).collect();
     assert_eq!(told, [(3, "ColumnCount"), (4, "ColumnCount"), (7, "InvalidUtf8")]);
     assert_eq!(letters[0]["record"], "2,Bob,more");
     assert_eq!((&letters[0]["field"], &letters[2]["field"]), (&Value::Null, &json!("name")));
@@ -37,7 +38,8 @@ fn broken_json_lines() {
     let input = "{\"id\":1}\n{\"id\":\nno json\n[1]\n{\"name\":\"Ann\"}\n{\"id\":{}}\n{\"id\":2}\n";
     let (report, letters) = produce(&place, "orders.jsonl", input, &arguments!["--key-field", "id"]);
     assert_eq!(report["errors"], json!({"InvalidJson": 3, "MissingKey": 1, "InvalidKey": 1}));
-    let told: Vec<_> = letters.iter().map(|letter| (letter["line"].as_u64().unwrap(), letter["kind"].as_str().unwrap())).collect();
+    let told: Vec<_> =
+        letters.iter().map(|letter| (letter["line"].as_u64().unwrap(), letter["kind"].as_str().unwrap())).collect();
     assert_eq!(told, [(2, "InvalidJson"), (3, "InvalidJson"), (4, "InvalidJson"), (5, "MissingKey"), (6, "InvalidKey")]);
     assert_eq!((&letters[3]["field"], &letters[3]["record"]), (&json!("id"), &json!("{\"name\":\"Ann\"}")));
     assert_eq!(place.values(), ["{\"id\":1}", "{\"id\":2}"]);
