@@ -28,6 +28,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Java's default of `max.block.ms`: how long a broker may take to answer.
 const MAX_BLOCK: u64 = 60_000;
 const OUTPUT_BUFFER: usize = 64 * 1024;
+/// More errors than a client has of its brokers before it gives up.
+const EVENTS: usize = 32;
 
 /// The properties of the producer that a consumer has as well: who the brokers are and how they are talked to. With a dot at the
 /// end, all that begin so.
@@ -77,7 +79,8 @@ fn start(settings: &Settings) -> Result<BaseConsumer<Trouble>, Failure> {
     for (name, value) in settings.producer.native_properties()?.into_iter().filter(|(name, _)| is_shared(name)) {
         config.set(name, value);
     }
-    config.set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    // It joins no group and commits nothing, but librdkafka assigns partitions only to one that has a name for it.
+    config.set("group.id", "ottla-consume").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
     // Its error may quote the value that it refuses, so only the setting is named.
     config.create_with_context(Trouble::default()).map_err(|error| match error {
         KafkaError::ClientConfig(_, _, name, _) => Failure::usage(format!("librdkafka refuses {name}")),
@@ -114,6 +117,10 @@ fn assign(
     let metadata = consumer.fetch_metadata(Some(topic), timeout).map_err(|error| {
         let servers = settings.producer.get("bootstrap.servers").unwrap_or_default();
         let mut text = format!("topic {topic}: no broker at {servers} answered within {} ms: {error}", timeout.as_millis());
+        // What went wrong with the brokers waits to be served.
+        for _ in 0..EVENTS {
+            drop(consumer.poll(Duration::ZERO));
+        }
         if let Some(trouble) = consumer.context().last() {
             text.push_str(": ");
             text.push_str(&trouble);
