@@ -129,7 +129,9 @@ pub(super) fn explain(config: &ProducerConfig) -> Explanation {
 fn cells(row: &Row) -> [String; 7] {
     let librdkafka: Vec<String> = row.librdkafka.iter().map(|(name, value)| format!("{name}={}", value.escape_debug())).collect();
     let differs = |default: Option<&str>, value: &str| match default {
-        Some(default) if default != value => (if default.is_empty() { "(empty)" } else { default }).to_owned(),
+        Some(default) if !default.eq_ignore_ascii_case(value) => {
+            (if default.is_empty() { "(empty)" } else { default }).to_owned()
+        }
         _ => String::new(),
     };
     let became = row.librdkafka.first().map_or(row.value.as_str(), |(_, value)| value.as_str());

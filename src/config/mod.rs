@@ -4,7 +4,6 @@
 //! [`ProducerConfig`] holds what was set. [`settings`] lists every setting there is. What is wrong comes as a [`ConfigError`] with
 //! every [`Problem`] in it; [`ProducerConfig::explain`] shows each setting's value, where it came from and what it becomes.
 
-mod class;
 mod environment;
 mod error;
 mod explain;
@@ -13,11 +12,14 @@ mod jaas;
 mod markdown;
 mod native_name;
 mod origin;
+mod partitioner_name;
 mod placeholder;
-mod resolve;
+mod resolution;
+mod resolved;
 mod rules;
 mod sasl;
 mod serialize;
+mod serializer_name;
 mod server;
 mod setting;
 mod source;
@@ -28,15 +30,17 @@ mod value;
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
-pub use class::{PartitionerName, SerializerName};
 pub use error::{ConfigError, Problem, Warning};
 pub use explain::{Explanation, Row};
 pub use origin::Origin;
-pub(crate) use resolve::Resolved;
+pub use partitioner_name::PartitionerName;
+pub(crate) use resolved::Resolved;
 pub use setting::{Becomes, Setting, settings};
 pub use source::{Format, HostSetting, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
 pub use value::{Range, Type, Unit};
+
+use crate::serialize::SerializerName;
 
 /// What is printed in place of a secret.
 pub const HIDDEN: &str = "[hidden]";
@@ -199,7 +203,7 @@ impl ProducerConfig {
     ///
     /// Makes up a `client.id` if there is none, another each time.
     pub(crate) fn resolve(&self) -> Result<Resolved, ConfigError> {
-        resolve::resolve(self)
+        resolved::resolve(self)
     }
 
     /// Sets a value. `shown` is what an error shows in its place, since it came from a placeholder.

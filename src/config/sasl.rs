@@ -3,7 +3,7 @@
 use super::{
     ProducerConfig,
     jaas::{Jaas, Module},
-    resolve::Resolution,
+    resolution::Resolution,
 };
 
 /// Kafka's own handlers that get a token from `sasl.oauthbearer.token.endpoint.url`, which is what librdkafka's method oidc does.

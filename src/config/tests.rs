@@ -165,14 +165,13 @@ fn librdkafkas_properties_pass_through_but_for_those_that_would_break_the_layer(
 
 #[test]
 fn serializers_are_chosen_by_javas_class_names() {
-    let text =
-        "key.serializer=org.apache.kafka.common.serialization.StringSerializer\nvalue.serializer=json\nbootstrap.servers=a:1";
+    let text = "key.serializer=org.apache.kafka.common.serialization.StringSerializer\nvalue.serializer=LongSerializer\nbootstrap.servers=a:1";
     let config = ProducerConfig::from_str(text, Format::Properties).unwrap();
     assert_eq!(config.key_serializer_name(), Some(SerializerName::String));
-    assert_eq!(config.resolve().unwrap().value_serializer, Some(SerializerName::Json));
+    assert_eq!(config.resolve().unwrap().value_serializer, Some(SerializerName::Long));
     let error = config.set("key.serializer", "com.acme.Own").unwrap_err().to_string();
     assert!(
-        error.starts_with("key.serializer: \"com.acme.Own\" is no serializer that can be chosen by name; known are string"),
+        error.starts_with("key.serializer: \"com.acme.Own\" is no serializer that can be chosen by name; there are string"),
         "{error}"
     );
 }

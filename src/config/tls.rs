@@ -2,7 +2,13 @@
 
 use std::path::Path;
 
-use super::{ProducerConfig, resolve::Resolution, sasl::HAS_TLS};
+use super::{
+    ProducerConfig,
+    resolution::Resolution,
+    sasl::{HAS_TLS, IS_SYSTEMS},
+};
+
+const HAS_OWN_OPENSSL: bool = cfg!(any(feature = "tls", feature = "oidc")) && !IS_SYSTEMS;
 
 /// The check of `ssl.cipher.suites`: OpenSSL's names, without those of TLS 1.3, which `SSL_CTX_set_cipher_list` does not take.
 pub(crate) fn check_ciphers(suites: &str) -> Result<(), String> {
@@ -43,6 +49,13 @@ pub(crate) fn resolve(config: &ProducerConfig, resolution: &mut Resolution) {
     if !HAS_TLS {
         resolution.fail(config, "security.protocol", format!("is {protocol}, which needs the cargo feature tls"));
         return;
+    }
+    // An OpenSSL that is built in looks where it was built, which is nowhere on this machine.
+    let named = !trust.is_empty()
+        || ["ssl.ca.location", "ssl.ca.pem", "ssl.ca.certificate.stores"].iter().any(|name| config.has_raw(name));
+    if HAS_OWN_OPENSSL && !named {
+        resolution.add("ssl.truststore.location", "ssl.ca.location", "probe");
+        resolution.note("ssl.truststore.location", "the system's certificates");
     }
     for (setting, property, value) in trust.into_iter().chain(key) {
         resolution.add(setting, property, value);
@@ -221,6 +234,14 @@ mod tests {
         assert_eq!(native(&texts, "ssl.ca.pem").as_deref(), Some("-----BEGIN\nA\n-----END"));
         assert_eq!(native(&texts, "ssl.certificate.pem").as_deref(), Some("B\nB"));
         assert_eq!(native(&texts, "ssl.key.pem").as_deref(), Some("C"));
+    }
+
+    #[test]
+    fn without_a_truststore_the_systems_certificates_are_searched_for() {
+        let wanted = HAS_OWN_OPENSSL.then_some("probe");
+        assert_eq!(native(&config(&[SSL]), "ssl.ca.location").as_deref(), wanted);
+        let named = config(&[SSL, ("librdkafka.ssl.ca.pem", "A")]);
+        assert_eq!(native(&named, "ssl.ca.location"), None);
     }
 
     #[test]

@@ -17,18 +17,18 @@ pub(super) fn meaning(code: i32) -> Meaning {
     use ErrorKind as K;
     match code {
         // librdkafka's
-        -197 => plain(K::Closed),                    // _DESTROY
-        -195 | -193 | -187 => retriable(K::Network), // _TRANSPORT, _RESOLVE, _ALL_BROKERS_DOWN
-        -192 => retriable(K::DeliveryTimeout),       // _MSG_TIMED_OUT
+        -197 => plain(K::Closed),                         // _DESTROY
+        -195 | -193 | -187 => retriable(K::Network),      // _TRANSPORT, _RESOLVE, _ALL_BROKERS_DOWN
+        -192 => retriable(K::DeliveryTimeout),            // _MSG_TIMED_OUT
         -190 | -188 => plain(K::UnknownTopicOrPartition), // _UNKNOWN_PARTITION, _UNKNOWN_TOPIC
-        -186 => plain(K::InvalidRecord),             // _INVALID_ARG
-        -185 => retriable(K::MetadataTimeout),       // _TIMED_OUT
-        -184 => retriable(K::BufferFull),            // _QUEUE_FULL
-        -181 | -169 => plain(K::Authentication),     // _SSL, _AUTHENTICATION
-        -166 => retriable(K::BufferTimeout),         // _TIMED_OUT_QUEUE
-        -152 | -151 => plain(K::GivenUp),            // _PURGE_QUEUE, _PURGE_INFLIGHT
-        -150 => fatal(K::Fatal),                     // _FATAL
-        -144 => fatal(K::Fenced),                    // _FENCED
+        -186 => plain(K::InvalidRecord),                  // _INVALID_ARG
+        -185 => retriable(K::MetadataTimeout),            // _TIMED_OUT
+        -184 => retriable(K::BufferFull),                 // _QUEUE_FULL
+        -181 | -169 => plain(K::Authentication),          // _SSL, _AUTHENTICATION
+        -166 => retriable(K::BufferTimeout),              // _TIMED_OUT_QUEUE
+        -152 | -151 => plain(K::GivenUp),                 // _PURGE_QUEUE, _PURGE_INFLIGHT
+        -150 => fatal(K::Fatal),                          // _FATAL
+        -144 => fatal(K::Fenced),                         // _FENCED
         // brokers'
         3 | 100 => retriable(K::UnknownTopicOrPartition), // UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID
         7 | 13 => retriable(K::Network),                  // REQUEST_TIMED_OUT, NETWORK_EXCEPTION
@@ -37,8 +37,8 @@ pub(super) fn meaning(code: i32) -> Meaning {
         19 | 20 => retriable(K::NotEnoughReplicas),       // NOT_ENOUGH_REPLICAS, .._AFTER_APPEND
         29 | 30 => plain(K::Authorization),               // TOPIC_, GROUP_AUTHORIZATION_FAILED
         31 | 53 => fatal(K::Authorization),               // CLUSTER_, TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-        33 | 34 | 58 => plain(K::Authentication),         // UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED
-        47 | 90 => fatal(K::Fenced),                      // INVALID_PRODUCER_EPOCH, PRODUCER_FENCED
+        33 | 34 | 58 => plain(K::Authentication), // UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED
+        47 | 90 => fatal(K::Fenced),              // INVALID_PRODUCER_EPOCH, PRODUCER_FENCED
         35 | 45 | 49 | 59 => fatal(K::Fatal), // UNSUPPORTED_VERSION, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_ID_MAPPING, UNKNOWN_PRODUCER_ID
         // INVALID_MSG, leaders, replicas, coordinators and the controller on the move, CONCURRENT_TRANSACTIONS,
         // KAFKA_STORAGE_ERROR, LISTENER_NOT_FOUND, FENCED_ and UNKNOWN_LEADER_EPOCH, THROTTLING_QUOTA_EXCEEDED

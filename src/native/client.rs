@@ -92,9 +92,8 @@ impl Client {
         let code = match extra {
             None => {
                 // SAFETY: the topic is this client's; key and value lie in the slot's buffer, which nobody touches before the report.
-                let result = unsafe {
-                    sys::rd_kafka_produce(topic, partition, 0, value.cast_mut(), value_size, key, key_size, opaque)
-                };
+                let result =
+                    unsafe { sys::rd_kafka_produce(topic, partition, 0, value.cast_mut(), value_size, key, key_size, opaque) };
                 // SAFETY: reads this thread's last error, which the failed call has set.
                 if result == 0 { code::NO_ERROR } else { unsafe { ffi::rd_kafka_last_error() } }
             }

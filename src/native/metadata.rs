@@ -29,9 +29,7 @@ impl Client {
     pub(crate) fn metadata(&self, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
         let mut answer: *const sys::rd_kafka_metadata = ptr::null();
         // SAFETY: client and topic are alive; on success `answer` is ours to destroy.
-        let code = unsafe {
-            ffi::rd_kafka_metadata(self.handle(), 0, topic.handle(), &raw mut answer, milliseconds(timeout))
-        };
+        let code = unsafe { ffi::rd_kafka_metadata(self.handle(), 0, topic.handle(), &raw mut answer, milliseconds(timeout)) };
         if code != code::NO_ERROR || answer.is_null() {
             return Err(code);
         }

@@ -61,12 +61,7 @@ impl Settings {
         let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
         // SAFETY: `conf` is alive and the buffer is as long as it is said to be; on success librdkafka owns `conf`.
         let client = unsafe {
-            sys::rd_kafka_new(
-                sys::rd_kafka_type_t::RD_KAFKA_PRODUCER,
-                self.0.as_ptr(),
-                reason.as_mut_ptr(),
-                REASON_SIZE,
-            )
+            sys::rd_kafka_new(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, self.0.as_ptr(), reason.as_mut_ptr(), REASON_SIZE)
         };
         match NonNull::new(client) {
             Some(client) => {

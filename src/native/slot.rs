@@ -12,8 +12,7 @@
 use std::{
     cell::UnsafeCell,
     ffi::c_void,
-    fmt,
-    mem,
+    fmt, mem,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},

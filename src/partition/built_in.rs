@@ -40,8 +40,7 @@ impl BuiltIn {
     fn stick(&self, record: &Placing<'_>, available: impl Fn(i32) -> bool) -> i32 {
         let mut sticky = self.sticky.lock().unwrap_or_else(PoisonError::into_inner);
         let stays = sticky.filter(|sticky| sticky.produced < self.sticky_bytes && available(sticky.partition));
-        let mut next =
-            stays.unwrap_or_else(|| Sticky { partition: draw(record.partitions, available), produced: 0 });
+        let mut next = stays.unwrap_or_else(|| Sticky { partition: draw(record.partitions, available), produced: 0 });
         next.produced = next.produced.saturating_add(record.size);
         *sticky = Some(next);
         next.partition

@@ -87,4 +87,3 @@ fn would_deadlock(what: &str) -> Error {
         format!("cannot {what} in a callback: the callback holds up the reports that it would wait for"),
     )
 }
-

@@ -1,12 +1,6 @@
 //! [`ProducerBuilder`]: from settings and plug-ins to a running producer.
 
-use std::{
-    any::type_name,
-    fmt,
-    num::NonZeroU32,
-    sync::Arc,
-    time::Duration,
-};
+use std::{any::type_name, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use super::{Producer, Typed, core::Core, room::Room, shared::Shared};
 use crate::{
@@ -97,6 +91,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             tracing::warn!("{warning}");
         }
         let resolved = self.config.resolve()?;
+        if resolved.transactional_id.is_some() {
+            let message = "transactional.id: this version has no transactions; leave it out";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         let key_serializer = serializer(self.key_serializer, resolved.key_serializer, "key")?;
         let value_serializer = serializer(self.value_serializer, resolved.value_serializer, "value")?;
         let interceptors = Chain::new(self.interceptors);
@@ -108,13 +106,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
 
 fn serializer<T: ?Sized + 'static>(
     given: Option<Box<dyn Serializer<T>>>,
-    name: Option<crate::config::SerializerName>,
+    name: Option<SerializerName>,
     part: &str,
 ) -> Result<Box<dyn Serializer<T>>, Error> {
     if let Some(given) = given {
         return Ok(given);
     }
-    let name: Option<SerializerName> = name.and_then(|name| name.as_str().parse().ok());
     match name {
         Some(name) => named(name).map_err(|reason| Error::new(ErrorKind::Config, format!("{part}.serializer: {reason}"))),
         None => natural().ok_or_else(|| {
@@ -213,7 +210,9 @@ mod tests {
             // Without libcurl librdkafka has these names, but refuses them.
             name if name.starts_with("librdkafka.sasl.") || name.starts_with("librdkafka.https.") => return None,
             _ => match (setting.kind(), setting.range()) {
-                (Type::Boolean, _) => return setting.default().or(setting.librdkafka_default()).map(|text| (text != "true").to_string()),
+                (Type::Boolean, _) => {
+                    return setting.default().or(setting.librdkafka_default()).map(|text| (text != "true").to_string());
+                }
                 (Type::String | Type::List, Range::OneOf(_)) => return None,
                 (Type::String | Type::Class | Type::Password, _) => "unusual",
                 (Type::Int | Type::Long | Type::Short | Type::Double, Range::Between(low, high)) => {
@@ -286,7 +285,9 @@ mod tests {
             | "max.in.flight.requests.per.connection"
             | "retries"
             | "librdkafka.queue.buffering.backpressure.threshold" => &[("enable.idempotence", "false")],
-            "transaction.timeout.ms" => &[("transactional.id", "t"), ("delivery.timeout.ms", "12000"), ("request.timeout.ms", "11000")],
+            "transaction.timeout.ms" => {
+                &[("transactional.id", "t"), ("delivery.timeout.ms", "12000"), ("request.timeout.ms", "11000")]
+            }
             "delivery.timeout.ms" => &[("request.timeout.ms", "1000")],
             "ssl.endpoint.identification.algorithm" => &[("security.protocol", "SSL")],
             "reconnect.backoff.ms" => &[("reconnect.backoff.max.ms", "20000")],

@@ -47,8 +47,7 @@ impl Core {
     }
 
     pub(super) fn topic(&self, name: &str) -> Result<Arc<Topic>, Error> {
-        check_topic_name(name)
-            .map_err(|reason| Error::new(ErrorKind::InvalidRecord, format!("topic {name:?}: {reason}")))?;
+        check_topic_name(name).map_err(|reason| Error::new(ErrorKind::InvalidRecord, format!("topic {name:?}: {reason}")))?;
         self.client.topic(name).map_err(|code| Error::from_code(code, &format!("topic {name}")))
     }
 

@@ -1,4 +1,4 @@
-//! [`Producer`]: the way of a record from `send` to librdkafka. Read [`Producer::prepare`] for its steps.
+//! [`Producer`]: the way of a record from `send` to librdkafka, and the ways to send.
 
 mod batch;
 mod blocking;
@@ -240,7 +240,8 @@ fn serialize<T: ?Sized + 'static>(
     buffer: &mut Vec<u8>,
 ) -> Result<Option<usize>, Error> {
     let part = if is_key { "key" } else { "value" };
-    let failed = |what: &str| Error::new(ErrorKind::Serialization, format!("topic {topic}: the {part} could not be serialized{what}"));
+    let failed =
+        |what: &str| Error::new(ErrorKind::Serialization, format!("topic {topic}: the {part} could not be serialized{what}"));
     let start = buffer.len();
     let mut context = SerializeContext { topic, headers, is_key };
     match contain(|| serializer.serialize(data, &mut context, buffer)) {

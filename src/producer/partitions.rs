@@ -87,7 +87,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             return Error::from_code(trouble.code, &format!("topic {topic}")).with_source(trouble.text);
         }
         let waited = shared.room.max_block().as_millis();
-        let message = format!("topic {topic}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
+        let message =
+            format!("topic {topic}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
         shared.blame(Error::new(ErrorKind::MetadataTimeout, message))
     }
 }

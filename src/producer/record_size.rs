@@ -10,7 +10,8 @@ const RECORD_OVERHEAD: usize = 21;
 
 /// The upper bound that the Java client computes (`AbstractRecords.estimateSizeInBytesUpperBound`, magic 2, uncompressed).
 pub(super) fn upper_bound(body: &Body) -> usize {
-    let headers: usize = body.headers.iter().map(|header| sized(Some(header.name().len())) + sized(header.value().map(<[u8]>::len))).sum();
+    let headers: usize =
+        body.headers.iter().map(|header| sized(Some(header.name().len())) + sized(header.value().map(<[u8]>::len))).sum();
     BATCH_OVERHEAD + RECORD_OVERHEAD + sized(body.key_size) + sized(body.value_size) + varint(body.headers.len()) + headers
 }
 

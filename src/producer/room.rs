@@ -154,9 +154,7 @@ impl Room {
 
     fn take(&self, bytes: usize) -> bool {
         self.used
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |used| {
-                used.checked_add(bytes).filter(|&sum| sum <= self.limit)
-            })
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |used| used.checked_add(bytes).filter(|&sum| sum <= self.limit))
             .is_ok()
     }
 

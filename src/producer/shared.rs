@@ -53,7 +53,12 @@ pub(super) struct Trouble {
 }
 
 impl Shared {
-    pub(super) fn new(room: Room, acknowledge: Option<Arc<dyn Acknowledge>>, bootstrap_servers: String, secrets: Vec<String>) -> Self {
+    pub(super) fn new(
+        room: Room,
+        acknowledge: Option<Arc<dyn Acknowledge>>,
+        bootstrap_servers: String,
+        secrets: Vec<String>,
+    ) -> Self {
         Self {
             room,
             outstanding: Outstanding::default(),
@@ -325,7 +330,6 @@ impl Observer for Shared {
         }
     }
 }
-
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

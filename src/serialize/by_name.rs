@@ -103,11 +103,18 @@ impl fmt::Display for SerializerName {
 
 impl fmt::Display for UnknownSerializer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no serializer; there are", self.0)?;
-        for (index, (_, short, java, ..)) in NAMES.iter().enumerate() {
-            write!(f, "{} {short} ({java})", if index == 0 { "" } else { "," })?;
-        }
-        f.write_str("; any other is given to the builder as a value")
+        write!(f, "{:?} {}", self.0, Self::reason())
+    }
+}
+
+impl UnknownSerializer {
+    /// What is wrong with the name, without the name.
+    pub(crate) fn reason() -> String {
+        let known: Vec<String> = NAMES.iter().map(|(_, short, java, ..)| format!("{short} ({java})")).collect();
+        format!(
+            "is no serializer that can be chosen by name; there are {}; give any other to the producer's builder",
+            known.join(", ")
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rows of the Java producer's settings, by name. Types, ranges and defaults are those of `ProducerConfig` in kafka-clients 4.1.0.
 
 use super::super::value::{Range, Type};
-use super::super::{class, sasl, server, tls};
+use super::super::{partitioner_name, sasl, serializer_name, server, tls};
 use super::Setting;
 
 use Range::{AtLeast, Between, BetweenOr, Decimal, NonEmpty, NonNull, OneOf, OneOfAnyCase};
@@ -66,7 +66,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         .range_of(NonNull).java_only_default("")
         .refused(&[""], "Java classes cannot run here; give interceptors to the producer's builder"),
     new("key.serializer", Class, "How keys become bytes.")
-        .checked(class::check_serializer)
+        .checked(serializer_name::check)
         .note_of("Java's class names and short names (string, bytes, integer, long, uuid, ...) choose for programs without types of their own, as the command; in Rust the producer's type parameter chooses. Not required."),
     new("linger.ms", Long, "How long a batch waits for more records.").milliseconds()
         .range_of(AtLeast(0)).here(Between(0, 900_000)).default_of("5").becomes_properties(&["queue.buffering.max.ms"]).librdkafka("5"),
@@ -99,12 +99,13 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("metrics.sample.window.ms", Long, "The time that a sample covers.").milliseconds()
         .range_of(AtLeast(0)).java_only_default("30000").refused(&[], METRICS),
     new("partitioner.adaptive.partitioning.enable", Boolean, "Whether records without a key go rather to partitions with shorter queues (KIP-794).")
-        .default_of("true"),
+        .java_only_default("true")
+        .refused(&["false"], "the lengths of the partitions' queues are not weighed, so that records without a key are spread evenly; set it to false or leave it out"),
     new("partitioner.availability.timeout.ms", Long, "After how long a partition whose broker takes nothing is left out (KIP-794); 0 for never.").milliseconds()
         .range_of(AtLeast(0)).java_only_default("0")
         .refused(&["0"], "how long a broker takes nothing is not measured; only 0, which is never, is accepted"),
     new("partitioner.class", Class, "How records are spread over partitions.")
-        .our_default("DefaultPartitioner").becomes_properties(&["partitioner"]).librdkafka("consistent_random").checked(class::check_partitioner)
+        .our_default("DefaultPartitioner").becomes_properties(&["partitioner"]).librdkafka("consistent_random").checked(partitioner_name::check)
         .note_of("Java's by default: murmur2 of the key; librdkafka's is CRC32. RoundRobinPartitioner, and librdkafka's own by name (random, consistent, consistent_random, murmur2, murmur2_random, fnv1a, fnv1a_random), can be chosen."),
     new("partitioner.ignore.keys", Boolean, "Whether records with a key are spread as if they had none.")
         .default_of("false"),
@@ -257,6 +258,6 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("transactional.id", Type::String, "The name that makes the producer transactional.")
         .range_of(NonEmpty).becomes_properties(&["transactional.id"]).librdkafka(""),
     new("value.serializer", Class, "How values become bytes.")
-        .checked(class::check_serializer)
+        .checked(serializer_name::check)
         .note_of("As key.serializer."),
 ];

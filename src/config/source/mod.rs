@@ -137,6 +137,13 @@ fn read(text: &str, format: Format, subject: &str, origin: &dyn Fn(usize) -> Ori
     if problems.is_empty() {
         return Ok(config);
     }
+    // What the rest of the text breaks of the rules between settings is told as well; a text without other problems is left to
+    // `check`, since what comes later may mend it.
+    let rules = config.resolution().problems.into_iter().filter_map(|problem| match problem.origin() {
+        Some(Origin::File { line, .. } | Origin::Text { line }) => Some((*line, problem)),
+        _ => None,
+    });
+    problems.extend(rules);
     problems.sort_by_key(|(line, _)| *line);
     Err(ConfigError::new(subject, problems.into_iter().map(|(_, problem)| problem).collect()))
 }
@@ -209,6 +216,20 @@ mod tests {
                       line 3: acks: \"two\" is none of all, -1, 0, 1\n\
                       line 5: acks: stands twice, first in line 3";
         assert_eq!(problems("# none\nliger.ms=5\nacks=two\n\nacks=all", Format::Properties), wanted);
+    }
+
+    #[test]
+    fn broken_rules_are_told_with_the_rest() {
+        let text = "liger.ms=5\nssl.keystore.location=/a/b.jks\nmax.in.flight.requests.per.connection=6";
+        let error = problems(text, Format::Properties);
+        let lines: Vec<&str> = error.lines().collect();
+        assert_eq!(lines.len(), 3, "{error}");
+        assert!(
+            lines[0].starts_with("line 1: liger.ms: ") && lines[1].starts_with("line 2: ssl.keystore.location: is JKS"),
+            "{error}"
+        );
+        assert!(lines[2].starts_with("line 3: max.in.flight.requests.per.connection: must be at most 5"), "{error}");
+        assert!(from_str(&text[11..], Format::Properties).is_ok(), "alone they are left to check");
     }
 
     #[test]

@@ -154,6 +154,9 @@ mod tests {
             ("a=b\\", "a", "b"),
             ("a=b\\\\", "a", "b\\"),
             ("=b", "", "b"),
+            ("a=x\\\n\\\ny", "a", "xy"),
+            ("a\\\n  =5", "a", "5"),
+            ("\\\n\\\na=1", "a", "1"),
         ] {
             assert_eq!(one(text), (name.to_owned(), value.to_owned()), "{text:?}");
         }

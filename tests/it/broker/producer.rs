@@ -1,8 +1,9 @@
 //! The producer against Apache Kafka's own broker.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,7 +14,7 @@ use futures::executor::block_on;
 use ottla::{Acknowledgement, ErrorKind, Interceptor, Persistence, Producer, ProducerRecord, partition::partition_for};
 
 use super::{bootstrap_servers, config, topic};
-use crate::log;
+use crate::{examples, log};
 
 /// Sends `count` records with keys and waits for every one.
 fn send(producer: &Producer<str, str>, topic: &str, count: usize) {
@@ -161,4 +162,14 @@ fn many_threads_share_a_producer_and_every_record_is_reported_once() {
         next[thread] += 1;
     }
     assert_eq!(next, [5000; 8]);
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_program_that_returns_from_main_without_flush_or_close_loses_nothing() {
+    let topic = topic("return-from-main", 6, &[]);
+    let output = Command::new(&examples::built()["return_from_main"]).arg(&topic).output().unwrap();
+    assert!(output.status.success() && output.stdout == b"accepted: 10000\n", "{output:?}");
+    let values: BTreeSet<_> = log::read(&bootstrap_servers(), &topic).iter().map(|found| found.value_text().to_owned()).collect();
+    assert_eq!(values.len(), 10_000);
 }

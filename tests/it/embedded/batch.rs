@@ -34,11 +34,10 @@ fn send_all_names_the_records_that_failed_and_sends_the_others() {
     let error = block_on(async { producer.send_all(records).await.unwrap().await.unwrap_err() });
     assert_eq!(error.acknowledged(), 97);
     let failures: Vec<_> = error.failures().iter().map(|(index, error)| (*index, error.kind())).collect();
-    assert_eq!(failures, [
-        (10, ErrorKind::RecordTooLarge),
-        (20, ErrorKind::UnknownTopicOrPartition),
-        (30, ErrorKind::InvalidRecord)
-    ]);
+    assert_eq!(
+        failures,
+        [(10, ErrorKind::RecordTooLarge), (20, ErrorKind::UnknownTopicOrPartition), (30, ErrorKind::InvalidRecord)]
+    );
     assert_eq!(error.to_string(), "3 of 100 records failed, the first of them record 10 of the batch");
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 97);
 }

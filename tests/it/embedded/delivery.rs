@@ -59,7 +59,8 @@ fn null_and_empty_are_different_things_in_the_log() {
             producer.send(record).await.unwrap().await.unwrap();
         }
     });
-    let found: Vec<_> = log::read(kafka.bootstrap_servers(), "orders").into_iter().map(|found| (found.key, found.value)).collect();
+    let found: Vec<_> =
+        log::read(kafka.bootstrap_servers(), "orders").into_iter().map(|found| (found.key, found.value)).collect();
     let bytes = |text: &str| Some(text.as_bytes().to_vec());
     assert_eq!(found, [(None, None), (bytes(""), bytes("")), (bytes("k"), None), (None, bytes("v"))]);
 }
@@ -81,12 +82,7 @@ fn headers_and_timestamp_arrive_as_they_were_given() {
     let header = |name: &str, value: Option<&[u8]>| (name.to_owned(), value.map(<[u8]>::to_vec));
     assert_eq!(
         found.headers,
-        [
-            header("trace", Some(b"1")),
-            header("nothing", None),
-            header("empty", Some(b"")),
-            header("trace", Some(&[0, 255]))
-        ]
+        [header("trace", Some(b"1")), header("nothing", None), header("empty", Some(b"")), header("trace", Some(&[0, 255]))]
     );
 }
 
@@ -188,11 +184,10 @@ fn a_topic_s_partitions_are_told() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &[]);
     let partitions = block_on(producer.partitions_for("orders")).unwrap();
-    assert_eq!(partitions.iter().map(|partition| (partition.partition(), partition.leader())).collect::<Vec<_>>(), [
-        (0, Some(1)),
-        (1, Some(1)),
-        (2, Some(1))
-    ]);
+    assert_eq!(
+        partitions.iter().map(|partition| (partition.partition(), partition.leader())).collect::<Vec<_>>(),
+        [(0, Some(1)), (1, Some(1)), (2, Some(1))]
+    );
 }
 
 #[test]

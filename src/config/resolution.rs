@@ -1,43 +1,12 @@
-//! From settings to librdkafka's properties, and to what the producer itself needs.
+//! [`Resolution`]: from settings to librdkafka's properties.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{
-    Becomes, ConfigError, PartitionerName, Problem, ProducerConfig, SerializerName, Warning, is_secret, native_name, redacted,
+    Becomes, PartitionerName, Problem, ProducerConfig, Warning, is_secret, native_name, redacted,
     rules::{self, Derived},
     sasl, server, setting, tls,
 };
-
-/// What a producer is started with. Its `Debug` hides the secrets.
-pub(crate) struct Resolved {
-    /// librdkafka's properties: all that were set, and all whose default here is not librdkafka's.
-    pub(crate) native: Vec<(String, String)>,
-    /// `client.id`, made up as Java does if it was not set.
-    pub(crate) client_id: String,
-    /// The brokers as librdkafka gets them; empty only where it plays them itself.
-    pub(crate) bootstrap_servers: String,
-    pub(crate) buffer_memory: usize,
-    pub(crate) max_block: Duration,
-    pub(crate) max_request_size: usize,
-    /// [`Duration::MAX`] for no end.
-    pub(crate) delivery_timeout: Duration,
-    pub(crate) linger: Duration,
-    /// After how many bytes the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
-    pub(crate) sticky_bytes: usize,
-    pub(crate) transactional_id: Option<String>,
-    pub(crate) transaction_timeout: Duration,
-    pub(crate) key_serializer: Option<SerializerName>,
-    pub(crate) value_serializer: Option<SerializerName>,
-    pub(crate) partitioner: PartitionerName,
-    pub(crate) ignore_keys: bool,
-    pub(crate) adaptive_partitioning: bool,
-    /// Every secret value, so that librdkafka's texts can be cleared of them. None is empty.
-    pub(crate) secrets: Vec<String>,
-}
 
 /// A value that was set, under Java's name or as the librdkafka property that the name becomes.
 pub(crate) struct Found<'a> {
@@ -61,7 +30,7 @@ pub(crate) struct Property {
     pub(crate) name: String,
     pub(crate) value: String,
     /// Whether librdkafka has this value anyway, so that it need not be told.
-    is_default: bool,
+    pub(crate) is_default: bool,
 }
 
 /// For framing: librdkafka counts a record's whole size on the wire, this layer what Java counts.
@@ -185,7 +154,7 @@ impl ProducerConfig {
 fn direct(config: &ProducerConfig, setting: &setting::Setting, resolution: &mut Resolution) {
     let name = setting.name();
     let Becomes::Properties(properties) = setting.becomes() else { return };
-    if properties.iter().any(|property| config.has_raw(property)) || name.starts_with("ssl.") || name.starts_with("sasl.") {
+    if name.starts_with("ssl.") || name.starts_with("sasl.") {
         return;
     }
     let is_set = config.entries.contains_key(name);
@@ -255,6 +224,9 @@ fn raw(config: &ProducerConfig, resolution: &mut Resolution) {
     }
     for (name, entry) in &config.entries {
         if let Some(property) = name.strip_prefix("librdkafka.") {
+            // What it overrides are defaults: that both are set is an error already.
+            let property = native_name::canonical(property);
+            resolution.properties.retain(|other| native_name::canonical(&other.name) != property);
             resolution.add(name, property, entry.value.as_str());
         }
     }
@@ -264,66 +236,8 @@ fn raw(config: &ProducerConfig, resolution: &mut Resolution) {
     }
 }
 
-fn partitioner(config: &ProducerConfig) -> PartitionerName {
+pub(crate) fn partitioner(config: &ProducerConfig) -> PartitionerName {
     config.text("partitioner.class").parse().unwrap_or(PartitionerName::BuiltIn)
-}
-
-/// The next number for a producer without a `client.id`, counted over the process as in Java.
-fn next_producer() -> u64 {
-    static PRODUCERS: AtomicU64 = AtomicU64::new(1);
-    PRODUCERS.fetch_add(1, Ordering::Relaxed)
-}
-
-pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> {
-    let mut resolution = config.resolution();
-    let mut number = |name| config.number(name, &mut resolution);
-    let milliseconds = |value: i64| Duration::from_millis(u64::try_from(value).unwrap_or_default());
-    let bytes = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
-    let buffer_memory = bytes(number("buffer.memory"));
-    let max_request_size = bytes(number("max.request.size"));
-    let max_block = milliseconds(number("max.block.ms"));
-    let transaction_timeout = milliseconds(number("transaction.timeout.ms"));
-    let batch_size = number("batch.size");
-    if !resolution.problems.is_empty() {
-        return Err(resolution.problems.into_iter().collect());
-    }
-    let transactional_id = config.found("transactional.id").map(|found| found.value.to_owned());
-    let client_id = match (config.text("client.id"), &transactional_id) {
-        ("", None) => format!("producer-{}", next_producer()),
-        ("", Some(id)) => format!("producer-{id}"),
-        (id, _) => id.to_owned(),
-    };
-    let mut native: Vec<(String, String)> = resolution
-        .properties
-        .into_iter()
-        .filter(|property| !property.is_default)
-        .map(|property| (property.name, property.value))
-        .collect();
-    if config.text("client.id").is_empty() {
-        native.push(("client.id".to_owned(), client_id.clone()));
-    }
-    Ok(Resolved {
-        native,
-        client_id,
-        bootstrap_servers: server::addresses(config.text("bootstrap.servers")),
-        buffer_memory,
-        max_block,
-        max_request_size,
-        delivery_timeout: match resolution.derived.delivery_timeout {
-            0 => Duration::MAX,
-            timeout => milliseconds(timeout),
-        },
-        linger: resolution.derived.linger,
-        sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
-        transactional_id,
-        transaction_timeout,
-        key_serializer: config.key_serializer_name(),
-        value_serializer: config.value_serializer_name(),
-        partitioner: partitioner(config),
-        ignore_keys: config.text("partitioner.ignore.keys") == "true",
-        adaptive_partitioning: config.text("partitioner.adaptive.partitioning.enable") == "true",
-        secrets: resolution.secrets,
-    })
 }
 
 impl Property {
@@ -336,59 +250,12 @@ impl Property {
     }
 }
 
-impl fmt::Debug for Resolved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let native = self.native.iter().map(|(name, value)| (name, redacted(&format!("librdkafka.{name}"), value)));
-        f.debug_struct("Resolved")
-            .field("native", &native.collect::<Vec<_>>())
-            .field("client_id", &self.client_id)
-            .field("secrets", &self.secrets.len())
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::super::tests::{config, native};
     use super::*;
-
-    #[test]
-    fn nothing_set_but_the_brokers_is_javas_producer() {
-        let resolved = config(&[]).resolve().unwrap();
-        let mut native = resolved.native.clone();
-        native.retain(|(name, _)| !name.starts_with("client."));
-        native.sort();
-        let wanted = [
-            ("connections.max.idle.ms", "540000"),
-            ("enable.idempotence", "true"),
-            ("max.in.flight.requests.per.connection", "5"),
-            ("message.max.bytes", "1049600"),
-            ("message.timeout.ms", "120000"),
-            ("metadata.broker.list", "localhost:9092"),
-            ("partitioner", "murmur2_random"),
-            ("queue.buffering.max.kbytes", "2147483647"),
-            ("queue.buffering.max.messages", "0"),
-            ("reconnect.backoff.max.ms", "1000"),
-            ("reconnect.backoff.ms", "50"),
-            ("request.required.acks", "-1"),
-            ("request.timeout.ms", "30000"),
-            ("socket.connection.setup.timeout.ms", "10000"),
-            ("socket.receive.buffer.bytes", "32768"),
-            ("socket.send.buffer.bytes", "131072"),
-            ("socket.timeout.ms", "30000"),
-        ];
-        assert_eq!(native, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        assert_eq!(resolved.buffer_memory, 33_554_432);
-        assert_eq!(resolved.max_request_size, 1_048_576);
-        assert_eq!((resolved.max_block.as_millis(), resolved.delivery_timeout.as_millis()), (60_000, 120_000));
-        assert_eq!((resolved.linger.as_millis(), resolved.sticky_bytes), (5, 16_384));
-        assert_eq!(
-            (resolved.partitioner, resolved.ignore_keys, resolved.adaptive_partitioning),
-            (PartitionerName::BuiltIn, false, true)
-        );
-    }
 
     #[test]
     fn no_property_is_given_twice() {
@@ -399,6 +266,11 @@ mod tests {
             ("client.id", "me"),
             ("librdkafka.queue.buffering.max.messages", "7"),
             ("librdkafka.linger.ms", "7"),
+            ("librdkafka.sasl.mechanism", "PLAIN"),
+            ("librdkafka.security.protocol", "sasl_plaintext"),
+            ("librdkafka.sasl.username", "alice"),
+            ("librdkafka.sasl.password", "hunter2"),
+            ("librdkafka.socket.timeout.ms", "2000"),
         ]);
         let mut seen = HashSet::new();
         for (name, _) in all.resolve().unwrap().native {
@@ -406,6 +278,7 @@ mod tests {
         }
         assert_eq!(native(&all, "queue.buffering.max.messages").as_deref(), Some("7"));
         assert_eq!(native(&all, "linger.ms").as_deref(), Some("7"));
+        assert_eq!(native(&all, "request.timeout.ms").as_deref(), Some("2000"), "the broker is told what the client waits");
     }
 
     #[test]
@@ -439,21 +312,5 @@ mod tests {
             let config = config(&[("compression.type", codec), (level, value)]);
             assert_eq!(native(&config, "compression.level").as_deref(), Some(wanted), "{codec}");
         }
-    }
-
-    #[test]
-    fn a_client_id_is_made_up_as_in_java() {
-        let first = config(&[]).resolve().unwrap();
-        assert!(first.client_id.strip_prefix("producer-").is_some_and(|number| number.parse::<u64>().is_ok()));
-        assert_ne!(config(&[]).resolve().unwrap().client_id, first.client_id);
-        assert!(first.native.contains(&("client.id".to_owned(), first.client_id)));
-        assert_eq!(config(&[("transactional.id", "t")]).resolve().unwrap().client_id, "producer-t");
-        assert_eq!(config(&[("client.id", "me")]).resolve().unwrap().client_id, "me");
-    }
-
-    #[test]
-    fn the_sticky_partitioner_switches_after_the_batch_size_that_was_set() {
-        assert_eq!(config(&[("batch.size", "2000000")]).resolve().unwrap().sticky_bytes, 2_000_000);
-        assert_eq!(config(&[("batch.size", "0")]).resolve().unwrap().sticky_bytes, 1);
     }
 }

@@ -1,0 +1,146 @@
+//! [`Resolved`]: what a producer is started with.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use super::{ConfigError, PartitionerName, ProducerConfig, SerializerName, redacted, resolution::partitioner, server};
+
+/// What a producer is started with. Its `Debug` hides the secrets.
+pub(crate) struct Resolved {
+    /// librdkafka's properties: all that were set, and all whose default here is not librdkafka's.
+    pub(crate) native: Vec<(String, String)>,
+    /// `client.id`, made up as Java does if it was not set.
+    pub(crate) client_id: String,
+    /// The brokers as librdkafka gets them; empty only where it plays them itself.
+    pub(crate) bootstrap_servers: String,
+    pub(crate) buffer_memory: usize,
+    pub(crate) max_block: Duration,
+    pub(crate) max_request_size: usize,
+    /// After how many bytes the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
+    pub(crate) sticky_bytes: usize,
+    pub(crate) transactional_id: Option<String>,
+    pub(crate) key_serializer: Option<SerializerName>,
+    pub(crate) value_serializer: Option<SerializerName>,
+    pub(crate) partitioner: PartitionerName,
+    pub(crate) ignore_keys: bool,
+    /// Every secret value, so that librdkafka's texts can be cleared of them. None is empty.
+    pub(crate) secrets: Vec<String>,
+}
+
+/// The next number for a producer without a `client.id`, counted over the process as in Java.
+fn next_producer() -> u64 {
+    static PRODUCERS: AtomicU64 = AtomicU64::new(1);
+    PRODUCERS.fetch_add(1, Ordering::Relaxed)
+}
+
+pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> {
+    let mut resolution = config.resolution();
+    let mut number = |name| config.number(name, &mut resolution);
+    let milliseconds = |value: i64| Duration::from_millis(u64::try_from(value).unwrap_or_default());
+    let bytes = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
+    let buffer_memory = bytes(number("buffer.memory"));
+    let max_request_size = bytes(number("max.request.size"));
+    let max_block = milliseconds(number("max.block.ms"));
+    let batch_size = number("batch.size");
+    if !resolution.problems.is_empty() {
+        return Err(resolution.problems.into_iter().collect());
+    }
+    let transactional_id = config.found("transactional.id").map(|found| found.value.to_owned());
+    let client_id = match (config.text("client.id"), &transactional_id) {
+        ("", None) => format!("producer-{}", next_producer()),
+        ("", Some(id)) => format!("producer-{id}"),
+        (id, _) => id.to_owned(),
+    };
+    let mut native: Vec<(String, String)> = resolution
+        .properties
+        .into_iter()
+        .filter(|property| !property.is_default)
+        .map(|property| (property.name, property.value))
+        .collect();
+    if config.text("client.id").is_empty() {
+        native.push(("client.id".to_owned(), client_id.clone()));
+    }
+    Ok(Resolved {
+        native,
+        client_id,
+        bootstrap_servers: server::addresses(config.text("bootstrap.servers")),
+        buffer_memory,
+        max_block,
+        max_request_size,
+        sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
+        transactional_id,
+        key_serializer: config.key_serializer_name(),
+        value_serializer: config.value_serializer_name(),
+        partitioner: partitioner(config),
+        ignore_keys: config.text("partitioner.ignore.keys") == "true",
+        secrets: resolution.secrets,
+    })
+}
+
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let native = self.native.iter().map(|(name, value)| (name, redacted(&format!("librdkafka.{name}"), value)));
+        f.debug_struct("Resolved")
+            .field("native", &native.collect::<Vec<_>>())
+            .field("client_id", &self.client_id)
+            .field("secrets", &self.secrets.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::config;
+    use super::*;
+
+    #[test]
+    fn nothing_set_but_the_brokers_is_javas_producer() {
+        let resolved = config(&[]).resolve().unwrap();
+        let mut native = resolved.native.clone();
+        native.retain(|(name, _)| !name.starts_with("client."));
+        native.sort();
+        let wanted = [
+            ("connections.max.idle.ms", "540000"),
+            ("enable.idempotence", "true"),
+            ("max.in.flight.requests.per.connection", "5"),
+            ("message.max.bytes", "1049600"),
+            ("message.timeout.ms", "120000"),
+            ("metadata.broker.list", "localhost:9092"),
+            ("partitioner", "murmur2_random"),
+            ("queue.buffering.max.kbytes", "2147483647"),
+            ("queue.buffering.max.messages", "0"),
+            ("reconnect.backoff.max.ms", "1000"),
+            ("reconnect.backoff.ms", "50"),
+            ("request.required.acks", "-1"),
+            ("request.timeout.ms", "30000"),
+            ("socket.connection.setup.timeout.ms", "10000"),
+            ("socket.receive.buffer.bytes", "32768"),
+            ("socket.send.buffer.bytes", "131072"),
+            ("socket.timeout.ms", "30000"),
+        ];
+        assert_eq!(native, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(resolved.buffer_memory, 33_554_432);
+        assert_eq!(resolved.max_request_size, 1_048_576);
+        assert_eq!((resolved.max_block.as_millis(), resolved.sticky_bytes), (60_000, 16_384));
+        assert_eq!((resolved.partitioner, resolved.ignore_keys), (PartitionerName::BuiltIn, false));
+    }
+
+    #[test]
+    fn a_client_id_is_made_up_as_in_java() {
+        let first = config(&[]).resolve().unwrap();
+        assert!(first.client_id.strip_prefix("producer-").is_some_and(|number| number.parse::<u64>().is_ok()));
+        assert_ne!(config(&[]).resolve().unwrap().client_id, first.client_id);
+        assert!(first.native.contains(&("client.id".to_owned(), first.client_id)));
+        assert_eq!(config(&[("transactional.id", "t")]).resolve().unwrap().client_id, "producer-t");
+        assert_eq!(config(&[("client.id", "me")]).resolve().unwrap().client_id, "me");
+    }
+
+    #[test]
+    fn the_sticky_partitioner_switches_after_the_batch_size_that_was_set() {
+        assert_eq!(config(&[("batch.size", "2000000")]).resolve().unwrap().sticky_bytes, 2_000_000);
+        assert_eq!(config(&[("batch.size", "0")]).resolve().unwrap().sticky_bytes, 1);
+    }
+}

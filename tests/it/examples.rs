@@ -1,0 +1,150 @@
+//! Every example runs, and says what it did.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Lines that each example prints; `*` stands for anything.
+const CHECKS: [(&str, &[&str]); 11] = [
+    ("await_each", &["acknowledged: 1000, failed: 0, by partition: {*}"]),
+    ("backpressure", &["after * records: no room in buffer.memory (100000 bytes)*", "acknowledged: 2* of 2*"]),
+    ("callback", &["acknowledged: 1000, failed: 0"]),
+    (
+        "custom_serializer",
+        &[
+            "value of Some(4) bytes",
+            "value of None bytes",
+            "refused: topic temperatures: the value could not be serialized: a temperature is a finite number",
+        ],
+    ),
+    ("fire_and_forget", &["acknowledged: 1000, failed: 0"]),
+    (
+        "from_file",
+        &[
+            "acks = all (*orders.toml:4)",
+            "linger.ms = 50 (code)",
+            "compression.type = gzip (*orders.toml:6)",
+            "acknowledged: 3",
+            "line 1: liger.ms: unknown setting; did you mean linger.ms?",
+            "line 2: acks: *",
+        ],
+    ),
+    (
+        "headers",
+        &["trace = 4bf92f35", "tag = gift", "tag = express", "coupon = null", "service = checkout", "acknowledged: orders-*@*"],
+    ),
+    ("quickstart", &["acknowledged: orders-*@*", "not delivered: 0"]),
+    ("return_from_main", &["accepted: 10000"]),
+    ("sink", &["acknowledged: 1000"]),
+    ("sync", &["login is at audit-*@*, 5 bytes", "logout is at audit-*@*, 6 bytes", "not delivered: 0"]),
+];
+
+mod embedded {
+    use super::*;
+
+    #[test]
+    fn every_example_runs_without_a_kafka() {
+        run_all(|example| example.env_remove("KAFKA_BOOTSTRAP_SERVERS"));
+    }
+}
+
+mod broker {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs Kafka: make test-broker"]
+    fn every_example_runs_on_a_real_kafka() {
+        assert!(env::var_os("KAFKA_BOOTSTRAP_SERVERS").is_some(), "KAFKA_BOOTSTRAP_SERVERS is not set");
+        run_all(|example| example);
+    }
+}
+
+#[test]
+fn the_readme_shows_the_quickstart_as_it_is() {
+    let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let quickstart = read("examples/quickstart.rs");
+    let (_, program) = quickstart.split_once("\n\n").unwrap();
+    assert!(
+        read("README.md").contains(&format!("```rust\n{program}```")),
+        "README.md does not have examples/quickstart.rs, from its first blank line on, as a block"
+    );
+}
+
+#[test]
+fn a_line_is_held_against_its_pattern() {
+    assert!(matches("sent * of *", "sent 1 of 2"));
+    assert!(matches("orders-*", "orders-"));
+    assert!(!matches("sent 10", "sent 100"));
+    assert!(!matches("sent * of 2", "sent 1 of 20"));
+    assert!(!matches("*ab*b", "xab"));
+}
+
+fn run_all(prepare: impl Fn(&mut Command) -> &mut Command) {
+    let examples = built();
+    let names: Vec<_> = examples.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        CHECKS.map(|(name, _)| name),
+        "the examples, and those that have a check here, in the order of their names"
+    );
+    let failures: Vec<_> = CHECKS
+        .iter()
+        .filter_map(|(name, lines)| {
+            let output = prepare(&mut Command::new(&examples[*name])).output().unwrap();
+            let printed = String::from_utf8_lossy(&output.stdout);
+            let missing: Vec<_> = lines.iter().filter(|line| !printed.lines().any(|printed| matches(line, printed))).collect();
+            (!output.status.success() || !missing.is_empty()).then(|| {
+                let errors = String::from_utf8_lossy(&output.stderr);
+                format!("{name}: {}, without the lines {missing:?}\n{printed}{errors}", output.status)
+            })
+        })
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The examples by name, as cargo has just built them: with the features and the profile of this test, so that it need not
+/// build the library again.
+pub(crate) fn built() -> BTreeMap<String, PathBuf> {
+    // target/PROFILE/deps/it-HASH
+    let test = env::current_exe().unwrap();
+    let target = test.ancestors().nth(3).unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--examples", "--message-format", "json-render-diagnostics", "--manifest-path"]);
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).arg("--target-dir").arg(target);
+    cargo.args(["--no-default-features", "--features", &features().join(",")]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let output = cargo.output().unwrap();
+    assert!(output.status.success(), "cargo does not build the examples:\n{}", String::from_utf8_lossy(&output.stderr));
+    let artifacts = output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    artifacts
+        .map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap())
+        .filter(|artifact| artifact["reason"] == "compiler-artifact" && artifact["target"]["kind"][0] == "example")
+        .map(|artifact| {
+            let text = |field: &serde_json::Value| field.as_str().unwrap().to_owned();
+            (text(&artifact["target"]["name"]), text(&artifact["executable"]).into())
+        })
+        .collect()
+}
+
+/// The features that this test was built with.
+fn features() -> Vec<&'static str> {
+    macro_rules! enabled {
+        ($($feature:literal)*) => {
+            [$(($feature, cfg!(feature = $feature))),*]
+        };
+    }
+    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "uuid" "testing" "jemalloc" "cli"];
+    all.into_iter().filter_map(|(feature, enabled)| enabled.then_some(feature)).collect()
+}
+
+/// Whether the line is the pattern, in which `*` stands for anything.
+fn matches(pattern: &str, line: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == line };
+    let Some(line) = line.strip_prefix(start) else { return false };
+    (0..=line.len()).any(|skipped| line.get(skipped..).is_some_and(|line| matches(rest, line)))
+}
