@@ -23,8 +23,8 @@ Exit codes:
   130  interrupted";
 
 const SOURCES: &str = "\
-Settings have Java's names. --set comes before OTTLA_... variables (OTTLA_LINGER_MS is linger.ms; KAFKA_BOOTSTRAP_SERVERS counts
-too), these before the file, the file before the default; `ottla config explain` shows which one won. RUST_LOG=ottla=debug shows
+Settings have Java's names. --set comes before OTTLA_... variables (OTTLA_LINGER_MS is linger.ms; KAFKA_BOOTSTRAP_SERVERS counts \
+too), these before the file, the file before the default; `ottla config explain` shows which one won. RUST_LOG=ottla=debug shows \
 the log.";
 
 const PRODUCE_EXAMPLES: &str = "\

@@ -2,15 +2,22 @@
 
 use std::{
     io::{self, BufWriter, Write},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
+use futures::{
+    channel::oneshot,
+    executor::block_on,
+    future::{Either, select},
+};
 use rdkafka::{
     ClientConfig, ClientContext, Offset, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::KafkaError,
+    metadata::MetadataPartition,
     types::RDKafkaErrorCode as Code,
 };
 
@@ -28,10 +35,12 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Java's default of `max.block.ms`: how long a broker may take to answer.
 const MAX_BLOCK: u64 = 60_000;
 const OUTPUT_BUFFER: usize = 64 * 1024;
+/// More errors than a client has of its brokers before it gives up.
+const EVENTS: usize = 32;
 
 /// The properties of the producer that a consumer has as well: who the brokers are and how they are talked to. With a dot at the
 /// end, all that begin so.
-const SHARED: [&str; 18] = [
+const SHARED: [&str; 20] = [
     "bootstrap.servers",
     "broker.",
     "client.dns.lookup",
@@ -43,13 +52,15 @@ const SHARED: [&str; 18] = [
     "enable.metrics.push",
     "enable.sasl.",
     "https.",
-    "log",
+    "log.",
+    "log_level",
     "metadata.",
     "reconnect.",
     "sasl.",
     "security.",
     "socket.",
     "ssl.",
+    "topic.metadata.",
 ];
 
 /// Runs the command.
@@ -60,9 +71,9 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone());
     let topic = topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {file}")))?;
     let interrupt = Interrupt::listen()?;
-    let consumer = start(&settings)?;
-    let timeout = Duration::from_millis(settings.number("max.block.ms").unwrap_or(MAX_BLOCK));
-    assign(&consumer, &settings, &topic, arguments.from_beginning, timeout)?;
+    let consumer = Arc::new(start(&settings)?);
+    let Some(partitions) = partitions(&consumer, &settings, &topic, &interrupt)? else { return Ok(Exit::Interrupted) };
+    assign(&consumer, &topic, &partitions, arguments.from_beginning)?;
     tell_unconcerned(&settings);
     let output = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
     read(&consumer, arguments, &interrupt, output)
@@ -77,7 +88,8 @@ fn start(settings: &Settings) -> Result<BaseConsumer<Trouble>, Failure> {
     for (name, value) in settings.producer.native_properties()?.into_iter().filter(|(name, _)| is_shared(name)) {
         config.set(name, value);
     }
-    config.set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    // It joins no group and commits nothing, but librdkafka assigns partitions only to one that has a name for it.
+    config.set("group.id", "ottla-consume").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
     // Its error may quote the value that it refuses, so only the setting is named.
     config.create_with_context(Trouble::default()).map_err(|error| match error {
         KafkaError::ClientConfig(_, _, name, _) => Failure::usage(format!("librdkafka refuses {name}")),
@@ -103,42 +115,57 @@ fn tell_unconcerned(settings: &Settings) {
     }
 }
 
-/// Asks for the topic's partitions, and begins with all of them.
-fn assign(
-    consumer: &BaseConsumer<Trouble>,
+/// The topic's partitions, asked of the brokers; `None` if Ctrl-C came first.
+fn partitions(
+    consumer: &Arc<BaseConsumer<Trouble>>,
     settings: &Settings,
     topic: &str,
-    from_beginning: bool,
-    timeout: Duration,
-) -> Result<(), Failure> {
-    let metadata = consumer.fetch_metadata(Some(topic), timeout).map_err(|error| {
-        let servers = settings.producer.get("bootstrap.servers").unwrap_or_default();
-        let mut text = format!("topic {topic}: no broker at {servers} answered within {} ms: {error}", timeout.as_millis());
-        if let Some(trouble) = consumer.context().last() {
-            text.push_str(": ");
-            text.push_str(&trouble);
+    interrupt: &Interrupt,
+) -> Result<Option<Vec<i32>>, Failure> {
+    let timeout = Duration::from_millis(settings.number("max.block.ms").unwrap_or(MAX_BLOCK));
+    let (asking, asked) = (Arc::clone(consumer), topic.to_owned());
+    let (sender, answer) = oneshot::channel();
+    thread::Builder::new()
+        .name("ottla-metadata".to_owned())
+        // If nobody waits for the answer any more, Ctrl-C came first.
+        .spawn(move || drop(sender.send(asking.fetch_metadata(Some(&asked), timeout))))
+        .map_err(|error| Failure::new(Exit::Failed, format!("no thread to ask the brokers: {error}")))?;
+    let metadata = match block_on(select(answer, interrupt.pressed())) {
+        Either::Left((Ok(Ok(metadata)), _)) => metadata,
+        Either::Left((Ok(Err(error)), _)) => {
+            let servers = settings.producer.get("bootstrap.servers").unwrap_or_default();
+            let text = format!("topic {topic}: no broker at {servers} answered within {} ms: {error}", timeout.as_millis());
+            // What went wrong with the brokers waits to be served.
+            for _ in 0..EVENTS {
+                drop(consumer.poll(Duration::ZERO));
+            }
+            let trouble = consumer.context().last().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+            return Err(Failure::new(Exit::Unreachable, text + &trouble));
         }
-        Failure::new(Exit::Unreachable, text)
-    })?;
-    let known = metadata.topics().iter().find(|known| known.name() == topic);
+        Either::Left((Err(_), _)) => return Err(Failure::new(Exit::Failed, "the thread that asked the brokers is gone")),
+        Either::Right(_) => return Ok(None),
+    };
     let missing = || Failure::usage(format!("topic {topic}: does not exist"));
-    let known = known.ok_or_else(missing)?;
+    let known = metadata.topics().iter().find(|known| known.name() == topic).ok_or_else(missing)?;
     match known.error().map(Code::from) {
-        None => {}
+        None => Ok(Some(known.partitions().iter().map(MetadataPartition::id).collect())),
         Some(Code::TopicAuthorizationFailed) => {
-            return Err(Failure::new(Exit::Unreachable, format!("topic {topic}: this client is not allowed to see it")));
+            Err(Failure::new(Exit::Unreachable, format!("topic {topic}: this client is not allowed to see it")))
         }
-        Some(Code::UnknownTopicOrPartition) => return Err(missing()),
-        Some(code) => return Err(Failure::new(Exit::Failed, format!("topic {topic}: {code}"))),
+        Some(Code::UnknownTopicOrPartition) => Err(missing()),
+        Some(code) => Err(Failure::new(Exit::Failed, format!("topic {topic}: {code}"))),
     }
-    let mut partitions = TopicPartitionList::new();
+}
+
+/// Begins with all partitions, at their first record or behind their last.
+fn assign(consumer: &BaseConsumer<Trouble>, topic: &str, partitions: &[i32], from_beginning: bool) -> Result<(), Failure> {
     let offset = if from_beginning { Offset::Beginning } else { Offset::End };
-    for partition in known.partitions() {
-        partitions
-            .add_partition_offset(topic, partition.id(), offset)
-            .map_err(|error| Failure::new(Exit::Failed, format!("topic {topic}, partition {}: {error}", partition.id())))?;
-    }
-    consumer.assign(&partitions).map_err(|error| Failure::new(Exit::Failed, format!("topic {topic}: {error}")))
+    let mut assignment = TopicPartitionList::new();
+    partitions
+        .iter()
+        .try_for_each(|partition| assignment.add_partition_offset(topic, *partition, offset))
+        .and_then(|()| consumer.assign(&assignment))
+        .map_err(|error| Failure::new(Exit::Failed, format!("topic {topic}: {error}")))
 }
 
 /// Writes record after record, until `--max`, `--idle`, Ctrl-C or the end of who reads.

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ottla::{Error, ErrorKind, Report as Outcome};
@@ -26,6 +29,8 @@ pub(crate) struct Ledger {
     counts: Arc<Counts>,
     read_back: Option<Arc<ReadBack>>,
     keeps_rows: bool,
+    /// Whether it makes no sense to read on.
+    has_ended: AtomicBool,
 }
 
 struct Books {
@@ -74,7 +79,7 @@ impl Ledger {
             ended: None,
             letters_failed: None,
         };
-        Arc::new(Self { books: Mutex::new(books), counts, read_back, keeps_rows })
+        Arc::new(Self { books: Mutex::new(books), counts, read_back, keeps_rows, has_ended: AtomicBool::new(false) })
     }
 
     /// An entry for a row that is sent now. Whoever made it settles it, whatever happens.
@@ -84,8 +89,9 @@ impl Ledger {
 
     /// Counts a row that cannot be sent.
     pub(crate) fn turn_away(&self, error: &RowError) {
-        self.books().fail(&DeadLetter::from(error), error.line, error.kind.name(), &error.message);
-        self.counts.fail(1);
+        let mut books = self.books();
+        books.fail(&DeadLetter::from(error), error.line, error.kind.name(), &error.message);
+        self.count_failure(books);
     }
 
     /// Counts a row that was not accepted.
@@ -107,6 +113,9 @@ impl Ledger {
 
     /// Why it makes no sense to read on: no record can be sent any more, or what fails cannot be kept.
     pub(crate) fn ended(&self) -> Option<String> {
+        if !self.has_ended.load(Ordering::Relaxed) {
+            return None;
+        }
         let books = self.books();
         let letters = books.letters_failed.as_ref().map(ToString::to_string);
         books.ended.clone().or(letters)
@@ -136,7 +145,13 @@ impl Ledger {
             books.ended.get_or_insert_with(|| text.clone());
         }
         books.fail(&DeadLetter::new(line, kind.name(), &*text, None, raw), line, kind.name(), &text);
-        drop(books);
+        self.count_failure(books);
+    }
+
+    fn count_failure(&self, books: MutexGuard<'_, Books>) {
+        if books.ended.is_some() || books.letters_failed.is_some() {
+            self.has_ended.store(true, Ordering::Relaxed);
+        }
         self.counts.fail(1);
     }
 

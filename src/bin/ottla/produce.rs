@@ -12,7 +12,7 @@ use futures::{
     executor::block_on,
     future::{Either, select},
 };
-use ottla::{Error, ErrorKind, Producer, ProducerRecord, serialize::Bytes};
+use ottla::{ErrorKind, Producer, ProducerRecord, serialize::Bytes};
 
 use crate::{
     args::{ProduceArguments, ReportFormat},
@@ -95,8 +95,8 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         // Begins to close, and does not wait: room that is waited for is refused from now on, and a second Ctrl-C is heard.
         let _ = closing.close(LAST_CALL).now_or_never();
     });
-    let sender = Sender { producer: &producer, plan: &plan, ledger: &ledger, embedded: embedded.as_ref() };
-    let end = sender.send_all(&mut input, arguments, &interrupt, || position.load(Ordering::Relaxed));
+    let sender = Sender { producer: &producer, plan: &plan, ledger: &ledger, embedded: embedded.as_ref(), interrupt: &interrupt };
+    let end = sender.send_all(&mut input, arguments, || position.load(Ordering::Relaxed));
     if matches!(end, End::Interrupted) {
         ledger.tell(&format!(
             "interrupted: what was accepted is delivered, for {} s at most; Ctrl-C again ends at once",
@@ -223,42 +223,32 @@ struct Sender<'a> {
     plan: &'a Plan,
     ledger: &'a Arc<Ledger>,
     embedded: Option<&'a Embedded>,
+    interrupt: &'a Interrupt,
 }
 
 impl Sender<'_> {
     /// Sends row after row. A row that cannot be sent is noted, and the next one is read.
-    fn send_all(
-        &self,
-        input: &mut Input,
-        arguments: &ProduceArguments,
-        interrupt: &Interrupt,
-        position: impl Fn() -> u64,
-    ) -> End {
+    fn send_all(&self, input: &mut Input, arguments: &ProduceArguments, position: impl Fn() -> u64) -> End {
         let mut pace = arguments.rate.map(Pace::new);
         let mut buffers = (Vec::new(), Vec::new());
         let mut left = arguments.limit.unwrap_or(u64::MAX);
         let mut shown = 0;
         while left > 0 {
             if let Some(pace) = &mut pace {
-                interrupt.sleep(pace.next(Instant::now()));
+                self.interrupt.sleep(pace.next(Instant::now()));
             }
-            if interrupt.is_pressed() {
+            if self.interrupt.is_pressed() {
                 return End::Interrupted;
             }
-            let sent = match input.next() {
+            if let Some(reason) = self.ledger.ended() {
+                return End::Stopped(reason);
+            }
+            match input.next() {
                 Ok(Step::Row(row)) => self.send(&row, &mut buffers),
-                Ok(Step::Bad(error)) => {
-                    self.ledger.turn_away(&error);
-                    Err(())
-                }
+                Ok(Step::Bad(error)) => self.ledger.turn_away(&error),
                 Ok(Step::End) => break,
-                Err(_) if interrupt.is_pressed() => return End::Interrupted,
+                Err(_) if self.interrupt.is_pressed() => return End::Interrupted,
                 Err(error) => return End::Broken(error),
-            };
-            if sent.is_err() {
-                if let Some(reason) = self.ledger.ended() {
-                    return if interrupt.is_pressed() { End::Interrupted } else { End::Stopped(reason) };
-                }
             }
             left -= 1;
             let read = position();
@@ -270,20 +260,24 @@ impl Sender<'_> {
         End::Read
     }
 
-    /// Sends one row; waits for room for `max.block.ms` at most. A row that is not sent is in the ledger, unless Ctrl-C was the reason.
-    fn send(&self, row: &Row<'_>, (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>)) -> Result<(), ()> {
+    /// Encodes one row and sends it. What cannot be sent is in the ledger.
+    fn send(&self, row: &Row<'_>, (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>)) {
         let Encodings { key, value } = self.plan.encodings;
-        let unfit = |Unfit { kind, message }, field| {
+        let turn_away = |Unfit { kind, message }, field| {
             self.ledger.turn_away(&RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
         };
         let key = match (key, row.key) {
-            (Some(encoding), Some(text)) => {
-                encoding.encode(Part::Key, text, key_buffer).map_err(|error| unfit(error, self.plan.input.key.clone()))?
-            }
+            (Some(encoding), Some(text)) => match encoding.encode(Part::Key, text, key_buffer) {
+                Ok(key) => key,
+                Err(unfit) => return turn_away(unfit, self.plan.input.key.clone()),
+            },
             (_, key) => key,
         };
         let value = match value {
-            Some(encoding) => encoding.encode(Part::Value, row.value, value_buffer).map_err(|error| unfit(error, None))?,
+            Some(encoding) => match encoding.encode(Part::Value, row.value, value_buffer) {
+                Ok(value) => value,
+                Err(unfit) => return turn_away(unfit, None),
+            },
             None => Some(row.value),
         };
         let mut record = ProducerRecord::to(&*self.plan.topic);
@@ -293,10 +287,11 @@ impl Sender<'_> {
         if let Some(value) = value {
             record = record.value(value);
         }
-        self.hand_over(row, record, self.embedded.map(|_| Digest::of(key, value)))
+        self.hand_over(row, record, self.embedded.map(|_| Digest::of(key, value)));
     }
 
-    fn hand_over(&self, row: &Row<'_>, record: ProducerRecord<'_, [u8], [u8]>, digest: Option<Digest>) -> Result<(), ()> {
+    /// Hands the record to the producer; waits for room for `max.block.ms` at most.
+    fn hand_over(&self, row: &Row<'_>, record: ProducerRecord<'_, [u8], [u8]>, digest: Option<Digest>) {
         let read_back = self.embedded.map(Embedded::read_back).zip(digest);
         if let Some((read_back, digest)) = read_back {
             // Its error would be one of a callback's, and this is none.
@@ -304,16 +299,14 @@ impl Sender<'_> {
             read_back.sending(digest);
         }
         let entry = self.ledger.enter(row, digest);
-        let sent = self.producer.blocking().send_with(record, move |report| entry.settle(report));
-        sent.map_err(|error: Error| {
-            if let Some((read_back, digest)) = read_back {
-                read_back.failed(digest);
-            }
-            // Ctrl-C closes the producer: a row that waited for room then is as good as not read.
-            if error.kind() != ErrorKind::Closed {
-                self.ledger.refuse(row, &error);
-            }
-        })
+        let Err(error) = self.producer.blocking().send_with(record, move |report| entry.settle(report)) else { return };
+        if let Some((read_back, digest)) = read_back {
+            read_back.failed(digest);
+        }
+        // Ctrl-C closes the producer: a row that waited for room then is as good as not read.
+        if error.kind() != ErrorKind::Closed || !self.interrupt.is_pressed() {
+            self.ledger.refuse(row, &error);
+        }
     }
 }
 

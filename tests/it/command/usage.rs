@@ -62,7 +62,7 @@ fn a_file_without_permission() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::new();
     let file = folder.file("locked.toml", GOOD);
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Root may read everything.
     if std::fs::read(&file).is_err() {
         run(arguments!["produce", "-c", file]).with(2).saying(&["locked.toml: no permission to read it"]);

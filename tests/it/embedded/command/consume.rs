@@ -12,7 +12,10 @@ use crate::{
     command::{command, end, run},
 };
 
-fn send(place: &Place, records: &[(Option<&[u8]>, Option<&[u8]>)]) {
+type Bytes<'a> = Option<&'a [u8]>;
+
+/// Sends keys and values, one after the other.
+fn send(place: &Place, records: &[(Bytes<'_>, Bytes<'_>)]) {
     let producer: Producer<[u8], [u8]> = Producer::builder(super::super::config(&place.kafka)).build().unwrap();
     block_on(async {
         for (key, value) in records {

@@ -65,15 +65,30 @@ fn the_broker_is_gone_in_mid_run() {
 }
 
 #[test]
+fn who_waits_for_room_gets_it() {
+    let place = Place::new(1);
+    place.kafka.set_round_trip_time(1, Duration::from_millis(100)).unwrap();
+    let lines = "x".repeat(1000) + "\n";
+    let arguments = place.produce("orders.txt", lines.repeat(100));
+    let report = run(set(arguments, &["buffer.memory=20000", "max.block.ms=30000"])).with(0).report();
+    assert_eq!(report["acknowledged"], json!(100));
+}
+
+#[test]
 fn no_room_for_max_block_ms() {
     let place = Place::new(1);
-    place.kafka.set_round_trip_time(1, Duration::from_secs(2)).unwrap();
-    let lines = "x".repeat(1000) + "\n";
-    let arguments = place.produce("orders.txt", lines.repeat(40));
-    let arguments = set(arguments, &["buffer.memory=20000", "delivery.timeout.ms=60000"]);
-    // Set apart: the first metadata takes its two seconds too.
-    let report = run(set(arguments, &["max.block.ms=5000"])).with(0).report();
-    assert_eq!(report["acknowledged"], json!(40), "who waits for room gets it");
+    let arguments = place.produce_with(&arguments!["--input", "-"]);
+    let settings = ["buffer.memory=5000", "max.block.ms=2000", "request.timeout.ms=4000", "delivery.timeout.ms=4000"];
+    let mut child = start_with_stdin(&set(arguments, &settings), "one\n");
+    place.wait_for(1);
+    place.kafka.broker_down(1).unwrap();
+    let line = "x".repeat(4000) + "\n";
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), line.repeat(2).as_bytes()).unwrap();
+    drop(child.stdin.take());
+    let ended = end(child)
+        .with(1)
+        .saying(&["line 3: BufferTimeout: no room in buffer.memory (5000 bytes) within max.block.ms (2000 ms)"]);
+    assert_eq!(ended.report()["errors"], json!({"BufferTimeout": 1, "DeliveryTimeout": 1}));
 }
 
 #[test]
@@ -83,11 +98,13 @@ fn ctrl_c_stops_reading_and_sums_up() {
         let before = place.records().len();
         let mut arguments = place.produce_with(&arguments!["--input", "-"]);
         arguments.extend(arguments!["--set", "linger.ms=10"]);
-        let child = start_with_stdin(&arguments, "one\ntwo\nhalf a line");
+        let mut child = start_with_stdin(&arguments, "one\ntwo\nhalf a line");
         place.wait_for(before + 2);
+        let open = child.stdin.take();
         kill(&child, signal);
         let ended = end(child).with(130).saying(&["interrupted: what was accepted is delivered"]);
         assert_eq!((&ended.report()["records"], &ended.report()["acknowledged"]), (&json!(2), &json!(2)), "{signal}");
+        drop(open);
     }
     assert_eq!(place.values(), ["one", "two", "one", "two"], "half a line is no record");
 }

@@ -73,9 +73,14 @@ fn a_record_that_the_broker_refuses() {
     use ottla::testing::{ApiKey, BrokerError};
     let place = Place::new(1);
     place.kafka.fail_next(ApiKey::Produce, &[BrokerError::INVALID_RECORD]).unwrap();
-    // One record a request, so that one fails.
-    let (report, letters) = produce(&place, "orders.txt", "one\ntwo\n", &arguments!["--rate", "5/s"]);
-    assert_eq!((&report["records"], &report["acknowledged"], &report["failed"]), (&json!(2), &json!(1), &json!(1)));
+    // One record a request, so that one fails and not both.
+    let one = arguments!["--set", "librdkafka.batch.num.messages=1"];
+    let (report, letters) = produce(&place, "orders.txt", "one\ntwo\n", &one);
+    assert_eq!(
+        (&report["records"], &report["acknowledged"], &report["failed"]),
+        (&json!(2), &json!(1), &json!(1)),
+        "{letters:?}"
+    );
     assert_eq!((&letters[0]["line"], &letters[0]["record"]), (&json!(1), &json!("one")));
     assert_eq!(place.values(), ["two"]);
 }
