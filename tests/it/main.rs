@@ -6,6 +6,7 @@
 mod broker;
 mod command;
 mod configuration;
+mod dependencies;
 mod embedded;
 mod examples;
 mod log;
