@@ -59,13 +59,23 @@ fn records_over_max_request_size() {
 
 #[test]
 fn texts_that_their_serializer_does_not_take() {
-    for (serializer, kind) in [("string", "InvalidUtf8"), ("long", "Serialization"), ("json", "InvalidJson")] {
+    for (serializer, kind) in [("string", "InvalidUtf8"), ("long", "Serialization")] {
         let place = Place::new(1);
         let value = format!("value.serializer={serializer}");
         let (report, letters) = produce(&place, "orders.txt", b"12\nx\xff\n34\n", &arguments!["--set", value]);
         assert_eq!((&report["acknowledged"], &report["errors"]), (&json!(2), &json!({kind: 1})), "{serializer}");
         assert_eq!((&letters[0]["line"], &letters[0]["record"]), (&json!(2), &json!("eP8=")));
     }
+}
+
+#[test]
+fn lines_that_are_to_be_json_and_are_none() {
+    let place = Place::new(1);
+    let config = place.folder.file("orders.toml", "topic = \"orders\"\n[producer]\n[input]\npath = \"orders.txt\"\n[value]\nserializer = \"json\"\n");
+    place.folder.file("orders.txt", "[1]\nno json\n{}\n");
+    let address = format!("bootstrap.servers={}", place.kafka.bootstrap_servers());
+    run(arguments!["produce", "-c", config, "--set", address]).with(1).saying(&["line 2: InvalidJson: the value is not JSON"]);
+    assert_eq!(place.values(), ["[1]", "{}"]);
 }
 
 #[test]
