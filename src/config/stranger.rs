@@ -95,7 +95,7 @@ pub(crate) fn explain(name: &str) -> (bool, String) {
     } else {
         (
             false,
-            "what stands here in place of a setting's name is none, and not shown since it may be part of a secret".to_owned(),
+            "the setting that is named here is unknown; its name is not shown, since it may be part of a secret".to_owned(),
         )
     }
 }
