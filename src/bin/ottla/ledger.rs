@@ -84,7 +84,12 @@ impl Ledger {
 
     /// An entry for a row that is sent now. Whoever made it settles it, whatever happens.
     pub(crate) fn enter(self: &Arc<Self>, row: &Row<'_>, digest: Option<Digest>) -> Entry {
-        Entry { ledger: Arc::clone(self), line: row.line, raw: self.keeps_rows.then(|| row.raw.into()), digest: digest.map(Box::new) }
+        Entry {
+            ledger: Arc::clone(self),
+            line: row.line,
+            raw: self.keeps_rows.then(|| row.raw.into()),
+            digest: digest.map(Box::new),
+        }
     }
 
     /// Counts a row that cannot be sent.
