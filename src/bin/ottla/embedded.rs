@@ -122,6 +122,8 @@ impl Embedded {
         }
         waited?;
         let watermarks = watermarks(kafka.bootstrap_servers(), &topic).map_err(|error| format!("cannot be compared: {error}"))?;
+        // The producer may live on until the process ends, and would complain of a broker that is gone.
+        std::mem::forget(kafka);
         read_back.lock().compare(&watermarks)
     }
 }

@@ -63,7 +63,7 @@ pub(crate) struct Entry {
     /// The row as it was read, if there is a file for it.
     raw: Option<Box<[u8]>>,
     /// What is compared with what is read back, if it is.
-    digest: Option<Digest>,
+    digest: Option<Box<Digest>>,
 }
 
 impl Ledger {
@@ -84,7 +84,12 @@ impl Ledger {
 
     /// An entry for a row that is sent now. Whoever made it settles it, whatever happens.
     pub(crate) fn enter(self: &Arc<Self>, row: &Row<'_>, digest: Option<Digest>) -> Entry {
-        Entry { ledger: Arc::clone(self), line: row.line, raw: self.keeps_rows.then(|| row.raw.into()), digest }
+        Entry {
+            ledger: Arc::clone(self),
+            line: row.line,
+            raw: self.keeps_rows.then(|| row.raw.into()),
+            digest: digest.map(Box::new),
+        }
     }
 
     /// Counts a row that cannot be sent.
@@ -195,14 +200,14 @@ impl Entry {
             Ok(metadata) => {
                 let size = metadata.serialized_key_size().unwrap_or(0) + metadata.serialized_value_size().unwrap_or(0);
                 if let Some((read_back, digest)) = read_back {
-                    read_back.acknowledged(metadata.partition(), digest);
+                    read_back.acknowledged(metadata.partition(), *digest);
                 }
                 self.ledger.books().report.acknowledge(metadata.partition(), metadata.offset(), size);
                 self.ledger.counts.acknowledge(1);
             }
             Err(error) => {
                 if let Some((read_back, digest)) = read_back {
-                    read_back.failed(digest);
+                    read_back.failed(*digest);
                 }
                 self.ledger.fail(self.line, self.raw.as_deref().unwrap_or_default(), &error);
             }

@@ -71,7 +71,9 @@ fn texts_that_their_serializer_does_not_take() {
 #[test]
 fn lines_that_are_to_be_json_and_are_none() {
     let place = Place::new(1);
-    let config = place.folder.file("orders.toml", "topic = \"orders\"\n[producer]\n[input]\npath = \"orders.txt\"\n[value]\nserializer = \"json\"\n");
+    let config = place
+        .folder
+        .file("orders.toml", "topic = \"orders\"\n[producer]\n[input]\npath = \"orders.txt\"\n[value]\nserializer = \"json\"\n");
     place.folder.file("orders.txt", "[1]\nno json\n{}\n");
     let address = format!("bootstrap.servers={}", place.kafka.bootstrap_servers());
     run(arguments!["produce", "-c", config, "--set", address]).with(1).saying(&["line 2: InvalidJson: the value is not JSON"]);
