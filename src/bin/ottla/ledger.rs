@@ -178,7 +178,7 @@ impl Books {
         match self.told {
             told if told <= TOLD => self.tell(&format!("line {line}: {kind}: {text}")),
             told if told == TOLD + 1 => {
-                self.tell("more records failed, which are only counted: --dead-letter FILE keeps them all")
+                self.tell("more records failed, which are only counted: --dead-letter FILE keeps them all");
             }
             _ => {}
         }
