@@ -193,6 +193,14 @@ impl Draft {
         Pending(Some(Arc::clone(&self.0)))
     }
 
+    /// The handle for the one who waits for the report; empty if a callback gets it.
+    pub(crate) fn pending_report(&self) -> Pending {
+        match self.body().completion {
+            Completion::Future => self.pending(),
+            Completion::Callback(_) => Pending(None),
+        }
+    }
+
     /// Hands the slot to librdkafka as a message's opaque.
     pub(super) fn into_opaque(self) -> *mut c_void {
         self.0.state.store(ACCEPTED, Ordering::Release);

@@ -37,18 +37,26 @@ impl Sending {
 
     /// Sends the draft if there is room, or queues it up.
     pub(super) fn start(core: &Arc<Core>, draft: Draft) -> Self {
+        if core.shared.room.try_take(draft.body().charge) {
+            return Self::accept(core, draft);
+        }
         let pending = draft.pending();
         match core.shared.room.take_or_wait(draft) {
-            Ticket::Granted(draft) => match core.accept(draft) {
-                Ok(()) => Self(State::Accepted(pending)),
-                Err(error) => Self::failed(error),
-            },
+            Ticket::Granted(draft) => Self::accept(core, draft),
             Ticket::Waiting { id, first } => {
                 if first {
                     core.client.wake(); // to see the timer
                 }
                 Self(State::Waiting { id, pending, core: Arc::clone(core) })
             }
+        }
+    }
+
+    fn accept(core: &Core, draft: Draft) -> Self {
+        let pending = draft.pending_report();
+        match core.accept(draft) {
+            Ok(()) => Self(State::Accepted(pending)),
+            Err(error) => Self::failed(error),
         }
     }
 }
