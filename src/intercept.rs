@@ -21,6 +21,17 @@ pub trait Interceptor<K: ?Sized, V: ?Sized>: Send + Sync + 'static {
     }
 }
 
+/// A shared interceptor, so that a program can keep hold of what it counts.
+impl<K: ?Sized, V: ?Sized, I: Interceptor<K, V> + ?Sized> Interceptor<K, V> for Arc<I> {
+    fn on_send(&self, record: &mut ProducerRecord<'_, K, V>) {
+        (**self).on_send(record);
+    }
+
+    fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
+        (**self).on_acknowledgement(acknowledgement);
+    }
+}
+
 /// What became of a record, for interceptors.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]

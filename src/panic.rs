@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
+    task::Waker,
 };
 
 /// Runs `code`; a panic comes back as its message.
@@ -10,6 +11,13 @@ use std::{
 /// What the code left half done is dropped or overwritten by the callers: hence the assertion of unwind safety.
 pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| message(&*payload))
+}
+
+/// Wakes a task. A waker is its executor's code: one that panics must not end the thread that wakes others.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(panic) = contain(|| waker.wake()) {
+        tracing::error!(%panic, "an executor's waker panicked");
+    }
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {

@@ -93,10 +93,7 @@ pub(crate) fn explain(name: &str) -> (bool, String) {
     if plain {
         (true, "unknown setting; `librdkafka.NAME` passes a property of librdkafka's through".to_owned())
     } else {
-        (
-            false,
-            "the setting that is named here is unknown; its name is not shown, since it may be part of a secret".to_owned(),
-        )
+        (false, "the setting that is named here is unknown; its name is not shown, since it may be part of a secret".to_owned())
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     event::{Event, Kind},
     slot::{Body, Callback, Completion, Outcome, Reported, Slot},
 };
+use crate::panic::{contain, wake};
 
 /// What the layer above learns from the delivery thread. None of these may panic or block.
 pub(crate) trait Observer: Send + Sync {
@@ -69,11 +70,18 @@ pub(crate) fn serve(client: &Client, observer: &dyn Observer) {
         };
         match event.kind() {
             Kind::Reports => batch.complete(client, event, observer),
-            Kind::Error { code, text, fatal } => observer.on_error(client, code, &text, fatal),
-            Kind::Log { level, facility, text } => observer.on_log(level, &facility, &text),
-            Kind::Statistics(json) => observer.on_statistics(json),
-            Kind::Other => {}
+            // A subscriber of `tracing` is the user's code as well.
+            kind => drop(contain(|| tell(client, kind, observer))),
         }
+    }
+}
+
+fn tell(client: &Client, kind: Kind, observer: &dyn Observer) {
+    match kind {
+        Kind::Error { code, text, fatal } => observer.on_error(client, code, &text, fatal),
+        Kind::Log { level, facility, text } => observer.on_log(level, &facility, &text),
+        Kind::Statistics(json) => observer.on_statistics(json),
+        Kind::Reports | Kind::Other => {}
     }
 }
 
@@ -101,9 +109,7 @@ impl Batch {
         drop(event);
         client.pool().give_all(&mut self.free);
         observer.on_freed(client, freed);
-        for waker in self.wakers.drain(..) {
-            waker.wake();
-        }
+        self.wakers.drain(..).for_each(wake);
     }
 
     fn settle(&mut self, mut reported: Reported, mut outcome: Outcome, observer: &dyn Observer, observes: bool) {

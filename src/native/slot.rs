@@ -5,7 +5,7 @@
 //! 1. [`Draft`]: the sender fills it; if there is no room it waits in the queue, still as a draft.
 //! 2. librdkafka, from `produce` to the report: nobody writes, anybody that librdkafka calls may read.
 //! 3. [`Reported`]: the delivery thread writes the [`Outcome`] and then the state `DONE`.
-//! 4. [`Pending`]: the future reads body and outcome, but only after it has read `DONE`.
+//! 4. [`Pending`]: the future reads body and outcome, but only after it has read `DONE` or `REFUSED`.
 //!
 //! Who holds the last reference gives the slot back to the [`Pool`](super::Pool).
 
@@ -350,13 +350,15 @@ impl Pending {
     /// Whether the report is in; registers the task otherwise. `read` sees body and outcome once.
     pub(crate) fn poll_report<R>(&mut self, context: &Context<'_>, read: impl FnOnce(&Body, Outcome) -> R) -> Poll<Option<R>> {
         let Some(slot) = &self.0 else { return Poll::Ready(None) };
-        if slot.state.load(Ordering::Acquire) != DONE {
+        // A draft that librdkafka did not accept after all was `ACCEPTED` for a moment: who saw that learns of the refusal here.
+        let is_settled = || matches!(slot.state.load(Ordering::Acquire), DONE | REFUSED);
+        if !is_settled() {
             slot.waker.register(context.waker());
-            if slot.state.load(Ordering::Acquire) != DONE {
+            if !is_settled() {
                 return Poll::Pending;
             }
         }
-        // SAFETY: `DONE` was read: the delivery thread is done with outcome and body, and there is one `Pending`.
+        // SAFETY: the state says that outcome and body are written for good, and there is one `Pending` that reads them.
         let outcome = mem::take(unsafe { &mut *slot.outcome.get() });
         // SAFETY: as above.
         let result = read(unsafe { &*slot.body.get() }, outcome);

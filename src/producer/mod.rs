@@ -15,7 +15,7 @@ mod shared;
 mod sink;
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -220,13 +220,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
     }
 
-    fn fill(&self, draft: &mut Draft, record: ProducerRecord<'_, K, V>) -> Result<(), Error> {
+    fn fill(&self, draft: &mut Draft, mut record: ProducerRecord<'_, K, V>) -> Result<(), Error> {
         let core = &self.0.core;
         let body = draft.body_mut();
         core.address(body, record.topic())?;
         body.partition = record.explicit_partition();
         body.timestamp = record.explicit_timestamp();
-        body.headers = record.headers_ref().clone();
+        body.headers = mem::take(record.headers_mut());
         core.check_addressed(body)?;
         if let Some(key) = record.key_ref() {
             body.key_size = serialize(&*self.0.key_serializer, key, record.topic(), true, &mut body.headers, &mut body.buffer)?;

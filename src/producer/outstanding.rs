@@ -13,6 +13,8 @@ use std::{
 
 use futures::task::AtomicWaker;
 
+use crate::panic::wake;
+
 /// Counts records in two generations. A flush starts a new one and waits until the old one is empty, so that records sent
 /// after it do not hold it up. While a flush waits, further ones queue up for the next turn.
 #[derive(Default)]
@@ -138,7 +140,7 @@ impl Outstanding {
         }
         for turn in done {
             turn.done.store(true, Ordering::Release);
-            turn.waker.wake();
+            turn.waker.take().into_iter().for_each(wake);
         }
     }
 

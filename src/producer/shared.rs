@@ -20,7 +20,7 @@ use crate::{
     delivery::report,
     intercept::{Acknowledge, Acknowledgement},
     native::{Body, Callback, Client, Draft, Freed, Observer, Outcome, Progress, code, flush_now},
-    panic::contain,
+    panic::{contain, wake},
 };
 
 /// How long a flush helper calls into librdkafka before it looks whether it is still needed.
@@ -35,7 +35,7 @@ pub(super) struct Shared {
     pub(super) acknowledge: Option<Arc<dyn Acknowledge>>,
     closing: Mutex<Closing>,
     finished: Mutex<Option<Vec<oneshot::Sender<()>>>>,
-    flush_helper: Mutex<Option<JoinHandle<()>>>,
+    flush_helper: Mutex<FlushHelper>,
     delivery_thread: OnceLock<ThreadId>,
     /// The errors of broker connections that came last, the newest at the end.
     troubles: Mutex<VecDeque<Trouble>>,
@@ -43,6 +43,13 @@ pub(super) struct Shared {
     pub(super) bootstrap_servers: String,
     /// Values that librdkafka's texts must not show.
     secrets: Vec<String>,
+}
+
+/// The thread that calls `rd_kafka_flush`, while it is needed.
+#[derive(Default)]
+struct FlushHelper {
+    runs: bool,
+    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Clone)]
@@ -83,7 +90,7 @@ impl Shared {
                 let _ = shared.delivery_thread.set(thread::current().id());
                 crate::native::serve(&client, &*shared);
                 // The helper holds the client as well; with it gone, the last holder's drop ends librdkafka here.
-                let helper = lock(&shared.flush_helper).take();
+                let helper = lock(&shared.flush_helper).thread.take();
                 if let Some(helper) = helper {
                     let _ = helper.join();
                 }
@@ -112,15 +119,17 @@ impl Shared {
 
     /// Admits those that wait, as far as there is room.
     pub(super) fn serve_waiting(&self, client: &Client) {
-        let mut wakers = Vec::new();
+        let (mut wakers, mut refused) = (Vec::new(), Vec::new());
         self.room.serve(|draft| {
             let pending = draft.pending();
             match self.accept(client, draft) {
                 Ok(()) => wakers.extend(pending.take_waker()),
-                Err((draft, code)) => wakers.extend(self.refuse(draft, code)),
+                Err(draft_and_code) => refused.push(draft_and_code),
             }
         });
-        wakers.into_iter().for_each(Waker::wake);
+        // The queue is unlocked again: interceptors and wakers are the user's code, and may send.
+        wakers.extend(refused.into_iter().filter_map(|(draft, code)| self.refuse(draft, code)));
+        wakers.into_iter().for_each(wake);
     }
 
     /// Ends a record that was never accepted.
@@ -183,23 +192,33 @@ impl Shared {
         self.delivery_thread.get() == Some(&thread::current().id())
     }
 
-    /// Keeps librdkafka from lingering until no flush waits, and not closing.
+    /// Keeps librdkafka from lingering as long as a flush waits, or closing does.
     pub(super) fn hurry(self: &Arc<Self>, client: &Arc<Client>) {
         let mut helper = lock(&self.flush_helper);
-        if helper.as_ref().is_some_and(|helper| !helper.is_finished()) {
+        // It looks once more under this lock before it ends, and then sees what this call is for.
+        if helper.runs {
             return;
         }
         let (shared, client) = (Arc::clone(self), Arc::clone(client));
         let spawned = thread::Builder::new().name("ottla-flush".to_owned()).spawn(move || {
-            while shared.outstanding.is_flushing() || (shared.outstanding.is_closed() && !shared.outstanding.is_empty()) {
+            loop {
                 flush_now(&client, FLUSH_SLICE);
+                let mut helper = lock(&shared.flush_helper);
+                if !shared.is_in_a_hurry() {
+                    helper.runs = false;
+                    return;
+                }
             }
         });
         match spawned {
-            Ok(handle) => *helper = Some(handle),
+            Ok(thread) => *helper = FlushHelper { runs: true, thread: Some(thread) },
             // Without the helper records still go out, after linger.ms.
             Err(error) => tracing::warn!(%error, "no thread for a flush: it waits for linger.ms"),
         }
+    }
+
+    fn is_in_a_hurry(&self) -> bool {
+        self.outstanding.is_flushing() || (self.outstanding.is_closed() && !self.outstanding.is_empty())
     }
 
     /// Lets no more records in; those accepted have until `deadline`. The receiver hears of the end.
@@ -307,7 +326,7 @@ impl Observer for Shared {
         let now = Instant::now();
         if self.outstanding.is_closed() {
             for draft in self.room.clear() {
-                self.refuse(draft, code::DESTROY).into_iter().for_each(Waker::wake);
+                self.refuse(draft, code::DESTROY).into_iter().for_each(wake);
             }
             if self.outstanding.is_empty() {
                 return Progress::Done;
@@ -321,7 +340,7 @@ impl Observer for Shared {
             };
         }
         for draft in self.room.expired(now) {
-            self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(Waker::wake);
+            self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(wake);
         }
         match self.room.next_deadline() {
             Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),

@@ -1,10 +1,13 @@
 //! Panics of the user's code cost a record at most.
 
 use std::{
+    future::Future,
+    pin::pin,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Wake, Waker},
     time::Duration,
 };
 
@@ -139,4 +142,55 @@ fn every_record_that_an_interceptor_saw_is_acknowledged_to_it_once() {
     let [sent, acknowledged] = counter.0.each_ref().map(|count| count.load(Ordering::Relaxed));
     assert_eq!(sent, accepted.len() + 4);
     assert_eq!(acknowledged, sent);
+}
+
+#[test]
+fn an_executor_whose_waker_panics_harms_nobody_else() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("in a waker");
+        }
+    }
+    let kafka = kafka(3);
+    let producer = producer(&kafka, &[]);
+    let mut delivery = pin!(producer.try_send(ProducerRecord::to("orders").value("first")).unwrap());
+    let mut flush = pin!(producer.flush());
+    let waker = Waker::from(Arc::new(Panics));
+    assert!(delivery.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(flush.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    send_a_thousand(&producer);
+    block_on(delivery).unwrap();
+    block_on(flush).unwrap();
+}
+
+#[test]
+fn an_interceptor_may_send_when_a_record_is_refused() {
+    struct Replaces(OnceLock<Producer<str, str>>);
+    impl Interceptor<str, str> for Replaces {
+        fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
+            if acknowledgement.result.is_err_and(|error| error.kind() == ErrorKind::UnknownTopicOrPartition) {
+                drop(self.0.get().unwrap().send(ProducerRecord::to("orders").value("instead")));
+            }
+        }
+    }
+    let kafka = kafka(1);
+    let replaces = Arc::new(Replaces(OnceLock::new()));
+    let config = config(&kafka).set("buffer.memory", "3000").unwrap();
+    let producer: Producer<str, str> = Producer::builder(config).interceptor(Arc::clone(&replaces)).build().unwrap();
+    drop(replaces.0.set(producer.clone()));
+    block_on(producer.partitions_for("orders")).unwrap();
+    kafka.broker_down(1).unwrap();
+    let value = "x".repeat(1000);
+    while producer.try_send(ProducerRecord::to("orders").value(&*value)).is_ok() {}
+    // Waits for room, and is refused by the thread that finds the room.
+    let waiting = producer.send(ProducerRecord::to("orders").value(&*value).partition(7));
+    kafka.broker_up(1).unwrap();
+    let error = match block_on(waiting) {
+        Ok(delivery) => block_on(delivery).unwrap_err(),
+        Err(error) => error,
+    };
+    assert_eq!(error.kind(), ErrorKind::UnknownTopicOrPartition);
+    block_on(producer.flush()).unwrap();
+    send_a_thousand(&producer);
 }
