@@ -211,7 +211,7 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         for name in ["", "strin", "com.example.StringSerializer", "org.apache.kafka.common.serialization.string"] {
             let error = name.parse::<SerializerName>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`{name}` is no serializer")), "{error}");
+            assert!(error.starts_with(&format!("{name:?} is no serializer")), "{error}");
             assert!(error.contains("string (StringSerializer)") && error.contains("void (VoidSerializer)"), "{error}");
         }
     }
