@@ -2,6 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, mpsc},
+    thread,
     time::Duration,
 };
 
@@ -18,14 +19,19 @@ fn record(n: usize) -> ProducerRecord<'static, str, str> {
 #[test]
 fn flush_sends_what_lingers_and_waits_for_it() {
     let kafka = kafka(6);
-    // Lingering alone would take a minute.
-    let producer = producer(&kafka, &[("linger.ms", "60000"), ("delivery.timeout.ms", "120000")]);
-    block_on(async {
-        for n in 0..100 {
-            drop(producer.send(record(n)).await.unwrap());
-        }
-        producer.flush().await.unwrap();
+    // Lingering alone would take a quarter of an hour.
+    let producer = producer(&kafka, &[("linger.ms", "900000"), ("delivery.timeout.ms", "1000000")]);
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        block_on(async {
+            for n in 0..100 {
+                drop(producer.send(record(n)).await.unwrap());
+            }
+            producer.flush().await.unwrap();
+        });
+        sender.send(()).unwrap();
     });
+    receiver.recv_timeout(Duration::from_secs(120)).expect("the flush lingers");
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 100);
 }
 
