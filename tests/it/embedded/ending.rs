@@ -2,14 +2,13 @@
 
 use std::{
     sync::{Arc, Mutex, mpsc},
-    thread,
     time::Duration,
 };
 
 use futures::executor::block_on;
 use ottla::{ErrorKind, Persistence, Producer, ProducerRecord};
 
-use super::{config, kafka, producer};
+use super::{config, ends, kafka, producer};
 use crate::log;
 
 fn record(n: usize) -> ProducerRecord<'static, str, str> {
@@ -21,17 +20,14 @@ fn flush_sends_what_lingers_and_waits_for_it() {
     let kafka = kafka(6);
     // Lingering alone would take a quarter of an hour.
     let producer = producer(&kafka, &[("linger.ms", "900000"), ("delivery.timeout.ms", "1000000")]);
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
+    ends(move || {
         block_on(async {
             for n in 0..100 {
                 drop(producer.send(record(n)).await.unwrap());
             }
             producer.flush().await.unwrap();
         });
-        sender.send(()).unwrap();
     });
-    receiver.recv_timeout(Duration::from_secs(120)).expect("the flush lingers");
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 100);
 }
 

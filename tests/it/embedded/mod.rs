@@ -8,7 +8,7 @@ mod panics;
 mod reports;
 mod room;
 
-use std::time::Duration;
+use std::{sync::mpsc, thread, time::Duration};
 
 use ottla::{Producer, ProducerConfig, testing::EmbeddedKafka};
 
@@ -25,4 +25,17 @@ fn config(kafka: &EmbeddedKafka) -> ProducerConfig {
 fn producer(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Producer<str, str> {
     let config = settings.iter().fold(config(kafka), |config, (name, value)| config.set(name, value).unwrap());
     Producer::builder(config).drop_timeout(Duration::from_secs(10)).build().unwrap()
+}
+
+/// Runs `code` on a thread of its own, so that what would never end fails instead. No measure of speed: two minutes are ages.
+fn ends(code: impl FnOnce() + Send + 'static) {
+    let (sender, receiver) = mpsc::channel();
+    let running = thread::spawn(move || {
+        code();
+        sender.send(()).unwrap();
+    });
+    match receiver.recv_timeout(Duration::from_secs(120)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end"),
+        _ => running.join().unwrap(),
+    }
 }

@@ -14,18 +14,21 @@ use std::{
 use futures::executor::block_on;
 use ottla::{Acknowledgement, ErrorKind, Interceptor, Producer, ProducerRecord};
 
-use super::{config, kafka, producer};
+use super::{config, ends, kafka, producer};
 use crate::log;
 
 fn send_a_thousand(producer: &Producer<str, str>) {
-    block_on(async {
-        let mut deliveries = Vec::new();
-        for n in 0..1000 {
-            deliveries.push(producer.send(ProducerRecord::to("orders").value(&*format!("{n}"))).await.unwrap());
-        }
-        for delivery in deliveries {
-            delivery.await.unwrap();
-        }
+    let producer = producer.clone();
+    ends(move || {
+        block_on(async {
+            let mut deliveries = Vec::new();
+            for n in 0..1000 {
+                deliveries.push(producer.send(ProducerRecord::to("orders").value(&*format!("{n}"))).await.unwrap());
+            }
+            for delivery in deliveries {
+                delivery.await.unwrap();
+            }
+        });
     });
 }
 
