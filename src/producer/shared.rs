@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::Waker,
     thread::{self, JoinHandle, ThreadId},
@@ -57,6 +58,13 @@ pub(super) struct Trouble {
     pub(super) code: i32,
     pub(super) text: String,
     at: Instant,
+}
+
+/// As it stands behind an error of a record or of a call.
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the last trouble with a broker, {} s ago: {}", self.at.elapsed().as_secs(), self.text)
+    }
 }
 
 impl Shared {
@@ -171,10 +179,7 @@ impl Shared {
     /// Adds the broker connections' last trouble as the error's source.
     pub(super) fn blame(&self, error: Error) -> Error {
         match self.last_trouble() {
-            Some(trouble) => {
-                let ago = trouble.at.elapsed().as_secs();
-                error.with_source(format!("the last trouble with a broker, {ago} s ago: {}", trouble.text))
-            }
+            Some(trouble) => error.with_source(trouble.to_string()),
             None => error,
         }
     }
@@ -266,10 +271,7 @@ impl Observer for Shared {
 
     fn on_failure(&self, outcome: &mut Outcome) {
         if outcome.code == code::MSG_TIMED_OUT {
-            outcome.cause = self.last_trouble().map(|trouble| {
-                let ago = trouble.at.elapsed().as_secs();
-                format!("the last trouble with a broker, {ago} s ago: {}", trouble.text).into_boxed_str()
-            });
+            outcome.cause = self.last_trouble().map(|trouble| trouble.to_string().into_boxed_str());
         }
     }
 
