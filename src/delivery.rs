@@ -80,8 +80,8 @@ pub(crate) fn report(body: &Body, outcome: &Outcome) -> Report {
         partition: outcome.partition,
         offset: (outcome.offset >= 0).then_some(outcome.offset),
         timestamp: (outcome.timestamp >= 0).then_some(outcome.timestamp),
-        serialized_key_size: body.key_size,
-        serialized_value_size: body.value_size,
+        serialized_key_size: body.key_size.map(|size| size as usize),
+        serialized_value_size: body.value_size.map(|size| size as usize),
     })
 }
 

@@ -63,12 +63,13 @@ impl Error {
         };
         let mut error = Self::from_code(outcome.code, &context);
         error.0.persistence = Persistence::from_status(outcome.status);
-        if let Some(text) = &outcome.text {
+        let Some(words) = &outcome.words else { return error };
+        if let Some(text) = &words.broker {
             error.0.message.push_str("; the broker says: ");
             error.0.message.push_str(text);
             error.0.broker_message = Some(text.clone());
         }
-        if let Some(cause) = &outcome.cause {
+        if let Some(cause) = &words.cause {
             error.0.source = Some(cause.clone().into_string().into());
         }
         error
@@ -154,6 +155,7 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::Words;
 
     #[test]
     fn a_broker_code_that_nobody_knows_survives() {
@@ -167,7 +169,8 @@ mod tests {
 
     #[test]
     fn the_broker_is_quoted() {
-        let outcome = Outcome { code: 87, partition: 0, text: Some("no key".into()), ..Outcome::default() };
+        let words = Box::new(Words { broker: Some("no key".into()), cause: None });
+        let outcome = Outcome { code: 87, partition: 0, words: Some(words), ..Outcome::default() };
         let error = Error::from_report("compacted", &outcome);
         assert_eq!(error.broker_message(), Some("no key"));
         assert!(error.to_string().ends_with("; the broker says: no key"), "{error}");

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     ffi::{c_char, c_void},
     fmt,
+    num::NonZeroI64,
     ptr::{self, NonNull},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -86,7 +87,7 @@ impl Client {
         let (key, key_size) = bytes(body.key());
         let (value, value_size) = bytes(body.value());
         let extra = (!body.headers.is_empty() || body.timestamp.is_some())
-            .then(|| (native_headers(&body.headers), body.timestamp.unwrap_or(0)));
+            .then(|| (native_headers(&body.headers), body.timestamp.map_or(0, NonZeroI64::get)));
         let opaque = draft.into_opaque();
         // Without copy and free flags librdkafka refers to the value until the report: the slot keeps it. The key it copies.
         let code = match extra {

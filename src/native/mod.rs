@@ -9,6 +9,7 @@ mod client;
 pub(crate) mod code;
 mod event;
 mod ffi;
+mod handoff;
 mod metadata;
 #[cfg(feature = "testing")]
 pub(crate) mod mock;
@@ -16,6 +17,7 @@ mod pool;
 mod report;
 mod settings;
 mod slot;
+mod sync;
 mod topic;
 
 pub(crate) use client::{Client, flush_now};
@@ -26,4 +28,6 @@ pub(crate) use pool::Pool;
 pub(crate) use report::{Freed, Observer, Progress, serve};
 pub(crate) use settings::SettingRefused;
 pub(crate) use slot::{Admission, Body, Callback, Completion, Draft, Outcome, Pending, RECORD_OVERHEAD};
+#[cfg(test)]
+pub(crate) use slot::Words;
 pub(crate) use topic::{Choice, Partition, Topic};

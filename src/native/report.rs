@@ -1,12 +1,12 @@
 //! The delivery thread: it serves librdkafka's event queue and nothing else does.
 
-use std::{mem, sync::Arc, task::Waker, time::Duration};
+use std::{mem, task::Waker, time::Duration};
 
 use super::{
     client::Client,
     code,
     event::{Event, Kind},
-    slot::{Body, Callback, Completion, Outcome, Reported, Slot},
+    slot::{Body, Callback, Completion, FreeSlot, Outcome, Reported},
 };
 use crate::panic::{contain, wake};
 
@@ -21,7 +21,7 @@ pub(crate) trait Observer: Send + Sync {
     /// A record has failed: a chance to say why.
     fn on_failure(&self, outcome: &mut Outcome);
     /// Runs a callback of the user.
-    fn call_back(&self, callback: Callback, body: &Body, outcome: Outcome);
+    fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome);
     /// A batch of records has been reported.
     fn on_freed(&self, client: &Client, freed: Freed);
     /// An error that concerns no single record.
@@ -89,7 +89,7 @@ fn tell(client: &Client, kind: Kind, observer: &dyn Observer) {
 #[derive(Default)]
 struct Batch {
     wakers: Vec<Waker>,
-    free: Vec<Arc<Slot>>,
+    free: Vec<FreeSlot>,
 }
 
 impl Batch {
@@ -101,7 +101,7 @@ impl Batch {
             // SAFETY: `Client::produce` made every message with a slot as its opaque, and librdkafka reports each one once.
             let reported = unsafe { Reported::from_opaque(opaque) };
             freed.bytes += reported.body().charge;
-            if let Some(records) = freed.records.get_mut(reported.body().generation) {
+            if let Some(records) = freed.records.get_mut(usize::from(reported.body().generation)) {
                 *records += 1;
             }
             self.settle(reported, outcome, observer, observes);
@@ -114,7 +114,7 @@ impl Batch {
 
     fn settle(&mut self, mut reported: Reported, mut outcome: Outcome, observer: &dyn Observer, observes: bool) {
         if outcome.code != code::NO_ERROR {
-            outcome.text = reported.take_words();
+            outcome.words = reported.take_words();
             observer.on_failure(&mut outcome);
         }
         if observes {
@@ -123,18 +123,14 @@ impl Batch {
         if outcome.code == code::PURGE_QUEUE || outcome.code == code::PURGE_INFLIGHT {
             observer.on_purged(reported.body_mut(), &outcome);
         }
-        match mem::take(&mut reported.body_mut().completion) {
-            Completion::Callback(callback) => {
-                observer.call_back(callback, reported.body(), outcome);
-                self.free.extend(reported.retire());
-            }
-            Completion::Future => {
-                let (waker, free) = reported.complete(outcome);
-                self.free.extend(free);
-                // One task often waits for many records in a row: one wake is enough.
-                if let Some(waker) = waker.filter(|waker| self.wakers.last().is_none_or(|last| !last.will_wake(waker))) {
-                    self.wakers.push(waker);
-                }
+        if let Completion::Callback(callback) = mem::take(&mut reported.body_mut().completion) {
+            observer.call_back(callback, reported.body(), &outcome);
+        }
+        match reported.complete(outcome) {
+            Err(free) => self.free.push(free),
+            // One task often waits for many records in a row: one wake is enough.
+            Ok(waker) => {
+                self.wakers.extend(waker.filter(|waker| self.wakers.last().is_none_or(|last| !last.will_wake(waker))));
             }
         }
     }

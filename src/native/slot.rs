@@ -4,35 +4,28 @@
 //!
 //! 1. [`Draft`]: the sender fills it; if there is no room it waits in the queue, still as a draft.
 //! 2. librdkafka, from `produce` to the report: nobody writes, anybody that librdkafka calls may read.
-//! 3. [`Reported`]: the delivery thread writes the [`Outcome`] and then the state `DONE`.
-//! 4. [`Pending`]: the future reads body and outcome, but only after it has read `DONE` or `REFUSED`.
+//! 3. [`Reported`]: the delivery thread writes the [`Outcome`] and lets go.
+//! 4. [`Pending`]: the future reads body and outcome, but only after the one before has let go.
 //!
-//! Who holds the last reference gives the slot back to the [`Pool`](super::Pool).
+//! The first three are the giver of the slot's [`Handoff`], the last one is its taker. Who is the second of the two to let
+//! go gives the slot back to the [`Pool`](super::Pool).
 
 use std::{
     cell::UnsafeCell,
     ffi::c_void,
     fmt, mem,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
+    num::NonZeroI64,
+    ptr::NonNull,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use futures::task::AtomicWaker;
-
-use super::topic::Topic;
-use crate::record::Headers;
-
-/// In a draft's hands, be it the sender's or the queue's.
-const DRAFT: u8 = 0;
-/// Accepted: librdkafka owes a report.
-const ACCEPTED: u8 = 1;
-/// Reported: the outcome stands in the slot.
-const DONE: u8 = 2;
-/// Never accepted, after it waited for room: the reason stands in the slot as its outcome.
-const REFUSED: u8 = 3;
+use super::{
+    code,
+    handoff::{Handoff, Settled, Stage},
+    topic::Topic,
+};
+use crate::{panic::{contain, wake}, record::Headers};
 
 /// Buffers beyond this are given back to the allocator at the report, not kept for the next record.
 const KEPT_CAPACITY: usize = 16 * 1024;
@@ -43,36 +36,39 @@ const NATIVE_MESSAGE: usize = 176;
 /// What a record costs of `buffer.memory` beside its key, value and headers.
 pub(crate) const RECORD_OVERHEAD: usize = size_of::<Slot>() + NATIVE_MESSAGE;
 
-pub(crate) struct Slot {
-    state: AtomicU8,
-    waker: AtomicWaker,
-    body: UnsafeCell<Body>,
+/// In this order, so that what delivery thread and future hand over is one cache line.
+#[repr(C, align(64))]
+pub(super) struct Slot {
+    handoff: Handoff,
     outcome: UnsafeCell<Outcome>,
+    body: UnsafeCell<Body>,
 }
 
 // SAFETY: `body` and `outcome` are reached only by the hand that has the slot (see the module's text); handing over
-// goes through librdkafka's locks, the queue's mutex, or the release and acquire of `state`.
+// goes through librdkafka's locks, the queue's mutex, or the handoff.
 unsafe impl Sync for Slot {}
+// SAFETY: as above; all that a slot owns may be dropped on any thread.
+unsafe impl Send for Slot {}
 
 /// A record as it is sent.
 pub(crate) struct Body {
     /// The key's bytes, then the value's. Not touched while librdkafka refers to it.
     pub(crate) buffer: Vec<u8>,
     /// `None` is a null key; the key's bytes stand first.
-    pub(crate) key_size: Option<usize>,
+    pub(crate) key_size: Option<u32>,
     /// `None` is a null value; the value's bytes stand behind the key's.
-    pub(crate) value_size: Option<usize>,
-    pub(crate) headers: Headers,
+    pub(crate) value_size: Option<u32>,
     pub(crate) topic: Option<Arc<Topic>>,
-    /// `None` leaves the choice to the partitioner.
-    pub(crate) partition: Option<i32>,
-    /// Milliseconds since the epoch; `None` is now.
-    pub(crate) timestamp: Option<i64>,
     /// What it takes of `buffer.memory`.
     pub(crate) charge: usize,
-    /// Which of the two counts of outstanding records it is in.
-    pub(crate) generation: usize,
     pub(crate) completion: Completion,
+    /// Milliseconds since the epoch; `None` is now.
+    pub(crate) timestamp: Option<NonZeroI64>,
+    /// `None` leaves the choice to the partitioner.
+    pub(crate) partition: Option<i32>,
+    /// Which of the two counts of outstanding records it is in.
+    pub(crate) generation: u8,
+    pub(crate) headers: Headers,
 }
 
 /// Who is told of the report.
@@ -99,20 +95,26 @@ pub(crate) struct Outcome {
     pub(crate) timestamp: i64,
     /// `rd_kafka_msg_status_t`: 0 not persisted, 1 possibly, 2 persisted.
     pub(crate) status: i32,
-    /// The broker's own words (KIP-467).
-    pub(crate) text: Option<Box<str>>,
+    /// What is known beside the code.
+    pub(crate) words: Option<Box<Words>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    /// The broker's own (KIP-467).
+    pub(crate) broker: Option<Box<str>>,
     /// What the layer knows of the reason.
     pub(crate) cause: Option<Box<str>>,
 }
 
 impl Body {
     pub(crate) fn key(&self) -> Option<&[u8]> {
-        self.buffer.get(..self.key_size?)
+        self.buffer.get(..self.key_size? as usize)
     }
 
     pub(crate) fn value(&self) -> Option<&[u8]> {
-        let start = self.key_size.unwrap_or(0);
-        self.buffer.get(start..start + self.value_size?)
+        let start = self.key_size.unwrap_or(0) as usize;
+        self.buffer.get(start..start + self.value_size? as usize)
     }
 
     /// Key, value and headers.
@@ -136,64 +138,85 @@ impl Body {
     }
 }
 
-impl Slot {
-    fn new() -> Self {
-        Self {
-            state: AtomicU8::new(DRAFT),
-            waker: AtomicWaker::new(),
+/// A slot in nobody's hands.
+pub(super) struct FreeSlot(Box<Slot>);
+
+impl FreeSlot {
+    /// The bytes that it keeps.
+    pub(super) fn kept(&self) -> usize {
+        // SAFETY: nobody else has the slot.
+        size_of::<Slot>() + unsafe { &*self.0.body.get() }.buffer.capacity()
+    }
+
+    /// # Safety
+    /// The caller has the slot to itself: it is its giver and the taker has left, or its taker and the giver has settled.
+    unsafe fn from_hand(slot: NonNull<Slot>) -> Self {
+        // SAFETY: every slot was made in a box by `Draft::new`; the caller vouches for being the only one that has it.
+        let mut slot = unsafe { Box::from_raw(slot.as_ptr()) };
+        slot.body.get_mut().clear();
+        slot.outcome.get_mut().words = None;
+        slot.handoff.reset();
+        Self(slot)
+    }
+
+    fn recycle(self) {
+        // SAFETY: nobody else has the slot.
+        let topic = unsafe { &*self.0.body.get() }.topic.as_ref();
+        if let Some(pool) = topic.map(|topic| Arc::clone(topic.pool())) {
+            pool.give(self);
+        }
+    }
+}
+
+/// A slot in the sender's hands, or in the queue's. Dropped, it is refused.
+pub(crate) struct Draft(NonNull<Slot>);
+
+// SAFETY: a draft is the one way to its slot's body, and a `Slot` is `Send`.
+unsafe impl Send for Draft {}
+
+impl Draft {
+    pub(super) fn new() -> Self {
+        let slot = Slot {
+            handoff: Handoff::new(),
+            outcome: UnsafeCell::new(Outcome::default()),
             body: UnsafeCell::new(Body {
                 buffer: Vec::new(),
                 key_size: None,
                 value_size: None,
-                headers: Headers::new(),
                 topic: None,
-                partition: None,
-                timestamp: None,
                 charge: 0,
-                generation: 0,
                 completion: Completion::Future,
+                timestamp: None,
+                partition: None,
+                generation: 0,
+                headers: Headers::new(),
             }),
-            outcome: UnsafeCell::new(Outcome::default()),
-        }
+        };
+        Self::from(FreeSlot(Box::new(slot)))
     }
 
-    /// The bytes that the slot keeps while it is free.
-    pub(super) fn kept(&mut self) -> usize {
-        size_of::<Self>() + self.body.get_mut().buffer.capacity()
-    }
-}
-
-/// A slot in the sender's hands.
-pub(crate) struct Draft(Arc<Slot>);
-
-impl Draft {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Slot::new()))
-    }
-
-    /// Takes a free slot; `None` if somebody still holds a reference.
-    pub(super) fn reuse(mut slot: Arc<Slot>) -> Option<Self> {
-        let free = Arc::get_mut(&mut slot)?;
-        *free.state.get_mut() = DRAFT;
-        Some(Self(slot))
+    fn slot(&self) -> &Slot {
+        // SAFETY: the slot lives at least until the giver has let go, which takes the draft away.
+        unsafe { self.0.as_ref() }
     }
 
     pub(crate) fn body(&self) -> &Body {
         // SAFETY: there is one draft of a slot, and while it exists nobody else touches the body.
-        unsafe { &*self.0.body.get() }
+        unsafe { &*self.slot().body.get() }
     }
 
     pub(crate) fn body_mut(&mut self) -> &mut Body {
         // SAFETY: as `body`; and `&mut self` excludes other borrows through this draft.
-        unsafe { &mut *self.0.body.get() }
+        unsafe { &mut *self.slot().body.get() }
     }
 
-    /// The handle for the one who waits: for room first, for the report then.
+    /// The handle for the one who waits: for room first, for the report then. At most one is made of a draft.
     pub(crate) fn pending(&self) -> Pending {
-        Pending(Some(Arc::clone(&self.0)))
+        self.slot().handoff.invite();
+        Pending(Some(self.0))
     }
 
-    /// The handle for the one who waits for the report; empty if a callback gets it.
+    /// The handle for the one who waits for the report only; empty if a callback gets it.
     pub(crate) fn pending_report(&self) -> Pending {
         match self.body().completion {
             Completion::Future => self.pending(),
@@ -201,10 +224,14 @@ impl Draft {
         }
     }
 
+    /// Tells the one who waits for room that the wait is over; gives whom to wake for it.
+    pub(crate) fn admit(&self) -> Option<Waker> {
+        self.slot().handoff.admit()
+    }
+
     /// Hands the slot to librdkafka as a message's opaque.
     pub(super) fn into_opaque(self) -> *mut c_void {
-        self.0.state.store(ACCEPTED, Ordering::Release);
-        Arc::into_raw(self.0).cast_mut().cast()
+        mem::ManuallyDrop::new(self).0.as_ptr().cast()
     }
 
     /// Takes back what librdkafka did not accept.
@@ -212,23 +239,69 @@ impl Draft {
     /// # Safety
     /// `opaque` came from [`into_opaque`](Self::into_opaque), and librdkafka keeps no reference to it.
     pub(super) unsafe fn from_opaque(opaque: *mut c_void) -> Self {
-        // SAFETY: the caller vouches for the pointer and for being its only user.
-        let slot = unsafe { Arc::from_raw(opaque.cast::<Slot>()) };
-        slot.state.store(DRAFT, Ordering::Release);
-        Self(slot)
+        // SAFETY: the caller vouches for the pointer, which `into_opaque` took from a `NonNull`.
+        Self(unsafe { NonNull::new_unchecked(opaque.cast()) })
     }
 
     /// Ends a draft that waited for room in vain: its [`Pending`] is told the code.
     pub(crate) fn refuse(self, code: i32) -> Option<Waker> {
-        // SAFETY: the draft is the one hand that may write the outcome until the state is no longer `DRAFT`.
-        unsafe { *self.0.outcome.get() = Outcome { code, partition: -1, offset: -1, timestamp: -1, ..Outcome::default() } };
-        self.0.state.store(REFUSED, Ordering::Release);
-        self.0.waker.take()
+        mem::ManuallyDrop::new(self).end(code)
     }
 
-    /// Gives the slot up unsent.
-    pub(crate) fn discard(self) {
-        recycle(self.0);
+    fn end(&mut self, code: i32) -> Option<Waker> {
+        let outcome = Outcome { code, partition: -1, offset: -1, timestamp: -1, ..Outcome::default() };
+        // SAFETY: the draft is the giver's hand, and both callers end it with this.
+        unsafe { let_go(self.0, outcome, Handoff::refuse) }.unwrap_or_else(|free| {
+            free.recycle();
+            None
+        })
+    }
+}
+
+impl From<FreeSlot> for Draft {
+    fn from(free: FreeSlot) -> Self {
+        Self(NonNull::from(Box::leak(free.0)))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        self.end(code::DESTROY).into_iter().for_each(wake);
+    }
+}
+
+/// Leaves the outcome and lets go of the slot: gives whom to wake, or the slot itself if nobody waits for it.
+///
+/// # Safety
+/// The caller is the slot's giver, and does not use it again.
+unsafe fn let_go(
+    slot: NonNull<Slot>,
+    outcome: Outcome,
+    how: impl FnOnce(&Handoff) -> Settled,
+) -> Result<Option<Waker>, FreeSlot> {
+    {
+        // SAFETY: the slot lives at least until its giver has let go.
+        let slot = unsafe { slot.as_ref() };
+        // SAFETY: the giver's until it lets go, as is the body.
+        unsafe { *slot.outcome.get() = outcome };
+        // SAFETY: as above.
+        let body = unsafe { &mut *slot.body.get() };
+        // A large buffer must not outlive its charge because a future is not polled.
+        if body.buffer.capacity() > KEPT_CAPACITY {
+            body.buffer = Vec::new();
+        }
+    }
+    // SAFETY: as above; the reference is not used once the handoff is through.
+    match how(unsafe { &slot.as_ref().handoff }) {
+        Settled::Given(waker) => Ok(waker),
+        Settled::Left(waker) => {
+            // A waker's drop is its executor's code.
+            if let Err(panic) = contain(|| drop(waker)) {
+                tracing::error!(%panic, "an executor's waker panicked");
+            }
+            // SAFETY: the taker has left.
+            Err(unsafe { FreeSlot::from_hand(slot) })
+        }
     }
 }
 
@@ -252,11 +325,11 @@ pub(super) unsafe fn save_words(opaque: *const c_void, words: String) {
     let slot = unsafe { &*opaque.cast::<Slot>() };
     // SAFETY: until the report nobody else looks at the outcome.
     let outcome = unsafe { &mut *slot.outcome.get() };
-    outcome.text = (!words.is_empty()).then(|| words.into_boxed_str());
+    outcome.words = (!words.is_empty()).then(|| Box::new(Words { broker: Some(words.into_boxed_str()), cause: None }));
 }
 
 /// A slot whose report is in, in the delivery thread's hands.
-pub(super) struct Reported(Arc<Slot>);
+pub(super) struct Reported(NonNull<Slot>);
 
 impl Reported {
     /// Takes the slot back from a delivery report.
@@ -264,55 +337,46 @@ impl Reported {
     /// # Safety
     /// `opaque` came from [`Draft::into_opaque`], and this is the message's one report.
     pub(super) unsafe fn from_opaque(opaque: *mut c_void) -> Self {
-        // SAFETY: the reference that `into_opaque` gave away comes back here, once.
-        Self(unsafe { Arc::from_raw(opaque.cast::<Slot>()) })
+        // SAFETY: the caller vouches for the pointer, which `into_opaque` took from a `NonNull`.
+        Self(unsafe { NonNull::new_unchecked(opaque.cast()) })
     }
 
     pub(super) fn body(&self) -> &Body {
-        // SAFETY: librdkafka is done with the message, and the future does not look before `DONE`.
-        unsafe { &*self.0.body.get() }
+        // SAFETY: the giver's until it lets go, and librdkafka is done with the message.
+        let slot = unsafe { self.0.as_ref() };
+        // SAFETY: as above.
+        unsafe { &*slot.body.get() }
     }
 
     pub(super) fn body_mut(&mut self) -> &mut Body {
+        // SAFETY: as `body`.
+        let slot = unsafe { self.0.as_ref() };
         // SAFETY: as `body`, and `&mut self`.
-        unsafe { &mut *self.0.body.get() }
+        unsafe { &mut *slot.body.get() }
     }
 
     /// What the broker said of the record, if it said something.
-    pub(super) fn take_words(&mut self) -> Option<Box<str>> {
-        // SAFETY: librdkafka is done with the message, and the future does not look before `DONE`.
-        unsafe { (*self.0.outcome.get()).text.take() }
+    pub(super) fn take_words(&mut self) -> Option<Box<Words>> {
+        // SAFETY: as `body`.
+        let slot = unsafe { self.0.as_ref() };
+        // SAFETY: as `body_mut`.
+        unsafe { (*slot.outcome.get()).words.take() }
     }
 
-    /// Leaves the outcome for the future and returns whom to wake, and the slot if nobody waits for it any more.
-    pub(super) fn complete(self, outcome: Outcome) -> (Option<Waker>, Option<Arc<Slot>>) {
-        let mut slot = self.0;
-        if let Some(free) = Arc::get_mut(&mut slot) {
-            free.body.get_mut().clear();
-            return (None, Some(slot));
-        }
-        // SAFETY: the delivery thread has the slot until it stores `DONE`.
-        unsafe { *slot.outcome.get() = outcome };
-        // A large buffer must not outlive its charge because a future is not polled.
-        // SAFETY: as above.
-        let body = unsafe { &mut *slot.body.get() };
-        if body.buffer.capacity() > KEPT_CAPACITY {
-            body.buffer = Vec::new();
-        }
-        slot.state.store(DONE, Ordering::Release);
-        (slot.waker.take(), None)
-    }
-
-    /// As [`complete`](Self::complete) where the one to tell was told already.
-    pub(super) fn retire(self) -> Option<Arc<Slot>> {
-        let mut slot = self.0;
-        Arc::get_mut(&mut slot)?.body.get_mut().clear();
-        Some(slot)
+    /// Leaves the outcome for the future: gives whom to wake, or the slot if nobody waits for it any more.
+    pub(super) fn complete(self, outcome: Outcome) -> Result<Option<Waker>, FreeSlot> {
+        // SAFETY: the delivery thread's hand, which ends here.
+        unsafe { let_go(self.0, outcome, Handoff::settle) }
     }
 }
 
 /// The waiting side of a slot.
-pub(crate) struct Pending(Option<Arc<Slot>>);
+pub(crate) struct Pending(Option<NonNull<Slot>>);
+
+// SAFETY: the one taker of a slot, which is `Send` and `Sync`.
+unsafe impl Send for Pending {}
+// SAFETY: as above; what works on a shared reference only loads the state.
+unsafe impl Sync for Pending {}
 
 /// What became of a draft that waited for room.
 pub(crate) enum Admission {
@@ -321,25 +385,19 @@ pub(crate) enum Admission {
 }
 
 impl Pending {
-    /// Whether the draft was accepted or refused; registers the task otherwise.
-    pub(crate) fn poll_admission(&self, context: &Context<'_>) -> Poll<Admission> {
-        let Some(slot) = &self.0 else { return Poll::Ready(Admission::Accepted) };
-        let look = || match slot.state.load(Ordering::Acquire) {
-            DRAFT => Poll::Pending,
-            // SAFETY: `REFUSED` was read: the outcome was written before, and is not written again.
-            REFUSED => Poll::Ready(Admission::Refused(unsafe { (*slot.outcome.get()).code })),
-            _ => Poll::Ready(Admission::Accepted),
-        };
-        if let ready @ Poll::Ready(_) = look() {
-            return ready;
-        }
-        slot.waker.register(context.waker());
-        look()
+    fn slot(&self) -> Option<&Slot> {
+        // SAFETY: the slot lives at least until its taker has let go, which empties this.
+        self.0.map(|slot| unsafe { slot.as_ref() })
     }
 
-    /// What waits for the draft's acceptance, for the one who has accepted it.
-    pub(crate) fn take_waker(&self) -> Option<Waker> {
-        self.0.as_ref()?.waker.take()
+    /// Whether the draft was accepted or refused; registers the task otherwise.
+    pub(crate) fn poll_admission(&mut self, context: &Context<'_>) -> Poll<Admission> {
+        let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
+        slot.handoff.poll_admission(context).map(|stage| match stage {
+            // SAFETY: the giver has let go: the outcome was written before, and is not written again.
+            Stage::Refused => Admission::Refused(unsafe { (*slot.outcome.get()).code }),
+            _ => Admission::Accepted,
+        })
     }
 
     /// Whether the report has been read.
@@ -349,21 +407,18 @@ impl Pending {
 
     /// Whether the report is in; registers the task otherwise. `read` sees body and outcome once.
     pub(crate) fn poll_report<R>(&mut self, context: &Context<'_>, read: impl FnOnce(&Body, Outcome) -> R) -> Poll<Option<R>> {
-        let Some(slot) = &self.0 else { return Poll::Ready(None) };
-        // A draft that librdkafka did not accept after all was `ACCEPTED` for a moment: who saw that learns of the refusal here.
-        let is_settled = || matches!(slot.state.load(Ordering::Acquire), DONE | REFUSED);
-        if !is_settled() {
-            slot.waker.register(context.waker());
-            if !is_settled() {
-                return Poll::Pending;
-            }
+        let Some(slot) = self.slot() else { return Poll::Ready(None) };
+        // What librdkafka did not accept after all may have looked admitted before: its refusal is its report then.
+        if slot.handoff.poll_settled(context).is_pending() {
+            return Poll::Pending;
         }
-        // SAFETY: the state says that outcome and body are written for good, and there is one `Pending` that reads them.
+        // SAFETY: the giver has let go, and there is one `Pending` that reads.
         let outcome = mem::take(unsafe { &mut *slot.outcome.get() });
         // SAFETY: as above.
         let result = read(unsafe { &*slot.body.get() }, outcome);
         if let Some(slot) = self.0.take() {
-            recycle(slot);
+            // SAFETY: as above.
+            unsafe { FreeSlot::from_hand(slot) }.recycle();
         }
         Poll::Ready(Some(result))
     }
@@ -371,29 +426,22 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let Some(slot) = self.0.take() {
-            recycle(slot);
+        let Some(slot) = self.0.take() else { return };
+        // SAFETY: the slot lives at least until its taker has let go.
+        if unsafe { slot.as_ref() }.handoff.leave() {
+            // SAFETY: the giver has settled.
+            unsafe { FreeSlot::from_hand(slot) }.recycle();
         }
-    }
-}
-
-/// Gives the slot back to its pool if this was the last reference.
-fn recycle(mut slot: Arc<Slot>) {
-    let Some(free) = Arc::get_mut(&mut slot) else { return };
-    let body = free.body.get_mut();
-    body.clear();
-    if let Some(pool) = body.topic.as_ref().map(|topic| Arc::clone(topic.pool())) {
-        pool.give(slot);
     }
 }
 
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.0.as_ref().map(|slot| match slot.state.load(Ordering::Relaxed) {
-            DRAFT => "waiting for room",
-            ACCEPTED => "accepted",
-            REFUSED => "refused",
-            _ => "reported",
+        let state = self.slot().map(|slot| match slot.handoff.stage() {
+            Stage::Waiting => "waiting",
+            Stage::Admitted => "accepted",
+            Stage::Refused => "refused",
+            Stage::Settled => "reported",
         });
         f.debug_tuple("Pending").field(&state.unwrap_or("taken")).finish()
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt, mem,
+    num::NonZeroI64,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -55,7 +56,7 @@ impl Unsent {
             error: Error::from_report(&topic, outcome),
             topic,
             partition: body.partition,
-            timestamp: body.timestamp,
+            timestamp: body.timestamp.map(NonZeroI64::get),
             headers: mem::take(&mut body.headers),
             key: body.key().map(<[u8]>::to_vec),
             value: body.value().map(<[u8]>::to_vec),

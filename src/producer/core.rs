@@ -1,6 +1,7 @@
 //! The part of a producer that does not know its types. Dropped with the last handle.
 
 use std::{
+    num::NonZeroI64,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -35,7 +36,7 @@ impl Core {
     /// Ends a draft that is not sent.
     pub(super) fn turn_away(&self, draft: Draft, error: &Error) {
         self.shared.acknowledge_refused(draft.body(), error);
-        draft.discard();
+        drop(draft);
     }
 
     /// Gives the record its topic's native handle. A slot that was used for the same topic has it already.
@@ -51,21 +52,24 @@ impl Core {
         self.client.topic(name).map_err(|code| Error::from_code(code, &format!("topic {name}")))
     }
 
-    /// Java's checks of a `ProducerRecord`, and librdkafka's one more.
-    pub(super) fn check_addressed(&self, body: &Body) -> Result<(), Error> {
-        let invalid = |what: String| {
+    /// Sets partition and timestamp, after Java's checks of a `ProducerRecord` and librdkafka's one more.
+    pub(super) fn place(&self, body: &mut Body, partition: Option<i32>, timestamp: Option<i64>) -> Result<(), Error> {
+        let invalid = |body: &Body, what: String| {
             let topic = body.topic.as_ref().map_or("", |topic| topic.name());
             Err(Error::new(ErrorKind::InvalidRecord, format!("topic {topic}: {what}")))
         };
-        match (body.partition, body.timestamp) {
-            (Some(partition), _) if partition < 0 => {
-                invalid(format!("partition {partition}: a partition is 0 or more, or left to the partitioner"))
-            }
-            (_, Some(timestamp)) if timestamp <= 0 => invalid(format!(
-                "timestamp {timestamp}: a timestamp is more than 0 milliseconds since the epoch (librdkafka takes 0 for now), or left out"
-            )),
-            _ => Ok(()),
+        body.partition = partition;
+        if let Some(partition) = partition.filter(|&partition| partition < 0) {
+            return invalid(body, format!("partition {partition}: a partition is 0 or more, or left to the partitioner"));
         }
+        if let Some(timestamp) = timestamp.filter(|&timestamp| timestamp <= 0) {
+            return invalid(
+                body,
+                format!("timestamp {timestamp}: a timestamp is more than 0 milliseconds since the epoch (librdkafka takes 0 for now), or left out"),
+            );
+        }
+        body.timestamp = timestamp.and_then(NonZeroI64::new);
+        Ok(())
     }
 
     /// Holds the record against `max.request.size` and `buffer.memory`.

@@ -224,10 +224,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         let body = draft.body_mut();
         core.address(body, record.topic())?;
-        body.partition = record.explicit_partition();
-        body.timestamp = record.explicit_timestamp();
         body.headers = mem::take(record.headers_mut());
-        core.check_addressed(body)?;
+        core.place(body, record.explicit_partition(), record.explicit_timestamp())?;
         if let Some(key) = record.key_ref() {
             body.key_size = serialize(&*self.0.key_serializer, key, record.topic(), true, &mut body.headers, &mut body.buffer)?;
         }
@@ -248,7 +246,7 @@ fn serialize<T: ?Sized + 'static>(
     is_key: bool,
     headers: &mut Headers,
     buffer: &mut Vec<u8>,
-) -> Result<Option<usize>, Error> {
+) -> Result<Option<u32>, Error> {
     let part = if is_key { "key" } else { "value" };
     let failed =
         |what: &str| Error::new(ErrorKind::Serialization, format!("topic {topic}: the {part} could not be serialized{what}"));
@@ -256,7 +254,7 @@ fn serialize<T: ?Sized + 'static>(
     let mut context = SerializeContext { topic, headers, is_key };
     match contain(|| serializer.serialize(data, &mut context, buffer)) {
         Ok(Ok(Serialized::Bytes)) => match buffer.len().checked_sub(start) {
-            Some(size) => Ok(Some(size)),
+            Some(size) => u32::try_from(size).map(Some).map_err(|_| failed(": it is larger than 4 GiB")),
             None => Err(failed(": its serializer removed bytes that are not its own")),
         },
         Ok(Ok(Serialized::Null)) => {

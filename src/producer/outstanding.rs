@@ -46,11 +46,11 @@ pub(super) struct Flushed(Arc<Turn>);
 
 impl Outstanding {
     /// Counts a record that is about to be handed over; gives its generation, or `None` once closed.
-    pub(super) fn enter(&self) -> Option<usize> {
+    pub(super) fn enter(&self) -> Option<u8> {
         loop {
             let generation = self.generation.load(Ordering::SeqCst);
-            let half = generation & 1;
-            let count = self.counts.get(half)?;
+            let half = u8::from(generation & 1 == 1);
+            let count = self.counts.get(usize::from(half))?;
             count.fetch_add(1, Ordering::SeqCst);
             if self.closed.load(Ordering::SeqCst) {
                 self.leave_one(half);
@@ -65,9 +65,9 @@ impl Outstanding {
     }
 
     /// Uncounts a record that was not handed over after all.
-    pub(super) fn leave_one(&self, generation: usize) {
+    pub(super) fn leave_one(&self, generation: u8) {
         let mut records = [0; 2];
-        if let Some(count) = records.get_mut(generation) {
+        if let Some(count) = records.get_mut(usize::from(generation)) {
             *count = 1;
         }
         self.leave(records);

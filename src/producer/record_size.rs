@@ -12,7 +12,8 @@ const RECORD_OVERHEAD: usize = 21;
 pub(super) fn upper_bound(body: &Body) -> usize {
     let headers: usize =
         body.headers.iter().map(|header| sized(Some(header.name().len())) + sized(header.value().map(<[u8]>::len))).sum();
-    BATCH_OVERHEAD + RECORD_OVERHEAD + sized(body.key_size) + sized(body.value_size) + varint(body.headers.len()) + headers
+    let (key, value) = (body.key().map(<[u8]>::len), body.value().map(<[u8]>::len));
+    BATCH_OVERHEAD + RECORD_OVERHEAD + sized(key) + sized(value) + varint(body.headers.len()) + headers
 }
 
 /// A length-prefixed field; null is the length -1, one byte.

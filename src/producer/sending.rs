@@ -38,11 +38,12 @@ impl Sending {
     /// Sends the draft if there is room, or queues it up.
     pub(super) fn start(core: &Arc<Core>, draft: Draft) -> Self {
         if core.shared.room.try_take(draft.body().charge) {
-            return Self::accept(core, draft);
+            let pending = draft.pending_report();
+            return Self::accept(core, draft, pending);
         }
         let pending = draft.pending();
         match core.shared.room.take_or_wait(draft) {
-            Ticket::Granted(draft) => Self::accept(core, draft),
+            Ticket::Granted(draft) => Self::accept(core, draft, pending),
             Ticket::Waiting { id, first } => {
                 if first {
                     core.client.wake(); // to see the timer
@@ -52,8 +53,7 @@ impl Sending {
         }
     }
 
-    fn accept(core: &Core, draft: Draft) -> Self {
-        let pending = draft.pending_report();
+    fn accept(core: &Core, draft: Draft, pending: Pending) -> Self {
         match core.accept(draft) {
             Ok(()) => Self(State::Accepted(pending)),
             Err(error) => Self::failed(error),
@@ -68,7 +68,7 @@ impl Future for Sending {
         match mem::replace(&mut self.0, State::Done) {
             State::Ready(result) => result.map_or(Poll::Pending, Poll::Ready),
             State::Accepted(pending) => Poll::Ready(Ok(Delivery::new(pending))),
-            State::Waiting { id, pending, core } => match pending.poll_admission(context) {
+            State::Waiting { id, mut pending, core } => match pending.poll_admission(context) {
                 Poll::Pending => {
                     self.0 = State::Waiting { id, pending, core };
                     Poll::Pending
@@ -87,7 +87,7 @@ impl Drop for Sending {
             if let Some(draft) = core.shared.room.withdraw(*id) {
                 let error = Error::new(ErrorKind::GivenUp, "withdrawn: its send was dropped while it waited for room");
                 core.shared.acknowledge_refused(draft.body(), &error);
-                draft.discard();
+                drop(draft);
                 core.shared.serve_waiting(&core.client);
             }
         }

@@ -129,11 +129,9 @@ impl Shared {
     pub(super) fn serve_waiting(&self, client: &Client) {
         let (mut wakers, mut refused) = (Vec::new(), Vec::new());
         self.room.serve(|draft| {
-            let pending = draft.pending();
-            match self.accept(client, draft) {
-                Ok(()) => wakers.extend(pending.take_waker()),
-                Err(draft_and_code) => refused.push(draft_and_code),
-            }
+            // Before it is with librdkafka: from then on the slot may be gone at any time.
+            wakers.extend(draft.admit());
+            refused.extend(self.accept(client, draft).err());
         });
         // The queue is unlocked again: interceptors and wakers are the user's code, and may send.
         wakers.extend(refused.into_iter().filter_map(|(draft, code)| self.refuse(draft, code)));
@@ -271,7 +269,9 @@ impl Observer for Shared {
 
     fn on_failure(&self, outcome: &mut Outcome) {
         if outcome.code == code::MSG_TIMED_OUT {
-            outcome.cause = self.last_trouble().map(|trouble| trouble.to_string().into_boxed_str());
+            if let Some(trouble) = self.last_trouble() {
+                outcome.words.get_or_insert_default().cause = Some(trouble.to_string().into_boxed_str());
+            }
         }
     }
 
@@ -279,8 +279,8 @@ impl Observer for Shared {
         lock(&self.closing).give_up(body, outcome);
     }
 
-    fn call_back(&self, callback: Callback, body: &Body, outcome: Outcome) {
-        if let Err(panic) = contain(|| callback(body, &outcome)) {
+    fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome) {
+        if let Err(panic) = contain(|| callback(body, outcome)) {
             let topic = body.topic.as_ref().map(|topic| &**topic.name());
             tracing::error!(topic, %panic, "a delivery callback panicked");
         }
