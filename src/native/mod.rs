@@ -25,9 +25,9 @@ pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use metadata::Metadata;
 #[cfg(test)]
 pub(crate) use pool::Pool;
-pub(crate) use report::{Freed, Observer, Progress, serve};
+pub(crate) use report::{Freed, Observer, Progress, report_refused, serve};
 pub(crate) use settings::SettingRefused;
-pub(crate) use slot::{Admission, Body, Callback, Completion, Draft, Outcome, Pending, RECORD_OVERHEAD};
+pub(crate) use slot::{Admission, Body, Callback, Completion, Draft, Outcome, Pending, RECORD_OVERHEAD, Tally};
 #[cfg(test)]
 pub(crate) use slot::Words;
 pub(crate) use topic::{Choice, Partition, Topic};

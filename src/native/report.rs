@@ -1,12 +1,12 @@
 //! The delivery thread: it serves librdkafka's event queue and nothing else does.
 
-use std::{mem, task::Waker, time::Duration};
+use std::{mem, sync::Arc, task::Waker, time::Duration};
 
 use super::{
     client::Client,
     code,
     event::{Event, Kind},
-    slot::{Body, Callback, Completion, FreeSlot, Outcome, Reported},
+    slot::{Body, Callback, Completion, Draft, FreeSlot, Outcome, Reported, Tally},
 };
 use crate::panic::{contain, wake};
 
@@ -85,11 +85,22 @@ fn tell(client: &Client, kind: Kind, observer: &dyn Observer) {
     }
 }
 
+/// Ends a record that was told to be accepted, and that librdkafka refused after all: the code is its report. Gives whom to wake.
+pub(crate) fn report_refused(draft: Draft, code: i32, observer: &dyn Observer) -> Vec<Waker> {
+    let mut batch = Batch::default();
+    batch.settle(Reported::from(draft), Outcome::unwritten(code), observer, observer.observes_reports());
+    batch.end_run();
+    batch.free.into_iter().for_each(FreeSlot::recycle);
+    batch.wakers
+}
+
 /// What one event's reports leave to be done once, for all of them.
 #[derive(Default)]
 struct Batch {
     wakers: Vec<Waker>,
     free: Vec<FreeSlot>,
+    /// The batch whose record came last, and how many of its records came in a row: they are counted at once.
+    run: Option<(Arc<dyn Tally>, usize)>,
 }
 
 impl Batch {
@@ -106,6 +117,7 @@ impl Batch {
             }
             self.settle(reported, outcome, observer, observes);
         }
+        self.end_run();
         drop(event);
         client.pool().give_all(&mut self.free);
         observer.on_freed(client, freed);
@@ -123,8 +135,15 @@ impl Batch {
         if outcome.code == code::PURGE_QUEUE || outcome.code == code::PURGE_INFLIGHT {
             observer.on_purged(reported.body_mut(), &outcome);
         }
-        if let Completion::Callback(callback) = mem::take(&mut reported.body_mut().completion) {
-            observer.call_back(callback, reported.body(), &outcome);
+        match mem::take(&mut reported.body_mut().completion) {
+            Completion::Future => {}
+            Completion::Callback(callback) => observer.call_back(callback, reported.body(), &outcome),
+            Completion::Member { tally, index } => {
+                if outcome.code != code::NO_ERROR {
+                    tally.fail(index, reported.body(), &outcome);
+                }
+                self.count(tally);
+            }
         }
         match reported.complete(outcome) {
             Err(free) => self.free.push(free),
@@ -132,6 +151,22 @@ impl Batch {
             Ok(waker) => {
                 self.wakers.extend(waker.filter(|waker| self.wakers.last().is_none_or(|last| !last.will_wake(waker))));
             }
+        }
+    }
+
+    fn count(&mut self, tally: Arc<dyn Tally>) {
+        match &mut self.run {
+            Some((known, records)) if Arc::ptr_eq(known, &tally) => *records += 1,
+            _ => {
+                self.end_run();
+                self.run = Some((tally, 1));
+            }
+        }
+    }
+
+    fn end_run(&mut self) {
+        if let Some((tally, records)) = self.run.take() {
+            self.wakers.extend(tally.close(records));
         }
     }
 }

@@ -79,9 +79,19 @@ pub(crate) enum Completion {
     Future,
     /// A callback, on the delivery thread.
     Callback(Callback),
+    /// The batch that the record is the `index`th of.
+    Member { tally: Arc<dyn Tally>, index: u32 },
 }
 
 pub(crate) type Callback = Box<dyn FnOnce(&Body, &Outcome) + Send>;
+
+/// Counts the reports of a batch. Called on the delivery thread; must not panic or block.
+pub(crate) trait Tally: Send + Sync {
+    /// The `index`th record has failed; [`close`](Self::close) counts it as well.
+    fn fail(&self, index: u32, body: &Body, outcome: &Outcome);
+    /// So many of the records have been reported; gives whom to wake if they were the last.
+    fn close(&self, records: usize) -> Option<Waker>;
+}
 
 /// A delivery report in plain numbers.
 #[derive(Debug, Default)]
@@ -105,6 +115,13 @@ pub(crate) struct Words {
     pub(crate) broker: Option<Box<str>>,
     /// What the layer knows of the reason.
     pub(crate) cause: Option<Box<str>>,
+}
+
+impl Outcome {
+    /// Of a record that never left.
+    pub(super) fn unwritten(code: i32) -> Self {
+        Self { code, partition: -1, offset: -1, timestamp: -1, ..Self::default() }
+    }
 }
 
 impl Body {
@@ -159,7 +176,7 @@ impl FreeSlot {
         Self(slot)
     }
 
-    fn recycle(self) {
+    pub(super) fn recycle(self) {
         // SAFETY: nobody else has the slot.
         let topic = unsafe { &*self.0.body.get() }.topic.as_ref();
         if let Some(pool) = topic.map(|topic| Arc::clone(topic.pool())) {
@@ -216,11 +233,11 @@ impl Draft {
         Pending(Some(self.0))
     }
 
-    /// The handle for the one who waits for the report only; empty if a callback gets it.
+    /// The handle for the one who waits for the report only; empty if somebody else gets it.
     pub(crate) fn pending_report(&self) -> Pending {
         match self.body().completion {
             Completion::Future => self.pending(),
-            Completion::Callback(_) => Pending(None),
+            Completion::Callback(_) | Completion::Member { .. } => Pending(None),
         }
     }
 
@@ -249,9 +266,8 @@ impl Draft {
     }
 
     fn end(&mut self, code: i32) -> Option<Waker> {
-        let outcome = Outcome { code, partition: -1, offset: -1, timestamp: -1, ..Outcome::default() };
         // SAFETY: the draft is the giver's hand, and both callers end it with this.
-        unsafe { let_go(self.0, outcome, Handoff::refuse) }.unwrap_or_else(|free| {
+        unsafe { let_go(self.0, Outcome::unwritten(code), Handoff::refuse) }.unwrap_or_else(|free| {
             free.recycle();
             None
         })
@@ -370,6 +386,12 @@ impl Reported {
     }
 }
 
+impl From<Draft> for Reported {
+    fn from(draft: Draft) -> Self {
+        Self(mem::ManuallyDrop::new(draft).0)
+    }
+}
+
 /// The waiting side of a slot.
 pub(crate) struct Pending(Option<NonNull<Slot>>);
 
@@ -408,7 +430,6 @@ impl Pending {
     /// Whether the report is in; registers the task otherwise. `read` sees body and outcome once.
     pub(crate) fn poll_report<R>(&mut self, context: &Context<'_>, read: impl FnOnce(&Body, Outcome) -> R) -> Poll<Option<R>> {
         let Some(slot) = self.slot() else { return Poll::Ready(None) };
-        // What librdkafka did not accept after all may have looked admitted before: its refusal is its report then.
         if slot.handoff.poll_settled(context).is_pending() {
             return Poll::Pending;
         }

@@ -4,18 +4,23 @@ use std::{
     error::Error as StdError,
     fmt,
     future::Future,
+    marker::PhantomData,
+    mem,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use futures::task::AtomicWaker;
 
 use super::{Producer, Sending};
-use crate::{Error, ErrorKind, ProducerRecord, delivery::Report};
+use crate::{
+    Error, ErrorKind, ProducerRecord,
+    native::{Body, Completion, Outcome, Tally},
+};
 
 /// Sends records one after the other as there is room, and brings the [`BatchDelivery`] once the last is accepted.
 ///
@@ -26,8 +31,8 @@ pub struct SendAll<'a, I, K: ?Sized, V: ?Sized> {
     records: I,
     sending: Option<Sending>,
     batch: Arc<Batch>,
-    sent: usize,
-    record: std::marker::PhantomData<fn() -> ProducerRecord<'a, K, V>>,
+    sent: u32,
+    record: PhantomData<fn() -> ProducerRecord<'a, K, V>>,
 }
 
 /// The future of a batch: ready when every record of it has been reported.
@@ -60,26 +65,30 @@ pub struct BatchError {
 struct Batch {
     /// The records that are not reported, and one for the sender while it sends.
     open: AtomicUsize,
-    acknowledged: AtomicUsize,
+    /// How many there are, once the last is sent.
+    records: AtomicUsize,
     failures: Mutex<Vec<(usize, Error)>>,
     waker: AtomicWaker,
 }
 
 impl Batch {
-    fn report(&self, index: usize, report: Report) {
-        match report {
-            Ok(_) => {
-                self.acknowledged.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(error) => self.failures.lock().unwrap_or_else(PoisonError::into_inner).push((index, error)),
-        }
-        self.close_one();
+    fn fail(&self, index: u32, error: Error) {
+        self.lock().push((index as usize, error));
     }
 
-    fn close_one(&self) {
-        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.waker.wake();
-        }
+    fn lock(&self) -> MutexGuard<'_, Vec<(usize, Error)>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tally for Batch {
+    fn fail(&self, index: u32, body: &Body, outcome: &Outcome) {
+        let topic = body.topic.as_ref().map_or("", |topic| topic.name());
+        self.fail(index, Error::from_report(topic, outcome));
+    }
+
+    fn close(&self, records: usize) -> Option<Waker> {
+        if self.open.fetch_sub(records, Ordering::AcqRel) == records { self.waker.take() } else { None }
     }
 }
 
@@ -89,15 +98,15 @@ where
 {
     pub(super) fn new(producer: Producer<K, V>, records: I) -> Self {
         let batch = Arc::new(Batch { open: AtomicUsize::new(1), ..Batch::default() });
-        Self { producer, records, sending: None, batch, sent: 0, record: std::marker::PhantomData }
+        Self { producer, records, sending: None, batch, sent: 0, record: PhantomData }
     }
 
     fn send(&mut self, record: ProducerRecord<'a, K, V>) {
         let index = self.sent;
-        self.sent += 1;
+        self.sent = self.sent.saturating_add(1);
         self.batch.open.fetch_add(1, Ordering::Relaxed);
-        let batch = Arc::clone(&self.batch);
-        self.sending = Some(self.producer.send_reporting(record, move |report| batch.report(index, report)));
+        let tally = Arc::clone(&self.batch) as Arc<dyn Tally>;
+        self.sending = Some(self.producer.start(record, Completion::Member { tally, index }));
     }
 }
 
@@ -113,13 +122,14 @@ where
             if let Some(sending) = &mut this.sending {
                 match Pin::new(sending).poll(context) {
                     Poll::Pending => return Poll::Pending,
-                    // The delivery is the callback's business.
+                    // The delivery is the batch's business.
                     Poll::Ready(Ok(_)) => {}
                     Poll::Ready(Err(error)) => {
                         if this.sent == 1 && matches!(error.kind(), ErrorKind::Closed | ErrorKind::Fatal | ErrorKind::Fenced) {
                             return Poll::Ready(Err(error));
                         }
-                        this.batch.report(this.sent - 1, Err(error));
+                        this.batch.fail(this.sent - 1, error);
+                        this.batch.close(1);
                     }
                 }
                 this.sending = None;
@@ -127,7 +137,8 @@ where
             match this.records.next() {
                 Some(record) => this.send(record),
                 None => {
-                    this.batch.close_one();
+                    this.batch.records.store(this.sent as usize, Ordering::Relaxed);
+                    this.batch.close(1);
                     return Poll::Ready(Ok(BatchDelivery(Arc::clone(&this.batch))));
                 }
             }
@@ -144,11 +155,12 @@ impl Future for BatchDelivery {
         if batch.open.load(Ordering::Acquire) > 0 {
             return Poll::Pending;
         }
-        let acknowledged = batch.acknowledged.load(Ordering::Relaxed);
-        let mut failures = std::mem::take(&mut *batch.failures.lock().unwrap_or_else(PoisonError::into_inner));
+        let records = batch.records.load(Ordering::Relaxed);
+        let mut failures = mem::take(&mut *batch.lock());
         if failures.is_empty() {
-            return Poll::Ready(Ok(BatchMetadata { records: acknowledged }));
+            return Poll::Ready(Ok(BatchMetadata { records }));
         }
+        let acknowledged = records - failures.len();
         failures.sort_by_key(|(index, _)| *index);
         Poll::Ready(Err(BatchError { acknowledged, failures }))
     }

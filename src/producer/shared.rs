@@ -20,7 +20,7 @@ use crate::{
     Error, ErrorKind,
     delivery::report,
     intercept::{Acknowledge, Acknowledgement},
-    native::{Body, Callback, Client, Draft, Freed, Observer, Outcome, Progress, code, flush_now},
+    native::{Body, Callback, Client, Draft, Freed, Observer, Outcome, Progress, code, flush_now, report_refused},
     panic::{contain, wake},
 };
 
@@ -134,7 +134,7 @@ impl Shared {
             refused.extend(self.accept(client, draft).err());
         });
         // The queue is unlocked again: interceptors and wakers are the user's code, and may send.
-        wakers.extend(refused.into_iter().filter_map(|(draft, code)| self.refuse(draft, code)));
+        wakers.extend(refused.into_iter().flat_map(|(draft, code)| report_refused(draft, code, self)));
         wakers.into_iter().for_each(wake);
     }
 
