@@ -73,7 +73,7 @@ asan: ## tiers 1 and 2 under AddressSanitizer and LeakSanitizer, librdkafka incl
 	@scripts/sanitize address
 
 .PHONY: tsan
-tsan: ## the same under ThreadSanitizer
+tsan: ## unit tests and examples under ThreadSanitizer, likewise
 	@scripts/setup build
 	@scripts/sanitize thread
 
