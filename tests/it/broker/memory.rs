@@ -189,7 +189,8 @@ fn a_thousand_topics() {
     alone("broker::memory::a_thousand_topics", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=1"]);
         let topics: Vec<_> = (0..1000).map(|n| format!("topic-{n}")).collect();
-        let config = patient(&kafka);
+        // A busy broker takes its time to create so many; librdkafka otherwise believes after 30 s that a topic does not exist.
+        let config = patient(&kafka).set("librdkafka.topic.metadata.propagation.max.ms", "900000").unwrap();
         let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
         let record = |n: usize| ProducerRecord::to(&*topics[n % 1000]).value(&[7; 100][..]);
         offer(&producer, (0..1_000_000).map(record), 100_000);
