@@ -43,7 +43,7 @@ lint: ## clippy and shellcheck, warnings are errors
 	$(clippy) --no-default-features -- -D warnings
 	$(clippy) --features cli -- -D warnings
 	$(clippy) --features $(features) -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{kafka,setup,test,msrv} .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{kafka,setup,test,msrv,sanitize} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
@@ -66,6 +66,16 @@ test-embedded: ## tier 2: on the embedded broker
 .PHONY: test-broker
 test-broker: ## tier 3: on a real Apache Kafka (see scripts/kafka help)
 	@scripts/test 3
+
+.PHONY: asan
+asan: ## tiers 1 and 2 under AddressSanitizer and LeakSanitizer, librdkafka included (nightly Rust)
+	@scripts/setup build
+	@scripts/sanitize address
+
+.PHONY: tsan
+tsan: ## unit tests and examples under ThreadSanitizer, likewise
+	@scripts/setup build
+	@scripts/sanitize thread
 
 .PHONY: kafka-up
 kafka-up: ## start a real Kafka; then: eval "$(scripts/kafka env)"

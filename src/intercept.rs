@@ -79,7 +79,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Acknowledge for Chain<K, V> {
     fn acknowledge(&self, acknowledgement: &Acknowledgement<'_>) {
         for interceptor in &self.0 {
             if let Err(panic) = contain(|| interceptor.on_acknowledgement(acknowledgement)) {
-                tracing::error!(topic = acknowledgement.topic, %panic, "an interceptor's on_acknowledgement panicked");
+                // A subscriber of `tracing` may panic as well, and this runs on the delivery thread.
+                let _ = contain(|| {
+                    tracing::error!(topic = acknowledgement.topic, %panic, "an interceptor's on_acknowledgement panicked");
+                });
             }
         }
     }

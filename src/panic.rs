@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     task::Waker,
 };
@@ -10,13 +11,29 @@ use std::{
 ///
 /// What the code left half done is dropped or overwritten by the callers: hence the assertion of unwind safety.
 pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| message(&*payload))
+    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
+        let message = message(&*payload);
+        discard(payload);
+        message
+    })
+}
+
+/// Drops what a panic carries. That is the user's as well, and its drop may panic in turn, with a payload to be dropped.
+fn discard(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..4 {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
+    }
+    mem::forget(payload);
 }
 
 /// Wakes a task. A waker is its executor's code: one that panics must not end the thread that wakes others.
 pub(crate) fn wake(waker: Waker) {
     if let Err(panic) = contain(|| waker.wake()) {
-        tracing::error!(%panic, "an executor's waker panicked");
+        // A subscriber of `tracing` is the user's code too.
+        let _ = contain(|| tracing::error!(%panic, "an executor's waker panicked"));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
+    fmt, io,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::Waker,
     thread::{self, JoinHandle, ThreadId},
@@ -91,25 +91,32 @@ impl Shared {
 
     /// Starts the thread that serves the client until every record is reported and none can come.
     pub(super) fn start(self: &Arc<Self>, client: Arc<Client>, client_id: &str) -> Result<(), Error> {
-        let shared = Arc::clone(self);
-        thread::Builder::new()
-            .name(format!("ottla-{client_id}"))
-            .spawn(move || {
-                let _ = shared.delivery_thread.set(thread::current().id());
-                crate::native::serve(&client, &*shared);
-                // The helper holds the client as well; with it gone, the last holder's drop ends librdkafka here.
-                let helper = lock(&shared.flush_helper).thread.take();
-                if let Some(helper) = helper {
-                    let _ = helper.join();
-                }
-                drop(client);
-                lock(&shared.closing).tell_silent_losses();
-                for sender in lock(&shared.finished).take().unwrap_or_default() {
-                    let _ = sender.send(());
-                }
-            })
+        self.run(client, client_id, crate::native::serve)
             .map(|_| ())
             .map_err(|error| Error::new(ErrorKind::Client, "the delivery thread could not be started").with_source(error))
+    }
+
+    fn run(
+        self: &Arc<Self>,
+        client: Arc<Client>,
+        client_id: &str,
+        serve: impl FnOnce(&Client, &dyn Observer) + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        let shared = Arc::clone(self);
+        thread::Builder::new().name(format!("ottla-{client_id}")).spawn(move || {
+            // Dropped in this order also when a panic ends the thread: the client, then the announcement.
+            let _end = End(Arc::clone(&shared));
+            let client = client;
+            let _ = shared.delivery_thread.set(thread::current().id());
+            serve(&client, &*shared);
+            // The helper holds the client as well; with it gone, the last holder's drop ends librdkafka here.
+            let helper = lock(&shared.flush_helper).thread.take();
+            if let Some(helper) = helper {
+                let _ = helper.join();
+            }
+            drop(client);
+            lock(&shared.closing).tell_silent_losses();
+        })
     }
 
     /// Hands a draft whose room is taken to librdkafka. On failure its room is given back: the caller serves the queue.
@@ -221,7 +228,9 @@ impl Shared {
     }
 
     fn is_in_a_hurry(&self) -> bool {
-        self.outstanding.is_flushing() || (self.outstanding.is_closed() && !self.outstanding.is_empty())
+        let waits = self.outstanding.is_flushing() || (self.outstanding.is_closed() && !self.outstanding.is_empty());
+        // Without the delivery thread nothing that is outstanding is ever reported.
+        waits && lock(&self.finished).is_some()
     }
 
     /// Lets no more records in; those accepted have until `deadline`. The receiver hears of the end.
@@ -248,6 +257,23 @@ impl Shared {
 
     fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[hidden]"))
+    }
+}
+
+/// Announces the delivery thread's end when it is dropped. That is also when a panic of our own ends the thread: then nobody may
+/// send any more, and nobody waits for an end that cannot come.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let Self(shared) = self;
+        shared.outstanding.close();
+        for draft in shared.room.clear() {
+            shared.refuse(draft, code::DESTROY).into_iter().for_each(wake);
+        }
+        for sender in lock(&shared.finished).take().unwrap_or_default() {
+            let _ = sender.send(());
+        }
     }
 }
 
@@ -282,7 +308,8 @@ impl Observer for Shared {
     fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome) {
         if let Err(panic) = contain(|| callback(body, outcome)) {
             let topic = body.topic.as_ref().map(|topic| &**topic.name());
-            tracing::error!(topic, %panic, "a delivery callback panicked");
+            // A subscriber of `tracing` may panic as well.
+            let _ = contain(|| tracing::error!(topic, %panic, "a delivery callback panicked"));
         }
     }
 
@@ -354,4 +381,46 @@ impl Observer for Shared {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn client() -> Arc<Client> {
+        let properties = [("bootstrap.servers".to_owned(), "localhost:1".to_owned())];
+        Arc::new(Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}")))
+    }
+
+    #[test]
+    fn nobody_waits_for_a_delivery_thread_that_a_panic_has_ended() {
+        let client = client();
+        let shared = Arc::new(Shared::new(Room::new(1, Duration::from_secs(60)), None, String::new(), Vec::new()));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let serve = move |_: &Client, _: &dyn Observer| {
+            receiver.recv().unwrap();
+            panic!("a bug of ours");
+        };
+        let thread = shared.run(Arc::clone(&client), "test", serve).unwrap();
+        // A record that is never reported, and one that waits for room.
+        assert!(shared.outstanding.enter().is_some() && shared.room.try_take(1));
+        let mut draft = client.pool().take();
+        draft.body_mut().charge = 1;
+        let mut waiting = draft.pending();
+        assert!(matches!(shared.room.take_or_wait(draft), super::super::room::Ticket::Waiting { .. }));
+        let before = shared.close(&client, None, true);
+        sender.send(()).unwrap();
+        assert!(thread.join().is_err());
+        assert_eq!(before.now_or_never(), Some(Ok(())), "who closed before");
+        assert_eq!(shared.close(&client, None, true).now_or_never(), Some(Ok(())), "who closes after");
+        let context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(waiting.poll_admission(&context).is_ready(), "who waits for room");
+        assert!(shared.outstanding.enter().is_none(), "who sends");
+        // What a helper begins after the end it also ends.
+        shared.hurry(&client);
+        let helper = lock(&shared.flush_helper).thread.take().unwrap();
+        helper.join().unwrap();
+    }
 }

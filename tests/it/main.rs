@@ -10,3 +10,4 @@ mod dependencies;
 mod embedded;
 mod examples;
 mod log;
+mod own_process;

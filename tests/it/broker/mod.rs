@@ -1,6 +1,8 @@
 //! Tier 3: on the real Kafka at `KAFKA_BOOTSTRAP_SERVERS`.
 
 mod command;
+mod memory;
+mod own_kafka;
 mod producer;
 
 use std::{

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    panic::panic_any,
     pin::pin,
     sync::{
         Arc, Mutex, OnceLock,
@@ -13,9 +14,10 @@ use std::{
 
 use futures::executor::block_on;
 use ottla::{Acknowledgement, ErrorKind, Interceptor, Producer, ProducerRecord};
+use tracing::Subscriber;
 
 use super::{config, ends, kafka, producer};
-use crate::log;
+use crate::{log, own_process::alone};
 
 fn send_a_thousand(producer: &Producer<str, str>) {
     let producer = producer.clone();
@@ -39,6 +41,58 @@ fn a_callback_that_panics_costs_nothing_but_itself() {
     producer.send_with(ProducerRecord::to("orders").value("first"), |_| panic!("in a callback")).unwrap();
     send_a_thousand(&producer);
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1001);
+}
+
+#[test]
+fn what_a_panic_carries_may_panic_when_it_is_dropped() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in the drop of what a panic carries");
+        }
+    }
+    let kafka = kafka(3);
+    let producer = producer(&kafka, &[]);
+    producer.send_with(ProducerRecord::to("orders").value("first"), |_| panic_any(Bomb)).unwrap();
+    send_a_thousand(&producer);
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1001);
+}
+
+#[test]
+fn a_subscriber_of_tracing_that_panics_harms_no_record() {
+    /// Panics at every event.
+    struct Panics;
+    impl Subscriber for Panics {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            *metadata.level() <= tracing::Level::WARN
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            panic!("in a subscriber");
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+    struct NoHeaders;
+    impl Interceptor<str, str> for NoHeaders {
+        fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
+            assert!(acknowledgement.headers.is_empty(), "in an interceptor");
+        }
+    }
+    // The subscriber is for all threads.
+    alone("embedded::panics::a_subscriber_of_tracing_that_panics_harms_no_record", || {
+        tracing::subscriber::set_global_default(Panics).unwrap();
+        let kafka = kafka(3);
+        let producer: Producer<str, str> = Producer::builder(config(&kafka)).interceptor(NoHeaders).build().unwrap();
+        producer.send_with(ProducerRecord::to("orders").value("first"), |_| panic!("in a callback")).unwrap();
+        producer.send_with(ProducerRecord::to("orders").value("second").header("h", "v"), |_| {}).unwrap();
+        send_a_thousand(&producer);
+        assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1002);
+    });
 }
 
 #[test]

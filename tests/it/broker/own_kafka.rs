@@ -1,0 +1,52 @@
+//! A Kafka of a test's own, for one that breaks brokers or fills them.
+
+use std::{fs, process::Command};
+
+use tempfile::TempDir;
+
+/// One broker, ended when this is dropped.
+pub(super) struct OwnKafka {
+    state: TempDir,
+    bootstrap_servers: String,
+}
+
+impl OwnKafka {
+    /// Starts it with these options of `scripts/kafka up`.
+    pub(super) fn start(options: &[&str]) -> Self {
+        let mut kafka = Self { state: tempfile::tempdir().unwrap(), bootstrap_servers: String::new() };
+        kafka.script(&[&["up"], options].concat());
+        kafka.bootstrap_servers = fs::read_to_string(kafka.state.path().join("bootstrap")).unwrap().trim().to_owned();
+        kafka
+    }
+
+    pub(super) fn bootstrap_servers(&self) -> &str {
+        &self.bootstrap_servers
+    }
+
+    /// Stops the broker where it stands (SIGSTOP): its connections stay open, and nobody answers.
+    pub(super) fn pause(&self) {
+        self.script(&["pause", "1"]);
+    }
+
+    pub(super) fn resume(&self) {
+        self.script(&["resume", "1"]);
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka"));
+        command.args(arguments).env("KAFKA_STATE", self.state.path()).env("KAFKA_WITH", "jars");
+        command.env_remove("KAFKA_BOOTSTRAP_SERVERS");
+        command
+    }
+
+    fn script(&self, arguments: &[&str]) {
+        let status = self.command(arguments).status().unwrap();
+        assert!(status.success(), "scripts/kafka {}: {status}", arguments.join(" "));
+    }
+}
+
+impl Drop for OwnKafka {
+    fn drop(&mut self) {
+        let _ = self.command(&["down"]).status();
+    }
+}
