@@ -217,6 +217,21 @@ fn small_records_after_large_ones() {
     });
 }
 
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn large_and_small_records_by_turns() {
+    alone("broker::memory::large_and_small_records_by_turns", || {
+        let kafka = OwnKafka::start(&["--set", "num.partitions=6"]);
+        let buffer_memory = 64 * 1024 * 1024;
+        let config = patient(&kafka).set("buffer.memory", buffer_memory.to_string()).unwrap();
+        let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
+        let value = [7; 16_000];
+        let size = |n: usize| if n % 2 == 0 { value.len() } else { 100 };
+        fill(&kafka, &producer, 6, |n| ProducerRecord::to("turns").value(&value[..size(n)]));
+        assert_bounded(buffer_memory);
+    });
+}
+
 /// 300 MB of records that compress to a tenth or so.
 fn compressed(codec: &str) {
     let topic = topic(&format!("memory-{codec}"), 6, &[]);
