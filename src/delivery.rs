@@ -20,10 +20,11 @@ use crate::{
 pub struct RecordMetadata {
     topic: Arc<str>,
     partition: i32,
-    offset: Option<i64>,
-    timestamp: Option<i64>,
-    serialized_key_size: Option<usize>,
-    serialized_value_size: Option<usize>,
+    /// -1 is none, as is the timestamp's.
+    offset: i64,
+    timestamp: i64,
+    serialized_key_size: Option<u32>,
+    serialized_value_size: Option<u32>,
 }
 
 impl RecordMetadata {
@@ -40,29 +41,29 @@ impl RecordMetadata {
     /// The record's offset in its partition. `None` with `acks=0`, and for a record that the broker had already written when
     /// it was sent again (`DUPLICATE_SEQUENCE_NUMBER`): it is acknowledged, but the broker does not say where it stands.
     pub fn offset(&self) -> Option<i64> {
-        self.offset
+        (self.offset >= 0).then_some(self.offset)
     }
 
     /// The record's timestamp in milliseconds since the Unix epoch, `None` if there is none.
     pub fn timestamp(&self) -> Option<i64> {
-        self.timestamp
+        (self.timestamp >= 0).then_some(self.timestamp)
     }
 
     /// The serialized key's length in bytes, `None` for a null key.
     pub fn serialized_key_size(&self) -> Option<usize> {
-        self.serialized_key_size
+        self.serialized_key_size.map(|size| size as usize)
     }
 
     /// The serialized value's length in bytes, `None` for a null value.
     pub fn serialized_value_size(&self) -> Option<usize> {
-        self.serialized_value_size
+        self.serialized_value_size.map(|size| size as usize)
     }
 }
 
 /// As Java prints it: `topic-partition@offset`.
 impl fmt::Display for RecordMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}@{}", self.topic, self.partition, self.offset.unwrap_or(-1))
+        write!(f, "{}-{}@{}", self.topic, self.partition, self.offset)
     }
 }
 
@@ -78,10 +79,10 @@ pub(crate) fn report(body: &Body, outcome: &Outcome) -> Report {
     Ok(RecordMetadata {
         topic,
         partition: outcome.partition,
-        offset: (outcome.offset >= 0).then_some(outcome.offset),
-        timestamp: (outcome.timestamp >= 0).then_some(outcome.timestamp),
-        serialized_key_size: body.key_size.map(|size| size as usize),
-        serialized_value_size: body.value_size.map(|size| size as usize),
+        offset: outcome.offset.max(-1),
+        timestamp: outcome.timestamp.max(-1),
+        serialized_key_size: body.key_size,
+        serialized_value_size: body.value_size,
     })
 }
 
@@ -101,7 +102,7 @@ impl Future for Delivery {
     type Output = Report;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Report> {
-        match self.0.poll_report(context, |body, outcome| report(body, &outcome)) {
+        match self.0.poll_report(context, report) {
             Poll::Ready(Some(report)) => Poll::Ready(report),
             // Polled after it was ready: there is nothing more to say.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,

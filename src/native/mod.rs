@@ -27,7 +27,7 @@ pub(crate) use metadata::Metadata;
 pub(crate) use pool::Pool;
 pub(crate) use report::{Freed, Observer, Progress, report_refused, serve};
 pub(crate) use settings::SettingRefused;
-pub(crate) use slot::{Admission, Body, Callback, Completion, Draft, Outcome, Pending, RECORD_OVERHEAD, Tally};
 #[cfg(test)]
 pub(crate) use slot::Words;
+pub(crate) use slot::{Admission, Body, Callback, Completion, Draft, Outcome, Pending, Tally};
 pub(crate) use topic::{Choice, Partition, Topic};

@@ -90,7 +90,7 @@ pub(crate) fn report_refused(draft: Draft, code: i32, observer: &dyn Observer) -
     let mut batch = Batch::default();
     batch.settle(Reported::from(draft), Outcome::unwritten(code), observer, observer.observes_reports());
     batch.end_run();
-    batch.free.into_iter().for_each(FreeSlot::recycle);
+    batch.slots.into_iter().for_each(FreeSlot::recycle);
     batch.wakers
 }
 
@@ -98,7 +98,8 @@ pub(crate) fn report_refused(draft: Draft, code: i32, observer: &dyn Observer) -
 #[derive(Default)]
 struct Batch {
     wakers: Vec<Waker>,
-    free: Vec<FreeSlot>,
+    slots: Vec<FreeSlot>,
+    buffers: Vec<Vec<u8>>,
     /// The batch whose record came last, and how many of its records came in a row: they are counted at once.
     run: Option<(Arc<dyn Tally>, usize)>,
 }
@@ -119,7 +120,7 @@ impl Batch {
         }
         self.end_run();
         drop(event);
-        client.pool().give_all(&mut self.free);
+        client.pool().give_all(&mut self.slots, &mut self.buffers);
         observer.on_freed(client, freed);
         self.wakers.drain(..).for_each(wake);
     }
@@ -145,8 +146,10 @@ impl Batch {
                 self.count(tally);
             }
         }
-        match reported.complete(outcome) {
-            Err(free) => self.free.push(free),
+        let ended = reported.complete(outcome);
+        self.buffers.push(ended.buffer);
+        match ended.waker {
+            Err(slot) => self.slots.push(slot),
             // One task often waits for many records in a row: one wake is enough.
             Ok(waker) => {
                 self.wakers.extend(waker.filter(|waker| self.wakers.last().is_none_or(|last| !last.will_wake(waker))));

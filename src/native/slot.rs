@@ -1,11 +1,11 @@
-//! The slot: a record's bytes from serialization to report, and the place where its report is left.
+//! The slot: a record's bytes from serialization to report, and the place where its report is left for its future.
 //!
 //! A slot is in one of these hands at a time, and only that hand touches its [`Body`]:
 //!
 //! 1. [`Draft`]: the sender fills it; if there is no room it waits in the queue, still as a draft.
 //! 2. librdkafka, from `produce` to the report: nobody writes, anybody that librdkafka calls may read.
 //! 3. [`Reported`]: the delivery thread writes the [`Outcome`] and lets go.
-//! 4. [`Pending`]: the future reads body and outcome, but only after the one before has let go.
+//! 4. [`Pending`]: the future reads the outcome, but only after the one before has let go.
 //!
 //! The first three are the giver of the slot's [`Handoff`], the last one is its taker. Who is the second of the two to let
 //! go gives the slot back to the [`Pool`](super::Pool).
@@ -25,16 +25,19 @@ use super::{
     handoff::{Handoff, Settled, Stage},
     topic::Topic,
 };
-use crate::{panic::{contain, wake}, record::Headers};
-
-/// Buffers beyond this are given back to the allocator at the report, not kept for the next record.
-const KEPT_CAPACITY: usize = 16 * 1024;
+use crate::{
+    panic::{contain, wake},
+    record::{Header, Headers},
+};
 
 /// What librdkafka allocates for a record beside what the slot holds (`rd_kafka_msg_t`, measured at 176 bytes).
 const NATIVE_MESSAGE: usize = 176;
 
 /// What a record costs of `buffer.memory` beside its key, value and headers.
-pub(crate) const RECORD_OVERHEAD: usize = size_of::<Slot>() + NATIVE_MESSAGE;
+const RECORD_OVERHEAD: usize = size_of::<Slot>() + NATIVE_MESSAGE;
+
+/// What a header costs beside its bytes, which librdkafka copies: ours, librdkafka's, and what the allocator adds for each part.
+const HEADER_OVERHEAD: usize = size_of::<Header>() + 112;
 
 /// In this order, so that what delivery thread and future hand over is one cache line.
 #[repr(C, align(64))]
@@ -134,17 +137,17 @@ impl Body {
         self.buffer.get(start..start + self.value_size? as usize)
     }
 
-    /// Key, value and headers.
+    /// Key, value and headers, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.buffer.len() + self.headers.size()
     }
 
+    /// What it takes of `buffer.memory` once it is serialized.
+    pub(crate) fn cost(&self) -> usize {
+        RECORD_OVERHEAD + self.buffer.len() + 2 * self.headers.size() + self.headers.len() * HEADER_OVERHEAD
+    }
+
     fn clear(&mut self) {
-        if self.buffer.capacity() > KEPT_CAPACITY {
-            self.buffer = Vec::new();
-        } else {
-            self.buffer.clear();
-        }
         self.key_size = None;
         self.value_size = None;
         self.headers = Headers::new();
@@ -155,15 +158,12 @@ impl Body {
     }
 }
 
-/// A slot in nobody's hands.
+/// A slot in nobody's hands, and without a buffer.
 pub(super) struct FreeSlot(Box<Slot>);
 
 impl FreeSlot {
-    /// The bytes that it keeps.
-    pub(super) fn kept(&self) -> usize {
-        // SAFETY: nobody else has the slot.
-        size_of::<Slot>() + unsafe { &*self.0.body.get() }.buffer.capacity()
-    }
+    /// What it takes of memory.
+    pub(super) const SIZE: usize = size_of::<Slot>();
 
     /// # Safety
     /// The caller has the slot to itself: it is its giver and the taker has left, or its taker and the giver has settled.
@@ -192,12 +192,12 @@ pub(crate) struct Draft(NonNull<Slot>);
 unsafe impl Send for Draft {}
 
 impl Draft {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(buffer: Vec<u8>) -> Self {
         let slot = Slot {
             handoff: Handoff::new(),
             outcome: UnsafeCell::new(Outcome::default()),
             body: UnsafeCell::new(Body {
-                buffer: Vec::new(),
+                buffer,
                 key_size: None,
                 value_size: None,
                 topic: None,
@@ -209,7 +209,13 @@ impl Draft {
                 headers: Headers::new(),
             }),
         };
-        Self::from(FreeSlot(Box::new(slot)))
+        Self(NonNull::from(Box::leak(Box::new(slot))))
+    }
+
+    /// `buffer` is empty.
+    pub(super) fn reuse(mut free: FreeSlot, buffer: Vec<u8>) -> Self {
+        free.0.body.get_mut().buffer = buffer;
+        Self(NonNull::from(Box::leak(free.0)))
     }
 
     fn slot(&self) -> &Slot {
@@ -267,16 +273,8 @@ impl Draft {
 
     fn end(&mut self, code: i32) -> Option<Waker> {
         // SAFETY: the draft is the giver's hand, and both callers end it with this.
-        unsafe { let_go(self.0, Outcome::unwritten(code), Handoff::refuse) }.unwrap_or_else(|free| {
-            free.recycle();
-            None
-        })
-    }
-}
-
-impl From<FreeSlot> for Draft {
-    fn from(free: FreeSlot) -> Self {
-        Self(NonNull::from(Box::leak(free.0)))
+        let ended = unsafe { let_go(self.0, Outcome::unwritten(code), Handoff::refuse) };
+        ended.waker.map_err(FreeSlot::recycle).unwrap_or_default()
     }
 }
 
@@ -286,39 +284,39 @@ impl Drop for Draft {
     }
 }
 
-/// Leaves the outcome and lets go of the slot: gives whom to wake, or the slot itself if nobody waits for it.
+/// What is left of a slot whose giver has let go.
+pub(super) struct Ended {
+    /// Whom to wake, or the slot itself if nobody waits for it.
+    pub(super) waker: Result<Option<Waker>, FreeSlot>,
+    /// The record's bytes: they must not outlive their charge because a future is not polled.
+    pub(super) buffer: Vec<u8>,
+}
+
+/// Leaves the outcome and lets go of the slot.
 ///
 /// # Safety
 /// The caller is the slot's giver, and does not use it again.
-unsafe fn let_go(
-    slot: NonNull<Slot>,
-    outcome: Outcome,
-    how: impl FnOnce(&Handoff) -> Settled,
-) -> Result<Option<Waker>, FreeSlot> {
-    {
-        // SAFETY: the slot lives at least until its giver has let go.
-        let slot = unsafe { slot.as_ref() };
-        // SAFETY: the giver's until it lets go, as is the body.
-        unsafe { *slot.outcome.get() = outcome };
-        // SAFETY: as above.
-        let body = unsafe { &mut *slot.body.get() };
-        // A large buffer must not outlive its charge because a future is not polled.
-        if body.buffer.capacity() > KEPT_CAPACITY {
-            body.buffer = Vec::new();
-        }
+unsafe fn let_go(slot: NonNull<Slot>, outcome: Outcome, how: impl FnOnce(&Handoff) -> Settled) -> Ended {
+    // SAFETY: the slot lives at least until its giver has let go.
+    let shared = unsafe { slot.as_ref() };
+    // SAFETY: the giver's until it lets go, as is the body.
+    unsafe { *shared.outcome.get() = outcome };
+    // SAFETY: as above.
+    let body = unsafe { &mut *shared.body.get() };
+    let buffer = mem::take(&mut body.buffer);
+    if !body.headers.is_empty() {
+        body.headers = Headers::new();
     }
-    // SAFETY: as above; the reference is not used once the handoff is through.
-    match how(unsafe { &slot.as_ref().handoff }) {
+    let waker = match how(&shared.handoff) {
         Settled::Given(waker) => Ok(waker),
         Settled::Left(waker) => {
             // A waker's drop is its executor's code.
-            if let Err(panic) = contain(|| drop(waker)) {
-                tracing::error!(%panic, "an executor's waker panicked");
-            }
+            let _ = contain(|| drop(waker));
             // SAFETY: the taker has left.
             Err(unsafe { FreeSlot::from_hand(slot) })
         }
-    }
+    };
+    Ended { waker, buffer }
 }
 
 /// The body of a message that librdkafka holds, for callbacks that it makes.
@@ -379,8 +377,8 @@ impl Reported {
         unsafe { (*slot.outcome.get()).words.take() }
     }
 
-    /// Leaves the outcome for the future: gives whom to wake, or the slot if nobody waits for it any more.
-    pub(super) fn complete(self, outcome: Outcome) -> Result<Option<Waker>, FreeSlot> {
+    /// Leaves the outcome for the future.
+    pub(super) fn complete(self, outcome: Outcome) -> Ended {
         // SAFETY: the delivery thread's hand, which ends here.
         unsafe { let_go(self.0, outcome, Handoff::settle) }
     }
@@ -427,14 +425,14 @@ impl Pending {
         self.0.is_none()
     }
 
-    /// Whether the report is in; registers the task otherwise. `read` sees body and outcome once.
-    pub(crate) fn poll_report<R>(&mut self, context: &Context<'_>, read: impl FnOnce(&Body, Outcome) -> R) -> Poll<Option<R>> {
+    /// Whether the report is in; registers the task otherwise. `read` sees outcome and body once, the body without its bytes.
+    pub(crate) fn poll_report<R>(&mut self, context: &Context<'_>, read: impl FnOnce(&Body, &Outcome) -> R) -> Poll<Option<R>> {
         let Some(slot) = self.slot() else { return Poll::Ready(None) };
         if slot.handoff.poll_settled(context).is_pending() {
             return Poll::Pending;
         }
         // SAFETY: the giver has let go, and there is one `Pending` that reads.
-        let outcome = mem::take(unsafe { &mut *slot.outcome.get() });
+        let outcome = unsafe { &*slot.outcome.get() };
         // SAFETY: as above.
         let result = read(unsafe { &*slot.body.get() }, outcome);
         if let Some(slot) = self.0.take() {

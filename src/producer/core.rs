@@ -65,7 +65,9 @@ impl Core {
         if let Some(timestamp) = timestamp.filter(|&timestamp| timestamp <= 0) {
             return invalid(
                 body,
-                format!("timestamp {timestamp}: a timestamp is more than 0 milliseconds since the epoch (librdkafka takes 0 for now), or left out"),
+                format!(
+                    "timestamp {timestamp}: a timestamp is more than 0 milliseconds since the epoch (librdkafka takes 0 for now), or left out"
+                ),
             );
         }
         body.timestamp = timestamp.and_then(NonZeroI64::new);
@@ -79,9 +81,12 @@ impl Core {
             let message = format!("topic {topic}: the record takes {size} bytes, more than {name} allows ({limit})");
             Err(Error::new(ErrorKind::RecordTooLarge, message))
         };
-        let size = record_size::upper_bound(body);
-        if size > self.max_request_size {
-            return too_large(size, "max.request.size", self.max_request_size);
+        // Without headers its charge is more than its size on the wire: most often that says enough.
+        if body.charge > self.max_request_size || !body.headers.is_empty() {
+            let size = record_size::upper_bound(body);
+            if size > self.max_request_size {
+                return too_large(size, "max.request.size", self.max_request_size);
+            }
         }
         let limit = self.shared.room.limit();
         if body.charge > limit { too_large(body.charge, "buffer.memory", limit) } else { Ok(()) }

@@ -33,10 +33,13 @@ use crate::{
     Delivery, Error, ErrorKind, Headers, ProducerRecord, Serializer,
     delivery::{Report, report},
     intercept::Chain,
-    native::{Completion, Draft, RECORD_OVERHEAD},
+    native::{Body, Completion, Draft},
     panic::contain,
     serialize::{SerializeContext, Serialized},
 };
+
+/// What a record's buffer may have in surplus, in bytes, beside once more the record's own.
+const SURPLUS: usize = 512;
 
 /// Sends records to Kafka, each with a future for its delivery report.
 ///
@@ -204,14 +207,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 
     /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size.
-    fn prepare(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
-        let record = match &self.0.interceptors {
-            Some(chain) => chain.send(record),
-            None => record,
-        };
+    fn prepare(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
+        if let Some(chain) = &self.0.interceptors {
+            record = chain.send(record);
+        }
         let mut draft = self.0.core.client.pool().take();
         draft.body_mut().completion = completion;
-        match self.fill(&mut draft, record) {
+        match self.fill(draft.body_mut(), &mut record) {
             Ok(()) => Ok(draft),
             Err(error) => {
                 self.0.core.turn_away(draft, &error);
@@ -220,9 +222,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
     }
 
-    fn fill(&self, draft: &mut Draft, mut record: ProducerRecord<'_, K, V>) -> Result<(), Error> {
+    fn fill(&self, body: &mut Body, record: &mut ProducerRecord<'_, K, V>) -> Result<(), Error> {
         let core = &self.0.core;
-        let body = draft.body_mut();
         core.address(body, record.topic())?;
         body.headers = mem::take(record.headers_mut());
         core.place(body, record.explicit_partition(), record.explicit_timestamp())?;
@@ -233,7 +234,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             body.value_size =
                 serialize(&*self.0.value_serializer, value, record.topic(), false, &mut body.headers, &mut body.buffer)?;
         }
-        body.charge = body.size() + RECORD_OVERHEAD;
+        // What a buffer has in surplus, from a larger record or from growing, is not charged for.
+        if body.buffer.capacity() > 2 * body.buffer.len() + SURPLUS {
+            body.buffer.shrink_to_fit();
+        }
+        body.charge = body.cost();
         core.check_size(body)
     }
 }
