@@ -61,8 +61,8 @@ impl Error {
         } else {
             format!("topic {topic}, partition {}", outcome.partition)
         };
-        let mut error = Self::from_code(outcome.code, &context);
-        error.0.persistence = Persistence::from_status(outcome.status);
+        let mut error = Self::from_code(outcome.code(), &context);
+        error.0.persistence = Persistence::from_status(outcome.status.into());
         let Some(words) = &outcome.words else { return error };
         if let Some(text) = &words.broker {
             error.0.message.push_str("; the broker says: ");

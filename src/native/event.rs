@@ -7,7 +7,10 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{ffi, slot::Outcome};
+use super::{
+    ffi,
+    slot::{Outcome, short},
+};
 
 /// An owned `rd_kafka_event_t`. The room that delivery reports take in librdkafka comes back when it is dropped.
 pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
@@ -84,7 +87,8 @@ impl Event {
         // SAFETY: as above.
         let status = unsafe { ffi::rd_kafka_message_status(message) };
         // The broker's words are in the slot already: see `broker_words`.
-        Some((opaque, Outcome { code, partition, offset, timestamp, status, ..Outcome::default() }))
+        let (code, status) = (short(code), u8::try_from(status).unwrap_or_default());
+        Some((opaque, Outcome { code, partition, offset, timestamp, status, words: None }))
     }
 }
 

@@ -1,6 +1,4 @@
-//! The pool of free slots and of the buffers for their records.
-//!
-//! They are kept apart: a buffer is free with its record's report, a slot only when the future has been polled.
+//! The pool of free slots, each with the buffer of the record that it last held.
 
 use std::{
     mem,
@@ -9,13 +7,16 @@ use std::{
 
 use super::slot::{Draft, FreeSlot};
 
-/// What is free keeps at most this much memory; what comes back beyond it goes to the allocator.
+/// Free slots keep at most this much memory; what comes back beyond it goes to the allocator.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
 
-/// A buffer beyond this is not kept.
-const KEPT_CAPACITY: usize = 16 * 1024;
+/// A slot whose buffer is larger than about this is not kept.
+const KEPT_SLOT: usize = 16 * 1024;
 
-/// What was used last is on top: it is still in the cache.
+/// Records whose report is in, and not read by its future, keep at most this much memory: nothing is charged for it any more.
+const UNREAD_BYTES: usize = 8 * 1024 * 1024;
+
+/// Free slots, the one used last on top: it is still in the cache.
 #[derive(Default)]
 pub(crate) struct Pool {
     free: Mutex<Free>,
@@ -24,43 +25,48 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct Free {
     slots: Vec<FreeSlot>,
-    buffers: Vec<Vec<u8>>,
-    /// What both of them take.
     bytes: usize,
+    /// What unread records keep. A record may be read before its batch is counted: below zero for a moment.
+    unread: isize,
     closed: bool,
 }
 
 impl Pool {
     pub(crate) fn take(&self) -> Draft {
-        let (slot, buffer) = self.lock().pop();
-        match slot {
-            Some(slot) => Draft::reuse(slot, buffer),
-            None => Draft::new(buffer),
-        }
+        let free = self.lock().pop();
+        free.map_or_else(Draft::new, Draft::from)
     }
 
     pub(super) fn give(&self, slot: FreeSlot) {
-        let surplus = self.lock().push_slot(slot);
+        let surplus = self.lock().push(slot);
         drop(surplus);
     }
 
-    pub(super) fn give_all(&self, slots: &mut Vec<FreeSlot>, buffers: &mut Vec<Vec<u8>>) {
+    /// Takes slots back, after a batch of reports of which others keep `unread` bytes.
+    pub(super) fn give_all(&self, slots: &mut Vec<FreeSlot>, unread: usize) {
         let mut free = self.lock();
-        // From the back: the first to be reported is taken first.
-        for slot in slots.drain(..).rev() {
-            drop(free.push_slot(slot));
+        free.unread = free.unread.saturating_add_unsigned(unread);
+        for slot in slots.drain(..) {
+            drop(free.push(slot));
         }
-        for buffer in buffers.drain(..).rev() {
-            drop(free.push_buffer(buffer));
-        }
+    }
+
+    /// How much more unread records may keep.
+    pub(super) fn unread_left(&self) -> usize {
+        let unread = usize::try_from(self.lock().unread).unwrap_or_default();
+        UNREAD_BYTES.saturating_sub(unread)
     }
 
     /// Gives half of what is free back to the allocator: called when the producer is idle.
     pub(super) fn shrink(&self) {
         let surplus = {
             let mut free = self.lock();
-            let surplus = (halve(&mut free.slots), halve(&mut free.buffers));
-            free.bytes = free.slots.len() * FreeSlot::SIZE + free.buffers.iter().map(Vec::capacity).sum::<usize>();
+            let keep = free.slots.len() / 2;
+            let surplus = free.slots.split_off(keep);
+            free.bytes = free.slots.iter().map(FreeSlot::kept).sum();
+            if free.slots.capacity() > 64 {
+                free.slots.shrink_to_fit();
+            }
             surplus
         };
         drop(surplus);
@@ -68,19 +74,19 @@ impl Pool {
 
     /// Frees everything, now and from now on: slots hold their topic, and the topic this pool.
     pub(super) fn close(&self) {
-        let kept = {
+        let slots = {
             let mut free = self.lock();
             free.closed = true;
-            (mem::take(&mut free.slots), mem::take(&mut free.buffers))
+            mem::take(&mut free.slots)
         };
-        drop(kept);
+        drop(slots);
     }
 
-    /// How many slots and buffers are free, and how many bytes they keep.
+    /// How many slots are free, and how many bytes they keep.
     #[cfg(test)]
-    pub(crate) fn kept(&self) -> (usize, usize, usize) {
+    pub(crate) fn kept(&self) -> (usize, usize) {
         let free = self.lock();
-        (free.slots.len(), free.buffers.len(), free.bytes)
+        (free.slots.len(), free.bytes)
     }
 
     fn lock(&self) -> MutexGuard<'_, Free> {
@@ -89,44 +95,23 @@ impl Pool {
 }
 
 impl Free {
-    fn pop(&mut self) -> (Option<FreeSlot>, Vec<u8>) {
-        let slot = self.slots.pop();
-        let buffer = self.buffers.pop().unwrap_or_default();
-        let bytes = buffer.capacity() + if slot.is_some() { FreeSlot::SIZE } else { 0 };
-        self.bytes = self.bytes.saturating_sub(bytes);
-        (slot, buffer)
+    fn pop(&mut self) -> Option<FreeSlot> {
+        let slot = self.slots.pop()?;
+        self.bytes = self.bytes.saturating_sub(slot.kept());
+        Some(slot)
     }
 
     /// Gives the slot back if there is no place for it.
-    fn push_slot(&mut self, slot: FreeSlot) -> Option<FreeSlot> {
-        if self.closed || self.bytes + FreeSlot::SIZE > KEPT_BYTES {
+    fn push(&mut self, slot: FreeSlot) -> Option<FreeSlot> {
+        self.unread = self.unread.saturating_sub_unsigned(slot.unread());
+        let kept = slot.kept();
+        if self.closed || kept > KEPT_SLOT || self.bytes + kept > KEPT_BYTES {
             return Some(slot);
         }
-        self.bytes += FreeSlot::SIZE;
+        self.bytes += kept;
         self.slots.push(slot);
         None
     }
-
-    /// Likewise.
-    fn push_buffer(&mut self, mut buffer: Vec<u8>) -> Option<Vec<u8>> {
-        let kept = buffer.capacity();
-        if self.closed || kept == 0 || kept > KEPT_CAPACITY || self.bytes + kept > KEPT_BYTES {
-            return Some(buffer);
-        }
-        buffer.clear();
-        self.bytes += kept;
-        self.buffers.push(buffer);
-        None
-    }
-}
-
-/// Takes the half out that was used last: to be dropped once the lock is gone.
-fn halve<T>(free: &mut Vec<T>) -> Vec<T> {
-    let surplus = free.split_off(free.len() / 2);
-    if free.capacity() > 64 {
-        free.shrink_to_fit();
-    }
-    surplus
 }
 
 #[cfg(test)]
@@ -134,39 +119,41 @@ mod tests {
     use super::*;
     use crate::native::slot::{Outcome, Reported};
 
+    fn used(mut draft: Draft, bytes: usize) -> Reported {
+        draft.body_mut().buffer.extend(std::iter::repeat_n(0, bytes));
+        let cost = draft.body().cost();
+        draft.set_charge(cost);
+        // SAFETY: the opaque was made here, and comes back once.
+        unsafe { Reported::from_opaque(draft.into_opaque()) }
+    }
+
     fn use_many(pool: &Pool, records: usize, bytes: usize) {
         let drafts: Vec<_> = (0..records).map(|_| pool.take()).collect();
-        let (mut slots, mut buffers) = (Vec::new(), Vec::new());
-        for mut draft in drafts {
-            draft.body_mut().buffer.extend(std::iter::repeat_n(0, bytes));
-            // SAFETY: the opaque was made here, and comes back once.
-            let reported = unsafe { Reported::from_opaque(draft.into_opaque()) };
-            let ended = reported.complete(Outcome::default());
-            slots.extend(ended.waker.err());
-            buffers.push(ended.buffer);
-        }
+        let reports = drafts.into_iter().map(|draft| used(draft, bytes).complete(Outcome::default()));
+        let mut slots: Vec<_> = reports.filter_map(Result::err).collect();
         assert_eq!(slots.len(), records, "nobody waits for them");
-        pool.give_all(&mut slots, &mut buffers);
+        pool.give_all(&mut slots, 0);
     }
 
     #[test]
     fn what_is_kept_is_bounded_and_shrinks() {
         let pool = Pool::default();
         use_many(&pool, 3000, 10_000);
-        let (slots, buffers, bytes) = pool.kept();
-        assert!(bytes <= KEPT_BYTES && buffers < 3000, "{slots} slots, {buffers} buffers, {bytes} bytes");
+        let (count, bytes) = pool.kept();
+        assert!(bytes <= KEPT_BYTES && count < 3000, "{count} slots, {bytes} bytes");
         pool.shrink();
-        let (_, fewer, smaller) = pool.kept();
-        assert!(fewer <= buffers / 2 && smaller <= bytes / 2 + 10_000, "{fewer} buffers, {smaller} bytes");
+        let (fewer, smaller) = pool.kept();
+        assert!(fewer <= count / 2 && smaller <= bytes / 2 + 1, "{fewer} slots, {smaller} bytes");
         use_many(&pool, fewer + 1, 1_000_000);
-        assert!(pool.kept().2 <= smaller + FreeSlot::SIZE, "large buffers are not kept");
+        assert_eq!(pool.kept(), (0, 0), "slots with large buffers are not kept");
+        use_many(&pool, 1000, 100);
         for _ in 0..20 {
             pool.shrink();
         }
-        assert_eq!(pool.kept(), (0, 0, 0), "an idle producer keeps nothing in the end");
+        assert_eq!(pool.kept(), (0, 0), "an idle producer keeps nothing in the end");
         pool.close();
         use_many(&pool, 10, 10);
-        assert_eq!(pool.kept(), (0, 0, 0));
+        assert_eq!(pool.kept(), (0, 0));
     }
 
     #[test]
@@ -175,7 +162,21 @@ mod tests {
         use_many(&pool, 10, 100);
         let kept = pool.kept();
         use_many(&pool, 10, 100);
-        assert_eq!(pool.kept(), kept);
-        assert_eq!((kept.0, kept.1), (10, 10));
+        assert_eq!((pool.kept(), kept.0), (kept, 10));
+    }
+
+    #[test]
+    fn what_unread_records_keep_is_counted_until_they_are_read() {
+        let pool = Pool::default();
+        let draft = pool.take();
+        let mut pending = draft.pending();
+        let mut reported = used(draft, 1000);
+        reported.keep_bytes(true);
+        let charge = reported.charge();
+        assert!(reported.complete(Outcome::default()).is_ok(), "its future has it");
+        pool.give_all(&mut Vec::new(), charge);
+        assert_eq!(pool.unread_left(), UNREAD_BYTES - charge);
+        pool.give(pending.leave().unwrap());
+        assert_eq!(pool.unread_left(), UNREAD_BYTES);
     }
 }

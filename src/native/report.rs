@@ -1,6 +1,6 @@
 //! The delivery thread: it serves librdkafka's event queue and nothing else does.
 
-use std::{mem, sync::Arc, task::Waker, time::Duration};
+use std::{sync::Arc, task::Waker, time::Duration};
 
 use super::{
     client::Client,
@@ -99,7 +99,8 @@ pub(crate) fn report_refused(draft: Draft, code: i32, observer: &dyn Observer) -
 struct Batch {
     wakers: Vec<Waker>,
     slots: Vec<FreeSlot>,
-    buffers: Vec<Vec<u8>>,
+    /// How many bytes may still stay in slots whose reports nobody has read.
+    unread: usize,
     /// The batch whose record came last, and how many of its records came in a row: they are counted at once.
     run: Option<(Arc<dyn Tally>, usize)>,
 }
@@ -109,49 +110,59 @@ impl Batch {
     fn complete(&mut self, client: &Client, mut event: Event, observer: &dyn Observer) {
         let observes = observer.observes_reports();
         let mut freed = Freed::default();
+        let unread = client.pool().unread_left();
+        self.unread = unread;
         while let Some((opaque, outcome)) = event.next_report() {
             // SAFETY: `Client::produce` made every message with a slot as its opaque, and librdkafka reports each one once.
             let reported = unsafe { Reported::from_opaque(opaque) };
-            freed.bytes += reported.body().charge;
-            if let Some(records) = freed.records.get_mut(usize::from(reported.body().generation)) {
+            freed.bytes += reported.charge();
+            if let Some(records) = freed.records.get_mut(reported.generation()) {
                 *records += 1;
             }
             self.settle(reported, outcome, observer, observes);
         }
         self.end_run();
         drop(event);
-        client.pool().give_all(&mut self.slots, &mut self.buffers);
+        client.pool().give_all(&mut self.slots, unread - self.unread);
         observer.on_freed(client, freed);
         self.wakers.drain(..).for_each(wake);
     }
 
     fn settle(&mut self, mut reported: Reported, mut outcome: Outcome, observer: &dyn Observer, observes: bool) {
-        if outcome.code != code::NO_ERROR {
+        if outcome.code() != code::NO_ERROR {
             outcome.words = reported.take_words();
             observer.on_failure(&mut outcome);
         }
         if observes {
             observer.on_report(reported.body(), &outcome);
         }
-        if outcome.code == code::PURGE_QUEUE || outcome.code == code::PURGE_INFLIGHT {
+        if matches!(outcome.code(), code::PURGE_QUEUE | code::PURGE_INFLIGHT) {
             observer.on_purged(reported.body_mut(), &outcome);
         }
-        match mem::take(&mut reported.body_mut().completion) {
-            Completion::Future => {}
+        // What a future has not read yet may not keep more than a certain amount.
+        let mut unread = None;
+        match reported.take_completion() {
+            Completion::Future => {
+                let keep = reported.charge() <= self.unread;
+                unread = keep.then_some(reported.charge());
+                reported.keep_bytes(keep);
+            }
             Completion::Callback(callback) => observer.call_back(callback, reported.body(), &outcome),
             Completion::Member { tally, index } => {
-                if outcome.code != code::NO_ERROR {
+                if outcome.code() != code::NO_ERROR {
                     tally.fail(index, reported.body(), &outcome);
                 }
                 self.count(tally);
             }
         }
-        let ended = reported.complete(outcome);
-        self.buffers.push(ended.buffer);
-        match ended.waker {
-            Err(slot) => self.slots.push(slot),
+        match reported.complete(outcome) {
+            Err(mut slot) => {
+                slot.set_read();
+                self.slots.push(slot);
+            }
             // One task often waits for many records in a row: one wake is enough.
             Ok(waker) => {
+                self.unread -= unread.unwrap_or(0);
                 self.wakers.extend(waker.filter(|waker| self.wakers.last().is_none_or(|last| !last.will_wake(waker))));
             }
         }

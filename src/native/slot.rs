@@ -36,18 +36,41 @@ const NATIVE_MESSAGE: usize = 176;
 /// What a record costs of `buffer.memory` beside its key, value and headers.
 const RECORD_OVERHEAD: usize = size_of::<Slot>() + NATIVE_MESSAGE;
 
+/// What a buffer may have in surplus, in bytes, and not be charged for.
+const SURPLUS: usize = 128;
+
+/// Moving a buffer of this size or more costs less than what it would waste.
+const LARGE: usize = 64 * 1024;
+
 /// What a header costs beside its bytes, which librdkafka copies: ours, librdkafka's, and what the allocator adds for each part.
 const HEADER_OVERHEAD: usize = size_of::<Header>() + 112;
 
-/// In this order, so that what delivery thread and future hand over is one cache line.
+/// In this order: what goes from thread to thread, there and back, is the first cache line and no other. Moving a line from one core
+/// to another costs more than anything else that is done to a record here.
 #[repr(C, align(64))]
 pub(super) struct Slot {
     handoff: Handoff,
     outcome: UnsafeCell<Outcome>,
+    label: UnsafeCell<Label>,
     body: UnsafeCell<Body>,
 }
 
-// SAFETY: `body` and `outcome` are reached only by the hand that has the slot (see the module's text); handing over
+const _: () = assert!(mem::offset_of!(Slot, body) == 64);
+
+/// What the delivery thread has to know of a record.
+#[derive(Clone, Copy, Default)]
+struct Label {
+    /// What it takes of `buffer.memory`.
+    charge: u32,
+    /// Which of the two counts of outstanding records it is in.
+    generation: u8,
+    /// Somebody else than a future is told, or there are headers: the body has to be looked at.
+    has_more: bool,
+    /// The report is in and the bytes are still here: they count as unread.
+    unread: bool,
+}
+
+// SAFETY: what the cells hold is reached only by the hand that has the slot (see the module's text); handing over
 // goes through librdkafka's locks, the queue's mutex, or the handoff.
 unsafe impl Sync for Slot {}
 // SAFETY: as above; all that a slot owns may be dropped on any thread.
@@ -62,15 +85,11 @@ pub(crate) struct Body {
     /// `None` is a null value; the value's bytes stand behind the key's.
     pub(crate) value_size: Option<u32>,
     pub(crate) topic: Option<Arc<Topic>>,
-    /// What it takes of `buffer.memory`.
-    pub(crate) charge: usize,
     pub(crate) completion: Completion,
     /// Milliseconds since the epoch; `None` is now.
     pub(crate) timestamp: Option<NonZeroI64>,
     /// `None` leaves the choice to the partitioner.
     pub(crate) partition: Option<i32>,
-    /// Which of the two counts of outstanding records it is in.
-    pub(crate) generation: u8,
     pub(crate) headers: Headers,
 }
 
@@ -99,17 +118,17 @@ pub(crate) trait Tally: Send + Sync {
 /// A delivery report in plain numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// 0, or the code of librdkafka or of the broker.
-    pub(crate) code: i32,
-    pub(crate) partition: i32,
     /// -1 when the broker did not say.
     pub(crate) offset: i64,
     /// -1 when there is none.
     pub(crate) timestamp: i64,
-    /// `rd_kafka_msg_status_t`: 0 not persisted, 1 possibly, 2 persisted.
-    pub(crate) status: i32,
     /// What is known beside the code.
     pub(crate) words: Option<Box<Words>>,
+    pub(crate) partition: i32,
+    /// 0, or the code of librdkafka or of the broker, which is 16 bits on the wire.
+    pub(crate) code: i16,
+    /// `rd_kafka_msg_status_t`: 0 not persisted, 1 possibly, 2 persisted.
+    pub(crate) status: u8,
 }
 
 #[derive(Debug, Default)]
@@ -121,10 +140,19 @@ pub(crate) struct Words {
 }
 
 impl Outcome {
+    pub(crate) fn code(&self) -> i32 {
+        self.code.into()
+    }
+
     /// Of a record that never left.
     pub(super) fn unwritten(code: i32) -> Self {
-        Self { code, partition: -1, offset: -1, timestamp: -1, ..Self::default() }
+        Self { code: short(code), partition: -1, offset: -1, timestamp: -1, ..Self::default() }
     }
+}
+
+/// A code for an [`Outcome`].
+pub(super) fn short(code: i32) -> i16 {
+    i16::try_from(code).unwrap_or(i16::MAX)
 }
 
 impl Body {
@@ -142,38 +170,62 @@ impl Body {
         self.buffer.len() + self.headers.size()
     }
 
-    /// What it takes of `buffer.memory` once it is serialized.
+    /// Gives back what a buffer has that is far larger than its record, or large and not full.
+    pub(crate) fn trim(&mut self) {
+        let (size, capacity) = (self.buffer.len(), self.buffer.capacity());
+        if capacity > 2 * size + 4 * SURPLUS || (size > LARGE && capacity > size + size / 4) {
+            self.buffer.shrink_to_fit();
+        }
+    }
+
+    /// What it takes of `buffer.memory` once it is serialized. A buffer that once held a larger record is charged for.
     pub(crate) fn cost(&self) -> usize {
-        RECORD_OVERHEAD + self.buffer.len() + 2 * self.headers.size() + self.headers.len() * HEADER_OVERHEAD
+        let buffer = self.buffer.len().max(self.buffer.capacity().saturating_sub(SURPLUS));
+        RECORD_OVERHEAD + buffer + 2 * self.headers.size() + self.headers.len() * HEADER_OVERHEAD
     }
 
     fn clear(&mut self) {
+        self.buffer.clear();
         self.key_size = None;
         self.value_size = None;
-        self.headers = Headers::new();
         self.partition = None;
         self.timestamp = None;
-        self.completion = Completion::Future;
         // The topic stays: the next record is often for the same one, and then costs no reference count.
     }
 }
 
-/// A slot in nobody's hands, and without a buffer.
+/// A slot in nobody's hands. It is cleared when it is taken again, by the thread that has its lines then.
 pub(super) struct FreeSlot(Box<Slot>);
 
 impl FreeSlot {
-    /// What it takes of memory.
-    pub(super) const SIZE: usize = size_of::<Slot>();
+    /// What it takes of memory, at most.
+    pub(super) fn kept(&self) -> usize {
+        size_of::<Slot>() + self.label().charge as usize
+    }
+
+    /// What it took of the memory for unread records.
+    pub(super) fn unread(&self) -> usize {
+        if self.label().unread { self.label().charge as usize } else { 0 }
+    }
+
+    fn label(&self) -> Label {
+        // SAFETY: nobody else has the slot.
+        unsafe { *self.0.label.get() }
+    }
 
     /// # Safety
     /// The caller has the slot to itself: it is its giver and the taker has left, or its taker and the giver has settled.
     unsafe fn from_hand(slot: NonNull<Slot>) -> Self {
         // SAFETY: every slot was made in a box by `Draft::new`; the caller vouches for being the only one that has it.
         let mut slot = unsafe { Box::from_raw(slot.as_ptr()) };
-        slot.body.get_mut().clear();
-        slot.outcome.get_mut().words = None;
+        // The rest can wait; a waker holds its task.
         slot.handoff.reset();
         Self(slot)
+    }
+
+    /// It counts as unread no longer, or never did.
+    pub(super) fn set_read(&mut self) {
+        self.0.label.get_mut().unread = false;
     }
 
     pub(super) fn recycle(self) {
@@ -185,6 +237,14 @@ impl FreeSlot {
     }
 }
 
+impl From<FreeSlot> for Draft {
+    fn from(FreeSlot(mut slot): FreeSlot) -> Self {
+        slot.outcome.get_mut().words = None;
+        slot.body.get_mut().clear();
+        Self(NonNull::from(Box::leak(slot)))
+    }
+}
+
 /// A slot in the sender's hands, or in the queue's. Dropped, it is refused.
 pub(crate) struct Draft(NonNull<Slot>);
 
@@ -192,30 +252,23 @@ pub(crate) struct Draft(NonNull<Slot>);
 unsafe impl Send for Draft {}
 
 impl Draft {
-    pub(super) fn new(buffer: Vec<u8>) -> Self {
+    pub(super) fn new() -> Self {
         let slot = Slot {
             handoff: Handoff::new(),
             outcome: UnsafeCell::new(Outcome::default()),
+            label: UnsafeCell::new(Label::default()),
             body: UnsafeCell::new(Body {
-                buffer,
+                buffer: Vec::new(),
+                completion: Completion::Future,
+                topic: None,
                 key_size: None,
                 value_size: None,
-                topic: None,
-                charge: 0,
-                completion: Completion::Future,
                 timestamp: None,
                 partition: None,
-                generation: 0,
                 headers: Headers::new(),
             }),
         };
         Self(NonNull::from(Box::leak(Box::new(slot))))
-    }
-
-    /// `buffer` is empty.
-    pub(super) fn reuse(mut free: FreeSlot, buffer: Vec<u8>) -> Self {
-        free.0.body.get_mut().buffer = buffer;
-        Self(NonNull::from(Box::leak(free.0)))
     }
 
     fn slot(&self) -> &Slot {
@@ -231,6 +284,27 @@ impl Draft {
     pub(crate) fn body_mut(&mut self) -> &mut Body {
         // SAFETY: as `body`; and `&mut self` excludes other borrows through this draft.
         unsafe { &mut *self.slot().body.get() }
+    }
+
+    /// What it takes of `buffer.memory`.
+    pub(crate) fn charge(&self) -> usize {
+        // SAFETY: as `body`.
+        unsafe { *self.slot().label.get() }.charge as usize
+    }
+
+    /// Sets what it takes of `buffer.memory`: 4 GiB at most.
+    pub(crate) fn set_charge(&mut self, bytes: usize) {
+        self.label_mut().charge = u32::try_from(bytes).unwrap_or(u32::MAX);
+    }
+
+    /// Sets which of the two counts of outstanding records it is in.
+    pub(crate) fn set_generation(&mut self, generation: u8) {
+        self.label_mut().generation = generation;
+    }
+
+    fn label_mut(&mut self) -> &mut Label {
+        // SAFETY: as `body_mut`.
+        unsafe { &mut *self.slot().label.get() }
     }
 
     /// The handle for the one who waits: for room first, for the report then. At most one is made of a draft.
@@ -253,7 +327,11 @@ impl Draft {
     }
 
     /// Hands the slot to librdkafka as a message's opaque.
-    pub(super) fn into_opaque(self) -> *mut c_void {
+    pub(super) fn into_opaque(mut self) -> *mut c_void {
+        let body = self.body();
+        let has_more = !matches!(body.completion, Completion::Future) || !body.headers.is_empty();
+        let label = self.label_mut();
+        (label.has_more, label.unread) = (has_more, false);
         mem::ManuallyDrop::new(self).0.as_ptr().cast()
     }
 
@@ -272,9 +350,11 @@ impl Draft {
     }
 
     fn end(&mut self, code: i32) -> Option<Waker> {
+        let label = self.label_mut();
+        (label.has_more, label.unread) = (true, false);
         // SAFETY: the draft is the giver's hand, and both callers end it with this.
         let ended = unsafe { let_go(self.0, Outcome::unwritten(code), Handoff::refuse) };
-        ended.waker.map_err(FreeSlot::recycle).unwrap_or_default()
+        ended.map_err(FreeSlot::recycle).unwrap_or_default()
     }
 }
 
@@ -284,30 +364,27 @@ impl Drop for Draft {
     }
 }
 
-/// What is left of a slot whose giver has let go.
-pub(super) struct Ended {
-    /// Whom to wake, or the slot itself if nobody waits for it.
-    pub(super) waker: Result<Option<Waker>, FreeSlot>,
-    /// The record's bytes: they must not outlive their charge because a future is not polled.
-    pub(super) buffer: Vec<u8>,
-}
-
-/// Leaves the outcome and lets go of the slot.
+/// Leaves the outcome and lets go of the slot: gives whom to wake, or the slot itself if nobody waits for it.
 ///
 /// # Safety
 /// The caller is the slot's giver, and does not use it again.
-unsafe fn let_go(slot: NonNull<Slot>, outcome: Outcome, how: impl FnOnce(&Handoff) -> Settled) -> Ended {
+unsafe fn let_go(
+    slot: NonNull<Slot>,
+    outcome: Outcome,
+    how: impl FnOnce(&Handoff) -> Settled,
+) -> Result<Option<Waker>, FreeSlot> {
     // SAFETY: the slot lives at least until its giver has let go.
     let shared = unsafe { slot.as_ref() };
-    // SAFETY: the giver's until it lets go, as is the body.
+    // SAFETY: the giver's until it lets go, as are label and body.
     unsafe { *shared.outcome.get() = outcome };
     // SAFETY: as above.
-    let body = unsafe { &mut *shared.body.get() };
-    let buffer = mem::take(&mut body.buffer);
-    if !body.headers.is_empty() {
+    if unsafe { *shared.label.get() }.has_more {
+        // SAFETY: as above.
+        let body = unsafe { &mut *shared.body.get() };
+        body.completion = Completion::Future;
         body.headers = Headers::new();
     }
-    let waker = match how(&shared.handoff) {
+    match how(&shared.handoff) {
         Settled::Given(waker) => Ok(waker),
         Settled::Left(waker) => {
             // A waker's drop is its executor's code.
@@ -315,8 +392,7 @@ unsafe fn let_go(slot: NonNull<Slot>, outcome: Outcome, how: impl FnOnce(&Handof
             // SAFETY: the taker has left.
             Err(unsafe { FreeSlot::from_hand(slot) })
         }
-    };
-    Ended { waker, buffer }
+    }
 }
 
 /// The body of a message that librdkafka holds, for callbacks that it makes.
@@ -355,6 +431,39 @@ impl Reported {
         Self(unsafe { NonNull::new_unchecked(opaque.cast()) })
     }
 
+    fn label(&self) -> Label {
+        // SAFETY: as `body`.
+        let slot = unsafe { self.0.as_ref() };
+        // SAFETY: as `body`.
+        unsafe { *slot.label.get() }
+    }
+
+    pub(super) fn charge(&self) -> usize {
+        self.label().charge as usize
+    }
+
+    pub(super) fn generation(&self) -> usize {
+        self.label().generation.into()
+    }
+
+    /// Who is to be told; most often a future, for which the body is not looked at.
+    pub(super) fn take_completion(&mut self) -> Completion {
+        if self.label().has_more { mem::take(&mut self.body_mut().completion) } else { Completion::Future }
+    }
+
+    /// Settles that the record's bytes stay in the slot until the report is read, or that they go now.
+    pub(super) fn keep_bytes(&mut self, keep: bool) {
+        // SAFETY: as `body`.
+        let slot = unsafe { self.0.as_ref() };
+        // SAFETY: as `body_mut`.
+        let label = unsafe { &mut *slot.label.get() };
+        label.unread = keep;
+        if !keep {
+            label.charge = 0;
+            self.body_mut().buffer = Vec::new();
+        }
+    }
+
     pub(super) fn body(&self) -> &Body {
         // SAFETY: the giver's until it lets go, and librdkafka is done with the message.
         let slot = unsafe { self.0.as_ref() };
@@ -377,8 +486,8 @@ impl Reported {
         unsafe { (*slot.outcome.get()).words.take() }
     }
 
-    /// Leaves the outcome for the future.
-    pub(super) fn complete(self, outcome: Outcome) -> Ended {
+    /// Leaves the outcome for the future: gives whom to wake, or the slot if nobody waits for it any more.
+    pub(super) fn complete(self, outcome: Outcome) -> Result<Option<Waker>, FreeSlot> {
         // SAFETY: the delivery thread's hand, which ends here.
         unsafe { let_go(self.0, outcome, Handoff::settle) }
     }
@@ -415,9 +524,18 @@ impl Pending {
         let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
         slot.handoff.poll_admission(context).map(|stage| match stage {
             // SAFETY: the giver has let go: the outcome was written before, and is not written again.
-            Stage::Refused => Admission::Refused(unsafe { (*slot.outcome.get()).code }),
+            Stage::Refused => Admission::Refused(unsafe { (*slot.outcome.get()).code() }),
             _ => Admission::Accepted,
         })
+    }
+
+    /// Lets go of the slot; gives it if the giver has done so before.
+    pub(super) fn leave(&mut self) -> Option<FreeSlot> {
+        let slot = self.0.take()?;
+        // SAFETY: the slot lives at least until its taker has let go.
+        let settled = unsafe { slot.as_ref() }.handoff.leave();
+        // SAFETY: the giver has settled.
+        settled.then(|| unsafe { FreeSlot::from_hand(slot) })
     }
 
     /// Whether the report has been read.
@@ -425,7 +543,7 @@ impl Pending {
         self.0.is_none()
     }
 
-    /// Whether the report is in; registers the task otherwise. `read` sees outcome and body once, the body without its bytes.
+    /// Whether the report is in; registers the task otherwise. `read` sees body and outcome once, the body perhaps without its bytes.
     pub(crate) fn poll_report<R>(&mut self, context: &Context<'_>, read: impl FnOnce(&Body, &Outcome) -> R) -> Poll<Option<R>> {
         let Some(slot) = self.slot() else { return Poll::Ready(None) };
         if slot.handoff.poll_settled(context).is_pending() {
@@ -445,11 +563,8 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        let Some(slot) = self.0.take() else { return };
-        // SAFETY: the slot lives at least until its taker has let go.
-        if unsafe { slot.as_ref() }.handoff.leave() {
-            // SAFETY: the giver has settled.
-            unsafe { FreeSlot::from_hand(slot) }.recycle();
+        if let Some(slot) = self.leave() {
+            slot.recycle();
         }
     }
 }

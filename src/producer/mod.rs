@@ -38,9 +38,6 @@ use crate::{
     serialize::{SerializeContext, Serialized},
 };
 
-/// What a record's buffer may have in surplus, in bytes, beside once more the record's own.
-const SURPLUS: usize = 512;
-
 /// Sends records to Kafka, each with a future for its delivery report.
 ///
 /// A handle: clones are cheap and share one native producer with its connections and its `buffer.memory`. Dropping the last
@@ -195,7 +192,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 
     fn accept_now(&self, draft: Draft) -> Result<(), Error> {
         let core = &self.0.core;
-        if core.shared.room.try_take(draft.body().charge) {
+        if core.shared.room.try_take(draft.charge()) {
             return core.accept(draft);
         }
         let error = Error::new(
@@ -214,7 +211,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let mut draft = self.0.core.client.pool().take();
         draft.body_mut().completion = completion;
         match self.fill(draft.body_mut(), &mut record) {
-            Ok(()) => Ok(draft),
+            Ok(cost) => {
+                draft.set_charge(cost);
+                Ok(draft)
+            }
             Err(error) => {
                 self.0.core.turn_away(draft, &error);
                 Err(error)
@@ -222,7 +222,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
     }
 
-    fn fill(&self, body: &mut Body, record: &mut ProducerRecord<'_, K, V>) -> Result<(), Error> {
+    fn fill(&self, body: &mut Body, record: &mut ProducerRecord<'_, K, V>) -> Result<usize, Error> {
         let core = &self.0.core;
         core.address(body, record.topic())?;
         body.headers = mem::take(record.headers_mut());
@@ -234,12 +234,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             body.value_size =
                 serialize(&*self.0.value_serializer, value, record.topic(), false, &mut body.headers, &mut body.buffer)?;
         }
-        // What a buffer has in surplus, from a larger record or from growing, is not charged for.
-        if body.buffer.capacity() > 2 * body.buffer.len() + SURPLUS {
-            body.buffer.shrink_to_fit();
-        }
-        body.charge = body.cost();
-        core.check_size(body)
+        body.trim();
+        let cost = body.cost();
+        core.check_size(body, cost)?;
+        Ok(cost)
     }
 }
 

@@ -71,13 +71,13 @@ impl Room {
 
     /// Takes room at once, or queues up.
     pub(super) fn take_or_wait(&self, draft: Draft) -> Ticket {
-        if self.try_take(draft.body().charge) {
+        if self.try_take(draft.charge()) {
             return Ticket::Granted(draft);
         }
         let mut queue = self.lock();
         // Counted before the second look: who frees room after that look sees the count, and serves the queue.
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        if queue.waiters.is_empty() && self.take(draft.body().charge) {
+        if queue.waiters.is_empty() && self.take(draft.charge()) {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
             return Ticket::Granted(draft);
         }
@@ -99,7 +99,7 @@ impl Room {
             let mut queue = self.lock();
             for _ in 0..BUNCH {
                 match queue.waiters.front() {
-                    Some(waiter) if self.take(waiter.draft.body().charge) => {}
+                    Some(waiter) if self.take(waiter.draft.charge()) => {}
                     _ => return,
                 }
                 if let Some(waiter) = queue.waiters.pop_front() {
@@ -170,7 +170,7 @@ mod tests {
 
     fn draft(pool: &Pool, charge: usize) -> Draft {
         let mut draft = pool.take();
-        draft.body_mut().charge = charge;
+        draft.set_charge(charge);
         draft
     }
 
@@ -193,10 +193,10 @@ mod tests {
         waits(&room, draft(&pool, 5));
         assert!(!room.try_take(1), "a newcomer must not overtake");
         let mut served = Vec::new();
-        room.serve(|draft| served.push(draft.body().charge));
+        room.serve(|draft| served.push(draft.charge()));
         assert_eq!(served, [] as [usize; 0], "the first does not fit, so the second waits too");
         room.release(90);
-        room.serve(|draft| served.push(draft.body().charge));
+        room.serve(|draft| served.push(draft.charge()));
         assert_eq!(served, [50, 5]);
         assert_eq!(room.available(), 45);
         assert!(room.try_take(45));

@@ -37,7 +37,7 @@ impl Sending {
 
     /// Sends the draft if there is room, or queues it up.
     pub(super) fn start(core: &Arc<Core>, draft: Draft) -> Self {
-        if core.shared.room.try_take(draft.body().charge) {
+        if core.shared.room.try_take(draft.charge()) {
             let pending = draft.pending_report();
             return Self::accept(core, draft, pending);
         }

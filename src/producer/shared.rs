@@ -122,13 +122,13 @@ impl Shared {
     /// Hands a draft whose room is taken to librdkafka. On failure its room is given back: the caller serves the queue.
     pub(super) fn accept(&self, client: &Client, mut draft: Draft) -> Result<(), (Draft, i32)> {
         let Some(generation) = self.outstanding.enter() else {
-            self.room.release(draft.body().charge);
+            self.room.release(draft.charge());
             return Err((draft, code::DESTROY));
         };
-        draft.body_mut().generation = generation;
+        draft.set_generation(generation);
         client.produce(draft).inspect_err(|(draft, _)| {
             self.outstanding.leave_one(generation);
-            self.room.release(draft.body().charge);
+            self.room.release(draft.charge());
         })
     }
 
@@ -294,7 +294,7 @@ impl Observer for Shared {
     }
 
     fn on_failure(&self, outcome: &mut Outcome) {
-        if outcome.code == code::MSG_TIMED_OUT {
+        if outcome.code() == code::MSG_TIMED_OUT {
             if let Some(trouble) = self.last_trouble() {
                 outcome.words.get_or_insert_default().cause = Some(trouble.to_string().into_boxed_str());
             }
@@ -407,7 +407,7 @@ mod tests {
         // A record that is never reported, and one that waits for room.
         assert!(shared.outstanding.enter().is_some() && shared.room.try_take(1));
         let mut draft = client.pool().take();
-        draft.body_mut().charge = 1;
+        draft.set_charge(1);
         let mut waiting = draft.pending();
         assert!(matches!(shared.room.take_or_wait(draft), super::super::room::Ticket::Waiting { .. }));
         let before = shared.close(&client, None, true);
