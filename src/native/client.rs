@@ -2,8 +2,8 @@
 
 use std::{
     collections::HashMap,
-    ffi::{c_char, c_void},
-    fmt,
+    ffi::{c_char, c_int, c_void},
+    fmt, mem,
     num::NonZeroI64,
     ptr::{self, NonNull},
     sync::{Arc, PoisonError, RwLock},
@@ -17,6 +17,7 @@ use super::{
     event::Event,
     ffi,
     pool::Pool,
+    scratch,
     settings::{SettingRefused, Settings, milliseconds},
     slot::Draft,
     topic::{Partition, Topic, native_headers},
@@ -77,7 +78,8 @@ impl Client {
     }
 
     /// Hands the record to librdkafka; what it does not accept comes back with its code. The draft has a topic of this client.
-    pub(crate) fn produce(&self, draft: Draft) -> Result<(), (Draft, i32)> {
+    pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Draft, i32)> {
+        let copied = !draft.body().is_kept();
         let body = draft.body();
         let Some(topic) = body.topic.as_ref().map(|topic| topic.handle()) else {
             return Err((draft, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
@@ -88,13 +90,17 @@ impl Client {
         let (value, value_size) = bytes(body.value());
         let extra = (!body.headers.is_empty() || body.timestamp.is_some())
             .then(|| (native_headers(&body.headers), body.timestamp.map_or(0, NonZeroI64::get)));
+        // The key is always copied. To a value that is not, librdkafka refers until the report.
+        let (flags, scratch) =
+            if copied { (sys::RD_KAFKA_MSG_F_COPY as c_int, mem::take(&mut draft.body_mut().buffer)) } else { (0, Vec::new()) };
         let opaque = draft.into_opaque();
-        // Without copy and free flags librdkafka refers to the value until the report: the slot keeps it. The key it copies.
         let code = match extra {
             None => {
-                // SAFETY: the topic is this client's; key and value lie in the slot's buffer, which nobody touches before the report.
-                let result =
-                    unsafe { sys::rd_kafka_produce(topic, partition, 0, value.cast_mut(), value_size, key, key_size, opaque) };
+                // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody touches
+                // before the report.
+                let result = unsafe {
+                    sys::rd_kafka_produce(topic, partition, flags, value.cast_mut(), value_size, key, key_size, opaque)
+                };
                 // SAFETY: reads this thread's last error, which the failed call has set.
                 if result == 0 { code::NO_ERROR } else { unsafe { ffi::rd_kafka_last_error() } }
             }
@@ -104,6 +110,7 @@ impl Client {
                     field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, Value { i32_: partition }),
                     field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, memory(value, value_size)),
                     field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, memory(key, key_size)),
+                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS, Value { i: flags }),
                     field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_OPAQUE, Value { ptr: opaque }),
                     field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, Value { i64_: timestamp }),
                     field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS, Value { headers }),
@@ -127,10 +134,15 @@ impl Client {
             }
         };
         if code == code::NO_ERROR {
+            scratch::give(scratch);
             return Ok(());
         }
         // SAFETY: librdkafka has not accepted the record, so that it keeps nothing of it.
-        Err((unsafe { Draft::from_opaque(opaque) }, code))
+        let mut draft = unsafe { Draft::from_opaque(opaque) };
+        if copied {
+            draft.body_mut().buffer = scratch;
+        }
+        Err((draft, code))
     }
 
     /// The next event, or `None` after `timeout` or a [`wake`](Self::wake).

@@ -15,6 +15,9 @@ use super::{
 /// An owned `rd_kafka_event_t`. The room that delivery reports take in librdkafka comes back when it is dropped.
 pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
 
+/// A reported message, which lives as long as its event.
+pub(super) struct Message<'event>(&'event ffi::Message);
+
 /// What an event brings.
 pub(super) enum Kind {
     Reports,
@@ -72,23 +75,48 @@ impl Event {
         Kind::Log { level, facility, text }
     }
 
-    /// The next delivery report: the message's opaque and its outcome.
-    pub(super) fn next_report(&mut self) -> Option<(*mut c_void, Outcome)> {
+    /// The next delivery report: the message and its outcome.
+    pub(super) fn next_report(&mut self) -> Option<(Message<'_>, Outcome)> {
         // SAFETY: the event is ours; each call gives the next message, then null.
         let message = unsafe { sys::rd_kafka_event_message_next(self.0.as_ptr()) };
         if message.is_null() {
             return None;
         }
         // SAFETY: the message lives as long as the event, and `ffi::Message` has its layout.
-        let ffi::Message { code, partition, offset, opaque, .. } = unsafe { message.cast::<ffi::Message>().read() };
+        let native = unsafe { &*message.cast::<ffi::Message>() };
         let mut timestamp_type = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: as above; librdkafka writes one of the type's three values.
         let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
         // SAFETY: as above.
         let status = unsafe { ffi::rd_kafka_message_status(message) };
         // The broker's words are in the slot already: see `broker_words`.
-        let (code, status) = (short(code), u8::try_from(status).unwrap_or_default());
-        Some((opaque, Outcome { code, partition, offset, timestamp, status, words: None }))
+        let outcome = Outcome {
+            code: short(native.code),
+            partition: native.partition,
+            offset: native.offset,
+            timestamp,
+            status: u8::try_from(status).unwrap_or_default(),
+            words: None,
+        };
+        Some((Message(native), outcome))
+    }
+}
+
+impl Message<'_> {
+    pub(super) fn opaque(&self) -> *mut c_void {
+        self.0.opaque
+    }
+
+    /// The record's key as it was sent.
+    pub(super) fn key(&self) -> Option<&[u8]> {
+        // SAFETY: null, or as many bytes as are said to be there, for as long as the message.
+        unsafe { ffi::bytes(self.0.key, self.0.key_size) }
+    }
+
+    /// The record's value as it was sent.
+    pub(super) fn value(&self) -> Option<&[u8]> {
+        // SAFETY: as `key`; the bytes are the message's own or, of a large record, its slot's, which is still here.
+        unsafe { ffi::bytes(self.0.payload, self.0.payload_size) }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
     mem::offset_of,
+    slice,
 };
 
 use rdkafka_sys as sys;
@@ -68,10 +69,10 @@ pub(super) struct Message {
     pub(super) code: c_int,
     topic: *mut sys::rd_kafka_topic_t,
     pub(super) partition: i32,
-    payload: *mut c_void,
-    payload_size: usize,
-    key: *mut c_void,
-    key_size: usize,
+    pub(super) payload: *mut c_void,
+    pub(super) payload_size: usize,
+    pub(super) key: *mut c_void,
+    pub(super) key_size: usize,
     pub(super) offset: i64,
     pub(super) opaque: *mut c_void,
 }
@@ -100,6 +101,8 @@ pub(super) struct MetadataPartition {
 const _: () = {
     assert!(size_of::<Message>() == size_of::<sys::rd_kafka_message_t>());
     assert!(offset_of!(Message, offset) == offset_of!(sys::rd_kafka_message_t, offset));
+    assert!(offset_of!(Message, payload) == offset_of!(sys::rd_kafka_message_t, payload));
+    assert!(offset_of!(Message, key_size) == offset_of!(sys::rd_kafka_message_t, key_len));
     assert!(offset_of!(Message, opaque) == offset_of!(sys::rd_kafka_message_t, _private));
     assert!(size_of::<MetadataTopic>() == size_of::<sys::rd_kafka_metadata_topic_t>());
     assert!(offset_of!(MetadataTopic, code) == offset_of!(sys::rd_kafka_metadata_topic_t, err));
@@ -117,6 +120,15 @@ pub(super) unsafe fn text(text: *const c_char) -> String {
     }
     // SAFETY: not null, and the caller vouches for a NUL-terminated string.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+/// C's bytes; a null pointer is none.
+///
+/// # Safety
+/// `start` is null or points to `size` bytes that stay as they are during `'a`.
+pub(super) unsafe fn bytes<'a>(start: *const c_void, size: usize) -> Option<&'a [u8]> {
+    // SAFETY: the caller vouches for the bytes.
+    (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast(), size) })
 }
 
 /// The code's name, such as `MSG_TIMED_OUT`, or `ERR_1234?` for one that librdkafka does not know.

@@ -15,6 +15,7 @@ mod metadata;
 pub(crate) mod mock;
 mod pool;
 mod report;
+mod scratch;
 mod settings;
 mod slot;
 mod sync;

@@ -17,7 +17,7 @@ pub(crate) trait Observer: Send + Sync {
     /// Whether [`on_report`](Self::on_report) is wanted.
     fn observes_reports(&self) -> bool;
     /// A record that was given up by a purge. What it takes out of the body is its own.
-    fn on_purged(&self, body: &mut Body, outcome: &Outcome);
+    fn on_purged(&self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome);
     /// A record has failed: a chance to say why.
     fn on_failure(&self, outcome: &mut Outcome);
     /// Runs a callback of the user.
@@ -112,12 +112,15 @@ impl Batch {
         let mut freed = Freed::default();
         let unread = client.pool().unread_left();
         self.unread = unread;
-        while let Some((opaque, outcome)) = event.next_report() {
+        while let Some((message, outcome)) = event.next_report() {
             // SAFETY: `Client::produce` made every message with a slot as its opaque, and librdkafka reports each one once.
-            let reported = unsafe { Reported::from_opaque(opaque) };
+            let mut reported = unsafe { Reported::from_opaque(message.opaque()) };
             freed.bytes += reported.charge();
             if let Some(records) = freed.records.get_mut(reported.generation()) {
                 *records += 1;
+            }
+            if matches!(outcome.code(), code::PURGE_QUEUE | code::PURGE_INFLIGHT) {
+                observer.on_purged(reported.body_mut(), message.key(), message.value(), &outcome);
             }
             self.settle(reported, outcome, observer, observes);
         }
@@ -136,16 +139,15 @@ impl Batch {
         if observes {
             observer.on_report(reported.body(), &outcome);
         }
-        if matches!(outcome.code(), code::PURGE_QUEUE | code::PURGE_INFLIGHT) {
-            observer.on_purged(reported.body_mut(), &outcome);
-        }
         // What a future has not read yet may not keep more than a certain amount.
         let mut unread = None;
         match reported.take_completion() {
             Completion::Future => {
-                let keep = reported.charge() <= self.unread;
-                unread = keep.then_some(reported.charge());
-                reported.keep_bytes(keep);
+                let kept = reported.kept();
+                if kept > 0 {
+                    unread = (kept <= self.unread).then_some(kept);
+                    reported.keep_bytes(unread.is_some());
+                }
             }
             Completion::Callback(callback) => observer.call_back(callback, reported.body(), &outcome),
             Completion::Member { tally, index } => {

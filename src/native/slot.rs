@@ -23,6 +23,7 @@ use std::{
 use super::{
     code,
     handoff::{Handoff, Settled, Stage},
+    scratch,
     topic::Topic,
 };
 use crate::{
@@ -35,6 +36,14 @@ const NATIVE_MESSAGE: usize = 176;
 
 /// What a record costs of `buffer.memory` beside its key, value and headers.
 const RECORD_OVERHEAD: usize = size_of::<Slot>() + NATIVE_MESSAGE;
+
+/// Records up to this size, key and value, are copied into librdkafka's message.
+pub(super) const COPIED: usize = 512;
+
+fn copied_max() -> usize {
+    static MAX: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *MAX.get_or_init(|| std::env::var("OTTLA_COPY").ok().and_then(|x| x.parse().ok()).unwrap_or(COPIED))
+}
 
 /// What a buffer may have in surplus, in bytes, and not be charged for.
 const SURPLUS: usize = 128;
@@ -66,6 +75,8 @@ struct Label {
     generation: u8,
     /// Somebody else than a future is told, or there are headers: the body has to be looked at.
     has_more: bool,
+    /// The body has the record's bytes.
+    has_bytes: bool,
     /// The report is in and the bytes are still here: they count as unread.
     unread: bool,
 }
@@ -78,7 +89,8 @@ unsafe impl Send for Slot {}
 
 /// A record as it is sent.
 pub(crate) struct Body {
-    /// The key's bytes, then the value's. Not touched while librdkafka refers to it.
+    /// The key's bytes, then the value's, until librdkafka has copied them; a large record's until the report, since librdkafka refers
+    /// to them.
     pub(crate) buffer: Vec<u8>,
     /// `None` is a null key; the key's bytes stand first.
     pub(crate) key_size: Option<u32>,
@@ -167,10 +179,16 @@ impl Body {
 
     /// Key, value and headers, in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.buffer.len() + self.headers.size()
+        (self.key_size.unwrap_or(0) + self.value_size.unwrap_or(0)) as usize + self.headers.size()
     }
 
-    /// Gives back what a buffer has that is far larger than its record, or large and not full.
+    /// Whether the record's bytes stay here while librdkafka has it. A small record's are copied into librdkafka's message, which is
+    /// written anyway: so they travel with it, and the thread that sends can use one buffer for all.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.buffer.len() > copied_max()
+    }
+
+    /// Gives back what a buffer has that is far larger than its record, or large and not full: for one that is to be kept.
     pub(crate) fn trim(&mut self) {
         let (size, capacity) = (self.buffer.len(), self.buffer.capacity());
         if capacity > 2 * size + 4 * SURPLUS || (size > LARGE && capacity > size + size / 4) {
@@ -180,12 +198,16 @@ impl Body {
 
     /// What it takes of `buffer.memory` once it is serialized. A buffer that once held a larger record is charged for.
     pub(crate) fn cost(&self) -> usize {
-        let buffer = self.buffer.len().max(self.buffer.capacity().saturating_sub(SURPLUS));
+        let size = self.buffer.len();
+        let buffer = if self.is_kept() { size.max(self.buffer.capacity().saturating_sub(SURPLUS)) } else { size };
         RECORD_OVERHEAD + buffer + 2 * self.headers.size() + self.headers.len() * HEADER_OVERHEAD
     }
 
     fn clear(&mut self) {
         self.buffer.clear();
+        if self.buffer.capacity() == 0 {
+            self.buffer = scratch::take();
+        }
         self.key_size = None;
         self.value_size = None;
         self.partition = None;
@@ -200,7 +222,8 @@ pub(super) struct FreeSlot(Box<Slot>);
 impl FreeSlot {
     /// What it takes of memory, at most.
     pub(super) fn kept(&self) -> usize {
-        size_of::<Slot>() + self.label().charge as usize
+        let label = self.label();
+        size_of::<Slot>() + if label.has_bytes { label.charge as usize } else { 0 }
     }
 
     /// What it took of the memory for unread records.
@@ -258,7 +281,7 @@ impl Draft {
             outcome: UnsafeCell::new(Outcome::default()),
             label: UnsafeCell::new(Label::default()),
             body: UnsafeCell::new(Body {
-                buffer: Vec::new(),
+                buffer: scratch::take(),
                 completion: Completion::Future,
                 topic: None,
                 key_size: None,
@@ -330,8 +353,9 @@ impl Draft {
     pub(super) fn into_opaque(mut self) -> *mut c_void {
         let body = self.body();
         let has_more = !matches!(body.completion, Completion::Future) || !body.headers.is_empty();
+        let has_bytes = body.buffer.capacity() > 0;
         let label = self.label_mut();
-        (label.has_more, label.unread) = (has_more, false);
+        (label.has_more, label.has_bytes, label.unread) = (has_more, has_bytes, false);
         mem::ManuallyDrop::new(self).0.as_ptr().cast()
     }
 
@@ -350,8 +374,10 @@ impl Draft {
     }
 
     fn end(&mut self, code: i32) -> Option<Waker> {
+        let bytes = mem::take(&mut self.body_mut().buffer);
+        scratch::give(bytes);
         let label = self.label_mut();
-        (label.has_more, label.unread) = (true, false);
+        (label.has_more, label.has_bytes, label.unread) = (true, false, false);
         // SAFETY: the draft is the giver's hand, and both callers end it with this.
         let ended = unsafe { let_go(self.0, Outcome::unwritten(code), Handoff::refuse) };
         ended.map_err(FreeSlot::recycle).unwrap_or_default()
@@ -451,7 +477,12 @@ impl Reported {
         if self.label().has_more { mem::take(&mut self.body_mut().completion) } else { Completion::Future }
     }
 
-    /// Settles that the record's bytes stay in the slot until the report is read, or that they go now.
+    /// What it would keep until its report is read.
+    pub(super) fn kept(&self) -> usize {
+        if self.label().has_bytes { self.charge() } else { 0 }
+    }
+
+    /// Settles that what it [keeps](Self::kept) stays until the report is read, or that it goes now.
     pub(super) fn keep_bytes(&mut self, keep: bool) {
         // SAFETY: as `body`.
         let slot = unsafe { self.0.as_ref() };
@@ -459,7 +490,7 @@ impl Reported {
         let label = unsafe { &mut *slot.label.get() };
         label.unread = keep;
         if !keep {
-            label.charge = 0;
+            label.has_bytes = false;
             self.body_mut().buffer = Vec::new();
         }
     }

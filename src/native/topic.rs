@@ -5,7 +5,6 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::{self, NonNull},
-    slice,
     sync::Arc,
 };
 
@@ -119,10 +118,8 @@ unsafe extern "C" fn choose_partition(
     let partition = unsafe { &*topic_opaque.cast::<Box<dyn Partition>>() };
     // SAFETY: every message of this client carries a slot, and it is not reported before it is partitioned.
     let body = unsafe { slot::body_in_flight(message_opaque) };
-    let key = (!key.is_null()).then(|| {
-        // SAFETY: librdkafka's own copy of the key, which it keeps during the call.
-        unsafe { slice::from_raw_parts(key.cast::<u8>(), key_size) }
-    });
+    // SAFETY: null, or librdkafka's own copy of the key, which it keeps during the call.
+    let key = unsafe { ffi::bytes(key, key_size) };
     let choice = Choice { key, size: body.size(), partitions, topic };
     let chosen = catch_unwind(AssertUnwindSafe(|| partition.choose(&choice))).unwrap_or(NO_PARTITION);
     if chosen < 0 { NO_PARTITION } else { chosen }

@@ -50,7 +50,7 @@ impl Unsent {
         &self.error
     }
 
-    fn take(body: &mut Body, outcome: &Outcome) -> Self {
+    fn take(body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) -> Self {
         let topic = body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
         Self {
             error: Error::from_report(&topic, outcome),
@@ -58,8 +58,8 @@ impl Unsent {
             partition: body.partition,
             timestamp: body.timestamp.map(NonZeroI64::get),
             headers: mem::take(&mut body.headers),
-            key: body.key().map(<[u8]>::to_vec),
-            value: body.value().map(<[u8]>::to_vec),
+            key: key.map(<[u8]>::to_vec),
+            value: value.map(<[u8]>::to_vec),
         }
     }
 }
@@ -96,10 +96,10 @@ impl Closing {
         }
     }
 
-    pub(super) fn give_up(&mut self, body: &mut Body, outcome: &Outcome) {
+    pub(super) fn give_up(&mut self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) {
         self.given_up += 1;
         if self.collect {
-            self.unsent.push(Unsent::take(body, outcome));
+            self.unsent.push(Unsent::take(body, key, value, outcome));
         }
     }
 

@@ -234,7 +234,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             body.value_size =
                 serialize(&*self.0.value_serializer, value, record.topic(), false, &mut body.headers, &mut body.buffer)?;
         }
-        body.trim();
+        if body.is_kept() {
+            body.trim();
+        }
         let cost = body.cost();
         core.check_size(body, cost)?;
         Ok(cost)

@@ -36,12 +36,13 @@ impl Sending {
     }
 
     /// Sends the draft if there is room, or queues it up.
-    pub(super) fn start(core: &Arc<Core>, draft: Draft) -> Self {
+    pub(super) fn start(core: &Arc<Core>, mut draft: Draft) -> Self {
         if core.shared.room.try_take(draft.charge()) {
             let pending = draft.pending_report();
             return Self::accept(core, draft, pending);
         }
         let pending = draft.pending();
+        draft.body_mut().trim();
         match core.shared.room.take_or_wait(draft) {
             Ticket::Granted(draft) => Self::accept(core, draft, pending),
             Ticket::Waiting { id, first } => {

@@ -301,8 +301,8 @@ impl Observer for Shared {
         }
     }
 
-    fn on_purged(&self, body: &mut Body, outcome: &Outcome) {
-        lock(&self.closing).give_up(body, outcome);
+    fn on_purged(&self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) {
+        lock(&self.closing).give_up(body, key, value, outcome);
     }
 
     fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome) {
