@@ -12,6 +12,9 @@ use super::{
     slot::{Outcome, short},
 };
 
+/// How many reports are read at a time.
+const AT_ONCE: usize = 32;
+
 /// An owned `rd_kafka_event_t`. The room that delivery reports take in librdkafka comes back when it is dropped.
 pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
 
@@ -75,34 +78,42 @@ impl Event {
         Kind::Log { level, facility, text }
     }
 
-    /// The next delivery report: the message and its outcome.
-    pub(super) fn next_report(&mut self) -> Option<(Message<'_>, Outcome)> {
-        // SAFETY: the event is ours; each call gives the next message, then null.
-        let message = unsafe { sys::rd_kafka_event_message_next(self.0.as_ptr()) };
-        if message.is_null() {
-            return None;
-        }
-        // SAFETY: the message lives as long as the event, and `ffi::Message` has its layout.
-        let native = unsafe { &*message.cast::<ffi::Message>() };
-        let mut timestamp_type = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: as above; librdkafka writes one of the type's three values.
-        let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
-        // SAFETY: as above.
-        let status = unsafe { ffi::rd_kafka_message_status(message) };
-        // The broker's words are in the slot already: see `broker_words`.
-        let outcome = Outcome {
-            code: short(native.code),
-            partition: native.partition,
-            offset: native.offset,
-            timestamp,
-            status: u8::try_from(status).unwrap_or_default(),
-            words: None,
-        };
-        Some((Message(native), outcome))
+    /// The next delivery reports; none at the end.
+    pub(super) fn next_reports<'event>(&'event self, into: &mut Vec<Message<'event>>) {
+        let mut messages = [ptr::null(); AT_ONCE];
+        // SAFETY: the event is ours; each call gives the next messages, as many as the array holds at most.
+        let count = unsafe { sys::rd_kafka_event_message_array(self.0.as_ptr(), messages.as_mut_ptr(), messages.len()) };
+        // SAFETY: the messages live as long as the event.
+        into.extend(messages.iter().take(count).map(|&message| unsafe { Message::new(message) }));
     }
 }
 
 impl Message<'_> {
+    /// # Safety
+    /// The message is one of an event's delivery reports, and the event outlives `Self`.
+    unsafe fn new(message: *const sys::rd_kafka_message_t) -> Self {
+        // SAFETY: the caller vouches for the message, and `ffi::Message` has its layout.
+        Self(unsafe { &*message.cast::<ffi::Message>() })
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        let message = ptr::from_ref(self.0).cast();
+        let mut timestamp_type = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: a live message; librdkafka writes one of the type's three values.
+        let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
+        // SAFETY: as above.
+        let status = unsafe { ffi::rd_kafka_message_status(message) };
+        Outcome {
+            code: short(self.0.code),
+            partition: self.0.partition,
+            offset: self.0.offset,
+            timestamp,
+            status: u8::try_from(status).unwrap_or_default(),
+            // The broker's words are in the slot already: see `broker_words`.
+            words: None,
+        }
+    }
+
     pub(super) fn opaque(&self) -> *mut c_void {
         self.0.opaque
     }

@@ -16,6 +16,9 @@ const KEPT_SLOT: usize = 16 * 1024;
 /// Records whose report is in, and not read by its future, keep at most this much memory: nothing is charged for it any more.
 const UNREAD_BYTES: usize = 8 * 1024 * 1024;
 
+/// So many records ahead a slot is brought into the cache: it may come from the delivery thread's core.
+const PREFETCHED: usize = 4;
+
 /// Free slots, the one used last on top: it is still in the cache.
 #[derive(Default)]
 pub(crate) struct Pool {
@@ -97,6 +100,9 @@ impl Pool {
 impl Free {
     fn pop(&mut self) -> Option<FreeSlot> {
         let slot = self.slots.pop()?;
+        if let Some(soon) = self.slots.len().checked_sub(PREFETCHED).and_then(|index| self.slots.get(index)) {
+            soon.prefetch();
+        }
         self.bytes = self.bytes.saturating_sub(slot.kept());
         Some(slot)
     }

@@ -6,7 +6,7 @@ use super::{
     client::Client,
     code,
     event::{Event, Kind},
-    slot::{Body, Callback, Completion, Draft, FreeSlot, Outcome, Reported, Tally},
+    slot::{self, Body, Callback, Completion, Draft, FreeSlot, Outcome, Reported, Tally},
 };
 use crate::panic::{contain, wake};
 
@@ -107,23 +107,37 @@ struct Batch {
 
 impl Batch {
     /// Completes every record of the event, then frees the room, then wakes: a task that is woken finds room and all results.
-    fn complete(&mut self, client: &Client, mut event: Event, observer: &dyn Observer) {
+    fn complete(&mut self, client: &Client, event: Event, observer: &dyn Observer) {
         let observes = observer.observes_reports();
         let mut freed = Freed::default();
         let unread = client.pool().unread_left();
         self.unread = unread;
-        while let Some((message, outcome)) = event.next_report() {
-            // SAFETY: `Client::produce` made every message with a slot as its opaque, and librdkafka reports each one once.
-            let mut reported = unsafe { Reported::from_opaque(message.opaque()) };
-            freed.bytes += reported.charge();
-            if let Some(records) = freed.records.get_mut(reported.generation()) {
-                *records += 1;
+        let mut messages = Vec::new();
+        loop {
+            messages.clear();
+            event.next_reports(&mut messages);
+            if messages.is_empty() {
+                break;
             }
-            if matches!(outcome.code(), code::PURGE_QUEUE | code::PURGE_INFLIGHT) {
-                observer.on_purged(reported.body_mut(), message.key(), message.value(), &outcome);
+            for message in &messages {
+                // SAFETY: `Client::produce` made every message with a slot as its opaque, and none of these is reported yet.
+                unsafe { slot::prefetch(message.opaque()) };
             }
-            self.settle(reported, outcome, observer, observes);
+            for message in &messages {
+                // SAFETY: as above, and librdkafka reports each one once.
+                let mut reported = unsafe { Reported::from_opaque(message.opaque()) };
+                freed.bytes += reported.charge();
+                if let Some(records) = freed.records.get_mut(reported.generation()) {
+                    *records += 1;
+                }
+                let outcome = message.outcome();
+                if matches!(outcome.code(), code::PURGE_QUEUE | code::PURGE_INFLIGHT) {
+                    observer.on_purged(reported.body_mut(), message.key(), message.value(), &outcome);
+                }
+                self.settle(reported, outcome, observer, observes);
+            }
         }
+        drop(messages);
         self.end_run();
         drop(event);
         client.pool().give_all(&mut self.slots, unread - self.unread);
