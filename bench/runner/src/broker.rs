@@ -90,6 +90,17 @@ impl Broker {
 
     /// The sum of the end offsets: how many records there are, since none of these topics has transactions or loses records.
     pub(crate) fn end(&self, topics: &Topics) -> Result<u64> {
+        let end = Instant::now() + TIMEOUT;
+        loop {
+            match self.try_end(topics) {
+                // A leader that the controller has named may not know it yet.
+                Err(_) if Instant::now() < end => std::thread::sleep(Duration::from_millis(50)),
+                result => return result,
+            }
+        }
+    }
+
+    fn try_end(&self, topics: &Topics) -> Result<u64> {
         let mut list = TopicPartitionList::new();
         for topic in &topics.names {
             for partition in 0..topics.partitions {
