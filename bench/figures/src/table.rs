@@ -156,8 +156,8 @@ pub fn readme(machine: &Machine, measurements: &[Measurement], results: &str) ->
 }
 
 fn row(cells: impl IntoIterator<Item = String>) -> String {
-    let cells: Vec<String> = cells.into_iter().collect();
-    format!("| {} |\n", cells.join(" | ")).replace("|  |", "| |")
+    let cells = cells.into_iter().map(|cell| if cell.is_empty() { " |".to_owned() } else { format!(" {cell} |") });
+    format!("|{}\n", cells.collect::<String>())
 }
 
 fn rule(columns: usize) -> String {
