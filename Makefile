@@ -78,7 +78,7 @@ tsan: ## unit tests and examples under ThreadSanitizer, likewise
 	@scripts/sanitize thread
 
 .PHONY: bench
-bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and README.md's section (an hour)
+bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and README.md's section (25 minutes once they are built)
 	@scripts/bench run
 
 .PHONY: bench-quick
@@ -86,7 +86,7 @@ bench-quick: ## the main loads and clients, in about two minutes once they are b
 	@scripts/bench quick
 
 .PHONY: bench-test
-bench-test: ## the tests of the benchmark's statistics and tables (tier 1 has them as well)
+bench-test: ## the tests of the benchmark itself, the runner's among them, which builds librdkafka once more
 	@scripts/bench test
 
 .PHONY: kafka-up

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, ensure};
-use bench_workload::{Arguments, BATCH_BYTES, Latencies, Measuring, Records, Schedule, WINDOW, Workload};
+use bench_workload::{Arguments, BATCH_BYTES, Latencies, Measuring, Records, Schedule, Workload};
 use clap::Parser;
 use confluent_kafka::{
     common::{KafkaFuture, serialization::ByteArraySerializer},
@@ -71,10 +71,10 @@ fn main() -> Result<()> {
 }
 
 async fn throughput(producer: &Bytes, arguments: &Arguments, records: &Records) -> Result<usize> {
-    let mut under_way = VecDeque::with_capacity(WINDOW);
+    let mut under_way = VecDeque::with_capacity(arguments.window);
     let mut acknowledged = 0;
     for index in 0..arguments.records {
-        if under_way.len() == WINDOW {
+        if under_way.len() == arguments.window {
             if let Some(delivery) = under_way.pop_front() {
                 acknowledged += usize::from(is_acknowledged(delivery).await);
             }

@@ -60,30 +60,30 @@ const MAIN: Load = Load {
     clients: &client::CLIENTS,
 };
 
+const SECONDARY: Load = Load { clients: &client::SECONDARY, ..MAIN };
+
 /// Every load, in the order of the tables.
 pub const LOADS: [Load; 12] = [
     MAIN,
     Load { name: "1KiB-none-6p", title: "1 KiB, no compression, 6 partitions", size: 1024, ..MAIN },
-    Load { name: "100B-lz4-6p", title: "100 bytes, lz4, 6 partitions", lz4: true, ..MAIN },
+    Load { name: "100B-lz4-6p", title: "100 bytes, lz4, 6 partitions", lz4: true, ..SECONDARY },
     Load { name: "1KiB-lz4-6p", title: "1 KiB, lz4, 6 partitions", size: 1024, lz4: true, ..MAIN },
-    Load { name: "100B-none-60p", title: "100 bytes, no compression, 60 partitions", partitions: 60, ..MAIN },
-    Load { name: "100B-none-600p", title: "100 bytes, no compression, 600 partitions", partitions: 600, ..MAIN },
-    Load { name: "100B-none-keyless", title: "100 bytes without a key, no compression, 6 partitions", keyed: false, ..MAIN },
+    Load { name: "100B-none-60p", title: "100 bytes, no compression, 60 partitions", partitions: 60, ..SECONDARY },
+    Load { name: "100B-none-600p", title: "100 bytes, no compression, 600 partitions", partitions: 600, ..SECONDARY },
+    Load { name: "100B-none-keyless", title: "100 bytes without a key, no compression, 6 partitions", keyed: false, ..SECONDARY },
     Load {
         name: "100B-none-100t",
         title: "100 bytes, no compression, 100 topics of 1 partition",
         topics: 100,
         partitions: 1,
-        clients: &client::TOPICS,
-        ..MAIN
+        ..SECONDARY
     },
     Load {
         name: "100B-none-1000t",
         title: "100 bytes, no compression, 1,000 topics of 1 partition",
         topics: 1000,
         partitions: 1,
-        clients: &client::TOPICS,
-        ..MAIN
+        ..SECONDARY
     },
     Load {
         name: "latency-closed",
@@ -99,9 +99,9 @@ pub const LOADS: [Load; 12] = [
         name: "latency-open-20k",
         title: "latency of 100-byte records at 20,000 a second, from the time each is due, linger 5 ms",
         workload: Workload::LatencyOpen,
-        records: 200_000,
-        warm_up: 40_000,
-        clients: &client::LATENCY,
+        records: 100_000,
+        warm_up: 20_000,
+        clients: &client::SECONDARY,
         ..MAIN
     },
     Load {

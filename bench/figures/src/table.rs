@@ -63,7 +63,7 @@ fn section(load: &Load, measurements: &[Measurement]) -> String {
     let figures: Vec<Figure> =
         FIGURES.into_iter().filter(|figure| of_load.iter().any(|run| run.failed.is_none() && figure.of(run).is_some())).collect();
     let clients: Vec<&str> = CLIENTS.into_iter().filter(|client| of_load.iter().any(|run| run.client == *client)).collect();
-    let mut text = format!("\n## {}\n\n{}.\n\n", load.name, sentence(load));
+    let mut text = format!("\n## {}\n\n{}. Clients: {}.\n\n", load.name, sentence(load), who(load));
 
     let mut header = vec!["client".to_owned()];
     header.extend(figures.iter().map(|figure| figure.title().to_owned()));
@@ -110,6 +110,11 @@ fn sentence(load: &Load) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// The clients that a load is meant for.
+fn who(load: &Load) -> String {
+    if load.clients.len() == CLIENTS.len() { "all".to_owned() } else { load.clients.join(", ") }
+}
+
 /// Who is missing, and which runs failed, so that neither goes unseen.
 fn absent(of_load: &[&Measurement]) -> String {
     let mut text = String::new();
@@ -128,11 +133,15 @@ fn absent(of_load: &[&Measurement]) -> String {
 /// What the project's README shows: the main figures of a few clients. `results` is the path from there to the results.
 pub fn readme(machine: &Machine, measurements: &[Measurement], results: &str) -> String {
     let load = "100B-none-6p";
-    let Machine { cpu, cores, kafka, date, rounds, .. } = machine;
+    let Machine { cpu, cores, kernel, memory_gb, kafka, date, rounds, commit, .. } = machine;
+    let records = measurements.iter().filter(|run| run.load == load).filter_map(|run| run.records).max().unwrap_or(0);
     let mut text = format!(
-        "![CPU time per million records]({results}/cpu.svg)\n\nMedians of {rounds} interleaved rounds, records of 100 bytes, 6 partitions, \
-         `acks=all`, idempotent, Apache Kafka {kafka} on the same machine\n({cpu}, {cores} cores; {}). The columns with *to* are \
-         {OURS}'s own figure divided by the client's, pair by pair.\n\n",
+        "![CPU time per million records]({results}/cpu.svg)\n\nMedians of {rounds} interleaved rounds, the least and the greatest in \
+         brackets; {} records a run, of 100 bytes and a key of 8,\n6 partitions, no compression, `acks=all`, idempotent, `linger.ms=5`. \
+         Taken on {} at commit {commit},\non {cpu}, {cores} cores, {memory_gb:.0} GB, {kernel}, with Apache Kafka {kafka} on the same \
+         machine. The columns with *to* are\n{OURS}'s own figure divided by the client's, pair by pair: below 1 it takes less CPU, above 1 \
+         it sends more.\n\n",
+        thousands(records as f64),
         date.split(' ').next().unwrap_or_default()
     );
     text += &row(["client", "CPU-s per million", "records/s", "ottla's CPU to it", "ottla's records/s to it"].map(str::to_owned));
@@ -202,6 +211,7 @@ mod tests {
             round: Some(round),
             cpu_s_per_million: Some(cpu),
             records_per_s: Some(records_per_s),
+            records: Some(1_000_000),
             ..Measurement::default()
         }
     }
@@ -260,6 +270,7 @@ mod tests {
     fn the_readme_has_a_row_even_for_a_rival_without_figures() {
         let text = readme(&Machine::default(), &measurements(), "bench/results");
         assert!(text.contains("| confluent-kafka-rust | - | - | - | - |"), "{text}");
+        assert!(text.contains("; 1,000,000 records a run"), "{text}");
         assert!(text.contains("| ottla-future | 0.90 (0.80-1.00) | 950,000 (900,000-1,000,000) | | |"), "{text}");
     }
 

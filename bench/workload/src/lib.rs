@@ -14,8 +14,10 @@ pub use outcome::{Measuring, Outcome};
 pub use records::Records;
 pub use schedule::Schedule;
 
-/// How many records a client that awaits every future keeps under way.
-pub const WINDOW: usize = 100_000;
+/// How many records a client that awaits every future keeps under way: as many as franz-go buffers unless told otherwise, so that all of
+/// these clients hold about the same. With ten times as many the reports are no longer in a core's cache when they are awaited, and what is
+/// measured is that.
+pub const WINDOW: usize = 10_000;
 
 /// `batch.size` of every client, in bytes.
 pub const BATCH_BYTES: usize = 1_000_000;
@@ -80,7 +82,18 @@ pub struct Arguments {
     pub rate: u64,
     #[arg(long, default_value_t = 5)]
     pub linger_ms: u64,
+    /// Records under way at most, where every future is awaited
+    #[arg(long, default_value_t = WINDOW, value_parser = window)]
+    pub window: usize,
     /// The file that values are cut from
     #[arg(long)]
     pub values: PathBuf,
+}
+
+fn window(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("with no record under way none is sent".to_owned()),
+        Ok(window) => Ok(window),
+        Err(error) => Err(format!("{error}")),
+    }
 }

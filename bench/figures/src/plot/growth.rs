@@ -11,14 +11,14 @@ use crate::{Figure, Measurement, statistics};
 
 const SIZE: (u32, u32) = (1000, 420);
 
-/// The clients that are drawn: those that run under every load of it, and two that run under partitions.
+/// The clients that are drawn: those that run under every load of it.
 const LINES: [(&str, RGBColor); 6] = [
     ("ottla-future", RGBColor(9, 105, 218)),
+    ("ottla-future-glibc", RGBColor(128, 186, 247)),
     ("c-loop", RGBColor(87, 96, 106)),
     ("rdkafka-future", RGBColor(191, 57, 137)),
     ("confluent-kafka-rust", RGBColor(188, 76, 0)),
     ("franz-go", RGBColor(26, 127, 55)),
-    ("java", RGBColor(130, 80, 223)),
 ];
 
 const PARTITIONS: [(&str, f64); 3] = [("100B-none-6p", 6.0), ("100B-none-60p", 60.0), ("100B-none-600p", 600.0)];

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use anyhow::Result;
-use bench_workload::{Arguments, Measuring, Records, WINDOW, Workload};
+use bench_workload::{Arguments, Measuring, Records, Workload};
 
 use super::{
     ottla::{producer, record, version},
@@ -11,6 +11,9 @@ use super::{
 };
 
 const CHUNK: usize = 10_000;
+
+/// Batches whose reports are still to come while one more is sent.
+const UNDER_WAY: usize = 2;
 
 pub(crate) fn run(arguments: &Arguments, records: &Records) -> Result<()> {
     if arguments.workload != Workload::Throughput {
@@ -20,11 +23,11 @@ pub(crate) fn run(arguments: &Arguments, records: &Records) -> Result<()> {
     let measuring = Measuring::start();
     let producer = producer(arguments)?;
     let outcome = runtime.block_on(async {
-        let mut under_way = VecDeque::with_capacity(WINDOW / CHUNK);
+        let mut under_way = VecDeque::with_capacity(UNDER_WAY + 1);
         let mut keys: Vec<[u8; 8]> = Vec::with_capacity(CHUNK);
         let mut acknowledged = 0;
         for first in (0..arguments.records).step_by(CHUNK) {
-            if under_way.len() == WINDOW / CHUNK {
+            if under_way.len() == UNDER_WAY {
                 acknowledged += next(&mut under_way).await;
             }
             let end = arguments.records.min(first + CHUNK);

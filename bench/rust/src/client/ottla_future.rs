@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Instant};
 
 use anyhow::Result;
-use bench_workload::{Arguments, Latencies, Measuring, Records, Schedule, WINDOW, Workload};
+use bench_workload::{Arguments, Latencies, Measuring, Records, Schedule, Workload};
 use ottla::Delivery;
 
 use super::{
@@ -25,10 +25,10 @@ fn throughput(arguments: &Arguments, records: &Records) -> Result<()> {
     let measuring = Measuring::start();
     let producer = producer(arguments)?;
     let outcome = runtime.block_on(async {
-        let mut under_way = VecDeque::with_capacity(WINDOW);
+        let mut under_way = VecDeque::with_capacity(arguments.window);
         let mut acknowledged = 0;
         for index in 0..arguments.records {
-            if under_way.len() == WINDOW {
+            if under_way.len() == arguments.window {
                 acknowledged += next(&mut under_way).await;
             }
             let key = Records::key(index);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
-use bench_workload::{Arguments, Latencies, Measuring, Records, Schedule, WINDOW, Workload};
+use bench_workload::{Arguments, Latencies, Measuring, Records, Schedule, Workload};
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer},
@@ -44,10 +44,10 @@ fn throughput(arguments: &Arguments, records: &Records) -> Result<()> {
     let measuring = Measuring::start();
     let producer: FutureProducer = config(arguments).create()?;
     let outcome = runtime.block_on(async {
-        let mut under_way = VecDeque::with_capacity(WINDOW);
+        let mut under_way = VecDeque::with_capacity(arguments.window);
         let mut count = 0;
         for index in 0..arguments.records {
-            if under_way.len() == WINDOW {
+            if under_way.len() == arguments.window {
                 count += next(&mut under_way).await;
             }
             let key = Records::key(index);
