@@ -32,6 +32,9 @@ pub const QUICK: [&str; 4] = ["ottla-future", "c-loop", "rdkafka-future", "franz
 pub const SECONDARY: [&str; 6] =
     ["ottla-future", "ottla-future-glibc", "c-loop", "rdkafka-future", "confluent-kafka-rust", "franz-go"];
 
+/// The client that sends a few thousand records a second over tens of partitions or more: there it is given fewer.
+pub const SLOW_OVER_MANY: &str = "confluent-kafka-rust";
+
 /// The clients that await or see single reports, for latencies.
 pub const LATENCY: [&str; 7] =
     ["ottla-future", "ottla-future-glibc", "c-loop", "rdkafka-future", "confluent-kafka-rust", "franz-go", "java"];

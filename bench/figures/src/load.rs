@@ -108,8 +108,8 @@ pub const LOADS: [Load; 12] = [
         name: "flush",
         title: "one 100-byte record and a flush, linger 5 ms",
         workload: Workload::Flush,
-        records: 350,
-        warm_up: 50,
+        records: 220,
+        warm_up: 20,
         clients: &client::FLUSH,
         ..MAIN
     },
@@ -123,12 +123,17 @@ impl Load {
         LOADS.into_iter().find(|load| load.name == name)
     }
 
-    /// How many records a run sends if the command line says `records`, or nothing. That sets only what throughput is taken of.
-    pub fn records(&self, records: Option<usize>) -> usize {
-        match (self.workload, records) {
-            (Workload::Throughput, Some(records)) => records,
+    /// How many records a run of a client sends if the command line says `records`, or nothing. That sets only what throughput is taken of.
+    pub fn records(&self, client: &str, records: Option<usize>) -> usize {
+        match self.workload {
+            Workload::Throughput => (records.unwrap_or(self.records) / self.divisor(client)).max(1),
             _ => self.records,
         }
+    }
+
+    /// What the number of records is divided by for a client that would take minutes for them.
+    pub fn divisor(&self, client: &str) -> usize {
+        if client == client::SLOW_OVER_MANY && self.topics * self.partitions > 6 { 40 } else { 1 }
     }
 
     /// True if so many partitions are made that it is done once, not for every run.

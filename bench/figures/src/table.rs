@@ -65,6 +65,7 @@ fn section(load: &Load, measurements: &[Measurement]) -> String {
     let clients: Vec<&str> = CLIENTS.into_iter().filter(|client| of_load.iter().any(|run| run.client == *client)).collect();
     let mut text = format!("\n## {}\n\n{}. Clients: {}.\n\n", load.name, sentence(load), who(load));
 
+    text += &fewer(&clients, load);
     let mut header = vec!["client".to_owned()];
     header.extend(figures.iter().map(|figure| figure.title().to_owned()));
     text += &(row(header) + &rule(1 + figures.len()));
@@ -108,6 +109,17 @@ fn section(load: &Load, measurements: &[Measurement]) -> String {
 fn sentence(load: &Load) -> String {
     let mut letters = load.title.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Who sends fewer records than the others.
+fn fewer(clients: &[&str], load: &Load) -> String {
+    let note = |client: &&str| match load.divisor(client) {
+        1 => None,
+        divisor => {
+            Some(format!("{client} sends one record for {divisor} of the others': all of them would take it minutes.\n\n"))
+        }
+    };
+    clients.iter().filter_map(note).collect()
 }
 
 /// The clients that a load is meant for.
@@ -257,6 +269,14 @@ mod tests {
         assert!(text.contains("**Failed: franz-go** in round 2, not among the figures: lost a record"), "{text}");
         assert!(!text.contains("| java |"), "{text}");
         assert!(text.contains("| franz-go | 1.00 (1.00-1.00) | 1,000,000 (1,000,000-1,000,000) |"), "{text}");
+    }
+
+    #[test]
+    fn a_client_that_sends_fewer_records_is_named() {
+        let of_load = |load: &str| vec![Measurement { load: load.into(), ..run("confluent-kafka-rust", 1, 90.0, 8_000.0) }];
+        let note = "confluent-kafka-rust sends one record for 40";
+        assert!(document(&Machine::default(), &of_load("100B-none-60p")).contains(note));
+        assert!(!document(&Machine::default(), &of_load("100B-none-6p")).contains(note));
     }
 
     #[test]

@@ -19,7 +19,8 @@ use crate::broker::{Broker, Topics};
 /// One load, as all of its clients get it.
 pub(crate) struct Launch<'a> {
     pub(crate) load: Load,
-    pub(crate) records: usize,
+    /// As the command line says.
+    pub(crate) records: Option<usize>,
     pub(crate) built: &'a Path,
     pub(crate) values: &'a Path,
 }
@@ -38,7 +39,8 @@ impl Launch<'_> {
     pub(crate) fn run(&self, client: &str, round: usize, broker: &Broker, topics: &Topics) -> (Measurement, Option<String>) {
         let measurement =
             Measurement { load: self.load.name.into(), client: client.into(), round: Some(round), ..Measurement::default() };
-        let records = if round == 0 { (self.records / 5).max(1) } else { self.records };
+        let records = self.load.records(client, self.records);
+        let records = if round == 0 { (records / 5).max(1) } else { records };
         match self.try_run(client, records, broker, topics) {
             Ok(line) => {
                 let number = |name: &str| line[name].as_f64();

@@ -7,7 +7,7 @@ mod machine;
 mod publish;
 mod values;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use bench_figures::{CLIENTS, LOADS, Load, Machine, Measurement, client, load};
@@ -76,8 +76,10 @@ fn run(arguments: &Arguments) -> Result<(Machine, Vec<Measurement>)> {
     let mut machine = Machine { rounds, ..machine::describe() };
     let mut measurements = Vec::new();
     for load in loads.iter().filter_map(|name| Load::named(name)) {
-        let launch = Launch { load, records: load.records(arguments.records), built: &arguments.built, values: &values };
+        let launch = Launch { load, records: arguments.records, built: &arguments.built, values: &values };
+        let start = Instant::now();
         run_load(&launch, &clients, rounds, &broker, &mut measurements, &mut machine.versions)?;
+        eprintln!("{:20} took {:.0} s", load.name, start.elapsed().as_secs_f64());
         // What there is by now is kept if the rest does not come.
         fs::write(&arguments.out, publish::list(&measurements)?).with_context(|| format!("{}", arguments.out.display()))?;
     }

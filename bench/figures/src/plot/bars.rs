@@ -1,7 +1,7 @@
 //! Panels of horizontal bars, one bar a client: the median, with a line from the least to the greatest.
 
 use plotters::{
-    prelude::{IntoDrawingArea, PathElement, Rectangle, SVGBackend, Text},
+    prelude::{IntoDrawingArea, PathElement, Polygon, Rectangle, SVGBackend, Text},
     style::{
         Color, IntoFont, RGBAColor, TextStyle, WHITE,
         text_anchor::{HPos, Pos, VPos},
@@ -18,6 +18,8 @@ const TITLE: i32 = 44;
 const PANEL_TITLE: i32 = 26;
 const BAR: i32 = 20;
 const GAP: i32 = 18;
+/// How many times the median bar the longest may be before it gets a gap.
+const LONGEST: f64 = 6.0;
 /// For a client's name.
 const NAMES: i32 = 158;
 /// For the median beside the longest line.
@@ -27,6 +29,21 @@ pub(super) struct Panel {
     pub(super) title: String,
     pub(super) figure: Figure,
     pub(super) bars: Vec<Bar>,
+}
+
+impl Panel {
+    /// Where the axis ends: at the greatest value, unless that would leave most bars too short to compare. What goes beyond is drawn
+    /// with a gap.
+    fn end(&self) -> f64 {
+        let greatest = self.bars.iter().map(|bar| bar.spread.max).fold(0.0, f64::max);
+        let typical = Spread::of(self.bars.iter().map(|bar| bar.spread.median)).map_or(greatest, |spread| spread.median);
+        if greatest > typical * LONGEST { typical * LONGEST / 2.0 } else { greatest }
+    }
+
+    /// True if a bar goes beyond the axis.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.bars.iter().any(|bar| bar.spread.max > self.end())
+    }
 }
 
 pub(super) struct Bar {
@@ -44,22 +61,31 @@ pub(super) fn draw(title: &str, panels: &[Panel]) -> Result<String> {
         area.fill(&WHITE)?;
         let style =
             |size: i32, x: HPos| TextStyle::from(("sans-serif", size).into_font()).color(&INK).pos(Pos::new(x, VPos::Center));
-        area.draw(&Text::new(title.to_owned(), (MARGIN, TITLE / 2), style(18, HPos::Left)))?;
+        let note = if panels.iter().any(Panel::has_gaps) { "; a bar with a gap is longer than drawn" } else { "" };
+        area.draw(&Text::new(format!("{title}{note}"), (MARGIN, TITLE / 2), style(18, HPos::Left)))?;
         let width = (WIDTH - 2 * MARGIN - GAP * (COLUMNS as i32 - 1)) / COLUMNS as i32;
         let mut top = TITLE;
         for row in panels.chunks(COLUMNS) {
             for (column, panel) in row.iter().enumerate() {
                 let left = MARGIN + column as i32 * (width + GAP);
                 area.draw(&Text::new(panel.title.clone(), (left + NAMES, top + PANEL_TITLE / 2 - 2), style(15, HPos::Left)))?;
-                let greatest = panel.bars.iter().map(|bar| bar.spread.max).fold(0.0, f64::max);
+                let end = panel.end();
                 let zero = left + NAMES;
                 let room = f64::from(width - NAMES - FIGURES);
-                let x = |value: f64| zero + (value / greatest * room).round() as i32;
+                let x = |value: f64| zero + (value.min(end) / end * room).round() as i32;
                 for (line, bar) in panel.bars.iter().enumerate() {
                     let y = top + PANEL_TITLE + line as i32 * BAR;
                     let middle = y + BAR / 2;
                     area.draw(&Text::new(bar.label, (zero - 6, middle), style(13, HPos::Right)))?;
                     area.draw(&Rectangle::new([(zero, y + 3), (x(bar.spread.median), y + BAR - 3)], bar.color.filled()))?;
+                    if bar.spread.max > end {
+                        let gap = x(end) - 24;
+                        let corners = [(gap, y + BAR - 2), (gap + 6, y + BAR - 2), (gap + 12, y + 2), (gap + 6, y + 2)];
+                        area.draw(&Polygon::new(corners.to_vec(), WHITE.filled()))?;
+                        let words = words(panel.figure, bar.spread.median);
+                        area.draw(&Text::new(words, (x(end) + 6, middle), style(13, HPos::Left)))?;
+                        continue;
+                    }
                     area.draw(&PathElement::new(
                         vec![(x(bar.spread.min), middle), (x(bar.spread.max), middle)],
                         INK.stroke_width(1),
