@@ -19,7 +19,7 @@ const PANEL_TITLE: i32 = 26;
 const BAR: i32 = 20;
 const GAP: i32 = 18;
 /// How many times the median bar the longest may be before it gets a gap.
-const LONGEST: f64 = 6.0;
+const LONGEST: f64 = 5.0;
 /// For a client's name.
 const NAMES: i32 = 158;
 /// For the median beside the longest line.
@@ -61,7 +61,11 @@ pub(super) fn draw(title: &str, panels: &[Panel]) -> Result<String> {
         area.fill(&WHITE)?;
         let style =
             |size: i32, x: HPos| TextStyle::from(("sans-serif", size).into_font()).color(&INK).pos(Pos::new(x, VPos::Center));
-        let note = if panels.iter().any(Panel::has_gaps) { "; a bar with a gap is longer than drawn" } else { "" };
+        let note = if panels.iter().any(Panel::has_gaps) {
+            "; what has a gap, or a line without an end, is longer than drawn"
+        } else {
+            ""
+        };
         area.draw(&Text::new(format!("{title}{note}"), (MARGIN, TITLE / 2), style(18, HPos::Left)))?;
         let width = (WIDTH - 2 * MARGIN - GAP * (COLUMNS as i32 - 1)) / COLUMNS as i32;
         let mut top = TITLE;
@@ -78,7 +82,7 @@ pub(super) fn draw(title: &str, panels: &[Panel]) -> Result<String> {
                     let middle = y + BAR / 2;
                     area.draw(&Text::new(bar.label, (zero - 6, middle), style(13, HPos::Right)))?;
                     area.draw(&Rectangle::new([(zero, y + 3), (x(bar.spread.median), y + BAR - 3)], bar.color.filled()))?;
-                    if bar.spread.max > end {
+                    if bar.spread.median > end {
                         let gap = x(end) - 24;
                         let corners = [(gap, y + BAR - 2), (gap + 6, y + BAR - 2), (gap + 12, y + 2), (gap + 6, y + 2)];
                         area.draw(&Polygon::new(corners.to_vec(), WHITE.filled()))?;
@@ -90,7 +94,7 @@ pub(super) fn draw(title: &str, panels: &[Panel]) -> Result<String> {
                         vec![(x(bar.spread.min), middle), (x(bar.spread.max), middle)],
                         INK.stroke_width(1),
                     ))?;
-                    for end in [bar.spread.min, bar.spread.max] {
+                    for end in [bar.spread.min, bar.spread.max].into_iter().filter(|value| *value <= end) {
                         area.draw(&PathElement::new(vec![(x(end), middle - 3), (x(end), middle + 3)], INK.stroke_width(1)))?;
                     }
                     let words = words(panel.figure, bar.spread.median);
