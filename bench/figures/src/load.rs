@@ -65,11 +65,17 @@ const SECONDARY: Load = Load { clients: &client::SECONDARY, ..MAIN };
 /// Every load, in the order of the tables.
 pub const LOADS: [Load; 12] = [
     MAIN,
-    Load { name: "1KiB-none-6p", title: "1 KiB, no compression, 6 partitions", size: 1024, ..MAIN },
+    Load { name: "1KiB-none-6p", title: "1 KiB, no compression, 6 partitions", size: 1024, records: 500_000, ..MAIN },
     Load { name: "100B-lz4-6p", title: "100 bytes, lz4, 6 partitions", lz4: true, ..SECONDARY },
-    Load { name: "1KiB-lz4-6p", title: "1 KiB, lz4, 6 partitions", size: 1024, lz4: true, ..MAIN },
+    Load { name: "1KiB-lz4-6p", title: "1 KiB, lz4, 6 partitions", size: 1024, lz4: true, records: 500_000, ..MAIN },
     Load { name: "100B-none-60p", title: "100 bytes, no compression, 60 partitions", partitions: 60, ..SECONDARY },
-    Load { name: "100B-none-600p", title: "100 bytes, no compression, 600 partitions", partitions: 600, ..SECONDARY },
+    Load {
+        name: "100B-none-600p",
+        title: "100 bytes, no compression, 600 partitions",
+        partitions: 600,
+        records: 200_000,
+        ..SECONDARY
+    },
     Load { name: "100B-none-keyless", title: "100 bytes without a key, no compression, 6 partitions", keyed: false, ..SECONDARY },
     Load {
         name: "100B-none-100t",
@@ -82,6 +88,7 @@ pub const LOADS: [Load; 12] = [
         name: "100B-none-1000t",
         title: "100 bytes, no compression, 1,000 topics of 1 partition",
         topics: 1000,
+        records: 200_000,
         partitions: 1,
         ..SECONDARY
     },
@@ -108,8 +115,8 @@ pub const LOADS: [Load; 12] = [
         name: "flush",
         title: "one 100-byte record and a flush, linger 5 ms",
         workload: Workload::Flush,
-        records: 220,
-        warm_up: 20,
+        records: 110,
+        warm_up: 10,
         clients: &client::FLUSH,
         ..MAIN
     },
@@ -126,14 +133,14 @@ impl Load {
     /// How many records a run of a client sends if the command line says `records`, or nothing. That sets only what throughput is taken of.
     pub fn records(&self, client: &str, records: Option<usize>) -> usize {
         match self.workload {
-            Workload::Throughput => (records.unwrap_or(self.records) / self.divisor(client)).max(1),
+            Workload::Throughput => records.unwrap_or(self.records).min(self.at_most(client)),
             _ => self.records,
         }
     }
 
-    /// What the number of records is divided by for a client that would take minutes for them.
-    pub fn divisor(&self, client: &str) -> usize {
-        if client == client::SLOW_OVER_MANY && self.topics * self.partitions > 6 { 40 } else { 1 }
+    /// How many records a client is given at most, since it would take minutes for more.
+    pub fn at_most(&self, client: &str) -> usize {
+        if client == client::SLOW_OVER_MANY && self.topics * self.partitions > 6 { 25_000 } else { usize::MAX }
     }
 
     /// True if so many partitions are made that it is done once, not for every run.

@@ -28,7 +28,7 @@ struct Arguments {
     /// Of every client under every load, beside a shorter one that warms up and is not counted [default: 5, with --quick 3]
     #[arg(long)]
     rounds: Option<usize>,
-    /// Records a run, where throughput is measured [default: 1000000]
+    /// Records a run, where throughput is measured [default: that of the load]
     #[arg(long)]
     records: Option<usize>,
     /// The main loads and the main clients, in about two minutes
