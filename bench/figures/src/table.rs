@@ -63,7 +63,8 @@ fn section(load: &Load, measurements: &[Measurement]) -> String {
     let figures: Vec<Figure> =
         FIGURES.into_iter().filter(|figure| of_load.iter().any(|run| run.failed.is_none() && figure.of(run).is_some())).collect();
     let clients: Vec<&str> = CLIENTS.into_iter().filter(|client| of_load.iter().any(|run| run.client == *client)).collect();
-    let mut text = format!("\n## {}\n\n{}. Clients: {}.\n\n", load.name, sentence(load), who(load));
+    let mut text =
+        format!("\n## {}\n\n{}. {} records a run. Clients: {}.\n\n", load.name, sentence(load), sent(&of_load), who(load));
 
     text += &fewer(&clients, load);
     let mut header = vec!["client".to_owned()];
@@ -111,12 +112,17 @@ fn sentence(load: &Load) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// How many records a run sends, of the client that sends most.
+fn sent(of_load: &[&Measurement]) -> String {
+    thousands(of_load.iter().filter_map(|run| run.records).max().unwrap_or(0) as f64)
+}
+
 /// Who sends fewer records than the others.
 fn fewer(clients: &[&str], load: &Load) -> String {
-    let note = |client: &&str| match load.divisor(client) {
-        1 => None,
-        divisor => {
-            Some(format!("{client} sends one record for {divisor} of the others': all of them would take it minutes.\n\n"))
+    let note = |client: &&str| match load.at_most(client) {
+        usize::MAX => None,
+        records => {
+            Some(format!("{client} sends {} records at most: all of them would take it minutes.\n\n", thousands(records as f64)))
         }
     };
     clients.iter().filter_map(note).collect()
@@ -274,7 +280,7 @@ mod tests {
     #[test]
     fn a_client_that_sends_fewer_records_is_named() {
         let of_load = |load: &str| vec![Measurement { load: load.into(), ..run("confluent-kafka-rust", 1, 90.0, 8_000.0) }];
-        let note = "confluent-kafka-rust sends one record for 40";
+        let note = "confluent-kafka-rust sends 25,000 records at most";
         assert!(document(&Machine::default(), &of_load("100B-none-60p")).contains(note));
         assert!(!document(&Machine::default(), &of_load("100B-none-6p")).contains(note));
     }
