@@ -43,7 +43,7 @@ lint: ## clippy and shellcheck, warnings are errors
 	$(clippy) --no-default-features -- -D warnings
 	$(clippy) --features cli -- -D warnings
 	$(clippy) --features $(features) -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{kafka,setup,test,msrv,sanitize} .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,kafka,setup,test,msrv,sanitize} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
@@ -76,6 +76,18 @@ asan: ## tiers 1 and 2 under AddressSanitizer and LeakSanitizer, librdkafka incl
 tsan: ## unit tests and examples under ThreadSanitizer, likewise
 	@scripts/setup build
 	@scripts/sanitize thread
+
+.PHONY: bench
+bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and README.md's section (25 minutes once they are built)
+	@scripts/bench run
+
+.PHONY: bench-quick
+bench-quick: ## the main loads and clients, in about two minutes once they are built: target/bench/quick.json
+	@scripts/bench quick
+
+.PHONY: bench-test
+bench-test: ## the tests of the benchmark itself, the runner's among them, which builds librdkafka once more
+	@scripts/bench test
 
 .PHONY: kafka-up
 kafka-up: ## start a real Kafka; then: eval "$(scripts/kafka env)"

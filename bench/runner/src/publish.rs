@@ -1,0 +1,55 @@
+//! Writes what the figures are shown as.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, anyhow};
+use bench_figures::{Machine, Measurement, plot, table};
+
+const START: &str = "<!-- bench -->";
+const END: &str = "<!-- /bench -->";
+
+/// A list of JSON, a line a run.
+pub(crate) fn list(measurements: &[Measurement]) -> Result<String> {
+    let lines = measurements.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+    Ok(format!("[\n{}\n]\n", lines.join(",\n")))
+}
+
+/// With the README: the tables and plots beside `out`, and the README's section. Without: the tables to stdout.
+pub(crate) fn publish(machine: &Machine, measurements: &[Measurement], out: &Path, readme: Option<&Path>) -> Result<()> {
+    let document = table::document(machine, measurements);
+    let Some(readme) = readme else {
+        print!("{document}");
+        return Ok(());
+    };
+    let plots = plot::all(measurements).map_err(|error| anyhow!("a plot could not be drawn: {error}"))?;
+    let images: String = plots.iter().map(|(file, _)| format!("\n![{file}]({file})\n")).collect();
+    fs::write(out.with_extension("md"), document + "\n## Plots\n" + &images)?;
+    for (file, text) in plots {
+        fs::write(out.with_file_name(file), text)?;
+    }
+    let text = fs::read_to_string(readme).with_context(|| format!("{}", readme.display()))?;
+    let section = table::readme(machine, measurements, "bench/results");
+    let text = between_markers(&text, &section)
+        .with_context(|| format!("{}: it has no line {START} followed by a line {END}", readme.display()))?;
+    fs::write(readme, text)?;
+    eprintln!("written: {}, {}", out.with_extension("md").display(), readme.display());
+    Ok(())
+}
+
+fn between_markers(text: &str, section: &str) -> Option<String> {
+    let (before, rest) = text.split_once(START)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{START}\n{section}{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_markers_is_written_anew() {
+        let text = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n";
+        assert_eq!(between_markers(text, "new\n").as_deref(), Some("a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n"));
+        assert_eq!(between_markers("no markers", "new\n"), None);
+    }
+}

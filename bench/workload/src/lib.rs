@@ -1,0 +1,99 @@
+//! What the clients written in Rust share: the command line, the records, the measuring, and the line that they print.
+
+mod latency;
+mod outcome;
+mod records;
+mod schedule;
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+pub use latency::Latencies;
+pub use outcome::{Measuring, Outcome};
+pub use records::Records;
+pub use schedule::Schedule;
+
+/// How many records a client that awaits every future keeps under way: as many as franz-go buffers unless told otherwise, so that all of
+/// these clients hold about the same. With ten times as many the reports are no longer in a core's cache when they are awaited, and what is
+/// measured is that.
+pub const WINDOW: usize = 10_000;
+
+/// `batch.size` of every client, in bytes.
+pub const BATCH_BYTES: usize = 1_000_000;
+
+/// What is sent, and what is measured of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Workload {
+    /// As many records as the client can, each one's report awaited in the end.
+    Throughput,
+    /// One record, its report, the next record.
+    LatencyClosed,
+    /// Records at a fixed rate, each one's latency counted from the time at which it should have been sent.
+    LatencyOpen,
+    /// One record and a flush, the time of both.
+    Flush,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Compression {
+    None,
+    Lz4,
+}
+
+impl Compression {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lz4 => "lz4",
+        }
+    }
+}
+
+/// The command line, the same for every client.
+#[derive(Debug, Clone, Parser)]
+pub struct Arguments {
+    pub workload: Workload,
+    #[arg(long, default_value = "localhost:9092")]
+    pub bootstrap: String,
+    /// The topic; with several, the start of their names: TOPIC-0, TOPIC-1 ..
+    #[arg(long)]
+    pub topic: String,
+    /// Record i goes to topic i % TOPICS
+    #[arg(long, default_value_t = 1)]
+    pub topics: usize,
+    #[arg(long, default_value_t = 1_000_000)]
+    pub records: usize,
+    /// Of RECORDS, the first that no latency is taken of
+    #[arg(long, default_value_t = 0)]
+    pub warm_up: usize,
+    /// Of the value, in bytes
+    #[arg(long, default_value_t = 100)]
+    pub size: usize,
+    #[arg(long, value_enum, default_value = "none")]
+    pub compression: Compression,
+    /// The key is the record's number, 8 bytes, big-endian (the default)
+    #[arg(long, overrides_with = "keyless")]
+    pub keyed: bool,
+    #[arg(long)]
+    pub keyless: bool,
+    /// Records a second, for latency-open
+    #[arg(long, default_value_t = 20_000)]
+    pub rate: u64,
+    #[arg(long, default_value_t = 5)]
+    pub linger_ms: u64,
+    /// Records under way at most, where every future is awaited
+    #[arg(long, default_value_t = WINDOW, value_parser = window)]
+    pub window: usize,
+    /// The file that values are cut from
+    #[arg(long)]
+    pub values: PathBuf,
+}
+
+fn window(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("with no record under way none is sent".to_owned()),
+        Ok(window) => Ok(window),
+        Err(error) => Err(format!("{error}")),
+    }
+}
