@@ -117,8 +117,6 @@ mod tests {
             ("request.required.acks", "-1"),
             ("request.timeout.ms", "30000"),
             ("socket.connection.setup.timeout.ms", "10000"),
-            ("socket.receive.buffer.bytes", "32768"),
-            ("socket.send.buffer.bytes", "131072"),
             ("socket.timeout.ms", "30000"),
         ];
         assert_eq!(native, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));

@@ -38,12 +38,7 @@ const NATIVE_MESSAGE: usize = 176;
 const RECORD_OVERHEAD: usize = size_of::<Slot>() + NATIVE_MESSAGE;
 
 /// Records up to this size, key and value, are copied into librdkafka's message.
-pub(super) const COPIED: usize = 512;
-
-fn copied_max() -> usize {
-    static MAX: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    *MAX.get_or_init(|| std::env::var("OTTLA_COPY").ok().and_then(|x| x.parse().ok()).unwrap_or(COPIED))
-}
+const COPIED: usize = 2048;
 
 /// What a buffer may have in surplus, in bytes, and not be charged for.
 const SURPLUS: usize = 128;
@@ -185,7 +180,7 @@ impl Body {
     /// Whether the record's bytes stay here while librdkafka has it. A small record's are copied into librdkafka's message, which is
     /// written anyway: so they travel with it, and the thread that sends can use one buffer for all.
     pub(crate) fn is_kept(&self) -> bool {
-        self.buffer.len() > copied_max()
+        self.buffer.len() > COPIED
     }
 
     /// Gives back what a buffer has that is far larger than its record, or large and not full: for one that is to be kept.

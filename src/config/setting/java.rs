@@ -110,8 +110,8 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("partitioner.ignore.keys", Boolean, "Whether records with a key are spread as if they had none.")
         .default_of("false"),
     new("receive.buffer.bytes", Int, "The socket's receive buffer; -1 for the system's default.").bytes()
-        .range_of(AtLeast(-1)).here(BetweenOr(1, 100_000_000, -1)).default_of("32768").becomes_properties(&["socket.receive.buffer.bytes"]).librdkafka("0")
-        .note_of("librdkafka's default is the system's."),
+        .range_of(AtLeast(-1)).here(BetweenOr(1, 100_000_000, -1)).default_of("32768").our_default("-1").becomes_properties(&["socket.receive.buffer.bytes"]).librdkafka("0")
+        .note_of("A size that is set turns the kernel's own fitting of the buffer off: the default is the system's, as in librdkafka."),
     new("reconnect.backoff.max.ms", Long, "The longest wait before connecting again.").milliseconds()
         .range_of(AtLeast(0)).here(Between(0, 3_600_000)).default_of("1000").becomes_properties(&["reconnect.backoff.max.ms"]).librdkafka("10000")
         .note_of("As long as reconnect.backoff.ms if only that is set, as in Java."),
@@ -208,8 +208,8 @@ pub(super) static SETTINGS: &[Setting] = &[
         .range_of(OneOfAnyCase(&["SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT"])).default_of("PLAINTEXT").becomes_properties(&["security.protocol"]).librdkafka("plaintext"),
     new("security.providers", Type::String, "Java classes of security providers.").refused(&[], OPENSSL),
     new("send.buffer.bytes", Int, "The socket's send buffer; -1 for the system's default.").bytes()
-        .range_of(AtLeast(-1)).here(BetweenOr(1, 100_000_000, -1)).default_of("131072").becomes_properties(&["socket.send.buffer.bytes"]).librdkafka("0")
-        .note_of("librdkafka's default is the system's."),
+        .range_of(AtLeast(-1)).here(BetweenOr(1, 100_000_000, -1)).default_of("131072").our_default("-1").becomes_properties(&["socket.send.buffer.bytes"]).librdkafka("0")
+        .note_of("A size that is set turns the kernel's own fitting of the buffer off: the default is the system's, as in librdkafka."),
     new("socket.connection.setup.timeout.max.ms", Long, "The longest time for a connection to be set up.").milliseconds()
         .java_only_default("30000").refused(&[], "the time does not grow from try to try; set socket.connection.setup.timeout.ms"),
     new("socket.connection.setup.timeout.ms", Long, "How long a connection may take to be set up.").milliseconds()
