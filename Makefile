@@ -67,6 +67,10 @@ test-embedded: ## tier 2: on the embedded broker
 test-broker: ## tier 3: on a real Apache Kafka (see scripts/kafka help)
 	@scripts/test 3
 
+.PHONY: loom
+loom: ## every interleaving of a slot's two hands, checked with loom (part of tier 1)
+	cargo test --locked --release --manifest-path tests/loom/Cargo.toml --target-dir target/loom
+
 .PHONY: asan
 asan: ## tiers 1 and 2 under AddressSanitizer and LeakSanitizer, librdkafka included (nightly Rust)
 	@scripts/setup build

@@ -9,7 +9,7 @@ use rdkafka_sys as sys;
 
 use super::{
     ffi,
-    slot::{Outcome, short},
+    outcome::{Outcome, short},
 };
 
 /// How many reports are read at a time.

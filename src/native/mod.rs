@@ -4,6 +4,7 @@
 //! serialization to report, and the delivery thread, which hands every report to an [`Observer`]. It imports plain data only.
 #![allow(unsafe_code, reason = "the seam to librdkafka: every block names its invariant")]
 
+mod body;
 mod broker_words;
 mod client;
 pub(crate) mod code;
@@ -13,6 +14,7 @@ mod handoff;
 mod metadata;
 #[cfg(feature = "testing")]
 pub(crate) mod mock;
+mod outcome;
 mod pool;
 mod report;
 mod scratch;
@@ -21,14 +23,16 @@ mod slot;
 mod sync;
 mod topic;
 
+pub(crate) use body::{Body, Callback, Completion, Tally};
 pub(crate) use client::{Client, flush_now};
 pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use metadata::Metadata;
+pub(crate) use outcome::Outcome;
+#[cfg(test)]
+pub(crate) use outcome::Words;
 #[cfg(test)]
 pub(crate) use pool::Pool;
 pub(crate) use report::{Freed, Observer, Progress, report_refused, serve};
 pub(crate) use settings::SettingRefused;
-#[cfg(test)]
-pub(crate) use slot::Words;
-pub(crate) use slot::{Admission, Body, Callback, Completion, Draft, Outcome, Pending, Tally};
+pub(crate) use slot::{Admission, Draft, Pending};
 pub(crate) use topic::{Choice, Partition, Topic};

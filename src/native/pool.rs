@@ -123,7 +123,7 @@ impl Free {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::slot::{Outcome, Reported};
+    use crate::native::{outcome::Outcome, slot::Reported};
 
     fn used(mut draft: Draft, bytes: usize) -> Reported {
         draft.body_mut().buffer.extend(std::iter::repeat_n(0, bytes));

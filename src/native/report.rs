@@ -3,10 +3,12 @@
 use std::{sync::Arc, task::Waker, time::Duration};
 
 use super::{
+    body::{Body, Callback, Completion, Tally},
     client::Client,
     code,
     event::{Event, Kind},
-    slot::{self, Body, Callback, Completion, Draft, FreeSlot, Outcome, Reported, Tally},
+    outcome::Outcome,
+    slot::{self, Draft, FreeSlot, Reported},
 };
 use crate::panic::{contain, wake};
 

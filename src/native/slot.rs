@@ -14,40 +14,22 @@ use std::{
     cell::UnsafeCell,
     ffi::c_void,
     fmt, mem,
-    num::NonZeroI64,
     ptr::NonNull,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use super::{
+    body::{Body, Completion},
     code,
     handoff::{Handoff, Settled, Stage},
+    outcome::{Outcome, Words},
     scratch,
-    topic::Topic,
 };
 use crate::{
     panic::{contain, wake},
-    record::{Header, Headers},
+    record::Headers,
 };
-
-/// What librdkafka allocates for a record beside what the slot holds (`rd_kafka_msg_t`, measured at 176 bytes).
-const NATIVE_MESSAGE: usize = 176;
-
-/// What a record costs of `buffer.memory` beside its key, value and headers.
-const RECORD_OVERHEAD: usize = size_of::<Slot>() + NATIVE_MESSAGE;
-
-/// Records up to this size, key and value, are copied into librdkafka's message.
-const COPIED: usize = 2048;
-
-/// What a buffer may have in surplus, in bytes, and not be charged for.
-const SURPLUS: usize = 128;
-
-/// Moving a buffer of this size or more costs less than what it would waste.
-const LARGE: usize = 64 * 1024;
-
-/// What a header costs beside its bytes, which librdkafka copies: ours, librdkafka's, and what the allocator adds for each part.
-const HEADER_OVERHEAD: usize = size_of::<Header>() + 112;
 
 /// In this order: what goes from thread to thread, there and back, is the first cache line and no other. Moving a line from one core
 /// to another costs more than anything else that is done to a record here.
@@ -81,135 +63,6 @@ struct Label {
 unsafe impl Sync for Slot {}
 // SAFETY: as above; all that a slot owns may be dropped on any thread.
 unsafe impl Send for Slot {}
-
-/// A record as it is sent.
-pub(crate) struct Body {
-    /// The key's bytes, then the value's, until librdkafka has copied them; a large record's until the report, since librdkafka refers
-    /// to them.
-    pub(crate) buffer: Vec<u8>,
-    /// `None` is a null key; the key's bytes stand first.
-    pub(crate) key_size: Option<u32>,
-    /// `None` is a null value; the value's bytes stand behind the key's.
-    pub(crate) value_size: Option<u32>,
-    pub(crate) topic: Option<Arc<Topic>>,
-    pub(crate) completion: Completion,
-    /// Milliseconds since the epoch; `None` is now.
-    pub(crate) timestamp: Option<NonZeroI64>,
-    /// `None` leaves the choice to the partitioner.
-    pub(crate) partition: Option<i32>,
-    pub(crate) headers: Headers,
-}
-
-/// Who is told of the report.
-#[derive(Default)]
-pub(crate) enum Completion {
-    /// The [`Pending`], if it still is there.
-    #[default]
-    Future,
-    /// A callback, on the delivery thread.
-    Callback(Callback),
-    /// The batch that the record is the `index`th of.
-    Member { tally: Arc<dyn Tally>, index: u32 },
-}
-
-pub(crate) type Callback = Box<dyn FnOnce(&Body, &Outcome) + Send>;
-
-/// Counts the reports of a batch. Called on the delivery thread; must not panic or block.
-pub(crate) trait Tally: Send + Sync {
-    /// The `index`th record has failed; [`close`](Self::close) counts it as well.
-    fn fail(&self, index: u32, body: &Body, outcome: &Outcome);
-    /// So many of the records have been reported; gives whom to wake if they were the last.
-    fn close(&self, records: usize) -> Option<Waker>;
-}
-
-/// A delivery report in plain numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// -1 when the broker did not say.
-    pub(crate) offset: i64,
-    /// -1 when there is none.
-    pub(crate) timestamp: i64,
-    /// What is known beside the code.
-    pub(crate) words: Option<Box<Words>>,
-    pub(crate) partition: i32,
-    /// 0, or the code of librdkafka or of the broker, which is 16 bits on the wire.
-    pub(crate) code: i16,
-    /// `rd_kafka_msg_status_t`: 0 not persisted, 1 possibly, 2 persisted.
-    pub(crate) status: u8,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Words {
-    /// The broker's own (KIP-467).
-    pub(crate) broker: Option<Box<str>>,
-    /// What the layer knows of the reason.
-    pub(crate) cause: Option<Box<str>>,
-}
-
-impl Outcome {
-    pub(crate) fn code(&self) -> i32 {
-        self.code.into()
-    }
-
-    /// Of a record that never left.
-    pub(super) fn unwritten(code: i32) -> Self {
-        Self { code: short(code), partition: -1, offset: -1, timestamp: -1, ..Self::default() }
-    }
-}
-
-/// A code for an [`Outcome`].
-pub(super) fn short(code: i32) -> i16 {
-    i16::try_from(code).unwrap_or(i16::MAX)
-}
-
-impl Body {
-    pub(crate) fn key(&self) -> Option<&[u8]> {
-        self.buffer.get(..self.key_size? as usize)
-    }
-
-    pub(crate) fn value(&self) -> Option<&[u8]> {
-        let start = self.key_size.unwrap_or(0) as usize;
-        self.buffer.get(start..start + self.value_size? as usize)
-    }
-
-    /// Key, value and headers, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        (self.key_size.unwrap_or(0) + self.value_size.unwrap_or(0)) as usize + self.headers.size()
-    }
-
-    /// Whether the record's bytes stay here while librdkafka has it. A small record's are copied into librdkafka's message, which is
-    /// written anyway: so they travel with it, and the thread that sends can use one buffer for all.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.buffer.len() > COPIED
-    }
-
-    /// Gives back what a buffer has that is far larger than its record, or large and not full: for one that is to be kept.
-    pub(crate) fn trim(&mut self) {
-        let (size, capacity) = (self.buffer.len(), self.buffer.capacity());
-        if capacity > 2 * size + 4 * SURPLUS || (size > LARGE && capacity > size + size / 4) {
-            self.buffer.shrink_to_fit();
-        }
-    }
-
-    /// What it takes of `buffer.memory` once it is serialized. A buffer that once held a larger record is charged for.
-    pub(crate) fn cost(&self) -> usize {
-        let size = self.buffer.len();
-        let buffer = if self.is_kept() { size.max(self.buffer.capacity().saturating_sub(SURPLUS)) } else { size };
-        RECORD_OVERHEAD + buffer + 2 * self.headers.size() + self.headers.len() * HEADER_OVERHEAD
-    }
-
-    fn clear(&mut self) {
-        self.buffer.clear();
-        if self.buffer.capacity() == 0 {
-            self.buffer = scratch::take();
-        }
-        self.key_size = None;
-        self.value_size = None;
-        self.partition = None;
-        self.timestamp = None;
-        // The topic stays: the next record is often for the same one, and then costs no reference count.
-    }
-}
 
 /// A slot in nobody's hands. It is cleared when it is taken again, by the thread that has its lines then.
 pub(super) struct FreeSlot(Box<Slot>);

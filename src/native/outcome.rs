@@ -1,0 +1,41 @@
+//! [`Outcome`]: what a delivery report says.
+
+/// A delivery report in plain numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// -1 when the broker did not say.
+    pub(crate) offset: i64,
+    /// -1 when there is none.
+    pub(crate) timestamp: i64,
+    /// What is known beside the code.
+    pub(crate) words: Option<Box<Words>>,
+    pub(crate) partition: i32,
+    /// 0, or the code of librdkafka or of the broker, which is 16 bits on the wire.
+    pub(crate) code: i16,
+    /// `rd_kafka_msg_status_t`: 0 not persisted, 1 possibly, 2 persisted.
+    pub(crate) status: u8,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    /// The broker's own (KIP-467).
+    pub(crate) broker: Option<Box<str>>,
+    /// What the layer knows of the reason.
+    pub(crate) cause: Option<Box<str>>,
+}
+
+impl Outcome {
+    pub(crate) fn code(&self) -> i32 {
+        self.code.into()
+    }
+
+    /// Of a record that never left.
+    pub(super) fn unwritten(code: i32) -> Self {
+        Self { code: short(code), partition: -1, offset: -1, timestamp: -1, ..Self::default() }
+    }
+}
+
+/// A code for an [`Outcome`].
+pub(super) fn short(code: i32) -> i16 {
+    i16::try_from(code).unwrap_or(i16::MAX)
+}
