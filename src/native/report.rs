@@ -122,11 +122,10 @@ impl Batch {
                 break;
             }
             for message in &messages {
-                // SAFETY: `Client::produce` made every message with a slot as its opaque, and none of these is reported yet.
-                unsafe { slot::prefetch(message.opaque()) };
+                slot::prefetch(message.opaque());
             }
             for message in &messages {
-                // SAFETY: as above, and librdkafka reports each one once.
+                // SAFETY: `Client::produce` made every message with a slot as its opaque, and librdkafka reports each one once.
                 let mut reported = unsafe { Reported::from_opaque(message.opaque()) };
                 freed.bytes += reported.charge();
                 if let Some(records) = freed.records.get_mut(reported.generation()) {

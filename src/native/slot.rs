@@ -103,8 +103,7 @@ impl FreeSlot {
     pub(super) fn prefetch(&self) {
         let start = (&raw const *self.0).cast::<u8>();
         for line in (0..size_of::<Slot>()).step_by(64) {
-            // SAFETY: within the slot.
-            unsafe { prefetch(start.add(line).cast()) };
+            prefetch(start.wrapping_add(line).cast());
         }
     }
 
@@ -278,19 +277,16 @@ unsafe fn let_go(
     }
 }
 
-/// Starts to bring the slot's first line into this core's cache. Waiting for that line is most of what a report costs, and the lines
-/// of several slots come at the same time.
-///
-/// # Safety
-/// `opaque` came from [`Draft::into_opaque`], and the message has not been reported yet.
-pub(super) unsafe fn prefetch(opaque: *const c_void) {
+/// Starts to bring a slot's line into this core's cache. Waiting for its first one is most of what a report costs, and the lines of
+/// several slots come at the same time.
+pub(super) fn prefetch(line: *const c_void) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which reads nothing as far as the program can tell.
+    // SAFETY: a hint, which reads nothing as far as the program can tell: any address will do.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(opaque.cast());
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = opaque;
+    let _ = line;
 }
 
 /// The body of a message that librdkafka holds, for callbacks that it makes.
