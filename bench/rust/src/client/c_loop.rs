@@ -195,9 +195,9 @@ fn send(
         let start = Instant::now();
         produce(records, topics, index)?;
         if arguments.workload == Workload::Flush {
-            producer.flush()?
+            producer.flush()?;
         } else {
-            reports.wait_for(index + 1)
+            reports.wait_for(index + 1);
         }
         latencies.set(index, start.elapsed());
     }
