@@ -89,8 +89,11 @@ fn tell(client: &Client, kind: Kind, observer: &dyn Observer) {
 
 /// Ends a record that was told to be accepted, and that librdkafka refused after all: the code is its report. Gives whom to wake.
 pub(crate) fn report_refused(draft: Draft, code: i32, observer: &dyn Observer) -> Vec<Waker> {
-    let mut batch = Batch::default();
-    batch.settle(Reported::from(draft), Outcome::unwritten(code), observer, observer.observes_reports());
+    let (mut batch, reported, outcome) = (Batch::default(), Reported::from(draft), Outcome::unwritten(code));
+    if observer.observes_reports() {
+        observer.on_report(reported.body(), &outcome);
+    }
+    batch.settle(reported, outcome, observer);
     batch.end_run();
     batch.slots.into_iter().for_each(FreeSlot::recycle);
     batch.wakers
@@ -131,11 +134,18 @@ impl Batch {
                 if let Some(records) = freed.records.get_mut(reported.generation()) {
                     *records += 1;
                 }
-                let outcome = message.outcome();
+                let mut outcome = message.outcome();
+                if outcome.code() != code::NO_ERROR {
+                    outcome.words = reported.take_words();
+                    observer.on_failure(&mut outcome);
+                }
+                if observes {
+                    observer.on_report(reported.body(), &outcome);
+                }
                 if matches!(outcome.code(), code::PURGE_QUEUE | code::PURGE_INFLIGHT) {
                     observer.on_purged(reported.body_mut(), message.key(), message.value(), &outcome);
                 }
-                self.settle(reported, outcome, observer, observes);
+                self.settle(reported, outcome, observer);
             }
         }
         drop(messages);
@@ -146,14 +156,8 @@ impl Batch {
         self.wakers.drain(..).for_each(wake);
     }
 
-    fn settle(&mut self, mut reported: Reported, mut outcome: Outcome, observer: &dyn Observer, observes: bool) {
-        if outcome.code() != code::NO_ERROR {
-            outcome.words = reported.take_words();
-            observer.on_failure(&mut outcome);
-        }
-        if observes {
-            observer.on_report(reported.body(), &outcome);
-        }
+    /// Tells whoever waits for the report.
+    fn settle(&mut self, mut reported: Reported, outcome: Outcome, observer: &dyn Observer) {
         // What a future has not read yet may not keep more than a certain amount.
         let mut unread = None;
         match reported.take_completion() {

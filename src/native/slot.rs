@@ -207,12 +207,17 @@ impl Draft {
 
     /// Hands the slot to librdkafka as a message's opaque.
     pub(super) fn into_opaque(mut self) -> *mut c_void {
+        self.relabel();
+        mem::ManuallyDrop::new(self).0.as_ptr().cast()
+    }
+
+    /// Makes the label true for the one who gets the slot next.
+    fn relabel(&mut self) {
         let body = self.body();
         let has_more = !matches!(body.completion, Completion::Future) || !body.headers.is_empty();
         let has_bytes = body.buffer.capacity() > 0;
         let label = self.label_mut();
         (label.has_more, label.has_bytes, label.unread) = (has_more, has_bytes, false);
-        mem::ManuallyDrop::new(self).0.as_ptr().cast()
     }
 
     /// Takes back what librdkafka did not accept.
@@ -232,8 +237,7 @@ impl Draft {
     fn end(&mut self, code: i32) -> Option<Waker> {
         let bytes = mem::take(&mut self.body_mut().buffer);
         scratch::give(bytes);
-        let label = self.label_mut();
-        (label.has_more, label.has_bytes, label.unread) = (true, false, false);
+        self.relabel();
         // SAFETY: the draft is the giver's hand, and both callers end it with this.
         let ended = unsafe { let_go(self.0, Outcome::unwritten(code), Handoff::refuse) };
         ended.map_err(FreeSlot::recycle).unwrap_or_default()
@@ -392,8 +396,10 @@ impl Reported {
     }
 }
 
+/// A draft that librdkafka never took.
 impl From<Draft> for Reported {
-    fn from(draft: Draft) -> Self {
+    fn from(mut draft: Draft) -> Self {
+        draft.relabel();
         Self(mem::ManuallyDrop::new(draft).0)
     }
 }

@@ -388,10 +388,47 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+    use crate::{
+        native::{Completion, Tally},
+        producer::room::Ticket,
+    };
 
     fn client() -> Arc<Client> {
         let properties = [("bootstrap.servers".to_owned(), "localhost:1".to_owned())];
         Arc::new(Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}")))
+    }
+
+    /// The records of a batch that failed, and how many were counted.
+    #[derive(Default)]
+    struct Counted(Mutex<(Vec<u32>, usize)>);
+
+    impl Tally for Counted {
+        fn fail(&self, index: u32, _: &Body, _: &Outcome) {
+            lock(&self.0).0.push(index);
+        }
+
+        fn close(&self, records: usize) -> Option<Waker> {
+            lock(&self.0).1 += records;
+            None
+        }
+    }
+
+    #[test]
+    fn a_record_that_waited_and_is_refused_all_the_same_is_counted_in_its_batch() {
+        let client = client();
+        let shared = Shared::new(Room::new(1, Duration::from_secs(60)), None, String::new(), Vec::new());
+        let counted = Arc::new(Counted::default());
+        assert!(shared.room.try_take(1));
+        let mut draft = client.pool().take();
+        draft.set_charge(1);
+        draft.body_mut().completion = Completion::Member { tally: Arc::clone(&counted) as Arc<dyn Tally>, index: 7 };
+        let _pending = draft.pending();
+        assert!(matches!(shared.room.take_or_wait(draft), Ticket::Waiting { .. }));
+        shared.outstanding.close();
+        shared.room.release(1);
+        shared.serve_waiting(&client);
+        assert_eq!(*lock(&counted.0), (vec![7], 1));
+        assert_eq!(shared.room.available(), 1);
     }
 
     #[test]
@@ -409,7 +446,7 @@ mod tests {
         let mut draft = client.pool().take();
         draft.set_charge(1);
         let mut waiting = draft.pending();
-        assert!(matches!(shared.room.take_or_wait(draft), super::super::room::Ticket::Waiting { .. }));
+        assert!(matches!(shared.room.take_or_wait(draft), Ticket::Waiting { .. }));
         let before = shared.close(&client, None, true);
         sender.send(()).unwrap();
         assert!(thread.join().is_err());
