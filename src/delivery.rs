@@ -39,7 +39,8 @@ impl RecordMetadata {
     }
 
     /// The record's offset in its partition. `None` with `acks=0`, and for a record that the broker had already written when
-    /// it was sent again (`DUPLICATE_SEQUENCE_NUMBER`): it is acknowledged, but the broker does not say where it stands.
+    /// it was sent again (`DUPLICATE_SEQUENCE_NUMBER`), or whose acknowledgement was lost and follows from a later one's (see
+    /// [`Unconfirmed`](crate::ErrorKind::Unconfirmed)): it is written, but no broker says where it stands.
     pub fn offset(&self) -> Option<i64> {
         (self.offset >= 0).then_some(self.offset)
     }

@@ -28,6 +28,7 @@ pub(super) fn meaning(code: i32) -> Meaning {
         -166 => retriable(K::BufferTimeout),              // _TIMED_OUT_QUEUE
         -152 | -151 => plain(K::GivenUp),                 // _PURGE_QUEUE, _PURGE_INFLIGHT
         -150 => fatal(K::Fatal),                          // _FATAL
+        -149 => plain(K::Unconfirmed),                    // _INCONSISTENT
         -144 => fatal(K::Fenced),                         // _FENCED
         // brokers'
         3 | 100 => retriable(K::UnknownTopicOrPartition), // UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID
@@ -53,6 +54,10 @@ pub(super) fn words(code: i32) -> Option<&'static str> {
     match code {
         -192 => Some("not acknowledged within delivery.timeout.ms"),
         -152 | -151 => Some("given up: the producer was closed before the record was delivered"),
+        -149 => Some(
+            "no broker has acknowledged the record; a later one of its partition was written, but that proves nothing \
+             where the producer is new: look into the topic before you send it again",
+        ),
         _ => None,
     }
 }

@@ -24,6 +24,9 @@ pub enum ErrorKind {
     UnknownTopicOrPartition,
     /// The brokers did not acknowledge the record within `delivery.timeout.ms`.
     DeliveryTimeout,
+    /// No broker acknowledged the record, and librdkafka counts it as written, since a later one of its partition was. That does
+    /// not follow for the first records that a producer sends to a partition: this one may be lost.
+    Unconfirmed,
     /// No connection to a broker, or it broke.
     Network,
     /// The broker does not take the credentials, or TLS failed.
@@ -63,6 +66,7 @@ impl ErrorKind {
             Self::MetadataTimeout => "MetadataTimeout",
             Self::UnknownTopicOrPartition => "UnknownTopicOrPartition",
             Self::DeliveryTimeout => "DeliveryTimeout",
+            Self::Unconfirmed => "Unconfirmed",
             Self::Network => "Network",
             Self::Authentication => "Authentication",
             Self::Authorization => "Authorization",

@@ -11,6 +11,7 @@ pub(crate) const AUTHENTICATION: i32 = -169;
 pub(crate) const TIMED_OUT_QUEUE: i32 = -166;
 pub(crate) const PURGE_QUEUE: i32 = -152;
 pub(crate) const PURGE_INFLIGHT: i32 = -151;
+pub(crate) const INCONSISTENT: i32 = -149;
 pub(crate) const FATAL: i32 = -150;
 
 /// The broker does not let this client in.

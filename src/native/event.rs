@@ -114,6 +114,10 @@ impl Message<'_> {
         }
     }
 
+    pub(super) fn topic(&self) -> *const sys::rd_kafka_topic_t {
+        self.0.topic
+    }
+
     pub(super) fn opaque(&self) -> *mut c_void {
         self.0.opaque
     }

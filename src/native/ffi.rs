@@ -67,7 +67,7 @@ pub(super) type OnAcknowledgement =
 #[repr(C)]
 pub(super) struct Message {
     pub(super) code: c_int,
-    topic: *mut sys::rd_kafka_topic_t,
+    pub(super) topic: *mut sys::rd_kafka_topic_t,
     pub(super) partition: i32,
     pub(super) payload: *mut c_void,
     pub(super) payload_size: usize,

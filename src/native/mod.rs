@@ -8,6 +8,7 @@ mod body;
 mod broker_words;
 mod client;
 pub(crate) mod code;
+mod confirmed;
 mod event;
 mod ffi;
 mod handoff;

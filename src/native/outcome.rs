@@ -1,9 +1,15 @@
 //! [`Outcome`]: what a delivery report says.
 
+use rdkafka_sys as sys;
+
+/// `rd_kafka_msg_status_t`
+const POSSIBLY_PERSISTED: u8 = 1;
+const PERSISTED: u8 = 2;
+
 /// A delivery report in plain numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// -1 when the broker did not say.
+    /// Below 0 when the broker did not say.
     pub(crate) offset: i64,
     /// -1 when there is none.
     pub(crate) timestamp: i64,
@@ -27,6 +33,16 @@ pub(crate) struct Words {
 impl Outcome {
     pub(crate) fn code(&self) -> i32 {
         self.code.into()
+    }
+
+    /// Whether no broker has acknowledged the record, and librdkafka reports it as written for what became of later ones.
+    pub(super) fn is_concluded(&self) -> bool {
+        self.offset == i64::from(sys::RD_KAFKA_OFFSET_INVALID) && self.status == PERSISTED
+    }
+
+    /// Makes a failure of an acknowledgement that may be wrong.
+    pub(super) fn doubt(&mut self, code: i32) {
+        (self.code, self.status) = (short(code), POSSIBLY_PERSISTED);
     }
 
     /// Of a record that never left.

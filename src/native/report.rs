@@ -6,6 +6,7 @@ use super::{
     body::{Body, Callback, Completion, Tally},
     client::Client,
     code,
+    confirmed::Confirmed,
     event::{Event, Kind},
     outcome::Outcome,
     slot::{self, Draft, FreeSlot, Reported},
@@ -99,9 +100,10 @@ pub(crate) fn report_refused(draft: Draft, code: i32, observer: &dyn Observer) -
     batch.wakers
 }
 
-/// What one event's reports leave to be done once, for all of them.
+/// What one event's reports leave to be done once, for all of them, and what is known from those before.
 #[derive(Default)]
 struct Batch {
+    confirmed: Confirmed,
     wakers: Vec<Waker>,
     slots: Vec<FreeSlot>,
     /// How many bytes may still stay in slots whose reports nobody has read.
@@ -135,6 +137,7 @@ impl Batch {
                     *records += 1;
                 }
                 let mut outcome = message.outcome();
+                self.confirmed.examine(message.topic(), &mut outcome);
                 if outcome.code() != code::NO_ERROR {
                     outcome.words = reported.take_words();
                     observer.on_failure(&mut outcome);

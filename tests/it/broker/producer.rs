@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
-    process::Command,
+    process::{self, Command},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -47,6 +47,33 @@ fn every_codec_arrives_in_order_in_java_s_partitions() {
             assert!(last.insert(key, n).is_none_or(|before| before < n), "{codec}: {n} is out of order");
         }
     }
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn what_is_acknowledged_stands_in_a_topic_that_is_just_being_created() {
+    let producer: Producer<str, str> =
+        Producer::builder(config().set("librdkafka.batch.num.messages", "1").unwrap()).build().unwrap();
+    let (mut acknowledged, mut unconfirmed) = (BTreeSet::new(), 0);
+    let topics: Vec<_> = (0..100).map(|n| format!("new-{}-{n}", process::id())).collect();
+    for topic in &topics {
+        let deliveries: Vec<_> =
+            (0..20).map(|n| producer.try_send(ProducerRecord::to(topic).value(&*n.to_string())).unwrap()).collect();
+        for (n, delivery) in deliveries.into_iter().enumerate() {
+            match block_on(delivery) {
+                Ok(_) => drop(acknowledged.insert((topic.clone(), n.to_string()))),
+                Err(error) if error.kind() == ErrorKind::Unconfirmed => unconfirmed += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    println!("{unconfirmed} of {} records are not confirmed", 20 * topics.len());
+    for topic in &topics {
+        for found in log::read(&bootstrap_servers(), topic) {
+            acknowledged.remove(&(topic.clone(), found.value_text().to_owned()));
+        }
+    }
+    assert!(acknowledged.is_empty(), "acknowledged and not there: {acknowledged:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What becomes of a record, and what stands in the log.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use futures::executor::block_on;
 use ottla::{
@@ -162,6 +162,26 @@ fn a_retriable_error_is_retried_and_the_record_arrives() {
     kafka.fail_next(ApiKey::Produce, &[BrokerError::NOT_ENOUGH_REPLICAS, BrokerError::NOT_ENOUGH_REPLICAS]).unwrap();
     block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await.unwrap().await.unwrap() });
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1);
+}
+
+#[test]
+fn a_record_that_librdkafka_only_believes_to_be_written_is_not_acknowledged() {
+    let kafka = kafka(1);
+    // Each record has a batch of its own, and the second one is under way before the first one's answer is in.
+    kafka.set_round_trip_time(1, Duration::from_millis(300)).unwrap();
+    let producer = producer(&kafka, &[("librdkafka.batch.num.messages", "1"), ("retry.backoff.ms", "2000")]);
+    // As a broker does that the news of a topic's creation reaches between the two.
+    kafka.fail_next(ApiKey::Produce, &[BrokerError::NOT_LEADER_OR_FOLLOWER]).unwrap();
+    let [first, second] = block_on(async {
+        let first = producer.send(ProducerRecord::to("orders").value("first")).await.unwrap();
+        let second = producer.send(ProducerRecord::to("orders").value("second")).await.unwrap();
+        [first.await, second.await]
+    });
+    second.unwrap();
+    let error = first.unwrap_err();
+    assert_eq!((error.kind(), error.persistence()), (ErrorKind::Unconfirmed, Persistence::PossiblyPersisted));
+    assert!(!error.is_retriable() && !error.is_fatal(), "{error}");
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1, "it was not written, indeed");
 }
 
 #[test]

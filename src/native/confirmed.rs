@@ -1,0 +1,79 @@
+//! What librdkafka only concludes, and when the conclusion holds.
+//!
+//! If a batch of an idempotent producer fails and a later batch of the same partition succeeds, librdkafka reports the first one as
+//! written too, without an offset and without asking (`rd_kafka_dr_implicit_ack`): a broker that has the producer's sequence
+//! numbers takes none out of turn. But a broker takes *any* number from a producer that it does not know yet (Kafka's
+//! `ProducerAppendInfo.checkSequence`). So if a producer's first batch for a partition is refused, as by a broker that has not quite
+//! created it, and its second one is not, then the first is lost.
+
+use std::{collections::HashSet, ptr};
+
+use rdkafka_sys as sys;
+
+use super::{code, outcome::Outcome};
+
+/// A partition, by its topic's handle, which lives as long as the client.
+type Partition = (*const sys::rd_kafka_topic_t, i32);
+
+/// The partitions of which a broker itself has acknowledged a record of this producer: conclusions hold there.
+pub(super) struct Confirmed {
+    partitions: HashSet<Partition>,
+    /// Reports come in runs.
+    last: Partition,
+}
+
+impl Default for Confirmed {
+    fn default() -> Self {
+        Self { partitions: HashSet::new(), last: (ptr::null(), -1) }
+    }
+}
+
+impl Confirmed {
+    /// Takes note of an acknowledgement; turns one that is a wrong conclusion, perhaps, into a failure.
+    pub(super) fn examine(&mut self, topic: *const sys::rd_kafka_topic_t, outcome: &mut Outcome) {
+        let partition = (topic, outcome.partition);
+        if partition == self.last || outcome.code() != code::NO_ERROR {
+            return;
+        }
+        if !outcome.is_concluded() {
+            self.partitions.insert(partition);
+            self.last = partition;
+        } else if !self.partitions.contains(&partition) {
+            outcome.doubt(code::INCONSISTENT);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOPIC: *const sys::rd_kafka_topic_t = ptr::dangling();
+
+    /// The code that a report has after the look at it.
+    fn examined(confirmed: &mut Confirmed, partition: i32, offset: i64, status: u8) -> i32 {
+        let mut outcome = Outcome { partition, offset, status, ..Outcome::default() };
+        confirmed.examine(TOPIC, &mut outcome);
+        assert_eq!(outcome.status, if outcome.code() == code::NO_ERROR { status } else { 1 });
+        outcome.code()
+    }
+
+    #[test]
+    fn a_conclusion_holds_in_a_partition_that_has_acknowledged_something() {
+        let mut confirmed = Confirmed::default();
+        let concluded = i64::from(sys::RD_KAFKA_OFFSET_INVALID);
+        assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::INCONSISTENT);
+        assert_eq!(examined(&mut confirmed, 0, 17, 2), code::NO_ERROR);
+        assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::NO_ERROR);
+        assert_eq!(examined(&mut confirmed, 1, concluded, 2), code::INCONSISTENT, "another partition");
+        assert_eq!(examined(&mut confirmed, 1, 0, 2), code::NO_ERROR);
+        assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::NO_ERROR, "after a run of another partition");
+    }
+
+    #[test]
+    fn nothing_is_concluded_without_acknowledgements() {
+        let mut confirmed = Confirmed::default();
+        let none = i64::from(sys::RD_KAFKA_OFFSET_INVALID);
+        assert_eq!(examined(&mut confirmed, 0, none, 1), code::NO_ERROR, "acks=0");
+    }
+}
