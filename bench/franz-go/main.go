@@ -32,6 +32,7 @@ type run struct {
 	bootstrap, topic         string
 	topics, records, warmUp  int
 	size, rate, lingerMillis int
+	window                   int
 	compression              string
 	keyless                  bool
 	values                   []byte
@@ -67,6 +68,7 @@ func (r *run) client() (*kgo.Client, error) {
 		kgo.SeedBrokers(strings.Split(r.bootstrap, ",")...),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchMaxBytes(1_000_000),
+		kgo.MaxBufferedRecords(r.window),
 		kgo.ProducerLinger(time.Duration(r.lingerMillis)*time.Millisecond),
 		kgo.ProducerBatchCompression(compression),
 	)
@@ -165,6 +167,7 @@ func measure(arguments []string) error {
 	flags.BoolVar(&r.keyless, "keyless", false, "no key")
 	flags.IntVar(&r.rate, "rate", 20_000, "records a second, for latency-open")
 	flags.IntVar(&r.lingerMillis, "linger-ms", 5, "linger")
+	flags.IntVar(&r.window, "window", 10_000, "records under way at most; this is the client's own default")
 	values := flags.String("values", "", "the file that values are cut from")
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return err

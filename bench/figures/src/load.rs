@@ -36,11 +36,16 @@ pub struct Load {
     /// Of each topic.
     pub partitions: usize,
     pub linger_ms: u64,
+    /// Records under way at most, of the clients that await every future, and of franz-go.
+    pub window: usize,
     pub records: usize,
     /// Of `records`, the first that no latency is taken of.
     pub warm_up: usize,
     pub clients: &'static [&'static str],
 }
+
+/// Records under way at most unless a load says otherwise: the clients' own default.
+pub const WINDOW: usize = 10_000;
 
 /// Records a second of `latency-open-20k`.
 pub const OPEN_RATE: u64 = 20_000;
@@ -55,7 +60,8 @@ const MAIN: Load = Load {
     topics: 1,
     partitions: 6,
     linger_ms: 5,
-    records: 1_000_000,
+    window: WINDOW,
+    records: 2_000_000,
     warm_up: 0,
     clients: &client::CLIENTS,
 };
@@ -63,12 +69,24 @@ const MAIN: Load = Load {
 const SECONDARY: Load = Load { clients: &client::SECONDARY, ..MAIN };
 
 /// Every load, in the order of the tables.
-pub const LOADS: [Load; 12] = [
+pub const LOADS: [Load; 13] = [
     MAIN,
+    Load {
+        name: "100B-none-6p-100k",
+        title: "100 bytes, no compression, 6 partitions, 100,000 under way",
+        window: 100_000,
+        ..SECONDARY
+    },
     Load { name: "1KiB-none-6p", title: "1 KiB, no compression, 6 partitions", size: 1024, records: 500_000, ..MAIN },
-    Load { name: "100B-lz4-6p", title: "100 bytes, lz4, 6 partitions", lz4: true, ..SECONDARY },
+    Load { name: "100B-lz4-6p", title: "100 bytes, lz4, 6 partitions", lz4: true, records: 1_000_000, ..SECONDARY },
     Load { name: "1KiB-lz4-6p", title: "1 KiB, lz4, 6 partitions", size: 1024, lz4: true, records: 500_000, ..MAIN },
-    Load { name: "100B-none-60p", title: "100 bytes, no compression, 60 partitions", partitions: 60, ..SECONDARY },
+    Load {
+        name: "100B-none-60p",
+        title: "100 bytes, no compression, 60 partitions",
+        partitions: 60,
+        records: 1_000_000,
+        ..SECONDARY
+    },
     Load {
         name: "100B-none-600p",
         title: "100 bytes, no compression, 600 partitions",
@@ -76,11 +94,18 @@ pub const LOADS: [Load; 12] = [
         records: 200_000,
         ..SECONDARY
     },
-    Load { name: "100B-none-keyless", title: "100 bytes without a key, no compression, 6 partitions", keyed: false, ..SECONDARY },
+    Load {
+        name: "100B-none-keyless",
+        title: "100 bytes without a key, no compression, 6 partitions",
+        keyed: false,
+        records: 1_000_000,
+        ..SECONDARY
+    },
     Load {
         name: "100B-none-100t",
         title: "100 bytes, no compression, 100 topics of 1 partition",
         topics: 100,
+        records: 1_000_000,
         partitions: 1,
         ..SECONDARY
     },

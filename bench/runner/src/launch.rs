@@ -11,7 +11,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
-use bench_figures::{Load, Measurement, Workload, load::OPEN_RATE};
+use bench_figures::{
+    Load, Measurement, Workload,
+    load::{OPEN_RATE, WINDOW},
+};
 use serde_json::Value;
 
 use crate::broker::{Broker, Topics};
@@ -77,6 +80,9 @@ impl Launch<'_> {
             .args(["--rate", &OPEN_RATE.to_string(), "--linger-ms", &load.linger_ms.to_string()])
             .arg("--values")
             .arg(self.values);
+        if load.window != WINDOW {
+            command.args(["--window", &load.window.to_string()]);
+        }
         let ended = run(command)?;
         let said = || ended.errors.lines().last().unwrap_or("it said nothing").to_owned();
         ensure!(ended.status.success(), "{}: {}", ended.status, said());
