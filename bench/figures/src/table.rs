@@ -162,7 +162,19 @@ pub fn readme(machine: &Machine, measurements: &[Measurement], results: &str) ->
         thousands(records as f64),
         date.split(' ').next().unwrap_or_default()
     );
-    text += &row(["client", "CPU-s per million", "records/s", "ottla's CPU to it", "ottla's records/s to it"].map(str::to_owned));
+    text += "With 10,000 records under way:\n\n";
+    text += &of_rivals(measurements, load);
+    text += "\nWith 100,000:\n\n";
+    text += &of_rivals(measurements, "100B-none-6p-100k");
+    text += "\nThe C loop's queue is not bounded by either, and franz-go's default lies between the two.\n";
+    let _ = write!(text, "\n[All loads and clients]({results}/latest.md); `make bench` runs them.\n");
+    text
+}
+
+/// A row for us and for each rival.
+fn of_rivals(measurements: &[Measurement], load: &str) -> String {
+    let mut text =
+        row(["client", "CPU-s per million", "records/s", "ottla's CPU to it", "ottla's records/s to it"].map(str::to_owned));
     text += &rule(5);
     for client in std::iter::once(OURS).chain(RIVALS) {
         let spread = |figure| figure_cell(figure, statistics::spread(measurements, load, client, figure));
@@ -178,7 +190,6 @@ pub fn readme(machine: &Machine, measurements: &[Measurement], results: &str) ->
             ratio(Figure::Throughput),
         ]);
     }
-    let _ = write!(text, "\n[All loads and clients]({results}/latest.md); `make bench` runs them.\n");
     text
 }
 

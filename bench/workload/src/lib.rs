@@ -14,7 +14,7 @@ pub use outcome::{Measuring, Outcome};
 pub use records::Records;
 pub use schedule::Schedule;
 
-/// How many records a client that awaits every future keeps under way: as many as franz-go buffers unless told otherwise, so that all of
+/// How many records a client that awaits every future keeps under way; franz-go buffers as many, so that all of
 /// these clients hold about the same. With ten times as many the reports are no longer in a core's cache when they are awaited, and what is
 /// measured is that.
 pub const WINDOW: usize = 10_000;
