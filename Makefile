@@ -82,7 +82,7 @@ tsan: ## unit tests and examples under ThreadSanitizer, likewise
 	@scripts/sanitize thread
 
 .PHONY: bench
-bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and README.md's section (25 minutes once they are built)
+bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and README.md's section (half an hour once they are built)
 	@scripts/bench run
 
 .PHONY: bench-quick

@@ -95,7 +95,7 @@ broker_start() {
 # broker_await N: until it says it has started and its port is open. Fails when it is gone or the time is up.
 broker_await() {
     local dir=$STATE/broker-$1 port end=$((SECONDS + TIMEOUT))
-    port=$(sed -n 's/^advertised.listeners=.*:\([0-9]*\)$/\1/p' "$dir/server.properties")
+    port=$(sed -n 's/^listeners=PLAINTEXT:.*:\([0-9]*\),.*/\1/p' "$dir/server.properties")
     until process_logged "$dir" 'Kafka Server started' && port_open "$port"; do
         process_alive "$dir" || { say "broker $1 has ended"; return 1; }
         ((SECONDS < end)) || { say "broker $1 did not start within $TIMEOUT s (KAFKA_TIMEOUT)"; return 1; }

@@ -45,12 +45,13 @@ pub(crate) fn read(bootstrap_servers: &str, topic: &str) -> Vec<Found> {
     }
     consumer.assign(&assignment).unwrap();
     let mut found = Vec::new();
-    let end = Instant::now() + patience;
+    let mut end = Instant::now() + patience;
     while missing > 0 {
         assert!(Instant::now() < end, "{missing} records of {topic} are announced and do not come");
         let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
         let message = message.unwrap();
         missing -= 1;
+        end = Instant::now() + patience;
         found.push(Found {
             partition: message.partition(),
             offset: message.offset(),

@@ -1,9 +1,11 @@
 //! Tier 3: on the real Kafka at `KAFKA_BOOTSTRAP_SERVERS`.
 
 mod command;
+mod idempotence;
 mod memory;
 mod own_kafka;
 mod producer;
+mod proxy;
 
 use std::{
     env, process,
