@@ -42,7 +42,8 @@
 //! - [`Serializer`]: turns keys or values into bytes. Text, bytes, numbers and `()` need none to be named; [`serialize`] has
 //!   these, [`Json`](serialize::Json), [`Optional`](serialize::Optional) for null, and closures.
 //! - [`Interceptor`]: sees every record before it is serialized and every report before the program does.
-//! - `testing::EmbeddedKafka` (feature `testing`): brokers inside the process, with errors, delays and lost brokers on demand.
+//! - `testing` (feature `testing`): `EmbeddedKafka`, brokers inside the process with errors, delays and lost brokers on demand, and
+//!   `MockProducer`, a producer without brokers. [`Produce`] is what a test's producer and a real one have in common.
 //!
 //! # Two awaits
 //! `send(..).await` is back-pressure: the record is accepted once there is room for it in `buffer.memory`, in the order in which
@@ -67,6 +68,7 @@
 //! | send types of one's own | [`Serializer`] | `custom_serializer` |
 //! | send headers, or add some to every record | [`ProducerRecord::header`], [`Interceptor`] | `headers` |
 //! | keep the settings in a file | [`ProducerConfig`] | `from_file` |
+//! | test the code that sends | [`Produce`], `testing::MockProducer` | `testing` |
 //! | learn a topic's partitions | [`Producer::partitions_for`] | |
 //!
 //! `cargo run --features testing --example quickstart` runs the first: on a broker inside the process, or on the Kafka at
@@ -91,7 +93,7 @@
 //! | `oidc` | OAUTHBEARER tokens from an endpoint, through a libcurl that is built from source |
 //! | `dynamic-linking` | the system's librdkafka in place of the bundled one |
 //! | `uuid` | a serializer for `uuid::Uuid` |
-//! | `testing` | `testing::EmbeddedKafka` |
+//! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer` |
 //! | `cli` | what the command `ottla` needs; not for libraries |
 //! | `jemalloc` | the command's allocator; part of `cli` |
 
@@ -101,6 +103,7 @@ mod error;
 mod intercept;
 mod native;
 mod panic;
+mod produce;
 pub mod partition;
 pub mod producer;
 pub mod record;
@@ -112,6 +115,7 @@ pub use config::ProducerConfig;
 pub use delivery::{Delivery, RecordMetadata, Report};
 pub use error::{Error, ErrorKind, Persistence};
 pub use intercept::{Acknowledgement, Interceptor};
+pub use produce::Produce;
 pub use producer::{Producer, ProducerBuilder};
 pub use record::{Header, Headers, ProducerRecord};
 pub use serialize::{Deserializer, Serializer};

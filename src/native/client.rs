@@ -81,7 +81,7 @@ impl Client {
     pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Draft, i32)> {
         let copied = !draft.body().is_kept();
         let body = draft.body();
-        let Some(topic) = body.topic.as_ref().map(|topic| topic.handle()) else {
+        let Some(topic) = body.topic.as_ref().map(|topic| topic.handle()).filter(|topic| !topic.is_null()) else {
             return Err((draft, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
         };
         let partition = body.partition.unwrap_or(ANY_PARTITION);

@@ -31,9 +31,11 @@ pub(crate) use metadata::Metadata;
 pub(crate) use outcome::Outcome;
 #[cfg(test)]
 pub(crate) use outcome::Words;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use pool::Pool;
-pub(crate) use report::{Freed, Observer, Progress, report_refused, serve};
+#[cfg(feature = "testing")]
+pub(crate) use report::report;
+pub(crate) use report::{Audience, Freed, Observer, Progress, report_refused, serve};
 pub(crate) use settings::SettingRefused;
 pub(crate) use slot::{Admission, Draft, Pending};
 pub(crate) use topic::{Choice, Partition, Topic};

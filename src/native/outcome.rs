@@ -45,6 +45,23 @@ impl Outcome {
         (self.code, self.status) = (short(code), POSSIBLY_PERSISTED);
     }
 
+    /// Of a record that stands in its partition.
+    #[cfg(feature = "testing")]
+    pub(crate) fn acknowledged(partition: i32, offset: i64, timestamp: i64) -> Self {
+        Self { partition, offset, timestamp, status: PERSISTED, ..Self::default() }
+    }
+
+    /// The same record's, if it had failed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn failed(&self, code: i32, persistence: crate::Persistence) -> Self {
+        let status = match persistence {
+            crate::Persistence::NotPersisted => 0,
+            crate::Persistence::PossiblyPersisted => POSSIBLY_PERSISTED,
+            crate::Persistence::Persisted => PERSISTED,
+        };
+        Self { code: short(code), partition: self.partition, offset: -1, timestamp: -1, status, words: None }
+    }
+
     /// Of a record that never left.
     pub(super) fn unwritten(code: i32) -> Self {
         Self { code: short(code), partition: -1, offset: -1, timestamp: -1, ..Self::default() }

@@ -13,18 +13,24 @@ use super::{
 };
 use crate::panic::{contain, wake};
 
-/// What the layer above learns from the delivery thread. None of these may panic or block.
-pub(crate) trait Observer: Send + Sync {
+/// Who hears of a record's report beside its future. None of these may panic or block.
+pub(crate) trait Audience: Send + Sync {
     /// A record's report, before its callback or future. Called if [`observes_reports`](Self::observes_reports).
     fn on_report(&self, body: &Body, outcome: &Outcome);
     /// Whether [`on_report`](Self::on_report) is wanted.
     fn observes_reports(&self) -> bool;
+    /// Runs a callback of the user.
+    fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome);
+}
+
+/// What the layer above learns from the delivery thread. None of these may panic or block.
+pub(crate) trait Observer: Send + Sync {
+    /// Who hears of the reports.
+    fn audience(&self) -> &dyn Audience;
     /// A record that was given up by a purge. What it takes out of the body is its own.
     fn on_purged(&self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome);
     /// A record has failed: a chance to say why.
     fn on_failure(&self, outcome: &mut Outcome);
-    /// Runs a callback of the user.
-    fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome);
     /// A batch of records has been reported.
     fn on_freed(&self, client: &Client, freed: Freed);
     /// An error that concerns no single record.
@@ -89,12 +95,17 @@ fn tell(client: &Client, kind: Kind, observer: &dyn Observer) {
 }
 
 /// Ends a record that was told to be accepted, and that librdkafka refused after all: the code is its report. Gives whom to wake.
-pub(crate) fn report_refused(draft: Draft, code: i32, observer: &dyn Observer) -> Vec<Waker> {
-    let (mut batch, reported, outcome) = (Batch::default(), Reported::from(draft), Outcome::unwritten(code));
-    if observer.observes_reports() {
-        observer.on_report(reported.body(), &outcome);
+pub(crate) fn report_refused(draft: Draft, code: i32, audience: &dyn Audience) -> Vec<Waker> {
+    report(draft, Outcome::unwritten(code), audience)
+}
+
+/// Ends a record that librdkafka does not have. Gives whom to wake.
+pub(crate) fn report(draft: Draft, outcome: Outcome, audience: &dyn Audience) -> Vec<Waker> {
+    let (mut batch, reported) = (Batch::default(), Reported::from(draft));
+    if audience.observes_reports() {
+        audience.on_report(reported.body(), &outcome);
     }
-    batch.settle(reported, outcome, observer);
+    batch.settle(reported, outcome, audience);
     batch.end_run();
     batch.slots.into_iter().for_each(FreeSlot::recycle);
     batch.wakers
@@ -115,7 +126,8 @@ struct Batch {
 impl Batch {
     /// Completes every record of the event, then frees the room, then wakes: a task that is woken finds room and all results.
     fn complete(&mut self, client: &Client, event: Event, observer: &dyn Observer) {
-        let observes = observer.observes_reports();
+        let audience = observer.audience();
+        let observes = audience.observes_reports();
         let mut freed = Freed::default();
         let unread = client.pool().unread_left();
         self.unread = unread;
@@ -143,12 +155,12 @@ impl Batch {
                     observer.on_failure(&mut outcome);
                 }
                 if observes {
-                    observer.on_report(reported.body(), &outcome);
+                    audience.on_report(reported.body(), &outcome);
                 }
                 if matches!(outcome.code(), code::PURGE_QUEUE | code::PURGE_INFLIGHT) {
                     observer.on_purged(reported.body_mut(), message.key(), message.value(), &outcome);
                 }
-                self.settle(reported, outcome, observer);
+                self.settle(reported, outcome, audience);
             }
         }
         drop(messages);
@@ -160,7 +172,7 @@ impl Batch {
     }
 
     /// Tells whoever waits for the report.
-    fn settle(&mut self, mut reported: Reported, outcome: Outcome, observer: &dyn Observer) {
+    fn settle(&mut self, mut reported: Reported, outcome: Outcome, audience: &dyn Audience) {
         // What a future has not read yet may not keep more than a certain amount.
         let mut unread = None;
         match reported.take_completion() {
@@ -171,7 +183,7 @@ impl Batch {
                     reported.keep_bytes(unread.is_some());
                 }
             }
-            Completion::Callback(callback) => observer.call_back(callback, reported.body(), &outcome),
+            Completion::Callback(callback) => audience.call_back(callback, reported.body(), &outcome),
             Completion::Member { tally, index } => {
                 if outcome.code() != code::NO_ERROR {
                     tally.fail(index, reported.body(), &outcome);

@@ -41,10 +41,11 @@ impl Choice<'_> {
     }
 }
 
-/// A topic of one client.
+/// A topic of one client, or a name for records that go to none.
 pub(crate) struct Topic {
     name: Arc<str>,
-    handle: NonNull<sys::rd_kafka_topic_t>,
+    /// `None` without a client.
+    handle: Option<NonNull<sys::rd_kafka_topic_t>>,
     /// Boxed twice: librdkafka keeps the address of the inner box.
     _partition: Option<Box<Box<dyn Partition>>>,
     pool: Arc<Pool>,
@@ -80,18 +81,25 @@ impl Topic {
         // SAFETY: the name is NUL-terminated; librdkafka takes `settings` over in any case.
         let handle = unsafe { sys::rd_kafka_topic_new(client.as_ptr(), c_name.as_ptr(), settings) };
         match NonNull::new(handle) {
-            Some(handle) => Ok(Self { name: name.into(), handle, _partition: partition, pool: Arc::clone(pool) }),
+            Some(handle) => Ok(Self { name: name.into(), handle: Some(handle), _partition: partition, pool: Arc::clone(pool) }),
             // SAFETY: reads this thread's last error.
             None => Err(unsafe { ffi::rd_kafka_last_error() }),
         }
+    }
+
+    /// A topic for records that librdkafka never sees.
+    #[cfg(feature = "testing")]
+    pub(crate) fn detached(name: &str, pool: &Arc<Pool>) -> Self {
+        Self { name: name.into(), handle: None, _partition: None, pool: Arc::clone(pool) }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
     }
 
+    /// Null without a client.
     pub(super) fn handle(&self) -> *mut sys::rd_kafka_topic_t {
-        self.handle.as_ptr()
+        self.handle.map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     pub(super) fn pool(&self) -> &Arc<Pool> {

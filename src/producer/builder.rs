@@ -1,15 +1,14 @@
 //! [`ProducerBuilder`]: from settings and plug-ins to a running producer.
 
-use std::{any::type_name, fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::{Producer, Typed, core::Core, room::Room, shared::Shared};
+use super::{Listeners, Producer, Serializers, Typed, core::Core, room::Room, shared::Shared};
 use crate::{
     Error, ErrorKind, ProducerConfig, Serializer,
     config::{PartitionerName, Resolved},
     intercept::{Acknowledge, Chain, Interceptor},
     native::{Choice, Client, Partition, SettingRefused},
     partition::{BuiltIn, Placing, RoundRobin},
-    serialize::{SerializerName, named, natural},
 };
 
 /// How long dropping the last handle waits for what was accepted, unless it is set.
@@ -95,37 +94,21 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             let message = "transactional.id: this version has no transactions; leave it out";
             return Err(Error::new(ErrorKind::Config, message));
         }
-        let key_serializer = serializer(self.key_serializer, resolved.key_serializer, "key")?;
-        let value_serializer = serializer(self.value_serializer, resolved.value_serializer, "value")?;
+        let serializers = Serializers::new(
+            (self.key_serializer, resolved.key_serializer),
+            (self.value_serializer, resolved.value_serializer),
+        )?;
         let interceptors = Chain::new(self.interceptors);
         let acknowledge = interceptors.as_ref().map(|chain| Arc::clone(chain) as Arc<dyn Acknowledge>);
-        let core = start(resolved, acknowledge, self.drop_timeout)?;
-        Ok(Producer(Arc::new(Typed { core, key_serializer, value_serializer, interceptors })))
-    }
-}
-
-fn serializer<T: ?Sized + 'static>(
-    given: Option<Box<dyn Serializer<T>>>,
-    name: Option<SerializerName>,
-    part: &str,
-) -> Result<Box<dyn Serializer<T>>, Error> {
-    if let Some(given) = given {
-        return Ok(given);
-    }
-    match name {
-        Some(name) => named(name).map_err(|reason| Error::new(ErrorKind::Config, format!("{part}.serializer: {reason}"))),
-        None => natural().ok_or_else(|| {
-            let type_name = type_name::<T>();
-            let message = format!("{type_name} has no serializer of its own: give one to the builder's {part}_serializer");
-            Error::new(ErrorKind::Config, message)
-        }),
+        let core = start(resolved, Listeners::new(acknowledge), self.drop_timeout)?;
+        Ok(Producer(Arc::new(Typed { core, serializers, interceptors })))
     }
 }
 
 /// Starts librdkafka and the delivery thread.
 pub(super) fn start(
     resolved: Resolved,
-    acknowledge: Option<Arc<dyn Acknowledge>>,
+    listeners: Listeners,
     drop_timeout: Duration,
 ) -> Result<Arc<Core>, Error> {
     let (partitioner, sticky_bytes, ignore_keys) = (resolved.partitioner, resolved.sticky_bytes, resolved.ignore_keys);
@@ -144,7 +127,7 @@ pub(super) fn start(
     }
     let client = Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(refused)?);
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
-    let shared = Arc::new(Shared::new(room, acknowledge, resolved.bootstrap_servers, resolved.secrets));
+    let shared = Arc::new(Shared::new(room, listeners, resolved.bootstrap_servers, resolved.secrets));
     shared.start(Arc::clone(&client), &resolved.client_id)?;
     Ok(Arc::new(Core { client, shared, max_request_size: resolved.max_request_size, drop_timeout }))
 }

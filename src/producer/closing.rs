@@ -50,7 +50,7 @@ impl Unsent {
         &self.error
     }
 
-    fn take(body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) -> Self {
+    pub(crate) fn take(body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) -> Self {
         let topic = body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
         Self {
             error: Error::from_report(&topic, outcome),

@@ -35,7 +35,7 @@ impl Core {
 
     /// Ends a draft that is not sent.
     pub(super) fn turn_away(&self, draft: Draft, error: &Error) {
-        self.shared.acknowledge_refused(draft.body(), error);
+        self.shared.listeners.tell_refused(draft.body(), error);
         drop(draft);
     }
 
@@ -48,30 +48,8 @@ impl Core {
     }
 
     pub(super) fn topic(&self, name: &str) -> Result<Arc<Topic>, Error> {
-        check_topic_name(name).map_err(|reason| Error::new(ErrorKind::InvalidRecord, format!("topic {name:?}: {reason}")))?;
+        check_topic_name(name)?;
         self.client.topic(name).map_err(|code| Error::from_code(code, &format!("topic {name}")))
-    }
-
-    /// Sets partition and timestamp, after Java's checks of a `ProducerRecord` and librdkafka's one more.
-    pub(super) fn place(&self, body: &mut Body, partition: Option<i32>, timestamp: Option<i64>) -> Result<(), Error> {
-        let invalid = |body: &Body, what: String| {
-            let topic = body.topic.as_ref().map_or("", |topic| topic.name());
-            Err(Error::new(ErrorKind::InvalidRecord, format!("topic {topic}: {what}")))
-        };
-        body.partition = partition;
-        if let Some(partition) = partition.filter(|&partition| partition < 0) {
-            return invalid(body, format!("partition {partition}: a partition is 0 or more, or left to the partitioner"));
-        }
-        if let Some(timestamp) = timestamp.filter(|&timestamp| timestamp <= 0) {
-            return invalid(
-                body,
-                format!(
-                    "timestamp {timestamp}: a timestamp is more than 0 milliseconds since the epoch (librdkafka takes 0 for now), or left out"
-                ),
-            );
-        }
-        body.timestamp = timestamp.and_then(NonZeroI64::new);
-        Ok(())
     }
 
     /// Holds the record against `max.request.size` and `buffer.memory`.
@@ -114,18 +92,41 @@ impl Drop for Core {
     }
 }
 
-/// Kafka's rule for topic names (`Topic.validate` of the Java client).
-fn check_topic_name(topic: &str) -> Result<(), &'static str> {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if topic.is_empty() {
-        Err("a topic's name is not empty")
-    } else if topic == "." || topic == ".." {
-        Err("a topic's name is not \".\" or \"..\"")
-    } else if topic.len() > MAX_TOPIC_LENGTH {
-        Err("a topic's name has at most 249 characters")
-    } else if !topic.bytes().all(legal) {
-        Err("a topic's name has only ASCII letters, digits, \".\", \"_\" and \"-\"")
-    } else {
-        Ok(())
+/// Sets partition and timestamp, after Java's checks of a `ProducerRecord` and librdkafka's one more.
+pub(crate) fn place(body: &mut Body, partition: Option<i32>, timestamp: Option<i64>) -> Result<(), Error> {
+    let invalid = |body: &Body, what: String| {
+        let topic = body.topic.as_ref().map_or("", |topic| topic.name());
+        Err(Error::new(ErrorKind::InvalidRecord, format!("topic {topic}: {what}")))
+    };
+    body.partition = partition;
+    if let Some(partition) = partition.filter(|&partition| partition < 0) {
+        return invalid(body, format!("partition {partition}: a partition is 0 or more, or left to the partitioner"));
     }
+    if let Some(timestamp) = timestamp.filter(|&timestamp| timestamp <= 0) {
+        return invalid(
+            body,
+            format!(
+                "timestamp {timestamp}: a timestamp is more than 0 milliseconds since the epoch (librdkafka takes 0 for now), or left out"
+            ),
+        );
+    }
+    body.timestamp = timestamp.and_then(NonZeroI64::new);
+    Ok(())
+}
+
+/// Kafka's rule for topic names (`Topic.validate` of the Java client).
+pub(crate) fn check_topic_name(topic: &str) -> Result<(), Error> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let reason = if topic.is_empty() {
+        "a topic's name is not empty"
+    } else if topic == "." || topic == ".." {
+        "a topic's name is not \".\" or \"..\""
+    } else if topic.len() > MAX_TOPIC_LENGTH {
+        "a topic's name has at most 249 characters"
+    } else if !topic.bytes().all(legal) {
+        "a topic's name has only ASCII letters, digits, \".\", \"_\" and \"-\""
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::InvalidRecord, format!("topic {topic:?}: {reason}")))
 }

@@ -5,12 +5,14 @@ mod blocking;
 mod builder;
 mod closing;
 mod core;
+mod listeners;
 mod outstanding;
 mod parking;
 mod partitions;
 mod record_size;
 mod room;
 mod sending;
+mod serializers;
 mod shared;
 mod sink;
 
@@ -29,13 +31,16 @@ pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
 
 use self::core::Core;
+pub(crate) use self::{
+    core::{check_topic_name, place},
+    listeners::Listeners,
+    serializers::Serializers,
+};
 use crate::{
-    Delivery, Error, ErrorKind, Headers, ProducerRecord, Serializer,
+    Delivery, Error, ErrorKind, ProducerRecord,
     delivery::{Report, report},
     intercept::Chain,
     native::{Body, Completion, Draft},
-    panic::contain,
-    serialize::{SerializeContext, Serialized},
 };
 
 /// Sends records to Kafka, each with a future for its delivery report.
@@ -49,8 +54,7 @@ pub struct Producer<K: ?Sized, V: ?Sized>(Arc<Typed<K, V>>);
 
 struct Typed<K: ?Sized, V: ?Sized> {
     core: Arc<Core>,
-    key_serializer: Box<dyn Serializer<K>>,
-    value_serializer: Box<dyn Serializer<V>>,
+    serializers: Serializers<K, V>,
     interceptors: Option<Arc<Chain<K, V>>>,
 }
 
@@ -226,14 +230,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         core.address(body, record.topic())?;
         body.headers = mem::take(record.headers_mut());
-        core.place(body, record.explicit_partition(), record.explicit_timestamp())?;
-        if let Some(key) = record.key_ref() {
-            body.key_size = serialize(&*self.0.key_serializer, key, record.topic(), true, &mut body.headers, &mut body.buffer)?;
-        }
-        if let Some(value) = record.value_ref() {
-            body.value_size =
-                serialize(&*self.0.value_serializer, value, record.topic(), false, &mut body.headers, &mut body.buffer)?;
-        }
+        place(body, record.explicit_partition(), record.explicit_timestamp())?;
+        self.0.serializers.fill(body, record)?;
         if body.is_kept() {
             body.trim();
         }
@@ -243,35 +241,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 }
 
-/// Appends one part of the record to the buffer; gives its size, or `None` for null.
-fn serialize<T: ?Sized + 'static>(
-    serializer: &dyn Serializer<T>,
-    data: &T,
-    topic: &str,
-    is_key: bool,
-    headers: &mut Headers,
-    buffer: &mut Vec<u8>,
-) -> Result<Option<u32>, Error> {
-    let part = if is_key { "key" } else { "value" };
-    let failed =
-        |what: &str| Error::new(ErrorKind::Serialization, format!("topic {topic}: the {part} could not be serialized{what}"));
-    let start = buffer.len();
-    let mut context = SerializeContext { topic, headers, is_key };
-    match contain(|| serializer.serialize(data, &mut context, buffer)) {
-        Ok(Ok(Serialized::Bytes)) => match buffer.len().checked_sub(start) {
-            Some(size) => u32::try_from(size).map(Some).map_err(|_| failed(": it is larger than 4 GiB")),
-            None => Err(failed(": its serializer removed bytes that are not its own")),
-        },
-        Ok(Ok(Serialized::Null)) => {
-            buffer.truncate(start);
-            Ok(None)
-        }
-        Ok(Err(error)) => Err(failed("").with_source(error)),
-        Err(panic) => Err(failed(": its serializer panicked").with_source(panic)),
-    }
-}
-
-fn reporting(callback: impl FnOnce(Report) + Send + 'static) -> Completion {
+pub(crate) fn reporting(callback: impl FnOnce(Report) + Send + 'static) -> Completion {
     Completion::Callback(Box::new(move |body, outcome| callback(report(body, outcome))))
 }
 

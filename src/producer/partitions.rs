@@ -29,6 +29,11 @@ pub struct PartitionInfo {
 }
 
 impl PartitionInfo {
+    #[cfg(feature = "testing")]
+    pub(crate) fn of_one_broker(partition: i32) -> Self {
+        Self { partition, leader: Some(0), replicas: vec![0], in_sync_replicas: vec![0] }
+    }
+
     /// The partition's number.
     pub fn partition(&self) -> i32 {
         self.partition

@@ -31,7 +31,12 @@ enum State {
 }
 
 impl Sending {
-    pub(super) fn failed(error: Error) -> Self {
+    #[cfg(feature = "testing")]
+    pub(crate) fn accepted(pending: Pending) -> Self {
+        Self(State::Accepted(pending))
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
         Self(State::Ready(Box::new(Some(Err(error)))))
     }
 
@@ -87,7 +92,7 @@ impl Drop for Sending {
         if let State::Waiting { id, core, .. } = &self.0 {
             if let Some(draft) = core.shared.room.withdraw(*id) {
                 let error = Error::new(ErrorKind::GivenUp, "withdrawn: its send was dropped while it waited for room");
-                core.shared.acknowledge_refused(draft.body(), &error);
+                core.shared.listeners.tell_refused(draft.body(), &error);
                 drop(draft);
                 core.shared.serve_waiting(&core.client);
             }
@@ -113,7 +118,7 @@ pub struct TrySendError<'a, K: ?Sized, V: ?Sized> {
 }
 
 impl<'a, K: ?Sized, V: ?Sized> TrySendError<'a, K, V> {
-    pub(super) fn new(error: Error, record: ProducerRecord<'a, K, V>) -> Self {
+    pub(crate) fn new(error: Error, record: ProducerRecord<'a, K, V>) -> Self {
         Self { error, record: Box::new(record) }
     }
 

@@ -13,14 +13,13 @@ use futures::channel::oneshot;
 
 use super::{
     closing::{Closing, Unsent},
+    listeners::Listeners,
     outstanding::Outstanding,
     room::Room,
 };
 use crate::{
     Error, ErrorKind,
-    delivery::report,
-    intercept::{Acknowledge, Acknowledgement},
-    native::{Body, Callback, Client, Draft, Freed, Observer, Outcome, Progress, code, flush_now, report_refused},
+    native::{Audience, Body, Client, Draft, Freed, Observer, Outcome, Progress, code, flush_now, report_refused},
     panic::{contain, wake},
 };
 
@@ -33,7 +32,7 @@ const IDLE: Duration = Duration::from_secs(1);
 pub(super) struct Shared {
     pub(super) room: Room,
     pub(super) outstanding: Outstanding,
-    pub(super) acknowledge: Option<Arc<dyn Acknowledge>>,
+    pub(super) listeners: Listeners,
     closing: Mutex<Closing>,
     finished: Mutex<Option<Vec<oneshot::Sender<()>>>>,
     flush_helper: Mutex<FlushHelper>,
@@ -70,14 +69,14 @@ impl fmt::Display for Trouble {
 impl Shared {
     pub(super) fn new(
         room: Room,
-        acknowledge: Option<Arc<dyn Acknowledge>>,
+        listeners: Listeners,
         bootstrap_servers: String,
         secrets: Vec<String>,
     ) -> Self {
         Self {
             room,
             outstanding: Outstanding::default(),
-            acknowledge,
+            listeners,
             closing: Mutex::default(),
             finished: Mutex::new(Some(Vec::new())),
             flush_helper: Mutex::default(),
@@ -141,14 +140,14 @@ impl Shared {
             refused.extend(self.accept(client, draft).err());
         });
         // The queue is unlocked again: interceptors and wakers are the user's code, and may send.
-        wakers.extend(refused.into_iter().flat_map(|(draft, code)| report_refused(draft, code, self)));
+        wakers.extend(refused.into_iter().flat_map(|(draft, code)| report_refused(draft, code, &self.listeners)));
         wakers.into_iter().for_each(wake);
     }
 
     /// Ends a record that was never accepted.
     pub(super) fn refuse(&self, draft: Draft, code: i32) -> Option<Waker> {
-        if self.acknowledge.is_some() {
-            self.acknowledge_refused(draft.body(), &self.refusal(code));
+        if self.listeners.observes_reports() {
+            self.listeners.tell_refused(draft.body(), &self.refusal(code));
         }
         draft.refuse(code)
     }
@@ -166,18 +165,6 @@ impl Shared {
                 ),
             )),
             code => Error::from_code(code, "the record was not accepted"),
-        }
-    }
-
-    /// Tells the interceptors of a record that failed before it was accepted.
-    pub(super) fn acknowledge_refused(&self, body: &Body, error: &Error) {
-        if let (Some(chain), Some(topic)) = (&self.acknowledge, &body.topic) {
-            chain.acknowledge(&Acknowledgement {
-                topic: topic.name(),
-                partition: body.partition,
-                headers: &body.headers,
-                result: Err(error),
-            });
         }
     }
 
@@ -278,19 +265,8 @@ impl Drop for End {
 }
 
 impl Observer for Shared {
-    fn observes_reports(&self) -> bool {
-        self.acknowledge.is_some()
-    }
-
-    fn on_report(&self, body: &Body, outcome: &Outcome) {
-        let (Some(chain), Some(topic)) = (&self.acknowledge, &body.topic) else { return };
-        let report = report(body, outcome);
-        chain.acknowledge(&Acknowledgement {
-            topic: topic.name(),
-            partition: (outcome.partition >= 0).then_some(outcome.partition),
-            headers: &body.headers,
-            result: report.as_ref(),
-        });
+    fn audience(&self) -> &dyn Audience {
+        &self.listeners
     }
 
     fn on_failure(&self, outcome: &mut Outcome) {
@@ -303,14 +279,6 @@ impl Observer for Shared {
 
     fn on_purged(&self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) {
         lock(&self.closing).give_up(body, key, value, outcome);
-    }
-
-    fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome) {
-        if let Err(panic) = contain(|| callback(body, outcome)) {
-            let topic = body.topic.as_ref().map(|topic| &**topic.name());
-            // A subscriber of `tracing` may panic as well.
-            let _ = contain(|| tracing::error!(topic, %panic, "a delivery callback panicked"));
-        }
     }
 
     fn on_freed(&self, client: &Client, freed: Freed) {

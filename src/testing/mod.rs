@@ -1,4 +1,14 @@
-//! Brokers inside the process, for tests: [`EmbeddedKafka`] runs librdkafka's mock cluster, with errors, delays and lost brokers on demand.
+//! For tests: brokers inside the process, and a producer without brokers.
+//!
+//! | A test of | takes | so that |
+//! |---|---|---|
+//! | the code that decides what to send, and what to do if that fails | [`MockProducer`] | each record is seen as it was sent, and its report is made by the test |
+//! | what goes over the wire: batches, retries, time, consumers | [`EmbeddedKafka`] | a real producer talks to brokers that fail on demand |
+//!
+//! Code that takes a [`Produce`](crate::Produce) runs with either. `examples/testing.rs` shows both on one function.
+//!
+//! # `EmbeddedKafka`
+//! It runs librdkafka's mock cluster, with errors, delays and lost brokers on demand.
 //!
 //! A test starts a cluster, points a client at [`bootstrap_servers`](EmbeddedKafka::bootstrap_servers), and says what should go wrong.
 //! Nothing is installed and nothing outlives the test: each `EmbeddedKafka` has its own ports on the loopback interface, so tests run
@@ -48,10 +58,14 @@
 
 mod broker_error;
 mod embedded;
+mod mock_producer;
+mod mock_record;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub use broker_error::BrokerError;
 pub use embedded::{Coordinator, EmbeddedKafka, EmbeddedKafkaBuilder};
+pub use mock_producer::{MockProducer, MockProducerBuilder};
+pub use mock_record::MockRecord;
 pub use request::{ApiKey, Request};

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Lines that each example prints; `*` stands for anything.
-const CHECKS: [(&str, &[&str]); 11] = [
+const CHECKS: [(&str, &[&str]); 12] = [
     ("await_each", &["acknowledged: 1000, failed: 0, by partition: {*}"]),
     ("backpressure", &["after * records: no room in buffer.memory (100000 bytes)*", "acknowledged: 2* of 2*"]),
     ("callback", &["acknowledged: 1000, failed: 0"]),
@@ -39,6 +39,14 @@ const CHECKS: [(&str, &[&str]); 11] = [
     ("quickstart", &["acknowledged: orders-*@*", "not delivered: 0"]),
     ("return_from_main", &["accepted: 10000"]),
     ("sink", &["acknowledged: 1000"]),
+    (
+        "testing",
+        &[
+            "without brokers: o-1 to partition *",
+            "without brokers: o-2 to partition *",
+            "with a broker: 0 to be placed again",
+        ],
+    ),
     ("sync", &["login is at audit-*@*, 5 bytes", "logout is at audit-*@*, 6 bytes", "not delivered: 0"]),
 ];
 

@@ -10,4 +10,5 @@ mod dependencies;
 mod embedded;
 mod examples;
 mod log;
+mod mock_producer;
 mod own_process;

@@ -1,0 +1,57 @@
+//! [`Listeners`]: who hears of a record's end beside its future: interceptors and callbacks.
+
+use std::sync::Arc;
+
+use crate::{
+    Error,
+    delivery::report,
+    intercept::{Acknowledge, Acknowledgement},
+    native::{Audience, Body, Callback, Outcome},
+    panic::contain,
+};
+
+/// A producer's interceptors, if it has some.
+pub(crate) struct Listeners(Option<Arc<dyn Acknowledge>>);
+
+impl Listeners {
+    pub(crate) fn new(interceptors: Option<Arc<dyn Acknowledge>>) -> Self {
+        Self(interceptors)
+    }
+
+    /// Tells the interceptors of a record that failed before it was accepted.
+    pub(crate) fn tell_refused(&self, body: &Body, error: &Error) {
+        if let (Some(chain), Some(topic)) = (&self.0, &body.topic) {
+            chain.acknowledge(&Acknowledgement {
+                topic: topic.name(),
+                partition: body.partition,
+                headers: &body.headers,
+                result: Err(error),
+            });
+        }
+    }
+}
+
+impl Audience for Listeners {
+    fn observes_reports(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn on_report(&self, body: &Body, outcome: &Outcome) {
+        let (Some(chain), Some(topic)) = (&self.0, &body.topic) else { return };
+        let report = report(body, outcome);
+        chain.acknowledge(&Acknowledgement {
+            topic: topic.name(),
+            partition: (outcome.partition >= 0).then_some(outcome.partition),
+            headers: &body.headers,
+            result: report.as_ref(),
+        });
+    }
+
+    fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome) {
+        if let Err(panic) = contain(|| callback(body, outcome)) {
+            let topic = body.topic.as_ref().map(|topic| &**topic.name());
+            // A subscriber of `tracing` may panic as well.
+            let _ = contain(|| tracing::error!(topic, %panic, "a delivery callback panicked"));
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! [`MockProducer`]: a producer without brokers, for tests of the code that sends.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt, mem,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::future::{BoxFuture, FutureExt, ready};
+
+use super::{BrokerError, MockRecord};
+use crate::{
+    Delivery, Error, ErrorKind, Interceptor, Persistence, Produce, ProducerRecord, Report, Serializer,
+    intercept::{Acknowledge, Chain},
+    native::{self, Body, Completion, Draft, Outcome, Pending, Pool, Topic, code},
+    panic::wake,
+    partition::partition_for,
+    producer::{Listeners, PartitionInfo, Sending, Serializers, TrySendError, Unsent, check_topic_name, place, reporting},
+};
+
+/// A producer that keeps what it is given: Java's `MockProducer`.
+///
+/// It has no brokers and no thread. A record goes through the interceptors and serializers of a real producer, gets a partition and an
+/// offset, and stands in the [`history`](Self::history). Its report comes at once, or, with
+/// [`auto_complete(false)`](MockProducerBuilder::auto_complete), when the test calls [`complete_next`](Self::complete_next) or
+/// [`error_next`](Self::error_next): on the thread of that call, callbacks and interceptors included. Code under test takes it as a
+/// [`Produce`]. What only brokers can show (batches, retries, time) is [`EmbeddedKafka`](super::EmbeddedKafka)'s part.
+///
+/// A handle, as [`Producer`](crate::Producer) is: clones share one history.
+///
+/// ```
+/// use futures::executor::block_on;
+/// use ottla::{
+///     ErrorKind, Persistence, Produce, ProducerRecord,
+///     testing::{BrokerError, MockProducer},
+/// };
+///
+/// async fn place(orders: &impl Produce<str, str>, id: &str) -> ottla::Result<i32> {
+///     let delivery = orders.send(ProducerRecord::to("orders").key(id).value("placed")).await?;
+///     Ok(delivery.await?.partition())
+/// }
+///
+/// let orders: MockProducer<str, str> = MockProducer::builder().topic("orders", 7).build()?;
+/// let partition = block_on(place(&orders, "o-1"))?;
+/// assert_eq!((orders.history()[0].key(), orders.history()[0].partition()), (Some(&b"o-1"[..]), partition));
+///
+/// let orders: MockProducer<str, str> = MockProducer::builder().auto_complete(false).build()?;
+/// let delivery = orders.try_send(ProducerRecord::to("orders").value("placed"))?;
+/// assert!(orders.error_next(BrokerError::NOT_ENOUGH_REPLICAS, Persistence::NotPersisted));
+/// assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::NotEnoughReplicas);
+/// # Ok::<(), ottla::Error>(())
+/// ```
+pub struct MockProducer<K: ?Sized, V: ?Sized>(Arc<Mock<K, V>>);
+
+struct Mock<K: ?Sized, V: ?Sized> {
+    serializers: Serializers<K, V>,
+    interceptors: Option<Arc<Chain<K, V>>>,
+    listeners: Listeners,
+    auto_complete: bool,
+    pool: Arc<Pool>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    topics: HashMap<String, Log>,
+    history: Vec<MockRecord>,
+    /// Sent and not reported, the oldest first.
+    waiting: VecDeque<Waiting>,
+    refusal: Option<ErrorKind>,
+    closed: bool,
+    flushes: usize,
+}
+
+/// A topic's offsets.
+struct Log {
+    topic: Arc<Topic>,
+    /// The next offset of each partition.
+    ends: Vec<i64>,
+    /// Where the next record without a key goes.
+    turn: usize,
+}
+
+struct Waiting {
+    draft: Draft,
+    outcome: Outcome,
+}
+
+/// Makes a [`MockProducer`].
+pub struct MockProducerBuilder<K: ?Sized, V: ?Sized> {
+    key_serializer: Option<Box<dyn Serializer<K>>>,
+    value_serializer: Option<Box<dyn Serializer<V>>>,
+    interceptors: Vec<Box<dyn Interceptor<K, V>>>,
+    topics: Vec<(String, NonZeroU32)>,
+    auto_complete: bool,
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
+    /// Sets whether a record is acknowledged as soon as it is sent. Defaults to true.
+    #[must_use]
+    pub fn auto_complete(mut self, auto_complete: bool) -> Self {
+        self.auto_complete = auto_complete;
+        self
+    }
+
+    /// Adds a topic with so many partitions, 0 meaning 1. A topic that is not named here has one, and is there from its first record on.
+    #[must_use]
+    pub fn topic(mut self, name: impl Into<String>, partitions: u32) -> Self {
+        self.topics.push((name.into(), NonZeroU32::new(partitions).unwrap_or(NonZeroU32::MIN)));
+        self
+    }
+
+    /// Sets what serializes keys. Defaults to the natural serializer of `K`, as a producer's does.
+    #[must_use]
+    pub fn key_serializer(mut self, serializer: impl Serializer<K>) -> Self {
+        self.key_serializer = Some(Box::new(serializer));
+        self
+    }
+
+    /// Sets what serializes values; see [`key_serializer`](Self::key_serializer).
+    #[must_use]
+    pub fn value_serializer(mut self, serializer: impl Serializer<V>) -> Self {
+        self.value_serializer = Some(Box::new(serializer));
+        self
+    }
+
+    /// Adds an interceptor behind those that it has.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl Interceptor<K, V>) -> Self {
+        self.interceptors.push(Box::new(interceptor));
+        self
+    }
+
+    /// Makes the producer.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) for a type that has no serializer, [`InvalidRecord`](ErrorKind::InvalidRecord) for a topic's name that
+    /// Kafka does not take.
+    pub fn build(self) -> Result<MockProducer<K, V>, Error> {
+        let serializers = Serializers::new((self.key_serializer, None), (self.value_serializer, None))?;
+        let interceptors = Chain::new(self.interceptors);
+        let listeners = Listeners::new(interceptors.as_ref().map(|chain| Arc::clone(chain) as Arc<dyn Acknowledge>));
+        let pool = Arc::new(Pool::default());
+        let mut state = State::default();
+        for (name, partitions) in self.topics {
+            check_topic_name(&name)?;
+            let log = Log::new(&name, partitions, &pool);
+            state.topics.insert(name, log);
+        }
+        let (auto_complete, state) = (self.auto_complete, Mutex::new(state));
+        Ok(MockProducer(Arc::new(Mock { serializers, interceptors, listeners, auto_complete, pool, state })))
+    }
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
+    /// Begins one that acknowledges at once.
+    pub fn builder() -> MockProducerBuilder<K, V> {
+        MockProducerBuilder {
+            key_serializer: None,
+            value_serializer: None,
+            interceptors: Vec::new(),
+            topics: Vec::new(),
+            auto_complete: true,
+        }
+    }
+
+    /// Every record that was accepted, in order, reported or not (Java: `history`).
+    pub fn history(&self) -> Vec<MockRecord> {
+        self.lock().history.clone()
+    }
+
+    /// How many records are sent and not reported yet.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// Acknowledges the oldest record that is not reported; false if there is none (Java: `completeNext`).
+    pub fn complete_next(&self) -> bool {
+        self.next(|_| {})
+    }
+
+    /// Fails the oldest record that is not reported with what a broker might answer, or librdkafka (codes below zero); false if there is
+    /// none (Java: `errorNext`). It stays in the history.
+    pub fn error_next(&self, error: BrokerError, persistence: Persistence) -> bool {
+        self.next(|outcome| *outcome = outcome.failed(error.code().into(), persistence))
+    }
+
+    /// Refuses every record from now on with an error of this kind, before it is accepted; `None` takes records again (Java:
+    /// `sendException`). [`BufferFull`](ErrorKind::BufferFull) and [`BufferTimeout`](ErrorKind::BufferTimeout) are what a program meets
+    /// whose brokers are slow.
+    pub fn refuse(&self, kind: Option<ErrorKind>) {
+        self.lock().refusal = kind;
+    }
+
+    /// Forgets the history, and every record that is not reported: their deliveries fail with [`Closed`](ErrorKind::Closed). Offsets go
+    /// on (Java: `clear`).
+    pub fn clear(&self) {
+        let forgotten = {
+            let mut state = self.lock();
+            state.history.clear();
+            mem::take(&mut state.waiting)
+        };
+        for waiting in forgotten {
+            let outcome = waiting.outcome.failed(code::DESTROY, Persistence::NotPersisted);
+            self.report(Waiting { outcome, ..waiting });
+        }
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Whether every record is reported (Java: `flushed`).
+    pub fn is_flushed(&self) -> bool {
+        self.lock().waiting.is_empty()
+    }
+
+    /// How often `flush` was called.
+    pub fn flushes(&self) -> usize {
+        self.lock().flushes
+    }
+
+    fn next(&self, change: impl FnOnce(&mut Outcome)) -> bool {
+        // Unlocked again before anybody hears of it: callbacks may send.
+        let Some(mut next) = self.lock().waiting.pop_front() else { return false };
+        change(&mut next.outcome);
+        self.report(next);
+        true
+    }
+
+    fn report(&self, mut waiting: Waiting) {
+        // The history has its own copy.
+        waiting.draft.body_mut().buffer = Vec::new();
+        native::report(waiting.draft, waiting.outcome, &self.0.listeners).into_iter().for_each(wake);
+    }
+
+    fn accept(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Pending, Error> {
+        if let Some(chain) = &self.0.interceptors {
+            record = chain.send(record);
+        }
+        let mut draft = self.0.pool.take();
+        draft.body_mut().completion = completion;
+        let accepted = match self.fill(&mut draft, &mut record) {
+            Ok(()) => self.append(draft),
+            Err(error) => Err((error, draft)),
+        };
+        let pending = accepted.map_err(|(error, draft)| {
+            self.0.listeners.tell_refused(draft.body(), &error);
+            error
+        })?;
+        if self.0.auto_complete {
+            self.complete_next();
+        }
+        Ok(pending)
+    }
+
+    fn fill(&self, draft: &mut Draft, record: &mut ProducerRecord<'_, K, V>) -> Result<(), Error> {
+        check_topic_name(record.topic())?;
+        let body = draft.body_mut();
+        body.topic = Some(self.topic(record.topic()));
+        body.headers = mem::take(record.headers_mut());
+        place(body, record.explicit_partition(), record.explicit_timestamp())?;
+        self.0.serializers.fill(body, record)
+    }
+
+    fn topic(&self, name: &str) -> Arc<Topic> {
+        let mut state = self.lock();
+        if let Some(log) = state.topics.get(name) {
+            return Arc::clone(&log.topic);
+        }
+        let log = Log::new(name, NonZeroU32::MIN, &self.0.pool);
+        let topic = Arc::clone(&log.topic);
+        state.topics.insert(name.to_owned(), log);
+        topic
+    }
+
+    /// Accepts the record: it waits for its report now.
+    fn append(&self, draft: Draft) -> Result<Pending, (Error, Draft)> {
+        let mut state = self.lock();
+        match state.log(draft.body()) {
+            Ok(record) => {
+                let outcome = Outcome::acknowledged(record.partition, record.offset, record.timestamp.unwrap_or(-1));
+                let pending = draft.pending_report();
+                state.history.push(record);
+                state.waiting.push_back(Waiting { draft, outcome });
+                Ok(pending)
+            }
+            Err(error) => Err((error, draft)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Gives the record its place.
+    fn log(&mut self, body: &Body) -> Result<MockRecord, Error> {
+        let name = body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
+        if self.closed {
+            return Err(Error::new(ErrorKind::Closed, "the producer is closed"));
+        }
+        if let Some(kind) = self.refusal {
+            return Err(Error::new(kind, format!("topic {name}: the test has this producer refuse every record")));
+        }
+        let log = self.topics.get_mut(&*name);
+        let place = log.and_then(|log| {
+            let partition = body.partition.unwrap_or_else(|| log.choose(body.key()));
+            let end = log.ends.get_mut(usize::try_from(partition).ok()?)?;
+            *end += 1;
+            Some((partition, *end - 1))
+        });
+        let Some((partition, offset)) = place else {
+            // As a producer that knows the topic.
+            let context = format!("topic {name}, partition {}", body.partition.unwrap_or(-1));
+            return Err(Error::from_code(code::UNKNOWN_PARTITION, &context));
+        };
+        Ok(MockRecord {
+            topic: name,
+            partition,
+            offset,
+            timestamp: body.timestamp.map(i64::from),
+            headers: body.headers.clone(),
+            key: body.key().map(<[u8]>::to_vec),
+            value: body.value().map(<[u8]>::to_vec),
+        })
+    }
+}
+
+impl Log {
+    fn new(name: &str, partitions: NonZeroU32, pool: &Arc<Pool>) -> Self {
+        Self { topic: Arc::new(Topic::detached(name, pool)), ends: vec![0; partitions.get() as usize], turn: 0 }
+    }
+
+    /// A key's partition is Java's; without one records take turns, so that a test can tell where they go.
+    fn choose(&mut self, key: Option<&[u8]>) -> i32 {
+        let partitions = u32::try_from(self.ends.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        match key {
+            Some(key) => partition_for(key, partitions),
+            None => {
+                let turn = self.turn;
+                self.turn = (turn + 1) % self.ends.len();
+                i32::try_from(turn).unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K, V> {
+    fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
+        match self.accept(record, Completion::Future) {
+            Ok(pending) => Sending::accepted(pending),
+            Err(error) => Sending::failed(error),
+        }
+    }
+
+    fn try_send<'a>(&self, record: ProducerRecord<'a, K, V>) -> Result<Delivery, TrySendError<'a, K, V>> {
+        match self.accept(record.clone(), Completion::Future) {
+            Ok(pending) => Ok(Delivery::new(pending)),
+            Err(error) => Err(TrySendError::new(error, record)),
+        }
+    }
+
+    fn send_with<'a>(
+        &self,
+        record: ProducerRecord<'a, K, V>,
+        callback: Box<dyn FnOnce(Report) + Send>,
+    ) -> Result<(), TrySendError<'a, K, V>> {
+        self.accept(record.clone(), reporting(callback)).map(drop).map_err(|error| TrySendError::new(error, record))
+    }
+
+    /// Acknowledges what is not reported.
+    fn flush(&self) -> BoxFuture<'_, Result<(), Error>> {
+        self.lock().flushes += 1;
+        while self.complete_next() {}
+        ready(Ok(())).boxed()
+    }
+
+    /// The partitions of a topic that the builder named or that a record went to; broker 0 has them all.
+    fn partitions_for<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<PartitionInfo>, Error>> {
+        let known = self.lock().topics.get(topic).map(|log| log.ends.len());
+        let partitions = match known {
+            Some(count) => Ok((0..count).filter_map(|id| i32::try_from(id).ok()).map(PartitionInfo::of_one_broker).collect()),
+            None => Err(Error::from_code(code::UNKNOWN_TOPIC_OR_PARTITION, &format!("topic {topic}"))),
+        };
+        ready(partitions).boxed()
+    }
+
+    /// Gives back what is not reported, whatever the timeout.
+    fn close(&self, _: Duration) -> BoxFuture<'_, Result<Vec<Unsent>, Error>> {
+        let waiting = {
+            let mut state = self.lock();
+            state.closed = true;
+            mem::take(&mut state.waiting)
+        };
+        let given_up = |mut waiting: Waiting| {
+            let outcome = waiting.outcome.failed(code::PURGE_QUEUE, Persistence::NotPersisted);
+            let body = waiting.draft.body_mut();
+            let (key, value) = (body.key().map(<[u8]>::to_vec), body.value().map(<[u8]>::to_vec));
+            let unsent = Unsent::take(body, key.as_deref(), value.as_deref(), &outcome);
+            self.report(Waiting { outcome, ..waiting });
+            unsent
+        };
+        let unsent = waiting.into_iter().map(given_up).collect();
+        ready(Ok(unsent)).boxed()
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> Clone for MockProducer<K, V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Debug for MockProducer<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("MockProducer")
+            .field("auto_complete", &self.0.auto_complete)
+            .field("history", &state.history.len())
+            .field("waiting", &state.waiting.len())
+            .field("closed", &state.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Debug for MockProducerBuilder<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockProducerBuilder")
+            .field("auto_complete", &self.auto_complete)
+            .field("topics", &self.topics)
+            .field("interceptors", &self.interceptors.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! `MockProducer`, one power after the other.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::{FutureExt, executor::block_on};
+use ottla::{
+    Acknowledgement, ErrorKind, Interceptor, Persistence, Produce, ProducerRecord,
+    partition::partition_for,
+    serialize::Json,
+    testing::{BrokerError, MockProducer},
+};
+
+fn mock(auto_complete: bool) -> MockProducer<str, str> {
+    MockProducer::builder().auto_complete(auto_complete).topic("orders", 3).build().unwrap()
+}
+
+fn record(value: &str) -> ProducerRecord<'_, str, str> {
+    ProducerRecord::to("orders").value(value)
+}
+
+#[test]
+fn a_record_is_acknowledged_at_once_with_its_place_and_stands_in_the_history() {
+    let producer = mock(true);
+    let sent = record("paid").key("o-1").timestamp(1234).header("a", "b");
+    let metadata = block_on(async { producer.send(sent).await.unwrap().await.unwrap() });
+    let partition = partition_for(b"o-1", 3.try_into().unwrap());
+    assert_eq!((metadata.topic(), metadata.partition(), metadata.offset()), ("orders", partition, Some(0)));
+    assert_eq!((metadata.timestamp(), metadata.serialized_key_size(), metadata.serialized_value_size()), (Some(1234), Some(3), Some(4)));
+    let history = producer.history();
+    let [found] = &history[..] else { panic!("{history:?}") };
+    assert_eq!((found.topic(), found.partition(), found.offset(), found.timestamp()), ("orders", partition, 0, Some(1234)));
+    assert_eq!((found.key(), found.value()), (Some(&b"o-1"[..]), Some(&b"paid"[..])));
+    assert_eq!(found.headers().last("a").unwrap().value(), Some(&b"b"[..]));
+}
+
+#[test]
+fn offsets_count_by_partition_and_keyless_records_take_turns() {
+    let producer = mock(true);
+    for _ in 0..7 {
+        drop(producer.try_send(record("v")).unwrap());
+    }
+    let places: Vec<_> = producer.history().iter().map(|record| (record.partition(), record.offset())).collect();
+    assert_eq!(places, [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (0, 2)]);
+    let metadata = block_on(producer.try_send(record("v").partition(2)).unwrap()).unwrap();
+    assert_eq!((metadata.partition(), metadata.offset()), (2, Some(2)));
+}
+
+#[test]
+fn nulls_stay_nulls() {
+    let producer = mock(true);
+    drop(producer.try_send(ProducerRecord::to("orders")).unwrap());
+    assert_eq!((producer.history()[0].key(), producer.history()[0].value()), (None, None));
+}
+
+#[test]
+fn without_auto_complete_the_test_reports_in_the_order_of_sending() {
+    let producer = mock(false);
+    let mut deliveries: Vec<_> = ["a", "b", "c"].iter().map(|value| producer.try_send(record(value)).unwrap()).collect();
+    assert!(deliveries.iter_mut().all(|delivery| delivery.now_or_never().is_none()));
+    assert_eq!((producer.waiting(), producer.is_flushed(), producer.history().len()), (3, false, 3));
+    assert!(producer.complete_next());
+    assert!(producer.error_next(BrokerError::NOT_ENOUGH_REPLICAS, Persistence::PossiblyPersisted));
+    let reports: Vec<_> = deliveries.iter_mut().map(|delivery| delivery.now_or_never()).collect();
+    assert_eq!(reports[0].as_ref().unwrap().as_ref().unwrap().offset(), Some(0));
+    let error = reports[1].as_ref().unwrap().as_ref().unwrap_err();
+    assert_eq!((error.kind(), error.code(), error.persistence()), (ErrorKind::NotEnoughReplicas, Some(19), Persistence::PossiblyPersisted));
+    assert!(error.is_retriable(), "{error}");
+    assert!(reports[2].is_none());
+    assert!(producer.complete_next());
+    assert!(!producer.complete_next() && !producer.error_next(BrokerError::NONE, Persistence::NotPersisted), "nothing is left");
+    assert!(producer.is_flushed());
+}
+
+#[test]
+fn librdkafka_s_own_errors_can_be_reported() {
+    let producer = mock(false);
+    let delivery = producer.try_send(record("v")).unwrap();
+    producer.error_next(BrokerError::from(-192), Persistence::PossiblyPersisted);
+    assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::DeliveryTimeout);
+}
+
+#[test]
+fn a_flush_acknowledges_what_waits() {
+    let producer = mock(false);
+    let delivery = producer.try_send(record("v")).unwrap();
+    block_on(producer.flush()).unwrap();
+    assert_eq!((producer.flushes(), producer.is_flushed()), (1, true));
+    block_on(delivery).unwrap();
+}
+
+#[test]
+fn refused_records_come_back_and_leave_no_trace() {
+    let producer = mock(true);
+    producer.refuse(Some(ErrorKind::BufferFull));
+    let refused = producer.try_send(record("v").key("k")).unwrap_err();
+    assert_eq!(refused.error().kind(), ErrorKind::BufferFull);
+    let again = refused.into_record();
+    assert_eq!(block_on(producer.send(again.clone())).unwrap_err().kind(), ErrorKind::BufferFull);
+    assert!(producer.history().is_empty());
+    producer.refuse(None);
+    block_on(producer.try_send(again).unwrap()).unwrap();
+    assert_eq!(producer.history()[0].offset(), 0);
+}
+
+#[test]
+fn what_a_real_producer_refuses_this_one_does_too() {
+    let producer = mock(true);
+    let kind = |record| producer.try_send(record).unwrap_err().error().kind();
+    assert_eq!(kind(ProducerRecord::to("..").value("v")), ErrorKind::InvalidRecord);
+    assert_eq!(kind(record("v").partition(-1)), ErrorKind::InvalidRecord);
+    assert_eq!(kind(record("v").timestamp(0)), ErrorKind::InvalidRecord);
+    assert_eq!(kind(record("v").partition(3)), ErrorKind::UnknownTopicOrPartition);
+    let floats: MockProducer<str, f64> = MockProducer::builder()
+        .value_serializer(|value: &f64, buffer: &mut Vec<u8>| {
+            buffer.extend(value.to_be_bytes());
+            if value.is_finite() { Ok(()) } else { Err("not finite") }
+        })
+        .build()
+        .unwrap();
+    let refused = floats.try_send(ProducerRecord::to("t").value(&f64::NAN)).unwrap_err();
+    assert_eq!(refused.error().kind(), ErrorKind::Serialization);
+    assert!(floats.history().is_empty());
+}
+
+#[test]
+fn clear_forgets_the_history_and_what_waits() {
+    let producer = mock(false);
+    let delivery = producer.try_send(record("v").partition(0)).unwrap();
+    producer.clear();
+    assert_eq!((producer.history().len(), producer.waiting()), (0, 0));
+    assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::Closed);
+    drop(producer.try_send(record("v").partition(0)).unwrap());
+    assert_eq!(producer.history()[0].offset(), 1, "offsets go on");
+}
+
+#[test]
+fn closing_gives_back_what_waits_and_lets_nothing_in() {
+    let producer = mock(false);
+    let delivery = producer.try_send(record("v").key("k").partition(1)).unwrap();
+    let unsent = block_on(producer.clone().close(Duration::ZERO)).unwrap();
+    assert_eq!(unsent.len(), 1);
+    assert_eq!((unsent[0].record().key_ref(), unsent[0].record().value_ref()), (Some(&b"k"[..]), Some(&b"v"[..])));
+    assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::GivenUp);
+    assert!(producer.is_closed());
+    assert_eq!(producer.try_send(record("v")).unwrap_err().error().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn partitions_are_those_that_were_named() {
+    let producer = mock(true);
+    let partitions = block_on(producer.partitions_for("orders")).unwrap();
+    assert_eq!(partitions.iter().map(|partition| (partition.partition(), partition.leader())).collect::<Vec<_>>(), [
+        (0, Some(0)),
+        (1, Some(0)),
+        (2, Some(0))
+    ]);
+    assert_eq!(block_on(producer.partitions_for("else")).unwrap_err().kind(), ErrorKind::UnknownTopicOrPartition);
+    drop(producer.try_send(ProducerRecord::to("else").value("v")).unwrap());
+    assert_eq!(block_on(producer.partitions_for("else")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_callback_may_send() {
+    let producer = mock(true);
+    let again = producer.clone();
+    let callback = move |report: ottla::Report| drop(again.try_send(record(&report.unwrap().to_string())).unwrap());
+    producer.send_with(record("first").partition(0), Box::new(callback)).unwrap();
+    assert_eq!(producer.history()[1].value(), Some(&b"orders-0@0"[..]));
+}
+
+#[derive(Default)]
+struct Watch {
+    sent: AtomicUsize,
+    results: Mutex<Vec<Result<i32, ErrorKind>>>,
+}
+
+impl Interceptor<str, str> for Watch {
+    fn on_send(&self, record: &mut ProducerRecord<'_, str, str>) {
+        record.headers_mut().push("n", Some(self.sent.fetch_add(1, Ordering::Relaxed).to_string().as_bytes()));
+    }
+
+    fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
+        let result = acknowledgement.result.map(|metadata| metadata.partition()).map_err(ottla::Error::kind);
+        self.results.lock().unwrap().push(result);
+    }
+}
+
+#[test]
+fn interceptors_see_records_and_reports() {
+    let watch = Arc::new(Watch::default());
+    let producer: MockProducer<str, str> =
+        MockProducer::builder().auto_complete(false).interceptor(Arc::clone(&watch)).build().unwrap();
+    drop(producer.try_send(record("v")).unwrap());
+    drop(producer.try_send(record("v")).unwrap());
+    producer.complete_next();
+    producer.error_next(BrokerError::MESSAGE_TOO_LARGE, Persistence::NotPersisted);
+    producer.try_send(record("v").partition(9)).unwrap_err();
+    let seen = watch.results.lock().unwrap().clone();
+    assert_eq!(seen, [Ok(0), Err(ErrorKind::RecordTooLarge), Err(ErrorKind::UnknownTopicOrPartition)]);
+    assert_eq!(producer.history()[1].headers().last("n").unwrap().value(), Some(&b"1"[..]));
+}
+
+#[test]
+fn it_is_a_producer_of_any_type_and_an_object() {
+    let producer: MockProducer<i64, Vec<u32>> = MockProducer::builder().value_serializer(Json::new()).build().unwrap();
+    let object: &dyn Produce<i64, Vec<u32>> = &producer;
+    block_on(async { object.send(ProducerRecord::to("t").key(&7).value(&vec![1, 2])).await.unwrap().await.unwrap() });
+    assert_eq!(producer.history()[0].key(), Some(&7i64.to_be_bytes()[..]));
+    assert_eq!(producer.history()[0].value(), Some(&b"[1,2]"[..]));
+}
