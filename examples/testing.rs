@@ -28,7 +28,11 @@ fn main() -> ottla::Result<()> {
     let mock: MockProducer<str, str> = MockProducer::builder().topic("orders", 6).build()?;
     block_on(place(&mock, &["o-1", "o-2"]))?;
     for record in mock.history() {
-        println!("without brokers: {} to partition {}", String::from_utf8_lossy(record.key().unwrap_or_default()), record.partition());
+        println!(
+            "without brokers: {} to partition {}",
+            String::from_utf8_lossy(record.key().unwrap_or_default()),
+            record.partition()
+        );
     }
 
     let kafka = EmbeddedKafka::builder().topic("orders", 6).start()?;

@@ -94,10 +94,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             let message = "transactional.id: this version has no transactions; leave it out";
             return Err(Error::new(ErrorKind::Config, message));
         }
-        let serializers = Serializers::new(
-            (self.key_serializer, resolved.key_serializer),
-            (self.value_serializer, resolved.value_serializer),
-        )?;
+        let serializers =
+            Serializers::new((self.key_serializer, resolved.key_serializer), (self.value_serializer, resolved.value_serializer))?;
         let interceptors = Chain::new(self.interceptors);
         let acknowledge = interceptors.as_ref().map(|chain| Arc::clone(chain) as Arc<dyn Acknowledge>);
         let core = start(resolved, Listeners::new(acknowledge), self.drop_timeout)?;
@@ -106,11 +104,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
 }
 
 /// Starts librdkafka and the delivery thread.
-pub(super) fn start(
-    resolved: Resolved,
-    listeners: Listeners,
-    drop_timeout: Duration,
-) -> Result<Arc<Core>, Error> {
+pub(super) fn start(resolved: Resolved, listeners: Listeners, drop_timeout: Duration) -> Result<Arc<Core>, Error> {
     let (partitioner, sticky_bytes, ignore_keys) = (resolved.partitioner, resolved.sticky_bytes, resolved.ignore_keys);
     let partition_for = move || -> Option<Box<dyn Partition>> {
         match partitioner {

@@ -31,11 +31,9 @@ pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
 
 use self::core::Core;
-pub(crate) use self::{
-    core::{check_topic_name, place},
-    listeners::Listeners,
-    serializers::Serializers,
-};
+#[cfg(feature = "testing")]
+pub(crate) use self::core::check_topic_name;
+pub(crate) use self::{core::place, listeners::Listeners, serializers::Serializers};
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,
     delivery::{Report, report},

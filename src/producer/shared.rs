@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Error, ErrorKind,
     native::{Audience, Body, Client, Draft, Freed, Observer, Outcome, Progress, code, flush_now, report_refused},
-    panic::{contain, wake},
+    panic::wake,
 };
 
 /// How long a flush helper calls into librdkafka before it looks whether it is still needed.
@@ -67,12 +67,7 @@ impl fmt::Display for Trouble {
 }
 
 impl Shared {
-    pub(super) fn new(
-        room: Room,
-        listeners: Listeners,
-        bootstrap_servers: String,
-        secrets: Vec<String>,
-    ) -> Self {
+    pub(super) fn new(room: Room, listeners: Listeners, bootstrap_servers: String, secrets: Vec<String>) -> Self {
         Self {
             room,
             outstanding: Outstanding::default(),
@@ -384,7 +379,7 @@ mod tests {
     #[test]
     fn a_record_that_waited_and_is_refused_all_the_same_is_counted_in_its_batch() {
         let client = client();
-        let shared = Shared::new(Room::new(1, Duration::from_secs(60)), None, String::new(), Vec::new());
+        let shared = Shared::new(Room::new(1, Duration::from_secs(60)), Listeners::new(None), String::new(), Vec::new());
         let counted = Arc::new(Counted::default());
         assert!(shared.room.try_take(1));
         let mut draft = client.pool().take();
@@ -402,7 +397,8 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_delivery_thread_that_a_panic_has_ended() {
         let client = client();
-        let shared = Arc::new(Shared::new(Room::new(1, Duration::from_secs(60)), None, String::new(), Vec::new()));
+        let shared =
+            Arc::new(Shared::new(Room::new(1, Duration::from_secs(60)), Listeners::new(None), String::new(), Vec::new()));
         let (sender, receiver) = std::sync::mpsc::channel();
         let serve = move |_: &Client, _: &dyn Observer| {
             receiver.recv().unwrap();

@@ -39,15 +39,11 @@ const CHECKS: [(&str, &[&str]); 12] = [
     ("quickstart", &["acknowledged: orders-*@*", "not delivered: 0"]),
     ("return_from_main", &["accepted: 10000"]),
     ("sink", &["acknowledged: 1000"]),
+    ("sync", &["login is at audit-*@*, 5 bytes", "logout is at audit-*@*, 6 bytes", "not delivered: 0"]),
     (
         "testing",
-        &[
-            "without brokers: o-1 to partition *",
-            "without brokers: o-2 to partition *",
-            "with a broker: 0 to be placed again",
-        ],
+        &["without brokers: o-1 to partition *", "without brokers: o-2 to partition *", "with a broker: 0 to be placed again"],
     ),
-    ("sync", &["login is at audit-*@*, 5 bytes", "logout is at audit-*@*, 6 bytes", "not delivered: 0"]),
 ];
 
 mod embedded {

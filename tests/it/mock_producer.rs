@@ -31,7 +31,10 @@ fn a_record_is_acknowledged_at_once_with_its_place_and_stands_in_the_history() {
     let metadata = block_on(async { producer.send(sent).await.unwrap().await.unwrap() });
     let partition = partition_for(b"o-1", 3.try_into().unwrap());
     assert_eq!((metadata.topic(), metadata.partition(), metadata.offset()), ("orders", partition, Some(0)));
-    assert_eq!((metadata.timestamp(), metadata.serialized_key_size(), metadata.serialized_value_size()), (Some(1234), Some(3), Some(4)));
+    assert_eq!(
+        (metadata.timestamp(), metadata.serialized_key_size(), metadata.serialized_value_size()),
+        (Some(1234), Some(3), Some(4))
+    );
     let history = producer.history();
     let [found] = &history[..] else { panic!("{history:?}") };
     assert_eq!((found.topic(), found.partition(), found.offset(), found.timestamp()), ("orders", partition, 0, Some(1234)));
@@ -69,7 +72,10 @@ fn without_auto_complete_the_test_reports_in_the_order_of_sending() {
     let reports: Vec<_> = deliveries.iter_mut().map(|delivery| delivery.now_or_never()).collect();
     assert_eq!(reports[0].as_ref().unwrap().as_ref().unwrap().offset(), Some(0));
     let error = reports[1].as_ref().unwrap().as_ref().unwrap_err();
-    assert_eq!((error.kind(), error.code(), error.persistence()), (ErrorKind::NotEnoughReplicas, Some(19), Persistence::PossiblyPersisted));
+    assert_eq!(
+        (error.kind(), error.code(), error.persistence()),
+        (ErrorKind::NotEnoughReplicas, Some(19), Persistence::PossiblyPersisted)
+    );
     assert!(error.is_retriable(), "{error}");
     assert!(reports[2].is_none());
     assert!(producer.complete_next());
@@ -155,11 +161,10 @@ fn closing_gives_back_what_waits_and_lets_nothing_in() {
 fn partitions_are_those_that_were_named() {
     let producer = mock(true);
     let partitions = block_on(producer.partitions_for("orders")).unwrap();
-    assert_eq!(partitions.iter().map(|partition| (partition.partition(), partition.leader())).collect::<Vec<_>>(), [
-        (0, Some(0)),
-        (1, Some(0)),
-        (2, Some(0))
-    ]);
+    assert_eq!(
+        partitions.iter().map(|partition| (partition.partition(), partition.leader())).collect::<Vec<_>>(),
+        [(0, Some(0)), (1, Some(0)), (2, Some(0))]
+    );
     assert_eq!(block_on(producer.partitions_for("else")).unwrap_err().kind(), ErrorKind::UnknownTopicOrPartition);
     drop(producer.try_send(ProducerRecord::to("else").value("v")).unwrap());
     assert_eq!(block_on(producer.partitions_for("else")).unwrap().len(), 1);
