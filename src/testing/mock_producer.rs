@@ -12,8 +12,8 @@ use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::{BrokerError, MockRecord};
 use crate::{
-    Delivery, Error, ErrorKind, Interceptor, Persistence, Produce, ProducerRecord, Report, Serializer,
-    intercept::{Acknowledge, Chain},
+    Delivery, Error, ErrorKind, Persistence, Produce, ProducerRecord, Report,
+    intercept::Chain,
     native::{self, Body, Completion, Draft, Outcome, Pending, Pool, Topic, code},
     panic::wake,
     partition::partition_for,
@@ -52,20 +52,20 @@ use crate::{
 /// assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::NotEnoughReplicas);
 /// # Ok::<(), ottla::Error>(())
 /// ```
-pub struct MockProducer<K: ?Sized, V: ?Sized>(Arc<Mock<K, V>>);
+pub struct MockProducer<K: ?Sized, V: ?Sized>(pub(super) Arc<Mock<K, V>>);
 
-struct Mock<K: ?Sized, V: ?Sized> {
-    serializers: Serializers<K, V>,
-    interceptors: Option<Arc<Chain<K, V>>>,
-    listeners: Listeners,
-    auto_complete: bool,
-    pool: Arc<Pool>,
-    state: Mutex<State>,
+pub(super) struct Mock<K: ?Sized, V: ?Sized> {
+    pub(super) serializers: Serializers<K, V>,
+    pub(super) interceptors: Option<Arc<Chain<K, V>>>,
+    pub(super) listeners: Listeners,
+    pub(super) auto_complete: bool,
+    pub(super) pool: Arc<Pool>,
+    pub(super) state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
-    topics: HashMap<String, Log>,
+pub(super) struct State {
+    pub(super) topics: HashMap<String, Log>,
     history: Vec<MockRecord>,
     /// Sent and not reported, the oldest first.
     waiting: VecDeque<Waiting>,
@@ -75,7 +75,7 @@ struct State {
 }
 
 /// A topic's offsets.
-struct Log {
+pub(super) struct Log {
     topic: Arc<Topic>,
     /// The next offset of each partition.
     ends: Vec<i64>,
@@ -88,84 +88,7 @@ struct Waiting {
     outcome: Outcome,
 }
 
-/// Makes a [`MockProducer`].
-pub struct MockProducerBuilder<K: ?Sized, V: ?Sized> {
-    key_serializer: Option<Box<dyn Serializer<K>>>,
-    value_serializer: Option<Box<dyn Serializer<V>>>,
-    interceptors: Vec<Box<dyn Interceptor<K, V>>>,
-    topics: Vec<(String, NonZeroU32)>,
-    auto_complete: bool,
-}
-
-impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
-    /// Sets whether a record is acknowledged as soon as it is sent. Defaults to true.
-    #[must_use]
-    pub fn auto_complete(mut self, auto_complete: bool) -> Self {
-        self.auto_complete = auto_complete;
-        self
-    }
-
-    /// Adds a topic with so many partitions, 0 meaning 1. A topic that is not named here has one, and is there from its first record on.
-    #[must_use]
-    pub fn topic(mut self, name: impl Into<String>, partitions: u32) -> Self {
-        self.topics.push((name.into(), NonZeroU32::new(partitions).unwrap_or(NonZeroU32::MIN)));
-        self
-    }
-
-    /// Sets what serializes keys. Defaults to the natural serializer of `K`, as a producer's does.
-    #[must_use]
-    pub fn key_serializer(mut self, serializer: impl Serializer<K>) -> Self {
-        self.key_serializer = Some(Box::new(serializer));
-        self
-    }
-
-    /// Sets what serializes values; see [`key_serializer`](Self::key_serializer).
-    #[must_use]
-    pub fn value_serializer(mut self, serializer: impl Serializer<V>) -> Self {
-        self.value_serializer = Some(Box::new(serializer));
-        self
-    }
-
-    /// Adds an interceptor behind those that it has.
-    #[must_use]
-    pub fn interceptor(mut self, interceptor: impl Interceptor<K, V>) -> Self {
-        self.interceptors.push(Box::new(interceptor));
-        self
-    }
-
-    /// Makes the producer.
-    ///
-    /// # Errors
-    /// [`Config`](ErrorKind::Config) for a type that has no serializer, [`InvalidRecord`](ErrorKind::InvalidRecord) for a topic's name that
-    /// Kafka does not take.
-    pub fn build(self) -> Result<MockProducer<K, V>, Error> {
-        let serializers = Serializers::new((self.key_serializer, None), (self.value_serializer, None))?;
-        let interceptors = Chain::new(self.interceptors);
-        let listeners = Listeners::new(interceptors.as_ref().map(|chain| Arc::clone(chain) as Arc<dyn Acknowledge>));
-        let pool = Arc::new(Pool::default());
-        let mut state = State::default();
-        for (name, partitions) in self.topics {
-            check_topic_name(&name)?;
-            let log = Log::new(&name, partitions, &pool);
-            state.topics.insert(name, log);
-        }
-        let (auto_complete, state) = (self.auto_complete, Mutex::new(state));
-        Ok(MockProducer(Arc::new(Mock { serializers, interceptors, listeners, auto_complete, pool, state })))
-    }
-}
-
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
-    /// Begins one that acknowledges at once.
-    pub fn builder() -> MockProducerBuilder<K, V> {
-        MockProducerBuilder {
-            key_serializer: None,
-            value_serializer: None,
-            interceptors: Vec::new(),
-            topics: Vec::new(),
-            auto_complete: true,
-        }
-    }
-
     /// Every record that was accepted, in order, reported or not (Java: `history`).
     pub fn history(&self) -> Vec<MockRecord> {
         self.lock().history.clone()
@@ -332,7 +255,7 @@ impl State {
 }
 
 impl Log {
-    fn new(name: &str, partitions: NonZeroU32, pool: &Arc<Pool>) -> Self {
+    pub(super) fn new(name: &str, partitions: NonZeroU32, pool: &Arc<Pool>) -> Self {
         Self { topic: Arc::new(Topic::detached(name, pool)), ends: vec![0; partitions.get() as usize], turn: 0 }
     }
 
@@ -424,16 +347,6 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for MockProducer<K, V> {
             .field("history", &state.history.len())
             .field("waiting", &state.waiting.len())
             .field("closed", &state.closed)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<K: ?Sized, V: ?Sized> fmt::Debug for MockProducerBuilder<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MockProducerBuilder")
-            .field("auto_complete", &self.auto_complete)
-            .field("topics", &self.topics)
-            .field("interceptors", &self.interceptors.len())
             .finish_non_exhaustive()
     }
 }

@@ -58,6 +58,7 @@
 
 mod broker_error;
 mod embedded;
+mod mock_builder;
 mod mock_producer;
 mod mock_record;
 mod request;
@@ -66,6 +67,7 @@ mod tests;
 
 pub use broker_error::BrokerError;
 pub use embedded::{Coordinator, EmbeddedKafka, EmbeddedKafkaBuilder};
-pub use mock_producer::{MockProducer, MockProducerBuilder};
+pub use mock_builder::MockProducerBuilder;
+pub use mock_producer::MockProducer;
 pub use mock_record::MockRecord;
 pub use request::{ApiKey, Request};
