@@ -76,7 +76,7 @@ impl Pool {
     }
 
     /// Frees everything, now and from now on: slots hold their topic, and the topic this pool.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let slots = {
             let mut free = self.lock();
             free.closed = true;

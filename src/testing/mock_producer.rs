@@ -125,10 +125,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
             state.history.clear();
             mem::take(&mut state.waiting)
         };
-        for waiting in forgotten {
-            let outcome = waiting.outcome.failed(code::DESTROY, Persistence::NotPersisted);
-            self.report(Waiting { outcome, ..waiting });
-        }
+        self.0.forget(forgotten);
     }
 
     /// Whether it was closed.
@@ -150,14 +147,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         // Unlocked again before anybody hears of it: callbacks may send.
         let Some(mut next) = self.lock().waiting.pop_front() else { return false };
         change(&mut next.outcome);
-        self.report(next);
+        self.0.report(next);
         true
-    }
-
-    fn report(&self, mut waiting: Waiting) {
-        // The history has its own copy.
-        waiting.draft.body_mut().buffer = Vec::new();
-        native::report(waiting.draft, waiting.outcome, &self.0.listeners).into_iter().for_each(wake);
     }
 
     fn accept(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Pending, Error> {
@@ -217,6 +208,30 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> Mock<K, V> {
+    fn report(&self, mut waiting: Waiting) {
+        // The history has its own copy.
+        waiting.draft.body_mut().buffer = Vec::new();
+        native::report(waiting.draft, waiting.outcome, &self.listeners).into_iter().for_each(wake);
+    }
+
+    fn forget(&self, records: VecDeque<Waiting>) {
+        for waiting in records {
+            let outcome = waiting.outcome.failed(code::DESTROY, Persistence::NotPersisted);
+            self.report(Waiting { outcome, ..waiting });
+        }
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> Drop for Mock<K, V> {
+    fn drop(&mut self) {
+        let waiting = mem::take(&mut self.state.get_mut().unwrap_or_else(PoisonError::into_inner).waiting);
+        self.forget(waiting);
+        // Its slots know their topics, and these the pool.
+        self.pool.close();
     }
 }
 
@@ -325,7 +340,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
             let body = waiting.draft.body_mut();
             let (key, value) = (body.key().map(<[u8]>::to_vec), body.value().map(<[u8]>::to_vec));
             let unsent = Unsent::take(body, key.as_deref(), value.as_deref(), &outcome);
-            self.report(Waiting { outcome, ..waiting });
+            self.0.report(Waiting { outcome, ..waiting });
             unsent
         };
         let unsent = waiting.into_iter().map(given_up).collect();

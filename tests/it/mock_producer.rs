@@ -158,6 +158,14 @@ fn closing_gives_back_what_waits_and_lets_nothing_in() {
 }
 
 #[test]
+fn dropping_the_last_handle_fails_what_waits() {
+    let producer = mock(false);
+    let delivery = producer.try_send(record("v")).unwrap();
+    drop(producer);
+    assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
 fn partitions_are_those_that_were_named() {
     let producer = mock(true);
     let partitions = block_on(producer.partitions_for("orders")).unwrap();
