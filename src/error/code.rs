@@ -1,52 +1,64 @@
-//! What the codes of brokers and of librdkafka mean, after the Java client's exception classes
-//! (`org.apache.kafka.common.protocol.Errors`; librdkafka's own codes are below zero, `rdkafka.h`).
+//! What the codes of brokers and of librdkafka mean, after the Java client's exception classes.
+//!
+//! The two tables are [`broker`](super::broker) and [`librdkafka`](super::librdkafka); `docs/errors.md` shows them.
 
-use super::ErrorKind;
+use super::{ErrorKind, broker, librdkafka};
 
 /// A code's meaning.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Meaning {
+    pub(super) code: i32,
+    /// Kafka's name of a broker's code, librdkafka's of its own; empty for a code that is in neither table.
+    pub(super) name: &'static str,
     pub(super) kind: ErrorKind,
     pub(super) retriable: bool,
     pub(super) abortable: bool,
     pub(super) fatal: bool,
+    /// The exception that the Java client has for it, without its package.
+    pub(super) java: Option<&'static str>,
+    /// What to do about it.
+    pub(super) advice: Option<&'static str>,
 }
 
-/// What a code means. One that is not in the table is a broker's or librdkafka's, by its sign, and aborts a transaction.
-pub(super) fn meaning(code: i32) -> Meaning {
-    use ErrorKind as K;
-    match code {
-        // librdkafka's
-        -197 => plain(K::Closed),                         // _DESTROY
-        -195 | -193 | -187 => retriable(K::Network),      // _TRANSPORT, _RESOLVE, _ALL_BROKERS_DOWN
-        -192 => retriable(K::DeliveryTimeout),            // _MSG_TIMED_OUT
-        -190 | -188 => plain(K::UnknownTopicOrPartition), // _UNKNOWN_PARTITION, _UNKNOWN_TOPIC
-        -186 => plain(K::InvalidRecord),                  // _INVALID_ARG
-        -185 => retriable(K::MetadataTimeout),            // _TIMED_OUT
-        -184 => retriable(K::BufferFull),                 // _QUEUE_FULL
-        -181 | -169 => plain(K::Authentication),          // _SSL, _AUTHENTICATION
-        -166 => retriable(K::BufferTimeout),              // _TIMED_OUT_QUEUE
-        -152 | -151 => plain(K::GivenUp),                 // _PURGE_QUEUE, _PURGE_INFLIGHT
-        -150 => fatal(K::Fatal),                          // _FATAL
-        -149 => plain(K::Unconfirmed),                    // _INCONSISTENT
-        -144 => fatal(K::Fenced),                         // _FENCED
-        // brokers'
-        3 | 100 => retriable(K::UnknownTopicOrPartition), // UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID
-        7 | 13 => retriable(K::Network),                  // REQUEST_TIMED_OUT, NETWORK_EXCEPTION
-        10 | 18 => plain(K::RecordTooLarge),              // MSG_SIZE_TOO_LARGE, RECORD_LIST_TOO_LARGE
-        17 | 32 | 87 => plain(K::InvalidRecord),          // TOPIC_EXCEPTION, INVALID_TIMESTAMP, INVALID_RECORD
-        19 | 20 => retriable(K::NotEnoughReplicas),       // NOT_ENOUGH_REPLICAS, .._AFTER_APPEND
-        29 | 30 => plain(K::Authorization),               // TOPIC_, GROUP_AUTHORIZATION_FAILED
-        31 | 53 => fatal(K::Authorization),               // CLUSTER_, TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-        33 | 34 | 58 => plain(K::Authentication), // UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED
-        47 | 90 => fatal(K::Fenced),              // INVALID_PRODUCER_EPOCH, PRODUCER_FENCED
-        35 | 45 | 49 | 59 => fatal(K::Fatal), // UNSUPPORTED_VERSION, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_ID_MAPPING, UNKNOWN_PRODUCER_ID
-        // INVALID_MSG, leaders, replicas, coordinators and the controller on the move, CONCURRENT_TRANSACTIONS,
-        // KAFKA_STORAGE_ERROR, LISTENER_NOT_FOUND, FENCED_ and UNKNOWN_LEADER_EPOCH, THROTTLING_QUOTA_EXCEEDED
-        2 | 5 | 6 | 9 | 14 | 15 | 16 | 41 | 51 | 56 | 72 | 74 | 75 | 89 => retriable(K::Broker),
-        code if code < 0 => plain(K::Client),
-        _ => plain(K::Broker),
+impl Meaning {
+    /// A broker's code: `Broker`, and a reason to abort a transaction.
+    pub(super) const fn broker(code: i32, name: &'static str, java: &'static str) -> Self {
+        Self { java: Some(java), ..Self::new(code, name, ErrorKind::Broker) }
     }
+
+    /// A code for which Java has no exception.
+    pub(super) const fn new(code: i32, name: &'static str, kind: ErrorKind) -> Self {
+        Self { code, name, kind, retriable: false, abortable: true, fatal: false, java: None, advice: None }
+    }
+
+    pub(super) const fn kind(self, kind: ErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    pub(super) const fn retriable(self) -> Self {
+        Self { retriable: true, ..self }
+    }
+
+    pub(super) const fn fatal(self) -> Self {
+        Self { abortable: false, fatal: true, ..self }
+    }
+
+    pub(super) const fn java(self, java: &'static str) -> Self {
+        Self { java: Some(java), ..self }
+    }
+
+    pub(super) const fn advice(self, advice: &'static str) -> Self {
+        Self { advice: Some(advice), ..self }
+    }
+}
+
+/// What a code means. One that is in neither table is a broker's or librdkafka's, by its sign, and aborts a transaction.
+pub(super) fn meaning(code: i32) -> Meaning {
+    [broker::CODES, librdkafka::CODES]
+        .into_iter()
+        .find_map(|table| table.binary_search_by_key(&code, |meaning| meaning.code).ok().and_then(|index| table.get(index)))
+        .copied()
+        .unwrap_or_else(|| Meaning::new(code, "", if code < 0 { ErrorKind::Client } else { ErrorKind::Broker }))
 }
 
 /// What the code means here, where librdkafka's sentence does not say it.
@@ -62,39 +74,80 @@ pub(super) fn words(code: i32) -> Option<&'static str> {
     }
 }
 
-const fn plain(kind: ErrorKind) -> Meaning {
-    Meaning { kind, retriable: false, abortable: true, fatal: false }
-}
-
-const fn retriable(kind: ErrorKind) -> Meaning {
-    Meaning { retriable: true, ..plain(kind) }
-}
-
-const fn fatal(kind: ErrorKind) -> Meaning {
-    Meaning { abortable: false, fatal: true, ..plain(kind) }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
     use crate::native;
 
+    /// One of Kafka's own errors.
+    #[derive(Deserialize)]
+    struct JavaError {
+        code: i32,
+        name: String,
+        exception: Option<String>,
+        retriable: bool,
+    }
+
+    #[derive(Deserialize)]
+    struct JavaErrors {
+        errors: Vec<JavaError>,
+    }
+
     #[test]
-    fn the_codes_have_the_names_that_librdkafka_gives_them() {
-        for (code, name, kind) in [
-            (-192, "_MSG_TIMED_OUT", ErrorKind::DeliveryTimeout),
-            (-184, "_QUEUE_FULL", ErrorKind::BufferFull),
-            (-166, "_TIMED_OUT_QUEUE", ErrorKind::BufferTimeout),
-            (-152, "_PURGE_QUEUE", ErrorKind::GivenUp),
-            (-144, "_FENCED", ErrorKind::Fenced),
-            (10, "MSG_SIZE_TOO_LARGE", ErrorKind::RecordTooLarge),
-            (20, "NOT_ENOUGH_REPLICAS_AFTER_APPEND", ErrorKind::NotEnoughReplicas),
-            (29, "TOPIC_AUTHORIZATION_FAILED", ErrorKind::Authorization),
-            (45, "OUT_OF_ORDER_SEQUENCE_NUMBER", ErrorKind::Fatal),
-            (58, "SASL_AUTHENTICATION_FAILED", ErrorKind::Authentication),
+    fn the_broker_s_codes_are_those_of_the_java_client() {
+        let java: JavaErrors = serde_json::from_str(include_str!("../../tests/data/java-errors.json")).unwrap();
+        assert!(java.errors.len() > 130, "{}", java.errors.len());
+        let theirs: Vec<_> = java
+            .errors
+            .iter()
+            .map(|error| (error.code, error.name.as_str(), error.exception.as_deref(), error.retriable))
+            .collect();
+        let ours: Vec<_> =
+            broker::CODES.iter().map(|meaning| (meaning.code, meaning.name, meaning.java, meaning.retriable)).collect();
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn librdkafka_s_codes_have_the_names_that_it_gives_them_and_none_is_missing() {
+        let ours: Vec<_> = librdkafka::CODES.iter().map(|meaning| (meaning.code, meaning.name.to_owned())).collect();
+        // What librdkafka has no name for it calls "ERR_-101?".
+        let theirs: Vec<_> =
+            (-199..-100).map(|code| (code, native::error_name(code))).filter(|(_, name)| name.starts_with('_')).collect();
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn every_code_is_found_and_one_that_nobody_knows_survives() {
+        for known in broker::CODES.iter().chain(librdkafka::CODES) {
+            assert_eq!(meaning(known.code).name, known.name);
+        }
+        for (code, kind) in [(4711, ErrorKind::Broker), (-101, ErrorKind::Client), (i32::MIN, ErrorKind::Client)] {
+            let unknown = meaning(code);
+            assert_eq!((unknown.code, unknown.kind, unknown.name), (code, kind, ""));
+            assert!(unknown.abortable && !unknown.fatal && !unknown.retriable);
+        }
+    }
+
+    #[test]
+    fn the_kinds_are_what_they_say() {
+        for (name, kind) in [
+            ("_MSG_TIMED_OUT", ErrorKind::DeliveryTimeout),
+            ("_QUEUE_FULL", ErrorKind::BufferFull),
+            ("_TIMED_OUT_QUEUE", ErrorKind::BufferTimeout),
+            ("_PURGE_QUEUE", ErrorKind::GivenUp),
+            ("_FENCED", ErrorKind::Fenced),
+            ("_INCONSISTENT", ErrorKind::Unconfirmed),
+            ("UNKNOWN_SERVER_ERROR", ErrorKind::Broker),
+            ("MESSAGE_TOO_LARGE", ErrorKind::RecordTooLarge),
+            ("NOT_ENOUGH_REPLICAS_AFTER_APPEND", ErrorKind::NotEnoughReplicas),
+            ("TOPIC_AUTHORIZATION_FAILED", ErrorKind::Authorization),
+            ("OUT_OF_ORDER_SEQUENCE_NUMBER", ErrorKind::Fatal),
+            ("SASL_AUTHENTICATION_FAILED", ErrorKind::Authentication),
         ] {
-            assert_eq!(native::error_name(code), name);
-            assert_eq!(meaning(code).kind, kind, "{name}");
+            let found = broker::CODES.iter().chain(librdkafka::CODES).find(|meaning| meaning.name == name);
+            assert_eq!(found.map(|meaning| meaning.kind), Some(kind), "{name}");
         }
     }
 

@@ -82,6 +82,49 @@ impl ErrorKind {
         }
     }
 
+    /// What the Java client throws where this layer itself finds the error, before there is a code.
+    pub(super) fn java_exception(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Config => "ConfigException",
+            Self::Serialization => "SerializationException",
+            Self::InvalidRecord => "IllegalArgumentException",
+            Self::RecordTooLarge => "RecordTooLargeException",
+            Self::BufferFull | Self::BufferTimeout => "BufferExhaustedException",
+            Self::MetadataTimeout | Self::DeliveryTimeout => "TimeoutException",
+            Self::UnknownTopicOrPartition => "UnknownTopicOrPartitionException",
+            Self::Network => "NetworkException",
+            Self::Authentication => "AuthenticationException",
+            Self::Authorization => "AuthorizationException",
+            Self::NotEnoughReplicas => "NotEnoughReplicasException",
+            Self::Fenced => "ProducerFencedException",
+            Self::Closed => "IllegalStateException",
+            Self::Fatal
+            | Self::Unconfirmed
+            | Self::GivenUp
+            | Self::WouldDeadlock
+            | Self::EmbeddedKafka
+            | Self::Broker
+            | Self::Client => return None,
+        })
+    }
+
+    /// What to do about an error that this layer itself finds.
+    pub(super) fn advice(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Config => "mend the settings: the source names each problem, with its file and line",
+            Self::Serialization => "mend the record or its serializer: the source is the serializer's own error",
+            Self::RecordTooLarge => {
+                "make the record smaller, or raise max.request.size (and the topic's max.message.bytes) or buffer.memory"
+            }
+            Self::BufferFull => "await send, or try again when some of what is under way has been reported",
+            Self::BufferTimeout => "send more slowly, or raise buffer.memory or max.block.ms",
+            Self::MetadataTimeout => "look whether the brokers are up; raise max.block.ms if they only are slow",
+            Self::Closed | Self::Fatal => "build a new producer",
+            Self::WouldDeadlock => "hand the work to another thread",
+            _ => return None,
+        })
+    }
+
     pub(crate) fn is_retriable(self) -> bool {
         matches!(self, Self::BufferFull | Self::BufferTimeout | Self::MetadataTimeout | Self::DeliveryTimeout | Self::Network)
     }

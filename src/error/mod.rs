@@ -1,12 +1,17 @@
 //! [`Error`]: one opaque type, with a kind to match on and questions to ask.
 
+mod broker;
 mod code;
 mod kind;
+mod librdkafka;
+#[cfg(test)]
+mod markdown;
 
 use std::{error::Error as StdError, fmt};
 
 pub use kind::{ErrorKind, Persistence};
 
+use self::code::Meaning;
 use crate::native::{self, Outcome};
 
 type Source = Box<dyn StdError + Send + Sync + 'static>;
@@ -48,7 +53,8 @@ impl Error {
     pub(crate) fn from_code(code: i32, context: &str) -> Self {
         let meaning = code::meaning(code);
         let words = code::words(code).map_or_else(|| native::error_text(code), str::to_owned);
-        let message = format!("{context}: {words} ({})", native::error_name(code));
+        let name = if meaning.name.is_empty() { native::error_name(code) } else { meaning.name.to_owned() };
+        let message = format!("{context}: {words} ({name})");
         let mut error = Self::new(meaning.kind, message);
         error.0.code = Some(code);
         error
@@ -92,25 +98,50 @@ impl Error {
         self.0.code
     }
 
+    /// The name of its code, if it came from one that this version knows: Kafka's for a broker's code
+    /// (`NOT_LEADER_OR_FOLLOWER`, as in `org.apache.kafka.common.protocol.Errors`), librdkafka's for its own (`_MSG_TIMED_OUT`).
+    ///
+    /// `docs/errors.md` in the repository lists them all.
+    pub fn name(&self) -> Option<&'static str> {
+        self.meaning().map(|meaning| meaning.name).filter(|name| !name.is_empty())
+    }
+
+    /// The exception that the Java client has in its place, without its package (`NotLeaderOrFollowerException`); `None` where Java
+    /// has none, or where the code is not known.
+    pub fn java_exception(&self) -> Option<&'static str> {
+        match self.meaning() {
+            Some(meaning) => meaning.java,
+            None => self.0.kind.java_exception(),
+        }
+    }
+
+    /// What to do about it, as the rest of a sentence without a full stop; `None` where there is nothing to say beyond the message.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self.meaning() {
+            Some(meaning) => meaning.advice,
+            None => self.0.kind.advice(),
+        }
+    }
+
     /// Whether sending the record again may succeed, as Java's `RetriableException`.
     ///
     /// librdkafka has retried for `delivery.timeout.ms` already when such an error reaches a report.
     pub fn is_retriable(&self) -> bool {
-        match self.0.code {
-            Some(code) => code::meaning(code).retriable,
+        match self.meaning() {
+            Some(meaning) => meaning.retriable,
             None => self.0.kind.is_retriable(),
         }
     }
 
     /// Whether the transaction that the record belongs to must be aborted, and can be.
     pub fn is_abortable(&self) -> bool {
-        !self.is_fatal() && self.0.code.is_some_and(|code| code::meaning(code).abortable)
+        !self.is_fatal() && self.meaning().is_some_and(|meaning| meaning.abortable)
     }
 
     /// Whether this producer can send no more: the way on is a new one.
     pub fn is_fatal(&self) -> bool {
-        match self.0.code {
-            Some(code) => code::meaning(code).fatal,
+        match self.meaning() {
+            Some(meaning) => meaning.fatal,
             None => matches!(self.0.kind, ErrorKind::Fatal | ErrorKind::Fenced),
         }
     }
@@ -125,6 +156,11 @@ impl Error {
     /// The broker's own words about the record, if it said any (KIP-467).
     pub fn broker_message(&self) -> Option<&str> {
         self.0.broker_message.as_deref()
+    }
+
+    /// What its code means, if it has one.
+    fn meaning(&self) -> Option<Meaning> {
+        self.0.code.map(code::meaning)
     }
 }
 
@@ -164,7 +200,24 @@ mod tests {
         assert_eq!(error.code(), Some(4711));
         assert_eq!(error.kind(), ErrorKind::Broker);
         assert_eq!(error.persistence(), Persistence::PossiblyPersisted);
+        assert_eq!((error.name(), error.java_exception(), error.advice()), (None, None, None));
         assert!(error.to_string().starts_with("topic orders, partition 2: "), "{error}");
+    }
+
+    #[test]
+    fn an_error_says_what_kafka_and_java_call_it_and_what_to_do() {
+        let error = Error::from_code(6, "topic orders");
+        assert_eq!(
+            (error.name(), error.java_exception()),
+            (Some("NOT_LEADER_OR_FOLLOWER"), Some("NotLeaderOrFollowerException"))
+        );
+        assert!(error.is_retriable() && error.to_string().ends_with("(NOT_LEADER_OR_FOLLOWER)"), "{error}");
+        let error = Error::from_code(-192, "topic orders");
+        assert_eq!((error.name(), error.java_exception()), (Some("_MSG_TIMED_OUT"), Some("TimeoutException")));
+        assert!(error.advice().is_some_and(|advice| advice.contains("delivery.timeout.ms")));
+        let error = Error::new(ErrorKind::BufferTimeout, "no room");
+        assert_eq!((error.name(), error.java_exception()), (None, Some("BufferExhaustedException")));
+        assert!(error.advice().is_some_and(|advice| advice.contains("buffer.memory")));
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! The tables of codes as Markdown, from the tables themselves; `docs/errors.md` must be what comes out.
+
+use super::{broker, code::Meaning, librdkafka};
+
+const HEAD: &str = "# Errors
+
+What `Error` says of each code: its kind, whether sending again may succeed (`is_retriable`), whether the transaction can be aborted
+(`is_abortable`) or the producer is at its end (`is_fatal`), the exception that the Java client has in its place, and what to do. A code
+that is not listed keeps its number; it is `Broker` above zero and `Client` below, and neither retriable nor fatal.
+This page is made from the tables in `src/error/`; the test `error::markdown` holds the two equal.
+";
+
+fn text() -> String {
+    let mut text = HEAD.to_owned();
+    for (title, codes) in [("Brokers' codes", broker::CODES), ("librdkafka's own codes", librdkafka::CODES)] {
+        text.push_str(&format!(
+            "\n## {title}\n\n| code | name | kind | retriable | abortable | fatal | Java's exception | what to do |\n\
+             | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        ));
+        codes.iter().filter(|meaning| meaning.code != 0).for_each(|meaning| text.push_str(&row(meaning)));
+    }
+    text
+}
+
+fn row(meaning: &Meaning) -> String {
+    let yes = |flag: bool| if flag { "yes" } else { "" };
+    format!(
+        "| {} | `{}` | `{}` | {} | {} | {} | {} | {} |\n",
+        meaning.code,
+        meaning.name,
+        meaning.kind,
+        yes(meaning.retriable),
+        yes(meaning.abortable),
+        yes(meaning.fatal),
+        meaning.java.map(|java| format!("`{java}`")).unwrap_or_default(),
+        meaning.advice.unwrap_or_default()
+    )
+}
+
+#[test]
+fn the_page_of_errors_is_what_the_tables_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md");
+    let wanted = text();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(found == wanted, "docs/errors.md is not what the tables say; run UPDATE_DOCS=1 cargo test error::markdown");
+}
