@@ -68,8 +68,10 @@
 //! | send types of one's own | [`Serializer`] | `custom_serializer` |
 //! | send headers, or add some to every record | [`ProducerRecord::header`], [`Interceptor`] | `headers` |
 //! | keep the settings in a file | [`ProducerConfig`] | `from_file` |
+//! | see, count or change what is sent | [`Interceptor`], [`intercept`] | `audit_log` |
 //! | test the code that sends | [`Produce`], `testing::MockProducer` | `testing` |
-//! | learn a topic's partitions | [`Producer::partitions_for`] | |
+//! | learn a topic's partitions, or the cluster's brokers | [`Producer::partitions_for`], [`Producer::cluster`] | |
+//! | watch the producer | [`Producer::metrics`] | |
 //!
 //! `cargo run --features testing --example quickstart` runs the first: on a broker inside the process, or on the Kafka at
 //! `KAFKA_BOOTSTRAP_SERVERS`.
@@ -92,6 +94,8 @@
 //! | `tls-system` | TLS on the system's OpenSSL |
 //! | `oidc` | OAUTHBEARER tokens from an endpoint, through a libcurl that is built from source |
 //! | `dynamic-linking` | the system's librdkafka in place of the bundled one |
+//! | `metrics` | `Metrics::publish`: the producer's metrics through the [`metrics`](https://docs.rs/metrics) crate |
+//! | `opentelemetry` | `intercept::TraceParent`: the trace that a record belongs to, in its headers |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer` |
 //! | `cli` | what the command `ottla` needs; not for libraries |
@@ -100,7 +104,8 @@
 pub mod config;
 mod delivery;
 mod error;
-mod intercept;
+pub mod intercept;
+pub mod metrics;
 mod native;
 mod panic;
 pub mod partition;

@@ -77,6 +77,11 @@ impl Client {
         Ok(topic)
     }
 
+    /// The topics that were sent to so far, in no order.
+    pub(crate) fn topics(&self) -> Vec<Arc<Topic>> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+    }
+
     /// Hands the record to librdkafka; what it does not accept comes back with its code. The draft has a topic of this client.
     pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Draft, i32)> {
         let copied = !draft.body().is_kept();

@@ -41,6 +41,18 @@ unsafe extern "C" {
         value: *const c_void,
         value_size: isize,
     ) -> c_int;
+    pub(super) fn rd_kafka_AdminOptions_set_request_timeout(
+        options: *mut sys::rd_kafka_AdminOptions_t,
+        timeout_ms: c_int,
+        text: *mut c_char,
+        size: usize,
+    ) -> c_int;
+    pub(super) fn rd_kafka_AdminOptions_set_broker(
+        options: *mut sys::rd_kafka_AdminOptions_t,
+        broker: i32,
+        text: *mut c_char,
+        size: usize,
+    ) -> c_int;
     pub(super) fn rd_kafka_metadata(
         client: *mut sys::rd_kafka_t,
         all_topics: c_int,

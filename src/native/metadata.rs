@@ -68,7 +68,7 @@ unsafe fn copy(answer: *const sys::rd_kafka_metadata) -> Metadata {
 ///
 /// # Safety
 /// `count` things stand at `first` for as long as the result is used; with none, `first` may be null.
-unsafe fn array<'a, T>(first: *const T, count: c_int) -> &'a [T] {
+pub(super) unsafe fn array<'a, T>(first: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
         Ok(count) if count > 0 && !first.is_null() => {
             // SAFETY: the caller vouches for them.

@@ -7,8 +7,10 @@
 mod body;
 mod broker_words;
 mod client;
+mod cluster;
 pub(crate) mod code;
 mod confirmed;
+mod counts;
 mod event;
 mod ffi;
 mod handoff;
@@ -26,6 +28,8 @@ mod topic;
 
 pub(crate) use body::{Body, Callback, Completion, Tally};
 pub(crate) use client::{Client, flush_now};
+pub(crate) use cluster::ClusterDescription;
+pub(crate) use counts::{Counted, Counts};
 pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use metadata::Metadata;
 pub(crate) use outcome::Outcome;

@@ -7,9 +7,11 @@ use super::{
     client::Client,
     code,
     confirmed::Confirmed,
-    event::{Event, Kind},
+    counts::Counted,
+    event::{Event, Kind, Message},
     outcome::Outcome,
     slot::{self, Draft, FreeSlot, Reported},
+    topic::Topic,
 };
 use crate::panic::{contain, wake};
 
@@ -121,6 +123,8 @@ struct Batch {
     unread: usize,
     /// The batch whose record came last, and how many of its records came in a row: they are counted at once.
     run: Option<(Arc<dyn Tally>, usize)>,
+    /// The topic whose record came last, and what is to be added to its counts.
+    topic: Option<(Arc<Topic>, Counted)>,
 }
 
 impl Batch {
@@ -150,6 +154,7 @@ impl Batch {
                 }
                 let mut outcome = message.outcome();
                 self.confirmed.examine(message.topic(), &mut outcome);
+                self.count_of_topic(message, &reported, &outcome);
                 if outcome.code() != code::NO_ERROR {
                     outcome.words = reported.take_words();
                     observer.on_failure(&mut outcome);
@@ -165,6 +170,7 @@ impl Batch {
         }
         drop(messages);
         self.end_run();
+        self.end_topic();
         drop(event);
         client.pool().give_all(&mut self.slots, unread - self.unread);
         observer.on_freed(client, freed);
@@ -201,6 +207,23 @@ impl Batch {
                 self.unread -= unread.unwrap_or(0);
                 self.wakers.extend(waker.filter(|waker| self.wakers.last().is_none_or(|last| !last.will_wake(waker))));
             }
+        }
+    }
+
+    fn count_of_topic(&mut self, message: &Message<'_>, reported: &Reported, outcome: &Outcome) {
+        if self.topic.as_ref().is_none_or(|(topic, _)| topic.handle().cast_const() != message.topic()) {
+            self.end_topic();
+            // Looking at the body costs a cache line: once a run.
+            self.topic = reported.body().topic.as_ref().map(|topic| (Arc::clone(topic), Counted::default()));
+        }
+        if let Some((_, counted)) = &mut self.topic {
+            counted.add(outcome.code() == code::NO_ERROR, message.size());
+        }
+    }
+
+    fn end_topic(&mut self) {
+        if let Some((topic, counted)) = self.topic.take() {
+            topic.counts().add(counted);
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{ffi, pool::Pool, slot};
+use super::{counts::Counts, ffi, pool::Pool, slot};
 
 /// librdkafka refuses a record whose partition is beyond the topic's last: the answer for a choice that cannot be used.
 const NO_PARTITION: i32 = i32::MAX;
@@ -49,6 +49,7 @@ pub(crate) struct Topic {
     /// Boxed twice: librdkafka keeps the address of the inner box.
     _partition: Option<Box<Box<dyn Partition>>>,
     pool: Arc<Pool>,
+    counts: Counts,
 }
 
 // SAFETY: `rd_kafka_topic_t` is used under librdkafka's own locks, and a `Partition` is `Send + Sync`.
@@ -81,7 +82,13 @@ impl Topic {
         // SAFETY: the name is NUL-terminated; librdkafka takes `settings` over in any case.
         let handle = unsafe { sys::rd_kafka_topic_new(client.as_ptr(), c_name.as_ptr(), settings) };
         match NonNull::new(handle) {
-            Some(handle) => Ok(Self { name: name.into(), handle: Some(handle), _partition: partition, pool: Arc::clone(pool) }),
+            Some(handle) => Ok(Self {
+                name: name.into(),
+                handle: Some(handle),
+                _partition: partition,
+                pool: Arc::clone(pool),
+                counts: Counts::default(),
+            }),
             // SAFETY: reads this thread's last error.
             None => Err(unsafe { ffi::rd_kafka_last_error() }),
         }
@@ -90,11 +97,16 @@ impl Topic {
     /// A topic for records that librdkafka never sees.
     #[cfg(feature = "testing")]
     pub(crate) fn detached(name: &str, pool: &Arc<Pool>) -> Self {
-        Self { name: name.into(), handle: None, _partition: None, pool: Arc::clone(pool) }
+        Self { name: name.into(), handle: None, _partition: None, pool: Arc::clone(pool), counts: Counts::default() }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// What became of its records so far.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Null without a client.

@@ -121,8 +121,8 @@ pub(super) fn start(resolved: Resolved, listeners: Listeners, drop_timeout: Dura
     }
     let client = Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(refused)?);
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
-    let shared = Arc::new(Shared::new(room, listeners, resolved.bootstrap_servers, resolved.secrets));
-    shared.start(Arc::clone(&client), &resolved.client_id)?;
+    let shared = Arc::new(Shared::new(room, listeners, resolved.client_id, resolved.bootstrap_servers, resolved.secrets));
+    shared.start(Arc::clone(&client))?;
     Ok(Arc::new(Core { client, shared, max_request_size: resolved.max_request_size, drop_timeout }))
 }
 

@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{parking::wait, record_size, shared::Shared};
+use super::{
+    parking::wait,
+    record_size,
+    shared::{Shared, topic_of},
+};
 use crate::{
     Error, ErrorKind,
     native::{Body, Client, Draft, Topic},
@@ -27,15 +31,19 @@ impl Core {
     pub(super) fn accept(&self, draft: Draft) -> Result<(), Error> {
         self.shared.accept(&self.client, draft).map_err(|(draft, code)| {
             let error = self.shared.refusal(code);
-            self.turn_away(draft, &error);
+            self.turn_away(&topic_of(draft.body()), draft, &error);
             self.shared.serve_waiting(&self.client);
             error
         })
     }
 
     /// Ends a draft that is not sent.
-    pub(super) fn turn_away(&self, draft: Draft, error: &Error) {
-        self.shared.listeners.tell_refused(draft.body(), error);
+    pub(super) fn turn_away(&self, topic: &str, draft: Draft, error: &Error) {
+        self.shared.meter.refuse(1);
+        if error.kind() == ErrorKind::BufferFull {
+            self.shared.meter.exhaust();
+        }
+        self.shared.listeners.tell_refused(topic, draft.body(), error);
         drop(draft);
     }
 

@@ -19,11 +19,13 @@ impl Listeners {
     }
 
     /// Tells the interceptors of a record that failed before it was accepted.
-    pub(crate) fn tell_refused(&self, body: &Body, error: &Error) {
-        if let (Some(chain), Some(topic)) = (&self.0, &body.topic) {
+    ///
+    /// The topic is not read from the body, which may still name that of the record before.
+    pub(crate) fn tell_refused(&self, topic: &str, body: &Body, error: &Error) {
+        if let Some(chain) = &self.0 {
             chain.acknowledge(&Acknowledgement {
-                topic: topic.name(),
-                partition: body.partition,
+                topic,
+                partition: body.partition.filter(|&partition| partition >= 0),
                 headers: &body.headers,
                 result: Err(error),
             });

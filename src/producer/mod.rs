@@ -4,8 +4,10 @@ mod batch;
 mod blocking;
 mod builder;
 mod closing;
+mod cluster;
 mod core;
 mod listeners;
+mod metering;
 mod outstanding;
 mod parking;
 mod partitions;
@@ -26,13 +28,14 @@ pub use batch::{BatchDelivery, BatchError, BatchMetadata, SendAll};
 pub use blocking::{Blocking, BlockingDelivery};
 pub use builder::ProducerBuilder;
 pub use closing::Unsent;
+pub use cluster::{Broker, Cluster};
 pub use partitions::PartitionInfo;
 pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
 
-use self::core::Core;
 #[cfg(feature = "testing")]
 pub(crate) use self::core::check_topic_name;
+use self::{core::Core, shared::topic_of};
 pub(crate) use self::{core::place, listeners::Listeners, serializers::Serializers};
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,
@@ -140,7 +143,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         if self.0.core.shared.outstanding.is_flushing() {
             self.0.core.hurry();
         }
+        let begun = Instant::now();
         flushed.await;
+        self.0.core.shared.meter.flushed(begun.elapsed());
         Ok(())
     }
 
@@ -178,7 +183,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// librdkafka's statistics as JSON, if `librdkafka.statistics.interval.ms` is set and they have been made once
     /// (librdkafka: `STATISTICS.md`).
     pub fn statistics(&self) -> Option<String> {
-        self.0.core.shared.statistics()
+        self.0.core.shared.meter.last_statistics()
     }
 
     fn send_reporting(&self, record: ProducerRecord<'_, K, V>, callback: impl FnOnce(Report) + Send + 'static) -> Sending {
@@ -201,7 +206,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             ErrorKind::BufferFull,
             format!("no room in buffer.memory ({} bytes); await `send`, or try again later", core.shared.room.limit()),
         );
-        core.turn_away(draft, &error);
+        core.turn_away(&topic_of(draft.body()), draft, &error);
         Err(error)
     }
 
@@ -218,7 +223,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
                 Ok(draft)
             }
             Err(error) => {
-                self.0.core.turn_away(draft, &error);
+                self.0.core.turn_away(record.topic(), draft, &error);
                 Err(error)
             }
         }
@@ -226,8 +231,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 
     fn fill(&self, body: &mut Body, record: &mut ProducerRecord<'_, K, V>) -> Result<usize, Error> {
         let core = &self.0.core;
-        core.address(body, record.topic())?;
         body.headers = mem::take(record.headers_mut());
+        core.address(body, record.topic())?;
         place(body, record.explicit_partition(), record.explicit_timestamp())?;
         self.0.serializers.fill(body, record)?;
         if body.is_kept() {

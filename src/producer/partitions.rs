@@ -68,34 +68,42 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         let native_topic = core.topic(topic)?;
         let timeout = core.shared.room.max_block();
-        let client = Arc::clone(&core.client);
-        let (sender, receiver) = oneshot::channel();
-        thread::Builder::new()
-            .name("ottla-metadata".to_owned())
-            .spawn(move || {
-                let answer = ask(&client, &native_topic, timeout);
-                drop(client);
-                let _ = sender.send(answer);
-            })
-            .map_err(|error| Error::new(ErrorKind::Client, "no thread to ask the brokers").with_source(error))?;
-        match receiver.await {
-            Ok(Ok(metadata)) => partitions(topic, metadata),
-            Ok(Err(code::TIMED_OUT | code::TRANSPORT)) => Err(self.unanswered(topic)),
-            Ok(Err(code)) => Err(core.shared.blame(Error::from_code(code, &format!("topic {topic}")))),
-            Err(_) => Err(Error::new(ErrorKind::Client, "the thread that asked the brokers is gone")),
+        let context = format!("topic {topic}");
+        match elsewhere(&core.client, move |client| ask(client, &native_topic, timeout)).await? {
+            Ok(metadata) => partitions(topic, metadata),
+            Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
+            Err(code) => Err(core.shared.blame(Error::from_code(code, &context))),
         }
     }
 
-    fn unanswered(&self, topic: &str) -> Error {
+    /// The error of what no broker has answered.
+    pub(super) fn unanswered(&self, context: &str) -> Error {
         let shared = &self.0.core.shared;
         if let Some(trouble) = shared.not_let_in() {
-            return Error::from_code(trouble.code, &format!("topic {topic}")).with_source(trouble.text);
+            return Error::from_code(trouble.code, context).with_source(trouble.text);
         }
         let waited = shared.room.max_block().as_millis();
-        let message =
-            format!("topic {topic}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
+        let message = format!("{context}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
         shared.blame(Error::new(ErrorKind::MetadataTimeout, message))
     }
+}
+
+/// Runs what blocks on a thread of its own.
+pub(super) async fn elsewhere<T: Send + 'static>(
+    client: &Arc<Client>,
+    asks: impl FnOnce(&Client) -> T + Send + 'static,
+) -> Result<T, Error> {
+    let client = Arc::clone(client);
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new()
+        .name("ottla-metadata".to_owned())
+        .spawn(move || {
+            let answer = asks(&client);
+            drop(client);
+            let _ = sender.send(answer);
+        })
+        .map_err(|error| Error::new(ErrorKind::Client, "no thread to ask the brokers").with_source(error))?;
+    receiver.await.map_err(|_| Error::new(ErrorKind::Client, "the thread that asked the brokers is gone"))
 }
 
 /// Asks until the topic is there. One that the brokers create on demand takes a moment; one that they do not know is given

@@ -64,6 +64,11 @@ impl Room {
         self.limit.saturating_sub(self.used.load(Ordering::Relaxed))
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Takes room if there is some and nobody waits for it.
     pub(super) fn try_take(&self, bytes: usize) -> bool {
         self.waiting.load(Ordering::SeqCst) == 0 && self.take(bytes)

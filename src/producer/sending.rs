@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{core::Core, room::Ticket};
+use super::{core::Core, room::Ticket, shared::topic_of};
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,
     native::{Admission, Draft, Pending},
@@ -92,8 +92,7 @@ impl Drop for Sending {
         if let State::Waiting { id, core, .. } = &self.0 {
             if let Some(draft) = core.shared.room.withdraw(*id) {
                 let error = Error::new(ErrorKind::GivenUp, "withdrawn: its send was dropped while it waited for room");
-                core.shared.listeners.tell_refused(draft.body(), &error);
-                drop(draft);
+                core.turn_away(&topic_of(draft.body()), draft, &error);
                 core.shared.serve_waiting(&core.client);
             }
         }

@@ -14,12 +14,14 @@ use futures::channel::oneshot;
 use super::{
     closing::{Closing, Unsent},
     listeners::Listeners,
+    metering::totals,
     outstanding::Outstanding,
     room::Room,
 };
 use crate::{
     Error, ErrorKind,
-    native::{Audience, Body, Client, Draft, Freed, Observer, Outcome, Progress, code, flush_now, report_refused},
+    metrics::Meter,
+    native::{Audience, Body, Client, Counts, Draft, Freed, Observer, Outcome, Progress, code, flush_now, report_refused},
     panic::wake,
 };
 
@@ -39,7 +41,8 @@ pub(super) struct Shared {
     delivery_thread: OnceLock<ThreadId>,
     /// The errors of broker connections that came last, the newest at the end.
     troubles: Mutex<VecDeque<Trouble>>,
-    statistics: Mutex<Option<String>>,
+    pub(super) meter: Meter,
+    pub(super) client_id: String,
     pub(super) bootstrap_servers: String,
     /// Values that librdkafka's texts must not show.
     secrets: Vec<String>,
@@ -67,7 +70,13 @@ impl fmt::Display for Trouble {
 }
 
 impl Shared {
-    pub(super) fn new(room: Room, listeners: Listeners, bootstrap_servers: String, secrets: Vec<String>) -> Self {
+    pub(super) fn new(
+        room: Room,
+        listeners: Listeners,
+        client_id: String,
+        bootstrap_servers: String,
+        secrets: Vec<String>,
+    ) -> Self {
         Self {
             room,
             outstanding: Outstanding::default(),
@@ -77,15 +86,16 @@ impl Shared {
             flush_helper: Mutex::default(),
             delivery_thread: OnceLock::new(),
             troubles: Mutex::default(),
-            statistics: Mutex::default(),
+            meter: Meter::new(Instant::now()),
+            client_id,
             bootstrap_servers,
             secrets,
         }
     }
 
     /// Starts the thread that serves the client until every record is reported and none can come.
-    pub(super) fn start(self: &Arc<Self>, client: Arc<Client>, client_id: &str) -> Result<(), Error> {
-        self.run(client, client_id, crate::native::serve)
+    pub(super) fn start(self: &Arc<Self>, client: Arc<Client>) -> Result<(), Error> {
+        self.run(client, crate::native::serve)
             .map(|_| ())
             .map_err(|error| Error::new(ErrorKind::Client, "the delivery thread could not be started").with_source(error))
     }
@@ -93,11 +103,10 @@ impl Shared {
     fn run(
         self: &Arc<Self>,
         client: Arc<Client>,
-        client_id: &str,
         serve: impl FnOnce(&Client, &dyn Observer) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
         let shared = Arc::clone(self);
-        thread::Builder::new().name(format!("ottla-{client_id}")).spawn(move || {
+        thread::Builder::new().name(format!("ottla-{}", self.client_id)).spawn(move || {
             // Dropped in this order also when a panic ends the thread: the client, then the announcement.
             let _end = End(Arc::clone(&shared));
             let client = client;
@@ -134,6 +143,7 @@ impl Shared {
             wakers.extend(draft.admit());
             refused.extend(self.accept(client, draft).err());
         });
+        self.meter.refuse(refused.len());
         // The queue is unlocked again: interceptors and wakers are the user's code, and may send.
         wakers.extend(refused.into_iter().flat_map(|(draft, code)| report_refused(draft, code, &self.listeners)));
         wakers.into_iter().for_each(wake);
@@ -141,8 +151,12 @@ impl Shared {
 
     /// Ends a record that was never accepted.
     pub(super) fn refuse(&self, draft: Draft, code: i32) -> Option<Waker> {
+        self.meter.refuse(1);
+        if code == code::TIMED_OUT_QUEUE {
+            self.meter.exhaust();
+        }
         if self.listeners.observes_reports() {
-            self.listeners.tell_refused(draft.body(), &self.refusal(code));
+            self.listeners.tell_refused(&topic_of(draft.body()), draft.body(), &self.refusal(code));
         }
         draft.refuse(code)
     }
@@ -233,10 +247,6 @@ impl Shared {
         lock(&self.closing).take()
     }
 
-    pub(super) fn statistics(&self) -> Option<String> {
-        lock(&self.statistics).clone()
-    }
-
     fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[hidden]"))
     }
@@ -311,11 +321,12 @@ impl Observer for Shared {
     }
 
     fn on_statistics(&self, json: String) {
-        *lock(&self.statistics) = Some(json);
+        self.meter.keep_statistics(json);
     }
 
     fn progress(&self, client: &Client) -> Progress {
         let now = Instant::now();
+        self.meter.sample(now, || totals(client, Counts::take));
         if self.outstanding.is_closed() {
             for draft in self.room.clear() {
                 self.refuse(draft, code::DESTROY).into_iter().for_each(wake);
@@ -340,6 +351,11 @@ impl Observer for Shared {
             None => Progress::Wait(IDLE),
         }
     }
+}
+
+/// The name of a record's topic; empty for a record that has got none yet.
+pub(super) fn topic_of(body: &Body) -> Arc<str> {
+    body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -376,10 +392,15 @@ mod tests {
         }
     }
 
+    fn shared() -> Shared {
+        let room = Room::new(1, Duration::from_secs(60));
+        Shared::new(room, Listeners::new(None), "test".to_owned(), String::new(), Vec::new())
+    }
+
     #[test]
     fn a_record_that_waited_and_is_refused_all_the_same_is_counted_in_its_batch() {
         let client = client();
-        let shared = Shared::new(Room::new(1, Duration::from_secs(60)), Listeners::new(None), String::new(), Vec::new());
+        let shared = shared();
         let counted = Arc::new(Counted::default());
         assert!(shared.room.try_take(1));
         let mut draft = client.pool().take();
@@ -397,14 +418,13 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_delivery_thread_that_a_panic_has_ended() {
         let client = client();
-        let shared =
-            Arc::new(Shared::new(Room::new(1, Duration::from_secs(60)), Listeners::new(None), String::new(), Vec::new()));
+        let shared = Arc::new(shared());
         let (sender, receiver) = std::sync::mpsc::channel();
         let serve = move |_: &Client, _: &dyn Observer| {
             receiver.recv().unwrap();
             panic!("a bug of ours");
         };
-        let thread = shared.run(Arc::clone(&client), "test", serve).unwrap();
+        let thread = shared.run(Arc::clone(&client), serve).unwrap();
         // A record that is never reported, and one that waits for room.
         assert!(shared.outstanding.enter().is_some() && shared.room.try_take(1));
         let mut draft = client.pool().take();

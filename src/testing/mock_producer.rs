@@ -162,7 +162,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
             Err(error) => Err((error, draft)),
         };
         let pending = accepted.map_err(|(error, draft)| {
-            self.0.listeners.tell_refused(draft.body(), &error);
+            self.0.listeners.tell_refused(record.topic(), draft.body(), &error);
             error
         })?;
         if self.0.auto_complete {

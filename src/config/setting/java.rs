@@ -13,7 +13,7 @@ const BROKER_SIDE: &str = "the client does not validate tokens, the brokers do; 
 const LOGIN: &str = "librdkafka logs in and refreshes by its own rules; leave it out";
 const OPENSSL: &str = "TLS is OpenSSL's here, not Java's; leave it out";
 const METRICS: &str =
-    "the producer's metrics come from librdkafka's statistics, see librdkafka.statistics.interval.ms; leave it out";
+    "Producer::metrics has Java's metrics, librdkafka's part of them every librdkafka.statistics.interval.ms; leave it out";
 
 const fn new(name: &'static str, kind: Type, doc: &'static str) -> Setting {
     Setting::new(name, kind, doc)

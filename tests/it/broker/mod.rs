@@ -3,6 +3,7 @@
 mod command;
 mod idempotence;
 mod memory;
+mod metrics;
 mod own_kafka;
 mod producer;
 mod proxy;

@@ -1,9 +1,11 @@
 //! Tier 2: on brokers inside the process.
 
 mod batch;
+mod cluster;
 mod command;
 mod delivery;
 mod ending;
+mod metrics;
 mod panics;
 mod reports;
 mod room;

@@ -1,0 +1,35 @@
+//! What a producer's metrics are made of.
+
+use std::{sync::Arc, time::Instant};
+
+use super::Producer;
+use crate::{
+    metrics::{Metrics, Present, Totals, snapshot},
+    native::{Client, Counted, Counts},
+};
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
+    /// What this producer has counted and measured so far, under the Java producer's metric names (Java: `metrics()`).
+    ///
+    /// librdkafka's part of them is there once `librdkafka.statistics.interval.ms` is set and one interval is over; see
+    /// [`metrics`](crate::metrics).
+    pub fn metrics(&self) -> Metrics {
+        let core = &self.0.core;
+        let room = &core.shared.room;
+        let present = Present {
+            client_id: &core.shared.client_id,
+            now: Instant::now(),
+            buffer_total: room.limit(),
+            buffer_available: room.available(),
+            waiting: room.waiting(),
+            topics: totals(&core.client, Counts::read),
+        };
+        snapshot(present, &core.shared.meter)
+    }
+}
+
+/// What the delivery thread has counted, by topic.
+pub(super) fn totals(client: &Client, read: impl Fn(&Counts) -> Counted) -> Totals {
+    let topics = client.topics().iter().map(|topic| (Arc::clone(topic.name()), read(topic.counts()))).collect();
+    Totals { topics, ..Totals::default() }
+}

@@ -1,0 +1,81 @@
+//! Metrics and cluster, as a real Kafka gives them.
+
+use std::{
+    process::{self, Command},
+    thread,
+    time::Duration,
+};
+
+use futures::executor::block_on;
+use ottla::{Producer, ProducerRecord};
+
+use super::{bootstrap_servers, config, topic};
+use crate::log;
+
+/// Sends so many records of this size and flushes.
+fn send(producer: &Producer<str, str>, topic: &str, count: usize, size: usize) {
+    let value = "x".repeat(size);
+    for _ in 0..count {
+        producer.blocking().send(ProducerRecord::to(topic).value(&*value)).map(drop).unwrap();
+    }
+    block_on(producer.flush()).unwrap();
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn the_counts_are_those_of_the_log() {
+    let topic = topic("metrics", 3, &[]);
+    let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
+    send(&producer, &topic, 20_000, 50);
+    let metrics = producer.metrics();
+    let found = log::read(&bootstrap_servers(), &topic);
+    assert_eq!(metrics.value("record-send-total"), Some(found.len() as f64));
+    let bytes: usize = found.iter().map(|record| record.value_text().len()).sum();
+    assert_eq!(metrics.topic_value(&topic, "byte-total"), Some(bytes as f64));
+    assert_eq!((metrics.value("record-size-avg"), metrics.value("record-size-max")), (Some(50.0), Some(50.0)));
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_quota_shows_as_throttle_time() {
+    let client = format!("throttled-{}", process::id());
+    let quota = ["configs", "--alter", "--add-config", "producer_byte_rate=20000", "--entity-type", "clients", "--entity-name"];
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka");
+    let status = Command::new(script).args(quota).arg(&client).status().unwrap();
+    assert!(status.success(), "{status}");
+    let topic = topic("throttled", 1, &[]);
+    let config = config().set("client.id", &client).unwrap().set("librdkafka.statistics.interval.ms", "200").unwrap();
+    let producer: Producer<str, str> = Producer::builder(config).build().unwrap();
+    let value = "x".repeat(1000);
+    // A broker forgives what is within its window of some seconds. A throttle time is that of one interval: it must not be missed.
+    for _ in 0..2000 {
+        for _ in 0..5 {
+            producer.blocking().send(ProducerRecord::to(&*topic).value(&*value)).map(drop).unwrap();
+        }
+        let metrics = producer.metrics();
+        let (average, maximum) = (metrics.value("produce-throttle-time-avg"), metrics.value("produce-throttle-time-max"));
+        if maximum > Some(0.0) {
+            assert!(average > Some(0.0) && average <= maximum, "{average:?}, {maximum:?}");
+            producer.blocking().close(Duration::ZERO).map(drop).unwrap();
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("never throttled:\n{}", producer.metrics().to_prometheus());
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_real_cluster_is_told_as_it_is() {
+    let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
+    let cluster = block_on(producer.cluster()).unwrap();
+    assert!(cluster.id().is_some_and(|id| !id.is_empty()), "{cluster:?}");
+    let ids: Vec<_> = cluster.brokers().iter().map(|broker| broker.id()).collect();
+    assert!(cluster.controller().is_some_and(|controller| ids.contains(&controller)), "{cluster:?}");
+    let servers = bootstrap_servers();
+    for broker in cluster.brokers() {
+        assert!(servers.split(',').any(|server| server.ends_with(&format!(":{}", broker.port()))), "{broker:?} of {servers}");
+        assert_eq!(broker.rack(), None);
+    }
+    assert_eq!(cluster.brokers().len(), servers.split(',').count(), "{cluster:?}");
+}
