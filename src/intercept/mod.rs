@@ -1,6 +1,22 @@
 //! [`Interceptor`]: sees every record before it is serialized, and every report before the user does.
+//!
+//! In the box: [`Counter`], [`RateLimit`] and, with the feature `opentelemetry`, `TraceParent`. The example `audit_log` has one that
+//! is written by hand. Java's setting `interceptor.classes` is refused: interceptors are given to
+//! [`ProducerBuilder::interceptor`](crate::ProducerBuilder::interceptor).
+
+mod counter;
+mod rate_limit;
+#[cfg(feature = "opentelemetry")]
+mod trace_parent;
 
 use std::{fmt, sync::Arc};
+
+#[cfg(feature = "opentelemetry")]
+pub use self::trace_parent::TraceParent;
+pub use self::{
+    counter::{Counter, Counts},
+    rate_limit::RateLimit,
+};
 
 use crate::{Error, ProducerRecord, RecordMetadata, panic::contain, record::Headers};
 

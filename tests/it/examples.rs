@@ -8,7 +8,16 @@ use std::{
 };
 
 /// Lines that each example prints; `*` stands for anything.
-const CHECKS: [(&str, &[&str]); 12] = [
+const CHECKS: [(&str, &[&str]); 13] = [
+    (
+        "audit_log",
+        &[
+            "record 1 for payments acknowledged at payments-*@*",
+            "record 2 for payments failed: RecordTooLarge (RecordTooLargeException)",
+            "record 3 for payments acknowledged at payments-*@*",
+            "send said: topic payments: the record takes * bytes, more than max.request.size allows (1000)",
+        ],
+    ),
     ("await_each", &["acknowledged: 1000, failed: 0, by partition: {*}"]),
     ("backpressure", &["after * records: no room in buffer.memory (100000 bytes)*", "acknowledged: 2* of 2*"]),
     ("callback", &["acknowledged: 1000, failed: 0"]),
@@ -142,7 +151,7 @@ fn features() -> Vec<&'static str> {
             [$(($feature, cfg!(feature = $feature))),*]
         };
     }
-    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "uuid" "testing" "jemalloc" "cli"];
+    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "uuid" "metrics" "opentelemetry" "testing" "jemalloc" "cli"];
     all.into_iter().filter_map(|(feature, enabled)| enabled.then_some(feature)).collect()
 }
 

@@ -5,6 +5,7 @@ mod cluster;
 mod command;
 mod delivery;
 mod ending;
+mod intercept;
 mod metrics;
 mod panics;
 mod reports;
