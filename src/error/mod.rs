@@ -91,7 +91,7 @@ impl Error {
         self.0.kind
     }
 
-    /// The code of the broker (above 0) or of librdkafka (below 0), if it came from one.
+    /// The code of the broker (above 0, or -1 for an error that it does not explain) or of librdkafka (below -1), if it came from one.
     ///
     /// Codes that this version does not know are kept as they came.
     pub fn code(&self) -> Option<i32> {
