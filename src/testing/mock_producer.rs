@@ -24,7 +24,7 @@ use crate::{
 ///
 /// It has no brokers and no thread. A record goes through the interceptors and serializers of a real producer, gets a partition and an
 /// offset, and stands in the [`history`](Self::history). Its report comes at once, or, with
-/// [`auto_complete(false)`](MockProducerBuilder::auto_complete), when the test calls [`complete_next`](Self::complete_next) or
+/// [`auto_complete(false)`](super::MockProducerBuilder::auto_complete), when the test calls [`complete_next`](Self::complete_next) or
 /// [`error_next`](Self::error_next): on the thread of that call, callbacks and interceptors included. Code under test takes it as a
 /// [`Produce`]. What only brokers can show (batches, retries, time) is [`EmbeddedKafka`](super::EmbeddedKafka)'s part.
 ///
