@@ -10,6 +10,8 @@ pub enum ErrorKind {
     Config,
     /// A serializer failed or panicked.
     Serialization,
+    /// The partitioner panicked, or chose a partition that the topic does not have.
+    Partitioner,
     /// The record cannot be sent as it is: its topic's name, partition or timestamp is not a valid one.
     InvalidRecord,
     /// The record is larger than `max.request.size`, `buffer.memory` or the broker's `message.max.bytes`.
@@ -59,6 +61,7 @@ impl ErrorKind {
         match self {
             Self::Config => "Config",
             Self::Serialization => "Serialization",
+            Self::Partitioner => "Partitioner",
             Self::InvalidRecord => "InvalidRecord",
             Self::RecordTooLarge => "RecordTooLarge",
             Self::BufferFull => "BufferFull",

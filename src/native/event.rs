@@ -122,6 +122,11 @@ impl Message<'_> {
         self.0.opaque
     }
 
+    /// The bytes of key and value.
+    pub(super) fn content_size(&self) -> usize {
+        self.0.key_size + self.0.payload_size
+    }
+
     /// The record's key as it was sent.
     pub(super) fn key(&self) -> Option<&[u8]> {
         // SAFETY: null, or as many bytes as are said to be there, for as long as the message.
