@@ -26,6 +26,9 @@ pub(crate) struct Resolved {
     pub(crate) value_serializer: Option<SerializerName>,
     pub(crate) partitioner: PartitionerName,
     pub(crate) ignore_keys: bool,
+    pub(crate) adaptive_partitioning: bool,
+    /// Zero for never.
+    pub(crate) availability_timeout: Duration,
     /// Every secret value, so that librdkafka's texts can be cleared of them. None is empty.
     pub(crate) secrets: Vec<String>,
 }
@@ -45,6 +48,7 @@ pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> 
     let max_request_size = bytes(number("max.request.size"));
     let max_block = milliseconds(number("max.block.ms"));
     let batch_size = number("batch.size");
+    let availability_timeout = milliseconds(number("partitioner.availability.timeout.ms"));
     if !resolution.problems.is_empty() {
         return Err(resolution.problems.into_iter().collect());
     }
@@ -76,6 +80,8 @@ pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> 
         value_serializer: config.value_serializer_name(),
         partitioner: partitioner(config),
         ignore_keys: config.text("partitioner.ignore.keys") == "true",
+        adaptive_partitioning: config.text("partitioner.adaptive.partitioning.enable") == "true",
+        availability_timeout,
         secrets: resolution.secrets,
     })
 }
@@ -124,6 +130,7 @@ mod tests {
         assert_eq!(resolved.max_request_size, 1_048_576);
         assert_eq!((resolved.max_block.as_millis(), resolved.sticky_bytes), (60_000, 16_384));
         assert_eq!((resolved.partitioner, resolved.ignore_keys), (PartitionerName::BuiltIn, false));
+        assert_eq!((resolved.adaptive_partitioning, resolved.availability_timeout), (true, Duration::ZERO));
     }
 
     #[test]

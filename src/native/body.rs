@@ -85,9 +85,9 @@ impl Body {
         self.buffer.len() > COPIED || self.topic.as_ref().is_some_and(|topic| topic.wants_value())
     }
 
-    /// Key and value, in bytes.
-    pub(super) fn content_size(&self) -> usize {
-        self.key_size.unwrap_or(0) as usize + self.value_size.unwrap_or(0) as usize
+    /// What it adds to its partition's queue: the bytes of key and value, and one, so that an empty record counts as well.
+    pub(super) fn queued_size(&self) -> usize {
+        self.key_size.unwrap_or(0) as usize + self.value_size.unwrap_or(0) as usize + 1
     }
 
     /// Gives back what a buffer has that is far larger than its record, or large and not full: for one that is to be kept.

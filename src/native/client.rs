@@ -86,7 +86,7 @@ impl Client {
         };
         let partition = body.partition.unwrap_or(ANY_PARTITION);
         // librdkafka does not ask the partitioner for such a record.
-        let counted = body.partition.map(|partition| Reported { partition, bytes: body.content_size(), any_written: false });
+        let counted = body.partition.map(|partition| Reported { partition, bytes: body.queued_size(), any_written: false });
         let counted = counted.filter(|counted| {
             let partition = body.topic.as_ref().and_then(|topic| topic.partition());
             partition.is_some_and(|partition| partition.count(counted.partition, counted.bytes))

@@ -122,9 +122,9 @@ impl Message<'_> {
         self.0.opaque
     }
 
-    /// The bytes of key and value.
-    pub(super) fn content_size(&self) -> usize {
-        self.0.key_size + self.0.payload_size
+    /// What its slot's [`Body::queued_size`](super::Body::queued_size) was.
+    pub(super) fn queued_size(&self) -> usize {
+        self.0.key_size + self.0.payload_size + 1
     }
 
     /// The record's key as it was sent.

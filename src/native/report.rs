@@ -239,7 +239,7 @@ impl Placed {
     /// # Safety
     /// The message's topic lives until [`end`](Self::end).
     unsafe fn add(&mut self, message: &Message<'_>, outcome: &Outcome) {
-        let (partition, bytes, any_written) = (outcome.partition, message.content_size(), outcome.code() == code::NO_ERROR);
+        let (partition, bytes, any_written) = (outcome.partition, message.queued_size(), outcome.code() == code::NO_ERROR);
         match &mut self.0 {
             Some((topic, run)) if *topic == message.topic() && run.partition == partition => {
                 run.bytes += bytes;

@@ -50,7 +50,7 @@ pub(crate) struct Chosen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reported {
     pub(crate) partition: i32,
-    /// Of keys and values.
+    /// What they added to the queue ([`Choice::queued_size`]).
     pub(crate) bytes: usize,
     /// Whether one of them was written.
     pub(crate) any_written: bool,
@@ -87,9 +87,9 @@ impl<'a> Choice<'a> {
         self.body.size()
     }
 
-    /// The bytes of key and value: what [`Reported::bytes`] counts.
-    pub(crate) fn content_size(&self) -> usize {
-        self.body.content_size()
+    /// What it adds to its partition's queue.
+    pub(crate) fn queued_size(&self) -> usize {
+        self.body.queued_size()
     }
 
     /// Whether the partition has a leader.

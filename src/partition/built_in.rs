@@ -30,7 +30,7 @@ struct Sticky {
     partition: Option<i32>,
     /// What went there since it was drawn, in bytes of key, value and headers.
     produced: usize,
-    /// What of it stands in no queue yet, in bytes of key and value: it is added when the next partition is drawn, since nobody looks
+    /// What of it stands in no queue yet: it is added when the next partition is drawn, since nobody looks
     /// at the queues before, unless it is of interest when they cease to be empty.
     uncounted: usize,
     load: Load,
@@ -53,7 +53,7 @@ impl BuiltIn {
         match record.key {
             Some(key) if !self.ignore_keys => {
                 let partition = partition_for(key, record.partitions);
-                (partition, self.count(partition, record.content_size))
+                (partition, self.count(partition, record.queued_size))
             }
             _ => (self.stick(record, available), self.queues.is_some()),
         }
@@ -74,7 +74,7 @@ impl BuiltIn {
             drawn
         });
         sticky.produced = sticky.produced.saturating_add(record.size);
-        sticky.uncounted = sticky.uncounted.saturating_add(record.content_size);
+        sticky.uncounted = sticky.uncounted.saturating_add(record.queued_size);
         if self.queues.as_ref().is_some_and(Queues::is_timed) {
             self.settle(&mut sticky);
         }
@@ -89,12 +89,17 @@ impl BuiltIn {
         }
     }
 
+    /// So many bytes as batches. What is sent to a partition at a time is a record too much for a batch at most: that counts as one.
+    fn batches(&self, bytes: usize) -> u64 {
+        ((bytes / self.sticky_bytes) as u64).max(u64::from(bytes > 0))
+    }
+
     fn draw(&self, load: &mut Load, partitions: NonZeroU32, available: impl Fn(i32) -> bool) -> i32 {
         let all = 0..i32::try_from(partitions.get()).unwrap_or(i32::MAX);
         match &self.queues {
             Some(queues) => {
                 queues.grow(partitions);
-                let length = |partition| queues.bytes(partition).div_ceil(self.sticky_bytes) as u64;
+                let length = |partition| self.batches(queues.bytes(partition));
                 let usable = all.clone().filter(|&partition| available(partition) && !queues.is_stuck(partition));
                 load.weigh(usable.map(|partition| (partition, length(partition))));
                 if load.total() == 0 {
@@ -119,7 +124,7 @@ mod tests {
     use super::*;
 
     fn keyless(size: usize, partitions: u32) -> Placing<'static> {
-        Placing { key: None, size, content_size: size, partitions: NonZeroU32::new(partitions).unwrap() }
+        Placing { key: None, size, queued_size: size, partitions: NonZeroU32::new(partitions).unwrap() }
     }
 
     /// Without a look at queues.

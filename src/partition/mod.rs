@@ -1,6 +1,9 @@
 //! Which partition a record goes to: the Java client's choice, byte for byte, or one of one's own.
 
 mod built_in;
+#[cfg(test)]
+#[path = "../../tests/it/java_keys.rs"]
+mod java_keys;
 mod load;
 mod murmur2;
 mod partitioner;
@@ -25,8 +28,8 @@ pub(crate) struct Placing<'a> {
     pub(crate) key: Option<&'a [u8]>,
     /// The bytes of key, value and headers.
     pub(crate) size: usize,
-    /// The bytes of key and value.
-    pub(crate) content_size: usize,
+    /// What it adds to its partition's queue: the bytes of key and value, and one.
+    pub(crate) queued_size: usize,
     /// How many partitions the topic has.
     pub(crate) partitions: NonZeroU32,
 }

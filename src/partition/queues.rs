@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The bytes of keys and values that this producer has accepted for each partition of a topic and has not had reported, and when each
-/// of these queues moved last.
+/// The bytes that this producer has accepted for each partition of a topic and has not had reported, and when each of these queues
+/// moved last.
 ///
 /// Senders add, the delivery thread takes away, and only the choice of a next partition reads: no order is needed between them.
 #[derive(Debug)]

@@ -49,7 +49,7 @@ impl UniformSticky {
         let last = batch.map(|batch| batch.partition);
         let mut next = open.unwrap_or_else(|| Batch { partition: another(last, record.partitions, available), size: 0 });
         next.size = next.size.saturating_add(record.size);
-        self.queues.add(next.partition, record.content_size);
+        self.queues.add(next.partition, record.queued_size);
         *batch = Some(next);
         next.partition
     }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn record(size: usize, partitions: u32) -> Placing<'static> {
-        Placing { key: Some(b"a key"), size, content_size: size, partitions: NonZeroU32::new(partitions).unwrap() }
+        Placing { key: Some(b"a key"), size, queued_size: size, partitions: NonZeroU32::new(partitions).unwrap() }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod core;
 mod listeners;
 mod outstanding;
 mod parking;
+mod partitioning;
 mod partitions;
 mod record_size;
 mod room;
