@@ -4,6 +4,7 @@ mod command;
 mod idempotence;
 mod memory;
 mod own_kafka;
+mod partitioners;
 mod producer;
 mod proxy;
 

@@ -5,6 +5,7 @@ mod command;
 mod delivery;
 mod ending;
 mod panics;
+mod partitioners;
 mod reports;
 mod room;
 
