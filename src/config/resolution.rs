@@ -184,7 +184,9 @@ fn direct(config: &ProducerConfig, setting: &setting::Setting, resolution: &mut 
         "metadata.recovery.strategy" | "security.protocol" => config.text(name).to_ascii_lowercase(),
         "partitioner.class" => match partitioner(config) {
             PartitionerName::Native(native) => native.to_owned(),
-            PartitionerName::BuiltIn | PartitionerName::RoundRobin | PartitionerName::UniformSticky => "murmur2_random".to_owned(),
+            PartitionerName::BuiltIn | PartitionerName::RoundRobin | PartitionerName::UniformSticky => {
+                "murmur2_random".to_owned()
+            }
         },
         "receive.buffer.bytes" | "send.buffer.bytes" => number(resolution).max(0).to_string(),
         "reconnect.backoff.max.ms" => derived.reconnect_backoff_max.to_string(),

@@ -368,7 +368,10 @@ mod tests {
         );
         for (class, name) in [("RoundRobinPartitioner", "RoundRobinPartitioner"), ("fnv1a", "fnv1a")] {
             let ignored = [("partitioner.class", class), ("partitioner.ignore.keys", "true")];
-            assert_eq!(warnings(&ignored), [format!("partitioner.ignore.keys: has no effect, since partitioner.class is {name}")]);
+            assert_eq!(
+                warnings(&ignored),
+                [format!("partitioner.ignore.keys: has no effect, since partitioner.class is {name}")]
+            );
             assert_eq!(warnings(&[("partitioner.class", class), ("partitioner.ignore.keys", "false")]), [""; 0]);
         }
         let linger = ("librdkafka.sticky.partitioning.linger.ms", "20");

@@ -141,12 +141,7 @@ fn a_setting_of_java_without_an_equal_says_what_to_use_instead() {
         let error = ProducerConfig::new().set(name, value).unwrap_err().to_string();
         assert!(error.starts_with(name) && error.contains(wanted), "{error}");
     }
-    config(&[
-        ("interceptor.classes", ""),
-        ("ssl.enabled.protocols", "TLSv1.2, TLSv1.3"),
-    ])
-    .check()
-    .unwrap();
+    config(&[("interceptor.classes", ""), ("ssl.enabled.protocols", "TLSv1.2, TLSv1.3")]).check().unwrap();
 }
 
 #[test]

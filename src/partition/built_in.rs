@@ -185,12 +185,13 @@ mod tests {
         assert_ne!(first, 66);
     }
 
-    /// Places keyless records of one sticky size each, while `reported` says how many of them a partition has had reported at once.
-    fn shares(partitioner: &BuiltIn, records: usize, is_reported: impl Fn(i32) -> bool) -> BTreeMap<i32, usize> {
+    /// Where records without a key go, each of them ten bytes; those of some partitions are reported at once.
+    fn shares(partitioner: &BuiltIn, partitions: u32, records: usize, is_reported: impl Fn(i32) -> bool) -> BTreeMap<i32, usize> {
         (0..records).fold(BTreeMap::new(), |mut shares, _| {
-            let (partition, counted) = partitioner.place(&keyless(10, 6), |_| true);
+            let (partition, counted) = partitioner.place(&keyless(10, partitions), |_| true);
+            assert_eq!(counted, partitioner.queues().is_some());
             *shares.entry(partition).or_default() += 1;
-            if let (true, Some(queues), true) = (counted, partitioner.queues(), is_reported(partition)) {
+            if let Some(queues) = partitioner.queues().filter(|_| is_reported(partition)) {
                 queues.remove(partition, 10, true);
             }
             shares
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_partition_whose_queue_grows_is_drawn_less_if_queues_matter() {
-        let shares_of = |partitioner| shares(&partitioner, 6000, |partition| partition != 3);
+        let shares_of = |partitioner| shares(&partitioner, 6, 6000, |partition| partition != 3);
         let (even, adapted) = (shares_of(plain(10, false)), shares_of(adaptive(10)));
         assert!(even[&3] > 800, "{even:?}");
         assert!(adapted[&3] < 200 && adapted.values().filter(|&&share| share > 1000).count() == 5, "{adapted:?}");
@@ -213,10 +214,10 @@ mod tests {
         assert!(partitioner.place(&keyless(1, 6), |_| true).1);
         let (partition, counted) = partitioner.place(&keyed, |_| true);
         assert!(counted && partitioner.count(partition, 10_000));
-        let drawn = shares(&partitioner, 300, |_| true);
+        let drawn = shares(&partitioner, 6, 300, |_| true);
         assert!(drawn.get(&partition).is_none_or(|&share| share <= 2), "{drawn:?} in spite of the queue of {partition}");
         partitioner.queues().unwrap().remove(partition, 20_000, true);
-        assert!(shares(&partitioner, 300, |_| true)[&partition] > 10);
+        assert!(shares(&partitioner, 6, 300, |_| true)[&partition] > 10);
     }
 
     #[test]
@@ -235,8 +236,7 @@ mod tests {
     fn partitions_that_are_added_are_drawn_too() {
         for partitioner in [plain(1, false), adaptive(1)] {
             for partitions in [1, 2, 6, 100] {
-                let drawn: std::collections::BTreeSet<_> =
-                    (0..2000).map(|_| partitioner.place(&keyless(1, partitions), |_| true).0).collect();
+                let drawn = shares(&partitioner, partitions, 3000, |_| true);
                 assert_eq!(drawn.len(), usize::try_from(partitions).unwrap());
             }
         }

@@ -52,8 +52,8 @@ pub fn partition_for(key: &[u8], partitions: NonZeroU32) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::java_keys::JavaKeys;
+    use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
 

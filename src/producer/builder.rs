@@ -102,7 +102,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             tracing::warn!("{warning}");
         }
         if self.partitioner.is_some() {
-            let idle = settings().map(Setting::name).filter(|name| name.starts_with("partitioner.") && self.config.get(name).is_some());
+            let idle =
+                settings().map(Setting::name).filter(|name| name.starts_with("partitioner.") && self.config.get(name).is_some());
             idle.for_each(|name| tracing::warn!("{name}: has no effect, since the builder was given a partitioner"));
         }
         let resolved = self.config.resolve()?;

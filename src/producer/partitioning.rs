@@ -38,9 +38,8 @@ struct Given(Arc<dyn Partitioner>);
 impl Partition for Given {
     fn choose(&self, choice: &Choice<'_>) -> Chosen {
         let available = |partition| choice.is_available(partition);
-        let mut context = PartitionContext::new(choice.topic(), partitions(choice))
-            .with_headers(choice.headers())
-            .with_available(&available);
+        let mut context =
+            PartitionContext::new(choice.topic(), partitions(choice)).with_headers(choice.headers()).with_available(&available);
         if let Some(key) = choice.key {
             context = context.with_key(key);
         }

@@ -49,11 +49,12 @@ fn add(runs: &mut Vec<(i32, usize)>, partition: i32) {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn keyless_records_change_partition_as_in_java_and_spread_evenly() {
-    for (size, settings, sticky_bytes) in [
-        (100, &[][..], 16_384),
-        (10_000, &[], 16_384),
-        (100, &[("batch.size", "65536")], 65_536),
-        (10_000, &[("partitioner.adaptive.partitioning.enable", "false")], 16_384),
+    // Chance alone spreads a hundred draws or a thousand less evenly than queues that are held short.
+    for (size, settings, sticky_bytes, allowed) in [
+        (100, &[][..], 16_384, 0.05),
+        (10_000, &[], 16_384, 0.05),
+        (100, &[("batch.size", "65536")], 65_536, 0.3),
+        (10_000, &[("partitioner.adaptive.partitioning.enable", "false")], 16_384, 0.15),
     ] {
         let runs = send(size, settings);
         // The same partition may be drawn again.
@@ -63,11 +64,9 @@ fn keyless_records_change_partition_as_in_java_and_spread_evenly() {
         let mut shares = BTreeMap::new();
         runs.iter().for_each(|(partition, records)| *shares.entry(*partition).or_insert(0) += records);
         println!("{size} bytes, {settings:?}: {shares:?}");
-        if sticky_bytes == 16_384 {
-            let even = (100_000_000 / size) as f64 / 6.0;
-            let far = shares.values().find(|&&records| (records as f64 / even - 1.0).abs() > 0.05);
-            assert!(shares.len() == 6 && far.is_none(), "{size} bytes, {settings:?}: {shares:?}");
-        }
+        let even = (100_000_000 / size) as f64 / 6.0;
+        let far = shares.values().map(|&records| (records as f64 / even - 1.0).abs()).fold(0.0, f64::max);
+        assert!(shares.len() == 6 && far < allowed, "{size} bytes, {settings:?}: {shares:?}, {far} off");
     }
 }
 
