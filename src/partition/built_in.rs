@@ -15,6 +15,9 @@ use super::{Placing, Queues, load::Load, partition_for};
 ///
 /// The next partition is drawn from those that have a leader and are not stuck, the rather the shorter its queue: what this producer
 /// has accepted for it and has not had reported, in batches of `sticky_bytes`, which is what Java counts.
+///
+/// librdkafka takes a moment to connect a topic's partitions with their brokers. What was sent before it knew the topic is placed in that
+/// moment, when the partitions that are connected already are the only ones that seem to have a leader.
 #[derive(Debug)]
 pub(crate) struct BuiltIn {
     sticky_bytes: usize,

@@ -22,8 +22,10 @@ fn send(size: usize, settings: &[(&str, &str)]) -> Vec<(i32, usize)> {
     let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
     let mut runs: Vec<(i32, usize)> = Vec::new();
     block_on(async {
-        // So that no partition is chosen before the topic is known.
-        producer.send(ProducerRecord::to(&*topic).partition(0)).await.unwrap().await.unwrap();
+        // So that librdkafka has connected all partitions with their brokers before it asks for a choice.
+        for partition in 0..6 {
+            producer.send(ProducerRecord::to(&*topic).partition(partition)).await.unwrap().await.unwrap();
+        }
         let value = vec![7; size];
         let mut under_way = VecDeque::new();
         for _ in 0..100_000_000 / size {
@@ -51,7 +53,7 @@ fn add(runs: &mut Vec<(i32, usize)>, partition: i32) {
 fn keyless_records_change_partition_as_in_java_and_spread_evenly() {
     // Chance alone spreads a hundred draws or a thousand less evenly than queues that are held short.
     for (size, settings, sticky_bytes, allowed) in [
-        (100, &[][..], 16_384, 0.05),
+        (100_usize, &[][..], 16_384_usize, 0.05),
         (10_000, &[], 16_384, 0.05),
         (100, &[("batch.size", "65536")], 65_536, 0.3),
         (10_000, &[("partitioner.adaptive.partitioning.enable", "false")], 16_384, 0.15),

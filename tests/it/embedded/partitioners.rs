@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
     sync::mpsc,
+    thread,
     time::Duration,
 };
 
@@ -30,6 +31,14 @@ fn obey(record: &PartitionContext<'_>) -> i32 {
     let value = std::str::from_utf8(record.value().unwrap()).unwrap();
     assert_ne!(value, "panic", "as it was told to");
     value.trim_start_matches('0').parse().unwrap_or(0)
+}
+
+/// Lets librdkafka connect these partitions with their brokers, so that they are available where it asks for a choice.
+fn know(producer: &Producer<str, str>, partitions: impl IntoIterator<Item = i32>) {
+    for partition in partitions {
+        let record = ProducerRecord::to("orders").value("known").partition(partition);
+        block_on(async { producer.send(record).await.unwrap().await.unwrap() });
+    }
 }
 
 /// What went to each partition, in records.
@@ -88,13 +97,15 @@ fn the_partitioner_sees_the_record_as_it_goes_out() {
         record.java_partition().unwrap_or(3)
     });
     let send = |record| block_on(async { producer.send(record).await.unwrap().await.unwrap().partition() });
-    assert_eq!(send(ProducerRecord::to("orders").key("k").value("v").header("priority", "high")), 2);
+    let java = |key: &str| partition_for(key.as_bytes(), NonZeroU32::new(4).unwrap());
+    know(&producer, 0..4);
+    assert_eq!(send(ProducerRecord::to("orders").key("key").value("v").header("priority", "high")), java("key"));
     assert_eq!(send(ProducerRecord::to("orders").value("")), 3);
-    assert_eq!(send(ProducerRecord::to("orders").key("")), 1);
+    assert_eq!(send(ProducerRecord::to("orders").key("")), java(""));
     assert_eq!(send(ProducerRecord::to("orders").value("v").partition(0)), 0, "it is not asked for this one");
     let some = |text: &str| Some(text.to_owned());
     let seen = |key, value, header| (("orders".to_owned(), key, value, header, 4), vec![0, 1, 2, 3]);
-    let wanted = [seen(some("k"), some("v"), some("high")), seen(None, some(""), None), seen(some(""), None, None)];
+    let wanted = [seen(some("key"), some("v"), some("high")), seen(None, some(""), None), seen(some(""), None, None)];
     assert_eq!(receiver.try_iter().collect::<Vec<_>>(), wanted);
 }
 
@@ -166,7 +177,8 @@ fn small_records_come_back_whole_from_a_producer_with_a_partitioner() {
     drop(producer.try_send(ProducerRecord::to("orders").key("k").value("v")).unwrap());
     let unsent = block_on(producer.close(Duration::ZERO)).unwrap();
     assert_eq!(unsent.len(), 1);
-    assert_eq!((unsent[0].key(), unsent[0].value()), (Some(&b"k"[..]), Some(&b"v"[..])));
+    let record = unsent[0].record();
+    assert_eq!((record.key_ref(), record.value_ref()), (Some(&b"k"[..]), Some(&b"v"[..])));
 }
 
 #[test]
@@ -193,6 +205,7 @@ fn java_s_keys_go_where_java_puts_them() {
 fn round_robin_takes_one_partition_after_the_other_whatever_the_key() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &[("partitioner.class", "org.apache.kafka.clients.producer.RoundRobinPartitioner")]);
+    know(&producer, 0..3);
     let record = |n: usize| if n % 2 == 0 { ProducerRecord::to("orders").key("a key") } else { ProducerRecord::to("orders") };
     let sent: Vec<_> = (0..300).map(|n| producer.try_send(record(n).value("v")).unwrap()).collect();
     let wanted: Vec<_> = (0..300).map(|n| n % 3).collect();
@@ -204,6 +217,7 @@ fn uniform_sticky_changes_partition_with_every_batch_whatever_the_key() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &[("partitioner.class", "UniformStickyPartitioner"), ("batch.size", "100")]);
     let record = || ProducerRecord::to("orders").key("a key").value("5 + 5 = 10");
+    know(&producer, 0..3);
     // Each is reported before the next is sent: its batch is complete.
     let one_by_one: Vec<_> =
         (0..30).map(|_| block_on(async { producer.send(record()).await.unwrap().await.unwrap().partition() })).collect();
@@ -223,8 +237,7 @@ fn keyless_records_change_partition_after_the_sticky_bytes() {
     for (settings, records) in [(&[][..], 17), (&[("batch.size", "5000")], 5), (&[("batch.size", "0")], 1)] {
         let kafka = kafka(50);
         let producer = producer(&kafka, settings);
-        // So that no partition is chosen before the topic is known.
-        block_on(async { producer.send(ProducerRecord::to("orders").partition(0)).await.unwrap().await.unwrap() });
+        know(&producer, 0..50);
         let value = "x".repeat(1000);
         let sent: Vec<_> =
             (0..records * 100).map(|_| producer.try_send(ProducerRecord::to("orders").value(&*value)).unwrap()).collect();
@@ -242,6 +255,7 @@ fn a_partition_without_a_leader_gets_nothing_unless_its_key_says_so() {
         let kafka = kafka(3);
         kafka.set_leader("orders", 1, None).unwrap();
         let producer = producer(&kafka, &[("partitioner.class", name), ("batch.size", "1")]);
+        know(&producer, [0, 2]);
         let sent: Vec<_> = (0..300).map(|_| producer.try_send(ProducerRecord::to("orders").value("v")).unwrap()).collect();
         assert_eq!(partitions(sent).into_iter().collect::<BTreeSet<_>>(), [0, 2].into(), "{name}");
         if name == "DefaultPartitioner" {
@@ -254,13 +268,34 @@ fn a_partition_without_a_leader_gets_nothing_unless_its_key_says_so() {
     }
 }
 
+/// Three partitions, each on a broker of its own.
+fn three_brokers() -> EmbeddedKafka {
+    let kafka = EmbeddedKafka::builder().brokers(3).topic("orders", 3).start().unwrap();
+    for (partition, broker) in (0..3).zip(1..) {
+        kafka.set_leader("orders", partition, Some(broker)).unwrap();
+    }
+    kafka
+}
+
+#[test]
+fn a_partition_whose_broker_takes_nothing_gets_nothing_after_the_availability_timeout() {
+    let kafka = three_brokers();
+    let producer = producer(&kafka, &[("partitioner.availability.timeout.ms", "100"), ("batch.size", "1000")]);
+    know(&producer, 0..3);
+    kafka.set_round_trip_time(2, Duration::from_secs(60)).unwrap();
+    let value = "x".repeat(1000);
+    let send = |count| (0..count).map(|_| producer.try_send(ProducerRecord::to("orders").value(&*value)).unwrap()).collect();
+    let _before: Vec<Delivery> = send(300);
+    // The last of the records before must have waited for longer than the timeout.
+    thread::sleep(Duration::from_millis(200));
+    assert!(!partitions(send(5000)).contains(&1), "its weight alone would have given it some");
+    assert!(!block_on(producer.close(Duration::ZERO)).unwrap().is_empty());
+}
+
 #[test]
 fn a_slow_partition_gets_less_if_queues_matter() {
     let share = |adaptive| {
-        let kafka = EmbeddedKafka::builder().brokers(3).topic("orders", 3).start().unwrap();
-        for (partition, broker) in (0..3).zip(1..) {
-            kafka.set_leader("orders", partition, Some(broker)).unwrap();
-        }
+        let kafka = three_brokers();
         kafka.set_round_trip_time(2, Duration::from_millis(300)).unwrap();
         let settings = [("partitioner.adaptive.partitioning.enable", adaptive), ("buffer.memory", "600000")];
         let producer = producer(&kafka, &settings);
