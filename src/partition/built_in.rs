@@ -105,16 +105,16 @@ impl BuiltIn {
                 let length = |partition| self.batches(queues.bytes(partition));
                 let usable = all.clone().filter(|&partition| available(partition) && !queues.is_stuck(partition));
                 load.weigh(usable.map(|partition| (partition, length(partition))));
-                if load.total() == 0 {
+                if load.is_empty() {
                     load.weigh(all.clone().filter(|&partition| available(partition)).map(|partition| (partition, 0)));
                 }
             }
             None => load.weigh(all.clone().filter(|&partition| available(partition)).map(|partition| (partition, 0))),
         }
-        if load.total() == 0 {
+        if load.is_empty() {
             load.weigh(all.map(|partition| (partition, 0)));
         }
-        load.at(fastrand::u64(..load.total().max(1))).unwrap_or(0)
+        load.draw().unwrap_or(0)
     }
 }
 
