@@ -7,6 +7,9 @@ use std::{
 
 use super::{Placing, Queues, load::Load, partition_for};
 
+/// So many batches a queue must have more than the shortest one for it to count.
+const UNIT_BATCHES: usize = 3;
+
 /// The choice that the Java client makes when `partitioner.class` is not set (KIP-794), for one topic.
 ///
 /// A record with a key goes where its hash says. Records without one stay on one partition until `sticky_bytes` of key, value and headers
@@ -14,13 +17,15 @@ use super::{Placing, Queues, load::Load, partition_for};
 /// when no batch of the partition is part full. librdkafka cuts its batches when it sends them, so that none ever is.)
 ///
 /// The next partition is drawn from those that have a leader and are not stuck, the rather the shorter its queue: what this producer
-/// has accepted for it and has not had reported, in batches of `sticky_bytes`, which is what Java counts.
+/// has accepted for it and has not had reported. Java counts batches. Here three batches are the unit, each of `batch_bytes`: a request
+/// of librdkafka's carries one partition, so that queues differ by a batch or two where all partitions are equally fast.
 ///
 /// librdkafka takes a moment to connect a topic's partitions with their brokers. What was sent before it knew the topic is placed in that
 /// moment, when the partitions that are connected already are the only ones that seem to have a leader.
 #[derive(Debug)]
 pub(crate) struct BuiltIn {
     sticky_bytes: usize,
+    batch_bytes: usize,
     ignore_keys: bool,
     queues: Option<Queues>,
     sticky: Mutex<Sticky>,
@@ -40,10 +45,11 @@ struct Sticky {
 }
 
 impl BuiltIn {
-    /// `sticky_bytes` is `batch.size`, at least 1; `ignore_keys` is `partitioner.ignore.keys`; no queues are for
+    /// `sticky_bytes` is `batch.size` as Java has it, `batch_bytes` as librdkafka has it, both at least 1; `ignore_keys` is `partitioner.ignore.keys`; no queues are for
     /// `partitioner.adaptive.partitioning.enable=false`.
-    pub(crate) fn new(sticky_bytes: usize, ignore_keys: bool, queues: Option<Queues>) -> Self {
-        Self { sticky_bytes: sticky_bytes.max(1), ignore_keys, queues, sticky: Mutex::default() }
+    pub(crate) fn new(sticky_bytes: usize, batch_bytes: usize, ignore_keys: bool, queues: Option<Queues>) -> Self {
+        let (sticky_bytes, batch_bytes) = (sticky_bytes.max(1), batch_bytes.max(1));
+        Self { sticky_bytes, batch_bytes, ignore_keys, queues, sticky: Mutex::default() }
     }
 
     /// The queues, unless partitions are drawn without regard to them.
@@ -92,28 +98,24 @@ impl BuiltIn {
         }
     }
 
-    /// So many bytes as batches. What is sent to a partition at a time is a record too much for a batch at most: that counts as one.
-    fn batches(&self, bytes: usize) -> u64 {
-        ((bytes / self.sticky_bytes) as u64).max(u64::from(bytes > 0))
-    }
-
     fn draw(&self, load: &mut Load, partitions: NonZeroU32, available: impl Fn(i32) -> bool) -> i32 {
         let all = 0..i32::try_from(partitions.get()).unwrap_or(i32::MAX);
         match &self.queues {
             Some(queues) => {
                 queues.grow(partitions);
-                let length = |partition| self.batches(queues.bytes(partition));
                 let usable = all.clone().filter(|&partition| available(partition) && !queues.is_stuck(partition));
-                load.weigh(usable.map(|partition| (partition, length(partition))));
-                if load.is_empty() {
-                    load.weigh(all.clone().filter(|&partition| available(partition)).map(|partition| (partition, 0)));
-                }
+                let unit = self.batch_bytes.saturating_mul(UNIT_BATCHES) as u64;
+                load.weigh(usable.map(|partition| (partition, queues.bytes(partition) as u64)), unit);
             }
-            None => load.weigh(all.clone().filter(|&partition| available(partition)).map(|partition| (partition, 0))),
+            None => load.clear(),
         }
-        if load.is_empty() {
-            load.weigh(all.map(|partition| (partition, 0)));
-        }
+        let mut weigh_alike = |partitions: &mut dyn Iterator<Item = i32>| {
+            if load.is_empty() {
+                load.weigh(partitions.map(|partition| (partition, 0)), 1);
+            }
+        };
+        weigh_alike(&mut all.clone().filter(|&partition| available(partition)));
+        weigh_alike(&mut all.clone());
         load.draw().unwrap_or(0)
     }
 }
@@ -132,11 +134,11 @@ mod tests {
 
     /// Without a look at queues.
     fn plain(sticky_bytes: usize, ignore_keys: bool) -> BuiltIn {
-        BuiltIn::new(sticky_bytes, ignore_keys, None)
+        BuiltIn::new(sticky_bytes, sticky_bytes, ignore_keys, None)
     }
 
     fn adaptive(sticky_bytes: usize) -> BuiltIn {
-        BuiltIn::new(sticky_bytes, false, Some(Queues::new(Duration::ZERO)))
+        BuiltIn::new(sticky_bytes, sticky_bytes, false, Some(Queues::new(Duration::ZERO)))
     }
 
     fn vector(name: &str) -> Value {
@@ -210,6 +212,13 @@ mod tests {
     }
 
     #[test]
+    fn what_fits_into_three_batches_makes_no_queue_longer_than_another() {
+        let partitioner = BuiltIn::new(10, 3_334, false, Some(Queues::new(Duration::ZERO)));
+        let shares = shares(&partitioner, 6, 6000, |partition| partition == 0);
+        assert_eq!(shares.into_values().collect::<Vec<_>>(), [1000; 6]);
+    }
+
+    #[test]
     fn keyed_and_explicit_records_count_once_there_are_keyless_ones() {
         let partitioner = adaptive(10);
         let keyed = Placing { key: Some(b"foobar"), ..keyless(10_000, 6) };
@@ -226,7 +235,7 @@ mod tests {
     #[test]
     fn a_stuck_partition_is_left_out_unless_all_are() {
         let patience = Duration::from_nanos(1);
-        let partitioner = BuiltIn::new(1, false, Some(Queues::new(patience)));
+        let partitioner = BuiltIn::new(1, 1, false, Some(Queues::new(patience)));
         let mut seen: Vec<i32> = (0..6).map(|_| partitioner.place(&keyless(1, 6), |_| true).0).collect();
         seen.sort_unstable();
         assert_eq!(seen, [0, 1, 2, 3, 4, 5], "each is stuck as soon as it has a record");

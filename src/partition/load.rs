@@ -20,10 +20,10 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Weighs these partitions, each with the length of its queue, in place of those before.
-    pub(super) fn weigh(&mut self, queues: impl Iterator<Item = (i32, u64)>) {
-        self.partitions.clear();
-        self.sums.clear();
+    /// Weighs these partitions, each with the length of its queue, in place of those before. What a queue has more than the shortest
+    /// counts in whole units; a unit is not 0.
+    pub(super) fn weigh(&mut self, queues: impl Iterator<Item = (i32, u64)>, unit: u64) {
+        self.clear();
         for (partition, queue) in queues {
             self.partitions.push(partition);
             self.sums.push(queue);
@@ -31,12 +31,20 @@ impl Load {
         let first = self.first.checked_rem(self.partitions.len()).unwrap_or(0);
         self.partitions.rotate_left(first);
         self.sums.rotate_left(first);
+        let shortest = self.sums.iter().copied().min().unwrap_or(0);
         let longest = self.sums.iter().copied().max().unwrap_or(0);
+        let units = |queue: u64| (queue - shortest) / unit;
         let mut sum = 0;
         for queue in &mut self.sums {
-            sum += longest + 1 - *queue;
+            sum += units(longest) + 1 - units(*queue);
             *queue = sum;
         }
+    }
+
+    /// Leaves no partition to draw.
+    pub(super) fn clear(&mut self) {
+        self.partitions.clear();
+        self.sums.clear();
     }
 
     /// Whether there is no partition to draw.
@@ -55,9 +63,12 @@ impl Load {
             self.count = self.partitions.len();
             self.parts = (0..self.count).collect();
             fastrand::shuffle(&mut self.parts);
-            self.first = fastrand::usize(..);
         }
         let part = self.parts.pop()? as u128;
+        if self.parts.is_empty() {
+            // For the next round; its first table is made before its first draw.
+            self.first = fastrand::usize(..);
+        }
         // A random point of the part, in 2^-32ths of its length.
         let point = (part << 32 | u128::from(fastrand::u32(..))) * u128::from(self.total()) / self.count as u128;
         self.at(u64::try_from(point >> 32).unwrap_or_default())
@@ -77,7 +88,7 @@ mod tests {
 
     fn load(queues: &[u64]) -> Load {
         let mut load = Load::default();
-        load.weigh((0..).zip(queues.iter().copied()));
+        load.weigh((0..).zip(queues.iter().copied()), 1);
         load
     }
 
@@ -109,7 +120,7 @@ mod tests {
         let mut load = load(&[0, 3, 1]);
         let mut drawn = [0; 3];
         for _ in 0..8000 {
-            load.weigh((0..).zip([0, 3, 1]));
+            load.weigh((0..).zip([0, 3, 1]), 1);
             drawn[usize::try_from(load.draw().unwrap()).unwrap()] += 1;
         }
         for (drawn, weight) in drawn.into_iter().zip([4000_i32, 1000, 3000]) {
@@ -117,13 +128,24 @@ mod tests {
         }
         let mut equal = self::load(&[5; 7]);
         for _ in 0..20 {
-            equal.parts.clear();
-            let mut round: Vec<_> = (0..7).map(|_| equal.draw().unwrap()).collect();
+            let mut round: Vec<_> = (0..7)
+                .map(|queue| {
+                    equal.weigh((0..7).map(|partition| (partition, queue)), 1);
+                    equal.draw().unwrap()
+                })
+                .collect();
             round.sort_unstable();
             assert_eq!(round, [0, 1, 2, 3, 4, 5, 6]);
         }
-        equal.weigh([(4, 1), (2, 1)].into_iter());
+        equal.weigh([(4, 1), (2, 1)].into_iter(), 1);
         assert!([2, 4].contains(&equal.draw().unwrap()));
+    }
+
+    #[test]
+    fn less_than_a_unit_more_than_the_shortest_does_not_count() {
+        let mut load = Load::default();
+        load.weigh((0..).zip([1000, 1009, 1010, 1029]), 10);
+        assert_eq!(load.sums, [3, 6, 8, 9]);
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         .range_of(AtLeast(0)).java_only_default("30000").refused(&[], METRICS),
     new("partitioner.adaptive.partitioning.enable", Boolean, "Whether records without a key go rather to partitions with shorter queues (KIP-794).")
         .default_of("true")
-        .note_of("A partition's queue is what this producer has accepted for it and has not had reported, in batches of batch.size (of 16384 bytes, if it is not set)."),
+        .note_of("A partition's queue is what this producer has accepted for it and has not had reported, in units of three batches (batch.size), since one request carries one partition in librdkafka."),
     new("partitioner.availability.timeout.ms", Long, "After how long a partition whose broker takes nothing is left out (KIP-794); 0 for never.").milliseconds()
         .range_of(AtLeast(0)).default_of("0")
         .note_of("Measured for each partition: something is under way, and nothing of it has been written for so long. Java measures how long a broker was not ready to be sent to."),

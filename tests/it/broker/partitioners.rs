@@ -51,12 +51,12 @@ fn add(runs: &mut Vec<(i32, usize)>, partition: i32) {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn keyless_records_change_partition_as_in_java_and_spread_evenly() {
-    // Chance alone spreads a hundred draws or a thousand less evenly than queues that are held short.
+    // The smaller the batches, the more what is just under way counts.
     for (size, settings, sticky_bytes, allowed) in [
         (100_usize, &[][..], 16_384_usize, 0.05),
         (10_000, &[], 16_384, 0.05),
         (100, &[("batch.size", "65536")], 65_536, 0.3),
-        (10_000, &[("partitioner.adaptive.partitioning.enable", "false")], 16_384, 0.15),
+        (10_000, &[("partitioner.adaptive.partitioning.enable", "false")], 16_384, 0.002),
     ] {
         let runs = send(size, settings);
         // The same partition may be drawn again.

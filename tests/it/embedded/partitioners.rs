@@ -297,7 +297,8 @@ fn a_slow_partition_gets_less_if_queues_matter() {
     let share = |adaptive| {
         let kafka = three_brokers();
         kafka.set_round_trip_time(2, Duration::from_millis(300)).unwrap();
-        let settings = [("partitioner.adaptive.partitioning.enable", adaptive), ("buffer.memory", "600000")];
+        let settings =
+            [("partitioner.adaptive.partitioning.enable", adaptive), ("buffer.memory", "600000"), ("batch.size", "16384")];
         let producer = producer(&kafka, &settings);
         let value = "x".repeat(1000);
         block_on(async {
