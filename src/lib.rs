@@ -42,6 +42,7 @@
 //! - [`Serializer`]: turns keys or values into bytes. Text, bytes, numbers and `()` need none to be named; [`serialize`] has
 //!   these, [`Json`](serialize::Json), [`Optional`](serialize::Optional) for null, and closures.
 //! - [`Interceptor`]: sees every record before it is serialized and every report before the program does.
+//! - [`Partitioner`]: chooses the partition of records that name none, in place of the Java client's choice.
 //! - `testing` (feature `testing`): `EmbeddedKafka`, brokers inside the process with errors, delays and lost brokers on demand, and
 //!   `MockProducer`, a producer without brokers. [`Produce`] is what a test's producer and a real one have in common.
 //!
@@ -67,6 +68,7 @@
 //! | forward a stream | [`Producer::sink`] | `sink` |
 //! | send types of one's own | [`Serializer`] | `custom_serializer` |
 //! | send headers, or add some to every record | [`ProducerRecord::header`], [`Interceptor`] | `headers` |
+//! | choose partitions by a rule of one's own | [`Partitioner`] | |
 //! | keep the settings in a file | [`ProducerConfig`] | `from_file` |
 //! | see, count or change what is sent | [`Interceptor`], [`intercept`] | `audit_log` |
 //! | test the code that sends | [`Produce`], `testing::MockProducer` | `testing` |
@@ -120,6 +122,7 @@ pub use config::ProducerConfig;
 pub use delivery::{Delivery, RecordMetadata, Report};
 pub use error::{Error, ErrorKind, Persistence};
 pub use intercept::{Acknowledgement, Interceptor};
+pub use partition::Partitioner;
 pub use produce::Produce;
 pub use producer::{Producer, ProducerBuilder};
 pub use record::{Header, Headers, ProducerRecord};

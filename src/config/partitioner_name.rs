@@ -17,6 +17,8 @@ pub enum PartitionerName {
     BuiltIn,
     /// `RoundRobinPartitioner`: one available partition after the other, whatever the key.
     RoundRobin,
+    /// `UniformStickyPartitioner`, which Java had until Kafka 4.0: one partition until its batch is complete, whatever the key (KIP-480).
+    UniformSticky,
     /// One of librdkafka's.
     Native(&'static str),
 }
@@ -36,6 +38,7 @@ impl fmt::Display for PartitionerName {
         f.write_str(match self {
             Self::BuiltIn => "DefaultPartitioner",
             Self::RoundRobin => "RoundRobinPartitioner",
+            Self::UniformSticky => "UniformStickyPartitioner",
             Self::Native(name) => name,
         })
     }
@@ -49,12 +52,11 @@ impl FromStr for PartitionerName {
         match simple(name, JAVA_PARTITIONERS) {
             Some("DefaultPartitioner") => Ok(Self::BuiltIn),
             Some("RoundRobinPartitioner") => Ok(Self::RoundRobin),
-            Some("UniformStickyPartitioner") => {
-                Err("is gone since Kafka 4.0: leave partitioner.class out and set partitioner.ignore.keys=true".to_owned())
-            }
+            Some("UniformStickyPartitioner") => Ok(Self::UniformSticky),
             name => NATIVE_PARTITIONERS.iter().find(|native| Some(**native) == name).map(|native| Self::Native(native)).ok_or_else(|| {
                 format!(
-                    "is no partitioner that can be chosen by name; known are RoundRobinPartitioner, DefaultPartitioner and librdkafka's {}; \
+                    "is no partitioner that can be chosen by name; known are RoundRobinPartitioner, UniformStickyPartitioner, \
+                     DefaultPartitioner and librdkafka's {}; \
                      give a partitioner of your own to the producer's builder",
                     NATIVE_PARTITIONERS.join(", ")
                 )
@@ -78,12 +80,13 @@ mod tests {
             ("org.apache.kafka.clients.producer.RoundRobinPartitioner", PartitionerName::RoundRobin),
             ("RoundRobinPartitioner", PartitionerName::RoundRobin),
             ("org.apache.kafka.clients.producer.internals.DefaultPartitioner", PartitionerName::BuiltIn),
+            ("org.apache.kafka.clients.producer.UniformStickyPartitioner", PartitionerName::UniformSticky),
+            ("UniformStickyPartitioner", PartitionerName::UniformSticky),
             ("fnv1a_random", PartitionerName::Native("fnv1a_random")),
         ] {
             assert_eq!(name.parse(), Ok(wanted));
+            assert_eq!(wanted.to_string().parse(), Ok(wanted));
         }
-        let sticky = "org.apache.kafka.clients.producer.UniformStickyPartitioner".parse::<PartitionerName>().unwrap_err();
-        assert!(sticky.contains("partitioner.ignore.keys=true"), "{sticky}");
         assert!("com.acme.RoundRobinPartitioner".parse::<PartitionerName>().unwrap_err().contains("murmur2_random"));
     }
 }

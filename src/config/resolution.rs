@@ -184,7 +184,9 @@ fn direct(config: &ProducerConfig, setting: &setting::Setting, resolution: &mut 
         "metadata.recovery.strategy" | "security.protocol" => config.text(name).to_ascii_lowercase(),
         "partitioner.class" => match partitioner(config) {
             PartitionerName::Native(native) => native.to_owned(),
-            PartitionerName::BuiltIn | PartitionerName::RoundRobin => "murmur2_random".to_owned(),
+            PartitionerName::BuiltIn | PartitionerName::RoundRobin | PartitionerName::UniformSticky => {
+                "murmur2_random".to_owned()
+            }
         },
         "receive.buffer.bytes" | "send.buffer.bytes" => number(resolution).max(0).to_string(),
         "reconnect.backoff.max.ms" => derived.reconnect_backoff_max.to_string(),
@@ -288,6 +290,7 @@ mod tests {
             ("metadata.recovery.strategy", "none", "metadata.recovery.strategy", "none"),
             ("partitioner.class", "fnv1a", "partitioner", "fnv1a"),
             ("partitioner.class", "RoundRobinPartitioner", "partitioner", "murmur2_random"),
+            ("partitioner.class", "UniformStickyPartitioner", "partitioner", "murmur2_random"),
             ("receive.buffer.bytes", "-1", "socket.receive.buffer.bytes", "0"),
             ("retry.backoff.ms", "0", "retry.backoff.ms", "1"),
             ("request.timeout.ms", "1000", "socket.timeout.ms", "1000"),

@@ -21,11 +21,16 @@ pub(crate) struct Resolved {
     pub(crate) max_request_size: usize,
     /// After how many bytes the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
     pub(crate) sticky_bytes: usize,
+    /// As much as one batch of librdkafka's holds: `batch.size`, by default 1,000,000.
+    pub(crate) batch_bytes: usize,
     pub(crate) transactional_id: Option<String>,
     pub(crate) key_serializer: Option<SerializerName>,
     pub(crate) value_serializer: Option<SerializerName>,
     pub(crate) partitioner: PartitionerName,
     pub(crate) ignore_keys: bool,
+    pub(crate) adaptive_partitioning: bool,
+    /// Zero for never.
+    pub(crate) availability_timeout: Duration,
     /// Every secret value, so that librdkafka's texts can be cleared of them. None is empty.
     pub(crate) secrets: Vec<String>,
 }
@@ -45,6 +50,7 @@ pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> 
     let max_request_size = bytes(number("max.request.size"));
     let max_block = milliseconds(number("max.block.ms"));
     let batch_size = number("batch.size");
+    let availability_timeout = milliseconds(number("partitioner.availability.timeout.ms"));
     if !resolution.problems.is_empty() {
         return Err(resolution.problems.into_iter().collect());
     }
@@ -71,11 +77,14 @@ pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> 
         max_block,
         max_request_size,
         sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
+        batch_bytes: bytes(batch_size).clamp(1, max_request_size.max(1)),
         transactional_id,
         key_serializer: config.key_serializer_name(),
         value_serializer: config.value_serializer_name(),
         partitioner: partitioner(config),
         ignore_keys: config.text("partitioner.ignore.keys") == "true",
+        adaptive_partitioning: config.text("partitioner.adaptive.partitioning.enable") == "true",
+        availability_timeout,
         secrets: resolution.secrets,
     })
 }
@@ -123,7 +132,9 @@ mod tests {
         assert_eq!(resolved.buffer_memory, 33_554_432);
         assert_eq!(resolved.max_request_size, 1_048_576);
         assert_eq!((resolved.max_block.as_millis(), resolved.sticky_bytes), (60_000, 16_384));
+        assert_eq!(resolved.batch_bytes, 1_000_000);
         assert_eq!((resolved.partitioner, resolved.ignore_keys), (PartitionerName::BuiltIn, false));
+        assert_eq!((resolved.adaptive_partitioning, resolved.availability_timeout), (true, Duration::ZERO));
     }
 
     #[test]

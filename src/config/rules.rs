@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{ProducerConfig, native_name, resolution::Resolution, setting};
+use super::{
+    PartitionerName, ProducerConfig, native_name,
+    resolution::{Resolution, partitioner},
+    setting,
+};
 
 /// Values that depend on more than their own setting.
 pub(crate) struct Derived {
@@ -27,6 +31,7 @@ pub(crate) fn derive(config: &ProducerConfig, resolution: &mut Resolution) -> De
     let (delivery_timeout, request_timeout) = timeouts(config, linger, resolution);
     let reconnect_backoff_max = backoffs(config, resolution);
     compression(config, resolution);
+    partitioning(config, resolution);
     Derived { idempotence, delivery_timeout, request_timeout, reconnect_backoff_max }
 }
 
@@ -220,6 +225,30 @@ fn compression(config: &ProducerConfig, resolution: &mut Resolution) {
     }
 }
 
+/// Which settings of partitioners have no effect with the others.
+fn partitioning(config: &ProducerConfig, resolution: &mut Resolution) {
+    const ADAPTIVE: &str = "partitioner.adaptive.partitioning.enable";
+    const AVAILABILITY: &str = "partitioner.availability.timeout.ms";
+    let partitioner = partitioner(config);
+    let mut no_effect = |name: &str, reason: &str| resolution.warn(config, name, format!("has no effect, since {reason}"));
+    if partitioner == PartitionerName::BuiltIn {
+        if config.text(ADAPTIVE) == "false" && config.text(AVAILABILITY) != "0" {
+            no_effect(AVAILABILITY, &format!("{ADAPTIVE} is false"));
+        }
+    } else {
+        for name in [ADAPTIVE, AVAILABILITY, "partitioner.ignore.keys"] {
+            let default = setting::find(name).and_then(setting::Setting::default);
+            if config.get(name).is_some_and(|value| Some(value) != default) {
+                no_effect(name, &format!("partitioner.class is {partitioner}"));
+            }
+        }
+    }
+    let linger = "librdkafka.sticky.partitioning.linger.ms";
+    if config.get(linger).is_some() && !matches!(partitioner, PartitionerName::Native(_)) {
+        no_effect(linger, &format!("partitioner.class is {partitioner}, which is none of librdkafka's"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{config, native, problems};
@@ -327,6 +356,27 @@ mod tests {
             warnings(&[("compression.gzip.level", "3")]),
             ["compression.gzip.level: has no effect, since compression.type is none"]
         );
+    }
+
+    #[test]
+    fn settings_that_the_partitioner_does_not_read_are_told() {
+        let availability = ("partitioner.availability.timeout.ms", "1000");
+        assert_eq!(warnings(&[availability, ("partitioner.ignore.keys", "true")]), [""; 0]);
+        assert_eq!(
+            warnings(&[availability, ("partitioner.adaptive.partitioning.enable", "false")]),
+            [format!("{}: has no effect, since partitioner.adaptive.partitioning.enable is false", availability.0)]
+        );
+        for (class, name) in [("RoundRobinPartitioner", "RoundRobinPartitioner"), ("fnv1a", "fnv1a")] {
+            let ignored = [("partitioner.class", class), ("partitioner.ignore.keys", "true")];
+            assert_eq!(
+                warnings(&ignored),
+                [format!("partitioner.ignore.keys: has no effect, since partitioner.class is {name}")]
+            );
+            assert_eq!(warnings(&[("partitioner.class", class), ("partitioner.ignore.keys", "false")]), [""; 0]);
+        }
+        let linger = ("librdkafka.sticky.partitioning.linger.ms", "20");
+        assert!(warnings(&[linger])[0].contains("partitioner.class is DefaultPartitioner"));
+        assert_eq!(warnings(&[linger, ("partitioner.class", "random")]), [""; 0]);
     }
 
     #[test]

@@ -133,7 +133,6 @@ fn later_layers_override_earlier_ones() {
 fn a_setting_of_java_without_an_equal_says_what_to_use_instead() {
     for (name, value, wanted) in [
         ("interceptor.classes", "com.acme.Trace", "give interceptors to the producer's builder"),
-        ("partitioner.availability.timeout.ms", "100", "only 0"),
         ("metrics.num.samples", "2", "librdkafka.statistics.interval.ms"),
         ("ssl.truststore.password", "changeit", "PEM files have no password"),
         ("transaction.two.phase.commit.enable", "true", "KIP-939"),
@@ -142,13 +141,7 @@ fn a_setting_of_java_without_an_equal_says_what_to_use_instead() {
         let error = ProducerConfig::new().set(name, value).unwrap_err().to_string();
         assert!(error.starts_with(name) && error.contains(wanted), "{error}");
     }
-    config(&[
-        ("interceptor.classes", ""),
-        ("partitioner.availability.timeout.ms", "0"),
-        ("ssl.enabled.protocols", "TLSv1.2, TLSv1.3"),
-    ])
-    .check()
-    .unwrap();
+    config(&[("interceptor.classes", ""), ("ssl.enabled.protocols", "TLSv1.2, TLSv1.3")]).check().unwrap();
 }
 
 #[test]

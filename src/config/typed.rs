@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Origin, Problem, ProducerConfig};
+use super::{Origin, PartitionerName, Problem, ProducerConfig};
 
 /// Which brokers must have a record before it counts as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -196,6 +196,27 @@ impl ProducerConfig {
         self.keep("partitioner.ignore.keys", on.to_string())
     }
 
+    /// `partitioner.class`: how records are spread over partitions. Defaults to [`PartitionerName::BuiltIn`]. One of your own is given to
+    /// [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner).
+    #[must_use]
+    pub fn partitioner(self, partitioner: PartitionerName) -> Self {
+        self.keep("partitioner.class", partitioner.to_string())
+    }
+
+    /// `partitioner.adaptive.partitioning.enable`: prefer partitions with short queues for records without a key (KIP-794). Defaults to
+    /// true.
+    #[must_use]
+    pub fn adaptive_partitioning(self, on: bool) -> Self {
+        self.keep("partitioner.adaptive.partitioning.enable", on.to_string())
+    }
+
+    /// `partitioner.availability.timeout.ms`: leave a partition out when nothing that is under way to it was written for so long
+    /// (KIP-794), in whole milliseconds. Defaults to zero: never.
+    #[must_use]
+    pub fn partition_availability_timeout(self, timeout: Duration) -> Self {
+        self.keep_duration("partitioner.availability.timeout.ms", timeout)
+    }
+
     /// `security.protocol`. Defaults to [`SecurityProtocol::Plaintext`].
     #[must_use]
     pub fn security_protocol(self, protocol: SecurityProtocol) -> Self {
@@ -282,6 +303,9 @@ mod tests {
             .transaction_timeout(Duration::from_secs(60))
             .retry_backoff(Duration::ZERO)
             .ignore_keys(true)
+            .partitioner(PartitionerName::UniformSticky)
+            .adaptive_partitioning(false)
+            .partition_availability_timeout(Duration::from_secs(4))
             .security_protocol(SecurityProtocol::SaslSsl);
         for (name, wanted) in [
             ("bootstrap.servers", "a:1,b:2"),
@@ -302,6 +326,9 @@ mod tests {
             ("transaction.timeout.ms", "60000"),
             ("retry.backoff.ms", "0"),
             ("partitioner.ignore.keys", "true"),
+            ("partitioner.class", "UniformStickyPartitioner"),
+            ("partitioner.adaptive.partitioning.enable", "false"),
+            ("partitioner.availability.timeout.ms", "4000"),
             ("security.protocol", "SASL_SSL"),
         ] {
             assert_eq!(typed.get(name), Some(wanted), "{name}");

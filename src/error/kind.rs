@@ -10,6 +10,8 @@ pub enum ErrorKind {
     Config,
     /// A serializer failed or panicked.
     Serialization,
+    /// The partitioner panicked, or chose a partition that the topic does not have.
+    Partitioner,
     /// The record cannot be sent as it is: its topic's name, partition or timestamp is not a valid one.
     InvalidRecord,
     /// The record is larger than `max.request.size`, `buffer.memory` or the broker's `message.max.bytes`.
@@ -59,6 +61,7 @@ impl ErrorKind {
         match self {
             Self::Config => "Config",
             Self::Serialization => "Serialization",
+            Self::Partitioner => "Partitioner",
             Self::InvalidRecord => "InvalidRecord",
             Self::RecordTooLarge => "RecordTooLarge",
             Self::BufferFull => "BufferFull",
@@ -87,7 +90,7 @@ impl ErrorKind {
         Some(match self {
             Self::Config => "ConfigException",
             Self::Serialization => "SerializationException",
-            Self::InvalidRecord => "IllegalArgumentException",
+            Self::InvalidRecord | Self::Partitioner => "IllegalArgumentException",
             Self::RecordTooLarge => "RecordTooLargeException",
             Self::BufferFull | Self::BufferTimeout => "BufferExhaustedException",
             Self::MetadataTimeout | Self::DeliveryTimeout => "TimeoutException",
@@ -113,6 +116,7 @@ impl ErrorKind {
         Some(match self {
             Self::Config => "mend the settings: the source names each problem, with its file and line",
             Self::Serialization => "mend the record or its serializer: the source is the serializer's own error",
+            Self::Partitioner => "mend the partitioner: it gives one of the topic's partitions, and does not panic",
             Self::RecordTooLarge => {
                 "make the record smaller, or raise max.request.size (and the topic's max.message.bytes) or buffer.memory"
             }

@@ -70,6 +70,10 @@ impl Error {
         let mut error = Self::from_code(outcome.code(), &context);
         error.0.persistence = Persistence::from_status(outcome.status.into());
         let Some(words) = &outcome.words else { return error };
+        if let Some(answered) = &words.partitioner {
+            error.0.kind = ErrorKind::Partitioner;
+            error.0.message = format!("{context}: the partitioner {answered}");
+        }
         if let Some(text) = &words.broker {
             error.0.message.push_str("; the broker says: ");
             error.0.message.push_str(text);
@@ -222,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_broker_is_quoted() {
-        let words = Box::new(Words { broker: Some("no key".into()), cause: None });
+        let words = Box::new(Words { broker: Some("no key".into()), ..Words::default() });
         let outcome = Outcome { code: 87, partition: 0, words: Some(words), ..Outcome::default() };
         let error = Error::from_report("compacted", &outcome);
         assert_eq!(error.broker_message(), Some("no key"));

@@ -79,9 +79,15 @@ impl Body {
     }
 
     /// Whether the record's bytes stay here while librdkafka has it. A small record's are copied into librdkafka's message, which is
-    /// written anyway: so they travel with it, and the thread that sends can use one buffer for all.
+    /// written anyway: so they travel with it, and the thread that sends can use one buffer for all. But librdkafka does not show its
+    /// partitioner callback the value: for a partitioner that wants to see it, it stays here.
     pub(crate) fn is_kept(&self) -> bool {
-        self.buffer.len() > COPIED
+        self.buffer.len() > COPIED || self.topic.as_ref().is_some_and(|topic| topic.wants_value())
+    }
+
+    /// What it adds to its partition's queue: the bytes of key and value, and one, so that an empty record counts as well.
+    pub(super) fn queued_size(&self) -> usize {
+        self.key_size.unwrap_or(0) as usize + self.value_size.unwrap_or(0) as usize + 1
     }
 
     /// Gives back what a buffer has that is far larger than its record, or large and not full: for one that is to be kept.

@@ -12,7 +12,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{code, ffi, slot};
+use super::{code, ffi, outcome::Words, slot};
 
 const NAME: &CStr = c"ottla";
 
@@ -53,6 +53,10 @@ unsafe extern "C" fn on_acknowledgement(
         let _ = catch_unwind(|| {
             // SAFETY: the broker's answer, or a static text: both are there during this call.
             let words = unsafe { ffi::text(words) };
+            if words.is_empty() {
+                return;
+            }
+            let words = Words { broker: Some(words.into_boxed_str()), ..Words::default() };
             // SAFETY: as above.
             let opaque = unsafe { (*message.cast::<ffi::Message>()).opaque };
             // SAFETY: the message is not reported yet, and librdkafka calls this on one thread for it.

@@ -19,8 +19,8 @@ use super::{
     pool::Pool,
     scratch,
     settings::{SettingRefused, Settings, milliseconds},
-    slot::Draft,
-    topic::{Partition, Topic, native_headers},
+    slot::{self, Draft},
+    topic::{Partition, Reported, Topic, native_headers},
 };
 
 /// `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
@@ -90,6 +90,12 @@ impl Client {
             return Err((draft, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
         };
         let partition = body.partition.unwrap_or(ANY_PARTITION);
+        // librdkafka does not ask the partitioner for such a record.
+        let counted = body.partition.map(|partition| Reported { partition, bytes: body.queued_size(), any_written: false });
+        let counted = counted.filter(|counted| {
+            let partition = body.topic.as_ref().and_then(|topic| topic.partition());
+            partition.is_some_and(|partition| partition.count(counted.partition, counted.bytes))
+        });
         let bytes = |part: Option<&[u8]>| part.map_or((ptr::null(), 0), |part| (part.as_ptr().cast::<c_void>(), part.len()));
         let (key, key_size) = bytes(body.key());
         let (value, value_size) = bytes(body.value());
@@ -99,6 +105,10 @@ impl Client {
         let (flags, scratch) =
             if copied { (sys::RD_KAFKA_MSG_F_COPY as c_int, mem::take(&mut draft.body_mut().buffer)) } else { (0, Vec::new()) };
         let opaque = draft.into_opaque();
+        if counted.is_some() {
+            // SAFETY: the slot is not with librdkafka yet.
+            unsafe { slot::set_counted(opaque) };
+        }
         let code = match extra {
             None => {
                 // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody touches
@@ -146,6 +156,9 @@ impl Client {
         let mut draft = unsafe { Draft::from_opaque(opaque) };
         if copied {
             draft.body_mut().buffer = scratch;
+        }
+        if let (Some(counted), Some(partition)) = (counted, draft.body().topic.as_ref().and_then(|topic| topic.partition())) {
+            partition.on_reported(counted);
         }
         Err((draft, code))
     }

@@ -127,6 +127,11 @@ impl Message<'_> {
         self.0.key_size + self.0.payload_size
     }
 
+    /// What its slot's [`Body::queued_size`](super::Body::queued_size) was.
+    pub(super) fn queued_size(&self) -> usize {
+        self.size() + 1
+    }
+
     /// The record's key as it was sent.
     pub(super) fn key(&self) -> Option<&[u8]> {
         // SAFETY: null, or as many bytes as are said to be there, for as long as the message.

@@ -42,4 +42,4 @@ pub(crate) use report::report;
 pub(crate) use report::{Audience, Freed, Observer, Progress, report_refused, serve};
 pub(crate) use settings::SettingRefused;
 pub(crate) use slot::{Admission, Draft, Pending};
-pub(crate) use topic::{Choice, Partition, Topic};
+pub(crate) use topic::{Choice, Chosen, Partition, Reported, Topic};

@@ -26,6 +26,8 @@ pub(crate) struct Outcome {
 pub(crate) struct Words {
     /// The broker's own (KIP-467).
     pub(crate) broker: Option<Box<str>>,
+    /// What the topic's partitioner did instead of choosing one of its partitions.
+    pub(crate) partitioner: Option<Box<str>>,
     /// What the layer knows of the reason.
     pub(crate) cause: Option<Box<str>>,
 }
@@ -63,7 +65,7 @@ impl Outcome {
     }
 
     /// Of a record that never left.
-    pub(super) fn unwritten(code: i32) -> Self {
+    pub(crate) fn unwritten(code: i32) -> Self {
         Self { code: short(code), partition: -1, offset: -1, timestamp: -1, ..Self::default() }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, task::Waker, time::Duration};
 
+use rdkafka_sys as sys;
+
 use super::{
     body::{Body, Callback, Completion, Tally},
     client::Client,
@@ -11,7 +13,7 @@ use super::{
     event::{Event, Kind, Message},
     outcome::Outcome,
     slot::{self, Draft, FreeSlot, Reported},
-    topic::Topic,
+    topic::{self, Topic},
 };
 use crate::panic::{contain, wake};
 
@@ -97,8 +99,9 @@ fn tell(client: &Client, kind: Kind, observer: &dyn Observer) {
 }
 
 /// Ends a record that was told to be accepted, and that librdkafka refused after all: the code is its report. Gives whom to wake.
-pub(crate) fn report_refused(draft: Draft, code: i32, audience: &dyn Audience) -> Vec<Waker> {
-    report(draft, Outcome::unwritten(code), audience)
+pub(crate) fn report_refused(mut draft: Draft, code: i32, audience: &dyn Audience) -> Vec<Waker> {
+    let outcome = Outcome { words: draft.take_words(), ..Outcome::unwritten(code) };
+    report(draft, outcome, audience)
 }
 
 /// Ends a record that librdkafka does not have. Gives whom to wake.
@@ -136,6 +139,7 @@ impl Batch {
         let unread = client.pool().unread_left();
         self.unread = unread;
         let mut messages = Vec::new();
+        let mut placed = Placed::default();
         loop {
             messages.clear();
             event.next_reports(&mut messages);
@@ -155,6 +159,10 @@ impl Batch {
                 let mut outcome = message.outcome();
                 self.confirmed.examine(message.topic(), &mut outcome);
                 self.count_of_topic(message, &reported, &outcome);
+                if reported.is_counted() {
+                    // SAFETY: the client has the topics of its records for as long as it lives.
+                    unsafe { placed.add(message, &outcome) };
+                }
                 if outcome.code() != code::NO_ERROR {
                     outcome.words = reported.take_words();
                     observer.on_failure(&mut outcome);
@@ -169,6 +177,7 @@ impl Batch {
             }
         }
         drop(messages);
+        placed.end();
         self.end_run();
         self.end_topic();
         drop(event);
@@ -240,6 +249,35 @@ impl Batch {
     fn end_run(&mut self) {
         if let Some((tally, records)) = self.run.take() {
             self.wakers.extend(tally.close(records));
+        }
+    }
+}
+
+/// The records of one partition that came in a row and were counted by the topic's partitioner, which is told of them at once.
+#[derive(Default)]
+struct Placed(Option<(*const sys::rd_kafka_topic_t, topic::Reported)>);
+
+impl Placed {
+    /// # Safety
+    /// The message's topic lives until [`end`](Self::end).
+    unsafe fn add(&mut self, message: &Message<'_>, outcome: &Outcome) {
+        let (partition, bytes, any_written) = (outcome.partition, message.queued_size(), outcome.code() == code::NO_ERROR);
+        match &mut self.0 {
+            Some((topic, run)) if *topic == message.topic() && run.partition == partition => {
+                run.bytes += bytes;
+                run.any_written |= any_written;
+            }
+            _ => {
+                self.end();
+                self.0 = Some((message.topic(), topic::Reported { partition, bytes, any_written }));
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some((topic, reported)) = self.0.take() {
+            // SAFETY: who called `add` vouches for the topic.
+            unsafe { topic::tell_reported(topic, reported) };
         }
     }
 }

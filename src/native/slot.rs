@@ -52,10 +52,21 @@ struct Label {
     generation: u8,
     /// Somebody else than a future is told, or there are headers: the body has to be looked at.
     has_more: bool,
-    /// The body has the record's bytes.
-    has_bytes: bool,
-    /// The report is in and the bytes are still here: they count as unread.
-    unread: bool,
+    bytes: Bytes,
+    /// The topic's partitioner has counted it in its partition's queue, and hears of its report.
+    counted: bool,
+}
+
+/// Where the record's bytes are.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Bytes {
+    /// In librdkafka's message, or nowhere any more.
+    #[default]
+    Elsewhere,
+    /// In the body.
+    Here,
+    /// In the body, though the report is in: they count as unread.
+    Unread,
 }
 
 // SAFETY: what the cells hold is reached only by the hand that has the slot (see the module's text); handing over
@@ -71,12 +82,12 @@ impl FreeSlot {
     /// What it takes of memory, at most.
     pub(super) fn kept(&self) -> usize {
         let label = self.label();
-        size_of::<Slot>() + if label.has_bytes { label.charge as usize } else { 0 }
+        size_of::<Slot>() + if label.bytes == Bytes::Elsewhere { 0 } else { label.charge as usize }
     }
 
     /// What it took of the memory for unread records.
     pub(super) fn unread(&self) -> usize {
-        if self.label().unread { self.label().charge as usize } else { 0 }
+        if self.label().bytes == Bytes::Unread { self.label().charge as usize } else { 0 }
     }
 
     fn label(&self) -> Label {
@@ -96,7 +107,10 @@ impl FreeSlot {
 
     /// It counts as unread no longer, or never did.
     pub(super) fn set_read(&mut self) {
-        self.0.label.get_mut().unread = false;
+        let label = self.0.label.get_mut();
+        if label.bytes == Bytes::Unread {
+            label.bytes = Bytes::Here;
+        }
     }
 
     /// As [`prefetch`], all of it: for the slot that is taken soon.
@@ -186,6 +200,12 @@ impl Draft {
         unsafe { &mut *self.slot().label.get() }
     }
 
+    /// What is known, beside its code, of why librdkafka did not accept it.
+    pub(crate) fn take_words(&mut self) -> Option<Box<Words>> {
+        // SAFETY: as `body_mut`.
+        unsafe { (*self.slot().outcome.get()).words.take() }
+    }
+
     /// The handle for the one who waits: for room first, for the report then. At most one is made of a draft.
     pub(crate) fn pending(&self) -> Pending {
         self.slot().handoff.invite();
@@ -215,9 +235,9 @@ impl Draft {
     fn relabel(&mut self) {
         let body = self.body();
         let has_more = !matches!(body.completion, Completion::Future) || !body.headers.is_empty();
-        let has_bytes = body.buffer.capacity() > 0;
+        let bytes = if body.buffer.capacity() > 0 { Bytes::Here } else { Bytes::Elsewhere };
         let label = self.label_mut();
-        (label.has_more, label.has_bytes, label.unread) = (has_more, has_bytes, false);
+        (label.has_more, label.bytes, label.counted) = (has_more, bytes, false);
     }
 
     /// Takes back what librdkafka did not accept.
@@ -304,16 +324,27 @@ pub(super) unsafe fn body_in_flight<'a>(opaque: *const c_void) -> &'a Body {
     unsafe { &*slot.body.get() }
 }
 
-/// Saves the broker's words for the report.
+/// Saves what is known of a record's failure for its report.
 ///
 /// # Safety
 /// `opaque` came from [`Draft::into_opaque`], the message has not been reported yet, and one thread at a time calls this.
-pub(super) unsafe fn save_words(opaque: *const c_void, words: String) {
+pub(super) unsafe fn save_words(opaque: *const c_void, words: Words) {
     // SAFETY: the caller vouches for a live slot.
     let slot = unsafe { &*opaque.cast::<Slot>() };
     // SAFETY: until the report nobody else looks at the outcome.
     let outcome = unsafe { &mut *slot.outcome.get() };
-    outcome.words = (!words.is_empty()).then(|| Box::new(Words { broker: Some(words.into_boxed_str()), cause: None }));
+    outcome.words = Some(Box::new(words));
+}
+
+/// Takes note that the topic's partitioner has counted the record, and is to hear of its report.
+///
+/// # Safety
+/// As for [`save_words`].
+pub(super) unsafe fn set_counted(opaque: *const c_void) {
+    // SAFETY: the caller vouches for a live slot.
+    let slot = unsafe { &*opaque.cast::<Slot>() };
+    // SAFETY: from produce to report only librdkafka's callbacks look at the label, one thread at a time.
+    unsafe { (*slot.label.get()).counted = true };
 }
 
 /// A slot whose report is in, in the delivery thread's hands.
@@ -344,6 +375,11 @@ impl Reported {
         self.label().generation.into()
     }
 
+    /// Whether the topic's partitioner has counted it.
+    pub(super) fn is_counted(&self) -> bool {
+        self.label().counted
+    }
+
     /// Who is to be told; most often a future, for which the body is not looked at.
     pub(super) fn take_completion(&mut self) -> Completion {
         if self.label().has_more { mem::take(&mut self.body_mut().completion) } else { Completion::Future }
@@ -351,7 +387,7 @@ impl Reported {
 
     /// What it would keep until its report is read.
     pub(super) fn kept(&self) -> usize {
-        if self.label().has_bytes { self.charge() } else { 0 }
+        if self.label().bytes == Bytes::Elsewhere { 0 } else { self.charge() }
     }
 
     /// Settles that what it [keeps](Self::kept) stays until the report is read, or that it goes now.
@@ -360,9 +396,8 @@ impl Reported {
         let slot = unsafe { self.0.as_ref() };
         // SAFETY: as `body_mut`.
         let label = unsafe { &mut *slot.label.get() };
-        label.unread = keep;
+        label.bytes = if keep { Bytes::Unread } else { Bytes::Elsewhere };
         if !keep {
-            label.has_bytes = false;
             self.body_mut().buffer = Vec::new();
         }
     }
@@ -381,7 +416,7 @@ impl Reported {
         unsafe { &mut *slot.body.get() }
     }
 
-    /// What the broker said of the record, if it said something.
+    /// What is known of the record's failure beside its code.
     pub(super) fn take_words(&mut self) -> Option<Box<Words>> {
         // SAFETY: as `body`.
         let slot = unsafe { self.0.as_ref() };

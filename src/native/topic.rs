@@ -3,14 +3,14 @@
 use std::{
     ffi::{CString, c_void},
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     ptr::{self, NonNull},
     sync::Arc,
 };
 
 use rdkafka_sys as sys;
 
-use super::{counts::Counts, ffi, pool::Pool, slot};
+use super::{body::Body, counts::Counts, ffi, outcome::Words, pool::Pool, slot};
+use crate::{panic::contain, record::Headers};
 
 /// librdkafka refuses a record whose partition is beyond the topic's last: the answer for a choice that cannot be used.
 const NO_PARTITION: i32 = i32::MAX;
@@ -18,22 +18,80 @@ const NO_PARTITION: i32 = i32::MAX;
 /// Chooses partitions for one topic. Called by librdkafka on whichever thread has the record and the topic's metadata;
 /// must not block.
 pub(crate) trait Partition: Send + Sync {
-    /// The partition for a record; what is not one of the topic's fails that record.
-    fn choose(&self, choice: &Choice<'_>) -> i32;
+    /// The partition for a record; what is not one of the topic's fails that record, as does a panic.
+    fn choose(&self, choice: &Choice<'_>) -> Chosen;
+
+    /// Whether [`Choice::value`] is looked at: the values of small records are kept in memory for it.
+    fn wants_value(&self) -> bool {
+        false
+    }
+
+    /// Counts a record that is sent to a partition of the sender's choice, if such records count.
+    fn count(&self, partition: i32, bytes: usize) -> bool {
+        let _ = (partition, bytes);
+        false
+    }
+
+    /// Records that were counted have been reported, or not accepted after all. Must not panic.
+    fn on_reported(&self, reported: Reported) {
+        let _ = reported;
+    }
+}
+
+/// A partitioner's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) partition: i32,
+    /// Whether the record is counted, so that [`Partition::on_reported`] hears of it.
+    pub(crate) is_counted: bool,
+}
+
+/// Records of one partition that were counted and are out of librdkafka's hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reported {
+    pub(crate) partition: i32,
+    /// What they added to the queue ([`Choice::queued_size`]).
+    pub(crate) bytes: usize,
+    /// Whether one of them was written.
+    pub(crate) any_written: bool,
 }
 
 /// What a choice is made from.
 pub(crate) struct Choice<'a> {
     /// The serialized key, `None` for null.
     pub(crate) key: Option<&'a [u8]>,
-    /// The bytes of key, value and headers.
-    pub(crate) size: usize,
     /// How many partitions the topic has; at least one.
     pub(crate) partitions: i32,
+    body: &'a Body,
     topic: *const sys::rd_kafka_topic_t,
 }
 
-impl Choice<'_> {
+impl<'a> Choice<'a> {
+    /// The topic's name.
+    pub(crate) fn topic(&self) -> &'a str {
+        self.body.topic.as_ref().map_or("", |topic| topic.name())
+    }
+
+    /// The serialized value, `None` for null. Of a small record it is here only for a partitioner that
+    /// [wants](Partition::wants_value) it.
+    pub(crate) fn value(&self) -> Option<&'a [u8]> {
+        self.body.value()
+    }
+
+    pub(crate) fn headers(&self) -> &'a Headers {
+        &self.body.headers
+    }
+
+    /// The bytes of key, value and headers.
+    pub(crate) fn size(&self) -> usize {
+        self.body.size()
+    }
+
+    /// What it adds to its partition's queue.
+    pub(crate) fn queued_size(&self) -> usize {
+        self.body.queued_size()
+    }
+
     /// Whether the partition has a leader.
     pub(crate) fn is_available(&self, partition: i32) -> bool {
         // SAFETY: this function is allowed in a partitioner callback, and a `Choice` lives no longer than one.
@@ -47,7 +105,8 @@ pub(crate) struct Topic {
     /// `None` without a client.
     handle: Option<NonNull<sys::rd_kafka_topic_t>>,
     /// Boxed twice: librdkafka keeps the address of the inner box.
-    _partition: Option<Box<Box<dyn Partition>>>,
+    partition: Option<Box<Box<dyn Partition>>>,
+    wants_value: bool,
     pool: Arc<Pool>,
     counts: Counts,
 }
@@ -82,13 +141,17 @@ impl Topic {
         // SAFETY: the name is NUL-terminated; librdkafka takes `settings` over in any case.
         let handle = unsafe { sys::rd_kafka_topic_new(client.as_ptr(), c_name.as_ptr(), settings) };
         match NonNull::new(handle) {
-            Some(handle) => Ok(Self {
-                name: name.into(),
-                handle: Some(handle),
-                _partition: partition,
-                pool: Arc::clone(pool),
-                counts: Counts::default(),
-            }),
+            Some(handle) => {
+                let wants_value = partition.as_ref().is_some_and(|partition| partition.wants_value());
+                Ok(Self {
+                    name: name.into(),
+                    handle: Some(handle),
+                    partition,
+                    wants_value,
+                    pool: Arc::clone(pool),
+                    counts: Counts::default(),
+                })
+            }
             // SAFETY: reads this thread's last error.
             None => Err(unsafe { ffi::rd_kafka_last_error() }),
         }
@@ -97,7 +160,14 @@ impl Topic {
     /// A topic for records that librdkafka never sees.
     #[cfg(feature = "testing")]
     pub(crate) fn detached(name: &str, pool: &Arc<Pool>) -> Self {
-        Self { name: name.into(), handle: None, _partition: None, pool: Arc::clone(pool), counts: Counts::default() }
+        Self {
+            name: name.into(),
+            handle: None,
+            partition: None,
+            wants_value: false,
+            pool: Arc::clone(pool),
+            counts: Counts::default(),
+        }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -107,6 +177,16 @@ impl Topic {
     /// What became of its records so far.
     pub(crate) fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// The choice between its partitions, if it is not left to librdkafka.
+    pub(super) fn partition(&self) -> Option<&dyn Partition> {
+        self.partition.as_ref().map(|partition| &***partition)
+    }
+
+    /// Whether the values of its records are kept for the choice.
+    pub(super) fn wants_value(&self) -> bool {
+        self.wants_value
     }
 
     /// Null without a client.
@@ -140,13 +220,42 @@ unsafe extern "C" fn choose_partition(
     let body = unsafe { slot::body_in_flight(message_opaque) };
     // SAFETY: null, or librdkafka's own copy of the key, which it keeps during the call.
     let key = unsafe { ffi::bytes(key, key_size) };
-    let choice = Choice { key, size: body.size(), partitions, topic };
-    let chosen = catch_unwind(AssertUnwindSafe(|| partition.choose(&choice))).unwrap_or(NO_PARTITION);
-    if chosen < 0 { NO_PARTITION } else { chosen }
+    let choice = Choice { key, partitions, body, topic };
+    let (answered, cause) = match contain(|| partition.choose(&choice)) {
+        Ok(Chosen { partition, is_counted }) if (0..partitions).contains(&partition) => {
+            if is_counted {
+                // SAFETY: as for the body; librdkafka partitions a message on one thread, before anything else becomes of it.
+                unsafe { slot::set_counted(message_opaque) };
+            }
+            return partition;
+        }
+        Ok(Chosen { partition, .. }) => {
+            (format!("answered {partition}, and the topic's partitions are 0 to {}", partitions - 1), None)
+        }
+        Err(panic) => ("panicked".to_owned(), Some(panic.into_boxed_str())),
+    };
+    let words = Words { broker: None, partitioner: Some(answered.into_boxed_str()), cause };
+    // SAFETY: as above.
+    unsafe { slot::save_words(message_opaque, words) };
+    NO_PARTITION
+}
+
+/// Tells a topic's partitioner what was reported.
+///
+/// # Safety
+/// `topic` is a topic of a client that is alive.
+pub(super) unsafe fn tell_reported(topic: *const sys::rd_kafka_topic_t, reported: Reported) {
+    // SAFETY: the caller vouches for the topic.
+    let opaque = unsafe { sys::rd_kafka_topic_opaque(topic) };
+    // SAFETY: null, or the address that `Topic::new` gave, of a box that lives as long as the topic's client.
+    let partition = unsafe { opaque.cast::<Box<dyn Partition>>().as_ref() };
+    if let Some(partition) = partition {
+        partition.on_reported(reported);
+    }
 }
 
 /// A topic's native headers for one record, taken over by librdkafka once it accepts the record.
-pub(super) fn native_headers(headers: &crate::record::Headers) -> *mut sys::rd_kafka_headers_t {
+pub(super) fn native_headers(headers: &Headers) -> *mut sys::rd_kafka_headers_t {
     if headers.is_empty() {
         return ptr::null_mut();
     }

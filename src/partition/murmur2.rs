@@ -52,6 +52,7 @@ pub fn partition_for(key: &[u8], partitions: NonZeroU32) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::java_keys::JavaKeys;
     use super::*;
     use proptest::prelude::*;
     use serde_json::Value;
@@ -68,6 +69,52 @@ mod tests {
                 let chosen = partition_for(key, partitions.parse().unwrap());
                 assert_eq!(i64::from(chosen), partition.as_i64().unwrap(), "{vector}");
             }
+        }
+    }
+
+    /// FNV-1a, as tests/java/Partitions.java has it.
+    struct Digest(u64);
+
+    impl Digest {
+        fn new() -> Self {
+            Self(0xcbf2_9ce4_8422_2325)
+        }
+
+        fn add(&mut self, bytes: &[u8]) {
+            self.0 = bytes.iter().fold(self.0, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        }
+
+        fn text(&self) -> String {
+            format!("{:016x}", self.0)
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_keys_go_where_java_s_own_partitioner_puts_them() {
+        let vectors: Value = serde_json::from_str(include_str!("../../tests/data/java-partitions.json")).unwrap();
+        let topics = [1, 6, 7, 32, 100_u32];
+        let wanted = vectors["partitions"].as_object().unwrap();
+        assert_eq!(wanted.len(), topics.len());
+        let mut rows = vectors["rows"].as_array().unwrap().iter();
+        let (mut keys, mut digests) = (Digest::new(), topics.map(|_| Digest::new()));
+        let mut count = 0_u32;
+        for (index, key) in JavaKeys::new().enumerate() {
+            keys.add(&u32::try_from(key.len()).unwrap().to_le_bytes());
+            keys.add(&key);
+            let chosen = topics.map(|partitions| partition_for(&key, NonZeroU32::new(partitions).unwrap()));
+            if index % 997 == 0 {
+                let row = serde_json::to_value([&[i32::try_from(index).unwrap()], &chosen[..]].concat()).unwrap();
+                assert_eq!(Some(&row), rows.next());
+            }
+            for (digest, partition) in digests.iter_mut().zip(chosen) {
+                digest.add(&partition.to_le_bytes());
+            }
+            count += 1;
+        }
+        assert_eq!((count, rows.next()), (100_000, None));
+        assert_eq!(vectors["keys"], keys.text(), "the keys are not Java's");
+        for (partitions, digest) in topics.iter().zip(digests) {
+            assert_eq!(wanted[&partitions.to_string()], digest.text(), "{partitions} partitions");
         }
     }
 

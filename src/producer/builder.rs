@@ -1,14 +1,14 @@
 //! [`ProducerBuilder`]: from settings and plug-ins to a running producer.
 
-use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Listeners, Producer, Serializers, Typed, core::Core, room::Room, shared::Shared};
+use super::{Listeners, Producer, Serializers, Typed, core::Core, partitioning::partition_for, room::Room, shared::Shared};
 use crate::{
     Error, ErrorKind, ProducerConfig, Serializer,
-    config::{PartitionerName, Resolved},
+    config::{Resolved, Setting, settings},
     intercept::{Acknowledge, Chain, Interceptor},
-    native::{Choice, Client, Partition, SettingRefused},
-    partition::{BuiltIn, Placing, RoundRobin},
+    native::{Client, SettingRefused},
+    partition::Partitioner,
 };
 
 /// How long dropping the last handle waits for what was accepted, unless it is set.
@@ -20,6 +20,7 @@ pub struct ProducerBuilder<K: ?Sized, V: ?Sized> {
     key_serializer: Option<Box<dyn Serializer<K>>>,
     value_serializer: Option<Box<dyn Serializer<V>>>,
     interceptors: Vec<Box<dyn Interceptor<K, V>>>,
+    partitioner: Option<Arc<dyn Partitioner>>,
     drop_timeout: Duration,
 }
 
@@ -39,6 +40,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             key_serializer: None,
             value_serializer: None,
             interceptors: Vec::new(),
+            partitioner: None,
             drop_timeout: DROP_TIMEOUT,
         }
     }
@@ -70,6 +72,16 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         self
     }
 
+    /// Sets what chooses the partition of each record that names none: a closure or another [`Partitioner`]. It comes before the setting
+    /// `partitioner.class`, and with it the other settings of Java's partitioners (`partitioner.*`) have no effect.
+    ///
+    /// Defaults to that setting, and without it to the Java client's choice: the hash of the key, or one partition for a while (KIP-794).
+    #[must_use]
+    pub fn partitioner(mut self, partitioner: impl Partitioner) -> Self {
+        self.partitioner = Some(Arc::new(partitioner));
+        self
+    }
+
     /// Sets how long dropping the last handle waits for what was accepted. What is not delivered then is given up, and how
     /// many records that were is logged (and printed to stderr where no `tracing` subscriber is set).
     ///
@@ -89,6 +101,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         for warning in self.config.warnings() {
             tracing::warn!("{warning}");
         }
+        if self.partitioner.is_some() {
+            let idle =
+                settings().map(Setting::name).filter(|name| name.starts_with("partitioner.") && self.config.get(name).is_some());
+            idle.for_each(|name| tracing::warn!("{name}: has no effect, since the builder was given a partitioner"));
+        }
         let resolved = self.config.resolve()?;
         if resolved.transactional_id.is_some() {
             let message = "transactional.id: this version has no transactions; leave it out";
@@ -98,27 +115,26 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             Serializers::new((self.key_serializer, resolved.key_serializer), (self.value_serializer, resolved.value_serializer))?;
         let interceptors = Chain::new(self.interceptors);
         let acknowledge = interceptors.as_ref().map(|chain| Arc::clone(chain) as Arc<dyn Acknowledge>);
-        let core = start(resolved, Listeners::new(acknowledge), self.drop_timeout)?;
+        let core = start(resolved, self.partitioner, Listeners::new(acknowledge), self.drop_timeout)?;
         Ok(Producer(Arc::new(Typed { core, serializers, interceptors })))
     }
 }
 
 /// Starts librdkafka and the delivery thread.
-pub(super) fn start(resolved: Resolved, listeners: Listeners, drop_timeout: Duration) -> Result<Arc<Core>, Error> {
-    let (partitioner, sticky_bytes, ignore_keys) = (resolved.partitioner, resolved.sticky_bytes, resolved.ignore_keys);
-    let partition_for = move || -> Option<Box<dyn Partition>> {
-        match partitioner {
-            PartitionerName::BuiltIn => Some(Box::new(BuiltIn::new(sticky_bytes, ignore_keys))),
-            PartitionerName::RoundRobin => Some(Box::new(RoundRobin::new())),
-            PartitionerName::Native(_) => None,
-        }
-    };
+pub(super) fn start(
+    resolved: Resolved,
+    partitioner: Option<Arc<dyn Partitioner>>,
+    listeners: Listeners,
+    drop_timeout: Duration,
+) -> Result<Arc<Core>, Error> {
+    let partition_for = partition_for(&resolved, partitioner);
     let mut properties = resolved.native;
-    if !matches!(partitioner, PartitionerName::Native(_)) {
+    if partition_for.is_some() {
         properties.retain(|(name, _)| name != "partitioner");
         // Otherwise librdkafka places records without a key by itself, and does not ask.
         properties.push(("sticky.partitioning.linger.ms".to_owned(), "0".to_owned()));
     }
+    let partition_for = move || partition_for.as_ref().map(|make| make());
     let client = Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(refused)?);
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
     let shared = Arc::new(Shared::new(room, listeners, resolved.client_id, resolved.bootstrap_servers, resolved.secrets));
@@ -134,29 +150,12 @@ fn refused(refused: SettingRefused) -> Error {
     Error::new(ErrorKind::Config, message)
 }
 
-impl Partition for BuiltIn {
-    fn choose(&self, choice: &Choice<'_>) -> i32 {
-        let Some(partitions) = partitions(choice) else { return -1 };
-        let placing = Placing { key: choice.key, size: choice.size, partitions };
-        self.place(&placing, |partition| choice.is_available(partition))
-    }
-}
-
-impl Partition for RoundRobin {
-    fn choose(&self, choice: &Choice<'_>) -> i32 {
-        partitions(choice).map_or(-1, |partitions| self.next(partitions, |partition| choice.is_available(partition)))
-    }
-}
-
-fn partitions(choice: &Choice<'_>) -> Option<NonZeroU32> {
-    u32::try_from(choice.partitions).ok().and_then(NonZeroU32::new)
-}
-
 impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProducerBuilder")
             .field("config", &self.config)
             .field("interceptors", &self.interceptors.len())
+            .field("partitioner", &self.partitioner.as_ref().map(|_| ".."))
             .field("drop_timeout", &self.drop_timeout)
             .finish_non_exhaustive()
     }
@@ -165,7 +164,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Becomes, Range, Setting, Type, settings};
+    use crate::config::{Becomes, Range, Type};
 
     /// A value that is neither the default here nor librdkafka's.
     fn unusual(setting: &Setting) -> Option<String> {

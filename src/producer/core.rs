@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    native::{Body, Client, Draft, Topic},
+    native::{Body, Client, Draft, Outcome, Topic},
 };
 
 /// The longest topic name that Kafka takes (`org.apache.kafka.common.internals.Topic`).
@@ -29,12 +29,23 @@ pub(super) struct Core {
 impl Core {
     /// Sends a draft whose room is taken.
     pub(super) fn accept(&self, draft: Draft) -> Result<(), Error> {
-        self.shared.accept(&self.client, draft).map_err(|(draft, code)| {
-            let error = self.shared.refusal(code);
+        self.shared.accept(&self.client, draft).map_err(|(mut draft, code)| {
+            let error = self.refusal(&mut draft, code);
             self.turn_away(&topic_of(draft.body()), draft, &error);
             self.shared.serve_waiting(&self.client);
             error
         })
+    }
+
+    /// The error of a draft that librdkafka did not accept.
+    fn refusal(&self, draft: &mut Draft, code: i32) -> Error {
+        match draft.take_words() {
+            None => self.shared.refusal(code),
+            words => {
+                let topic = draft.body().topic.as_ref().map_or("", |topic| topic.name());
+                Error::from_report(topic, &Outcome { words, ..Outcome::unwritten(code) })
+            }
+        }
     }
 
     /// Ends a draft that is not sent.

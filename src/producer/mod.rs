@@ -10,6 +10,7 @@ mod listeners;
 mod metering;
 mod outstanding;
 mod parking;
+mod partitioning;
 mod partitions;
 mod record_size;
 mod room;

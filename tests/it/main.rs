@@ -9,6 +9,7 @@ mod configuration;
 mod dependencies;
 mod embedded;
 mod examples;
+mod java_keys;
 mod log;
 mod mock_producer;
 mod own_process;

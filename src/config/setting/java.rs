@@ -99,14 +99,14 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("metrics.sample.window.ms", Long, "The time that a sample covers.").milliseconds()
         .range_of(AtLeast(0)).java_only_default("30000").refused(&[], METRICS),
     new("partitioner.adaptive.partitioning.enable", Boolean, "Whether records without a key go rather to partitions with shorter queues (KIP-794).")
-        .java_only_default("true")
-        .refused(&["false"], "the lengths of the partitions' queues are not weighed, so that records without a key are spread evenly; set it to false or leave it out"),
+        .default_of("true")
+        .note_of("A partition's queue is what this producer has accepted for it and has not had reported, in units of three batches (batch.size), since one request carries one partition in librdkafka."),
     new("partitioner.availability.timeout.ms", Long, "After how long a partition whose broker takes nothing is left out (KIP-794); 0 for never.").milliseconds()
-        .range_of(AtLeast(0)).java_only_default("0")
-        .refused(&["0"], "how long a broker takes nothing is not measured; only 0, which is never, is accepted"),
+        .range_of(AtLeast(0)).default_of("0")
+        .note_of("Measured for each partition: something is under way, and nothing of it has been written for so long. Java measures how long a broker was not ready to be sent to."),
     new("partitioner.class", Class, "How records are spread over partitions.")
         .our_default("DefaultPartitioner").becomes_properties(&["partitioner"]).librdkafka("consistent_random").checked(partitioner_name::check)
-        .note_of("Java's by default: murmur2 of the key; librdkafka's is CRC32. RoundRobinPartitioner, and librdkafka's own by name (random, consistent, consistent_random, murmur2, murmur2_random, fnv1a, fnv1a_random), can be chosen."),
+        .note_of("Java's by default: murmur2 of the key; librdkafka's is CRC32. RoundRobinPartitioner, UniformStickyPartitioner (which Java had before 4.0), and librdkafka's own by name (random, consistent, consistent_random, murmur2, murmur2_random, fnv1a, fnv1a_random), can be chosen; the builder takes one of your own."),
     new("partitioner.ignore.keys", Boolean, "Whether records with a key are spread as if they had none.")
         .default_of("false"),
     new("receive.buffer.bytes", Int, "The socket's receive buffer; -1 for the system's default.").bytes()

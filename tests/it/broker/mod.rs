@@ -5,6 +5,7 @@ mod idempotence;
 mod memory;
 mod metrics;
 mod own_kafka;
+mod partitioners;
 mod producer;
 mod proxy;
 

@@ -8,6 +8,7 @@ mod ending;
 mod intercept;
 mod metrics;
 mod panics;
+mod partitioners;
 mod reports;
 mod room;
 

@@ -1,0 +1,113 @@
+//! [`UniformSticky`]: Java's `UniformStickyPartitioner`.
+
+use std::{
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{Placing, Queues};
+
+/// The choice of Java's `UniformStickyPartitioner` (KIP-480; gone in Kafka 4.0), for one topic: whatever their keys, records stay on one
+/// partition until its batch is complete, and then go to another one of those that have a leader.
+///
+/// A batch is complete when the next record does not fit into `batch_bytes`, or when it has gone out. In Java it goes out after
+/// `linger.ms`, when the sender is ready; here that is known once all of its records have been reported.
+#[derive(Debug)]
+pub(crate) struct UniformSticky {
+    batch_bytes: usize,
+    queues: Queues,
+    batch: Mutex<Option<Batch>>,
+}
+
+/// The batch that records go to, and its size so far: the bytes of keys, values and headers.
+#[derive(Debug, Clone, Copy)]
+struct Batch {
+    partition: i32,
+    size: usize,
+}
+
+impl UniformSticky {
+    /// `batch_bytes` is `batch.size`.
+    pub(crate) fn new(batch_bytes: usize) -> Self {
+        Self { batch_bytes, queues: Queues::new(Duration::ZERO), batch: Mutex::default() }
+    }
+
+    /// The queues, in which every record counts.
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    /// The partition of a record.
+    pub(crate) fn place(&self, record: &Placing<'_>, available: impl Fn(i32) -> bool) -> i32 {
+        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        self.queues.grow(record.partitions);
+        let open = batch.filter(|batch| {
+            let fits = batch.size.saturating_add(record.size) <= self.batch_bytes;
+            fits && self.queues.bytes(batch.partition) > 0 && available(batch.partition)
+        });
+        let last = batch.map(|batch| batch.partition);
+        let mut next = open.unwrap_or_else(|| Batch { partition: another(last, record.partitions, available), size: 0 });
+        next.size = next.size.saturating_add(record.size);
+        self.queues.add(next.partition, record.queued_size);
+        *batch = Some(next);
+        next.partition
+    }
+}
+
+/// One of the available partitions but `last`, or `last` if no other one is available, or any if none is.
+fn another(last: Option<i32>, partitions: NonZeroU32, available: impl Fn(i32) -> bool) -> i32 {
+    let all = 0..i32::try_from(partitions.get()).unwrap_or(i32::MAX);
+    let usable: Vec<i32> = all.clone().filter(|&partition| available(partition)).collect();
+    let others = usable.iter().copied().filter(|&partition| Some(partition) != last);
+    let drawn = fastrand::choice(others.collect::<Vec<_>>()).or_else(|| usable.first().copied());
+    drawn.unwrap_or_else(|| fastrand::i32(all))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn record(size: usize, partitions: u32) -> Placing<'static> {
+        Placing { key: Some(b"a key"), size, queued_size: size, partitions: NonZeroU32::new(partitions).unwrap() }
+    }
+
+    #[test]
+    fn a_partition_stays_until_the_next_record_does_not_fit_and_is_another_then() {
+        let partitioner = UniformSticky::new(10);
+        let mut before = -1;
+        for _ in 0..100 {
+            let chosen = [3, 3, 3].map(|size| partitioner.place(&record(size, 3), |_| true));
+            assert_eq!(chosen, [chosen[0]; 3], "9 bytes fit, whatever the key");
+            assert_ne!(chosen[0], before, "and 12 do not");
+            before = chosen[0];
+        }
+        let large = partitioner.place(&record(11, 3), |_| true);
+        assert_ne!(partitioner.place(&record(1, 3), |_| true), large, "what is larger than a batch has one for itself");
+    }
+
+    #[test]
+    fn a_batch_that_has_gone_out_is_complete() {
+        let partitioner = UniformSticky::new(1000);
+        let first = partitioner.place(&record(1, 6), |_| true);
+        assert_eq!(partitioner.place(&record(1, 6), |_| true), first);
+        partitioner.queues().remove(first, 1, true);
+        assert_eq!(partitioner.place(&record(1, 6), |_| true), first, "one record of it is still under way");
+        partitioner.queues().remove(first, 2, true);
+        assert_ne!(partitioner.place(&record(1, 6), |_| true), first);
+    }
+
+    #[test]
+    fn only_partitions_with_a_leader_are_drawn_if_there_are_any() {
+        let partitioner = UniformSticky::new(1);
+        let place = |available: &dyn Fn(i32) -> bool| partitioner.place(&record(1, 6), available);
+        let drawn: BTreeSet<_> = (0..200).map(|_| place(&|partition| partition % 2 == 0)).collect();
+        assert_eq!(drawn.into_iter().collect::<Vec<_>>(), [0, 2, 4]);
+        assert_eq!([(); 3].map(|()| place(&|partition| partition == 5)), [5; 3]);
+        let drawn: BTreeSet<_> = (0..500).map(|_| place(&|_| false)).collect();
+        assert_eq!(drawn.len(), 6);
+        assert_eq!(partitioner.place(&record(1, 1), |_| true), 0);
+    }
+}

@@ -1,0 +1,99 @@
+//! How the partitioners of [`partition`](crate::partition) are asked by librdkafka.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use crate::{
+    config::{PartitionerName, Resolved},
+    native::{Choice, Chosen, Partition, Reported},
+    partition::{BuiltIn, PartitionContext, Partitioner, Placing, Queues, RoundRobin, UniformSticky},
+};
+
+/// What makes the partitioner of each topic; `None` leaves the choice to librdkafka's own. One that was given comes before the settings.
+pub(super) fn partition_for(
+    resolved: &Resolved,
+    given: Option<Arc<dyn Partitioner>>,
+) -> Option<impl Fn() -> Box<dyn Partition> + Send + Sync + use<>> {
+    let name = resolved.partitioner;
+    if given.is_none() && matches!(name, PartitionerName::Native(_)) {
+        return None;
+    }
+    let (sticky_bytes, batch_bytes, ignore_keys) = (resolved.sticky_bytes, resolved.batch_bytes, resolved.ignore_keys);
+    let (adaptive, availability_timeout) = (resolved.adaptive_partitioning, resolved.availability_timeout);
+    Some(move || -> Box<dyn Partition> {
+        match (&given, name) {
+            (Some(partitioner), _) => Box::new(Given(Arc::clone(partitioner))),
+            (None, PartitionerName::RoundRobin) => Box::new(RoundRobin::new()),
+            (None, PartitionerName::UniformSticky) => Box::new(UniformSticky::new(sticky_bytes)),
+            (None, _) => {
+                let queues = adaptive.then(|| Queues::new(availability_timeout));
+                Box::new(BuiltIn::new(sticky_bytes, batch_bytes, ignore_keys, queues))
+            }
+        }
+    })
+}
+
+/// The program's own, for one topic.
+struct Given(Arc<dyn Partitioner>);
+
+impl Partition for Given {
+    fn choose(&self, choice: &Choice<'_>) -> Chosen {
+        let available = |partition| choice.is_available(partition);
+        let mut context =
+            PartitionContext::new(choice.topic(), partitions(choice)).with_headers(choice.headers()).with_available(&available);
+        if let Some(key) = choice.key {
+            context = context.with_key(key);
+        }
+        if let Some(value) = choice.value() {
+            context = context.with_value(value);
+        }
+        Chosen { partition: self.0.partition(&context), is_counted: false }
+    }
+
+    fn wants_value(&self) -> bool {
+        true
+    }
+}
+
+impl Partition for BuiltIn {
+    fn choose(&self, choice: &Choice<'_>) -> Chosen {
+        let (partition, is_counted) = self.place(&placing(choice), |partition| choice.is_available(partition));
+        Chosen { partition, is_counted }
+    }
+
+    fn count(&self, partition: i32, bytes: usize) -> bool {
+        Self::count(self, partition, bytes)
+    }
+
+    fn on_reported(&self, reported: Reported) {
+        if let Some(queues) = self.queues() {
+            queues.remove(reported.partition, reported.bytes, reported.any_written);
+        }
+    }
+}
+
+impl Partition for RoundRobin {
+    fn choose(&self, choice: &Choice<'_>) -> Chosen {
+        let partition = self.next(partitions(choice), |partition| choice.is_available(partition));
+        Chosen { partition, is_counted: false }
+    }
+}
+
+impl Partition for UniformSticky {
+    fn choose(&self, choice: &Choice<'_>) -> Chosen {
+        let partition = self.place(&placing(choice), |partition| choice.is_available(partition));
+        Chosen { partition, is_counted: true }
+    }
+
+    fn on_reported(&self, reported: Reported) {
+        self.queues().remove(reported.partition, reported.bytes, reported.any_written);
+    }
+}
+
+fn placing<'a>(choice: &Choice<'a>) -> Placing<'a> {
+    Placing { key: choice.key, size: choice.size(), queued_size: choice.queued_size(), partitions: partitions(choice) }
+}
+
+/// librdkafka asks for a partition only where there is one.
+fn partitions(choice: &Choice<'_>) -> NonZeroU32 {
+    u32::try_from(choice.partitions).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+}
