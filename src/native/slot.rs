@@ -313,7 +313,7 @@ pub(super) unsafe fn save_words(opaque: *const c_void, words: String) {
     let slot = unsafe { &*opaque.cast::<Slot>() };
     // SAFETY: until the report nobody else looks at the outcome.
     let outcome = unsafe { &mut *slot.outcome.get() };
-    outcome.words = (!words.is_empty()).then(|| Box::new(Words { broker: Some(words.into_boxed_str()), cause: None }));
+    outcome.words = (!words.is_empty()).then(|| Box::new(Words { broker: Some(words.into_boxed_str()), ..Words::default() }));
 }
 
 /// A slot whose report is in, in the delivery thread's hands.

@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::{Listeners, Producer, Serializers, Typed, core::Core, room::Room, shared::Shared};
+use super::{Listeners, Producer, Serializers, Typed, core::Core, room::Room, shared::Shared, transaction::Transactions};
 use crate::{
     Error, ErrorKind, ProducerConfig, Serializer,
     config::{PartitionerName, Resolved},
@@ -90,10 +90,6 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             tracing::warn!("{warning}");
         }
         let resolved = self.config.resolve()?;
-        if resolved.transactional_id.is_some() {
-            let message = "transactional.id: this version has no transactions; leave it out";
-            return Err(Error::new(ErrorKind::Config, message));
-        }
         let serializers =
             Serializers::new((self.key_serializer, resolved.key_serializer), (self.value_serializer, resolved.value_serializer))?;
         let interceptors = Chain::new(self.interceptors);
@@ -120,8 +116,10 @@ pub(super) fn start(resolved: Resolved, listeners: Listeners, drop_timeout: Dura
         properties.push(("sticky.partitioning.linger.ms".to_owned(), "0".to_owned()));
     }
     let client = Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(refused)?);
+    let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
-    let shared = Arc::new(Shared::new(room, listeners, resolved.client_id, resolved.bootstrap_servers, resolved.secrets));
+    let shared =
+        Arc::new(Shared::new(room, listeners, transactions, resolved.client_id, resolved.bootstrap_servers, resolved.secrets));
     shared.start(Arc::clone(&client))?;
     Ok(Arc::new(Core { client, shared, max_request_size: resolved.max_request_size, drop_timeout }))
 }

@@ -10,10 +10,11 @@ use super::{
     parking::wait,
     record_size,
     shared::{Shared, topic_of},
+    transaction::Transactions,
 };
 use crate::{
     Error, ErrorKind,
-    native::{Body, Client, Draft, Topic},
+    native::{Body, Client, Draft, Topic, TransactionRefused, code},
 };
 
 /// The longest topic name that Kafka takes (`org.apache.kafka.common.internals.Topic`).
@@ -30,11 +31,22 @@ impl Core {
     /// Sends a draft whose room is taken.
     pub(super) fn accept(&self, draft: Draft) -> Result<(), Error> {
         self.shared.accept(&self.client, draft).map_err(|(draft, code)| {
-            let error = self.shared.refusal(code);
+            let error = self.refusal(code);
             self.turn_away(&topic_of(draft.body()), draft, &error);
             self.shared.serve_waiting(&self.client);
             error
         })
+    }
+
+    /// The error of a record that was not accepted.
+    pub(super) fn refusal(&self, code: i32) -> Error {
+        match self.client.fatal_error().filter(|_| code == code::FATAL) {
+            Some((code, text)) => {
+                let cause = TransactionRefused { code, text, retriable: false, abortable: false, fatal: true };
+                Error::from_transaction(&cause, "the record was not accepted")
+            }
+            None => self.shared.refusal(code),
+        }
     }
 
     /// Ends a draft that is not sent.
@@ -43,7 +55,7 @@ impl Core {
         if error.kind() == ErrorKind::BufferFull {
             self.shared.meter.exhaust();
         }
-        self.shared.listeners.tell_refused(topic, draft.body(), error);
+        self.shared.tell_refused(topic, draft.body(), error);
         drop(draft);
     }
 
@@ -58,6 +70,11 @@ impl Core {
     pub(super) fn topic(&self, name: &str) -> Result<Arc<Topic>, Error> {
         check_topic_name(name)?;
         self.client.topic(name).map_err(|code| Error::from_code(code, &format!("topic {name}")))
+    }
+
+    /// A transactional producer sends in a transaction only.
+    pub(super) fn check_transaction(&self) -> Result<(), Error> {
+        self.shared.transactions.as_ref().map_or(Ok(()), Transactions::admit)
     }
 
     /// Holds the record against `max.request.size` and `buffer.memory`.
@@ -91,8 +108,8 @@ impl Drop for Core {
         }
         let ended = self.shared.close(&self.client, Some(Instant::now() + self.drop_timeout), false);
         self.hurry();
-        if self.shared.on_delivery_thread() {
-            // A callback held the last handle. The thread goes on by itself until everything is reported.
+        if self.shared.on_delivery_thread() || self.shared.transactions.as_ref().is_some_and(Transactions::on_its_thread) {
+            // A callback or a waker held the last handle. The thread goes on by itself until everything is reported.
             return;
         }
         // The sender is dropped unsent only if the delivery thread is gone: there is nothing to wait for then.

@@ -7,6 +7,7 @@ mod metrics;
 mod own_kafka;
 mod producer;
 mod proxy;
+mod transaction;
 
 use std::{
     env, process,

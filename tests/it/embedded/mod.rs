@@ -10,6 +10,7 @@ mod metrics;
 mod panics;
 mod reports;
 mod room;
+mod transaction;
 
 use std::{sync::mpsc, thread, time::Duration};
 
