@@ -39,6 +39,7 @@
 //! - [`ProducerRecord`]: topic, key, value, partition, timestamp and headers, borrowed until `send` has serialized them.
 //! - [`Delivery`]: the future of an accepted record. It brings [`RecordMetadata`], or an [`Error`] that says whether the record
 //!   may have been written all the same ([`Error::persistence`]).
+//! - [`Transaction`]: records, and a consumer's offsets, that are committed together.
 //! - [`Serializer`]: turns keys or values into bytes. Text, bytes, numbers and `()` need none to be named; [`serialize`] has
 //!   these, [`Json`](serialize::Json), [`Optional`](serialize::Optional) for null, and closures.
 //! - [`Interceptor`]: sees every record before it is serialized and every report before the program does.
@@ -69,6 +70,8 @@
 //! | send types of one's own | [`Serializer`] | `custom_serializer` |
 //! | send headers, or add some to every record | [`ProducerRecord::header`], [`Interceptor`] | `headers` |
 //! | choose partitions by a rule of one's own | [`Partitioner`] | |
+//! | send records that count together or not at all | [`Producer::begin_transaction`] | `fatal_error` |
+//! | read, transform and write, each record exactly once | [`Transaction::send_offsets`] | `exactly_once` |
 //! | keep the settings in a file | [`ProducerConfig`] | `from_file` |
 //! | see, count or change what is sent | [`Interceptor`], [`intercept`] | `audit_log` |
 //! | test the code that sends | [`Produce`], `testing::MockProducer` | `testing` |
@@ -79,8 +82,8 @@
 //! `KAFKA_BOOTSTRAP_SERVERS`.
 //!
 //! # Errors
-//! There is one [`Error`]. Match on its [`kind`](Error::kind); ask [`is_retriable`](Error::is_retriable) and
-//! [`is_fatal`](Error::is_fatal); its [`source`](std::error::Error::source) has the cause. It shows neither a record's content nor
+//! There is one [`Error`]. Match on its [`kind`](Error::kind); ask [`is_retriable`](Error::is_retriable),
+//! [`is_abortable`](Error::is_abortable) and [`is_fatal`](Error::is_fatal); its [`source`](std::error::Error::source) has the cause. It shows neither a record's content nor
 //! a secret. By the time a delivery fails, librdkafka has retried for `delivery.timeout.ms`. After a fatal error the producer sends no
 //! more, and the way on is a new one.
 //!
@@ -98,6 +101,7 @@
 //! | `dynamic-linking` | the system's librdkafka in place of the bundled one |
 //! | `metrics` | `Metrics::publish`: the producer's metrics through the [`metrics`](https://docs.rs/metrics) crate |
 //! | `opentelemetry` | `intercept::TraceParent`: the trace that a record belongs to, in its headers |
+//! | `rdkafka` | [`ConsumerGroupMetadata::of`] a consumer of the crate `rdkafka` |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer` |
 //! | `cli` | what the command `ottla` needs; not for libraries |
@@ -124,7 +128,7 @@ pub use error::{Error, ErrorKind, Persistence};
 pub use intercept::{Acknowledgement, Interceptor};
 pub use partition::Partitioner;
 pub use produce::Produce;
-pub use producer::{Producer, ProducerBuilder};
+pub use producer::{ConsumerGroupMetadata, Offsets, Producer, ProducerBuilder, Transaction};
 pub use record::{Header, Headers, ProducerRecord};
 pub use serialize::{Deserializer, Serializer};
 

@@ -52,6 +52,9 @@ impl Meaning {
     }
 }
 
+/// librdkafka's codes for transaction calls in the wrong order: `_PREV_IN_PROGRESS`, `_CONFLICT`, `_STATE`.
+pub(super) const OUT_OF_ORDER: [i32; 3] = [-177, -173, -172];
+
 /// What a code means. One that is in neither table is a broker's or librdkafka's, by its sign, and aborts a transaction.
 pub(super) fn meaning(code: i32) -> Meaning {
     [broker::CODES, librdkafka::CODES]
@@ -65,7 +68,7 @@ pub(super) fn meaning(code: i32) -> Meaning {
 pub(super) fn words(code: i32) -> Option<&'static str> {
     match code {
         -192 => Some("not acknowledged within delivery.timeout.ms"),
-        -152 | -151 => Some("given up: the producer was closed before the record was delivered"),
+        -152 | -151 => Some("given up: the producer was closed, or the transaction aborted, before the record was delivered"),
         -149 => Some(
             "no broker has acknowledged the record; a later one of its partition was written, but that proves nothing \
              where the producer is new: look into the topic before you send it again",

@@ -37,13 +37,21 @@ pub enum ErrorKind {
     Authorization,
     /// Fewer in-sync replicas than `min.insync.replicas`.
     NotEnoughReplicas,
-    /// Another producer has taken this one's `transactional.id` over.
+    /// Another producer has taken this one's `transactional.id` over. This one can do no more.
     Fenced,
+    /// A call in the wrong order: to send without a transaction, to begin a second one, to do either before
+    /// [`init_transactions`](crate::Producer::init_transactions), or on a producer without a `transactional.id`
+    /// (Java: `IllegalStateException`).
+    TransactionState,
+    /// The brokers have not done what a transaction call asks for within `max.block.ms`. The same call goes on where this one stopped.
+    TransactionTimeout,
+    /// The transaction cannot be committed, since a record or an offset of it failed: the way on is to abort it.
+    TransactionFailed,
     /// This producer can send no more (librdkafka's fatal errors).
     Fatal,
     /// The producer is closed.
     Closed,
-    /// The producer was closed before the record was delivered.
+    /// The producer was closed, or the transaction aborted, before the record was delivered.
     GivenUp,
     /// A call that would wait for itself: from a callback, for what the callback holds up.
     WouldDeadlock,
@@ -75,6 +83,9 @@ impl ErrorKind {
             Self::Authorization => "Authorization",
             Self::NotEnoughReplicas => "NotEnoughReplicas",
             Self::Fenced => "Fenced",
+            Self::TransactionState => "TransactionState",
+            Self::TransactionTimeout => "TransactionTimeout",
+            Self::TransactionFailed => "TransactionFailed",
             Self::Fatal => "Fatal",
             Self::Closed => "Closed",
             Self::GivenUp => "GivenUp",
@@ -93,15 +104,16 @@ impl ErrorKind {
             Self::InvalidRecord | Self::Partitioner => "IllegalArgumentException",
             Self::RecordTooLarge => "RecordTooLargeException",
             Self::BufferFull | Self::BufferTimeout => "BufferExhaustedException",
-            Self::MetadataTimeout | Self::DeliveryTimeout => "TimeoutException",
+            Self::MetadataTimeout | Self::DeliveryTimeout | Self::TransactionTimeout => "TimeoutException",
             Self::UnknownTopicOrPartition => "UnknownTopicOrPartitionException",
             Self::Network => "NetworkException",
             Self::Authentication => "AuthenticationException",
             Self::Authorization => "AuthorizationException",
             Self::NotEnoughReplicas => "NotEnoughReplicasException",
             Self::Fenced => "ProducerFencedException",
-            Self::Closed => "IllegalStateException",
+            Self::Closed | Self::TransactionState => "IllegalStateException",
             Self::Fatal
+            | Self::TransactionFailed
             | Self::Unconfirmed
             | Self::GivenUp
             | Self::WouldDeadlock
@@ -123,14 +135,29 @@ impl ErrorKind {
             Self::BufferFull => "await send, or try again when some of what is under way has been reported",
             Self::BufferTimeout => "send more slowly, or raise buffer.memory or max.block.ms",
             Self::MetadataTimeout => "look whether the brokers are up; raise max.block.ms if they only are slow",
-            Self::Closed | Self::Fatal => "build a new producer",
+            Self::TransactionTimeout => "make the same call again: it goes on where this one stopped",
+            Self::TransactionFailed => "abort the transaction",
+            Self::Closed | Self::Fatal | Self::Fenced => "build a new producer",
             Self::WouldDeadlock => "hand the work to another thread",
             _ => return None,
         })
     }
 
     pub(crate) fn is_retriable(self) -> bool {
-        matches!(self, Self::BufferFull | Self::BufferTimeout | Self::MetadataTimeout | Self::DeliveryTimeout | Self::Network)
+        matches!(
+            self,
+            Self::BufferFull
+                | Self::BufferTimeout
+                | Self::MetadataTimeout
+                | Self::DeliveryTimeout
+                | Self::Network
+                | Self::TransactionTimeout
+        )
+    }
+
+    /// Whether such an error, of this layer's own, is one after which Java aborts the transaction: an `ApiException` of `send`.
+    pub(crate) fn is_abortable(self) -> bool {
+        matches!(self, Self::RecordTooLarge | Self::BufferTimeout | Self::TransactionFailed)
     }
 }
 

@@ -12,7 +12,7 @@ use std::{error::Error as StdError, fmt};
 pub use kind::{ErrorKind, Persistence};
 
 use self::code::Meaning;
-use crate::native::{self, Outcome};
+use crate::native::{self, Outcome, TransactionRefused};
 
 type Source = Box<dyn StdError + Send + Sync + 'static>;
 
@@ -32,6 +32,8 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     code: Option<i32>,
+    /// What the error means where its code and its kind do not say it.
+    meaning: Option<Meaning>,
     broker_message: Option<Box<str>>,
     persistence: Persistence,
     source: Option<Source>,
@@ -43,6 +45,7 @@ impl Error {
             kind,
             message: message.into(),
             code: None,
+            meaning: None,
             broker_message: None,
             persistence: Persistence::NotPersisted,
             source: None,
@@ -74,6 +77,12 @@ impl Error {
             error.0.kind = ErrorKind::Partitioner;
             error.0.message = format!("{context}: the partitioner {answered}");
         }
+        if words.only_aborts && error.is_fatal() {
+            // Java, too: such an error is fatal outside transactions only.
+            error.0.kind = ErrorKind::Broker;
+            let by_code = code::meaning(outcome.code());
+            error.0.meaning = Some(Meaning { kind: ErrorKind::Broker, abortable: true, fatal: false, advice: None, ..by_code });
+        }
         if let Some(text) = &words.broker {
             error.0.message.push_str("; the broker says: ");
             error.0.message.push_str(text);
@@ -82,6 +91,28 @@ impl Error {
         if let Some(cause) = &words.cause {
             error.0.source = Some(cause.clone().into_string().into());
         }
+        error
+    }
+
+    /// The error of a transaction call. What it means is in librdkafka's flags, not in its code; `context` says which call.
+    pub(crate) fn from_transaction(refused: &TransactionRefused, context: &str) -> Self {
+        let by_code = code::meaning(refused.code);
+        let (kind, advice) = match by_code.kind {
+            kind @ (ErrorKind::Fenced | ErrorKind::Authorization | ErrorKind::Authentication) if refused.fatal => {
+                (kind, "; this producer can do no more: build a new one")
+            }
+            _ if refused.fatal => (ErrorKind::Fatal, "; this producer can do no more: build a new one"),
+            _ if refused.abortable => (ErrorKind::TransactionFailed, "; abort the transaction"),
+            _ if code::OUT_OF_ORDER.contains(&refused.code) => (ErrorKind::TransactionState, ""),
+            kind => (kind, ""),
+        };
+        let name = if by_code.name.is_empty() { native::error_name(refused.code) } else { by_code.name.to_owned() };
+        let message = format!("{context}: {} ({name}){advice}", refused.text);
+        let mut error = Self::new(kind, message);
+        error.0.code = Some(refused.code);
+        let TransactionRefused { retriable, abortable, fatal, .. } = *refused;
+        error.0.meaning =
+            Some(Meaning { kind, retriable, abortable: abortable && !fatal, fatal, advice: kind.advice(), ..by_code });
         error
     }
 
@@ -127,7 +158,8 @@ impl Error {
         }
     }
 
-    /// Whether sending the record again may succeed, as Java's `RetriableException`.
+    /// Whether sending the record again may succeed, as Java's `RetriableException`. Of a transaction call: whether the same call may
+    /// go on where this one stopped.
     ///
     /// librdkafka has retried for `delivery.timeout.ms` already when such an error reaches a report.
     pub fn is_retriable(&self) -> bool {
@@ -137,9 +169,12 @@ impl Error {
         }
     }
 
-    /// Whether the transaction that the record belongs to must be aborted, and can be.
+    /// Whether the transaction that the record or the call belongs to must be aborted, and can be.
     pub fn is_abortable(&self) -> bool {
-        !self.is_fatal() && self.meaning().is_some_and(|meaning| meaning.abortable)
+        match self.meaning() {
+            Some(meaning) => meaning.abortable,
+            None => self.0.kind.is_abortable(),
+        }
     }
 
     /// Whether this producer can send no more: the way on is a new one.
@@ -162,9 +197,9 @@ impl Error {
         self.0.broker_message.as_deref()
     }
 
-    /// What its code means, if it has one.
+    /// What its code means, if it has one, or what it means all the same.
     fn meaning(&self) -> Option<Meaning> {
-        self.0.code.map(code::meaning)
+        self.0.meaning.or(self.0.code.map(code::meaning))
     }
 }
 
@@ -222,6 +257,38 @@ mod tests {
         let error = Error::new(ErrorKind::BufferTimeout, "no room");
         assert_eq!((error.name(), error.java_exception()), (None, Some("BufferExhaustedException")));
         assert!(error.advice().is_some_and(|advice| advice.contains("buffer.memory")));
+    }
+
+    #[test]
+    fn of_a_transaction_call_the_flags_count_and_not_the_code() {
+        let refused = |code, retriable, abortable, fatal| {
+            let refused = TransactionRefused { code, text: "no".to_owned(), retriable, abortable, fatal };
+            let error = Error::from_transaction(&refused, "the commit failed");
+            assert_eq!((error.is_retriable(), error.is_abortable(), error.is_fatal()), (retriable, abortable && !fatal, fatal));
+            assert!(error.to_string().starts_with("the commit failed: no ("), "{error}");
+            error.kind()
+        };
+        // OUT_OF_ORDER_SEQUENCE_NUMBER, fatal elsewhere, only fails the transaction.
+        assert_eq!(refused(45, false, true, false), ErrorKind::TransactionFailed);
+        assert_eq!(refused(-144, false, false, true), ErrorKind::Fenced);
+        assert_eq!(refused(-149, false, true, true), ErrorKind::Fatal);
+        assert_eq!(refused(-172, false, false, false), ErrorKind::TransactionState);
+        // A coordinator that loads.
+        assert_eq!(refused(14, true, false, false), ErrorKind::Broker);
+    }
+
+    #[test]
+    fn what_a_send_is_refused_for_fails_the_transaction_as_in_java() {
+        for (kind, abortable) in [
+            (ErrorKind::RecordTooLarge, true),
+            (ErrorKind::BufferTimeout, true),
+            (ErrorKind::BufferFull, false),
+            (ErrorKind::Serialization, false),
+            (ErrorKind::TransactionState, false),
+            (ErrorKind::TransactionTimeout, false),
+        ] {
+            assert_eq!(Error::new(kind, "").is_abortable(), abortable, "{kind}");
+        }
     }
 
     #[test]

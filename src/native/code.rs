@@ -6,13 +6,18 @@ pub(crate) const TRANSPORT: i32 = -195;
 pub(crate) const MSG_TIMED_OUT: i32 = -192;
 #[cfg(feature = "testing")]
 pub(crate) const UNKNOWN_PARTITION: i32 = -190;
+pub(crate) const INVALID_ARG: i32 = -186;
+pub(crate) const QUEUE_FULL: i32 = -184;
 pub(crate) const ALL_BROKERS_DOWN: i32 = -187;
 pub(crate) const TIMED_OUT: i32 = -185;
 pub(crate) const SSL: i32 = -181;
+pub(crate) const STATE: i32 = -172;
 pub(crate) const AUTHENTICATION: i32 = -169;
 pub(crate) const TIMED_OUT_QUEUE: i32 = -166;
 pub(crate) const PURGE_QUEUE: i32 = -152;
 pub(crate) const PURGE_INFLIGHT: i32 = -151;
+/// Given up before it was sent, or on its way.
+pub(crate) const PURGES: [i32; 2] = [PURGE_QUEUE, PURGE_INFLIGHT];
 pub(crate) const INCONSISTENT: i32 = -149;
 pub(crate) const FATAL: i32 = -150;
 

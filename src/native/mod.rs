@@ -25,6 +25,7 @@ mod settings;
 mod slot;
 mod sync;
 mod topic;
+mod transaction;
 
 pub(crate) use body::{Body, Callback, Completion, Tally};
 pub(crate) use client::{Client, flush_now};
@@ -43,3 +44,6 @@ pub(crate) use report::{Audience, Freed, Observer, Progress, report_refused, ser
 pub(crate) use settings::SettingRefused;
 pub(crate) use slot::{Admission, Draft, Pending};
 pub(crate) use topic::{Choice, Chosen, Partition, Reported, Topic};
+#[cfg(feature = "rdkafka")]
+pub(crate) use transaction::membership;
+pub(crate) use transaction::{GroupMember, NextOffset, TransactionRefused};

@@ -30,6 +30,8 @@ pub(crate) struct Words {
     pub(crate) partitioner: Option<Box<str>>,
     /// What the layer knows of the reason.
     pub(crate) cause: Option<Box<str>>,
+    /// Whether it fails a transaction and no more, whatever the code means elsewhere.
+    pub(crate) only_aborts: bool,
 }
 
 impl Outcome {

@@ -34,7 +34,7 @@ pub(crate) trait Observer: Send + Sync {
     /// A record that was given up by a purge. What it takes out of the body is its own.
     fn on_purged(&self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome);
     /// A record has failed: a chance to say why.
-    fn on_failure(&self, outcome: &mut Outcome);
+    fn on_failure(&self, client: &Client, body: &Body, outcome: &mut Outcome);
     /// A batch of records has been reported.
     fn on_freed(&self, client: &Client, freed: Freed);
     /// An error that concerns no single record.
@@ -165,12 +165,12 @@ impl Batch {
                 }
                 if outcome.code() != code::NO_ERROR {
                     outcome.words = reported.take_words();
-                    observer.on_failure(&mut outcome);
+                    observer.on_failure(client, reported.body(), &mut outcome);
                 }
                 if observes {
                     audience.on_report(reported.body(), &outcome);
                 }
-                if matches!(outcome.code(), code::PURGE_QUEUE | code::PURGE_INFLIGHT) {
+                if code::PURGES.contains(&outcome.code()) {
                     observer.on_purged(reported.body_mut(), message.key(), message.value(), &outcome);
                 }
                 self.settle(reported, outcome, audience);

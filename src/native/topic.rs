@@ -234,7 +234,7 @@ unsafe extern "C" fn choose_partition(
         }
         Err(panic) => ("panicked".to_owned(), Some(panic.into_boxed_str())),
     };
-    let words = Words { broker: None, partitioner: Some(answered.into_boxed_str()), cause };
+    let words = Words { broker: None, partitioner: Some(answered.into_boxed_str()), cause, ..Words::default() };
     // SAFETY: as above.
     unsafe { slot::save_words(message_opaque, words) };
     NO_PARTITION

@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Listeners, Producer, Serializers, Typed, core::Core, partitioning::partition_for, room::Room, shared::Shared};
+use super::{
+    Listeners, Producer, Serializers, Typed, core::Core, partitioning::partition_for, room::Room, shared::Shared,
+    transaction::Transactions,
+};
 use crate::{
     Error, ErrorKind, ProducerConfig, Serializer,
     config::{Resolved, Setting, settings},
@@ -107,10 +110,6 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             idle.for_each(|name| tracing::warn!("{name}: has no effect, since the builder was given a partitioner"));
         }
         let resolved = self.config.resolve()?;
-        if resolved.transactional_id.is_some() {
-            let message = "transactional.id: this version has no transactions; leave it out";
-            return Err(Error::new(ErrorKind::Config, message));
-        }
         let serializers =
             Serializers::new((self.key_serializer, resolved.key_serializer), (self.value_serializer, resolved.value_serializer))?;
         let interceptors = Chain::new(self.interceptors);
@@ -136,8 +135,10 @@ pub(super) fn start(
     }
     let partition_for = move || partition_for.as_ref().map(|make| make());
     let client = Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(refused)?);
+    let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
-    let shared = Arc::new(Shared::new(room, listeners, resolved.client_id, resolved.bootstrap_servers, resolved.secrets));
+    let shared =
+        Arc::new(Shared::new(room, listeners, transactions, resolved.client_id, resolved.bootstrap_servers, resolved.secrets));
     shared.start(Arc::clone(&client))?;
     Ok(Arc::new(Core { client, shared, max_request_size: resolved.max_request_size, drop_timeout }))
 }

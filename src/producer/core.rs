@@ -10,10 +10,11 @@ use super::{
     parking::wait,
     record_size,
     shared::{Shared, topic_of},
+    transaction::Transactions,
 };
 use crate::{
     Error, ErrorKind,
-    native::{Body, Client, Draft, Outcome, Topic},
+    native::{Body, Client, Draft, Outcome, Topic, TransactionRefused, code},
 };
 
 /// The longest topic name that Kafka takes (`org.apache.kafka.common.internals.Topic`).
@@ -30,7 +31,7 @@ impl Core {
     /// Sends a draft whose room is taken.
     pub(super) fn accept(&self, draft: Draft) -> Result<(), Error> {
         self.shared.accept(&self.client, draft).map_err(|(mut draft, code)| {
-            let error = self.refusal(&mut draft, code);
+            let error = self.refusal_of(&mut draft, code);
             self.turn_away(&topic_of(draft.body()), draft, &error);
             self.shared.serve_waiting(&self.client);
             error
@@ -38,13 +39,24 @@ impl Core {
     }
 
     /// The error of a draft that librdkafka did not accept.
-    fn refusal(&self, draft: &mut Draft, code: i32) -> Error {
+    fn refusal_of(&self, draft: &mut Draft, code: i32) -> Error {
         match draft.take_words() {
-            None => self.shared.refusal(code),
+            None => self.refusal(code),
             words => {
                 let topic = draft.body().topic.as_ref().map_or("", |topic| topic.name());
                 Error::from_report(topic, &Outcome { words, ..Outcome::unwritten(code) })
             }
+        }
+    }
+
+    /// The error of a record that was not accepted.
+    pub(super) fn refusal(&self, code: i32) -> Error {
+        match self.client.fatal_error().filter(|_| code == code::FATAL) {
+            Some((code, text)) => {
+                let cause = TransactionRefused { code, text, retriable: false, abortable: false, fatal: true };
+                Error::from_transaction(&cause, "the record was not accepted")
+            }
+            None => self.shared.refusal(code),
         }
     }
 
@@ -54,7 +66,7 @@ impl Core {
         if error.kind() == ErrorKind::BufferFull {
             self.shared.meter.exhaust();
         }
-        self.shared.listeners.tell_refused(topic, draft.body(), error);
+        self.shared.tell_refused(topic, draft.body(), error);
         drop(draft);
     }
 
@@ -69,6 +81,11 @@ impl Core {
     pub(super) fn topic(&self, name: &str) -> Result<Arc<Topic>, Error> {
         check_topic_name(name)?;
         self.client.topic(name).map_err(|code| Error::from_code(code, &format!("topic {name}")))
+    }
+
+    /// A transactional producer sends in a transaction only.
+    pub(super) fn check_transaction(&self) -> Result<(), Error> {
+        self.shared.transactions.as_ref().map_or(Ok(()), Transactions::admit)
     }
 
     /// Holds the record against `max.request.size` and `buffer.memory`.
@@ -102,8 +119,8 @@ impl Drop for Core {
         }
         let ended = self.shared.close(&self.client, Some(Instant::now() + self.drop_timeout), false);
         self.hurry();
-        if self.shared.on_delivery_thread() {
-            // A callback held the last handle. The thread goes on by itself until everything is reported.
+        if self.shared.on_delivery_thread() || self.shared.transactions.as_ref().is_some_and(Transactions::on_its_thread) {
+            // A callback or a waker held the last handle. The thread goes on by itself until everything is reported.
             return;
         }
         // The sender is dropped unsent only if the delivery thread is gone: there is nothing to wait for then.

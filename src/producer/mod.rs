@@ -18,6 +18,7 @@ mod sending;
 mod serializers;
 mod shared;
 mod sink;
+mod transaction;
 
 use std::{
     fmt, mem,
@@ -33,6 +34,7 @@ pub use cluster::{Broker, Cluster};
 pub use partitions::PartitionInfo;
 pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
+pub use transaction::{ConsumerGroupMetadata, Offsets, Transaction};
 
 #[cfg(feature = "testing")]
 pub(crate) use self::core::check_topic_name;
@@ -69,7 +71,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # Errors
     /// From the future, for a record that was not accepted: [`Serialization`](ErrorKind::Serialization),
     /// [`InvalidRecord`](ErrorKind::InvalidRecord), [`RecordTooLarge`](ErrorKind::RecordTooLarge),
-    /// [`BufferTimeout`](ErrorKind::BufferTimeout), [`Closed`](ErrorKind::Closed), and what librdkafka refuses at once.
+    /// [`BufferTimeout`](ErrorKind::BufferTimeout), [`Closed`](ErrorKind::Closed), and what librdkafka refuses at once; with a
+    /// `transactional.id` also [`TransactionState`](ErrorKind::TransactionState) while no [`Transaction`] is open, and
+    /// [`TransactionFailed`](ErrorKind::TransactionFailed) once something in it has failed.
     /// From the [`Delivery`], for a record that was accepted and not acknowledged.
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
         self.start(record, Completion::Future)
@@ -155,6 +159,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     ///
     /// A `timeout` of zero waits for nothing.
     ///
+    /// A [`Transaction`] that is open is aborted, as in Java, and one that is being committed is given the time to end. The records of
+    /// an aborted one are not given back.
+    ///
     /// A callback must not block on this: no report is served while it runs, so that it would wait for ever.
     /// [`Blocking::close`] refuses that.
     ///
@@ -234,6 +241,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         body.headers = mem::take(record.headers_mut());
         core.address(body, record.topic())?;
+        core.check_transaction()?;
         place(body, record.explicit_partition(), record.explicit_timestamp())?;
         self.0.serializers.fill(body, record)?;
         if body.is_kept() {
@@ -279,6 +287,8 @@ mod tests {
         send::<Delivery>();
         send::<BatchDelivery>();
         send::<ProducerSink<str, [u8]>>();
+        send::<Transaction<str, [u8]>>();
+        sync::<Transaction<str, [u8]>>();
         send::<SendAll<'static, std::vec::IntoIter<ProducerRecord<'static, str, str>>, str, str>>();
     }
 

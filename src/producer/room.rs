@@ -59,6 +59,11 @@ impl Room {
         self.max_block
     }
 
+    /// Whether a record waits.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
     /// The bytes that are not taken.
     pub(super) fn available(&self) -> usize {
         self.limit.saturating_sub(self.used.load(Ordering::Relaxed))

@@ -80,7 +80,7 @@ impl Future for Sending {
                     Poll::Pending
                 }
                 Poll::Ready(Admission::Accepted) => Poll::Ready(Ok(Delivery::new(pending))),
-                Poll::Ready(Admission::Refused(code)) => Poll::Ready(Err(core.shared.refusal(code))),
+                Poll::Ready(Admission::Refused(code)) => Poll::Ready(Err(core.refusal(code))),
             },
             State::Done => Poll::Pending,
         }

@@ -3,7 +3,10 @@
 use std::{
     collections::VecDeque,
     fmt, io,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Waker,
     thread::{self, JoinHandle, ThreadId},
     time::{Duration, Instant},
@@ -17,6 +20,7 @@ use super::{
     metering::totals,
     outstanding::Outstanding,
     room::Room,
+    transaction::{Failure, Transactions},
 };
 use crate::{
     Error, ErrorKind,
@@ -34,8 +38,12 @@ const IDLE: Duration = Duration::from_secs(1);
 pub(super) struct Shared {
     pub(super) room: Room,
     pub(super) outstanding: Outstanding,
+    /// Of a producer with a `transactional.id`.
+    pub(super) transactions: Option<Transactions>,
     pub(super) listeners: Listeners,
     closing: Mutex<Closing>,
+    /// Whether closing has begun to give up what is left.
+    gives_up: AtomicBool,
     finished: Mutex<Option<Vec<oneshot::Sender<()>>>>,
     flush_helper: Mutex<FlushHelper>,
     delivery_thread: OnceLock<ThreadId>,
@@ -73,6 +81,7 @@ impl Shared {
     pub(super) fn new(
         room: Room,
         listeners: Listeners,
+        transactions: Option<Transactions>,
         client_id: String,
         bootstrap_servers: String,
         secrets: Vec<String>,
@@ -81,7 +90,9 @@ impl Shared {
             room,
             outstanding: Outstanding::default(),
             listeners,
+            transactions,
             closing: Mutex::default(),
+            gives_up: AtomicBool::new(false),
             finished: Mutex::new(Some(Vec::new())),
             flush_helper: Mutex::default(),
             delivery_thread: OnceLock::new(),
@@ -112,10 +123,13 @@ impl Shared {
             let client = client;
             let _ = shared.delivery_thread.set(thread::current().id());
             serve(&client, &*shared);
-            // The helper holds the client as well; with it gone, the last holder's drop ends librdkafka here.
+            // The helpers hold the client as well; with them gone, the last holder's drop ends librdkafka here.
             let helper = lock(&shared.flush_helper).thread.take();
             if let Some(helper) = helper {
                 let _ = helper.join();
+            }
+            if let Some(transactions) = &shared.transactions {
+                transactions.join();
             }
             drop(client);
             lock(&shared.closing).tell_silent_losses();
@@ -155,8 +169,8 @@ impl Shared {
         if code == code::TIMED_OUT_QUEUE {
             self.meter.exhaust();
         }
-        if self.listeners.observes_reports() {
-            self.listeners.tell_refused(&topic_of(draft.body()), draft.body(), &self.refusal(code));
+        if self.listeners.observes_reports() || self.transactions.is_some() {
+            self.tell_refused(&topic_of(draft.body()), draft.body(), &self.refusal(code));
         }
         draft.refuse(code)
     }
@@ -173,8 +187,19 @@ impl Shared {
                     self.room.max_block().as_millis()
                 ),
             )),
+            code::STATE if self.transactions.is_some() => {
+                Error::new(ErrorKind::TransactionFailed, "the transaction takes no more records: it has failed, or is being ended")
+            }
             code => Error::from_code(code, "the record was not accepted"),
         }
+    }
+
+    /// Tells the interceptors, and the transaction, of a record that failed before it was accepted.
+    pub(super) fn tell_refused(&self, topic: &str, body: &Body, error: &Error) {
+        if let Some(transactions) = &self.transactions {
+            transactions.note_refusal(error);
+        }
+        self.listeners.tell_refused(topic, body, error);
     }
 
     /// Adds the broker connections' last trouble as the error's source.
@@ -238,6 +263,9 @@ impl Shared {
         }
         lock(&self.closing).begin(deadline, collect);
         self.outstanding.close();
+        if let Some(transactions) = &self.transactions {
+            transactions.close();
+        }
         client.wake();
         receiver
     }
@@ -260,6 +288,9 @@ impl Drop for End {
     fn drop(&mut self) {
         let Self(shared) = self;
         shared.outstanding.close();
+        if let Some(transactions) = &shared.transactions {
+            transactions.give_up();
+        }
         for draft in shared.room.clear() {
             shared.refuse(draft, code::DESTROY).into_iter().for_each(wake);
         }
@@ -274,16 +305,33 @@ impl Observer for Shared {
         &self.listeners
     }
 
-    fn on_failure(&self, outcome: &mut Outcome) {
+    fn on_failure(&self, client: &Client, body: &Body, outcome: &mut Outcome) {
         if outcome.code() == code::MSG_TIMED_OUT {
             if let Some(trouble) = self.last_trouble() {
                 outcome.words.get_or_insert_default().cause = Some(trouble.to_string().into_boxed_str());
             }
         }
+        let Some(transactions) = &self.transactions else { return };
+        let fatal = client.fatal_error().map(|(code, _)| code);
+        if code::PURGES.contains(&outcome.code()) {
+            // Given up because the producer can do no more. Why else records of a transaction are given up, its commit tells.
+            if let Some(code) = fatal.and_then(|code| i16::try_from(code).ok()).filter(|_| !self.gives_up.load(Ordering::SeqCst))
+            {
+                outcome.code = code;
+            }
+        } else {
+            let fatal = fatal.map(|code| Error::from_code(code, "").kind());
+            outcome.words.get_or_insert_default().only_aborts = fatal.is_none();
+            let topic = body.topic.as_ref().map_or("", |topic| topic.name());
+            transactions.fail(|| Failure { what: Error::from_report(topic, outcome).to_string(), fatal });
+        }
     }
 
     fn on_purged(&self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) {
-        lock(&self.closing).give_up(body, key, value, outcome);
+        // Who aborts a transaction wants none of its records back.
+        if self.gives_up.load(Ordering::SeqCst) {
+            lock(&self.closing).give_up(body, key, value, outcome);
+        }
     }
 
     fn on_freed(&self, client: &Client, freed: Freed) {
@@ -331,16 +379,22 @@ impl Observer for Shared {
             for draft in self.room.clear() {
                 self.refuse(draft, code::DESTROY).into_iter().for_each(wake);
             }
+            let is_settled = self.transactions.as_ref().is_none_or(Transactions::is_settled);
+            if self.outstanding.is_empty() && is_settled {
+                return Progress::Done;
+            }
+            if let Some(wait) = lock(&self.closing).due(now) {
+                return Progress::Wait(wait);
+            }
+            if let Some(transactions) = &self.transactions {
+                transactions.give_up();
+            }
             if self.outstanding.is_empty() {
                 return Progress::Done;
             }
-            return match lock(&self.closing).due(now) {
-                Some(wait) => Progress::Wait(wait),
-                None => {
-                    client.purge();
-                    Progress::Wait(FLUSH_SLICE)
-                }
-            };
+            self.gives_up.store(true, Ordering::SeqCst);
+            client.purge();
+            return Progress::Wait(FLUSH_SLICE);
         }
         for draft in self.room.expired(now) {
             self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(wake);
@@ -394,7 +448,7 @@ mod tests {
 
     fn shared() -> Shared {
         let room = Room::new(1, Duration::from_secs(60));
-        Shared::new(room, Listeners::new(None), "test".to_owned(), String::new(), Vec::new())
+        Shared::new(room, Listeners::new(None), None, "test".to_owned(), String::new(), Vec::new())
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Lines that each example prints; `*` stands for anything.
-const CHECKS: [(&str, &[&str]); 13] = [
+const CHECKS: [(&str, &[&str]); 15] = [
     (
         "audit_log",
         &[
@@ -29,6 +29,8 @@ const CHECKS: [(&str, &[&str]); 13] = [
             "refused: topic temperatures: the value could not be serialized: a temperature is a finite number",
         ],
     ),
+    ("exactly_once", &["receipts: 30, each payment once"]),
+    ("fatal_error", &["attempt 1: fatal (Fenced): *", "attempt 2: committed"]),
     ("fire_and_forget", &["acknowledged: 1000, failed: 0"]),
     (
         "from_file",
@@ -151,7 +153,7 @@ fn features() -> Vec<&'static str> {
             [$(($feature, cfg!(feature = $feature))),*]
         };
     }
-    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "uuid" "metrics" "opentelemetry" "testing" "jemalloc" "cli"];
+    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "rdkafka" "uuid" "metrics" "opentelemetry" "testing" "jemalloc" "cli"];
     all.into_iter().filter_map(|(feature, enabled)| enabled.then_some(feature)).collect()
 }
 

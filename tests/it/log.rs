@@ -1,10 +1,14 @@
 //! What stands in a topic's log, read by a client that is not ours.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
     message::Headers,
 };
 
@@ -22,6 +26,60 @@ pub(crate) struct Found {
 impl Found {
     pub(crate) fn value_text(&self) -> &str {
         std::str::from_utf8(self.value.as_deref().unwrap_or_default()).unwrap()
+    }
+}
+
+/// Reads the values of the topic as a consumer does that reads committed records only, up to the first open transaction.
+pub(crate) fn committed(bootstrap_servers: &str, topic: &str) -> Vec<String> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("group.id", "log")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .create()
+        .unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(30)).unwrap();
+    let mut assignment = TopicPartitionList::new();
+    for partition in metadata.topics()[0].partitions() {
+        assignment.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut open: BTreeSet<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
+    let mut values = Vec::new();
+    let end = Instant::now() + Duration::from_secs(60);
+    while !open.is_empty() {
+        assert!(Instant::now() < end, "partitions {open:?} of {topic} do not end");
+        match consumer.poll(Duration::from_millis(100)) {
+            None => {}
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
+            Some(message) => {
+                values.push(String::from_utf8(message.unwrap().payload().unwrap_or_default().to_vec()).unwrap());
+            }
+        }
+    }
+    values
+}
+
+/// Counts the records and markers of a topic, committed or not.
+pub(crate) struct Counter {
+    consumer: BaseConsumer,
+    topic: String,
+    partitions: i32,
+}
+
+impl Counter {
+    pub(crate) fn new(bootstrap_servers: &str, topic: &str, partitions: i32) -> Self {
+        // Otherwise a topic ends where the first open transaction begins.
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", bootstrap_servers).set("isolation.level", "read_uncommitted");
+        let consumer = config.create().unwrap();
+        Self { consumer, topic: topic.to_owned(), partitions }
+    }
+
+    pub(crate) fn count(&self) -> i64 {
+        let end = |partition| self.consumer.fetch_watermarks(&self.topic, partition, Duration::from_secs(30)).unwrap().1;
+        (0..self.partitions).map(end).sum()
     }
 }
 

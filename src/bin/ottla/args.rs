@@ -16,7 +16,7 @@ use crate::{
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every record was acknowledged
+  0    every record was acknowledged, and committed where there are transactions
   1    some were not (they are in the dead-letter file), or what was read back differs
   2    bad usage, configuration or input file, or a topic that does not exist
   3    no broker, or not allowed in
@@ -33,6 +33,11 @@ Examples:
   ottla produce -c flights.toml --input flights.csv.gz --dead-letter dead.jsonl --report json
   ottla produce -c producer.properties --topic notes --input notes.txt
   tail -F app.log | ottla produce -c producer.properties --topic log --input - --set linger.ms=100";
+
+const TRANSACTIONS: &str = "\
+With transactional.id the input is one transaction: committed at its end, aborted as soon as a record fails or when it is \
+interrupted, and at the next start if it was killed. The records of an aborted transaction count as failed, under \
+TransactionAborted; the dead-letter file has those that were the cause, not those that were aborted with them.";
 
 const CONSUME_EXAMPLES: &str = "\
 Examples:
@@ -55,7 +60,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Sends every record of a file or of stdin, and says what became of each.
-    #[command(after_help = format!("{PRODUCE_EXAMPLES}\n\n{SOURCES}\n\n{EXIT_CODES}"))]
+    #[command(after_help = format!("{PRODUCE_EXAMPLES}\n\n{SOURCES}\n\n{TRANSACTIONS}\n\n{EXIT_CODES}"))]
     Produce(ProduceArguments),
     /// Writes a topic's records to stdout.
     #[command(after_help = format!("{CONSUME_EXAMPLES}\n\n{SOURCES}"))]
@@ -109,6 +114,9 @@ pub(crate) struct ProduceArguments {
     /// Sends no more than this many records a second.
     #[arg(long, value_name = "N/s")]
     pub(crate) rate: Option<Rate>,
+    /// With transactional.id: commits every so many records too, so that only what came after the last commit is aborted.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) transaction_records: Option<u64>,
     /// The report: text on stderr, or one JSON object on stdout.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) report: ReportFormat,

@@ -33,9 +33,11 @@ impl Exit {
         match kind {
             // The topic stands in the configuration.
             ErrorKind::Config | ErrorKind::InvalidRecord | ErrorKind::UnknownTopicOrPartition => Self::Usage,
-            ErrorKind::MetadataTimeout | ErrorKind::Network | ErrorKind::Authentication | ErrorKind::Authorization => {
-                Self::Unreachable
-            }
+            ErrorKind::MetadataTimeout
+            | ErrorKind::TransactionTimeout
+            | ErrorKind::Network
+            | ErrorKind::Authentication
+            | ErrorKind::Authorization => Self::Unreachable,
             _ => Self::Failed,
         }
     }

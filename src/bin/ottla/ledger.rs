@@ -23,6 +23,9 @@ use crate::{
 /// How many failures are told one by one where there is no dead-letter file for them.
 const TOLD: u64 = 10;
 
+/// What a record counts under that failed only because its transaction did.
+pub(crate) const ABORTED: &str = "TransactionAborted";
+
 /// Counts what became of every row: acknowledged, or failed and why. The reading thread and the delivery thread share it.
 pub(crate) struct Ledger {
     books: Mutex<Books>,
@@ -35,6 +38,8 @@ pub(crate) struct Ledger {
 
 struct Books {
     report: Report,
+    /// What the transaction that is open has acknowledged, where there are transactions.
+    transaction: Option<Report>,
     letters: Option<DeadLetters>,
     progress: Option<Progress>,
     /// How many failures were told.
@@ -68,10 +73,16 @@ pub(crate) struct Entry {
 
 impl Ledger {
     /// A ledger without entries. Rows are kept until their reports only if there are dead letters to be written of them.
-    pub(crate) fn new(letters: Option<DeadLetters>, progress: Progress, read_back: Option<Arc<ReadBack>>) -> Arc<Self> {
+    pub(crate) fn new(
+        letters: Option<DeadLetters>,
+        progress: Progress,
+        read_back: Option<Arc<ReadBack>>,
+        transactional: bool,
+    ) -> Arc<Self> {
         let (counts, keeps_rows) = (progress.counts(), letters.is_some());
         let books = Books {
             report: Report::default(),
+            transaction: transactional.then(Report::default),
             letters,
             progress: Some(progress),
             told: 0,
@@ -126,6 +137,24 @@ impl Ledger {
         books.ended.clone().or(letters)
     }
 
+    /// The transaction is committed: what it acknowledged counts. Gives how many records have been committed so far.
+    pub(crate) fn commit(&self) -> u64 {
+        let mut books = self.books();
+        if let Some(acknowledged) = books.transaction.replace(Report::default()) {
+            books.report.add_acknowledged(acknowledged);
+        }
+        books.report.acknowledged()
+    }
+
+    /// The transaction is not committed: what it acknowledged has failed all the same.
+    pub(crate) fn write_off(&self, kind: &str) {
+        let mut books = self.books();
+        if let Some(acknowledged) = books.transaction.replace(Report::default()) {
+            books.report.fail_all(kind, acknowledged.acknowledged());
+            self.counts.fail(acknowledged.acknowledged());
+        }
+    }
+
     /// Closes the ledger: the progress line goes, the dead letters are written out.
     pub(crate) fn close(&self) -> Balance {
         let mut books = self.books();
@@ -145,6 +174,12 @@ impl Ledger {
         let text = chain(error);
         let kind = error.kind();
         let mut books = self.books();
+        if books.transaction.is_some() && is_aborted(kind) {
+            books.report.fail(ABORTED);
+            books.ended.get_or_insert(text);
+            self.count_failure(books);
+            return;
+        }
         books.not_allowed += u64::from(matches!(kind, ErrorKind::Authorization | ErrorKind::Authentication));
         if error.is_fatal() || kind == ErrorKind::Closed {
             books.ended.get_or_insert_with(|| text.clone());
@@ -165,9 +200,17 @@ impl Ledger {
     }
 }
 
+/// Whether a record failed because of others in its transaction.
+fn is_aborted(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::GivenUp | ErrorKind::TransactionFailed | ErrorKind::TransactionState)
+}
+
 impl Books {
     fn fail(&mut self, letter: &DeadLetter<'_>, line: u64, kind: &str, text: &str) {
         self.report.fail(kind);
+        if self.transaction.is_some() {
+            self.ended.get_or_insert_with(|| format!("line {line}: {kind}: {text}"));
+        }
         if let Some(letters) = &mut self.letters {
             if let Err(error) = letters.write(letter) {
                 self.letters_failed.get_or_insert(error);
@@ -202,7 +245,10 @@ impl Entry {
                 if let Some((read_back, digest)) = read_back {
                     read_back.acknowledged(metadata.partition(), *digest);
                 }
-                self.ledger.books().report.acknowledge(metadata.partition(), metadata.offset(), size);
+                let mut books = self.ledger.books();
+                let Books { report, transaction, .. } = &mut *books;
+                transaction.as_mut().unwrap_or(report).acknowledge(metadata.partition(), metadata.offset(), size);
+                drop(books);
                 self.ledger.counts.acknowledge(1);
             }
             Err(error) => {

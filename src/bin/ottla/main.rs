@@ -21,6 +21,7 @@ mod report;
 mod row;
 mod settings;
 mod source;
+mod transactions;
 
 use std::process::ExitCode;
 

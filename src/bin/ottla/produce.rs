@@ -29,6 +29,7 @@ use crate::{
     row::{Row, RowError},
     settings::Settings,
     source::Source,
+    transactions::{self, Transactions},
 };
 
 /// How long what was accepted has to be delivered after Ctrl-C.
@@ -62,6 +63,8 @@ enum End {
     Broken(InputError),
     /// No more records can be sent, or those that fail not be kept.
     Stopped(String),
+    /// All was read, but not committed.
+    Uncommitted(String),
 }
 
 /// Runs the command: reads, sends, waits for every report, and sums up.
@@ -87,23 +90,46 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
     if !reach(&producer, &plan.topic, &interrupt)? {
         return Ok(Exit::Interrupted);
     }
+    if plan.is_transactional() && !transactions::init(&producer, &interrupt)? {
+        return Ok(Exit::Interrupted);
+    }
 
     let started = Instant::now();
-    let ledger = Ledger::new(letters, Progress::start(size), embedded.as_ref().map(|embedded| Arc::clone(embedded.read_back())));
+    let read_back = embedded.as_ref().map(|embedded| Arc::clone(embedded.read_back()));
+    let ledger = Ledger::new(letters, Progress::start(size), read_back, plan.is_transactional());
+    let mut transactions = plan
+        .is_transactional()
+        .then(|| Transactions::begin(&producer, &ledger, &interrupt, arguments.transaction_records))
+        .transpose()?;
     let closing = producer.clone();
     interrupt.react(move || {
         // Begins to close, and does not wait: room that is waited for is refused from now on, and a second Ctrl-C is heard.
         let _ = closing.close(LAST_CALL).now_or_never();
     });
     let sender = Sender { producer: &producer, plan: &plan, ledger: &ledger, embedded: embedded.as_ref(), interrupt: &interrupt };
-    let end = sender.send_all(&mut input, arguments, || position.load(Ordering::Relaxed));
+    let mut end = sender.send_all(&mut input, arguments, &mut transactions, || position.load(Ordering::Relaxed));
     if matches!(end, End::Interrupted) {
-        ledger.tell(&format!(
-            "interrupted: what was accepted is delivered, for {} s at most; Ctrl-C again ends at once",
-            LAST_CALL.as_secs()
-        ));
+        let what = if transactions.is_some() { "the transaction is aborted" } else { "what was accepted is delivered" };
+        let seconds = LAST_CALL.as_secs();
+        ledger.tell(&format!("interrupted: {what}, for {seconds} s at most; Ctrl-C again ends at once"));
     }
-    producer.blocking().flush()?;
+    match &mut transactions {
+        None => producer.blocking().flush()?,
+        Some(transactions) => match end {
+            End::Read => {
+                if let Err(reason) = transactions.commit() {
+                    end = End::Uncommitted(reason);
+                }
+            }
+            End::Uncommitted(_) => {}
+            End::Interrupted | End::Broken(_) | End::Stopped(_) => transactions.abort(),
+        },
+    }
+    drop(transactions);
+    if plan.is_transactional() {
+        // Until the brokers have heard of the abort; what was given up is in the ledger.
+        let _ = producer.blocking().close(LAST_CALL);
+    }
     let mut balance = ledger.close();
     balance.report.finish(started.elapsed());
 
@@ -124,8 +150,8 @@ impl Plan {
     fn new(arguments: &ProduceArguments) -> Result<Self, Failure> {
         let settings = Settings::load(&arguments.settings)?;
         let file = arguments.settings.config.display();
-        if settings.producer.get("transactional.id").is_some() {
-            return Err(Failure::usage("transactional.id: transactions are not built in yet: leave it out"));
+        if arguments.transaction_records.is_some() && settings.producer.get("transactional.id").is_none() {
+            return Err(Failure::usage("--transaction-records: there is no transactional.id: set one"));
         }
         let job = &settings.job;
         let topic = arguments.topic.clone().or_else(|| job.topic.clone());
@@ -153,6 +179,10 @@ impl Plan {
         };
         let encodings = encodings.of(format.unwrap_or(Format::Lines))?;
         Ok(Self { settings, topic, input, encodings })
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.settings.producer.get("transactional.id").is_some()
     }
 
     fn cannot_open(&self, source: io::Error) -> InputError {
@@ -228,7 +258,13 @@ struct Sender<'a> {
 
 impl Sender<'_> {
     /// Sends row after row. A row that cannot be sent is noted, and the next one is read.
-    fn send_all(&self, input: &mut Input, arguments: &ProduceArguments, position: impl Fn() -> u64) -> End {
+    fn send_all(
+        &self,
+        input: &mut Input,
+        arguments: &ProduceArguments,
+        transactions: &mut Option<Transactions<'_>>,
+        position: impl Fn() -> u64,
+    ) -> End {
         let mut pace = arguments.rate.map(Pace::new);
         let mut buffers = (Vec::new(), Vec::new());
         let mut left = arguments.limit.unwrap_or(u64::MAX);
@@ -251,6 +287,9 @@ impl Sender<'_> {
                 Err(error) => return End::Broken(error),
             }
             left -= 1;
+            if let Some(Err(reason)) = transactions.as_mut().map(Transactions::count) {
+                return if self.interrupt.is_pressed() { End::Interrupted } else { End::Uncommitted(reason) };
+            }
             let read = position();
             if read != shown {
                 self.ledger.read_to(read);
@@ -349,6 +388,11 @@ fn judge(end: End, balance: &Balance) -> Exit {
         End::Stopped(reason) => {
             message::tell(format_args!("stopped reading: {reason}"));
             Exit::Failed
+        }
+        End::Uncommitted(reason) => {
+            message::tell(format_args!("{reason}"));
+            // As below.
+            if balance.not_allowed > 0 && report.acknowledged() == 0 { Exit::Unreachable } else { Exit::Failed }
         }
         // Asking for the topic was allowed, writing to it was not.
         End::Read if report.failed() > 0 && balance.not_allowed == report.records() => Exit::Unreachable,

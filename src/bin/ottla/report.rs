@@ -53,10 +53,30 @@ impl Report {
 
     /// Counts a record that was not acknowledged, under the kind of its error.
     pub(crate) fn fail(&mut self, kind: &str) {
-        self.failed += 1;
+        self.fail_all(kind, 1);
+    }
+
+    /// Counts so many records that were not acknowledged, or that count no longer, under the kind of their error.
+    pub(crate) fn fail_all(&mut self, kind: &str, records: u64) {
+        if records == 0 {
+            return;
+        }
+        self.failed += records;
         match self.errors.get_mut(kind) {
-            Some(count) => *count += 1,
-            None => drop(self.errors.insert(kind.to_owned(), 1)),
+            Some(count) => *count += records,
+            None => drop(self.errors.insert(kind.to_owned(), records)),
+        }
+    }
+
+    /// Adds what another report has acknowledged.
+    pub(crate) fn add_acknowledged(&mut self, other: Self) {
+        self.acknowledged += other.acknowledged;
+        self.bytes += other.bytes;
+        if self.partitions.len() < other.partitions.len() {
+            self.partitions.resize_with(other.partitions.len(), Partition::default);
+        }
+        for (mine, other) in self.partitions.iter_mut().zip(other.partitions) {
+            mine.merge(&other);
         }
     }
 
@@ -68,6 +88,11 @@ impl Report {
     /// How many records came to an end, one way or the other.
     pub(crate) fn records(&self) -> u64 {
         self.acknowledged + self.failed
+    }
+
+    /// How many records were acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged
     }
 
     /// How many records were not acknowledged.
@@ -99,13 +124,17 @@ impl Report {
 
 impl Partition {
     fn add(&mut self, offset: Option<i64>) {
-        self.records += 1;
-        self.first_offset = match (self.first_offset, offset) {
+        self.merge(&Self { records: 1, first_offset: offset, last_offset: offset });
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.records += other.records;
+        self.first_offset = match (self.first_offset, other.first_offset) {
             (Some(mine), Some(other)) => Some(mine.min(other)),
             (mine, other) => mine.or(other),
         };
         // `None` is below every offset.
-        self.last_offset = self.last_offset.max(offset);
+        self.last_offset = self.last_offset.max(other.last_offset);
     }
 }
 
@@ -237,6 +266,18 @@ mod tests {
           1   CsvRow
           2   RecordTooLarge";
         assert_eq!(report.to_string(), text);
+    }
+
+    #[test]
+    fn reports_of_acknowledged_records_add_up() {
+        let mut whole = Report::default();
+        whole.fail_all("TransactionAborted", 3);
+        whole.fail_all("TransactionAborted", 0);
+        whole.add_acknowledged(report());
+        whole.add_acknowledged(report());
+        assert_eq!((whole.acknowledged(), whole.failed(), whole.bytes), (10, 3, 602));
+        assert_eq!(whole.partitions[0], Partition { records: 6, first_offset: Some(7), last_offset: Some(9) });
+        assert_eq!(whole.partitions[2], Partition { records: 2, first_offset: None, last_offset: None });
     }
 
     #[test]

@@ -257,7 +257,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         .java_only_default("false").refused(&["false"], "librdkafka has no two-phase commit (KIP-939); leave it out"),
     new("transactional.id", Type::String, "The name that makes the producer transactional.")
         .range_of(NonEmpty).becomes_properties(&["transactional.id"]).librdkafka("")
-        .note_of("This version has no transactions: no producer is started with it."),
+        .note_of("Whoever starts with the same name fences the one before. Records are sent in transactions only. librdkafka does not speak KIP-890's second version of transactions, so that brokers serve the first."),
     new("value.serializer", Class, "How values become bytes.")
         .checked(serializer_name::check)
         .note_of("As key.serializer."),

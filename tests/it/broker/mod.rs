@@ -8,6 +8,7 @@ mod own_kafka;
 mod partitioners;
 mod producer;
 mod proxy;
+mod transaction;
 
 use std::{
     env, process,

@@ -32,6 +32,13 @@ impl OwnKafka {
         self.script(&["resume", "1"]);
     }
 
+    /// What the broker has in its files of a partition, as Kafka's own tool prints it.
+    pub(super) fn dump(&self, topic: &str, partition: i32) -> String {
+        let output = self.command(&["dump-log", "1", topic, &partition.to_string()]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka"));
         command.args(arguments).env("KAFKA_STATE", self.state.path()).env("KAFKA_WITH", "jars");

@@ -103,9 +103,6 @@ fn settings_that_conflict() {
 #[test]
 fn what_is_not_built_in_yet_is_refused() {
     let folder = Folder::new();
-    let good = folder.file("good.toml", GOOD);
-    let ended = run(arguments!["produce", "-c", good, "--input", "-", "--set", "transactional.id=t"]);
-    ended.with(2).saying(&["transactional.id: transactions are not built in yet"]);
     for (text, said) in [
         ("[value]\nserializer = \"avro\"\n", "good.toml:5: value.serializer: the serializer avro is not built in yet"),
         ("[value]\nschema = \"a.avsc\"\n", "good.toml:5: value.schema: schemas are not built in yet"),

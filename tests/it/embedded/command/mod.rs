@@ -4,6 +4,7 @@ mod consume;
 mod ending;
 mod produce;
 mod rows;
+mod transaction;
 
 use std::{
     ffi::OsString,

@@ -1,0 +1,120 @@
+//! [`Transactions`]: the input as one transaction, or as one after the other.
+
+use std::sync::Arc;
+
+use futures::{
+    executor::block_on,
+    future::{Either, select},
+};
+use indicatif::HumanCount;
+use ottla::{ErrorKind, Producer, Transaction};
+
+use crate::{
+    exit::{Failure, chain},
+    interrupt::Interrupt,
+    ledger::{ABORTED, Ledger},
+};
+
+/// The transactions of a run: one is open from the first record to the last.
+pub(crate) struct Transactions<'a> {
+    producer: &'a Producer<[u8], [u8]>,
+    ledger: &'a Ledger,
+    interrupt: &'a Interrupt,
+    /// After how many records to commit; `None` for at the end only.
+    every: Option<u64>,
+    open: Transaction<[u8], [u8]>,
+    records: u64,
+    committed: u64,
+    aborted: bool,
+}
+
+/// Takes the `transactional.id` over, and ends what a run before has left open: `false` if Ctrl-C came first.
+pub(crate) fn init(producer: &Producer<[u8], [u8]>, interrupt: &Interrupt) -> Result<bool, Failure> {
+    match block_on(select(std::pin::pin!(producer.init_transactions()), interrupt.pressed())) {
+        Either::Left((initialized, _)) => initialized.map(|()| true).map_err(Failure::from),
+        Either::Right(_) => Ok(false),
+    }
+}
+
+impl<'a> Transactions<'a> {
+    /// Begins the first one.
+    pub(crate) fn begin(
+        producer: &'a Producer<[u8], [u8]>,
+        ledger: &'a Arc<Ledger>,
+        interrupt: &'a Interrupt,
+        every: Option<u64>,
+    ) -> Result<Self, Failure> {
+        let open = block_on(producer.begin_transaction())?;
+        Ok(Self { producer, ledger, interrupt, every, open, records: 0, committed: 0, aborted: false })
+    }
+
+    /// A record more is sent. Commits and begins the next one when it is time.
+    ///
+    /// # Errors
+    /// Why it was not committed; it is aborted then.
+    pub(crate) fn count(&mut self) -> Result<(), String> {
+        self.records += 1;
+        if self.every.is_none_or(|every| self.records < every) {
+            return Ok(());
+        }
+        self.records = 0;
+        self.commit()?;
+        self.open = block_on(self.producer.begin_transaction()).map_err(|error| chain(&error))?;
+        Ok(())
+    }
+
+    /// Commits, unless a record has failed.
+    ///
+    /// # Errors
+    /// Why it was not committed; it is aborted then.
+    pub(crate) fn commit(&mut self) -> Result<(), String> {
+        if let Some(reason) = self.ledger.ended() {
+            self.abort();
+            return Err(reason);
+        }
+        let mut told = false;
+        loop {
+            let Err(error) = block_on(self.open.commit()) else {
+                self.committed = self.ledger.commit();
+                return Ok(());
+            };
+            if error.is_retriable() && !self.interrupt.is_pressed() {
+                if !told {
+                    self.ledger.tell(&format!("{}: still trying", chain(&error)));
+                    told = true;
+                }
+                continue;
+            }
+            match error.kind() {
+                ErrorKind::TransactionFailed => self.abort(),
+                // Ctrl-C came first, and so does the abort.
+                ErrorKind::Closed => self.ledger.write_off(ABORTED),
+                kind => self.ledger.write_off(kind.name()),
+            }
+            // Which record it was, the ledger says.
+            return Err(self.ledger.ended().unwrap_or_else(|| format!("not committed: {}", chain(&error))));
+        }
+    }
+
+    /// Aborts what is open, and says what is committed all the same.
+    pub(crate) fn abort(&mut self) {
+        if std::mem::replace(&mut self.aborted, true) {
+            return;
+        }
+        let aborted = block_on(self.open.abort());
+        // With Ctrl-C the producer is being closed, which aborts.
+        let closing = self.interrupt.is_pressed() && matches!(&aborted, Err(error) if error.kind() == ErrorKind::Closed);
+        let _ = self.producer.blocking().flush();
+        self.ledger.write_off(ABORTED);
+        match aborted {
+            Err(error) if !closing => {
+                self.ledger.tell(&format!("the abort failed, and the brokers will abort: {}", chain(&error)));
+            }
+            _ => self.ledger.tell(&format!(
+                "the transaction is aborted; committed before it: {} record{}",
+                HumanCount(self.committed),
+                if self.committed == 1 { "" } else { "s" }
+            )),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! librdkafka's transaction calls. They block, so that they have a thread of their own above.
+
+#[cfg(feature = "rdkafka")]
+use std::{ffi::c_char, ptr::NonNull};
+use std::{
+    ffi::{CStr, CString, c_int},
+    ptr,
+    time::Duration,
+};
+
+use rdkafka_sys as sys;
+
+use super::{client::Client, ffi, settings::milliseconds};
+
+/// Why a transaction call failed, with the flags that librdkafka keeps for such calls only.
+#[derive(Debug, Clone)]
+pub(crate) struct TransactionRefused {
+    pub(crate) code: i32,
+    pub(crate) text: String,
+    /// The same call again goes on where this one stopped.
+    pub(crate) retriable: bool,
+    /// The transaction must be aborted.
+    pub(crate) abortable: bool,
+    /// The producer can do no more.
+    pub(crate) fatal: bool,
+}
+
+/// A member of a consumer group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GroupMember {
+    pub(crate) group_id: CString,
+    /// -1 for none.
+    pub(crate) generation_id: i32,
+    /// Empty for none.
+    pub(crate) member_id: CString,
+    pub(crate) group_instance_id: Option<CString>,
+}
+
+/// The next offset to read of a topic's partition.
+#[derive(Debug)]
+pub(crate) struct NextOffset<'a> {
+    pub(crate) topic: &'a CStr,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+impl Client {
+    /// Fetches the producer's id and epoch, which fences its predecessors and ends their transactions.
+    pub(crate) fn init_transactions(&self, timeout: Duration) -> Result<(), TransactionRefused> {
+        // SAFETY: the client is alive.
+        let error = unsafe { sys::rd_kafka_init_transactions(self.handle(), milliseconds(timeout)) };
+        // SAFETY: the error was just returned.
+        unsafe { outcome(error) }
+    }
+
+    pub(crate) fn begin_transaction(&self) -> Result<(), TransactionRefused> {
+        // SAFETY: the client is alive.
+        let error = unsafe { sys::rd_kafka_begin_transaction(self.handle()) };
+        // SAFETY: the error was just returned.
+        unsafe { outcome(error) }
+    }
+
+    /// What librdkafka has against the transaction that is open, if it has failed: it refuses to begin another one, and says why.
+    pub(crate) fn transaction_error(&self) -> Option<TransactionRefused> {
+        self.begin_transaction().err().filter(|refused| refused.abortable || refused.fatal)
+    }
+
+    /// Waits for the reports of the transaction's records, which another thread serves, and commits.
+    pub(crate) fn commit_transaction(&self, timeout: Duration) -> Result<(), TransactionRefused> {
+        // SAFETY: the client is alive.
+        let error = unsafe { sys::rd_kafka_commit_transaction(self.handle(), milliseconds(timeout)) };
+        // SAFETY: the error was just returned.
+        unsafe { outcome(error) }
+    }
+
+    /// Gives up the transaction's records that are not sent, waits for the reports of the others, and aborts.
+    pub(crate) fn abort_transaction(&self, timeout: Duration) -> Result<(), TransactionRefused> {
+        // SAFETY: the client is alive.
+        let error = unsafe { sys::rd_kafka_abort_transaction(self.handle(), milliseconds(timeout)) };
+        // SAFETY: the error was just returned.
+        unsafe { outcome(error) }
+    }
+
+    /// Makes the group's offsets part of the transaction.
+    pub(crate) fn send_offsets<'a>(
+        &self,
+        offsets: impl ExactSizeIterator<Item = NextOffset<'a>>,
+        group: &GroupMember,
+        timeout: Duration,
+    ) -> Result<(), TransactionRefused> {
+        let list = OffsetList::new(offsets);
+        let group = Group::new(group);
+        // SAFETY: client, list and group are alive, and librdkafka copies the latter two.
+        let error = unsafe {
+            sys::rd_kafka_send_offsets_to_transaction(self.handle(), list.0, group.0.cast_const(), milliseconds(timeout))
+        };
+        // SAFETY: the error was just returned.
+        unsafe { outcome(error) }
+    }
+}
+
+/// Takes over what a call returned.
+///
+/// # Safety
+/// `error` is null, or an error that nobody else destroys.
+unsafe fn outcome(error: *mut sys::rd_kafka_error_t) -> Result<(), TransactionRefused> {
+    if error.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the caller vouches for the error, as for all the questions below.
+    let code = unsafe { ffi::rd_kafka_error_code(error.cast_const().cast()) };
+    // SAFETY: as above.
+    let text = unsafe { sys::rd_kafka_error_string(error) };
+    let refused = TransactionRefused {
+        code,
+        // SAFETY: it lives as long as the error.
+        text: unsafe { ffi::text(text) },
+        // SAFETY: as above.
+        retriable: unsafe { sys::rd_kafka_error_is_retriable(error) } != 0,
+        // SAFETY: as above.
+        abortable: unsafe { sys::rd_kafka_error_txn_requires_abort(error) } != 0,
+        // SAFETY: as above.
+        fatal: unsafe { sys::rd_kafka_error_is_fatal(error) } != 0,
+    };
+    // SAFETY: ours, and all of it is copied.
+    unsafe { sys::rd_kafka_error_destroy(error) };
+    Err(refused)
+}
+
+/// An owned `rd_kafka_topic_partition_list_t`.
+struct OffsetList(*mut sys::rd_kafka_topic_partition_list_t);
+
+impl OffsetList {
+    fn new<'a>(offsets: impl ExactSizeIterator<Item = NextOffset<'a>>) -> Self {
+        // SAFETY: a size is a hint; the list is ours to destroy.
+        let list = Self(unsafe { sys::rd_kafka_topic_partition_list_new(c_int::try_from(offsets.len()).unwrap_or(0)) });
+        for NextOffset { topic, partition, offset } in offsets {
+            // SAFETY: the list is alive, the name is terminated, and librdkafka copies it.
+            let element = unsafe { sys::rd_kafka_topic_partition_list_add(list.0, topic.as_ptr(), partition) };
+            // SAFETY: the element just added; nothing but its offset is touched.
+            unsafe { (*element).offset = offset };
+        }
+        list
+    }
+}
+
+impl Drop for OffsetList {
+    fn drop(&mut self) {
+        // SAFETY: ours, and destroyed once.
+        unsafe { sys::rd_kafka_topic_partition_list_destroy(self.0) };
+    }
+}
+
+/// An owned `rd_kafka_consumer_group_metadata_t`.
+struct Group(*mut sys::rd_kafka_consumer_group_metadata_t);
+
+impl Group {
+    fn new(member: &GroupMember) -> Self {
+        let instance = member.group_instance_id.as_deref().map_or(ptr::null(), CStr::as_ptr);
+        // SAFETY: the texts are terminated and copied; a null instance is none.
+        Self(unsafe {
+            sys::rd_kafka_consumer_group_metadata_new_with_genid(
+                member.group_id.as_ptr(),
+                member.generation_id,
+                member.member_id.as_ptr(),
+                instance,
+            )
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // SAFETY: ours, and destroyed once.
+        unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.0) };
+    }
+}
+
+/// What a running consumer knows of its membership, or `None` if it has no `group.id`.
+#[cfg(feature = "rdkafka")]
+pub(crate) fn membership<C: rdkafka::consumer::ConsumerContext>(
+    consumer: &impl rdkafka::consumer::Consumer<C>,
+) -> Option<GroupMember> {
+    let consumer = consumer.client().native_ptr();
+    // SAFETY: the consumer is borrowed, and so alive; what is returned is ours.
+    let group = Group(NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(consumer) })?.as_ptr());
+    // SAFETY: the metadata is alive, as it is for the three calls below.
+    let group_id = unsafe { sys::rd_kafka_consumer_group_metadata_group_id(group.0) };
+    // SAFETY: as above.
+    let generation_id = unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(group.0) };
+    // SAFETY: as above.
+    let member_id = unsafe { sys::rd_kafka_consumer_group_metadata_member_id(group.0) };
+    // SAFETY: as above; null for none.
+    let group_instance_id = unsafe { sys::rd_kafka_consumer_group_metadata_group_instance_id(group.0) };
+    // SAFETY: null or a text of the metadata, which is alive.
+    let copied = |text: *const c_char| (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned());
+    Some(GroupMember {
+        group_id: copied(group_id)?,
+        generation_id,
+        member_id: copied(member_id).unwrap_or_default(),
+        group_instance_id: copied(group_instance_id),
+    })
+}

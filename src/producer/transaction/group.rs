@@ -1,0 +1,111 @@
+//! [`ConsumerGroupMetadata`]: whose offsets a transaction commits.
+
+use std::ffi::CString;
+
+use crate::{
+    Error,
+    native::{GroupMember, code},
+};
+
+/// A consumer group, and which member of it commits: Java's `ConsumerGroupMetadata` (KIP-447).
+///
+/// With generation and member id the brokers refuse the offsets of a consumer that has lost its partitions to another one. With the
+/// group's id alone they cannot tell, and take them from anybody: enough for one program with a `transactional.id` of its own.
+///
+/// ```
+/// use ottla::ConsumerGroupMetadata;
+///
+/// let alone = ConsumerGroupMetadata::new("billing");
+/// let member = ConsumerGroupMetadata::new("billing").generation_id(3).member_id("billing-1-9f6c");
+/// assert_eq!((alone.group_id(), member != alone), ("billing", true));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerGroupMetadata {
+    group_id: String,
+    generation_id: i32,
+    member_id: String,
+    group_instance_id: Option<String>,
+}
+
+impl ConsumerGroupMetadata {
+    /// The group of this `group.id`, without a member.
+    pub fn new(group_id: impl Into<String>) -> Self {
+        Self { group_id: group_id.into(), generation_id: -1, member_id: String::new(), group_instance_id: None }
+    }
+
+    /// What a running consumer of the crate `rdkafka` knows of its own membership now; `None` if it has no `group.id`.
+    ///
+    /// Asked for after the records were polled: a rebalance changes it.
+    #[cfg(feature = "rdkafka")]
+    pub fn of<C: rdkafka::consumer::ConsumerContext>(consumer: &impl rdkafka::consumer::Consumer<C>) -> Option<Self> {
+        let member = crate::native::membership(consumer)?;
+        let text = |text: CString| String::from_utf8_lossy(text.as_bytes()).into_owned();
+        Some(Self {
+            group_id: text(member.group_id),
+            generation_id: member.generation_id,
+            member_id: text(member.member_id),
+            group_instance_id: member.group_instance_id.map(text),
+        })
+    }
+
+    /// Sets the generation of the group in which the consumer got its partitions. Defaults to -1, for none.
+    #[must_use]
+    pub fn generation_id(mut self, generation_id: i32) -> Self {
+        self.generation_id = generation_id;
+        self
+    }
+
+    /// Sets the id that the group's coordinator has given the consumer. Defaults to an empty one, for none.
+    #[must_use]
+    pub fn member_id(mut self, member_id: impl Into<String>) -> Self {
+        self.member_id = member_id.into();
+        self
+    }
+
+    /// Sets the consumer's `group.instance.id` (KIP-345). Defaults to none.
+    #[must_use]
+    pub fn group_instance_id(mut self, group_instance_id: impl Into<String>) -> Self {
+        self.group_instance_id = Some(group_instance_id.into());
+        self
+    }
+
+    /// The group's id.
+    pub fn group_id(&self) -> &str {
+        &self.group_id
+    }
+
+    /// The same for C.
+    pub(super) fn to_native(&self) -> Result<GroupMember, Error> {
+        let native = |what: &str, text: &str| {
+            CString::new(text).map_err(|_| Error::from_code(code::INVALID_ARG, &format!("the {what} {text:?} has a NUL in it")))
+        };
+        Ok(GroupMember {
+            group_id: native("group id", &self.group_id)?,
+            generation_id: self.generation_id,
+            member_id: native("member id", &self.member_id)?,
+            group_instance_id: self.group_instance_id.as_deref().map(|id| native("group instance id", id)).transpose()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn every_part_of_it_goes_to_c() {
+        let group = ConsumerGroupMetadata::new("g").generation_id(7).member_id("m").group_instance_id("i");
+        let native = group.to_native().unwrap();
+        let wanted = (c"g".to_owned(), 7, c"m".to_owned(), Some(c"i".to_owned()));
+        assert_eq!((native.group_id, native.generation_id, native.member_id, native.group_instance_id), wanted);
+        let alone = ConsumerGroupMetadata::new("g").to_native().unwrap();
+        assert_eq!((alone.generation_id, alone.member_id, alone.group_instance_id), (-1, c"".to_owned(), None));
+    }
+
+    #[test]
+    fn a_nul_is_refused() {
+        let group = ConsumerGroupMetadata::new("g").member_id("a\0b");
+        assert_eq!(group.to_native().unwrap_err().kind(), ErrorKind::InvalidRecord);
+    }
+}

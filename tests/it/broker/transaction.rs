@@ -1,0 +1,272 @@
+//! Transactions on Apache Kafka: what a consumer reads that reads committed records only, and what is in the log.
+
+use std::{env, fs, io::Write as _, process::Stdio, time::Duration};
+
+use futures::executor::block_on;
+use ottla::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, Producer, ProducerConfig, ProducerRecord, Transaction};
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
+
+use super::{bootstrap_servers, config, own_kafka::OwnKafka, topic};
+use crate::{
+    arguments,
+    command::{Folder, command, end},
+    log,
+};
+
+fn transactional(config: ProducerConfig, id: &str) -> Producer<str, str> {
+    let config = config.set("linger.ms", "1").unwrap().transactional_id(id);
+    let producer = Producer::builder(config).drop_timeout(Duration::from_secs(20)).build().unwrap();
+    block_on(producer.init_transactions()).unwrap();
+    producer
+}
+
+fn send(transaction: &Transaction<str, str>, topic: &str, value: impl Into<String>) -> Result<(), Error> {
+    block_on(transaction.send(ProducerRecord::to(topic).value(value.into()))).map(drop)
+}
+
+/// What is committed of the topic, sorted as numbers.
+fn committed(topic: &str) -> Vec<usize> {
+    let mut values: Vec<usize> = log::committed(&bootstrap_servers(), topic).iter().map(|value| value.parse().unwrap()).collect();
+    values.sort_unstable();
+    values
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn what_is_committed_is_read_and_what_is_aborted_is_not() {
+    let topic = topic("committed", 6, &[]);
+    let producer = transactional(config(), &topic);
+    let mut wanted = Vec::new();
+    for round in 0..20 {
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        for n in round * 50..(round + 1) * 50 {
+            send(&transaction, &topic, n.to_string()).unwrap();
+        }
+        match round % 4 {
+            0 | 2 => {
+                block_on(transaction.commit()).unwrap();
+                wanted.extend(round * 50..(round + 1) * 50);
+            }
+            1 => {
+                block_on(producer.flush()).unwrap();
+                block_on(transaction.abort()).unwrap();
+            }
+            _ => drop(transaction),
+        }
+    }
+    // The last one was dropped, and its abort may be under way.
+    drop(block_on(producer.close(Duration::from_secs(30))).unwrap());
+    assert_eq!(committed(&topic), wanted);
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_second_producer_of_the_same_name_fences_the_first() {
+    let topic = topic("fenced", 1, &[]);
+    let first = transactional(config(), &topic);
+    let transaction = block_on(first.begin_transaction()).unwrap();
+    send(&transaction, &topic, "1").unwrap();
+    block_on(first.flush()).unwrap();
+    let second = transactional(config(), &topic);
+    let error = block_on(transaction.commit()).unwrap_err();
+    assert!(error.kind() == ErrorKind::Fenced && error.is_fatal(), "{error:?}");
+    let transaction = block_on(second.begin_transaction()).unwrap();
+    send(&transaction, &topic, "2").unwrap();
+    block_on(transaction.commit()).unwrap();
+    assert_eq!(committed(&topic), [2]);
+
+    // One that is fenced while it sends hears it from the record.
+    let third = transactional(config(), &topic);
+    let error = block_on(async {
+        let transaction = second.begin_transaction().await?;
+        transaction.send(ProducerRecord::to(&*topic).value("3")).await?.await.map(drop)
+    });
+    let error = error.unwrap_err();
+    assert!(error.kind() == ErrorKind::Fenced && error.is_fatal(), "{error:?}");
+    let error = block_on(second.begin_transaction()).unwrap_err();
+    assert!(error.kind() == ErrorKind::Fenced && error.is_fatal(), "{error:?}");
+    drop(third);
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_record_that_is_too_large_for_the_broker_costs_its_transaction_only() {
+    let topic = topic("too-large", 1, &[("max.message.bytes", "2000")]);
+    let producer = transactional(config(), &topic);
+    let transaction = block_on(producer.begin_transaction()).unwrap();
+    send(&transaction, &topic, "x".repeat(5000)).unwrap();
+    let error = block_on(transaction.commit()).unwrap_err();
+    assert!(error.kind() == ErrorKind::TransactionFailed && error.is_abortable(), "{error:?}");
+    block_on(transaction.abort()).unwrap();
+    // The broker misses the sequence numbers of the refused record: that fails the next transaction to its partition, once.
+    let (mut attempts, mut done) = (0, false);
+    while !done && attempts < 2 {
+        attempts += 1;
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        send(&transaction, &topic, "7").unwrap();
+        done = block_on(transaction.commit()).inspect_err(|error| assert!(error.is_abortable(), "{error:?}")).is_ok();
+    }
+    assert_eq!(committed(&topic), [7]);
+}
+
+/// Ten times, or as often as `OTTLA_TEST_KILLS` says.
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_process_that_is_killed_in_mid_transaction_leaves_nothing() {
+    let kills = env::var("OTTLA_TEST_KILLS").map_or(10, |kills| kills.parse::<usize>().unwrap());
+    let topic = topic("killed", 3, &[]);
+    let folder = Folder::new();
+    let settings = format!("bootstrap.servers={}\ntransactional.id={topic}\nlinger.ms=1\n", bootstrap_servers());
+    let config = folder.file("producer.properties", settings);
+    let arguments = arguments!["produce", "-c", config, "--topic", topic, "--input", "-", "--report", "json"];
+    let counter = log::Counter::new(&bootstrap_servers(), &topic, 3);
+    let lines: Vec<String> = (0..200).map(|n| format!("{n:0>10}\n")).collect();
+    for kill in 0..kills {
+        let before = counter.count();
+        let mut child = command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let records = 1 + kill * 17 % 199;
+        stdin.write_all(lines[..records].concat().as_bytes()).unwrap();
+        // All of them are in the log, and the transaction is open.
+        while counter.count() < before + i64::try_from(records).unwrap() {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(stdin);
+    }
+    let mut child = command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(lines.concat().as_bytes()).unwrap();
+    let report = end(child).with(0).report();
+    assert_eq!(report["acknowledged"], serde_json::json!(200));
+    assert_eq!(committed(&topic), (0..200).collect::<Vec<_>>(), "each input once, and nothing else");
+    assert!(counter.count() > 200 + i64::try_from(kills).unwrap(), "what was killed had written");
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn the_command_commits_every_so_many_records_and_aborts_the_rest() {
+    let topic = topic("every", 3, &[("max.message.bytes", "2000")]);
+    let folder = Folder::new();
+    let settings = format!(
+        "bootstrap.servers={}\ntransactional.id={topic}\nlinger.ms=0\nlibrdkafka.batch.num.messages=1\n",
+        bootstrap_servers()
+    );
+    let config = folder.file("producer.properties", settings);
+    let mut lines: Vec<String> = (0..250).map(|n| n.to_string()).collect();
+    lines.insert(230, "9".repeat(5000));
+    let (input, dead) = (folder.file("numbers.txt", lines.join("\n")), folder.path("dead.jsonl"));
+    let arguments = arguments![
+        "produce",
+        "-c",
+        config,
+        "--topic",
+        topic,
+        "--input",
+        input,
+        "--report",
+        "json",
+        "--dead-letter",
+        dead,
+        "--transaction-records",
+        "100"
+    ];
+    let ended = crate::command::run(&arguments).with(1).saying(&["the transaction is aborted; committed before it: 200 records"]);
+    let report = ended.report();
+    assert_eq!(report["acknowledged"], serde_json::json!(200));
+    assert_eq!(report["errors"]["RecordTooLarge"], serde_json::json!(1));
+    assert!(report["errors"]["TransactionAborted"].as_u64().unwrap() >= 30, "{report}");
+    assert_eq!(fs::read_to_string(dead).unwrap().lines().count(), 1, "the cause, not those that were aborted with it");
+    assert_eq!(committed(&topic), (0..200).collect::<Vec<_>>());
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn consume_transform_produce_is_exactly_once() {
+    const INPUT: usize = 500;
+    let (input, output) = (topic("ctp-input", 3, &[]), topic("ctp-output", 3, &[]));
+    let plain: Producer<str, str> = Producer::builder(config()).build().unwrap();
+    let records = (0..INPUT).map(|n| ProducerRecord::to(&*input).value(n.to_string()));
+    block_on(async { plain.send_all(records).await.unwrap().await.unwrap() });
+
+    let group = ConsumerGroupMetadata::new(&*input);
+    let mut producer = transactional(config(), &output);
+    let mut consumer = worker(&input, group.group_id());
+    let (mut done, mut round) = (0, 0);
+    while done < INPUT {
+        round += 1;
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        let mut offsets = Offsets::new();
+        let mut records = 0;
+        while records < 20 && done + records < INPUT {
+            let Some(message) = consumer.poll(Duration::from_secs(1)) else { break };
+            let message = message.unwrap();
+            send(&transaction, &output, String::from_utf8(message.payload().unwrap().to_vec()).unwrap()).unwrap();
+            offsets.consumed(message.topic(), message.partition(), message.offset());
+            records += 1;
+        }
+        block_on(transaction.send_offsets(&offsets, &group)).unwrap();
+        match round % 5 {
+            // Whoever dies here leaves its transaction open; the next one reads from what was committed.
+            2 => {
+                let successor = transactional(config(), &output);
+                let error = block_on(transaction.commit()).unwrap_err();
+                assert!(error.kind() == ErrorKind::Fenced && error.is_fatal(), "{error:?}");
+                producer = successor;
+                consumer = worker(&input, group.group_id());
+            }
+            4 => {
+                block_on(transaction.abort()).unwrap();
+                consumer = worker(&input, group.group_id());
+            }
+            _ => {
+                block_on(transaction.commit()).unwrap();
+                done += records;
+            }
+        }
+    }
+    assert_eq!(committed(&output), (0..INPUT).collect::<Vec<_>>());
+}
+
+/// A consumer that reads the topic from where the group has committed.
+fn worker(topic: &str, group: &str) -> BaseConsumer {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers())
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", "read_committed")
+        .set("auto.offset.reset", "earliest")
+        .create()
+        .unwrap();
+    let mut partitions = TopicPartitionList::new();
+    for partition in 0..3 {
+        partitions.add_partition_offset(topic, partition, Offset::Stored).unwrap();
+    }
+    consumer.assign(&partitions).unwrap();
+    consumer
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn kafkas_own_tool_shows_the_markers() {
+    let kafka = OwnKafka::start(&[]);
+    let producer = transactional(ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap(), "markers");
+    for commits in [true, false, true] {
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        block_on(async {
+            let record = ProducerRecord::to("marked").partition(0).value("value");
+            transaction.send(record).await?.await?;
+            if commits { transaction.commit().await } else { transaction.abort().await }
+        })
+        .unwrap();
+    }
+    drop(producer);
+    let dump = kafka.dump("marked", 0);
+    let markers: Vec<_> =
+        dump.lines().filter_map(|line| line.split("endTxnMarker: ").nth(1)?.split_whitespace().next()).collect();
+    assert_eq!(markers, ["COMMIT", "ABORT", "COMMIT"], "{dump}");
+}
