@@ -128,7 +128,7 @@ impl ErrorKind {
         Some(match self {
             Self::Config => "mend the settings: the source names each problem, with its file and line",
             Self::Serialization => "mend the record or its serializer: the source is the serializer's own error",
-            Self::Partitioner => "mend the partitioner: it gives one of the topic's partitions, and does not panic",
+            Self::Partitioner => "mend the partitioner: it names one of the topic's partitions, from 0",
             Self::RecordTooLarge => {
                 "make the record smaller, or raise max.request.size (and the topic's max.message.bytes) or buffer.memory"
             }

@@ -74,6 +74,8 @@ impl Error {
         error.0.persistence = Persistence::from_status(outcome.status.into());
         let Some(words) = &outcome.words else { return error };
         if let Some(answered) = &words.partitioner {
+            // The code is what librdkafka was told in place of a partition, and means nothing.
+            error.0.code = None;
             error.0.kind = ErrorKind::Partitioner;
             error.0.message = format!("{context}: the partitioner {answered}");
         }

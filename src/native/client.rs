@@ -13,6 +13,7 @@ use std::{
 use rdkafka_sys as sys;
 
 use super::{
+    body::Body,
     code,
     event::Event,
     ffi,
@@ -90,12 +91,7 @@ impl Client {
             return Err((draft, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
         };
         let partition = body.partition.unwrap_or(ANY_PARTITION);
-        // librdkafka does not ask the partitioner for such a record.
-        let counted = body.partition.map(|partition| Reported { partition, bytes: body.queued_size(), any_written: false });
-        let counted = counted.filter(|counted| {
-            let partition = body.topic.as_ref().and_then(|topic| topic.partition());
-            partition.is_some_and(|partition| partition.count(counted.partition, counted.bytes))
-        });
+        let counted = body.partition.and_then(|partition| count(body, partition));
         let bytes = |part: Option<&[u8]>| part.map_or((ptr::null(), 0), |part| (part.as_ptr().cast::<c_void>(), part.len()));
         let (key, key_size) = bytes(body.key());
         let (value, value_size) = bytes(body.value());
@@ -227,6 +223,13 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
     }
+}
+
+/// Counts a record whose partition is the sender's choice, for which librdkafka does not ask the partitioner; `None` if it does not count.
+fn count(body: &Body, partition: i32) -> Option<Reported> {
+    let bytes = body.queued_size();
+    let counts = body.topic.as_ref().and_then(|topic| topic.partition()).is_some_and(|topic| topic.count(partition, bytes));
+    counts.then_some(Reported { partition, bytes, any_written: false })
 }
 
 /// Sends without lingering until nothing is outstanding, or for `timeout`. Blocks.

@@ -143,14 +143,8 @@ impl Topic {
         match NonNull::new(handle) {
             Some(handle) => {
                 let wants_value = partition.as_ref().is_some_and(|partition| partition.wants_value());
-                Ok(Self {
-                    name: name.into(),
-                    handle: Some(handle),
-                    partition,
-                    wants_value,
-                    pool: Arc::clone(pool),
-                    counts: Counts::default(),
-                })
+                let (handle, pool) = (Some(handle), Arc::clone(pool));
+                Ok(Self { name: name.into(), handle, partition, wants_value, pool, counts: Counts::default() })
             }
             // SAFETY: reads this thread's last error.
             None => Err(unsafe { ffi::rd_kafka_last_error() }),
@@ -160,14 +154,8 @@ impl Topic {
     /// A topic for records that librdkafka never sees.
     #[cfg(feature = "testing")]
     pub(crate) fn detached(name: &str, pool: &Arc<Pool>) -> Self {
-        Self {
-            name: name.into(),
-            handle: None,
-            partition: None,
-            wants_value: false,
-            pool: Arc::clone(pool),
-            counts: Counts::default(),
-        }
+        let pool = Arc::clone(pool);
+        Self { name: name.into(), handle: None, partition: None, wants_value: false, pool, counts: Counts::default() }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {

@@ -43,8 +43,8 @@ impl Core {
         match draft.take_words() {
             None => self.refusal(code),
             words => {
-                let topic = draft.body().topic.as_ref().map_or("", |topic| topic.name());
-                Error::from_report(topic, &Outcome { words, ..Outcome::unwritten(code) })
+                let topic = topic_of(draft.body());
+                Error::from_report(&topic, &Outcome { words, ..Outcome::unwritten(code) })
             }
         }
     }

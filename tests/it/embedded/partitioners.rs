@@ -128,7 +128,8 @@ fn a_choice_that_cannot_be_used_costs_its_record_only() {
                 Err(error) => error,
             };
             assert_eq!((error.kind(), error.persistence()), (ErrorKind::Partitioner, Persistence::NotPersisted));
-            assert!(!error.is_retriable() && !error.is_fatal() && error.is_abortable());
+            assert!(!error.is_retriable() && !error.is_fatal());
+            assert_eq!((error.code(), error.java_exception()), (None, Some("IllegalArgumentException")));
             let source = std::error::Error::source(&error).map(ToString::to_string);
             match *value {
                 "panic" => {
