@@ -127,7 +127,7 @@ pub use delivery::{Delivery, RecordMetadata, Report};
 pub use error::{Error, ErrorKind, Persistence};
 pub use intercept::{Acknowledgement, Interceptor};
 pub use partition::Partitioner;
-pub use produce::Produce;
+pub use produce::{Produce, ProduceTransaction};
 pub use producer::{ConsumerGroupMetadata, Offsets, Producer, ProducerBuilder, Transaction};
 pub use record::{Header, Headers, ProducerRecord};
 pub use serialize::{Deserializer, Serializer};

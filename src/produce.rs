@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::{
-    Delivery, Error, Producer, ProducerRecord, Report,
+    ConsumerGroupMetadata, Delivery, Error, Offsets, Producer, ProducerRecord, Report, Transaction,
     producer::{PartitionInfo, Sending, TrySendError, Unsent},
 };
 
@@ -49,8 +49,30 @@ pub trait Produce<K: ?Sized, V: ?Sized>: Send + Sync {
     /// The topic's partitions: see [`Producer::partitions_for`].
     fn partitions_for<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<PartitionInfo>, Error>>;
 
+    /// Makes the producer ready for transactions: see [`Producer::init_transactions`].
+    fn init_transactions(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Begins a transaction: see [`Producer::begin_transaction`].
+    fn begin_transaction(&self) -> BoxFuture<'_, Result<Box<dyn ProduceTransaction<K, V>>, Error>>;
+
     /// Closes the producer for all of its handles: see [`Producer::close`].
     fn close(&self, timeout: Duration) -> BoxFuture<'_, Result<Vec<Unsent>, Error>>;
+}
+
+/// An open transaction of a [`Produce`], as [`Transaction`] is one of a [`Producer`]: dropping it aborts.
+#[must_use = "a transaction that is dropped is aborted"]
+pub trait ProduceTransaction<K: ?Sized, V: ?Sized>: Send + Sync {
+    /// Sends a record as part of it: see [`Transaction::send`].
+    fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending;
+
+    /// Makes a consumer's progress part of it: see [`Transaction::send_offsets`].
+    fn send_offsets<'a>(&'a self, offsets: &'a Offsets, group: &'a ConsumerGroupMetadata) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Commits: see [`Transaction::commit`].
+    fn commit(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Aborts: see [`Transaction::abort`].
+    fn abort(&self) -> BoxFuture<'_, Result<(), Error>>;
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for Producer<K, V> {
@@ -78,7 +100,36 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for Producer<K, V> 
         Box::pin(self.partitions_for(topic))
     }
 
+    fn init_transactions(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.init_transactions())
+    }
+
+    fn begin_transaction(&self) -> BoxFuture<'_, Result<Box<dyn ProduceTransaction<K, V>>, Error>> {
+        Box::pin(async {
+            let transaction = self.begin_transaction().await?;
+            Ok(Box::new(transaction) as Box<dyn ProduceTransaction<K, V>>)
+        })
+    }
+
     fn close(&self, timeout: Duration) -> BoxFuture<'_, Result<Vec<Unsent>, Error>> {
         Box::pin(self.clone().close(timeout))
+    }
+}
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> ProduceTransaction<K, V> for Transaction<K, V> {
+    fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
+        self.send(record)
+    }
+
+    fn send_offsets<'a>(&'a self, offsets: &'a Offsets, group: &'a ConsumerGroupMetadata) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.send_offsets(offsets, group))
+    }
+
+    fn commit(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.commit())
+    }
+
+    fn abort(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.abort())
     }
 }

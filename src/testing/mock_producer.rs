@@ -10,9 +10,9 @@ use std::{
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
-use super::{BrokerError, MockRecord};
+use super::{BrokerError, MockRecord, mock_transaction::Transactions};
 use crate::{
-    Delivery, Error, ErrorKind, Persistence, Produce, ProducerRecord, Report,
+    Delivery, Error, ErrorKind, Persistence, Produce, ProduceTransaction, ProducerRecord, Report,
     intercept::Chain,
     native::{self, Body, Completion, Draft, Outcome, Pending, Pool, Topic, code},
     panic::wake,
@@ -28,7 +28,10 @@ use crate::{
 /// [`error_next`](Self::error_next): on the thread of that call, callbacks and interceptors included. Code under test takes it as a
 /// [`Produce`]. What only brokers can show (batches, retries, time) is [`EmbeddedKafka`](super::EmbeddedKafka)'s part.
 ///
-/// A handle, as [`Producer`](crate::Producer) is: clones share one history.
+/// After `init_transactions` it takes records in transactions only, as a producer with a `transactional.id` does: they are
+/// [`uncommitted`](Self::uncommitted) until the commit, which acknowledges what waits and fails if a record has failed.
+///
+/// A handle, as [`Producer`](crate::Producer) is: clones share one history. Dropping the last one fails what is not reported.
 ///
 /// ```
 /// use futures::executor::block_on;
@@ -66,9 +69,10 @@ pub(super) struct Mock<K: ?Sized, V: ?Sized> {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) topics: HashMap<String, Log>,
-    history: Vec<MockRecord>,
+    pub(super) transactions: Transactions,
+    pub(super) history: Vec<MockRecord>,
     /// Sent and not reported, the oldest first.
-    waiting: VecDeque<Waiting>,
+    pub(super) waiting: VecDeque<Waiting>,
     refusal: Option<ErrorKind>,
     closed: bool,
     flushes: usize,
@@ -83,13 +87,13 @@ pub(super) struct Log {
     turn: usize,
 }
 
-struct Waiting {
+pub(super) struct Waiting {
     draft: Draft,
     outcome: Outcome,
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
-    /// Every record that was accepted, in order, reported or not (Java: `history`).
+    /// Every record that was accepted, in order, reported or not; of transactions, what was committed (Java: `history`).
     pub fn history(&self) -> Vec<MockRecord> {
         self.lock().history.clone()
     }
@@ -123,9 +127,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         let forgotten = {
             let mut state = self.lock();
             state.history.clear();
+            state.transactions.forget();
             mem::take(&mut state.waiting)
         };
-        self.0.forget(forgotten);
+        self.0.fail_all(forgotten, code::DESTROY, Persistence::NotPersisted);
     }
 
     /// Whether it was closed.
@@ -145,8 +150,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
 
     fn next(&self, change: impl FnOnce(&mut Outcome)) -> bool {
         // Unlocked again before anybody hears of it: callbacks may send.
-        let Some(mut next) = self.lock().waiting.pop_front() else { return false };
+        let mut state = self.lock();
+        let Some(mut next) = state.waiting.pop_front() else { return false };
         change(&mut next.outcome);
+        if next.outcome.code() != code::NO_ERROR {
+            let topic = next.draft.body().topic.as_ref().map_or("", |topic| topic.name());
+            let failure = Error::from_report(topic, &next.outcome).to_string();
+            state.transactions.fail(failure);
+        }
+        drop(state);
         self.0.report(next);
         true
     }
@@ -198,7 +210,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
             Ok(record) => {
                 let outcome = Outcome::acknowledged(record.partition, record.offset, record.timestamp.unwrap_or(-1));
                 let pending = draft.pending_report();
-                state.history.push(record);
+                let State { transactions, history, .. } = &mut *state;
+                transactions.records(history).push(record);
                 state.waiting.push_back(Waiting { draft, outcome });
                 Ok(pending)
             }
@@ -206,7 +219,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -218,9 +231,9 @@ impl<K: ?Sized, V: ?Sized> Mock<K, V> {
         native::report(waiting.draft, waiting.outcome, &self.listeners).into_iter().for_each(wake);
     }
 
-    fn forget(&self, records: VecDeque<Waiting>) {
+    pub(super) fn fail_all(&self, records: VecDeque<Waiting>, code: i32, persistence: Persistence) {
         for waiting in records {
-            let outcome = waiting.outcome.failed(code::DESTROY, Persistence::NotPersisted);
+            let outcome = waiting.outcome.failed(code, persistence);
             self.report(Waiting { outcome, ..waiting });
         }
     }
@@ -229,7 +242,7 @@ impl<K: ?Sized, V: ?Sized> Mock<K, V> {
 impl<K: ?Sized, V: ?Sized> Drop for Mock<K, V> {
     fn drop(&mut self) {
         let waiting = mem::take(&mut self.state.get_mut().unwrap_or_else(PoisonError::into_inner).waiting);
-        self.forget(waiting);
+        self.fail_all(waiting, code::DESTROY, Persistence::NotPersisted);
         // Its slots know their topics, and these the pool.
         self.pool.close();
     }
@@ -242,6 +255,7 @@ impl State {
         if self.closed {
             return Err(Error::new(ErrorKind::Closed, "the producer is closed"));
         }
+        self.transactions.admit()?;
         if let Some(kind) = self.refusal {
             return Err(Error::new(kind, format!("topic {name}: the test has this producer refuse every record")));
         }
@@ -326,6 +340,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
             None => Err(Error::from_code(code::UNKNOWN_TOPIC_OR_PARTITION, &format!("topic {topic}"))),
         };
         ready(partitions).boxed()
+    }
+
+    fn init_transactions(&self) -> BoxFuture<'_, Result<(), Error>> {
+        ready(self.init()).boxed()
+    }
+
+    fn begin_transaction(&self) -> BoxFuture<'_, Result<Box<dyn ProduceTransaction<K, V>>, Error>> {
+        ready(self.begin().map(|transaction| Box::new(transaction) as Box<dyn ProduceTransaction<K, V>>)).boxed()
     }
 
     /// Gives back what is not reported, whatever the timeout.

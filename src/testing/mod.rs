@@ -61,6 +61,7 @@ mod embedded;
 mod mock_builder;
 mod mock_producer;
 mod mock_record;
+mod mock_transaction;
 mod request;
 #[cfg(test)]
 mod tests;

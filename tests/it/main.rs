@@ -12,4 +12,5 @@ mod examples;
 mod java_keys;
 mod log;
 mod mock_producer;
+mod mock_transaction;
 mod own_process;

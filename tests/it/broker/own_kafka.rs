@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use tempfile::TempDir;
 
-/// One broker, ended when this is dropped.
+/// One broker or three, ended when this is dropped.
 pub(super) struct OwnKafka {
     state: TempDir,
     bootstrap_servers: String,
@@ -30,6 +30,16 @@ impl OwnKafka {
 
     pub(super) fn resume(&self) {
         self.script(&["resume", "1"]);
+    }
+
+    /// Ends a broker at once (SIGKILL).
+    pub(super) fn kill(&self, broker: usize) {
+        self.script(&["kill", &broker.to_string()]);
+    }
+
+    /// Starts a broker that was killed, on what it has left behind, and waits until it answers.
+    pub(super) fn restart(&self, broker: usize) {
+        self.script(&["start", &broker.to_string()]);
     }
 
     /// What the broker has in its files of a partition, as Kafka's own tool prints it.

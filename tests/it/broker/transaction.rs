@@ -147,6 +147,51 @@ fn a_process_that_is_killed_in_mid_transaction_leaves_nothing() {
     assert!(counter.count() > 200 + i64::try_from(kills).unwrap(), "what was killed had written");
 }
 
+/// Ten times, or as often as `OTTLA_TEST_KILLS` says.
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_broker_that_is_killed_in_mid_transaction_loses_and_doubles_nothing() {
+    const RECORDS: usize = 300;
+    let kills = env::var("OTTLA_TEST_KILLS").map_or(10, |kills| kills.parse::<usize>().unwrap());
+    let kafka = OwnKafka::start(&["--brokers", "3", "--set", "num.partitions=6"]);
+    let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap();
+    let producer = transactional(config.set("max.block.ms", "120000").unwrap(), "brokers");
+    let (mut done, mut aborted) = (0, 0);
+    for kill in 0..kills {
+        let victim = kill % 3 + 1;
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        let inputs = done..done + RECORDS;
+        let sent = inputs.clone().try_for_each(|n| {
+            if n == inputs.start + RECORDS / 2 {
+                kafka.kill(victim);
+            }
+            send(&transaction, "brokers", n.to_string())
+        });
+        let ended = sent.and_then(|()| patiently(|| block_on(transaction.commit())));
+        match ended {
+            Ok(()) => done += RECORDS,
+            Err(error) => {
+                assert!(error.is_abortable(), "{error:?}");
+                patiently(|| block_on(transaction.abort())).unwrap();
+                aborted += 1;
+            }
+        }
+        kafka.restart(victim);
+    }
+    println!("{} transactions committed, {aborted} aborted", kills - aborted);
+    drop(producer);
+    let found = log::committed(kafka.bootstrap_servers(), "brokers");
+    let mut found: Vec<usize> = found.iter().map(|value| value.parse().unwrap()).collect();
+    found.sort_unstable();
+    assert_eq!(found, (0..done).collect::<Vec<_>>(), "each input once, and nothing else");
+    assert!(aborted < kills, "with two of three brokers transactions go on");
+}
+
+/// The same call again while its error is retriable.
+fn patiently(call: impl Fn() -> Result<(), Error>) -> Result<(), Error> {
+    (0..5).map(|_| call()).find(|result| !result.as_ref().is_err_and(Error::is_retriable)).unwrap()
+}
+
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn the_command_commits_every_so_many_records_and_aborts_the_rest() {

@@ -1,0 +1,126 @@
+//! `MockProducer`'s transactions, one power after the other.
+
+use futures::executor::block_on;
+use ottla::{
+    ConsumerGroupMetadata, ErrorKind, Offsets, Persistence, Produce, ProduceTransaction, ProducerRecord,
+    testing::{BrokerError, MockProducer},
+};
+
+fn transactional(auto_complete: bool) -> MockProducer<str, str> {
+    let producer = MockProducer::builder().auto_complete(auto_complete).build().unwrap();
+    block_on(producer.init_transactions()).unwrap();
+    producer
+}
+
+fn begin(producer: &MockProducer<str, str>) -> Box<dyn ProduceTransaction<str, str>> {
+    block_on(producer.begin_transaction()).unwrap()
+}
+
+fn record(value: &str) -> ProducerRecord<'_, str, str> {
+    ProducerRecord::to("payments").value(value)
+}
+
+/// The code under test: any producer will do.
+async fn move_on(producer: &dyn Produce<str, str>, values: &[&str], offsets: &Offsets) -> ottla::Result<()> {
+    let transaction = producer.begin_transaction().await?;
+    for value in values {
+        drop(transaction.send(record(value)).await?);
+    }
+    transaction.send_offsets(offsets, &ConsumerGroupMetadata::new("billing")).await?;
+    transaction.commit().await
+}
+
+#[test]
+fn committed_records_come_to_the_history_with_their_offsets() {
+    let producer = transactional(true);
+    let mut offsets = Offsets::new();
+    offsets.consumed("orders", 0, 41);
+    block_on(move_on(&producer, &["a", "b"], &offsets)).unwrap();
+    let values: Vec<_> = producer.history().iter().map(|record| record.value().unwrap().to_vec()).collect();
+    assert_eq!(values, [b"a", b"b"]);
+    assert_eq!(producer.committed_offsets(), [(ConsumerGroupMetadata::new("billing"), offsets)]);
+    assert_eq!((producer.commits(), producer.aborts(), producer.is_in_transaction()), (1, 0, false));
+}
+
+#[test]
+fn until_the_commit_they_are_uncommitted_and_an_abort_forgets_them() {
+    let producer = transactional(false);
+    let transaction = begin(&producer);
+    let delivery = block_on(transaction.send(record("a"))).unwrap();
+    assert!(producer.is_in_transaction());
+    assert_eq!((producer.history().len(), producer.uncommitted().len()), (0, 1));
+    block_on(transaction.abort()).unwrap();
+    assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::GivenUp);
+    assert_eq!((producer.history().len(), producer.uncommitted().len(), producer.aborts()), (0, 0, 1));
+    assert_eq!(block_on(transaction.commit()).unwrap_err().kind(), ErrorKind::TransactionState);
+    assert_eq!(block_on(transaction.send(record("b"))).unwrap_err().kind(), ErrorKind::TransactionState);
+}
+
+#[test]
+fn a_commit_reports_what_waits() {
+    let producer = transactional(false);
+    let transaction = begin(&producer);
+    let delivery = block_on(transaction.send(record("a"))).unwrap();
+    block_on(transaction.commit()).unwrap();
+    block_on(delivery).unwrap();
+    drop(transaction);
+    assert_eq!((producer.history().len(), producer.commits(), producer.aborts()), (1, 1, 0));
+}
+
+#[test]
+fn a_transaction_that_is_dropped_is_aborted() {
+    let producer = transactional(true);
+    let transaction = begin(&producer);
+    drop(block_on(transaction.send(record("a"))).unwrap());
+    drop(transaction);
+    assert_eq!((producer.history().len(), producer.aborts(), producer.is_in_transaction()), (0, 1, false));
+    drop(begin(&producer));
+}
+
+#[test]
+fn a_record_that_fails_fails_the_commit() {
+    let producer = transactional(false);
+    let transaction = begin(&producer);
+    drop(block_on(transaction.send(record("a"))).unwrap());
+    producer.error_next(BrokerError::NOT_ENOUGH_REPLICAS, Persistence::NotPersisted);
+    let error = block_on(transaction.commit()).unwrap_err();
+    assert!(error.kind() == ErrorKind::TransactionFailed && error.is_abortable() && !error.is_fatal(), "{error:?}");
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("NOT_ENOUGH_REPLICAS"));
+    assert_eq!(block_on(transaction.send(record("b"))).unwrap_err().kind(), ErrorKind::TransactionFailed);
+    block_on(transaction.abort()).unwrap();
+    block_on(move_on(&producer, &["c"], &Offsets::new())).unwrap();
+    assert_eq!(producer.history().len(), 1);
+}
+
+#[test]
+fn calls_in_the_wrong_order_say_so() {
+    let producer: MockProducer<str, str> = MockProducer::builder().build().unwrap();
+    let kind = |result: ottla::Result<()>| result.unwrap_err().kind();
+    assert_eq!(kind(block_on(producer.begin_transaction()).map(drop)), ErrorKind::TransactionState);
+    drop(producer.try_send(record("without a transaction")).unwrap());
+    block_on(producer.init_transactions()).unwrap();
+    assert_eq!(kind(block_on(producer.init_transactions())), ErrorKind::TransactionState);
+    assert_eq!(producer.try_send(record("a")).unwrap_err().error().kind(), ErrorKind::TransactionState);
+    let open = begin(&producer);
+    assert_eq!(kind(block_on(producer.begin_transaction()).map(drop)), ErrorKind::TransactionState);
+    drop(producer.try_send(record("as the producer's own")).unwrap());
+    assert_eq!(producer.uncommitted().len(), 1);
+    drop(open);
+}
+
+#[test]
+fn a_fenced_producer_can_do_nothing_more() {
+    let producer = transactional(true);
+    let transaction = begin(&producer);
+    drop(block_on(transaction.send(record("a"))).unwrap());
+    producer.fence();
+    for error in [
+        block_on(transaction.send(record("b"))).unwrap_err(),
+        block_on(transaction.commit()).unwrap_err(),
+        block_on(transaction.abort()).unwrap_err(),
+        block_on(producer.begin_transaction()).map(drop).unwrap_err(),
+    ] {
+        assert!(error.kind() == ErrorKind::Fenced && error.is_fatal(), "{error:?}");
+    }
+    assert!(producer.history().is_empty());
+}
