@@ -77,9 +77,9 @@ fn fill<'a, V: ?Sized + 'static>(
     record: impl Fn(usize) -> ProducerRecord<'a, str, V>,
 ) -> i64 {
     let fill = |_| {
-        kafka.pause();
+        kafka.pause(1);
         let deliveries: Vec<_> = (0..).map_while(|n| producer.try_send(record(n)).ok()).collect();
-        kafka.resume();
+        kafka.resume(1);
         block_on(producer.flush()).unwrap();
         // A broker that slept may refuse one: what counts is what it acknowledged.
         deliveries.into_iter().filter_map(|delivery| block_on(delivery).map_err(|error| eprintln!("{error:?}")).ok()).count()
@@ -138,12 +138,12 @@ fn a_broker_that_pauses_while_records_are_offered() {
         let records = |count| (0..count).map(|_| record());
         create(&producer, 6, record);
         offer(&producer, records(10_000), 0);
-        kafka.pause();
+        kafka.pause(1);
         thread::scope(|scope| {
             let offering = scope.spawn(|| offer(&producer, records(100_000), 0));
             thread::sleep(Duration::from_secs(30));
             let (free, running) = (producer.buffer_available_bytes(), !offering.is_finished());
-            kafka.resume();
+            kafka.resume(1);
             assert!(running && free < 4000, "buffer.memory is full: {free} bytes are free, and the sender waits: {running}");
             offering.join().unwrap();
         });

@@ -23,13 +23,13 @@ impl OwnKafka {
         &self.bootstrap_servers
     }
 
-    /// Stops the broker where it stands (SIGSTOP): its connections stay open, and nobody answers.
-    pub(super) fn pause(&self) {
-        self.script(&["pause", "1"]);
+    /// Stops a broker where it stands (SIGSTOP): its connections stay open, and nobody answers.
+    pub(super) fn pause(&self, broker: usize) {
+        self.script(&["pause", &broker.to_string()]);
     }
 
-    pub(super) fn resume(&self) {
-        self.script(&["resume", "1"]);
+    pub(super) fn resume(&self, broker: usize) {
+        self.script(&["resume", &broker.to_string()]);
     }
 
     /// Ends a broker at once (SIGKILL).

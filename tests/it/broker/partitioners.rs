@@ -6,14 +6,14 @@ use std::{
 };
 
 use futures::executor::block_on;
-use ottla::{Producer, ProducerRecord, partition::PartitionContext};
+use ottla::{Producer, ProducerConfig, ProducerRecord, partition::PartitionContext, producer::PartitionInfo};
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewPartitions},
     client::DefaultClientContext,
 };
 
-use super::{bootstrap_servers, config, topic};
+use super::{bootstrap_servers, config, own_kafka::OwnKafka, topic};
 
 /// Sends 100 MB of records without a key; gives their partitions as runs, each with its number of records.
 fn send(size: usize, settings: &[(&str, &str)]) -> Vec<(i32, usize)> {
@@ -100,4 +100,70 @@ fn partitions_that_are_added_are_used_by_a_producer_that_runs() {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Three brokers, and a topic of six partitions of which each has two; which partitions are the first one's, known to a producer that has
+/// sent to all.
+fn three_brokers() -> (OwnKafka, Producer<str, [u8]>, Vec<i32>) {
+    let kafka = OwnKafka::start(&["--brokers", "3", "--set", "num.partitions=6", "--set", "default.replication.factor=1"]);
+    let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap();
+    let config = config.set("metadata.max.age.ms", "1000").unwrap().set("buffer.memory", "268435456").unwrap();
+    let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
+    for partition in 0..6 {
+        block_on(async { producer.send(ProducerRecord::to("spread").partition(partition)).await.unwrap().await.unwrap() });
+    }
+    let of_first = led_by(&producer, |leader| leader == Some(1));
+    assert!(!of_first.is_empty() && of_first.len() < 6, "{of_first:?}");
+    (kafka, producer, of_first)
+}
+
+fn led_by(producer: &Producer<str, [u8]>, wanted: impl Fn(Option<i32>) -> bool) -> Vec<i32> {
+    let partitions = block_on(producer.partitions_for("spread")).unwrap();
+    partitions.iter().filter(|partition| wanted(partition.leader())).map(PartitionInfo::partition).collect()
+}
+
+/// How many of the records without a key went to these partitions. `go_on` is called when all are sent.
+fn sent_to(producer: &Producer<str, [u8]>, partitions: &[i32], records: usize, go_on: impl FnOnce()) -> usize {
+    let deliveries: Vec<_> =
+        (0..records).map(|_| producer.try_send(ProducerRecord::to("spread").value(&[7; 1000][..])).unwrap()).collect();
+    go_on();
+    deliveries
+        .into_iter()
+        .map(|delivery| block_on(delivery).unwrap().partition())
+        .filter(|partition| partitions.contains(partition))
+        .count()
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_partition_without_a_leader_gets_nothing_while_it_has_none() {
+    let (kafka, producer, of_first) = three_brokers();
+    kafka.kill(1);
+    let end = Instant::now() + Duration::from_secs(60);
+    while led_by(&producer, |leader| leader.is_none()) != of_first {
+        assert!(Instant::now() < end, "the brokers keep the leader that is gone");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // librdkafka looks each second.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(sent_to(&producer, &of_first, 3000, || {}), 0);
+    kafka.restart(1);
+    let end = Instant::now() + Duration::from_secs(60);
+    while sent_to(&producer, &of_first, 300, || {}) == 0 {
+        assert!(Instant::now() < end, "nothing goes to the partitions that have a leader again");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn the_partitions_of_a_slow_broker_get_less() {
+    const RECORDS: usize = 40_000;
+    let (kafka, producer, of_first) = three_brokers();
+    let usual = sent_to(&producer, &of_first, RECORDS, || {});
+    kafka.pause(1);
+    let paused = sent_to(&producer, &of_first, RECORDS, || kafka.resume(1));
+    println!("{usual} of {RECORDS} records, {paused} while the broker is paused");
+    assert!(usual > RECORDS * of_first.len() / 12, "{usual}");
+    assert!(paused < usual / 2, "{paused}, {usual} without a pause");
 }

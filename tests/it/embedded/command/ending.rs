@@ -48,7 +48,8 @@ fn the_broker_is_gone_in_mid_run() {
     let place = Place::new(1);
     let dead = place.folder.path("dead.jsonl");
     let arguments = place.produce_with(&arguments!["--input", "-", "--dead-letter", dead]);
-    let arguments = set(arguments, &["request.timeout.ms=500", "delivery.timeout.ms=1000"]);
+    // Long enough for the first two on a busy machine: a producer id alone takes half a second.
+    let arguments = set(arguments, &["request.timeout.ms=2000", "delivery.timeout.ms=8000"]);
     let mut child = start_with_stdin(&arguments, "one\ntwo\n");
     place.wait_for(2);
     place.kafka.broker_down(1).unwrap();
