@@ -339,7 +339,9 @@ impl Drop for Open {
         transactions.stop_taking(self.number);
         let mut state = transactions.lock();
         if !state.ended && state.number == self.number && !matches!(state.phase, Phase::Committed | Phase::Aborted) {
-            state.queue.push_back(Request { call: Call::Abort(self.number), waiters: Vec::new() });
+            // Behind what was asked for this transaction, before the one that somebody waits for already.
+            let next = state.queue.iter().position(|request| matches!(request.call, Call::Begin)).unwrap_or(state.queue.len());
+            state.queue.insert(next, Request { call: Call::Abort(self.number), waiters: Vec::new() });
             transactions.changed.notify_all();
         }
     }
