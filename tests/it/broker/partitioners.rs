@@ -170,5 +170,6 @@ fn the_partitions_of_a_slow_broker_get_less() {
     let paused = sent_to(&producer, &of_first, RECORDS, || kafka.resume(1));
     println!("{usual} of {RECORDS} records, {paused} while the broker is paused");
     assert!(usual > RECORDS * of_first.len() / 12, "{usual}");
-    assert!(paused < usual / 2, "{paused}, {usual} without a pause");
+    // A tenth where the machine is idle; the other brokers are slow as well where it is not.
+    assert!(paused < usual * 3 / 4, "{paused}, {usual} without a pause");
 }
