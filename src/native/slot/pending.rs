@@ -1,0 +1,92 @@
+//! [`Pending`]: the waiting side of a slot.
+
+use std::{
+    fmt,
+    ptr::NonNull,
+    task::{Context, Poll},
+};
+
+use super::{FreeSlot, Slot};
+use crate::native::{body::Body, handoff::Stage, outcome::Outcome};
+
+/// The waiting side of a slot.
+pub(crate) struct Pending(pub(super) Option<NonNull<Slot>>);
+
+// SAFETY: the one taker of a slot, which is `Send` and `Sync`.
+unsafe impl Send for Pending {}
+// SAFETY: as above; what works on a shared reference only loads the state.
+unsafe impl Sync for Pending {}
+
+/// What became of a draft that waited for room.
+pub(crate) enum Admission {
+    Accepted,
+    Refused(i32),
+}
+
+impl Pending {
+    fn slot(&self) -> Option<&Slot> {
+        // SAFETY: the slot lives at least until its taker has let go, which empties this.
+        self.0.map(|slot| unsafe { slot.as_ref() })
+    }
+
+    /// Whether the draft was accepted or refused; registers the task otherwise.
+    pub(crate) fn poll_admission(&mut self, context: &Context<'_>) -> Poll<Admission> {
+        let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
+        slot.handoff.poll_admission(context).map(|stage| match stage {
+            // SAFETY: the giver has let go: the outcome was written before, and is not written again.
+            Stage::Refused => Admission::Refused(unsafe { (*slot.outcome.get()).code() }),
+            _ => Admission::Accepted,
+        })
+    }
+
+    /// Lets go of the slot; gives it if the giver has done so before.
+    pub(in crate::native) fn leave(&mut self) -> Option<FreeSlot> {
+        let slot = self.0.take()?;
+        // SAFETY: the slot lives at least until its taker has let go.
+        let settled = unsafe { slot.as_ref() }.handoff.leave();
+        // SAFETY: the giver has settled.
+        settled.then(|| unsafe { FreeSlot::from_hand(slot) })
+    }
+
+    /// Whether the report has been read.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether the report is in; registers the task otherwise. `read` sees body and outcome once, the body perhaps without its bytes.
+    pub(crate) fn poll_report<R>(&mut self, context: &Context<'_>, read: impl FnOnce(&Body, &Outcome) -> R) -> Poll<Option<R>> {
+        let Some(slot) = self.slot() else { return Poll::Ready(None) };
+        if slot.handoff.poll_settled(context).is_pending() {
+            return Poll::Pending;
+        }
+        // SAFETY: the giver has let go, and there is one `Pending` that reads.
+        let outcome = unsafe { &*slot.outcome.get() };
+        // SAFETY: as above.
+        let result = read(unsafe { &*slot.body.get() }, outcome);
+        if let Some(slot) = self.0.take() {
+            // SAFETY: as above.
+            unsafe { FreeSlot::from_hand(slot) }.recycle();
+        }
+        Poll::Ready(Some(result))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(slot) = self.leave() {
+            slot.recycle();
+        }
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.slot().map(|slot| match slot.handoff.stage() {
+            Stage::Waiting => "waiting",
+            Stage::Admitted => "accepted",
+            Stage::Refused => "refused",
+            Stage::Settled => "reported",
+        });
+        f.debug_tuple("Pending").field(&state.unwrap_or("taken")).finish()
+    }
+}
