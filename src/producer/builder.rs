@@ -3,13 +3,18 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Listeners, Producer, Serializers, Typed, core::Core, partitioning::partition_for, room::Room, shared::Shared,
+    Listeners, Producer, Typed,
+    core::Core,
+    partitioning::partition_for,
+    plugins::{Installed, Plugins},
+    room::Room,
+    shared::Shared,
     transaction::Transactions,
 };
 use crate::{
     Error, ErrorKind, ProducerConfig, Serializer,
     config::{Resolved, Setting, settings},
-    intercept::{Acknowledge, Chain, Interceptor},
+    intercept::Interceptor,
     native::{Client, SettingRefused},
     partition::Partitioner,
 };
@@ -20,9 +25,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Builds a [`Producer`]. Made by [`Producer::builder`].
 pub struct ProducerBuilder<K: ?Sized, V: ?Sized> {
     config: ProducerConfig,
-    key_serializer: Option<Box<dyn Serializer<K>>>,
-    value_serializer: Option<Box<dyn Serializer<V>>>,
-    interceptors: Vec<Box<dyn Interceptor<K, V>>>,
+    plugins: Plugins<K, V>,
     partitioner: Option<Arc<dyn Partitioner>>,
     drop_timeout: Duration,
 }
@@ -38,14 +41,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # Ok::<(), ottla::Error>(())
     /// ```
     pub fn builder(config: ProducerConfig) -> ProducerBuilder<K, V> {
-        ProducerBuilder {
-            config,
-            key_serializer: None,
-            value_serializer: None,
-            interceptors: Vec::new(),
-            partitioner: None,
-            drop_timeout: DROP_TIMEOUT,
-        }
+        ProducerBuilder { config, plugins: Plugins::default(), partitioner: None, drop_timeout: DROP_TIMEOUT }
     }
 }
 
@@ -57,21 +53,21 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
     /// [`Void`](crate::serialize::Void) for `()`.
     #[must_use]
     pub fn key_serializer(mut self, serializer: impl Serializer<K>) -> Self {
-        self.key_serializer = Some(Box::new(serializer));
+        self.plugins.key_serializer = Some(Box::new(serializer));
         self
     }
 
     /// Sets what serializes values; see [`key_serializer`](Self::key_serializer).
     #[must_use]
     pub fn value_serializer(mut self, serializer: impl Serializer<V>) -> Self {
-        self.value_serializer = Some(Box::new(serializer));
+        self.plugins.value_serializer = Some(Box::new(serializer));
         self
     }
 
     /// Adds an interceptor behind those that it has.
     #[must_use]
     pub fn interceptor(mut self, interceptor: impl Interceptor<K, V>) -> Self {
-        self.interceptors.push(Box::new(interceptor));
+        self.plugins.interceptors.push(Box::new(interceptor));
         self
     }
 
@@ -110,11 +106,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             idle.for_each(|name| tracing::warn!("{name}: has no effect, since the builder was given a partitioner"));
         }
         let resolved = self.config.resolve()?;
-        let serializers =
-            Serializers::new((self.key_serializer, resolved.key_serializer), (self.value_serializer, resolved.value_serializer))?;
-        let interceptors = Chain::new(self.interceptors);
-        let acknowledge = interceptors.as_ref().map(|chain| Arc::clone(chain) as Arc<dyn Acknowledge>);
-        let core = start(resolved, self.partitioner, Listeners::new(acknowledge), self.drop_timeout)?;
+        let Installed { serializers, interceptors, listeners } =
+            self.plugins.install(resolved.key_serializer, resolved.value_serializer)?;
+        let core = start(resolved, self.partitioner, listeners, self.drop_timeout)?;
         Ok(Producer(Arc::new(Typed { core, serializers, interceptors })))
     }
 }
@@ -155,7 +149,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProducerBuilder")
             .field("config", &self.config)
-            .field("interceptors", &self.interceptors.len())
+            .field("interceptors", &self.plugins.interceptors.len())
             .field("partitioner", &self.partitioner.as_ref().map(|_| ".."))
             .field("drop_timeout", &self.drop_timeout)
             .finish_non_exhaustive()

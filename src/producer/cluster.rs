@@ -91,7 +91,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         match elsewhere(&self.0.core.client, move |client| client.describe_cluster(timeout)).await? {
             Ok(description) => Ok(description.into()),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered("the cluster")),
-            Err(code) => Err(self.0.core.shared.blame(Error::from_code(code, "the cluster"))),
+            Err(code) => Err(self.0.core.shared.troubles.blame(Error::from_code(code, "the cluster"))),
         }
     }
 }

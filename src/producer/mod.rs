@@ -8,10 +8,12 @@ mod cluster;
 mod core;
 mod listeners;
 mod metering;
+mod observer;
 mod outstanding;
 mod parking;
 mod partitioning;
 mod partitions;
+mod plugins;
 mod record_size;
 mod room;
 mod sending;
@@ -19,6 +21,7 @@ mod serializers;
 mod shared;
 mod sink;
 mod transaction;
+mod troubles;
 
 use std::{
     fmt, mem,
@@ -36,9 +39,12 @@ pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
 pub use transaction::{ConsumerGroupMetadata, Offsets, Transaction};
 
-#[cfg(feature = "testing")]
-pub(crate) use self::core::check_topic_name;
 use self::{core::Core, shared::topic_of};
+#[cfg(feature = "testing")]
+pub(crate) use self::{
+    core::check_topic_name,
+    plugins::{Installed, Plugins},
+};
 pub(crate) use self::{core::place, listeners::Listeners, serializers::Serializers};
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,

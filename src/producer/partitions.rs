@@ -72,19 +72,19 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         match elsewhere(&core.client, move |client| ask(client, &native_topic, timeout)).await? {
             Ok(metadata) => partitions(topic, metadata),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
-            Err(code) => Err(core.shared.blame(Error::from_code(code, &context))),
+            Err(code) => Err(core.shared.troubles.blame(Error::from_code(code, &context))),
         }
     }
 
     /// The error of what no broker has answered.
     pub(super) fn unanswered(&self, context: &str) -> Error {
         let shared = &self.0.core.shared;
-        if let Some(trouble) = shared.not_let_in() {
+        if let Some(trouble) = shared.troubles.not_let_in() {
             return Error::from_code(trouble.code, context).with_source(trouble.text);
         }
         let waited = shared.room.max_block().as_millis();
         let message = format!("{context}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
-        shared.blame(Error::new(ErrorKind::MetadataTimeout, message))
+        shared.troubles.blame(Error::new(ErrorKind::MetadataTimeout, message))
     }
 }
 

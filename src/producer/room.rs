@@ -1,4 +1,11 @@
 //! `buffer.memory`: what every record takes from acceptance to report, and the senders that wait for it, in order.
+//!
+//! Room and its waiters are a Dekker pair. A sender that finds no room raises `waiting` and then looks a second time; whoever
+//! frees room lowers `used` and then reads `waiting`. With sequentially consistent operations one of the two sees the other, so
+//! no wake-up is lost. `waiting` is lowered only when the record is with librdkafka, so that who reads 0 overtakes nobody.
+//!
+//! The delivery thread itself admits those that wait. It does not wake them to try again: order would depend on the executor,
+//! and a task that is not polled would hold up all behind it. The future only learns that its record was accepted.
 
 use std::{
     collections::VecDeque,

@@ -1,12 +1,14 @@
 //! What a producer's handles share with its delivery thread.
+//!
+//! `flush` calls `rd_kafka_flush` for its side effect: while it runs, librdkafka does not linger. It runs on a helper thread, in
+//! slices of 100 ms; what ends the flush is the counts, not its return.
+//!
+//! A callback may not wait for a report, since it holds up the thread that serves them: the blocking calls know that thread and
+//! answer `WouldDeadlock`, or `BufferFull` in place of waiting for room.
 
 use std::{
-    collections::VecDeque,
-    fmt, io,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    io,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
     task::Waker,
     thread::{self, JoinHandle, ThreadId},
     time::{Duration, Instant},
@@ -17,23 +19,20 @@ use futures::channel::oneshot;
 use super::{
     closing::{Closing, Unsent},
     listeners::Listeners,
-    metering::totals,
     outstanding::Outstanding,
     room::Room,
-    transaction::{Failure, Transactions},
+    transaction::Transactions,
+    troubles::Troubles,
 };
 use crate::{
     Error, ErrorKind,
     metrics::Meter,
-    native::{Audience, Body, Client, Counts, Draft, Freed, Observer, Outcome, Progress, code, flush_now, report_refused},
+    native::{Audience as _, Body, Client, Draft, Observer, code, flush_now, report_refused},
     panic::wake,
 };
 
 /// How long a flush helper calls into librdkafka before it looks whether it is still needed.
-const FLUSH_SLICE: Duration = Duration::from_millis(100);
-
-/// How long the delivery thread waits for an event when no timer is set.
-const IDLE: Duration = Duration::from_secs(1);
+pub(super) const FLUSH_SLICE: Duration = Duration::from_millis(100);
 
 pub(super) struct Shared {
     pub(super) room: Room,
@@ -41,19 +40,16 @@ pub(super) struct Shared {
     /// Of a producer with a `transactional.id`.
     pub(super) transactions: Option<Transactions>,
     pub(super) listeners: Listeners,
-    closing: Mutex<Closing>,
+    pub(super) closing: Mutex<Closing>,
     /// Whether closing has begun to give up what is left.
-    gives_up: AtomicBool,
+    pub(super) gives_up: AtomicBool,
     finished: Mutex<Option<Vec<oneshot::Sender<()>>>>,
     flush_helper: Mutex<FlushHelper>,
     delivery_thread: OnceLock<ThreadId>,
-    /// The errors of broker connections that came last, the newest at the end.
-    troubles: Mutex<VecDeque<Trouble>>,
+    pub(super) troubles: Troubles,
     pub(super) meter: Meter,
     pub(super) client_id: String,
     pub(super) bootstrap_servers: String,
-    /// Values that librdkafka's texts must not show.
-    secrets: Vec<String>,
 }
 
 /// The thread that calls `rd_kafka_flush`, while it is needed.
@@ -61,20 +57,6 @@ pub(super) struct Shared {
 struct FlushHelper {
     runs: bool,
     thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Trouble {
-    pub(super) code: i32,
-    pub(super) text: String,
-    at: Instant,
-}
-
-/// As it stands behind an error of a record or of a call.
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the last trouble with a broker, {} s ago: {}", self.at.elapsed().as_secs(), self.text)
-    }
 }
 
 impl Shared {
@@ -96,11 +78,10 @@ impl Shared {
             finished: Mutex::new(Some(Vec::new())),
             flush_helper: Mutex::default(),
             delivery_thread: OnceLock::new(),
-            troubles: Mutex::default(),
+            troubles: Troubles::new(secrets),
             meter: Meter::new(Instant::now()),
             client_id,
             bootstrap_servers,
-            secrets,
         }
     }
 
@@ -179,7 +160,7 @@ impl Shared {
     pub(super) fn refusal(&self, code: i32) -> Error {
         match code {
             code::DESTROY => Error::new(ErrorKind::Closed, "the producer is closed"),
-            code::TIMED_OUT_QUEUE => self.blame(Error::new(
+            code::TIMED_OUT_QUEUE => self.troubles.blame(Error::new(
                 ErrorKind::BufferTimeout,
                 format!(
                     "no room in buffer.memory ({} bytes) within max.block.ms ({} ms): the brokers take records more slowly than they are sent",
@@ -200,23 +181,6 @@ impl Shared {
             transactions.note_refusal(error);
         }
         self.listeners.tell_refused(topic, body, error);
-    }
-
-    /// Adds the broker connections' last trouble as the error's source.
-    pub(super) fn blame(&self, error: Error) -> Error {
-        match self.last_trouble() {
-            Some(trouble) => error.with_source(trouble.to_string()),
-            None => error,
-        }
-    }
-
-    pub(super) fn last_trouble(&self) -> Option<Trouble> {
-        lock(&self.troubles).back().cloned()
-    }
-
-    /// The last trouble that says that this producer is not let in.
-    pub(super) fn not_let_in(&self) -> Option<Trouble> {
-        lock(&self.troubles).iter().rev().find(|trouble| code::REFUSALS.contains(&trouble.code)).cloned()
     }
 
     pub(super) fn on_delivery_thread(&self) -> bool {
@@ -274,10 +238,6 @@ impl Shared {
     pub(super) fn take_unsent(&self) -> Vec<Unsent> {
         lock(&self.closing).take()
     }
-
-    fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[hidden]"))
-    }
 }
 
 /// Announces the delivery thread's end when it is dropped. That is also when a panic of our own ends the thread: then nobody may
@@ -300,119 +260,12 @@ impl Drop for End {
     }
 }
 
-impl Observer for Shared {
-    fn audience(&self) -> &dyn Audience {
-        &self.listeners
-    }
-
-    fn on_failure(&self, client: &Client, body: &Body, outcome: &mut Outcome) {
-        if outcome.code() == code::MSG_TIMED_OUT {
-            if let Some(trouble) = self.last_trouble() {
-                outcome.words.get_or_insert_default().cause = Some(trouble.to_string().into_boxed_str());
-            }
-        }
-        let Some(transactions) = &self.transactions else { return };
-        let fatal = client.fatal_error().map(|(code, _)| code);
-        if code::PURGES.contains(&outcome.code()) {
-            // Given up because the producer can do no more. Why else records of a transaction are given up, its commit tells.
-            if let Some(code) = fatal.and_then(|code| i16::try_from(code).ok()).filter(|_| !self.gives_up.load(Ordering::SeqCst))
-            {
-                outcome.code = code;
-            }
-        } else {
-            let fatal = fatal.map(|code| Error::from_code(code, "").kind());
-            outcome.words.get_or_insert_default().only_aborts = fatal.is_none();
-            let topic = body.topic.as_ref().map_or("", |topic| topic.name());
-            transactions.fail(|| Failure { what: Error::from_report(topic, outcome).to_string(), fatal });
-        }
-    }
-
-    fn on_purged(&self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) {
-        // Who aborts a transaction wants none of its records back.
-        if self.gives_up.load(Ordering::SeqCst) {
-            lock(&self.closing).give_up(body, key, value, outcome);
-        }
-    }
-
-    fn on_freed(&self, client: &Client, freed: Freed) {
-        self.room.release(freed.bytes);
-        self.serve_waiting(client);
-        self.outstanding.leave(freed.records);
-    }
-
-    fn on_error(&self, client: &Client, error: i32, text: &str, fatal: bool) {
-        let text = self.redact(text);
-        if fatal || error == code::FATAL {
-            let cause = client.fatal_error().map(|(_, text)| text);
-            tracing::error!(code = error, %text, cause, "fatal: this producer can send no more");
-        } else {
-            tracing::warn!(target: "ottla::librdkafka", code = error, "{text}");
-        }
-        let mut troubles = lock(&self.troubles);
-        if troubles.len() == 8 {
-            troubles.pop_front();
-        }
-        // That all brokers are down says less than why the last one is.
-        if error != code::ALL_BROKERS_DOWN || troubles.is_empty() {
-            troubles.push_back(Trouble { code: error, text, at: Instant::now() });
-        }
-    }
-
-    fn on_log(&self, level: i32, facility: &str, text: &str) {
-        let text = self.redact(text);
-        match level {
-            0..=3 => tracing::error!(target: "ottla::librdkafka", facility, "{text}"),
-            4 => tracing::warn!(target: "ottla::librdkafka", facility, "{text}"),
-            5 | 6 => tracing::info!(target: "ottla::librdkafka", facility, "{text}"),
-            _ => tracing::debug!(target: "ottla::librdkafka", facility, "{text}"),
-        }
-    }
-
-    fn on_statistics(&self, json: String) {
-        self.meter.keep_statistics(json);
-    }
-
-    fn progress(&self, client: &Client) -> Progress {
-        let now = Instant::now();
-        self.meter.sample(now, || totals(client, Counts::take));
-        if self.outstanding.is_closed() {
-            for draft in self.room.clear() {
-                self.refuse(draft, code::DESTROY).into_iter().for_each(wake);
-            }
-            let is_settled = self.transactions.as_ref().is_none_or(Transactions::is_settled);
-            if self.outstanding.is_empty() && is_settled {
-                return Progress::Done;
-            }
-            if let Some(wait) = lock(&self.closing).due(now) {
-                return Progress::Wait(wait);
-            }
-            if let Some(transactions) = &self.transactions {
-                transactions.give_up();
-            }
-            if self.outstanding.is_empty() {
-                return Progress::Done;
-            }
-            self.gives_up.store(true, Ordering::SeqCst);
-            client.purge();
-            return Progress::Wait(FLUSH_SLICE);
-        }
-        for draft in self.room.expired(now) {
-            self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(wake);
-        }
-        match self.room.next_deadline() {
-            Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
-            None if self.outstanding.is_empty() => Progress::Idle(IDLE),
-            None => Progress::Wait(IDLE),
-        }
-    }
-}
-
 /// The name of a record's topic; empty for a record that has got none yet.
 pub(super) fn topic_of(body: &Body) -> Arc<str> {
     body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()))
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -422,7 +275,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        native::{Completion, Tally},
+        native::{Completion, Outcome, Tally},
         producer::room::Ticket,
     };
 

@@ -12,16 +12,13 @@ use super::{
 };
 use crate::{
     Error, Interceptor, Serializer,
-    intercept::{Acknowledge, Chain},
     native::Pool,
-    producer::{Listeners, Serializers, check_topic_name},
+    producer::{Installed, Plugins, check_topic_name},
 };
 
 /// Makes a [`MockProducer`].
 pub struct MockProducerBuilder<K: ?Sized, V: ?Sized> {
-    key_serializer: Option<Box<dyn Serializer<K>>>,
-    value_serializer: Option<Box<dyn Serializer<V>>>,
-    interceptors: Vec<Box<dyn Interceptor<K, V>>>,
+    plugins: Plugins<K, V>,
     topics: Vec<(String, NonZeroU32)>,
     auto_complete: bool,
 }
@@ -44,21 +41,21 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
     /// Sets what serializes keys. Defaults to the natural serializer of `K`, as a producer's does.
     #[must_use]
     pub fn key_serializer(mut self, serializer: impl Serializer<K>) -> Self {
-        self.key_serializer = Some(Box::new(serializer));
+        self.plugins.key_serializer = Some(Box::new(serializer));
         self
     }
 
     /// Sets what serializes values; see [`key_serializer`](Self::key_serializer).
     #[must_use]
     pub fn value_serializer(mut self, serializer: impl Serializer<V>) -> Self {
-        self.value_serializer = Some(Box::new(serializer));
+        self.plugins.value_serializer = Some(Box::new(serializer));
         self
     }
 
     /// Adds an interceptor behind those that it has.
     #[must_use]
     pub fn interceptor(mut self, interceptor: impl Interceptor<K, V>) -> Self {
-        self.interceptors.push(Box::new(interceptor));
+        self.plugins.interceptors.push(Box::new(interceptor));
         self
     }
 
@@ -68,9 +65,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
     /// [`Config`](crate::ErrorKind::Config) for a type that has no serializer, [`InvalidRecord`](crate::ErrorKind::InvalidRecord) for a topic's name that
     /// Kafka does not take.
     pub fn build(self) -> Result<MockProducer<K, V>, Error> {
-        let serializers = Serializers::new((self.key_serializer, None), (self.value_serializer, None))?;
-        let interceptors = Chain::new(self.interceptors);
-        let listeners = Listeners::new(interceptors.as_ref().map(|chain| Arc::clone(chain) as Arc<dyn Acknowledge>));
+        let Installed { serializers, interceptors, listeners } = self.plugins.install(None, None)?;
         let pool = Arc::new(Pool::default());
         let mut state = State::default();
         for (name, partitions) in self.topics {
@@ -86,13 +81,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     /// Begins one that acknowledges at once.
     pub fn builder() -> MockProducerBuilder<K, V> {
-        MockProducerBuilder {
-            key_serializer: None,
-            value_serializer: None,
-            interceptors: Vec::new(),
-            topics: Vec::new(),
-            auto_complete: true,
-        }
+        MockProducerBuilder { plugins: Plugins::default(), topics: Vec::new(), auto_complete: true }
     }
 }
 
@@ -101,7 +90,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for MockProducerBuilder<K, V> {
         f.debug_struct("MockProducerBuilder")
             .field("auto_complete", &self.auto_complete)
             .field("topics", &self.topics)
-            .field("interceptors", &self.interceptors.len())
+            .field("interceptors", &self.plugins.interceptors.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,10 @@
 //! [`TransactionThread`]: the thread on which librdkafka's transaction calls block.
+//!
+//! librdkafka's transaction calls block, so each transactional producer has a thread for them, started by `init_transactions`.
+//! Requests are served in the order in which they came, and a commit or an abort goes on though nobody waits for it any more:
+//! who asks again joins it, and a `begin` stands behind it. That is why dropping a `Transaction` needs not block. The calls are
+//! made for a second at a time, which librdkafka resumes, so that timeouts and the end are seen. No shorter:
+//! `rd_kafka_commit_transaction` is not resumable before its first step is done, and would be begun twice.
 
 use std::{
     sync::Arc,
@@ -215,7 +221,7 @@ impl TransactionThread {
             match attempt(SLICE) {
                 Err(refused) if refused.retriable && !refused.abortable && !refused.fatal => {
                     let last = match refused.code {
-                        code::TIMED_OUT => self.shared.last_trouble().map(|trouble| trouble.to_string()),
+                        code::TIMED_OUT => self.shared.troubles.last().map(|trouble| trouble.to_string()),
                         _ => Some(refused.text),
                     };
                     if !transactions.look_up(request, last) {

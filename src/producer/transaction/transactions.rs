@@ -1,4 +1,10 @@
 //! [`Transactions`]: what a transactional producer's handles share with its transaction thread.
+//!
+//! A commit waits for the reports itself before it calls librdkafka. librdkafka's own flush knows neither of records that wait
+//! for room nor of those whose acknowledgement `confirmed.rs` doubts, which librdkafka would commit. While it waits it asks
+//! librdkafka whether the transaction has failed, for then some records stay where they are until the abort. Whatever Java's
+//! `send` would abort for (`RecordTooLarge`, `BufferTimeout`) fails the commit likewise. An abort refuses the records that wait
+//! for room: let in later, they would be the next transaction's.
 
 use std::{
     collections::VecDeque,
