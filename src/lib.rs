@@ -113,6 +113,8 @@ mod error;
 pub mod intercept;
 pub mod metrics;
 mod native;
+#[cfg(test)]
+mod page;
 mod panic;
 pub mod partition;
 mod produce;

@@ -1,6 +1,7 @@
 //! The table of settings as Markdown, from the table itself; `docs/settings.md` must be what comes out.
 
 use super::{Becomes, Range, Setting, Unit, settings};
+use crate::page::assert_page;
 
 const HEAD: &str = "# Settings
 
@@ -82,13 +83,8 @@ fn cell(default: Option<&str>) -> String {
 
 #[test]
 fn the_page_of_settings_is_what_the_table_says() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
     let wanted = text();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, &wanted).unwrap();
-    }
-    let found = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(found == wanted, "docs/settings.md is not what the table says; run UPDATE_DOCS=1 cargo test config::markdown");
+    assert_page("settings.md", &wanted);
     for setting in settings() {
         assert!(wanted.contains(&format!("| `{}` |", setting.name())), "{} is missing", setting.name());
     }

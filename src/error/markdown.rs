@@ -1,6 +1,7 @@
 //! The tables of codes as Markdown, from the tables themselves; `docs/errors.md` must be what comes out.
 
 use super::{broker, code::Meaning, librdkafka};
+use crate::page::assert_page;
 
 const HEAD: &str = "# Errors
 
@@ -39,11 +40,5 @@ fn row(meaning: &Meaning) -> String {
 
 #[test]
 fn the_page_of_errors_is_what_the_tables_say() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md");
-    let wanted = text();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, &wanted).unwrap();
-    }
-    let found = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(found == wanted, "docs/errors.md is not what the tables say; run UPDATE_DOCS=1 cargo test error::markdown");
+    assert_page("errors.md", &text());
 }

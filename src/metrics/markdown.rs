@@ -4,6 +4,7 @@ use super::{
     MetricKind,
     catalog::{ALL, Definition, NODE, PRODUCER, TOPIC},
 };
+use crate::page::assert_page;
 
 const HEAD: &str = "# Metrics
 
@@ -37,11 +38,5 @@ fn text() -> String {
 
 #[test]
 fn the_page_of_metrics_is_what_the_definitions_say() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
-    let wanted = text();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, &wanted).unwrap();
-    }
-    let found = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(found == wanted, "docs/metrics.md is not what the definitions say; run UPDATE_DOCS=1 cargo test metrics::markdown");
+    assert_page("metrics.md", &text());
 }
