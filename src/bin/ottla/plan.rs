@@ -1,0 +1,122 @@
+//! [`Plan`]: what `ottla produce` is to do.
+
+use std::io;
+
+use crate::{
+    args::ProduceArguments,
+    encoding::Encoding,
+    exit::Failure,
+    input::{Format, InputError, InputOptions},
+    message,
+    settings::Settings,
+};
+
+/// Java's default of `max.request.size`, and the longest CSV header that a lower one does not make impossible.
+const MAX_REQUEST_SIZE: u64 = 1_048_576;
+const MAX_HEADER: u64 = 65_536;
+
+/// What is to be done: the flags over the file.
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) topic: String,
+    pub(crate) input: InputOptions,
+    pub(crate) encodings: Encodings,
+}
+
+/// How keys and values become bytes; `None` leaves them as they are.
+#[derive(Clone, Copy)]
+pub(crate) struct Encodings {
+    pub(crate) key: Option<Encoding>,
+    pub(crate) value: Option<Encoding>,
+}
+
+impl Plan {
+    pub(crate) fn new(arguments: &ProduceArguments) -> Result<Self, Failure> {
+        let settings = Settings::load(&arguments.settings)?;
+        let file = arguments.settings.config.display();
+        if arguments.transaction_records.is_some() && settings.producer.get("transactional.id").is_none() {
+            return Err(Failure::usage("--transaction-records: there is no transactional.id: set one"));
+        }
+        let job = &settings.job;
+        let topic = arguments.topic.clone().or_else(|| job.topic.clone());
+        let topic = topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {file}")))?;
+        let path = arguments.input.clone().or_else(|| job.input.clone());
+        let path = path.ok_or_else(|| {
+            Failure::usage(format!("there is no input: give --input FILE or -, or `path` in [input] of {file}"))
+        })?;
+        let format = arguments.format.or(job.format).or_else(|| Format::of_path(&path));
+        let max_record = settings.number("max.request.size").unwrap_or(MAX_REQUEST_SIZE).max(MAX_HEADER);
+        let mut input = InputOptions {
+            format,
+            key: arguments.key_field.clone().or_else(|| job.key_field.clone()),
+            null: job.null.clone(),
+            max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
+            path,
+        };
+        let mut value = job.value;
+        if arguments.format.is_some() {
+            overrule(&mut input, &mut value, arguments.key_field.is_some(), &file.to_string());
+        }
+        let encodings = Encodings {
+            key: Encodings::one("key", job.key, settings.producer.get("key.serializer"))?,
+            value: Encodings::one("value", value, settings.producer.get("value.serializer"))?,
+        };
+        let encodings = encodings.of(format.unwrap_or(Format::Lines))?;
+        Ok(Self { settings, topic, input, encodings })
+    }
+
+    pub(crate) fn is_transactional(&self) -> bool {
+        self.settings.producer.get("transactional.id").is_some()
+    }
+
+    pub(crate) fn cannot_open(&self, source: io::Error) -> InputError {
+        InputError::Open { name: self.input.path.display().to_string(), source }
+    }
+}
+
+/// Leaves out what the file says for its own format and the format of `--format` does not have, and says so.
+fn overrule(input: &mut InputOptions, value: &mut Option<Encoding>, key_is_flag: bool, file: &str) {
+    let Some(format) = input.format else { return };
+    let is_lines = format == Format::Lines;
+    let key = if is_lines && !key_is_flag { input.key.take() } else { None };
+    let null = if format == Format::Csv { None } else { input.null.take() };
+    let json = if is_lines { value.take_if(|value| *value == Encoding::Json) } else { None };
+    let json = json.map(|json| json.to_string());
+    for (name, value, so) in
+        [("key", key, ": every key is null"), ("null", null, ""), ("[value] serializer", json, ": lines go out as they are")]
+    {
+        if let Some(value) = value {
+            message::tell(format_args!("--format {format}: {name} = \"{value}\" in {file} does not apply{so}"));
+        }
+    }
+}
+
+impl Encodings {
+    /// The encoding of a part, named by the command's table or by Java's setting.
+    fn one(part: &str, in_table: Option<Encoding>, setting: Option<&str>) -> Result<Option<Encoding>, Failure> {
+        let in_setting = setting.map(str::parse::<Encoding>).transpose();
+        let in_setting = in_setting.map_err(|message| Failure::usage(format!("{part}.serializer: {message}")))?;
+        match (in_table, in_setting) {
+            (Some(one), Some(other)) if one != other => Err(Failure::usage(format!(
+                "{part}.serializer: is {other}, and `serializer` in [{part}] is {one}: give one of them"
+            ))),
+            (one, other) => Ok(one.or(other)),
+        }
+    }
+
+    /// The encodings for an input of this format, without those that change nothing.
+    fn of(self, format: Format) -> Result<Self, Failure> {
+        for (part, encoding) in [("key", self.key), ("value", self.value)] {
+            if let Some(encoding) = encoding.filter(|encoding| !encoding.is_known()) {
+                return Err(Failure::usage(format!("{part}.serializer: {encoding} is not built in yet")));
+            }
+        }
+        if let Some(value) = self.value.filter(|value| !value.takes_values_of(format)) {
+            return Err(Failure::usage(format!(
+                "value.serializer: {value}, and a record of {format} is a JSON object: use json, string or bytes, or --format lines"
+            )));
+        }
+        let is_json = format != Format::Lines;
+        Ok(Self { key: self.key, value: self.value.filter(|value| !(is_json && *value == Encoding::Json)) })
+    }
+}

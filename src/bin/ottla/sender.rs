@@ -1,0 +1,134 @@
+//! [`Sender`]: row after row to the producer.
+
+use std::{sync::Arc, time::Instant};
+
+use ottla::{ErrorKind, Producer, ProducerRecord};
+
+use crate::{
+    args::ProduceArguments,
+    embedded::{Digest, Embedded},
+    encoding::{Part, Unfit},
+    input::{Input, InputError, Step},
+    interrupt::Interrupt,
+    ledger::Ledger,
+    pace::Pace,
+    plan::{Encodings, Plan},
+    row::{Row, RowError},
+    transactions::Transactions,
+};
+
+/// Why reading ended.
+pub(crate) enum End {
+    /// The input or `--limit` did.
+    Read,
+    /// Ctrl-C.
+    Interrupted,
+    /// The input is damaged from here on.
+    Broken(InputError),
+    /// No more records can be sent, or those that fail not be kept.
+    Stopped(String),
+    /// All was read, but not committed.
+    Uncommitted(String),
+}
+
+/// What rows are sent with.
+pub(crate) struct Sender<'a> {
+    pub(crate) producer: &'a Producer<[u8], [u8]>,
+    pub(crate) plan: &'a Plan,
+    pub(crate) ledger: &'a Arc<Ledger>,
+    pub(crate) embedded: Option<&'a Embedded>,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+impl Sender<'_> {
+    /// Sends row after row. A row that cannot be sent is noted, and the next one is read.
+    pub(crate) fn send_all(
+        &self,
+        input: &mut Input,
+        arguments: &ProduceArguments,
+        transactions: &mut Option<Transactions<'_>>,
+        position: impl Fn() -> u64,
+    ) -> End {
+        let mut pace = arguments.rate.map(Pace::new);
+        let mut buffers = (Vec::new(), Vec::new());
+        let mut left = arguments.limit.unwrap_or(u64::MAX);
+        let mut shown = 0;
+        while left > 0 {
+            if let Some(pace) = &mut pace {
+                self.interrupt.sleep(pace.next(Instant::now()));
+            }
+            if self.interrupt.is_pressed() {
+                return End::Interrupted;
+            }
+            if let Some(reason) = self.ledger.ended() {
+                return End::Stopped(reason);
+            }
+            match input.next() {
+                Ok(Step::Row(row)) => self.send(&row, &mut buffers),
+                Ok(Step::Bad(error)) => self.ledger.turn_away(&error),
+                Ok(Step::End) => break,
+                Err(_) if self.interrupt.is_pressed() => return End::Interrupted,
+                Err(error) => return End::Broken(error),
+            }
+            left -= 1;
+            if let Some(Err(reason)) = transactions.as_mut().map(Transactions::count) {
+                return if self.interrupt.is_pressed() { End::Interrupted } else { End::Uncommitted(reason) };
+            }
+            let read = position();
+            if read != shown {
+                self.ledger.read_to(read);
+                shown = read;
+            }
+        }
+        End::Read
+    }
+
+    /// Encodes one row and sends it. What cannot be sent is in the ledger.
+    fn send(&self, row: &Row<'_>, (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>)) {
+        let Encodings { key, value } = self.plan.encodings;
+        let turn_away = |Unfit { kind, message }, field| {
+            self.ledger.turn_away(&RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
+        };
+        let key = match (key, row.key) {
+            (Some(encoding), Some(text)) => match encoding.encode(Part::Key, text, key_buffer) {
+                Ok(key) => key,
+                Err(unfit) => return turn_away(unfit, self.plan.input.key.clone()),
+            },
+            (_, key) => key,
+        };
+        let value = match value {
+            Some(encoding) => match encoding.encode(Part::Value, row.value, value_buffer) {
+                Ok(value) => value,
+                Err(unfit) => return turn_away(unfit, None),
+            },
+            None => Some(row.value),
+        };
+        let mut record = ProducerRecord::to(&*self.plan.topic);
+        if let Some(key) = key {
+            record = record.key(key);
+        }
+        if let Some(value) = value {
+            record = record.value(value);
+        }
+        self.hand_over(row, record, self.embedded.map(|_| Digest::of(key, value)));
+    }
+
+    /// Hands the record to the producer; waits for room for `max.block.ms` at most.
+    fn hand_over(&self, row: &Row<'_>, record: ProducerRecord<'_, [u8], [u8]>, digest: Option<Digest>) {
+        let read_back = self.embedded.map(Embedded::read_back).zip(digest);
+        if let Some((read_back, digest)) = read_back {
+            // Its error would be one of a callback's, and this is none.
+            read_back.hold_back(|| drop(self.producer.blocking().flush()));
+            read_back.sending(digest);
+        }
+        let entry = self.ledger.enter(row, digest);
+        let Err(error) = self.producer.blocking().send_with(record, move |report| entry.settle(report)) else { return };
+        if let Some((read_back, digest)) = read_back {
+            read_back.failed(digest);
+        }
+        // Ctrl-C closes the producer: a row that waited for room then is as good as not read.
+        if error.kind() != ErrorKind::Closed || !self.interrupt.is_pressed() {
+            self.ledger.refuse(row, &error);
+        }
+    }
+}
