@@ -1,4 +1,9 @@
 //! The barrier around code of the user's: a panic becomes an error of one record.
+//!
+//! A panic in the user's code is caught where it is called: `panic::contain` around serializers, interceptors and callbacks,
+//! `catch_unwind` in the partitioner callback. Nothing unwinds into C, and nothing ends the delivery thread: what a panic
+//! carries and a `tracing` subscriber are the user's code too. Should a bug of our own end it all the same, `shared::End` turns
+//! away whoever sends, and nobody waits for the end in vain.
 
 use std::{
     any::Any,

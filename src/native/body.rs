@@ -1,4 +1,9 @@
 //! [`Body`]: a record as it is sent, and who is told of its report.
+//!
+//! librdkafka's own limits are lifted (`queue.buffering.max.*`): they count payload only. `Body::cost` is what `buffer.memory`
+//! counts: key, value and headers as both sides keep them, and a constant for the slot and librdkafka's message. Nothing is
+//! charged for a report that has not been read and so unread reports keep at most 8 MiB of their records' bytes; the pool keeps
+//! 16 MiB at most and halves itself every idle second.
 
 use std::{num::NonZeroI64, sync::Arc, task::Waker};
 

@@ -1,4 +1,8 @@
 //! The native producer and its topics.
+//!
+//! Who drops the last `Client` runs `rd_kafka_destroy`, which waits for librdkafka's threads. `close` therefore drops its handle
+//! before it waits, so that this is the delivery thread; the flush helper, which holds one too, is joined there first. A client
+//! destroys its topics before itself, and closes the pool, since slots hold their topic and topics the pool.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,8 @@
 //! What the delivery thread counts of a topic's reports.
+//!
+//! Reports are counted in runs: the delivery thread adds up a topic's reports as long as they come in a row, most often a whole
+//! event's, and adds the sum to the topic's counts. A record that is refused is counted where that happens, which is rare.
+//! Nothing is added on the way of a record that goes well.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

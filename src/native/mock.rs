@@ -2,6 +2,10 @@
 //!
 //! Every argument is checked by the caller, [`EmbeddedKafka`](crate::testing::EmbeddedKafka): librdkafka answers a negative partition
 //! or a broker too many with an out-of-bounds read or an abort of the process.
+//!
+//! The embedded brokers are paced and capped: `mock.rs` leaves their thread alone for a moment after each operation, since
+//! librdkafka's mock may otherwise sleep through the next one for a second, and offers API versions below those that read
+//! through a null pointer there.
 
 use std::{
     ffi::{CStr, c_char, c_int},

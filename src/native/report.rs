@@ -1,4 +1,9 @@
 //! The delivery thread: it serves librdkafka's event queue and nothing else does.
+//!
+//! A batch of reports is completed in this order: all outcomes stored, the event destroyed (only then has librdkafka freed its
+//! records), slots back to the pool, room released, waiting drafts admitted, outstanding counts lowered, tasks woken. A task
+//! that is woken finds all of it done; one that polls by chance in between may find its report before `buffer_available_bytes`
+//! shows the room.
 
 use std::{sync::Arc, task::Waker, time::Duration};
 

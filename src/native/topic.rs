@@ -1,4 +1,13 @@
 //! A topic's native handle, looked up once, and the partitioner that librdkafka calls for it.
+//!
+//! `sticky.partitioning.linger.ms` is 0 wherever the layer chooses partitions, since librdkafka does not call the partitioner
+//! for a null key otherwise. The callback runs on any thread, must not block, and may ask librdkafka for nothing but a
+//! partition's leader. A choice that cannot be used becomes `i32::MAX`, not a negative number, which would mean "no choice": the
+//! record fails instead of waiting, and its slot keeps what the partitioner did.
+//!
+//! A partitioner of the user's own sees bytes, not objects. librdkafka calls it where the topic's metadata is: in `send`, or
+//! later on a thread of its own. It shows the callback the key and not the value, so that with such a partitioner, and only
+//! then, small records stay in their slots as well (`Body::is_kept`).
 
 use std::{
     ffi::{CString, c_void},

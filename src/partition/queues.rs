@@ -1,4 +1,9 @@
 //! [`Queues`]: how much of each partition is under way.
+//!
+//! The queues of adaptive partitioning cost a record without a key nothing but a mark in its slot. Only the draw of a next
+//! partition reads them, and what has gone to the sticky partition meanwhile is known there; so it is added at the draw. The
+//! delivery thread takes away what was marked, once for each run of reports of one partition. Records with a key or an explicit
+//! partition are counted one by one, once the topic has had a record without a key.
 
 use std::{
     num::NonZeroU32,
