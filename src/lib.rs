@@ -102,6 +102,7 @@
 //! | `metrics` | `Metrics::publish`: the producer's metrics through the [`metrics`](https://docs.rs/metrics) crate |
 //! | `opentelemetry` | `intercept::TraceParent`: the trace that a record belongs to, in its headers |
 //! | `rdkafka` | [`ConsumerGroupMetadata::of`] a consumer of the crate `rdkafka` |
+//! | `consumer` | the settings of a consumer, `ConsumerConfig` |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer` |
 //! | `cli` | what the command `ottla` needs; not for libraries |
@@ -124,6 +125,8 @@ pub mod serialize;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "consumer")]
+pub use config::ConsumerConfig;
 pub use config::ProducerConfig;
 pub use delivery::{Delivery, RecordMetadata, Report};
 pub use error::{Error, ErrorKind, Persistence};

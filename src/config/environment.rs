@@ -2,6 +2,8 @@
 
 use std::{env, ffi::OsString};
 
+#[cfg(feature = "consumer")]
+use super::ConsumerConfig;
 use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, ProducerConfig, native_name, stranger};
 
 const PREFIX: &str = "OTTLA_";
@@ -11,7 +13,10 @@ impl ProducerConfig {
     /// Takes the environment's settings, over what is set already: every variable `OTTLA_NAME`, where `NAME` is a setting's name in
     /// upper case with `_` for `.`, and `KAFKA_BOOTSTRAP_SERVERS`, which `OTTLA_BOOTSTRAP_SERVERS` overrides.
     ///
-    /// `OTTLA_LIBRDKAFKA_NAME` passes a property of librdkafka's through. Values stand as they are, without placeholders.
+    /// One environment may serve producers and consumers: `OTTLA_CLIENT_ID` is for both, `OTTLA_PRODUCER_CLIENT_ID` and
+    /// `OTTLA_CONSUMER_CLIENT_ID`, which override it, are for one. Settings that only a consumer has are left to it.
+    ///
+    /// `OTTLA_LIBRDKAFKA_NAME` passes a property of librdkafka through. Values stand as they are, without placeholders.
     ///
     /// # Errors
     /// All that is wrong: a variable `OTTLA_..` that is no setting, a value that is not UTF-8, of the wrong type or out of range.
@@ -41,6 +46,40 @@ impl ProducerConfig {
     }
 }
 
+#[cfg(feature = "consumer")]
+impl ConsumerConfig {
+    /// Takes the environment's settings, as [`ProducerConfig::with_environment`] does those of a producer: `OTTLA_GROUP_ID` is
+    /// `group.id`.
+    ///
+    /// # Errors
+    /// As [`ProducerConfig::with_environment`].
+    pub fn with_environment(self) -> Result<Self, ConfigError> {
+        self.with_variables(env::vars_os())
+    }
+
+    /// [`with_environment`](Self::with_environment), with variables from elsewhere.
+    ///
+    /// ```
+    /// use ottla::config::ConsumerConfig;
+    ///
+    /// let variables = [("OTTLA_CLIENT_ID", "both"), ("OTTLA_CONSUMER_CLIENT_ID", "reader"), ("OTTLA_LINGER_MS", "20")];
+    /// let config = ConsumerConfig::new().with_variables(variables)?;
+    /// assert_eq!(config.get("client.id"), Some("reader"));
+    /// # Ok::<(), ottla::config::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`with_environment`](Self::with_environment).
+    pub fn with_variables<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError>
+    where
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
+        self.0.put_variables(variables)?;
+        Ok(self)
+    }
+}
+
 impl ClientConfig {
     /// See [`ProducerConfig::with_variables`].
     fn put_variables<K, V>(&mut self, variables: impl IntoIterator<Item = (K, V)>) -> Result<(), ConfigError>
@@ -53,8 +92,8 @@ impl ClientConfig {
             .filter_map(|(variable, value)| Some((variable.into().into_string().ok()?, value.into())))
             .filter(|(variable, _)| variable.starts_with(PREFIX) || variable == SERVERS)
             .collect();
-        // K stands before O: OTTLA_BOOTSTRAP_SERVERS overrides KAFKA_BOOTSTRAP_SERVERS.
-        variables.sort();
+        // K stands before O: OTTLA_BOOTSTRAP_SERVERS overrides KAFKA_BOOTSTRAP_SERVERS. What is for one kind alone comes last.
+        variables.sort_by_key(|(variable, _)| (of_kind(self.kind, variable).is_some(), variable.clone()));
         let mut problems = Vec::new();
         for (variable, value) in variables {
             problems.extend(self.put_variable(&variable, value).err());
@@ -65,32 +104,46 @@ impl ClientConfig {
     fn put_variable(&mut self, variable: &str, value: OsString) -> Result<(), Problem> {
         let origin = Origin::Environment { variable: variable.to_owned() };
         let fail = |message: String| Err(Problem::new(Some(&origin), None, message));
-        let name = if variable == SERVERS {
-            if value.is_empty() {
-                return Ok(());
-            }
-            "bootstrap.servers".to_owned()
-        } else {
-            let rest = variable.strip_prefix(PREFIX).unwrap_or_default();
-            match name(self.kind, rest) {
-                Some(name) => name,
-                None => {
-                    let spelled = rest.to_ascii_lowercase().replace('_', ".");
-                    let own = native_name::own(self.kind).find(|property| variable_of(property) == rest);
-                    return fail(match (own, stranger::nearest(self.kind, &spelled)) {
-                        (Some(own), _) => stranger::explain(self.kind, own).1,
-                        (None, Some(near)) => {
-                            format!("no setting has this name; did you mean {PREFIX}{} ({near})?", variable_of(&near))
-                        }
-                        (None, None) => "no setting has this name; unset it or name it differently".to_owned(),
-                    });
-                }
-            }
+        let other = self.kind.other();
+        if of_kind(other, variable).is_some() || (variable == SERVERS && value.is_empty()) {
+            return Ok(());
+        }
+        let own = of_kind(self.kind, variable);
+        let rest = own.or(variable.strip_prefix(PREFIX)).unwrap_or_default();
+        let name = if variable == SERVERS { Some("bootstrap.servers".to_owned()) } else { name(self.kind, rest) };
+        // A variable that names no kind may be meant for the other one alone.
+        if own.is_none() && name.as_deref().map_or(self::name(other, rest).is_some(), |name| is_others(self.kind, name)) {
+            return Ok(());
+        }
+        let Some(name) = name else {
+            let prefix = &variable[..variable.len() - rest.len()];
+            return fail(unknown(self.kind, prefix, rest));
         };
         match value.into_string() {
             Ok(value) => self.put(&name, &value, None, origin),
             Err(_) => fail("is not UTF-8".to_owned()),
         }
+    }
+}
+
+/// What a variable names that is for one kind of client alone, as `OTTLA_CONSUMER_NAME` is.
+fn of_kind(kind: ClientKind, variable: &str) -> Option<&str> {
+    variable.strip_prefix(PREFIX)?.strip_prefix(&kind.noun().to_ascii_uppercase())?.strip_prefix('_')
+}
+
+fn is_others(kind: ClientKind, name: &str) -> bool {
+    stranger::is_others(kind, name.strip_prefix("librdkafka.").unwrap_or(name))
+}
+
+/// What to say of a variable that names no setting.
+fn unknown(kind: ClientKind, prefix: &str, rest: &str) -> String {
+    let spelled = rest.to_ascii_lowercase().replace('_', ".");
+    if let Some(own) = native_name::own(kind).find(|property| variable_of(property) == rest) {
+        return stranger::explain(kind, own).1;
+    }
+    match stranger::nearest(kind, &spelled).or_else(|| stranger::nearest(kind.other(), &spelled)) {
+        Some(near) => format!("no setting has this name; did you mean {prefix}{} ({near})?", variable_of(&near)),
+        None => "no setting has this name; unset it or name it differently".to_owned(),
     }
 }
 
@@ -118,10 +171,17 @@ mod tests {
 
     #[test]
     fn every_setting_has_its_variable_and_no_two_share_one() {
-        let mut seen = std::collections::HashSet::new();
-        for setting in ClientKind::Producer.settings() {
-            assert!(seen.insert(variable_of(setting.name())), "{}", setting.name());
-            assert_eq!(name(ClientKind::Producer, &variable_of(setting.name())).as_deref(), Some(setting.name()));
+        for kind in ClientKind::ALL {
+            let mut seen = std::collections::HashSet::new();
+            for setting in kind.settings() {
+                let variable = variable_of(setting.name());
+                assert_eq!(name(kind, &variable).as_deref(), Some(setting.name()));
+                assert!(
+                    ClientKind::ALL.iter().all(|kind| of_kind(*kind, &format!("{PREFIX}{variable}")).is_none()),
+                    "{variable}"
+                );
+                assert!(seen.insert(variable), "{}", setting.name());
+            }
         }
         assert_eq!(name(ClientKind::Producer, "LIBRDKAFKA_LOG_LEVEL").as_deref(), Some("librdkafka.log_level"));
         assert_eq!(name(ClientKind::Producer, "LIBRDKAFKA_NEVER_HEARD").as_deref(), Some("librdkafka.never.heard"));
@@ -150,6 +210,37 @@ mod tests {
         );
         let error = read(&[("OTTLA_SASL_PASSWORD", "hunter2")]).unwrap_err();
         assert!(error.contains("use sasl.jaas.config, or librdkafka.sasl.password") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn one_environment_serves_both_kinds() {
+        let variables = [
+            ("OTTLA_CLIENT_ID", "both"),
+            ("OTTLA_CONSUMER_CLIENT_ID", "reader"),
+            ("OTTLA_GROUP_ID", "g"),
+            ("OTTLA_LINGER_MS", "20"),
+            ("OTTLA_LIBRDKAFKA_QUEUED_MIN_MESSAGES", "7"),
+            ("OTTLA_LIBRDKAFKA_BATCH_NUM_MESSAGES", "8"),
+        ];
+        let producer = read(&variables).unwrap();
+        let names: Vec<&str> = producer.0.entries.keys().map(String::as_str).collect();
+        assert_eq!(names, ["client.id", "librdkafka.batch.num.messages", "linger.ms"]);
+        assert_eq!(producer.get("client.id"), Some("both"));
+        let mut consumer = ClientConfig::new(ClientKind::Consumer);
+        consumer.put_variables(variables).unwrap();
+        let names: Vec<&str> = consumer.entries.keys().map(String::as_str).collect();
+        assert_eq!(names, ["client.id", "group.id", "librdkafka.queued.min.messages"]);
+        assert_eq!(consumer.get("client.id"), Some("reader"));
+        // What names a kind is read by that kind alone, and must be one of its settings.
+        assert!(read(&[("OTTLA_CONSUMER_GROPU_ID", "g")]).is_ok());
+        for (variable, wanted) in [
+            ("OTTLA_CONSUMER_GROPU_ID", "did you mean OTTLA_CONSUMER_GROUP_ID (group.id)?"),
+            ("OTTLA_CONSUMER_LINGER_MS", "no setting has this name"),
+            ("OTTLA_LIGER_MS", "did you mean OTTLA_LINGER_MS (linger.ms)?"),
+        ] {
+            let error = consumer.put_variables([(variable, "1")]).unwrap_err().to_string();
+            assert!(error.starts_with(variable) && error.contains(wanted), "{error}");
+        }
     }
 
     #[cfg(unix)]

@@ -6,10 +6,11 @@ use super::setting::{self, Setting};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientKind {
     Producer,
+    Consumer,
 }
 
 impl ClientKind {
-    const ALL: [Self; 1] = [Self::Producer];
+    pub(super) const ALL: [Self; 2] = [Self::Producer, Self::Consumer];
 
     /// Its settings: Java's by name, then librdkafka's own.
     pub(super) fn settings(self) -> impl Iterator<Item = &'static Setting> {
@@ -24,5 +25,20 @@ impl ClientKind {
     /// The row of a name, of whichever kind has it; what is secret is so for all.
     pub(super) fn setting_of_any(name: &str) -> Option<&'static Setting> {
         Self::ALL.into_iter().find_map(|kind| kind.setting(name))
+    }
+
+    /// What it is called, and the table of a file in which its settings stand.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        }
+    }
+
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Producer => Self::Consumer,
+            Self::Consumer => Self::Producer,
+        }
     }
 }

@@ -1,20 +1,29 @@
-//! The table of settings as Markdown, from the table itself; `docs/settings.md` must be what comes out.
+//! The tables of settings as Markdown, from the tables themselves; `docs/settings.md` and `docs/consumer-settings.md` must be what
+//! comes out.
 
-use super::{Becomes, Range, Setting, Unit, settings};
+use super::{Becomes, ClientKind, Range, Setting, Unit};
 use crate::page::assert_page;
 
-const HEAD: &str = "# Settings
+fn head(kind: ClientKind) -> String {
+    let (title, other) = match kind {
+        ClientKind::Producer => ("Settings", "those of a consumer are in [consumer-settings.md](consumer-settings.md)"),
+        ClientKind::Consumer => ("Settings of a consumer", "those of a producer are in [settings.md](settings.md)"),
+    };
+    format!(
+        "# {title}
 
-Every setting of the Java producer (kafka-clients 4.1), by its name, and librdkafka's own that are checked.
+Every setting of the Java {} (kafka-clients 4.1), by its name, and librdkafka's own that are checked; {other}.
 This page is made from the table in `src/config/setting/`; the test `config::markdown` holds the two equal.
-";
+",
+        kind.noun()
+    )
+}
 
-fn text() -> String {
-    let java = |setting: &&Setting| setting.is_java();
-    let refused = |setting: &&Setting| matches!(setting.becomes(), Becomes::Refused { .. });
-    let mut text = HEAD.to_owned();
+fn text(kind: ClientKind) -> String {
+    let refused = |setting: &Setting| matches!(setting.becomes(), Becomes::Refused { .. });
+    let mut text = head(kind);
     text.push_str("\n## Defaults that differ\n\n| setting | Java | librdkafka | here |\n| --- | --- | --- | --- |\n");
-    for setting in settings().filter(java).filter(|setting| !refused(setting)) {
+    for setting in kind.settings().filter(|setting| setting.is_java()).filter(|setting| !refused(setting)) {
         let (java, own, here) = (setting.java_default(), setting.librdkafka_default(), setting.default());
         let told = |default: Option<&str>| default.is_some_and(|default| !default.is_empty());
         let spelled = |default: Option<&str>| default.unwrap_or_default().to_ascii_lowercase().replace("all", "-1");
@@ -24,11 +33,11 @@ fn text() -> String {
         }
     }
     text.push_str("\n## Settings that work\n\n| setting | type | allowed | default | becomes in librdkafka | |\n| --- | --- | --- | --- | --- | --- |\n");
-    for setting in settings().filter(java).filter(|setting| !refused(setting)) {
+    for setting in kind.settings().filter(|setting| setting.is_java()).filter(|setting| !refused(setting)) {
         text.push_str(&row(setting));
     }
     text.push_str("\n## Settings without an equal\n\nSetting one of these is an error that says what to do.\n\n| setting | Java's default | instead | accepted all the same |\n| --- | --- | --- | --- |\n");
-    for setting in settings().filter(java) {
+    for setting in kind.settings().filter(|setting| setting.is_java()) {
         if let Becomes::Refused { instead, accepted } = setting.becomes() {
             let accepted: Vec<String> = accepted.iter().map(|value| cell(Some(value))).collect();
             text.push_str(&format!(
@@ -40,7 +49,7 @@ fn text() -> String {
         }
     }
     text.push_str("\n## librdkafka's own\n\n`librdkafka.NAME` passes any property of librdkafka's through. These are checked:\n\n| setting | type | allowed | default | becomes in librdkafka | |\n| --- | --- | --- | --- | --- | --- |\n");
-    for setting in settings().filter(|setting| !setting.is_java()) {
+    for setting in kind.settings().filter(|setting| !setting.is_java()) {
         text.push_str(&row(setting));
     }
     text
@@ -82,10 +91,12 @@ fn cell(default: Option<&str>) -> String {
 }
 
 #[test]
-fn the_page_of_settings_is_what_the_table_says() {
-    let wanted = text();
-    assert_page("settings.md", &wanted);
-    for setting in settings() {
-        assert!(wanted.contains(&format!("| `{}` |", setting.name())), "{} is missing", setting.name());
+fn the_pages_of_settings_are_what_the_tables_say() {
+    for (kind, page) in [(ClientKind::Producer, "settings.md"), (ClientKind::Consumer, "consumer-settings.md")] {
+        let wanted = text(kind);
+        assert_page(page, &wanted);
+        for setting in kind.settings() {
+            assert!(wanted.contains(&format!("| `{}` |", setting.name())), "{} is missing", setting.name());
+        }
     }
 }

@@ -1,11 +1,16 @@
-//! The configuration of a producer: Java's names for every setting, read from files, the environment and the program, checked
+//! The configuration of a client: Java's names for every setting, read from files, the environment and the program, checked
 //! against one table, and turned into properties of librdkafka.
 //!
-//! [`ProducerConfig`] holds what was set. [`settings`] lists every setting there is. What is wrong comes as a [`ConfigError`] with
-//! every [`Problem`] in it; [`ProducerConfig::explain`] shows each setting's value, where it came from and what it becomes.
+//! [`ProducerConfig`] holds what was set for a producer, `ConsumerConfig` (feature `consumer`) for a consumer. [`settings`] lists every
+//! setting that a producer has. What is wrong comes as a [`ConfigError`] with every [`Problem`] in it; [`ProducerConfig::explain`] shows
+//! each setting's value, where it came from and what it becomes.
 
+mod assignor_name;
 mod client;
 mod client_methods;
+#[cfg(feature = "consumer")]
+mod consumer;
+mod deserializer_name;
 mod environment;
 mod error;
 mod explain;
@@ -20,6 +25,8 @@ mod placeholder;
 mod producer;
 mod resolution;
 mod resolved;
+#[cfg(feature = "consumer")]
+mod resolved_consumer;
 mod rules;
 mod sasl;
 mod serialize;
@@ -34,6 +41,8 @@ mod value;
 
 use client::ClientConfig;
 use client_methods::client_methods;
+#[cfg(feature = "consumer")]
+pub use consumer::ConsumerConfig;
 pub use error::{ConfigError, Problem, Warning};
 pub use explain::{Explanation, Row};
 use kind::ClientKind;
@@ -41,9 +50,15 @@ pub use origin::Origin;
 pub use partitioner_name::PartitionerName;
 pub use producer::ProducerConfig;
 pub(crate) use resolved::Resolved;
+#[cfg(feature = "consumer")]
+pub(crate) use resolved_consumer::ResolvedConsumer;
+#[cfg(feature = "consumer")]
+pub use setting::consumer_settings;
 pub use setting::{Becomes, Setting, settings};
-pub use source::{Format, HostSetting, host_settings};
+pub use source::{Format, HostSetting, client_tables, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
+#[cfg(feature = "consumer")]
+pub use typed::{AutoOffsetReset, GroupProtocol, IsolationLevel};
 pub use value::{Range, Type, Unit};
 
 /// What is printed in place of a secret.

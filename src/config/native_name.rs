@@ -1,7 +1,7 @@
 //! librdkafka's own property names: which ones there are, which are aliases of each other, which hold secrets, and which may not be
 //! set because this layer would break (librdkafka 2.12's `CONFIGURATION.md`).
 
-use super::ClientKind;
+use super::{ClientKind, stranger};
 
 /// The properties of every client that are no Java name, and those that are but mean something else.
 const CLIENT: &[&str] = &[
@@ -97,6 +97,18 @@ const PRODUCERS: &[&str] = &[
     "sticky.partitioning.linger.ms",
 ];
 
+/// Those of a consumer alone.
+const CONSUMERS: &[&str] = &[
+    "coordinator.query.interval.ms",
+    "fetch.error.backoff.ms",
+    "fetch.message.max.bytes",
+    "fetch.queue.backoff.ms",
+    "fetch.wait.max.ms",
+    "group.protocol.type",
+    "queued.max.messages.kbytes",
+    "queued.min.messages",
+];
+
 /// An alias and the property that it is.
 const ALIASES: &[(&str, &str)] = &[
     ("acks", "request.required.acks"),
@@ -105,6 +117,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("delivery.timeout.ms", "message.timeout.ms"),
     ("linger.ms", "queue.buffering.max.ms"),
     ("max.in.flight", "max.in.flight.requests.per.connection"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
     ("retries", "message.send.max.retries"),
     ("sasl.mechanism", "sasl.mechanisms"),
     ("sasl.oauthbearer.client.credentials.client.id", "sasl.oauthbearer.client.id"),
@@ -128,23 +141,38 @@ const SECRETS: &[&str] = &[
     "ssl.keystore.password",
 ];
 
-/// What may not be set, and why.
+/// What no client may be given, and why.
 const FORBIDDEN: &[(&str, &str)] = &[
-    ("delivery.report.only.error", "every record must be reported, also those that were written; leave it out"),
-    ("queuing.strategy", "records of a partition are sent in order; leave it out"),
-    ("enabled_events", "the producer chooses the events that it reads; leave it out"),
-    ("log.queue", "log lines go through the producer's own queue to the program's log; leave it out"),
+    ("enabled_events", "the client chooses the events that it reads; leave it out"),
+    ("log.queue", "log lines go through the client's own queue to the program's log; leave it out"),
     ("sasl.jaas.config", "is Java's; set sasl.jaas.config without librdkafka. before it"),
     ("ssl.truststore.location", "is Java's; set ssl.truststore.location without librdkafka. before it"),
     ("ssl.truststore.password", "PEM files have no password; leave it out"),
     ("default_topic_conf", "is not a value but a call of librdkafka's; leave it out"),
-    ("interceptors", "is not a value but a call of librdkafka's; give interceptors to the producer's builder"),
+    ("interceptors", "is not a value but a call of librdkafka's; leave it out"),
     ("opaque", "is not a value but a call of librdkafka's; leave it out"),
     ("msg_order_cmp", "is not a value but a call of librdkafka's; leave it out"),
     ("ssl_ca", "is not a value but a call of librdkafka's; use librdkafka.ssl.ca.pem"),
     ("ssl_certificate", "is not a value but a call of librdkafka's; use librdkafka.ssl.certificate.pem"),
     ("ssl_key", "is not a value but a call of librdkafka's; use librdkafka.ssl.key.pem"),
     ("ssl_engine_callback_data", "is not a value but a call of librdkafka's; leave it out"),
+];
+
+/// What a producer may not be given, and why.
+const FORBIDDEN_PRODUCERS: &[(&str, &str)] = &[
+    ("delivery.report.only.error", "every record must be reported, also those that were written; leave it out"),
+    ("queuing.strategy", "records of a partition are sent in order; leave it out"),
+];
+
+/// What a consumer may not be given, and why.
+const FORBIDDEN_CONSUMERS: &[(&str, &str)] = &[
+    ("auto.commit.enable", "is for librdkafka's old consumer; use enable.auto.commit"),
+    ("consume.callback.max.messages", "is for librdkafka's old consumer; use max.poll.records"),
+    ("enable.auto.offset.store", "the consumer itself says which records count as read; leave it out"),
+    ("enable.partition.eof", "the end of a partition is no record; leave it out"),
+    ("offset.store.method", "the brokers keep the offsets; leave it out"),
+    ("offset.store.path", "the brokers keep the offsets; leave it out"),
+    ("offset.store.sync.interval.ms", "the brokers keep the offsets; leave it out"),
 ];
 
 /// The property that a name or an alias of it stands for.
@@ -154,13 +182,14 @@ pub(crate) fn canonical(property: &str) -> &str {
 
 /// Whether librdkafka has a property of this name that is no setting of Java's.
 pub(crate) fn is_own(kind: ClientKind, property: &str) -> bool {
-    own(kind).any(|own| own == property) || FORBIDDEN.iter().any(|(name, _)| *name == property)
+    own(kind).any(|own| own == property) || forbidden_of(kind).any(|(name, _)| *name == property)
 }
 
 /// Every name of [`is_own`] that may be set.
 pub(crate) fn own(kind: ClientKind) -> impl Iterator<Item = &'static str> {
     let of_kind = match kind {
         ClientKind::Producer => PRODUCERS,
+        ClientKind::Consumer => CONSUMERS,
     };
     CLIENT.iter().chain(of_kind).copied()
 }
@@ -168,21 +197,29 @@ pub(crate) fn own(kind: ClientKind) -> impl Iterator<Item = &'static str> {
 /// Whether the value of a property must not be printed. A property that is not known may be a misspelt secret.
 pub(crate) fn is_secret(property: &str) -> bool {
     let property = canonical(property);
-    let known = [CLIENT, PRODUCERS].iter().any(|properties| properties.contains(&property))
+    let known = [CLIENT, PRODUCERS, CONSUMERS].iter().any(|properties| properties.contains(&property))
         || ALIASES.iter().any(|(_, known)| *known == property)
         || ClientKind::setting_of_any(property).is_some();
     !known || SECRETS.contains(&property)
 }
 
 /// Why a property may not be set here; `None` if it may.
-pub(crate) fn forbidden(_kind: ClientKind, property: &str) -> Option<&'static str> {
+pub(crate) fn forbidden(kind: ClientKind, property: &str) -> Option<String> {
     if property.ends_with("_cb") {
-        return Some("is not a value but a call of librdkafka's; leave it out");
+        return Some("is not a value but a call of librdkafka's; leave it out".to_owned());
     }
-    if super::stranger::is_consumers(property) {
-        return Some("is a consumer's setting; a producer has no use for it");
+    if stranger::is_others(kind, property) {
+        return Some(stranger::of_other(kind));
     }
-    FORBIDDEN.iter().find(|(name, _)| *name == property).map(|(_, reason)| *reason)
+    forbidden_of(kind).find(|(name, _)| *name == property).map(|(_, reason)| (*reason).to_owned())
+}
+
+fn forbidden_of(kind: ClientKind) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    let of_kind = match kind {
+        ClientKind::Producer => FORBIDDEN_PRODUCERS,
+        ClientKind::Consumer => FORBIDDEN_CONSUMERS,
+    };
+    FORBIDDEN.iter().chain(of_kind)
 }
 
 #[cfg(test)]
@@ -213,6 +250,12 @@ mod tests {
             ["delivery.report.only.error", "dr_msg_cb", "dr_cb", "queuing.strategy", "group.id", "opaque", "log.queue"]
         {
             assert!(forbidden(ClientKind::Producer, property).is_some(), "{property}");
+        }
+        for property in ["enable.auto.offset.store", "offset.store.path", "rebalance_cb", "acks", "partitioner", "log.queue"] {
+            assert!(forbidden(ClientKind::Consumer, property).is_some(), "{property}");
+        }
+        for property in ["queued.min.messages", "message.max.bytes", "group.id", "never.heard.of"] {
+            assert!(forbidden(ClientKind::Consumer, property).is_none(), "{property}");
         }
         for property in ["test.mock.num.brokers", "enable.gapless.guarantee", "linger.ms", "never.heard.of"] {
             assert!(forbidden(ClientKind::Producer, property).is_none(), "{property}");

@@ -1,7 +1,8 @@
 //! [`Resolution`]: from settings to librdkafka's properties.
 
 use super::{
-    Becomes, ClientConfig, PartitionerName, Problem, Setting, Warning, is_secret, native_name, redacted, rules, sasl, server, tls,
+    Becomes, ClientConfig, PartitionerName, Problem, Setting, Warning, assignor_name, is_secret, native_name, redacted, rules,
+    sasl, server, tls,
 };
 
 /// A value that was set, under Java's name or as the librdkafka property that the name becomes.
@@ -33,6 +34,8 @@ pub(crate) struct Property {
 /// For framing: librdkafka counts a record's whole size on the wire, this layer what Java counts.
 const FRAMING: i64 = 1024;
 const MESSAGE_MAX_BYTES: (i64, i64) = (1_000, 1_000_000_000);
+/// The patterns of Kafka's own topics, as librdkafka takes them.
+const INTERNAL_TOPICS: &str = "^__consumer_offsets$,^__transaction_state$,^__share_group_state$";
 
 impl Resolution {
     pub(crate) fn fail(&mut self, config: &ClientConfig, name: &str, message: impl Into<String>) {
@@ -161,12 +164,18 @@ fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution)
             acks => acks.to_owned(),
         },
         // A request of several records stays within max.request.size, as in Java.
+        "auto.commit.interval.ms" | "fetch.min.bytes" => number(resolution).max(1).to_string(),
+        "auto.offset.reset" if config.text(name) == "none" => "error".to_owned(),
         "batch.size" => number(resolution).min(config.number("max.request.size", resolution)).max(1).to_string(),
         "bootstrap.servers" => match config.text(name) {
             "" => return,
             list => server::addresses(list),
         },
-        "client.id" | "transactional.id" if config.text(name).is_empty() => return,
+        "client.id" | "client.rack" | "group.id" | "group.instance.id" | "group.remote.assignor" | "transactional.id"
+            if config.text(name).is_empty() =>
+        {
+            return;
+        }
         "compression.gzip.level" | "compression.lz4.level" | "compression.zstd.level" => {
             let codec = name.split('.').nth(1).unwrap_or_default();
             match config.get(name) {
@@ -179,16 +188,26 @@ fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution)
             }
         }
         "connections.max.idle.ms" => number(resolution).max(0).to_string(),
+        "exclude.internal.topics" => match config.text(name) {
+            "true" => INTERNAL_TOPICS.to_owned(),
+            _ => return,
+        },
+        "heartbeat.interval.ms" | "partition.assignment.strategy" | "session.timeout.ms"
+            if rules::has_broker_protocol(config) =>
+        {
+            return;
+        }
         "max.request.size" => {
             number(resolution).saturating_add(FRAMING).clamp(MESSAGE_MAX_BYTES.0, MESSAGE_MAX_BYTES.1).to_string()
         }
-        "metadata.recovery.strategy" | "security.protocol" => config.text(name).to_ascii_lowercase(),
+        "group.protocol" | "metadata.recovery.strategy" | "security.protocol" => config.text(name).to_ascii_lowercase(),
         "partitioner.class" => match partitioner(config) {
             PartitionerName::Native(native) => native.to_owned(),
             PartitionerName::BuiltIn | PartitionerName::RoundRobin | PartitionerName::UniformSticky => {
                 "murmur2_random".to_owned()
             }
         },
+        "partition.assignment.strategy" => assignor_name::native(config.text(name)).unwrap_or_default(),
         "receive.buffer.bytes" | "send.buffer.bytes" => number(resolution).max(0).to_string(),
         "retry.backoff.max.ms" | "retry.backoff.ms" => number(resolution).max(1).to_string(),
         "transaction.timeout.ms" if config.found("transactional.id").is_none() => return,
@@ -196,8 +215,9 @@ fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution)
     };
     for (index, property) in properties.iter().enumerate() {
         let same = index == 0 && setting.librdkafka_default() == Some(value.as_str());
-        // Idempotence, acks and the requests in flight are always told: on them rests what is promised.
-        let always = matches!(name, "acks" | "enable.idempotence" | "max.in.flight.requests.per.connection");
+        // Idempotence, acks, the requests in flight and commits are always told: on them rests what is promised.
+        let always =
+            matches!(name, "acks" | "enable.auto.commit" | "enable.idempotence" | "max.in.flight.requests.per.connection");
         if is_set || always || !same {
             resolution.add(name, property, value.as_str());
         } else {

@@ -1,51 +1,9 @@
-//! Names that are no settings of this producer: what they are, or which setting is meant.
+//! Names that are no settings of this kind of client: what they are, or which setting is meant.
 
 use super::{ClientKind, native_name};
 
-/// Settings of a consumer, in Java or librdkafka.
-const CONSUMERS: &[&str] = &[
-    "auto.commit.enable",
-    "auto.commit.interval.ms",
-    "auto.offset.reset",
-    "check.crcs",
-    "consume.callback.max.messages",
-    "coordinator.query.interval.ms",
-    "default.api.timeout.ms",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.partition.eof",
-    "exclude.internal.topics",
-    "fetch.error.backoff.ms",
-    "fetch.max.bytes",
-    "fetch.max.wait.ms",
-    "fetch.message.max.bytes",
-    "fetch.min.bytes",
-    "fetch.queue.backoff.ms",
-    "fetch.wait.max.ms",
-    "group.id",
-    "group.instance.id",
-    "group.protocol",
-    "group.protocol.type",
-    "group.remote.assignor",
-    "heartbeat.interval.ms",
-    "isolation.level",
-    "key.deserializer",
-    "max.partition.fetch.bytes",
-    "max.poll.interval.ms",
-    "max.poll.records",
-    "offset.store.method",
-    "offset.store.path",
-    "offset.store.sync.interval.ms",
-    "partition.assignment.strategy",
-    "queued.max.messages.kbytes",
-    "queued.min.messages",
-    "session.timeout.ms",
-    "share.acknowledgement.mode",
-    "value.deserializer",
-];
-
 /// Settings of Java producers older or newer than 4.1, and what to do instead.
-const OTHER_VERSIONS: &[(&str, &str)] = &[
+const OTHER_PRODUCERS: &[(&str, &str)] = &[
     ("auto.include.jmx.reporter", "there is no JMX here; leave it out"),
     ("block.on.buffer.full", "is gone since Kafka 0.9.0; use max.block.ms"),
     ("bootstrap.resolve.timeout.ms", "librdkafka has none; use max.block.ms"),
@@ -54,22 +12,41 @@ const OTHER_VERSIONS: &[(&str, &str)] = &[
     ("timeout.ms", "is gone since Kafka 0.9.0; use request.timeout.ms"),
 ];
 
-/// What the command keeps beside `[producer]`.
+/// Settings of Java consumers older or newer than 4.1, and what to do instead.
+const OTHER_CONSUMERS: &[(&str, &str)] = &[
+    ("auto.include.jmx.reporter", "there is no JMX here; leave it out"),
+    ("bootstrap.resolve.timeout.ms", "librdkafka has none; use default.api.timeout.ms"),
+    ("consumer.timeout.ms", "is gone since Kafka 0.9.0; give a time where the program waits"),
+    ("offsets.storage", "is gone since Kafka 0.9.0, the brokers keep offsets; leave it out"),
+    ("zookeeper.connect", "is gone since Kafka 0.9.0; use bootstrap.servers"),
+];
+
+/// What the command keeps beside `[producer]` and `[consumer]`.
 const COMMANDS: &[&str] = &["topic", "input", "key", "value", "schema"];
 
-/// Whether a name is a consumer's.
-pub(crate) fn is_consumers(name: &str) -> bool {
-    CONSUMERS.contains(&name)
+/// Whether a name, Java's or librdkafka's, is one of the other kind of client and not of this one.
+pub(crate) fn is_others(kind: ClientKind, name: &str) -> bool {
+    let known = |kind: ClientKind| kind.setting(name).is_some() || native_name::is_own(kind, name);
+    !known(kind) && known(kind.other())
+}
+
+/// What to say of such a name.
+pub(crate) fn of_other(kind: ClientKind) -> String {
+    format!("is a {}'s setting; a {} has no use for it", kind.other().noun(), kind.noun())
 }
 
 /// What to say of a name that is no setting, and whether the name may be shown: what stands in a name's place may be part of a
 /// secret, for instance a line of a PEM text that lacks its continuation.
 pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
-    if is_consumers(name) {
-        return (true, "is a consumer's setting; a producer has no use for it".to_owned());
+    if is_others(kind, name) {
+        return (true, of_other(kind));
     }
-    if let Some((_, instead)) = OTHER_VERSIONS.iter().find(|(other, _)| *other == name) {
-        return (true, format!("is no setting of the Java producer 4.1: {instead}"));
+    let of_other_versions = match kind {
+        ClientKind::Producer => OTHER_PRODUCERS,
+        ClientKind::Consumer => OTHER_CONSUMERS,
+    };
+    if let Some((_, instead)) = of_other_versions.iter().find(|(other, _)| *other == name) {
+        return (true, format!("is no setting of the Java {} 4.1: {instead}", kind.noun()));
     }
     if native_name::is_own(kind, name) {
         return (true, librdkafkas(kind, name));
@@ -82,7 +59,8 @@ pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
         return (
             true,
             format!(
-                "unknown setting; if {first} is meant for the command, put the producer's settings into a table named producer"
+                "unknown setting; if {first} is meant for the command, put the {0}'s settings into a table named {0}",
+                kind.noun()
             ),
         );
     }
@@ -128,7 +106,7 @@ pub(crate) fn nearest(kind: ClientKind, name: &str) -> Option<String> {
         return None;
     }
     let wanted = plain(name);
-    let bare = wanted.strip_prefix("producer").unwrap_or(&wanted);
+    let bare = wanted.strip_prefix(kind.noun()).unwrap_or(&wanted);
     let java = kind.settings().map(|setting| setting.name().to_owned());
     let native = native_name::own(kind).map(|property| format!("librdkafka.{property}"));
     java.chain(native)

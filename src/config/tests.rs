@@ -12,6 +12,12 @@ pub(super) fn config(pairs: &[(&str, &str)]) -> ProducerConfig {
     config
 }
 
+/// [`config`] of a consumer.
+#[cfg(feature = "consumer")]
+pub(super) fn consumer(pairs: &[(&str, &str)]) -> ConsumerConfig {
+    ConsumerConfig::from_pairs([("bootstrap.servers", "localhost:9092")].iter().chain(pairs).copied()).unwrap()
+}
+
 /// The text of the error that a configuration ends in.
 pub(super) fn problems(pairs: &[(&str, &str)]) -> String {
     config(pairs).check().unwrap_err().to_string()
@@ -27,6 +33,14 @@ pub(super) fn native(config: &ProducerConfig, property: &str) -> Option<String> 
     let resolved = config.resolve().unwrap_or_else(|error| panic!("{error}"));
     let property = native_name::canonical(property);
     resolved.native.into_iter().find(|(name, _)| native_name::canonical(name) == property).map(|(_, value)| value)
+}
+
+/// [`native`] of a consumer.
+#[cfg(feature = "consumer")]
+pub(super) fn native_of(config: &ConsumerConfig, property: &str) -> Option<String> {
+    let properties = config.native_properties().unwrap_or_else(|error| panic!("{error}"));
+    let property = native_name::canonical(property);
+    properties.into_iter().find(|(name, _)| native_name::canonical(name) == property).map(|(_, value)| value)
 }
 
 const SECRET: &str = "hunter2-CORRECT.horse";

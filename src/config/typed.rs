@@ -61,6 +61,42 @@ pub enum SaslMechanism {
     Gssapi,
 }
 
+/// Where a consumer begins in a partition for which its group has no offset.
+#[cfg(feature = "consumer")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum AutoOffsetReset {
+    /// With the first record that there is.
+    Earliest,
+    /// With the next record that comes.
+    #[default]
+    Latest,
+    /// Nowhere: it is an error.
+    None,
+}
+
+/// Which records of transactions a consumer reads.
+#[cfg(feature = "consumer")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum IsolationLevel {
+    /// All, those of aborted transactions too.
+    #[default]
+    ReadUncommitted,
+    /// Those that were committed.
+    ReadCommitted,
+}
+
+/// How the members of a group come to their partitions.
+#[cfg(feature = "consumer")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum GroupProtocol {
+    /// They assign them among themselves.
+    #[default]
+    Classic,
+    /// The broker assigns them (KIP-848).
+    Consumer,
+}
+
 macro_rules! names {
     ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
         impl fmt::Display for $type {
@@ -75,6 +111,12 @@ macro_rules! names {
 names!(Acks { None => "0", Leader => "1", All => "all" });
 names!(Compression { None => "none", Gzip => "gzip", Snappy => "snappy", Lz4 => "lz4", Zstd => "zstd" });
 names!(SecurityProtocol { Plaintext => "PLAINTEXT", Ssl => "SSL", SaslPlaintext => "SASL_PLAINTEXT", SaslSsl => "SASL_SSL" });
+#[cfg(feature = "consumer")]
+names!(AutoOffsetReset { Earliest => "earliest", Latest => "latest", None => "none" });
+#[cfg(feature = "consumer")]
+names!(IsolationLevel { ReadUncommitted => "read_uncommitted", ReadCommitted => "read_committed" });
+#[cfg(feature = "consumer")]
+names!(GroupProtocol { Classic => "CLASSIC", Consumer => "CONSUMER" });
 names!(SaslMechanism {
     Plain => "PLAIN",
     ScramSha256 => "SCRAM-SHA-256",

@@ -42,6 +42,8 @@ pub(crate) use pool::Pool;
 pub(crate) use report::report;
 pub(crate) use report::{Audience, Freed, Observer, Progress, report_refused, serve};
 pub(crate) use settings::SettingRefused;
+#[cfg(all(test, feature = "consumer"))]
+pub(crate) use settings::consumers_property;
 pub(crate) use slot::{Admission, Draft, Pending};
 pub(crate) use topic::{Choice, Chosen, Partition, Reported, Topic};
 #[cfg(feature = "rdkafka")]

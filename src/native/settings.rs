@@ -105,6 +105,17 @@ pub(super) unsafe fn property_of(client: NonNull<sys::rd_kafka_t>, name: &str) -
     String::from_utf8(value).ok()
 }
 
+/// [`property_of`] a consumer of the crate `rdkafka`.
+#[cfg(all(test, feature = "consumer"))]
+pub(crate) fn consumers_property<C: rdkafka::consumer::ConsumerContext>(
+    consumer: &impl rdkafka::consumer::Consumer<C>,
+    name: &str,
+) -> Option<String> {
+    let client = NonNull::new(consumer.client().native_ptr())?;
+    // SAFETY: the consumer is borrowed, and so alive.
+    unsafe { property_of(client, name) }
+}
+
 /// Milliseconds for C, which counts them in an `int`: longer waits are cut to 24 days.
 pub(super) fn milliseconds(duration: std::time::Duration) -> c_int {
     // Rounded up, so that a wait of half a millisecond is not a busy loop.

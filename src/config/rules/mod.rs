@@ -1,7 +1,10 @@
 //! The rules between settings, and the values that follow from them: here those of every client, in files of their own what each
 //! kind adds.
 
+mod consumer;
 mod producer;
+
+pub(super) use consumer::has_broker_protocol;
 
 use super::{ClientConfig, ClientKind, native_name, resolution::Resolution};
 
@@ -11,6 +14,7 @@ pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<
     required(config, resolution);
     let mut derived = match config.kind {
         ClientKind::Producer => producer::derive(config, resolution),
+        ClientKind::Consumer => consumer::derive(config, resolution),
     };
     derived.push(("reconnect.backoff.max.ms", backoffs(config, resolution).to_string()));
     derived

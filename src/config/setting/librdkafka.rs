@@ -55,3 +55,16 @@ pub(super) static PRODUCER: &[Setting] = &[
         .note_of("librdkafka takes twice linger.ms if it is not set."),
     own!("topic.metadata.propagation.max.ms", Int, "30000", "How long a topic that the brokers do not know may still appear before its records fail.").range_of(Range::Between(0, 3_600_000)).milliseconds(),
 ];
+
+/// Those of a consumer.
+#[rustfmt::skip] // a row is read as a row
+pub(super) static CONSUMER: &[Setting] = &[
+    own!("coordinator.query.interval.ms", Int, "600000", "How often the group's coordinator is asked for.").range_of(Range::Between(1, 3_600_000)).milliseconds(),
+    own!("fetch.error.backoff.ms", Int, "500", "How long a partition rests after an error of fetching it.").range_of(Range::Between(0, 300_000)).milliseconds(),
+    own!("fetch.queue.backoff.ms", Int, "1000", "How long a partition rests of which enough is there.").range_of(Range::Between(0, 300_000)).milliseconds(),
+    own!("message.max.bytes", Int, "1000000", "The greatest batch that is counted on; fetch.max.bytes is at least this.").range_of(Range::Between(1_000, 1_000_000_000)).bytes(),
+    own!("queued.max.messages.kbytes", Int, "65536", "About the most that is fetched ahead of what was read.").range_of(Range::Between(1, 2_097_151)).kibibytes(),
+    own!("queued.min.messages", Int, "100000", "How many records of a partition are fetched ahead, as long as queued.max.messages.kbytes allows it.").range_of(Range::Between(1, 10_000_000)),
+    own!("receive.message.max.bytes", Int, "100000000", "The greatest answer of a broker that is read.").range_of(Range::Between(1_000, 2_147_483_647)).bytes()
+        .note_of("At least 512 more than fetch.max.bytes, to which it is raised unless it is set."),
+];

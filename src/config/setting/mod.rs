@@ -1,6 +1,7 @@
 //! The one table of settings: every name that Java's clients know, and librdkafka's own that are worth a check.
 
 mod client;
+mod consumer;
 mod librdkafka;
 mod producer;
 
@@ -49,7 +50,7 @@ pub enum Becomes {
     },
 }
 
-/// Every setting: first those of the Java producer, by name, then the properties of librdkafka that are checked here, spelled
+/// Every setting of a producer: first those of the Java producer, by name, then the properties of librdkafka that are checked here, spelled
 /// `librdkafka.NAME`.
 ///
 /// ```
@@ -62,11 +63,25 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
     ClientKind::Producer.settings()
 }
 
+/// Every setting of a consumer, as [`settings`] has those of a producer.
+///
+/// ```
+/// let poll = ottla::config::consumer_settings().find(|setting| setting.name() == "max.poll.records").ok_or("no such setting")?;
+/// assert_eq!(poll.default(), Some("500"));
+/// # Ok::<(), &str>(())
+/// ```
+#[cfg(feature = "consumer")]
+pub fn consumer_settings() -> impl Iterator<Item = &'static Setting> {
+    ClientKind::Consumer.settings()
+}
+
 /// The settings of a kind of client.
 pub(super) fn of(kind: ClientKind) -> &'static [&'static Setting] {
     static PRODUCER: LazyLock<Vec<&Setting>> = LazyLock::new(|| table(producer::SETTINGS, librdkafka::PRODUCER));
+    static CONSUMER: LazyLock<Vec<&Setting>> = LazyLock::new(|| table(consumer::SETTINGS, librdkafka::CONSUMER));
     match kind {
         ClientKind::Producer => &PRODUCER,
+        ClientKind::Consumer => &CONSUMER,
     }
 }
 
@@ -128,7 +143,7 @@ impl Setting {
         self.secret
     }
 
-    /// Whether the Java producer has a setting of this name.
+    /// Whether the Java client has a setting of this name.
     pub fn is_java(&self) -> bool {
         !self.name.starts_with("librdkafka.")
     }
@@ -271,7 +286,7 @@ impl Setting {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{HashMap, HashSet};
+    use std::collections::HashSet;
 
     use super::*;
 
@@ -284,44 +299,50 @@ mod tests {
         valid: Option<String>,
     }
 
-    /// What Kafka's `ConfigDef` of the producer prints (kafka-clients 4.1.0).
-    fn java_rows() -> Vec<JavaRow> {
-        serde_json::from_str(include_str!("../../../tests/data/java-producer-config.json")).unwrap()
+    /// What Kafka's `ConfigDef` of a client prints (kafka-clients 4.1.0).
+    fn java_rows(kind: ClientKind) -> Vec<JavaRow> {
+        let text = match kind {
+            ClientKind::Producer => include_str!("../../../tests/data/java-producer-config.json"),
+            ClientKind::Consumer => include_str!("../../../tests/data/java-consumer-config.json"),
+        };
+        serde_json::from_str(text).unwrap()
     }
 
     #[test]
-    fn every_name_of_the_java_producer_is_mapped_done_here_or_refused_with_an_instruction() {
-        let rows = java_rows();
-        assert_eq!(rows.len(), 112);
-        for row in &rows {
-            let setting = ClientKind::Producer.setting(&row.name).unwrap_or_else(|| panic!("{} is not in the table", row.name));
-            match setting.becomes() {
-                Becomes::Properties(properties) => assert!(!properties.is_empty(), "{} becomes nothing", row.name),
-                Becomes::Here => {}
-                Becomes::Refused { instead, .. } => {
-                    assert!(instead.len() > 15, "{}: no instruction", row.name);
-                    let error = setting.check("no value at all").unwrap_err();
-                    assert!(error.ends_with(instead), "{}: {error}", row.name);
+    fn every_name_of_javas_clients_is_mapped_done_here_or_refused_with_an_instruction() {
+        for (kind, names) in [(ClientKind::Producer, 112), (ClientKind::Consumer, 115)] {
+            let rows = java_rows(kind);
+            assert_eq!(rows.len(), names);
+            for row in &rows {
+                let setting = kind.setting(&row.name).unwrap_or_else(|| panic!("{} is not in the table", row.name));
+                match setting.becomes() {
+                    Becomes::Properties(properties) => assert!(!properties.is_empty(), "{} becomes nothing", row.name),
+                    Becomes::Here => {}
+                    Becomes::Refused { instead, .. } => {
+                        assert!(instead.len() > 15, "{}: no instruction", row.name);
+                        let error = setting.check("no value at all").unwrap_err();
+                        assert!(error.ends_with(instead), "{}: {error}", row.name);
+                    }
                 }
+                assert!(setting.doc().ends_with('.'), "{}: no sentence says what it is for", row.name);
             }
-            assert!(setting.doc().ends_with('.'), "{}: no sentence says what it is for", row.name);
-        }
-        let known: HashSet<_> = rows.iter().map(|row| row.name.as_str()).collect();
-        for setting in settings().filter(|setting| setting.is_java()) {
-            assert!(known.contains(setting.name()), "{} is not a name of Java's", setting.name());
+            let known: HashSet<_> = rows.iter().map(|row| row.name.as_str()).collect();
+            for setting in kind.settings().filter(|setting| setting.is_java()) {
+                assert!(known.contains(setting.name()), "{} is not a name of the Java {}'s", setting.name(), kind.noun());
+            }
         }
     }
 
     #[test]
     fn types_defaults_and_ranges_are_javas() {
-        for row in java_rows() {
-            let setting = ClientKind::Producer.setting(&row.name).unwrap();
+        for (kind, row) in ClientKind::ALL.into_iter().flat_map(|kind| java_rows(kind).into_iter().map(move |row| (kind, row))) {
+            let setting = kind.setting(&row.name).unwrap();
             assert_eq!(setting.kind().name(), row.kind.to_lowercase(), "{}", row.name);
             let default = row.default.as_deref().filter(|default| *default != "(required)").map(|default| {
-                let default = default.strip_prefix("class ").unwrap_or(default);
+                let default = default.replace("class ", "");
                 match default.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
                     Some(list) => list.replace(", ", ","),
-                    None => default.to_owned(),
+                    None => default,
                 }
             });
             assert_eq!(setting.java_default().map(str::to_owned), default, "{}", row.name);
@@ -332,7 +353,7 @@ mod tests {
 
     #[test]
     fn every_default_passes_its_own_check() {
-        for setting in settings() {
+        for setting in ClientKind::ALL.into_iter().flat_map(ClientKind::settings) {
             if let Some(default) = setting.default() {
                 let checked = setting.check(default).unwrap_or_else(|error| panic!("{}: {error}", setting.name()));
                 assert_eq!(checked, default, "{}", setting.name());
@@ -347,9 +368,11 @@ mod tests {
 
     #[test]
     fn no_name_stands_twice() {
-        let mut seen = HashMap::new();
-        for setting in settings() {
-            assert!(seen.insert(setting.name(), ()).is_none(), "{} twice", setting.name());
+        for kind in ClientKind::ALL {
+            let mut seen = HashSet::new();
+            for setting in kind.settings() {
+                assert!(seen.insert(setting.name()), "{} twice", setting.name());
+            }
         }
     }
 }

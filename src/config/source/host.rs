@@ -1,11 +1,11 @@
-//! [`host_settings`]: what stands in a file beside the producer's settings.
+//! [`host_settings`]: what stands in a file beside the settings of its clients.
 
 use std::path::Path;
 
 use super::{Format, Pair, json, load, placeholder, table, toml, yaml};
 use crate::config::ConfigError;
 
-/// A setting that stands beside a file's table `producer`: one of the program's whose file it is.
+/// A setting that stands beside a file's tables `producer` and `consumer`: one of the program's whose file it is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HostSetting {
     line: usize,
@@ -33,9 +33,9 @@ impl HostSetting {
     }
 }
 
-/// The settings that stand beside the table `producer` of a `.toml`, `.yaml` or `.json` file, in their order; names may repeat.
+/// The settings that stand beside the tables `producer` and `consumer` of a `.toml`, `.yaml` or `.json` file, in their order; names may repeat.
 ///
-/// None if the file has no such table, as a `.properties` file never has: then all its settings are the producer's. What is broken
+/// None if the file has neither, as a `.properties` file never has: then all its settings are one client's. What is broken
 /// in the text is an error of [`ProducerConfig::from_file`](crate::ProducerConfig::from_file), not of this.
 ///
 /// ```
@@ -53,19 +53,31 @@ impl HostSetting {
 /// # Errors
 /// The file cannot be read, or its format is not known.
 pub fn host_settings(path: impl AsRef<Path>) -> Result<Vec<HostSetting>, ConfigError> {
-    let (text, format) = load(path.as_ref())?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let members = match format {
-        Format::Toml => toml::parse(text).0,
-        Format::Yaml => yaml::parse(text).0,
-        Format::Json => json::parse(text).0,
-        Format::Properties => Vec::new(),
-    };
+    let members = members(path.as_ref())?;
     let setting = |Pair { line, name, value }| {
         let value = value.map_err(str::to_owned).and_then(|value| Ok(placeholder::expand(&value)?.unwrap_or(value)));
         HostSetting { line, name, value }
     };
     Ok(table::others(members).into_iter().map(setting).collect())
+}
+
+/// Which of the tables `producer` and `consumer` a file has; none if its settings stand at the top.
+///
+/// # Errors
+/// The file cannot be read, or its format is not known.
+pub fn client_tables(path: impl AsRef<Path>) -> Result<Vec<&'static str>, ConfigError> {
+    Ok(table::clients(&members(path.as_ref())?))
+}
+
+fn members(path: &Path) -> Result<Vec<table::Member>, ConfigError> {
+    let (text, format) = load(path)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Ok(match format {
+        Format::Toml => toml::parse(text).0,
+        Format::Yaml => yaml::parse(text).0,
+        Format::Json => json::parse(text).0,
+        Format::Properties => Vec::new(),
+    })
 }
 
 /// Shows the name only: the value may be a secret.

@@ -83,6 +83,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ClientKind;
 
     #[test]
     fn broken_json_is_told_by_line_only() {
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn depth_has_a_limit() {
         let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));
-        let (pairs, broken) = super::super::table::settings(parse(&deep));
+        let (pairs, broken) = super::super::table::settings(ClientKind::Producer, parse(&deep));
         assert_eq!(broken, []);
         assert_eq!(pairs.len(), 1);
         assert_eq!(pairs[0].value, Err("is nested too deep"));

@@ -9,7 +9,7 @@ mod yaml;
 
 use std::{fs, io, path::Path, str::FromStr};
 
-pub use host::{HostSetting, host_settings};
+pub use host::{HostSetting, client_tables, host_settings};
 
 use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, placeholder};
 
@@ -108,9 +108,9 @@ fn read(
 ) -> Result<ClientConfig, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (pairs, broken) = match format {
-        Format::Toml => table::settings(toml::parse(text)),
-        Format::Yaml => table::settings(yaml::parse(text)),
-        Format::Json => table::settings(json::parse(text)),
+        Format::Toml => table::settings(kind, toml::parse(text)),
+        Format::Yaml => table::settings(kind, yaml::parse(text)),
+        Format::Json => table::settings(kind, json::parse(text)),
         Format::Properties => properties::parse(text),
     };
     let mut config = ClientConfig::new(kind);

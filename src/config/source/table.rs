@@ -1,6 +1,7 @@
 //! What TOML, YAML and JSON have in common: tables in tables, flattened to dotted names.
 
 use super::{Broken, Pair};
+use crate::config::ClientKind;
 
 /// How deep tables may be nested; a setting's name has at most eight parts.
 pub(super) const DEEPEST: usize = 24;
@@ -25,16 +26,16 @@ pub(super) struct Member {
 
 pub(super) const NOTHING: &str = "has no value; leave it out or give one";
 
-/// The settings of a text: those of its table `producer`, or all if it has none.
-pub(super) fn settings((members, broken): (Vec<Member>, Vec<Broken>)) -> (Vec<Pair>, Vec<Broken>) {
+/// The settings of a text: those of the table of this kind of client, or all if it has no client's table.
+pub(super) fn settings(kind: ClientKind, (members, broken): (Vec<Member>, Vec<Broken>)) -> (Vec<Pair>, Vec<Broken>) {
     let mut pairs = Vec::new();
-    let (producers, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_producer);
-    let chosen = if producers.is_empty() { others } else { Vec::new() };
+    let (clients, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_client);
+    let chosen = if clients.is_empty() { others } else { Vec::new() };
     for member in chosen {
         flatten(String::new(), member, &mut pairs);
     }
-    for producer in producers {
-        if let Node::Table(members) = producer.node {
+    for client in clients.into_iter().filter(|client| client.name == kind.noun()) {
+        if let Node::Table(members) = client.node {
             for member in members {
                 flatten(String::new(), member, &mut pairs);
             }
@@ -43,11 +44,11 @@ pub(super) fn settings((members, broken): (Vec<Member>, Vec<Broken>)) -> (Vec<Pa
     (pairs, broken)
 }
 
-/// The settings beside a text's table `producer`; none if it has no such table, for then all are the producer's.
+/// The settings beside a text's tables of clients; none if it has no such table, for then all are the client's.
 pub(super) fn others(members: Vec<Member>) -> Vec<Pair> {
     let mut pairs = Vec::new();
-    let (producers, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_producer);
-    if !producers.is_empty() {
+    let (clients, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_client);
+    if !clients.is_empty() {
         for member in others {
             flatten(String::new(), member, &mut pairs);
         }
@@ -55,8 +56,14 @@ pub(super) fn others(members: Vec<Member>) -> Vec<Pair> {
     pairs
 }
 
-fn is_producer(member: &Member) -> bool {
-    member.name == "producer" && matches!(member.node, Node::Table(_) | Node::Odd(NOTHING))
+/// The names of a text's tables of clients.
+pub(super) fn clients(members: &[Member]) -> Vec<&'static str> {
+    let nouns = ClientKind::ALL.map(ClientKind::noun);
+    nouns.into_iter().filter(|noun| members.iter().any(|member| member.name == *noun && is_client(member))).collect()
+}
+
+fn is_client(member: &Member) -> bool {
+    ClientKind::ALL.iter().any(|kind| kind.noun() == member.name) && matches!(member.node, Node::Table(_) | Node::Odd(NOTHING))
 }
 
 fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {

@@ -58,12 +58,13 @@ fn node(text: &str, value: Spanned<DeValue<'_>>, depth: usize) -> Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ClientKind;
 
     #[test]
     fn dotted_names_and_tables_keep_their_lines() {
         let (members, broken) = parse("[producer]\nlinger.ms = 5\n\nretry.backoff.ms = 7\n");
         assert_eq!(broken, []);
-        let (pairs, _) = super::super::table::settings((members, broken));
+        let (pairs, _) = super::super::table::settings(ClientKind::Producer, (members, broken));
         let found: Vec<_> = pairs.iter().map(|pair| (pair.line, pair.name.as_str(), pair.value.as_deref())).collect();
         assert_eq!(found, [(2, "linger.ms", Ok("5")), (4, "retry.backoff.ms", Ok("7"))]);
     }

@@ -106,9 +106,10 @@ fn scan_error(error: &ScanError) -> Broken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ClientKind;
 
     fn pairs(text: &str) -> Vec<(usize, String, Result<String, &'static str>)> {
-        let (pairs, broken) = super::super::table::settings(parse(text));
+        let (pairs, broken) = super::super::table::settings(ClientKind::Producer, parse(text));
         assert_eq!(broken, []);
         pairs.into_iter().map(|pair| (pair.line, pair.name, pair.value)).collect()
     }

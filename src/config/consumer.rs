@@ -1,0 +1,287 @@
+//! [`ConsumerConfig`]: the settings of a consumer.
+
+use std::{fmt, path::Path, time::Duration};
+
+use super::{
+    AutoOffsetReset, ClientConfig, ClientKind, ConfigError, Explanation, Format, GroupProtocol, IsolationLevel, Origin,
+    ProducerConfig, ResolvedConsumer, SaslMechanism, SecurityProtocol, Warning, client_methods, deserializer_name, explain, jaas,
+    resolved_consumer, serialize, source,
+};
+use crate::serialize::SerializerName;
+
+/// The settings of a consumer, by Java's names.
+///
+/// As with [`ProducerConfig`], a later call overrides what an earlier one set; a name, type or range that is wrong is an error of
+/// [`set`](Self::set) and of the sources at once, and the rules between settings are those of [`check`](Self::check).
+///
+/// Neither `Debug` nor serde's `Serialize` prints a secret: in its place stands [`HIDDEN`](super::HIDDEN).
+///
+/// ```
+/// use ottla::config::{AutoOffsetReset, ConsumerConfig, Format};
+///
+/// let config = ConsumerConfig::from_str("[consumer]\nbootstrap.servers = \"localhost:9092\"", Format::Toml)?
+///     .set("isolation.level", "read_committed")?
+///     .group_id("billing")
+///     .auto_offset_reset(AutoOffsetReset::Earliest);
+/// assert_eq!(config.get("auto.offset.reset"), Some("earliest"));
+/// config.check()?;
+///
+/// let error = config.set("grup.id", "billing").unwrap_err();
+/// assert_eq!(error.to_string(), "grup.id: unknown setting; did you mean group.id?");
+/// # Ok::<(), ottla::config::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct ConsumerConfig(pub(super) ClientConfig);
+
+client_methods!(ConsumerConfig, ClientKind::Consumer, "consumer");
+
+impl ConsumerConfig {
+    /// Takes of a producer's settings those that a consumer has too: brokers, security, connections, timeouts, and the `client.id`.
+    ///
+    /// ```
+    /// use ottla::config::{ConsumerConfig, ProducerConfig};
+    ///
+    /// let producer = ProducerConfig::from_pairs([("bootstrap.servers", "localhost:9092"), ("linger.ms", "20")])?;
+    /// let consumer = ConsumerConfig::from_producer(&producer).group_id("billing");
+    /// assert_eq!((consumer.get("bootstrap.servers"), consumer.get("linger.ms")), (Some("localhost:9092"), None));
+    /// # Ok::<(), ottla::config::ConfigError>(())
+    /// ```
+    pub fn from_producer(producer: &ProducerConfig) -> Self {
+        let mut config = Self::new();
+        let knows = |name: &str| config.0.recognise(name).1.is_none();
+        let deferred = producer.0.deferred.iter().filter(|problem| problem.setting().is_some_and(knows)).cloned().collect();
+        let entries = producer.0.entries.iter().filter(|(name, _)| knows(name));
+        config.0.entries = entries.map(|(name, entry)| (name.clone(), entry.clone())).collect();
+        config.0.deferred = deferred;
+        config
+    }
+
+    /// What `key.deserializer` reads, named after the serializer that writes it.
+    pub fn key_deserializer_name(&self) -> Option<SerializerName> {
+        self.get("key.deserializer").and_then(|name| deserializer_name::parse(name).ok())
+    }
+
+    /// What `value.deserializer` reads, named after the serializer that writes it.
+    pub fn value_deserializer_name(&self) -> Option<SerializerName> {
+        self.get("value.deserializer").and_then(|name| deserializer_name::parse(name).ok())
+    }
+
+    /// The properties of librdkafka that the settings become, for a consumer on librdkafka that is not ottla's. **The secrets among
+    /// them are in plain text.**
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn native_properties(&self) -> Result<Vec<(String, String)>, ConfigError> {
+        self.resolve().map(|resolved| resolved.native)
+    }
+
+    /// Turns the settings into librdkafka's properties and what the consumer itself needs.
+    ///
+    /// Makes up a `client.id` if there is none, another each time.
+    pub(crate) fn resolve(&self) -> Result<ResolvedConsumer, ConfigError> {
+        resolved_consumer::resolve(&self.0)
+    }
+}
+
+/// Typed setters. A value that is out of range is kept as a problem for [`check`](Self::check) and for the consumer's start.
+impl ConsumerConfig {
+    /// `group.id`: the group that shares the partitions and keeps the offsets. Not set by default.
+    #[must_use]
+    pub fn group_id(self, id: impl Into<String>) -> Self {
+        self.keep("group.id", id.into())
+    }
+
+    /// `group.instance.id`: the name of a static member (KIP-345). Not set by default.
+    #[must_use]
+    pub fn group_instance_id(self, id: impl Into<String>) -> Self {
+        self.keep("group.instance.id", id.into())
+    }
+
+    /// `group.protocol`. Defaults to [`GroupProtocol::Classic`].
+    #[must_use]
+    pub fn group_protocol(self, protocol: GroupProtocol) -> Self {
+        self.keep("group.protocol", protocol.to_string())
+    }
+
+    /// `auto.offset.reset`. Defaults to [`AutoOffsetReset::Latest`].
+    #[must_use]
+    pub fn auto_offset_reset(self, reset: AutoOffsetReset) -> Self {
+        self.keep("auto.offset.reset", reset.to_string())
+    }
+
+    /// `enable.auto.commit`: commit the offsets of what was read from time to time. Defaults to true, without a group to false.
+    #[must_use]
+    pub fn auto_commit(self, on: bool) -> Self {
+        self.keep("enable.auto.commit", on.to_string())
+    }
+
+    /// `auto.commit.interval.ms`: how often that is done, up to a day, in whole milliseconds. Defaults to 5 seconds.
+    #[must_use]
+    pub fn auto_commit_interval(self, interval: Duration) -> Self {
+        self.keep_duration("auto.commit.interval.ms", interval)
+    }
+
+    /// `isolation.level`. Defaults to [`IsolationLevel::ReadUncommitted`], as in Java and unlike librdkafka.
+    #[must_use]
+    pub fn isolation_level(self, level: IsolationLevel) -> Self {
+        self.keep("isolation.level", level.to_string())
+    }
+
+    /// `max.poll.records`: the most records that are handed over at once, at least 1. Defaults to 500.
+    #[must_use]
+    pub fn max_poll_records(self, records: usize) -> Self {
+        self.keep("max.poll.records", records.to_string())
+    }
+
+    /// `max.poll.interval.ms`: how long the program may take from one poll to the next, up to a day. Defaults to five minutes.
+    #[must_use]
+    pub fn max_poll_interval(self, interval: Duration) -> Self {
+        self.keep_duration("max.poll.interval.ms", interval)
+    }
+
+    /// `session.timeout.ms`: after how long without a heartbeat a member is taken for lost, up to an hour. Defaults to 45 seconds.
+    #[must_use]
+    pub fn session_timeout(self, timeout: Duration) -> Self {
+        self.keep_duration("session.timeout.ms", timeout)
+    }
+
+    /// `heartbeat.interval.ms`: how often a member says that it is there, less than the session timeout. Defaults to 3 seconds.
+    #[must_use]
+    pub fn heartbeat_interval(self, interval: Duration) -> Self {
+        self.keep_duration("heartbeat.interval.ms", interval)
+    }
+
+    /// `fetch.min.bytes`: how much a broker should have before it answers, up to 100000000 bytes. Defaults to 1.
+    #[must_use]
+    pub fn fetch_min_bytes(self, bytes: usize) -> Self {
+        self.keep("fetch.min.bytes", bytes.to_string())
+    }
+
+    /// `fetch.max.wait.ms`: how long it waits for that, up to five minutes. Defaults to 500 ms.
+    #[must_use]
+    pub fn fetch_max_wait(self, wait: Duration) -> Self {
+        self.keep_duration("fetch.max.wait.ms", wait)
+    }
+
+    /// `fetch.max.bytes`: about the most that a broker answers to one request. Defaults to 52428800 (50 MiB).
+    #[must_use]
+    pub fn fetch_max_bytes(self, bytes: usize) -> Self {
+        self.keep("fetch.max.bytes", bytes.to_string())
+    }
+
+    /// `max.partition.fetch.bytes`: about the most of one partition in an answer, up to 1000000000. Defaults to 1048576 (1 MiB).
+    #[must_use]
+    pub fn max_partition_fetch_bytes(self, bytes: usize) -> Self {
+        self.keep("max.partition.fetch.bytes", bytes.to_string())
+    }
+
+    /// `client.rack`: where the client is, so that it reads from a replica nearby (KIP-392). Empty by default: from the leader.
+    #[must_use]
+    pub fn client_rack(self, rack: impl Into<String>) -> Self {
+        self.keep("client.rack", rack.into())
+    }
+
+    /// `default.api.timeout.ms`: how long a call may take that is given no time of its own. Defaults to a minute.
+    #[must_use]
+    pub fn default_api_timeout(self, timeout: Duration) -> Self {
+        self.keep_duration("default.api.timeout.ms", timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typed_setters_write_the_same_field_as_the_string_ones() {
+        let typed = ConsumerConfig::new()
+            .bootstrap_servers(["a:1", "b:2"])
+            .client_id("me")
+            .request_timeout(Duration::from_secs(2))
+            .group_id("g")
+            .group_instance_id("m")
+            .group_protocol(GroupProtocol::Classic)
+            .auto_offset_reset(AutoOffsetReset::None)
+            .auto_commit(true)
+            .auto_commit_interval(Duration::from_secs(1))
+            .isolation_level(IsolationLevel::ReadCommitted)
+            .max_poll_records(7)
+            .max_poll_interval(Duration::from_secs(60))
+            .session_timeout(Duration::from_secs(10))
+            .heartbeat_interval(Duration::from_secs(3))
+            .fetch_min_bytes(5)
+            .fetch_max_wait(Duration::from_millis(50))
+            .fetch_max_bytes(3_000_000)
+            .max_partition_fetch_bytes(2_000_000)
+            .client_rack("here")
+            .default_api_timeout(Duration::from_secs(9));
+        for (name, wanted) in [
+            ("bootstrap.servers", "a:1,b:2"),
+            ("client.id", "me"),
+            ("request.timeout.ms", "2000"),
+            ("group.id", "g"),
+            ("group.instance.id", "m"),
+            ("group.protocol", "CLASSIC"),
+            ("auto.offset.reset", "none"),
+            ("enable.auto.commit", "true"),
+            ("auto.commit.interval.ms", "1000"),
+            ("isolation.level", "read_committed"),
+            ("max.poll.records", "7"),
+            ("max.poll.interval.ms", "60000"),
+            ("session.timeout.ms", "10000"),
+            ("heartbeat.interval.ms", "3000"),
+            ("fetch.min.bytes", "5"),
+            ("fetch.max.wait.ms", "50"),
+            ("fetch.max.bytes", "3000000"),
+            ("max.partition.fetch.bytes", "2000000"),
+            ("client.rack", "here"),
+            ("default.api.timeout.ms", "9000"),
+        ] {
+            assert_eq!(typed.get(name), Some(wanted), "{name}");
+        }
+        typed.check().unwrap();
+        let error = typed.max_poll_records(0).group_id("").check().unwrap_err().to_string();
+        assert!(
+            error.contains("max.poll.records: \"0\" is out of range") && error.contains("group.id: \"\" is empty"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_consumer_goes_where_the_producer_goes() {
+        let producer = ProducerConfig::from_pairs([
+            ("bootstrap.servers", "a:1"),
+            ("security.protocol", "SSL"),
+            ("ssl.key.password", "hunter2"),
+            ("linger.ms", "5"),
+            ("transactional.id", "t"),
+            ("librdkafka.socket.nagle.disable", "false"),
+            ("librdkafka.batch.num.messages", "7"),
+        ]);
+        let consumer = ConsumerConfig::from_producer(&producer.unwrap().request_timeout(Duration::ZERO).retries(u32::MAX));
+        let names: Vec<&str> = consumer.0.entries.keys().map(String::as_str).collect();
+        assert_eq!(names, ["bootstrap.servers", "librdkafka.socket.nagle.disable", "security.protocol", "ssl.key.password"]);
+        let error = consumer.check().unwrap_err().to_string();
+        assert!(error.starts_with("request.timeout.ms: \"0\" is out of range") && !error.contains("retries"), "{error}");
+    }
+
+    #[test]
+    fn a_name_of_the_other_kind_is_told_to_be_that() {
+        for name in ["linger.ms", "acks", "librdkafka.queue.buffering.max.ms", "key.serializer"] {
+            let error = ConsumerConfig::new().set(name, "1").unwrap_err().to_string();
+            assert!(error.ends_with("is a producer's setting; a consumer has no use for it"), "{error}");
+        }
+        for (name, wanted) in [
+            ("fetch.wait.max.ms", "is librdkafka's name; use fetch.max.wait.ms, or librdkafka.fetch.wait.max.ms"),
+            ("consumer.auto.ofset.reset", "did you mean auto.offset.reset?"),
+            ("zookeeper.connect", "is no setting of the Java consumer 4.1: is gone since Kafka 0.9.0; use bootstrap.servers"),
+            ("enable.auto.offset.store", "the consumer itself says which records count as read"),
+            ("topic", "put the consumer's settings into a table named consumer"),
+        ] {
+            let error = ConsumerConfig::new().set(name, "1").unwrap_err().to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+        let error = ProducerConfig::new().set("max.poll.records", "1").unwrap_err().to_string();
+        assert_eq!(error, "max.poll.records: is a consumer's setting; a producer has no use for it");
+    }
+}
