@@ -23,7 +23,8 @@ Exit codes:
   130  interrupted";
 
 const SOURCES: &str = "\
-Settings have Java's names. --set comes before OTTLA_... variables (OTTLA_LINGER_MS is linger.ms; KAFKA_BOOTSTRAP_SERVERS counts \
+Settings have Java's names; a file has those of a producer in [producer], those of a consumer in [consumer], over what it has in \
+common with the producer. --set comes before OTTLA_... variables (OTTLA_LINGER_MS is linger.ms; KAFKA_BOOTSTRAP_SERVERS counts \
 too), these before the file, the file before the default; `ottla config explain` shows which one won. RUST_LOG=ottla=debug shows \
 the log.";
 
@@ -42,7 +43,7 @@ TransactionAborted; the dead-letter file has those that were the cause, not thos
 const CONSUME_EXAMPLES: &str = "\
 Examples:
   ottla consume -c flights.toml --topic flights --from-beginning --idle 2 | jq .value
-  ottla consume -c flights.toml --topic flights --max 10 --format lines";
+  ottla consume -c flights.toml --topic flights --max 10 --format lines --set isolation.level=read_committed";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -81,7 +82,7 @@ pub(crate) struct SettingsArguments {
     /// The configuration file: .toml, .yaml, .json, or Java's .properties.
     #[arg(short, long = "config", value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// Sets a setting, over all that is set elsewhere; may be repeated.
+    /// Sets a setting, over all that is set elsewhere; consumer.NAME or producer.NAME for that client alone; may be repeated.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
 }
@@ -174,7 +175,7 @@ pub(crate) enum ConfigCommand {
         /// The file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Sets a setting, over all that is set elsewhere; may be repeated.
+        /// Sets a setting, over all that is set elsewhere; consumer.NAME or producer.NAME for that client alone; may be repeated.
         #[arg(long, value_name = "NAME=VALUE")]
         set: Vec<String>,
     },

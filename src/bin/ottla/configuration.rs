@@ -8,7 +8,7 @@ use std::{
 use crate::{
     args::{ConfigArguments, ConfigCommand},
     exit::{Exit, Failure, written},
-    settings::Settings,
+    settings::{Client, Settings},
 };
 
 /// Runs a subcommand.
@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<Exit, Failure> {
 fn check(files: &[PathBuf]) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     for file in files {
-        match Settings::read(file, &[]).and_then(|settings| settings.check()) {
+        match Settings::read(file, &[]).and_then(|settings| check_clients(&settings)) {
             Ok(()) => drop(written(writeln!(io::stdout(), "{}: good", file.display()))?),
             Err(failure) => exit = failure.tell(),
         }
@@ -34,7 +34,22 @@ fn check(files: &[PathBuf]) -> Result<Exit, Failure> {
 /// Shows every setting, also when they do not fit together: that is when one wants to see them.
 fn explain(file: &Path, set: &[String]) -> Result<Exit, Failure> {
     let settings = Settings::read(file, set)?;
-    let exit = written(write!(io::stdout(), "{}", settings.producer.explain()))?;
-    settings.check()?;
+    let mut text = String::new();
+    for client in &settings.clients {
+        let (table, explanation) = match client {
+            Client::Producer => ("producer", settings.producer.explain()),
+            Client::Consumer => ("consumer", settings.consumer.explain()),
+        };
+        if settings.clients.len() > 1 {
+            text.push_str(&format!("{}[{table}]\n", if text.is_empty() { "" } else { "\n" }));
+        }
+        text.push_str(&explanation.to_string());
+    }
+    let exit = written(write!(io::stdout(), "{text}"))?;
+    check_clients(&settings)?;
     Ok(exit)
+}
+
+fn check_clients(settings: &Settings) -> Result<(), Failure> {
+    settings.clients.iter().try_for_each(|client| settings.check(*client))
 }

@@ -27,46 +27,21 @@ use crate::{
     exit::{Exit, Failure, written},
     interrupt::Interrupt,
     message,
-    settings::Settings,
+    settings::{Client, Settings},
 };
 
 /// How long it waits for a record before it looks around.
 const LOOK: Duration = Duration::from_millis(50);
-/// Java's default of `max.block.ms`: how long a broker may take to answer.
-const MAX_BLOCK: u64 = 60_000;
+/// Java's default of `default.api.timeout.ms` and of `max.block.ms`: how long the brokers may take to answer.
+const API_TIMEOUT: u64 = 60_000;
 const OUTPUT_BUFFER: usize = 64 * 1024;
 /// More errors than a client has of its brokers before it gives up.
 const EVENTS: usize = 32;
 
-/// The properties of the producer that a consumer has as well: who the brokers are and how they are talked to. With a dot at the
-/// end, all that begin so.
-const SHARED: [&str; 20] = [
-    "bootstrap.servers",
-    "broker.",
-    "client.dns.lookup",
-    "client.id",
-    "client.rack",
-    "client.software.",
-    "connections.",
-    "debug",
-    "enable.metrics.push",
-    "enable.sasl.",
-    "https.",
-    "log.",
-    "log_level",
-    "metadata.",
-    "reconnect.",
-    "sasl.",
-    "security.",
-    "socket.",
-    "ssl.",
-    "topic.metadata.",
-];
-
 /// Runs the command.
 pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     let settings = Settings::load(&arguments.settings)?;
-    settings.check()?;
+    settings.check(Client::Consumer)?;
     let file = arguments.settings.config.display();
     let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone());
     let topic = topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {file}")))?;
@@ -79,17 +54,16 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     read(&consumer, arguments, &interrupt, output)
 }
 
-fn is_shared(property: &str) -> bool {
-    SHARED.iter().any(|shared| if shared.ends_with('.') { property.starts_with(shared) } else { property == *shared })
-}
-
 fn start(settings: &Settings) -> Result<BaseConsumer<Trouble>, Failure> {
     let mut config = ClientConfig::new();
-    for (name, value) in settings.producer.native_properties()?.into_iter().filter(|(name, _)| is_shared(name)) {
+    for (name, value) in settings.consumer.native_properties()? {
         config.set(name, value);
     }
-    // It joins no group and commits nothing, but librdkafka assigns partitions only to one that has a name for it.
-    config.set("group.id", "ottla-consume").set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    // It joins no group and commits nothing.
+    config.set("enable.auto.commit", "false");
+    if settings.consumer.get("auto.offset.reset").is_none() {
+        config.set("auto.offset.reset", "earliest");
+    }
     // Its error may quote the value that it refuses, so only the setting is named.
     config.create_with_context(Trouble::default()).map_err(|error| match error {
         KafkaError::ClientConfig(_, _, name, _) => Failure::usage(format!("librdkafka refuses {name}")),
@@ -103,12 +77,8 @@ fn tell_unconcerned(settings: &Settings) {
     let unconcerned: Vec<&str> = explanation
         .rows()
         .iter()
-        .filter(|row| settings.producer.origin(row.name()).is_some())
-        .filter(|row| !matches!(row.name(), "max.block.ms" | "bootstrap.servers"))
-        .filter(|row| !row.librdkafka().iter().any(|(property, _)| is_shared(property)))
         .map(|row| row.name())
-        // What TLS and SASL settings become depends on others, so that they may have become nothing.
-        .filter(|name| !["ssl.", "sasl.", "security."].iter().any(|prefix| name.starts_with(prefix)))
+        .filter(|name| *name != "max.block.ms" && settings.producer.get(name).is_some() && settings.consumer.get(name).is_none())
         .collect();
     if !unconcerned.is_empty() {
         message::tell(format_args!("these settings do not concern consuming: {}", unconcerned.join(", ")));
@@ -122,7 +92,8 @@ fn partitions(
     topic: &str,
     interrupt: &Interrupt,
 ) -> Result<Option<Vec<i32>>, Failure> {
-    let timeout = Duration::from_millis(settings.number("max.block.ms").unwrap_or(MAX_BLOCK));
+    let set = settings.consumer.get("default.api.timeout.ms").and_then(|timeout| timeout.parse().ok());
+    let timeout = Duration::from_millis(set.or(settings.number("max.block.ms")).unwrap_or(API_TIMEOUT));
     let (asking, asked) = (Arc::clone(consumer), topic.to_owned());
     let (sender, answer) = oneshot::channel();
     thread::Builder::new()
@@ -133,7 +104,7 @@ fn partitions(
     let metadata = match block_on(select(answer, interrupt.pressed())) {
         Either::Left((Ok(Ok(metadata)), _)) => metadata,
         Either::Left((Ok(Err(error)), _)) => {
-            let servers = settings.producer.get("bootstrap.servers").unwrap_or_default();
+            let servers = settings.consumer.get("bootstrap.servers").unwrap_or_default();
             let text = format!("topic {topic}: no broker at {servers} answered within {} ms: {error}", timeout.as_millis());
             // What went wrong with the brokers waits to be served.
             for _ in 0..EVENTS {

@@ -33,7 +33,7 @@ const NOT_BUILT: [&str; 5] = ["key.schema", "key.message", "value.schema", "valu
 const NEAR: f64 = 0.7;
 
 impl Job {
-    /// Reads the settings that stand beside the table `producer`. What is wrong is added to `problems`; that the file cannot be
+    /// Reads the settings that stand beside the tables `producer` and `consumer`. What is wrong is added to `problems`; that the file cannot be
     /// read is left to who reads the producer's.
     pub(crate) fn from_file(file: &Path, problems: &mut Vec<String>) -> Self {
         let mut job = Self::default();
@@ -87,7 +87,10 @@ fn unknown(name: &str) -> String {
         .max_by(|one, other| one.0.total_cmp(&other.0));
     match nearest {
         Some((_, nearest)) => format!("unknown to the command; did you mean {nearest}?"),
-        None => format!("unknown to the command, which knows {}; the producer's settings stand in [producer]", NAMES.join(", ")),
+        None => format!(
+            "unknown to the command, which knows {}; the settings of clients stand in [producer] and [consumer]",
+            NAMES.join(", ")
+        ),
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     plan::Plan,
     progress::Progress,
     sender::{End, Sender},
+    settings::Client,
     source::Source,
     transactions::{self, Transactions},
 };
@@ -40,7 +41,7 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         plan.settings.decide("bootstrap.servers", embedded.bootstrap_servers())?;
         plan.settings.decide("security.protocol", "PLAINTEXT")?;
     }
-    plan.settings.check()?;
+    plan.settings.check(Client::Producer)?;
     let letters = arguments.dead_letter.as_ref().map(DeadLetters::at).transpose().map_err(Failure::usage)?;
 
     let interrupt = Interrupt::listen()?;

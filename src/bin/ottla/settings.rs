@@ -3,19 +3,30 @@
 use std::path::Path;
 
 use ottla::{
-    ProducerConfig,
-    config::{ConfigError, Origin},
+    ConsumerConfig, ProducerConfig,
+    config::{ConfigError, Origin, Warning, client_tables, consumer_settings, settings},
 };
 
 use crate::{args::SettingsArguments, exit::Failure, job::Job, message};
 
-/// The producer's settings from all sources, and what the command itself takes from the file.
+/// The settings of the clients from all sources, and what the command itself takes from the file.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The producer's: file, environment and `--set`, one over the other.
     pub(crate) producer: ProducerConfig,
+    /// The consumer's: what it has in common with the producer, and its own sources over that.
+    pub(crate) consumer: ConsumerConfig,
+    /// The clients that the file is about.
+    pub(crate) clients: Vec<Client>,
     /// The command's own.
     pub(crate) job: Job,
+}
+
+/// A kind of client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    Producer,
+    Consumer,
 }
 
 impl Settings {
@@ -30,21 +41,20 @@ impl Settings {
     /// [`load`](Self::load), with the sources one by one.
     pub(crate) fn read(file: &Path, set: &[String]) -> Result<Self, Failure> {
         let mut problems = Vec::new();
-        let mut keep = |result: Result<ProducerConfig, ConfigError>| match result {
-            Ok(config) => config,
-            Err(error) => {
-                problems.extend(error.problems().iter().map(ToString::to_string));
-                ProducerConfig::new()
-            }
-        };
-        let in_file = keep(ProducerConfig::from_file(file));
-        let in_environment = keep(ProducerConfig::new().with_environment());
-        let mut in_flags = ProducerConfig::new();
+        let mut in_file = InFile::read(file, &mut problems);
+        let told = problems.len();
+        in_file.producer = in_file.producer.merge(keep(ProducerConfig::new().with_environment(), &mut problems));
+        let environment = ConsumerConfig::new().with_environment();
+        // What is wrong with the environment is wrong for both, and told once.
+        let environment = if problems.len() == told { keep(environment, &mut problems) } else { ConsumerConfig::new() };
+        in_file.consumer = in_file.consumer.merge(environment);
         let mut without_value = Vec::new();
         for (index, flag) in set.iter().enumerate() {
             match flag.split_once('=') {
                 Some((name, value)) => {
-                    in_flags = in_flags.merge(keep(ProducerConfig::new().set_with_origin(name.trim(), value, Origin::Flag)));
+                    let (producer, consumer) = flagged(name.trim(), value, &mut problems);
+                    in_file.producer = in_file.producer.merge(producer);
+                    in_file.consumer = in_file.consumer.merge(consumer);
                 }
                 // Not shown: it may be a secret.
                 None => without_value.push(format!("--set: number {} has no =: give NAME=VALUE", index + 1)),
@@ -56,7 +66,8 @@ impl Settings {
         if !problems.is_empty() {
             return Err(Failure::problems(problems));
         }
-        Ok(Self { producer: in_file.merge(in_environment).merge(in_flags), job })
+        let InFile { producer, consumer, clients } = in_file;
+        Ok(Self { consumer: ConsumerConfig::from_producer(&producer).merge(consumer), producer, clients, job })
     }
 
     /// Sets what a flag other than `--set` decides.
@@ -66,17 +77,78 @@ impl Settings {
         Ok(())
     }
 
-    /// Checks the settings against each other, and says what works otherwise than may be thought.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        self.producer.check()?;
-        for warning in self.producer.warnings() {
+    /// Checks a client's settings against each other, and says what works otherwise than may be thought.
+    pub(crate) fn check(&self, client: Client) -> Result<(), Failure> {
+        if client == Client::Producer && !self.clients.contains(&client) {
+            return Err(Failure::usage("the file has settings of a consumer alone: a producer's stand in the table [producer]"));
+        }
+        let warnings: Vec<Warning> = match client {
+            Client::Producer => self.producer.check().map(|()| self.producer.warnings())?,
+            Client::Consumer => self.consumer.check().map(|()| self.consumer.warnings())?,
+        };
+        for warning in warnings {
             message::tell(format_args!("warning: {warning}"));
         }
         Ok(())
     }
 
-    /// A setting that is a whole number, if it is set.
+    /// A setting of the producer that is a whole number, if it is set.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.producer.get(name).and_then(|value| value.parse().ok())
     }
+}
+
+/// What the file says to each client.
+struct InFile {
+    producer: ProducerConfig,
+    consumer: ConsumerConfig,
+    clients: Vec<Client>,
+}
+
+impl InFile {
+    fn read(file: &Path, problems: &mut Vec<String>) -> Self {
+        let (producer, consumer) = (ProducerConfig::from_file(file), ConsumerConfig::from_file(file));
+        let tables = client_tables(file).unwrap_or_default();
+        let [has_producer, has_consumer] = if tables.is_empty() {
+            // Nothing but names: they are the consumer's if they suit that one better.
+            let wrong = |error: Option<&ConfigError>| error.map_or(0, |error| error.problems().len());
+            let is_consumers = wrong(consumer.as_ref().err()) < wrong(producer.as_ref().err());
+            [!is_consumers, is_consumers]
+        } else {
+            ["producer", "consumer"].map(|table| tables.contains(&table))
+        };
+        let clients = [(has_producer, Client::Producer), (has_consumer, Client::Consumer)];
+        Self {
+            producer: if has_producer { keep(producer, problems) } else { ProducerConfig::new() },
+            consumer: if has_consumer { keep(consumer, problems) } else { ConsumerConfig::new() },
+            clients: clients.into_iter().filter(|(has, _)| *has).map(|(_, client)| client).collect(),
+        }
+    }
+}
+
+/// What `--set NAME=VALUE` says: `consumer.NAME` to the consumer, `producer.NAME` to the producer, any other name to whoever has it.
+fn flagged(name: &str, value: &str, problems: &mut Vec<String>) -> (ProducerConfig, ConsumerConfig) {
+    let producer = |name: &str| ProducerConfig::new().set_with_origin(name, value, Origin::Flag);
+    let consumer = |name: &str| ConsumerConfig::new().set_with_origin(name, value, Origin::Flag);
+    if let Some(name) = name.strip_prefix("consumer.") {
+        return (ProducerConfig::new(), keep(consumer(name), problems));
+    }
+    if let Some(name) = name.strip_prefix("producer.") {
+        return (keep(producer(name), problems), ConsumerConfig::new());
+    }
+    let is_consumers =
+        consumer_settings().any(|setting| setting.name() == name) && !settings().any(|setting| setting.name() == name);
+    match (producer(name), consumer(name)) {
+        (Err(_), consumer) if is_consumers => (ProducerConfig::new(), keep(consumer, problems)),
+        (Err(_), Ok(consumer)) => (ProducerConfig::new(), consumer),
+        (producer, consumer) => (keep(producer, problems), consumer.unwrap_or_default()),
+    }
+}
+
+/// What was read; nothing if that failed, and why is added to `problems`.
+fn keep<T: Default>(result: Result<T, ConfigError>, problems: &mut Vec<String>) -> T {
+    result.unwrap_or_else(|error| {
+        problems.extend(error.problems().iter().map(ToString::to_string));
+        T::default()
+    })
 }

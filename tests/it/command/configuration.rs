@@ -64,3 +64,52 @@ fn a_misspelt_variable_is_an_error() {
     check.env("OTTLA_LIGER_MS", "5");
     end(check.spawn().unwrap()).with(2).saying(&["OTTLA_LIGER_MS", "OTTLA_LINGER_MS"]);
 }
+
+#[test]
+fn a_file_may_be_about_a_consumer() {
+    let folder = Folder::new();
+    let both = "[producer]\nbootstrap.servers = \"localhost:9092\"\nlinger.ms = 1\n[consumer]\ngroup.id = \"billing\"\n";
+    let file = folder.file("both.toml", both);
+    run(arguments!["config", "check", file.clone()]).with(0);
+    let flags = ["--set", "max.poll.records=7", "--set", "client.id=both", "--set", "consumer.client.id=reader"];
+    let mut explain = command(arguments!["config", "explain", file].into_iter().chain(flags.map(Into::into)));
+    explain.env("OTTLA_LINGER_MS", "2").env("OTTLA_AUTO_OFFSET_RESET", "earliest").env("OTTLA_CONSUMER_CLIENT_RACK", "here");
+    let ended = end(explain.spawn().unwrap()).with(0);
+    let (producer, consumer) = ended.stdout.split_once("\n[consumer]\n").unwrap();
+    let row = |table: &str, name: &str| {
+        let row = table.lines().find(|line| line.split_whitespace().next() == Some(name));
+        row.map(|row| row.split_whitespace().nth(1).unwrap_or_default().to_owned())
+    };
+    for (name, in_producer, in_consumer) in [
+        ("bootstrap.servers", Some("localhost:9092"), Some("localhost:9092")),
+        ("client.id", Some("both"), Some("reader")),
+        ("linger.ms", Some("2"), None),
+        ("group.id", None, Some("billing")),
+        ("max.poll.records", None, Some("7")),
+        ("auto.offset.reset", None, Some("earliest")),
+        ("client.rack", None, Some("here")),
+    ] {
+        assert_eq!(row(producer, name).as_deref(), in_producer, "{name}");
+        assert_eq!(row(consumer, name).as_deref(), in_consumer, "{name}");
+    }
+    let bare = folder.file("consumer.properties", "bootstrap.servers=localhost:9092\ngroup.id=billing\n");
+    run(arguments!["config", "check", bare.clone()]).with(0);
+    run(arguments!["produce", "-c", bare, "--topic", "t", "--input", "-"]).with(2).saying(&["a consumer alone"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_consumer_s_settings_is_told_as_a_producer_s_is() {
+    let folder = Folder::new();
+    let text = "[producer]\nbootstrap.servers = \"localhost:9092\"\nmax.poll.records = 1\n[consumer]\nacks = \"all\"\ngroup.ip = \"b\"\n";
+    run(arguments!["config", "check", folder.file("both.toml", text)]).with(2).saying(&[
+        "both.toml:3: max.poll.records: is a consumer's setting; a producer has no use for it",
+        "both.toml:5: acks: is a producer's setting; a consumer has no use for it",
+        "both.toml:6: group.ip: unknown setting; did you mean group.id?",
+    ]);
+    let file = folder.file("rules.toml", "[consumer]\nbootstrap.servers = \"localhost:9092\"\nenable.auto.commit = true\n");
+    run(arguments!["config", "check", file.clone()]).with(2).saying(&["rules.toml:3: enable.auto.commit: must not be true"]);
+    let set = |flag: &'static str| run(arguments!["config", "explain", file.clone(), "--set", flag]).with(2);
+    set("max.poll.records=0").saying(&["--set: max.poll.records: \"0\" is out of range"]);
+    set("consumer.linger.ms=1").saying(&["--set: linger.ms: is a producer's setting"]);
+    set("grop.id=g").saying(&["--set: grop.id: unknown setting"]);
+}

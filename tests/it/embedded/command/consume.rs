@@ -73,6 +73,18 @@ fn settings_of_producers_are_said_to_have_no_part() {
 }
 
 #[test]
+fn a_consumer_s_settings_stand_over_the_producer_s() {
+    let place = Place::new(1);
+    send(&place, &[(None, Some(b"one"))]);
+    let text = "[producer]\nbootstrap.servers = \"127.0.0.1:1\"\n[consumer]\nclient.id = \"reader\"\n";
+    let arguments = arguments!["consume", "-c", place.folder.file("both.toml", text), "--topic", "orders", "--from-beginning"];
+    let servers = format!("consumer.bootstrap.servers={}", place.kafka.bootstrap_servers());
+    let more = ["--max", "1", "--set", &servers, "--set", "fetch.min.bytes=1"];
+    let ended = run(arguments.into_iter().chain(more.iter().map(Into::into))).with(0);
+    assert!(ended.stdout.contains("\"one\""), "{}", ended.stdout);
+}
+
+#[test]
 fn who_reads_may_stop() {
     let place = Place::new(1);
     let value = vec![b'x'; 10_000];
