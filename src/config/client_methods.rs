@@ -11,10 +11,11 @@ macro_rules! client_methods {
 
             /// Reads a file; its extension tells the format: `.toml`, `.yaml`, `.yml`, `.json` or `.properties`.
             ///
-            #[doc = concat!("In TOML, YAML and JSON the settings stand in the table `", $table, "` if there is one, else at the top; nested")]
-            /// tables and dotted names are the same, numbers, booleans and lists of texts are taken as well as texts. `${NAME}` stands
-            /// for an environment variable, `${file:PATH}` for a file's text without its last line end, `$${` for a plain `${`. A
-            /// `.properties` file is read as Java does, as UTF-8 if it is that, else as ISO-8859-1.
+            #[doc = concat!("In TOML, YAML and JSON the settings stand in the table `", $table, "`, or at the top of a file that has")]
+            /// neither a table `producer` nor one `consumer`; nested tables and dotted names are the same, numbers, booleans and lists of
+            /// texts are taken as well as texts. `${NAME}` stands for an environment variable, `${file:PATH}` for a file's text without
+            /// its last line end, `$${` for a plain `${`. A `.properties` file is read as Java does, as UTF-8 if it is that, else as
+            /// ISO-8859-1.
             ///
             /// # Errors
             /// All that is wrong in the file, each with its line: what cannot be read or parsed, unknown names, wrong types, values out

@@ -26,9 +26,13 @@ fn text(kind: ClientKind) -> String {
     for setting in kind.settings().filter(|setting| setting.is_java()).filter(|setting| !refused(setting)) {
         let (java, own, here) = (setting.java_default(), setting.librdkafka_default(), setting.default());
         let told = |default: Option<&str>| default.is_some_and(|default| !default.is_empty());
-        let spelled = |default: Option<&str>| default.unwrap_or_default().to_ascii_lowercase().replace("all", "-1");
+        let spelled = |default: Option<&str>| match default.unwrap_or_default() {
+            "all" => "-1".to_owned(),
+            "largest" => "latest".to_owned(),
+            default => default.to_ascii_lowercase(),
+        };
         let differs = told(here) && (spelled(java) != spelled(here) || (told(own) && spelled(own) != spelled(here)));
-        if differs && !setting.name().ends_with(".level") {
+        if differs && !setting.name().starts_with("compression.") {
             text.push_str(&format!("| `{}` | {} | {} | {} |\n", setting.name(), cell(java), cell(own), cell(here)));
         }
     }

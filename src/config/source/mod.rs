@@ -255,6 +255,36 @@ mod tests {
     }
 
     #[test]
+    fn a_text_may_have_a_table_for_each_client() {
+        let toml = "topic = \"t\"\n[producer]\nclient.id = \"p\"\n[consumer]\nclient.id = \"c\"\n";
+        let yaml = "topic: t\nproducer: {client.id: p}\nconsumer:\n  client: {id: c}\n";
+        let json = r#"{"topic": "t", "producer": {"client.id": "p"}, "consumer": {"client.id": "c"}}"#;
+        for (text, format) in [(toml, Format::Toml), (yaml, Format::Yaml), (json, Format::Json)] {
+            for (kind, wanted) in [(ClientKind::Producer, "p"), (ClientKind::Consumer, "c")] {
+                let config = super::from_str(kind, text, format).unwrap_or_else(|error| panic!("{format:?}: {error}"));
+                assert_eq!((config.get("client.id"), config.entries.len()), (Some(wanted), 1), "{format:?}");
+            }
+        }
+        // What stands beside the other client's table is nobody's but the program's.
+        let consumers = "linger.ms = 5\n[consumer]\ngroup.id = \"g\"\n";
+        assert!(from_str(consumers, Format::Toml).unwrap().0.entries.is_empty());
+        assert_eq!(super::from_str(ClientKind::Consumer, consumers, Format::Toml).unwrap().entries.len(), 1);
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text, wanted) in [
+            ("both.toml", toml, &["producer", "consumer"][..]),
+            ("one.toml", consumers, &["consumer"]),
+            ("none.toml", "linger.ms = 5", &[]),
+            ("none.properties", "consumer.group.id=g", &[]),
+        ] {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            assert_eq!(client_tables(&path).unwrap(), wanted, "{name}");
+            let beside = host_settings(&path).unwrap();
+            assert_eq!(beside.len(), usize::from(!wanted.is_empty()), "{name}: {beside:?}");
+        }
+    }
+
+    #[test]
     fn placeholders_are_replaced_and_their_values_not_shown() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
