@@ -101,7 +101,10 @@ impl fmt::Debug for ResolvedConsumer {
 mod tests {
     use rdkafka::consumer::BaseConsumer;
 
-    use super::super::{Becomes, ConsumerConfig, Range, Setting, Type, consumer_settings, tests::consumer};
+    use super::super::{
+        Becomes, ConsumerConfig, Range, Setting, Type, consumer_settings,
+        tests::{consumer, native_of},
+    };
     use super::*;
     use crate::native::consumers_property;
 
@@ -210,6 +213,32 @@ mod tests {
             text => text.to_ascii_lowercase(),
         };
         word(a) == word(b)
+    }
+
+    #[test]
+    fn what_the_two_sides_spell_differently() {
+        for (name, value, property, wanted) in [
+            ("auto.commit.interval.ms", "0", "auto.commit.interval.ms", Some("1")),
+            ("auto.offset.reset", "none", "auto.offset.reset", Some("error")),
+            ("bootstrap.servers", "SSL://a:1, b:2", "metadata.broker.list", Some("a:1,b:2")),
+            ("client.rack", "", "client.rack", None),
+            ("exclude.internal.topics", "false", "topic.blacklist", None),
+            ("fetch.max.wait.ms", "7", "fetch.wait.max.ms", Some("7")),
+            ("fetch.min.bytes", "0", "fetch.min.bytes", Some("1")),
+            ("group.protocol", "Consumer", "group.protocol", Some("consumer")),
+            ("max.partition.fetch.bytes", "7", "fetch.message.max.bytes", Some("7")),
+            (
+                "partition.assignment.strategy",
+                "CooperativeStickyAssignor",
+                "partition.assignment.strategy",
+                Some("cooperative-sticky"),
+            ),
+            ("request.timeout.ms", "2000", "socket.timeout.ms", Some("2000")),
+            ("request.timeout.ms", "2000", "request.timeout.ms", None),
+        ] {
+            let config = consumer(&[("group.id", "g")]).set(name, value).unwrap();
+            assert_eq!(native_of(&config, property).as_deref(), wanted, "{name}={value}");
+        }
     }
 
     #[test]
