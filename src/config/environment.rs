@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString};
 
-use super::{ConfigError, Origin, Problem, ProducerConfig, native_name, setting, stranger};
+use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, ProducerConfig, native_name, stranger};
 
 const PREFIX: &str = "OTTLA_";
 const SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
@@ -36,6 +36,18 @@ impl ProducerConfig {
         K: Into<OsString>,
         V: Into<OsString>,
     {
+        self.0.put_variables(variables)?;
+        Ok(self)
+    }
+}
+
+impl ClientConfig {
+    /// See [`ProducerConfig::with_variables`].
+    fn put_variables<K, V>(&mut self, variables: impl IntoIterator<Item = (K, V)>) -> Result<(), ConfigError>
+    where
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
         let mut variables: Vec<(String, OsString)> = variables
             .into_iter()
             .filter_map(|(variable, value)| Some((variable.into().into_string().ok()?, value.into())))
@@ -47,7 +59,7 @@ impl ProducerConfig {
         for (variable, value) in variables {
             problems.extend(self.put_variable(&variable, value).err());
         }
-        if problems.is_empty() { Ok(self) } else { Err(ConfigError::new("the environment", problems)) }
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::new("the environment", problems)) }
     }
 
     fn put_variable(&mut self, variable: &str, value: OsString) -> Result<(), Problem> {
@@ -60,13 +72,13 @@ impl ProducerConfig {
             "bootstrap.servers".to_owned()
         } else {
             let rest = variable.strip_prefix(PREFIX).unwrap_or_default();
-            match name(rest) {
+            match name(self.kind, rest) {
                 Some(name) => name,
                 None => {
                     let spelled = rest.to_ascii_lowercase().replace('_', ".");
-                    let own = native_name::own().find(|property| variable_of(property) == rest);
-                    return fail(match (own, stranger::nearest(&spelled)) {
-                        (Some(own), _) => stranger::explain(own).1,
+                    let own = native_name::own(self.kind).find(|property| variable_of(property) == rest);
+                    return fail(match (own, stranger::nearest(self.kind, &spelled)) {
+                        (Some(own), _) => stranger::explain(self.kind, own).1,
                         (None, Some(near)) => {
                             format!("no setting has this name; did you mean {PREFIX}{} ({near})?", variable_of(&near))
                         }
@@ -83,12 +95,12 @@ impl ProducerConfig {
 }
 
 /// The setting that a variable without its prefix names.
-fn name(rest: &str) -> Option<String> {
-    if let Some(setting) = setting::settings().find(|setting| variable_of(setting.name()) == rest) {
+fn name(kind: ClientKind, rest: &str) -> Option<String> {
+    if let Some(setting) = kind.settings().find(|setting| variable_of(setting.name()) == rest) {
         return Some(setting.name().to_owned());
     }
     let property = rest.strip_prefix("LIBRDKAFKA_").filter(|property| !property.is_empty())?;
-    let known = native_name::own().find(|own| variable_of(own) == property).map(str::to_owned);
+    let known = native_name::own(kind).find(|own| variable_of(own) == property).map(str::to_owned);
     Some(format!("librdkafka.{}", known.unwrap_or_else(|| property.to_ascii_lowercase().replace('_', "."))))
 }
 
@@ -107,12 +119,12 @@ mod tests {
     #[test]
     fn every_setting_has_its_variable_and_no_two_share_one() {
         let mut seen = std::collections::HashSet::new();
-        for setting in setting::settings() {
+        for setting in ClientKind::Producer.settings() {
             assert!(seen.insert(variable_of(setting.name())), "{}", setting.name());
-            assert_eq!(name(&variable_of(setting.name())).as_deref(), Some(setting.name()));
+            assert_eq!(name(ClientKind::Producer, &variable_of(setting.name())).as_deref(), Some(setting.name()));
         }
-        assert_eq!(name("LIBRDKAFKA_LOG_LEVEL").as_deref(), Some("librdkafka.log_level"));
-        assert_eq!(name("LIBRDKAFKA_NEVER_HEARD").as_deref(), Some("librdkafka.never.heard"));
+        assert_eq!(name(ClientKind::Producer, "LIBRDKAFKA_LOG_LEVEL").as_deref(), Some("librdkafka.log_level"));
+        assert_eq!(name(ClientKind::Producer, "LIBRDKAFKA_NEVER_HEARD").as_deref(), Some("librdkafka.never.heard"));
     }
 
     #[test]

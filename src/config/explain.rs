@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::{Becomes, Origin, ProducerConfig, redacted, setting};
+use super::{Becomes, ClientConfig, Origin, redacted};
 
-/// Every setting that has a value, as [`ProducerConfig::explain`] gives it; `Display` writes it as a table. Secrets are hidden.
+/// Every setting that has a value, as [`ProducerConfig::explain`](super::ProducerConfig::explain) gives it; `Display` writes it as a table.
+/// Secrets are hidden.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     rows: Vec<Row>,
@@ -75,13 +76,13 @@ impl<'a> IntoIterator for &'a Explanation {
     }
 }
 
-pub(super) fn explain(config: &ProducerConfig) -> Explanation {
+pub(super) fn explain(config: &ClientConfig) -> Explanation {
     let resolution = config.resolution();
     let mut rows = Vec::new();
-    let known = setting::settings().map(|setting| setting.name());
-    let passed = config.entries.keys().map(String::as_str).filter(|name| setting::find(name).is_none());
+    let known = config.kind.settings().map(|setting| setting.name());
+    let passed = config.entries.keys().map(String::as_str).filter(|name| config.kind.setting(name).is_none());
     for name in known.chain(passed) {
-        let setting = setting::find(name);
+        let setting = config.kind.setting(name);
         let librdkafka: Vec<(String, String)> = resolution
             .properties
             .iter()
@@ -102,7 +103,7 @@ pub(super) fn explain(config: &ProducerConfig) -> Explanation {
             (Some(value), ..) => redacted(name, value),
             (None, ..) => default.unwrap_or_default(),
         };
-        let turned_off = name == "enable.idempotence" && set.is_none() && !resolution.derived.idempotence;
+        let turned_off = name == "enable.idempotence" && set.is_none() && resolution.derived(name) == Some("false");
         rows.push(Row {
             name: name.to_owned(),
             value: if turned_off { "false".to_owned() } else { value.to_owned() },

@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, iter::Peekable, str::Chars};
 
+use super::SaslMechanism;
+
 /// The login modules that are known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Module {
@@ -165,6 +167,29 @@ impl Jaas {
 /// The check of the table's row.
 pub(crate) fn check(text: &str) -> Result<(), String> {
     Jaas::parse(text).map(|_| ())
+}
+
+/// The text with which a name and a password log in, whatever characters are in them.
+pub(super) fn login(mechanism: SaslMechanism, name: &str, password: &str) -> String {
+    let class = match mechanism {
+        SaslMechanism::Plain => "org.apache.kafka.common.security.plain.PlainLoginModule",
+        _ => "org.apache.kafka.common.security.scram.ScramLoginModule",
+    };
+    format!("{class} required username=\"{}\" password=\"{}\";", quoted(name), quoted(password))
+}
+
+/// A text as it stands between the quotes of a JAAS value.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            c => quoted.push(c),
+        }
+    }
+    quoted
 }
 
 fn unknown_module(class: &str) -> String {

@@ -1,13 +1,13 @@
 //! librdkafka's own property names: which ones there are, which are aliases of each other, which hold secrets, and which may not be
 //! set because this layer would break (librdkafka 2.12's `CONFIGURATION.md`).
 
-/// The properties of a producer that are no Java name, and those that are but mean something else.
-const PROPERTIES: &[&str] = &[
-    "allow.auto.create.topics",
+use super::ClientKind;
+
+/// The properties of every client that are no Java name, and those that are but mean something else.
+const CLIENT: &[&str] = &[
     "api.version.fallback.ms",
     "api.version.request",
     "api.version.request.timeout.ms",
-    "batch.num.messages",
     "broker.address.family",
     "broker.address.ttl",
     "broker.version.fallback",
@@ -15,10 +15,7 @@ const PROPERTIES: &[&str] = &[
     "client.rack",
     "client.software.name",
     "client.software.version",
-    "compression.codec",
-    "compression.level",
     "debug",
-    "enable.gapless.guarantee",
     "enable.random.seed",
     "enable.sasl.oauthbearer.unsecure.jwt",
     "enable.sparse.connections",
@@ -30,21 +27,11 @@ const PROPERTIES: &[&str] = &[
     "log.thread.name",
     "log_level",
     "max.in.flight",
-    "message.copy.max.bytes",
     "message.max.bytes",
-    "message.send.max.retries",
-    "message.timeout.ms",
     "metadata.broker.list",
-    "partitioner",
     "plugin.library.paths",
-    "produce.offset.report",
-    "queue.buffering.backpressure.threshold",
-    "queue.buffering.max.kbytes",
-    "queue.buffering.max.messages",
-    "queue.buffering.max.ms",
     "receive.message.max.bytes",
     "reconnect.backoff.jitter.ms",
-    "request.required.acks",
     "sasl.kerberos.keytab",
     "sasl.kerberos.principal",
     "sasl.mechanisms",
@@ -80,7 +67,6 @@ const PROPERTIES: &[&str] = &[
     "ssl.providers",
     "ssl.sigalgs.list",
     "statistics.interval.ms",
-    "sticky.partitioning.linger.ms",
     "test.mock.broker.rtt",
     "test.mock.num.brokers",
     "topic.blacklist",
@@ -89,6 +75,26 @@ const PROPERTIES: &[&str] = &[
     "topic.metadata.refresh.fast.interval.ms",
     "topic.metadata.refresh.interval.ms",
     "topic.metadata.refresh.sparse",
+];
+
+/// Those of a producer alone.
+const PRODUCERS: &[&str] = &[
+    "allow.auto.create.topics",
+    "batch.num.messages",
+    "compression.codec",
+    "compression.level",
+    "enable.gapless.guarantee",
+    "message.copy.max.bytes",
+    "message.send.max.retries",
+    "message.timeout.ms",
+    "partitioner",
+    "produce.offset.report",
+    "queue.buffering.backpressure.threshold",
+    "queue.buffering.max.kbytes",
+    "queue.buffering.max.messages",
+    "queue.buffering.max.ms",
+    "request.required.acks",
+    "sticky.partitioning.linger.ms",
 ];
 
 /// An alias and the property that it is.
@@ -147,26 +153,29 @@ pub(crate) fn canonical(property: &str) -> &str {
 }
 
 /// Whether librdkafka has a property of this name that is no setting of Java's.
-pub(crate) fn is_own(property: &str) -> bool {
-    PROPERTIES.contains(&property) || FORBIDDEN.iter().any(|(name, _)| *name == property)
+pub(crate) fn is_own(kind: ClientKind, property: &str) -> bool {
+    own(kind).any(|own| own == property) || FORBIDDEN.iter().any(|(name, _)| *name == property)
 }
 
 /// Every name of [`is_own`] that may be set.
-pub(crate) fn own() -> impl Iterator<Item = &'static str> {
-    PROPERTIES.iter().copied()
+pub(crate) fn own(kind: ClientKind) -> impl Iterator<Item = &'static str> {
+    let of_kind = match kind {
+        ClientKind::Producer => PRODUCERS,
+    };
+    CLIENT.iter().chain(of_kind).copied()
 }
 
 /// Whether the value of a property must not be printed. A property that is not known may be a misspelt secret.
 pub(crate) fn is_secret(property: &str) -> bool {
     let property = canonical(property);
-    let known = PROPERTIES.contains(&property)
+    let known = [CLIENT, PRODUCERS].iter().any(|properties| properties.contains(&property))
         || ALIASES.iter().any(|(_, known)| *known == property)
-        || super::setting::find(property).is_some();
+        || ClientKind::setting_of_any(property).is_some();
     !known || SECRETS.contains(&property)
 }
 
 /// Why a property may not be set here; `None` if it may.
-pub(crate) fn forbidden(property: &str) -> Option<&'static str> {
+pub(crate) fn forbidden(_kind: ClientKind, property: &str) -> Option<&'static str> {
     if property.ends_with("_cb") {
         return Some("is not a value but a call of librdkafka's; leave it out");
     }
@@ -203,10 +212,10 @@ mod tests {
         for property in
             ["delivery.report.only.error", "dr_msg_cb", "dr_cb", "queuing.strategy", "group.id", "opaque", "log.queue"]
         {
-            assert!(forbidden(property).is_some(), "{property}");
+            assert!(forbidden(ClientKind::Producer, property).is_some(), "{property}");
         }
         for property in ["test.mock.num.brokers", "enable.gapless.guarantee", "linger.ms", "never.heard.of"] {
-            assert!(forbidden(property).is_none(), "{property}");
+            assert!(forbidden(ClientKind::Producer, property).is_none(), "{property}");
         }
     }
 }

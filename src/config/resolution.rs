@@ -1,9 +1,7 @@
 //! [`Resolution`]: from settings to librdkafka's properties.
 
 use super::{
-    Becomes, PartitionerName, Problem, ProducerConfig, Warning, is_secret, native_name, redacted,
-    rules::{self, Derived},
-    sasl, server, setting, tls,
+    Becomes, ClientConfig, PartitionerName, Problem, Setting, Warning, is_secret, native_name, redacted, rules, sasl, server, tls,
 };
 
 /// A value that was set, under Java's name or as the librdkafka property that the name becomes.
@@ -19,7 +17,8 @@ pub(crate) struct Resolution {
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) secrets: Vec<String>,
-    pub(crate) derived: Derived,
+    /// The values of settings that depend on more than their own setting, by name.
+    pub(crate) derived: Vec<(&'static str, String)>,
 }
 
 /// A property of librdkafka and the setting that it comes from.
@@ -36,14 +35,14 @@ const FRAMING: i64 = 1024;
 const MESSAGE_MAX_BYTES: (i64, i64) = (1_000, 1_000_000_000);
 
 impl Resolution {
-    pub(crate) fn fail(&mut self, config: &ProducerConfig, name: &str, message: impl Into<String>) {
+    pub(crate) fn fail(&mut self, config: &ClientConfig, name: &str, message: impl Into<String>) {
         let problem = Problem::new(config.origin(name), Some(name), message);
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
 
-    pub(crate) fn warn(&mut self, config: &ProducerConfig, name: &str, message: impl Into<String>) {
+    pub(crate) fn warn(&mut self, config: &ClientConfig, name: &str, message: impl Into<String>) {
         self.warnings.push(Warning::new(config.origin(name), name, message));
     }
 
@@ -68,6 +67,11 @@ impl Resolution {
         }
     }
 
+    /// The value that follows from the rules for a setting, if it depends on more than its own.
+    pub(crate) fn derived(&self, name: &str) -> Option<&str> {
+        self.derived.iter().find(|(derived, _)| *derived == name).map(|(_, value)| value.as_str())
+    }
+
     /// The value that a property has got, under whichever of its names.
     pub(crate) fn becomes(&self, name: &str) -> Option<&str> {
         let name = native_name::canonical(name);
@@ -78,13 +82,13 @@ impl Resolution {
     }
 }
 
-impl ProducerConfig {
+impl ClientConfig {
     /// The value of a setting, set under Java's name or as `librdkafka.` and the first property that it becomes.
     pub(crate) fn found(&self, name: &str) -> Option<Found<'_>> {
         if let Some((name, entry)) = self.entries.get_key_value(name) {
             return Some(Found { name, value: &entry.value });
         }
-        let property = native_name::canonical(setting::find(name)?.properties().first()?);
+        let property = native_name::canonical(self.kind.setting(name)?.properties().first()?);
         self.entries
             .iter()
             .find(|(name, _)| name.strip_prefix("librdkafka.").is_some_and(|raw| native_name::canonical(raw) == property))
@@ -93,12 +97,12 @@ impl ProducerConfig {
 
     /// The value of a setting, or its default; empty if it has none.
     pub(crate) fn text(&self, name: &str) -> &str {
-        self.found(name).map(|found| found.value).or_else(|| setting::find(name)?.default()).unwrap_or_default()
+        self.found(name).map(|found| found.value).or_else(|| self.kind.setting(name)?.default()).unwrap_or_default()
     }
 
     /// The value of a setting that is a whole number, or its default.
     pub(crate) fn number(&self, name: &str, resolution: &mut Resolution) -> i64 {
-        let default = || setting::find(name).and_then(|setting| setting.default()?.parse().ok()).unwrap_or_default();
+        let default = || self.kind.setting(name).and_then(|setting| setting.default()?.parse().ok()).unwrap_or_default();
         match self.found(name) {
             None => default(),
             Some(found) => found.value.parse().unwrap_or_else(|_| {
@@ -124,10 +128,10 @@ impl ProducerConfig {
             problems: self.deferred.clone(),
             warnings: Vec::new(),
             secrets: Vec::new(),
-            derived: Derived { idempotence: true, delivery_timeout: 0, request_timeout: 0, reconnect_backoff_max: 0 },
+            derived: Vec::new(),
         };
         resolution.derived = rules::derive(self, &mut resolution);
-        for setting in setting::settings().filter(|setting| setting.is_java()) {
+        for setting in self.kind.settings().filter(|setting| setting.is_java()) {
             direct(self, setting, &mut resolution);
         }
         sasl::resolve(self, &mut resolution);
@@ -143,7 +147,7 @@ impl ProducerConfig {
 }
 
 /// Adds the properties of a setting whose value becomes theirs, with what the two sides spell differently.
-fn direct(config: &ProducerConfig, setting: &setting::Setting, resolution: &mut Resolution) {
+fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution) {
     let name = setting.name();
     let Becomes::Properties(properties) = setting.becomes() else { return };
     if name.starts_with("ssl.") || name.starts_with("sasl.") {
@@ -151,7 +155,6 @@ fn direct(config: &ProducerConfig, setting: &setting::Setting, resolution: &mut 
     }
     let is_set = config.entries.contains_key(name);
     let number = |resolution: &mut Resolution| config.number(name, resolution);
-    let derived = &resolution.derived;
     let value = match name {
         "acks" => match config.text(name) {
             "all" => "-1".to_owned(),
@@ -176,8 +179,6 @@ fn direct(config: &ProducerConfig, setting: &setting::Setting, resolution: &mut 
             }
         }
         "connections.max.idle.ms" => number(resolution).max(0).to_string(),
-        "delivery.timeout.ms" => derived.delivery_timeout.to_string(),
-        "enable.idempotence" => derived.idempotence.to_string(),
         "max.request.size" => {
             number(resolution).saturating_add(FRAMING).clamp(MESSAGE_MAX_BYTES.0, MESSAGE_MAX_BYTES.1).to_string()
         }
@@ -189,11 +190,9 @@ fn direct(config: &ProducerConfig, setting: &setting::Setting, resolution: &mut 
             }
         },
         "receive.buffer.bytes" | "send.buffer.bytes" => number(resolution).max(0).to_string(),
-        "reconnect.backoff.max.ms" => derived.reconnect_backoff_max.to_string(),
-        "request.timeout.ms" => derived.request_timeout.to_string(),
         "retry.backoff.max.ms" | "retry.backoff.ms" => number(resolution).max(1).to_string(),
         "transaction.timeout.ms" if config.found("transactional.id").is_none() => return,
-        _ => config.text(name).to_owned(),
+        _ => resolution.derived(name).unwrap_or_else(|| config.text(name)).to_owned(),
     };
     for (index, property) in properties.iter().enumerate() {
         let same = index == 0 && setting.librdkafka_default() == Some(value.as_str());
@@ -208,8 +207,8 @@ fn direct(config: &ProducerConfig, setting: &setting::Setting, resolution: &mut 
 }
 
 /// Adds what was set as `librdkafka.NAME`, and the defaults of such settings that are not librdkafka's.
-fn raw(config: &ProducerConfig, resolution: &mut Resolution) {
-    for setting in setting::settings().filter(|setting| !setting.is_java()) {
+fn raw(config: &ClientConfig, resolution: &mut Resolution) {
+    for setting in config.kind.settings().filter(|setting| !setting.is_java()) {
         if let (Some(default), false, Some(property)) =
             (setting.default(), config.entries.contains_key(setting.name()), setting.properties().first())
         {
@@ -230,7 +229,7 @@ fn raw(config: &ProducerConfig, resolution: &mut Resolution) {
     }
 }
 
-pub(crate) fn partitioner(config: &ProducerConfig) -> PartitionerName {
+pub(crate) fn partitioner(config: &ClientConfig) -> PartitionerName {
     config.text("partitioner.class").parse().unwrap_or(PartitionerName::BuiltIn)
 }
 

@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use super::{ConfigError, PartitionerName, ProducerConfig, SerializerName, redacted, resolution::partitioner, server};
+use super::{ClientConfig, ConfigError, PartitionerName, redacted, resolution::partitioner, server};
+use crate::serialize::SerializerName;
 
 /// What a producer is started with. Its `Debug` hides the secrets.
 pub(crate) struct Resolved {
@@ -41,7 +42,7 @@ fn next_producer() -> u64 {
     PRODUCERS.fetch_add(1, Ordering::Relaxed)
 }
 
-pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> {
+pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
     let mut resolution = config.resolution();
     let mut number = |name| config.number(name, &mut resolution);
     let milliseconds = |value: i64| Duration::from_millis(u64::try_from(value).unwrap_or_default());
@@ -54,6 +55,7 @@ pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> 
     if !resolution.problems.is_empty() {
         return Err(resolution.problems.into_iter().collect());
     }
+    let serializer = |name| config.get(name).and_then(|name| name.parse().ok());
     let transactional_id = config.found("transactional.id").map(|found| found.value.to_owned());
     let client_id = match (config.text("client.id"), &transactional_id) {
         ("", None) => format!("producer-{}", next_producer()),
@@ -79,8 +81,8 @@ pub(crate) fn resolve(config: &ProducerConfig) -> Result<Resolved, ConfigError> 
         sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
         batch_bytes: bytes(batch_size).clamp(1, max_request_size.max(1)),
         transactional_id,
-        key_serializer: config.key_serializer_name(),
-        value_serializer: config.value_serializer_name(),
+        key_serializer: serializer("key.serializer"),
+        value_serializer: serializer("value.serializer"),
         partitioner: partitioner(config),
         ignore_keys: config.text("partitioner.ignore.keys") == "true",
         adaptive_partitioning: config.text("partitioner.adaptive.partitioning.enable") == "true",

@@ -1,7 +1,7 @@
 //! Who the client is: `sasl.*` and `sasl.jaas.config` to librdkafka's properties.
 
 use super::{
-    ProducerConfig,
+    ClientConfig,
     jaas::{Jaas, Module},
     resolution::Resolution,
 };
@@ -61,7 +61,7 @@ pub(crate) fn check_endpoint(url: &str) -> Result<(), String> {
 }
 
 /// Adds what `sasl.*` becomes.
-pub(crate) fn resolve(config: &ProducerConfig, resolution: &mut Resolution) {
+pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     let protocol = config.text("security.protocol").to_ascii_lowercase();
     let mechanism = config.found("sasl.mechanism");
     let given: Vec<&str> = config
@@ -115,7 +115,7 @@ fn missing(mechanism: &str) -> Option<&'static str> {
     }
 }
 
-fn password(config: &ProducerConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
+fn password(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
     match jaas {
         Some(jaas) => {
             resolution.add("sasl.jaas.config", "sasl.username", jaas.get("username").unwrap_or_default());
@@ -130,7 +130,7 @@ fn password(config: &ProducerConfig, jaas: Option<&Jaas>, resolution: &mut Resol
     }
 }
 
-fn token(config: &ProducerConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
+fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
     let jaas_option = |option: &str| jaas.and_then(|jaas| jaas.get(option));
     let endpoint = config.found("sasl.oauthbearer.token.endpoint.url");
     if let Some(unsecured) = jaas.and_then(Jaas::unsecured) {
@@ -189,7 +189,7 @@ fn token(config: &ProducerConfig, jaas: Option<&Jaas>, resolution: &mut Resoluti
             let wanted = "has an effect only with sasl.oauthbearer.jwt.retriever.class=JwtBearerJwtRetriever";
             resolution.fail(config, name, wanted);
         } else if let Some((setting, property)) =
-            super::setting::find(name).and_then(|setting| Some((setting.name(), *setting.properties().first()?)))
+            config.kind.setting(name).and_then(|setting| Some((setting.name(), *setting.properties().first()?)))
         {
             resolution.add(setting, property, entry.value.as_str());
         }
@@ -204,7 +204,7 @@ fn token(config: &ProducerConfig, jaas: Option<&Jaas>, resolution: &mut Resoluti
     }
 }
 
-fn kerberos(config: &ProducerConfig, resolution: &mut Resolution) {
+fn kerberos(config: &ClientConfig, resolution: &mut Resolution) {
     for name in ["sasl.kerberos.service.name", "sasl.kerberos.min.time.before.relogin"] {
         if let Some(value) = config.get(name) {
             resolution.add(name, name, value);
@@ -321,7 +321,7 @@ mod tests {
             ("sasl.oauthbearer.token.endpoint.url", "file:///token"),
             ("sasl.mechanism", "DIGEST"),
         ] {
-            assert!(super::ProducerConfig::new().set(name, value).is_err(), "{name}");
+            assert!(super::super::ProducerConfig::new().set(name, value).is_err(), "{name}");
         }
     }
 }

@@ -1,47 +1,41 @@
-//! serde for [`ProducerConfig`]: a map from names to values.
+//! serde for [`ClientConfig`]: a map from names to values.
 
 use std::fmt;
 
 use serde::{
     de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor},
-    ser::{Serialize, SerializeMap, Serializer},
+    ser::{SerializeMap, Serializer},
 };
 
-use super::{ConfigError, Origin, Problem, ProducerConfig, redacted};
+use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, redacted};
 
-/// Writes what was set as a map of texts. Secrets become [`HIDDEN`](super::HIDDEN), which is refused when it is read back, so that no
-/// producer starts with it as its password.
-impl Serialize for ProducerConfig {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.entries.len()))?;
-        for (name, entry) in &self.entries {
-            map.serialize_entry(name, redacted(name, &entry.value))?;
-        }
-        map.end()
+/// Writes what was set, but for the secrets.
+pub(super) fn serialize<S: Serializer>(config: &ClientConfig, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(config.entries.len()))?;
+    for (name, entry) in &config.entries {
+        map.serialize_entry(name, redacted(name, &entry.value))?;
     }
+    map.end()
 }
 
-/// Reads a map of names to texts, numbers, booleans, lists of them, or maps, which are flattened to dotted names. The error has every
-/// problem on a line of its own.
-impl<'de> Deserialize<'de> for ProducerConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Members(members) = deserializer.deserialize_map(MembersVisitor)?;
-        let mut flat = Vec::new();
-        for (name, value) in members {
-            flatten(name, value, &mut flat);
-        }
-        let mut config = Self::new();
-        let mut problems = Vec::new();
-        for (name, value) in flat {
-            let put = if config.entries.contains_key(&name) {
-                Err(Problem::new(None, Some(&name), "stands twice"))
-            } else {
-                config.put(&name, &value, None, Origin::Code)
-            };
-            problems.extend(put.err());
-        }
-        if problems.is_empty() { Ok(config) } else { Err(D::Error::custom(problems.into_iter().collect::<ConfigError>())) }
+/// Reads a map, flattened.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(kind: ClientKind, deserializer: D) -> Result<ClientConfig, D::Error> {
+    let Members(members) = deserializer.deserialize_map(MembersVisitor)?;
+    let mut flat = Vec::new();
+    for (name, value) in members {
+        flatten(name, value, &mut flat);
     }
+    let mut config = ClientConfig::new(kind);
+    let mut problems = Vec::new();
+    for (name, value) in flat {
+        let put = if config.entries.contains_key(&name) {
+            Err(Problem::new(None, Some(&name), "stands twice"))
+        } else {
+            config.put(&name, &value, None, Origin::Code)
+        };
+        problems.extend(put.err());
+    }
+    if problems.is_empty() { Ok(config) } else { Err(D::Error::custom(problems.into_iter().collect::<ConfigError>())) }
 }
 
 enum Value {
@@ -134,7 +128,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::ProducerConfig;
 
     #[test]
     fn nested_maps_are_flattened() {

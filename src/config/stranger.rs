@@ -1,6 +1,6 @@
 //! Names that are no settings of this producer: what they are, or which setting is meant.
 
-use super::{native_name, setting};
+use super::{ClientKind, native_name};
 
 /// Settings of a consumer, in Java or librdkafka.
 const CONSUMERS: &[&str] = &[
@@ -64,17 +64,17 @@ pub(crate) fn is_consumers(name: &str) -> bool {
 
 /// What to say of a name that is no setting, and whether the name may be shown: what stands in a name's place may be part of a
 /// secret, for instance a line of a PEM text that lacks its continuation.
-pub(crate) fn explain(name: &str) -> (bool, String) {
+pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
     if is_consumers(name) {
         return (true, "is a consumer's setting; a producer has no use for it".to_owned());
     }
     if let Some((_, instead)) = OTHER_VERSIONS.iter().find(|(other, _)| *other == name) {
         return (true, format!("is no setting of the Java producer 4.1: {instead}"));
     }
-    if native_name::is_own(name) {
-        return (true, librdkafkas(name));
+    if native_name::is_own(kind, name) {
+        return (true, librdkafkas(kind, name));
     }
-    if let Some(near) = nearest(name) {
+    if let Some(near) = nearest(kind, name) {
         return (true, format!("unknown setting; did you mean {near}?"));
     }
     let command = name.split('.').next().filter(|first| COMMANDS.contains(first));
@@ -97,8 +97,8 @@ pub(crate) fn explain(name: &str) -> (bool, String) {
     }
 }
 
-fn librdkafkas(name: &str) -> String {
-    if let Some(reason) = native_name::forbidden(name) {
+fn librdkafkas(kind: ClientKind, name: &str) -> String {
+    if let Some(reason) = native_name::forbidden(kind, name) {
         return format!("is librdkafka's: {reason}");
     }
     let property = native_name::canonical(name);
@@ -111,7 +111,8 @@ fn librdkafkas(name: &str) -> String {
         }
         "ssl.ca.location" => Some("ssl.truststore.type=PEM and ssl.truststore.location"),
         "compression.level" => Some("compression.gzip.level, compression.lz4.level or compression.zstd.level"),
-        property => setting::settings()
+        property => kind
+            .settings()
             .find(|setting| setting.is_java() && setting.properties().first() == Some(&property))
             .map(|setting| setting.name()),
     };
@@ -122,14 +123,14 @@ fn librdkafkas(name: &str) -> String {
 }
 
 /// The setting that is probably meant by a misspelt name.
-pub(crate) fn nearest(name: &str) -> Option<String> {
+pub(crate) fn nearest(kind: ClientKind, name: &str) -> Option<String> {
     if name.len() > 100 {
         return None;
     }
     let wanted = plain(name);
     let bare = wanted.strip_prefix("producer").unwrap_or(&wanted);
-    let java = setting::settings().map(|setting| setting.name().to_owned());
-    let native = native_name::own().map(|property| format!("librdkafka.{property}"));
+    let java = kind.settings().map(|setting| setting.name().to_owned());
+    let native = native_name::own(kind).map(|property| format!("librdkafka.{property}"));
     java.chain(native)
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(bare, &plain(&candidate));
@@ -165,10 +166,10 @@ mod tests {
             ("compresion.type", "compression.type"),
             ("librdkafka.sasl.pasword", "librdkafka.sasl.password"),
         ] {
-            assert_eq!(nearest(name).as_deref(), Some(wanted), "{name}");
+            assert_eq!(nearest(ClientKind::Producer, name).as_deref(), Some(wanted), "{name}");
         }
         for name in ["", "x", "completely.different", "hunter2", "color"] {
-            assert_eq!(nearest(name), None, "{name}");
+            assert_eq!(nearest(ClientKind::Producer, name), None, "{name}");
         }
     }
 
@@ -182,31 +183,35 @@ mod tests {
             ("sasl.username", "is librdkafka's name; use sasl.jaas.config, or librdkafka.sasl.username"),
             ("statistics.interval.ms", "is librdkafka's name; use librdkafka.statistics.interval.ms"),
         ] {
-            assert_eq!(explain(name), (true, wanted.to_owned()));
+            assert_eq!(explain(ClientKind::Producer, name), (true, wanted.to_owned()));
         }
-        assert!(explain("ssl.ca.location").1.contains("use ssl.truststore.type=PEM and ssl.truststore.location, or librdkafka."));
-        assert!(explain("delivery.report.only.error").1.contains("every record must be reported"));
+        assert!(
+            explain(ClientKind::Producer, "ssl.ca.location")
+                .1
+                .contains("use ssl.truststore.type=PEM and ssl.truststore.location, or librdkafka.")
+        );
+        assert!(explain(ClientKind::Producer, "delivery.report.only.error").1.contains("every record must be reported"));
     }
 
     #[test]
     fn others_are_named_for_what_they_are() {
-        assert!(explain("group.id").1.contains("consumer"));
-        assert!(explain("timeout.ms").1.contains("request.timeout.ms"));
-        assert!(explain("topic").1.contains("a table named producer"));
-        assert!(explain("my.own.setting").0);
+        assert!(explain(ClientKind::Producer, "group.id").1.contains("consumer"));
+        assert!(explain(ClientKind::Producer, "timeout.ms").1.contains("request.timeout.ms"));
+        assert!(explain(ClientKind::Producer, "topic").1.contains("a table named producer"));
+        assert!(explain(ClientKind::Producer, "my.own.setting").0);
     }
 
     #[test]
     fn what_may_be_a_piece_of_a_secret_is_not_shown() {
         for piece in ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "hunter2", "-----END", "s3cr=t", "correct horse"] {
-            assert!(!explain(piece).0, "{piece}");
+            assert!(!explain(ClientKind::Producer, piece).0, "{piece}");
         }
     }
 
     proptest! {
         #[test]
         fn no_name_panics(name in ".{0,120}") {
-            let _ = explain(&name);
+            let _ = explain(ClientKind::Producer, &name);
         }
     }
 }

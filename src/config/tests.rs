@@ -1,6 +1,7 @@
 //! What holds for the configuration as a whole, and what the other tests begin with.
 
 use super::*;
+use crate::serialize::SerializerName;
 
 /// A configuration that is right but for what `pairs` says.
 pub(super) fn config(pairs: &[(&str, &str)]) -> ProducerConfig {
@@ -14,6 +15,11 @@ pub(super) fn config(pairs: &[(&str, &str)]) -> ProducerConfig {
 /// The text of the error that a configuration ends in.
 pub(super) fn problems(pairs: &[(&str, &str)]) -> String {
     config(pairs).check().unwrap_err().to_string()
+}
+
+/// The texts of the warnings of a configuration.
+pub(super) fn warnings(pairs: &[(&str, &str)]) -> Vec<String> {
+    config(pairs).warnings().iter().map(ToString::to_string).collect()
 }
 
 /// The value that a property of librdkafka gets; `None` if it is not given.
@@ -67,7 +73,7 @@ fn no_secret_is_ever_printed() {
             let base = config(&[("security.protocol", protocol), ("sasl.mechanism", "PLAIN"), ("ssl.keystore.type", "PEM")]);
             match base.set(name, planted(name)) {
                 Ok(config) => {
-                    assert!(config.resolution().secrets.contains(&SECRET.to_owned()) || name == "sasl.jaas.config", "{name}");
+                    assert!(config.0.resolution().secrets.contains(&SECRET.to_owned()) || name == "sasl.jaas.config", "{name}");
                     for text in every_text(&config) {
                         assert!(!text.contains(SECRET), "{name}: {text}");
                     }

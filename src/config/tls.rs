@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    ProducerConfig,
+    ClientConfig,
     resolution::Resolution,
     sasl::{HAS_TLS, IS_SYSTEMS},
 };
@@ -33,7 +33,7 @@ pub(crate) fn check_identification(algorithm: &str) -> Result<(), String> {
 }
 
 /// Adds what `ssl.*` becomes.
-pub(crate) fn resolve(config: &ProducerConfig, resolution: &mut Resolution) {
+pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     let protocol = config.text("security.protocol").to_ascii_uppercase();
     // The rules about formats hold whether TLS is on or not, so that turning it on brings no surprise.
     let trust = truststore(config, resolution);
@@ -78,7 +78,7 @@ pub(crate) fn resolve(config: &ProducerConfig, resolution: &mut Resolution) {
 
 type Properties = Vec<(&'static str, &'static str, String)>;
 
-fn truststore(config: &ProducerConfig, resolution: &mut Resolution) -> Properties {
+fn truststore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
     let mut properties = Properties::new();
     let format = config.get("ssl.truststore.type");
     let (location, certificates) = ("ssl.truststore.location", "ssl.truststore.certificates");
@@ -93,7 +93,7 @@ fn truststore(config: &ProducerConfig, resolution: &mut Resolution) -> Propertie
     properties
 }
 
-fn keystore(config: &ProducerConfig, resolution: &mut Resolution) -> Properties {
+fn keystore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
     let mut properties = Properties::new();
     let (location, chain, key, password) =
         ("ssl.keystore.location", "ssl.keystore.certificate.chain", "ssl.keystore.key", "ssl.keystore.password");

@@ -1,9 +1,15 @@
-//! The one table of settings: every name that the Java producer knows, and librdkafka's own that are worth a check.
+//! The one table of settings: every name that Java's clients know, and librdkafka's own that are worth a check.
 
-mod java;
+mod client;
 mod librdkafka;
+mod producer;
 
-use super::value::{self, Range, Type, Unit};
+use std::sync::LazyLock;
+
+use super::{
+    ClientKind,
+    value::{self, Range, Type, Unit},
+};
 
 /// One setting: what it takes, what it is if it is not set, and what it becomes.
 #[derive(Debug, Clone, Copy)]
@@ -53,12 +59,22 @@ pub enum Becomes {
 /// # Ok::<(), &str>(())
 /// ```
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    java::SETTINGS.iter().chain(librdkafka::SETTINGS)
+    ClientKind::Producer.settings()
 }
 
-/// The row of a name; exact spelling.
-pub(crate) fn find(name: &str) -> Option<&'static Setting> {
-    settings().find(|setting| setting.name == name)
+/// The settings of a kind of client.
+pub(super) fn of(kind: ClientKind) -> &'static [&'static Setting] {
+    static PRODUCER: LazyLock<Vec<&Setting>> = LazyLock::new(|| table(producer::SETTINGS, librdkafka::PRODUCER));
+    match kind {
+        ClientKind::Producer => &PRODUCER,
+    }
+}
+
+/// What all clients have and what is their kind's own: the Java names in their order, then librdkafka's.
+fn table(java: &'static [Setting], native: &'static [Setting]) -> Vec<&'static Setting> {
+    let mut rows: Vec<&Setting> = [client::SETTINGS, librdkafka::CLIENT, java, native].into_iter().flatten().collect();
+    rows.sort_by_key(|setting| (!setting.is_java(), setting.name));
+    rows
 }
 
 impl Setting {
@@ -278,7 +294,7 @@ mod tests {
         let rows = java_rows();
         assert_eq!(rows.len(), 112);
         for row in &rows {
-            let setting = find(&row.name).unwrap_or_else(|| panic!("{} is not in the table", row.name));
+            let setting = ClientKind::Producer.setting(&row.name).unwrap_or_else(|| panic!("{} is not in the table", row.name));
             match setting.becomes() {
                 Becomes::Properties(properties) => assert!(!properties.is_empty(), "{} becomes nothing", row.name),
                 Becomes::Here => {}
@@ -299,7 +315,7 @@ mod tests {
     #[test]
     fn types_defaults_and_ranges_are_javas() {
         for row in java_rows() {
-            let setting = find(&row.name).unwrap();
+            let setting = ClientKind::Producer.setting(&row.name).unwrap();
             assert_eq!(setting.kind().name(), row.kind.to_lowercase(), "{}", row.name);
             let default = row.default.as_deref().filter(|default| *default != "(required)").map(|default| {
                 let default = default.strip_prefix("class ").unwrap_or(default);

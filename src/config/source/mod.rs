@@ -11,7 +11,7 @@ use std::{fs, io, path::Path, str::FromStr};
 
 pub use host::{HostSetting, host_settings};
 
-use super::{ConfigError, Origin, Problem, ProducerConfig, placeholder};
+use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, placeholder};
 
 /// The format of a configuration text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,11 +66,11 @@ struct Broken {
     what: String,
 }
 
-/// Reads a file. See [`ProducerConfig::from_file`].
-pub(crate) fn from_file(path: &Path) -> Result<ProducerConfig, ConfigError> {
+/// Reads a file. See [`ProducerConfig::from_file`](super::ProducerConfig::from_file).
+pub(super) fn from_file(kind: ClientKind, path: &Path) -> Result<ClientConfig, ConfigError> {
     let (text, format) = load(path)?;
     let origin = |line| Origin::File { path: path.to_owned(), line };
-    read(&text, format, &path.display().to_string(), &origin)
+    read(kind, &text, format, &path.display().to_string(), &origin)
 }
 
 /// A file's text and its format.
@@ -94,12 +94,18 @@ fn load(path: &Path) -> Result<(String, Format), ConfigError> {
     Ok((text, format))
 }
 
-/// Reads a text. See [`ProducerConfig::from_str`].
-pub(crate) fn from_str(text: &str, format: Format) -> Result<ProducerConfig, ConfigError> {
-    read(text, format, "the text", &|line| Origin::Text { line })
+/// Reads a text. See [`ProducerConfig::from_str`](super::ProducerConfig::from_str).
+pub(super) fn from_str(kind: ClientKind, text: &str, format: Format) -> Result<ClientConfig, ConfigError> {
+    read(kind, text, format, "the text", &|line| Origin::Text { line })
 }
 
-fn read(text: &str, format: Format, subject: &str, origin: &dyn Fn(usize) -> Origin) -> Result<ProducerConfig, ConfigError> {
+fn read(
+    kind: ClientKind,
+    text: &str,
+    format: Format,
+    subject: &str,
+    origin: &dyn Fn(usize) -> Origin,
+) -> Result<ClientConfig, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (pairs, broken) = match format {
         Format::Toml => table::settings(toml::parse(text)),
@@ -107,7 +113,7 @@ fn read(text: &str, format: Format, subject: &str, origin: &dyn Fn(usize) -> Ori
         Format::Json => table::settings(json::parse(text)),
         Format::Properties => properties::parse(text),
     };
-    let mut config = ProducerConfig::new();
+    let mut config = ClientConfig::new(kind);
     let mut problems: Vec<(usize, Problem)> =
         broken.into_iter().map(|Broken { line, what }| (line, Problem::new(Some(&origin(line)), None, what))).collect();
     let mut seen: Vec<(String, usize)> = Vec::new();
@@ -168,6 +174,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::ProducerConfig;
+
+    fn from_file(path: &Path) -> Result<ProducerConfig, ConfigError> {
+        ProducerConfig::from_file(path)
+    }
+
+    fn from_str(text: &str, format: Format) -> Result<ProducerConfig, ConfigError> {
+        ProducerConfig::from_str(text, format)
+    }
 
     fn problems(text: &str, format: Format) -> String {
         from_str(text, format).unwrap_err().to_string()

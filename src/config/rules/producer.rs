@@ -1,77 +1,33 @@
-//! The rules between settings, and the values that follow from them: idempotence, the timeouts, transactions, backoffs.
+//! A producer's rules: idempotence, the timeouts, transactions, compression, partitioners.
 
 use std::time::Duration;
 
-use super::{
-    PartitionerName, ProducerConfig, native_name,
+use super::super::{
+    ClientConfig, PartitionerName,
     resolution::{Resolution, partitioner},
-    setting,
+    setting::Setting,
 };
-
-/// Values that depend on more than their own setting.
-pub(crate) struct Derived {
-    pub(crate) idempotence: bool,
-    /// Milliseconds; 0 for no end.
-    pub(crate) delivery_timeout: i64,
-    /// Milliseconds.
-    pub(crate) request_timeout: i64,
-    /// Milliseconds.
-    pub(crate) reconnect_backoff_max: i64,
-}
 
 const IDEMPOTENT_IN_FLIGHT: i64 = 5;
 const IN_FLIGHT: &str = "max.in.flight.requests.per.connection";
 
-/// Checks the rules and gives what follows from them.
-pub(crate) fn derive(config: &ProducerConfig, resolution: &mut Resolution) -> Derived {
-    set_twice(config, resolution);
-    required(config, resolution);
+/// Checks a producer's rules and gives what follows from them.
+pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<(&'static str, String)> {
     let idempotence = idempotence(config, resolution);
     let linger = linger(config, resolution);
-    let (delivery_timeout, request_timeout) = timeouts(config, linger, resolution);
-    let reconnect_backoff_max = backoffs(config, resolution);
+    let (delivery, request) = timeouts(config, linger, resolution);
     compression(config, resolution);
     partitioning(config, resolution);
-    Derived { idempotence, delivery_timeout, request_timeout, reconnect_backoff_max }
-}
-
-/// A Java name and the librdkafka property that it becomes may not both be set, nor a property under two names.
-fn set_twice(config: &ProducerConfig, resolution: &mut Resolution) {
-    let raw: Vec<(&str, &str)> = config
-        .entries
-        .keys()
-        .filter_map(|name| Some((name.as_str(), native_name::canonical(name.strip_prefix("librdkafka.")?))))
-        .collect();
-    for (index, (name, property)) in raw.iter().enumerate() {
-        if let Some((other, _)) = raw[..index].iter().find(|(_, other)| other == property) {
-            resolution.fail(config, name, format!("is the same property as {other}; leave one out"));
-        }
-        let java = config.entries.keys().filter_map(|name| setting::find(name)).find(|setting| {
-            setting.is_java() && setting.properties().iter().any(|becomes| native_name::canonical(becomes) == *property)
-        });
-        if let Some(java) = java {
-            let place = config.origin(java.name()).map(|origin| format!(" ({origin})")).unwrap_or_default();
-            resolution.fail(
-                config,
-                name,
-                format!("is set, and so is {}{place}, which becomes the same property; leave one out", java.name()),
-            );
-        }
-    }
-}
-
-fn required(config: &ProducerConfig, resolution: &mut Resolution) {
-    let mock = config.get("librdkafka.test.mock.num.brokers").is_some_and(|number| number != "0");
-    if !mock && config.text("bootstrap.servers").is_empty() {
-        let message =
-            "is not set; give host:port of one broker or more, here or in the environment variable KAFKA_BOOTSTRAP_SERVERS";
-        resolution.fail(config, "bootstrap.servers", message);
-    }
+    vec![
+        ("enable.idempotence", idempotence.to_string()),
+        ("delivery.timeout.ms", delivery.to_string()),
+        ("request.timeout.ms", request.to_string()),
+    ]
 }
 
 /// As Java's `ProducerConfig`: what is set against idempotence turns it off, unless it was asked for; only too many requests in flight
 /// are always an error (since Kafka 4.0).
-fn idempotence(config: &ProducerConfig, resolution: &mut Resolution) -> bool {
+fn idempotence(config: &ClientConfig, resolution: &mut Resolution) -> bool {
     let asked = config.found("enable.idempotence");
     let transactional = config.found("transactional.id").is_some();
     let mut on = asked.as_ref().is_none_or(|asked| asked.value != "false");
@@ -115,7 +71,7 @@ fn idempotence(config: &ProducerConfig, resolution: &mut Resolution) -> bool {
     on
 }
 
-fn linger(config: &ProducerConfig, resolution: &mut Resolution) -> Duration {
+fn linger(config: &ClientConfig, resolution: &mut Resolution) -> Duration {
     // librdkafka's own property takes fractions of a millisecond.
     let text = config.text("linger.ms");
     let milliseconds: Option<f64> = text.parse().ok().filter(|milliseconds| (0.0..=900_000.0).contains(milliseconds));
@@ -130,7 +86,7 @@ fn linger(config: &ProducerConfig, resolution: &mut Resolution) -> Duration {
 }
 
 /// `delivery.timeout.ms` and `request.timeout.ms`, in milliseconds, fitted to each other, to `linger.ms` and to the transaction.
-fn timeouts(config: &ProducerConfig, linger: Duration, resolution: &mut Resolution) -> (i64, i64) {
+fn timeouts(config: &ClientConfig, linger: Duration, resolution: &mut Resolution) -> (i64, i64) {
     let delivery_set = config.found("delivery.timeout.ms");
     let request_set = config.found("request.timeout.ms");
     let mut delivery = config.number("delivery.timeout.ms", resolution);
@@ -182,31 +138,7 @@ fn timeouts(config: &ProducerConfig, linger: Duration, resolution: &mut Resoluti
     (delivery, request)
 }
 
-/// `reconnect.backoff.max.ms`, which follows `reconnect.backoff.ms` if only that is set.
-fn backoffs(config: &ProducerConfig, resolution: &mut Resolution) -> i64 {
-    let base = config.number("reconnect.backoff.ms", resolution);
-    let mut greatest = config.number("reconnect.backoff.max.ms", resolution);
-    if greatest < base {
-        match (config.found("reconnect.backoff.ms"), config.found("reconnect.backoff.max.ms")) {
-            (Some(_), None) => {
-                greatest = base;
-                resolution.note("reconnect.backoff.max.ms", "as long as reconnect.backoff.ms");
-            }
-            (_, found) => {
-                let name = found.map_or("reconnect.backoff.max.ms", |found| found.name);
-                resolution.fail(config, name, format!("must be at least reconnect.backoff.ms, which is {base}"));
-            }
-        }
-    }
-    let (retry, retry_max) = (config.number("retry.backoff.ms", resolution), config.number("retry.backoff.max.ms", resolution));
-    if retry > retry_max {
-        let name = config.found("retry.backoff.ms").map_or("retry.backoff.ms", |found| found.name);
-        resolution.warn(config, name, format!("is more than retry.backoff.max.ms, so every wait is {retry_max} ms"));
-    }
-    greatest
-}
-
-fn compression(config: &ProducerConfig, resolution: &mut Resolution) {
+fn compression(config: &ClientConfig, resolution: &mut Resolution) {
     let codec = config.text("compression.type");
     for (level, of) in [("compression.gzip.level", "gzip"), ("compression.lz4.level", "lz4"), ("compression.zstd.level", "zstd")]
     {
@@ -219,14 +151,14 @@ fn compression(config: &ProducerConfig, resolution: &mut Resolution) {
         "zstd" => !cfg!(feature = "zstd"),
         _ => false,
     };
-    if missing && !super::sasl::IS_SYSTEMS {
+    if missing && !super::super::sasl::IS_SYSTEMS {
         let name = config.found("compression.type").map_or("compression.type", |found| found.name);
         resolution.fail(config, name, format!("is {codec}, which is not built in; build with the cargo feature {codec}"));
     }
 }
 
 /// Which settings of partitioners have no effect with the others.
-fn partitioning(config: &ProducerConfig, resolution: &mut Resolution) {
+fn partitioning(config: &ClientConfig, resolution: &mut Resolution) {
     const ADAPTIVE: &str = "partitioner.adaptive.partitioning.enable";
     const AVAILABILITY: &str = "partitioner.availability.timeout.ms";
     let partitioner = partitioner(config);
@@ -237,7 +169,7 @@ fn partitioning(config: &ProducerConfig, resolution: &mut Resolution) {
         }
     } else {
         for name in [ADAPTIVE, AVAILABILITY, "partitioner.ignore.keys"] {
-            let default = setting::find(name).and_then(setting::Setting::default);
+            let default = config.kind.setting(name).and_then(Setting::default);
             if config.get(name).is_some_and(|value| Some(value) != default) {
                 no_effect(name, &format!("partitioner.class is {partitioner}"));
             }
@@ -251,11 +183,7 @@ fn partitioning(config: &ProducerConfig, resolution: &mut Resolution) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{config, native, problems};
-
-    fn warnings(pairs: &[(&str, &str)]) -> Vec<String> {
-        config(pairs).warnings().iter().map(ToString::to_string).collect()
-    }
+    use super::super::super::tests::{config, native, problems, warnings};
 
     #[test]
     fn what_is_set_against_idempotence_turns_it_off_unless_it_was_asked_for() {
@@ -314,32 +242,6 @@ mod tests {
     }
 
     #[test]
-    fn backoffs_follow_each_other() {
-        let followed = config(&[("reconnect.backoff.ms", "5000")]);
-        assert_eq!(native(&followed, "reconnect.backoff.max.ms").as_deref(), Some("5000"));
-        let error = problems(&[("reconnect.backoff.ms", "5000"), ("reconnect.backoff.max.ms", "4000")]);
-        assert_eq!(error, "reconnect.backoff.max.ms: must be at least reconnect.backoff.ms, which is 5000");
-        assert_eq!(
-            warnings(&[("retry.backoff.ms", "2000")]),
-            ["retry.backoff.ms: is more than retry.backoff.max.ms, so every wait is 1000 ms"]
-        );
-    }
-
-    #[test]
-    fn one_property_under_two_names_is_an_error_that_names_both() {
-        let error = problems(&[("linger.ms", "1"), ("librdkafka.queue.buffering.max.ms", "2")]);
-        assert_eq!(
-            error,
-            "librdkafka.queue.buffering.max.ms: is set, and so is linger.ms (code), which becomes the same property; leave one out"
-        );
-        let error = problems(&[("librdkafka.linger.ms", "1"), ("librdkafka.queue.buffering.max.ms", "2")]);
-        assert_eq!(error, "librdkafka.queue.buffering.max.ms: is the same property as librdkafka.linger.ms; leave one out");
-        assert!(
-            problems(&[("request.timeout.ms", "100"), ("librdkafka.socket.timeout.ms", "100")]).contains("is set, and so is")
-        );
-    }
-
-    #[test]
     fn librdkafkas_own_spelling_counts_in_the_rules() {
         assert!(problems(&[("librdkafka.acks", "1"), ("enable.idempotence", "true")]).contains("acks: must be all"));
         // Half a millisecond counts as one where the rules add up.
@@ -377,12 +279,5 @@ mod tests {
         let linger = ("librdkafka.sticky.partitioning.linger.ms", "20");
         assert!(warnings(&[linger])[0].contains("partitioner.class is DefaultPartitioner"));
         assert_eq!(warnings(&[linger, ("partitioner.class", "random")]), [""; 0]);
-    }
-
-    #[test]
-    fn brokers_must_be_named_unless_librdkafka_plays_them() {
-        let none = super::ProducerConfig::new();
-        assert!(none.check().unwrap_err().to_string().starts_with("bootstrap.servers: is not set; give host:port"));
-        none.set("librdkafka.test.mock.num.brokers", "1").unwrap().check().unwrap();
     }
 }

@@ -1,0 +1,28 @@
+//! [`ClientKind`]: which settings there are depends on what kind of client they are for.
+
+use super::setting::{self, Setting};
+
+/// A kind of client, with a table of settings and rules of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientKind {
+    Producer,
+}
+
+impl ClientKind {
+    const ALL: [Self; 1] = [Self::Producer];
+
+    /// Its settings: Java's by name, then librdkafka's own.
+    pub(super) fn settings(self) -> impl Iterator<Item = &'static Setting> {
+        setting::of(self).iter().copied()
+    }
+
+    /// The row of a name; exact spelling.
+    pub(super) fn setting(self, name: &str) -> Option<&'static Setting> {
+        self.settings().find(|setting| setting.name() == name)
+    }
+
+    /// The row of a name, of whichever kind has it; what is secret is so for all.
+    pub(super) fn setting_of_any(name: &str) -> Option<&'static Setting> {
+        Self::ALL.into_iter().find_map(|kind| kind.setting(name))
+    }
+}
