@@ -41,7 +41,9 @@ pub use origin::Origin;
 pub use partitioner_name::PartitionerName;
 pub use producer::ProducerConfig;
 pub(crate) use resolved::Resolved;
-pub use setting::{Becomes, Setting, settings};
+#[cfg(feature = "schema-registry")]
+pub(crate) use setting::schema_registry_setting;
+pub use setting::{Becomes, Setting, schema_registry_settings, settings};
 pub use source::{Format, HostSetting, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
 pub use value::{Range, Type, Unit};
@@ -58,9 +60,9 @@ fn is_secret(name: &str) -> bool {
     }
 }
 
-/// A value as it may be printed.
+/// A value as it may be printed. A registry's URL may have a password in it.
 fn redacted<'a>(name: &str, value: &'a str) -> &'a str {
-    if is_secret(name) { HIDDEN } else { value }
+    if is_secret(name) || (name == "schema.registry.url" && value.contains('@')) { HIDDEN } else { value }
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
 pub use transaction::{ConsumerGroupMetadata, Offsets, Transaction};
 
+#[cfg(feature = "schema-registry")]
+pub(crate) use self::parking::wait;
 use self::{core::Core, shared::topic_of};
 #[cfg(feature = "testing")]
 pub(crate) use self::{
