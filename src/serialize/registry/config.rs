@@ -58,6 +58,11 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
+    /// Whether values are written with the schema that the serializer was given.
+    pub(super) fn writes_local(&self) -> bool {
+        self.auto_register || (self.schema_id.is_none() && !self.use_latest)
+    }
+
     /// Whether the schema may be another one later.
     pub(super) fn follows_latest(&self) -> bool {
         !self.auto_register && self.schema_id.is_none() && self.use_latest

@@ -21,7 +21,10 @@
 //! What is left after caches, single requests, retries and the order of resolution is seven requests of JSON; they need no runtime.
 
 mod answer;
+mod avro;
 mod cache;
+
+mod choices;
 mod client;
 mod config;
 mod error;
@@ -34,6 +37,9 @@ mod workers;
 mod writers;
 
 pub use answer::Answer;
+/// The crate whose schemas and values [`Avro`] and [`GenericAvro`] take, in the version that they take.
+pub use apache_avro;
+pub use avro::{Avro, AvroError, GenericAvro};
 pub use client::{Compatibility, SchemaRegistry};
 pub use config::SchemaRegistryConfig;
 pub use error::{RegistryError, RegistryErrorKind};
@@ -42,3 +48,5 @@ pub use schema::{RegisteredSchema, Schema, SchemaReference, SchemaType};
 pub use subject::{StrategyName, SubjectNameStrategy};
 /// A GUID of a schema.
 pub use uuid::Uuid;
+
+pub(crate) use choices::choices;

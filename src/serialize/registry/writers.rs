@@ -79,6 +79,15 @@ impl<F: Format> Writers<F> {
         Self(Arc::new(Inner { format: Arc::new(format), registry: registry.clone(), finding, slots, searches }))
     }
 
+    /// Changes how schemas are found. What was found so far is forgotten.
+    pub(crate) fn choose(&mut self, change: impl FnOnce(&mut Finding)) {
+        let Inner { format, registry, finding, .. } = &*self.0;
+        let (format, mut finding) = (Arc::clone(format), finding.clone());
+        change(&mut finding);
+        let (slots, searches) = (RwLock::default(), Mutex::default());
+        self.0 = Arc::new(Inner { format, registry: registry.clone(), finding, slots, searches });
+    }
+
     pub(crate) fn format(&self) -> &Arc<F> {
         &self.0.format
     }
