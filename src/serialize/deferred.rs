@@ -17,12 +17,27 @@ pub type Finish = Box<dyn FnOnce(&mut SerializeContext<'_>, &mut Vec<u8>) -> Res
 /// It owns a form of the value, so that the record that it came from may go. [`Serializer::defer`](super::Serializer::defer) makes it.
 /// The producer polls it on its delivery thread, for `max.block.ms` at most, and drops it when the record is withdrawn: neither the
 /// future nor what it ends in may block.
-pub struct Deferred(Pin<Box<dyn Future<Output = Result<Finish, BoxError>> + Send>>);
+pub struct Deferred {
+    waits: Pin<Box<dyn Future<Output = Result<Finish, BoxError>> + Send>>,
+    what: Option<String>,
+}
 
 impl Deferred {
     /// Takes the future that waits; it ends in what is left to do, or in why the value cannot be serialized.
     pub fn new(waits: impl Future<Output = Result<Finish, BoxError>> + Send + 'static) -> Self {
-        Self(Box::pin(waits))
+        Self { waits: Box::pin(waits), what: None }
+    }
+
+    /// Says what is waited for, such as "the schema of subject orders-value", for the error of a record that has waited too long.
+    #[must_use]
+    pub fn waiting_for(mut self, what: impl Into<String>) -> Self {
+        self.what = Some(what.into());
+        self
+    }
+
+    /// What is waited for.
+    pub(crate) fn what(&self) -> &str {
+        self.what.as_deref().unwrap_or("what its serializer waits for")
     }
 }
 
@@ -30,12 +45,12 @@ impl Future for Deferred {
     type Output = Result<Finish, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
+        self.waits.as_mut().poll(context)
     }
 }
 
 impl fmt::Debug for Deferred {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Deferred(..)")
+        f.debug_struct("Deferred").field("what", &self.what).finish_non_exhaustive()
     }
 }

@@ -136,6 +136,13 @@ impl<F: Format> Writers<F> {
         }
     }
 
+    /// The subject of a place. `name` is the name of the record type.
+    pub(crate) fn subject(&self, place: Place<'_>, name: Option<&str>) -> Result<String, BoxError> {
+        let finding = &self.0.finding;
+        let strategy = if place.is_key { &finding.key_strategy } else { &finding.value_strategy };
+        strategy.subject(place.topic, place.is_key, name)
+    }
+
     /// Joins the search for a place's schema, or starts one.
     fn search(&self, place: Place<'_>, name: Option<&str>) -> Result<Search<F::Writer>, BoxError> {
         let inner = &self.0;
@@ -144,8 +151,7 @@ impl<F: Format> Writers<F> {
         if let Some(search) = searches.get(&key) {
             return Ok(search.clone());
         }
-        let strategy = if place.is_key { &inner.finding.key_strategy } else { &inner.finding.value_strategy };
-        let subject = strategy.subject(place.topic, place.is_key, name)?;
+        let subject = self.subject(place, name)?;
         let format = Arc::clone(&inner.format);
         let found = format.resolve(inner.registry.clone(), inner.finding.clone(), subject.clone(), key.2.clone());
         // Not the search holds the serializer, but the serializer the search.

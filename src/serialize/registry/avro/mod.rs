@@ -221,7 +221,8 @@ impl Codec {
             }
             _ => value()?,
         };
-        Ok(Some(Deferred::new(async move {
+        let subject = self.writers.subject(place, name)?;
+        let deferred = Deferred::new(async move {
             let resolved = search.await?;
             let finish: Finish = Box::new(move |context, buffer| {
                 frame::begin(location, &resolved, &[], context, buffer)?;
@@ -235,7 +236,8 @@ impl Codec {
                 Ok(Serialized::Bytes)
             });
             Ok(finish)
-        })))
+        });
+        Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}"))))
     }
 
     fn read(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<(WireId, apache_avro::types::Value), BoxError> {
