@@ -2,7 +2,9 @@
 
 use std::{env, ffi::OsString};
 
-use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, ProducerConfig, native_name, stranger};
+use super::{
+    ClientConfig, ClientKind, ConfigError, Origin, Problem, ProducerConfig, native_name, schema_registry_settings, stranger,
+};
 
 const PREFIX: &str = "OTTLA_";
 const SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
@@ -96,7 +98,7 @@ impl ClientConfig {
 
 /// The setting that a variable without its prefix names.
 fn name(kind: ClientKind, rest: &str) -> Option<String> {
-    if let Some(setting) = kind.settings().find(|setting| variable_of(setting.name()) == rest) {
+    if let Some(setting) = kind.settings().chain(schema_registry_settings()).find(|setting| variable_of(setting.name()) == rest) {
         return Some(setting.name().to_owned());
     }
     let property = rest.strip_prefix("LIBRDKAFKA_").filter(|property| !property.is_empty())?;

@@ -1,6 +1,6 @@
 //! The table of settings as Markdown, from the table itself; `docs/settings.md` must be what comes out.
 
-use super::{Becomes, Range, Setting, Unit, settings};
+use super::{Becomes, Range, Setting, Unit, schema_registry_settings, settings};
 use crate::page::assert_page;
 
 const HEAD: &str = "# Settings
@@ -43,6 +43,10 @@ fn text() -> String {
     for setting in settings().filter(|setting| !setting.is_java()) {
         text.push_str(&row(setting));
     }
+    text.push_str("\n## A schema registry's\n\nThese stand beside a client's own, by the names that Confluent's clients have for them, and need the feature `schema-registry`.\n\n| setting | type | allowed | default | | |\n| --- | --- | --- | --- | --- | --- |\n");
+    for setting in schema_registry_settings() {
+        text.push_str(&row(setting));
+    }
     text
 }
 
@@ -57,7 +61,8 @@ fn row(setting: &Setting) -> String {
         Becomes::Properties(properties) => {
             properties.iter().map(|property| format!("`{property}`")).collect::<Vec<_>>().join(", ")
         }
-        _ => "done here".to_owned(),
+        Becomes::Refused { .. } => "refused".to_owned(),
+        Becomes::Here => "done here".to_owned(),
     };
     let allowed = match setting.range() {
         Range::OneOf(words) | Range::OneOfAnyCase(words) => words.join(", "),

@@ -1,6 +1,6 @@
 //! Names that are no settings of this producer: what they are, or which setting is meant.
 
-use super::{ClientKind, native_name};
+use super::{ClientKind, native_name, schema_registry_settings};
 
 /// Settings of a consumer, in Java or librdkafka.
 const CONSUMERS: &[&str] = &[
@@ -129,7 +129,7 @@ pub(crate) fn nearest(kind: ClientKind, name: &str) -> Option<String> {
     }
     let wanted = plain(name);
     let bare = wanted.strip_prefix("producer").unwrap_or(&wanted);
-    let java = kind.settings().map(|setting| setting.name().to_owned());
+    let java = kind.settings().chain(schema_registry_settings()).map(|setting| setting.name().to_owned());
     let native = native_name::own(kind).map(|property| format!("librdkafka.{property}"));
     java.chain(native)
         .map(|candidate| {

@@ -132,8 +132,7 @@ pub(super) fn start(
     let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
     let Resolved { client_id, bootstrap_servers, max_request_size, secrets, .. } = resolved;
-    let shared =
-        Arc::new(Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets));
+    let shared = Arc::new(Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets));
     shared.start(Arc::clone(&client))?;
     Ok(Arc::new(Core { client, shared, max_request_size, drop_timeout }))
 }

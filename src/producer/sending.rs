@@ -32,9 +32,17 @@ pub struct Sending(State);
 enum State {
     Ready(Box<Option<Result<Delivery, Error>>>),
     Accepted(Pending),
-    Waiting { id: u64, pending: Pending, core: Arc<Core> },
+    Waiting {
+        id: u64,
+        pending: Pending,
+        core: Arc<Core>,
+    },
     /// For its serializer, and perhaps for room then.
-    Deferred { ticket: Arc<deferrals::Ticket>, pending: Pending, core: Arc<Core> },
+    Deferred {
+        ticket: Arc<deferrals::Ticket>,
+        pending: Pending,
+        core: Arc<Core>,
+    },
     Done,
 }
 

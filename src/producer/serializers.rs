@@ -63,7 +63,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
             (Some(key), None) => {
                 let mut bytes = Vec::new();
                 let value = record.value_ref();
-                let size = value.map(|value| serialize(&*self.value, value, record.topic(), false, &mut body.headers, &mut bytes));
+                let size =
+                    value.map(|value| serialize(&*self.value, value, record.topic(), false, &mut body.headers, &mut bytes));
                 (Part::Waits(key), size.transpose()?.flatten().map_or(Part::Done, |_| Part::Written(bytes)))
             }
         };

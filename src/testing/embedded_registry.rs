@@ -94,7 +94,9 @@ impl EmbeddedRegistry {
     /// # Errors
     /// [`EmbeddedKafka`](ErrorKind::EmbeddedKafka) if it cannot listen or has no thread.
     pub fn start() -> Result<Self, Error> {
-        let failed = |error: io::Error| Error::new(ErrorKind::EmbeddedKafka, "the embedded registry could not be started").with_source(error);
+        let failed = |error: io::Error| {
+            Error::new(ErrorKind::EmbeddedKafka, "the embedded registry could not be started").with_source(error)
+        };
         let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(Shared::default());

@@ -55,7 +55,9 @@ impl Store {
                 Answer::ok(json!(numbers))
             }),
             ("GET", ["subjects", subject, "versions", version]) => self.version(subject, version),
-            ("POST", ["subjects", subject, "versions"]) => posted(body).and_then(|schema| self.register(subject, schema, normalize)),
+            ("POST", ["subjects", subject, "versions"]) => {
+                posted(body).and_then(|schema| self.register(subject, schema, normalize))
+            }
             ("POST", ["subjects", subject]) => posted(body).and_then(|schema| self.find(subject, &schema, normalize)),
             ("POST", ["compatibility", "subjects", subject, "versions", _]) => posted(body).and_then(|schema| {
                 self.versions(subject)?;
@@ -90,7 +92,9 @@ impl Store {
             return Ok(Answer::ok(self.told(index, Some((subject, number)))));
         }
         if let Some(reason) = self.incompatibility(subject, &schema)? {
-            let message = format!("Schema being registered is incompatible with an earlier schema for subject \"{subject}\", details: {reason}");
+            let message = format!(
+                "Schema being registered is incompatible with an earlier schema for subject \"{subject}\", details: {reason}"
+            );
             return Err(Answer::error(409, 409, message));
         }
         let index = match self.ids.get(&schema) {
@@ -137,7 +141,9 @@ impl Store {
             SchemaType::Avro => {
                 let reader = self.avro(schema)?;
                 let latest = self.subjects.get(subject).and_then(|versions| self.schemas.get(*versions.last()?));
-                let Some((latest, _)) = latest.filter(|(latest, _)| latest.schema_type() == SchemaType::Avro) else { return Ok(None) };
+                let Some((latest, _)) = latest.filter(|(latest, _)| latest.schema_type() == SchemaType::Avro) else {
+                    return Ok(None);
+                };
                 Ok(SchemaCompatibility::can_read(&self.avro(latest)?, &reader).err().map(|error| error.to_string()))
             }
             SchemaType::Json => match serde_json::from_str::<Value>(schema.text()) {
@@ -155,7 +161,10 @@ impl Store {
             let number = usize::try_from(reference.version).ok().and_then(|number| number.checked_sub(1));
             let found = self.subjects.get(&reference.subject).and_then(|versions| self.schemas.get(*versions.get(number?)?));
             let Some((found, _)) = found else {
-                let message = format!("Invalid schema: no schema reference found for subject \"{}\" and version {}", reference.subject, reference.version);
+                let message = format!(
+                    "Invalid schema: no schema reference found for subject \"{}\" and version {}",
+                    reference.subject, reference.version
+                );
                 return Err(Answer::error(422, 42201, message));
             };
             if !used.contains(&found.text()) {

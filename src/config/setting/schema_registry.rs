@@ -66,7 +66,11 @@ fn class(name: &str) -> &str {
 }
 
 fn strategy(name: &str) -> Result<(), String> {
-    one_of(name, &["TopicNameStrategy", "RecordNameStrategy", "TopicRecordNameStrategy"], "io.confluent.kafka.serializers.subject.")
+    one_of(
+        name,
+        &["TopicNameStrategy", "RecordNameStrategy", "TopicRecordNameStrategy"],
+        "io.confluent.kafka.serializers.subject.",
+    )
 }
 
 fn id_serializer(name: &str) -> Result<(), String> {
@@ -83,9 +87,5 @@ fn url(list: &str) -> Result<(), String> {
         let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
         host.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !host.contains(char::is_whitespace))
     };
-    if list.split(',').all(is_url) {
-        Ok(())
-    } else {
-        Err("is not a list of URLs that begin with http:// or https://".to_owned())
-    }
+    if list.split(',').all(is_url) { Ok(()) } else { Err("is not a list of URLs that begin with http:// or https://".to_owned()) }
 }

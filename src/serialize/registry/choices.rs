@@ -24,7 +24,8 @@ macro_rules! choices {
         /// Writes with the schema of this id, and registers nothing: `use.schema.id` with `auto.register.schemas=false`.
         #[must_use]
         pub fn use_schema_id(mut self, id: i32) -> Self {
-            self.$field.choose(|finding| (finding.auto_register, finding.use_latest, finding.schema_id) = (false, false, Some(id)));
+            self.$field
+                .choose(|finding| (finding.auto_register, finding.use_latest, finding.schema_id) = (false, false, Some(id)));
             self
         }
 

@@ -126,8 +126,9 @@ impl SchemaRegistry {
     /// [`Config`](ErrorKind::Config) with all that is wrong with the settings.
     pub fn new(config: &SchemaRegistryConfig) -> Result<Self, Error> {
         let (connection, finding) = config.resolve()?;
-        let transport = Transport::new(&connection)
-            .map_err(|error| Error::new(ErrorKind::Config, "the settings of the schema registry cannot be used").with_source(error))?;
+        let transport = Transport::new(&connection).map_err(|error| {
+            Error::new(ErrorKind::Config, "the settings of the schema registry cannot be used").with_source(error)
+        })?;
         let cache = Mutex::new(Cache::new(connection.cache_capacity, connection.latest_lifetime));
         let (latest_lifetime, urls) = (connection.latest_lifetime, connection.urls.len());
         Ok(Self(Arc::new(Inner { transport, finding, cache, latest_lifetime, workers: Arc::default(), urls })))

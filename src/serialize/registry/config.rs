@@ -126,13 +126,18 @@ impl SchemaRegistryConfig {
     fn put(&mut self, name: &str, value: &str, origin: Option<&Origin>) -> Result<(), Problem> {
         let origin = origin.unwrap_or(&Origin::Code);
         let Some(setting) = schema_registry_settings().find(|setting| setting.name() == name) else {
-            let near = schema_registry_settings().map(|setting| setting.name()).min_by_key(|known| strsim::levenshtein(known, name));
+            let near =
+                schema_registry_settings().map(|setting| setting.name()).min_by_key(|known| strsim::levenshtein(known, name));
             let near = near.filter(|known| strsim::levenshtein(known, name) <= 4);
             let message = match near {
                 Some(near) => format!("is no setting of a schema registry; did you mean {near}?"),
                 None => "is no setting of a schema registry".to_owned(),
             };
-            return Err(Problem::new(Some(origin), Some(name).filter(|name| schema_registry_setting(name).is_some() || near.is_some()), message));
+            return Err(Problem::new(
+                Some(origin),
+                Some(name).filter(|name| schema_registry_setting(name).is_some() || near.is_some()),
+                message,
+            ));
         };
         let value = setting.check(value).map_err(|message| Problem::new(Some(origin), Some(name), message))?;
         self.entries.insert(setting.name(), (value, Some(origin.clone())));
@@ -158,7 +163,10 @@ impl SchemaRegistryConfig {
         }
         let finding = self.finding();
         if finding.auto_register && finding.use_latest {
-            fail("use.latest.version", "needs auto.register.schemas=false: a schema is either registered, or the latest one is used");
+            fail(
+                "use.latest.version",
+                "needs auto.register.schemas=false: a schema is either registered, or the latest one is used",
+            );
         }
         let mut pem = |name: &str, location: &str| match (self.get(name), self.get(location)) {
             (Some(_), Some(_)) => {
@@ -219,7 +227,9 @@ impl SchemaRegistryConfig {
         let token = self.get("bearer.auth.token");
         let bearer = self.get("bearer.auth.credentials.source");
         match (self.text("basic.auth.credentials.source"), bearer) {
-            ("USER_INFO", Some(_)) => Err(("bearer.auth.credentials.source", "is set, and so is basic.auth.credentials.source; leave one out")),
+            ("USER_INFO", Some(_)) => {
+                Err(("bearer.auth.credentials.source", "is set, and so is basic.auth.credentials.source; leave one out"))
+            }
             ("USER_INFO", None) => match user_info {
                 Some(info) if info.contains(':') => Ok(Some(basic(info))),
                 Some(_) => Err(("basic.auth.user.info", "has no colon between name and password")),

@@ -49,7 +49,9 @@ pub(crate) struct Frame<'a> {
 #[non_exhaustive]
 pub enum FrameError {
     /// The bytes are fewer than the frame alone has.
-    #[error("expected a schema id and a payload, got {length} bytes: they were not written with a schema registry, or are cut off")]
+    #[error(
+        "expected a schema id and a payload, got {length} bytes: they were not written with a schema registry, or are cut off"
+    )]
     Truncated {
         /// How many bytes came.
         length: usize,
@@ -102,7 +104,10 @@ pub(crate) fn begin<W>(
         }
         SchemaIdLocation::Header => {
             let guid = resolved.guid.ok_or_else(|| {
-                format!("schema id {}: the registry gave no GUID for it, which a header needs; use PrefixSchemaIdSerializer", resolved.id)
+                format!(
+                    "schema id {}: the registry gave no GUID for it, which a header needs; use PrefixSchemaIdSerializer",
+                    resolved.id
+                )
             })?;
             let mut value = Vec::with_capacity(17 + behind_id.len());
             value.push(MAGIC_V1);

@@ -58,7 +58,8 @@ impl Transport {
             tls = tls.root_certs(RootCerts::new_with_certs(&certificates(pem, "truststore")?));
         }
         if let Some((chain, key)) = &connection.identity {
-            let key = PrivateKey::from_pem(key).map_err(|_| unreadable("schema.registry.ssl.keystore has no private key in PEM that is not encrypted"))?;
+            let key = PrivateKey::from_pem(key)
+                .map_err(|_| unreadable("schema.registry.ssl.keystore has no private key in PEM that is not encrypted"))?;
             tls = tls.client_cert(Some(ClientCert::new_with_certs(&certificates(chain, "keystore")?, key)));
         }
         let config = Agent::config_builder()
@@ -171,7 +172,9 @@ impl Base {
 fn certificates(pem: &[u8], store: &str) -> Result<Vec<Certificate<'static>>, RegistryError> {
     let mut found = Vec::new();
     for item in parse_pem(pem) {
-        if let PemItem::Certificate(certificate) = item.map_err(|_| unreadable(&format!("schema.registry.ssl.{store} is no PEM")))? {
+        if let PemItem::Certificate(certificate) =
+            item.map_err(|_| unreadable(&format!("schema.registry.ssl.{store} is no PEM")))?
+        {
             found.push(certificate);
         }
     }

@@ -76,7 +76,8 @@ impl FromStr for StrategyName {
             .into_iter()
             .find(|strategy| strategy.class().eq_ignore_ascii_case(class))
             .ok_or_else(|| {
-                "is none of TopicNameStrategy, RecordNameStrategy, TopicRecordNameStrategy; give any other to the serializer".into()
+                "is none of TopicNameStrategy, RecordNameStrategy, TopicRecordNameStrategy; give any other to the serializer"
+                    .into()
             })
     }
 }

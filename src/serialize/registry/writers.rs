@@ -10,7 +10,9 @@ use std::{
 use futures::future::{BoxFuture, FutureExt, Shared};
 use uuid::Uuid;
 
-use super::{RegisteredSchema, RegistryError, RegistryErrorKind, SchemaIdLocation, SchemaRegistry, config::Finding, error::About};
+use super::{
+    RegisteredSchema, RegistryError, RegistryErrorKind, SchemaIdLocation, SchemaRegistry, config::Finding, error::About,
+};
 use crate::{producer::wait, serialize::BoxError};
 
 /// A schema that was found, and what writes with it.
@@ -102,7 +104,12 @@ impl<F: Format> Writers<F> {
     }
 
     /// Calls `write` with the schema of the place, if it is known. A search for a later version goes on meanwhile.
-    pub(crate) fn with<R>(&self, place: Place<'_>, name: Option<&str>, write: impl FnOnce(&Arc<Resolved<F::Writer>>) -> R) -> Option<R> {
+    pub(crate) fn with<R>(
+        &self,
+        place: Place<'_>,
+        name: Option<&str>,
+        write: impl FnOnce(&Arc<Resolved<F::Writer>>) -> R,
+    ) -> Option<R> {
         let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
         let slot = slots.get(place.topic)?.iter().find(|slot| slot.is_for(place))?;
         if slot.look_again.is_none_or(|time| time > Instant::now()) {

@@ -136,7 +136,9 @@ impl<'p, 'b> Encoder<'p, 'b> {
         })?;
         let Self { plan, buffer, .. } = self;
         Ok(match node {
-            Node::Record(record) => Fields::Record { fields: InOrder { plan, record, buffer, next: 0, early: Vec::new() }, key: None },
+            Node::Record(record) => {
+                Fields::Record { fields: InOrder { plan, record, buffer, next: 0, early: Vec::new() }, key: None }
+            }
             Node::Map(values) => {
                 let (values, bytes) = (plan.node(*values), Vec::with_capacity(len.unwrap_or(0).min(64) * 8));
                 Fields::Map { plan, values, buffer, bytes, count: 0 }
@@ -197,7 +199,8 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), AvroError> {
-        let value = i64::try_from(value).map_err(|_| AvroError::new(format!("expected {}, got a number beyond a long", self.node.kind())))?;
+        let value = i64::try_from(value)
+            .map_err(|_| AvroError::new(format!("expected {}, got a number beyond a long", self.node.kind())))?;
         self.integer(value, false)
     }
 
@@ -388,13 +391,16 @@ fn unscaled(text: &str, scale: usize) -> Option<i128> {
 fn put_decimal(node: &Node, big_endian: &[u8], buffer: &mut Vec<u8>) -> Result<(), AvroError> {
     let sign = if big_endian.first().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
     // A leading byte goes if the next one has the sign as well.
-    let surplus = big_endian.windows(2).take_while(|pair| matches!(pair, [first, next] if *first == sign && (next ^ sign) & 0x80 == 0)).count();
+    let surplus = big_endian
+        .windows(2)
+        .take_while(|pair| matches!(pair, [first, next] if *first == sign && (next ^ sign) & 0x80 == 0))
+        .count();
     let least = big_endian.get(surplus..).unwrap_or_default();
     match node {
         Node::Decimal { size: Some(size), .. } => {
-            let missing = size
-                .checked_sub(least.len())
-                .ok_or_else(|| AvroError::new(format!("expected {}, got a number that takes more than {size} bytes", node.kind())))?;
+            let missing = size.checked_sub(least.len()).ok_or_else(|| {
+                AvroError::new(format!("expected {}, got a number that takes more than {size} bytes", node.kind()))
+            })?;
             buffer.resize(buffer.len() + missing, sign);
             buffer.extend_from_slice(least);
         }
@@ -413,10 +419,19 @@ pub(super) struct Items<'p, 'b> {
 
 enum Kind<'p> {
     /// Their number stands already.
-    Counted { items: &'p Node, announced: usize },
+    Counted {
+        items: &'p Node,
+        announced: usize,
+    },
     /// Their number is known at the end.
-    Gathered { items: &'p Node, bytes: Vec<u8> },
-    Bytes { node: &'p Node, bytes: Vec<u8> },
+    Gathered {
+        items: &'p Node,
+        bytes: Vec<u8>,
+    },
+    Bytes {
+        node: &'p Node,
+        bytes: Vec<u8>,
+    },
 }
 
 impl Items<'_, '_> {
@@ -431,7 +446,8 @@ impl Items<'_, '_> {
                 // Zigzag: twice the byte, in one or two bytes of seven bits.
                 let bits = number.iter().rev().fold(0_u32, |bits, byte| (bits << 7) | u32::from(byte & 0x7f));
                 let byte = u8::try_from(bits / 2).ok().filter(|_| bits % 2 == 0);
-                bytes.push(byte.ok_or_else(|| AvroError::new(format!("expected {}, got a number that is no byte", node.kind())))?);
+                bytes
+                    .push(byte.ok_or_else(|| AvroError::new(format!("expected {}, got a number that is no byte", node.kind())))?);
                 Ok(())
             }
         }

@@ -40,7 +40,9 @@ impl Serializer<Value> for GenericAvro {
     }
 
     fn defer(&self, data: &Value, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
-        self.0.defer(&Datum { value: data, knows_branch: true }, context, || Ok(Owned::Value { value: data.clone(), knows_branch: true }))
+        self.0.defer(&Datum { value: data, knows_branch: true }, context, || {
+            Ok(Owned::Value { value: data.clone(), knows_branch: true })
+        })
     }
 }
 

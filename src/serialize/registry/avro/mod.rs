@@ -20,16 +20,15 @@ pub use generic::GenericAvro;
 
 use self::{datum::Datum, plan::Plan, reader::Parsed};
 use super::{
-    RegistryError, RegistryErrorKind, Schema, SchemaRegistry, SchemaType, client::Whole,
+    RegistryError, RegistryErrorKind, Schema, SchemaRegistry, SchemaType,
+    client::Whole,
     config::Finding,
     error::About,
     frame::{self, WireId},
     readers::Readers,
     writers::{Format, Place, Resolved, Writers},
 };
-use crate::serialize::{
-    BoxError, Deferred, DeserializeContext, Deserializer, Finish, SerializeContext, Serialized, Serializer,
-};
+use crate::serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Finish, SerializeContext, Serialized, Serializer};
 
 /// A `T` in Avro, by its `serde::Serialize` and `serde::Deserialize`, with the schema in a registry.
 ///
@@ -240,7 +239,11 @@ impl Codec {
         Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}"))))
     }
 
-    fn read(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<(WireId, apache_avro::types::Value), BoxError> {
+    fn read(
+        &self,
+        data: Option<&[u8]>,
+        context: &DeserializeContext<'_>,
+    ) -> Result<(WireId, apache_avro::types::Value), BoxError> {
         let data = data.ok_or(frame::FrameError::Null)?;
         let frame = frame::read(data, context.headers, context.is_key)?;
         let writer = self.readers.get(frame.id, |whole| Parsed::of(whole, &frame.id.about()))?;

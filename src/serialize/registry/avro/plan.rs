@@ -188,16 +188,16 @@ impl Plan {
                 buffer.push(0);
                 Some(())
             }
-            (Node::Record(record), Value::Object(object)) => record.fields.iter().try_for_each(|field| {
-                match (object.get(&field.name), &field.default) {
+            (Node::Record(record), Value::Object(object)) => {
+                record.fields.iter().try_for_each(|field| match (object.get(&field.name), &field.default) {
                     (Some(value), _) => self.write_default(field.node, value, depth + 1, buffer),
                     (None, Some(default)) => {
                         buffer.extend_from_slice(default);
                         Some(())
                     }
                     (None, None) => None,
-                }
-            }),
+                })
+            }
             (node, json) => json.serialize(Encoder::new(self, node, buffer)).ok(),
         }
     }
@@ -268,8 +268,10 @@ impl<'s> Planner<'s> {
                 if let Some(place) = self.places.get(&full) {
                     return Ok(*place);
                 }
-                let (schema, namespace) =
-                    self.known.remove(&full).ok_or_else(|| AvroError::new(format!("the type {full} is not defined, here or in a reference")))?;
+                let (schema, namespace) = self
+                    .known
+                    .remove(&full)
+                    .ok_or_else(|| AvroError::new(format!("the type {full} is not defined, here or in a reference")))?;
                 return self.add(schema, &namespace);
             }
         };

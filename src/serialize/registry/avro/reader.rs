@@ -1,9 +1,6 @@
 //! [`Reader`]: reads what was written with a schema, as another schema has it.
 
-use apache_avro::{
-    Schema, from_avro_datum_reader_schemata, from_value,
-    types::Value,
-};
+use apache_avro::{Schema, from_avro_datum_reader_schemata, from_value, types::Value};
 use serde::de::DeserializeOwned;
 
 use super::AvroError;
@@ -59,7 +56,9 @@ impl Parsed {
         let read = || from_avro_datum_reader_schemata(&self.schema, self.all(), &mut payload, wanted, names);
         match contain(read) {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(AvroError::new(format!("{length} bytes that are not written with this schema ({})", what(&error)))),
+            Ok(Err(error)) => {
+                Err(AvroError::new(format!("{length} bytes that are not written with this schema ({})", what(&error))))
+            }
             Err(_) => Err(AvroError::new(format!("{length} bytes that are not written with this schema"))),
         }
     }
