@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{
-    Becomes, ClientKind, ConfigError, HIDDEN, Origin, Problem, Range, Type, Unit, is_secret, native_name, redacted, stranger,
-    value,
+    Becomes, ClientKind, ConfigError, HIDDEN, Origin, Problem, Range, Type, Unit, is_secret, native_name, redacted, setting,
+    stranger, value,
 };
 
 /// What was set for a client of one kind. The public configurations are this and what their kind adds.
@@ -77,7 +77,8 @@ impl ClientConfig {
     /// The name if it may be shown, and what is wrong with it if it is no setting.
     pub(super) fn recognise(&self, name: &str) -> (Option<String>, Option<String>) {
         if self.kind.setting(name).is_some() {
-            return (Some(name.to_owned()), None);
+            let is_left_out = cfg!(not(feature = "schema-registry")) && setting::schema_registry_setting(name).is_some();
+            return (Some(name.to_owned()), is_left_out.then(|| "needs ottla's feature `schema-registry`".to_owned()));
         }
         let property = name.strip_prefix("librdkafka.").filter(|property| {
             !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))

@@ -4,7 +4,9 @@ use std::{env, ffi::OsString};
 
 #[cfg(feature = "consumer")]
 use super::ConsumerConfig;
-use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, ProducerConfig, native_name, stranger};
+use super::{
+    ClientConfig, ClientKind, ConfigError, Origin, Problem, ProducerConfig, native_name, schema_registry_settings, stranger,
+};
 
 const PREFIX: &str = "OTTLA_";
 const SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
@@ -149,7 +151,7 @@ fn unknown(kind: ClientKind, prefix: &str, rest: &str) -> String {
 
 /// The setting that a variable without its prefix names.
 fn name(kind: ClientKind, rest: &str) -> Option<String> {
-    if let Some(setting) = kind.settings().find(|setting| variable_of(setting.name()) == rest) {
+    if let Some(setting) = kind.settings().chain(schema_registry_settings()).find(|setting| variable_of(setting.name()) == rest) {
         return Some(setting.name().to_owned());
     }
     let property = rest.strip_prefix("LIBRDKAFKA_").filter(|property| !property.is_empty())?;

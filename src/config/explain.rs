@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Becomes, ClientConfig, Origin, redacted};
+use super::{Becomes, ClientConfig, Origin, redacted, schema_registry_settings};
 
 /// Every setting that has a value, as [`ProducerConfig::explain`](super::ProducerConfig::explain) gives it; `Display` writes it as a table.
 /// Secrets are hidden.
@@ -81,7 +81,11 @@ pub(super) fn explain(config: &ClientConfig) -> Explanation {
     let mut rows = Vec::new();
     let known = config.kind.settings().map(|setting| setting.name());
     let passed = config.entries.keys().map(String::as_str).filter(|name| config.kind.setting(name).is_none());
-    for name in known.chain(passed) {
+    // Of a registry nothing is said to who has none.
+    let has_registry = config.get("schema.registry.url").is_some();
+    let registry = schema_registry_settings().map(|setting| setting.name());
+    let registry = registry.filter(|name| has_registry || config.get(name).is_some());
+    for name in known.chain(registry).chain(passed) {
         let setting = config.kind.setting(name);
         let librdkafka: Vec<(String, String)> = resolution
             .properties

@@ -17,9 +17,9 @@ impl ClientKind {
         setting::of(self).iter().copied()
     }
 
-    /// The row of a name; exact spelling.
+    /// The row of a name; exact spelling. The settings of a schema registry may stand among any client's.
     pub(super) fn setting(self, name: &str) -> Option<&'static Setting> {
-        self.settings().find(|setting| setting.name() == name)
+        self.settings().find(|setting| setting.name() == name).or_else(|| setting::schema_registry_setting(name))
     }
 
     /// The row of a name, of whichever kind has it; what is secret is so for all.

@@ -1,7 +1,7 @@
 //! The tables of settings as Markdown, from the tables themselves; `docs/settings.md` and `docs/consumer-settings.md` must be what
 //! comes out.
 
-use super::{Becomes, ClientKind, Range, Setting, Unit};
+use super::{Becomes, ClientKind, Range, Setting, Unit, schema_registry_settings};
 use crate::page::assert_page;
 
 fn head(kind: ClientKind) -> String {
@@ -56,6 +56,12 @@ fn text(kind: ClientKind) -> String {
     for setting in kind.settings().filter(|setting| !setting.is_java()) {
         text.push_str(&row(setting));
     }
+    if kind == ClientKind::Producer {
+        text.push_str("\n## A schema registry's\n\nThese stand beside a client's own, by the names that Confluent's clients have for them, and need the feature `schema-registry`.\n\n| setting | type | allowed | default | | |\n| --- | --- | --- | --- | --- | --- |\n");
+        for setting in schema_registry_settings() {
+            text.push_str(&row(setting));
+        }
+    }
     text
 }
 
@@ -70,7 +76,8 @@ fn row(setting: &Setting) -> String {
         Becomes::Properties(properties) => {
             properties.iter().map(|property| format!("`{property}`")).collect::<Vec<_>>().join(", ")
         }
-        _ => "done here".to_owned(),
+        Becomes::Refused { .. } => "refused".to_owned(),
+        Becomes::Here => "done here".to_owned(),
     };
     let allowed = match setting.range() {
         Range::OneOf(words) | Range::OneOfAnyCase(words) => words.join(", "),

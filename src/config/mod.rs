@@ -54,7 +54,9 @@ pub(crate) use resolved::Resolved;
 pub(crate) use resolved_consumer::ResolvedConsumer;
 #[cfg(feature = "consumer")]
 pub use setting::consumer_settings;
-pub use setting::{Becomes, Setting, settings};
+#[cfg(feature = "schema-registry")]
+pub(crate) use setting::schema_registry_setting;
+pub use setting::{Becomes, Setting, schema_registry_settings, settings};
 pub use source::{Format, HostSetting, client_tables, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
 #[cfg(feature = "consumer")]
@@ -73,9 +75,9 @@ fn is_secret(name: &str) -> bool {
     }
 }
 
-/// A value as it may be printed.
+/// A value as it may be printed. A registry's URL may have a password in it.
 fn redacted<'a>(name: &str, value: &'a str) -> &'a str {
-    if is_secret(name) { HIDDEN } else { value }
+    if is_secret(name) || (name == "schema.registry.url" && value.contains('@')) { HIDDEN } else { value }
 }
 
 #[cfg(test)]

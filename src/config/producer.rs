@@ -56,6 +56,13 @@ impl ProducerConfig {
         self.resolve().map(|resolved| resolved.native)
     }
 
+    /// The name and the password with which the brokers are logged in to, for a schema registry that takes the same.
+    #[cfg(feature = "schema-registry")]
+    pub(crate) fn login(&self) -> Option<(String, String)> {
+        let jaas = jaas::Jaas::parse(self.get("sasl.jaas.config")?).ok()?;
+        Some((jaas.get("username")?.to_owned(), jaas.get("password")?.to_owned()))
+    }
+
     /// Turns the settings into librdkafka's properties and what the producer itself needs.
     ///
     /// Makes up a `client.id` if there is none, another each time.

@@ -1,6 +1,6 @@
 //! Names that are no settings of this kind of client: what they are, or which setting is meant.
 
-use super::{ClientKind, native_name};
+use super::{ClientKind, native_name, schema_registry_settings};
 
 /// Settings of Java producers older or newer than 4.1, and what to do instead.
 const OTHER_PRODUCERS: &[(&str, &str)] = &[
@@ -107,7 +107,7 @@ pub(crate) fn nearest(kind: ClientKind, name: &str) -> Option<String> {
     }
     let wanted = plain(name);
     let bare = wanted.strip_prefix(kind.noun()).unwrap_or(&wanted);
-    let java = kind.settings().map(|setting| setting.name().to_owned());
+    let java = kind.settings().chain(schema_registry_settings()).map(|setting| setting.name().to_owned());
     let native = native_name::own(kind).map(|property| format!("librdkafka.{property}"));
     java.chain(native)
         .map(|candidate| {

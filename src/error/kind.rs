@@ -20,6 +20,10 @@ pub enum ErrorKind {
     BufferFull,
     /// There was no room in `buffer.memory` for `max.block.ms`.
     BufferTimeout,
+    /// The record's schema, or whatever else its serializer waits for, is being asked for, and the call does not wait.
+    SchemaPending,
+    /// The record's schema, or whatever else its serializer waits for, did not come within `max.block.ms`.
+    SchemaTimeout,
     /// No broker told of the topic for `max.block.ms`.
     MetadataTimeout,
     /// The topic or the partition does not exist.
@@ -74,6 +78,8 @@ impl ErrorKind {
             Self::RecordTooLarge => "RecordTooLarge",
             Self::BufferFull => "BufferFull",
             Self::BufferTimeout => "BufferTimeout",
+            Self::SchemaPending => "SchemaPending",
+            Self::SchemaTimeout => "SchemaTimeout",
             Self::MetadataTimeout => "MetadataTimeout",
             Self::UnknownTopicOrPartition => "UnknownTopicOrPartition",
             Self::DeliveryTimeout => "DeliveryTimeout",
@@ -104,7 +110,7 @@ impl ErrorKind {
             Self::InvalidRecord | Self::Partitioner => "IllegalArgumentException",
             Self::RecordTooLarge => "RecordTooLargeException",
             Self::BufferFull | Self::BufferTimeout => "BufferExhaustedException",
-            Self::MetadataTimeout | Self::DeliveryTimeout | Self::TransactionTimeout => "TimeoutException",
+            Self::MetadataTimeout | Self::DeliveryTimeout | Self::TransactionTimeout | Self::SchemaTimeout => "TimeoutException",
             Self::UnknownTopicOrPartition => "UnknownTopicOrPartitionException",
             Self::Network => "NetworkException",
             Self::Authentication => "AuthenticationException",
@@ -113,6 +119,7 @@ impl ErrorKind {
             Self::Fenced => "ProducerFencedException",
             Self::Closed | Self::TransactionState => "IllegalStateException",
             Self::Fatal
+            | Self::SchemaPending
             | Self::TransactionFailed
             | Self::Unconfirmed
             | Self::GivenUp
@@ -135,6 +142,8 @@ impl ErrorKind {
             Self::BufferFull => "await send, or try again when some of what is under way has been reported",
             Self::BufferTimeout => "send more slowly, or raise buffer.memory or max.block.ms",
             Self::MetadataTimeout => "look whether the brokers are up; raise max.block.ms if they only are slow",
+            Self::SchemaPending => "await send, or try again when the schema registry has answered",
+            Self::SchemaTimeout => "look whether the schema registry is up; raise max.block.ms if it only is slow",
             Self::TransactionTimeout => "make the same call again: it goes on where this one stopped",
             Self::TransactionFailed => "abort the transaction",
             Self::Closed | Self::Fatal | Self::Fenced => "build a new producer",
@@ -148,6 +157,8 @@ impl ErrorKind {
             self,
             Self::BufferFull
                 | Self::BufferTimeout
+                | Self::SchemaPending
+                | Self::SchemaTimeout
                 | Self::MetadataTimeout
                 | Self::DeliveryTimeout
                 | Self::Network

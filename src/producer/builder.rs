@@ -131,10 +131,10 @@ pub(super) fn start(
     let client = Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(refused)?);
     let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
-    let shared =
-        Arc::new(Shared::new(room, listeners, transactions, resolved.client_id, resolved.bootstrap_servers, resolved.secrets));
+    let Resolved { client_id, bootstrap_servers, max_request_size, secrets, .. } = resolved;
+    let shared = Arc::new(Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets));
     shared.start(Arc::clone(&client))?;
-    Ok(Arc::new(Core { client, shared, max_request_size: resolved.max_request_size, drop_timeout }))
+    Ok(Arc::new(Core { client, shared, max_request_size, drop_timeout }))
 }
 
 fn refused(refused: SettingRefused) -> Error {

@@ -90,20 +90,7 @@ impl Core {
 
     /// Holds the record against `max.request.size` and `buffer.memory`.
     pub(super) fn check_size(&self, body: &Body, cost: usize) -> Result<(), Error> {
-        let too_large = |size: usize, name: &str, limit: usize| {
-            let topic = body.topic.as_ref().map_or("", |topic| topic.name());
-            let message = format!("topic {topic}: the record takes {size} bytes, more than {name} allows ({limit})");
-            Err(Error::new(ErrorKind::RecordTooLarge, message))
-        };
-        // Without headers its cost is more than its size on the wire: most often that says enough.
-        if cost > self.max_request_size || !body.headers.is_empty() {
-            let size = record_size::upper_bound(body);
-            if size > self.max_request_size {
-                return too_large(size, "max.request.size", self.max_request_size);
-            }
-        }
-        let limit = self.shared.room.limit();
-        if cost > limit { too_large(cost, "buffer.memory", limit) } else { Ok(()) }
+        record_size::check(body, cost, self.max_request_size, self.shared.room.limit())
     }
 
     /// Starts to send without lingering, for a flush or the end.

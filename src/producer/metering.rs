@@ -21,7 +21,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             now: Instant::now(),
             buffer_total: room.limit(),
             buffer_available: room.available(),
-            waiting: room.waiting(),
+            waiting: room.waiting() + core.shared.deferrals.waiting(),
             topics: totals(&core.client, Counts::read),
         };
         snapshot(present, &core.shared.meter)

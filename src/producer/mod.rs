@@ -6,6 +6,7 @@ mod builder;
 mod closing;
 mod cluster;
 mod core;
+mod deferrals;
 mod listeners;
 mod metering;
 mod observer;
@@ -22,6 +23,7 @@ mod shared;
 mod sink;
 mod transaction;
 mod troubles;
+mod unfinished;
 
 use std::{
     fmt, mem,
@@ -39,7 +41,9 @@ pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
 pub use transaction::{ConsumerGroupMetadata, Offsets, Transaction};
 
-use self::{core::Core, shared::topic_of};
+#[cfg(feature = "schema-registry")]
+pub(crate) use self::parking::wait;
+use self::{core::Core, shared::topic_of, unfinished::Unfinished};
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     core::check_topic_name,
@@ -72,12 +76,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Sends a record: ready at once if there is room for it in `buffer.memory`; otherwise it waits its turn, in the order in
     /// which `send` was called, for `max.block.ms` at most.
     ///
-    /// The record is serialized before this returns, so that the future borrows nothing of it.
+    /// The record is serialized before this returns, so that the future borrows nothing of it. A serializer may have to wait, for
+    /// its schema most often ([`Serializer::defer`](crate::Serializer::defer)): then the record waits for it first, for another `max.block.ms` at most, and
+    /// the topic's later records behind it.
     ///
     /// # Errors
     /// From the future, for a record that was not accepted: [`Serialization`](ErrorKind::Serialization),
     /// [`InvalidRecord`](ErrorKind::InvalidRecord), [`RecordTooLarge`](ErrorKind::RecordTooLarge),
-    /// [`BufferTimeout`](ErrorKind::BufferTimeout), [`Closed`](ErrorKind::Closed), and what librdkafka refuses at once; with a
+    /// [`BufferTimeout`](ErrorKind::BufferTimeout), [`SchemaTimeout`](ErrorKind::SchemaTimeout), [`Closed`](ErrorKind::Closed), and what librdkafka refuses at once; with a
     /// `transactional.id` also [`TransactionState`](ErrorKind::TransactionState) while no [`Transaction`] is open, and
     /// [`TransactionFailed`](ErrorKind::TransactionFailed) once something in it has failed.
     /// From the [`Delivery`], for a record that was accepted and not acknowledged.
@@ -88,9 +94,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Sends a record if there is room for it now; never waits.
     ///
     /// # Errors
-    /// As [`send`](Self::send), with [`BufferFull`](ErrorKind::BufferFull) in place of a wait. The record comes back.
+    /// As [`send`](Self::send), with [`BufferFull`](ErrorKind::BufferFull) or [`SchemaPending`](ErrorKind::SchemaPending) in place of a wait. The record comes back.
     pub fn try_send<'a>(&self, record: ProducerRecord<'a, K, V>) -> Result<Delivery, TrySendError<'a, K, V>> {
-        let draft = match self.prepare(record.clone(), Completion::Future) {
+        let draft = match self.prepare_now(record.clone(), Completion::Future) {
             Ok(draft) => draft,
             Err(error) => return Err(TrySendError::new(error, record)),
         };
@@ -113,7 +119,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         record: ProducerRecord<'a, K, V>,
         callback: impl FnOnce(Report) + Send + 'static,
     ) -> Result<(), TrySendError<'a, K, V>> {
-        self.prepare(record.clone(), reporting(callback))
+        self.prepare_now(record.clone(), reporting(callback))
             .and_then(|draft| self.accept_now(draft))
             .map_err(|error| TrySendError::new(error, record))
     }
@@ -206,7 +212,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 
     fn start(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Sending {
         match self.prepare(record, completion) {
-            Ok(draft) => Sending::start(&self.0.core, draft),
+            Ok((draft, None)) => Sending::start(&self.0.core, draft),
+            Ok((draft, Some(unfinished))) => Sending::defer(&self.0.core, draft, *unfinished),
             Err(error) => Sending::failed(error),
         }
     }
@@ -224,18 +231,32 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         Err(error)
     }
 
-    /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size.
-    fn prepare(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
+    /// [`prepare`](Self::prepare) for those who do not wait.
+    fn prepare_now(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
+        let (draft, unfinished) = self.prepare(record, completion)?;
+        let Some(unfinished) = unfinished else { return Ok(draft) };
+        let topic = topic_of(draft.body());
+        let what = unfinished.what();
+        let message = format!("topic {topic}: {what} is not there yet, and is being asked for; await `send`, or try again later");
+        let error = Error::new(ErrorKind::SchemaPending, message);
+        self.0.core.turn_away(&topic, draft, &error);
+        Err(error)
+    }
+
+    /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size. What has to wait is left
+    /// to do.
+    fn prepare(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Prepared, Error> {
         if let Some(chain) = &self.0.interceptors {
             record = chain.send(record);
         }
         let mut draft = self.0.core.client.pool().take();
         draft.body_mut().completion = completion;
         match self.fill(draft.body_mut(), &mut record) {
-            Ok(cost) => {
+            Ok(Filled::Whole(cost)) => {
                 draft.set_charge(cost);
-                Ok(draft)
+                Ok((draft, None))
             }
+            Ok(Filled::InPart(unfinished)) => Ok((draft, Some(unfinished))),
             Err(error) => {
                 self.0.core.turn_away(record.topic(), draft, &error);
                 Err(error)
@@ -243,20 +264,39 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
     }
 
-    fn fill(&self, body: &mut Body, record: &mut ProducerRecord<'_, K, V>) -> Result<usize, Error> {
+    fn fill(&self, body: &mut Body, record: &mut ProducerRecord<'_, K, V>) -> Result<Filled, Error> {
         let core = &self.0.core;
         body.headers = mem::take(record.headers_mut());
         core.address(body, record.topic())?;
         core.check_transaction()?;
         place(body, record.explicit_partition(), record.explicit_timestamp())?;
-        self.0.serializers.fill(body, record)?;
+        if self.0.serializers.may_defer() {
+            let unfinished = self.0.serializers.fill_or_defer(body, record)?;
+            // Behind one that waits even what is whole has to wait.
+            let is_behind = || core.shared.deferrals.holds(record.topic());
+            if let Some(unfinished) = unfinished.or_else(|| is_behind().then(|| Box::new(Unfinished::nothing()))) {
+                return Ok(Filled::InPart(unfinished));
+            }
+        } else {
+            self.0.serializers.fill(body, record)?;
+        }
         if body.is_kept() {
             body.trim();
         }
         let cost = body.cost();
         core.check_size(body, cost)?;
-        Ok(cost)
+        Ok(Filled::Whole(cost))
     }
+}
+
+/// A record that is ready to be accepted, or that waits for what is left to do of it.
+type Prepared = (Draft, Option<Box<Unfinished>>);
+
+/// What became of a record's key and value.
+enum Filled {
+    /// They are in its buffer, and take so much of `buffer.memory`.
+    Whole(usize),
+    InPart(Box<Unfinished>),
 }
 
 pub(crate) fn reporting(callback: impl FnOnce(Report) + Send + 'static) -> Completion {

@@ -88,6 +88,7 @@ impl Observer for Shared {
         let now = Instant::now();
         self.meter.sample(now, || totals(client, Counts::take));
         if self.outstanding.is_closed() {
+            self.clear_deferred(code::DESTROY, true);
             for draft in self.room.clear() {
                 self.refuse(draft, code::DESTROY).into_iter().for_each(wake);
             }
@@ -108,10 +109,14 @@ impl Observer for Shared {
             client.purge();
             return Progress::Wait(FLUSH_SLICE);
         }
+        if self.deferrals.waiting() > 0 {
+            self.serve_deferred(client, now);
+        }
         for draft in self.room.expired(now) {
             self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(wake);
         }
-        match self.room.next_deadline() {
+        let deadlines = [self.room.next_deadline(), self.deferrals.next_deadline()];
+        match deadlines.into_iter().flatten().min() {
             Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
             None if self.outstanding.is_empty() => Progress::Idle(IDLE),
             None => Progress::Wait(IDLE),

@@ -17,7 +17,7 @@ impl Wake for Unpark {
 }
 
 /// Blocks this thread until the future is ready. Works inside any executor, which is then blocked as well.
-pub(super) fn wait<F: Future>(future: F) -> F::Output {
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     // Most often there is nothing to wait for, and a waker costs an allocation.
     if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -1,12 +1,29 @@
 //! How large a record is on the wire, at most: what `max.request.size` is held against.
 
-use crate::native::Body;
+use crate::{Error, ErrorKind, native::Body};
 
 /// `DefaultRecordBatch.RECORD_BATCH_OVERHEAD` of the Java client: a batch's header.
 const BATCH_OVERHEAD: usize = 61;
 
 /// `DefaultRecord.MAX_RECORD_OVERHEAD`: length, attributes, timestamp and offset at their longest.
 const RECORD_OVERHEAD: usize = 21;
+
+/// Holds the record against `max.request.size` and `buffer.memory`, of which it takes `cost`.
+pub(super) fn check(body: &Body, cost: usize, max_request_size: usize, buffer_memory: usize) -> Result<(), Error> {
+    let too_large = |size: usize, name: &str, limit: usize| {
+        let topic = body.topic.as_ref().map_or("", |topic| topic.name());
+        let message = format!("topic {topic}: the record takes {size} bytes, more than {name} allows ({limit})");
+        Err(Error::new(ErrorKind::RecordTooLarge, message))
+    };
+    // Without headers its cost is more than its size on the wire: most often that says enough.
+    if cost > max_request_size || !body.headers.is_empty() {
+        let size = upper_bound(body);
+        if size > max_request_size {
+            return too_large(size, "max.request.size", max_request_size);
+        }
+    }
+    if cost > buffer_memory { too_large(cost, "buffer.memory", buffer_memory) } else { Ok(()) }
+}
 
 /// The upper bound that the Java client computes (`AbstractRecords.estimateSizeInBytesUpperBound`, magic 2, uncompressed).
 pub(super) fn upper_bound(body: &Body) -> usize {

@@ -10,10 +10,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{core::Core, room::Ticket, shared::topic_of};
+use super::{
+    core::Core,
+    deferrals::{self, withdrawn},
+    room::Ticket,
+    shared::topic_of,
+    unfinished::Unfinished,
+};
 use crate::{
-    Delivery, Error, ErrorKind, ProducerRecord,
-    native::{Admission, Draft, Pending},
+    Delivery, Error, ProducerRecord,
+    native::{Admission, Draft, Pending, code},
 };
 
 /// The future of a record's acceptance: ready at once when there was room, else when its turn has come.
@@ -26,7 +32,17 @@ pub struct Sending(State);
 enum State {
     Ready(Box<Option<Result<Delivery, Error>>>),
     Accepted(Pending),
-    Waiting { id: u64, pending: Pending, core: Arc<Core> },
+    Waiting {
+        id: u64,
+        pending: Pending,
+        core: Arc<Core>,
+    },
+    /// For its serializer, and perhaps for room then.
+    Deferred {
+        ticket: Arc<deferrals::Ticket>,
+        pending: Pending,
+        core: Arc<Core>,
+    },
     Done,
 }
 
@@ -59,6 +75,21 @@ impl Sending {
         }
     }
 
+    /// Lets the draft wait for its serializer.
+    pub(super) fn defer(core: &Arc<Core>, mut draft: Draft, unfinished: Unfinished) -> Self {
+        let pending = draft.pending();
+        draft.body_mut().trim();
+        let ticket = Arc::new(deferrals::Ticket::new(topic_of(draft.body())));
+        match core.shared.deferrals.push(draft, unfinished, Arc::clone(&ticket)) {
+            Ok(()) => Self(State::Deferred { ticket, pending, core: Arc::clone(core) }),
+            Err(draft) => {
+                let error = core.refusal(code::DESTROY);
+                core.turn_away(&topic_of(draft.body()), draft, &error);
+                Self::failed(error)
+            }
+        }
+    }
+
     fn accept(core: &Core, draft: Draft, pending: Pending) -> Self {
         match core.accept(draft) {
             Ok(()) => Self(State::Accepted(pending)),
@@ -82,6 +113,16 @@ impl Future for Sending {
                 Poll::Ready(Admission::Accepted) => Poll::Ready(Ok(Delivery::new(pending))),
                 Poll::Ready(Admission::Refused(code)) => Poll::Ready(Err(core.refusal(code))),
             },
+            State::Deferred { ticket, mut pending, core } => match pending.poll_admission(context) {
+                Poll::Pending => {
+                    self.0 = State::Deferred { ticket, pending, core };
+                    Poll::Pending
+                }
+                Poll::Ready(Admission::Accepted) => Poll::Ready(Ok(Delivery::new(pending))),
+                Poll::Ready(Admission::Refused(code)) => {
+                    Poll::Ready(Err(ticket.take_error().unwrap_or_else(|| core.refusal(code))))
+                }
+            },
             State::Done => Poll::Pending,
         }
     }
@@ -89,12 +130,19 @@ impl Future for Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        if let State::Waiting { id, core, .. } = &self.0 {
-            if let Some(draft) = core.shared.room.withdraw(*id) {
-                let error = Error::new(ErrorKind::GivenUp, "withdrawn: its send was dropped while it waited for room");
-                core.turn_away(&topic_of(draft.body()), draft, &error);
-                core.shared.serve_waiting(&core.client);
+        let (draft, core) = match &self.0 {
+            State::Waiting { id, core, .. } => (core.shared.room.withdraw(*id), core),
+            State::Deferred { ticket, core, .. } => {
+                // Noted first: it may be on its way from the one queue to the other.
+                let in_room = ticket.withdraw();
+                let deferred = core.shared.deferrals.withdraw(ticket);
+                (deferred.or_else(|| core.shared.room.withdraw(in_room?)), core)
             }
+            _ => return,
+        };
+        if let Some(draft) = draft {
+            core.turn_away(&topic_of(draft.body()), draft, &withdrawn());
+            core.shared.serve_waiting(&core.client);
         }
     }
 }
@@ -105,6 +153,7 @@ impl fmt::Debug for Sending {
             State::Ready(_) => "Sending(refused)",
             State::Accepted(_) => "Sending(accepted)",
             State::Waiting { .. } => "Sending(waiting for room)",
+            State::Deferred { .. } => "Sending(waiting for its serializer)",
             State::Done => "Sending(done)",
         })
     }

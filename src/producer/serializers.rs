@@ -2,11 +2,12 @@
 
 use std::any::type_name;
 
+use super::unfinished::{Part, Unfinished};
 use crate::{
     Error, ErrorKind, Headers, ProducerRecord, Serializer,
     native::Body,
     panic::contain,
-    serialize::{SerializeContext, Serialized, SerializerName, named, natural},
+    serialize::{BoxError, Deferred, SerializeContext, Serialized, SerializerName, named, natural},
 };
 
 /// What was given to the builder, and the name that stands in the settings: as in Java the first comes before the second.
@@ -16,14 +17,22 @@ type Choice<T> = (Option<Box<dyn Serializer<T>>>, Option<SerializerName>);
 pub(crate) struct Serializers<K: ?Sized, V: ?Sized> {
     key: Box<dyn Serializer<K>>,
     value: Box<dyn Serializer<V>>,
+    may_defer: bool,
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
     pub(crate) fn new(key: Choice<K>, value: Choice<V>) -> Result<Self, Error> {
-        Ok(Self { key: serializer(key, "key")?, value: serializer(value, "value")? })
+        let (key, value) = (serializer(key, "key")?, serializer(value, "value")?);
+        let may_defer = key.may_defer() || value.may_defer();
+        Ok(Self { key, value, may_defer })
     }
 
-    /// Appends key, then value, to the body's buffer.
+    /// Whether [`fill_or_defer`](Self::fill_or_defer) ever defers.
+    pub(crate) fn may_defer(&self) -> bool {
+        self.may_defer
+    }
+
+    /// Appends key, then value, to the body's buffer; a serializer that has to wait does so here.
     pub(crate) fn fill(&self, body: &mut Body, record: &ProducerRecord<'_, K, V>) -> Result<(), Error> {
         if let Some(key) = record.key_ref() {
             body.key_size = serialize(&*self.key, key, record.topic(), true, &mut body.headers, &mut body.buffer)?;
@@ -32,6 +41,34 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
             body.value_size = serialize(&*self.value, value, record.topic(), false, &mut body.headers, &mut body.buffer)?;
         }
         Ok(())
+    }
+
+    /// [`fill`](Self::fill), but for what has to wait: that is left to do.
+    pub(crate) fn fill_or_defer(
+        &self,
+        body: &mut Body,
+        record: &ProducerRecord<'_, K, V>,
+    ) -> Result<Option<Box<Unfinished>>, Error> {
+        let key = defer(&*self.key, record.key_ref(), record.topic(), true, &mut body.headers)?;
+        let value = defer(&*self.value, record.value_ref(), record.topic(), false, &mut body.headers)?;
+        let (key, value) = match (key, value) {
+            (None, None) => return self.fill(body, record).map(|()| None),
+            (None, Some(value)) => {
+                if let Some(key) = record.key_ref() {
+                    body.key_size = serialize(&*self.key, key, record.topic(), true, &mut body.headers, &mut body.buffer)?;
+                }
+                (Part::Done, Part::Waits(value))
+            }
+            (Some(key), Some(value)) => (Part::Waits(key), Part::Waits(value)),
+            (Some(key), None) => {
+                let mut bytes = Vec::new();
+                let value = record.value_ref();
+                let size =
+                    value.map(|value| serialize(&*self.value, value, record.topic(), false, &mut body.headers, &mut bytes));
+                (Part::Waits(key), size.transpose()?.flatten().map_or(Part::Done, |_| Part::Written(bytes)))
+            }
+        };
+        Ok(Some(Box::new(Unfinished::new(key, value))))
     }
 }
 
@@ -49,7 +86,23 @@ fn serializer<T: ?Sized + 'static>((given, name): Choice<T>, part: &str) -> Resu
     }
 }
 
-/// Appends one part of the record to the buffer; gives its size, or `None` for null.
+/// What a serializer has to wait for, if it has to.
+fn defer<T: ?Sized + 'static>(
+    serializer: &dyn Serializer<T>,
+    data: Option<&T>,
+    topic: &str,
+    is_key: bool,
+    headers: &mut Headers,
+) -> Result<Option<Deferred>, Error> {
+    let Some(data) = data else { return Ok(None) };
+    let context = SerializeContext { topic, headers, is_key };
+    match contain(|| serializer.defer(data, &context)) {
+        Ok(Ok(deferred)) => Ok(deferred),
+        Ok(Err(error)) => Err(failed(topic, is_key, "").with_source(error)),
+        Err(panic) => Err(failed(topic, is_key, ": its serializer panicked").with_source(panic)),
+    }
+}
+
 fn serialize<T: ?Sized + 'static>(
     serializer: &dyn Serializer<T>,
     data: &T,
@@ -58,12 +111,26 @@ fn serialize<T: ?Sized + 'static>(
     headers: &mut Headers,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<u32>, Error> {
+    append(|context, buffer| serializer.serialize(data, context, buffer), topic, is_key, headers, buffer)
+}
+
+pub(super) fn failed(topic: &str, is_key: bool, what: &str) -> Error {
     let part = if is_key { "key" } else { "value" };
-    let failed =
-        |what: &str| Error::new(ErrorKind::Serialization, format!("topic {topic}: the {part} could not be serialized{what}"));
+    Error::new(ErrorKind::Serialization, format!("topic {topic}: the {part} could not be serialized{what}"))
+}
+
+/// Appends one part of the record to the buffer; gives its size, or `None` for null.
+pub(super) fn append(
+    write: impl FnOnce(&mut SerializeContext<'_>, &mut Vec<u8>) -> Result<Serialized, BoxError>,
+    topic: &str,
+    is_key: bool,
+    headers: &mut Headers,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<u32>, Error> {
+    let failed = |what: &str| failed(topic, is_key, what);
     let start = buffer.len();
     let mut context = SerializeContext { topic, headers, is_key };
-    match contain(|| serializer.serialize(data, &mut context, buffer)) {
+    match contain(|| write(&mut context, buffer)) {
         Ok(Ok(Serialized::Bytes)) => match buffer.len().checked_sub(start) {
             Some(size) => u32::try_from(size).map(Some).map_err(|_| failed(": it is larger than 4 GiB")),
             None => Err(failed(": its serializer removed bytes that are not its own")),

@@ -18,9 +18,11 @@ use futures::channel::oneshot;
 
 use super::{
     closing::{Closing, Unsent},
+    deferrals::{self, Deferrals, Waiter, withdrawn},
     listeners::Listeners,
     outstanding::Outstanding,
-    room::Room,
+    record_size,
+    room::{Room, Ticket},
     transaction::Transactions,
     troubles::Troubles,
 };
@@ -36,6 +38,7 @@ pub(super) const FLUSH_SLICE: Duration = Duration::from_millis(100);
 
 pub(super) struct Shared {
     pub(super) room: Room,
+    pub(super) deferrals: Deferrals,
     pub(super) outstanding: Outstanding,
     /// Of a producer with a `transactional.id`.
     pub(super) transactions: Option<Transactions>,
@@ -50,6 +53,7 @@ pub(super) struct Shared {
     pub(super) meter: Meter,
     pub(super) client_id: String,
     pub(super) bootstrap_servers: String,
+    max_request_size: usize,
 }
 
 /// The thread that calls `rd_kafka_flush`, while it is needed.
@@ -66,9 +70,11 @@ impl Shared {
         transactions: Option<Transactions>,
         client_id: String,
         bootstrap_servers: String,
+        max_request_size: usize,
         secrets: Vec<String>,
     ) -> Self {
         Self {
+            deferrals: Deferrals::new(room.max_block()),
             room,
             outstanding: Outstanding::default(),
             listeners,
@@ -82,6 +88,7 @@ impl Shared {
             meter: Meter::new(Instant::now()),
             client_id,
             bootstrap_servers,
+            max_request_size,
         }
     }
 
@@ -102,6 +109,7 @@ impl Shared {
             // Dropped in this order also when a panic ends the thread: the client, then the announcement.
             let _end = End(Arc::clone(&shared));
             let client = client;
+            shared.deferrals.connect(Arc::clone(&client));
             let _ = shared.delivery_thread.set(thread::current().id());
             serve(&client, &*shared);
             // The helpers hold the client as well; with them gone, the last holder's drop ends librdkafka here.
@@ -112,6 +120,7 @@ impl Shared {
             if let Some(transactions) = &shared.transactions {
                 transactions.join();
             }
+            shared.deferrals.disconnect();
             drop(client);
             lock(&shared.closing).tell_silent_losses();
         })
@@ -142,6 +151,59 @@ impl Shared {
         // The queue is unlocked again: interceptors and wakers are the user's code, and may send.
         wakers.extend(refused.into_iter().flat_map(|(draft, code)| report_refused(draft, code, &self.listeners)));
         wakers.into_iter().for_each(wake);
+    }
+
+    /// Passes on the records whose serializers wait no longer.
+    pub(super) fn serve_deferred(&self, client: &Client, now: Instant) {
+        self.deferrals.serve(now, |waiter, ended| self.pass_on(client, waiter, ended));
+    }
+
+    /// Passes a record on that has waited for its serializer: from here on it is as one that is sent now.
+    fn pass_on(&self, client: &Client, mut waiter: Waiter, ended: Result<(), Error>) {
+        let ended = ended.and_then(|()| {
+            let body = waiter.draft.body_mut();
+            if body.is_kept() {
+                body.trim();
+            }
+            let cost = body.cost();
+            record_size::check(body, cost, self.max_request_size, self.room.limit())?;
+            Ok(cost)
+        });
+        let Waiter { mut draft, ticket, .. } = waiter;
+        match ended {
+            Ok(cost) => draft.set_charge(cost),
+            Err(error) => return self.turn_away(draft, &ticket, error),
+        }
+        match self.room.take_or_wait(draft) {
+            Ticket::Granted(draft) => {
+                // Before it is with librdkafka: from then on the slot may be gone at any time.
+                let mut wakers: Vec<Waker> = draft.admit().into_iter().collect();
+                if let Err((draft, code)) = self.accept(client, draft) {
+                    self.meter.refuse(1);
+                    wakers.extend(report_refused(draft, code, &self.listeners));
+                }
+                wakers.into_iter().for_each(wake);
+            }
+            Ticket::Waiting { id, .. } => {
+                let draft = ticket.enter_room(id).and_then(|id| self.room.withdraw(id));
+                draft.into_iter().for_each(|draft| self.turn_away(draft, &ticket, withdrawn()));
+            }
+        }
+    }
+
+    /// Ends a record that has waited for its serializer and is not sent; its future gets the error.
+    pub(super) fn turn_away(&self, draft: Draft, ticket: &deferrals::Ticket, error: Error) {
+        self.meter.refuse(1);
+        self.tell_refused(&topic_of(draft.body()), draft.body(), &error);
+        ticket.refuse(error);
+        draft.refuse(code::DESTROY).into_iter().for_each(wake);
+    }
+
+    /// Ends those that wait for their serializers; `close` lets no more in.
+    pub(super) fn clear_deferred(&self, code: i32, close: bool) {
+        for waiter in self.deferrals.clear(close) {
+            self.turn_away(waiter.draft, &waiter.ticket, self.refusal(code));
+        }
     }
 
     /// Ends a record that was never accepted.
@@ -251,6 +313,8 @@ impl Drop for End {
         if let Some(transactions) = &shared.transactions {
             transactions.give_up();
         }
+        shared.clear_deferred(code::DESTROY, true);
+        shared.deferrals.disconnect();
         for draft in shared.room.clear() {
             shared.refuse(draft, code::DESTROY).into_iter().for_each(wake);
         }
@@ -301,7 +365,7 @@ mod tests {
 
     fn shared() -> Shared {
         let room = Room::new(1, Duration::from_secs(60));
-        Shared::new(room, Listeners::new(None), None, "test".to_owned(), String::new(), Vec::new())
+        Shared::new(room, Listeners::new(None), None, "test".to_owned(), String::new(), usize::MAX, Vec::new())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Boxed and shared serializers and deserializers: those that are chosen while the program runs.
 
-use super::{BoxError, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
+use super::{BoxError, Deferred, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
 use std::sync::Arc;
 
 macro_rules! dynamic {
@@ -8,6 +8,14 @@ macro_rules! dynamic {
         impl<T: ?Sized + 'static> Serializer<T> for $pointer<dyn Serializer<T>> {
             fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
                 (**self).serialize(data, context, buffer)
+            }
+
+            fn may_defer(&self) -> bool {
+                (**self).may_defer()
+            }
+
+            fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
+                (**self).defer(data, context)
             }
         }
 

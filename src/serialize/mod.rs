@@ -42,10 +42,13 @@ mod bytes;
 mod closure;
 #[cfg(test)]
 mod conformance;
+mod deferred;
 mod dynamic;
 mod error;
 mod json;
 mod optional;
+#[cfg(feature = "schema-registry")]
+pub mod registry;
 mod utf8;
 #[cfg(feature = "uuid")]
 mod uuid_text;
@@ -56,6 +59,7 @@ pub use boolean::Boolean;
 pub use by_name::{SerializerName, UnknownSerializer};
 pub(crate) use by_name::{named, natural};
 pub use bytes::Bytes;
+pub use deferred::{Deferred, Finish};
 pub use error::DeserializeError;
 pub use json::Json;
 pub use optional::Optional;
@@ -106,6 +110,28 @@ pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
     /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization), and nothing of it is sent. A panic counts as such an error.
     /// What was appended before the error is cut off by the caller.
     fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError>;
+
+    /// Whether [`defer`](Self::defer) is to be asked before [`serialize`](Self::serialize): true for a serializer that sometimes has to
+    /// wait, as one that asks a schema registry. A producer asks this once, when it is built. A serializer around another one hands
+    /// on its answer.
+    ///
+    /// Defaults to false.
+    fn may_defer(&self) -> bool {
+        false
+    }
+
+    /// Gives a [`Deferred`] if `data` cannot be serialized without waiting, and starts what is waited for; `None` if
+    /// [`serialize`](Self::serialize) does not wait now.
+    ///
+    /// A producer then holds the record back, in the order of its topic, and blocks no thread. Who calls
+    /// [`serialize`](Self::serialize) without asking is made to wait there.
+    ///
+    /// # Errors
+    /// As [`serialize`](Self::serialize).
+    fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
+        let _ = (data, context);
+        Ok(None)
+    }
 }
 
 /// What a serializer made of its value.

@@ -1,6 +1,6 @@
 //! [`Optional`]: `None` as null.
 
-use super::{BoxError, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
+use super::{BoxError, Deferred, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
 
 /// Makes a serializer of `T` one of `Option<T>`, and a deserializer likewise: `None` is null, which as a value is a tombstone on a
 /// compacted topic. `Some` goes to the serializer inside.
@@ -34,6 +34,14 @@ impl<T, S: Serializer<T>> Serializer<Option<T>> for Optional<S> {
             Some(data) => self.0.serialize(data, context, buffer),
             None => Ok(Serialized::Null),
         }
+    }
+
+    fn may_defer(&self) -> bool {
+        self.0.may_defer()
+    }
+
+    fn defer(&self, data: &Option<T>, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
+        data.as_ref().map_or(Ok(None), |data| self.0.defer(data, context))
     }
 }
 

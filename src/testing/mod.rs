@@ -5,6 +5,8 @@
 //! | the code that decides what to send, and what to do if that fails | [`MockProducer`] | each record is seen as it was sent, and its report is made by the test |
 //! | what goes over the wire: batches, retries, time, consumers | [`EmbeddedKafka`] | a real producer talks to brokers that fail on demand |
 //!
+//! With the feature `schema-registry` there is `EmbeddedRegistry` as well, a schema registry that can be told to fail.
+//!
 //! Code that takes a [`Produce`](crate::Produce) runs with either. `examples/testing.rs` shows both on one function.
 //!
 //! # `EmbeddedKafka`
@@ -58,16 +60,22 @@
 
 mod broker_error;
 mod embedded;
+#[cfg(feature = "schema-registry")]
+mod embedded_registry;
 mod mock_builder;
 mod mock_producer;
 mod mock_record;
 mod mock_transaction;
+#[cfg(feature = "schema-registry")]
+mod registry_store;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub use broker_error::BrokerError;
 pub use embedded::{Coordinator, EmbeddedKafka, EmbeddedKafkaBuilder};
+#[cfg(feature = "schema-registry")]
+pub use embedded_registry::{EmbeddedRegistry, RegistryFault};
 pub use mock_builder::MockProducerBuilder;
 pub use mock_producer::MockProducer;
 pub use mock_record::MockRecord;

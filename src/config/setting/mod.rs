@@ -4,6 +4,7 @@ mod client;
 mod consumer;
 mod librdkafka;
 mod producer;
+mod schema_registry;
 
 use std::sync::LazyLock;
 
@@ -73,6 +74,17 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
 #[cfg(feature = "consumer")]
 pub fn consumer_settings() -> impl Iterator<Item = &'static Setting> {
     ClientKind::Consumer.settings()
+}
+
+/// Every setting of a schema registry, by Confluent's names. They stand beside those of [`settings`], as they do in Java, and need the feature
+/// `schema-registry`.
+pub fn schema_registry_settings() -> impl Iterator<Item = &'static Setting> {
+    schema_registry::SETTINGS.iter()
+}
+
+/// The row of a schema registry's setting; exact spelling.
+pub(crate) fn schema_registry_setting(name: &str) -> Option<&'static Setting> {
+    schema_registry_settings().find(|setting| setting.name == name)
 }
 
 /// The settings of a kind of client.

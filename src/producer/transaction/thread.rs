@@ -161,7 +161,9 @@ impl TransactionThread {
         // for room, nor of those whose acknowledgement is doubted.
         loop {
             // Looked at before the failure, which is noted before a record counts as reported.
-            let is_done = !self.shared.room.is_waited_for() && self.shared.outstanding.is_empty();
+            // In the order in which a record goes from one to the next.
+            let waits = self.shared.deferrals.waiting() > 0 || self.shared.room.is_waited_for();
+            let is_done = !waits && self.shared.outstanding.is_empty();
             let failure = transactions.lock().failure.clone();
             if let (Some(failure), None) = (failure, self.client.fatal_error()) {
                 return Some(Err(Refusal::Failed(failure)));
@@ -194,6 +196,7 @@ impl TransactionThread {
             _ => return out_of_order("the transaction was committed"),
         }
         // They would get into the next transaction.
+        self.shared.clear_deferred(code::STATE, false);
         for draft in self.shared.room.clear() {
             self.shared.refuse(draft, code::STATE).into_iter().for_each(wake);
         }

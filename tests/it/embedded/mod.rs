@@ -11,6 +11,7 @@ mod panics;
 mod partitioners;
 mod reports;
 mod room;
+mod schema_registry;
 mod transaction;
 
 use std::{sync::mpsc, thread, time::Duration};

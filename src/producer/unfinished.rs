@@ -1,0 +1,109 @@
+//! [`Unfinished`]: what is left to serialize of a record that waits for it.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use super::serializers::{append, failed};
+use crate::{
+    Error,
+    native::Body,
+    panic::contain,
+    serialize::{Deferred, Finish, Serialized},
+};
+
+/// The key and the value of a record, as far as they are not in its buffer.
+pub(crate) struct Unfinished {
+    key: Part,
+    value: Part,
+}
+
+/// A key or a value.
+pub(crate) enum Part {
+    /// In the buffer, or null.
+    Done,
+    /// Serialized, but behind a key that is not.
+    Written(Vec<u8>),
+    /// Its serializer waits.
+    Waits(Deferred),
+    /// It no longer does.
+    Ready(Finish),
+}
+
+impl Unfinished {
+    pub(super) fn new(key: Part, value: Part) -> Self {
+        Self { key, value }
+    }
+
+    /// Nothing is left: the record only waits for those before it.
+    pub(super) fn nothing() -> Self {
+        Self { key: Part::Done, value: Part::Done }
+    }
+
+    /// What is waited for.
+    pub(super) fn what(&self) -> &str {
+        match (&self.key, &self.value) {
+            (Part::Waits(deferred), _) | (_, Part::Waits(deferred)) => deferred.what(),
+            _ => "the records before it",
+        }
+    }
+
+    /// Whether the rest can be written now; registers the task otherwise.
+    pub(super) fn poll(&mut self, topic: &str, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // Both, so that both are under way.
+        let (key, value) = (self.key.poll(topic, true, context), self.value.poll(topic, false, context));
+        match (key, value) {
+            (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
+            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Appends the rest to the body's buffer.
+    pub(super) fn finish(self, topic: &str, body: &mut Body) -> Result<(), Error> {
+        if let Some(size) = self.key.finish(topic, true, body)? {
+            body.key_size = size;
+        }
+        if let Some(size) = self.value.finish(topic, false, body)? {
+            body.value_size = size;
+        }
+        Ok(())
+    }
+}
+
+impl Part {
+    fn poll(&mut self, topic: &str, is_key: bool, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self::Waits(deferred) = self else { return Poll::Ready(Ok(())) };
+        let polled = match contain(|| Pin::new(deferred).poll(context)) {
+            Ok(polled) => ready!(polled),
+            Err(panic) => return Poll::Ready(Err(failed(topic, is_key, ": its serializer panicked").with_source(panic))),
+        };
+        Poll::Ready(match polled {
+            Ok(finish) => {
+                *self = Self::Ready(finish);
+                Ok(())
+            }
+            Err(error) => Err(failed(topic, is_key, "").with_source(error)),
+        })
+    }
+
+    /// Gives the size, if it was not known before.
+    fn finish(self, topic: &str, is_key: bool, body: &mut Body) -> Result<Option<Option<u32>>, Error> {
+        let finish: Finish = match self {
+            Self::Done => return Ok(None),
+            Self::Ready(finish) => finish,
+            Self::Written(bytes) => Box::new(move |_, buffer| {
+                buffer.extend_from_slice(&bytes);
+                Ok(Serialized::Bytes)
+            }),
+            Self::Waits(_) => return Err(failed(topic, is_key, ": its serializer still waits")),
+        };
+        let mut headers = mem::take(&mut body.headers);
+        let size = append(finish, topic, is_key, &mut headers, &mut body.buffer);
+        body.headers = headers;
+        size.map(Some)
+    }
+}

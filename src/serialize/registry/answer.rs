@@ -1,0 +1,49 @@
+//! [`Answer`]: what a registry will have answered.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures::future::{BoxFuture, FutureExt, ready};
+
+use super::RegistryError;
+use crate::producer::wait;
+
+/// The future of a request to a registry. The request is made whether or not this is awaited; dropping it withdraws nothing.
+#[must_use = "the registry may refuse: await the answer, or wait for it"]
+pub struct Answer<T>(BoxFuture<'static, Result<T, RegistryError>>);
+
+impl<T: Send + 'static> Answer<T> {
+    pub(super) fn new(answer: impl Future<Output = Result<T, RegistryError>> + Send + 'static) -> Self {
+        Self(answer.boxed())
+    }
+
+    pub(super) fn known(answer: Result<T, RegistryError>) -> Self {
+        Self(ready(answer).boxed())
+    }
+
+    /// Blocks until the registry has answered, or the request is given up.
+    ///
+    /// # Errors
+    /// As the future's.
+    pub fn wait(self) -> Result<T, RegistryError> {
+        wait(self.0)
+    }
+}
+
+impl<T> Future for Answer<T> {
+    type Output = Result<T, RegistryError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl<T> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer(..)")
+    }
+}

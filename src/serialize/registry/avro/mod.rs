@@ -1,0 +1,317 @@
+//! Avro: [`Avro`] for types that serde knows, [`GenericAvro`] for values that only their schema describes.
+
+mod datum;
+mod encoder;
+mod error;
+mod generic;
+mod plan;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use std::{any::type_name, fmt, marker::PhantomData, sync::Arc};
+
+use apache_avro::AvroSchema;
+use futures::future::{BoxFuture, FutureExt};
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use error::AvroError;
+pub use generic::GenericAvro;
+
+use self::{datum::Datum, plan::Plan, reader::Parsed};
+use super::{
+    RegistryError, RegistryErrorKind, Schema, SchemaRegistry, SchemaType,
+    client::Whole,
+    config::Finding,
+    error::About,
+    frame::{self, WireId},
+    readers::Readers,
+    writers::{Format, Place, Resolved, Writers},
+};
+use crate::serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Finish, SerializeContext, Serialized, Serializer};
+
+/// A `T` in Avro, by its `serde::Serialize` and `serde::Deserialize`, with the schema in a registry.
+///
+/// [`new`](Self::new) takes the schema from the type (`#[derive(apache_avro::AvroSchema)]`), [`with_schema`](Self::with_schema) takes one that is
+/// given, [`from_registry`](Self::from_registry) the one that is registered. Fields are written in the schema's order, by their names; one that
+/// the value does not have gets the schema's default. A struct that is part of a union has the name of its record; an enum with data
+/// is a union of as many types in the same order. A decimal is text (`"12.50"`) or the bytes of the unscaled number.
+///
+/// As a deserializer it reads each record with the schema that it was written with, and resolves it to the type's schema, or the one that was
+/// given (Avro specification: "Schema Resolution"). An unknown id is asked for, and that blocks.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use ottla::record::Headers;
+/// use ottla::serialize::{DeserializeContext, Deserializer, SerializeContext, Serializer};
+/// use ottla::serialize::registry::{Avro, SchemaRegistry, SchemaRegistryConfig, apache_avro};
+///
+/// #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize, apache_avro::AvroSchema)]
+/// #[avro(namespace = "shop")]
+/// struct Order {
+///     id: String,
+///     quantity: i32,
+/// }
+///
+/// let embedded = ottla::testing::EmbeddedRegistry::start()?;
+/// let config = SchemaRegistryConfig::new().set("schema.registry.url", embedded.url())?;
+/// let registry = SchemaRegistry::new(&config)?;
+/// let avro = Avro::<Order>::new(&registry);
+///
+/// let order = Order { id: "order-1".to_owned(), quantity: 3 };
+/// let (mut headers, mut buffer) = (Headers::new(), Vec::new());
+/// avro.serialize(&order, &mut SerializeContext::new("orders", &mut headers, false), &mut buffer)?;
+/// assert_eq!(buffer, b"\0\0\0\0\x01\x0eorder-1\x06");
+/// let read: Order = avro.deserialize(Some(&buffer), &DeserializeContext::new("orders", &headers, false))?;
+/// assert_eq!(read, order);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+pub struct Avro<T: ?Sized> {
+    codec: Codec,
+    of: PhantomData<fn(&T)>,
+}
+
+impl<T: AvroSchema + ?Sized> Avro<T> {
+    /// Avro with the schema of the type.
+    pub fn new(registry: &SchemaRegistry) -> Self {
+        let text = serde_json::to_string(&T::get_schema()).unwrap_or_default();
+        Self::with_schema(registry, Schema::new(SchemaType::Avro, text))
+    }
+}
+
+impl<T: ?Sized> Avro<T> {
+    /// Avro with this schema, which may use others. A schema that is none is an error of the records.
+    pub fn with_schema(registry: &SchemaRegistry, schema: Schema) -> Self {
+        Self { codec: Codec::new(registry, Some(schema)), of: PhantomData }
+    }
+
+    /// Avro with the schema that is registered: the subject's latest version, or what `use.schema.id` says. Records are read as they were
+    /// written.
+    pub fn from_registry(registry: &SchemaRegistry) -> Self {
+        Self { codec: Codec::new(registry, None), of: PhantomData }
+    }
+
+    super::choices!(codec);
+}
+
+impl<T: Serialize + ?Sized + 'static> Serializer<T> for Avro<T> {
+    fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
+        self.codec.write(data, context, buffer)
+    }
+
+    fn may_defer(&self) -> bool {
+        true
+    }
+
+    fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
+        self.codec.defer(data, context, || {
+            let value = apache_avro::to_value(data);
+            let value = value.map_err(|_| AvroError::new(format!("{} is nothing that Avro has", type_name::<T>())))?;
+            Ok(Owned::Value { value, knows_branch: false })
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Deserializer<T> for Avro<T> {
+    fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
+        let (id, value) = self.codec.read(data, context)?;
+        reader::typed(&value).map_err(|error| Unreadable(id, error).into())
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Avro<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Avro<{}>", type_name::<T>())
+    }
+}
+
+/// What a record of this schema could not be read for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}: {1}")]
+struct Unreadable(WireId, AvroError);
+
+/// What both kinds of values have in common.
+struct Codec {
+    registry: SchemaRegistry,
+    writers: Writers<Avros>,
+    readers: Readers<Parsed>,
+}
+
+/// How Avro finds its schema, and what it writes with.
+struct Avros {
+    local: Option<Local>,
+}
+
+/// The schema that was given.
+struct Local {
+    schema: Schema,
+    /// Ready to write and read with, if the schema needs no other.
+    parsed: Result<Option<(Arc<Plan>, Parsed)>, AvroError>,
+}
+
+impl Codec {
+    fn new(registry: &SchemaRegistry, schema: Option<Schema>) -> Self {
+        let mut finding = registry.finding().clone();
+        if schema.is_none() && finding.schema_id.is_none() {
+            (finding.auto_register, finding.use_latest) = (false, true);
+        }
+        let local = schema.map(|schema| {
+            let parsed = if schema.uses().is_empty() {
+                Parsed::new(schema.text(), []).and_then(|parsed| Ok(Some((Arc::new(Plan::new(&parsed.schema, &[])?), parsed))))
+            } else {
+                Ok(None)
+            };
+            Local { schema, parsed }
+        });
+        let writers = Writers::new(registry, finding, Avros { local });
+        Self { registry: registry.clone(), writers, readers: Readers::new(registry) }
+    }
+
+    fn choose(&mut self, change: impl FnOnce(&mut Finding)) {
+        self.writers.choose(change);
+    }
+
+    /// The place whose schema is wanted, and the name of the record type.
+    fn place<'a>(&'a self, topic: &'a str, is_key: bool) -> (Place<'a>, Option<&'a str>) {
+        let local = self.writers.format().local.as_ref();
+        let name = local.and_then(|local| local.parsed.as_ref().ok()?.as_ref()?.0.name());
+        (Place { topic, is_key, record: "" }, name)
+    }
+
+    fn write<T: Serialize + ?Sized>(
+        &self,
+        data: &T,
+        context: &mut SerializeContext<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Serialized, BoxError> {
+        let location = self.writers.location(context.is_key);
+        let (place, name) = self.place(context.topic, context.is_key);
+        let topic = context.topic;
+        let mut write = |resolved: &Arc<Resolved<Arc<Plan>>>| {
+            frame::begin(location, resolved, &[], context, buffer)?;
+            resolved.writer.write(data, buffer).map_err(|error| unwritable(resolved.id, &error))
+        };
+        match self.writers.with(Place { topic, ..place }, name, &mut write) {
+            Some(written) => written?,
+            None => write(&self.writers.wait(place, name)?)?,
+        }
+        Ok(Serialized::Bytes)
+    }
+
+    fn defer<T: Serialize + ?Sized>(
+        &self,
+        data: &T,
+        context: &SerializeContext<'_>,
+        value: impl FnOnce() -> Result<Owned, AvroError>,
+    ) -> Result<Option<Deferred>, BoxError> {
+        let (place, name) = self.place(context.topic, context.is_key);
+        let Some(search) = self.writers.missing(place, name)? else { return Ok(None) };
+        let location = self.writers.location(context.is_key);
+        let local = self.writers.format().local.as_ref().filter(|_| self.writers.finding().writes_local());
+        let owned = match local.map(|local| &local.parsed) {
+            Some(Ok(Some((plan, _)))) => {
+                let mut payload = Vec::new();
+                plan.write(data, &mut payload)?;
+                Owned::Payload(payload)
+            }
+            _ => value()?,
+        };
+        let subject = self.writers.subject(place, name)?;
+        let deferred = Deferred::new(async move {
+            let resolved = search.await?;
+            let finish: Finish = Box::new(move |context, buffer| {
+                frame::begin(location, &resolved, &[], context, buffer)?;
+                match owned {
+                    Owned::Payload(payload) => buffer.extend_from_slice(&payload),
+                    Owned::Value { value, knows_branch } => resolved
+                        .writer
+                        .write(&Datum { value: &value, knows_branch }, buffer)
+                        .map_err(|error| unwritable(resolved.id, &error))?,
+                }
+                Ok(Serialized::Bytes)
+            });
+            Ok(finish)
+        });
+        Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}"))))
+    }
+
+    fn read(
+        &self,
+        data: Option<&[u8]>,
+        context: &DeserializeContext<'_>,
+    ) -> Result<(WireId, apache_avro::types::Value), BoxError> {
+        let data = data.ok_or(frame::FrameError::Null)?;
+        let frame = frame::read(data, context.headers, context.is_key)?;
+        let writer = self.readers.get(frame.id, |whole| Parsed::of(whole, &frame.id.about()))?;
+        let wanted = match self.writers.format().local.as_ref() {
+            None => None,
+            Some(Local { schema, parsed }) => match parsed {
+                Ok(Some((_, parsed))) => Some(parsed.clone()),
+                Ok(None) => Some(self.with_uses(schema)?),
+                Err(error) => return Err(error.clone().into()),
+            },
+        };
+        let value = writer.read(frame.payload, wanted.as_ref()).map_err(|error| Unreadable(frame.id, error))?;
+        Ok((frame.id, value))
+    }
+
+    /// The schema that was given, with what it uses; blocks while the registry is asked for that.
+    fn with_uses(&self, schema: &Schema) -> Result<Parsed, BoxError> {
+        let used = crate::producer::wait(self.registry.uses_of(schema))?;
+        Ok(Parsed::new(schema.text(), used.iter().map(|(_, used)| used.schema().text()))?)
+    }
+}
+
+/// A value that waits.
+enum Owned {
+    /// Written already: only the id of its schema is not known.
+    Payload(Vec<u8>),
+    /// Its schema is not known.
+    Value { value: apache_avro::types::Value, knows_branch: bool },
+}
+
+fn unwritable(id: i32, error: &AvroError) -> BoxError {
+    format!("schema id {id}: {error}").into()
+}
+
+impl Format for Avros {
+    type Writer = Arc<Plan>;
+
+    fn resolve(
+        self: Arc<Self>,
+        registry: SchemaRegistry,
+        finding: Finding,
+        subject: String,
+        _: String,
+    ) -> BoxFuture<'static, Result<Resolved<Arc<Plan>>, RegistryError>> {
+        async move {
+            let about = About::Subject(subject.clone());
+            let unusable = |error: &AvroError| RegistryError::new(RegistryErrorKind::UnusableSchema, &about, error.to_string());
+            let local = self.local.as_ref();
+            if let Some(Err(error)) = local.map(|local| &local.parsed) {
+                return Err(unusable(error));
+            }
+            let registered = registry.to_write(&finding, &subject, local.map(|local| &local.schema)).await?;
+            if let Some(Local { schema, parsed: Ok(Some((plan, _))) }) = local {
+                if registered.schema() == schema {
+                    return Ok(Resolved::new(&registered, Arc::clone(plan)));
+                }
+            }
+            let whole: Whole = registry.whole(registered).await?;
+            let parsed = Parsed::of(&whole, &about)?;
+            let plan = Plan::new(&parsed.schema, &parsed.used).map_err(|error| unusable(&error))?;
+            Ok(Resolved::new(&whole.schema, Arc::new(plan)))
+        }
+        .boxed()
+    }
+}
+
+impl fmt::Debug for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Codec").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}

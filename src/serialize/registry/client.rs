@@ -1,0 +1,367 @@
+//! [`SchemaRegistry`]: the handle of a registry, and what can be asked of it.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::{FutureExt, channel::oneshot};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use super::{
+    Answer, RegisteredSchema, RegistryError, RegistryErrorKind, Schema, SchemaReference, SchemaRegistryConfig, SchemaType,
+    cache::{Cache, Key},
+    config::Finding,
+    error::About,
+    frame::WireId,
+    http::{Call, Transport, encoded},
+    workers::Workers,
+};
+use crate::{Error, ErrorKind};
+
+/// A schema registry with Confluent's API.
+///
+/// A handle: clones are cheap and share connections and caches; give one registry to all serializers and deserializers. What was
+/// asked once is not asked again ([`cache.capacity`](crate::config::schema_registry_settings)), requests for the same at the same time are made
+/// once, and requests run on threads of the handle's own, of which there are none while nothing is asked.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use ottla::serialize::registry::{Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType};
+///
+/// # let embedded = ottla::testing::EmbeddedRegistry::start()?;
+/// # let url = embedded.url();
+/// # #[cfg(any())]
+/// let url = "http://localhost:8081";
+/// let registry = SchemaRegistry::new(&SchemaRegistryConfig::new().set("schema.registry.url", url)?)?;
+/// let registered = registry.register("names-value", &Schema::new(SchemaType::Avro, r#""string""#)).wait()?;
+/// let latest = registry.latest("names-value").wait()?;
+/// assert_eq!((latest.id(), latest.version()), (registered.id(), Some(1)));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+#[derive(Clone)]
+pub struct SchemaRegistry(Arc<Inner>);
+
+struct Inner {
+    transport: Transport,
+    finding: Finding,
+    cache: Mutex<Cache>,
+    latest_lifetime: Option<Duration>,
+    workers: Arc<Workers>,
+    urls: usize,
+}
+
+/// What a registry says of a schema and those before it under a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Compatibility {
+    is_compatible: bool,
+    #[serde(default)]
+    messages: Vec<String>,
+}
+
+impl Compatibility {
+    /// Whether it may be registered.
+    pub fn is_compatible(&self) -> bool {
+        self.is_compatible
+    }
+
+    /// The registry's own words about what is in the way; empty from a registry that says nothing.
+    pub fn messages(&self) -> &[String] {
+        &self.messages
+    }
+}
+
+/// A schema and all that it uses, however deep, each by the name under which it is used.
+#[derive(Debug, Clone)]
+pub(crate) struct Whole {
+    pub(crate) schema: Arc<RegisteredSchema>,
+    pub(crate) references: Vec<(String, Arc<RegisteredSchema>)>,
+}
+
+/// A schema as the API has it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Posted<'a> {
+    schema: &'a str,
+    #[serde(skip_serializing_if = "is_avro")]
+    schema_type: SchemaType,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    references: &'a [SchemaReference],
+}
+
+/// What the API answers; which of it is there depends on what was asked.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Got {
+    id: Option<i32>,
+    guid: Option<Uuid>,
+    version: Option<i32>,
+    schema: Option<String>,
+    schema_type: Option<SchemaType>,
+    references: Option<Vec<SchemaReference>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn is_avro(schema_type: &SchemaType) -> bool {
+    *schema_type == SchemaType::Avro
+}
+
+fn posted(schema: &Schema) -> Vec<u8> {
+    let posted = Posted { schema: schema.text(), schema_type: schema.schema_type(), references: schema.uses() };
+    // Texts and numbers can always be written.
+    serde_json::to_vec(&posted).unwrap_or_default()
+}
+
+impl SchemaRegistry {
+    /// Takes the settings of a registry. Asks it nothing.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) with all that is wrong with the settings.
+    pub fn new(config: &SchemaRegistryConfig) -> Result<Self, Error> {
+        let (connection, finding) = config.resolve()?;
+        let transport = Transport::new(&connection).map_err(|error| {
+            Error::new(ErrorKind::Config, "the settings of the schema registry cannot be used").with_source(error)
+        })?;
+        let cache = Mutex::new(Cache::new(connection.cache_capacity, connection.latest_lifetime));
+        let (latest_lifetime, urls) = (connection.latest_lifetime, connection.urls.len());
+        Ok(Self(Arc::new(Inner { transport, finding, cache, latest_lifetime, workers: Arc::default(), urls })))
+    }
+
+    /// Registers a schema under a subject, if it is not: `POST /subjects/{subject}/versions`.
+    ///
+    /// # Errors
+    /// [`Incompatible`](RegistryErrorKind::Incompatible) and [`InvalidSchema`](RegistryErrorKind::InvalidSchema) with the registry's words, and what keeps it from
+    /// answering.
+    pub fn register(&self, subject: &str, schema: &Schema) -> Answer<Arc<RegisteredSchema>> {
+        self.register_as(subject, schema, self.0.finding.normalize)
+    }
+
+    pub(crate) fn register_as(&self, subject: &str, schema: &Schema, normalize: bool) -> Answer<Arc<RegisteredSchema>> {
+        let path = format!("/subjects/{}/versions{}", encoded(subject), query(normalize));
+        let key = Key::Register { subject: subject.to_owned(), schema: schema.clone(), normalize };
+        self.ask_for_schema(key, About::Subject(subject.to_owned()), path, Some(schema))
+    }
+
+    /// Looks a schema up that is registered under a subject: `POST /subjects/{subject}`.
+    ///
+    /// # Errors
+    /// [`NotFound`](RegistryErrorKind::NotFound) if it is not, and what keeps the registry from answering.
+    pub fn find(&self, subject: &str, schema: &Schema) -> Answer<Arc<RegisteredSchema>> {
+        self.find_as(subject, schema, self.0.finding.normalize)
+    }
+
+    pub(crate) fn find_as(&self, subject: &str, schema: &Schema, normalize: bool) -> Answer<Arc<RegisteredSchema>> {
+        let path = format!("/subjects/{}{}", encoded(subject), query(normalize));
+        let key = Key::Find { subject: subject.to_owned(), schema: schema.clone(), normalize };
+        self.ask_for_schema(key, About::Subject(subject.to_owned()), path, Some(schema))
+    }
+
+    /// Gives the latest version of a subject; asks again after `latest.cache.ttl.sec`, and after a schema was registered through this
+    /// handle: `GET /subjects/{subject}/versions/latest`.
+    ///
+    /// # Errors
+    /// [`NotFound`](RegistryErrorKind::NotFound), and what keeps the registry from answering.
+    pub fn latest(&self, subject: &str) -> Answer<Arc<RegisteredSchema>> {
+        let path = format!("/subjects/{}/versions/latest", encoded(subject));
+        self.ask_for_schema(Key::Latest { subject: subject.to_owned() }, About::Subject(subject.to_owned()), path, None)
+    }
+
+    /// Gives a version of a subject, counted from 1: `GET /subjects/{subject}/versions/{version}`.
+    ///
+    /// # Errors
+    /// [`NotFound`](RegistryErrorKind::NotFound), and what keeps the registry from answering.
+    pub fn version(&self, subject: &str, version: i32) -> Answer<Arc<RegisteredSchema>> {
+        let path = format!("/subjects/{}/versions/{version}", encoded(subject));
+        let key = Key::Version { subject: subject.to_owned(), version };
+        self.ask_for_schema(key, About::Subject(subject.to_owned()), path, None)
+    }
+
+    /// Lists the versions of a subject: `GET /subjects/{subject}/versions`.
+    ///
+    /// # Errors
+    /// [`NotFound`](RegistryErrorKind::NotFound), and what keeps the registry from answering.
+    pub fn versions(&self, subject: &str) -> Answer<Vec<i32>> {
+        let path = format!("/subjects/{}/versions", encoded(subject));
+        self.ask(Call { about: About::Subject(subject.to_owned()), path, body: None })
+    }
+
+    /// Gives the schema with this id: `GET /schemas/ids/{id}`.
+    ///
+    /// # Errors
+    /// [`NotFound`](RegistryErrorKind::NotFound), and what keeps the registry from answering.
+    pub fn by_id(&self, id: i32) -> Answer<Arc<RegisteredSchema>> {
+        self.ask_for_schema(Key::Id(id), About::Id(id), format!("/schemas/ids/{id}"), None)
+    }
+
+    /// Gives the schema with this GUID: `GET /schemas/guids/{guid}`.
+    ///
+    /// # Errors
+    /// [`NotFound`](RegistryErrorKind::NotFound), also from a registry that has no GUIDs, and what keeps it from answering.
+    pub fn by_guid(&self, guid: Uuid) -> Answer<Arc<RegisteredSchema>> {
+        self.ask_for_schema(Key::Guid(guid), About::Guid(guid), format!("/schemas/guids/{guid}"), None)
+    }
+
+    /// Asks whether a schema may be registered under a subject: `POST /compatibility/subjects/{subject}/versions/latest`.
+    ///
+    /// # Errors
+    /// [`NotFound`](RegistryErrorKind::NotFound) if the subject has no version, so that everything is compatible, and what keeps the registry from
+    /// answering.
+    pub fn is_compatible(&self, subject: &str, schema: &Schema) -> Answer<Compatibility> {
+        let path = format!("/compatibility/subjects/{}/versions/latest?verbose=true", encoded(subject));
+        self.ask(Call { about: About::Subject(subject.to_owned()), path, body: Some(posted(schema)) })
+    }
+
+    /// How serializers find their schema unless they say it themselves.
+    pub(crate) fn finding(&self) -> &Finding {
+        &self.0.finding
+    }
+
+    /// After how long a subject's latest version is asked for again; `None` for never.
+    pub(crate) fn latest_lifetime(&self) -> Option<Duration> {
+        self.0.latest_lifetime
+    }
+
+    /// The schema with which a record was written, and all that it uses.
+    pub(crate) fn written_with(&self, id: WireId) -> Answer<Whole> {
+        let answer = match id {
+            WireId::Id(id) => self.by_id(id),
+            WireId::Guid(guid) => self.by_guid(guid),
+        };
+        let registry = self.clone();
+        Answer::new(async move { registry.whole(answer.await?).await })
+    }
+
+    /// The schema to write with, in Java's order: register, the id that is set, the latest version, what is registered already.
+    pub(crate) async fn to_write(
+        &self,
+        finding: &Finding,
+        subject: &str,
+        local: Option<&Schema>,
+    ) -> Result<Arc<RegisteredSchema>, RegistryError> {
+        let missing = || {
+            let message = "there is no schema to register or to find: give the serializer one, or set use.latest.version=true or \
+                           use.schema.id, and auto.register.schemas=false";
+            RegistryError::new(RegistryErrorKind::Request, &About::Subject(subject.to_owned()), message)
+        };
+        match (finding.schema_id, local) {
+            (_, Some(schema)) if finding.auto_register => self.register_as(subject, schema, finding.normalize).await,
+            (_, None) if finding.auto_register => Err(missing()),
+            (Some(id), _) => self.by_id(id).await,
+            (None, _) if finding.use_latest => self.latest(subject).await,
+            (None, Some(schema)) => self.find_as(subject, schema, finding.normalize).await,
+            (None, None) => Err(missing()),
+        }
+    }
+
+    /// Gets what a schema uses, and what that uses.
+    pub(crate) async fn whole(&self, schema: Arc<RegisteredSchema>) -> Result<Whole, RegistryError> {
+        let references = self.uses_of(&schema.schema).await?;
+        Ok(Whole { schema, references })
+    }
+
+    /// What a schema uses, and what that uses, each once.
+    pub(crate) async fn uses_of(&self, schema: &Schema) -> Result<Vec<(String, Arc<RegisteredSchema>)>, RegistryError> {
+        let mut seen = HashSet::new();
+        let mut open: Vec<SchemaReference> = schema.uses().to_vec();
+        let mut references = Vec::new();
+        while let Some(reference) = open.pop() {
+            if !seen.insert(reference.clone()) {
+                continue;
+            }
+            let used = self.version(&reference.subject, reference.version).await?;
+            open.extend_from_slice(used.schema.uses());
+            references.push((reference.name, used));
+        }
+        Ok(references)
+    }
+
+    fn ask_for_schema(&self, key: Key, about: About, path: String, sent: Option<&Schema>) -> Answer<Arc<RegisteredSchema>> {
+        let mut cache = self.lock();
+        if let Some(known) = cache.get(&key) {
+            return Answer::known(Ok(known));
+        }
+        if let Some(flight) = cache.flights.get(&key) {
+            return Answer::new(flight.clone());
+        }
+        let (sender, receiver) = oneshot::channel();
+        let stopped = RegistryError::new(RegistryErrorKind::Request, &about, "there is no thread to make it");
+        let flight = receiver.map(|answer| answer.unwrap_or(Err(stopped))).boxed().shared();
+        cache.flights.insert(key.clone(), flight.clone());
+        drop(cache);
+        let call = Call { about, path, body: sent.map(posted) };
+        let (registry, sent) = (self.clone(), sent.cloned());
+        let forgotten = Forget { registry: self.clone(), key: key.clone() };
+        self.0.workers.run(move || {
+            let answer = registry.0.transport.call(&call).and_then(|got| read(got, &call.about, &key, sent)).map(Arc::new);
+            if let Ok(answer) = &answer {
+                registry.lock().put(key, answer);
+            }
+            // From here on a new request starts anew, and before anybody hears of this one's end.
+            drop(forgotten);
+            let _ = sender.send(answer);
+        });
+        Answer::new(flight)
+    }
+
+    fn ask<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Answer<T> {
+        let (sender, receiver) = oneshot::channel();
+        let stopped = RegistryError::new(RegistryErrorKind::Request, &call.about, "there is no thread to make it");
+        let registry = self.clone();
+        self.0.workers.run(move || drop(sender.send(registry.0.transport.call(&call))));
+        Answer::new(receiver.map(|answer| answer.unwrap_or(Err(stopped))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a request out of those that are under way when it ends, however that is.
+struct Forget {
+    registry: SchemaRegistry,
+    key: Key,
+}
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        let flight = self.registry.lock().flights.remove(&self.key);
+        drop(flight);
+    }
+}
+
+fn query(normalize: bool) -> &'static str {
+    if normalize { "?normalize=true" } else { "" }
+}
+
+fn read(got: Got, about: &About, key: &Key, sent: Option<Schema>) -> Result<RegisteredSchema, RegistryError> {
+    let lacks = |what: &str| RegistryError::new(RegistryErrorKind::UnexpectedAnswer, about, format!("it has no {what}"));
+    let (subject, id, guid) = match key {
+        Key::Register { subject, .. } | Key::Find { subject, .. } | Key::Latest { subject } | Key::Version { subject, .. } => {
+            (Some(subject.clone()), Some(got.id.ok_or_else(|| lacks("id"))?), got.guid)
+        }
+        Key::Id(id) => (None, Some(*id), got.guid),
+        Key::Guid(guid) => (None, got.id, Some(*guid)),
+    };
+    let schema = match (got.schema, sent) {
+        // The registry may spell it otherwise; what is written is what was sent.
+        (_, Some(sent)) => sent,
+        (Some(text), None) => {
+            Schema::new(got.schema_type.unwrap_or_default(), text).references(got.references.unwrap_or_default())
+        }
+        (None, None) => return Err(lacks("schema")),
+    };
+    Ok(RegisteredSchema { id, guid, subject, version: got.version, schema })
+}
+
+impl fmt::Debug for SchemaRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SchemaRegistry").field("urls", &self.0.urls).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,287 @@
+//! [`SchemaRegistryConfig`]: how a registry is reached, and how serializers find their schema there.
+
+use std::{collections::BTreeMap, fmt, fs, sync::Arc, time::Duration};
+
+use super::{SchemaIdLocation, StrategyName, SubjectNameStrategy};
+use crate::config::{ConfigError, HIDDEN, Origin, Problem, ProducerConfig, schema_registry_setting, schema_registry_settings};
+
+/// The settings of a schema registry, by Confluent's names; [`schema_registry_settings`] lists them.
+///
+/// `Debug` prints no secret.
+///
+/// ```
+/// use ottla::serialize::registry::{SchemaRegistry, SchemaRegistryConfig};
+///
+/// let config = SchemaRegistryConfig::new()
+///     .set("schema.registry.url", "http://localhost:8081")?
+///     .set("auto.register.schemas", "false")?;
+/// let registry = SchemaRegistry::new(&config)?;
+/// # Ok::<(), ottla::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct SchemaRegistryConfig {
+    entries: BTreeMap<&'static str, (String, Option<Origin>)>,
+    /// The brokers' name and password, for `SASL_INHERIT`.
+    login: Option<(String, String)>,
+}
+
+/// How a request is made, as the settings say.
+pub(super) struct Connection {
+    pub(super) urls: Vec<String>,
+    /// The value of the header `Authorization`.
+    pub(super) authorization: Option<String>,
+    /// PEM.
+    pub(super) authorities: Option<Vec<u8>>,
+    /// PEM: the client's certificates and its key.
+    pub(super) identity: Option<(Vec<u8>, Vec<u8>)>,
+    pub(super) connect_timeout: Duration,
+    pub(super) read_timeout: Duration,
+    pub(super) retries: u32,
+    pub(super) retry_wait: Duration,
+    pub(super) retry_max_wait: Duration,
+    pub(super) cache_capacity: usize,
+    /// `None` for never.
+    pub(super) latest_lifetime: Option<Duration>,
+}
+
+/// How a serializer finds its schema.
+#[derive(Clone)]
+pub(crate) struct Finding {
+    pub(crate) auto_register: bool,
+    pub(crate) use_latest: bool,
+    pub(crate) normalize: bool,
+    pub(crate) schema_id: Option<i32>,
+    pub(crate) key_strategy: Arc<dyn SubjectNameStrategy>,
+    pub(crate) value_strategy: Arc<dyn SubjectNameStrategy>,
+    pub(crate) key_location: SchemaIdLocation,
+    pub(crate) value_location: SchemaIdLocation,
+}
+
+impl Finding {
+    /// Whether values are written with the schema that the serializer was given.
+    pub(super) fn writes_local(&self) -> bool {
+        self.auto_register || (self.schema_id.is_none() && !self.use_latest)
+    }
+
+    /// Whether the schema may be another one later.
+    pub(super) fn follows_latest(&self) -> bool {
+        !self.auto_register && self.schema_id.is_none() && self.use_latest
+    }
+}
+
+impl SchemaRegistryConfig {
+    /// Settings of which none is set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes names and values from a map or a list.
+    ///
+    /// # Errors
+    /// All that is wrong with any of them.
+    pub fn from_pairs<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError> {
+        let mut config = Self::new();
+        let problems: Vec<Problem> =
+            pairs.into_iter().filter_map(|(name, value)| config.put(name.as_ref(), value.as_ref(), None).err()).collect();
+        if problems.is_empty() { Ok(config) } else { Err(problems.into_iter().collect()) }
+    }
+
+    /// Takes the registry's settings out of a producer's, where they stand in Java; `SASL_INHERIT` takes name and password from its
+    /// `sasl.jaas.config`.
+    ///
+    /// ```
+    /// use ottla::ProducerConfig;
+    /// use ottla::serialize::registry::SchemaRegistryConfig;
+    ///
+    /// let producer = ProducerConfig::new()
+    ///     .set("bootstrap.servers", "localhost:9092")?
+    ///     .set("schema.registry.url", "http://localhost:8081")?;
+    /// assert_eq!(SchemaRegistryConfig::of(&producer).get("schema.registry.url"), Some("http://localhost:8081"));
+    /// # Ok::<(), ottla::config::ConfigError>(())
+    /// ```
+    pub fn of(producer: &ProducerConfig) -> Self {
+        let entries = schema_registry_settings().filter_map(|setting| {
+            let name = setting.name();
+            Some((name, (producer.get(name)?.to_owned(), producer.origin(name).cloned())))
+        });
+        Self { entries: entries.collect(), login: producer.login() }
+    }
+
+    /// Sets one setting; a value that was set before is replaced.
+    ///
+    /// # Errors
+    /// If there is no such setting, or if the value is of the wrong type or out of range.
+    pub fn set(mut self, name: &str, value: impl AsRef<str>) -> Result<Self, ConfigError> {
+        match self.put(name, value.as_ref(), Some(&Origin::Code)) {
+            Ok(()) => Ok(self),
+            Err(problem) => Err([problem].into_iter().collect()),
+        }
+    }
+
+    /// The value that was set; `None` if it was not set, whatever the default is. Secrets are not hidden.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.entries.get(name).map(|(value, _)| value.as_str())
+    }
+
+    fn put(&mut self, name: &str, value: &str, origin: Option<&Origin>) -> Result<(), Problem> {
+        let origin = origin.unwrap_or(&Origin::Code);
+        let Some(setting) = schema_registry_settings().find(|setting| setting.name() == name) else {
+            let near =
+                schema_registry_settings().map(|setting| setting.name()).min_by_key(|known| strsim::levenshtein(known, name));
+            let near = near.filter(|known| strsim::levenshtein(known, name) <= 4);
+            let message = match near {
+                Some(near) => format!("is no setting of a schema registry; did you mean {near}?"),
+                None => "is no setting of a schema registry".to_owned(),
+            };
+            return Err(Problem::new(
+                Some(origin),
+                Some(name).filter(|name| schema_registry_setting(name).is_some() || near.is_some()),
+                message,
+            ));
+        };
+        let value = setting.check(value).map_err(|message| Problem::new(Some(origin), Some(name), message))?;
+        self.entries.insert(setting.name(), (value, Some(origin.clone())));
+        Ok(())
+    }
+
+    /// Checks everything, also the rules between settings, without asking a registry.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.resolve().map(drop)
+    }
+
+    pub(super) fn resolve(&self) -> Result<(Connection, Finding), ConfigError> {
+        let mut problems = Vec::new();
+        let mut fail = |name: &str, message: &str| {
+            let origin = self.entries.get(name).and_then(|(_, origin)| origin.as_ref());
+            problems.push(Problem::new(origin, Some(name), message));
+        };
+        if self.text("schema.registry.url").is_empty() {
+            fail("schema.registry.url", "is not set; give the URL of a schema registry, as http://localhost:8081");
+        }
+        let finding = self.finding();
+        if finding.auto_register && finding.use_latest {
+            fail(
+                "use.latest.version",
+                "needs auto.register.schemas=false: a schema is either registered, or the latest one is used",
+            );
+        }
+        let mut pem = |name: &str, location: &str| match (self.get(name), self.get(location)) {
+            (Some(_), Some(_)) => {
+                fail(name, &format!("is set, and so is {location}; leave one out"));
+                None
+            }
+            (Some(text), None) => Some(text.as_bytes().to_vec()),
+            (None, Some(path)) => fs::read(path).map_err(|error| fail(location, &format!("cannot be read: {error}"))).ok(),
+            (None, None) => None,
+        };
+        let authorities = pem("schema.registry.ssl.truststore.certificates", "schema.registry.ssl.truststore.location");
+        let chain = pem("schema.registry.ssl.keystore.certificate.chain", "schema.registry.ssl.keystore.location");
+        let key = pem("schema.registry.ssl.keystore.key", "schema.registry.ssl.keystore.location");
+        if chain.is_some() != key.is_some() {
+            fail("schema.registry.ssl.keystore.key", "must be set together with schema.registry.ssl.keystore.certificate.chain");
+        }
+        let authorization = self.authorization().map_err(|(name, message)| fail(name, message)).ok().flatten();
+        if !problems.is_empty() {
+            return Err(problems.into_iter().collect());
+        }
+        let connection = Connection {
+            urls: self.text("schema.registry.url").split(',').map(|url| url.trim_end_matches('/').to_owned()).collect(),
+            authorization,
+            authorities,
+            identity: chain.zip(key),
+            connect_timeout: self.milliseconds("http.connect.timeout.ms"),
+            read_timeout: self.milliseconds("http.read.timeout.ms"),
+            retries: self.number("max.retries"),
+            retry_wait: self.milliseconds("retries.wait.ms"),
+            retry_max_wait: self.milliseconds("retries.max.wait.ms"),
+            cache_capacity: self.number("cache.capacity"),
+            latest_lifetime: self.text("latest.cache.ttl.sec").parse().map(Duration::from_secs).ok(), // -1 is none
+        };
+        Ok((connection, finding))
+    }
+
+    fn finding(&self) -> Finding {
+        let strategy = |name| Arc::new(self.text(name).parse::<StrategyName>().unwrap_or_default());
+        let location = |name| match self.text(name).ends_with("HeaderSchemaIdSerializer") {
+            true => SchemaIdLocation::Header,
+            false => SchemaIdLocation::Prefix,
+        };
+        Finding {
+            auto_register: self.text("auto.register.schemas") == "true",
+            use_latest: self.text("use.latest.version") == "true",
+            normalize: self.text("normalize.schemas") == "true",
+            schema_id: self.text("use.schema.id").parse().ok().filter(|id| *id >= 0),
+            key_strategy: strategy("key.subject.name.strategy"),
+            value_strategy: strategy("value.subject.name.strategy"),
+            key_location: location("key.schema.id.serializer"),
+            value_location: location("value.schema.id.serializer"),
+        }
+    }
+
+    /// The header `Authorization`; what stands in a URL comes before it.
+    fn authorization(&self) -> Result<Option<String>, (&'static str, &'static str)> {
+        let user_info = self.get("basic.auth.user.info");
+        let token = self.get("bearer.auth.token");
+        let bearer = self.get("bearer.auth.credentials.source");
+        match (self.text("basic.auth.credentials.source"), bearer) {
+            ("USER_INFO", Some(_)) => {
+                Err(("bearer.auth.credentials.source", "is set, and so is basic.auth.credentials.source; leave one out"))
+            }
+            ("USER_INFO", None) => match user_info {
+                Some(info) if info.contains(':') => Ok(Some(basic(info))),
+                Some(_) => Err(("basic.auth.user.info", "has no colon between name and password")),
+                None => Err(("basic.auth.user.info", "is not set, which basic.auth.credentials.source=USER_INFO needs")),
+            },
+            ("SASL_INHERIT", _) => match &self.login {
+                Some((name, password)) => Ok(Some(basic(&format!("{name}:{password}")))),
+                None => Err((
+                    "basic.auth.credentials.source",
+                    "is SASL_INHERIT, which needs a producer's sasl.jaas.config with a username and a password",
+                )),
+            },
+            (_, Some(_)) => match token {
+                Some(token) => Ok(Some(format!("Bearer {token}"))),
+                None => Err(("bearer.auth.token", "is not set, which bearer.auth.credentials.source=STATIC_TOKEN needs")),
+            },
+            (_, None) if user_info.is_some() => {
+                Err(("basic.auth.user.info", "has no effect without basic.auth.credentials.source=USER_INFO"))
+            }
+            (_, None) if token.is_some() => {
+                Err(("bearer.auth.token", "has no effect without bearer.auth.credentials.source=STATIC_TOKEN"))
+            }
+            (_, None) => Ok(None),
+        }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.get(name).or_else(|| schema_registry_setting(name)?.default()).unwrap_or_default()
+    }
+
+    /// A value of the table is in its range: checked when it was set.
+    fn number<N: std::str::FromStr + Default>(&self, name: &str) -> N {
+        self.text(name).parse().unwrap_or_default()
+    }
+
+    fn milliseconds(&self, name: &str) -> Duration {
+        Duration::from_millis(self.number(name))
+    }
+}
+
+/// Basic authentication, as the header has it.
+pub(super) fn basic(user_info: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    format!("Basic {}", STANDARD.encode(user_info))
+}
+
+impl fmt::Debug for SchemaRegistryConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |name: &str, value: &str| {
+            let secret = schema_registry_setting(name).is_none_or(|setting| setting.is_secret()) || value.contains('@');
+            if secret { HIDDEN.to_owned() } else { value.to_owned() }
+        };
+        f.debug_map().entries(self.entries.iter().map(|(name, (value, _))| (name, shown(name, value)))).finish()
+    }
+}

@@ -1,0 +1,143 @@
+//! Confluent's frame: where a record says which schema wrote it.
+//!
+//! V0 is a byte 0 and the id in four bytes, big-endian, in front of the payload; V1 is a byte 1 and the GUID in sixteen bytes in the header
+//! `__key_schema_id` or `__value_schema_id`, with the payload as it is (Confluent: "Wire format").
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::writers::Resolved;
+use crate::{
+    record::Headers,
+    serialize::{BoxError, SerializeContext},
+};
+
+const MAGIC_V0: u8 = 0;
+const MAGIC_V1: u8 = 1;
+
+/// Where a record carries the id of its schema (`key.schema.id.serializer`, `value.schema.id.serializer`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SchemaIdLocation {
+    /// In front of the payload, as every deserializer of Confluent's reads it: `PrefixSchemaIdSerializer`.
+    #[default]
+    Prefix,
+    /// In a header, as a GUID: `HeaderSchemaIdSerializer`. Needs a registry that has GUIDs, and consumers that look there.
+    Header,
+}
+
+/// The id of a schema as a record carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WireId {
+    /// In front of the payload.
+    Id(i32),
+    /// In a header.
+    Guid(Uuid),
+}
+
+/// What a framed key or value is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Frame<'a> {
+    pub(crate) id: WireId,
+    /// With the id in a header: what follows it there. Protobuf's message indexes follow the id wherever it is.
+    pub(crate) behind_id: Option<&'a [u8]>,
+    pub(crate) payload: &'a [u8],
+}
+
+/// Why bytes are no framed key or value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The bytes are fewer than the frame alone has.
+    #[error(
+        "expected a schema id and a payload, got {length} bytes: they were not written with a schema registry, or are cut off"
+    )]
+    Truncated {
+        /// How many bytes came.
+        length: usize,
+    },
+    /// The first byte is not the frame's.
+    #[error("expected the byte {expected} in front of a schema id, got {found}: it was not written with a schema registry")]
+    Magic {
+        /// The byte that the frame begins with.
+        expected: u8,
+        /// The byte that came.
+        found: u8,
+    },
+    /// A null where there must be a value.
+    #[error("expected a schema id and a payload, got null; the deserializer Optional accepts null")]
+    Null,
+}
+
+impl WireId {
+    pub(super) fn about(self) -> super::error::About {
+        match self {
+            Self::Id(id) => super::error::About::Id(id),
+            Self::Guid(guid) => super::error::About::Guid(guid),
+        }
+    }
+}
+
+impl fmt::Display for WireId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.about().fmt(f)
+    }
+}
+
+pub(super) fn header(is_key: bool) -> &'static str {
+    if is_key { "__key_schema_id" } else { "__value_schema_id" }
+}
+
+/// Writes the id of the schema, and what follows it, to where it belongs. The payload is to be appended to the buffer next.
+pub(crate) fn begin<W>(
+    location: SchemaIdLocation,
+    resolved: &Resolved<W>,
+    behind_id: &[u8],
+    context: &mut SerializeContext<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<(), BoxError> {
+    match location {
+        SchemaIdLocation::Prefix => {
+            buffer.push(MAGIC_V0);
+            buffer.extend_from_slice(&resolved.id.to_be_bytes());
+            buffer.extend_from_slice(behind_id);
+        }
+        SchemaIdLocation::Header => {
+            let guid = resolved.guid.ok_or_else(|| {
+                format!(
+                    "schema id {}: the registry gave no GUID for it, which a header needs; use PrefixSchemaIdSerializer",
+                    resolved.id
+                )
+            })?;
+            let mut value = Vec::with_capacity(17 + behind_id.len());
+            value.push(MAGIC_V1);
+            value.extend_from_slice(guid.as_bytes());
+            value.extend_from_slice(behind_id);
+            context.headers.push(header(context.is_key), Some(&value));
+        }
+    }
+    Ok(())
+}
+
+/// Reads which schema wrote a key or value: from its header if it has that, else from the front of its bytes.
+pub(crate) fn read<'a>(data: &'a [u8], headers: &'a Headers, is_key: bool) -> Result<Frame<'a>, FrameError> {
+    if let Some(value) = headers.last(header(is_key)) {
+        let value = value.value().unwrap_or_default();
+        let truncated = FrameError::Truncated { length: value.len() };
+        return match value.split_first().ok_or(truncated.clone())? {
+            (&MAGIC_V1, rest) => {
+                let (guid, behind_id) = rest.split_first_chunk::<16>().ok_or(truncated)?;
+                Ok(Frame { id: WireId::Guid(Uuid::from_bytes(*guid)), behind_id: Some(behind_id), payload: data })
+            }
+            (&found, _) => Err(FrameError::Magic { expected: MAGIC_V1, found }),
+        };
+    }
+    let truncated = FrameError::Truncated { length: data.len() };
+    match data.split_first().ok_or(truncated.clone())? {
+        (&MAGIC_V0, rest) => {
+            let (id, payload) = rest.split_first_chunk::<4>().ok_or(truncated)?;
+            Ok(Frame { id: WireId::Id(i32::from_be_bytes(*id)), behind_id: None, payload })
+        }
+        (&found, _) => Err(FrameError::Magic { expected: MAGIC_V0, found }),
+    }
+}

@@ -1,0 +1,201 @@
+//! [`Transport`]: one request to the registry, on whichever of its URLs answers, made again when that may help.
+
+use std::{io, thread, time::Duration};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use ureq::{
+    Agent,
+    tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem},
+};
+
+use super::{
+    config::{Connection, basic},
+    error::{About, RegistryError, RegistryErrorKind},
+};
+
+const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
+
+/// The greatest answer that is read, in bytes.
+const GREATEST_ANSWER: u64 = 16 * 1024 * 1024;
+
+/// What stands in a path as it is (RFC 3986, "unreserved").
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A request: what is asked, and with what.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) about: About,
+    /// Path and query, without the registry's own URL.
+    pub(super) path: String,
+    /// The JSON to post; `None` gets.
+    pub(super) body: Option<Vec<u8>>,
+}
+
+pub(super) struct Transport {
+    agent: Agent,
+    bases: Vec<Base>,
+    retries: u32,
+    retry_wait: Duration,
+    retry_max_wait: Duration,
+}
+
+/// One of the registry's URLs.
+struct Base {
+    url: String,
+    authorization: Option<String>,
+}
+
+/// A subject as it stands in a path.
+pub(super) fn encoded(subject: &str) -> String {
+    utf8_percent_encode(subject, PLAIN).to_string()
+}
+
+impl Transport {
+    pub(super) fn new(connection: &Connection) -> Result<Self, RegistryError> {
+        let mut tls = TlsConfig::builder();
+        if let Some(pem) = &connection.authorities {
+            tls = tls.root_certs(RootCerts::new_with_certs(&certificates(pem, "truststore")?));
+        }
+        if let Some((chain, key)) = &connection.identity {
+            let key = PrivateKey::from_pem(key)
+                .map_err(|_| unreadable("schema.registry.ssl.keystore has no private key in PEM that is not encrypted"))?;
+            tls = tls.client_cert(Some(ClientCert::new_with_certs(&certificates(chain, "keystore")?, key)));
+        }
+        let config = Agent::config_builder()
+            .tls_config(tls.build())
+            .http_status_as_error(false)
+            // As Java: what the environment says of proxies is not looked at.
+            .proxy(None)
+            .user_agent(concat!("ottla/", env!("CARGO_PKG_VERSION")))
+            .accept(CONTENT_TYPE)
+            .timeout_connect(Some(connection.connect_timeout))
+            .timeout_resolve(Some(connection.connect_timeout))
+            .timeout_per_call(Some(connection.connect_timeout.saturating_add(connection.read_timeout)))
+            .timeout_recv_response(Some(connection.read_timeout))
+            .timeout_recv_body(Some(connection.read_timeout))
+            .build();
+        Ok(Self {
+            agent: config.into(),
+            bases: connection.urls.iter().map(|url| Base::new(url, connection.authorization.as_deref())).collect(),
+            retries: connection.retries,
+            retry_wait: connection.retry_wait,
+            retry_max_wait: connection.retry_max_wait,
+        })
+    }
+
+    /// Makes the request, and blocks until it is answered or given up.
+    pub(super) fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, RegistryError> {
+        let mut round = 0;
+        loop {
+            let error = match self.ask_each(call) {
+                Err(error) if error.is_retriable() => error,
+                answered => {
+                    return serde_json::from_slice(&answered?).map_err(|error| {
+                        let message = format!("not the JSON that was expected: {error}");
+                        RegistryError::new(RegistryErrorKind::UnexpectedAnswer, &call.about, message)
+                    });
+                }
+            };
+            if round == self.retries {
+                return Err(error);
+            }
+            let wait = self.wait(round);
+            tracing::debug!(%error, ?wait, "the schema registry is asked again");
+            thread::sleep(wait);
+            round += 1;
+        }
+    }
+
+    /// Asks one URL after the other, until one gives an answer that another would give as well.
+    fn ask_each(&self, call: &Call) -> Result<Vec<u8>, RegistryError> {
+        let mut last = None;
+        for base in &self.bases {
+            match self.ask(base, call) {
+                Err(error) if error.is_retriable() => last = Some(error),
+                answered => return answered,
+            }
+        }
+        Err(last.unwrap_or_else(|| RegistryError::new(RegistryErrorKind::Request, &call.about, "there is no URL to ask")))
+    }
+
+    fn ask(&self, base: &Base, call: &Call) -> Result<Vec<u8>, RegistryError> {
+        let failed = |error| failure(error, &base.url, &call.about);
+        let url = format!("{}{}", base.url, call.path);
+        let response = match &call.body {
+            Some(body) => {
+                let mut request = self.agent.post(url).header("content-type", CONTENT_TYPE);
+                if let Some(authorization) = &base.authorization {
+                    request = request.header("authorization", authorization);
+                }
+                request.send(body.as_slice())
+            }
+            None => {
+                let mut request = self.agent.get(url);
+                if let Some(authorization) = &base.authorization {
+                    request = request.header("authorization", authorization);
+                }
+                request.call()
+            }
+        };
+        let mut response = response.map_err(failed)?;
+        let body = response.body_mut().with_config().limit(GREATEST_ANSWER).read_to_vec().map_err(failed)?;
+        match response.status().as_u16() {
+            200..=299 => Ok(body),
+            status => Err(RegistryError::answered(&call.about, status, &body)),
+        }
+    }
+
+    /// Twice as long each time, shortened by up to half so that clients that failed together do not come back together.
+    fn wait(&self, round: u32) -> Duration {
+        let longest = self.retry_wait.saturating_mul(2_u32.saturating_pow(round)).min(self.retry_max_wait);
+        longest.mul_f64(1.0 - fastrand::f64() / 2.0)
+    }
+}
+
+impl Base {
+    /// Takes name and password out of the URL, if they stand there.
+    fn new(url: &str, authorization: Option<&str>) -> Self {
+        let split = url.split_once("://").and_then(|(scheme, rest)| {
+            let authority = rest.split('/').next().unwrap_or(rest);
+            let (user_info, _) = authority.rsplit_once('@')?;
+            let user_info = percent_decode_str(user_info).decode_utf8_lossy();
+            Some((format!("{scheme}://{}", &rest[authority.rfind('@')? + 1..]), basic(&user_info)))
+        });
+        match split {
+            Some((url, own)) => Self { url, authorization: Some(own) },
+            None => Self { url: url.to_owned(), authorization: authorization.map(str::to_owned) },
+        }
+    }
+}
+
+fn certificates(pem: &[u8], store: &str) -> Result<Vec<Certificate<'static>>, RegistryError> {
+    let mut found = Vec::new();
+    for item in parse_pem(pem) {
+        if let PemItem::Certificate(certificate) =
+            item.map_err(|_| unreadable(&format!("schema.registry.ssl.{store} is no PEM")))?
+        {
+            found.push(certificate);
+        }
+    }
+    if found.is_empty() { Err(unreadable(&format!("schema.registry.ssl.{store} has no certificate in PEM"))) } else { Ok(found) }
+}
+
+fn unreadable(message: &str) -> RegistryError {
+    RegistryError::new(RegistryErrorKind::Request, &About::Registry, message)
+}
+
+/// The error of a request without an answer; the URL has no password in it any more.
+fn failure(error: ureq::Error, url: &str, about: &About) -> RegistryError {
+    let kind = match &error {
+        ureq::Error::Timeout(_) => RegistryErrorKind::Timeout,
+        ureq::Error::Tls(_) | ureq::Error::Pem(_) | ureq::Error::Rustls(_) => RegistryErrorKind::Tls,
+        // rustls reports what it has against a certificate through the stream.
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => RegistryErrorKind::Tls,
+        ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => RegistryErrorKind::Timeout,
+        ureq::Error::Io(_) | ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => RegistryErrorKind::Network,
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => RegistryErrorKind::Request,
+        _ => RegistryErrorKind::UnexpectedAnswer,
+    };
+    RegistryError::new(kind, about, format!("{url}: {error}")).with_source(error)
+}

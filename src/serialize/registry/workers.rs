@@ -1,0 +1,70 @@
+//! [`Workers`]: the threads on which a registry's requests block. There are none while nothing is asked.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use crate::panic::contain;
+
+/// So many requests are under way at a time: one that is not answered must not hold up all others.
+const MOST: usize = 8;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+pub(super) struct Workers(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    running: usize,
+}
+
+impl Workers {
+    /// Runs the job on a thread. If there can be none, the job is dropped.
+    pub(super) fn run(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) {
+        let mut queue = self.lock();
+        queue.jobs.push_back(Box::new(job));
+        if queue.running == MOST {
+            return;
+        }
+        queue.running += 1;
+        drop(queue);
+        let workers = Arc::clone(self);
+        let spawned = thread::Builder::new().name("ottla-registry".to_owned()).spawn(move || workers.work());
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "no thread for a request to the schema registry");
+            let mut queue = self.lock();
+            queue.running -= 1;
+            // Whoever still runs takes it.
+            let lost = if queue.running == 0 { queue.jobs.pop_back() } else { None };
+            drop(queue);
+            drop(lost);
+        }
+    }
+
+    fn work(&self) {
+        loop {
+            let job = {
+                let mut queue = self.lock();
+                match queue.jobs.pop_front() {
+                    Some(job) => job,
+                    None => {
+                        queue.running -= 1;
+                        return;
+                    }
+                }
+            };
+            // It wakes those who wait, which is their executor's code.
+            if let Err(panic) = contain(job) {
+                let _ = contain(|| tracing::error!(%panic, "a request to the schema registry panicked"));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

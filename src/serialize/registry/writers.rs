@@ -1,0 +1,221 @@
+//! [`Writers`]: what a serializer has found out about its schemas, so that it asks once for each.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
+    time::{Duration, Instant},
+};
+
+use futures::future::{BoxFuture, FutureExt, Shared};
+use uuid::Uuid;
+
+use super::{
+    RegisteredSchema, RegistryError, RegistryErrorKind, SchemaIdLocation, SchemaRegistry, config::Finding, error::About,
+};
+use crate::{producer::wait, serialize::BoxError};
+
+/// A schema that was found, and what writes with it.
+#[derive(Debug)]
+pub(crate) struct Resolved<W> {
+    pub(crate) id: i32,
+    pub(crate) guid: Option<Uuid>,
+    pub(crate) writer: W,
+}
+
+impl<W> Resolved<W> {
+    pub(crate) fn new(schema: &RegisteredSchema, writer: W) -> Self {
+        // Only what was asked for by GUID has no id, and nothing is written with such a schema.
+        Self { id: schema.id().unwrap_or_default(), guid: schema.guid(), writer }
+    }
+}
+
+/// What is different between the formats.
+pub(crate) trait Format: Send + Sync + 'static {
+    /// What writes with a schema.
+    type Writer: Send + Sync + 'static;
+
+    /// Finds the schema of a subject, and makes ready what writes with it. `record` is what [`Writers`] was asked for.
+    fn resolve(
+        self: Arc<Self>,
+        registry: SchemaRegistry,
+        finding: Finding,
+        subject: String,
+        record: String,
+    ) -> BoxFuture<'static, Result<Resolved<Self::Writer>, RegistryError>>;
+}
+
+/// A search that is under way: all who write to the same place share it.
+pub(crate) type Search<W> = Shared<BoxFuture<'static, Result<Arc<Resolved<W>>, RegistryError>>>;
+
+/// Keys or values of a topic, of one record type. The type's name is empty where the serializer writes but one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) is_key: bool,
+    pub(crate) record: &'a str,
+}
+
+/// The schemas with which a serializer writes.
+pub(crate) struct Writers<F: Format>(Arc<Inner<F>>);
+
+struct Inner<F: Format> {
+    format: Arc<F>,
+    registry: SchemaRegistry,
+    finding: Finding,
+    slots: RwLock<HashMap<String, Vec<Slot<F::Writer>>>>,
+    searches: Mutex<HashMap<(String, bool, String), Search<F::Writer>>>,
+}
+
+struct Slot<W> {
+    is_key: bool,
+    record: String,
+    resolved: Arc<Resolved<W>>,
+    /// When to look for a later version.
+    look_again: Option<Instant>,
+}
+
+impl<F: Format> Writers<F> {
+    pub(crate) fn new(registry: &SchemaRegistry, finding: Finding, format: F) -> Self {
+        let (slots, searches) = (RwLock::default(), Mutex::default());
+        Self(Arc::new(Inner { format: Arc::new(format), registry: registry.clone(), finding, slots, searches }))
+    }
+
+    /// Changes how schemas are found. What was found so far is forgotten.
+    pub(crate) fn choose(&mut self, change: impl FnOnce(&mut Finding)) {
+        let Inner { format, registry, finding, .. } = &*self.0;
+        let (format, mut finding) = (Arc::clone(format), finding.clone());
+        change(&mut finding);
+        let (slots, searches) = (RwLock::default(), Mutex::default());
+        self.0 = Arc::new(Inner { format, registry: registry.clone(), finding, slots, searches });
+    }
+
+    pub(crate) fn format(&self) -> &Arc<F> {
+        &self.0.format
+    }
+
+    pub(crate) fn finding(&self) -> &Finding {
+        &self.0.finding
+    }
+
+    /// Where the id of a key's or value's schema goes.
+    pub(crate) fn location(&self, is_key: bool) -> SchemaIdLocation {
+        if is_key { self.0.finding.key_location } else { self.0.finding.value_location }
+    }
+
+    /// Calls `write` with the schema of the place, if it is known. A search for a later version goes on meanwhile.
+    pub(crate) fn with<R>(
+        &self,
+        place: Place<'_>,
+        name: Option<&str>,
+        write: impl FnOnce(&Arc<Resolved<F::Writer>>) -> R,
+    ) -> Option<R> {
+        let slots = self.0.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let slot = slots.get(place.topic)?.iter().find(|slot| slot.is_for(place))?;
+        if slot.look_again.is_none_or(|time| time > Instant::now()) {
+            return Some(write(&slot.resolved));
+        }
+        // What the search ends with needs the slots.
+        let resolved = Arc::clone(&slot.resolved);
+        drop(slots);
+        let found = self.search(place, name).ok().and_then(FutureExt::now_or_never).and_then(Result::ok);
+        Some(write(&found.unwrap_or(resolved)))
+    }
+
+    /// The search for the schema of a place, if it is not known and cannot be without waiting. `name` is the name of the record type.
+    pub(crate) fn missing(&self, place: Place<'_>, name: Option<&str>) -> Result<Option<Search<F::Writer>>, BoxError> {
+        if self.with(place, name, |_| ()).is_some() {
+            return Ok(None);
+        }
+        let search = self.search(place, name)?;
+        match search.clone().now_or_never() {
+            None => Ok(Some(search)),
+            Some(Ok(_)) => Ok(None),
+            Some(Err(error)) => Err(error.into()),
+        }
+    }
+
+    /// The schema of a place; waits for it if it is not known.
+    pub(crate) fn wait(&self, place: Place<'_>, name: Option<&str>) -> Result<Arc<Resolved<F::Writer>>, BoxError> {
+        match self.with(place, name, Arc::clone) {
+            Some(resolved) => Ok(resolved),
+            None => Ok(wait(self.search(place, name)?)?),
+        }
+    }
+
+    /// The subject of a place. `name` is the name of the record type.
+    pub(crate) fn subject(&self, place: Place<'_>, name: Option<&str>) -> Result<String, BoxError> {
+        let finding = &self.0.finding;
+        let strategy = if place.is_key { &finding.key_strategy } else { &finding.value_strategy };
+        strategy.subject(place.topic, place.is_key, name)
+    }
+
+    /// Joins the search for a place's schema, or starts one.
+    fn search(&self, place: Place<'_>, name: Option<&str>) -> Result<Search<F::Writer>, BoxError> {
+        let inner = &self.0;
+        let key = (place.topic.to_owned(), place.is_key, place.record.to_owned());
+        let mut searches = inner.searches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(search) = searches.get(&key) {
+            return Ok(search.clone());
+        }
+        let subject = self.subject(place, name)?;
+        let format = Arc::clone(&inner.format);
+        let found = format.resolve(inner.registry.clone(), inner.finding.clone(), subject.clone(), key.2.clone());
+        // Not the search holds the serializer, but the serializer the search.
+        let (weak, ended) = (Arc::downgrade(inner), key.clone());
+        let search = async move { Inner::end(&weak, ended, &subject, found.await.map(Arc::new)) };
+        let search = search.boxed().shared();
+        searches.insert(key, search.clone());
+        Ok(search)
+    }
+}
+
+impl<F: Format> Inner<F> {
+    fn end(
+        weak: &Weak<Self>,
+        key: (String, bool, String),
+        subject: &str,
+        found: Result<Arc<Resolved<F::Writer>>, RegistryError>,
+    ) -> Result<Arc<Resolved<F::Writer>>, RegistryError> {
+        let Some(inner) = weak.upgrade() else {
+            return Err(found.err().unwrap_or_else(|| {
+                RegistryError::new(RegistryErrorKind::Request, &About::Subject(subject.to_owned()), "the serializer is gone")
+            }));
+        };
+        let ended = inner.searches.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        let (topic, is_key, record) = key;
+        let place = Place { topic: &topic, is_key, record: &record };
+        let lifetime = inner.registry.latest_lifetime().filter(|_| inner.finding.follows_latest());
+        let look_again = lifetime.and_then(|lifetime: Duration| Instant::now().checked_add(lifetime));
+        let mut slots = inner.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let known = slots.get_mut(&topic).and_then(|slots| slots.iter_mut().find(|slot| slot.is_for(place)));
+        match (&found, known) {
+            (Ok(resolved), Some(slot)) => (slot.resolved, slot.look_again) = (Arc::clone(resolved), look_again),
+            (Ok(resolved), None) => {
+                let slot = Slot { is_key, record: record.clone(), resolved: Arc::clone(resolved), look_again };
+                slots.entry(topic.clone()).or_default().push(slot);
+            }
+            (Err(error), Some(slot)) => {
+                slot.look_again = look_again;
+                tracing::warn!(%error, subject, "no later version of the schema was looked up; the one that is known is used on");
+            }
+            (Err(_), None) => {}
+        }
+        drop(slots);
+        // It is this very future, which others may hold.
+        drop(ended);
+        found
+    }
+}
+
+impl<W> Slot<W> {
+    fn is_for(&self, place: Place<'_>) -> bool {
+        self.is_key == place.is_key && self.record == place.record
+    }
+}
+
+impl<F: Format> fmt::Debug for Writers<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writers").field("registry", &self.0.registry).finish_non_exhaustive()
+    }
+}

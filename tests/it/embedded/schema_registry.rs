@@ -1,0 +1,305 @@
+//! Records that wait for their schema, on brokers and a registry inside the process.
+
+use std::{error::Error as _, sync::Arc, time::Duration};
+
+use futures::{SinkExt, executor::block_on, future::join_all};
+use ottla::{
+    ErrorKind, Producer, ProducerRecord, Serializer,
+    serialize::{
+        Optional,
+        registry::{
+            Avro, RegistryError, RegistryErrorKind, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType, apache_avro,
+        },
+    },
+    testing::{EmbeddedKafka, EmbeddedRegistry, RegistryFault},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{config, ends, kafka};
+use crate::log;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, apache_avro::AvroSchema)]
+#[avro(namespace = "shop")]
+struct Order {
+    id: i64,
+}
+
+fn registry(embedded: &EmbeddedRegistry, settings: &[(&str, &str)]) -> SchemaRegistry {
+    let usual = [("schema.registry.url", embedded.url()), ("max.retries", "0")];
+    SchemaRegistry::new(&SchemaRegistryConfig::from_pairs(usual.iter().chain(settings).copied()).unwrap()).unwrap()
+}
+
+fn producer_with<V: ?Sized + 'static>(
+    kafka: &EmbeddedKafka,
+    serializer: impl Serializer<V>,
+    settings: &[(&str, &str)],
+) -> Producer<str, V> {
+    let config = settings.iter().fold(config(kafka), |config, (name, value)| config.set(name, value).unwrap());
+    let builder = Producer::builder(config).value_serializer(serializer);
+    builder.drop_timeout(Duration::from_secs(10)).build().unwrap()
+}
+
+fn producer(kafka: &EmbeddedKafka, registry: &SchemaRegistry) -> Producer<str, Order> {
+    producer_with(kafka, Avro::<Order>::new(registry), &[])
+}
+
+fn record(id: i64) -> ProducerRecord<'static, str, Order> {
+    ProducerRecord::to("orders").value(Arc::new(Order { id }))
+}
+
+/// The ids of what stands in a topic, which are written in at most two bytes behind the frame.
+fn ids(kafka: &EmbeddedKafka, topic: &str) -> Vec<i64> {
+    let id = |value: &[u8]| {
+        assert_eq!(value[0], 0);
+        value[5..].iter().rev().fold(0, |bits, byte| (bits << 7) | i64::from(byte & 0x7f)) / 2
+    };
+    log::read(kafka.bootstrap_servers(), topic).iter().map(|found| id(found.value.as_deref().unwrap())).collect()
+}
+
+/// What the registry said, behind the error of a record.
+fn cause(error: &ottla::Error) -> &RegistryError {
+    assert_eq!(error.kind(), ErrorKind::Serialization, "{error}");
+    error.source().and_then(|source| source.downcast_ref()).unwrap_or_else(|| panic!("{error:?}"))
+}
+
+#[test]
+fn a_thousand_first_sends_register_once_and_keep_their_order() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    embedded.fail_next(RegistryFault::Slow(Duration::from_millis(100)), 1);
+    let producer = producer(&kafka, &registry(&embedded, &[]));
+    let waiting: Vec<_> = (0..1000).map(|id| producer.send(record(id))).collect();
+    block_on(async {
+        // Awaited backwards: the order of the log is that of the calls all the same.
+        let deliveries = join_all(waiting.into_iter().rev()).await;
+        for delivery in deliveries {
+            delivery.unwrap().await.unwrap();
+        }
+        producer.send(record(1000)).await.unwrap().await.unwrap();
+    });
+    assert_eq!(embedded.requests(), ["POST /subjects/orders-value/versions"]);
+    assert_eq!(ids(&kafka, "orders"), (0..=1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn threads_that_send_first_at_the_same_time_register_once() {
+    let (kafka, embedded) = (kafka(3), EmbeddedRegistry::start().unwrap());
+    embedded.fail_next(RegistryFault::Slow(Duration::from_millis(50)), 1);
+    let producer = producer(&kafka, &registry(&embedded, &[]));
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let producer = &producer;
+            scope.spawn(move || {
+                for id in 0..125 {
+                    producer.blocking().send(record(thread * 125 + id)).unwrap().wait().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(embedded.requests().len(), 1);
+    let mut found = ids(&kafka, "orders");
+    found.sort_unstable();
+    assert_eq!(found, (0..1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn producing_goes_on_when_the_registry_is_gone() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    let producer = producer(&kafka, &registry(&embedded, &[]));
+    block_on(async {
+        producer.send(record(0)).await.unwrap().await.unwrap();
+        embedded.stop();
+        for id in 1..100 {
+            producer.try_send(record(id)).unwrap().await.unwrap();
+        }
+        let error = producer.send(ProducerRecord::to("others").value(&Order { id: 0 })).await.unwrap_err();
+        assert_eq!(cause(&error).kind(), RegistryErrorKind::Network, "{error:?}");
+        assert_eq!(cause(&error).subject(), Some("others-value"));
+        producer.send(record(100)).await.unwrap().await.unwrap();
+    });
+    assert_eq!(ids(&kafka, "orders"), (0..=100).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_does_not_wait_gets_the_record_back_while_the_schema_is_asked_for() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    embedded.fail_next(RegistryFault::Slow(Duration::from_millis(50)), 1);
+    let producer = producer(&kafka, &registry(&embedded, &[]));
+    let refused = producer.try_send(record(1)).unwrap_err();
+    assert_eq!(refused.error().kind(), ErrorKind::SchemaPending);
+    assert!(refused.error().is_retriable());
+    assert!(refused.to_string().contains("subject orders-value"), "{refused}");
+    let mut record = refused.into_record();
+    let delivery = loop {
+        match producer.try_send(record) {
+            Ok(delivery) => break delivery,
+            Err(refused) => record = refused.into_record(),
+        }
+    };
+    block_on(delivery).unwrap();
+    assert_eq!((ids(&kafka, "orders"), embedded.requests().len()), (vec![1], 1));
+}
+
+#[test]
+fn nobody_overtakes_a_record_that_waits_and_other_topics_go_on() {
+    let kafka = EmbeddedKafka::builder().topic("orders", 1).topic("others", 1).start().unwrap();
+    let embedded = EmbeddedRegistry::start().unwrap();
+    // What is null has no schema to wait for.
+    let producer = producer_with(&kafka, Optional(Avro::<Order>::new(&registry(&embedded, &[]))), &[]);
+    let other = |id| ProducerRecord::to("others").value(Arc::new(Some(Order { id })));
+    block_on(async { producer.send(other(1)).await.unwrap().await.unwrap() });
+    embedded.fail_next(RegistryFault::Never, 1);
+    let first = producer.send(ProducerRecord::to("orders").value(&Some(Order { id: 1 })));
+    let second = producer.send(ProducerRecord::to("orders").value(&None));
+    let refused = producer.try_send(ProducerRecord::to("orders").value(&None)).unwrap_err();
+    assert_eq!(refused.error().kind(), ErrorKind::SchemaPending, "it would overtake");
+    block_on(async { producer.send(other(2)).await.unwrap().await.unwrap() });
+    // The first is withdrawn: the second waits for nothing any more.
+    drop(first);
+    block_on(async { second.await.unwrap().await.unwrap() });
+    let found = log::read(kafka.bootstrap_servers(), "orders");
+    assert_eq!(found.iter().map(|found| &found.value).collect::<Vec<_>>(), [&None]);
+    assert_eq!(ids(&kafka, "others"), [1, 2]);
+    embedded.stop();
+}
+
+#[test]
+fn a_record_waits_for_its_schema_no_longer_than_max_block_ms() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    embedded.fail(Some(RegistryFault::Never));
+    let avro = Avro::<Order>::new(&registry(&embedded, &[("http.read.timeout.ms", "300000")]));
+    let producer = producer_with(&kafka, avro, &[("max.block.ms", "200")]);
+    ends(move || {
+        let error = block_on(producer.send(record(1))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SchemaTimeout);
+        let text = "topic orders: the schema of subject orders-value did not come within max.block.ms (200 ms)";
+        assert_eq!(error.to_string(), text);
+        assert!(producer.blocking().close(Duration::from_secs(10)).unwrap().is_empty());
+    });
+    assert!(ids(&kafka, "orders").is_empty());
+}
+
+#[test]
+fn closing_turns_away_what_waits_for_its_schema() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    embedded.fail(Some(RegistryFault::Never));
+    let producer = producer(&kafka, &registry(&embedded, &[]));
+    let waiting = producer.send(record(1));
+    ends(move || {
+        block_on(producer.clone().close(Duration::from_secs(10))).unwrap();
+        assert_eq!(block_on(waiting).unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(block_on(producer.send(record(2))).unwrap_err().kind(), ErrorKind::Closed);
+    });
+}
+
+#[test]
+fn what_the_registry_says_is_behind_the_error_and_other_records_go_on() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    let registry = registry(&embedded, &[]);
+    let producer = producer(&kafka, &registry);
+    for (fault, kind) in [
+        (RegistryFault::Status(401), RegistryErrorKind::Authentication),
+        (RegistryFault::Status(403), RegistryErrorKind::Authorization),
+        (RegistryFault::Status(404), RegistryErrorKind::NotFound),
+        (RegistryFault::Status(409), RegistryErrorKind::Incompatible),
+        (RegistryFault::Status(422), RegistryErrorKind::InvalidSchema),
+        (RegistryFault::Status(500), RegistryErrorKind::Unavailable),
+        (RegistryFault::Status(418), RegistryErrorKind::UnexpectedAnswer),
+        (RegistryFault::Garbage, RegistryErrorKind::UnexpectedAnswer),
+        (RegistryFault::NoHttp, RegistryErrorKind::UnexpectedAnswer),
+    ] {
+        embedded.fail_next(fault, 1);
+        let error = block_on(producer.send(record(1))).unwrap_err();
+        assert_eq!((cause(&error).kind(), cause(&error).subject()), (kind, Some("orders-value")), "{fault:?}: {error:?}");
+        assert_eq!(error.to_string(), "topic orders: the value could not be serialized");
+    }
+    embedded.fail_next(RegistryFault::Disconnect, 1);
+    let error = block_on(producer.send(record(1))).unwrap_err();
+    assert!(cause(&error).is_retriable() || cause(&error).kind() == RegistryErrorKind::UnexpectedAnswer, "{error:?}");
+    block_on(async { producer.send(record(7)).await.unwrap().await.unwrap() });
+
+    // A schema that the subject's latest cannot become, one that is none, and one that is not there.
+    let other = Schema::new(
+        SchemaType::Avro,
+        r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"int"}]}"#,
+    );
+    let refused = |avro: Avro<Order>| {
+        let producer = producer_with(&kafka, avro, &[]);
+        block_on(producer.send(record(1))).unwrap_err()
+    };
+    let error = refused(Avro::with_schema(&registry, other.clone()));
+    assert_eq!((cause(&error).kind(), cause(&error).status()), (RegistryErrorKind::Incompatible, Some(409)));
+    assert!(cause(&error).message().contains("incompatible with an earlier schema"), "{error:?}");
+    let error = refused(Avro::with_schema(&registry, Schema::new(SchemaType::Avro, "{")));
+    assert!(error.source().unwrap().to_string().contains("the schema cannot be parsed"), "{error:?}");
+    let error = refused(Avro::with_schema(&registry, other).auto_register(false));
+    assert_eq!((cause(&error).kind(), cause(&error).code()), (RegistryErrorKind::NotFound, Some(40403)));
+    let error = refused(Avro::from_registry(&registry).use_schema_id(4711));
+    assert_eq!((cause(&error).kind(), cause(&error).schema_id()), (RegistryErrorKind::NotFound, Some(4711)));
+    assert_eq!(ids(&kafka, "orders"), [7], "nothing else was written");
+}
+
+#[test]
+fn a_value_that_does_not_match_names_schema_and_field() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    let registry = registry(&embedded, &[]);
+    let text = r#"{"type":"record","name":"Order","fields":[{"name":"id","type":"string"}]}"#;
+    registry.register("orders-value", &Schema::new(SchemaType::Avro, text)).wait().unwrap();
+    let producer = producer_with(&kafka, Avro::<Order>::from_registry(&registry), &[]);
+    // The first waits for the schema, the second finds it.
+    for _ in 0..2 {
+        let error = block_on(producer.send(record(1234))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Serialization);
+        assert_eq!(error.source().unwrap().to_string(), "schema id 1: field id: expected a string, got a whole number");
+    }
+}
+
+#[test]
+fn batches_sinks_and_callbacks_wait_for_the_schema_too() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    let first = |id: i64| {
+        embedded.fail_next(RegistryFault::Slow(Duration::from_millis(20)), 1);
+        (producer(&kafka, &registry(&embedded, &[])), record(id))
+    };
+    block_on(async {
+        let (producer, record) = first(1);
+        assert_eq!(producer.send_all([record]).await.unwrap().await.unwrap().records(), 1);
+        let (producer, record) = first(2);
+        let mut sink = producer.sink();
+        sink.send(record).await.unwrap();
+        sink.close().await.unwrap();
+    });
+    let (producer, record) = first(3);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    producer.blocking().send_with(record, move |report| sender.send(report.is_ok()).unwrap()).unwrap();
+    assert!(receiver.recv().unwrap());
+    assert_eq!(ids(&kafka, "orders"), [1, 2, 3]);
+}
+
+#[test]
+fn a_commit_waits_for_records_that_wait_for_their_schema_and_an_abort_does_not() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    let avro = Avro::<Order>::new(&registry(&embedded, &[]));
+    let producer = producer_with(&kafka, avro, &[("transactional.id", "orders")]);
+    ends(move || {
+        block_on(async {
+            producer.init_transactions().await.unwrap();
+            let transaction = producer.begin_transaction().await.unwrap();
+            embedded.fail_next(RegistryFault::Never, 1);
+            let waiting = transaction.send(record(1));
+            transaction.abort().await.unwrap();
+            assert_eq!(waiting.await.unwrap_err().kind(), ErrorKind::TransactionFailed);
+        });
+        // The request for the same is still under way: another registry is asked anew.
+        let avro = Avro::<Order>::new(&registry(&embedded, &[]));
+        let producer = producer_with(&kafka, avro, &[("transactional.id", "orders")]);
+        block_on(async {
+            producer.init_transactions().await.unwrap();
+            let transaction = producer.begin_transaction().await.unwrap();
+            embedded.fail_next(RegistryFault::Slow(Duration::from_millis(50)), 1);
+            let waiting = transaction.send(record(2));
+            transaction.commit().await.unwrap();
+            waiting.await.unwrap().await.unwrap();
+        });
+        assert_eq!(ids(&kafka, "orders"), [2]);
+    });
+}
