@@ -1,6 +1,6 @@
 //! [`ProtobufError`]: why a Protobuf message or its schema cannot be used.
 
-use super::super::WireId;
+use super::super::{SchemaType, WireId};
 
 /// Why a Protobuf message or its schema cannot be used. It has names, positions and lengths, never what is in a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +67,12 @@ pub enum ProtobufError {
         length: usize,
         /// What prost says of them.
         source: prost::DecodeError,
+    },
+    /// The schema is of another language.
+    #[error("expected a schema of PROTOBUF, got one of {found}")]
+    OtherLanguage {
+        /// The language that it is of.
+        found: SchemaType,
     },
     /// A .proto file that cannot be compiled.
     #[error("{file}{}: {reason}", position(.line_and_column))]

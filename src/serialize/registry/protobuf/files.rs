@@ -18,7 +18,7 @@ pub(super) fn is_known(name: &str) -> bool {
 
 /// A file as it is registered: its `FileDescriptorProto` in base64, which Confluent's registry and Apicurio both take, and which is what
 /// Confluent's clients for Python and .NET send.
-pub(super) fn encoded(file: &FileDescriptor) -> String {
+pub(super) fn serialized(file: &FileDescriptor) -> String {
     // Unlike the FileDescriptorProto, this has options that are extensions.
     let bytes = file.encode_to_vec();
     BASE64_STANDARD.encode(without_source_info(&bytes).unwrap_or(bytes))
@@ -32,15 +32,17 @@ fn without_source_info(file: &[u8]) -> Option<Vec<u8>> {
     Some(file.encode_to_vec())
 }
 
-/// Files by the names that `import` has for them; each as text, or as [`encoded`].
+/// Files by the names that `import` has for them; each as text, or as [`serialized`].
 #[derive(Debug, Default)]
 pub(super) struct ProtoFiles<'a>(BTreeMap<&'a str, &'a str>);
 
-impl<'a> ProtoFiles<'a> {
-    pub(super) fn add(&mut self, name: &'a str, text: &'a str) {
-        self.0.insert(name, text);
+impl<'a> FromIterator<(&'a str, &'a str)> for ProtoFiles<'a> {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(files: I) -> Self {
+        Self(files.into_iter().collect())
     }
+}
 
+impl ProtoFiles<'_> {
     /// The descriptors of all of them.
     pub(super) fn descriptors(&self) -> Result<DescriptorPool, ProtobufError> {
         let mut pool = DescriptorPool::new();
@@ -57,20 +59,20 @@ impl<'a> ProtoFiles<'a> {
     /// Compiles a file, behind those that it imports.
     fn compile(
         &self,
-        name: &'a str,
-        text: &'a str,
+        name: &str,
+        text: &str,
         pool: &mut DescriptorPool,
-        importers: &mut Vec<&'a str>,
+        importers: &mut Vec<String>,
     ) -> Result<(), ProtobufError> {
         if pool.get_file_by_name(name).is_some() {
             return Ok(());
         }
         let wrong = |reason: String| ProtobufError::Proto { file: name.to_owned(), line_and_column: None, reason };
-        if importers.contains(&name) {
+        if importers.iter().any(|importer| importer == name) {
             return Err(wrong(format!("it imports itself, through {}", importers.join(", "))));
         }
         let file = parsed(name, text)?;
-        importers.push(name);
+        importers.push(name.to_owned());
         for import in &file.dependency {
             match self.0.get_key_value(import.as_str()) {
                 Some((import, text)) => self.compile(import, text, pool, importers)?,
