@@ -22,7 +22,7 @@ pub use prost_reflect;
 
 use self::{files::ProtoFiles, indexes::MessageIndexes};
 use super::{
-    RegistryError, RegistryErrorKind, Schema, SchemaReference, SchemaRegistry, SchemaType, WireId,
+    RegistryError, RegistryErrorKind, Schema, SchemaReference, SchemaRegistry, SchemaType,
     client::Whole,
     config::Finding,
     error::About,
@@ -338,5 +338,5 @@ fn compiled(whole: &Whole) -> Result<FileDescriptor, ProtobufError> {
 }
 
 fn unusable(about: &About, error: ProtobufError) -> RegistryError {
-    RegistryError::new(RegistryErrorKind::UnusableSchema, about, error.to_string()).with_source(error)
+    RegistryError::new(RegistryErrorKind::UnusableSchema, about, error.to_string())
 }
