@@ -30,6 +30,10 @@ mod config;
 mod error;
 mod frame;
 mod http;
+#[cfg(feature = "json-schema")]
+mod json_schema;
+#[cfg(feature = "protobuf")]
+mod protobuf;
 mod readers;
 mod schema;
 mod subject;
@@ -44,6 +48,10 @@ pub use client::{Compatibility, SchemaRegistry};
 pub use config::SchemaRegistryConfig;
 pub use error::{RegistryError, RegistryErrorKind};
 pub use frame::{FrameError, SchemaIdLocation, WireId};
+#[cfg(feature = "json-schema")]
+pub use json_schema::{JsonSchema, JsonSchemaError};
+#[cfg(feature = "protobuf")]
+pub use protobuf::{Protobuf, ProtobufError, compile_proto, prost_reflect};
 pub use schema::{RegisteredSchema, Schema, SchemaReference, SchemaType};
 pub use subject::{StrategyName, SubjectNameStrategy};
 /// A GUID of a schema.

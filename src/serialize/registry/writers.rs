@@ -90,6 +90,11 @@ impl<F: Format> Writers<F> {
         self.0 = Arc::new(Inner { format, registry: registry.clone(), finding, slots, searches });
     }
 
+    /// The same with another format.
+    pub(crate) fn with_format(self, format: F) -> Self {
+        Self::new(&self.0.registry, self.0.finding.clone(), format)
+    }
+
     pub(crate) fn format(&self) -> &Arc<F> {
         &self.0.format
     }

@@ -1,0 +1,130 @@
+//! [`MessageIndexes`]: which of its file's messages a record is.
+
+use prost_reflect::{FileDescriptor, MessageDescriptor};
+
+use super::error::ProtobufError;
+
+/// The way to a message in its file: which of the file's messages, which of that message's own, and so on. It stands between the
+/// schema's id and the message, each number as a zigzag varint behind their count; `[0]`, the most frequent one, is a single 0
+/// (Confluent's [wire format](https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MessageIndexes(Vec<u32>);
+
+impl MessageIndexes {
+    /// The way to this message.
+    pub(super) fn of(message: &MessageDescriptor) -> Self {
+        // Every second number of a descriptor's path only says that a message follows.
+        Self(message.path().iter().skip(1).step_by(2).map(|index| index.unsigned_abs()).collect())
+    }
+
+    /// Appends the framed form.
+    pub(super) fn write(&self, buffer: &mut Vec<u8>) {
+        if self.0 == [0] {
+            return buffer.push(0);
+        }
+        let count = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        for number in std::iter::once(count).chain(self.0.iter().copied()) {
+            write_zigzag(number, buffer);
+        }
+    }
+
+    /// Reads the framed form from the beginning of `data`, and gives what follows it.
+    pub(super) fn read(mut data: &[u8]) -> Result<(Self, &[u8]), ProtobufError> {
+        let count = read_zigzag(&mut data)?;
+        if count == 0 {
+            return Ok((Self(vec![0]), data));
+        }
+        // Each takes a byte at least, so that no count makes this allocate more than there is data.
+        let count = usize::try_from(count).ok().filter(|&count| count <= data.len());
+        let count = count.ok_or(ProtobufError::IndexCount { left: data.len() })?;
+        let mut indexes = Vec::with_capacity(count);
+        for _ in 0..count {
+            let index = read_zigzag(&mut data)?;
+            indexes.push(u32::try_from(index).map_err(|_| ProtobufError::IndexRange { index })?);
+        }
+        Ok((Self(indexes), data))
+    }
+
+    /// The message that it leads to.
+    pub(super) fn find(&self, file: &FileDescriptor) -> Option<MessageDescriptor> {
+        let (first, rest) = self.0.split_first()?;
+        let first = file.messages().nth(usize::try_from(*first).ok()?)?;
+        rest.iter().try_fold(first, |message, &index| message.child_messages().nth(usize::try_from(index).ok()?))
+    }
+}
+
+/// As Confluent writes them: `[1, 0]`.
+impl std::fmt::Display for MessageIndexes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.0).finish()
+    }
+}
+
+/// A number that is not negative: its zigzag form is its double.
+fn write_zigzag(number: u32, buffer: &mut Vec<u8>) {
+    let mut rest = u64::from(number) << 1;
+    while rest > 0x7f {
+        buffer.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    buffer.push(rest as u8);
+}
+
+fn read_zigzag(data: &mut &[u8]) -> Result<i64, ProtobufError> {
+    let mut encoded = 0_u64;
+    for shift in (0..u64::BITS).step_by(7) {
+        let (&byte, rest) = data.split_first().ok_or(ProtobufError::TruncatedIndexes)?;
+        *data = rest;
+        encoded |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok((encoded >> 1) as i64 ^ -((encoded & 1) as i64));
+        }
+    }
+    Err(ProtobufError::EndlessIndex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(indexes: &[u32]) -> Vec<u8> {
+        let mut buffer = Vec::new();
+        MessageIndexes(indexes.to_vec()).write(&mut buffer);
+        buffer
+    }
+
+    #[test]
+    fn both_ways_as_confluent_writes_them() {
+        for (indexes, bytes) in [
+            (&[0][..], &[0][..]),
+            (&[1], &[2, 2]),
+            (&[0, 0], &[4, 0, 0]),
+            (&[1, 0], &[4, 2, 0]),
+            (&[2, 1], &[4, 4, 2]),
+            (&[0, 1, 2], &[6, 0, 2, 4]),
+            (&[63], &[2, 0x7e]),
+            (&[64], &[2, 0x80, 1]),
+            (&[u32::MAX], &[2, 0xfe, 0xff, 0xff, 0xff, 0x1f]),
+        ] {
+            assert_eq!(written(indexes), bytes);
+            let data = [bytes, b"message"].concat();
+            let (read, rest) = MessageIndexes::read(&data).unwrap();
+            assert_eq!((read.0.as_slice(), rest), (indexes, &b"message"[..]));
+        }
+        assert_eq!(MessageIndexes::read(&[2, 0]).unwrap(), (MessageIndexes(vec![0]), &[][..]));
+    }
+
+    #[test]
+    fn what_is_none_is_an_error_and_allocates_nothing() {
+        let error = |data: &[u8]| MessageIndexes::read(data).unwrap_err();
+        assert_eq!(error(&[]), ProtobufError::TruncatedIndexes);
+        assert_eq!(error(&[0x80]), ProtobufError::TruncatedIndexes);
+        assert_eq!(error(&[2, 0x80]), ProtobufError::TruncatedIndexes);
+        assert_eq!(error(&[4, 0]), ProtobufError::IndexCount { left: 1 });
+        assert_eq!(error(&[1]), ProtobufError::IndexCount { left: 0 });
+        assert_eq!(error(&[0xff; 11]), ProtobufError::EndlessIndex);
+        assert_eq!(error(&[&[0xfe; 9][..], &[1], &[0; 40]].concat()), ProtobufError::IndexCount { left: 40 });
+        assert_eq!(error(&[2, 1]), ProtobufError::IndexRange { index: -1 });
+        assert_eq!(error(&[2, 0x80, 0x80, 0x80, 0x80, 0x20]), ProtobufError::IndexRange { index: 1 << 32 });
+    }
+}

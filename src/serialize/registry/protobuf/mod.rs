@@ -1,0 +1,342 @@
+//! [`Protobuf`]: Protobuf messages whose schema stands in a registry.
+
+mod error;
+mod files;
+mod indexes;
+mod text;
+
+use std::{
+    any::type_name,
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use prost::{DecodeError, Message};
+use prost_reflect::{DescriptorPool, DynamicMessage, FileDescriptor, MessageDescriptor, ReflectMessage};
+
+pub use error::ProtobufError;
+/// The descriptors that [`Protobuf`] is made of.
+pub use prost_reflect;
+
+use self::{files::ProtoFiles, indexes::MessageIndexes};
+use super::{
+    RegistryError, RegistryErrorKind, Schema, SchemaReference, SchemaRegistry, SchemaType,
+    client::Whole,
+    config::Finding,
+    error::About,
+    frame::{self, FrameError},
+    readers::Readers,
+    writers::{Format, Place, Resolved, Writers},
+};
+use crate::serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Finish, SerializeContext, Serialized, Serializer};
+
+/// A Protobuf message behind the id of its schema and the indexes that say which of the schema's messages it is, as Confluent's
+/// `KafkaProtobufSerializer` and `KafkaProtobufDeserializer`.
+///
+/// [`new`](Self::new) is for the messages that `prost` generates with `prost-reflect`, [`with_descriptor`](Self::with_descriptor) for those without,
+/// [`dynamic`](Protobuf::dynamic) for messages whose type is known only while the program runs.
+///
+/// The schema is the message's file. The files that it imports are registered before it, each under its own name as the subject
+/// (Confluent's `DefaultReferenceSubjectNameStrategy`), but for those of `google/protobuf/`, `google/type/` and `confluent/`, which every
+/// registry has (`skip.known.types`).
+///
+/// As a deserializer it asks the registry for the schema of each id once, and wants the message to be of the type that it reads; the
+/// fields may be those of another version. Null is an error, see [`Optional`](crate::serialize::Optional).
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use ottla::record::Headers;
+/// use ottla::serialize::registry::{Protobuf, SchemaRegistry, SchemaRegistryConfig, compile_proto, prost_reflect::{DynamicMessage, Value}};
+/// use ottla::serialize::{DeserializeContext, Deserializer, SerializeContext, Serializer};
+///
+/// # let embedded = ottla::testing::EmbeddedRegistry::start()?;
+/// # let url = embedded.url();
+/// # #[cfg(any())]
+/// let url = "http://localhost:8081";
+/// let registry = SchemaRegistry::new(&SchemaRegistryConfig::new().set("schema.registry.url", url)?)?;
+/// let pool = compile_proto([("shop/order.proto", r#"
+///     syntax = "proto3";
+///     package shop;
+///     message Order { string id = 1; }
+/// "#)])?;
+/// let mut order = DynamicMessage::new(pool.get_message_by_name("shop.Order").ok_or("no such message")?);
+/// order.set_field_by_name("id", Value::String("o-1".to_owned()));
+///
+/// let protobuf = Protobuf::dynamic(&registry);
+/// let (mut buffer, mut headers) = (Vec::new(), Headers::new());
+/// protobuf.serialize(&order, &mut SerializeContext::new("orders", &mut headers, false), &mut buffer)?;
+/// assert_eq!(buffer, b"\0\0\0\0\x01\0\x0a\x03o-1");
+/// let read = protobuf.deserialize(Some(&buffer), &DeserializeContext::new("orders", &headers, false))?;
+/// assert_eq!(read.get_field_by_name("id").as_deref(), Some(&Value::String("o-1".to_owned())));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+pub struct Protobuf<T> {
+    writers: Writers<Messages>,
+    readers: Readers<FileDescriptor>,
+    types: Types<T>,
+}
+
+/// Which message a value is.
+enum Types<T> {
+    /// All of them are this one.
+    One(MessageDescriptor, fn(&[u8]) -> Result<T, DecodeError>),
+    /// Each says it itself.
+    Each(fn(&T) -> MessageDescriptor, fn(MessageDescriptor, &[u8]) -> Result<T, DecodeError>),
+}
+
+/// How the schemas of messages are registered.
+struct Messages {
+    serialized: bool,
+    /// Those that were written, by the name that their place has for them.
+    known: Mutex<HashMap<String, MessageDescriptor>>,
+}
+
+/// Compiles .proto files: their names, as `import` has them, and their texts, in any order. The files of `google/protobuf/` are there.
+///
+/// # Errors
+/// [`ProtobufError::Proto`] with file, line and column of what is wrong, and the file that imports what there is not.
+pub fn compile_proto<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<DescriptorPool, ProtobufError> {
+    files.into_iter().collect::<ProtoFiles<'_>>().descriptors()
+}
+
+impl<T: ReflectMessage + Default + 'static> Protobuf<T> {
+    /// Messages of the type `T`, which knows its descriptor.
+    pub fn new(registry: &SchemaRegistry) -> Self {
+        Self::with_descriptor(registry, T::default().descriptor())
+    }
+}
+
+impl<T: Message + Default + 'static> Protobuf<T> {
+    /// Messages of the type `T`, which is generated of the message with this descriptor.
+    pub fn with_descriptor(registry: &SchemaRegistry, descriptor: MessageDescriptor) -> Self {
+        Self::of(registry, Types::One(descriptor, |payload| T::decode(payload)))
+    }
+}
+
+impl Protobuf<DynamicMessage> {
+    /// Messages that know their descriptor themselves, several types in one topic included. What is read has the descriptor with which it was
+    /// written.
+    pub fn dynamic(registry: &SchemaRegistry) -> Self {
+        Self::of(registry, Types::Each(DynamicMessage::descriptor, |message, payload| DynamicMessage::decode(message, payload)))
+    }
+}
+
+impl<T> Protobuf<T> {
+    fn of(registry: &SchemaRegistry, types: Types<T>) -> Self {
+        let messages = Messages { serialized: false, known: Mutex::default() };
+        let writers = Writers::new(registry, registry.finding().clone(), messages);
+        Self { writers, readers: Readers::new(registry), types }
+    }
+
+    /// Registers the schema as a `FileDescriptorProto` in base64, as Confluent's clients for Python and .NET do (the format that their registry calls
+    /// `serialized`), in place of .proto text, as Java's does. Both are the same schema to Confluent's registry. Others
+    /// keep what they are given: Apicurio takes base64, but checks the compatibility of text alone, and clients for Python can read
+    /// nothing but base64 from it.
+    ///
+    /// Defaults to false.
+    #[must_use]
+    pub fn serialized(self, serialized: bool) -> Self {
+        let messages = Messages { serialized, known: Mutex::default() };
+        Self { writers: self.writers.with_format(messages), ..self }
+    }
+
+    fn message(&self, data: &T) -> MessageDescriptor {
+        match &self.types {
+            Types::One(message, _) => message.clone(),
+            Types::Each(of, _) => of(data),
+        }
+    }
+
+    /// Where a message of this type goes.
+    fn place<'a>(&self, topic: &'a str, is_key: bool, message: &'a MessageDescriptor) -> Place<'a> {
+        let record = match &self.types {
+            Types::One(..) => "",
+            Types::Each(..) => message.full_name(),
+        };
+        Place { topic, is_key, record }
+    }
+}
+
+impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
+    fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
+        let message = self.message(data);
+        let place = self.place(context.topic, context.is_key, &message);
+        let name = Some(message.full_name());
+        let location = self.writers.location(place.is_key);
+        let begun = self.writers.with(place, name, |found| frame::begin(location, found, &found.writer, context, buffer));
+        match begun {
+            Some(begun) => begun?,
+            None => {
+                self.writers.format().know(place.record, &message);
+                let found = self.writers.wait(place, name)?;
+                frame::begin(location, &found, &found.writer, context, buffer)?;
+            }
+        }
+        data.encode(buffer)?;
+        Ok(Serialized::Bytes)
+    }
+
+    fn may_defer(&self) -> bool {
+        true
+    }
+
+    fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
+        let message = self.message(data);
+        let place = self.place(context.topic, context.is_key, &message);
+        let name = Some(message.full_name());
+        if self.writers.with(place, name, |_| ()).is_some() {
+            return Ok(None);
+        }
+        self.writers.format().know(place.record, &message);
+        let Some(search) = self.writers.missing(place, name)? else { return Ok(None) };
+        let (payload, location) = (data.encode_to_vec(), self.writers.location(place.is_key));
+        Ok(Some(Deferred::new(async move {
+            let found = search.await?;
+            let finish: Finish = Box::new(move |context, buffer| {
+                frame::begin(location, &found, &found.writer, context, buffer)?;
+                buffer.extend_from_slice(&payload);
+                Ok(Serialized::Bytes)
+            });
+            Ok(finish)
+        })))
+    }
+}
+
+impl<T: 'static> Deserializer<T> for Protobuf<T> {
+    fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
+        let frame = frame::read(data.ok_or(FrameError::Null)?, context.headers, context.is_key)?;
+        let (indexes, payload) = match frame.behind_id {
+            None => MessageIndexes::read(frame.payload)?,
+            Some(behind_id) => match MessageIndexes::read(behind_id)? {
+                (indexes, []) => (indexes, frame.payload),
+                (_, rest) => return Err(ProtobufError::BehindIndexes { length: rest.len() }.into()),
+            },
+        };
+        let id = frame.id;
+        let file = self.readers.get(id, |whole| {
+            compiled(whole).map_err(|error| unusable(&id.about(), error))
+        })?;
+        let message = indexes.find(&file).ok_or_else(|| ProtobufError::NoMessage { id, indexes: indexes.to_string() })?;
+        let name = message.full_name().to_owned();
+        let read = match &self.types {
+            Types::One(expected, _) if expected.full_name() != name => {
+                return Err(ProtobufError::OtherMessage { id, expected: expected.full_name().to_owned(), found: name }.into());
+            }
+            Types::One(_, decode) => decode(payload),
+            Types::Each(_, decode) => decode(message, payload),
+        };
+        read.map_err(|source| ProtobufError::Message { id, message: name, length: payload.len(), source }.into())
+    }
+}
+
+impl<T> fmt::Debug for Protobuf<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Protobuf<{}>", type_name::<T>())
+    }
+}
+
+impl Messages {
+    /// Keeps the descriptor of a message for when its schema is looked for.
+    fn know(&self, record: &str, message: &MessageDescriptor) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains_key(record) {
+            known.insert(record.to_owned(), message.clone());
+        }
+    }
+
+    /// The schema that a file is, with what it imports registered, or looked up.
+    fn schema<'a>(
+        &'a self,
+        registry: &'a SchemaRegistry,
+        finding: &'a Finding,
+        file: FileDescriptor,
+    ) -> BoxFuture<'a, Result<Schema, RegistryError>> {
+        async move {
+            let mut references = Vec::new();
+            let imports: Vec<_> = file.dependencies().filter(|import| !files::is_known(import.name())).collect();
+            for import in imports {
+                let name = import.name().to_owned();
+                let schema = self.schema(registry, finding, import).await?;
+                let registered = match finding.auto_register {
+                    true => registry.register_as(&name, &schema, finding.normalize).await?,
+                    false => registry.find_as(&name, &schema, finding.normalize).await?,
+                };
+                // To register is answered with the id alone, at least by older registries.
+                let version = match registered.version() {
+                    Some(version) => Some(version),
+                    None => registry.find_as(&name, &schema, finding.normalize).await?.version(),
+                };
+                let lacks = || RegistryError::new(RegistryErrorKind::UnexpectedAnswer, &About::Subject(name.clone()), "it has no version");
+                references.push(SchemaReference { version: version.ok_or_else(lacks)?, subject: name.clone(), name });
+            }
+            let text = if self.serialized { files::serialized(&file) } else { text::proto_text(&file) };
+            Ok(Schema::new(SchemaType::Protobuf, text).references(references))
+        }
+        .boxed()
+    }
+}
+
+impl Format for Messages {
+    /// The message indexes, as they stand in a frame.
+    type Writer = Box<[u8]>;
+
+    fn resolve(
+        self: Arc<Self>,
+        registry: SchemaRegistry,
+        finding: Finding,
+        subject: String,
+        record: String,
+    ) -> BoxFuture<'static, Result<Resolved<Self::Writer>, RegistryError>> {
+        async move {
+            let about = About::Subject(subject.clone());
+            let message = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&record).cloned();
+            // It is known before it is looked for.
+            let message = message.ok_or_else(|| RegistryError::new(RegistryErrorKind::Request, &about, "there is no message to write"))?;
+            if finding.auto_register || (finding.schema_id.is_none() && !finding.use_latest) {
+                let schema = self.schema(&registry, &finding, message.parent_file()).await?;
+                let registered = registry.to_write(&finding, &subject, Some(&schema)).await?;
+                return Ok(Resolved::new(&registered, framed(&message)));
+            }
+            // The message may stand elsewhere in the file that is registered.
+            let registered = registry.to_write(&finding, &subject, None).await?;
+            let whole = registry.whole(registered).await?;
+            let file = compiled(&whole).map_err(|error| unusable(&about, error))?;
+            let found = file.parent_pool().get_message_by_name(message.full_name()).filter(|found| found.parent_file() == file);
+            let name = message.full_name().to_owned();
+            let found = found.ok_or_else(|| unusable(&about, ProtobufError::NotInSchema { subject, message: name }))?;
+            Ok(Resolved::new(&whole.schema, framed(&found)))
+        }
+        .boxed()
+    }
+}
+
+fn framed(message: &MessageDescriptor) -> Box<[u8]> {
+    let mut buffer = Vec::new();
+    MessageIndexes::of(message).write(&mut buffer);
+    buffer.into()
+}
+
+/// The name that a registered file has here, since it has none there; no import has it.
+const ROOT: &str = "(schema)";
+
+/// The file that a registered schema is.
+fn compiled(whole: &Whole) -> Result<FileDescriptor, ProtobufError> {
+    let schema = whole.schema.schema();
+    if schema.schema_type() != SchemaType::Protobuf {
+        return Err(ProtobufError::OtherLanguage { found: schema.schema_type() });
+    }
+    let imports = whole.references.iter().map(|(name, used)| (name.as_str(), used.schema().text()));
+    let pool = imports.chain([(ROOT, schema.text())]).collect::<ProtoFiles<'_>>().descriptors()?;
+    let lacks = || ProtobufError::Proto { file: ROOT.to_owned(), line_and_column: None, reason: "it was not compiled".to_owned() };
+    pool.get_file_by_name(ROOT).ok_or_else(lacks)
+}
+
+fn unusable(about: &About, error: ProtobufError) -> RegistryError {
+    RegistryError::new(RegistryErrorKind::UnusableSchema, about, error.to_string())
+}
