@@ -45,6 +45,8 @@ mod conformance;
 mod dynamic;
 mod error;
 mod json;
+#[cfg(feature = "consumer")]
+mod natural_deserializer;
 mod optional;
 mod utf8;
 #[cfg(feature = "uuid")]
@@ -58,6 +60,8 @@ pub(crate) use by_name::{named, natural};
 pub use bytes::Bytes;
 pub use error::DeserializeError;
 pub use json::Json;
+#[cfg(feature = "consumer")]
+pub(crate) use natural_deserializer::{named_deserializer, natural_deserializer};
 pub use optional::Optional;
 pub use utf8::Utf8;
 #[cfg(feature = "uuid")]
