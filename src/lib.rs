@@ -40,6 +40,7 @@
 //! - [`Delivery`]: the future of an accepted record. It brings [`RecordMetadata`], or an [`Error`] that says whether the record
 //!   may have been written all the same ([`Error::persistence`]).
 //! - [`Transaction`]: records, and a consumer's offsets, that are committed together.
+//! - `Consumer` (feature `consumer`): a stream of typed records, with groups, commits and rebalances as in Java.
 //! - [`Serializer`]: turns keys or values into bytes. Text, bytes, numbers and `()` need none to be named; [`serialize`] has
 //!   these, [`Json`](serialize::Json), [`Optional`](serialize::Optional) for null, and closures.
 //! - [`Interceptor`]: sees every record before it is serialized and every report before the program does.
@@ -72,6 +73,7 @@
 //! | choose partitions by a rule of one's own | [`Partitioner`] | |
 //! | send records that count together or not at all | [`Producer::begin_transaction`] | `fatal_error` |
 //! | read, transform and write, each record exactly once | [`Transaction::send_offsets`] | `exactly_once` |
+//! | read records, alone or in a group | `Consumer` | `consume` |
 //! | keep the settings in a file | [`ProducerConfig`] | `from_file` |
 //! | see, count or change what is sent | [`Interceptor`], [`intercept`] | `audit_log` |
 //! | test the code that sends | [`Produce`], `testing::MockProducer` | `testing` |
@@ -102,13 +104,15 @@
 //! | `metrics` | `Metrics::publish`: the producer's metrics through the [`metrics`](https://docs.rs/metrics) crate |
 //! | `opentelemetry` | `intercept::TraceParent`: the trace that a record belongs to, in its headers |
 //! | `rdkafka` | [`ConsumerGroupMetadata::of`] a consumer of the crate `rdkafka` |
-//! | `consumer` | the settings of a consumer, `ConsumerConfig` |
+//! | `consumer` | `Consumer`, the typed read side, and `ConsumerConfig` |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer` |
 //! | `cli` | what the command `ottla` needs; not for libraries |
 //! | `jemalloc` | the command's allocator; part of `cli` |
 
 pub mod config;
+#[cfg(feature = "consumer")]
+pub mod consumer;
 mod delivery;
 mod error;
 pub mod intercept;
@@ -128,6 +132,8 @@ pub mod testing;
 #[cfg(feature = "consumer")]
 pub use config::ConsumerConfig;
 pub use config::ProducerConfig;
+#[cfg(feature = "consumer")]
+pub use consumer::{ConsumeError, Consumer, ConsumerBuilder, ConsumerRecord, RebalanceListener, TopicPartition};
 pub use delivery::{Delivery, RecordMetadata, Report};
 pub use error::{Error, ErrorKind, Persistence};
 pub use intercept::{Acknowledgement, Interceptor};

@@ -10,6 +10,8 @@ pub enum ErrorKind {
     Config,
     /// A serializer failed or panicked.
     Serialization,
+    /// A deserializer failed or panicked: the record was read, and is not what was expected.
+    Deserialization,
     /// The partitioner panicked, or chose a partition that the topic does not have.
     Partitioner,
     /// The record cannot be sent as it is: its topic's name, partition or timestamp is not a valid one.
@@ -73,6 +75,7 @@ impl ErrorKind {
         match self {
             Self::Config => "Config",
             Self::Serialization => "Serialization",
+            Self::Deserialization => "Deserialization",
             Self::Partitioner => "Partitioner",
             Self::InvalidRecord => "InvalidRecord",
             Self::RecordTooLarge => "RecordTooLarge",
@@ -107,6 +110,7 @@ impl ErrorKind {
         Some(match self {
             Self::Config => "ConfigException",
             Self::Serialization => "SerializationException",
+            Self::Deserialization => "RecordDeserializationException",
             Self::InvalidRecord | Self::Partitioner => "IllegalArgumentException",
             Self::RecordTooLarge => "RecordTooLargeException",
             Self::BufferFull | Self::BufferTimeout => "BufferExhaustedException",
@@ -135,6 +139,7 @@ impl ErrorKind {
         Some(match self {
             Self::Config => "mend the settings: the source names each problem, with its file and line",
             Self::Serialization => "mend the record or its serializer: the source is the serializer's own error",
+            Self::Deserialization => "mend the deserializer, or pass the record over: the source is the deserializer's own error",
             Self::Partitioner => "mend the partitioner: it names one of the topic's partitions, from 0",
             Self::RecordTooLarge => {
                 "make the record smaller, or raise max.request.size (and the topic's max.message.bytes) or buffer.memory"

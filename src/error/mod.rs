@@ -118,6 +118,16 @@ impl Error {
         error
     }
 
+    /// The error that ends a client which is no producer.
+    #[cfg(feature = "consumer")]
+    pub(crate) fn from_fatal(code: i32, cause: &str, context: &str) -> Self {
+        let by_code = code::meaning(code);
+        let mut error = Self::from_code(code, context).with_source(cause);
+        error.0.kind = ErrorKind::Fatal;
+        error.0.meaning = Some(Meaning { kind: ErrorKind::Fatal, retriable: false, abortable: false, fatal: true, ..by_code });
+        error
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(source.into());
         self

@@ -41,6 +41,19 @@ unsafe extern "C" {
         value: *const c_void,
         value_size: isize,
     ) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_message_headers(
+        message: *const sys::rd_kafka_message_t,
+        headers: *mut *mut sys::rd_kafka_headers_t,
+    ) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_header_get_all(
+        headers: *const sys::rd_kafka_headers_t,
+        index: usize,
+        name: *mut *const c_char,
+        value: *mut *const c_void,
+        size: *mut usize,
+    ) -> c_int;
     pub(super) fn rd_kafka_AdminOptions_set_request_timeout(
         options: *mut sys::rd_kafka_AdminOptions_t,
         timeout_ms: c_int,

@@ -10,6 +10,10 @@ mod client;
 mod cluster;
 pub(crate) mod code;
 mod confirmed;
+#[cfg(feature = "consumer")]
+mod consumed;
+#[cfg(feature = "consumer")]
+mod consumer_queue;
 mod counts;
 mod event;
 mod ffi;
@@ -30,6 +34,10 @@ mod transaction;
 pub(crate) use body::{Body, Callback, Completion, Tally};
 pub(crate) use client::{Client, flush_now};
 pub(crate) use cluster::ClusterDescription;
+#[cfg(feature = "consumer")]
+pub(crate) use consumed::Consumed;
+#[cfg(feature = "consumer")]
+pub(crate) use consumer_queue::{ConsumerQueue, Polled, QueueError};
 pub(crate) use counts::{Counted, Counts};
 pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use metadata::Metadata;

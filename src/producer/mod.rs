@@ -49,6 +49,8 @@ pub(crate) use self::{
     core::check_topic_name,
     plugins::{Installed, Plugins},
 };
+#[cfg(feature = "consumer")]
+pub(crate) use self::parking::{wait, wait_until};
 pub(crate) use self::{core::place, listeners::Listeners, serializers::Serializers};
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,

@@ -29,6 +29,11 @@ pub struct PartitionInfo {
 }
 
 impl PartitionInfo {
+    /// `leader` is -1 for none.
+    pub(crate) fn new(partition: i32, leader: i32, replicas: Vec<i32>, in_sync_replicas: Vec<i32>) -> Self {
+        Self { partition, leader: (leader >= 0).then_some(leader), replicas, in_sync_replicas }
+    }
+
     #[cfg(feature = "testing")]
     pub(crate) fn of_one_broker(partition: i32) -> Self {
         Self { partition, leader: Some(0), replicas: vec![0], in_sync_replicas: vec![0] }
@@ -128,11 +133,6 @@ fn partitions(topic: &str, metadata: Metadata) -> Result<Vec<PartitionInfo>, Err
     if metadata.code != code::NO_ERROR {
         return Err(Error::from_code(metadata.code, &format!("topic {topic}")));
     }
-    let known = metadata.partitions.into_iter().map(|partition| PartitionInfo {
-        partition: partition.id,
-        leader: (partition.leader >= 0).then_some(partition.leader),
-        replicas: partition.replicas,
-        in_sync_replicas: partition.in_sync_replicas,
-    });
-    Ok(known.collect())
+    let known = metadata.partitions.into_iter();
+    Ok(known.map(|it| PartitionInfo::new(it.id, it.leader, it.replicas, it.in_sync_replicas)).collect())
 }

@@ -46,6 +46,8 @@ mod deferred;
 mod dynamic;
 mod error;
 mod json;
+#[cfg(feature = "consumer")]
+mod natural_deserializer;
 mod optional;
 #[cfg(feature = "schema-registry")]
 pub mod registry;
@@ -62,6 +64,8 @@ pub use bytes::Bytes;
 pub use deferred::{Deferred, Finish};
 pub use error::DeserializeError;
 pub use json::Json;
+#[cfg(feature = "consumer")]
+pub(crate) use natural_deserializer::{named_deserializer, natural_deserializer};
 pub use optional::Optional;
 pub use utf8::Utf8;
 #[cfg(feature = "uuid")]

@@ -23,6 +23,16 @@ const CHECKS: [(&str, &[&str]); 16] = [
     ("backpressure", &["after * records: no room in buffer.memory (100000 bytes)*", "acknowledged: 2* of 2*"]),
     ("callback", &["acknowledged: 1000, failed: 0"]),
     (
+        "consume",
+        &[
+            "partitions assigned: *",
+            "o-1: 1250 cents",
+            "passed over: topic orders-*, partition 0, offset 1: the value could not be deserialized",
+            "o-3: 80 cents",
+            "committed: Some(3)",
+        ],
+    ),
+    (
         "custom_serializer",
         &[
             "value of Some(4) bytes",
@@ -154,7 +164,7 @@ fn features() -> Vec<&'static str> {
             [$(($feature, cfg!(feature = $feature))),*]
         };
     }
-    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "rdkafka" "uuid" "metrics" "opentelemetry" "testing" "jemalloc" "cli"];
+    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "rdkafka" "consumer" "uuid" "metrics" "opentelemetry" "testing" "jemalloc" "cli"];
     all.into_iter().filter_map(|(feature, enabled)| enabled.then_some(feature)).collect()
 }
 

@@ -46,6 +46,11 @@ impl Offsets {
         self.0.get(&(topic.to_owned(), partition)).copied()
     }
 
+    /// Topic, partition and next offset of each, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, i32, i64)> {
+        self.0.iter().map(|((topic, partition), next)| (topic.as_str(), *partition, *next))
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,6 +1,7 @@
 //! Tier 3: on the real Kafka at `KAFKA_BOOTSTRAP_SERVERS`.
 
 mod command;
+mod consumer;
 mod idempotence;
 mod memory;
 mod metrics;

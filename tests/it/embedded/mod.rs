@@ -3,6 +3,7 @@
 mod batch;
 mod cluster;
 mod command;
+mod consumer;
 mod delivery;
 mod ending;
 mod intercept;

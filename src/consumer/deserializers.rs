@@ -1,0 +1,157 @@
+//! [`Deserializers`]: a record's key and value out of its bytes.
+
+use std::any::type_name;
+
+use super::{
+    ConsumeError, ConsumerRecord,
+    record::{Head, TimestampType},
+};
+use crate::{
+    Deserializer, Error, ErrorKind,
+    native::Consumed,
+    panic::contain,
+    serialize::{DeserializeContext, SerializerName, named_deserializer, natural_deserializer},
+};
+
+/// What was given to the builder, and the name that stands in the settings: as in Java the first comes before the second.
+type Choice<T> = (Option<Box<dyn Deserializer<T>>>, Option<SerializerName>);
+
+/// A consumer's two deserializers.
+pub(super) struct Deserializers<K, V> {
+    key: Box<dyn Deserializer<K>>,
+    value: Box<dyn Deserializer<V>>,
+}
+
+impl<K: 'static, V: 'static> Deserializers<K, V> {
+    pub(super) fn new(key: Choice<K>, value: Choice<V>) -> Result<Self, Error> {
+        Ok(Self { key: deserializer(key, "key")?, value: deserializer(value, "value")? })
+    }
+
+    /// Reads key, then value.
+    pub(super) fn read(&self, head: Head, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<ConsumerRecord<K, V>, ConsumeError> {
+        let parts = deserialize(&*self.key, key, &head, true)
+            .and_then(|key| deserialize(&*self.value, value, &head, false).map(|value| (key, value)));
+        match parts {
+            Ok((key, value)) => Ok(ConsumerRecord::new(head, key, value)),
+            Err(error) => {
+                let raw = ConsumerRecord::new(head, key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
+                Err(ConsumeError::of_record(error, raw))
+            }
+        }
+    }
+}
+
+/// What a message tells beside its key and value.
+pub(super) fn head(message: &Consumed<'_>, topic: std::sync::Arc<str>) -> Head {
+    let size = |bytes: Option<&[u8]>| bytes.and_then(|bytes| u32::try_from(bytes.len()).ok());
+    let timestamp = message.timestamp().map(|(of_broker, milliseconds)| {
+        (if of_broker { TimestampType::LogAppendTime } else { TimestampType::CreateTime }, milliseconds)
+    });
+    Head {
+        topic,
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp,
+        leader_epoch: message.leader_epoch(),
+        headers: message.headers(),
+        key_size: size(message.key()),
+        value_size: size(message.value()),
+    }
+}
+
+fn deserializer<T: 'static>((given, name): Choice<T>, part: &str) -> Result<Box<dyn Deserializer<T>>, Error> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    match name {
+        Some(name) => {
+            named_deserializer(name).map_err(|reason| Error::new(ErrorKind::Config, format!("{part}.deserializer: {reason}")))
+        }
+        None => natural_deserializer().ok_or_else(|| {
+            let type_name = type_name::<T>();
+            let message = format!("{type_name} has no deserializer of its own: give one to the builder's {part}_deserializer");
+            Error::new(ErrorKind::Config, message)
+        }),
+    }
+}
+
+fn deserialize<T: 'static>(
+    deserializer: &dyn Deserializer<T>,
+    data: Option<&[u8]>,
+    head: &Head,
+    is_key: bool,
+) -> Result<T, Error> {
+    let context = DeserializeContext { topic: &head.topic, headers: &head.headers, is_key };
+    let failed = |what: &str| {
+        let part = if is_key { "key" } else { "value" };
+        let Head { topic, partition, offset, .. } = head;
+        let message = format!("topic {topic}, partition {partition}, offset {offset}: the {part} could not be deserialized{what}");
+        Error::new(ErrorKind::Deserialization, message)
+    };
+    match contain(|| deserializer.deserialize(data, &context)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(failed("").with_source(error)),
+        Err(panic) => Err(failed(": its deserializer panicked").with_source(panic)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::Headers;
+
+    fn head() -> Head {
+        Head {
+            topic: "orders".into(),
+            partition: 2,
+            offset: 17,
+            timestamp: None,
+            leader_epoch: None,
+            headers: Headers::new(),
+            key_size: Some(1),
+            value_size: Some(2),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_comes_back_as_it_is_with_its_place_and_the_reason() {
+        let deserializers = Deserializers::<String, i32>::new((None, None), (None, None)).unwrap();
+        let record = deserializers.read(head(), Some(b"k"), Some(&[0, 0, 1, 2])).unwrap();
+        assert_eq!(record.into_parts(), ("k".to_owned(), 258));
+        let error = deserializers.read(head(), Some(b"k"), Some(&[0xff, 0xfe])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Deserialization);
+        assert_eq!(error.to_string(), "topic orders, partition 2, offset 17: the value could not be deserialized");
+        assert_eq!(error.source().unwrap().to_string(), "expected an i32 of 4 bytes, got 2 bytes");
+        let raw = error.into_record().unwrap();
+        assert_eq!((raw.offset(), raw.key().as_deref(), raw.value().as_deref()), (17, Some(&b"k"[..]), Some(&[0xff, 0xfe][..])));
+        let error = deserializers.read(head(), None, None).unwrap_err();
+        assert!(error.to_string().contains("the key could not be deserialized"), "{error}");
+    }
+
+    #[test]
+    fn a_deserializer_that_panics_costs_one_record() {
+        let value = |_: Option<&[u8]>| -> Result<i32, std::fmt::Error> { panic!("no") };
+        let deserializers = Deserializers::<(), i32>::new((None, None), (Some(Box::new(value)), None)).unwrap();
+        let error = deserializers.read(head(), None, None).unwrap_err();
+        assert!(error.to_string().ends_with("the value could not be deserialized: its deserializer panicked"), "{error}");
+        assert_eq!(error.source().unwrap().to_string(), "no");
+    }
+
+    #[test]
+    fn null_is_for_those_who_take_it() {
+        let deserializers = Deserializers::<Option<String>, Option<i64>>::new((None, None), (None, None)).unwrap();
+        assert_eq!(deserializers.read(head(), None, None).unwrap().into_parts(), (None, None));
+        let read = deserializers.read(head(), Some(b"k"), Some(&[0; 8])).unwrap();
+        assert_eq!(read.into_parts(), (Some("k".to_owned()), Some(0)));
+    }
+
+    #[test]
+    fn a_type_or_a_name_that_does_not_fit_is_refused() {
+        let error = Deserializers::<Vec<u16>, i32>::new((None, None), (None, None)).err().unwrap();
+        assert!(error.to_string().contains("give one to the builder's key_deserializer"), "{error}");
+        let error = Deserializers::<(), i32>::new((None, None), (None, Some(SerializerName::String))).err().unwrap();
+        assert!(error.to_string().starts_with("value.deserializer: StringDeserializer reads String"), "{error}");
+    }
+}

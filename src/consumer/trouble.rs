@@ -1,0 +1,98 @@
+//! What went wrong, and whether the program hears of it.
+
+use rdkafka::{consumer::Consumer as _, error::KafkaError};
+
+use super::{TopicPartition, context::NativeConsumer};
+use crate::{
+    Error, ErrorKind,
+    native::{QueueError, code},
+};
+
+/// The codes that Java's `poll` throws as exceptions; of the others it logs what it goes on after.
+const THROWN: [i32; 19] = [
+    code::SSL,
+    code::AUTHENTICATION,
+    code::AUTO_OFFSET_RESET,
+    code::LOG_TRUNCATION,
+    1,   // OFFSET_OUT_OF_RANGE
+    17,  // INVALID_TOPIC_EXCEPTION
+    23,  // INCONSISTENT_GROUP_PROTOCOL
+    24,  // INVALID_GROUP_ID
+    26,  // INVALID_SESSION_TIMEOUT
+    29,  // TOPIC_AUTHORIZATION_FAILED
+    30,  // GROUP_AUTHORIZATION_FAILED
+    31,  // CLUSTER_AUTHORIZATION_FAILED
+    33,  // UNSUPPORTED_SASL_MECHANISM
+    34,  // ILLEGAL_SASL_STATE
+    35,  // UNSUPPORTED_VERSION
+    58,  // SASL_AUTHENTICATION_FAILED
+    81,  // GROUP_MAX_SIZE_REACHED
+    112, // UNSUPPORTED_ASSIGNOR
+    128, // INVALID_REGULAR_EXPRESSION
+];
+
+/// What is to be done about an error that came out of the consumer's queue.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// librdkafka goes on by itself; it is logged.
+    Log,
+    /// The program hears of it, and consuming goes on.
+    Tell(Error),
+    /// The program hears of it, and it is the end.
+    End(Error),
+}
+
+/// Judges as Java does, and as librdkafka where that gives up.
+pub(super) fn judge(consumer: &NativeConsumer, error: &QueueError, text: &str) -> Verdict {
+    if error.fatal || error.code == code::FATAL {
+        let (code, cause) = match consumer.client().fatal_error() {
+            Some((code, cause)) => (code as i32, cause),
+            None => (error.code, text.to_owned()),
+        };
+        return Verdict::End(Error::from_fatal(code, &cause, "the consumer cannot go on"));
+    }
+    if THROWN.contains(&error.code) { Verdict::Tell(told(error, text)) } else { Verdict::Log }
+}
+
+fn told(error: &QueueError, text: &str) -> Error {
+    let context = match &error.partition {
+        Some((topic, partition)) if *partition >= 0 => format!("topic {topic}, partition {partition}"),
+        Some((topic, _)) => format!("topic {topic}"),
+        None => "consuming".to_owned(),
+    };
+    Error::from_code(error.code, &context).with_source(text)
+}
+
+/// The error of one of rdkafka's calls; `context` says which.
+pub(super) fn error_of(error: &KafkaError, context: &str) -> Error {
+    match error.rdkafka_error_code() {
+        Some(code) => Error::from_code(code as i32, context),
+        None => Error::new(ErrorKind::Client, format!("{context}: {error}")),
+    }
+}
+
+/// The error of a call for a partition that the consumer does not have (Java: `IllegalStateException`).
+pub(super) fn not_assigned(partition: &TopicPartition) -> Error {
+    let (topic, partition) = (partition.topic(), partition.partition());
+    Error::from_code(code::STATE, &format!("topic {topic}, partition {partition}: it is not assigned to this consumer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_which_partition_it_is_about() {
+        let partition = Some(("orders".to_owned(), 3));
+        let error = QueueError { code: 29, text: String::new(), fatal: false, partition };
+        let error = told(&error, "Fetch from broker 1 failed");
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Authorization, Some(29)));
+        assert!(error.to_string().starts_with("topic orders, partition 3: "), "{error}");
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "Fetch from broker 1 failed");
+    }
+
+    #[test]
+    fn the_codes_stand_in_order() {
+        assert!(THROWN.is_sorted());
+    }
+}

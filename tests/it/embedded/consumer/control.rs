@@ -1,0 +1,93 @@
+//! Seeking, pausing and asking.
+
+use super::*;
+use ottla::{ErrorKind, TopicPartition};
+
+#[test]
+fn seek_goes_back_and_forth_and_drops_what_was_read_ahead() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..100);
+    let consumer = subscribed(&kafka, &[]);
+    assert_eq!(values(&take(&consumer, 2)), [0, 1]);
+    block_on(consumer.seek(("orders", 0), 50)).unwrap();
+    assert_eq!(consumer.position(("orders", 0)), Some(50));
+    assert_eq!(values(&take(&consumer, 2)), [50, 51]);
+    block_on(consumer.seek(("orders", 0), 10)).unwrap();
+    assert_eq!(values(&take(&consumer, 2)), [10, 11]);
+    block_on(consumer.seek_to_beginning([("orders", 0)])).unwrap();
+    assert_eq!(values(&take(&consumer, 2)), [0, 1]);
+    block_on(consumer.seek_to_end([("orders", 0)])).unwrap();
+    assert!(is_quiet(&consumer));
+    write(&kafka, 0, 100..101);
+    assert_eq!(values(&take(&consumer, 1)), [100]);
+}
+
+#[test]
+fn seek_right_after_assign_waits_for_the_partition() {
+    let kafka = kafka(2);
+    write(&kafka, 1, 0..10);
+    let consumer = builder(&kafka, &[]).build().unwrap();
+    block_on(async {
+        consumer.assign([("orders", 1)]).await.unwrap();
+        consumer.seek(("orders", 1), 7).await.unwrap();
+        assert_eq!(consumer.assignment(), [TopicPartition::new("orders", 1)]);
+        let error = consumer.seek(("orders", 0), 7).await.unwrap_err();
+        assert!(error.to_string().starts_with("topic orders, partition 0: it is not assigned"), "{error}");
+        let error = consumer.seek(("orders", 1), -1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRecord);
+    });
+    assert_eq!(values(&take(&consumer, 3)), [7, 8, 9]);
+}
+
+#[test]
+fn a_paused_partition_gives_nothing_and_loses_nothing() {
+    let kafka = kafka(2);
+    write(&kafka, 0, 0..10);
+    let consumer = subscribed(&kafka, &[]);
+    assert_eq!(values(&take(&consumer, 3)), [0, 1, 2]);
+    block_on(consumer.pause([("orders", 0)])).unwrap();
+    assert_eq!(consumer.paused(), [TopicPartition::new("orders", 0)]);
+    write(&kafka, 1, 100..102);
+    assert_eq!(values(&take(&consumer, 2)), [100, 101]);
+    assert!(is_quiet(&consumer));
+    block_on(consumer.resume([("orders", 0)])).unwrap();
+    assert_eq!(consumer.paused(), []);
+    assert_eq!(values(&take(&consumer, 7)), [3, 4, 5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn the_brokers_tell_of_offsets_and_partitions() {
+    let kafka = kafka(2);
+    write(&kafka, 1, 0..10);
+    let consumer = builder(&kafka, &[]).build().unwrap();
+    block_on(async {
+        let both = [("orders", 0), ("orders", 1)];
+        let beginning = consumer.beginning_offsets(both).await.unwrap();
+        let end = consumer.end_offsets(both).await.unwrap();
+        assert_eq!((beginning.next("orders", 0), beginning.next("orders", 1)), (Some(0), Some(0)));
+        assert_eq!((end.next("orders", 0), end.next("orders", 1)), (Some(0), Some(10)));
+        let partitions = consumer.partitions_for("orders").await.unwrap();
+        assert_eq!(partitions.iter().map(|partition| partition.partition()).collect::<Vec<_>>(), [0, 1]);
+        assert!(partitions.iter().all(|partition| partition.leader() == Some(1)), "{partitions:?}");
+    });
+}
+
+#[test]
+fn assign_and_subscribe_replace_what_was_there() {
+    let kafka = kafka(2);
+    write(&kafka, 0, 0..2);
+    write(&kafka, 1, 10..12);
+    let consumer = builder(&kafka, &[]).build().unwrap();
+    block_on(consumer.assign([("orders", 0)])).unwrap();
+    assert_eq!(values(&take(&consumer, 1)), [0]);
+    block_on(consumer.assign([("orders", 1)])).unwrap();
+    assert_eq!(values(&take(&consumer, 1)), [10]);
+    block_on(consumer.subscribe(&["^ord.*"])).unwrap();
+    assert_eq!(consumer.subscription(), ["^ord.*"]);
+    let mut all = values(&take(&consumer, 4));
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 10, 11]);
+    assert!(block_on(consumer.assign([("orders", 1)])).unwrap_err().to_string().starts_with("assign: topics are subscribed to"));
+    block_on(consumer.unsubscribe()).unwrap();
+    assert_eq!(consumer.subscription(), [""; 0]);
+}
