@@ -7,6 +7,7 @@ use std::{
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use ottla::serialize::registry::SchemaType;
 
 use crate::{
     exit::{Exit, Failure, written},
@@ -50,6 +51,19 @@ Examples:
   ottla config check orders.toml producer.properties
   ottla config explain orders.toml --set linger.ms=50";
 
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  ottla schema check flight.avsc --subject flights-value -c flights.toml
+  ottla schema register order.proto --subject orders-value --url http://localhost:8081 \\
+      --reference shop/customer.proto=customers-value";
+
+const SCHEMA_EXIT_CODES: &str = "\
+Exit codes:
+  0  the schema is compatible, or registered
+  1  it is not compatible
+  2  bad usage, configuration or schema
+  3  no registry, or not allowed in";
+
 /// Kafka producing from configuration files.
 #[derive(Debug, Parser)]
 #[command(name = "ottla", version, after_help = EXIT_CODES, max_term_width = 120)]
@@ -69,6 +83,9 @@ pub(crate) enum Command {
     /// Checks and explains configuration files, without a broker.
     #[command(after_help = format!("{CHECK_EXAMPLES}\n\n{SOURCES}"))]
     Config(ConfigArguments),
+    /// Checks and registers schemas in a schema registry.
+    #[command(after_help = format!("{SCHEMA_EXAMPLES}\n\n{SOURCES}\n\n{SCHEMA_EXIT_CODES}"))]
+    Schema(SchemaArguments),
     /// Writes a completion script for a shell to stdout.
     Completions {
         /// The shell.
@@ -181,6 +198,76 @@ pub(crate) enum ConfigCommand {
     },
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    #[command(subcommand)]
+    pub(crate) command: SchemaCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchemaCommand {
+    /// Asks whether a schema is compatible with what is registered under a subject.
+    Check(SchemaFile),
+    /// Registers a schema under a subject, unless it is there, and says its id and version.
+    Register(SchemaFile),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaFile {
+    /// The schema.
+    #[arg(value_name = "FILE")]
+    pub(crate) schema: PathBuf,
+    /// The subject, such as orders-value for the values of the topic orders.
+    #[arg(long)]
+    pub(crate) subject: String,
+    /// Its language, in place of what its name says (.avsc, .proto, .json).
+    #[arg(long = "type", value_name = "avro|protobuf|json-schema", value_parser = schema_type)]
+    pub(crate) kind: Option<SchemaType>,
+    /// A schema that it uses: its name there (an import's path, an Avro type's full name, the URL of a $ref), and where it is registered;
+    /// the latest version if none is given. May be repeated.
+    #[arg(long, value_name = "NAME=SUBJECT[:VERSION]", value_parser = reference)]
+    pub(crate) reference: Vec<Reference>,
+    /// The registry, in place of the file's schema.registry.url.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// A configuration file with the registry's settings: .toml, .yaml, .json, or Java's .properties.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Sets a setting, over all that is set elsewhere; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// A schema that another uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) name: String,
+    pub(crate) subject: String,
+    /// `None` for the latest.
+    pub(crate) version: Option<i32>,
+}
+
+fn schema_type(name: &str) -> Result<SchemaType, String> {
+    match name {
+        "avro" => Ok(SchemaType::Avro),
+        "protobuf" => Ok(SchemaType::Protobuf),
+        "json-schema" => Ok(SchemaType::Json),
+        _ => Err("is none of avro, protobuf and json-schema".to_owned()),
+    }
+}
+
+fn reference(text: &str) -> Result<Reference, String> {
+    let (name, place) = text.split_once('=').ok_or("has no =: give NAME=SUBJECT or NAME=SUBJECT:VERSION")?;
+    let (subject, version) = match place.rsplit_once(':') {
+        Some((subject, version)) => (subject, Some(version.parse().map_err(|_| "its version is no number")?)),
+        None => (place, None),
+    };
+    if name.is_empty() || subject.is_empty() {
+        return Err("give NAME=SUBJECT or NAME=SUBJECT:VERSION".to_owned());
+    }
+    Ok(Reference { name: name.to_owned(), subject: subject.to_owned(), version })
+}
+
 fn seconds(text: &str) -> Result<std::time::Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds >= 0.0);
     seconds
@@ -202,6 +289,17 @@ mod tests {
     #[test]
     fn the_arguments_hold_together() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn references_are_read() {
+        let read = |text| reference(text).map(|Reference { name, subject, version }| (name, subject, version));
+        let wanted = |version| Ok(("shop/a.proto".to_owned(), "a-value".to_owned(), version));
+        assert_eq!(read("shop/a.proto=a-value"), wanted(None));
+        assert_eq!(read("shop/a.proto=a-value:3"), wanted(Some(3)));
+        for wrong in ["", "a", "=a", "a=", "a=b:x"] {
+            assert!(reference(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<Exit, Failure> {
 fn check(files: &[PathBuf]) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     for file in files {
-        match Settings::read(file, &[]).and_then(|settings| check_clients(&settings)) {
+        match Settings::read(Some(file), &[]).and_then(|settings| check_clients(&settings)) {
             Ok(()) => drop(written(writeln!(io::stdout(), "{}: good", file.display()))?),
             Err(failure) => exit = failure.tell(),
         }
@@ -33,7 +33,7 @@ fn check(files: &[PathBuf]) -> Result<Exit, Failure> {
 
 /// Shows every setting, also when they do not fit together: that is when one wants to see them.
 fn explain(file: &Path, set: &[String]) -> Result<Exit, Failure> {
-    let settings = Settings::read(file, set)?;
+    let settings = Settings::read(Some(file), set)?;
     let mut text = String::new();
     for client in &settings.clients {
         let (table, explanation) = match client {

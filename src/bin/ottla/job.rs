@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ottla::config::{HostSetting, host_settings};
+use ottla::config::{HostSetting, Origin, Setting, host_settings, schema_registry_settings};
 
-use crate::{encoding::Encoding, input::Format};
+use crate::{encoding::Encoding, input::Format, typed::Unknown};
 
 /// The command's own settings: topic, input, and how keys and values are encoded. All of them may be absent.
 #[derive(Debug, Default)]
@@ -19,16 +19,45 @@ pub(crate) struct Job {
     pub(crate) key_field: Option<String>,
     /// `input.null`: the text that stands for null in CSV.
     pub(crate) null: Option<String>,
-    /// `key.serializer`.
-    pub(crate) key: Option<Encoding>,
-    /// `value.serializer`.
-    pub(crate) value: Option<Encoding>,
+    /// The table `key`.
+    pub(crate) key: PartJob,
+    /// The table `value`.
+    pub(crate) value: PartJob,
+    /// `schema.registry`: the registry's settings by their own names, with where they stand.
+    pub(crate) registry: Vec<(String, String, Origin)>,
 }
 
-/// The names that there are.
-const NAMES: [&str; 7] = ["topic", "input.path", "input.format", "input.key", "input.null", "key.serializer", "value.serializer"];
-/// Those that will be.
-const NOT_BUILT: [&str; 5] = ["key.schema", "key.message", "value.schema", "value.message", "schema.registry"];
+/// How keys or values are encoded.
+#[derive(Debug, Default)]
+pub(crate) struct PartJob {
+    /// `serializer`.
+    pub(crate) encoding: Option<Encoding>,
+    /// `schema`: its file; one that is not absolute begins at the configuration's folder. Without it the registry's latest is taken.
+    pub(crate) schema: Option<PathBuf>,
+    /// `message`: the full name of a Protobuf message; the first of its file without it.
+    pub(crate) message: Option<String>,
+    /// `unknown`: what is done with fields that the schema does not have.
+    pub(crate) unknown: Unknown,
+}
+
+/// The names that there are, beside those of `schema.registry`.
+const NAMES: [&str; 13] = [
+    "topic",
+    "input.path",
+    "input.format",
+    "input.key",
+    "input.null",
+    "key.serializer",
+    "key.schema",
+    "key.message",
+    "key.unknown",
+    "value.serializer",
+    "value.schema",
+    "value.message",
+    "value.unknown",
+];
+/// The table of the registry's settings: `url` in it is `schema.registry.url`.
+const REGISTRY: &str = "schema.registry.";
 /// How like a name another must be to be meant by it.
 const NEAR: f64 = 0.7;
 
@@ -51,6 +80,11 @@ impl Job {
 
     fn put(&mut self, file: &Path, setting: &HostSetting) -> Result<(), String> {
         let name = setting.name();
+        if let Some(name) = name.strip_prefix(REGISTRY).and_then(|_| registry_setting(name)) {
+            let origin = Origin::File { path: file.to_owned(), line: setting.line() };
+            self.registry.push((name.to_owned(), setting.value()?.to_owned(), origin));
+            return Ok(());
+        }
         if !NAMES.contains(&name) {
             return Err(unknown(name));
         }
@@ -61,11 +95,32 @@ impl Job {
             "input.format" => self.format = Some(value.parse()?),
             "input.key" => self.key_field = Some(value.to_owned()),
             "input.null" => self.null = Some(value.to_owned()),
-            "key.serializer" => self.key = Some(value.parse()?),
-            _ => self.value = Some(value.parse()?),
+            _ => match name.split_once('.') {
+                Some(("key", name)) => self.key.put(file, name, value)?,
+                Some((_, name)) => self.value.put(file, name, value)?,
+                None => {}
+            },
         }
         Ok(())
     }
+}
+
+impl PartJob {
+    fn put(&mut self, file: &Path, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "serializer" => self.encoding = Some(value.parse()?),
+            "schema" => self.schema = Some(beside(file, value)),
+            "message" => self.message = Some(value.to_owned()),
+            _ => self.unknown = value.parse()?,
+        }
+        Ok(())
+    }
+}
+
+/// The setting that a name in the registry's table stands for: its own name may have the table's in front, or not.
+fn registry_setting(name: &str) -> Option<&'static str> {
+    let settings = || schema_registry_settings().map(Setting::name);
+    settings().find(|known| *known == name).or_else(|| settings().find(|known| name.strip_prefix(REGISTRY) == Some(known)))
 }
 
 /// The path as seen from the configuration file's folder.
@@ -77,12 +132,15 @@ fn beside(file: &Path, path: &str) -> PathBuf {
 }
 
 fn unknown(name: &str) -> String {
-    if NOT_BUILT.iter().any(|known| name == *known || name.strip_prefix(known).is_some_and(|rest| rest.starts_with('.'))) {
-        return "schemas are not built in yet: leave it out".to_owned();
-    }
+    let of_registry = schema_registry_settings().map(|setting| match setting.name().strip_prefix(REGISTRY) {
+        Some(_) => setting.name().to_owned(),
+        None => format!("{REGISTRY}{}", setting.name()),
+    });
     let nearest = NAMES
         .iter()
-        .map(|known| (strsim::jaro_winkler(name, known), *known))
+        .map(|known| (*known).to_owned())
+        .chain(of_registry.filter(|_| name.starts_with(REGISTRY)))
+        .map(|known| (strsim::jaro_winkler(name, &known), known))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|one, other| one.0.total_cmp(&other.0));
     match nearest {
@@ -121,21 +179,22 @@ mod tests {
         assert_eq!(job.input, Some(folder.join("data/a.csv")));
         assert_eq!(job.format, Some(Format::Csv));
         assert_eq!((job.key_field.as_deref(), job.null.as_deref()), (Some("id"), Some("NA")));
-        assert_eq!((job.key, job.value), ("string".parse().ok(), Some(Encoding::Json)));
+        assert_eq!((job.key.encoding, job.value.encoding), ("string".parse().ok(), Some(Encoding::Json)));
     }
 
     #[test]
     fn what_is_wrong_has_its_line_and_the_nearest_name() {
         let (_, problems, _) =
-            job("topik = \"flights\"\n[producer]\n[input]\npth = \"a.csv\"\nformat = \"tsv\"\n[value]\nserializer = \"avro\"\n\
-             schema = \"a.avsc\"\n[schema.registry]\nurl = \"http://localhost\"\n[zebra]\nx = 1\n");
+            job("topik = \"flights\"\n[producer]\n[input]\npth = \"a.csv\"\nformat = \"tsv\"\n[value]\nserializer = \"arvo\"\n\
+             shema = \"a.avsc\"\n[schema.registry]\nurll = \"http://localhost\"\n[zebra]\nx = 1\n");
         for wanted in [
             "job.toml:1: topik: unknown to the command; did you mean topic?",
             "job.toml:4: input.pth: unknown to the command; did you mean input.path?",
             "job.toml:5: input.format: `tsv` is no input format; there are lines, jsonl and csv",
-            "job.toml:7: value.serializer: the serializer avro is not built in yet: use json, string or bytes",
-            "job.toml:8: value.schema: schemas are not built in yet: leave it out",
-            "job.toml:10: schema.registry.url: schemas are not built in yet: leave it out",
+            "job.toml:7: value.serializer: is no serializer; there are json, avro, protobuf, json-schema, string, bytes, short, integer, long, \
+             float, double, boolean, uuid and void",
+            "job.toml:8: value.shema: unknown to the command; did you mean value.schema?",
+            "job.toml:10: schema.registry.urll: unknown to the command; did you mean schema.registry.url?",
         ] {
             assert!(problems.iter().any(|problem| problem == wanted), "{wanted:?} in {problems:#?}");
         }
@@ -143,6 +202,19 @@ mod tests {
             problems.last().unwrap().starts_with("job.toml:12: zebra.x: unknown to the command, which knows topic"),
             "{problems:?}"
         );
+    }
+
+    #[test]
+    fn schemas_and_the_registry_have_their_places() {
+        let (job, problems, folder) = job(
+            "[producer]\n[value]\nserializer = \"protobuf\"\nschema = \"a.proto\"\nmessage = \"a.A\"\nunknown = \"ignore\"\n\
+             [schema.registry]\nurl = \"http://localhost:8081\"\nauto.register.schemas = false\n",
+        );
+        assert_eq!(problems, [] as [&str; 0]);
+        assert_eq!((job.value.encoding, job.value.unknown), ("protobuf".parse().ok(), Unknown::Ignore));
+        assert_eq!((job.value.schema, job.value.message.as_deref()), (Some(folder.join("a.proto")), Some("a.A")));
+        let registry: Vec<_> = job.registry.iter().map(|(name, value, _)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(registry, [("schema.registry.url", "http://localhost:8081"), ("auto.register.schemas", "false")]);
     }
 
     #[test]

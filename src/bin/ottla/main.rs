@@ -6,6 +6,7 @@ mod consume;
 mod consumed;
 mod dead_letter;
 mod embedded;
+mod encoder;
 mod encoding;
 mod exit;
 mod input;
@@ -20,10 +21,13 @@ mod produce;
 mod progress;
 mod report;
 mod row;
+mod schema;
+mod schema_source;
 mod sender;
 mod settings;
 mod source;
 mod transactions;
+mod typed;
 
 use std::process::ExitCode;
 
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Command::Produce(arguments) => produce::produce(&arguments),
         Command::Consume(arguments) => consume::consume(&arguments),
         Command::Config(arguments) => configuration::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => args::completions(shell),
     };
     match ended {

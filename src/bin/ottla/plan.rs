@@ -4,10 +4,13 @@ use std::io;
 
 use crate::{
     args::ProduceArguments,
-    encoding::Encoding,
+    encoder::{Encoder, Place},
+    encoding::{Encoding, Part},
     exit::Failure,
     input::{Format, InputError, InputOptions},
+    job::PartJob,
     message,
+    schema_source::SchemaSource,
     settings::Settings,
 };
 
@@ -20,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) topic: String,
     pub(crate) input: InputOptions,
+    /// How the input is read: `lines` if nothing says so.
+    pub(crate) format: Format,
     pub(crate) encodings: Encodings,
 }
 
@@ -53,20 +58,49 @@ impl Plan {
             max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
             path,
         };
-        let mut value = job.value;
+        let mut value = job.value.encoding;
         if arguments.format.is_some() {
             overrule(&mut input, &mut value, arguments.key_field.is_some(), &file.to_string());
         }
         let encodings = Encodings {
-            key: Encodings::one("key", job.key, settings.producer.get("key.serializer"))?,
+            key: Encodings::one("key", job.key.encoding, settings.producer.get("key.serializer"))?,
             value: Encodings::one("value", value, settings.producer.get("value.serializer"))?,
         };
-        let encodings = encodings.of(format.unwrap_or(Format::Lines))?;
-        Ok(Self { settings, topic, input, encodings })
+        let format = format.unwrap_or(Format::Lines);
+        let encodings = encodings.of(format)?;
+        for (part, job, encoding) in [("key", &job.key, encodings.key), ("value", &job.value, encodings.value)] {
+            let without = !matches!(encoding, Some(Encoding::WithSchema(_)));
+            if without && (job.schema.is_some() || job.message.is_some()) {
+                return Err(Failure::usage(format!(
+                    "[{part}] of {file} has a schema: set its serializer to avro, protobuf or json-schema, or leave the schema out"
+                )));
+            }
+        }
+        Ok(Self { settings, topic, input, format, encodings })
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
         self.settings.producer.get("transactional.id").is_some()
+    }
+
+    /// Whether there is anything for a schema registry to do.
+    pub(crate) fn wants_registry(&self) -> bool {
+        let Encodings { key, value } = self.encodings;
+        [key, value].iter().any(|encoding| matches!(encoding, Some(Encoding::WithSchema(_))))
+    }
+
+    /// What encodes the keys, and what the values. Asks the registry for their schemas.
+    ///
+    /// # Errors
+    /// A schema that is not there or cannot be used, and what keeps the registry from answering.
+    pub(crate) fn encoders(&self) -> Result<(Encoder, Encoder), Failure> {
+        let Encodings { key, value } = self.encodings;
+        let (settings, job) = (&self.settings.producer, &self.settings.job);
+        let open = |part, encoding, job: &PartJob| {
+            let place = Place { part, topic: &self.topic, format: self.format };
+            Encoder::open(encoding, job.unknown, place, |kind| SchemaSource::open(settings, kind, part, job, &self.topic))
+        };
+        Ok((open(Part::Key, key, &job.key)?, open(Part::Value, value, &job.value)?))
     }
 
     pub(crate) fn cannot_open(&self, source: io::Error) -> InputError {
@@ -113,7 +147,7 @@ impl Encodings {
         }
         if let Some(value) = self.value.filter(|value| !value.takes_values_of(format)) {
             return Err(Failure::usage(format!(
-                "value.serializer: {value}, and a record of {format} is a JSON object: use json, string or bytes, or --format lines"
+                "value.serializer: {value}, and a record of {format} is a JSON object: use json, avro, protobuf, json-schema, string or bytes, or --format lines"
             )));
         }
         let is_json = format != Format::Lines;

@@ -12,7 +12,7 @@ use futures::{
     executor::block_on,
     future::{Either, select},
 };
-use ottla::{Producer, serialize::Bytes};
+use ottla::{Producer, serialize::Bytes, testing::EmbeddedRegistry};
 
 use crate::{
     args::{ProduceArguments, ReportFormat},
@@ -41,6 +41,10 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         plan.settings.decide("bootstrap.servers", embedded.bootstrap_servers())?;
         plan.settings.decide("security.protocol", "PLAINTEXT")?;
     }
+    let registry = (arguments.embedded && plan.wants_registry()).then(EmbeddedRegistry::start).transpose()?;
+    if let Some(registry) = &registry {
+        plan.settings.decide("schema.registry.url", registry.url())?;
+    }
     plan.settings.check(Client::Producer)?;
     let letters = arguments.dead_letter.as_ref().map(DeadLetters::at).transpose().map_err(Failure::usage)?;
 
@@ -51,6 +55,7 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         Err(_) if interrupt.is_pressed() => return Ok(Exit::Interrupted),
         input => input.map_err(|error| Failure::usage(chain(&error)))?,
     };
+    let (key_encoder, value_encoder) = plan.encoders()?;
     let producer: Producer<[u8], [u8]> =
         Producer::builder(plan.settings.producer.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?;
     if !reach(&producer, &plan.topic, &interrupt)? {
@@ -72,7 +77,9 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         // Begins to close, and does not wait: room that is waited for is refused from now on, and a second Ctrl-C is heard.
         let _ = closing.close(LAST_CALL).now_or_never();
     });
-    let sender = Sender { producer: &producer, plan: &plan, ledger: &ledger, embedded: embedded.as_ref(), interrupt: &interrupt };
+    let encoders = (&key_encoder, &value_encoder);
+    let sender =
+        Sender { producer: &producer, plan: &plan, encoders, ledger: &ledger, embedded: embedded.as_ref(), interrupt: &interrupt };
     let mut end = sender.send_all(&mut input, arguments, &mut transactions, || position.load(Ordering::Relaxed));
     if matches!(end, End::Interrupted) {
         let what = if transactions.is_some() { "the transaction is aborted" } else { "what was accepted is delivered" };

@@ -2,17 +2,18 @@
 
 use std::{sync::Arc, time::Instant};
 
-use ottla::{ErrorKind, Producer, ProducerRecord};
+use ottla::{ErrorKind, Headers, Producer, ProducerRecord};
 
 use crate::{
     args::ProduceArguments,
     embedded::{Digest, Embedded},
+    encoder::{Encoder, Place},
     encoding::{Part, Unfit},
     input::{Input, InputError, Step},
     interrupt::Interrupt,
     ledger::Ledger,
     pace::Pace,
-    plan::{Encodings, Plan},
+    plan::Plan,
     row::{Row, RowError},
     transactions::Transactions,
 };
@@ -35,6 +36,8 @@ pub(crate) enum End {
 pub(crate) struct Sender<'a> {
     pub(crate) producer: &'a Producer<[u8], [u8]>,
     pub(crate) plan: &'a Plan,
+    /// Of keys and of values.
+    pub(crate) encoders: (&'a Encoder, &'a Encoder),
     pub(crate) ledger: &'a Arc<Ledger>,
     pub(crate) embedded: Option<&'a Embedded>,
     pub(crate) interrupt: &'a Interrupt,
@@ -85,25 +88,25 @@ impl Sender<'_> {
 
     /// Encodes one row and sends it. What cannot be sent is in the ledger.
     fn send(&self, row: &Row<'_>, (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>)) {
-        let Encodings { key, value } = self.plan.encodings;
-        let turn_away = |Unfit { kind, message }, field| {
+        let (key_encoder, value_encoder) = self.encoders;
+        let place = |part| Place { part, topic: &self.plan.topic, format: self.plan.format };
+        let turn_away = |Unfit { kind, message, field }| {
             self.ledger.turn_away(&RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
         };
-        let key = match (key, row.key) {
-            (Some(encoding), Some(text)) => match encoding.encode(Part::Key, text, key_buffer) {
-                Ok(key) => key,
-                Err(unfit) => return turn_away(unfit, self.plan.input.key.clone()),
-            },
-            (_, key) => key,
+        let mut headers = Headers::new();
+        let key = match row.key.map(|text| key_encoder.encode(place(Part::Key), text, &mut headers, key_buffer)) {
+            None => None,
+            Some(Ok(key)) => key,
+            Some(Err(unfit)) => {
+                let field = unfit.field.or_else(|| self.plan.input.key.clone());
+                return turn_away(Unfit { field, ..unfit });
+            }
         };
-        let value = match value {
-            Some(encoding) => match encoding.encode(Part::Value, row.value, value_buffer) {
-                Ok(value) => value,
-                Err(unfit) => return turn_away(unfit, None),
-            },
-            None => Some(row.value),
+        let value = match value_encoder.encode(place(Part::Value), row.value, &mut headers, value_buffer) {
+            Ok(value) => value,
+            Err(unfit) => return turn_away(unfit),
         };
-        let mut record = ProducerRecord::to(&*self.plan.topic);
+        let mut record = ProducerRecord::to(&*self.plan.topic).headers(headers);
         if let Some(key) = key {
             record = record.key(key);
         }

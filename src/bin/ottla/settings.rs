@@ -35,13 +35,23 @@ impl Settings {
     /// # Errors
     /// All that is wrong in any of them. What is wrong between settings is for [`check`](Self::check).
     pub(crate) fn load(arguments: &SettingsArguments) -> Result<Self, Failure> {
-        Self::read(&arguments.config, &arguments.set)
+        Self::read(Some(&arguments.config), &arguments.set)
     }
 
-    /// [`load`](Self::load), with the sources one by one.
-    pub(crate) fn read(file: &Path, set: &[String]) -> Result<Self, Failure> {
+    /// [`load`](Self::load), with the sources one by one; there may be no file.
+    pub(crate) fn read(file: Option<&Path>, set: &[String]) -> Result<Self, Failure> {
         let mut problems = Vec::new();
-        let mut in_file = InFile::read(file, &mut problems);
+        let mut in_file = file.map(|file| InFile::read(file, &mut problems)).unwrap_or_default();
+        let mut job = Job::default();
+        if let Some(file) = file {
+            let mut job_problems = Vec::new();
+            job = Job::from_file(file, &mut job_problems);
+            for (name, value, origin) in job.registry.drain(..) {
+                let setting = ProducerConfig::new().set_with_origin(&name, value, origin);
+                in_file.producer = in_file.producer.merge(keep(setting, &mut problems));
+            }
+            problems.extend(job_problems);
+        }
         let told = problems.len();
         in_file.producer = in_file.producer.merge(keep(ProducerConfig::new().with_environment(), &mut problems));
         let environment = ConsumerConfig::new().with_environment();
@@ -61,7 +71,6 @@ impl Settings {
             }
         }
         problems.extend(without_value);
-        let job = Job::from_file(file, &mut problems);
         problems.dedup();
         if !problems.is_empty() {
             return Err(Failure::problems(problems));
@@ -99,6 +108,7 @@ impl Settings {
 }
 
 /// What the file says to each client.
+#[derive(Default)]
 struct InFile {
     producer: ProducerConfig,
     consumer: ConsumerConfig,

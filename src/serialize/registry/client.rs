@@ -218,6 +218,16 @@ impl SchemaRegistry {
         self.ask(Call { about: About::Subject(subject.to_owned()), path, body: Some(posted(schema)) })
     }
 
+    /// Gives what a schema uses, and what that uses, each once, by the name that it is used under: for programs that compile a schema
+    /// themselves.
+    ///
+    /// # Errors
+    /// [`NotFound`](RegistryErrorKind::NotFound) for a schema that names what is not registered, and what keeps the registry from answering.
+    pub fn uses(&self, schema: &Schema) -> Answer<Vec<(String, Arc<RegisteredSchema>)>> {
+        let (registry, schema) = (self.clone(), schema.clone());
+        Answer::new(async move { registry.uses_of(&schema).await })
+    }
+
     /// How serializers find their schema unless they say it themselves.
     pub(crate) fn finding(&self) -> &Finding {
         &self.0.finding

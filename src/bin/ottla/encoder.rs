@@ -1,0 +1,179 @@
+//! [`Encoder`]: keys or values as bytes, those with a schema too.
+
+use std::collections::HashMap;
+
+use apache_avro::{
+    Schema as AvroSchema,
+    schema::{Name, ResolvedSchema},
+    types::Value as AvroValue,
+};
+use ottla::{
+    Headers, Serializer,
+    serialize::{
+        BoxError, SerializeContext, Serialized,
+        registry::{GenericAvro, JsonSchema, Protobuf, RegistryError, SchemaType, prost_reflect::DynamicMessage},
+    },
+};
+
+use crate::{
+    encoding::{Encoding, Part, Unfit, utf8},
+    exit::{Failure, chain},
+    input::Format,
+    row::RowErrorKind,
+    schema_source::SchemaSource,
+    typed::{AvroRows, JsonRows, Misfit, ProtobufRows, Unknown},
+};
+
+/// How the keys or the values of a run become bytes.
+pub(crate) enum Encoder {
+    /// They stay as they came.
+    AsIs,
+    Plain(Encoding),
+    Avro(AvroRows, GenericAvro),
+    Protobuf(ProtobufRows, Protobuf<DynamicMessage>),
+    Json(JsonRows, JsonSchema<serde_json::Value>),
+}
+
+/// Where a text belongs, and what it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) part: Part,
+    pub(crate) topic: &'a str,
+    /// A key is a text, and so is a line; what comes from elsewhere is JSON.
+    pub(crate) format: Format,
+}
+
+impl Encoder {
+    /// The encoder of `encoding`, for which `source` finds the schema if it has one.
+    ///
+    /// # Errors
+    /// There is no such schema, it cannot be used, or the registry does not take it.
+    pub(crate) fn open(
+        encoding: Option<Encoding>,
+        unknown: Unknown,
+        place: Place<'_>,
+        source: impl FnOnce(SchemaType) -> Result<SchemaSource, Failure>,
+    ) -> Result<Self, Failure> {
+        match encoding {
+            None => Ok(Self::AsIs),
+            Some(Encoding::WithSchema(schema_type)) => Self::with_schema(schema_type, unknown, place, &source(schema_type)?),
+            Some(plain) => Ok(Self::Plain(plain)),
+        }
+    }
+
+    fn with_schema(schema_type: SchemaType, unknown: Unknown, place: Place<'_>, source: &SchemaSource) -> Result<Self, Failure> {
+        let registry = source.registry();
+        Ok(match schema_type {
+            SchemaType::Avro => {
+                let (schema, names) = avro(source)?;
+                let serializer = match source.file() {
+                    Some(schema) => GenericAvro::with_schema(registry, schema.clone()),
+                    None => GenericAvro::from_registry(registry),
+                };
+                Self::Avro(AvroRows::new(schema, names, unknown), serializer)
+            }
+            SchemaType::Protobuf => {
+                let (message, serializer) = (source.message()?, Protobuf::dynamic(registry));
+                // What it imports is registered with it, when the first message is written.
+                let mut headers = Headers::new();
+                let mut context = SerializeContext::new(place.topic, &mut headers, place.part == Part::Key);
+                let tried = serializer.serialize(&DynamicMessage::new(message.clone()), &mut context, &mut Vec::new());
+                tried.map_err(|error| match error.downcast::<RegistryError>() {
+                    Ok(error) => Failure::from(*error),
+                    Err(error) => Failure::usage(format!("{source}: {}", chain(&*error))),
+                })?;
+                Self::Protobuf(ProtobufRows::new(message, unknown), serializer)
+            }
+            SchemaType::Json => {
+                let schema = serde_json::from_str(source.schema().text())
+                    .map_err(|error| Failure::usage(format!("{source}: is no JSON: {error}")))?;
+                let serializer = match source.file() {
+                    Some(schema) => {
+                        JsonSchema::new(registry, schema.text()).map_err(|error| Failure::usage(format!("{source}: {error}")))?
+                    }
+                    None => JsonSchema::registered(registry),
+                };
+                Self::Json(JsonRows::new(schema), serializer)
+            }
+        })
+    }
+
+    /// The bytes of `text`: `text` itself, or what is written to `buffer`; `None` is null. Waits for the registry where it has to.
+    ///
+    /// # Errors
+    /// What is wrong with the text. It is not shown.
+    pub(crate) fn encode<'a>(
+        &self,
+        place: Place<'_>,
+        text: &'a [u8],
+        headers: &mut Headers,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<Option<&'a [u8]>, Unfit> {
+        let written = match self {
+            Self::AsIs => return Ok(Some(text)),
+            Self::Plain(encoding) => return encoding.encode(place.part, text, buffer),
+            Self::Avro(rows, serializer) => {
+                let row = utf8(place.part, text)?;
+                let value = if place.is_json() { rows.value(row) } else { rows.value_of_text(row) };
+                place.write::<AvroValue>(serializer, &place.fitting(value)?, headers, buffer)
+            }
+            Self::Protobuf(rows, serializer) => {
+                let value = rows.value(utf8(place.part, text)?);
+                place.write(serializer, &place.fitting(value)?, headers, buffer)
+            }
+            Self::Json(rows, serializer) => {
+                let row = utf8(place.part, text)?;
+                let value = if place.is_json() { rows.value(row) } else { rows.value_of_text(row) };
+                place.write(serializer, &place.fitting(value)?, headers, buffer)
+            }
+        };
+        Ok(match written? {
+            Serialized::Bytes => Some(buffer),
+            Serialized::Null => None,
+        })
+    }
+}
+
+impl Place<'_> {
+    fn is_json(self) -> bool {
+        self.part == Part::Value && self.format != Format::Lines
+    }
+
+    fn fitting<T>(self, value: Result<T, Misfit>) -> Result<T, Unfit> {
+        value.map_err(|Misfit { field, message }| {
+            let field = Some(field).filter(|field| !field.is_empty());
+            let message = match &field {
+                Some(field) => format!("`{field}` {message}"),
+                None => format!("the {} {message}", self.part),
+            };
+            Unfit { kind: RowErrorKind::Serialization, message, field }
+        })
+    }
+
+    fn write<T>(
+        self,
+        serializer: &impl Serializer<T>,
+        value: &T,
+        headers: &mut Headers,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Serialized, Unfit> {
+        buffer.clear();
+        let mut context = SerializeContext::new(self.topic, headers, self.part == Part::Key);
+        serializer.serialize(value, &mut context, buffer).map_err(|error: BoxError| Unfit {
+            kind: RowErrorKind::Serialization,
+            message: chain(&*error),
+            field: None,
+        })
+    }
+}
+
+/// The schema, and the types that it has names for.
+fn avro(source: &SchemaSource) -> Result<(AvroSchema, HashMap<Name, AvroSchema>), Failure> {
+    let unusable = |error: apache_avro::Error| Failure::usage(format!("{source}: is no Avro schema: {error}"));
+    let used = source.uses().iter().map(|(_, text)| text.as_str());
+    let (schema, used) = AvroSchema::parse_str_with_list(source.schema().text(), used).map_err(unusable)?;
+    let all: Vec<&AvroSchema> = std::iter::once(&schema).chain(&used).collect();
+    let resolved = ResolvedSchema::try_from(all).map_err(unusable)?;
+    let names = resolved.get_names().iter().map(|(name, schema)| (name.clone(), (*schema).clone())).collect();
+    Ok((schema, names))
+}

@@ -1,0 +1,183 @@
+//! [`SchemaSource`]: the schema of the keys or values of a run, from a file or from the registry.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use ottla::{
+    config::ProducerConfig,
+    serialize::registry::{
+        Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType, StrategyName, SubjectNameStrategy as _, compile_proto,
+        prost_reflect::{DescriptorPool, MessageDescriptor},
+    },
+};
+
+use crate::{encoding::Part, exit::Failure, job::PartJob, schema::read};
+
+/// A schema, with all that it uses, and the registry that knows it or will.
+pub(crate) struct SchemaSource {
+    registry: SchemaRegistry,
+    /// What it is called in messages.
+    name: String,
+    schema: Schema,
+    /// The texts of what it uses, by the names that it has for them.
+    uses: Vec<(String, String)>,
+    is_file: bool,
+    message: Option<String>,
+}
+
+impl SchemaSource {
+    /// Finds the schema: in the file that `job` names; else by `use.schema.id`, or the latest of the topic's subject. Asks the registry
+    /// for it, or to take it, so that what is wrong is known before a record is read.
+    ///
+    /// # Errors
+    /// There is no registry or no such schema, or the registry does not take it.
+    pub(crate) fn open(
+        settings: &ProducerConfig,
+        schema_type: SchemaType,
+        part: Part,
+        job: &PartJob,
+        topic: &str,
+    ) -> Result<Self, Failure> {
+        let mut config = SchemaRegistryConfig::of(settings);
+        if config.get("schema.registry.url").is_none() {
+            return Err(Failure::usage(format!(
+                "the {part} has a schema, and there is no registry: set `url` in [schema.registry], or schema.registry.url"
+            )));
+        }
+        let by_id = config.get("use.schema.id").and_then(|id| id.parse::<i32>().ok()).filter(|id| *id >= 0);
+        let from_registry = job.schema.is_none() || (by_id.is_some() || config.get("use.latest.version") == Some("true"));
+        if from_registry {
+            config = config.set("auto.register.schemas", "false")?;
+            if by_id.is_none() {
+                config = config.set("use.latest.version", "true")?;
+            }
+        }
+        let registers = config.get("auto.register.schemas") != Some("false");
+        let strategy: StrategyName =
+            config.get(&format!("{part}.subject.name.strategy")).and_then(|name| name.parse().ok()).unwrap_or_default();
+        let registry = SchemaRegistry::new(&config)?;
+        let message = job.message.clone();
+        if let Some(file) = job.schema.as_deref().filter(|_| !from_registry) {
+            let schema = read(file, Some(schema_type))?;
+            let uses = if schema_type == SchemaType::Protobuf { imports(file, schema.text())? } else { Vec::new() };
+            let source = Self { registry, name: format!("schema {}", file.display()), schema, uses, is_file: true, message };
+            source.settle(strategy, topic, part, registers)?;
+            return Ok(source);
+        }
+        let found = match by_id {
+            Some(id) => registry.by_id(id).wait()?,
+            None => {
+                let is_key = part == Part::Key;
+                let subject = strategy.subject(topic, is_key, message.as_deref()).map_err(|error| {
+                    Failure::usage(format!("{part}.subject.name.strategy: {error}: name the file in `schema` of [{part}]"))
+                })?;
+                registry.latest(&subject).wait()?
+            }
+        };
+        let schema = found.schema().clone();
+        let name = match (found.subject(), found.version(), found.id()) {
+            (Some(subject), Some(version), _) => format!("schema {subject}, version {version}"),
+            (_, _, id) => format!("schema id {}", id.unwrap_or_default()),
+        };
+        if schema.schema_type() != schema_type {
+            return Err(Failure::usage(format!(
+                "{name}: is {}, and the {part}'s serializer wants {schema_type}",
+                schema.schema_type()
+            )));
+        }
+        let uses = registry.uses(&schema).wait()?;
+        let uses = uses.into_iter().map(|(name, used)| (name, used.schema().text().to_owned())).collect();
+        Ok(Self { registry, name, schema, uses, is_file: false, message })
+    }
+
+    /// Has the registry take the schema of a file, or find it, unless the subject depends on the record's type.
+    fn settle(&self, strategy: StrategyName, topic: &str, part: Part, registers: bool) -> Result<(), Failure> {
+        // A message is registered with what it imports, by its serializer.
+        if strategy != StrategyName::Topic || self.schema.schema_type() == SchemaType::Protobuf {
+            return Ok(());
+        }
+        let subject = strategy.subject(topic, part == Part::Key, None).map_err(Failure::usage)?;
+        let answer =
+            if registers { self.registry.register(&subject, &self.schema) } else { self.registry.find(&subject, &self.schema) };
+        answer.wait()?;
+        Ok(())
+    }
+
+    pub(crate) fn registry(&self) -> &SchemaRegistry {
+        &self.registry
+    }
+
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The schema, if it stands in a file.
+    pub(crate) fn file(&self) -> Option<&Schema> {
+        self.is_file.then_some(&self.schema)
+    }
+
+    /// The texts of what it uses, by the names that it has for them.
+    pub(crate) fn uses(&self) -> &[(String, String)] {
+        &self.uses
+    }
+
+    /// The Protobuf message that is written: the one that was named, else the first.
+    ///
+    /// # Errors
+    /// The schema cannot be compiled, or has no such message.
+    pub(crate) fn message(&self) -> Result<MessageDescriptor, Failure> {
+        let own = "ottla.schema.proto";
+        let files = self.uses.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([(own, self.schema.text())]);
+        let pool: DescriptorPool = compile_proto(files).map_err(|error| Failure::usage(format!("{self}: {error}")))?;
+        let file = pool.get_file_by_name(own);
+        let names =
+            || file.iter().flat_map(|file| file.messages()).map(|message| message.full_name().to_owned()).collect::<Vec<_>>();
+        let found = match &self.message {
+            Some(name) => pool.get_message_by_name(name),
+            None => file.as_ref().and_then(|file| file.messages().next()),
+        };
+        found.ok_or_else(|| match &self.message {
+            Some(name) => Failure::usage(format!("{self}: has no message {name}; it has {}", names().join(", "))),
+            None => Failure::usage(format!("{self}: has no message")),
+        })
+    }
+}
+
+impl fmt::Display for SchemaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// The files that a .proto file imports, and those that they do, from its own folder on: by the names that `import` has for them.
+fn imports(file: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
+    let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
+    let mut found = BTreeMap::new();
+    let mut open = imported(text);
+    while let Some(name) = open.pop() {
+        let path = folder.join(&name);
+        // What every registry and compiler has need not lie there.
+        if found.contains_key(&name) || (name.starts_with("google/protobuf/") && !path.exists()) {
+            continue;
+        }
+        let text = fs::read_to_string(&path)
+            .map_err(|error| Failure::usage(format!("schema {}: its import {}: {error}", file.display(), path.display())))?;
+        open.extend(imported(&text));
+        found.insert(name, text);
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// The names in a file's `import` statements. A text that is no .proto file has none: the compiler says so.
+fn imported(text: &str) -> Vec<String> {
+    let statements = text.lines().map(str::trim_start).filter_map(|line| line.strip_prefix("import"));
+    let name = |rest: &str| {
+        let rest = rest.trim_start().trim_start_matches("public").trim_start_matches("weak").trim_start();
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        rest[1..].split(quote).next().map(str::to_owned)
+    };
+    statements.filter_map(name).collect()
+}

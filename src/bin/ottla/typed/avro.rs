@@ -1,0 +1,393 @@
+//! [`AvroRows`]: rows as Avro values.
+
+use std::{borrow::Cow, collections::HashMap, str::FromStr};
+
+use apache_avro::{
+    BigDecimal, Days, Decimal, Duration, Millis, Months, Schema, Uuid,
+    schema::{DecimalSchema, Name, Namespace, RecordSchema, UnionSchema},
+    types::Value,
+};
+use num_bigint::BigInt;
+use serde_json::value::RawValue;
+
+use super::{
+    Cell, Misfit, Object, Unknown, float, number, structured,
+    temporal::{Count, date, local_timestamp, time, timestamp},
+};
+
+/// Makes Avro values of rows.
+///
+/// A text stands for whatever it spells: a number, `true` or `false`, a date as ISO 8601 has it, a decimal's digits, an enum's symbol;
+/// a text for `bytes` and `fixed` has a byte in each character, as in Avro's own JSON; one for an array, a map or a record is JSON. In a
+/// union the branch is taken that is what JSON says, a string for a text, else the first that the value fits. A field that the row
+/// does not have is the schema's default, else null where that is allowed.
+#[derive(Debug)]
+pub(crate) struct AvroRows {
+    schema: Schema,
+    /// The named types, those of referenced schemas too.
+    names: HashMap<Name, Schema>,
+    unknown: Unknown,
+}
+
+impl AvroRows {
+    /// Rows of `schema`, whose `names` are the types that it refers to.
+    pub(crate) fn new(schema: Schema, names: HashMap<Name, Schema>, unknown: Unknown) -> Self {
+        Self { schema, names, unknown }
+    }
+
+    /// The value of a row, which is JSON.
+    ///
+    /// # Errors
+    /// Where it does not fit the schema, and why.
+    pub(crate) fn value(&self, row: &str) -> Result<Value, Misfit> {
+        let cell = Cell::parse(row).map_err(|_| Misfit::here("is not JSON"))?;
+        self.typed(&self.schema, &None, &cell)
+    }
+
+    /// The value of a text that is no JSON, such as a key.
+    ///
+    /// # Errors
+    /// As [`value`](Self::value).
+    pub(crate) fn value_of_text(&self, text: &str) -> Result<Value, Misfit> {
+        self.typed(&self.schema, &None, &Cell::Text(Cow::Borrowed(text)))
+    }
+
+    fn typed(&self, schema: &Schema, namespace: &Namespace, cell: &Cell<'_>) -> Result<Value, Misfit> {
+        let misfit = |what: &str| Misfit::expected(what, cell);
+        Ok(match schema {
+            Schema::Null => match cell {
+                Cell::Null => Value::Null,
+                _ => return Err(misfit("null")),
+            },
+            Schema::Boolean => Value::Boolean(cell.boolean().ok_or_else(|| misfit("true or false"))?),
+            Schema::Int => Value::Int(number(cell).ok_or_else(|| misfit("an int (32 bits)"))?),
+            Schema::Long => Value::Long(number(cell).ok_or_else(|| misfit("a long (64 bits)"))?),
+            Schema::Float => Value::Float(float(cell, f32::is_finite).ok_or_else(|| misfit("a float"))?),
+            Schema::Double => Value::Double(float(cell, f64::is_finite).ok_or_else(|| misfit("a double"))?),
+            Schema::String => Value::String(cell.text().ok_or_else(|| misfit("a text"))?.to_owned()),
+            Schema::Bytes => Value::Bytes(bytes(cell).ok_or_else(|| misfit("a text with a byte in each character"))?),
+            Schema::Fixed(fixed) => {
+                let bytes = bytes(cell).filter(|bytes| bytes.len() == fixed.size);
+                let bytes = bytes.ok_or_else(|| misfit(&format!("a text of {} characters, each a byte", fixed.size)))?;
+                Value::Fixed(fixed.size, bytes)
+            }
+            Schema::Enum(schema) => {
+                let symbol = cell.text().and_then(|text| schema.symbols.iter().position(|symbol| symbol == text));
+                let index = symbol.and_then(|index| u32::try_from(index).ok().map(|code| (index, code)));
+                let (index, code) = index.ok_or_else(|| misfit(&format!("one of {}", schema.symbols.join(", "))))?;
+                Value::Enum(code, schema.symbols[index].clone())
+            }
+            Schema::Array(array) => match &*structured(cell) {
+                Cell::Array(items) => Value::Array(
+                    items
+                        .iter()
+                        .enumerate()
+                        .map(|(index, item)| {
+                            self.typed(&array.items, namespace, &Cell::of(item)).map_err(|misfit| misfit.in_item(index))
+                        })
+                        .collect::<Result<_, _>>()?,
+                ),
+                _ => return Err(misfit("an array")),
+            },
+            Schema::Map(map) => match &*structured(cell) {
+                Cell::Object(Object(entries)) => Value::Map(
+                    entries
+                        .iter()
+                        .map(|(name, value)| {
+                            let value = self.typed(&map.types, namespace, &Cell::of(value));
+                            Ok((name.to_string(), value.map_err(|misfit| misfit.in_field(name))?))
+                        })
+                        .collect::<Result<_, _>>()?,
+                ),
+                _ => return Err(misfit("an object")),
+            },
+            Schema::Union(union) => self.branch(union, namespace, cell)?,
+            Schema::Record(record) => match &*structured(cell) {
+                Cell::Object(object) => self.record(record, namespace, object)?,
+                _ => return Err(misfit("an object")),
+            },
+            Schema::Decimal(schema) => Value::Decimal(decimal(cell, schema).ok_or_else(|| {
+                misfit(&format!("a decimal of {} digits, {} of them behind the point", schema.precision, schema.scale))
+            })?),
+            Schema::BigDecimal => Value::BigDecimal(
+                cell.digits().and_then(|digits| BigDecimal::from_str(digits).ok()).ok_or_else(|| misfit("a decimal"))?,
+            ),
+            Schema::Uuid => {
+                Value::Uuid(cell.text().and_then(|text| Uuid::parse_str(text.trim()).ok()).ok_or_else(|| misfit("a UUID"))?)
+            }
+            Schema::Date => Value::Date(date(cell).ok_or_else(|| misfit(DATE))?),
+            Schema::TimeMillis => {
+                let time = time(cell, Count::Milliseconds).and_then(|time| i32::try_from(time).ok());
+                Value::TimeMillis(time.ok_or_else(|| misfit(TIME))?)
+            }
+            Schema::TimeMicros => Value::TimeMicros(time(cell, Count::Microseconds).ok_or_else(|| misfit(TIME))?),
+            Schema::TimestampMillis => {
+                Value::TimestampMillis(timestamp(cell, Count::Milliseconds).ok_or_else(|| misfit(TIMESTAMP))?)
+            }
+            Schema::TimestampMicros => {
+                Value::TimestampMicros(timestamp(cell, Count::Microseconds).ok_or_else(|| misfit(TIMESTAMP))?)
+            }
+            Schema::TimestampNanos => {
+                Value::TimestampNanos(timestamp(cell, Count::Nanoseconds).ok_or_else(|| misfit(TIMESTAMP))?)
+            }
+            Schema::LocalTimestampMillis => {
+                Value::LocalTimestampMillis(local_timestamp(cell, Count::Milliseconds).ok_or_else(|| misfit(LOCAL))?)
+            }
+            Schema::LocalTimestampMicros => {
+                Value::LocalTimestampMicros(local_timestamp(cell, Count::Microseconds).ok_or_else(|| misfit(LOCAL))?)
+            }
+            Schema::LocalTimestampNanos => {
+                Value::LocalTimestampNanos(local_timestamp(cell, Count::Nanoseconds).ok_or_else(|| misfit(LOCAL))?)
+            }
+            Schema::Duration => {
+                Value::Duration(duration(&structured(cell)).ok_or_else(|| misfit("an object of months, days and millis"))?)
+            }
+            Schema::Ref { name } => {
+                let full = name.fully_qualified_name(namespace);
+                let schema = self.names.get(&full).ok_or_else(|| misfit(&format!("of a type that the schema has: {full}")))?;
+                self.typed(schema, &full.namespace, cell)?
+            }
+        })
+    }
+
+    fn record(&self, schema: &RecordSchema, namespace: &Namespace, object: &Object<'_>) -> Result<Value, Misfit> {
+        let Object(cells) = object;
+        let namespace = schema.name.fully_qualified_name(namespace).namespace;
+        let mut used = 0;
+        let mut fields = Vec::with_capacity(schema.fields.len());
+        for (index, field) in schema.fields.iter().enumerate() {
+            // Most often the row has the fields in the schema's order.
+            let same = cells.get(index).filter(|(name, _)| *name == field.name);
+            let value = match same.or_else(|| cells.iter().find(|(name, _)| *name == field.name)) {
+                Some((_, raw)) => {
+                    used += 1;
+                    self.typed(&field.schema, &namespace, &Cell::of(raw))
+                }
+                None => match &field.default {
+                    Some(default) => self.default(&field.schema, &namespace, default),
+                    None => self
+                        .typed(&field.schema, &namespace, &Cell::Null)
+                        .map_err(|_| Misfit::here("is missing, and has no default")),
+                },
+            };
+            fields.push((field.name.clone(), value.map_err(|misfit| misfit.in_field(&field.name))?));
+        }
+        if used < cells.len() && self.unknown == Unknown::Refuse {
+            let is_known = |name: &str| schema.fields.iter().any(|field| field.name == name);
+            if let Some((name, _)) = cells.iter().find(|(name, _)| !is_known(name)) {
+                return Err(Misfit::not_in_schema().in_field(name));
+            }
+        }
+        Ok(Value::Record(fields))
+    }
+
+    /// A default belongs to the first branch of a union.
+    fn default(&self, schema: &Schema, namespace: &Namespace, default: &serde_json::Value) -> Result<Value, Misfit> {
+        let json = default.to_string();
+        let cell = Cell::parse(&json).map_err(|_| Misfit::here("has no usable default"))?;
+        match schema {
+            Schema::Union(union) => match union.variants().first() {
+                Some(first) => Ok(Value::Union(0, Box::new(self.typed(first, namespace, &cell)?))),
+                None => self.typed(schema, namespace, &cell),
+            },
+            schema => self.typed(schema, namespace, &cell),
+        }
+    }
+
+    fn branch(&self, union: &UnionSchema, namespace: &Namespace, cell: &Cell<'_>) -> Result<Value, Misfit> {
+        let variants = || union.variants().iter().zip(0_u32..);
+        let exact = variants().filter(|(schema, _)| {
+            matches!(
+                (schema, cell),
+                (Schema::Null, Cell::Null) | (Schema::String, Cell::Text(_)) | (Schema::Boolean, Cell::Boolean(_))
+            )
+        });
+        let mut last = None;
+        for (schema, index) in exact.chain(variants()) {
+            match self.typed(schema, namespace, cell) {
+                Ok(value) => return Ok(Value::Union(index, Box::new(value))),
+                Err(misfit) if !matches!(schema, Schema::Null) => last = Some(misfit),
+                Err(_) => {}
+            }
+        }
+        let others = union.variants().iter().filter(|schema| !matches!(schema, Schema::Null)).count();
+        match last {
+            // Of one type and null the type says what was expected.
+            Some(misfit) if others == 1 => Err(misfit),
+            _ => Err(Misfit::expected(&format!("any of the {} types of its union", union.variants().len()), cell)),
+        }
+    }
+}
+
+const DATE: &str = "a date such as 2013-01-31, or the days since 1970";
+const TIME: &str = "a time of the day such as 23:59:59, as exact as the schema";
+const TIMESTAMP: &str = "a time with its offset such as 2013-01-31T23:59:59Z, as exact as the schema";
+const LOCAL: &str = "a time without offset such as 2013-01-31T23:59:59, as exact as the schema";
+
+/// A byte for each character, which must be below 256.
+fn bytes(cell: &Cell<'_>) -> Option<Vec<u8>> {
+    cell.text()?.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
+}
+
+/// The unscaled value; `None` if digits would be lost.
+fn decimal(cell: &Cell<'_>, schema: &DecimalSchema) -> Option<Decimal> {
+    let digits = cell.digits()?;
+    let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || !all_digits(whole) || !all_digits(fraction) || fraction.len() > schema.scale {
+        return None;
+    }
+    let whole = whole.trim_start_matches('0');
+    if whole.len() + schema.scale > schema.precision.max(schema.scale) {
+        return None;
+    }
+    let sign = if digits.starts_with('-') { "-" } else { "" };
+    let unscaled = format!("{sign}{}{fraction:0<width$}", if whole.is_empty() { "0" } else { whole }, width = schema.scale);
+    let unscaled = BigInt::from_str(&unscaled).ok()?.to_signed_bytes_be();
+    match &*schema.inner {
+        Schema::Fixed(fixed) if unscaled.len() > fixed.size => None,
+        Schema::Fixed(fixed) => {
+            // Two's complement is widened by its sign.
+            let fill = if unscaled.first().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
+            let mut wide = vec![fill; fixed.size - unscaled.len()];
+            wide.extend_from_slice(&unscaled);
+            Some(Decimal::from(wide))
+        }
+        _ => Some(Decimal::from(unscaled)),
+    }
+}
+
+fn duration(cell: &Cell<'_>) -> Option<Duration> {
+    let Cell::Object(Object(fields)) = cell else { return None };
+    let part = |wanted: &str| {
+        let raw: &RawValue = fields.iter().find(|(name, _)| name == wanted)?.1;
+        number::<u32>(&Cell::of(raw))
+    };
+    Some(Duration::new(Months::new(part("months")?), Days::new(part("days")?), Millis::new(part("millis")?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(schema: &str, unknown: Unknown) -> AvroRows {
+        AvroRows::new(Schema::parse_str(schema).unwrap(), HashMap::new(), unknown)
+    }
+
+    fn typed(schema: &str, row: &str) -> Result<Value, Misfit> {
+        rows(schema, Unknown::Refuse).value(row)
+    }
+
+    fn field(schema: &str, json: &str) -> Result<Value, Misfit> {
+        let record = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"f","type":{schema}}}]}}"#);
+        typed(&record, &format!(r#"{{"f":{json}}}"#)).map(|value| match value {
+            Value::Record(mut fields) => fields.remove(0).1,
+            other => other,
+        })
+    }
+
+    #[test]
+    fn a_text_is_what_the_schema_says() {
+        let hundred = || Decimal::from(BigInt::from(12_300).to_signed_bytes_be());
+        for (schema, json, wanted) in [
+            (r#""int""#, r#""-5""#, Value::Int(-5)),
+            (r#""long""#, "9000000000", Value::Long(9_000_000_000)),
+            (r#""double""#, r#""1.5""#, Value::Double(1.5)),
+            (r#""boolean""#, r#""true""#, Value::Boolean(true)),
+            (r#""string""#, r#""12""#, Value::String("12".to_owned())),
+            (r#""bytes""#, r#""\u00ff\u0000""#, Value::Bytes(vec![255, 0])),
+            (r#"["null","int"]"#, "null", Value::Union(0, Box::new(Value::Null))),
+            (r#"["null","int"]"#, r#""7""#, Value::Union(1, Box::new(Value::Int(7)))),
+            (r#"["int","string"]"#, r#""7""#, Value::Union(1, Box::new(Value::String("7".to_owned())))),
+            (r#"["null","long","double"]"#, "1.5", Value::Union(2, Box::new(Value::Double(1.5)))),
+            (r#"{"type":"enum","name":"E","symbols":["A","B"]}"#, r#""B""#, Value::Enum(1, "B".to_owned())),
+            (r#"{"type":"fixed","name":"F","size":2}"#, r#""ab""#, Value::Fixed(2, b"ab".to_vec())),
+            (r#"{"type":"array","items":"int"}"#, r#"["1",2]"#, Value::Array(vec![Value::Int(1), Value::Int(2)])),
+            (r#"{"type":"array","items":"int"}"#, r#""[1,2]""#, Value::Array(vec![Value::Int(1), Value::Int(2)])),
+            (r#"{"type":"int","logicalType":"date"}"#, r#""1970-01-02""#, Value::Date(1)),
+            (r#"{"type":"long","logicalType":"timestamp-millis"}"#, r#""1970-01-01T00:00:01Z""#, Value::TimestampMillis(1000)),
+            (r#"{"type":"int","logicalType":"time-millis"}"#, r#""00:00:01""#, Value::TimeMillis(1000)),
+            (r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#, r#""123""#, Value::Decimal(hundred())),
+            (r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#, "123.0", Value::Decimal(hundred())),
+        ] {
+            assert_eq!(field(schema, json), Ok(wanted), "{json} as {schema}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_with_its_place_and_not_shown() {
+        for (schema, json, message) in [
+            (r#""int""#, r#""hunter2""#, "is not an int (32 bits)"),
+            (r#""int""#, "3000000000", "is not an int (32 bits)"),
+            (r#""int""#, "1.5", "is not an int (32 bits)"),
+            (r#""float""#, "1e99", "is not a float"),
+            (r#""string""#, "null", "is null, not a text"),
+            (r#""bytes""#, r#""€""#, "is not a text with a byte in each character"),
+            (r#"["null","int"]"#, r#""x""#, "is not an int (32 bits)"),
+            (r#"["null","int","boolean"]"#, r#""x""#, "is not any of the 3 types of its union"),
+            (r#"{"type":"enum","name":"E","symbols":["A","B"]}"#, r#""C""#, "is not one of A, B"),
+            (r#"{"type":"fixed","name":"F","size":2}"#, r#""abc""#, "is not a text of 2 characters, each a byte"),
+            (
+                r#"{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}"#,
+                "1.234",
+                "is not a decimal of 4 digits, 2 of them behind the point",
+            ),
+            (
+                r#"{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}"#,
+                "123.4",
+                "is not a decimal of 4 digits, 2 of them behind the point",
+            ),
+        ] {
+            assert_eq!(
+                field(schema, json),
+                Err(Misfit { field: "f".to_owned(), message: message.to_owned() }),
+                "{json} as {schema}"
+            );
+        }
+        let nested = r#"{"type":"record","name":"R","fields":[{"name":"stops","type":{"type":"array","items":
+            {"type":"record","name":"Stop","fields":[{"name":"minutes","type":"int"}]}}}]}"#;
+        let misfit = typed(nested, r#"{"stops":[{"minutes":1},{"minutes":"soon"}]}"#).unwrap_err();
+        assert_eq!(misfit.field, "stops[1].minutes");
+    }
+
+    #[test]
+    fn fields_come_in_any_order_and_defaults_fill_in() {
+        let schema = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},
+            {"name":"b","type":["string","null"],"default":"none"},{"name":"c","type":["null","int"]}]}"#;
+        let b = |text: &str| Value::Union(0, Box::new(Value::String(text.to_owned())));
+        let c = Value::Union(0, Box::new(Value::Null));
+        let record = |b| Value::Record(vec![("a".to_owned(), Value::Int(1)), ("b".to_owned(), b), ("c".to_owned(), c.clone())]);
+        assert_eq!(typed(schema, r#"{"b":"x","a":1}"#), Ok(record(b("x"))));
+        assert_eq!(typed(schema, r#"{"a":1}"#), Ok(record(b("none"))));
+        assert_eq!(typed(schema, "{}").unwrap_err().message, "is missing, and has no default");
+        let misfit = typed(schema, r#"{"a":1,"z":2}"#).unwrap_err();
+        assert!(misfit.field == "z" && misfit.message.contains("not in the schema"), "{misfit:?}");
+        assert_eq!(rows(schema, Unknown::Ignore).value(r#"{"a":1,"z":2}"#), Ok(record(b("none"))));
+    }
+
+    #[test]
+    fn a_type_is_found_by_its_name() {
+        let schema = r#"{"type":"record","name":"Node","namespace":"n","fields":[{"name":"value","type":"int"},
+            {"name":"next","type":["null","Node"]}]}"#;
+        let parsed = Schema::parse_str(schema).unwrap();
+        let names = HashMap::from([(Name::new("n.Node").unwrap(), parsed.clone())]);
+        let value = AvroRows::new(parsed, names, Unknown::Refuse).value(r#"{"value":1,"next":{"value":"2"}}"#).unwrap();
+        let Value::Record(fields) = value else { panic!() };
+        assert!(
+            matches!(&fields[1].1, Value::Union(1, next) if matches!(&**next, Value::Record(inner) if inner[0].1 == Value::Int(2)))
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_what_avro_takes() {
+        let schema = r#"{"type":"record","name":"R","fields":[
+            {"name":"price","type":{"type":"fixed","name":"P","size":8,"logicalType":"decimal","precision":10,"scale":2}},
+            {"name":"at","type":["null",{"type":"long","logicalType":"timestamp-micros"}]}]}"#;
+        let parsed = Schema::parse_str(schema).unwrap();
+        let value = rows(schema, Unknown::Refuse).value(r#"{"price":"-1.50","at":"1970-01-01T00:00:00.000001Z"}"#).unwrap();
+        let bytes = apache_avro::to_avro_datum(&parsed, value).unwrap();
+        assert_eq!(bytes, [255, 255, 255, 255, 255, 255, 255, 106, 2, 2]);
+    }
+}

@@ -1,0 +1,120 @@
+//! Dates and times: numbers as the schema counts them, or texts as ISO 8601 writes them.
+
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime, Time},
+    tz::TimeZone,
+};
+
+use super::Cell;
+
+/// The unit in which a schema counts a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Count {
+    Milliseconds,
+    Microseconds,
+    Nanoseconds,
+}
+
+impl Count {
+    const fn nanoseconds(self) -> i128 {
+        match self {
+            Self::Milliseconds => 1_000_000,
+            Self::Microseconds => 1_000,
+            Self::Nanoseconds => 1,
+        }
+    }
+
+    /// So many of them; `None` if it is more exact than they are, or too far away.
+    fn of(self, nanoseconds: i128) -> Option<i64> {
+        (nanoseconds % self.nanoseconds() == 0).then(|| i64::try_from(nanoseconds / self.nanoseconds()).ok())?
+    }
+}
+
+/// Days since 1970-01-01.
+pub(super) fn date(cell: &Cell<'_>) -> Option<i32> {
+    if let Some(days) = number(cell) {
+        return days;
+    }
+    let date: Date = cell.text()?.trim().parse().ok()?;
+    let epoch = Date::constant(1970, 1, 1);
+    Some(epoch.until(date).ok()?.get_days())
+}
+
+/// The time since midnight.
+pub(super) fn time(cell: &Cell<'_>, count: Count) -> Option<i64> {
+    if let Some(time) = number(cell) {
+        return time;
+    }
+    let time: Time = cell.text()?.trim().parse().ok()?;
+    count.of(DateTime::from_parts(Date::constant(1970, 1, 1), time).to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond())
+}
+
+/// The time since 1970 in UTC; a text says its offset, as `Z` or `+01:00`.
+pub(super) fn timestamp(cell: &Cell<'_>, count: Count) -> Option<i64> {
+    if let Some(time) = number(cell) {
+        return time;
+    }
+    let timestamp: Timestamp = cell.text()?.trim().parse().ok()?;
+    count.of(timestamp.as_nanosecond())
+}
+
+/// The time since 1970 on some clock; a text has no offset.
+pub(super) fn local_timestamp(cell: &Cell<'_>, count: Count) -> Option<i64> {
+    if let Some(time) = number(cell) {
+        return time;
+    }
+    let text = cell.text()?.trim();
+    // What says where on earth it is, is no local time.
+    if text.parse::<Timestamp>().is_ok() {
+        return None;
+    }
+    let local: DateTime = text.parse().ok()?;
+    count.of(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond())
+}
+
+/// Whether it is a number at all, and then the number, if it fits.
+fn number<T: std::str::FromStr>(cell: &Cell<'_>) -> Option<Option<T>> {
+    let digits = cell.digits()?;
+    let is_number = digits.strip_prefix('-').unwrap_or(digits).bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    fn text(text: &str) -> Cell<'_> {
+        Cell::Text(Cow::Borrowed(text))
+    }
+
+    #[test]
+    fn dates_and_times_are_read_as_iso_8601_writes_them() {
+        assert_eq!(date(&text("2013-01-01")), Some(15_706));
+        assert_eq!(date(&text("1969-12-31")), Some(-1));
+        assert_eq!(time(&text("00:01:00.5"), Count::Milliseconds), Some(60_500));
+        assert_eq!(time(&text("00:00:00.000001"), Count::Microseconds), Some(1));
+        for same in ["2013-01-01T10:00:00Z", "2013-01-01 10:00:00Z", "2013-01-01T05:00:00-05:00"] {
+            assert_eq!(timestamp(&text(same), Count::Milliseconds), Some(1_357_034_400_000), "{same}");
+        }
+        assert_eq!(local_timestamp(&text("2013-01-01T10:00:00"), Count::Microseconds), Some(1_357_034_400_000_000));
+    }
+
+    #[test]
+    fn numbers_are_counts_already() {
+        assert_eq!(date(&Cell::Number("15706")), Some(15_706));
+        assert_eq!(timestamp(&text("-5"), Count::Milliseconds), Some(-5));
+    }
+
+    #[test]
+    fn what_is_no_date_or_more_exact_than_the_schema_is_refused() {
+        for wrong in ["2013-02-30", "tomorrow", "", "99999999999999999999"] {
+            assert_eq!(date(&text(wrong)), None, "{wrong:?}");
+        }
+        assert_eq!(time(&text("00:00:00.0001"), Count::Milliseconds), None);
+        assert_eq!(timestamp(&text("2013-01-01T10:00:00"), Count::Milliseconds), None, "whose ten o'clock?");
+        assert_eq!(local_timestamp(&text("2013-01-01T10:00:00Z"), Count::Milliseconds), None);
+    }
+}
