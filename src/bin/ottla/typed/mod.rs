@@ -1,6 +1,7 @@
 //! Rows typed by a schema: the texts of CSV and the values of JSON become what the schema says they are.
 
 mod avro;
+mod avro_json;
 mod cell;
 mod json_schema;
 mod protobuf;
@@ -9,6 +10,7 @@ mod temporal;
 use std::{ops::Deref, str::FromStr};
 
 pub(crate) use avro::AvroRows;
+pub(crate) use avro_json::AvroJson;
 use cell::{Cell, Object};
 pub(crate) use json_schema::JsonRows;
 pub(crate) use protobuf::ProtobufRows;

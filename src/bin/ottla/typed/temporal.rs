@@ -6,7 +6,11 @@ use jiff::{
     tz::TimeZone,
 };
 
+use serde_json::Value as Json;
+
 use super::Cell;
+
+const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// The unit in which a schema counts a time.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +41,7 @@ pub(super) fn date(cell: &Cell<'_>) -> Option<i32> {
         return days;
     }
     let date: Date = cell.text()?.trim().parse().ok()?;
-    let epoch = Date::constant(1970, 1, 1);
-    Some(epoch.until(date).ok()?.get_days())
+    Some(EPOCH.until(date).ok()?.get_days())
 }
 
 /// The time since midnight.
@@ -47,7 +50,7 @@ pub(super) fn time(cell: &Cell<'_>, count: Count) -> Option<i64> {
         return time;
     }
     let time: Time = cell.text()?.trim().parse().ok()?;
-    count.of(DateTime::from_parts(Date::constant(1970, 1, 1), time).to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond())
+    count.of(DateTime::from_parts(EPOCH, time).to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond())
 }
 
 /// The time since 1970 in UTC; a text says its offset, as `Z` or `+01:00`.
@@ -71,6 +74,33 @@ pub(super) fn local_timestamp(cell: &Cell<'_>, count: Count) -> Option<i64> {
     }
     let local: DateTime = text.parse().ok()?;
     count.of(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond())
+}
+
+/// A day as ISO 8601 has it; a number where that has none.
+pub(super) fn date_text(days: i32) -> Json {
+    let date = EPOCH.checked_add(jiff::Span::new().days(days));
+    date.map_or_else(|_| days.into(), |date| Json::String(date.to_string()))
+}
+
+/// The time since midnight.
+pub(super) fn time_text(time: i64, count: Count) -> Json {
+    local(time, count).map_or_else(|| time.into(), |local| Json::String(local.time().to_string()))
+}
+
+/// The time since 1970 in UTC.
+pub(super) fn timestamp_text(time: i64, count: Count) -> Json {
+    let timestamp = Timestamp::from_nanosecond(i128::from(time) * count.nanoseconds());
+    timestamp.map_or_else(|_| time.into(), |timestamp| Json::String(timestamp.to_string()))
+}
+
+/// The time since 1970 on some clock.
+pub(super) fn local_timestamp_text(time: i64, count: Count) -> Json {
+    local(time, count).map_or_else(|| time.into(), |local| Json::String(local.to_string()))
+}
+
+fn local(time: i64, count: Count) -> Option<DateTime> {
+    let timestamp = Timestamp::from_nanosecond(i128::from(time) * count.nanoseconds()).ok()?;
+    Some(timestamp.to_zoned(TimeZone::UTC).datetime())
 }
 
 /// Whether it is a number at all, and then the number, if it fits.

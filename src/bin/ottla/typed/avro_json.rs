@@ -1,0 +1,145 @@
+//! Avro values as JSON, as [`AvroRows`](super::AvroRows) takes them back.
+
+use std::collections::HashMap;
+
+use apache_avro::{
+    Decimal, Schema,
+    schema::{Name, Namespace},
+    types::Value,
+};
+use num_bigint::BigInt;
+use serde_json::{Map, Number, Value as Json};
+
+use super::temporal::{Count, date_text, local_timestamp_text, time_text, timestamp_text};
+
+/// The JSON of values of one schema.
+///
+/// A union is the value of its branch alone, bytes are a text with a byte in each character, a decimal is its digits, dates and times are as in
+/// ISO 8601, and what JSON has no number for is a text.
+#[derive(Debug)]
+pub(crate) struct AvroJson {
+    schema: Schema,
+    /// The named types, those of referenced schemas too.
+    names: HashMap<Name, Schema>,
+}
+
+impl AvroJson {
+    /// For values of `schema`, whose `names` are the types that it refers to.
+    pub(crate) fn new(schema: Schema, names: HashMap<Name, Schema>) -> Self {
+        Self { schema, names }
+    }
+
+    /// The JSON of a value.
+    pub(crate) fn of(&self, value: &Value) -> Json {
+        self.json(&self.schema, &None, value)
+    }
+
+    fn json(&self, schema: &Schema, namespace: &Namespace, value: &Value) -> Json {
+        match (schema, value) {
+            (Schema::Ref { name }, value) => {
+                let full = name.fully_qualified_name(namespace);
+                match self.names.get(&full) {
+                    Some(schema) => self.json(schema, &full.namespace, value),
+                    None => Json::Null,
+                }
+            }
+            (Schema::Union(union), Value::Union(branch, value)) => {
+                let schema = usize::try_from(*branch).ok().and_then(|branch| union.variants().get(branch));
+                schema.map_or(Json::Null, |schema| self.json(schema, namespace, value))
+            }
+            (Schema::Record(record), Value::Record(fields)) => {
+                let namespace = record.name.fully_qualified_name(namespace).namespace;
+                let field = |(schema, (name, value)): (&apache_avro::schema::RecordField, &(String, Value))| {
+                    (name.clone(), self.json(&schema.schema, &namespace, value))
+                };
+                Json::Object(record.fields.iter().zip(fields).map(field).collect())
+            }
+            (Schema::Array(array), Value::Array(items)) => {
+                Json::Array(items.iter().map(|item| self.json(&array.items, namespace, item)).collect())
+            }
+            (Schema::Map(map), Value::Map(entries)) => {
+                // In the order of the keys: a map has none of its own.
+                let mut sorted: Vec<_> = entries.iter().collect();
+                sorted.sort_unstable_by_key(|(name, _)| *name);
+                sorted.into_iter().map(|(name, value)| (name.clone(), self.json(&map.types, namespace, value))).collect::<Map<_, _>>().into()
+            }
+            (Schema::Decimal(schema), Value::Decimal(decimal)) => Json::String(digits(decimal, schema.scale)),
+            (_, value) => plain(value),
+        }
+    }
+}
+
+/// The JSON of what its schema says nothing more of.
+fn plain(value: &Value) -> Json {
+    match value {
+        Value::Boolean(boolean) => Json::Bool(*boolean),
+        Value::Int(int) => (*int).into(),
+        Value::Long(long) => (*long).into(),
+        Value::Float(float) => number(f64::from(*float), float),
+        Value::Double(double) => number(*double, double),
+        Value::Bytes(bytes) | Value::Fixed(_, bytes) => Json::String(bytes.iter().map(|&byte| char::from(byte)).collect()),
+        Value::String(text) | Value::Enum(_, text) => Json::String(text.clone()),
+        Value::BigDecimal(decimal) => Json::String(decimal.to_string()),
+        Value::Uuid(uuid) => Json::String(uuid.to_string()),
+        Value::Date(days) => date_text(*days),
+        Value::TimeMillis(time) => time_text((*time).into(), Count::Milliseconds),
+        Value::TimeMicros(time) => time_text(*time, Count::Microseconds),
+        Value::TimestampMillis(time) => timestamp_text(*time, Count::Milliseconds),
+        Value::TimestampMicros(time) => timestamp_text(*time, Count::Microseconds),
+        Value::TimestampNanos(time) => timestamp_text(*time, Count::Nanoseconds),
+        Value::LocalTimestampMillis(time) => local_timestamp_text(*time, Count::Milliseconds),
+        Value::LocalTimestampMicros(time) => local_timestamp_text(*time, Count::Microseconds),
+        Value::LocalTimestampNanos(time) => local_timestamp_text(*time, Count::Nanoseconds),
+        Value::Duration(duration) => serde_json::json!({
+            "months": u32::from(duration.months()),
+            "days": u32::from(duration.days()),
+            "millis": u32::from(duration.millis()),
+        }),
+        Value::Null | Value::Union(..) | Value::Array(_) | Value::Map(_) | Value::Record(_) | Value::Decimal(_) => Json::Null,
+    }
+}
+
+/// JSON has neither infinities nor what is no number. `shown` has no digits that a float does not have.
+fn number(number: f64, shown: &impl ToString) -> Json {
+    match shown.to_string().parse::<Number>() {
+        Ok(number) => Json::Number(number),
+        Err(_) => Number::from_f64(number).map_or_else(|| Json::String(number.to_string()), Json::Number),
+    }
+}
+
+/// The digits of an unscaled number, with so many behind the point.
+fn digits(decimal: &Decimal, scale: usize) -> String {
+    let unscaled = Vec::<u8>::try_from(decimal).map(|bytes| BigInt::from_signed_bytes_be(&bytes)).unwrap_or_default();
+    let text = format!("{:0>width$}", unscaled.magnitude().to_string(), width = scale + 1);
+    let sign = if unscaled.sign() == num_bigint::Sign::Minus { "-" } else { "" };
+    let (whole, fraction) = text.split_at(text.len() - scale);
+    if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::typed::{AvroRows, Unknown};
+
+    #[test]
+    fn what_is_shown_is_taken_back() {
+        let schema = r#"{"type":"record","name":"R","namespace":"n","fields":[
+            {"name":"i","type":"int"},{"name":"l","type":["null","long"]},{"name":"f","type":"float"},{"name":"s","type":"string"},
+            {"name":"b","type":"bytes"},{"name":"e","type":{"type":"enum","name":"E","symbols":["A","B"]}},
+            {"name":"d","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
+            {"name":"day","type":{"type":"int","logicalType":"date"}},
+            {"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},
+            {"name":"clock","type":{"type":"int","logicalType":"time-millis"}},
+            {"name":"local","type":{"type":"long","logicalType":"local-timestamp-micros"}},
+            {"name":"a","type":{"type":"array","items":"E"}},{"name":"m","type":{"type":"map","values":"double"}}]}"#;
+        let schema = Schema::parse_str(schema).unwrap();
+        let Schema::Record(record) = &schema else { panic!() };
+        let names = HashMap::from([(Name::new("n.E").unwrap(), record.fields[5].schema.clone())]);
+        let row = concat!(
+            r#"{"i":-1,"l":null,"f":0.1,"s":"é","b":"ÿ\u0000","e":"B","d":"-0.05","day":"2013-01-31","at":"2013-01-01T10:00:00Z","#,
+            r#""clock":"23:59:59.5","local":"2013-01-01T10:00:00.000001","a":["A","B"],"m":{"x":1.5,"y":"NaN"}}"#
+        );
+        let value = AvroRows::new(schema.clone(), names.clone(), Unknown::Refuse).value(row).unwrap();
+        assert_eq!(AvroJson::new(schema, names).of(&value).to_string(), row);
+    }
+}
