@@ -78,8 +78,14 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         let _ = closing.close(LAST_CALL).now_or_never();
     });
     let encoders = (&key_encoder, &value_encoder);
-    let sender =
-        Sender { producer: &producer, plan: &plan, encoders, ledger: &ledger, embedded: embedded.as_ref(), interrupt: &interrupt };
+    let sender = Sender {
+        producer: &producer,
+        plan: &plan,
+        encoders,
+        ledger: &ledger,
+        embedded: embedded.as_ref(),
+        interrupt: &interrupt,
+    };
     let mut end = sender.send_all(&mut input, arguments, &mut transactions, || position.load(Ordering::Relaxed));
     if matches!(end, End::Interrupted) {
         let what = if transactions.is_some() { "the transaction is aborted" } else { "what was accepted is delivered" };

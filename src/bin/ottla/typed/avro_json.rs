@@ -61,7 +61,11 @@ impl AvroJson {
                 // In the order of the keys: a map has none of its own.
                 let mut sorted: Vec<_> = entries.iter().collect();
                 sorted.sort_unstable_by_key(|(name, _)| *name);
-                sorted.into_iter().map(|(name, value)| (name.clone(), self.json(&map.types, namespace, value))).collect::<Map<_, _>>().into()
+                sorted
+                    .into_iter()
+                    .map(|(name, value)| (name.clone(), self.json(&map.types, namespace, value)))
+                    .collect::<Map<_, _>>()
+                    .into()
             }
             (Schema::Decimal(schema), Value::Decimal(decimal)) => Json::String(digits(decimal, schema.scale)),
             (_, value) => plain(value),
