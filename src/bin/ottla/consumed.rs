@@ -6,52 +6,103 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use rdkafka::{
-    Message,
-    message::{Header, Headers as _},
+use ottla::{
+    ConsumerRecord,
+    consumer::RawRecord,
+    record::{Header, Headers},
 };
-use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::decoder::Decoded;
 
 /// Writes the record as a JSON object and a line's end:
 /// `{"topic":"t","partition":0,"offset":7,"timestamp":1700000000000,"key":null,"value":"v","headers":[{"key":"h","value":"x"}]}`.
 ///
-/// Bytes that are not UTF-8 stand in base64, and `"key_encoding":"base64"`, `"value_encoding":"base64"`, or in a header
-/// `"encoding":"base64"` says so.
-pub(crate) fn write_json(output: &mut impl Write, record: &impl Message) -> io::Result<()> {
-    serde_json::to_writer(&mut *output, &Consumed(record))?;
+/// What has a schema is the JSON that it stands for. Bytes that are not UTF-8 stand in base64, and `"key_encoding":"base64"`,
+/// `"value_encoding":"base64"`, or in a header `"encoding":"base64"` says so.
+pub(crate) fn write_json(output: &mut impl Write, record: &ConsumerRecord<Decoded, Decoded>) -> io::Result<()> {
+    let (key, value) = (Part::from(record.key()), Part::from(record.value()));
+    serde_json::to_writer(&mut *output, &Consumed { record, key, value, error: None })?;
     output.write_all(b"\n")
 }
 
-/// Writes the value as it is and a line's end; a null value is an empty line.
-pub(crate) fn write_value(output: &mut impl Write, record: &impl Message) -> io::Result<()> {
-    output.write_all(record.payload().unwrap_or_default())?;
+/// Writes a record that could not be decoded as [`write_json`] does, as bytes, with `"error"` for why.
+pub(crate) fn write_undecoded(output: &mut impl Write, record: &RawRecord, error: &str) -> io::Result<()> {
+    let (key, value) = (Part::of(record.key().as_deref()), Part::of(record.value().as_deref()));
+    serde_json::to_writer(&mut *output, &Consumed { record, key, value, error: Some(error) })?;
     output.write_all(b"\n")
 }
 
-struct Consumed<'a, M>(&'a M);
+/// Writes the value as it is, or as the JSON that it stands for, and a line's end; a null value is an empty line.
+pub(crate) fn write_value(output: &mut impl Write, value: &Decoded) -> io::Result<()> {
+    match value {
+        Decoded::Null => {}
+        Decoded::Bytes(bytes) => output.write_all(bytes)?,
+        Decoded::Typed(json) => serde_json::to_writer(&mut *output, json)?,
+    }
+    output.write_all(b"\n")
+}
 
-impl<M: Message> Serialize for Consumed<'_, M> {
+struct Consumed<'a, K, V> {
+    record: &'a ConsumerRecord<K, V>,
+    key: Part<'a>,
+    value: Part<'a>,
+    error: Option<&'a str>,
+}
+
+/// A key or a value.
+enum Part<'a> {
+    Text(Option<Cow<'a, str>>, Option<&'static str>),
+    Json(&'a serde_json::Value),
+}
+
+impl<'a> Part<'a> {
+    fn of(bytes: Option<&'a [u8]>) -> Self {
+        let (text, encoding) = text(bytes);
+        Self::Text(text, encoding)
+    }
+
+    fn write<M: SerializeMap>(&self, map: &mut M, name: &str, encoding_name: &str) -> Result<(), M::Error> {
+        match self {
+            Self::Json(json) => map.serialize_entry(name, json),
+            Self::Text(text, encoding) => {
+                map.serialize_entry(name, text)?;
+                encoding.map_or(Ok(()), |encoding| map.serialize_entry(encoding_name, encoding))
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a Decoded> for Part<'a> {
+    fn from(decoded: &'a Decoded) -> Self {
+        match decoded {
+            Decoded::Null => Self::of(None),
+            Decoded::Bytes(bytes) => Self::of(Some(bytes)),
+            Decoded::Typed(json) => Self::Json(json),
+        }
+    }
+}
+
+impl<K, V> Serialize for Consumed<'_, K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let record = self.0;
-        let (key, key_encoding) = text(record.key());
-        let (value, value_encoding) = text(record.payload());
+        let record = self.record;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("topic", record.topic())?;
         map.serialize_entry("partition", &record.partition())?;
         map.serialize_entry("offset", &record.offset())?;
-        map.serialize_entry("timestamp", &record.timestamp().to_millis())?;
-        map.serialize_entry("key", &key)?;
-        if let Some(encoding) = key_encoding {
-            map.serialize_entry("key_encoding", encoding)?;
+        map.serialize_entry("timestamp", &record.timestamp())?;
+        self.key.write(&mut map, "key", "key_encoding")?;
+        self.value.write(&mut map, "value", "value_encoding")?;
+        map.serialize_entry("headers", &header_lines(record.headers()))?;
+        if let Some(error) = self.error {
+            map.serialize_entry("error", error)?;
         }
-        map.serialize_entry("value", &value)?;
-        if let Some(encoding) = value_encoding {
-            map.serialize_entry("value_encoding", encoding)?;
-        }
-        let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
-        map.serialize_entry("headers", &headers.map(HeaderLine::from).collect::<Vec<_>>())?;
         map.end()
     }
+}
+
+fn header_lines(headers: &Headers) -> Vec<HeaderLine<'_>> {
+    headers.iter().map(HeaderLine::from).collect()
 }
 
 #[derive(Serialize)]
@@ -62,10 +113,10 @@ struct HeaderLine<'a> {
     encoding: Option<&'static str>,
 }
 
-impl<'a> From<Header<'a, &'a [u8]>> for HeaderLine<'a> {
-    fn from(header: Header<'a, &'a [u8]>) -> Self {
-        let (value, encoding) = text(header.value);
-        Self { key: header.key, value, encoding }
+impl<'a> From<&'a Header> for HeaderLine<'a> {
+    fn from(header: &'a Header) -> Self {
+        let (value, encoding) = text(header.value());
+        Self { key: header.name(), value, encoding }
     }
 }
 
@@ -80,49 +131,24 @@ fn text(bytes: Option<&[u8]>) -> (Option<Cow<'_, str>>, Option<&'static str>) {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::{
-        Timestamp,
-        message::{OwnedHeaders, OwnedMessage},
-    };
-
     use super::*;
-
-    fn json(key: Option<&[u8]>, value: Option<&[u8]>, headers: Option<OwnedHeaders>) -> String {
-        let (key, value) = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
-        let record = OwnedMessage::new(value, key, "t".to_owned(), Timestamp::CreateTime(17), 3, 9, headers);
-        let mut output = Vec::new();
-        write_json(&mut output, &record).unwrap();
-        String::from_utf8(output).unwrap()
-    }
-
-    #[test]
-    fn a_record_is_one_json_object_a_line() {
-        assert_eq!(
-            json(None, Some(b"a\"b"), None),
-            concat!(r#"{"topic":"t","partition":3,"offset":9,"timestamp":17,"key":null,"value":"a\"b","headers":[]}"#, "\n")
-        );
-    }
 
     #[test]
     fn bytes_that_are_no_text_are_marked() {
-        let headers = OwnedHeaders::new()
-            .insert(Header { key: "h", value: Some(b"\xff".as_slice()) })
-            .insert(Header { key: "h", value: None::<&[u8]> });
-        let json: serde_json::Value = serde_json::from_str(&json(Some(b"\xff"), Some(b"\xfe\x00"), Some(headers))).unwrap();
-        assert_eq!((&json["key"], &json["key_encoding"]), (&"/w==".into(), &"base64".into()));
-        assert_eq!((&json["value"], &json["value_encoding"]), (&"/gA=".into(), &"base64".into()));
-        assert_eq!(json["headers"][0], serde_json::json!({"key": "h", "value": "/w==", "encoding": "base64"}));
-        assert_eq!(json["headers"][1], serde_json::json!({"key": "h", "value": null}));
+        let mut headers = Headers::new();
+        headers.push("h", Some(b"\xff"));
+        headers.push("h", None);
+        let lines = serde_json::to_value(header_lines(&headers)).unwrap();
+        assert_eq!(lines[0], serde_json::json!({"key": "h", "value": "/w==", "encoding": "base64"}));
+        assert_eq!(lines[1], serde_json::json!({"key": "h", "value": null}));
     }
 
     #[test]
     fn lines_are_the_values() {
-        let record = |value: Option<&[u8]>| {
-            OwnedMessage::new(value.map(<[u8]>::to_vec), None, "t".to_owned(), Timestamp::NotAvailable, 0, 0, None)
-        };
         let mut output = Vec::new();
-        write_value(&mut output, &record(Some(b"\xffx"))).unwrap();
-        write_value(&mut output, &record(None)).unwrap();
-        assert_eq!(output, b"\xffx\n\n");
+        for value in [Decoded::Bytes(b"\xffx".to_vec()), Decoded::Null, Decoded::Typed(serde_json::json!({"a": 1}))] {
+            write_value(&mut output, &value).unwrap();
+        }
+        assert_eq!(output, b"\xffx\n\n{\"a\":1}\n");
     }
 }

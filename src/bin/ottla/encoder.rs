@@ -1,12 +1,6 @@
 //! [`Encoder`]: keys or values as bytes, those with a schema too.
 
-use std::collections::HashMap;
-
-use apache_avro::{
-    Schema as AvroSchema,
-    schema::{Name, ResolvedSchema},
-    types::Value as AvroValue,
-};
+use apache_avro::types::Value as AvroValue;
 use ottla::{
     Headers, Serializer,
     serialize::{
@@ -16,6 +10,7 @@ use ottla::{
 };
 
 use crate::{
+    avro_names::parsed,
     encoding::{Encoding, Part, Unfit, utf8},
     exit::{Failure, chain},
     input::Format,
@@ -65,7 +60,8 @@ impl Encoder {
         let registry = source.registry();
         Ok(match schema_type {
             SchemaType::Avro => {
-                let (schema, names) = avro(source)?;
+                let (schema, names) = parsed(source.schema().text(), source.uses().iter().map(|(_, text)| text.as_str()))
+                    .map_err(|error| Failure::usage(format!("{source}: is no Avro schema: {error}")))?;
                 let serializer = match source.file() {
                     Some(schema) => GenericAvro::with_schema(registry, schema.clone()),
                     None => GenericAvro::from_registry(registry),
@@ -165,15 +161,4 @@ impl Place<'_> {
             field: None,
         })
     }
-}
-
-/// The schema, and the types that it has names for.
-fn avro(source: &SchemaSource) -> Result<(AvroSchema, HashMap<Name, AvroSchema>), Failure> {
-    let unusable = |error: apache_avro::Error| Failure::usage(format!("{source}: is no Avro schema: {error}"));
-    let used = source.uses().iter().map(|(_, text)| text.as_str());
-    let (schema, used) = AvroSchema::parse_str_with_list(source.schema().text(), used).map_err(unusable)?;
-    let all: Vec<&AvroSchema> = std::iter::once(&schema).chain(&used).collect();
-    let resolved = ResolvedSchema::try_from(all).map_err(unusable)?;
-    let names = resolved.get_names().iter().map(|(name, schema)| (name.clone(), (*schema).clone())).collect();
-    Ok((schema, names))
 }

@@ -1,10 +1,12 @@
 //! `ottla`: Kafka producing from the command line.
 
 mod args;
+mod avro_names;
 mod configuration;
 mod consume;
 mod consumed;
 mod dead_letter;
+mod decoder;
 mod embedded;
 mod encoder;
 mod encoding;

@@ -70,6 +70,14 @@ pub enum FrameError {
 }
 
 impl WireId {
+    /// Reads which schema wrote a key (`is_key`) or value: for programs that choose how to read it.
+    ///
+    /// # Errors
+    /// [`FrameError`] if the bytes were not written with a schema registry.
+    pub fn read(data: &[u8], headers: &Headers, is_key: bool) -> Result<Self, FrameError> {
+        read(data, headers, is_key).map(|frame| frame.id)
+    }
+
     pub(super) fn about(self) -> super::error::About {
         match self {
             Self::Id(id) => super::error::About::Id(id),
