@@ -18,7 +18,7 @@ const CHECKS: &[(&str, &[&str])] = &[
             "send said: topic payments: the record takes * bytes, more than max.request.size allows (1000)",
         ],
     ),
-    ("avro", &["o-1: 12 bytes", "o-2: 19 bytes", "o-3: 12 bytes", "version 1: {*\"name\":\"Order\"*}", "read back: true"]),
+    ("avro", &["o-1: 11 bytes", "o-2: 18 bytes", "o-3: 11 bytes", "version 1: {*\"name\":\"Order\"*}", "read back: true"]),
     ("await_each", &["acknowledged: 1000, failed: 0, by partition: {*}"]),
     ("backpressure", &["after * records: no room in buffer.memory (100000 bytes)*", "acknowledged: 2* of 2*"]),
     ("callback", &["acknowledged: 1000, failed: 0"]),
