@@ -3,13 +3,13 @@
 //! The type's schema is registered by the first record; from then on each record only carries its id. The registry is one inside this process,
 //! or the one at `SCHEMA_REGISTRY_URL`.
 
-use std::{env, error::Error, time::Duration};
+use std::{env, time::Duration};
 
 use futures::executor::block_on;
 use ottla::{
     Headers, Producer, ProducerConfig, ProducerRecord,
     serialize::{
-        DeserializeContext, Deserializer, SerializeContext, Serializer,
+        BoxError, DeserializeContext, Deserializer, SerializeContext, Serializer,
         registry::{Avro, SchemaRegistry, SchemaRegistryConfig, apache_avro},
     },
     testing::EmbeddedRegistry,
@@ -25,7 +25,7 @@ struct Order {
     note: Option<String>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), BoxError> {
     let embedded = EmbeddedRegistry::start()?;
     let url = env::var("SCHEMA_REGISTRY_URL").unwrap_or_else(|_| embedded.url().to_owned());
     let registry = SchemaRegistry::new(&SchemaRegistryConfig::new().set("schema.registry.url", url)?)?;
