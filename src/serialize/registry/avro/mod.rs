@@ -43,7 +43,7 @@ use crate::serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Fin
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn main() -> Result<(), ottla::serialize::BoxError> {
 /// use ottla::record::Headers;
 /// use ottla::serialize::{DeserializeContext, Deserializer, SerializeContext, Serializer};
 /// use ottla::serialize::registry::{Avro, SchemaRegistry, SchemaRegistryConfig, apache_avro};
