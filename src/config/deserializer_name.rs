@@ -2,7 +2,7 @@
 
 use crate::serialize::SerializerName;
 
-const SHORT: &str = "string, bytes, short, integer, long, float, double, boolean, uuid and void";
+const SHORT: &str = "string, bytes, short, integer, long, float, double, boolean, uuid, void, avro, protobuf and json-schema";
 
 /// What is to be read, by Java's class name, with or without its package, or the short name. The error does not repeat the name.
 pub(crate) fn parse(name: &str) -> Result<SerializerName, String> {

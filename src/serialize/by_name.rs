@@ -43,17 +43,29 @@ pub enum SerializerName {
     Uuid,
     /// `void`: always null, [`Void`].
     Void,
+    /// `avro`: what a schema in a registry says, as Avro: `registry::Avro` (feature `schema-registry`). By name for the command alone; a
+    /// builder is given the serializer. So are the next two.
+    Avro,
+    /// `protobuf`: the same as Protobuf: `registry::Protobuf` (feature `protobuf`).
+    Protobuf,
+    /// `json-schema`: the same as JSON: `registry::JsonSchema` (feature `json-schema`).
+    JsonSchema,
 }
 
 /// A serializer's name that is none: `Display` lists those that there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownSerializer(String);
 
-/// The package of Java's serializers.
-const JAVA_PACKAGE: &str = "org.apache.kafka.common.serialization.";
+/// The packages of Java's serializers, and of Confluent's, the longer ones first.
+const PACKAGES: [&str; 4] = [
+    "org.apache.kafka.common.serialization.",
+    "io.confluent.kafka.serializers.protobuf.",
+    "io.confluent.kafka.serializers.json.",
+    "io.confluent.kafka.serializers.",
+];
 
 /// Name, Java's class, further classes that write the same, and what it writes here.
-const NAMES: [(SerializerName, &str, &str, &[&str], &str); 10] = [
+const NAMES: [(SerializerName, &str, &str, &[&str], &str); 13] = [
     (SerializerName::String, "string", "StringSerializer", &[], "str or String"),
     (SerializerName::Bytes, "bytes", "ByteArraySerializer", &["BytesSerializer", "ByteBufferSerializer"], "[u8] or Vec<u8>"),
     (SerializerName::Short, "short", "ShortSerializer", &[], "i16"),
@@ -64,12 +76,20 @@ const NAMES: [(SerializerName, &str, &str, &[&str], &str); 10] = [
     (SerializerName::Boolean, "boolean", "BooleanSerializer", &[], "bool"),
     (SerializerName::Uuid, "uuid", "UUIDSerializer", &[], "uuid::Uuid"),
     (SerializerName::Void, "void", "VoidSerializer", &[], "()"),
+    (SerializerName::Avro, "avro", "KafkaAvroSerializer", &[], ""),
+    (SerializerName::Protobuf, "protobuf", "KafkaProtobufSerializer", &[], ""),
+    (SerializerName::JsonSchema, "json-schema", "KafkaJsonSchemaSerializer", &[], ""),
 ];
 
 impl SerializerName {
     /// Java's class, without its package.
     pub fn java_class(self) -> &'static str {
         self.row().2
+    }
+
+    /// Whether its bytes are what a schema in a registry says.
+    pub fn has_schema(self) -> bool {
+        matches!(self, Self::Avro | Self::Protobuf | Self::JsonSchema)
     }
 
     fn row(self) -> &'static (Self, &'static str, &'static str, &'static [&'static str], &'static str) {
@@ -82,7 +102,7 @@ impl FromStr for SerializerName {
     type Err = UnknownSerializer;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let class = name.strip_prefix(JAVA_PACKAGE).unwrap_or(name);
+        let class = PACKAGES.iter().find_map(|package| name.strip_prefix(package)).unwrap_or(name);
         NAMES
             .iter()
             .find(|(_, short, java, others, _)| {
@@ -144,6 +164,8 @@ pub(crate) fn named<T: ?Sized + 'static>(name: SerializerName) -> Result<Box<dyn
         let &(_, _, class, _, writes) = name.row();
         if name == SerializerName::Uuid && cfg!(not(feature = "uuid")) {
             format!("{class} needs ottla's feature `uuid`")
+        } else if name.has_schema() {
+            format!("{class} has a schema, which no name tells: give the builder the serializer of ottla::serialize::registry")
         } else {
             format!("{class} writes {writes}, not {}", type_name::<T>())
         }
@@ -165,6 +187,7 @@ fn of_name<T: ?Sized + 'static>(name: SerializerName) -> Option<Box<dyn Serializ
         #[cfg(not(feature = "uuid"))]
         SerializerName::Uuid => None,
         SerializerName::Void => of_type::<(), T>(Void),
+        SerializerName::Avro | SerializerName::Protobuf | SerializerName::JsonSchema => None,
     }
 }
 
@@ -202,8 +225,15 @@ mod tests {
             assert_eq!(name.to_string(), short);
             for class in others.iter().chain([&java]) {
                 assert_eq!(class.parse(), Ok(name));
-                assert_eq!(format!("{JAVA_PACKAGE}{class}").parse(), Ok(name));
+                assert_eq!(format!("{}{class}", PACKAGES[0]).parse(), Ok(name));
             }
+        }
+        for (class, name) in [
+            ("KafkaAvroSerializer", SerializerName::Avro),
+            ("protobuf.KafkaProtobufSerializer", SerializerName::Protobuf),
+            ("json.KafkaJsonSchemaSerializer", SerializerName::JsonSchema),
+        ] {
+            assert_eq!(format!("io.confluent.kafka.serializers.{class}").parse(), Ok(name));
         }
     }
 
@@ -240,5 +270,7 @@ mod tests {
         let uuid = refusal(named(SerializerName::Uuid));
         let expected = if cfg!(feature = "uuid") { "writes uuid::Uuid, not i32" } else { "needs ottla's feature `uuid`" };
         assert_eq!(uuid, format!("UUIDSerializer {expected}"));
+        let avro = refusal(named(SerializerName::Avro));
+        assert!(avro.starts_with("KafkaAvroSerializer has a schema, which no name tells: give the builder"), "{avro}");
     }
 }

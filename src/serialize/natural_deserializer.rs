@@ -22,6 +22,8 @@ pub(crate) fn named_deserializer<T: 'static>(name: SerializerName) -> Result<Box
         let reads = NAMES.iter().find(|(known, _)| *known == name).map_or("", |(_, reads)| reads);
         if name == SerializerName::Uuid && cfg!(not(feature = "uuid")) {
             format!("{class} needs ottla's feature `uuid`")
+        } else if name.has_schema() {
+            format!("{class} has a schema, which no name tells: give the builder the deserializer of ottla::serialize::registry")
         } else {
             format!("{class} reads {reads}, not {}", type_name::<T>())
         }
@@ -67,6 +69,7 @@ fn of_name<T: 'static>(name: SerializerName) -> Option<Box<dyn Deserializer<T>>>
         #[cfg(not(feature = "uuid"))]
         SerializerName::Uuid => None,
         SerializerName::Void => of_type::<(), T>(Void),
+        SerializerName::Avro | SerializerName::Protobuf | SerializerName::JsonSchema => None,
     }
 }
 

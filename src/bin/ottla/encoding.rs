@@ -39,13 +39,6 @@ pub(crate) struct Unfit {
     pub(crate) field: Option<String>,
 }
 
-/// Those that need a schema: their names here, and the classes that Java has for them.
-const WITH_SCHEMA: [(SchemaType, &str, &str); 3] = [
-    (SchemaType::Avro, "avro", "KafkaAvroSerializer"),
-    (SchemaType::Protobuf, "protobuf", "KafkaProtobufSerializer"),
-    (SchemaType::Json, "json-schema", "KafkaJsonSchemaSerializer"),
-];
-
 impl FromStr for Encoding {
     type Err = String;
 
@@ -53,12 +46,13 @@ impl FromStr for Encoding {
         if name.eq_ignore_ascii_case("json") || name == "JsonSerializer" {
             return Ok(Self::Json);
         }
-        let class = name.rsplit('.').next().unwrap_or(name);
-        let with_schema = |(_, short, java): &&(SchemaType, &str, &str)| short.eq_ignore_ascii_case(name) || *java == class;
-        if let Some((schema_type, ..)) = WITH_SCHEMA.iter().find(with_schema) {
-            return Ok(Self::WithSchema(*schema_type));
-        }
-        name.parse().map(Self::Java).map_err(|_| {
+        let named = name.parse::<SerializerName>().map(|name| match name {
+            SerializerName::Avro => Self::WithSchema(SchemaType::Avro),
+            SerializerName::Protobuf => Self::WithSchema(SchemaType::Protobuf),
+            SerializerName::JsonSchema => Self::WithSchema(SchemaType::Json),
+            name => Self::Java(name),
+        });
+        named.map_err(|_| {
             "is no serializer; there are json, avro, protobuf, json-schema, string, bytes, short, integer, long, float, double, \
              boolean, uuid and void"
                 .to_owned()
@@ -71,9 +65,9 @@ impl fmt::Display for Encoding {
         match self {
             Self::Java(name) => name.fmt(f),
             Self::Json => f.pad("json"),
-            Self::WithSchema(schema_type) => {
-                f.pad(WITH_SCHEMA.iter().find(|(known, ..)| known == schema_type).map_or("", |(_, short, _)| short))
-            }
+            Self::WithSchema(SchemaType::Protobuf) => SerializerName::Protobuf.fmt(f),
+            Self::WithSchema(SchemaType::Json) => SerializerName::JsonSchema.fmt(f),
+            Self::WithSchema(_) => SerializerName::Avro.fmt(f),
         }
     }
 }

@@ -4,6 +4,7 @@ mod consume;
 mod ending;
 mod produce;
 mod rows;
+mod schema;
 mod transaction;
 
 use std::{

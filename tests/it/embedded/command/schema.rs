@@ -1,0 +1,184 @@
+//! `ottla` with a schema registry: rows typed by a schema, records decoded by theirs, `ottla schema`.
+
+use std::path::PathBuf;
+
+use ottla::testing::{EmbeddedRegistry, RegistryFault};
+use serde_json::{Value, json};
+
+use super::Place;
+use crate::{
+    arguments,
+    command::{Ended, run},
+    log,
+};
+
+const ORDER: &str = r#"{"type":"record","name":"Order","namespace":"shop","fields":[
+    {"name":"id","type":"string"},{"name":"quantity","type":["null","int"]},
+    {"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":6,"scale":2}},
+    {"name":"day","type":{"type":"int","logicalType":"date"}}]}"#;
+
+/// A broker and a registry.
+struct Shop {
+    place: Place,
+    registry: EmbeddedRegistry,
+}
+
+impl Shop {
+    fn new() -> Self {
+        Self { place: Place::new(1), registry: EmbeddedRegistry::start().unwrap() }
+    }
+
+    /// A job whose table `value` is this.
+    fn job(&self, value: &str) -> PathBuf {
+        let text = format!(
+            "topic = \"orders\"\n[producer]\nbootstrap.servers = \"{}\"\nmax.block.ms = 10000\n[schema.registry]\nurl = \"{}\"\n\
+             max.retries = 0\n[input]\nkey = \"id\"\nnull = \"NA\"\n[value]\n{value}\n",
+            self.place.kafka.bootstrap_servers(),
+            self.registry.url()
+        );
+        self.place.folder.file("job.toml", text)
+    }
+
+    fn produce(&self, job: &PathBuf, name: &str, input: &str) -> Ended {
+        let (input, dead) = (self.place.folder.file(name, input), self.place.folder.path("dead.jsonl"));
+        run(arguments!["produce", "-c", job, "--input", input, "--dead-letter", dead, "--report", "json"])
+    }
+
+    fn letters(&self) -> Vec<Value> {
+        let letters = std::fs::read_to_string(self.place.folder.path("dead.jsonl")).unwrap();
+        letters.lines().map(|letter| serde_json::from_str(letter).unwrap()).collect()
+    }
+
+    /// What `ottla consume` shows of the records' values.
+    fn consumed(&self, job: &PathBuf, records: &str) -> Vec<Value> {
+        let ended = run(arguments!["consume", "-c", job, "--from-beginning", "--max", records]).with(0);
+        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+#[test]
+fn rows_of_csv_become_avro_and_are_shown_again() {
+    let shop = Shop::new();
+    shop.place.folder.file("order.avsc", ORDER);
+    let job = shop.job("serializer = \"avro\"\nschema = \"order.avsc\"");
+    let input = "id,quantity,price,day\no-1,3,12.5,2013-01-31\no-2,NA,1,1970-01-01\no-3,many,1,1970-01-01\no-4,1,1.234,1970-01-01\n";
+    let ended = shop.produce(&job, "orders.csv", input).with(1);
+    assert_eq!((&ended.report()["acknowledged"], &ended.report()["errors"]), (&json!(2), &json!({"Serialization": 2})));
+    let letters = shop.letters();
+    assert_eq!((&letters[0]["line"], &letters[0]["field"]), (&json!(4), &json!("quantity")));
+    assert_eq!(letters[0]["message"], "`quantity` is not an int (32 bits)");
+    assert_eq!(letters[1]["message"], "`price` is not a decimal of 6 digits, 2 of them behind the point");
+    let values: Vec<_> = log::read(shop.place.kafka.bootstrap_servers(), "orders").into_iter().map(|found| found.value.unwrap()).collect();
+    assert_eq!(values[0], b"\0\0\0\0\x01\x06o-1\x02\x06\x04\x04\xe2\xf6\xf5\x01");
+    assert_eq!(shop.registry.requests(), ["POST /subjects/orders-value/versions"]);
+    let shown: Vec<_> = shop.consumed(&job, "2").into_iter().map(|record| record["value"].clone()).collect();
+    assert_eq!(
+        shown,
+        [
+            json!({"id": "o-1", "quantity": 3, "price": "12.50", "day": "2013-01-31"}),
+            json!({"id": "o-2", "quantity": null, "price": "1.00", "day": "1970-01-01"}),
+        ]
+    );
+}
+
+#[test]
+fn the_latest_of_the_registry_is_taken_where_no_schema_is_named() {
+    let shop = Shop::new();
+    let missing = shop.produce(&shop.job("serializer = \"avro\""), "orders.jsonl", "{}\n").with(2);
+    missing.saying(&["subject orders-value: the schema registry does not have it"]);
+    let schema = shop.place.folder.file("order.avsc", ORDER);
+    let url = shop.registry.url().to_owned();
+    let registered = run(arguments!["schema", "register", schema, "--subject", "orders-value", "--url", url]).with(0);
+    assert_eq!(registered.stdout, "orders-value: id 1, version 1\n");
+    let job = shop.job("serializer = \"avro\"\nunknown = \"ignore\"");
+    shop.produce(&job, "orders.jsonl", "{\"id\":\"o-1\",\"price\":\"1\",\"day\":0,\"more\":1}\n").with(0);
+    assert_eq!(shop.consumed(&job, "1")[0]["value"]["day"], "1970-01-01");
+}
+
+#[test]
+fn rows_become_protobuf_with_what_it_imports() {
+    let shop = Shop::new();
+    shop.place.folder.file("money.proto", "syntax = \"proto3\"; package shop; message Money { int64 cents = 1; }");
+    shop.place.folder.file(
+        "order.proto",
+        "syntax = \"proto3\"; package shop; import \"money.proto\"; import \"google/protobuf/timestamp.proto\";\n\
+         message Other {} message Order { string id = 1; Money price = 2; bool paid = 3; google.protobuf.Timestamp at = 4; }",
+    );
+    let job = shop.job("serializer = \"protobuf\"\nschema = \"order.proto\"\nmessage = \"shop.Order\"");
+    let input = "{\"id\":\"o-1\",\"price\":{\"cents\":\"12\"},\"paid\":\"true\",\"at\":\"2013-01-01T10:00:00Z\"}\n\
+                 {\"id\":\"o-2\",\"price\":{\"cents\":\"a few\"}}\n";
+    shop.produce(&job, "orders.jsonl", input).with(1);
+    assert_eq!((&shop.letters()[0]["field"], &shop.letters()[0]["message"]), (&json!("price.cents"), &json!("`price.cents` is not an int64")));
+    let shown = shop.consumed(&job, "1");
+    assert_eq!(shown[0]["value"], json!({"id": "o-1", "price": {"cents": "12"}, "paid": true, "at": "2013-01-01T10:00:00Z"}));
+    let asked = shop.registry.requests();
+    assert!(asked.contains(&"POST /subjects/money.proto/versions".to_owned()), "{asked:?}");
+}
+
+#[test]
+fn rows_become_json_that_its_schema_takes() {
+    let shop = Shop::new();
+    let schema = r#"{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","required":["id"],
+        "properties":{"id":{"type":"string"},"quantity":{"type":["null","integer"],"minimum":1}}}"#;
+    shop.place.folder.file("order.json", schema);
+    let job = shop.job("serializer = \"json-schema\"\nschema = \"order.json\"");
+    shop.produce(&job, "orders.csv", "id,quantity\no-1,3\no-2,NA\no-3,0\n").with(1);
+    let message = shop.letters()[0]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("/quantity") && message.contains("minimum"), "{message}");
+    let shown: Vec<_> = shop.consumed(&job, "2").into_iter().map(|record| record["value"].clone()).collect();
+    assert_eq!(shown, [json!({"id": "o-1", "quantity": 3}), json!({"id": "o-2", "quantity": null})]);
+}
+
+#[test]
+fn a_registry_that_does_not_answer_is_known_before_a_row_is_read() {
+    let shop = Shop::new();
+    shop.place.folder.file("order.avsc", ORDER);
+    let job = shop.job("serializer = \"avro\"\nschema = \"order.avsc\"");
+    for (fault, code, says) in [
+        (RegistryFault::Status(401), 3, "subject orders-value: the schema registry does not take the credentials (401"),
+        (RegistryFault::Status(409), 1, "not compatible with those registered before it (409"),
+        (RegistryFault::Status(422), 2, "the schema registry does not take the schema (422"),
+        (RegistryFault::Status(500), 3, "the schema registry cannot answer now (500"),
+        (RegistryFault::Garbage, 3, "the schema registry gave an unexpected answer"),
+    ] {
+        shop.registry.fail(Some(fault));
+        shop.produce(&job, "orders.jsonl", "{}\n").with(code).saying(&[says]);
+    }
+    assert_eq!(shop.place.records(), []);
+}
+
+#[test]
+fn what_cannot_be_decoded_is_shown_as_it_is_with_the_reason() {
+    let shop = Shop::new();
+    shop.place.folder.file("order.avsc", ORDER);
+    let job = shop.job("serializer = \"string\"");
+    let arguments = arguments!["produce", "-c", job, "--format", "lines", "--input", shop.place.folder.file("a.txt", b"\0\0\0\0\x07xx\nplain\n")];
+    run(arguments).with(0);
+    let shown = shop.consumed(&job, "2");
+    assert_eq!(shown[0]["value"], "\0\0\0\0\u{7}xx");
+    let error = shown[0]["error"].as_str().unwrap();
+    assert!(error.contains("schema id 7: the schema registry does not have it"), "{error}");
+    assert_eq!((&shown[1]["value"], &shown[1]["error"]), (&json!("plain"), &Value::Null));
+}
+
+#[test]
+fn a_schema_is_checked_against_what_is_registered() {
+    let shop = Shop::new();
+    let (url, folder) = (shop.registry.url().to_owned(), &shop.place.folder);
+    let schema = |name: &str, text: &str| arguments!["schema", "check", folder.file(name, text), "--subject", "orders-value", "--url", url];
+    let ended = run(schema("order.avsc", ORDER)).with(0);
+    assert!(ended.stdout.ends_with("order.avsc: good: orders-value has no version yet\n"), "{}", ended.stdout);
+    run(arguments!["schema", "register", folder.path("order.avsc"), "--subject", "orders-value", "--url", url]).with(0);
+    let ended = run(schema("order.avsc", ORDER)).with(0);
+    assert!(ended.stdout.ends_with("order.avsc: good: compatible with what is registered under orders-value\n"), "{}", ended.stdout);
+    let more = ORDER.replace("\"type\":[\"null\",\"int\"]", "\"type\":\"boolean\"");
+    run(schema("other.avsc", &more)).with(1).saying(&["other.avsc: not compatible with what is registered under orders-value: "]);
+    run(schema("order.txt", ORDER)).with(2).saying(&["order.txt: is none of .avsc, .proto and .json: give --type"]);
+    run(arguments!["schema", "check", folder.path("order.avsc"), "--subject", "s"]).with(2).saying(&["there is no schema registry"]);
+}
+
+#[test]
+fn the_embedded_broker_has_a_registry_beside_it() {
+    let ended = run(arguments!["produce", "-c", crate::command::example("flights-avro.toml"), "--embedded"]).with(0);
+    ended.saying(&["5,000 records acknowledged", "5,000 records read back and compared: equal"]);
+}
