@@ -13,7 +13,7 @@ use super::{
     TopicPartition,
     bell::Bell,
     calls::Calls,
-    context::{Context, NativeConsumer, Signals},
+    context::{NativeConsumer, Signals},
     hand_over::Intake,
     polling::{Command, Polling},
     trouble::{Verdict, judge},
@@ -93,10 +93,6 @@ impl Shared {
         consumer.context().store(consumer);
     }
 
-    pub(super) fn context<'c>(&self, consumer: &'c NativeConsumer) -> &'c Context {
-        consumer.context()
-    }
-
     pub(super) fn judge(&self, consumer: &NativeConsumer, error: &QueueError) -> Verdict {
         let text = consumer.context().redact(&error.text);
         tracing::warn!(target: "ottla::librdkafka", code = error.code, "{text}");
@@ -116,7 +112,6 @@ impl Shared {
         self.bell.ring();
         receiver
     }
-
 }
 
 /// Tells the end of the polling thread when it is dropped, also should a bug of our own end that thread.

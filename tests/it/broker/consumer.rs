@@ -126,7 +126,9 @@ fn read_committed_sees_no_aborted_record() {
         }
     });
     let read = |level: &str, count: usize| {
-        let consumer = member(&topic, &[("isolation.level", level)]);
+        let config = consumer_config(&format!("{topic}-{level}"), &[("isolation.level", level)]);
+        let consumer: Text = Consumer::builder(config).build().unwrap();
+        block_on(consumer.subscribe(&[&topic])).unwrap();
         let mut found = Vec::new();
         while found.len() < count {
             found.extend(poll(&consumer, &mut BTreeMap::new()));
@@ -168,9 +170,7 @@ fn the_offsets_of_times_are_those_of_the_first_records_since() {
             producer.send(ProducerRecord::to(&*topic).value("x").timestamp(time)).await.unwrap().await.unwrap();
         }
         let consumer: Text = Consumer::builder(consumer_config(&topic, &[])).build().unwrap();
-        let find = async |time| {
-            consumer.offsets_for_times([((topic.as_str(), 0), time)]).await.unwrap().next(&topic, 0)
-        };
+        let find = async |time| consumer.offsets_for_times([((topic.as_str(), 0), time)]).await.unwrap().next(&topic, 0);
         assert_eq!(find(times[0] - 5).await, Some(0));
         assert_eq!(find(times[1]).await, Some(1));
         assert_eq!(find(times[1] + 1).await, Some(2));
