@@ -21,7 +21,13 @@ use super::{
     hand_over::Intake,
     rebalance::{Assigned, Revoked, native_offsets},
 };
-use crate::panic::contain;
+use crate::{
+    native::{
+        code::{NO_ERROR, NO_OFFSET},
+        error_text,
+    },
+    panic::contain,
+};
 
 /// rdkafka's consumer with what it calls back.
 pub(super) type NativeConsumer = BaseConsumer<Context>;
@@ -116,19 +122,12 @@ impl Context {
         }
     }
 
-    /// Waits until the program is done with the records that it has: in Java a rebalance, too, happens in `poll`.
+    /// Waits until the program is done with the records that it has: in Java a rebalance, too, happens in `poll`. False if it took too long.
     fn settled(&self) -> bool {
         let begun = Instant::now();
-        let mut has_waited_in_vain = false;
-        let settled = self.intake.wait_until_settled(&|| {
-            self.signals.is_closing.load(Ordering::Acquire)
-                || self.signals.commands.load(Ordering::Acquire) > 0
-                || begun.elapsed() >= self.max_poll_interval
-        });
-        if !settled {
-            has_waited_in_vain = begun.elapsed() >= self.max_poll_interval;
-        }
-        !has_waited_in_vain
+        let is_overdue = || begun.elapsed() >= self.max_poll_interval;
+        let is_called = || self.signals.is_closing.load(Ordering::Acquire) || self.signals.commands.load(Ordering::Acquire) > 0;
+        self.intake.wait_until_settled(&|| is_called() || is_overdue()) || !is_overdue()
     }
 
     fn mark(&self, partitions: &[TopicPartition], is_assigned: bool) {
@@ -175,10 +174,6 @@ impl ConsumerContext for Context {
 
 /// Logs how a commit of librdkafka's own ended; that there was nothing to commit is no news.
 pub(super) fn tell_commit(code: i32) {
-    use crate::native::{
-        code::{NO_ERROR, NO_OFFSET},
-        error_text,
-    };
     if code != NO_ERROR && code != NO_OFFSET {
         tracing::warn!(code, "an automatic commit failed: {}", error_text(code));
     }

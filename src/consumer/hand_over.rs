@@ -5,7 +5,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
     thread,
@@ -26,26 +26,46 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What a consumer gives: a record, or what came in place of one.
 pub(super) type Item<K, V> = Result<ConsumerRecord<K, V>, ConsumeError>;
 
-/// The records that the polling thread has deserialized and the program has not taken, `max.poll.records` of them at most.
+/// How many bytes of keys and values a side holds at most, beside one record.
+const BYTES: usize = 1024 * 1024;
+
+/// How many records the polling thread keeps to itself before it hands them on: locks and wake-ups are what a record costs.
+const CHUNK: usize = 128;
+
+/// The records that the polling thread has deserialized and the program has not taken.
+///
+/// There are two sides, each of twice `max.poll.records` and a mebibyte of keys and values at most. The program takes from the front
+/// without meeting the polling thread, which fills the back; when the front is empty they change places.
 pub(super) struct HandOver<K, V> {
-    state: Mutex<State<K, V>>,
+    /// Locked before the back, where both are.
+    front: Mutex<Front<K, V>>,
+    back: Mutex<Back<K, V>>,
+    /// The polling thread's own.
+    chunk: Mutex<Chunk<K, V>>,
     deserializers: Deserializers<K, V>,
-    limit: usize,
+    max_poll_records: usize,
     /// How often the program has asked for records.
     asked: AtomicU64,
+    /// The polling thread waits for the program to be done with what it has taken.
+    is_awaited: AtomicBool,
     bell: Arc<Bell>,
 }
 
-struct State<K, V> {
+/// The program's side.
+struct Front<K, V> {
     ready: VecDeque<Ready<K, V>>,
     progress: Progress,
+}
+
+/// The polling thread's side.
+struct Back<K, V> {
+    ready: VecDeque<Ready<K, V>>,
+    bytes: usize,
     /// The tasks that wait for a record.
     wakers: Vec<Waker>,
     has_ended: bool,
     /// The polling thread waits for room.
     is_full: bool,
-    /// The polling thread waits for the program to be done with what it has taken.
-    is_awaited: bool,
 }
 
 struct Ready<K, V> {
@@ -54,8 +74,15 @@ struct Ready<K, V> {
     item: Item<K, V>,
 }
 
-/// The partition of the last record, so that the next one of it need not be looked up.
-pub(super) struct Located {
+/// What the polling thread has read and not handed on.
+struct Chunk<K, V> {
+    ready: Vec<Ready<K, V>>,
+    bytes: usize,
+    /// The partition of the last record, so that the next one of it need not be looked up.
+    last: Option<Located>,
+}
+
+struct Located {
     topic: Arc<str>,
     partition: i32,
     number: usize,
@@ -64,7 +91,7 @@ pub(super) struct Located {
 /// The side of the polling thread, which does not know the types of key and value.
 pub(super) trait Intake: Send + Sync {
     /// Deserializes a record and puts it behind the others; whether there is room for another one.
-    fn push(&self, message: &Consumed<'_>, last: &mut Option<Located>) -> bool;
+    fn push(&self, message: &Consumed<'_>) -> bool;
 
     /// Puts an error behind the records.
     fn fail(&self, error: Error);
@@ -72,10 +99,10 @@ pub(super) trait Intake: Send + Sync {
     /// Whether there is room; if not, the bell rings when there is.
     fn has_room(&self) -> bool;
 
-    /// Wakes the tasks that wait, if there is something for them.
-    fn wake_takers(&self);
+    /// Hands on what was pushed, and wakes the tasks that wait for it.
+    fn hand_on(&self);
 
-    /// Wakes them all the same, so that those who are alive ask again.
+    /// Wakes all tasks that wait, so that those who are alive ask again.
     fn ask_for_life(&self);
 
     /// How often the program has asked.
@@ -96,63 +123,83 @@ pub(super) trait Intake: Send + Sync {
 }
 
 impl<K, V> HandOver<K, V> {
-    pub(super) fn new(deserializers: Deserializers<K, V>, limit: usize, bell: Arc<Bell>) -> Self {
-        let state = State {
-            ready: VecDeque::new(),
-            progress: Progress::default(),
-            wakers: Vec::new(),
-            has_ended: false,
-            is_full: false,
-            is_awaited: false,
-        };
-        Self { state: Mutex::new(state), deserializers, limit: limit.max(1), asked: AtomicU64::new(0), bell }
+    pub(super) fn new(deserializers: Deserializers<K, V>, max_poll_records: usize, bell: Arc<Bell>) -> Self {
+        let back = Back { ready: VecDeque::new(), bytes: 0, wakers: Vec::new(), has_ended: false, is_full: false };
+        Self {
+            front: Mutex::new(Front { ready: VecDeque::new(), progress: Progress::default() }),
+            back: Mutex::new(back),
+            chunk: Mutex::new(Chunk { ready: Vec::new(), bytes: 0, last: None }),
+            deserializers,
+            max_poll_records: max_poll_records.max(1),
+            asked: AtomicU64::new(0),
+            is_awaited: AtomicBool::new(false),
+            bell,
+        }
     }
 
     /// The next item, `None` at the end.
     pub(super) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Item<K, V>>> {
-        self.poll_take(context, State::pop)
+        self.poll_take(context, Front::pop)
     }
 
     /// What is ready, at least one item and `max.poll.records` at most; `None` at the end.
     pub(super) fn poll_batch(&self, context: &mut Context<'_>) -> Poll<Option<Vec<Item<K, V>>>> {
-        self.poll_take(context, |state| {
-            let items: Vec<_> = std::iter::from_fn(|| state.pop()).take(self.limit).collect();
-            (!items.is_empty()).then_some(items)
+        self.poll_take(context, |front| {
+            let count = front.ready.len().min(self.max_poll_records);
+            (count > 0).then(|| std::iter::from_fn(|| front.pop()).take(count).collect())
         })
     }
 
-    fn poll_take<T>(&self, context: &mut Context<'_>, take: impl Fn(&mut State<K, V>) -> Option<T>) -> Poll<Option<T>> {
+    fn poll_take<T>(&self, context: &mut Context<'_>, take: impl Fn(&mut Front<K, V>) -> Option<T>) -> Poll<Option<T>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let mut state = self.lock();
-        state.progress.settle();
-        let taken = match take(&mut state) {
+        let mut front = lock(&self.front);
+        front.progress.settle();
+        let mut rings = self.is_awaited.swap(false, Ordering::SeqCst);
+        let taken = match take(&mut front) {
             Some(taken) => Poll::Ready(Some(taken)),
-            None if state.has_ended => Poll::Ready(None),
             None => {
-                if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-                    state.wakers.push(context.waker().clone());
+                let mut back = lock(&self.back);
+                mem::swap(&mut front.ready, &mut back.ready);
+                back.bytes = 0;
+                rings |= mem::take(&mut back.is_full);
+                match take(&mut front) {
+                    Some(taken) => Poll::Ready(Some(taken)),
+                    None if back.has_ended => Poll::Ready(None),
+                    None => {
+                        if !back.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+                            back.wakers.push(context.waker().clone());
+                        }
+                        Poll::Pending
+                    }
                 }
-                Poll::Pending
             }
         };
-        // Half of it free, so that the polling thread does not wake for every record.
-        let rings = (state.is_full && state.ready.len() <= self.limit / 2) || state.is_awaited;
-        if rings {
-            (state.is_full, state.is_awaited) = (false, false);
-        }
-        drop(state);
+        drop(front);
         if rings {
             self.bell.ring();
         }
         taken
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<K, V>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Hands the chunk on; whether there is room behind it.
+    fn flush(&self, chunk: &mut Chunk<K, V>) -> bool {
+        let mut back = lock(&self.back);
+        back.ready.extend(chunk.ready.drain(..));
+        back.bytes += mem::take(&mut chunk.bytes);
+        back.is_full = back.ready.len() >= 2 * self.max_poll_records || back.bytes >= BYTES;
+        let has_room = !back.is_full;
+        let wakers = if back.ready.is_empty() && !back.has_ended { Vec::new() } else { mem::take(&mut back.wakers) };
+        drop(back);
+        wakers.into_iter().for_each(wake);
+        has_room
     }
 }
 
-impl<K, V> State<K, V> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<K, V> Front<K, V> {
     fn pop(&mut self) -> Option<Item<K, V>> {
         let Ready { place, item } = self.ready.pop_front()?;
         if let Some((number, offset)) = place {
@@ -163,12 +210,14 @@ impl<K, V> State<K, V> {
 }
 
 impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
-    fn push(&self, message: &Consumed<'_>, last: &mut Option<Located>) -> bool {
+    fn push(&self, message: &Consumed<'_>) -> bool {
         let topic = message.topic();
+        let mut chunk = lock(&self.chunk);
+        let Chunk { ready, bytes, last } = &mut *chunk;
         let located = match last {
             Some(located) if located.partition == message.partition() && *located.topic == *topic => located,
             _ => {
-                let number = self.lock().progress.number_of(&topic, message.partition());
+                let number = lock(&self.front).progress.number_of(&topic, message.partition());
                 let topic = match last {
                     Some(located) if *located.topic == *topic => Arc::clone(&located.topic),
                     _ => topic.as_ref().into(),
@@ -176,36 +225,32 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
                 last.insert(Located { topic, partition: message.partition(), number })
             }
         };
-        let head = head(message, Arc::clone(&located.topic));
-        let item = self.deserializers.read(head, message.key(), message.value());
-        let mut state = self.lock();
-        state.ready.push_back(Ready { place: Some((located.number, message.offset())), item });
-        state.is_full = state.ready.len() >= self.limit;
-        !state.is_full
+        let (key, value) = (message.key(), message.value());
+        *bytes += key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+        let item = self.deserializers.read(head(message, Arc::clone(&located.topic)), key, value);
+        ready.push(Ready { place: Some((located.number, message.offset())), item });
+        if ready.len() < CHUNK.min(self.max_poll_records) && *bytes < BYTES {
+            return true;
+        }
+        self.flush(&mut chunk)
     }
 
     fn fail(&self, error: Error) {
-        self.lock().ready.push_back(Ready { place: None, item: Err(error.into()) });
+        let mut chunk = lock(&self.chunk);
+        chunk.ready.push(Ready { place: None, item: Err(error.into()) });
+        self.flush(&mut chunk);
     }
 
     fn has_room(&self) -> bool {
-        let mut state = self.lock();
-        state.is_full = state.ready.len() >= self.limit;
-        !state.is_full
+        self.flush(&mut lock(&self.chunk))
     }
 
-    fn wake_takers(&self) {
-        let mut state = self.lock();
-        if state.wakers.is_empty() || (state.ready.is_empty() && !state.has_ended) {
-            return;
-        }
-        let wakers = mem::take(&mut state.wakers);
-        drop(state);
-        wakers.into_iter().for_each(wake);
+    fn hand_on(&self) {
+        self.flush(&mut lock(&self.chunk));
     }
 
     fn ask_for_life(&self) {
-        let wakers = mem::take(&mut self.lock().wakers);
+        let wakers = mem::take(&mut lock(&self.back).wakers);
         wakers.into_iter().for_each(wake);
     }
 
@@ -215,12 +260,11 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
 
     fn wait_until_settled(&self, stop: &dyn Fn() -> bool) -> bool {
         loop {
-            let mut state = self.lock();
-            let is_settled = state.progress.is_settled();
-            let stops = is_settled || stop();
-            state.is_awaited = !stops;
-            drop(state);
-            if stops {
+            // Raised before it looks: who asks in between lowers it and rings.
+            self.is_awaited.store(true, Ordering::SeqCst);
+            let is_settled = lock(&self.front).progress.is_settled();
+            if is_settled || stop() {
+                self.is_awaited.store(false, Ordering::SeqCst);
                 return is_settled;
             }
             thread::park_timeout(LOOK);
@@ -228,38 +272,42 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
     }
 
     fn take_back(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, i64)> {
-        let mut state = self.lock();
+        self.hand_on();
+        let mut front = lock(&self.front);
+        let mut back = lock(&self.back);
         let numbers: Vec<_> =
-            partitions.iter().map(|partition| state.progress.number_of(partition.topic(), partition.partition())).collect();
+            partitions.iter().map(|partition| front.progress.number_of(partition.topic(), partition.partition())).collect();
         let mut firsts: Vec<Option<i64>> = vec![None; partitions.len()];
-        let (mut kept, mut dropped) = (VecDeque::with_capacity(state.ready.len()), Vec::new());
-        for ready in state.ready.drain(..) {
-            let found = ready
-                .place
-                .and_then(|(number, offset)| numbers.iter().position(|wanted| *wanted == number).map(|index| (index, offset)));
-            match found {
-                Some((index, offset)) => {
-                    if let Some(first) = firsts.get_mut(index) {
-                        first.get_or_insert(offset);
+        let mut dropped = Vec::new();
+        for side in [&mut front.ready, &mut back.ready] {
+            for ready in mem::take(side) {
+                let found =
+                    ready.place.and_then(|(number, offset)| Some((numbers.iter().position(|wanted| *wanted == number)?, offset)));
+                match found {
+                    Some((index, offset)) => {
+                        if let Some(first) = firsts.get_mut(index) {
+                            first.get_or_insert(offset);
+                        }
+                        dropped.push(ready);
                     }
-                    dropped.push(ready);
+                    None => side.push_back(ready),
                 }
-                None => kept.push_back(ready),
             }
         }
-        state.ready = kept;
-        drop(state);
+        // A bound, not an account: what is left counts for nothing, rather than what is gone for something.
+        back.bytes = 0;
+        drop((front, back));
         // Keys and values are the program's types: they are dropped where nothing is locked.
         drop(dropped);
         partitions.iter().zip(firsts).filter_map(|(partition, first)| Some((partition.clone(), first?))).collect()
     }
 
     fn progress(&self, code: &mut dyn FnMut(&mut Progress)) {
-        code(&mut self.lock().progress);
+        code(&mut lock(&self.front).progress);
     }
 
     fn end(&self) {
-        self.lock().has_ended = true;
-        self.wake_takers();
+        lock(&self.back).has_ended = true;
+        self.hand_on();
     }
 }

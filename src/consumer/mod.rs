@@ -37,8 +37,8 @@
 //!
 //! # Threads
 //! Each consumer has one thread of its own, the *polling thread*. It serves librdkafka, deserializes, runs the [`RebalanceListener`] and
-//! wakes the tasks that wait. It reads ahead of the program by `max.poll.records`; beyond that librdkafka's own queue holds what was fetched
-//! (`librdkafka.queued.max.messages.kbytes`). Calls that ask the brokers wait on a second thread, which the first of them starts.
+//! wakes the tasks that wait. It reads ahead of the program by four times `max.poll.records`, or two mebibytes of keys and values if that is less; beyond that
+//! librdkafka's own queue holds what was fetched (`librdkafka.queued.max.messages.kbytes`). Calls that ask the brokers wait on a second thread, which the first of them starts.
 //!
 //! # What counts as processed
 //! A record is *taken* when the program gets it. [`commit`](Consumer::commit) commits what has been taken. Automatic commits

@@ -11,7 +11,6 @@ use rdkafka::{Offset, TopicPartitionList, consumer::Consumer as _, error::KafkaE
 use super::{
     TopicPartition,
     context::{NativeConsumer, tell_commit},
-    hand_over::Located,
     shared::Shared,
     trouble::{Verdict, error_of, not_assigned},
 };
@@ -20,8 +19,8 @@ use crate::{
     native::{ConsumerQueue, Polled},
 };
 
-/// How many records are polled before the tasks that wait are woken and commands are looked at.
-const BURST: usize = 128;
+/// How many events are polled before commands and timers are looked at.
+const BURST: usize = 1024;
 
 /// How long it waits for librdkafka or for the program before it looks up by itself.
 const LOOK: Duration = Duration::from_secs(1);
@@ -39,7 +38,6 @@ pub(super) struct Polling {
     shared: Arc<Shared>,
     commands: Receiver<Command>,
     seeks: Vec<Seek>,
-    last: Option<Located>,
     /// How often the program had asked when it was last looked at, and when that was.
     asked: (u64, Instant),
     pinged: bool,
@@ -68,7 +66,6 @@ impl Polling {
             shared,
             commands,
             seeks: Vec::new(),
-            last: None,
             asked: (0, Instant::now()),
             pinged: false,
             has_ended: false,
@@ -104,13 +101,13 @@ impl Polling {
         }
         let mut timeout = Duration::ZERO;
         for _ in 0..BURST {
-            let (last, shared, consumer) = (&mut self.last, &self.shared, &self.consumer);
+            let (shared, consumer) = (&self.shared, &self.consumer);
             let polled = self.queue.poll(timeout, |polled| match polled {
                 Polled::Record(_) if is_expelled => Next::Polled { has_room: true },
-                Polled::Record(message) => Next::Polled { has_room: intake.push(&message, last) },
+                Polled::Record(message) => Next::Polled { has_room: intake.push(&message) },
                 Polled::Error(error) => Next::Verdict(shared.judge(consumer, &error)),
                 Polled::Log { level, facility, text } => {
-                    shared.context(consumer).log_line(level, &facility, &text);
+                    consumer.context().log_line(level, &facility, &text);
                     Next::Polled { has_room: true }
                 }
                 Polled::Rebalance { gives, partitions } => Next::Rebalance(gives, partitions),
@@ -123,7 +120,7 @@ impl Polling {
             match polled {
                 None if timeout.is_zero() => {
                     // All that there was is handed over: now it may wait.
-                    intake.wake_takers();
+                    intake.hand_on();
                     if self.is_called() {
                         return;
                     }
@@ -148,7 +145,7 @@ impl Polling {
                 }
             }
         }
-        intake.wake_takers();
+        intake.hand_on();
     }
 
     fn is_called(&self) -> bool {
@@ -340,6 +337,7 @@ impl Polling {
     /// Leaves the group, and ends librdkafka.
     fn close(mut self) {
         self.serve_commands();
+        self.shared.intake.take_back(&self.shared.assignment());
         self.shared.intake.progress(&mut |progress| progress.settle());
         self.shared.store(&self.consumer);
         self.shared.calls.stop();

@@ -13,7 +13,7 @@ use super::{
     TopicPartition,
     bell::Bell,
     calls::Calls,
-    context::{Context, NativeConsumer, Signals},
+    context::{NativeConsumer, Signals},
     hand_over::Intake,
     polling::{Command, Polling},
     trouble::{Verdict, judge},
@@ -91,10 +91,6 @@ impl Shared {
 
     pub(super) fn store(&self, consumer: &NativeConsumer) {
         consumer.context().store(consumer);
-    }
-
-    pub(super) fn context<'c>(&self, consumer: &'c NativeConsumer) -> &'c Context {
-        consumer.context()
     }
 
     pub(super) fn judge(&self, consumer: &NativeConsumer, error: &QueueError) -> Verdict {

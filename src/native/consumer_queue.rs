@@ -160,8 +160,13 @@ impl Event {
         // SAFETY: alive, and nobody writes to it.
         let list = unsafe { list.as_ref() };
         let count = usize::try_from(list.cnt).unwrap_or_default();
-        // SAFETY: the list has `count` elements.
-        (0..count).map(|index| unsafe { element(list.elems.add(index)) }).collect()
+        let elements = (0..count).map(|index| {
+            // SAFETY: the list has `count` elements.
+            let at = unsafe { list.elems.add(index) };
+            // SAFETY: one of them, and alive as long as the list.
+            unsafe { element(at) }
+        });
+        elements.collect()
     }
 }
 
@@ -178,9 +183,9 @@ impl Drop for Event {
 /// The element is alive.
 unsafe fn element(element: *const sys::rd_kafka_topic_partition_t) -> (String, i32) {
     // SAFETY: the caller vouches for the element.
-    let topic = unsafe { ptr::addr_of!((*element).topic).read() };
+    let topic = unsafe { (*element).topic };
     // SAFETY: as above.
-    let partition = unsafe { ptr::addr_of!((*element).partition).read() };
+    let partition = unsafe { (*element).partition };
     // SAFETY: the element owns a terminated text.
     (unsafe { ffi::text(topic) }, partition)
 }

@@ -6,7 +6,6 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
-    time::Instant,
 };
 
 struct Unpark(Thread);
@@ -36,7 +35,7 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
 
 /// Blocks this thread until the future is ready, or until `deadline`; `None` if that came first.
 #[cfg(feature = "consumer")]
-pub(crate) fn wait_until<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
+pub(crate) fn wait_until<F: Future>(future: F, deadline: std::time::Instant) -> Option<F::Output> {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
@@ -44,7 +43,7 @@ pub(crate) fn wait_until<F: Future>(future: F, deadline: Instant) -> Option<F::O
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);
         }
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
         if left.is_zero() {
             return None;
         }

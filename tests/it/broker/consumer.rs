@@ -126,7 +126,9 @@ fn read_committed_sees_no_aborted_record() {
         }
     });
     let read = |level: &str, count: usize| {
-        let consumer = member(&topic, &[("isolation.level", level)]);
+        let config = consumer_config(&format!("{topic}-{level}"), &[("isolation.level", level)]);
+        let consumer: Text = Consumer::builder(config).build().unwrap();
+        block_on(consumer.subscribe(&[&topic])).unwrap();
         let mut found = Vec::new();
         while found.len() < count {
             found.extend(poll(&consumer, &mut BTreeMap::new()));
