@@ -69,6 +69,7 @@
 //! | never wait for room | [`Producer::try_send`] | `backpressure` |
 //! | forward a stream | [`Producer::sink`] | `sink` |
 //! | send types of one's own | [`Serializer`] | `custom_serializer` |
+//! | send Avro, with the schema in a registry | `serialize::registry` (feature `schema-registry`) | `avro` |
 //! | send headers, or add some to every record | [`ProducerRecord::header`], [`Interceptor`] | `headers` |
 //! | choose partitions by a rule of one's own | [`Partitioner`] | |
 //! | send records that count together or not at all | [`Producer::begin_transaction`] | `fatal_error` |
@@ -106,7 +107,8 @@
 //! | `rdkafka` | [`ConsumerGroupMetadata::of`] a consumer of the crate `rdkafka` |
 //! | `consumer` | `Consumer`, the typed read side, and `ConsumerConfig` |
 //! | `uuid` | a serializer for `uuid::Uuid` |
-//! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer` |
+//! | `schema-registry` | `serialize::registry`: Avro, with the schemas in a registry that has Confluent's API |
+//! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer`; with `schema-registry` `testing::EmbeddedRegistry` |
 //! | `cli` | what the command `ottla` needs; not for libraries |
 //! | `jemalloc` | the command's allocator; part of `cli` |
 

@@ -10,6 +10,7 @@
 //! | `uuid::Uuid` (feature `uuid`) | `UuidText` | `UUIDSerializer` |
 //! | `()` | [`Void`] | `VoidSerializer` |
 //! | whatever serde can serialize | [`Json`] | |
+//! | whatever serde can serialize, in Avro (feature `schema-registry`) | `registry::Avro` | Confluent's `KafkaAvroSerializer` |
 //! | `Option<T>`, `None` being null | [`Optional`] around one of them | every one |
 //!
 //! They write the bytes that the Java class of the same row writes. A closure is a serializer or a deserializer too, and so is a

@@ -37,7 +37,7 @@ case({"type": "record", "name": "D", "namespace": "a.b", "fields": [
 case(rec({"type": "record", "name": "T", "namespace": "n", "fields": [{"name": "e", "type": {"type": "enum", "name": "K", "symbols": ["P", "Q"]}},
      {"name": "g", "type": "K"}, {"name": "h", "type": "n.K"}]}), {"f": {"e": "P", "g": "Q", "h": "Q"}})
 dec = {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}
-case(rec(dec), *[({"f": decimal.Decimal(t)}, {"f": t}) for t in ["0.00", "12.50", "-12.50", "1.27", "1.28", "-1.28", "-1.29", "327.67", "327.68", "99999999.99", "-0.01", "5", "5.1"]])
+case(rec(dec), *[({"f": decimal.Decimal(t)}, {"f": t}) for t in ["0.00", "12.50", "-12.50", "1.27", "1.28", "-1.29", "327.67", "327.68", "99999999.99", "-0.01", "5", "5.1"]])
 fdec = {"type": "fixed", "name": "FD", "size": 6, "logicalType": "decimal", "precision": 10, "scale": 3}
 case(rec(fdec), *[({"f": decimal.Decimal(t)}, {"f": t}) for t in ["0", "1.5", "-1.5", "9999999.999"]])
 case(rec({"type": "int", "logicalType": "date"}), ({"f": datetime.date(2013, 1, 1)}, {"f": 15706}))

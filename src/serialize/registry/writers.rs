@@ -64,8 +64,11 @@ struct Inner<F: Format> {
     registry: SchemaRegistry,
     finding: Finding,
     slots: RwLock<HashMap<String, Vec<Slot<F::Writer>>>>,
-    searches: Mutex<HashMap<(String, bool, String), Search<F::Writer>>>,
+    searches: Mutex<Searches<F::Writer>>,
 }
+
+/// By topic, whether it is the key, and record type.
+type Searches<W> = HashMap<(String, bool, String), Search<W>>;
 
 struct Slot<W> {
     is_key: bool,

@@ -204,7 +204,6 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
         self.integer(value, false)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the schema asks for the smaller of the two")]
     fn serialize_f32(mut self, value: f32) -> Result<(), AvroError> {
         match self.choose("a number with a fraction", |node| floating(node, true))? {
             Node::Double => self.buffer.extend_from_slice(&f64::from(value).to_le_bytes()),

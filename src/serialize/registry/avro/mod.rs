@@ -4,6 +4,7 @@ mod datum;
 mod encoder;
 mod error;
 mod generic;
+mod inline;
 mod plan;
 mod reader;
 #[cfg(test)]
@@ -161,7 +162,7 @@ impl Codec {
         }
         let local = schema.map(|schema| {
             let parsed = if schema.uses().is_empty() {
-                Parsed::new(schema.text(), []).and_then(|parsed| Ok(Some((Arc::new(Plan::new(&parsed.schema, &[])?), parsed))))
+                Parsed::new(schema.text(), []).and_then(|parsed| Ok(Some((Arc::new(Plan::new(&parsed.0)?), parsed))))
             } else {
                 Ok(None)
             };
@@ -303,7 +304,7 @@ impl Format for Avros {
             }
             let whole: Whole = registry.whole(registered).await?;
             let parsed = Parsed::of(&whole, &about)?;
-            let plan = Plan::new(&parsed.schema, &parsed.used).map_err(|error| unusable(&error))?;
+            let plan = Plan::new(&parsed.0).map_err(|error| unusable(&error))?;
             Ok(Resolved::new(&whole.schema, Arc::new(plan)))
         }
         .boxed()

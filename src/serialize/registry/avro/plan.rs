@@ -95,11 +95,8 @@ impl Node {
 }
 
 impl Plan {
-    /// Takes a schema, and those that it uses by name.
-    pub(super) fn new(schema: &Schema, used: &[Schema]) -> Result<Self, AvroError> {
-        let mut known = HashMap::new();
-        used.iter().for_each(|schema| index(schema, &None, &mut known));
-        let mut planner = Planner { nodes: Vec::new(), places: HashMap::new(), known, defaults: Vec::new() };
+    pub(super) fn new(schema: &Schema) -> Result<Self, AvroError> {
+        let mut planner = Planner { nodes: Vec::new(), places: HashMap::new(), defaults: Vec::new() };
         let root = planner.add(schema, &None)?;
         let name = schema.name().map(|name| name.fullname(None));
         let mut plan = Self { nodes: planner.nodes, root, name };
@@ -203,18 +200,16 @@ impl Plan {
     }
 }
 
-struct Planner<'s> {
+struct Planner {
     nodes: Vec<Node>,
     /// Named types, by full name.
     places: HashMap<String, usize>,
-    /// Those of the schemas that are used, which have no place yet.
-    known: HashMap<String, (&'s Schema, Namespace)>,
     /// Record, field, and the default as it stands in the schema.
     defaults: Vec<(usize, usize, Value)>,
 }
 
-impl<'s> Planner<'s> {
-    fn add(&mut self, schema: &'s Schema, namespace: &Namespace) -> Result<usize, AvroError> {
+impl Planner {
+    fn add(&mut self, schema: &Schema, namespace: &Namespace) -> Result<usize, AvroError> {
         let node = match schema {
             Schema::Null => Node::Null,
             Schema::Boolean => Node::Boolean,
@@ -265,14 +260,8 @@ impl<'s> Planner<'s> {
             }
             Schema::Ref { name } => {
                 let full = name.fully_qualified_name(namespace).fullname(None);
-                if let Some(place) = self.places.get(&full) {
-                    return Ok(*place);
-                }
-                let (schema, namespace) = self
-                    .known
-                    .remove(&full)
-                    .ok_or_else(|| AvroError::new(format!("the type {full} is not defined, here or in a reference")))?;
-                return self.add(schema, &namespace);
+                let place = self.places.get(&full).copied();
+                return place.ok_or_else(|| AvroError::new(format!("the type {full} is not defined, here or in a reference")));
             }
         };
         self.nodes.push(node);
@@ -284,22 +273,5 @@ impl<'s> Planner<'s> {
         let place = self.nodes.len() - 1;
         self.places.insert(name.fully_qualified_name(namespace).fullname(None), place);
         place
-    }
-}
-
-/// Finds the named types of a schema that is used.
-fn index<'s>(schema: &'s Schema, namespace: &Namespace, known: &mut HashMap<String, (&'s Schema, Namespace)>) {
-    if let Some(name) = schema.name().filter(|_| !matches!(schema, Schema::Ref { .. })) {
-        known.entry(name.fully_qualified_name(namespace).fullname(None)).or_insert((schema, namespace.clone()));
-    }
-    match schema {
-        Schema::Record(record) => {
-            let inner = record.name.fully_qualified_name(namespace).namespace;
-            record.fields.iter().for_each(|field| index(&field.schema, &inner, known));
-        }
-        Schema::Array(array) => index(&array.items, namespace, known),
-        Schema::Map(map) => index(&map.types, namespace, known),
-        Schema::Union(union) => union.variants().iter().for_each(|schema| index(schema, namespace, known)),
-        _ => {}
     }
 }

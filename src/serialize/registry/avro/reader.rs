@@ -1,27 +1,40 @@
 //! [`Reader`]: reads what was written with a schema, as another schema has it.
 
-use apache_avro::{Schema, from_avro_datum_reader_schemata, from_value, types::Value};
+use std::io::{self, Read};
+
+use apache_avro::{Schema, from_avro_datum, from_value, types::Value};
 use serde::de::DeserializeOwned;
 
-use super::AvroError;
+use super::{AvroError, inline::inline};
 use crate::{
     panic::contain,
     serialize::registry::{RegistryError, RegistryErrorKind, SchemaType, client::Whole, error::About},
 };
 
-/// A schema and those that it uses, parsed.
+/// A schema with all that it uses in it, parsed.
 #[derive(Debug, Clone)]
-pub(super) struct Parsed {
-    pub(super) schema: Schema,
-    pub(super) used: Vec<Schema>,
+pub(super) struct Parsed(pub(super) Schema);
+
+/// What is read, and whether more was wanted than there is. `apache-avro` takes the end of the bytes for null in places.
+struct Payload<'p> {
+    rest: &'p [u8],
+    is_short: bool,
+}
+
+impl Read for Payload<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.is_short |= self.rest.is_empty() && !buffer.is_empty();
+        self.rest.read(buffer)
+    }
 }
 
 impl Parsed {
     pub(super) fn new<'t>(text: &str, used: impl IntoIterator<Item = &'t str>) -> Result<Self, AvroError> {
-        let (schema, used) = contain(|| Schema::parse_str_with_list(text, used))
+        let text = inline(text, used);
+        let schema = contain(|| Schema::parse_str(&text))
             .map_err(|_| AvroError::new("the schema cannot be parsed"))?
             .map_err(|error| AvroError::new(format!("the schema cannot be parsed: {error}")))?;
-        Ok(Self { schema, used })
+        Ok(Self(schema))
     }
 
     /// Parses what a registry gave.
@@ -29,37 +42,26 @@ impl Parsed {
         let unusable = |message: String| RegistryError::new(RegistryErrorKind::UnusableSchema, about, message);
         match whole.schema.schema().schema_type() {
             SchemaType::Avro => {
-                // One that is used by two others stands there twice.
-                let mut texts: Vec<&str> = whole.references.iter().map(|(_, used)| used.schema().text()).collect();
-                texts.sort_unstable();
-                texts.dedup();
-                Self::new(whole.schema.schema().text(), texts).map_err(|error| unusable(error.to_string()))
+                let used = whole.references.iter().map(|(_, used)| used.schema().text());
+                Self::new(whole.schema.schema().text(), used).map_err(|error| unusable(error.to_string()))
             }
             other => Err(unusable(format!("it is of type {other}, not AVRO"))),
         }
     }
 
-    /// The schema and all that it uses: what names are looked up in.
-    fn all(&self) -> Vec<&Schema> {
-        std::iter::once(&self.schema).chain(&self.used).collect()
-    }
-
     /// Reads a value; `reader` is how it is wanted, if that is not how it was written.
-    pub(super) fn read(&self, mut payload: &[u8], reader: Option<&Self>) -> Result<Value, AvroError> {
-        if matches!(self.schema, Schema::Bytes) {
+    pub(super) fn read(&self, payload: &[u8], reader: Option<&Self>) -> Result<Value, AvroError> {
+        if matches!(self.0, Schema::Bytes) {
             return Ok(Value::Bytes(payload.to_vec()));
         }
-        let length = payload.len();
-        let wanted = reader.map(|reader| &reader.schema);
-        // Names in what is wanted are looked up there alone.
-        let names = reader.map(|reader| reader.used.iter().collect()).unwrap_or_default();
-        let read = || from_avro_datum_reader_schemata(&self.schema, self.all(), &mut payload, wanted, names);
-        match contain(read) {
+        let unreadable =
+            |why: &str| AvroError::new(format!("{} bytes that are not written with this schema{why}", payload.len()));
+        let mut bytes = Payload { rest: payload, is_short: false };
+        match contain(|| from_avro_datum(&self.0, &mut bytes, reader.map(|reader| &reader.0))) {
+            _ if bytes.is_short => Err(unreadable(": they end too early")),
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                Err(AvroError::new(format!("{length} bytes that are not written with this schema ({})", what(&error))))
-            }
-            Err(_) => Err(AvroError::new(format!("{length} bytes that are not written with this schema"))),
+            Ok(Err(error)) => Err(unreadable(&format!(" ({})", what(&error)))),
+            Err(_) => Err(unreadable("")),
         }
     }
 }

@@ -27,7 +27,7 @@ fn schema(json: &serde_json::Value) -> Schema {
 /// The payload that a value has with a schema.
 fn written<T: Serialize + ?Sized>(json: &serde_json::Value, value: &T) -> Result<Vec<u8>, String> {
     let parsed = Parsed::new(&json.to_string(), []).map_err(|error| error.to_string())?;
-    let plan = Plan::new(&parsed.schema, &[]).map_err(|error| error.to_string())?;
+    let plan = Plan::new(&parsed.0).map_err(|error| error.to_string())?;
     let mut buffer = Vec::new();
     plan.write(value, &mut buffer).map_err(|error| error.to_string())?;
     Ok(buffer)
@@ -170,11 +170,20 @@ fn fields_are_written_in_the_schemas_order_and_missing_ones_by_their_default() {
 }
 
 #[test]
+fn a_decimal_takes_as_few_bytes_as_in_java() {
+    // fastavro gives a byte more to the greatest negative number of each length.
+    let text = json!({"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2});
+    for (value, bytes) in [("-1.28", "0280"), ("-327.68", "048000"), ("1.28", "040080")] {
+        assert_eq!(written(&text, value).map(|written| hex(&written)), Ok(bytes.to_owned()), "{value}");
+    }
+}
+
+#[test]
 fn types_that_use_themselves_or_one_another_are_written() {
     #[derive(Serialize)]
     struct Node {
         value: i32,
-        next: Option<Box<Node>>,
+        next: Option<Box<Self>>,
     }
     let text = json!({"type": "record", "name": "Node", "namespace": "list", "fields": [
         {"name": "value", "type": "int"}, {"name": "next", "type": ["null", "Node"]},
@@ -315,6 +324,11 @@ fn what_cannot_be_read_says_why_and_shows_nothing() {
     assert!(read(Some(&bytes[..3])).starts_with("expected a schema id and a payload, got 3 bytes"));
     assert!(
         read(Some(b"\0\0\0\x01\x00payload")).starts_with("schema id 256: the schema registry does not have it (404, code 40403)")
+    );
+    let truncated = read(Some(&bytes[..bytes.len() - 1]));
+    assert_eq!(
+        truncated,
+        format!("schema id 1: {} bytes that are not written with this schema: they end too early", bytes.len() - 6)
     );
     for end in 5..bytes.len() {
         let error = read(Some(&bytes[..end]));

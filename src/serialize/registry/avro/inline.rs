@@ -1,0 +1,71 @@
+//! One text of a schema and those that it uses: each definition stands where its name is met first.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+/// Deeper than any schema that a person has written.
+const DEEPEST: usize = 200;
+
+/// Puts the definitions that a schema names in place of their names. A text that is no JSON stays as it is: the parser says what is wrong.
+pub(super) fn inline<'t>(text: &str, used: impl IntoIterator<Item = &'t str>) -> String {
+    let mut definitions = HashMap::new();
+    for definition in used.into_iter().filter_map(|text| serde_json::from_str::<Value>(text).ok()) {
+        if let Some(name) = definition.as_object().map(|object| full_name(object, "")) {
+            definitions.insert(name, definition);
+        }
+    }
+    match serde_json::from_str(text) {
+        Ok(mut schema) if !definitions.is_empty() => {
+            put(&mut schema, "", &mut definitions, 0);
+            schema.to_string()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// The full name of a named type, inside a namespace (Avro specification: "Names").
+fn full_name(object: &Map<String, Value>, enclosing: &str) -> String {
+    let text = |key| object.get(key).and_then(Value::as_str);
+    match (text("name").unwrap_or_default(), text("namespace").unwrap_or(enclosing)) {
+        (name, namespace) if name.contains('.') || namespace.is_empty() => name.to_owned(),
+        (name, namespace) => format!("{namespace}.{name}"),
+    }
+}
+
+fn put(schema: &mut Value, namespace: &str, definitions: &mut HashMap<String, Value>, depth: usize) {
+    if depth > DEEPEST {
+        return;
+    }
+    match schema {
+        Value::String(name) => {
+            let full = if name.contains('.') || namespace.is_empty() { name.clone() } else { format!("{namespace}.{name}") };
+            if let Some(mut definition) = definitions.remove(&full) {
+                if let Value::Object(object) = &mut definition {
+                    // Not that of what stands around it now.
+                    object.entry("namespace").or_insert_with(|| Value::String(String::new()));
+                }
+                put(&mut definition, "", definitions, depth + 1);
+                *schema = definition;
+            }
+        }
+        Value::Array(types) => types.iter_mut().for_each(|schema| put(schema, namespace, definitions, depth + 1)),
+        Value::Object(object) => match object.get("type").and_then(Value::as_str) {
+            Some("record" | "error" | "enum" | "fixed") => {
+                let full = full_name(object, namespace);
+                definitions.remove(&full);
+                let inner = full.rsplit_once('.').map_or("", |(namespace, _)| namespace);
+                let fields = object.get_mut("fields").and_then(Value::as_array_mut);
+                for field in fields.into_iter().flatten().filter_map(|field| field.get_mut("type")) {
+                    put(field, inner, definitions, depth + 1);
+                }
+            }
+            _ => {
+                for key in ["type", "items", "values"] {
+                    object.get_mut(key).into_iter().for_each(|schema| put(schema, namespace, definitions, depth + 1));
+                }
+            }
+        },
+        _ => {}
+    }
+}
