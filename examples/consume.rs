@@ -48,10 +48,8 @@ fn main() -> ottla::Result<()> {
             .set("group.id", format!("billing-{}", std::process::id()))?
             .set("auto.offset.reset", "earliest")?
             .set("enable.auto.commit", "false")?;
-        let consumer: Consumer<Option<String>, Order> = Consumer::builder(config)
-            .value_deserializer(Json::new())
-            .rebalance_listener(CommitBeforeLeaving)
-            .build()?;
+        let consumer: Consumer<Option<String>, Order> =
+            Consumer::builder(config).value_deserializer(Json::new()).rebalance_listener(CommitBeforeLeaving).build()?;
         consumer.subscribe(&[&topic]).await?;
 
         let mut items = (&consumer).take(orders.len());

@@ -99,7 +99,8 @@ fn reader(config: &ProducerConfig, group: &str) -> ottla::Result<Reader> {
 /// Reads all of the topic's values.
 fn read(config: &ProducerConfig, topic: &str) -> ottla::Result<Vec<String>> {
     let reader = reader(config, "audit")?;
-    let partitions: Vec<_> = block_on(reader.partitions_for(topic))?.iter().map(|it| (topic.to_owned(), it.partition())).collect();
+    let partitions: Vec<_> =
+        block_on(reader.partitions_for(topic))?.iter().map(|it| (topic.to_owned(), it.partition())).collect();
     block_on(reader.assign(partitions))?;
     let mut values = Vec::new();
     // A second without a record is the end.

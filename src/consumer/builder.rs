@@ -58,13 +58,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// # Ok::<(), ottla::Error>(())
     /// ```
     pub fn builder(config: ConsumerConfig) -> ConsumerBuilder<K, V> {
-        ConsumerBuilder {
-            config,
-            key_deserializer: None,
-            value_deserializer: None,
-            listener: None,
-            drop_timeout: DROP_TIMEOUT,
-        }
+        ConsumerBuilder { config, key_deserializer: None, value_deserializer: None, listener: None, drop_timeout: DROP_TIMEOUT }
     }
 }
 

@@ -175,7 +175,10 @@ impl ConsumerContext for Context {
 
 /// Logs how a commit of librdkafka's own ended; that there was nothing to commit is no news.
 pub(super) fn tell_commit(code: i32) {
-    use crate::native::{code::{NO_ERROR, NO_OFFSET}, error_text};
+    use crate::native::{
+        code::{NO_ERROR, NO_OFFSET},
+        error_text,
+    };
     if code != NO_ERROR && code != NO_OFFSET {
         tracing::warn!(code, "an automatic commit failed: {}", error_text(code));
     }

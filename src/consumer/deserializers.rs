@@ -28,7 +28,12 @@ impl<K: 'static, V: 'static> Deserializers<K, V> {
     }
 
     /// Reads key, then value.
-    pub(super) fn read(&self, head: Head, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<ConsumerRecord<K, V>, ConsumeError> {
+    pub(super) fn read(
+        &self,
+        head: Head,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<ConsumerRecord<K, V>, ConsumeError> {
         let parts = deserialize(&*self.key, key, &head, true)
             .and_then(|key| deserialize(&*self.value, value, &head, false).map(|value| (key, value)));
         match parts {
@@ -85,7 +90,8 @@ fn deserialize<T: 'static>(
     let failed = |what: &str| {
         let part = if is_key { "key" } else { "value" };
         let Head { topic, partition, offset, .. } = head;
-        let message = format!("topic {topic}, partition {partition}, offset {offset}: the {part} could not be deserialized{what}");
+        let message =
+            format!("topic {topic}, partition {partition}, offset {offset}: the {part} could not be deserialized{what}");
         Error::new(ErrorKind::Deserialization, message)
     };
     match contain(|| deserializer.deserialize(data, &context)) {

@@ -229,16 +229,14 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
 
     fn take_back(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, i64)> {
         let mut state = self.lock();
-        let numbers: Vec<_> = partitions
-            .iter()
-            .map(|partition| state.progress.number_of(partition.topic(), partition.partition()))
-            .collect();
+        let numbers: Vec<_> =
+            partitions.iter().map(|partition| state.progress.number_of(partition.topic(), partition.partition())).collect();
         let mut firsts: Vec<Option<i64>> = vec![None; partitions.len()];
         let (mut kept, mut dropped) = (VecDeque::with_capacity(state.ready.len()), Vec::new());
         for ready in state.ready.drain(..) {
-            let found = ready.place.and_then(|(number, offset)| {
-                numbers.iter().position(|wanted| *wanted == number).map(|index| (index, offset))
-            });
+            let found = ready
+                .place
+                .and_then(|(number, offset)| numbers.iter().position(|wanted| *wanted == number).map(|index| (index, offset)));
             match found {
                 Some((index, offset)) => {
                     if let Some(first) = firsts.get_mut(index) {

@@ -74,7 +74,9 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         let failed = context.clone();
         let known = self.ask(context, move |consumer, timeout| {
             let metadata = consumer.fetch_metadata(Some(&topic), timeout)?;
-            let Some(known) = metadata.topics().iter().find(|known| known.name() == topic) else { return Ok(Err(Code::UnknownTopic)) };
+            let Some(known) = metadata.topics().iter().find(|known| known.name() == topic) else {
+                return Ok(Err(Code::UnknownTopic));
+            };
             let trouble = known.error().filter(|code| *code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR);
             Ok(match trouble {
                 Some(code) => Err(code.into()),

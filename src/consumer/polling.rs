@@ -1,11 +1,7 @@
 //! [`Polling`]: the thread that serves librdkafka.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::Ordering,
-        mpsc::Receiver,
-    },
+    sync::{Arc, atomic::Ordering, mpsc::Receiver},
     thread,
     time::{Duration, Instant},
 };
@@ -256,9 +252,7 @@ impl Polling {
         }
         self.shared.store(&self.consumer);
         self.shared.intake.take_back(&had);
-        self.shared
-            .intake
-            .progress(&mut |progress| had.iter().for_each(|partition| progress.set_assigned(partition, false)));
+        self.shared.intake.progress(&mut |progress| had.iter().for_each(|partition| progress.set_assigned(partition, false)));
         self.consumer.unassign().map_err(|error| error_of(&error, "assign"))
     }
 
@@ -293,7 +287,8 @@ impl Polling {
         let mut stranger = None;
         let partitions: Vec<_> = partitions.collect();
         self.shared.intake.progress(&mut |progress| {
-            stranger = partitions.iter().find(|partition| !progress.is_assigned(partition)).map(|partition| not_assigned(partition));
+            stranger =
+                partitions.iter().find(|partition| !progress.is_assigned(partition)).map(|partition| not_assigned(partition));
         });
         stranger.map_or(Ok(()), Err)
     }
@@ -307,7 +302,10 @@ impl Polling {
                 Ok(left) if Instant::now() < deadline => self.seeks.push(Seek { to: left, deadline, reply }),
                 Ok(left) => reply(Err(Error::from_code(
                     crate::native::code::TIMED_OUT,
-                    &format!("seek in {}: the partition did not start", left.first().map(|(p, _)| p.to_string()).unwrap_or_default()),
+                    &format!(
+                        "seek in {}: the partition did not start",
+                        left.first().map(|(p, _)| p.to_string()).unwrap_or_default()
+                    ),
                 ))),
                 Err(error) => reply(Err(error)),
             }

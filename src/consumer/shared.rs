@@ -116,7 +116,6 @@ impl Shared {
         self.bell.ring();
         receiver
     }
-
 }
 
 /// Tells the end of the polling thread when it is dropped, also should a bug of our own end that thread.

@@ -32,12 +32,7 @@ impl Consumed<'_> {
     pub(super) fn error(&self) -> QueueError {
         let text = self.value().map(|text| String::from_utf8_lossy(text).into_owned());
         let partition = (!self.0.topic.is_null()).then(|| (self.topic().into_owned(), self.0.partition));
-        QueueError {
-            code: self.0.code,
-            text: text.unwrap_or_else(|| ffi::error_text(self.0.code)),
-            fatal: false,
-            partition,
-        }
+        QueueError { code: self.0.code, text: text.unwrap_or_else(|| ffi::error_text(self.0.code)), fatal: false, partition }
     }
 
     /// The topic's name.
@@ -98,8 +93,7 @@ impl Consumed<'_> {
         for index in 0.. {
             let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
             // SAFETY: the headers are alive; the three are written if there is one of this number.
-            let code =
-                unsafe { ffi::rd_kafka_header_get_all(native, index, &raw mut name, &raw mut value, &raw mut size) };
+            let code = unsafe { ffi::rd_kafka_header_get_all(native, index, &raw mut name, &raw mut value, &raw mut size) };
             if code != 0 {
                 break;
             }

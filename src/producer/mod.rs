@@ -41,16 +41,16 @@ pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
 pub use transaction::{ConsumerGroupMetadata, Offsets, Transaction};
 
+#[cfg(any(feature = "consumer", feature = "schema-registry"))]
+pub(crate) use self::parking::wait;
+#[cfg(feature = "consumer")]
+pub(crate) use self::parking::wait_until;
 use self::{core::Core, shared::topic_of, unfinished::Unfinished};
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     core::check_topic_name,
     plugins::{Installed, Plugins},
 };
-#[cfg(any(feature = "consumer", feature = "schema-registry"))]
-pub(crate) use self::parking::wait;
-#[cfg(feature = "consumer")]
-pub(crate) use self::parking::wait_until;
 pub(crate) use self::{core::place, listeners::Listeners, serializers::Serializers};
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,

@@ -94,6 +94,7 @@ impl<F: Format> Writers<F> {
     }
 
     /// The same with another format.
+    #[cfg(any(feature = "protobuf", feature = "json-schema"))]
     pub(crate) fn with_format(self, format: F) -> Self {
         Self::new(&self.0.registry, self.0.finding.clone(), format)
     }

@@ -168,9 +168,7 @@ fn the_offsets_of_times_are_those_of_the_first_records_since() {
             producer.send(ProducerRecord::to(&*topic).value("x").timestamp(time)).await.unwrap().await.unwrap();
         }
         let consumer: Text = Consumer::builder(consumer_config(&topic, &[])).build().unwrap();
-        let find = async |time| {
-            consumer.offsets_for_times([((topic.as_str(), 0), time)]).await.unwrap().next(&topic, 0)
-        };
+        let find = async |time| consumer.offsets_for_times([((topic.as_str(), 0), time)]).await.unwrap().next(&topic, 0);
         assert_eq!(find(times[0] - 5).await, Some(0));
         assert_eq!(find(times[1]).await, Some(1));
         assert_eq!(find(times[1] + 1).await, Some(2));

@@ -303,3 +303,72 @@ fn a_commit_waits_for_records_that_wait_for_their_schema_and_an_abort_does_not()
         assert_eq!(ids(&kafka, "orders"), [2]);
     });
 }
+
+#[test]
+fn a_request_is_made_again_and_on_the_next_url() {
+    let (embedded, other) = (EmbeddedRegistry::start().unwrap(), EmbeddedRegistry::start().unwrap());
+    let schema = Schema::new(SchemaType::Avro, r#""string""#);
+    let again = [("retries.wait.ms", "1"), ("max.retries", "2")];
+    embedded.fail_next(RegistryFault::Status(503), 2);
+    registry(&embedded, &again).register("a", &schema).wait().unwrap();
+    assert_eq!(embedded.requests().len(), 3);
+    embedded.fail_next(RegistryFault::Status(429), 3);
+    let error = registry(&embedded, &again).register("b", &schema).wait().unwrap_err();
+    assert_eq!((error.kind(), embedded.requests().len()), (RegistryErrorKind::Unavailable, 6));
+    embedded.stop();
+    let urls = format!("{},{}", embedded.url(), other.url());
+    registry(&other, &[("schema.registry.url", &urls)]).register("c", &schema).wait().unwrap();
+    assert_eq!(other.requests(), ["POST /subjects/c/versions"]);
+}
+
+#[test]
+fn a_registry_that_wants_credentials_gets_them_and_nobody_else_sees_them() {
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let schema = Schema::new(SchemaType::Avro, r#""string""#);
+    let ask = |settings: &[(&str, &str)]| registry(&embedded, settings).register("a/b c", &schema).wait();
+    embedded.require_login("alice", "hunter2");
+    let user_info = [("basic.auth.credentials.source", "USER_INFO"), ("basic.auth.user.info", "alice:hunter2")];
+    ask(&user_info).unwrap();
+    let url = embedded.url().replace("http://", "http://alice:hunter2@");
+    ask(&[("schema.registry.url", &url)]).unwrap();
+    let error = ask(&[]).unwrap_err();
+    assert_eq!((error.kind(), error.status()), (RegistryErrorKind::Authentication, Some(401)));
+    embedded.require_token("hunter2");
+    ask(&[("bearer.auth.credentials.source", "STATIC_TOKEN"), ("bearer.auth.token", "hunter2")]).unwrap();
+    assert_eq!(embedded.requests()[0], "POST /subjects/a%2Fb%20c/versions");
+
+    embedded.stop();
+    let error = ask(&[("schema.registry.url", &url)]).unwrap_err();
+    let producer = [("schema.registry.url", url.as_str())].into_iter().chain(user_info);
+    let producer = ottla::ProducerConfig::from_pairs(producer.chain([("bootstrap.servers", "localhost:1")])).unwrap();
+    let config = SchemaRegistryConfig::of(&producer);
+    for text in [format!("{error} {error:?}"), format!("{config:?}"), format!("{producer:?} {}", producer.explain())] {
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(text.contains("schema.registry.url") || text.contains("127.0.0.1"), "{text}");
+    }
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_told() {
+    let url = ("schema.registry.url", "http://localhost:1");
+    for (settings, says) in [
+        (vec![], "schema.registry.url: is not set"),
+        (vec![url, ("use.latest.version", "true")], "use.latest.version: needs auto.register.schemas=false"),
+        (vec![url, ("basic.auth.user.info", "a:b")], "basic.auth.user.info: has no effect without"),
+        (
+            vec![url, ("schema.registry.ssl.truststore.location", "/nowhere.pem")],
+            "schema.registry.ssl.truststore.location: cannot be read",
+        ),
+        (vec![url, ("schema.registry.ssl.keystore.key", "x")], "must be set together with"),
+    ] {
+        let error = SchemaRegistryConfig::from_pairs(settings).unwrap().check().unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+    let error = SchemaRegistryConfig::new().set("schema.registry.urls", "http://a").unwrap_err().to_string();
+    assert!(error.contains("did you mean schema.registry.url?"), "{error}");
+    let error = SchemaRegistryConfig::new().set("schema.registry.url", "localhost:8081").unwrap_err().to_string();
+    assert!(error.contains("begin with http:// or https://"), "{error}");
+    let pem = SchemaRegistryConfig::from_pairs([url, ("schema.registry.ssl.truststore.certificates", "hunter2")]).unwrap();
+    let error = SchemaRegistry::new(&pem).unwrap_err();
+    assert!(error.kind() == ErrorKind::Config && !format!("{error:?}").contains("hunter2"), "{error:?}");
+}

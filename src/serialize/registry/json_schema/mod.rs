@@ -20,7 +20,9 @@ use super::{
     readers::Readers,
     writers::{Format, Place, Resolved, Writers},
 };
-use crate::serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Finish, Json, SerializeContext, Serialized, Serializer};
+use crate::serialize::{
+    BoxError, Deferred, DeserializeContext, Deserializer, Finish, Json, SerializeContext, Serialized, Serializer,
+};
 
 /// A `T` as JSON behind the id of its schema, as Confluent's `KafkaJsonSchemaSerializer` and `KafkaJsonSchemaDeserializer`, by its
 /// `serde::Serialize` and `Deserialize`.

@@ -1,10 +1,6 @@
 //! [`Validator`]: a registered JSON Schema, ready to check values with.
 
-use std::{
-    collections::HashMap,
-    error::Error as StdError,
-    fmt,
-};
+use std::{collections::HashMap, error::Error as StdError, fmt};
 
 use jsonschema::{Retrieve, Uri, error::ValidationErrorKind};
 use serde_json::Value;

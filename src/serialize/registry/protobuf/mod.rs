@@ -219,9 +219,7 @@ impl<T: 'static> Deserializer<T> for Protobuf<T> {
             },
         };
         let id = frame.id;
-        let file = self.readers.get(id, |whole| {
-            compiled(whole).map_err(|error| unusable(&id.about(), error))
-        })?;
+        let file = self.readers.get(id, |whole| compiled(whole).map_err(|error| unusable(&id.about(), error)))?;
         let message = indexes.find(&file).ok_or_else(|| ProtobufError::NoMessage { id, indexes: indexes.to_string() })?;
         let name = message.full_name().to_owned();
         let read = match &self.types {
@@ -272,7 +270,9 @@ impl Messages {
                     Some(version) => Some(version),
                     None => registry.find_as(&name, &schema, finding.normalize).await?.version(),
                 };
-                let lacks = || RegistryError::new(RegistryErrorKind::UnexpectedAnswer, &About::Subject(name.clone()), "it has no version");
+                let lacks = || {
+                    RegistryError::new(RegistryErrorKind::UnexpectedAnswer, &About::Subject(name.clone()), "it has no version")
+                };
                 references.push(SchemaReference { version: version.ok_or_else(lacks)?, subject: name.clone(), name });
             }
             let text = if self.serialized { files::serialized(&file) } else { text::proto_text(&file) };
@@ -297,7 +297,8 @@ impl Format for Messages {
             let about = About::Subject(subject.clone());
             let message = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&record).cloned();
             // It is known before it is looked for.
-            let message = message.ok_or_else(|| RegistryError::new(RegistryErrorKind::Request, &about, "there is no message to write"))?;
+            let message =
+                message.ok_or_else(|| RegistryError::new(RegistryErrorKind::Request, &about, "there is no message to write"))?;
             if finding.auto_register || (finding.schema_id.is_none() && !finding.use_latest) {
                 let schema = self.schema(&registry, &finding, message.parent_file()).await?;
                 let registered = registry.to_write(&finding, &subject, Some(&schema)).await?;
@@ -333,7 +334,8 @@ fn compiled(whole: &Whole) -> Result<FileDescriptor, ProtobufError> {
     }
     let imports = whole.references.iter().map(|(name, used)| (name.as_str(), used.schema().text()));
     let pool = imports.chain([(ROOT, schema.text())]).collect::<ProtoFiles<'_>>().descriptors()?;
-    let lacks = || ProtobufError::Proto { file: ROOT.to_owned(), line_and_column: None, reason: "it was not compiled".to_owned() };
+    let lacks =
+        || ProtobufError::Proto { file: ROOT.to_owned(), line_and_column: None, reason: "it was not compiled".to_owned() };
     pool.get_file_by_name(ROOT).ok_or_else(lacks)
 }
 

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use prost_reflect::{
-    Cardinality, DynamicMessage, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind, MapKey, MessageDescriptor,
-    OneofDescriptor, ServiceDescriptor, Syntax, Value,
+    Cardinality, DynamicMessage, EnumDescriptor, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind, MapKey,
+    MessageDescriptor, OneofDescriptor, ServiceDescriptor, Syntax, Value,
     prost_types::{
         DescriptorProto, FieldDescriptorProto,
         field_descriptor_proto::{Label, Type},
@@ -263,7 +263,8 @@ fn set_options(options: &DynamicMessage) -> impl Iterator<Item = (String, String
     let own = options.fields().filter(|(field, _)| field.name() != "uninterpreted_option");
     let own = own.map(|(field, value)| (field.name().to_owned(), field.kind(), value.clone()));
     let extensions = options.extensions();
-    let extensions = extensions.map(|(extension, value)| (format!("({})", extension.full_name()), extension.kind(), value.clone()));
+    let extensions =
+        extensions.map(|(extension, value)| (format!("({})", extension.full_name()), extension.kind(), value.clone()));
     let all: Vec<_> = own.chain(extensions).collect();
     all.into_iter().flat_map(|(name, kind, value)| {
         let values = match value {
@@ -308,7 +309,9 @@ fn aggregate(message: &DynamicMessage) -> String {
             Value::Map(entries) => {
                 if let Kind::Message(entry) = field.kind() {
                     let value_kind = entry.map_entry_value_field().kind();
-                    entries.iter().for_each(|(key, value)| push(format!("{{ key: {} value: {} }}", map_key(key), constant(value, &value_kind))));
+                    entries.iter().for_each(|(key, value)| {
+                        push(format!("{{ key: {} value: {} }}", map_key(key), constant(value, &value_kind)))
+                    });
                 }
             }
             value => push(constant(value, &field.kind())),

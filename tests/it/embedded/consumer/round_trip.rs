@@ -61,7 +61,11 @@ fn serializers_that_are_given_read_what_they_write() {
     let order = |id: &str| Order { id: id.to_owned(), cents: 1250 };
     both_ways(&[(Some(1_i64), Some(order("o-1"))), (None, None)], |producer, consumer| {
         (
-            producer.key_serializer(Optional(ottla::serialize::BigEndian)).value_serializer(Optional(Json::new())).build().unwrap(),
+            producer
+                .key_serializer(Optional(ottla::serialize::BigEndian))
+                .value_serializer(Optional(Json::new()))
+                .build()
+                .unwrap(),
             consumer.value_deserializer(Optional(Json::new())).build().unwrap(),
         )
     });
@@ -88,10 +92,8 @@ fn serializers_that_are_given_read_what_they_write() {
 fn deserializers_are_named_in_the_settings_as_in_java() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..1);
-    let settings = [
-        ("key.deserializer", "org.apache.kafka.common.serialization.StringDeserializer"),
-        ("value.deserializer", "bytes"),
-    ];
+    let settings =
+        [("key.deserializer", "org.apache.kafka.common.serialization.StringDeserializer"), ("value.deserializer", "bytes")];
     let consumer: Consumer<Option<String>, Vec<u8>> = Consumer::builder(config(&kafka, &settings)).build().unwrap();
     block_on(consumer.subscribe(&["orders"])).unwrap();
     let record = block_on(soon(consumer.recv())).unwrap().unwrap();
