@@ -1,6 +1,7 @@
 //! What confluent-kafka-python's serializers write: tests/data/schema-registry-vectors.json, in both directions.
 
-pub(crate) mod avro_json;
+mod avro_json;
+mod interop;
 mod vectors;
 
 use std::collections::BTreeMap;
@@ -100,7 +101,11 @@ impl Vector {
 
 fn register(registry: &SchemaRegistry, schema_type: SchemaType, references: &[Reference]) -> Vec<SchemaReference> {
     let register = |reference: &Reference| {
-        let schema = Schema::new(schema_type, reference.schema.as_str()).references(register(registry, schema_type, &reference.references));
+        let schema = Schema::new(schema_type, reference.schema.as_str()).references(register(
+            registry,
+            schema_type,
+            &reference.references,
+        ));
         registry.register(&reference.subject, &schema).wait().unwrap();
         let version = registry.find(&reference.subject, &schema).wait().unwrap().version().unwrap();
         SchemaReference { name: reference.name.clone(), subject: reference.subject.clone(), version }

@@ -301,7 +301,8 @@ impl Format for Messages {
             let about = About::Subject(subject.clone());
             let message = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&record).cloned();
             // It is known before it is looked for.
-            let message = message.ok_or_else(|| RegistryError::new(RegistryErrorKind::Request, &about, "there is no message to write"))?;
+            let message =
+                message.ok_or_else(|| RegistryError::new(RegistryErrorKind::Request, &about, "there is no message to write"))?;
             if finding.writes_local() {
                 let schema = self.schema(&registry, &finding, message.parent_file()).await?;
                 let registered = registry.to_write(&finding, &subject, Some(&schema)).await?;
