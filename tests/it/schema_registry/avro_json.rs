@@ -22,7 +22,7 @@ pub(crate) fn plain(value: Value) -> Value {
     match value {
         Value::Date(value) | Value::TimeMillis(value) => Value::Int(value),
         Value::TimeMicros(value) | Value::TimestampMillis(value) | Value::TimestampMicros(value) => Value::Long(value),
-        Value::Decimal(value) => Value::Bytes(Vec::try_from(&value).unwrap()),
+        Value::Decimal(value) => Value::Bytes(shortest(Vec::try_from(&value).unwrap())),
         Value::Fixed(_, value) => Value::Bytes(value),
         Value::Uuid(value) => Value::String(value.to_string()),
         Value::Union(branch, value) => Value::Union(branch, Box::new(plain(*value))),
@@ -31,6 +31,17 @@ pub(crate) fn plain(value: Value) -> Value {
         Value::Record(fields) => Value::Record(fields.into_iter().map(|(name, value)| (name, plain(value))).collect()),
         value => value,
     }
+}
+
+/// A number without the bytes that it does not need.
+fn shortest(mut bytes: Vec<u8>) -> Vec<u8> {
+    while let [sign @ (0 | 0xff), next, ..] = bytes[..] {
+        if (sign & 0x80) != (next & 0x80) {
+            break;
+        }
+        bytes.remove(0);
+    }
+    bytes
 }
 
 /// The named types, by full name and, as none has the same one twice, by short name.
@@ -89,6 +100,7 @@ impl<'s> Names<'s> {
             "long" => Value::Long(json.as_i64().unwrap()),
             "float" => Value::Float(json.to_string().parse().unwrap()),
             "double" => Value::Double(json.as_f64().unwrap()),
+            "bytes" | "fixed" if schema["logicalType"] == "decimal" => Value::Bytes(shortest(bytes())),
             "bytes" | "fixed" => Value::Bytes(bytes()),
             "string" => Value::String(json.as_str().unwrap().to_owned()),
             "enum" => {
