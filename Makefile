@@ -43,7 +43,7 @@ lint: ## clippy and shellcheck, warnings are errors
 	$(clippy) --no-default-features -- -D warnings
 	$(clippy) --features cli -- -D warnings
 	$(clippy) --features $(features) -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,kafka,setup,test,msrv,sanitize} .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,interop,kafka,setup,test,msrv,sanitize} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
@@ -66,6 +66,10 @@ test-embedded: ## tier 2: on the embedded broker
 .PHONY: test-broker
 test-broker: ## tier 3: on a real Apache Kafka (see scripts/kafka help)
 	@scripts/test 3
+
+.PHONY: interop
+interop: ## ottla and confluent-kafka-python read what the other writes, on a real Kafka and schema registry (needs python3 with venv)
+	@scripts/interop
 
 .PHONY: loom
 loom: ## every interleaving of a slot's two hands, checked with loom (part of tier 1)

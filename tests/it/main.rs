@@ -14,3 +14,5 @@ mod log;
 mod mock_producer;
 mod mock_transaction;
 mod own_process;
+#[cfg(all(feature = "protobuf", feature = "json-schema"))]
+mod schema_registry;

@@ -9,6 +9,8 @@ mod own_kafka;
 mod partitioners;
 mod producer;
 mod proxy;
+#[cfg(all(feature = "protobuf", feature = "json-schema"))]
+mod schema_registry;
 mod transaction;
 
 use std::{

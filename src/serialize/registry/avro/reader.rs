@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use apache_avro::{Schema, from_avro_datum, from_value, types::Value};
+use apache_avro::{Decimal, Schema, from_avro_datum, from_value, types::Value};
 use serde::de::DeserializeOwned;
 
 use super::{AvroError, inline::inline};
@@ -57,7 +57,7 @@ impl Parsed {
         let unreadable =
             |why: &str| AvroError::new(format!("{} bytes that are not written with this schema{why}", payload.len()));
         let mut bytes = Payload { rest: payload, is_short: false };
-        match contain(|| from_avro_datum(&self.0, &mut bytes, reader.map(|reader| &reader.0))) {
+        match contain(|| resolved(&self.0, &mut bytes, reader)) {
             _ if bytes.is_short => Err(unreadable(": they end too early")),
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(unreadable(&format!(" ({})", what(&error)))),
@@ -65,6 +65,37 @@ impl Parsed {
         }
     }
 }
+
+fn resolved(writer: &Schema, bytes: &mut Payload<'_>, reader: Option<&Parsed>) -> Result<Value, apache_avro::Error> {
+    let value = from_avro_datum(writer, bytes, None)?;
+    match reader {
+        Some(reader) => widened(value).resolve(&reader.0),
+        None => Ok(value),
+    }
+}
+
+/// A value whose decimals have so many bytes that `apache-avro` resolves them: it takes their length for the greatest precision that they
+/// have, and writers leave out what a number does not need.
+fn widened(value: Value) -> Value {
+    match value {
+        Value::Decimal(decimal) => match Vec::<u8>::try_from(&decimal) {
+            Ok(bytes) => {
+                let sign = if bytes.first().is_some_and(|byte| *byte >= 0x80) { 0xff } else { 0 };
+                let missing = DECIMAL_BYTES.saturating_sub(bytes.len());
+                Value::Decimal(Decimal::from([vec![sign; missing], bytes].concat()))
+            }
+            Err(_) => Value::Decimal(decimal),
+        },
+        Value::Union(branch, value) => Value::Union(branch, Box::new(widened(*value))),
+        Value::Array(values) => Value::Array(values.into_iter().map(widened).collect()),
+        Value::Map(entries) => Value::Map(entries.into_iter().map(|(key, value)| (key, widened(value))).collect()),
+        Value::Record(fields) => Value::Record(fields.into_iter().map(|(name, value)| (name, widened(value))).collect()),
+        value => value,
+    }
+}
+
+/// Enough for a precision of 76 digits.
+const DECIMAL_BYTES: usize = 32;
 
 /// Makes a `T` of a value.
 pub(super) fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, AvroError> {

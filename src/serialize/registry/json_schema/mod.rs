@@ -13,7 +13,7 @@ pub use error::JsonSchemaError;
 
 use self::validator::{Validator, parsed};
 use super::{
-    RegistryError, RegistryErrorKind, Schema, SchemaReference, SchemaRegistry, SchemaType,
+    RegistryError, RegistryErrorKind, Schema, SchemaRegistry,
     config::Finding,
     error::About,
     frame::{self, FrameError},
@@ -35,7 +35,7 @@ use crate::serialize::{
 /// # #[cfg(feature = "testing")]
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use ottla::record::Headers;
-/// use ottla::serialize::registry::{JsonSchema, SchemaRegistry, SchemaRegistryConfig};
+/// use ottla::serialize::registry::{JsonSchema, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType};
 /// use ottla::serialize::{SerializeContext, Serializer};
 ///
 /// #[derive(serde::Serialize)]
@@ -49,13 +49,14 @@ use crate::serialize::{
 /// # #[cfg(any())]
 /// let url = "http://localhost:8081";
 /// let registry = SchemaRegistry::new(&SchemaRegistryConfig::new().set("schema.registry.url", url)?)?;
-/// let json = JsonSchema::new(&registry, r#"{
+/// let schema = Schema::new(SchemaType::Json, r#"{
 ///     "$schema": "https://json-schema.org/draft/2020-12/schema",
 ///     "title": "Order",
 ///     "type": "object",
 ///     "properties": { "id": { "type": "string" }, "quantity": { "type": "integer", "minimum": 1 } }
-/// }"#)?;
-/// let (mut buffer, mut headers) = (Vec::new(), ottla::Headers::new());
+/// }"#);
+/// let json = JsonSchema::with_schema(&registry, schema);
+/// let (mut buffer, mut headers) = (Vec::new(), Headers::new());
 /// let mut context = SerializeContext::new("orders", &mut headers, false);
 /// json.serialize(&Order { id: "o-1", quantity: 3 }, &mut context, &mut buffer)?;
 /// assert_eq!(buffer, b"\0\0\0\0\x01{\"id\":\"o-1\",\"quantity\":3}");
@@ -83,33 +84,25 @@ struct Registered {
 }
 
 impl<T: ?Sized> JsonSchema<T> {
-    /// JSON of a `T` with this schema. A schema can be derived of a type with the crate `schemars`.
-    ///
-    /// # Errors
-    /// [`JsonSchemaError::NotJson`]. What else is wrong with the schema is an error of the first record, since what it refers to has to be there.
-    pub fn new(registry: &SchemaRegistry, schema: &str) -> Result<Self, JsonSchemaError> {
-        let title = parsed(schema)?.get("title").and_then(Value::as_str).map(str::to_owned);
-        Ok(Self::of(registry, Registered { schema: Some(Schema::new(SchemaType::Json, schema)), title }))
+    /// JSON of a `T` with this schema, which may refer to others: the name of a reference is the URL of the `$ref`. A schema that is none is an
+    /// error of the records. The crate `schemars` derives schemas of types.
+    pub fn with_schema(registry: &SchemaRegistry, schema: Schema) -> Self {
+        Self::of(registry, registry.finding().clone(), Some(schema))
     }
 
-    /// JSON of a `T` with the schema that the registry has: for reading, and for writing with `use.latest.version` or `use.schema.id` (and
-    /// `auto.register.schemas=false`).
-    pub fn registered(registry: &SchemaRegistry) -> Self {
-        Self::of(registry, Registered { schema: None, title: None })
+    /// JSON of a `T` with the schema that is registered: the subject's latest version, or what `use.schema.id` says.
+    pub fn from_registry(registry: &SchemaRegistry) -> Self {
+        let mut finding = registry.finding().clone();
+        if finding.schema_id.is_none() {
+            (finding.auto_register, finding.use_latest) = (false, true);
+        }
+        Self::of(registry, finding, None)
     }
 
-    fn of(registry: &SchemaRegistry, registered: Registered) -> Self {
-        let writers = Writers::new(registry, registry.finding().clone(), registered);
+    fn of(registry: &SchemaRegistry, finding: Finding, schema: Option<Schema>) -> Self {
+        let title = schema.as_ref().and_then(|schema| parsed(schema.text()).ok()?.get("title")?.as_str().map(str::to_owned));
+        let writers = Writers::new(registry, finding, Registered { schema, title });
         Self { writers, readers: Readers::new(registry), validate: true, of: PhantomData }
-    }
-
-    /// Adds what the schema refers to: the name is the URL of the `$ref`. They have to be registered before.
-    #[must_use]
-    pub fn references(self, references: impl IntoIterator<Item = SchemaReference>) -> Self {
-        let registered = self.writers.format();
-        let schema = registered.schema.clone().map(|schema| schema.references(references));
-        let registered = Registered { schema, title: registered.title.clone() };
-        Self { writers: self.writers.with_format(registered), ..self }
     }
 
     /// Whether values are checked against the schema, written and read: confluent-kafka-python's `validate`, Java's
@@ -120,6 +113,8 @@ impl<T: ?Sized> JsonSchema<T> {
     pub fn validate(self, validate: bool) -> Self {
         Self { validate, ..self }
     }
+
+    super::choices!(writers);
 
     fn name(&self) -> Option<&str> {
         self.writers.format().title.as_deref()
@@ -159,7 +154,8 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
         let Some(search) = self.writers.missing(place, self.name())? else { return Ok(None) };
         let (payload, value) = (serde_json::to_vec(data)?, self.value(data)?);
         let location = self.writers.location(place.is_key);
-        Ok(Some(Deferred::new(async move {
+        let subject = self.writers.subject(place, self.name())?;
+        let deferred = Deferred::new(async move {
             let found = search.await?;
             let finish: Finish = Box::new(move |context, buffer| {
                 value.as_ref().map_or(Ok(()), |value| found.writer.check(value))?;
@@ -168,7 +164,8 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
                 Ok(Serialized::Bytes)
             });
             Ok(finish)
-        })))
+        });
+        Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}"))))
     }
 }
 

@@ -22,7 +22,7 @@ impl Validator {
         }
         let references = whole.references.iter().map(|(name, used)| Ok((name.clone(), parsed(used.schema().text())?)));
         let references = References(references.collect::<Result<_, JsonSchemaError>>()?);
-        let validator = jsonschema::options().with_retriever(references).build(&parsed(schema.text())?);
+        let validator = jsonschema::options().with_base_uri(NO_BASE).with_retriever(references).build(&parsed(schema.text())?);
         validator.map(Self).map_err(|error| JsonSchemaError::NotSchema {
             place: error.instance_path().as_str().to_owned(),
             reason: error.to_string(),
@@ -57,8 +57,8 @@ pub(super) fn parsed(text: &str) -> Result<Value, JsonSchemaError> {
     })
 }
 
-/// The base of a schema without `$id`, as `jsonschema` has it.
-const NO_BASE: &str = "json-schema:///";
+/// The base of a schema without `$id`, so that a relative name in it can be looked for as well.
+const NO_BASE: &str = "registry:///";
 
 impl Retrieve for References {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn StdError + Send + Sync>> {

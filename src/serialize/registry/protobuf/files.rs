@@ -120,3 +120,23 @@ impl ProtobufError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::compile_proto;
+
+    fn error(files: &[(&str, &str)]) -> String {
+        compile_proto(files.iter().copied()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_told_with_its_place() {
+        let message = "syntax = \"proto3\";\nmessage A { B b = 1; }";
+        assert_eq!(error(&[("a.proto", message)]), "a.proto:2:13: name 'B' is not defined");
+        assert_eq!(error(&[("a.proto", "message A {\n  string = 1;\n}")]), "a.proto:2:10: expected an identifier, but found '='");
+        assert_eq!(error(&[("a.proto", "import \"b.proto\";")]), "a.proto: there is no file b.proto, which it imports");
+        let around = [("a.proto", "import \"b.proto\";"), ("b.proto", "import \"a.proto\";")];
+        assert_eq!(error(&around), "a.proto: it imports itself, through a.proto, b.proto");
+        assert!(error(&[("a.proto", "////")]).starts_with("a.proto: 3 bytes in base64 that are no FileDescriptorProto"));
+    }
+}

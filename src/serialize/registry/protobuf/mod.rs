@@ -146,6 +146,8 @@ impl<T> Protobuf<T> {
         Self { writers: self.writers.with_format(messages), ..self }
     }
 
+    super::choices!(writers);
+
     fn message(&self, data: &T) -> MessageDescriptor {
         match &self.types {
             Types::One(message, _) => message.clone(),
@@ -196,7 +198,8 @@ impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
         self.writers.format().know(place.record, &message);
         let Some(search) = self.writers.missing(place, name)? else { return Ok(None) };
         let (payload, location) = (data.encode_to_vec(), self.writers.location(place.is_key));
-        Ok(Some(Deferred::new(async move {
+        let subject = self.writers.subject(place, name)?;
+        let deferred = Deferred::new(async move {
             let found = search.await?;
             let finish: Finish = Box::new(move |context, buffer| {
                 frame::begin(location, &found, &found.writer, context, buffer)?;
@@ -204,7 +207,8 @@ impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
                 Ok(Serialized::Bytes)
             });
             Ok(finish)
-        })))
+        });
+        Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}"))))
     }
 }
 
@@ -299,7 +303,7 @@ impl Format for Messages {
             // It is known before it is looked for.
             let message =
                 message.ok_or_else(|| RegistryError::new(RegistryErrorKind::Request, &about, "there is no message to write"))?;
-            if finding.auto_register || (finding.schema_id.is_none() && !finding.use_latest) {
+            if finding.writes_local() {
                 let schema = self.schema(&registry, &finding, message.parent_file()).await?;
                 let registered = registry.to_write(&finding, &subject, Some(&schema)).await?;
                 return Ok(Resolved::new(&registered, framed(&message)));

@@ -362,3 +362,90 @@ fn json_name(name: &str) -> String {
     }
     json
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serialize::registry::compile_proto;
+
+    /// What compiles of a text, its positions excepted.
+    fn compiled(text: &str) -> (FileDescriptor, impl PartialEq + std::fmt::Debug) {
+        let options = "syntax = \"proto2\"; package custom; import \"google/protobuf/descriptor.proto\"; \
+                       message Rule { optional string name = 1; repeated int32 codes = 2; optional Rule inner = 3; } \
+                       extend google.protobuf.FieldOptions { optional Rule rule = 50001; repeated string tags = 50002; }";
+        let pool = compile_proto([("options.proto", options), ("test.proto", text)]).unwrap();
+        let file = pool.get_file_by_name("test.proto").unwrap();
+        let mut proto = file.file_descriptor_proto().clone();
+        proto.source_code_info = None;
+        (file, proto)
+    }
+
+    fn comes_back(text: &str) -> String {
+        let (file, proto) = compiled(text);
+        let written = proto_text(&file);
+        assert_eq!(compiled(&written).1, proto, "{written}");
+        assert_eq!(proto_text(&compiled(&written).0), written);
+        written
+    }
+
+    #[test]
+    fn proto3_comes_back_with_all_that_it_can_have() {
+        let written = comes_back(
+            r#"syntax = "proto3";
+            package a.b;
+            import public "options.proto";
+            option java_package = "com.example";
+            option optimize_for = CODE_SIZE;
+            message Outer {
+                option deprecated = true;
+                reserved 100 to 110, 200, 1000 to max;
+                reserved "gone", "away";
+                message Before { int32 number = 1; }
+                map<string, Before> map = 1;
+                message After { optional string text = 1; }
+                oneof choice {
+                    After after = 2;
+                    bytes raw = 3 [deprecated = true];
+                }
+                repeated int32 numbers = 4 [packed = false];
+                string snake_case_2name = 5 [json_name = "other"];
+                Kind kind = 6 [(custom.rule) = { name: "a\"b\n" codes: 1 codes: 2 inner: { name: "é" } }, (custom.tags) = "x", (custom.tags) = "y"];
+            }
+            enum Kind {
+                option allow_alias = true;
+                reserved -5 to -3, 9;
+                KIND_NONE = 0;
+                KIND_ZERO = 0 [deprecated = true];
+                KIND_LESS = -1;
+            }
+            service Orders {
+                rpc Get(Outer) returns (stream Outer) { option deprecated = true; }
+                rpc Put(stream Outer.After) returns (Outer.Before);
+            }"#,
+        );
+        // Message indexes count the message that a map is made of where the map stands.
+        let [before, map, after] = ["message Before", "map<string, .a.b.Outer.Before>", "message After"].map(|part| written.find(part));
+        assert!(before.is_some() && before < map && map < after, "{written}");
+        assert!(written.contains(r#"(custom.rule) = { name: "a\"b\012" codes: 1 codes: 2 inner: { name: "\303\251" } }"#), "{written}");
+    }
+
+    #[test]
+    fn proto2_comes_back_with_labels_groups_defaults_and_extensions() {
+        comes_back(
+            r#"syntax = "proto2";
+            message Old {
+                required string id = 1 [default = "a\"\\b"];
+                optional double ratio = 2 [default = -inf];
+                optional Kind kind = 3 [default = SECOND];
+                optional bytes raw = 4 [default = "\000\377"];
+                repeated group Item = 5 { optional int32 number = 6; }
+                message Between {}
+                optional group Other = 8 { required bool flag = 1; }
+                extensions 100 to 199, 1000 to max;
+                extend Old { optional int32 inside = 101; }
+            }
+            enum Kind { FIRST = 1; SECOND = 2; }
+            extend Old { repeated sint64 more = 100 [packed = true]; }"#,
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! What cannot be written or read: an error that says what and where, and nothing half written.
+
+use ottla::{
+    Headers, Serializer,
+    serialize::{
+        BoxError, DeserializeContext, Deserializer, SerializeContext,
+        registry::{
+            FrameError, JsonSchema, JsonSchemaError, Protobuf, ProtobufError, RegistryError, RegistryErrorKind, Schema, SchemaReference,
+            SchemaRegistry, SchemaRegistryConfig, SchemaType, compile_proto,
+            prost_reflect::{DynamicMessage, ReflectMessage, prost_types::Timestamp},
+        },
+    },
+    testing::EmbeddedRegistry,
+};
+use serde_json::{Value, json};
+
+fn registry(embedded: &EmbeddedRegistry) -> SchemaRegistry {
+    let config = SchemaRegistryConfig::from_pairs([("schema.registry.url", embedded.url()), ("max.retries", "0")]);
+    SchemaRegistry::new(&config.unwrap()).unwrap()
+}
+
+fn write<T: ?Sized>(codec: &impl Serializer<T>, value: &T) -> Result<Vec<u8>, BoxError> {
+    let (mut headers, mut buffer) = (Headers::new(), Vec::new());
+    let result = codec.serialize(value, &mut SerializeContext::new("orders", &mut headers, false), &mut buffer);
+    assert!(result.is_ok() || buffer.is_empty(), "{buffer:?}");
+    result.map(|_| buffer)
+}
+
+fn read<T>(codec: &impl Deserializer<T>, data: &[u8]) -> Result<T, BoxError> {
+    codec.deserialize(Some(data), &DeserializeContext::new("orders", &Headers::new(), false))
+}
+
+fn cause<E: std::error::Error + Clone + 'static>(result: Result<impl Sized, BoxError>) -> E {
+    let error = result.err().expect("it must fail");
+    error.downcast_ref::<E>().unwrap_or_else(|| panic!("{error:?}")).clone()
+}
+
+fn json_schema(registry: &SchemaRegistry, schema: &Value) -> JsonSchema<Value> {
+    JsonSchema::with_schema(registry, Schema::new(SchemaType::Json, schema.to_string()))
+}
+
+#[test]
+fn json_that_breaks_a_rule_is_told_by_place_and_rule_and_not_by_content() {
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let registry = registry(&embedded);
+    let codec = json_schema(
+        &registry,
+        &json!({
+            "type": "object",
+            "required": ["id"],
+            "properties": { "id": { "type": "string" }, "lines": { "items": { "properties": { "cents": { "maximum": 10 } } } } },
+        }),
+    );
+    for (value, place, rule, property) in [
+        (json!({ "secret": "hunter2" }), "", "/required", Some("id")),
+        (json!({ "id": 4_242_424 }), "/id", "/properties/id/type", None),
+        (
+            json!({ "id": "a", "lines": [{}, { "cents": 4_242_424 }] }),
+            "/lines/1/cents",
+            "/properties/lines/items/properties/cents/maximum",
+            None,
+        ),
+        (json!(4_242_424), "", "/type", None),
+    ] {
+        let error: JsonSchemaError = cause(write(&codec, &value));
+        let text = error.to_string();
+        assert!(!text.contains("hunter2") && !text.contains("4242424"), "{text}");
+        let expected = JsonSchemaError::Invalid { place: place.into(), rule: rule.into(), property: property.map(str::to_owned) };
+        assert_eq!(error, expected);
+        // The same when it is read, written by somebody who does not check.
+        let data = [&[0, 0, 0, 0, 1], value.to_string().as_bytes()].concat();
+        assert_eq!(cause::<JsonSchemaError>(read(&codec, &data)), expected);
+    }
+    let unchecked = codec.validate(false);
+    assert_eq!(write(&unchecked, &json!({})).unwrap(), b"\0\0\0\0\x01{}");
+    assert_eq!(read(&unchecked, b"\0\0\0\0\x01{}").unwrap(), json!({}));
+    assert!(read(&unchecked, b"\0\0\0\0\x01{").unwrap_err().to_string().contains("got 1 bytes that are wrong at line 1 column 1"));
+}
+
+#[test]
+fn what_is_no_json_schema_is_an_error_of_the_record() {
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let registry = registry(&embedded);
+    let unusable = |schema: Schema, says: &str| {
+        let error: RegistryError = cause(write(&JsonSchema::<Value>::with_schema(&registry, schema), &json!({})));
+        // What is no JSON is the registry's to refuse, the rest is found out here.
+        assert!(matches!(error.kind(), RegistryErrorKind::UnusableSchema | RegistryErrorKind::InvalidSchema), "{error}");
+        assert!(error.to_string().contains("orders-value") && error.to_string().contains(says), "{error}");
+    };
+    unusable(Schema::new(SchemaType::Json, "{\n  \"type\" 1}"), "line 2 column 10");
+    unusable(Schema::new(SchemaType::Json, r#"{ "type": "text" }"#), "/type");
+    unusable(Schema::new(SchemaType::Json, r#"{ "$ref": "money.json" }"#), "no reference with the name money.json");
+    unusable(Schema::new(SchemaType::Json, r#"{ "$ref": "https://192.0.2.1/money.json" }"#), "https://192.0.2.1/money.json");
+    let referred = registry.register("money", &Schema::new(SchemaType::Json, r#"{ "type": "integer" }"#)).wait().unwrap();
+    let reference = SchemaReference { name: "money.json".into(), subject: "money".into(), version: referred.version().unwrap_or(1) };
+    let schema = Schema::new(SchemaType::Json, r#"{ "$ref": "money.json" }"#).references([reference]);
+    let codec = JsonSchema::<Value>::with_schema(&registry, schema);
+    assert!(write(&codec, &json!(1)).is_ok());
+    let error: JsonSchemaError = cause(write(&codec, &json!("1")));
+    assert!(matches!(&error, JsonSchemaError::Invalid { place, .. } if place.is_empty()), "{error:?}");
+}
+
+fn messages(embedded: &EmbeddedRegistry) -> (SchemaRegistry, DynamicMessage, DynamicMessage) {
+    let text = "syntax = \"proto3\"; package t; message A { message B {} string text = 1; } message C {}";
+    let pool = compile_proto([("t.proto", text)]).unwrap();
+    let [a, c] = ["t.A", "t.C"].map(|name| DynamicMessage::new(pool.get_message_by_name(name).unwrap()));
+    (registry(embedded), a, c)
+}
+
+#[test]
+fn frames_of_protobuf_that_are_cut_off_or_absurd_are_errors() {
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let (registry, a, c) = messages(&embedded);
+    let codec = Protobuf::dynamic(&registry);
+    assert_eq!(write(&codec, &a).unwrap(), [0, 0, 0, 0, 1, 0]);
+    assert_eq!(write(&codec, &c).unwrap(), [0, 0, 0, 0, 1, 2, 2]);
+    assert_eq!(embedded.requests().len(), 1, "{:?}", embedded.requests());
+    for length in 0..5 {
+        assert_eq!(cause::<FrameError>(read(&codec, &[0, 0, 0, 0, 1][..length])), FrameError::Truncated { length });
+    }
+    assert_eq!(cause::<FrameError>(read(&codec, b"{\"id\":1}")), FrameError::Magic { expected: 0, found: b'{' });
+    let error = |tail: &[u8]| cause::<ProtobufError>(read(&codec, &[&[0, 0, 0, 0, 1], tail].concat()));
+    assert_eq!(error(&[]), ProtobufError::TruncatedIndexes);
+    assert_eq!(error(&[0xfe, 0xff, 0xff, 0xff, 0x1f]), ProtobufError::IndexCount { left: 0 });
+    assert_eq!(error(&[2, 1]), ProtobufError::IndexRange { index: -1 });
+    for (tail, indexes) in [(&[2, 4][..], "[2]"), (&[4, 0, 2], "[0, 1]"), (&[4, 2, 0], "[1, 0]"), (&[2, 0xfe, 0xff, 0xff, 0xff, 0x1f], "[4294967295]")] {
+        let error = error(tail);
+        assert_eq!(error.to_string(), format!("schema id 1 has no message {indexes}"));
+    }
+    let error = error(&[0, 0x0a, 2, 0xff, 0xff]);
+    assert!(matches!(&error, ProtobufError::Message { message, length: 4, .. } if message == "t.A"), "{error:?}");
+    let unknown: RegistryError = cause(read(&codec, &[0, 0, 0, 0, 9, 0]));
+    assert_eq!((unknown.kind(), unknown.schema_id()), (RegistryErrorKind::NotFound, Some(9)), "{unknown}");
+}
+
+#[test]
+fn another_message_or_another_language_is_an_error() {
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let (registry, a, _) = messages(&embedded);
+    let written = write(&Protobuf::dynamic(&registry), &a).unwrap();
+    let timestamp = a.descriptor().parent_pool().get_message_by_name("google.protobuf.Timestamp").unwrap();
+    let timestamps = Protobuf::<Timestamp>::with_descriptor(&registry, timestamp);
+    let error = cause::<ProtobufError>(read(&timestamps, &written));
+    assert_eq!(error.to_string(), "expected the message google.protobuf.Timestamp, got t.A of schema id 1");
+    let error: RegistryError = cause(read(&json_schema(&registry, &json!(true)), &written));
+    assert_eq!(error.to_string(), "schema id 1: the schema cannot be used: expected a schema of JSON, got one of PROTOBUF");
+    registry.register("other", &Schema::new(SchemaType::Json, "true")).wait().unwrap();
+    let error: RegistryError = cause(read(&Protobuf::dynamic(&registry), &[0, 0, 0, 0, 2, 0]));
+    assert_eq!(error.to_string(), "schema id 2: the schema cannot be used: expected a schema of PROTOBUF, got one of JSON");
+}
+
+#[test]
+fn the_registered_version_says_where_a_message_stands() {
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let (registry, a, c) = messages(&embedded);
+    let text = "syntax = \"proto3\"; package t; message First {} message A { string text = 1; }";
+    registry.register("orders-value", &Schema::new(SchemaType::Protobuf, text)).wait().unwrap();
+    let codec = Protobuf::dynamic(&registry).use_latest_version();
+    assert_eq!(write(&codec, &a).unwrap(), [0, 0, 0, 0, 1, 2, 2]);
+    let error: RegistryError = cause(write(&codec, &c));
+    assert!(error.to_string().contains("the schema under subject orders-value has no message t.C"), "{error}");
+}
