@@ -52,7 +52,7 @@ impl Decoder {
     pub(crate) fn new(registry: Option<SchemaRegistry>) -> Self {
         Self(registry.map(|registry| {
             let (avro, protobuf) = (GenericAvro::from_registry(&registry), Protobuf::dynamic(&registry));
-            let json = JsonSchema::registered(&registry);
+            let json = JsonSchema::from_registry(&registry);
             Arc::new(Formats { registry, avro, protobuf, json, kinds: Mutex::default() })
         }))
     }

@@ -84,10 +84,8 @@ impl Encoder {
                 let schema = serde_json::from_str(source.schema().text())
                     .map_err(|error| Failure::usage(format!("{source}: is no JSON: {error}")))?;
                 let serializer = match source.file() {
-                    Some(schema) => {
-                        JsonSchema::new(registry, schema.text()).map_err(|error| Failure::usage(format!("{source}: {error}")))?
-                    }
-                    None => JsonSchema::registered(registry),
+                    Some(schema) => JsonSchema::with_schema(registry, schema.clone()),
+                    None => JsonSchema::from_registry(registry),
                 };
                 Self::Json(JsonRows::new(schema), serializer)
             }
