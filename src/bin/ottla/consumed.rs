@@ -12,6 +12,7 @@ use ottla::{
     record::{Header, Headers},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::value::RawValue;
 
 use crate::decoder::Decoded;
 
@@ -38,7 +39,7 @@ pub(crate) fn write_value(output: &mut impl Write, value: &Decoded) -> io::Resul
     match value {
         Decoded::Null => {}
         Decoded::Bytes(bytes) => output.write_all(bytes)?,
-        Decoded::Typed(json) => serde_json::to_writer(&mut *output, json)?,
+        Decoded::Typed(json) => output.write_all(json.get().as_bytes())?,
     }
     output.write_all(b"\n")
 }
@@ -53,7 +54,7 @@ struct Consumed<'a, K, V> {
 /// A key or a value.
 enum Part<'a> {
     Text(Option<Cow<'a, str>>, Option<&'static str>),
-    Json(&'a serde_json::Value),
+    Json(&'a RawValue),
 }
 
 impl<'a> Part<'a> {
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn lines_are_the_values() {
         let mut output = Vec::new();
-        for value in [Decoded::Bytes(b"\xffx".to_vec()), Decoded::Null, Decoded::Typed(serde_json::json!({"a": 1}))] {
+        for value in [Decoded::Bytes(b"\xffx".to_vec()), Decoded::Null, Decoded::Typed(RawValue::from_string("{\"a\":1}".to_owned()).unwrap())] {
             write_value(&mut output, &value).unwrap();
         }
         assert_eq!(output, b"\xffx\n\n{\"a\":1}\n");

@@ -14,18 +14,21 @@ use ottla::{
         },
     },
 };
-use serde_json::Value as Json;
+use serde_json::{
+    Value as Json,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::{avro_names::parsed, typed::AvroJson};
 
 /// A key or a value.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Decoded {
     Null,
     /// It was not written with a schema registry, or there is none.
     Bytes(Vec<u8>),
     /// What its schema says it is.
-    Typed(Json),
+    Typed(Box<RawValue>),
 }
 
 /// Reads what has the id of a schema by that, and leaves everything else as it is. Without a registry that is all.
@@ -69,9 +72,9 @@ impl Deserializer<Decoded> for Decoder {
         };
         let (formats, id) = id;
         Ok(Decoded::Typed(match formats.kind(id)? {
-            Kind::Avro(json) => json.of(&formats.avro.deserialize(data, context)?),
-            Kind::Protobuf => serde_json::to_value(formats.protobuf.deserialize(data, context)?)?,
-            Kind::Json => formats.json.deserialize(data, context)?,
+            Kind::Avro(json) => RawValue::from_string(json.of(&formats.avro.deserialize(data, context)?))?,
+            Kind::Protobuf => to_raw_value(&formats.protobuf.deserialize(data, context)?)?,
+            Kind::Json => to_raw_value(&formats.json.deserialize(data, context)?)?,
         }))
     }
 }

@@ -8,7 +8,7 @@ use apache_avro::{
     types::Value,
 };
 use num_bigint::BigInt;
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Number, Value as Json};
 
 use super::temporal::{Count, date_text, local_timestamp_text, time_text, timestamp_text};
 
@@ -29,47 +29,68 @@ impl AvroJson {
         Self { schema, names }
     }
 
-    /// The JSON of a value.
-    pub(crate) fn of(&self, value: &Value) -> Json {
-        self.json(&self.schema, &None, value)
+    /// The JSON of a value, with the fields of records in the schema's order.
+    pub(crate) fn of(&self, value: &Value) -> String {
+        let mut json = String::new();
+        self.write(&self.schema, &None, value, &mut json);
+        json
     }
 
-    fn json(&self, schema: &Schema, namespace: &Namespace, value: &Value) -> Json {
+    fn write(&self, schema: &Schema, namespace: &Namespace, value: &Value, json: &mut String) {
         match (schema, value) {
             (Schema::Ref { name }, value) => {
                 let full = name.fully_qualified_name(namespace);
                 match self.names.get(&full) {
-                    Some(schema) => self.json(schema, &full.namespace, value),
-                    None => Json::Null,
+                    Some(schema) => self.write(schema, &full.namespace, value, json),
+                    None => json.push_str("null"),
                 }
             }
             (Schema::Union(union), Value::Union(branch, value)) => {
-                let schema = usize::try_from(*branch).ok().and_then(|branch| union.variants().get(branch));
-                schema.map_or(Json::Null, |schema| self.json(schema, namespace, value))
+                match usize::try_from(*branch).ok().and_then(|branch| union.variants().get(branch)) {
+                    Some(schema) => self.write(schema, namespace, value, json),
+                    None => json.push_str("null"),
+                }
             }
             (Schema::Record(record), Value::Record(fields)) => {
                 let namespace = record.name.fully_qualified_name(namespace).namespace;
-                let field = |(schema, (name, value)): (&apache_avro::schema::RecordField, &(String, Value))| {
-                    (name.clone(), self.json(&schema.schema, &namespace, value))
-                };
-                Json::Object(record.fields.iter().zip(fields).map(field).collect())
-            }
-            (Schema::Array(array), Value::Array(items)) => {
-                Json::Array(items.iter().map(|item| self.json(&array.items, namespace, item)).collect())
+                let fields = record.fields.iter().zip(fields).map(|(field, (name, value))| (&field.schema, name, value));
+                self.object(fields, &namespace, json);
             }
             (Schema::Map(map), Value::Map(entries)) => {
                 // In the order of the keys: a map has none of its own.
                 let mut sorted: Vec<_> = entries.iter().collect();
                 sorted.sort_unstable_by_key(|(name, _)| *name);
-                sorted
-                    .into_iter()
-                    .map(|(name, value)| (name.clone(), self.json(&map.types, namespace, value)))
-                    .collect::<Map<_, _>>()
-                    .into()
+                self.object(sorted.into_iter().map(|(name, value)| (&*map.types, name, value)), namespace, json);
             }
-            (Schema::Decimal(schema), Value::Decimal(decimal)) => Json::String(digits(decimal, schema.scale)),
-            (_, value) => plain(value),
+            (Schema::Array(array), Value::Array(items)) => {
+                json.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    json.push_str(if index == 0 { "" } else { "," });
+                    self.write(&array.items, namespace, item, json);
+                }
+                json.push(']');
+            }
+            (Schema::Decimal(schema), Value::Decimal(decimal)) => {
+                json.push_str(&Json::String(digits(decimal, schema.scale)).to_string());
+            }
+            (_, value) => json.push_str(&plain(value).to_string()),
         }
+    }
+
+    fn object<'a>(
+        &self,
+        fields: impl Iterator<Item = (&'a Schema, &'a String, &'a Value)>,
+        namespace: &Namespace,
+        json: &mut String,
+    ) {
+        json.push('{');
+        for (index, (schema, name, value)) in fields.enumerate() {
+            json.push_str(if index == 0 { "" } else { "," });
+            json.push_str(&Json::String(name.clone()).to_string());
+            json.push(':');
+            self.write(schema, namespace, value, json);
+        }
+        json.push('}');
     }
 }
 
@@ -144,6 +165,6 @@ mod tests {
             r#""clock":"23:59:59.5","local":"2013-01-01T10:00:00.000001","a":["A","B"],"m":{"x":1.5,"y":"NaN"}}"#
         );
         let value = AvroRows::new(schema.clone(), names.clone(), Unknown::Refuse).value(row).unwrap();
-        assert_eq!(AvroJson::new(schema, names).of(&value).to_string(), row);
+        assert_eq!(AvroJson::new(schema, names).of(&value), row);
     }
 }

@@ -154,3 +154,54 @@ fn map_key(kind: &Kind, name: &str) -> Option<MapKey> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use ottla::serialize::registry::compile_proto;
+
+    use super::*;
+
+    fn rows(unknown: Unknown) -> ProtobufRows {
+        let text = r#"syntax = "proto3"; package t; import "google/protobuf/wrappers.proto"; import "google/protobuf/timestamp.proto";
+            enum Colour { RED = 0; BLUE = 1; }
+            message Stop { int32 minutes = 1; }
+            message Row {
+                int64 id = 1; bool open = 2; bytes data = 3; Colour colour = 4; repeated Stop stops = 5; map<int32, double> prices = 6;
+                google.protobuf.BoolValue maybe = 7; google.protobuf.Timestamp at = 8; optional string some_text = 9;
+                oneof either { string left = 10; string right = 11; }
+            }"#;
+        let pool = compile_proto([("t.proto", text)]).unwrap();
+        ProtobufRows::new(pool.get_message_by_name("t.Row").unwrap(), unknown)
+    }
+
+    fn shown(row: &str) -> Result<String, Misfit> {
+        rows(Unknown::Refuse).value(row).map(|message| serde_json::to_string(&message).unwrap())
+    }
+
+    #[test]
+    fn a_text_is_what_the_message_says() {
+        let row = r#"{"id":"7","open":"true","data":"AAE=","colour":"BLUE","stops":"[{\"minutes\":\"3\"}]","prices":{"1":"1.5"},
+            "maybe":"false","at":"2013-01-01T10:00:00Z","some_text":"x","left":null}"#;
+        let wanted = r#"{"id":"7","open":true,"data":"AAE=","colour":"BLUE","stops":[{"minutes":3}],"prices":{"1":1.5},"maybe":false,"at":"2013-01-01T10:00:00Z","someText":"x"}"#;
+        assert_eq!(shown(row).as_deref(), Ok(wanted));
+        assert_eq!(shown(r#"{"someText":"y"}"#).as_deref(), Ok(r#"{"someText":"y"}"#), "JSON's name of the field");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_and_not_shown() {
+        for (row, field, message) in [
+            (r#"{"id":"hunter2"}"#, "id", "is not an int64"),
+            (r#"{"stops":[{"minutes":1},{"minutes":1.5}]}"#, "stops[1].minutes", "is not an int32"),
+            (r#"{"prices":{"x":1}}"#, "prices.x", "is not a key of this map"),
+            (r#"{"colour":"GREEN"}"#, "colour", "is not one of RED, BLUE"),
+            (r#"{"data":"?"}"#, "data", "is not base64"),
+            (r#"{"at":"hunter2"}"#, "at", "is not a google.protobuf.Timestamp as Protobuf's JSON has it"),
+            (r#"{"left":"a","right":"b"}"#, "right", "is set beside left, and one of them may be"),
+            ("[]", "", "is an array, not an object"),
+        ] {
+            assert_eq!(shown(row), Err(Misfit { field: field.to_owned(), message: message.to_owned() }), "{row}");
+        }
+        assert!(shown(r#"{"other":1}"#).unwrap_err().message.starts_with("is not in the schema"));
+        assert!(rows(Unknown::Ignore).value(r#"{"other":1}"#).is_ok());
+    }
+}
