@@ -424,9 +424,13 @@ mod tests {
             }"#,
         );
         // Message indexes count the message that a map is made of where the map stands.
-        let [before, map, after] = ["message Before", "map<string, .a.b.Outer.Before>", "message After"].map(|part| written.find(part));
+        let [before, map, after] =
+            ["message Before", "map<string, .a.b.Outer.Before>", "message After"].map(|part| written.find(part));
         assert!(before.is_some() && before < map && map < after, "{written}");
-        assert!(written.contains(r#"(custom.rule) = { name: "a\"b\012" codes: 1 codes: 2 inner: { name: "\303\251" } }"#), "{written}");
+        assert!(
+            written.contains(r#"(custom.rule) = { name: "a\"b\012" codes: 1 codes: 2 inner: { name: "\303\251" } }"#),
+            "{written}"
+        );
     }
 
     #[test]
