@@ -365,11 +365,13 @@ fn json_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use prost_reflect::prost_types::FileDescriptorProto;
+
     use super::*;
     use crate::serialize::registry::compile_proto;
 
     /// What compiles of a text, its positions excepted.
-    fn compiled(text: &str) -> (FileDescriptor, impl PartialEq + std::fmt::Debug) {
+    fn compiled(text: &str) -> (FileDescriptor, FileDescriptorProto) {
         let options = "syntax = \"proto2\"; package custom; import \"google/protobuf/descriptor.proto\"; \
                        message Rule { optional string name = 1; repeated int32 codes = 2; optional Rule inner = 3; } \
                        extend google.protobuf.FieldOptions { optional Rule rule = 50001; repeated string tags = 50002; }";
