@@ -310,7 +310,7 @@ fn aggregate(message: &DynamicMessage) -> String {
                 if let Kind::Message(entry) = field.kind() {
                     let value_kind = entry.map_entry_value_field().kind();
                     entries.iter().for_each(|(key, value)| {
-                        push(format!("{{ key: {} value: {} }}", map_key(key), constant(value, &value_kind)))
+                        push(format!("{{ key: {} value: {} }}", map_key(key), constant(value, &value_kind)));
                     });
                 }
             }
