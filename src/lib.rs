@@ -108,6 +108,8 @@
 //! | `consumer` | `Consumer`, the typed read side, and `ConsumerConfig` |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `schema-registry` | `serialize::registry`: Avro, with the schemas in a registry that has Confluent's API |
+//! | `protobuf` | `serialize::registry::Protobuf`: Protobuf with the schemas in a registry |
+//! | `json-schema` | `serialize::registry::JsonSchema`: JSON with JSON Schemas in a registry |
 //! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer`; with `schema-registry` `testing::EmbeddedRegistry` |
 //! | `cli` | what the command `ottla` needs; not for libraries |
 //! | `jemalloc` | the command's allocator; part of `cli` |

@@ -48,7 +48,9 @@ impl Cache {
 
     pub(super) fn get(&self, key: &Key) -> Option<Arc<RegisteredSchema>> {
         match key {
-            Key::Register { subject, schema, normalize } => self.written.get(&(subject.clone(), schema.clone(), *normalize)).cloned(),
+            Key::Register { subject, schema, normalize } => {
+                self.written.get(&(subject.clone(), schema.clone(), *normalize)).cloned()
+            }
             // Not every registry answers a registration with the version, which who looks a schema up may want.
             Key::Find { subject, schema, normalize } => {
                 let known = self.written.get(&(subject.clone(), schema.clone(), *normalize));

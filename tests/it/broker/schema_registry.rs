@@ -65,7 +65,7 @@ fn message(kind: &str, quantity: Value) -> DynamicMessage {
 /// Sends a value with a codec of its own.
 fn send<T: 'static>(topic: &str, codec: impl Serializer<T>, value: T) -> ottla::Result<()> {
     let producer: Producer<str, T> = Producer::builder(config()).value_serializer(codec).build().unwrap();
-    block_on(async { producer.send(ProducerRecord::to(topic).key("k").value(&value)).await?.await.map(drop).map_err(Into::into) })
+    block_on(async { producer.send(ProducerRecord::to(topic).key("k").value(&value)).await?.await.map(drop) })
 }
 
 /// Sends a value, reads the log with another client, and decodes what is there with a registry that knows nothing yet.

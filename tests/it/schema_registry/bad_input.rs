@@ -5,8 +5,8 @@ use ottla::{
     serialize::{
         BoxError, DeserializeContext, Deserializer, SerializeContext,
         registry::{
-            FrameError, JsonSchema, JsonSchemaError, Protobuf, ProtobufError, RegistryError, RegistryErrorKind, Schema, SchemaReference,
-            SchemaRegistry, SchemaRegistryConfig, SchemaType, compile_proto,
+            FrameError, JsonSchema, JsonSchemaError, Protobuf, ProtobufError, RegistryError, RegistryErrorKind, Schema,
+            SchemaReference, SchemaRegistry, SchemaRegistryConfig, SchemaType, compile_proto,
             prost_reflect::{DynamicMessage, ReflectMessage, prost_types::Timestamp},
         },
     },
@@ -74,7 +74,9 @@ fn json_that_breaks_a_rule_is_told_by_place_and_rule_and_not_by_content() {
     let unchecked = codec.validate(false);
     assert_eq!(write(&unchecked, &json!({})).unwrap(), b"\0\0\0\0\x01{}");
     assert_eq!(read(&unchecked, b"\0\0\0\0\x01{}").unwrap(), json!({}));
-    assert!(read(&unchecked, b"\0\0\0\0\x01{").unwrap_err().to_string().contains("got 1 bytes that are wrong at line 1 column 1"));
+    assert!(
+        read(&unchecked, b"\0\0\0\0\x01{").unwrap_err().to_string().contains("got 1 bytes that are wrong at line 1 column 1")
+    );
 }
 
 #[test]
@@ -92,7 +94,8 @@ fn what_is_no_json_schema_is_an_error_of_the_record() {
     unusable(Schema::new(SchemaType::Json, r#"{ "$ref": "money.json" }"#), "no reference with the name money.json");
     unusable(Schema::new(SchemaType::Json, r#"{ "$ref": "https://192.0.2.1/money.json" }"#), "https://192.0.2.1/money.json");
     let referred = registry.register("money", &Schema::new(SchemaType::Json, r#"{ "type": "integer" }"#)).wait().unwrap();
-    let reference = SchemaReference { name: "money.json".into(), subject: "money".into(), version: referred.version().unwrap_or(1) };
+    let reference =
+        SchemaReference { name: "money.json".into(), subject: "money".into(), version: referred.version().unwrap_or(1) };
     let schema = Schema::new(SchemaType::Json, r#"{ "$ref": "money.json" }"#).references([reference]);
     let codec = JsonSchema::<Value>::with_schema(&registry, schema);
     assert!(write(&codec, &json!(1)).is_ok());
@@ -123,7 +126,12 @@ fn frames_of_protobuf_that_are_cut_off_or_absurd_are_errors() {
     assert_eq!(error(&[]), ProtobufError::TruncatedIndexes);
     assert_eq!(error(&[0xfe, 0xff, 0xff, 0xff, 0x1f]), ProtobufError::IndexCount { left: 0 });
     assert_eq!(error(&[2, 1]), ProtobufError::IndexRange { index: -1 });
-    for (tail, indexes) in [(&[2, 4][..], "[2]"), (&[4, 0, 2], "[0, 1]"), (&[4, 2, 0], "[1, 0]"), (&[2, 0xfe, 0xff, 0xff, 0xff, 0x1f], "[4294967295]")] {
+    for (tail, indexes) in [
+        (&[2, 4][..], "[2]"),
+        (&[4, 0, 2], "[0, 1]"),
+        (&[4, 2, 0], "[1, 0]"),
+        (&[2, 0xfe, 0xff, 0xff, 0xff, 0x1f], "[4294967295]"),
+    ] {
         let error = error(tail);
         assert_eq!(error.to_string(), format!("schema id 1 has no message {indexes}"));
     }

@@ -67,7 +67,7 @@ fn write_zigzag(number: u32, buffer: &mut Vec<u8>) {
         buffer.push((rest & 0x7f) as u8 | 0x80);
         rest >>= 7;
     }
-    buffer.push(rest as u8);
+    buffer.push((rest & 0x7f) as u8);
 }
 
 fn read_zigzag(data: &mut &[u8]) -> Result<i64, ProtobufError> {

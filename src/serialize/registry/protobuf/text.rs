@@ -310,7 +310,7 @@ fn aggregate(message: &DynamicMessage) -> String {
                 if let Kind::Message(entry) = field.kind() {
                     let value_kind = entry.map_entry_value_field().kind();
                     entries.iter().for_each(|(key, value)| {
-                        push(format!("{{ key: {} value: {} }}", map_key(key), constant(value, &value_kind)))
+                        push(format!("{{ key: {} value: {} }}", map_key(key), constant(value, &value_kind)));
                     });
                 }
             }
@@ -365,11 +365,13 @@ fn json_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use prost_reflect::prost_types::FileDescriptorProto;
+
     use super::*;
     use crate::serialize::registry::compile_proto;
 
     /// What compiles of a text, its positions excepted.
-    fn compiled(text: &str) -> (FileDescriptor, impl PartialEq + std::fmt::Debug) {
+    fn compiled(text: &str) -> (FileDescriptor, FileDescriptorProto) {
         let options = "syntax = \"proto2\"; package custom; import \"google/protobuf/descriptor.proto\"; \
                        message Rule { optional string name = 1; repeated int32 codes = 2; optional Rule inner = 3; } \
                        extend google.protobuf.FieldOptions { optional Rule rule = 50001; repeated string tags = 50002; }";
@@ -424,9 +426,13 @@ mod tests {
             }"#,
         );
         // Message indexes count the message that a map is made of where the map stands.
-        let [before, map, after] = ["message Before", "map<string, .a.b.Outer.Before>", "message After"].map(|part| written.find(part));
+        let [before, map, after] =
+            ["message Before", "map<string, .a.b.Outer.Before>", "message After"].map(|part| written.find(part));
         assert!(before.is_some() && before < map && map < after, "{written}");
-        assert!(written.contains(r#"(custom.rule) = { name: "a\"b\012" codes: 1 codes: 2 inner: { name: "\303\251" } }"#), "{written}");
+        assert!(
+            written.contains(r#"(custom.rule) = { name: "a\"b\012" codes: 1 codes: 2 inner: { name: "\303\251" } }"#),
+            "{written}"
+        );
     }
 
     #[test]
