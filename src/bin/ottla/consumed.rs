@@ -147,7 +147,11 @@ mod tests {
     #[test]
     fn lines_are_the_values() {
         let mut output = Vec::new();
-        for value in [Decoded::Bytes(b"\xffx".to_vec()), Decoded::Null, Decoded::Typed(RawValue::from_string("{\"a\":1}".to_owned()).unwrap())] {
+        for value in [
+            Decoded::Bytes(b"\xffx".to_vec()),
+            Decoded::Null,
+            Decoded::Typed(RawValue::from_string("{\"a\":1}".to_owned()).unwrap()),
+        ] {
             write_value(&mut output, &value).unwrap();
         }
         assert_eq!(output, b"\xffx\n\n{\"a\":1}\n");

@@ -1,6 +1,6 @@
 //! `ottla` with a schema registry: rows typed by a schema, records decoded by theirs, `ottla schema`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ottla::testing::{EmbeddedRegistry, RegistryFault};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ impl Shop {
         self.place.folder.file("job.toml", text)
     }
 
-    fn produce(&self, job: &PathBuf, name: &str, input: &str) -> Ended {
+    fn produce(&self, job: &Path, name: &str, input: &str) -> Ended {
         let (input, dead) = (self.place.folder.file(name, input), self.place.folder.path("dead.jsonl"));
         run(arguments!["produce", "-c", job, "--input", input, "--dead-letter", dead, "--report", "json"])
     }
@@ -50,7 +50,7 @@ impl Shop {
     }
 
     /// What `ottla consume` shows of the records' values.
-    fn consumed(&self, job: &PathBuf, records: &str) -> Vec<Value> {
+    fn consumed(&self, job: &Path, records: &str) -> Vec<Value> {
         let ended = run(arguments!["consume", "-c", job, "--from-beginning", "--max", records]).with(0);
         ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -61,14 +61,16 @@ fn rows_of_csv_become_avro_and_are_shown_again() {
     let shop = Shop::new();
     shop.place.folder.file("order.avsc", ORDER);
     let job = shop.job("serializer = \"avro\"\nschema = \"order.avsc\"");
-    let input = "id,quantity,price,day\no-1,3,12.5,2013-01-31\no-2,NA,1,1970-01-01\no-3,many,1,1970-01-01\no-4,1,1.234,1970-01-01\n";
+    let input =
+        "id,quantity,price,day\no-1,3,12.5,2013-01-31\no-2,NA,1,1970-01-01\no-3,many,1,1970-01-01\no-4,1,1.234,1970-01-01\n";
     let ended = shop.produce(&job, "orders.csv", input).with(1);
     assert_eq!((&ended.report()["acknowledged"], &ended.report()["errors"]), (&json!(2), &json!({"Serialization": 2})));
     let letters = shop.letters();
     assert_eq!((&letters[0]["line"], &letters[0]["field"]), (&json!(4), &json!("quantity")));
     assert_eq!(letters[0]["message"], "`quantity` is not an int (32 bits)");
     assert_eq!(letters[1]["message"], "`price` is not a decimal of 6 digits, 2 of them behind the point");
-    let values: Vec<_> = log::read(shop.place.kafka.bootstrap_servers(), "orders").into_iter().map(|found| found.value.unwrap()).collect();
+    let values: Vec<_> =
+        log::read(shop.place.kafka.bootstrap_servers(), "orders").into_iter().map(|found| found.value.unwrap()).collect();
     assert_eq!(values[0], b"\0\0\0\0\x01\x06o-1\x02\x06\x04\x04\xe2\xf6\xf5\x01");
     assert_eq!(shop.registry.requests(), ["POST /subjects/orders-value/versions"]);
     let shown: Vec<_> = shop.consumed(&job, "2").into_iter().map(|record| record["value"].clone()).collect();
@@ -108,7 +110,10 @@ fn rows_become_protobuf_with_what_it_imports() {
     let input = "{\"id\":\"o-1\",\"price\":{\"cents\":\"12\"},\"paid\":\"true\",\"at\":\"2013-01-01T10:00:00Z\"}\n\
                  {\"id\":\"o-2\",\"price\":{\"cents\":\"a few\"}}\n";
     shop.produce(&job, "orders.jsonl", input).with(1);
-    assert_eq!((&shop.letters()[0]["field"], &shop.letters()[0]["message"]), (&json!("price.cents"), &json!("`price.cents` is not an int64")));
+    assert_eq!(
+        (&shop.letters()[0]["field"], &shop.letters()[0]["message"]),
+        (&json!("price.cents"), &json!("`price.cents` is not an int64"))
+    );
     let shown = shop.consumed(&job, "1");
     assert_eq!(shown[0]["value"], json!({"id": "o-1", "price": {"cents": "12"}, "paid": true, "at": "2013-01-01T10:00:00Z"}));
     let asked = shop.registry.requests();
@@ -152,7 +157,15 @@ fn what_cannot_be_decoded_is_shown_as_it_is_with_the_reason() {
     let shop = Shop::new();
     shop.place.folder.file("order.avsc", ORDER);
     let job = shop.job("serializer = \"string\"");
-    let arguments = arguments!["produce", "-c", job, "--format", "lines", "--input", shop.place.folder.file("a.txt", b"\0\0\0\0\x07xx\nplain\n")];
+    let arguments = arguments![
+        "produce",
+        "-c",
+        job,
+        "--format",
+        "lines",
+        "--input",
+        shop.place.folder.file("a.txt", b"\0\0\0\0\x07xx\nplain\n")
+    ];
     run(arguments).with(0);
     let shown = shop.consumed(&job, "2");
     assert_eq!(shown[0]["value"], "\0\0\0\0\u{7}xx");
@@ -165,16 +178,24 @@ fn what_cannot_be_decoded_is_shown_as_it_is_with_the_reason() {
 fn a_schema_is_checked_against_what_is_registered() {
     let shop = Shop::new();
     let (url, folder) = (shop.registry.url().to_owned(), &shop.place.folder);
-    let schema = |name: &str, text: &str| arguments!["schema", "check", folder.file(name, text), "--subject", "orders-value", "--url", url];
+    let schema = |name: &str, text: &str| {
+        arguments!["schema", "check", folder.file(name, text), "--subject", "orders-value", "--url", url]
+    };
     let ended = run(schema("order.avsc", ORDER)).with(0);
     assert!(ended.stdout.ends_with("order.avsc: good: orders-value has no version yet\n"), "{}", ended.stdout);
     run(arguments!["schema", "register", folder.path("order.avsc"), "--subject", "orders-value", "--url", url]).with(0);
     let ended = run(schema("order.avsc", ORDER)).with(0);
-    assert!(ended.stdout.ends_with("order.avsc: good: compatible with what is registered under orders-value\n"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.ends_with("order.avsc: good: compatible with what is registered under orders-value\n"),
+        "{}",
+        ended.stdout
+    );
     let more = ORDER.replace("\"type\":[\"null\",\"int\"]", "\"type\":\"boolean\"");
     run(schema("other.avsc", &more)).with(1).saying(&["other.avsc: not compatible with what is registered under orders-value: "]);
     run(schema("order.txt", ORDER)).with(2).saying(&["order.txt: is none of .avsc, .proto and .json: give --type"]);
-    run(arguments!["schema", "check", folder.path("order.avsc"), "--subject", "s"]).with(2).saying(&["there is no schema registry"]);
+    run(arguments!["schema", "check", folder.path("order.avsc"), "--subject", "s"])
+        .with(2)
+        .saying(&["there is no schema registry"]);
 }
 
 #[test]
