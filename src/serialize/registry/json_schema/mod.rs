@@ -33,7 +33,7 @@ use crate::serialize::{
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn main() -> Result<(), ottla::serialize::BoxError> {
 /// use ottla::record::Headers;
 /// use ottla::serialize::registry::{JsonSchema, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType};
 /// use ottla::serialize::{SerializeContext, Serializer};

@@ -47,7 +47,7 @@ use crate::serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Fin
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn main() -> Result<(), ottla::serialize::BoxError> {
 /// use ottla::record::Headers;
 /// use ottla::serialize::registry::{Protobuf, SchemaRegistry, SchemaRegistryConfig, compile_proto, prost_reflect::{DynamicMessage, Value}};
 /// use ottla::serialize::{DeserializeContext, Deserializer, SerializeContext, Serializer};
