@@ -139,12 +139,14 @@ impl Store {
     fn incompatibility(&self, subject: &str, schema: &Schema) -> Result<Option<String>, Answer> {
         match schema.schema_type() {
             SchemaType::Avro => {
-                let reader = self.avro(schema)?;
+                self.avro(schema)?;
                 let latest = self.subjects.get(subject).and_then(|versions| self.schemas.get(*versions.last()?));
                 let Some((latest, _)) = latest.filter(|(latest, _)| latest.schema_type() == SchemaType::Avro) else {
                     return Ok(None);
                 };
-                Ok(SchemaCompatibility::can_read(&self.avro(latest)?, &reader).err().map(|error| error.to_string()))
+                // apache-avro takes no two decimals for the same, so the types beneath are compared.
+                let plain = |schema: &Schema| self.parsed(schema, without_logical_types);
+                Ok(SchemaCompatibility::can_read(&plain(latest)?, &plain(schema)?).err().map(|error| error.to_string()))
             }
             SchemaType::Json => match serde_json::from_str::<Value>(schema.text()) {
                 Ok(_) => Ok(None),
@@ -155,6 +157,11 @@ impl Store {
     }
 
     fn avro(&self, schema: &Schema) -> Result<apache_avro::Schema, Answer> {
+        self.parsed(schema, str::to_owned)
+    }
+
+    /// Parses a schema and those that it uses, each text as `spelled` has it.
+    fn parsed(&self, schema: &Schema, spelled: fn(&str) -> String) -> Result<apache_avro::Schema, Answer> {
         let mut used: Vec<&str> = Vec::new();
         let mut open: Vec<&SchemaReference> = schema.uses().iter().collect();
         while let Some(reference) = open.pop() {
@@ -172,7 +179,8 @@ impl Store {
                 open.extend(found.uses());
             }
         }
-        let parsed = apache_avro::Schema::parse_str_with_list(schema.text(), used);
+        let used: Vec<String> = used.into_iter().map(spelled).collect();
+        let parsed = apache_avro::Schema::parse_str_with_list(&spelled(schema.text()), used.iter().map(String::as_str));
         parsed.map(|(schema, _)| schema).map_err(|error| Answer::error(422, 42201, format!("Invalid schema: {error}")))
     }
 
@@ -207,6 +215,23 @@ impl Store {
         }
         told
     }
+}
+
+/// A schema's text with the types that its logical types rest on.
+fn without_logical_types(text: &str) -> String {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(object) => {
+                object.remove("logicalType");
+                object.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let Ok(mut json) = serde_json::from_str(text) else { return text.to_owned() };
+    strip(&mut json);
+    json.to_string()
 }
 
 fn posted(body: &[u8]) -> Result<Schema, Answer> {

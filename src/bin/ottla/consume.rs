@@ -39,6 +39,9 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     let interrupt = Interrupt::listen()?;
     let consumer = start(&settings)?;
     let partitions = match block_on(select(std::pin::pin!(consumer.partitions_for(&topic)), interrupt.pressed())) {
+        Either::Left((Err(error), _)) if error.kind() == ErrorKind::UnknownTopicOrPartition => {
+            return Err(Failure::usage(format!("topic {topic}: does not exist")));
+        }
         Either::Left((partitions, _)) => partitions?,
         Either::Right(_) => return Ok(Exit::Interrupted),
     };

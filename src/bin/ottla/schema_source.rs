@@ -171,13 +171,7 @@ fn imports(file: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
     Ok(found.into_iter().collect())
 }
 
-/// The names in a file's `import` statements. A text that is no .proto file has none: the compiler says so.
+/// The names that a file imports. A text that is no .proto file has none: the compiler says so.
 fn imported(text: &str) -> Vec<String> {
-    let statements = text.lines().map(str::trim_start).filter_map(|line| line.strip_prefix("import"));
-    let name = |rest: &str| {
-        let rest = rest.trim_start().trim_start_matches("public").trim_start_matches("weak").trim_start();
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        rest[1..].split(quote).next().map(str::to_owned)
-    };
-    statements.filter_map(name).collect()
+    protox_parse::parse("ottla.schema.proto", text).map(|file| file.dependency).unwrap_or_default()
 }

@@ -13,6 +13,9 @@ fn help_is_as_it_was_agreed() {
         ("config", &["config", "--help"]),
         ("check", &["config", "check", "--help"]),
         ("explain", &["config", "explain", "--help"]),
+        ("schema", &["schema", "--help"]),
+        ("schema-check", &["schema", "check", "--help"]),
+        ("schema-register", &["schema", "register", "--help"]),
         ("completions", &["completions", "--help"]),
     ] {
         let mut help = command(arguments);

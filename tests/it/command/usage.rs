@@ -101,12 +101,16 @@ fn settings_that_conflict() {
 }
 
 #[test]
-fn what_is_not_built_in_yet_is_refused() {
+fn a_schema_wants_a_registry_and_a_serializer() {
     let folder = Folder::new();
     for (text, said) in [
-        ("[value]\nserializer = \"avro\"\n", "good.toml:5: value.serializer: the serializer avro is not built in yet"),
-        ("[value]\nschema = \"a.avsc\"\n", "good.toml:5: value.schema: schemas are not built in yet"),
-        ("[schema.registry]\nurl = \"http://localhost:1\"\n", "good.toml:5: schema.registry.url: schemas are not built in yet"),
+        ("[value]\nserializer = \"avro\"\n", "the value has a schema, and there is no registry: set `url` in [schema.registry]"),
+        ("[value]\nschema = \"a.avsc\"\n", "has a schema: set its serializer to avro, protobuf or json-schema"),
+        ("[schema.registry]\nurl = \"localhost:1\"\n", "good.toml:5: schema.registry.url: "),
+        (
+            "[value]\nserializer = \"avro\"\nschema = \"none.avsc\"\n[schema.registry]\nurl = \"http://localhost:1\"\n",
+            "none.avsc: No such file",
+        ),
     ] {
         let file = folder.file("good.toml", format!("{GOOD}{text}"));
         run(arguments!["produce", "-c", file, "--input", "-"]).with(2).saying(&[said]);
