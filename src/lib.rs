@@ -104,7 +104,7 @@
 //! | `dynamic-linking` | the system's librdkafka in place of the bundled one |
 //! | `metrics` | `Metrics::publish`: the producer's metrics through the [`metrics`](https://docs.rs/metrics) crate |
 //! | `opentelemetry` | `intercept::TraceParent`: the trace that a record belongs to, in its headers |
-//! | `rdkafka` | [`ConsumerGroupMetadata::of`] a consumer of the crate `rdkafka` |
+//! | `rdkafka` | `ConsumerGroupMetadata::of` a consumer of the crate `rdkafka` |
 //! | `consumer` | `Consumer`, the typed read side, and `ConsumerConfig` |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `schema-registry` | `serialize::registry`: Avro, with the schemas in a registry that has Confluent's API |
