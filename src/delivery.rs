@@ -12,7 +12,7 @@ use futures::future::FusedFuture;
 
 use crate::{
     Error,
-    native::{Body, Outcome, Pending},
+    native::{Outcome, Pending, Sent},
 };
 
 /// Where a record was written, as the broker acknowledged it: Java's `RecordMetadata`.
@@ -71,9 +71,9 @@ impl fmt::Display for RecordMetadata {
 /// What became of a record.
 pub type Report = Result<RecordMetadata, Error>;
 
-/// Reads a report out of a slot.
-pub(crate) fn report(body: &Body, outcome: &Outcome) -> Report {
-    let topic = body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
+/// What a record's sender is told.
+pub(crate) fn report(sent: &Sent<'_>, outcome: &Outcome) -> Report {
+    let topic = sent.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
     if outcome.code != 0 {
         return Err(Error::from_report(&topic, outcome));
     }
@@ -82,8 +82,8 @@ pub(crate) fn report(body: &Body, outcome: &Outcome) -> Report {
         partition: outcome.partition,
         offset: outcome.offset.max(-1),
         timestamp: outcome.timestamp.max(-1),
-        serialized_key_size: body.key_size,
-        serialized_value_size: body.value_size,
+        serialized_key_size: sent.key_size,
+        serialized_value_size: sent.value_size,
     })
 }
 

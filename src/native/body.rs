@@ -5,15 +5,21 @@
 //! charged for a report that has not been read and so unread reports keep at most 8 MiB of their records' bytes; the pool keeps
 //! 16 MiB at most and halves itself every idle second.
 
-use std::{num::NonZeroI64, sync::Arc, task::Waker};
+use std::{mem, num::NonZeroI64, sync::Arc, task::Waker};
 
-use super::{outcome::Outcome, scratch, slot::Slot, topic::Topic};
+use super::{
+    outcome::{Outcome, Words},
+    scratch,
+    sent::{Asked, Sent},
+    slot::Slot,
+    topic::Topic,
+};
 use crate::record::{Header, Headers};
 
 /// What librdkafka allocates for a record beside what the slot holds (`rd_kafka_msg_t`, measured at 176 bytes).
 const NATIVE_MESSAGE: usize = 176;
 
-/// What a record costs of `buffer.memory` beside its key, value and headers.
+/// What a record costs of `buffer.memory` beside its key, value and headers, and beside its body where that stays.
 const RECORD_OVERHEAD: usize = size_of::<Slot>() + NATIVE_MESSAGE;
 
 /// Records up to this size, key and value, are copied into librdkafka's message.
@@ -29,6 +35,7 @@ const LARGE: usize = 64 * 1024;
 const HEADER_OVERHEAD: usize = size_of::<Header>() + 112;
 
 /// A record as it is sent.
+#[derive(Default)]
 pub(crate) struct Body {
     /// The key's bytes, then the value's, until librdkafka has copied them; a large record's until the report, since librdkafka refers
     /// to them.
@@ -37,6 +44,7 @@ pub(crate) struct Body {
     pub(crate) key_size: Option<u32>,
     /// `None` is a null value; the value's bytes stand behind the key's.
     pub(crate) value_size: Option<u32>,
+    /// Until librdkafka has the record; from then on it is its slot's.
     pub(crate) topic: Option<Arc<Topic>>,
     pub(crate) completion: Completion,
     /// Milliseconds since the epoch; `None` is now.
@@ -44,6 +52,8 @@ pub(crate) struct Body {
     /// `None` leaves the choice to the partitioner.
     pub(crate) partition: Option<i32>,
     pub(crate) headers: Headers,
+    /// What is known of its failure beside the code.
+    pub(super) words: Option<Box<Words>>,
 }
 
 /// Who is told of the report.
@@ -58,12 +68,12 @@ pub(crate) enum Completion {
     Member { tally: Arc<dyn Tally>, index: u32 },
 }
 
-pub(crate) type Callback = Box<dyn FnOnce(&Body, &Outcome) + Send>;
+pub(crate) type Callback = Box<dyn FnOnce(&Sent<'_>, &Outcome) + Send>;
 
 /// Counts the reports of a batch. Called on the delivery thread; must not panic or block.
 pub(crate) trait Tally: Send + Sync {
     /// The `index`th record has failed; [`close`](Self::close) counts it as well.
-    fn fail(&self, index: u32, body: &Body, outcome: &Outcome);
+    fn fail(&self, index: u32, sent: &Sent<'_>, outcome: &Outcome);
     /// So many of the records have been reported; gives whom to wake if they were the last.
     fn close(&self, records: usize) -> Option<Waker>;
 }
@@ -78,9 +88,20 @@ impl Body {
         self.buffer.get(start..start + self.value_size? as usize)
     }
 
-    /// Key, value and headers, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        (self.key_size.unwrap_or(0) + self.value_size.unwrap_or(0)) as usize + self.headers.size()
+    /// What is known of the record.
+    pub(crate) fn sent(&self) -> Sent<'_> {
+        let Self { topic, key_size, value_size, headers, .. } = self;
+        Sent { topic: topic.as_ref(), key_size: *key_size, value_size: *value_size, headers }
+    }
+
+    /// What its sender asks for.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked { partition: self.partition, timestamp: self.timestamp }
+    }
+
+    /// Whether nothing of it will be asked for once librdkafka has the record, but what its slot has room for.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.completion, Completion::Future) && self.headers.is_empty() && !self.is_kept()
     }
 
     /// Whether the record's bytes stay here while librdkafka has it. A small record's are copied into librdkafka's message, which is
@@ -88,11 +109,6 @@ impl Body {
     /// partitioner callback the value: for a partitioner that wants to see it, it stays here.
     pub(crate) fn is_kept(&self) -> bool {
         self.buffer.len() > COPIED || self.topic.as_ref().is_some_and(|topic| topic.wants_value())
-    }
-
-    /// What it adds to its partition's queue: the bytes of key and value, and one, so that an empty record counts as well.
-    pub(super) fn queued_size(&self) -> usize {
-        self.key_size.unwrap_or(0) as usize + self.value_size.unwrap_or(0) as usize + 1
     }
 
     /// Gives back what a buffer has that is far larger than its record, or large and not full: for one that is to be kept.
@@ -107,19 +123,20 @@ impl Body {
     pub(crate) fn cost(&self) -> usize {
         let size = self.buffer.len();
         let buffer = if self.is_kept() { size.max(self.buffer.capacity().saturating_sub(SURPLUS)) } else { size };
-        RECORD_OVERHEAD + buffer + 2 * self.headers.size() + self.headers.len() * HEADER_OVERHEAD
+        let kept = if self.is_plain() { 0 } else { size_of::<Self>() };
+        RECORD_OVERHEAD + kept + buffer + 2 * self.headers.size() + self.headers.len() * HEADER_OVERHEAD
     }
 
     /// Makes it ready for the next record.
     pub(super) fn clear(&mut self) {
-        self.buffer.clear();
-        if self.buffer.capacity() == 0 {
-            self.buffer = scratch::take();
-        }
-        self.key_size = None;
-        self.value_size = None;
-        self.partition = None;
-        self.timestamp = None;
-        // The topic stays: the next record is often for the same one, and then costs no reference count.
+        let mut buffer = mem::take(&mut self.buffer);
+        self.reset();
+        buffer.clear();
+        self.buffer = if buffer.capacity() == 0 { scratch::take() } else { buffer };
+    }
+
+    /// Takes everything out of it.
+    pub(super) fn reset(&mut self) {
+        *self = Self::default();
     }
 }

@@ -104,7 +104,7 @@ impl Client {
         // The key is always copied. To a value that is not, librdkafka refers until the report.
         let (flags, scratch) =
             if copied { (sys::RD_KAFKA_MSG_F_COPY as c_int, mem::take(&mut draft.body_mut().buffer)) } else { (0, Vec::new()) };
-        let opaque = draft.into_opaque();
+        let (opaque, spare) = draft.hand_over();
         if counted.is_some() {
             // SAFETY: the slot is not with librdkafka yet.
             unsafe { slot::set_counted(opaque) };
@@ -149,11 +149,14 @@ impl Client {
             }
         };
         if code == code::NO_ERROR {
-            scratch::give(scratch);
+            spare.into_iter().for_each(scratch::give_body);
+            if copied {
+                scratch::give(scratch);
+            }
             return Ok(());
         }
         // SAFETY: librdkafka has not accepted the record, so that it keeps nothing of it.
-        let mut draft = unsafe { Draft::from_opaque(opaque) };
+        let mut draft = unsafe { Draft::take_back(opaque, spare) };
         if copied {
             draft.body_mut().buffer = scratch;
         }
@@ -231,7 +234,7 @@ impl fmt::Debug for Client {
 
 /// Counts a record whose partition is the sender's choice, for which librdkafka does not ask the partitioner; `None` if it does not count.
 fn count(body: &Body, partition: i32) -> Option<Reported> {
-    let bytes = body.queued_size();
+    let bytes = body.sent().queued_size();
     let counts = body.topic.as_ref().and_then(|topic| topic.partition()).is_some_and(|topic| topic.count(partition, bytes));
     counts.then_some(Reported { partition, bytes, any_written: false })
 }

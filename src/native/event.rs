@@ -127,7 +127,7 @@ impl Message<'_> {
         self.0.key_size + self.0.payload_size
     }
 
-    /// What its slot's [`Body::queued_size`](super::Body::queued_size) was.
+    /// What its slot's [`Sent::queued_size`](super::Sent::queued_size) was.
     pub(super) fn queued_size(&self) -> usize {
         self.size() + 1
     }

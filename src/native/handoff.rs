@@ -23,8 +23,11 @@ const WAKER: u8 = 16;
 /// The giver is taking the waker out: the cell is its own until it clears this and `WAKER` in one step.
 const TAKING: u8 = 32;
 
-pub(crate) struct Handoff {
+/// `L` rides along where alignment leaves seven bytes free.
+#[repr(C)]
+pub(crate) struct Handoff<L = ()> {
     state: AtomicU8,
+    label: UnsafeCell<L>,
     waker: UnsafeCell<Option<Waker>>,
 }
 
@@ -45,10 +48,15 @@ pub(crate) enum Stage {
     Refused,
 }
 
-impl Handoff {
+impl<L> Handoff<L> {
     /// Without a taker.
-    pub(crate) fn new() -> Self {
-        Self { state: AtomicU8::new(LEFT), waker: UnsafeCell::new(None) }
+    pub(crate) fn new(label: L) -> Self {
+        Self { state: AtomicU8::new(LEFT), label: UnsafeCell::new(label), waker: UnsafeCell::new(None) }
+    }
+
+    /// What rides along. It is not part of the handoff: whoever has the slot may touch it.
+    pub(crate) fn label(&self) -> &UnsafeCell<L> {
+        &self.label
     }
 
     /// Starts over, without a taker.

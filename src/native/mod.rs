@@ -25,6 +25,7 @@ mod outcome;
 mod pool;
 mod report;
 mod scratch;
+mod sent;
 mod settings;
 mod slot;
 mod sync;
@@ -48,7 +49,8 @@ pub(crate) use outcome::Words;
 pub(crate) use pool::Pool;
 #[cfg(feature = "testing")]
 pub(crate) use report::report;
-pub(crate) use report::{Audience, Freed, Observer, Progress, report_refused, serve};
+pub(crate) use report::{Audience, Freed, KeyAndValue, Observer, Progress, report_refused, serve};
+pub(crate) use sent::{Asked, Sent};
 pub(crate) use settings::SettingRefused;
 #[cfg(all(test, feature = "consumer"))]
 pub(crate) use settings::consumers_property;

@@ -1,6 +1,10 @@
 //! [`Outcome`]: what a delivery report says.
 
+use std::num::NonZeroI64;
+
 use rdkafka_sys as sys;
+
+use super::sent::Asked;
 
 /// `rd_kafka_msg_status_t`
 const POSSIBLY_PERSISTED: u8 = 1;
@@ -20,6 +24,16 @@ pub(crate) struct Outcome {
     pub(crate) code: i16,
     /// `rd_kafka_msg_status_t`: 0 not persisted, 1 possibly, 2 persisted.
     pub(crate) status: u8,
+}
+
+/// What a slot keeps of an [`Outcome`]: all but the words, which few have.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Said {
+    offset: i64,
+    timestamp: i64,
+    partition: i32,
+    code: i16,
+    status: u8,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +83,36 @@ impl Outcome {
     /// Of a record that never left.
     pub(crate) fn unwritten(code: i32) -> Self {
         Self { code: short(code), partition: -1, offset: -1, timestamp: -1, ..Self::default() }
+    }
+}
+
+impl Said {
+    /// In the place of an outcome that is not known yet: what the sender asks for.
+    pub(super) fn asked(asked: Asked) -> Self {
+        let (partition, timestamp) = (asked.partition.unwrap_or(-1), asked.timestamp.map_or(0, NonZeroI64::get));
+        Self { partition, timestamp, ..Self::default() }
+    }
+
+    /// The other way round.
+    pub(super) fn as_asked(self) -> Asked {
+        let partition = (self.partition >= 0).then_some(self.partition);
+        Asked { partition, timestamp: NonZeroI64::new(self.timestamp) }
+    }
+
+    pub(super) fn code(self) -> i32 {
+        self.code.into()
+    }
+
+    pub(super) fn with_words(self, words: Option<Box<Words>>) -> Outcome {
+        let Self { offset, timestamp, partition, code, status } = self;
+        Outcome { offset, timestamp, words, partition, code, status }
+    }
+}
+
+impl From<&Outcome> for Said {
+    fn from(outcome: &Outcome) -> Self {
+        let Outcome { offset, timestamp, partition, code, status, .. } = *outcome;
+        Self { offset, timestamp, partition, code, status }
     }
 }
 

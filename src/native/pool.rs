@@ -129,8 +129,7 @@ mod tests {
         draft.body_mut().buffer.extend(std::iter::repeat_n(0, bytes));
         let cost = draft.body().cost();
         draft.set_charge(cost);
-        // SAFETY: the opaque was made here, and comes back once.
-        unsafe { Reported::from_opaque(draft.into_opaque()) }
+        Reported::from(draft)
     }
 
     fn use_many(pool: &Pool, records: usize, bytes: usize) {
@@ -176,7 +175,7 @@ mod tests {
         let pool = Pool::default();
         let draft = pool.take();
         let mut pending = draft.pending();
-        let mut reported = used(draft, 1000);
+        let mut reported = used(draft, 10_000);
         reported.keep_bytes(true);
         let charge = reported.charge();
         assert!(reported.complete(Outcome::default()).is_ok(), "its future has it");

@@ -10,13 +10,14 @@ use std::{sync::Arc, task::Waker, time::Duration};
 use rdkafka_sys as sys;
 
 use super::{
-    body::{Body, Callback, Completion, Tally},
+    body::{Callback, Completion, Tally},
     client::Client,
     code,
     confirmed::Confirmed,
     counts::Counted,
     event::{Event, Kind, Message},
     outcome::Outcome,
+    sent::{Asked, Sent},
     slot::{self, Draft, FreeSlot, Reported},
     topic::{self, Topic},
 };
@@ -25,21 +26,21 @@ use crate::panic::{contain, wake};
 /// Who hears of a record's report beside its future. None of these may panic or block.
 pub(crate) trait Audience: Send + Sync {
     /// A record's report, before its callback or future. Called if [`observes_reports`](Self::observes_reports).
-    fn on_report(&self, body: &Body, outcome: &Outcome);
+    fn on_report(&self, sent: &Sent<'_>, outcome: &Outcome);
     /// Whether [`on_report`](Self::on_report) is wanted.
     fn observes_reports(&self) -> bool;
     /// Runs a callback of the user.
-    fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome);
+    fn call_back(&self, callback: Callback, sent: &Sent<'_>, outcome: &Outcome);
 }
 
 /// What the layer above learns from the delivery thread. None of these may panic or block.
 pub(crate) trait Observer: Send + Sync {
     /// Who hears of the reports.
     fn audience(&self) -> &dyn Audience;
-    /// A record that was given up by a purge. What it takes out of the body is its own.
-    fn on_purged(&self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome);
+    /// A record that was given up by a purge.
+    fn on_purged(&self, sent: &Sent<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome);
     /// A record has failed: a chance to say why.
-    fn on_failure(&self, client: &Client, body: &Body, outcome: &mut Outcome);
+    fn on_failure(&self, client: &Client, sent: &Sent<'_>, outcome: &mut Outcome);
     /// A batch of records has been reported.
     fn on_freed(&self, client: &Client, freed: Freed);
     /// An error that concerns no single record.
@@ -51,6 +52,9 @@ pub(crate) trait Observer: Send + Sync {
     /// Called between events: keeps the timers. Says how long to wait for the next event at most, or that all is done.
     fn progress(&self, client: &Client) -> Progress;
 }
+
+/// A record's key and value as they were sent.
+pub(crate) type KeyAndValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 /// How the delivery thread goes on.
 pub(crate) enum Progress {
@@ -113,7 +117,7 @@ pub(crate) fn report_refused(mut draft: Draft, code: i32, audience: &dyn Audienc
 pub(crate) fn report(draft: Draft, outcome: Outcome, audience: &dyn Audience) -> Vec<Waker> {
     let (mut batch, reported) = (Batch::default(), Reported::from(draft));
     if audience.observes_reports() {
-        audience.on_report(reported.body(), &outcome);
+        audience.on_report(&reported.sent(), &outcome);
     }
     batch.settle(reported, outcome, audience);
     batch.end_run();
@@ -170,13 +174,13 @@ impl Batch {
                 }
                 if outcome.code() != code::NO_ERROR {
                     outcome.words = reported.take_words();
-                    observer.on_failure(client, reported.body(), &mut outcome);
+                    observer.on_failure(client, &reported.sent(), &mut outcome);
                 }
                 if observes {
-                    audience.on_report(reported.body(), &outcome);
+                    audience.on_report(&reported.sent(), &outcome);
                 }
                 if code::PURGES.contains(&outcome.code()) {
-                    observer.on_purged(reported.body_mut(), message.key(), message.value(), &outcome);
+                    observer.on_purged(&reported.sent(), reported.asked(), (message.key(), message.value()), &outcome);
                 }
                 self.settle(reported, outcome, audience);
             }
@@ -203,10 +207,10 @@ impl Batch {
                     reported.keep_bytes(unread.is_some());
                 }
             }
-            Completion::Callback(callback) => audience.call_back(callback, reported.body(), &outcome),
+            Completion::Callback(callback) => audience.call_back(callback, &reported.sent(), &outcome),
             Completion::Member { tally, index } => {
                 if outcome.code() != code::NO_ERROR {
-                    tally.fail(index, reported.body(), &outcome);
+                    tally.fail(index, &reported.sent(), &outcome);
                 }
                 self.count(tally);
             }
@@ -227,8 +231,7 @@ impl Batch {
     fn count_of_topic(&mut self, message: &Message<'_>, reported: &Reported, outcome: &Outcome) {
         if self.topic.as_ref().is_none_or(|(topic, _)| topic.handle().cast_const() != message.topic()) {
             self.end_topic();
-            // Looking at the body costs a cache line: once a run.
-            self.topic = reported.body().topic.as_ref().map(|topic| (Arc::clone(topic), Counted::default()));
+            self.topic = reported.sent().topic.map(|topic| (Arc::clone(topic), Counted::default()));
         }
         if let Some((_, counted)) = &mut self.topic {
             counted.add(outcome.code() == code::NO_ERROR, message.size());

@@ -1,24 +1,42 @@
-//! The buffer into which a thread serializes: always the same one, so that it stays in the cache.
+//! What a thread that sends uses for one record after the other, so that it stays in the cache: a body, and the buffer into which it
+//! serializes.
 
 use std::cell::Cell;
+
+use super::body::Body;
 
 /// A buffer beyond this is not kept.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
 thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static BODY: Cell<Option<Box<Body>>> = const { Cell::new(None) };
 }
 
 /// This thread's buffer, empty; another one if it is in use.
 pub(super) fn take() -> Vec<u8> {
     // A thread that ends has none any more.
-    SCRATCH.try_with(Cell::take).unwrap_or_default()
+    BUFFER.try_with(Cell::take).unwrap_or_default()
 }
 
 /// Gives it back.
 pub(super) fn give(mut buffer: Vec<u8>) {
     if buffer.capacity() <= KEPT_CAPACITY {
         buffer.clear();
-        let _ = SCRATCH.try_with(|scratch| scratch.set(buffer));
+        let _ = BUFFER.try_with(|scratch| scratch.set(buffer));
     }
+}
+
+/// This thread's body, with its buffer; another one if it is in use.
+pub(super) fn take_body() -> Box<Body> {
+    let mut body = BODY.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    body.buffer = take();
+    body
+}
+
+/// Gives it back. Nothing of the record stays in it, nor its topic.
+pub(super) fn give_body(mut body: Box<Body>) {
+    give(std::mem::take(&mut body.buffer));
+    body.reset();
+    let _ = BODY.try_with(|scratch| scratch.set(Some(body)));
 }

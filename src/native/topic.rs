@@ -18,7 +18,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{body::Body, counts::Counts, ffi, outcome::Words, pool::Pool, slot};
+use super::{counts::Counts, ffi, outcome::Words, pool::Pool, sent::Sent, slot};
 use crate::{panic::contain, record::Headers};
 
 /// librdkafka refuses a record whose partition is beyond the topic's last: the answer for a choice that cannot be used.
@@ -71,34 +71,35 @@ pub(crate) struct Choice<'a> {
     pub(crate) key: Option<&'a [u8]>,
     /// How many partitions the topic has; at least one.
     pub(crate) partitions: i32,
-    body: &'a Body,
+    sent: Sent<'a>,
+    value: Option<&'a [u8]>,
     topic: *const sys::rd_kafka_topic_t,
 }
 
 impl<'a> Choice<'a> {
     /// The topic's name.
     pub(crate) fn topic(&self) -> &'a str {
-        self.body.topic.as_ref().map_or("", |topic| topic.name())
+        self.sent.topic_name()
     }
 
     /// The serialized value, `None` for null. Of a small record it is here only for a partitioner that
     /// [wants](Partition::wants_value) it.
     pub(crate) fn value(&self) -> Option<&'a [u8]> {
-        self.body.value()
+        self.value
     }
 
     pub(crate) fn headers(&self) -> &'a Headers {
-        &self.body.headers
+        self.sent.headers
     }
 
     /// The bytes of key, value and headers.
     pub(crate) fn size(&self) -> usize {
-        self.body.size()
+        self.sent.size()
     }
 
     /// What it adds to its partition's queue.
     pub(crate) fn queued_size(&self) -> usize {
-        self.body.queued_size()
+        self.sent.queued_size()
     }
 
     /// Whether the partition has a leader.
@@ -214,14 +215,14 @@ unsafe extern "C" fn choose_partition(
     // SAFETY: `Topic::new` gave the address of a box that lives as long as the topic's handle.
     let partition = unsafe { &*topic_opaque.cast::<Box<dyn Partition>>() };
     // SAFETY: every message of this client carries a slot, and it is not reported before it is partitioned.
-    let body = unsafe { slot::body_in_flight(message_opaque) };
+    let (sent, value) = unsafe { slot::in_flight(message_opaque) };
     // SAFETY: null, or librdkafka's own copy of the key, which it keeps during the call.
     let key = unsafe { ffi::bytes(key, key_size) };
-    let choice = Choice { key, partitions, body, topic };
+    let choice = Choice { key, partitions, sent, value, topic };
     let (answered, cause) = match contain(|| partition.choose(&choice)) {
         Ok(Chosen { partition, is_counted }) if (0..partitions).contains(&partition) => {
             if is_counted {
-                // SAFETY: as for the body; librdkafka partitions a message on one thread, before anything else becomes of it.
+                // SAFETY: as for `in_flight`; librdkafka partitions a message on one thread, before anything else becomes of it.
                 unsafe { slot::set_counted(message_opaque) };
             }
             return partition;

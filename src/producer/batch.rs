@@ -19,7 +19,7 @@ use futures::task::AtomicWaker;
 use super::{Producer, Sending};
 use crate::{
     Error, ErrorKind, ProducerRecord,
-    native::{Body, Completion, Outcome, Tally},
+    native::{Completion, Outcome, Sent, Tally},
 };
 
 /// Sends records one after the other as there is room, and brings the [`BatchDelivery`] once the last is accepted.
@@ -82,9 +82,8 @@ impl Batch {
 }
 
 impl Tally for Batch {
-    fn fail(&self, index: u32, body: &Body, outcome: &Outcome) {
-        let topic = body.topic.as_ref().map_or("", |topic| topic.name());
-        self.fail(index, Error::from_report(topic, outcome));
+    fn fail(&self, index: u32, sent: &Sent<'_>, outcome: &Outcome) {
+        self.fail(index, Error::from_report(sent.topic_name(), outcome));
     }
 
     fn close(&self, records: usize) -> Option<Waker> {

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     Error, Headers, ProducerRecord,
-    native::{Body, Outcome},
+    native::{Asked, KeyAndValue, Outcome, Sent},
 };
 
 /// How often the delivery thread looks whether everything is reported, while it closes.
@@ -50,14 +50,14 @@ impl Unsent {
         &self.error
     }
 
-    pub(crate) fn take(body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) -> Self {
-        let topic = body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
+    pub(crate) fn new(sent: &Sent<'_>, asked: Asked, (key, value): KeyAndValue<'_>, outcome: &Outcome) -> Self {
+        let topic = sent.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
         Self {
             error: Error::from_report(&topic, outcome),
             topic,
-            partition: body.partition,
-            timestamp: body.timestamp.map(NonZeroI64::get),
-            headers: mem::take(&mut body.headers),
+            partition: asked.partition,
+            timestamp: asked.timestamp.map(NonZeroI64::get),
+            headers: sent.headers.clone(),
             key: key.map(<[u8]>::to_vec),
             value: value.map(<[u8]>::to_vec),
         }
@@ -96,10 +96,10 @@ impl Closing {
         }
     }
 
-    pub(super) fn give_up(&mut self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) {
+    pub(super) fn give_up(&mut self, sent: &Sent<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
         self.given_up += 1;
         if self.collect {
-            self.unsent.push(Unsent::take(body, key, value, outcome));
+            self.unsent.push(Unsent::new(sent, asked, bytes, outcome));
         }
     }
 

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     Error, ErrorKind,
     native::{Body, Client, Draft, Outcome, Topic, TransactionRefused, code},
+    panic::wake,
 };
 
 /// The longest topic name that Kafka takes (`org.apache.kafka.common.internals.Topic`).
@@ -67,7 +68,7 @@ impl Core {
             self.shared.meter.exhaust();
         }
         self.shared.tell_refused(topic, draft.body(), error);
-        drop(draft);
+        draft.refuse(code::DESTROY).into_iter().for_each(wake);
     }
 
     /// Gives the record its topic's native handle. A slot that was used for the same topic has it already.

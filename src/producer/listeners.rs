@@ -6,7 +6,7 @@ use crate::{
     Error,
     delivery::report,
     intercept::{Acknowledge, Acknowledgement},
-    native::{Audience, Body, Callback, Outcome},
+    native::{Audience, Body, Callback, Outcome, Sent},
     panic::contain,
 };
 
@@ -38,20 +38,20 @@ impl Audience for Listeners {
         self.0.is_some()
     }
 
-    fn on_report(&self, body: &Body, outcome: &Outcome) {
-        let (Some(chain), Some(topic)) = (&self.0, &body.topic) else { return };
-        let report = report(body, outcome);
+    fn on_report(&self, sent: &Sent<'_>, outcome: &Outcome) {
+        let (Some(chain), Some(topic)) = (&self.0, sent.topic) else { return };
+        let report = report(sent, outcome);
         chain.acknowledge(&Acknowledgement {
             topic: topic.name(),
             partition: (outcome.partition >= 0).then_some(outcome.partition),
-            headers: &body.headers,
+            headers: sent.headers,
             result: report.as_ref(),
         });
     }
 
-    fn call_back(&self, callback: Callback, body: &Body, outcome: &Outcome) {
-        if let Err(panic) = contain(|| callback(body, outcome)) {
-            let topic = body.topic.as_ref().map(|topic| &**topic.name());
+    fn call_back(&self, callback: Callback, sent: &Sent<'_>, outcome: &Outcome) {
+        if let Err(panic) = contain(|| callback(sent, outcome)) {
+            let topic = sent.topic.map(|topic| &**topic.name());
             // A subscriber of `tracing` may panic as well.
             let _ = contain(|| tracing::error!(topic, %panic, "a delivery callback panicked"));
         }

@@ -302,7 +302,7 @@ enum Filled {
 }
 
 pub(crate) fn reporting(callback: impl FnOnce(Report) + Send + 'static) -> Completion {
-    Completion::Callback(Box::new(move |body, outcome| callback(report(body, outcome))))
+    Completion::Callback(Box::new(move |sent, outcome| callback(report(sent, outcome))))
 }
 
 impl<K: ?Sized, V: ?Sized> Clone for Producer<K, V> {

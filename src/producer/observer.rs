@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Error,
-    native::{Audience, Body, Client, Counts, Freed, Observer, Outcome, Progress, code},
+    native::{Asked, Audience, Client, Counts, Freed, KeyAndValue, Observer, Outcome, Progress, Sent, code},
     panic::wake,
 };
 
@@ -24,7 +24,7 @@ impl Observer for Shared {
         &self.listeners
     }
 
-    fn on_failure(&self, client: &Client, body: &Body, outcome: &mut Outcome) {
+    fn on_failure(&self, client: &Client, sent: &Sent<'_>, outcome: &mut Outcome) {
         if outcome.code() == code::MSG_TIMED_OUT {
             if let Some(trouble) = self.troubles.last() {
                 outcome.words.get_or_insert_default().cause = Some(trouble.to_string().into_boxed_str());
@@ -41,15 +41,14 @@ impl Observer for Shared {
         } else {
             let fatal = fatal.map(|code| Error::from_code(code, "").kind());
             outcome.words.get_or_insert_default().only_aborts = fatal.is_none();
-            let topic = body.topic.as_ref().map_or("", |topic| topic.name());
-            transactions.fail(|| Failure { what: Error::from_report(topic, outcome).to_string(), fatal });
+            transactions.fail(|| Failure { what: Error::from_report(sent.topic_name(), outcome).to_string(), fatal });
         }
     }
 
-    fn on_purged(&self, body: &mut Body, key: Option<&[u8]>, value: Option<&[u8]>, outcome: &Outcome) {
+    fn on_purged(&self, sent: &Sent<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
         // Who aborts a transaction wants none of its records back.
         if self.gives_up.load(Ordering::SeqCst) {
-            lock(&self.closing).give_up(body, key, value, outcome);
+            lock(&self.closing).give_up(sent, asked, bytes, outcome);
         }
     }
 

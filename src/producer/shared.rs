@@ -339,7 +339,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        native::{Completion, Outcome, Tally},
+        native::{Completion, Outcome, Sent, Tally},
         producer::room::Ticket,
     };
 
@@ -353,7 +353,7 @@ mod tests {
     struct Counted(Mutex<(Vec<u32>, usize)>);
 
     impl Tally for Counted {
-        fn fail(&self, index: u32, _: &Body, _: &Outcome) {
+        fn fail(&self, index: u32, _: &Sent<'_>, _: &Outcome) {
             lock(&self.0).0.push(index);
         }
 

@@ -357,11 +357,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
             state.closed = true;
             mem::take(&mut state.waiting)
         };
-        let given_up = |mut waiting: Waiting| {
+        let given_up = |waiting: Waiting| {
             let outcome = waiting.outcome.failed(code::PURGE_QUEUE, Persistence::NotPersisted);
-            let body = waiting.draft.body_mut();
-            let (key, value) = (body.key().map(<[u8]>::to_vec), body.value().map(<[u8]>::to_vec));
-            let unsent = Unsent::take(body, key.as_deref(), value.as_deref(), &outcome);
+            let body = waiting.draft.body();
+            let unsent = Unsent::new(&body.sent(), body.asked(), (body.key(), body.value()), &outcome);
             self.0.report(Waiting { outcome, ..waiting });
             unsent
         };

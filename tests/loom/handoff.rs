@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 #[path = "../../src/native/handoff.rs"]
-#[allow(dead_code, reason = "the debug view of the state is not part of the model")]
+#[allow(dead_code, reason = "the debug view of the state and the label are not part of the model")]
 mod handoff;
 
 /// What `handoff` is made of, in place of `src/native/sync.rs`.
@@ -45,7 +45,7 @@ impl Hand {
     /// A slot, and the count of how often it was freed.
     fn new() -> (Self, Arc<AtomicUsize>) {
         let freed = Arc::new(AtomicUsize::new(0));
-        let slot = Slot { handoff: Handoff::new(), outcome: UnsafeCell::new(0), freed: Arc::clone(&freed) };
+        let slot = Slot { handoff: Handoff::new(()), outcome: UnsafeCell::new(0), freed: Arc::clone(&freed) };
         slot.handoff.invite();
         (Self(Box::into_raw(Box::new(slot))), freed)
     }

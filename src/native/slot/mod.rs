@@ -1,9 +1,11 @@
-//! The slot: a record's bytes from serialization to report, and the place where its report is left for its future.
+//! The slot: one cache line a record from serialization to report, where its report is left for its future.
 //!
-//! A slot is in one of these hands at a time, and only that hand touches its [`Body`]:
+//! A slot is in one of these hands at a time, and only that hand touches what is in it:
 //!
-//! 1. [`Draft`]: the sender fills it; if there is no room it waits in the queue, still as a draft.
-//! 2. librdkafka, from `produce` to the report: nobody writes, anybody that librdkafka calls may read.
+//! 1. [`Draft`]: the sender fills the record's [`Body`], which it has beside the slot; if there is no room it waits in the queue,
+//!    still as a draft.
+//! 2. librdkafka, from `produce` to the report: nobody writes, anybody that librdkafka calls may read. The body goes into the slot,
+//!    unless nothing of it will be asked for any more but two sizes: then the thread that sent it uses it for its next record.
 //! 3. [`Reported`]: the delivery thread writes the [`Outcome`] and lets go.
 //! 4. [`Pending`]: the future reads the outcome, but only after the one before has let go.
 //!
@@ -16,65 +18,166 @@
 //! refuses is reported, not turned away.
 
 mod draft;
+mod label;
 mod pending;
 mod reported;
+mod rest;
 
-use std::{cell::UnsafeCell, ffi::c_void, mem, ptr::NonNull, sync::Arc, task::Waker};
+use std::{cell::UnsafeCell, ffi::c_void, ptr::NonNull, sync::Arc, task::Waker};
 
 pub(crate) use draft::Draft;
+use label::{Keeps, Label};
 pub(crate) use pending::{Admission, Pending};
 pub(super) use reported::Reported;
+use rest::Rest;
 
 use super::{
     body::{Body, Completion},
     handoff::{Handoff, Settled},
-    outcome::{Outcome, Words},
+    outcome::{Outcome, Said, Words},
+    sent::Sent,
+    topic::Topic,
 };
 use crate::{panic::contain, record::Headers};
 
-/// In this order: what goes from thread to thread, there and back, is the first cache line and no other. Moving a line from one core
-/// to another costs more than anything else that is done to a record here.
+/// What goes from thread to thread and back. Moving a cache line from one core to another costs more than anything else that is done to
+/// a record here: therefore it is one.
 #[repr(C, align(64))]
 pub(super) struct Slot {
-    handoff: Handoff,
-    outcome: UnsafeCell<Outcome>,
-    label: UnsafeCell<Label>,
-    body: UnsafeCell<Body>,
+    handoff: Handoff<Label>,
+    /// Before the report, what the sender [asked](super::sent::Asked) for.
+    said: UnsafeCell<Said>,
+    /// Once librdkafka has the record; before that it is the body's. A free slot keeps it: the next record is often for the same topic,
+    /// and then costs no reference count.
+    topic: UnsafeCell<Option<Arc<Topic>>>,
+    /// `label().keeps` says what it is.
+    rest: UnsafeCell<Rest>,
 }
 
-const _: () = assert!(mem::offset_of!(Slot, body) == 64);
-
-/// What the delivery thread has to know of a record.
-#[derive(Clone, Copy, Default)]
-struct Label {
-    /// What it takes of `buffer.memory`.
-    charge: u32,
-    /// Which of the two counts of outstanding records it is in.
-    generation: u8,
-    /// Somebody else than a future is told, or there are headers: the body has to be looked at.
-    has_more: bool,
-    bytes: Bytes,
-    /// The topic's partitioner has counted it in its partition's queue, and hears of its report.
-    counted: bool,
-}
-
-/// Where the record's bytes are.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Bytes {
-    /// In librdkafka's message, or nowhere any more.
-    #[default]
-    Elsewhere,
-    /// In the body.
-    Here,
-    /// In the body, though the report is in: they count as unread.
-    Unread,
-}
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Slot>() == 64);
 
 // SAFETY: what the cells hold is reached only by the hand that has the slot (see the module's text); handing over
 // goes through librdkafka's locks, the queue's mutex, or the handoff.
 unsafe impl Sync for Slot {}
 // SAFETY: as above; all that a slot owns may be dropped on any thread.
 unsafe impl Send for Slot {}
+
+impl Slot {
+    fn new() -> Self {
+        Self {
+            handoff: Handoff::new(Label::default()),
+            said: UnsafeCell::new(Said::default()),
+            topic: UnsafeCell::new(None),
+            rest: UnsafeCell::new(Rest::of_sizes(None, None)),
+        }
+    }
+
+    /// # Safety
+    /// The caller has the slot, as every caller of the functions below: no other hand is in it.
+    unsafe fn label(&self) -> Label {
+        // SAFETY: the caller vouches for having the slot.
+        self.handoff.label().with_mut(|label| unsafe { *label })
+    }
+
+    /// # Safety
+    /// As for [`label`](Self::label), and nobody reads meanwhile.
+    unsafe fn change_label(&self, change: impl FnOnce(&mut Label)) {
+        // SAFETY: the caller vouches for having the slot alone.
+        self.handoff.label().with_mut(|label| change(unsafe { &mut *label }));
+    }
+
+    /// The body, if it is here.
+    ///
+    /// # Safety
+    /// As for [`label`](Self::label).
+    unsafe fn body(&self) -> Option<&Body> {
+        // SAFETY: passed on.
+        let has_body = unsafe { self.label() }.keeps.has_body();
+        // SAFETY: the caller has the slot, and the label says what the rest is.
+        has_body.then(|| unsafe { (*self.rest.get()).body() })
+    }
+
+    /// # Safety
+    /// As for [`change_label`](Self::change_label).
+    #[expect(clippy::mut_from_ref, reason = "the cell's content is the caller's alone, who vouches for it")]
+    unsafe fn body_mut(&self) -> Option<&mut Body> {
+        // SAFETY: passed on.
+        let has_body = unsafe { self.label() }.keeps.has_body();
+        // SAFETY: as in `body`, and the caller has the slot alone.
+        has_body.then(|| unsafe { (*self.rest.get()).body_mut() })
+    }
+
+    /// # Safety
+    /// As for [`change_label`](Self::change_label).
+    unsafe fn put_body(&self, body: Box<Body>, keeps: Keeps) {
+        // SAFETY: the caller has the slot alone.
+        let rest = unsafe { &mut *self.rest.get() };
+        *rest = Rest::of_body(body);
+        // SAFETY: passed on.
+        unsafe { self.change_label(|label| label.keeps = keeps) };
+    }
+
+    /// # Safety
+    /// As for [`change_label`](Self::change_label).
+    unsafe fn take_body(&self) -> Option<Box<Body>> {
+        // SAFETY: passed on.
+        let has_body = unsafe { self.label() }.keeps.has_body();
+        has_body.then(|| {
+            // SAFETY: passed on.
+            unsafe { self.change_label(|label| label.keeps = Keeps::Sizes) };
+            // SAFETY: the caller has the slot alone; the rest was a body, and the label no longer says so.
+            unsafe { (*self.rest.get()).take_body() }
+        })
+    }
+
+    /// What is known of the record.
+    ///
+    /// # Safety
+    /// As for [`label`](Self::label).
+    unsafe fn sent(&self) -> Sent<'_> {
+        // SAFETY: the caller has the slot.
+        let topic = unsafe { (*self.topic.get()).as_ref() };
+        // SAFETY: passed on.
+        if let Some(body) = unsafe { self.body() } {
+            return Sent { topic, ..body.sent() };
+        }
+        // SAFETY: the caller has the slot, and there is no body.
+        let (key_size, value_size) = unsafe { (*self.rest.get()).sizes() };
+        Sent::without_headers(topic, key_size, value_size)
+    }
+
+    /// Keeps what is known of the record's failure beside its code.
+    ///
+    /// # Safety
+    /// As for [`change_label`](Self::change_label).
+    unsafe fn save_words(&self, words: Box<Words>) {
+        // SAFETY: passed on.
+        if let Some(body) = unsafe { self.body_mut() } {
+            body.words = Some(words);
+            return;
+        }
+        // SAFETY: the caller has the slot, and there is no body.
+        let (key_size, value_size) = unsafe { (*self.rest.get()).sizes() };
+        let body = Body { key_size, value_size, words: Some(words), ..Body::default() };
+        // SAFETY: passed on.
+        unsafe { self.put_body(Box::new(body), Keeps::Body) };
+    }
+
+    /// # Safety
+    /// As for [`change_label`](Self::change_label).
+    unsafe fn take_words(&self) -> Option<Box<Words>> {
+        // SAFETY: passed on.
+        unsafe { self.body_mut() }.and_then(|body| body.words.take())
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // SAFETY: `&mut self`: nobody else is here.
+        drop(unsafe { self.take_body() });
+    }
+}
 
 /// A slot in nobody's hands. It is cleared when it is taken again, by the thread that has its lines then.
 pub(super) struct FreeSlot(Box<Slot>);
@@ -83,17 +186,19 @@ impl FreeSlot {
     /// What it takes of memory, at most.
     pub(super) fn kept(&self) -> usize {
         let label = self.label();
-        size_of::<Slot>() + if label.bytes == Bytes::Elsewhere { 0 } else { label.charge as usize }
+        let body = if label.keeps.has_body() { size_of::<Body>() } else { 0 };
+        size_of::<Slot>() + body + if label.keeps.has_bytes() { label.charge() } else { 0 }
     }
 
     /// What it took of the memory for unread records.
     pub(super) fn unread(&self) -> usize {
-        if self.label().bytes == Bytes::Unread { self.label().charge as usize } else { 0 }
+        let label = self.label();
+        if label.keeps == Keeps::Unread { label.charge() } else { 0 }
     }
 
     fn label(&self) -> Label {
         // SAFETY: nobody else has the slot.
-        unsafe { *self.0.label.get() }
+        unsafe { self.0.label() }
     }
 
     /// # Safety
@@ -108,23 +213,20 @@ impl FreeSlot {
 
     /// It counts as unread no longer, or never did.
     pub(super) fn set_read(&mut self) {
-        let label = self.0.label.get_mut();
-        if label.bytes == Bytes::Unread {
-            label.bytes = Bytes::Here;
+        if self.label().keeps == Keeps::Unread {
+            // SAFETY: nobody else has the slot.
+            unsafe { self.0.change_label(|label| label.keeps = Keeps::Bytes) };
         }
     }
 
-    /// As [`prefetch`], all of it: for the slot that is taken soon.
+    /// As [`prefetch`]: for the slot that is taken soon.
     pub(super) fn prefetch(&self) {
-        let start = (&raw const *self.0).cast::<u8>();
-        for line in (0..size_of::<Slot>()).step_by(64) {
-            prefetch(start.wrapping_add(line).cast());
-        }
+        prefetch((&raw const *self.0).cast());
     }
 
     pub(super) fn recycle(self) {
         // SAFETY: nobody else has the slot.
-        let topic = unsafe { &*self.0.body.get() }.topic.as_ref();
+        let topic = unsafe { (*self.0.topic.get()).as_ref() };
         if let Some(pool) = topic.map(|topic| Arc::clone(topic.pool())) {
             pool.give(self);
         }
@@ -137,17 +239,19 @@ impl FreeSlot {
 /// The caller is the slot's giver, and does not use it again.
 unsafe fn let_go(
     slot: NonNull<Slot>,
-    outcome: Outcome,
-    how: impl FnOnce(&Handoff) -> Settled,
+    mut outcome: Outcome,
+    how: impl FnOnce(&Handoff<Label>) -> Settled,
 ) -> Result<Option<Waker>, FreeSlot> {
     // SAFETY: the slot lives at least until its giver has let go.
     let shared = unsafe { slot.as_ref() };
-    // SAFETY: the giver's until it lets go, as are label and body.
-    unsafe { *shared.outcome.get() = outcome };
+    if let Some(words) = outcome.words.take() {
+        // SAFETY: the giver's until it lets go.
+        unsafe { shared.save_words(words) };
+    }
     // SAFETY: as above.
-    if unsafe { *shared.label.get() }.has_more {
-        // SAFETY: as above.
-        let body = unsafe { &mut *shared.body.get() };
+    unsafe { *shared.said.get() = Said::from(&outcome) };
+    // SAFETY: as above.
+    if let Some(body) = unsafe { shared.body_mut() } {
         body.completion = Completion::Future;
         body.headers = Headers::new();
     }
@@ -162,7 +266,7 @@ unsafe fn let_go(
     }
 }
 
-/// Starts to bring a slot's line into this core's cache. Waiting for its first one is most of what a report costs, and the lines of
+/// Starts to bring a slot's line into this core's cache. Waiting for it is most of what a report costs, and the lines of
 /// several slots come at the same time.
 pub(super) fn prefetch(line: *const c_void) {
     #[cfg(target_arch = "x86_64")]
@@ -174,27 +278,29 @@ pub(super) fn prefetch(line: *const c_void) {
     let _ = line;
 }
 
-/// The body of a message that librdkafka holds, for callbacks that it makes.
+/// A record that librdkafka holds, for callbacks that it makes: what is known of it, and its value if the slot has it.
 ///
 /// # Safety
-/// `opaque` came from [`Draft::into_opaque`], and the message has not been reported yet.
-pub(super) unsafe fn body_in_flight<'a>(opaque: *const c_void) -> &'a Body {
-    // SAFETY: the caller vouches for a live slot; between produce and report nobody writes to its body.
+/// `opaque` came from [`Draft::hand_over`], and the message has not been reported yet.
+pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (Sent<'a>, Option<&'a [u8]>) {
+    // SAFETY: the caller vouches for a live slot; between produce and report nobody writes to it but the functions below.
     let slot = unsafe { &*opaque.cast::<Slot>() };
     // SAFETY: as above.
-    unsafe { &*slot.body.get() }
+    let value = unsafe { slot.body() }.and_then(Body::value);
+    // SAFETY: as above.
+    (unsafe { slot.sent() }, value)
 }
 
 /// Saves what is known of a record's failure for its report.
 ///
 /// # Safety
-/// `opaque` came from [`Draft::into_opaque`], the message has not been reported yet, and one thread at a time calls this.
+/// `opaque` came from [`Draft::hand_over`], the message has not been reported yet, one thread at a time calls this, and nothing
+/// of [`in_flight`] is used any more.
 pub(super) unsafe fn save_words(opaque: *const c_void, words: Words) {
     // SAFETY: the caller vouches for a live slot.
     let slot = unsafe { &*opaque.cast::<Slot>() };
-    // SAFETY: until the report nobody else looks at the outcome.
-    let outcome = unsafe { &mut *slot.outcome.get() };
-    outcome.words = Some(Box::new(words));
+    // SAFETY: until the report nobody else looks at it.
+    unsafe { slot.save_words(Box::new(words)) };
 }
 
 /// Takes note that the topic's partitioner has counted the record, and is to hear of its report.
@@ -205,5 +311,5 @@ pub(super) unsafe fn set_counted(opaque: *const c_void) {
     // SAFETY: the caller vouches for a live slot.
     let slot = unsafe { &*opaque.cast::<Slot>() };
     // SAFETY: from produce to report only librdkafka's callbacks look at the label, one thread at a time.
-    unsafe { (*slot.label.get()).counted = true };
+    unsafe { slot.change_label(|label| label.counted = true) };
 }

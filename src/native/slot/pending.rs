@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{FreeSlot, Slot};
-use crate::native::{body::Body, handoff::Stage, outcome::Outcome};
+use crate::native::{handoff::Stage, outcome::Outcome, sent::Sent};
 
 /// The waiting side of a slot.
 pub(crate) struct Pending(pub(super) Option<NonNull<Slot>>);
@@ -34,7 +34,7 @@ impl Pending {
         let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
         slot.handoff.poll_admission(context).map(|stage| match stage {
             // SAFETY: the giver has let go: the outcome was written before, and is not written again.
-            Stage::Refused => Admission::Refused(unsafe { (*slot.outcome.get()).code() }),
+            Stage::Refused => Admission::Refused(unsafe { *slot.said.get() }.code()),
             _ => Admission::Accepted,
         })
     }
@@ -53,16 +53,22 @@ impl Pending {
         self.0.is_none()
     }
 
-    /// Whether the report is in; registers the task otherwise. `read` sees body and outcome once, the body perhaps without its bytes.
-    pub(crate) fn poll_report<R>(&mut self, context: &Context<'_>, read: impl FnOnce(&Body, &Outcome) -> R) -> Poll<Option<R>> {
+    /// Whether the report is in; registers the task otherwise. `read` sees it once; the record's headers are gone.
+    pub(crate) fn poll_report<R>(
+        &mut self,
+        context: &Context<'_>,
+        read: impl FnOnce(&Sent<'_>, &Outcome) -> R,
+    ) -> Poll<Option<R>> {
         let Some(slot) = self.slot() else { return Poll::Ready(None) };
         if slot.handoff.poll_settled(context).is_pending() {
             return Poll::Pending;
         }
         // SAFETY: the giver has let go, and there is one `Pending` that reads.
-        let outcome = unsafe { &*slot.outcome.get() };
+        let said = unsafe { *slot.said.get() };
         // SAFETY: as above.
-        let result = read(unsafe { &*slot.body.get() }, outcome);
+        let outcome = said.with_words(unsafe { slot.take_words() });
+        // SAFETY: as above.
+        let result = read(&unsafe { slot.sent() }, &outcome);
         if let Some(slot) = self.0.take() {
             // SAFETY: as above.
             unsafe { FreeSlot::from_hand(slot) }.recycle();

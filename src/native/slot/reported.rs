@@ -2,11 +2,13 @@
 
 use std::{ffi::c_void, mem, ptr::NonNull, task::Waker};
 
-use super::{Bytes, Draft, FreeSlot, Label, Slot, let_go};
+use super::{Draft, FreeSlot, Keeps, Label, Slot, let_go};
 use crate::native::{
-    body::{Body, Completion},
+    body::Completion,
     handoff::Handoff,
     outcome::{Outcome, Words},
+    scratch,
+    sent::{Asked, Sent},
 };
 
 /// A slot whose report is in, in the delivery thread's hands.
@@ -16,21 +18,24 @@ impl Reported {
     /// Takes the slot back from a delivery report.
     ///
     /// # Safety
-    /// `opaque` came from [`Draft::into_opaque`], and this is the message's one report.
+    /// `opaque` came from [`Draft::hand_over`], and this is the message's one report.
     pub(in crate::native) unsafe fn from_opaque(opaque: *mut c_void) -> Self {
-        // SAFETY: the caller vouches for the pointer, which `into_opaque` took from a `NonNull`.
+        // SAFETY: the caller vouches for the pointer, which `hand_over` took from a `NonNull`.
         Self(unsafe { NonNull::new_unchecked(opaque.cast()) })
     }
 
+    fn slot(&self) -> &Slot {
+        // SAFETY: the giver's until it lets go, which takes `self`.
+        unsafe { self.0.as_ref() }
+    }
+
     fn label(&self) -> Label {
-        // SAFETY: as `body`.
-        let slot = unsafe { self.0.as_ref() };
-        // SAFETY: as `body`.
-        unsafe { *slot.label.get() }
+        // SAFETY: librdkafka is done with the message: the giver has the slot alone, as in all of these.
+        unsafe { self.slot().label() }
     }
 
     pub(in crate::native) fn charge(&self) -> usize {
-        self.label().charge as usize
+        self.label().charge()
     }
 
     pub(in crate::native) fn generation(&self) -> usize {
@@ -42,48 +47,44 @@ impl Reported {
         self.label().counted
     }
 
-    /// Who is to be told; most often a future, for which the body is not looked at.
+    /// Who is to be told; most often a future.
     pub(in crate::native) fn take_completion(&mut self) -> Completion {
-        if self.label().has_more { mem::take(&mut self.body_mut().completion) } else { Completion::Future }
+        // SAFETY: as `label`, and `&mut self`.
+        unsafe { self.slot().body_mut() }.map(|body| mem::take(&mut body.completion)).unwrap_or_default()
     }
 
     /// What it would keep until its report is read.
     pub(in crate::native) fn kept(&self) -> usize {
-        if self.label().bytes == Bytes::Elsewhere { 0 } else { self.charge() }
+        if self.label().keeps.has_bytes() { self.charge() } else { 0 }
     }
 
     /// Settles that what it [keeps](Self::kept) stays until the report is read, or that it goes now.
     pub(in crate::native) fn keep_bytes(&mut self, keep: bool) {
-        // SAFETY: as `body`.
-        let slot = unsafe { self.0.as_ref() };
-        // SAFETY: as `body_mut`.
-        let label = unsafe { &mut *slot.label.get() };
-        label.bytes = if keep { Bytes::Unread } else { Bytes::Elsewhere };
+        // SAFETY: as `label`, and `&mut self`.
+        let Some(body) = (unsafe { self.slot().body_mut() }) else { return };
         if !keep {
-            self.body_mut().buffer = Vec::new();
+            body.buffer = Vec::new();
         }
-    }
-
-    pub(in crate::native) fn body(&self) -> &Body {
-        // SAFETY: the giver's until it lets go, and librdkafka is done with the message.
-        let slot = unsafe { self.0.as_ref() };
         // SAFETY: as above.
-        unsafe { &*slot.body.get() }
+        unsafe { self.slot().change_label(|label| label.keeps = if keep { Keeps::Unread } else { Keeps::Body }) };
     }
 
-    pub(in crate::native) fn body_mut(&mut self) -> &mut Body {
-        // SAFETY: as `body`.
-        let slot = unsafe { self.0.as_ref() };
-        // SAFETY: as `body`, and `&mut self`.
-        unsafe { &mut *slot.body.get() }
+    /// What is known of the record.
+    pub(in crate::native) fn sent(&self) -> Sent<'_> {
+        // SAFETY: as `label`.
+        unsafe { self.slot().sent() }
+    }
+
+    /// What its sender asked for.
+    pub(in crate::native) fn asked(&self) -> Asked {
+        // SAFETY: as `label`; the outcome does not stand there yet.
+        unsafe { *self.slot().said.get() }.as_asked()
     }
 
     /// What is known of the record's failure beside its code.
     pub(in crate::native) fn take_words(&mut self) -> Option<Box<Words>> {
-        // SAFETY: as `body`.
-        let slot = unsafe { self.0.as_ref() };
-        // SAFETY: as `body_mut`.
-        unsafe { (*slot.outcome.get()).words.take() }
+        // SAFETY: as `label`, and `&mut self`.
+        unsafe { self.slot().take_words() }
     }
 
     /// Leaves the outcome for the future: gives whom to wake, or the slot if nobody waits for it any more.
@@ -95,8 +96,10 @@ impl Reported {
 
 /// A draft that librdkafka never took.
 impl From<Draft> for Reported {
-    fn from(mut draft: Draft) -> Self {
-        draft.relabel();
-        Self(mem::ManuallyDrop::new(draft).0)
+    fn from(draft: Draft) -> Self {
+        let (opaque, body) = draft.hand_over();
+        body.into_iter().for_each(scratch::give_body);
+        // SAFETY: handed over a moment ago, and librdkafka has not seen it.
+        unsafe { Self::from_opaque(opaque) }
     }
 }
