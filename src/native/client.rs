@@ -24,7 +24,7 @@ use super::{
     ffi,
     pool::Pool,
     scratch,
-    settings::{SettingRefused, Settings, milliseconds},
+    settings::{SettingRefused, Settings, makes_tokens, milliseconds},
     slot::{self, Draft},
     topic::{Partition, Reported, Topic, native_headers},
 };
@@ -56,6 +56,12 @@ impl Client {
         let connections = Box::<Connections>::default();
         // SAFETY: the box is dropped after `drop` has ended the producer; if there is none, `connections` is not used.
         let handle = unsafe { Settings::new(properties, &connections) }?.into_producer()?;
+        if makes_tokens(properties) {
+            // SAFETY: `handle` is alive.
+            let error = unsafe { sys::rd_kafka_sasl_background_callbacks_enable(handle.as_ptr()) };
+            // SAFETY: ours, or null: then there is no login, and no token is needed.
+            unsafe { sys::rd_kafka_error_destroy(error) };
+        }
         // SAFETY: `handle` is alive; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
         // SAFETY: `handle` is alive; the reference to its queue is given back in `drop`.

@@ -33,6 +33,8 @@ impl Settings {
             settings.set(name, value)?;
         }
         settings.set("log.queue", "true")?;
+        // SAFETY: `conf` is alive.
+        unsafe { sys::rd_kafka_conf_enable_sasl_queue(settings.0.as_ptr(), c_int::from(makes_tokens(properties))) };
         let events = sys::RD_KAFKA_EVENT_DR
             | sys::RD_KAFKA_EVENT_ERROR
             | sys::RD_KAFKA_EVENT_LOG
@@ -80,6 +82,12 @@ impl Settings {
             None => Err(refused(None, unsafe { ffi::text(reason.as_ptr()) })),
         }
     }
+}
+
+/// Whether librdkafka makes the tokens itself that nobody signs. It does so in a callback, which is called where its queue is served: on
+/// librdkafka's background thread, since the delivery thread takes events.
+pub(super) fn makes_tokens(properties: &[(String, String)]) -> bool {
+    properties.iter().any(|(name, value)| name == "enable.sasl.oauthbearer.unsecure.jwt" && value == "true")
 }
 
 impl Drop for Settings {

@@ -42,14 +42,13 @@ fn token(seconds: i64) -> Token {
 }
 
 /// Counts how often it is called.
-fn counting<T>(calls: &Arc<AtomicUsize>, give: impl Fn(usize) -> T) -> impl Fn() -> T {
-    let calls = Arc::clone(calls);
+fn counting<T>(calls: Arc<AtomicUsize>, give: impl Fn(usize) -> T) -> impl Fn() -> T {
     move || give(calls.fetch_add(1, Ordering::SeqCst))
 }
 
 fn fails_twice(secured: &Secured) -> String {
     let calls = Arc::new(AtomicUsize::new(0));
-    let provider = counting(&calls, |call| async move {
+    let provider = counting(Arc::clone(&calls), |call| async move {
         match call {
             0 => Err(io::Error::other("the identity provider is away")),
             1 => panic!("a bug of the provider's"),
@@ -85,7 +84,7 @@ fn always_fails(secured: &Secured) -> String {
 /// The listener lets no connection be older than its token.
 fn refreshed(secured: &Secured) -> String {
     let calls = Arc::new(AtomicUsize::new(0));
-    let provider = counting(&calls, |_| async { Ok::<_, io::Error>(token(4)) });
+    let provider = counting(Arc::clone(&calls), |_| async { Ok::<_, io::Error>(token(4)) });
     let producer = with(secured, "REAUTH", provider);
     let sent = send_for(&producer, &secured.topic());
     let calls = calls.load(Ordering::SeqCst);
