@@ -35,3 +35,46 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         Ok(())
     }
 }
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        ProducerConfig,
+        config::{SaslMechanism, SecurityProtocol},
+    };
+
+    fn producer(config: ProducerConfig) -> Producer<str, str> {
+        let config = config.bootstrap_servers(["localhost:1"]);
+        Producer::builder(config).drop_timeout(Duration::ZERO).build().unwrap()
+    }
+
+    #[test]
+    fn only_a_login_with_a_name_and_a_password_has_others() {
+        let login = ProducerConfig::new().security_protocol(SecurityProtocol::SaslPlaintext);
+        for mechanism in [SaslMechanism::Plain, SaslMechanism::ScramSha256, SaslMechanism::ScramSha512] {
+            let producer = producer(login.clone().sasl_login(mechanism, "alice", "one"));
+            assert!(producer.set_credentials("alice", "two").is_ok(), "{mechanism}");
+            let error = producer.set_credentials("alice", "hunter2\0").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        }
+        let error = producer(ProducerConfig::new()).set_credentials("alice", "hunter2").unwrap_err();
+        assert_eq!((error.kind(), error.to_string().contains("without a login")), (ErrorKind::Config, true));
+        let unsecured = "x.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"alice\";";
+        let tokens = login.sasl_mechanism(SaslMechanism::OAuthBearer).set("sasl.jaas.config", unsecured).unwrap();
+        let error = producer(tokens).set_credentials("alice", "hunter2").unwrap_err();
+        assert_eq!((error.kind(), error.to_string().contains("OAUTHBEARER")), (ErrorKind::Config, true));
+    }
+
+    #[test]
+    fn what_texts_must_not_show_follows_the_password() {
+        let login = ProducerConfig::new().security_protocol(SecurityProtocol::SaslPlaintext);
+        let producer = producer(login.sasl_login(SaslMechanism::Plain, "alice", "hunter1"));
+        producer.set_credentials("alice", "hunter2").unwrap();
+        let shown = producer.0.core.shared.troubles.redact("hunter1, hunter2");
+        assert_eq!(shown, "[hidden], [hidden]");
+    }
+}

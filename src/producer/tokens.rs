@@ -188,9 +188,68 @@ fn chain(error: &dyn StdError) -> String {
     text
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tls"))]
 mod tests {
+    use std::{future::pending, sync::mpsc};
+
     use super::*;
+    use crate::{
+        Producer, ProducerConfig,
+        config::{SaslMechanism, SecurityProtocol},
+    };
+
+    fn config() -> ProducerConfig {
+        ProducerConfig::new()
+            .bootstrap_servers(["localhost:1"])
+            .security_protocol(SecurityProtocol::SaslPlaintext)
+            .sasl_mechanism(SaslMechanism::OAuthBearer)
+    }
+
+    /// Tells when it is dropped.
+    struct Told(mpsc::Sender<&'static str>);
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.send("dropped");
+        }
+    }
+
+    #[test]
+    fn a_provider_that_never_answers_ends_with_the_producer() {
+        let (sender, receiver) = mpsc::channel();
+        let provider = move || {
+            let _ = sender.send("asked");
+            let told = Told(sender.clone());
+            async move {
+                let _told = told;
+                pending::<Result<Token, std::io::Error>>().await
+            }
+        };
+        let producer: Producer<str, str> =
+            Producer::builder(config()).token_provider(provider).drop_timeout(Duration::ZERO).build().unwrap();
+        let patience = Duration::from_secs(60);
+        assert_eq!(receiver.recv_timeout(patience), Ok("asked"));
+        drop(producer);
+        assert_eq!(receiver.recv_timeout(patience), Ok("dropped"));
+        // With the provider goes the last sender: the thread has ended.
+        assert_eq!(receiver.recv_timeout(patience), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn a_provider_that_fails_is_asked_again() {
+        let (sender, receiver) = mpsc::channel();
+        let provider = move || {
+            let _ = sender.send(Instant::now());
+            async { Err::<Token, _>(std::io::Error::other("no")) }
+        };
+        let producer: Producer<str, str> =
+            Producer::builder(config()).token_provider(provider).drop_timeout(Duration::ZERO).build().unwrap();
+        let asked = || receiver.recv_timeout(Duration::from_secs(60)).unwrap();
+        let (first, second) = (asked(), asked());
+        assert!(second.duration_since(first) >= BACKOFF.0);
+        let trouble = producer.0.core.shared.troubles.last().unwrap();
+        assert_eq!(trouble.text, "the token provider gave no token: no");
+    }
 
     #[test]
     fn a_token_becomes_librdkafka_s() {
