@@ -75,6 +75,7 @@
 //! | send records that count together or not at all | [`Producer::begin_transaction`] | `fatal_error` |
 //! | read, transform and write, each record exactly once | [`Transaction::send_offsets`] | `exactly_once` |
 //! | read records, alone or in a group | `Consumer` | `consume` |
+//! | log in, with tokens of one's own or a password that changes | [`TokenProvider`], [`Producer::set_credentials`] | |
 //! | keep the settings in a file | [`ProducerConfig`] | `from_file` |
 //! | see, count or change what is sent | [`Interceptor`], [`intercept`] | `audit_log` |
 //! | test the code that sends | [`Produce`], `testing::MockProducer` | `testing` |
@@ -132,6 +133,7 @@ pub mod record;
 pub mod serialize;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod token;
 
 #[cfg(feature = "consumer")]
 pub use config::ConsumerConfig;
@@ -146,6 +148,7 @@ pub use produce::{Produce, ProduceTransaction};
 pub use producer::{ConsumerGroupMetadata, Offsets, Producer, ProducerBuilder, Transaction};
 pub use record::{Header, Headers, ProducerRecord};
 pub use serialize::{Deserializer, Serializer};
+pub use token::{Token, TokenError, TokenFuture, TokenProvider};
 
 /// The version of the librdkafka that is linked, such as `2.12.1`.
 pub fn librdkafka_version() -> String {

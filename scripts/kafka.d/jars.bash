@@ -95,7 +95,7 @@ broker_start() {
 # broker_await N: until it says it has started and its port is open. Fails when it is gone or the time is up.
 broker_await() {
     local dir=$STATE/broker-$1 port end=$((SECONDS + TIMEOUT))
-    port=$(sed -n 's/^listeners=PLAINTEXT:.*:\([0-9]*\),.*/\1/p' "$dir/server.properties")
+    port=$(sed -n 's/^listeners=PLAINTEXT:[^,]*:\([0-9]*\),.*/\1/p' "$dir/server.properties")
     until process_logged "$dir" 'Kafka Server started' && port_open "$port"; do
         process_alive "$dir" || { say "broker $1 has ended"; return 1; }
         ((SECONDS < end)) || { say "broker $1 did not start within $TIMEOUT s (KAFKA_TIMEOUT)"; return 1; }
@@ -115,28 +115,34 @@ brokers_answer() {
 
 # jars_try BROKERS PORT: one attempt; returns 2 if a port was taken in between.
 jars_try() {
-    local brokers=$1 data=$STATE/data-path id='' n ports bootstrap=''
-    mapfile -t ports < <(free_ports $((2 * brokers)))
-    BROKER_PORTS=("${ports[@]:0:brokers}") CONTROLLER_PORTS=("${ports[@]:brokers}")
+    local brokers=$1 data=$STATE/data-path id='' n ports bootstrap='' format=()
+    mapfile -t ports < <(free_ports $(((2 + (SECURE ? SECURE_COUNT : 0)) * brokers)))
+    BROKER_PORTS=("${ports[@]:0:brokers}") CONTROLLER_PORTS=("${ports[@]:brokers:brokers}") SECURE_PORTS=("${ports[@]:2 * brokers}")
+    if ((SECURE)); then
+        secure_files "$brokers" || return
+        mapfile -t format < <(secure_format)
+    fi
     [[ -z $2 ]] || for ((n = 0; n < brokers; n++)); do BROKER_PORTS[n]=$(($2 + n)); done
     id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'aa' | cut -c 1-22)
     mktemp -d "${TMPDIR:-/tmp}/ottla-kafka.XXXXXX" >"$data" || return
     for ((n = 1; n <= brokers; n++)); do
         mkdir -p "$STATE/broker-$n"
-        broker_properties "$n" "$brokers" "$(<"$data")" >"$STATE/broker-$n/server.properties"
+        broker_properties "$n" "$brokers" "$(<"$data")" | if ((SECURE)); then secure_properties "$n"; else cat; fi \
+            >"$STATE/broker-$n/server.properties"
         : >"$STATE/broker-$n/log"
         bootstrap+="${bootstrap:+,}127.0.0.1:${BROKER_PORTS[n - 1]}"
     done
     echo "$bootstrap" >"$STATE/bootstrap"
     for ((n = 1; n <= brokers; n++)); do
-        kafka_java kafka.tools.StorageTool format -t "$id" -c "$STATE/broker-$n/server.properties" >>"$STATE/broker-$n/log" 2>&1 ||
-            return
+        kafka_java kafka.tools.StorageTool format -t "$id" -c "$STATE/broker-$n/server.properties" "${format[@]}" \
+            >>"$STATE/broker-$n/log" 2>&1 || return
         broker_start "$n" || return
     done
     for ((n = 1; n <= brokers; n++)); do
         broker_await "$n" || { ! process_logged "$STATE/broker-$n" 'Address already in use|Socket server failed to bind' || return 2; return 1; }
     done
-    brokers_answer "$brokers"
+    brokers_answer "$brokers" || return
+    ((!SECURE)) || secure_rights
 }
 
 # jars_up BROKERS PORT REGISTRY

@@ -14,6 +14,8 @@ pub(crate) struct ClientConfig {
     pub(super) entries: BTreeMap<String, Entry>,
     /// What typed setters were given and could not take.
     pub(super) deferred: Vec<Problem>,
+    /// The program gets tokens itself.
+    pub(super) has_token_provider: bool,
 }
 
 /// A value that was set.
@@ -25,7 +27,7 @@ pub(super) struct Entry {
 
 impl ClientConfig {
     pub(super) fn new(kind: ClientKind) -> Self {
-        Self { kind, entries: BTreeMap::new(), deferred: Vec::new() }
+        Self { kind, entries: BTreeMap::new(), deferred: Vec::new(), has_token_provider: false }
     }
 
     pub(super) fn merge(&mut self, higher: Self) {

@@ -139,6 +139,11 @@ impl Jaas {
         self.options.get(option).map(String::as_str)
     }
 
+    /// Whether the module has any.
+    pub(crate) fn has_options(&self) -> bool {
+        !self.options.is_empty()
+    }
+
     /// The SASL extensions, as `NAME=VALUE` between commas.
     pub(crate) fn extensions(&self) -> Option<String> {
         let extensions: Vec<String> = self.named_extensions().map(|(name, value)| format!("{name}={value}")).collect();

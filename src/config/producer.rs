@@ -63,6 +63,11 @@ impl ProducerConfig {
         Some((jaas.get("username")?.to_owned(), jaas.get("password")?.to_owned()))
     }
 
+    /// Takes note that tokens come from the program.
+    pub(crate) fn expect_tokens(&mut self) {
+        self.0.has_token_provider = true;
+    }
+
     /// Turns the settings into librdkafka's properties and what the producer itself needs.
     ///
     /// Makes up a `client.id` if there is none, another each time.

@@ -25,6 +25,8 @@ pub(crate) struct Resolved {
     /// As much as one batch of librdkafka's holds: `batch.size`, by default 1,000,000.
     pub(crate) batch_bytes: usize,
     pub(crate) transactional_id: Option<String>,
+    /// `sasl.mechanism`, if there is a login.
+    pub(crate) mechanism: Option<String>,
     pub(crate) key_serializer: Option<SerializerName>,
     pub(crate) value_serializer: Option<SerializerName>,
     pub(crate) partitioner: PartitionerName,
@@ -62,6 +64,7 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
         ("", Some(id)) => format!("producer-{id}"),
         (id, _) => id.to_owned(),
     };
+    let mechanism = resolution.becomes("sasl.mechanisms").map(str::to_owned);
     let mut native: Vec<(String, String)> = resolution
         .properties
         .into_iter()
@@ -81,6 +84,7 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
         sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
         batch_bytes: bytes(batch_size).clamp(1, max_request_size.max(1)),
         transactional_id,
+        mechanism,
         key_serializer: serializer("key.serializer"),
         value_serializer: serializer("value.serializer"),
         partitioner: partitioner(config),

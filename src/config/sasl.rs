@@ -70,6 +70,14 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
         .map(String::as_str)
         .filter(|name| name.strip_prefix("librdkafka.").unwrap_or(name).starts_with("sasl."))
         .collect();
+    if config.has_token_provider
+        && (!protocol.starts_with("sasl_") || mechanism.as_ref().is_none_or(|it| it.value != "OAUTHBEARER"))
+    {
+        let wanted =
+            "and security.protocol must be OAUTHBEARER and SASL_SSL or SASL_PLAINTEXT for the token provider that was given";
+        resolution.fail(config, "sasl.mechanism", wanted);
+        return;
+    }
     if !protocol.starts_with("sasl_") {
         for name in given {
             resolution.warn(config, name, format!("has no effect, since security.protocol is {}", protocol.to_ascii_uppercase()));
@@ -133,6 +141,9 @@ fn password(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolut
 fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
     let jaas_option = |option: &str| jaas.and_then(|jaas| jaas.get(option));
     let endpoint = config.found("sasl.oauthbearer.token.endpoint.url");
+    if config.has_token_provider {
+        return provided(config, jaas, resolution);
+    }
     if let Some(unsecured) = jaas.and_then(Jaas::unsecured) {
         if endpoint.is_some() {
             resolution.fail(
@@ -151,7 +162,9 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
         let by_hand =
             ["sasl.oauthbearer.method", "enable.sasl.oauthbearer.unsecure.jwt", "sasl.oauthbearer.metadata.authentication.type"];
         if !by_hand.iter().any(|property| config.has_raw(property)) {
-            resolution.fail(config, "sasl.oauthbearer.token.endpoint.url", "is not set, so there is nowhere to get a token");
+            let wanted =
+                "is not set, so there is nowhere to get a token; set it, or give the producer's builder a token provider";
+            resolution.fail(config, "sasl.oauthbearer.token.endpoint.url", wanted);
         }
         return;
     };
@@ -201,6 +214,20 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
             "sasl.oauthbearer.client.credentials.client.id",
             "and sasl.oauthbearer.client.credentials.client.secret must be set for the token endpoint",
         );
+    }
+}
+
+/// The program gets the tokens: nothing else may be asked to.
+fn provided(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
+    if jaas.is_some_and(Jaas::has_options) {
+        resolution.fail(config, "sasl.jaas.config", "has options, but a token provider was given; leave the options out");
+    }
+    let sources = ["enable.sasl.oauthbearer.unsecure.jwt", "sasl.oauthbearer."];
+    for name in config.entries.keys() {
+        let property = name.strip_prefix("librdkafka.").unwrap_or(name);
+        if sources.iter().any(|source| property.starts_with(source)) {
+            resolution.fail(config, name, "is set, but a token provider was given; leave one out");
+        }
     }
 }
 
@@ -272,6 +299,32 @@ mod tests {
         assert_eq!(native(&config, "enable.sasl.oauthbearer.unsecure.jwt").as_deref(), Some("true"));
         assert_eq!(native(&config, "sasl.oauthbearer.config").as_deref(), Some("principal=alice"));
         assert!(config.warnings()[0].message().contains("for tests only"));
+    }
+
+    #[test]
+    fn a_token_provider_takes_the_place_of_every_other_source() {
+        let resolved = |more: &[(&str, &str)]| {
+            let mut config = config(more);
+            config.expect_tokens();
+            config.resolve().map(|resolved| resolved.mechanism).map_err(|error| error.to_string())
+        };
+        let oauth = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")];
+        assert_eq!(resolved(&oauth), Ok(Some("OAUTHBEARER".to_owned())));
+        assert!(config(&oauth).check().unwrap_err().to_string().contains("give the producer's builder a token provider"));
+        for (more, wanted) in [
+            (("sasl.jaas.config", "x.OAuthBearerLoginModule required;"), None),
+            (("sasl.jaas.config", "x.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"a\";"), Some("has options")),
+            (("sasl.oauthbearer.token.endpoint.url", "https://idp.example/token"), Some("leave one out")),
+            (("librdkafka.enable.sasl.oauthbearer.unsecure.jwt", "true"), Some("leave one out")),
+            (("sasl.mechanism", "PLAIN"), Some("must be OAUTHBEARER")),
+            (("security.protocol", "SSL"), Some("must be OAUTHBEARER")),
+        ] {
+            let result = resolved(&[oauth[0], oauth[1], more]);
+            match wanted {
+                None => assert!(result.is_ok(), "{more:?}: {result:?}"),
+                Some(wanted) => assert!(result.as_ref().is_err_and(|error| error.contains(wanted)), "{more:?}: {result:?}"),
+            }
+        }
     }
 
     #[test]

@@ -6,10 +6,12 @@ mod kind;
 mod librdkafka;
 #[cfg(test)]
 mod markdown;
+mod refusal;
 
 use std::{error::Error as StdError, fmt};
 
 pub use kind::{ErrorKind, Persistence};
+pub(crate) use refusal::{Refusal, broker_of};
 
 use self::code::Meaning;
 use crate::native::{self, Outcome, TransactionRefused};
@@ -70,7 +72,11 @@ impl Error {
         } else {
             format!("topic {topic}, partition {}", outcome.partition)
         };
-        let mut error = Self::from_code(outcome.code(), &context);
+        let refusal = outcome.words.as_ref().and_then(|words| words.refusal.as_ref());
+        let mut error = match refusal {
+            Some(refusal) => Self::from_refusal(refusal, &context),
+            None => Self::from_code(outcome.code(), &context),
+        };
         error.0.persistence = Persistence::from_status(outcome.status.into());
         let Some(words) = &outcome.words else { return error };
         if let Some(answered) = &words.partitioner {
@@ -94,6 +100,15 @@ impl Error {
             error.0.source = Some(cause.clone().into_string().into());
         }
         error
+    }
+
+    /// The error of a client that a broker does not let in; `context` says where.
+    pub(crate) fn from_refusal(refusal: &Refusal, context: &str) -> Self {
+        let meaning = Meaning { advice: Some(refusal.reason().advice()), ..code::meaning(refusal.code()) };
+        let mut error = Self::new(meaning.kind, format!("{context}: {refusal} ({})", meaning.name));
+        error.0.code = Some(refusal.code());
+        error.0.meaning = Some(meaning);
+        error.with_source(refusal.words())
     }
 
     /// The error of a transaction call. What it means is in librdkafka's flags, not in its code; `context` says which call.

@@ -19,11 +19,12 @@ use rdkafka_sys as sys;
 use super::{
     body::Body,
     code,
+    connections::Connections,
     event::Event,
     ffi,
     pool::Pool,
     scratch,
-    settings::{SettingRefused, Settings, milliseconds},
+    settings::{SettingRefused, Settings, makes_tokens, milliseconds},
     slot::{self, Draft},
     topic::{Partition, Reported, Topic, native_headers},
 };
@@ -41,6 +42,8 @@ pub(crate) struct Client {
     topics: RwLock<HashMap<Arc<str>, Arc<Topic>>>,
     partition_for: PartitionFor,
     pool: Arc<Pool>,
+    /// Boxed: librdkafka keeps its address.
+    connections: Box<Connections>,
 }
 
 // SAFETY: librdkafka's functions may be called from any thread.
@@ -50,7 +53,15 @@ unsafe impl Sync for Client {}
 
 impl Client {
     pub(crate) fn new(properties: &[(String, String)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
-        let handle = Settings::new(properties)?.into_producer()?;
+        let connections = Box::<Connections>::default();
+        // SAFETY: the box is dropped after `drop` has ended the producer; if there is none, `connections` is not used.
+        let handle = unsafe { Settings::new(properties, &connections) }?.into_producer()?;
+        if makes_tokens(properties) {
+            // SAFETY: `handle` is alive.
+            let error = unsafe { sys::rd_kafka_sasl_background_callbacks_enable(handle.as_ptr()) };
+            // SAFETY: ours, or null: then there is no login, and no token is needed.
+            unsafe { sys::rd_kafka_error_destroy(error) };
+        }
         // SAFETY: `handle` is alive; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
         // SAFETY: `handle` is alive; the reference to its queue is given back in `drop`.
@@ -60,7 +71,12 @@ impl Client {
             unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
             return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
         };
-        Ok(Self { handle, events, topics: RwLock::default(), partition_for, pool: Arc::new(Pool::default()) })
+        Ok(Self { handle, events, topics: RwLock::default(), partition_for, pool: Arc::new(Pool::default()), connections })
+    }
+
+    /// What became of the connections to brokers.
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
@@ -190,6 +206,14 @@ impl Client {
         }
     }
 
+    /// Fails every record that is queued and not under way; their reports follow. Does not wait for librdkafka's threads.
+    pub(crate) fn purge_queued(&self) {
+        // SAFETY: `handle` is alive; the flags are librdkafka's own.
+        unsafe {
+            ffi::rd_kafka_purge(self.handle.as_ptr(), sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_NON_BLOCKING);
+        }
+    }
+
     /// The fatal error that ended this producer, if one did: the cause's code and text.
     pub(crate) fn fatal_error(&self) -> Option<(i32, String)> {
         let mut text: [c_char; 512] = [0; 512];
@@ -221,7 +245,8 @@ impl Drop for Client {
         }
         // SAFETY: the reference that `new` took.
         unsafe { sys::rd_kafka_queue_destroy(self.events.as_ptr()) };
-        // SAFETY: ours; topics and queue are given back. The partitioners outlive it: `topics` is dropped after this.
+        // SAFETY: ours; topics and queue are given back. The partitioners outlive it, as do the connections' notes: both are dropped after
+        // this.
         unsafe { sys::rd_kafka_destroy(self.handle.as_ptr()) };
     }
 }

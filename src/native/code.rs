@@ -33,3 +33,6 @@ pub(crate) const REFUSALS: [i32; 2] = [SSL, AUTHENTICATION];
 /// Brokers' answers about a topic that is being created.
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
 pub(crate) const LEADER_NOT_AVAILABLE: i32 = 5;
+
+/// The user may not do this, by the broker's answer: with a topic, a group, the cluster, a transactional id.
+pub(crate) const NOT_AUTHORIZED: [i32; 4] = [29, 30, 31, 53];

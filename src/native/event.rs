@@ -24,9 +24,19 @@ pub(super) struct Message<'event>(&'event ffi::Message);
 /// What an event brings.
 pub(super) enum Kind {
     Reports,
-    Error { code: i32, text: String, fatal: bool },
-    Log { level: i32, facility: String, text: String },
+    Error {
+        code: i32,
+        text: String,
+        fatal: bool,
+    },
+    Log {
+        level: i32,
+        facility: String,
+        text: String,
+    },
     Statistics(String),
+    /// librdkafka wants another token.
+    TokenRefresh,
     Other,
 }
 
@@ -49,6 +59,7 @@ impl Event {
                 // SAFETY: a text that lives as long as the event.
                 Kind::Statistics(unsafe { ffi::text(json) })
             }
+            sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH => Kind::TokenRefresh,
             _ => Kind::Other,
         }
     }
@@ -116,6 +127,12 @@ impl Message<'_> {
 
     pub(super) fn topic(&self) -> *const sys::rd_kafka_topic_t {
         self.0.topic
+    }
+
+    /// The broker that has answered for it; negative for none.
+    pub(super) fn broker(&self) -> i32 {
+        // SAFETY: a live message.
+        unsafe { sys::rd_kafka_message_broker_id(ptr::from_ref(self.0).cast()) }
     }
 
     pub(super) fn opaque(&self) -> *mut c_void {

@@ -34,6 +34,22 @@ unsafe extern "C" {
         on_acknowledgement: OnAcknowledgement,
         opaque: *mut c_void,
     ) -> c_int;
+    pub(super) fn rd_kafka_interceptor_add_on_broker_state_change(
+        client: *mut sys::rd_kafka_t,
+        name: *const c_char,
+        on_state: OnState,
+        opaque: *mut c_void,
+    ) -> c_int;
+    pub(super) fn rd_kafka_oauthbearer_set_token(
+        client: *mut sys::rd_kafka_t,
+        token: *const c_char,
+        expires_ms: i64,
+        principal: *const c_char,
+        extensions: *mut *const c_char,
+        extensions_size: usize,
+        text: *mut c_char,
+        size: usize,
+    ) -> c_int;
     pub(super) fn rd_kafka_header_add(
         headers: *mut sys::rd_kafka_headers_t,
         name: *const c_char,
@@ -87,6 +103,17 @@ pub(super) type OnNew = unsafe extern "C" fn(
 /// `rd_kafka_interceptor_f_on_acknowledgement_t`
 pub(super) type OnAcknowledgement =
     unsafe extern "C" fn(client: *mut sys::rd_kafka_t, message: *mut sys::rd_kafka_message_t, opaque: *mut c_void) -> c_int;
+
+/// `rd_kafka_interceptor_f_on_broker_state_change_t`
+pub(super) type OnState = unsafe extern "C" fn(
+    client: *mut sys::rd_kafka_t,
+    id: i32,
+    protocol: *const c_char,
+    host: *const c_char,
+    port: c_int,
+    state: *const c_char,
+    opaque: *mut c_void,
+) -> c_int;
 
 /// `rd_kafka_message_t`, with its code as the integer that it is in C.
 #[repr(C)]

@@ -10,11 +10,13 @@ mod client;
 mod cluster;
 pub(crate) mod code;
 mod confirmed;
+mod connections;
 #[cfg(feature = "consumer")]
 mod consumed;
 #[cfg(feature = "consumer")]
 mod consumer_queue;
 mod counts;
+mod credentials;
 mod event;
 mod ffi;
 mod handoff;
@@ -40,6 +42,7 @@ pub(crate) use consumed::Consumed;
 #[cfg(feature = "consumer")]
 pub(crate) use consumer_queue::{ConsumerQueue, Polled, QueueError};
 pub(crate) use counts::{Counted, Counts};
+pub(crate) use credentials::BearerToken;
 pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use metadata::Metadata;
 pub(crate) use outcome::Outcome;

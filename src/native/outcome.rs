@@ -1,10 +1,11 @@
 //! [`Outcome`]: what a delivery report says.
 
-use std::num::NonZeroI64;
+use std::{num::NonZeroI64, sync::Arc};
 
 use rdkafka_sys as sys;
 
 use super::sent::Asked;
+use crate::error::Refusal;
 
 /// `rd_kafka_msg_status_t`
 const POSSIBLY_PERSISTED: u8 = 1;
@@ -44,6 +45,8 @@ pub(crate) struct Words {
     pub(crate) partitioner: Option<Box<str>>,
     /// What the layer knows of the reason.
     pub(crate) cause: Option<Box<str>>,
+    /// The broker that does not let this client in.
+    pub(crate) refusal: Option<Arc<Refusal>>,
     /// Whether it fails a transaction and no more, whatever the code means elsewhere.
     pub(crate) only_aborts: bool,
 }
@@ -51,6 +54,10 @@ pub(crate) struct Words {
 impl Outcome {
     pub(crate) fn code(&self) -> i32 {
         self.code.into()
+    }
+
+    pub(crate) fn set_code(&mut self, code: i32) {
+        self.code = short(code);
     }
 
     /// Whether no broker has acknowledged the record, and librdkafka reports it as written for what became of later ones.

@@ -39,8 +39,8 @@ pub(crate) trait Observer: Send + Sync {
     fn audience(&self) -> &dyn Audience;
     /// A record that was given up by a purge.
     fn on_purged(&self, sent: &Sent<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome);
-    /// A record has failed: a chance to say why.
-    fn on_failure(&self, client: &Client, sent: &Sent<'_>, outcome: &mut Outcome);
+    /// A record has failed: a chance to say why. `broker` is the one that has answered for it, negative for none.
+    fn on_failure(&self, client: &Client, sent: &Sent<'_>, outcome: &mut Outcome, broker: i32);
     /// A batch of records has been reported.
     fn on_freed(&self, client: &Client, freed: Freed);
     /// An error that concerns no single record.
@@ -49,6 +49,8 @@ pub(crate) trait Observer: Send + Sync {
     fn on_log(&self, level: i32, facility: &str, text: &str);
     /// librdkafka's statistics, as JSON.
     fn on_statistics(&self, json: String);
+    /// librdkafka wants another token to log in with.
+    fn on_token_refresh(&self);
     /// Called between events: keeps the timers. Says how long to wait for the next event at most, or that all is done.
     fn progress(&self, client: &Client) -> Progress;
 }
@@ -103,6 +105,7 @@ fn tell(client: &Client, kind: Kind, observer: &dyn Observer) {
         Kind::Error { code, text, fatal } => observer.on_error(client, code, &text, fatal),
         Kind::Log { level, facility, text } => observer.on_log(level, &facility, &text),
         Kind::Statistics(json) => observer.on_statistics(json),
+        Kind::TokenRefresh => observer.on_token_refresh(),
         Kind::Reports | Kind::Other => {}
     }
 }
@@ -174,7 +177,7 @@ impl Batch {
                 }
                 if outcome.code() != code::NO_ERROR {
                     outcome.words = reported.take_words();
-                    observer.on_failure(client, &reported.sent(), &mut outcome);
+                    observer.on_failure(client, &reported.sent(), &mut outcome, message.broker());
                 }
                 if observes {
                     audience.on_report(&reported.sent(), &outcome);

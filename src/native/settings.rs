@@ -7,7 +7,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{broker_words, ffi};
+use super::{broker_words, connections::Connections, ffi};
 
 /// librdkafka's buffer for its reasons.
 const REASON_SIZE: usize = 512;
@@ -23,7 +23,9 @@ pub(crate) struct SettingRefused {
 pub(super) struct Settings(NonNull<sys::rd_kafka_conf_t>);
 
 impl Settings {
-    pub(super) fn new(properties: &[(String, String)]) -> Result<Self, SettingRefused> {
+    /// # Safety
+    /// `connections` outlives the producer that is made with these.
+    pub(super) unsafe fn new(properties: &[(String, String)], connections: &Connections) -> Result<Self, SettingRefused> {
         // SAFETY: takes nothing, returns an object that is ours to destroy.
         let conf = unsafe { sys::rd_kafka_conf_new() };
         let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
@@ -31,11 +33,19 @@ impl Settings {
             settings.set(name, value)?;
         }
         settings.set("log.queue", "true")?;
-        let events = sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR | sys::RD_KAFKA_EVENT_LOG | sys::RD_KAFKA_EVENT_STATS;
+        // SAFETY: `conf` is alive.
+        unsafe { sys::rd_kafka_conf_enable_sasl_queue(settings.0.as_ptr(), c_int::from(makes_tokens(properties))) };
+        let events = sys::RD_KAFKA_EVENT_DR
+            | sys::RD_KAFKA_EVENT_ERROR
+            | sys::RD_KAFKA_EVENT_LOG
+            | sys::RD_KAFKA_EVENT_STATS
+            | sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH;
         // SAFETY: `conf` is alive; the flags are librdkafka's own.
         unsafe { sys::rd_kafka_conf_set_events(settings.0.as_ptr(), events) };
         // SAFETY: `conf` is alive, and `Client` sends no message without a slot.
         unsafe { broker_words::save_with(settings.0.as_ptr()) };
+        // SAFETY: `conf` is alive, nobody has set its opaque, and the caller vouches for `connections`.
+        unsafe { connections.note_with(settings.0.as_ptr()) };
         Ok(settings)
     }
 
@@ -72,6 +82,12 @@ impl Settings {
             None => Err(refused(None, unsafe { ffi::text(reason.as_ptr()) })),
         }
     }
+}
+
+/// Whether librdkafka makes the tokens itself that nobody signs. It does so in a callback, which is called where its queue is served: on
+/// librdkafka's background thread, since the delivery thread takes events.
+pub(super) fn makes_tokens(properties: &[(String, String)]) -> bool {
+    properties.iter().any(|(name, value)| name == "enable.sasl.oauthbearer.unsecure.jwt" && value == "true")
 }
 
 impl Drop for Settings {

@@ -9,10 +9,11 @@ use super::{
     plugins::{Installed, Plugins},
     room::Room,
     shared::Shared,
+    tokens::Tokens,
     transaction::Transactions,
 };
 use crate::{
-    Error, ErrorKind, ProducerConfig, Serializer,
+    Error, ErrorKind, ProducerConfig, Serializer, TokenProvider,
     config::{Resolved, Setting, settings},
     intercept::Interceptor,
     native::{Client, SettingRefused},
@@ -27,6 +28,7 @@ pub struct ProducerBuilder<K: ?Sized, V: ?Sized> {
     config: ProducerConfig,
     plugins: Plugins<K, V>,
     partitioner: Option<Arc<dyn Partitioner>>,
+    token_provider: Option<Box<dyn TokenProvider>>,
     drop_timeout: Duration,
 }
 
@@ -41,7 +43,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # Ok::<(), ottla::Error>(())
     /// ```
     pub fn builder(config: ProducerConfig) -> ProducerBuilder<K, V> {
-        ProducerBuilder { config, plugins: Plugins::default(), partitioner: None, drop_timeout: DROP_TIMEOUT }
+        ProducerBuilder {
+            config,
+            plugins: Plugins::default(),
+            partitioner: None,
+            token_provider: None,
+            drop_timeout: DROP_TIMEOUT,
+        }
     }
 }
 
@@ -81,6 +89,16 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         self
     }
 
+    /// Sets where the tokens come from that the producer logs in with: a closure or another [`TokenProvider`]. It wants
+    /// `sasl.mechanism=OAUTHBEARER`, and no other source of tokens beside it.
+    ///
+    /// Defaults to what the settings say: `sasl.oauthbearer.token.endpoint.url` and the like.
+    #[must_use]
+    pub fn token_provider(mut self, provider: impl TokenProvider) -> Self {
+        self.token_provider = Some(Box::new(provider));
+        self
+    }
+
     /// Sets how long dropping the last handle waits for what was accepted. What is not delivered then is given up, and how
     /// many records that were is logged (and printed to stderr where no `tracing` subscriber is set).
     ///
@@ -96,7 +114,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
     /// # Errors
     /// [`Config`](ErrorKind::Config) with all that is wrong with the settings, or with what librdkafka has against them, or for
     /// a type that has no serializer.
-    pub fn build(self) -> Result<Producer<K, V>, Error> {
+    pub fn build(mut self) -> Result<Producer<K, V>, Error> {
+        if self.token_provider.is_some() {
+            self.config.expect_tokens();
+        }
         for warning in self.config.warnings() {
             tracing::warn!("{warning}");
         }
@@ -108,7 +129,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         let resolved = self.config.resolve()?;
         let Installed { serializers, interceptors, listeners } =
             self.plugins.install(resolved.key_serializer, resolved.value_serializer)?;
-        let core = start(resolved, self.partitioner, listeners, self.drop_timeout)?;
+        let core = start(resolved, self.partitioner, self.token_provider, listeners, self.drop_timeout)?;
         Ok(Producer(Arc::new(Typed { core, serializers, interceptors })))
     }
 }
@@ -117,6 +138,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
 pub(super) fn start(
     resolved: Resolved,
     partitioner: Option<Arc<dyn Partitioner>>,
+    token_provider: Option<Box<dyn TokenProvider>>,
     listeners: Listeners,
     drop_timeout: Duration,
 ) -> Result<Arc<Core>, Error> {
@@ -131,10 +153,19 @@ pub(super) fn start(
     let client = Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(refused)?);
     let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
-    let Resolved { client_id, bootstrap_servers, max_request_size, secrets, .. } = resolved;
-    let shared = Arc::new(Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets));
-    shared.start(Arc::clone(&client))?;
-    Ok(Arc::new(Core { client, shared, max_request_size, drop_timeout }))
+    let Resolved { client_id, bootstrap_servers, max_request_size, mechanism, secrets, .. } = resolved;
+    let mut shared = Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
+    shared.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));
+    let shared = Arc::new(shared);
+    if let (Some(tokens), Some(provider)) = (&shared.tokens, token_provider) {
+        tokens.start(provider, Arc::downgrade(&shared))?;
+    }
+    shared.start(Arc::clone(&client)).inspect_err(|_| {
+        if let Some(tokens) = &shared.tokens {
+            tokens.end();
+        }
+    })?;
+    Ok(Arc::new(Core { client, shared, mechanism, max_request_size, drop_timeout }))
 }
 
 fn refused(refused: SettingRefused) -> Error {
@@ -151,6 +182,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
             .field("config", &self.config)
             .field("interceptors", &self.plugins.interceptors.len())
             .field("partitioner", &self.partitioner.as_ref().map(|_| ".."))
+            .field("token_provider", &self.token_provider.as_ref().map(|_| ".."))
             .field("drop_timeout", &self.drop_timeout)
             .finish_non_exhaustive()
     }

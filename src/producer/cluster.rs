@@ -1,9 +1,14 @@
 //! What the brokers tell of their cluster.
 
-use super::{Producer, partitions::elsewhere};
+use std::sync::Arc;
+
+use super::{
+    Producer,
+    partitions::{elsewhere, persist},
+};
 use crate::{
     Error,
-    native::{ClusterDescription, code},
+    native::{Client, ClusterDescription, code},
 };
 
 /// The brokers that a producer writes to: what Java's `Cluster` and `Admin.describeCluster` tell.
@@ -88,7 +93,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// ```
     pub async fn cluster(&self) -> Result<Cluster, Error> {
         let timeout = self.0.core.shared.room.max_block();
-        match elsewhere(&self.0.core.client, move |client| client.describe_cluster(timeout)).await? {
+        let shared = Arc::clone(&self.0.core.shared);
+        let ask = move |client: &Client| persist(client, &shared, timeout, |timeout| client.describe_cluster(timeout));
+        match elsewhere(&self.0.core.client, ask).await? {
             Ok(description) => Ok(description.into()),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered("the cluster")),
             Err(code) => Err(self.0.core.shared.troubles.blame(Error::from_code(code, "the cluster"))),

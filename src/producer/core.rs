@@ -24,6 +24,8 @@ const MAX_TOPIC_LENGTH: usize = 249;
 pub(super) struct Core {
     pub(super) client: Arc<Client>,
     pub(super) shared: Arc<Shared>,
+    /// `sasl.mechanism`, if there is a login.
+    pub(super) mechanism: Option<String>,
     pub(super) max_request_size: usize,
     pub(super) drop_timeout: Duration,
 }

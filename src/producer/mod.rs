@@ -1,11 +1,13 @@
 //! [`Producer`]: the way of a record from `send` to librdkafka, and the ways to send.
 
+mod access;
 mod batch;
 mod blocking;
 mod builder;
 mod closing;
 mod cluster;
 mod core;
+mod credentials;
 mod deferrals;
 mod listeners;
 mod metering;
@@ -21,6 +23,7 @@ mod sending;
 mod serializers;
 mod shared;
 mod sink;
+mod tokens;
 mod transaction;
 mod troubles;
 mod unfinished;

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Error,
+    error::Refusal,
     native::{Asked, Audience, Client, Counts, Freed, KeyAndValue, Observer, Outcome, Progress, Sent, code},
     panic::wake,
 };
@@ -24,11 +25,25 @@ impl Observer for Shared {
         &self.listeners
     }
 
-    fn on_failure(&self, client: &Client, sent: &Sent<'_>, outcome: &mut Outcome) {
-        if outcome.code() == code::MSG_TIMED_OUT {
-            if let Some(trouble) = self.troubles.last() {
-                outcome.words.get_or_insert_default().cause = Some(trouble.to_string().into_boxed_str());
+    fn on_failure(&self, client: &Client, sent: &Sent<'_>, outcome: &mut Outcome, broker: i32) {
+        match outcome.code() {
+            code::MSG_TIMED_OUT => {
+                if let Some(trouble) = self.troubles.last() {
+                    outcome.words.get_or_insert_default().cause = Some(trouble.to_string().into_boxed_str());
+                }
             }
+            // Nobody but `refuse_queued` purges before a producer has been let in, unless it gives up what is left.
+            code::PURGE_QUEUE if !self.gives_up.load(Ordering::SeqCst) => {
+                if let Some(refusal) = lock(&self.refusal).clone() {
+                    outcome.set_code(refusal.code());
+                    outcome.words.get_or_insert_default().refusal = Some(refusal);
+                }
+            }
+            code if code::NOT_AUTHORIZED.contains(&code) => {
+                let who = answered_by(client, broker);
+                outcome.words.get_or_insert_default().cause = Some(who.into_boxed_str());
+            }
+            _ => {}
         }
         let Some(transactions) = &self.transactions else { return };
         let fatal = client.fatal_error().map(|(code, _)| code);
@@ -66,7 +81,22 @@ impl Observer for Shared {
         } else {
             tracing::warn!(target: "ottla::librdkafka", code = error, "{text}");
         }
-        self.troubles.note(error, text);
+        if error == code::ALL_BROKERS_DOWN {
+            self.access.note_all_down(Instant::now());
+        } else {
+            let refusal = Refusal::read(error, &text, |address| client.connections().certificate_error(address));
+            self.access.note(&text, refusal.clone());
+            if let Some(refusal) = refusal {
+                return self.troubles.note(refusal.code(), format!("{refusal}: {text}"), Some(refusal));
+            }
+        }
+        self.troubles.note(error, text, None);
+    }
+
+    fn on_token_refresh(&self) {
+        if let Some(tokens) = &self.tokens {
+            tokens.refresh();
+        }
     }
 
     fn on_log(&self, level: i32, facility: &str, text: &str) {
@@ -108,17 +138,45 @@ impl Observer for Shared {
             client.purge();
             return Progress::Wait(FLUSH_SLICE);
         }
+        let denial = self.refuse_queued(client, now);
         if self.deferrals.waiting() > 0 {
             self.serve_deferred(client, now);
         }
         for draft in self.room.expired(now) {
             self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(wake);
         }
-        let deadlines = [self.room.next_deadline(), self.deferrals.next_deadline()];
+        let deadlines = [self.room.next_deadline(), self.deferrals.next_deadline(), denial];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
             None if self.outstanding.is_empty() => Progress::Idle(IDLE),
             None => Progress::Wait(IDLE),
         }
     }
+}
+
+impl Shared {
+    /// Fails what is queued if the brokers do not let this producer in, and never have: then all that it has accepted is queued, and none
+    /// of it has been sent. Gives when to look again.
+    fn refuse_queued(&self, client: &Client, now: Instant) -> Option<Instant> {
+        if client.connections().has_been_up() {
+            return None;
+        }
+        let deadline = self.access.watch(!self.outstanding.is_empty(), now);
+        let refusal = self.access.records_denied(now);
+        if refusal.is_none() {
+            return deadline;
+        }
+        self.access.start_over();
+        *lock(&self.refusal) = refusal;
+        client.purge_queued();
+        None
+    }
+}
+
+/// Says which broker has said that this producer may not do something. librdkafka does not know it where the answer was about the topic,
+/// and then it is one of those that are connected.
+fn answered_by(client: &Client, broker: i32) -> String {
+    let connections = client.connections();
+    let address = if broker < 0 { None } else { connections.address(broker) };
+    format!("answered by the broker at {}", address.unwrap_or_else(|| connections.addresses_up().join(" or ")))
 }

@@ -8,7 +8,7 @@ use std::{
 
 use futures::channel::oneshot;
 
-use super::Producer;
+use super::{Producer, shared::Shared};
 use crate::{
     Error, ErrorKind,
     native::{Client, Metadata, Topic, code},
@@ -18,6 +18,9 @@ use crate::{
 const TOPIC_CREATION: Duration = Duration::from_secs(5);
 
 const RETRY: Duration = Duration::from_millis(100);
+
+/// How often to look whether it is of any use to wait for an answer.
+const SLICE: Duration = Duration::from_secs(1);
 
 /// One partition of a topic: Java's `PartitionInfo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +77,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let native_topic = core.topic(topic)?;
         let timeout = core.shared.room.max_block();
         let context = format!("topic {topic}");
-        match elsewhere(&core.client, move |client| ask(client, &native_topic, timeout)).await? {
+        let shared = Arc::clone(&core.shared);
+        match elsewhere(&core.client, move |client| ask(client, &shared, &native_topic, timeout)).await? {
             Ok(metadata) => partitions(topic, metadata),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
             Err(code) => Err(core.shared.troubles.blame(Error::from_code(code, &context))),
@@ -84,8 +88,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// The error of what no broker has answered.
     pub(super) fn unanswered(&self, context: &str) -> Error {
         let shared = &self.0.core.shared;
-        if let Some(trouble) = shared.troubles.not_let_in() {
-            return Error::from_code(trouble.code, context).with_source(trouble.text);
+        if let Some(error) = shared.troubles.not_let_in(context) {
+            return error;
         }
         let waited = shared.room.max_block().as_millis();
         let message = format!("{context}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
@@ -113,10 +117,10 @@ pub(super) async fn elsewhere<T: Send + 'static>(
 
 /// Asks until the topic is there. One that the brokers create on demand takes a moment; one that they do not know is given
 /// that moment too.
-fn ask(client: &Client, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
+fn ask(client: &Client, shared: &Shared, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
     let begun = Instant::now();
     loop {
-        let answer = client.metadata(topic, timeout.saturating_sub(begun.elapsed()));
+        let answer = persist(client, shared, timeout.saturating_sub(begun.elapsed()), |timeout| client.metadata(topic, timeout));
         let patience = match answer {
             Ok(Metadata { code: code::UNKNOWN_TOPIC_OR_PARTITION, .. }) => timeout.min(TOPIC_CREATION),
             Ok(Metadata { code: code::LEADER_NOT_AVAILABLE, .. }) => timeout,
@@ -126,6 +130,25 @@ fn ask(client: &Client, topic: &Topic, timeout: Duration) -> Result<Metadata, i3
             return answer;
         }
         thread::sleep(RETRY);
+    }
+}
+
+/// Asks for `timeout` at most, and no longer once it is clear that the brokers do not let this producer in.
+pub(super) fn persist<T>(
+    client: &Client,
+    shared: &Shared,
+    timeout: Duration,
+    ask: impl Fn(Duration) -> Result<T, i32>,
+) -> Result<T, i32> {
+    let begun = Instant::now();
+    loop {
+        let left = timeout.saturating_sub(begun.elapsed());
+        // Without a connection nobody has been asked yet, so that nothing is lost by asking anew.
+        let slice = if client.connections().has_been_up() { left } else { left.min(SLICE) };
+        match ask(slice) {
+            Err(code::TIMED_OUT | code::TRANSPORT) if slice < left && shared.denied(client, begun).is_none() => {}
+            answer => return answer,
+        }
     }
 }
 

@@ -17,17 +17,20 @@ use std::{
 use futures::channel::oneshot;
 
 use super::{
+    access::Access,
     closing::{Closing, Unsent},
     deferrals::{self, Deferrals, Waiter, withdrawn},
     listeners::Listeners,
     outstanding::Outstanding,
     record_size,
     room::{Room, Ticket},
+    tokens::Tokens,
     transaction::Transactions,
     troubles::Troubles,
 };
 use crate::{
     Error, ErrorKind,
+    error::Refusal,
     metrics::Meter,
     native::{Audience as _, Body, Client, Draft, Observer, code, flush_now, report_refused},
     panic::wake,
@@ -50,6 +53,11 @@ pub(super) struct Shared {
     flush_helper: Mutex<FlushHelper>,
     delivery_thread: OnceLock<ThreadId>,
     pub(super) troubles: Troubles,
+    pub(super) access: Access,
+    /// Why records that were queued were given up, if the brokers do not let this producer in.
+    pub(super) refusal: Mutex<Option<Arc<Refusal>>>,
+    /// Of a producer with a token provider.
+    pub(super) tokens: Option<Arc<Tokens>>,
     pub(super) meter: Meter,
     pub(super) client_id: String,
     pub(super) bootstrap_servers: String,
@@ -85,6 +93,9 @@ impl Shared {
             flush_helper: Mutex::default(),
             delivery_thread: OnceLock::new(),
             troubles: Troubles::new(secrets),
+            access: Access::default(),
+            refusal: Mutex::default(),
+            tokens: None,
             meter: Meter::new(Instant::now()),
             client_id,
             bootstrap_servers,
@@ -121,9 +132,17 @@ impl Shared {
                 transactions.join();
             }
             shared.deferrals.disconnect();
+            if let Some(tokens) = &shared.tokens {
+                tokens.end();
+            }
             drop(client);
             lock(&shared.closing).tell_silent_losses();
         })
+    }
+
+    /// Why the brokers do not let this producer in, if they never have, and that has lasted long enough since they were `asked`.
+    pub(super) fn denied(&self, client: &Client, asked: Instant) -> Option<Arc<Refusal>> {
+        self.access.denied(asked, Instant::now()).filter(|_| !client.connections().has_been_up())
     }
 
     /// Hands a draft whose room is taken to librdkafka. On failure its room is given back: the caller serves the queue.
@@ -315,6 +334,9 @@ impl Drop for End {
         }
         shared.clear_deferred(code::DESTROY, true);
         shared.deferrals.disconnect();
+        if let Some(tokens) = &shared.tokens {
+            tokens.end();
+        }
         for draft in shared.room.clear() {
             shared.refuse(draft, code::DESTROY).into_iter().for_each(wake);
         }

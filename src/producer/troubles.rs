@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Error, native::code};
+use crate::{Error, error::Refusal, native::code};
 
 /// As many are kept.
 const KEPT: usize = 8;
@@ -18,27 +18,44 @@ pub(super) struct Troubles {
     last: Mutex<VecDeque<Trouble>>,
     /// Values that librdkafka's texts must not show.
     secrets: Vec<String>,
+    /// Those that were set while the producer runs: the newest at the end.
+    later_secrets: Mutex<VecDeque<String>>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
     pub(super) code: i32,
     pub(super) text: String,
+    /// The broker that has not let this producer in, if that is what it was.
+    refusal: Option<Refusal>,
     at: Instant,
 }
 
 impl Troubles {
     pub(super) fn new(secrets: Vec<String>) -> Self {
-        Self { last: Mutex::default(), secrets }
+        Self { last: Mutex::default(), secrets, later_secrets: Mutex::default() }
     }
 
     /// A text of librdkafka's without the secrets that may be in it.
     pub(super) fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[hidden]"))
+        let later = self.later_secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        self.secrets.iter().chain(&*later).fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[hidden]"))
+    }
+
+    /// Adds a secret that texts must not show, in place of the oldest of those that were added if they are many.
+    pub(super) fn keep_secret(&self, secret: &str) {
+        let mut later = self.later_secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        if secret.is_empty() || later.iter().any(|known| known == secret) {
+            return;
+        }
+        if later.len() == KEPT {
+            later.pop_front();
+        }
+        later.push_back(secret.to_owned());
     }
 
     /// Takes note of one; its text is [redacted](Self::redact).
-    pub(super) fn note(&self, code: i32, text: String) {
+    pub(super) fn note(&self, code: i32, text: String, refusal: Option<Refusal>) {
         let mut last = self.lock();
         // That all brokers are down says less than why the last one is.
         if code == code::ALL_BROKERS_DOWN && !last.is_empty() {
@@ -47,16 +64,21 @@ impl Troubles {
         if last.len() == KEPT {
             last.pop_front();
         }
-        last.push_back(Trouble { code, text, at: Instant::now() });
+        last.push_back(Trouble { code, text, refusal, at: Instant::now() });
     }
 
     pub(super) fn last(&self) -> Option<Trouble> {
         self.lock().back().cloned()
     }
 
-    /// The last one that says that this producer is not let in.
-    pub(super) fn not_let_in(&self) -> Option<Trouble> {
-        self.lock().iter().rev().find(|trouble| code::REFUSALS.contains(&trouble.code)).cloned()
+    /// The error of what nobody has answered since this producer is not let in, if it is not; `context` says what that is.
+    pub(super) fn not_let_in(&self, context: &str) -> Option<Error> {
+        let last = self.lock();
+        let trouble = last.iter().rev().find(|trouble| code::REFUSALS.contains(&trouble.code))?;
+        Some(match &trouble.refusal {
+            Some(refusal) => Error::from_refusal(refusal, context),
+            None => Error::from_code(trouble.code, context).with_source(trouble.text.clone()),
+        })
     }
 
     /// Adds the last one as the error's source.

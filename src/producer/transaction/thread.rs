@@ -97,11 +97,22 @@ impl TransactionThread {
         if transactions.phase().0 != Phase::New {
             return out_of_order("init_transactions was called before: it is called once");
         }
-        let result = self.persist(transactions, request, |timeout| self.client.init_transactions(timeout))?;
+        let asked = Instant::now();
+        let result = self.persist(transactions, request, |timeout| match self.client.init_transactions(timeout) {
+            Err(refused) if refused.retriable => Err(self.not_let_in(asked).unwrap_or(refused)),
+            result => result,
+        })?;
         if result.is_ok() {
             transactions.lock().phase = Phase::Ready;
         }
         Some(result.map_err(Refusal::Native))
+    }
+
+    /// Why it is of no use to go on with what the brokers were first asked for at `asked`.
+    fn not_let_in(&self, asked: Instant) -> Option<TransactionRefused> {
+        let refusal = self.shared.denied(&self.client, asked)?;
+        let (code, text) = (refusal.code(), refusal.to_string());
+        Some(TransactionRefused { code, text, retriable: false, abortable: false, fatal: false })
     }
 
     fn begin(&self, transactions: &Transactions, request: &mut Request) -> Outcome {

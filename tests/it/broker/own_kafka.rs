@@ -1,6 +1,6 @@
 //! A Kafka of a test's own, for one that breaks brokers or fills them.
 
-use std::{fs, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
@@ -21,6 +21,17 @@ impl OwnKafka {
 
     pub(super) fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
+    }
+
+    /// A file of what `--secure` makes: its certificates, and `listeners.properties`.
+    pub(super) fn secure_file(&self, name: &str) -> PathBuf {
+        self.state.path().join("secure").join(name)
+    }
+
+    /// Runs one of Kafka's own tools on it.
+    pub(super) fn tool(&self, arguments: &[&str]) {
+        let output = self.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{}: {output:?}", arguments.join(" "));
     }
 
     /// Stops a broker where it stands (SIGSTOP): its connections stay open, and nobody answers.

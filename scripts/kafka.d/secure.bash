@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# `up --secure`: listeners that encrypt, that know their clients, and that no client should trust; and who may do what. The listener
+# PLAINTEXT stays, for the brokers among themselves and for tests that look after the cluster: whoever comes there may do everything.
+
+# A line a listener: its name, its protocol, the certificate that it shows.
+SECURE_LISTENERS='SSL SSL server
+MTLS SSL server
+SASL_PLAINTEXT SASL_PLAINTEXT
+SASL_SSL SASL_SSL server
+REAUTH SASL_PLAINTEXT
+EXPIRED SSL server-expired
+WRONG_NAME SSL server-wrong-name
+FOREIGN SSL server-foreign'
+SECURE_COUNT=8
+SECURE_MECHANISMS=(PLAIN SCRAM-SHA-256 SCRAM-SHA-512 OAUTHBEARER)
+# After so long REAUTH wants to know again who the client is.
+SECURE_REAUTH_MS=2000
+
+# secure_properties N: what --secure adds to a broker's configuration; SECURE_PORTS has SECURE_COUNT ports of each broker. Reads the lines
+# that follow from the others, and puts its listeners behind those that are there.
+secure_properties() {
+    local offset=$((($1 - 1) * SECURE_COUNT)) listeners='' protocols='' settings=() name protocol certificate lower
+    while read -r name protocol certificate; do
+        listeners+=",$name://127.0.0.1:${SECURE_PORTS[offset++]}"
+        protocols+=",$name:$protocol"
+        lower=listener.name.${name,,}
+        [[ -z $certificate ]] || settings+=(
+            "$lower.ssl.keystore.type=PEM" "$lower.ssl.keystore.location=$STATE/secure/$certificate.pem"
+            "$lower.ssl.truststore.type=PEM" "$lower.ssl.truststore.location=$STATE/secure/ca.pem"
+        )
+        [[ $protocol != SASL_* ]] || secure_mechanisms "$lower"
+    done <<<"$SECURE_LISTENERS"
+    sed -e "/^\(advertised\.\)\?listeners=/s|$|$listeners|" -e "/^listener.security.protocol.map=/s|$|$protocols|"
+    cat <<PROPERTIES
+
+listener.name.mtls.ssl.client.auth=required
+listener.name.mtls.ssl.principal.mapping.rules=RULE:^CN=([^,]+).*\$/\$1/
+listener.name.reauth.connections.max.reauth.ms=$SECURE_REAUTH_MS
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+PROPERTIES
+    printf '%s\n' "${settings[@]}"
+}
+
+# secure_mechanisms PREFIX: adds to settings how the listener logs clients in.
+secure_mechanisms() {
+    local modules=org.apache.kafka.common.security
+    settings+=(
+        "$1.sasl.enabled.mechanisms=$(IFS=, && echo "${SECURE_MECHANISMS[*]}")"
+        "$1.plain.sasl.jaas.config=$modules.plain.PlainLoginModule required user_alice=\"alice-secret\" user_mallory=\"mallory-secret\";"
+        "$1.scram-sha-256.sasl.jaas.config=$modules.scram.ScramLoginModule required;"
+        "$1.scram-sha-512.sasl.jaas.config=$modules.scram.ScramLoginModule required;"
+        "$1.oauthbearer.sasl.jaas.config=$modules.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"broker\";"
+        "$1.oauthbearer.sasl.server.callback.handler.class=$modules.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler"
+    )
+}
+
+# secure_format: the options of StorageTool's format that make SCRAM's users, a line each.
+secure_format() {
+    local mechanism user
+    for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
+        for user in alice mallory rotating; do printf '%s\n' --add-scram "$mechanism=[name=$user,password=$user-secret]"; done
+    done
+}
+
+# secure_files BROKERS: the certificates, and the listeners' addresses for the tests.
+secure_files() {
+    local n address index=0 name
+    certificates "$STATE/secure" >"$STATE/secure.log" 2>&1 || { cat "$STATE/secure.log" >&2; return 1; }
+    while read -r name _; do
+        address=''
+        for ((n = 0; n < $1; n++)); do address+="${address:+,}127.0.0.1:${SECURE_PORTS[n * SECURE_COUNT + index]}"; done
+        echo "$name=$address"
+        index=$((index + 1))
+    done <<<"$SECURE_LISTENERS" >"$STATE/secure/listeners.properties"
+}
+
+# secure_rights: alice, rotating and the client certificate may do everything with topics and groups; mallory nothing.
+secure_rights() {
+    kafka_java org.apache.kafka.tools.AclCommand --bootstrap-server "$(<"$STATE/bootstrap")" --add --topic '*' --group '*' \
+        --transactional-id '*' --operation All --allow-principal User:alice --allow-principal User:rotating --allow-principal User:client \
+        >>"$STATE/secure.log" 2>&1 || { cat "$STATE/secure.log" >&2; return 1; }
+}

@@ -1,0 +1,241 @@
+//! [`Connections`]: what becomes of the connections to brokers, and of the certificates that these show, noted on librdkafka's threads
+//! while it happens.
+//!
+//! librdkafka tells neither in its events: not that a connection is up, and of a certificate only that its verification failed. What
+//! it calls back for both is looked at here and changed nowhere: whether a certificate is good remains OpenSSL's decision.
+
+use std::{
+    collections::HashMap,
+    ffi::{CStr, c_char, c_int, c_void},
+    panic::catch_unwind,
+    ptr,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rdkafka_sys as sys;
+
+use super::{code, ffi};
+
+const NAME: &CStr = c"ottla";
+
+/// `RD_KAFKA_BROKER_STATE_UP`, as librdkafka writes it.
+const UP: &[u8] = b"UP";
+
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    has_been_up: AtomicBool,
+    noted: Mutex<Noted>,
+}
+
+#[derive(Debug, Default)]
+struct Noted {
+    /// By address; whether there is a connection now.
+    brokers: HashMap<String, Known>,
+    /// By address: OpenSSL's code of what was wrong with a certificate last (`X509_V_ERR_..`).
+    certificates: HashMap<String, i32>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// Negative as long as it is known from `bootstrap.servers` only.
+    id: i32,
+    is_up: bool,
+}
+
+impl Connections {
+    /// Has every client that is made with these settings tell of its connections.
+    ///
+    /// # Safety
+    /// `settings` is alive, has no opaque of its own, and `self` outlives every client that is made with it.
+    pub(super) unsafe fn note_with(&self, settings: *mut sys::rd_kafka_conf_t) {
+        let opaque = ptr::from_ref(self).cast_mut().cast::<c_void>();
+        // SAFETY: the caller vouches for `settings`; the name is static and the function has C's signature.
+        unsafe { ffi::rd_kafka_conf_interceptor_add_on_new(settings, NAME.as_ptr(), on_new, opaque) };
+        // SAFETY: as above.
+        unsafe { sys::rd_kafka_conf_set_opaque(settings, opaque) };
+        // SAFETY: as above. A librdkafka without TLS refuses it, and then there are no certificates.
+        unsafe { sys::rd_kafka_conf_set_ssl_cert_verify_cb(settings, Some(on_certificate)) };
+    }
+
+    /// Whether any connection has ever been made, its login included.
+    pub(crate) fn has_been_up(&self) -> bool {
+        self.has_been_up.load(Ordering::Acquire)
+    }
+
+    /// The address of the broker with this id, as `host:port`.
+    pub(crate) fn address(&self, id: i32) -> Option<String> {
+        let noted = self.lock();
+        noted.brokers.iter().find(|(_, broker)| broker.id == id).map(|(address, _)| address.clone())
+    }
+
+    /// The addresses to which there is a connection now, in order.
+    pub(crate) fn addresses_up(&self) -> Vec<String> {
+        let noted = self.lock();
+        let mut up: Vec<_> =
+            noted.brokers.iter().filter(|(_, broker)| broker.is_up).map(|(address, _)| address.clone()).collect();
+        up.sort_unstable();
+        up
+    }
+
+    /// What was wrong with the certificate that the broker at this address has shown last, as OpenSSL's code.
+    pub(crate) fn certificate_error(&self, address: &str) -> Option<i32> {
+        self.lock().certificates.get(address).copied()
+    }
+
+    fn note_state(&self, address: String, id: i32, is_up: bool) {
+        if is_up {
+            self.has_been_up.store(true, Ordering::Release);
+        }
+        let mut noted = self.lock();
+        let known = noted.brokers.entry(address).or_insert(Known { id, is_up });
+        known.id = known.id.max(id);
+        known.is_up = is_up;
+    }
+
+    fn note_certificate(&self, address: String, error: i32) {
+        self.lock().certificates.insert(address, error);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+unsafe extern "C" fn on_new(
+    client: *mut sys::rd_kafka_t,
+    _settings: *const sys::rd_kafka_conf_t,
+    opaque: *mut c_void,
+    _reason: *mut c_char,
+    _reason_size: usize,
+) -> c_int {
+    // SAFETY: librdkafka calls this with a client that is being made, which is when interceptors may be added.
+    unsafe { ffi::rd_kafka_interceptor_add_on_broker_state_change(client, NAME.as_ptr(), on_state, opaque) }
+}
+
+/// Called on the broker's thread, under its lock: asks librdkafka for nothing.
+unsafe extern "C" fn on_state(
+    _client: *mut sys::rd_kafka_t,
+    id: i32,
+    _protocol: *const c_char,
+    host: *const c_char,
+    port: c_int,
+    state: *const c_char,
+    opaque: *mut c_void,
+) -> c_int {
+    // Without a port: librdkafka's own thread, or a role such as a coordinator's, whose broker is told of as well.
+    if port == 0 || state.is_null() {
+        return code::NO_ERROR;
+    }
+    let _ = catch_unwind(|| {
+        // SAFETY: `note_with` gave the address, and its caller keeps `Connections` there.
+        let connections = unsafe { &*opaque.cast::<Connections>() };
+        // SAFETY: a text that is there during the call.
+        let host = unsafe { ffi::text(host) };
+        // SAFETY: as above, and not null.
+        let state = unsafe { CStr::from_ptr(state) };
+        connections.note_state(format!("{host}:{port}"), id, state.to_bytes() == UP);
+    });
+    code::NO_ERROR
+}
+
+/// Called for each certificate of a broker's, on the broker's thread, with what OpenSSL has found: 0 for nothing. The answer is
+/// OpenSSL's own: whether the certificate is good.
+unsafe extern "C" fn on_certificate(
+    _client: *mut sys::rd_kafka_t,
+    address: *const c_char,
+    _id: i32,
+    error: *mut c_int,
+    _depth: c_int,
+    _certificate: *const c_char,
+    _size: usize,
+    reason: *mut c_char,
+    reason_size: usize,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: librdkafka lends the integer for the call.
+    let error = unsafe { *error };
+    if error == 0 {
+        return 1;
+    }
+    let _ = catch_unwind(|| {
+        // SAFETY: as in `on_state`.
+        let connections = unsafe { &*opaque.cast::<Connections>() };
+        // SAFETY: a text that is there during the call.
+        let address = unsafe { ffi::text(address) };
+        connections.note_certificate(address, error);
+        let words = format!("OpenSSL's verification error {error}");
+        let bytes = words.as_bytes().get(..reason_size.saturating_sub(1)).unwrap_or(words.as_bytes());
+        if reason_size > bytes.len() {
+            // SAFETY: the buffer has `reason_size` bytes, which is more than are written.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), reason, bytes.len()) };
+            // SAFETY: as above.
+            unsafe { *reason.add(bytes.len()) = 0 };
+        }
+    });
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As librdkafka would tell it.
+    fn tell(connections: &Connections, id: i32, port: c_int, state: &CStr) {
+        let opaque = ptr::from_ref(connections).cast_mut().cast();
+        // SAFETY: the texts and `connections` are alive; the client is not looked at.
+        unsafe { on_state(ptr::null_mut(), id, c"ssl".as_ptr(), c"kafka-1".as_ptr(), port, state.as_ptr(), opaque) };
+    }
+
+    /// The answer for a certificate, and what librdkafka would log.
+    fn verify(connections: &Connections, mut error: c_int, size: usize) -> (c_int, String) {
+        let opaque = ptr::from_ref(connections).cast_mut().cast();
+        let mut reason: [c_char; 64] = [0; 64];
+        // SAFETY: as above; the buffer is at least as long as it is said to be.
+        let answer = unsafe {
+            on_certificate(
+                ptr::null_mut(),
+                c"kafka-1:9093".as_ptr(),
+                1,
+                &raw mut error,
+                0,
+                ptr::null(),
+                0,
+                reason.as_mut_ptr(),
+                size,
+                opaque,
+            )
+        };
+        // SAFETY: terminated: it began as zeros, and the last byte is not written.
+        (answer, unsafe { ffi::text(reason.as_ptr()) })
+    }
+
+    #[test]
+    fn a_connection_is_up_or_not_and_has_been() {
+        let connections = Connections::default();
+        tell(&connections, -1, 9093, c"TRY_CONNECT");
+        assert!(!connections.has_been_up() && connections.addresses_up().is_empty());
+        tell(&connections, -1, 0, c"UP");
+        assert!(!connections.has_been_up(), "librdkafka's own thread is no broker");
+        tell(&connections, -1, 9093, c"UP");
+        assert_eq!(connections.addresses_up(), ["kafka-1:9093"]);
+        assert_eq!(connections.address(7), None);
+        tell(&connections, 7, 9093, c"INIT");
+        tell(&connections, -1, 9093, c"DOWN");
+        assert!(connections.has_been_up() && connections.addresses_up().is_empty());
+        assert_eq!(connections.address(7).as_deref(), Some("kafka-1:9093"));
+    }
+
+    #[test]
+    fn a_certificate_is_good_if_openssl_says_so_and_only_then() {
+        let connections = Connections::default();
+        assert_eq!(verify(&connections, 0, 64), (1, String::new()));
+        assert_eq!(connections.certificate_error("kafka-1:9093"), None);
+        assert_eq!(verify(&connections, 10, 64), (0, "OpenSSL's verification error 10".to_owned()));
+        assert_eq!(connections.certificate_error("kafka-1:9093"), Some(10));
+        assert_eq!(verify(&connections, 62, 8), (0, "OpenSSL".to_owned()));
+        assert_eq!(verify(&connections, 62, 0), (0, String::new()));
+    }
+}

@@ -1,0 +1,92 @@
+//! Who is let in, on a Kafka of `scripts/kafka up --secure`: one for all cases, which run side by side, and a table of what became of
+//! each.
+
+mod command;
+mod entry;
+mod refusal;
+mod rotation;
+mod secured;
+mod tokens;
+
+use std::{
+    error::Error as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+
+use ottla::Error;
+
+use self::secured::Secured;
+
+/// What is tried, and what is to come of it: the test of one case. It fails by a panic, and gives what the table shows.
+struct Case {
+    name: String,
+    run: Box<dyn FnOnce(&Secured) -> String + Send>,
+}
+
+impl Case {
+    fn new(name: impl Into<String>, run: impl FnOnce(&Secured) -> String + Send + 'static) -> Self {
+        Self { name: name.into(), run: Box::new(run) }
+    }
+}
+
+/// As many cases run at a time: most of them wait.
+const AT_ONCE: usize = 12;
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn who_is_let_in_and_who_is_not() {
+    let secured = Secured::start();
+    // The long ones first.
+    let cases = [rotation::cases(), tokens::cases(), refusal::cases(), command::cases(), entry::cases()];
+    let mut cases: Vec<Case> = cases.into_iter().flatten().collect();
+    cases.reverse();
+    let count = cases.len();
+    let (queue, rows) = (Mutex::new(cases), Mutex::new(Vec::new()));
+    thread::scope(|threads| {
+        for _ in 0..AT_ONCE {
+            threads.spawn(|| {
+                loop {
+                    let Some(case) = queue.lock().unwrap().pop() else { return };
+                    let begun = Instant::now();
+                    let outcome = catch_unwind(AssertUnwindSafe(|| (case.run)(&secured)));
+                    rows.lock().unwrap().push((case.name, outcome.map_err(|panic| message(&*panic)), begun.elapsed()));
+                }
+            });
+        }
+    });
+    let mut rows = rows.into_inner().unwrap();
+    rows.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    assert_eq!(rows.len(), count);
+    println!("{:55} {:7} {:>7}  error, or what was seen", "case", "outcome", "seconds");
+    for (name, outcome, time) in &rows {
+        let (word, text) = match outcome {
+            Ok(text) => ("as it should", text),
+            Err(text) => ("FAILED", text),
+        };
+        println!("{name:55} {word:12} {:>7.1}  {text}", time.as_secs_f64());
+    }
+    let failed: Vec<_> = rows.iter().filter(|(_, outcome, _)| outcome.is_err()).map(|(name, ..)| name).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+/// An error with its sources.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// How long a refusal may take to be told.
+const TOLD_WITHIN: Duration = Duration::from_secs(10);

@@ -1,0 +1,118 @@
+//! Who is not let in, and what the error says of it: the reason and the broker's address, soon, and no secret.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use futures::executor::block_on;
+use ottla::{Error, ErrorKind, Persistence, Producer, ProducerConfig, Token};
+
+use super::{
+    Case, TOLD_WITHIN, chain,
+    secured::{SECRETS, Secured, Settings, certificate, deliver, login, producer, unsecured_token},
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    let password = |mechanism: &'static str| move |_: &Secured| login(mechanism, "alice", "wrong-secret");
+    let wrong = "it does not take the user name and password";
+    vec![
+        case("wrong password, PLAIN", "SASL_PLAINTEXT", wrong, password("PLAIN")),
+        case("wrong password, SCRAM-SHA-256", "SASL_SSL", wrong, password("SCRAM-SHA-256")),
+        case("wrong password, SCRAM-SHA-512", "SASL_PLAINTEXT", wrong, password("SCRAM-SHA-512")),
+        case("unknown user", "SASL_SSL", wrong, |_| login("SCRAM-SHA-512", "nobody", "wrong-secret")),
+        case("broker's certificate expired", "EXPIRED", "its certificate has expired", |_| Vec::new()),
+        case("broker's certificate of a foreign CA", "FOREIGN", "not from a CA that is trusted here", |_| Vec::new()),
+        case("broker's certificate for another host", "WRONG_NAME", "its certificate is for another host name", |_| Vec::new()),
+        case("client without a certificate", "MTLS", "it does not take the client's certificate", |_| Vec::new()),
+        case("client's certificate of a foreign CA", "MTLS", "it does not take the client's certificate", |secured| {
+            certificate(secured, "client-foreign.pem")
+        }),
+        case("client's certificate expired", "MTLS", "it does not take the client's certificate", |secured| {
+            certificate(secured, "client-expired.pem")
+        }),
+        Case::new("out: token expired", |secured| {
+            let producer = with_tokens(secured.config("SASL_PLAINTEXT", oauth()), || unsecured_token("alice", -600));
+            refused(secured, &producer, "SASL_PLAINTEXT", "it does not take the token, which has expired")
+        }),
+        Case::new("out: no right to the topic", |secured| {
+            let config = secured.config("SASL_PLAINTEXT", login("SCRAM-SHA-256", "mallory", "mallory-secret"));
+            let error = deliver(&producer(config), &secured.topic(), "out").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Authorization, "{}", chain(&error));
+            told(secured, &error, "SASL_PLAINTEXT", "TOPIC_AUTHORIZATION_FAILED")
+        }),
+        Case::new("out: every call of a producer", every_call),
+        Case::new("out: and in with other credentials", other_credentials),
+    ]
+}
+
+fn case(
+    name: &str,
+    listener: &'static str,
+    reason: &'static str,
+    more: impl FnOnce(&Secured) -> Settings + Send + 'static,
+) -> Case {
+    Case::new(format!("out: {name}"), move |secured| {
+        let producer = producer(secured.config(listener, more(secured)));
+        refused(secured, &producer, listener, reason)
+    })
+}
+
+/// Sends a record that must fail for this reason.
+fn refused(secured: &Secured, producer: &Producer<str, str>, listener: &str, reason: &str) -> String {
+    let topic = secured.topic();
+    let begun = Instant::now();
+    let error = deliver(producer, &topic, "out").unwrap_err();
+    assert!(begun.elapsed() < TOLD_WITHIN, "{:?}: {}", begun.elapsed(), chain(&error));
+    assert_eq!((error.kind(), error.is_retriable(), error.is_fatal()), (ErrorKind::Authentication, false, false));
+    assert!(error.advice().is_some());
+    told(secured, &error, listener, reason)
+}
+
+/// Checks what an error says, and what it does not.
+fn told(secured: &Secured, error: &Error, listener: &str, reason: &str) -> String {
+    let text = chain(error);
+    assert!(text.contains(reason), "{text}");
+    assert!(text.contains(secured.address(listener)), "{text}");
+    assert_eq!(error.persistence(), Persistence::NotPersisted);
+    let all = format!("{text} {error:?}");
+    assert!(!SECRETS.iter().any(|secret| all.contains(secret)), "{all}");
+    text
+}
+
+fn every_call(secured: &Secured) -> String {
+    let listener = "SASL_PLAINTEXT";
+    let config = || secured.config(listener, login("PLAIN", "alice", "wrong-secret"));
+    let (first, second) = (producer(config()), producer(config().transactional_id("secure")));
+    let begun = Instant::now();
+    let (metadata, cluster, begin) =
+        block_on(async { futures::join!(first.partitions_for("any"), first.cluster(), second.init_transactions()) });
+    for error in [metadata.unwrap_err(), cluster.unwrap_err(), begin.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Authentication, "{}", chain(&error));
+        told(secured, &error, listener, "it does not take the user name and password");
+    }
+    assert!(begun.elapsed() < TOLD_WITHIN, "{:?}", begun.elapsed());
+    "partitions_for, cluster, init_transactions".to_owned()
+}
+
+fn other_credentials(secured: &Secured) -> String {
+    let (topic, mechanism) = (secured.topic(), "SCRAM-SHA-256");
+    let producer = producer(secured.config("SASL_SSL", login(mechanism, "alice", "wrong-secret")));
+    for _ in 0..2 {
+        assert_eq!(deliver(&producer, &topic, "out").unwrap_err().kind(), ErrorKind::Authentication);
+    }
+    producer.set_credentials("alice", "alice-secret").unwrap();
+    deliver(&producer, &topic, "in").unwrap().to_string()
+}
+
+/// Settings for tokens of a provider.
+pub(super) fn oauth() -> Settings {
+    vec![("sasl.mechanism", "OAUTHBEARER".to_owned())]
+}
+
+/// A producer whose provider gives such tokens, and tells that they are good for an hour.
+fn with_tokens(config: ProducerConfig, token: impl Fn() -> String + Send + Sync + 'static) -> Producer<str, str> {
+    let hour = Duration::from_secs(3600);
+    let provider = move || {
+        let token = Token::new(token(), SystemTime::now() + hour).principal("alice");
+        async move { Ok::<_, std::io::Error>(token) }
+    };
+    Producer::builder(config).token_provider(provider).drop_timeout(Duration::ZERO).build().unwrap()
+}

@@ -1,0 +1,72 @@
+//! Credentials that change under a producer that runs: no record fails.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use futures::executor::block_on;
+use ottla::Producer;
+
+use super::{
+    Case, chain,
+    secured::{Secured, login, producer, send},
+};
+use crate::log;
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![Case::new("rotation: another SCRAM password", another_password)]
+}
+
+/// The broker asks for the password every two seconds. For a while it has another one than the producer, which is not let in then.
+fn another_password(secured: &Secured) -> String {
+    let (topic, mechanism) = (secured.topic(), "SCRAM-SHA-512");
+    let producer = producer(secured.config("REAUTH", login(mechanism, "rotating", "rotating-secret")));
+    let stop = AtomicBool::new(false);
+    let (sent, last) = thread::scope(|threads| {
+        let sending = threads.spawn(|| send_until(&producer, &topic, &stop));
+        thread::sleep(Duration::from_secs(1));
+        let config = format!("{mechanism}=[iterations=4096,password=another-secret]");
+        secured.kafka().tool(&[
+            "configs",
+            "--alter",
+            "--entity-type",
+            "users",
+            "--entity-name",
+            "rotating",
+            "--add-config",
+            &config,
+        ]);
+        // Long enough for the broker to have asked.
+        thread::sleep(Duration::from_secs(4));
+        let before = log::Counter::new(secured.kafka().bootstrap_servers(), &topic, 1).count();
+        producer.set_credentials("rotating", "another-secret").unwrap();
+        thread::sleep(Duration::from_secs(3));
+        stop.store(true, Ordering::Relaxed);
+        let sent = sending.join().unwrap();
+        assert!(usize::try_from(before).unwrap() < sent, "all of {sent} were written before: the producer was never shut out");
+        (sent, before)
+    });
+    let values: Vec<String> =
+        log::read(secured.kafka().bootstrap_servers(), &topic).iter().map(|it| it.value_text().to_owned()).collect();
+    assert_eq!(values, (0..sent).map(|n| n.to_string()).collect::<Vec<_>>(), "each record once, in order");
+    format!("{sent} records, {last} of them before the producer had the new password, 0 failed")
+}
+
+/// Sends a record every few milliseconds; gives how many there were, all of which were acknowledged.
+pub(super) fn send_until(producer: &Producer<str, str>, topic: &str, stop: &AtomicBool) -> usize {
+    let mut deliveries = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        deliveries.push(send(producer, topic, deliveries.len().to_string()));
+        thread::sleep(Duration::from_millis(5));
+    }
+    let (sent, end) = (deliveries.len(), Instant::now() + Duration::from_secs(60));
+    for (n, delivery) in deliveries.into_iter().enumerate() {
+        if let Err(error) = block_on(delivery) {
+            panic!("record {n} of {sent}: {}", chain(&error));
+        }
+        assert!(Instant::now() < end, "record {n} of {sent} took too long");
+    }
+    sent
+}
