@@ -4,7 +4,6 @@ pub(crate) const NO_ERROR: i32 = 0;
 pub(crate) const DESTROY: i32 = -197;
 pub(crate) const TRANSPORT: i32 = -195;
 pub(crate) const MSG_TIMED_OUT: i32 = -192;
-#[cfg(feature = "testing")]
 pub(crate) const UNKNOWN_PARTITION: i32 = -190;
 pub(crate) const INVALID_ARG: i32 = -186;
 pub(crate) const QUEUE_FULL: i32 = -184;
