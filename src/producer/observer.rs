@@ -30,16 +30,15 @@ impl Observer for Shared {
                 outcome.words.get_or_insert_default().cause = Some(trouble.to_string().into_boxed_str());
             }
         }
-        let Some(transactions) = &self.transactions else { return };
-        let fatal = client.fatal_error().map(|(code, _)| code);
         if code::PURGES.contains(&outcome.code()) {
             // Given up because the producer can do no more. Why else records of a transaction are given up, its commit tells.
-            if let Some(code) = fatal.and_then(|code| i16::try_from(code).ok()).filter(|_| !self.gives_up.load(Ordering::SeqCst))
-            {
+            let fatal = client.fatal_error().filter(|_| !self.gives_up.load(Ordering::SeqCst));
+            if let Some((Ok(code), text)) = fatal.map(|(code, text)| (i16::try_from(code), text)) {
                 outcome.code = code;
+                outcome.words.get_or_insert_default().cause = Some(self.troubles.redact(&text).into_boxed_str());
             }
-        } else {
-            let fatal = fatal.map(|code| Error::from_code(code, "").kind());
+        } else if let Some(transactions) = &self.transactions {
+            let fatal = client.fatal_error().map(|(code, _)| Error::from_code(code, "").kind());
             outcome.words.get_or_insert_default().only_aborts = fatal.is_none();
             let topic = body.topic.as_ref().map_or("", |topic| topic.name());
             transactions.fail(|| Failure { what: Error::from_report(topic, outcome).to_string(), fatal });
