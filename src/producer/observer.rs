@@ -71,6 +71,12 @@ impl Observer for Shared {
 
     fn on_log(&self, level: i32, facility: &str, text: &str) {
         let text = self.troubles.redact(text);
+        // That a broker closed the connection is no error event, only this line, and it says more than the event that follows: that all
+        // brokers are down. Lines of errors have an event each.
+        if facility == "FAIL" && (4..=6).contains(&level) {
+            let line = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(&*text, |(_, line)| line);
+            self.troubles.note(code::TRANSPORT, line.to_owned());
+        }
         match level {
             0..=3 => tracing::error!(target: "ottla::librdkafka", facility, "{text}"),
             4 => tracing::warn!(target: "ottla::librdkafka", facility, "{text}"),
