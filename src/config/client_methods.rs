@@ -17,9 +17,13 @@ macro_rules! client_methods {
             /// its last line end, `$${` for a plain `${`. A `.properties` file is read as Java does, as UTF-8 if it is that, else as
             /// ISO-8859-1.
             ///
+            /// The file, and each that `${file:PATH}` names, is a regular file of at most 1 MiB, and placeholders give a value no more than
+            /// that: to read it never waits and takes little memory, whatever stands there. What an environment variable or a file holds is
+            /// not looked through for placeholders again. Tables are nested 24 deep at most; YAML's aliases are not followed.
+            ///
             /// # Errors
             /// All that is wrong in the file, each with its line: what cannot be read or parsed, unknown names, wrong types, values out
-            /// of range, names that stand twice, placeholders that stand for nothing.
+            /// of range, names that stand twice, placeholders that stand for nothing. Behind a hundred problems reading stops.
             pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
                 source::from_file($kind, path.as_ref()).map(Self)
             }

@@ -14,6 +14,7 @@ mod deserializer_name;
 mod environment;
 mod error;
 mod explain;
+pub(crate) mod file;
 mod jaas;
 mod kind;
 #[cfg(test)]

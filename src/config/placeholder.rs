@@ -1,6 +1,8 @@
 //! `${NAME}` and `${file:PATH}` in the values of a configuration file; `$${` is a plain `${`.
 
-use std::{env, fs};
+use std::{env, path::Path};
+
+use super::file::{self, LARGEST};
 
 /// Replaces the placeholders of `text`. `None` if there is none, so that a caller can tell which values came from elsewhere.
 ///
@@ -30,11 +32,14 @@ fn expand_with(text: &str, variable: &dyn Fn(&str) -> Result<String, String>) ->
         let end = inside.find('}').ok_or("has a ${ without its }; write $${ for a plain ${")?;
         let name = &inside[..end];
         expanded.push_str(&match name.strip_prefix("file:") {
-            Some(path) => file(path)?,
+            Some(path) => text_of(path)?,
             None if is_variable(name) => variable(name)?,
             None => return Err("has a ${..} that names no environment variable; write $${ for a plain ${".to_owned()),
         });
         rest = &inside[end + 1..];
+        if expanded.len() > LARGEST {
+            return Err("has placeholders that stand for more than 1 MiB".to_owned());
+        }
     }
     expanded.push_str(rest);
     Ok(found.then_some(expanded))
@@ -48,11 +53,11 @@ fn is_variable(name: &str) -> bool {
 
 /// A file's text without the line end that editors and `echo` leave at its end. The path is relative to the working directory, like
 /// every other path of a configuration.
-fn file(path: &str) -> Result<String, String> {
+fn text_of(path: &str) -> Result<String, String> {
     if path.is_empty() || path.contains('\0') {
         return Err("has a ${file:} without a path".to_owned());
     }
-    let bytes = fs::read(path).map_err(|error| format!("cannot read the file {path}: {}", super::source::reason(&error)))?;
+    let bytes = file::read(Path::new(path)).map_err(|reason| format!("cannot read the file {path}: {reason}"))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("the file {path} is not UTF-8"))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
@@ -60,6 +65,8 @@ fn file(path: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -1,8 +1,10 @@
 //! [`Resolution`]: from settings to librdkafka's properties.
 
+use std::path::Path;
+
 use super::{
-    Becomes, ClientConfig, PartitionerName, Problem, Setting, Warning, assignor_name, is_secret, native_name, redacted, rules,
-    sasl, server, tls,
+    Becomes, ClientConfig, PartitionerName, Problem, Setting, Warning, assignor_name, file, is_secret, native_name, redacted,
+    rules, sasl, server, tls,
 };
 
 /// A value that was set, under Java's name or as the librdkafka property that the name becomes.
@@ -67,6 +69,21 @@ impl Resolution {
         self.add(setting, name, value);
         if let Some(property) = self.properties.last_mut() {
             property.is_default = true;
+        }
+    }
+
+    /// Looks at the files that librdkafka will open. What is wrong inside one is OpenSSL's to say; but where it is no file at all, that would
+    /// wait or read for ever, in the call that starts the client.
+    pub(crate) fn check_files(&mut self, config: &ClientConfig) {
+        let is_path = |name: &str| [".location", ".file", ".keytab"].iter().any(|end| name.ends_with(end));
+        let endless: Vec<_> = self
+            .properties
+            .iter()
+            .filter(|property| is_path(&property.name) && file::is_pipe_or_device(Path::new(&property.value)))
+            .map(|property| property.setting.clone())
+            .collect();
+        for setting in endless {
+            self.fail(config, &setting, file::NO_FILE);
         }
     }
 

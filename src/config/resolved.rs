@@ -46,6 +46,7 @@ fn next_producer() -> u64 {
 
 pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
     let mut resolution = config.resolution();
+    resolution.check_files(config);
     let mut number = |name| config.number(name, &mut resolution);
     let milliseconds = |value: i64| Duration::from_millis(u64::try_from(value).unwrap_or_default());
     let bytes = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);

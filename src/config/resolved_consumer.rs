@@ -36,6 +36,7 @@ fn next_consumer() -> u64 {
 
 pub(super) fn resolve(config: &ClientConfig) -> Result<ResolvedConsumer, ConfigError> {
     let mut resolution = config.resolution();
+    resolution.check_files(config);
     let max_poll_records = config.number("max.poll.records", &mut resolution);
     let default_api_timeout = config.number("default.api.timeout.ms", &mut resolution);
     let enable_auto_commit = resolution.derived("enable.auto.commit") == Some("true");

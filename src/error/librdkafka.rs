@@ -42,7 +42,7 @@ pub(super) const CODES: &[Meaning] = &[
     Meaning::new(-168, "_NO_OFFSET", K::Client).advice(CONSUMER),
     Meaning::new(-167, "_OUTDATED", K::Client),
     Meaning::new(-166, "_TIMED_OUT_QUEUE", K::BufferTimeout).retriable().java("BufferExhaustedException").advice("send more slowly, or raise buffer.memory or max.block.ms"),
-    Meaning::new(-165, "_UNSUPPORTED_FEATURE", K::Client).java("UnsupportedVersionException").advice("the broker is too old for what the settings ask of it"),
+    Meaning::new(-165, "_UNSUPPORTED_FEATURE", K::Client).fatal().java("UnsupportedVersionException").advice("the broker is too old for what the settings ask of it"),
     Meaning::new(-164, "_WAIT_CACHE", K::Client),
     Meaning::new(-163, "_INTR", K::Client).java("InterruptException"),
     Meaning::new(-162, "_KEY_SERIALIZATION", K::Client).java("SerializationException"),

@@ -1,10 +1,10 @@
 //! librdkafka's codes below zero that this layer names itself (`rdkafka.h`, `rd_kafka_resp_err_t`).
 
 pub(crate) const NO_ERROR: i32 = 0;
+pub(crate) const BAD_MSG: i32 = -199;
 pub(crate) const DESTROY: i32 = -197;
 pub(crate) const TRANSPORT: i32 = -195;
 pub(crate) const MSG_TIMED_OUT: i32 = -192;
-#[cfg(feature = "testing")]
 pub(crate) const UNKNOWN_PARTITION: i32 = -190;
 pub(crate) const INVALID_ARG: i32 = -186;
 pub(crate) const QUEUE_FULL: i32 = -184;
@@ -20,6 +20,7 @@ pub(crate) const AUTO_OFFSET_RESET: i32 = -140;
 pub(crate) const LOG_TRUNCATION: i32 = -139;
 pub(crate) const AUTHENTICATION: i32 = -169;
 pub(crate) const TIMED_OUT_QUEUE: i32 = -166;
+pub(crate) const UNDERFLOW: i32 = -155;
 pub(crate) const PURGE_QUEUE: i32 = -152;
 pub(crate) const PURGE_INFLIGHT: i32 = -151;
 /// Given up before it was sent, or on its way.
@@ -29,6 +30,9 @@ pub(crate) const FATAL: i32 = -150;
 
 /// The broker does not let this client in.
 pub(crate) const REFUSALS: [i32; 2] = [SSL, AUTHENTICATION];
+
+/// A broker's answer: an error that it did not expect.
+pub(crate) const UNKNOWN: i32 = -1;
 
 /// Brokers' answers about a topic that is being created.
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;

@@ -114,7 +114,7 @@ impl Message<'_> {
         let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
         // SAFETY: as above.
         let status = unsafe { ffi::rd_kafka_message_status(message) };
-        Outcome {
+        let mut outcome = Outcome {
             code: short(self.0.code),
             partition: self.0.partition,
             offset: self.0.offset,
@@ -122,7 +122,9 @@ impl Message<'_> {
             status: u8::try_from(status).unwrap_or_default(),
             // The broker's words are in the slot already: see `broker_words`.
             words: None,
-        }
+        };
+        outcome.mistrust();
+        outcome
     }
 
     pub(super) fn topic(&self) -> *const sys::rd_kafka_topic_t {

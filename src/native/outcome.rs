@@ -4,10 +4,15 @@ use std::{num::NonZeroI64, sync::Arc};
 
 use rdkafka_sys as sys;
 
-use super::sent::Asked;
+use super::{code, sent::Asked};
 use crate::error::Refusal;
 
+/// The codes of records that were sent, and of which librdkafka all the same says that they were not written: nobody could read what
+/// the broker answered, or the broker itself does not know (`rd_kafka_handle_Produce_error` has no action for them).
+const UNREAD: [i32; 3] = [code::BAD_MSG, code::UNDERFLOW, code::UNKNOWN];
+
 /// `rd_kafka_msg_status_t`
+const NOT_PERSISTED: u8 = 0;
 const POSSIBLY_PERSISTED: u8 = 1;
 const PERSISTED: u8 = 2;
 
@@ -63,6 +68,13 @@ impl Outcome {
     /// Whether no broker has acknowledged the record, and librdkafka reports it as written for what became of later ones.
     pub(super) fn is_concluded(&self) -> bool {
         self.offset == i64::from(sys::RD_KAFKA_OFFSET_INVALID) && self.status == PERSISTED
+    }
+
+    /// Takes back that the record was not written, where librdkafka says so and cannot know.
+    pub(super) fn mistrust(&mut self) {
+        if self.status == NOT_PERSISTED && UNREAD.contains(&i32::from(self.code)) {
+            self.status = POSSIBLY_PERSISTED;
+        }
     }
 
     /// Makes a failure of an acknowledgement that may be wrong.

@@ -44,7 +44,12 @@ impl Core {
     /// The error of a draft that librdkafka did not accept.
     fn refusal_of(&self, draft: &mut Draft, code: i32) -> Error {
         match draft.take_words() {
-            None => self.refusal(code),
+            None => match draft.body().partition {
+                Some(partition) if code == code::UNKNOWN_PARTITION => {
+                    Error::from_code(code, &format!("topic {}, partition {partition}", topic_of(draft.body())))
+                }
+                _ => self.refusal(code),
+            },
             words => {
                 let topic = topic_of(draft.body());
                 Error::from_report(&topic, &Outcome { words, ..Outcome::unwritten(code) })

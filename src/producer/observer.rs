@@ -45,16 +45,15 @@ impl Observer for Shared {
             }
             _ => {}
         }
-        let Some(transactions) = &self.transactions else { return };
-        let fatal = client.fatal_error().map(|(code, _)| code);
         if code::PURGES.contains(&outcome.code()) {
             // Given up because the producer can do no more. Why else records of a transaction are given up, its commit tells.
-            if let Some(code) = fatal.and_then(|code| i16::try_from(code).ok()).filter(|_| !self.gives_up.load(Ordering::SeqCst))
-            {
+            let fatal = client.fatal_error().filter(|_| !self.gives_up.load(Ordering::SeqCst));
+            if let Some((Ok(code), text)) = fatal.map(|(code, text)| (i16::try_from(code), text)) {
                 outcome.code = code;
+                outcome.words.get_or_insert_default().cause = Some(self.troubles.redact(&text).into_boxed_str());
             }
-        } else {
-            let fatal = fatal.map(|code| Error::from_code(code, "").kind());
+        } else if let Some(transactions) = &self.transactions {
+            let fatal = client.fatal_error().map(|(code, _)| Error::from_code(code, "").kind());
             outcome.words.get_or_insert_default().only_aborts = fatal.is_none();
             transactions.fail(|| Failure { what: Error::from_report(sent.topic_name(), outcome).to_string(), fatal });
         }
@@ -101,6 +100,12 @@ impl Observer for Shared {
 
     fn on_log(&self, level: i32, facility: &str, text: &str) {
         let text = self.troubles.redact(text);
+        // That a broker closed the connection is no error event, only this line, and it says more than the event that follows: that all
+        // brokers are down. Lines of errors have an event each.
+        if facility == "FAIL" && (4..=6).contains(&level) {
+            let line = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(&*text, |(_, line)| line);
+            self.troubles.note(code::TRANSPORT, line.to_owned());
+        }
         match level {
             0..=3 => tracing::error!(target: "ottla::librdkafka", facility, "{text}"),
             4 => tracing::warn!(target: "ottla::librdkafka", facility, "{text}"),

@@ -1,6 +1,9 @@
 //! [`Job`]: what a configuration file says to the command itself, beside the producer's settings.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use ottla::config::{HostSetting, Origin, Setting, host_settings, schema_registry_settings};
 
@@ -56,6 +59,9 @@ const NAMES: [&str; 13] = [
     "value.message",
     "value.unknown",
 ];
+/// So many problems of a file are told; more say nothing that these do not.
+const TOLD: usize = 100;
+
 /// The table of the registry's settings: `url` in it is `schema.registry.url`.
 const REGISTRY: &str = "schema.registry.";
 /// How like a name another must be to be meant by it.
@@ -66,12 +72,13 @@ impl Job {
     /// read is left to who reads the producer's.
     pub(crate) fn from_file(file: &Path, problems: &mut Vec<String>) -> Self {
         let mut job = Self::default();
-        let mut seen = Vec::new();
+        let mut seen = HashSet::new();
         for setting in host_settings(file).unwrap_or_default() {
-            let put =
-                if seen.contains(&setting.name().to_owned()) { Err("stands twice".to_owned()) } else { job.put(file, &setting) };
-            seen.push(setting.name().to_owned());
-            if let Err(message) = put {
+            if problems.len() > TOLD {
+                break;
+            }
+            let is_new = seen.insert(setting.name().to_owned());
+            if let Err(message) = if is_new { job.put(file, &setting) } else { Err("stands twice".to_owned()) } {
                 problems.push(format!("{}:{}: {}: {message}", file.display(), setting.line(), setting.name()));
             }
         }

@@ -49,7 +49,7 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
     let letters = arguments.dead_letter.as_ref().map(DeadLetters::at).transpose().map_err(Failure::usage)?;
 
     let interrupt = Interrupt::listen()?;
-    let source = Source::open(&plan.input.path, &interrupt).map_err(|source| Failure::usage(plan.cannot_open(source)))?;
+    let source = Source::open(&plan.input.path, &interrupt).map_err(|source| Failure::usage(chain(&plan.cannot_open(source))))?;
     let (position, size) = (source.position, source.size);
     let mut input = match Input::read(source.bytes, &plan.input) {
         Err(_) if interrupt.is_pressed() => return Ok(Exit::Interrupted),

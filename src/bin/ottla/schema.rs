@@ -1,8 +1,8 @@
 //! `ottla schema`: schemas and the registry in which they stand.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs::File,
+    io::{self, Read as _, Write as _},
     path::Path,
 };
 
@@ -15,6 +15,9 @@ use crate::{
     exit::{Exit, Failure, chain, written},
     settings::Settings,
 };
+
+/// The largest file that is read as a schema, in bytes: a registry takes none that is nearly as large.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Runs a subcommand.
 pub(crate) fn run(arguments: &SchemaArguments) -> Result<Exit, Failure> {
@@ -82,11 +85,21 @@ pub(crate) fn read(path: &Path, kind: Option<SchemaType>) -> Result<Schema, Fail
         "json" => Some(SchemaType::Json),
         _ => None,
     };
-    let text = fs::read_to_string(path).map_err(|error| Failure::usage(format!("schema {}: {error}", path.display())))?;
+    let text = text_of(path).map_err(|error| Failure::usage(format!("schema {}: {error}", path.display())))?;
     let kind = kind
         .or_else(by_name)
         .ok_or_else(|| Failure::usage(format!("schema {}: is none of .avsc, .proto and .json: give --type", path.display())))?;
     Ok(Schema::new(kind, text))
+}
+
+/// The text of a schema's file, which may be a pipe. The size has a bound, since a path may be that of anything.
+pub(crate) fn text_of(path: &Path) -> io::Result<String> {
+    let mut text = Vec::new();
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "is larger than 16 MiB, which no schema is"));
+    }
+    String::from_utf8(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8"))
 }
 
 /// What the schema uses; the latest version of its subject, unless one is named.

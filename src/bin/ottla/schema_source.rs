@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, fs,
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,12 @@ use ottla::{
     },
 };
 
-use crate::{encoding::Part, exit::Failure, job::PartJob, schema::read};
+use crate::{
+    encoding::Part,
+    exit::Failure,
+    job::PartJob,
+    schema::{read, text_of},
+};
 
 /// A schema, with all that it uses, and the registry that knows it or will.
 pub(crate) struct SchemaSource {
@@ -163,7 +168,7 @@ fn imports(file: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
         if found.contains_key(&name) || (name.starts_with("google/protobuf/") && !path.exists()) {
             continue;
         }
-        let text = fs::read_to_string(&path)
+        let text = text_of(&path)
             .map_err(|error| Failure::usage(format!("schema {}: its import {}: {error}", file.display(), path.display())))?;
         open.extend(imported(&text));
         found.insert(name, text);

@@ -6,14 +6,15 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{
-    Broken, line_of,
+    Broken,
+    lines::Lines,
     table::{DEEPEST, Member, NOTHING, Node},
 };
 
 pub(super) fn parse(text: &str) -> (Vec<Member>, Vec<Broken>) {
     match serde_json::from_str::<&RawValue>(text) {
         Err(error) => (Vec::new(), vec![Broken { line: error.line().max(1), what: format!("is not JSON: {}", what(&error)) }]),
-        Ok(value) => match node(text, value, 0) {
+        Ok(value) => match (Text { text, lines: Lines::of(text) }).node(value, 0) {
             Node::Table(members) => (members, Vec::new()),
             _ => (Vec::new(), vec![Broken { line: 1, what: "is not a JSON object; write {\"producer\": {..}}".to_owned() }]),
         },
@@ -26,31 +27,39 @@ fn what(error: &serde_json::Error) -> String {
     message.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
-fn node(text: &str, value: &RawValue, depth: usize) -> Node {
-    if depth > DEEPEST {
-        return Node::Odd("is nested too deep");
-    }
-    let raw = value.get();
-    match raw.as_bytes().first() {
-        Some(b'{') => match serde_json::from_str::<Pairs<'_>>(raw) {
-            Ok(Pairs(pairs)) => Node::Table(pairs.into_iter().map(|(name, value)| member(text, name, value, depth)).collect()),
-            Err(_) => Node::Odd("has a member whose name cannot be read"),
-        },
-        Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(raw) {
-            Ok(items) => Node::List(items.into_iter().map(|item| node(text, item, depth + 1)).collect()),
-            Err(_) => Node::Odd("cannot be read"),
-        },
-        Some(b'"') => serde_json::from_str::<String>(raw).map_or(Node::Odd("is a text that cannot be read"), Node::Text),
-        Some(b'n') => Node::Odd(NOTHING),
-        // Numbers and booleans as they are written.
-        _ => Node::Text(raw.to_owned()),
-    }
+/// A text, all of which is JSON.
+struct Text<'a> {
+    text: &'a str,
+    lines: Lines,
 }
 
-fn member(text: &str, name: String, value: &RawValue, depth: usize) -> Member {
-    // A raw value is a slice of the text, so the difference of their addresses is its place.
-    let offset = (value.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-    Member { line: line_of(text, offset), name, node: node(text, value, depth + 1) }
+impl Text<'_> {
+    fn node(&self, value: &RawValue, depth: usize) -> Node {
+        if depth > DEEPEST {
+            return Node::Odd("is nested too deep");
+        }
+        let raw = value.get();
+        match raw.as_bytes().first() {
+            Some(b'{') => match serde_json::from_str::<Pairs<'_>>(raw) {
+                Ok(Pairs(pairs)) => Node::Table(pairs.into_iter().map(|(name, value)| self.member(name, value, depth)).collect()),
+                Err(_) => Node::Odd("has a member whose name cannot be read"),
+            },
+            Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(raw) {
+                Ok(items) => Node::List(items.into_iter().map(|item| self.node(item, depth + 1)).collect()),
+                Err(_) => Node::Odd("cannot be read"),
+            },
+            Some(b'"') => serde_json::from_str::<String>(raw).map_or(Node::Odd("is a text that cannot be read"), Node::Text),
+            Some(b'n') => Node::Odd(NOTHING),
+            // Numbers and booleans as they are written.
+            _ => Node::Text(raw.to_owned()),
+        }
+    }
+
+    fn member(&self, name: String, value: &RawValue, depth: usize) -> Member {
+        // A raw value is a slice of the text, so the difference of their addresses is its place.
+        let offset = (value.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+        Member { line: self.lines.line(offset), name, node: self.node(value, depth + 1) }
+    }
 }
 
 /// The members of an object, a name that stands twice included.

@@ -2,16 +2,24 @@
 
 mod host;
 mod json;
+mod lines;
 mod properties;
 mod table;
 mod toml;
 mod yaml;
 
-use std::{fs, io, path::Path, str::FromStr};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::Path,
+    str::FromStr,
+};
 
 pub use host::{HostSetting, client_tables, host_settings};
 
-use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, placeholder};
+use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, file, placeholder};
+
+/// So many problems of a text are told; more say nothing that these do not.
+const TOLD: usize = 100;
 
 /// The format of a configuration text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,7 +89,7 @@ fn load(path: &Path) -> Result<(String, Format), ConfigError> {
     };
     let format = Format::of(path)
         .ok_or_else(|| fail("its format is not known; name the file .toml, .yaml, .yml, .json or .properties".to_owned()))?;
-    let bytes = fs::read(path).map_err(|error| fail(reason(&error)))?;
+    let bytes = file::read(path).map_err(fail)?;
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         // Java reads .properties as ISO-8859-1, whose bytes are the first 256 characters of Unicode.
@@ -116,15 +124,22 @@ fn read(
     let mut config = ClientConfig::new(kind);
     let mut problems: Vec<(usize, Problem)> =
         broken.into_iter().map(|Broken { line, what }| (line, Problem::new(Some(&origin(line)), None, what))).collect();
-    let mut seen: Vec<(String, usize)> = Vec::new();
+    let mut seen: HashMap<String, usize> = HashMap::new();
     for Pair { line, name, value } in pairs {
         let place = origin(line);
-        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name) {
-            let (shown, _) = config.recognise(&name);
-            problems.push((line, Problem::new(Some(&place), shown.as_deref(), format!("stands twice, first in line {first}"))));
-            continue;
+        if problems.len() >= TOLD {
+            problems.push((line, Problem::new(Some(&place), None, "here reading stopped, since so much is wrong before it")));
+            break;
         }
-        seen.push((name.clone(), line));
+        match seen.entry(name.clone()) {
+            Entry::Occupied(first) => {
+                let (shown, _) = config.recognise(&name);
+                let message = format!("stands twice, first in line {}", first.get());
+                problems.push((line, Problem::new(Some(&place), shown.as_deref(), message)));
+                continue;
+            }
+            Entry::Vacant(place) => drop(place.insert(line)),
+        }
         let put = match value {
             Ok(value) => match placeholder::expand(&value) {
                 Ok(None) => config.put(&name, &value, None, place.clone()),
@@ -154,23 +169,10 @@ fn read(
     Err(ConfigError::new(subject, problems.into_iter().map(|(_, problem)| problem).collect()))
 }
 
-/// Why a file could not be read, in a few words.
-pub(crate) fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
-        io::ErrorKind::IsADirectory => "is a directory, not a file".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-/// The line, counted from 1, in which the byte at `offset` stands.
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -6,38 +6,40 @@ use toml::{
 };
 
 use super::{
-    Broken, line_of,
+    Broken,
+    lines::Lines,
     table::{DEEPEST, Member, Node},
 };
 
 pub(super) fn parse(text: &str) -> (Vec<Member>, Vec<Broken>) {
     let (table, errors) = DeTable::parse_recoverable(text);
+    let lines = Lines::of(text);
     let broken: Vec<Broken> = errors
         .iter()
         .map(|error| {
-            let line = line_of(text, error.span().map_or(text.len(), |span| span.start));
+            let line = lines.line(error.span().map_or(text.len(), |span| span.start));
             // The crate's messages are about its grammar; `Display` would add the line itself.
             Broken { line, what: format!("is not TOML: {}", error.message()) }
         })
         .collect();
     // What the crate makes of a broken text is a guess, so nothing is said about it.
-    if broken.is_empty() { (members(text, table.into_inner(), 0), broken) } else { (Vec::new(), broken) }
+    if broken.is_empty() { (members(&lines, table.into_inner(), 0), broken) } else { (Vec::new(), broken) }
 }
 
-fn members(text: &str, table: DeTable<'_>, depth: usize) -> Vec<Member> {
+fn members(lines: &Lines, table: DeTable<'_>, depth: usize) -> Vec<Member> {
     let mut members: Vec<(usize, Member)> = table
         .into_iter()
         .map(|(name, value)| {
             let start = name.span().start;
             let name = name.into_inner().into_owned();
-            (start, Member { line: line_of(text, start), name, node: node(text, value, depth + 1) })
+            (start, Member { line: lines.line(start), name, node: node(lines, value, depth + 1) })
         })
         .collect();
     members.sort_by_key(|(start, _)| *start);
     members.into_iter().map(|(_, member)| member).collect()
 }
 
-fn node(text: &str, value: Spanned<DeValue<'_>>, depth: usize) -> Node {
+fn node(lines: &Lines, value: Spanned<DeValue<'_>>, depth: usize) -> Node {
     if depth > DEEPEST {
         return Node::Odd("is nested too deep");
     }
@@ -50,8 +52,8 @@ fn node(text: &str, value: Spanned<DeValue<'_>>, depth: usize) -> Node {
         DeValue::Float(value) => Node::Text(value.as_str().to_owned()),
         DeValue::Boolean(value) => Node::Text(value.to_string()),
         DeValue::Datetime(_) => Node::Odd("is a date; put it in quotes"),
-        DeValue::Array(items) => Node::List(items.into_iter().map(|item| node(text, item, depth + 1)).collect()),
-        DeValue::Table(table) => Node::Table(members(text, table, depth)),
+        DeValue::Array(items) => Node::List(items.into_iter().map(|item| node(lines, item, depth + 1)).collect()),
+        DeValue::Table(table) => Node::Table(members(lines, table, depth)),
     }
 }
 

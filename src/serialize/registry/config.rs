@@ -1,9 +1,11 @@
 //! [`SchemaRegistryConfig`]: how a registry is reached, and how serializers find their schema there.
 
-use std::{collections::BTreeMap, fmt, fs, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use super::{SchemaIdLocation, StrategyName, SubjectNameStrategy};
-use crate::config::{ConfigError, HIDDEN, Origin, Problem, ProducerConfig, schema_registry_setting, schema_registry_settings};
+use crate::config::{
+    ConfigError, HIDDEN, Origin, Problem, ProducerConfig, file, schema_registry_setting, schema_registry_settings,
+};
 
 /// The settings of a schema registry, by Confluent's names; [`schema_registry_settings`] lists them.
 ///
@@ -174,7 +176,9 @@ impl SchemaRegistryConfig {
                 None
             }
             (Some(text), None) => Some(text.as_bytes().to_vec()),
-            (None, Some(path)) => fs::read(path).map_err(|error| fail(location, &format!("cannot be read: {error}"))).ok(),
+            (None, Some(path)) => {
+                file::read(Path::new(path)).map_err(|reason| fail(location, &format!("cannot be read: {reason}"))).ok()
+            }
             (None, None) => None,
         };
         let authorities = pem("schema.registry.ssl.truststore.certificates", "schema.registry.ssl.truststore.location");

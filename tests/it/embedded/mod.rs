@@ -6,6 +6,7 @@ mod command;
 mod consumer;
 mod delivery;
 mod ending;
+mod hostile;
 mod intercept;
 mod metrics;
 mod panics;

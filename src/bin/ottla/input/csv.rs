@@ -5,7 +5,10 @@ use super::{
     csv_records::{CsvAdvance, CsvRecords},
 };
 use crate::row::{Row, RowError, RowErrorKind};
-use std::io::{self, Read};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io::{self, Read},
+};
 
 /// CSV with a header, each row given out as a JSON object: the columns in order, every value a string, or null where it equals the
 /// null marker. The key is a column's text, and null where that equals the marker.
@@ -16,6 +19,9 @@ pub(super) struct Csv {
     null: Option<Vec<u8>>,
     json: Vec<u8>,
 }
+
+/// So many columns are named in a message.
+const NAMED: usize = 50;
 
 struct Column {
     name: String,
@@ -56,24 +62,34 @@ impl Csv {
             CsvAdvance::End => return wrong("it is empty, and CSV begins with a header".to_owned()),
         }
         let mut columns: Vec<Column> = Vec::new();
+        let mut known: HashMap<&str, usize> = HashMap::new();
         for (index, name) in split(records.fields()).enumerate() {
             let Ok(name) = std::str::from_utf8(name) else {
                 return wrong(format!("column {} of the header is not UTF-8: convert the file", index + 1));
             };
-            if let Some(first) = columns.iter().position(|column| column.name == name) {
-                return wrong(format!("columns {} and {} of the header are both named `{name}`", first + 1, index + 1));
+            match known.entry(name) {
+                Entry::Occupied(first) => {
+                    let first = first.get() + 1;
+                    return wrong(format!("columns {first} and {} of the header are both named `{name}`", index + 1));
+                }
+                Entry::Vacant(place) => drop(place.insert(index)),
             }
             let mut prefix = if index == 0 { b"{".to_vec() } else { b",".to_vec() };
             push_string(&mut prefix, name).map_err(|source| ReadError { line: records.line(), source })?;
             prefix.push(b':');
             columns.push(Column { name: name.to_owned(), prefix });
         }
-        let key = match key.map(|key| (key, columns.iter().position(|column| column.name == key))) {
+        let key = match key.map(|key| (key, known.get(key).copied())) {
             None => None,
             Some((_, Some(index))) => Some(index),
             Some((key, None)) => {
-                let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-                return wrong(format!("the header has no column `{key}` to take the key from; it has {}", names.join(", ")));
+                let names: Vec<_> = columns.iter().take(NAMED).map(|column| column.name.as_str()).collect();
+                let more = columns.len() - names.len();
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                return wrong(format!(
+                    "the header has no column `{key}` to take the key from; it has {}{more}",
+                    names.join(", ")
+                ));
             }
         };
         Ok(Self { records, columns, key, null: null.map(|null| null.as_bytes().to_vec()), json: Vec::new() })

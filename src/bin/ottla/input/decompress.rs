@@ -54,6 +54,13 @@ impl<R: Read> Read for Archive<R> {
                 io::ErrorKind::UnexpectedEof => {
                     io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {name} data is truncated: it ends before its end"))
                 }
+                // zstd's own words (ZSTD_error_frameParameter_windowTooLarge), for more than its default of 128 MiB.
+                _ if error.to_string().contains("too much memory") => io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!(
+                        "the {name} data asks for more than 128 MiB of memory: compress it without --long, or with --long=27"
+                    ),
+                ),
                 _ => io::Error::new(io::ErrorKind::InvalidData, format!("the {name} data is damaged: {error}")),
             }
         })

@@ -58,7 +58,7 @@ pub(crate) enum Step<'a> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     /// The file cannot be opened.
-    #[error("{name}: cannot be opened: {source}")]
+    #[error("{name}: cannot be opened")]
     Open {
         /// The file.
         name: String,
@@ -66,7 +66,7 @@ pub(crate) enum InputError {
         source: io::Error,
     },
     /// Reading failed, or the archive is damaged or truncated.
-    #[error("{name}: line {line} cannot be read, nor what is behind it: {source}")]
+    #[error("{name}: line {line} cannot be read, nor what is behind it")]
     Read {
         /// The file.
         name: String,

@@ -1,5 +1,8 @@
 use super::*;
-use crate::row::RowErrorKind::{self, *};
+use crate::{
+    exit::chain,
+    row::RowErrorKind::{self, *},
+};
 use proptest::prelude::*;
 use std::{collections::HashSet, io::Write};
 
@@ -67,7 +70,7 @@ fn bad(line: u64, kind: RowErrorKind, field: Option<&str>, record: &str) -> Give
 }
 
 fn refusal(data: &[u8], options: &InputOptions) -> String {
-    Input::read(Box::new(io::Cursor::new(data.to_vec())), options).unwrap_err().to_string()
+    chain(&Input::read(Box::new(io::Cursor::new(data.to_vec())), options).unwrap_err())
 }
 
 fn message(data: &[u8], options: &InputOptions) -> String {
@@ -340,7 +343,7 @@ fn what_stands_before_the_end_of_a_truncated_archive_is_kept() {
             let half = archive[..archive.len() * 2 / 3].to_vec();
             let mut input = Input::read(Box::new(io::Cursor::new(half)), &options(path)).unwrap();
             let (given, error) = drain(&mut input);
-            let error = error.unwrap().to_string();
+            let error = chain(&error.unwrap());
             assert!(given.len() > 1000, "{} rows", given.len());
             let whole: HashSet<_> = plain.lines().collect();
             let is_whole = |given: &Given| matches!(given, Given::Row(_, raw, ..) if whole.contains(&**raw));
@@ -353,7 +356,7 @@ fn what_stands_before_the_end_of_a_truncated_archive_is_kept() {
         let middle = damaged.len() / 2;
         damaged[middle..middle + 50].fill(0x55);
         let mut input = Input::read(Box::new(io::Cursor::new(damaged)), &options("a.txt")).unwrap();
-        let error = drain(&mut input).1.unwrap().to_string();
+        let error = chain(&drain(&mut input).1.unwrap());
         assert!(error.contains(&format!("the {name} data is ")), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod consume;
 mod ending;
+mod hostile;
 mod produce;
 mod rows;
 mod schema;

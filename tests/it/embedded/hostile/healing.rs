@@ -1,0 +1,78 @@
+//! Answers that are harmed on their way, until they are not any more: then every record is delivered.
+
+use std::thread;
+
+use ottla::{Persistence, Producer, ProducerRecord};
+
+use super::super::{config, kafka};
+use crate::{
+    hostile::{Harm, Meddler, Row, Table, lost, send},
+    log,
+};
+
+const PRODUCE: i16 = 0;
+const METADATA: i16 = 3;
+const API_VERSIONS: i16 = 18;
+const INIT_PRODUCER_ID: i16 = 22;
+
+const RECORDS: usize = 200;
+
+/// Sends records past somebody who does this to the first answers of this kind.
+fn heal(input: &'static str, api_key: i16, harm: Harm) -> Row {
+    let kafka = kafka(1);
+    let meddler = Meddler::start(kafka.bootstrap_servers());
+    meddler.harm(api_key, harm, 3);
+    let config = [
+        ("bootstrap.servers", meddler.bootstrap_servers().as_str()),
+        ("request.timeout.ms", "1000"),
+        ("retry.backoff.ms", "20"),
+        ("reconnect.backoff.max.ms", "100"),
+        // More than one batch, and each has a request of its own.
+        ("librdkafka.batch.num.messages", "20"),
+    ]
+    .into_iter()
+    .fold(config(&kafka), |config, (name, value)| config.set(name, value).unwrap());
+    let producer: Producer<str, str> = Producer::builder(config).build().unwrap();
+    let values: Vec<_> = (0..RECORDS).map(|n| n.to_string()).collect();
+    let sent = send(&producer, values.iter().map(|value| ProducerRecord::to("orders").value(&**value)));
+    assert_eq!(meddler.left(), 0, "{input}: harm was done");
+    let found = log::read(kafka.bootstrap_servers(), "orders");
+    let (acknowledged, failed) = (sent.acknowledged.len(), sent.failed.len());
+    for error in &sent.failed {
+        assert_eq!(error.persistence(), Persistence::PossiblyPersisted, "{input}: {error}");
+    }
+    // The harm was done to them, and not to the producer.
+    let after = send(&producer, [ProducerRecord::to("orders").value("after")]);
+    assert_eq!(after.acknowledged.len(), 1, "{input}: {}", after.told());
+    let lost = lost(&sent.acknowledged, &found);
+    if failed == 0 {
+        assert!(values.iter().all(|value| found.iter().any(|found| found.value_text() == value)), "{input}");
+    }
+    Row { input, accepted: sent.accepted, acknowledged, failed, lost, told: sent.told() }
+}
+
+#[test]
+fn once_it_is_mended_every_record_is_delivered() {
+    let mut table = Table::default();
+    thread::scope(|scope| {
+        let rows: Vec<_> = [
+            ("garbage for ApiVersions, three times", API_VERSIONS, Harm::Garbage(1)),
+            ("garbage for Metadata, three times", METADATA, Harm::Garbage(2)),
+            ("garbage for InitProducerId, three times", INIT_PRODUCER_ID, Harm::Garbage(3)),
+            ("garbage for Produce, three times", PRODUCE, Harm::Garbage(4)),
+            ("half an answer to Metadata, three times", METADATA, Harm::HalfFrame),
+            ("half an answer to Produce, three times", PRODUCE, Harm::HalfFrame),
+            ("too short an answer to Metadata, three times", METADATA, Harm::CutShort),
+            ("too short an answer to Produce, three times", PRODUCE, Harm::CutShort),
+            ("no answer to Produce, three times", PRODUCE, Harm::Silence),
+            ("another's answer to Produce, three times", PRODUCE, Harm::WrongId),
+            ("a frame of 2147483647 bytes for Produce, three times", PRODUCE, Harm::Length(i32::MAX)),
+            ("the connection closed for Produce, three times", PRODUCE, Harm::Close),
+            ("answers to Produce a byte at a time", PRODUCE, Harm::Drip),
+        ]
+        .map(|(input, api_key, harm)| scope.spawn(move || heal(input, api_key, harm)))
+        .into();
+        rows.into_iter().for_each(|row| table.add(row.join().unwrap()));
+    });
+    table.finish();
+}

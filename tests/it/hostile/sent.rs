@@ -1,0 +1,70 @@
+//! [`send`]: records are sent, and what became of each is counted.
+
+use std::error::Error as _;
+
+use futures::executor::block_on;
+use ottla::{Error, Producer, ProducerRecord, RecordMetadata};
+
+use crate::log::Found;
+
+/// What became of some records.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) accepted: usize,
+    pub(crate) acknowledged: Vec<RecordMetadata>,
+    /// Of those that were accepted.
+    pub(crate) failed: Vec<Error>,
+    /// Of those that were not.
+    pub(crate) refused: Vec<Error>,
+}
+
+impl Sent {
+    /// What the user is told first, its causes behind it; `nothing` where all is well.
+    pub(crate) fn told(&self) -> String {
+        self.refused.iter().chain(&self.failed).next().map_or_else(|| "nothing".to_owned(), chain)
+    }
+}
+
+/// How many of these acknowledgements are not true: there is no such record in the log.
+pub(crate) fn lost(acknowledged: &[RecordMetadata], log: &[Found]) -> usize {
+    let stands = |partition, offset| log.iter().any(|found| (found.partition, found.offset) == (partition, offset));
+    let is_lost = |metadata: &&RecordMetadata| metadata.offset().is_some_and(|offset| !stands(metadata.partition(), offset));
+    acknowledged.iter().filter(is_lost).count()
+}
+
+/// An error and its causes, as programs print them.
+pub(crate) fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Sends the records one after another, and waits for every report.
+pub(crate) fn send<'a, K, V>(producer: &Producer<K, V>, records: impl IntoIterator<Item = ProducerRecord<'a, K, V>>) -> Sent
+where
+    K: ?Sized + 'static,
+    V: ?Sized + 'static,
+{
+    let mut sent = Sent::default();
+    block_on(async {
+        let mut deliveries = Vec::new();
+        for record in records {
+            match producer.send(record).await {
+                Ok(delivery) => deliveries.push(delivery),
+                Err(error) => sent.refused.push(error),
+            }
+        }
+        sent.accepted = deliveries.len();
+        for delivery in deliveries {
+            match delivery.await {
+                Ok(metadata) => sent.acknowledged.push(metadata),
+                Err(error) => sent.failed.push(error),
+            }
+        }
+    });
+    sent
+}
