@@ -41,7 +41,7 @@
 //! # What is not there
 //! The rest of Java's, since neither librdkafka nor the layer knows it truly: `record-retry-*` (librdkafka counts the requests that it
 //! sends again, not their records), `compression-rate-*`, `batch-split-*`, `bufferpool-wait-*`, `io-*`, `select-*`, `connection-creation-*` and the
-//! like. librdkafka gives throttling with its statistics and not as events. Where Java has `NaN`, as for an average of nothing,
+//! like. Where Java has `NaN`, as for an average of nothing,
 //! there is no metric.
 //!
 //! # Prometheus and others

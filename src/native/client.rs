@@ -25,6 +25,7 @@ use super::{
     scratch,
     settings::{SettingRefused, Settings, milliseconds},
     slot::{self, Draft},
+    throttle::{Throttled, Throttles},
     topic::{Partition, Reported, Topic, native_headers},
 };
 
@@ -41,6 +42,8 @@ pub(crate) struct Client {
     topics: RwLock<HashMap<Arc<str>, Arc<Topic>>>,
     partition_for: PartitionFor,
     pool: Arc<Pool>,
+    /// librdkafka has its address.
+    throttles: Box<Throttles>,
 }
 
 // SAFETY: librdkafka's functions may be called from any thread.
@@ -50,7 +53,11 @@ unsafe impl Sync for Client {}
 
 impl Client {
     pub(crate) fn new(properties: &[(String, String)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
-        let handle = Settings::new(properties)?.into_producer()?;
+        let throttles = Box::new(Throttles::default());
+        let settings = Settings::new(properties)?;
+        // SAFETY: the box is dropped after `drop` has destroyed the producer.
+        unsafe { settings.tell_of_throttling(&throttles) };
+        let handle = settings.into_producer()?;
         // SAFETY: `handle` is alive; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
         // SAFETY: `handle` is alive; the reference to its queue is given back in `drop`.
@@ -60,7 +67,7 @@ impl Client {
             unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
             return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
         };
-        Ok(Self { handle, events, topics: RwLock::default(), partition_for, pool: Arc::new(Pool::default()) })
+        Ok(Self { handle, events, topics: RwLock::default(), partition_for, pool: Arc::new(Pool::default()), throttles })
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
@@ -171,6 +178,11 @@ impl Client {
             // SAFETY: an event just polled is ours to destroy.
             unsafe { Event::new(event) }
         })
+    }
+
+    /// What the polls so far have brought to light of throttling.
+    pub(super) fn throttled(&self) -> Vec<Throttled> {
+        self.throttles.take()
     }
 
     /// Lets the delivery thread look up from its queue.

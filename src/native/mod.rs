@@ -28,6 +28,7 @@ mod scratch;
 mod settings;
 mod slot;
 mod sync;
+mod throttle;
 mod topic;
 mod transaction;
 
@@ -53,6 +54,7 @@ pub(crate) use settings::SettingRefused;
 #[cfg(all(test, feature = "consumer"))]
 pub(crate) use settings::consumers_property;
 pub(crate) use slot::{Admission, Draft, Pending};
+pub(crate) use throttle::Throttled;
 pub(crate) use topic::{Choice, Chosen, Partition, Reported, Topic};
 #[cfg(feature = "rdkafka")]
 pub(crate) use transaction::membership;

@@ -7,7 +7,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{broker_words, ffi};
+use super::{broker_words, ffi, throttle::Throttles};
 
 /// librdkafka's buffer for its reasons.
 const REASON_SIZE: usize = 512;
@@ -54,6 +54,15 @@ impl Settings {
         // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
         let reason = unsafe { ffi::text(reason.as_ptr()) };
         Err(refused(Some(name), reason))
+    }
+
+    /// Has the producer tell of throttling.
+    ///
+    /// # Safety
+    /// `throttles` stays where it is until the producer is destroyed.
+    pub(super) unsafe fn tell_of_throttling(&self, throttles: &Throttles) {
+        // SAFETY: `conf` is alive; the caller vouches for the rest.
+        unsafe { throttles.listen(self.0.as_ptr()) };
     }
 
     /// Makes the producer, which takes the settings over.

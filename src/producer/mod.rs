@@ -21,6 +21,7 @@ mod sending;
 mod serializers;
 mod shared;
 mod sink;
+mod throttle;
 mod transaction;
 mod troubles;
 mod unfinished;
@@ -39,6 +40,7 @@ pub use cluster::{Broker, Cluster};
 pub use partitions::PartitionInfo;
 pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
+pub use throttle::Throttle;
 pub use transaction::{ConsumerGroupMetadata, Offsets, Transaction};
 
 #[cfg(any(feature = "consumer", feature = "schema-registry"))]

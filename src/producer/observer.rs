@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Error,
-    native::{Audience, Body, Client, Counts, Freed, Observer, Outcome, Progress, code},
+    native::{Audience, Body, Client, Counts, Freed, Observer, Outcome, Progress, Throttled, code},
     panic::wake,
 };
 
@@ -78,6 +78,10 @@ impl Observer for Shared {
             5 | 6 => tracing::info!(target: "ottla::librdkafka", facility, "{text}"),
             _ => tracing::debug!(target: "ottla::librdkafka", facility, "{text}"),
         }
+    }
+
+    fn on_throttle(&self, throttled: Throttled) {
+        self.listeners.on_throttle.tell(throttled);
     }
 
     fn on_statistics(&self, json: String) {
