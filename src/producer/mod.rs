@@ -58,6 +58,7 @@ use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,
     delivery::{Report, report},
     intercept::Chain,
+    metrics::Timed,
     native::{Body, Completion, Draft},
 };
 
@@ -166,7 +167,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
         let begun = Instant::now();
         flushed.await;
-        self.0.core.shared.meter.flushed(begun.elapsed());
+        self.0.core.shared.meter.took(Timed::Flush, begun.elapsed());
         Ok(())
     }
 
