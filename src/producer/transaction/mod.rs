@@ -1,5 +1,6 @@
 //! [`Transaction`]: records and offsets that count together or not at all.
 
+mod blocking;
 mod group;
 mod offsets;
 mod request;
@@ -8,6 +9,7 @@ mod transactions;
 
 use std::{fmt, time::Instant};
 
+pub use blocking::BlockingTransaction;
 pub use group::ConsumerGroupMetadata;
 pub use offsets::Offsets;
 
