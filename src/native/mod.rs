@@ -21,6 +21,7 @@ mod handoff;
 mod metadata;
 #[cfg(feature = "testing")]
 pub(crate) mod mock;
+mod offsets;
 mod outcome;
 mod pool;
 mod report;
@@ -42,6 +43,9 @@ pub(crate) use consumer_queue::{ConsumerQueue, Polled, QueueError};
 pub(crate) use counts::{Counted, Counts};
 pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use metadata::Metadata;
+pub(crate) use offsets::NextOffset;
+#[cfg(feature = "consumer")]
+pub(crate) use offsets::{kept_with, offset_list};
 pub(crate) use outcome::Outcome;
 #[cfg(test)]
 pub(crate) use outcome::Words;
@@ -58,4 +62,4 @@ pub(crate) use throttle::Throttled;
 pub(crate) use topic::{Choice, Chosen, Partition, Reported, Topic};
 #[cfg(feature = "rdkafka")]
 pub(crate) use transaction::membership;
-pub(crate) use transaction::{GroupMember, NextOffset, TransactionRefused};
+pub(crate) use transaction::{GroupMember, TransactionRefused};

@@ -41,7 +41,7 @@ pub use partitions::PartitionInfo;
 pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
 pub use throttle::Throttle;
-pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, Offsets, Transaction};
+pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetadata, Offsets, Transaction};
 
 #[cfg(any(feature = "consumer", feature = "schema-registry"))]
 pub(crate) use self::parking::wait;

@@ -11,7 +11,7 @@ use std::{fmt, time::Instant};
 
 pub use blocking::BlockingTransaction;
 pub use group::ConsumerGroupMetadata;
-pub use offsets::Offsets;
+pub use offsets::{OffsetAndMetadata, Offsets};
 
 pub(super) use self::transactions::{Failure, Transactions};
 use self::{request::Call, transactions::Open};
