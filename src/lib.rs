@@ -145,7 +145,7 @@ pub use error::{Error, ErrorKind, Persistence};
 pub use intercept::{Acknowledgement, Interceptor};
 pub use partition::Partitioner;
 pub use produce::{Produce, ProduceTransaction};
-pub use producer::{ConsumerGroupMetadata, Offsets, Producer, ProducerBuilder, Transaction};
+pub use producer::{ConsumerGroupMetadata, OffsetAndMetadata, Offsets, Producer, ProducerBuilder, Transaction};
 pub use record::{Header, Headers, ProducerRecord};
 pub use serialize::{Deserializer, Serializer};
 pub use token::{Token, TokenError, TokenFuture, TokenProvider};

@@ -20,6 +20,7 @@ use super::{
     RebalanceListener, TopicPartition,
     hand_over::Intake,
     rebalance::{Assigned, Revoked, native_offsets},
+    trouble::error_of,
 };
 use crate::{
     native::{
@@ -76,7 +77,10 @@ impl Context {
         let mut settled = None;
         self.intake.progress(&mut |progress| settled = Some(progress.take_unstored()));
         let Some(settled) = settled.filter(|settled| !settled.is_empty()) else { return };
-        if let Err(error) = native_offsets(&settled).and_then(|offsets| consumer.store_offsets(&offsets)) {
+        let stored = native_offsets(&settled).and_then(|offsets| {
+            consumer.store_offsets(&offsets).map_err(|error| error_of(&error, "librdkafka does not take them"))
+        });
+        if let Err(error) = stored {
             // A partition that is being taken away: it will be read again from where it was committed.
             tracing::debug!(%error, "offsets were not stored for the next automatic commit");
         }

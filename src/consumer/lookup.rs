@@ -10,10 +10,10 @@ use rdkafka::{
 };
 
 use super::{Consumer, TopicPartition, all, context::NativeConsumer, trouble::error_of};
-use crate::{Error, Offsets, producer::PartitionInfo};
+use crate::{Error, OffsetAndMetadata, Offsets, native::kept_with, producer::PartitionInfo};
 
 impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
-    /// What is committed for the group, of these partitions; those of which nothing is are not among them. Waits for the brokers for
+    /// What is committed for the group, of these partitions, with what is kept with it; those of which nothing is are not among them. Waits for the brokers for
     /// `default.api.timeout.ms` at most, as do the calls below.
     ///
     /// # Errors
@@ -115,10 +115,13 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
 /// The offsets that are some; an element's error is the error of all.
 fn offsets_of(list: &TopicPartitionList) -> KafkaResult<Offsets> {
     let mut offsets = Offsets::new();
-    for element in list.elements() {
+    for (index, element) in list.elements().iter().enumerate() {
         element.error()?;
         if let Offset::Offset(next) = element.offset() {
-            offsets.set_next(element.topic(), element.partition(), next);
+            let (leader_epoch, metadata) = kept_with(list, index).unwrap_or_default();
+            let next = OffsetAndMetadata::new(next).with_metadata(metadata);
+            let next = leader_epoch.into_iter().fold(next, OffsetAndMetadata::with_leader_epoch);
+            offsets.set(element.topic(), element.partition(), next);
         }
     }
     Ok(offsets)

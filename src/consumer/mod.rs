@@ -194,7 +194,8 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         self.commit_offsets(&self.taken()).await
     }
 
-    /// Commits these offsets for the group, and waits for the answer. None at all is no call to the brokers.
+    /// Commits these offsets for the group, with what is to be kept with them, and waits for the answer. None at all is no call to the
+    /// brokers.
     ///
     /// # Errors
     /// [`Config`](ErrorKind::Config) without a `group.id`; what the group's coordinator answers, such as `ILLEGAL_GENERATION` or
@@ -204,7 +205,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         if offsets.is_empty() {
             return Ok(());
         }
-        let offsets = native_offsets(offsets).map_err(|error| error_of(&error, &context))?;
+        let offsets = native_offsets(offsets)?;
         self.core
             .shared
             .ask(move |consumer| consumer.commit(&offsets, CommitMode::Sync).map_err(|error| error_of(&error, &context)))

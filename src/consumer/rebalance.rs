@@ -9,7 +9,7 @@ use rdkafka::{
 };
 
 use super::{TopicPartition, context::NativeConsumer, trouble::error_of};
-use crate::{Error, Offsets};
+use crate::{Error, Offsets, native::offset_list};
 
 /// Hears which partitions the group gives this consumer and which it takes away: Java's `ConsumerRebalanceListener`.
 ///
@@ -129,9 +129,8 @@ impl<'a> Revoked<'a> {
         if offsets.is_empty() {
             return Ok(());
         }
-        native_offsets(offsets)
-            .and_then(|offsets| self.consumer.commit(&offsets, CommitMode::Sync))
-            .map_err(|error| error_of(&error, "the commit failed"))
+        let offsets = native_offsets(offsets)?;
+        self.consumer.commit(&offsets, CommitMode::Sync).map_err(|error| error_of(&error, "the commit failed"))
     }
 }
 
@@ -142,10 +141,6 @@ impl fmt::Debug for Revoked<'_> {
 }
 
 /// The same offsets for librdkafka.
-pub(super) fn native_offsets(offsets: &Offsets) -> KafkaResult<TopicPartitionList> {
-    let mut list = TopicPartitionList::new();
-    for (topic, partition, next) in offsets.iter() {
-        list.add_partition_offset(topic, partition, Offset::Offset(next))?;
-    }
-    Ok(list)
+pub(super) fn native_offsets(offsets: &Offsets) -> Result<TopicPartitionList, Error> {
+    Ok(offset_list(offsets.to_native()?.iter()))
 }

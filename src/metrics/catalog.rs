@@ -43,6 +43,11 @@ definitions! {
     BUFFER_EXHAUSTED_RATE = PRODUCER Gauge "buffer-exhausted-rate", "Records that were refused because there was no room in buffer.memory, per second.";
     WAITING_THREADS = PRODUCER Gauge "waiting-threads", "Senders (tasks or threads) that wait for room in buffer.memory.";
     FLUSH_TIME = PRODUCER Counter "flush-time-ns-total", "Nanoseconds that calls of flush have waited, all of them together.";
+    TXN_INIT_TIME = PRODUCER Counter "txn-init-time-ns-total", "Nanoseconds that calls of init_transactions have waited, those that succeeded.";
+    TXN_BEGIN_TIME = PRODUCER Counter "txn-begin-time-ns-total", "Nanoseconds that calls of begin_transaction have waited, those that succeeded.";
+    TXN_SEND_OFFSETS_TIME = PRODUCER Counter "txn-send-offsets-time-ns-total", "Nanoseconds that calls of send_offsets have waited, those that succeeded.";
+    TXN_COMMIT_TIME = PRODUCER Counter "txn-commit-time-ns-total", "Nanoseconds that calls of commit have waited, those that succeeded.";
+    TXN_ABORT_TIME = PRODUCER Counter "txn-abort-time-ns-total", "Nanoseconds that calls of abort have waited, those that succeeded.";
     BATCH_SIZE_AVG = PRODUCER Gauge "batch-size-avg", "The average batch sent, compressed, in bytes.";
     BATCH_SIZE_MAX = PRODUCER Gauge "batch-size-max", "The largest batch sent, compressed, in bytes.";
     RECORDS_PER_REQUEST_AVG = PRODUCER Gauge "records-per-request-avg", "The average number of records in a request, which carries one batch in librdkafka.";

@@ -16,7 +16,7 @@ This page is made from the definitions in `src/metrics/catalog.rs`; the test `me
 
 /// Whether the layer itself knows it.
 fn is_own(definition: &Definition) -> bool {
-    let own = ["record-send-", "record-error-", "record-size-", "buffer-", "waiting-threads", "flush-time-", "byte-"];
+    let own = ["record-send-", "record-error-", "record-size-", "buffer-", "waiting-threads", "flush-time-", "txn-", "byte-"];
     definition.group != NODE && own.iter().any(|prefix| definition.name.starts_with(prefix))
 }
 

@@ -14,12 +14,28 @@ use super::{
     window::{Beginning, Totals, Window},
 };
 
+/// A kind of call whose time is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timed {
+    Flush,
+    InitTransactions,
+    BeginTransaction,
+    SendOffsets,
+    Commit,
+    Abort,
+}
+
+impl Timed {
+    const COUNT: usize = Self::Abort as usize + 1;
+}
+
 /// A producer's own counts, and librdkafka's last statistics.
 #[derive(Debug)]
 pub(crate) struct Meter {
     refused: AtomicU64,
     exhausted: AtomicU64,
-    flush_nanoseconds: AtomicU64,
+    /// Of the calls, by [`Timed`].
+    nanoseconds: [AtomicU64; Timed::COUNT],
     window: Mutex<Window>,
     /// The last, and the one before, for rates.
     statistics: Mutex<VecDeque<String>>,
@@ -30,7 +46,7 @@ impl Meter {
         Self {
             refused: AtomicU64::new(0),
             exhausted: AtomicU64::new(0),
-            flush_nanoseconds: AtomicU64::new(0),
+            nanoseconds: Default::default(),
             window: Mutex::new(Window::new(now)),
             statistics: Mutex::default(),
         }
@@ -46,9 +62,11 @@ impl Meter {
         self.exhausted.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a flush that has taken so long.
-    pub(crate) fn flushed(&self, time: Duration) {
-        self.flush_nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// Counts a call that has taken so long.
+    pub(crate) fn took(&self, call: Timed, time: Duration) {
+        if let Some(total) = self.nanoseconds.get(call as usize) {
+            total.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
     }
 
     /// Keeps what librdkafka has emitted.
@@ -80,8 +98,9 @@ impl Meter {
         lock(&self.window).beginning(now)
     }
 
-    pub(super) fn flush_nanoseconds(&self) -> u64 {
-        self.flush_nanoseconds.load(Ordering::Relaxed)
+    /// What calls of this kind have taken, all of them together.
+    pub(super) fn nanoseconds(&self, call: Timed) -> u64 {
+        self.nanoseconds.get(call as usize).map_or(0, |total| total.load(Ordering::Relaxed))
     }
 
     /// librdkafka's last statistics and those before, read.

@@ -30,7 +30,7 @@
 //!
 //! # Where the values come from
 //! - **The layer's own** are always there: records sent and failed, by topic as well, sizes, `buffer.memory`, those who wait for it, the time
-//!   spent in flushes. Rates and averages are over the last 30 to 35 seconds, or since the start. A record is counted with its
+//!   spent in flushes and in transaction calls. Rates and averages are over the last 30 to 35 seconds, or since the start. A record is counted with its
 //!   report; a future that is polled just then may be ready a moment before that, [`flush`](crate::Producer::flush) is not.
 //! - **librdkafka's**: batches, queue time, requests, latencies, throttling, connections, traffic. They are there once
 //!   `librdkafka.statistics.interval.ms` is set (it is 0: never) and the first interval is over, and are as old as the last one.
@@ -41,7 +41,7 @@
 //! # What is not there
 //! The rest of Java's, since neither librdkafka nor the layer knows it truly: `record-retry-*` (librdkafka counts the requests that it
 //! sends again, not their records), `compression-rate-*`, `batch-split-*`, `bufferpool-wait-*`, `io-*`, `select-*`, `connection-creation-*` and the
-//! like. librdkafka gives throttling with its statistics and not as events. Where Java has `NaN`, as for an average of nothing,
+//! like. Where Java has `NaN`, as for an average of nothing,
 //! there is no metric.
 //!
 //! # Prometheus and others
@@ -63,7 +63,7 @@ mod window;
 pub use metric::{Metric, MetricKind};
 
 pub(crate) use self::{
-    meter::Meter,
+    meter::{Meter, Timed},
     snapshot::{Present, snapshot},
     window::Totals,
 };

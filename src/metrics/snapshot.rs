@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Instant};
 use super::{
     Metric, Metrics,
     catalog::{self as has, Definition},
-    meter::Meter,
+    meter::{Meter, Timed},
     statistics::{Broker, Spread, Statistics, Topic, Traffic},
     window::{Beginning, Totals},
 };
@@ -37,7 +37,9 @@ pub(crate) fn snapshot(present: Present<'_>, meter: &Meter) -> Metrics {
     collector.add(&has::BUFFER_TOTAL_BYTES, present.buffer_total as f64);
     collector.add(&has::BUFFER_AVAILABLE_BYTES, present.buffer_available as f64);
     collector.add(&has::WAITING_THREADS, present.waiting as f64);
-    collector.add(&has::FLUSH_TIME, meter.flush_nanoseconds() as f64);
+    for (definition, call) in TIMES {
+        collector.add(definition, meter.nanoseconds(call) as f64);
+    }
     let measured = last.map(|last| Measured { last, before });
     if let Some(measured) = &measured {
         measured.of_the_producer(&mut collector);
@@ -48,6 +50,16 @@ pub(crate) fn snapshot(present: Present<'_>, meter: &Meter) -> Metrics {
     }
     Metrics(collector.metrics)
 }
+
+/// Where the time of calls is shown.
+const TIMES: [(&Definition, Timed); 6] = [
+    (&has::FLUSH_TIME, Timed::Flush),
+    (&has::TXN_INIT_TIME, Timed::InitTransactions),
+    (&has::TXN_BEGIN_TIME, Timed::BeginTransaction),
+    (&has::TXN_SEND_OFFSETS_TIME, Timed::SendOffsets),
+    (&has::TXN_COMMIT_TIME, Timed::Commit),
+    (&has::TXN_ABORT_TIME, Timed::Abort),
+];
 
 /// Collects metrics, with the tag that all of them have.
 struct Collector {
@@ -254,7 +266,9 @@ mod tests {
         let meter = Meter::new(start);
         meter.refuse(3);
         meter.exhaust();
-        meter.flushed(Duration::from_nanos(17));
+        for (nanoseconds, call) in (17..).zip(TIMES.map(|(_, call)| call)) {
+            meter.took(call, Duration::from_nanos(nanoseconds));
+        }
         let at = |seconds| start + Duration::from_secs(seconds);
         meter.sample(at(5), || totals(&[("a", counted(10, 0, 100, 70))]));
         let metrics = taken(&meter, at(10), totals(&[("a", counted(20, 2, 300, 30)), ("b", counted(0, 1, 0, 0))]));
@@ -270,6 +284,11 @@ mod tests {
             ("buffer-exhausted-total", 1.0),
             ("waiting-threads", 2.0),
             ("flush-time-ns-total", 17.0),
+            ("txn-init-time-ns-total", 18.0),
+            ("txn-begin-time-ns-total", 19.0),
+            ("txn-send-offsets-time-ns-total", 20.0),
+            ("txn-commit-time-ns-total", 21.0),
+            ("txn-abort-time-ns-total", 22.0),
         ] {
             assert_eq!(metrics.value(name), Some(value), "{name}");
         }

@@ -26,7 +26,9 @@ use super::{
     scratch,
     settings::{SettingRefused, Settings, makes_tokens, milliseconds},
     slot::{self, Draft},
+    throttle::Throttled,
     topic::{Partition, Reported, Topic, native_headers},
+    witness::Witness,
 };
 
 /// `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
@@ -43,7 +45,7 @@ pub(crate) struct Client {
     partition_for: PartitionFor,
     pool: Arc<Pool>,
     /// Boxed: librdkafka keeps its address.
-    connections: Box<Connections>,
+    witness: Box<Witness>,
 }
 
 // SAFETY: librdkafka's functions may be called from any thread.
@@ -53,9 +55,9 @@ unsafe impl Sync for Client {}
 
 impl Client {
     pub(crate) fn new(properties: &[(String, String)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
-        let connections = Box::<Connections>::default();
-        // SAFETY: the box is dropped after `drop` has ended the producer; if there is none, `connections` is not used.
-        let handle = unsafe { Settings::new(properties, &connections) }?.into_producer()?;
+        let witness = Box::<Witness>::default();
+        // SAFETY: the box is dropped after `drop` has ended the producer; if there is none, `witness` is not used.
+        let handle = unsafe { Settings::new(properties, &witness) }?.into_producer()?;
         if makes_tokens(properties) {
             // SAFETY: `handle` is alive.
             let error = unsafe { sys::rd_kafka_sasl_background_callbacks_enable(handle.as_ptr()) };
@@ -71,12 +73,12 @@ impl Client {
             unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
             return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
         };
-        Ok(Self { handle, events, topics: RwLock::default(), partition_for, pool: Arc::new(Pool::default()), connections })
+        Ok(Self { handle, events, topics: RwLock::default(), partition_for, pool: Arc::new(Pool::default()), witness })
     }
 
     /// What became of the connections to brokers.
     pub(crate) fn connections(&self) -> &Connections {
-        &self.connections
+        &self.witness.connections
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
@@ -190,6 +192,11 @@ impl Client {
             // SAFETY: an event just polled is ours to destroy.
             unsafe { Event::new(event) }
         })
+    }
+
+    /// What the polls so far have brought to light of throttling.
+    pub(super) fn throttled(&self) -> Vec<Throttled> {
+        self.witness.throttles.take()
     }
 
     /// Lets the delivery thread look up from its queue.

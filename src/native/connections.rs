@@ -17,7 +17,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{code, ffi};
+use super::{code, ffi, witness::Witness};
 
 const NAME: &CStr = c"ottla";
 
@@ -49,13 +49,10 @@ impl Connections {
     /// Has every client that is made with these settings tell of its connections.
     ///
     /// # Safety
-    /// `settings` is alive, has no opaque of its own, and `self` outlives every client that is made with it.
-    pub(super) unsafe fn note_with(&self, settings: *mut sys::rd_kafka_conf_t) {
-        let opaque = ptr::from_ref(self).cast_mut().cast::<c_void>();
+    /// `settings` is alive, and its opaque is a [`Witness`], whose address `opaque` is as well.
+    pub(super) unsafe fn note_with(settings: *mut sys::rd_kafka_conf_t, opaque: *mut c_void) {
         // SAFETY: the caller vouches for `settings`; the name is static and the function has C's signature.
         unsafe { ffi::rd_kafka_conf_interceptor_add_on_new(settings, NAME.as_ptr(), on_new, opaque) };
-        // SAFETY: as above.
-        unsafe { sys::rd_kafka_conf_set_opaque(settings, opaque) };
         // SAFETY: as above. A librdkafka without TLS refuses it, and then there are no certificates.
         unsafe { sys::rd_kafka_conf_set_ssl_cert_verify_cb(settings, Some(on_certificate)) };
     }
@@ -130,8 +127,8 @@ unsafe extern "C" fn on_state(
         return code::NO_ERROR;
     }
     let _ = catch_unwind(|| {
-        // SAFETY: `note_with` gave the address, and its caller keeps `Connections` there.
-        let connections = unsafe { &*opaque.cast::<Connections>() };
+        // SAFETY: the client's witness, which is kept alive for as long as the client.
+        let connections = unsafe { &Witness::from_opaque(opaque).connections };
         // SAFETY: a text that is there during the call.
         let host = unsafe { ffi::text(host) };
         // SAFETY: as above, and not null.
@@ -162,7 +159,7 @@ unsafe extern "C" fn on_certificate(
     }
     let _ = catch_unwind(|| {
         // SAFETY: as in `on_state`.
-        let connections = unsafe { &*opaque.cast::<Connections>() };
+        let connections = unsafe { &Witness::from_opaque(opaque).connections };
         // SAFETY: a text that is there during the call.
         let address = unsafe { ffi::text(address) };
         connections.note_certificate(address, error);
@@ -183,15 +180,14 @@ mod tests {
     use super::*;
 
     /// As librdkafka would tell it.
-    fn tell(connections: &Connections, id: i32, port: c_int, state: &CStr) {
-        let opaque = ptr::from_ref(connections).cast_mut().cast();
-        // SAFETY: the texts and `connections` are alive; the client is not looked at.
+    fn tell(witness: &Witness, id: i32, port: c_int, state: &CStr) {
+        let opaque = witness.opaque();
+        // SAFETY: the texts and the witness are alive; the client is not looked at.
         unsafe { on_state(ptr::null_mut(), id, c"ssl".as_ptr(), c"kafka-1".as_ptr(), port, state.as_ptr(), opaque) };
     }
 
     /// The answer for a certificate, and what librdkafka would log.
-    fn verify(connections: &Connections, mut error: c_int, size: usize) -> (c_int, String) {
-        let opaque = ptr::from_ref(connections).cast_mut().cast();
+    fn verify(witness: &Witness, mut error: c_int, size: usize) -> (c_int, String) {
         let mut reason: [c_char; 64] = [0; 64];
         // SAFETY: as above; the buffer is at least as long as it is said to be.
         let answer = unsafe {
@@ -205,7 +201,7 @@ mod tests {
                 0,
                 reason.as_mut_ptr(),
                 size,
-                opaque,
+                witness.opaque(),
             )
         };
         // SAFETY: terminated: it began as zeros, and the last byte is not written.
@@ -214,28 +210,30 @@ mod tests {
 
     #[test]
     fn a_connection_is_up_or_not_and_has_been() {
-        let connections = Connections::default();
-        tell(&connections, -1, 9093, c"TRY_CONNECT");
+        let witness = Witness::default();
+        let connections = &witness.connections;
+        tell(&witness, -1, 9093, c"TRY_CONNECT");
         assert!(!connections.has_been_up() && connections.addresses_up().is_empty());
-        tell(&connections, -1, 0, c"UP");
+        tell(&witness, -1, 0, c"UP");
         assert!(!connections.has_been_up(), "librdkafka's own thread is no broker");
-        tell(&connections, -1, 9093, c"UP");
+        tell(&witness, -1, 9093, c"UP");
         assert_eq!(connections.addresses_up(), ["kafka-1:9093"]);
         assert_eq!(connections.address(7), None);
-        tell(&connections, 7, 9093, c"INIT");
-        tell(&connections, -1, 9093, c"DOWN");
+        tell(&witness, 7, 9093, c"INIT");
+        tell(&witness, -1, 9093, c"DOWN");
         assert!(connections.has_been_up() && connections.addresses_up().is_empty());
         assert_eq!(connections.address(7).as_deref(), Some("kafka-1:9093"));
     }
 
     #[test]
     fn a_certificate_is_good_if_openssl_says_so_and_only_then() {
-        let connections = Connections::default();
-        assert_eq!(verify(&connections, 0, 64), (1, String::new()));
+        let witness = Witness::default();
+        let connections = &witness.connections;
+        assert_eq!(verify(&witness, 0, 64), (1, String::new()));
         assert_eq!(connections.certificate_error("kafka-1:9093"), None);
-        assert_eq!(verify(&connections, 10, 64), (0, "OpenSSL's verification error 10".to_owned()));
+        assert_eq!(verify(&witness, 10, 64), (0, "OpenSSL's verification error 10".to_owned()));
         assert_eq!(connections.certificate_error("kafka-1:9093"), Some(10));
-        assert_eq!(verify(&connections, 62, 8), (0, "OpenSSL".to_owned()));
-        assert_eq!(verify(&connections, 62, 0), (0, String::new()));
+        assert_eq!(verify(&witness, 62, 8), (0, "OpenSSL".to_owned()));
+        assert_eq!(verify(&witness, 62, 0), (0, String::new()));
     }
 }

@@ -23,6 +23,7 @@ mod handoff;
 mod metadata;
 #[cfg(feature = "testing")]
 pub(crate) mod mock;
+mod offsets;
 mod outcome;
 mod pool;
 mod report;
@@ -31,8 +32,10 @@ mod sent;
 mod settings;
 mod slot;
 mod sync;
+mod throttle;
 mod topic;
 mod transaction;
+mod witness;
 
 pub(crate) use body::{Body, Callback, Completion, Tally};
 pub(crate) use client::{Client, flush_now};
@@ -45,6 +48,9 @@ pub(crate) use counts::{Counted, Counts};
 pub(crate) use credentials::BearerToken;
 pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use metadata::Metadata;
+pub(crate) use offsets::NextOffset;
+#[cfg(feature = "consumer")]
+pub(crate) use offsets::{kept_with, offset_list};
 pub(crate) use outcome::Outcome;
 #[cfg(test)]
 pub(crate) use outcome::Words;
@@ -58,7 +64,8 @@ pub(crate) use settings::SettingRefused;
 #[cfg(all(test, feature = "consumer"))]
 pub(crate) use settings::consumers_property;
 pub(crate) use slot::{Admission, Draft, Pending};
+pub(crate) use throttle::Throttled;
 pub(crate) use topic::{Choice, Chosen, Partition, Reported, Topic};
 #[cfg(feature = "rdkafka")]
 pub(crate) use transaction::membership;
-pub(crate) use transaction::{GroupMember, NextOffset, TransactionRefused};
+pub(crate) use transaction::{GroupMember, TransactionRefused};

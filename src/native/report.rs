@@ -19,6 +19,7 @@ use super::{
     outcome::Outcome,
     sent::{Asked, Sent},
     slot::{self, Draft, FreeSlot, Reported},
+    throttle::Throttled,
     topic::{self, Topic},
 };
 use crate::panic::{contain, wake};
@@ -47,6 +48,8 @@ pub(crate) trait Observer: Send + Sync {
     fn on_error(&self, client: &Client, code: i32, text: &str, fatal: bool);
     /// A log line; `level` is syslog's.
     fn on_log(&self, level: i32, facility: &str, text: &str);
+    /// A broker holds the producer back.
+    fn on_throttle(&self, throttled: Throttled);
     /// librdkafka's statistics, as JSON.
     fn on_statistics(&self, json: String);
     /// librdkafka wants another token to log in with.
@@ -86,7 +89,12 @@ pub(crate) fn serve(client: &Client, observer: &dyn Observer) {
             Progress::Idle(timeout) => (timeout, true),
             Progress::Done => return,
         };
-        let Some(event) = client.poll(timeout) else {
+        let event = client.poll(timeout);
+        for throttled in client.throttled() {
+            // The listener and a subscriber of `tracing` are the user's code.
+            let _ = contain(|| observer.on_throttle(throttled));
+        }
+        let Some(event) = event else {
             if idle {
                 client.pool().shrink();
             }

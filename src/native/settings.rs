@@ -7,7 +7,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{broker_words, connections::Connections, ffi};
+use super::{broker_words, ffi, witness::Witness};
 
 /// librdkafka's buffer for its reasons.
 const REASON_SIZE: usize = 512;
@@ -24,8 +24,8 @@ pub(super) struct Settings(NonNull<sys::rd_kafka_conf_t>);
 
 impl Settings {
     /// # Safety
-    /// `connections` outlives the producer that is made with these.
-    pub(super) unsafe fn new(properties: &[(String, String)], connections: &Connections) -> Result<Self, SettingRefused> {
+    /// `witness` outlives the producer that is made with these.
+    pub(super) unsafe fn new(properties: &[(String, String)], witness: &Witness) -> Result<Self, SettingRefused> {
         // SAFETY: takes nothing, returns an object that is ours to destroy.
         let conf = unsafe { sys::rd_kafka_conf_new() };
         let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
@@ -44,8 +44,8 @@ impl Settings {
         unsafe { sys::rd_kafka_conf_set_events(settings.0.as_ptr(), events) };
         // SAFETY: `conf` is alive, and `Client` sends no message without a slot.
         unsafe { broker_words::save_with(settings.0.as_ptr()) };
-        // SAFETY: `conf` is alive, nobody has set its opaque, and the caller vouches for `connections`.
-        unsafe { connections.note_with(settings.0.as_ptr()) };
+        // SAFETY: `conf` is alive, nobody has set its opaque, and the caller vouches for `witness`.
+        unsafe { witness.watch(settings.0.as_ptr()) };
         Ok(settings)
     }
 

@@ -3,14 +3,19 @@
 #[cfg(feature = "rdkafka")]
 use std::{ffi::c_char, ptr::NonNull};
 use std::{
-    ffi::{CStr, CString, c_int},
+    ffi::{CStr, CString},
     ptr,
     time::Duration,
 };
 
 use rdkafka_sys as sys;
 
-use super::{client::Client, ffi, settings::milliseconds};
+use super::{
+    client::Client,
+    ffi,
+    offsets::{NextOffset, OffsetList},
+    settings::milliseconds,
+};
 
 /// Why a transaction call failed, with the flags that librdkafka keeps for such calls only.
 #[derive(Debug, Clone)]
@@ -34,14 +39,6 @@ pub(crate) struct GroupMember {
     /// Empty for none.
     pub(crate) member_id: CString,
     pub(crate) group_instance_id: Option<CString>,
-}
-
-/// The next offset to read of a topic's partition.
-#[derive(Debug)]
-pub(crate) struct NextOffset<'a> {
-    pub(crate) topic: &'a CStr,
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
 }
 
 impl Client {
@@ -92,7 +89,7 @@ impl Client {
         let group = Group::new(group);
         // SAFETY: client, list and group are alive, and librdkafka copies the latter two.
         let error = unsafe {
-            sys::rd_kafka_send_offsets_to_transaction(self.handle(), list.0, group.0.cast_const(), milliseconds(timeout))
+            sys::rd_kafka_send_offsets_to_transaction(self.handle(), list.as_ptr(), group.0.cast_const(), milliseconds(timeout))
         };
         // SAFETY: the error was just returned.
         unsafe { outcome(error) }
@@ -125,30 +122,6 @@ unsafe fn outcome(error: *mut sys::rd_kafka_error_t) -> Result<(), TransactionRe
     // SAFETY: ours, and all of it is copied.
     unsafe { sys::rd_kafka_error_destroy(error) };
     Err(refused)
-}
-
-/// An owned `rd_kafka_topic_partition_list_t`.
-struct OffsetList(*mut sys::rd_kafka_topic_partition_list_t);
-
-impl OffsetList {
-    fn new<'a>(offsets: impl ExactSizeIterator<Item = NextOffset<'a>>) -> Self {
-        // SAFETY: a size is a hint; the list is ours to destroy.
-        let list = Self(unsafe { sys::rd_kafka_topic_partition_list_new(c_int::try_from(offsets.len()).unwrap_or(0)) });
-        for NextOffset { topic, partition, offset } in offsets {
-            // SAFETY: the list is alive, the name is terminated, and librdkafka copies it.
-            let element = unsafe { sys::rd_kafka_topic_partition_list_add(list.0, topic.as_ptr(), partition) };
-            // SAFETY: the element just added; nothing but its offset is touched.
-            unsafe { (*element).offset = offset };
-        }
-        list
-    }
-}
-
-impl Drop for OffsetList {
-    fn drop(&mut self) {
-        // SAFETY: ours, and destroyed once.
-        unsafe { sys::rd_kafka_topic_partition_list_destroy(self.0) };
-    }
 }
 
 /// An owned `rd_kafka_consumer_group_metadata_t`.

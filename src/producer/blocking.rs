@@ -62,11 +62,15 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
         wait(self.0.clone().close(timeout))
     }
 
+    pub(super) fn producer(&self) -> &'p Producer<K, V> {
+        self.0
+    }
+
     fn in_callback(&self) -> bool {
         self.0.0.core.shared.on_delivery_thread()
     }
 
-    fn refuse_in_callback(&self, what: &str) -> Result<(), Error> {
+    pub(super) fn refuse_in_callback(&self, what: &str) -> Result<(), Error> {
         if self.in_callback() { Err(would_deadlock(what)) } else { Ok(()) }
     }
 }

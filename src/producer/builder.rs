@@ -9,6 +9,7 @@ use super::{
     plugins::{Installed, Plugins},
     room::Room,
     shared::Shared,
+    throttle::{OnThrottle, Throttle},
     tokens::Tokens,
     transaction::Transactions,
 };
@@ -29,6 +30,7 @@ pub struct ProducerBuilder<K: ?Sized, V: ?Sized> {
     plugins: Plugins<K, V>,
     partitioner: Option<Arc<dyn Partitioner>>,
     token_provider: Option<Box<dyn TokenProvider>>,
+    on_throttle: OnThrottle,
     drop_timeout: Duration,
 }
 
@@ -48,6 +50,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             plugins: Plugins::default(),
             partitioner: None,
             token_provider: None,
+            on_throttle: OnThrottle::default(),
             drop_timeout: DROP_TIMEOUT,
         }
     }
@@ -99,6 +102,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         self
     }
 
+    /// Sets what is called when a broker begins to hold this producer back because it is over its quota, with each new time for which it does
+    /// so, and when it ceases (KIP-219). It is called on the delivery thread: while it runs no report is served, so it must not block. A
+    /// panic in it is logged.
+    ///
+    /// Defaults to nothing. `produce-throttle-time-avg` and `-max` are among the [`metrics`](crate::metrics).
+    #[must_use]
+    pub fn on_throttle(mut self, listener: impl Fn(&Throttle) + Send + Sync + 'static) -> Self {
+        self.on_throttle = OnThrottle::new(listener);
+        self
+    }
+
     /// Sets how long dropping the last handle waits for what was accepted. What is not delivered then is given up, and how
     /// many records that were is logged (and printed to stderr where no `tracing` subscriber is set).
     ///
@@ -127,8 +141,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             idle.for_each(|name| tracing::warn!("{name}: has no effect, since the builder was given a partitioner"));
         }
         let resolved = self.config.resolve()?;
-        let Installed { serializers, interceptors, listeners } =
+        let Installed { serializers, interceptors, mut listeners } =
             self.plugins.install(resolved.key_serializer, resolved.value_serializer)?;
+        listeners.on_throttle = self.on_throttle;
         let core = start(resolved, self.partitioner, self.token_provider, listeners, self.drop_timeout)?;
         Ok(Producer(Arc::new(Typed { core, serializers, interceptors })))
     }
@@ -183,6 +198,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
             .field("interceptors", &self.plugins.interceptors.len())
             .field("partitioner", &self.partitioner.as_ref().map(|_| ".."))
             .field("token_provider", &self.token_provider.as_ref().map(|_| ".."))
+            .field("on_throttle", &self.on_throttle)
             .field("drop_timeout", &self.drop_timeout)
             .finish_non_exhaustive()
     }

@@ -1,7 +1,8 @@
-//! [`Listeners`]: who hears of a record's end beside its future: interceptors and callbacks.
+//! [`Listeners`]: who hears of a record's end beside its future, interceptors and callbacks; and of throttling.
 
 use std::sync::Arc;
 
+use super::throttle::OnThrottle;
 use crate::{
     Error,
     delivery::report,
@@ -10,19 +11,22 @@ use crate::{
     panic::contain,
 };
 
-/// A producer's interceptors, if it has some.
-pub(crate) struct Listeners(Option<Arc<dyn Acknowledge>>);
+/// A producer's interceptors, if it has some, and who wants to hear of throttling.
+pub(crate) struct Listeners {
+    interceptors: Option<Arc<dyn Acknowledge>>,
+    pub(super) on_throttle: OnThrottle,
+}
 
 impl Listeners {
     pub(crate) fn new(interceptors: Option<Arc<dyn Acknowledge>>) -> Self {
-        Self(interceptors)
+        Self { interceptors, on_throttle: OnThrottle::default() }
     }
 
     /// Tells the interceptors of a record that failed before it was accepted.
     ///
     /// The topic is not read from the body, which may still name that of the record before.
     pub(crate) fn tell_refused(&self, topic: &str, body: &Body, error: &Error) {
-        if let Some(chain) = &self.0 {
+        if let Some(chain) = &self.interceptors {
             chain.acknowledge(&Acknowledgement {
                 topic,
                 partition: body.partition.filter(|&partition| partition >= 0),
@@ -35,11 +39,11 @@ impl Listeners {
 
 impl Audience for Listeners {
     fn observes_reports(&self) -> bool {
-        self.0.is_some()
+        self.interceptors.is_some()
     }
 
     fn on_report(&self, sent: &Sent<'_>, outcome: &Outcome) {
-        let (Some(chain), Some(topic)) = (&self.0, sent.topic) else { return };
+        let (Some(chain), Some(topic)) = (&self.interceptors, sent.topic) else { return };
         let report = report(sent, outcome);
         chain.acknowledge(&Acknowledgement {
             topic: topic.name(),

@@ -23,6 +23,7 @@ mod sending;
 mod serializers;
 mod shared;
 mod sink;
+mod throttle;
 mod tokens;
 mod transaction;
 mod troubles;
@@ -42,7 +43,8 @@ pub use cluster::{Broker, Cluster};
 pub use partitions::PartitionInfo;
 pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
-pub use transaction::{ConsumerGroupMetadata, Offsets, Transaction};
+pub use throttle::Throttle;
+pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetadata, Offsets, Transaction};
 
 #[cfg(any(feature = "consumer", feature = "schema-registry"))]
 pub(crate) use self::parking::wait;
@@ -59,6 +61,7 @@ use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,
     delivery::{Report, report},
     intercept::Chain,
+    metrics::Timed,
     native::{Body, Completion, Draft},
 };
 
@@ -167,7 +170,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
         let begun = Instant::now();
         flushed.await;
-        self.0.core.shared.meter.flushed(begun.elapsed());
+        self.0.core.shared.meter.took(Timed::Flush, begun.elapsed());
         Ok(())
     }
 

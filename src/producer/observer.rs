@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Error,
     error::Refusal,
-    native::{Asked, Audience, Client, Counts, Freed, KeyAndValue, Observer, Outcome, Progress, Sent, code},
+    native::{Asked, Audience, Client, Counts, Freed, KeyAndValue, Observer, Outcome, Progress, Sent, Throttled, code},
     panic::wake,
 };
 
@@ -112,6 +112,10 @@ impl Observer for Shared {
             5 | 6 => tracing::info!(target: "ottla::librdkafka", facility, "{text}"),
             _ => tracing::debug!(target: "ottla::librdkafka", facility, "{text}"),
         }
+    }
+
+    fn on_throttle(&self, throttled: Throttled) {
+        self.listeners.on_throttle.tell(throttled);
     }
 
     fn on_statistics(&self, json: String) {

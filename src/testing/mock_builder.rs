@@ -13,6 +13,7 @@ use super::{
 use crate::{
     Error, Interceptor, Serializer,
     native::Pool,
+    partition::Partitioner,
     producer::{Installed, Plugins, check_topic_name},
 };
 
@@ -20,6 +21,7 @@ use crate::{
 pub struct MockProducerBuilder<K: ?Sized, V: ?Sized> {
     plugins: Plugins<K, V>,
     topics: Vec<(String, NonZeroU32)>,
+    partitioner: Option<Box<dyn Partitioner>>,
     auto_complete: bool,
 }
 
@@ -59,6 +61,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
         self
     }
 
+    /// Sets what chooses the partition of each record that names none, as
+    /// [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner); every partition is available. Defaults to Java's choice for
+    /// keys, and to taking turns without them.
+    #[must_use]
+    pub fn partitioner(mut self, partitioner: impl Partitioner) -> Self {
+        self.partitioner = Some(Box::new(partitioner));
+        self
+    }
+
     /// Makes the producer.
     ///
     /// # Errors
@@ -73,15 +84,16 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
             let log = Log::new(&name, partitions, &pool);
             state.topics.insert(name, log);
         }
-        let (auto_complete, state) = (self.auto_complete, Mutex::new(state));
-        Ok(MockProducer(Arc::new(Mock { serializers, interceptors, listeners, auto_complete, pool, state })))
+        let Self { partitioner, auto_complete, .. } = self;
+        let state = Mutex::new(state);
+        Ok(MockProducer(Arc::new(Mock { serializers, interceptors, listeners, partitioner, auto_complete, pool, state })))
     }
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     /// Begins one that acknowledges at once.
     pub fn builder() -> MockProducerBuilder<K, V> {
-        MockProducerBuilder { plugins: Plugins::default(), topics: Vec::new(), auto_complete: true }
+        MockProducerBuilder { plugins: Plugins::default(), topics: Vec::new(), partitioner: None, auto_complete: true }
     }
 }
 
@@ -91,6 +103,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for MockProducerBuilder<K, V> {
             .field("auto_complete", &self.auto_complete)
             .field("topics", &self.topics)
             .field("interceptors", &self.plugins.interceptors.len())
+            .field("partitioner", &self.partitioner.as_ref().map(|_| ".."))
             .finish_non_exhaustive()
     }
 }

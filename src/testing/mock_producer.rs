@@ -15,8 +15,8 @@ use crate::{
     Delivery, Error, ErrorKind, Persistence, Produce, ProduceTransaction, ProducerRecord, Report,
     intercept::Chain,
     native::{self, Body, Completion, Draft, Outcome, Pending, Pool, Topic, code},
-    panic::wake,
-    partition::partition_for,
+    panic::{contain, wake},
+    partition::{PartitionContext, Partitioner, partition_for},
     producer::{Listeners, PartitionInfo, Sending, Serializers, TrySendError, Unsent, check_topic_name, place, reporting},
 };
 
@@ -61,6 +61,7 @@ pub(super) struct Mock<K: ?Sized, V: ?Sized> {
     pub(super) serializers: Serializers<K, V>,
     pub(super) interceptors: Option<Arc<Chain<K, V>>>,
     pub(super) listeners: Listeners,
+    pub(super) partitioner: Option<Box<dyn Partitioner>>,
     pub(super) auto_complete: bool,
     pub(super) pool: Arc<Pool>,
     pub(super) state: Mutex<State>,
@@ -189,7 +190,29 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         body.topic = Some(self.topic(record.topic()));
         body.headers = mem::take(record.headers_mut());
         place(body, record.explicit_partition(), record.explicit_timestamp())?;
-        self.0.serializers.fill(body, record)
+        self.0.serializers.fill(body, record)?;
+        self.choose(body)
+    }
+
+    /// Asks the partitioner, if there is one and the record names no partition. Nothing is locked meanwhile: it is the test's code.
+    fn choose(&self, body: &mut Body) -> Result<(), Error> {
+        let (Some(partitioner), None, Some(topic)) = (&self.0.partitioner, body.partition, &body.topic) else { return Ok(()) };
+        let topic = Arc::clone(topic.name());
+        let partitions = self.lock().topics.get(&*topic).map_or(NonZeroU32::MIN, Log::partitions);
+        let mut context = PartitionContext::new(&topic, partitions).with_headers(&body.headers);
+        if let Some(key) = body.key() {
+            context = context.with_key(key);
+        }
+        if let Some(value) = body.value() {
+            context = context.with_value(value);
+        }
+        let failed = |what: &str| Error::new(ErrorKind::Partitioner, format!("topic {topic}: the partitioner {what}"));
+        let partition = contain(|| partitioner.partition(&context)).map_err(|panic| failed("panicked").with_source(panic))?;
+        if !u32::try_from(partition).is_ok_and(|partition| partition < partitions.get()) {
+            return Err(failed(&format!("answered {partition}, and the topic's partitions are 0 to {}", partitions.get() - 1)));
+        }
+        body.partition = Some(partition);
+        Ok(())
     }
 
     fn topic(&self, name: &str) -> Arc<Topic> {
@@ -288,11 +311,14 @@ impl Log {
         Self { topic: Arc::new(Topic::detached(name, pool)), ends: vec![0; partitions.get() as usize], turn: 0 }
     }
 
+    fn partitions(&self) -> NonZeroU32 {
+        u32::try_from(self.ends.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+    }
+
     /// A key's partition is Java's; without one records take turns, so that a test can tell where they go.
     fn choose(&mut self, key: Option<&[u8]>) -> i32 {
-        let partitions = u32::try_from(self.ends.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         match key {
-            Some(key) => partition_for(key, partitions),
+            Some(key) => partition_for(key, self.partitions()),
             None => {
                 let turn = self.turn;
                 self.turn = (turn + 1) % self.ends.len();

@@ -1,6 +1,7 @@
 //! `MockProducer`, one power after the other.
 
 use std::{
+    error::Error as _,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -11,7 +12,7 @@ use std::{
 use futures::{FutureExt, executor::block_on};
 use ottla::{
     Acknowledgement, ErrorKind, Interceptor, Persistence, Produce, ProducerRecord,
-    partition::partition_for,
+    partition::{PartitionContext, partition_for},
     serialize::Json,
     testing::{BrokerError, MockProducer},
 };
@@ -52,6 +53,31 @@ fn offsets_count_by_partition_and_keyless_records_take_turns() {
     assert_eq!(places, [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (0, 2)]);
     let metadata = block_on(producer.try_send(record("v").partition(2)).unwrap()).unwrap();
     assert_eq!((metadata.partition(), metadata.offset()), (2, Some(2)));
+}
+
+#[test]
+fn a_partitioner_is_asked_where_no_partition_is_named() {
+    let by_content = |record: &PartitionContext<'_>| match record.value() {
+        Some(b"panic") => panic!("no partition for this"),
+        Some(b"none") => record.partitions().get() as i32,
+        Some(b"last") => record.available().last().unwrap_or(-1),
+        _ if record.headers().last("first").is_some() => 0,
+        _ => record.java_partition().unwrap_or(1),
+    };
+    let producer: MockProducer<str, str> = MockProducer::builder().topic("orders", 3).partitioner(by_content).build().unwrap();
+    let partition = |record| block_on(async { producer.send(record).await?.await }).map(|metadata| metadata.partition());
+    assert_eq!(partition(record("v")).unwrap(), 1);
+    assert_eq!(partition(record("last")).unwrap(), 2);
+    assert_eq!(partition(record("v").header("first", "1")).unwrap(), 0);
+    assert_eq!(partition(record("v").key("o-1")).unwrap(), partition_for(b"o-1", 3.try_into().unwrap()));
+    assert_eq!(partition(record("panic").partition(2)).unwrap(), 2, "it is not asked");
+    let error = partition(record("none")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Partitioner);
+    assert_eq!(error.to_string(), "topic orders: the partitioner answered 3, and the topic's partitions are 0 to 2");
+    let error = partition(record("panic")).unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Partitioner, "topic orders: the partitioner panicked"));
+    assert_eq!(error.source().unwrap().to_string(), "no partition for this");
+    assert_eq!(producer.history().len(), 5);
 }
 
 #[test]

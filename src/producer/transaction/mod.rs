@@ -1,20 +1,22 @@
 //! [`Transaction`]: records and offsets that count together or not at all.
 
+mod blocking;
 mod group;
 mod offsets;
 mod request;
 mod thread;
 mod transactions;
 
-use std::fmt;
+use std::{fmt, time::Instant};
 
+pub use blocking::BlockingTransaction;
 pub use group::ConsumerGroupMetadata;
-pub use offsets::Offsets;
+pub use offsets::{OffsetAndMetadata, Offsets};
 
 pub(super) use self::transactions::{Failure, Transactions};
 use self::{request::Call, transactions::Open};
 use super::{Producer, Sending};
-use crate::{Error, ErrorKind, ProducerRecord};
+use crate::{Error, ErrorKind, ProducerRecord, metrics::Timed};
 
 /// A transaction that is open. What is sent until [`commit`](Self::commit) is read by `read_committed` consumers together or not at
 /// all (KIP-98).
@@ -71,7 +73,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if the brokers did not answer: call it again; fatal ones, such as
     /// [`Authorization`](ErrorKind::Authorization).
     pub async fn init_transactions(&self) -> Result<(), Error> {
-        self.transactions()?.init(&self.0.core).await
+        self.timed(Timed::InitTransactions, async { self.transactions()?.init(&self.0.core).await }).await
     }
 
     /// Begins a transaction. Waits until the one before has ended, if its abort or its commit is under way, for `max.block.ms` at most.
@@ -83,8 +85,16 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// [`TransactionFailed`](ErrorKind::TransactionFailed), once, if the one before was to be committed, its future was dropped, and the
     /// commit failed; fatal ones.
     pub async fn begin_transaction(&self) -> Result<Transaction<K, V>, Error> {
-        let open = self.transactions()?.begin().await?;
+        let open = self.timed(Timed::BeginTransaction, async { self.transactions()?.begin().await }).await?;
         Ok(Transaction { open, producer: self.clone() })
+    }
+
+    /// Counts how long a call has waited, if it succeeds: Java does so too.
+    async fn timed<T: Send>(&self, call: Timed, result: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+        let begun = Instant::now();
+        let result = result.await?;
+        self.0.core.shared.meter.took(call, begun.elapsed());
+        Ok(result)
     }
 
     fn transactions(&self) -> Result<&Transactions, Error> {
@@ -127,7 +137,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
         if offsets.is_empty() {
             return Ok(());
         }
-        self.open.end(Call::SendOffsets(self.open.number(), offsets.to_native()?, group.to_native()?)).await
+        let call = Call::SendOffsets(self.open.number(), offsets.to_native()?, group.to_native()?);
+        self.producer.timed(Timed::SendOffsets, self.open.end(call)).await
     }
 
     /// Waits for the reports of every record that was sent, and commits. Waits for `max.block.ms` at most.
@@ -140,7 +151,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// committed, and the transaction must be aborted; [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: call it
     /// again, since it can no longer be aborted; [`TransactionState`](ErrorKind::TransactionState) if the transaction was aborted; fatal ones.
     pub async fn commit(&self) -> Result<(), Error> {
-        self.open.end(Call::Commit(self.open.number())).await
+        self.producer.timed(Timed::Commit, self.open.end(Call::Commit(self.open.number()))).await
     }
 
     /// Gives up the records that are not delivered, whose reports say [`GivenUp`](ErrorKind::GivenUp), and aborts. Waits for `max.block.ms`
@@ -152,7 +163,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: call it again, or begin the next one, which waits for it;
     /// [`TransactionState`](ErrorKind::TransactionState) if the transaction was committed; fatal ones.
     pub async fn abort(&self) -> Result<(), Error> {
-        self.open.end(Call::Abort(self.open.number())).await
+        self.producer.timed(Timed::Abort, self.open.end(Call::Abort(self.open.number()))).await
     }
 }
 

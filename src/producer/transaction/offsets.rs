@@ -9,10 +9,11 @@ use crate::{
 
 /// The next offset to read, of partitions: what [`Transaction::send_offsets`](crate::Transaction::send_offsets) commits.
 ///
-/// As everywhere in Kafka that is one more than the offset of the last record that was read.
+/// As everywhere in Kafka that is one more than the offset of the last record that was read. What else is kept with an offset is its
+/// [`OffsetAndMetadata`].
 ///
 /// ```
-/// use ottla::Offsets;
+/// use ottla::{OffsetAndMetadata, Offsets};
 ///
 /// let mut offsets = Offsets::new();
 /// for (partition, offset) in [(0, 41), (1, 7), (0, 42)] {
@@ -20,9 +21,63 @@ use crate::{
 /// }
 /// assert_eq!(offsets.next("payments", 0), Some(43));
 /// assert_eq!(offsets.next("payments", 1), Some(8));
+///
+/// offsets.set("payments", 1, OffsetAndMetadata::new(8).with_metadata("up to invoice 17"));
+/// assert_eq!(offsets.get("payments", 1).map(OffsetAndMetadata::metadata), Some("up to invoice 17"));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Offsets(BTreeMap<(String, i32), i64>);
+pub struct Offsets(BTreeMap<(String, i32), OffsetAndMetadata>);
+
+/// A partition's next offset to read, and what its group's coordinator keeps with it: Java's `OffsetAndMetadata`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OffsetAndMetadata {
+    offset: i64,
+    leader_epoch: Option<i32>,
+    metadata: String,
+}
+
+impl OffsetAndMetadata {
+    /// The next offset, with nothing beside it.
+    pub fn new(offset: i64) -> Self {
+        Self { offset, ..Self::default() }
+    }
+
+    /// With the epoch of the leader from which the last record before the offset was read ([`ConsumerRecord`](crate::ConsumerRecord)'s
+    /// `leader_epoch`): a consumer that reads on from here notices by it that a leader without that record has taken over (KIP-320).
+    /// Defaults to none.
+    #[must_use]
+    pub fn with_leader_epoch(self, leader_epoch: i32) -> Self {
+        Self { leader_epoch: Some(leader_epoch), ..self }
+    }
+
+    /// With a text of the program's own; a broker takes up to its `offset.metadata.max.bytes`, 4096 by default. Defaults to an empty one.
+    #[must_use]
+    pub fn with_metadata(self, metadata: impl Into<String>) -> Self {
+        Self { metadata: metadata.into(), ..self }
+    }
+
+    /// The next offset.
+    pub fn offset(&self) -> i64 {
+        self.offset
+    }
+
+    /// The leader's epoch, if it is known.
+    pub fn leader_epoch(&self) -> Option<i32> {
+        self.leader_epoch
+    }
+
+    /// The program's text; empty for none.
+    pub fn metadata(&self) -> &str {
+        &self.metadata
+    }
+}
+
+/// The next offset alone.
+impl From<i64> for OffsetAndMetadata {
+    fn from(offset: i64) -> Self {
+        Self::new(offset)
+    }
+}
 
 impl Offsets {
     /// None so far.
@@ -30,25 +85,44 @@ impl Offsets {
         Self::default()
     }
 
-    /// Sets a partition's next offset, in place of the one that it has.
+    /// Sets a partition's next offset, in place of the one that it has and of what was kept with that.
     pub fn set_next(&mut self, topic: &str, partition: i32, next: i64) {
-        self.0.insert((topic.to_owned(), partition), next);
+        self.set(topic, partition, next);
     }
 
-    /// Takes note that a record has been read: the next offset is at least one more than its own.
+    /// Sets a partition's next offset and what is kept with it, in place of what it has.
+    pub fn set(&mut self, topic: &str, partition: i32, next: impl Into<OffsetAndMetadata>) {
+        self.0.insert((topic.to_owned(), partition), next.into());
+    }
+
+    /// Takes note that a record has been read: the next offset is at least one more than its own. Of a partition that goes on, nothing is kept
+    /// with the offset any more.
     pub fn consumed(&mut self, topic: &str, partition: i32, offset: i64) {
-        let next = self.0.entry((topic.to_owned(), partition)).or_default();
-        *next = (*next).max(offset.saturating_add(1));
+        let next = offset.saturating_add(1);
+        let known = self.0.entry((topic.to_owned(), partition)).or_default();
+        if known.offset < next {
+            *known = next.into();
+        }
     }
 
     /// A partition's next offset.
     pub fn next(&self, topic: &str, partition: i32) -> Option<i64> {
-        self.0.get(&(topic.to_owned(), partition)).copied()
+        self.get(topic, partition).map(OffsetAndMetadata::offset)
+    }
+
+    /// A partition's next offset with what is kept with it.
+    pub fn get(&self, topic: &str, partition: i32) -> Option<&OffsetAndMetadata> {
+        self.0.get(&(topic.to_owned(), partition))
     }
 
     /// Topic, partition and next offset of each, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, i32, i64)> {
-        self.0.iter().map(|((topic, partition), next)| (topic.as_str(), *partition, *next))
+        self.entries().map(|(topic, partition, next)| (topic, partition, next.offset))
+    }
+
+    /// Topic, partition, and next offset with what is kept with it of each, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, i32, &OffsetAndMetadata)> {
+        self.0.iter().map(|((topic, partition), next)| (topic.as_str(), *partition, next))
     }
 
     /// Whether there are none.
@@ -56,26 +130,33 @@ impl Offsets {
         self.0.is_empty()
     }
 
-    /// Copies them for the transaction thread, if they are offsets.
-    pub(super) fn to_native(&self) -> Result<NativeOffsets, Error> {
+    /// Copies them for C, if they are offsets.
+    pub(crate) fn to_native(&self) -> Result<NativeOffsets, Error> {
         let invalid = |what: String| Error::from_code(code::INVALID_ARG, &what);
         let offsets = self.0.iter().map(|((topic, partition), next)| {
-            if *partition < 0 || *next < 0 {
-                return Err(invalid(format!("topic {topic}, partition {partition}: offset {next} is not one to read from")));
+            if *partition < 0 || next.offset < 0 {
+                let offset = next.offset;
+                return Err(invalid(format!("topic {topic}, partition {partition}: offset {offset} is not one to read from")));
             }
             let topic = CString::new(topic.as_str()).map_err(|_| invalid(format!("topic {topic:?} has a NUL in its name")))?;
-            Ok((topic, *partition, *next))
+            Ok((topic, *partition, next.clone()))
         });
         offsets.collect::<Result<_, _>>().map(NativeOffsets)
     }
 }
 
 /// Checked offsets, with their topics' names as C has them.
-pub(super) struct NativeOffsets(Vec<(CString, i32, i64)>);
+pub(crate) struct NativeOffsets(Vec<(CString, i32, OffsetAndMetadata)>);
 
 impl NativeOffsets {
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = NextOffset<'_>> {
-        self.0.iter().map(|(topic, partition, offset)| NextOffset { topic, partition: *partition, offset: *offset })
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = NextOffset<'_>> {
+        self.0.iter().map(|(topic, partition, next)| NextOffset {
+            topic,
+            partition: *partition,
+            offset: next.offset,
+            leader_epoch: next.leader_epoch,
+            metadata: &next.metadata,
+        })
     }
 }
 
@@ -93,6 +174,20 @@ mod tests {
         assert_eq!(offsets.next("t", 0), Some(6));
         offsets.set_next("t", 0, 2);
         assert_eq!((offsets.next("t", 0), offsets.next("t", 1)), (Some(2), None));
+    }
+
+    #[test]
+    fn what_is_kept_with_an_offset_goes_with_it() {
+        let mut offsets = Offsets::new();
+        let with = OffsetAndMetadata::new(6).with_leader_epoch(3).with_metadata("m");
+        offsets.set("t", 0, with.clone());
+        offsets.consumed("t", 0, 5);
+        assert_eq!(offsets.get("t", 0), Some(&with), "it was the next one already");
+        let native = offsets.to_native().unwrap();
+        let next = native.iter().next().unwrap();
+        assert_eq!((next.offset, next.leader_epoch, next.metadata), (6, Some(3), "m"));
+        offsets.consumed("t", 0, 6);
+        assert_eq!(offsets.get("t", 0), Some(&OffsetAndMetadata::new(7)));
     }
 
     #[test]

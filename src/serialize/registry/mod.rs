@@ -23,7 +23,6 @@
 mod answer;
 mod avro;
 mod cache;
-
 mod choices;
 mod client;
 mod config;
@@ -32,6 +31,7 @@ mod frame;
 mod http;
 #[cfg(feature = "json-schema")]
 mod json_schema;
+mod mismatch;
 #[cfg(feature = "protobuf")]
 mod protobuf;
 mod readers;
@@ -50,6 +50,7 @@ pub use error::{RegistryError, RegistryErrorKind};
 pub use frame::{FrameError, SchemaIdLocation, WireId};
 #[cfg(feature = "json-schema")]
 pub use json_schema::{JsonSchema, JsonSchemaError};
+pub use mismatch::SchemaMismatch;
 #[cfg(feature = "protobuf")]
 pub use protobuf::{Protobuf, ProtobufError, compile_proto, prost_reflect};
 pub use schema::{RegisteredSchema, Schema, SchemaReference, SchemaType};

@@ -49,12 +49,16 @@ fn a_million_records_over_connections_that_break_stand_in_the_log_once_each_and_
     assert!(cut >= 40, "at least one each time: {cut}");
 
     let mut next: HashMap<u64, u64> = (0..KEYS).map(|key| (key, key)).collect();
+    let mut last = HashMap::new();
     for record in log::read(&proxy.address().to_string(), "once") {
         let number = |bytes: Option<Vec<u8>>| bytes.map(|bytes| u64::from_be_bytes(bytes.try_into().unwrap()));
         let (Some(key), Some(value)) = (number(record.key), number(record.value)) else { continue };
         let next = next.get_mut(&key).unwrap();
         assert_eq!(value, *next, "key {key}, partition {}, offset {}", record.partition, record.offset);
         *next += KEYS;
+        // Several keys share a partition: all of it is in the order of sending.
+        let before = last.insert(record.partition, value);
+        assert!(before < Some(value), "partition {}, offset {}: {value} after {before:?}", record.partition, record.offset);
     }
     assert!(next.iter().all(|(key, next)| *next == RECORDS + key), "each is there: {next:?}");
 }

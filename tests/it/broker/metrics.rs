@@ -2,6 +2,7 @@
 
 use std::{
     process::{self, Command},
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -37,7 +38,7 @@ fn the_counts_are_those_of_the_log() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_quota_shows_as_throttle_time() {
+fn a_quota_shows_as_throttle_time_and_is_told() {
     let client = format!("throttled-{}", process::id());
     let quota = ["configs", "--alter", "--add-config", "producer_byte_rate=20000", "--entity-type", "clients", "--entity-name"];
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka");
@@ -45,7 +46,9 @@ fn a_quota_shows_as_throttle_time() {
     assert!(status.success(), "{status}");
     let topic = topic("throttled", 1, &[]);
     let config = config().set("client.id", &client).unwrap().set("librdkafka.statistics.interval.ms", "200").unwrap();
-    let producer: Producer<str, str> = Producer::builder(config).build().unwrap();
+    let (tells, told) = mpsc::channel();
+    let builder = Producer::<str, str>::builder(config).on_throttle(move |throttle| drop(tells.send(throttle.clone())));
+    let producer = builder.build().unwrap();
     let value = "x".repeat(1000);
     // A broker forgives what is within its window of some seconds. A throttle time is that of one interval: it must not be missed.
     for _ in 0..2000 {
@@ -56,6 +59,9 @@ fn a_quota_shows_as_throttle_time() {
         let (average, maximum) = (metrics.value("produce-throttle-time-avg"), metrics.value("produce-throttle-time-max"));
         if maximum > Some(0.0) {
             assert!(average > Some(0.0) && average <= maximum, "{average:?}, {maximum:?}");
+            let throttle = told.try_recv().unwrap();
+            assert!(!throttle.time().is_zero() && throttle.node_id() > 0, "{throttle:?}");
+            assert!(bootstrap_servers().split(',').any(|server| server == throttle.broker()), "{throttle:?}");
             producer.blocking().close(Duration::ZERO).map(drop).unwrap();
             return;
         }

@@ -3,10 +3,8 @@
 use std::{env, fs, io::Write as _, process::Stdio, time::Duration};
 
 use futures::executor::block_on;
-use ottla::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, Producer, ProducerConfig, ProducerRecord, Transaction};
-use rdkafka::{
-    ClientConfig, Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+use ottla::{
+    Consumer, ConsumerConfig, Error, ErrorKind, OffsetAndMetadata, Offsets, Producer, ProducerConfig, ProducerRecord, Transaction,
 };
 
 use super::{bootstrap_servers, config, own_kafka::OwnKafka, topic};
@@ -238,22 +236,23 @@ fn consume_transform_produce_is_exactly_once() {
     let records = (0..INPUT).map(|n| ProducerRecord::to(&*input).value(n.to_string()));
     block_on(async { plain.send_all(records).await.unwrap().await.unwrap() });
 
-    let group = ConsumerGroupMetadata::new(&*input);
     let mut producer = transactional(config(), &output);
-    let mut consumer = worker(&input, group.group_id());
+    let mut consumer = worker(&input);
     let (mut done, mut round) = (0, 0);
     while done < INPUT {
+        let records: Vec<_> = consumer.blocking().poll(Duration::from_secs(60)).into_iter().map(Result::unwrap).collect();
+        assert!(!records.is_empty(), "{done} of {INPUT} records came");
         round += 1;
         let transaction = block_on(producer.begin_transaction()).unwrap();
-        let mut offsets = Offsets::new();
-        let mut records = 0;
-        while records < 20 && done + records < INPUT {
-            let Some(message) = consumer.poll(Duration::from_secs(1)) else { break };
-            let message = message.unwrap();
-            send(&transaction, &output, String::from_utf8(message.payload().unwrap().to_vec()).unwrap()).unwrap();
-            offsets.consumed(message.topic(), message.partition(), message.offset());
-            records += 1;
+        for record in &records {
+            send(&transaction, &output, record.value().clone()).unwrap();
         }
+        let (mut offsets, records) = (Offsets::new(), records.len());
+        for (topic, partition, next) in consumer.taken().iter() {
+            let next = OffsetAndMetadata::new(next).with_leader_epoch(0).with_metadata(format!("round {round}"));
+            offsets.set(topic, partition, next);
+        }
+        let group = block_on(consumer.group_metadata()).unwrap();
         block_on(transaction.send_offsets(&offsets, &group)).unwrap();
         match round % 5 {
             // Whoever dies here leaves its transaction open; the next one reads from what was committed.
@@ -262,36 +261,39 @@ fn consume_transform_produce_is_exactly_once() {
                 let error = block_on(transaction.commit()).unwrap_err();
                 assert!(error.kind() == ErrorKind::Fenced && error.is_fatal(), "{error:?}");
                 producer = successor;
-                consumer = worker(&input, group.group_id());
+                consumer = worker(&input);
             }
             4 => {
                 block_on(transaction.abort()).unwrap();
-                consumer = worker(&input, group.group_id());
+                consumer = worker(&input);
             }
             _ => {
                 block_on(transaction.commit()).unwrap();
                 done += records;
+                // What is kept with the offsets came with them.
+                let kept = block_on(consumer.committed(consumer.assignment())).unwrap();
+                for (topic, partition, next) in offsets.entries() {
+                    assert_eq!(kept.get(topic, partition), Some(next));
+                }
             }
         }
     }
     assert_eq!(committed(&output), (0..INPUT).collect::<Vec<_>>());
 }
 
-/// A consumer that reads the topic from where the group has committed.
-fn worker(topic: &str, group: &str) -> BaseConsumer {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap_servers())
-        .set("group.id", group)
-        .set("enable.auto.commit", "false")
-        .set("isolation.level", "read_committed")
-        .set("auto.offset.reset", "earliest")
-        .create()
-        .unwrap();
-    let mut partitions = TopicPartitionList::new();
-    for partition in 0..3 {
-        partitions.add_partition_offset(topic, partition, Offset::Stored).unwrap();
-    }
-    consumer.assign(&partitions).unwrap();
+/// A consumer that reads the topic from where its group has committed; the one before it has left the group, or is about to.
+fn worker(topic: &str) -> Consumer<Option<String>, String> {
+    let servers = bootstrap_servers();
+    let config = ConsumerConfig::from_pairs([
+        ("bootstrap.servers", servers.as_str()),
+        ("group.id", topic),
+        ("enable.auto.commit", "false"),
+        ("isolation.level", "read_committed"),
+        ("auto.offset.reset", "earliest"),
+        ("max.poll.records", "20"),
+    ]);
+    let consumer = Consumer::builder(config.unwrap()).drop_timeout(Duration::from_secs(10)).build().unwrap();
+    block_on(consumer.subscribe(&[topic])).unwrap();
     consumer
 }
 

@@ -8,7 +8,8 @@ use ottla::{
     serialize::{
         Optional,
         registry::{
-            Avro, RegistryError, RegistryErrorKind, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType, apache_avro,
+            Avro, AvroError, RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaRegistry, SchemaRegistryConfig,
+            SchemaType, WireId, apache_avro,
         },
     },
     testing::{EmbeddedKafka, EmbeddedRegistry, RegistryFault},
@@ -239,6 +240,23 @@ fn what_the_registry_says_is_behind_the_error_and_other_records_go_on() {
 }
 
 #[test]
+fn a_registry_that_never_answers_is_given_up_and_a_subject_that_is_missing_is_named() {
+    let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
+    let slow = registry(&embedded, &[("http.read.timeout.ms", "100")]);
+    embedded.fail_next(RegistryFault::Never, 1);
+    let producer = producer(&kafka, &slow);
+    let error = block_on(producer.send(record(1))).unwrap_err();
+    assert_eq!((cause(&error).kind(), cause(&error).subject()), (RegistryErrorKind::Timeout, Some("orders-value")), "{error:?}");
+    let missing = producer_with(&kafka, Avro::<Order>::from_registry(&registry(&embedded, &[])), &[]);
+    let error = block_on(missing.send(record(1))).unwrap_err();
+    assert_eq!((cause(&error).kind(), cause(&error).code()), (RegistryErrorKind::NotFound, Some(40401)), "{error:?}");
+    let text = "subject orders-value: the schema registry does not have it (404, code 40401): Subject 'orders-value' not found.";
+    assert_eq!(cause(&error).to_string(), text);
+    block_on(async { producer.send(record(7)).await.unwrap().await.unwrap() });
+    assert_eq!(ids(&kafka, "orders"), [7], "nothing else was written");
+}
+
+#[test]
 fn a_value_that_does_not_match_names_schema_and_field() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     let registry = registry(&embedded, &[]);
@@ -249,7 +267,11 @@ fn a_value_that_does_not_match_names_schema_and_field() {
     for _ in 0..2 {
         let error = block_on(producer.send(record(1234))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Serialization);
-        assert_eq!(error.source().unwrap().to_string(), "schema id 1: field id: expected a string, got a whole number");
+        let mismatch: &SchemaMismatch = error.source().unwrap().downcast_ref().unwrap_or_else(|| panic!("{error:?}"));
+        assert_eq!((mismatch.subject(), mismatch.schema_id()), (Some("orders-value"), Some(WireId::Id(1))));
+        assert_eq!(mismatch.to_string(), "subject orders-value, schema id 1: not as the schema says");
+        let reason: &AvroError = mismatch.source().unwrap().downcast_ref().unwrap();
+        assert_eq!((reason.to_string().as_str(), &*reason.field()), ("field id: expected a string, got a whole number", "id"));
     }
 }
 

@@ -411,6 +411,54 @@ fn offsets_are_sent_before_the_end() {
 }
 
 #[test]
+fn a_thread_commits_and_aborts_without_futures() {
+    let kafka = kafka(1);
+    let producer = transactional(&kafka, &[("linger.ms", "20000")]);
+    ends(move || {
+        let threads = producer.blocking();
+        assert_eq!(threads.begin_transaction().unwrap_err().kind(), ErrorKind::TransactionState);
+        threads.init_transactions().unwrap();
+        let mut offsets = Offsets::new();
+        offsets.consumed("orders", 0, 41);
+        let transaction = threads.begin_transaction().unwrap();
+        let delivery = transaction.send(record(1)).unwrap();
+        transaction.send_offsets(&offsets, &ConsumerGroupMetadata::new("billing")).unwrap();
+        transaction.commit().unwrap();
+        assert_eq!(delivery.wait().unwrap().offset(), Some(0));
+        assert_eq!(transaction.send(record(2)).unwrap_err().kind(), ErrorKind::TransactionState);
+
+        let transaction = threads.begin_transaction().unwrap();
+        let delivery = transaction.send(record(3)).unwrap();
+        transaction.abort().unwrap();
+        assert_eq!(delivery.wait().unwrap_err().kind(), ErrorKind::GivenUp);
+
+        // In a callback nothing may wait for reports, but records may be sent.
+        let transaction = threads.begin_transaction().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let inner = producer.clone();
+        transaction.producer().send_with(record(4), move |_| sender.send(refused_in_callback(&inner)).unwrap()).unwrap();
+        transaction.producer().blocking().flush().unwrap();
+        assert_eq!(receiver.recv().unwrap(), [ErrorKind::WouldDeadlock; 2]);
+        transaction.commit().unwrap();
+
+        // The time of those that succeeded is counted.
+        let metrics = producer.metrics();
+        for call in ["init", "begin", "send-offsets", "commit", "abort"] {
+            assert!(metrics.value(&format!("txn-{call}-time-ns-total")) > Some(0.0), "{call}");
+        }
+        drop(threads.begin_transaction().unwrap());
+        drop(producer);
+    });
+    assert_eq!(in_log(&kafka), 3);
+}
+
+fn refused_in_callback(producer: &Producer<str, str>) -> [ErrorKind; 2] {
+    drop(producer.blocking().send(record(5)).unwrap());
+    let kind = |result: Result<(), Error>| result.unwrap_err().kind();
+    [kind(producer.blocking().init_transactions()), kind(producer.blocking().begin_transaction().map(drop))]
+}
+
+#[test]
 fn offsets_of_a_member_that_has_lost_its_partitions_fail_the_transaction() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);

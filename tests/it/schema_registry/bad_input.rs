@@ -6,7 +6,7 @@ use ottla::{
         BoxError, DeserializeContext, Deserializer, SerializeContext,
         registry::{
             FrameError, JsonSchema, JsonSchemaError, Protobuf, ProtobufError, RegistryError, RegistryErrorKind, Schema,
-            SchemaReference, SchemaRegistry, SchemaRegistryConfig, SchemaType, compile_proto,
+            SchemaMismatch, SchemaReference, SchemaRegistry, SchemaRegistryConfig, SchemaType, WireId, compile_proto,
             prost_reflect::{DynamicMessage, ReflectMessage, prost_types::Timestamp},
         },
     },
@@ -33,6 +33,16 @@ fn read<T>(codec: &impl Deserializer<T>, data: &[u8]) -> Result<T, BoxError> {
 fn cause<E: std::error::Error + Clone + 'static>(result: Result<impl Sized, BoxError>) -> E {
     let error = result.err().expect("it must fail");
     error.downcast_ref::<E>().unwrap_or_else(|| panic!("{error:?}")).clone()
+}
+
+/// Why something does not go with the schema of id 1, and the subject of that.
+fn mismatch<E: std::error::Error + Clone + 'static>(result: Result<impl Sized, BoxError>) -> (Option<String>, E) {
+    let error = result.err().expect("it must fail");
+    let mismatch: &SchemaMismatch = error.downcast_ref().unwrap_or_else(|| panic!("{error:?}"));
+    assert_eq!(mismatch.schema_id(), Some(WireId::Id(1)));
+    assert!(mismatch.to_string().contains("schema id 1: "), "{mismatch}");
+    let reason = mismatch.reason().downcast_ref::<E>().unwrap_or_else(|| panic!("{error:?}")).clone();
+    (mismatch.subject().map(str::to_owned), reason)
 }
 
 fn json_schema(registry: &SchemaRegistry, schema: &Value) -> JsonSchema<Value> {
@@ -62,21 +72,22 @@ fn json_that_breaks_a_rule_is_told_by_place_and_rule_and_not_by_content() {
         ),
         (json!(4_242_424), "", "/type", None),
     ] {
-        let error: JsonSchemaError = cause(write(&codec, &value));
+        let (subject, error): (_, JsonSchemaError) = mismatch(write(&codec, &value));
+        assert_eq!(subject.as_deref(), Some("orders-value"));
         let text = error.to_string();
         assert!(!text.contains("hunter2") && !text.contains("4242424"), "{text}");
         let expected = JsonSchemaError::Invalid { place: place.into(), rule: rule.into(), property: property.map(str::to_owned) };
         assert_eq!(error, expected);
         // The same when it is read, written by somebody who does not check.
         let data = [&[0, 0, 0, 0, 1], value.to_string().as_bytes()].concat();
-        assert_eq!(cause::<JsonSchemaError>(read(&codec, &data)), expected);
+        assert_eq!(mismatch::<JsonSchemaError>(read(&codec, &data)), (None, expected));
     }
     let unchecked = codec.validate(false);
     assert_eq!(write(&unchecked, &json!({})).unwrap(), b"\0\0\0\0\x01{}");
     assert_eq!(read(&unchecked, b"\0\0\0\0\x01{}").unwrap(), json!({}));
-    assert!(
-        read(&unchecked, b"\0\0\0\0\x01{").unwrap_err().to_string().contains("got 1 bytes that are wrong at line 1 column 1")
-    );
+    let error = read(&unchecked, b"\0\0\0\0\x01{").unwrap_err();
+    assert_eq!(error.to_string(), "schema id 1: not as the schema says");
+    assert!(error.source().unwrap().to_string().contains("got 1 bytes that are wrong at line 1 column 1"), "{error:?}");
 }
 
 #[test]
@@ -99,7 +110,8 @@ fn what_is_no_json_schema_is_an_error_of_the_record() {
     let schema = Schema::new(SchemaType::Json, r#"{ "$ref": "money.json" }"#).references([reference]);
     let codec = JsonSchema::<Value>::with_schema(&registry, schema);
     assert!(write(&codec, &json!(1)).is_ok());
-    let error: JsonSchemaError = cause(write(&codec, &json!("1")));
+    let error = write(&codec, &json!("1")).unwrap_err();
+    let error: &JsonSchemaError = error.source().unwrap().downcast_ref().unwrap();
     assert!(matches!(&error, JsonSchemaError::Invalid { place, .. } if place.is_empty()), "{error:?}");
 }
 
@@ -122,10 +134,15 @@ fn frames_of_protobuf_that_are_cut_off_or_absurd_are_errors() {
         assert_eq!(cause::<FrameError>(read(&codec, &[0, 0, 0, 0, 1][..length])), FrameError::Truncated { length });
     }
     assert_eq!(cause::<FrameError>(read(&codec, b"{\"id\":1}")), FrameError::Magic { expected: 0, found: b'{' });
-    let error = |tail: &[u8]| cause::<ProtobufError>(read(&codec, &[&[0, 0, 0, 0, 1], tail].concat()));
-    assert_eq!(error(&[]), ProtobufError::TruncatedIndexes);
-    assert_eq!(error(&[0xfe, 0xff, 0xff, 0xff, 0x1f]), ProtobufError::IndexCount { left: 0 });
-    assert_eq!(error(&[2, 1]), ProtobufError::IndexRange { index: -1 });
+    let read_with = |tail: &[u8]| read(&codec, &[&[0, 0, 0, 0, 1], tail].concat());
+    for (tail, expected) in [
+        (&[][..], ProtobufError::TruncatedIndexes),
+        (&[0xfe, 0xff, 0xff, 0xff, 0x1f], ProtobufError::IndexCount { left: 0 }),
+        (&[2, 1], ProtobufError::IndexRange { index: -1 }),
+    ] {
+        assert_eq!(mismatch::<ProtobufError>(read_with(tail)), (None, expected));
+    }
+    let error = |tail: &[u8]| cause::<ProtobufError>(read_with(tail));
     for (tail, indexes) in [
         (&[2, 4][..], "[2]"),
         (&[4, 0, 2], "[0, 1]"),

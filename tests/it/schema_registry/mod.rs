@@ -3,6 +3,7 @@
 mod avro_json;
 mod bad_input;
 mod interop;
+mod tls;
 mod vectors;
 
 use std::collections::BTreeMap;

@@ -21,7 +21,7 @@ pub use generic::GenericAvro;
 
 use self::{datum::Datum, plan::Plan, reader::Parsed};
 use super::{
-    RegistryError, RegistryErrorKind, Schema, SchemaRegistry, SchemaType,
+    RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaRegistry, SchemaType,
     client::Whole,
     config::Finding,
     error::About,
@@ -120,7 +120,7 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for Avro<T> {
 impl<T: DeserializeOwned + 'static> Deserializer<T> for Avro<T> {
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
         let (id, value) = self.codec.read(data, context)?;
-        reader::typed(&value).map_err(|error| Unreadable(id, error).into())
+        reader::typed(&value).map_err(|error| SchemaMismatch::read(id, error).into())
     }
 }
 
@@ -129,11 +129,6 @@ impl<T: ?Sized> fmt::Debug for Avro<T> {
         write!(f, "Avro<{}>", type_name::<T>())
     }
 }
-
-/// What a record of this schema could not be read for.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}: {1}")]
-struct Unreadable(WireId, AvroError);
 
 /// What both kinds of values have in common.
 struct Codec {
@@ -191,12 +186,14 @@ impl Codec {
     ) -> Result<Serialized, BoxError> {
         let location = self.writers.location(context.is_key);
         let (place, name) = self.place(context.topic, context.is_key);
-        let topic = context.topic;
         let mut write = |resolved: &Arc<Resolved<Arc<Plan>>>| {
             frame::begin(location, resolved, &[], context, buffer)?;
-            resolved.writer.write(data, buffer).map_err(|error| unwritable(resolved.id, &error))
+            let written = resolved.writer.write(data, buffer);
+            written.map_err(|error| {
+                BoxError::from(SchemaMismatch::written(self.writers.subject(place, name).ok(), Some(resolved.id), error))
+            })
         };
-        match self.writers.with(Place { topic, ..place }, name, &mut write) {
+        match self.writers.with(place, name, &mut write) {
             Some(written) => written?,
             None => write(&self.writers.wait(place, name)?)?,
         }
@@ -213,15 +210,17 @@ impl Codec {
         let Some(search) = self.writers.missing(place, name)? else { return Ok(None) };
         let location = self.writers.location(context.is_key);
         let local = self.writers.format().local.as_ref().filter(|_| self.writers.finding().writes_local());
+        let subject = self.writers.subject(place, name)?;
+        let unwritable = |error| SchemaMismatch::written(Some(subject.clone()), None, error);
         let owned = match local.map(|local| &local.parsed) {
             Some(Ok(Some((plan, _)))) => {
                 let mut payload = Vec::new();
-                plan.write(data, &mut payload)?;
+                plan.write(data, &mut payload).map_err(unwritable)?;
                 Owned::Payload(payload)
             }
-            _ => value()?,
+            _ => value().map_err(unwritable)?,
         };
-        let subject = self.writers.subject(place, name)?;
+        let waits_for = format!("the schema of subject {subject}");
         let deferred = Deferred::new(async move {
             let resolved = search.await?;
             let finish: Finish = Box::new(move |context, buffer| {
@@ -231,13 +230,13 @@ impl Codec {
                     Owned::Value { value, knows_branch } => resolved
                         .writer
                         .write(&Datum { value: &value, knows_branch }, buffer)
-                        .map_err(|error| unwritable(resolved.id, &error))?,
+                        .map_err(|error| SchemaMismatch::written(Some(subject), Some(resolved.id), error))?,
                 }
                 Ok(Serialized::Bytes)
             });
             Ok(finish)
         });
-        Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}"))))
+        Ok(Some(deferred.waiting_for(waits_for)))
     }
 
     fn read(
@@ -256,7 +255,7 @@ impl Codec {
                 Err(error) => return Err(error.clone().into()),
             },
         };
-        let value = writer.read(frame.payload, wanted.as_ref()).map_err(|error| Unreadable(frame.id, error))?;
+        let value = writer.read(frame.payload, wanted.as_ref()).map_err(|error| SchemaMismatch::read(frame.id, error))?;
         Ok((frame.id, value))
     }
 
@@ -273,10 +272,6 @@ enum Owned {
     Payload(Vec<u8>),
     /// Its schema is not known.
     Value { value: apache_avro::types::Value, knows_branch: bool },
-}
-
-fn unwritable(id: i32, error: &AvroError) -> BoxError {
-    format!("schema id {id}: {error}").into()
 }
 
 impl Format for Avros {

@@ -314,7 +314,8 @@ fn what_cannot_be_read_says_why_and_shows_nothing() {
     let (bytes, headers) = sent(&avro, &order()).unwrap();
     let read = |data: Option<&[u8]>| {
         let result: Result<Order, _> = avro.deserialize(data, &DeserializeContext::new("orders", &headers, false));
-        result.unwrap_err().to_string()
+        let error = result.unwrap_err();
+        error.source().map_or(error.to_string(), |cause| format!("{error}: {cause}"))
     };
     assert_eq!(read(None), "expected a schema id and a payload, got null; the deserializer Optional accepts null");
     assert_eq!(
@@ -328,7 +329,10 @@ fn what_cannot_be_read_says_why_and_shows_nothing() {
     let truncated = read(Some(&bytes[..bytes.len() - 1]));
     assert_eq!(
         truncated,
-        format!("schema id 1: {} bytes that are not written with this schema: they end too early", bytes.len() - 6)
+        format!(
+            "schema id 1: not as the schema says: {} bytes that are not written with this schema: they end too early",
+            bytes.len() - 6
+        )
     );
     for end in 5..bytes.len() {
         let error = read(Some(&bytes[..end]));

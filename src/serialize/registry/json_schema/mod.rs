@@ -13,7 +13,7 @@ pub use error::JsonSchemaError;
 
 use self::validator::{Validator, parsed};
 use super::{
-    RegistryError, RegistryErrorKind, Schema, SchemaRegistry,
+    RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaRegistry,
     config::Finding,
     error::About,
     frame::{self, FrameError},
@@ -134,7 +134,9 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
         let location = self.writers.location(place.is_key);
         let value = self.value(data)?;
         let mut begin = |found: &Arc<Resolved<Validator>>| {
-            value.as_ref().map_or(Ok(()), |value| found.writer.check(value))?;
+            let checked = value.as_ref().map_or(Ok(()), |value| found.writer.check(value));
+            checked
+                .map_err(|error| SchemaMismatch::written(self.writers.subject(place, self.name()).ok(), Some(found.id), error))?;
             frame::begin(location, found, &[], context, buffer)
         };
         match self.writers.with(place, self.name(), &mut begin) {
@@ -155,17 +157,19 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
         let (payload, value) = (serde_json::to_vec(data)?, self.value(data)?);
         let location = self.writers.location(place.is_key);
         let subject = self.writers.subject(place, self.name())?;
+        let waits_for = format!("the schema of subject {subject}");
         let deferred = Deferred::new(async move {
             let found = search.await?;
             let finish: Finish = Box::new(move |context, buffer| {
-                value.as_ref().map_or(Ok(()), |value| found.writer.check(value))?;
+                let checked = value.as_ref().map_or(Ok(()), |value| found.writer.check(value));
+                checked.map_err(|error| SchemaMismatch::written(Some(subject), Some(found.id), error))?;
                 frame::begin(location, &found, &[], context, buffer)?;
                 buffer.extend_from_slice(&payload);
                 Ok(Serialized::Bytes)
             });
             Ok(finish)
         });
-        Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}"))))
+        Ok(Some(deferred.waiting_for(waits_for)))
     }
 }
 
@@ -174,11 +178,12 @@ impl<T: DeserializeOwned + 'static> Deserializer<T> for JsonSchema<T> {
         let frame = frame::read(data.ok_or(FrameError::Null)?, context.headers, context.is_key)?;
         let about = frame.id.about();
         let validator = self.readers.get(frame.id, |whole| Validator::new(whole).map_err(|error| unusable(&about, error)))?;
+        let unfit = |error: BoxError| SchemaMismatch::read(frame.id, error);
         if self.validate {
-            let value: Value = Json::new().deserialize(Some(frame.payload), context)?;
-            validator.check(&value)?;
+            let value: Value = Json::new().deserialize(Some(frame.payload), context).map_err(unfit)?;
+            validator.check(&value).map_err(|error| unfit(error.into()))?;
         }
-        Json::new().deserialize(Some(frame.payload), context)
+        Ok(Json::new().deserialize(Some(frame.payload), context).map_err(unfit)?)
     }
 }
 

@@ -16,6 +16,19 @@ pub(super) fn is_known(name: &str) -> bool {
     KNOWN.iter().any(|folder| name.starts_with(folder))
 }
 
+/// The file of those that is this one under another name: a message of Google's own may be all of a record, and then its file is a schema.
+pub(super) fn known_as(text: &str) -> Option<FileDescriptor> {
+    let file = parsed("", text).ok()?;
+    let names =
+        |file: &FileDescriptorProto| file.message_type.iter().map(|message| message.name().to_owned()).collect::<Vec<_>>();
+    let is_same = |known: &FileDescriptor| {
+        let known = known.file_descriptor_proto();
+        is_known(known.name()) && known.package() == file.package() && names(known) == names(&file)
+    };
+    // One without messages could be any.
+    if file.message_type.is_empty() { None } else { DescriptorPool::global().files().find(is_same) }
+}
+
 /// A file as it is registered: its `FileDescriptorProto` in base64, which Confluent's registry and Apicurio both take, and which is what
 /// Confluent's clients for Python and .NET send.
 pub(super) fn serialized(file: &FileDescriptor) -> String {

@@ -22,7 +22,7 @@ pub use prost_reflect;
 
 use self::{files::ProtoFiles, indexes::MessageIndexes};
 use super::{
-    RegistryError, RegistryErrorKind, Schema, SchemaReference, SchemaRegistry, SchemaType,
+    RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaReference, SchemaRegistry, SchemaType,
     client::Whole,
     config::Finding,
     error::About,
@@ -215,14 +215,15 @@ impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
 impl<T: 'static> Deserializer<T> for Protobuf<T> {
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
         let frame = frame::read(data.ok_or(FrameError::Null)?, context.headers, context.is_key)?;
+        let id = frame.id;
+        let unfit = |error: ProtobufError| SchemaMismatch::read(id, error);
         let (indexes, payload) = match frame.behind_id {
-            None => MessageIndexes::read(frame.payload)?,
-            Some(behind_id) => match MessageIndexes::read(behind_id)? {
+            None => MessageIndexes::read(frame.payload).map_err(unfit)?,
+            Some(behind_id) => match MessageIndexes::read(behind_id).map_err(unfit)? {
                 (indexes, []) => (indexes, frame.payload),
-                (_, rest) => return Err(ProtobufError::BehindIndexes { length: rest.len() }.into()),
+                (_, rest) => return Err(unfit(ProtobufError::BehindIndexes { length: rest.len() }).into()),
             },
         };
-        let id = frame.id;
         let file = self.readers.get(id, |whole| compiled(whole).map_err(|error| unusable(&id.about(), error)))?;
         let message = indexes.find(&file).ok_or_else(|| ProtobufError::NoMessage { id, indexes: indexes.to_string() })?;
         let name = message.full_name().to_owned();
@@ -335,6 +336,9 @@ fn compiled(whole: &Whole) -> Result<FileDescriptor, ProtobufError> {
     let schema = whole.schema.schema();
     if schema.schema_type() != SchemaType::Protobuf {
         return Err(ProtobufError::OtherLanguage { found: schema.schema_type() });
+    }
+    if let Some(known) = files::known_as(schema.text()) {
+        return Ok(known);
     }
     let imports = whole.references.iter().map(|(name, used)| (name.as_str(), used.schema().text()));
     let pool = imports.chain([(ROOT, schema.text())]).collect::<ProtoFiles<'_>>().descriptors()?;

@@ -6,6 +6,8 @@ mod ending;
 mod errors;
 mod group;
 mod round_trip;
+#[cfg(all(feature = "protobuf", feature = "json-schema"))]
+mod schemas;
 
 use std::{future::Future, time::Duration};
 

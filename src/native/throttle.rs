@@ -1,0 +1,84 @@
+//! Throttling: a broker holds back the answers to a client that is over its quota (KIP-219).
+//!
+//! librdkafka has no event for it, only a callback, which it runs while the queue of events is polled: on the delivery thread. What the
+//! callback is told waits here until that thread is back from the poll.
+
+use std::{
+    ffi::{c_char, c_int, c_void},
+    mem,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use rdkafka_sys as sys;
+
+use super::{ffi, witness::Witness};
+use crate::panic::contain;
+
+/// A broker that has held back an answer, or has ceased to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Throttled {
+    /// Host and port.
+    pub(crate) broker: String,
+    pub(crate) node_id: i32,
+    /// Zero when it has ceased.
+    pub(crate) time: Duration,
+}
+
+/// What was told and not taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Throttles(Mutex<Vec<Throttled>>);
+
+impl Throttles {
+    /// Has a producer that is made with these settings tell of throttling.
+    ///
+    /// # Safety
+    /// `settings` is alive, and its opaque is a [`Witness`].
+    pub(super) unsafe fn note_with(settings: *mut sys::rd_kafka_conf_t) {
+        // SAFETY: the caller vouches for `settings`; the function has C's signature.
+        unsafe { sys::rd_kafka_conf_set_throttle_cb(settings, Some(on_throttle)) };
+    }
+
+    pub(super) fn take(&self) -> Vec<Throttled> {
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, throttled: Throttled) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(throttled);
+    }
+}
+
+unsafe extern "C" fn on_throttle(
+    _client: *mut sys::rd_kafka_t,
+    broker: *const c_char,
+    node_id: i32,
+    milliseconds: c_int,
+    opaque: *mut c_void,
+) {
+    // SAFETY: the client's opaque, which is kept alive for as long as the client.
+    let witness = unsafe { Witness::from_opaque(opaque) };
+    let _ = contain(|| {
+        // SAFETY: a terminated text, for as long as the call.
+        let broker = unsafe { ffi::text(broker) };
+        let time = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+        witness.throttles.note(Throttled { broker, node_id, time });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_callback_is_told_is_taken_once() {
+        let witness = Witness::default();
+        for milliseconds in [120, 0, -1] {
+            // SAFETY: the name is terminated, and the witness is alive.
+            unsafe { on_throttle(std::ptr::null_mut(), c"localhost:9092".as_ptr(), 3, milliseconds, witness.opaque()) };
+        }
+        let told = witness.throttles.take();
+        let expected = |time| Throttled { broker: "localhost:9092".to_owned(), node_id: 3, time: Duration::from_millis(time) };
+        assert_eq!(told, [expected(120), expected(0), expected(0)]);
+        assert!(witness.throttles.take().is_empty());
+    }
+}
