@@ -5,8 +5,9 @@
 //! the account itself where it is the producer's interceptor; not by both.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
+    num::NonZeroU32,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
@@ -14,7 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ottla::{Acknowledgement, Error, ErrorKind, Interceptor, Persistence, Producer, ProducerRecord, RecordMetadata};
+use ottla::{
+    Acknowledgement, Error, ErrorKind, Header, Interceptor, Persistence, Producer, ProducerRecord, RecordMetadata, Report,
+    partition::partition_for,
+};
 use rdkafka::Message;
 
 use crate::log::{self, Isolation};
@@ -41,6 +45,8 @@ mod noted {
     pub(super) const FOUND: u8 = 16;
     /// Where it stood is gone, and it may be gone with it.
     pub(super) const WRITTEN_OFF: u8 = 32;
+    /// Who sent it could not tell what became of it.
+    pub(super) const UNHEARD: u8 = 64;
 }
 
 /// Records of a topic, and what became of them.
@@ -75,10 +81,19 @@ pub(crate) struct Failures {
 /// How long partitions have taken to acknowledge what was sent after a fault's end.
 #[derive(Default)]
 struct Recovery {
-    ended: Option<Instant>,
-    /// The first number of each lane that was sent after it.
+    begun: Option<Instant>,
+    /// The first number of each lane that is sent after it.
     since: Vec<u32>,
-    partitions: HashMap<i32, Duration>,
+    partitions: HashSet<i32>,
+    last: Duration,
+    /// The greatest `last` of the faults before.
+    slowest: Option<Duration>,
+}
+
+impl Recovery {
+    fn slowest(&self) -> Option<Duration> {
+        self.slowest.max((!self.partitions.is_empty()).then_some(self.last))
+    }
 }
 
 const NOWHERE: u64 = u64::MAX;
@@ -87,10 +102,15 @@ impl Account {
     /// Of records with values of so many bytes, 12 at least.
     pub(crate) fn new(topic: &str, lanes: u32, value_size: usize) -> Arc<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
+        Self::numbered(NUMBER.fetch_add(1, Ordering::Relaxed), topic, lanes, value_size)
+    }
+
+    /// With a number of its own, by which two processes know the same records.
+    pub(crate) fn numbered(number: u32, topic: &str, lanes: u32, value_size: usize) -> Arc<Self> {
         assert!(value_size >= PREFIX);
         Arc::new(Self {
             topic: topic.to_owned(),
-            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            number,
             value_size,
             lanes: (0..lanes).map(|_| Mutex::default()).collect(),
             reported_again: AtomicUsize::new(0),
@@ -134,7 +154,8 @@ impl Account {
     pub(crate) fn send(self: &Arc<Self>, producer: &Producer<[u8], [u8]>, lane: u32) -> Result<(), Error> {
         let id = self.next(lane);
         let account = Arc::clone(self);
-        let sent = producer.blocking().send_with(self.record(id), move |report| account.reported(id, report.as_ref()));
+        let report = move |report: Report| account.reported(id, report.as_ref());
+        let sent = producer.blocking().send_with(self.record(id), report);
         match &sent {
             Ok(()) => self.accepted(id),
             Err(error) => self.refused(error),
@@ -154,15 +175,7 @@ impl Account {
     /// Takes note of a record's report.
     pub(crate) fn reported(&self, id: Id, report: Result<&RecordMetadata, &Error>) {
         let before = match report {
-            Ok(metadata) => {
-                if let Some(offset) = metadata.offset() {
-                    let place = place(metadata.partition(), offset);
-                    self.lane(id.lane).places[id.number as usize] = place;
-                }
-                self.acknowledged.fetch_add(1, Ordering::Relaxed);
-                self.recovered(id, metadata.partition());
-                self.note(id, noted::ACKNOWLEDGED)
-            }
+            Ok(metadata) => self.heard(id, metadata.partition(), metadata.offset()),
             Err(error) => {
                 self.count(error);
                 let absent = error.persistence() == Persistence::NotPersisted;
@@ -172,6 +185,21 @@ impl Account {
         if before & (noted::ACKNOWLEDGED | noted::FAILED) != 0 {
             self.reported_again.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Takes note of where a record was acknowledged; gives what was noted before.
+    pub(crate) fn heard(&self, id: Id, partition: i32, offset: Option<i64>) -> u8 {
+        if let Some(offset) = offset {
+            self.lane(id.lane).places[id.number as usize] = place(partition, offset);
+        }
+        self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        self.recovered(id, partition);
+        self.note(id, noted::ACKNOWLEDGED)
+    }
+
+    /// Takes note that nobody can say whether the record was accepted or is there: it may be, once.
+    pub(crate) fn unheard(&self, id: Id) {
+        self.note(id, noted::UNHEARD);
     }
 
     /// Takes note that the record's transaction was aborted: however it was reported, no reader of what is committed may find it.
@@ -188,10 +216,29 @@ impl Account {
         }
     }
 
-    /// From now on it is measured how long the partitions take to acknowledge what is sent from now on.
+    /// From now on it is measured how long the partitions take to acknowledge what is sent from now on. After several faults the
+    /// slowest counts.
     pub(crate) fn fault_ended(&self) {
+        let slowest = self.recovery.lock().unwrap().slowest();
+        self.watch();
+        self.recovery.lock().unwrap().slowest = slowest;
+    }
+
+    /// From now on [`watched`](Self::watched) counts; what was measured before is forgotten.
+    pub(crate) fn watch(&self) {
         let since = (0..self.lanes()).map(|lane| u32::try_from(self.lane(lane).states.len()).unwrap()).collect();
-        *self.recovery.lock().unwrap() = Recovery { ended: Some(Instant::now()), since, partitions: HashMap::new() };
+        *self.recovery.lock().unwrap() = Recovery { begun: Some(Instant::now()), since, ..Recovery::default() };
+    }
+
+    /// The partitions that have acknowledged a record which was sent since the fault's end or since [`watch`](Self::watch).
+    pub(crate) fn watched(&self) -> HashSet<i32> {
+        self.recovery.lock().unwrap().partitions.clone()
+    }
+
+    /// The partitions that the lanes' keys go to, if there are so many.
+    pub(crate) fn partitions(&self, count: u32) -> HashSet<i32> {
+        let count = NonZeroU32::new(count).unwrap();
+        (0..self.lanes()).map(|lane| partition_for(&lane.to_be_bytes(), count)).collect()
     }
 
     /// How many records were acknowledged so far.
@@ -221,9 +268,10 @@ impl Account {
 
     fn recovered(&self, id: Id, partition: i32) {
         let mut recovery = self.recovery.lock().unwrap();
-        let Some(ended) = recovery.ended else { return };
-        if recovery.since.get(id.lane as usize).is_some_and(|since| id.number >= *since) {
-            recovery.partitions.entry(partition).or_insert_with(|| ended.elapsed());
+        let Some(begun) = recovery.begun else { return };
+        let is_new = recovery.since.get(id.lane as usize).is_some_and(|since| id.number >= *since);
+        if is_new && recovery.partitions.insert(partition) {
+            recovery.last = begun.elapsed();
         }
     }
 
@@ -246,7 +294,7 @@ impl Account {
             row.found += 1;
             let found_at = place(message.partition(), message.offset());
             row.misplaced += usize::from(acknowledged_at != NOWHERE && acknowledged_at != found_at);
-            let is_refused = state & (noted::ACCEPTED | noted::ACKNOWLEDGED | noted::FAILED) == 0;
+            let is_refused = state & (noted::ACCEPTED | noted::ACKNOWLEDGED | noted::FAILED | noted::UNHEARD) == 0;
             row.present_all_the_same += usize::from(state & noted::NOT_PERSISTED != 0 || is_refused);
             let greatest = greatest.entry((message.partition(), id.lane)).or_insert(id.number);
             row.reordered += usize::from(id.number < *greatest);
@@ -259,15 +307,14 @@ impl Account {
         }
         row.reported_again = self.reported_again.load(Ordering::Relaxed);
         row.failures = self.failures();
-        let recovery = self.recovery.lock().unwrap();
-        row.recovered = recovery.partitions.values().max().copied();
+        row.recovered = self.recovery.lock().unwrap().slowest();
         row
     }
 
     fn add(&self, row: &mut Row, state: u8, which: impl FnOnce() -> String) {
         let is = |bits: u8| state & bits != 0;
         let reported = is(noted::ACKNOWLEDGED | noted::FAILED);
-        row.accepted += usize::from(is(noted::ACCEPTED));
+        row.accepted += usize::from(is(noted::ACCEPTED) || is(noted::UNHEARD) && is(noted::ACKNOWLEDGED));
         row.acknowledged += usize::from(is(noted::ACKNOWLEDGED));
         row.failed += usize::from(is(noted::ACCEPTED) && is(noted::FAILED));
         row.unreported += usize::from(is(noted::ACCEPTED) && !reported);
@@ -296,7 +343,7 @@ impl Interceptor<[u8], [u8]> for Account {
     }
 
     fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
-        let prefix = acknowledgement.headers.last(HEADER).and_then(ottla::Header::value);
+        let prefix = acknowledgement.headers.last(HEADER).and_then(Header::value);
         if let Some(id) = prefix.and_then(|prefix| self.own(prefix)) {
             self.reported(id, acknowledgement.result);
         }
@@ -354,6 +401,13 @@ impl Row {
     pub(crate) const HEAD: &str = "\
 | fault                            | accepted | acknowledged |  failed | unreported |   found | lost | duplicated | reordered | present, reported absent | recovered in s |
 | -------------------------------- | -------- | ------------ | ------- | ---------- | ------- | ---- | ---------- | --------- | ------------------------ | -------------- |";
+
+    /// Prints how often which kind of error was reported.
+    pub(crate) fn tell(&self) {
+        for (kind, Failures { count, first }) in &self.failures {
+            println!("{}: {count} times {kind}, first: {first}", self.fault);
+        }
+    }
 
     /// Panics unless everything was reported as it came to be.
     pub(crate) fn assert_sound(&self) {
