@@ -208,6 +208,21 @@ impl Account {
         *state = *state & !noted::ACKNOWLEDGED | noted::FAILED | noted::NOT_PERSISTED;
     }
 
+    /// Takes note that nobody knows what became of the record's transaction: however it was reported, it may be there or not.
+    pub(crate) fn doubted(&self, id: Id) {
+        let state = &mut self.lane(id.lane).states[id.number as usize];
+        *state = *state & !(noted::ACKNOWLEDGED | noted::NOT_PERSISTED) | noted::FAILED;
+    }
+
+    /// The bytes that the account itself keeps: they grow with the records.
+    pub(crate) fn memory(&self) -> usize {
+        let of_lane = |lane: u32| {
+            let lane = self.lane(lane);
+            lane.states.capacity() + lane.places.capacity() * size_of::<u64>()
+        };
+        (0..self.lanes()).map(of_lane).sum()
+    }
+
     /// Takes note that what is acknowledged so far may be gone: its topic was deleted.
     pub(crate) fn write_off(&self) {
         for lane in 0..self.lanes() {

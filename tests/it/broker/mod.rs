@@ -11,6 +11,7 @@ mod producer;
 mod proxy;
 #[cfg(all(feature = "protobuf", feature = "json-schema"))]
 mod schema_registry;
+mod soak;
 mod transaction;
 
 use std::{
