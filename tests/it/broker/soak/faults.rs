@@ -11,7 +11,7 @@ use super::cluster::{BROKERS, Cluster};
 /// What was done to the brokers.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    connections_cut: usize,
+    pub(super) connections_cut: usize,
     paused: usize,
     killed: usize,
 }
