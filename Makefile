@@ -6,6 +6,8 @@ export CARGO_TERM_COLOR ?= auto
 # Everything but `oidc` (builds libcurl) and `dynamic-linking` and `tls-system` (want libraries of the system).
 features := $(shell sed -n '/^\[features\]/,/^\[/s/^\([a-z][a-z0-9-]*\) = .*/\1/p' Cargo.toml | \
                 grep -vxE 'default|oidc|dynamic-linking|tls-system' | paste -sd, -)
+# What scripts/test builds, so that nothing is built twice.
+tested := $(shell sed -n 's/^FEATURES=$${FEATURES:-\(.*\)}/\1/p' scripts/test)
 clippy := cargo clippy --locked --all-targets
 
 .PHONY: help
@@ -43,7 +45,7 @@ lint: ## clippy and shellcheck, warnings are errors
 	$(clippy) --no-default-features -- -D warnings
 	$(clippy) --features cli -- -D warnings
 	$(clippy) --features $(features) -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,interop,kafka,setup,test,msrv,sanitize} .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
@@ -89,6 +91,17 @@ asan: ## tiers 1 and 2 under AddressSanitizer and LeakSanitizer, librdkafka incl
 tsan: ## unit tests and examples under ThreadSanitizer, likewise
 	@scripts/setup build
 	@scripts/sanitize thread
+
+.PHONY: valgrind
+valgrind: ## examples/await_each under valgrind's memcheck, likewise
+	@scripts/setup build valgrind
+	@scripts/valgrind
+
+.PHONY: soak
+soak: ## producers of every kind on a Kafka that breaks, for MINUTES (10): every record accounted for, nothing grows; SEED repeats a run's choices
+	@scripts/setup build broker
+	OTTLA_SOAK_MINUTES=$(or $(MINUTES),10) OTTLA_SOAK_SEED=$(or $(SEED),random) cargo test --locked --features $(tested) --test it -- \
+	    --include-ignored --nocapture broker::soak::
 
 .PHONY: bench
 bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and README.md's section (half an hour once they are built)

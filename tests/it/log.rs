@@ -9,7 +9,7 @@ use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
-    message::Headers,
+    message::{BorrowedMessage, Headers},
 };
 
 /// A record as it was found.
@@ -29,35 +29,59 @@ impl Found {
     }
 }
 
-/// Reads the values of the topic as a consumer does that reads committed records only, up to the first open transaction.
-pub(crate) fn committed(bootstrap_servers: &str, topic: &str) -> Vec<String> {
+/// What a reader of the log is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// What is committed, up to the first open transaction.
+    Committed,
+    /// Everything.
+    Uncommitted,
+}
+
+/// Shows each record of the topic from its beginning to its end, those of a partition in order, and keeps none.
+pub(crate) fn each(bootstrap_servers: &str, topic: &str, isolation: Isolation, mut see: impl FnMut(&BorrowedMessage<'_>)) {
+    let isolation = if isolation == Isolation::Committed { "read_committed" } else { "read_uncommitted" };
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap_servers)
         .set("group.id", "log")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
-        .set("isolation.level", "read_committed")
+        .set("isolation.level", isolation)
+        .set("check.crcs", "true")
         .create()
         .unwrap();
-    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(30)).unwrap();
+    let patience = Duration::from_secs(60);
+    let metadata = consumer.fetch_metadata(Some(topic), patience).unwrap();
     let mut assignment = TopicPartitionList::new();
     for partition in metadata.topics()[0].partitions() {
-        assignment.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+        // A new leader does not answer this before it knows how far the partition goes (KIP-207).
+        let (low, _) = consumer.fetch_watermarks(topic, partition.id(), patience).unwrap();
+        assignment.add_partition_offset(topic, partition.id(), Offset::Offset(low)).unwrap();
     }
     consumer.assign(&assignment).unwrap();
     let mut open: BTreeSet<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
-    let mut values = Vec::new();
-    let end = Instant::now() + Duration::from_secs(60);
+    let mut end = Instant::now() + patience;
     while !open.is_empty() {
         assert!(Instant::now() < end, "partitions {open:?} of {topic} do not end");
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
+            // A connection that broke is made again.
+            Some(Err(KafkaError::MessageConsumption(error))) => eprintln!("reading {topic}: {error}"),
             Some(message) => {
-                values.push(String::from_utf8(message.unwrap().payload().unwrap_or_default().to_vec()).unwrap());
+                end = Instant::now() + patience;
+                see(&message.unwrap());
             }
         }
     }
+}
+
+/// The values of what is committed, up to the first open transaction.
+pub(crate) fn committed(bootstrap_servers: &str, topic: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    each(bootstrap_servers, topic, Isolation::Committed, |message| {
+        values.push(String::from_utf8(message.payload().unwrap_or_default().to_vec()).unwrap());
+    });
     values
 }
 

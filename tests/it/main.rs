@@ -3,6 +3,7 @@
 //! Tier 1 needs nothing, tier 2 (`embedded::`) runs on brokers inside the process, tier 3 (`broker::`) on a real Kafka.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed, in its helpers too")]
 
+mod account;
 mod broker;
 mod command;
 mod configuration;

@@ -13,6 +13,7 @@ mod proxy;
 #[cfg(all(feature = "protobuf", feature = "json-schema"))]
 mod schema_registry;
 mod secure;
+mod soak;
 mod transaction;
 
 use std::{

@@ -1,5 +1,6 @@
 //! Tier 2: on brokers inside the process.
 
+mod account;
 mod batch;
 mod cluster;
 mod command;

@@ -1,0 +1,170 @@
+//! The account that the tests of faults keep: it sees what goes wrong.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::executor::block_on;
+use ottla::{Error, ErrorKind, Producer, ProducerRecord, RecordMetadata, testing::EmbeddedKafka};
+
+use super::{config, kafka};
+use crate::{
+    account::{Account, Id, Row},
+    log::Isolation,
+};
+
+struct Book {
+    kafka: EmbeddedKafka,
+    account: Arc<Account>,
+    producer: Producer<[u8], [u8]>,
+}
+
+impl Book {
+    fn new() -> Self {
+        let kafka = kafka(1);
+        let producer = Producer::builder(config(&kafka)).build().unwrap();
+        Self { kafka, account: Account::new("orders", 1, 20), producer }
+    }
+
+    /// Puts a record into the log, noted or not.
+    fn write(&self, id: Id) -> RecordMetadata {
+        self.producer.blocking().send(self.account.record(id)).unwrap().wait().unwrap()
+    }
+
+    /// A record that is written, acknowledged and noted.
+    fn note(&self) -> Id {
+        let id = self.account.next(0);
+        self.account.accepted(id);
+        self.account.reported(id, Ok(&self.write(id)));
+        id
+    }
+
+    fn not_persisted(&self) -> Error {
+        self.producer.blocking().send(ProducerRecord::to("")).unwrap_err()
+    }
+
+    fn row(&self) -> Row {
+        self.account.settle("none", self.kafka.bootstrap_servers(), Isolation::Uncommitted)
+    }
+
+    fn is_unsound(self) -> Row {
+        let row = self.row();
+        assert!(catch_unwind(AssertUnwindSafe(|| row.assert_sound())).is_err(), "{row}");
+        row
+    }
+}
+
+#[test]
+fn what_is_sent_and_reported_is_found() {
+    let book = Book::new();
+    book.account.fault_ended();
+    for _ in 0..1000 {
+        book.account.send(&book.producer, 0).unwrap();
+    }
+    book.producer.blocking().flush().unwrap();
+    let row = book.row();
+    row.assert_sound();
+    assert_eq!((row.accepted, row.acknowledged, row.failed, row.found), (1000, 1000, 0, 1000));
+    assert!(row.recovered.is_some());
+}
+
+#[test]
+fn an_interceptor_notes_what_its_senders_do_not_hear_of() {
+    let kafka = kafka(1);
+    let account = Account::new("orders", 1, 20);
+    let producer: Producer<[u8], [u8]> = Producer::builder(config(&kafka)).interceptor(Arc::clone(&account)).build().unwrap();
+    for _ in 0..100 {
+        let id = account.next(0);
+        drop(block_on(producer.send(account.record(id))).unwrap());
+        account.accepted(id);
+    }
+    block_on(producer.close(Duration::from_secs(30))).unwrap();
+    let row = account.settle("none", kafka.bootstrap_servers(), Isolation::Uncommitted);
+    row.assert_sound();
+    assert_eq!((row.accepted, row.acknowledged, row.found), (100, 100, 100));
+}
+
+#[test]
+fn what_is_acknowledged_and_absent_is_lost() {
+    let book = Book::new();
+    let other = book.write(book.account.next(0));
+    let id = book.account.next(0);
+    book.account.accepted(id);
+    book.account.reported(id, Ok(&other));
+    assert_eq!(book.is_unsound().lost, 1);
+}
+
+#[test]
+fn what_was_written_off_is_not_lost() {
+    let book = Book::new();
+    let other = book.write(Account::new("orders", 1, 20).next(0));
+    let id = book.account.next(0);
+    book.account.accepted(id);
+    book.account.reported(id, Ok(&other));
+    book.account.write_off();
+    assert_eq!(book.row().lost, 0);
+}
+
+#[test]
+fn what_is_written_twice_is_a_duplicate() {
+    let book = Book::new();
+    let id = book.note();
+    book.write(id);
+    assert_eq!(book.is_unsound().duplicated, 1);
+}
+
+#[test]
+fn what_overtakes_is_out_of_order() {
+    let book = Book::new();
+    let [first, second] = [(); 2].map(|()| book.account.next(0));
+    for id in [second, first] {
+        book.account.accepted(id);
+        book.account.reported(id, Ok(&book.write(id)));
+    }
+    assert_eq!(book.is_unsound().reordered, 1);
+}
+
+#[test]
+fn what_is_acknowledged_elsewhere_is_misplaced() {
+    let book = Book::new();
+    let [first, second] = [(); 2].map(|()| book.account.next(0));
+    let places = [book.write(first), book.write(second)];
+    for (id, place) in [(first, &places[1]), (second, &places[0])] {
+        book.account.accepted(id);
+        book.account.reported(id, Ok(place));
+    }
+    assert_eq!(book.is_unsound().misplaced, 2);
+}
+
+#[test]
+fn what_is_reported_not_to_be_there_and_is_counts_against_the_report() {
+    let book = Book::new();
+    let error = book.not_persisted();
+    let id = book.account.next(0);
+    book.account.accepted(id);
+    book.account.reported(id, Err(&error));
+    book.write(id);
+    let never_accepted = book.account.next(0);
+    book.write(never_accepted);
+    book.note();
+    let aborted = book.note();
+    book.account.aborted(aborted);
+    let row = book.is_unsound();
+    assert_eq!((row.present_all_the_same, row.failed, row.found), (3, 2, 4));
+    assert_eq!(row.failures[&ErrorKind::InvalidRecord].count, 1);
+}
+
+#[test]
+fn a_record_has_one_report() {
+    let book = Book::new();
+    let id = book.account.next(0);
+    book.account.accepted(id);
+    let metadata = book.write(id);
+    assert_eq!(book.row().unreported, 1);
+    book.account.reported(id, Ok(&metadata));
+    book.row();
+    book.account.reported(id, Ok(&metadata));
+    assert_eq!(book.is_unsound().reported_again, 1);
+}
