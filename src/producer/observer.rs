@@ -104,7 +104,7 @@ impl Observer for Shared {
         // brokers are down. Lines of errors have an event each.
         if facility == "FAIL" && (4..=6).contains(&level) {
             let line = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(&*text, |(_, line)| line);
-            self.troubles.note(code::TRANSPORT, line.to_owned());
+            self.troubles.note(code::TRANSPORT, line.to_owned(), None);
         }
         match level {
             0..=3 => tracing::error!(target: "ottla::librdkafka", facility, "{text}"),
