@@ -163,13 +163,12 @@ unsafe extern "C" fn on_certificate(
         // SAFETY: a text that is there during the call.
         let address = unsafe { ffi::text(address) };
         connections.note_certificate(address, error);
-        let words = format!("OpenSSL's verification error {error}");
-        let bytes = words.as_bytes().get(..reason_size.saturating_sub(1)).unwrap_or(words.as_bytes());
-        if reason_size > bytes.len() {
-            // SAFETY: the buffer has `reason_size` bytes, which is more than are written.
-            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), reason, bytes.len()) };
-            // SAFETY: as above.
-            unsafe { *reason.add(bytes.len()) = 0 };
+        let mut words = format!("OpenSSL's verification error {error}").into_bytes();
+        words.truncate(reason_size.saturating_sub(1));
+        words.push(0);
+        if words.len() <= reason_size {
+            // SAFETY: the buffer has `reason_size` bytes.
+            unsafe { ptr::copy_nonoverlapping(words.as_ptr().cast(), reason, words.len()) };
         }
     });
     0

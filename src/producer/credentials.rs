@@ -36,7 +36,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 }
 
-#[cfg(all(test, feature = "tls"))]
+#[cfg(test)]
+#[cfg(feature = "tls")]
 mod tests {
     use std::time::Duration;
 

@@ -188,7 +188,8 @@ fn chain(error: &dyn StdError) -> String {
     text
 }
 
-#[cfg(all(test, feature = "tls"))]
+#[cfg(test)]
+#[cfg(feature = "tls")]
 mod tests {
     use std::{future::pending, sync::mpsc};
 

@@ -1,6 +1,7 @@
 //! Credentials that change under a producer that runs: no record fails.
 
 use std::{
+    panic::resume_unwind,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -44,7 +45,7 @@ fn another_password(secured: &Secured) -> String {
         producer.set_credentials("rotating", "another-secret").unwrap();
         thread::sleep(Duration::from_secs(3));
         stop.store(true, Ordering::Relaxed);
-        let sent = sending.join().unwrap();
+        let sent = sending.join().unwrap_or_else(|panic| resume_unwind(panic));
         assert!(usize::try_from(before).unwrap() < sent, "all of {sent} were written before: the producer was never shut out");
         (sent, before)
     });

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::resume_unwind,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -105,6 +106,6 @@ fn send_for(producer: &Producer<str, str>, topic: &str) -> usize {
         let sending = threads.spawn(|| send_until(producer, topic, &stop));
         thread::sleep(Duration::from_secs(9));
         stop.store(true, Ordering::Relaxed);
-        sending.join().unwrap()
+        sending.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
