@@ -17,7 +17,8 @@ pub(super) fn suffer(input: &'static str, broker: &HostileBroker, kind: ErrorKin
     let config = [
         ("bootstrap.servers", broker.address().to_string().as_str()),
         ("linger.ms", "0"),
-        ("delivery.timeout.ms", "2500"),
+        // Long enough for a request to time out before; for an error that comes at once, so long that nothing else can come first.
+        ("delivery.timeout.ms", if kind == ErrorKind::DeliveryTimeout { "4000" } else { "60000" }),
         ("request.timeout.ms", "1000"),
         ("librdkafka.socket.connection.setup.timeout.ms", "1000"),
     ]
