@@ -30,8 +30,8 @@
 //!
 //! # Where the values come from
 //! - **The layer's own** are always there: records sent and failed, by topic as well, sizes, `buffer.memory`, those who wait for it, the time
-//!   spent in flushes and in transaction calls. Rates and averages are over the last 30 to 35 seconds, or since the start. A record is counted with its
-//!   report; a future that is polled just then may be ready a moment before that, [`flush`](crate::Producer::flush) is not.
+//!   spent in flushes and in transaction calls. Rates and averages are over the last 30 to 35 seconds, or since the start. A record is
+//!   counted with its report; a future that is polled just then may be ready a moment before that, [`flush`](crate::Producer::flush) is not.
 //! - **librdkafka's**: batches, queue time, requests, latencies, throttling, connections, traffic. They are there once
 //!   `librdkafka.statistics.interval.ms` is set (it is 0: never) and the first interval is over, and are as old as the last one.
 //!   Averages, maxima and rates are over that last interval. 15000 is a good value; one below 1000 costs something.

@@ -28,9 +28,11 @@ impl Throttle {
     }
 }
 
+type Listener = dyn Fn(&Throttle) + Send + Sync;
+
 /// Who wants to hear of it.
 #[derive(Default)]
-pub(super) struct OnThrottle(Option<Box<dyn Fn(&Throttle) + Send + Sync>>);
+pub(super) struct OnThrottle(Option<Box<Listener>>);
 
 impl OnThrottle {
     pub(super) fn new(listener: impl Fn(&Throttle) + Send + Sync + 'static) -> Self {

@@ -42,9 +42,8 @@ impl OffsetAndMetadata {
         Self { offset, ..Self::default() }
     }
 
-    /// With the epoch of the leader from which the last record before the offset was read ([`ConsumerRecord`](crate::ConsumerRecord)'s
-    /// `leader_epoch`): a consumer that reads on from here notices by it that a leader without that record has taken over (KIP-320).
-    /// Defaults to none.
+    /// With the epoch of the leader from which the last record before the offset was read (`ConsumerRecord::leader_epoch`): a consumer
+    /// that reads on from here notices by it that a leader without that record has taken over (KIP-320). Defaults to none.
     #[must_use]
     pub fn with_leader_epoch(self, leader_epoch: i32) -> Self {
         Self { leader_epoch: Some(leader_epoch), ..self }

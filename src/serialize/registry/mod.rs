@@ -9,13 +9,14 @@
 //! A record says which schema wrote it: in front of its bytes, or in a header ([`SchemaIdLocation`]). Null has no schema and no frame.
 //!
 //! # The client
-//! The registry is asked by the few requests in [`SchemaRegistry`], over `ureq`. Three crates have a whole client, and none of them fits:
+//! The registry is asked by the few requests in [`SchemaRegistry`], over `ureq`. Three crates have a whole client, under Apache-2.0 or MIT as
+//! this one, each kept up by one person (the first two were worked on in the summer of 2026). None of them fits:
 //! - `schema-registry-client` 0.4 is the most complete: by the author of Confluent's own, with normalization, references, GUIDs, several URLs
 //!   and retries. But all of its formats come with it, on a tokio runtime with several threads: `reqwest`, `jsonschema`, an older
 //!   `prost`, `tink-core`, 30 direct dependencies. Requests for the same at the same time are each made.
-//! - `schema_registry_converter` has Avro, Protobuf and JSON Schema on `reqwest`, asynchronous or blocking, without normalization,
-//!   GUIDs or header ids; it takes part in choosing the schema for each record.
-//! - `schemreg` is the tidiest, joins requests, and needs Rust 1.88; it has one URL, trusts its own list of CAs only, and has neither
+//! - `schema_registry_converter` 6 needs Rust 1.88, newer than this crate does. It has Avro, Protobuf and JSON Schema on `reqwest`,
+//!   asynchronous or blocking, without normalization, GUIDs or header ids; it takes part in choosing the schema for each record.
+//! - `schemreg` 0.6 is the tidiest, joins requests, and needs Rust 1.88 too; it has one URL, trusts its own list of CAs only, and has neither
 //!   client certificates nor the order in which Java finds a schema.
 //!
 //! What is left after caches, single requests, retries and the order of resolution is seven requests of JSON; they need no runtime.

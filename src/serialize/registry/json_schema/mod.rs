@@ -62,7 +62,9 @@ use crate::serialize::{
 /// assert_eq!(buffer, b"\0\0\0\0\x01{\"id\":\"o-1\",\"quantity\":3}");
 ///
 /// let error = json.serialize(&Order { id: "o-2", quantity: 0 }, &mut context, &mut buffer).unwrap_err();
-/// assert_eq!(error.to_string(), r#"the value at "/quantity" breaks the rule "/properties/quantity/minimum" of the schema"#);
+/// assert_eq!(error.to_string(), "subject orders-value, schema id 1: not as the schema says");
+/// let reason = error.source().ok_or("no reason")?.to_string();
+/// assert_eq!(reason, r#"the value at "/quantity" breaks the rule "/properties/quantity/minimum" of the schema"#);
 /// # Ok(())
 /// # }
 /// # #[cfg(not(feature = "testing"))]
