@@ -184,6 +184,7 @@ impl Load {
         });
         let mut last = Held::default();
         let _ = looks.inspect(|held| last = *held).any(|held| same(&held));
+        last.resident = last.resident.saturating_sub(self.memory());
         last
     }
 
