@@ -115,6 +115,7 @@ impl Load {
             let mut random = random.fork();
             senders.push(scope.spawn(move || {
                 self.repeat("Transactions", || {
+                    self.doing.lock().unwrap().insert("Transactions".to_owned(), "sends and ends");
                     let life = Life::begin(self, &self.transactional, &transactions::settings(), &mut random);
                     transactions::run(life, &mut random);
                 });
@@ -184,6 +185,7 @@ impl Load {
         });
         let mut last = Held::default();
         let _ = looks.inspect(|held| last = *held).any(|held| same(&held));
+        last.resident = last.resident.saturating_sub(self.memory());
         last
     }
 
