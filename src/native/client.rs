@@ -22,6 +22,7 @@ use super::{
     event::Event,
     ffi,
     pool::Pool,
+    process::Process,
     scratch,
     settings::{SettingRefused, Settings, milliseconds},
     slot::{self, Draft},
@@ -41,6 +42,7 @@ pub(crate) struct Client {
     topics: RwLock<HashMap<Arc<str>, Arc<Topic>>>,
     partition_for: PartitionFor,
     pool: Arc<Pool>,
+    process: Process,
 }
 
 // SAFETY: librdkafka's functions may be called from any thread.
@@ -60,7 +62,13 @@ impl Client {
             unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
             return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
         };
-        Ok(Self { handle, events, topics: RwLock::default(), partition_for, pool: Arc::new(Pool::default()) })
+        let (topics, pool, process) = (RwLock::default(), Arc::new(Pool::default()), Process::current());
+        Ok(Self { handle, events, topics, partition_for, pool, process })
+    }
+
+    /// Whether this process was forked from the one that the client is in, and has none of its threads. Nothing but this may be called then.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        self.process.is_left()
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
@@ -210,6 +218,10 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // librdkafka would wait for threads that are not here.
+        if self.is_left_behind() {
+            return;
+        }
         self.pool.close();
         let topics = self.topics.get_mut().unwrap_or_else(PoisonError::into_inner);
         for topic in topics.values() {

@@ -23,6 +23,7 @@ mod metadata;
 pub(crate) mod mock;
 mod outcome;
 mod pool;
+mod process;
 mod report;
 mod scratch;
 mod settings;
