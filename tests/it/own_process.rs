@@ -10,15 +10,18 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
     if env::var_os(MARK).is_some_and(|named| named == test) {
         return body();
     }
-    let output = Command::new(env::current_exe().unwrap())
-        .args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
-        .env(MARK, test)
-        .output()
-        .unwrap();
+    let output = command(test).env(MARK, test).output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     // A name that no test has would run none, and pass.
     assert!(output.status.success() && stdout.contains("1 passed"), "{test}: {}\n{stdout}\n{stderr}", output.status);
     print!("{}", stdout.lines().filter(|line| line.contains("RSS")).map(|line| format!("{test}: {line}\n")).collect::<String>());
+}
+
+/// A process that runs the test of this name and nothing else. What it is to do there its environment says.
+pub(crate) fn command(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]);
+    command
 }
 
 /// The most memory that this process has had resident so far, in bytes.
