@@ -45,7 +45,7 @@ impl Stage {
     pub(super) fn new(scale: Scale) -> Self {
         let [port, named_port] = free_ports();
         // They listen before the brokers do, so that nobody else takes the ports.
-        let proxies = (0..BROKERS as u16).map(|n| Proxy::listen(([127, 0, 0, 1], port + n).into(), port + 3 + n)).collect();
+        let proxies = (0..3).map(|n| Proxy::listen(([127, 0, 0, 1], port + n).into(), port + 3 + n)).collect();
         let (plain, named) = (format!("127.0.0.1:{port}"), format!("{NAME}:{named_port}"));
         let kafka = OwnKafka::start(&[
             "--brokers",
@@ -210,9 +210,12 @@ fn comes(condition: impl Fn() -> bool) -> bool {
     true
 }
 
-/// Two ports, each with five free ones behind it, below those that the system gives to outgoing connections.
+/// Two ports, each with five free ones behind it: above those that `scripts/kafka` chooses from, below those that the system gives to
+/// outgoing connections.
 fn free_ports() -> [u16; 2] {
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let mut free = (20_000 + std::process::id() as u16 % 5_000..32_000).step_by(6).filter(|port| (*port..port + 6).all(is_free));
+    let first = u16::try_from(std::process::id() % 400).unwrap();
+    let ports = (0..400).map(|n| 30_000 + (first + n) % 400 * 6);
+    let mut free = ports.filter(|port| (*port..port + 6).all(is_free));
     [(); 2].map(|()| free.next().unwrap())
 }
