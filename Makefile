@@ -69,6 +69,11 @@ test-embedded: ## tier 2: on the embedded broker
 test-broker: ## tier 3: on a real Apache Kafka (see scripts/kafka help)
 	@scripts/test 3
 
+.PHONY: faults
+faults: ## each fault of docs/what-happens-when.md with a million records under way, on a real Kafka of three brokers (half an hour)
+	@scripts/setup build
+	OTTLA_TEST_FAULT_RECORDS=1000000 cargo test --locked --features $(tested) --test it -- --ignored --nocapture broker::faults
+
 .PHONY: interop
 interop: ## ottla and confluent-kafka-python read what the other writes, on a real Kafka and schema registry (needs python3 with venv)
 	@scripts/interop

@@ -78,7 +78,23 @@ log.cleaner.dedupe.buffer.size=4194304
 num.network.threads=2
 num.io.threads=4
 PROPERTIES
+    ((${#LISTENERS[@]} == 0)) || further_listeners "$id" "$brokers"
     ((${#SETTINGS[@]} == 0)) || { echo; printf '%s\n' "${SETTINGS[@]}"; }
+}
+
+# further_listeners N BROKERS: the settings of a broker that has LISTENERS too. Of a setting that is given twice the last one counts.
+further_listeners() {
+    local n=$1 own=PLAINTEXT://127.0.0.1:${BROKER_PORTS[$1 - 1]} listeners='' advertised='' protocols='' index host port
+    for index in "${!LISTENERS[@]}"; do
+        host=${LISTENERS[index]%:*} port=${LISTENERS[index]##*:}
+        listeners+="FURTHER$index://127.0.0.1:$((port + $2 + n - 1)),"
+        advertised+="FURTHER$index://$host:$((port + n - 1)),"
+        protocols+="FURTHER$index:PLAINTEXT,"
+    done
+    echo
+    echo "listeners=$listeners$own,CONTROLLER://127.0.0.1:${CONTROLLER_PORTS[n - 1]}"
+    echo "advertised.listeners=$advertised$own"
+    echo "listener.security.protocol.map=${protocols}PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 }
 
 # broker_start N: starts the JVM of a broker that has its configuration; does not wait.

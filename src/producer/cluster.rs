@@ -92,6 +92,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # fn main() {}
     /// ```
     pub async fn cluster(&self) -> Result<Cluster, Error> {
+        self.0.core.check_process()?;
         let timeout = self.0.core.shared.room.max_block();
         let shared = Arc::clone(&self.0.core.shared);
         let ask = move |client: &Client| persist(client, &shared, timeout, |timeout| client.describe_cluster(timeout));

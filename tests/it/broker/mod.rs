@@ -2,6 +2,7 @@
 
 mod command;
 mod consumer;
+mod faults;
 mod hostile;
 mod idempotence;
 mod memory;
