@@ -66,7 +66,8 @@ secure_format() {
 # secure_files BROKERS: the certificates, and the listeners' addresses for the tests.
 secure_files() {
     local n address index=0 name
-    certificates "$STATE/secure" >"$STATE/secure.log" 2>&1 || { cat "$STATE/secure.log" >&2; return 1; }
+    mkdir -p "$STATE/secure"
+    certificates "$STATE/secure" >"$STATE/secure/log" 2>&1 || { cat "$STATE/secure/log" >&2; return 1; }
     while read -r name _; do
         address=''
         for ((n = 0; n < $1; n++)); do address+="${address:+,}127.0.0.1:${SECURE_PORTS[n * SECURE_COUNT + index]}"; done
@@ -79,5 +80,5 @@ secure_files() {
 secure_rights() {
     kafka_java org.apache.kafka.tools.AclCommand --bootstrap-server "$(<"$STATE/bootstrap")" --add --topic '*' --group '*' \
         --transactional-id '*' --operation All --allow-principal User:alice --allow-principal User:rotating --allow-principal User:client \
-        >>"$STATE/secure.log" 2>&1 || { cat "$STATE/secure.log" >&2; return 1; }
+        >>"$STATE/secure/log" 2>&1 || { cat "$STATE/secure/log" >&2; return 1; }
 }
