@@ -271,8 +271,9 @@ impl Shared {
     /// Keeps librdkafka from lingering as long as a flush waits, or closing does.
     pub(super) fn hurry(self: &Arc<Self>, client: &Arc<Client>) {
         let mut helper = lock(&self.flush_helper);
-        // It looks once more under this lock before it ends, and then sees what this call is for.
-        if helper.runs {
+        // It looks once more under this lock before it ends, and then sees what this call is for. One that nobody needs could outlive the
+        // delivery thread, and librdkafka with it.
+        if helper.runs || !self.is_in_a_hurry() {
             return;
         }
         let (shared, client) = (Arc::clone(self), Arc::clone(client));
@@ -432,9 +433,18 @@ mod tests {
         let context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(waiting.poll_admission(&context).is_ready(), "who waits for room");
         assert!(shared.outstanding.enter().is_none(), "who sends");
-        // What a helper begins after the end it also ends.
         shared.hurry(&client);
-        let helper = lock(&shared.flush_helper).thread.take().unwrap();
-        helper.join().unwrap();
+        assert!(lock(&shared.flush_helper).thread.is_none(), "who is in a hurry");
+    }
+
+    #[test]
+    fn a_close_with_nothing_left_to_report_leaves_no_helper_that_holds_the_client() {
+        let (client, shared) = (client(), Arc::new(shared()));
+        let thread = shared.run(Arc::clone(&client), |_, _| {}).unwrap();
+        let ended = shared.close(&client, None, true);
+        thread.join().unwrap();
+        shared.hurry(&client);
+        assert!(ended.now_or_never().is_some());
+        assert!(lock(&shared.flush_helper).thread.is_none());
     }
 }
