@@ -70,7 +70,7 @@ test-broker: ## tier 3: on a real Apache Kafka (see scripts/kafka help)
 	@scripts/test 3
 
 .PHONY: faults
-faults: ## each fault of docs/what-happens-when.md with a million records under way, on a real Kafka of three brokers (half an hour)
+faults: ## each fault of docs/what-happens-when.md with a million records under way, on a real Kafka of three brokers (a quarter of an hour)
 	@scripts/setup build
 	OTTLA_TEST_FAULT_RECORDS=1000000 cargo test --locked --features $(tested) --test it -- --ignored --nocapture broker::faults
 

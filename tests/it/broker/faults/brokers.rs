@@ -10,7 +10,7 @@ pub(super) fn leader_killed(stage: &Stage) {
     let topic = "leader-killed";
     let traffic = stage.traffic(topic, stage.config());
     for round in 0..stage.scale.rounds {
-        let victim = stage.leader(topic, round);
+        let victim = stage.leader(topic, round as usize);
         stage.kafka.kill(victim);
         recovers(&traffic);
         stage.kafka.restart(victim);

@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use super::stage::{Stage, recovers};
 use crate::broker::proxy::Network;
 
-/// Records are under way while the network is bad, and go on when it is well again; none fails.
+/// Records are under way while the network is bad, for so long each round, and go on when it is well again; none fails.
 fn bad(stage: &Stage, fault: &str, network: Network, settings: &[(&str, &str)], lasts: Duration) {
     let mut config = stage.config_through_proxies();
     for (name, value) in settings {
@@ -13,7 +13,7 @@ fn bad(stage: &Stage, fault: &str, network: Network, settings: &[(&str, &str)], 
     }
     let traffic = stage.traffic(&fault.replace(' ', "-"), config);
     stage.set_network(network);
-    thread::sleep(lasts);
+    thread::sleep(lasts * stage.scale.rounds);
     stage.set_network(Network::Clear);
     recovers(&traffic);
     assert_eq!(stage.settle(fault, traffic).failed, 0);

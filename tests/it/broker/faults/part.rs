@@ -1,10 +1,11 @@
 //! A part of a test that has a process of its own, on the brokers of the [`Stage`].
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
+    path::{Path, PathBuf},
+    process::{self, Child, Command, Stdio},
+    sync::OnceLock,
 };
 
 use ottla::ProducerConfig;
@@ -82,12 +83,17 @@ pub(super) fn run(stage: &Stage, command: &mut Command, mut hear: impl FnMut(&st
     assert!(status.success(), "{status}");
 }
 
-/// Builds `system.c`; its first lines say what it is.
-pub(super) fn system() -> PathBuf {
-    let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("system.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/broker/faults/system.c");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"]).arg(&library).arg(source);
-    assert!(compiler.status().unwrap().success());
-    library
+/// Builds `system.c`, once; its first lines say what it is.
+pub(super) fn system() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (library, unfinished) = (folder.join("system.so"), folder.join(format!("system-{}.so", process::id())));
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/broker/faults/system.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"]).arg(&unfinished).arg(source);
+        assert!(compiler.status().unwrap().success());
+        fs::rename(unfinished, &library).unwrap();
+        library
+    })
 }

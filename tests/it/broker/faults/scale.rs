@@ -9,8 +9,8 @@ pub(super) struct Scale {
     pub(super) records: usize,
     /// and so many a second, so that they are under way for as long as it lasts.
     pub(super) rate: usize,
-    /// How often the leader is killed.
-    pub(super) rounds: usize,
+    /// How often the leader is killed, and how many times longer the network is bad.
+    pub(super) rounds: u32,
     /// What does not disturb another is tried at the same time.
     pub(super) is_short: bool,
 }
