@@ -6,8 +6,8 @@ export CARGO_TERM_COLOR ?= auto
 # Everything but `oidc` (builds libcurl) and `dynamic-linking` and `tls-system` (want libraries of the system).
 features := $(shell sed -n '/^\[features\]/,/^\[/s/^\([a-z][a-z0-9-]*\) = .*/\1/p' Cargo.toml | \
                 grep -vxE 'default|oidc|dynamic-linking|tls-system' | paste -sd, -)
-# What scripts/test builds, so that nothing is built twice.
-tested := $(shell sed -n 's/^FEATURES=$${FEATURES:-\(.*\)}/\1/p' scripts/test)
+# The features that scripts/test tests.
+tested := $(shell sed -n 's/^FEATURES=.*:-\(.*\)}$$/\1/p' scripts/test)
 clippy := cargo clippy --locked --all-targets
 
 .PHONY: help
@@ -68,6 +68,11 @@ test-embedded: ## tier 2: on the embedded broker
 .PHONY: test-broker
 test-broker: ## tier 3: on a real Apache Kafka (see scripts/kafka help)
 	@scripts/test 3
+
+.PHONY: faults
+faults: ## each fault of docs/what-happens-when.md with a million records under way, on a real Kafka of three brokers (a quarter of an hour)
+	@scripts/setup build
+	OTTLA_TEST_FAULT_RECORDS=1000000 cargo test --locked --features $(tested) --test it -- --ignored --nocapture broker::faults
 
 .PHONY: interop
 interop: ## ottla and confluent-kafka-python read what the other writes, on a real Kafka and schema registry (needs python3 with venv)

@@ -42,7 +42,7 @@ pub(super) const CODES: &[Meaning] = &[
     Meaning::broker(29, "TOPIC_AUTHORIZATION_FAILED", "TopicAuthorizationException").kind(K::Authorization).advice("give the user WRITE on the topic, and DESCRIBE"),
     Meaning::broker(30, "GROUP_AUTHORIZATION_FAILED", "GroupAuthorizationException").kind(K::Authorization).advice("give the user READ on the consumer group"),
     Meaning::broker(31, "CLUSTER_AUTHORIZATION_FAILED", "ClusterAuthorizationException").kind(K::Authorization).fatal().advice("give the user IDEMPOTENT_WRITE on the cluster (brokers before 2.8), or the right that the call needs"),
-    Meaning::broker(32, "INVALID_TIMESTAMP", "InvalidTimestampException").kind(K::InvalidRecord).advice("set a timestamp within the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms, or none"),
+    Meaning::broker(32, "INVALID_TIMESTAMP", "InvalidTimestampException").kind(K::InvalidRecord).advice("set a timestamp within the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms, or none; without one it is the time of this machine's clock"),
     Meaning::broker(33, "UNSUPPORTED_SASL_MECHANISM", "UnsupportedSaslMechanismException").kind(K::Authentication).advice("set a sasl.mechanism that the broker has enabled"),
     Meaning::broker(34, "ILLEGAL_SASL_STATE", "IllegalSaslStateException").kind(K::Authentication).advice("the broker expects another security.protocol on this port, or no SASL"),
     Meaning::broker(35, "UNSUPPORTED_VERSION", "UnsupportedVersionException").kind(K::Fatal).fatal().advice("the broker is too old for what the settings ask of it"),

@@ -55,7 +55,7 @@ pub enum ErrorKind {
     TransactionFailed,
     /// This producer can send no more (librdkafka's fatal errors).
     Fatal,
-    /// The producer is closed.
+    /// The producer is closed, or is another process's, which this one was forked from.
     Closed,
     /// The producer was closed, or the transaction aborted, before the record was delivered.
     GivenUp,

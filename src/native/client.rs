@@ -17,11 +17,13 @@ use std::{
 use rdkafka_sys as sys;
 
 use super::{
+    bell::Bell,
     body::Body,
     code,
     event::Event,
     ffi,
     pool::Pool,
+    process::Process,
     scratch,
     settings::{SettingRefused, Settings, milliseconds},
     slot::{self, Draft},
@@ -41,6 +43,9 @@ pub(crate) struct Client {
     topics: RwLock<HashMap<Arc<str>, Arc<Topic>>>,
     partition_for: PartitionFor,
     pool: Arc<Pool>,
+    process: Process,
+    /// In a box, since librdkafka has its address.
+    bell: Box<Bell>,
 }
 
 // SAFETY: librdkafka's functions may be called from any thread.
@@ -60,7 +65,16 @@ impl Client {
             unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
             return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
         };
-        Ok(Self { handle, events, topics: RwLock::default(), partition_for, pool: Arc::new(Pool::default()) })
+        let (topics, pool, process) = (RwLock::default(), Arc::new(Pool::default()), Process::current());
+        let bell = Box::<Bell>::default();
+        // SAFETY: the queue is alive, and `drop` unties the bell.
+        unsafe { bell.tie(events.as_ptr()) };
+        Ok(Self { handle, events, topics, partition_for, pool, process, bell })
+    }
+
+    /// Whether this process was forked from the one that the client is in, and has none of its threads. Nothing but this may be called then.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        self.process.is_left()
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
@@ -163,10 +177,17 @@ impl Client {
         Err((draft, code))
     }
 
-    /// The next event, or `None` after `timeout` or a [`wake`](Self::wake).
+    /// The next event. If there is none, it waits for `timeout`, a [`wake`](Self::wake) or an event, and gives `None` or the event.
     pub(super) fn poll(&self, timeout: Duration) -> Option<Event> {
+        self.next_event().or_else(|| {
+            self.bell.wait(timeout);
+            self.next_event()
+        })
+    }
+
+    fn next_event(&self) -> Option<Event> {
         // SAFETY: the queue is alive as long as `self`.
-        let event = unsafe { sys::rd_kafka_queue_poll(self.events.as_ptr(), milliseconds(timeout)) };
+        let event = unsafe { sys::rd_kafka_queue_poll(self.events.as_ptr(), 0) };
         NonNull::new(event).map(|event| {
             // SAFETY: an event just polled is ours to destroy.
             unsafe { Event::new(event) }
@@ -175,8 +196,7 @@ impl Client {
 
     /// Lets the delivery thread look up from its queue.
     pub(crate) fn wake(&self) {
-        // SAFETY: the queue is alive as long as `self`.
-        unsafe { sys::rd_kafka_queue_yield(self.events.as_ptr()) };
+        self.bell.ring();
     }
 
     /// Fails every record that is queued or under way; their reports follow.
@@ -210,12 +230,18 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        // librdkafka would wait for threads that are not here.
+        if self.is_left_behind() {
+            return;
+        }
         self.pool.close();
         let topics = self.topics.get_mut().unwrap_or_else(PoisonError::into_inner);
         for topic in topics.values() {
             // SAFETY: one reference a topic, given back once; with the last `Client` gone nobody produces any more.
             unsafe { sys::rd_kafka_topic_destroy(topic.handle()) };
         }
+        // SAFETY: the queue is alive.
+        unsafe { Bell::untie(self.events.as_ptr()) };
         // SAFETY: the reference that `new` took.
         unsafe { sys::rd_kafka_queue_destroy(self.events.as_ptr()) };
         // SAFETY: ours; topics and queue are given back. The partitioners outlive it: `topics` is dropped after this.

@@ -4,8 +4,8 @@ pub(crate) const NO_ERROR: i32 = 0;
 pub(crate) const DESTROY: i32 = -197;
 pub(crate) const TRANSPORT: i32 = -195;
 pub(crate) const MSG_TIMED_OUT: i32 = -192;
-#[cfg(feature = "testing")]
 pub(crate) const UNKNOWN_PARTITION: i32 = -190;
+pub(crate) const UNKNOWN_TOPIC: i32 = -188;
 pub(crate) const INVALID_ARG: i32 = -186;
 pub(crate) const QUEUE_FULL: i32 = -184;
 pub(crate) const ALL_BROKERS_DOWN: i32 = -187;
@@ -29,6 +29,9 @@ pub(crate) const FATAL: i32 = -150;
 
 /// The broker does not let this client in.
 pub(crate) const REFUSALS: [i32; 2] = [SSL, AUTHENTICATION];
+
+/// The topic, or the partition, is not there, or not any more.
+pub(crate) const ABSENCES: [i32; 3] = [UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC, UNKNOWN_PARTITION];
 
 /// Brokers' answers about a topic that is being created.
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;

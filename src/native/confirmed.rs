@@ -4,7 +4,7 @@
 //! written too, without an offset and without asking (`rd_kafka_dr_implicit_ack`): a broker that has the producer's sequence
 //! numbers takes none out of turn. But a broker takes *any* number from a producer that it does not know yet (Kafka's
 //! `ProducerAppendInfo.checkSequence`). So if a producer's first batch for a partition is refused, as by a broker that has not quite
-//! created it, and its second one is not, then the first is lost.
+//! created it, and its second one is not, then the first is lost. A topic that was deleted and created again is a new one.
 
 use std::{collections::HashSet, ptr};
 
@@ -32,7 +32,14 @@ impl Confirmed {
     /// Takes note of an acknowledgement; turns one that is a wrong conclusion, perhaps, into a failure.
     pub(super) fn examine(&mut self, topic: *const sys::rd_kafka_topic_t, outcome: &mut Outcome) {
         let partition = (topic, outcome.partition);
-        if partition == self.last || outcome.code() != code::NO_ERROR {
+        if outcome.code() != code::NO_ERROR {
+            if code::ABSENCES.contains(&outcome.code()) {
+                self.partitions.retain(|(known, _)| *known != topic);
+                self.last = Self::default().last;
+            }
+            return;
+        }
+        if partition == self.last {
             return;
         }
         if !outcome.is_concluded() {
@@ -68,6 +75,20 @@ mod tests {
         assert_eq!(examined(&mut confirmed, 1, concluded, 2), code::INCONSISTENT, "another partition");
         assert_eq!(examined(&mut confirmed, 1, 0, 2), code::NO_ERROR);
         assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::NO_ERROR, "after a run of another partition");
+    }
+
+    #[test]
+    fn a_topic_that_was_gone_is_a_new_one() {
+        let mut confirmed = Confirmed::default();
+        let concluded = i64::from(sys::RD_KAFKA_OFFSET_INVALID);
+        for code in code::ABSENCES {
+            assert_eq!(examined(&mut confirmed, 0, 17, 2), code::NO_ERROR);
+            let outcome = &mut Outcome { code: i16::try_from(code).unwrap(), ..Outcome::default() };
+            confirmed.examine(ptr::dangling::<u64>().cast(), outcome);
+            assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::NO_ERROR, "another topic");
+            confirmed.examine(TOPIC, outcome);
+            assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::INCONSISTENT);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use rdkafka_sys as sys;
 
 use super::{
-    ffi,
+    code, ffi,
     outcome::{Outcome, short},
 };
 
@@ -103,8 +103,11 @@ impl Message<'_> {
         let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
         // SAFETY: as above.
         let status = unsafe { ffi::rd_kafka_message_status(message) };
+        // There is a report for each record before the producer is destroyed: so this is a partition's, which librdkafka lets go of
+        // since the brokers know it no longer, and its records with it.
+        let code = if self.0.code == code::DESTROY { code::UNKNOWN_PARTITION } else { self.0.code };
         Outcome {
-            code: short(self.0.code),
+            code: short(code),
             partition: self.0.partition,
             offset: self.0.offset,
             timestamp,

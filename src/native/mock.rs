@@ -24,6 +24,8 @@ use rdkafka_sys::{
     rd_kafka_mock_start_request_tracking, rd_kafka_mock_stop_request_tracking, rd_kafka_new, rd_kafka_t, rd_kafka_type_t,
 };
 
+use super::process::Process;
+
 // `rd_kafka_resp_err_t` is a Rust enum in rdkafka-sys, and a number that it does not list is undefined behaviour. These declarations
 // have the same link names and take and give the plain C int that the C enum is.
 unsafe extern "C" {
@@ -102,6 +104,7 @@ pub(crate) struct MockCluster {
     bootstrap_servers: String,
     /// When the last operation was answered.
     last_operation: Mutex<Option<Instant>>,
+    process: Process,
 }
 
 // SAFETY: neither object is tied to a thread: librdkafka's handle is documented as thread-safe, and the cluster runs on a thread of its
@@ -139,7 +142,8 @@ impl MockCluster {
             unsafe { rd_kafka_destroy(handle.as_ptr()) };
             return Err("librdkafka could not start its mock cluster; its log says why".to_owned());
         };
-        let mut cluster = Self { cluster, handle, bootstrap_servers: String::new(), last_operation: Mutex::default() };
+        let (bootstrap_servers, last_operation) = (String::new(), Mutex::default());
+        let mut cluster = Self { cluster, handle, bootstrap_servers, last_operation, process: Process::current() };
         for (api_key, max) in VERSION_LIMITS {
             // SAFETY: the cluster is alive; librdkafka refuses API keys that it does not know.
             let set = || unsafe { rd_kafka_mock_set_apiversion(cluster.as_ptr(), api_key, 0, max) };
@@ -287,6 +291,10 @@ impl MockCluster {
 
 impl Drop for MockCluster {
     fn drop(&mut self) {
+        // A fork has no thread to join; the brokers are its parent's.
+        if self.process.is_left() {
+            return;
+        }
         // SAFETY: the cluster is ours and alive; `&mut self` says that no other call is under way. Its thread is joined here, so that
         // nothing of it uses the handle afterwards.
         self.paced(|| unsafe { rd_kafka_mock_cluster_destroy(self.cluster.as_ptr()) });

@@ -4,6 +4,7 @@
 //! serialization to report, and the delivery thread, which hands every report to an [`Observer`]. It imports plain data only.
 #![allow(unsafe_code, reason = "the seam to librdkafka: every block names its invariant")]
 
+mod bell;
 mod body;
 mod broker_words;
 mod client;
@@ -23,6 +24,7 @@ mod metadata;
 pub(crate) mod mock;
 mod outcome;
 mod pool;
+mod process;
 mod report;
 mod scratch;
 mod settings;

@@ -5,7 +5,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::slot::{Draft, FreeSlot};
+use super::{
+    process::Process,
+    slot::{Draft, FreeSlot},
+};
 
 /// Free slots keep at most this much memory; what comes back beyond it goes to the allocator.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
@@ -20,9 +23,15 @@ const UNREAD_BYTES: usize = 8 * 1024 * 1024;
 const PREFETCHED: usize = 4;
 
 /// Free slots, the one used last on top: it is still in the cache.
-#[derive(Default)]
 pub(crate) struct Pool {
     free: Mutex<Free>,
+    process: Process,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { free: Mutex::default(), process: Process::current() }
+    }
 }
 
 #[derive(Default)]
@@ -41,7 +50,8 @@ impl Pool {
     }
 
     pub(super) fn give(&self, slot: FreeSlot) {
-        let surplus = self.lock().push(slot);
+        // In a fork the mutex may be locked for ever.
+        let surplus = if self.process.is_left() { Some(slot) } else { self.lock().push(slot) };
         drop(surplus);
     }
 

@@ -87,6 +87,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # fn main() {}
     /// ```
     pub async fn cluster(&self) -> Result<Cluster, Error> {
+        self.0.core.check_process()?;
         let timeout = self.0.core.shared.room.max_block();
         match elsewhere(&self.0.core.client, move |client| client.describe_cluster(timeout)).await? {
             Ok(description) => Ok(description.into()),

@@ -28,6 +28,15 @@ pub(super) struct Core {
 }
 
 impl Core {
+    /// The producer is of this process, and not of one that this one was forked from.
+    pub(super) fn check_process(&self) -> Result<(), Error> {
+        if !self.client.is_left_behind() {
+            return Ok(());
+        }
+        let message = "the producer is another process's, which this one was forked from without its threads: build one here";
+        Err(Error::new(ErrorKind::Closed, message))
+    }
+
     /// Sends a draft whose room is taken.
     pub(super) fn accept(&self, draft: Draft) -> Result<(), Error> {
         self.shared.accept(&self.client, draft).map_err(|(mut draft, code)| {
@@ -101,7 +110,8 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        if self.shared.outstanding.is_closed() {
+        // A fork leaves the producer to the process that it is of.
+        if self.client.is_left_behind() || self.shared.outstanding.is_closed() {
             return;
         }
         let ended = self.shared.close(&self.client, Some(Instant::now() + self.drop_timeout), false);

@@ -65,6 +65,10 @@ use crate::{
 /// one delivers what was accepted, and blocks for that (see [`ProducerBuilder::drop_timeout`]); [`close`](Self::close) does
 /// the same without blocking, and gives back what could not be delivered.
 ///
+/// A process that is forked has the producer's memory and none of its threads. There a producer of before the fork does nothing any more: sends
+/// and other calls fail with [`Closed`](ErrorKind::Closed), dropping it neither waits nor sends, and a [`Delivery`] that was not reported
+/// before the fork never is. Its records are the parent's, which sends and reports them as ever. Build another producer in the child.
+///
 /// Made by [`Producer::builder`].
 pub struct Producer<K: ?Sized, V: ?Sized>(Arc<Typed<K, V>>);
 
@@ -156,8 +160,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// [`Blocking::flush`] refuses that.
     ///
     /// # Errors
-    /// None so far.
+    /// [`Closed`](ErrorKind::Closed) in a fork of the process that the producer is of.
     pub async fn flush(&self) -> Result<(), Error> {
+        self.0.core.check_process()?;
         let flushed = self.0.core.shared.outstanding.flush();
         if self.0.core.shared.outstanding.is_flushing() {
             self.0.core.hurry();
@@ -180,8 +185,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// [`Blocking::close`] refuses that.
     ///
     /// # Errors
-    /// None so far.
+    /// [`Closed`](ErrorKind::Closed) in a fork of the process that the producer is of.
     pub async fn close(self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
+        self.0.core.check_process()?;
         let shared = Arc::clone(&self.0.core.shared);
         // A time too far away to be told is no limit.
         let ended = shared.close(&self.0.core.client, Instant::now().checked_add(timeout), true);
@@ -248,6 +254,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size. What has to wait is left
     /// to do.
     fn prepare(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Prepared, Error> {
+        self.0.core.check_process()?;
         if let Some(chain) = &self.0.interceptors {
             record = chain.send(record);
         }

@@ -71,6 +71,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) if there is no such topic.
     pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, Error> {
         let core = &self.0.core;
+        core.check_process()?;
         let native_topic = core.topic(topic)?;
         let timeout = core.shared.room.max_block();
         let context = format!("topic {topic}");

@@ -130,6 +130,12 @@ impl Future for Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
+        if let State::Waiting { core, .. } | State::Deferred { core, .. } = &self.0 {
+            // It is the other process's to withdraw.
+            if core.client.is_left_behind() {
+                return;
+            }
+        }
         let (draft, core) = match &self.0 {
             State::Waiting { id, core, .. } => (core.shared.room.withdraw(*id), core),
             State::Deferred { ticket, core, .. } => {

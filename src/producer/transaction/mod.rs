@@ -88,6 +88,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 
     fn transactions(&self) -> Result<&Transactions, Error> {
+        self.0.core.check_process()?;
         let none =
             || Error::new(ErrorKind::TransactionState, "the producer has no transactional.id: set one to use transactions");
         self.0.core.shared.transactions.as_ref().ok_or_else(none)
@@ -123,6 +124,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// [`InvalidRecord`](ErrorKind::InvalidRecord) for what is no offset; [`TransactionFailed`](ErrorKind::TransactionFailed) if the group
     /// has given the partitions to another consumer meanwhile, or its coordinator was not reached in time; fatal ones.
     pub async fn send_offsets(&self, offsets: &Offsets, group: &ConsumerGroupMetadata) -> Result<(), Error> {
+        self.producer.0.core.check_process()?;
         self.open.admit()?;
         if offsets.is_empty() {
             return Ok(());
@@ -140,6 +142,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// committed, and the transaction must be aborted; [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: call it
     /// again, since it can no longer be aborted; [`TransactionState`](ErrorKind::TransactionState) if the transaction was aborted; fatal ones.
     pub async fn commit(&self) -> Result<(), Error> {
+        self.producer.0.core.check_process()?;
         self.open.end(Call::Commit(self.open.number())).await
     }
 
@@ -152,6 +155,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: call it again, or begin the next one, which waits for it;
     /// [`TransactionState`](ErrorKind::TransactionState) if the transaction was committed; fatal ones.
     pub async fn abort(&self) -> Result<(), Error> {
+        self.producer.0.core.check_process()?;
         self.open.end(Call::Abort(self.open.number())).await
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod consumer;
+mod faults;
 mod idempotence;
 mod memory;
 mod metrics;

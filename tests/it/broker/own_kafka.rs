@@ -37,14 +37,35 @@ impl OwnKafka {
         self.script(&["kill", &broker.to_string()]);
     }
 
-    /// Starts a broker that was killed, on what it has left behind, and waits until it answers.
+    /// Ends a broker in good order (SIGTERM): it hands over what it leads first.
+    pub(super) fn stop(&self, broker: usize) {
+        self.script(&["stop", &broker.to_string()]);
+    }
+
+    /// Starts a broker that has ended, on what it has left behind, and waits until it answers.
     pub(super) fn restart(&self, broker: usize) {
         self.script(&["start", &broker.to_string()]);
     }
 
+    /// The broker's process.
+    pub(super) fn pid(&self, broker: usize) -> String {
+        fs::read_to_string(self.state.path().join(format!("broker-{broker}/pid"))).unwrap().trim().to_owned()
+    }
+
+    /// The broker that is the active controller.
+    pub(super) fn controller(&self) -> usize {
+        let status = self.output(&["metadata-quorum", "describe", "--status"]);
+        let leader = status.lines().find_map(|line| line.strip_prefix("LeaderId:"));
+        leader.and_then(|leader| leader.trim().parse().ok()).unwrap_or_else(|| panic!("{status}"))
+    }
+
     /// What the broker has in its files of a partition, as Kafka's own tool prints it.
     pub(super) fn dump(&self, topic: &str, partition: i32) -> String {
-        let output = self.command(&["dump-log", "1", topic, &partition.to_string()]).output().unwrap();
+        self.output(&["dump-log", "1", topic, &partition.to_string()])
+    }
+
+    fn output(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }

@@ -49,7 +49,7 @@ impl Book {
         self.account.settle("none", self.kafka.bootstrap_servers(), Isolation::Uncommitted)
     }
 
-    fn is_unsound(self) -> Row {
+    fn unsound_row(self) -> Row {
         let row = self.row();
         assert!(catch_unwind(AssertUnwindSafe(|| row.assert_sound())).is_err(), "{row}");
         row
@@ -93,7 +93,7 @@ fn what_is_acknowledged_and_absent_is_lost() {
     let id = book.account.next(0);
     book.account.accepted(id);
     book.account.reported(id, Ok(&other));
-    assert_eq!(book.is_unsound().lost, 1);
+    assert_eq!(book.unsound_row().lost, 1);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_is_written_twice_is_a_duplicate() {
     let book = Book::new();
     let id = book.note();
     book.write(id);
-    assert_eq!(book.is_unsound().duplicated, 1);
+    assert_eq!(book.unsound_row().duplicated, 1);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn what_overtakes_is_out_of_order() {
         book.account.accepted(id);
         book.account.reported(id, Ok(&book.write(id)));
     }
-    assert_eq!(book.is_unsound().reordered, 1);
+    assert_eq!(book.unsound_row().reordered, 1);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn what_is_acknowledged_elsewhere_is_misplaced() {
         book.account.accepted(id);
         book.account.reported(id, Ok(place));
     }
-    assert_eq!(book.is_unsound().misplaced, 2);
+    assert_eq!(book.unsound_row().misplaced, 2);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn what_is_reported_not_to_be_there_and_is_counts_against_the_report() {
     book.note();
     let aborted = book.note();
     book.account.aborted(aborted);
-    let row = book.is_unsound();
+    let row = book.unsound_row();
     assert_eq!((row.present_all_the_same, row.failed, row.found), (3, 2, 4));
     assert_eq!(row.failures[&ErrorKind::InvalidRecord].count, 1);
 }
@@ -166,5 +166,5 @@ fn a_record_has_one_report() {
     book.account.reported(id, Ok(&metadata));
     book.row();
     book.account.reported(id, Ok(&metadata));
-    assert_eq!(book.is_unsound().reported_again, 1);
+    assert_eq!(book.unsound_row().reported_again, 1);
 }
