@@ -32,8 +32,8 @@ compose_await() {
 # compose_up BROKERS PORT REGISTRY
 compose_up() {
     local services=(kafka) ports
-    (($1 == 1 && ${#SETTINGS[@]} + ${#ADVERTISED[@]} == 0 && !SECURE)) ||
-        die "docker-compose.yml has one broker, and --set, --advertise and --secure are for jars: KAFKA_WITH=jars"
+    (($1 == 1 && ${#SETTINGS[@]} + ${#LISTENERS[@]} == 0 && !SECURE)) ||
+        die "docker-compose.yml has one broker, and --set, --listener and --secure are for jars: KAFKA_WITH=jars"
     ((!$3)) || services+=(registry)
     mapfile -t ports < <(free_ports 2)
     export KAFKA_PORT=${2:-${ports[0]}} REGISTRY_PORT=${ports[1]} KAFKA_AUTO_CREATE_TOPICS_ENABLE=$AUTO_CREATE

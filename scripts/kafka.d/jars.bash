@@ -39,7 +39,7 @@ kafka_java() {
     CLASSPATH=$jars "$java" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error "$@"
 }
 
-# broker_properties N BROKERS DATA: the configuration of one combined broker and controller; BROKER_PORTS, CONTROLLER_PORTS and ADVERTISED are set.
+# broker_properties N BROKERS DATA: the configuration of one combined broker and controller; BROKER_PORTS and CONTROLLER_PORTS are set.
 broker_properties() {
     local id=$1 brokers=$2 data=$3 voters='' replicas=1 in_sync=1 n
     for ((n = 1; n <= brokers; n++)); do voters+="${voters:+,}$n@127.0.0.1:${CONTROLLER_PORTS[n - 1]}"; done
@@ -50,7 +50,7 @@ node.id=$id
 controller.quorum.voters=$voters
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:${BROKER_PORTS[id - 1]},CONTROLLER://127.0.0.1:${CONTROLLER_PORTS[id - 1]}
-advertised.listeners=PLAINTEXT://127.0.0.1:${ADVERTISED[id - 1]:-${BROKER_PORTS[id - 1]}}
+advertised.listeners=PLAINTEXT://127.0.0.1:${BROKER_PORTS[id - 1]}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$data/broker-$id

@@ -1,6 +1,6 @@
 //! Transactions: together or not at all, and every error says what to do next.
 
-use std::{mem, time::Duration};
+use std::time::Duration;
 
 use super::{ends, kafka, producer};
 use crate::log;
@@ -510,9 +510,9 @@ fn closing_does_not_wait_for_a_broker_that_is_gone() {
         let delivery = block_on(transaction.send(record(1))).unwrap();
         ends(move || {
             if forgotten {
-                // With it goes a handle: closing is the way out.
-                mem::forget(transaction);
+                // It holds a handle: closing is the way out.
                 drop(block_on(producer.close(Duration::from_millis(200))).unwrap());
+                drop(transaction);
             } else {
                 drop(transaction);
                 drop(producer); // for 10 s, the tests' drop_timeout

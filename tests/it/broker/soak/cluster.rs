@@ -1,6 +1,6 @@
-//! Three brokers, each behind a proxy through which everybody reaches it, the other brokers too.
+//! Three brokers, each behind a proxy through which its clients reach it.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, process};
 
 use futures::executor::block_on;
 use rdkafka::{
@@ -23,9 +23,8 @@ impl Cluster {
     /// Starts it, and creates the topics.
     pub(super) fn start() -> Self {
         let port = free_ports();
-        let proxies: Vec<_> = (0..BROKERS).map(|n| Proxy::start(port + n)).collect();
-        let advertised: Vec<_> = proxies.iter().map(|proxy| proxy.address().port().to_string()).collect();
-        let kafka = OwnKafka::start(&["--brokers", "3", "--port", &port.to_string(), "--advertise", &advertised.join(",")]);
+        let proxies = (0..BROKERS).map(|n| Proxy::listen(([127, 0, 0, 1], port + n).into(), port + BROKERS + n)).collect();
+        let kafka = OwnKafka::start(&["--brokers", "3", "--listener", &format!("127.0.0.1:{port}")]);
         let cluster = Self { kafka, proxies };
         let admin: AdminClient<DefaultClientContext> =
             ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create().unwrap();
@@ -42,9 +41,11 @@ impl Cluster {
     }
 }
 
-/// The first of as many ports in a row that nobody has.
+/// The first of as many ports in a row, for the proxies and the brokers behind them, that nobody has: below those that the system gives to
+/// whoever asks for any.
 fn free_ports() -> u16 {
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let candidates = (0..100).map(|_| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
-    candidates.into_iter().find(|&port| port < 60_000 && (port..port + BROKERS).all(|port| free(&port))).unwrap()
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let first = u16::try_from(process::id() % 400).unwrap();
+    let mut ports = (0..400).map(|n| 27_600 + (first + n) % 400 * 6);
+    ports.find(|port| (*port..port + 2 * BROKERS).all(is_free)).unwrap()
 }

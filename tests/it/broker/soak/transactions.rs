@@ -78,8 +78,9 @@ fn failed(life: &Life<'_>, error: &Error) {
 
 fn one(life: &Life<'_>, transaction: Transaction<[u8], [u8]>, lane: u32, random: &mut fastrand::Rng) -> (Vec<Id>, Outcome) {
     let mut records = Vec::new();
-    for _ in 0..random.usize(1..100) {
-        life.load.pace(1, life.account);
+    let count = random.usize(1..100);
+    life.load.pace(count, life.account);
+    for _ in 0..count {
         // A transaction that has failed takes no more, and tells no interceptor of what it is given.
         let id = life.account.next(lane);
         match block_on(transaction.send(life.account.record(id))) {
