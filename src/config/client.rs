@@ -6,6 +6,7 @@ use super::{
     Becomes, ClientKind, ConfigError, HIDDEN, Origin, Problem, Range, Type, Unit, is_secret, native_name, redacted, setting,
     stranger, value,
 };
+use crate::secret::Secret;
 
 /// What was set for a client of one kind. The public configurations are this and what their kind adds.
 #[derive(Clone)]
@@ -19,7 +20,7 @@ pub(crate) struct ClientConfig {
 /// A value that was set.
 #[derive(Clone)]
 pub(super) struct Entry {
-    pub(super) value: String,
+    pub(super) value: Secret,
     pub(super) origin: Origin,
 }
 
@@ -35,7 +36,7 @@ impl ClientConfig {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.entries.get(name).map(|entry| entry.value.as_str())
+        self.entries.get(name).map(|entry| entry.value.expose())
     }
 
     pub(super) fn origin(&self, name: &str) -> Option<&Origin> {
@@ -67,7 +68,7 @@ impl ClientConfig {
         match checked {
             Ok(value) => {
                 self.deferred.retain(|problem| problem.setting() != Some(name));
-                self.entries.insert(name.to_owned(), Entry { value, origin });
+                self.entries.insert(name.to_owned(), Entry { value: value.into(), origin });
                 Ok(())
             }
             Err(message) => fail(message),

@@ -27,6 +27,7 @@ use super::{
     slot::{self, Draft},
     topic::{Partition, Reported, Topic, native_headers},
 };
+use crate::secret::Secret;
 
 /// `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
 const ANY_PARTITION: i32 = -1;
@@ -49,7 +50,7 @@ unsafe impl Send for Client {}
 unsafe impl Sync for Client {}
 
 impl Client {
-    pub(crate) fn new(properties: &[(String, String)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
+    pub(crate) fn new(properties: &[(String, Secret)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
         let handle = Settings::new(properties)?.into_producer()?;
         // SAFETY: `handle` is alive; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };

@@ -6,8 +6,10 @@ use std::{
 };
 
 use rdkafka_sys as sys;
+use zeroize::Zeroizing;
 
 use super::{broker_words, ffi};
+use crate::secret::Secret;
 
 /// librdkafka's buffer for its reasons.
 const REASON_SIZE: usize = 512;
@@ -23,12 +25,12 @@ pub(crate) struct SettingRefused {
 pub(super) struct Settings(NonNull<sys::rd_kafka_conf_t>);
 
 impl Settings {
-    pub(super) fn new(properties: &[(String, String)]) -> Result<Self, SettingRefused> {
+    pub(super) fn new(properties: &[(String, Secret)]) -> Result<Self, SettingRefused> {
         // SAFETY: takes nothing, returns an object that is ours to destroy.
         let conf = unsafe { sys::rd_kafka_conf_new() };
         let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
         for (name, value) in properties {
-            settings.set(name, value)?;
+            settings.set(name, value.expose())?;
         }
         settings.set("log.queue", "true")?;
         let events = sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR | sys::RD_KAFKA_EVENT_LOG | sys::RD_KAFKA_EVENT_STATS;
@@ -42,7 +44,7 @@ impl Settings {
     fn set(&self, name: &str, value: &str) -> Result<(), SettingRefused> {
         let nul = || refused(Some(name), "the name or the value holds a NUL byte".to_owned());
         let c_name = CString::new(name).map_err(|_| nul())?;
-        let c_value = CString::new(value).map_err(|_| nul())?;
+        let c_value = Zeroizing::new(CString::new(value).map_err(|_| nul())?);
         let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
         // SAFETY: `conf` is alive, both strings are NUL-terminated and the buffer is as long as it is said to be.
         let result = unsafe {

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Error, native::code};
+use crate::{Error, native::code, secret::Secrets};
 
 /// As many are kept.
 const KEPT: usize = 8;
@@ -17,7 +17,7 @@ pub(super) struct Troubles {
     /// The newest at the end.
     last: Mutex<VecDeque<Trouble>>,
     /// Values that librdkafka's texts must not show.
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 #[derive(Debug, Clone)]
@@ -28,13 +28,13 @@ pub(super) struct Trouble {
 }
 
 impl Troubles {
-    pub(super) fn new(secrets: Vec<String>) -> Self {
+    pub(super) fn new(secrets: Secrets) -> Self {
         Self { last: Mutex::default(), secrets }
     }
 
     /// A text of librdkafka's without the secrets that may be in it.
     pub(super) fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[hidden]"))
+        self.secrets.redact(text)
     }
 
     /// Takes note of one; its text is [redacted](Self::redact).

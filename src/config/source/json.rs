@@ -40,10 +40,12 @@ fn node(text: &str, value: &RawValue, depth: usize) -> Node {
             Ok(items) => Node::List(items.into_iter().map(|item| node(text, item, depth + 1)).collect()),
             Err(_) => Node::Odd("cannot be read"),
         },
-        Some(b'"') => serde_json::from_str::<String>(raw).map_or(Node::Odd("is a text that cannot be read"), Node::Text),
+        Some(b'"') => {
+            serde_json::from_str::<String>(raw).map_or(Node::Odd("is a text that cannot be read"), |text| Node::Text(text.into()))
+        }
         Some(b'n') => Node::Odd(NOTHING),
         // Numbers and booleans as they are written.
-        _ => Node::Text(raw.to_owned()),
+        _ => Node::Text(raw.into()),
     }
 }
 
@@ -105,6 +107,6 @@ mod tests {
         let (pairs, broken) = super::super::table::settings(ClientKind::Producer, parse(&deep));
         assert_eq!(broken, []);
         assert_eq!(pairs.len(), 1);
-        assert_eq!(pairs[0].value, Err("is nested too deep"));
+        assert_eq!(pairs[0].value.as_ref().err(), Some(&"is nested too deep"));
     }
 }

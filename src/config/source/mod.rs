@@ -12,6 +12,7 @@ use std::{fs, io, path::Path, str::FromStr};
 pub use host::{HostSetting, client_tables, host_settings};
 
 use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, placeholder};
+use crate::secret::Secret;
 
 /// The format of a configuration text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,12 +51,11 @@ impl FromStr for Format {
 }
 
 /// One setting of a text.
-#[cfg_attr(test, derive(Debug, PartialEq))]
 struct Pair {
     line: usize,
     name: String,
     /// The value as text, or what is wrong with it.
-    value: Result<String, &'static str>,
+    value: Result<Secret, &'static str>,
 }
 
 /// Something that is wrong with the text itself.
@@ -70,11 +70,11 @@ struct Broken {
 pub(super) fn from_file(kind: ClientKind, path: &Path) -> Result<ClientConfig, ConfigError> {
     let (text, format) = load(path)?;
     let origin = |line| Origin::File { path: path.to_owned(), line };
-    read(kind, &text, format, &path.display().to_string(), &origin)
+    read(kind, text.expose(), format, &path.display().to_string(), &origin)
 }
 
 /// A file's text and its format.
-fn load(path: &Path) -> Result<(String, Format), ConfigError> {
+fn load(path: &Path) -> Result<(Secret, Format), ConfigError> {
     let fail = |message: String| {
         let subject = path.display().to_string();
         ConfigError::new(subject.clone(), vec![Problem::new(None, None, format!("{subject}: {message}"))])
@@ -91,7 +91,7 @@ fn load(path: &Path) -> Result<(String, Format), ConfigError> {
             return Err(fail(format!("line {line} is not UTF-8")));
         }
     };
-    Ok((text, format))
+    Ok((text.into(), format))
 }
 
 /// Reads a text. See [`ProducerConfig::from_str`](super::ProducerConfig::from_str).
@@ -126,9 +126,9 @@ fn read(
         }
         seen.push((name.clone(), line));
         let put = match value {
-            Ok(value) => match placeholder::expand(&value) {
-                Ok(None) => config.put(&name, &value, None, place.clone()),
-                Ok(Some(expanded)) => config.put(&name, &expanded, Some(&value), place.clone()),
+            Ok(value) => match placeholder::expand(value.expose()) {
+                Ok(None) => config.put(&name, value.expose(), None, place.clone()),
+                Ok(Some(expanded)) => config.put(&name, expanded.expose(), Some(value.expose()), place.clone()),
                 Err(message) => Err(Problem::new(Some(&place), config.recognise(&name).0.as_deref(), message)),
             },
             Err(what) => match config.recognise(&name) {
