@@ -51,7 +51,7 @@ unsafe impl Sync for Client {}
 
 impl Client {
     pub(crate) fn new(properties: &[(String, Secret)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
-        let handle = Settings::new(properties)?.into_producer()?;
+        let handle = Settings::new(properties)?.into_producer(properties)?;
         // SAFETY: `handle` is alive; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
         // SAFETY: `handle` is alive; the reference to its queue is given back in `drop`.
