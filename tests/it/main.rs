@@ -16,3 +16,4 @@ mod mock_transaction;
 mod own_process;
 #[cfg(all(feature = "protobuf", feature = "json-schema"))]
 mod schema_registry;
+mod secrets;
