@@ -43,7 +43,7 @@ lint: ## clippy and shellcheck, warnings are errors
 	$(clippy) --no-default-features -- -D warnings
 	$(clippy) --features cli -- -D warnings
 	$(clippy) --features $(features) -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,interop,kafka,setup,test,msrv,sanitize} .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,fuzz,interop,kafka,setup,test,msrv,sanitize} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
@@ -84,6 +84,10 @@ asan: ## tiers 1 and 2 under AddressSanitizer and LeakSanitizer, librdkafka incl
 tsan: ## unit tests and examples under ThreadSanitizer, likewise
 	@scripts/setup build
 	@scripts/sanitize thread
+
+.PHONY: fuzz
+fuzz: ## fuzz the parsers and deserializers: SECONDS of CPU a target (600), TARGET=NAME for one (nightly Rust, cargo-fuzz)
+	@FUZZ_SECONDS=$(SECONDS) scripts/fuzz $(TARGET)
 
 .PHONY: bench
 bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and README.md's section (half an hour once they are built)

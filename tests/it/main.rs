@@ -9,6 +9,7 @@ mod configuration;
 mod dependencies;
 mod embedded;
 mod examples;
+mod fuzz_corpus;
 mod java_keys;
 mod log;
 mod mock_producer;
