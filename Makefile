@@ -45,7 +45,7 @@ lint: ## clippy and shellcheck, warnings are errors
 	$(clippy) --no-default-features -- -D warnings
 	$(clippy) --features cli -- -D warnings
 	$(clippy) --features $(features) -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,fuzz,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
@@ -107,6 +107,10 @@ soak: ## producers of every kind on a Kafka that breaks, for MINUTES (10): every
 	@scripts/setup build broker
 	OTTLA_SOAK_MINUTES=$(or $(MINUTES),10) OTTLA_SOAK_SEED=$(or $(SEED),random) cargo test --locked --features $(tested) --test it -- \
 	    --include-ignored --nocapture broker::soak::
+
+.PHONY: fuzz
+fuzz: ## fuzz the parsers and deserializers: SECONDS of CPU a target (600), TARGET=NAME for one (nightly Rust, cargo-fuzz)
+	@FUZZ_SECONDS=$(SECONDS) scripts/fuzz $(TARGET)
 
 .PHONY: bench
 bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and README.md's section (half an hour once they are built)

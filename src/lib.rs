@@ -130,6 +130,7 @@ pub mod partition;
 mod produce;
 pub mod producer;
 pub mod record;
+mod secret;
 pub mod serialize;
 #[cfg(feature = "testing")]
 pub mod testing;

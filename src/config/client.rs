@@ -6,6 +6,7 @@ use super::{
     Becomes, ClientKind, ConfigError, HIDDEN, Origin, Problem, Range, Type, Unit, is_secret, native_name, redacted, setting,
     stranger, value,
 };
+use crate::secret::Secret;
 
 /// What was set for a client of one kind. The public configurations are this and what their kind adds.
 #[derive(Clone)]
@@ -21,7 +22,7 @@ pub(crate) struct ClientConfig {
 /// A value that was set.
 #[derive(Clone)]
 pub(super) struct Entry {
-    pub(super) value: String,
+    pub(super) value: Secret,
     pub(super) origin: Origin,
 }
 
@@ -37,7 +38,7 @@ impl ClientConfig {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.entries.get(name).map(|entry| entry.value.as_str())
+        self.entries.get(name).map(|entry| entry.value.expose())
     }
 
     pub(super) fn origin(&self, name: &str) -> Option<&Origin> {
@@ -69,7 +70,7 @@ impl ClientConfig {
         match checked {
             Ok(value) => {
                 self.deferred.retain(|problem| problem.setting() != Some(name));
-                self.entries.insert(name.to_owned(), Entry { value, origin });
+                self.entries.insert(name.to_owned(), Entry { value: value.into(), origin });
                 Ok(())
             }
             Err(message) => fail(message),

@@ -4,8 +4,8 @@ use std::{fmt, path::Path, time::Duration};
 
 use super::{
     AutoOffsetReset, ClientConfig, ClientKind, ConfigError, Explanation, Format, GroupProtocol, IsolationLevel, Origin,
-    ProducerConfig, ResolvedConsumer, SaslMechanism, SecurityProtocol, Warning, client_methods, deserializer_name, explain, jaas,
-    resolved_consumer, serialize, source,
+    ProducerConfig, ResolvedConsumer, SaslMechanism, SecurityProtocol, Warning, client_methods, deserializer_name, explain,
+    exposed, jaas, resolved_consumer, serialize, source,
 };
 use crate::serialize::SerializerName;
 
@@ -72,7 +72,7 @@ impl ConsumerConfig {
     /// # Errors
     /// As [`check`](Self::check).
     pub fn native_properties(&self) -> Result<Vec<(String, String)>, ConfigError> {
-        self.resolve().map(|resolved| resolved.native)
+        self.resolve().map(|resolved| exposed(&resolved.native))
     }
 
     /// Turns the settings into librdkafka's properties and what the consumer itself needs.

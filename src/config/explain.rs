@@ -93,7 +93,7 @@ pub(super) fn explain(config: &ClientConfig) -> Explanation {
             .filter(|property| property.setting == name)
             .map(|property| (property.name.clone(), property.shown().to_owned()))
             .collect();
-        let set = config.get(name);
+        let set = config.entries.get(name).map(|entry| &entry.value);
         let refused = setting.is_some_and(|setting| matches!(setting.becomes(), Becomes::Refused { .. }));
         let here = setting.is_some_and(|setting| setting.becomes() == Becomes::Here);
         // A default that has not become anything is not in force.

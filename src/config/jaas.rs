@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, iter::Peekable, str::Chars};
 
 use super::SaslMechanism;
+use crate::secret::Secret;
 
 /// The login modules that are known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +14,10 @@ pub(crate) enum Module {
     OAuthBearer,
 }
 
-/// A parsed `sasl.jaas.config`. Holds secrets: it has no `Debug`.
+/// A parsed `sasl.jaas.config`.
 pub(crate) struct Jaas {
     pub(crate) module: Module,
-    options: BTreeMap<String, String>,
+    options: BTreeMap<String, Secret>,
 }
 
 const UNSECURED: [(&str, &str); 5] = [
@@ -61,7 +62,7 @@ impl Module {
 impl Jaas {
     /// Parses the text.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let mut tokens = Tokens { chars: text.chars().peekable() };
+        let mut tokens = Tokens { chars: text.chars().peekable(), longest: text.len() };
         let class = match tokens.next()? {
             None => {
                 return Err("names no login module; write \"CLASS required username=\\\"..\\\" password=\\\"..\\\";\"".to_owned());
@@ -69,18 +70,20 @@ impl Jaas {
             Some(Token::Word(class)) => class,
             Some(_) => return Err("does not begin with the name of a login module".to_owned()),
         };
-        let module = Module::parse(&class).ok_or_else(|| unknown_module(&class))?;
+        let module = Module::parse(class.expose()).ok_or_else(|| unknown_module(class.expose()))?;
         match tokens.next()? {
             Some(Token::Word(flag))
-                if ["required", "requisite", "sufficient", "optional"].iter().any(|known| flag.eq_ignore_ascii_case(known)) => {}
+                if ["required", "requisite", "sufficient", "optional"]
+                    .iter()
+                    .any(|known| flag.expose().eq_ignore_ascii_case(known)) => {}
             _ => return Err("has no control flag after the login module; write \"required\" there".to_owned()),
         }
         let mut options = BTreeMap::new();
         loop {
             let number = options.len() + 1;
-            let option = match tokens.next()? {
+            let token = match tokens.next()? {
                 Some(Token::Sign(';')) => break,
-                Some(Token::Word(option) | Token::Quoted(option)) => option,
+                Some(Token::Word(token) | Token::Quoted(token)) => token,
                 Some(_) => {
                     return Err(format!(
                         "has something else where the name of option {number} should be; put the values in quotes"
@@ -89,14 +92,15 @@ impl Jaas {
                 None => return Err("does not end with a semicolon".to_owned()),
             };
             // A word that is no option's name may well be part of a value that lacks its quotes, so it is not shown.
-            if !module.knows(&option) {
+            let option = token.expose();
+            if !module.knows(option) {
                 return Err(format!("has an unknown option, number {number}; known are {}", module.options()));
             }
             let value = match (tokens.next()?, tokens.next()?) {
                 (Some(Token::Sign('=')), Some(Token::Word(value) | Token::Quoted(value))) => value,
                 _ => return Err(format!("has no value for option {option}; write {option}=\"..\"")),
             };
-            if options.insert(option.clone(), value).is_some() {
+            if options.insert(option.to_owned(), value).is_some() {
                 return Err(format!("has option {option} twice"));
             }
         }
@@ -136,7 +140,7 @@ impl Jaas {
 
     /// An option's value.
     pub(crate) fn get(&self, option: &str) -> Option<&str> {
-        self.options.get(option).map(String::as_str)
+        self.options.get(option).map(Secret::expose)
     }
 
     /// Whether the module has any.
@@ -145,27 +149,27 @@ impl Jaas {
     }
 
     /// The SASL extensions, as `NAME=VALUE` between commas.
-    pub(crate) fn extensions(&self) -> Option<String> {
+    pub(crate) fn extensions(&self) -> Option<Secret> {
         let extensions: Vec<String> = self.named_extensions().map(|(name, value)| format!("{name}={value}")).collect();
-        (!extensions.is_empty()).then(|| extensions.join(","))
+        (!extensions.is_empty()).then(|| extensions.join(",").into())
     }
 
     fn named_extensions(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.options.iter().filter_map(|(name, value)| Some((name.strip_prefix("extension_")?, value.as_str())))
+        self.options.iter().filter_map(|(name, value)| Some((name.strip_prefix("extension_")?, value.expose())))
     }
 
     /// librdkafka's `sasl.oauthbearer.config` for a token that nobody signed, if the options ask for one.
-    pub(crate) fn unsecured(&self) -> Option<String> {
+    pub(crate) fn unsecured(&self) -> Option<Secret> {
         self.get("unsecuredLoginStringClaim_sub")?;
         let mut parts: Vec<String> =
             UNSECURED.iter().filter_map(|(name, short)| Some(format!("{short}={}", self.get(name)?))).collect();
         parts.extend(self.named_extensions().map(|(name, value)| format!("extension_{name}={value}")));
-        Some(parts.join(" "))
+        Some(parts.join(" ").into())
     }
 
     /// The values that must never be printed.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        ["password", "clientSecret"].into_iter().filter_map(|option| self.get(option))
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        ["password", "clientSecret"].into_iter().filter_map(|option| self.options.get(option))
     }
 }
 
@@ -211,14 +215,16 @@ fn unknown_module(class: &str) -> String {
 
 /// What `java.io.StreamTokenizer` gives, set up as Kafka does.
 enum Token {
-    Word(String),
-    Quoted(String),
+    Word(Secret),
+    Quoted(Secret),
     Number,
     Sign(char),
 }
 
 struct Tokens<'a> {
     chars: Peekable<Chars<'a>>,
+    /// As long as a token may become. One that grew would leave a copy of itself where it was.
+    longest: usize,
 }
 
 impl Tokens<'_> {
@@ -238,11 +244,12 @@ impl Tokens<'_> {
                     Token::Number
                 }
                 first if is_word(first) => {
-                    let mut word = String::from(first);
+                    let mut word = String::with_capacity(self.longest);
+                    word.push(first);
                     while let Some(next) = self.chars.next_if(|next| is_word(*next)) {
                         word.push(next);
                     }
-                    Token::Word(word)
+                    Token::Word(word.into())
                 }
                 sign => Token::Sign(sign),
             }));
@@ -263,11 +270,11 @@ impl Tokens<'_> {
         Err("has a comment /* that does not end".to_owned())
     }
 
-    fn quoted(&mut self, quote: char) -> Result<String, String> {
-        let mut text = String::new();
+    fn quoted(&mut self, quote: char) -> Result<Secret, String> {
+        let mut text = String::with_capacity(self.longest);
         loop {
             match self.chars.next() {
-                Some(next) if next == quote => return Ok(text),
+                Some(next) if next == quote => return Ok(text.into()),
                 None | Some('\n' | '\r') => return Err("has a quote that is not closed on its line".to_owned()),
                 Some('\\') => match self.chars.next() {
                     None => return Err("has a quote that is not closed on its line".to_owned()),
@@ -334,7 +341,7 @@ mod tests {
             assert_eq!(jaas.module, Module::Plain);
             assert_eq!(jaas.get("username"), Some("alice"));
             assert_eq!(jaas.get("password"), Some("s3\"c\\ret"), "{options}");
-            assert_eq!(jaas.secrets().collect::<Vec<_>>(), ["s3\"c\\ret"]);
+            assert!(jaas.secrets().map(Secret::expose).eq(["s3\"c\\ret"]));
         }
         let scram =
             Jaas::parse("org.apache.kafka.common.security.scram.ScramLoginModule REQUIRED username=\"a\" password=\"b\";");
@@ -348,14 +355,14 @@ mod tests {
         ))
         .unwrap();
         assert_eq!((jaas.get("clientId"), jaas.get("scope")), (Some("me"), Some("a b")));
-        assert_eq!(jaas.extensions().as_deref(), Some("org=x,team=y"));
-        assert_eq!(jaas.unsecured(), None);
-        assert_eq!(jaas.secrets().collect::<Vec<_>>(), ["shh"]);
+        assert_eq!(jaas.extensions().as_ref().map(Secret::expose), Some("org=x,team=y"));
+        assert!(jaas.unsecured().is_none());
+        assert!(jaas.secrets().map(Secret::expose).eq(["shh"]));
         let jaas = Jaas::parse(&format!(
             r#"{OAUTH} required unsecuredLoginStringClaim_sub="alice" unsecuredLoginLifetimeSeconds="60" extension_org="x";"#
         ))
         .unwrap();
-        assert_eq!(jaas.unsecured().as_deref(), Some("principal=alice lifeSeconds=60 extension_org=x"));
+        assert_eq!(jaas.unsecured().as_ref().map(Secret::expose), Some("principal=alice lifeSeconds=60 extension_org=x"));
     }
 
     #[test]

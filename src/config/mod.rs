@@ -30,6 +30,7 @@ mod resolved;
 mod resolved_consumer;
 mod rules;
 mod sasl;
+mod secrecy;
 mod serialize;
 mod serializer_name;
 mod server;
@@ -53,6 +54,8 @@ pub use producer::ProducerConfig;
 pub(crate) use resolved::Resolved;
 #[cfg(feature = "consumer")]
 pub(crate) use resolved_consumer::ResolvedConsumer;
+pub(crate) use secrecy::redacted;
+use secrecy::{exposed, is_secret};
 #[cfg(feature = "consumer")]
 pub use setting::consumer_settings;
 #[cfg(feature = "schema-registry")]
@@ -65,21 +68,7 @@ pub use typed::{AutoOffsetReset, GroupProtocol, IsolationLevel};
 pub use value::{Range, Type, Unit};
 
 /// What is printed in place of a secret.
-pub const HIDDEN: &str = "[hidden]";
-
-/// Whether the value of a setting is a secret.
-fn is_secret(name: &str) -> bool {
-    match (ClientKind::setting_of_any(name), name.strip_prefix("librdkafka.")) {
-        (Some(setting), _) => setting.is_secret(),
-        (None, Some(property)) => native_name::is_secret(property),
-        (None, None) => true,
-    }
-}
-
-/// A value as it may be printed. A registry's URL may have a password in it.
-fn redacted<'a>(name: &str, value: &'a str) -> &'a str {
-    if is_secret(name) || (name == "schema.registry.url" && value.contains('@')) { HIDDEN } else { value }
-}
+pub const HIDDEN: &str = crate::secret::HIDDEN;
 
 #[cfg(test)]
 mod tests;

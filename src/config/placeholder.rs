@@ -3,46 +3,49 @@
 use std::{env, path::Path};
 
 use super::file::{self, LARGEST};
+use crate::secret::Secret;
 
 /// Replaces the placeholders of `text`. `None` if there is none, so that a caller can tell which values came from elsewhere.
 ///
 /// The errors name variables and files, never what is in them.
-pub(crate) fn expand(text: &str) -> Result<Option<String>, String> {
+pub(crate) fn expand(text: &str) -> Result<Option<Secret>, String> {
     expand_with(text, &|name| match env::var(name) {
-        Ok(value) => Ok(value),
+        Ok(value) => Ok(value.into()),
         Err(env::VarError::NotPresent) => Err(format!("the environment variable {name} is not set")),
         Err(env::VarError::NotUnicode(_)) => Err(format!("the environment variable {name} is not UTF-8")),
     })
 }
 
-fn expand_with(text: &str, variable: &dyn Fn(&str) -> Result<String, String>) -> Result<Option<String>, String> {
-    let mut expanded = String::with_capacity(text.len());
+fn expand_with(text: &str, variable: &dyn Fn(&str) -> Result<Secret, String>) -> Result<Option<Secret>, String> {
+    let mut parts: Vec<Secret> = Vec::new();
     let mut rest = text;
-    let mut found = false;
+    let (mut found, mut size) = (false, 0);
     while let Some(start) = rest.find("${") {
         found = true;
         if let Some(before) = rest[..start].strip_suffix('$') {
-            expanded.push_str(before);
-            expanded.push_str("${");
+            parts.push(before.into());
+            parts.push("${".into());
             rest = &rest[start + 2..];
             continue;
         }
-        expanded.push_str(&rest[..start]);
+        parts.push(rest[..start].into());
         let inside = &rest[start + 2..];
         let end = inside.find('}').ok_or("has a ${ without its }; write $${ for a plain ${")?;
         let name = &inside[..end];
-        expanded.push_str(&match name.strip_prefix("file:") {
+        let part = match name.strip_prefix("file:") {
             Some(path) => text_of(path)?,
             None if is_variable(name) => variable(name)?,
             None => return Err("has a ${..} that names no environment variable; write $${ for a plain ${".to_owned()),
-        });
-        rest = &inside[end + 1..];
-        if expanded.len() > LARGEST {
+        };
+        size += part.expose().len();
+        if size > LARGEST {
             return Err("has placeholders that stand for more than 1 MiB".to_owned());
         }
+        parts.push(part);
+        rest = &inside[end + 1..];
     }
-    expanded.push_str(rest);
-    Ok(found.then_some(expanded))
+    parts.push(rest.into());
+    Ok(found.then(|| parts.iter().map(Secret::expose).collect::<Vec<_>>().concat().into()))
 }
 
 fn is_variable(name: &str) -> bool {
@@ -53,14 +56,14 @@ fn is_variable(name: &str) -> bool {
 
 /// A file's text without the line end that editors and `echo` leave at its end. The path is relative to the working directory, like
 /// every other path of a configuration.
-fn text_of(path: &str) -> Result<String, String> {
+fn text_of(path: &str) -> Result<Secret, String> {
     if path.is_empty() || path.contains('\0') {
         return Err("has a ${file:} without a path".to_owned());
     }
     let bytes = file::read(Path::new(path)).map_err(|reason| format!("cannot read the file {path}: {reason}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("the file {path} is not UTF-8"))?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+    let text = String::from_utf8(bytes).map(Secret::from).map_err(|_| format!("the file {path} is not UTF-8"))?;
+    let text = text.expose().strip_suffix('\n').unwrap_or(text.expose());
+    Ok(text.strip_suffix('\r').unwrap_or(text).into())
 }
 
 #[cfg(test)]
@@ -72,11 +75,12 @@ mod tests {
     use super::*;
 
     fn expand(text: &str) -> Result<Option<String>, String> {
-        expand_with(text, &|name| match name {
-            "HOST" => Ok("broker".to_owned()),
-            "ODD" => Ok("${HOST}".to_owned()),
+        let expanded = expand_with(text, &|name| match name {
+            "HOST" => Ok("broker".into()),
+            "ODD" => Ok("${HOST}".into()),
             _ => Err(format!("the environment variable {name} is not set")),
-        })
+        });
+        expanded.map(|expanded| expanded.map(|expanded| expanded.expose().to_owned()))
     }
 
     #[test]

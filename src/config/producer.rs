@@ -4,8 +4,10 @@ use std::{fmt, path::Path, time::Duration};
 
 use super::{
     Acks, ClientConfig, ClientKind, Compression, ConfigError, Explanation, Format, Origin, PartitionerName, Resolved,
-    SaslMechanism, SecurityProtocol, Warning, client_methods, explain, jaas, resolved, serialize, source,
+    SaslMechanism, SecurityProtocol, Warning, client_methods, explain, exposed, jaas, resolved, serialize, source,
 };
+#[cfg(feature = "schema-registry")]
+use crate::secret::Secret;
 use crate::serialize::SerializerName;
 
 /// The settings of a producer, by Java's names.
@@ -53,14 +55,14 @@ impl ProducerConfig {
     /// # Errors
     /// As [`check`](Self::check).
     pub fn native_properties(&self) -> Result<Vec<(String, String)>, ConfigError> {
-        self.resolve().map(|resolved| resolved.native)
+        self.resolve().map(|resolved| exposed(&resolved.native))
     }
 
     /// The name and the password with which the brokers are logged in to, for a schema registry that takes the same.
     #[cfg(feature = "schema-registry")]
-    pub(crate) fn login(&self) -> Option<(String, String)> {
+    pub(crate) fn login(&self) -> Option<(Secret, Secret)> {
         let jaas = jaas::Jaas::parse(self.get("sasl.jaas.config")?).ok()?;
-        Some((jaas.get("username")?.to_owned(), jaas.get("password")?.to_owned()))
+        Some((jaas.get("username")?.into(), jaas.get("password")?.into()))
     }
 
     /// Takes note that tokens come from the program.

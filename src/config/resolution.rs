@@ -6,6 +6,7 @@ use super::{
     Becomes, ClientConfig, PartitionerName, Problem, Setting, Warning, assignor_name, file, is_secret, native_name, redacted,
     rules, sasl, server, tls,
 };
+use crate::secret::Secret;
 
 /// A value that was set, under Java's name or as the librdkafka property that the name becomes.
 pub(crate) struct Found<'a> {
@@ -19,7 +20,6 @@ pub(crate) struct Resolution {
     pub(crate) notes: Vec<(&'static str, &'static str)>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<Warning>,
-    pub(crate) secrets: Vec<String>,
     /// The values of settings that depend on more than their own setting, by name.
     pub(crate) derived: Vec<(&'static str, String)>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Resolution {
 pub(crate) struct Property {
     pub(crate) setting: String,
     pub(crate) name: String,
-    pub(crate) value: String,
+    pub(crate) value: Secret,
     /// Whether librdkafka has this value anyway, so that it need not be told.
     pub(crate) is_default: bool,
 }
@@ -55,7 +55,7 @@ impl Resolution {
         self.notes.push((name, note));
     }
 
-    pub(crate) fn add(&mut self, setting: &str, name: &str, value: impl Into<String>) {
+    pub(crate) fn add(&mut self, setting: &str, name: &str, value: impl Into<Secret>) {
         self.properties.push(Property {
             setting: setting.to_owned(),
             name: name.to_owned(),
@@ -98,7 +98,7 @@ impl Resolution {
         self.properties
             .iter()
             .find(|property| native_name::canonical(&property.name) == name)
-            .map(|property| property.value.as_str())
+            .map(|property| property.value.expose())
     }
 }
 
@@ -106,13 +106,13 @@ impl ClientConfig {
     /// The value of a setting, set under Java's name or as `librdkafka.` and the first property that it becomes.
     pub(crate) fn found(&self, name: &str) -> Option<Found<'_>> {
         if let Some((name, entry)) = self.entries.get_key_value(name) {
-            return Some(Found { name, value: &entry.value });
+            return Some(Found { name, value: entry.value.expose() });
         }
         let property = native_name::canonical(self.kind.setting(name)?.properties().first()?);
         self.entries
             .iter()
             .find(|(name, _)| name.strip_prefix("librdkafka.").is_some_and(|raw| native_name::canonical(raw) == property))
-            .map(|(name, entry)| Found { name, value: &entry.value })
+            .map(|(name, entry)| Found { name, value: entry.value.expose() })
     }
 
     /// The value of a setting, or its default; empty if it has none.
@@ -147,7 +147,6 @@ impl ClientConfig {
             notes: Vec::new(),
             problems: self.deferred.clone(),
             warnings: Vec::new(),
-            secrets: Vec::new(),
             derived: Vec::new(),
         };
         resolution.derived = rules::derive(self, &mut resolution);
@@ -157,11 +156,6 @@ impl ClientConfig {
         sasl::resolve(self, &mut resolution);
         tls::resolve(self, &mut resolution);
         raw(self, &mut resolution);
-        let own = self.entries.iter().filter(|(name, _)| is_secret(name)).map(|(_, entry)| entry.value.clone());
-        resolution.secrets.extend(own);
-        resolution.secrets.retain(|secret| !secret.is_empty());
-        resolution.secrets.sort();
-        resolution.secrets.dedup();
         resolution
     }
 }
@@ -257,7 +251,7 @@ fn raw(config: &ClientConfig, resolution: &mut Resolution) {
             // What it overrides are defaults: that both are set is an error already.
             let property = native_name::canonical(property);
             resolution.properties.retain(|other| native_name::canonical(&other.name) != property);
-            resolution.add(name, property, entry.value.as_str());
+            resolution.add(name, property, entry.value.clone());
         }
     }
     if !config.has_raw("client.software.name") {

@@ -7,12 +7,15 @@ use std::{
 };
 
 use super::{ClientConfig, ConfigError, PartitionerName, redacted, resolution::partitioner, server};
-use crate::serialize::SerializerName;
+use crate::{
+    secret::{Secret, Secrets},
+    serialize::SerializerName,
+};
 
 /// What a producer is started with. Its `Debug` hides the secrets.
 pub(crate) struct Resolved {
     /// librdkafka's properties: all that were set, and all whose default here is not librdkafka's.
-    pub(crate) native: Vec<(String, String)>,
+    pub(crate) native: Vec<(String, Secret)>,
     /// `client.id`, made up as Java does if it was not set.
     pub(crate) client_id: String,
     /// The brokers as librdkafka gets them; empty only where it plays them itself.
@@ -34,8 +37,8 @@ pub(crate) struct Resolved {
     pub(crate) adaptive_partitioning: bool,
     /// Zero for never.
     pub(crate) availability_timeout: Duration,
-    /// Every secret value, so that librdkafka's texts can be cleared of them. None is empty.
-    pub(crate) secrets: Vec<String>,
+    /// What librdkafka's texts are cleared of.
+    pub(crate) secrets: Secrets,
 }
 
 /// The next number for a producer without a `client.id`, counted over the process as in Java.
@@ -66,14 +69,14 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
         (id, _) => id.to_owned(),
     };
     let mechanism = resolution.becomes("sasl.mechanisms").map(str::to_owned);
-    let mut native: Vec<(String, String)> = resolution
+    let mut native: Vec<(String, Secret)> = resolution
         .properties
         .into_iter()
         .filter(|property| !property.is_default)
         .map(|property| (property.name, property.value))
         .collect();
     if config.text("client.id").is_empty() {
-        native.push(("client.id".to_owned(), client_id.clone()));
+        native.push(("client.id".to_owned(), client_id.as_str().into()));
     }
     Ok(Resolved {
         native,
@@ -92,7 +95,7 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
         ignore_keys: config.text("partitioner.ignore.keys") == "true",
         adaptive_partitioning: config.text("partitioner.adaptive.partitioning.enable") == "true",
         availability_timeout,
-        secrets: resolution.secrets,
+        secrets: config.secrets(),
     })
 }
 
@@ -109,13 +112,13 @@ impl fmt::Debug for Resolved {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::config;
+    use super::super::{exposed, tests::config};
     use super::*;
 
     #[test]
     fn nothing_set_but_the_brokers_is_javas_producer() {
         let resolved = config(&[]).resolve().unwrap();
-        let mut native = resolved.native.clone();
+        let mut native = exposed(&resolved.native);
         native.retain(|(name, _)| !name.starts_with("client."));
         native.sort();
         let wanted = [
@@ -149,7 +152,7 @@ mod tests {
         let first = config(&[]).resolve().unwrap();
         assert!(first.client_id.strip_prefix("producer-").is_some_and(|number| number.parse::<u64>().is_ok()));
         assert_ne!(config(&[]).resolve().unwrap().client_id, first.client_id);
-        assert!(first.native.contains(&("client.id".to_owned(), first.client_id)));
+        assert!(first.native.contains(&("client.id".to_owned(), first.client_id.into())));
         assert_eq!(config(&[("transactional.id", "t")]).resolve().unwrap().client_id, "producer-t");
         assert_eq!(config(&[("client.id", "me")]).resolve().unwrap().client_id, "me");
     }

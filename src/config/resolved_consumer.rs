@@ -7,12 +7,15 @@ use std::{
 };
 
 use super::{ClientConfig, ConfigError, deserializer_name, redacted, server};
-use crate::serialize::SerializerName;
+use crate::{
+    secret::{Secret, Secrets},
+    serialize::SerializerName,
+};
 
 /// What a consumer is started with. Its `Debug` hides the secrets.
 pub(crate) struct ResolvedConsumer {
     /// librdkafka's properties: all that were set, and all whose default here is not librdkafka's.
-    pub(crate) native: Vec<(String, String)>,
+    pub(crate) native: Vec<(String, Secret)>,
     /// `client.id`, made up as Java does if it was not set.
     pub(crate) client_id: String,
     /// The brokers as librdkafka gets them; empty only where it plays them itself.
@@ -24,8 +27,8 @@ pub(crate) struct ResolvedConsumer {
     pub(crate) default_api_timeout: Duration,
     pub(crate) key_deserializer: Option<SerializerName>,
     pub(crate) value_deserializer: Option<SerializerName>,
-    /// Every secret value, so that librdkafka's texts can be cleared of them. None is empty.
-    pub(crate) secrets: Vec<String>,
+    /// What librdkafka's texts are cleared of.
+    pub(crate) secrets: Secrets,
 }
 
 /// The next number for a consumer without a `client.id`, counted over the process as in Java.
@@ -54,17 +57,17 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<ResolvedConsumer, ConfigE
         }
         id => id.to_owned(),
     };
-    let mut native: Vec<(String, String)> = resolution
+    let mut native: Vec<(String, Secret)> = resolution
         .properties
         .into_iter()
         .filter(|property| !property.is_default)
         .map(|property| (property.name, property.value))
         .collect();
     if config.text("client.id").is_empty() {
-        native.push(("client.id".to_owned(), client_id.clone()));
+        native.push(("client.id".to_owned(), client_id.as_str().into()));
     }
     if group_id.is_none() {
-        native.push(("group.id".to_owned(), client_id.clone()));
+        native.push(("group.id".to_owned(), client_id.as_str().into()));
     }
     Ok(ResolvedConsumer {
         native,
@@ -76,7 +79,7 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<ResolvedConsumer, ConfigE
         default_api_timeout: Duration::from_millis(u64::try_from(default_api_timeout).unwrap_or_default()),
         key_deserializer: deserializer("key.deserializer"),
         value_deserializer: deserializer("value.deserializer"),
-        secrets: resolution.secrets,
+        secrets: config.secrets(),
     })
 }
 
@@ -103,7 +106,7 @@ mod tests {
     use rdkafka::consumer::BaseConsumer;
 
     use super::super::{
-        Becomes, ConsumerConfig, Range, Setting, Type, consumer_settings,
+        Becomes, ConsumerConfig, Range, Setting, Type, consumer_settings, exposed,
         tests::{consumer, native_of},
     };
     use super::*;
@@ -112,7 +115,7 @@ mod tests {
     #[test]
     fn nothing_set_but_brokers_and_group_is_javas_consumer() {
         let resolved = consumer(&[("group.id", "g")]).resolve().unwrap();
-        let mut native = resolved.native.clone();
+        let mut native = exposed(&resolved.native);
         native.retain(|(name, _)| !name.starts_with("client."));
         native.sort();
         let wanted = [
@@ -142,13 +145,16 @@ mod tests {
         let first = consumer(&[("group.id", "g")]).resolve().unwrap();
         assert!(first.client_id.strip_prefix("consumer-g-").is_some_and(|number| number.parse::<u64>().is_ok()));
         assert_ne!(consumer(&[("group.id", "g")]).resolve().unwrap().client_id, first.client_id);
-        assert!(first.native.contains(&("client.id".to_owned(), first.client_id)));
+        assert!(first.native.contains(&("client.id".to_owned(), first.client_id.into())));
         let member = consumer(&[("group.id", "g"), ("group.instance.id", "m")]).resolve().unwrap();
         assert_eq!(member.client_id, "consumer-g-m");
         assert_eq!(consumer(&[("client.id", "me")]).resolve().unwrap().client_id, "me");
         let alone = consumer(&[]).resolve().unwrap();
         assert!(alone.client_id.starts_with("consumer-null-") && alone.group_id.is_none());
-        assert!(alone.native.contains(&("group.id".to_owned(), alone.client_id)), "librdkafka reads for nobody without a name");
+        assert!(
+            alone.native.contains(&("group.id".to_owned(), alone.client_id.into())),
+            "librdkafka reads for nobody without a name"
+        );
     }
 
     /// The crate `rdkafka` sets it by itself.
@@ -290,7 +296,8 @@ mod tests {
         let config =
             consumer(&[("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", jaas)]);
         let resolved = config.resolve().unwrap();
-        assert!(resolved.native.iter().any(|(_, value)| value == "hunter2") && resolved.secrets.contains(&"hunter2".to_owned()));
+        assert!(resolved.native.iter().any(|(_, value)| value.expose() == "hunter2"));
+        assert_eq!(resolved.secrets.redact("is hunter2"), "is [hidden]");
         for text in [format!("{resolved:?} {config:?} {}", config.explain()), serde_json::to_string(&config).unwrap()] {
             assert!(!text.contains("hunter2"), "{text}");
         }

@@ -93,7 +93,6 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     resolution.add("sasl.mechanism", "sasl.mechanisms", name);
     let jaas = config.get("sasl.jaas.config").and_then(|text| Jaas::parse(text).ok());
     if let Some(jaas) = &jaas {
-        resolution.secrets.extend(jaas.secrets().map(str::to_owned));
         let fits = match jaas.module {
             Module::Plain => name == "PLAIN",
             Module::Scram => name.starts_with("SCRAM-"),
@@ -204,7 +203,7 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
         } else if let Some((setting, property)) =
             config.kind.setting(name).and_then(|setting| Some((setting.name(), *setting.properties().first()?)))
         {
-            resolution.add(setting, property, entry.value.as_str());
+            resolution.add(setting, property, entry.value.clone());
         }
     }
     let credentials = ["sasl.oauthbearer.client.id", "sasl.oauthbearer.client.secret"];
@@ -258,7 +257,7 @@ mod tests {
         assert_eq!(native(&config, "sasl.mechanisms").as_deref(), Some("PLAIN"));
         assert_eq!(native(&config, "sasl.username").as_deref(), Some("alice"));
         assert_eq!(native(&config, "sasl.password").as_deref(), Some("hunter2"));
-        assert!(config.resolve().unwrap().secrets.contains(&"hunter2".to_owned()));
+        assert_eq!(config.resolve().unwrap().secrets.redact("is hunter2"), "is [hidden]");
     }
 
     #[test]

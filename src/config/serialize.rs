@@ -8,6 +8,7 @@ use serde::{
 };
 
 use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, redacted};
+use crate::secret::Secret;
 
 /// Writes what was set, but for the secrets.
 pub(super) fn serialize<S: Serializer>(config: &ClientConfig, serializer: S) -> Result<S::Ok, S::Error> {
@@ -31,7 +32,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(kind: ClientKind, deseriali
         let put = if config.entries.contains_key(&name) {
             Err(Problem::new(None, Some(&name), "stands twice"))
         } else {
-            config.put(&name, &value, None, Origin::Code)
+            config.put(&name, value.expose(), None, Origin::Code)
         };
         problems.extend(put.err());
     }
@@ -39,11 +40,11 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(kind: ClientKind, deseriali
 }
 
 enum Value {
-    Text(String),
+    Text(Secret),
     Table(Vec<(String, Self)>),
 }
 
-fn flatten(name: String, value: Value, flat: &mut Vec<(String, String)>) {
+fn flatten(name: String, value: Value, flat: &mut Vec<(String, Secret)>) {
     match value {
         Value::Text(text) => flat.push((name, text)),
         Value::Table(members) => {
@@ -91,34 +92,34 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_owned()))
+        Ok(Value::Text(value.into()))
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Text(value.to_string()))
+        Ok(Value::Text(value.to_string().into()))
     }
 
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Text(value.to_string()))
+        Ok(Value::Text(value.to_string().into()))
     }
 
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Text(value.to_string()))
+        Ok(Value::Text(value.to_string().into()))
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Text(value.to_string()))
+        Ok(Value::Text(value.to_string().into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut texts = Vec::new();
         while let Some(item) = items.next_element()? {
             match item {
-                Value::Text(text) if !text.contains(',') => texts.push(text),
+                Value::Text(text) if !text.expose().contains(',') => texts.push(text),
                 _ => return Err(A::Error::custom("a list must be of texts without commas")),
             }
         }
-        Ok(Value::Text(texts.join(",")))
+        Ok(Value::Text(texts.iter().map(Secret::expose).collect::<Vec<_>>().join(",").into()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {

@@ -7,6 +7,7 @@ use super::{
     resolution::Resolution,
     sasl::{HAS_TLS, IS_SYSTEMS},
 };
+use crate::secret::Secret;
 
 const HAS_OWN_OPENSSL: bool = cfg!(any(feature = "tls", feature = "oidc")) && !IS_SYSTEMS;
 
@@ -76,7 +77,7 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     }
 }
 
-type Properties = Vec<(&'static str, &'static str, String)>;
+type Properties = Vec<(&'static str, &'static str, Secret)>;
 
 fn truststore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
     let mut properties = Properties::new();
@@ -84,7 +85,7 @@ fn truststore(config: &ClientConfig, resolution: &mut Resolution) -> Properties 
     let (location, certificates) = ("ssl.truststore.location", "ssl.truststore.certificates");
     match (config.get(location), config.get(certificates)) {
         (Some(_), Some(_)) => resolution.fail(config, certificates, format!("is set, and {location} too; leave one out")),
-        (Some(file), None) if format == Some("PEM") => properties.push((location, "ssl.ca.location", file.to_owned())),
+        (Some(file), None) if format == Some("PEM") => properties.push((location, "ssl.ca.location", file.into())),
         (Some(file), None) => resolution.fail(config, location, convert_truststore(file, format)),
         (None, Some(text)) if format == Some("PEM") => properties.push((certificates, "ssl.ca.pem", pem(text))),
         (None, Some(_)) => resolution.fail(config, certificates, "is PEM text; set ssl.truststore.type=PEM"),
@@ -117,13 +118,13 @@ fn keystore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
     match (file, format) {
         (None, _) => {}
         (Some(file), Some("PEM")) => {
-            properties.push((location, "ssl.certificate.location", file.to_owned()));
-            properties.push((location, "ssl.key.location", file.to_owned()));
+            properties.push((location, "ssl.certificate.location", file.into()));
+            properties.push((location, "ssl.key.location", file.into()));
         }
         (Some(file), Some("PKCS12")) => {
-            properties.push((location, "ssl.keystore.location", file.to_owned()));
+            properties.push((location, "ssl.keystore.location", file.into()));
             match config.get(password) {
-                Some(password) => properties.push(("ssl.keystore.password", "ssl.keystore.password", password.to_owned())),
+                Some(password) => properties.push(("ssl.keystore.password", "ssl.keystore.password", password.into())),
                 None if config.has_raw(password) => {}
                 None => resolution.fail(config, location, format!("is a PKCS12 file, which needs {password}")),
             }
@@ -137,8 +138,8 @@ fn keystore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
 }
 
 /// PEM text may stand on one line with `\n` written out, as it often does in environment variables.
-fn pem(text: &str) -> String {
-    if text.contains('\n') { text.to_owned() } else { text.replace("\\n", "\n") }
+fn pem(text: &str) -> Secret {
+    if text.contains('\n') { text.into() } else { text.replace("\\n", "\n").into() }
 }
 
 fn is_pkcs12(file: &str) -> bool {

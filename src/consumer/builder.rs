@@ -27,6 +27,7 @@ use crate::{
     Deserializer, Error, ErrorKind,
     config::{ConsumerConfig, ResolvedConsumer},
     native::ConsumerQueue,
+    secret::Secrets,
 };
 
 /// How long dropping a consumer waits for it to leave its group, unless it is set.
@@ -130,7 +131,7 @@ fn start(
 ) -> Result<Arc<Shared>, Error> {
     let number = |name: &str, default: u64| {
         let found = resolved.native.iter().rev().find(|(property, _)| property == name);
-        Duration::from_millis(found.and_then(|(_, value)| value.parse().ok()).unwrap_or(default))
+        Duration::from_millis(found.and_then(|(_, value)| value.expose().parse().ok()).unwrap_or(default))
     };
     let max_poll_interval = number("max.poll.interval.ms", MAX_POLL_INTERVAL);
     let auto_commit_interval = number("auto.commit.interval.ms", AUTO_COMMIT_INTERVAL);
@@ -139,15 +140,17 @@ fn start(
     let first_offset = first_offset(&resolved);
 
     let signals = Arc::new(Signals::default());
+    let secrets = Arc::new(resolved.secrets);
     let context = Context {
         intake: Arc::clone(&intake),
         listener,
         signals: Arc::clone(&signals),
         stores_offsets: commits,
         max_poll_interval,
-        secrets: resolved.secrets,
+        secrets: Arc::clone(&secrets),
     };
-    let consumer = Arc::new(NativeConsumer::from_config_and_context(&config, context).map_err(|error| refused(&error))?);
+    let consumer = NativeConsumer::from_config_and_context(&config, context).map_err(|error| refused(&error, &secrets))?;
+    let consumer = Arc::new(consumer);
     let none = || Error::new(ErrorKind::Client, "librdkafka gave the consumer no queue");
     let queue = Arc::new(ConsumerQueue::of(&*consumer).ok_or_else(none)?);
     bell.attach(Arc::clone(&queue));
@@ -182,7 +185,7 @@ fn start(
 fn client_config(resolved: &ResolvedConsumer, commits: bool) -> ClientConfig {
     let mut config = ClientConfig::new();
     for (name, value) in &resolved.native {
-        config.set(name, value);
+        config.set(name, value.expose());
     }
     // What is stored is what the program has taken, and so it is stored here.
     config.set("enable.auto.commit", commits.to_string()).set("enable.auto.offset.store", "false");
@@ -203,7 +206,7 @@ fn client_config(resolved: &ResolvedConsumer, commits: bool) -> ClientConfig {
 
 /// librdkafka asks the group where to begin. Without one the answer is `auto.offset.reset`'s at once.
 fn first_offset(resolved: &ResolvedConsumer) -> Offset {
-    let reset = resolved.native.iter().rev().find(|(name, _)| name == "auto.offset.reset").map(|(_, value)| value.as_str());
+    let reset = resolved.native.iter().rev().find(|(name, _)| name == "auto.offset.reset").map(|(_, value)| value.expose());
     match (&resolved.group_id, reset) {
         (Some(_), _) | (None, Some("error" | "none")) => Offset::Invalid,
         (None, Some("earliest" | "smallest" | "beginning")) => Offset::Beginning,
@@ -212,13 +215,13 @@ fn first_offset(resolved: &ResolvedConsumer) -> Offset {
 }
 
 /// Without the value, which may be a secret.
-fn refused(error: &KafkaError) -> Error {
+fn refused(error: &KafkaError, secrets: &Secrets) -> Error {
     let message = match error {
         KafkaError::ClientConfig(_, reason, property, _) => format!("librdkafka refuses {property}: {reason}"),
         KafkaError::ClientCreation(reason) => format!("librdkafka refuses the settings: {reason}"),
         error => format!("librdkafka refuses the settings: {error}"),
     };
-    Error::new(ErrorKind::Config, message)
+    Error::new(ErrorKind::Config, secrets.redact(&message))
 }
 
 impl<K, V> fmt::Debug for ConsumerBuilder<K, V> {

@@ -28,6 +28,7 @@ use crate::{
         error_text,
     },
     panic::contain,
+    secret::Secrets,
 };
 
 /// rdkafka's consumer with what it calls back.
@@ -51,12 +52,12 @@ pub(super) struct Context {
     pub(super) stores_offsets: bool,
     pub(super) max_poll_interval: Duration,
     /// Values that librdkafka's texts must not show.
-    pub(super) secrets: Vec<String>,
+    pub(super) secrets: Arc<Secrets>,
 }
 
 impl Context {
     pub(super) fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[hidden]"))
+        self.secrets.redact(text)
     }
 
     pub(super) fn log_line(&self, level: i32, facility: &str, text: &str) {

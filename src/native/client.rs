@@ -32,6 +32,7 @@ use super::{
     topic::{Partition, Reported, Topic, native_headers},
     witness::Witness,
 };
+use crate::secret::Secret;
 
 /// `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
 const ANY_PARTITION: i32 = -1;
@@ -58,10 +59,10 @@ unsafe impl Send for Client {}
 unsafe impl Sync for Client {}
 
 impl Client {
-    pub(crate) fn new(properties: &[(String, String)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
+    pub(crate) fn new(properties: &[(String, Secret)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
         let witness = Box::<Witness>::default();
         // SAFETY: the box is dropped after `drop` has ended the producer; if there is none, `witness` is not used.
-        let handle = unsafe { Settings::new(properties, &witness) }?.into_producer()?;
+        let handle = unsafe { Settings::new(properties, &witness) }?.into_producer(properties)?;
         if makes_tokens(properties) {
             // SAFETY: `handle` is alive.
             let error = unsafe { sys::rd_kafka_sasl_background_callbacks_enable(handle.as_ptr()) };

@@ -2,12 +2,16 @@
 
 use std::{
     ffi::{CString, c_char, c_int},
+    mem,
     ptr::NonNull,
+    sync::{Mutex, PoisonError},
 };
 
 use rdkafka_sys as sys;
+use zeroize::Zeroizing;
 
 use super::{broker_words, ffi, witness::Witness};
+use crate::secret::Secret;
 
 /// librdkafka's buffer for its reasons.
 const REASON_SIZE: usize = 512;
@@ -19,18 +23,21 @@ pub(crate) struct SettingRefused {
     pub(crate) reason: String,
 }
 
+/// Where the settings lie that are not destroyed, so that leak checkers see that somebody knows.
+static ABANDONED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
 /// An owned `rd_kafka_conf_t`.
 pub(super) struct Settings(NonNull<sys::rd_kafka_conf_t>);
 
 impl Settings {
     /// # Safety
     /// `witness` outlives the producer that is made with these.
-    pub(super) unsafe fn new(properties: &[(String, String)], witness: &Witness) -> Result<Self, SettingRefused> {
+    pub(super) unsafe fn new(properties: &[(String, Secret)], witness: &Witness) -> Result<Self, SettingRefused> {
         // SAFETY: takes nothing, returns an object that is ours to destroy.
         let conf = unsafe { sys::rd_kafka_conf_new() };
         let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
         for (name, value) in properties {
-            settings.set(name, value)?;
+            settings.set(name, value.expose())?;
         }
         settings.set("log.queue", "true")?;
         // SAFETY: `conf` is alive.
@@ -52,7 +59,7 @@ impl Settings {
     fn set(&self, name: &str, value: &str) -> Result<(), SettingRefused> {
         let nul = || refused(Some(name), "the name or the value holds a NUL byte".to_owned());
         let c_name = CString::new(name).map_err(|_| nul())?;
-        let c_value = CString::new(value).map_err(|_| nul())?;
+        let c_value = Zeroizing::new(CString::new(value).map_err(|_| nul())?);
         let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
         // SAFETY: `conf` is alive, both strings are NUL-terminated and the buffer is as long as it is said to be.
         let result = unsafe {
@@ -66,8 +73,8 @@ impl Settings {
         Err(refused(Some(name), reason))
     }
 
-    /// Makes the producer, which takes the settings over.
-    pub(super) fn into_producer(self) -> Result<NonNull<sys::rd_kafka_t>, SettingRefused> {
+    /// Makes the producer, which takes the settings over. `properties` are those of [`new`](Self::new).
+    pub(super) fn into_producer(self, properties: &[(String, Secret)]) -> Result<NonNull<sys::rd_kafka_t>, SettingRefused> {
         let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
         // SAFETY: `conf` is alive and the buffer is as long as it is said to be; on success librdkafka owns `conf`.
         let client = unsafe {
@@ -75,24 +82,42 @@ impl Settings {
         };
         match NonNull::new(client) {
             Some(client) => {
-                std::mem::forget(self);
+                mem::forget(self);
                 Ok(client)
             }
-            // SAFETY: as in `set`.
-            None => Err(refused(None, unsafe { ffi::text(reason.as_ptr()) })),
+            None => {
+                self.abandon(properties);
+                // SAFETY: as in `set`.
+                Err(refused(None, unsafe { ffi::text(reason.as_ptr()) }))
+            }
         }
+    }
+
+    /// Lets go of settings of which no producer could be made, without destroying them.
+    ///
+    /// librdkafka copies the settings as they are, and where it fails behind that, as over a certificate, it frees the interceptors of its copy
+    /// (2.12, `rd_kafka_new`, behind `fail:`), which are those of the settings: to destroy these would free them again. So they are kept, some
+    /// kilobytes for each attempt, but without passwords and keys.
+    fn abandon(self, properties: &[(String, Secret)]) {
+        for (name, _) in properties.iter().filter(|(name, _)| name.starts_with("sasl.") || name.starts_with("ssl.")) {
+            // What has no empty value, such as a mechanism, stays as it is. Of the interceptors librdkafka looks only at those of settings, of
+            // which there is none.
+            let _ = self.set(name, "");
+        }
+        ABANDONED.lock().unwrap_or_else(PoisonError::into_inner).push(self.0.as_ptr().expose_provenance());
+        mem::forget(self);
     }
 }
 
 /// Whether librdkafka makes the tokens itself that nobody signs. It does so in a callback, which is called where its queue is served: on
 /// librdkafka's background thread, since the delivery thread takes events.
-pub(super) fn makes_tokens(properties: &[(String, String)]) -> bool {
-    properties.iter().any(|(name, value)| name == "enable.sasl.oauthbearer.unsecure.jwt" && value == "true")
+pub(super) fn makes_tokens(properties: &[(String, Secret)]) -> bool {
+    properties.iter().any(|(name, value)| name == "enable.sasl.oauthbearer.unsecure.jwt" && value.expose() == "true")
 }
 
 impl Drop for Settings {
     fn drop(&mut self) {
-        // SAFETY: ours, and not handed to a producer: `into_producer` forgets it then.
+        // SAFETY: ours, and not handed to a producer, be it in vain: `into_producer` forgets it then.
         unsafe { sys::rd_kafka_conf_destroy(self.0.as_ptr()) };
     }
 }
@@ -136,4 +161,21 @@ pub(crate) fn consumers_property<C: rdkafka::consumer::ConsumerContext>(
 pub(super) fn milliseconds(duration: std::time::Duration) -> c_int {
     // Rounded up, so that a wait of half a millisecond is not a busy loop.
     c_int::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX)
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_producer_can_be_made_of_is_freed_no_more_than_once() {
+        let properties =
+            [("security.protocol", "ssl"), ("ssl.ca.location", "/no/such/file.pem"), ("ssl.key.password", "hunter2")];
+        let properties = properties.map(|(name, value)| (name.to_owned(), Secret::from(value)));
+        for _ in 0..20 {
+            let error = Settings::new(&properties).and_then(|settings| settings.into_producer(&properties)).unwrap_err();
+            assert!(error.reason.contains("ssl.ca.location"), "{}", error.reason);
+        }
+        assert!(ABANDONED.lock().unwrap().len() >= 20);
+    }
 }

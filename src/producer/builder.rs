@@ -19,6 +19,7 @@ use crate::{
     intercept::Interceptor,
     native::{Client, SettingRefused},
     partition::Partitioner,
+    secret::Secrets,
 };
 
 /// How long dropping the last handle waits for what was accepted, unless it is set.
@@ -162,10 +163,11 @@ pub(super) fn start(
     if partition_for.is_some() {
         properties.retain(|(name, _)| name != "partitioner");
         // Otherwise librdkafka places records without a key by itself, and does not ask.
-        properties.push(("sticky.partitioning.linger.ms".to_owned(), "0".to_owned()));
+        properties.push(("sticky.partitioning.linger.ms".to_owned(), "0".into()));
     }
     let partition_for = move || partition_for.as_ref().map(|make| make());
-    let client = Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(refused)?);
+    let client =
+        Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &resolved.secrets))?);
     let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
     let Resolved { client_id, bootstrap_servers, max_request_size, mechanism, secrets, .. } = resolved;
@@ -183,12 +185,9 @@ pub(super) fn start(
     Ok(Arc::new(Core { client, shared, mechanism, max_request_size, drop_timeout }))
 }
 
-fn refused(refused: SettingRefused) -> Error {
-    let message = match refused.property {
-        Some(property) => format!("librdkafka refuses {property}: {}", refused.reason),
-        None => format!("librdkafka refuses the settings: {}", refused.reason),
-    };
-    Error::new(ErrorKind::Config, message)
+fn refused(refused: &SettingRefused, secrets: &Secrets) -> Error {
+    let what = refused.property.as_deref().unwrap_or("the settings");
+    Error::new(ErrorKind::Config, format!("librdkafka refuses {what}: {}", secrets.redact(&refused.reason)))
 }
 
 impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
@@ -246,8 +245,8 @@ mod tests {
 
     fn client(config: &ProducerConfig) -> (Client, Vec<(String, String)>) {
         let resolved = config.resolve().unwrap();
-        let properties = resolved.native.clone();
-        (Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}")), properties)
+        let client = Client::new(&resolved.native, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}"));
+        (client, resolved.native.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect())
     }
 
     fn same(a: &str, b: &str) -> bool {

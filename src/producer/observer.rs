@@ -75,7 +75,7 @@ impl Observer for Shared {
     fn on_error(&self, client: &Client, error: i32, text: &str, fatal: bool) {
         let text = self.troubles.redact(text);
         if fatal || error == code::FATAL {
-            let cause = client.fatal_error().map(|(_, text)| text);
+            let cause = client.fatal_error().map(|(_, text)| self.troubles.redact(&text));
             tracing::error!(code = error, %text, cause, "fatal: this producer can send no more");
         } else {
             tracing::warn!(target: "ottla::librdkafka", code = error, "{text}");

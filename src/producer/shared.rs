@@ -34,6 +34,7 @@ use crate::{
     metrics::Meter,
     native::{Audience as _, Body, Client, Draft, Observer, code, flush_now, report_refused},
     panic::wake,
+    secret::Secrets,
 };
 
 /// How long a flush helper calls into librdkafka before it looks whether it is still needed.
@@ -79,7 +80,7 @@ impl Shared {
         client_id: String,
         bootstrap_servers: String,
         max_request_size: usize,
-        secrets: Vec<String>,
+        secrets: Secrets,
     ) -> Self {
         Self {
             deferrals: Deferrals::new(room.max_block()),
@@ -367,7 +368,7 @@ mod tests {
     };
 
     fn client() -> Arc<Client> {
-        let properties = [("bootstrap.servers".to_owned(), "localhost:1".to_owned())];
+        let properties = [("bootstrap.servers".to_owned(), "localhost:1".into())];
         Arc::new(Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}")))
     }
 
@@ -388,7 +389,7 @@ mod tests {
 
     fn shared() -> Shared {
         let room = Room::new(1, Duration::from_secs(60));
-        Shared::new(room, Listeners::new(None), None, "test".to_owned(), String::new(), usize::MAX, Vec::new())
+        Shared::new(room, Listeners::new(None), None, "test".to_owned(), String::new(), usize::MAX, Secrets::default())
     }
 
     #[test]

@@ -3,11 +3,16 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, RwLock},
     time::Instant,
 };
 
-use crate::{Error, error::Refusal, native::code};
+use crate::{
+    Error,
+    error::Refusal,
+    native::code,
+    secret::{Secret, Secrets},
+};
 
 /// As many are kept.
 const KEPT: usize = 8;
@@ -17,9 +22,13 @@ pub(super) struct Troubles {
     /// The newest at the end.
     last: Mutex<VecDeque<Trouble>>,
     /// Values that librdkafka's texts must not show.
-    secrets: Vec<String>,
-    /// Those that were set while the producer runs: the newest at the end.
-    later_secrets: Mutex<VecDeque<String>>,
+    secrets: RwLock<Known>,
+}
+
+struct Known {
+    all: Secrets,
+    /// Of these, those that were added while the producer runs: the newest at the end.
+    later: VecDeque<Secret>,
 }
 
 #[derive(Debug, Clone)]
@@ -32,26 +41,26 @@ pub(super) struct Trouble {
 }
 
 impl Troubles {
-    pub(super) fn new(secrets: Vec<String>) -> Self {
-        Self { last: Mutex::default(), secrets, later_secrets: Mutex::default() }
+    pub(super) fn new(secrets: Secrets) -> Self {
+        Self { last: Mutex::default(), secrets: RwLock::new(Known { all: secrets, later: VecDeque::new() }) }
     }
 
     /// A text of librdkafka's without the secrets that may be in it.
     pub(super) fn redact(&self, text: &str) -> String {
-        let later = self.later_secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        self.secrets.iter().chain(&*later).fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[hidden]"))
+        self.secrets.read().unwrap_or_else(PoisonError::into_inner).all.redact(text)
     }
 
     /// Adds a secret that texts must not show, in place of the oldest of those that were added if they are many.
     pub(super) fn keep_secret(&self, secret: &str) {
-        let mut later = self.later_secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        if secret.is_empty() || later.iter().any(|known| known == secret) {
+        let Known { all, later } = &mut *self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        if secret.is_empty() || all.contains(secret) {
             return;
         }
         if later.len() == KEPT {
-            later.pop_front();
+            later.pop_front().into_iter().for_each(|oldest| all.remove(&oldest));
         }
-        later.push_back(secret.to_owned());
+        later.push_back(secret.into());
+        all.insert(secret.into());
     }
 
     /// Takes note of one; its text is [redacted](Self::redact).

@@ -10,6 +10,7 @@ mod configuration;
 mod dependencies;
 mod embedded;
 mod examples;
+mod fuzz_corpus;
 mod hostile;
 mod java_keys;
 mod log;
@@ -18,3 +19,4 @@ mod mock_transaction;
 mod own_process;
 #[cfg(all(feature = "protobuf", feature = "json-schema"))]
 mod schema_registry;
+mod secrets;

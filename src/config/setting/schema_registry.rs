@@ -87,5 +87,10 @@ fn url(list: &str) -> Result<(), String> {
         let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
         host.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !host.contains(char::is_whitespace))
     };
+    // To who takes URLs apart the first slash ends the host, and what is before the @ would be printed as a path.
+    let path = |url| Some(<str>::split_once(url, "://")?.1.split_once('/')?.1);
+    if list.split(',').filter_map(path).any(|path| path.contains('@')) {
+        return Err("has an @ behind a slash; write %2F for a slash in a password, %40 for an @ in a path".to_owned());
+    }
     if list.split(',').all(is_url) { Ok(()) } else { Err("is not a list of URLs that begin with http:// or https://".to_owned()) }
 }

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::{Format, Pair, json, load, placeholder, table, toml, yaml};
-use crate::config::ConfigError;
+use crate::{config::ConfigError, secret::Secret};
 
 /// A setting that stands beside a file's tables `producer` and `consumer`: one of the program's whose file it is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HostSetting {
     line: usize,
     name: String,
-    value: Result<String, String>,
+    value: Result<Secret, String>,
 }
 
 impl HostSetting {
@@ -29,7 +29,7 @@ impl HostSetting {
     /// # Errors
     /// Why there is none, without repeating it: a placeholder that stands for nothing, a list of tables, a null.
     pub fn value(&self) -> Result<&str, String> {
-        self.value.as_deref().map_err(Clone::clone)
+        self.value.as_ref().map(Secret::expose).map_err(Clone::clone)
     }
 }
 
@@ -55,7 +55,7 @@ impl HostSetting {
 pub fn host_settings(path: impl AsRef<Path>) -> Result<Vec<HostSetting>, ConfigError> {
     let members = members(path.as_ref())?;
     let setting = |Pair { line, name, value }| {
-        let value = value.map_err(str::to_owned).and_then(|value| Ok(placeholder::expand(&value)?.unwrap_or(value)));
+        let value = value.map_err(str::to_owned).and_then(|value| Ok(placeholder::expand(value.expose())?.unwrap_or(value)));
         HostSetting { line, name, value }
     };
     Ok(table::others(members).into_iter().map(setting).collect())
@@ -71,7 +71,8 @@ pub fn client_tables(path: impl AsRef<Path>) -> Result<Vec<&'static str>, Config
 
 fn members(path: &Path) -> Result<Vec<table::Member>, ConfigError> {
     let (text, format) = load(path)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = text.expose();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(match format {
         Format::Toml => toml::parse(text).0,
         Format::Yaml => yaml::parse(text).0,

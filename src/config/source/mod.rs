@@ -17,6 +17,7 @@ use std::{
 pub use host::{HostSetting, client_tables, host_settings};
 
 use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, file, placeholder};
+use crate::secret::Secret;
 
 /// So many problems of a text are told; more say nothing that these do not.
 const TOLD: usize = 100;
@@ -58,12 +59,11 @@ impl FromStr for Format {
 }
 
 /// One setting of a text.
-#[cfg_attr(test, derive(Debug, PartialEq))]
 struct Pair {
     line: usize,
     name: String,
     /// The value as text, or what is wrong with it.
-    value: Result<String, &'static str>,
+    value: Result<Secret, &'static str>,
 }
 
 /// Something that is wrong with the text itself.
@@ -78,11 +78,11 @@ struct Broken {
 pub(super) fn from_file(kind: ClientKind, path: &Path) -> Result<ClientConfig, ConfigError> {
     let (text, format) = load(path)?;
     let origin = |line| Origin::File { path: path.to_owned(), line };
-    read(kind, &text, format, &path.display().to_string(), &origin)
+    read(kind, text.expose(), format, &path.display().to_string(), &origin)
 }
 
 /// A file's text and its format.
-fn load(path: &Path) -> Result<(String, Format), ConfigError> {
+fn load(path: &Path) -> Result<(Secret, Format), ConfigError> {
     let fail = |message: String| {
         let subject = path.display().to_string();
         ConfigError::new(subject.clone(), vec![Problem::new(None, None, format!("{subject}: {message}"))])
@@ -99,7 +99,7 @@ fn load(path: &Path) -> Result<(String, Format), ConfigError> {
             return Err(fail(format!("line {line} is not UTF-8")));
         }
     };
-    Ok((text, format))
+    Ok((text.into(), format))
 }
 
 /// Reads a text. See [`ProducerConfig::from_str`](super::ProducerConfig::from_str).
@@ -141,9 +141,9 @@ fn read(
             Entry::Vacant(place) => drop(place.insert(line)),
         }
         let put = match value {
-            Ok(value) => match placeholder::expand(&value) {
-                Ok(None) => config.put(&name, &value, None, place.clone()),
-                Ok(Some(expanded)) => config.put(&name, &expanded, Some(&value), place.clone()),
+            Ok(value) => match placeholder::expand(value.expose()) {
+                Ok(None) => config.put(&name, value.expose(), None, place.clone()),
+                Ok(Some(expanded)) => config.put(&name, expanded.expose(), Some(value.expose()), place.clone()),
                 Err(message) => Err(Problem::new(Some(&place), config.recognise(&name).0.as_deref(), message)),
             },
             Err(what) => match config.recognise(&name) {

@@ -14,7 +14,7 @@ pub(super) fn parse(text: &str) -> (Vec<Pair>, Vec<Broken>) {
     while let Some((line, logical)) = lines.next() {
         let (name, value) = split(&logical);
         match (unescape(name), unescape(value)) {
-            (Ok(name), Ok(value)) => pairs.push(Pair { line, name, value: Ok(value) }),
+            (Ok(name), Ok(value)) => pairs.push(Pair { line, name, value: Ok(value.into()) }),
             (Err(what), _) | (_, Err(what)) => broken.push(Broken { line, what: what.to_owned() }),
         }
     }
@@ -127,7 +127,7 @@ mod tests {
     fn parsed(text: &str) -> Vec<(usize, String, String)> {
         let (pairs, broken) = parse(text);
         assert_eq!(broken, []);
-        pairs.into_iter().map(|pair| (pair.line, pair.name, pair.value.unwrap())).collect()
+        pairs.into_iter().map(|pair| (pair.line, pair.name, pair.value.unwrap().expose().to_owned())).collect()
     }
 
     fn one(text: &str) -> (String, String) {

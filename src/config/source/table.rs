@@ -1,15 +1,14 @@
 //! What TOML, YAML and JSON have in common: tables in tables, flattened to dotted names.
 
 use super::{Broken, Pair};
-use crate::config::ClientKind;
+use crate::{config::ClientKind, secret::Secret};
 
 /// How deep tables may be nested; a setting's name has at most eight parts.
 pub(super) const DEEPEST: usize = 24;
 
 /// A value of a text.
-#[cfg_attr(test, derive(Debug))]
 pub(super) enum Node {
-    Text(String),
+    Text(Secret),
     List(Vec<Self>),
     Table(Vec<Member>),
     /// A value that no setting can have, and why.
@@ -17,7 +16,6 @@ pub(super) enum Node {
 }
 
 /// A member of a table.
-#[cfg_attr(test, derive(Debug))]
 pub(super) struct Member {
     pub(super) line: usize,
     pub(super) name: String,
@@ -83,11 +81,11 @@ fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
     pairs.push(Pair { line, name, value });
 }
 
-fn join(items: Vec<Node>) -> Result<String, &'static str> {
+fn join(items: Vec<Node>) -> Result<Secret, &'static str> {
     let mut texts = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            Node::Text(text) if text.contains(',') => {
+            Node::Text(text) if text.expose().contains(',') => {
                 return Err("has an entry with a comma, which separates entries; give each its own");
             }
             Node::Text(text) => texts.push(text),
@@ -95,5 +93,5 @@ fn join(items: Vec<Node>) -> Result<String, &'static str> {
             Node::List(_) | Node::Table(_) => return Err("is a list of lists or tables; give a list of texts"),
         }
     }
-    Ok(texts.join(","))
+    Ok(texts.iter().map(Secret::expose).collect::<Vec<_>>().join(",").into())
 }

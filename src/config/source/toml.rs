@@ -44,13 +44,13 @@ fn node(lines: &Lines, value: Spanned<DeValue<'_>>, depth: usize) -> Node {
         return Node::Odd("is nested too deep");
     }
     match value.into_inner() {
-        DeValue::String(value) => Node::Text(value.into_owned()),
+        DeValue::String(value) => Node::Text(value.into_owned().into()),
         DeValue::Integer(value) => match i128::from_str_radix(value.as_str(), value.radix()) {
-            Ok(number) => Node::Text(number.to_string()),
-            Err(_) => Node::Text(value.to_string()),
+            Ok(number) => Node::Text(number.to_string().into()),
+            Err(_) => Node::Text(value.to_string().into()),
         },
-        DeValue::Float(value) => Node::Text(value.as_str().to_owned()),
-        DeValue::Boolean(value) => Node::Text(value.to_string()),
+        DeValue::Float(value) => Node::Text(value.as_str().into()),
+        DeValue::Boolean(value) => Node::Text(value.to_string().into()),
         DeValue::Datetime(_) => Node::Odd("is a date; put it in quotes"),
         DeValue::Array(items) => Node::List(items.into_iter().map(|item| node(lines, item, depth + 1)).collect()),
         DeValue::Table(table) => Node::Table(members(lines, table, depth)),
@@ -60,14 +60,15 @@ fn node(lines: &Lines, value: Spanned<DeValue<'_>>, depth: usize) -> Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ClientKind;
+    use crate::{config::ClientKind, secret::Secret};
 
     #[test]
     fn dotted_names_and_tables_keep_their_lines() {
         let (members, broken) = parse("[producer]\nlinger.ms = 5\n\nretry.backoff.ms = 7\n");
         assert_eq!(broken, []);
         let (pairs, _) = super::super::table::settings(ClientKind::Producer, (members, broken));
-        let found: Vec<_> = pairs.iter().map(|pair| (pair.line, pair.name.as_str(), pair.value.as_deref())).collect();
+        let found: Vec<_> =
+            pairs.iter().map(|pair| (pair.line, pair.name.as_str(), pair.value.as_ref().map(Secret::expose))).collect();
         assert_eq!(found, [(2, "linger.ms", Ok("5")), (4, "retry.backoff.ms", Ok("7"))]);
     }
 

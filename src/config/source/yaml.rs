@@ -69,7 +69,7 @@ impl<'a> Events<'a> {
         let node = match event {
             Event::Scalar(text, style, ..) => match style {
                 ScalarStyle::Plain if is_null(&text) => Node::Odd(NOTHING),
-                _ => Node::Text(text.into_owned()),
+                _ => Node::Text(text.into_owned().into()),
             },
             Event::MappingStart(..) => Node::Table(self.mapping()?),
             Event::SequenceStart(..) => {
@@ -111,7 +111,7 @@ mod tests {
     fn pairs(text: &str) -> Vec<(usize, String, Result<String, &'static str>)> {
         let (pairs, broken) = super::super::table::settings(ClientKind::Producer, parse(text));
         assert_eq!(broken, []);
-        pairs.into_iter().map(|pair| (pair.line, pair.name, pair.value)).collect()
+        pairs.into_iter().map(|pair| (pair.line, pair.name, pair.value.map(|value| value.expose().to_owned()))).collect()
     }
 
     #[test]

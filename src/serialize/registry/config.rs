@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use super::{SchemaIdLocation, StrategyName, SubjectNameStrategy};
-use crate::config::{
-    ConfigError, HIDDEN, Origin, Problem, ProducerConfig, file, schema_registry_setting, schema_registry_settings,
+use crate::{
+    config::{ConfigError, Origin, Problem, ProducerConfig, file, redacted, schema_registry_setting, schema_registry_settings},
+    secret::Secret,
 };
 
 /// The settings of a schema registry, by Confluent's names; [`schema_registry_settings`] lists them.
@@ -22,20 +23,20 @@ use crate::config::{
 /// ```
 #[derive(Clone, Default)]
 pub struct SchemaRegistryConfig {
-    entries: BTreeMap<&'static str, (String, Option<Origin>)>,
+    entries: BTreeMap<&'static str, (Secret, Option<Origin>)>,
     /// The brokers' name and password, for `SASL_INHERIT`.
-    login: Option<(String, String)>,
+    login: Option<(Secret, Secret)>,
 }
 
 /// How a request is made, as the settings say.
 pub(super) struct Connection {
-    pub(super) urls: Vec<String>,
+    pub(super) urls: Vec<Secret>,
     /// The value of the header `Authorization`.
-    pub(super) authorization: Option<String>,
+    pub(super) authorization: Option<Secret>,
     /// PEM.
-    pub(super) authorities: Option<Vec<u8>>,
+    pub(super) authorities: Option<Secret>,
     /// PEM: the client's certificates and its key.
-    pub(super) identity: Option<(Vec<u8>, Vec<u8>)>,
+    pub(super) identity: Option<(Secret, Secret)>,
     pub(super) connect_timeout: Duration,
     pub(super) read_timeout: Duration,
     pub(super) retries: u32,
@@ -104,7 +105,7 @@ impl SchemaRegistryConfig {
     pub fn of(producer: &ProducerConfig) -> Self {
         let entries = schema_registry_settings().filter_map(|setting| {
             let name = setting.name();
-            Some((name, (producer.get(name)?.to_owned(), producer.origin(name).cloned())))
+            Some((name, (producer.get(name)?.into(), producer.origin(name).cloned())))
         });
         Self { entries: entries.collect(), login: producer.login() }
     }
@@ -122,7 +123,7 @@ impl SchemaRegistryConfig {
 
     /// The value that was set; `None` if it was not set, whatever the default is. Secrets are not hidden.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.entries.get(name).map(|(value, _)| value.as_str())
+        self.entries.get(name).map(|(value, _)| value.expose())
     }
 
     fn put(&mut self, name: &str, value: &str, origin: Option<&Origin>) -> Result<(), Problem> {
@@ -142,7 +143,7 @@ impl SchemaRegistryConfig {
             ));
         };
         let value = setting.check(value).map_err(|message| Problem::new(Some(origin), Some(name), message))?;
-        self.entries.insert(setting.name(), (value, Some(origin.clone())));
+        self.entries.insert(setting.name(), (value.into(), Some(origin.clone())));
         Ok(())
     }
 
@@ -175,10 +176,8 @@ impl SchemaRegistryConfig {
                 fail(name, &format!("is set, and so is {location}; leave one out"));
                 None
             }
-            (Some(text), None) => Some(text.as_bytes().to_vec()),
-            (None, Some(path)) => {
-                file::read(Path::new(path)).map_err(|reason| fail(location, &format!("cannot be read: {reason}"))).ok()
-            }
+            (Some(text), None) => Some(Secret::from(text)),
+            (None, Some(path)) => pem_file(path).map_err(|reason| fail(location, &format!("cannot be read: {reason}"))).ok(),
             (None, None) => None,
         };
         let authorities = pem("schema.registry.ssl.truststore.certificates", "schema.registry.ssl.truststore.location");
@@ -192,7 +191,7 @@ impl SchemaRegistryConfig {
             return Err(problems.into_iter().collect());
         }
         let connection = Connection {
-            urls: self.text("schema.registry.url").split(',').map(|url| url.trim_end_matches('/').to_owned()).collect(),
+            urls: self.text("schema.registry.url").split(',').map(|url| url.trim_end_matches('/').into()).collect(),
             authorization,
             authorities,
             identity: chain.zip(key),
@@ -226,7 +225,7 @@ impl SchemaRegistryConfig {
     }
 
     /// The header `Authorization`; what stands in a URL comes before it.
-    fn authorization(&self) -> Result<Option<String>, (&'static str, &'static str)> {
+    fn authorization(&self) -> Result<Option<Secret>, (&'static str, &'static str)> {
         let user_info = self.get("basic.auth.user.info");
         let token = self.get("bearer.auth.token");
         let bearer = self.get("bearer.auth.credentials.source");
@@ -235,19 +234,19 @@ impl SchemaRegistryConfig {
                 Err(("bearer.auth.credentials.source", "is set, and so is basic.auth.credentials.source; leave one out"))
             }
             ("USER_INFO", None) => match user_info {
-                Some(info) if info.contains(':') => Ok(Some(basic(info))),
+                Some(info) if info.contains(':') => Ok(Some(basic(&info.into()))),
                 Some(_) => Err(("basic.auth.user.info", "has no colon between name and password")),
                 None => Err(("basic.auth.user.info", "is not set, which basic.auth.credentials.source=USER_INFO needs")),
             },
             ("SASL_INHERIT", _) => match &self.login {
-                Some((name, password)) => Ok(Some(basic(&format!("{name}:{password}")))),
+                Some((name, password)) => Ok(Some(basic(&[name.expose(), password.expose()].join(":").into()))),
                 None => Err((
                     "basic.auth.credentials.source",
                     "is SASL_INHERIT, which needs a producer's sasl.jaas.config with a username and a password",
                 )),
             },
             (_, Some(_)) => match token {
-                Some(token) => Ok(Some(format!("Bearer {token}"))),
+                Some(token) => Ok(Some(["Bearer ", token].concat().into())),
                 None => Err(("bearer.auth.token", "is not set, which bearer.auth.credentials.source=STATIC_TOKEN needs")),
             },
             (_, None) if user_info.is_some() => {
@@ -274,18 +273,21 @@ impl SchemaRegistryConfig {
     }
 }
 
+/// A PEM file; what stands in it beside the PEM may be in any encoding.
+fn pem_file(path: &str) -> Result<Secret, String> {
+    let text = String::from_utf8(file::read(Path::new(path))?);
+    Ok(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()).into())
+}
+
 /// Basic authentication, as the header has it.
-pub(super) fn basic(user_info: &str) -> String {
+pub(super) fn basic(user_info: &Secret) -> Secret {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    format!("Basic {}", STANDARD.encode(user_info))
+    let encoded = Secret::from(STANDARD.encode(user_info.expose()));
+    ["Basic ", encoded.expose()].concat().into()
 }
 
 impl fmt::Debug for SchemaRegistryConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |name: &str, value: &str| {
-            let secret = schema_registry_setting(name).is_none_or(|setting| setting.is_secret()) || value.contains('@');
-            if secret { HIDDEN.to_owned() } else { value.to_owned() }
-        };
-        f.debug_map().entries(self.entries.iter().map(|(name, (value, _))| (name, shown(name, value)))).finish()
+        f.debug_map().entries(self.entries.iter().map(|(name, (value, _))| (name, redacted(name, value)))).finish()
     }
 }

@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use serde::de::DeserializeOwned;
 use ureq::{
     Agent,
+    http::HeaderValue,
     tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem},
 };
 
@@ -13,6 +14,7 @@ use super::{
     config::{Connection, basic},
     error::{About, RegistryError, RegistryErrorKind},
 };
+use crate::secret::Secret;
 
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
@@ -42,8 +44,9 @@ pub(super) struct Transport {
 
 /// One of the registry's URLs.
 struct Base {
+    /// Without name and password.
     url: String,
-    authorization: Option<String>,
+    authorization: Option<HeaderValue>,
 }
 
 /// A subject as it stands in a path.
@@ -55,12 +58,12 @@ impl Transport {
     pub(super) fn new(connection: &Connection) -> Result<Self, RegistryError> {
         let mut tls = TlsConfig::builder();
         if let Some(pem) = &connection.authorities {
-            tls = tls.root_certs(RootCerts::new_with_certs(&certificates(pem, "truststore")?));
+            tls = tls.root_certs(RootCerts::new_with_certs(&certificates(pem.expose(), "truststore")?));
         }
         if let Some((chain, key)) = &connection.identity {
-            let key = PrivateKey::from_pem(key)
+            let key = PrivateKey::from_pem(key.expose().as_bytes())
                 .map_err(|_| unreadable("schema.registry.ssl.keystore has no private key in PEM that is not encrypted"))?;
-            tls = tls.client_cert(Some(ClientCert::new_with_certs(&certificates(chain, "keystore")?, key)));
+            tls = tls.client_cert(Some(ClientCert::new_with_certs(&certificates(chain.expose(), "keystore")?, key)));
         }
         let config = Agent::config_builder()
             .tls_config(tls.build())
@@ -77,7 +80,11 @@ impl Transport {
             .build();
         Ok(Self {
             agent: config.into(),
-            bases: connection.urls.iter().map(|url| Base::new(url, connection.authorization.as_deref())).collect(),
+            bases: connection
+                .urls
+                .iter()
+                .map(|url| Base::new(url, connection.authorization.as_ref()))
+                .collect::<Result<_, _>>()?,
             retries: connection.retries,
             retry_wait: connection.retry_wait,
             retry_max_wait: connection.retry_max_wait,
@@ -155,23 +162,32 @@ impl Transport {
 
 impl Base {
     /// Takes name and password out of the URL, if they stand there.
-    fn new(url: &str, authorization: Option<&str>) -> Self {
+    fn new(url: &Secret, authorization: Option<&Secret>) -> Result<Self, RegistryError> {
+        let url = url.expose();
         let split = url.split_once("://").and_then(|(scheme, rest)| {
             let authority = rest.split('/').next().unwrap_or(rest);
             let (user_info, _) = authority.rsplit_once('@')?;
-            let user_info = percent_decode_str(user_info).decode_utf8_lossy();
+            let user_info = percent_decode_str(user_info).decode_utf8_lossy().into_owned().into();
             Some((format!("{scheme}://{}", &rest[authority.rfind('@')? + 1..]), basic(&user_info)))
         });
-        match split {
-            Some((url, own)) => Self { url, authorization: Some(own) },
-            None => Self { url: url.to_owned(), authorization: authorization.map(str::to_owned) },
-        }
+        Ok(match split {
+            Some((url, own)) => Self { url, authorization: Some(header(&own)?) },
+            None => Self { url: url.to_owned(), authorization: authorization.map(header).transpose()? },
+        })
     }
 }
 
-fn certificates(pem: &[u8], store: &str) -> Result<Vec<Certificate<'static>>, RegistryError> {
+/// The value of a header that nobody prints.
+fn header(text: &Secret) -> Result<HeaderValue, RegistryError> {
+    let mut value = HeaderValue::from_str(text.expose())
+        .map_err(|_| unreadable("bearer.auth.token has a character that no header may have"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn certificates(pem: &str, store: &str) -> Result<Vec<Certificate<'static>>, RegistryError> {
     let mut found = Vec::new();
-    for item in parse_pem(pem) {
+    for item in parse_pem(pem.as_bytes()) {
         if let PemItem::Certificate(certificate) =
             item.map_err(|_| unreadable(&format!("schema.registry.ssl.{store} is no PEM")))?
         {

@@ -1,3 +1,6 @@
+#[path = "../../../../fuzz/src/rows.rs"]
+mod fuzz_target;
+
 use super::*;
 use crate::{
     exit::chain,
@@ -408,5 +411,16 @@ proptest! {
             given.push((row.line, serde_json::from_slice::<serde_json::Value>(row.value).unwrap()));
         }
         prop_assert_eq!(given, expected);
+    }
+}
+
+#[test]
+fn the_fuzz_target_s_inputs_are_read() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/rows");
+    let inputs: Vec<_> = std::fs::read_dir(corpus).unwrap().map(|input| input.unwrap().path()).collect();
+    assert!(inputs.len() >= 5, "{inputs:?}");
+    for input in inputs {
+        eprintln!("{}", input.display()); // so that one that panics is named
+        fuzz_target::run(&std::fs::read(input).unwrap());
     }
 }

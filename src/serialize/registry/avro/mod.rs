@@ -3,6 +3,7 @@
 mod datum;
 mod encoder;
 mod error;
+mod extent;
 mod generic;
 mod inline;
 mod plan;
@@ -146,7 +147,7 @@ struct Avros {
 struct Local {
     schema: Schema,
     /// Ready to write and read with, if the schema needs no other.
-    parsed: Result<Option<(Arc<Plan>, Parsed)>, AvroError>,
+    parsed: Result<Option<Parsed>, AvroError>,
 }
 
 impl Codec {
@@ -156,11 +157,7 @@ impl Codec {
             (finding.auto_register, finding.use_latest) = (false, true);
         }
         let local = schema.map(|schema| {
-            let parsed = if schema.uses().is_empty() {
-                Parsed::new(schema.text(), []).and_then(|parsed| Ok(Some((Arc::new(Plan::new(&parsed.0)?), parsed))))
-            } else {
-                Ok(None)
-            };
+            let parsed = if schema.uses().is_empty() { Parsed::new(schema.text(), []).map(Some) } else { Ok(None) };
             Local { schema, parsed }
         });
         let writers = Writers::new(registry, finding, Avros { local });
@@ -174,7 +171,7 @@ impl Codec {
     /// The place whose schema is wanted, and the name of the record type.
     fn place<'a>(&'a self, topic: &'a str, is_key: bool) -> (Place<'a>, Option<&'a str>) {
         let local = self.writers.format().local.as_ref();
-        let name = local.and_then(|local| local.parsed.as_ref().ok()?.as_ref()?.0.name());
+        let name = local.and_then(|local| local.parsed.as_ref().ok()?.as_ref()?.plan.name());
         (Place { topic, is_key, record: "" }, name)
     }
 
@@ -213,9 +210,9 @@ impl Codec {
         let subject = self.writers.subject(place, name)?;
         let unwritable = |error| SchemaMismatch::written(Some(subject.clone()), None, error);
         let owned = match local.map(|local| &local.parsed) {
-            Some(Ok(Some((plan, _)))) => {
+            Some(Ok(Some(parsed))) => {
                 let mut payload = Vec::new();
-                plan.write(data, &mut payload).map_err(unwritable)?;
+                parsed.plan.write(data, &mut payload).map_err(unwritable)?;
                 Owned::Payload(payload)
             }
             _ => value().map_err(unwritable)?,
@@ -250,7 +247,7 @@ impl Codec {
         let wanted = match self.writers.format().local.as_ref() {
             None => None,
             Some(Local { schema, parsed }) => match parsed {
-                Ok(Some((_, parsed))) => Some(parsed.clone()),
+                Ok(Some(parsed)) => Some(parsed.clone()),
                 Ok(None) => Some(self.with_uses(schema)?),
                 Err(error) => return Err(error.clone().into()),
             },
@@ -292,15 +289,14 @@ impl Format for Avros {
                 return Err(unusable(error));
             }
             let registered = registry.to_write(&finding, &subject, local.map(|local| &local.schema)).await?;
-            if let Some(Local { schema, parsed: Ok(Some((plan, _))) }) = local {
+            if let Some(Local { schema, parsed: Ok(Some(parsed)) }) = local {
                 if registered.schema() == schema {
-                    return Ok(Resolved::new(&registered, Arc::clone(plan)));
+                    return Ok(Resolved::new(&registered, Arc::clone(&parsed.plan)));
                 }
             }
             let whole: Whole = registry.whole(registered).await?;
             let parsed = Parsed::of(&whole, &about)?;
-            let plan = Plan::new(&parsed.0).map_err(|error| unusable(&error))?;
-            Ok(Resolved::new(&whole.schema, Arc::new(plan)))
+            Ok(Resolved::new(&whole.schema, parsed.plan))
         }
         .boxed()
     }

@@ -1,11 +1,11 @@
 //! [`Reader`]: reads what was written with a schema, as another schema has it.
 
-use std::io::{self, Read};
+use std::sync::Arc;
 
 use apache_avro::{Decimal, Schema, from_avro_datum, from_value, types::Value};
 use serde::de::DeserializeOwned;
 
-use super::{AvroError, inline::inline};
+use super::{AvroError, inline::inline, plan::Plan};
 use crate::{
     panic::contain,
     serialize::registry::{RegistryError, RegistryErrorKind, SchemaType, client::Whole, error::About},
@@ -13,19 +13,9 @@ use crate::{
 
 /// A schema with all that it uses in it, parsed.
 #[derive(Debug, Clone)]
-pub(super) struct Parsed(pub(super) Schema);
-
-/// What is read, and whether more was wanted than there is. `apache-avro` takes the end of the bytes for null in places.
-struct Payload<'p> {
-    rest: &'p [u8],
-    is_short: bool,
-}
-
-impl Read for Payload<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.is_short |= self.rest.is_empty() && !buffer.is_empty();
-        self.rest.read(buffer)
-    }
+pub(super) struct Parsed {
+    schema: Schema,
+    pub(super) plan: Arc<Plan>,
 }
 
 impl Parsed {
@@ -34,7 +24,8 @@ impl Parsed {
         let schema = contain(|| Schema::parse_str(&text))
             .map_err(|_| AvroError::new("the schema cannot be parsed"))?
             .map_err(|error| AvroError::new(format!("the schema cannot be parsed: {error}")))?;
-        Ok(Self(schema))
+        let plan = Arc::new(Plan::new(&schema)?);
+        Ok(Self { schema, plan })
     }
 
     /// Parses what a registry gave.
@@ -51,14 +42,13 @@ impl Parsed {
 
     /// Reads a value; `reader` is how it is wanted, if that is not how it was written.
     pub(super) fn read(&self, payload: &[u8], reader: Option<&Self>) -> Result<Value, AvroError> {
-        if matches!(self.0, Schema::Bytes) {
+        if matches!(self.schema, Schema::Bytes) {
             return Ok(Value::Bytes(payload.to_vec()));
         }
         let unreadable =
             |why: &str| AvroError::new(format!("{} bytes that are not written with this schema{why}", payload.len()));
-        let mut bytes = Payload { rest: payload, is_short: false };
-        match contain(|| resolved(&self.0, &mut bytes, reader)) {
-            _ if bytes.is_short => Err(unreadable(": they end too early")),
+        self.plan.measure(payload).map_err(|flaw| unreadable(&format!(": {}", flaw.text())))?;
+        match contain(|| resolved(&self.schema, payload, reader)) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(unreadable(&format!(" ({})", what(&error)))),
             Err(_) => Err(unreadable("")),
@@ -66,10 +56,10 @@ impl Parsed {
     }
 }
 
-fn resolved(writer: &Schema, bytes: &mut Payload<'_>, reader: Option<&Parsed>) -> Result<Value, apache_avro::Error> {
-    let value = from_avro_datum(writer, bytes, None)?;
+fn resolved(writer: &Schema, mut payload: &[u8], reader: Option<&Parsed>) -> Result<Value, apache_avro::Error> {
+    let value = from_avro_datum(writer, &mut payload, None)?;
     match reader {
-        Some(reader) => widened(value).resolve(&reader.0),
+        Some(reader) => widened(value).resolve(&reader.schema),
         None => Ok(value),
     }
 }

@@ -27,9 +27,8 @@ fn schema(json: &serde_json::Value) -> Schema {
 /// The payload that a value has with a schema.
 fn written<T: Serialize + ?Sized>(json: &serde_json::Value, value: &T) -> Result<Vec<u8>, String> {
     let parsed = Parsed::new(&json.to_string(), []).map_err(|error| error.to_string())?;
-    let plan = Plan::new(&parsed.0).map_err(|error| error.to_string())?;
     let mut buffer = Vec::new();
-    plan.write(value, &mut buffer).map_err(|error| error.to_string())?;
+    parsed.plan.write(value, &mut buffer).map_err(|error| error.to_string())?;
     Ok(buffer)
 }
 

@@ -1,0 +1,178 @@
+//! [`Plan::measure`]: walks over bytes as their schema says, before `apache-avro` reads them.
+//!
+//! `apache-avro` believes the counts that stand in the bytes: it makes room for as many items as a count announces, and goes as deep as a
+//! recursive type does. A record of ten bytes would end the process, for want of memory or of stack. It also takes the end of the
+//! bytes for null in places. What has passed here has as many items as it says.
+
+use super::plan::{Node, Plan};
+
+/// How deep records, arrays and maps may stand in each other. A reader goes from one to the next by calling itself, and so does who drops
+/// the value.
+const DEEPEST: usize = 128;
+
+/// As many items may be there that take no bytes, such as nulls.
+const MOST_WITHOUT_BYTES: u64 = 65_536;
+
+/// Why bytes are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    Short,
+    Deep,
+    Empty,
+    Length,
+    Number,
+    Branch,
+}
+
+impl Flaw {
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Short => "they end too early",
+            Self::Deep => "its types stand in each other more than 128 deep",
+            Self::Empty => "more than 65536 of its items take no bytes",
+            Self::Length => "a length in it is negative",
+            Self::Number => "a number in it has more than ten bytes",
+            Self::Branch => "a union in it is of a type that it does not have",
+        }
+    }
+}
+
+struct Walk<'a> {
+    plan: &'a Plan,
+    rest: &'a [u8],
+    without_bytes: u64,
+}
+
+impl Plan {
+    /// Whether the bytes hold all that they announce. What is wrong with them beside that, such as a text that is not UTF-8, is left to who reads
+    /// them.
+    pub(super) fn measure(&self, bytes: &[u8]) -> Result<(), Flaw> {
+        Walk { plan: self, rest: bytes, without_bytes: 0 }.pass(self.root(), 0)
+    }
+}
+
+impl Walk<'_> {
+    fn pass(&mut self, node: &Node, depth: usize) -> Result<(), Flaw> {
+        if depth > DEEPEST {
+            return Err(Flaw::Deep);
+        }
+        match node {
+            Node::Null => Ok(()),
+            Node::Boolean => self.skip(1),
+            Node::Int | Node::Long | Node::Enum(_) => self.long().map(drop),
+            Node::Float => self.skip(4),
+            Node::Double => self.skip(8),
+            Node::Fixed(size) | Node::Decimal { size: Some(size), .. } => self.skip(*size),
+            Node::Bytes | Node::String | Node::Uuid | Node::Decimal { size: None, .. } => self.text(),
+            Node::Array(items) => self.blocks(|walk| walk.pass(walk.plan.node(*items), depth + 1)),
+            Node::Map(values) => self.blocks(|walk| {
+                walk.text()?;
+                walk.pass(walk.plan.node(*values), depth + 1)
+            }),
+            Node::Union(branches) => {
+                let branch = self.long()?;
+                let branch = usize::try_from(branch).ok().and_then(|branch| branches.get(branch)).ok_or(Flaw::Branch)?;
+                self.pass(self.plan.node(*branch), depth)
+            }
+            Node::Record(record) => record.fields.iter().try_for_each(|field| self.pass(self.plan.node(field.node), depth + 1)),
+        }
+    }
+
+    /// An array or a map: blocks of items, each behind its count, and a count of 0. A negative count has the block's size behind it.
+    fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
+        loop {
+            let count = self.long()?;
+            if count == 0 {
+                return Ok(());
+            }
+            if count < 0 {
+                self.long()?;
+            }
+            for _ in 0..count.unsigned_abs() {
+                let before = self.rest.len();
+                item(self)?;
+                self.without_bytes += u64::from(self.rest.len() == before);
+                if self.without_bytes > MOST_WITHOUT_BYTES {
+                    return Err(Flaw::Empty);
+                }
+            }
+        }
+    }
+
+    fn text(&mut self) -> Result<(), Flaw> {
+        let length = self.long()?;
+        self.skip(usize::try_from(length).map_err(|_| Flaw::Length)?)
+    }
+
+    fn skip(&mut self, size: usize) -> Result<(), Flaw> {
+        self.rest = self.rest.get(size..).ok_or(Flaw::Short)?;
+        Ok(())
+    }
+
+    /// A zigzag number of at most ten bytes.
+    fn long(&mut self) -> Result<i64, Flaw> {
+        let mut encoded = 0_u64;
+        for shift in (0..u64::BITS).step_by(7) {
+            let (&byte, rest) = self.rest.split_first().ok_or(Flaw::Short)?;
+            self.rest = rest;
+            encoded |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok((encoded >> 1) as i64 ^ -((encoded & 1) as i64));
+            }
+        }
+        Err(Flaw::Number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apache_avro::Schema;
+
+    use super::*;
+
+    fn measure(schema: &str, bytes: &[u8]) -> Result<(), Flaw> {
+        Plan::new(&Schema::parse_str(schema).unwrap()).unwrap().measure(bytes)
+    }
+
+    #[test]
+    fn what_announces_more_than_there_is_ends_too_early() {
+        for (schema, bytes) in [
+            // A count, a length of 2^40 and of 2^62.
+            (r#"{"type": "array", "items": "int"}"#, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40][..]),
+            (r#"{"type": "map", "values": "null"}"#, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40]),
+            (r#""string""#, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40, b'a']),
+            (r#"{"type": "bytes", "logicalType": "decimal", "precision": 4}"#, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40]),
+            (r#"{"type": "fixed", "name": "f", "size": 1000000000}"#, &[0; 12]),
+            (r#"["null", "double"]"#, &[2, 0, 0]),
+            (r#"{"type": "array", "items": "int"}"#, &[2, 2]),
+            (r#""boolean""#, &[]),
+        ] {
+            assert_eq!(measure(schema, bytes), Err(Flaw::Short), "{schema}");
+        }
+    }
+
+    #[test]
+    fn depth_and_items_without_bytes_have_a_limit() {
+        let list = r#"{"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}"#;
+        let deep = |depth: usize| [vec![2; depth], vec![0]].concat();
+        assert_eq!(measure(list, &deep(DEEPEST - 1)), Ok(()));
+        assert_eq!(measure(list, &deep(1_000_000)), Err(Flaw::Deep));
+        let nulls = r#"{"type": "array", "items": "null"}"#;
+        assert_eq!(measure(nulls, &[0x80, 0x80, 8, 0]), Ok(()), "65536 of them");
+        assert_eq!(measure(nulls, &[0x82, 0x80, 8, 0]), Err(Flaw::Empty));
+        assert_eq!(measure(nulls, &[0x80, 0x80, 8, 2, 0]), Err(Flaw::Empty), "in two blocks");
+        let whole = r#"{"type": "array", "items": ["null", {"type": "map", "values": "float"}]}"#;
+        assert_eq!(measure(whole, &[3, 18, 0, 2, 2, 2, b'a', 0, 0, 0, 0, 0, 0]), Ok(()), "a negative count has a size behind it");
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_told() {
+        assert_eq!(measure(r#"["null", "int"]"#, &[4, 0]), Err(Flaw::Branch));
+        assert_eq!(measure(r#"["null", "int"]"#, &[1, 0]), Err(Flaw::Branch));
+        assert_eq!(measure(r#""string""#, &[1]), Err(Flaw::Length));
+        assert_eq!(measure(r#""long""#, &[0xff; 12]), Err(Flaw::Number));
+        // A count that is wrong is believed before an item is read that is wrong too.
+        let unions = r#"{"type": "array", "items": ["null", "int"]}"#;
+        assert_eq!(measure(unions, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 6]), Err(Flaw::Branch));
+    }
+}

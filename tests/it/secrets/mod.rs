@@ -1,0 +1,222 @@
+//! No secret is seen: they are planted wherever one can stand, and all that comes out, through whichever channel, is searched for them.
+
+mod command;
+mod echoing_broker;
+mod log;
+mod seen;
+
+use std::fmt::Debug;
+
+use ottla::{
+    Consumer, ConsumerConfig, Producer, ProducerConfig,
+    config::{ConfigError, Format, Setting, consumer_settings, host_settings, schema_registry_settings, settings},
+    serialize::registry::{Avro, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType},
+    testing::{EmbeddedRegistry, RegistryFault},
+};
+
+use echoing_broker::EchoingBroker;
+use seen::Seen;
+
+use crate::command::Folder;
+
+/// What every secret begins with.
+const STEM: &str = "hunter2";
+/// A name and a password for a schema registry.
+const LOGIN: &str = "alice:hunter2-registry";
+
+/// Every setting that a secret can stand in, and some that there are not, with a value that has one.
+fn planted() -> Vec<(String, String)> {
+    let all = settings().chain(consumer_settings()).chain(schema_registry_settings());
+    let mut planted: Vec<(String, String)> = all
+        .filter(|setting| setting.is_secret())
+        .map(Setting::name)
+        .map(|name| match name {
+            "sasl.jaas.config" => (name.to_owned(), jaas("hunter2-jaas")),
+            "basic.auth.user.info" => (name.to_owned(), LOGIN.to_owned()),
+            name => (name.to_owned(), format!("hunter2-{name}")),
+        })
+        .collect();
+    let pem = "-----BEGIN PRIVATE KEY-----\nhunter2key\n-----END PRIVATE KEY-----\n";
+    for (name, value) in [
+        ("ssl.keystore.key", pem),
+        ("librdkafka.sasl.password", "hunter2-raw"),
+        ("librdkafka.sasl.pasword", "hunter2-misspelt"),
+        ("librdkafka.ssl.key.pem", pem),
+        ("librdkafka.ssl.key.password", "hunter2-key"),
+        ("librdkafka.sasl.oauthbearer.config", "principal=hunter2 odd=hunter2"),
+        ("librdkafka.sasl.oauthbearer.client.secret", "hunter2-client"),
+        ("schema.registry.url", "https://alice:hunter2-registry@localhost:1"),
+        ("schema.registry.url", "https://alice:hunter2/registry@localhost:1"),
+        ("sasl.oauthbearer.token.endpoint.url", "https://alice:hunter2/endpoint@localhost:1/token"),
+        ("bootstrap.servers", "SASL_PLAINTEXT://alice:hunter2@localhost:1"),
+        ("sasl.jaas.confg", "hunter2-name"),
+        ("sasl.jaas.config", "org.apache.kafka.PlainLoginModule required username=alice password=hunter2 hunter2;"),
+        ("hunter2", "hunter2"),
+    ] {
+        planted.push((name.to_owned(), value.to_owned()));
+    }
+    planted
+}
+
+fn jaas(password: &str) -> String {
+    format!("org.apache.kafka.common.security.plain.PlainLoginModule required username=\"alice\" password=\"{password}\";")
+}
+
+/// What both kinds of configuration show.
+macro_rules! show {
+    ($seen:ident, $config:expr) => {{
+        let config = $config;
+        $seen.debug(&config);
+        $seen.text("serialized", serde_json::to_string(&config).unwrap());
+        $seen.text("explain", config.explain().to_string());
+        $seen.text("explain", serde_json::to_string(config.explain().rows()).unwrap());
+        $seen.debug(&config.explain());
+        for warning in config.warnings() {
+            $seen.debug(&warning);
+            $seen.text("warning", warning.to_string());
+        }
+        $seen.result(config.check());
+    }};
+}
+
+/// A configuration in every format, in which only the places of the secrets are right.
+fn texts(name: &str, value: &str) -> Vec<(String, Format)> {
+    let quoted = serde_json::to_string(value).unwrap();
+    vec![
+        (format!("\"{name}\" = {quoted}\nacks = 7\n"), Format::Toml),
+        (format!("\"{name}\" = {value}\nlinger.ms = {quoted}{quoted}\n"), Format::Toml),
+        (format!("{name}: {quoted}\nacks: 7\n"), Format::Yaml),
+        (format!("{name}: [{quoted}\n"), Format::Yaml),
+        (format!("{{\"{name}\": {quoted}, \"acks\": 7}}"), Format::Json),
+        (format!("{{\"{name}\": [[{quoted}]], \"acks\": {value}}}"), Format::Json),
+        (format!("{name}={value}\nacks=7"), Format::Properties),
+        (format!("{name}={value}\\u12\nacks=7"), Format::Properties),
+    ]
+}
+
+fn variable(name: &str) -> String {
+    format!("OTTLA_{}", name.to_ascii_uppercase().replace(['.', '-'], "_"))
+}
+
+#[test]
+fn in_no_error_debug_explanation_or_panic_of_a_configuration() {
+    let mut seen = Seen::default();
+    for (name, value) in planted() {
+        for protocol in ["PLAINTEXT", "SSL", "SASL_SSL"] {
+            let common = [
+                ("bootstrap.servers", "localhost:1"),
+                ("security.protocol", protocol),
+                ("sasl.mechanism", "PLAIN"),
+                ("ssl.keystore.type", "PEM"),
+            ];
+            let producer = ProducerConfig::from_pairs(common).unwrap();
+            for value in [value.clone(), format!("{value}\0"), format!("{value}'\"")] {
+                if let Some(config) = seen.result(producer.clone().set(&name, &value)) {
+                    show!(seen, &config);
+                    let builder = Producer::<str, str>::builder(config);
+                    seen.debug(&builder);
+                    if let Some(producer) = seen.result(builder.build()) {
+                        seen.debug(&producer);
+                    }
+                }
+                let consumer = ConsumerConfig::from_pairs(common).unwrap();
+                if let Some(config) = seen.result(consumer.set(&name, &value)) {
+                    show!(seen, &config);
+                    let builder = Consumer::<String, String>::builder(config);
+                    seen.debug(&builder);
+                    if let Some(consumer) = seen.result(builder.build()) {
+                        seen.debug(&consumer);
+                    }
+                }
+            }
+        }
+        for (text, format) in texts(&name, &value) {
+            seen.error(&ProducerConfig::from_str(&text, format).unwrap_err());
+            seen.error(&ConsumerConfig::from_str(&text, format).unwrap_err());
+        }
+        let unlikely = serde_json::json!({ name.as_str(): [[value]], "acks": 7 });
+        seen.error(&serde_json::from_value::<ProducerConfig>(unlikely).unwrap_err());
+        for (name, value) in [(variable(&name), value.clone()), (variable(&name), format!("{value}\0"))] {
+            if let Some(config) = seen.result(ProducerConfig::new().with_variables([(name, value)])) {
+                show!(seen, &config);
+            }
+        }
+    }
+    seen.search(&["Debug", "serialized", "explain", "warning", "error", "panic"]);
+}
+
+#[test]
+fn in_nothing_that_a_file_shows() {
+    let (folder, mut seen) = (Folder::new(), Seen::default());
+    folder.file("password", "hunter2-file\n");
+    let path = folder.path("password");
+    let text = format!(
+        "topic = \"orders\"\n[producer]\nbootstrap.servers = \"localhost:1\"\nacks = \"${{file:{0}}}\"\nlinger.ms = \"${{file:{0}/none}}\"\n\
+         [schema.registry]\nbasic.auth.user.info = \"{LOGIN}\"\nurl = \"${{file:{0}}}\"\n",
+        path.display()
+    );
+    let file = folder.file("orders.toml", text);
+    seen.error(&ProducerConfig::from_file(&file).unwrap_err());
+    let beside = host_settings(&file).unwrap();
+    assert_eq!(beside.len(), 3);
+    seen.debug(&beside);
+    seen.search(&["Debug", "error", "panic"]);
+}
+
+#[test]
+fn in_nothing_of_a_schema_registry_s() {
+    let mut seen = Seen::default();
+    for (name, value) in planted() {
+        let url = ("schema.registry.url", "http://localhost:1");
+        let config = SchemaRegistryConfig::from_pairs([url, ("max.retries", "0")]).unwrap();
+        if let Some(config) = seen.result(config.set(&name, value)) {
+            registry(&mut seen, &config);
+        }
+    }
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let (user, password) = LOGIN.split_once(':').unwrap();
+    embedded.require_login(user, password);
+    seen.debug(&embedded);
+    let host = embedded.url().strip_prefix("http://").unwrap();
+    for fault in [None, Some(RegistryFault::Status(403)), Some(RegistryFault::NoHttp), Some(RegistryFault::Disconnect)] {
+        embedded.fail(fault);
+        let in_url = format!("http://alice:hunter2-wrong@{host}");
+        for pairs in [
+            vec![("schema.registry.url", in_url.as_str())],
+            vec![
+                ("schema.registry.url", embedded.url()),
+                ("basic.auth.credentials.source", "USER_INFO"),
+                ("basic.auth.user.info", LOGIN),
+            ],
+            vec![
+                ("schema.registry.url", embedded.url()),
+                ("bearer.auth.credentials.source", "STATIC_TOKEN"),
+                ("bearer.auth.token", "hunter2-token\u{7f}"),
+            ],
+        ] {
+            let pairs = pairs.into_iter().chain([("max.retries", "0")]);
+            registry(&mut seen, &SchemaRegistryConfig::from_pairs(pairs).unwrap());
+        }
+    }
+    seen.search(&["Debug", "error", "panic"]);
+}
+
+/// Shows a registry's settings, its client, and how it fares.
+fn registry(seen: &mut Seen, config: &SchemaRegistryConfig) {
+    seen.debug(config);
+    seen.result(config.check());
+    let Some(registry) = seen.result(SchemaRegistry::new(config)) else { return };
+    seen.debug(&registry);
+    let avro = Avro::<str>::with_schema(&registry, Schema::new(SchemaType::Avro, r#""string""#));
+    seen.debug(&avro as &dyn Debug);
+    seen.result(registry.latest("orders-value").wait());
+}
+
+/// `ConfigError` is an error that others wrap.
+#[test]
+fn in_no_error_that_wraps_one() {
+    let mut seen = Seen::default();
+    let error: ConfigError = ProducerConfig::new().set("sasl.jaas.config", "hunter2").unwrap_err();
+    seen.error(&ottla::Error::from(error));
+    seen.search(&["Debug", "error", "panic"]);
+}
