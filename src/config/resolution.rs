@@ -79,7 +79,7 @@ impl Resolution {
         let endless: Vec<_> = self
             .properties
             .iter()
-            .filter(|property| is_path(&property.name) && file::is_pipe_or_device(Path::new(&property.value)))
+            .filter(|property| is_path(&property.name) && file::is_pipe_or_device(Path::new(property.value.expose())))
             .map(|property| property.setting.clone())
             .collect();
         for setting in endless {

@@ -173,7 +173,10 @@ mod tests {
             [("security.protocol", "ssl"), ("ssl.ca.location", "/no/such/file.pem"), ("ssl.key.password", "hunter2")];
         let properties = properties.map(|(name, value)| (name.to_owned(), Secret::from(value)));
         for _ in 0..20 {
-            let error = Settings::new(&properties).and_then(|settings| settings.into_producer(&properties)).unwrap_err();
+            let witness = Box::<Witness>::default();
+            // SAFETY: no producer is made of them.
+            let settings = unsafe { Settings::new(&properties, &witness) };
+            let error = settings.and_then(|settings| settings.into_producer(&properties)).unwrap_err();
             assert!(error.reason.contains("ssl.ca.location"), "{}", error.reason);
         }
         assert!(ABANDONED.lock().unwrap().len() >= 20);
