@@ -94,8 +94,10 @@ impl Slot {
     unsafe fn body(&self) -> Option<&Body> {
         // SAFETY: passed on.
         let has_body = unsafe { self.label() }.keeps.has_body();
-        // SAFETY: the caller has the slot, and the label says what the rest is.
-        has_body.then(|| unsafe { (*self.rest.get()).body() })
+        // SAFETY: the caller has the slot.
+        let rest = unsafe { &*self.rest.get() };
+        // SAFETY: the label says what it is.
+        has_body.then(|| unsafe { rest.body() })
     }
 
     /// # Safety
@@ -104,8 +106,10 @@ impl Slot {
     unsafe fn body_mut(&self) -> Option<&mut Body> {
         // SAFETY: passed on.
         let has_body = unsafe { self.label() }.keeps.has_body();
-        // SAFETY: as in `body`, and the caller has the slot alone.
-        has_body.then(|| unsafe { (*self.rest.get()).body_mut() })
+        // SAFETY: the caller has the slot alone.
+        let rest = unsafe { &mut *self.rest.get() };
+        // SAFETY: the label says what it is.
+        has_body.then(|| unsafe { rest.body_mut() })
     }
 
     /// # Safety
@@ -126,9 +130,22 @@ impl Slot {
         has_body.then(|| {
             // SAFETY: passed on.
             unsafe { self.change_label(|label| label.keeps = Keeps::Sizes) };
-            // SAFETY: the caller has the slot alone; the rest was a body, and the label no longer says so.
-            unsafe { (*self.rest.get()).take_body() }
+            // SAFETY: the caller has the slot alone.
+            let rest = unsafe { &mut *self.rest.get() };
+            // SAFETY: it was a body, and the label no longer says so.
+            unsafe { rest.take_body() }
         })
+    }
+
+    /// The sizes of the record's key and value.
+    ///
+    /// # Safety
+    /// As for [`label`](Self::label), and the body is not here.
+    unsafe fn sizes(&self) -> (Option<u32>, Option<u32>) {
+        // SAFETY: the caller has the slot.
+        let rest = unsafe { &*self.rest.get() };
+        // SAFETY: what is not a body is sizes.
+        unsafe { rest.sizes() }
     }
 
     /// What is known of the record.
@@ -142,8 +159,8 @@ impl Slot {
         if let Some(body) = unsafe { self.body() } {
             return Sent { topic, ..body.sent() };
         }
-        // SAFETY: the caller has the slot, and there is no body.
-        let (key_size, value_size) = unsafe { (*self.rest.get()).sizes() };
+        // SAFETY: passed on, and there is no body.
+        let (key_size, value_size) = unsafe { self.sizes() };
         Sent::without_headers(topic, key_size, value_size)
     }
 
@@ -157,8 +174,8 @@ impl Slot {
             body.words = Some(words);
             return;
         }
-        // SAFETY: the caller has the slot, and there is no body.
-        let (key_size, value_size) = unsafe { (*self.rest.get()).sizes() };
+        // SAFETY: passed on, and there is no body.
+        let (key_size, value_size) = unsafe { self.sizes() };
         let body = Body { key_size, value_size, words: Some(words), ..Body::default() };
         // SAFETY: passed on.
         unsafe { self.put_body(Box::new(body), Keeps::Body) };
