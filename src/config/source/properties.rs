@@ -5,14 +5,17 @@
 
 use std::{iter::Peekable, str::CharIndices};
 
+use zeroize::Zeroizing;
+
 use super::{Broken, Pair};
+use crate::secret::Secret;
 
 pub(super) fn parse(text: &str) -> (Vec<Pair>, Vec<Broken>) {
     let mut pairs = Vec::new();
     let mut broken = Vec::new();
     let mut lines = Lines { chars: text.char_indices().peekable(), text, line: 1 };
     while let Some((line, logical)) = lines.next() {
-        let (name, value) = split(&logical);
+        let (name, value) = split(logical.expose());
         match (unescape(name), unescape(value)) {
             (Ok(name), Ok(value)) => pairs.push(Pair { line, name, value: Ok(value.into()) }),
             (Err(what), _) | (_, Err(what)) => broken.push(Broken { line, what: what.to_owned() }),
@@ -29,7 +32,7 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn next(&mut self) -> Option<(usize, String)> {
+    fn next(&mut self) -> Option<(usize, Secret)> {
         loop {
             self.chars.peek()?;
             let first = self.line;
@@ -37,16 +40,15 @@ impl<'a> Lines<'a> {
             if natural.is_empty() || natural.starts_with(['#', '!']) {
                 continue;
             }
-            let mut logical = natural.to_owned();
+            let mut parts = Vec::new();
+            let mut last = natural;
             // An odd number of backslashes at the end: the last one is not escaped and joins the next line.
-            while (logical.len() - logical.trim_end_matches('\\').len()) % 2 == 1 {
-                logical.pop();
-                if self.chars.peek().is_none() {
-                    break;
-                }
-                logical.push_str(self.natural().trim_start_matches(BLANKS));
+            while (last.len() - last.trim_end_matches('\\').len()) % 2 == 1 {
+                parts.push(&last[..last.len() - 1]);
+                last = self.natural().trim_start_matches(BLANKS);
             }
-            return Some((first, logical));
+            parts.push(last);
+            return Some((first, parts.concat().into()));
         }
     }
 
@@ -90,7 +92,7 @@ fn unescape(text: &str) -> Result<String, &'static str> {
         return Ok(text.to_owned());
     }
     // Java's characters are UTF-16 units, so that two escapes may be one character.
-    let mut units = Vec::with_capacity(text.len());
+    let mut units = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         let plain = match c {

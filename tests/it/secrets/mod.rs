@@ -3,6 +3,8 @@
 mod command;
 mod echoing_broker;
 mod log;
+#[cfg(target_os = "linux")]
+mod memory;
 mod seen;
 
 use std::fmt::Debug;
