@@ -80,8 +80,8 @@ interop: ## ottla and confluent-kafka-python read what the other writes, on a re
 
 .PHONY: hostile
 hostile: ## hostile input in full: lines and archives of 10 GB, and the table of what each input came to (tiers 1 to 3 have the short form)
-	OTTLA_TEST_ENDLESS=10000000000 cargo test --locked --features cli,metrics,opentelemetry,protobuf,json-schema --test it -- \
-	  hostile:: --skip broker:: --nocapture
+	@scripts/setup build
+	OTTLA_TEST_ENDLESS=10000000000 cargo test --locked --features $(tested) --test it -- hostile:: --skip broker:: --nocapture
 
 .PHONY: loom
 loom: ## every interleaving of a slot's two hands, checked with loom (part of tier 1)
