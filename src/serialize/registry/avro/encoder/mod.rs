@@ -1,10 +1,20 @@
 //! [`Encoder`]: whatever serde can serialize, in Avro's binary encoding, as a [`Plan`] says (Avro specification: "Binary Encoding").
 
-use serde::{Serialize, Serializer, ser};
+mod binary;
+mod decimal;
+mod fields;
+mod items;
+
+use serde::{Serialize, Serializer};
+
+pub(super) use binary::{length, put_bytes, put_long};
+use decimal::{put_decimal, unscaled};
+use fields::{Fields, InOrder};
+use items::{Items, Kind};
 
 use super::{
     AvroError,
-    plan::{Node, Plan, Record},
+    plan::{Node, Plan},
 };
 
 /// Writes one value of one type.
@@ -12,28 +22,6 @@ pub(super) struct Encoder<'p, 'b> {
     plan: &'p Plan,
     node: &'p Node,
     buffer: &'b mut Vec<u8>,
-}
-
-/// Appends a number: zigzag, seven bits a byte, the lowest first.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the encoding is of bits")]
-pub(super) fn put_long(number: i64, buffer: &mut Vec<u8>) {
-    let mut bits = ((number << 1) ^ (number >> 63)) as u64;
-    while bits >= 0x80 {
-        buffer.push(bits as u8 | 0x80);
-        bits >>= 7;
-    }
-    buffer.push(bits as u8);
-}
-
-/// Appends bytes, behind their number.
-pub(super) fn put_bytes(bytes: &[u8], buffer: &mut Vec<u8>) {
-    put_long(i64::try_from(bytes.len()).unwrap_or(i64::MAX), buffer);
-    buffer.extend_from_slice(bytes);
-}
-
-/// How many bytes the number takes that stands first.
-pub(super) fn length(bytes: &[u8]) -> usize {
-    bytes.iter().position(|byte| byte & 0x80 == 0).map_or(0, |last| last + 1)
 }
 
 impl<'p, 'b> Encoder<'p, 'b> {
@@ -368,263 +356,3 @@ fn floating(node: &Node, is_single: bool) -> Option<u8> {
         _ => None,
     }
 }
-
-/// The number without its point: `12.5` of scale 2 is 1250. `None` if the text is no such number, or has digits beyond the scale.
-fn unscaled(text: &str, scale: usize) -> Option<i128> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let unsigned = whole.strip_prefix(['-', '+']).unwrap_or(whole);
-    if !digits(unsigned) || !digits(fraction) || (unsigned.is_empty() && fraction.is_empty()) {
-        return None;
-    }
-    let (fraction, surplus) = fraction.split_at(fraction.len().min(scale));
-    if surplus.bytes().any(|digit| digit != b'0') {
-        return None;
-    }
-    // No i128 has more digits.
-    let missing = scale.checked_sub(fraction.len()).filter(|missing| *missing < 40)?;
-    format!("{whole}{fraction}{}", "0".repeat(missing)).parse().ok()
-}
-
-/// Appends a number in two's complement, in as few bytes as hold it or in the type's fixed number of them.
-fn put_decimal(node: &Node, big_endian: &[u8], buffer: &mut Vec<u8>) -> Result<(), AvroError> {
-    let sign = if big_endian.first().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
-    // A leading byte goes if the next one has the sign as well.
-    let surplus = big_endian
-        .windows(2)
-        .take_while(|pair| matches!(pair, [first, next] if *first == sign && (next ^ sign) & 0x80 == 0))
-        .count();
-    let least = big_endian.get(surplus..).unwrap_or_default();
-    match node {
-        Node::Decimal { size: Some(size), .. } => {
-            let missing = size.checked_sub(least.len()).ok_or_else(|| {
-                AvroError::new(format!("expected {}, got a number that takes more than {size} bytes", node.kind()))
-            })?;
-            buffer.resize(buffer.len() + missing, sign);
-            buffer.extend_from_slice(least);
-        }
-        _ => put_bytes(if least.is_empty() { &[0] } else { least }, buffer),
-    }
-    Ok(())
-}
-
-/// The items of an array, or bytes one by one.
-pub(super) struct Items<'p, 'b> {
-    plan: &'p Plan,
-    buffer: &'b mut Vec<u8>,
-    kind: Kind<'p>,
-    count: usize,
-}
-
-enum Kind<'p> {
-    /// Their number stands already.
-    Counted {
-        items: &'p Node,
-        announced: usize,
-    },
-    /// Their number is known at the end.
-    Gathered {
-        items: &'p Node,
-        bytes: Vec<u8>,
-    },
-    Bytes {
-        node: &'p Node,
-        bytes: Vec<u8>,
-    },
-}
-
-impl Items<'_, '_> {
-    fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AvroError> {
-        self.count += 1;
-        match &mut self.kind {
-            Kind::Counted { items, .. } => value.serialize(Encoder::new(self.plan, items, self.buffer)),
-            Kind::Gathered { items, bytes } => value.serialize(Encoder::new(self.plan, items, bytes)),
-            Kind::Bytes { node, bytes } => {
-                let mut number = Vec::new();
-                value.serialize(Encoder::new(self.plan, &Node::Int, &mut number))?;
-                // Zigzag: twice the byte, in one or two bytes of seven bits.
-                let bits = number.iter().rev().fold(0_u32, |bits, byte| (bits << 7) | u32::from(byte & 0x7f));
-                let byte = u8::try_from(bits / 2).ok().filter(|_| bits % 2 == 0);
-                bytes
-                    .push(byte.ok_or_else(|| AvroError::new(format!("expected {}, got a number that is no byte", node.kind())))?);
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(self) -> Result<(), AvroError> {
-        match self.kind {
-            Kind::Counted { announced, .. } if announced != self.count => {
-                return Err(AvroError::new(format!("a sequence of {announced} items has {}", self.count)));
-            }
-            Kind::Counted { .. } => self.buffer.push(0),
-            Kind::Gathered { bytes, .. } => {
-                if self.count > 0 {
-                    put_long(i64::try_from(self.count).unwrap_or(i64::MAX), self.buffer);
-                    self.buffer.extend_from_slice(&bytes);
-                }
-                self.buffer.push(0);
-            }
-            Kind::Bytes { node, bytes } => return Encoder::new(self.plan, node, self.buffer).serialize_bytes(&bytes),
-        }
-        Ok(())
-    }
-}
-
-macro_rules! items {
-    ($($of:ident::$put:ident),*) => {$(
-        impl ser::$of for Items<'_, '_> {
-            type Ok = ();
-            type Error = AvroError;
-
-            fn $put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AvroError> {
-                self.put(value)
-            }
-
-            fn end(self) -> Result<(), AvroError> {
-                self.finish()
-            }
-        }
-    )*};
-}
-
-items!(SerializeSeq::serialize_element, SerializeTuple::serialize_element, SerializeTupleStruct::serialize_field);
-items!(SerializeTupleVariant::serialize_field);
-
-/// The fields of a record, or the entries of a map.
-pub(super) enum Fields<'p, 'b> {
-    Record { fields: InOrder<'p, 'b>, key: Option<String> },
-    Map { plan: &'p Plan, values: &'p Node, buffer: &'b mut Vec<u8>, bytes: Vec<u8>, count: i64 },
-}
-
-/// A record's fields, in the schema's order whatever the value's is.
-pub(super) struct InOrder<'p, 'b> {
-    plan: &'p Plan,
-    record: &'p Record,
-    buffer: &'b mut Vec<u8>,
-    next: usize,
-    /// Those that came before their turn.
-    early: Vec<(usize, Vec<u8>)>,
-}
-
-impl InOrder<'_, '_> {
-    fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), AvroError> {
-        let is_next = self.record.fields.get(self.next).is_some_and(|field| field.name == name);
-        let place = if is_next { Some(self.next) } else { self.record.place(name) };
-        let field = place.and_then(|place| Some((place, self.record.fields.get(place)?)));
-        let Some((place, field)) = field else {
-            return Err(AvroError::new(format!("the schema's record {} has no such field", self.record.name)).at(name));
-        };
-        let node = self.plan.node(field.node);
-        if place == self.next {
-            value.serialize(Encoder::new(self.plan, node, self.buffer)).map_err(|error| error.at(name))?;
-            self.next += 1;
-            while let Some(index) = self.early.iter().position(|(place, _)| *place == self.next) {
-                let (_, bytes) = self.early.swap_remove(index);
-                self.buffer.extend_from_slice(&bytes);
-                self.next += 1;
-            }
-            return Ok(());
-        }
-        if place < self.next || self.early.iter().any(|(early, _)| *early == place) {
-            return Err(AvroError::new("the value has it twice").at(name));
-        }
-        let mut bytes = Vec::new();
-        value.serialize(Encoder::new(self.plan, node, &mut bytes)).map_err(|error| error.at(name))?;
-        self.early.push((place, bytes));
-        Ok(())
-    }
-
-    /// Fills in what the value does not have.
-    fn finish(self) -> Result<(), AvroError> {
-        for (place, field) in self.record.fields.iter().enumerate().skip(self.next) {
-            let early = self.early.iter().find(|(early, _)| *early == place).map(|(_, bytes)| bytes);
-            let bytes = early.or(field.default.as_ref()).ok_or_else(|| {
-                AvroError::new(format!("the value lacks it, and the schema's record {} has no default for it", self.record.name))
-                    .at(&field.name)
-            })?;
-            self.buffer.extend_from_slice(bytes);
-        }
-        Ok(())
-    }
-}
-
-impl Fields<'_, '_> {
-    fn finish(self) -> Result<(), AvroError> {
-        match self {
-            Self::Record { fields, .. } => fields.finish(),
-            Self::Map { buffer, bytes, count, .. } => {
-                if count > 0 {
-                    put_long(count, buffer);
-                    buffer.extend_from_slice(&bytes);
-                }
-                buffer.push(0);
-                Ok(())
-            }
-        }
-    }
-
-    fn put_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), AvroError> {
-        match self {
-            Self::Record { fields, .. } => fields.put(name, value),
-            Self::Map { plan, values, bytes, count, .. } => {
-                put_bytes(name.as_bytes(), bytes);
-                *count += 1;
-                value.serialize(Encoder::new(plan, values, bytes)).map_err(|error| error.at("a map's value"))
-            }
-        }
-    }
-}
-
-impl ser::SerializeMap for Fields<'_, '_> {
-    type Ok = ();
-    type Error = AvroError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), AvroError> {
-        match self {
-            Self::Record { fields, key: name } => {
-                let mut bytes = Vec::new();
-                key.serialize(Encoder::new(fields.plan, &Node::String, &mut bytes))?;
-                let text = bytes.get(length(&bytes)..).unwrap_or_default();
-                *name = Some(String::from_utf8_lossy(text).into_owned());
-                Ok(())
-            }
-            Self::Map { plan, bytes, count, .. } => {
-                *count += 1;
-                key.serialize(Encoder::new(plan, &Node::String, bytes)).map_err(|error| error.at("a map's key"))
-            }
-        }
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AvroError> {
-        match self {
-            Self::Record { fields, key } => fields.put(&key.take().unwrap_or_default(), value),
-            Self::Map { plan, values, bytes, .. } => {
-                value.serialize(Encoder::new(plan, values, bytes)).map_err(|error| error.at("a map's value"))
-            }
-        }
-    }
-
-    fn end(self) -> Result<(), AvroError> {
-        self.finish()
-    }
-}
-
-macro_rules! fields {
-    ($($of:ident),*) => {$(
-        impl ser::$of for Fields<'_, '_> {
-            type Ok = ();
-            type Error = AvroError;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), AvroError> {
-                self.put_field(name, value)
-            }
-
-            fn end(self) -> Result<(), AvroError> {
-                self.finish()
-            }
-        }
-    )*};
-}
-
-fields!(SerializeStruct, SerializeStructVariant);

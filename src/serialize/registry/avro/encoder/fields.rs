@@ -1,0 +1,144 @@
+//! [`Fields`]: a struct or a map, as it comes.
+
+use serde::{Serialize, ser};
+
+use super::{AvroError, Encoder, Node, Plan, length, put_bytes, put_long};
+use crate::serialize::registry::avro::plan::Record;
+
+/// The fields of a record, or the entries of a map.
+pub(in crate::serialize::registry::avro) enum Fields<'p, 'b> {
+    Record { fields: InOrder<'p, 'b>, key: Option<String> },
+    Map { plan: &'p Plan, values: &'p Node, buffer: &'b mut Vec<u8>, bytes: Vec<u8>, count: i64 },
+}
+
+/// A record's fields, in the schema's order whatever the value's is.
+pub(in crate::serialize::registry::avro) struct InOrder<'p, 'b> {
+    pub(super) plan: &'p Plan,
+    pub(super) record: &'p Record,
+    pub(super) buffer: &'b mut Vec<u8>,
+    pub(super) next: usize,
+    /// Those that came before their turn.
+    pub(super) early: Vec<(usize, Vec<u8>)>,
+}
+
+impl InOrder<'_, '_> {
+    fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), AvroError> {
+        let is_next = self.record.fields.get(self.next).is_some_and(|field| field.name == name);
+        let place = if is_next { Some(self.next) } else { self.record.place(name) };
+        let field = place.and_then(|place| Some((place, self.record.fields.get(place)?)));
+        let Some((place, field)) = field else {
+            return Err(AvroError::new(format!("the schema's record {} has no such field", self.record.name)).at(name));
+        };
+        let node = self.plan.node(field.node);
+        if place == self.next {
+            value.serialize(Encoder::new(self.plan, node, self.buffer)).map_err(|error| error.at(name))?;
+            self.next += 1;
+            while let Some(index) = self.early.iter().position(|(place, _)| *place == self.next) {
+                let (_, bytes) = self.early.swap_remove(index);
+                self.buffer.extend_from_slice(&bytes);
+                self.next += 1;
+            }
+            return Ok(());
+        }
+        if place < self.next || self.early.iter().any(|(early, _)| *early == place) {
+            return Err(AvroError::new("the value has it twice").at(name));
+        }
+        let mut bytes = Vec::new();
+        value.serialize(Encoder::new(self.plan, node, &mut bytes)).map_err(|error| error.at(name))?;
+        self.early.push((place, bytes));
+        Ok(())
+    }
+
+    /// Fills in what the value does not have.
+    fn finish(self) -> Result<(), AvroError> {
+        for (place, field) in self.record.fields.iter().enumerate().skip(self.next) {
+            let early = self.early.iter().find(|(early, _)| *early == place).map(|(_, bytes)| bytes);
+            let bytes = early.or(field.default.as_ref()).ok_or_else(|| {
+                AvroError::new(format!("the value lacks it, and the schema's record {} has no default for it", self.record.name))
+                    .at(&field.name)
+            })?;
+            self.buffer.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+}
+
+impl Fields<'_, '_> {
+    fn finish(self) -> Result<(), AvroError> {
+        match self {
+            Self::Record { fields, .. } => fields.finish(),
+            Self::Map { buffer, bytes, count, .. } => {
+                if count > 0 {
+                    put_long(count, buffer);
+                    buffer.extend_from_slice(&bytes);
+                }
+                buffer.push(0);
+                Ok(())
+            }
+        }
+    }
+
+    fn put_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), AvroError> {
+        match self {
+            Self::Record { fields, .. } => fields.put(name, value),
+            Self::Map { plan, values, bytes, count, .. } => {
+                put_bytes(name.as_bytes(), bytes);
+                *count += 1;
+                value.serialize(Encoder::new(plan, values, bytes)).map_err(|error| error.at("a map's value"))
+            }
+        }
+    }
+}
+
+impl ser::SerializeMap for Fields<'_, '_> {
+    type Ok = ();
+    type Error = AvroError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), AvroError> {
+        match self {
+            Self::Record { fields, key: name } => {
+                let mut bytes = Vec::new();
+                key.serialize(Encoder::new(fields.plan, &Node::String, &mut bytes))?;
+                let text = bytes.get(length(&bytes)..).unwrap_or_default();
+                *name = Some(String::from_utf8_lossy(text).into_owned());
+                Ok(())
+            }
+            Self::Map { plan, bytes, count, .. } => {
+                *count += 1;
+                key.serialize(Encoder::new(plan, &Node::String, bytes)).map_err(|error| error.at("a map's key"))
+            }
+        }
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AvroError> {
+        match self {
+            Self::Record { fields, key } => fields.put(&key.take().unwrap_or_default(), value),
+            Self::Map { plan, values, bytes, .. } => {
+                value.serialize(Encoder::new(plan, values, bytes)).map_err(|error| error.at("a map's value"))
+            }
+        }
+    }
+
+    fn end(self) -> Result<(), AvroError> {
+        self.finish()
+    }
+}
+
+macro_rules! fields {
+    ($($of:ident),*) => {$(
+        impl ser::$of for Fields<'_, '_> {
+            type Ok = ();
+            type Error = AvroError;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), AvroError> {
+                self.put_field(name, value)
+            }
+
+            fn end(self) -> Result<(), AvroError> {
+                self.finish()
+            }
+        }
+    )*};
+}
+
+fields!(SerializeStruct, SerializeStructVariant);
