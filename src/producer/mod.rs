@@ -9,6 +9,8 @@ mod cluster;
 mod core;
 mod credentials;
 mod deferrals;
+mod delivery_thread;
+mod flush_helper;
 mod listeners;
 mod metering;
 mod observer;

@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
+    flush_helper::FLUSH_SLICE,
     metering::totals,
-    shared::{FLUSH_SLICE, Shared, lock},
+    shared::{Shared, lock},
     transaction::{Failure, Transactions},
 };
 use crate::{

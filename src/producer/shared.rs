@@ -1,17 +1,10 @@
 //! What a producer's handles share with its delivery thread.
-//!
-//! `flush` calls `rd_kafka_flush` for its side effect: while it runs, librdkafka does not linger. It runs on a helper thread, in
-//! slices of 100 ms; what ends the flush is the counts, not its return.
-//!
-//! A callback may not wait for a report, since it holds up the thread that serves them: the blocking calls know that thread and
-//! answer `WouldDeadlock`, or `BufferFull` in place of waiting for room.
 
 use std::{
-    io,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
     task::Waker,
-    thread::{self, JoinHandle, ThreadId},
-    time::{Duration, Instant},
+    thread::ThreadId,
+    time::Instant,
 };
 
 use futures::channel::oneshot;
@@ -20,6 +13,7 @@ use super::{
     access::Access,
     closing::{Closing, Unsent},
     deferrals::{self, Deferrals, Waiter, withdrawn},
+    flush_helper::FlushHelper,
     listeners::Listeners,
     outstanding::Outstanding,
     record_size,
@@ -32,13 +26,10 @@ use crate::{
     Error, ErrorKind,
     error::Refusal,
     metrics::Meter,
-    native::{Audience as _, Body, Client, Draft, Observer, code, flush_now, report_refused},
+    native::{Audience as _, Body, Client, Draft, code, report_refused},
     panic::wake,
     secret::Secrets,
 };
-
-/// How long a flush helper calls into librdkafka before it looks whether it is still needed.
-pub(super) const FLUSH_SLICE: Duration = Duration::from_millis(100);
 
 pub(super) struct Shared {
     pub(super) room: Room,
@@ -50,9 +41,9 @@ pub(super) struct Shared {
     pub(super) closing: Mutex<Closing>,
     /// Whether closing has begun to give up what is left.
     pub(super) gives_up: AtomicBool,
-    finished: Mutex<Option<Vec<oneshot::Sender<()>>>>,
-    flush_helper: Mutex<FlushHelper>,
-    delivery_thread: OnceLock<ThreadId>,
+    pub(super) finished: Mutex<Option<Vec<oneshot::Sender<()>>>>,
+    pub(super) flush_helper: Mutex<FlushHelper>,
+    pub(super) delivery_thread: OnceLock<ThreadId>,
     pub(super) troubles: Troubles,
     pub(super) access: Access,
     /// Why records that were queued were given up, if the brokers do not let this producer in.
@@ -63,13 +54,6 @@ pub(super) struct Shared {
     pub(super) client_id: String,
     pub(super) bootstrap_servers: String,
     max_request_size: usize,
-}
-
-/// The thread that calls `rd_kafka_flush`, while it is needed.
-#[derive(Default)]
-struct FlushHelper {
-    runs: bool,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Shared {
@@ -102,43 +86,6 @@ impl Shared {
             bootstrap_servers,
             max_request_size,
         }
-    }
-
-    /// Starts the thread that serves the client until every record is reported and none can come.
-    pub(super) fn start(self: &Arc<Self>, client: Arc<Client>) -> Result<(), Error> {
-        self.run(client, crate::native::serve)
-            .map(|_| ())
-            .map_err(|error| Error::new(ErrorKind::Client, "the delivery thread could not be started").with_source(error))
-    }
-
-    fn run(
-        self: &Arc<Self>,
-        client: Arc<Client>,
-        serve: impl FnOnce(&Client, &dyn Observer) + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
-        let shared = Arc::clone(self);
-        thread::Builder::new().name(format!("ottla-{}", self.client_id)).spawn(move || {
-            // Dropped in this order also when a panic ends the thread: the client, then the announcement.
-            let _end = End(Arc::clone(&shared));
-            let client = client;
-            shared.deferrals.connect(Arc::clone(&client));
-            let _ = shared.delivery_thread.set(thread::current().id());
-            serve(&client, &*shared);
-            // The helpers hold the client as well; with them gone, the last holder's drop ends librdkafka here.
-            let helper = lock(&shared.flush_helper).thread.take();
-            if let Some(helper) = helper {
-                let _ = helper.join();
-            }
-            if let Some(transactions) = &shared.transactions {
-                transactions.join();
-            }
-            shared.deferrals.disconnect();
-            if let Some(tokens) = &shared.tokens {
-                tokens.end();
-            }
-            drop(client);
-            lock(&shared.closing).tell_silent_losses();
-        })
     }
 
     /// Why the brokers do not let this producer in, if they never have, and that has lasted long enough since they were `asked`.
@@ -265,42 +212,6 @@ impl Shared {
         self.listeners.tell_refused(topic, body, error);
     }
 
-    pub(super) fn on_delivery_thread(&self) -> bool {
-        self.delivery_thread.get() == Some(&thread::current().id())
-    }
-
-    /// Keeps librdkafka from lingering as long as a flush waits, or closing does.
-    pub(super) fn hurry(self: &Arc<Self>, client: &Arc<Client>) {
-        let mut helper = lock(&self.flush_helper);
-        // It looks once more under this lock before it ends, and then sees what this call is for. One that nobody needs could outlive the
-        // delivery thread, and librdkafka with it.
-        if helper.runs || !self.is_in_a_hurry() {
-            return;
-        }
-        let (shared, client) = (Arc::clone(self), Arc::clone(client));
-        let spawned = thread::Builder::new().name("ottla-flush".to_owned()).spawn(move || {
-            loop {
-                flush_now(&client, FLUSH_SLICE);
-                let mut helper = lock(&shared.flush_helper);
-                if !shared.is_in_a_hurry() {
-                    helper.runs = false;
-                    return;
-                }
-            }
-        });
-        match spawned {
-            Ok(thread) => *helper = FlushHelper { runs: true, thread: Some(thread) },
-            // Without the helper records still go out, after linger.ms.
-            Err(error) => tracing::warn!(%error, "no thread for a flush: it waits for linger.ms"),
-        }
-    }
-
-    fn is_in_a_hurry(&self) -> bool {
-        let waits = self.outstanding.is_flushing() || (self.outstanding.is_closed() && !self.outstanding.is_empty());
-        // Without the delivery thread nothing that is outstanding is ever reported.
-        waits && lock(&self.finished).is_some()
-    }
-
     /// Lets no more records in; those accepted have until `deadline`. The receiver hears of the end.
     pub(super) fn close(&self, client: &Client, deadline: Option<Instant>, collect: bool) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
@@ -323,31 +234,6 @@ impl Shared {
     }
 }
 
-/// Announces the delivery thread's end when it is dropped. That is also when a panic of our own ends the thread: then nobody may
-/// send any more, and nobody waits for an end that cannot come.
-struct End(Arc<Shared>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        let Self(shared) = self;
-        shared.outstanding.close();
-        if let Some(transactions) = &shared.transactions {
-            transactions.give_up();
-        }
-        shared.clear_deferred(code::DESTROY, true);
-        shared.deferrals.disconnect();
-        if let Some(tokens) = &shared.tokens {
-            tokens.end();
-        }
-        for draft in shared.room.clear() {
-            shared.refuse(draft, code::DESTROY).into_iter().for_each(wake);
-        }
-        for sender in lock(&shared.finished).take().unwrap_or_default() {
-            let _ = sender.send(());
-        }
-    }
-}
-
 /// The name of a record's topic; empty for a record that has got none yet.
 pub(super) fn topic_of(body: &Body) -> Arc<str> {
     body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()))
@@ -358,8 +244,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures::FutureExt;
+pub(super) mod tests {
+    use std::time::Duration;
 
     use super::*;
     use crate::{
@@ -367,7 +253,7 @@ mod tests {
         producer::room::Ticket,
     };
 
-    fn client() -> Arc<Client> {
+    pub(in crate::producer) fn client() -> Arc<Client> {
         let properties = [("bootstrap.servers".to_owned(), "localhost:1".into())];
         Arc::new(Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}")))
     }
@@ -387,7 +273,7 @@ mod tests {
         }
     }
 
-    fn shared() -> Shared {
+    pub(in crate::producer) fn shared() -> Shared {
         let room = Room::new(1, Duration::from_secs(60));
         Shared::new(room, Listeners::new(None), None, "test".to_owned(), String::new(), usize::MAX, Secrets::default())
     }
@@ -408,44 +294,5 @@ mod tests {
         shared.serve_waiting(&client);
         assert_eq!(*lock(&counted.0), (vec![7], 1));
         assert_eq!(shared.room.available(), 1);
-    }
-
-    #[test]
-    fn nobody_waits_for_a_delivery_thread_that_a_panic_has_ended() {
-        let client = client();
-        let shared = Arc::new(shared());
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let serve = move |_: &Client, _: &dyn Observer| {
-            receiver.recv().unwrap();
-            panic!("a bug of ours");
-        };
-        let thread = shared.run(Arc::clone(&client), serve).unwrap();
-        // A record that is never reported, and one that waits for room.
-        assert!(shared.outstanding.enter().is_some() && shared.room.try_take(1));
-        let mut draft = client.pool().take();
-        draft.set_charge(1);
-        let mut waiting = draft.pending();
-        assert!(matches!(shared.room.take_or_wait(draft), Ticket::Waiting { .. }));
-        let before = shared.close(&client, None, true);
-        sender.send(()).unwrap();
-        assert!(thread.join().is_err());
-        assert_eq!(before.now_or_never(), Some(Ok(())), "who closed before");
-        assert_eq!(shared.close(&client, None, true).now_or_never(), Some(Ok(())), "who closes after");
-        let context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(waiting.poll_admission(&context).is_ready(), "who waits for room");
-        assert!(shared.outstanding.enter().is_none(), "who sends");
-        shared.hurry(&client);
-        assert!(lock(&shared.flush_helper).thread.is_none(), "who is in a hurry");
-    }
-
-    #[test]
-    fn a_close_with_nothing_left_to_report_leaves_no_helper_that_holds_the_client() {
-        let (client, shared) = (client(), Arc::new(shared()));
-        let thread = shared.run(Arc::clone(&client), |_, _| {}).unwrap();
-        let ended = shared.close(&client, None, true);
-        thread.join().unwrap();
-        shared.hurry(&client);
-        assert!(ended.now_or_never().is_some());
-        assert!(lock(&shared.flush_helper).thread.is_none());
     }
 }

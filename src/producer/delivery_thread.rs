@@ -1,0 +1,135 @@
+//! The delivery thread: it serves librdkafka's events until every record is reported and none can come.
+//!
+//! A callback may not wait for a report, since it holds up the thread that serves them: the blocking calls know that thread and
+//! answer `WouldDeadlock`, or `BufferFull` in place of waiting for room.
+
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use super::shared::{Shared, lock};
+use crate::{
+    Error, ErrorKind,
+    native::{Client, Observer, code},
+    panic::wake,
+};
+
+impl Shared {
+    /// Starts the thread that serves the client until every record is reported and none can come.
+    pub(super) fn start(self: &Arc<Self>, client: Arc<Client>) -> Result<(), Error> {
+        self.run(client, crate::native::serve)
+            .map(|_| ())
+            .map_err(|error| Error::new(ErrorKind::Client, "the delivery thread could not be started").with_source(error))
+    }
+
+    fn run(
+        self: &Arc<Self>,
+        client: Arc<Client>,
+        serve: impl FnOnce(&Client, &dyn Observer) + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        let shared = Arc::clone(self);
+        thread::Builder::new().name(format!("ottla-{}", self.client_id)).spawn(move || {
+            // Dropped in this order also when a panic ends the thread: the client, then the announcement.
+            let _end = End(Arc::clone(&shared));
+            let client = client;
+            shared.deferrals.connect(Arc::clone(&client));
+            let _ = shared.delivery_thread.set(thread::current().id());
+            serve(&client, &*shared);
+            // The helpers hold the client as well; with them gone, the last holder's drop ends librdkafka here.
+            let helper = lock(&shared.flush_helper).thread.take();
+            if let Some(helper) = helper {
+                let _ = helper.join();
+            }
+            if let Some(transactions) = &shared.transactions {
+                transactions.join();
+            }
+            shared.deferrals.disconnect();
+            if let Some(tokens) = &shared.tokens {
+                tokens.end();
+            }
+            drop(client);
+            lock(&shared.closing).tell_silent_losses();
+        })
+    }
+
+    pub(super) fn on_delivery_thread(&self) -> bool {
+        self.delivery_thread.get() == Some(&thread::current().id())
+    }
+}
+
+/// Announces the delivery thread's end when it is dropped. That is also when a panic of our own ends the thread: then nobody may
+/// send any more, and nobody waits for an end that cannot come.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let Self(shared) = self;
+        shared.outstanding.close();
+        if let Some(transactions) = &shared.transactions {
+            transactions.give_up();
+        }
+        shared.clear_deferred(code::DESTROY, true);
+        shared.deferrals.disconnect();
+        if let Some(tokens) = &shared.tokens {
+            tokens.end();
+        }
+        for draft in shared.room.clear() {
+            shared.refuse(draft, code::DESTROY).into_iter().for_each(wake);
+        }
+        for sender in lock(&shared.finished).take().unwrap_or_default() {
+            let _ = sender.send(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::producer::{
+        room::Ticket,
+        shared::tests::{client, shared},
+    };
+
+    #[test]
+    fn nobody_waits_for_a_delivery_thread_that_a_panic_has_ended() {
+        let client = client();
+        let shared = Arc::new(shared());
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let serve = move |_: &Client, _: &dyn Observer| {
+            receiver.recv().unwrap();
+            panic!("a bug of ours");
+        };
+        let thread = shared.run(Arc::clone(&client), serve).unwrap();
+        // A record that is never reported, and one that waits for room.
+        assert!(shared.outstanding.enter().is_some() && shared.room.try_take(1));
+        let mut draft = client.pool().take();
+        draft.set_charge(1);
+        let mut waiting = draft.pending();
+        assert!(matches!(shared.room.take_or_wait(draft), Ticket::Waiting { .. }));
+        let before = shared.close(&client, None, true);
+        sender.send(()).unwrap();
+        assert!(thread.join().is_err());
+        assert_eq!(before.now_or_never(), Some(Ok(())), "who closed before");
+        assert_eq!(shared.close(&client, None, true).now_or_never(), Some(Ok(())), "who closes after");
+        let context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(waiting.poll_admission(&context).is_ready(), "who waits for room");
+        assert!(shared.outstanding.enter().is_none(), "who sends");
+        shared.hurry(&client);
+        assert!(lock(&shared.flush_helper).thread.is_none(), "who is in a hurry");
+    }
+
+    #[test]
+    fn a_close_with_nothing_left_to_report_leaves_no_helper_that_holds_the_client() {
+        let (client, shared) = (client(), Arc::new(shared()));
+        let thread = shared.run(Arc::clone(&client), |_, _| {}).unwrap();
+        let ended = shared.close(&client, None, true);
+        thread.join().unwrap();
+        shared.hurry(&client);
+        assert!(ended.now_or_never().is_some());
+        assert!(lock(&shared.flush_helper).thread.is_none());
+    }
+}
