@@ -12,6 +12,8 @@ pub(crate) struct Metadata {
     /// 0, or why the brokers do not give this topic's partitions.
     pub(crate) code: i32,
     pub(crate) partitions: Vec<PartitionMetadata>,
+    /// Whether a broker that is known by its id has answered, and not one that is known by the address of a bootstrap server only.
+    pub(crate) is_from_known_broker: bool,
 }
 
 /// One partition.
@@ -48,8 +50,9 @@ unsafe fn copy(answer: *const sys::rd_kafka_metadata) -> Metadata {
     let answer = unsafe { &*answer };
     // SAFETY: so many topics stand there; `ffi::MetadataTopic` has their layout.
     let topics = unsafe { array(answer.topics.cast::<ffi::MetadataTopic>(), answer.topic_cnt) };
+    let is_from_known_broker = answer.orig_broker_id >= 0;
     let Some(topic) = topics.first() else {
-        return Metadata { code: code::NO_ERROR, partitions: Vec::new() };
+        return Metadata { code: code::NO_ERROR, partitions: Vec::new(), is_from_known_broker };
     };
     // SAFETY: so many partitions stand there.
     let partitions = unsafe { array(topic.partitions, topic.partition_count) };
@@ -61,7 +64,7 @@ unsafe fn copy(answer: *const sys::rd_kafka_metadata) -> Metadata {
         // SAFETY: so many of them are in sync.
         in_sync_replicas: unsafe { array(partition.in_sync, partition.in_sync_count) }.to_vec(),
     });
-    Metadata { code: topic.code, partitions: partitions.collect() }
+    Metadata { code: topic.code, partitions: partitions.collect(), is_from_known_broker }
 }
 
 /// C's array of `count` things.

@@ -7,6 +7,7 @@ use super::{
     core::Core,
     partitioning::partition_for,
     plugins::{Installed, Plugins},
+    producer_id::ProducerId,
     room::Room,
     shared::Shared,
     throttle::{OnThrottle, Throttle},
@@ -166,12 +167,14 @@ pub(super) fn start(
         properties.push(("sticky.partitioning.linger.ms".to_owned(), "0".into()));
     }
     let partition_for = move || partition_for.as_ref().map(|make| make());
+    let is_idempotent = properties.iter().any(|(name, value)| name == "enable.idempotence" && value.expose() == "true");
     let client =
         Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &resolved.secrets))?);
     let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
     let Resolved { client_id, bootstrap_servers, max_request_size, mechanism, secrets, .. } = resolved;
     let mut shared = Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
+    shared.producer_id = ProducerId::new(is_idempotent && shared.transactions.is_none());
     shared.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));
     let shared = Arc::new(shared);
     if let (Some(tokens), Some(provider)) = (&shared.tokens, token_provider) {

@@ -90,7 +90,9 @@ impl Core {
     /// Gives the record its topic's native handle. A slot that was used for the same topic has it already.
     pub(super) fn address(&self, body: &mut Body, topic: &str) -> Result<(), Error> {
         if body.topic.as_ref().is_none_or(|known| **known.name() != *topic) {
-            body.topic = Some(self.topic(topic)?);
+            let topic = self.topic(topic)?;
+            self.shared.producer_id.hasten(&self.client, &topic);
+            body.topic = Some(topic);
         }
         Ok(())
     }

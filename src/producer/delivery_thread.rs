@@ -42,6 +42,7 @@ impl Shared {
             if let Some(helper) = helper {
                 let _ = helper.join();
             }
+            shared.producer_id.join();
             if let Some(transactions) = &shared.transactions {
                 transactions.join();
             }

@@ -19,6 +19,7 @@ mod parking;
 mod partitioning;
 mod partitions;
 mod plugins;
+mod producer_id;
 mod record_size;
 mod room;
 mod sending;

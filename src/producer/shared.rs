@@ -16,6 +16,7 @@ use super::{
     flush_helper::FlushHelper,
     listeners::Listeners,
     outstanding::Outstanding,
+    producer_id::ProducerId,
     record_size,
     room::{Room, Ticket},
     tokens::Tokens,
@@ -44,6 +45,7 @@ pub(super) struct Shared {
     pub(super) finished: Mutex<Option<Vec<oneshot::Sender<()>>>>,
     pub(super) flush_helper: Mutex<FlushHelper>,
     pub(super) delivery_thread: OnceLock<ThreadId>,
+    pub(super) producer_id: ProducerId,
     pub(super) troubles: Troubles,
     pub(super) access: Access,
     /// Why records that were queued were given up, if the brokers do not let this producer in.
@@ -77,6 +79,7 @@ impl Shared {
             finished: Mutex::new(Some(Vec::new())),
             flush_helper: Mutex::default(),
             delivery_thread: OnceLock::new(),
+            producer_id: ProducerId::new(false),
             troubles: Troubles::new(secrets),
             access: Access::default(),
             refusal: Mutex::default(),
