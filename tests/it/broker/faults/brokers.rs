@@ -52,7 +52,10 @@ pub(super) fn two_brokers_down(stage: &Stage) {
     });
     recovers(&traffic);
     stage.await_in_sync(topic);
-    assert_eq!(stage.settle("two brokers down", traffic).failed, 0);
+    let row = stage.finish("two brokers down", traffic);
+    // Seldom a batch is doubled: its leader had it, and said that the replicas had left meanwhile.
+    row.assert_sound_but_for_duplicates();
+    assert_eq!(row.failed, 0);
 }
 
 pub(super) fn broker_paused(stage: &Stage) {
