@@ -53,7 +53,7 @@ pub(super) fn two_brokers_down(stage: &Stage) {
     recovers(&traffic);
     stage.await_in_sync(topic);
     let row = stage.finish("two brokers down", traffic);
-    // Seldom a batch is doubled: its leader had it, and said that the replicas had left meanwhile.
+    // Seen once: a batch that was doubled. Perhaps its leader had it when it said that the replicas had left.
     row.assert_sound_but_for_duplicates();
     assert_eq!(row.failed, 0);
 }
