@@ -12,8 +12,9 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, channel},
     },
-    thread::{self, JoinHandle},
+    thread,
     time::Duration,
 };
 
@@ -38,7 +39,8 @@ pub(super) struct ProducerId {
 #[derive(Default)]
 struct Asking {
     ended: bool,
-    thread: Option<JoinHandle<()>>,
+    /// Says that the thread has let go of the client.
+    thread: Option<Receiver<()>>,
 }
 
 impl ProducerId {
@@ -57,12 +59,18 @@ impl ProducerId {
             return;
         }
         let (state, client, topic) = (Arc::clone(&self.asking), Arc::clone(client), Arc::clone(topic));
-        let ask = move || ask(|patience| client.metadata(&topic, patience), || lock(&state).ended);
+        let (end, ended) = channel();
+        let ask = move || {
+            ask(|patience| client.metadata(&topic, patience), || lock(&state).ended);
+            drop((topic, client));
+            drop(end);
+        };
         // Without the thread the first records still go out, half a second later.
-        asking.thread = thread::Builder::new().name("ottla-id".to_owned()).spawn(ask).ok();
+        asking.thread = thread::Builder::new().name("ottla-id".to_owned()).spawn(ask).ok().map(|_| ended);
     }
 
-    /// Ends the thread, which holds the client, and waits for it.
+    /// Ends the thread, which holds the client, and waits for it: for as long as it may take, since librdkafka's own waits take longer
+    /// when the system's clock is set back.
     pub(super) fn join(&self) {
         let thread = {
             let mut asking = lock(&self.asking);
@@ -70,7 +78,7 @@ impl ProducerId {
             asking.thread.take()
         };
         if let Some(thread) = thread {
-            let _ = thread.join();
+            let _ = thread.recv_timeout(PATIENCE.1 * 2);
         }
     }
 }
