@@ -40,6 +40,7 @@ mod schema;
 mod subject;
 mod workers;
 mod writers;
+mod zigzag;
 
 pub use answer::Answer;
 /// The crate whose schemas and values [`Avro`] and [`GenericAvro`] take, in the version that they take.

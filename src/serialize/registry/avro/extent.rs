@@ -5,6 +5,7 @@
 //! bytes for null in places. What has passed here has as many items as it says.
 
 use super::plan::{Node, Plan};
+use crate::serialize::registry::zigzag::{self, Unreadable};
 
 /// How deep records, arrays and maps may stand in each other. A reader goes from one to the next by calling itself, and so does who drops
 /// the value.
@@ -109,18 +110,11 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A zigzag number of at most ten bytes.
     fn long(&mut self) -> Result<i64, Flaw> {
-        let mut encoded = 0_u64;
-        for shift in (0..u64::BITS).step_by(7) {
-            let (&byte, rest) = self.rest.split_first().ok_or(Flaw::Short)?;
-            self.rest = rest;
-            encoded |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok((encoded >> 1) as i64 ^ -((encoded & 1) as i64));
-            }
-        }
-        Err(Flaw::Number)
+        zigzag::take(&mut self.rest).map_err(|unreadable| match unreadable {
+            Unreadable::Short => Flaw::Short,
+            Unreadable::Endless => Flaw::Number,
+        })
     }
 }
 

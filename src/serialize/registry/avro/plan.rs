@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::{
     AvroError,
-    encoder::{Encoder, length},
+    encoder::{Encoder, length, put_bytes},
 };
+use crate::serialize::registry::zigzag;
 
 /// A schema's types, each once, with their references as places in the list: so that writing looks no name up, and recursive types are no
 /// exception.
@@ -168,7 +169,7 @@ impl Plan {
             }
             (Node::Array(items), Value::Array(values)) => {
                 if !values.is_empty() {
-                    super::encoder::put_long(i64::try_from(values.len()).ok()?, buffer);
+                    zigzag::put(i64::try_from(values.len()).ok()?, buffer);
                     values.iter().try_for_each(|value| self.write_default(*items, value, depth + 1, buffer))?;
                 }
                 buffer.push(0);
@@ -176,9 +177,9 @@ impl Plan {
             }
             (Node::Map(values), Value::Object(object)) => {
                 if !object.is_empty() {
-                    super::encoder::put_long(i64::try_from(object.len()).ok()?, buffer);
+                    zigzag::put(i64::try_from(object.len()).ok()?, buffer);
                     for (key, value) in object {
-                        super::encoder::put_bytes(key.as_bytes(), buffer);
+                        put_bytes(key.as_bytes(), buffer);
                         self.write_default(*values, value, depth + 1, buffer)?;
                     }
                 }

@@ -3,6 +3,7 @@
 use prost_reflect::{FileDescriptor, MessageDescriptor};
 
 use super::error::ProtobufError;
+use crate::serialize::registry::zigzag::{self, Unreadable};
 
 /// The way to a message in its file: which of the file's messages, which of that message's own, and so on. It stands between the
 /// schema's id and the message, each number as a zigzag varint behind their count; `[0]`, the most frequent one, is a single 0
@@ -24,13 +25,13 @@ impl MessageIndexes {
         }
         let count = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         for number in std::iter::once(count).chain(self.0.iter().copied()) {
-            write_zigzag(number, buffer);
+            zigzag::put(number.into(), buffer);
         }
     }
 
     /// Reads the framed form from the beginning of `data`, and gives what follows it.
     pub(super) fn read(mut data: &[u8]) -> Result<(Self, &[u8]), ProtobufError> {
-        let count = read_zigzag(&mut data)?;
+        let count = take(&mut data)?;
         if count == 0 {
             return Ok((Self(vec![0]), data));
         }
@@ -39,7 +40,7 @@ impl MessageIndexes {
         let count = count.ok_or(ProtobufError::IndexCount { left: data.len() })?;
         let mut indexes = Vec::with_capacity(count);
         for _ in 0..count {
-            let index = read_zigzag(&mut data)?;
+            let index = take(&mut data)?;
             indexes.push(u32::try_from(index).map_err(|_| ProtobufError::IndexRange { index })?);
         }
         Ok((Self(indexes), data))
@@ -60,27 +61,11 @@ impl std::fmt::Display for MessageIndexes {
     }
 }
 
-/// A number that is not negative: its zigzag form is its double.
-fn write_zigzag(number: u32, buffer: &mut Vec<u8>) {
-    let mut rest = u64::from(number) << 1;
-    while rest > 0x7f {
-        buffer.push((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
-    }
-    buffer.push((rest & 0x7f) as u8);
-}
-
-fn read_zigzag(data: &mut &[u8]) -> Result<i64, ProtobufError> {
-    let mut encoded = 0_u64;
-    for shift in (0..u64::BITS).step_by(7) {
-        let (&byte, rest) = data.split_first().ok_or(ProtobufError::TruncatedIndexes)?;
-        *data = rest;
-        encoded |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok((encoded >> 1) as i64 ^ -((encoded & 1) as i64));
-        }
-    }
-    Err(ProtobufError::EndlessIndex)
+fn take(data: &mut &[u8]) -> Result<i64, ProtobufError> {
+    zigzag::take(data).map_err(|unreadable| match unreadable {
+        Unreadable::Short => ProtobufError::TruncatedIndexes,
+        Unreadable::Endless => ProtobufError::EndlessIndex,
+    })
 }
 
 #[cfg(test)]

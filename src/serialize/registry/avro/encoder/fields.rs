@@ -2,8 +2,8 @@
 
 use serde::{Serialize, ser};
 
-use super::{AvroError, Encoder, Node, Plan, length, put_bytes, put_long};
-use crate::serialize::registry::avro::plan::Record;
+use super::{AvroError, Encoder, Node, Plan, length, put_bytes};
+use crate::serialize::registry::{avro::plan::Record, zigzag};
 
 /// The fields of a record, or the entries of a map.
 pub(in crate::serialize::registry::avro) enum Fields<'p, 'b> {
@@ -69,7 +69,7 @@ impl Fields<'_, '_> {
             Self::Record { fields, .. } => fields.finish(),
             Self::Map { buffer, bytes, count, .. } => {
                 if count > 0 {
-                    put_long(count, buffer);
+                    zigzag::put(count, buffer);
                     buffer.extend_from_slice(&bytes);
                 }
                 buffer.push(0);

@@ -2,7 +2,8 @@
 
 use serde::{Serialize, Serializer as _, ser};
 
-use super::{AvroError, Encoder, Node, Plan, put_long};
+use super::{AvroError, Encoder, Node, Plan};
+use crate::serialize::registry::zigzag;
 
 /// The items of an array, or bytes one by one.
 pub(in crate::serialize::registry::avro) struct Items<'p, 'b> {
@@ -56,7 +57,7 @@ impl Items<'_, '_> {
             Kind::Counted { .. } => self.buffer.push(0),
             Kind::Gathered { bytes, .. } => {
                 if self.count > 0 {
-                    put_long(i64::try_from(self.count).unwrap_or(i64::MAX), self.buffer);
+                    zigzag::put(i64::try_from(self.count).unwrap_or(i64::MAX), self.buffer);
                     self.buffer.extend_from_slice(&bytes);
                 }
                 self.buffer.push(0);

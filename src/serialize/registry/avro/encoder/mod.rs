@@ -7,7 +7,7 @@ mod items;
 
 use serde::{Serialize, Serializer};
 
-pub(super) use binary::{length, put_bytes, put_long};
+pub(super) use binary::{length, put_bytes};
 use decimal::{put_decimal, unscaled};
 use fields::{Fields, InOrder};
 use items::{Items, Kind};
@@ -16,6 +16,7 @@ use super::{
     AvroError,
     plan::{Node, Plan},
 };
+use crate::serialize::registry::zigzag;
 
 /// Writes one value of one type.
 pub(super) struct Encoder<'p, 'b> {
@@ -54,7 +55,7 @@ impl<'p, 'b> Encoder<'p, 'b> {
     }
 
     fn put_branch(&mut self, index: usize) {
-        put_long(i64::try_from(index).unwrap_or(i64::MAX), self.buffer);
+        zigzag::put(i64::try_from(index).unwrap_or(i64::MAX), self.buffer);
     }
 
     /// The type at this place of the union: that of an enum's variant with data.
@@ -85,7 +86,7 @@ impl<'p, 'b> Encoder<'p, 'b> {
             Node::Double => self.buffer.extend_from_slice(&(number as f64).to_le_bytes()),
             #[expect(clippy::cast_precision_loss, reason = "as the specification promotes a long")]
             Node::Float => self.buffer.extend_from_slice(&(number as f32).to_le_bytes()),
-            _ => put_long(number, self.buffer),
+            _ => zigzag::put(number, self.buffer),
         }
         Ok(())
     }
@@ -103,7 +104,7 @@ impl<'p, 'b> Encoder<'p, 'b> {
             Node::Array(items) => match len {
                 Some(0) => Kind::Counted { items: plan.node(*items), announced: 0 },
                 Some(announced) => {
-                    put_long(i64::try_from(announced).unwrap_or(i64::MAX), buffer);
+                    zigzag::put(i64::try_from(announced).unwrap_or(i64::MAX), buffer);
                     Kind::Counted { items: plan.node(*items), announced }
                 }
                 None => Kind::Gathered { items: plan.node(*items), bytes: Vec::new() },
