@@ -19,6 +19,11 @@ impl Secret {
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
+
+    /// One text of several, in one piece from the start: a text that grows leaves a copy of itself where it was.
+    pub(crate) fn join(parts: &[Self], separator: &str) -> Self {
+        parts.iter().map(Self::expose).collect::<Vec<_>>().join(separator).into()
+    }
 }
 
 impl From<String> for Secret {

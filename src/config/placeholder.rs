@@ -45,7 +45,7 @@ fn expand_with(text: &str, variable: &dyn Fn(&str) -> Result<Secret, String>) ->
         rest = &inside[end + 1..];
     }
     parts.push(rest.into());
-    Ok(found.then(|| parts.iter().map(Secret::expose).collect::<Vec<_>>().concat().into()))
+    Ok(found.then(|| Secret::join(&parts, "")))
 }
 
 fn is_variable(name: &str) -> bool {

@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
                 _ => return Err(A::Error::custom("a list must be of texts without commas")),
             }
         }
-        Ok(Value::Text(texts.iter().map(Secret::expose).collect::<Vec<_>>().join(",").into()))
+        Ok(Value::Text(Secret::join(&texts, ",")))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {

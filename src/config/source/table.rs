@@ -93,5 +93,5 @@ fn join(items: Vec<Node>) -> Result<Secret, &'static str> {
             Node::List(_) | Node::Table(_) => return Err("is a list of lists or tables; give a list of texts"),
         }
     }
-    Ok(texts.iter().map(Secret::expose).collect::<Vec<_>>().join(",").into())
+    Ok(Secret::join(&texts, ","))
 }
