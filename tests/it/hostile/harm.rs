@@ -69,7 +69,7 @@ impl Harm {
 }
 
 /// The next frame of Kafka's protocol, without its length: a request, or an answer, which begins with its correlation id.
-pub(super) fn read_frame(from: &mut TcpStream) -> io::Result<Vec<u8>> {
+pub(crate) fn read_frame(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
     let mut frame = vec![0; u32::from_be_bytes(length) as usize];
@@ -78,7 +78,7 @@ pub(super) fn read_frame(from: &mut TcpStream) -> io::Result<Vec<u8>> {
 }
 
 /// The frame with its length.
-pub(super) fn framed(frame: &[u8]) -> Vec<u8> {
+pub(crate) fn framed(frame: &[u8]) -> Vec<u8> {
     [&u32::try_from(frame.len()).unwrap().to_be_bytes(), frame].concat()
 }
 

@@ -12,7 +12,7 @@ mod memory;
 mod sent;
 mod table;
 
-pub(crate) use harm::Harm;
+pub(crate) use harm::{Harm, framed, read_frame};
 pub(crate) use hostile_broker::HostileBroker;
 pub(crate) use meddler::Meddler;
 use sent::chain;

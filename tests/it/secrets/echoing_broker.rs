@@ -2,7 +2,7 @@
 //! password that it was given.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -10,6 +10,8 @@ use std::{
     },
     thread,
 };
+
+use crate::hostile::{framed, read_frame};
 
 const PRODUCE: i16 = 0;
 const METADATA: i16 = 3;
@@ -58,10 +60,7 @@ impl EchoingBroker {
 
 fn serve(mut stream: TcpStream, address: SocketAddr, lets_in: &AtomicBool) -> io::Result<()> {
     loop {
-        let mut size = [0; 4];
-        stream.read_exact(&mut size)?;
-        let mut request = vec![0; usize::try_from(u32::from_be_bytes(size)).unwrap()];
-        stream.read_exact(&mut request)?;
+        let request = read_frame(&mut stream)?;
         let short = |at: usize| i16::from_be_bytes([request[at], request[at + 1]]);
         let (api, version, correlation) = (short(0), short(2), &request[4..8]);
         let body = &request[10 + usize::try_from(short(8)).unwrap_or_default()..];
@@ -85,8 +84,7 @@ fn serve(mut stream: TcpStream, address: SocketAddr, lets_in: &AtomicBool) -> io
             }
             other => return Err(io::Error::other(format!("an API that there is not: {other}"))),
         };
-        let length = u32::try_from(4 + answer.len()).unwrap();
-        stream.write_all(&[&length.to_be_bytes()[..], correlation, &answer].concat())?;
+        stream.write_all(&framed(&[correlation, &answer].concat()))?;
     }
 }
 
