@@ -12,7 +12,7 @@ use std::{
 use super::shared::{Shared, lock};
 use crate::native::{Client, flush_now};
 
-/// How long a flush helper calls into librdkafka before it looks whether it is still needed.
+/// How long a call of [`flush_now`] lasts before who makes it looks whether it is still needed.
 pub(super) const FLUSH_SLICE: Duration = Duration::from_millis(100);
 
 /// The thread that calls `rd_kafka_flush`, while it is needed.

@@ -20,15 +20,12 @@ use crate::{
     Error, ErrorKind,
     native::{Client, TransactionRefused, code, flush_now},
     panic::{contain, wake},
-    producer::shared::Shared,
+    producer::{flush_helper::FLUSH_SLICE, shared::Shared},
 };
 
 /// How long a call into librdkafka lasts before the thread looks up. Not much shorter: a commit whose first step takes longer than this
 /// would be begun twice.
 const SLICE: Duration = Duration::from_secs(1);
-
-/// How long at most reports are waited for before the thread looks up.
-const FLUSH_SLICE: Duration = Duration::from_millis(100);
 
 /// How often a call is made that comes back at once and asks to be made again.
 const PAUSE: Duration = Duration::from_millis(50);
