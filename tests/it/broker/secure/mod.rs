@@ -68,8 +68,9 @@ fn who_is_let_in_and_who_is_not() {
         };
         println!("{name:55} {word:12} {:>7.1}  {text}", time.as_secs_f64());
     }
-    let failed: Vec<_> = rows.iter().filter(|(_, outcome, _)| outcome.is_err()).map(|(name, ..)| name).collect();
-    assert!(failed.is_empty(), "{failed:?}");
+    let failed: Vec<_> =
+        rows.iter().filter_map(|(name, outcome, _)| Some(format!("{name}: {}", outcome.as_ref().err()?))).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {
