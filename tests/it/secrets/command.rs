@@ -76,7 +76,11 @@ fn in_no_report_and_no_dead_letter_of_records_that_nobody_takes() {
         let (file, letters) = (folder.file("orders.toml", logging_in(&broker)), folder.path("letters.jsonl"));
         let input = folder.file("orders.jsonl", "{\"id\": 1}\nnot JSON\n");
         let produce = arguments!["produce", "-c", file, "--input", input, "--report", report, "--dead-letter", letters];
-        see(&mut seen, &run(produce).with(1));
+        let ended = run(produce).with(1);
+        if report == "json" {
+            assert_eq!(ended.report()["failed"], 2, "{ended:?}");
+        }
+        see(&mut seen, &ended);
         let letters = std::fs::read_to_string(letters).unwrap();
         assert!(letters.lines().count() == 2 && letters.contains("no access with alice"), "{letters}");
         seen.text("dead letters", letters);
