@@ -117,6 +117,17 @@ pub(crate) fn nearest(kind: ClientKind, name: &str) -> Option<String> {
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, candidate)| *distance <= (candidate.len() / 5).clamp(1, 4) && bare.len() >= 3)
         .map(|(_, candidate)| candidate)
+        .or_else(|| abbreviated(kind, name))
+}
+
+/// The setting of whose name only the first or the last parts stand here: the shortest that begins so, or the only one that ends so.
+fn abbreviated(kind: ClientKind, name: &str) -> Option<String> {
+    let names = || kind.settings().map(|setting| setting.name());
+    let begins = |known: &&str| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+    let ends = |known: &&str| known.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'));
+    let mut ending = names().filter(ends);
+    let first = names().filter(begins).min_by_key(|known| known.len());
+    first.or_else(|| ending.next().filter(|_| ending.next().is_none())).map(str::to_owned)
 }
 
 /// A name without what people write differently: `lingerMs`, `LINGER_MS` and `linger-ms` are one.
@@ -143,10 +154,13 @@ mod tests {
             ("enable.idempotance", "enable.idempotence"),
             ("compresion.type", "compression.type"),
             ("librdkafka.sasl.pasword", "librdkafka.sasl.password"),
+            ("linger", "linger.ms"),
+            ("compression", "compression.type"),
+            ("idempotence", "enable.idempotence"),
         ] {
             assert_eq!(nearest(ClientKind::Producer, name).as_deref(), Some(wanted), "{name}");
         }
-        for name in ["", "x", "completely.different", "hunter2", "color"] {
+        for name in ["", "x", "completely.different", "hunter2", "color", "ms", "password", "linger."] {
             assert_eq!(nearest(ClientKind::Producer, name), None, "{name}");
         }
     }
