@@ -51,6 +51,7 @@ fn secrets_in(name: &str, value: &Secret) -> Vec<Secret> {
 mod tests {
     use super::super::tests::config;
 
+    #[cfg(feature = "schema-registry")]
     #[test]
     fn a_url_with_a_login_is_hidden_and_its_login_cut_out_of_texts() {
         let url = "https://alice:p/w,d@tokens.example/oauth";
