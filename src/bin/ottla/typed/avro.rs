@@ -195,7 +195,12 @@ impl AvroRows {
     }
 
     fn branch(&self, union: &UnionSchema, namespace: &Namespace, cell: &Cell<'_>) -> Result<Value, Misfit> {
-        let variants = || union.variants().iter().zip(0_u32..);
+        let is_null = |schema: &Schema| matches!(schema, Schema::Null);
+        // What is not null is no null: most unions are of null and one other type, and most values are of that.
+        let variants = || {
+            let variants = union.variants().iter().zip(0_u32..);
+            variants.filter(|(schema, _)| matches!(cell, Cell::Null) || !is_null(schema))
+        };
         let exact = variants().filter(|(schema, _)| {
             matches!(
                 (schema, cell),
@@ -206,11 +211,11 @@ impl AvroRows {
         for (schema, index) in exact.chain(variants()) {
             match self.typed(schema, namespace, cell) {
                 Ok(value) => return Ok(Value::Union(index, Box::new(value))),
-                Err(misfit) if !matches!(schema, Schema::Null) => last = Some(misfit),
+                Err(misfit) if !is_null(schema) => last = Some(misfit),
                 Err(_) => {}
             }
         }
-        let others = union.variants().iter().filter(|schema| !matches!(schema, Schema::Null)).count();
+        let others = union.variants().iter().filter(|schema| !is_null(schema)).count();
         match last {
             // Of one type and null the type says what was expected.
             Some(misfit) if others == 1 => Err(misfit),

@@ -7,8 +7,18 @@ use crate::serialize::registry::{avro::plan::Record, zigzag};
 
 /// The fields of a record, or the entries of a map.
 pub(in crate::serialize::registry::avro) enum Fields<'p, 'b> {
-    Record { fields: InOrder<'p, 'b>, key: Option<String> },
-    Map { plan: &'p Plan, values: &'p Node, buffer: &'b mut Vec<u8>, bytes: Vec<u8>, count: i64 },
+    /// `key` is the name of the field whose value comes next, as it is written.
+    Record {
+        fields: InOrder<'p, 'b>,
+        key: Vec<u8>,
+    },
+    Map {
+        plan: &'p Plan,
+        values: &'p Node,
+        buffer: &'b mut Vec<u8>,
+        bytes: Vec<u8>,
+        count: i64,
+    },
 }
 
 /// A record's fields, in the schema's order whatever the value's is.
@@ -97,11 +107,8 @@ impl ser::SerializeMap for Fields<'_, '_> {
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), AvroError> {
         match self {
             Self::Record { fields, key: name } => {
-                let mut bytes = Vec::new();
-                key.serialize(Encoder::new(fields.plan, &Node::String, &mut bytes))?;
-                let text = bytes.get(length(&bytes)..).unwrap_or_default();
-                *name = Some(String::from_utf8_lossy(text).into_owned());
-                Ok(())
+                name.clear();
+                key.serialize(Encoder::new(fields.plan, &Node::String, name))
             }
             Self::Map { plan, bytes, count, .. } => {
                 *count += 1;
@@ -112,7 +119,10 @@ impl ser::SerializeMap for Fields<'_, '_> {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AvroError> {
         match self {
-            Self::Record { fields, key } => fields.put(&key.take().unwrap_or_default(), value),
+            Self::Record { fields, key } => {
+                let name = key.get(length(key)..).unwrap_or_default();
+                fields.put(std::str::from_utf8(name).unwrap_or_default(), value)
+            }
             Self::Map { plan, values, bytes, .. } => {
                 value.serialize(Encoder::new(plan, values, bytes)).map_err(|error| error.at("a map's value"))
             }

@@ -126,7 +126,7 @@ impl<'p, 'b> Encoder<'p, 'b> {
         let Self { plan, buffer, .. } = self;
         Ok(match node {
             Node::Record(record) => {
-                Fields::Record { fields: InOrder { plan, record, buffer, next: 0, early: Vec::new() }, key: None }
+                Fields::Record { fields: InOrder { plan, record, buffer, next: 0, early: Vec::new() }, key: Vec::new() }
             }
             Node::Map(values) => {
                 let (values, bytes) = (plan.node(*values), Vec::with_capacity(len.unwrap_or(0).min(64) * 8));
