@@ -109,7 +109,10 @@ impl Encoder {
             Self::Avro(rows, serializer) => {
                 let row = utf8(place.part, text)?;
                 let value = if place.is_json() { rows.value(row) } else { rows.value_of_text(row) };
-                place.write::<AvroValue>(serializer, &place.fitting(value)?, headers, buffer)
+                let value = place.fitting(value)?;
+                let written = place.write::<AvroValue>(serializer, &value, headers, buffer);
+                rows.reuse(value);
+                written
             }
             Self::Protobuf(rows, serializer) => {
                 let value = rows.value(utf8(place.part, text)?);

@@ -1,6 +1,6 @@
 //! [`AvroRows`]: rows as Avro values.
 
-use std::{borrow::Cow, collections::HashMap, str::FromStr};
+use std::{borrow::Cow, cell::RefCell, collections::HashMap, str::FromStr};
 
 use apache_avro::{
     BigDecimal, Days, Decimal, Duration, Millis, Months, Schema, Uuid,
@@ -27,12 +27,14 @@ pub(crate) struct AvroRows {
     /// The named types, those of referenced schemas too.
     names: HashMap<Name, Schema>,
     unknown: Unknown,
+    /// A value that is written: the next row's fields have the same names.
+    written: RefCell<Vec<(String, Value)>>,
 }
 
 impl AvroRows {
     /// Rows of `schema`, whose `names` are the types that it refers to.
     pub(crate) fn new(schema: Schema, names: HashMap<Name, Schema>, unknown: Unknown) -> Self {
-        Self { schema, names, unknown }
+        Self { schema, names, unknown, written: RefCell::default() }
     }
 
     /// The value of a row, which is JSON.
@@ -50,6 +52,13 @@ impl AvroRows {
     /// As [`value`](Self::value).
     pub(crate) fn value_of_text(&self, text: &str) -> Result<Value, Misfit> {
         self.typed(&self.schema, &None, &Cell::Text(Cow::Borrowed(text)))
+    }
+
+    /// Takes back a value that is written, for what the next one can have of it.
+    pub(crate) fn reuse(&self, value: Value) {
+        if let Value::Record(fields) = value {
+            self.written.replace(fields);
+        }
     }
 
     fn typed(&self, schema: &Schema, namespace: &Namespace, cell: &Cell<'_>) -> Result<Value, Misfit> {
@@ -152,7 +161,8 @@ impl AvroRows {
 
     fn record(&self, schema: &RecordSchema, namespace: &Namespace, object: &Object<'_>) -> Result<Value, Misfit> {
         let Object(cells) = object;
-        let namespace = schema.name.fully_qualified_name(namespace).namespace;
+        let namespace = if schema.name.namespace.is_some() { &schema.name.namespace } else { namespace };
+        let mut names = self.written.take().into_iter().map(|(name, _)| name);
         let mut used = 0;
         let mut fields = Vec::with_capacity(schema.fields.len());
         for (index, field) in schema.fields.iter().enumerate() {
@@ -161,16 +171,17 @@ impl AvroRows {
             let value = match same.or_else(|| cells.iter().find(|(name, _)| *name == field.name)) {
                 Some((_, raw)) => {
                     used += 1;
-                    self.typed(&field.schema, &namespace, &Cell::of(raw))
+                    self.typed(&field.schema, namespace, &Cell::of(raw))
                 }
                 None => match &field.default {
-                    Some(default) => self.default(&field.schema, &namespace, default),
+                    Some(default) => self.default(&field.schema, namespace, default),
                     None => self
-                        .typed(&field.schema, &namespace, &Cell::Null)
+                        .typed(&field.schema, namespace, &Cell::Null)
                         .map_err(|_| Misfit::here("is missing, and has no default")),
                 },
             };
-            fields.push((field.name.clone(), value.map_err(|misfit| misfit.in_field(&field.name))?));
+            let name = names.next().filter(|name| *name == field.name).unwrap_or_else(|| field.name.clone());
+            fields.push((name, value.map_err(|misfit| misfit.in_field(&field.name))?));
         }
         if used < cells.len() && self.unknown == Unknown::Refuse {
             let is_known = |name: &str| schema.fields.iter().any(|field| field.name == name);

@@ -108,6 +108,8 @@ impl ser::SerializeMap for Fields<'_, '_> {
         match self {
             Self::Record { fields, key: name } => {
                 name.clear();
+                // Once for the most of all records.
+                name.reserve(64);
                 key.serialize(Encoder::new(fields.plan, &Node::String, name))
             }
             Self::Map { plan, bytes, count, .. } => {
@@ -121,7 +123,11 @@ impl ser::SerializeMap for Fields<'_, '_> {
         match self {
             Self::Record { fields, key } => {
                 let name = key.get(length(key)..).unwrap_or_default();
-                fields.put(std::str::from_utf8(name).unwrap_or_default(), value)
+                // Most often they come in the schema's order.
+                match fields.record.fields.get(fields.next).filter(|next| next.name.as_bytes() == name) {
+                    Some(next) => fields.put(&next.name, value),
+                    None => fields.put(std::str::from_utf8(name).unwrap_or_default(), value),
+                }
             }
             Self::Map { plan, values, bytes, .. } => {
                 value.serialize(Encoder::new(plan, values, bytes)).map_err(|error| error.at("a map's value"))
