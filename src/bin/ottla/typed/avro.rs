@@ -207,11 +207,13 @@ impl AvroRows {
 
     fn branch(&self, union: &UnionSchema, namespace: &Namespace, cell: &Cell<'_>) -> Result<Value, Misfit> {
         let is_null = |schema: &Schema| matches!(schema, Schema::Null);
-        // What is not null is no null: most unions are of null and one other type, and most values are of that.
-        let variants = || {
-            let variants = union.variants().iter().zip(0_u32..);
-            variants.filter(|(schema, _)| matches!(cell, Cell::Null) || !is_null(schema))
-        };
+        // Of null and one other type the value says by itself which it is: most unions are such.
+        match (union.variants(), cell) {
+            ([null, _] | [_, null], Cell::Null) if is_null(null) => return Ok(Value::Null),
+            ([null, other] | [other, null], _) if is_null(null) => return self.typed(other, namespace, cell),
+            _ => {}
+        }
+        let variants = || union.variants().iter().zip(0_u32..);
         let exact = variants().filter(|(schema, _)| {
             matches!(
                 (schema, cell),
@@ -228,7 +230,7 @@ impl AvroRows {
         }
         let others = union.variants().iter().filter(|schema| !is_null(schema)).count();
         match last {
-            // Of one type and null the type says what was expected.
+            // Where there is one it says what was expected.
             Some(misfit) if others == 1 => Err(misfit),
             _ => Err(Misfit::expected(&format!("any of the {} types of its union", union.variants().len()), cell)),
         }
@@ -314,8 +316,10 @@ mod tests {
             (r#""boolean""#, r#""true""#, Value::Boolean(true)),
             (r#""string""#, r#""12""#, Value::String("12".to_owned())),
             (r#""bytes""#, r#""\u00ff\u0000""#, Value::Bytes(vec![255, 0])),
-            (r#"["null","int"]"#, "null", Value::Union(0, Box::new(Value::Null))),
-            (r#"["null","int"]"#, r#""7""#, Value::Union(1, Box::new(Value::Int(7)))),
+            (r#"["null","int"]"#, "null", Value::Null),
+            (r#"["null","int"]"#, r#""7""#, Value::Int(7)),
+            (r#"["int","null"]"#, "null", Value::Null),
+            (r#"["null","int","string"]"#, "null", Value::Union(0, Box::new(Value::Null))),
             (r#"["int","string"]"#, r#""7""#, Value::Union(1, Box::new(Value::String("7".to_owned())))),
             (r#"["null","long","double"]"#, "1.5", Value::Union(2, Box::new(Value::Double(1.5)))),
             (r#"{"type":"enum","name":"E","symbols":["A","B"]}"#, r#""B""#, Value::Enum(1, "B".to_owned())),
@@ -372,15 +376,27 @@ mod tests {
     fn fields_come_in_any_order_and_defaults_fill_in() {
         let schema = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},
             {"name":"b","type":["string","null"],"default":"none"},{"name":"c","type":["null","int"]}]}"#;
-        let b = |text: &str| Value::Union(0, Box::new(Value::String(text.to_owned())));
-        let c = Value::Union(0, Box::new(Value::Null));
-        let record = |b| Value::Record(vec![("a".to_owned(), Value::Int(1)), ("b".to_owned(), b), ("c".to_owned(), c.clone())]);
+        let b = |text: &str| Value::String(text.to_owned());
+        let default = || Value::Union(0, Box::new(b("none")));
+        let record = |b| Value::Record(vec![("a".to_owned(), Value::Int(1)), ("b".to_owned(), b), ("c".to_owned(), Value::Null)]);
         assert_eq!(typed(schema, r#"{"b":"x","a":1}"#), Ok(record(b("x"))));
-        assert_eq!(typed(schema, r#"{"a":1}"#), Ok(record(b("none"))));
+        assert_eq!(typed(schema, r#"{"a":1}"#), Ok(record(default())));
         assert_eq!(typed(schema, "{}").unwrap_err().message, "is missing, and has no default");
         let misfit = typed(schema, r#"{"a":1,"z":2}"#).unwrap_err();
         assert!(misfit.field == "z" && misfit.message.contains("not in the schema"), "{misfit:?}");
-        assert_eq!(rows(schema, Unknown::Ignore).value(r#"{"a":1,"z":2}"#), Ok(record(b("none"))));
+        assert_eq!(rows(schema, Unknown::Ignore).value(r#"{"a":1,"z":2}"#), Ok(record(default())));
+    }
+
+    #[test]
+    fn a_row_has_its_own_fields_whatever_the_one_before_it_had() {
+        let schema = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":["null","string"]}]}"#;
+        let rows = rows(schema, Unknown::Refuse);
+        let first = rows.value(r#"{"a":1,"b":"x"}"#).unwrap();
+        rows.reuse(Value::Record(vec![("z".to_owned(), Value::Null)]));
+        assert_eq!(rows.value(r#"{"a":1,"b":"x"}"#).unwrap(), first);
+        rows.reuse(first);
+        let second = vec![("a".to_owned(), Value::Int(2)), ("b".to_owned(), Value::Null)];
+        assert_eq!(rows.value(r#"{"a":2}"#).unwrap(), Value::Record(second));
     }
 
     #[test]
@@ -391,9 +407,7 @@ mod tests {
         let names = HashMap::from([(Name::new("n.Node").unwrap(), parsed.clone())]);
         let value = AvroRows::new(parsed, names, Unknown::Refuse).value(r#"{"value":1,"next":{"value":"2"}}"#).unwrap();
         let Value::Record(fields) = value else { panic!() };
-        assert!(
-            matches!(&fields[1].1, Value::Union(1, next) if matches!(&**next, Value::Record(inner) if inner[0].1 == Value::Int(2)))
-        );
+        assert!(matches!(&fields[1].1, Value::Record(inner) if inner[0].1 == Value::Int(2)));
     }
 
     #[test]
@@ -403,7 +417,7 @@ mod tests {
             {"name":"at","type":["null",{"type":"long","logicalType":"timestamp-micros"}]}]}"#;
         let parsed = Schema::parse_str(schema).unwrap();
         let value = rows(schema, Unknown::Refuse).value(r#"{"price":"-1.50","at":"1970-01-01T00:00:00.000001Z"}"#).unwrap();
-        let bytes = apache_avro::to_avro_datum(&parsed, value).unwrap();
+        let bytes = apache_avro::to_avro_datum(&parsed, value.resolve(&parsed).unwrap()).unwrap();
         assert_eq!(bytes, [255, 255, 255, 255, 255, 255, 255, 106, 2, 2]);
     }
 }
