@@ -108,7 +108,7 @@ impl ser::SerializeMap for Fields<'_, '_> {
         match self {
             Self::Record { fields, key: name } => {
                 name.clear();
-                // Once for the most of all records.
+                // Enough for most names, and kept for the next one.
                 name.reserve(64);
                 key.serialize(Encoder::new(fields.plan, &Node::String, name))
             }
