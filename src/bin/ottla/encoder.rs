@@ -24,7 +24,7 @@ pub(crate) enum Encoder {
     /// They stay as they came.
     AsIs,
     Plain(Encoding),
-    Avro(AvroRows, GenericAvro),
+    Avro(Box<AvroRows>, GenericAvro),
     Protobuf(ProtobufRows, Protobuf<DynamicMessage>),
     Json(JsonRows, JsonSchema<serde_json::Value>),
 }
@@ -66,7 +66,7 @@ impl Encoder {
                     Some(schema) => GenericAvro::with_schema(registry, schema.clone()),
                     None => GenericAvro::from_registry(registry),
                 };
-                Self::Avro(AvroRows::new(schema, names, unknown), serializer)
+                Self::Avro(Box::new(AvroRows::new(schema, names, unknown)), serializer)
             }
             SchemaType::Protobuf => {
                 let (message, serializer) = (source.message()?, Protobuf::dynamic(registry));
