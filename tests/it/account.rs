@@ -435,8 +435,8 @@ impl Row {
         assert_eq!(self.duplicated, 0, "there more than once\n{}\n{self}", Self::HEAD);
     }
 
-    /// For when records have timed out, or replicas have left while a batch was written: librdkafka numbers those anew that are under way then, to whichever partition, and a broker that
-    /// has them already takes them for new ones.
+    /// For when records have timed out: librdkafka numbers those anew that are under way then, to whichever partition, and a broker that
+    /// has them already takes them for new ones. For when replicas have left while a batch was written, too: it was seen there once.
     pub(crate) fn assert_sound_but_for_duplicates(&self) {
         let wrong = [
             ("accepted and not reported", self.unreported),

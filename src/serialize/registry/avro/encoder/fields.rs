@@ -32,14 +32,16 @@ pub(in crate::serialize::registry::avro) struct InOrder<'p, 'b> {
 }
 
 impl InOrder<'_, '_> {
-    fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), AvroError> {
-        let is_next = self.record.fields.get(self.next).is_some_and(|field| field.name == name);
-        let place = if is_next { Some(self.next) } else { self.record.place(name) };
+    /// `name` is a text's bytes, since most names are the next field's and need not be looked at as text.
+    fn put<T: Serialize + ?Sized>(&mut self, name: &[u8], value: &T) -> Result<(), AvroError> {
+        let is_next = self.record.fields.get(self.next).is_some_and(|field| field.name.as_bytes() == name);
+        let text = || std::str::from_utf8(name).unwrap_or_default();
+        let place = if is_next { Some(self.next) } else { self.record.place(text()) };
         let field = place.and_then(|place| Some((place, self.record.fields.get(place)?)));
         let Some((place, field)) = field else {
-            return Err(AvroError::new(format!("the schema's record {} has no such field", self.record.name)).at(name));
+            return Err(AvroError::new(format!("the schema's record {} has no such field", self.record.name)).at(text()));
         };
-        let node = self.plan.node(field.node);
+        let (node, name) = (self.plan.node(field.node), &field.name);
         if place == self.next {
             value.serialize(Encoder::new(self.plan, node, self.buffer)).map_err(|error| error.at(name))?;
             self.next += 1;
@@ -90,7 +92,7 @@ impl Fields<'_, '_> {
 
     fn put_field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), AvroError> {
         match self {
-            Self::Record { fields, .. } => fields.put(name, value),
+            Self::Record { fields, .. } => fields.put(name.as_bytes(), value),
             Self::Map { plan, values, bytes, count, .. } => {
                 put_bytes(name.as_bytes(), bytes);
                 *count += 1;
@@ -121,14 +123,7 @@ impl ser::SerializeMap for Fields<'_, '_> {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AvroError> {
         match self {
-            Self::Record { fields, key } => {
-                let name = key.get(length(key)..).unwrap_or_default();
-                // Most often they come in the schema's order.
-                match fields.record.fields.get(fields.next).filter(|next| next.name.as_bytes() == name) {
-                    Some(next) => fields.put(&next.name, value),
-                    None => fields.put(std::str::from_utf8(name).unwrap_or_default(), value),
-                }
-            }
+            Self::Record { fields, key } => fields.put(key.get(length(key)..).unwrap_or_default(), value),
             Self::Map { plan, values, bytes, .. } => {
                 value.serialize(Encoder::new(plan, values, bytes)).map_err(|error| error.at("a map's value"))
             }
