@@ -118,6 +118,7 @@
 pub mod config;
 #[cfg(feature = "consumer")]
 pub mod consumer;
+mod deadline;
 mod delivery;
 mod error;
 pub mod intercept;

@@ -1,16 +1,37 @@
-//! The barrier around code of the user's: a panic becomes an error of one record.
+//! The barrier around user code: it may panic wherever it runs, and a panic ends where the code was called.
 //!
-//! A panic in the user's code is caught where it is called: `panic::contain` around serializers, interceptors and callbacks,
-//! `catch_unwind` in the partitioner callback. Nothing unwinds into C, and nothing ends the delivery thread: what a panic
-//! carries and a `tracing` subscriber are the user's code too. Should a bug of our own end it all the same, `shared::End` turns
-//! away whoever sends, and nobody waits for the end in vain.
+//! User code is more than serializers, partitioners, interceptors and callbacks. A value of the user's runs code when it is dropped:
+//! what a callback has captured, an error, a future. So does a waker, when it is woken, cloned or dropped, and so does a subscriber of
+//! `tracing`. On a thread of this layer each of them goes through one of these:
+//!
+//! | user code | barrier |
+//! |---|---|
+//! | a call | [`contain`] |
+//! | a value that is kept for a while | [`Contained`](crate::native::Contained), which contains the drop |
+//! | a value that goes now | [`release`] |
+//! | a waker | [`wake`], [`release`], and [`TaskWaker`] to keep one |
+//! | the other end of a oneshot channel | [`answer`] |
+//! | an event of `tracing` | [`emit!`] |
+//!
+//! None of these may be called while a lock is held: the code may call back into the producer. [`survive`] is for code of this layer.
 
 use std::{
     any::Any,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, MutexGuard, PoisonError},
     task::Waker,
 };
+
+use futures::channel::oneshot;
+
+/// Emits an event of `tracing` (`emit!(warn, code, "..")`): its subscriber is user code, and a panic in it ends here.
+macro_rules! emit {
+    ($level:ident, $($event:tt)+) => {{
+        let _ = $crate::panic::contain(|| tracing::$level!($($event)+));
+    }};
+}
+pub(crate) use emit;
 
 /// Runs `code`; a panic comes back as its message.
 ///
@@ -21,6 +42,13 @@ pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Result<R, String> {
         discard(payload);
         message
     })
+}
+
+/// Runs code of this layer, which does not panic unless it has a bug: then the bug is logged, and the thread goes on with what comes next.
+pub(crate) fn survive(what: &'static str, code: impl FnOnce()) {
+    if let Err(panic) = contain(code) {
+        emit!(error, %panic, what, "a bug in ottla: this panicked, and the thread goes on; please report it");
+    }
 }
 
 /// Drops what a panic carries. That is the user's as well, and its drop may panic in turn, with a payload to be dropped.
@@ -34,11 +62,63 @@ fn discard(mut payload: Box<dyn Any + Send>) {
     mem::forget(payload);
 }
 
+/// Drops a value that is the user's, or that owns one.
+pub(crate) fn release<T>(value: T) {
+    if let Err(panic) = contain(|| drop(value)) {
+        emit!(error, %panic, "a value of the program panicked when it was dropped");
+    }
+}
+
 /// Wakes a task. A waker is its executor's code: one that panics must not end the thread that wakes others.
 pub(crate) fn wake(waker: Waker) {
     if let Err(panic) = contain(|| waker.wake()) {
-        // A subscriber of `tracing` is the user's code too.
-        let _ = contain(|| tracing::error!(%panic, "an executor's waker panicked"));
+        emit!(error, %panic, "an executor's waker panicked");
+    }
+}
+
+/// Answers whoever waits at the other end, and wakes it. The answer comes back if nobody waits any more.
+pub(crate) fn answer<T>(reply: oneshot::Sender<T>, value: T) -> Result<(), T> {
+    match contain(|| reply.send(value)) {
+        Ok(sent) => sent,
+        // The answer is there before the waker is called.
+        Err(panic) => {
+            emit!(error, %panic, "an executor's waker panicked");
+            Ok(())
+        }
+    }
+}
+
+/// Where one task leaves its waker.
+///
+/// As `futures::task::AtomicWaker`, but the waker is cloned, woken and dropped outside of the lock: one that panics or calls back
+/// leaves this as it was.
+#[derive(Debug, Default)]
+pub(crate) struct TaskWaker(Mutex<Option<Waker>>);
+
+impl TaskWaker {
+    /// Leaves the waker of the task that polls. After this the task looks whether it is to wait at all.
+    pub(crate) fn register(&self, waker: &Waker) {
+        if self.lock().as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return;
+        }
+        let waker = waker.clone();
+        let before = self.lock().replace(waker);
+        before.into_iter().for_each(release);
+    }
+
+    /// Takes the waker out, to be woken: what the task waits for has come.
+    pub(crate) fn take(&self) -> Option<Waker> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for TaskWaker {
+    fn drop(&mut self) {
+        self.take().into_iter().for_each(release);
     }
 }
 
@@ -47,5 +127,78 @@ fn message(payload: &(dyn Any + Send)) -> String {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),
         _ => "no message".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::panic_any,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    /// Panics when it is dropped.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in a drop");
+        }
+    }
+
+    #[test]
+    fn a_panic_becomes_its_message_whatever_it_carries() {
+        assert_eq!(contain(|| 1), Ok(1));
+        assert_eq!(contain(|| panic!("one {}", 2)), Err::<(), _>("one 2".to_owned()));
+        assert_eq!(contain(|| panic_any(Bomb)), Err::<(), _>("no message".to_owned()));
+        release(Bomb);
+        release(vec![Some(Bomb), None]);
+    }
+
+    #[test]
+    fn an_answer_is_there_although_the_waker_panics() {
+        struct Panics;
+        impl Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                panic!("in a waker");
+            }
+        }
+        let (sender, mut receiver) = oneshot::channel();
+        let waker = Waker::from(Arc::new(Panics));
+        assert!(receiver.poll_unpin(&mut std::task::Context::from_waker(&waker)).is_pending());
+        assert_eq!(answer(sender, 7), Ok(()));
+        assert_eq!(receiver.now_or_never(), Some(Ok(7)));
+        let (sender, receiver) = oneshot::channel();
+        drop(receiver);
+        assert_eq!(answer(sender, 7), Err(7));
+    }
+
+    #[test]
+    fn a_task_is_woken_once_and_what_its_wakers_hold_may_panic_when_it_is_dropped() {
+        struct Counts(Arc<AtomicUsize>, Bomb);
+        impl Wake for Counts {
+            fn wake(self: Arc<Self>) {
+                let Self(woken, Bomb) = &*self;
+                woken.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (cell, woken) = (TaskWaker::default(), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..2 {
+            let waker = mem::ManuallyDrop::new(Waker::from(Arc::new(Counts(Arc::clone(&woken), Bomb))));
+            cell.register(&waker);
+            cell.register(&waker);
+            release(mem::ManuallyDrop::into_inner(waker));
+        }
+        cell.take().into_iter().for_each(wake);
+        assert!(cell.take().is_none());
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
     }
 }

@@ -14,7 +14,7 @@ pub use kind::{ErrorKind, Persistence};
 pub(crate) use refusal::{Refusal, broker_of};
 
 use self::code::Meaning;
-use crate::native::{self, Outcome, TransactionRefused};
+use crate::native::{self, Contained, Outcome, TransactionRefused};
 
 type Source = Box<dyn StdError + Send + Sync + 'static>;
 
@@ -38,7 +38,8 @@ struct Inner {
     meaning: Option<Meaning>,
     broker_message: Option<Box<str>>,
     persistence: Persistence,
-    source: Option<Source>,
+    /// Dropped wherever the error is, on a thread of this layer too.
+    source: Option<Contained<Source>>,
 }
 
 impl Error {
@@ -97,7 +98,7 @@ impl Error {
             error.0.broker_message = Some(text.clone());
         }
         if let Some(cause) = &words.cause {
-            error.0.source = Some(cause.clone().into_string().into());
+            error.0.source = Some(Contained::new(cause.clone().into_string().into()));
         }
         error
     }
@@ -144,7 +145,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Contained::new(source.into()));
         self
     }
 
@@ -250,7 +251,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+        self.0.source.as_ref().map(|source| &***source as &(dyn StdError + 'static))
     }
 }
 

@@ -18,7 +18,12 @@ pub use self::{
     rate_limit::RateLimit,
 };
 
-use crate::{Error, ProducerRecord, RecordMetadata, panic::contain, record::Headers};
+use crate::{
+    Error, ProducerRecord, RecordMetadata,
+    native::Contained,
+    panic::{contain, emit},
+    record::Headers,
+};
 
 /// Sees and may change every record that is sent, and sees what became of it: Java's `ProducerInterceptor`.
 ///
@@ -62,8 +67,8 @@ pub struct Acknowledgement<'a> {
     pub result: Result<&'a RecordMetadata, &'a Error>,
 }
 
-/// The interceptors of one producer, in order.
-pub(crate) struct Chain<K: ?Sized, V: ?Sized>(Vec<Box<dyn Interceptor<K, V>>>);
+/// The interceptors of one producer, in order. They may be dropped on its delivery thread.
+pub(crate) struct Chain<K: ?Sized, V: ?Sized>(Vec<Contained<Box<dyn Interceptor<K, V>>>>);
 
 /// The half of a chain that does not know the record's types.
 pub(crate) trait Acknowledge: Send + Sync {
@@ -73,7 +78,7 @@ pub(crate) trait Acknowledge: Send + Sync {
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Chain<K, V> {
     /// `None` without interceptors: the usual case, which then costs nothing.
     pub(crate) fn new(interceptors: Vec<Box<dyn Interceptor<K, V>>>) -> Option<Arc<Self>> {
-        (!interceptors.is_empty()).then(|| Arc::new(Self(interceptors)))
+        (!interceptors.is_empty()).then(|| Arc::new(Self(interceptors.into_iter().map(Contained::new).collect())))
     }
 
     /// The record that comes out of the chain.
@@ -83,7 +88,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Chain<K, V> {
             match contain(|| interceptor.on_send(&mut changed)) {
                 Ok(()) => changed,
                 Err(panic) => {
-                    tracing::error!(topic = record.topic(), %panic, "an interceptor's on_send panicked and is skipped");
+                    emit!(error, topic = record.topic(), %panic, "an interceptor's on_send panicked and is skipped");
                     record
                 }
             }
@@ -95,10 +100,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Acknowledge for Chain<K, V> {
     fn acknowledge(&self, acknowledgement: &Acknowledgement<'_>) {
         for interceptor in &self.0 {
             if let Err(panic) = contain(|| interceptor.on_acknowledgement(acknowledgement)) {
-                // A subscriber of `tracing` may panic as well, and this runs on the delivery thread.
-                let _ = contain(|| {
-                    tracing::error!(topic = acknowledgement.topic, %panic, "an interceptor's on_acknowledgement panicked");
-                });
+                emit!(error, topic = acknowledgement.topic, %panic, "an interceptor's on_acknowledgement panicked");
             }
         }
     }

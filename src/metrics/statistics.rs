@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::panic::emit;
+
 /// What librdkafka emits every `statistics.interval.ms`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -77,7 +79,7 @@ impl Statistics {
     /// Reads what librdkafka has emitted. It escapes nothing: a `client.id` with a quotation mark or a backslash makes JSON that is none.
     pub(super) fn read(json: &str) -> Option<Self> {
         serde_json::from_str(json)
-            .inspect_err(|error| tracing::debug!(%error, "librdkafka's statistics are not the JSON that they should be"))
+            .inspect_err(|error| emit!(debug, %error, "librdkafka's statistics are not the JSON that they should be"))
             .ok()
     }
 

@@ -8,6 +8,7 @@
 use std::{mem, num::NonZeroI64, sync::Arc, task::Waker};
 
 use super::{
+    contained::Contained,
     outcome::{Outcome, Words},
     scratch,
     sent::{Asked, Sent},
@@ -56,16 +57,17 @@ pub(crate) struct Body {
     pub(super) words: Option<Box<Words>>,
 }
 
-/// Who is told of the report.
+/// Who is told of the report. A callback that is dropped uncalled drops what it has captured, which is user code; so does the last
+/// reference to a batch, which has errors and a waker in it.
 #[derive(Default)]
 pub(crate) enum Completion {
     /// The [`Pending`], if it still is there.
     #[default]
     Future,
     /// A callback, on the delivery thread.
-    Callback(Callback),
+    Callback(Contained<Callback>),
     /// The batch that the record is the `index`th of.
-    Member { tally: Arc<dyn Tally>, index: u32 },
+    Member { tally: Contained<Arc<dyn Tally>>, index: u32 },
 }
 
 pub(crate) type Callback = Box<dyn FnOnce(&Sent<'_>, &Outcome) + Send>;

@@ -25,6 +25,7 @@ use rdkafka_sys::{
 };
 
 use super::process::Process;
+use crate::panic::emit;
 
 // `rd_kafka_resp_err_t` is a Rust enum in rdkafka-sys, and a number that it does not list is undefined behaviour. These declarations
 // have the same link names and take and give the plain C int that the C enum is.
@@ -341,9 +342,9 @@ unsafe extern "C" fn log(_handle: *const rd_kafka_t, level: c_int, facility: *co
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let (facility, line) = (text(facility), text(line));
         if level <= LOG_ERR {
-            tracing::warn!(target: "ottla::testing", facility, "{line}");
+            emit!(warn, target: "ottla::testing", facility, "{line}");
         } else {
-            tracing::debug!(target: "ottla::testing", facility, "{line}");
+            emit!(debug, target: "ottla::testing", facility, "{line}");
         }
     }));
 }

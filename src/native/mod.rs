@@ -16,6 +16,7 @@ mod connections;
 mod consumed;
 #[cfg(feature = "consumer")]
 mod consumer_queue;
+mod contained;
 mod counts;
 mod credentials;
 mod event;
@@ -46,6 +47,7 @@ pub(crate) use cluster::ClusterDescription;
 pub(crate) use consumed::Consumed;
 #[cfg(feature = "consumer")]
 pub(crate) use consumer_queue::{ConsumerQueue, Polled, QueueError};
+pub(crate) use contained::Contained;
 pub(crate) use counts::{Counted, Counts};
 pub(crate) use credentials::BearerToken;
 pub(crate) use ffi::{error_name, error_text, library_version};

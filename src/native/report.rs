@@ -14,6 +14,7 @@ use super::{
     client::Client,
     code,
     confirmed::Confirmed,
+    contained::Contained,
     counts::Counted,
     event::{Event, Kind, Message},
     outcome::Outcome,
@@ -31,7 +32,7 @@ pub(crate) trait Audience: Send + Sync {
     /// Whether [`on_report`](Self::on_report) is wanted.
     fn observes_reports(&self) -> bool;
     /// Runs a callback of the user.
-    fn call_back(&self, callback: Callback, sent: &Sent<'_>, outcome: &Outcome);
+    fn call_back(&self, callback: Contained<Callback>, sent: &Sent<'_>, outcome: &Outcome);
 }
 
 /// What the layer above learns from the delivery thread. None of these may panic or block.
@@ -145,7 +146,7 @@ struct Batch {
     /// How many bytes may still stay in slots whose reports nobody has read.
     unread: usize,
     /// The batch whose record came last, and how many of its records came in a row: they are counted at once.
-    run: Option<(Arc<dyn Tally>, usize)>,
+    run: Option<(Contained<Arc<dyn Tally>>, usize)>,
     /// The topic whose record came last, and what is to be added to its counts.
     topic: Option<(Arc<Topic>, Counted)>,
 }
@@ -255,7 +256,7 @@ impl Batch {
         }
     }
 
-    fn count(&mut self, tally: Arc<dyn Tally>) {
+    fn count(&mut self, tally: Contained<Arc<dyn Tally>>) {
         match &mut self.run {
             Some((known, records)) if Arc::ptr_eq(known, &tally) => *records += 1,
             _ => {

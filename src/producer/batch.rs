@@ -14,12 +14,11 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use futures::task::AtomicWaker;
-
 use super::{Producer, Sending};
 use crate::{
     Error, ErrorKind, ProducerRecord,
-    native::{Completion, Outcome, Sent, Tally},
+    native::{Completion, Contained, Outcome, Sent, Tally},
+    panic::TaskWaker,
 };
 
 /// Sends records one after the other as there is room, and brings the [`BatchDelivery`] once the last is accepted.
@@ -68,7 +67,7 @@ struct Batch {
     /// How many there are, once the last is sent.
     records: AtomicUsize,
     failures: Mutex<Vec<(usize, Error)>>,
-    waker: AtomicWaker,
+    waker: TaskWaker,
 }
 
 impl Batch {
@@ -104,7 +103,7 @@ where
         let index = self.sent;
         self.sent = self.sent.saturating_add(1);
         self.batch.open.fetch_add(1, Ordering::Relaxed);
-        let tally = Arc::clone(&self.batch) as Arc<dyn Tally>;
+        let tally = Contained::new(Arc::clone(&self.batch) as Arc<dyn Tally>);
         self.sending = Some(self.producer.start(record, Completion::Member { tally, index }));
     }
 }

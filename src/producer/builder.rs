@@ -19,6 +19,7 @@ use crate::{
     config::{Resolved, Setting, settings},
     intercept::Interceptor,
     native::{Client, SettingRefused},
+    panic::emit,
     partition::Partitioner,
     secret::Secrets,
 };
@@ -135,12 +136,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             self.config.expect_tokens();
         }
         for warning in self.config.warnings() {
-            tracing::warn!("{warning}");
+            emit!(warn, "{warning}");
         }
         if self.partitioner.is_some() {
             let idle =
                 settings().map(Setting::name).filter(|name| name.starts_with("partitioner.") && self.config.get(name).is_some());
-            idle.for_each(|name| tracing::warn!("{name}: has no effect, since the builder was given a partitioner"));
+            idle.for_each(|name| emit!(warn, "{name}: has no effect, since the builder was given a partitioner"));
         }
         let resolved = self.config.resolve()?;
         let Installed { serializers, interceptors, mut listeners } =

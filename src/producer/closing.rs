@@ -9,7 +9,9 @@ use std::{
 
 use crate::{
     Error, Headers, ProducerRecord,
+    deadline::Deadline,
     native::{Asked, KeyAndValue, Outcome, Sent},
+    panic::emit,
 };
 
 /// How often the delivery thread looks whether everything is reported, while it closes.
@@ -67,9 +69,8 @@ impl Unsent {
 /// How far closing has come.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
-    begun: bool,
-    /// `None`: as long as `delivery.timeout.ms` lets the records live.
-    deadline: Option<Instant>,
+    /// Never: as long as `delivery.timeout.ms` lets the records live.
+    deadline: Deadline,
     collect: bool,
     unsent: Vec<Unsent>,
     given_up: usize,
@@ -77,23 +78,14 @@ pub(super) struct Closing {
 
 impl Closing {
     /// Closing twice keeps the earlier deadline.
-    pub(super) fn begin(&mut self, deadline: Option<Instant>, collect: bool) {
-        self.deadline = match (self.begun, self.deadline, deadline) {
-            (true, Some(old), Some(new)) => Some(old.min(new)),
-            (true, old, new) => old.or(new),
-            (false, _, new) => new,
-        };
-        self.begun = true;
+    pub(super) fn begin(&mut self, deadline: Deadline, collect: bool) {
+        self.deadline = self.deadline.earlier(deadline);
         self.collect |= collect;
     }
 
     /// How long to wait before looking again; `None` when the time is over.
     pub(super) fn due(&self, now: Instant) -> Option<Duration> {
-        match self.deadline {
-            Some(deadline) if deadline <= now => None,
-            Some(deadline) => Some(LOOK.min(deadline - now)),
-            None => Some(LOOK),
-        }
+        (!self.deadline.is_over(now)).then(|| LOOK.min(self.deadline.left(now)))
     }
 
     pub(super) fn give_up(&mut self, sent: &Sent<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
@@ -113,7 +105,7 @@ impl Closing {
         if self.collect || given_up == 0 {
             return;
         }
-        tracing::error!(given_up, "the producer was dropped, and records that it had accepted were not delivered in time");
+        emit!(error, given_up, "the producer was dropped, and records that it had accepted were not delivered in time");
         if !tracing::dispatcher::has_been_set() {
             eprintln!("ottla: the producer was dropped, and {given_up} records that it had accepted were not delivered in time");
         }

@@ -1,10 +1,6 @@
 //! The part of a producer that does not know its types. Dropped with the last handle.
 
-use std::{
-    num::NonZeroI64,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{num::NonZeroI64, sync::Arc, time::Duration};
 
 use super::{
     parking::wait,
@@ -14,6 +10,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
+    deadline::Deadline,
     native::{Body, Client, Draft, Outcome, Topic, TransactionRefused, code},
     panic::wake,
 };
@@ -124,7 +121,7 @@ impl Drop for Core {
         if self.client.is_left_behind() || self.shared.outstanding.is_closed() {
             return;
         }
-        let ended = self.shared.close(&self.client, Some(Instant::now() + self.drop_timeout), false);
+        let ended = self.shared.close(&self.client, Deadline::after(self.drop_timeout), false);
         self.hurry();
         if self.shared.on_delivery_thread() || self.shared.transactions.as_ref().is_some_and(Transactions::on_its_thread) {
             // A callback or a waker held the last handle. The thread goes on by itself until everything is reported.

@@ -90,6 +90,7 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+    use crate::deadline::Deadline;
     use crate::producer::{
         room::Ticket,
         shared::tests::{client, shared},
@@ -111,11 +112,11 @@ mod tests {
         draft.set_charge(1);
         let mut waiting = draft.pending();
         assert!(matches!(shared.room.take_or_wait(draft), Ticket::Waiting { .. }));
-        let before = shared.close(&client, None, true);
+        let before = shared.close(&client, Deadline::NEVER, true);
         sender.send(()).unwrap();
         assert!(thread.join().is_err());
         assert_eq!(before.now_or_never(), Some(Ok(())), "who closed before");
-        assert_eq!(shared.close(&client, None, true).now_or_never(), Some(Ok(())), "who closes after");
+        assert_eq!(shared.close(&client, Deadline::NEVER, true).now_or_never(), Some(Ok(())), "who closes after");
         let context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(waiting.poll_admission(&context).is_ready(), "who waits for room");
         assert!(shared.outstanding.enter().is_none(), "who sends");
@@ -127,7 +128,7 @@ mod tests {
     fn a_close_with_nothing_left_to_report_leaves_no_helper_that_holds_the_client() {
         let (client, shared) = (client(), Arc::new(shared()));
         let thread = shared.run(Arc::clone(&client), |_, _| {}).unwrap();
-        let ended = shared.close(&client, None, true);
+        let ended = shared.close(&client, Deadline::NEVER, true);
         thread.join().unwrap();
         shared.hurry(&client);
         assert!(ended.now_or_never().is_some());

@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::shared::{Shared, lock};
-use crate::native::{Client, flush_now};
+use crate::{
+    native::{Client, flush_now},
+    panic::emit,
+};
 
 /// How long a call of [`flush_now`] lasts before who makes it looks whether it is still needed.
 pub(super) const FLUSH_SLICE: Duration = Duration::from_millis(100);
@@ -45,7 +48,10 @@ impl Shared {
         match spawned {
             Ok(thread) => *helper = FlushHelper { runs: true, thread: Some(thread) },
             // Without the helper records still go out, after linger.ms.
-            Err(error) => tracing::warn!(%error, "no thread for a flush: it waits for linger.ms"),
+            Err(error) => {
+                drop(helper);
+                emit!(warn, %error, "no thread for a flush: it waits for linger.ms");
+            }
         }
     }
 

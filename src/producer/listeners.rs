@@ -7,8 +7,8 @@ use crate::{
     Error,
     delivery::report,
     intercept::{Acknowledge, Acknowledgement},
-    native::{Audience, Body, Callback, Outcome, Sent},
-    panic::contain,
+    native::{Audience, Body, Callback, Contained, Outcome, Sent},
+    panic::{contain, emit},
 };
 
 /// A producer's interceptors, if it has some, and who wants to hear of throttling.
@@ -53,11 +53,10 @@ impl Audience for Listeners {
         });
     }
 
-    fn call_back(&self, callback: Callback, sent: &Sent<'_>, outcome: &Outcome) {
-        if let Err(panic) = contain(|| callback(sent, outcome)) {
+    fn call_back(&self, callback: Contained<Callback>, sent: &Sent<'_>, outcome: &Outcome) {
+        if let Err(panic) = contain(|| callback.into_inner()(sent, outcome)) {
             let topic = sent.topic.map(|topic| &**topic.name());
-            // A subscriber of `tracing` may panic as well.
-            let _ = contain(|| tracing::error!(topic, %panic, "a delivery callback panicked"));
+            emit!(error, topic, %panic, "a delivery callback panicked");
         }
     }
 }

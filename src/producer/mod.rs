@@ -62,10 +62,12 @@ pub(crate) use self::{
 pub(crate) use self::{core::place, listeners::Listeners, serializers::Serializers};
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,
+    deadline::Deadline,
     delivery::{Report, report},
     intercept::Chain,
     metrics::Timed,
-    native::{Body, Completion, Draft},
+    native::{Body, Completion, Contained, Draft},
+    panic::emit,
 };
 
 /// Sends records to Kafka, each with a future for its delivery report.
@@ -198,8 +200,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     pub async fn close(self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
         self.0.core.check_process()?;
         let shared = Arc::clone(&self.0.core.shared);
-        // A time too far away to be told is no limit.
-        let ended = shared.close(&self.0.core.client, Instant::now().checked_add(timeout), true);
+        let ended = shared.close(&self.0.core.client, Deadline::after(timeout), true);
         self.0.core.hurry();
         // If this was the last handle, the delivery thread ends librdkafka, which blocks.
         drop(self);
@@ -207,7 +208,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let _ = ended.await;
         let unsent = shared.take_unsent();
         if !unsent.is_empty() {
-            tracing::warn!(unsent = unsent.len(), "the producer was closed before all of its records were delivered");
+            emit!(warn, unsent = unsent.len(), "the producer was closed before all of its records were delivered");
         }
         Ok(unsent)
     }
@@ -318,7 +319,7 @@ enum Filled {
 }
 
 pub(crate) fn reporting(callback: impl FnOnce(Report) + Send + 'static) -> Completion {
-    Completion::Callback(Box::new(move |sent, outcome| callback(report(sent, outcome))))
+    Completion::Callback(Contained::new(Box::new(move |sent, outcome| callback(report(sent, outcome)))))
 }
 
 impl<K: ?Sized, V: ?Sized> Clone for Producer<K, V> {

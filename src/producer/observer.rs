@@ -15,7 +15,7 @@ use crate::{
     Error,
     error::Refusal,
     native::{Asked, Audience, Client, Counts, Freed, KeyAndValue, Observer, Outcome, Progress, Sent, Throttled, code},
-    panic::wake,
+    panic::{emit, wake},
 };
 
 /// How long the delivery thread waits for an event when no timer is set.
@@ -77,9 +77,9 @@ impl Observer for Shared {
         let text = self.troubles.redact(text);
         if fatal || error == code::FATAL {
             let cause = client.fatal_error().map(|(_, text)| self.troubles.redact(&text));
-            tracing::error!(code = error, %text, cause, "fatal: this producer can send no more");
+            emit!(error, code = error, %text, cause, "fatal: this producer can send no more");
         } else {
-            tracing::warn!(target: "ottla::librdkafka", code = error, "{text}");
+            emit!(warn, target: "ottla::librdkafka", code = error, "{text}");
         }
         if error == code::ALL_BROKERS_DOWN {
             self.access.note_all_down(Instant::now());
@@ -108,10 +108,10 @@ impl Observer for Shared {
             self.troubles.note(code::TRANSPORT, line.to_owned(), None);
         }
         match level {
-            0..=3 => tracing::error!(target: "ottla::librdkafka", facility, "{text}"),
-            4 => tracing::warn!(target: "ottla::librdkafka", facility, "{text}"),
-            5 | 6 => tracing::info!(target: "ottla::librdkafka", facility, "{text}"),
-            _ => tracing::debug!(target: "ottla::librdkafka", facility, "{text}"),
+            0..=3 => emit!(error, target: "ottla::librdkafka", facility, "{text}"),
+            4 => emit!(warn, target: "ottla::librdkafka", facility, "{text}"),
+            5 | 6 => emit!(info, target: "ottla::librdkafka", facility, "{text}"),
+            _ => emit!(debug, target: "ottla::librdkafka", facility, "{text}"),
         }
     }
 

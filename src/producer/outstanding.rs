@@ -16,9 +16,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures::task::AtomicWaker;
-
-use crate::panic::wake;
+use crate::panic::{TaskWaker, wake};
 
 /// Counts records in two generations. A flush starts a new one and waits until the old one is empty, so that records sent
 /// after it do not hold it up. While a flush waits, further ones queue up for the next turn.
@@ -43,7 +41,7 @@ struct Flushes {
 #[derive(Default)]
 struct Turn {
     done: AtomicBool,
-    waker: AtomicWaker,
+    waker: TaskWaker,
 }
 
 /// Ready when every record that was accepted before it was made has been reported.

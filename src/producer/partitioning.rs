@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use crate::{
     config::{PartitionerName, Resolved},
-    native::{Choice, Chosen, Partition, Reported},
+    native::{Choice, Chosen, Contained, Partition, Reported},
     partition::{BuiltIn, PartitionContext, Partitioner, Placing, Queues, RoundRobin, UniformSticky},
 };
 
@@ -14,6 +14,7 @@ pub(super) fn partition_for(
     given: Option<Arc<dyn Partitioner>>,
 ) -> Option<impl Fn() -> Box<dyn Partition> + Send + Sync + use<>> {
     let name = resolved.partitioner;
+    let given = given.map(Contained::new);
     if given.is_none() && matches!(name, PartitionerName::Native(_)) {
         return None;
     }
@@ -21,7 +22,7 @@ pub(super) fn partition_for(
     let (adaptive, availability_timeout) = (resolved.adaptive_partitioning, resolved.availability_timeout);
     Some(move || -> Box<dyn Partition> {
         match (&given, name) {
-            (Some(partitioner), _) => Box::new(Given(Arc::clone(partitioner))),
+            (Some(partitioner), _) => Box::new(Given(partitioner.clone())),
             (None, PartitionerName::RoundRobin) => Box::new(RoundRobin::new()),
             (None, PartitionerName::UniformSticky) => Box::new(UniformSticky::new(sticky_bytes)),
             (None, _) => {
@@ -32,8 +33,8 @@ pub(super) fn partition_for(
     })
 }
 
-/// The program's own, for one topic.
-struct Given(Arc<dyn Partitioner>);
+/// The program's own, for one topic. It goes with the client, on the delivery thread most often.
+struct Given(Contained<Arc<dyn Partitioner>>);
 
 impl Partition for Given {
     fn choose(&self, choice: &Choice<'_>) -> Chosen {

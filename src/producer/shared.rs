@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
+    deadline::Deadline,
     error::Refusal,
     metrics::Meter,
     native::{Audience as _, Body, Client, Draft, code, report_refused},
@@ -216,7 +217,7 @@ impl Shared {
     }
 
     /// Lets no more records in; those accepted have until `deadline`. The receiver hears of the end.
-    pub(super) fn close(&self, client: &Client, deadline: Option<Instant>, collect: bool) -> oneshot::Receiver<()> {
+    pub(super) fn close(&self, client: &Client, deadline: Deadline, collect: bool) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         match &mut *lock(&self.finished) {
             Some(waiting) => waiting.push(sender),
@@ -252,7 +253,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::{
-        native::{Completion, Outcome, Sent, Tally},
+        native::{Completion, Contained, Outcome, Sent, Tally},
         producer::room::Ticket,
     };
 
@@ -289,7 +290,8 @@ pub(super) mod tests {
         assert!(shared.room.try_take(1));
         let mut draft = client.pool().take();
         draft.set_charge(1);
-        draft.body_mut().completion = Completion::Member { tally: Arc::clone(&counted) as Arc<dyn Tally>, index: 7 };
+        draft.body_mut().completion =
+            Completion::Member { tally: Contained::new(Arc::clone(&counted) as Arc<dyn Tally>), index: 7 };
         let _pending = draft.pending();
         assert!(matches!(shared.room.take_or_wait(draft), Ticket::Waiting { .. }));
         shared.outstanding.close();

@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{native::Throttled, panic::contain};
+use crate::{
+    native::{Contained, Throttled},
+    panic::{contain, emit},
+};
 
 /// A broker that holds this producer back because it is over its quota (KIP-219): what
 /// [`ProducerBuilder::on_throttle`](super::ProducerBuilder::on_throttle) is told.
@@ -32,20 +35,20 @@ type Listener = dyn Fn(&Throttle) + Send + Sync;
 
 /// Who wants to hear of it.
 #[derive(Default)]
-pub(super) struct OnThrottle(Option<Box<Listener>>);
+pub(super) struct OnThrottle(Option<Contained<Box<Listener>>>);
 
 impl OnThrottle {
     pub(super) fn new(listener: impl Fn(&Throttle) + Send + Sync + 'static) -> Self {
-        Self(Some(Box::new(listener)))
+        Self(Some(Contained::new(Box::new(listener))))
     }
 
     /// Tells the log, and the listener if there is one.
     pub(super) fn tell(&self, throttled: Throttled) {
         let Throttled { broker, node_id, time } = &throttled;
-        tracing::debug!(%broker, node_id, ?time, "the broker throttles this producer");
+        emit!(debug, %broker, node_id, ?time, "the broker throttles this producer");
         let Some(listener) = &self.0 else { return };
         if let Err(panic) = contain(|| listener(&Throttle(throttled))) {
-            tracing::error!(%panic, "what on_throttle calls panicked");
+            emit!(error, %panic, "what on_throttle calls panicked");
         }
     }
 }

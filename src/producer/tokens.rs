@@ -16,8 +16,8 @@ use std::{
 use super::shared::{Shared, lock};
 use crate::{
     Error, ErrorKind, Token, TokenProvider,
-    native::{BearerToken, Client, code},
-    panic::contain,
+    native::{BearerToken, Client, Contained, code},
+    panic::{contain, emit},
 };
 
 /// The first and the longest wait after a failure; it doubles in between.
@@ -45,10 +45,10 @@ impl Tokens {
 
     /// Starts the thread. It ends with [`end`](Self::end).
     pub(super) fn start(self: &Arc<Self>, provider: Box<dyn TokenProvider>, shared: Weak<Shared>) -> Result<(), Error> {
-        let tokens = Arc::clone(self);
+        let (tokens, provider) = (Arc::clone(self), Contained::new(provider));
         thread::Builder::new()
             .name("ottla-token".to_owned())
-            .spawn(move || tokens.run(&*provider, &shared))
+            .spawn(move || tokens.run(&**provider, &shared))
             .map(drop)
             .map_err(|error| Error::new(ErrorKind::Client, "no thread to ask the token provider").with_source(error))
     }
@@ -148,8 +148,7 @@ impl Tokens {
 impl Shared {
     fn tell_no_token(&self, why: &str, next: Duration) {
         let text = self.troubles.redact(&format!("the token provider gave no token: {why}"));
-        // A subscriber of `tracing` is the user's code.
-        let _ = contain(|| tracing::warn!("{text}; it is asked again in {} s", next.as_secs()));
+        emit!(warn, "{text}; it is asked again in {} s", next.as_secs());
         self.troubles.note(code::AUTHENTICATION, text, None);
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use super::serializers::{append, failed};
 use crate::{
     Error,
-    native::Body,
+    native::{Body, Contained},
     panic::contain,
     serialize::{Deferred, Finish, Serialized},
 };
@@ -30,7 +30,7 @@ pub(crate) enum Part {
     /// Its serializer waits.
     Waits(Deferred),
     /// It no longer does.
-    Ready(Finish),
+    Ready(Contained<Finish>),
 }
 
 impl Unfinished {
@@ -83,7 +83,7 @@ impl Part {
         };
         Poll::Ready(match polled {
             Ok(finish) => {
-                *self = Self::Ready(finish);
+                *self = Self::Ready(Contained::new(finish));
                 Ok(())
             }
             Err(error) => Err(failed(topic, is_key, "").with_source(error)),
@@ -94,7 +94,7 @@ impl Part {
     fn finish(self, topic: &str, is_key: bool, body: &mut Body) -> Result<Option<Option<u32>>, Error> {
         let finish: Finish = match self {
             Self::Done => return Ok(None),
-            Self::Ready(finish) => finish,
+            Self::Ready(finish) => finish.into_inner(),
             Self::Written(bytes) => Box::new(move |_, buffer| {
                 buffer.extend_from_slice(&bytes);
                 Ok(Serialized::Bytes)

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{BoxError, SerializeContext, Serialized};
+use crate::native::Contained;
 
 /// What is left to do of a deferred value: appends it to the buffer, as [`Serializer::serialize`](super::Serializer::serialize) does.
 pub type Finish = Box<dyn FnOnce(&mut SerializeContext<'_>, &mut Vec<u8>) -> Result<Serialized, BoxError> + Send>;
@@ -18,14 +19,15 @@ pub type Finish = Box<dyn FnOnce(&mut SerializeContext<'_>, &mut Vec<u8>) -> Res
 /// The producer polls it on its delivery thread, for `max.block.ms` at most, and drops it when the record is withdrawn: neither the
 /// future nor what it ends in may block.
 pub struct Deferred {
-    waits: Pin<Box<dyn Future<Output = Result<Finish, BoxError>> + Send>>,
+    /// The delivery thread may drop it.
+    waits: Contained<Pin<Box<dyn Future<Output = Result<Finish, BoxError>> + Send>>>,
     what: Option<String>,
 }
 
 impl Deferred {
     /// Takes the future that waits; it ends in what is left to do, or in why the value cannot be serialized.
     pub fn new(waits: impl Future<Output = Result<Finish, BoxError>> + Send + 'static) -> Self {
-        Self { waits: Box::pin(waits), what: None }
+        Self { waits: Contained::new(Box::pin(waits)), what: None }
     }
 
     /// Says what is waited for, such as "the schema of subject orders-value", for the error of a record that has waited too long.

@@ -16,7 +16,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::registry_store::{Answer, Store};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, panic::emit};
 
 /// A request with more bytes than this is not read.
 const GREATEST_REQUEST: usize = 16 * 1024 * 1024;
@@ -174,11 +174,11 @@ fn serve(listener: &TcpListener, shared: &Arc<Shared>) {
         let (Ok(connection), shared) = (connection, Arc::clone(shared)) else { continue };
         let answering = move || {
             if let Err(error) = answer(connection, &shared) {
-                tracing::debug!(%error, "a connection to the embedded registry broke");
+                emit!(debug, %error, "a connection to the embedded registry broke");
             }
         };
         if let Err(error) = thread::Builder::new().name("ottla-embedded-registry".to_owned()).spawn(answering) {
-            tracing::warn!(%error, "no thread for a connection to the embedded registry");
+            emit!(warn, %error, "no thread for a connection to the embedded registry");
         }
     }
 }

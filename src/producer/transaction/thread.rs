@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Error, ErrorKind,
     native::{Client, TransactionRefused, code, flush_now},
-    panic::{contain, wake},
+    panic::{emit, wake},
     producer::{flush_helper::FLUSH_SLICE, shared::Shared},
 };
 
@@ -272,8 +272,7 @@ impl TransactionThread {
                 state.unheard = Some(Error::new(ErrorKind::TransactionFailed, message).with_source(error.to_string()));
             }
             drop(state);
-            // A subscriber of `tracing` may panic.
-            let _ = contain(|| tracing::error!(%error, "{name}, which nobody waited for, failed"));
+            emit!(error, %error, "{name}, which nobody waited for, failed");
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     config::{Connection, basic},
     error::{About, RegistryError, RegistryErrorKind},
 };
-use crate::secret::Secret;
+use crate::{panic::emit, secret::Secret};
 
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
@@ -108,7 +108,7 @@ impl Transport {
                 return Err(error);
             }
             let wait = self.wait(round);
-            tracing::debug!(%error, ?wait, "the schema registry is asked again");
+            emit!(debug, %error, ?wait, "the schema registry is asked again");
             thread::sleep(wait);
             round += 1;
         }

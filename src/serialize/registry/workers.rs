@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use crate::panic::contain;
+use crate::panic::{contain, emit};
 
 /// So many requests are under way at a time: one that is not answered must not hold up all others.
 const MOST: usize = 8;
@@ -35,7 +35,7 @@ impl Workers {
         let workers = Arc::clone(self);
         let spawned = thread::Builder::new().name("ottla-registry".to_owned()).spawn(move || workers.work());
         if let Err(error) = spawned {
-            tracing::warn!(%error, "no thread for a request to the schema registry");
+            emit!(warn, %error, "no thread for a request to the schema registry");
             let mut queue = self.lock();
             queue.running -= 1;
             // Whoever still runs takes it.
@@ -59,7 +59,7 @@ impl Workers {
             };
             // It wakes those who wait, which is their executor's code.
             if let Err(panic) = contain(job) {
-                let _ = contain(|| tracing::error!(%panic, "a request to the schema registry panicked"));
+                emit!(error, %panic, "a request to the schema registry panicked");
             }
         }
     }

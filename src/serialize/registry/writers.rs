@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     RegisteredSchema, RegistryError, RegistryErrorKind, SchemaIdLocation, SchemaRegistry, config::Finding, error::About,
 };
-use crate::{producer::wait, serialize::BoxError};
+use crate::{panic::emit, producer::wait, serialize::BoxError};
 
 /// A schema that was found, and what writes with it.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl<F: Format> Inner<F> {
             }
             (Err(error), Some(slot)) => {
                 slot.look_again = look_again;
-                tracing::warn!(%error, subject, "no later version of the schema was looked up; the one that is known is used on");
+                emit!(warn, %error, subject, "no later version of the schema was looked up; the one that is known is used on");
             }
             (Err(_), None) => {}
         }
