@@ -152,7 +152,8 @@ impl ProducerConfig {
         self.keep("transactional.id", id.into())
     }
 
-    /// `transaction.timeout.ms`: after how long an idle transaction is aborted, at least a second. Defaults to a minute.
+    /// `transaction.timeout.ms`: how long a transaction may be open before its coordinator aborts it, at least a second. Defaults to a
+    /// minute.
     #[must_use]
     pub fn transaction_timeout(self, timeout: Duration) -> Self {
         self.keep_duration("transaction.timeout.ms", timeout)

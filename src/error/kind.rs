@@ -171,9 +171,17 @@ impl ErrorKind {
         )
     }
 
-    /// Whether such an error, of this layer's own, is one after which Java aborts the transaction: an `ApiException` of `send`.
+    /// Whether such an error, of this layer's own, fails the transaction: it ends a record that was sent in it.
     pub(crate) fn is_abortable(self) -> bool {
-        matches!(self, Self::RecordTooLarge | Self::BufferTimeout | Self::TransactionFailed)
+        matches!(
+            self,
+            Self::Serialization
+                | Self::InvalidRecord
+                | Self::RecordTooLarge
+                | Self::BufferTimeout
+                | Self::SchemaTimeout
+                | Self::TransactionFailed
+        )
     }
 }
 

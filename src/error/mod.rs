@@ -306,12 +306,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_send_is_refused_for_fails_the_transaction_as_in_java() {
+    fn what_a_send_is_refused_for_fails_the_transaction_unless_the_record_comes_back() {
         for (kind, abortable) in [
             (ErrorKind::RecordTooLarge, true),
             (ErrorKind::BufferTimeout, true),
             (ErrorKind::BufferFull, false),
-            (ErrorKind::Serialization, false),
+            (ErrorKind::Serialization, true),
+            (ErrorKind::InvalidRecord, true),
+            (ErrorKind::SchemaTimeout, true),
+            (ErrorKind::SchemaPending, false),
             (ErrorKind::TransactionState, false),
             (ErrorKind::TransactionTimeout, false),
         ] {

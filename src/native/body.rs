@@ -54,7 +54,7 @@ pub(crate) struct Body {
     pub(crate) partition: Option<i32>,
     pub(crate) headers: Headers,
     /// What is known of its failure beside the code.
-    pub(super) words: Option<Box<Words>>,
+    pub(crate) words: Option<Box<Words>>,
 }
 
 /// Who is told of the report. A callback that is dropped uncalled drops what it has captured, which is user code; so does the last

@@ -8,7 +8,6 @@ pub(crate) const MSG_TIMED_OUT: i32 = -192;
 pub(crate) const UNKNOWN_PARTITION: i32 = -190;
 pub(crate) const UNKNOWN_TOPIC: i32 = -188;
 pub(crate) const INVALID_ARG: i32 = -186;
-pub(crate) const QUEUE_FULL: i32 = -184;
 pub(crate) const ALL_BROKERS_DOWN: i32 = -187;
 pub(crate) const TIMED_OUT: i32 = -185;
 pub(crate) const SSL: i32 = -181;

@@ -51,6 +51,12 @@ impl Process {
     }
 }
 
+/// Makes everything that was made before look as if this process was forked from the one that made it.
+#[cfg(all(unix, test, feature = "testing"))]
+pub(crate) fn simulate_fork() {
+    forked();
+}
+
 /// Called by `fork` in the child. It cannot panic.
 #[cfg(unix)]
 extern "C" fn forked() {

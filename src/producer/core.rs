@@ -30,11 +30,7 @@ pub(super) struct Core {
 impl Core {
     /// The producer is of this process, and not of one that this one was forked from.
     pub(super) fn check_process(&self) -> Result<(), Error> {
-        if !self.client.is_left_behind() {
-            return Ok(());
-        }
-        let message = "the producer is another process's, which this one was forked from without its threads: build one here";
-        Err(Error::new(ErrorKind::Closed, message))
+        if self.client.is_left_behind() { Err(other_process()) } else { Ok(()) }
     }
 
     /// Sends a draft whose room is taken.
@@ -74,8 +70,14 @@ impl Core {
         }
     }
 
-    /// Ends a draft that is not sent.
+    /// Ends a draft that is not sent, and fails its transaction.
     pub(super) fn turn_away(&self, topic: &str, draft: Draft, error: &Error) {
+        self.shared.note_refusal(error);
+        self.turn_outsider_away(topic, draft, error);
+    }
+
+    /// Ends a draft that is not sent, and that belongs to no transaction.
+    pub(super) fn turn_outsider_away(&self, topic: &str, draft: Draft, error: &Error) {
         self.shared.meter.refuse(1);
         if error.kind() == ErrorKind::BufferFull {
             self.shared.meter.exhaust();
@@ -113,6 +115,12 @@ impl Core {
     pub(super) fn hurry(&self) {
         self.shared.hurry(&self.client);
     }
+}
+
+/// The error of a call in a fork of the producer's process.
+pub(super) fn other_process() -> Error {
+    let message = "the producer was created before fork(), in another process: create one in this process";
+    Error::new(ErrorKind::Closed, message)
 }
 
 impl Drop for Core {

@@ -13,9 +13,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// (`connections.max.reauth.ms`). Records that wait since the brokers let this producer in no more are delivered then.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) with another mechanism or without one, and for a text with a NUL.
+    /// [`Config`](ErrorKind::Config) with another mechanism or without one, and for a text with a NUL; [`Closed`](ErrorKind::Closed) in a
+    /// fork of the process that the producer is of.
     pub fn set_credentials(&self, username: impl Into<String>, password: impl Into<String>) -> Result<(), Error> {
         let core = &self.0.core;
+        core.check_process()?;
         let refused = |message: String| Err(Error::new(ErrorKind::Config, format!("set_credentials: {message}")));
         match core.mechanism.as_deref() {
             Some("PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512") => {}

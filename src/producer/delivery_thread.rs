@@ -13,7 +13,6 @@ use super::shared::{Shared, lock};
 use crate::{
     Error, ErrorKind,
     native::{Client, Observer, code},
-    panic::wake,
 };
 
 impl Shared {
@@ -76,9 +75,7 @@ impl Drop for End {
         if let Some(tokens) = &shared.tokens {
             tokens.end();
         }
-        for draft in shared.room.clear() {
-            shared.refuse(draft, code::DESTROY).into_iter().for_each(wake);
-        }
+        shared.refuse_waiting(code::DESTROY);
         for sender in lock(&shared.finished).take().unwrap_or_default() {
             let _ = sender.send(());
         }

@@ -13,8 +13,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     ///
     /// librdkafka's part of them is there once `librdkafka.statistics.interval.ms` is set and one interval is over; see
     /// [`metrics`](crate::metrics).
+    ///
+    /// There are none in a fork of the process that the producer is of.
     pub fn metrics(&self) -> Metrics {
         let core = &self.0.core;
+        if core.client.is_left_behind() {
+            return Metrics::default();
+        }
         let room = &core.shared.room;
         let present = Present {
             client_id: &core.shared.client_id,

@@ -219,8 +219,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 
     /// librdkafka's statistics as JSON, if `librdkafka.statistics.interval.ms` is set and they have been made once
-    /// (librdkafka: `STATISTICS.md`).
+    /// (librdkafka: `STATISTICS.md`). `None` in a fork of the process that the producer is of.
     pub fn statistics(&self) -> Option<String> {
+        self.0.core.check_process().ok()?;
         self.0.core.shared.meter.last_statistics()
     }
 
@@ -270,6 +271,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
         let mut draft = self.0.core.client.pool().take();
         draft.body_mut().completion = completion;
+        if let Err(error) = self.0.core.check_transaction() {
+            self.0.core.turn_outsider_away(record.topic(), draft, &error);
+            return Err(error);
+        }
         match self.fill(draft.body_mut(), &mut record) {
             Ok(Filled::Whole(cost)) => {
                 draft.set_charge(cost);
@@ -287,7 +292,6 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         body.headers = mem::take(record.headers_mut());
         core.address(body, record.topic())?;
-        core.check_transaction()?;
         place(body, record.explicit_partition(), record.explicit_timestamp())?;
         if self.0.serializers.may_defer() {
             let unfinished = self.0.serializers.fill_or_defer(body, record)?;

@@ -15,7 +15,7 @@ use crate::{
     Error,
     error::Refusal,
     native::{Asked, Audience, Client, Counts, Freed, KeyAndValue, Observer, Outcome, Progress, Sent, Throttled, code},
-    panic::{emit, wake},
+    panic::emit,
 };
 
 /// How long the delivery thread waits for an event when no timer is set.
@@ -128,9 +128,7 @@ impl Observer for Shared {
         self.meter.sample(now, || totals(client, Counts::take));
         if self.outstanding.is_closed() {
             self.clear_deferred(code::DESTROY, true);
-            for draft in self.room.clear() {
-                self.refuse(draft, code::DESTROY).into_iter().for_each(wake);
-            }
+            self.refuse_waiting(code::DESTROY);
             let is_settled = self.transactions.as_ref().is_none_or(Transactions::is_settled);
             if self.outstanding.is_empty() && is_settled {
                 return Progress::Done;
@@ -152,9 +150,7 @@ impl Observer for Shared {
         if self.deferrals.waiting() > 0 {
             self.serve_deferred(client, now);
         }
-        for draft in self.room.expired(now) {
-            self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(wake);
-        }
+        self.refuse_expired(now);
         let deadlines = [self.room.next_deadline(), self.deferrals.next_deadline(), denial];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),

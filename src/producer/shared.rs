@@ -20,7 +20,7 @@ use super::{
     record_size,
     room::{Room, Ticket},
     tokens::Tokens,
-    transaction::Transactions,
+    transaction::{Failure, Transactions},
     troubles::Troubles,
 };
 use crate::{
@@ -100,11 +100,14 @@ impl Shared {
     /// Hands a draft whose room is taken to librdkafka. On failure its room is given back: the caller serves the queue.
     pub(super) fn accept(&self, client: &Client, mut draft: Draft) -> Result<(), (Draft, i32)> {
         let Some(generation) = self.outstanding.enter() else {
+            self.fail_transaction(&draft, code::DESTROY);
             self.room.release(draft.charge());
             return Err((draft, code::DESTROY));
         };
         draft.set_generation(generation);
-        client.produce(draft).inspect_err(|(draft, _)| {
+        client.produce(draft).inspect_err(|(draft, code)| {
+            // First: a commit that finds nothing outstanding must find the failure.
+            self.fail_transaction(draft, *code);
             self.outstanding.leave_one(generation);
             self.room.release(draft.charge());
         })
@@ -162,8 +165,28 @@ impl Shared {
         }
     }
 
+    /// Fails the transaction of a draft that librdkafka does not accept. Every record goes through here, whether its sender waits for the
+    /// answer, or has been told that the record is accepted.
+    fn fail_transaction(&self, draft: &Draft, code: i32) {
+        let Some(transactions) = &self.transactions else { return };
+        // librdkafka's own transaction has failed already, or takes no more records.
+        if matches!(code, code::STATE | code::FATAL) {
+            return;
+        }
+        let body = draft.body();
+        let (topic, partition) = (topic_of(body), body.partition);
+        let context =
+            partition.map_or_else(|| format!("topic {topic}"), |partition| format!("topic {topic}, partition {partition}"));
+        let what = match body.words.as_ref().and_then(|words| words.partitioner.as_ref()) {
+            Some(answered) => format!("{context}: the partitioner {answered}"),
+            None => Error::from_code(code, &context).to_string(),
+        };
+        transactions.fail(|| Failure { what, fatal: None });
+    }
+
     /// Ends a record that has waited for its serializer and is not sent; its future gets the error.
     pub(super) fn turn_away(&self, draft: Draft, ticket: &deferrals::Ticket, error: Error) {
+        self.note_refusal(&error);
         self.meter.refuse(1);
         self.tell_refused(&topic_of(draft.body()), draft.body(), &error);
         ticket.refuse(error);
@@ -172,6 +195,7 @@ impl Shared {
 
     /// Ends those that wait for their serializers; `close` lets no more in.
     pub(super) fn clear_deferred(&self, code: i32, close: bool) {
+        let _ending = self.transactions.as_ref().map(Transactions::ending_records);
         for waiter in self.deferrals.clear(close) {
             self.turn_away(waiter.draft, &waiter.ticket, self.refusal(code));
         }
@@ -184,7 +208,9 @@ impl Shared {
             self.meter.exhaust();
         }
         if self.listeners.observes_reports() || self.transactions.is_some() {
-            self.tell_refused(&topic_of(draft.body()), draft.body(), &self.refusal(code));
+            let error = self.refusal(code);
+            self.note_refusal(&error);
+            self.tell_refused(&topic_of(draft.body()), draft.body(), &error);
         }
         draft.refuse(code)
     }
@@ -208,11 +234,31 @@ impl Shared {
         }
     }
 
-    /// Tells the interceptors, and the transaction, of a record that failed before it was accepted.
-    pub(super) fn tell_refused(&self, topic: &str, body: &Body, error: &Error) {
+    /// Ends those that have waited for room for `max.block.ms`.
+    pub(super) fn refuse_expired(&self, now: Instant) {
+        let _ending = self.transactions.as_ref().map(Transactions::ending_records);
+        for draft in self.room.expired(now) {
+            self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(wake);
+        }
+    }
+
+    /// Ends those that wait for room.
+    pub(super) fn refuse_waiting(&self, code: i32) {
+        let _ending = self.transactions.as_ref().map(Transactions::ending_records);
+        for draft in self.room.clear() {
+            self.refuse(draft, code).into_iter().for_each(wake);
+        }
+    }
+
+    /// Tells the transaction of a record that was sent in it and that failed before it was accepted.
+    pub(super) fn note_refusal(&self, error: &Error) {
         if let Some(transactions) = &self.transactions {
             transactions.note_refusal(error);
         }
+    }
+
+    /// Tells the interceptors of a record that failed before it was accepted.
+    pub(super) fn tell_refused(&self, topic: &str, body: &Body, error: &Error) {
         self.listeners.tell_refused(topic, body, error);
     }
 

@@ -93,8 +93,9 @@ pub(super) static SETTINGS: &[Setting] = &[
         .note_of("librdkafka's property of the same name is only what the broker is told; its client waits socket.timeout.ms. Both are set. With a transactional.id it is lowered to fit into transaction.timeout.ms unless it is set."),
     new("retries", Int, "How often a record is sent again.")
         .range_of(Between(0, INT_MAX)).default_of("2147483647").becomes_properties(&["message.send.max.retries"]).librdkafka("2147483647"),
-    new("transaction.timeout.ms", Int, "After how long without a word from the producer its transaction is aborted.").milliseconds()
-        .here(Between(1000, INT_MAX)).default_of("60000").becomes_properties(&["transaction.timeout.ms"]).librdkafka("60000"),
+    new("transaction.timeout.ms", Int, "How long a transaction may be open before its coordinator aborts it.").milliseconds()
+        .here(Between(1000, INT_MAX - 100)).default_of("60000").becomes_properties(&["transaction.timeout.ms"]).librdkafka("60000")
+        .note_of("At most the broker's transaction.max.timeout.ms. librdkafka adds 100 to it in 32 bits, hence the upper limit."),
     new("transaction.two.phase.commit.enable", Boolean, "Whether transactions are part of a two-phase commit (KIP-939).")
         .java_only_default("false").refused(&["false"], "librdkafka has no two-phase commit (KIP-939); leave it out"),
     new("transactional.id", Type::String, "The name that makes the producer transactional.")

@@ -26,6 +26,11 @@ use crate::{Error, ErrorKind, ProducerRecord, metrics::Timed};
 ///
 /// Dropping it without a commit aborts: that waits for nothing, and the next `begin_transaction` waits for it.
 ///
+/// A record that is sent in it and ends without an acknowledgement fails it, whether anybody looked at the record's future or not: also one
+/// that cannot be serialized (Java's transaction goes on then, since its `send` throws). It does not fail for a record that comes back
+/// ([`BufferFull`](ErrorKind::BufferFull), [`SchemaPending`](ErrorKind::SchemaPending)), or that the program withdraws by dropping its
+/// [`Sending`] before it is accepted: such a record is no part of the transaction.
+///
 /// Once something in it has failed, an abort is due: until then records may be held back, and a flush may wait for them for
 /// `delivery.timeout.ms`.
 ///
@@ -174,5 +179,62 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
 impl<K: ?Sized, V: ?Sized> fmt::Debug for Transaction<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transaction").field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, unix, feature = "testing"))]
+mod tests {
+    use std::{env, process::Command, sync::mpsc, thread, time::Duration};
+
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::{ProducerConfig, native, testing::EmbeddedKafka};
+
+    /// A fork makes every producer of its process useless, those of other tests too: hence a process for this test alone.
+    #[test]
+    fn a_fork_leaves_transactions_and_metrics_to_the_process_that_they_are_of() {
+        const MARK: &str = "OTTLA_TEST_SIMULATES_FORK";
+        const NAME: &str = "producer::transaction::tests::a_fork_leaves_transactions_and_metrics_to_the_process_that_they_are_of";
+        if env::var_os(MARK).is_none() {
+            let test =
+                Command::new(env::current_exe().unwrap()).args([NAME, "--exact", "--nocapture"]).env(MARK, "1").output().unwrap();
+            let text = String::from_utf8_lossy(&test.stdout).into_owned() + &String::from_utf8_lossy(&test.stderr);
+            assert!(test.status.success() && text.contains("1 passed"), "{text}");
+            return;
+        }
+        let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
+        let config = ProducerConfig::new()
+            .bootstrap_servers([kafka.bootstrap_servers()])
+            .transactional_id("forked")
+            .set("librdkafka.statistics.interval.ms", "10")
+            .unwrap();
+        let producer: Producer<str, str> = Producer::builder(config).build().unwrap();
+        block_on(producer.init_transactions()).unwrap();
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        while producer.statistics().is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!producer.metrics().is_empty());
+        native::simulate_fork();
+
+        assert!(producer.metrics().is_empty());
+        assert_eq!(producer.statistics(), None);
+        let closed = |result: Result<(), Error>| assert_eq!(result.unwrap_err().kind(), ErrorKind::Closed);
+        closed(producer.set_credentials("alice", "secret"));
+        closed(block_on(transaction.send(ProducerRecord::to("orders").value("one"))).map(drop));
+        closed(block_on(transaction.commit()));
+
+        // A thread of the other process may have held the lock.
+        let (sender, receiver) = mpsc::channel();
+        let other = producer.clone();
+        let transactions = other.0.core.shared.transactions.as_ref().unwrap();
+        let held = transactions.lock();
+        thread::spawn(move || {
+            drop(transaction);
+            sender.send(()).unwrap();
+        });
+        receiver.recv_timeout(Duration::from_secs(60)).expect("the drop waits for the other process");
+        drop(held);
     }
 }

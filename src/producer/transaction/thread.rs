@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Error, ErrorKind,
     native::{Client, TransactionRefused, code, flush_now},
-    panic::{emit, wake},
+    panic::emit,
     producer::{flush_helper::FLUSH_SLICE, shared::Shared},
 };
 
@@ -171,7 +171,7 @@ impl TransactionThread {
             // Looked at before the failure, which is noted before a record counts as reported.
             // In the order in which a record goes from one to the next.
             let waits = self.shared.deferrals.waiting() > 0 || self.shared.room.is_waited_for();
-            let is_done = !waits && self.shared.outstanding.is_empty();
+            let is_done = !waits && self.shared.outstanding.is_empty() && !transactions.is_ending_records();
             let failure = transactions.lock().failure.clone();
             if let (Some(failure), None) = (failure, self.client.fatal_error()) {
                 return Some(Err(Refusal::Failed(failure)));
@@ -205,9 +205,7 @@ impl TransactionThread {
         }
         // They would get into the next transaction.
         self.shared.clear_deferred(code::STATE, false);
-        for draft in self.shared.room.clear() {
-            self.shared.refuse(draft, code::STATE).into_iter().for_each(wake);
-        }
+        self.shared.refuse_waiting(code::STATE);
         let result = self.persist(transactions, request, |timeout| self.client.abort_transaction(timeout))?;
         let mut state = transactions.lock();
         match &result {

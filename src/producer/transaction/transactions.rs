@@ -11,7 +11,7 @@ use std::{
     fmt, mem,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle, ThreadId},
     time::{Duration, Instant},
@@ -25,14 +25,18 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    native::code,
-    producer::{core::Core, shared::Shared},
+    native::Process,
+    producer::{
+        core::{Core, other_process},
+        shared::Shared,
+    },
 };
 
 /// The state of a transactional producer: which transaction is open, and what its thread has to do.
 pub(in crate::producer) struct Transactions {
     /// The number of the transaction that takes records, 0 while none does. Read for every record.
     taking: AtomicU64,
+    ending_records: AtomicUsize,
     max_block: Duration,
     state: Mutex<State>,
     changed: Condvar,
@@ -84,11 +88,18 @@ pub(in crate::producer) struct Failure {
 pub(super) struct Open {
     shared: Weak<Shared>,
     number: u64,
+    process: Process,
 }
 
 impl Transactions {
     pub(in crate::producer) fn new(max_block: Duration) -> Self {
-        Self { taking: AtomicU64::new(0), max_block, state: Mutex::default(), changed: Condvar::new() }
+        Self {
+            taking: AtomicU64::new(0),
+            ending_records: AtomicUsize::new(0),
+            max_block,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
     }
 
     /// Whether a record may be sent now.
@@ -96,12 +107,33 @@ impl Transactions {
         if self.taking.load(Ordering::Acquire) == 0 { Err(self.lock().not_taking()) } else { Ok(()) }
     }
 
-    /// Takes note that a record of the transaction was refused, if that is such that Java aborts.
+    /// Takes note that a record of the transaction was refused. Java's transaction goes on after a `SerializationException`, which its
+    /// `send` throws; a future that brings one may be dropped unread, so that the commit would miss a record in silence.
     pub(in crate::producer) fn note_refusal(&self, error: &Error) {
-        let is_state = matches!(error.code(), Some(code::STATE | code::DESTROY | code::FATAL | code::QUEUE_FULL));
-        if matches!(error.kind(), ErrorKind::RecordTooLarge | ErrorKind::BufferTimeout) || (error.code().is_some() && !is_state) {
+        // The record came back to be sent again, or was withdrawn by the program; or the transaction is being aborted.
+        let is_no_loss = matches!(
+            error.kind(),
+            ErrorKind::BufferFull
+                | ErrorKind::SchemaPending
+                | ErrorKind::GivenUp
+                | ErrorKind::TransactionState
+                | ErrorKind::TransactionFailed
+        );
+        if !is_no_loss {
             self.fail(|| Failure { what: error.to_string(), fatal: None });
         }
+    }
+
+    /// Says that records are about to leave the queues of those that wait. Until this is dropped no commit takes empty queues for an
+    /// answer: it would miss that these have failed.
+    pub(in crate::producer) fn ending_records(&self) -> impl Drop + '_ {
+        self.ending_records.fetch_add(1, Ordering::SeqCst);
+        EndingRecords(self)
+    }
+
+    /// Whether [`ending_records`](Self::ending_records) holds commits up. Looked at after the queues.
+    pub(super) fn is_ending_records(&self) -> bool {
+        self.ending_records.load(Ordering::SeqCst) > 0
     }
 
     /// Takes note that a part of the transaction has failed: it can only be aborted.
@@ -250,7 +282,7 @@ impl Transactions {
         if !state.is_closing() {
             self.taking.store(state.number, Ordering::Release);
         }
-        Open { shared: Arc::downgrade(shared), number: state.number }
+        Open { shared: Arc::downgrade(shared), number: state.number, process: Process::current() }
     }
 
     /// The thread has ended: whoever still waits is told.
@@ -307,6 +339,9 @@ impl Open {
 
     /// Whether this transaction takes records.
     pub(super) fn admit(&self) -> Result<(), Error> {
+        if self.process.is_left() {
+            return Err(other_process());
+        }
         let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
         let Some(transactions) = &shared.transactions else { return Err(closed()) };
         if transactions.taking.load(Ordering::Acquire) == self.number {
@@ -338,8 +373,20 @@ impl Transactions {
     }
 }
 
+struct EndingRecords<'a>(&'a Transactions);
+
+impl Drop for EndingRecords<'_> {
+    fn drop(&mut self) {
+        self.0.ending_records.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
+        // A fork leaves it to the process that it is of: another thread of that one may hold the lock, here for good.
+        if self.process.is_left() {
+            return;
+        }
         let Some(shared) = self.shared.upgrade() else { return };
         let Some(transactions) = &shared.transactions else { return };
         transactions.stop_taking(self.number);

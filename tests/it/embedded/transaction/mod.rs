@@ -1,5 +1,7 @@
 //! Transactions: together or not at all, and every error says what to do next.
 
+mod refusal;
+
 use std::time::Duration;
 
 use super::{ends, kafka, producer};
