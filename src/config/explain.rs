@@ -44,7 +44,7 @@ impl Row {
         &self.librdkafka
     }
 
-    /// Java's default; `None` where it is null and for librdkafka's own settings.
+    /// Java's default; `None` where it is null and for librdkafka's and ottla's own settings.
     pub fn java_default(&self) -> Option<&'static str> {
         self.java_default
     }
@@ -61,7 +61,7 @@ impl Row {
 }
 
 impl Explanation {
-    /// The rows: the Java settings by name, then librdkafka's own.
+    /// The rows: the Java settings by name, then librdkafka's own, then ottla's.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }

@@ -12,7 +12,7 @@ pub(crate) enum ClientKind {
 impl ClientKind {
     pub(super) const ALL: [Self; 2] = [Self::Producer, Self::Consumer];
 
-    /// Its settings: Java's by name, then librdkafka's own.
+    /// Its settings: Java's by name, then librdkafka's own, then ottla's.
     pub(super) fn settings(self) -> impl Iterator<Item = &'static Setting> {
         setting::of(self).iter().copied()
     }

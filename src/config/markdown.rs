@@ -53,7 +53,13 @@ fn text(kind: ClientKind) -> String {
         }
     }
     text.push_str("\n## librdkafka's own\n\n`librdkafka.NAME` passes any property of librdkafka's through. These are checked:\n\n| setting | type | allowed | default | becomes in librdkafka | |\n| --- | --- | --- | --- | --- | --- |\n");
-    for setting in kind.settings().filter(|setting| !setting.is_java()) {
+    for setting in kind.settings().filter(|setting| !setting.is_java() && !setting.is_own()) {
+        text.push_str(&row(setting));
+    }
+    if kind.settings().any(Setting::is_own) {
+        text.push_str("\n## ottla's own\n\n| setting | type | allowed | default | becomes in librdkafka | |\n| --- | --- | --- | --- | --- | --- |\n");
+    }
+    for setting in kind.settings().filter(|setting| setting.is_own()) {
         text.push_str(&row(setting));
     }
     if kind == ClientKind::Producer {

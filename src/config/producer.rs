@@ -134,6 +134,13 @@ impl ProducerConfig {
         self.keep_duration("max.block.ms", time)
     }
 
+    /// `ottla.authentication.timeout.ms`: how long all brokers may refuse the login of a producer that was never logged in before its
+    /// records fail, in whole milliseconds. Defaults to three seconds.
+    #[must_use]
+    pub fn authentication_timeout(self, time: Duration) -> Self {
+        self.keep_duration("ottla.authentication.timeout.ms", time)
+    }
+
     /// `buffer.memory`: the memory that records may take, in bytes. Defaults to 33554432 (32 MiB).
     #[must_use]
     pub fn buffer_memory(self, bytes: usize) -> Self {

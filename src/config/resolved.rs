@@ -23,6 +23,8 @@ pub(crate) struct Resolved {
     pub(crate) buffer_memory: usize,
     pub(crate) max_block: Duration,
     pub(crate) max_request_size: usize,
+    /// `ottla.authentication.timeout.ms`.
+    pub(crate) authentication_timeout: Duration,
     /// After how many bytes the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
     pub(crate) sticky_bytes: usize,
     /// As much as one batch of librdkafka's holds: `batch.size`, by default 1,000,000.
@@ -56,6 +58,7 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
     let buffer_memory = bytes(number("buffer.memory"));
     let max_request_size = bytes(number("max.request.size"));
     let max_block = milliseconds(number("max.block.ms"));
+    let authentication_timeout = milliseconds(number("ottla.authentication.timeout.ms"));
     let batch_size = number("batch.size");
     let availability_timeout = milliseconds(number("partitioner.availability.timeout.ms"));
     if !resolution.problems.is_empty() {
@@ -85,6 +88,7 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
         buffer_memory,
         max_block,
         max_request_size,
+        authentication_timeout,
         sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
         batch_bytes: bytes(batch_size).clamp(1, max_request_size.max(1)),
         transactional_id,
@@ -142,7 +146,7 @@ mod tests {
         assert_eq!(resolved.buffer_memory, 33_554_432);
         assert_eq!(resolved.max_request_size, 1_048_576);
         assert_eq!((resolved.max_block.as_millis(), resolved.sticky_bytes), (60_000, 16_384));
-        assert_eq!(resolved.batch_bytes, 1_000_000);
+        assert_eq!((resolved.batch_bytes, resolved.authentication_timeout.as_millis()), (1_000_000, 3_000));
         assert_eq!((resolved.partitioner, resolved.ignore_keys), (PartitionerName::BuiltIn, false));
         assert_eq!((resolved.adaptive_partitioning, resolved.availability_timeout), (true, Duration::ZERO));
     }

@@ -64,6 +64,29 @@ pub(super) fn meaning(code: i32) -> Meaning {
         .unwrap_or_else(|| Meaning::new(code, "", if code < 0 { ErrorKind::Client } else { ErrorKind::Broker }))
 }
 
+/// What a code means for a record that was one of several in the batch that the broker refused; `None` if it means the same.
+pub(super) fn of_batch(code: i32) -> Option<Meaning> {
+    let (kind, advice) = match code {
+        10 => (
+            ErrorKind::BatchTooLarge,
+            "set batch.size to at most the topic's max.message.bytes, or raise that, and send the record again; \
+             only a record that is larger by itself has to become smaller",
+        ),
+        18 => (
+            ErrorKind::BatchTooLarge,
+            "set batch.size to at most the topic's segment.bytes, or raise that, and send the record again; \
+             only a record that is larger by itself has to become smaller",
+        ),
+        32 | 87 => (
+            ErrorKind::BatchRejected,
+            "one of the batch's records is invalid, and the broker did not say which: send them one by one, each when the one before \
+             is reported",
+        ),
+        _ => return None,
+    };
+    Some(Meaning { kind, advice: Some(advice), ..meaning(code) })
+}
+
 /// What the code means here, where librdkafka's sentence does not say it.
 pub(super) fn words(code: i32) -> Option<&'static str> {
     match code {
@@ -134,6 +157,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_broker_answers_for_a_batch_means_something_else_for_one_of_its_records() {
+        for code in native::code::BATCH_SIZES.into_iter().chain(native::code::BATCH_CONTENTS) {
+            let (alone, of_batch) = (meaning(code), of_batch(code).unwrap());
+            assert_ne!((alone.kind, alone.advice), (of_batch.kind, of_batch.advice), "{code}");
+            assert_eq!((alone.retriable, alone.fatal, alone.java), (of_batch.retriable, of_batch.fatal, of_batch.java), "{code}");
+        }
+        assert!(of_batch(6).is_none());
+    }
+
+    #[test]
     fn the_kinds_are_what_they_say() {
         for (name, kind) in [
             ("_MSG_TIMED_OUT", ErrorKind::DeliveryTimeout),
@@ -142,6 +175,7 @@ mod tests {
             ("_PURGE_QUEUE", ErrorKind::GivenUp),
             ("_FENCED", ErrorKind::Fenced),
             ("_INCONSISTENT", ErrorKind::Unconfirmed),
+            ("_INVALID_DIFFERENT_RECORD", ErrorKind::BatchRejected),
             ("UNKNOWN_SERVER_ERROR", ErrorKind::Broker),
             ("MESSAGE_TOO_LARGE", ErrorKind::RecordTooLarge),
             ("NOT_ENOUGH_REPLICAS_AFTER_APPEND", ErrorKind::NotEnoughReplicas),

@@ -16,8 +16,16 @@ pub enum ErrorKind {
     Partitioner,
     /// The record cannot be sent as it is: its topic's name, partition or timestamp is not a valid one.
     InvalidRecord,
-    /// The record is larger than `max.request.size`, `buffer.memory` or the broker's `message.max.bytes`.
+    /// The record is larger than `max.request.size`, `buffer.memory` or the topic's `max.message.bytes`.
     RecordTooLarge,
+    /// The batch that the record was sent in is larger than the topic's `max.message.bytes`, and none of it was written. The record
+    /// itself may fit: lower `batch.size` to that limit, or send it again alone. This does not count as retriable, because the same
+    /// records sent again together make the same batch.
+    BatchTooLarge,
+    /// The broker has refused the batch that the record was sent in because one of its records is invalid, and none of it was written.
+    /// With the code `_INVALID_DIFFERENT_RECORD` that is another record, and this one can be sent again; with another code the broker
+    /// did not say which one.
+    BatchRejected,
     /// There is no room in `buffer.memory`, and the call does not wait.
     BufferFull,
     /// There was no room in `buffer.memory` for `max.block.ms`.
@@ -79,6 +87,8 @@ impl ErrorKind {
             Self::Partitioner => "Partitioner",
             Self::InvalidRecord => "InvalidRecord",
             Self::RecordTooLarge => "RecordTooLarge",
+            Self::BatchTooLarge => "BatchTooLarge",
+            Self::BatchRejected => "BatchRejected",
             Self::BufferFull => "BufferFull",
             Self::BufferTimeout => "BufferTimeout",
             Self::SchemaPending => "SchemaPending",
@@ -123,6 +133,8 @@ impl ErrorKind {
             Self::Fenced => "ProducerFencedException",
             Self::Closed | Self::TransactionState => "IllegalStateException",
             Self::Fatal
+            | Self::BatchTooLarge
+            | Self::BatchRejected
             | Self::SchemaPending
             | Self::TransactionFailed
             | Self::Unconfirmed

@@ -2,7 +2,6 @@
 
 use super::{ErrorKind as K, code::Meaning};
 
-const AGAIN: &str = "send it again";
 const CONSUMER: &str = "concerns consumers only";
 const NEW_PRODUCER: &str = "build a new producer; the error's source or the log has the cause";
 
@@ -69,6 +68,6 @@ pub(super) const CODES: &[Meaning] = &[
     Meaning::new(-141, "_NOOP", K::Client),
     Meaning::new(-140, "_AUTO_OFFSET_RESET", K::Client).advice(CONSUMER),
     Meaning::new(-139, "_LOG_TRUNCATION", K::Client).advice(CONSUMER),
-    Meaning::new(-138, "_INVALID_DIFFERENT_RECORD", K::Client).retriable().advice(AGAIN),
+    Meaning::new(-138, "_INVALID_DIFFERENT_RECORD", K::BatchRejected).retriable().advice("send it again: another record of its batch was invalid, and none of the batch was written"),
     Meaning::new(-137, "_DESTROY_BROKER", K::Client),
 ];

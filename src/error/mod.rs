@@ -86,6 +86,20 @@ impl Error {
             error.0.kind = ErrorKind::Partitioner;
             error.0.message = format!("{context}: the partitioner {answered}");
         }
+        if let Some(meaning) = code::of_batch(outcome.code()).filter(|_| words.batch_records > 1) {
+            let (records, name) = (words.batch_records, meaning.name);
+            error.0.kind = meaning.kind;
+            error.0.meaning = Some(meaning);
+            error.0.message = match meaning.kind {
+                ErrorKind::BatchTooLarge => {
+                    format!("{context}: the batch of {records} records that it was sent in is too large for the broker ({name})")
+                }
+                _ => {
+                    let text = native::error_text(outcome.code());
+                    format!("{context}: the broker refused the batch of {records} records for one of them: {text} ({name})")
+                }
+            };
+        }
         if words.only_aborts && error.is_fatal() {
             // Java, too: such an error is fatal outside transactions only.
             error.0.kind = ErrorKind::Broker;
@@ -320,6 +334,23 @@ mod tests {
         ] {
             assert_eq!(Error::new(kind, "").is_abortable(), abortable, "{kind}");
         }
+    }
+
+    #[test]
+    fn a_record_is_not_blamed_for_its_batch() {
+        let report = |code, batch_records| {
+            let words = Box::new(Words { batch_records, ..Words::default() });
+            Error::from_report("orders", &Outcome { code, partition: 0, words: Some(words), ..Outcome::default() })
+        };
+        let (alone, together) = (report(10, 0), report(10, 200));
+        assert_eq!((alone.kind(), together.kind()), (ErrorKind::RecordTooLarge, ErrorKind::BatchTooLarge));
+        assert_eq!(together.code(), Some(10));
+        assert!(together.to_string().contains("the batch of 200 records"), "{together}");
+        assert!(together.advice().is_some_and(|advice| advice.contains("batch.size") && advice.contains("max.message.bytes")));
+        let together = report(32, 3);
+        assert_eq!((together.kind(), together.is_retriable()), (ErrorKind::BatchRejected, false));
+        assert!(together.to_string().ends_with("the batch of 3 records for one of them: Broker: Invalid timestamp (INVALID_TIMESTAMP)"), "{together}");
+        assert_eq!(report(87, 0).kind(), ErrorKind::InvalidRecord);
     }
 
     #[test]

@@ -16,6 +16,10 @@ use super::{code, ffi, outcome::Words, slot};
 
 const NAME: &CStr = c"ottla";
 
+/// How librdkafka's own text begins that a record has in place of the broker's if the broker has named others of its batch as the invalid
+/// ones. If it has named one, librdkafka then gives all of them that one's code, so that only the text tells them apart.
+const BYSTANDER: &str = "Failed to append record because it was part of a batch";
+
 /// Has every producer that is made with these settings save the broker's words.
 ///
 /// # Safety
@@ -56,7 +60,11 @@ unsafe extern "C" fn on_acknowledgement(
             if words.is_empty() {
                 return;
             }
-            let words = Words { broker: Some(words.into_boxed_str()), ..Words::default() };
+            let words = if words.starts_with(BYSTANDER) {
+                Words { is_bystander: true, ..Words::default() }
+            } else {
+                Words { broker: Some(words.into_boxed_str()), ..Words::default() }
+            };
             // SAFETY: as above.
             let opaque = unsafe { (*message.cast::<ffi::Message>()).opaque };
             // SAFETY: the message is not reported yet, and librdkafka calls this on one thread for it.

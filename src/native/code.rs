@@ -40,5 +40,12 @@ pub(crate) const ABSENCES: [i32; 3] = [UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
 pub(crate) const LEADER_NOT_AVAILABLE: i32 = 5;
 
+/// Another record of the batch was invalid, and none of the batch was written.
+pub(crate) const INVALID_DIFFERENT_RECORD: i32 = -138;
+/// Brokers' answers about the size of a batch: `MESSAGE_TOO_LARGE` and `RECORD_LIST_TOO_LARGE`.
+pub(crate) const BATCH_SIZES: [i32; 2] = [10, 18];
+/// Brokers' answers for a batch with an invalid record: `INVALID_TIMESTAMP` and `INVALID_RECORD`.
+pub(crate) const BATCH_CONTENTS: [i32; 2] = [32, 87];
+
 /// The user may not do this, by the broker's answer: with a topic, a group, the cluster, a transactional id.
 pub(crate) const NOT_AUTHORIZED: [i32; 4] = [29, 30, 31, 53];

@@ -89,6 +89,12 @@ impl Event {
         Kind::Log { level, facility, text }
     }
 
+    /// How many delivery reports [`next_reports`](Self::next_reports) has not given yet. A broker's answer to a batch comes as one event.
+    pub(super) fn reports_left(&self) -> usize {
+        // SAFETY: the event is ours.
+        unsafe { sys::rd_kafka_event_message_count(self.0.as_ptr()) }
+    }
+
     /// The next delivery reports; none at the end.
     pub(super) fn next_reports<'event>(&'event self, into: &mut Vec<Message<'event>>) {
         let mut messages = [ptr::null(); AT_ONCE];

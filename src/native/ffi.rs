@@ -82,6 +82,7 @@ unsafe extern "C" {
         text: *mut c_char,
         size: usize,
     ) -> c_int;
+    pub(super) fn rd_kafka_ConfigResource_error(resource: *const sys::rd_kafka_ConfigResource_t) -> c_int;
     pub(super) fn rd_kafka_metadata(
         client: *mut sys::rd_kafka_t,
         all_topics: c_int,

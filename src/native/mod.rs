@@ -4,6 +4,7 @@
 //! serialization to report, and the delivery thread, which hands every report to an [`Observer`]. It imports plain data only.
 #![allow(unsafe_code, reason = "the seam to librdkafka: every block names its invariant")]
 
+mod admin;
 mod bell;
 mod body;
 mod broker_words;
@@ -37,6 +38,7 @@ mod slot;
 mod sync;
 mod throttle;
 mod topic;
+mod topic_setting;
 mod transaction;
 mod witness;
 

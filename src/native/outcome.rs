@@ -54,6 +54,10 @@ pub(crate) struct Words {
     pub(crate) refusal: Option<Arc<Refusal>>,
     /// Whether it fails a transaction and no more, whatever the code means elsewhere.
     pub(crate) only_aborts: bool,
+    /// How many records the refused batch had, if the code is about the batch and not known to be about this record; else 0.
+    pub(crate) batch_records: usize,
+    /// Whether the broker has named other records of the batch as the invalid ones.
+    pub(crate) is_bystander: bool,
 }
 
 impl Outcome {
@@ -74,6 +78,21 @@ impl Outcome {
     pub(super) fn mistrust(&mut self) {
         if self.status == NOT_PERSISTED && UNREAD.contains(&i32::from(self.code)) {
             self.status = POSSIBLY_PERSISTED;
+        }
+    }
+
+    /// Corrects which record a failure is about. A broker answers for a batch, which had so many `records`, and librdkafka gives each of
+    /// them the batch's code. What is known of the single record: it was alone in the batch, or the broker has named it or others as the
+    /// invalid ones (KIP-467).
+    pub(super) fn attribute(&mut self, records: usize) {
+        let code = self.code();
+        if self.words.as_ref().is_some_and(|words| words.is_bystander) {
+            self.set_code(code::INVALID_DIFFERENT_RECORD);
+        } else if records > 1 {
+            let is_named = self.words.as_ref().is_some_and(|words| words.broker.is_some());
+            if code::BATCH_SIZES.contains(&code) || (code::BATCH_CONTENTS.contains(&code) && !is_named) {
+                self.words.get_or_insert_default().batch_records = records;
+            }
         }
     }
 

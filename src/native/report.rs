@@ -159,6 +159,7 @@ impl Batch {
         let mut freed = Freed::default();
         let unread = client.pool().unread_left();
         self.unread = unread;
+        let batch_records = event.reports_left();
         let mut messages = Vec::new();
         let mut placed = Placed::default();
         loop {
@@ -186,6 +187,7 @@ impl Batch {
                 }
                 if outcome.code() != code::NO_ERROR {
                     outcome.words = reported.take_words();
+                    outcome.attribute(batch_records);
                     observer.on_failure(client, &reported.sent(), &mut outcome, message.broker());
                 }
                 if observes {

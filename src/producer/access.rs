@@ -2,7 +2,7 @@
 //!
 //! librdkafka tries again for ever, since credentials may change; its records wait for `delivery.timeout.ms`. Java fails what a producer
 //! wants that cannot log in, and so does this one: once every broker that it knows has refused it, and it has kept on trying for
-//! [`PATIENCE`]. That ends neither the producer nor its attempts: what is sent later has as long again.
+//! `ottla.authentication.timeout.ms`. That ends neither the producer nor its attempts: what is sent later has as long again.
 //!
 //! A producer that has been let in before is another matter. Its credentials may be about to be changed, on one of the two sides, and
 //! its records wait as Java's do.
@@ -16,11 +16,12 @@ use std::{
 use super::shared::lock;
 use crate::error::{Refusal, broker_of};
 
-/// How long brokers may refuse a producer before its records fail.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3);
-
-#[derive(Debug, Default)]
-pub(super) struct Access(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct Access {
+    /// How long brokers may refuse this producer before its records fail.
+    timeout: Duration,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -34,10 +35,14 @@ struct State {
 }
 
 impl Access {
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self { timeout, state: Mutex::default() }
+    }
+
     /// A broker's connection has failed; `refusal` if that is what it was.
     pub(super) fn note(&self, text: &str, refusal: Option<Refusal>) {
         let Some((broker, _)) = broker_of(text) else { return };
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let refused = state.brokers.entry(broker.to_owned()).or_insert(false);
         // How the connection of a broker that has refused breaks the next time says nothing new.
         *refused |= refusal.is_some();
@@ -48,7 +53,7 @@ impl Access {
 
     /// librdkafka has tried every broker that it knows, and has a connection to none. It says so again after each further round.
     pub(super) fn note_all_down(&self, now: Instant) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if !state.brokers.is_empty() && state.brokers.values().all(|&refused| refused) {
             state.since.get_or_insert(now);
         }
@@ -57,32 +62,33 @@ impl Access {
     /// Why this producer is not let in, if that has been so for long enough since `asked`: since something has been wanted of the brokers.
     /// Without that librdkafka does not try.
     pub(super) fn denied(&self, asked: Instant, now: Instant) -> Option<Arc<Refusal>> {
-        let state = lock(&self.0);
+        let state = lock(&self.state);
         let since = state.since?.max(asked);
-        if now.saturating_duration_since(since) >= PATIENCE { state.last.clone() } else { None }
+        if now.saturating_duration_since(since) >= self.timeout { state.last.clone() } else { None }
     }
 
     /// Takes note whether records wait. If they do, tells when to ask again what to fail them for; in the past if that is now.
     pub(super) fn watch(&self, records_wait: bool, now: Instant) -> Option<Instant> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if !records_wait {
             state.waiting = None;
             return None;
         }
         let waiting = *state.waiting.get_or_insert(now);
-        Some(state.since?.max(waiting) + PATIENCE)
+        // A time that the clock cannot show never comes.
+        state.since?.max(waiting).checked_add(self.timeout)
     }
 
     /// Why the records that wait are to fail, if they are.
     pub(super) fn records_denied(&self, now: Instant) -> Option<Arc<Refusal>> {
-        let waiting = lock(&self.0).waiting?;
+        let waiting = lock(&self.state).waiting?;
         self.denied(waiting, now)
     }
 
     /// The records that have waited have failed, or the credentials are others now: from here on there is as long again. What brokers
     /// have said before stays, since librdkafka is silent when they say it again.
     pub(super) fn start_over(&self) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         (state.since, state.waiting) = (None, None);
     }
 }
@@ -91,6 +97,8 @@ impl Access {
 mod tests {
     use super::*;
     use crate::native::code;
+
+    const PATIENCE: Duration = Duration::from_secs(3);
 
     const DOWN: &str = "Connect to ipv4#127.0.0.1:9092 failed: Connection refused";
 
@@ -102,7 +110,7 @@ mod tests {
 
     #[test]
     fn records_fail_when_all_brokers_have_refused_them_for_a_while() {
-        let (access, now) = (Access::default(), Instant::now());
+        let (access, now) = (Access::new(PATIENCE), Instant::now());
         access.note_all_down(now);
         assert_eq!(access.watch(true, now), None, "no broker has said anything");
         note(&access, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
@@ -122,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_was_refused_long_ago_says_nothing_of_a_record_that_has_just_come() {
-        let (access, now) = (Access::default(), Instant::now());
+        let (access, now) = (Access::new(PATIENCE), Instant::now());
         note(&access, "a:1", code::SSL, "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed");
         access.note_all_down(now);
         assert_eq!((access.watch(false, now), access.records_denied(now + 10 * PATIENCE)), (None, None));
@@ -134,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_broker_that_is_away_may_come_back_and_let_it_in() {
-        let (access, now) = (Access::default(), Instant::now());
+        let (access, now) = (Access::new(PATIENCE), Instant::now());
         note(&access, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
         note(&access, "b:1", code::TRANSPORT, DOWN);
         access.note_all_down(now);
@@ -142,8 +150,21 @@ mod tests {
     }
 
     #[test]
+    fn the_timeout_may_be_nothing_or_longer_than_the_clock_shows() {
+        for (timeout, is_denied, deadline) in
+            [(Duration::ZERO, true, Some(Duration::ZERO)), (Duration::from_secs(60), false, Some(Duration::from_secs(60))), (Duration::MAX, false, None)]
+        {
+            let (access, now) = (Access::new(timeout), Instant::now());
+            note(&access, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
+            access.note_all_down(now);
+            assert_eq!(access.watch(true, now), deadline.map(|deadline| now + deadline), "{timeout:?}");
+            assert_eq!(access.records_denied(now).is_some(), is_denied, "{timeout:?}");
+        }
+    }
+
+    #[test]
     fn what_is_about_no_broker_does_not_count() {
-        let (access, now) = (Access::default(), Instant::now());
+        let (access, now) = (Access::new(PATIENCE), Instant::now());
         access.note("Failed to acquire SASL OAUTHBEARER token: no", None);
         access.note_all_down(now);
         assert_eq!(access.denied(now, now + 10 * PATIENCE), None);

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Listeners, Producer, Typed,
+    access::Access,
     core::Core,
     partitioning::partition_for,
     plugins::{Installed, Plugins},
@@ -173,8 +174,9 @@ pub(super) fn start(
         Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &resolved.secrets))?);
     let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
-    let Resolved { client_id, bootstrap_servers, max_request_size, mechanism, secrets, .. } = resolved;
+    let Resolved { client_id, bootstrap_servers, max_request_size, authentication_timeout, mechanism, secrets, .. } = resolved;
     let mut shared = Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
+    shared.access = Access::new(authentication_timeout);
     shared.producer_id = ProducerId::new(is_idempotent && shared.transactions.is_none());
     shared.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));
     let shared = Arc::new(shared);

@@ -72,6 +72,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// The cluster's id, brokers and controller, asked of a broker; waits for `max.block.ms` at most (an hour at the longest).
     ///
     /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed) once the producer is closed;
     /// [`MetadataTimeout`](crate::ErrorKind::MetadataTimeout) if no broker answered, with the last connection's error as its source;
     /// [`Authentication`](crate::ErrorKind::Authentication) if the brokers do not let this client in.
     ///
@@ -92,7 +93,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # fn main() {}
     /// ```
     pub async fn cluster(&self) -> Result<Cluster, Error> {
-        self.0.core.check_process()?;
+        self.0.core.check_open()?;
         let timeout = self.0.core.shared.room.max_block();
         let shared = Arc::clone(&self.0.core.shared);
         let ask = move |client: &Client| persist(client, &shared, timeout, |timeout| client.describe_cluster(timeout));

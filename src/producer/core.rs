@@ -33,6 +33,12 @@ impl Core {
         if self.client.is_left_behind() { Err(other_process()) } else { Ok(()) }
     }
 
+    /// The producer is of this process, and open.
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        self.check_process()?;
+        if self.shared.outstanding.is_closed() { Err(self.refusal(code::DESTROY)) } else { Ok(()) }
+    }
+
     /// Sends a draft whose room is taken.
     pub(super) fn accept(&self, draft: Draft) -> Result<(), Error> {
         self.shared.accept(&self.client, draft).map_err(|(mut draft, code)| {

@@ -28,6 +28,7 @@ mod shared;
 mod sink;
 mod throttle;
 mod tokens;
+mod topic_limit;
 mod transaction;
 mod troubles;
 mod unfinished;

@@ -69,12 +69,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// A topic that does not exist is created by this where the brokers' `auto.create.topics.enable` allows it.
     ///
     /// # Errors
+    /// [`Closed`](ErrorKind::Closed) once the producer is closed;
     /// [`MetadataTimeout`](ErrorKind::MetadataTimeout) if no broker answered, with the last connection's error as its source;
     /// [`Authentication`](ErrorKind::Authentication) if the brokers do not let this client in;
     /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) if there is no such topic.
     pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, Error> {
         let core = &self.0.core;
-        core.check_process()?;
+        core.check_open()?;
         let native_topic = core.topic(topic)?;
         let timeout = core.shared.room.max_block();
         let context = format!("topic {topic}");

@@ -82,7 +82,7 @@ impl Shared {
             delivery_thread: OnceLock::new(),
             producer_id: ProducerId::new(false),
             troubles: Troubles::new(secrets),
-            access: Access::default(),
+            access: Access::new(std::time::Duration::ZERO),
             refusal: Mutex::default(),
             tokens: None,
             meter: Meter::new(Instant::now()),

@@ -1,6 +1,7 @@
 //! `ottla`: Kafka producing from the command line.
 
 mod args;
+mod batch_size;
 mod avro_names;
 mod configuration;
 mod consume;

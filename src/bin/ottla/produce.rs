@@ -16,6 +16,7 @@ use ottla::{Producer, serialize::Bytes, testing::EmbeddedRegistry};
 
 use crate::{
     args::{ProduceArguments, ReportFormat},
+    batch_size,
     dead_letter::DeadLetters,
     embedded::Embedded,
     exit::{Exit, Failure, chain, written},
@@ -56,10 +57,16 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         input => input.map_err(|error| Failure::usage(chain(&error)))?,
     };
     let (key_encoder, value_encoder) = plan.encoders()?;
-    let producer: Producer<[u8], [u8]> =
-        Producer::builder(plan.settings.producer.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?;
+    let mut producer = build(&plan)?;
     if !reach(&producer, &plan.topic, &interrupt)? {
         return Ok(Exit::Interrupted);
+    }
+    if let Some(limit) = batch_size::lowered(&plan.settings.producer, &producer, &plan.topic, &interrupt) {
+        message::tell(format_args!("batch.size is lowered to {limit}, the max.message.bytes of {}", plan.topic));
+        plan.settings.decide("batch.size", &limit.to_string())?;
+        let first = std::mem::replace(&mut producer, build(&plan)?);
+        // It has sent nothing.
+        let _ = first.blocking().close(Duration::ZERO);
     }
     if plan.is_transactional() && !transactions::init(&producer, &interrupt)? {
         return Ok(Exit::Interrupted);
@@ -123,6 +130,10 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         }
         (Ok(()), Ok(_)) => exit,
     })
+}
+
+fn build(plan: &Plan) -> Result<Producer<[u8], [u8]>, Failure> {
+    Ok(Producer::builder(plan.settings.producer.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?)
 }
 
 /// Asks the brokers for the topic, before anything is read: `false` if Ctrl-C came first.

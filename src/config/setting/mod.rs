@@ -1,8 +1,9 @@
-//! The one table of settings: every name that Java's clients know, and librdkafka's own that are worth a check.
+//! The one table of settings: every name that Java's clients know, librdkafka's own that are worth a check, and ottla's own.
 
 mod client;
 mod consumer;
 mod librdkafka;
+mod ottla;
 mod producer;
 mod schema_registry;
 
@@ -52,7 +53,7 @@ pub enum Becomes {
 }
 
 /// Every setting of a producer: first those of the Java producer, by name, then the properties of librdkafka that are checked here, spelled
-/// `librdkafka.NAME`.
+/// `librdkafka.NAME`, then ottla's own, spelled `ottla.NAME`.
 ///
 /// ```
 /// let linger = ottla::config::settings().find(|setting| setting.name() == "linger.ms").ok_or("no such setting")?;
@@ -89,23 +90,23 @@ pub(crate) fn schema_registry_setting(name: &str) -> Option<&'static Setting> {
 
 /// The settings of a kind of client.
 pub(super) fn of(kind: ClientKind) -> &'static [&'static Setting] {
-    static PRODUCER: LazyLock<Vec<&Setting>> = LazyLock::new(|| table(producer::SETTINGS, librdkafka::PRODUCER));
-    static CONSUMER: LazyLock<Vec<&Setting>> = LazyLock::new(|| table(consumer::SETTINGS, librdkafka::CONSUMER));
+    static PRODUCER: LazyLock<Vec<&Setting>> = LazyLock::new(|| table(producer::SETTINGS, librdkafka::PRODUCER, ottla::PRODUCER));
+    static CONSUMER: LazyLock<Vec<&Setting>> = LazyLock::new(|| table(consumer::SETTINGS, librdkafka::CONSUMER, &[]));
     match kind {
         ClientKind::Producer => &PRODUCER,
         ClientKind::Consumer => &CONSUMER,
     }
 }
 
-/// What all clients have and what is their kind's own: the Java names in their order, then librdkafka's.
-fn table(java: &'static [Setting], native: &'static [Setting]) -> Vec<&'static Setting> {
-    let mut rows: Vec<&Setting> = [client::SETTINGS, librdkafka::CLIENT, java, native].into_iter().flatten().collect();
+/// What all clients have and what is their kind's own: the Java names in their order, then librdkafka's, then ottla's.
+fn table(java: &'static [Setting], native: &'static [Setting], own: &'static [Setting]) -> Vec<&'static Setting> {
+    let mut rows: Vec<&Setting> = [client::SETTINGS, librdkafka::CLIENT, java, native, own].into_iter().flatten().collect();
     rows.sort_by_key(|setting| (!setting.is_java(), setting.name));
     rows
 }
 
 impl Setting {
-    /// The name: Java's, or `librdkafka.` and librdkafka's.
+    /// The name: Java's, `librdkafka.` and librdkafka's, or ottla's own, which begins with `ottla.`.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -130,7 +131,7 @@ impl Setting {
         self.range
     }
 
-    /// Java's default; `None` where it is null, and for librdkafka's own properties.
+    /// Java's default; `None` where it is null, and for librdkafka's and ottla's own settings.
     pub fn java_default(&self) -> Option<&'static str> {
         self.java_default
     }
@@ -157,7 +158,12 @@ impl Setting {
 
     /// Whether the Java client has a setting of this name.
     pub fn is_java(&self) -> bool {
-        !self.name.starts_with("librdkafka.")
+        !self.name.starts_with("librdkafka.") && !self.is_own()
+    }
+
+    /// Whether it is ottla's own: neither Java nor librdkafka has it.
+    pub fn is_own(&self) -> bool {
+        self.name.starts_with("ottla.")
     }
 
     /// What the setting is for, in a sentence.

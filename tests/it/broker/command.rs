@@ -96,6 +96,23 @@ fn records_that_the_broker_finds_too_large_are_dead_letters() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
+fn batches_stay_within_what_the_topic_takes() {
+    let topic = topic("small-batches", 1, &[("max.message.bytes", "51200")]);
+    let folder = crate::command::Folder::new();
+    let input = folder.file("orders.txt", format!("{}\n", "x".repeat(1024)).repeat(200));
+    let config = folder.file("producer.properties", "linger.ms=500\n");
+    let run = |set: &str, code| {
+        let arguments = arguments!["produce", "-c", config, "--topic", topic, "--set", at_kafka(), "--set", set];
+        run(arguments.iter().cloned().chain(arguments!["--input", input, "--report", "json"])).with(code)
+    };
+    let ended = run("acks=all", 0).saying(&["batch.size is lowered to 51200, the max.message.bytes of small-batches"]);
+    assert_eq!(ended.report()["acknowledged"], json!(200));
+    // What the user has set counts.
+    assert_eq!(run("batch.size=1000000", 1).report()["errors"], json!({"BatchTooLarge": 200}));
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
 fn a_listener_that_is_not_the_right_kind() {
     let mut produce = command(arguments![
         "produce",

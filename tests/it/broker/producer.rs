@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use futures::executor::block_on;
@@ -106,6 +107,56 @@ fn a_broker_that_refuses_a_record_is_quoted() {
         producer.send(ProducerRecord::to(&*compacted).key("k").value("v")).await.unwrap().await.unwrap();
         producer.send(ProducerRecord::to(&*small).value("x")).await.unwrap().await.unwrap();
     });
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_record_is_not_blamed_for_the_size_of_its_batch() {
+    let topic = topic("batches", 1, &[("max.message.bytes", "51200")]);
+    let value = "x".repeat(1024);
+    let send = |settings: &[(&str, &str)]| {
+        let settings = settings.iter().fold(config(), |config, (name, value)| config.set(name, *value).unwrap());
+        let producer: Producer<str, str> = Producer::builder(settings.linger(Duration::from_secs(1))).build().unwrap();
+        block_on(producer.partitions_for(&topic)).unwrap();
+        let deliveries: Vec<_> =
+            (0..200).map(|_| producer.try_send(ProducerRecord::to(&*topic).value(&*value)).unwrap()).collect();
+        let errors = deliveries.into_iter().filter_map(|delivery| block_on(delivery).err()).collect::<Vec<_>>();
+        (producer, errors)
+    };
+    let (producer, errors) = send(&[]);
+    assert_eq!(errors.len(), 200);
+    for error in errors {
+        assert_eq!((error.kind(), error.persistence()), (ErrorKind::BatchTooLarge, Persistence::NotPersisted), "{error}");
+        assert!(error.to_string().contains("the batch of 200 records"), "{error}");
+    }
+    // Each of them fits, and so do batches of the size that the topic takes.
+    block_on(async { producer.send(ProducerRecord::to(&*topic).value(&*value)).await.unwrap().await.unwrap() });
+    let limit = block_on(producer.max_message_bytes(&topic)).unwrap();
+    assert_eq!(limit, 51200);
+    assert!(send(&[("batch.size", &limit.to_string())]).1.is_empty());
+    let error = block_on(producer.max_message_bytes("there-is-no-such-topic")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnknownTopicOrPartition, "{error}");
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn the_good_records_of_a_batch_with_a_bad_one_can_be_sent_again() {
+    let topic = topic("timestamps", 1, &[("message.timestamp.before.max.ms", "3600000")]);
+    let producer: Producer<str, str> = Producer::builder(config().linger(Duration::from_secs(1))).build().unwrap();
+    block_on(producer.partitions_for(&topic)).unwrap();
+    // With one bad record, and with two.
+    for bad in [&[3][..], &[1, 4]] {
+        let record = |n| if bad.contains(&n) { ProducerRecord::to(&*topic).value("bad").timestamp(1) } else { ProducerRecord::to(&*topic).value("good") };
+        let deliveries: Vec<_> = (0..6).map(|n| producer.try_send(record(n)).unwrap()).collect();
+        for (n, delivery) in deliveries.into_iter().enumerate() {
+            let error = block_on(delivery).unwrap_err();
+            let kind = if bad.contains(&n) { ErrorKind::InvalidRecord } else { ErrorKind::BatchRejected };
+            assert_eq!((error.kind(), error.persistence()), (kind, Persistence::NotPersisted), "{n}: {error}");
+            assert_eq!(error.is_retriable(), kind == ErrorKind::BatchRejected, "{n}: {error}");
+            assert_eq!(error.broker_message().is_some(), kind == ErrorKind::InvalidRecord, "{n}: {error}");
+        }
+        block_on(async { producer.send(record(0)).await.unwrap().await.unwrap() });
+    }
 }
 
 #[test]

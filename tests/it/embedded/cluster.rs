@@ -1,9 +1,11 @@
 //! What the brokers tell of their cluster.
 
+use std::time::Duration;
+
 use futures::executor::block_on;
 use ottla::{ErrorKind, testing::EmbeddedKafka};
 
-use super::{kafka, producer};
+use super::{ends, kafka, producer};
 
 #[test]
 fn the_cluster_s_brokers_are_told() {
@@ -27,4 +29,34 @@ fn without_a_broker_there_is_an_answer_after_max_block_ms() {
     let error = block_on(producer.cluster()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MetadataTimeout);
     assert!(error.to_string().starts_with(&format!("the cluster: no broker at {address} answered")), "{error}");
+}
+
+#[test]
+fn a_closed_producer_asks_the_brokers_nothing() {
+    ends(|| {
+        let kafka = kafka(1);
+        let producer = producer(&kafka, &[]);
+        assert_eq!(block_on(producer.partitions_for("orders")).unwrap().len(), 1);
+        block_on(producer.clone().close(Duration::from_secs(30))).unwrap();
+        let errors = [
+            block_on(producer.partitions_for("orders")).unwrap_err(),
+            block_on(producer.cluster()).unwrap_err(),
+            block_on(producer.max_message_bytes("orders")).unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_broker_that_tells_no_settings_of_topics_says_so() {
+    ends(|| {
+        let kafka = kafka(1);
+        let producer = producer(&kafka, &[]);
+        let error = block_on(producer.max_message_bytes("orders")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Client, "{error}");
+        assert!(error.to_string().starts_with("topic orders: max.message.bytes: "), "{error}");
+        assert_eq!(block_on(producer.max_message_bytes("a b")).unwrap_err().kind(), ErrorKind::InvalidRecord);
+    });
 }

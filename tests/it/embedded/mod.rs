@@ -11,6 +11,7 @@ mod hostile;
 mod intercept;
 mod metrics;
 mod panics;
+mod refused_batch;
 mod partitioners;
 mod reports;
 mod room;

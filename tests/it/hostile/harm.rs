@@ -6,7 +6,7 @@ use std::{
 };
 
 /// What is done to an answer before it goes to the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Harm {
     /// Behind its correlation id it is nonsense. The number says which.
     Garbage(u64),
@@ -28,6 +28,8 @@ pub(crate) enum Harm {
     Close,
     /// It comes a byte at a time.
     Drip,
+    /// Another answer comes in its place, made from it.
+    Rewritten(fn(&[u8]) -> Vec<u8>),
 }
 
 impl Harm {
@@ -63,6 +65,7 @@ impl Harm {
             }
             Self::Silence => Ok(()),
             Self::Close => Err(io::ErrorKind::ConnectionAborted.into()),
+            Self::Rewritten(rewrite) => to.write_all(&framed(&rewrite(answer))),
             Self::Drip => framed(answer).iter().try_for_each(|byte| to.write_all(std::slice::from_ref(byte))),
         }
     }

@@ -146,8 +146,8 @@ fn move_clock(part: &Part) {
     set(0);
     recovers(&traffic);
     let row = part.settle("clock moved", traffic);
-    // librdkafka's kind for those that were in one batch with them.
-    let with_them = row.failures.get(&ErrorKind::Client).map_or(0, |failures| failures.count);
+    // Those that were in one batch with them.
+    let with_them = row.failures.get(&ErrorKind::BatchRejected).map_or(0, |failures| failures.count);
     assert_eq!(row.failed, row.failures[&ErrorKind::InvalidRecord].count + with_them);
 }
 
