@@ -349,7 +349,12 @@ mod tests {
         assert!(together.advice().is_some_and(|advice| advice.contains("batch.size") && advice.contains("max.message.bytes")));
         let together = report(32, 3);
         assert_eq!((together.kind(), together.is_retriable()), (ErrorKind::BatchRejected, false));
-        assert!(together.to_string().ends_with("the batch of 3 records for one of them: Broker: Invalid timestamp (INVALID_TIMESTAMP)"), "{together}");
+        assert!(
+            together
+                .to_string()
+                .ends_with("the batch of 3 records for one of them: Broker: Invalid timestamp (INVALID_TIMESTAMP)"),
+            "{together}"
+        );
         assert_eq!(report(87, 0).kind(), ErrorKind::InvalidRecord);
     }
 

@@ -151,9 +151,11 @@ mod tests {
 
     #[test]
     fn the_timeout_may_be_nothing_or_longer_than_the_clock_shows() {
-        for (timeout, is_denied, deadline) in
-            [(Duration::ZERO, true, Some(Duration::ZERO)), (Duration::from_secs(60), false, Some(Duration::from_secs(60))), (Duration::MAX, false, None)]
-        {
+        for (timeout, is_denied, deadline) in [
+            (Duration::ZERO, true, Some(Duration::ZERO)),
+            (Duration::from_secs(60), false, Some(Duration::from_secs(60))),
+            (Duration::MAX, false, None),
+        ] {
             let (access, now) = (Access::new(timeout), Instant::now());
             note(&access, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
             access.note_all_down(now);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed, in its helpers too")]
 
 mod account;
+mod authentication;
 mod broker;
 mod command;
 mod configuration;

@@ -1,8 +1,8 @@
 //! `ottla`: Kafka producing from the command line.
 
 mod args;
-mod batch_size;
 mod avro_names;
+mod batch_size;
 mod configuration;
 mod consume;
 mod consumed;

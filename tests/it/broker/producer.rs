@@ -146,7 +146,13 @@ fn the_good_records_of_a_batch_with_a_bad_one_can_be_sent_again() {
     block_on(producer.partitions_for(&topic)).unwrap();
     // With one bad record, and with two.
     for bad in [&[3][..], &[1, 4]] {
-        let record = |n| if bad.contains(&n) { ProducerRecord::to(&*topic).value("bad").timestamp(1) } else { ProducerRecord::to(&*topic).value("good") };
+        let record = |n| {
+            if bad.contains(&n) {
+                ProducerRecord::to(&*topic).value("bad").timestamp(1)
+            } else {
+                ProducerRecord::to(&*topic).value("good")
+            }
+        };
         let deliveries: Vec<_> = (0..6).map(|n| producer.try_send(record(n)).unwrap()).collect();
         for (n, delivery) in deliveries.into_iter().enumerate() {
             let error = block_on(delivery).unwrap_err();

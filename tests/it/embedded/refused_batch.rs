@@ -94,12 +94,12 @@ fn refuse_the_second(answer: &[u8], why: &[u8]) -> Vec<u8> {
         &compact(b"orders"),
         &[2, 0, 0, 0, 0], // one partition, 0
         &invalid_timestamp,
-        &[0xff; 16],         // no offset, no timestamp
+        &[0xff; 16],          // no offset, no timestamp
         &0_i64.to_be_bytes(), // the log's start
         &[2],                 // one record's error
         &second,
-        &[0, 0, 0],          // no text for the batch; no tags
-        &[0, 0, 0, 0, 0],    // not throttled; no tags
+        &[0, 0, 0],       // no text for the batch; no tags
+        &[0, 0, 0, 0, 0], // not throttled; no tags
     ]
     .concat()
 }

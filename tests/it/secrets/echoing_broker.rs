@@ -23,13 +23,13 @@ const UNSUPPORTED_VERSION: i16 = 35;
 const SASL_AUTHENTICATION_FAILED: i16 = 58;
 
 /// Listens as long as the process lives.
-pub(super) struct EchoingBroker {
+pub(crate) struct EchoingBroker {
     address: String,
 }
 
 impl EchoingBroker {
     /// One that refuses all.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::letting_in(false)
     }
 
@@ -53,7 +53,7 @@ impl EchoingBroker {
     }
 
     /// As `bootstrap.servers` has it.
-    pub(super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 }

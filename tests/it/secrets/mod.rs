@@ -16,7 +16,7 @@ use ottla::{
     testing::{EmbeddedRegistry, RegistryFault},
 };
 
-use echoing_broker::EchoingBroker;
+pub(crate) use echoing_broker::EchoingBroker;
 use seen::Seen;
 
 use crate::command::Folder;
