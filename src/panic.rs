@@ -44,11 +44,14 @@ pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     })
 }
 
-/// Runs code of this layer, which does not panic unless it has a bug: then the bug is logged, and the thread goes on with what comes next.
-pub(crate) fn survive(what: &'static str, code: impl FnOnce()) {
-    if let Err(panic) = contain(code) {
-        emit!(error, %panic, what, "a bug in ottla: this panicked, and the thread goes on; please report it");
-    }
+/// Runs code of this layer, which panics only if it has a bug: the bug is logged, and the thread goes on with what comes next. `None`
+/// after a panic.
+pub(crate) fn survive<R>(what: &'static str, code: impl FnOnce() -> R) -> Option<R> {
+    contain(code)
+        .inspect_err(|panic| {
+            emit!(error, %panic, "a bug in ottla: {what} panicked, and the thread goes on; please report it");
+        })
+        .ok()
 }
 
 /// Drops what a panic carries. That is the user's as well, and its drop may panic in turn, with a payload to be dropped.

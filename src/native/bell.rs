@@ -13,6 +13,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
+use super::opaque::Opaque;
 use crate::panic::contain;
 
 /// Rung when librdkafka's queue has something again, and by whoever wants the delivery thread to look up.
@@ -36,26 +37,26 @@ impl Bell {
         }
     }
 
-    /// Lets librdkafka ring it whenever an event comes into the queue that was empty.
+    /// Lets librdkafka ring the bell whenever an event comes into the queue that was empty.
     ///
     /// # Safety
-    /// The queue is alive, and the bell outlives it or [`untie`](Self::untie).
-    pub(super) unsafe fn tie(&self, queue: *mut sys::rd_kafka_queue_t) {
-        // SAFETY: the caller vouches for the queue, and for the bell as long as it is rung.
-        unsafe { sys::rd_kafka_queue_cb_event_enable(queue, Some(ring), ptr::from_ref(self).cast_mut().cast()) };
+    /// The queue is alive, and the bell is dropped after the queue or after [`untie`](Self::untie).
+    pub(super) unsafe fn tie(bell: &Opaque<Self>, queue: *mut sys::rd_kafka_queue_t) {
+        // SAFETY: the caller vouches that the queue is alive, and that the bell lives as long as librdkafka rings it.
+        unsafe { sys::rd_kafka_queue_cb_event_enable(queue, Some(ring), bell.as_ptr()) };
     }
 
     /// # Safety
     /// The queue is alive.
     pub(super) unsafe fn untie(queue: *mut sys::rd_kafka_queue_t) {
-        // SAFETY: the caller vouches for the queue.
+        // SAFETY: the caller vouches that the queue is alive.
         unsafe { sys::rd_kafka_queue_cb_event_enable(queue, None, ptr::null_mut()) };
     }
 }
 
 /// Called by whichever thread puts the event into the queue, which it holds locked.
 unsafe extern "C" fn ring(_client: *mut sys::rd_kafka_t, bell: *mut c_void) {
-    // SAFETY: `tie` was given a bell that lives, and which nobody borrows mutably.
-    let bell = unsafe { &*bell.cast::<Bell>() };
+    // SAFETY: `tie` gave the pointer of a bell, which `Client` drops after it has untied it.
+    let bell = unsafe { Opaque::<Bell>::from_ptr(bell) };
     let _ = contain(|| bell.ring());
 }

@@ -23,6 +23,7 @@ use super::{
     connections::Connections,
     event::Event,
     ffi,
+    opaque::Opaque,
     pool::Pool,
     process::Process,
     scratch,
@@ -48,20 +49,20 @@ pub(crate) struct Client {
     partition_for: PartitionFor,
     pool: Arc<Pool>,
     process: Process,
-    /// Boxed, as `witness` is: librdkafka keeps their addresses.
-    bell: Box<Bell>,
-    witness: Box<Witness>,
+    /// librdkafka keeps the addresses of both, until `drop` has destroyed it.
+    bell: Opaque<Bell>,
+    witness: Opaque<Witness>,
 }
 
-// SAFETY: librdkafka's functions may be called from any thread.
+// SAFETY: librdkafka's functions may be called from any thread, and all else in a `Client` is `Send`.
 unsafe impl Send for Client {}
-// SAFETY: as above.
+// SAFETY: librdkafka's functions may be called from several threads at once, and all else in a `Client` is `Sync`.
 unsafe impl Sync for Client {}
 
 impl Client {
     pub(crate) fn new(properties: &[(String, Secret)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
-        let witness = Box::<Witness>::default();
-        // SAFETY: the box is dropped after `drop` has ended the producer; if there is none, `witness` is not used.
+        let witness = Opaque::new(Witness::default());
+        // SAFETY: `Client` drops the witness after its `drop` has destroyed the producer; if none is made, nobody uses the witness.
         let handle = unsafe { Settings::new(properties, &witness) }?.into_producer(properties)?;
         if makes_tokens(properties) {
             // SAFETY: `handle` is alive.
@@ -79,9 +80,9 @@ impl Client {
             return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
         };
         let (topics, pool, process) = (RwLock::default(), Arc::new(Pool::default()), Process::current());
-        let bell = Box::<Bell>::default();
-        // SAFETY: the queue is alive, and `drop` unties the bell.
-        unsafe { bell.tie(events.as_ptr()) };
+        let bell = Opaque::new(Bell::default());
+        // SAFETY: the queue is alive; `drop` unties the bell, which is dropped after that.
+        unsafe { Bell::tie(&bell, events.as_ptr()) };
         Ok(Self { handle, events, topics, partition_for, pool, process, bell, witness })
     }
 
@@ -163,7 +164,8 @@ impl Client {
                     field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS, Value { headers }),
                 ];
                 let count = if headers.is_null() { message.len() - 1 } else { message.len() };
-                // SAFETY: as for `rd_kafka_produce`; each field's type tag fits its value, and `count` of them are there.
+                // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody touches
+                // before the report; each field's type tag fits its value, and `count` of them are there.
                 let error = unsafe { sys::rd_kafka_produceva(self.handle.as_ptr(), message.as_ptr(), count) };
                 if error.is_null() {
                     code::NO_ERROR
@@ -278,8 +280,8 @@ impl Drop for Client {
         unsafe { Bell::untie(self.events.as_ptr()) };
         // SAFETY: the reference that `new` took.
         unsafe { sys::rd_kafka_queue_destroy(self.events.as_ptr()) };
-        // SAFETY: ours; topics and queue are given back. The partitioners outlive it, as do the connections' notes: both are dropped after
-        // this.
+        // SAFETY: ours; topics and queue are given back. The values to which it points, the partitioners in `topics` and the witness, are
+        // fields of this and so dropped after this.
         unsafe { sys::rd_kafka_destroy(self.handle.as_ptr()) };
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) const NO_ERROR: i32 = 0;
 pub(crate) const BAD_MSG: i32 = -199;
 pub(crate) const DESTROY: i32 = -197;
+pub(crate) const FAIL: i32 = -196;
 pub(crate) const TRANSPORT: i32 = -195;
 pub(crate) const MSG_TIMED_OUT: i32 = -192;
 pub(crate) const UNKNOWN_PARTITION: i32 = -190;

@@ -17,7 +17,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{code, ffi, witness::Witness};
+use super::{code, ffi, opaque::Opaque, witness::Witness};
 
 const NAME: &CStr = c"ottla";
 
@@ -49,11 +49,11 @@ impl Connections {
     /// Has every client that is made with these settings tell of its connections.
     ///
     /// # Safety
-    /// `settings` is alive, and its opaque is a [`Witness`], whose address `opaque` is as well.
+    /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Witness>`](Opaque), which `opaque` is as well.
     pub(super) unsafe fn note_with(settings: *mut sys::rd_kafka_conf_t, opaque: *mut c_void) {
         // SAFETY: the caller vouches for `settings`; the name is static and the function has C's signature.
         unsafe { ffi::rd_kafka_conf_interceptor_add_on_new(settings, NAME.as_ptr(), on_new, opaque) };
-        // SAFETY: as above. A librdkafka without TLS refuses it, and then there are no certificates.
+        // SAFETY: the caller vouches for `settings`; the function has C's signature. A librdkafka without TLS refuses it, and then there are no certificates.
         unsafe { sys::rd_kafka_conf_set_ssl_cert_verify_cb(settings, Some(on_certificate)) };
     }
 
@@ -127,11 +127,11 @@ unsafe extern "C" fn on_state(
         return code::NO_ERROR;
     }
     let _ = catch_unwind(|| {
-        // SAFETY: the client's witness, which is kept alive for as long as the client.
-        let connections = unsafe { &Witness::from_opaque(opaque).connections };
+        // SAFETY: `note_with` was given the pointer of the client's witness, which `Client` drops after the client is destroyed.
+        let connections = unsafe { &Opaque::<Witness>::from_ptr(opaque).connections };
         // SAFETY: a text that is there during the call.
         let host = unsafe { ffi::text(host) };
-        // SAFETY: as above, and not null.
+        // SAFETY: not null, and a terminated text that is there during the call.
         let state = unsafe { CStr::from_ptr(state) };
         connections.note_state(format!("{host}:{port}"), id, state.to_bytes() == UP);
     });
@@ -158,8 +158,8 @@ unsafe extern "C" fn on_certificate(
         return 1;
     }
     let _ = catch_unwind(|| {
-        // SAFETY: as in `on_state`.
-        let connections = unsafe { &Witness::from_opaque(opaque).connections };
+        // SAFETY: the settings' opaque is the client's witness, which `Client` drops after the client is destroyed.
+        let connections = unsafe { &Opaque::<Witness>::from_ptr(opaque).connections };
         // SAFETY: a text that is there during the call.
         let address = unsafe { ffi::text(address) };
         connections.note_certificate(address, error);
@@ -179,16 +179,16 @@ mod tests {
     use super::*;
 
     /// As librdkafka would tell it.
-    fn tell(witness: &Witness, id: i32, port: c_int, state: &CStr) {
-        let opaque = witness.opaque();
+    fn tell(witness: &Opaque<Witness>, id: i32, port: c_int, state: &CStr) {
+        let opaque = witness.as_ptr();
         // SAFETY: the texts and the witness are alive; the client is not looked at.
         unsafe { on_state(ptr::null_mut(), id, c"ssl".as_ptr(), c"kafka-1".as_ptr(), port, state.as_ptr(), opaque) };
     }
 
     /// The answer for a certificate, and what librdkafka would log.
-    fn verify(witness: &Witness, mut error: c_int, size: usize) -> (c_int, String) {
+    fn verify(witness: &Opaque<Witness>, mut error: c_int, size: usize) -> (c_int, String) {
         let mut reason: [c_char; 64] = [0; 64];
-        // SAFETY: as above; the buffer is at least as long as it is said to be.
+        // SAFETY: the texts and the witness are alive, the client is not looked at, and the buffer is at least as long as it is said to be.
         let answer = unsafe {
             on_certificate(
                 ptr::null_mut(),
@@ -200,7 +200,7 @@ mod tests {
                 0,
                 reason.as_mut_ptr(),
                 size,
-                witness.opaque(),
+                witness.as_ptr(),
             )
         };
         // SAFETY: terminated: it began as zeros, and the last byte is not written.
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_up_or_not_and_has_been() {
-        let witness = Witness::default();
+        let witness = Opaque::new(Witness::default());
         let connections = &witness.connections;
         tell(&witness, -1, 9093, c"TRY_CONNECT");
         assert!(!connections.has_been_up() && connections.addresses_up().is_empty());
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_certificate_is_good_if_openssl_says_so_and_only_then() {
-        let witness = Witness::default();
+        let witness = Opaque::new(Witness::default());
         let connections = &witness.connections;
         assert_eq!(verify(&witness, 0, 64), (1, String::new()));
         assert_eq!(connections.certificate_error("kafka-1:9093"), None);

@@ -8,7 +8,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use super::sync::{AtomicU8, Ordering, UnsafeCell};
+use super::sync::{AtomicU8, Ordering, UnsafeCell, release};
 
 /// librdkafka has the record, or has had it.
 const ADMITTED: u8 = 1;
@@ -59,11 +59,11 @@ impl<L> Handoff<L> {
         &self.label
     }
 
-    /// Starts over, without a taker.
-    pub(crate) fn reset(&mut self) {
+    /// Starts over, without a taker. Gives the waker that was left here, whose drop is user code.
+    pub(crate) fn reset(&mut self) -> Option<Waker> {
         self.state.store(LEFT, Ordering::Relaxed);
         // SAFETY: `&mut self`: nobody else is here.
-        self.waker.with_mut(|waker| unsafe { *waker = None });
+        self.waker.with_mut(|waker| unsafe { (*waker).take() })
     }
 
     /// Lets a taker in. The giver calls this before anybody else knows of the slot.
@@ -147,15 +147,19 @@ impl<L> Handoff<L> {
                 Err(now) => seen = now,
             }
         }
-        self.waker.with_mut(|waker| {
-            // SAFETY: `WAKER` is not set, so that the giver does not touch the cell.
-            let waker = unsafe { &mut *waker };
-            match waker {
-                Some(known) if known.will_wake(context.waker()) => {}
-                _ => *waker = Some(context.waker().clone()),
-            }
-        });
+        // SAFETY: `WAKER` is not set, so that the giver does not touch the cell, and there is one taker.
+        let is_known =
+            self.waker.with_mut(|waker| unsafe { &*waker }.as_ref().is_some_and(|known| known.will_wake(context.waker())));
+        // Cloned before the cell is touched, and dropped when all is in place: both are user code.
+        let replaced = if is_known {
+            None
+        } else {
+            let waker = context.waker().clone();
+            // SAFETY: `WAKER` is still not set, since only the taker sets it.
+            self.waker.with_mut(|cell| unsafe { (*cell).replace(waker) })
+        };
         let before = self.state.fetch_or(WAKER, Ordering::AcqRel);
+        replaced.into_iter().for_each(release);
         if before & awaited == 0 { Poll::Pending } else { Poll::Ready(stage(before)) }
     }
 }

@@ -27,6 +27,7 @@ mod metadata;
 #[cfg(feature = "testing")]
 pub(crate) mod mock;
 mod offsets;
+mod opaque;
 mod outcome;
 mod pool;
 mod process;

@@ -118,6 +118,11 @@ impl Outcome {
         Self { code: short(code), partition: self.partition, offset: -1, timestamp: -1, status, words: None }
     }
 
+    /// Of a record whose report could not be completed, through a bug of this layer.
+    pub(super) fn lost() -> Self {
+        Self { status: POSSIBLY_PERSISTED, ..Self::unwritten(code::FAIL) }
+    }
+
     /// Of a record that never left.
     pub(crate) fn unwritten(code: i32) -> Self {
         Self { code: short(code), partition: -1, offset: -1, timestamp: -1, ..Self::default() }

@@ -57,11 +57,13 @@ impl Pool {
 
     /// Takes slots back, after a batch of reports of which others keep `unread` bytes.
     pub(super) fn give_all(&self, slots: &mut Vec<FreeSlot>, unread: usize) {
-        let mut free = self.lock();
-        free.unread = free.unread.saturating_add_unsigned(unread);
-        for slot in slots.drain(..) {
-            drop(free.push(slot));
-        }
+        let surplus: Vec<FreeSlot> = {
+            let mut free = self.lock();
+            free.unread = free.unread.saturating_add_unsigned(unread);
+            slots.drain(..).filter_map(|slot| free.push(slot)).collect()
+        };
+        // Not under the lock: a slot owns what its record had.
+        drop(surplus);
     }
 
     /// How much more unread records may keep.

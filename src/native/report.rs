@@ -5,7 +5,7 @@
 //! that is woken finds all of it done; one that polls by chance in between may find its report before `buffer_available_bytes`
 //! shows the room.
 
-use std::{sync::Arc, task::Waker, time::Duration};
+use std::{mem, sync::Arc, task::Waker, time::Duration};
 
 use rdkafka_sys as sys;
 
@@ -23,7 +23,7 @@ use super::{
     throttle::Throttled,
     topic::{self, Topic},
 };
-use crate::panic::{contain, wake};
+use crate::panic::{release, survive, wake};
 
 /// Who hears of a record's report beside its future. None of these may panic or block.
 pub(crate) trait Audience: Send + Sync {
@@ -81,19 +81,24 @@ pub(crate) struct Freed {
     pub(crate) records: [usize; 2],
 }
 
+/// How long the thread waits for events after a bug of this layer.
+const AFTER_BUG: Duration = Duration::from_millis(100);
+
 /// Serves events until [`Progress::Done`].
+///
+/// A panic ends none of it: user code is contained where it is called, and a bug of this layer costs what it happens in.
 pub(crate) fn serve(client: &Client, observer: &dyn Observer) {
     let mut batch = Batch::default();
     loop {
-        let (timeout, idle) = match observer.progress(client) {
-            Progress::Wait(timeout) => (timeout, false),
-            Progress::Idle(timeout) => (timeout, true),
-            Progress::Done => return,
+        let (timeout, idle) = match survive("the timers", || observer.progress(client)) {
+            Some(Progress::Wait(timeout)) => (timeout, false),
+            Some(Progress::Idle(timeout)) => (timeout, true),
+            Some(Progress::Done) => return,
+            None => (AFTER_BUG, false),
         };
         let event = client.poll(timeout);
         for throttled in client.throttled() {
-            // The listener and a subscriber of `tracing` are the user's code.
-            let _ = contain(|| observer.on_throttle(throttled));
+            survive("throttling", || observer.on_throttle(throttled));
         }
         let Some(event) = event else {
             if idle {
@@ -103,8 +108,7 @@ pub(crate) fn serve(client: &Client, observer: &dyn Observer) {
         };
         match event.kind() {
             Kind::Reports => batch.complete(client, event, observer),
-            // A subscriber of `tracing` is the user's code as well.
-            kind => drop(contain(|| tell(client, kind, observer))),
+            kind => drop(survive("an event", || tell(client, kind, observer))),
         }
     }
 }
@@ -141,6 +145,11 @@ pub(crate) fn report(draft: Draft, outcome: Outcome, audience: &dyn Audience) ->
 #[derive(Default)]
 struct Batch {
     confirmed: Confirmed,
+    freed: Freed,
+    /// How many records the event reports.
+    records: usize,
+    /// Whether somebody beside its future wants to hear of each report.
+    observes: bool,
     wakers: Vec<Waker>,
     slots: Vec<FreeSlot>,
     /// How many bytes may still stay in slots whose reports nobody has read.
@@ -153,13 +162,12 @@ struct Batch {
 
 impl Batch {
     /// Completes every record of the event, then frees the room, then wakes: a task that is woken finds room and all results.
+    ///
+    /// Each step is taken whatever becomes of the one before: a record that is not completed, or not counted, is waited for for ever.
     fn complete(&mut self, client: &Client, event: Event, observer: &dyn Observer) {
         let audience = observer.audience();
-        let observes = audience.observes_reports();
-        let mut freed = Freed::default();
         let unread = client.pool().unread_left();
-        self.unread = unread;
-        let batch_records = event.reports_left();
+        (self.unread, self.observes, self.records) = (unread, audience.observes_reports(), event.reports_left());
         let mut messages = Vec::new();
         let mut placed = Placed::default();
         loop {
@@ -171,42 +179,56 @@ impl Batch {
             for message in &messages {
                 slot::prefetch(message.opaque());
             }
-            for message in &messages {
-                // SAFETY: `Client::produce` made every message with a slot as its opaque, and librdkafka reports each one once.
-                let mut reported = unsafe { Reported::from_opaque(message.opaque()) };
-                freed.bytes += reported.charge();
-                if let Some(records) = freed.records.get_mut(reported.generation()) {
-                    *records += 1;
-                }
-                let mut outcome = message.outcome();
-                self.confirmed.examine(message.topic(), &mut outcome);
-                self.count_of_topic(message, &reported, &outcome);
-                if reported.is_counted() {
-                    // SAFETY: the client has the topics of its records for as long as it lives.
-                    unsafe { placed.add(message, &outcome) };
-                }
-                if outcome.code() != code::NO_ERROR {
-                    outcome.words = reported.take_words();
-                    outcome.attribute(batch_records);
-                    observer.on_failure(client, &reported.sent(), &mut outcome, message.broker());
-                }
-                if observes {
-                    audience.on_report(&reported.sent(), &outcome);
-                }
-                if code::PURGES.contains(&outcome.code()) {
-                    observer.on_purged(&reported.sent(), reported.asked(), (message.key(), message.value()), &outcome);
-                }
-                self.settle(reported, outcome, audience);
-            }
+            let mut left = messages.iter();
+            let mut complete_all =
+                || left.by_ref().for_each(|message| self.complete_one(client, observer, audience, message, &mut placed));
+            // Most often once; after a panic it goes on with the next record.
+            while survive("a delivery report", &mut complete_all).is_none() {}
         }
         drop(messages);
-        placed.end();
-        self.end_run();
-        self.end_topic();
+        survive("the partitions' queues", || placed.end());
+        survive("a batch", || self.end_run());
+        survive("a topic's counts", || self.end_topic());
         drop(event);
-        client.pool().give_all(&mut self.slots, unread - self.unread);
-        observer.on_freed(client, freed);
+        survive("the pool", || client.pool().give_all(&mut self.slots, unread - self.unread));
+        let freed = mem::take(&mut self.freed);
+        survive("the end of a batch", || observer.on_freed(client, freed));
         self.wakers.drain(..).for_each(wake);
+    }
+
+    fn complete_one(
+        &mut self,
+        client: &Client,
+        observer: &dyn Observer,
+        audience: &dyn Audience,
+        message: &Message<'_>,
+        placed: &mut Placed,
+    ) {
+        // SAFETY: `Client::produce` made every message with a slot as its opaque, and librdkafka reports each one once.
+        let mut reported = unsafe { Reported::from_opaque(message.opaque()) };
+        self.freed.bytes += reported.charge();
+        if let Some(records) = self.freed.records.get_mut(reported.generation()) {
+            *records += 1;
+        }
+        let mut outcome = message.outcome();
+        self.confirmed.examine(message.topic(), &mut outcome);
+        self.count_of_topic(message, &reported, &outcome);
+        if reported.is_counted() {
+            // SAFETY: the client has the topics of its records for as long as it lives.
+            unsafe { placed.add(message, &outcome) };
+        }
+        if outcome.code() != code::NO_ERROR {
+            outcome.words = reported.take_words();
+            outcome.attribute(self.records);
+            observer.on_failure(client, &reported.sent(), &mut outcome, message.broker());
+        }
+        if self.observes {
+            audience.on_report(&reported.sent(), &outcome);
+        }
+        if code::PURGES.contains(&outcome.code()) {
+            observer.on_purged(&reported.sent(), reported.asked(), (message.key(), message.value()), &outcome);
+        }
+        self.settle(reported, outcome, audience);
     }
 
     /// Tells whoever waits for the report.
@@ -237,7 +259,10 @@ impl Batch {
             // One task often waits for many records in a row: one wake is enough.
             Ok(waker) => {
                 self.unread -= unread.unwrap_or(0);
-                self.wakers.extend(waker.filter(|waker| self.wakers.last().is_none_or(|last| !last.will_wake(waker))));
+                match waker {
+                    Some(waker) if self.wakers.last().is_some_and(|last| last.will_wake(&waker)) => release(waker),
+                    waker => self.wakers.extend(waker),
+                }
             }
         }
     }
@@ -298,7 +323,7 @@ impl Placed {
 
     fn end(&mut self) {
         if let Some((topic, reported)) = self.0.take() {
-            // SAFETY: who called `add` vouches for the topic.
+            // SAFETY: the caller of `add` vouches that the topic lives until this.
             unsafe { topic::tell_reported(topic, reported) };
         }
     }

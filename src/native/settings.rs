@@ -10,7 +10,7 @@ use std::{
 use rdkafka_sys as sys;
 use zeroize::Zeroizing;
 
-use super::{broker_words, ffi, witness::Witness};
+use super::{broker_words, ffi, opaque::Opaque, witness::Witness};
 use crate::secret::Secret;
 
 /// librdkafka's buffer for its reasons.
@@ -31,8 +31,8 @@ pub(super) struct Settings(NonNull<sys::rd_kafka_conf_t>);
 
 impl Settings {
     /// # Safety
-    /// `witness` outlives the producer that is made with these.
-    pub(super) unsafe fn new(properties: &[(String, Secret)], witness: &Witness) -> Result<Self, SettingRefused> {
+    /// `witness` is dropped after the producer that is made with these is destroyed.
+    pub(super) unsafe fn new(properties: &[(String, Secret)], witness: &Opaque<Witness>) -> Result<Self, SettingRefused> {
         // SAFETY: takes nothing, returns an object that is ours to destroy.
         let conf = unsafe { sys::rd_kafka_conf_new() };
         let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
@@ -87,7 +87,7 @@ impl Settings {
             }
             None => {
                 self.abandon(properties);
-                // SAFETY: as in `set`.
+                // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
                 Err(refused(None, unsafe { ffi::text(reason.as_ptr()) }))
             }
         }
@@ -173,7 +173,7 @@ mod tests {
             [("security.protocol", "ssl"), ("ssl.ca.location", "/no/such/file.pem"), ("ssl.key.password", "hunter2")];
         let properties = properties.map(|(name, value)| (name.to_owned(), Secret::from(value)));
         for _ in 0..20 {
-            let witness = Box::<Witness>::default();
+            let witness = Opaque::new(Witness::default());
             // SAFETY: no producer is made of them.
             let settings = unsafe { Settings::new(&properties, &witness) };
             let error = settings.and_then(|settings| settings.into_producer(&properties)).unwrap_err();

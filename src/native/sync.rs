@@ -3,6 +3,8 @@
 use std::cell;
 pub(super) use std::sync::atomic::{AtomicU8, Ordering};
 
+pub(super) use crate::panic::release;
+
 /// A cell that is reached through a closure, as loom's is.
 #[derive(Debug)]
 pub(super) struct UnsafeCell<T>(cell::UnsafeCell<T>);

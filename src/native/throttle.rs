@@ -12,7 +12,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{ffi, witness::Witness};
+use super::{ffi, opaque::Opaque, witness::Witness};
 use crate::panic::contain;
 
 /// A broker that has held back an answer, or has ceased to.
@@ -33,7 +33,7 @@ impl Throttles {
     /// Has a producer that is made with these settings tell of throttling.
     ///
     /// # Safety
-    /// `settings` is alive, and its opaque is a [`Witness`].
+    /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Witness>`](Opaque).
     pub(super) unsafe fn note_with(settings: *mut sys::rd_kafka_conf_t) {
         // SAFETY: the caller vouches for `settings`; the function has C's signature.
         unsafe { sys::rd_kafka_conf_set_throttle_cb(settings, Some(on_throttle)) };
@@ -55,8 +55,8 @@ unsafe extern "C" fn on_throttle(
     milliseconds: c_int,
     opaque: *mut c_void,
 ) {
-    // SAFETY: the client's opaque, which is kept alive for as long as the client.
-    let witness = unsafe { Witness::from_opaque(opaque) };
+    // SAFETY: the client's opaque is the pointer of its witness, which `Client` drops after the client is destroyed.
+    let witness = unsafe { Opaque::<Witness>::from_ptr(opaque) };
     let _ = contain(|| {
         // SAFETY: a terminated text, for as long as the call.
         let broker = unsafe { ffi::text(broker) };
@@ -71,10 +71,10 @@ mod tests {
 
     #[test]
     fn what_the_callback_is_told_is_taken_once() {
-        let witness = Witness::default();
+        let witness = Opaque::new(Witness::default());
         for milliseconds in [120, 0, -1] {
             // SAFETY: the name is terminated, and the witness is alive.
-            unsafe { on_throttle(std::ptr::null_mut(), c"localhost:9092".as_ptr(), 3, milliseconds, witness.opaque()) };
+            unsafe { on_throttle(std::ptr::null_mut(), c"localhost:9092".as_ptr(), 3, milliseconds, witness.as_ptr()) };
         }
         let told = witness.throttles.take();
         let expected = |time| Throttled { broker: "localhost:9092".to_owned(), node_id: 3, time: Duration::from_millis(time) };

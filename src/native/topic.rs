@@ -18,7 +18,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{counts::Counts, ffi, outcome::Words, pool::Pool, sent::Sent, slot};
+use super::{counts::Counts, ffi, opaque::Opaque, outcome::Words, pool::Pool, sent::Sent, slot};
 use crate::{panic::contain, record::Headers};
 
 /// librdkafka refuses a record whose partition is beyond the topic's last: the answer for a choice that cannot be used.
@@ -114,23 +114,24 @@ pub(crate) struct Topic {
     name: Arc<str>,
     /// `None` without a client.
     handle: Option<NonNull<sys::rd_kafka_topic_t>>,
-    /// Boxed twice: librdkafka keeps the address of the inner box.
-    partition: Option<Box<Box<dyn Partition>>>,
+    /// librdkafka keeps its address, until the client is destroyed: the client's own reference to this topic goes after that.
+    partition: Option<Opaque<Box<dyn Partition>>>,
     wants_value: bool,
     pool: Arc<Pool>,
     counts: Counts,
 }
 
-// SAFETY: `rd_kafka_topic_t` is used under librdkafka's own locks, and a `Partition` is `Send + Sync`.
+// SAFETY: `rd_kafka_topic_t` may be used on any thread, and all else in a topic is `Send`.
 unsafe impl Send for Topic {}
-// SAFETY: as above.
+// SAFETY: `rd_kafka_topic_t` is used under librdkafka's own locks, and all else in a topic is `Sync`.
 unsafe impl Sync for Topic {}
 
 impl Topic {
     /// Makes the handle; the code is librdkafka's reason against it.
     ///
     /// # Safety
-    /// `client` is alive, and outlives every use of the handle: [`Client`](super::Client) destroys all of its topics first.
+    /// `client` is alive, and outlives every use of the handle: [`Client`](super::Client) destroys the handles of all of its topics
+    /// first, and drops the topics themselves, with their partitioners, after it has destroyed `client`.
     pub(super) unsafe fn new(
         client: NonNull<sys::rd_kafka_t>,
         name: &str,
@@ -139,11 +140,10 @@ impl Topic {
     ) -> Result<Self, i32> {
         // SAFETY: the caller vouches for `client`; the copy of its topic settings is ours until `topic_new` takes it.
         let settings = unsafe { sys::rd_kafka_default_topic_conf_dup(client.as_ptr()) };
-        let mut partition = partition.map(Box::new);
-        if let Some(partition) = &mut partition {
-            let address: *mut Box<dyn Partition> = &raw mut **partition;
-            // SAFETY: `settings` is ours; the box stays where it is until the handle is gone.
-            unsafe { sys::rd_kafka_topic_conf_set_opaque(settings, address.cast()) };
+        let partition = partition.map(Opaque::new);
+        if let Some(partition) = &partition {
+            // SAFETY: `settings` is ours; the caller vouches that the topic, which owns the partitioner, is dropped after the client.
+            unsafe { sys::rd_kafka_topic_conf_set_opaque(settings, partition.as_ptr()) };
             // SAFETY: `settings` is ours.
             unsafe { sys::rd_kafka_topic_conf_set_partitioner_cb(settings, Some(choose_partition)) };
         }
@@ -212,8 +212,8 @@ unsafe extern "C" fn choose_partition(
     topic_opaque: *mut c_void,
     message_opaque: *mut c_void,
 ) -> i32 {
-    // SAFETY: `Topic::new` gave the address of a box that lives as long as the topic's handle.
-    let partition = unsafe { &*topic_opaque.cast::<Box<dyn Partition>>() };
+    // SAFETY: `Topic::new` gave the pointer of a partitioner, which its topic drops after the client is destroyed.
+    let partition = unsafe { Opaque::<Box<dyn Partition>>::from_ptr(topic_opaque) };
     // SAFETY: every message of this client carries a slot, and it is not reported before it is partitioned.
     let (sent, value) = unsafe { slot::in_flight(message_opaque) };
     // SAFETY: null, or librdkafka's own copy of the key, which it keeps during the call.
@@ -222,7 +222,7 @@ unsafe extern "C" fn choose_partition(
     let (answered, cause) = match contain(|| partition.choose(&choice)) {
         Ok(Chosen { partition, is_counted }) if (0..partitions).contains(&partition) => {
             if is_counted {
-                // SAFETY: as for `in_flight`; librdkafka partitions a message on one thread, before anything else becomes of it.
+                // SAFETY: the message carries a slot and is not reported yet; librdkafka partitions a message on one thread, before anything else becomes of it.
                 unsafe { slot::set_counted(message_opaque) };
             }
             return partition;
@@ -233,7 +233,7 @@ unsafe extern "C" fn choose_partition(
         Err(panic) => ("panicked".to_owned(), Some(panic.into_boxed_str())),
     };
     let words = Words { broker: None, partitioner: Some(answered.into_boxed_str()), cause, ..Words::default() };
-    // SAFETY: as above.
+    // SAFETY: the message carries a slot and is not reported yet, librdkafka partitions it on this thread, and `choice` is used no more.
     unsafe { slot::save_words(message_opaque, words) };
     NO_PARTITION
 }
@@ -245,11 +245,12 @@ unsafe extern "C" fn choose_partition(
 pub(super) unsafe fn tell_reported(topic: *const sys::rd_kafka_topic_t, reported: Reported) {
     // SAFETY: the caller vouches for the topic.
     let opaque = unsafe { sys::rd_kafka_topic_opaque(topic) };
-    // SAFETY: null, or the address that `Topic::new` gave, of a box that lives as long as the topic's client.
-    let partition = unsafe { opaque.cast::<Box<dyn Partition>>().as_ref() };
-    if let Some(partition) = partition {
-        partition.on_reported(reported);
+    if opaque.is_null() {
+        return;
     }
+    // SAFETY: not null, it is the pointer that `Topic::new` gave, of a partitioner that its topic drops after the client is destroyed.
+    let partition = unsafe { Opaque::<Box<dyn Partition>>::from_ptr(opaque) };
+    partition.on_reported(reported);
 }
 
 /// A topic's native headers for one record, taken over by librdkafka once it accepts the record.

@@ -1,10 +1,8 @@
 //! [`Witness`]: what librdkafka tells of a client in callbacks and not in events. A client has one opaque for all of them: this.
 
-use std::ffi::c_void;
-
 use rdkafka_sys as sys;
 
-use super::{connections::Connections, throttle::Throttles};
+use super::{connections::Connections, opaque::Opaque, throttle::Throttles};
 
 #[derive(Debug, Default)]
 pub(super) struct Witness {
@@ -12,31 +10,17 @@ pub(super) struct Witness {
     pub(super) throttles: Throttles,
 }
 
-impl Witness {
+impl Opaque<Witness> {
     /// Has every client that is made with these settings tell what becomes of it.
     ///
     /// # Safety
-    /// `settings` is alive, has no opaque of its own, and `self` stays where it is until every client that is made with it is destroyed.
+    /// `settings` is alive and has no opaque of its own, and `self` is dropped after every client that is made with it is destroyed.
     pub(super) unsafe fn watch(&self, settings: *mut sys::rd_kafka_conf_t) {
-        let address = self.opaque();
-        // SAFETY: the caller vouches for `settings`.
-        unsafe { sys::rd_kafka_conf_set_opaque(settings, address) };
-        // SAFETY: as above, and `address` is that of a witness.
-        unsafe { Connections::note_with(settings, address) };
-        // SAFETY: as above.
+        // SAFETY: the caller vouches that `settings` is alive and that the witness outlives its clients.
+        unsafe { sys::rd_kafka_conf_set_opaque(settings, self.as_ptr()) };
+        // SAFETY: `settings` is alive by the caller's word, and the pointer is that of a witness.
+        unsafe { Connections::note_with(settings, self.as_ptr()) };
+        // SAFETY: `settings` is alive by the caller's word, and its opaque was set to a witness above.
         unsafe { Throttles::note_with(settings) };
-    }
-
-    pub(super) fn opaque(&self) -> *mut c_void {
-        std::ptr::from_ref(self).cast_mut().cast()
-    }
-
-    /// The one at an address that [`watch`](Self::watch) has given to librdkafka.
-    ///
-    /// # Safety
-    /// `opaque` is such an address, and the witness is alive for `'a`.
-    pub(super) unsafe fn from_opaque<'a>(opaque: *const c_void) -> &'a Self {
-        // SAFETY: the caller vouches for it.
-        unsafe { &*opaque.cast::<Self>() }
     }
 }

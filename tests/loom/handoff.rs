@@ -12,6 +12,7 @@ mod sync {
         cell::UnsafeCell,
         sync::atomic::{AtomicU8, Ordering},
     };
+    pub(super) use std::mem::drop as release;
 }
 
 use std::{

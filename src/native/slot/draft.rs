@@ -77,7 +77,7 @@ impl Draft {
 
     /// Sets which of the two counts of outstanding records it is in.
     pub(crate) fn set_generation(&mut self, generation: u8) {
-        // SAFETY: as above.
+        // SAFETY: the giver has the slot, and `&mut self`.
         unsafe { self.hand.slot().change_label(|label| label.generation = generation) };
     }
 
@@ -111,19 +111,19 @@ impl Draft {
         let Self { hand, mut body } = self;
         let is_plain = body.is_plain();
         let slot = hand.slot();
-        // SAFETY: the giver has the slot.
+        // SAFETY: the giver has the slot alone.
         unsafe { *slot.said.get() = Said::asked(body.asked()) };
-        // SAFETY: as above. What it had before is gone: a draft has taken it.
+        // SAFETY: the giver has the slot alone. What was there before is gone: a draft has taken it.
         unsafe { *slot.topic.get() = body.topic.take() };
-        // SAFETY: as above.
+        // SAFETY: the giver has the slot alone.
         unsafe { slot.change_label(|label| (label.keeps, label.counted) = (Keeps::Sizes, false)) };
         let body = if is_plain {
-            // SAFETY: as above; a draft's slot has no body in it.
+            // SAFETY: the giver has the slot alone; a draft's slot has no body in it.
             unsafe { *slot.rest.get() = Rest::of_sizes(body.key_size, body.value_size) };
             Some(body)
         } else {
             let keeps = if body.buffer.capacity() > 0 { Keeps::Bytes } else { Keeps::Body };
-            // SAFETY: as above.
+            // SAFETY: the giver has the slot alone.
             unsafe { slot.put_body(body, keeps) };
             None
         };
@@ -142,7 +142,7 @@ impl Draft {
         let words = in_slot.as_mut().and_then(|body| body.words.take());
         let mut body = body.or(in_slot).unwrap_or_default();
         body.words = words;
-        // SAFETY: as above.
+        // SAFETY: the giver has the slot alone.
         body.topic = unsafe { (*hand.slot().topic.get()).take() };
         Self { hand, body }
     }

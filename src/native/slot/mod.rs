@@ -38,7 +38,10 @@ use super::{
     sent::Sent,
     topic::Topic,
 };
-use crate::{panic::contain, record::Headers};
+use crate::{
+    panic::release,
+    record::Headers,
+};
 
 /// What goes from thread to thread and back. Moving a cache line from one core to another costs more than anything else that is done to
 /// a record here: therefore it is one.
@@ -57,10 +60,10 @@ pub(super) struct Slot {
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Slot>() == 64);
 
-// SAFETY: what the cells hold is reached only by the hand that has the slot (see the module's text); handing over
+// SAFETY: only the hand that has the slot reaches what the cells hold (see the module's text); handing over
 // goes through librdkafka's locks, the queue's mutex, or the handoff.
 unsafe impl Sync for Slot {}
-// SAFETY: as above; all that a slot owns may be dropped on any thread.
+// SAFETY: all that a slot owns is `Send`: topic, body, and a waker.
 unsafe impl Send for Slot {}
 
 impl Slot {
@@ -73,26 +76,30 @@ impl Slot {
         }
     }
 
+    // The functions below ask for one of two things. "The caller has the slot": its hand is the one that has the slot now, so that nobody
+    // writes to it. "The caller has the slot alone": nobody reads it either. Draft and Reported have it alone, by the module's rule; a
+    // callback of librdkafka has it while librdkafka has the record; a Pending has it alone once the giver has let go.
+
     /// # Safety
-    /// The caller has the slot, as every caller of the functions below: no other hand is in it.
+    /// The caller has the slot.
     unsafe fn label(&self) -> Label {
-        // SAFETY: the caller vouches for having the slot.
+        // SAFETY: the caller has the slot.
         self.handoff.label().with_mut(|label| unsafe { *label })
     }
 
     /// # Safety
-    /// As for [`label`](Self::label), and nobody reads meanwhile.
+    /// The caller has the slot alone.
     unsafe fn change_label(&self, change: impl FnOnce(&mut Label)) {
-        // SAFETY: the caller vouches for having the slot alone.
+        // SAFETY: the caller has the slot alone.
         self.handoff.label().with_mut(|label| change(unsafe { &mut *label }));
     }
 
     /// The body, if it is here.
     ///
     /// # Safety
-    /// As for [`label`](Self::label).
+    /// The caller has the slot.
     unsafe fn body(&self) -> Option<&Body> {
-        // SAFETY: passed on.
+        // SAFETY: the caller has the slot.
         let has_body = unsafe { self.label() }.keeps.has_body();
         // SAFETY: the caller has the slot.
         let rest = unsafe { &*self.rest.get() };
@@ -101,10 +108,10 @@ impl Slot {
     }
 
     /// # Safety
-    /// As for [`change_label`](Self::change_label).
+    /// The caller has the slot alone.
     #[expect(clippy::mut_from_ref, reason = "the cell's content is the caller's alone, who vouches for it")]
     unsafe fn body_mut(&self) -> Option<&mut Body> {
-        // SAFETY: passed on.
+        // SAFETY: the caller has the slot alone.
         let has_body = unsafe { self.label() }.keeps.has_body();
         // SAFETY: the caller has the slot alone.
         let rest = unsafe { &mut *self.rest.get() };
@@ -113,22 +120,22 @@ impl Slot {
     }
 
     /// # Safety
-    /// As for [`change_label`](Self::change_label).
+    /// The caller has the slot alone.
     unsafe fn put_body(&self, body: Box<Body>, keeps: Keeps) {
         // SAFETY: the caller has the slot alone.
         let rest = unsafe { &mut *self.rest.get() };
         *rest = Rest::of_body(body);
-        // SAFETY: passed on.
+        // SAFETY: the caller has the slot alone.
         unsafe { self.change_label(|label| label.keeps = keeps) };
     }
 
     /// # Safety
-    /// As for [`change_label`](Self::change_label).
+    /// The caller has the slot alone.
     unsafe fn take_body(&self) -> Option<Box<Body>> {
-        // SAFETY: passed on.
+        // SAFETY: the caller has the slot alone.
         let has_body = unsafe { self.label() }.keeps.has_body();
         has_body.then(|| {
-            // SAFETY: passed on.
+            // SAFETY: the caller has the slot alone.
             unsafe { self.change_label(|label| label.keeps = Keeps::Sizes) };
             // SAFETY: the caller has the slot alone.
             let rest = unsafe { &mut *self.rest.get() };
@@ -140,7 +147,7 @@ impl Slot {
     /// The sizes of the record's key and value.
     ///
     /// # Safety
-    /// As for [`label`](Self::label), and the body is not here.
+    /// The caller has the slot, and the body is not here.
     unsafe fn sizes(&self) -> (Option<u32>, Option<u32>) {
         // SAFETY: the caller has the slot.
         let rest = unsafe { &*self.rest.get() };
@@ -151,15 +158,15 @@ impl Slot {
     /// What is known of the record.
     ///
     /// # Safety
-    /// As for [`label`](Self::label).
+    /// The caller has the slot.
     unsafe fn sent(&self) -> Sent<'_> {
         // SAFETY: the caller has the slot.
         let topic = unsafe { (*self.topic.get()).as_ref() };
-        // SAFETY: passed on.
+        // SAFETY: the caller has the slot.
         if let Some(body) = unsafe { self.body() } {
             return Sent { topic, ..body.sent() };
         }
-        // SAFETY: passed on, and there is no body.
+        // SAFETY: the caller has the slot, and there is no body.
         let (key_size, value_size) = unsafe { self.sizes() };
         Sent::without_headers(topic, key_size, value_size)
     }
@@ -167,24 +174,24 @@ impl Slot {
     /// Keeps what is known of the record's failure beside its code.
     ///
     /// # Safety
-    /// As for [`change_label`](Self::change_label).
+    /// The caller has the slot alone.
     unsafe fn save_words(&self, words: Box<Words>) {
-        // SAFETY: passed on.
+        // SAFETY: the caller has the slot alone.
         if let Some(body) = unsafe { self.body_mut() } {
             body.words = Some(words);
             return;
         }
-        // SAFETY: passed on, and there is no body.
+        // SAFETY: the caller has the slot alone, and there is no body.
         let (key_size, value_size) = unsafe { self.sizes() };
         let body = Body { key_size, value_size, words: Some(words), ..Body::default() };
-        // SAFETY: passed on.
+        // SAFETY: the caller has the slot alone.
         unsafe { self.put_body(Box::new(body), Keeps::Body) };
     }
 
     /// # Safety
-    /// As for [`change_label`](Self::change_label).
+    /// The caller has the slot alone.
     unsafe fn take_words(&self) -> Option<Box<Words>> {
-        // SAFETY: passed on.
+        // SAFETY: the caller has the slot alone.
         unsafe { self.body_mut() }.and_then(|body| body.words.take())
     }
 }
@@ -224,7 +231,7 @@ impl FreeSlot {
         // SAFETY: every slot was made in a box by `Draft::new`; the caller vouches for being the only one that has it.
         let mut slot = unsafe { Box::from_raw(slot.as_ptr()) };
         // The rest can wait; a waker holds its task.
-        slot.handoff.reset();
+        slot.handoff.reset().into_iter().for_each(release);
         Self(slot)
     }
 
@@ -262,12 +269,12 @@ unsafe fn let_go(
     // SAFETY: the slot lives at least until its giver has let go.
     let shared = unsafe { slot.as_ref() };
     if let Some(words) = outcome.words.take() {
-        // SAFETY: the giver's until it lets go.
+        // SAFETY: the caller is the giver, which has the slot alone until it lets go.
         unsafe { shared.save_words(words) };
     }
-    // SAFETY: as above.
+    // SAFETY: the caller is the giver, which has the slot alone until it lets go.
     unsafe { *shared.said.get() = Said::from(&outcome) };
-    // SAFETY: as above.
+    // SAFETY: the caller is the giver, which has the slot alone until it lets go.
     if let Some(body) = unsafe { shared.body_mut() } {
         body.completion = Completion::Future;
         body.headers = Headers::new();
@@ -275,8 +282,7 @@ unsafe fn let_go(
     match how(&shared.handoff) {
         Settled::Given(waker) => Ok(waker),
         Settled::Left(waker) => {
-            // A waker's drop is its executor's code.
-            let _ = contain(|| drop(waker));
+            waker.into_iter().for_each(release);
             // SAFETY: the taker has left.
             Err(unsafe { FreeSlot::from_hand(slot) })
         }
@@ -302,9 +308,9 @@ pub(super) fn prefetch(line: *const c_void) {
 pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (Sent<'a>, Option<&'a [u8]>) {
     // SAFETY: the caller vouches for a live slot; between produce and report nobody writes to it but the functions below.
     let slot = unsafe { &*opaque.cast::<Slot>() };
-    // SAFETY: as above.
+    // SAFETY: librdkafka has the record, and lends it to this callback: nobody writes to the slot meanwhile.
     let value = unsafe { slot.body() }.and_then(Body::value);
-    // SAFETY: as above.
+    // SAFETY: librdkafka has the record, and lends it to this callback: nobody writes to the slot meanwhile.
     (unsafe { slot.sent() }, value)
 }
 
@@ -316,14 +322,15 @@ pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (Sent<'a>, Option<&
 pub(super) unsafe fn save_words(opaque: *const c_void, words: Words) {
     // SAFETY: the caller vouches for a live slot.
     let slot = unsafe { &*opaque.cast::<Slot>() };
-    // SAFETY: until the report nobody else looks at it.
+    // SAFETY: the caller vouches that no other callback of librdkafka's looks at the slot, and until the report nobody else has it.
     unsafe { slot.save_words(Box::new(words)) };
 }
 
 /// Takes note that the topic's partitioner has counted the record, and is to hear of its report.
 ///
 /// # Safety
-/// As for [`save_words`].
+/// `opaque` came from [`Draft::hand_over`], the message has not been reported yet, one thread at a time calls this, and nothing
+/// of [`in_flight`] is used any more.
 pub(super) unsafe fn set_counted(opaque: *const c_void) {
     // SAFETY: the caller vouches for a live slot.
     let slot = unsafe { &*opaque.cast::<Slot>() };

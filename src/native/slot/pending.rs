@@ -14,7 +14,7 @@ pub(crate) struct Pending(pub(super) Option<NonNull<Slot>>);
 
 // SAFETY: the one taker of a slot, which is `Send` and `Sync`.
 unsafe impl Send for Pending {}
-// SAFETY: as above; what works on a shared reference only loads the state.
+// SAFETY: the slot is `Sync`, and what works on a shared reference to this only loads the handoff's state.
 unsafe impl Sync for Pending {}
 
 /// What became of a draft that waited for room.
@@ -63,14 +63,14 @@ impl Pending {
         if slot.handoff.poll_settled(context).is_pending() {
             return Poll::Pending;
         }
-        // SAFETY: the giver has let go, and there is one `Pending` that reads.
+        // SAFETY: the giver has let go, so that the taker has the slot alone, and this is the one taker.
         let said = unsafe { *slot.said.get() };
-        // SAFETY: as above.
+        // SAFETY: the giver has let go, so that the taker has the slot alone, and this is the one taker.
         let outcome = said.with_words(unsafe { slot.take_words() });
-        // SAFETY: as above.
+        // SAFETY: the giver has let go, so that the taker has the slot alone, and this is the one taker.
         let result = read(&unsafe { slot.sent() }, &outcome);
         if let Some(slot) = self.0.take() {
-            // SAFETY: as above.
+            // SAFETY: the giver has settled, and the taker ends with this.
             unsafe { FreeSlot::from_hand(slot) }.recycle();
         }
         Poll::Ready(Some(result))

@@ -1,17 +1,26 @@
 //! [`Reported`]: a slot whose report is in.
 
-use std::{ffi::c_void, mem, ptr::NonNull, task::Waker};
-
-use super::{Draft, FreeSlot, Keeps, Label, Slot, let_go};
-use crate::native::{
-    body::Completion,
-    handoff::Handoff,
-    outcome::{Outcome, Words},
-    scratch,
-    sent::{Asked, Sent},
+use std::{
+    ffi::c_void,
+    mem::{self, ManuallyDrop},
+    ptr::NonNull,
+    task::Waker,
 };
 
-/// A slot whose report is in, in the delivery thread's hands.
+use super::{Draft, FreeSlot, Keeps, Label, Slot, let_go};
+use crate::{
+    native::{
+        body::Completion,
+        handoff::Handoff,
+        outcome::{Outcome, Words},
+        scratch,
+        sent::{Asked, Sent},
+    },
+    panic::{contain, wake},
+};
+
+/// A slot whose report is in, in the delivery thread's hands. Dropped, which only a bug of this layer does, it fails: nobody waits in
+/// vain.
 pub(in crate::native) struct Reported(NonNull<Slot>);
 
 impl Reported {
@@ -30,7 +39,7 @@ impl Reported {
     }
 
     fn label(&self) -> Label {
-        // SAFETY: librdkafka is done with the message: the giver has the slot alone, as in all of these.
+        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone.
         unsafe { self.slot().label() }
     }
 
@@ -49,7 +58,7 @@ impl Reported {
 
     /// Who is to be told; most often a future.
     pub(in crate::native) fn take_completion(&mut self) -> Completion {
-        // SAFETY: as `label`, and `&mut self`.
+        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
         unsafe { self.slot().body_mut() }.map(|body| mem::take(&mut body.completion)).unwrap_or_default()
     }
 
@@ -60,37 +69,59 @@ impl Reported {
 
     /// Settles that what it [keeps](Self::kept) stays until the report is read, or that it goes now.
     pub(in crate::native) fn keep_bytes(&mut self, keep: bool) {
-        // SAFETY: as `label`, and `&mut self`.
+        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
         let Some(body) = (unsafe { self.slot().body_mut() }) else { return };
         if !keep {
             body.buffer = Vec::new();
         }
-        // SAFETY: as above.
+        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
         unsafe { self.slot().change_label(|label| label.keeps = if keep { Keeps::Unread } else { Keeps::Body }) };
     }
 
     /// What is known of the record.
     pub(in crate::native) fn sent(&self) -> Sent<'_> {
-        // SAFETY: as `label`.
+        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone.
         unsafe { self.slot().sent() }
     }
 
     /// What its sender asked for.
     pub(in crate::native) fn asked(&self) -> Asked {
-        // SAFETY: as `label`; the outcome does not stand there yet.
+        // SAFETY: the delivery thread has the slot alone, and has not written the outcome yet.
         unsafe { *self.slot().said.get() }.as_asked()
     }
 
     /// What is known of the record's failure beside its code.
     pub(in crate::native) fn take_words(&mut self) -> Option<Box<Words>> {
-        // SAFETY: as `label`, and `&mut self`.
+        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
         unsafe { self.slot().take_words() }
     }
 
     /// Leaves the outcome for the future: gives whom to wake, or the slot if nobody waits for it any more.
     pub(in crate::native) fn complete(self, outcome: Outcome) -> Result<Option<Waker>, FreeSlot> {
-        // SAFETY: the delivery thread's hand, which ends here.
-        unsafe { let_go(self.0, outcome, Handoff::settle) }
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the delivery thread has the slot alone, and its hand ends here.
+        unsafe { let_go(this.0, outcome, Handoff::settle) }
+    }
+}
+
+impl Drop for Reported {
+    fn drop(&mut self) {
+        let outcome = Outcome::lost();
+        match self.take_completion() {
+            Completion::Future => {}
+            Completion::Callback(callback) => {
+                let _ = contain(|| callback.into_inner()(&self.sent(), &outcome));
+            }
+            Completion::Member { tally, index } => {
+                tally.fail(index, &self.sent(), &outcome);
+                tally.close(1).into_iter().for_each(wake);
+            }
+        }
+        // SAFETY: the delivery thread has the slot alone, and its hand ends here.
+        match unsafe { let_go(self.0, outcome, Handoff::settle) } {
+            Ok(waker) => waker.into_iter().for_each(wake),
+            Err(slot) => slot.recycle(),
+        }
     }
 }
 

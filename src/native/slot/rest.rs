@@ -31,14 +31,14 @@ impl Rest {
     }
 
     /// # Safety
-    /// It is [`of_body`](Self::of_body), as for the two below.
+    /// It is [`of_body`](Self::of_body).
     pub(super) unsafe fn body(&self) -> &Body {
         // SAFETY: the caller vouches for what it is.
         unsafe { &self.body }
     }
 
     /// # Safety
-    /// As for [`body`](Self::body).
+    /// It is [`of_body`](Self::of_body).
     pub(super) unsafe fn body_mut(&mut self) -> &mut Body {
         // SAFETY: the caller vouches for what it is.
         unsafe { &mut self.body }
@@ -47,7 +47,7 @@ impl Rest {
     /// Leaves sizes of null.
     ///
     /// # Safety
-    /// As for [`body`](Self::body).
+    /// It is [`of_body`](Self::of_body).
     pub(super) unsafe fn take_body(&mut self) -> Box<Body> {
         let taken = std::mem::replace(self, Self::of_sizes(None, None));
         // SAFETY: the caller vouches for what it was, and it is here no more.
