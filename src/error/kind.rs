@@ -67,6 +67,9 @@ pub enum ErrorKind {
     Closed,
     /// The producer was closed, or the transaction aborted, before the record was delivered.
     GivenUp,
+    /// The producer was closed, and user code on its delivery thread, such as a callback that blocks, holds up the reports of some records
+    /// beyond the timeout.
+    CloseTimeout,
     /// A call that would wait for itself: from a callback, for what the callback holds up.
     WouldDeadlock,
     /// An embedded Kafka could not start, or was asked for what it does not have or cannot do.
@@ -108,6 +111,7 @@ impl ErrorKind {
             Self::Fatal => "Fatal",
             Self::Closed => "Closed",
             Self::GivenUp => "GivenUp",
+            Self::CloseTimeout => "CloseTimeout",
             Self::WouldDeadlock => "WouldDeadlock",
             Self::EmbeddedKafka => "EmbeddedKafka",
             Self::Broker => "Broker",
@@ -139,6 +143,7 @@ impl ErrorKind {
             | Self::TransactionFailed
             | Self::Unconfirmed
             | Self::GivenUp
+            | Self::CloseTimeout
             | Self::WouldDeadlock
             | Self::EmbeddedKafka
             | Self::Broker
@@ -164,6 +169,7 @@ impl ErrorKind {
             Self::TransactionTimeout => "make the same call again: it goes on where this one stopped",
             Self::TransactionFailed => "abort the transaction",
             Self::Closed | Self::Fatal | Self::Fenced => "build a new producer",
+            Self::CloseTimeout => "let callbacks return soon: hand what takes long to another thread",
             Self::WouldDeadlock => "hand the work to another thread",
             _ => return None,
         })

@@ -118,7 +118,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
     }
 
     /// Sets how long dropping the last handle waits for what was accepted. What is not delivered then is given up, and how
-    /// many records that were is logged (and printed to stderr where no `tracing` subscriber is set).
+    /// many records that were is logged (and printed to stderr where no `tracing` subscriber is set). `Duration::MAX` is no limit: records
+    /// have `delivery.timeout.ms` then.
+    ///
+    /// Dropping does not wait for a callback that blocks: some seconds after this time (five at most) it returns, and how many records are
+    /// not reported is logged.
     ///
     /// Defaults to 30 s.
     #[must_use]

@@ -1,14 +1,17 @@
 //! Closing: a time to deliver what was accepted, then what was not comes back.
 
 use std::{
-    fmt, mem,
+    fmt,
+    io::Write as _,
+    mem,
     num::NonZeroI64,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use super::shared::{Shared, lock};
 use crate::{
-    Error, Headers, ProducerRecord,
+    Error, ErrorKind, Headers, ProducerRecord,
     deadline::Deadline,
     native::{Asked, KeyAndValue, Outcome, Sent},
     panic::emit,
@@ -73,8 +76,22 @@ pub(super) struct Closing {
     deadline: Deadline,
     collect: bool,
     unsent: Vec<Unsent>,
-    given_up: usize,
+    /// The records that were given up and that nobody was given back.
+    untaken: usize,
+    /// How many calls of `close` wait for them.
+    collectors: usize,
+    /// No more will be given up.
+    has_ended: bool,
 }
+
+/// Records that were given up, and that nobody gets back.
+pub(super) struct Losses {
+    records: usize,
+    was_closed: bool,
+}
+
+/// A call of `close` that will take what was not delivered.
+pub(super) struct Collector(Arc<Shared>);
 
 impl Closing {
     /// Closing twice keeps the earlier deadline.
@@ -89,26 +106,95 @@ impl Closing {
     }
 
     pub(super) fn give_up(&mut self, sent: &Sent<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
-        self.given_up += 1;
+        self.untaken += 1;
         if self.collect {
             self.unsent.push(Unsent::new(sent, asked, bytes, outcome));
         }
     }
 
-    pub(super) fn take(&mut self) -> Vec<Unsent> {
-        mem::take(&mut self.unsent)
+    pub(super) fn untaken(&self) -> usize {
+        self.untaken
     }
 
-    /// Says how many records were given up, where nobody gets them back: the producer was dropped, not closed.
-    pub(super) fn tell_silent_losses(&self) {
-        let given_up = self.given_up;
-        if self.collect || given_up == 0 {
-            return;
+    /// The delivery thread has ended.
+    pub(super) fn end(&mut self) -> Option<Losses> {
+        self.has_ended = true;
+        self.losses()
+    }
+
+    fn take(&mut self) -> Vec<Unsent> {
+        let unsent = mem::take(&mut self.unsent);
+        self.untaken -= unsent.len();
+        unsent
+    }
+
+    /// What nobody will take.
+    fn losses(&mut self) -> Option<Losses> {
+        if !self.has_ended || self.collectors > 0 || self.untaken == 0 {
+            return None;
         }
-        emit!(error, given_up, "the producer was dropped, and records that it had accepted were not delivered in time");
-        if !tracing::dispatcher::has_been_set() {
-            eprintln!("ottla: the producer was dropped, and {given_up} records that it had accepted were not delivered in time");
+        self.unsent.clear();
+        Some(Losses { records: mem::take(&mut self.untaken), was_closed: self.collect })
+    }
+}
+
+impl Collector {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        lock(&shared.closing).collectors += 1;
+        Self(shared)
+    }
+
+    /// What closing left undelivered. `in_time`: whether the delivery thread has ended.
+    pub(super) fn take(self, in_time: bool) -> Result<Vec<Unsent>, Error> {
+        let Self(shared) = &self;
+        let unreported = if in_time { 0 } else { shared.outstanding.len() };
+        if unreported > 0 {
+            let message = format!(
+                "the timeout is over, and up to {unreported} records are not reported yet, since a callback or another piece of \
+                 user code on the delivery thread does not return: their reports follow when it does"
+            );
+            return Err(Error::new(ErrorKind::CloseTimeout, message));
         }
+        let unsent = lock(&shared.closing).take();
+        if !unsent.is_empty() {
+            emit!(warn, unsent = unsent.len(), "the producer was closed before all of its records were delivered");
+        }
+        Ok(unsent)
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        let losses = {
+            let mut closing = lock(&self.0.closing);
+            closing.collectors -= 1;
+            closing.losses()
+        };
+        tell(losses);
+    }
+}
+
+/// Says how many records were given up, where nobody gets them back. Call it without a lock.
+pub(super) fn tell(losses: Option<Losses>) {
+    let Some(Losses { records: given_up, was_closed }) = losses else { return };
+    let how = if was_closed { "closed, no call of `close` has waited for the end" } else { "dropped" };
+    tell_anyway(&format!("the producer was {how}, and {given_up} records that it had accepted were not delivered in time"));
+}
+
+/// The last handle was dropped, and user code holds up the delivery thread.
+pub(super) fn tell_unreported(unreported: usize) {
+    tell_anyway(&format!(
+        "the producer was dropped, and up to {unreported} records that it had accepted are not reported, since a callback or another \
+         piece of user code on the delivery thread does not return"
+    ));
+}
+
+/// To the log, or to stderr where there is none.
+fn tell_anyway(text: &str) {
+    emit!(error, "{text}");
+    if !tracing::dispatcher::has_been_set() {
+        // Whoever has closed stderr does not want to read it.
+        let _ = writeln!(std::io::stderr(), "ottla: {text}");
     }
 }
 

@@ -3,8 +3,7 @@
 use std::{num::NonZeroI64, sync::Arc, time::Duration};
 
 use super::{
-    parking::wait,
-    record_size,
+    closing, record_size,
     shared::{Shared, topic_of},
     transaction::Transactions,
 };
@@ -135,14 +134,17 @@ impl Drop for Core {
         if self.client.is_left_behind() || self.shared.outstanding.is_closed() {
             return;
         }
-        let ended = self.shared.close(&self.client, Deadline::after(self.drop_timeout), false);
+        let deadline = Deadline::after(self.drop_timeout);
+        self.shared.begin_to_close(&self.client, deadline, false);
         self.hurry();
         if self.shared.on_delivery_thread() || self.shared.transactions.as_ref().is_some_and(Transactions::on_its_thread) {
             // A callback or a waker held the last handle. The thread goes on by itself until everything is reported.
             return;
         }
-        // The sender is dropped unsent only if the delivery thread is gone: there is nothing to wait for then.
-        let _ = wait(ended);
+        let unreported = if self.shared.wait_for_end(deadline) { 0 } else { self.shared.outstanding.len() };
+        if unreported > 0 {
+            closing::tell_unreported(unreported);
+        }
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::shared::{Shared, lock};
+use super::{
+    closing,
+    shared::{Shared, lock},
+};
 use crate::{
     Error, ErrorKind,
     native::{Client, Observer, code},
@@ -50,7 +53,6 @@ impl Shared {
                 tokens.end();
             }
             drop(client);
-            lock(&shared.closing).tell_silent_losses();
         })
     }
 
@@ -76,9 +78,9 @@ impl Drop for End {
             tokens.end();
         }
         shared.refuse_waiting(code::DESTROY);
-        for sender in lock(&shared.finished).take().unwrap_or_default() {
-            let _ = sender.send(());
-        }
+        let losses = lock(&shared.closing).end();
+        closing::tell(losses);
+        shared.ending.end();
     }
 }
 
@@ -112,8 +114,8 @@ mod tests {
         let before = shared.close(&client, Deadline::NEVER, true);
         sender.send(()).unwrap();
         assert!(thread.join().is_err());
-        assert_eq!(before.now_or_never(), Some(Ok(())), "who closed before");
-        assert_eq!(shared.close(&client, Deadline::NEVER, true).now_or_never(), Some(Ok(())), "who closes after");
+        assert_eq!(before.now_or_never(), Some(Ok(true)), "who closed before");
+        assert_eq!(shared.close(&client, Deadline::NEVER, true).now_or_never(), Some(Ok(true)), "who closes after");
         let context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(waiting.poll_admission(&context).is_ready(), "who waits for room");
         assert!(shared.outstanding.enter().is_none(), "who sends");

@@ -58,6 +58,6 @@ impl Shared {
     fn is_in_a_hurry(&self) -> bool {
         let waits = self.outstanding.is_flushing() || (self.outstanding.is_closed() && !self.outstanding.is_empty());
         // Without the delivery thread nothing that is outstanding is ever reported.
-        waits && lock(&self.finished).is_some()
+        waits && !self.ending.has_ended()
     }
 }

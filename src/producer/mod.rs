@@ -10,6 +10,7 @@ mod core;
 mod credentials;
 mod deferrals;
 mod delivery_thread;
+mod ending;
 mod flush_helper;
 mod listeners;
 mod metering;
@@ -54,7 +55,7 @@ pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetad
 pub(crate) use self::parking::wait;
 #[cfg(feature = "consumer")]
 pub(crate) use self::parking::wait_until;
-use self::{core::Core, shared::topic_of, unfinished::Unfinished};
+use self::{closing::Collector, core::Core, shared::topic_of, unfinished::Unfinished};
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     core::check_topic_name,
@@ -68,7 +69,6 @@ use crate::{
     intercept::Chain,
     metrics::Timed,
     native::{Body, Completion, Contained, Draft},
-    panic::emit,
 };
 
 /// Sends records to Kafka, each with a future for its delivery report.
@@ -188,7 +188,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Closes the producer for all of its handles: lets no more records in, gives those accepted `timeout` to be delivered,
     /// and gives back those that were not. Their deliveries fail with [`GivenUp`](ErrorKind::GivenUp).
     ///
-    /// A `timeout` of zero waits for nothing.
+    /// A `timeout` of zero waits for nothing. One that no clock can hold, such as `Duration::MAX`, is no limit: then records have
+    /// `delivery.timeout.ms`.
+    ///
+    /// A callback, or other user code on the delivery thread, may block and so hold up the reports. `close` does not wait for it: some
+    /// seconds after `timeout` (five at most) it fails with [`CloseTimeout`](ErrorKind::CloseTimeout). The records that are not reported
+    /// then are given up, and their reports follow when the code returns; another handle's `close` gives them back then.
     ///
     /// A [`Transaction`] that is open is aborted, as in Java, and one that is being committed is given the time to end. The records of
     /// an aborted one are not given back.
@@ -197,21 +202,19 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// [`Blocking::close`] refuses that.
     ///
     /// # Errors
+    /// [`CloseTimeout`](ErrorKind::CloseTimeout) if user code holds up the reports of some records;
     /// [`Closed`](ErrorKind::Closed) in a fork of the process that the producer is of.
     pub async fn close(self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
         self.0.core.check_process()?;
-        let shared = Arc::clone(&self.0.core.shared);
+        let shared = &self.0.core.shared;
+        let collector = Collector::new(Arc::clone(shared));
         let ended = shared.close(&self.0.core.client, Deadline::after(timeout), true);
         self.0.core.hurry();
         // If this was the last handle, the delivery thread ends librdkafka, which blocks.
         drop(self);
-        // The sender goes unsent only with the delivery thread.
-        let _ = ended.await;
-        let unsent = shared.take_unsent();
-        if !unsent.is_empty() {
-            emit!(warn, unsent = unsent.len(), "the producer was closed before all of its records were delivered");
-        }
-        Ok(unsent)
+        // The sender goes unsent only with the thread that has it.
+        let in_time = ended.await.unwrap_or_default();
+        collector.take(in_time)
     }
 
     /// The bytes of `buffer.memory` that no record takes.

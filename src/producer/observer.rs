@@ -15,7 +15,7 @@ use crate::{
     Error,
     error::Refusal,
     native::{Asked, Audience, Client, Counts, Freed, KeyAndValue, Observer, Outcome, Progress, Sent, Throttled, code},
-    panic::emit,
+    panic::{emit, survive},
 };
 
 /// How long the delivery thread waits for an event when no timer is set.
@@ -69,7 +69,8 @@ impl Observer for Shared {
 
     fn on_freed(&self, client: &Client, freed: Freed) {
         self.room.release(freed.bytes);
-        self.serve_waiting(client);
+        // A flush that is not told would wait for ever.
+        survive("the admission of those that wait", || self.serve_waiting(client));
         self.outstanding.leave(freed.records);
     }
 

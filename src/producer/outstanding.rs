@@ -89,7 +89,12 @@ impl Outstanding {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.counts.iter().all(|count| count.load(Ordering::SeqCst) == 0)
+        self.len() == 0
+    }
+
+    /// How many there are. Those of a batch of reports count until the whole batch is reported.
+    pub(super) fn len(&self) -> usize {
+        self.counts.iter().map(|count| count.load(Ordering::SeqCst)).sum()
     }
 
     /// Lets no more records in.

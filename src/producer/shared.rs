@@ -7,12 +7,11 @@ use std::{
     time::Instant,
 };
 
-use futures::channel::oneshot;
-
 use super::{
     access::Access,
-    closing::{Closing, Unsent},
+    closing::Closing,
     deferrals::{self, Deferrals, Waiter, withdrawn},
+    ending::Ending,
     flush_helper::FlushHelper,
     listeners::Listeners,
     outstanding::Outstanding,
@@ -25,7 +24,6 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    deadline::Deadline,
     error::Refusal,
     metrics::Meter,
     native::{Audience as _, Body, Client, Draft, code, report_refused},
@@ -43,7 +41,7 @@ pub(super) struct Shared {
     pub(super) closing: Mutex<Closing>,
     /// Whether closing has begun to give up what is left.
     pub(super) gives_up: AtomicBool,
-    pub(super) finished: Mutex<Option<Vec<oneshot::Sender<()>>>>,
+    pub(super) ending: Ending,
     pub(super) flush_helper: Mutex<FlushHelper>,
     pub(super) delivery_thread: OnceLock<ThreadId>,
     pub(super) producer_id: ProducerId,
@@ -77,7 +75,7 @@ impl Shared {
             transactions,
             closing: Mutex::default(),
             gives_up: AtomicBool::new(false),
-            finished: Mutex::new(Some(Vec::new())),
+            ending: Ending::default(),
             flush_helper: Mutex::default(),
             delivery_thread: OnceLock::new(),
             producer_id: ProducerId::new(false),
@@ -260,27 +258,6 @@ impl Shared {
     /// Tells the interceptors of a record that failed before it was accepted.
     pub(super) fn tell_refused(&self, topic: &str, body: &Body, error: &Error) {
         self.listeners.tell_refused(topic, body, error);
-    }
-
-    /// Lets no more records in; those accepted have until `deadline`. The receiver hears of the end.
-    pub(super) fn close(&self, client: &Client, deadline: Deadline, collect: bool) -> oneshot::Receiver<()> {
-        let (sender, receiver) = oneshot::channel();
-        match &mut *lock(&self.finished) {
-            Some(waiting) => waiting.push(sender),
-            None => drop(sender.send(())),
-        }
-        lock(&self.closing).begin(deadline, collect);
-        self.outstanding.close();
-        if let Some(transactions) = &self.transactions {
-            transactions.close();
-        }
-        client.wake();
-        receiver
-    }
-
-    /// What closing left undelivered.
-    pub(super) fn take_unsent(&self) -> Vec<Unsent> {
-        lock(&self.closing).take()
     }
 }
 

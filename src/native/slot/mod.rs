@@ -38,10 +38,7 @@ use super::{
     sent::Sent,
     topic::Topic,
 };
-use crate::{
-    panic::release,
-    record::Headers,
-};
+use crate::{panic::release, record::Headers};
 
 /// What goes from thread to thread and back. Moving a cache line from one core to another costs more than anything else that is done to
 /// a record here: therefore it is one.

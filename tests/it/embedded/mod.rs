@@ -17,6 +17,7 @@ mod reports;
 mod room;
 mod schema_registry;
 mod transaction;
+mod user_code;
 
 use std::{sync::mpsc, thread, time::Duration};
 
