@@ -328,3 +328,115 @@ impl Placed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::{Context, Poll},
+    };
+
+    use super::*;
+    use crate::native::slot::Pending;
+
+    const RECORDS: usize = 100;
+
+    /// As a layer above that has bugs.
+    #[derive(Default)]
+    struct Panics {
+        calls: AtomicUsize,
+        freed: Mutex<usize>,
+    }
+
+    impl Panics {
+        /// Panics every third time.
+        fn call(&self) {
+            assert!(self.calls.fetch_add(1, Ordering::Relaxed) % 3 != 1, "a bug of ours");
+        }
+    }
+
+    impl Audience for Panics {
+        fn on_report(&self, _: &Sent<'_>, _: &Outcome) {
+            self.call();
+        }
+
+        fn observes_reports(&self) -> bool {
+            true
+        }
+
+        fn call_back(&self, _: Contained<Callback>, _: &Sent<'_>, _: &Outcome) {}
+    }
+
+    impl Observer for Panics {
+        fn audience(&self) -> &dyn Audience {
+            self
+        }
+
+        fn on_purged(&self, _: &Sent<'_>, _: Asked, _: KeyAndValue<'_>, _: &Outcome) {
+            self.call();
+        }
+
+        fn on_failure(&self, _: &Client, _: &Sent<'_>, _: &mut Outcome, _: i32) {
+            self.call();
+        }
+
+        fn on_freed(&self, _: &Client, freed: Freed) {
+            *self.freed.lock().unwrap() += freed.records.iter().sum::<usize>();
+            panic!("a bug of ours");
+        }
+
+        fn on_error(&self, _: &Client, _: i32, _: &str, _: bool) {
+            self.call();
+        }
+
+        fn on_log(&self, _: i32, _: &str, _: &str) {
+            self.call();
+        }
+
+        fn on_throttle(&self, _: Throttled) {}
+
+        fn on_statistics(&self, _: String) {}
+
+        fn on_token_refresh(&self) {}
+
+        fn progress(&self, client: &Client) -> Progress {
+            self.call();
+            if *self.freed.lock().unwrap() == RECORDS {
+                return Progress::Done;
+            }
+            client.purge();
+            Progress::Wait(Duration::from_millis(10))
+        }
+    }
+
+    fn send(client: &Client) -> Pending {
+        let mut draft = client.pool().take();
+        draft.body_mut().topic = Some(client.topic("orders").unwrap());
+        draft.body_mut().value_size = Some(0);
+        let pending = draft.pending();
+        assert!(client.produce(draft).is_ok());
+        pending
+    }
+
+    #[test]
+    fn whatever_panics_every_record_is_reported_and_counted() {
+        let properties = [("bootstrap.servers".to_owned(), "localhost:1".into())];
+        let client = Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}"));
+        let pending: Vec<_> = (0..RECORDS).map(|_| send(&client)).collect();
+        let observer = Panics::default();
+        serve(&client, &observer);
+        assert_eq!(*observer.freed.lock().unwrap(), RECORDS);
+        let (mut purged, mut lost) = (0, 0);
+        for mut pending in pending {
+            match pending.poll_report(&Context::from_waker(Waker::noop()), |_, outcome| outcome.code()) {
+                Poll::Ready(Some(code::FAIL)) => lost += 1,
+                Poll::Ready(Some(_)) => purged += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(purged > 0 && lost > 0, "{purged} purged, {lost} lost");
+    }
+}

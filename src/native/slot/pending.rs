@@ -96,3 +96,52 @@ impl fmt::Debug for Pending {
         f.debug_tuple("Pending").field(&state.unwrap_or("taken")).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        ptr,
+        task::{RawWaker, RawWakerVTable, Waker},
+    };
+
+    use super::*;
+    use crate::{
+        native::{pool::Pool, slot::Reported},
+        panic::{TaskWaker, contain},
+    };
+
+    fn clone(_: *const ()) -> RawWaker {
+        panic!("in a clone");
+    }
+
+    fn ignore(_: *const ()) {}
+
+    /// A waker that cannot be cloned.
+    fn waker() -> Waker {
+        static PANICS: RawWakerVTable = RawWakerVTable::new(|pointer| clone(pointer), ignore, ignore, ignore);
+        // SAFETY: the functions of the table look at no pointer.
+        unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &PANICS)) }
+    }
+
+    #[test]
+    fn a_waker_that_panics_in_clone_costs_the_poll_and_not_the_report() {
+        let draft = Pool::default().take();
+        let mut pending = draft.pending();
+        let code = |_: &Sent<'_>, outcome: &Outcome| outcome.code();
+        assert!(contain(|| pending.poll_report(&Context::from_waker(&waker()), code)).is_err());
+        assert!(pending.poll_report(&Context::from_waker(Waker::noop()), code).is_pending());
+        assert!(contain(|| pending.poll_report(&Context::from_waker(&waker()), code)).is_err());
+        let woken = Reported::from(draft).complete(Outcome::unwritten(7));
+        assert!(woken.is_ok(), "the future has the slot");
+        assert_eq!(pending.poll_report(&Context::from_waker(&waker()), code), Poll::Ready(Some(7)));
+    }
+
+    #[test]
+    fn a_task_whose_waker_panics_in_clone_may_leave_another_one() {
+        let cell = TaskWaker::default();
+        assert!(contain(|| cell.register(&waker())).is_err());
+        cell.register(Waker::noop());
+        assert!(contain(|| cell.register(&waker())).is_err());
+        assert!(cell.take().is_some_and(|waker| waker.will_wake(Waker::noop())));
+    }
+}

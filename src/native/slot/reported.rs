@@ -134,3 +134,51 @@ impl From<Draft> for Reported {
         unsafe { Self::from_opaque(opaque) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+    use crate::native::{body::Tally, contained::Contained, pool::Pool};
+
+    #[derive(Default)]
+    struct Counts(Mutex<Vec<String>>);
+
+    impl Tally for Counts {
+        fn fail(&self, index: u32, _: &Sent<'_>, outcome: &Outcome) {
+            self.0.lock().unwrap().push(format!("{index} failed: {}", outcome.code()));
+        }
+
+        fn close(&self, records: usize) -> Option<Waker> {
+            self.0.lock().unwrap().push(format!("{records} counted"));
+            None
+        }
+    }
+
+    #[test]
+    fn a_report_that_is_dropped_tells_everybody_that_the_record_may_be_written() {
+        let (pool, counts) = (Pool::default(), Arc::new(Counts::default()));
+        let draft = pool.take();
+        let mut pending = draft.pending();
+        drop(Reported::from(draft));
+        let read = pending.poll_report(&Context::from_waker(Waker::noop()), |_, outcome| (outcome.code(), outcome.status));
+        assert_eq!(read, Poll::Ready(Some((-196, 1))));
+
+        let mut draft = pool.take();
+        let tally = Contained::new(Arc::clone(&counts) as Arc<dyn Tally>);
+        draft.body_mut().completion = Completion::Member { tally, index: 3 };
+        drop(Reported::from(draft));
+        assert_eq!(*counts.0.lock().unwrap(), ["3 failed: -196", "1 counted"]);
+
+        let mut draft = pool.take();
+        let heard = Arc::clone(&counts);
+        let callback = move |_: &Sent<'_>, outcome: &Outcome| heard.0.lock().unwrap().push(outcome.code().to_string());
+        draft.body_mut().completion = Completion::Callback(Contained::new(Box::new(callback)));
+        drop(Reported::from(draft));
+        assert_eq!(counts.0.lock().unwrap().last().map(String::as_str), Some("-196"));
+    }
+}

@@ -163,12 +163,19 @@ fn plug_ins_may_panic_when_the_producer_ends_and_close_still_gives_back_what_is_
 fn a_waker_may_panic_when_it_is_woken_and_when_it_is_dropped() {
     struct Explodes(#[expect(dead_code, reason = "it is dropped")] Bomb);
     impl Wake for Explodes {
+        fn wake(self: Arc<Self>) {}
+    }
+    struct Panics;
+    impl Wake for Panics {
         fn wake(self: Arc<Self>) {
             panic!("in a waker");
         }
     }
-    /// Polls once, with a waker whose last reference is the one that the future keeps.
-    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    /// Polls twice, each time with a waker of which the future keeps the last reference.
+    fn poll<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+        if future.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(Panics)))).is_ready() {
+            unreachable!("nothing is reported yet");
+        }
         let waker = Waker::from(Arc::new(Explodes(Bomb)));
         let polled = future.poll(&mut Context::from_waker(&waker));
         let _ = catch_unwind(AssertUnwindSafe(|| drop(waker)));
@@ -180,10 +187,12 @@ fn a_waker_may_panic_when_it_is_woken_and_when_it_is_dropped() {
     kafka.broker_down(1).unwrap();
     let mut deliveries: Vec<_> = (0..10).map(|_| producer.try_send(record("x")).unwrap()).collect();
     for delivery in &mut deliveries {
-        // The second waker takes the first one's place.
+        // The waker that is left there when another one comes may panic as well.
         assert!(poll(Pin::new(&mut *delivery)).is_pending());
         assert!(poll(Pin::new(&mut *delivery)).is_pending());
     }
+    let panics = Waker::from(Arc::new(Panics));
+    let _ = Pin::new(&mut deliveries[0]).poll(&mut Context::from_waker(&panics));
     let mut flush = pin!(producer.flush());
     assert!(poll(flush.as_mut()).is_pending());
     assert!(poll(flush.as_mut()).is_pending());
@@ -197,10 +206,13 @@ fn a_waker_may_panic_when_it_is_woken_and_when_it_is_dropped() {
         block_on(delivery).unwrap();
     }
     block_on(batch).unwrap();
+    // Held up until it has been polled, so that it is not ready.
+    let (entered, release) = blocking_callback(&producer);
+    entered.recv_timeout(PATIENCE).unwrap();
     let mut close = pin!(producer.clone().close(Duration::from_secs(60)));
-    if poll(close.as_mut()).is_pending() {
-        ends_with(|| block_on(close).unwrap());
-    }
+    assert!(close.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
+    release.send(()).unwrap();
+    ends_with(|| block_on(close).unwrap());
 }
 
 /// As [`ends`], for code that borrows: what never ends fails, since the test's own thread watches.
