@@ -142,6 +142,6 @@ mod tests {
         assert!(contain(|| cell.register(&waker())).is_err());
         cell.register(Waker::noop());
         assert!(contain(|| cell.register(&waker())).is_err());
-        assert!(cell.take().is_some_and(|waker| waker.will_wake(Waker::noop())));
+        assert!(cell.take().is_some());
     }
 }

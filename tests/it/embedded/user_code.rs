@@ -130,7 +130,7 @@ fn what_a_serializer_waits_for_may_panic_when_it_is_dropped() {
 
 #[test]
 fn plug_ins_may_panic_when_the_producer_ends_and_close_still_gives_back_what_is_left() {
-    struct Explodes(#[expect(dead_code, reason = "it is dropped")] Bomb);
+    struct Explodes(Bomb);
     impl Interceptor<str, str> for Explodes {}
     impl Partitioner for Explodes {
         fn partition(&self, _: &PartitionContext<'_>) -> i32 {
@@ -161,7 +161,7 @@ fn plug_ins_may_panic_when_the_producer_ends_and_close_still_gives_back_what_is_
 
 #[test]
 fn a_waker_may_panic_when_it_is_woken_and_when_it_is_dropped() {
-    struct Explodes(#[expect(dead_code, reason = "it is dropped")] Bomb);
+    struct Explodes(Bomb);
     impl Wake for Explodes {
         fn wake(self: Arc<Self>) {}
     }
