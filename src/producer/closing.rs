@@ -204,3 +204,23 @@ impl fmt::Debug for Unsent {
         f.debug_struct("Unsent").field("record", &self.record()).field("error", &self.error).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_up_is_told_of_unless_a_call_of_close_takes_it() {
+        let told = |losses: Option<Losses>| losses.map(|losses| (losses.records, losses.was_closed));
+        let given_up = |collectors| Closing { untaken: 3, collect: collectors > 0, collectors, ..Closing::default() };
+        let mut dropped = given_up(0);
+        assert_eq!((told(dropped.losses()), told(dropped.end()), told(dropped.losses())), (None, Some((3, false)), None));
+        let mut closed = given_up(1);
+        assert_eq!(told(closed.end()), None, "close waits for them");
+        closed.collectors = 0;
+        assert_eq!(told(closed.losses()), Some((3, true)), "its future was dropped");
+        let mut closed = given_up(0);
+        closed.collect = true;
+        assert_eq!(told(closed.end()), Some((3, true)), "its future was dropped before the end");
+    }
+}

@@ -16,6 +16,7 @@ use std::{
 use super::shared::{Shared, lock};
 use crate::{
     Error, ErrorKind, Token, TokenProvider,
+    deadline::Deadline,
     native::{BearerToken, Client, Contained, code},
     panic::{contain, emit},
 };
@@ -94,10 +95,10 @@ impl Tokens {
 
     /// Waits until a token is wanted, or to be asked for again; false at the end.
     fn wait(&self, backoff: Option<Duration>) -> bool {
-        let again = backoff.map(|backoff| Instant::now() + backoff);
+        let again = backoff.map(Deadline::after);
         let mut state = self.lock();
         loop {
-            let left = again.map(|again| again.saturating_duration_since(Instant::now()));
+            let left = again.map(|again| again.left(Instant::now()));
             if state.ended {
                 return false;
             }
