@@ -51,7 +51,7 @@ unsafe extern "C" fn on_acknowledgement(
     if code == code::NO_ERROR {
         return code::NO_ERROR;
     }
-    // SAFETY: as above; null if the broker said nothing.
+    // SAFETY: librdkafka lends the message for the call; the text is null if the broker said nothing.
     let words = unsafe { sys::rd_kafka_message_produce_errstr(message) };
     if !words.is_null() {
         let _ = catch_unwind(|| {
@@ -65,7 +65,7 @@ unsafe extern "C" fn on_acknowledgement(
             } else {
                 Words { broker: Some(words.into_boxed_str()), ..Words::default() }
             };
-            // SAFETY: as above.
+            // SAFETY: librdkafka lends the message for the call, and `ffi::Message` has its layout.
             let opaque = unsafe { (*message.cast::<ffi::Message>()).opaque };
             // SAFETY: the message is not reported yet, and librdkafka calls this on one thread for it.
             unsafe { slot::save_words(opaque, words) };

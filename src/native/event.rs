@@ -68,9 +68,9 @@ impl Event {
         let event = self.0.as_ptr();
         // SAFETY: the event is ours.
         let code = unsafe { ffi::rd_kafka_event_error(event) };
-        // SAFETY: as above.
+        // SAFETY: the event is ours.
         let fatal = unsafe { sys::rd_kafka_event_error_is_fatal(event) } != 0;
-        // SAFETY: as above.
+        // SAFETY: the event is ours.
         let text = unsafe { sys::rd_kafka_event_error_string(event) };
         // SAFETY: a text that lives as long as the event.
         let text = unsafe { ffi::text(text) };
@@ -84,7 +84,7 @@ impl Event {
         unsafe { sys::rd_kafka_event_log(self.0.as_ptr(), &raw mut facility, &raw mut text, &raw mut level) };
         // SAFETY: null, or a text that lives as long as the event.
         let facility = unsafe { ffi::text(facility) };
-        // SAFETY: as above.
+        // SAFETY: null, or a text that lives as long as the event.
         let text = unsafe { ffi::text(text) };
         Kind::Log { level, facility, text }
     }
@@ -118,7 +118,7 @@ impl Message<'_> {
         let mut timestamp_type = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: a live message; librdkafka writes one of the type's three values.
         let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
-        // SAFETY: as above.
+        // SAFETY: a live message.
         let status = unsafe { ffi::rd_kafka_message_status(message) };
         // There is a report for each record before the producer is destroyed: so this is a partition's, which librdkafka lets go of
         // since the brokers know it no longer, and its records with it.
@@ -168,7 +168,7 @@ impl Message<'_> {
 
     /// The record's value as it was sent.
     pub(super) fn value(&self) -> Option<&[u8]> {
-        // SAFETY: as `key`; the bytes are the message's own or, of a large record, its slot's, which is still here.
+        // SAFETY: null, or as many bytes as are said to be there, for as long as the message; they are the message's own or, of a large record, its slot's, which is still here.
         unsafe { ffi::bytes(self.0.payload, self.0.payload_size) }
     }
 }
