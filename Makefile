@@ -108,6 +108,12 @@ soak: ## producers of every kind on a Kafka that breaks, for MINUTES (10): every
 	OTTLA_SOAK_MINUTES=$(or $(MINUTES),10) OTTLA_SOAK_SEED=$(or $(SEED),random) cargo test --locked --features $(tested) --test it -- \
 	    --include-ignored --nocapture broker::soak::
 
+.PHONY: state
+state: ## random steps on producers and consumers, held against a model, for SECONDS (600) each; SEED repeats a run, ONLY=Memory,Inline names profiles
+	@scripts/setup build
+	OTTLA_TEST_STATE_SECONDS=$(or $(SECONDS),600) OTTLA_TEST_STATE_SEED=$(SEED) OTTLA_TEST_STATE_ONLY=$(ONLY) \
+	    cargo test --locked --features $(tested) --test it -- --include-ignored --nocapture --test-threads=1 state::
+
 .PHONY: fuzz
 fuzz: ## fuzz the parsers and deserializers: SECONDS of CPU a target (600), TARGET=NAME for one (nightly Rust, cargo-fuzz)
 	@FUZZ_SECONDS=$(SECONDS) scripts/fuzz $(TARGET)

@@ -16,6 +16,7 @@ mod refused_batch;
 mod reports;
 mod room;
 mod schema_registry;
+mod state;
 mod transaction;
 mod user_code;
 
