@@ -60,7 +60,7 @@ pub(super) const CODES: &[Meaning] = &[
     Meaning::broker(47, "INVALID_PRODUCER_EPOCH", "InvalidProducerEpochException").kind(K::Fenced).fatal().advice("another producer has this transactional.id now, or the transaction took longer than transaction.timeout.ms: build a new producer"),
     Meaning::broker(48, "INVALID_TXN_STATE", "InvalidTxnStateException").advice("the call does not fit the state of the transaction: abort it and begin again"),
     Meaning::broker(49, "INVALID_PRODUCER_ID_MAPPING", "InvalidPidMappingException").kind(K::Fatal).fatal().advice("the producer was silent for longer than the broker's transactional.id.expiration.ms: build a new producer"),
-    Meaning::broker(50, "INVALID_TRANSACTION_TIMEOUT", "InvalidTxnTimeoutException").advice("lower transaction.timeout.ms, or raise the broker's transaction.max.timeout.ms"),
+    Meaning::broker(50, "INVALID_TRANSACTION_TIMEOUT", "InvalidTxnTimeoutException").kind(K::Fatal).fatal().advice("lower transaction.timeout.ms, or raise the broker's transaction.max.timeout.ms"),
     Meaning::broker(51, "CONCURRENT_TRANSACTIONS", "ConcurrentTransactionsException").retriable().advice("the transaction before is still ending: try again"),
     Meaning::broker(52, "TRANSACTION_COORDINATOR_FENCED", "TransactionCoordinatorFencedException"),
     Meaning::broker(53, "TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "TransactionalIdAuthorizationException").kind(K::Authorization).fatal().advice("give the user WRITE and DESCRIBE on the transactional.id"),

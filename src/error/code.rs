@@ -87,6 +87,11 @@ pub(super) fn of_batch(code: i32) -> Option<Meaning> {
     Some(Meaning { kind, advice: Some(advice), ..meaning(code) })
 }
 
+/// What a code means that has ended the producer, as this kind.
+pub(super) fn ended(code: i32, kind: ErrorKind) -> Meaning {
+    Meaning { kind, retriable: false, abortable: false, fatal: true, advice: kind.advice(), ..meaning(code) }
+}
+
 /// What the code means here, where librdkafka's sentence does not say it.
 pub(super) fn words(code: i32) -> Option<&'static str> {
     match code {

@@ -59,6 +59,10 @@ pub enum ErrorKind {
     TransactionState,
     /// The brokers have not done what a transaction call asks for within `max.block.ms`. The same call goes on where this one stopped.
     TransactionTimeout,
+    /// The transaction was open for longer than `transaction.timeout.ms`, so that its coordinator has most likely aborted it, and this
+    /// producer can do no more. Coordinators answer the same to a producer whose `transactional.id` another one has taken over: that is
+    /// [`Fenced`](Self::Fenced), and certain if the transaction was open for less time.
+    TransactionExpired,
     /// The transaction cannot be committed, since a record or an offset of it failed: the way on is to abort it.
     TransactionFailed,
     /// This producer can send no more (librdkafka's fatal errors).
@@ -107,6 +111,7 @@ impl ErrorKind {
             Self::Fenced => "Fenced",
             Self::TransactionState => "TransactionState",
             Self::TransactionTimeout => "TransactionTimeout",
+            Self::TransactionExpired => "TransactionExpired",
             Self::TransactionFailed => "TransactionFailed",
             Self::Fatal => "Fatal",
             Self::Closed => "Closed",
@@ -134,7 +139,7 @@ impl ErrorKind {
             Self::Authentication => "AuthenticationException",
             Self::Authorization => "AuthorizationException",
             Self::NotEnoughReplicas => "NotEnoughReplicasException",
-            Self::Fenced => "ProducerFencedException",
+            Self::Fenced | Self::TransactionExpired => "ProducerFencedException",
             Self::Closed | Self::TransactionState => "IllegalStateException",
             Self::Fatal
             | Self::BatchTooLarge
@@ -167,6 +172,10 @@ impl ErrorKind {
             Self::SchemaPending => "await send, or try again when the schema registry has answered",
             Self::SchemaTimeout => "look whether the schema registry is up; raise max.block.ms if it only is slow",
             Self::TransactionTimeout => "make the same call again: it goes on where this one stopped",
+            Self::TransactionExpired => {
+                "build a new producer, and do the transaction again: none of it is committed; make transactions shorter, or raise \
+                 transaction.timeout.ms"
+            }
             Self::TransactionFailed => "abort the transaction",
             Self::Closed | Self::Fatal | Self::Fenced => "build a new producer",
             Self::CloseTimeout => "let callbacks return soon: hand what takes long to another thread",

@@ -24,6 +24,30 @@ not send the records of a refused batch again by itself, as Java does with one t
 the partition by then, so that their order would change.
 ";
 
+const TRANSACTIONS: &str = "
+## Transaction calls
+
+The flags of an error of `init_transactions`, `begin_transaction`, `send_offsets`, `commit` and `abort` are those of the call, which may differ
+from its code's in the tables above. They are to be looked at in this order; a loop that does so ends for every code at every step.
+
+| flag | what to do |
+| --- | --- |
+| fatal | build a new producer |
+| abortable | abort, then begin another transaction |
+| retriable | make the same call again: it goes on where this one stopped |
+| none | fix the program: calls in the wrong order, or arguments that are not valid |
+
+Where the flags differ from Java's:
+
+| answer | Java | ottla |
+| --- | --- | --- |
+| `INVALID_PRODUCER_EPOCH` to a record | abortable | fatal: librdkafka cannot go on after it |
+| `INVALID_PRODUCER_EPOCH`, `PRODUCER_FENCED`, to a producer whose transaction was open for `transaction.timeout.ms` or longer | as if it were fenced | `TransactionExpired`, fatal: the coordinator has most likely aborted the transaction, and there need not be another producer |
+| any code that is not retriable, to `init_transactions` or `abort` | fatal at once | asked again until `max.block.ms` is over, then fatal |
+| a code that neither knows what to do about, to `send_offsets` or `commit` | fatal | abortable; the abort is fatal if the coordinator has ended the transaction all the same |
+| a record that cannot be serialized | thrown by `send`; the transaction goes on | fails the transaction, since a future may be dropped unread |
+";
+
 const COLUMNS: &str = "| code | name | kind | retriable | abortable | fatal | Java's exception | what to do |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
@@ -36,6 +60,7 @@ fn text() -> String {
     }
     text.push_str(&format!("{BATCHES}\n{COLUMNS}"));
     broker::CODES.iter().filter_map(|meaning| of_batch(meaning.code)).for_each(|meaning| text.push_str(&row(&meaning)));
+    text.push_str(TRANSACTIONS);
     text
 }
 

@@ -106,6 +106,12 @@ impl Error {
             let by_code = code::meaning(outcome.code());
             error.0.meaning = Some(Meaning { kind: ErrorKind::Broker, abortable: true, fatal: false, advice: None, ..by_code });
         }
+        if words.has_expired {
+            let kind = ErrorKind::TransactionExpired;
+            error.0.kind = kind;
+            error.0.meaning = Some(code::ended(outcome.code(), kind));
+            error.0.message.push_str("; the transaction was open for longer than transaction.timeout.ms, and its coordinator has most likely aborted it");
+        }
         if let Some(text) = &words.broker {
             error.0.message.push_str("; the broker says: ");
             error.0.message.push_str(text);
@@ -146,6 +152,20 @@ impl Error {
         error.0.meaning =
             Some(Meaning { kind, retriable, abortable: abortable && !fatal, fatal, advice: kind.advice(), ..by_code });
         error
+    }
+
+    /// The error of a producer that has come to its end as this kind, by this code.
+    pub(crate) fn from_ended(kind: ErrorKind, code: i32, message: String) -> Self {
+        let mut error = Self::new(kind, message);
+        error.0.code = Some(code);
+        error.0.meaning = Some(code::ended(code, kind));
+        error
+    }
+
+    /// The same error of a call that leaves the transaction as it is.
+    pub(crate) fn that_fails_nothing(mut self) -> Self {
+        self.0.meaning = self.meaning().map(|meaning| Meaning { abortable: false, ..meaning });
+        self
     }
 
     /// The error that ends a client which is no producer.
@@ -223,7 +243,7 @@ impl Error {
     pub fn is_fatal(&self) -> bool {
         match self.meaning() {
             Some(meaning) => meaning.fatal,
-            None => matches!(self.0.kind, ErrorKind::Fatal | ErrorKind::Fenced),
+            None => matches!(self.0.kind, ErrorKind::Fatal | ErrorKind::Fenced | ErrorKind::TransactionExpired),
         }
     }
 

@@ -29,6 +29,10 @@ pub(crate) const PURGES: [i32; 2] = [PURGE_QUEUE, PURGE_INFLIGHT];
 pub(crate) const INCONSISTENT: i32 = -149;
 pub(crate) const FATAL: i32 = -150;
 
+/// Another producer has this one's `transactional.id`, or the coordinator has ended its transaction: `_FENCED`, and the brokers'
+/// INVALID_PRODUCER_EPOCH and PRODUCER_FENCED.
+pub(crate) const FENCES: [i32; 3] = [-144, 47, 90];
+
 /// The broker does not let this client in.
 pub(crate) const REFUSALS: [i32; 2] = [SSL, AUTHENTICATION];
 

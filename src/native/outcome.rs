@@ -58,6 +58,8 @@ pub(crate) struct Words {
     pub(crate) batch_records: usize,
     /// Whether the broker has named other records of the batch as the invalid ones.
     pub(crate) is_bystander: bool,
+    /// Whether the producer is fenced because its transaction was open for longer than `transaction.timeout.ms`.
+    pub(crate) has_expired: bool,
 }
 
 impl Outcome {

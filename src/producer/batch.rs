@@ -123,7 +123,7 @@ where
                     // The delivery is the batch's business.
                     Poll::Ready(Ok(_)) => {}
                     Poll::Ready(Err(error)) => {
-                        if this.sent == 1 && matches!(error.kind(), ErrorKind::Closed | ErrorKind::Fatal | ErrorKind::Fenced) {
+                        if this.sent == 1 && matches!(error.kind(), ErrorKind::Closed) || error.is_fatal() {
                             return Poll::Ready(Err(error));
                         }
                         this.batch.fail(this.sent - 1, error);

@@ -22,7 +22,7 @@ use crate::{
     native::{Client, SettingRefused},
     panic::emit,
     partition::Partitioner,
-    secret::Secrets,
+    secret::{Secret, Secrets},
 };
 
 /// How long dropping the last handle waits for what was accepted, unless it is set.
@@ -176,7 +176,7 @@ pub(super) fn start(
     let is_idempotent = properties.iter().any(|(name, value)| name == "enable.idempotence" && value.expose() == "true");
     let client =
         Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &resolved.secrets))?);
-    let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block));
+    let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block, transaction_timeout(&properties)));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
     let Resolved { client_id, bootstrap_servers, max_request_size, authentication_timeout, mechanism, secrets, .. } = resolved;
     let mut shared = Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
@@ -198,6 +198,13 @@ pub(super) fn start(
 fn refused(refused: &SettingRefused, secrets: &Secrets) -> Error {
     let what = refused.property.as_deref().unwrap_or("the settings");
     Error::new(ErrorKind::Config, format!("librdkafka refuses {what}: {}", secrets.redact(&refused.reason)))
+}
+
+/// `transaction.timeout.ms`, as librdkafka tells it the coordinator. Its default is Java's.
+fn transaction_timeout(properties: &[(String, Secret)]) -> Duration {
+    let set = properties.iter().rev().find(|(name, _)| name == "transaction.timeout.ms");
+    let milliseconds = set.and_then(|(_, value)| value.expose().parse().ok());
+    Duration::from_millis(milliseconds.unwrap_or(60_000))
 }
 
 impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {

@@ -68,6 +68,9 @@ impl Core {
     pub(super) fn refusal(&self, code: i32) -> Error {
         match self.client.fatal_error().filter(|_| code == code::FATAL) {
             Some((code, text)) => {
+                if let Some(transactions) = &self.shared.transactions {
+                    return transactions.end_by(code, &text).error();
+                }
                 let cause = TransactionRefused { code, text, retriable: false, abortable: false, fatal: true };
                 Error::from_transaction(&cause, "the record was not accepted")
             }

@@ -8,11 +8,11 @@ use std::{
 use super::{
     flush_helper::FLUSH_SLICE,
     metering::totals,
-    shared::{Shared, lock},
-    transaction::{Failure, Transactions},
+    shared::{Shared, lock, look_again},
+    transaction::{Failure, Transactions, is_fence},
 };
 use crate::{
-    Error,
+    Error, ErrorKind,
     error::Refusal,
     native::{Asked, Audience, Client, Counts, Freed, KeyAndValue, Observer, Outcome, Progress, Sent, Throttled, code},
     panic::{emit, survive},
@@ -46,17 +46,31 @@ impl Observer for Shared {
             }
             _ => {}
         }
+        let fatal = client.fatal_error().map(|(code, text)| (code, self.troubles.redact(&text)));
         if code::PURGES.contains(&outcome.code()) {
-            // Given up because the producer can do no more. Why else records of a transaction are given up, its commit tells.
-            let fatal = client.fatal_error().filter(|_| !self.gives_up.load(Ordering::SeqCst));
-            if let Some((Ok(code), text)) = fatal.map(|(code, text)| (i16::try_from(code), text)) {
-                outcome.code = code;
-                outcome.words.get_or_insert_default().cause = Some(self.troubles.redact(&text).into_boxed_str());
-            }
+            // Given up because the producer can do no more. Why else records of a transaction are given up, its commit tells: librdkafka
+            // counts them.
+            let Some((code, text)) = fatal.filter(|_| !self.gives_up.load(Ordering::SeqCst)) else { return };
+            outcome.set_code(code);
+            let words = outcome.words.get_or_insert_default();
+            words.has_expired = self.transactions.as_ref().is_some_and(|transactions| has_expired(transactions, code, &text));
+            words.cause = Some(text.into_boxed_str());
         } else if let Some(transactions) = &self.transactions {
-            let fatal = client.fatal_error().map(|(code, _)| Error::from_code(code, "").kind());
-            outcome.words.get_or_insert_default().only_aborts = fatal.is_none();
-            transactions.fail(|| Failure { what: Error::from_report(sent.topic_name(), outcome).to_string(), fatal });
+            // Java's producer is at its end as well when a record is answered so; librdkafka's need not be.
+            let fenced =
+                || is_fence(outcome.code()).then(|| (outcome.code(), Error::from_report(sent.topic_name(), outcome).to_string()));
+            match fatal.or_else(fenced) {
+                Some((code, text)) => {
+                    outcome.words.get_or_insert_default().has_expired = has_expired(transactions, code, &text);
+                }
+                None => {
+                    outcome.words.get_or_insert_default().only_aborts = true;
+                    let what = || Failure::new(Error::from_report(sent.topic_name(), outcome).to_string());
+                    if let (true, Some(topic)) = (transactions.fail(what), sent.topic) {
+                        look_again(client, topic, outcome.code());
+                    }
+                }
+            }
         }
     }
 
@@ -178,6 +192,11 @@ impl Shared {
         client.purge_queued();
         None
     }
+}
+
+/// Notes that the producer can do no more; whether that is because its transaction took too long.
+fn has_expired(transactions: &Transactions, code: i32, text: &str) -> bool {
+    transactions.end_by(code, text).fatal_kind() == Some(ErrorKind::TransactionExpired)
 }
 
 /// Says which broker has said that this producer may not do something. librdkafka does not know it where the answer was about the topic,

@@ -4,7 +4,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
     task::Waker,
     thread::ThreadId,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -26,7 +26,7 @@ use crate::{
     Error, ErrorKind,
     error::Refusal,
     metrics::Meter,
-    native::{Audience as _, Body, Client, Draft, code, report_refused},
+    native::{Audience as _, Body, Client, Draft, Topic, code, report_refused},
     panic::wake,
     secret::Secrets,
 };
@@ -98,14 +98,14 @@ impl Shared {
     /// Hands a draft whose room is taken to librdkafka. On failure its room is given back: the caller serves the queue.
     pub(super) fn accept(&self, client: &Client, mut draft: Draft) -> Result<(), (Draft, i32)> {
         let Some(generation) = self.outstanding.enter() else {
-            self.fail_transaction(&draft, code::DESTROY);
+            self.fail_transaction(client, &draft, code::DESTROY);
             self.room.release(draft.charge());
             return Err((draft, code::DESTROY));
         };
         draft.set_generation(generation);
         client.produce(draft).inspect_err(|(draft, code)| {
             // First: a commit that finds nothing outstanding must find the failure.
-            self.fail_transaction(draft, *code);
+            self.fail_transaction(client, draft, *code);
             self.outstanding.leave_one(generation);
             self.room.release(draft.charge());
         })
@@ -165,7 +165,7 @@ impl Shared {
 
     /// Fails the transaction of a draft that librdkafka does not accept. Every record goes through here, whether its sender waits for the
     /// answer, or has been told that the record is accepted.
-    fn fail_transaction(&self, draft: &Draft, code: i32) {
+    fn fail_transaction(&self, client: &Client, draft: &Draft, code: i32) {
         let Some(transactions) = &self.transactions else { return };
         // librdkafka's own transaction has failed already, or takes no more records.
         if matches!(code, code::STATE | code::FATAL) {
@@ -179,7 +179,11 @@ impl Shared {
             Some(answered) => format!("{context}: the partitioner {answered}"),
             None => Error::from_code(code, &context).to_string(),
         };
-        transactions.fail(|| Failure { what, fatal: None });
+        if transactions.fail(|| Failure::new(what)) {
+            if let Some(topic) = &body.topic {
+                look_again(client, topic, code);
+            }
+        }
     }
 
     /// Ends a record that has waited for its serializer and is not sent; its future gets the error.
@@ -261,6 +265,14 @@ impl Shared {
     }
 }
 
+/// Has librdkafka ask about a topic that a broker has forbidden, without waiting for the answer: until it is told otherwise it refuses every
+/// record of the topic, for up to `metadata.max.age.ms`, though it may be allowed by now. Java's producer asks when a record is sent.
+pub(super) fn look_again(client: &Client, topic: &Topic, code: i32) {
+    if code::NOT_AUTHORIZED.contains(&code) {
+        let _ = client.metadata(topic, Duration::ZERO);
+    }
+}
+
 /// The name of a record's topic; empty for a record that has got none yet.
 pub(super) fn topic_of(body: &Body) -> Arc<str> {
     body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()))
@@ -272,8 +284,6 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{
         native::{Completion, Contained, Outcome, Sent, Tally},

@@ -77,7 +77,8 @@ impl ConsumerGroupMetadata {
     /// The same for C.
     pub(super) fn to_native(&self) -> Result<GroupMember, Error> {
         let native = |what: &str, text: &str| {
-            CString::new(text).map_err(|_| Error::from_code(code::INVALID_ARG, &format!("the {what} {text:?} has a NUL in it")))
+            let invalid = |_| Error::from_code(code::INVALID_ARG, &format!("the {what} {text:?} has a NUL in it"));
+            CString::new(text).map_err(|nul| invalid(nul).that_fails_nothing())
         };
         Ok(GroupMember {
             group_id: native("group id", &self.group_id)?,

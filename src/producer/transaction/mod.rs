@@ -1,10 +1,14 @@
 //! [`Transaction`]: records and offsets that count together or not at all.
 
 mod blocking;
+mod calls;
+mod failure;
 mod group;
 mod offsets;
+mod open;
 mod request;
 mod thread;
+mod timer;
 mod transactions;
 
 use std::{fmt, time::Instant};
@@ -13,8 +17,11 @@ pub use blocking::BlockingTransaction;
 pub use group::ConsumerGroupMetadata;
 pub use offsets::{OffsetAndMetadata, Offsets};
 
-pub(super) use self::transactions::{Failure, Transactions};
-use self::{request::Call, transactions::Open};
+pub(super) use self::{
+    failure::{Failure, is_fence},
+    transactions::Transactions,
+};
+use self::{open::Open, request::Call};
 use super::{Producer, Sending};
 use crate::{Error, ErrorKind, ProducerRecord, metrics::Timed};
 
@@ -34,14 +41,15 @@ use crate::{Error, ErrorKind, ProducerRecord, metrics::Timed};
 /// Once something in it has failed, an abort is due: until then records may be held back, and a flush may wait for them for
 /// `delivery.timeout.ms`.
 ///
-/// What an error of its calls asks for, as in Java:
+/// What to do after an error of its calls. The first row that applies counts, and a loop that follows them ends; where they differ from
+/// Java's is in `docs/errors.md`.
 ///
-/// | [`Error`] | the way on |
+/// | [`Error`] | what to do |
 /// |---|---|
-/// | [`is_retriable`](Error::is_retriable) | the same call again, which goes on where this one stopped |
-/// | [`is_abortable`](Error::is_abortable) | [`abort`](Self::abort), or drop it; then another transaction |
-/// | [`is_fatal`](Error::is_fatal), [`Fenced`](ErrorKind::Fenced) among them | a new producer |
-/// | [`TransactionState`](ErrorKind::TransactionState) | a mistake in the program: calls in the wrong order |
+/// | [`is_fatal`](Error::is_fatal) | build a new producer. [`Fenced`](ErrorKind::Fenced): another one has its `transactional.id`, so that this program may be the one to end. [`TransactionExpired`](ErrorKind::TransactionExpired): it took longer than `transaction.timeout.ms`, and has to be done again |
+/// | [`is_abortable`](Error::is_abortable) | [`abort`](Self::abort), or drop it; then begin another transaction |
+/// | [`is_retriable`](Error::is_retriable) | make the same call again, which goes on where this one stopped |
+/// | none of them, such as [`TransactionState`](ErrorKind::TransactionState) | fix the program: calls in the wrong order, or arguments that are not valid |
 ///
 /// ```
 /// # use ottla::{Producer, ProducerConfig, ProducerRecord};
@@ -71,12 +79,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Makes the producer ready for transactions, once: takes the `transactional.id` over from the producer that had it before, which is
     /// fenced, and ends what that one left open. Waits for `max.block.ms` at most.
     ///
-    /// Starts the thread on which librdkafka's transaction calls block.
+    /// Starts two threads: librdkafka's transaction calls block one, the other one answers those whose time is over.
     ///
     /// # Errors
     /// [`TransactionState`](ErrorKind::TransactionState) without a `transactional.id`, or the second time;
     /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if the brokers did not answer: call it again; fatal ones, such as
-    /// [`Authorization`](ErrorKind::Authorization).
+    /// [`Authorization`](ErrorKind::Authorization), also where a broker has answered with an error that is not retriable for all of
+    /// `max.block.ms`.
     pub async fn init_transactions(&self) -> Result<(), Error> {
         self.timed(Timed::InitTransactions, async { self.transactions()?.init(&self.0.core).await }).await
     }
@@ -136,8 +145,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// The consumer itself must not commit (`enable.auto.commit=false`). Without offsets this does nothing.
     ///
     /// # Errors
-    /// [`InvalidRecord`](ErrorKind::InvalidRecord) for what is no offset; [`TransactionFailed`](ErrorKind::TransactionFailed) if the group
-    /// has given the partitions to another consumer meanwhile, or its coordinator was not reached in time; fatal ones.
+    /// [`InvalidRecord`](ErrorKind::InvalidRecord) for what is no offset, which leaves the transaction as it is;
+    /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: it goes on, and the same call again waits for it, as does
+    /// [`commit`](Self::commit); [`TransactionFailed`](ErrorKind::TransactionFailed) if the group has given the partitions to another
+    /// consumer meanwhile, or its coordinator was not reached for twice `max.block.ms`; fatal ones.
     pub async fn send_offsets(&self, offsets: &Offsets, group: &ConsumerGroupMetadata) -> Result<(), Error> {
         self.producer.0.core.check_process()?;
         self.open.admit()?;
@@ -145,7 +156,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
             return Ok(());
         }
         let call = Call::SendOffsets(self.open.number(), offsets.to_native()?, group.to_native()?);
-        self.producer.timed(Timed::SendOffsets, self.open.end(call)).await
+        self.producer.timed(Timed::SendOffsets, self.open.call(call)).await
     }
 
     /// Waits for the reports of every record that was sent, and commits. Waits for `max.block.ms` at most.
@@ -156,10 +167,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// # Errors
     /// [`TransactionFailed`](ErrorKind::TransactionFailed) if a record or an offset failed, with the first failure as its source: nothing is
     /// committed, and the transaction must be aborted; [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: call it
-    /// again, since it can no longer be aborted; [`TransactionState`](ErrorKind::TransactionState) if the transaction was aborted; fatal ones.
+    /// again, since it can no longer be aborted; [`TransactionState`](ErrorKind::TransactionState) if the transaction was aborted, or its
+    /// abort is under way; fatal ones.
     pub async fn commit(&self) -> Result<(), Error> {
         self.producer.0.core.check_process()?;
-        self.producer.timed(Timed::Commit, self.open.end(Call::Commit(self.open.number()))).await
+        self.producer.timed(Timed::Commit, self.open.call(Call::Commit(self.open.number()))).await
     }
 
     /// Gives up the records that are not delivered, whose reports say [`GivenUp`](ErrorKind::GivenUp), and aborts. Waits for `max.block.ms`
@@ -169,10 +181,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     ///
     /// # Errors
     /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: call it again, or begin the next one, which waits for it;
-    /// [`TransactionState`](ErrorKind::TransactionState) if the transaction was committed; fatal ones.
+    /// [`TransactionState`](ErrorKind::TransactionState) if the transaction was committed, or its commit is under way, which cannot be
+    /// stopped; fatal ones, also where a broker has refused the abort with an error that is not retriable for all of `max.block.ms`.
     pub async fn abort(&self) -> Result<(), Error> {
         self.producer.0.core.check_process()?;
-        self.producer.timed(Timed::Abort, self.open.end(Call::Abort(self.open.number()))).await
+        self.producer.timed(Timed::Abort, self.open.call(Call::Abort(self.open.number()))).await
     }
 }
 

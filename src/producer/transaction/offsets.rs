@@ -131,7 +131,7 @@ impl Offsets {
 
     /// Copies them for C, if they are offsets.
     pub(crate) fn to_native(&self) -> Result<NativeOffsets, Error> {
-        let invalid = |what: String| Error::from_code(code::INVALID_ARG, &what);
+        let invalid = |what: String| Error::from_code(code::INVALID_ARG, &what).that_fails_nothing();
         let offsets = self.0.iter().map(|((topic, partition), next)| {
             if *partition < 0 || next.offset < 0 {
                 let offset = next.offset;
@@ -145,6 +145,7 @@ impl Offsets {
 }
 
 /// Checked offsets, with their topics' names as C has them.
+#[derive(PartialEq)]
 pub(crate) struct NativeOffsets(Vec<(CString, i32, OffsetAndMetadata)>);
 
 impl NativeOffsets {

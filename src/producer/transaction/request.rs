@@ -1,13 +1,14 @@
-//! [`Request`]: what the transaction thread is asked to do.
+//! [`Call`]: what the transaction thread is asked to do; [`Waiter`]: who waits for it.
 
-use std::{mem, time::Instant};
+use std::{mem, sync::Arc, time::Instant};
 
 use futures::channel::oneshot;
 
-use super::{offsets::NativeOffsets, transactions::Open};
-use crate::{Error, native::GroupMember};
+use super::{offsets::NativeOffsets, open::Open};
+use crate::{Error, deadline::Deadline, native::GroupMember, panic::answer};
 
-/// A call of librdkafka's, for the transaction of this number.
+/// A call into librdkafka, for the transaction of this number.
+#[derive(PartialEq)]
 pub(super) enum Call {
     Init,
     Begin,
@@ -18,18 +19,30 @@ pub(super) enum Call {
 
 /// A call and those who wait for it.
 pub(super) struct Request {
-    pub(super) call: Call,
+    pub(super) call: Arc<Call>,
     pub(super) waiters: Vec<Waiter>,
+    /// What the last attempt met with.
+    pub(super) last: Option<Last>,
+}
+
+/// Why an attempt is made again; `what` is `None` if nothing is known of the reason.
+#[derive(Debug, Clone)]
+pub(super) struct Last {
+    pub(super) what: Option<String>,
+    /// The code, if another attempt is not expected to bring anything else.
+    pub(super) permanent: Option<i32>,
 }
 
 /// Who waits for a call to end, and until when. A transaction that begins is the answer to `Call::Begin`.
 pub(super) struct Waiter {
-    pub(super) reply: oneshot::Sender<Result<Option<Open>, Error>>,
-    pub(super) deadline: Option<Instant>,
+    pub(super) reply: oneshot::Sender<Reply>,
+    pub(super) deadline: Deadline,
 }
 
+pub(super) type Reply = Result<Option<Open>, Error>;
+
 impl Call {
-    /// As it stands in errors.
+    /// Its name in errors.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Init => "init_transactions",
@@ -42,39 +55,40 @@ impl Call {
 
     /// Whether it goes on when nobody waits for it any more.
     pub(super) fn goes_on(&self) -> bool {
+        matches!(self, Self::SendOffsets(..) | Self::Commit(_) | Self::Abort(_))
+    }
+
+    /// Whether it ends its transaction, which takes no more records from then on.
+    pub(super) fn ends(&self) -> bool {
         matches!(self, Self::Commit(_) | Self::Abort(_))
     }
 
-    /// Whether who asks for the other may as well wait for this.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Init, Self::Init) => true,
-            (Self::Commit(one), Self::Commit(other)) | (Self::Abort(one), Self::Abort(other)) => one == other,
-            _ => false,
+    /// The end of the same transaction that excludes this one, once it has been asked for.
+    pub(super) fn opposite(&self) -> Option<Self> {
+        match self {
+            Self::Commit(number) => Some(Self::Abort(*number)),
+            Self::Abort(number) => Some(Self::Commit(*number)),
+            _ => None,
         }
     }
 }
 
 impl Request {
-    /// Tells all who wait that it failed; whether anybody heard.
-    pub(super) fn fail(&mut self, error: impl Fn(&Call) -> Error) -> bool {
-        let Self { call, waiters } = self;
-        let heard = waiters.drain(..).map(|waiter| waiter.reply.send(Err(error(call))).is_ok());
-        heard.filter(|&heard| heard).count() > 0
+    pub(super) fn new(call: Call, waiters: Vec<Waiter>) -> Self {
+        Self { call: Arc::new(call), waiters, last: None }
     }
 
-    /// Tells all who wait that it is done; whether anybody heard.
-    pub(super) fn done(&mut self) -> bool {
-        let heard = self.waiters.drain(..).map(|waiter| waiter.reply.send(Ok(None)).is_ok());
-        heard.filter(|&heard| heard).count() > 0
-    }
-
-    /// Takes out those whose time is over, each with what it is to be told.
-    pub(super) fn expired(&mut self, now: Instant, error: impl Fn(&Call) -> Error) -> Vec<(Waiter, Error)> {
-        let is_over = |waiter: &Waiter| waiter.deadline.is_some_and(|deadline| deadline <= now);
-        let (over, left) = mem::take(&mut self.waiters).into_iter().partition(is_over);
+    /// Takes out those whose time is over.
+    pub(super) fn expired(&mut self, now: Instant) -> Vec<Waiter> {
+        let (over, left) = mem::take(&mut self.waiters).into_iter().partition(|waiter| waiter.deadline.is_over(now));
         self.waiters = left;
-        let over: Vec<Waiter> = over;
-        over.into_iter().map(|waiter| (waiter, error(&self.call))).collect()
+        over
+    }
+}
+
+impl Waiter {
+    /// Answers it, and wakes its task: not under a lock. Whether it still waited.
+    pub(super) fn answer(self, reply: Reply) -> bool {
+        answer(self.reply, reply).is_ok()
     }
 }

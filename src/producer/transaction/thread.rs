@@ -1,10 +1,11 @@
 //! [`TransactionThread`]: the thread on which librdkafka's transaction calls block.
 //!
 //! librdkafka's transaction calls block, so each transactional producer has a thread for them, started by `init_transactions`.
-//! Requests are served in the order in which they came, and a commit or an abort goes on though nobody waits for it any more:
-//! who asks again joins it, and a `begin` stands behind it. That is why dropping a `Transaction` needs not block. The calls are
-//! made for a second at a time, which librdkafka resumes, so that timeouts and the end are seen. No shorter:
-//! `rd_kafka_commit_transaction` is not resumable before its first step is done, and would be begun twice.
+//! Calls are served in the order in which they came. Offsets, a commit and an abort go on though nobody waits for them any more:
+//! who asks again joins them, and a `begin` waits behind them. That is why dropping a `Transaction` needs not block. The calls are
+//! made for a second at a time, which librdkafka resumes, so that the end is seen. No shorter:
+//! `rd_kafka_commit_transaction` is not resumable before its first step is done, and would be begun twice. Those who have less time are
+//! answered by the timer thread.
 
 use std::{
     sync::Arc,
@@ -13,8 +14,10 @@ use std::{
 };
 
 use super::{
-    request::{Call, Request},
-    transactions::{Failure, Phase, Transactions},
+    failure::{Failure, is_fence},
+    open::closed,
+    request::{Call, Last},
+    transactions::{Phase, Transactions},
 };
 use crate::{
     Error, ErrorKind,
@@ -35,15 +38,15 @@ pub(super) struct TransactionThread {
     shared: Arc<Shared>,
 }
 
-/// Why a request is not done. Several may wait for the same answer.
+/// Why a call is not done. Several may wait for the same answer.
 enum Refusal {
     Native(TransactionRefused),
     OutOfOrder(&'static str),
-    /// A part of the transaction has failed, which librdkafka need not know.
+    /// A part of the transaction has failed, which librdkafka need not know, or the producer has ended.
     Failed(Failure),
 }
 
-/// `None`: it is given up, and who waited for it knows, or is told by the end of the thread.
+/// `None`: it is given up.
 type Outcome = Option<Result<(), Refusal>>;
 
 impl TransactionThread {
@@ -59,50 +62,55 @@ impl TransactionThread {
         let Some(transactions) = &self.shared.transactions else { return };
         // Also when a panic of our own ends the thread: then nobody waits for it in vain.
         let _end = End(transactions, &self.client);
-        while let Some(mut request) = transactions.next() {
-            let outcome = self.perform(transactions, &mut request);
-            self.answer(transactions, request, outcome);
+        while let Some(call) = transactions.next() {
+            let outcome = self.perform(transactions, &call);
+            self.answer(transactions, &call, outcome);
         }
         let (phase, number) = transactions.phase();
         if matches!(phase, Phase::Open | Phase::Adrift) {
-            let mut request = Request { call: Call::Abort(number), waiters: Vec::new() };
-            let outcome = self.abort(transactions, &mut request, number);
-            self.answer(transactions, request, outcome);
+            let call = transactions.lock().calls.start_unasked(Call::Abort(number));
+            let outcome = self.perform(transactions, &call);
+            self.answer(transactions, &call, outcome);
         }
     }
 
-    fn perform(&self, transactions: &Transactions, request: &mut Request) -> Outcome {
-        match &request.call {
-            Call::Init => self.init(transactions, request),
-            Call::Begin => self.begin(transactions, request),
-            Call::SendOffsets(number, ..) => {
-                let number = *number;
-                self.send_offsets(transactions, request, number)
-            }
-            Call::Commit(number) => {
-                let number = *number;
-                self.commit(transactions, request, number)
-            }
-            Call::Abort(number) => {
-                let number = *number;
-                self.abort(transactions, request, number)
-            }
+    fn perform(&self, transactions: &Transactions, call: &Call) -> Outcome {
+        let (phase, last) = transactions.phase();
+        match *call {
+            Call::Commit(number) if (phase, last) == (Phase::Committed, number) => return Some(Ok(())),
+            Call::Abort(number) if (phase, last) == (Phase::Aborted, number) => return Some(Ok(())),
+            _ => {}
+        }
+        if let Some((code, text)) = self.client.fatal_error() {
+            return failed(transactions.end_by(code, &text));
+        }
+        if let Some(broken) = transactions.broken() {
+            return failed(broken);
+        }
+        let is_open = |number| matches!(phase, Phase::Open | Phase::Adrift) && last == number;
+        match *call {
+            Call::Init if phase != Phase::New => out_of_order("init_transactions was called before: it is called once"),
+            Call::Init => self.init(transactions, call),
+            Call::Begin => self.begin(transactions, call, phase),
+            Call::SendOffsets(number, ..) if !is_open(number) => out_of_order("the transaction has ended"),
+            Call::SendOffsets(..) => self.send_offsets(transactions, call),
+            Call::Commit(number) if !is_open(number) => out_of_order("the transaction was aborted"),
+            Call::Commit(_) => self.commit(transactions, call),
+            Call::Abort(number) if !is_open(number) => out_of_order("the transaction was committed"),
+            Call::Abort(_) => self.abort(transactions, call),
         }
     }
 
-    fn init(&self, transactions: &Transactions, request: &mut Request) -> Outcome {
-        if transactions.phase().0 != Phase::New {
-            return out_of_order("init_transactions was called before: it is called once");
-        }
+    fn init(&self, transactions: &Transactions, call: &Call) -> Outcome {
         let asked = Instant::now();
-        let result = self.persist(transactions, request, |timeout| match self.client.init_transactions(timeout) {
+        let outcome = self.persist(transactions, call, || match self.client.init_transactions(SLICE) {
             Err(refused) if refused.retriable => Err(self.not_let_in(asked).unwrap_or(refused)),
             result => result,
         })?;
-        if result.is_ok() {
+        if outcome.is_ok() {
             transactions.lock().phase = Phase::Ready;
         }
-        Some(result.map_err(Refusal::Native))
+        Some(outcome)
     }
 
     /// Why it is of no use to go on with what the brokers were first asked for at `asked`.
@@ -112,59 +120,51 @@ impl TransactionThread {
         Some(TransactionRefused { code, text, retriable: false, abortable: false, fatal: false })
     }
 
-    fn begin(&self, transactions: &Transactions, request: &mut Request) -> Outcome {
-        if let Some((code, text)) = self.client.fatal_error() {
-            let refused = TransactionRefused { code, text, retriable: false, abortable: false, fatal: true };
-            return Some(Err(Refusal::Native(refused)));
-        }
-        match transactions.phase() {
-            (Phase::New, _) => return out_of_order("call init_transactions first"),
-            (Phase::Open, _) => return out_of_order("a transaction is open: commit or abort it first"),
-            (Phase::Adrift, number) => {
-                if let Err(refusal) = self.abort(transactions, request, number)? {
+    fn begin(&self, transactions: &Transactions, call: &Call, phase: Phase) -> Outcome {
+        match phase {
+            Phase::New => return out_of_order("call init_transactions first"),
+            Phase::Open => return out_of_order("a transaction is open: commit or abort it first"),
+            Phase::Adrift => {
+                if let Err(refusal) = self.abort(transactions, call)? {
                     return Some(Err(refusal));
                 }
             }
             _ => {}
         }
-        let waiter = request.waiters.pop()?;
-        if waiter.reply.is_canceled() {
+        let (waiter, is_gone, unheard) = {
+            let mut state = transactions.lock();
+            let waiter = state.calls.take_waiter()?;
+            let is_gone = waiter.reply.is_canceled();
+            (waiter, is_gone, state.unheard.take_if(|_| !is_gone))
+        };
+        if is_gone {
             return None;
         }
-        let unheard = transactions.lock().unheard.take();
         let answer = match unheard {
             Some(error) => Err(error),
             None => match self.client.begin_transaction() {
                 Ok(()) => Ok(Some(transactions.open(&self.shared))),
-                Err(refused) => Err(Refusal::Native(refused).error(&request.call)),
+                Err(refused) => Err(self.judge(transactions, refused).error(call)),
             },
         };
-        // If nobody is there to take it, it comes back, and the transaction is aborted.
-        drop(waiter.reply.send(answer));
+        // If nobody is there to take it, it is dropped, and the transaction is aborted.
+        waiter.answer(answer);
         None
     }
 
-    /// Not in slices: librdkafka fails the transaction when this takes too long.
-    fn send_offsets(&self, transactions: &Transactions, request: &Request, number: u64) -> Outcome {
-        let Call::SendOffsets(_, offsets, group) = &request.call else { return None };
-        if transactions.phase() != (Phase::Open, number) {
-            return out_of_order("the transaction has ended");
-        }
-        let deadline = request.waiters.first().and_then(|waiter| waiter.deadline);
-        let timeout = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let result = self.client.send_offsets(offsets.iter(), group, timeout);
-        if let Err(refused) = &result {
-            transactions.fail(|| Failure::of(refused));
-        }
-        Some(result.map_err(Refusal::Native))
+    /// Not in slices: librdkafka fails the transaction when the group's coordinator takes too long. So it gets more time than those who
+    /// wait for it: who asks again may still see it succeed.
+    fn send_offsets(&self, transactions: &Transactions, call: &Call) -> Outcome {
+        let Call::SendOffsets(_, offsets, group) = call else { return None };
+        let timeout = transactions.max_block().saturating_mul(2).max(SLICE);
+        self.persist(transactions, call, || match self.client.send_offsets(offsets.iter(), group, timeout) {
+            // A refusal that says nothing of what to do: none of it is part of the transaction.
+            Err(refused) if !refused.retriable && !refused.fatal => Err(TransactionRefused { abortable: true, ..refused }),
+            result => result,
+        })
     }
 
-    fn commit(&self, transactions: &Transactions, request: &mut Request, number: u64) -> Outcome {
-        match transactions.phase() {
-            (Phase::Open, open) if open == number => {}
-            (Phase::Committed, last) if last == number => return Some(Ok(())),
-            _ => return out_of_order("the transaction was aborted"),
-        }
+    fn commit(&self, transactions: &Transactions, call: &Call) -> Outcome {
         // All that `send` was called for is part of it. Waited for here and not in librdkafka, which does not know of records that wait
         // for room, nor of those whose acknowledgement is doubted.
         loop {
@@ -172,100 +172,112 @@ impl TransactionThread {
             // In the order in which a record goes from one to the next.
             let waits = self.shared.deferrals.waiting() > 0 || self.shared.room.is_waited_for();
             let is_done = !waits && self.shared.outstanding.is_empty() && !transactions.is_ending_records();
-            let failure = transactions.lock().failure.clone();
-            if let (Some(failure), None) = (failure, self.client.fatal_error()) {
-                return Some(Err(Refusal::Failed(failure)));
+            if let Some((code, text)) = self.client.fatal_error() {
+                return failed(transactions.end_by(code, &text));
+            }
+            if let Some(failure) = transactions.failure() {
+                return failed(failure);
             }
             if is_done {
                 break;
             }
             // In a transaction that has failed, records may be held back until the abort.
             if let Some(refused) = self.client.transaction_error() {
-                return Some(Err(Refusal::Native(refused)));
+                return Some(Err(self.judge(transactions, refused)));
             }
             flush_now(&self.client, FLUSH_SLICE);
-            if !transactions.look_up(request, None) {
+            if !transactions.goes_on(call, None) {
                 return None;
             }
             thread::sleep(Duration::from_millis(1));
         }
-        let result = self.persist(transactions, request, |timeout| self.client.commit_transaction(timeout))?;
-        match &result {
-            Ok(()) => transactions.lock().phase = Phase::Committed,
-            Err(refused) => transactions.fail(|| Failure::of(refused)),
+        let outcome = self.persist(transactions, call, || self.client.commit_transaction(SLICE))?;
+        if outcome.is_ok() {
+            transactions.lock().phase = Phase::Committed;
         }
-        Some(result.map_err(Refusal::Native))
+        Some(outcome)
     }
 
-    fn abort(&self, transactions: &Transactions, request: &mut Request, number: u64) -> Outcome {
-        match transactions.phase() {
-            (Phase::Open | Phase::Adrift, open) if open == number => {}
-            (Phase::Aborted, last) if last == number => return Some(Ok(())),
-            _ => return out_of_order("the transaction was committed"),
-        }
+    /// Aborts the transaction, for a call that asks for it or that waits for it.
+    fn abort(&self, transactions: &Transactions, call: &Call) -> Outcome {
         // They would get into the next transaction.
         self.shared.clear_deferred(code::STATE, false);
         self.shared.refuse_waiting(code::STATE);
-        let result = self.persist(transactions, request, |timeout| self.client.abort_transaction(timeout))?;
+        let outcome = self.persist(transactions, call, || match self.client.abort_transaction(SLICE) {
+            // librdkafka lets the same call begin once more, while there is nothing else to be done about it.
+            Err(refused) if refused.abortable && !refused.fatal && transactions.lock().calls.is_awaited() => {
+                Err(TransactionRefused { retriable: true, abortable: false, ..refused })
+            }
+            result => result,
+        });
         let mut state = transactions.lock();
-        match &result {
-            Ok(()) => state.phase = Phase::Aborted,
+        match &outcome {
+            Some(Ok(())) => state.phase = Phase::Aborted,
             // Nobody is there to try again but the next one who begins.
-            Err(_) if request.waiters.is_empty() => state.phase = Phase::Adrift,
-            Err(_) => {}
+            Some(Err(_)) if !state.calls.is_awaited() => state.phase = Phase::Adrift,
+            _ => {}
         }
         drop(state);
-        Some(result.map_err(Refusal::Native))
+        outcome
     }
 
     /// Makes a resumable call until it is done, or nobody wants it any more.
-    fn persist(
-        &self,
-        transactions: &Transactions,
-        request: &mut Request,
-        attempt: impl Fn(Duration) -> Result<(), TransactionRefused>,
-    ) -> Option<Result<(), TransactionRefused>> {
+    fn persist(&self, transactions: &Transactions, call: &Call, attempt: impl Fn() -> Result<(), TransactionRefused>) -> Outcome {
         loop {
             let begun = Instant::now();
-            match attempt(SLICE) {
-                Err(refused) if refused.retriable && !refused.abortable && !refused.fatal => {
-                    let last = match refused.code {
+            match attempt() {
+                Err(refused) if refused.is_resumable() => {
+                    let permanent = refused.permanent().filter(|_| !matches!(call, Call::SendOffsets(..) | Call::Commit(_)));
+                    let what = match refused.code {
                         code::TIMED_OUT => self.shared.troubles.last().map(|trouble| trouble.to_string()),
                         _ => Some(refused.text),
                     };
-                    if !transactions.look_up(request, last) {
+                    if !transactions.goes_on(call, Some(Last { what, permanent })) {
                         return None;
                     }
                     thread::sleep(PAUSE.saturating_sub(begun.elapsed()));
                 }
-                result => return Some(result),
+                Err(refused) => return Some(Err(self.judge(transactions, refused))),
+                Ok(()) => return Some(Ok(())),
             }
         }
     }
 
-    fn answer(&self, transactions: &Transactions, mut request: Request, outcome: Outcome) {
-        let ends = request.call.goes_on();
-        let heard = match &outcome {
-            None => {
-                if matches!(request.call, Call::Commit(_)) {
-                    let message = "the producer was closed before the commit was done: whether it was is not known here";
-                    request.fail(|_| Error::new(ErrorKind::TransactionTimeout, message));
-                }
-                return;
-            }
-            Some(Ok(())) => request.done(),
-            Some(Err(refusal)) => request.fail(|call| refusal.error(call)),
-        };
-        if !ends {
+    /// Takes note of what a refusal means for the transaction and for the producer, so that every later call says the same.
+    fn judge(&self, transactions: &Transactions, refused: TransactionRefused) -> Refusal {
+        // Java's producer is at its end when it is fenced, whatever it was asking for; librdkafka's only at some requests.
+        if refused.fatal || is_fence(refused.code) {
+            let failure = transactions.end_by(refused.code, &refused.text);
+            return match failure.fatal_kind() {
+                Some(ErrorKind::TransactionExpired) => Refusal::Failed(failure),
+                _ => Refusal::Native(TransactionRefused { retriable: false, abortable: false, fatal: true, ..refused }),
+            };
+        }
+        if refused.abortable {
+            transactions.fail(|| Failure::new(refused.text.clone()));
+        }
+        Refusal::Native(refused)
+    }
+
+    fn answer(&self, transactions: &Transactions, call: &Call, outcome: Outcome) {
+        let waiters = transactions.lock().calls.finish();
+        let mut heard = false;
+        for waiter in waiters {
+            heard |= waiter.answer(match &outcome {
+                Some(Ok(())) => Ok(None),
+                Some(Err(refusal)) => Err(refusal.error(call)),
+                None => Err(given_up(transactions, call)),
+            });
+        }
+        if !call.ends() {
             return;
         }
         let mut state = transactions.lock();
         if heard {
             state.unheard = None;
         } else if let Some(Err(refusal @ (Refusal::Native(_) | Refusal::Failed(_)))) = &outcome {
-            let error = refusal.error(&request.call);
-            let name = request.call.name();
-            if matches!(request.call, Call::Commit(_)) {
+            let (error, name) = (refusal.error(call), call.name());
+            if matches!(call, Call::Commit(_)) {
                 let message = "the commit of the transaction before, which nobody waited for, failed, and it was aborted: begin another one";
                 state.unheard = Some(Error::new(ErrorKind::TransactionFailed, message).with_source(error.to_string()));
             }
@@ -275,10 +287,20 @@ impl TransactionThread {
     }
 }
 
-impl Failure {
-    fn of(refused: &TransactionRefused) -> Self {
-        let fatal = refused.fatal.then(|| Error::from_transaction(refused, "").kind());
-        Self { what: refused.text.clone(), fatal }
+/// The answer of a call that was given up.
+fn given_up(transactions: &Transactions, call: &Call) -> Error {
+    if let Some(broken) = transactions.broken() {
+        return broken.error();
+    }
+    match call {
+        Call::Commit(_) => {
+            let message = "the producer was closed before the commit was done: whether it was is not known here";
+            Error::new(ErrorKind::Closed, message)
+        }
+        Call::SendOffsets(..) if !transactions.lock().is_closing() => {
+            Error::new(ErrorKind::TransactionState, "send_offsets: the transaction is being aborted")
+        }
+        _ => closed(),
     }
 }
 
@@ -295,6 +317,10 @@ impl Refusal {
 
 fn out_of_order(why: &'static str) -> Outcome {
     Some(Err(Refusal::OutOfOrder(why)))
+}
+
+fn failed(failure: Failure) -> Outcome {
+    Some(Err(Refusal::Failed(failure)))
 }
 
 /// Announces the thread's end when it is dropped, and has the delivery thread see it.

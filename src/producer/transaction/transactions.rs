@@ -2,15 +2,13 @@
 //!
 //! A commit waits for the reports itself before it calls librdkafka. librdkafka's own flush knows neither of records that wait
 //! for room nor of those whose acknowledgement `confirmed.rs` doubts, which librdkafka would commit. While it waits it asks
-//! librdkafka whether the transaction has failed, for then some records stay where they are until the abort. Whatever Java's
-//! `send` would abort for (`RecordTooLarge`, `BufferTimeout`) fails the commit likewise. An abort refuses the records that wait
+//! librdkafka whether the transaction has failed, for then some records stay where they are until the abort. A record that ends
+//! without an acknowledgement before librdkafka has it fails the commit likewise. An abort refuses the records that wait
 //! for room: let in later, they would be the next transaction's.
 
 use std::{
-    collections::VecDeque,
-    fmt, mem,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle, ThreadId},
@@ -20,25 +18,30 @@ use std::{
 use futures::channel::oneshot;
 
 use super::{
-    request::{Call, Request, Waiter},
+    calls::Calls,
+    failure::Failure,
+    open::{Open, closed, heard},
+    request::{Call, Last, Reply, Waiter},
     thread::TransactionThread,
+    timer,
 };
 use crate::{
     Error, ErrorKind,
-    native::Process,
-    producer::{
-        core::{Core, other_process},
-        shared::Shared,
-    },
+    deadline::Deadline,
+    native::code,
+    producer::{core::Core, shared::Shared},
 };
 
 /// The state of a transactional producer: which transaction is open, and what its thread has to do.
 pub(in crate::producer) struct Transactions {
     /// The number of the transaction that takes records, 0 while none does. Read for every record.
-    taking: AtomicU64,
+    pub(super) taking: AtomicU64,
     ending_records: AtomicUsize,
     max_block: Duration,
+    /// `transaction.timeout.ms`.
+    timeout: Duration,
     state: Mutex<State>,
+    /// A call was asked for, or the end has come.
     changed: Condvar,
 }
 
@@ -47,19 +50,27 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// The last transaction's, counted from 1.
     pub(super) number: u64,
+    /// When it began.
+    begun: Option<Instant>,
     /// The first thing that failed in it.
-    pub(super) failure: Option<Failure>,
+    failure: Option<Failure>,
+    /// What has ended the producer. Every call fails with it from then on.
+    broken: Option<Failure>,
     /// Its commit's failure that nobody has heard of.
     pub(super) unheard: Option<Error>,
-    pub(super) queue: VecDeque<Request>,
-    thread: Option<(ThreadId, JoinHandle<()>)>,
+    pub(super) calls: Calls,
+    threads: Option<Threads>,
     /// Set by closing: until when the thread may go on.
     closing: Option<Deadline>,
     ended: bool,
 }
 
-/// `None` is a time too far away to be told.
-type Deadline = Option<Instant>;
+struct Threads {
+    calls: JoinHandle<()>,
+    timer: ThreadId,
+}
+
+pub(super) type Receiver = oneshot::Receiver<Reply>;
 
 /// How far the last transaction has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -76,30 +87,20 @@ pub(super) enum Phase {
     Aborted,
 }
 
-/// Why a transaction cannot be committed.
-#[derive(Debug, Clone)]
-pub(in crate::producer) struct Failure {
-    pub(in crate::producer) what: String,
-    /// If it has ended the producer as well: as what.
-    pub(in crate::producer) fatal: Option<ErrorKind>,
-}
-
-/// The right to end a transaction. Aborts it when it is dropped, if it is open then.
-pub(super) struct Open {
-    shared: Weak<Shared>,
-    number: u64,
-    process: Process,
-}
-
 impl Transactions {
-    pub(in crate::producer) fn new(max_block: Duration) -> Self {
+    pub(in crate::producer) fn new(max_block: Duration, timeout: Duration) -> Self {
         Self {
             taking: AtomicU64::new(0),
             ending_records: AtomicUsize::new(0),
             max_block,
+            timeout,
             state: Mutex::default(),
             changed: Condvar::new(),
         }
+    }
+
+    pub(super) fn max_block(&self) -> Duration {
+        self.max_block
     }
 
     /// Whether a record may be sent now.
@@ -120,7 +121,7 @@ impl Transactions {
                 | ErrorKind::TransactionFailed
         );
         if !is_no_loss {
-            self.fail(|| Failure { what: error.to_string(), fatal: None });
+            self.fail(|| Failure::new(error.to_string()));
         }
     }
 
@@ -136,95 +137,141 @@ impl Transactions {
         self.ending_records.load(Ordering::SeqCst) > 0
     }
 
-    /// Takes note that a part of the transaction has failed: it can only be aborted.
-    pub(in crate::producer) fn fail(&self, why: impl FnOnce() -> Failure) {
+    /// Takes note that a part of the transaction has failed: it can only be aborted. Whether it is the first part.
+    pub(in crate::producer) fn fail(&self, why: impl FnOnce() -> Failure) -> bool {
         let mut state = self.lock();
-        if state.phase == Phase::Open && state.failure.is_none() {
+        let is_first = state.phase == Phase::Open && state.failure.is_none();
+        if is_first {
             state.failure = Some(why());
             self.taking.store(0, Ordering::Release);
         }
+        is_first
+    }
+
+    /// Takes note that the producer can do no more, by this code; the first such failure counts, and comes back.
+    pub(in crate::producer) fn end_by(&self, code: i32, what: &str) -> Failure {
+        let mut state = self.lock();
+        self.taking.store(0, Ordering::Release);
+        let is_open = matches!(state.phase, Phase::Open | Phase::Adrift);
+        let open = state.begun.filter(|_| is_open).map(|begun| begun.elapsed());
+        let broken = state.broken.get_or_insert_with(|| Failure::fatal(code, what, open, self.timeout));
+        broken.clone()
+    }
+
+    /// Why the transaction cannot be committed.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let state = self.lock();
+        state.broken.as_ref().or(state.failure.as_ref()).cloned()
+    }
+
+    /// What has ended the producer.
+    pub(super) fn broken(&self) -> Option<Failure> {
+        self.lock().broken.clone()
     }
 
     /// Begins to end: what is asked for already is done, what is open then is aborted.
     pub(in crate::producer) fn close(&self) {
         self.taking.store(0, Ordering::Release);
-        self.lock().closing.get_or_insert(Instant::now().checked_add(self.max_block));
+        self.lock().closing.get_or_insert(Deadline::after(self.max_block));
         self.changed.notify_all();
     }
 
     /// Ends at the next look, whatever is open.
     pub(in crate::producer) fn give_up(&self) {
         self.taking.store(0, Ordering::Release);
-        self.lock().closing = Some(Some(Instant::now()));
+        self.lock().closing = Some(Deadline::at(Instant::now()));
         self.changed.notify_all();
     }
 
     /// Whether nothing is to be waited for.
     pub(in crate::producer) fn is_settled(&self) -> bool {
         let state = self.lock();
-        state.ended || state.thread.is_none()
+        state.ended || state.threads.is_none()
     }
 
-    /// Waits for the thread, if it is about to end.
+    /// Waits for the transaction thread, which holds the client, if it is about to end.
     pub(in crate::producer) fn join(&self) {
         let mut state = self.lock();
         if !state.ended {
             return;
         }
-        let thread = state.thread.take();
+        let threads = state.threads.take();
         drop(state);
-        if let Some((_, thread)) = thread {
-            let _ = thread.join();
+        if let Some(Threads { calls, .. }) = threads {
+            let _ = calls.join();
         }
     }
 
+    /// Whether this is one of its threads, which must not wait for what they themselves do.
     pub(in crate::producer) fn on_its_thread(&self) -> bool {
-        self.lock().thread.as_ref().is_some_and(|(id, _)| *id == thread::current().id())
+        let current = thread::current().id();
+        self.lock().threads.as_ref().is_some_and(|threads| threads.calls.thread().id() == current || threads.timer == current)
     }
 
     pub(super) async fn init(&self, core: &Core) -> Result<(), Error> {
-        let reply = {
-            let mut state = self.lock();
-            if state.thread.is_none() && !state.is_closing() {
-                let thread = TransactionThread::start(Arc::clone(&core.client), Arc::clone(&core.shared))?;
-                state.thread = Some((thread.thread().id(), thread));
-            }
-            self.ask(&mut state, Call::Init)
-        };
-        heard(reply).await.map(drop)
+        self.start(core)?;
+        heard(self.ask(Call::Init)?).await.map(drop)
+    }
+
+    fn start(&self, core: &Core) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.threads.is_none() && !state.is_closing() {
+            let timer = timer::start(Arc::clone(&core.shared))?;
+            let calls = match TransactionThread::start(Arc::clone(&core.client), Arc::clone(&core.shared)) {
+                Ok(calls) => calls,
+                Err(error) => {
+                    // The timer has nothing to do from now on.
+                    state.ended = true;
+                    self.changed.notify_all();
+                    return Err(error);
+                }
+            };
+            state.threads = Some(Threads { calls, timer });
+        }
+        Ok(())
     }
 
     pub(super) async fn begin(&self) -> Result<Open, Error> {
-        let reply = {
-            let mut state = self.lock();
-            if state.thread.is_none() && !state.is_closing() {
-                return Err(state.not_taking());
-            }
-            self.ask(&mut state, Call::Begin)
-        };
-        heard(reply).await?.ok_or_else(closed)
-    }
-
-    fn ask(&self, state: &mut State, call: Call) -> oneshot::Receiver<Result<Option<Open>, Error>> {
-        let (reply, receiver) = oneshot::channel();
-        // Who asks too late hears nothing, which says that the producer is closed.
-        if !state.is_closing() {
-            let waiter = Waiter { reply, deadline: Instant::now().checked_add(self.max_block) };
-            state.queue.push_back(Request { call, waiters: vec![waiter] });
-            self.changed.notify_all();
+        let is_started = self.lock().threads.is_some();
+        if !is_started {
+            return Err(self.lock().not_taking());
         }
-        receiver
+        heard(self.ask(Call::Begin)?).await?.ok_or_else(closed)
     }
 
-    /// The thread's next request; `None` when it is to end.
-    pub(super) fn next(&self) -> Option<Request> {
+    /// Asks for a call.
+    pub(super) fn ask(&self, call: Call) -> Result<Receiver, Error> {
+        let mut state = self.lock();
+        if let (Some(broken), false) = (&state.broken, state.is_done(&call)) {
+            return Err(broken.error());
+        }
+        if state.is_closing() {
+            return Err(closed());
+        }
+        // As in Java: what was asked for first goes on, and its opposite is not possible any more.
+        if let Some(first) = call.opposite().filter(|opposite| state.calls.has(opposite)) {
+            let (call, first) = (call.name(), first.name());
+            let message =
+                format!("{call}: the {first} of this transaction is under way, and goes on: call {first} again to wait for it");
+            return Err(Error::new(ErrorKind::TransactionState, message));
+        }
+        if let (true, Call::Commit(number) | Call::Abort(number)) = (call.ends(), &call) {
+            self.stop_taking(*number);
+        }
+        let receiver = state.calls.ask(call, Deadline::after(self.max_block));
+        self.changed.notify_all();
+        Ok(receiver)
+    }
+
+    /// The thread's next call; `None` when it is to end.
+    pub(super) fn next(&self) -> Option<Arc<Call>> {
         let mut state = self.lock();
         loop {
             if state.is_over() {
                 return None;
             }
-            if let Some(request) = state.queue.pop_front() {
-                return Some(request);
+            if let Some(call) = state.calls.start() {
+                return Some(call);
             }
             if state.is_closing() {
                 return None;
@@ -233,39 +280,60 @@ impl Transactions {
         }
     }
 
-    /// Looks up from a request that takes long: takes over who asked for the same meanwhile, and tells those whose time is over, here and
-    /// in the queue. Says whether to go on with it; `last` is what it met with.
-    pub(super) fn look_up(&self, request: &mut Request, last: Option<String>) -> bool {
-        let now = Instant::now();
-        let timeout = |call: &Call| {
-            let message = format!("{} is not done within max.block.ms ({} ms)", call.name(), self.max_block.as_millis());
-            let error = Error::new(ErrorKind::TransactionTimeout, message);
-            match &last {
-                Some(last) => error.with_source(last.clone()),
-                None => error,
-            }
-        };
-        let mut over = Vec::new();
+    /// Whether the thread goes on with the call that is under way. It looks between two attempts; `last` is what the last one met with.
+    pub(super) fn goes_on(&self, call: &Call, last: Option<Last>) -> bool {
         let mut state = self.lock();
-        for mut queued in mem::take(&mut state.queue) {
-            if request.call.is_same(&queued.call) {
-                request.waiters.append(&mut queued.waiters);
-                continue;
-            }
-            over.extend(queued.expired(now, timeout));
-            if queued.call.goes_on() || !queued.waiters.is_empty() {
-                state.queue.push_back(queued);
-            }
+        if let Some(last) = last {
+            state.calls.note(last);
         }
-        over.extend(request.expired(now, timeout));
-        let goes_on = !state.is_over() && (request.call.goes_on() || (!request.waiters.is_empty() && !state.is_closing()));
-        // Whom it wakes is the user's code, and may ask for more.
-        drop(state);
-        for (waiter, error) in over {
-            // Who has gone need not hear it.
-            let _ = waiter.reply.send(Err(error));
+        if state.is_over() || state.is_broken() {
+            return false;
         }
-        goes_on
+        match call {
+            // The abort makes it pointless.
+            Call::SendOffsets(number, ..) => !state.is_closing() && !state.calls.has(&Call::Abort(*number)),
+            Call::Commit(_) | Call::Abort(_) => true,
+            Call::Init | Call::Begin => !state.is_closing() && state.calls.is_awaited(),
+        }
+    }
+
+    /// Waits until the time of some who wait is over; gives them with their answers. `None` when the transaction thread has ended.
+    pub(super) fn await_late(&self) -> Option<Vec<(Waiter, Error)>> {
+        let mut state = self.lock();
+        loop {
+            if state.ended {
+                return None;
+            }
+            let now = Instant::now();
+            let late = state.calls.expired(now);
+            if !late.is_empty() {
+                drop(state);
+                return Some(late.into_iter().map(|(waiter, call, last)| (waiter, self.late(&call, last))).collect());
+            }
+            let wait = state.calls.next_deadline();
+            state = match wait.instant() {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(_) => self.changed.wait_timeout(state, wait.left(now)).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+    }
+
+    /// The answer for one whose time is over.
+    fn late(&self, call: &Call, last: Option<Last>) -> Error {
+        let (name, time) = (call.name(), self.max_block.as_millis());
+        // Asking again would bring the same, so that nobody is told to do so.
+        if let Some(Last { what, permanent: Some(code) }) = &last {
+            let what = what.as_deref().unwrap_or("no reason was given");
+            let what =
+                format!("{name} was not done within max.block.ms ({time} ms), and the brokers' answer stays the same: {what}");
+            return self.end_by(*code, &what).error();
+        }
+        let message = format!("{name} is not done within max.block.ms ({time} ms)");
+        let error = Error::new(ErrorKind::TransactionTimeout, message);
+        match last.and_then(|last| last.what) {
+            Some(what) => error.with_source(what),
+            None => error,
+        }
     }
 
     pub(super) fn phase(&self) -> (Phase, u64) {
@@ -278,25 +346,48 @@ impl Transactions {
         let mut state = self.lock();
         state.number += 1;
         state.phase = Phase::Open;
+        state.begun = Some(Instant::now());
         state.failure = None;
-        if !state.is_closing() {
+        if !state.is_closing() && !state.is_broken() {
             self.taking.store(state.number, Ordering::Release);
         }
-        Open { shared: Arc::downgrade(shared), number: state.number, process: Process::current() }
+        Open::new(shared, state.number)
+    }
+
+    /// The guard of a transaction is gone.
+    pub(super) fn drop_open(&self, number: u64) {
+        self.stop_taking(number);
+        let mut state = self.lock();
+        if !state.ended && state.number == number && !matches!(state.phase, Phase::Committed | Phase::Aborted) {
+            state.calls.abort_dropped(number);
+            self.changed.notify_all();
+        }
     }
 
     /// The thread has ended: whoever still waits is told.
     pub(super) fn end(&self) {
+        let unexpected = thread::panicking();
+        if unexpected {
+            self.end_by(code::FATAL, "the transaction thread has ended by a bug of ottla's: the panic's message says where");
+        }
         let mut state = self.lock();
-        state.closing.get_or_insert(None);
+        state.closing.get_or_insert(Deadline::NEVER);
         state.ended = true;
-        let left = mem::take(&mut state.queue);
+        let (left, broken) = (state.calls.clear(), state.broken.clone());
+        self.changed.notify_all();
         drop(state);
-        drop(left);
+        for waiter in left {
+            waiter.answer(Err(broken.as_ref().map_or_else(closed, Failure::error)));
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop_taking(&self, number: u64) {
+        // If another transaction is open, it is none of this one's business.
+        let _ = self.taking.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 
@@ -305,71 +396,34 @@ impl State {
         self.closing.is_some()
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.closing.flatten().is_some_and(|deadline| deadline <= Instant::now())
+    fn is_over(&self) -> bool {
+        self.closing.is_some_and(|deadline| deadline.is_over(Instant::now()))
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.is_some()
+    }
+
+    /// Whether the call's transaction has ended as it asks for.
+    fn is_done(&self, call: &Call) -> bool {
+        match call {
+            Call::Commit(number) => (self.phase, self.number) == (Phase::Committed, *number),
+            Call::Abort(number) => (self.phase, self.number) == (Phase::Aborted, *number),
+            _ => false,
+        }
     }
 
     /// Why no record is taken.
-    fn not_taking(&self) -> Error {
+    pub(super) fn not_taking(&self) -> Error {
         let out_of_order = |message: &str| Error::new(ErrorKind::TransactionState, message);
         match (self.phase, &self.failure) {
+            _ if self.is_broken() => self.broken.as_ref().map_or_else(closed, Failure::error),
             _ if self.is_closing() => closed(),
             (Phase::New, _) => out_of_order("the producer is transactional: call init_transactions, then begin_transaction"),
             (Phase::Open, Some(failure)) => failure.error(),
             (Phase::Open, None) => out_of_order("the transaction is being ended: begin another one"),
             _ => out_of_order("no transaction is open: call begin_transaction"),
         }
-    }
-}
-
-impl Failure {
-    pub(super) fn error(&self) -> Error {
-        let error = match self.fatal {
-            Some(kind) => Error::new(kind, "the transaction has failed, and this producer can do no more: build a new one"),
-            None => Error::new(ErrorKind::TransactionFailed, "a part of the transaction has failed: abort it"),
-        };
-        error.with_source(self.what.clone())
-    }
-}
-
-impl Open {
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Whether this transaction takes records.
-    pub(super) fn admit(&self) -> Result<(), Error> {
-        if self.process.is_left() {
-            return Err(other_process());
-        }
-        let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
-        let Some(transactions) = &shared.transactions else { return Err(closed()) };
-        if transactions.taking.load(Ordering::Acquire) == self.number {
-            return Ok(());
-        }
-        let state = transactions.lock();
-        let ended = || Error::new(ErrorKind::TransactionState, "this transaction has ended: begin another one");
-        let is_last = state.number == self.number && state.phase == Phase::Open;
-        Err(if is_last || state.is_closing() { state.not_taking() } else { ended() })
-    }
-
-    /// Asks for a call that concerns this transaction. But for offsets, it takes no more records from now on.
-    pub(super) async fn end(&self, call: Call) -> Result<(), Error> {
-        let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
-        let Some(transactions) = &shared.transactions else { return Err(closed()) };
-        if call.goes_on() {
-            transactions.stop_taking(self.number);
-        }
-        let reply = transactions.ask(&mut transactions.lock(), call);
-        drop(shared);
-        heard(reply).await.map(drop)
-    }
-}
-
-impl Transactions {
-    fn stop_taking(&self, number: u64) {
-        // If another transaction is open, it is none of this one's business.
-        let _ = self.taking.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 
@@ -381,36 +435,81 @@ impl Drop for EndingRecords<'_> {
     }
 }
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        // A fork leaves it to the process that it is of: another thread of that one may hold the lock, here for good.
-        if self.process.is_left() {
-            return;
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn transactions() -> Transactions {
+        Transactions::new(Duration::from_secs(60), Duration::from_secs(60))
+    }
+
+    #[test]
+    fn nobody_waits_for_a_transaction_thread_that_a_panic_has_ended() {
+        let transactions = Arc::new(transactions());
+        let waiting: Vec<_> =
+            [Call::Init, Call::Commit(1), Call::Begin].into_iter().map(|call| transactions.ask(call).unwrap()).collect();
+        let ends = Arc::clone(&transactions);
+        let thread = thread::spawn(move || {
+            struct End(Arc<Transactions>);
+            impl Drop for End {
+                fn drop(&mut self) {
+                    self.0.end();
+                }
+            }
+            let _end = End(ends);
+            panic!("a bug of ours");
+        });
+        assert!(thread.join().is_err());
+        for receiver in waiting {
+            let error = receiver.now_or_never().unwrap().unwrap().unwrap_err();
+            assert!(error.kind() == ErrorKind::Fatal && error.is_fatal(), "{error:?}");
         }
-        let Some(shared) = self.shared.upgrade() else { return };
-        let Some(transactions) = &shared.transactions else { return };
-        transactions.stop_taking(self.number);
-        let mut state = transactions.lock();
-        if !state.ended && state.number == self.number && !matches!(state.phase, Phase::Committed | Phase::Aborted) {
-            // Behind what was asked for this transaction, before the one that somebody waits for already.
-            let next = state.queue.iter().position(|request| matches!(request.call, Call::Begin)).unwrap_or(state.queue.len());
-            state.queue.insert(next, Request { call: Call::Abort(self.number), waiters: Vec::new() });
-            transactions.changed.notify_all();
+        assert!(transactions.ask(Call::Begin).unwrap_err().is_fatal(), "who asks after");
+        assert!(transactions.await_late().is_none(), "the timer thread");
+        assert!(transactions.admit().unwrap_err().is_fatal(), "who sends");
+    }
+
+    #[test]
+    fn who_has_waited_for_max_block_ms_is_answered_while_the_thread_is_in_librdkafka() {
+        let transactions = Transactions::new(Duration::from_millis(10), Duration::from_secs(60));
+        let first = transactions.ask(Call::Commit(1)).unwrap();
+        // Nothing comes back from librdkafka from now on.
+        assert!(transactions.next().is_some());
+        let second = transactions.ask(Call::Commit(1)).unwrap();
+        let mut late = Vec::new();
+        while late.len() < 2 {
+            late.extend(transactions.await_late().unwrap());
+        }
+        for (waiter, error) in late {
+            assert!(waiter.answer(Err(error)));
+        }
+        for receiver in [first, second] {
+            let error = receiver.now_or_never().unwrap().unwrap().unwrap_err();
+            assert!(error.kind() == ErrorKind::TransactionTimeout && error.is_retriable() && !error.is_abortable(), "{error:?}");
         }
     }
-}
 
-impl fmt::Debug for Open {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.admit().is_ok())
+    #[test]
+    fn the_opposite_of_what_is_under_way_is_refused_at_once() {
+        let transactions = transactions();
+        let _commit = transactions.ask(Call::Commit(1)).unwrap();
+        let error = transactions.ask(Call::Abort(1)).unwrap_err();
+        assert!(error.to_string().contains("call commit again"), "{error}");
+        let _abort = transactions.ask(Call::Abort(2)).unwrap();
+        let error = transactions.ask(Call::Commit(2)).unwrap_err();
+        assert_eq!((error.kind(), error.is_retriable()), (ErrorKind::TransactionState, false));
     }
-}
 
-/// What the thread answers. One that is gone says that the producer is closed.
-async fn heard(reply: oneshot::Receiver<Result<Option<Open>, Error>>) -> Result<Option<Open>, Error> {
-    reply.await.unwrap_or_else(|_| Err(closed()))
-}
-
-fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the producer is closed")
+    #[test]
+    fn a_call_that_the_brokers_go_on_refusing_is_not_to_be_made_again() {
+        let transactions = transactions();
+        let last = |permanent| Some(Last { what: Some("no".to_owned()), permanent });
+        let error = transactions.late(&Call::Init, last(None));
+        assert!(error.is_retriable() && !error.is_fatal(), "{error:?}");
+        let error = transactions.late(&Call::Init, last(Some(42)));
+        assert!(error.is_fatal() && !error.is_retriable(), "{error:?}");
+        assert!(transactions.ask(Call::Init).unwrap_err().is_fatal());
+    }
 }

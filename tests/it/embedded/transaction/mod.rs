@@ -1,6 +1,8 @@
 //! Transactions: together or not at all, and every error says what to do next.
 
+mod flags;
 mod refusal;
+mod timing;
 
 use std::time::Duration;
 
@@ -24,7 +26,10 @@ fn transactional(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Producer<s
 /// One that is ready for transactions.
 fn ready(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Producer<str, str> {
     let producer = transactional(kafka, settings);
-    block_on(producer.init_transactions()).unwrap();
+    // With a short max.block.ms it may take more than one call.
+    while let Err(error) = block_on(producer.init_transactions()) {
+        assert!(error.is_retriable(), "{error:?}");
+    }
     producer
 }
 

@@ -1,0 +1,200 @@
+//! [`Calls`]: the calls that a transactional producer's programs have asked for, in order, and who waits for them.
+//!
+//! The transaction thread takes one call after the other. Those who wait are answered in time by the timer thread
+//! ([`timer`](super::timer)), since the transaction thread blocks in librdkafka.
+
+use std::{collections::VecDeque, mem, sync::Arc, time::Instant};
+
+use futures::channel::oneshot;
+
+use super::request::{Call, Last, Reply, Request, Waiter};
+use crate::deadline::Deadline;
+
+#[derive(Default)]
+pub(super) struct Calls {
+    /// The transaction thread's.
+    running: Option<Request>,
+    queue: VecDeque<Request>,
+}
+
+impl Calls {
+    /// Whether this call is under way, or asked for.
+    pub(super) fn has(&self, call: &Call) -> bool {
+        self.all().any(|request| *request.call == *call)
+    }
+
+    /// Asks for a call; a second caller of the same one waits for the first one's.
+    pub(super) fn ask(&mut self, call: Call, deadline: Deadline) -> oneshot::Receiver<Reply> {
+        let (reply, receiver) = oneshot::channel();
+        let waiter = Waiter { reply, deadline };
+        // Offsets replace those sent before: only the last ones asked for may be joined.
+        let is_offsets = |request: &&mut Request| matches!(*request.call, Call::SendOffsets(..));
+        let same = match &call {
+            Call::Begin => None,
+            Call::SendOffsets(..) => self.all_mut().rev().find(is_offsets).filter(|last| *last.call == call),
+            _ => self.all_mut().find(|request| *request.call == call),
+        };
+        match same {
+            Some(request) => request.waiters.push(waiter),
+            None => self.queue.push_back(Request::new(call, vec![waiter])),
+        }
+        receiver
+    }
+
+    /// Asks for the abort of a transaction that was dropped: behind what was asked for it, before the one that somebody waits for already.
+    pub(super) fn abort_dropped(&mut self, number: u64) {
+        let next = self.queue.iter().position(|request| *request.call == Call::Begin).unwrap_or(self.queue.len());
+        self.queue.insert(next, Request::new(Call::Abort(number), Vec::new()));
+    }
+
+    /// The next call, which is under way from now on.
+    pub(super) fn start(&mut self) -> Option<Arc<Call>> {
+        while let Some(request) = self.queue.pop_front() {
+            if request.call.goes_on() || !request.waiters.is_empty() {
+                let call = Arc::clone(&request.call);
+                self.running = Some(request);
+                return Some(call);
+            }
+        }
+        None
+    }
+
+    /// Begins a call that nobody has asked for.
+    pub(super) fn start_unasked(&mut self, call: Call) -> Arc<Call> {
+        let request = self.running.insert(Request::new(call, Vec::new()));
+        Arc::clone(&request.call)
+    }
+
+    /// Whether somebody waits for the call that is under way.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.running.as_ref().is_some_and(|request| !request.waiters.is_empty())
+    }
+
+    /// Notes what the call that is under way has met with.
+    pub(super) fn note(&mut self, last: Last) {
+        if let Some(running) = &mut self.running {
+            running.last = Some(last);
+        }
+    }
+
+    /// Who waits for the call that is under way. It has ended.
+    pub(super) fn finish(&mut self) -> Vec<Waiter> {
+        self.running.take().map(|request| request.waiters).unwrap_or_default()
+    }
+
+    /// One of those who wait for the call that is under way.
+    pub(super) fn take_waiter(&mut self) -> Option<Waiter> {
+        self.running.as_mut()?.waiters.pop()
+    }
+
+    /// Takes out all who wait.
+    pub(super) fn clear(&mut self) -> Vec<Waiter> {
+        let waiting = self.all_mut().flat_map(|request| mem::take(&mut request.waiters)).collect();
+        self.queue.clear();
+        waiting
+    }
+
+    /// Takes out those whose time is over, with their call and what it has met with.
+    pub(super) fn expired(&mut self, now: Instant) -> Vec<(Waiter, Arc<Call>, Option<Last>)> {
+        let mut over = Vec::new();
+        for request in self.all_mut() {
+            let expired = request.expired(now).into_iter();
+            over.extend(expired.map(|waiter| (waiter, Arc::clone(&request.call), request.last.clone())));
+        }
+        over
+    }
+
+    /// When the first of those who wait is to be answered.
+    pub(super) fn next_deadline(&self) -> Deadline {
+        let waiters = self.all().flat_map(|request| &request.waiters);
+        waiters.fold(Deadline::NEVER, |earliest, waiter| earliest.earlier(waiter.deadline))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Request> {
+        self.running.iter().chain(&self.queue)
+    }
+
+    fn all_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Request> {
+        self.running.iter_mut().chain(&mut self.queue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::{Offsets, producer::ConsumerGroupMetadata};
+
+    fn offsets(next: i64) -> Call {
+        let mut offsets = Offsets::new();
+        offsets.set_next("t", 0, next);
+        Call::SendOffsets(1, offsets.to_native().unwrap(), ConsumerGroupMetadata::new("g").to_native().unwrap())
+    }
+
+    #[test]
+    fn who_asks_for_the_same_again_waits_for_the_first() {
+        let mut calls = Calls::default();
+        let [mut first, mut second] = [(); 2].map(|()| calls.ask(Call::Commit(1), Deadline::NEVER));
+        assert!(calls.start().is_some_and(|call| *call == Call::Commit(1)));
+        let mut third = calls.ask(Call::Commit(1), Deadline::NEVER);
+        assert!(calls.has(&Call::Commit(1)) && !calls.has(&Call::Commit(2)) && !calls.has(&Call::Abort(1)));
+        for waiter in calls.finish() {
+            assert!(waiter.answer(Ok(None)));
+        }
+        for receiver in [&mut first, &mut second, &mut third] {
+            assert!(receiver.now_or_never().is_some());
+        }
+        assert!(calls.start().is_none());
+    }
+
+    #[test]
+    fn each_begin_is_one_of_its_own() {
+        let mut calls = Calls::default();
+        let _receivers = [(); 2].map(|()| calls.ask(Call::Begin, Deadline::NEVER));
+        assert!(calls.start().is_some());
+        calls.finish();
+        assert!(calls.start().is_some());
+    }
+
+    #[test]
+    fn offsets_that_others_have_replaced_are_sent_again() {
+        let mut calls = Calls::default();
+        let mut receivers = Vec::new();
+        for next in [1, 1, 2, 2, 1] {
+            receivers.push(calls.ask(offsets(next), Deadline::NEVER));
+        }
+        let mut sent = Vec::new();
+        while let Some(call) = calls.start() {
+            sent.push(call);
+            calls.finish();
+        }
+        assert!(sent.iter().map(|call| &**call).eq([&offsets(1), &offsets(2), &offsets(1)]), "{}", sent.len());
+    }
+
+    #[test]
+    fn who_has_waited_long_enough_is_taken_out_and_the_call_stays_if_it_goes_on() {
+        let (mut calls, now) = (Calls::default(), Instant::now());
+        let soon = Deadline::from(now, Duration::from_secs(1));
+        let _commit = calls.ask(Call::Commit(1), soon);
+        let _begin = calls.ask(Call::Begin, Deadline::from(now, Duration::from_secs(2)));
+        assert_eq!(calls.next_deadline(), soon);
+        assert!(calls.expired(now).is_empty());
+        assert_eq!(calls.expired(now + Duration::from_secs(3)).len(), 2);
+        assert_eq!(calls.next_deadline(), Deadline::NEVER);
+        assert!(calls.start().is_some_and(|call| *call == Call::Commit(1)));
+        assert!(calls.start().is_none(), "nobody waits for a transaction to begin");
+    }
+
+    #[test]
+    fn a_dropped_transaction_is_aborted_before_the_next_begins() {
+        let mut calls = Calls::default();
+        let _commit = calls.ask(Call::Commit(1), Deadline::NEVER);
+        let _begin = calls.ask(Call::Begin, Deadline::NEVER);
+        calls.abort_dropped(1);
+        let order: Vec<_> = std::iter::from_fn(|| calls.start()).collect();
+        assert!(order.iter().map(|call| &**call).eq([&Call::Commit(1), &Call::Abort(1), &Call::Begin]));
+    }
+}

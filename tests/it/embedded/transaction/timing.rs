@@ -1,0 +1,190 @@
+//! Transaction calls answer within `max.block.ms`, whatever librdkafka is waiting for, and run no user code where it could do harm.
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
+
+use futures::{FutureExt, executor::block_on};
+use ottla::{
+    ConsumerGroupMetadata, Error, ErrorKind, Offsets, Producer,
+    testing::{ApiKey, BrokerError},
+};
+
+use super::{commit_one, ready, record, transactional};
+use crate::embedded::{ends, kafka};
+
+/// How late a broker answers. librdkafka's calls last a second, or as long as the answer takes: where a caller waited for them, it was
+/// answered no more often than once a second.
+const LATE: Duration = Duration::from_secs(8);
+/// More than the answers that there were then.
+const OFTEN: usize = 12;
+const SHORT: (&str, &str) = ("max.block.ms", "50");
+
+/// Makes the call until it succeeds; how often it was too late.
+fn times_late(mut call: impl FnMut() -> Result<(), Error>) -> usize {
+    let mut late = 0;
+    while let Err(error) = call() {
+        assert!(error.kind() == ErrorKind::TransactionTimeout && error.is_retriable() && !error.is_abortable(), "{error:?}");
+        late += 1;
+    }
+    late
+}
+
+/// Makes a producer ready that has little time for each call.
+fn ready_shortly(kafka: &ottla::testing::EmbeddedKafka) -> Producer<str, str> {
+    let producer = transactional(kafka, &[SHORT]);
+    times_late(|| block_on(producer.init_transactions()));
+    producer
+}
+
+#[test]
+fn init_answers_in_time() {
+    ends(|| {
+        let kafka = kafka(1);
+        kafka.fail_next_on(1, ApiKey::InitProducerId, &[(BrokerError::NONE, LATE)]).unwrap();
+        let producer = transactional(&kafka, &[SHORT]);
+        let late = times_late(|| block_on(producer.init_transactions()));
+        assert!(late > OFTEN, "{late}");
+    });
+}
+
+#[test]
+fn a_commit_answers_in_time_and_cannot_be_aborted_meanwhile() {
+    ends(|| {
+        let kafka = kafka(1);
+        let producer = ready_shortly(&kafka);
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        block_on(block_on(transaction.send(record(0))).unwrap()).unwrap();
+        kafka.fail_next_on(1, ApiKey::EndTxn, &[(BrokerError::NONE, LATE)]).unwrap();
+        let mut aborts = 0;
+        let late = times_late(|| {
+            let committed = block_on(transaction.commit());
+            if committed.is_err() {
+                // At once and for good, as in Java: it does not say that it may succeed later.
+                let error = block_on(transaction.abort()).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::TransactionState, "{error:?}");
+                assert!(!error.is_retriable() && !error.is_abortable() && !error.is_fatal(), "{error:?}");
+                aborts += 1;
+            }
+            committed
+        });
+        assert!(late > OFTEN && aborts == late, "{late}");
+    });
+}
+
+#[test]
+fn an_abort_answers_in_time_and_excludes_the_commit() {
+    ends(|| {
+        let kafka = kafka(1);
+        let producer = ready_shortly(&kafka);
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        block_on(block_on(transaction.send(record(0))).unwrap()).unwrap();
+        kafka.fail_next_on(1, ApiKey::EndTxn, &[(BrokerError::NONE, LATE)]).unwrap();
+        let late = times_late(|| {
+            let aborted = block_on(transaction.abort());
+            if aborted.is_err() {
+                let error = block_on(transaction.commit()).unwrap_err();
+                assert!(error.kind() == ErrorKind::TransactionState && !error.is_retriable(), "{error:?}");
+            }
+            aborted
+        });
+        assert!(late > OFTEN, "{late}");
+        // One that is dropped is aborted as late, and the next begins behind it.
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        block_on(block_on(transaction.send(record(1))).unwrap()).unwrap();
+        kafka.fail_next_on(1, ApiKey::EndTxn, &[(BrokerError::NONE, LATE)]).unwrap();
+        drop(transaction);
+        let late = times_late(|| block_on(producer.begin_transaction()).map(drop));
+        assert!(late > OFTEN, "{late}");
+    });
+}
+
+#[test]
+fn offsets_answer_in_time() {
+    ends(|| {
+        let mut offsets = Offsets::new();
+        offsets.consumed("orders", 0, 41);
+        let group = ConsumerGroupMetadata::new("billing");
+        let kafka = kafka(1);
+        let producer = ready_shortly(&kafka);
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        kafka.fail_next_on(1, ApiKey::AddOffsetsToTxn, &[(BrokerError::NONE, LATE)]).unwrap();
+        let late = times_late(|| block_on(transaction.send_offsets(&offsets, &group)));
+        assert!(late > OFTEN, "{late}");
+        times_late(|| block_on(transaction.commit()));
+    });
+}
+
+/// A waker that runs this.
+struct Runs<F>(F);
+
+impl<F: Fn() + Send + Sync> Wake for Runs<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn a_waker_that_panics_ends_no_thread() {
+    ends(|| {
+        let kafka = kafka(1);
+        let producer = ready(&kafka, &[]);
+        for n in 0..3 {
+            let transaction = block_on(producer.begin_transaction()).unwrap();
+            drop(block_on(transaction.send(record(n))).unwrap());
+            let waker = Waker::from(Arc::new(Runs(|| panic!("in a waker"))));
+            let mut first = pin!(transaction.commit());
+            assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            block_on(transaction.commit()).unwrap();
+            block_on(first).unwrap();
+        }
+        // Those whose time is over are woken by another thread.
+        let producer = ready_shortly(&kafka);
+        let transaction = block_on(producer.begin_transaction()).unwrap();
+        block_on(block_on(transaction.send(record(0))).unwrap()).unwrap();
+        kafka.fail_next_on(1, ApiKey::EndTxn, &[(BrokerError::NONE, Duration::from_secs(1))]).unwrap();
+        let waker = Waker::from(Arc::new(Runs(|| panic!("in a waker"))));
+        let mut first = pin!(transaction.commit());
+        assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        times_late(|| block_on(transaction.commit()));
+    });
+}
+
+#[test]
+fn a_waker_may_call_back_into_the_producer() {
+    ends(|| {
+        let kafka = kafka(1);
+        let producer = ready(&kafka, &[]);
+        let transaction = Arc::new(Mutex::new(Some(block_on(producer.begin_transaction()).unwrap())));
+        let (woken, calls) = (Arc::new(AtomicUsize::new(0)), producer.clone());
+        let (counted, ended) = (Arc::clone(&woken), Arc::clone(&transaction));
+        let waker = Waker::from(Arc::new(Runs(move || {
+            drop(ended.lock().unwrap().take());
+            drop(calls.begin_transaction().now_or_never());
+            assert!(!calls.metrics().is_empty());
+            counted.fetch_add(1, Ordering::SeqCst);
+        })));
+        let mut committing = {
+            let guard = transaction.lock().unwrap();
+            let open = guard.as_ref().unwrap();
+            drop(block_on(open.send(record(0))).unwrap());
+            // A future borrows its transaction, which the waker drops: what it waits for is begun here, and awaited by another call.
+            assert!(pin!(open.commit()).poll(&mut Context::from_waker(&waker)).is_pending());
+            producer.begin_transaction().boxed()
+        };
+        // Behind the commit; its waker drops the transaction and asks for another one.
+        assert!(committing.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        while woken.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        drop(committing);
+        commit_one(&producer, 1).unwrap();
+    });
+}
