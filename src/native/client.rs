@@ -26,6 +26,7 @@ use super::{
     opaque::Opaque,
     pool::Pool,
     process::Process,
+    reconnect::Reconnect,
     scratch,
     settings::{SettingRefused, Settings, makes_tokens, milliseconds},
     slot::{self, Draft},
@@ -52,6 +53,7 @@ pub(crate) struct Client {
     /// librdkafka keeps the addresses of both, until `drop` has destroyed it.
     bell: Opaque<Bell>,
     witness: Opaque<Witness>,
+    reconnect: Reconnect,
 }
 
 // SAFETY: librdkafka's functions may be called from any thread, and all else in a `Client` is `Send`.
@@ -83,7 +85,13 @@ impl Client {
         let bell = Opaque::new(Bell::default());
         // SAFETY: the queue is alive; `drop` unties the bell, which is dropped after that.
         unsafe { Bell::tie(&bell, events.as_ptr()) };
-        Ok(Self { handle, events, topics, partition_for, pool, process, bell, witness })
+        let reconnect = Reconnect::new(properties);
+        Ok(Self { handle, events, topics, partition_for, pool, process, bell, witness, reconnect })
+    }
+
+    /// When to connect to the brokers again.
+    pub(super) fn reconnect(&self) -> &Reconnect {
+        &self.reconnect
     }
 
     /// What became of the connections to brokers.

@@ -10,9 +10,10 @@ use std::{
     panic::catch_unwind,
     ptr,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use rdkafka_sys as sys;
@@ -28,6 +29,8 @@ const UP: &[u8] = b"UP";
 pub(crate) struct Connections {
     has_been_up: AtomicBool,
     noted: Mutex<Noted>,
+    /// Told of every connection that is up.
+    up: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +65,13 @@ impl Connections {
         self.has_been_up.load(Ordering::Acquire)
     }
 
+    /// Waits until there is a connection, for `timeout` at most, and says whether there is one.
+    pub(crate) fn wait_for_one(&self, timeout: Duration) -> bool {
+        let is_none_up = |noted: &mut Noted| !noted.brokers.values().any(|broker| broker.is_up);
+        let waited = self.up.wait_timeout_while(self.lock(), timeout, is_none_up);
+        !is_none_up(&mut waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
     /// The address of the broker with this id, as `host:port`.
     pub(crate) fn address(&self, id: i32) -> Option<String> {
         let noted = self.lock();
@@ -90,6 +100,10 @@ impl Connections {
         let known = noted.brokers.entry(address).or_insert(Known { id, is_up });
         known.id = known.id.max(id);
         known.is_up = is_up;
+        drop(noted);
+        if is_up {
+            self.up.notify_all();
+        }
     }
 
     fn note_certificate(&self, address: String, error: i32) {
@@ -217,10 +231,12 @@ mod tests {
         assert!(!connections.has_been_up(), "librdkafka's own thread is no broker");
         tell(&witness, -1, 9093, c"UP");
         assert_eq!(connections.addresses_up(), ["kafka-1:9093"]);
+        assert!(connections.wait_for_one(Duration::MAX / 4));
         assert_eq!(connections.address(7), None);
         tell(&witness, 7, 9093, c"INIT");
         tell(&witness, -1, 9093, c"DOWN");
         assert!(connections.has_been_up() && connections.addresses_up().is_empty());
+        assert!(!connections.wait_for_one(Duration::ZERO));
         assert_eq!(connections.address(7).as_deref(), Some("kafka-1:9093"));
     }
 

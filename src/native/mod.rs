@@ -31,6 +31,7 @@ mod opaque;
 mod outcome;
 mod pool;
 mod process;
+mod reconnect;
 mod report;
 mod scratch;
 mod sent;

@@ -8,10 +8,10 @@ use std::{
 
 use futures::channel::oneshot;
 
-use super::{Producer, shared::Shared};
+use super::{Producer, core::check_topic_name, shared::Shared};
 use crate::{
     Error, ErrorKind,
-    native::{Client, Metadata, Topic, code},
+    native::{Client, Metadata, code},
 };
 
 /// How long a topic that the brokers do not know may be one that they are creating.
@@ -76,11 +76,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, Error> {
         let core = &self.0.core;
         core.check_open()?;
-        let native_topic = core.topic(topic)?;
+        check_topic_name(topic)?;
         let timeout = core.shared.room.max_block();
         let context = format!("topic {topic}");
         let shared = Arc::clone(&core.shared);
-        match elsewhere(&core.client, move |client| ask(client, &shared, &native_topic, timeout)).await? {
+        let name = topic.to_owned();
+        match elsewhere(&core.client, move |client| ask(client, &shared, &name, timeout)).await? {
             Ok(metadata) => partitions(topic, metadata),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
             Err(code) => Err(core.shared.troubles.blame(Error::from_code(code, &context))),
@@ -119,10 +120,12 @@ pub(super) async fn elsewhere<T: Send + 'static>(
 
 /// Asks until the topic is there. One that the brokers create on demand takes a moment; one that they do not know is given
 /// that moment too.
-fn ask(client: &Client, shared: &Shared, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
+fn ask(client: &Client, shared: &Shared, topic: &str, timeout: Duration) -> Result<Metadata, i32> {
     let begun = Instant::now();
+    // As soon as librdkafka has the topic, it connects for it twice a second: that can wait for the first connection.
+    let ask = |timeout| client.metadata(&*client.topic(topic)?, timeout);
     loop {
-        let answer = persist(client, shared, timeout.saturating_sub(begun.elapsed()), |timeout| client.metadata(topic, timeout));
+        let answer = persist(client, shared, timeout.saturating_sub(begun.elapsed()), ask);
         let patience = match answer {
             Ok(Metadata { code: code::UNKNOWN_TOPIC_OR_PARTITION, .. }) => timeout.min(TOPIC_CREATION),
             Ok(Metadata { code: code::LEADER_NOT_AVAILABLE, .. }) => timeout,
@@ -135,7 +138,8 @@ fn ask(client: &Client, shared: &Shared, topic: &Topic, timeout: Duration) -> Re
     }
 }
 
-/// Asks for `timeout` at most, and no longer once it is clear that the brokers do not let this producer in.
+/// Asks for `timeout` at most, and no longer once it is clear that the brokers do not let this producer in. Without a connection nobody is
+/// asked: librdkafka would connect far too often meanwhile (`native/reconnect.rs`).
 pub(super) fn persist<T>(
     client: &Client,
     shared: &Shared,
@@ -145,10 +149,13 @@ pub(super) fn persist<T>(
     let begun = Instant::now();
     loop {
         let left = timeout.saturating_sub(begun.elapsed());
-        // Without a connection nobody has been asked yet, so that nothing is lost by asking anew.
-        let slice = if client.connections().has_been_up() { left } else { left.min(SLICE) };
-        match ask(slice) {
-            Err(code::TIMED_OUT | code::TRANSPORT) if slice < left && shared.denied(client, begun).is_none() => {}
+        let answer = if client.wait_for_connection(left.min(SLICE)) {
+            ask(timeout.saturating_sub(begun.elapsed()))
+        } else {
+            Err(code::TRANSPORT)
+        };
+        match answer {
+            Err(code::TIMED_OUT | code::TRANSPORT) if !left.is_zero() && shared.denied(client, begun).is_none() => {}
             answer => return answer,
         }
     }

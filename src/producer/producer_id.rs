@@ -15,7 +15,7 @@ use std::{
         mpsc::{Receiver, channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::shared::lock;
@@ -61,7 +61,14 @@ impl ProducerId {
         let (state, client, topic) = (Arc::clone(&self.asking), Arc::clone(client), Arc::clone(topic));
         let (end, ended) = channel();
         let ask = move || {
-            ask(|patience| client.metadata(&topic, patience), || lock(&state).ended);
+            let metadata = |patience| {
+                let begun = Instant::now();
+                if !client.wait_for_connection(patience) {
+                    return Err(code::TRANSPORT);
+                }
+                client.metadata(&topic, patience.saturating_sub(begun.elapsed()))
+            };
+            ask(metadata, || lock(&state).ended);
             drop((topic, client));
             drop(end);
         };

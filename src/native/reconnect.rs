@@ -1,0 +1,146 @@
+//! [`Reconnect`]: connecting to the brokers no more often than `reconnect.backoff.ms` and its maximum say.
+//!
+//! librdkafka keeps to them only for a broker that it has requests for. While one of its functions waits for any broker at all, as
+//! `rd_kafka_metadata` does, it chooses one every `reconnect.backoff.ms / 2`, whatever came of the last attempt: choosing a broker
+//! (`rd_kafka_connect_any`) resets its backoff. Against a broker that ends every connection that is 40 connections a second. So such a function
+//! is called only when there is a connection, and until then librdkafka is asked to choose a broker at times that are decided here. By itself
+//! it chooses one each second, and an idempotent producer, which wants its id, one each half a second.
+
+use std::{
+    ptr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{client::Client, ffi};
+use crate::secret::Secret;
+
+/// How often librdkafka connects by itself, which needs no second attempt beside it.
+const BY_ITSELF: Duration = Duration::from_secs(1);
+
+/// librdkafka's defaults, for a client that has none of the two.
+const DEFAULTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// When to connect next. One for all threads of a client.
+#[derive(Debug)]
+pub(super) struct Reconnect {
+    shortest: Duration,
+    longest: Duration,
+    next: Mutex<Next>,
+}
+
+#[derive(Debug)]
+struct Next {
+    /// `None` for at once.
+    at: Option<Instant>,
+    backoff: Duration,
+}
+
+impl Reconnect {
+    /// With the backoff of these properties.
+    pub(super) fn new(properties: &[(String, Secret)]) -> Self {
+        let of = |name: &str| {
+            let set = properties.iter().rev().find(|(property, _)| property == name);
+            set.and_then(|(_, value)| value.expose().parse().ok()).map(Duration::from_millis)
+        };
+        let shortest = of("reconnect.backoff.ms").unwrap_or(DEFAULTS.0).max(Duration::from_millis(1));
+        let longest = of("reconnect.backoff.max.ms").unwrap_or(DEFAULTS.1).max(shortest);
+        Self { shortest, longest, next: Mutex::new(Next { at: None, backoff: shortest }) }
+    }
+
+    /// Whether it is time to connect at `now`, and until when to wait for what comes of it.
+    fn is_due(&self, now: Instant) -> (bool, Instant) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = next.at.filter(|at| *at > now) {
+            return (false, at);
+        }
+        let at = now + next.backoff;
+        if next.backoff >= BY_ITSELF {
+            return (false, at);
+        }
+        *next = Next { at: Some(at), backoff: (next.backoff * 2).min(self.longest) };
+        (true, at)
+    }
+
+    /// There is a connection: when it is lost, the backoff begins again.
+    fn has_connected(&self) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Next { at: None, backoff: self.shortest };
+    }
+}
+
+impl Client {
+    /// Waits until there is a connection to a broker, for `timeout` at most, and says whether there is one.
+    pub(crate) fn wait_for_connection(&self, timeout: Duration) -> bool {
+        // Much longer than any timeout of a client's.
+        let end = Instant::now() + timeout.min(Duration::from_secs(1 << 31));
+        while !self.connections().wait_for_one(Duration::ZERO) {
+            let now = Instant::now();
+            if now >= end {
+                return false;
+            }
+            let (is_due, at) = self.reconnect().is_due(now);
+            if is_due {
+                self.choose_broker();
+            }
+            self.connections().wait_for_one(at.min(end).saturating_duration_since(now));
+        }
+        self.reconnect().has_connected();
+        true
+    }
+
+    /// Has librdkafka connect to one of the brokers; does not wait.
+    fn choose_broker(&self) {
+        let mut answer = ptr::null();
+        // SAFETY: the client is alive, and needs no topic. Without a connection there is no answer, and with one no time for it.
+        let code = unsafe { ffi::rd_kafka_metadata(self.handle(), 0, ptr::null_mut(), &raw mut answer, 0) };
+        if code == super::code::NO_ERROR && !answer.is_null() {
+            // SAFETY: ours, and not looked at.
+            unsafe { rdkafka_sys::rd_kafka_metadata_destroy(answer) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reconnect(shortest: &str, longest: &str) -> Reconnect {
+        let properties = [("reconnect.backoff.ms", shortest), ("reconnect.backoff.max.ms", longest)];
+        Reconnect::new(&properties.map(|(name, value)| (name.to_owned(), value.into())))
+    }
+
+    #[test]
+    fn the_time_between_attempts_doubles_up_to_the_longest() {
+        let reconnect = reconnect("50", "300");
+        let mut now = Instant::now();
+        let mut attempts = Vec::new();
+        for _ in 0..6 {
+            let (is_due, at) = reconnect.is_due(now);
+            assert!(is_due && !reconnect.is_due(at - Duration::from_millis(1)).0, "another thread waits for the same attempt");
+            attempts.push((at - now).as_millis());
+            now = at;
+        }
+        assert_eq!(attempts, [50, 100, 200, 300, 300, 300]);
+        reconnect.has_connected();
+        assert_eq!(reconnect.is_due(now), (true, now + Duration::from_millis(50)));
+    }
+
+    #[test]
+    fn what_is_due_no_more_often_than_librdkafka_connects_by_itself_is_left_to_it() {
+        let reconnect = reconnect("400", "5000");
+        let mut now = Instant::now();
+        for wanted in [(true, 400), (true, 800), (false, 1600), (false, 1600)] {
+            let (is_due, at) = reconnect.is_due(now);
+            assert_eq!((is_due, (at - now).as_millis()), wanted);
+            now = at;
+        }
+    }
+
+    #[test]
+    fn a_client_without_the_settings_has_librdkafka_s_and_none_is_zero() {
+        let reconnect = Reconnect::new(&[]);
+        assert_eq!((reconnect.shortest, reconnect.longest), DEFAULTS);
+        let reconnect = self::reconnect("0", "0");
+        assert_eq!((reconnect.shortest, reconnect.longest), (Duration::from_millis(1), Duration::from_millis(1)));
+    }
+}
