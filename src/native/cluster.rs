@@ -1,10 +1,13 @@
 //! The cluster as its brokers describe it.
 
-use std::{ffi::c_int, time::Duration};
+use std::{
+    ffi::c_int,
+    time::{Duration, Instant},
+};
 
 use rdkafka_sys as sys;
 
-use super::{admin::AdminAnswer, client::Client, code, ffi, metadata::array};
+use super::{admin::AdminAnswer, client::Client, code, ffi, metadata::array, settings::milliseconds};
 
 /// The cluster's brokers, copied out of librdkafka.
 #[derive(Debug)]
@@ -28,8 +31,15 @@ pub(crate) struct Node {
 impl Client {
     /// Asks a broker for the cluster's; blocks for `timeout` at most, an hour at the longest. The code is librdkafka's.
     ///
-    /// In librdkafka this is a metadata request, as an admin client makes it: `rd_kafka_metadata` has no racks.
+    /// In librdkafka this is a metadata request, as an admin client makes it: `rd_kafka_metadata` has no racks. It ends the process if the
+    /// answer has no id of the cluster (`rd_kafka_ClusterDescription_new` copies a null pointer), as those of brokers before 0.10.1 and of some
+    /// that are not Kafka: these are not asked.
     pub(crate) fn describe_cluster(&self, timeout: Duration) -> Result<ClusterDescription, i32> {
+        let begun = Instant::now();
+        if !self.has_cluster_id(timeout) {
+            return Err(if begun.elapsed() < timeout { code::UNSUPPORTED_FEATURE } else { code::TIMED_OUT });
+        }
+        let timeout = timeout.saturating_sub(begun.elapsed());
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
         let answer = self.admin_request(operation, timeout, |client, options, queue| {
             // SAFETY: all three are alive during the call.
@@ -37,6 +47,20 @@ impl Client {
         })?;
         // SAFETY: the answer is one to this operation.
         unsafe { copy(&answer) }.ok_or(code::TIMED_OUT)
+    }
+}
+
+impl Client {
+    /// Whether the brokers' first answer has told an id of the cluster; waits for it for `timeout` at most.
+    fn has_cluster_id(&self, timeout: Duration) -> bool {
+        // SAFETY: the client is alive.
+        let id = unsafe { sys::rd_kafka_clusterid(self.handle(), milliseconds(timeout)) };
+        if id.is_null() {
+            return false;
+        }
+        // SAFETY: librdkafka has allocated it for the caller, who does not use it again.
+        unsafe { sys::rd_kafka_mem_free(self.handle(), id.cast()) };
+        true
     }
 }
 

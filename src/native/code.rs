@@ -21,6 +21,7 @@ pub(crate) const AUTO_OFFSET_RESET: i32 = -140;
 pub(crate) const LOG_TRUNCATION: i32 = -139;
 pub(crate) const AUTHENTICATION: i32 = -169;
 pub(crate) const TIMED_OUT_QUEUE: i32 = -166;
+pub(crate) const UNSUPPORTED_FEATURE: i32 = -165;
 pub(crate) const UNDERFLOW: i32 = -155;
 pub(crate) const PURGE_QUEUE: i32 = -152;
 pub(crate) const PURGE_INFLIGHT: i32 = -151;

@@ -74,7 +74,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # Errors
     /// [`Closed`](crate::ErrorKind::Closed) once the producer is closed;
     /// [`MetadataTimeout`](crate::ErrorKind::MetadataTimeout) if no broker answered, with the last connection's error as its source;
-    /// [`Authentication`](crate::ErrorKind::Authentication) if the brokers do not let this client in.
+    /// [`Authentication`](crate::ErrorKind::Authentication) if the brokers do not let this client in; librdkafka's `__UNSUPPORTED_FEATURE` if
+    /// they have no id for their cluster, as before Kafka 0.10.1: librdkafka cannot read their description.
     ///
     /// ```
     /// # #[cfg(feature = "testing")]
