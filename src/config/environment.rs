@@ -13,7 +13,13 @@ const SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
 impl ProducerConfig {
     /// Takes the environment's settings, over what is set already: every variable `OTTLA_NAME`, where `NAME` is a setting's name in
-    /// upper case with `_` for `.`, and `KAFKA_BOOTSTRAP_SERVERS`, which `OTTLA_BOOTSTRAP_SERVERS` overrides.
+    /// upper case with `_` for `.`.
+    ///
+    /// `KAFKA_BOOTSTRAP_SERVERS`, which is for every program, sets `bootstrap.servers` only where neither `OTTLA_BOOTSTRAP_SERVERS` nor
+    /// anything before does.
+    ///
+    /// The variables that Kubernetes sets for a service whose name begins with `ottla`, such as `OTTLA_PORT=tcp://10.0.0.1:80` and
+    /// `OTTLA_SERVICE_HOST`, are passed over.
     ///
     /// One environment may serve producers and consumers: `OTTLA_CLIENT_ID` is for both, `OTTLA_PRODUCER_CLIENT_ID` and
     /// `OTTLA_CONSUMER_CLIENT_ID`, which override it, are for one. Settings that only a consumer has are left to it.
@@ -94,8 +100,8 @@ impl ClientConfig {
             .filter_map(|(variable, value)| Some((variable.into().into_string().ok()?, value.into())))
             .filter(|(variable, _)| variable.starts_with(PREFIX) || variable == SERVERS)
             .collect();
-        // K stands before O: OTTLA_BOOTSTRAP_SERVERS overrides KAFKA_BOOTSTRAP_SERVERS. What is for one kind alone comes last.
-        variables.sort_by_key(|(variable, _)| (of_kind(self.kind, variable).is_some(), variable.clone()));
+        // What is for one kind alone comes over what is for both; KAFKA_BOOTSTRAP_SERVERS comes last, and only fills in.
+        variables.sort_by_key(|(variable, _)| (variable == SERVERS, of_kind(self.kind, variable).is_some(), variable.clone()));
         let mut problems = Vec::new();
         for (variable, value) in variables {
             problems.extend(self.put_variable(&variable, value).err());
@@ -107,7 +113,8 @@ impl ClientConfig {
         let origin = Origin::Environment { variable: variable.to_owned() };
         let fail = |message: String| Err(Problem::new(Some(&origin), None, message));
         let other = self.kind.other();
-        if of_kind(other, variable).is_some() || (variable == SERVERS && value.is_empty()) {
+        let is_idle = variable == SERVERS && (value.is_empty() || self.get("bootstrap.servers").is_some());
+        if of_kind(other, variable).is_some() || is_idle {
             return Ok(());
         }
         let own = of_kind(self.kind, variable);
@@ -118,6 +125,9 @@ impl ClientConfig {
             return Ok(());
         }
         let Some(name) = name else {
+            if is_kubernetes(variable.strip_prefix(PREFIX).unwrap_or_default(), &value) {
+                return Ok(());
+            }
             let prefix = &variable[..variable.len() - rest.len()];
             return fail(unknown(self.kind, prefix, rest));
         };
@@ -131,6 +141,31 @@ impl ClientConfig {
 /// What a variable names that is for one kind of client alone, as `OTTLA_CONSUMER_NAME` is.
 fn of_kind(kind: ClientKind, variable: &str) -> Option<&str> {
     variable.strip_prefix(PREFIX)?.strip_prefix(&kind.noun().to_ascii_uppercase())?.strip_prefix('_')
+}
+
+/// Whether it is one of the variables that Kubernetes sets for a service, here without its first five letters and `_`: `SERVICE_HOST`,
+/// `SERVICE_PORT`, `SERVICE_PORT_NAME`, `PORT`, `PORT_80_TCP`, `PORT_80_TCP_PROTO`, `_PORT` and `_ADDR`, or these behind more of the
+/// service's name. Each has a value of its kind, so that a setting's name that is misspelt is none of them.
+fn is_kubernetes(rest: &str, value: &OsString) -> bool {
+    let Some(value) = value.to_str() else { return false };
+    let words: Vec<&str> = rest.split('_').collect();
+    let is_number = |text: &str| text.parse::<u16>().is_ok();
+    let is_address = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+    let is_protocol = |text: &str| matches!(text, "TCP" | "UDP" | "SCTP");
+    let is_url = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+    (0..words.len()).any(|at| match &words[at..] {
+        ["SERVICE", "HOST"] => is_address(value) || value == "None",
+        ["SERVICE", "PORT", ..] => is_number(value),
+        ["PORT"] => is_url,
+        ["PORT", port, protocol, what @ ..] if is_number(port) && is_protocol(protocol) => match what {
+            [] => is_url,
+            ["PROTO"] => is_protocol(&value.to_ascii_uppercase()),
+            ["PORT"] => is_number(value),
+            ["ADDR"] => is_address(value),
+            _ => false,
+        },
+        _ => false,
+    })
 }
 
 fn is_others(kind: ClientKind, name: &str) -> bool {
@@ -193,6 +228,11 @@ mod tests {
     fn variables_override_and_kafkas_own_is_the_weaker() {
         let config = ProducerConfig::new().set("linger.ms", "1").unwrap();
         let config = config.with_variables([("OTTLA_LINGER_MS", "2"), ("KAFKA_BOOTSTRAP_SERVERS", "a:1")]).unwrap();
+        let set = ProducerConfig::new().set("bootstrap.servers", "c:1").unwrap();
+        let set = set.with_variables([("KAFKA_BOOTSTRAP_SERVERS", "a:1")]).unwrap();
+        assert_eq!(set.get("bootstrap.servers"), Some("c:1"), "what the program or a file says is more exact");
+        let set = set.with_variables([("OTTLA_BOOTSTRAP_SERVERS", "b:1")]).unwrap();
+        assert_eq!(set.get("bootstrap.servers"), Some("b:1"));
         assert_eq!((config.get("linger.ms"), config.get("bootstrap.servers")), (Some("2"), Some("a:1")));
         assert_eq!(config.origin("linger.ms").map(ToString::to_string).as_deref(), Some("OTTLA_LINGER_MS"));
         let both = read(&[("OTTLA_BOOTSTRAP_SERVERS", "b:1"), ("KAFKA_BOOTSTRAP_SERVERS", "a:1")]).unwrap();
@@ -212,6 +252,45 @@ mod tests {
         );
         let error = read(&[("OTTLA_SASL_PASSWORD", "hunter2")]).unwrap_err();
         assert!(error.contains("use sasl.jaas.config, or librdkafka.sasl.password") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn kubernetes_variables_are_passed_over_and_misspelt_settings_are_not() {
+        for (variable, value) in [
+            ("OTTLA_SERVICE_HOST", "10.96.3.7"),
+            ("OTTLA_SERVICE_HOST", "fd00::7"),
+            ("OTTLA_SERVICE_PORT", "9092"),
+            ("OTTLA_SERVICE_PORT_HTTP_METRICS", "9092"),
+            ("OTTLA_PORT", "tcp://10.96.3.7:9092"),
+            ("OTTLA_PORT_9092_TCP", "tcp://10.96.3.7:9092"),
+            ("OTTLA_PORT_9092_TCP_PROTO", "tcp"),
+            ("OTTLA_PORT_9092_TCP_PORT", "9092"),
+            ("OTTLA_PORT_9092_TCP_ADDR", "10.96.3.7"),
+            ("OTTLA_PORT_53_UDP", "udp://10.96.3.7:53"),
+            ("OTTLA_ORDERS_V2_SERVICE_HOST", "10.96.3.7"),
+            ("OTTLA_ORDERS_V2_PORT", "tcp://10.96.3.7:80"),
+            ("OTTLA_PRODUCER_SERVICE_HOST", "10.96.3.7"),
+            ("OTTLA_PRODUCER_PORT_80_TCP_ADDR", "10.96.3.7"),
+            ("OTTLA_CONSUMER_PORT", "tcp://10.96.3.7:80"),
+        ] {
+            for kind in ClientKind::ALL {
+                let mut config = ClientConfig::new(kind);
+                config.put_variables([(variable, value)]).unwrap_or_else(|error| panic!("{error}"));
+                assert!(config.entries.is_empty(), "{variable}");
+            }
+        }
+        for (variable, value) in [
+            ("OTTLA_LIGNER_MS", "5"),
+            ("OTTLA_PORT", "9092"),
+            ("OTTLA_PORT", "http://a:1"),
+            ("OTTLA_SERVICE_PORT", "tcp"),
+            ("OTTLA_SERVICE_HOST", "kafka-1:9092"),
+            ("OTTLA_BOOTSTRAP_SERVICE", "10.96.3.7"),
+            ("OTTLA_PORT_9092", "tcp://10.96.3.7:9092"),
+            ("OTTLA_PORT_9092_TLS", "tcp://10.96.3.7:9092"),
+        ] {
+            assert!(read(&[(variable, value)]).is_err(), "{variable}={value}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, iter::Peekable, str::Chars};
 
-use super::SaslMechanism;
+use super::{SaslMechanism, placeholder::Part};
 use crate::secret::Secret;
 
 /// The login modules that are known here.
@@ -133,6 +133,13 @@ impl Jaas {
                 if let Some((name, _)) = spaced {
                     return Err(format!("has a blank in the value of {name}, which librdkafka cannot take"));
                 }
+                // librdkafka takes a list of extensions, between commas, or between blanks for a token that nobody signed.
+                let unsecured = self.get(UNSECURED[0].0).is_some();
+                let separates = |c: char| if unsecured { c.is_whitespace() } else { c == ',' };
+                if let Some((name, _)) = self.named_extensions().find(|(_, value)| value.contains(separates)) {
+                    let what = if unsecured { "blank" } else { "comma" };
+                    return Err(format!("has a {what} in the value of extension_{name}, which librdkafka cannot take"));
+                }
             }
         }
         Ok(())
@@ -187,18 +194,104 @@ pub(super) fn login(mechanism: SaslMechanism, name: &str, password: &str) -> Str
     format!("{class} required username=\"{}\" password=\"{}\";", quoted(name), quoted(password))
 }
 
+/// Where in a text the one who puts values in is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Outside,
+    Quoted(char),
+    /// Behind a backslash between quotes.
+    Escaped(char),
+    /// Behind a slash, which begins a comment.
+    Slash,
+    /// In a comment that ends with its line.
+    Line,
+    /// In one that ends with `*/`; whether the star was the last character.
+    Block {
+        star: bool,
+    },
+}
+
+impl Place {
+    fn behind(self, c: char) -> Self {
+        match (self, c) {
+            (Self::Outside, '"' | '\'') => Self::Quoted(c),
+            (Self::Outside, '/') => Self::Slash,
+            (Self::Quoted(quote), '\\') => Self::Escaped(quote),
+            (Self::Quoted(quote), c) if c == quote => Self::Outside,
+            (Self::Escaped(quote), _) => Self::Quoted(quote),
+            (Self::Slash, '*') => Self::Block { star: false },
+            (Self::Slash | Self::Line, '\n' | '\r') => Self::Outside,
+            (Self::Slash, _) => Self::Line,
+            (Self::Block { star: true }, '/') => Self::Outside,
+            (Self::Block { .. }, c) => Self::Block { star: c == '*' },
+            (place, _) => place,
+        }
+    }
+}
+
+/// The text of parts in which each value that is put in is one value to JAAS, whatever characters it has. A text that is nothing but
+/// placeholders is what they stand for: then the whole of it is the value.
+pub(super) fn substituted(parts: &[Part]) -> Secret {
+    let is_whole = parts.iter().all(|part| matches!(part, Part::Value(_)) || text_of(part).trim().is_empty());
+    // One that grew would leave a copy of itself where it was.
+    let longest = parts.iter().map(|part| text_of(part).len() * 2 + 2).sum();
+    let mut text = String::with_capacity(longest);
+    let mut place = Place::Outside;
+    for part in parts {
+        match (part, place) {
+            (Part::Text(plain), _) => {
+                text.push_str(plain.expose());
+                place = plain.expose().chars().fold(place, Place::behind);
+            }
+            (Part::Value(value), _) if is_whole => text.push_str(value.expose()),
+            (Part::Value(value), Place::Quoted(_)) => push_quoted(&mut text, value.expose()),
+            (Part::Value(value), Place::Escaped(quote)) => {
+                // The backslash stands for itself.
+                text.push('\\');
+                push_quoted(&mut text, value.expose());
+                place = Place::Quoted(quote);
+            }
+            (Part::Value(value), Place::Outside) => {
+                let goes_on = text.chars().next_back().is_some_and(is_word);
+                let begins = |c: char| !matches!(c, '0'..='9' | '.' | '-');
+                let is_plain = value.expose().chars().all(is_word) && (goes_on || value.expose().starts_with(begins));
+                if is_plain {
+                    text.push_str(value.expose());
+                } else {
+                    text.push('"');
+                    push_quoted(&mut text, value.expose());
+                    text.push('"');
+                }
+            }
+            // A comment needs no values.
+            (Part::Value(_), Place::Slash | Place::Line | Place::Block { .. }) => {}
+        }
+    }
+    text.into()
+}
+
+fn text_of(part: &Part) -> &str {
+    match part {
+        Part::Text(secret) | Part::Value(secret) => secret.expose(),
+    }
+}
+
 /// A text as it stands between the quotes of a JAAS value.
 fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len());
+    let mut quoted = String::with_capacity(text.len() * 2);
+    push_quoted(&mut quoted, text);
+    quoted
+}
+
+fn push_quoted(quoted: &mut String, text: &str) {
     for c in text.chars() {
         match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
+            '"' | '\'' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             c => quoted.push(c),
         }
     }
-    quoted
 }
 
 fn unknown_module(class: &str) -> String {
@@ -382,6 +475,8 @@ mod tests {
             (format!("{PLAIN} required password=\"SECRET\";"), "no option username"),
             (format!("{PLAIN} required username=\"a\" password=\"SECRET\"; {PLAIN} required;"), "after its semicolon"),
             (format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"a SECRET\";"), "has a blank"),
+            (format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"a\" extension_b=\"a SECRET\";"), "has a blank"),
+            (format!("{OAUTH} required clientId=\"a\" clientSecret=\"b\" extension_b=\"a,SECRET=1\";"), "has a comma"),
             ("username=\"a\" password=\"SECRET\";".to_owned(), "known are PlainLoginModule"),
             ("SECRET required;".to_owned(), "known are PlainLoginModule"),
             ("com.sun.security.auth.module.Krb5LoginModule required keyTab=\"x\";".to_owned(), "librdkafka.sasl.kerberos.keytab"),
@@ -393,7 +488,46 @@ mod tests {
         }
     }
 
+    /// The text with `$` in it replaced by a value.
+    fn put_in(text: &str, value: &str) -> String {
+        let mut parts = Vec::new();
+        for (index, plain) in text.split('$').enumerate() {
+            if index > 0 {
+                parts.push(Part::Value(value.into()));
+            }
+            parts.push(Part::Text(plain.into()));
+        }
+        substituted(&parts).expose().to_owned()
+    }
+
+    #[test]
+    fn a_value_that_is_put_in_is_no_syntax() {
+        for (text, value, wanted) in [
+            ("p=\"$\";", "a\"; x", "p=\"a\\\"; x\";"),
+            ("p='$';", "a'\\", "p='a\\'\\\\';"),
+            ("p=$;", "word", "p=word;"),
+            ("p=$;", "", "p=\"\";"),
+            ("p=$;", "1;", "p=\"1;\";"),
+            ("p=a$;", "1-b", "p=a1-b;"),
+            ("p=\"\\$\";", "n", "p=\"\\\\n\";"),
+            ("// $\np=\"$\";", "\"", "// \np=\"\\\"\";"),
+            ("/* \" $ */p=\"$\";", "*/", "/* \"  */p=\"*/\";"),
+            (" $ ", "p=\"a\";", " p=\"a\"; "),
+        ] {
+            assert_eq!(put_in(text, value), wanted, "{text} with {value}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_password_that_is_put_in_comes_back(password in any::<String>(), quote in "['\"]") {
+            let text = put_in(&format!("{PLAIN} required username=a password={quote}$x{quote};"), &password);
+            let jaas = Jaas::parse(&text).unwrap();
+            prop_assert_eq!(jaas.get("password").map(str::to_owned), Some(format!("{password}x")));
+            let jaas = Jaas::parse(&put_in(&format!("{PLAIN} required username=a password=$;"), &password)).unwrap();
+            prop_assert_eq!(jaas.get("password"), Some(password.as_str()));
+        }
+
         #[test]
         fn no_text_panics(text in ".{0,60}", tail in "[ a-z=;\"'\\\\/*0-9]{0,60}") {
             let _ = Jaas::parse(&text);

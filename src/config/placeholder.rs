@@ -1,34 +1,62 @@
 //! `${NAME}` and `${file:PATH}` in the values of a configuration file; `$${` is a plain `${`.
+//!
+//! A text that is put in is a value and no syntax: a file is parsed before, and so is what has a grammar of its own (`jaas::substituted`).
 
 use std::{env, path::Path};
 
 use super::file::{self, LARGEST};
 use crate::secret::Secret;
 
+/// A part of a text with placeholders.
+pub(crate) enum Part {
+    /// As it stands in the file.
+    Text(Secret),
+    /// What a placeholder stands for.
+    Value(Secret),
+}
+
+impl Part {
+    fn secret(self) -> Secret {
+        match self {
+            Self::Text(secret) | Self::Value(secret) => secret,
+        }
+    }
+}
+
 /// Replaces the placeholders of `text`. `None` if there is none, so that a caller can tell which values came from elsewhere.
 ///
 /// The errors name variables and files, never what is in them.
 pub(crate) fn expand(text: &str) -> Result<Option<Secret>, String> {
-    expand_with(text, &|name| match env::var(name) {
+    Ok(parts(text)?.map(joined))
+}
+
+/// The parts of a text that has placeholders, for a grammar of its own to join; `None` as of [`expand`].
+pub(crate) fn parts(text: &str) -> Result<Option<Vec<Part>>, String> {
+    parts_with(text, &|name| match env::var(name) {
         Ok(value) => Ok(value.into()),
         Err(env::VarError::NotPresent) => Err(format!("the environment variable {name} is not set")),
         Err(env::VarError::NotUnicode(_)) => Err(format!("the environment variable {name} is not UTF-8")),
     })
 }
 
-fn expand_with(text: &str, variable: &dyn Fn(&str) -> Result<Secret, String>) -> Result<Option<Secret>, String> {
-    let mut parts: Vec<Secret> = Vec::new();
+fn joined(parts: Vec<Part>) -> Secret {
+    let parts: Vec<Secret> = parts.into_iter().map(Part::secret).collect();
+    Secret::join(&parts, "")
+}
+
+fn parts_with(text: &str, variable: &dyn Fn(&str) -> Result<Secret, String>) -> Result<Option<Vec<Part>>, String> {
+    let mut parts: Vec<Part> = Vec::new();
     let mut rest = text;
     let (mut found, mut size) = (false, 0);
     while let Some(start) = rest.find("${") {
         found = true;
         if let Some(before) = rest[..start].strip_suffix('$') {
-            parts.push(before.into());
-            parts.push("${".into());
+            parts.push(Part::Text(before.into()));
+            parts.push(Part::Text("${".into()));
             rest = &rest[start + 2..];
             continue;
         }
-        parts.push(rest[..start].into());
+        parts.push(Part::Text(rest[..start].into()));
         let inside = &rest[start + 2..];
         let end = inside.find('}').ok_or("has a ${ without its }; write $${ for a plain ${")?;
         let name = &inside[..end];
@@ -41,11 +69,11 @@ fn expand_with(text: &str, variable: &dyn Fn(&str) -> Result<Secret, String>) ->
         if size > LARGEST {
             return Err("has placeholders that stand for more than 1 MiB".to_owned());
         }
-        parts.push(part);
+        parts.push(Part::Value(part));
         rest = &inside[end + 1..];
     }
-    parts.push(rest.into());
-    Ok(found.then(|| Secret::join(&parts, "")))
+    parts.push(Part::Text(rest.into()));
+    Ok(found.then_some(parts))
 }
 
 fn is_variable(name: &str) -> bool {
@@ -75,12 +103,12 @@ mod tests {
     use super::*;
 
     fn expand(text: &str) -> Result<Option<String>, String> {
-        let expanded = expand_with(text, &|name| match name {
+        let expanded = parts_with(text, &|name| match name {
             "HOST" => Ok("broker".into()),
             "ODD" => Ok("${HOST}".into()),
             _ => Err(format!("the environment variable {name} is not set")),
         });
-        expanded.map(|expanded| expanded.map(|expanded| expanded.expose().to_owned()))
+        expanded.map(|expanded| expanded.map(|parts| joined(parts).expose().to_owned()))
     }
 
     #[test]

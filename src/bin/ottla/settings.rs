@@ -9,6 +9,9 @@ use ottla::{
 
 use crate::{args::SettingsArguments, exit::Failure, job::Job, message};
 
+/// The variable that every program of Kafka's reads, and that counts only where nothing else says where the brokers are.
+const SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
+
 /// The settings of the clients from all sources, and what the command itself takes from the file.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -53,11 +56,12 @@ impl Settings {
             problems.extend(job_problems);
         }
         let told = problems.len();
-        in_file.producer = in_file.producer.merge(keep(ProducerConfig::new().with_environment(), &mut problems));
-        let environment = ConsumerConfig::new().with_environment();
+        in_file.producer = keep(in_file.producer.with_environment(), &mut problems);
+        // The consumer has the brokers' addresses from the producer where its own table gives none.
+        let variables = std::env::vars_os().filter(|(name, _)| name != SERVERS);
+        let environment = in_file.consumer.with_variables(variables);
         // What is wrong with the environment is wrong for both, and told once.
-        let environment = if problems.len() == told { keep(environment, &mut problems) } else { ConsumerConfig::new() };
-        in_file.consumer = in_file.consumer.merge(environment);
+        in_file.consumer = if problems.len() == told { keep(environment, &mut problems) } else { ConsumerConfig::new() };
         let mut without_value = Vec::new();
         for (index, flag) in set.iter().enumerate() {
             match flag.split_once('=') {
@@ -98,7 +102,23 @@ impl Settings {
         for warning in warnings {
             message::tell(format_args!("warning: {warning}"));
         }
+        self.tell_servers(client);
         Ok(())
+    }
+
+    /// Says that the file's addresses count where the environment's are others: both may be what somebody meant.
+    fn tell_servers(&self, client: Client) {
+        let (servers, origin) = match client {
+            Client::Producer => (self.producer.get("bootstrap.servers"), self.producer.origin("bootstrap.servers")),
+            Client::Consumer => (self.consumer.get("bootstrap.servers"), self.consumer.origin("bootstrap.servers")),
+        };
+        let Some((Origin::File { .. }, variable)) = origin.zip(std::env::var(SERVERS).ok()) else { return };
+        if !variable.is_empty() && servers != Some(&*variable) {
+            let place = origin.map(ToString::to_string).unwrap_or_default();
+            message::tell(format_args!(
+                "warning: {SERVERS} is not used: bootstrap.servers is set in {place}; OTTLA_BOOTSTRAP_SERVERS or --set would change it"
+            ));
+        }
     }
 
     /// A setting of the producer that is a whole number, if it is set.

@@ -23,7 +23,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("bootstrap.servers", List, "The brokers to ask first, as host:port.")
         .range_of(NonNull).default_of("").becomes_properties(&["metadata.broker.list"]).librdkafka("")
         .checked(server::check)
-        .note_of("Required. The environment variable KAFKA_BOOTSTRAP_SERVERS sets it too."),
+        .note_of("Required. Where nothing else sets it, the environment variable KAFKA_BOOTSTRAP_SERVERS does."),
     new("client.dns.lookup", Type::String, "How host names are resolved.")
         .range_of(OneOf(&["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"])).default_of("use_all_dns_ips")
         .becomes_properties(&["client.dns.lookup"]).librdkafka("use_all_dns_ips"),

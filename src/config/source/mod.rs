@@ -16,7 +16,7 @@ use std::{
 
 pub use host::{HostSetting, client_tables, host_settings};
 
-use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, file, placeholder};
+use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, file, jaas, placeholder};
 use crate::secret::Secret;
 
 /// So many problems of a text are told; more say nothing that these do not.
@@ -90,6 +90,10 @@ fn load(path: &Path) -> Result<(Secret, Format), ConfigError> {
     let format = Format::of(path)
         .ok_or_else(|| fail("its format is not known; name the file .toml, .yaml, .yml, .json or .properties".to_owned()))?;
     let bytes = file::read(path).map_err(fail)?;
+    // Text begins with a character of ASCII in every format: two bytes of UTF-16 or a byte order mark of it are none.
+    if matches!(*bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]) {
+        return Err(fail("is UTF-16; save it as UTF-8".to_owned()));
+    }
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         // Java reads .properties as ISO-8859-1, whose bytes are the first 256 characters of Unicode.
@@ -141,7 +145,7 @@ fn read(
             Entry::Vacant(place) => drop(place.insert(line)),
         }
         let put = match value {
-            Ok(value) => match placeholder::expand(value.expose()) {
+            Ok(value) => match expanded(&name, value.expose()) {
                 Ok(None) => config.put(&name, value.expose(), None, place.clone()),
                 Ok(Some(expanded)) => config.put(&name, expanded.expose(), Some(value.expose()), place.clone()),
                 Err(message) => Err(Problem::new(Some(&place), config.recognise(&name).0.as_deref(), message)),
@@ -167,6 +171,15 @@ fn read(
     problems.extend(rules);
     problems.sort_by_key(|(line, _)| *line);
     Err(ConfigError::new(subject, problems.into_iter().map(|(_, problem)| problem).collect()))
+}
+
+/// The value of a setting with its placeholders replaced; `None` if it has none.
+fn expanded(name: &str, value: &str) -> Result<Option<Secret>, String> {
+    if name == "sasl.jaas.config" {
+        Ok(placeholder::parts(value)?.map(|parts| jaas::substituted(&parts)))
+    } else {
+        placeholder::expand(value)
+    }
 }
 
 #[cfg(test)]
@@ -300,6 +313,50 @@ mod tests {
     }
 
     #[test]
+    fn what_a_placeholder_stands_for_is_a_value_in_every_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let secret = "a\"b\\c'd;\n# e = [f] {g}: \u{e9}";
+        fs::write(&path, secret).unwrap();
+        let placeholder = format!("${{file:{}}}", path.display());
+        let jaas = |quote: &str| {
+            format!(
+                "org.apache.kafka.common.security.plain.PlainLoginModule required username={quote}u{quote} password={quote}{placeholder}{quote};"
+            )
+        };
+        let (double, single) = (jaas("\"").replace('"', "\\\""), jaas("'"));
+        for (format, text) in [
+            (Format::Toml, format!("client.id = \"{placeholder}\"\nsasl.jaas.config = \"{double}\"\n")),
+            (Format::Toml, format!("client.id = '{placeholder}'\nsasl.jaas.config = \"{single}\"\n")),
+            (Format::Toml, format!("client.id = '{placeholder}'\nsasl.jaas.config = \"{}\"\n", jaas(""))),
+            (Format::Yaml, format!("client.id: {placeholder}\nsasl.jaas.config: \"{double}\"\n")),
+            (Format::Yaml, format!("client.id: '{placeholder}'\nsasl.jaas.config: {single}\n")),
+            (Format::Json, format!("{{\"client.id\": \"{placeholder}\", \"sasl.jaas.config\": \"{double}\"}}")),
+            (Format::Properties, format!("client.id={placeholder}\nsasl.jaas.config={}\n", jaas("\""))),
+            (Format::Properties, format!("client.id={placeholder}\nsasl.jaas.config={single}\n")),
+        ] {
+            let config = from_str(&text, format).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(config.get("client.id"), Some(secret), "{text}");
+            let jaas =
+                jaas::Jaas::parse(config.0.get("sasl.jaas.config").unwrap()).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((jaas.get("username"), jaas.get("password")), (Some("u"), Some(secret)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_list_is_one_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("servers");
+        fs::write(&path, "a:1,b:2").unwrap();
+        let list = format!("bootstrap.servers = [\"${{file:{}}}\"]", path.display());
+        assert!(problems(&list, Format::Toml).contains("has an entry with a comma"));
+        let whole = from_str(&list.replace(['[', ']'], ""), Format::Toml).unwrap();
+        assert_eq!(whole.get("bootstrap.servers"), Some("a:1,b:2"));
+        fs::write(&path, "a:1").unwrap();
+        assert_eq!(from_str(&list, Format::Toml).unwrap().get("bootstrap.servers"), Some("a:1"));
+    }
+
+    #[test]
     fn files_that_cannot_be_read_say_why() {
         let folder = tempfile::tempdir().unwrap();
         let error = |path: &Path| from_file(path).unwrap_err().to_string();
@@ -308,6 +365,17 @@ mod tests {
         let path = folder.path().join("orders.toml");
         fs::write(&path, b"a = 1\n\xff").unwrap();
         assert!(error(&path).ends_with("orders.toml: line 2 is not UTF-8"));
+        for name in ["wide.properties", "wide.toml", "wide.yaml", "wide.json"] {
+            let path = folder.path().join(name);
+            let (little, big): (Vec<_>, Vec<_>) = (
+                "acks=all".encode_utf16().flat_map(u16::to_le_bytes).collect(),
+                "acks=all".encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            );
+            for text in [[b"\xff\xfe", &little[..]].concat(), [b"\xfe\xff", &big[..]].concat(), little, big] {
+                fs::write(&path, text).unwrap();
+                assert!(error(&path).ends_with(&format!("{name}: is UTF-16; save it as UTF-8")), "{}", error(&path));
+            }
+        }
         fs::create_dir(folder.path().join("folder.yaml")).unwrap();
         assert!(error(&folder.path().join("folder.yaml")).ends_with("is a directory, not a file"));
         let path = folder.path().join("latin.properties");

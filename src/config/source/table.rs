@@ -1,7 +1,10 @@
 //! What TOML, YAML and JSON have in common: tables in tables, flattened to dotted names.
 
 use super::{Broken, Pair};
-use crate::{config::ClientKind, secret::Secret};
+use crate::{
+    config::{ClientKind, placeholder},
+    secret::Secret,
+};
 
 /// How deep tables may be nested; a setting's name has at most eight parts.
 pub(super) const DEEPEST: usize = 24;
@@ -81,11 +84,17 @@ fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
     pairs.push(Pair { line, name, value });
 }
 
+fn has_comma(text: &Secret) -> bool {
+    let expanded = placeholder::expand(text.expose()).ok().flatten();
+    expanded.as_ref().unwrap_or(text).expose().contains(',')
+}
+
 fn join(items: Vec<Node>) -> Result<Secret, &'static str> {
     let mut texts = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            Node::Text(text) if text.expose().contains(',') => {
+            // An entry is one value, also if a placeholder stands for it; why one stands for nothing is told with the whole list.
+            Node::Text(text) if has_comma(&text) => {
                 return Err("has an entry with a comma, which separates entries; give each its own");
             }
             Node::Text(text) => texts.push(text),
