@@ -79,9 +79,10 @@ interop: ## ottla and confluent-kafka-python read what the other writes, on a re
 	@scripts/interop
 
 .PHONY: hostile
-hostile: ## hostile input in full: lines and archives of 10 GB, and the table of what each input came to (tiers 1 to 3 have the short form)
+hostile: ## hostile input in full: lines and archives of 10 GB, the table of what each input came to, and damaged CSV beside Python's csv (tiers 1 to 3 have the short form)
 	@scripts/setup build
 	OTTLA_TEST_ENDLESS=10000000000 cargo test --locked --features $(tested) --test it -- hostile:: --skip broker:: --nocapture
+	OTTLA_TEST_CSV_TEXTS=200000 cargo test --locked --features $(tested) --bin ottla -- differential --nocapture
 
 .PHONY: loom
 loom: ## every interleaving of a slot's two hands, checked with loom (part of tier 1)

@@ -11,7 +11,7 @@ mod broker;
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/orders.toml");
 
 fn main() -> ottla::Result<()> {
-    // The file does not name the brokers; what the program sets comes over what a file says.
+    // What the program sets, here the brokers' addresses, comes over what a file says.
     let broker = broker::Broker::connect("orders")?;
     let config = broker.configure(ProducerConfig::from_file(FILE)?)?.linger(Duration::from_millis(50));
     for name in ["acks", "linger.ms", "compression.type"] {

@@ -1,8 +1,9 @@
-//! The command's readers: lines, JSON lines and CSV, plain, gzip or zstd. The first byte chooses the format and in what pieces the rest comes.
+//! The command's readers: lines, JSON lines and CSV, plain and in every container. The first byte chooses the format and in what pieces the rest
+//! comes. Whatever the bytes are, all of them are in a record, in an error of one, or in the error that ends the input.
 
 use std::{
     collections::HashMap,
-    io::{self, Read},
+    io::{self, Read, Write},
 };
 
 use serde_json::value::RawValue;
@@ -15,7 +16,10 @@ use crate::{
 /// The longest record, here.
 const MAX_RECORD: usize = 300;
 
-/// Reads all records, and again in pieces: it must come to the same.
+/// What is given of a record: the line, the record as it was read, and all that is said of it.
+type Given = (u64, Vec<u8>, String);
+
+/// Reads all records, and again in pieces and in containers: it must come to the same.
 pub(crate) fn run(data: &[u8]) {
     let Some((which, data)) = data.split_first() else { return };
     let format = [Format::Lines, Format::Jsonl, Format::Csv][usize::from(which % 3)];
@@ -27,17 +31,97 @@ pub(crate) fn run(data: &[u8]) {
         null: (format == Format::Csv).then(|| "NA".to_owned()),
         max_record: MAX_RECORD,
     };
+    let piece = 1 + usize::from(which >> 4 & 3) * 3;
     let (whole, end) = read(data, usize::MAX, &options);
-    let (in_pieces, end_in_pieces) = read(data, 1 + usize::from(which >> 4 & 3) * 3, &options);
+    let (in_pieces, end_in_pieces) = read(data, piece, &options);
     assert_eq!(end.is_some(), end_in_pieces.is_some(), "{end:?} {end_in_pieces:?}");
     // Of a damaged archive the one may come further than the other.
     let common = if end.is_some() { whole.len().min(in_pieces.len()) } else { usize::MAX };
-    let of = |given: &[String]| given.iter().take(common).cloned().collect::<Vec<_>>();
-    assert_eq!(of(&in_pieces), of(&whole), "in pieces it is another input");
+    assert_eq!(beginning(&in_pieces, common), beginning(&whole, common), "in pieces it is another input");
+    if end.is_some() || is_archive(data) {
+        return;
+    }
+    let lines: Vec<u64> = whole.iter().map(|(line, ..)| *line).collect();
+    let raw: Vec<Vec<u8>> = whole.iter().map(|(_, raw, _)| raw.clone()).collect();
+    let plain = data.strip_prefix(b"\xef\xbb\xbf").filter(|_| format == Format::Csv).unwrap_or(data);
+    check_all_is_there(plain, &lines, &raw, format, MAX_RECORD);
+    for archive in archives(data, usize::from(*which)) {
+        let (inside, end) = read(&archive, piece, &options);
+        assert_eq!((inside, end), (whole.clone(), None), "in an archive it is another input");
+        // What is left of it gives the first of the same records, and then the error that ends the input.
+        let (left, end) = read(&archive[..archive.len() - 1 - data.len() % 4], piece, &options);
+        let left = left.len();
+        assert!(end.is_some(), "a truncated archive is whole");
+        assert!(left <= whole.len(), "a truncated archive has more");
+    }
 }
 
-/// What an input gives: the line, the record, the key and the value of each, or its error; and the error that ends it.
-fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<String>, Option<String>) {
+fn beginning(given: &[Given], records: usize) -> &[Given] {
+    &given[..records.min(given.len())]
+}
+
+/// Whether the bytes may be a container's, which has no lines.
+fn is_archive(data: &[u8]) -> bool {
+    matches!(data, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+/// The bytes as gzip in two members, as gzip with a member that has nothing in it, and as zstd behind a frame that is to be skipped.
+fn archives(data: &[u8], which: usize) -> [Vec<u8>; 3] {
+    let gzip = |data: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(data).and_then(|()| encoder.finish()).expect("memory can be written")
+    };
+    let (one, other) = data.split_at(which.min(data.len()));
+    let skipped = [&[0x50 + (which % 16) as u8, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    let zstd = zstd::stream::encode_all(data, 1).expect("memory can be written");
+    [[gzip(one), gzip(other)].concat(), [gzip(b""), gzip(data)].concat(), [skipped, zstd].concat()]
+}
+
+/// Checks that records of these lines are where they are said to be, and that there is nothing but the ends of lines, or blank lines,
+/// between them.
+pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], format: Format, max_record: usize) {
+    // Where each line begins, as the format counts them.
+    let mut starts = vec![0];
+    for (at, &byte) in data.iter().enumerate() {
+        let is_pair = byte == b'\r' && data.get(at + 1) == Some(&b'\n');
+        if byte == b'\n' || (byte == b'\r' && format == Format::Csv && !is_pair) {
+            starts.push(at + 1);
+        }
+    }
+    let mut before = if format == Format::Csv {
+        // The header is no record: nothing is known of it but that it ends before the first of them.
+        lines.first().map_or(data.len(), |line| starts[*line as usize - 1])
+    } else {
+        0
+    };
+    for (line, raw) in lines.iter().zip(raw) {
+        let start = starts[*line as usize - 1];
+        assert!(start >= before, "line {line} is in the record before it");
+        let is_blank = |bytes: &[u8]| match format {
+            Format::Lines => matches!(bytes, b"" | b"\n" | b"\r\n"),
+            Format::Jsonl => bytes.trim_ascii().is_empty(),
+            Format::Csv => bytes.iter().all(|byte| matches!(byte, b'\n' | b'\r')),
+        };
+        assert!(is_blank(&data[before..start]), "before line {line} something is left out");
+        assert!(data[start..].starts_with(raw), "the record of line {line} is not there");
+        before = start + raw.len();
+        if raw.len() >= max_record {
+            // Of a record that is too long the beginning is given.
+            let ends = |byte: &u8| *byte == b'\n' || (*byte == b'\r' && format == Format::Csv);
+            before += data[before..].iter().position(ends).unwrap_or(data.len() - before);
+        }
+    }
+    let rest = &data[before..];
+    let is_rest = match format {
+        Format::Lines => matches!(rest, b"" | b"\n" | b"\r\n"),
+        Format::Jsonl => rest.trim_ascii().is_empty(),
+        Format::Csv => rest.iter().all(|byte| matches!(byte, b'\n' | b'\r')),
+    };
+    assert!(is_rest || (lines.is_empty() && format == Format::Csv), "behind the last record something is left out");
+}
+
+/// What an input gives, and the error that ends it.
+fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<Given>, Option<String>) {
     let source = Pieces { data: data.to_vec(), at: 0, piece };
     let mut given = Vec::new();
     let mut input = match Input::read(Box::new(source), options) {
@@ -46,7 +130,7 @@ fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<String>, Opti
     };
     let mut before = 0;
     loop {
-        let (line, text) = match input.next() {
+        let (line, raw, text) = match input.next() {
             Ok(Step::End) => return (given, None),
             Ok(Step::Row(row)) => {
                 assert!(row.raw.len() <= MAX_RECORD + 3, "a record of {} bytes", row.raw.len());
@@ -56,18 +140,18 @@ fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<String>, Opti
                     let is_csvs = |value: &&RawValue| value.get().starts_with('"') || value.get() == "null";
                     assert!(options.format != Some(Format::Csv) || object.values().all(is_csvs));
                 }
-                (row.line, format!("{:?} {:?} {:?}", row.raw, row.key, row.value))
+                (row.line, row.raw.to_vec(), format!("{:?} {:?}", row.key, row.value))
             }
             Ok(Step::Bad(error)) => {
                 assert!(error.record.len() <= MAX_RECORD + 3 || error.kind != RowErrorKind::RecordTooLarge);
-                (error.line, format!("{error} {:?} {:?}", error.field, error.record))
+                let text = format!("{error} {:?}", error.field);
+                (error.line, error.record, text)
             }
             Err(error) => return (given, Some(error.to_string())),
         };
-        // CSV may have several on a line, with a \r alone between them.
-        assert!(line > before || (line == before && options.format == Some(Format::Csv)), "line {line} behind line {before}");
+        assert!(line > before, "line {line} behind line {before}");
         before = line;
-        given.push(format!("{line}: {text}"));
+        given.push((line, raw, text));
     }
 }
 

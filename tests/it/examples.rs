@@ -46,9 +46,9 @@ const CHECKS: &[(&str, &[&str])] = &[
     (
         "from_file",
         &[
-            "acks = all (*orders.toml:4)",
+            "acks = all (*orders.toml:9)",
             "linger.ms = 50 (code)",
-            "compression.type = gzip (*orders.toml:6)",
+            "compression.type = gzip (*orders.toml:11)",
             "acknowledged: 3",
             "line 1: liger.ms: unknown setting; did you mean linger.ms?",
             "line 2: acks: *",

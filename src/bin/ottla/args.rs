@@ -17,7 +17,7 @@ use crate::{
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every record was acknowledged, and committed where there are transactions
+  0    every record was acknowledged (with acks=0: sent), and committed where there are transactions
   1    some were not (they are in the dead-letter file), or what was read back differs
   2    bad usage, configuration or input file, or a topic that does not exist
   3    no broker, or not allowed in
@@ -25,9 +25,9 @@ Exit codes:
 
 const SOURCES: &str = "\
 Settings have Java's names; a file has those of a producer in [producer], those of a consumer in [consumer], over what it has in \
-common with the producer. --set comes before OTTLA_... variables (OTTLA_LINGER_MS is linger.ms; KAFKA_BOOTSTRAP_SERVERS counts \
-too), these before the file, the file before the default; `ottla config explain` shows which one won. RUST_LOG=ottla=debug shows \
-the log.";
+common with the producer. --set comes before OTTLA_... variables (OTTLA_LINGER_MS is linger.ms), these before the file, the file \
+before the default; KAFKA_BOOTSTRAP_SERVERS counts where none of them sets bootstrap.servers. `ottla config explain` shows which one \
+won. RUST_LOG=ottla=debug shows the log.";
 
 const PRODUCE_EXAMPLES: &str = "\
 Examples:
@@ -111,7 +111,8 @@ pub(crate) struct ProduceArguments {
     /// The topic, in place of the file's.
     #[arg(long)]
     pub(crate) topic: Option<String>,
-    /// What is read: .csv, .jsonl or .txt, .gz and .zst of each, or - for stdin; in place of the file's.
+    /// What is read: .csv, .jsonl or .txt, .gz and .zst of each, or - for stdin; in place of the file's. Without both stdin is read, if it is
+    /// a pipe or a file.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) input: Option<PathBuf>,
     /// How it is read, in place of what its name says.
@@ -123,8 +124,9 @@ pub(crate) struct ProduceArguments {
     /// Starts a broker inside the process, produces to it, reads everything back and compares. Needs no Kafka.
     #[arg(long)]
     pub(crate) embedded: bool,
-    /// Where records go that were not acknowledged: a JSON object a line, with line, kind and message.
-    #[arg(long, value_name = "FILE")]
+    /// Where records go that were not acknowledged: a JSON object a line, with line, kind and message, behind what the file has; - for
+    /// stdout.
+    #[arg(long, value_name = "FILE|-")]
     pub(crate) dead_letter: Option<PathBuf>,
     /// Stops after this many records.
     #[arg(long, value_name = "N")]
@@ -181,7 +183,7 @@ pub(crate) struct ConfigArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Lists all that is wrong with configuration files.
+    /// Lists all that is wrong with configuration files, the input and schemas that they name included.
     Check {
         /// The files.
         #[arg(required = true, value_name = "FILE")]

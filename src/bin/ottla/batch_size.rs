@@ -1,30 +1,15 @@
 //! `batch.size` within the topic's `max.message.bytes`: a batch above it is refused whole, and librdkafka does not know it.
 
-use futures::{
-    executor::block_on,
-    future::{Either, select},
-};
 use ottla::{Producer, ProducerConfig, config::settings};
-
-use crate::interrupt::Interrupt;
 
 const BATCH_SIZE: &str = "batch.size";
 
 /// The greatest batch that the topic takes, if that is less than the default of `batch.size` and the user has not set that. `None` also where the
-/// brokers do not tell it: without the right to describe the topic, from an old or an embedded broker, and if Ctrl-C comes first.
-pub(crate) fn lowered(
-    config: &ProducerConfig,
-    producer: &Producer<[u8], [u8]>,
-    topic: &str,
-    interrupt: &Interrupt,
-) -> Option<usize> {
+/// brokers do not tell it: without the right to describe the topic, and from an old or an embedded broker.
+pub(crate) async fn lowered(config: &ProducerConfig, producer: &Producer<[u8], [u8]>, topic: &str) -> Option<usize> {
     if config.get(BATCH_SIZE).is_some() || config.get("librdkafka.batch.size").is_some() {
         return None;
     }
     let default: usize = settings().find(|setting| setting.name() == BATCH_SIZE)?.default()?.parse().ok()?;
-    let limit = std::pin::pin!(producer.max_message_bytes(topic));
-    match block_on(select(limit, interrupt.pressed())) {
-        Either::Left((Ok(limit), _)) if limit < default => Some(limit),
-        _ => None,
-    }
+    producer.max_message_bytes(topic).await.ok().filter(|limit| *limit < default)
 }

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     args::{ConfigArguments, ConfigCommand},
     exit::{Exit, Failure, written},
+    plan::Plan,
     settings::{Client, Settings},
 };
 
@@ -19,11 +20,16 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<Exit, Failure> {
     }
 }
 
-/// Says of each file that it is good, or all that is wrong with it, with the environment over it as when it is used.
+/// Says of each file that it is good, or all that is wrong with it, with the environment over it as when it is used. What it says of the
+/// input is checked with it, as `produce` does before it connects.
 fn check(files: &[PathBuf]) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     for file in files {
-        match Settings::read(Some(file), &[]).and_then(|settings| check_clients(&settings)) {
+        let checked = Settings::read(Some(file), &[]).and_then(|settings| {
+            check_clients(&settings)?;
+            if settings.clients.contains(&Client::Producer) { Plan::check(settings, file) } else { Ok(()) }
+        });
+        match checked {
             Ok(()) => drop(written(writeln!(io::stdout(), "{}: good", file.display()))?),
             Err(failure) => exit = failure.tell(),
         }

@@ -1,12 +1,12 @@
 //! [`DeadLetters`]: the file of the records that were not acknowledged.
 
-use crate::row::RowError;
+use crate::{file_identity::FileIdentity, row::RowError};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use std::{
     borrow::Cow,
-    fs::File,
-    io::{self, BufWriter, Write},
+    fs::{File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -51,23 +51,41 @@ impl<'a> From<&'a RowError> for DeadLetter<'a> {
     }
 }
 
-/// The dead-letter file. It is created, in place of one of the same name, when the first letter comes.
+/// The dead-letter file. It is opened when the first letter comes, and what it has before that stays: letters are appended.
 ///
-/// What is still buffered is written when it is dropped; only [`finish`](Self::finish) tells whether that went well.
-#[derive(Debug)]
+/// Each letter goes to the file in one write, before [`write`](Self::write) returns, so that it outlives this process however that ends.
 pub(crate) struct DeadLetters {
-    path: PathBuf,
-    file: Option<BufWriter<File>>,
-    count: u64,
+    target: Target,
+    output: Option<Output>,
+    /// The files that must not be written to, and what each is in a message.
+    forbidden: Vec<(&'static str, FileIdentity)>,
+    /// Whether half a letter may be the last thing that was written.
+    is_torn: bool,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Target {
+    Stdout,
+    File(PathBuf),
+}
+
+enum Output {
+    Stdout(io::Stdout),
+    File(File),
 }
 
 impl DeadLetters {
-    /// Dead letters for this path.
+    /// Dead letters for this path; `-` is stdout, and so is a path of the same file. `forbidden` are the files that the run reads or writes
+    /// otherwise.
     ///
     /// # Errors
-    /// The path is a directory, or in a directory that does not exist: found before a record is read, not when one is lost.
-    pub(crate) fn at(path: impl Into<PathBuf>) -> io::Result<Self> {
-        let path = path.into();
+    /// The path is a directory, in a directory that does not exist, or one of the forbidden files: found before a record is read, not
+    /// when one is lost.
+    pub(crate) fn at(path: &Path, forbidden: Vec<(&'static str, FileIdentity)>) -> io::Result<Self> {
+        let target = if path == Path::new("-") || is_stdout(path) { Target::Stdout } else { Target::File(path.to_owned()) };
+        let letters = Self { target, output: None, forbidden, is_torn: false, buffer: Vec::new() };
+        let Target::File(path) = &letters.target else { return Ok(letters) };
         if path.is_dir() {
             let message = format!("dead-letter file {}: is a directory; name a file", path.display());
             return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
@@ -77,41 +95,121 @@ impl DeadLetters {
             let message = format!("dead-letter file {}: the directory {} does not exist", path.display(), folder.display());
             return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
-        Ok(Self { path, file: None, count: 0 })
-    }
-
-    /// Adds a letter.
-    ///
-    /// # Errors
-    /// The file cannot be created or written; the path is in the message.
-    pub(crate) fn write(&mut self, letter: &DeadLetter<'_>) -> io::Result<()> {
-        let Self { path, file, count } = self;
-        let file = match file {
-            Some(file) => file,
-            None => file.insert(BufWriter::new(File::create(&*path).map_err(|error| at_path(path, &error))?)),
-        };
-        serde_json::to_writer(&mut *file, letter)
-            .map_err(io::Error::from)
-            .and_then(|()| file.write_all(b"\n"))
-            .map_err(|error| at_path(path, &error))?;
-        *count += 1;
-        Ok(())
-    }
-
-    /// Writes out what is buffered, and gives the number of letters.
-    ///
-    /// # Errors
-    /// The file cannot be written; the path is in the message.
-    pub(crate) fn finish(mut self) -> io::Result<u64> {
-        if let Some(mut file) = self.file.take() {
-            file.flush().map_err(|error| at_path(&self.path, &error))?;
+        if let Some(identity) = FileIdentity::of_path(path) {
+            letters.check(path, identity)?;
         }
-        Ok(self.count)
+        Ok(letters)
+    }
+
+    /// Whether the letters go to stdout.
+    pub(crate) fn is_stdout(&self) -> bool {
+        self.target == Target::Stdout
+    }
+
+    /// Adds a letter: it is in the file when this returns.
+    ///
+    /// # Errors
+    /// The file cannot be opened or written; the path is in the message.
+    pub(crate) fn write(&mut self, letter: &DeadLetter<'_>) -> io::Result<()> {
+        self.add(letter).map_err(|error| match &self.target {
+            Target::Stdout => io::Error::new(error.kind(), format!("dead letters to stdout: {error}")),
+            Target::File(path) => at_path(path, &error),
+        })
+    }
+
+    fn add(&mut self, letter: &DeadLetter<'_>) -> io::Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        if std::mem::take(&mut self.is_torn) {
+            buffer.push(b'\n');
+        }
+        let added = self.write_line(letter, &mut buffer);
+        self.buffer = buffer;
+        added
+    }
+
+    fn write_line(&mut self, letter: &DeadLetter<'_>, buffer: &mut Vec<u8>) -> io::Result<()> {
+        if self.output.is_none() {
+            let output = match &self.target {
+                Target::Stdout => Output::Stdout(io::stdout()),
+                Target::File(path) => {
+                    let file = OpenOptions::new().append(true).create(true).open(path)?;
+                    // It may have come into being since `at`.
+                    if let Some(identity) = FileIdentity::of_file(&file) {
+                        self.check(path, identity)?;
+                    }
+                    if ends_in_half_a_line(path) {
+                        buffer.push(b'\n');
+                    }
+                    Output::File(file)
+                }
+            };
+            self.output = Some(output);
+        }
+        serde_json::to_writer(&mut *buffer, letter)?;
+        buffer.push(b'\n');
+        let written = match &mut self.output {
+            Some(Output::File(file)) => file.write_all(buffer),
+            Some(Output::Stdout(stdout)) => {
+                let mut stdout = stdout.lock();
+                stdout.write_all(buffer).and_then(|()| stdout.flush())
+            }
+            None => Ok(()),
+        };
+        self.is_torn = written.is_err();
+        written
+    }
+
+    /// Has the system put what was written onto the disk.
+    ///
+    /// # Errors
+    /// The disk does not take it; the path is in the message.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        let (Some(Output::File(file)), Target::File(path)) = (&self.output, &self.target) else { return Ok(()) };
+        match file.sync_data() {
+            // A pipe or a device has no disk.
+            Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(at_path(path, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&self, path: &Path, identity: FileIdentity) -> io::Result<()> {
+        match self.forbidden.iter().find(|(_, forbidden)| *forbidden == identity) {
+            Some((what, _)) => {
+                let message = format!("dead-letter file {}: is {what}; name another file", path.display());
+                Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+            }
+            None => Ok(()),
+        }
     }
 }
 
+/// Whether the path is that of the file, pipe or socket that stdout is, as `/dev/stdout` is. A file opened a second time would be written
+/// from its beginning.
+fn is_stdout(path: &Path) -> bool {
+    FileIdentity::of_stdout().is_some_and(|stdout| FileIdentity::of_path(path) == Some(stdout))
+}
+
+/// Whether a file's last line has no end, as the last letter of a run that was killed, or of a disk that was full.
+fn ends_in_half_a_line(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let mut last = [b'\n'];
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)
+    });
+    read.is_ok() && last != [b'\n']
+}
+
+/// The message of a check names the path already.
 fn at_path(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("dead-letter file {}: {error}", path.display()))
+    let text = error.to_string();
+    if text.starts_with("dead-letter file ") {
+        return io::Error::new(error.kind(), text);
+    }
+    io::Error::new(error.kind(), format!("dead-letter file {}: {text}", path.display()))
 }
 
 #[cfg(test)]
@@ -119,11 +217,21 @@ mod tests {
     use super::*;
     use crate::row::RowErrorKind;
 
+    fn letters(path: &Path) -> DeadLetters {
+        DeadLetters::at(path, Vec::new()).unwrap()
+    }
+
+    fn letter() -> DeadLetter<'static> {
+        DeadLetter::new(1, "k", "m", None, b"r")
+    }
+
+    const LETTER: &str = "{\"line\":1,\"kind\":\"k\",\"message\":\"m\",\"field\":null,\"record\":\"r\"}\n";
+
     #[test]
     fn a_letter_is_one_json_object_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dead.jsonl");
-        let mut letters = DeadLetters::at(&path).unwrap();
+        let mut letters = letters(&path);
         let error = RowError {
             line: 7,
             kind: RowErrorKind::MissingKey,
@@ -133,7 +241,7 @@ mod tests {
         };
         letters.write(&DeadLetter::from(&error)).unwrap();
         letters.write(&DeadLetter::new(8, "RecordTooLarge", "m", None, b"\xff\x00")).unwrap();
-        assert_eq!(letters.finish().unwrap(), 2);
+        letters.finish().unwrap();
         assert_eq!(
             std::fs::read_to_string(path).unwrap(),
             concat!(
@@ -146,31 +254,68 @@ mod tests {
     }
 
     #[test]
-    fn without_a_letter_there_is_no_file_and_a_drop_writes_the_buffer() {
+    fn without_a_letter_there_is_no_file_and_a_letter_is_in_it_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dead.jsonl");
-        assert_eq!(DeadLetters::at(&path).unwrap().finish().unwrap(), 0);
+        letters(&path).finish().unwrap();
         assert!(!path.exists());
-        let mut letters = DeadLetters::at(&path).unwrap();
-        letters.write(&DeadLetter::new(1, "k", "m", None, b"r")).unwrap();
-        drop(letters);
-        assert!(std::fs::read_to_string(path).unwrap().ends_with("\"r\"}\n"));
+        let mut letters = letters(&path);
+        letters.write(&letter()).unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), LETTER, "before it is closed");
+    }
+
+    #[test]
+    fn what_the_file_has_before_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead.jsonl");
+        for (before, wanted) in [
+            ("", LETTER.to_owned()),
+            ("{\"line\":9}\n", format!("{{\"line\":9}}\n{LETTER}")),
+            ("{\"line\":9,\"ki", format!("{{\"line\":9,\"ki\n{LETTER}")),
+        ] {
+            std::fs::write(&path, before).unwrap();
+            letters(&path).write(&letter()).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), wanted);
+        }
     }
 
     #[test]
     fn a_path_that_cannot_be_written_is_found_early() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(DeadLetters::at(folder.path()).unwrap_err().to_string().contains("is a directory"));
-        let error = DeadLetters::at(folder.path().join("no/dead.jsonl")).unwrap_err().to_string();
+        let error = |path: &Path| DeadLetters::at(path, Vec::new()).map(drop).unwrap_err().to_string();
+        assert!(error(folder.path()).contains("is a directory"));
+        let error = error(&folder.path().join("no/dead.jsonl"));
         assert!(error.contains("no/dead.jsonl") && error.contains("does not exist"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_forbidden_file_is_refused_by_whatever_name_and_whenever_it_appears() {
+        let folder = tempfile::tempdir().unwrap();
+        let [input, hard, soft, later] =
+            ["in.jsonl", "hard.jsonl", "soft.jsonl", "later.jsonl"].map(|name| folder.path().join(name));
+        std::fs::write(&input, "row\n").unwrap();
+        std::fs::hard_link(&input, &hard).unwrap();
+        std::os::unix::fs::symlink(&input, &soft).unwrap();
+        let forbidden = || vec![("the input", FileIdentity::of_path(&input).unwrap())];
+        for name in [&input, &hard, &soft] {
+            let error = DeadLetters::at(name, forbidden()).map(drop).unwrap_err().to_string();
+            assert!(error.ends_with("is the input; name another file"), "{error}");
+        }
+        let mut letters = DeadLetters::at(&later, forbidden()).unwrap();
+        std::fs::hard_link(&input, &later).unwrap();
+        let error = letters.write(&letter()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("dead-letter file ") && error.ends_with("later.jsonl: is the input; name another file"),
+            "{error}"
+        );
+        assert_eq!(std::fs::read_to_string(&input).unwrap(), "row\n");
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_file_that_is_full_is_an_error_with_its_path() {
-        let mut letters = DeadLetters::at("/dev/full").unwrap();
-        letters.write(&DeadLetter::new(1, "k", "m", None, b"r")).unwrap();
-        let error = letters.finish().unwrap_err().to_string();
+        let error = letters(Path::new("/dev/full")).write(&letter()).unwrap_err().to_string();
         assert!(error.starts_with("dead-letter file /dev/full: "), "{error}");
     }
 }

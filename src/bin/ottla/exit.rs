@@ -65,6 +65,11 @@ impl Failure {
         Self { exit: Exit::Usage, lines }
     }
 
+    /// All of it in one text.
+    pub(crate) fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+
     /// Says it on stderr, and gives how the command ends.
     pub(crate) fn tell(self) -> Exit {
         for line in self.lines {

@@ -138,21 +138,33 @@ fn beside(file: &Path, path: &str) -> PathBuf {
     }
 }
 
+/// What to say of a name that there is none of: the one that is meant, or those that its table has.
 fn unknown(name: &str) -> String {
     let of_registry = schema_registry_settings().map(|setting| match setting.name().strip_prefix(REGISTRY) {
         Some(_) => setting.name().to_owned(),
         None => format!("{REGISTRY}{}", setting.name()),
     });
-    let nearest = NAMES
+    let known: Vec<String> = NAMES.iter().map(|known| (*known).to_owned()).chain(of_registry).collect();
+    // In a table that there is, what comes behind its name tells them apart: all names of a table begin alike.
+    let table = known
         .iter()
-        .map(|known| (*known).to_owned())
-        .chain(of_registry.filter(|_| name.starts_with(REGISTRY)))
-        .map(|known| (strsim::jaro_winkler(name, &known), known))
+        .filter_map(|known| known.rfind('.').map(|dot| &known[..=dot]))
+        .find(|table| name.strip_prefix(table).is_some_and(|rest| table == &REGISTRY || !rest.contains('.')));
+    let table = if name.starts_with(REGISTRY) { Some(REGISTRY) } else { table };
+    let candidates = known.iter().filter(|known| table.is_none_or(|table| known.starts_with(table)));
+    let rest = |name: &str| name[table.map_or(0, str::len)..].to_owned();
+    let nearest = candidates
+        .clone()
+        .map(|known| (strsim::jaro_winkler(&rest(name), &rest(known)), known))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|one, other| one.0.total_cmp(&other.0));
-    match nearest {
-        Some((_, nearest)) => format!("unknown to the command; did you mean {nearest}?"),
-        None => format!(
+    match (nearest, table) {
+        (Some((_, nearest)), _) => format!("unknown to the command; did you mean {nearest}?"),
+        (None, Some(table)) => {
+            let names: Vec<String> = candidates.map(|known| rest(known)).collect();
+            format!("unknown to the command; [{}] has {}", table.trim_end_matches('.'), names.join(", "))
+        }
+        (None, None) => format!(
             "unknown to the command, which knows {}; the settings of clients stand in [producer] and [consumer]",
             NAMES.join(", ")
         ),
@@ -209,6 +221,16 @@ mod tests {
             problems.last().unwrap().starts_with("job.toml:12: zebra.x: unknown to the command, which knows topic"),
             "{problems:?}"
         );
+    }
+
+    #[test]
+    fn a_name_that_is_like_none_of_its_table_is_told_what_the_table_has() {
+        for name in ["input.delimiter", "input.timestamp", "input.headers"] {
+            assert_eq!(unknown(name), "unknown to the command; [input] has path, format, key, null", "{name}");
+        }
+        assert_eq!(unknown("value.subject"), "unknown to the command; [value] has serializer, schema, message, unknown");
+        assert_eq!(unknown("inptu.key"), "unknown to the command; did you mean input.key?");
+        assert_eq!(unknown("input.keys"), "unknown to the command; did you mean input.key?");
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub(crate) struct Entry {
 impl Ledger {
     /// A ledger without entries. Rows are kept until their reports only if there are dead letters to be written of them.
     pub(crate) fn new(
+        report: Report,
         letters: Option<DeadLetters>,
         progress: Progress,
         read_back: Option<Arc<ReadBack>>,
@@ -81,7 +82,7 @@ impl Ledger {
     ) -> Arc<Self> {
         let (counts, keeps_rows) = (progress.counts(), letters.is_some());
         let books = Books {
-            report: Report::default(),
+            report,
             transaction: transactional.then(Report::default),
             letters,
             progress: Some(progress),
@@ -155,11 +156,11 @@ impl Ledger {
         }
     }
 
-    /// Closes the ledger: the progress line goes, the dead letters are written out.
+    /// Closes the ledger: the progress line goes, the dead letters are complete.
     pub(crate) fn close(&self) -> Balance {
         let mut books = self.books();
         drop(books.progress.take());
-        let finished = books.letters.take().map_or(Ok(0), DeadLetters::finish);
+        let finished = books.letters.take().map_or(Ok(()), DeadLetters::finish);
         if let Err(error) = finished {
             books.letters_failed.get_or_insert(error);
         }
@@ -168,6 +169,13 @@ impl Ledger {
             not_allowed: books.not_allowed,
             letters_failed: books.letters_failed.take(),
         }
+    }
+
+    /// Stops the progress line and gives what is counted so far, for a process that ends at once.
+    pub(crate) fn interrupted(&self) -> Report {
+        let mut books = self.books();
+        drop(books.progress.take());
+        books.report.clone()
     }
 
     fn fail(&self, line: u64, raw: &[u8], error: &Error) {
@@ -206,24 +214,29 @@ fn is_aborted(kind: ErrorKind) -> bool {
 }
 
 impl Books {
+    /// Writes the letter, then counts it: a count never says more than the file has.
     fn fail(&mut self, letter: &DeadLetter<'_>, line: u64, kind: &str, text: &str) {
+        let kept = self.letters.as_mut().map(|letters| letters.write(letter));
         self.report.fail(kind);
         if self.transaction.is_some() {
             self.ended.get_or_insert_with(|| format!("line {line}: {kind}: {text}"));
         }
-        if let Some(letters) = &mut self.letters {
-            if let Err(error) = letters.write(letter) {
+        let has_file = match kept {
+            Some(Ok(())) => return,
+            Some(Err(error)) => {
                 self.letters_failed.get_or_insert(error);
+                true
             }
-            return;
-        }
+            None => false,
+        };
         self.told += 1;
         match self.told {
             told if told <= TOLD => self.tell(&format!("line {line}: {kind}: {text}")),
-            told if told == TOLD + 1 => {
-                self.tell("more records failed, which are only counted: --dead-letter FILE keeps them all");
-            }
+            told if told == TOLD + 1 => self.tell("more records failed, which are only counted"),
             _ => {}
+        }
+        if self.told == 1 && !has_file {
+            self.tell("records that fail are only told here, the first 10 of them: --dead-letter FILE keeps them all");
         }
     }
 

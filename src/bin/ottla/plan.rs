@@ -1,16 +1,21 @@
 //! [`Plan`]: what `ottla produce` is to do.
 
-use std::io;
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     args::ProduceArguments,
     encoder::{Encoder, Place},
     encoding::{Encoding, Part},
-    exit::Failure,
-    input::{Format, InputError, InputOptions},
+    exit::{Failure, chain},
+    file_identity::FileIdentity,
+    input::{Format, Input, InputError, InputOptions},
     job::PartJob,
     message,
-    schema_source::SchemaSource,
+    schema_source::{self, SchemaSource},
     settings::Settings,
 };
 
@@ -35,32 +40,92 @@ pub(crate) struct Encodings {
     pub(crate) value: Option<Encoding>,
 }
 
+/// What the flags say over the file.
+#[derive(Default)]
+struct Flags {
+    format: Option<Format>,
+    key_field: Option<String>,
+}
+
 impl Plan {
     pub(crate) fn new(arguments: &ProduceArguments) -> Result<Self, Failure> {
         let settings = Settings::load(&arguments.settings)?;
-        let file = arguments.settings.config.display();
+        let file = &arguments.settings.config;
         if arguments.transaction_records.is_some() && settings.producer.get("transactional.id").is_none() {
             return Err(Failure::usage("--transaction-records: there is no transactional.id: set one"));
         }
-        let job = &settings.job;
-        let topic = arguments.topic.clone().or_else(|| job.topic.clone());
-        let topic = topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {file}")))?;
-        let path = arguments.input.clone().or_else(|| job.input.clone());
+        let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone());
+        let topic =
+            topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {}", file.display())))?;
+        let path = arguments.input.clone().or_else(|| settings.job.input.clone());
+        // As kcat does. A device, such as /dev/null or a terminal, is not what somebody has prepared for it.
+        let path = path.or_else(|| FileIdentity::of_stdin().map(|_| PathBuf::from("-")));
         let path = path.ok_or_else(|| {
-            Failure::usage(format!("there is no input: give --input FILE or -, or `path` in [input] of {file}"))
+            Failure::usage(format!("there is no input: give --input FILE or -, or `path` in [input] of {}", file.display()))
         })?;
-        let format = arguments.format.or(job.format).or_else(|| Format::of_path(&path));
+        Self::of(settings, file, topic, path, Flags { format: arguments.format, key_field: arguments.key_field.clone() })
+    }
+
+    /// Checks all that `produce` would refuse of a file before it connects, as far as the file says it: flags may give the rest.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) fn check(settings: Settings, file: &Path) -> Result<(), Failure> {
+        let job = &settings.job;
+        if let Some(topic) = &job.topic {
+            check_topic(topic).map_err(|reason| Failure::usage(format!("{}: topic {topic:?}: {reason}", file.display())))?;
+        }
+        let topic = job.topic.clone().unwrap_or_else(|| "topic".to_owned());
+        // Without an input a flag gives one, and its format may be a flag's as well: lines take every serializer.
+        let names_input = job.input.is_some();
+        let path = job.input.clone().unwrap_or_else(|| PathBuf::from("-"));
+        let plan = Self::of(settings, file, topic, path, Flags::default())?;
+        plan.check_schemas()?;
+        let path = &plan.input.path;
+        let refuse = |error: InputError| Failure::usage(chain(&error));
+        if names_input {
+            Input::check(&plan.input).map_err(refuse)?;
+        }
+        if path == Path::new("-") {
+            return Ok(());
+        }
+        let metadata = std::fs::metadata(path).map_err(|source| refuse(plan.cannot_open(source)))?;
+        if metadata.is_dir() {
+            return Err(refuse(plan.cannot_open(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"))));
+        }
+        // A pipe's bytes can be read once.
+        if metadata.is_file() {
+            let input = File::open(path).map_err(|source| refuse(plan.cannot_open(source)))?;
+            Input::read(Box::new(input), &plan.input).map_err(refuse)?;
+        }
+        Ok(())
+    }
+
+    fn check_schemas(&self) -> Result<(), Failure> {
+        let job = &self.settings.job;
+        for (part, job, encoding) in [(Part::Key, &job.key, self.encodings.key), (Part::Value, &job.value, self.encodings.value)]
+        {
+            if let Some(Encoding::WithSchema(schema_type)) = encoding {
+                schema_source::check(&self.settings.producer, schema_type, part, job)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn of(settings: Settings, file: &Path, topic: String, path: PathBuf, flags: Flags) -> Result<Self, Failure> {
+        let (file, job) = (file.display(), &settings.job);
+        let format = flags.format.or(job.format).or_else(|| Format::of_path(&path));
         let max_record = settings.number("max.request.size").unwrap_or(MAX_REQUEST_SIZE).max(MAX_HEADER);
         let mut input = InputOptions {
             format,
-            key: arguments.key_field.clone().or_else(|| job.key_field.clone()),
+            key: flags.key_field.clone().or_else(|| job.key_field.clone()),
             null: job.null.clone(),
             max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
             path,
         };
         let mut value = job.value.encoding;
-        if arguments.format.is_some() {
-            overrule(&mut input, &mut value, arguments.key_field.is_some(), &file.to_string());
+        if flags.format.is_some() {
+            overrule(&mut input, &mut value, flags.key_field.is_some(), &file.to_string());
         }
         let encodings = Encodings {
             key: Encodings::one("key", job.key.encoding, settings.producer.get("key.serializer"))?,
@@ -105,6 +170,17 @@ impl Plan {
 
     pub(crate) fn cannot_open(&self, source: io::Error) -> InputError {
         InputError::Open { name: self.input.path.display().to_string(), source }
+    }
+}
+
+/// Kafka's rule for the names of topics.
+fn check_topic(topic: &str) -> Result<(), &'static str> {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    match topic {
+        "" | "." | ".." => Err("must not be empty, \".\" or \"..\""),
+        _ if topic.len() > 249 => Err("must have at most 249 characters"),
+        _ if !topic.bytes().all(is_legal) => Err("must have only ASCII letters, digits, \".\", \"_\" and \"-\""),
+        _ => Ok(()),
     }
 }
 

@@ -3,16 +3,22 @@
 use std::{
     io::{self, Write as _},
     path::Path,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, channel},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
 use futures::{
     FutureExt as _,
+    channel::oneshot,
     executor::block_on,
-    future::{Either, select},
+    future::{Either, ready, select, try_join},
 };
-use ottla::{Producer, serialize::Bytes, testing::EmbeddedRegistry};
+use ottla::{Producer, ProducerConfig, config::Origin, serialize::Bytes, testing::EmbeddedRegistry};
 
 use crate::{
     args::{ProduceArguments, ReportFormat},
@@ -20,23 +26,42 @@ use crate::{
     dead_letter::DeadLetters,
     embedded::Embedded,
     exit::{Exit, Failure, chain, written},
-    input::Input,
+    file_identity::FileIdentity,
+    input::{Input, InputError, InputOptions},
     interrupt::Interrupt,
     ledger::{Balance, Ledger},
     message,
+    pipeline::reader_in_pipeline,
     plan::Plan,
     progress::Progress,
+    report::{Destination, Report},
     sender::{End, Sender},
     settings::Client,
     source::Source,
-    transactions::{self, Transactions},
+    transactions::Transactions,
 };
 
 /// How long what was accepted has to be delivered after Ctrl-C.
 const LAST_CALL: Duration = Duration::from_secs(10);
+
+/// How long the report waits for the cluster's id, which was asked for before the first record.
+const CLUSTER_ID: Duration = Duration::from_secs(5);
+
 /// Runs the command: reads, sends, waits for every report, and sums up.
 pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
+    let mut destination = Destination::default();
+    let ended = run(arguments, &mut destination);
+    if let (Err(failure), ReportFormat::Json) = (&ended, arguments.report) {
+        print_json(&Report::of_failure(destination, failure.text()))?;
+    }
+    ended
+}
+
+/// Fails only before the first record, and then has not summed up.
+fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Exit, Failure> {
+    let interrupt = Interrupt::listen()?;
     let mut plan = Plan::new(arguments)?;
+    destination.topic = Some(plan.topic.clone());
     let embedded = arguments.embedded.then(|| Embedded::start(&plan.topic)).transpose()?;
     if let Some(embedded) = &embedded {
         plan.settings.decide("bootstrap.servers", embedded.bootstrap_servers())?;
@@ -46,35 +71,38 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
     if let Some(registry) = &registry {
         plan.settings.decide("schema.registry.url", registry.url())?;
     }
+    destination.brokers = plan.settings.producer.get("bootstrap.servers").map(str::to_owned);
     plan.settings.check(Client::Producer)?;
-    let letters = arguments.dead_letter.as_ref().map(DeadLetters::at).transpose().map_err(Failure::usage)?;
+    let letters = arguments.dead_letter.as_deref().map(|path| dead_letters(path, arguments, &plan)).transpose()?;
 
-    let interrupt = Interrupt::listen()?;
     let source = Source::open(&plan.input.path, &interrupt).map_err(|source| Failure::usage(chain(&plan.cannot_open(source))))?;
-    let (position, size) = (source.position, source.size);
-    let mut input = match Input::read(source.bytes, &plan.input) {
-        Err(_) if interrupt.is_pressed() => return Ok(Exit::Interrupted),
-        input => input.map_err(|error| Failure::usage(chain(&error)))?,
-    };
+    let (position, size) = (Arc::clone(&source.position), source.size);
+    let opening = open(source, &plan.input)?;
     let (key_encoder, value_encoder) = plan.encoders()?;
-    let mut producer = build(&plan)?;
-    if !reach(&producer, &plan.topic, &interrupt)? {
-        return Ok(Exit::Interrupted);
-    }
-    if let Some(limit) = batch_size::lowered(&plan.settings.producer, &producer, &plan.topic, &interrupt) {
-        message::tell(format_args!("batch.size is lowered to {limit}, the max.message.bytes of {}", plan.topic));
-        plan.settings.decide("batch.size", &limit.to_string())?;
-        let first = std::mem::replace(&mut producer, build(&plan)?);
-        // It has sent nothing.
-        let _ = first.blocking().close(Duration::ZERO);
-    }
-    if plan.is_transactional() && !transactions::init(&producer, &interrupt)? {
-        return Ok(Exit::Interrupted);
-    }
+    let connecting = std::pin::pin!(try_join(connect(build(&plan.settings.producer)?, &plan), opening));
+    let connected = block_on(select(connecting, interrupt.pressed()));
+    let (producer, mut input) = match connected {
+        Either::Left((Ok(connected), _)) => connected,
+        Either::Left((Err(_), _)) if interrupt.is_pressed() => return Ok(Exit::Interrupted),
+        Either::Left((Err(failure), _)) => return Err(failure),
+        Either::Right(_) => return Ok(Exit::Interrupted),
+    };
 
+    // The first bytes are there, so that whoever has read them from a file has opened it.
+    let reader = arguments.dead_letter.as_deref().filter(|_| size.is_none()).and_then(reader_in_pipeline);
+    if let Some(reader) = reader {
+        return Err(Failure::usage(format!(
+            "dead-letter file {}: is what {reader} reads for the input, which the letters would be added to without an end; name another file",
+            arguments.dead_letter.as_deref().unwrap_or(Path::new("-")).display()
+        )));
+    }
+    let cluster_id = ask_cluster_id(&producer);
     let started = Instant::now();
     let read_back = embedded.as_ref().map(|embedded| Arc::clone(embedded.read_back()));
-    let ledger = Ledger::new(letters, Progress::start(size), read_back, plan.is_transactional());
+    let is_unacknowledged = plan.settings.producer.get("acks") == Some("0");
+    let report = Report::new(destination.clone(), is_unacknowledged);
+    let progress = Progress::start(size, is_unacknowledged);
+    let ledger = Ledger::new(report, letters, progress, read_back, plan.is_transactional());
     let mut transactions = plan
         .is_transactional()
         .then(|| Transactions::begin(&producer, &ledger, &interrupt, arguments.transaction_records))
@@ -83,6 +111,15 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
     interrupt.react(move || {
         // Begins to close, and does not wait: room that is waited for is refused from now on, and a second Ctrl-C is heard.
         let _ = closing.close(LAST_CALL).now_or_never();
+    });
+    let (interrupted, format) = (Arc::clone(&ledger), arguments.report);
+    interrupt.before_the_end(move || {
+        let mut report = interrupted.interrupted();
+        report.finish(started.elapsed());
+        let reason = "interrupted twice: what was not reported by then may have been written";
+        report.end_with(reason);
+        message::tell(reason);
+        let _ = print(&report, format);
     });
     let encoders = (&key_encoder, &value_encoder);
     let sender = Sender {
@@ -100,7 +137,11 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         ledger.tell(&format!("interrupted: {what}, for {seconds} s at most; Ctrl-C again ends at once"));
     }
     match &mut transactions {
-        None => producer.blocking().flush()?,
+        None => {
+            if let Err(error) = producer.blocking().flush() {
+                end = End::Stopped(chain(&error));
+            }
+        }
         Some(transactions) => match end {
             End::Read => {
                 if let Err(reason) = transactions.commit() {
@@ -116,11 +157,16 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
         // Until the brokers have heard of the abort; what was given up is in the ledger.
         let _ = producer.blocking().close(LAST_CALL);
     }
+    interrupt.nothing_left_to_say();
     let mut balance = ledger.close();
     balance.report.finish(started.elapsed());
+    balance.report.name_cluster(cluster_id.recv_timeout(CLUSTER_ID).ok().flatten());
+    let end = if interrupt.is_pressed() { End::Interrupted } else { end };
+    if let Some(reason) = end.reason().or_else(|| balance.letters_failed.as_ref().map(ToString::to_string)) {
+        balance.report.end_with(&reason);
+    }
 
     let summed_up = sum_up(arguments, &balance);
-    let end = if interrupt.is_pressed() { End::Interrupted } else { end };
     let exit = judge(end, &balance);
     let compared = embedded.map_or(Ok(()), compare);
     Ok(match (compared, summed_up) {
@@ -132,43 +178,109 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
     })
 }
 
-fn build(plan: &Plan) -> Result<Producer<[u8], [u8]>, Failure> {
-    Ok(Producer::builder(plan.settings.producer.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?)
+/// The dead letters for this path, which must be none of the files that the run uses otherwise.
+fn dead_letters(path: &Path, arguments: &ProduceArguments, plan: &Plan) -> Result<DeadLetters, Failure> {
+    let is_stdin = plan.input.path == Path::new("-");
+    let input = if is_stdin { FileIdentity::of_stdin() } else { FileIdentity::of_path(&plan.input.path) };
+    let used = [
+        ("the input", input),
+        ("the configuration", FileIdentity::of_path(&arguments.settings.config)),
+        ("what stderr goes to", FileIdentity::of_stderr()),
+    ];
+    let used = used.into_iter().filter_map(|(what, identity)| Some((what, identity?)));
+    let letters = DeadLetters::at(path, used.collect()).map_err(Failure::usage)?;
+    if letters.is_stdout() && arguments.report == ReportFormat::Json {
+        return Err(Failure::usage("--dead-letter and --report json would both write to stdout: name a file for one of them"));
+    }
+    Ok(letters)
 }
 
-/// Asks the brokers for the topic, before anything is read: `false` if Ctrl-C came first.
-fn reach(producer: &Producer<[u8], [u8]>, topic: &str, interrupt: &Interrupt) -> Result<bool, Failure> {
-    let partitions = std::pin::pin!(producer.partitions_for(topic));
-    match block_on(select(partitions, interrupt.pressed())) {
-        Either::Left((Ok(_), _)) => Ok(true),
-        Either::Left((Err(error), _)) => Err(error.into()),
-        Either::Right(_) => Ok(false),
+/// Begins to read the input: a file at once, so that what is wrong with it is said before anything is asked of the brokers; on a thread what
+/// may be waited for.
+fn open(source: Source, options: &InputOptions) -> Result<impl Future<Output = Result<Input, Failure>> + use<>, Failure> {
+    let refuse = |error: InputError| Failure::usage(chain(&error));
+    if source.size.is_some() {
+        let input = Input::read(source.bytes, options).map_err(refuse)?;
+        return Ok(Either::Left(ready(Ok(input))));
     }
+    Input::check(options).map_err(refuse)?;
+    let (sender, opened) = oneshot::channel();
+    let options = options.clone();
+    let opening = thread::Builder::new().name("ottla-open".to_owned()).spawn(move || {
+        // If nobody waits for it any more, the run has ended.
+        let _ = sender.send(Input::read(source.bytes, &options));
+    });
+    opening.map_err(|error| Failure::new(Exit::Failed, format!("no thread to read the input: {error}")))?;
+    let gone = |_| Err(Failure::new(Exit::Failed, "the thread that opens the input is gone"));
+    Ok(Either::Right(opened.map(move |opened| opened.map_or_else(gone, |input| input.map_err(refuse)))))
+}
+
+fn build(config: &ProducerConfig) -> Result<Producer<[u8], [u8]>, Failure> {
+    Ok(Producer::builder(config.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?)
+}
+
+/// Asks the brokers for the topic and, with transactions, ends what a run before has left open. Gives the producer, or one whose batches are
+/// within what the topic takes.
+async fn connect(mut producer: Producer<[u8], [u8]>, plan: &Plan) -> Result<Producer<[u8], [u8]>, Failure> {
+    producer.partitions_for(&plan.topic).await?;
+    let config = &plan.settings.producer;
+    if let Some(limit) = batch_size::lowered(config, &producer, &plan.topic).await {
+        message::tell(format_args!("batch.size is lowered to {limit}, the max.message.bytes of {}", plan.topic));
+        let lowered = config.clone().set_with_origin("batch.size", &limit.to_string(), Origin::Flag)?;
+        let first = std::mem::replace(&mut producer, build(&lowered)?);
+        // It has sent nothing.
+        let _ = first.close(Duration::ZERO).await;
+    }
+    if plan.is_transactional() {
+        producer.init_transactions().await?;
+    }
+    Ok(producer)
+}
+
+/// Asks for the cluster's id, which the report names, on a thread of its own: a broker that does not tell keeps nobody waiting.
+fn ask_cluster_id(producer: &Producer<[u8], [u8]>) -> Receiver<Option<String>> {
+    let (sender, answer) = channel();
+    let producer = producer.clone();
+    let ask = move || {
+        let cluster = block_on(producer.cluster()).ok();
+        drop(producer);
+        let _ = sender.send(cluster.and_then(|cluster| cluster.id().map(str::to_owned)));
+    };
+    // Without the thread there is no id.
+    drop(thread::Builder::new().name("ottla-cluster".to_owned()).spawn(ask));
+    answer
 }
 
 /// Says what became of the records.
 fn sum_up(arguments: &ProduceArguments, balance: &Balance) -> Result<Exit, Failure> {
     let report = &balance.report;
-    let told = match arguments.report {
-        ReportFormat::Text => {
-            message::tell(report);
-            Ok(Exit::Done)
-        }
-        ReportFormat::Json => {
-            let mut json = serde_json::to_string(report).map_err(|error| Failure::new(Exit::Failed, error))?;
-            json.push('\n');
-            written(io::stdout().lock().write_all(json.as_bytes()))
-        }
-    };
+    let told = print(report, arguments.report);
     if let Some(path) = arguments.dead_letter.as_deref().filter(|_| report.failed() > 0) {
         tell_letters(path, balance);
     }
     told
 }
 
+fn print(report: &Report, format: ReportFormat) -> Result<Exit, Failure> {
+    match format {
+        ReportFormat::Text => {
+            message::tell(report);
+            Ok(Exit::Done)
+        }
+        ReportFormat::Json => print_json(report),
+    }
+}
+
+fn print_json(report: &Report) -> Result<Exit, Failure> {
+    let mut json = serde_json::to_string(report).map_err(|error| Failure::new(Exit::Failed, error))?;
+    json.push('\n');
+    written(io::stdout().lock().write_all(json.as_bytes()))
+}
+
 fn tell_letters(path: &Path, balance: &Balance) {
     match &balance.letters_failed {
         Some(error) => message::tell(error),
+        None if path == Path::new("-") => {}
         None => message::tell(format_args!("what failed is in {}", path.display())),
     }
 }

@@ -1,35 +1,82 @@
-//! [`Progress`]: a line on the terminal that says how a run is getting on.
+//! [`Progress`]: a line on the terminal that says how a run is getting on; without a terminal, a line of its log now and then.
 
 use std::{
-    fmt,
+    io::{self, IsTerminal as _, Write as _},
     sync::{
-        Arc,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
-use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use console::Term;
+use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
-/// How often the line is drawn at most.
-const DRAWS_PER_SECOND: u8 = 10;
-/// The line when the input has a size, and when it has none.
-const SIZED: &str = "{bar:24} {percent:>3} %  {counts}  {time}";
-const UNSIZED: &str = "{spinner} {read}  {counts}  {time}";
+/// What goes to the beginning of a terminal's line and clears it.
+pub(crate) const CLEAR_LINE: &str = "\r\x1b[2K";
+/// How often the line is drawn on a terminal.
+const DRAWN_EVERY: Duration = Duration::from_millis(100);
+/// How often a line is written where there is no terminal.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
 
-/// The progress line: records acknowledged a second, acknowledged, failed, how much was read, and the time that passed.
+/// Says how a run is getting on: how much was read, records acknowledged a second, acknowledged, failed, and the time that passed.
 ///
-/// It goes to stderr, and only to a terminal; otherwise nothing is drawn and no thread is started. A thread of its own draws it, so
-/// counting costs an atomic addition. Dropping it clears the line.
-#[derive(Debug)]
+/// It goes to stderr. On a terminal it is one line that is drawn again and again, cut where the terminal ends; elsewhere a line is added
+/// every 30 s. (indicatif's own fills the line up to the terminal's end, so that a `^C` gets a line of its own and this one stays behind.) A thread of its own writes it, so counting costs an atomic addition. Dropping it clears the line.
 pub(crate) struct Progress {
-    bar: ProgressBar,
+    shown: Arc<Shown>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shown {
     counts: Arc<Counts>,
+    /// The input's size as it is stored, in bytes.
+    size: Option<u64>,
+    /// How much of it was read.
+    position: AtomicU64,
+    started: Instant,
+    has_ended: Mutex<bool>,
+    end: Condvar,
+    /// Whoever writes holds it, so that nothing is written into half a line.
+    output: Mutex<Output>,
+}
+
+/// Where the line goes.
+enum Output {
+    /// To a terminal, with its width.
+    Terminal(Write, fn() -> usize),
+    /// A line after the other.
+    Lines(Write),
+}
+
+type Write = Box<dyn FnMut(&str) + Send>;
+
+impl Output {
+    fn stderr() -> Self {
+        let write = Box::new(|text: &str| drop(io::stderr().lock().write_all(text.as_bytes())));
+        if io::stderr().is_terminal() { Self::Terminal(write, || Term::stderr().size().1.into()) } else { Self::Lines(write) }
+    }
+
+    fn show(&mut self, line: &str) {
+        match self {
+            Self::Terminal(write, width) => write(&format!("{CLEAR_LINE}{}", fitted(line, width()))),
+            Self::Lines(write) => write(&format!("{line}\n")),
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Self::Terminal(write, _) = self {
+            write(CLEAR_LINE);
+        }
+    }
 }
 
 /// The counters behind a [`Progress`], for the threads that count.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
+    /// With `acks=0` records are sent, and nobody acknowledges them.
+    is_unacknowledged: bool,
     acknowledged: AtomicU64,
     failed: AtomicU64,
 }
@@ -51,7 +98,8 @@ impl Counts {
         let failed = self.failed.load(Ordering::Relaxed);
         let micros = elapsed.as_micros().max(1);
         let rate = u64::try_from(u128::from(acknowledged) * 1_000_000 / micros).unwrap_or(u64::MAX);
-        let mut text = format!("{}/s  {} acknowledged", HumanCount(rate), HumanCount(acknowledged));
+        let done = if self.is_unacknowledged { "sent" } else { "acknowledged" };
+        let mut text = format!("{}/s  {} {done}", HumanCount(rate), HumanCount(acknowledged));
         if failed > 0 {
             text.push_str(&format!("  {} failed", HumanCount(failed)));
         }
@@ -59,68 +107,111 @@ impl Counts {
     }
 }
 
-impl Progress {
-    /// Starts the line. `input_bytes` is the size of the input file as it is stored (compressed, if it is), for a bar with percents;
-    /// `None` for an input without a size.
-    pub(crate) fn start(input_bytes: Option<u64>) -> Self {
-        Self::on(ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND), input_bytes)
+impl Shown {
+    /// `" 25 %  12,000/s  36,000 acknowledged  3 seconds"`, or how much was read in place of the percents.
+    fn line(&self, elapsed: Duration) -> String {
+        let position = self.position.load(Ordering::Relaxed);
+        let read = match self.size {
+            Some(size) => {
+                let percent = (u128::from(position) * 100).checked_div(size.into()).unwrap_or(100).min(100);
+                format!("{percent:>3} %")
+            }
+            None => HumanBytes(position).to_string(),
+        };
+        let time = HumanDuration(Duration::from_secs(elapsed.as_secs()));
+        format!("{read}  {}  {time}", self.counts.text(elapsed))
     }
 
-    fn on(target: ProgressDrawTarget, input_bytes: Option<u64>) -> Self {
-        let counts = Arc::new(Counts::default());
-        let bar = ProgressBar::with_draw_target(input_bytes, target);
-        bar.set_style(style(input_bytes.is_some(), &counts));
-        if !bar.is_hidden() {
-            bar.enable_steady_tick(Duration::from_secs(1) / u32::from(DRAWS_PER_SECOND));
+    /// Shows the line every so often, until the end.
+    fn show(&self, every: Duration) {
+        let mut has_ended = lock(&self.has_ended);
+        loop {
+            let waited = self.end.wait_timeout_while(has_ended, every, |has_ended| !*has_ended);
+            has_ended = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if *has_ended {
+                return;
+            }
+            lock(&self.output).show(&self.line(self.started.elapsed()));
         }
-        Self { bar, counts }
+    }
+}
+
+impl Progress {
+    /// Starts the line. `input_bytes` is the size of the input file as it is stored (compressed, if it is), for percents; `None` for an input
+    /// without a size. With `is_unacknowledged` (`acks=0`) records are only sent.
+    pub(crate) fn start(input_bytes: Option<u64>, is_unacknowledged: bool) -> Self {
+        let output = Output::stderr();
+        let every = if matches!(output, Output::Terminal(..)) { DRAWN_EVERY } else { TOLD_EVERY };
+        Self::on(output, every, input_bytes, is_unacknowledged)
+    }
+
+    fn on(output: Output, every: Duration, size: Option<u64>, is_unacknowledged: bool) -> Self {
+        let shown = Arc::new(Shown {
+            counts: Arc::new(Counts { is_unacknowledged, ..Counts::default() }),
+            size,
+            position: AtomicU64::new(0),
+            started: Instant::now(),
+            has_ended: Mutex::new(false),
+            end: Condvar::new(),
+            output: Mutex::new(output),
+        });
+        let showing = Arc::clone(&shown);
+        // Without the thread nothing is shown, which is no reason to stop.
+        let thread = thread::Builder::new().name("ottla-progress".to_owned()).spawn(move || showing.show(every)).ok();
+        Self { shown, thread }
     }
 
     /// The counters, for the thread that is told of acknowledgements.
     pub(crate) fn counts(&self) -> Arc<Counts> {
-        Arc::clone(&self.counts)
+        Arc::clone(&self.shown.counts)
     }
 
     /// Says up to which byte the input has been read, as it is stored.
     pub(crate) fn read_to(&self, position: u64) {
-        self.bar.set_position(position);
+        self.shown.position.store(position, Ordering::Relaxed);
     }
 
     /// Writes something else to the terminal without leaving half a line behind.
     pub(crate) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
-        self.bar.suspend(write)
+        let mut output = lock(&self.shown.output);
+        output.clear();
+        write()
     }
+}
+
+/// As much of a line as a terminal of this width shows in one, with room for the `^C` that it shows when that is pressed: were that on a line of
+/// its own, this one would stay behind.
+fn fitted(line: &str, width: usize) -> String {
+    line.chars().take(width.saturating_sub("^C".len() + 1)).collect()
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        *lock(&self.shown.has_ended) = true;
+        self.shown.end.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        lock(&self.shown.output).clear();
     }
 }
 
-fn style(sized: bool, counts: &Arc<Counts>) -> ProgressStyle {
-    let counts = Arc::clone(counts);
-    ProgressStyle::with_template(if sized { SIZED } else { UNSIZED })
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key("counts", move |state: &ProgressState, line: &mut dyn fmt::Write| {
-            // The line is a String inside indicatif: writing to it does not fail.
-            let _ = line.write_str(&counts.text(state.elapsed()));
-        })
-        .with_key("read", |state: &ProgressState, line: &mut dyn fmt::Write| {
-            let _ = write!(line, "{}", HumanBytes(state.pos()));
-        })
-        .with_key("time", |state: &ProgressState, line: &mut dyn fmt::Write| {
-            let _ = write!(line, "{}", HumanDuration(Duration::from_secs(state.elapsed().as_secs())));
-        })
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{io, sync::Mutex};
-
-    use indicatif::TermLike;
+    use std::sync::mpsc::{Receiver, channel};
 
     use super::*;
+
+    /// An output, and what is written to it.
+    fn output(terminal: bool) -> (Output, Receiver<String>) {
+        let (sender, written) = channel();
+        let write: Write = Box::new(move |text| drop(sender.send(text.to_owned())));
+        (if terminal { Output::Terminal(write, || 120) } else { Output::Lines(write) }, written)
+    }
 
     #[test]
     fn the_text_tells_rate_and_counts_and_failures_only_if_there_are() {
@@ -131,85 +222,60 @@ mod tests {
         assert_eq!(counts.text(Duration::from_secs(3)), "12,000/s  36,000 acknowledged");
         counts.fail(2);
         assert_eq!(counts.text(Duration::from_millis(1500)), "24,000/s  36,000 acknowledged  2 failed");
+        let sent = Counts { is_unacknowledged: true, ..Counts::default() };
+        assert_eq!(sent.text(Duration::ZERO), "0/s  0 sent");
     }
 
     #[test]
     fn threads_count_together() {
-        let progress = Progress::on(ProgressDrawTarget::hidden(), None);
+        let progress = Progress::on(output(false).0, TOLD_EVERY, None, false);
         std::thread::scope(|threads| {
             for _ in 0..4 {
                 let counts = progress.counts();
                 threads.spawn(move || (0..1000).for_each(|_| counts.acknowledge(1)));
             }
         });
-        assert_eq!(progress.counts.acknowledged.load(Ordering::Relaxed), 4000);
+        assert_eq!(progress.shown.counts.acknowledged.load(Ordering::Relaxed), 4000);
     }
 
     #[test]
-    fn without_a_terminal_nothing_is_drawn() {
-        let progress = Progress::on(ProgressDrawTarget::hidden(), Some(100));
-        assert!(progress.bar.is_hidden());
-        progress.read_to(40);
-        assert_eq!((progress.bar.position(), progress.bar.length()), (40, Some(100)));
+    fn without_a_terminal_a_line_is_told_now_and_then() {
+        let (output, lines) = output(false);
+        let progress = Progress::on(output, Duration::from_millis(1), Some(100), false);
         assert_eq!(progress.suspend(|| 7), 7);
+        progress.counts().acknowledge(3);
+        progress.read_to(40);
+        let is_wanted =
+            |line: &String| line.starts_with(" 40 %  ") && line.contains("/s  3 acknowledged  ") && line.ends_with('\n');
+        assert!(lines.iter().any(|line| is_wanted(&line)));
+        drop(progress);
+        assert!(lines.iter().all(|line| !line.contains(CLEAR_LINE)), "and it ends with the run");
     }
 
     #[test]
-    fn the_line_shows_how_much_is_read_and_what_became_of_it() {
-        assert!([SIZED, UNSIZED].into_iter().all(|template| ProgressStyle::with_template(template).is_ok()));
-        for (size, shown) in [(Some(200), "25 %  "), (None, " 50 B  ")] {
-            let screen = Screen::default();
-            let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(screen.clone())), size);
+    fn on_a_terminal_one_line_is_drawn_again_and_cleared_for_what_else_is_written() {
+        for (size, shown) in [(Some(200), " 25 %  "), (None, "50 B  ")] {
+            let (output, written) = output(true);
+            let progress = Progress::on(output, Duration::from_millis(1), size, false);
             progress.counts().acknowledge(1234);
             progress.counts().fail(5);
             progress.read_to(50);
-            progress.bar.force_draw();
-            let drawn = screen.0.lock().unwrap().clone();
-            assert!(drawn.contains(shown), "{drawn:?}");
-            assert!(drawn.contains("  1,234 acknowledged  5 failed  "), "{drawn:?}");
+            let line = written.iter().find(|line| line.contains("5 failed")).unwrap();
+            assert!(
+                line.starts_with(&format!("{CLEAR_LINE}{shown}")) && line.contains("  1,234 acknowledged  5 failed  "),
+                "{line:?}"
+            );
+            assert!(!line.contains('\n'), "{line:?}");
+            drop(progress);
+            assert_eq!(written.iter().last().as_deref(), Some(CLEAR_LINE), "nothing stays behind");
         }
     }
 
-    /// A terminal that only remembers what was written to it.
-    #[derive(Debug, Clone, Default)]
-    struct Screen(Arc<Mutex<String>>);
-
-    impl TermLike for Screen {
-        fn width(&self) -> u16 {
-            120
-        }
-
-        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn write_line(&self, line: &str) -> io::Result<()> {
-            self.write_str(line)
-        }
-
-        fn write_str(&self, text: &str) -> io::Result<()> {
-            self.0.lock().unwrap().push_str(text);
-            Ok(())
-        }
-
-        fn clear_line(&self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn flush(&self) -> io::Result<()> {
-            Ok(())
-        }
+    #[test]
+    fn a_line_is_shorter_than_the_terminal_is_wide() {
+        let line = "  7 %  12,000/s  36,000 acknowledged  12 minutes";
+        assert_eq!(fitted(line, 40), "  7 %  12,000/s  36,000 acknowledged ");
+        assert_eq!(fitted(line, 120), line);
+        assert_eq!(fitted(line, 2), "");
     }
 }

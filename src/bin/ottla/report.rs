@@ -18,16 +18,34 @@ use serde::{
 ///
 /// ```json
 /// {"records":3,"acknowledged":2,"failed":1,"bytes":20,"elapsed_s":0.5,"records_per_s":4.0,
-///  "partitions":{"0":{"records":2,"first_offset":7,"last_offset":8}},"errors":{"RecordTooLarge":1}}
+///  "partitions":{"0":{"records":2,"first_offset":7,"last_offset":8}},"errors":{"RecordTooLarge":1},
+///  "topic":"orders","brokers":"localhost:9092","cluster_id":"MkU3OEVBNTcwNTJENDM2Qk","error":null}
 /// ```
+///
+/// With `acks=0` no broker says anything: `"acknowledged"` is 0, and `"sent"` beside it counts the records that went out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Report {
+    destination: Destination,
+    /// With `acks=0` what is counted as acknowledged was only sent.
+    is_unacknowledged: bool,
+    /// Why the run ended before the end of its input.
+    error: Option<String>,
     acknowledged: u64,
     failed: u64,
     bytes: u64,
     elapsed: Duration,
     partitions: Vec<Partition>,
     errors: BTreeMap<String, u64>,
+}
+
+/// Where the records of a run go, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Destination {
+    pub(crate) topic: Option<String>,
+    /// `bootstrap.servers`.
+    pub(crate) brokers: Option<String>,
+    /// What the brokers call their cluster.
+    pub(crate) cluster_id: Option<String>,
 }
 
 /// What a partition got. One without records is not reported.
@@ -39,6 +57,26 @@ struct Partition {
 }
 
 impl Report {
+    /// A report about records that go there; with `acks=0` none of them is acknowledged.
+    pub(crate) fn new(destination: Destination, is_unacknowledged: bool) -> Self {
+        Self { destination, is_unacknowledged, ..Self::default() }
+    }
+
+    /// The report of a run that ended before its first record.
+    pub(crate) fn of_failure(destination: Destination, error: String) -> Self {
+        Self { destination, error: Some(error), ..Self::default() }
+    }
+
+    /// Sets what the brokers call their cluster.
+    pub(crate) fn name_cluster(&mut self, id: Option<String>) {
+        self.destination.cluster_id = id;
+    }
+
+    /// Notes why the run ended before the end of its input.
+    pub(crate) fn end_with(&mut self, error: &str) {
+        self.error.get_or_insert_with(|| error.to_owned());
+    }
+
     /// Counts a record that the brokers acknowledged: its partition, its offset if it was told, and its size in bytes, key and value.
     pub(crate) fn acknowledge(&mut self, partition: i32, offset: Option<i64>, bytes: usize) {
         self.acknowledged += 1;
@@ -140,15 +178,24 @@ impl Partition {
 
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut report = serializer.serialize_struct("Report", 8)?;
+        let mut report = serializer.serialize_struct("Report", 12 + usize::from(self.is_unacknowledged))?;
         report.serialize_field("records", &self.records())?;
-        report.serialize_field("acknowledged", &self.acknowledged)?;
+        if self.is_unacknowledged {
+            report.serialize_field("acknowledged", &0)?;
+            report.serialize_field("sent", &self.acknowledged)?;
+        } else {
+            report.serialize_field("acknowledged", &self.acknowledged)?;
+        }
         report.serialize_field("failed", &self.failed)?;
         report.serialize_field("bytes", &self.bytes)?;
         report.serialize_field("elapsed_s", &self.seconds())?;
         report.serialize_field("records_per_s", &self.rate())?;
         report.serialize_field("partitions", &UsedPartitions(self))?;
         report.serialize_field("errors", &self.errors)?;
+        report.serialize_field("topic", &self.destination.topic)?;
+        report.serialize_field("brokers", &self.destination.brokers)?;
+        report.serialize_field("cluster_id", &self.destination.cluster_id)?;
+        report.serialize_field("error", &self.error)?;
         report.end()
     }
 }
@@ -166,10 +213,12 @@ impl Serialize for UsedPartitions<'_> {
     }
 }
 
-/// The text form: a line of totals, a table of partitions, and the errors if there are any. No line break at its end.
+/// The text form: a line of totals, where the records went, a table of partitions, and the errors if there are any. No line break at its
+/// end.
 ///
 /// ```text
 /// 336,776 records acknowledged in 1.21 s: 278,327 a second, 58.30 MiB
+/// topic flights, brokers localhost:9092, cluster MkU3OEVBNTcwNTJENDM2Qk
 ///   partition     records   first offset    last offset
 ///           0     112,410              0        112,409
 ///           1     224,366              0        224,365
@@ -180,12 +229,20 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} acknowledged in {:.2} s: {} a second, {}",
+            "{} {} in {:.2} s: {} a second, {}",
             records(self.acknowledged),
+            if self.is_unacknowledged { "sent, none of them acknowledged (acks=0)," } else { "acknowledged" },
             self.elapsed.as_secs_f64(),
             HumanCount(self.whole_rate()),
             BinaryBytes(self.bytes),
         )?;
+        let Destination { topic, brokers, cluster_id } = &self.destination;
+        let known = [("topic", topic), ("brokers", brokers), ("cluster", cluster_id)];
+        let known = known.iter().filter_map(|(what, name)| Some(format!("{what} {}", name.as_ref()?)));
+        let known = known.collect::<Vec<_>>().join(", ");
+        if !known.is_empty() {
+            write!(f, "\n{known}")?;
+        }
         if self.acknowledged > 0 {
             write!(f, "\n  partition     records   first offset    last offset")?;
         }
@@ -238,7 +295,7 @@ mod tests {
                 + r#""partitions":{"0":{"records":3,"first_offset":7,"last_offset":9},"#
                 + r#""2":{"records":1,"first_offset":null,"last_offset":null},"#
                 + r#""10":{"records":1,"first_offset":0,"last_offset":0}},"#
-                + r#""errors":{"CsvRow":1,"RecordTooLarge":2}}"#
+                + r#""errors":{"CsvRow":1,"RecordTooLarge":2},"topic":null,"brokers":null,"cluster_id":null,"error":null}"#
         );
     }
 
@@ -246,7 +303,9 @@ mod tests {
     fn an_empty_run_has_empty_tables_and_no_rate() {
         assert_eq!(
             serde_json::to_string(&Report::default()).unwrap(),
-            r#"{"records":0,"acknowledged":0,"failed":0,"bytes":0,"elapsed_s":0.0,"records_per_s":0.0,"partitions":{},"errors":{}}"#
+            r#"{"records":0,"acknowledged":0,"failed":0,"bytes":0,"elapsed_s":0.0,"records_per_s":0.0,"partitions":{},"errors":{},"#
+                .to_owned()
+                + r#""topic":null,"brokers":null,"cluster_id":null,"error":null}"#
         );
         assert_eq!(Report::default().to_string(), "0 records acknowledged in 0.00 s: 0 a second, 0 B");
     }
@@ -266,6 +325,35 @@ mod tests {
           1   CsvRow
           2   RecordTooLarge";
         assert_eq!(report.to_string(), text);
+    }
+
+    #[test]
+    fn a_report_says_where_the_records_went_and_why_it_ended() {
+        let known = |name: &str| Some(name.to_owned());
+        let destination = Destination { topic: known("orders"), brokers: known("a:1,b:2"), cluster_id: known("id") };
+        let mut report = Report::new(destination.clone(), false);
+        assert!(report.to_string().ends_with("\ntopic orders, brokers a:1,b:2, cluster id"), "{report}");
+        report.end_with("the first");
+        report.end_with("the second");
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!((&json["topic"], &json["brokers"], &json["cluster_id"]), (&"orders".into(), &"a:1,b:2".into(), &"id".into()));
+        assert_eq!(json["error"], "the first");
+        let json = serde_json::to_value(Report::of_failure(destination, "no broker".to_owned())).unwrap();
+        assert_eq!((&json["records"], &json["error"]), (&0.into(), &"no broker".into()));
+    }
+
+    #[test]
+    fn what_no_broker_acknowledges_is_sent() {
+        let mut report = Report::new(Destination::default(), true);
+        report.acknowledge(0, None, 3);
+        report.fail("Serialization");
+        let json = serde_json::to_value(&report).unwrap();
+        let count = |name: &str| json[name].as_u64();
+        assert_eq!(
+            (count("records"), count("acknowledged"), count("sent"), count("failed")),
+            (Some(2), Some(0), Some(1), Some(1))
+        );
+        assert!(report.to_string().starts_with("1 record sent, none of them acknowledged (acks=0), in 0.00 s"), "{report}");
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub(crate) enum RowErrorKind {
     ColumnCount,
     /// A CSV row with a quoted field that does not end.
     UnclosedQuote,
+    /// A CSV row with text between a closing quote and the next comma.
+    TextAfterQuote,
     /// A JSON object without the field that the key is taken from.
     MissingKey,
     /// A key that is an object or an array.
@@ -60,6 +62,7 @@ impl RowErrorKind {
             Self::InvalidJson => "InvalidJson",
             Self::ColumnCount => "ColumnCount",
             Self::UnclosedQuote => "UnclosedQuote",
+            Self::TextAfterQuote => "TextAfterQuote",
             Self::MissingKey => "MissingKey",
             Self::InvalidKey => "InvalidKey",
             Self::Serialization => "Serialization",

@@ -15,6 +15,7 @@ use ottla::{
 };
 
 use crate::{
+    avro_names::parsed,
     encoding::Part,
     exit::Failure,
     job::PartJob,
@@ -47,11 +48,7 @@ impl SchemaSource {
         topic: &str,
     ) -> Result<Self, Failure> {
         let mut config = SchemaRegistryConfig::of(settings);
-        if config.get("schema.registry.url").is_none() {
-            return Err(Failure::usage(format!(
-                "the {part} has a schema, and there is no registry: set `url` in [schema.registry], or schema.registry.url"
-            )));
-        }
+        registry_url(&config, part)?;
         let by_id = config.get("use.schema.id").and_then(|id| id.parse::<i32>().ok()).filter(|id| *id >= 0);
         let from_registry = job.schema.is_none() || (by_id.is_some() || config.get("use.latest.version") == Some("true"));
         if from_registry {
@@ -134,21 +131,64 @@ impl SchemaSource {
     /// # Errors
     /// The schema cannot be compiled, or has no such message.
     pub(crate) fn message(&self) -> Result<MessageDescriptor, Failure> {
-        let own = "ottla.schema.proto";
-        let files = self.uses.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([(own, self.schema.text())]);
+        let files = self.uses.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([(OWN, self.schema.text())]);
         let pool: DescriptorPool = compile_proto(files).map_err(|error| Failure::usage(format!("{self}: {error}")))?;
-        let file = pool.get_file_by_name(own);
-        let names =
-            || file.iter().flat_map(|file| file.messages()).map(|message| message.full_name().to_owned()).collect::<Vec<_>>();
-        let found = match &self.message {
-            Some(name) => pool.get_message_by_name(name),
-            None => file.as_ref().and_then(|file| file.messages().next()),
-        };
-        found.ok_or_else(|| match &self.message {
-            Some(name) => Failure::usage(format!("{self}: has no message {name}; it has {}", names().join(", "))),
-            None => Failure::usage(format!("{self}: has no message")),
-        })
+        message_of(pool, self.message.as_deref()).map_err(|error| Failure::usage(format!("{self}: {error}")))
     }
+}
+
+/// Checks what can be checked of a part's schema without its registry: that there is one, and that the file can be read.
+///
+/// # Errors
+/// There is no registry, or no such file, or it is no such schema.
+pub(crate) fn check(settings: &ProducerConfig, schema_type: SchemaType, part: Part, job: &PartJob) -> Result<(), Failure> {
+    let config = SchemaRegistryConfig::of(settings);
+    registry_url(&config, part)?;
+    let Some(file) = job.schema.as_deref() else { return Ok(()) };
+    let schema = read(file, Some(schema_type))?;
+    let wrong = |error: &dyn fmt::Display| Failure::usage(format!("schema {}: {error}", file.display()));
+    match schema_type {
+        SchemaType::Avro => drop(parsed(schema.text(), []).map_err(|error| wrong(&format_args!("is no Avro schema: {error}")))?),
+        SchemaType::Protobuf => {
+            let uses = imports(file, schema.text())?;
+            let files = uses.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([(OWN, schema.text())]);
+            message_of(compile_proto(files).map_err(|error| wrong(&error))?, job.message.as_deref())
+                .map_err(|message| wrong(&message))?;
+        }
+        SchemaType::Json => drop(
+            serde_json::from_str::<serde_json::Value>(schema.text())
+                .map_err(|error| wrong(&format_args!("is no JSON: {error}")))?,
+        ),
+    }
+    Ok(())
+}
+
+fn registry_url(config: &SchemaRegistryConfig, part: Part) -> Result<(), Failure> {
+    match config.get("schema.registry.url") {
+        Some(_) => Ok(()),
+        None => Err(Failure::usage(format!(
+            "the {part} has a schema, and there is no registry: set `url` in [schema.registry], or schema.registry.url"
+        ))),
+    }
+}
+
+/// The name that the file of a Protobuf schema has among those that it imports.
+const OWN: &str = "ottla.schema.proto";
+
+/// The message that was named, else the first.
+fn message_of(pool: DescriptorPool, name: Option<&str>) -> Result<MessageDescriptor, String> {
+    let file = pool.get_file_by_name(OWN);
+    let found = match name {
+        Some(name) => pool.get_message_by_name(name),
+        None => file.as_ref().and_then(|file| file.messages().next()),
+    };
+    found.ok_or_else(|| match name {
+        Some(name) => {
+            let names = file.iter().flat_map(|file| file.messages()).map(|message| message.full_name().to_owned());
+            format!("has no message {name}; it has {}", names.collect::<Vec<_>>().join(", "))
+        }
+        None => "has no message".to_owned(),
+    })
 }
 
 impl fmt::Display for SchemaSource {
@@ -178,5 +218,5 @@ fn imports(file: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
 
 /// The names that a file imports. A text that is no .proto file has none: the compiler says so.
 fn imported(text: &str) -> Vec<String> {
-    protox_parse::parse("ottla.schema.proto", text).map(|file| file.dependency).unwrap_or_default()
+    protox_parse::parse(OWN, text).map(|file| file.dependency).unwrap_or_default()
 }

@@ -9,6 +9,7 @@ use crate::{
     embedded::{Digest, Embedded},
     encoder::{Encoder, Place},
     encoding::{Part, Unfit},
+    exit::chain,
     input::{Input, InputError, Step},
     interrupt::Interrupt,
     ledger::Ledger,
@@ -30,6 +31,18 @@ pub(crate) enum End {
     Stopped(String),
     /// All was read, but not committed.
     Uncommitted(String),
+}
+
+impl End {
+    /// Why it was not the end of the input; an interrupt says so by the exit code, too.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match self {
+            Self::Read => None,
+            Self::Interrupted => Some("interrupted".to_owned()),
+            Self::Broken(error) => Some(chain(error)),
+            Self::Stopped(reason) | Self::Uncommitted(reason) => Some(reason.clone()),
+        }
+    }
 }
 
 /// What rows are sent with.

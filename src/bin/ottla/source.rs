@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -38,14 +38,14 @@ impl Source {
         if path == Path::new("-") {
             return Self::piped(io::stdin(), interrupt, position);
         }
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
+        let metadata = std::fs::metadata(path)?;
         if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
         }
         if !metadata.is_file() {
-            return Self::piped(file, interrupt, position);
+            return Self::piped(Opened { path: path.to_owned(), file: None }, interrupt, position);
         }
+        let file = File::open(path)?;
         let bytes = Box::new(Counted { source: file, position: Arc::clone(&position) });
         Ok(Self { bytes, size: Some(metadata.len()), position })
     }
@@ -58,6 +58,22 @@ impl Source {
         // If there is no room in the channel nobody waits at its other end, and the next look sees the interrupt.
         interrupt.react(move || drop(stop.try_send(Ok(Vec::new()))));
         Ok(Self { bytes: Box::new(Counted { source: pipe, position: Arc::clone(&position) }), size: None, position })
+    }
+}
+
+/// A pipe or a device, which is opened by the thread that reads it: a pipe's opening waits for somebody who writes.
+struct Opened {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Read for Opened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(File::open(&self.path)?),
+        };
+        file.read(buffer)
     }
 }
 

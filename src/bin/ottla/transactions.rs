@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::{
-    executor::block_on,
-    future::{Either, select},
-};
+use futures::executor::block_on;
 use indicatif::HumanCount;
 use ottla::{ErrorKind, Producer, Transaction};
 
@@ -26,14 +23,6 @@ pub(crate) struct Transactions<'a> {
     records: u64,
     committed: u64,
     aborted: bool,
-}
-
-/// Takes the `transactional.id` over, and ends what a run before has left open: `false` if Ctrl-C came first.
-pub(crate) fn init(producer: &Producer<[u8], [u8]>, interrupt: &Interrupt) -> Result<bool, Failure> {
-    match block_on(select(std::pin::pin!(producer.init_transactions()), interrupt.pressed())) {
-        Either::Left((initialized, _)) => initialized.map(|()| true).map_err(Failure::from),
-        Either::Right(_) => Ok(false),
-    }
 }
 
 impl<'a> Transactions<'a> {

@@ -123,7 +123,7 @@ fn a_listener_that_is_not_the_right_kind() {
         "--set",
         "security.protocol=SSL",
         "--set",
-        "max.block.ms=3000"
+        "max.block.ms=3000",
     ]);
     produce.env("RUST_LOG", "off");
     let ended = end(produce.spawn().unwrap()).with(3).saying(&["SSL"]);

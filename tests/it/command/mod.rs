@@ -8,7 +8,9 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{RecvTimeoutError, channel},
     thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -49,6 +51,11 @@ impl Ended {
 /// The command, without the settings that the tests' own environment may have.
 pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    if ignores_interrupts() {
+        // A shell that runs the tests in the background has SIGINT ignored, and the command leaves it so.
+        command = Command::new("env");
+        command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_ottla")]);
+    }
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("OTTLA_") || name == "KAFKA_BOOTSTRAP_SERVERS" || name == "RUST_LOG")
         {
@@ -57,6 +64,13 @@ pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<It
     }
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Whether SIGINT was ignored when this process started.
+fn ignores_interrupts() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.unwrap_or(0) & 0b10 > 0
 }
 
 /// Runs the command to its end.
@@ -75,9 +89,21 @@ pub(crate) fn run_with_stdin<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIter
     })
 }
 
+/// How long a run may take: one that does not end has failed, and is killed.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// Waits for the end of a run.
 pub(crate) fn end(child: Child) -> Ended {
+    let (ended, ends) = channel::<()>();
+    let id = child.id();
+    let guard = thread::spawn(move || {
+        if ends.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
+        }
+    });
     let output = child.wait_with_output().unwrap();
+    drop(ended);
+    guard.join().unwrap();
     Ended {
         code: code(output.status),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -1,5 +1,7 @@
 //! Bad usage, configurations and input files: exit code 2, everything wrong is said, nothing is sent, no secret is shown.
 
+use serde_json::json;
+
 use super::{Folder, run, run_with_stdin};
 use crate::arguments;
 
@@ -141,6 +143,25 @@ fn inputs_that_are_none() {
 }
 
 #[test]
+fn a_json_report_says_what_is_wrong_with_the_usage() {
+    let folder = Folder::new();
+    let good = folder.file("good.toml", GOOD);
+    let csv = folder.file("orders.csv", "id,name\n1,a\n");
+    for (arguments, said) in [
+        (arguments!["-c", folder.path("none.toml")].to_vec(), "none.toml: no such file"),
+        (arguments!["-c", good].to_vec(), "there is no input"),
+        (arguments!["-c", good, "--input", folder.path("none.csv")].to_vec(), "none.csv: cannot be opened"),
+        (arguments!["-c", good, "--input", csv, "--key-field", "ident"].to_vec(), "no column `ident`"),
+    ] {
+        let arguments = arguments!["produce", "--report", "json"].into_iter().chain(arguments);
+        let ended = run(arguments).with(2).saying(&[said]);
+        let report = ended.report();
+        assert!(report["error"].as_str().unwrap().contains(said), "{report}");
+        assert_eq!((&report["records"], &report["failed"]), (&json!(0), &json!(0)));
+    }
+}
+
+#[test]
 fn no_broker() {
     let folder = Folder::new();
     let good = folder.file("good.toml", format!("{GOOD}max.block.ms = 300\n"));
@@ -150,7 +171,9 @@ fn no_broker() {
         "max.block.ms",
         "refused",
     ]);
-    assert_eq!(ended.stdout, "", "nothing was sent, so there is nothing to report");
+    let report = ended.report();
+    assert_eq!((&report["records"], &report["topic"], &report["brokers"]), (&json!(0), &json!("orders"), &json!("127.0.0.1:1")));
+    assert!(report["error"].as_str().unwrap().contains("refused"), "{report}");
     let ended = run(arguments!["consume", "-c", good]).with(3).saying(&["127.0.0.1:1", "refused"]);
     assert_eq!(ended.stdout, "");
 }

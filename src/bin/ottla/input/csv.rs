@@ -92,6 +92,9 @@ impl Csv {
                 ));
             }
         };
+        if columns.len() == 1 {
+            records.take_blank_lines();
+        }
         Ok(Self { records, columns, key, null: null.map(|null| null.as_bytes().to_vec()), json: Vec::new() })
     }
 

@@ -5,36 +5,159 @@ use std::{
     path::Path,
 };
 
-const GZIP: (&str, &[u8]) = ("gzip", &[0x1f, 0x8b]);
-const ZSTD: (&str, &[u8]) = ("zstd", &[0x28, 0xb5, 0x2f, 0xfd]);
+use super::{
+    container::{self, Begins},
+    gzip::Gzip,
+};
 
-/// Undoes gzip (every member of it) and zstd (every frame), which are told by the first bytes: neither begins as text does.
+/// How much of the beginning is looked at, at most: a tar archive says what it is behind byte 257.
+const LOOKED_AT: usize = 512;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    const ALL: [Self; 2] = [Self::Gzip, Self::Zstd];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// Whether this is how such data begin; `None` if more bytes must tell. zstd data may begin with frames that are to be skipped, as those
+    /// of pzstd do.
+    fn begins(self, first: &[u8]) -> Option<bool> {
+        let is = |at: usize, byte: fn(u8) -> bool| first.get(at).copied().map(byte);
+        let all = |bytes: &[Option<bool>]| match bytes {
+            _ if bytes.contains(&Some(false)) => Some(false),
+            _ if bytes.contains(&None) => None,
+            _ => Some(true),
+        };
+        match self {
+            Self::Gzip => all(&[is(0, |byte| byte == 0x1f), is(1, |byte| byte == 0x8b)]),
+            Self::Zstd => {
+                let frame = [is(0, |b| b == 0x28), is(1, |b| b == 0xb5), is(2, |b| b == 0x2f), is(3, |b| b == 0xfd)];
+                let skipped = [is(0, |b| b >> 4 == 5), is(1, |b| b == 0x2a), is(2, |b| b == 0x4d), is(3, |b| b == 0x18)];
+                match (all(&frame), all(&skipped)) {
+                    (Some(false), skipped) => skipped,
+                    (frame, _) => frame,
+                }
+            }
+        }
+    }
+}
+
+/// What an input is by its first bytes.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Compressed(Compression),
+    /// A container that is not read, and what to do about it.
+    Refused(String),
+    Plain,
+}
+
+/// Undoes gzip (every member of it) and zstd (every frame), which are told by the first bytes: neither begins as text does. It reads no more
+/// of a source than it takes to tell.
 ///
 /// # Errors
-/// The first bytes cannot be read; a path that ends in `.gz` or `.zst` and does not begin as such a file. The reader that is given
-/// back fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when the archive is truncated, behind all that it holds.
+/// The first bytes cannot be read; a path that ends in `.gz` or `.zst` and does not begin as such a file; with
+/// [`Unsupported`](io::ErrorKind::Unsupported) what begins as a container that is not read, also if it is compressed. The reader that is
+/// given back fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when the archive is truncated, behind all that it holds.
 pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    let mut first = Vec::with_capacity(4);
-    (&mut source).take(4).read_to_end(&mut first)?;
+    let (first, kind, failed) = look(&mut source);
+    if let Some(error) = failed {
+        return Err(error);
+    }
     let named = match path.extension().and_then(|extension| extension.to_str()) {
-        Some(extension) if extension.eq_ignore_ascii_case("gz") => Some(GZIP),
-        Some(extension) if extension.eq_ignore_ascii_case("zst") => Some(ZSTD),
+        Some(extension) if extension.eq_ignore_ascii_case("gz") => Some(Compression::Gzip),
+        Some(extension) if extension.eq_ignore_ascii_case("zst") => Some(Compression::Zstd),
         _ => None,
     };
-    let begun = [GZIP, ZSTD].into_iter().find(|(_, magic)| first.starts_with(magic));
-    if let Some((name, magic)) = named.filter(|&named| Some(named) != begun) {
-        return Err(if magic.starts_with(&first) {
+    let compression = match kind {
+        Kind::Refused(reason) => return Err(unsupported(reason)),
+        Kind::Compressed(compression) => Some(compression),
+        Kind::Plain => None,
+    };
+    if let Some(named) = named.filter(|&named| Some(named) != compression) {
+        let name = named.name();
+        return Err(if named.begins(&first).is_none() {
             io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {name} data is truncated: there are {} bytes", first.len()))
         } else {
             io::Error::new(io::ErrorKind::InvalidData, format!("named as {name} and does not begin as {name} does: rename it"))
         });
     }
     let whole = Cursor::new(first).chain(source);
-    Ok(match begun {
-        Some((name, _)) if name == GZIP.0 => Box::new(Archive { name, decoder: flate2::read::MultiGzDecoder::new(whole) }),
-        Some((name, _)) => Box::new(Archive { name, decoder: zstd::stream::read::Decoder::new(whole)? }),
-        None => Box::new(whole),
-    })
+    let Some(compression) = compression else { return Ok(Box::new(whole)) };
+    let name = compression.name();
+    let mut archive: Box<dyn Read + Send> = match compression {
+        Compression::Gzip => Box::new(Archive { name, decoder: Gzip::new(whole) }),
+        Compression::Zstd => Box::new(Archive { name, decoder: zstd::stream::read::Decoder::new(whole)? }),
+    };
+    // Whoever reads the record that an error is in is told of it.
+    let (first, kind, failed) = look(&mut archive);
+    match kind {
+        Kind::Refused(reason) => Err(unsupported(format!("is {name} data that holds another container: what it holds {reason}"))),
+        Kind::Compressed(inner) => {
+            Err(unsupported(format!("is {name} data that holds {} data: decompress it once, and give that", inner.name())))
+        }
+        Kind::Plain if failed.is_some() => Ok(Box::new(Cursor::new(first).chain(Failing(failed)))),
+        Kind::Plain => Ok(Box::new(Cursor::new(first).chain(archive))),
+    }
+}
+
+fn unsupported(reason: String) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, reason)
+}
+
+/// Reads until the first bytes say what it is: as soon as they are those of no container it is plain, however few they are. With the error
+/// that kept it from reading more.
+fn look(source: &mut impl Read) -> (Vec<u8>, Kind, Option<io::Error>) {
+    let mut first = vec![0; LOOKED_AT];
+    let mut length = 0;
+    loop {
+        let (read, failed) = match source.read(&mut first[length..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Ok(read) => (read, None),
+            Err(error) => (0, Some(error)),
+        };
+        length += read;
+        let kind = kind(&first[..length]);
+        if let Some(kind) = kind.or_else(|| (read == 0).then_some(Kind::Plain)) {
+            first.truncate(length);
+            return (first, kind, failed);
+        }
+    }
+}
+
+/// What begins so; `None` if more bytes must tell.
+fn kind(first: &[u8]) -> Option<Kind> {
+    if first.is_empty() {
+        return None;
+    }
+    let begins = Compression::ALL.map(|compression| (compression, compression.begins(first)));
+    if let Some((compression, _)) = begins.iter().find(|(_, begins)| *begins == Some(true)) {
+        return Some(Kind::Compressed(*compression));
+    }
+    match container::of_bytes(first) {
+        Begins::As(container) => Some(Kind::Refused(container.refusal())),
+        Begins::Perhaps => None,
+        Begins::Otherwise if begins.iter().any(|(_, begins)| begins.is_none()) => None,
+        Begins::Otherwise => Some(Kind::Plain),
+    }
+}
+
+/// Gives an error once, and is at its end then.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 /// A decoder whose errors say what is wrong with the archive.

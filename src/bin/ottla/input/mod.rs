@@ -1,9 +1,11 @@
 //! [`Input`]: the records of a file or of stdin, one at a time.
 
+mod container;
 mod csv;
 mod csv_records;
 mod decompress;
 mod format;
+mod gzip;
 mod jsonl;
 mod lines;
 
@@ -29,6 +31,13 @@ pub(crate) struct InputOptions {
     pub(crate) null: Option<String>,
     /// The longest record in bytes, its line's end not counted. A longer one is a [`RowError`], and is not held in memory.
     pub(crate) max_record: usize,
+}
+
+impl InputOptions {
+    /// What the input is called in messages.
+    fn name(&self) -> String {
+        if self.path == Path::new("-") { "stdin".to_owned() } else { self.path.display().to_string() }
+    }
 }
 
 /// The records of a file or of stdin, one at a time, in reused buffers.
@@ -93,30 +102,45 @@ struct ReadError {
 }
 
 impl Input {
-    /// Reads `source` as if it had the path of the options.
+    /// Checks what can be checked of the options without the input.
     ///
     /// # Errors
-    /// Its beginning cannot be read; the format is not known; a key or a null that this format does not have; a CSV header without the
-    /// key's column.
-    pub(crate) fn read(source: Box<dyn Read + Send>, options: &InputOptions) -> Result<Self, InputError> {
+    /// The format is not known; a key or a null that this format does not have; the name is that of a container that is not read.
+    pub(crate) fn check(options: &InputOptions) -> Result<Format, InputError> {
         let stdin = options.path == Path::new("-");
-        let name = if stdin { "stdin".to_owned() } else { options.path.display().to_string() };
-        let usage = |message: String| InputError::Usage { name: name.clone(), message };
+        let usage = |message: String| InputError::Usage { name: options.name(), message };
         let format = options
             .format
             .or_else(|| if stdin { Some(Format::Lines) } else { Format::of_path(&options.path) })
-            .ok_or_else(|| usage("its name does not tell the format: give --format lines, jsonl or csv".to_owned()))?;
+            .ok_or_else(|| match container::of_name(&options.path) {
+                Some(container) => usage(container.refusal()),
+                None => usage("its name does not tell the format: give --format lines, jsonl or csv".to_owned()),
+            })?;
         if options.null.is_some() && format != Format::Csv {
             return Err(usage(format!("`null` is for csv, and this is {format}: leave it out")));
         }
-        let source =
-            decompress(source, &options.path).map_err(|source| InputError::Read { name: name.clone(), line: 1, source })?;
+        if format == Format::Lines && options.key.is_some() {
+            return Err(usage(
+                "lines have no fields to take a key from: leave `key` out, or give --format jsonl or csv".to_owned(),
+            ));
+        }
+        Ok(format)
+    }
+
+    /// Reads `source` as if it had the path of the options.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check); its beginning cannot be read, or is that of a container that is not supported; a CSV header without
+    /// the key's column.
+    pub(crate) fn read(source: Box<dyn Read + Send>, options: &InputOptions) -> Result<Self, InputError> {
+        let format = Self::check(options)?;
+        let name = options.name();
+        let usage = |message: String| InputError::Usage { name: name.clone(), message };
+        let source = decompress(source, &options.path).map_err(|source| match source.kind() {
+            io::ErrorKind::Unsupported => usage(source.to_string()),
+            _ => InputError::Read { name: name.clone(), line: 1, source },
+        })?;
         let rows = match format {
-            Format::Lines if options.key.is_some() => {
-                return Err(usage(
-                    "lines have no fields to take a key from: leave `key` out, or give --format jsonl or csv".to_owned(),
-                ));
-            }
             Format::Lines => Rows::Lines(lines::Lines::new(source, options.max_record)),
             Format::Jsonl => {
                 let lines = lines::Lines::new(source, options.max_record);
@@ -155,5 +179,7 @@ impl std::fmt::Debug for Input {
     }
 }
 
+#[cfg(test)]
+mod differential;
 #[cfg(test)]
 mod tests;

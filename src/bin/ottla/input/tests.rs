@@ -7,7 +7,10 @@ use crate::{
     row::RowErrorKind::{self, *},
 };
 use proptest::prelude::*;
-use std::{collections::HashSet, io::Write};
+use std::{
+    collections::HashSet,
+    io::{Cursor, Write},
+};
 
 /// What an input gave: a row with its line, raw record, key and value, or the line, kind, field and record of an error.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +24,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A source that gives its bytes in pieces of so many.
-struct Pieces(Vec<u8>, usize, usize);
+pub(super) struct Pieces(pub(super) Vec<u8>, pub(super) usize, pub(super) usize);
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -52,6 +55,13 @@ fn drain(input: &mut Input) -> (Vec<Given>, Option<InputError>) {
     }
 }
 
+/// The record as it was read.
+fn raw(given: &Given) -> Vec<u8> {
+    match given {
+        Given::Row(_, raw, ..) | Given::Bad(.., raw) => raw.chars().map(|c| u8::try_from(c).unwrap()).collect(),
+    }
+}
+
 fn read_all(data: &[u8], options: &InputOptions) -> Vec<Given> {
     let whole = Input::read(Box::new(Pieces(data.to_vec(), 0, usize::MAX)), options).unwrap();
     let mut whole = whole;
@@ -73,11 +83,11 @@ fn bad(line: u64, kind: RowErrorKind, field: Option<&str>, record: &str) -> Give
 }
 
 fn refusal(data: &[u8], options: &InputOptions) -> String {
-    chain(&Input::read(Box::new(io::Cursor::new(data.to_vec())), options).unwrap_err())
+    chain(&Input::read(Box::new(Cursor::new(data.to_vec())), options).unwrap_err())
 }
 
 fn message(data: &[u8], options: &InputOptions) -> String {
-    let mut input = Input::read(Box::new(io::Cursor::new(data.to_vec())), options).unwrap();
+    let mut input = Input::read(Box::new(Cursor::new(data.to_vec())), options).unwrap();
     loop {
         match input.next().unwrap() {
             Step::Bad(error) => return error.message,
@@ -113,7 +123,7 @@ fn a_line_that_is_too_long_is_one_error() {
 
 #[test]
 fn a_line_without_end_does_not_grow_the_memory() {
-    let source = io::repeat(b'x').take(50_000_000).chain(io::Cursor::new(b"\nnext"));
+    let source = io::repeat(b'x').take(50_000_000).chain(Cursor::new(b"\nnext"));
     let mut lines = lines::Lines::new(Box::new(source), 1000);
     let Step::Bad(error) = lines.next().unwrap() else { panic!("a line of 50 MB is a row") };
     assert!(error.message.starts_with("50000000 bytes"), "{error}");
@@ -186,7 +196,7 @@ fn a_bad_line_of_json_does_not_end_the_input() {
 fn deep_json_does_not_overflow_the_stack() {
     let data = [b"{\"id\":1,\"x\":".as_slice(), &b"[".repeat(400_000), &b"]".repeat(400_000), b"}"].concat();
     let options = InputOptions { max_record: 1_000_000, ..with_key("a.jsonl", "id") };
-    let mut input = Input::read(Box::new(io::Cursor::new(data)), &options).unwrap();
+    let mut input = Input::read(Box::new(Cursor::new(data)), &options).unwrap();
     assert!(matches!(drain(&mut input).0[..], [Given::Row(1, _, Some(_), _)]));
 }
 
@@ -230,6 +240,88 @@ fn a_bad_csv_row_does_not_end_the_input() {
 }
 
 #[test]
+fn text_behind_a_closing_quote_costs_its_row_alone() {
+    let given = read_all(b"id,note\n1,\"abc\n2,def\n3,\"x\"\n4,ok\n", &options("a.csv"));
+    let note = |line, raw: &str, id: &str, note: &str| row(line, raw, None, &format!(r#"{{"id":"{id}","note":"{note}"}}"#));
+    assert_eq!(
+        given,
+        [
+            bad(2, UnclosedQuote, None, "1,\"abc"),
+            note(3, "2,def", "2", "def"),
+            note(4, "3,\"x\"", "3", "x"),
+            note(5, "4,ok", "4", "ok")
+        ]
+    );
+    let given = read_all(b"id,note\n1,\"a\"b,c\n2,\"d\" \n3,\"\"\"\"\n4,e\"f\n", &options("a.csv"));
+    assert_eq!(
+        given,
+        [
+            bad(2, TextAfterQuote, None, "1,\"a\"b,c"),
+            bad(3, TextAfterQuote, None, "2,\"d\" "),
+            note(4, "3,\"\"\"\"", "3", "\\\""),
+            note(5, "4,e\"f", "4", "e\\\"f"),
+        ]
+    );
+    let message = message(b"id,note\n1,\"abc\n2,def\n3,\"x\"\n", &options("a.csv"));
+    assert!(message.contains("column 2") && message.contains("line 4"), "{message}");
+}
+
+#[test]
+fn every_kind_of_line_end_counts() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["a,b", "1,2", "", "\"3\n\r\r\n3\",4", "5", "6,7", ""].join(end);
+        let lines: Vec<u64> = read_all(text.as_bytes(), &options("a.csv"))
+            .iter()
+            .map(|given| match given {
+                Given::Row(line, ..) | Given::Bad(line, ..) => *line,
+            })
+            .collect();
+        assert_eq!(lines, [2, 4, 8, 9], "{end:?}");
+    }
+}
+
+#[test]
+fn a_blank_line_of_a_single_column_is_a_row() {
+    let value = |line, raw: &str, value: &str| row(line, raw, None, &format!(r#"{{"a":"{value}"}}"#));
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["", "a", "1", "", "\"\"", "2", "", ""].join(end);
+        let given = read_all(text.as_bytes(), &options("a.csv"));
+        let wanted = [value(3, "1", "1"), value(4, "", ""), value(5, "\"\"", ""), value(6, "2", "2"), value(7, "", "")];
+        assert_eq!(given, wanted, "{end:?}");
+    }
+}
+
+#[test]
+fn what_has_arrived_is_given_out() {
+    for (first, second, path, wanted) in [
+        (&b"ab\n"[..], &b"cd\n"[..], "a.txt", "ab"),
+        (b"a\n1\n", b"2\n", "a.csv", r#"{"a":"1"}"#),
+        (b"{}\n", b"{}\n", "a.jsonl", "{}"),
+        (b"P\n", b"x\n", "a.txt", "P"),
+        (b"BZ\n", b"x\n", "a.txt", "BZ"),
+    ] {
+        let mut input =
+            Input::read(Box::new(Cursor::new(first).chain(NotYet).chain(Cursor::new(second))), &options(path)).unwrap();
+        let Step::Row(row) = input.next().unwrap() else { panic!("{path}: no row") };
+        assert_eq!(text(row.value), wanted, "{path}");
+    }
+    for compress in [gzip, zstd] {
+        let source = Cursor::new(compress(b"ab\n")).chain(NotYet);
+        let mut input = Input::read(Box::new(source), &options("a.txt")).unwrap();
+        assert!(matches!(input.next(), Ok(Step::Row(Row { value: b"ab", .. }))));
+    }
+}
+
+/// Bytes that somebody has not written yet: a read of them would wait for ever.
+struct NotYet;
+
+impl Read for NotYet {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        panic!("it waits for more than has arrived");
+    }
+}
+
+#[test]
 fn a_quote_that_is_not_closed_costs_one_line() {
     let after = |given: &[Given]| given.iter().filter(|given| matches!(given, Given::Row(..))).count();
     let data = b"a,b\n1,2\n3,\"4\n5,6\r\n7,8\n";
@@ -239,7 +331,7 @@ fn a_quote_that_is_not_closed_costs_one_line() {
     assert_eq!((given.len(), after(&given)), (4, 3));
     // Far from the end of the input, too: the quote takes more than a record may have.
     let data = [b"a,b\n\"1,2\n".as_slice(), &b"3,4\n".repeat(200_000)].concat();
-    let mut input = Input::read(Box::new(io::Cursor::new(data)), &options("a.csv")).unwrap();
+    let mut input = Input::read(Box::new(Cursor::new(data)), &options("a.csv")).unwrap();
     let (given, error) = drain(&mut input);
     assert!(error.is_none());
     assert_eq!(given[0], bad(2, RecordTooLarge, None, "\"1,2"));
@@ -252,7 +344,7 @@ fn a_csv_row_that_is_too_long_is_one_error() {
     let options = InputOptions { max_record: 10, ..options("a.csv") };
     for size in [11, 100, 1_000_000] {
         let data = format!("a,b\n\n{},2\n3,4", "x".repeat(size));
-        let mut input = Input::read(Box::new(io::Cursor::new(data.into_bytes())), &options).unwrap();
+        let mut input = Input::read(Box::new(Cursor::new(data.into_bytes())), &options).unwrap();
         let (given, _) = drain(&mut input);
         assert_eq!(given, [bad(3, RecordTooLarge, None, "xxxxxxxxxx"), row(4, "3,4", None, r#"{"a":"3","b":"4"}"#)], "{size}");
     }
@@ -327,6 +419,57 @@ fn archives_are_told_by_name_and_by_their_first_bytes() {
 }
 
 #[test]
+fn zstd_with_frames_to_skip_and_gzip_with_zeros_behind_it_are_read() {
+    let plain = b"one\ntwo\n";
+    let expected = read_all(plain, &options("a.txt"));
+    for kind in 0x50..=0x5f {
+        let skipped = [&[kind, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"\n\nhi\n"].concat();
+        let archive = [skipped.clone(), zstd(b"one\n"), skipped.clone(), zstd(b"two\n"), skipped].concat();
+        for path in ["-", "a.txt", "a.txt.zst"] {
+            assert_eq!(read_all(&archive, &options(path)), expected, "{path}");
+        }
+    }
+    for zeros in [1, 511, 100_000] {
+        let archive = [gzip(plain), vec![0; zeros]].concat();
+        assert_eq!(read_all(&archive, &options("a.txt.gz")), expected);
+        let two = [gzip(b"one\n"), vec![0; zeros], gzip(b"two\n"), vec![0; zeros]].concat();
+        assert_eq!(read_all(&two, &options("-")), expected);
+    }
+    let mut input = Input::read(Box::new(Cursor::new([gzip(plain), b"\0\0x".to_vec()].concat())), &options("a.txt.gz")).unwrap();
+    let (given, error) = drain(&mut input);
+    assert_eq!(given, expected);
+    let error = chain(&error.unwrap());
+    assert!(error.contains("line 3 cannot be read") && error.contains("what stands behind its end is not gzip"), "{error}");
+}
+
+#[test]
+fn containers_that_are_not_read_are_refused_by_their_names() {
+    for (bytes, said) in [
+        (&b"\xfd7zXZ\0\0\x04\xe6"[..], "is xz data, which is not read here: decompress it first, as xz -dc FILE does"),
+        (b"\x04\x22\x4d\x18d@", "is lz4 data"),
+        (b"BZh91AY&SY", "is bzip2 data"),
+        (b"PK\x03\x04", "is zip data"),
+        (b"PAR1\x15\x04", "is Parquet data, which is not read here: convert it to csv or jsonl first"),
+        (b"Obj\x01\x04", "is Avro object container data"),
+    ] {
+        for path in ["-", "a.txt", "a.jsonl", "a.csv"] {
+            let whole = refusal(bytes, &options(path));
+            assert!(whole.contains(said), "{path}: {whole}");
+            let in_pieces = Input::read(Box::new(Pieces(bytes.to_vec(), 0, 1)), &options(path)).map(drop).unwrap_err();
+            assert_eq!(chain(&in_pieces), whole);
+        }
+        let inside = refusal(&gzip(bytes), &options("-"));
+        assert!(inside.contains("is gzip data that holds another container: what it holds is "), "{inside}");
+    }
+    assert!(refusal(&zstd(&gzip(b"x")), &options("-")).contains("is zstd data that holds gzip data"));
+    assert!(refusal(b"", &options("orders.csv.xz")).contains("is xz data"));
+    let mut tar = vec![0; 512];
+    tar[..5].copy_from_slice(b"a.txt");
+    tar[257..262].copy_from_slice(b"ustar");
+    assert!(refusal(&gzip(&tar), &options("-")).contains("tar"));
+}
+
+#[test]
 fn every_part_of_an_archive_is_read() {
     for compress in [gzip, zstd] {
         let data = [compress(b"one\ntw"), compress(b"o\nthree")].concat();
@@ -344,7 +487,7 @@ fn what_stands_before_the_end_of_a_truncated_archive_is_kept() {
     for (name, archive) in [("gzip", gzip(plain.as_bytes())), ("zstd", zstd(plain.as_bytes()))] {
         for path in ["a.csv", "a.txt"] {
             let half = archive[..archive.len() * 2 / 3].to_vec();
-            let mut input = Input::read(Box::new(io::Cursor::new(half)), &options(path)).unwrap();
+            let mut input = Input::read(Box::new(Cursor::new(half)), &options(path)).unwrap();
             let (given, error) = drain(&mut input);
             let error = chain(&error.unwrap());
             assert!(given.len() > 1000, "{} rows", given.len());
@@ -358,7 +501,7 @@ fn what_stands_before_the_end_of_a_truncated_archive_is_kept() {
         let mut damaged = archive.clone();
         let middle = damaged.len() / 2;
         damaged[middle..middle + 50].fill(0x55);
-        let mut input = Input::read(Box::new(io::Cursor::new(damaged)), &options("a.txt")).unwrap();
+        let mut input = Input::read(Box::new(Cursor::new(damaged)), &options("a.txt")).unwrap();
         let error = chain(&drain(&mut input).1.unwrap());
         assert!(error.contains(&format!("the {name} data is ")), "{error}");
     }
@@ -375,12 +518,12 @@ proptest! {
                     given.push(None);
                     continue;
                 };
-                let (rows, _) = drain(&mut input);
+                let (rows, error) = drain(&mut input);
                 let lines: Vec<_> = rows.iter().map(|row| match row { Given::Row(line, ..) | Given::Bad(line, ..) => *line }).collect();
-                prop_assert!(lines.is_sorted(), "{:?}", lines);
-                if format == Format::Lines {
-                    let count = data.iter().filter(|&&byte| byte == b'\n').count() + usize::from(!data.is_empty() && !data.ends_with(b"\n"));
-                    prop_assert_eq!(rows.len(), count);
+                prop_assert!(lines.is_sorted_by(|one, other| one < other), "{:?}", lines);
+                let plain = data.strip_prefix(b"\xef\xbb\xbf").filter(|_| format == Format::Csv).unwrap_or(&data);
+                if error.is_none() {
+                    fuzz_target::check_all_is_there(plain, &lines, &rows.iter().map(raw).collect::<Vec<_>>(), format, max);
                 }
                 given.push(Some(rows));
             }
@@ -402,7 +545,8 @@ proptest! {
         let mut line = 2;
         let expected: Vec<_> = rows.iter().map(|row| {
             let at = line;
-            line += 1 + row.iter().map(|field| field.matches('\n').count() as u64).sum::<u64>();
+            let ends = |field: &String| (field.replace("\r\n", "\n").matches(['\n', '\r']).count()) as u64;
+            line += 1 + row.iter().map(ends).sum::<u64>();
             (at, serde_json::json!({"a": row[0], "b": row[1], "c": row[2]}))
         }).collect();
         let mut input = Input::read(Box::new(Pieces(data, 0, 5)), &options("a.csv")).unwrap();

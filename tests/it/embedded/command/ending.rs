@@ -21,7 +21,8 @@ fn a_topic_that_does_not_exist() {
     place.kafka.set_topic_error("orders", BrokerError::UNKNOWN_TOPIC_OR_PARTITION).unwrap();
     let arguments = set(place.produce("orders.txt", "one\n"), &["max.block.ms=300"]);
     let ended = run(arguments).with(2).saying(&["topic orders", "UNKNOWN_TOPIC_OR_PART"]);
-    assert_eq!(ended.stdout, "");
+    let report = ended.report();
+    assert!(report["records"] == 0 && report["error"].as_str().unwrap().contains("UNKNOWN_TOPIC_OR_PART"), "{report}");
     run(place
         .produce("orders.txt", "one\n")
         .into_iter()
@@ -36,7 +37,7 @@ fn a_client_that_is_not_allowed_in() {
     let place = Place::new(1);
     place.kafka.set_topic_error("orders", BrokerError::TOPIC_AUTHORIZATION_FAILED).unwrap();
     let ended = run(place.produce("orders.txt", "one\n")).with(3).saying(&["topic orders", "uthoriz"]);
-    assert_eq!(ended.stdout, "");
+    assert!(ended.report()["error"].as_str().unwrap().contains("uthoriz"), "{ended:?}");
     place.kafka.set_topic_error("orders", BrokerError::NONE).unwrap();
     place.kafka.fail_next(ApiKey::Produce, &[BrokerError::TOPIC_AUTHORIZATION_FAILED]).unwrap();
     let ended = run(place.produce("orders.txt", "one\n")).with(3);
@@ -124,7 +125,53 @@ fn ctrl_c_counts_what_cannot_be_delivered_and_a_second_one_ends_at_once() {
     let said = std::io::BufRead::lines(stderr).map_while(Result::ok).find(|line| line.starts_with("interrupted: "));
     assert!(said.is_some(), "the first Ctrl-C was not told");
     kill(&child, "INT");
-    end(child).with(130);
+    let report = end(child).with(130).report();
+    assert_eq!((&report["records"], &report["acknowledged"]), (&json!(1), &json!(1)), "what is counted by then");
+    assert!(report["error"].as_str().unwrap().contains("interrupted twice"), "{report}");
+}
+
+#[test]
+fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
+    let place = Place::new(1);
+    let ottla = command(place.produce_with(&arguments!["--input", "-"]));
+    // As nohup does.
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(ottla.get_program()).args(ottla.get_args());
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("KAFKA_BOOTSTRAP_SERVERS");
+    let mut child = shell.spawn().unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"one\n").unwrap();
+    place.wait_for(1);
+    kill(&child, "HUP");
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"two\n").unwrap();
+    place.wait_for(2);
+    drop(child.stdin.take());
+    assert_eq!(end(child).with(0).report()["acknowledged"], json!(2));
+}
+
+#[test]
+fn a_topic_that_does_not_exist_is_told_before_anything_is_read() {
+    let place = Place::new(1);
+    place.kafka.set_topic_error("orders", BrokerError::UNKNOWN_TOPIC_OR_PARTITION).unwrap();
+    for format in ["lines", "jsonl", "csv"] {
+        let arguments = set(place.produce_with(&arguments!["--input", "-", "--format", format]), &["max.block.ms=300"]);
+        let mut child = start_with_stdin(&arguments, "");
+        let open = child.stdin.take();
+        end(child).with(2).saying(&["topic orders", "UNKNOWN_TOPIC_OR_PART"]);
+        drop(open);
+    }
+}
+
+#[test]
+fn a_record_is_sent_when_it_has_arrived() {
+    for (format, first, second) in [("lines", "ab\n", "cd\n"), ("jsonl", "{}\n", "{}\n"), ("csv", "a\n1\n", "2\n")] {
+        let place = Place::new(1);
+        let mut child = start_with_stdin(&place.produce_with(&arguments!["--input", "-", "--format", format]), first);
+        // It fails if the first is held back until there is a second.
+        place.wait_for(1);
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), second.as_bytes()).unwrap();
+        drop(child.stdin.take());
+        assert_eq!(end(child).with(0).report()["acknowledged"], json!(2), "{format}");
+    }
 }
 
 #[test]

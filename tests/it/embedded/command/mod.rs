@@ -1,8 +1,12 @@
 //! The command on a broker inside the tests' process, which it knows by its address only.
 
+mod connecting;
 mod consume;
+mod dead_letters;
+mod documentation;
 mod ending;
 mod hostile;
+mod inputs;
 mod produce;
 mod rows;
 mod schema;

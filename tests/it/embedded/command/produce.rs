@@ -22,10 +22,25 @@ fn the_report_is_the_contract_s() {
     let ended = run(place.produce("orders.txt", "one\nthree\n")).with(0);
     let report = ended.report();
     let names: Vec<&String> = report.as_object().unwrap().keys().collect();
-    for name in ["records", "acknowledged", "failed", "bytes", "elapsed_s", "records_per_s", "partitions", "errors"] {
+    for name in [
+        "records",
+        "acknowledged",
+        "failed",
+        "bytes",
+        "elapsed_s",
+        "records_per_s",
+        "partitions",
+        "errors",
+        "topic",
+        "brokers",
+        "cluster_id",
+        "error",
+    ] {
         assert!(names.iter().any(|known| *known == name), "{name} is not in {report}");
     }
-    assert_eq!(names.len(), 8, "{report}");
+    assert_eq!(names.len(), 12, "{report}");
+    assert_eq!((&report["topic"], &report["brokers"]), (&json!("orders"), &json!(place.kafka.bootstrap_servers())));
+    assert!(report["cluster_id"].is_string() && report["error"].is_null(), "{report}");
     assert_eq!(
         (&report["records"], &report["acknowledged"], &report["failed"], &report["bytes"]),
         (&json!(2), &json!(2), &json!(0), &json!(8))
@@ -46,6 +61,7 @@ fn the_text_report_leaves_stdout_alone() {
     run(&arguments).with(2);
     arguments.retain(|argument| argument != "json" && argument != "--report" && argument != "text");
     let ended = run(&arguments).with(0).saying(&["1 record acknowledged in ", "first offset"]);
+    let ended = ended.saying(&[&format!("\ntopic orders, brokers {}, cluster ", place.kafka.bootstrap_servers())]);
     assert_eq!(ended.stdout, "");
 }
 
@@ -179,8 +195,33 @@ fn the_environment_comes_before_the_file() {
         "--report",
         "json"
     ]);
-    command.env("KAFKA_BOOTSTRAP_SERVERS", place.kafka.bootstrap_servers());
+    command.env("OTTLA_BOOTSTRAP_SERVERS", place.kafka.bootstrap_servers());
     let ended = crate::command::end(command.spawn().unwrap()).with(0);
     assert_eq!(ended.report()["acknowledged"], json!(1));
     assert_eq!(place.records().len(), 1);
+}
+
+#[test]
+fn without_an_input_stdin_is_read_if_it_is_a_pipe_or_a_file() {
+    let place = Place::new(1);
+    let arguments = place.produce_with(&arguments!["--format", "lines"]);
+    run_with_stdin(&arguments, b"one\n").with(0);
+    let mut command = crate::command::command(&arguments);
+    command.stdin(std::fs::File::open(place.folder.file("orders.txt", "two\n")).unwrap());
+    crate::command::end(command.spawn().unwrap()).with(0);
+    assert_eq!(place.values(), ["one", "two"]);
+    // Nobody has prepared /dev/null for it.
+    run(&arguments).with(2).saying(&["there is no input"]);
+}
+
+#[test]
+fn with_acks_0_records_are_sent_and_not_acknowledged() {
+    let place = Place::new(1);
+    let settings = arguments!["--set", "acks=0", "--set", "enable.idempotence=false"];
+    let arguments: Vec<_> = place.produce("orders.txt", "one\ntwo\n").into_iter().chain(settings).collect();
+    let report = run(&arguments).with(0).report();
+    assert_eq!((&report["records"], &report["sent"], &report["acknowledged"]), (&json!(2), &json!(2), &json!(0)));
+    let arguments = arguments.into_iter().filter(|argument| argument != "--report" && argument != "json");
+    let ended = run(arguments).with(0).saying(&["2 records sent, none of them acknowledged (acks=0), in "]);
+    assert!(!ended.stderr.contains(" acknowledged in "), "{}", ended.stderr);
 }

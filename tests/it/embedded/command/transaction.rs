@@ -90,7 +90,7 @@ fn a_name_that_is_not_allowed() {
     let place = Place::new(1);
     place.kafka.fail_next(ApiKey::InitProducerId, &[BrokerError::TRANSACTIONAL_ID_AUTHORIZATION_FAILED]).unwrap();
     let ended = run(transactional(place.produce("orders.txt", "one\n"), &[])).with(3);
-    assert_eq!(ended.stdout, "");
+    assert!(ended.report()["error"].is_string(), "{ended:?}");
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! [`FileIdentity`]: whether two paths or handles are the same file.
+
+use std::{
+    fs::{self, File, Metadata},
+    path::Path,
+};
+
+/// Which file it is, whatever it is called: device and inode. Regular files and pipes have one; a device, such as `/dev/null`, may be
+/// opened by as many as like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
+impl FileIdentity {
+    /// Of the file at a path, symbolic links followed; `None` if there is none.
+    pub(crate) fn of_path(path: &Path) -> Option<Self> {
+        Self::of(&fs::metadata(path).ok()?)
+    }
+
+    pub(crate) fn of_file(file: &File) -> Option<Self> {
+        Self::of(&file.metadata().ok()?)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
+        use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+        let kind = metadata.file_type();
+        let has_one = kind.is_file() || kind.is_fifo() || kind.is_socket();
+        has_one.then(|| Self { device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn of(_: &Metadata) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn of_stdin() -> Option<Self> {
+        Self::of_standard(&std::io::stdin())
+    }
+
+    pub(crate) fn of_stdout() -> Option<Self> {
+        Self::of_standard(&std::io::stdout())
+    }
+
+    pub(crate) fn of_stderr() -> Option<Self> {
+        Self::of_standard(&std::io::stderr())
+    }
+
+    #[cfg(unix)]
+    fn of_standard(stream: &impl std::os::fd::AsFd) -> Option<Self> {
+        // A duplicate: the stream itself stays open.
+        Self::of_file(&File::from(stream.as_fd().try_clone_to_owned().ok()?))
+    }
+
+    #[cfg(not(unix))]
+    fn of_standard<T>(_: &T) -> Option<Self> {
+        None
+    }
+}

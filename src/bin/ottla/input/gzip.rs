@@ -1,0 +1,54 @@
+//! [`Gzip`]: every member of a gzip file, and the zeros with which tapes and block devices fill it up.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::GzDecoder;
+
+/// What one byte after the other of a gzip file holds. As `gzip -d` does, it takes zeros behind the last member for nothing.
+pub(super) struct Gzip<R: Read> {
+    /// `None` behind the last one.
+    member: Option<GzDecoder<BufReader<R>>>,
+}
+
+impl<R: Read> Gzip<R> {
+    pub(super) fn new(source: R) -> Self {
+        Self { member: Some(GzDecoder::new(BufReader::new(source))) }
+    }
+}
+
+impl<R: Read> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let Some(mut source) = self.member.take().map(GzDecoder::into_inner) else { break };
+            match skip_zeros(&mut source)? {
+                None => break,
+                Some(0x1f) => self.member = Some(GzDecoder::new(source)),
+                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "what stands behind its end is not gzip")),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// The first byte that is not zero, which is not read; `None` at the end.
+fn skip_zeros(source: &mut impl BufRead) -> io::Result<Option<u8>> {
+    loop {
+        let buffer = match source.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            buffer => buffer?,
+        };
+        if buffer.is_empty() {
+            return Ok(None);
+        }
+        let zeros = buffer.iter().take_while(|&&byte| byte == 0).count();
+        let next = buffer.get(zeros).copied();
+        source.consume(zeros);
+        if next.is_some() {
+            return Ok(next);
+        }
+    }
+}
