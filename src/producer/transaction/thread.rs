@@ -155,7 +155,8 @@ impl TransactionThread {
     /// Not in slices: librdkafka fails the transaction when the group's coordinator takes too long. So it gets more time than those who
     /// wait for it: who asks again may still see it succeed.
     fn send_offsets(&self, transactions: &Transactions, call: &Call) -> Outcome {
-        let Call::SendOffsets(_, offsets, group) = call else { return None };
+        let Call::SendOffsets(number, offsets, group) = call else { return None };
+        transactions.start_clock(*number);
         let timeout = transactions.max_block().saturating_mul(2).max(SLICE);
         self.persist(transactions, call, || match self.client.send_offsets(offsets.iter(), group, timeout) {
             // A refusal that says nothing of what to do: none of it is part of the transaction.

@@ -36,6 +36,8 @@ use crate::{
 pub(in crate::producer) struct Transactions {
     /// The number of the transaction that takes records, 0 while none does. Read for every record.
     pub(super) taking: AtomicU64,
+    /// The number of the transaction that has had its first record or offset. Read for every record.
+    started: AtomicU64,
     ending_records: AtomicUsize,
     max_block: Duration,
     /// `transaction.timeout.ms`.
@@ -50,8 +52,8 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// The last transaction's, counted from 1.
     pub(super) number: u64,
-    /// When it began.
-    begun: Option<Instant>,
+    /// When it had its first record or offset: its coordinator's clock starts then.
+    started: Option<Instant>,
     /// The first thing that failed in it.
     failure: Option<Failure>,
     /// What has ended the producer. Every call fails with it from then on.
@@ -91,6 +93,7 @@ impl Transactions {
     pub(in crate::producer) fn new(max_block: Duration, timeout: Duration) -> Self {
         Self {
             taking: AtomicU64::new(0),
+            started: AtomicU64::new(0),
             ending_records: AtomicUsize::new(0),
             max_block,
             timeout,
@@ -105,7 +108,23 @@ impl Transactions {
 
     /// Whether a record may be sent now.
     pub(in crate::producer) fn admit(&self) -> Result<(), Error> {
-        if self.taking.load(Ordering::Acquire) == 0 { Err(self.lock().not_taking()) } else { Ok(()) }
+        let number = self.taking.load(Ordering::Acquire);
+        if number == 0 {
+            return Err(self.lock().not_taking());
+        }
+        if self.started.load(Ordering::Relaxed) != number {
+            self.start_clock(number);
+        }
+        Ok(())
+    }
+
+    /// Notes that the transaction of this number gets its first record or offset, if it is that.
+    pub(super) fn start_clock(&self, number: u64) {
+        let mut state = self.lock();
+        if state.number == number {
+            state.started.get_or_insert_with(Instant::now);
+            self.started.store(number, Ordering::Relaxed);
+        }
     }
 
     /// Takes note that a record of the transaction was refused. Java's transaction goes on after a `SerializationException`, which its
@@ -153,7 +172,7 @@ impl Transactions {
         let mut state = self.lock();
         self.taking.store(0, Ordering::Release);
         let is_open = matches!(state.phase, Phase::Open | Phase::Adrift);
-        let open = state.begun.filter(|_| is_open).map(|begun| begun.elapsed());
+        let open = state.started.filter(|_| is_open).map(|started| started.elapsed());
         let broken = state.broken.get_or_insert_with(|| Failure::fatal(code, what, open, self.timeout));
         broken.clone()
     }
@@ -346,7 +365,7 @@ impl Transactions {
         let mut state = self.lock();
         state.number += 1;
         state.phase = Phase::Open;
-        state.begun = Some(Instant::now());
+        state.started = None;
         state.failure = None;
         if !state.is_closing() && !state.is_broken() {
             self.taking.store(state.number, Ordering::Release);

@@ -364,6 +364,18 @@ fn a_transaction_that_was_open_too_long_is_not_said_to_be_fenced() {
     }
 }
 
+/// The coordinator's clock starts with the first record.
+#[test]
+fn a_transaction_that_was_idle_is_not_said_to_have_expired() {
+    let kafka = kafka(1);
+    let (offsets, group) = offsets();
+    let producer = super::ready(&kafka, &[("transaction.timeout.ms", "1000")]);
+    let transaction = block_on(producer.begin_transaction()).unwrap();
+    thread::sleep(Duration::from_millis(1100));
+    kafka.fail_next(ApiKey::AddOffsetsToTxn, &[BrokerError::INVALID_PRODUCER_EPOCH]).unwrap();
+    assert_fatal(&block_on(transaction.send_offsets(&offsets, &group)).unwrap_err(), ErrorKind::Fenced);
+}
+
 #[test]
 fn offsets_that_are_not_sent_in_time_are_not_lost_and_do_not_fail_the_transaction() {
     let (offsets, group) = offsets();
