@@ -34,6 +34,9 @@ pub enum ErrorKind {
     SchemaPending,
     /// The record's schema, or whatever else its serializer waits for, did not come within `max.block.ms`.
     SchemaTimeout,
+    /// The schema registry is out of reach, does not let this client in, or answers what no registry does: the record may be as good as any.
+    /// The source is its [`RegistryError`](crate::serialize::registry::RegistryError).
+    SchemaRegistry,
     /// No broker told of the topic for `max.block.ms`.
     MetadataTimeout,
     /// The topic or the partition does not exist.
@@ -100,6 +103,7 @@ impl ErrorKind {
             Self::BufferTimeout => "BufferTimeout",
             Self::SchemaPending => "SchemaPending",
             Self::SchemaTimeout => "SchemaTimeout",
+            Self::SchemaRegistry => "SchemaRegistry",
             Self::MetadataTimeout => "MetadataTimeout",
             Self::UnknownTopicOrPartition => "UnknownTopicOrPartition",
             Self::DeliveryTimeout => "DeliveryTimeout",
@@ -128,7 +132,7 @@ impl ErrorKind {
     pub(super) fn java_exception(self) -> Option<&'static str> {
         Some(match self {
             Self::Config => "ConfigException",
-            Self::Serialization => "SerializationException",
+            Self::Serialization | Self::SchemaRegistry => "SerializationException",
             Self::Deserialization => "RecordDeserializationException",
             Self::InvalidRecord | Self::Partitioner => "IllegalArgumentException",
             Self::RecordTooLarge => "RecordTooLargeException",
@@ -171,6 +175,7 @@ impl ErrorKind {
             Self::MetadataTimeout => "look whether the brokers are up; raise max.block.ms if they only are slow",
             Self::SchemaPending => "await send, or try again when the schema registry has answered",
             Self::SchemaTimeout => "look whether the schema registry is up; raise max.block.ms if it only is slow",
+            Self::SchemaRegistry => "look whether the schema registry is up and lets this client in, then do the same again",
             Self::TransactionTimeout => "make the same call again: it goes on where this one stopped",
             Self::TransactionExpired => {
                 "build a new producer, and do the transaction again: none of it is committed; make transactions shorter, or raise \
@@ -191,6 +196,7 @@ impl ErrorKind {
                 | Self::BufferTimeout
                 | Self::SchemaPending
                 | Self::SchemaTimeout
+                | Self::SchemaRegistry
                 | Self::MetadataTimeout
                 | Self::DeliveryTimeout
                 | Self::Network

@@ -7,7 +7,7 @@ use crate::{
     Error, ErrorKind, Headers, ProducerRecord, Serializer,
     native::Body,
     panic::contain,
-    serialize::{BoxError, Deferred, SerializeContext, Serialized, SerializerName, named, natural},
+    serialize::{BoxError, Deferred, SerializeContext, Serialized, SerializerName, named, natural, outage},
 };
 
 /// What was given to the builder, and the name that stands in the settings: as in Java the first comes before the second.
@@ -98,7 +98,7 @@ fn defer<T: ?Sized + 'static>(
     let context = SerializeContext { topic, headers, is_key };
     match contain(|| serializer.defer(data, &context)) {
         Ok(Ok(deferred)) => Ok(deferred),
-        Ok(Err(error)) => Err(failed(topic, is_key, "").with_source(error)),
+        Ok(Err(error)) => Err(unserialized(topic, is_key, error)),
         Err(panic) => Err(failed(topic, is_key, ": its serializer panicked").with_source(panic)),
     }
 }
@@ -117,6 +117,16 @@ fn serialize<T: ?Sized + 'static>(
 pub(super) fn failed(topic: &str, is_key: bool, what: &str) -> Error {
     let part = if is_key { "key" } else { "value" };
     Error::new(ErrorKind::Serialization, format!("topic {topic}: the {part} could not be serialized{what}"))
+}
+
+/// The error of a value that its serializer gave none for, or of a registry that it could not ask.
+pub(super) fn unserialized(topic: &str, is_key: bool, error: BoxError) -> Error {
+    if !outage(&*error) {
+        return failed(topic, is_key, "").with_source(error);
+    }
+    let part = if is_key { "key" } else { "value" };
+    Error::new(ErrorKind::SchemaRegistry, format!("topic {topic}: the schema of the {part} could not be asked for"))
+        .with_source(error)
 }
 
 /// Appends one part of the record to the buffer; gives its size, or `None` for null.
@@ -139,7 +149,7 @@ pub(super) fn append(
             buffer.truncate(start);
             Ok(None)
         }
-        Ok(Err(error)) => Err(failed("").with_source(error)),
+        Ok(Err(error)) => Err(unserialized(topic, is_key, error)),
         Err(panic) => Err(failed(": its serializer panicked").with_source(panic)),
     }
 }

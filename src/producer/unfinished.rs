@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::serializers::{append, failed};
+use super::serializers::{append, failed, unserialized};
 use crate::{
     Error,
     native::{Body, Contained},
@@ -86,7 +86,7 @@ impl Part {
                 *self = Self::Ready(Contained::new(finish));
                 Ok(())
             }
-            Err(error) => Err(failed(topic, is_key, "").with_source(error)),
+            Err(error) => Err(unserialized(topic, is_key, error)),
         })
     }
 

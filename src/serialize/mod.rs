@@ -50,6 +50,7 @@ mod json;
 #[cfg(feature = "consumer")]
 mod natural_deserializer;
 mod optional;
+mod outage;
 #[cfg(feature = "schema-registry")]
 pub mod registry;
 mod utf8;
@@ -68,6 +69,7 @@ pub use json::Json;
 #[cfg(feature = "consumer")]
 pub(crate) use natural_deserializer::{named_deserializer, natural_deserializer};
 pub use optional::Optional;
+pub(crate) use outage::outage;
 pub use utf8::Utf8;
 #[cfg(feature = "uuid")]
 pub use uuid_text::UuidText;
@@ -112,7 +114,8 @@ pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
     ///
     /// # Errors
     /// Whatever makes this value impossible to serialize: the record is refused with
-    /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization), and nothing of it is sent. A panic counts as such an error.
+    /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization), and nothing of it is sent. A panic counts as such an error. A
+    /// `RegistryError` of a registry that is out of reach becomes [`ErrorKind::SchemaRegistry`](crate::ErrorKind::SchemaRegistry).
     /// What was appended before the error is cut off by the caller.
     fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError>;
 
@@ -172,7 +175,8 @@ pub trait Deserializer<T>: Send + Sync + 'static {
     /// Reads a `T` from `data`, which is `None` for a null key or value.
     ///
     /// # Errors
-    /// Whatever makes these bytes no `T`.
+    /// Whatever makes these bytes no `T`. A `RegistryError` of a registry that is out of reach says nothing of the bytes: a consumer reads
+    /// the record again.
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError>;
 }
 

@@ -301,7 +301,7 @@ impl SchemaRegistry {
             return Answer::new(flight.clone());
         }
         let (sender, receiver) = oneshot::channel();
-        let stopped = RegistryError::new(RegistryErrorKind::Request, &about, "there is no thread to make it");
+        let stopped = RegistryError::new(RegistryErrorKind::Network, &about, "there is no thread to ask it");
         let flight = receiver.map(|answer| answer.unwrap_or(Err(stopped))).boxed().shared();
         cache.flights.insert(key.clone(), flight.clone());
         drop(cache);
@@ -322,7 +322,7 @@ impl SchemaRegistry {
 
     fn ask<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Answer<T> {
         let (sender, receiver) = oneshot::channel();
-        let stopped = RegistryError::new(RegistryErrorKind::Request, &call.about, "there is no thread to make it");
+        let stopped = RegistryError::new(RegistryErrorKind::Network, &call.about, "there is no thread to ask it");
         let registry = self.clone();
         self.0.workers.run(move || drop(sender.send(registry.0.transport.call(&call))));
         Answer::new(receiver.map(|answer| answer.unwrap_or(Err(stopped))))

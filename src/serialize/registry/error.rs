@@ -42,7 +42,7 @@ pub enum RegistryErrorKind {
     Authentication,
     /// The credentials are good, but not allowed to do this: 403.
     Authorization,
-    /// There is no such subject, version or schema: 404.
+    /// There is no such subject, version or schema: 404, in the registry's own form.
     NotFound,
     /// The schema is not compatible with those before it under its subject: 409.
     Incompatible,
@@ -87,7 +87,8 @@ impl RegistryError {
         let kind = match status {
             401 => RegistryErrorKind::Authentication,
             403 => RegistryErrorKind::Authorization,
-            404 => RegistryErrorKind::NotFound,
+            // A proxy in front of the registry answers so as well, without the registry's code.
+            404 if answer.error_code.is_some() => RegistryErrorKind::NotFound,
             408 | 429 | 500.. => RegistryErrorKind::Unavailable,
             409 => RegistryErrorKind::Incompatible,
             422 => RegistryErrorKind::InvalidSchema,
@@ -141,6 +142,20 @@ impl RegistryError {
     /// The id that was asked for.
     pub fn schema_id(&self) -> Option<i32> {
         self.0.id
+    }
+
+    /// Whether it is the registry that failed, and not what it was asked for: it is out of reach, does not let this client in, or answers
+    /// what no registry does. A record is as good as before then; a producer reports it with
+    /// [`ErrorKind::SchemaRegistry`](crate::ErrorKind::SchemaRegistry), and a consumer reads it again.
+    pub fn is_outage(&self) -> bool {
+        !matches!(
+            self.0.kind,
+            RegistryErrorKind::NotFound
+                | RegistryErrorKind::Incompatible
+                | RegistryErrorKind::InvalidSchema
+                | RegistryErrorKind::UnusableSchema
+                | RegistryErrorKind::Request
+        )
     }
 
     /// Whether the same request may succeed later. It has been made again `max.retries` times by then.

@@ -57,10 +57,12 @@ fn ids(kafka: &EmbeddedKafka, topic: &str) -> Vec<i64> {
     log::read(kafka.bootstrap_servers(), topic).iter().map(|found| id(found.value.as_deref().unwrap())).collect()
 }
 
-/// What the registry said, behind the error of a record.
+/// What the registry said, behind the error of a record, which is not the record's if the registry failed.
 fn cause(error: &ottla::Error) -> &RegistryError {
-    assert_eq!(error.kind(), ErrorKind::Serialization, "{error}");
-    error.source().and_then(|source| source.downcast_ref()).unwrap_or_else(|| panic!("{error:?}"))
+    let cause: &RegistryError = error.source().and_then(|source| source.downcast_ref()).unwrap_or_else(|| panic!("{error:?}"));
+    let kind = if cause.is_outage() { ErrorKind::SchemaRegistry } else { ErrorKind::Serialization };
+    assert_eq!((error.kind(), error.is_retriable()), (kind, cause.is_outage()), "{error:?}");
+    cause
 }
 
 #[test]
@@ -211,7 +213,12 @@ fn what_the_registry_says_is_behind_the_error_and_other_records_go_on() {
         embedded.fail_next(fault, 1);
         let error = block_on(producer.send(record(1))).unwrap_err();
         assert_eq!((cause(&error).kind(), cause(&error).subject()), (kind, Some("orders-value")), "{fault:?}: {error:?}");
-        assert_eq!(error.to_string(), "topic orders: the value could not be serialized");
+        let says = if cause(&error).is_outage() {
+            "topic orders: the schema of the value could not be asked for"
+        } else {
+            "topic orders: the value could not be serialized"
+        };
+        assert_eq!(error.to_string(), says);
     }
     embedded.fail_next(RegistryFault::Disconnect, 1);
     let error = block_on(producer.send(record(1))).unwrap_err();

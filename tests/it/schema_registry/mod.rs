@@ -1,6 +1,7 @@
 //! What confluent-kafka-python's serializers write: tests/data/schema-registry-vectors.json, in both directions.
 
 mod avro_json;
+mod avro_types;
 mod bad_input;
 mod interop;
 mod tls;

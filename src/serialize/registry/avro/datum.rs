@@ -6,16 +6,34 @@ use serde::{
     ser::{Error, SerializeMap, SerializeSeq},
 };
 
+/// The name that a record has as a newtype: its fields come as a map's entries, since a struct's names must be known when it is compiled.
+pub(super) const RECORD: &str = "apache_avro::types::Value::Record";
+
+/// The name that a symbol has as a newtype.
+pub(super) const SYMBOL: &str = "apache_avro::types::Value::Enum";
+
+/// The name that the value of a union has as an enum; its index is the place in the union.
+pub(super) const BRANCH: &str = "apache_avro::types::Value::Union";
+
 /// A generic value as the [`Encoder`](super::encoder::Encoder) takes it.
 pub(super) struct Datum<'v> {
     pub(super) value: &'v Value,
-    /// Whether a union's value says which of the union's types it has. It does not in what `apache_avro::to_value` makes.
-    pub(super) knows_branch: bool,
+}
+
+/// A record's fields.
+struct Record<'v>(&'v [(String, Value)]);
+
+impl Serialize for Record<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entries = serializer.serialize_map(Some(self.0.len()))?;
+        self.0.iter().try_for_each(|(name, value)| entries.serialize_entry(name, &Datum { value }))?;
+        entries.end()
+    }
 }
 
 impl Serialize for Datum<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let inner = |value| Datum { value, knows_branch: self.knows_branch };
+        let inner = |value| Datum { value };
         match self.value {
             Value::Null => serializer.serialize_none(),
             Value::Boolean(value) => serializer.serialize_bool(*value),
@@ -31,19 +49,16 @@ impl Serialize for Datum<'_> {
             Value::Float(value) => serializer.serialize_f32(*value),
             Value::Double(value) => serializer.serialize_f64(*value),
             Value::Bytes(value) | Value::Fixed(_, value) => serializer.serialize_bytes(value),
-            Value::String(value) | Value::Enum(_, value) => serializer.serialize_str(value),
+            Value::String(value) => serializer.serialize_str(value),
+            Value::Enum(_, value) => serializer.serialize_newtype_struct(SYMBOL, value),
             Value::Uuid(value) => serializer.serialize_bytes(value.as_bytes()),
             Value::Decimal(value) => {
                 let bytes = Vec::<u8>::try_from(value).map_err(|_| S::Error::custom("the decimal has no bytes"))?;
                 serializer.serialize_bytes(&bytes)
             }
             Value::Duration(value) => serializer.serialize_bytes(&<[u8; 12]>::from(*value)),
-            Value::BigDecimal(_) => Err(S::Error::custom("a big-decimal cannot be written; use a decimal")),
-            // The name is not looked at, the place in the union is.
-            Value::Union(branch, value) if self.knows_branch => {
-                serializer.serialize_newtype_variant("", *branch, "of a union", &inner(value))
-            }
-            Value::Union(_, value) => inner(value).serialize(serializer),
+            Value::BigDecimal(value) => serializer.serialize_str(&value.to_string()),
+            Value::Union(branch, value) => serializer.serialize_newtype_variant(BRANCH, *branch, BRANCH, &inner(value)),
             Value::Array(values) => {
                 let mut items = serializer.serialize_seq(Some(values.len()))?;
                 values.iter().try_for_each(|value| items.serialize_element(&inner(value)))?;
@@ -54,11 +69,7 @@ impl Serialize for Datum<'_> {
                 values.iter().try_for_each(|(key, value)| entries.serialize_entry(key, &inner(value)))?;
                 entries.end()
             }
-            Value::Record(fields) => {
-                let mut entries = serializer.serialize_map(Some(fields.len()))?;
-                fields.iter().try_for_each(|(name, value)| entries.serialize_entry(name, &inner(value)))?;
-                entries.end()
-            }
+            Value::Record(fields) => serializer.serialize_newtype_struct(RECORD, &Record(fields)),
         }
     }
 }

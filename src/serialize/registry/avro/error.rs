@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::de::{Expected, Unexpected};
+
 /// Why a value cannot be written with an Avro schema, or bytes cannot be read with one. It names the field, never what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AvroError {
@@ -40,5 +42,51 @@ impl std::error::Error for AvroError {}
 impl serde::ser::Error for AvroError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(message.to_string())
+    }
+}
+
+/// What the type says of a value may have the value in it, so only the kinds are kept.
+impl serde::de::Error for AvroError {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self::new("the value is not one that its type takes")
+    }
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}, got {}", kind(unexpected)))
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}, got {} that is none", kind(unexpected)))
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        Self::new(format!("expected {expected}, got {length} items"))
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(format!("expected one of {}, got another", expected.join(", ")))
+    }
+
+    fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::new(format!("expected one of the fields {}, got another", expected.join(", ")))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new("the schema to read with does not have it, and the type needs it").at(field)
+    }
+}
+
+fn kind(unexpected: Unexpected<'_>) -> &str {
+    match unexpected {
+        Unexpected::Bool(_) => "a boolean",
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a whole number",
+        Unexpected::Float(_) => "a number with a fraction",
+        Unexpected::Char(_) | Unexpected::Str(_) => "a string",
+        Unexpected::Bytes(_) => "bytes",
+        Unexpected::Unit | Unexpected::Option => "null",
+        Unexpected::Seq => "a sequence",
+        Unexpected::Map => "a map or a record",
+        Unexpected::Other(other) => other,
+        _ => "an enum",
     }
 }

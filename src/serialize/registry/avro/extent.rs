@@ -4,7 +4,7 @@
 //! recursive type does. A record of ten bytes would end the process, for want of memory or of stack. It also takes the end of the
 //! bytes for null in places. What has passed here has as many items as it says.
 
-use super::plan::{Node, Plan};
+use super::plan::{Decimal, Node, Plan};
 use crate::serialize::registry::zigzag::{self, Unreadable};
 
 /// How deep records, arrays and maps may stand in each other. A reader goes from one to the next by calling itself, and so does who drops
@@ -52,6 +52,15 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// What comes behind a value of this type.
+    pub(super) fn behind<'a>(&'a self, node: &Node, bytes: &'a [u8]) -> Result<&'a [u8], Flaw> {
+        let mut walk = Walk { plan: self, rest: bytes, without_bytes: 0 };
+        walk.pass(node, 0)?;
+        Ok(walk.rest)
+    }
+}
+
 impl Walk<'_> {
     fn pass(&mut self, node: &Node, depth: usize) -> Result<(), Flaw> {
         if depth > DEEPEST {
@@ -60,11 +69,13 @@ impl Walk<'_> {
         match node {
             Node::Null => Ok(()),
             Node::Boolean => self.skip(1),
-            Node::Int | Node::Long | Node::Enum(_) => self.long().map(drop),
+            Node::Int(_) | Node::Long(_) | Node::Enum(_) => self.long().map(drop),
             Node::Float => self.skip(4),
             Node::Double => self.skip(8),
-            Node::Fixed(size) | Node::Decimal { size: Some(size), .. } => self.skip(*size),
-            Node::Bytes | Node::String | Node::Uuid | Node::Decimal { size: None, .. } => self.text(),
+            Node::Fixed(fixed) => self.skip(fixed.size),
+            Node::Decimal(Decimal { fixed: Some((_, size)), .. }) => self.skip(*size),
+            Node::Decimal(_) => self.text(),
+            Node::Bytes | Node::String | Node::Uuid | Node::BigDecimal => self.text(),
             Node::Array(items) => self.blocks(|walk| walk.pass(walk.plan.node(*items), depth + 1)),
             Node::Map(values) => self.blocks(|walk| {
                 walk.text()?;

@@ -11,7 +11,8 @@ use crate::serialize::{
 /// An [`apache_avro::types::Value`] in Avro, with the schema in a registry: for programs that learn the schema while they run.
 ///
 /// A value is written as the type of the schema at its place: the fields of a record by their names, a union's by the number in
-/// [`Value::Union`], or by the first type that it fits.
+/// [`Value::Union`], or by the type that it fits best. A record without that number must have the fields of one record alone. It is read as
+/// [`Avro`](super::Avro) reads it.
 #[derive(Debug)]
 pub struct GenericAvro(Codec);
 
@@ -32,7 +33,7 @@ impl GenericAvro {
 
 impl Serializer<Value> for GenericAvro {
     fn serialize(&self, data: &Value, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
-        self.0.write(&Datum { value: data, knows_branch: true }, context, buffer)
+        self.0.write(&Datum { value: data }, context, buffer)
     }
 
     fn may_defer(&self) -> bool {
@@ -40,14 +41,12 @@ impl Serializer<Value> for GenericAvro {
     }
 
     fn defer(&self, data: &Value, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
-        self.0.defer(&Datum { value: data, knows_branch: true }, context, || {
-            Ok(Owned::Value { value: data.clone(), knows_branch: true })
-        })
+        self.0.defer(&Datum { value: data }, context, || Ok(Owned::Generic(data.clone())))
     }
 }
 
 impl Deserializer<Value> for GenericAvro {
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<Value, BoxError> {
-        self.0.read(data, context).map(|(_, value)| value)
+        self.0.read(data, context).map(|read| read.value)
     }
 }

@@ -1,8 +1,12 @@
-//! One text of a schema and those that it uses: each definition stands where its name is met first.
+//! One text of a schema and those that it uses: each definition is where its name is met first.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
+
+/// What stands for the logical types `duration` and `uuid` of a fixed: `apache-avro` takes the first's name away, and writes the second as text.
+pub(super) const FIXED_DURATION: &str = "ottla-fixed-duration";
+pub(super) const FIXED_UUID: &str = "ottla-fixed-uuid";
 
 /// Deeper than any schema that a person has written.
 const DEEPEST: usize = 200;
@@ -16,11 +20,39 @@ pub(super) fn inline<'t>(text: &str, used: impl IntoIterator<Item = &'t str>) ->
         }
     }
     match serde_json::from_str(text) {
-        Ok(mut schema) if !definitions.is_empty() => {
-            put(&mut schema, "", &mut definitions, 0);
+        Ok(mut schema) => {
+            if !definitions.is_empty() {
+                put(&mut schema, "", &mut definitions, 0);
+            }
+            preserve_fixed(&mut schema, 0);
             schema.to_string()
         }
-        _ => text.to_owned(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// Keeps the fixed types whose logical types `apache-avro` would put in place of them.
+fn preserve_fixed(schema: &mut Value, depth: usize) {
+    if depth > DEEPEST {
+        return;
+    }
+    match schema {
+        Value::Array(types) => types.iter_mut().for_each(|schema| preserve_fixed(schema, depth + 1)),
+        Value::Object(object) => {
+            let is_fixed = object.get("type").is_some_and(|kind| kind == "fixed");
+            let size = object.get("size").and_then(Value::as_u64);
+            if let (true, Some(logical)) = (is_fixed, object.get_mut("logicalType")) {
+                match (logical.as_str(), size) {
+                    (Some("duration"), Some(12)) => *logical = FIXED_DURATION.into(),
+                    (Some("uuid"), Some(16)) => *logical = FIXED_UUID.into(),
+                    _ => {}
+                }
+            }
+            for key in ["type", "items", "values", "fields"] {
+                object.get_mut(key).into_iter().for_each(|schema| preserve_fixed(schema, depth + 1));
+            }
+        }
+        _ => {}
     }
 }
 

@@ -1,6 +1,11 @@
 //! Avro: [`Avro`] for types that serde knows, [`GenericAvro`] for values that only their schema describes.
 
+mod branches;
+mod captured;
 mod datum;
+mod decimal;
+mod decoder;
+mod deserializer;
 mod encoder;
 mod error;
 mod extent;
@@ -11,7 +16,12 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use std::{any::type_name, fmt, marker::PhantomData, sync::Arc};
+use std::{
+    any::type_name,
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, OnceLock},
+};
 
 use apache_avro::AvroSchema;
 use futures::future::{BoxFuture, FutureExt};
@@ -20,7 +30,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use error::AvroError;
 pub use generic::GenericAvro;
 
-use self::{datum::Datum, plan::Plan, reader::Parsed};
+use self::{captured::Captured, datum::Datum, plan::Plan, reader::Parsed};
 use super::{
     RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaRegistry, SchemaType,
     client::Whole,
@@ -30,17 +40,29 @@ use super::{
     readers::Readers,
     writers::{Format, Place, Resolved, Writers},
 };
-use crate::serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Finish, SerializeContext, Serialized, Serializer};
+use crate::{
+    producer::wait,
+    serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Finish, SerializeContext, Serialized, Serializer},
+};
 
 /// A `T` in Avro, by its `serde::Serialize` and `serde::Deserialize`, with the schema in a registry.
 ///
 /// [`new`](Self::new) takes the schema from the type (`#[derive(apache_avro::AvroSchema)]`), [`with_schema`](Self::with_schema) takes one that is
 /// given, [`from_registry`](Self::from_registry) the one that is registered. Fields are written in the schema's order, by their names; one that
-/// the value does not have gets the schema's default. A struct that is part of a union has the name of its record; an enum with data
-/// is a union of as many types in the same order. A decimal is text (`"12.50"`) or the bytes of the unscaled number.
+/// the value does not have gets the schema's default. A decimal is text (`"12.50"`) or the bytes of the unscaled number.
 ///
-/// As a deserializer it reads each record with the schema that it was written with, and resolves it to the type's schema, or the one that was
-/// given (Avro specification: "Schema Resolution"). An unknown id is asked for, and that blocks.
+/// # Unions
+/// An `Option` is a union with null. An enum's variant is written as the type of the union that has its name
+/// (`#[serde(rename = "shop.Created")]` for one with a namespace), or is called after it (`Long`, `String`), else as the type at its place, null
+/// not counted inside an `Option`: a record, an enum or a fixed at that place must be the payload's type by name, too. A struct is the record
+/// of its name. A value that does not say what it is, such as a map, is the one record that has its fields; if several do, that is an error.
+///
+/// # Reading
+/// Each record is read with the schema that it was written with, and resolved to the type's schema, or the one that was given (Avro
+/// specification: "Schema Resolution"). A union's type is found by its kind and full name, by the reader's aliases, or by the name without
+/// namespace if only one type has it. A record outside of a union may have any name, as in Java. A decimal of another scale and a timestamp of
+/// another unit are converted if that is exact. An unknown id is asked for, and that blocks; while the registry does not answer, the same
+/// error stands for a second.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -110,18 +132,14 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for Avro<T> {
     }
 
     fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
-        self.codec.defer(data, context, || {
-            let value = apache_avro::to_value(data);
-            let value = value.map_err(|_| AvroError::new(format!("{} is nothing that Avro has", type_name::<T>())))?;
-            Ok(Owned::Value { value, knows_branch: false })
-        })
+        self.codec.defer(data, context, || Captured::new(data).map(Owned::Captured))
     }
 }
 
 impl<T: DeserializeOwned + 'static> Deserializer<T> for Avro<T> {
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
-        let (id, value) = self.codec.read(data, context)?;
-        reader::typed(&value).map_err(|error| SchemaMismatch::read(id, error).into())
+        let Read { id, value, schema } = self.codec.read(data, context)?;
+        schema.typed(&value).map_err(|error| SchemaMismatch::read(id, error).into())
     }
 }
 
@@ -148,6 +166,15 @@ struct Local {
     schema: Schema,
     /// Ready to write and read with, if the schema needs no other.
     parsed: Result<Option<Parsed>, AvroError>,
+    /// The same with the others that it needs, once they are known.
+    with_uses: OnceLock<Parsed>,
+}
+
+/// A value that was read, as the schema that it is read with has it.
+struct Read {
+    id: WireId,
+    value: apache_avro::types::Value,
+    schema: Parsed,
 }
 
 impl Codec {
@@ -158,7 +185,7 @@ impl Codec {
         }
         let local = schema.map(|schema| {
             let parsed = if schema.uses().is_empty() { Parsed::new(schema.text(), []).map(Some) } else { Ok(None) };
-            Local { schema, parsed }
+            Local { schema, parsed, with_uses: OnceLock::new() }
         });
         let writers = Writers::new(registry, finding, Avros { local });
         Self { registry: registry.clone(), writers, readers: Readers::new(registry) }
@@ -218,16 +245,17 @@ impl Codec {
             _ => value().map_err(unwritable)?,
         };
         let waits_for = format!("the schema of subject {subject}");
+        let unwritable = |id, subject| move |error| SchemaMismatch::written(Some(subject), Some(id), error);
         let deferred = Deferred::new(async move {
             let resolved = search.await?;
             let finish: Finish = Box::new(move |context, buffer| {
                 frame::begin(location, &resolved, &[], context, buffer)?;
                 match owned {
                     Owned::Payload(payload) => buffer.extend_from_slice(&payload),
-                    Owned::Value { value, knows_branch } => resolved
-                        .writer
-                        .write(&Datum { value: &value, knows_branch }, buffer)
-                        .map_err(|error| SchemaMismatch::written(Some(subject), Some(resolved.id), error))?,
+                    Owned::Captured(value) => resolved.writer.write(&value, buffer).map_err(unwritable(resolved.id, subject))?,
+                    Owned::Generic(value) => {
+                        resolved.writer.write(&Datum { value: &value }, buffer).map_err(unwritable(resolved.id, subject))?;
+                    }
                 }
                 Ok(Serialized::Bytes)
             });
@@ -236,30 +264,30 @@ impl Codec {
         Ok(Some(deferred.waiting_for(waits_for)))
     }
 
-    fn read(
-        &self,
-        data: Option<&[u8]>,
-        context: &DeserializeContext<'_>,
-    ) -> Result<(WireId, apache_avro::types::Value), BoxError> {
+    fn read(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<Read, BoxError> {
         let data = data.ok_or(frame::FrameError::Null)?;
         let frame = frame::read(data, context.headers, context.is_key)?;
         let writer = self.readers.get(frame.id, |whole| Parsed::of(whole, &frame.id.about()))?;
         let wanted = match self.writers.format().local.as_ref() {
             None => None,
-            Some(Local { schema, parsed }) => match parsed {
+            Some(local) => match &local.parsed {
                 Ok(Some(parsed)) => Some(parsed.clone()),
-                Ok(None) => Some(self.with_uses(schema)?),
+                Ok(None) => Some(self.with_uses(local)?),
                 Err(error) => return Err(error.clone().into()),
             },
         };
         let value = writer.read(frame.payload, wanted.as_ref()).map_err(|error| SchemaMismatch::read(frame.id, error))?;
-        Ok((frame.id, value))
+        Ok(Read { id: frame.id, value, schema: wanted.unwrap_or_else(|| Parsed::clone(&writer)) })
     }
 
     /// The schema that was given, with what it uses; blocks while the registry is asked for that.
-    fn with_uses(&self, schema: &Schema) -> Result<Parsed, BoxError> {
-        let used = crate::producer::wait(self.registry.uses_of(schema))?;
-        Ok(Parsed::new(schema.text(), used.iter().map(|(_, used)| used.schema().text()))?)
+    fn with_uses(&self, local: &Local) -> Result<Parsed, BoxError> {
+        if let Some(parsed) = local.with_uses.get() {
+            return Ok(parsed.clone());
+        }
+        let used = wait(self.registry.uses_of(&local.schema))?;
+        let parsed = Parsed::new(local.schema.text(), used.iter().map(|(_, used)| used.schema().text()))?;
+        Ok(local.with_uses.get_or_init(|| parsed).clone())
     }
 }
 
@@ -268,7 +296,9 @@ enum Owned {
     /// Written already: only the id of its schema is not known.
     Payload(Vec<u8>),
     /// Its schema is not known.
-    Value { value: apache_avro::types::Value, knows_branch: bool },
+    Captured(Captured),
+    /// The same of a generic value.
+    Generic(apache_avro::types::Value),
 }
 
 impl Format for Avros {
@@ -289,7 +319,7 @@ impl Format for Avros {
                 return Err(unusable(error));
             }
             let registered = registry.to_write(&finding, &subject, local.map(|local| &local.schema)).await?;
-            if let Some(Local { schema, parsed: Ok(Some(parsed)) }) = local {
+            if let Some(Local { schema, parsed: Ok(Some(parsed)), .. }) = local {
                 if registered.schema() == schema {
                     return Ok(Resolved::new(&registered, Arc::clone(&parsed.plan)));
                 }

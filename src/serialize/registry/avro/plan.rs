@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use apache_avro::{
     Schema,
-    schema::{Name, Namespace},
+    schema::{Alias, Name, Namespace},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     AvroError,
     encoder::{Encoder, length, put_bytes},
+    inline::{FIXED_DURATION, FIXED_UUID},
 };
 use crate::serialize::registry::zigzag;
 
@@ -28,31 +29,100 @@ pub(super) struct Plan {
 pub(super) enum Node {
     Null,
     Boolean,
-    Int,
-    Long,
+    Int(Count),
+    Long(Count),
     Float,
     Double,
     Bytes,
     String,
     /// A UUID, which is written as text.
     Uuid,
-    Fixed(usize),
+    Fixed(Fixed),
     /// An unscaled number, as bytes or in a fixed number of them.
-    Decimal {
-        scale: usize,
-        size: Option<usize>,
-    },
-    Enum(Vec<String>),
+    Decimal(Decimal),
+    /// An unscaled number and its scale.
+    BigDecimal,
+    Enum(Symbols),
     Array(usize),
     Map(usize),
     Union(Vec<usize>),
     Record(Record),
 }
 
+/// What an `int` or a `long` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    Plain,
+    Days,
+    TimeMillis,
+    TimeMicros,
+    TimestampMillis,
+    TimestampMicros,
+    TimestampNanos,
+    LocalMillis,
+    LocalMicros,
+    LocalNanos,
+}
+
+/// The name of a type, and the names that it had before.
+#[derive(Debug)]
+pub(super) struct TypeName {
+    /// With its namespace.
+    pub(super) full: String,
+    /// With their namespaces.
+    pub(super) aliases: Vec<String>,
+}
+
+impl TypeName {
+    pub(super) fn short(&self) -> &str {
+        self.full.rsplit_once('.').map_or(&*self.full, |(_, short)| short)
+    }
+
+    /// Whether a Rust type or variant of this name is this type.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.full == name || self.short() == name
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Fixed {
+    pub(super) name: TypeName,
+    pub(super) size: usize,
+    pub(super) holds: FixedKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FixedKind {
+    Bytes,
+    Duration,
+    Uuid,
+}
+
+#[derive(Debug)]
+pub(super) struct Decimal {
+    pub(super) precision: usize,
+    pub(super) scale: usize,
+    /// The type of a fixed number of bytes.
+    pub(super) fixed: Option<(TypeName, usize)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Symbols {
+    pub(super) name: TypeName,
+    pub(super) symbols: Vec<String>,
+    /// What a symbol is read as that is none of them.
+    pub(super) default: Option<usize>,
+}
+
+impl Symbols {
+    pub(super) fn place(&self, symbol: &str) -> Option<usize> {
+        self.symbols.iter().position(|known| known == symbol)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Record {
-    /// Without its namespace.
-    pub(super) name: String,
+    pub(super) name: TypeName,
     pub(super) fields: Vec<Field>,
     places: HashMap<String, usize>,
 }
@@ -60,6 +130,8 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) name: String,
+    /// The names that it had before.
+    pub(super) aliases: Vec<String>,
     pub(super) node: usize,
     /// What is written for a value that does not have the field.
     pub(super) default: Option<Vec<u8>>,
@@ -77,21 +149,51 @@ impl Node {
         match self {
             Self::Null => "null".to_owned(),
             Self::Boolean => "a boolean".to_owned(),
-            Self::Int => "an int".to_owned(),
-            Self::Long => "a long".to_owned(),
+            Self::Int(_) => "an int".to_owned(),
+            Self::Long(_) => "a long".to_owned(),
             Self::Float => "a float".to_owned(),
             Self::Double => "a double".to_owned(),
             Self::Bytes => "bytes".to_owned(),
             Self::String => "a string".to_owned(),
             Self::Uuid => "a UUID".to_owned(),
-            Self::Fixed(size) => format!("{size} bytes"),
-            Self::Decimal { scale, .. } => format!("a decimal of scale {scale}, as text"),
-            Self::Enum(symbols) => format!("one of {}", symbols.join(", ")),
+            Self::Fixed(fixed) => format!("{} bytes", fixed.size),
+            Self::Decimal(decimal) => format!("a decimal of scale {}, as text", decimal.scale),
+            Self::BigDecimal => "a decimal, as text".to_owned(),
+            Self::Enum(symbols) => format!("one of {}", symbols.symbols.join(", ")),
             Self::Array(_) => "an array".to_owned(),
             Self::Map(_) => "a map".to_owned(),
             Self::Union(_) => "a union".to_owned(),
-            Self::Record(record) => format!("a record {}", record.name),
+            Self::Record(record) => format!("a record {}", record.name.short()),
         }
+    }
+
+    /// The name of a record, an enum or a fixed.
+    pub(super) fn name(&self) -> Option<&TypeName> {
+        match self {
+            Self::Record(record) => Some(&record.name),
+            Self::Enum(symbols) => Some(&symbols.name),
+            Self::Fixed(fixed) => Some(&fixed.name),
+            Self::Decimal(decimal) => decimal.fixed.as_ref().map(|(name, _)| name),
+            _ => None,
+        }
+    }
+
+    /// What Avro calls a type that has no name of its own.
+    pub(super) fn type_name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Int(_) => "int",
+            Self::Long(_) => "long",
+            Self::Float => "float",
+            Self::Double => "double",
+            Self::Bytes | Self::BigDecimal => "bytes",
+            Self::Decimal(decimal) if decimal.fixed.is_none() => "bytes",
+            Self::String | Self::Uuid => "string",
+            Self::Array(_) => "array",
+            Self::Map(_) => "map",
+            _ => return None,
+        })
     }
 }
 
@@ -164,7 +266,7 @@ impl Plan {
                 buffer.push(0);
                 self.write_default(*branches.first()?, json, depth + 1, buffer)
             }
-            (node @ (Node::Bytes | Node::Fixed(_) | Node::Decimal { .. }), Value::String(text)) => {
+            (node @ (Node::Bytes | Node::Fixed(_) | Node::Decimal(_)), Value::String(text)) => {
                 serde::Serializer::serialize_bytes(Encoder::new(self, node, buffer), &latin(text)?).ok()
             }
             (Node::Array(items), Value::Array(values)) => {
@@ -214,48 +316,71 @@ impl Planner {
         let node = match schema {
             Schema::Null => Node::Null,
             Schema::Boolean => Node::Boolean,
-            Schema::Int | Schema::Date | Schema::TimeMillis => Node::Int,
-            Schema::Long
-            | Schema::TimeMicros
-            | Schema::TimestampMillis
-            | Schema::TimestampMicros
-            | Schema::TimestampNanos
-            | Schema::LocalTimestampMillis
-            | Schema::LocalTimestampMicros
-            | Schema::LocalTimestampNanos => Node::Long,
+            Schema::Int => Node::Int(Count::Plain),
+            Schema::Date => Node::Int(Count::Days),
+            Schema::TimeMillis => Node::Int(Count::TimeMillis),
+            Schema::Long => Node::Long(Count::Plain),
+            Schema::TimeMicros => Node::Long(Count::TimeMicros),
+            Schema::TimestampMillis => Node::Long(Count::TimestampMillis),
+            Schema::TimestampMicros => Node::Long(Count::TimestampMicros),
+            Schema::TimestampNanos => Node::Long(Count::TimestampNanos),
+            Schema::LocalTimestampMillis => Node::Long(Count::LocalMillis),
+            Schema::LocalTimestampMicros => Node::Long(Count::LocalMicros),
+            Schema::LocalTimestampNanos => Node::Long(Count::LocalNanos),
             Schema::Float => Node::Float,
             Schema::Double => Node::Double,
-            Schema::Bytes | Schema::BigDecimal => Node::Bytes,
+            Schema::Bytes => Node::Bytes,
+            Schema::BigDecimal => Node::BigDecimal,
             Schema::String => Node::String,
             Schema::Uuid => Node::Uuid,
-            Schema::Duration => Node::Fixed(12),
+            // `preserve_fixed` leaves none, since `apache-avro` forgets the name.
+            Schema::Duration => return Err(AvroError::new("a duration must be a fixed of 12 bytes")),
             Schema::Decimal(decimal) => {
-                let size = match &*decimal.inner {
-                    Schema::Fixed(fixed) => Some(fixed.size),
+                let fixed = match &*decimal.inner {
+                    Schema::Fixed(fixed) => Some((type_name(&fixed.name, fixed.aliases.as_ref(), namespace), fixed.size)),
                     _ => None,
                 };
-                Node::Decimal { scale: decimal.scale, size }
+                let full = fixed.as_ref().map(|(name, _)| name.full.clone());
+                let place = self.push(Node::Decimal(Decimal { precision: decimal.precision, scale: decimal.scale, fixed }));
+                self.places.extend(full.map(|full| (full, place)));
+                return Ok(place);
             }
             Schema::Array(array) => Node::Array(self.add(&array.items, namespace)?),
             Schema::Map(map) => Node::Map(self.add(&map.types, namespace)?),
             Schema::Union(union) => {
                 Node::Union(union.variants().iter().map(|schema| self.add(schema, namespace)).collect::<Result<_, _>>()?)
             }
-            Schema::Fixed(fixed) => return Ok(self.name(&fixed.name, namespace, Node::Fixed(fixed.size))),
-            Schema::Enum(symbols) => return Ok(self.name(&symbols.name, namespace, Node::Enum(symbols.symbols.clone()))),
+            Schema::Fixed(fixed) => {
+                let name = type_name(&fixed.name, fixed.aliases.as_ref(), namespace);
+                let holds = match (fixed.attributes.get("logicalType").and_then(Value::as_str), fixed.size) {
+                    (Some(FIXED_UUID), 16) => FixedKind::Uuid,
+                    (Some(FIXED_DURATION), 12) => FixedKind::Duration,
+                    _ => FixedKind::Bytes,
+                };
+                return Ok(self.named(name, |name| Node::Fixed(Fixed { name, size: fixed.size, holds })));
+            }
+            Schema::Enum(schema) => {
+                let name = type_name(&schema.name, schema.aliases.as_ref(), namespace);
+                let default =
+                    schema.default.as_ref().and_then(|default| schema.symbols.iter().position(|known| known == default));
+                return Ok(self.named(name, |name| Node::Enum(Symbols { name, symbols: schema.symbols.clone(), default })));
+            }
             Schema::Record(record) => {
                 // In the list before its fields are: they may be of its own type.
-                let place = self.name(&record.name, namespace, Node::Null);
+                let name = type_name(&record.name, record.aliases.as_ref(), namespace);
+                let place = self.push(Node::Null);
+                self.places.insert(name.full.clone(), place);
                 let inner = record.name.fully_qualified_name(namespace).namespace;
                 let mut fields = Vec::with_capacity(record.fields.len());
                 for (index, field) in record.fields.iter().enumerate() {
                     let node = self.add(&field.schema, &inner)?;
-                    fields.push(Field { name: field.name.clone(), node, default: None });
+                    let aliases = field.aliases.clone().unwrap_or_default();
+                    fields.push(Field { name: field.name.clone(), aliases, node, default: None });
                     self.defaults.extend(field.default.clone().map(|json| (place, index, json)));
                 }
                 let places = fields.iter().enumerate().map(|(place, field)| (field.name.clone(), place)).collect();
                 if let Some(node) = self.nodes.get_mut(place) {
-                    *node = Node::Record(Record { name: record.name.name.clone(), fields, places });
+                    *node = Node::Record(Record { name, fields, places });
                 }
                 return Ok(place);
             }
@@ -265,14 +390,24 @@ impl Planner {
                 return place.ok_or_else(|| AvroError::new(format!("the type {full} is not defined, here or in a reference")));
             }
         };
-        self.nodes.push(node);
-        Ok(self.nodes.len() - 1)
+        Ok(self.push(node))
     }
 
-    fn name(&mut self, name: &Name, namespace: &Namespace, node: Node) -> usize {
+    fn push(&mut self, node: Node) -> usize {
         self.nodes.push(node);
-        let place = self.nodes.len() - 1;
-        self.places.insert(name.fully_qualified_name(namespace).fullname(None), place);
+        self.nodes.len() - 1
+    }
+
+    fn named(&mut self, name: TypeName, node: impl FnOnce(TypeName) -> Node) -> usize {
+        let full = name.full.clone();
+        let place = self.push(node(name));
+        self.places.insert(full, place);
         place
     }
+}
+
+fn type_name(name: &Name, aliases: Option<&Vec<Alias>>, namespace: &Namespace) -> TypeName {
+    let name = name.fully_qualified_name(namespace);
+    let aliases = aliases.into_iter().flatten().map(|alias| alias.fullname(name.namespace.clone())).collect();
+    TypeName { full: name.fullname(None), aliases }
 }

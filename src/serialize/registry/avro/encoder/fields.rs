@@ -2,7 +2,7 @@
 
 use serde::{Serialize, ser};
 
-use super::{AvroError, Encoder, Node, Plan, length, put_bytes};
+use super::{AvroError, Candidates, Encoder, Node, Plan, length, put_bytes};
 use crate::serialize::registry::{avro::plan::Record, zigzag};
 
 /// The fields of a record, or the entries of a map.
@@ -19,6 +19,8 @@ pub(in crate::serialize::registry::avro) enum Fields<'p, 'b> {
         bytes: Vec<u8>,
         count: i64,
     },
+    /// One of several records.
+    Several(Candidates<'p, 'b>),
 }
 
 /// A record's fields, in the schema's order whatever the value's is.
@@ -39,7 +41,7 @@ impl InOrder<'_, '_> {
         let place = if is_next { Some(self.next) } else { self.record.place(text()) };
         let field = place.and_then(|place| Some((place, self.record.fields.get(place)?)));
         let Some((place, field)) = field else {
-            return Err(AvroError::new(format!("the schema's record {} has no such field", self.record.name)).at(text()));
+            return Err(AvroError::new(format!("the schema's record {} has no such field", self.record.name.short())).at(text()));
         };
         let (node, name) = (self.plan.node(field.node), &field.name);
         if place == self.next {
@@ -66,7 +68,8 @@ impl InOrder<'_, '_> {
         for (place, field) in self.record.fields.iter().enumerate().skip(self.next) {
             let early = self.early.iter().find(|(early, _)| *early == place).map(|(_, bytes)| bytes);
             let bytes = early.or(field.default.as_ref()).ok_or_else(|| {
-                AvroError::new(format!("the value lacks it, and the schema's record {} has no default for it", self.record.name))
+                let name = self.record.name.short();
+                AvroError::new(format!("the value lacks it, and the schema's record {name} has no default for it"))
                     .at(&field.name)
             })?;
             self.buffer.extend_from_slice(bytes);
@@ -87,6 +90,7 @@ impl Fields<'_, '_> {
                 buffer.push(0);
                 Ok(())
             }
+            Self::Several(candidates) => candidates.finish(),
         }
     }
 
@@ -97,6 +101,10 @@ impl Fields<'_, '_> {
                 put_bytes(name.as_bytes(), bytes);
                 *count += 1;
                 value.serialize(Encoder::new(plan, values, bytes)).map_err(|error| error.at("a map's value"))
+            }
+            Self::Several(candidates) => {
+                candidates.put(name, value);
+                Ok(())
             }
         }
     }
@@ -118,6 +126,7 @@ impl ser::SerializeMap for Fields<'_, '_> {
                 *count += 1;
                 key.serialize(Encoder::new(plan, &Node::String, bytes)).map_err(|error| error.at("a map's key"))
             }
+            Self::Several(candidates) => candidates.put_key(key),
         }
     }
 
@@ -126,6 +135,10 @@ impl ser::SerializeMap for Fields<'_, '_> {
             Self::Record { fields, key } => fields.put(key.get(length(key)..).unwrap_or_default(), value),
             Self::Map { plan, values, bytes, .. } => {
                 value.serialize(Encoder::new(plan, values, bytes)).map_err(|error| error.at("a map's value"))
+            }
+            Self::Several(candidates) => {
+                candidates.put_value(value);
+                Ok(())
             }
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer as _, ser};
 
 use super::{AvroError, Encoder, Node, Plan};
-use crate::serialize::registry::zigzag;
+use crate::serialize::registry::{avro::plan::Count, zigzag};
 
 /// The items of an array, or bytes one by one.
 pub(in crate::serialize::registry::avro) struct Items<'p, 'b> {
@@ -38,7 +38,7 @@ impl Items<'_, '_> {
             Kind::Gathered { items, bytes } => value.serialize(Encoder::new(self.plan, items, bytes)),
             Kind::Bytes { node, bytes } => {
                 let mut number = Vec::new();
-                value.serialize(Encoder::new(self.plan, &Node::Int, &mut number))?;
+                value.serialize(Encoder::new(self.plan, &Node::Int(Count::Plain), &mut number))?;
                 // Zigzag: twice the byte, in one or two bytes of seven bits.
                 let bits = number.iter().rev().fold(0_u32, |bits, byte| (bits << 7) | u32::from(byte & 0x7f));
                 let byte = u8::try_from(bits / 2).ok().filter(|_| bits % 2 == 0);

@@ -1,20 +1,25 @@
 //! [`Encoder`]: whatever serde can serialize, in Avro's binary encoding, as a [`Plan`] says (Avro specification: "Binary Encoding").
 
 mod binary;
+mod candidates;
 mod decimal;
 mod fields;
 mod items;
+mod variant;
 
 use serde::{Serialize, Serializer};
 
 pub(super) use binary::{length, put_bytes};
-use decimal::{put_decimal, unscaled};
+use candidates::Candidates;
+pub(super) use decimal::digits;
+use decimal::{put_big_decimal, put_decimal, put_text, unscaled};
 use fields::{Fields, InOrder};
 use items::{Items, Kind};
+use variant::Variant;
 
 use super::{
-    AvroError,
-    plan::{Node, Plan},
+    AvroError, datum,
+    plan::{Fixed, FixedKind, Node, Plan},
 };
 use crate::serialize::registry::zigzag;
 
@@ -23,34 +28,42 @@ pub(super) struct Encoder<'p, 'b> {
     plan: &'p Plan,
     node: &'p Node,
     buffer: &'b mut Vec<u8>,
+    /// Inside `Some`, where null stands for `None`.
+    in_option: bool,
+    /// The value is a record, not a map.
+    is_record: bool,
+    /// The value is an enum's symbol, not a text.
+    is_symbol: bool,
+    /// The variant whose payload the value is, if that does not say which type of the union it is.
+    variant: Option<Variant>,
 }
 
 impl<'p, 'b> Encoder<'p, 'b> {
     pub(super) fn new(plan: &'p Plan, node: &'p Node, buffer: &'b mut Vec<u8>) -> Self {
-        Self { plan, node, buffer }
+        Self { plan, node, buffer, in_option: false, is_record: false, is_symbol: false, variant: None }
     }
 
-    /// The type to write as: the node itself, or the type of the union that fits best. `rank` says how well one fits, 0 the best.
+    /// The type to write as: the node itself, or the type of the union that fits best. `rank` says how well one fits, 0 the best; a type with
+    /// a name that the value has too is 0.
     fn choose(&mut self, what: &str, rank: impl Fn(&Node) -> Option<u8>) -> Result<&'p Node, AvroError> {
-        let Node::Union(branches) = self.node else {
+        let Some(branches) = self.branches() else {
             return match rank(self.node) {
                 Some(_) => Ok(self.node),
                 None => Err(AvroError::new(format!("expected {}, got {what}", self.node.kind()))),
             };
         };
-        let ranked = branches.iter().enumerate().filter_map(|(index, place)| {
-            let node = self.plan.node(*place);
-            Some((rank(node)?, index, node))
-        });
-        match ranked.min_by_key(|(rank, index, _)| (*rank, *index)) {
-            Some((_, index, node)) => {
+        let ranked = branches.nodes().filter_map(|(index, node)| Some((rank(node)?, index, node)));
+        let best = match self.variant {
+            None => ranked.min_by_key(|(rank, index, _)| (*rank, *index)),
+            Some(variant) => ranked.into_iter().find(|(rank, index, node)| variant.may_be(branches, *index, node, *rank)),
+        };
+        match (best, self.variant) {
+            (Some((_, index, node)), _) => {
                 self.put_branch(index);
                 Ok(node)
             }
-            None => {
-                let kinds: Vec<String> = branches.iter().map(|place| self.plan.node(*place).kind()).collect();
-                Err(AvroError::new(format!("expected {}, got {what}", kinds.join(" or "))))
-            }
+            (None, None) => Err(AvroError::new(format!("expected {}, got {what}", branches.kinds()))),
+            (None, Some(variant)) => Err(variant.unknown(branches, what)),
         }
     }
 
@@ -58,33 +71,22 @@ impl<'p, 'b> Encoder<'p, 'b> {
         zigzag::put(i64::try_from(index).unwrap_or(i64::MAX), self.buffer);
     }
 
-    /// The type at this place of the union: that of an enum's variant with data.
-    fn branch(mut self, index: u32, variant: &str) -> Result<Self, AvroError> {
-        let Node::Union(branches) = self.node else {
-            return Err(AvroError::new(format!("expected {}, got the variant {variant} of an enum", self.node.kind())));
-        };
-        let place = branches.get(index as usize).ok_or_else(|| {
-            AvroError::new(format!("the variant {variant} is number {index}, and the union has {} types", branches.len()))
-        })?;
-        self.put_branch(index as usize);
-        self.node = self.plan.node(*place);
-        Ok(self)
-    }
-
     fn integer(mut self, number: i64, is_small: bool) -> Result<(), AvroError> {
         let fits = i32::try_from(number).is_ok();
         let what = if fits { "a whole number" } else { "a whole number beyond an int" };
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "whether it is exact is looked at")]
+        let (double, float) = (i128::from(number) == (number as f64) as i128, i128::from(number) == (number as f32) as i128);
         let node = self.choose(what, |node| match node {
-            Node::Int if fits => Some(u8::from(!is_small)),
-            Node::Long => Some(u8::from(is_small)),
-            Node::Double => Some(2),
-            Node::Float => Some(3),
+            Node::Int(_) if fits => Some(u8::from(!is_small)),
+            Node::Long(_) => Some(u8::from(is_small)),
+            Node::Double if double => Some(2),
+            Node::Float if float => Some(3),
             _ => None,
         })?;
         match node {
-            #[expect(clippy::cast_precision_loss, reason = "as the specification promotes a long")]
+            #[expect(clippy::cast_precision_loss, reason = "only what is exact")]
             Node::Double => self.buffer.extend_from_slice(&(number as f64).to_le_bytes()),
-            #[expect(clippy::cast_precision_loss, reason = "as the specification promotes a long")]
+            #[expect(clippy::cast_precision_loss, reason = "only what is exact")]
             Node::Float => self.buffer.extend_from_slice(&(number as f32).to_le_bytes()),
             _ => zigzag::put(number, self.buffer),
         }
@@ -96,7 +98,8 @@ impl<'p, 'b> Encoder<'p, 'b> {
         let node = self.choose("a sequence", |node| match node {
             Node::Array(_) => Some(0),
             Node::Bytes => Some(1),
-            Node::Fixed(_) | Node::Decimal { .. } => Some(2),
+            Node::Fixed(fixed) if len.is_none_or(|len| len == fixed.size) => Some(2),
+            Node::Decimal(_) => Some(3),
             _ => None,
         })?;
         let Self { plan, buffer, .. } = self;
@@ -114,15 +117,25 @@ impl<'p, 'b> Encoder<'p, 'b> {
         Ok(Items { plan, buffer, kind: items, count: 0 })
     }
 
+    /// `name` is that of a struct, which says which record of a union it is.
     fn fields(mut self, name: Option<&str>, len: Option<usize>) -> Result<Fields<'p, 'b>, AvroError> {
         let what = if name.is_some() { "a struct" } else { "a map" };
-        let node = self.choose(what, |node| match (node, name) {
-            (Node::Record(record), Some(name)) if record.name == name => Some(0),
-            (Node::Map(_), None) => Some(0),
+        let is_record = self.is_record;
+        let rank = |node: &Node| match (node, name) {
+            (Node::Record(record), Some(name)) if record.name.is(name) => Some(0),
+            (Node::Map(_), None) if !is_record => Some(0),
             (Node::Record(_), _) => Some(1),
             (Node::Map(_), Some(_)) => Some(2),
             _ => None,
-        })?;
+        };
+        if let (Some(branches), None) = (self.branches(), self.variant) {
+            let of_rank = |wanted| branches.nodes().filter(move |(_, node)| rank(node) == Some(wanted)).count();
+            // What says nothing of its type is the one record whose fields it has.
+            if of_rank(0) != 1 && of_rank(1) > 1 {
+                return Ok(Fields::Several(Candidates::new(self.plan, branches, self.buffer)));
+            }
+        }
+        let node = self.choose(what, rank)?;
         let Self { plan, buffer, .. } = self;
         Ok(match node {
             Node::Record(record) => {
@@ -148,7 +161,7 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
     type SerializeStruct = Fields<'p, 'b>;
     type SerializeStructVariant = Fields<'p, 'b>;
 
-    /// As `apache-avro` reads it back.
+    /// As it is read back.
     fn is_human_readable(&self) -> bool {
         false
     }
@@ -203,7 +216,10 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
 
     #[expect(clippy::cast_possible_truncation, reason = "the schema asks for the smaller of the two")]
     fn serialize_f64(mut self, value: f64) -> Result<(), AvroError> {
-        match self.choose("a number with a fraction", |node| floating(node, false))? {
+        let is_beyond = value.is_finite() && (value as f32).is_infinite();
+        let what = if is_beyond { "a number beyond a float" } else { "a number with a fraction" };
+        let fits = |node: &Node| floating(node, false).filter(|_| !(is_beyond && matches!(node, Node::Float)));
+        match self.choose(what, fits)? {
             Node::Float => self.buffer.extend_from_slice(&(value as f32).to_le_bytes()),
             _ => self.buffer.extend_from_slice(&value.to_le_bytes()),
         }
@@ -215,20 +231,23 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
     }
 
     fn serialize_str(mut self, value: &str) -> Result<(), AvroError> {
-        let symbol = |symbols: &[String]| symbols.iter().position(|symbol| symbol == value);
+        let uuid = || uuid::Uuid::try_parse(value).ok();
+        let is_symbol = self.is_symbol;
         let node = self.choose("a string", |node| match node {
-            Node::String => Some(0),
-            Node::Enum(symbols) => symbol(symbols).map(|_| 1),
+            Node::String => Some(if is_symbol { 5 } else { 0 }),
+            Node::Enum(symbols) => symbols.place(value).map(|_| 1),
             Node::Uuid => Some(2),
-            Node::Decimal { scale, .. } => unscaled(value, *scale).map(|_| 3),
+            Node::Fixed(Fixed { holds: FixedKind::Uuid, .. }) => uuid().map(|_| 2),
+            Node::Decimal(decimal) => unscaled(value, decimal.scale).map(|_| 3),
+            Node::BigDecimal => Some(4),
             _ => None,
         })?;
         match node {
-            Node::Enum(symbols) => self.put_branch(symbol(symbols).unwrap_or_default()),
-            Node::Decimal { scale, .. } => {
-                let number = unscaled(value, *scale).unwrap_or_default();
-                put_decimal(node, &number.to_be_bytes(), self.buffer)?;
-            }
+            Node::Enum(symbols) => self.put_branch(symbols.place(value).unwrap_or_default()),
+            Node::Decimal(decimal) => put_text(decimal, value, self.buffer)?,
+            Node::BigDecimal => put_big_decimal(value, self.buffer)?,
+            Node::Fixed(_) => self.buffer.extend_from_slice(uuid().unwrap_or_default().as_bytes()),
+            Node::Uuid if uuid().is_none() => return Err(AvroError::new("expected a UUID, got a string")),
             _ => put_bytes(value.as_bytes(), self.buffer),
         }
         Ok(())
@@ -238,14 +257,14 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
         let what = format!("{} bytes", value.len());
         let node = self.choose(&what, |node| match node {
             Node::Bytes => Some(0),
-            Node::Fixed(size) if *size == value.len() => Some(1),
-            Node::Decimal { .. } => Some(2),
+            Node::Fixed(fixed) if fixed.size == value.len() => Some(1),
+            Node::Decimal(_) => Some(2),
             Node::Uuid if value.len() == 16 => Some(3),
             _ => None,
         })?;
         match (node, <[u8; 16]>::try_from(value)) {
             (Node::Fixed(_), _) => self.buffer.extend_from_slice(value),
-            (Node::Decimal { .. }, _) => put_decimal(node, value, self.buffer)?,
+            (Node::Decimal(decimal), _) => put_decimal(decimal, value, self.buffer)?,
             (Node::Uuid, Ok(uuid)) => {
                 let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
                 put_bytes(uuid::Uuid::from_bytes(uuid).hyphenated().encode_lower(&mut text).as_bytes(), self.buffer);
@@ -259,7 +278,8 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
         self.choose("null", |node| matches!(node, Node::Null).then_some(0)).map(|_| ())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), AvroError> {
+    fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Result<(), AvroError> {
+        self.in_option = true;
         value.serialize(self)
     }
 
@@ -271,42 +291,27 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
         self.serialize_none()
     }
 
-    fn serialize_unit_variant(mut self, _: &'static str, index: u32, variant: &'static str) -> Result<(), AvroError> {
-        if let Node::Union(branches) = self.node {
-            // An enum that stands for the union itself: its variant without data is the null.
-            let place = branches.get(index as usize).map(|place| self.plan.node(*place));
-            let has_symbol = branches.iter().any(|place| matches!(self.plan.node(*place), Node::Enum(_) | Node::String));
-            if matches!(place, Some(Node::Null)) && !has_symbol {
-                self.put_branch(index as usize);
-                return Ok(());
-            }
-        }
-        let symbol = |symbols: &[String]| symbols.iter().position(|symbol| symbol == variant);
-        let what = format!("the variant {variant} of an enum");
-        let node = self.choose(&what, |node| match node {
-            Node::Enum(symbols) => symbol(symbols).map(|_| 0),
-            Node::String => Some(1),
-            _ => None,
-        })?;
-        match node {
-            Node::Enum(symbols) => self.put_branch(symbol(symbols).unwrap_or_default()),
-            _ => put_bytes(variant.as_bytes(), self.buffer),
-        }
-        Ok(())
+    fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<(), AvroError> {
+        self.unit_variant(name, Variant { index, name: variant })
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), AvroError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(mut self, name: &'static str, value: &T) -> Result<(), AvroError> {
+        self.is_record |= name == datum::RECORD;
+        self.is_symbol |= name == datum::SYMBOL;
         value.serialize(self)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         index: u32,
         variant: &'static str,
         value: &T,
     ) -> Result<(), AvroError> {
-        value.serialize(self.branch(index, variant)?)
+        if name == datum::BRANCH {
+            return value.serialize(self.at_branch(index)?);
+        }
+        value.serialize(self.in_variant(Variant { index, name: variant })?)
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, AvroError> {
@@ -328,7 +333,7 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, AvroError> {
-        self.branch(index, variant)?.items(Some(len))
+        self.in_variant(Variant { index, name: variant })?.items(Some(len))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, AvroError> {
@@ -346,7 +351,7 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, AvroError> {
-        self.branch(index, variant)?.fields(Some(variant), Some(len))
+        self.in_variant(Variant { index, name: variant })?.fields(Some(variant), Some(len))
     }
 }
 
