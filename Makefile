@@ -75,7 +75,7 @@ faults: ## each fault of docs/what-happens-when.md with a million records under 
 	OTTLA_TEST_FAULT_RECORDS=1000000 cargo test --locked --features $(tested) --test it -- --ignored --nocapture broker::faults
 
 .PHONY: interop
-interop: ## ottla and confluent-kafka-python read what the other writes, on a real Kafka and schema registry (needs python3 with venv)
+interop: ## ottla and Python's libraries read what the other writes: random schemas, and a real Kafka and schema registry (needs python3 with venv)
 	@scripts/interop
 
 .PHONY: hostile

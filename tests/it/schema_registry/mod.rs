@@ -3,6 +3,7 @@
 mod avro_json;
 mod avro_types;
 mod bad_input;
+mod differential;
 mod interop;
 mod tls;
 mod vectors;
