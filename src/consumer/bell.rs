@@ -5,25 +5,25 @@ use std::{
     thread::{self, Thread, ThreadId},
 };
 
-use crate::native::ConsumerQueue;
+use crate::native::ConsumerClient;
 
 /// Wakes the polling thread, whether it waits for librdkafka or for the program.
 #[derive(Debug, Default)]
 pub(super) struct Bell {
     thread: OnceLock<Thread>,
-    /// `None` before the consumer is there, and once it is closed.
-    queue: Mutex<Option<Arc<ConsumerQueue>>>,
+    /// `None` before the client is there, and once it is closed.
+    client: Mutex<Option<Arc<ConsumerClient>>>,
 }
 
 impl Bell {
-    /// This is the queue that the polling thread waits for.
-    pub(super) fn attach(&self, queue: Arc<ConsumerQueue>) {
-        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+    /// This is the client whose events the polling thread waits for.
+    pub(super) fn attach(&self, client: Arc<ConsumerClient>) {
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
     }
 
     pub(super) fn ring(&self) {
-        if let Some(queue) = &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
-            queue.wake();
+        if let Some(client) = &*self.client.lock().unwrap_or_else(PoisonError::into_inner) {
+            client.wake();
         }
         if let Some(thread) = self.thread.get() {
             thread.unpark();
@@ -41,8 +41,10 @@ impl Bell {
         id == Some(thread::current().id())
     }
 
-    /// Lets go of the queue, which must not outlive its consumer.
+    /// Lets go of the client.
     pub(super) fn silence(&self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Dropped where nothing is locked: the last reference waits for librdkafka's threads.
+        drop(client);
     }
 }

@@ -1,13 +1,11 @@
 //! The consumer for threads.
 
-use std::{
-    future::{Future, poll_fn},
-    time::{Duration, Instant},
-};
+use std::{future::Future, time::Duration};
 
 use super::{ConsumeError, Consumer, ConsumerRecord, TopicPartition};
 use crate::{
     Error, ErrorKind, Offsets,
+    deadline::Deadline,
     producer::{wait, wait_until},
 };
 
@@ -28,12 +26,8 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
         if self.0.core.shared.bell.is_here() {
             return Vec::new();
         }
-        let batch = poll_fn(|context| self.0.hand_over.poll_batch(context));
-        // A time too far away to be told is no limit.
-        let batch = match Instant::now().checked_add(timeout) {
-            Some(deadline) => wait_until(batch, deadline),
-            None => Some(wait(batch)),
-        };
+        let batch = self.0.hand_over.next_batch();
+        let batch = wait_until(batch, Deadline::after(timeout));
         batch.flatten().unwrap_or_default()
     }
 

@@ -7,17 +7,11 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::{
-    ClientConfig, Offset,
-    config::{FromClientConfigAndContext as _, RDKafkaLogLevel},
-    error::KafkaError,
-};
-
 use super::{
     Consumer, Core, RebalanceListener,
     bell::Bell,
     calls::Calls,
-    context::{Context, NativeConsumer, Signals},
+    context::{Membership, Signals},
     deserializers::Deserializers,
     hand_over::{HandOver, Intake},
     polling::Polling,
@@ -26,8 +20,9 @@ use super::{
 use crate::{
     Deserializer, Error, ErrorKind,
     config::{ConsumerConfig, ResolvedConsumer},
-    native::ConsumerQueue,
-    secret::Secrets,
+    native::{ConsumerClient, SettingRefused, code},
+    panic::{contain, emit},
+    secret::{Secret, Secrets},
 };
 
 /// How long dropping a consumer waits for it to leave its group, unless it is set.
@@ -46,6 +41,7 @@ pub struct ConsumerBuilder<K, V> {
     value_deserializer: Option<Box<dyn Deserializer<V>>>,
     listener: Option<Box<dyn RebalanceListener>>,
     drop_timeout: Duration,
+    explicit_done: bool,
 }
 
 impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
@@ -59,7 +55,14 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// # Ok::<(), ottla::Error>(())
     /// ```
     pub fn builder(config: ConsumerConfig) -> ConsumerBuilder<K, V> {
-        ConsumerBuilder { config, key_deserializer: None, value_deserializer: None, listener: None, drop_timeout: DROP_TIMEOUT }
+        ConsumerBuilder {
+            config,
+            key_deserializer: None,
+            value_deserializer: None,
+            listener: None,
+            drop_timeout: DROP_TIMEOUT,
+            explicit_done: false,
+        }
     }
 }
 
@@ -90,8 +93,42 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
         self
     }
 
+    /// Makes a record count as processed when the program calls its [`done`](super::ConsumerRecord::done), and not when it asks for the next
+    /// one: for programs that process records in parallel. Automatic commits, [`commit`](Consumer::commit), [`taken`](Consumer::taken) and
+    /// those of a rebalance then stay before the first record of each partition that is not done.
+    ///
+    /// Every record has to be marked, also one that could not be deserialized ([`ConsumeError::done`](super::ConsumeError::done)): nothing
+    /// behind a record that never is can be committed.
+    ///
+    /// ```no_run
+    /// use futures::StreamExt;
+    /// use ottla::{Consumer, ConsumerConfig};
+    ///
+    /// # async fn run() -> ottla::Result<()> {
+    /// let config = ConsumerConfig::from_pairs([("bootstrap.servers", "localhost:9092"), ("group.id", "billing")])?;
+    /// let consumer: Consumer<String, String> = Consumer::builder(config).explicit_done().build()?;
+    /// consumer.subscribe(&["orders"]).await?;
+    /// (&consumer)
+    ///     .for_each_concurrent(32, |item| async {
+    ///         match item {
+    ///             Ok(record) => record.done(), // once it is processed
+    ///             Err(error) => error.done(),
+    ///         }
+    ///     })
+    ///     .await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Defaults to the other way.
+    #[must_use]
+    pub fn explicit_done(mut self) -> Self {
+        self.explicit_done = true;
+        self
+    }
+
     /// Sets how long dropping the consumer waits for it to leave its group, so that a program may end right behind it. What is not done
-    /// then goes on in the background. Zero waits for nothing.
+    /// then goes on in the background. Zero waits for nothing, [`Duration::MAX`] without a limit.
     ///
     /// Defaults to 500 ms.
     #[must_use]
@@ -107,7 +144,7 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
     /// a type that has no deserializer.
     pub fn build(self) -> Result<Consumer<K, V>, Error> {
         for warning in self.config.warnings() {
-            tracing::warn!("{warning}");
+            emit!(warn, "{warning}");
         }
         let resolved = self.config.resolve()?;
         let deserializers = Deserializers::new(
@@ -115,9 +152,10 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
             (self.value_deserializer, resolved.value_deserializer),
         )?;
         let bell = Arc::new(Bell::default());
-        let hand_over = Arc::new(HandOver::new(deserializers, resolved.max_poll_records, Arc::clone(&bell)));
+        let explicit_done = self.explicit_done;
+        let hand_over = Arc::new(HandOver::new(deserializers, resolved.max_poll_records, explicit_done, Arc::clone(&bell)));
         let intake = Arc::clone(&hand_over) as Arc<dyn Intake>;
-        let shared = start(resolved, self.listener, intake, bell)?;
+        let shared = start(resolved, self.listener, explicit_done, intake, bell)?;
         Ok(Consumer { hand_over, core: Core { shared, drop_timeout: self.drop_timeout } })
     }
 }
@@ -126,6 +164,7 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
 fn start(
     resolved: ResolvedConsumer,
     listener: Option<Box<dyn RebalanceListener>>,
+    explicit_done: bool,
     intake: Arc<dyn Intake>,
     bell: Arc<Bell>,
 ) -> Result<Arc<Shared>, Error> {
@@ -136,31 +175,31 @@ fn start(
     let max_poll_interval = number("max.poll.interval.ms", MAX_POLL_INTERVAL);
     let auto_commit_interval = number("auto.commit.interval.ms", AUTO_COMMIT_INTERVAL);
     let commits = resolved.enable_auto_commit && resolved.group_id.is_some();
-    let config = client_config(&resolved, commits);
     let first_offset = first_offset(&resolved);
 
     let signals = Arc::new(Signals::default());
     let secrets = Arc::new(resolved.secrets);
-    let context = Context {
+    let properties = properties(resolved.native, commits);
+    let client = Arc::new(ConsumerClient::new(&properties).map_err(|error| refused(&error, &secrets))?);
+    bell.attach(Arc::clone(&client));
+    let membership = Membership {
+        client: Arc::clone(&client),
         intake: Arc::clone(&intake),
         listener,
         signals: Arc::clone(&signals),
         stores_offsets: commits,
+        explicit_done,
         max_poll_interval,
-        secrets: Arc::clone(&secrets),
+        api_timeout: resolved.default_api_timeout,
+        lost: Vec::new(),
     };
-    let consumer = NativeConsumer::from_config_and_context(&config, context).map_err(|error| refused(&error, &secrets))?;
-    let consumer = Arc::new(consumer);
-    let none = || Error::new(ErrorKind::Client, "librdkafka gave the consumer no queue");
-    let queue = Arc::new(ConsumerQueue::of(&*consumer).ok_or_else(none)?);
-    bell.attach(Arc::clone(&queue));
 
     let (sender, receiver) = mpsc::channel();
     let shared = Arc::new(Shared {
         intake,
         bell,
         signals,
-        calls: Calls::new(Arc::clone(&consumer)),
+        calls: Calls::new(client),
         commands: sender,
         group_id: resolved.group_id,
         max_poll_interval,
@@ -169,12 +208,16 @@ fn start(
         ending: Mutex::new(Ending::Awaited(Vec::new())),
         subscribed: Mutex::default(),
     });
-    let polling = Polling::new(consumer, queue, Arc::clone(&shared), receiver, auto_commit_interval);
+    let polling = Polling::new(membership, Arc::clone(&shared), receiver, auto_commit_interval, secrets);
     let end = End::of(Arc::clone(&shared));
-    let spawned = thread::Builder::new().name(format!("ottla-{}", resolved.client_id)).spawn(move || {
-        polling.run();
-        drop(end);
-    });
+    let spawned =
+        thread::Builder::new().name(format!("ottla-{}", resolved.client_id)).spawn(move || match contain(|| polling.run()) {
+            Ok(()) => end.expect(),
+            Err(panic) => {
+                drop(end);
+                emit!(error, %panic, "a consumer's polling thread panicked");
+            }
+        });
     spawned.map_err(|error| {
         shared.bell.silence();
         Error::new(ErrorKind::Client, "no thread to poll librdkafka").with_source(error)
@@ -182,44 +225,28 @@ fn start(
     Ok(shared)
 }
 
-fn client_config(resolved: &ResolvedConsumer, commits: bool) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    for (name, value) in &resolved.native {
-        config.set(name, value.expose());
-    }
-    // What is stored is what the program has taken, and so it is stored here.
-    config.set("enable.auto.commit", commits.to_string()).set("enable.auto.offset.store", "false");
-    // Otherwise rdkafka takes the level of the crate `log`, which nobody has set.
-    let level = match (config.get("log_level"), config.get("debug")) {
-        (Some("0"), _) => RDKafkaLogLevel::Emerg,
-        (Some("1"), _) => RDKafkaLogLevel::Alert,
-        (Some("2"), _) => RDKafkaLogLevel::Critical,
-        (Some("3"), _) => RDKafkaLogLevel::Error,
-        (Some("4"), _) => RDKafkaLogLevel::Warning,
-        (Some("5"), _) => RDKafkaLogLevel::Notice,
-        (Some("7"), _) | (None, Some(_)) => RDKafkaLogLevel::Debug,
-        _ => RDKafkaLogLevel::Info,
-    };
-    config.set_log_level(level);
-    config
+/// What is stored for automatic commits is what the program has processed, and so it is stored here.
+fn properties(mut native: Vec<(String, Secret)>, commits: bool) -> Vec<(String, Secret)> {
+    native.push(("enable.auto.commit".to_owned(), commits.to_string().into()));
+    native.push(("enable.auto.offset.store".to_owned(), "false".to_owned().into()));
+    native
 }
 
 /// librdkafka asks the group where to begin. Without one the answer is `auto.offset.reset`'s at once.
-fn first_offset(resolved: &ResolvedConsumer) -> Offset {
+fn first_offset(resolved: &ResolvedConsumer) -> i64 {
     let reset = resolved.native.iter().rev().find(|(name, _)| name == "auto.offset.reset").map(|(_, value)| value.expose());
     match (&resolved.group_id, reset) {
-        (Some(_), _) | (None, Some("error" | "none")) => Offset::Invalid,
-        (None, Some("earliest" | "smallest" | "beginning")) => Offset::Beginning,
-        (None, _) => Offset::End,
+        (Some(_), _) | (None, Some("error" | "none")) => code::NO_OFFSET_YET,
+        (None, Some("earliest" | "smallest" | "beginning")) => code::OFFSET_BEGINNING,
+        (None, _) => code::OFFSET_END,
     }
 }
 
 /// Without the value, which may be a secret.
-fn refused(error: &KafkaError, secrets: &Secrets) -> Error {
-    let message = match error {
-        KafkaError::ClientConfig(_, reason, property, _) => format!("librdkafka refuses {property}: {reason}"),
-        KafkaError::ClientCreation(reason) => format!("librdkafka refuses the settings: {reason}"),
-        error => format!("librdkafka refuses the settings: {error}"),
+fn refused(error: &SettingRefused, secrets: &Secrets) -> Error {
+    let message = match &error.property {
+        Some(property) => format!("librdkafka refuses {property}: {}", error.reason),
+        None => format!("librdkafka refuses the settings: {}", error.reason),
     };
     Error::new(ErrorKind::Config, secrets.redact(&message))
 }
@@ -230,6 +257,7 @@ impl<K, V> fmt::Debug for ConsumerBuilder<K, V> {
             .field("config", &self.config)
             .field("rebalance_listener", &self.listener.as_ref().map(|_| ".."))
             .field("drop_timeout", &self.drop_timeout)
+            .field("explicit_done", &self.explicit_done)
             .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,10 @@
 //! [`Deserializers`]: a record's key and value out of its bytes.
 
-use std::any::type_name;
+use std::{any::type_name, sync::Arc};
 
 use super::{
     ConsumeError, ConsumerRecord,
+    done::Window,
     record::{Head, TimestampType},
 };
 use crate::{
@@ -33,13 +34,18 @@ impl<K: 'static, V: 'static> Deserializers<K, V> {
         head: Head,
         key: Option<&[u8]>,
         value: Option<&[u8]>,
+        window: Option<Arc<Window>>,
     ) -> Result<ConsumerRecord<K, V>, ConsumeError> {
-        let parts = deserialize(&*self.key, key, &head, true)
-            .and_then(|key| deserialize(&*self.value, value, &head, false).map(|value| (key, value)));
-        match parts {
-            Ok((key, value)) => Ok(ConsumerRecord::new(head, key, value)),
+        // The outer barrier is for the drop of a key whose value failed.
+        let parts = contain(|| {
+            let key = deserialize(&*self.key, key, &head, true)?;
+            deserialize(&*self.value, value, &head, false).map(|value| (key, value))
+        });
+        match parts.unwrap_or_else(|panic| Err(failed(&head, false, ": its key panicked when it was dropped").with_source(panic)))
+        {
+            Ok((key, value)) => Ok(ConsumerRecord::new(head, key, value, window)),
             Err(error) => {
-                let raw = ConsumerRecord::new(head, key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
+                let raw = ConsumerRecord::new(head, key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec), window);
                 Err(ConsumeError::of_record(error, raw))
             }
         }
@@ -47,7 +53,7 @@ impl<K: 'static, V: 'static> Deserializers<K, V> {
 }
 
 /// What a message tells beside its key and value.
-pub(super) fn head(message: &Consumed<'_>, topic: std::sync::Arc<str>) -> Head {
+pub(super) fn head(message: &Consumed<'_>, topic: Arc<str>) -> Head {
     let size = |bytes: Option<&[u8]>| bytes.and_then(|bytes| u32::try_from(bytes.len()).ok());
     let timestamp = message.timestamp().map(|(of_broker, milliseconds)| {
         (if of_broker { TimestampType::LogAppendTime } else { TimestampType::CreateTime }, milliseconds)
@@ -87,18 +93,18 @@ fn deserialize<T: 'static>(
     is_key: bool,
 ) -> Result<T, Error> {
     let context = DeserializeContext { topic: &head.topic, headers: &head.headers, is_key };
-    let failed = |what: &str| {
-        let part = if is_key { "key" } else { "value" };
-        let Head { topic, partition, offset, .. } = head;
-        let message =
-            format!("topic {topic}, partition {partition}, offset {offset}: the {part} could not be deserialized{what}");
-        Error::new(ErrorKind::Deserialization, message)
-    };
     match contain(|| deserializer.deserialize(data, &context)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(failed("").with_source(error)),
-        Err(panic) => Err(failed(": its deserializer panicked").with_source(panic)),
+        Ok(Err(error)) => Err(failed(head, is_key, "").with_source(error)),
+        Err(panic) => Err(failed(head, is_key, ": its deserializer panicked").with_source(panic)),
     }
+}
+
+fn failed(head: &Head, is_key: bool, what: &str) -> Error {
+    let part = if is_key { "key" } else { "value" };
+    let Head { topic, partition, offset, .. } = head;
+    let message = format!("topic {topic}, partition {partition}, offset {offset}: the {part} could not be deserialized{what}");
+    Error::new(ErrorKind::Deserialization, message)
 }
 
 #[cfg(test)]
@@ -124,15 +130,15 @@ mod tests {
     #[test]
     fn what_cannot_be_read_comes_back_as_it_is_with_its_place_and_the_reason() {
         let deserializers = Deserializers::<String, i32>::new((None, None), (None, None)).unwrap();
-        let record = deserializers.read(head(), Some(b"k"), Some(&[0, 0, 1, 2])).unwrap();
+        let record = deserializers.read(head(), Some(b"k"), Some(&[0, 0, 1, 2]), None).unwrap();
         assert_eq!(record.into_parts(), ("k".to_owned(), 258));
-        let error = deserializers.read(head(), Some(b"k"), Some(&[0xff, 0xfe])).unwrap_err();
+        let error = deserializers.read(head(), Some(b"k"), Some(&[0xff, 0xfe]), None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Deserialization);
         assert_eq!(error.to_string(), "topic orders, partition 2, offset 17: the value could not be deserialized");
         assert_eq!(error.source().unwrap().to_string(), "expected an i32 of 4 bytes, got 2 bytes");
         let raw = error.into_record().unwrap();
         assert_eq!((raw.offset(), raw.key().as_deref(), raw.value().as_deref()), (17, Some(&b"k"[..]), Some(&[0xff, 0xfe][..])));
-        let error = deserializers.read(head(), None, None).unwrap_err();
+        let error = deserializers.read(head(), None, None, None).unwrap_err();
         assert!(error.to_string().contains("the key could not be deserialized"), "{error}");
     }
 
@@ -140,7 +146,7 @@ mod tests {
     fn a_deserializer_that_panics_costs_one_record() {
         let value = |_: Option<&[u8]>| -> Result<i32, std::fmt::Error> { panic!("no") };
         let deserializers = Deserializers::<(), i32>::new((None, None), (Some(Box::new(value)), None)).unwrap();
-        let error = deserializers.read(head(), None, None).unwrap_err();
+        let error = deserializers.read(head(), None, None, None).unwrap_err();
         assert!(error.to_string().ends_with("the value could not be deserialized: its deserializer panicked"), "{error}");
         assert_eq!(error.source().unwrap().to_string(), "no");
     }
@@ -148,8 +154,8 @@ mod tests {
     #[test]
     fn null_is_for_those_who_take_it() {
         let deserializers = Deserializers::<Option<String>, Option<i64>>::new((None, None), (None, None)).unwrap();
-        assert_eq!(deserializers.read(head(), None, None).unwrap().into_parts(), (None, None));
-        let read = deserializers.read(head(), Some(b"k"), Some(&[0; 8])).unwrap();
+        assert_eq!(deserializers.read(head(), None, None, None).unwrap().into_parts(), (None, None));
+        let read = deserializers.read(head(), Some(b"k"), Some(&[0; 8]), None).unwrap();
         assert_eq!(read.into_parts(), (Some("k".to_owned()), Some(0)));
     }
 

@@ -27,9 +27,17 @@ impl ConsumeError {
 
     /// The record that could not be deserialized, with its key and value as bytes; `None` if the error is not about a record.
     ///
-    /// It counts as taken: what is committed lies behind it.
+    /// It counts as taken, as other records do. With [`explicit_done`](super::ConsumerBuilder::explicit_done) it must be marked as
+    /// [`done`](Self::done), too, once the program has dealt with it.
     pub fn record(&self) -> Option<&RawRecord> {
         self.record.as_deref()
+    }
+
+    /// Marks the record as [`done`](super::ConsumerRecord::done), if the error is about one.
+    pub fn done(&self) {
+        if let Some(record) = &self.record {
+            record.done();
+        }
     }
 
     /// The same, for a program that keeps it.

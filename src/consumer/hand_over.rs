@@ -2,10 +2,12 @@
 
 use std::{
     collections::VecDeque,
+    future::Future,
     mem,
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
     thread,
@@ -16,9 +18,15 @@ use super::{
     ConsumeError, ConsumerRecord, TopicPartition,
     bell::Bell,
     deserializers::{Deserializers, head},
+    done::{Awaited, Window},
     progress::Progress,
+    waiters::{Replaced, Waiters},
 };
-use crate::{Error, native::Consumed, panic::wake};
+use crate::{
+    Error,
+    native::Consumed,
+    panic::{contain, emit, release, wake},
+};
 
 /// How long the polling thread waits for the program before it looks up by itself.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,7 +34,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What a consumer gives: a record, or what came in place of one.
 pub(super) type Item<K, V> = Result<ConsumerRecord<K, V>, ConsumeError>;
 
-/// How many bytes of keys and values a side holds at most, beside one record.
+/// How many bytes of keys and values a side holds, beside one record, before it counts as full.
 const BYTES: usize = 1024 * 1024;
 
 /// How many records the polling thread keeps to itself before it hands them on: locks and wake-ups are what a record costs.
@@ -34,8 +42,10 @@ const CHUNK: usize = 128;
 
 /// The records that the polling thread has deserialized and the program has not taken.
 ///
-/// There are two sides, each of twice `max.poll.records` and a mebibyte of keys and values at most. The program takes from the front
-/// without meeting the polling thread, which fills the back; when the front is empty they change places.
+/// There are two sides, each of twice `max.poll.records` and a mebibyte of keys and values until it counts as full. The program takes from
+/// the front without meeting the polling thread, which fills the back; when the front is empty they change places.
+///
+/// Nothing of the program's runs while a lock is held: no deserializer, no waker, and no drop of a key or a value.
 pub(super) struct HandOver<K, V> {
     /// Locked before the back, where both are.
     front: Mutex<Front<K, V>>,
@@ -46,14 +56,15 @@ pub(super) struct HandOver<K, V> {
     max_poll_records: usize,
     /// How often the program has asked for records.
     asked: AtomicU64,
-    /// The polling thread waits for the program to be done with what it has taken.
-    is_awaited: AtomicBool,
+    awaited: Arc<Awaited>,
     bell: Arc<Bell>,
 }
 
 /// The program's side.
 struct Front<K, V> {
     ready: VecDeque<Ready<K, V>>,
+    /// The records of paused partitions, in order.
+    held: VecDeque<Ready<K, V>>,
     progress: Progress,
 }
 
@@ -61,8 +72,7 @@ struct Front<K, V> {
 struct Back<K, V> {
     ready: VecDeque<Ready<K, V>>,
     bytes: usize,
-    /// The tasks that wait for a record.
-    wakers: Vec<Waker>,
+    waiters: Waiters,
     has_ended: bool,
     /// The polling thread waits for room.
     is_full: bool,
@@ -82,40 +92,66 @@ struct Chunk<K, V> {
     last: Option<Located>,
 }
 
+/// An assigned partition.
+#[derive(Clone)]
 struct Located {
     topic: Arc<str>,
     partition: i32,
     number: usize,
+    window: Option<Arc<Window>>,
+}
+
+/// Whether the hand-over takes more records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    Free,
+    /// The bell rings when there is room. Single records are still taken, so that the queue of librdkafka can be served.
+    Full,
+    /// As `Full`, and not even single records are to be read.
+    Over,
 }
 
 /// The side of the polling thread, which does not know the types of key and value.
 pub(super) trait Intake: Send + Sync {
-    /// Deserializes a record and puts it behind the others; whether there is room for another one.
+    /// Deserializes a record and puts it behind the others; whether there is room for another one. A record of a partition that is not
+    /// assigned is dropped: it will be read by who has the partition.
     fn push(&self, message: &Consumed<'_>) -> bool;
 
     /// Puts an error behind the records.
     fn fail(&self, error: Error);
 
-    /// Whether there is room; if not, the bell rings when there is.
-    fn has_room(&self) -> bool;
+    /// Puts an error behind the records for each task that waits, at least one.
+    fn fail_all(&self, error: &dyn Fn() -> Error);
 
-    /// Hands on what was pushed, and wakes the tasks that wait for it.
-    fn hand_on(&self);
+    /// Hands on what was pushed, and tells whether there is room.
+    fn room(&self) -> Room;
 
-    /// Wakes all tasks that wait, so that those who are alive ask again.
+    /// Wakes all tasks that wait, so that those that are alive ask again.
     fn ask_for_life(&self);
 
     /// How often the program has asked.
     fn asked(&self) -> u64;
 
-    /// Waits until the program asks for more than it has taken, or until `stop`, which is looked at when the bell rings and now and
-    /// then. Whether all is settled.
-    fn wait_until_settled(&self, stop: &dyn Fn() -> bool) -> bool;
+    /// Waits until the program is done with what it has taken, with explicit completion of these partitions, or until `stop`, which is
+    /// looked at when the bell rings and now and then. Whether all is done.
+    fn wait_until_settled(&self, partitions: &[TopicPartition], stop: &dyn Fn() -> bool) -> bool;
 
-    /// Takes back the records of these partitions; gives the first offset that was taken back of each.
-    fn take_back(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, i64)>;
+    /// Partitions have come.
+    fn assign(&self, partitions: &[TopicPartition]);
 
-    /// Reads or changes how far the partitions have come.
+    /// Drops the records of these partitions that the program has not taken.
+    fn withdraw(&self, partitions: &[TopicPartition]);
+
+    /// Partitions have gone, with their records that the program has not taken.
+    fn unassign(&self, partitions: &[TopicPartition], is_lost: bool);
+
+    /// The next record of the partition is to be this one; drops those that were read before.
+    fn sought(&self, partition: &TopicPartition, next: Option<i64>);
+
+    /// Holds back the records of these partitions, or lets them go first.
+    fn set_paused(&self, partitions: &[TopicPartition], is_paused: bool);
+
+    /// Reads or changes how far the partitions have come. The code must not call the program's.
     fn progress(&self, code: &mut dyn FnMut(&mut Progress));
 
     /// There is nothing more to come.
@@ -123,75 +159,203 @@ pub(super) trait Intake: Send + Sync {
 }
 
 impl<K, V> HandOver<K, V> {
-    pub(super) fn new(deserializers: Deserializers<K, V>, max_poll_records: usize, bell: Arc<Bell>) -> Self {
-        let back = Back { ready: VecDeque::new(), bytes: 0, wakers: Vec::new(), has_ended: false, is_full: false };
+    pub(super) fn new(deserializers: Deserializers<K, V>, max_poll_records: usize, explicit: bool, bell: Arc<Bell>) -> Self {
+        let awaited = Arc::new(Awaited::new(Arc::clone(&bell)));
+        let progress = Progress::new(explicit.then(|| Arc::clone(&awaited)));
         Self {
-            front: Mutex::new(Front { ready: VecDeque::new(), progress: Progress::default() }),
-            back: Mutex::new(back),
+            front: Mutex::new(Front { ready: VecDeque::new(), held: VecDeque::new(), progress }),
+            back: Mutex::new(Back {
+                ready: VecDeque::new(),
+                bytes: 0,
+                waiters: Waiters::default(),
+                has_ended: false,
+                is_full: false,
+            }),
             chunk: Mutex::new(Chunk { ready: Vec::new(), bytes: 0, last: None }),
             deserializers,
             max_poll_records: max_poll_records.max(1),
             asked: AtomicU64::new(0),
-            is_awaited: AtomicBool::new(false),
+            awaited,
             bell,
         }
     }
 
-    /// The next item, `None` at the end.
+    /// The next item, `None` at the end: for a stream, which cannot take its waker back.
     pub(super) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Item<K, V>>> {
-        self.poll_take(context, Front::pop)
+        self.poll_take(context, None, Front::pop)
     }
 
-    /// What is ready, at least one item and `max.poll.records` at most; `None` at the end.
-    pub(super) fn poll_batch(&self, context: &mut Context<'_>) -> Poll<Option<Vec<Item<K, V>>>> {
-        self.poll_take(context, |front| {
-            let count = front.ready.len().min(self.max_poll_records);
+    /// The future of the next item, `None` at the end.
+    pub(super) fn next(&self) -> Next<'_, K, V, Item<K, V>> {
+        Next { hand_over: self, key: None, take: |front, _| front.pop() }
+    }
+
+    /// The future of the items that are ready, as many as a batch has at most; `None` at the end.
+    pub(super) fn next_batch(&self) -> Next<'_, K, V, Vec<Item<K, V>>> {
+        let take = |front: &mut Front<K, V>, max_poll_records: usize| {
+            let count = front.ready.len().min(max_poll_records);
             (count > 0).then(|| std::iter::from_fn(|| front.pop()).take(count).collect())
-        })
+        };
+        Next { hand_over: self, key: None, take }
     }
 
-    fn poll_take<T>(&self, context: &mut Context<'_>, take: impl Fn(&mut Front<K, V>) -> Option<T>) -> Poll<Option<T>> {
+    /// How many tasks wait.
+    #[cfg(all(test, feature = "testing"))]
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.back).waiters.len()
+    }
+
+    fn poll_take<T>(
+        &self,
+        context: &mut Context<'_>,
+        mut key: Option<&mut Option<u64>>,
+        take: impl Fn(&mut Front<K, V>) -> Option<T>,
+    ) -> Poll<Option<T>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let mut front = lock(&self.front);
-        front.progress.settle();
-        let mut rings = self.is_awaited.swap(false, Ordering::SeqCst);
-        let taken = match take(&mut front) {
-            Some(taken) => Poll::Ready(Some(taken)),
-            None => {
+        // Cloned where nothing is locked, and only if there is a reason to wait.
+        let mut waker: Option<Waker> = None;
+        loop {
+            let mut front = lock(&self.front);
+            front.progress.settle();
+            let mut had_room = true;
+            let mut replaced = Replaced::default();
+            let mut taken = take(&mut front).map(|taken| Poll::Ready(Some(taken)));
+            if taken.is_none() {
                 let mut back = lock(&self.back);
                 mem::swap(&mut front.ready, &mut back.ready);
                 back.bytes = 0;
-                rings |= mem::take(&mut back.is_full);
-                match take(&mut front) {
-                    Some(taken) => Poll::Ready(Some(taken)),
-                    None if back.has_ended => Poll::Ready(None),
-                    None => {
-                        if !back.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-                            back.wakers.push(context.waker().clone());
-                        }
+                had_room = !mem::take(&mut back.is_full);
+                taken = match take(&mut front) {
+                    Some(taken) => Some(Poll::Ready(Some(taken))),
+                    None if back.has_ended => Some(Poll::Ready(None)),
+                    None => waker.take().map(|waker| {
+                        replaced = match &mut key {
+                            Some(key) => back.waiters.insert(key, waker),
+                            None => back.waiters.insert_shared(waker),
+                        };
                         Poll::Pending
-                    }
-                }
+                    }),
+                };
             }
-        };
-        drop(front);
-        if rings {
-            self.bell.ring();
+            drop(front);
+            self.awaited.ring();
+            if !had_room {
+                self.bell.ring();
+            }
+            replaced.wake.into_iter().for_each(wake);
+            replaced.drop.into_iter().for_each(release);
+            match taken {
+                Some(taken) => return taken,
+                None => waker = Some(context.waker().clone()),
+            }
         }
-        taken
     }
 
     /// Hands the chunk on; whether there is room behind it.
-    fn flush(&self, chunk: &mut Chunk<K, V>) -> bool {
+    fn flush(&self, mut chunk: MutexGuard<'_, Chunk<K, V>>) -> Room {
         let mut back = lock(&self.back);
         back.ready.extend(chunk.ready.drain(..));
         back.bytes += mem::take(&mut chunk.bytes);
-        back.is_full = back.ready.len() >= 2 * self.max_poll_records || back.bytes >= BYTES;
-        let has_room = !back.is_full;
-        let wakers = if back.ready.is_empty() && !back.has_ended { Vec::new() } else { mem::take(&mut back.wakers) };
+        drop(chunk);
+        let (records, bytes) = (back.ready.len(), back.bytes);
+        let room = if records >= 3 * self.max_poll_records || bytes >= 2 * BYTES {
+            Room::Over
+        } else if records >= 2 * self.max_poll_records || bytes >= BYTES {
+            Room::Full
+        } else {
+            Room::Free
+        };
+        back.is_full = room != Room::Free;
+        let wakers = if back.ready.is_empty() && !back.has_ended { Vec::new() } else { back.waiters.take() };
         drop(back);
         wakers.into_iter().for_each(wake);
-        has_room
+        room
+    }
+
+    fn hand_on(&self) -> Room {
+        self.flush(lock(&self.chunk))
+    }
+
+    /// The partition of the message, if it is assigned. The polling thread alone assigns, so that this stays true.
+    fn locate(&self, topic: &str, partition: i32) -> Option<Located> {
+        let last = lock(&self.chunk).last.clone();
+        if let Some(located) = &last {
+            if located.partition == partition && *located.topic == *topic {
+                return last;
+            }
+        }
+        let (number, window) = lock(&self.front).progress.assigned_number(topic, partition)?;
+        let topic = match last {
+            Some(located) if *located.topic == *topic => located.topic,
+            _ => topic.into(),
+        };
+        let located = Located { topic, partition, number, window };
+        lock(&self.chunk).last = Some(located.clone());
+        Some(located)
+    }
+
+    /// Takes out the records of these partitions that the program has not taken, in order, and changes the progress with them.
+    fn take_out(&self, partitions: &[TopicPartition], change: &mut dyn FnMut(&mut Progress)) -> VecDeque<Ready<K, V>> {
+        self.hand_on();
+        lock(&self.chunk).last = None;
+        let mut front = lock(&self.front);
+        let mut back = lock(&self.back);
+        let numbers: Vec<_> =
+            partitions.iter().map(|partition| front.progress.number_of(partition.topic(), partition.partition())).collect();
+        let mut taken = VecDeque::new();
+        let Front { ready, held, progress } = &mut *front;
+        for side in [held, ready, &mut back.ready] {
+            for ready in mem::take(side) {
+                match ready.place {
+                    Some((number, _)) if numbers.contains(&number) => taken.push_back(ready),
+                    _ => side.push_back(ready),
+                }
+            }
+        }
+        // A bound, not an account: what is left counts for nothing, rather than what is gone for something.
+        back.bytes = 0;
+        change(progress);
+        taken
+    }
+
+    fn drop_out(&self, partitions: &[TopicPartition], change: &mut dyn FnMut(&mut Progress)) {
+        let dropped = self.take_out(partitions, change);
+        discard(dropped);
+    }
+}
+
+/// Drops records: keys and values are the program's types, and a panic in one of them costs no other.
+fn discard<K, V>(records: impl IntoIterator<Item = Ready<K, V>>) {
+    for record in records {
+        if let Err(panic) = contain(|| drop(record)) {
+            emit!(error, %panic, "a record that was read ahead panicked when it was dropped");
+        }
+    }
+}
+
+/// The future of what the program asks for. It takes its waker back when it is dropped.
+pub(super) struct Next<'a, K, V, T> {
+    hand_over: &'a HandOver<K, V>,
+    /// Its key among those that wait.
+    key: Option<u64>,
+    take: fn(&mut Front<K, V>, usize) -> Option<T>,
+}
+
+impl<K, V, T> Future for Next<'_, K, V, T> {
+    type Output = Option<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let Self { hand_over, key, take } = &mut *self;
+        hand_over.poll_take(context, Some(key), |front| take(front, hand_over.max_poll_records))
+    }
+}
+
+impl<K, V, T> Drop for Next<'_, K, V, T> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let waker = lock(&self.hand_over.back).waiters.remove(key);
+            waker.into_iter().for_each(release);
+        }
     }
 }
 
@@ -212,45 +376,39 @@ impl<K, V> Front<K, V> {
 impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
     fn push(&self, message: &Consumed<'_>) -> bool {
         let topic = message.topic();
-        let mut chunk = lock(&self.chunk);
-        let Chunk { ready, bytes, last } = &mut *chunk;
-        let located = match last {
-            Some(located) if located.partition == message.partition() && *located.topic == *topic => located,
-            _ => {
-                let number = lock(&self.front).progress.number_of(&topic, message.partition());
-                let topic = match last {
-                    Some(located) if *located.topic == *topic => Arc::clone(&located.topic),
-                    _ => topic.as_ref().into(),
-                };
-                last.insert(Located { topic, partition: message.partition(), number })
-            }
-        };
+        let Some(Located { topic, number, window, .. }) = self.locate(&topic, message.partition()) else { return true };
         let (key, value) = (message.key(), message.value());
-        *bytes += key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
-        let item = self.deserializers.read(head(message, Arc::clone(&located.topic)), key, value);
-        ready.push(Ready { place: Some((located.number, message.offset())), item });
-        if ready.len() < CHUNK.min(self.max_poll_records) && *bytes < BYTES {
+        let size = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+        let item = self.deserializers.read(head(message, topic), key, value, window);
+        let mut chunk = lock(&self.chunk);
+        chunk.bytes += size;
+        chunk.ready.push(Ready { place: Some((number, message.offset())), item });
+        if chunk.ready.len() < CHUNK.min(self.max_poll_records) && chunk.bytes < BYTES {
             return true;
         }
-        self.flush(&mut chunk)
+        self.flush(chunk) == Room::Free
     }
 
     fn fail(&self, error: Error) {
         let mut chunk = lock(&self.chunk);
         chunk.ready.push(Ready { place: None, item: Err(error.into()) });
-        self.flush(&mut chunk);
+        self.flush(chunk);
     }
 
-    fn has_room(&self) -> bool {
-        self.flush(&mut lock(&self.chunk))
+    fn fail_all(&self, error: &dyn Fn() -> Error) {
+        let waiting = lock(&self.back).waiters.len().max(1);
+        let errors: Vec<_> = (0..waiting).map(|_| Ready { place: None, item: Err(error().into()) }).collect();
+        let mut chunk = lock(&self.chunk);
+        chunk.ready.extend(errors);
+        self.flush(chunk);
     }
 
-    fn hand_on(&self) {
-        self.flush(&mut lock(&self.chunk));
+    fn room(&self) -> Room {
+        self.hand_on()
     }
 
     fn ask_for_life(&self) {
-        let wakers = mem::take(&mut lock(&self.back).wakers);
+        let wakers = lock(&self.back).waiters.take();
         wakers.into_iter().for_each(wake);
     }
 
@@ -258,48 +416,56 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
         self.asked.load(Ordering::Relaxed)
     }
 
-    fn wait_until_settled(&self, stop: &dyn Fn() -> bool) -> bool {
+    fn wait_until_settled(&self, partitions: &[TopicPartition], stop: &dyn Fn() -> bool) -> bool {
         loop {
-            // Raised before it looks: who asks in between lowers it and rings.
-            self.is_awaited.store(true, Ordering::SeqCst);
-            let is_settled = lock(&self.front).progress.is_settled();
+            // Set before it looks: a change in between lowers it and rings.
+            self.awaited.set(true);
+            let is_settled = lock(&self.front).progress.is_settled(partitions);
             if is_settled || stop() {
-                self.is_awaited.store(false, Ordering::SeqCst);
+                self.awaited.set(false);
                 return is_settled;
             }
             thread::park_timeout(LOOK);
         }
     }
 
-    fn take_back(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, i64)> {
-        self.hand_on();
+    fn assign(&self, partitions: &[TopicPartition]) {
+        lock(&self.chunk).last = None;
         let mut front = lock(&self.front);
-        let mut back = lock(&self.back);
-        let numbers: Vec<_> =
-            partitions.iter().map(|partition| front.progress.number_of(partition.topic(), partition.partition())).collect();
-        let mut firsts: Vec<Option<i64>> = vec![None; partitions.len()];
-        let mut dropped = Vec::new();
-        for side in [&mut front.ready, &mut back.ready] {
-            for ready in mem::take(side) {
-                let found =
-                    ready.place.and_then(|(number, offset)| Some((numbers.iter().position(|wanted| *wanted == number)?, offset)));
-                match found {
-                    Some((index, offset)) => {
-                        if let Some(first) = firsts.get_mut(index) {
-                            first.get_or_insert(offset);
-                        }
-                        dropped.push(ready);
-                    }
-                    None => side.push_back(ready),
-                }
+        partitions.iter().for_each(|partition| front.progress.assign(partition));
+    }
+
+    fn withdraw(&self, partitions: &[TopicPartition]) {
+        self.drop_out(partitions, &mut |_| ());
+    }
+
+    fn unassign(&self, partitions: &[TopicPartition], is_lost: bool) {
+        self.drop_out(partitions, &mut |progress| {
+            partitions.iter().for_each(|partition| progress.unassign(partition, is_lost));
+        });
+    }
+
+    fn sought(&self, partition: &TopicPartition, next: Option<i64>) {
+        self.drop_out(std::slice::from_ref(partition), &mut |progress| progress.seek(partition, next));
+    }
+
+    fn set_paused(&self, partitions: &[TopicPartition], is_paused: bool) {
+        let records = self.take_out(partitions, &mut |progress| {
+            partitions.iter().for_each(|partition| progress.set_paused(partition, is_paused));
+        });
+        let mut front = lock(&self.front);
+        if is_paused {
+            front.held.extend(records);
+        } else {
+            for record in records.into_iter().rev() {
+                front.ready.push_front(record);
             }
         }
-        // A bound, not an account: what is left counts for nothing, rather than what is gone for something.
-        back.bytes = 0;
-        drop((front, back));
-        // Keys and values are the program's types: they are dropped where nothing is locked.
-        drop(dropped);
-        partitions.iter().zip(firsts).filter_map(|(partition, first)| Some((partition.clone(), first?))).collect()
+        let is_ready = !front.ready.is_empty();
+        drop(front);
+        if is_ready {
+            self.ask_for_life();
+        }
     }
 
     fn progress(&self, code: &mut dyn FnMut(&mut Progress)) {
@@ -309,5 +475,18 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
     fn end(&self) {
         lock(&self.back).has_ended = true;
         self.hand_on();
+    }
+}
+
+/// Whoever drops it last, the keys and values that are left are dropped one by one.
+impl<K, V> Drop for HandOver<K, V> {
+    fn drop(&mut self) {
+        let left = |mutex: &mut Mutex<Front<K, V>>| {
+            let front = mutex.get_mut().unwrap_or_else(PoisonError::into_inner);
+            [mem::take(&mut front.held), mem::take(&mut front.ready)]
+        };
+        left(&mut self.front).into_iter().for_each(discard);
+        discard(mem::take(&mut self.back.get_mut().unwrap_or_else(PoisonError::into_inner).ready));
+        discard(mem::take(&mut self.chunk.get_mut().unwrap_or_else(PoisonError::into_inner).ready));
     }
 }

@@ -22,7 +22,7 @@
 //! while let Some(item) = consumer.next().await {
 //!     match item {
 //!         Ok(record) => println!("{} is {}", record.key(), record.value()),
-//!         Err(error) => eprintln!("passed over: {error}"), // the next record comes all the same
+//!         Err(error) => eprintln!("skipped: {error}"), // the next record follows
 //!     }
 //!     consumer.commit().await?;
 //!     # break;
@@ -37,13 +37,14 @@
 //!
 //! # Threads
 //! Each consumer has one thread of its own, the *polling thread*. It serves librdkafka, deserializes, runs the [`RebalanceListener`] and
-//! wakes the tasks that wait. It reads ahead of the program by four times `max.poll.records`, or two mebibytes of keys and values if that is less; beyond that
+//! wakes the tasks that wait. It reads ahead of the program by five times `max.poll.records`, or three mebibytes of keys and values if that is less; beyond that
 //! librdkafka's own queue holds what was fetched (`librdkafka.queued.max.messages.kbytes`). Calls that ask the brokers wait on a second thread, which the first of them starts.
 //!
 //! # What counts as processed
 //! A record is *taken* when the program gets it. [`commit`](Consumer::commit) commits what has been taken. Automatic commits
 //! (`enable.auto.commit`), and those of a rebalance, are one step behind, as in Java: a record counts when the program asks for the next
-//! one. A program that hands records to other tasks, and asks on before they are done, turns automatic commits off.
+//! one, or closes the consumer. A program that processes records in parallel, and so asks on before they are done, marks each of them as
+//! [`done`](ConsumerRecord::done) with [`ConsumerBuilder::explicit_done`]; commits then stay before the first one that is not done.
 //!
 //! # `max.poll.interval.ms`
 //! A program that has not asked for a record for that long is taken for stuck, as in Java: the consumer leaves its group, its partitions
@@ -56,6 +57,7 @@ mod builder;
 mod calls;
 mod context;
 mod deserializers;
+mod done;
 mod error;
 mod hand_over;
 mod lookup;
@@ -63,15 +65,17 @@ mod polling;
 mod progress;
 mod rebalance;
 mod record;
+mod seeking;
 mod shared;
 mod topic_partition;
 mod trouble;
+mod waiters;
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
 };
@@ -80,10 +84,6 @@ pub use blocking::BlockingConsumer;
 pub use builder::ConsumerBuilder;
 pub use error::ConsumeError;
 use futures::Stream;
-use rdkafka::{
-    Offset,
-    consumer::{CommitMode, Consumer as _},
-};
 pub use rebalance::{Assigned, RebalanceListener, Revoked};
 pub use record::{ConsumerRecord, RawRecord, TimestampType};
 pub use topic_partition::TopicPartition;
@@ -91,10 +91,10 @@ pub use topic_partition::TopicPartition;
 use self::{
     hand_over::{HandOver, Intake as _, Item},
     rebalance::native_offsets,
-    shared::Shared,
-    trouble::error_of,
+    shared::{Shared, closed},
+    trouble::{commit_failed, commit_lost},
 };
-use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, native::code, producer::wait_until};
+use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, deadline::Deadline, native::code, producer::wait_until};
 
 /// Reads records from topics: alone, or as a member of a group that shares them.
 ///
@@ -102,7 +102,8 @@ use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, native::code, prod
 /// bytes, and the next one follows. The stream ends when the consumer is closed or has failed for good ([`Error::is_fatal`]). A reference to
 /// a consumer is the same stream, so that the other calls can be made while it is read.
 ///
-/// Dropping it leaves the group, which goes on in the background; see [`ConsumerBuilder::drop_timeout`].
+/// Dropping it leaves the group, which goes on in the background; see [`ConsumerBuilder::drop_timeout`]. The records that the program has
+/// then do not count as processed, since a task that panics or is cancelled drops its consumer, too; [`close`](Self::close) says that they are.
 ///
 /// Made by [`Consumer::builder`].
 pub struct Consumer<K, V> {
@@ -146,6 +147,9 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// # Errors
     /// [`Client`](ErrorKind::Client) while topics are subscribed to: [`unsubscribe`](Self::unsubscribe) first.
     pub async fn assign<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
+        if self.core.shared.is_closing() {
+            return Err(closed());
+        }
         if !self.core.shared.subscription().is_empty() {
             return Err(Error::from_code(code::STATE, "assign: topics are subscribed to, unsubscribe first"));
         }
@@ -171,14 +175,14 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// A [`ConsumeError`]: [`Deserialization`](ErrorKind::Deserialization) of this record;
     /// [`Authorization`](ErrorKind::Authorization), [`Authentication`](ErrorKind::Authentication), an invalid topic, an offset that is gone with
     /// `auto.offset.reset=none`, and what else Java throws out of `poll`; a fatal error, which is the last item. What librdkafka
-    /// mends by itself (brokers that are away, topics that do not exist yet) is logged.
+    /// recovers from (brokers that are away, topics that do not exist yet) is logged.
     pub fn recv(&self) -> impl Future<Output = Option<Result<ConsumerRecord<K, V>, ConsumeError>>> + Send + '_ {
-        poll_fn(|context| self.hand_over.poll_next(context))
+        self.hand_over.next()
     }
 
     /// The records that are ready, `max.poll.records` at most: waits for the first. `None` as [`recv`](Self::recv).
     pub fn recv_batch(&self) -> impl Future<Output = Option<Vec<Result<ConsumerRecord<K, V>, ConsumeError>>>> + Send + '_ {
-        poll_fn(|context| self.hand_over.poll_batch(context))
+        self.hand_over.next_batch()
     }
 
     /// The same for threads: every call blocks instead of returning a future.
@@ -186,35 +190,53 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         BlockingConsumer::new(self)
     }
 
-    /// Commits what has been taken of the partitions that the consumer has, and waits for the answer (Java: `commitSync`).
+    /// Commits [`taken`](Self::taken), and waits for the answer (Java: `commitSync`).
     ///
     /// # Errors
-    /// As [`commit_offsets`](Self::commit_offsets).
+    /// [`CommitFailed`](ErrorKind::CommitFailed), once, if partitions were lost with records that were taken since the last commit; nothing
+    /// is committed then. Otherwise as [`commit_offsets`](Self::commit_offsets).
     pub async fn commit(&self) -> Result<(), Error> {
-        self.commit_offsets(&self.taken()).await
+        let group = self.group_id("commit")?;
+        let (mut taken, mut lost) = (Offsets::new(), Vec::new());
+        self.hand_over.progress(&mut |progress| (taken, lost) = (progress.taken(), progress.take_lost()));
+        if self.core.shared.is_closing() {
+            return Err(closed());
+        }
+        if !lost.is_empty() {
+            return Err(commit_lost(group, &lost));
+        }
+        self.commit_offsets(&taken).await
     }
 
-    /// Commits these offsets for the group, with what is to be kept with them, and waits for the answer. None at all is no call to the
-    /// brokers.
+    /// Commits these offsets for the group, with what is to be kept with them, and waits for the answer up to `default.api.timeout.ms`. None
+    /// at all is no call to the brokers.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) without a `group.id`; what the group's coordinator answers, such as `ILLEGAL_GENERATION` or
-    /// `UNKNOWN_MEMBER_ID` if the group has given the partitions to others meanwhile (Java: `CommitFailedException`).
+    /// [`Config`](ErrorKind::Config) without a `group.id`; [`CommitFailed`](ErrorKind::CommitFailed) if the group has given the partitions to
+    /// others meanwhile (Java: `CommitFailedException`); [`Closed`](ErrorKind::Closed); what else the group's coordinator answers, for one
+    /// of the partitions or for all.
     pub async fn commit_offsets(&self, offsets: &Offsets) -> Result<(), Error> {
         let context = format!("group {}: the commit failed", self.group_id("commit")?);
+        let shared = &self.core.shared;
+        if shared.is_closing() {
+            return Err(closed());
+        }
         if offsets.is_empty() {
             return Ok(());
         }
-        let offsets = native_offsets(offsets)?;
-        self.core
-            .shared
-            .ask(move |consumer| consumer.commit(&offsets, CommitMode::Sync).map_err(|error| error_of(&error, &context)))
-            .await
+        if shared.signals.is_expelled.load(Ordering::Acquire) {
+            return Err(commit_failed(code::ASSIGNMENT_LOST, &context));
+        }
+        let (native, timeout) = (native_offsets(offsets)?, shared.api_timeout);
+        shared.ask(move |client| client.commit(&native, timeout).map_err(|code| commit_failed(code, &context))).await?;
+        self.hand_over.progress(&mut |progress| progress.committed(offsets));
+        Ok(())
     }
 
     /// How far the program has come in the partitions that the consumer has: for [`Transaction::send_offsets`](crate::Transaction::send_offsets).
+    /// That is behind every record that was taken; with [`explicit_done`](ConsumerBuilder::explicit_done), before the first one that is not done.
     ///
-    /// Partitions of which nothing was taken are not among them.
+    /// Partitions of which nothing was taken, or nothing is done, are not among them.
     pub fn taken(&self) -> Offsets {
         let mut taken = Offsets::new();
         self.hand_over.progress(&mut |progress| taken = progress.taken());
@@ -237,11 +259,12 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     pub async fn group_metadata(&self) -> Result<ConsumerGroupMetadata, Error> {
         self.group_id("tell its group")?;
         let none = || Error::new(ErrorKind::Client, "librdkafka tells nothing of the consumer's group");
-        self.core.shared.ask(move |consumer| ConsumerGroupMetadata::of(consumer).ok_or_else(none)).await
+        self.core.shared.ask(move |client| client.membership().map(Into::into).ok_or_else(none)).await
     }
 
-    /// Takes no more records from these partitions until they are resumed; what was read ahead of the program goes back. A rebalance
-    /// that takes a partition away forgets that it was paused.
+    /// Takes no more records from these partitions until they are resumed; what was read ahead of the program is kept until then. Says
+    /// nothing about the records that the program has: they count as processed when it asks for the next one, as always. A rebalance that
+    /// takes a partition away forgets that it was paused.
     ///
     /// # Errors
     /// [`Client`](ErrorKind::Client) (`_STATE`) if the consumer does not have one of them.
@@ -278,7 +301,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         if offset < 0 {
             return Err(Error::from_code(code::INVALID_ARG, &format!("seek in {partition}: {offset} is no offset")));
         }
-        self.seek_all(vec![(partition, Offset::Offset(offset))]).await
+        self.seek_all(vec![(partition, offset)]).await
     }
 
     /// Goes on with the first record that these partitions have.
@@ -286,7 +309,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// # Errors
     /// As [`seek`](Self::seek).
     pub async fn seek_to_beginning<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
-        self.seek_all(all(partitions).into_iter().map(|partition| (partition, Offset::Beginning)).collect()).await
+        self.seek_all(all(partitions).into_iter().map(|partition| (partition, code::OFFSET_BEGINNING)).collect()).await
     }
 
     /// Goes on behind the last record that these partitions have.
@@ -294,24 +317,26 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// # Errors
     /// As [`seek`](Self::seek).
     pub async fn seek_to_end<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
-        self.seek_all(all(partitions).into_iter().map(|partition| (partition, Offset::End)).collect()).await
+        self.seek_all(all(partitions).into_iter().map(|partition| (partition, code::OFFSET_END)).collect()).await
     }
 
-    async fn seek_all(&self, to: Vec<(TopicPartition, Offset)>) -> Result<(), Error> {
+    async fn seek_all(&self, to: Vec<(TopicPartition, i64)>) -> Result<(), Error> {
         if to.is_empty() {
-            return Ok(());
+            return if self.core.shared.is_closing() { Err(closed()) } else { Ok(()) };
         }
         self.core.shared.command(|polling, reply| polling.seek(to, reply)).await
     }
 
-    /// Leaves the group and ends the consumer: commits what has been taken, if that is automatic, and tells the rebalance listener. The records
-    /// that were read ahead are dropped; the stream ends.
+    /// Leaves the group and ends the consumer: commits what has been taken, if that is automatic, and tells the rebalance listener. The program
+    /// says by it that it is done with the records that it has, unless it says so for each of them. The records that were read ahead are
+    /// dropped; the stream ends.
     ///
     /// Ends whether it is awaited or not. Waits for calls that are under way, and for the brokers as long as librdkafka does.
     ///
     /// # Errors
     /// None so far.
     pub async fn close(&self) -> Result<(), Error> {
+        self.core.shared.signals.settles.store(true, Ordering::Release);
         // The sender goes unsent only with the polling thread.
         let _ = self.core.shared.close().await;
         Ok(())
@@ -347,9 +372,10 @@ impl Drop for Core {
     fn drop(&mut self) {
         let ended = self.shared.close();
         // On the polling thread the listener held the consumer: it goes on by itself.
-        if !self.drop_timeout.is_zero() && !self.shared.bell.is_here() {
-            let _ = wait_until(ended, std::time::Instant::now() + self.drop_timeout);
+        if self.drop_timeout.is_zero() || self.shared.bell.is_here() {
+            return;
         }
+        let _ = wait_until(ended, Deadline::after(self.drop_timeout));
     }
 }
 
@@ -377,5 +403,39 @@ mod tests {
         send::<ConsumerRecord<String, Vec<u8>>>();
         send::<ConsumeError>();
         sync::<ConsumeError>();
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn a_polling_thread_that_ends_unexpectedly_ends_every_recv_with_an_error() {
+        use futures::executor::block_on;
+
+        let kafka = crate::testing::EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
+        let config =
+            crate::ConsumerConfig::from_pairs([("bootstrap.servers", kafka.bootstrap_servers()), ("group.id", "g")]).unwrap();
+        let consumer = Arc::new(Consumer::<(), ()>::builder(config).build().unwrap());
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let consumer = Arc::clone(&consumer);
+                std::thread::spawn(move || block_on(consumer.recv()))
+            })
+            .collect();
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while consumer.hand_over.waiting() < 3 {
+            assert!(std::time::Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+        let ended = block_on(consumer.core.shared.on_polling_thread(|_| -> Result<(), Error> { panic!("a bug") }));
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Closed);
+        for thread in waiting {
+            let error = thread.join().unwrap().unwrap().unwrap_err();
+            assert!(error.error().is_fatal() && error.kind() == ErrorKind::Fatal, "{error}");
+        }
+        block_on(async {
+            assert!(consumer.recv().await.is_none());
+            assert_eq!(consumer.commit().await.unwrap_err().kind(), ErrorKind::Closed);
+            assert_eq!(consumer.committed([("orders", 0)]).await.unwrap_err().kind(), ErrorKind::Closed);
+            consumer.close().await.unwrap();
+        });
     }
 }

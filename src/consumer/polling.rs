@@ -6,17 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{Offset, TopicPartitionList, consumer::Consumer as _, error::KafkaError, types::RDKafkaErrorCode as Code};
-
 use super::{
     TopicPartition,
-    context::{NativeConsumer, tell_commit},
+    context::{Membership, tell_commit},
+    hand_over::Room,
+    seeking::Seek,
     shared::Shared,
-    trouble::{Verdict, error_of, not_assigned},
+    topic_partition::{native_list, native_partitions, native_topic},
+    trouble::{Verdict, judge, not_assigned},
 };
 use crate::{
     Error,
-    native::{ConsumerQueue, Polled},
+    native::{Polled, QueueError},
+    panic::{contain, emit},
+    secret::Secrets,
 };
 
 /// How many events are polled before commands and timers are looked at.
@@ -33,36 +36,33 @@ pub(super) type Command = Box<dyn FnOnce(&mut Polling) + Send>;
 
 /// The polling thread: it alone takes from librdkafka's queue, and so it alone knows which records are before a seek and which behind.
 pub(super) struct Polling {
-    consumer: Arc<NativeConsumer>,
-    queue: Arc<ConsumerQueue>,
-    shared: Arc<Shared>,
+    pub(super) membership: Membership,
+    pub(super) shared: Arc<Shared>,
     commands: Receiver<Command>,
-    seeks: Vec<Seek>,
+    pub(super) seeks: Vec<Seek>,
     /// How often the program had asked when it was last looked at, and when that was.
     asked: (u64, Instant),
     pinged: bool,
     has_ended: bool,
     store_interval: Duration,
-}
-
-/// A seek that is not done yet.
-struct Seek {
-    to: Vec<(TopicPartition, Offset)>,
-    deadline: Instant,
-    reply: Box<dyn FnOnce(Result<(), Error>) + Send>,
+    /// Values that librdkafka's texts must not show.
+    secrets: Arc<Secrets>,
+    /// When librdkafka's queue was last polled. It takes a thread that does not poll for longer than `max.poll.interval.ms` for stuck.
+    served: Instant,
+    /// The partitions that librdkafka does not read since the program has not taken what was read.
+    held_back: Vec<TopicPartition>,
 }
 
 impl Polling {
     pub(super) fn new(
-        consumer: Arc<NativeConsumer>,
-        queue: Arc<ConsumerQueue>,
+        membership: Membership,
         shared: Arc<Shared>,
         commands: Receiver<Command>,
         auto_commit_interval: Duration,
+        secrets: Arc<Secrets>,
     ) -> Self {
         Self {
-            consumer,
-            queue,
+            membership,
             shared,
             commands,
             seeks: Vec::new(),
@@ -70,6 +70,9 @@ impl Polling {
             pinged: false,
             has_ended: false,
             store_interval: auto_commit_interval.clamp(Duration::from_millis(50), LOOK),
+            secrets,
+            served: Instant::now(),
+            held_back: Vec::new(),
         }
     }
 
@@ -79,7 +82,7 @@ impl Polling {
         while !self.shared.signals.is_closing.load(Ordering::Acquire) {
             self.serve_commands();
             self.watch();
-            self.shared.store(&self.consumer);
+            self.membership.store();
             self.retry_seeks();
             if self.has_ended {
                 thread::park_timeout(LOOK);
@@ -93,59 +96,148 @@ impl Polling {
     /// Takes records until there are no more, there is no room, or it is time to look around.
     fn fill(&mut self) {
         let intake = Arc::clone(&self.shared.intake);
-        // Who has left the group still has to hear that its partitions are gone.
-        let is_expelled = self.shared.signals.is_expelled.load(Ordering::Acquire);
-        if !intake.has_room() && !is_expelled {
-            thread::park_timeout(self.patience());
-            return;
+        let room = intake.room();
+        if room != Room::Free {
+            return self.serve_while_full(room);
         }
+        self.read_on();
         let mut timeout = Duration::ZERO;
         for _ in 0..BURST {
-            let (shared, consumer) = (&self.shared, &self.consumer);
-            let polled = self.queue.poll(timeout, |polled| match polled {
-                Polled::Record(_) if is_expelled => Next::Polled { has_room: true },
-                Polled::Record(message) => Next::Polled { has_room: intake.push(&message) },
-                Polled::Error(error) => Next::Verdict(shared.judge(consumer, &error)),
-                Polled::Log { level, facility, text } => {
-                    consumer.context().log_line(level, &facility, &text);
-                    Next::Polled { has_room: true }
-                }
-                Polled::Rebalance { gives, partitions } => Next::Rebalance(gives, partitions),
-                Polled::Committed(code) => {
-                    tell_commit(code);
-                    Next::Polled { has_room: true }
-                }
-                Polled::Other => Next::Polled { has_room: true },
-            });
-            match polled {
+            match self.poll(timeout) {
                 None if timeout.is_zero() => {
                     // All that there was is handed over: now it may wait.
-                    intake.hand_on();
+                    intake.room();
                     if self.is_called() {
                         return;
                     }
                     timeout = self.patience();
                 }
                 None => return,
-                Some(Next::Polled { has_room: true }) => timeout = Duration::ZERO,
-                Some(Next::Polled { has_room: false }) => break,
-                Some(Next::Rebalance(gives, partitions)) => {
-                    let partitions: Vec<_> = partitions.into_iter().map(TopicPartition::from).collect();
-                    let consumer = Arc::clone(&self.consumer);
-                    consumer.context().follow(&consumer, gives, &partitions);
-                    break;
-                }
-                Some(Next::Verdict(Verdict::Log)) => {}
-                Some(Next::Verdict(Verdict::Tell(error))) => intake.fail(error),
-                Some(Next::Verdict(Verdict::End(error))) => {
-                    self.has_ended = true;
-                    intake.fail(error);
-                    intake.end();
-                    return;
-                }
+                Some(true) => timeout = Duration::ZERO,
+                Some(false) => break,
             }
         }
-        intake.hand_on();
+        intake.room();
+    }
+
+    /// The program has not taken what was read. Rebalances, and librdkafka's own watch over `max.poll.interval.ms`, still have to be
+    /// served: an event is polled now and then. It may be a record, for which there is some room. When that is used up, librdkafka
+    /// stops reading these partitions, which drops what it has fetched.
+    fn serve_while_full(&mut self, room: Room) {
+        let interval = (self.shared.max_poll_interval / 8).clamp(SEEK_RETRY, LOOK);
+        if room == Room::Over {
+            self.hold_back();
+        }
+        if !self.held_back.is_empty() {
+            self.poll(self.patience().min(interval));
+        } else if self.served.elapsed() >= interval {
+            self.poll(Duration::ZERO);
+        } else {
+            thread::park_timeout(self.patience().min(interval));
+        }
+    }
+
+    /// Lets librdkafka read no more until there is room.
+    fn hold_back(&mut self) {
+        let mut partitions = self.shared.assignment();
+        self.shared.intake.progress(&mut |progress| {
+            let paused = progress.paused();
+            partitions.retain(|partition| !paused.contains(partition));
+        });
+        partitions.retain(|partition| !self.held_back.contains(partition));
+        if partitions.is_empty() {
+            return;
+        }
+        match self.pause_native(&partitions, true) {
+            Ok(()) => self.held_back.extend(partitions),
+            Err(error) => emit!(warn, %error, "partitions were not held back"),
+        }
+    }
+
+    /// Ends [`hold_back`](Self::hold_back).
+    fn read_on(&mut self) {
+        if self.held_back.is_empty() {
+            return;
+        }
+        let mut partitions = std::mem::take(&mut self.held_back);
+        self.shared.intake.progress(&mut |progress| {
+            let paused = progress.paused();
+            partitions.retain(|partition| progress.is_assigned(partition) && !paused.contains(partition));
+        });
+        if partitions.is_empty() {
+            return;
+        }
+        if let Err(error) = self.pause_native(&partitions, false) {
+            emit!(warn, %error, "partitions were not resumed");
+            self.held_back = partitions;
+        }
+    }
+
+    fn pause_native(&self, partitions: &[TopicPartition], is_paused: bool) -> Result<(), Error> {
+        let mut list = native_partitions(partitions)?;
+        let client = &self.membership.client;
+        let done = if is_paused { client.pause(&mut list) } else { client.resume(&mut list) };
+        done.map_err(|code| Error::from_code(code, if is_paused { "pause" } else { "resume" }))
+    }
+
+    /// Polls one event; whether more may be polled, `None` if there was none.
+    fn poll(&mut self, timeout: Duration) -> Option<bool> {
+        let intake = Arc::clone(&self.shared.intake);
+        let polled = self.membership.client.poll(timeout, |polled| match polled {
+            Polled::Record(message) => Next::Polled { goes_on: intake.push(&message) },
+            Polled::Error(error) => Next::Error(error),
+            Polled::Log { level, facility, text } => {
+                self.log(level, &facility, &text);
+                Next::Polled { goes_on: true }
+            }
+            Polled::Rebalance { gives, partitions } => Next::Rebalance(gives, partitions),
+            Polled::Committed { code, .. } => {
+                tell_commit(code);
+                Next::Polled { goes_on: true }
+            }
+            Polled::Other => Next::Polled { goes_on: true },
+        });
+        self.served = Instant::now();
+        Some(match polled? {
+            Next::Polled { goes_on } => goes_on,
+            Next::Error(error) => self.judge(&error),
+            Next::Rebalance(gives, partitions) => {
+                let partitions: Vec<_> = partitions.into_iter().map(TopicPartition::from).collect();
+                // A partition that comes is read at once, one that goes no longer.
+                self.held_back.retain(|held| !partitions.contains(held));
+                self.membership.follow(gives, &partitions);
+                false
+            }
+        })
+    }
+
+    /// Whether to go on after an error of librdkafka's.
+    fn judge(&mut self, error: &QueueError) -> bool {
+        let text = self.secrets.redact(&error.text);
+        emit!(warn, target: "ottla::librdkafka", code = error.code, "{text}");
+        match judge(&self.membership.client, error, &text) {
+            Verdict::Log => true,
+            Verdict::Tell(error) => {
+                self.shared.intake.fail(error);
+                true
+            }
+            Verdict::End(error) => {
+                self.has_ended = true;
+                self.shared.intake.fail(error);
+                self.shared.intake.end();
+                false
+            }
+        }
+    }
+
+    fn log(&self, level: i32, facility: &str, text: &str) {
+        let text = self.secrets.redact(text);
+        match level {
+            0..=3 => emit!(error, target: "ottla::librdkafka", facility, "{text}"),
+            4 => emit!(warn, target: "ottla::librdkafka", facility, "{text}"),
+            5 | 6 => emit!(info, target: "ottla::librdkafka", facility, "{text}"),
+            _ => emit!(debug, target: "ottla::librdkafka", facility, "{text}"),
+        }
     }
 
     fn is_called(&self) -> bool {
@@ -179,43 +271,51 @@ impl Polling {
         let limit = self.shared.max_poll_interval;
         let silence = self.asked.1.elapsed();
         if silence >= limit / 2 && !self.pinged {
-            // Who waits for a record has no reason to ask again, and is woken to show that it is alive.
+            // A program that waits for a record has no reason to ask again, and is woken to show that it is alive.
             self.pinged = true;
             self.shared.intake.ask_for_life();
         }
         let is_member = !self.shared.subscription().is_empty();
         if silence >= limit && is_member && !signals.is_expelled.swap(true, Ordering::AcqRel) {
-            tracing::warn!(
+            emit!(
+                warn,
                 "the program has not asked for records for max.poll.interval.ms ({} ms): the consumer leaves its group until it does; \
-                 ask more often, raise max.poll.interval.ms or lower max.poll.records",
+                     ask more often, raise max.poll.interval.ms or lower max.poll.records",
                 limit.as_millis()
             );
-            self.consumer.unsubscribe();
-            self.shared.intake.take_back(&self.shared.assignment());
+            if let Err(code) = self.membership.client.unsubscribe() {
+                let error = Error::from_code(code, "leave the group");
+                emit!(error, %error, "the consumer could not leave its group");
+            }
+            self.membership.lose(self.shared.assignment());
         }
     }
 
     fn rejoin(&self) {
         let topics = self.shared.subscription();
-        let topics: Vec<_> = topics.iter().map(String::as_str).collect();
         if topics.is_empty() {
             return;
         }
-        if let Err(error) = self.consumer.subscribe(&topics) {
-            tracing::error!(%error, "the consumer could not join its group again");
+        if let Err(error) = self.subscribe_native(&topics) {
+            emit!(error, %error, "the consumer could not join its group again");
         }
+    }
+
+    fn subscribe_native(&self, topics: &[String]) -> Result<(), Error> {
+        let names: Vec<_> = topics.iter().map(|topic| native_topic(topic)).collect::<Result<_, _>>()?;
+        let failed = |code| Error::from_code(code, &format!("subscribe to {}", topics.join(", ")));
+        self.membership.client.subscribe(&names).map_err(failed)
     }
 
     /// Joins the group for these topics, in place of those before; for none it leaves.
     pub(super) fn subscribe(&mut self, topics: Vec<String>) -> Result<(), Error> {
-        self.shared.signals.is_expelled.store(false, Ordering::Release);
         self.forget_manual_assignment()?;
         if topics.is_empty() {
-            self.consumer.unsubscribe();
+            self.membership.client.unsubscribe().map_err(|code| Error::from_code(code, "unsubscribe"))?;
         } else {
-            let names: Vec<_> = topics.iter().map(String::as_str).collect();
-            self.consumer.subscribe(&names).map_err(|error| error_of(&error, &format!("subscribe to {}", topics.join(", "))))?;
+            self.subscribe_native(&topics)?;
         }
+        self.shared.signals.is_expelled.store(false, Ordering::Release);
         self.asked.1 = Instant::now();
         self.shared.set_subscription(topics);
         Ok(())
@@ -223,23 +323,18 @@ impl Polling {
 
     /// Reads these partitions, without the group having a say.
     pub(super) fn assign(&mut self, partitions: &[TopicPartition]) -> Result<(), Error> {
+        let starts: Vec<_> = partitions.iter().map(|partition| (partition.clone(), self.shared.first_offset)).collect();
+        let list = native_list(&starts)?;
         self.forget_manual_assignment()?;
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition_offset(partition.topic(), partition.partition(), self.shared.first_offset)
-                .map_err(|error| error_of(&error, &format!("assign {partition}")))?;
+        if !partitions.is_empty() {
+            self.membership.client.assign(Some(&list)).map_err(|code| Error::from_code(code, "assign"))?;
         }
-        if !list.elements().is_empty() {
-            self.consumer.assign(&list).map_err(|error| error_of(&error, "assign"))?;
-        }
-        self.shared.intake.progress(&mut |progress| {
-            partitions.iter().for_each(|partition| progress.set_assigned(partition, true));
-        });
+        self.shared.intake.assign(partitions);
         Ok(())
     }
 
     /// Lets go of what was assigned by hand; of what the group gave the group takes care.
-    fn forget_manual_assignment(&self) -> Result<(), Error> {
+    fn forget_manual_assignment(&mut self) -> Result<(), Error> {
         if !self.shared.subscription().is_empty() {
             return Ok(());
         }
@@ -247,111 +342,77 @@ impl Polling {
         if had.is_empty() {
             return Ok(());
         }
-        self.shared.store(&self.consumer);
-        self.shared.intake.take_back(&had);
-        self.shared.intake.progress(&mut |progress| had.iter().for_each(|partition| progress.set_assigned(partition, false)));
-        self.consumer.unassign().map_err(|error| error_of(&error, "assign"))
+        self.membership.store();
+        self.membership.resume_paused(&had);
+        self.held_back.clear();
+        self.shared.intake.unassign(&had, false);
+        self.membership.client.assign(None).map_err(|code| Error::from_code(code, "assign"))
     }
 
-    /// Pauses or resumes; records that were read ahead go back, and are read again when the partition is resumed.
+    /// Pauses or resumes. Records that were read ahead are kept here, and come first when the partition is resumed.
     pub(super) fn set_paused(&mut self, partitions: &[TopicPartition], is_paused: bool) -> Result<(), Error> {
         self.check_assigned(partitions.iter())?;
-        if is_paused {
-            let back = self.shared.intake.take_back(partitions);
-            for (partition, offset) in back {
-                self.seek_now(vec![(partition, Offset::Offset(offset))])?;
-            }
+        // What is held back stays so until there is room.
+        let native: Vec<_> =
+            partitions.iter().filter(|partition| is_paused || !self.held_back.contains(partition)).cloned().collect();
+        if !native.is_empty() {
+            self.pause_native(&native, is_paused)?;
         }
-        let list = TopicPartition::list_of(partitions);
-        let done = if is_paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
-        done.map_err(|error| error_of(&error, if is_paused { "pause" } else { "resume" }))?;
-        self.shared.intake.progress(&mut |progress| {
-            partitions.iter().for_each(|partition| progress.set_paused(partition, is_paused));
-        });
+        self.shared.intake.set_paused(partitions, is_paused);
         Ok(())
     }
 
-    /// Reads on from elsewhere; `reply` is told when it is so.
-    pub(super) fn seek(&mut self, to: Vec<(TopicPartition, Offset)>, reply: impl FnOnce(Result<(), Error>) + Send + 'static) {
-        if let Err(error) = self.check_assigned(to.iter().map(|(partition, _)| partition)) {
-            return reply(Err(error));
-        }
-        self.seeks.push(Seek { to, deadline: Instant::now() + self.shared.api_timeout, reply: Box::new(reply) });
-        self.retry_seeks();
-    }
-
-    fn check_assigned<'a>(&self, partitions: impl Iterator<Item = &'a TopicPartition>) -> Result<(), Error> {
-        let mut stranger = None;
+    pub(super) fn check_assigned<'a>(&self, partitions: impl Iterator<Item = &'a TopicPartition>) -> Result<(), Error> {
+        let mut missing = None;
         let partitions: Vec<_> = partitions.collect();
         self.shared.intake.progress(&mut |progress| {
-            stranger =
+            missing =
                 partitions.iter().find(|partition| !progress.is_assigned(partition)).map(|partition| not_assigned(partition));
         });
-        stranger.map_or(Ok(()), Err)
-    }
-
-    fn retry_seeks(&mut self) {
-        for Seek { to, deadline, reply } in std::mem::take(&mut self.seeks) {
-            let partitions: Vec<_> = to.iter().map(|(partition, _)| partition.clone()).collect();
-            self.shared.intake.take_back(&partitions);
-            match self.seek_now(to) {
-                Ok(left) if left.is_empty() => reply(Ok(())),
-                Ok(left) if Instant::now() < deadline => self.seeks.push(Seek { to: left, deadline, reply }),
-                Ok(left) => reply(Err(Error::from_code(
-                    crate::native::code::TIMED_OUT,
-                    &format!(
-                        "seek in {}: the partition did not start",
-                        left.first().map(|(p, _)| p.to_string()).unwrap_or_default()
-                    ),
-                ))),
-                Err(error) => reply(Err(error)),
-            }
-        }
-    }
-
-    /// Seeks, and gives back what librdkafka has not started yet.
-    fn seek_now(&self, to: Vec<(TopicPartition, Offset)>) -> Result<Vec<(TopicPartition, Offset)>, Error> {
-        let failed = |error: &KafkaError| error_of(error, "seek");
-        let mut list = TopicPartitionList::new();
-        for (partition, offset) in &to {
-            list.add_partition_offset(partition.topic(), partition.partition(), *offset).map_err(|error| failed(&error))?;
-        }
-        let list = self.consumer.seek_partitions(list, self.shared.api_timeout).map_err(|error| failed(&error))?;
-        let mut left = Vec::new();
-        for ((partition, offset), element) in to.into_iter().zip(list.elements()) {
-            match element.error() {
-                Ok(()) => {
-                    let next = if let Offset::Offset(next) = offset { Some(next) } else { None };
-                    self.shared.intake.progress(&mut |progress| progress.seek(&partition, next));
-                }
-                Err(error) => match error.rdkafka_error_code() {
-                    // It is being assigned, and not started.
-                    Some(Code::State | Code::PreviousInProgress | Code::UnknownPartition) => left.push((partition, offset)),
-                    _ => return Err(error_of(&error, &format!("seek in {partition}"))),
-                },
-            }
-        }
-        Ok(left)
+        missing.map_or(Ok(()), Err)
     }
 
     /// Leaves the group, and ends librdkafka.
     fn close(mut self) {
         self.serve_commands();
-        self.shared.intake.take_back(&self.shared.assignment());
-        self.shared.intake.progress(&mut |progress| progress.settle());
-        self.shared.store(&self.consumer);
+        self.shared.intake.withdraw(&self.shared.assignment());
+        if self.shared.signals.settles.load(Ordering::Acquire) {
+            self.shared.intake.progress(&mut |progress| progress.settle());
+        }
+        self.membership.store();
         self.shared.calls.stop();
         self.shared.bell.silence();
-        let Self { consumer, queue, .. } = self;
-        drop(queue);
-        // rdkafka leaves the group, serves what that brings, and waits for librdkafka's threads.
-        drop(consumer);
+        let client = Arc::clone(&self.membership.client);
+        let closed = client.close(|polled| match polled {
+            Polled::Rebalance { gives, partitions } => {
+                let partitions: Vec<_> = partitions.into_iter().map(TopicPartition::from).collect();
+                self.membership.follow(gives, &partitions);
+            }
+            Polled::Log { level, facility, text } => self.log(level, &facility, &text),
+            Polled::Committed { code, .. } => tell_commit(code),
+            Polled::Error(error) => {
+                let text = self.secrets.redact(&error.text);
+                emit!(warn, target: "ottla::librdkafka", code = error.code, "{text}");
+            }
+            Polled::Record(_) | Polled::Other => {}
+        });
+        if let Err(code) = closed {
+            let error = Error::from_code(code, "close");
+            emit!(debug, %error, "the consumer has failed before, and leaves its group without a rebalance");
+        }
+        let left = self.shared.assignment();
+        self.shared.intake.unassign(&left, false);
+        drop(client);
+        // The listener is the program's, and so is its drop. The client's waits for librdkafka's threads.
+        if let Err(panic) = contain(|| drop(self)) {
+            emit!(error, %panic, "the rebalance listener panicked when it was dropped");
+        }
     }
 }
 
 /// What became of an event.
 enum Next {
-    Polled { has_room: bool },
-    Verdict(Verdict),
+    Polled { goes_on: bool },
+    Error(QueueError),
     Rebalance(bool, Vec<(String, i32)>),
 }

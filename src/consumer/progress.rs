@@ -2,21 +2,28 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::TopicPartition;
+use super::{
+    TopicPartition,
+    done::{Awaited, Window},
+};
 use crate::Offsets;
 
 /// What has been taken of the partitions that a consumer has or had.
 ///
-/// A record is *taken* when the program gets it, and *settled* when the program asks for the next one: Java, too, commits automatically
-/// what the polls before have returned, and not what the last one did.
-#[derive(Debug, Default)]
+/// A record is *taken* when the program gets it. It is *processed* when the program asks for the next one: Java, too, commits automatically
+/// what the polls before have returned, and not what the last one did. With explicit completion it is processed when the program says so.
+#[derive(Debug)]
 pub(super) struct Progress {
     partitions: Vec<Partition>,
     numbers: HashMap<Arc<str>, HashMap<i32, usize>>,
-    /// The partitions of which something is taken and not settled.
+    /// The partitions of which something is taken and not settled. Not used with explicit completion.
     unsettled: Vec<usize>,
-    /// The partitions of which something is settled and not yet told librdkafka.
+    /// The partitions of which something is settled and not yet told librdkafka. Not used with explicit completion.
     unstored: Vec<usize>,
+    /// The partitions that were lost with records that were taken and not committed, until the program's next commit.
+    lost: Vec<TopicPartition>,
+    /// What windows need, if each record has to be marked as done.
+    explicit: Option<Arc<Awaited>>,
 }
 
 /// One partition. The offsets are those of the next record.
@@ -26,11 +33,29 @@ struct Partition {
     is_assigned: bool,
     is_paused: bool,
     taken: Option<i64>,
+    /// What the program was done with when it asked for more.
     settled: Option<i64>,
+    /// What librdkafka was told last.
+    stored: Option<i64>,
+    /// What the program's own commits have committed.
+    committed: Option<i64>,
     is_unstored: bool,
+    /// With explicit completion, while it is assigned.
+    window: Option<Arc<Window>>,
 }
 
 impl Progress {
+    pub(super) fn new(explicit: Option<Arc<Awaited>>) -> Self {
+        Self {
+            partitions: Vec::new(),
+            numbers: HashMap::new(),
+            unsettled: Vec::new(),
+            unstored: Vec::new(),
+            lost: Vec::new(),
+            explicit,
+        }
+    }
+
     /// The number by which a partition is known here.
     pub(super) fn number_of(&mut self, topic: &str, partition: i32) -> usize {
         if let Some(number) = self.find(topic, partition) {
@@ -45,22 +70,33 @@ impl Progress {
             is_paused: false,
             taken: None,
             settled: None,
+            stored: None,
+            committed: None,
             is_unstored: false,
+            window: None,
         });
         number
     }
 
+    /// The partition's number and window, if it is assigned.
+    pub(super) fn assigned_number(&self, topic: &str, partition: i32) -> Option<(usize, Option<Arc<Window>>)> {
+        let number = self.find(topic, partition)?;
+        let partition = self.partitions.get(number).filter(|partition| partition.is_assigned)?;
+        Some((number, partition.window.clone()))
+    }
+
     /// A record has gone to the program.
     pub(super) fn take(&mut self, number: usize, offset: i64) {
-        if let Some(partition) = self.partitions.get_mut(number) {
-            partition.taken = Some(offset.saturating_add(1));
-            if self.unsettled.last() != Some(&number) {
-                self.unsettled.push(number);
-            }
+        let Some(partition) = self.partitions.get_mut(number) else { return };
+        partition.taken = Some(offset.saturating_add(1));
+        match &partition.window {
+            Some(window) => window.take(offset),
+            None if self.unsettled.last() != Some(&number) => self.unsettled.push(number),
+            None => {}
         }
     }
 
-    /// The program asks for more: it is done with what it has.
+    /// The program asks for more: it is done with what it has, unless it says so for each record.
     pub(super) fn settle(&mut self) {
         for number in self.unsettled.drain(..) {
             let Some(partition) = self.partitions.get_mut(number) else { continue };
@@ -72,37 +108,67 @@ impl Progress {
         }
     }
 
-    pub(super) fn is_settled(&self) -> bool {
-        self.unsettled.is_empty()
+    /// Whether the program is done with all that it has taken; with explicit completion, of these partitions.
+    pub(super) fn is_settled(&self, partitions: &[TopicPartition]) -> bool {
+        if self.explicit.is_none() {
+            return self.unsettled.is_empty();
+        }
+        partitions.iter().all(|partition| {
+            let window = self.get(partition).and_then(|partition| partition.window.as_ref());
+            window.is_none_or(|window| window.is_done())
+        })
     }
 
-    /// What is settled since this was last asked, of partitions that are assigned.
+    /// What is processed since this was last asked, of partitions that are assigned.
     pub(super) fn take_unstored(&mut self) -> Offsets {
         let mut offsets = Offsets::new();
-        for number in self.unstored.drain(..) {
-            let Some(partition) = self.partitions.get_mut(number) else { continue };
-            partition.is_unstored = false;
-            if let (true, Some(next)) = (partition.is_assigned, partition.settled) {
+        let mut store = |partition: &mut Partition| {
+            let next = partition.window.as_ref().map_or(partition.settled, |window| window.next());
+            if let (true, Some(next)) = (partition.is_assigned && next != partition.stored, next) {
+                partition.stored = Some(next);
                 offsets.set_next(partition.name.topic(), partition.name.partition(), next);
+            }
+        };
+        if self.explicit.is_some() {
+            self.partitions.iter_mut().for_each(&mut store);
+        } else {
+            for number in self.unstored.drain(..) {
+                let Some(partition) = self.partitions.get_mut(number) else { continue };
+                partition.is_unstored = false;
+                store(partition);
             }
         }
         offsets
     }
 
-    /// What is taken of the partitions that are assigned.
+    /// What a commit commits of the partitions that are assigned: what is taken, or with explicit completion what is done.
     pub(super) fn taken(&self) -> Offsets {
         let mut offsets = Offsets::new();
         for partition in self.partitions.iter().filter(|partition| partition.is_assigned) {
-            if let Some(next) = partition.taken {
+            if let Some(next) = partition.window.as_ref().map_or(partition.taken, |window| window.next()) {
                 offsets.set_next(partition.name.topic(), partition.name.partition(), next);
             }
         }
         offsets
     }
 
+    /// The program has committed these offsets.
+    pub(super) fn committed(&mut self, offsets: &Offsets) {
+        for (topic, partition, next) in offsets.iter() {
+            let number = self.find(topic, partition);
+            if let Some(partition) = number.and_then(|number| self.partitions.get_mut(number)) {
+                partition.committed = Some(next);
+            }
+        }
+    }
+
+    /// The partitions that were lost with uncommitted records since this was last asked.
+    pub(super) fn take_lost(&mut self) -> Vec<TopicPartition> {
+        std::mem::take(&mut self.lost)
+    }
+
     pub(super) fn position(&self, partition: &TopicPartition) -> Option<i64> {
-        let number = self.find(partition.topic(), partition.partition())?;
-        self.partitions.get(number).filter(|partition| partition.is_assigned).and_then(|partition| partition.taken)
+        self.get(partition).filter(|partition| partition.is_assigned).and_then(|partition| partition.taken)
     }
 
     /// The partitions that are assigned, in order.
@@ -116,18 +182,34 @@ impl Progress {
     }
 
     pub(super) fn is_assigned(&self, partition: &TopicPartition) -> bool {
-        self.find(partition.topic(), partition.partition())
-            .and_then(|number| self.partitions.get(number))
-            .is_some_and(|partition| partition.is_assigned)
+        self.get(partition).is_some_and(|partition| partition.is_assigned)
     }
 
-    /// A partition comes or goes; what was known of it is forgotten.
-    pub(super) fn set_assigned(&mut self, partition: &TopicPartition, is_assigned: bool) {
+    /// A partition has come.
+    pub(super) fn assign(&mut self, partition: &TopicPartition) {
+        self.reset(partition, true);
+    }
+
+    /// A partition has gone; what was known of it is forgotten. If it is `lost`, the program's next commit tells what it could not commit.
+    pub(super) fn unassign(&mut self, partition: &TopicPartition, is_lost: bool) {
+        let is_uncommitted = self.get(partition).is_some_and(|partition| {
+            partition.is_assigned && partition.taken.is_some() && partition.taken != partition.committed
+        });
+        if is_lost && is_uncommitted && !self.lost.contains(partition) {
+            self.lost.push(partition.clone());
+        }
+        self.reset(partition, false);
+    }
+
+    fn reset(&mut self, partition: &TopicPartition, is_assigned: bool) {
         let number = self.number_of(partition.topic(), partition.partition());
         self.unsettled.retain(|unsettled| *unsettled != number);
+        let explicit = self.explicit.as_ref().filter(|_| is_assigned);
+        let window = explicit.map(|awaited| Arc::new(Window::new(None, Arc::clone(awaited))));
         if let Some(partition) = self.partitions.get_mut(number) {
             (partition.is_assigned, partition.is_paused) = (is_assigned, false);
-            (partition.taken, partition.settled) = (None, None);
+            (partition.taken, partition.settled, partition.stored, partition.committed) = (None, None, None, None);
+            partition.window = window;
         }
     }
 
@@ -138,12 +220,14 @@ impl Progress {
         }
     }
 
-    /// The next record is to be this one, as in Java also for commits; `None` where nobody knows its offset yet.
+    /// The next record is to be this one, as in Java also for commits; `None` where its offset is not known yet.
     pub(super) fn seek(&mut self, partition: &TopicPartition, next: Option<i64>) {
         let number = self.number_of(partition.topic(), partition.partition());
         self.unsettled.retain(|unsettled| *unsettled != number);
+        let window = self.explicit.as_ref().map(|awaited| Arc::new(Window::new(next, Arc::clone(awaited))));
         if let Some(partition) = self.partitions.get_mut(number) {
             (partition.taken, partition.settled) = (next, next);
+            partition.window = window;
             if !partition.is_unstored {
                 partition.is_unstored = true;
                 self.unstored.push(number);
@@ -153,6 +237,10 @@ impl Progress {
 
     fn find(&self, topic: &str, partition: i32) -> Option<usize> {
         self.numbers.get(topic).and_then(|numbers| numbers.get(&partition)).copied()
+    }
+
+    fn get(&self, partition: &TopicPartition) -> Option<&Partition> {
+        self.partitions.get(self.find(partition.topic(), partition.partition())?)
     }
 
     fn names(&self, wanted: impl Fn(&Partition) -> bool) -> Vec<TopicPartition> {
@@ -167,19 +255,19 @@ impl Progress {
 mod tests {
     use super::*;
 
-    fn with_one() -> (Progress, TopicPartition, usize) {
-        let mut progress = Progress::default();
+    fn with_one(explicit: bool) -> (Progress, TopicPartition, usize) {
+        let mut progress = Progress::new(explicit.then(|| Arc::new(Awaited::new(Arc::default()))));
         let partition = TopicPartition::new("t", 0);
-        progress.set_assigned(&partition, true);
+        progress.assign(&partition);
         let number = progress.number_of("t", 0);
         (progress, partition, number)
     }
 
     #[test]
     fn a_record_is_settled_when_the_next_one_is_asked_for() {
-        let (mut progress, partition, number) = with_one();
+        let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
-        assert_eq!((progress.position(&partition), progress.is_settled()), (Some(5), false));
+        assert_eq!((progress.position(&partition), progress.is_settled(&[])), (Some(5), false));
         assert!(progress.take_unstored().is_empty());
         progress.settle();
         progress.take(number, 5);
@@ -190,24 +278,59 @@ mod tests {
 
     #[test]
     fn a_partition_that_goes_takes_its_progress_along() {
-        let (mut progress, partition, number) = with_one();
+        let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
         progress.settle();
         progress.take(number, 5);
-        progress.set_assigned(&partition, false);
-        assert!(progress.is_settled() && progress.taken().is_empty() && progress.take_unstored().is_empty());
+        progress.unassign(&partition, false);
+        assert!(progress.is_settled(&[]) && progress.taken().is_empty() && progress.take_unstored().is_empty());
         assert_eq!((progress.position(&partition), progress.assignment()), (None, vec![]));
-        progress.set_assigned(&partition, true);
+        assert!(progress.assigned_number("t", 0).is_none() && progress.take_lost().is_empty());
+        progress.assign(&partition);
         assert_eq!((progress.position(&partition), progress.assignment()), (None, vec![partition]));
     }
 
     #[test]
     fn what_is_sought_is_what_is_committed() {
-        let (mut progress, partition, number) = with_one();
-        progress.take(number, 40);
-        progress.seek(&partition, Some(7));
-        assert_eq!((progress.taken().next("t", 0), progress.take_unstored().next("t", 0)), (Some(7), Some(7)));
-        progress.seek(&partition, None);
-        assert!(progress.taken().is_empty() && progress.take_unstored().is_empty());
+        for explicit in [false, true] {
+            let (mut progress, partition, number) = with_one(explicit);
+            progress.take(number, 40);
+            progress.seek(&partition, Some(7));
+            assert_eq!((progress.taken().next("t", 0), progress.take_unstored().next("t", 0)), (Some(7), Some(7)));
+            progress.seek(&partition, None);
+            assert!(progress.taken().is_empty() && progress.take_unstored().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_loss_is_told_once_and_only_of_uncommitted_records() {
+        let (mut progress, partition, number) = with_one(false);
+        progress.take(number, 4);
+        progress.unassign(&partition, true);
+        assert_eq!(progress.take_lost(), std::slice::from_ref(&partition));
+        assert!(progress.take_lost().is_empty());
+        progress.assign(&partition);
+        progress.take(number, 4);
+        let taken = progress.taken();
+        progress.committed(&taken);
+        progress.unassign(&partition, true);
+        assert!(progress.take_lost().is_empty());
+    }
+
+    #[test]
+    fn with_explicit_completion_asking_for_more_completes_nothing() {
+        let (mut progress, partition, number) = with_one(true);
+        let (_, window) = progress.assigned_number("t", 0).unwrap();
+        let (window, partitions) = (window.unwrap(), [partition]);
+        [4, 5, 6].into_iter().for_each(|offset| progress.take(number, offset));
+        progress.settle();
+        window.done(5);
+        assert!(progress.taken().is_empty() && progress.take_unstored().is_empty() && !progress.is_settled(&partitions));
+        window.done(4);
+        assert_eq!((progress.taken().next("t", 0), progress.take_unstored().next("t", 0)), (Some(6), Some(6)));
+        assert!(progress.take_unstored().is_empty());
+        window.done(6);
+        assert!(progress.is_settled(&partitions));
+        assert_eq!(progress.position(&partitions[0]), Some(7));
     }
 }

@@ -1,22 +1,20 @@
 //! [`RebalanceListener`]: hears which partitions come and go.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use rdkafka::{
-    Offset, TopicPartitionList,
-    consumer::{CommitMode, Consumer as _},
-    error::KafkaResult,
+use super::{TopicPartition, topic_partition::native_list, trouble::commit_failed};
+use crate::{
+    Error, Offsets,
+    native::{ConsumerClient, OffsetList, code},
 };
-
-use super::{TopicPartition, context::NativeConsumer, trouble::error_of};
-use crate::{Error, Offsets, native::offset_list};
 
 /// Hears which partitions the group gives this consumer and which it takes away: Java's `ConsumerRebalanceListener`.
 ///
 /// It is called on the consumer's polling thread, before the records of a new assignment and after the last record of an old one: no
 /// record of a revoked partition reaches the program afterwards. As in Java, where this happens in `poll`, partitions are not revoked while
 /// the program is busy with records that it has taken: it waits until the program asks for the next one, at most for
-/// `max.poll.interval.ms`. Other members of the group wait meanwhile, so that a listener should be quick.
+/// `max.poll.interval.ms`; with [`explicit_done`](super::ConsumerBuilder::explicit_done) until those records are done, at most for ten seconds
+/// or half of `max.poll.interval.ms`. Other members of the group wait meanwhile, so that a listener should be quick.
 ///
 /// With the cooperative protocols (the assignor `cooperative-sticky`, and `group.protocol=consumer`) it hears of the partitions that come
 /// or go, with the others of all of them each time. A panic in it is logged.
@@ -82,25 +80,28 @@ impl<'a> Assigned<'a> {
         }
     }
 
-    pub(super) fn into_list(self) -> KafkaResult<TopicPartitionList> {
-        let mut list = TopicPartition::list_of(self.partitions);
-        for (topic, partition, next) in self.starts.iter() {
-            list.set_partition_offset(topic, partition, Offset::Offset(next))?;
-        }
-        Ok(list)
+    pub(super) fn into_list(self) -> Result<OffsetList, Error> {
+        let start = |partition: &TopicPartition| self.starts.next(partition.topic(), partition.partition());
+        let partitions: Vec<_> = self
+            .partitions
+            .iter()
+            .map(|partition| (partition.clone(), start(partition).unwrap_or(code::NO_OFFSET_YET)))
+            .collect();
+        native_list(&partitions)
     }
 }
 
 /// Partitions that are about to go.
 pub struct Revoked<'a> {
-    consumer: &'a NativeConsumer,
+    client: &'a ConsumerClient,
     partitions: &'a [TopicPartition],
     taken: Offsets,
+    timeout: Duration,
 }
 
 impl<'a> Revoked<'a> {
-    pub(super) fn new(consumer: &'a NativeConsumer, partitions: &'a [TopicPartition], taken: Offsets) -> Self {
-        Self { consumer, partitions, taken }
+    pub(super) fn new(client: &'a ConsumerClient, partitions: &'a [TopicPartition], taken: Offsets, timeout: Duration) -> Self {
+        Self { client, partitions, taken, timeout }
     }
 
     /// The partitions that go.
@@ -108,12 +109,12 @@ impl<'a> Revoked<'a> {
         self.partitions
     }
 
-    /// How far the program has come in the partitions that the consumer still has: behind every record that was taken.
+    /// How far the program has come in the partitions that the consumer still has, as [`Consumer::taken`](super::Consumer::taken).
     pub fn taken(&self) -> &Offsets {
         &self.taken
     }
 
-    /// Commits what has been taken, and waits for the brokers' answer.
+    /// Commits [`taken`](Self::taken), and waits for the brokers' answer.
     ///
     /// # Errors
     /// As [`commit_offsets`](Self::commit_offsets).
@@ -124,13 +125,14 @@ impl<'a> Revoked<'a> {
     /// Commits these offsets, and waits for the brokers' answer.
     ///
     /// # Errors
-    /// What the group's coordinator answers, such as `ILLEGAL_GENERATION` if the partitions are gone already.
+    /// [`CommitFailed`](crate::ErrorKind::CommitFailed) if the partitions are gone already; what else the group's coordinator answers, or that it
+    /// has not answered within `default.api.timeout.ms`.
     pub fn commit_offsets(&self, offsets: &Offsets) -> Result<(), Error> {
         if offsets.is_empty() {
             return Ok(());
         }
         let offsets = native_offsets(offsets)?;
-        self.consumer.commit(&offsets, CommitMode::Sync).map_err(|error| error_of(&error, "the commit failed"))
+        self.client.commit(&offsets, self.timeout).map_err(|code| commit_failed(code, "the commit failed"))
     }
 }
 
@@ -141,6 +143,6 @@ impl fmt::Debug for Revoked<'_> {
 }
 
 /// The same offsets for librdkafka.
-pub(super) fn native_offsets(offsets: &Offsets) -> Result<TopicPartitionList, Error> {
-    Ok(offset_list(offsets.to_native()?.iter()))
+pub(super) fn native_offsets(offsets: &Offsets) -> Result<OffsetList, Error> {
+    Ok(OffsetList::new(offsets.to_native()?.iter()))
 }

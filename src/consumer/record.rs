@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use super::done::Window;
 use crate::Headers;
 
 /// A record that was read from a topic: what Java calls `ConsumerRecord`.
@@ -9,6 +10,8 @@ pub struct ConsumerRecord<K, V> {
     head: Head,
     key: K,
     value: V,
+    /// Where it is marked as done, if the program says so for each record.
+    window: Option<Arc<Window>>,
 }
 
 /// A record's key and value as the bytes that they are in the topic, `None` for null: of a record that could not be deserialized.
@@ -37,8 +40,19 @@ pub enum TimestampType {
 }
 
 impl<K, V> ConsumerRecord<K, V> {
-    pub(super) fn new(head: Head, key: K, value: V) -> Self {
-        Self { head, key, value }
+    pub(super) fn new(head: Head, key: K, value: V, window: Option<Arc<Window>>) -> Self {
+        Self { head, key, value, window }
+    }
+
+    /// Marks the record as processed, with [`ConsumerBuilder::explicit_done`](super::ConsumerBuilder::explicit_done): for programs that
+    /// process records in parallel. Records may be done in any order; commits stay before the first record of the partition that is not done.
+    ///
+    /// Can be called from any thread; once more has no effect, nor has a record from before a seek or from a partition that has gone. Without
+    /// `explicit_done` it has no effect either: a record counts when the program asks for the next one.
+    pub fn done(&self) {
+        if let Some(window) = &self.window {
+            window.done(self.head.offset);
+        }
     }
 
     /// The topic.
@@ -86,7 +100,7 @@ impl<K, V> ConsumerRecord<K, V> {
         &self.value
     }
 
-    /// Key and value, for a program that is done with the rest.
+    /// Key and value, for a program that does not need the rest. Does not mark the record as [`done`](Self::done).
     pub fn into_parts(self) -> (K, V) {
         (self.key, self.value)
     }
@@ -104,7 +118,7 @@ impl<K, V> ConsumerRecord<K, V> {
 
 impl<K: Clone, V: Clone> Clone for ConsumerRecord<K, V> {
     fn clone(&self) -> Self {
-        Self { head: self.head.clone(), key: self.key.clone(), value: self.value.clone() }
+        Self { head: self.head.clone(), key: self.key.clone(), value: self.value.clone(), window: self.window.clone() }
     }
 }
 

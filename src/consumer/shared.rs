@@ -7,18 +7,16 @@ use std::{
 };
 
 use futures::channel::oneshot;
-use rdkafka::{Offset, consumer::Consumer as _};
 
 use super::{
     TopicPartition,
     bell::Bell,
     calls::Calls,
-    context::{NativeConsumer, Signals},
+    context::Signals,
     hand_over::Intake,
     polling::{Command, Polling},
-    trouble::{Verdict, judge},
 };
-use crate::{Error, ErrorKind, native::QueueError};
+use crate::{Error, ErrorKind, native::ConsumerClient, panic::answer};
 
 pub(super) struct Shared {
     pub(super) intake: Arc<dyn Intake>,
@@ -31,7 +29,7 @@ pub(super) struct Shared {
     /// `default.api.timeout.ms`.
     pub(super) api_timeout: Duration,
     /// Where a partition that is assigned by hand begins: at what is committed, or without a group where `auto.offset.reset` says.
-    pub(super) first_offset: Offset,
+    pub(super) first_offset: i64,
     pub(super) ending: Mutex<Ending>,
     pub(super) subscribed: Mutex<Vec<String>>,
 }
@@ -58,7 +56,10 @@ impl Shared {
         code: impl FnOnce(&mut Polling, Box<dyn FnOnce(Result<T, Error>) + Send>) + Send + 'static,
     ) -> Result<T, Error> {
         let (sender, receiver) = oneshot::channel();
-        let reply: Box<dyn FnOnce(Result<T, Error>) + Send> = Box::new(move |result| drop(sender.send(result)));
+        let reply: Box<dyn FnOnce(Result<T, Error>) + Send> = Box::new(move |result| drop(answer(sender, result)));
+        if self.is_closing() {
+            return Err(closed());
+        }
         self.signals.commands.fetch_add(1, Ordering::AcqRel);
         self.commands.send(Box::new(move |polling| code(polling, reply))).map_err(|_| closed())?;
         self.bell.ring();
@@ -68,10 +69,13 @@ impl Shared {
     /// Runs what asks the brokers, where it may block.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&NativeConsumer) -> Result<T, Error> + Send + 'static,
+        call: impl FnOnce(&ConsumerClient) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (sender, receiver) = oneshot::channel();
-        self.calls.run(Box::new(move |consumer| drop(sender.send(call(consumer)))))?;
+        if self.is_closing() {
+            return Err(closed());
+        }
+        self.calls.run(Box::new(move |client| drop(answer(sender, call(client)))))?;
         receiver.await.map_err(|_| closed())?
     }
 
@@ -89,23 +93,24 @@ impl Shared {
         assignment
     }
 
-    pub(super) fn store(&self, consumer: &NativeConsumer) {
-        consumer.context().store(consumer);
-    }
-
-    pub(super) fn judge(&self, consumer: &NativeConsumer, error: &QueueError) -> Verdict {
-        let text = consumer.context().redact(&error.text);
-        tracing::warn!(target: "ottla::librdkafka", code = error.code, "{text}");
-        judge(consumer, error, &text)
+    /// Whether the consumer is closed or about to be.
+    pub(super) fn is_closing(&self) -> bool {
+        self.signals.is_closing.load(Ordering::Acquire)
     }
 
     /// Begins the end, and gives what tells that it has come.
     pub(super) fn close(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
-        match &mut *self.ending.lock().unwrap_or_else(PoisonError::into_inner) {
-            Ending::Awaited(senders) => senders.push(sender),
+        let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *ending {
+            Ending::Awaited(senders) => {
+                senders.push(sender);
+                drop(ending);
+            }
             Ending::Ended => {
-                let _ = sender.send(());
+                drop(ending);
+                // A receiver that is gone has no need to know.
+                let _ = answer(sender, ());
             }
         }
         self.signals.is_closing.store(true, Ordering::Release);
@@ -114,25 +119,44 @@ impl Shared {
     }
 }
 
-/// Tells the end of the polling thread when it is dropped, also should a bug of our own end that thread.
-pub(super) struct End(Arc<Shared>);
+/// Tells the end of the polling thread when it is dropped, also if a bug of our own ends that thread.
+pub(super) struct End {
+    shared: Arc<Shared>,
+    is_expected: bool,
+}
 
 impl End {
     pub(super) fn of(shared: Arc<Shared>) -> Self {
-        Self(shared)
+        Self { shared, is_expected: false }
+    }
+
+    /// The polling thread has ended as it should.
+    pub(super) fn expect(mut self) {
+        self.is_expected = true;
     }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.intake.end();
-        let ending = mem::replace(&mut *self.0.ending.lock().unwrap_or_else(PoisonError::into_inner), Ending::Ended);
+        let shared = &self.shared;
+        if !self.is_expected {
+            let error = || {
+                let message = "the consumer's polling thread has ended unexpectedly: close the consumer and build a new one";
+                Error::new(ErrorKind::Fatal, message)
+            };
+            shared.intake.fail_all(&error);
+        }
+        shared.signals.is_closing.store(true, Ordering::Release);
+        shared.intake.end();
+        let ending = mem::replace(&mut *shared.ending.lock().unwrap_or_else(PoisonError::into_inner), Ending::Ended);
         if let Ending::Awaited(senders) = ending {
-            // Who does not wait any more has no need to know.
             for sender in senders {
-                let _ = sender.send(());
+                let _ = answer(sender, ());
             }
         }
+        // Usually done already.
+        shared.bell.silence();
+        shared.calls.stop();
     }
 }
 

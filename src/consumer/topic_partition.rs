@@ -1,8 +1,11 @@
 //! [`TopicPartition`].
 
-use std::{fmt, sync::Arc};
+use std::{ffi::CString, fmt, sync::Arc};
 
-use rdkafka::TopicPartitionList;
+use crate::{
+    Error,
+    native::{OffsetList, code},
+};
 
 /// A topic and the number of one of its partitions: Java's `TopicPartition`. Made from a pair as well.
 ///
@@ -35,19 +38,28 @@ impl TopicPartition {
         self.partition
     }
 
-    /// Those of one of librdkafka's lists.
-    pub(super) fn all_of(list: &TopicPartitionList) -> Vec<Self> {
-        list.elements().iter().map(|element| Self::new(element.topic(), element.partition())).collect()
+    /// The topic's name for C.
+    pub(super) fn native_topic(&self) -> Result<CString, Error> {
+        native_topic(&self.topic)
     }
+}
 
-    /// The same for librdkafka, without offsets.
-    pub(super) fn list_of<'a>(partitions: impl IntoIterator<Item = &'a Self>) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&partition.topic, partition.partition);
-        }
-        list
-    }
+/// A topic's name for C.
+pub(super) fn native_topic(topic: &str) -> Result<CString, Error> {
+    CString::new(topic).map_err(|_| Error::from_code(code::INVALID_ARG, &format!("topic {topic:?} has a NUL in its name")))
+}
+
+/// Partitions and offsets, or librdkafka's logical offsets, for C.
+pub(super) fn native_list(partitions: &[(TopicPartition, i64)]) -> Result<OffsetList, Error> {
+    let topics: Vec<_> = partitions.iter().map(|(partition, _)| partition.native_topic()).collect::<Result<_, _>>()?;
+    let elements = topics.iter().zip(partitions);
+    Ok(OffsetList::of(elements.map(|(topic, (partition, offset))| (topic.as_c_str(), partition.partition, *offset))))
+}
+
+/// The same without offsets.
+pub(super) fn native_partitions(partitions: &[TopicPartition]) -> Result<OffsetList, Error> {
+    let partitions: Vec<_> = partitions.iter().map(|partition| (partition.clone(), code::NO_OFFSET_YET)).collect();
+    native_list(&partitions)
 }
 
 impl<T: Into<Arc<str>>> From<(T, i32)> for TopicPartition {

@@ -1,11 +1,9 @@
 //! What went wrong, and whether the program hears of it.
 
-use rdkafka::{consumer::Consumer as _, error::KafkaError};
-
-use super::{TopicPartition, context::NativeConsumer};
+use super::TopicPartition;
 use crate::{
-    Error, ErrorKind,
-    native::{QueueError, code},
+    Error,
+    native::{ConsumerClient, QueueError, code},
 };
 
 /// The codes that Java's `poll` throws as exceptions; of the others it logs what it goes on after.
@@ -43,12 +41,9 @@ pub(super) enum Verdict {
 }
 
 /// Judges as Java does, and as librdkafka where that gives up.
-pub(super) fn judge(consumer: &NativeConsumer, error: &QueueError, text: &str) -> Verdict {
+pub(super) fn judge(client: &ConsumerClient, error: &QueueError, text: &str) -> Verdict {
     if error.fatal || error.code == code::FATAL {
-        let (code, cause) = match consumer.client().fatal_error() {
-            Some((code, cause)) => (code as i32, cause),
-            None => (error.code, text.to_owned()),
-        };
+        let (code, cause) = client.fatal_error().unwrap_or_else(|| (error.code, text.to_owned()));
         return Verdict::End(Error::from_fatal(code, &cause, "the consumer cannot go on"));
     }
     if THROWN.contains(&error.code) { Verdict::Tell(told(error, text)) } else { Verdict::Log }
@@ -63,23 +58,33 @@ fn told(error: &QueueError, text: &str) -> Error {
     Error::from_code(error.code, &context).with_source(text)
 }
 
-/// The error of one of rdkafka's calls; `context` says which.
-pub(super) fn error_of(error: &KafkaError, context: &str) -> Error {
-    match error.rdkafka_error_code() {
-        Some(code) => Error::from_code(code as i32, context),
-        None => Error::new(ErrorKind::Client, format!("{context}: {error}")),
-    }
-}
-
 /// The error of a call for a partition that the consumer does not have (Java: `IllegalStateException`).
 pub(super) fn not_assigned(partition: &TopicPartition) -> Error {
     let (topic, partition) = (partition.topic(), partition.partition());
     Error::from_code(code::STATE, &format!("topic {topic}, partition {partition}: it is not assigned to this consumer"))
 }
 
+/// The codes with which a commit fails since the group has given the partitions to others: `ILLEGAL_GENERATION`, `UNKNOWN_MEMBER_ID`,
+/// `REBALANCE_IN_PROGRESS`, `FENCED_INSTANCE_ID`, `FENCED_MEMBER_EPOCH`, `STALE_MEMBER_EPOCH`, `_ASSIGNMENT_LOST`.
+const LOST: [i32; 7] = [22, 25, 27, 82, 110, 113, code::ASSIGNMENT_LOST];
+
+/// The error of a commit that failed with this code (Java: `CommitFailedException`, where the group has changed).
+pub(super) fn commit_failed(code: i32, context: &str) -> Error {
+    let error = Error::from_code(code, context);
+    if LOST.contains(&code) { error.into_commit_failed() } else { error }
+}
+
+/// The error of a commit after these partitions were lost.
+pub(super) fn commit_lost(group: &str, partitions: &[TopicPartition]) -> Error {
+    let partitions: Vec<_> = partitions.iter().map(ToString::to_string).collect();
+    let context = format!("group {group}: records of {} are not committed", partitions.join(", "));
+    commit_failed(code::ASSIGNMENT_LOST, &context)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     #[test]
     fn an_error_says_which_partition_it_is_about() {

@@ -68,6 +68,8 @@ pub enum ErrorKind {
     TransactionExpired,
     /// The transaction cannot be committed, since a record or an offset of it failed: the way on is to abort it.
     TransactionFailed,
+    /// A consumer's offsets were not committed, since its group has given the partitions to other members: they read the records again.
+    CommitFailed,
     /// This producer can send no more (librdkafka's fatal errors).
     Fatal,
     /// The producer is closed, or is another process's, which this one was forked from.
@@ -117,6 +119,7 @@ impl ErrorKind {
             Self::TransactionTimeout => "TransactionTimeout",
             Self::TransactionExpired => "TransactionExpired",
             Self::TransactionFailed => "TransactionFailed",
+            Self::CommitFailed => "CommitFailed",
             Self::Fatal => "Fatal",
             Self::Closed => "Closed",
             Self::GivenUp => "GivenUp",
@@ -144,6 +147,7 @@ impl ErrorKind {
             Self::Authorization => "AuthorizationException",
             Self::NotEnoughReplicas => "NotEnoughReplicasException",
             Self::Fenced | Self::TransactionExpired => "ProducerFencedException",
+            Self::CommitFailed => "CommitFailedException",
             Self::Closed | Self::TransactionState => "IllegalStateException",
             Self::Fatal
             | Self::BatchTooLarge
@@ -182,6 +186,9 @@ impl ErrorKind {
                  transaction.timeout.ms"
             }
             Self::TransactionFailed => "abort the transaction",
+            Self::CommitFailed => {
+                "read on: the group's members read the records again; ask for records more often than max.poll.interval.ms"
+            }
             Self::Closed | Self::Fatal | Self::Fenced => "build a new producer",
             Self::CloseTimeout => "let callbacks return soon: hand what takes long to another thread",
             Self::WouldDeadlock => "hand the work to another thread",

@@ -178,6 +178,19 @@ impl Error {
         error
     }
 
+    /// The error of a commit that came too late: the group has given the partitions to others.
+    #[cfg(feature = "consumer")]
+    pub(crate) fn into_commit_failed(mut self) -> Self {
+        let kind = ErrorKind::CommitFailed;
+        self.0.kind = kind;
+        if let Some(code) = self.0.code {
+            let by_code = code::meaning(code);
+            let (java, advice) = (kind.java_exception(), kind.advice());
+            self.0.meaning = Some(Meaning { kind, retriable: false, abortable: false, fatal: false, java, advice, ..by_code });
+        }
+        self
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(Contained::new(source.into()));
         self

@@ -16,6 +16,8 @@ pub(crate) const STATE: i32 = -172;
 #[cfg(feature = "consumer")]
 pub(crate) const NO_OFFSET: i32 = -168;
 #[cfg(feature = "consumer")]
+pub(crate) const ASSIGNMENT_LOST: i32 = -142;
+#[cfg(feature = "consumer")]
 pub(crate) const AUTO_OFFSET_RESET: i32 = -140;
 #[cfg(feature = "consumer")]
 pub(crate) const LOG_TRUNCATION: i32 = -139;
@@ -55,3 +57,22 @@ pub(crate) const BATCH_CONTENTS: [i32; 2] = [32, 87];
 
 /// The user may not do this, by the broker's answer: with a topic, a group, the cluster, a transactional id.
 pub(crate) const NOT_AUTHORIZED: [i32; 4] = [29, 30, 31, 53];
+
+/// `RD_KAFKA_PARTITION_UA`: no partition in particular.
+#[cfg(feature = "consumer")]
+pub(crate) const ANY_PARTITION: i32 = -1;
+/// librdkafka's logical offsets (`RD_KAFKA_OFFSET_BEGINNING` and so on).
+#[cfg(feature = "consumer")]
+pub(crate) const OFFSET_BEGINNING: i64 = -2;
+#[cfg(feature = "consumer")]
+pub(crate) const OFFSET_END: i64 = -1;
+/// `RD_KAFKA_OFFSET_INVALID`: none; what is committed, else `auto.offset.reset`.
+#[cfg(feature = "consumer")]
+pub(crate) const NO_OFFSET_YET: i64 = -1001;
+/// librdkafka's answers about a partition that is being assigned and has not started.
+#[cfg(feature = "consumer")]
+pub(crate) const NOT_STARTED: [i32; 4] = [STATE, PREV_IN_PROGRESS, UNKNOWN_PARTITION, IN_PROGRESS];
+#[cfg(feature = "consumer")]
+const PREV_IN_PROGRESS: i32 = -177;
+#[cfg(feature = "consumer")]
+const IN_PROGRESS: i32 = -178;

@@ -1,5 +1,4 @@
-//! The queue of a consumer of the crate `rdkafka`, polled here: that crate's own poll tells neither the topic of an error nor a
-//! record's leader epoch, takes brokers' codes for an enum, and cannot be woken.
+//! The queue of a consumer, polled as events: they name the topic of an error, and a poll can be woken.
 
 use std::{
     fmt,
@@ -7,10 +6,14 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::consumer::{Consumer, ConsumerContext};
 use rdkafka_sys as sys;
 
-use super::{consumed::Consumed, ffi, settings::milliseconds};
+use super::{
+    consumed::Consumed,
+    ffi,
+    offsets::{self, ListedOffset},
+    settings::milliseconds,
+};
 
 /// A consumer's queue. It must be dropped before its consumer is.
 pub(crate) struct ConsumerQueue(NonNull<sys::rd_kafka_queue_t>);
@@ -34,8 +37,11 @@ pub(crate) enum Polled<'event> {
         gives: bool,
         partitions: Vec<(String, i32)>,
     },
-    /// A commit of librdkafka's own has ended with this code.
-    Committed(i32),
+    /// A commit has ended. The code is an error only if all of its partitions failed; each partition has its own.
+    Committed {
+        code: i32,
+        partitions: Vec<ListedOffset>,
+    },
     Other,
 }
 
@@ -50,10 +56,26 @@ pub(crate) struct QueueError {
 }
 
 impl ConsumerQueue {
-    /// `None` if the consumer has no `group.id`.
-    pub(crate) fn of<C: ConsumerContext>(consumer: &impl Consumer<C>) -> Option<Self> {
-        // SAFETY: the consumer is borrowed, and so alive; the reference is given back in `drop`.
-        NonNull::new(unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) }).map(Self)
+    /// The queue that has a consumer's records and events; `None` if it has no `group.id`.
+    ///
+    /// # Safety
+    /// The client is alive, and outlives the queue.
+    pub(super) unsafe fn of(client: NonNull<sys::rd_kafka_t>) -> Option<Self> {
+        // SAFETY: the caller guarantees the client; the reference is given back in `drop`.
+        NonNull::new(unsafe { sys::rd_kafka_queue_get_consumer(client.as_ptr()) }).map(Self)
+    }
+
+    /// A queue of its own, for the answer of a call.
+    ///
+    /// # Safety
+    /// As [`of`](Self::of).
+    pub(super) unsafe fn new(client: NonNull<sys::rd_kafka_t>) -> Option<Self> {
+        // SAFETY: the caller guarantees the client; the queue is destroyed in `drop`.
+        NonNull::new(unsafe { sys::rd_kafka_queue_new(client.as_ptr()) }).map(Self)
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_queue_t {
+        self.0.as_ptr()
     }
 
     /// Gives the next event to `handle`, waiting for it up to `timeout` or until a [`wake`](Self::wake); `None` if there is none.
@@ -73,7 +95,7 @@ impl ConsumerQueue {
 
 impl Drop for ConsumerQueue {
     fn drop(&mut self) {
-        // SAFETY: the reference that `of` took.
+        // SAFETY: the reference that `of` took, or the queue that `new` made.
         unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) };
     }
 }
@@ -108,10 +130,10 @@ impl Event {
                 let code = self.code();
                 Polled::Rebalance {
                     gives: code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS as i32,
-                    partitions: self.partitions(),
+                    partitions: self.elements().into_iter().map(|element| (element.topic, element.partition)).collect(),
                 }
             }
-            sys::RD_KAFKA_EVENT_OFFSET_COMMIT => Polled::Committed(self.code()),
+            sys::RD_KAFKA_EVENT_OFFSET_COMMIT => Polled::Committed { code: self.code(), partitions: self.elements() },
             _ => Polled::Other,
         }
     }
@@ -132,10 +154,10 @@ impl Event {
         // SAFETY: as above; what is returned is ours, or null.
         let partition = NonNull::new(unsafe { sys::rd_kafka_event_topic_partition(event) }).map(|partition| {
             // SAFETY: alive, and read before it is destroyed.
-            let read = unsafe { element(partition.as_ptr()) };
+            let read = unsafe { offsets::element(partition.as_ptr()) };
             // SAFETY: ours, and destroyed once.
             unsafe { sys::rd_kafka_topic_partition_destroy(partition.as_ptr()) };
-            read
+            (read.topic, read.partition)
         });
         QueueError { code: self.code(), text, fatal, partition }
     }
@@ -152,21 +174,11 @@ impl Event {
         Polled::Log { level, facility, text }
     }
 
-    fn partitions(&self) -> Vec<(String, i32)> {
+    fn elements(&self) -> Vec<ListedOffset> {
         // SAFETY: the event is ours; the list, if there is one, lives as long.
-        let Some(list) = NonNull::new(unsafe { sys::rd_kafka_event_topic_partition_list(self.0.as_ptr()) }) else {
-            return Vec::new();
-        };
-        // SAFETY: alive, and nobody writes to it.
-        let list = unsafe { list.as_ref() };
-        let count = usize::try_from(list.cnt).unwrap_or_default();
-        let elements = (0..count).map(|index| {
-            // SAFETY: the list has `count` elements.
-            let at = unsafe { list.elems.add(index) };
-            // SAFETY: one of them, and alive as long as the list.
-            unsafe { element(at) }
-        });
-        elements.collect()
+        let list = unsafe { sys::rd_kafka_event_topic_partition_list(self.0.as_ptr()) };
+        // SAFETY: null or alive, and nobody writes to it.
+        unsafe { offsets::elements(list) }
     }
 }
 
@@ -175,17 +187,4 @@ impl Drop for Event {
         // SAFETY: ours, destroyed once.
         unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) };
     }
-}
-
-/// Topic and partition of a list's element. Its code is not touched: as an enum it could be one that Rust does not know.
-///
-/// # Safety
-/// The element is alive.
-unsafe fn element(element: *const sys::rd_kafka_topic_partition_t) -> (String, i32) {
-    // SAFETY: the caller vouches for the element.
-    let topic = unsafe { (*element).topic };
-    // SAFETY: as above.
-    let partition = unsafe { (*element).partition };
-    // SAFETY: the element owns a terminated text.
-    (unsafe { ffi::text(topic) }, partition)
 }

@@ -70,6 +70,42 @@ unsafe extern "C" {
         value: *mut *const c_void,
         size: *mut usize,
     ) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_poll_set_consumer(client: *mut sys::rd_kafka_t) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_subscribe(client: *mut sys::rd_kafka_t, topics: *const PartitionList) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_unsubscribe(client: *mut sys::rd_kafka_t) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_assign(client: *mut sys::rd_kafka_t, partitions: *const PartitionList) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_pause_partitions(client: *mut sys::rd_kafka_t, partitions: *mut PartitionList) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_resume_partitions(client: *mut sys::rd_kafka_t, partitions: *mut PartitionList) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_offsets_store(client: *mut sys::rd_kafka_t, offsets: *mut PartitionList) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_commit_queue(
+        client: *mut sys::rd_kafka_t,
+        offsets: *const PartitionList,
+        replies: *mut sys::rd_kafka_queue_t,
+        callback: *mut c_void,
+        opaque: *mut c_void,
+    ) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_committed(client: *mut sys::rd_kafka_t, partitions: *mut PartitionList, timeout_ms: c_int) -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_offsets_for_times(client: *mut sys::rd_kafka_t, times: *mut PartitionList, timeout_ms: c_int)
+    -> c_int;
+    #[cfg(feature = "consumer")]
+    pub(super) fn rd_kafka_query_watermark_offsets(
+        client: *mut sys::rd_kafka_t,
+        topic: *const c_char,
+        partition: i32,
+        low: *mut i64,
+        high: *mut i64,
+        timeout_ms: c_int,
+    ) -> c_int;
     pub(super) fn rd_kafka_AdminOptions_set_request_timeout(
         options: *mut sys::rd_kafka_AdminOptions_t,
         timeout_ms: c_int,
@@ -91,6 +127,9 @@ unsafe extern "C" {
         timeout_ms: c_int,
     ) -> c_int;
 }
+
+#[cfg(feature = "consumer")]
+type PartitionList = sys::rd_kafka_topic_partition_list_t;
 
 /// `rd_kafka_interceptor_f_on_new_t`
 pub(super) type OnNew = unsafe extern "C" fn(

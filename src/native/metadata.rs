@@ -29,18 +29,31 @@ pub(crate) struct PartitionMetadata {
 impl Client {
     /// Asks the brokers for the topic's partitions; blocks for `timeout` at most. The code is librdkafka's.
     pub(crate) fn metadata(&self, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
-        let mut answer: *const sys::rd_kafka_metadata = ptr::null();
-        // SAFETY: client and topic are alive; on success `answer` is ours to destroy.
-        let code = unsafe { ffi::rd_kafka_metadata(self.handle(), 0, topic.handle(), &raw mut answer, milliseconds(timeout)) };
-        if code != code::NO_ERROR || answer.is_null() {
-            return Err(code);
-        }
-        // SAFETY: alive until it is destroyed below.
-        let metadata = unsafe { copy(answer) };
-        // SAFETY: ours, and copied.
-        unsafe { sys::rd_kafka_metadata_destroy(answer) };
-        Ok(metadata)
+        // SAFETY: client and topic are alive.
+        unsafe { ask(self.handle(), topic.handle(), timeout) }
     }
+}
+
+/// Asks the brokers for the topic's partitions.
+///
+/// # Safety
+/// Client and topic are alive, and the topic is one of the client's.
+pub(super) unsafe fn ask(
+    client: *mut sys::rd_kafka_t,
+    topic: *mut sys::rd_kafka_topic_t,
+    timeout: Duration,
+) -> Result<Metadata, i32> {
+    let mut answer: *const sys::rd_kafka_metadata = ptr::null();
+    // SAFETY: the caller guarantees client and topic; on success `answer` is ours to destroy.
+    let code = unsafe { ffi::rd_kafka_metadata(client, 0, topic, &raw mut answer, milliseconds(timeout)) };
+    if code != code::NO_ERROR || answer.is_null() {
+        return Err(code);
+    }
+    // SAFETY: alive until it is destroyed below.
+    let metadata = unsafe { copy(answer) };
+    // SAFETY: ours, and copied.
+    unsafe { sys::rd_kafka_metadata_destroy(answer) };
+    Ok(metadata)
 }
 
 /// # Safety

@@ -16,6 +16,8 @@ mod connections;
 #[cfg(feature = "consumer")]
 mod consumed;
 #[cfg(feature = "consumer")]
+mod consumer_client;
+#[cfg(feature = "consumer")]
 mod consumer_queue;
 mod contained;
 mod counts;
@@ -50,7 +52,9 @@ pub(crate) use cluster::ClusterDescription;
 #[cfg(feature = "consumer")]
 pub(crate) use consumed::Consumed;
 #[cfg(feature = "consumer")]
-pub(crate) use consumer_queue::{ConsumerQueue, Polled, QueueError};
+pub(crate) use consumer_client::ConsumerClient;
+#[cfg(feature = "consumer")]
+pub(crate) use consumer_queue::{Polled, QueueError};
 pub(crate) use contained::Contained;
 pub(crate) use counts::{Counted, Counts};
 pub(crate) use credentials::BearerToken;
@@ -58,7 +62,7 @@ pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use metadata::Metadata;
 pub(crate) use offsets::NextOffset;
 #[cfg(feature = "consumer")]
-pub(crate) use offsets::{kept_with, offset_list};
+pub(crate) use offsets::{ListedOffset, OffsetList};
 pub(crate) use outcome::Outcome;
 #[cfg(test)]
 pub(crate) use outcome::Words;

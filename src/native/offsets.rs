@@ -7,6 +7,9 @@ use std::{
 
 use rdkafka_sys as sys;
 
+#[cfg(feature = "consumer")]
+use super::ffi;
+
 /// No leader's epoch, for C.
 const NO_EPOCH: i32 = -1;
 
@@ -21,10 +24,14 @@ pub(crate) struct NextOffset<'a> {
 }
 
 /// An owned `rd_kafka_topic_partition_list_t`.
-pub(super) struct OffsetList(*mut sys::rd_kafka_topic_partition_list_t);
+pub(crate) struct OffsetList(*mut sys::rd_kafka_topic_partition_list_t);
+
+// SAFETY: the list is owned and has no tie to a thread; librdkafka allocates and frees it with plain `malloc` and `free`.
+#[cfg(feature = "consumer")]
+unsafe impl Send for OffsetList {}
 
 impl OffsetList {
-    pub(super) fn new<'a>(offsets: impl ExactSizeIterator<Item = NextOffset<'a>>) -> Self {
+    pub(crate) fn new<'a>(offsets: impl ExactSizeIterator<Item = NextOffset<'a>>) -> Self {
         // SAFETY: a size is a hint; the list is ours to destroy.
         let list = Self(unsafe { sys::rd_kafka_topic_partition_list_new(c_int::try_from(offsets.len()).unwrap_or(0)) });
         // SAFETY: the list is alive.
@@ -37,12 +44,112 @@ impl OffsetList {
     }
 }
 
+#[cfg(feature = "consumer")]
+impl OffsetList {
+    /// Topics with their partitions and offsets, or with librdkafka's logical offsets.
+    pub(crate) fn of<'a>(partitions: impl ExactSizeIterator<Item = (&'a CStr, i32, i64)>) -> Self {
+        Self::new(partitions.map(|(topic, partition, offset)| NextOffset {
+            topic,
+            partition,
+            offset,
+            leader_epoch: None,
+            metadata: "",
+        }))
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut sys::rd_kafka_topic_partition_list_t {
+        self.0
+    }
+
+    /// A copy of each element, in order.
+    pub(crate) fn elements(&self) -> Vec<ListedOffset> {
+        // SAFETY: the list is alive as long as `self`, and nobody writes to it meanwhile.
+        unsafe { elements(self.as_ptr()) }
+    }
+}
+
 impl Drop for OffsetList {
     fn drop(&mut self) {
         // SAFETY: ours, and destroyed once.
         unsafe { sys::rd_kafka_topic_partition_list_destroy(self.0) };
     }
 }
+
+/// An element of one of librdkafka's lists, copied.
+#[cfg(feature = "consumer")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListedOffset {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    /// An offset, or one of librdkafka's logical offsets, which are negative.
+    pub(crate) offset: i64,
+    /// 0, or the error of this partition: any number, since librdkafka passes brokers' codes on as they come.
+    pub(crate) code: i32,
+    pub(crate) leader_epoch: Option<i32>,
+    /// The text that is kept with a committed offset.
+    pub(crate) metadata: String,
+}
+
+/// Copies a list's elements.
+///
+/// # Safety
+/// `list` is null, or alive and not written to during the call.
+#[cfg(feature = "consumer")]
+pub(super) unsafe fn elements(list: *const sys::rd_kafka_topic_partition_list_t) -> Vec<ListedOffset> {
+    if list.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the caller guarantees a live list.
+    let count = usize::try_from(unsafe { (*list).cnt }).unwrap_or_default();
+    // SAFETY: as above.
+    let first = unsafe { (*list).elems };
+    let copies = (0..count).map(|index| {
+        // SAFETY: the list has `count` elements in a row.
+        let at = unsafe { first.add(index) };
+        // SAFETY: one of them, alive as long as the list.
+        unsafe { element(at) }
+    });
+    copies.collect()
+}
+
+/// Copies an element. Its code is read as an integer: as the enum of `rdkafka-sys` it could be a value that is not one of the variants.
+///
+/// # Safety
+/// The element is alive and not written to during the call.
+#[cfg(feature = "consumer")]
+pub(super) unsafe fn element(element: *const sys::rd_kafka_topic_partition_t) -> ListedOffset {
+    // SAFETY: the caller guarantees a live element, here and below; each field is read through the pointer, so that no reference to
+    // the element as a whole is made.
+    let topic = unsafe { (*element).topic };
+    // SAFETY: as above.
+    let partition = unsafe { (*element).partition };
+    // SAFETY: as above.
+    let offset = unsafe { (*element).offset };
+    // SAFETY: as above; no reference is made.
+    let code = unsafe { &raw const (*element).err }.cast::<c_int>();
+    // SAFETY: a field of the element; the enum is as large as a `c_int`, see the assertion below.
+    let code = unsafe { code.read() };
+    // SAFETY: as above.
+    let epoch = unsafe { sys::rd_kafka_topic_partition_get_leader_epoch(element) };
+    // SAFETY: as above.
+    let metadata = unsafe { (*element).metadata };
+    // SAFETY: as above.
+    let size = unsafe { (*element).metadata_size };
+    // SAFETY: null, or `size` bytes that live as long as the element.
+    let metadata = unsafe { ffi::bytes(metadata, size) }.unwrap_or_default();
+    ListedOffset {
+        // SAFETY: the element owns a terminated text.
+        topic: unsafe { ffi::text(topic) },
+        partition,
+        offset,
+        code,
+        leader_epoch: (epoch >= 0).then_some(epoch),
+        metadata: String::from_utf8_lossy(metadata).into_owned(),
+    }
+}
+
+#[cfg(feature = "consumer")]
+const _: () = assert!(size_of::<sys::rd_kafka_resp_err_t>() == size_of::<c_int>());
 
 /// # Safety
 /// The list is alive, and nobody else uses it meanwhile.
@@ -70,36 +177,6 @@ unsafe fn add(list: *mut sys::rd_kafka_topic_partition_list_t, next: &NextOffset
     unsafe { (*element).metadata_size = size };
 }
 
-/// The same as a list of the crate `rdkafka`.
-#[cfg(feature = "consumer")]
-pub(crate) fn offset_list<'a>(offsets: impl ExactSizeIterator<Item = NextOffset<'a>>) -> rdkafka::TopicPartitionList {
-    let list = rdkafka::TopicPartitionList::with_capacity(offsets.len());
-    // SAFETY: the list is ours, and alive.
-    offsets.for_each(|next| unsafe { add(list.ptr(), &next) });
-    list
-}
-
-/// What is kept with the offset of a partition that stands in a list: the leader's epoch and the metadata, read as text, if it has some.
-#[cfg(feature = "consumer")]
-pub(crate) fn kept_with(list: &rdkafka::TopicPartitionList, index: usize) -> Option<(Option<i32>, String)> {
-    // SAFETY: the list is borrowed, and so alive; nobody changes it meanwhile.
-    let raw = unsafe { list.ptr().as_ref() }?;
-    if index >= usize::try_from(raw.cnt).ok()? {
-        return None;
-    }
-    // SAFETY: the list has so many elements, in a row.
-    let element = unsafe { raw.elems.add(index) };
-    // SAFETY: one of them.
-    let epoch = unsafe { sys::rd_kafka_topic_partition_get_leader_epoch(element) };
-    // SAFETY: as above.
-    let metadata = unsafe { (*element).metadata };
-    // SAFETY: as above.
-    let size = unsafe { (*element).metadata_size };
-    // SAFETY: null, or as many bytes as are said to be there, for as long as the list.
-    let metadata = unsafe { super::ffi::bytes(metadata, size) }.unwrap_or_default();
-    Some(((epoch >= 0).then_some(epoch), String::from_utf8_lossy(metadata).into_owned()))
-}
-
 #[cfg(all(test, feature = "consumer"))]
 mod tests {
     use super::*;
@@ -107,11 +184,28 @@ mod tests {
     #[test]
     fn a_list_has_what_was_put_into_it() {
         let next = |topic, leader_epoch, metadata| NextOffset { topic, partition: 3, offset: 7, leader_epoch, metadata };
-        let list = offset_list([next(c"a", Some(5), "é"), next(c"b", None, "")].into_iter());
-        let elements = list.elements();
-        assert_eq!((elements[0].topic(), elements[0].partition(), elements[0].offset().to_raw()), ("a", 3, Some(7)));
-        assert_eq!(kept_with(&list, 0), Some((Some(5), "é".to_owned())));
-        assert_eq!(kept_with(&list, 1), Some((None, String::new())));
-        assert_eq!(kept_with(&list, 2), None);
+        let list = OffsetList::new([next(c"a", Some(5), "é"), next(c"b", None, "")].into_iter());
+        let listed = |topic: &str, leader_epoch, metadata: &str| ListedOffset {
+            topic: topic.to_owned(),
+            partition: 3,
+            offset: 7,
+            code: 0,
+            leader_epoch,
+            metadata: metadata.to_owned(),
+        };
+        assert_eq!(list.elements(), [listed("a", Some(5), "é"), listed("b", None, "")]);
+    }
+
+    #[test]
+    fn a_code_that_no_version_knows_is_read_as_it_is() {
+        let next = NextOffset { topic: c"a", partition: 3, offset: 7, leader_epoch: None, metadata: "" };
+        let mut list = OffsetList::new([next].into_iter());
+        // SAFETY: the list is alive and has one element.
+        let first = unsafe { (*list.as_mut_ptr()).elems };
+        // SAFETY: as above; no reference is made.
+        let code = unsafe { &raw mut (*first).err }.cast::<c_int>();
+        // SAFETY: a field of the element, written as an integer, as librdkafka does.
+        unsafe { code.write(30_000) };
+        assert_eq!(list.elements()[0].code, 30_000);
     }
 }

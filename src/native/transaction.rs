@@ -154,8 +154,17 @@ impl Drop for Group {
 pub(crate) fn membership<C: rdkafka::consumer::ConsumerContext>(
     consumer: &impl rdkafka::consumer::Consumer<C>,
 ) -> Option<GroupMember> {
-    let consumer = consumer.client().native_ptr();
-    // SAFETY: the consumer is borrowed, and so alive; what is returned is ours.
+    // SAFETY: the consumer is borrowed, and so alive.
+    unsafe { membership_of(consumer.client().native_ptr()) }
+}
+
+/// The same of a native consumer.
+///
+/// # Safety
+/// The consumer is alive.
+#[cfg(feature = "rdkafka")]
+pub(super) unsafe fn membership_of(consumer: *mut sys::rd_kafka_t) -> Option<GroupMember> {
+    // SAFETY: the caller guarantees the consumer; what is returned is ours.
     let group = Group(NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(consumer) })?.as_ptr());
     // SAFETY: the metadata is alive, as it is for the three calls below.
     let group_id = unsafe { sys::rd_kafka_consumer_group_metadata_group_id(group.0) };

@@ -35,7 +35,7 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
 
 /// Blocks this thread until the future is ready, or until `deadline`; `None` if that came first.
 #[cfg(feature = "consumer")]
-pub(crate) fn wait_until<F: Future>(future: F, deadline: std::time::Instant) -> Option<F::Output> {
+pub(crate) fn wait_until<F: Future>(future: F, deadline: crate::deadline::Deadline) -> Option<F::Output> {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
@@ -43,7 +43,7 @@ pub(crate) fn wait_until<F: Future>(future: F, deadline: std::time::Instant) -> 
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);
         }
-        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let left = deadline.left(std::time::Instant::now());
         if left.is_zero() {
             return None;
         }

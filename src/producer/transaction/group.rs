@@ -38,14 +38,7 @@ impl ConsumerGroupMetadata {
     /// Asked for after the records were polled: a rebalance changes it.
     #[cfg(feature = "rdkafka")]
     pub fn of<C: rdkafka::consumer::ConsumerContext>(consumer: &impl rdkafka::consumer::Consumer<C>) -> Option<Self> {
-        let member = crate::native::membership(consumer)?;
-        let text = |text: CString| String::from_utf8_lossy(text.as_bytes()).into_owned();
-        Some(Self {
-            group_id: text(member.group_id),
-            generation_id: member.generation_id,
-            member_id: text(member.member_id),
-            group_instance_id: member.group_instance_id.map(text),
-        })
+        crate::native::membership(consumer).map(Into::into)
     }
 
     /// Sets the generation of the group in which the consumer got its partitions. Defaults to -1, for none.
@@ -86,6 +79,19 @@ impl ConsumerGroupMetadata {
             member_id: native("member id", &self.member_id)?,
             group_instance_id: self.group_instance_id.as_deref().map(|id| native("group instance id", id)).transpose()?,
         })
+    }
+}
+
+#[cfg(feature = "rdkafka")]
+impl From<GroupMember> for ConsumerGroupMetadata {
+    fn from(member: GroupMember) -> Self {
+        let text = |text: CString| String::from_utf8_lossy(text.as_bytes()).into_owned();
+        Self {
+            group_id: text(member.group_id),
+            generation_id: member.generation_id,
+            member_id: text(member.member_id),
+            group_instance_id: member.group_instance_id.map(text),
+        }
     }
 }
 

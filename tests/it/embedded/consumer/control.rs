@@ -55,6 +55,89 @@ fn a_paused_partition_gives_nothing_and_loses_nothing() {
     assert_eq!(values(&take(&consumer, 7)), [3, 4, 5, 6, 7, 8, 9]);
 }
 
+/// Reads ahead all that is written, and then librdkafka stops the partition, since its offset is said to be gone.
+fn with_a_stopped_partition(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Text {
+    use ottla::testing::{ApiKey, BrokerError};
+    let consumer = builder(kafka, settings).build().unwrap();
+    block_on(async {
+        let mut first = ottla::Offsets::new();
+        first.set_next("orders", 0, 0);
+        consumer.commit_offsets(&first).await.unwrap();
+        consumer.assign([("orders", 0)]).await.unwrap();
+    });
+    assert_eq!(values(&take(&consumer, 2)), [0, 1]);
+    kafka.fail_next(ApiKey::Fetch, &[BrokerError::OFFSET_OUT_OF_RANGE; 3]).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    consumer
+}
+
+/// The records, without the error that tells of the stop.
+fn take_records(consumer: &Text, count: usize) -> Vec<u32> {
+    let items = std::iter::from_fn(|| block_on(soon(consumer.recv())));
+    items.filter_map(Result::ok).take(count).map(|record| record.value().parse().unwrap()).collect()
+}
+
+#[test]
+fn records_that_were_read_ahead_are_kept_in_a_pause_whatever_librdkafka_does() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    let consumer = with_a_stopped_partition(&kafka, &[("auto.offset.reset", "none")]);
+    block_on(consumer.pause([("orders", 0)])).unwrap();
+    assert_eq!(consumer.position(("orders", 0)), Some(2));
+    block_on(consumer.resume([("orders", 0)])).unwrap();
+    assert_eq!(take_records(&consumer, 8), [2, 3, 4, 5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn a_seek_that_fails_skips_no_record() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    let settings = [("auto.offset.reset", "none"), ("default.api.timeout.ms", "1000")];
+    let consumer = with_a_stopped_partition(&kafka, &settings);
+    let error = block_on(consumer.seek(("orders", 0), 5)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MetadataTimeout, "{error:?}");
+    assert_eq!(take_records(&consumer, 8), [2, 3, 4, 5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn a_partition_that_was_paused_is_read_when_it_comes_back() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    let consumer = subscribed(&kafka, &[]);
+    assert_eq!(values(&take(&consumer, 2)), [0, 1]);
+    block_on(async {
+        consumer.pause([("orders", 0)]).await.unwrap();
+        consumer.unsubscribe().await.unwrap();
+    });
+    for _ in 0..600 {
+        if consumer.assignment().is_empty() {
+            break;
+        }
+        assert!(consumer.blocking().poll(Duration::from_millis(100)).is_empty());
+    }
+    block_on(consumer.subscribe(&["orders"])).unwrap();
+    assert_eq!(values(&take(&consumer, 10)), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_topic_s_name_with_a_nul_is_refused_and_costs_nothing() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..1);
+    let consumer = subscribed(&kafka, &[]);
+    block_on(async {
+        for error in [
+            consumer.subscribe(&["a\0b"]).await.unwrap_err(),
+            consumer.committed([("a\0b", 0)]).await.unwrap_err(),
+            consumer.offsets_for_times([(("a\0b", 0), 1)]).await.unwrap_err(),
+            consumer.end_offsets([("a\0b", 0)]).await.unwrap_err(),
+            consumer.partitions_for("a\0b").await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidRecord, "{error:?}");
+        }
+    });
+    assert_eq!(values(&take(&consumer, 1)), [0]);
+}
+
 #[test]
 fn the_brokers_tell_of_offsets_and_partitions() {
     let kafka = kafka(2);

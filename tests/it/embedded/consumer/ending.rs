@@ -1,5 +1,13 @@
 //! Close, drop, and tasks that wait.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Wake, Waker},
+};
+
 use super::{super::ends, *};
 use futures::{FutureExt, StreamExt, future::pending, select_biased};
 use ottla::{ErrorKind, testing::ApiKey};
@@ -107,5 +115,115 @@ fn a_consumer_can_be_dropped_at_any_time() {
         let (never, consumer) = (pending::<()>(), subscribed(&kafka, &[]));
         assert!(never.now_or_never().is_none());
         drop(consumer);
+    });
+}
+
+#[test]
+fn a_drop_may_wait_for_as_long_as_it_takes() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    ends(move || {
+        let consumer = builder(&kafka, &[]).drop_timeout(Duration::MAX).build().unwrap();
+        block_on(consumer.subscribe(&["orders"])).unwrap();
+        take(&consumer, 1);
+        drop(consumer);
+        let consumer = builder(&kafka, &[]).build().unwrap();
+        assert!(consumer.blocking().poll(Duration::ZERO).is_empty());
+        drop(consumer);
+    });
+}
+
+struct Nothing;
+
+impl Wake for Nothing {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_future_that_is_dropped_takes_its_waker_along() {
+    let kafka = kafka(1);
+    let consumer = builder(&kafka, &[]).build().unwrap();
+    let woken = Arc::new(Nothing);
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut context = Context::from_waker(&waker);
+    for _ in 0..100 {
+        assert!(Box::pin(consumer.recv()).as_mut().poll(&mut context).is_pending());
+        assert!(Box::pin(consumer.recv_batch()).as_mut().poll(&mut context).is_pending());
+    }
+    // `woken` and `waker`.
+    assert_eq!(Arc::strong_count(&woken), 2);
+}
+
+/// Panics when it is dropped, as long as that is wanted.
+struct Bomb(Arc<AtomicBool>, i64);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if self.0.load(Ordering::SeqCst) {
+            panic!("in the drop of a value that was read ahead");
+        }
+    }
+}
+
+#[test]
+fn values_that_panic_when_they_are_dropped_do_not_stop_the_consumer() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..20);
+    ends(move || {
+        let armed = Arc::new(AtomicBool::new(false));
+        let made = Arc::clone(&armed);
+        let value = move |data: Option<&[u8]>| -> Result<Bomb, std::num::ParseIntError> {
+            Ok(Bomb(Arc::clone(&made), std::str::from_utf8(data.unwrap_or_default()).unwrap_or_default().parse()?))
+        };
+        let consumer: Consumer<(), Bomb> = Consumer::builder(config(&kafka, &[])).value_deserializer(value).build().unwrap();
+        block_on(async {
+            consumer.subscribe(&["orders"]).await.unwrap();
+            assert_eq!(soon(consumer.recv()).await.unwrap().unwrap().value().1, 0);
+            // What was read ahead is dropped, on the polling thread.
+            armed.store(true, Ordering::SeqCst);
+            consumer.seek(("orders", 0), 10).await.unwrap();
+            armed.store(false, Ordering::SeqCst);
+            assert_eq!(soon(consumer.recv()).await.unwrap().unwrap().value().1, 10);
+            armed.store(true, Ordering::SeqCst);
+            consumer.close().await.unwrap();
+            assert!(soon(consumer.recv()).await.is_none());
+        });
+        drop(consumer);
+        armed.store(false, Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn a_waker_that_panics_at_the_end_of_a_call_does_not_stop_the_consumer() {
+    struct Panics(AtomicBool);
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            if !self.0.swap(true, Ordering::SeqCst) {
+                panic!("in a waker");
+            }
+        }
+    }
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..3);
+    ends(move || {
+        let consumer = subscribed(&kafka, &[]);
+        take(&consumer, 1);
+        let partitions = [("orders", 0)];
+        let poll = |mut future: std::pin::Pin<Box<dyn Future<Output = ()> + '_>>| {
+            let panics = Arc::new(Panics(AtomicBool::new(false)));
+            let waker = Waker::from(Arc::clone(&panics));
+            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+                while !panics.0.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                block_on(soon(future));
+            }
+        };
+        poll(Box::pin(async { consumer.pause(partitions).await.unwrap() }));
+        poll(Box::pin(async { consumer.resume(partitions).await.unwrap() }));
+        poll(Box::pin(async { consumer.commit().await.unwrap() }));
+        poll(Box::pin(async { drop(consumer.committed(partitions).await.unwrap()) }));
+        assert_eq!(values(&take(&consumer, 2)), [1, 2]);
+        block_on(consumer.close()).unwrap();
     });
 }

@@ -2,12 +2,14 @@
 
 mod commit;
 mod control;
+mod done;
 mod ending;
 mod errors;
 mod group;
 mod round_trip;
 #[cfg(all(feature = "protobuf", feature = "json-schema"))]
 mod schemas;
+mod slow;
 
 use std::{future::Future, time::Duration};
 

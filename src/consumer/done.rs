@@ -1,0 +1,139 @@
+//! [`Window`]: which records of a partition are done, where the program says so for each of them.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::bell::Bell;
+
+/// The records of one partition that the program has taken and that are not done, or are done behind one that is not.
+///
+/// A seek and a new assignment begin with a new window: a record of an old one has no effect on what is committed any more.
+#[derive(Debug)]
+pub(super) struct Window {
+    state: Mutex<State>,
+    awaited: Arc<Awaited>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The offset to commit: the one behind the last record before the first gap.
+    next: Option<i64>,
+    /// Offsets in the order in which they were taken, which ascends, and whether they are done. The first one is not.
+    taken: VecDeque<(i64, bool)>,
+}
+
+/// Whether the polling thread waits for the program to be done with what it has taken.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    flag: AtomicBool,
+    bell: Arc<Bell>,
+}
+
+impl Awaited {
+    pub(super) fn new(bell: Arc<Bell>) -> Self {
+        Self { flag: AtomicBool::new(false), bell }
+    }
+
+    /// Set before the thread that waits looks at the progress; lowered by who changes it afterwards.
+    pub(super) fn set(&self, is_awaited: bool) {
+        self.flag.store(is_awaited, Ordering::SeqCst);
+    }
+
+    /// Wakes the polling thread, if it waits. Called after a change.
+    pub(super) fn ring(&self) {
+        if self.flag.swap(false, Ordering::SeqCst) {
+            self.bell.ring();
+        }
+    }
+}
+
+impl Window {
+    /// Begins with nothing taken; `next` is the offset to commit as long as that is so, if it is known.
+    pub(super) fn new(next: Option<i64>, awaited: Arc<Awaited>) -> Self {
+        Self { state: Mutex::new(State { next, taken: VecDeque::new() }), awaited }
+    }
+
+    /// The program has got this record.
+    pub(super) fn take(&self, offset: i64) {
+        self.lock().taken.push_back((offset, false));
+    }
+
+    /// The program is done with this record. Once more has no effect.
+    pub(super) fn done(&self, offset: i64) {
+        let mut state = self.lock();
+        let Ok(index) = state.taken.binary_search_by_key(&offset, |(taken, _)| *taken) else { return };
+        if let Some((_, is_done)) = state.taken.get_mut(index) {
+            *is_done = true;
+        }
+        while let Some((offset, true)) = state.taken.front().copied() {
+            state.taken.pop_front();
+            state.next = Some(offset.saturating_add(1));
+        }
+        drop(state);
+        self.awaited.ring();
+    }
+
+    /// The offset to commit, `None` before the first record is done.
+    pub(super) fn next(&self) -> Option<i64> {
+        self.lock().next
+    }
+
+    /// Whether all that was taken is done.
+    pub(super) fn is_done(&self) -> bool {
+        self.lock().taken.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn window(next: Option<i64>) -> Window {
+        Window::new(next, Arc::new(Awaited::new(Arc::default())))
+    }
+
+    #[test]
+    fn the_offset_to_commit_is_that_of_the_first_gap() {
+        let window = window(None);
+        [3, 4, 7, 9].into_iter().for_each(|offset| window.take(offset));
+        for (done, next) in [(4, None), (9, None), (3, Some(5)), (3, Some(5)), (100, Some(5)), (7, Some(10))] {
+            window.done(done);
+            assert_eq!(window.next(), next, "after {done}");
+        }
+        assert!(window.is_done());
+        window.take(12);
+        assert!(!window.is_done());
+        assert_eq!(window.next(), Some(10));
+    }
+
+    proptest! {
+        #[test]
+        fn in_any_order_nothing_is_committed_before_it_is_done(
+            order in Just((0..40).collect::<Vec<i64>>()).prop_shuffle(),
+            steps in 1_i64..4,
+        ) {
+            let window = window(Some(0));
+            (0..40).for_each(|n| window.take(n * steps));
+            let mut done = [false; 40];
+            for n in order {
+                window.done(n * steps);
+                done[usize::try_from(n).unwrap()] = true;
+                let before_gap = done.iter().take_while(|done| **done).count();
+                let next = before_gap.checked_sub(1).map_or(0, |last| i64::try_from(last).unwrap() * steps + 1);
+                prop_assert_eq!(window.next(), Some(next));
+            }
+            prop_assert!(window.is_done());
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! [`Seek`]: seeks that wait until librdkafka has started their partitions.
+
+use std::time::Instant;
+
+use super::{TopicPartition, polling::Polling, topic_partition::native_list};
+use crate::{Error, deadline::Deadline, native::code};
+
+/// What waits for the end of a seek.
+type Reply = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// A seek that is not done yet.
+pub(super) struct Seek {
+    to: Vec<(TopicPartition, i64)>,
+    deadline: Deadline,
+    reply: Reply,
+}
+
+impl Polling {
+    /// Reads on from elsewhere; `reply` is told when it is so.
+    pub(super) fn seek(&mut self, to: Vec<(TopicPartition, i64)>, reply: Reply) {
+        if let Err(error) = self.check_assigned(to.iter().map(|(partition, _)| partition)) {
+            return reply(Err(error));
+        }
+        self.seeks.push(Seek { to, deadline: Deadline::after(self.shared.api_timeout), reply });
+        self.retry_seeks();
+    }
+
+    pub(super) fn retry_seeks(&mut self) {
+        for Seek { to, deadline, reply } in std::mem::take(&mut self.seeks) {
+            match self.seek_now(to) {
+                Ok(left) if left.is_empty() => reply(Ok(())),
+                Ok(left) if !deadline.is_over(Instant::now()) => {
+                    self.seeks.push(Seek { to: left, deadline, reply });
+                }
+                Ok(left) => {
+                    let partition = left.first().map(|(partition, _)| partition.to_string()).unwrap_or_default();
+                    let context = format!("seek in {partition}: the partition did not start");
+                    reply(Err(Error::from_code(code::TIMED_OUT, &context)));
+                }
+                Err(error) => reply(Err(error)),
+            }
+        }
+    }
+
+    /// Seeks, and gives back what librdkafka has not started yet. Only where librdkafka has moved are the records dropped that were read
+    /// before: elsewhere reading goes on as if there had been no seek.
+    fn seek_now(&self, to: Vec<(TopicPartition, i64)>) -> Result<Vec<(TopicPartition, i64)>, Error> {
+        self.check_assigned(to.iter().map(|(partition, _)| partition))?;
+        let mut list = native_list(&to)?;
+        let elements = match self.membership.client.seek(&mut list, self.shared.api_timeout) {
+            Ok(elements) => elements,
+            Err(code::TIMED_OUT) => return Ok(to),
+            Err(code) => return Err(Error::from_code(code, "seek")),
+        };
+        let (mut left, mut failed) = (Vec::new(), None);
+        for ((partition, offset), element) in to.into_iter().zip(elements) {
+            match element.code {
+                code::NO_ERROR => self.shared.intake.sought(&partition, (offset >= 0).then_some(offset)),
+                code if code::NOT_STARTED.contains(&code) => left.push((partition, offset)),
+                code => failed = failed.or_else(|| Some(Error::from_code(code, &format!("seek in {partition}")))),
+            }
+        }
+        failed.map_or(Ok(left), Err)
+    }
+}

@@ -1,0 +1,256 @@
+//! What counts as processed: pauses, panics and records that are done in any order.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{super::ends, *};
+use futures::StreamExt;
+use ottla::{ErrorKind, Offsets};
+
+/// What a program commits without a call of its own.
+const AUTOMATIC: [(&str, &str); 2] = [("enable.auto.commit", "true"), ("auto.commit.interval.ms", "50")];
+
+fn explicit(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Text {
+    let consumer = builder(kafka, settings).explicit_done().build().unwrap();
+    block_on(consumer.subscribe(&["orders"])).unwrap();
+    consumer
+}
+
+fn committed(consumer: &Text, partition: i32) -> Option<i64> {
+    block_on(consumer.committed([("orders", partition)])).unwrap().next("orders", partition)
+}
+
+/// Waits until the group has committed the offset.
+fn wait_until_committed(consumer: &Text, wanted: Option<i64>) {
+    for _ in 0..1200 {
+        if committed(consumer, 0) == wanted {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{:?} is committed, and not {wanted:?}", committed(consumer, 0));
+}
+
+/// Lets others of the same task go first.
+async fn yields() {
+    let mut has_yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn a_pause_does_not_complete_the_record_in_work() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    let consumer = subscribed(&kafka, &AUTOMATIC);
+    take(&consumer, 3);
+    wait_until_committed(&consumer, Some(2));
+    block_on(consumer.pause([("orders", 0)])).unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(committed(&consumer, 0), Some(2));
+    drop(consumer);
+    assert_eq!(values(&take(&subscribed(&kafka, &[]), 1)), [2]);
+}
+
+#[test]
+fn a_record_whose_task_panics_is_read_again() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    let task = || {
+        let consumer = subscribed(&kafka, &AUTOMATIC);
+        take(&consumer, 3);
+        panic!("while the third record is in work");
+    };
+    assert!(catch_unwind(AssertUnwindSafe(task)).is_err());
+    assert_eq!(values(&take(&subscribed(&kafka, &[]), 1)), [2]);
+}
+
+#[test]
+fn a_record_whose_task_is_cancelled_is_read_again() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    let consumer = subscribed(&kafka, &AUTOMATIC);
+    take(&consumer, 3);
+    drop(consumer);
+    assert_eq!(values(&take(&subscribed(&kafka, &[]), 1)), [2]);
+}
+
+#[test]
+fn records_that_are_done_in_any_order_are_committed_up_to_the_first_gap() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    let consumer = explicit(&kafka, &AUTOMATIC);
+    let records = take(&consumer, 8);
+    [1, 2, 4, 7].into_iter().for_each(|index| records[index].done());
+    block_on(async {
+        // Nothing before the first gap is done yet.
+        consumer.commit().await.unwrap();
+        assert!(consumer.taken().is_empty());
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(committed(&consumer, 0), None);
+    records[0].done();
+    wait_until_committed(&consumer, Some(3));
+    records[0].clone().done();
+    records[3].done();
+    wait_until_committed(&consumer, Some(5));
+    assert_eq!(consumer.taken().next("orders", 0), Some(5));
+    // What is not done when the consumer is closed is not committed.
+    block_on(consumer.close()).unwrap();
+    records[5].done();
+    assert_eq!(values(&take(&subscribed(&kafka, &[]), 1)), [5]);
+}
+
+#[test]
+fn parallel_processing_that_stops_anywhere_loses_no_record() {
+    let kafka = kafka(2);
+    write(&kafka, 0, 0..100);
+    write(&kafka, 1, 100..200);
+    let consumer = explicit(&kafka, &AUTOMATIC);
+    let mut processed = block_on(async {
+        let records = (&consumer).take(150).map(|item| async {
+            let record = item.unwrap();
+            let value: u32 = record.value().parse().unwrap();
+            // Some take longer than others, and some never end.
+            for _ in 0..value % 7 {
+                yields().await;
+            }
+            if value % 40 == 39 {
+                return None;
+            }
+            record.done();
+            Some(value)
+        });
+        records.buffer_unordered(16).filter_map(futures::future::ready).collect::<Vec<_>>().await
+    });
+    drop(consumer);
+    let rest = subscribed(&kafka, &[]);
+    let mut missing: std::collections::BTreeSet<_> = (0..200).collect();
+    missing.retain(|value| !processed.contains(value));
+    assert!(!missing.is_empty());
+    while !missing.is_empty() {
+        let value = values(&take(&rest, 1))[0];
+        missing.remove(&value);
+        processed.push(value);
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_deserialized_is_done_like_others() {
+    let kafka = kafka(1);
+    let writer: Producer<str, Vec<u8>> = Producer::builder(super::super::config(&kafka)).build().unwrap();
+    block_on(async {
+        for value in [b"0".to_vec(), vec![0xff], b"2".to_vec()] {
+            writer.send(ProducerRecord::to("orders").partition(0).value(&value)).await.unwrap().await.unwrap();
+        }
+    });
+    let consumer = explicit(&kafka, &[]);
+    let items: Vec<_> = (0..3).map(|_| block_on(soon(consumer.recv())).unwrap()).collect();
+    items.iter().for_each(|item| match item {
+        Ok(record) => record.done(),
+        Err(_) => {}
+    });
+    assert_eq!(consumer.taken().next("orders", 0), Some(1));
+    items[1].as_ref().unwrap_err().done();
+    assert_eq!(consumer.taken().next("orders", 0), Some(3));
+}
+
+#[test]
+fn partitions_wait_for_the_records_that_are_not_done() {
+    let kafka = kafka(2);
+    write(&kafka, 0, 0..4);
+    write(&kafka, 1, 0..4);
+    ends(move || {
+        let first = explicit(&kafka, &AUTOMATIC);
+        let records = take(&first, 8);
+        let second = subscribed(&kafka, &AUTOMATIC);
+        // The first asks on, and is given nothing: its records are not done.
+        for _ in 0..10 {
+            assert!(first.blocking().poll(Duration::from_millis(100)).is_empty());
+            assert!(second.blocking().poll(Duration::from_millis(100)).is_empty());
+        }
+        assert_eq!(first.assignment().len(), 2);
+        records.iter().for_each(ConsumerRecord::done);
+        for _ in 0..600 {
+            for consumer in [&first, &second] {
+                // All was done, so that the other one reads nothing again.
+                assert!(consumer.blocking().poll(Duration::from_millis(50)).is_empty());
+            }
+            if (first.assignment().len(), second.assignment().len()) == (1, 1) {
+                return;
+            }
+        }
+        panic!("{:?} {:?}", first.assignment(), second.assignment());
+    });
+}
+
+#[test]
+fn a_commit_after_the_partitions_were_lost_fails() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    ends(move || {
+        let consumer = subscribed(&kafka, &[("max.poll.interval.ms", "2000")]);
+        take(&consumer, 3);
+        while !consumer.assignment().is_empty() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let mut offsets = Offsets::new();
+        offsets.set_next("orders", 0, 3);
+        block_on(async {
+            for error in [consumer.commit().await.unwrap_err(), consumer.commit_offsets(&offsets).await.unwrap_err()] {
+                assert_eq!(error.kind(), ErrorKind::CommitFailed, "{error:?}");
+                assert_eq!(error.java_exception(), Some("CommitFailedException"));
+                assert!(!error.is_retriable() && !error.is_fatal() && !error.is_abortable(), "{error:?}");
+                assert!(error.to_string().starts_with("group readers: "), "{error}");
+            }
+        });
+        // It joins again, reads the records again, and commits them.
+        assert_eq!(values(&take(&consumer, 2)), [0, 1]);
+        block_on(consumer.commit()).unwrap();
+        assert_eq!(committed(&consumer, 0), Some(2));
+    });
+}
+
+#[test]
+fn a_commit_that_the_group_refuses_names_the_reason() {
+    use ottla::testing::{ApiKey, BrokerError};
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    let consumer = subscribed(&kafka, &[]);
+    take(&consumer, 3);
+    kafka.fail_next(ApiKey::OffsetCommit, &[BrokerError::UNKNOWN_MEMBER_ID]).unwrap();
+    let error = block_on(consumer.commit()).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::CommitFailed, Some(25)), "{error:?}");
+}
+
+#[test]
+fn after_close_every_call_says_closed() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    let consumer = subscribed(&kafka, &[]);
+    take(&consumer, 3);
+    block_on(async {
+        consumer.close().await.unwrap();
+        let nothing = [("orders", 0); 0];
+        for error in [
+            consumer.commit().await.unwrap_err(),
+            consumer.commit_offsets(&Offsets::new()).await.unwrap_err(),
+            consumer.committed([("orders", 0)]).await.unwrap_err(),
+            consumer.end_offsets([("orders", 0)]).await.unwrap_err(),
+            consumer.partitions_for("orders").await.unwrap_err(),
+            consumer.group_metadata().await.unwrap_err(),
+            consumer.pause(nothing).await.unwrap_err(),
+            consumer.resume(nothing).await.unwrap_err(),
+            consumer.seek_to_end(nothing).await.unwrap_err(),
+            consumer.assign(nothing).await.unwrap_err(),
+            consumer.unsubscribe().await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Closed, "{error:?}");
+        }
+    });
+}
