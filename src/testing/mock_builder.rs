@@ -23,6 +23,7 @@ pub struct MockProducerBuilder<K: ?Sized, V: ?Sized> {
     topics: Vec<(String, NonZeroU32)>,
     partitioner: Option<Box<dyn Partitioner>>,
     auto_complete: bool,
+    transactional: Option<bool>,
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
@@ -30,6 +31,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
     #[must_use]
     pub fn auto_complete(mut self, auto_complete: bool) -> Self {
         self.auto_complete = auto_complete;
+        self
+    }
+
+    /// Sets whether it has a `transactional.id`, as a real producer is told by its settings: then it sends in transactions only, from the
+    /// beginning, and without one it has none. Defaults to what the program does: records are sent without transactions until
+    /// `init_transactions` is called, as with Java's `MockProducer`.
+    #[must_use]
+    pub fn transactional(mut self, transactional: bool) -> Self {
+        self.transactional = Some(transactional);
         self
     }
 
@@ -79,6 +89,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
         let Installed { serializers, interceptors, listeners } = self.plugins.install(None, None)?;
         let pool = Arc::new(Pool::default());
         let mut state = State::default();
+        state.transactions.has_id = self.transactional;
         for (name, partitions) in self.topics {
             check_topic_name(&name)?;
             let log = Log::new(&name, partitions, &pool);
@@ -93,7 +104,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     /// Begins one that acknowledges at once.
     pub fn builder() -> MockProducerBuilder<K, V> {
-        MockProducerBuilder { plugins: Plugins::default(), topics: Vec::new(), partitioner: None, auto_complete: true }
+        MockProducerBuilder {
+            plugins: Plugins::default(),
+            topics: Vec::new(),
+            partitioner: None,
+            auto_complete: true,
+            transactional: None,
+        }
     }
 }
 
@@ -101,6 +118,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for MockProducerBuilder<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MockProducerBuilder")
             .field("auto_complete", &self.auto_complete)
+            .field("transactional", &self.transactional)
             .field("topics", &self.topics)
             .field("interceptors", &self.plugins.interceptors.len())
             .field("partitioner", &self.partitioner.as_ref().map(|_| ".."))

@@ -170,11 +170,20 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         }
         let mut draft = self.0.pool.take();
         draft.body_mut().completion = completion;
+        let open = {
+            let state = self.lock();
+            state.check_closed().and_then(|()| state.transactions.admit())
+        };
+        if let Err(error) = open {
+            self.0.listeners.tell_refused(record.topic(), draft.body(), &error);
+            return Err(error);
+        }
         let accepted = match self.fill(&mut draft, &mut record) {
             Ok(()) => self.append(draft),
             Err(error) => Err((error, draft)),
         };
         let pending = accepted.map_err(|(error, draft)| {
+            self.lock().transactions.note_refusal(&error);
             self.0.listeners.tell_refused(record.topic(), draft.body(), &error);
             error
         })?;
@@ -272,12 +281,14 @@ impl<K: ?Sized, V: ?Sized> Drop for Mock<K, V> {
 }
 
 impl State {
+    pub(super) fn check_closed(&self) -> Result<(), Error> {
+        if self.closed { Err(Error::new(ErrorKind::Closed, "the producer is closed")) } else { Ok(()) }
+    }
+
     /// Gives the record its place.
     fn log(&mut self, body: &Body) -> Result<MockRecord, Error> {
         let name = body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
-        if self.closed {
-            return Err(Error::new(ErrorKind::Closed, "the producer is closed"));
-        }
+        self.check_closed()?;
         self.transactions.admit()?;
         if let Some(kind) = self.refusal {
             return Err(Error::new(kind, format!("topic {name}: the test has this producer refuse every record")));
@@ -376,13 +387,18 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
         ready(self.begin().map(|transaction| Box::new(transaction) as Box<dyn ProduceTransaction<K, V>>)).boxed()
     }
 
-    /// Gives back what is not reported, whatever the timeout.
+    /// Gives back what is not reported, whatever the timeout. A transaction that is open is aborted; its records are not given back.
     fn close(&self, _: Duration) -> BoxFuture<'_, Result<Vec<Unsent>, Error>> {
-        let waiting = {
+        let (waiting, aborted) = {
             let mut state = self.lock();
             state.closed = true;
-            mem::take(&mut state.waiting)
+            let aborted = state.transactions.abort_open();
+            (mem::take(&mut state.waiting), aborted)
         };
+        if aborted {
+            self.0.fail_all(waiting, code::PURGE_QUEUE, Persistence::NotPersisted);
+            return ready(Ok(Vec::new())).boxed();
+        }
         let given_up = |waiting: Waiting| {
             let outcome = waiting.outcome.failed(code::PURGE_QUEUE, Persistence::NotPersisted);
             let body = waiting.draft.body();

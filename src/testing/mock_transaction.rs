@@ -18,6 +18,8 @@ use crate::{
 /// The transactions so far.
 #[derive(Default)]
 pub(super) struct Transactions {
+    /// Whether the producer has a `transactional.id`; `None` until `init_transactions` says that it has.
+    pub(super) has_id: Option<bool>,
     phase: Phase,
     /// The last one's, counted from 1.
     number: u64,
@@ -33,11 +35,13 @@ pub(super) struct Transactions {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Phase {
-    /// `init_transactions` was not called: records are sent without.
+    /// `init_transactions` was not called: without a `transactional.id`, records are sent without transactions.
     #[default]
-    None,
+    New,
     Ready,
     Open,
+    Committed,
+    Aborted,
 }
 
 impl Transactions {
@@ -45,9 +49,27 @@ impl Transactions {
     pub(super) fn admit(&self) -> Result<(), Error> {
         self.check_fence()?;
         match (self.phase, &self.failure) {
-            (Phase::Ready, _) => Err(state("a transactional producer sends in a transaction: begin one")),
+            (Phase::New, _) if self.has_id != Some(true) => Ok(()),
+            (Phase::New, _) => Err(state("the producer is transactional: call init_transactions, then begin_transaction")),
             (Phase::Open, Some(failure)) => Err(failed(failure)),
-            _ => Ok(()),
+            (Phase::Open, None) => Ok(()),
+            _ => Err(state("no transaction is open: call begin_transaction")),
+        }
+    }
+
+    /// Notes that a record was refused. It fails the transaction, as a [`Producer`](crate::Producer)'s does, unless it came back to be
+    /// sent again or was no part of it.
+    pub(super) fn note_refusal(&mut self, error: &Error) {
+        let is_no_loss = matches!(
+            error.kind(),
+            ErrorKind::BufferFull
+                | ErrorKind::SchemaPending
+                | ErrorKind::GivenUp
+                | ErrorKind::TransactionState
+                | ErrorKind::TransactionFailed
+        );
+        if !is_no_loss {
+            self.fail(error.to_string());
         }
     }
 
@@ -74,29 +96,88 @@ impl Transactions {
         if self.fenced { Err(Error::new(ErrorKind::Fenced, message)) } else { Ok(()) }
     }
 
+    fn init(&mut self) -> Result<(), Error> {
+        if self.has_id == Some(false) {
+            return Err(no_id());
+        }
+        if self.phase != Phase::New {
+            return Err(state("init_transactions was called before: it is called once"));
+        }
+        self.check_fence()?;
+        self.has_id = Some(true);
+        self.phase = Phase::Ready;
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<u64, Error> {
+        if self.has_id == Some(false) {
+            return Err(no_id());
+        }
         self.check_fence()?;
         match self.phase {
-            Phase::None => Err(state("call init_transactions before the first transaction")),
-            Phase::Open => Err(state("a transaction is open: commit or abort it before the next one")),
-            Phase::Ready => {
+            Phase::New => Err(state("call init_transactions first")),
+            Phase::Open => Err(state("a transaction is open: commit or abort it first")),
+            Phase::Ready | Phase::Committed | Phase::Aborted => {
                 (self.phase, self.number) = (Phase::Open, self.number + 1);
                 Ok(self.number)
             }
         }
     }
 
-    /// Whether the transaction is the open one.
+    /// Whether the transaction of this number takes records and offsets.
     fn check_open(&self, number: u64) -> Result<(), Error> {
         self.check_fence()?;
-        if self.phase == Phase::Open && self.number == number { Ok(()) } else { Err(state("the transaction has ended")) }
+        if !self.is_open(number) {
+            return Err(state("this transaction has ended: begin another one"));
+        }
+        self.failure.as_ref().map_or(Ok(()), |failure| Err(failed(failure)))
     }
 
-    fn end(&mut self) -> (Vec<MockRecord>, Vec<(ConsumerGroupMetadata, Offsets)>) {
-        self.phase = Phase::Ready;
+    fn is_open(&self, number: u64) -> bool {
+        self.phase == Phase::Open && self.number == number
+    }
+
+    /// Whether the transaction of this number is still to be ended: false if it has ended in the same way.
+    fn check_end(&self, number: u64, end: Phase) -> Result<bool, Error> {
+        self.check_fence()?;
+        match self.phase {
+            Phase::Open if self.number == number => Ok(true),
+            phase if phase == end && self.number == number => Ok(false),
+            _ if end == Phase::Committed => Err(state("the transaction was aborted")),
+            _ => Err(state("the transaction was committed")),
+        }
+    }
+
+    /// Adds offsets to those of the group, as Java's mock does.
+    fn send_offsets(&mut self, offsets: &Offsets, group: &ConsumerGroupMetadata) {
+        match self.uncommitted_offsets.iter_mut().find(|(known, _)| known.group_id() == group.group_id()) {
+            Some((known, sent)) => {
+                known.clone_from(group);
+                offsets.entries().for_each(|(topic, partition, next)| sent.set(topic, partition, next.clone()));
+            }
+            None => self.uncommitted_offsets.push((group.clone(), offsets.clone())),
+        }
+    }
+
+    fn end(&mut self, end: Phase) -> (Vec<MockRecord>, Vec<(ConsumerGroupMetadata, Offsets)>) {
+        self.phase = end;
         self.failure = None;
         (mem::take(&mut self.uncommitted), mem::take(&mut self.uncommitted_offsets))
     }
+
+    /// Ends what is open without a commit; false if nothing is.
+    pub(super) fn abort_open(&mut self) -> bool {
+        let is_open = self.phase == Phase::Open;
+        if is_open {
+            let _ = self.end(Phase::Aborted);
+            self.aborts += 1;
+        }
+        is_open
+    }
+}
+
+fn no_id() -> Error {
+    state("the producer has no transactional.id: set one to use transactions")
 }
 
 fn state(message: &str) -> Error {
@@ -141,28 +222,54 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     }
 
     pub(super) fn init(&self) -> Result<(), Error> {
-        let transactions = &mut self.lock().transactions;
-        transactions.check_fence()?;
-        if transactions.phase != Phase::None {
-            return Err(state("init_transactions was called before"));
-        }
-        transactions.phase = Phase::Ready;
-        Ok(())
+        let mut state = self.lock();
+        state.check_closed()?;
+        state.transactions.init()
     }
 
     pub(super) fn begin(&self) -> Result<MockTransaction<K, V>, Error> {
-        let number = self.lock().transactions.begin()?;
+        let number = {
+            let mut state = self.lock();
+            state.check_closed()?;
+            state.transactions.begin()?
+        };
         Ok(MockTransaction { producer: self.clone(), number })
     }
 
+    fn send_offsets(&self, number: u64, offsets: &Offsets, group: &ConsumerGroupMetadata) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.check_closed()?;
+        state.transactions.check_open(number)?;
+        if !offsets.is_empty() {
+            offsets.to_native()?;
+            group.to_native()?;
+            state.transactions.send_offsets(offsets, group);
+        }
+        Ok(())
+    }
+
     fn commit(&self, number: u64) -> Result<(), Error> {
-        self.lock().transactions.check_open(number)?;
+        {
+            let state = self.lock();
+            state.check_closed()?;
+            if !state.transactions.check_end(number, Phase::Committed)? {
+                return Ok(());
+            }
+            // A record that has failed is not forgotten because others are acknowledged now.
+            if let Some(failure) = &state.transactions.failure {
+                return Err(failed(failure));
+            }
+        }
         while self.complete_next() {}
         let State { transactions, history, .. } = &mut *self.lock();
         if let Some(failure) = &transactions.failure {
             return Err(failed(failure));
         }
-        let (records, offsets) = transactions.end();
+        // A callback may have ended it.
+        if !transactions.check_end(number, Phase::Committed)? {
+            return Ok(());
+        }
+        let (records, offsets) = transactions.end(Phase::Committed);
         history.extend(records);
         transactions.committed_offsets.extend(offsets);
         transactions.commits += 1;
@@ -171,10 +278,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
 
     fn abort(&self, number: u64) -> Result<(), Error> {
         let waiting = {
-            let State { transactions, waiting, .. } = &mut *self.lock();
-            transactions.check_open(number)?;
-            let _ = transactions.end();
-            transactions.aborts += 1;
+            let mut state = self.lock();
+            state.check_closed()?;
+            let State { transactions, waiting, .. } = &mut *state;
+            if !transactions.check_end(number, Phase::Aborted)? {
+                return Ok(());
+            }
+            transactions.abort_open();
             mem::take(waiting)
         };
         let mock: &Mock<K, V> = &self.0;
@@ -191,7 +301,10 @@ pub(super) struct MockTransaction<K: ?Sized + 'static, V: ?Sized + 'static> {
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> ProduceTransaction<K, V> for MockTransaction<K, V> {
     fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
-        let open = self.producer.lock().transactions.check_open(self.number);
+        let open = {
+            let state = self.producer.lock();
+            state.check_closed().and_then(|()| state.transactions.check_open(self.number))
+        };
         match open {
             Ok(()) => self.producer.send(record),
             Err(error) => Sending::failed(error),
@@ -199,13 +312,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProduceTransaction<K, V> for Mock
     }
 
     fn send_offsets<'a>(&'a self, offsets: &'a Offsets, group: &'a ConsumerGroupMetadata) -> BoxFuture<'a, Result<(), Error>> {
-        let transactions = &mut self.producer.lock().transactions;
-        let sent = transactions.check_open(self.number).map(|()| {
-            if !offsets.is_empty() {
-                transactions.uncommitted_offsets.push((group.clone(), offsets.clone()));
-            }
-        });
-        ready(sent).boxed()
+        ready(self.producer.send_offsets(self.number, offsets, group)).boxed()
     }
 
     fn commit(&self) -> BoxFuture<'_, Result<(), Error>> {

@@ -68,7 +68,7 @@ impl ConsumerGroupMetadata {
     }
 
     /// The same for C.
-    pub(super) fn to_native(&self) -> Result<GroupMember, Error> {
+    pub(crate) fn to_native(&self) -> Result<GroupMember, Error> {
         let native = |what: &str, text: &str| {
             let invalid = |_| Error::from_code(code::INVALID_ARG, &format!("the {what} {text:?} has a NUL in it"));
             CString::new(text).map_err(|nul| invalid(nul).that_fails_nothing())

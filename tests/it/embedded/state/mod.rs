@@ -8,6 +8,7 @@
 //! names profiles (`Memory,Inline`), `OTTLA_TEST_STATE_PATIENCE` is how many seconds a step may take (60), `OTTLA_TEST_STATE_SHRINK` how many
 //! the search for a smaller case may (120); with `OTTLA_TEST_STATE_TRACE` every step is printed as it begins. `make state SECONDS=n` runs it for longer.
 
+mod conformance;
 mod ending;
 mod inline;
 mod ledger;
