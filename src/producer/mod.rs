@@ -276,6 +276,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let mut draft = self.0.core.client.pool().take();
         draft.body_mut().completion = completion;
         if let Err(error) = self.0.core.check_transaction() {
+            // The interceptors know the record by them.
+            draft.body_mut().headers = mem::take(record.headers_mut());
             self.0.core.turn_outsider_away(record.topic(), draft, &error);
             return Err(error);
         }

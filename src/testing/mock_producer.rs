@@ -175,6 +175,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
             state.check_closed().and_then(|()| state.transactions.admit())
         };
         if let Err(error) = open {
+            draft.body_mut().headers = mem::take(record.headers_mut());
             self.0.listeners.tell_refused(record.topic(), draft.body(), &error);
             return Err(error);
         }
@@ -371,10 +372,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
 
     /// The partitions of a topic that the builder named or that a record went to; broker 0 has them all.
     fn partitions_for<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<PartitionInfo>, Error>> {
-        let known = self.lock().topics.get(topic).map(|log| log.ends.len());
+        let known = {
+            let state = self.lock();
+            state.check_closed().map(|()| state.topics.get(topic).map(|log| log.ends.len()))
+        };
         let partitions = match known {
-            Some(count) => Ok((0..count).filter_map(|id| i32::try_from(id).ok()).map(PartitionInfo::of_one_broker).collect()),
-            None => Err(Error::from_code(code::UNKNOWN_TOPIC_OR_PARTITION, &format!("topic {topic}"))),
+            Err(closed) => Err(closed),
+            Ok(Some(count)) => Ok((0..count).filter_map(|id| i32::try_from(id).ok()).map(PartitionInfo::of_one_broker).collect()),
+            Ok(None) => Err(Error::from_code(code::UNKNOWN_TOPIC_OR_PARTITION, &format!("topic {topic}"))),
         };
         ready(partitions).boxed()
     }

@@ -96,23 +96,22 @@ impl Transactions {
         if self.fenced { Err(Error::new(ErrorKind::Fenced, message)) } else { Ok(()) }
     }
 
+    fn check_id(&self) -> Result<(), Error> {
+        let none = || state("the producer has no transactional.id: set one to use transactions");
+        if self.has_id == Some(false) { Err(none()) } else { Ok(()) }
+    }
+
     fn init(&mut self) -> Result<(), Error> {
-        if self.has_id == Some(false) {
-            return Err(no_id());
-        }
+        self.check_fence()?;
         if self.phase != Phase::New {
             return Err(state("init_transactions was called before: it is called once"));
         }
-        self.check_fence()?;
         self.has_id = Some(true);
         self.phase = Phase::Ready;
         Ok(())
     }
 
     fn begin(&mut self) -> Result<u64, Error> {
-        if self.has_id == Some(false) {
-            return Err(no_id());
-        }
         self.check_fence()?;
         match self.phase {
             Phase::New => Err(state("call init_transactions first")),
@@ -176,10 +175,6 @@ impl Transactions {
     }
 }
 
-fn no_id() -> Error {
-    state("the producer has no transactional.id: set one to use transactions")
-}
-
 fn state(message: &str) -> Error {
     Error::new(ErrorKind::TransactionState, message)
 }
@@ -223,6 +218,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
 
     pub(super) fn init(&self) -> Result<(), Error> {
         let mut state = self.lock();
+        state.transactions.check_id()?;
         state.check_closed()?;
         state.transactions.init()
     }
@@ -230,6 +226,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     pub(super) fn begin(&self) -> Result<MockTransaction<K, V>, Error> {
         let number = {
             let mut state = self.lock();
+            state.transactions.check_id()?;
             state.check_closed()?;
             state.transactions.begin()?
         };

@@ -124,3 +124,58 @@ fn a_fenced_producer_can_do_nothing_more() {
     }
     assert!(producer.history().is_empty());
 }
+
+#[test]
+fn offsets_of_one_group_are_merged() {
+    let producer = transactional(true);
+    let transaction = begin(&producer);
+    let offsets = |partition, next| {
+        let mut offsets = Offsets::new();
+        offsets.set_next("orders", partition, next);
+        offsets
+    };
+    let billing = ConsumerGroupMetadata::new("billing");
+    let member = ConsumerGroupMetadata::new("billing").member_id("billing-1").generation_id(2);
+    let shipping = ConsumerGroupMetadata::new("shipping");
+    for (sent, group) in [
+        (offsets(0, 1), &billing),
+        (offsets(0, 7), &shipping),
+        (offsets(0, 2), &billing),
+        (offsets(1, 3), &member),
+        (Offsets::new(), &shipping),
+    ] {
+        block_on(transaction.send_offsets(&sent, group)).unwrap();
+    }
+    block_on(transaction.commit()).unwrap();
+    let mut of_billing = offsets(0, 2);
+    of_billing.set_next("orders", 1, 3);
+    assert_eq!(producer.committed_offsets(), [(member, of_billing), (shipping, offsets(0, 7))]);
+}
+
+#[test]
+fn closing_aborts_an_open_transaction_and_gives_none_of_its_records_back() {
+    let producer = transactional(false);
+    let transaction = begin(&producer);
+    let delivery = block_on(transaction.send(record("a"))).unwrap();
+    let unsent = block_on(producer.close(std::time::Duration::ZERO)).unwrap();
+    assert!(unsent.is_empty(), "{unsent:?}");
+    assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::GivenUp);
+    assert_eq!((producer.aborts(), producer.is_in_transaction(), producer.history().len()), (1, false, 0));
+    drop(transaction);
+    assert_eq!(producer.aborts(), 1);
+}
+
+#[test]
+fn a_record_that_is_refused_fails_the_transaction() {
+    let producer = transactional(true);
+    let transaction = begin(&producer);
+    block_on(transaction.send(ProducerRecord::to("not a topic").value("v"))).unwrap_err();
+    let error = block_on(transaction.commit()).unwrap_err();
+    assert!(error.kind() == ErrorKind::TransactionFailed && error.is_abortable(), "{error:?}");
+    block_on(transaction.abort()).unwrap();
+    let transaction = begin(&producer);
+    producer.refuse(Some(ErrorKind::BufferFull));
+    assert!(producer.try_send(record("comes back")).is_err());
+    producer.refuse(None);
+    block_on(transaction.commit()).unwrap();
+}

@@ -69,7 +69,11 @@ fn answer(state: State, call: Call) -> Option<ErrorKind> {
             S::Fenced => Some(K::Fenced),
             _ => Some(K::TransactionState),
         },
-        C::Init => (state != S::New).then_some(K::TransactionState),
+        C::Init => match state {
+            S::New => None,
+            S::Fenced => Some(K::Fenced),
+            _ => Some(K::TransactionState),
+        },
         C::Begin => match state {
             S::Ready | S::Committed | S::Aborted => None,
             S::Fenced => Some(K::Fenced),

@@ -7,10 +7,7 @@ use std::{
 
 use ottla::{Error, ErrorKind, Persistence, RecordMetadata};
 
-use super::{
-    step::{Spec, Topic},
-    user_code::lock,
-};
+use super::{step::Spec, user_code::lock};
 
 /// What is known of each record, by number, and what was found to be wrong.
 #[derive(Default)]
@@ -55,18 +52,14 @@ pub(super) enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     Written { partition: i32, offset: Option<i64> },
-    Failed { kind: ErrorKind, not_persisted: bool, abortable: bool },
+    Failed { kind: ErrorKind, not_persisted: bool },
 }
 
 impl Outcome {
     pub(super) fn of(result: Result<&RecordMetadata, &Error>) -> Self {
         match result {
             Ok(metadata) => Self::Written { partition: metadata.partition(), offset: metadata.offset() },
-            Err(error) => Self::Failed {
-                kind: error.kind(),
-                not_persisted: error.persistence() == Persistence::NotPersisted,
-                abortable: error.is_abortable(),
-            },
+            Err(error) => Self::Failed { kind: error.kind(), not_persisted: error.persistence() == Persistence::NotPersisted },
         }
     }
 
@@ -94,23 +87,19 @@ impl Record {
         if self.heard.iter().chain(&self.acknowledged).any(Outcome::is_written) || self.stage == Stage::Withdrawn {
             return None;
         }
-        let Some(Outcome::Failed { kind, abortable, .. }) = self.heard.iter().chain(&self.acknowledged).next() else {
+        let Some(Outcome::Failed { kind, .. }) = self.heard.iter().chain(&self.acknowledged).next() else {
             return (self.stage == Stage::Accepted).then(|| "was accepted, and was not reported".to_owned());
         };
-        let is_callers_business = match kind {
-            // Said by the call, before the record was in: Java does not abort for them either, or has no such call.
-            ErrorKind::Serialization
-            | ErrorKind::Partitioner
-            | ErrorKind::BufferFull
-            | ErrorKind::SchemaPending
-            | ErrorKind::TransactionState
-            | ErrorKind::WouldDeadlock
-            | ErrorKind::Closed => true,
-            // Java's records cannot be made with such a timestamp or partition.
-            ErrorKind::InvalidRecord => self.spec.topic != Topic::Invalid,
-            _ => false,
-        };
-        if self.stage == Stage::Refused && is_callers_business && !abortable {
+        // It came back to be sent again, or was never part of the transaction.
+        let is_no_loss = matches!(
+            kind,
+            ErrorKind::BufferFull
+                | ErrorKind::SchemaPending
+                | ErrorKind::TransactionState
+                | ErrorKind::TransactionFailed
+                | ErrorKind::Closed
+        );
+        if self.stage == Stage::Refused && is_no_loss {
             return None;
         }
         Some(format!("ended as {kind}"))

@@ -28,7 +28,6 @@ fn every_way_to_send_reports_each_record_once() {
 }
 
 #[test]
-#[ignore = "it finds defects that are being fixed: make state"]
 fn a_small_buffer_serves_its_waiters_in_order() {
     search(Profile::Memory);
 }
@@ -56,13 +55,11 @@ fn values_whose_drop_panics_cost_their_record_only() {
 }
 
 #[test]
-#[ignore = "it finds defects that are being fixed: make state"]
 fn callbacks_that_block_do_not_hold_up_an_end_with_a_timeout() {
     search(Profile::Blocking);
 }
 
 #[test]
-#[ignore = "it finds defects that are being fixed: make state"]
 fn wakers_that_run_their_task_deadlock_nothing() {
     search(Profile::Inline);
 }
@@ -73,19 +70,16 @@ fn brokers_that_fail_cost_no_report() {
 }
 
 #[test]
-#[ignore = "it finds defects that are being fixed: make state"]
 fn transactions_are_committed_whole() {
     search(Profile::Transaction);
 }
 
 #[test]
-#[ignore = "it finds defects that are being fixed: make state"]
 fn transactions_end_when_errors_are_followed() {
     search(Profile::TransactionFaults);
 }
 
 #[test]
-#[ignore = "it finds defects that are being fixed: make state"]
 fn producers_end_in_every_state() {
     search(Profile::Ending);
 }
