@@ -13,7 +13,7 @@ use super::shared::{Shared, lock};
 use crate::{
     Error, ErrorKind, Headers, ProducerRecord,
     deadline::Deadline,
-    native::{Asked, KeyAndValue, Outcome, Sent},
+    native::{Asked, KeyAndValue, Outcome, Process, Sent},
     panic::emit,
 };
 
@@ -91,7 +91,10 @@ pub(super) struct Losses {
 }
 
 /// A call of `close` that will take what was not delivered.
-pub(super) struct Collector(Arc<Shared>);
+pub(super) struct Collector {
+    shared: Arc<Shared>,
+    process: Process,
+}
 
 impl Closing {
     /// Closing twice keeps the earlier deadline.
@@ -141,12 +144,12 @@ impl Closing {
 impl Collector {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         lock(&shared.closing).collectors += 1;
-        Self(shared)
+        Self { shared, process: Process::current() }
     }
 
     /// What closing left undelivered. `in_time`: whether the delivery thread has ended.
     pub(super) fn take(self, in_time: bool) -> Result<Vec<Unsent>, Error> {
-        let Self(shared) = &self;
+        let shared = &self.shared;
         let unreported = if in_time { 0 } else { shared.outstanding.len() };
         if unreported > 0 {
             let message = format!(
@@ -165,8 +168,12 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
+        // In a fork the mutex may be locked for ever.
+        if self.process.is_left() {
+            return;
+        }
         let losses = {
-            let mut closing = lock(&self.0.closing);
+            let mut closing = lock(&self.shared.closing);
             closing.collectors -= 1;
             closing.losses()
         };
