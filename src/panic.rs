@@ -166,6 +166,42 @@ mod tests {
         release(vec![Some(Bomb), None]);
     }
 
+    /// The library's source files that contain one of these, with its line. The command has threads of its own.
+    fn lines_with(wanted: &[&str]) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && !path.ends_with("bin") {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    // What comes before the tests, since those may do as they like.
+                    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+                    let lines = code.lines().filter(|line| wanted.iter().any(|wanted| line.contains(wanted)));
+                    found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_event_of_tracing_goes_through_the_barrier() {
+        let macros = ["error", "warn", "info", "debug", "trace"].map(|level| format!("tracing::{level}{}", "!("));
+        let found = lines_with(&macros.each_ref().map(String::as_str));
+        assert!(found.is_empty(), "use emit!: {found:#?}");
+        assert!(!lines_with(&["emit!("]).is_empty(), "nothing is found at all");
+    }
+
+    #[test]
+    fn no_waker_is_kept_where_its_clone_or_its_drop_can_do_harm() {
+        let found = lines_with(&["AtomicWaker"]);
+        let known = |line: &String| line.contains("/panic.rs: ///");
+        assert!(found.iter().all(known), "use TaskWaker: {found:#?}");
+    }
+
     #[test]
     fn an_answer_is_there_although_the_waker_panics() {
         struct Panics;
