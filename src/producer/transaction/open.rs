@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Weak, atomic::Ordering},
 };
 
-use super::{request::Call, transactions::Phase};
+use super::{request::Call, state::Phase};
 use crate::{
     Error, ErrorKind,
     native::Process,

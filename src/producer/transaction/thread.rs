@@ -17,7 +17,8 @@ use super::{
     failure::{Failure, is_fence},
     open::closed,
     request::{Call, Last},
-    transactions::{Phase, Transactions},
+    state::Phase,
+    transactions::Transactions,
 };
 use crate::{
     Error, ErrorKind,

@@ -11,17 +11,17 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    thread::{self, JoinHandle, ThreadId},
+    thread,
     time::{Duration, Instant},
 };
 
 use futures::channel::oneshot;
 
 use super::{
-    calls::Calls,
     failure::Failure,
     open::{Open, closed, heard},
     request::{Call, Last, Reply, Waiter},
+    state::{Phase, State, Threads},
     thread::TransactionThread,
     timer,
 };
@@ -37,8 +37,8 @@ pub(in crate::producer) struct Transactions {
     /// The number of the transaction that takes records, 0 while none does. Read for every record.
     pub(super) taking: AtomicU64,
     /// The number of the transaction that has had its first record or offset. Read for every record.
-    started: AtomicU64,
-    ending_records: AtomicUsize,
+    pub(super) started: AtomicU64,
+    pub(super) ending_records: AtomicUsize,
     max_block: Duration,
     /// `transaction.timeout.ms`.
     timeout: Duration,
@@ -47,47 +47,7 @@ pub(in crate::producer) struct Transactions {
     changed: Condvar,
 }
 
-#[derive(Default)]
-pub(super) struct State {
-    pub(super) phase: Phase,
-    /// The last transaction's, counted from 1.
-    pub(super) number: u64,
-    /// When it had its first record or offset: its coordinator's clock starts then.
-    started: Option<Instant>,
-    /// The first thing that failed in it.
-    failure: Option<Failure>,
-    /// What has ended the producer. Every call fails with it from then on.
-    broken: Option<Failure>,
-    /// Its commit's failure that nobody has heard of.
-    pub(super) unheard: Option<Error>,
-    pub(super) calls: Calls,
-    threads: Option<Threads>,
-    /// Set by closing: until when the thread may go on.
-    closing: Option<Deadline>,
-    ended: bool,
-}
-
-struct Threads {
-    calls: JoinHandle<()>,
-    timer: ThreadId,
-}
-
 pub(super) type Receiver = oneshot::Receiver<Reply>;
-
-/// How far the last transaction has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// `init_transactions` has not succeeded yet.
-    #[default]
-    New,
-    /// There was none.
-    Ready,
-    Open,
-    /// Its guard is gone, and its abort has failed.
-    Adrift,
-    Committed,
-    Aborted,
-}
 
 impl Transactions {
     pub(in crate::producer) fn new(max_block: Duration, timeout: Duration) -> Self {
@@ -104,67 +64,6 @@ impl Transactions {
 
     pub(super) fn max_block(&self) -> Duration {
         self.max_block
-    }
-
-    /// Whether a record may be sent now.
-    pub(in crate::producer) fn admit(&self) -> Result<(), Error> {
-        let number = self.taking.load(Ordering::Acquire);
-        if number == 0 {
-            return Err(self.lock().not_taking());
-        }
-        if self.started.load(Ordering::Relaxed) != number {
-            self.start_clock(number);
-        }
-        Ok(())
-    }
-
-    /// Notes that the transaction of this number gets its first record or offset, if it is that.
-    pub(super) fn start_clock(&self, number: u64) {
-        let mut state = self.lock();
-        if state.number == number {
-            state.started.get_or_insert_with(Instant::now);
-            self.started.store(number, Ordering::Relaxed);
-        }
-    }
-
-    /// Takes note that a record of the transaction was refused. Java's transaction goes on after a `SerializationException`, which its
-    /// `send` throws; a future that brings one may be dropped unread, so that the commit would miss a record in silence.
-    pub(in crate::producer) fn note_refusal(&self, error: &Error) {
-        // The record came back to be sent again, or was withdrawn by the program; or the transaction is being aborted.
-        let is_no_loss = matches!(
-            error.kind(),
-            ErrorKind::BufferFull
-                | ErrorKind::SchemaPending
-                | ErrorKind::GivenUp
-                | ErrorKind::TransactionState
-                | ErrorKind::TransactionFailed
-        );
-        if !is_no_loss {
-            self.fail(|| Failure::new(error.to_string()));
-        }
-    }
-
-    /// Says that records are about to leave the queues of those that wait. Until this is dropped no commit takes empty queues for an
-    /// answer: it would miss that these have failed.
-    pub(in crate::producer) fn ending_records(&self) -> impl Drop + '_ {
-        self.ending_records.fetch_add(1, Ordering::SeqCst);
-        EndingRecords(self)
-    }
-
-    /// Whether [`ending_records`](Self::ending_records) holds commits up. Looked at after the queues.
-    pub(super) fn is_ending_records(&self) -> bool {
-        self.ending_records.load(Ordering::SeqCst) > 0
-    }
-
-    /// Takes note that a part of the transaction has failed: it can only be aborted. Whether it is the first part.
-    pub(in crate::producer) fn fail(&self, why: impl FnOnce() -> Failure) -> bool {
-        let mut state = self.lock();
-        let is_first = state.phase == Phase::Open && state.failure.is_none();
-        if is_first {
-            state.failure = Some(why());
-            self.taking.store(0, Ordering::Release);
-        }
-        is_first
     }
 
     /// Takes note that the producer can do no more, by this code; the first such failure counts, and comes back.
@@ -407,50 +306,6 @@ impl Transactions {
     fn stop_taking(&self, number: u64) {
         // If another transaction is open, it is none of this one's business.
         let _ = self.taking.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Relaxed);
-    }
-}
-
-impl State {
-    pub(super) fn is_closing(&self) -> bool {
-        self.closing.is_some()
-    }
-
-    fn is_over(&self) -> bool {
-        self.closing.is_some_and(|deadline| deadline.is_over(Instant::now()))
-    }
-
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.is_some()
-    }
-
-    /// Whether the call's transaction has ended as it asks for.
-    fn is_done(&self, call: &Call) -> bool {
-        match call {
-            Call::Commit(number) => (self.phase, self.number) == (Phase::Committed, *number),
-            Call::Abort(number) => (self.phase, self.number) == (Phase::Aborted, *number),
-            _ => false,
-        }
-    }
-
-    /// Why no record is taken.
-    pub(super) fn not_taking(&self) -> Error {
-        let out_of_order = |message: &str| Error::new(ErrorKind::TransactionState, message);
-        match (self.phase, &self.failure) {
-            _ if self.is_broken() => self.broken.as_ref().map_or_else(closed, Failure::error),
-            _ if self.is_closing() => closed(),
-            (Phase::New, _) => out_of_order("the producer is transactional: call init_transactions, then begin_transaction"),
-            (Phase::Open, Some(failure)) => failure.error(),
-            (Phase::Open, None) => out_of_order("the transaction is being ended: begin another one"),
-            _ => out_of_order("no transaction is open: call begin_transaction"),
-        }
-    }
-}
-
-struct EndingRecords<'a>(&'a Transactions);
-
-impl Drop for EndingRecords<'_> {
-    fn drop(&mut self) {
-        self.0.ending_records.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
