@@ -51,12 +51,12 @@ impl Core {
     /// The error of a draft that librdkafka did not accept.
     fn refusal_of(&self, draft: &mut Draft, code: i32) -> Error {
         match draft.take_words() {
-            None => match draft.body().partition {
-                Some(partition) if code == code::UNKNOWN_PARTITION => {
-                    Error::from_code(code, &format!("topic {}, partition {partition}", topic_of(draft.body())))
-                }
-                _ => self.refusal(code),
-            },
+            None if matches!(code, code::DESTROY | code::TIMED_OUT_QUEUE | code::STATE | code::FATAL) => self.refusal(code),
+            None => {
+                let topic = topic_of(draft.body());
+                let partition = draft.body().partition.map(|partition| format!(", partition {partition}")).unwrap_or_default();
+                Error::from_code(code, &format!("topic {topic}{partition}"))
+            }
             words => {
                 let topic = topic_of(draft.body());
                 Error::from_report(&topic, &Outcome { words, ..Outcome::unwritten(code) })

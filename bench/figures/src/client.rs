@@ -39,6 +39,9 @@ pub const SLOW_OVER_MANY: &str = "confluent-kafka-rust";
 pub const LATENCY: [&str; 7] =
     ["ottla-future", "ottla-future-glibc", "c-loop", "rdkafka-future", "confluent-kafka-rust", "franz-go", "java"];
 
+/// The clients of the loads with smaller batches: what a batch holds is librdkafka's matter, so that one loop on it says how much is ours.
+pub const BATCHES: [&str; 2] = ["ottla-future", "c-loop"];
+
 /// The clients that flush a single record.
 pub const FLUSH: [&str; 6] = ["ottla-future", "c-loop", "rdkafka-future", "confluent-kafka-rust", "franz-go", "java"];
 

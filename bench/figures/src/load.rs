@@ -38,6 +38,8 @@ pub struct Load {
     pub linger_ms: u64,
     /// Records under way at most, of the clients that await every future, and of franz-go.
     pub window: usize,
+    /// `batch.size`, in bytes.
+    pub batch_bytes: usize,
     pub records: usize,
     /// Of `records`, the first that no latency is taken of.
     pub warm_up: usize,
@@ -46,6 +48,9 @@ pub struct Load {
 
 /// Records under way at most unless a load says otherwise: the clients' own default.
 pub const WINDOW: usize = 10_000;
+
+/// `batch.size` unless a load says otherwise: the clients' own default.
+pub const BATCH_BYTES: usize = 1_000_000;
 
 /// Records a second of `latency-open-20k`.
 pub const OPEN_RATE: u64 = 20_000;
@@ -61,6 +66,7 @@ const MAIN: Load = Load {
     partitions: 6,
     linger_ms: 5,
     window: WINDOW,
+    batch_bytes: BATCH_BYTES,
     records: 2_000_000,
     warm_up: 0,
     clients: &client::CLIENTS,
@@ -69,13 +75,29 @@ const MAIN: Load = Load {
 const SECONDARY: Load = Load { clients: &client::SECONDARY, ..MAIN };
 
 /// Every load, in the order of the tables.
-pub const LOADS: [Load; 13] = [
+pub const LOADS: [Load; 15] = [
     MAIN,
     Load {
         name: "100B-none-6p-100k",
         title: "100 bytes, no compression, 6 partitions, 100,000 under way",
         window: 100_000,
         ..SECONDARY
+    },
+    Load {
+        name: "100B-none-6p-16k-batches",
+        title: "100 bytes, no compression, 6 partitions, 100,000 under way, batch.size=16384 (Java's default)",
+        window: 100_000,
+        batch_bytes: 16_384,
+        clients: &client::BATCHES,
+        ..MAIN
+    },
+    Load {
+        name: "100B-none-6p-128k-batches",
+        title: "100 bytes, no compression, 6 partitions, 100,000 under way, batch.size=131072",
+        window: 100_000,
+        batch_bytes: 131_072,
+        clients: &client::BATCHES,
+        ..MAIN
     },
     Load { name: "1KiB-none-6p", title: "1 KiB, no compression, 6 partitions", size: 1024, records: 500_000, ..MAIN },
     Load { name: "100B-lz4-6p", title: "100 bytes, lz4, 6 partitions", lz4: true, records: 1_000_000, ..SECONDARY },

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use bench_figures::{
     Load, Measurement, Workload,
-    load::{OPEN_RATE, WINDOW},
+    load::{BATCH_BYTES, OPEN_RATE, WINDOW},
 };
 use serde_json::Value;
 
@@ -82,6 +82,9 @@ impl Launch<'_> {
             .arg(self.values);
         if load.window != WINDOW {
             command.args(["--window", &load.window.to_string()]);
+        }
+        if load.batch_bytes != BATCH_BYTES {
+            command.args(["--batch-bytes", &load.batch_bytes.to_string()]);
         }
         let ended = run(command)?;
         let said = || ended.errors.lines().last().unwrap_or("it said nothing").to_owned();

@@ -19,7 +19,7 @@ pub use schedule::Schedule;
 /// measured is that.
 pub const WINDOW: usize = 10_000;
 
-/// `batch.size` of every client, in bytes.
+/// `batch.size` of every client unless its command line says otherwise, in bytes.
 pub const BATCH_BYTES: usize = 1_000_000;
 
 /// What is sent, and what is measured of it.
@@ -85,6 +85,9 @@ pub struct Arguments {
     /// Records under way at most, where every future is awaited
     #[arg(long, default_value_t = WINDOW, value_parser = window)]
     pub window: usize,
+    /// `batch.size`, of the clients on librdkafka
+    #[arg(long, default_value_t = BATCH_BYTES)]
+    pub batch_bytes: usize,
     /// The file that values are cut from
     #[arg(long)]
     pub values: PathBuf,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Result, bail, ensure};
-use bench_workload::{Arguments, BATCH_BYTES, Latencies, Measuring, Outcome, Records, Schedule, Workload};
+use bench_workload::{Arguments, Latencies, Measuring, Outcome, Records, Schedule, Workload};
 use rdkafka_sys as sys;
 use sys::rd_kafka_resp_err_t::{RD_KAFKA_RESP_ERR__QUEUE_FULL, RD_KAFKA_RESP_ERR_NO_ERROR};
 
@@ -104,7 +104,7 @@ fn create(arguments: &Arguments, reports: &Reports) -> Result<Handle> {
         ("acks", "all".into()),
         ("enable.idempotence", "true".into()),
         ("linger.ms", arguments.linger_ms.to_string()),
-        ("batch.size", BATCH_BYTES.to_string()),
+        ("batch.size", arguments.batch_bytes.to_string()),
         ("compression.type", arguments.compression.name().into()),
         ("queue.buffering.max.messages", "1000000".into()),
     ] {

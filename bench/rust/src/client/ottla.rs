@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use bench_workload::{Arguments, BATCH_BYTES, Records};
+use bench_workload::{Arguments, Records};
 use ottla::{Producer, ProducerConfig, ProducerRecord};
 
 pub(super) type Bytes = Producer<[u8], [u8]>;
@@ -13,7 +13,7 @@ pub(super) fn producer(arguments: &Arguments) -> Result<Bytes> {
         .set("bootstrap.servers", &arguments.bootstrap)?
         .set("compression.type", arguments.compression.name())?
         .linger(Duration::from_millis(arguments.linger_ms))
-        .batch_size(BATCH_BYTES);
+        .batch_size(arguments.batch_bytes);
     Ok(Producer::builder(config).build()?)
 }
 

@@ -1,6 +1,6 @@
 //! What the clients on rdkafka share.
 
-use bench_workload::{Arguments, BATCH_BYTES};
+use bench_workload::Arguments;
 use rdkafka::ClientConfig;
 
 pub(super) fn config(arguments: &Arguments) -> ClientConfig {
@@ -10,7 +10,7 @@ pub(super) fn config(arguments: &Arguments) -> ClientConfig {
         .set("acks", "all")
         .set("enable.idempotence", "true")
         .set("linger.ms", arguments.linger_ms.to_string())
-        .set("batch.size", BATCH_BYTES.to_string())
+        .set("batch.size", arguments.batch_bytes.to_string())
         .set("compression.type", arguments.compression.name());
     config
 }
