@@ -219,3 +219,18 @@ fn keys_and_values_of_any_type_that_has_a_serializer_are_sent() {
     let found = log::read(kafka.bootstrap_servers(), "orders").remove(0);
     assert_eq!(found.key.as_deref(), Some((-2i64).to_be_bytes().as_slice()));
 }
+
+#[test]
+fn a_topic_that_does_not_exist_is_named_and_means_the_same_each_time() {
+    let kafka = kafka(1);
+    kafka.set_topic_error("orders", BrokerError::UNKNOWN_TOPIC_OR_PARTITION).unwrap();
+    let settings = [("librdkafka.topic.metadata.propagation.max.ms", "0"), ("max.block.ms", "500")];
+    let producer = producer(&kafka, &settings);
+    // The first is accepted, since librdkafka does not know better yet; the second it refuses.
+    for attempt in 0..2 {
+        let error = block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await?.await }).unwrap_err();
+        assert_eq!((error.kind(), error.persistence()), (ErrorKind::UnknownTopicOrPartition, Persistence::NotPersisted));
+        assert!(error.is_retriable() && error.is_abortable() && !error.is_fatal(), "{attempt}: {error:?}");
+        assert!(error.to_string().starts_with("topic orders: "), "{attempt}: {error}");
+    }
+}
