@@ -85,7 +85,7 @@ hostile: ## hostile input in full: lines and archives of 10 GB, the table of wha
 	OTTLA_TEST_CSV_TEXTS=200000 cargo test --locked --features $(tested) --bin ottla -- differential --nocapture
 
 .PHONY: loom
-loom: ## every interleaving of a slot's two hands, checked with loom (part of tier 1)
+loom: ## every interleaving of what works without a lock, checked with loom (part of tier 1)
 	cargo test --locked --release --manifest-path tests/loom/Cargo.toml --target-dir target/loom
 
 .PHONY: asan

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures::future::FusedFuture;
@@ -13,6 +13,7 @@ use futures::future::FusedFuture;
 use crate::{
     Error,
     native::{Outcome, Pending, Sent},
+    yielding::poll_proceed,
 };
 
 /// Where a record was written, as the broker acknowledged it: Java's `RecordMetadata`.
@@ -90,6 +91,9 @@ pub(crate) fn report(sent: &Sent<'_>, outcome: &Outcome) -> Report {
 /// The future of an accepted record: its metadata once the brokers have acknowledged it, or why they have not.
 ///
 /// It needs no runtime: the delivery thread wakes it. Dropping it withdraws nothing; the record is delivered all the same.
+///
+/// One in 128 polls wakes the task and is pending whether the report is in or not: so a task that awaits one delivery after the other lets
+/// the other tasks of its thread run.
 #[must_use = "the record may still fail: await the delivery, or drop it on purpose"]
 pub struct Delivery(Pending);
 
@@ -103,6 +107,7 @@ impl Future for Delivery {
     type Output = Report;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Report> {
+        ready!(poll_proceed(context));
         match self.0.poll_report(context, report) {
             Poll::Ready(Some(report)) => Poll::Ready(report),
             // Polled after it was ready: there is nothing more to say.

@@ -136,6 +136,7 @@ pub mod serialize;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
+mod yielding;
 
 #[cfg(feature = "consumer")]
 pub use config::ConsumerConfig;

@@ -27,6 +27,15 @@ pub trait Produce<K: ?Sized, V: ?Sized>: Send + Sync {
     /// Sends a record: see [`Producer::send`].
     fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending;
 
+    /// Sends a record without lingering, and waits until it is reported: see [`Producer::send_and_wait`].
+    ///
+    /// # Errors
+    /// As there.
+    fn send_and_wait(&self, record: ProducerRecord<'_, K, V>) -> BoxFuture<'static, Report> {
+        let sending = self.send(record);
+        Box::pin(async { sending.await?.await })
+    }
+
     /// Sends a record if there is room for it now: see [`Producer::try_send`].
     ///
     /// # Errors
@@ -78,6 +87,10 @@ pub trait ProduceTransaction<K: ?Sized, V: ?Sized>: Send + Sync {
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for Producer<K, V> {
     fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
         self.send(record)
+    }
+
+    fn send_and_wait(&self, record: ProducerRecord<'_, K, V>) -> BoxFuture<'static, Report> {
+        Box::pin(self.send_and_wait(record))
     }
 
     fn try_send<'a>(&self, record: ProducerRecord<'a, K, V>) -> Result<Delivery, TrySendError<'a, K, V>> {

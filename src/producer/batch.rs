@@ -11,7 +11,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use super::{Producer, Sending};
@@ -19,11 +19,14 @@ use crate::{
     Error, ErrorKind, ProducerRecord,
     native::{Completion, Contained, Outcome, Sent, Tally},
     panic::TaskWaker,
+    yielding::poll_proceed,
 };
 
 /// Sends records one after the other as there is room, and brings the [`BatchDelivery`] once the last is accepted.
 ///
 /// A record that is refused does not stop the others: it is among the batch's failures.
+///
+/// After every 128 records it lets the other tasks of its thread run, also if there is room for more.
 #[must_use = "no record is sent unless this is awaited"]
 pub struct SendAll<'a, I, K: ?Sized, V: ?Sized> {
     producer: Producer<K, V>,
@@ -153,6 +156,7 @@ impl Future for BatchDelivery {
         if batch.open.load(Ordering::Acquire) > 0 {
             return Poll::Pending;
         }
+        ready!(poll_proceed(context));
         let records = batch.records.load(Ordering::Relaxed);
         let mut failures = mem::take(&mut *batch.lock());
         if failures.is_empty() {

@@ -29,6 +29,16 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
         Ok(BlockingDelivery(delivery, in_callback))
     }
 
+    /// Sends a record without lingering, and blocks until it is reported; before that, as [`send`](Self::send), while there is no room for
+    /// it. See [`Producer::send_and_wait`].
+    ///
+    /// # Errors
+    /// Why it was not acknowledged. [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback: the record is not sent.
+    pub fn send_and_wait(&self, record: ProducerRecord<'_, K, V>) -> Result<RecordMetadata, Error> {
+        self.refuse_in_callback("wait for a report")?;
+        wait(self.0.send_and_wait(record))
+    }
+
     /// Sends a record and calls `callback` with its report, on the delivery thread; blocks as [`send`](Self::send).
     ///
     /// # Errors
@@ -76,7 +86,8 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
 }
 
 impl BlockingDelivery {
-    /// Blocks until the record is reported.
+    /// Blocks until the record is reported. It may linger before it is sent, for `linger.ms`, as in Java: for a record that is waited for
+    /// alone there is [`Blocking::send_and_wait`].
     ///
     /// # Errors
     /// Why it was not acknowledged; [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback.

@@ -6,6 +6,7 @@ use super::{
     Listeners, Producer, Typed,
     access::Access,
     core::Core,
+    flush_helper::FlushHelper,
     partitioning::partition_for,
     plugins::{Installed, Plugins},
     producer_id::ProducerId,
@@ -174,6 +175,7 @@ pub(super) fn start(
     }
     let partition_for = move || partition_for.as_ref().map(|make| make());
     let is_idempotent = properties.iter().any(|(name, value)| name == "enable.idempotence" && value.expose() == "true");
+    let linger = linger(&properties);
     let client =
         Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &resolved.secrets))?);
     let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block, transaction_timeout(&properties)));
@@ -181,6 +183,7 @@ pub(super) fn start(
     let Resolved { client_id, bootstrap_servers, max_request_size, authentication_timeout, mechanism, secrets, .. } = resolved;
     let mut shared = Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
     shared.access = Access::new(authentication_timeout);
+    shared.flush_helper = FlushHelper::new(linger);
     shared.producer_id = ProducerId::new(is_idempotent && shared.transactions.is_none());
     shared.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));
     let shared = Arc::new(shared);
@@ -193,6 +196,13 @@ pub(super) fn start(
         }
     })?;
     Ok(Arc::new(Core { client, shared, mechanism, max_request_size, drop_timeout }))
+}
+
+/// How long records linger, by either of librdkafka's names for it.
+fn linger(properties: &[(String, Secret)]) -> Duration {
+    let linger = properties.iter().rev().find(|(name, _)| matches!(&**name, "linger.ms" | "queue.buffering.max.ms"));
+    let milliseconds = linger.and_then(|(_, value)| value.expose().parse::<f64>().ok());
+    milliseconds.and_then(|milliseconds| Duration::try_from_secs_f64(milliseconds / 1000.0).ok()).unwrap_or_default()
 }
 
 fn refused(refused: &SettingRefused, secrets: &Secrets) -> Error {

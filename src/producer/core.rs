@@ -3,7 +3,10 @@
 use std::{num::NonZeroI64, sync::Arc, time::Duration};
 
 use super::{
-    closing, record_size,
+    closing,
+    flush_helper::Hurry,
+    outstanding::Done,
+    record_size,
     shared::{Shared, topic_of},
     transaction::Transactions,
 };
@@ -40,10 +43,12 @@ impl Core {
 
     /// Sends a draft whose room is taken.
     pub(super) fn accept(&self, draft: Draft) -> Result<(), Error> {
-        self.shared.accept(&self.client, draft).map_err(|(mut draft, code)| {
+        // Dropped last: it wakes those whose flush ends with this record.
+        let mut done = Done::default();
+        self.shared.accept(&self.client, draft, &mut done).map_err(|(mut draft, code)| {
+            self.shared.release(&self.client, draft.charge());
             let error = self.refusal_of(&mut draft, code);
             self.turn_away(&topic_of(draft.body()), draft, &error);
-            self.shared.serve_waiting(&self.client);
             error
         })
     }
@@ -119,9 +124,9 @@ impl Core {
         record_size::check(body, cost, self.max_request_size, self.shared.room.limit())
     }
 
-    /// Starts to send without lingering, for a flush or the end.
-    pub(super) fn hurry(&self) {
-        self.shared.hurry(&self.client);
+    /// Has librdkafka send without lingering until the guard is dropped.
+    pub(super) fn hurry(self: &Arc<Self>) -> Hurry {
+        Hurry::new(Arc::clone(self))
     }
 }
 
@@ -139,7 +144,6 @@ impl Drop for Core {
         }
         let deadline = Deadline::after(self.drop_timeout);
         self.shared.begin_to_close(&self.client, deadline, false);
-        self.hurry();
         if self.shared.on_delivery_thread() || self.shared.transactions.as_ref().is_some_and(Transactions::on_its_thread) {
             // A callback or a waker held the last handle. The thread goes on by itself until everything is reported.
             return;

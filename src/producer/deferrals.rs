@@ -1,88 +1,111 @@
 //! The records whose serializers wait, for a schema most often, each topic's in order.
 //!
-//! The delivery thread polls the first of each topic, writes what is left of it, and passes it on to the [`Room`](super::room::Room). It does so itself
-//! and wakes no task to do it, for the reasons that hold for the room. A topic stands here until its last record is with librdkafka or
-//! in the room's queue: who does not find it here overtakes nobody.
+//! They have their room already. The delivery thread serves the first of each topic: it asks the serializer, writes what is left of the
+//! record, and passes it on to librdkafka. It does so itself and wakes no task to do it, for the reasons that hold for the
+//! [`Room`](super::room::Room). A topic is in the table until its last record is with librdkafka: a record whose topic is not there
+//! overtakes nothing.
+//!
+//! A record that is being served is in no queue, since its serializer is the program's code and runs without the lock. So it is put back
+//! only if it was neither withdrawn nor cleared away meanwhile, which is decided under the lock that `withdraw` and `clear` take. All that
+//! time it counts as engaged: whoever ends a transaction clears until nothing is engaged.
+//!
+//! The delivery thread is woken by an [`Alarm`]. It resets the alarm every time it looks, whether anything waits or not: an alarm that is
+//! still set wakes nobody.
+//!
+//! Of the crate this file names `Deadline` only, so that its model checker (`tests/loom`) can include it.
 
 use std::{
     collections::{HashMap, VecDeque},
-    mem,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
+    mem, ptr,
+    sync::{Arc, PoisonError},
+    task::{Wake, Waker},
     time::{Duration, Instant},
 };
 
-use super::{shared::lock, unfinished::Unfinished};
-use crate::{
-    Error, ErrorKind,
-    native::{Client, Draft},
-};
+use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::deadline::Deadline;
 
-pub(super) struct Deferrals {
+/// The queues, one for each topic that has records which wait.
+pub(super) struct Deferrals<T> {
     max_block: Duration,
-    /// How many wait. Lowered only when the record is elsewhere.
-    waiting: AtomicUsize,
-    queues: Mutex<Queues>,
+    /// The records that have begun to wait, be it for room first, and are not with librdkafka. Lowered only when the record is elsewhere.
+    engaged: AtomicUsize,
+    /// Those of them that are in the queues.
+    queued: AtomicUsize,
+    /// How often everything was cleared away. Changed under the lock.
+    cleared: AtomicU64,
+    /// A record that is ready was put back, since the room is overdrawn.
+    stalled: AtomicBool,
+    queues: Mutex<Queues<T>>,
     alarm: Arc<Alarm>,
 }
 
-#[derive(Default)]
-struct Queues {
-    /// A topic without a record is one whose last record is just being passed on.
-    topics: HashMap<Arc<str>, VecDeque<Waiter>>,
+struct Queues<T> {
+    /// A topic without a record is one whose last record is just being served.
+    topics: HashMap<Arc<str>, VecDeque<Waiter<T>>>,
     closed: bool,
-    /// How often everybody was taken out.
-    cleared: u64,
 }
 
-pub(super) struct Waiter {
-    pub(super) draft: Draft,
-    pub(super) ticket: Arc<Ticket>,
-    unfinished: Unfinished,
-    deadline: Instant,
+struct Waiter<T> {
+    deadline: Deadline,
+    what: T,
 }
 
-/// What a waiting record and its [`Sending`](super::Sending) share.
-pub(super) struct Ticket {
+/// A record that waits.
+pub(super) trait Deferred {
+    fn place(&self) -> &Place;
+}
+
+/// Where a record waits. It is shared with whoever may withdraw it.
+pub(super) struct Place {
     topic: Arc<str>,
-    /// Why it was refused.
-    error: Mutex<Option<Error>>,
-    /// Its `Sending` was dropped.
     withdrawn: AtomicBool,
-    /// Its number in the room's queue and one more; 0 as long as it is not there.
+    /// Its number in the room's queue and one more; 0 if it was never there.
     in_room: AtomicU64,
 }
 
-/// Wakes the delivery thread.
-#[derive(Default)]
-struct Alarm {
-    rung: AtomicBool,
-    client: Mutex<Option<Arc<Client>>>,
+/// Why a record is not put into its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Its future was dropped.
+    Withdrawn,
+    /// All records were cleared away, or nothing is let in any more.
+    Cleared,
 }
 
-impl Ticket {
+/// A record that is being served.
+pub(super) struct Turn<'a> {
+    cleared: &'a AtomicU64,
+    before: u64,
+    /// When it is to wait no longer.
+    pub(super) deadline: Deadline,
+}
+
+/// Wakes the delivery thread.
+pub(super) struct Alarm {
+    rung: AtomicBool,
+    bell: Mutex<Option<Bell>>,
+}
+
+/// What wakes the delivery thread. It is called under a lock, and calls nothing of the program's.
+pub(super) type Bell = Box<dyn Fn() + Send>;
+
+impl Place {
     pub(super) fn new(topic: Arc<str>) -> Self {
-        Self { topic, error: Mutex::default(), withdrawn: AtomicBool::new(false), in_room: AtomicU64::new(0) }
+        Self { topic, withdrawn: AtomicBool::new(false), in_room: AtomicU64::new(0) }
     }
 
-    pub(super) fn refuse(&self, error: Error) {
-        *lock(&self.error) = Some(error);
+    pub(super) fn topic(&self) -> &Arc<str> {
+        &self.topic
     }
 
-    pub(super) fn take_error(&self) -> Option<Error> {
-        lock(&self.error).take()
-    }
-
-    /// Notes that the record waits in the room now; gives its number if it was withdrawn meanwhile.
-    pub(super) fn enter_room(&self, id: u64) -> Option<u64> {
+    /// Notes its number in the room's queue, before anybody may withdraw it.
+    pub(super) fn enter_room(&self, id: u64) {
         self.in_room.store(id + 1, Ordering::SeqCst);
-        self.is_withdrawn().then_some(id)
     }
 
-    /// Notes that nobody wants it any more; gives its number in the room if it waits there.
+    /// Notes that nobody wants the record any more; gives its number in the room if it has one. It may be on its way from the one queue to
+    /// the other: there this is seen before it gets any further.
     pub(super) fn withdraw(&self) -> Option<u64> {
         self.withdrawn.store(true, Ordering::SeqCst);
         self.in_room.load(Ordering::SeqCst).checked_sub(1)
@@ -90,6 +113,24 @@ impl Ticket {
 
     pub(super) fn is_withdrawn(&self) -> bool {
         self.withdrawn.load(Ordering::SeqCst)
+    }
+}
+
+impl Alarm {
+    fn new() -> Self {
+        Self { rung: AtomicBool::new(false), bell: Mutex::new(None) }
+    }
+
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::SeqCst) {
+            if let Some(bell) = &*self.lock() {
+                bell();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Bell>> {
+        self.bell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -103,79 +144,118 @@ impl Wake for Alarm {
     }
 }
 
-impl Alarm {
-    fn ring(&self) {
-        if !self.rung.swap(true, Ordering::SeqCst) {
-            if let Some(client) = &*lock(&self.client) {
-                client.wake();
-            }
-        }
+impl Turn<'_> {
+    /// Whether everything was cleared away since the record was taken out of its queue.
+    pub(super) fn is_over(&self) -> bool {
+        self.cleared.load(Ordering::SeqCst) != self.before
     }
 }
 
-impl Deferrals {
+impl<T: Deferred> Deferrals<T> {
     pub(super) fn new(max_block: Duration) -> Self {
-        Self { max_block, waiting: AtomicUsize::new(0), queues: Mutex::default(), alarm: Arc::default() }
+        Self {
+            max_block,
+            engaged: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
+            cleared: AtomicU64::new(0),
+            stalled: AtomicBool::new(false),
+            queues: Mutex::new(Queues { topics: HashMap::new(), closed: false }),
+            alarm: Arc::new(Alarm::new()),
+        }
     }
 
-    /// Says whose delivery thread serves these.
-    pub(super) fn connect(&self, client: Arc<Client>) {
-        *lock(&self.alarm.client) = Some(client);
+    /// Says how the thread is woken that serves these.
+    pub(super) fn connect(&self, bell: Bell) {
+        let before = self.alarm.lock().replace(bell);
+        drop(before);
     }
 
-    /// Lets go of the client, which must not be ended by whoever rings last.
+    /// Lets go of the bell, and of what it holds.
     pub(super) fn disconnect(&self) {
-        let client = lock(&self.alarm.client).take();
-        drop(client);
+        let bell = self.alarm.lock().take();
+        drop(bell);
     }
 
-    /// How many wait.
+    /// Has the delivery thread look.
+    pub(super) fn ring(&self) {
+        self.alarm.ring();
+    }
+
+    /// What serializers wake.
+    pub(super) fn waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.alarm))
+    }
+
+    /// Counts a record that begins to wait. False if nothing is let in any more.
+    pub(super) fn engage(&self) -> bool {
+        let queues = self.lock();
+        if !queues.closed {
+            self.engaged.fetch_add(1, Ordering::SeqCst);
+        }
+        !queues.closed
+    }
+
+    /// Uncounts a record that is with librdkafka, or refused.
+    pub(super) fn disengage(&self) {
+        self.engaged.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether a record has begun to wait, for its serializer or for room before that.
+    pub(super) fn is_engaged(&self) -> bool {
+        self.engaged.load(Ordering::SeqCst) > 0
+    }
+
+    /// How many wait for their serializers.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::SeqCst)
+        self.queued.load(Ordering::SeqCst)
     }
 
     /// Whether records of this topic wait.
     pub(super) fn holds(&self, topic: &str) -> bool {
-        self.waiting() > 0 && self.lock().topics.contains_key(topic)
+        self.is_engaged() && self.lock().topics.contains_key(topic)
     }
 
-    /// Lets a record wait, behind those of its topic. It comes back if nobody serves these any more.
-    pub(super) fn push(&self, draft: Draft, unfinished: Unfinished, ticket: Arc<Ticket>) -> Result<(), Draft> {
+    /// Lets a record wait, behind those of its topic.
+    pub(super) fn push(&self, what: T) -> Result<(), (T, Exit)> {
         let mut queues = self.lock();
         if queues.closed {
-            return Err(draft);
+            return Err((what, Exit::Cleared));
         }
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        let queue = queues.topics.entry(Arc::clone(&ticket.topic)).or_default();
-        queue.push_back(Waiter { draft, ticket, unfinished, deadline: Instant::now() + self.max_block });
+        if what.place().is_withdrawn() {
+            return Err((what, Exit::Withdrawn));
+        }
+        let deadline = Deadline::after(self.max_block);
+        let queue = queues.topics.entry(Arc::clone(&what.place().topic)).or_default();
+        queue.push_back(Waiter { deadline, what });
+        self.queued.fetch_add(1, Ordering::SeqCst);
         drop(queues);
         self.alarm.ring();
         Ok(())
     }
 
-    /// Takes out a record that nobody wants any more, if it is still here and not just being served.
-    pub(super) fn withdraw(&self, ticket: &Arc<Ticket>) -> Option<Draft> {
+    /// Takes out a record that nobody wants any more, if it is still here and not just being served. [`Place::withdraw`] comes first.
+    pub(super) fn withdraw(&self, place: &Place) -> Option<T> {
         let mut queues = self.lock();
-        let queue = queues.topics.get_mut(&ticket.topic)?;
-        let index = queue.iter().position(|waiter| Arc::ptr_eq(&waiter.ticket, ticket))?;
+        let queue = queues.topics.get_mut(&place.topic)?;
+        let index = queue.iter().position(|waiter| ptr::eq(waiter.what.place(), place))?;
         let waiter = queue.remove(index)?;
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.queued.fetch_sub(1, Ordering::SeqCst);
         drop(queues);
         // The topic goes, or its next record has its turn, when it is served.
         self.alarm.ring();
-        Some(waiter.draft)
+        Some(waiter.what)
     }
 
-    /// Takes out everybody, and lets nobody in any more if `close` says so.
-    pub(super) fn clear(&self, close: bool) -> Vec<Waiter> {
-        if self.waiting() == 0 && !close {
+    /// Takes out everything, and lets nothing in any more if `close` says so. What is being served is not put back.
+    pub(super) fn clear(&self, close: bool) -> Vec<T> {
+        if !close && !self.is_engaged() {
             return Vec::new();
         }
         let mut queues = self.lock();
         queues.closed |= close;
-        queues.cleared += 1;
-        let waiters: Vec<Waiter> = queues.topics.values_mut().flat_map(mem::take).collect();
-        self.waiting.fetch_sub(waiters.len(), Ordering::SeqCst);
+        self.cleared.fetch_add(1, Ordering::SeqCst);
+        let waiters: Vec<T> = queues.topics.values_mut().flat_map(mem::take).map(|waiter| waiter.what).collect();
+        self.queued.fetch_sub(waiters.len(), Ordering::SeqCst);
         drop(queues);
         self.alarm.ring();
         waiters
@@ -186,49 +266,55 @@ impl Deferrals {
         if self.waiting() == 0 {
             return None;
         }
-        self.lock().topics.values().filter_map(|queue| queue.front()).map(|waiter| waiter.deadline).min()
+        self.lock().topics.values().filter_map(|queue| queue.front()?.deadline.instant()).min()
     }
 
-    /// Serves those whose wait is over, each topic's in order: `pass` gets the record and what became of it. Only the delivery thread
-    /// calls this.
-    pub(super) fn serve(&self, now: Instant, mut pass: impl FnMut(Waiter, Result<(), Error>)) {
-        let rung = self.alarm.rung.swap(false, Ordering::SeqCst);
-        if !rung && self.next_deadline().is_none_or(|deadline| deadline > now) {
-            return;
-        }
+    /// Notes that a record which is ready waits until the room is no longer overdrawn. The caller looks at the room once more, since it may have
+    /// changed before this.
+    pub(super) fn stall(&self) {
+        self.stalled.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a record waits until the room is no longer overdrawn: for whoever changes that.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::SeqCst)
+    }
+
+    /// Whether [`serve`](Self::serve) is to be called. Resets the alarm: only the delivery thread calls this, every time it looks up.
+    pub(super) fn is_due(&self, now: Instant, is_overdrawn: impl FnOnce() -> bool) -> bool {
+        // Nothing is written while nothing happens.
+        let rung = self.alarm.rung.load(Ordering::SeqCst) && self.alarm.rung.swap(false, Ordering::SeqCst);
+        let resumes = self.is_stalled() && !is_overdrawn();
+        rung || resumes || self.next_deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Serves the first of each topic: `serve` passes the record on or refuses it, or gives it back to wait on. `refuse` ends one that can no
+    /// longer wait. Only the delivery thread calls this.
+    pub(super) fn serve(&self, mut serve: impl FnMut(T, Turn<'_>) -> Option<T>, mut refuse: impl FnMut(T, Exit)) {
+        self.stalled.store(false, Ordering::SeqCst);
         let topics: Vec<Arc<str>> = self.lock().topics.keys().cloned().collect();
-        let waker = Waker::from(Arc::clone(&self.alarm));
         for topic in topics {
-            while let Some((mut waiter, cleared)) = self.first(&topic) {
-                // Not under the lock: it is the serializer's code.
-                let ended = match waiter.unfinished.poll(&topic, &mut Context::from_waker(&waker)) {
-                    _ if waiter.ticket.is_withdrawn() => Some(Err(withdrawn())),
-                    Poll::Ready(ended) => Some(ended),
-                    Poll::Pending if waiter.deadline <= now => Some(Err(self.too_late(&waiter))),
-                    Poll::Pending => None,
-                };
-                let was_cleared = self.lock().cleared != cleared;
-                let ended = match ended {
-                    _ if was_cleared => Err(Error::new(ErrorKind::Closed, "the producer is closed, or its transaction aborted")),
-                    Some(ended) => ended,
-                    None => {
-                        self.put_back(waiter);
-                        break;
+            while let Some((waiter, before)) = self.first(&topic) {
+                let Waiter { deadline, what } = waiter;
+                if let Some(what) = serve(what, Turn { cleared: &self.cleared, before, deadline }) {
+                    match self.put_back(Waiter { deadline, what }, before) {
+                        Ok(()) => break,
+                        Err((what, exit)) => refuse(what, exit),
                     }
-                };
-                let unfinished = mem::replace(&mut waiter.unfinished, Unfinished::nothing());
-                let ended = ended.and_then(|()| unfinished.finish(&topic, waiter.draft.body_mut()));
-                pass(waiter, ended);
-                self.waiting.fetch_sub(1, Ordering::SeqCst);
+                }
+                self.disengage();
             }
         }
     }
 
     /// Takes the topic's first out; the topic goes with the last.
-    fn first(&self, topic: &str) -> Option<(Waiter, u64)> {
+    fn first(&self, topic: &str) -> Option<(Waiter<T>, u64)> {
         let mut queues = self.lock();
         match queues.topics.get_mut(topic)?.pop_front() {
-            Some(waiter) => Some((waiter, queues.cleared)),
+            Some(waiter) => {
+                self.queued.fetch_sub(1, Ordering::SeqCst);
+                Some((waiter, self.cleared.load(Ordering::SeqCst)))
+            }
             None => {
                 queues.topics.remove(topic);
                 None
@@ -236,21 +322,127 @@ impl Deferrals {
         }
     }
 
-    fn put_back(&self, waiter: Waiter) {
+    fn put_back(&self, waiter: Waiter<T>, before: u64) -> Result<(), (T, Exit)> {
         let mut queues = self.lock();
-        queues.topics.entry(Arc::clone(&waiter.ticket.topic)).or_default().push_front(waiter);
+        if self.cleared.load(Ordering::SeqCst) != before {
+            return Err((waiter.what, Exit::Cleared));
+        }
+        if waiter.what.place().is_withdrawn() {
+            return Err((waiter.what, Exit::Withdrawn));
+        }
+        queues.topics.entry(Arc::clone(&waiter.what.place().topic)).or_default().push_front(waiter);
+        self.queued.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
-    fn too_late(&self, waiter: &Waiter) -> Error {
-        let (topic, what, time) = (&waiter.ticket.topic, waiter.unfinished.what(), self.max_block.as_millis());
-        Error::new(ErrorKind::SchemaTimeout, format!("topic {topic}: {what} did not come within max.block.ms ({time} ms)"))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queues> {
+    fn lock(&self) -> MutexGuard<'_, Queues<T>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-pub(super) fn withdrawn() -> Error {
-    Error::new(ErrorKind::GivenUp, "withdrawn: its send was dropped while it waited")
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::atomic;
+
+    use super::*;
+
+    struct Record(Arc<Place>);
+
+    impl Deferred for Record {
+        fn place(&self) -> &Place {
+            &self.0
+        }
+    }
+
+    fn record(deferrals: &Deferrals<Record>) -> (Record, Arc<Place>) {
+        assert!(deferrals.engage());
+        let place = Arc::new(Place::new(Arc::from("orders")));
+        (Record(Arc::clone(&place)), place)
+    }
+
+    /// Deferrals, and how often the delivery thread was woken.
+    fn deferrals() -> (Deferrals<Record>, Arc<atomic::AtomicUsize>) {
+        let deferrals = Deferrals::new(Duration::from_secs(60));
+        let wakes = Arc::new(atomic::AtomicUsize::new(0));
+        let rung = Arc::clone(&wakes);
+        deferrals.connect(Box::new(move || {
+            rung.fetch_add(1, atomic::Ordering::SeqCst);
+        }));
+        (deferrals, wakes)
+    }
+
+    fn is_due(deferrals: &Deferrals<Record>) -> bool {
+        deferrals.is_due(Instant::now(), || false)
+    }
+
+    #[test]
+    fn a_record_wakes_the_delivery_thread_even_after_a_late_wake_of_the_one_before() {
+        let (deferrals, wakes) = deferrals();
+        for n in 1..=3 {
+            let (first, _) = record(&deferrals);
+            assert!(deferrals.push(first).is_ok());
+            assert_eq!(wakes.load(atomic::Ordering::SeqCst), 2 * n - 1, "record {n} wakes nobody");
+            assert!(is_due(&deferrals));
+            deferrals.serve(|_, _| None, |_, _| panic!("nothing is put back"));
+            // The registry's thread wakes the delivery thread once more, after it has served the record.
+            deferrals.waker().wake();
+            assert_eq!(wakes.load(atomic::Ordering::SeqCst), 2 * n);
+            is_due(&deferrals);
+        }
+    }
+
+    #[test]
+    fn what_is_cleared_away_while_it_is_served_is_not_put_back() {
+        let (deferrals, _) = deferrals();
+        let (first, _) = record(&deferrals);
+        assert!(deferrals.push(first).is_ok());
+        let mut refused = Vec::new();
+        let serve = |record, turn: Turn<'_>| {
+            assert!(!turn.is_over());
+            assert_eq!(deferrals.clear(false).len(), 0);
+            assert!(turn.is_over() && deferrals.is_engaged());
+            Some(record)
+        };
+        deferrals.serve(serve, |_, exit| refused.push(exit));
+        assert_eq!((refused, deferrals.waiting(), deferrals.is_engaged()), (vec![Exit::Cleared], 0, false));
+    }
+
+    #[test]
+    fn what_is_withdrawn_while_it_is_served_is_not_put_back() {
+        let (deferrals, _) = deferrals();
+        let (first, place) = record(&deferrals);
+        assert!(deferrals.push(first).is_ok());
+        let mut refused = Vec::new();
+        let serve = |record, _: Turn<'_>| {
+            assert_eq!(place.withdraw(), None);
+            assert!(deferrals.withdraw(&place).is_none());
+            Some(record)
+        };
+        deferrals.serve(serve, |_, exit| refused.push(exit));
+        assert_eq!((refused, deferrals.waiting(), deferrals.is_engaged()), (vec![Exit::Withdrawn], 0, false));
+    }
+
+    #[test]
+    fn a_topic_is_held_until_its_last_record_is_elsewhere() {
+        let (deferrals, _) = deferrals();
+        let (first, _) = record(&deferrals);
+        assert!(deferrals.push(first).is_ok());
+        let serve = |_, _: Turn<'_>| {
+            assert!(deferrals.holds("orders") && !deferrals.holds("others"));
+            None
+        };
+        deferrals.serve(serve, |_, _| panic!("nothing is put back"));
+        assert!(!deferrals.holds("orders"));
+    }
+
+    #[test]
+    fn nothing_is_let_in_once_it_is_closed() {
+        let (deferrals, _) = deferrals();
+        let ((first, _), (second, place)) = (record(&deferrals), record(&deferrals));
+        assert!(deferrals.push(first).is_ok());
+        assert_eq!(deferrals.clear(true).len(), 1);
+        assert!(!deferrals.engage());
+        assert!(matches!(deferrals.push(second), Err((_, Exit::Cleared))));
+        assert_eq!(place.withdraw(), None);
+    }
 }

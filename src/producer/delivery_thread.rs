@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     closing,
+    outstanding::Done,
     shared::{Shared, lock},
 };
 use crate::{
@@ -31,19 +32,19 @@ impl Shared {
         client: Arc<Client>,
         serve: impl FnOnce(&Client, &dyn Observer) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
+        // Before anybody can flush.
+        self.flush_helper.connect(Arc::clone(&client));
         let shared = Arc::clone(self);
-        thread::Builder::new().name(format!("ottla-{}", self.client_id)).spawn(move || {
+        let spawned = thread::Builder::new().name(format!("ottla-{}", self.client_id)).spawn(move || {
             // Dropped in this order also when a panic ends the thread: the client, then the announcement.
             let _end = End(Arc::clone(&shared));
             let client = client;
-            shared.deferrals.connect(Arc::clone(&client));
+            let woken = Arc::clone(&client);
+            shared.deferrals.connect(Box::new(move || woken.wake()));
             let _ = shared.delivery_thread.set(thread::current().id());
             serve(&client, &*shared);
             // The helpers hold the client as well; with them gone, the last holder's drop ends librdkafka here.
-            let helper = lock(&shared.flush_helper).thread.take();
-            if let Some(helper) = helper {
-                let _ = helper.join();
-            }
+            shared.flush_helper.end();
             shared.producer_id.join();
             if let Some(transactions) = &shared.transactions {
                 transactions.join();
@@ -53,7 +54,8 @@ impl Shared {
                 tokens.end();
             }
             drop(client);
-        })
+        });
+        spawned.inspect_err(|_| self.flush_helper.end())
     }
 
     pub(super) fn on_delivery_thread(&self) -> bool {
@@ -72,12 +74,15 @@ impl Drop for End {
         if let Some(transactions) = &shared.transactions {
             transactions.give_up();
         }
-        shared.clear_deferred(code::DESTROY, true);
+        shared.flush_helper.end();
+        shared.refuse_waiting(code::DESTROY, true);
         shared.deferrals.disconnect();
         if let Some(tokens) = &shared.tokens {
             tokens.end();
         }
-        shared.refuse_waiting(code::DESTROY);
+        let mut done = Done::default();
+        shared.outstanding.abandon(&mut done);
+        drop(done);
         let losses = lock(&shared.closing).end();
         closing::tell(losses);
         shared.ending.end();
@@ -91,7 +96,9 @@ mod tests {
     use super::*;
     use crate::deadline::Deadline;
     use crate::producer::{
-        room::Ticket,
+        admission::Entrant,
+        outstanding::Abandoned,
+        room::Claim,
         shared::tests::{client, shared},
     };
 
@@ -106,21 +113,25 @@ mod tests {
         };
         let thread = shared.run(Arc::clone(&client), serve).unwrap();
         // A record that is never reported, and one that waits for room.
-        assert!(shared.outstanding.enter().is_some() && shared.room.try_take(1));
+        assert!(shared.outstanding.enter(&mut Done::default()).is_some() && shared.room.try_take(1));
         let mut draft = client.pool().take();
         draft.set_charge(1);
         let mut waiting = draft.pending();
-        assert!(matches!(shared.room.take_or_wait(draft), Ticket::Waiting { .. }));
+        assert!(matches!(shared.room.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
+        let mut flushed = shared.outstanding.flush();
+        assert!((&mut flushed).now_or_never().is_none());
         let before = shared.close(&client, Deadline::NEVER, true);
         sender.send(()).unwrap();
         assert!(thread.join().is_err());
+        assert_eq!(flushed.now_or_never(), Some(Err(Abandoned)), "who flushed before");
+        assert_eq!(shared.outstanding.flush().now_or_never(), Some(Err(Abandoned)), "who flushes after");
         assert_eq!(before.now_or_never(), Some(Ok(true)), "who closed before");
         assert_eq!(shared.close(&client, Deadline::NEVER, true).now_or_never(), Some(Ok(true)), "who closes after");
         let context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(waiting.poll_admission(&context).is_ready(), "who waits for room");
-        assert!(shared.outstanding.enter().is_none(), "who sends");
-        shared.hurry(&client);
-        assert!(lock(&shared.flush_helper).thread.is_none(), "who is in a hurry");
+        assert!(shared.outstanding.enter(&mut Done::default()).is_none(), "who sends");
+        shared.flush_helper.close();
+        assert!(!shared.flush_helper.runs(), "who is in a hurry");
     }
 
     #[test]
@@ -129,8 +140,8 @@ mod tests {
         let thread = shared.run(Arc::clone(&client), |_, _| {}).unwrap();
         let ended = shared.close(&client, Deadline::NEVER, true);
         thread.join().unwrap();
-        shared.hurry(&client);
+        shared.flush_helper.close();
         assert!(ended.now_or_never().is_some());
-        assert!(lock(&shared.flush_helper).thread.is_none());
+        assert!(!shared.flush_helper.runs());
     }
 }

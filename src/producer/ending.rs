@@ -118,6 +118,9 @@ impl Shared {
     pub(super) fn begin_to_close(&self, client: &Client, deadline: Deadline, collect: bool) {
         lock(&self.closing).begin(deadline, collect);
         self.outstanding.close();
+        if !self.outstanding.is_empty() {
+            self.flush_helper.close();
+        }
         if let Some(transactions) = &self.transactions {
             transactions.close();
         }

@@ -1,6 +1,7 @@
 //! [`Producer`]: the way of a record from `send` to librdkafka, and the ways to send.
 
 mod access;
+mod admission;
 mod batch;
 mod blocking;
 mod builder;
@@ -8,6 +9,7 @@ mod closing;
 mod cluster;
 mod core;
 mod credentials;
+mod deferral;
 mod deferrals;
 mod delivery_thread;
 mod ending;
@@ -23,10 +25,12 @@ mod plugins;
 mod producer_id;
 mod record_size;
 mod room;
+mod send_and_wait;
 mod sending;
 mod serializers;
 mod shared;
 mod sink;
+mod sync;
 mod throttle;
 mod tokens;
 mod topic_limit;
@@ -46,6 +50,7 @@ pub use builder::ProducerBuilder;
 pub use closing::Unsent;
 pub use cluster::{Broker, Cluster};
 pub use partitions::PartitionInfo;
+pub use send_and_wait::SendAndWait;
 pub use sending::{Sending, TrySendError};
 pub use sink::ProducerSink;
 pub use throttle::Throttle;
@@ -55,7 +60,7 @@ pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetad
 pub(crate) use self::parking::wait;
 #[cfg(feature = "consumer")]
 pub(crate) use self::parking::wait_until;
-use self::{closing::Collector, core::Core, shared::topic_of, unfinished::Unfinished};
+use self::{closing::Collector, core::Core, outstanding::Abandoned, shared::topic_of, unfinished::Unfinished};
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     core::check_topic_name,
@@ -95,8 +100,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// which `send` was called, for `max.block.ms` at most.
     ///
     /// The record is serialized before this returns, so that the future borrows nothing of it. A serializer may have to wait, for
-    /// its schema most often ([`Serializer::defer`](crate::Serializer::defer)): then the record waits for it first, for another `max.block.ms` at most, and
-    /// the topic's later records behind it.
+    /// its schema most often ([`Serializer::defer`](crate::Serializer::defer)): then the record, once there is room for what is kept of it, waits for
+    /// another `max.block.ms` at most, and the topic's later records behind it.
+    ///
+    /// While a record waits for room, what `buffer.memory` is full of does not linger.
     ///
     /// # Errors
     /// From the future, for a record that was not accepted: [`Serialization`](ErrorKind::Serialization),
@@ -107,6 +114,33 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// From the [`Delivery`], for a record that was accepted and not acknowledged.
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
         self.start(record, Completion::Future)
+    }
+
+    /// Sends a record without lingering, and waits until it is reported: for a record that is waited for alone, where `linger.ms` would only
+    /// be a delay (franz-go: `ProduceSync`; aiokafka: `send_and_wait`).
+    ///
+    /// Until it is reported nothing that this producer sends lingers. Where many records are sent at once,
+    /// [`send`](Self::send) and [`send_all`](Self::send_all) make larger batches.
+    ///
+    /// ```
+    /// # use ottla::{Producer, ProducerConfig, ProducerRecord};
+    /// # #[cfg(feature = "testing")]
+    /// # futures::executor::block_on(async {
+    /// # let kafka = ottla::testing::EmbeddedKafka::builder().topic("orders", 1).start()?;
+    /// let config = ProducerConfig::new().set("linger.ms", "60000")?;
+    /// # let config = config.set("bootstrap.servers", kafka.bootstrap_servers())?;
+    /// let producer: Producer<str, str> = Producer::builder(config).build()?;
+    /// let metadata = producer.send_and_wait(ProducerRecord::to("orders").key("o-1").value("placed")).await?;
+    /// assert_eq!(metadata.offset(), Some(0));
+    /// # Ok::<(), ottla::Error>(())
+    /// # })?;
+    /// # Ok::<(), ottla::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), from both of its futures.
+    pub fn send_and_wait(&self, record: ProducerRecord<'_, K, V>) -> SendAndWait {
+        SendAndWait::new(&self.0.core, self.send(record))
     }
 
     /// Sends a record if there is room for it now; never waits.
@@ -166,6 +200,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 
     /// Sends what is accepted without lingering, and waits until every record accepted before this call has been reported.
     ///
+    /// What other tasks send meanwhile does not linger either; what is sent after it does.
+    ///
     /// As in Java this says nothing of how they were: that is in the deliveries.
     ///
     /// A callback must not block on this: no report is served while it runs, so that it would wait for ever.
@@ -176,11 +212,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     pub async fn flush(&self) -> Result<(), Error> {
         self.0.core.check_process()?;
         let flushed = self.0.core.shared.outstanding.flush();
-        if self.0.core.shared.outstanding.is_flushing() {
-            self.0.core.hurry();
-        }
+        let hurry = (!flushed.is_over()).then(|| self.0.core.hurry());
         let begun = Instant::now();
-        flushed.await;
+        let result = flushed.await;
+        if let Some(hurry) = hurry {
+            hurry.end().await;
+        }
+        result.map_err(|Abandoned| {
+            Error::new(ErrorKind::Closed, "the producer's delivery thread has ended: what is outstanding is not reported")
+        })?;
         self.0.core.shared.meter.took(Timed::Flush, begun.elapsed());
         Ok(())
     }
@@ -209,7 +249,6 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let shared = &self.0.core.shared;
         let collector = Collector::new(Arc::clone(shared));
         let ended = shared.close(&self.0.core.client, Deadline::after(timeout), true);
-        self.0.core.hurry();
         // If this was the last handle, the delivery thread ends librdkafka, which blocks.
         drop(self);
         // The sender goes unsent only with the thread that has it.
@@ -244,7 +283,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     fn accept_now(&self, draft: Draft) -> Result<(), Error> {
         let core = &self.0.core;
         if core.shared.room.try_take(draft.charge()) {
-            return core.accept(draft);
+            // Looked at once the record cannot be behind others that wait for room.
+            if !core.shared.deferrals.holds(&topic_of(draft.body())) {
+                return core.accept(draft);
+            }
+            core.shared.release(&core.client, draft.charge());
+            return Err(self.refuse_pending(draft, "the schema of a record before it"));
         }
         let error = Error::new(
             ErrorKind::BufferFull,
@@ -258,12 +302,16 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     fn prepare_now(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
         let (draft, unfinished) = self.prepare(record, completion)?;
         let Some(unfinished) = unfinished else { return Ok(draft) };
+        Err(self.refuse_pending(draft, unfinished.what()))
+    }
+
+    /// Turns a record away that would have to wait for a serializer.
+    fn refuse_pending(&self, draft: Draft, what: &str) -> Error {
         let topic = topic_of(draft.body());
-        let what = unfinished.what();
         let message = format!("topic {topic}: {what} is not there yet, and is being asked for; await `send`, or try again later");
         let error = Error::new(ErrorKind::SchemaPending, message);
         self.0.core.turn_away(&topic, draft, &error);
-        Err(error)
+        error
     }
 
     /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size. What has to wait is left
@@ -300,10 +348,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         core.address(body, record.topic())?;
         place(body, record.explicit_partition(), record.explicit_timestamp())?;
         if self.0.serializers.may_defer() {
-            let unfinished = self.0.serializers.fill_or_defer(body, record)?;
-            // Behind one that waits even what is whole has to wait.
-            let is_behind = || core.shared.deferrals.holds(record.topic());
-            if let Some(unfinished) = unfinished.or_else(|| is_behind().then(|| Box::new(Unfinished::nothing()))) {
+            if let Some(unfinished) = self.0.serializers.fill_or_defer(body, record)? {
                 return Ok(Filled::InPart(unfinished));
             }
         } else {

@@ -8,6 +8,7 @@ use std::{
 use super::{
     flush_helper::FLUSH_SLICE,
     metering::totals,
+    outstanding::Done,
     shared::{Shared, lock, look_again},
     transaction::{Failure, Transactions, is_fence},
 };
@@ -82,10 +83,14 @@ impl Observer for Shared {
     }
 
     fn on_freed(&self, client: &Client, freed: Freed) {
-        self.room.release(freed.bytes);
+        if self.room.is_waited_for() {
+            self.flush_helper.note_progress();
+        }
         // A flush that is not told would wait for ever.
-        survive("the admission of those that wait", || self.serve_waiting(client));
-        self.outstanding.leave(freed.records);
+        survive("the admission of those that wait", || self.release(client, freed.bytes));
+        // Dropped last: it wakes those whose flush has ended.
+        let mut done = Done::default();
+        self.outstanding.leave(freed.records, &mut done);
     }
 
     fn on_error(&self, client: &Client, error: i32, text: &str, fatal: bool) {
@@ -142,8 +147,7 @@ impl Observer for Shared {
         let now = Instant::now();
         self.meter.sample(now, || totals(client, Counts::take));
         if self.outstanding.is_closed() {
-            self.clear_deferred(code::DESTROY, true);
-            self.refuse_waiting(code::DESTROY);
+            self.refuse_waiting(code::DESTROY, true);
             let is_settled = self.transactions.as_ref().is_none_or(Transactions::is_settled);
             if self.outstanding.is_empty() && is_settled {
                 return Progress::Done;
@@ -162,11 +166,10 @@ impl Observer for Shared {
             return Progress::Wait(FLUSH_SLICE);
         }
         let denial = self.refuse_queued(client, now);
-        if self.deferrals.waiting() > 0 {
-            self.serve_deferred(client, now);
-        }
-        self.refuse_expired(now);
-        let deadlines = [self.room.next_deadline(), self.deferrals.next_deadline(), denial];
+        self.serve_deferred(client, now);
+        self.expire(client, now);
+        let unlinger = self.flush_helper.watch(self.room.is_waited_for(), now);
+        let deadlines = [self.room.next_deadline(), self.deferrals.next_deadline(), denial, unlinger];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
             None if self.outstanding.is_empty() => Progress::Idle(IDLE),

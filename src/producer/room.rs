@@ -1,61 +1,75 @@
-//! `buffer.memory`: what every record takes from acceptance to report, and the senders that wait for it, in order.
+//! `buffer.memory`: what every record takes from `send` to report, and the records that wait for it, in order.
 //!
-//! Room and its waiters are a Dekker pair. A sender that finds no room raises `waiting` and then looks a second time; whoever
+//! Room and its waiters are a Dekker pair. A sender that finds no room raises `waiting` and then looks a second time. A thread that
 //! frees room lowers `used` and then reads `waiting`. With sequentially consistent operations one of the two sees the other, so
-//! no wake-up is lost. `waiting` is lowered only when the record is with librdkafka, so that who reads 0 overtakes nobody.
+//! no wake-up is lost. `waiting` is lowered only when the record has gone where it was admitted to: a sender that reads 0 overtakes no record.
 //!
-//! The delivery thread itself admits those that wait. It does not wake them to try again: order would depend on the executor,
+//! Every function that frees room or takes a waiter out takes an `admit` function as well, and serves the queue before it returns: no exit
+//! can forget those that wait behind it.
+//!
+//! One thread at a time admits (`Queue::serving`), with the lock released: librdkafka calls the program's partitioner meanwhile. The others
+//! need not wait for it: it looks at the queue once more before it stops.
+//!
+//! The thread that frees room admits the waiters itself. It does not wake them to try again: order would depend on the executor,
 //! and a task that is not polled would hold up all behind it. The future only learns that its record was accepted.
+//!
+//! Of the crate this file names `Deadline` only, so that its model checker (`tests/loom`) can include it.
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::PoisonError,
     time::{Duration, Instant},
 };
 
-use crate::native::Draft;
+use super::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::deadline::Deadline;
 
-/// The room that a producer's records share.
-pub(super) struct Room {
+/// The room that a producer's records share. `W` is what waits for it.
+pub(super) struct Room<W> {
     limit: usize,
     max_block: Duration,
     used: AtomicUsize,
-    /// How many wait. Changed under the queue's lock, and lowered only after the record that left is with librdkafka:
-    /// who reads 0 cannot overtake anybody.
+    /// How many wait. Raised under the queue's lock, and lowered only after a record that left is where it was admitted to.
     waiting: AtomicUsize,
-    queue: Mutex<Queue>,
+    queue: Mutex<Queue<W>>,
 }
 
-#[derive(Default)]
-struct Queue {
+struct Queue<W> {
     /// In order of arrival, and so of `id` and, since all wait equally long, of `deadline`.
-    waiters: VecDeque<Waiter>,
+    waiters: VecDeque<Waiter<W>>,
     next_id: u64,
+    /// A thread admits waiters that it has taken out.
+    serving: bool,
+    closed: bool,
 }
 
-struct Waiter {
+struct Waiter<W> {
     id: u64,
-    draft: Draft,
-    deadline: Instant,
+    bytes: usize,
+    deadline: Deadline,
+    what: W,
 }
 
-/// What became of a draft that asked for room.
-pub(super) enum Ticket {
+/// What became of a request for room.
+pub(super) enum Claim<W> {
     /// There was room, and it is taken.
-    Granted(Draft),
+    Granted(W),
     /// It waits under this number; the first one sets the timer for all.
     Waiting { id: u64, first: bool },
+    /// Nobody serves the queue any more.
+    Closed(W),
 }
 
-/// Waiters are served in bunches of this size, so that others can queue up in between.
+/// What was admitted is not sent after all: so much of the room is free again.
+pub(super) type Refused = usize;
+
+/// Waiters are taken out in bunches of this size.
 const BUNCH: usize = 64;
 
-impl Room {
+impl<W> Room<W> {
     pub(super) fn new(limit: usize, max_block: Duration) -> Self {
-        Self { limit, max_block, used: AtomicUsize::new(0), waiting: AtomicUsize::new(0), queue: Mutex::default() }
+        let queue = Queue { waiters: VecDeque::new(), next_id: 0, serving: false, closed: false };
+        Self { limit, max_block, used: AtomicUsize::new(0), waiting: AtomicUsize::new(0), queue: Mutex::new(queue) }
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -68,17 +82,22 @@ impl Room {
 
     /// Whether a record waits.
     pub(super) fn is_waited_for(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) > 0
-    }
-
-    /// The bytes that are not taken.
-    pub(super) fn available(&self) -> usize {
-        self.limit.saturating_sub(self.used.load(Ordering::Relaxed))
+        self.waiting() > 0
     }
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// The bytes that are not taken.
+    pub(super) fn available(&self) -> usize {
+        self.limit.saturating_sub(self.used.load(Ordering::SeqCst))
+    }
+
+    /// Whether more is taken than there is: see [`exchange`](Self::exchange).
+    pub(super) fn is_overdrawn(&self) -> bool {
+        self.used.load(Ordering::SeqCst) > self.limit
     }
 
     /// Takes room if there is some and nobody waits for it.
@@ -87,86 +106,129 @@ impl Room {
     }
 
     /// Takes room at once, or queues up.
-    pub(super) fn take_or_wait(&self, draft: Draft) -> Ticket {
-        if self.try_take(draft.charge()) {
-            return Ticket::Granted(draft);
+    pub(super) fn take_or_wait(&self, bytes: usize, what: W) -> Claim<W> {
+        if self.try_take(bytes) {
+            return Claim::Granted(what);
         }
         let mut queue = self.lock();
-        // Counted before the second look: who frees room after that look sees the count, and serves the queue.
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        if queue.waiters.is_empty() && self.take(draft.charge()) {
+        if queue.closed {
+            return Claim::Closed(what);
+        }
+        // Counted before the second look: a thread that frees room after that look sees the count, and serves the queue.
+        let ahead = self.waiting.fetch_add(1, Ordering::SeqCst);
+        if ahead == 0 && self.take(bytes) {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
-            return Ticket::Granted(draft);
+            return Claim::Granted(what);
         }
         let id = queue.next_id;
         queue.next_id += 1;
         let first = queue.waiters.is_empty();
-        queue.waiters.push_back(Waiter { id, draft, deadline: Instant::now() + self.max_block });
-        Ticket::Waiting { id, first }
+        let deadline = Deadline::after(self.max_block);
+        queue.waiters.push_back(Waiter { id, bytes, deadline, what });
+        Claim::Waiting { id, first }
     }
 
-    /// Gives room back. Whoever does so calls [`serve`](Self::serve) next.
-    pub(super) fn release(&self, bytes: usize) {
+    /// Gives room back.
+    pub(super) fn release(&self, bytes: usize, admit: impl FnMut(W) -> Result<(), Refused>) {
         self.used.fetch_sub(bytes, Ordering::SeqCst);
+        self.serve(admit);
     }
 
-    /// Hands the drafts for which there is room now to `admit`, in order.
-    pub(super) fn serve(&self, mut admit: impl FnMut(Draft)) {
-        while self.waiting.load(Ordering::SeqCst) > 0 {
-            let mut queue = self.lock();
-            for _ in 0..BUNCH {
-                match queue.waiters.front() {
-                    Some(waiter) if self.take(waiter.draft.charge()) => {}
-                    _ => return,
-                }
-                if let Some(waiter) = queue.waiters.pop_front() {
-                    admit(waiter.draft);
-                    self.waiting.fetch_sub(1, Ordering::SeqCst);
-                }
-            }
+    /// Has a record that took `from` bytes take `to`, even beyond the limit: it cannot wait for the rest, since records that hold room and
+    /// wait for more could wait for each other. The caller sees to it that one record at a time goes beyond the limit
+    /// ([`is_overdrawn`](Self::is_overdrawn)).
+    pub(super) fn exchange(&self, from: usize, to: usize, admit: impl FnMut(W) -> Result<(), Refused>) {
+        if to > from {
+            self.used.fetch_add(to - from, Ordering::SeqCst);
+        } else if from > to {
+            self.release(from - to, admit);
         }
     }
 
     /// Takes out a waiter that has given up, if it still waits.
-    pub(super) fn withdraw(&self, id: u64) -> Option<Draft> {
-        let mut queue = self.lock();
-        let index = queue.waiters.binary_search_by_key(&id, |waiter| waiter.id).ok()?;
-        let waiter = queue.waiters.remove(index)?;
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-        Some(waiter.draft)
+    pub(super) fn withdraw(&self, id: u64, admit: impl FnMut(W) -> Result<(), Refused>) -> Option<W> {
+        let left = {
+            let mut queue = self.lock();
+            let index = queue.waiters.binary_search_by_key(&id, |waiter| waiter.id).ok()?;
+            let waiter = queue.waiters.remove(index)?;
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+            waiter.what
+        };
+        self.serve(admit);
+        Some(left)
     }
 
     /// Takes out those that have waited for `max.block.ms`.
-    pub(super) fn expired(&self, now: Instant) -> Vec<Draft> {
-        self.take_while(|waiter| waiter.deadline <= now)
+    pub(super) fn expire(&self, now: Instant, admit: impl FnMut(W) -> Result<(), Refused>) -> Vec<W> {
+        let mut left = Vec::new();
+        if self.is_waited_for() {
+            let mut queue = self.lock();
+            while queue.waiters.front().is_some_and(|waiter| waiter.deadline.is_over(now)) {
+                if let Some(waiter) = queue.waiters.pop_front() {
+                    self.waiting.fetch_sub(1, Ordering::SeqCst);
+                    left.push(waiter.what);
+                }
+            }
+        }
+        if !left.is_empty() {
+            self.serve(admit);
+        }
+        left
     }
 
-    /// Takes out everybody.
-    pub(super) fn clear(&self) -> Vec<Draft> {
-        self.take_while(|_| true)
+    /// Takes out everything that waits, so that there is nothing left to serve; lets nothing wait from now on if `close` says so.
+    pub(super) fn clear(&self, close: bool) -> Vec<W> {
+        if !close && !self.is_waited_for() {
+            return Vec::new();
+        }
+        let mut queue = self.lock();
+        queue.closed |= close;
+        self.waiting.fetch_sub(queue.waiters.len(), Ordering::SeqCst);
+        queue.waiters.drain(..).map(|waiter| waiter.what).collect()
     }
 
     /// When the first waiter's time is over.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        if self.waiting.load(Ordering::SeqCst) == 0 {
+        if !self.is_waited_for() {
             return None;
         }
-        self.lock().waiters.front().map(|waiter| waiter.deadline)
+        self.lock().waiters.front().and_then(|waiter| waiter.deadline.instant())
     }
 
-    fn take_while(&self, leaves: impl Fn(&Waiter) -> bool) -> Vec<Draft> {
-        let mut out = Vec::new();
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return out;
+    /// Gives the waiters for which there is room now to `admit`, in order, unless another thread does so: that one sees the room that was
+    /// freed before this was called.
+    fn serve(&self, mut admit: impl FnMut(W) -> Result<(), Refused>) {
+        if !self.is_waited_for() {
+            return;
         }
         let mut queue = self.lock();
-        while queue.waiters.front().is_some_and(&leaves) {
-            if let Some(waiter) = queue.waiters.pop_front() {
-                self.waiting.fetch_sub(1, Ordering::SeqCst);
-                out.push(waiter.draft);
-            }
+        if queue.serving {
+            return;
         }
-        out
+        let mut bunch = Bunch { room: self, waiters: Vec::new(), under_way: false };
+        loop {
+            while bunch.waiters.len() < BUNCH {
+                match queue.waiters.front() {
+                    Some(waiter) if self.take(waiter.bytes) => bunch.waiters.extend(queue.waiters.pop_front()),
+                    _ => break,
+                }
+            }
+            queue.serving = !bunch.waiters.is_empty();
+            if !queue.serving {
+                return;
+            }
+            drop(queue);
+            bunch.under_way = true;
+            bunch.waiters.reverse();
+            while let Some(waiter) = bunch.waiters.pop() {
+                if let Err(bytes) = admit(waiter.what) {
+                    self.used.fetch_sub(bytes, Ordering::SeqCst);
+                }
+                self.waiting.fetch_sub(1, Ordering::SeqCst);
+            }
+            bunch.under_way = false;
+            queue = self.lock();
+        }
     }
 
     fn take(&self, bytes: usize) -> bool {
@@ -175,73 +237,164 @@ impl Room {
             .is_ok()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, Queue<W>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
+/// Waiters that are taken out. Dropped with some of them by a panic of our own, it lets other threads serve those that are left.
+struct Bunch<'a, W> {
+    room: &'a Room<W>,
+    waiters: Vec<Waiter<W>>,
+    under_way: bool,
+}
+
+impl<W> Drop for Bunch<'_, W> {
+    fn drop(&mut self) {
+        if self.under_way {
+            let lost = self.waiters.iter().map(|waiter| waiter.bytes).sum();
+            self.room.used.fetch_sub(lost, Ordering::SeqCst);
+            // And the one that was just being admitted.
+            self.room.waiting.fetch_sub(self.waiters.len() + 1, Ordering::SeqCst);
+            self.room.lock().serving = false;
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::native::Pool;
 
-    fn draft(pool: &Pool, charge: usize) -> Draft {
-        let mut draft = pool.take();
-        draft.set_charge(charge);
-        draft
-    }
-
-    fn room(limit: usize) -> Room {
+    /// What waits is its own size.
+    fn room(limit: usize) -> Room<usize> {
         Room::new(limit, Duration::from_secs(60))
     }
 
-    fn waits(room: &Room, draft: Draft) -> u64 {
-        match room.take_or_wait(draft) {
-            Ticket::Waiting { id, .. } => id,
-            Ticket::Granted(_) => panic!("there was no room to grant"),
+    fn waits(room: &Room<usize>, bytes: usize) -> u64 {
+        match room.take_or_wait(bytes, bytes) {
+            Claim::Waiting { id, .. } => id,
+            Claim::Granted(_) | Claim::Closed(_) => panic!("it does not wait"),
+        }
+    }
+
+    fn into(served: &mut Vec<usize>) -> impl FnMut(usize) -> Result<(), Refused> + '_ {
+        |bytes| {
+            served.push(bytes);
+            Ok(())
         }
     }
 
     #[test]
     fn waiters_are_served_in_order_and_a_small_one_does_not_overtake() {
-        let (pool, room) = (Pool::default(), room(100));
+        let room = room(100);
         assert!(room.try_take(90));
-        waits(&room, draft(&pool, 50));
-        waits(&room, draft(&pool, 5));
+        waits(&room, 50);
+        waits(&room, 5);
         assert!(!room.try_take(1), "a newcomer must not overtake");
         let mut served = Vec::new();
-        room.serve(|draft| served.push(draft.charge()));
+        room.release(10, into(&mut served));
         assert_eq!(served, [] as [usize; 0], "the first does not fit, so the second waits too");
-        room.release(90);
-        room.serve(|draft| served.push(draft.charge()));
+        room.release(80, into(&mut served));
         assert_eq!(served, [50, 5]);
         assert_eq!(room.available(), 45);
         assert!(room.try_take(45));
     }
 
     #[test]
-    fn who_withdraws_leaves_the_queue_and_its_room() {
-        let (pool, room) = (Pool::default(), room(10));
-        assert!(room.try_take(10));
-        let first = waits(&room, draft(&pool, 10));
-        let second = waits(&room, draft(&pool, 4));
-        assert!(room.withdraw(first).is_some());
-        assert!(room.withdraw(first).is_none());
-        room.release(10);
-        let mut served = 0;
-        room.serve(|_| served += 1);
-        assert_eq!((served, room.available()), (1, 6));
-        assert!(room.withdraw(second).is_none(), "accepted records cannot be withdrawn");
+    fn a_large_waiter_that_leaves_lets_the_small_ones_behind_it_in() {
+        type Leave = fn(&Room<usize>, u64, &mut Vec<usize>) -> usize;
+        let ways: [Leave; 2] = [
+            |room, id, served| room.withdraw(id, into(served)).into_iter().count(),
+            |room, _, served| {
+                let deadline = room.next_deadline().unwrap();
+                assert!(room.expire(deadline - Duration::from_nanos(1), |_| panic!("nobody left")).is_empty());
+                room.expire(deadline, into(served)).len()
+            },
+        ];
+        for leave in ways {
+            let room = room(100);
+            assert!(room.try_take(90));
+            let large = waits(&room, 50);
+            std::thread::sleep(Duration::from_millis(1));
+            waits(&room, 5);
+            let mut served = Vec::new();
+            assert_eq!((leave(&room, large, &mut served), &*served), (1, &[5][..]));
+            assert_eq!((room.available(), room.waiting()), (5, 0));
+            assert!(room.withdraw(large, |_| panic!("nobody is left")).is_none(), "it has left");
+        }
     }
 
     #[test]
-    fn time_is_over_for_those_that_came_first() {
-        let (pool, room) = (Pool::default(), Room::new(1, Duration::from_millis(1)));
+    fn a_waiter_that_is_refused_when_it_is_admitted_lets_the_next_one_in() {
+        let room = room(100);
+        assert!(room.try_take(100));
+        waits(&room, 100);
+        waits(&room, 70);
+        let mut served = Vec::new();
+        room.release(100, |bytes| {
+            served.push(bytes);
+            if bytes == 100 { Err(bytes) } else { Ok(()) }
+        });
+        assert_eq!((served, room.available()), (vec![100, 70], 30));
+    }
+
+    #[test]
+    fn a_waiter_is_admitted_without_a_lock() {
+        let room = room(100);
+        assert!(room.try_take(100));
+        waits(&room, 60);
+        waits(&room, 10);
+        let mut admitted = Vec::new();
+        room.release(100, |bytes| {
+            admitted.push(bytes);
+            if bytes == 60 {
+                // As a partitioner of the program might: the queue is not empty until this one is with librdkafka.
+                assert!(!room.try_take(1));
+                waits(&room, 5);
+                room.release(0, |_| panic!("another thread serves"));
+            }
+            Ok(())
+        });
+        assert_eq!((admitted, room.available()), (vec![60, 10, 5], 25));
+    }
+
+    #[test]
+    fn the_room_goes_on_when_a_panic_of_our_own_ends_a_thread_that_admits() {
+        let room = room(100);
+        assert!(room.try_take(100));
+        waits(&room, 30);
+        waits(&room, 30);
+        let admit = |_| -> Result<(), Refused> { panic!("a bug of ours") };
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| room.release(70, admit)));
+        assert!(panicked.is_err());
+        assert_eq!(room.waiting(), 0);
+        waits(&room, 60);
+        let mut served = Vec::new();
+        room.release(30, into(&mut served));
+        assert_eq!(served, [60]);
+    }
+
+    #[test]
+    fn a_record_may_take_more_than_it_took_even_beyond_the_limit() {
+        let room = room(100);
+        assert!(room.try_take(50) && room.try_take(50));
+        room.exchange(50, 70, |_| panic!("nobody waits"));
+        assert!(room.is_overdrawn() && room.available() == 0 && !room.try_take(1));
+        waits(&room, 30);
+        let mut served = Vec::new();
+        room.exchange(70, 20, into(&mut served));
+        assert_eq!((served, room.available()), (vec![30], 0));
+    }
+
+    #[test]
+    fn nothing_waits_for_a_room_that_is_closed() {
+        let room = room(1);
         assert!(room.try_take(1));
-        waits(&room, draft(&pool, 1));
-        let deadline = room.next_deadline().unwrap();
-        assert!(room.expired(deadline - Duration::from_nanos(1)).is_empty());
-        assert_eq!(room.expired(deadline).len(), 1);
-        assert!(room.next_deadline().is_none());
+        waits(&room, 1);
+        assert_eq!(room.clear(false), [1]);
+        waits(&room, 1);
+        assert_eq!(room.clear(true), [1]);
+        assert!(matches!(room.take_or_wait(1, 1), Claim::Closed(1)));
+        assert!(!room.is_waited_for());
     }
 }

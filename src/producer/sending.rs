@@ -7,25 +7,30 @@ use std::{
     mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use super::{
+    admission::Entrant,
     core::Core,
-    deferrals::{self, withdrawn},
-    room::Ticket,
+    deferral::{Deferral, Ticket},
+    room::Claim,
     shared::topic_of,
     unfinished::Unfinished,
 };
 use crate::{
     Delivery, Error, ProducerRecord,
     native::{Admission, Draft, Pending, code},
+    yielding::poll_proceed,
 };
 
 /// The future of a record's acceptance: ready at once when there was room, else when its turn has come.
 ///
 /// It brings the [`Delivery`], or why the record was not accepted. Dropping it before it is ready withdraws the record,
 /// unless it has just been accepted.
+///
+/// One in 128 that are ready at once is pending at its first poll, and wakes its task immediately: so a task that sends one record after
+/// the other lets the other tasks of its thread run. `now_or_never` and [`Blocking`](super::Blocking) are not concerned.
 #[must_use = "nothing says that the record was accepted unless this is awaited"]
 pub struct Sending(State);
 
@@ -37,9 +42,9 @@ enum State {
         pending: Pending,
         core: Arc<Core>,
     },
-    /// For its serializer, and perhaps for room then.
+    /// For its serializer, and perhaps for room before that.
     Deferred {
-        ticket: Arc<deferrals::Ticket>,
+        ticket: Arc<Ticket>,
         pending: Pending,
         core: Arc<Core>,
     },
@@ -58,36 +63,70 @@ impl Sending {
 
     /// Sends the draft if there is room, or queues it up.
     pub(super) fn start(core: &Arc<Core>, mut draft: Draft) -> Self {
-        if core.shared.room.try_take(draft.charge()) {
+        let shared = &core.shared;
+        if shared.deferrals.is_engaged() {
+            // It may be behind a record that waits for its serializer, or that will when it has room.
+            return Self::defer(core, draft, Unfinished::nothing());
+        }
+        if shared.room.try_take(draft.charge()) {
             let pending = draft.pending_report();
             return Self::accept(core, draft, pending);
         }
         let pending = draft.pending();
         draft.body_mut().trim();
-        match core.shared.room.take_or_wait(draft) {
-            Ticket::Granted(draft) => Self::accept(core, draft, pending),
-            Ticket::Waiting { id, first } => {
+        match shared.room.take_or_wait(draft.charge(), Entrant::Whole(draft)) {
+            Claim::Granted(entrant) => Self::accept(core, entrant.into_draft(), pending),
+            Claim::Waiting { id, first } => {
                 if first {
                     core.client.wake(); // to see the timer
                 }
                 Self(State::Waiting { id, pending, core: Arc::clone(core) })
             }
+            Claim::Closed(entrant) => Self::refuse(core, entrant.into_draft()),
         }
     }
 
-    /// Lets the draft wait for its serializer.
+    /// Lets the draft wait for its serializer, once it has room for what it keeps until then.
     pub(super) fn defer(core: &Arc<Core>, mut draft: Draft, unfinished: Unfinished) -> Self {
+        let shared = &core.shared;
+        if !shared.deferrals.engage() {
+            return Self::refuse(core, draft);
+        }
         let pending = draft.pending();
         draft.body_mut().trim();
-        let ticket = Arc::new(deferrals::Ticket::new(topic_of(draft.body())));
-        match core.shared.deferrals.push(draft, unfinished, Arc::clone(&ticket)) {
-            Ok(()) => Self(State::Deferred { ticket, pending, core: Arc::clone(core) }),
-            Err(draft) => {
-                let error = core.refusal(code::DESTROY);
-                core.turn_away(&topic_of(draft.body()), draft, &error);
-                Self::failed(error)
+        // What is kept may be larger than what is sent.
+        let held = draft.body().cost().saturating_add(unfinished.held()).min(shared.room.limit());
+        draft.set_charge(held);
+        let ticket = Arc::new(Ticket::new(topic_of(draft.body())));
+        let deferral = Box::new(Deferral { draft, unfinished, ticket: Arc::clone(&ticket) });
+        match shared.room.take_or_wait(held, Entrant::Deferred(deferral)) {
+            Claim::Granted(Entrant::Deferred(deferral)) if !shared.may_pass(&deferral) => {
+                shared.line_up(&core.client, deferral);
+            }
+            Claim::Granted(entrant) => {
+                let sending = Self::accept(core, entrant.into_draft(), pending);
+                shared.deferrals.disengage();
+                return sending;
+            }
+            Claim::Waiting { id, first } => {
+                ticket.place.enter_room(id);
+                if first {
+                    core.client.wake(); // to see the timer
+                }
+            }
+            Claim::Closed(entrant) => {
+                shared.deferrals.disengage();
+                return Self::refuse(core, entrant.into_draft());
             }
         }
+        Self(State::Deferred { ticket, pending, core: Arc::clone(core) })
+    }
+
+    /// Turns the draft away: the producer is closed.
+    fn refuse(core: &Core, draft: Draft) -> Self {
+        let error = core.refusal(code::DESTROY);
+        core.turn_away(&topic_of(draft.body()), draft, &error);
+        Self::failed(error)
     }
 
     fn accept(core: &Core, draft: Draft, pending: Pending) -> Self {
@@ -102,6 +141,9 @@ impl Future for Sending {
     type Output = Result<Delivery, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let State::Ready(_) | State::Accepted(_) = self.0 {
+            ready!(poll_proceed(context));
+        }
         match mem::replace(&mut self.0, State::Done) {
             State::Ready(result) => result.map_or(Poll::Pending, Poll::Ready),
             State::Accepted(pending) => Poll::Ready(Ok(Delivery::new(pending))),
@@ -136,19 +178,10 @@ impl Drop for Sending {
                 return;
             }
         }
-        let (draft, core) = match &self.0 {
-            State::Waiting { id, core, .. } => (core.shared.room.withdraw(*id), core),
-            State::Deferred { ticket, core, .. } => {
-                // Noted first: it may be on its way from the one queue to the other.
-                let in_room = ticket.withdraw();
-                let deferred = core.shared.deferrals.withdraw(ticket);
-                (deferred.or_else(|| core.shared.room.withdraw(in_room?)), core)
-            }
-            _ => return,
-        };
-        if let Some(draft) = draft {
-            core.turn_away(&topic_of(draft.body()), draft, &withdrawn());
-            core.shared.serve_waiting(&core.client);
+        match &self.0 {
+            State::Waiting { id, core, .. } => core.shared.withdraw_from_room(&core.client, *id),
+            State::Deferred { ticket, core, .. } => core.shared.withdraw_deferred(&core.client, ticket),
+            _ => {}
         }
     }
 }

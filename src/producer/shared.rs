@@ -9,15 +9,16 @@ use std::{
 
 use super::{
     access::Access,
+    admission::Entrant,
     closing::Closing,
-    deferrals::{self, Deferrals, Waiter, withdrawn},
+    deferral::Deferral,
+    deferrals::Deferrals,
     ending::Ending,
     flush_helper::FlushHelper,
     listeners::Listeners,
     outstanding::Outstanding,
     producer_id::ProducerId,
-    record_size,
-    room::{Room, Ticket},
+    room::Room,
     tokens::Tokens,
     transaction::{Failure, Transactions},
     troubles::Troubles,
@@ -26,14 +27,13 @@ use crate::{
     Error, ErrorKind,
     error::Refusal,
     metrics::Meter,
-    native::{Audience as _, Body, Client, Draft, Topic, code, report_refused},
-    panic::wake,
+    native::{Audience as _, Body, Client, Draft, Topic, code},
     secret::Secrets,
 };
 
 pub(super) struct Shared {
-    pub(super) room: Room,
-    pub(super) deferrals: Deferrals,
+    pub(super) room: Room<Entrant>,
+    pub(super) deferrals: Deferrals<Box<Deferral>>,
     pub(super) outstanding: Outstanding,
     /// Of a producer with a `transactional.id`.
     pub(super) transactions: Option<Transactions>,
@@ -42,7 +42,7 @@ pub(super) struct Shared {
     /// Whether closing has begun to give up what is left.
     pub(super) gives_up: AtomicBool,
     pub(super) ending: Ending,
-    pub(super) flush_helper: Mutex<FlushHelper>,
+    pub(super) flush_helper: FlushHelper,
     pub(super) delivery_thread: OnceLock<ThreadId>,
     pub(super) producer_id: ProducerId,
     pub(super) troubles: Troubles,
@@ -54,12 +54,12 @@ pub(super) struct Shared {
     pub(super) meter: Meter,
     pub(super) client_id: String,
     pub(super) bootstrap_servers: String,
-    max_request_size: usize,
+    pub(super) max_request_size: usize,
 }
 
 impl Shared {
     pub(super) fn new(
-        room: Room,
+        room: Room<Entrant>,
         listeners: Listeners,
         transactions: Option<Transactions>,
         client_id: String,
@@ -76,7 +76,7 @@ impl Shared {
             closing: Mutex::default(),
             gives_up: AtomicBool::new(false),
             ending: Ending::default(),
-            flush_helper: Mutex::default(),
+            flush_helper: FlushHelper::default(),
             delivery_thread: OnceLock::new(),
             producer_id: ProducerId::new(false),
             troubles: Troubles::new(secrets),
@@ -95,77 +95,9 @@ impl Shared {
         self.access.denied(asked, Instant::now()).filter(|_| !client.connections().has_been_up())
     }
 
-    /// Hands a draft whose room is taken to librdkafka. On failure its room is given back: the caller serves the queue.
-    pub(super) fn accept(&self, client: &Client, mut draft: Draft) -> Result<(), (Draft, i32)> {
-        let Some(generation) = self.outstanding.enter() else {
-            self.fail_transaction(client, &draft, code::DESTROY);
-            self.room.release(draft.charge());
-            return Err((draft, code::DESTROY));
-        };
-        draft.set_generation(generation);
-        client.produce(draft).inspect_err(|(draft, code)| {
-            // First: a commit that finds nothing outstanding must find the failure.
-            self.fail_transaction(client, draft, *code);
-            self.outstanding.leave_one(generation);
-            self.room.release(draft.charge());
-        })
-    }
-
-    /// Admits those that wait, as far as there is room.
-    pub(super) fn serve_waiting(&self, client: &Client) {
-        let (mut wakers, mut refused) = (Vec::new(), Vec::new());
-        self.room.serve(|draft| {
-            // Before it is with librdkafka: from then on the slot may be gone at any time.
-            wakers.extend(draft.admit());
-            refused.extend(self.accept(client, draft).err());
-        });
-        self.meter.refuse(refused.len());
-        // The queue is unlocked again: interceptors and wakers are the user's code, and may send.
-        wakers.extend(refused.into_iter().flat_map(|(draft, code)| report_refused(draft, code, &self.listeners)));
-        wakers.into_iter().for_each(wake);
-    }
-
-    /// Passes on the records whose serializers wait no longer.
-    pub(super) fn serve_deferred(&self, client: &Client, now: Instant) {
-        self.deferrals.serve(now, |waiter, ended| self.pass_on(client, waiter, ended));
-    }
-
-    /// Passes a record on that has waited for its serializer: from here on it is as one that is sent now.
-    fn pass_on(&self, client: &Client, mut waiter: Waiter, ended: Result<(), Error>) {
-        let ended = ended.and_then(|()| {
-            let body = waiter.draft.body_mut();
-            if body.is_kept() {
-                body.trim();
-            }
-            let cost = body.cost();
-            record_size::check(body, cost, self.max_request_size, self.room.limit())?;
-            Ok(cost)
-        });
-        let Waiter { mut draft, ticket, .. } = waiter;
-        match ended {
-            Ok(cost) => draft.set_charge(cost),
-            Err(error) => return self.turn_away(draft, &ticket, error),
-        }
-        match self.room.take_or_wait(draft) {
-            Ticket::Granted(draft) => {
-                // Before it is with librdkafka: from then on the slot may be gone at any time.
-                let mut wakers: Vec<Waker> = draft.admit().into_iter().collect();
-                if let Err((draft, code)) = self.accept(client, draft) {
-                    self.meter.refuse(1);
-                    wakers.extend(report_refused(draft, code, &self.listeners));
-                }
-                wakers.into_iter().for_each(wake);
-            }
-            Ticket::Waiting { id, .. } => {
-                let draft = ticket.enter_room(id).and_then(|id| self.room.withdraw(id));
-                draft.into_iter().for_each(|draft| self.turn_away(draft, &ticket, withdrawn()));
-            }
-        }
-    }
-
     /// Fails the transaction of a draft that librdkafka does not accept. Every record goes through here, whether its sender waits for the
     /// answer, or has been told that the record is accepted.
-    fn fail_transaction(&self, client: &Client, draft: &Draft, code: i32) {
+    pub(super) fn fail_transaction(&self, client: &Client, draft: &Draft, code: i32) {
         let Some(transactions) = &self.transactions else { return };
         // librdkafka's own transaction has failed already, or takes no more records.
         if matches!(code, code::STATE | code::FATAL) {
@@ -183,23 +115,6 @@ impl Shared {
             if let Some(topic) = &body.topic {
                 look_again(client, topic, code);
             }
-        }
-    }
-
-    /// Ends a record that has waited for its serializer and is not sent; its future gets the error.
-    pub(super) fn turn_away(&self, draft: Draft, ticket: &deferrals::Ticket, error: Error) {
-        self.note_refusal(&error);
-        self.meter.refuse(1);
-        self.tell_refused(&topic_of(draft.body()), draft.body(), &error);
-        ticket.refuse(error);
-        draft.refuse(code::DESTROY).into_iter().for_each(wake);
-    }
-
-    /// Ends those that wait for their serializers; `close` lets no more in.
-    pub(super) fn clear_deferred(&self, code: i32, close: bool) {
-        let _ending = self.transactions.as_ref().map(Transactions::ending_records);
-        for waiter in self.deferrals.clear(close) {
-            self.turn_away(waiter.draft, &waiter.ticket, self.refusal(code));
         }
     }
 
@@ -224,7 +139,7 @@ impl Shared {
             code::TIMED_OUT_QUEUE => self.troubles.blame(Error::new(
                 ErrorKind::BufferTimeout,
                 format!(
-                    "no room in buffer.memory ({} bytes) within max.block.ms ({} ms): the brokers take records more slowly than they are sent",
+                    "no room in buffer.memory ({} bytes) within max.block.ms ({} ms): the records sent before this one left too little of it",
                     self.room.limit(),
                     self.room.max_block().as_millis()
                 ),
@@ -233,22 +148,6 @@ impl Shared {
                 Error::new(ErrorKind::TransactionFailed, "the transaction takes no more records: it has failed, or is being ended")
             }
             code => Error::from_code(code, "the record was not accepted"),
-        }
-    }
-
-    /// Ends those that have waited for room for `max.block.ms`.
-    pub(super) fn refuse_expired(&self, now: Instant) {
-        let _ending = self.transactions.as_ref().map(Transactions::ending_records);
-        for draft in self.room.expired(now) {
-            self.refuse(draft, code::TIMED_OUT_QUEUE).into_iter().for_each(wake);
-        }
-    }
-
-    /// Ends those that wait for room.
-    pub(super) fn refuse_waiting(&self, code: i32) {
-        let _ending = self.transactions.as_ref().map(Transactions::ending_records);
-        for draft in self.room.clear() {
-            self.refuse(draft, code).into_iter().for_each(wake);
         }
     }
 
@@ -287,7 +186,7 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         native::{Completion, Contained, Outcome, Sent, Tally},
-        producer::room::Ticket,
+        producer::{admission::Entrant, room::Claim},
     };
 
     pub(in crate::producer) fn client() -> Arc<Client> {
@@ -326,10 +225,9 @@ pub(super) mod tests {
         draft.body_mut().completion =
             Completion::Member { tally: Contained::new(Arc::clone(&counted) as Arc<dyn Tally>), index: 7 };
         let _pending = draft.pending();
-        assert!(matches!(shared.room.take_or_wait(draft), Ticket::Waiting { .. }));
+        assert!(matches!(shared.room.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
         shared.outstanding.close();
-        shared.room.release(1);
-        shared.serve_waiting(&client);
+        shared.release(&client, 1);
         assert_eq!(*lock(&counted.0), (vec![7], 1));
         assert_eq!(shared.room.available(), 1);
     }

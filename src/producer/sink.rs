@@ -10,22 +10,24 @@ use std::{
 
 use futures::Sink;
 
-use super::{Producer, Sending};
+use super::{Producer, Sending, flush_helper::Hurry};
 use crate::{Delivery, Error, ProducerRecord};
 
 /// A [`Sink`] for records. Made by [`Producer::sink`].
 ///
 /// It takes a record when the one before is accepted, so that a stream is read no faster than the brokers acknowledge. Flushing
-/// and closing it wait for every report. The first record that fails fails the sink; the producer goes on.
+/// and closing it send what it has taken without lingering, and wait for every report. The first record that fails fails the sink; the producer goes on.
 pub struct ProducerSink<K: ?Sized, V: ?Sized> {
     producer: Producer<K, V>,
     sending: Option<Sending>,
     deliveries: VecDeque<Delivery>,
+    /// While it is flushed.
+    hurry: Option<Hurry>,
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerSink<K, V> {
     pub(super) fn new(producer: Producer<K, V>) -> Self {
-        Self { producer, sending: None, deliveries: VecDeque::new() }
+        Self { producer, sending: None, deliveries: VecDeque::new(), hurry: None }
     }
 
     fn poll_accepted(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -60,14 +62,22 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Sink<ProducerRecord<'static, K, V
     }
 
     fn start_send(mut self: Pin<&mut Self>, record: ProducerRecord<'static, K, V>) -> Result<(), Error> {
+        self.hurry = None;
         let sending = self.producer.send(record);
         self.sending = Some(sending);
         Ok(())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        ready!(self.poll_accepted(context))?;
-        self.poll_delivered(context)
+        let this = &mut *self;
+        ready!(this.poll_accepted(context))?;
+        let delivered = this.poll_delivered(context);
+        if delivered.is_ready() {
+            this.hurry = None;
+        } else if this.hurry.is_none() {
+            this.hurry = Some(this.producer.0.core.hurry());
+        }
+        delivered
     }
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -43,6 +43,16 @@ impl Unfinished {
         Self { key: Part::Done, value: Part::Done }
     }
 
+    /// Whether nothing is left to do.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!((&self.key, &self.value), (Part::Done, Part::Done))
+    }
+
+    /// What it keeps in memory, in bytes.
+    pub(super) fn held(&self) -> usize {
+        self.key.held() + self.value.held()
+    }
+
     /// What is waited for.
     pub(super) fn what(&self) -> &str {
         match (&self.key, &self.value) {
@@ -75,6 +85,14 @@ impl Unfinished {
 }
 
 impl Part {
+    fn held(&self) -> usize {
+        match self {
+            Self::Done | Self::Ready(_) => 0,
+            Self::Written(bytes) => bytes.capacity(),
+            Self::Waits(deferred) => deferred.held(),
+        }
+    }
+
     fn poll(&mut self, topic: &str, is_key: bool, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Self::Waits(deferred) = self else { return Poll::Ready(Ok(())) };
         let polled = match contain(|| Pin::new(deferred).poll(context)) {

@@ -22,12 +22,24 @@ pub struct Deferred {
     /// The delivery thread may drop it.
     waits: Contained<Pin<Box<dyn Future<Output = Result<Finish, BoxError>> + Send>>>,
     what: Option<String>,
+    held: usize,
 }
 
 impl Deferred {
     /// Takes the future that waits; it ends in what is left to do, or in why the value cannot be serialized.
     pub fn new(waits: impl Future<Output = Result<Finish, BoxError>> + Send + 'static) -> Self {
-        Self { waits: Contained::new(Box::pin(waits)), what: None }
+        let held = size_of_val(&waits);
+        Self { waits: Contained::new(Box::pin(waits)), what: None, held }
+    }
+
+    /// Says how many bytes the value keeps in memory while it waits, beside the future itself: what it owns on the heap. They count in
+    /// `buffer.memory` until it is serialized, and then its serialized size does.
+    ///
+    /// Defaults to 0. A value that keeps much and does not say so is not bounded by `buffer.memory` while it waits.
+    #[must_use]
+    pub fn holding(mut self, bytes: usize) -> Self {
+        self.held = self.held.saturating_add(bytes);
+        self
     }
 
     /// Says what is waited for, such as "the schema of subject orders-value", for the error of a record that has waited too long.
@@ -35,6 +47,11 @@ impl Deferred {
     pub fn waiting_for(mut self, what: impl Into<String>) -> Self {
         self.what = Some(what.into());
         self
+    }
+
+    /// What it keeps in memory, in bytes.
+    pub(crate) fn held(&self) -> usize {
+        self.held
     }
 
     /// What is waited for.

@@ -1,6 +1,5 @@
 //! Checks every interleaving of a slot's two hands, with loom: that the report is read whole, that whoever is the last to let go has the
 //! slot to itself, and that no wake-up is lost.
-#![cfg(test)]
 
 #[path = "../../src/native/handoff.rs"]
 #[allow(dead_code, reason = "the debug view of the state and the label are not part of the model")]

@@ -132,6 +132,13 @@ impl TransactionThread {
             }
             _ => {}
         }
+        // A record of the one before that is not reported yet must not become part of this one.
+        while self.shared.anything_waits() || !self.shared.outstanding.is_empty() {
+            if !transactions.goes_on(call, None) {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
         let (waiter, is_gone, unheard) = {
             let mut state = transactions.lock();
             let waiter = state.calls.take_waiter()?;
@@ -172,8 +179,8 @@ impl TransactionThread {
         loop {
             // Looked at before the failure, which is noted before a record counts as reported.
             // In the order in which a record goes from one to the next.
-            let waits = self.shared.deferrals.waiting() > 0 || self.shared.room.is_waited_for();
-            let is_done = !waits && self.shared.outstanding.is_empty() && !transactions.is_ending_records();
+            let is_done =
+                !self.shared.anything_waits() && self.shared.outstanding.is_empty() && !transactions.is_ending_records();
             if let Some((code, text)) = self.client.fatal_error() {
                 return failed(transactions.end_by(code, &text));
             }
@@ -203,8 +210,15 @@ impl TransactionThread {
     /// Aborts the transaction, for a call that asks for it or that waits for it.
     fn abort(&self, transactions: &Transactions, call: &Call) -> Outcome {
         // They would get into the next transaction.
-        self.shared.clear_deferred(code::STATE, false);
-        self.shared.refuse_waiting(code::STATE);
+        self.shared.refuse_waiting(code::STATE, false);
+        // One that was just being passed on is with librdkafka next, which gives it up, or is refused here.
+        while self.shared.anything_waits() {
+            if !transactions.goes_on(call, None) {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(1));
+            self.shared.refuse_waiting(code::STATE, false);
+        }
         let outcome = self.persist(transactions, call, || match self.client.abort_transaction(SLICE) {
             // librdkafka lets the same call begin once more, while there is nothing else to be done about it.
             Err(refused) if refused.abortable && !refused.fatal && transactions.lock().calls.is_awaited() => {

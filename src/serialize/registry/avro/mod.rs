@@ -10,6 +10,7 @@ mod encoder;
 mod error;
 mod extent;
 mod generic;
+mod held;
 mod inline;
 mod plan;
 mod reader;
@@ -244,7 +245,7 @@ impl Codec {
             }
             _ => value().map_err(unwritable)?,
         };
-        let waits_for = format!("the schema of subject {subject}");
+        let (waits_for, held) = (format!("the schema of subject {subject}"), owned.held());
         let unwritable = |id, subject| move |error| SchemaMismatch::written(Some(subject), Some(id), error);
         let deferred = Deferred::new(async move {
             let resolved = search.await?;
@@ -261,7 +262,7 @@ impl Codec {
             });
             Ok(finish)
         });
-        Ok(Some(deferred.waiting_for(waits_for)))
+        Ok(Some(deferred.waiting_for(waits_for).holding(held)))
     }
 
     fn read(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<Read, BoxError> {
@@ -299,6 +300,17 @@ enum Owned {
     Captured(Captured),
     /// The same of a generic value.
     Generic(apache_avro::types::Value),
+}
+
+impl Owned {
+    /// The bytes that it keeps on the heap.
+    fn held(&self) -> usize {
+        match self {
+            Self::Payload(payload) => payload.capacity(),
+            Self::Captured(value) => held::captured(value),
+            Self::Generic(value) => held::generic(value),
+        }
+    }
 }
 
 impl Format for Avros {

@@ -24,6 +24,9 @@ use crate::serialize::{
     BoxError, Deferred, DeserializeContext, Deserializer, Finish, Json, SerializeContext, Serialized, Serializer,
 };
 
+/// A text that is nested no deeper than this can be read again: serde_json gives up at 128.
+const READABLE_DEPTH: usize = 120;
+
 /// A `T` as JSON behind the id of its schema, as Confluent's `KafkaJsonSchemaSerializer` and `KafkaJsonSchemaDeserializer`, by its
 /// `serde::Serialize` and `Deserialize`.
 ///
@@ -156,22 +159,29 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
     fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
         let place = Place { topic: context.topic, is_key: context.is_key, record: "" };
         let Some(search) = self.writers.missing(place, self.name())? else { return Ok(None) };
-        let (payload, value) = (serde_json::to_vec(data)?, self.value(data)?);
+        let mut payload = serde_json::to_vec(data)?;
+        payload.shrink_to_fit();
+        // The value is far larger than its text, from which it is read again when the schema is there.
+        let deep = self.value(data)?.map(|value| (weigh(&value), value)).filter(|((depth, _), _)| *depth > READABLE_DEPTH);
+        let (validate, held) = (self.validate, payload.len() + deep.as_ref().map_or(0, |((_, size), _)| *size));
         let location = self.writers.location(place.is_key);
         let subject = self.writers.subject(place, self.name())?;
         let waits_for = format!("the schema of subject {subject}");
         let deferred = Deferred::new(async move {
             let found = search.await?;
             let finish: Finish = Box::new(move |context, buffer| {
-                let checked = value.as_ref().map_or(Ok(()), |value| found.writer.check(value));
-                checked.map_err(|error| SchemaMismatch::written(Some(subject), Some(found.id), error))?;
+                if validate {
+                    let value = deep.map_or_else(|| serde_json::from_slice(&payload), |(_, value)| Ok(value))?;
+                    let checked = found.writer.check(&value);
+                    checked.map_err(|error| SchemaMismatch::written(Some(subject), Some(found.id), error))?;
+                }
                 frame::begin(location, &found, &[], context, buffer)?;
                 buffer.extend_from_slice(&payload);
                 Ok(Serialized::Bytes)
             });
             Ok(finish)
         });
-        Ok(Some(deferred.waiting_for(waits_for)))
+        Ok(Some(deferred.waiting_for(waits_for).holding(held)))
     }
 }
 
@@ -207,6 +217,27 @@ impl Format for Registered {
         }
         .boxed()
     }
+}
+
+/// How deep the value is nested, and about how many bytes it takes on the heap.
+fn weigh(value: &Value) -> (usize, usize) {
+    let (mut deepest, mut size, mut left) = (0, 0, vec![(value, 1)]);
+    while let Some((value, depth)) = left.pop() {
+        deepest = deepest.max(depth);
+        size += match value {
+            Value::String(text) => text.len(),
+            Value::Array(values) => {
+                left.extend(values.iter().map(|value| (value, depth + 1)));
+                size_of_val(&**values)
+            }
+            Value::Object(values) => {
+                left.extend(values.values().map(|value| (value, depth + 1)));
+                values.keys().map(|name| size_of::<(String, Value)>() + name.len()).sum()
+            }
+            _ => 0,
+        };
+    }
+    (deepest, size)
 }
 
 fn unusable(about: &About, error: JsonSchemaError) -> RegistryError {

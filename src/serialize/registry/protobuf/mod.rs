@@ -198,7 +198,7 @@ impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
         self.writers.format().know(place.record, &message);
         let Some(search) = self.writers.missing(place, name)? else { return Ok(None) };
         let (payload, location) = (data.encode_to_vec(), self.writers.location(place.is_key));
-        let subject = self.writers.subject(place, name)?;
+        let (subject, held) = (self.writers.subject(place, name)?, payload.capacity());
         let deferred = Deferred::new(async move {
             let found = search.await?;
             let finish: Finish = Box::new(move |context, buffer| {
@@ -208,7 +208,7 @@ impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
             });
             Ok(finish)
         });
-        Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}"))))
+        Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}")).holding(held)))
     }
 }
 

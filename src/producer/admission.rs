@@ -1,0 +1,331 @@
+//! The way of a record from its room to librdkafka: at once, or when it has waited for room, for its serializer, or both.
+//!
+//! What runs here is called by whoever makes room, most often the delivery thread. User code runs after the queues are served
+//! ([`Aftermath`]), where no lock is held and another thread may serve them: wakers and interceptors may send, and may wait for room.
+
+use std::{
+    mem,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use super::{
+    deferral::{Deferral, Ticket},
+    deferrals::Exit,
+    outstanding::Done,
+    record_size,
+    room::{Refused, Room},
+    shared::{Shared, topic_of},
+    transaction::Transactions,
+    unfinished::Unfinished,
+};
+use crate::{
+    Error, ErrorKind,
+    native::{Client, Draft, code, report_refused},
+    panic::wake,
+};
+
+/// What waits for room.
+pub(super) enum Entrant {
+    /// A record that is ready to be sent.
+    Whole(Draft),
+    /// One that waits for its serializer next, or may have to wait behind such a record.
+    Deferred(Box<Deferral>),
+}
+
+impl Entrant {
+    pub(super) fn into_draft(self) -> Draft {
+        match self {
+            Self::Whole(draft) => draft,
+            Self::Deferred(deferral) => deferral.draft,
+        }
+    }
+
+    fn draft(&self) -> &Draft {
+        match self {
+            Self::Whole(draft) => draft,
+            Self::Deferred(deferral) => &deferral.draft,
+        }
+    }
+}
+
+/// What is left to do when the queues are served. Some of it is user code.
+#[derive(Default)]
+struct Aftermath {
+    /// Before a flush that has ended is told so, the records are reported.
+    refused: Vec<(Draft, i32)>,
+    left: Vec<(Box<Deferral>, Exit)>,
+    wakers: Vec<Waker>,
+    done: Done,
+}
+
+/// The function that admits what waits for room.
+type Admit<'a> = &'a mut dyn FnMut(Entrant) -> Result<(), Refused>;
+
+impl Shared {
+    /// Gives a draft whose room is taken to librdkafka. On failure the caller releases its room.
+    pub(super) fn accept(&self, client: &Client, mut draft: Draft, done: &mut Done) -> Result<(), (Draft, i32)> {
+        let Some(generation) = self.outstanding.enter(done) else {
+            self.fail_transaction(client, &draft, code::DESTROY);
+            return Err((draft, code::DESTROY));
+        };
+        draft.set_generation(generation);
+        client.produce(draft).inspect_err(|(draft, code)| {
+            // First: a commit that finds nothing outstanding must find the failure.
+            self.fail_transaction(client, draft, *code);
+            self.outstanding.leave_one(generation, done);
+        })
+    }
+
+    /// Gives room back, and admits those that wait for it.
+    pub(super) fn release(&self, client: &Client, bytes: usize) {
+        self.admitting(client, |room, admit| room.release(bytes, admit));
+    }
+
+    /// Does something to the room that may let waiters in.
+    fn admitting<R>(&self, client: &Client, act: impl FnOnce(&Room<Entrant>, Admit<'_>) -> R) -> R {
+        let mut aftermath = Aftermath::default();
+        let result = act(&self.room, &mut |entrant| self.admit(client, entrant, &mut aftermath));
+        // Records that are ready, and wait since the room is overdrawn, are served by the delivery thread.
+        if self.deferrals.is_stalled() && !self.room.is_overdrawn() {
+            self.deferrals.ring();
+        }
+        self.settle(aftermath);
+        result
+    }
+
+    /// Sends what has waited for room, or has it wait for its serializer.
+    fn admit(&self, client: &Client, entrant: Entrant, aftermath: &mut Aftermath) -> Result<(), Refused> {
+        match entrant {
+            Entrant::Whole(draft) => self.dispatch(client, draft, aftermath),
+            Entrant::Deferred(deferral) if self.may_pass(&deferral) => {
+                let result = self.dispatch(client, deferral.draft, aftermath);
+                self.deferrals.disengage();
+                result
+            }
+            Entrant::Deferred(deferral) => self.deferrals.push(deferral).map_err(|(deferral, exit)| {
+                let bytes = deferral.draft.charge();
+                aftermath.left.push((deferral, exit));
+                bytes
+            }),
+        }
+    }
+
+    /// Whether the record need not wait for its serializer, nor for that of a record before it.
+    pub(super) fn may_pass(&self, deferral: &Deferral) -> bool {
+        let place = &deferral.ticket.place;
+        deferral.unfinished.is_nothing() && !place.is_withdrawn() && !self.deferrals.holds(place.topic())
+    }
+
+    /// Gives a record to librdkafka that has waited. Its sender learns that it was accepted; what fails after that is its report.
+    fn dispatch(&self, client: &Client, draft: Draft, aftermath: &mut Aftermath) -> Result<(), Refused> {
+        // Before it is with librdkafka: from then on the slot may be gone at any time.
+        aftermath.wakers.extend(draft.admit());
+        self.accept(client, draft, &mut aftermath.done).map_err(|(draft, code)| {
+            let bytes = draft.charge();
+            aftermath.refused.push((draft, code));
+            bytes
+        })
+    }
+
+    fn settle(&self, aftermath: Aftermath) {
+        let Aftermath { refused, left, mut wakers, done } = aftermath;
+        self.meter.refuse(refused.len());
+        for (draft, code) in refused {
+            wakers.extend(report_refused(draft, code, &self.listeners));
+        }
+        for (deferral, exit) in left {
+            self.turn_away(*deferral, self.error_of(exit));
+        }
+        wakers.into_iter().for_each(wake);
+        drop(done);
+    }
+
+    /// Has a record wait for its serializer. Its room is taken.
+    pub(super) fn line_up(&self, client: &Client, deferral: Box<Deferral>) {
+        if let Err((deferral, exit)) = self.deferrals.push(deferral) {
+            self.leave(client, *deferral, self.error_of(exit));
+        }
+    }
+
+    /// Serves the records that wait for their serializers: passes those on that wait no longer.
+    pub(super) fn serve_deferred(&self, client: &Client, now: Instant) {
+        if !self.deferrals.is_due(now, || self.room.is_overdrawn()) {
+            return;
+        }
+        let waker = self.deferrals.waker();
+        self.deferrals.serve(
+            |mut deferral, turn| {
+                let ended = deferral.unfinished.poll(deferral.ticket.place.topic(), &mut Context::from_waker(&waker));
+                let is_late = turn.deadline.is_over(now);
+                let ended = match ended {
+                    _ if turn.is_over() => Err(self.error_of(Exit::Cleared)),
+                    _ if deferral.ticket.place.is_withdrawn() => Err(self.error_of(Exit::Withdrawn)),
+                    Poll::Ready(Ok(())) if self.is_held_up() => {
+                        if !is_late {
+                            return Some(deferral);
+                        }
+                        Err(self.refusal(code::TIMED_OUT_QUEUE))
+                    }
+                    Poll::Ready(ended) => ended,
+                    Poll::Pending if is_late => Err(self.too_late(&deferral)),
+                    Poll::Pending => return Some(deferral),
+                };
+                self.pass_on(client, *deferral, ended);
+                None
+            },
+            |deferral, exit| self.leave_served(client, *deferral, self.error_of(exit)),
+        );
+    }
+
+    /// Whether a record that is ready has to wait on, since the one before it has overdrawn the room. So one record at a time goes beyond
+    /// `buffer.memory`, and only by what its serializer has made of it beyond what it said.
+    fn is_held_up(&self) -> bool {
+        if !self.room.is_overdrawn() {
+            return false;
+        }
+        self.deferrals.stall();
+        self.room.is_overdrawn()
+    }
+
+    /// Passes a record on that no longer waits for its serializer: it takes what it really costs of the room, and goes to librdkafka.
+    fn pass_on(&self, client: &Client, mut deferral: Deferral, ended: Result<(), Error>) {
+        let unfinished = mem::replace(&mut deferral.unfinished, Unfinished::nothing());
+        let cost = ended.and_then(|()| {
+            let body = deferral.draft.body_mut();
+            unfinished.finish(deferral.ticket.place.topic(), body)?;
+            if body.is_kept() {
+                body.trim();
+            }
+            let cost = body.cost();
+            record_size::check(body, cost, self.max_request_size, self.room.limit())?;
+            Ok(cost)
+        });
+        let cost = match cost {
+            Ok(cost) => cost,
+            Err(error) => return self.leave_served(client, deferral, error),
+        };
+        let held = deferral.draft.charge();
+        deferral.draft.set_charge(cost);
+        self.admitting(client, |room, admit| room.exchange(held, cost, admit));
+        let mut aftermath = Aftermath::default();
+        if let Err(bytes) = self.dispatch(client, deferral.draft, &mut aftermath) {
+            self.release(client, bytes);
+        }
+        self.settle(aftermath);
+    }
+
+    /// Ends a record that waits for its serializer and has its room: it is not sent.
+    fn leave(&self, client: &Client, deferral: Deferral, error: Error) {
+        self.leave_served(client, deferral, error);
+        self.deferrals.disengage();
+    }
+
+    /// [`leave`](Self::leave) for one that is being served, and counts until it has been.
+    fn leave_served(&self, client: &Client, deferral: Deferral, error: Error) {
+        self.release(client, deferral.draft.charge());
+        self.end_deferral(deferral, error);
+    }
+
+    /// Ends a record that waits for room, to wait for its serializer then.
+    fn turn_away(&self, deferral: Deferral, error: Error) {
+        self.end_deferral(deferral, error);
+        self.deferrals.disengage();
+    }
+
+    /// Ends a record that has waited for its serializer and is not sent; its future gets the error.
+    fn end_deferral(&self, deferral: Deferral, error: Error) {
+        let Deferral { draft, ticket, unfinished } = deferral;
+        drop(unfinished);
+        self.note_refusal(&error);
+        self.meter.refuse(1);
+        if error.kind() == ErrorKind::BufferTimeout {
+            self.meter.exhaust();
+        }
+        self.tell_refused(&topic_of(draft.body()), draft.body(), &error);
+        ticket.refuse(error);
+        draft.refuse(code::DESTROY).into_iter().for_each(wake);
+    }
+
+    /// Ends a record that waited for room.
+    fn refuse_entrant(&self, entrant: Entrant, code: i32) {
+        match entrant {
+            Entrant::Whole(draft) => self.refuse(draft, code).into_iter().for_each(wake),
+            Entrant::Deferred(deferral) => self.turn_away(*deferral, self.refusal(code)),
+        }
+    }
+
+    /// Ends the records that have waited for room for `max.block.ms`.
+    pub(super) fn expire(&self, client: &Client, now: Instant) {
+        let _ending = self.transactions.as_ref().map(Transactions::ending_records);
+        for entrant in self.admitting(client, |room, admit| room.expire(now, admit)) {
+            self.refuse_entrant(entrant, code::TIMED_OUT_QUEUE);
+        }
+    }
+
+    /// Ends everything that waits; `close` lets nothing wait from now on. A record that is just being passed on goes on: see
+    /// [`anything_waits`](Self::anything_waits).
+    pub(super) fn refuse_waiting(&self, code: i32, close: bool) {
+        let _ending = self.transactions.as_ref().map(Transactions::ending_records);
+        // In this order: a record goes from the room to the deferrals.
+        let mut entrants = self.room.clear(close);
+        for deferral in self.deferrals.clear(close) {
+            self.room.release(deferral.draft.charge(), |entrant| {
+                let bytes = entrant.draft().charge();
+                entrants.push(entrant);
+                Err(bytes)
+            });
+            self.end_deferral(*deferral, self.refusal(code));
+            self.deferrals.disengage();
+        }
+        for entrant in entrants {
+            self.refuse_entrant(entrant, code);
+        }
+    }
+
+    /// Whether a record waits, or is just being passed on.
+    pub(super) fn anything_waits(&self) -> bool {
+        self.deferrals.is_engaged() || self.room.is_waited_for()
+    }
+
+    /// Takes a record back that waits for room.
+    pub(super) fn withdraw_from_room(&self, client: &Client, id: u64) {
+        if let Some(entrant) = self.admitting(client, |room, admit| room.withdraw(id, admit)) {
+            self.end_withdrawn(entrant);
+        }
+    }
+
+    /// Takes a record back that waits for its serializer, or for room before that.
+    pub(super) fn withdraw_deferred(&self, client: &Client, ticket: &Ticket) {
+        if let Some(id) = ticket.place.withdraw() {
+            self.withdraw_from_room(client, id);
+        }
+        if let Some(deferral) = self.deferrals.withdraw(&ticket.place) {
+            self.leave(client, *deferral, self.error_of(Exit::Withdrawn));
+        }
+    }
+
+    fn end_withdrawn(&self, entrant: Entrant) {
+        match entrant {
+            Entrant::Deferred(deferral) => self.turn_away(*deferral, self.error_of(Exit::Withdrawn)),
+            Entrant::Whole(draft) => {
+                self.meter.refuse(1);
+                self.tell_refused(&topic_of(draft.body()), draft.body(), &self.error_of(Exit::Withdrawn));
+                draft.refuse(code::DESTROY).into_iter().for_each(wake);
+            }
+        }
+    }
+
+    /// What a record's sender is told that can no longer wait.
+    fn error_of(&self, exit: Exit) -> Error {
+        match exit {
+            Exit::Withdrawn => Error::new(ErrorKind::GivenUp, "withdrawn: its send was dropped while it waited"),
+            Exit::Cleared => self.refusal(if self.outstanding.is_closed() { code::DESTROY } else { code::STATE }),
+        }
+    }
+
+    fn too_late(&self, deferral: &Deferral) -> Error {
+        let (topic, what, time) = (deferral.ticket.place.topic(), deferral.unfinished.what(), self.room.max_block().as_millis());
+        Error::new(ErrorKind::SchemaTimeout, format!("topic {topic}: {what} did not come within max.block.ms ({time} ms)"))
+    }
+}

@@ -1,0 +1,69 @@
+//! [`SendAndWait`]: a record that is sent without lingering, and the wait for its report.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::{Sending, core::Core, flush_helper::Hurry};
+use crate::{Delivery, Error, RecordMetadata};
+
+/// The future of a record's report. Made by [`Producer::send_and_wait`](super::Producer::send_and_wait).
+///
+/// Dropped before the record is accepted it withdraws it, as [`Sending`] does; dropped later it withdraws nothing.
+#[must_use = "nothing says that the record was delivered unless this is awaited"]
+pub struct SendAndWait {
+    core: Arc<Core>,
+    state: State,
+}
+
+enum State {
+    Accepting(Sending),
+    /// Sent. librdkafka does not linger meanwhile.
+    Accepted {
+        delivery: Delivery,
+        _hurry: Hurry,
+    },
+    Done,
+}
+
+impl SendAndWait {
+    pub(super) fn new(core: &Arc<Core>, sending: Sending) -> Self {
+        Self { core: Arc::clone(core), state: State::Accepting(sending) }
+    }
+}
+
+impl Future for SendAndWait {
+    type Output = Result<RecordMetadata, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let result = match &mut self.state {
+                State::Accepting(sending) => match ready!(Pin::new(sending).poll(context)) {
+                    Ok(delivery) => {
+                        self.state = State::Accepted { delivery, _hurry: self.core.hurry() };
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+                State::Accepted { delivery, .. } => ready!(Pin::new(delivery).poll(context)),
+                State::Done => return Poll::Pending,
+            };
+            self.state = State::Done;
+            return Poll::Ready(result);
+        }
+    }
+}
+
+impl fmt::Debug for SendAndWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Accepting(_) => "SendAndWait(waiting to be accepted)",
+            State::Accepted { .. } => "SendAndWait(accepted)",
+            State::Done => "SendAndWait(done)",
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! Checks every interleaving of the parts of ottla that do without a lock where it matters, with loom. Each model includes a file of the
+//! library by its path, with loom's types in place of the standard library's.
+#![cfg(test)]
+
+mod handoff;
+mod models;
+
+#[path = "../../src/deadline.rs"]
+#[allow(dead_code, reason = "the models wait for no time")]
+mod deadline;
+#[path = "../../src/producer/deferrals.rs"]
+#[allow(dead_code, reason = "not all of it is part of the models")]
+mod deferrals;
+#[path = "../../src/producer/outstanding.rs"]
+#[allow(dead_code, reason = "not all of it is part of the models")]
+mod outstanding;
+#[path = "../../src/producer/room.rs"]
+#[allow(dead_code, reason = "not all of it is part of the models")]
+mod room;
+mod sync;
+
+/// The barriers around user code, of which the models have none that panics.
+mod panic {
+    use std::task::Waker;
+
+    pub(crate) fn wake(waker: Waker) {
+        waker.wake();
+    }
+
+    pub(crate) fn release<T>(value: T) {
+        drop(value);
+    }
+}

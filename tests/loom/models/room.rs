@@ -1,0 +1,152 @@
+//! Checks that no record waits for room that is there, that none is lost or admitted twice, and that none overtakes another.
+
+use std::{sync::Arc, time::Duration};
+
+use loom::{sync::Mutex, thread};
+
+use super::model;
+use crate::room::{Claim, Refused, Room};
+
+/// A room, and what has become of each record in turn: its name when it was let in, less 100 when it left.
+struct Model {
+    room: Room<i32>,
+    log: Mutex<Vec<i32>>,
+}
+
+impl Model {
+    fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { room: Room::new(limit, Duration::MAX), log: Mutex::new(Vec::new()) })
+    }
+
+    fn note(&self, record: i32) {
+        self.log.lock().unwrap().push(record);
+    }
+
+    fn admit(&self) -> impl FnMut(i32) -> Result<(), Refused> + '_ {
+        |record| {
+            self.note(record);
+            Ok(())
+        }
+    }
+
+    /// Sends a record; gives its number if it waits.
+    fn send(&self, record: i32, bytes: usize) -> Option<u64> {
+        match self.room.take_or_wait(bytes, record) {
+            Claim::Granted(record) => {
+                self.note(record);
+                None
+            }
+            Claim::Waiting { id, .. } => Some(id),
+            Claim::Closed(_) => panic!("it is open"),
+        }
+    }
+
+    fn release(&self, bytes: usize) {
+        self.room.release(bytes, self.admit());
+    }
+
+    fn withdraw(&self, id: u64) {
+        if let Some(record) = self.room.withdraw(id, self.admit()) {
+            self.note(record - 100);
+        }
+    }
+
+    /// What was logged, when nothing waits any more.
+    fn log(&self) -> Vec<i32> {
+        assert_eq!(self.room.waiting(), 0, "a record waits for room that is there");
+        self.log.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn a_record_that_finds_no_room_is_admitted_when_room_is_freed_and_none_overtakes_it() {
+    model(3, || {
+        let model = Model::new(2);
+        assert_eq!(model.send(0, 2), None);
+        let sender = Arc::clone(&model);
+        let sender = thread::spawn(move || {
+            sender.send(1, 1);
+            sender.send(2, 1);
+        });
+        model.release(2);
+        sender.join().unwrap();
+        assert_eq!(model.log(), [0, 1, 2]);
+    });
+}
+
+#[test]
+fn two_threads_that_free_room_admit_everything_once() {
+    model(2, || {
+        let model = Model::new(2);
+        assert_eq!(model.send(0, 2), None);
+        model.send(1, 1);
+        model.send(2, 1);
+        let other = Arc::clone(&model);
+        let other = thread::spawn(move || other.release(1));
+        model.release(1);
+        other.join().unwrap();
+        assert_eq!(model.log(), [0, 1, 2]);
+    });
+}
+
+#[test]
+fn a_large_record_that_is_withdrawn_lets_the_small_one_behind_it_in() {
+    model(3, || {
+        let model = Model::new(2);
+        assert_eq!(model.send(0, 1), None);
+        let large = model.send(1, 2).unwrap();
+        let sender = Arc::clone(&model);
+        let sender = thread::spawn(move || sender.send(2, 1));
+        model.withdraw(large);
+        sender.join().unwrap();
+        assert_eq!(model.log().iter().filter(|&&record| record == 2).count(), 1);
+    });
+}
+
+#[test]
+fn a_record_that_is_withdrawn_while_room_is_freed_is_either_admitted_or_withdrawn() {
+    model(3, || {
+        let model = Model::new(1);
+        assert_eq!(model.send(0, 1), None);
+        let id = model.send(1, 1).unwrap();
+        let other = Arc::clone(&model);
+        let other = thread::spawn(move || other.release(1));
+        model.withdraw(id);
+        other.join().unwrap();
+        assert!(matches!(*model.log(), [0, 1] | [0, -99]), "{:?}", model.log());
+    });
+}
+
+#[test]
+fn a_record_that_is_refused_when_it_is_admitted_leaves_its_room_to_the_next() {
+    model(2, || {
+        let model = Model::new(1);
+        assert_eq!(model.send(0, 1), None);
+        model.send(1, 1);
+        let sender = Arc::clone(&model);
+        let sender = thread::spawn(move || sender.send(2, 1));
+        let refuses_first = |record| {
+            model.note(record);
+            if record == 1 { Err(1) } else { Ok(()) }
+        };
+        model.room.release(1, refuses_first);
+        sender.join().unwrap();
+        assert_eq!(model.log(), [0, 1, 2]);
+    });
+}
+
+#[test]
+fn clearing_takes_out_what_waits_and_leaves_what_is_being_admitted() {
+    model(2, || {
+        let model = Model::new(1);
+        assert_eq!(model.send(0, 1), None);
+        model.send(1, 1);
+        let other = Arc::clone(&model);
+        let other = thread::spawn(move || other.release(1));
+        for record in model.room.clear(true) {
+            model.note(record - 100);
+        }
+        other.join().unwrap();
+        assert!(matches!(*model.log(), [0, 1] | [0, -99]), "{:?}", model.log());
+    });
+}
