@@ -1,9 +1,9 @@
 //! [`Deserializers`]: a record's key and value out of its bytes.
 
-use std::{any::type_name, sync::Arc};
+use std::{any::type_name, sync::Arc, time::Duration};
 
 use super::{
-    ConsumeError, ConsumerRecord,
+    ConsumeError, ConsumerRecord, RawRecord,
     done::Window,
     record::{Head, TimestampType},
 };
@@ -11,7 +11,7 @@ use crate::{
     Deserializer, Error, ErrorKind,
     native::Consumed,
     panic::contain,
-    serialize::{DeserializeContext, SerializerName, named_deserializer, natural_deserializer},
+    serialize::{DeserializeContext, SerializerName, named_deserializer, natural_deserializer, outage},
 };
 
 /// What was given to the builder, and the name that stands in the settings: as in Java the first comes before the second.
@@ -50,7 +50,16 @@ impl<K: 'static, V: 'static> Deserializers<K, V> {
             }
         }
     }
+
+    /// Reads a record again.
+    pub(super) fn read_again(&self, record: RawRecord) -> Result<ConsumerRecord<K, V>, ConsumeError> {
+        let (head, key, value, window) = record.into_raw_parts();
+        self.read(head, key.as_deref(), value.as_deref(), window)
+    }
 }
+
+/// How long a lookup in a schema registry may hold up the polling thread.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What a message tells beside its key and value.
 pub(super) fn head(message: &Consumed<'_>, topic: Arc<str>) -> Head {
@@ -92,12 +101,25 @@ fn deserialize<T: 'static>(
     head: &Head,
     is_key: bool,
 ) -> Result<T, Error> {
-    let context = DeserializeContext { topic: &head.topic, headers: &head.headers, is_key };
+    let mut context = DeserializeContext::new(&head.topic, &head.headers, is_key);
+    context.patience = Some(PATIENCE);
     match contain(|| deserializer.deserialize(data, &context)) {
         Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if outage(&*error).is_some() => Err(unasked(head, is_key).with_source(error)),
         Ok(Err(error)) => Err(failed(head, is_key, "").with_source(error)),
         Err(panic) => Err(failed(head, is_key, ": its deserializer panicked").with_source(panic)),
     }
+}
+
+/// The error of a record that waits for a schema registry.
+fn unasked(head: &Head, is_key: bool) -> Error {
+    let part = if is_key { "key" } else { "value" };
+    let Head { topic, partition, offset, .. } = head;
+    let message = format!(
+        "topic {topic}, partition {partition}, offset {offset}: the schema of the {part} cannot be asked for; the record and those \
+         behind it wait until it can"
+    );
+    Error::new(ErrorKind::SchemaRegistry, message)
 }
 
 fn failed(head: &Head, is_key: bool, what: &str) -> Error {

@@ -45,6 +45,14 @@ impl ConsumeError {
         self.record.map(|record| *record)
     }
 
+    /// The error, and the record that it is about; itself if it is about none.
+    pub(super) fn into_parts(self) -> Result<(Error, RawRecord), Self> {
+        match self.record {
+            Some(record) => Ok((self.error, *record)),
+            None => Err(self),
+        }
+    }
+
     pub(super) fn of_record(error: Error, record: RawRecord) -> Self {
         Self { error, record: Some(Box::new(record)) }
     }

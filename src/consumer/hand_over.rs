@@ -15,11 +15,12 @@ use std::{
 };
 
 use super::{
-    ConsumeError, ConsumerRecord, TopicPartition,
+    ConsumeError, ConsumerRecord, RawRecord, TopicPartition,
     bell::Bell,
     deserializers::{Deserializers, head},
     done::{Awaited, Window},
     progress::Progress,
+    stalled::{Stalled, Waiting, stalled},
     waiters::{Replaced, Waiters},
 };
 use crate::{
@@ -52,6 +53,8 @@ pub(super) struct HandOver<K, V> {
     back: Mutex<Back<K, V>>,
     /// The polling thread's own.
     chunk: Mutex<Chunk<K, V>>,
+    /// The records that wait for a schema registry, the polling thread's own too.
+    stalled: Mutex<Stalled>,
     deserializers: Deserializers<K, V>,
     max_poll_records: usize,
     /// How often the program has asked for records.
@@ -117,6 +120,9 @@ pub(super) trait Intake: Send + Sync {
     /// assigned is dropped: it will be read by who has the partition.
     fn push(&self, message: &Consumed<'_>) -> bool;
 
+    /// Reads the records again that wait for a schema registry; the partitions that have such records still.
+    fn retry_stalled(&self) -> Vec<TopicPartition>;
+
     /// Puts an error behind the records.
     fn fail(&self, error: Error);
 
@@ -172,6 +178,7 @@ impl<K, V> HandOver<K, V> {
                 is_full: false,
             }),
             chunk: Mutex::new(Chunk { ready: Vec::new(), bytes: 0, last: None }),
+            stalled: Mutex::default(),
             deserializers,
             max_poll_records: max_poll_records.max(1),
             asked: AtomicU64::new(0),
@@ -276,6 +283,26 @@ impl<K, V> HandOver<K, V> {
         self.flush(lock(&self.chunk))
     }
 
+    /// Puts a record behind the others; whether there is room for another one.
+    fn deliver(&self, number: usize, offset: i64, size: usize, item: Item<K, V>) -> bool {
+        let mut chunk = lock(&self.chunk);
+        chunk.bytes += size;
+        chunk.ready.push(Ready { place: Some((number, offset)), item });
+        if chunk.ready.len() < CHUNK.min(self.max_poll_records) && chunk.bytes < BYTES {
+            return true;
+        }
+        self.flush(chunk) == Room::Free
+    }
+
+    /// Puts an error behind the records, if the program has not heard of it.
+    fn tell(&self, error: Error) {
+        if lock(&self.stalled).is_news(&error) {
+            let mut chunk = lock(&self.chunk);
+            chunk.ready.push(Ready { place: None, item: Err(error.into()) });
+            self.flush(chunk);
+        }
+    }
+
     /// The partition of the message, if it is assigned. The polling thread alone assigns, so that this stays true.
     fn locate(&self, topic: &str, partition: i32) -> Option<Located> {
         let last = lock(&self.chunk).last.clone();
@@ -319,6 +346,7 @@ impl<K, V> HandOver<K, V> {
     }
 
     fn drop_out(&self, partitions: &[TopicPartition], change: &mut dyn FnMut(&mut Progress)) {
+        lock(&self.stalled).forget(partitions);
         let dropped = self.take_out(partitions, change);
         discard(dropped);
     }
@@ -378,15 +406,56 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
         let topic = message.topic();
         let Some(Located { topic, number, window, .. }) = self.locate(&topic, message.partition()) else { return true };
         let (key, value) = (message.key(), message.value());
-        let size = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
-        let item = self.deserializers.read(head(message, topic), key, value, window);
-        let mut chunk = lock(&self.chunk);
-        chunk.bytes += size;
-        chunk.ready.push(Ready { place: Some((number, message.offset())), item });
-        if chunk.ready.len() < CHUNK.min(self.max_poll_records) && chunk.bytes < BYTES {
-            return true;
+        let head = head(message, topic);
+        if lock(&self.stalled).holds(number) {
+            let record = RawRecord::new(head, key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec), window);
+            lock(&self.stalled).push(Waiting { number, record });
+            return false;
         }
-        self.flush(chunk) == Room::Free
+        let size = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+        let item = match self.deserializers.read(head, key, value, window).map_err(stalled) {
+            Ok(record) => Ok(record),
+            Err(Err(error)) => Err(error),
+            Err(Ok((error, record))) => {
+                lock(&self.stalled).push(Waiting { number, record });
+                self.tell(error);
+                return false;
+            }
+        };
+        self.deliver(number, message.offset(), size, item)
+    }
+
+    fn retry_stalled(&self) -> Vec<TopicPartition> {
+        let waiting = lock(&self.stalled).take();
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        let paused = lock(&self.front).progress.paused();
+        let (mut left, mut blocked) = (VecDeque::new(), Vec::new());
+        for waiting in waiting {
+            if blocked.contains(&waiting.number) || waiting.is_of(&paused) {
+                blocked.push(waiting.number);
+                left.push_back(waiting);
+                continue;
+            }
+            let Waiting { number, record } = waiting;
+            let offset = record.offset();
+            let size = [record.key(), record.value()].into_iter().flatten().map(Vec::len).sum();
+            let item = match self.deserializers.read_again(record).map_err(stalled) {
+                Ok(record) => Ok(record),
+                Err(Err(error)) => Err(error),
+                Err(Ok((error, record))) => {
+                    blocked.push(number);
+                    left.push_back(Waiting { number, record });
+                    self.tell(error);
+                    continue;
+                }
+            };
+            self.deliver(number, offset, size, item);
+        }
+        let mut stalled = lock(&self.stalled);
+        stalled.put_back(left);
+        stalled.partitions()
     }
 
     fn fail(&self, error: Error) {

@@ -67,6 +67,7 @@ mod rebalance;
 mod record;
 mod seeking;
 mod shared;
+mod stalled;
 mod topic_partition;
 mod trouble;
 mod waiters;
@@ -172,7 +173,8 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// Dropping the future loses nothing.
     ///
     /// # Errors
-    /// A [`ConsumeError`]: [`Deserialization`](ErrorKind::Deserialization) of this record;
+    /// A [`ConsumeError`]: [`Deserialization`](ErrorKind::Deserialization) of this record; [`SchemaRegistry`](ErrorKind::SchemaRegistry) while
+    /// records wait for a schema registry that cannot be asked, at most every ten seconds: they are not passed over, and come when it answers;
     /// [`Authorization`](ErrorKind::Authorization), [`Authentication`](ErrorKind::Authentication), an invalid topic, an offset that is gone with
     /// `auto.offset.reset=none`, and what else Java throws out of `poll`; a fatal error, which is the last item. What librdkafka
     /// recovers from (brokers that are away, topics that do not exist yet) is logged.

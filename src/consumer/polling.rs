@@ -51,6 +51,8 @@ pub(super) struct Polling {
     served: Instant,
     /// The partitions that librdkafka does not read since the program has not taken what was read.
     held_back: Vec<TopicPartition>,
+    /// The partitions that librdkafka does not read since their records wait for a schema registry.
+    stalled: Vec<TopicPartition>,
 }
 
 impl Polling {
@@ -73,6 +75,7 @@ impl Polling {
             secrets,
             served: Instant::now(),
             held_back: Vec::new(),
+            stalled: Vec::new(),
         }
     }
 
@@ -84,6 +87,7 @@ impl Polling {
             self.watch();
             self.membership.store();
             self.retry_seeks();
+            self.retry_stalled();
             if self.has_ended {
                 thread::park_timeout(LOOK);
             } else {
@@ -144,7 +148,7 @@ impl Polling {
             let paused = progress.paused();
             partitions.retain(|partition| !paused.contains(partition));
         });
-        partitions.retain(|partition| !self.held_back.contains(partition));
+        partitions.retain(|partition| !self.held_back.contains(partition) && !self.stalled.contains(partition));
         if partitions.is_empty() {
             return;
         }
@@ -164,12 +168,40 @@ impl Polling {
             let paused = progress.paused();
             partitions.retain(|partition| progress.is_assigned(partition) && !paused.contains(partition));
         });
+        partitions.retain(|partition| !self.stalled.contains(partition));
         if partitions.is_empty() {
             return;
         }
         if let Err(error) = self.pause_native(&partitions, false) {
             emit!(warn, %error, "partitions were not resumed");
             self.held_back = partitions;
+        }
+    }
+
+    /// Reads the records again that wait for a schema registry. librdkafka reads their partitions no further meanwhile.
+    fn retry_stalled(&mut self) {
+        let stalled = self.shared.intake.retry_stalled();
+        if stalled == self.stalled {
+            return;
+        }
+        let before = std::mem::replace(&mut self.stalled, stalled);
+        let (mut begun, mut ended) = (self.stalled.clone(), before.clone());
+        begun.retain(|partition| !before.contains(partition));
+        ended.retain(|partition| !self.stalled.contains(partition));
+        self.shared.intake.progress(&mut |progress| {
+            let paused = progress.paused();
+            for partitions in [&mut begun, &mut ended] {
+                partitions.retain(|partition| progress.is_assigned(partition) && !paused.contains(partition));
+            }
+        });
+        for (mut partitions, is_paused) in [(begun, true), (ended, false)] {
+            partitions.retain(|partition| !self.held_back.contains(partition));
+            if partitions.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.pause_native(&partitions, is_paused) {
+                emit!(warn, %error, is_paused, "partitions whose records wait for a schema registry were not paused or resumed");
+            }
         }
     }
 
@@ -205,6 +237,7 @@ impl Polling {
                 let partitions: Vec<_> = partitions.into_iter().map(TopicPartition::from).collect();
                 // A partition that comes is read at once, one that goes no longer.
                 self.held_back.retain(|held| !partitions.contains(held));
+                self.stalled.retain(|stalled| !partitions.contains(stalled));
                 self.membership.follow(gives, &partitions);
                 false
             }
@@ -345,6 +378,7 @@ impl Polling {
         self.membership.store();
         self.membership.resume_paused(&had);
         self.held_back.clear();
+        self.stalled.clear();
         self.shared.intake.unassign(&had, false);
         self.membership.client.assign(None).map_err(|code| Error::from_code(code, "assign"))
     }
@@ -353,8 +387,11 @@ impl Polling {
     pub(super) fn set_paused(&mut self, partitions: &[TopicPartition], is_paused: bool) -> Result<(), Error> {
         self.check_assigned(partitions.iter())?;
         // What is held back stays so until there is room.
-        let native: Vec<_> =
-            partitions.iter().filter(|partition| is_paused || !self.held_back.contains(partition)).cloned().collect();
+        let native: Vec<_> = partitions
+            .iter()
+            .filter(|it| is_paused || !(self.held_back.contains(it) || self.stalled.contains(it)))
+            .cloned()
+            .collect();
         if !native.is_empty() {
             self.pause_native(&native, is_paused)?;
         }

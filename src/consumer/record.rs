@@ -44,6 +44,11 @@ impl<K, V> ConsumerRecord<K, V> {
         Self { head, key, value, window }
     }
 
+    /// All that it is made of.
+    pub(super) fn into_raw_parts(self) -> (Head, K, V, Option<Arc<Window>>) {
+        (self.head, self.key, self.value, self.window)
+    }
+
     /// Marks the record as processed, with [`ConsumerBuilder::explicit_done`](super::ConsumerBuilder::explicit_done): for programs that
     /// process records in parallel. Records may be done in any order; commits stay before the first record of the partition that is not done.
     ///

@@ -58,7 +58,7 @@ pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetad
 
 #[cfg(any(feature = "consumer", feature = "schema-registry"))]
 pub(crate) use self::parking::wait;
-#[cfg(feature = "consumer")]
+#[cfg(any(feature = "consumer", feature = "schema-registry"))]
 pub(crate) use self::parking::wait_until;
 use self::{closing::Collector, core::Core, outstanding::Abandoned, shared::topic_of, unfinished::Unfinished};
 #[cfg(feature = "testing")]

@@ -121,7 +121,7 @@ pub(super) fn failed(topic: &str, is_key: bool, what: &str) -> Error {
 
 /// The error of a value that its serializer gave none for, or of a registry that it could not ask.
 pub(super) fn unserialized(topic: &str, is_key: bool, error: BoxError) -> Error {
-    if !outage(&*error) {
+    if outage(&*error).is_none() {
         return failed(topic, is_key, "").with_source(error);
     }
     let part = if is_key { "key" } else { "value" };

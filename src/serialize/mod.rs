@@ -69,6 +69,10 @@ pub use json::Json;
 #[cfg(feature = "consumer")]
 pub(crate) use natural_deserializer::{named_deserializer, natural_deserializer};
 pub use optional::Optional;
+#[cfg(feature = "consumer")]
+pub(crate) use outage::Outage;
+#[cfg(feature = "schema-registry")]
+pub(crate) use outage::SchemaPending;
 pub(crate) use outage::outage;
 pub use utf8::Utf8;
 #[cfg(feature = "uuid")]
@@ -190,11 +194,14 @@ pub struct DeserializeContext<'a> {
     pub headers: &'a Headers,
     /// Whether it is the key that is deserialized, not the value.
     pub is_key: bool,
+    /// How long a lookup in a schema registry may hold up the thread; `None` for as long as it takes.
+    #[cfg_attr(not(feature = "schema-registry"), expect(dead_code, reason = "only a registry is waited for"))]
+    pub(crate) patience: Option<std::time::Duration>,
 }
 
 impl<'a> DeserializeContext<'a> {
     /// The context of one key (`is_key`) or value of a record of `topic`: what the consumer gives, and a deserializer's tests need.
     pub const fn new(topic: &'a str, headers: &'a Headers, is_key: bool) -> Self {
-        Self { topic, headers, is_key }
+        Self { topic, headers, is_key, patience: None }
     }
 }

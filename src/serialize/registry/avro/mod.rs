@@ -22,6 +22,7 @@ use std::{
     fmt,
     marker::PhantomData,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use apache_avro::AvroSchema;
@@ -42,8 +43,11 @@ use super::{
     writers::{Format, Place, Resolved, Writers},
 };
 use crate::{
-    producer::wait,
-    serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Finish, SerializeContext, Serialized, Serializer},
+    deadline::Deadline,
+    producer::{wait, wait_until},
+    serialize::{
+        BoxError, Deferred, DeserializeContext, Deserializer, Finish, SchemaPending, SerializeContext, Serialized, Serializer,
+    },
 };
 
 /// A `T` in Avro, by its `serde::Serialize` and `serde::Deserialize`, with the schema in a registry.
@@ -268,12 +272,12 @@ impl Codec {
     fn read(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<Read, BoxError> {
         let data = data.ok_or(frame::FrameError::Null)?;
         let frame = frame::read(data, context.headers, context.is_key)?;
-        let writer = self.readers.get(frame.id, |whole| Parsed::of(whole, &frame.id.about()))?;
+        let writer = self.readers.get(frame.id, context.patience, |whole| Parsed::of(whole, &frame.id.about()))?;
         let wanted = match self.writers.format().local.as_ref() {
             None => None,
             Some(local) => match &local.parsed {
                 Ok(Some(parsed)) => Some(parsed.clone()),
-                Ok(None) => Some(self.with_uses(local)?),
+                Ok(None) => Some(self.with_uses(local, context.patience)?),
                 Err(error) => return Err(error.clone().into()),
             },
         };
@@ -282,11 +286,16 @@ impl Codec {
     }
 
     /// The schema that was given, with what it uses; blocks while the registry is asked for that.
-    fn with_uses(&self, local: &Local) -> Result<Parsed, BoxError> {
+    fn with_uses(&self, local: &Local, patience: Option<Duration>) -> Result<Parsed, BoxError> {
         if let Some(parsed) = local.with_uses.get() {
             return Ok(parsed.clone());
         }
-        let used = wait(self.registry.uses_of(&local.schema))?;
+        let search = self.registry.uses_of(&local.schema);
+        let used = match patience {
+            None => wait(search)?,
+            Some(patience) => wait_until(search, Deadline::after(patience))
+                .ok_or_else(|| SchemaPending::new("what the schema to read with uses".to_owned()))??,
+        };
         let parsed = Parsed::new(local.schema.text(), used.iter().map(|(_, used)| used.schema().text()))?;
         Ok(local.with_uses.get_or_init(|| parsed).clone())
     }

@@ -189,7 +189,9 @@ impl<T: DeserializeOwned + 'static> Deserializer<T> for JsonSchema<T> {
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
         let frame = frame::read(data.ok_or(FrameError::Null)?, context.headers, context.is_key)?;
         let about = frame.id.about();
-        let validator = self.readers.get(frame.id, |whole| Validator::new(whole).map_err(|error| unusable(&about, error)))?;
+        let validator = self
+            .readers
+            .get(frame.id, context.patience, |whole| Validator::new(whole).map_err(|error| unusable(&about, error)))?;
         let unfit = |error: BoxError| SchemaMismatch::read(frame.id, error);
         if self.validate {
             let value: Value = Json::new().deserialize(Some(frame.payload), context).map_err(unfit)?;

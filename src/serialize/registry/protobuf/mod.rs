@@ -224,7 +224,8 @@ impl<T: 'static> Deserializer<T> for Protobuf<T> {
                 (_, rest) => return Err(unfit(ProtobufError::BehindIndexes { length: rest.len() }).into()),
             },
         };
-        let file = self.readers.get(id, |whole| compiled(whole).map_err(|error| unusable(&id.about(), error)))?;
+        let file =
+            self.readers.get(id, context.patience, |whole| compiled(whole).map_err(|error| unusable(&id.about(), error)))?;
         let message = indexes.find(&file).ok_or_else(|| ProtobufError::NoMessage { id, indexes: indexes.to_string() })?;
         let name = message.full_name().to_owned();
         let read = match &self.types {

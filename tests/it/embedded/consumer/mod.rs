@@ -6,6 +6,7 @@ mod done;
 mod ending;
 mod errors;
 mod group;
+mod outage;
 mod round_trip;
 #[cfg(all(feature = "protobuf", feature = "json-schema"))]
 mod schemas;
