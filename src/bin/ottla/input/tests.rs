@@ -508,6 +508,12 @@ fn what_stands_before_the_end_of_a_truncated_archive_is_kept() {
 }
 
 proptest! {
+    /// The first byte chooses the format, the pieces and the containers.
+    #[test]
+    fn any_bytes_in_any_container_are_accounted_for(which: u8, data in proptest::collection::vec(prop_oneof![Just(b','), Just(b'"'), Just(b'\n'), Just(b'\r'), Just(b'a'), Just(b'{'), Just(b'}'), Just(b':'), any::<u8>()], 0..700)) {
+        fuzz_target::run(&[&[which], &data[..]].concat());
+    }
+
     #[test]
     fn no_bytes_panic_or_get_lost(data in proptest::collection::vec(prop_oneof![Just(b','), Just(b'"'), Just(b'\n'), Just(b'\r'), Just(b'a'), Just(b'{'), any::<u8>()], 0..200), max in 1..40_usize) {
         for format in [Format::Lines, Format::Jsonl, Format::Csv] {
