@@ -236,7 +236,7 @@ impl Books {
             _ => {}
         }
         if self.told == 1 && !has_file {
-            self.tell("records that fail are only told here, the first 10 of them: --dead-letter FILE keeps them all");
+            self.tell("only the first 10 failed records are reported here: --dead-letter FILE keeps them all");
         }
     }
 

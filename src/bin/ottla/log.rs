@@ -12,7 +12,7 @@ use crate::progress::CLEAR_LINE;
 
 /// What is logged without `RUST_LOG`: what is wrong reaches the command as errors, so that only the unexpected is said twice.
 const DEFAULT: &str = "error";
-/// How many lines are remembered.
+/// How many reasons are remembered. From then on every line is written.
 const REMEMBERED: usize = 1000;
 
 /// Starts logging, at the levels that the environment variable `RUST_LOG` names (`RUST_LOG=ottla=debug`). Without it each reason is said once,
@@ -49,7 +49,7 @@ impl Write for Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let is_new = self.said.as_ref().is_none_or(|said| {
             let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-            said.len() < REMEMBERED && said.insert(reason(&String::from_utf8_lossy(line)))
+            said.len() >= REMEMBERED || said.insert(reason(&String::from_utf8_lossy(line)))
         });
         if is_new {
             let mut stderr = io::stderr().lock();

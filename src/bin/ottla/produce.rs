@@ -92,7 +92,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     let reader = arguments.dead_letter.as_deref().filter(|_| size.is_none()).and_then(reader_in_pipeline);
     if let Some(reader) = reader {
         return Err(Failure::usage(format!(
-            "dead-letter file {}: is what {reader} reads for the input, which the letters would be added to without an end; name another file",
+            "dead-letter file {}: {reader} reads it for the input, and would read appended dead letters again; name another file",
             arguments.dead_letter.as_deref().unwrap_or(Path::new("-")).display()
         )));
     }
@@ -116,7 +116,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     interrupt.before_the_end(move || {
         let mut report = interrupted.interrupted();
         report.finish(started.elapsed());
-        let reason = "interrupted twice: what was not reported by then may have been written";
+        let reason = "interrupted twice: records without a report may have been written";
         report.end_with(reason);
         message::tell(reason);
         let _ = print(&report, format);

@@ -38,7 +38,7 @@ struct Shown {
     started: Instant,
     has_ended: Mutex<bool>,
     end: Condvar,
-    /// Whoever writes holds it, so that nothing is written into half a line.
+    /// Locked by each writer, so that nothing is written into half a line.
     output: Mutex<Output>,
 }
 

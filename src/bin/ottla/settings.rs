@@ -116,7 +116,7 @@ impl Settings {
         if !variable.is_empty() && servers != Some(&*variable) {
             let place = origin.map(ToString::to_string).unwrap_or_default();
             message::tell(format_args!(
-                "warning: {SERVERS} is not used: bootstrap.servers is set in {place}; OTTLA_BOOTSTRAP_SERVERS or --set would change it"
+                "warning: {SERVERS} is not used: bootstrap.servers is set in {place}; set OTTLA_BOOTSTRAP_SERVERS or --set bootstrap.servers to override it"
             ));
         }
     }

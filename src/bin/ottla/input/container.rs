@@ -117,9 +117,9 @@ impl Container {
         let Self { name, instead, .. } = self;
         match instead {
             Decompress(command) => {
-                format!("is {name} data, which is not read here: decompress it first, as {command} FILE does, and give --input -")
+                format!("{name} data is not supported: decompress it first ({command} FILE), and give --input -")
             }
-            Convert => format!("is {name} data, which is not read here: convert it to csv or jsonl first"),
+            Convert => format!("{name} data is not supported: convert it to csv or jsonl first"),
         }
     }
 }

@@ -283,16 +283,15 @@ impl CsvRecords {
             return Ok(CsvAdvance::Wrong(
                 RowErrorKind::UnclosedQuote,
                 format!(
-                    "column {column} begins with a quote that is not closed in its line, and in line {line} there is text behind the \
-                     next one: close it, or double a quote that belongs to the text"
+                    "the quote of column {column} is not closed on its line, and line {line} has text after the next quote: close it, or \
+                     double a quote that belongs to the text"
                 ),
             ));
         }
         Ok(CsvAdvance::Wrong(
             RowErrorKind::TextAfterQuote,
             format!(
-                "there is text behind the closing quote of column {column}: put all of the column in quotes, and double a quote that \
-                 belongs to the text"
+                "text after the closing quote of column {column}: quote the whole column, and double a quote that belongs to the text"
             ),
         ))
     }

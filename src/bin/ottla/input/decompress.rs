@@ -101,10 +101,11 @@ pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::R
     // Whoever reads the record that an error is in is told of it.
     let (first, kind, failed) = look(&mut archive);
     match kind {
-        Kind::Refused(reason) => Err(unsupported(format!("is {name} data that holds another container: what it holds {reason}"))),
-        Kind::Compressed(inner) => {
-            Err(unsupported(format!("is {name} data that holds {} data: decompress it once, and give that", inner.name())))
-        }
+        Kind::Refused(reason) => Err(unsupported(format!("{name} data that contains other data: {reason}"))),
+        Kind::Compressed(inner) => Err(unsupported(format!(
+            "{name} data that contains {} data is not supported: decompress it once first",
+            inner.name()
+        ))),
         Kind::Plain if failed.is_some() => Ok(Box::new(Cursor::new(first).chain(Failing(failed)))),
         Kind::Plain => Ok(Box::new(Cursor::new(first).chain(archive))),
     }

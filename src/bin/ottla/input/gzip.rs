@@ -27,7 +27,7 @@ impl<R: Read> Read for Gzip<R> {
             match skip_zeros(&mut source)? {
                 None => break,
                 Some(0x1f) => self.member = Some(GzDecoder::new(source)),
-                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "what stands behind its end is not gzip")),
+                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the bytes after its end are not gzip")),
             }
         }
         Ok(0)

@@ -78,7 +78,7 @@ fn a_file_that_the_pipeline_reads_is_not_added_to() {
     let mut shell = std::process::Command::new("bash");
     shell.args(["-c", "cat \"$0\" | \"$@\""]).arg(&dead).arg(ottla.get_program()).args(ottla.get_args());
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    end(shell.spawn().unwrap()).with(2).saying(&["is what cat reads for the input", "name another file"]);
+    end(shell.spawn().unwrap()).with(2).saying(&["cat reads it for the input", "name another file"]);
     assert!(fs::read_to_string(&dead).unwrap() == letters, "the file has changed");
 }
 
