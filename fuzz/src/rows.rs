@@ -45,7 +45,7 @@ pub(crate) fn run(data: &[u8]) {
     let raw: Vec<Vec<u8>> = whole.iter().map(|(_, raw, _)| raw.clone()).collect();
     let plain = data.strip_prefix(b"\xef\xbb\xbf").filter(|_| format == Format::Csv).unwrap_or(data);
     check_all_is_there(plain, &lines, &raw, format, MAX_RECORD);
-    for archive in archives(data, usize::from(*which)) {
+    for archive in archives(data, *which) {
         let (inside, end) = read(&archive, piece, &options);
         assert_eq!((inside, end), (whole.clone(), None), "in an archive it is another input");
         // What is left of it gives the first of the same records, and then the error that ends the input.
@@ -66,13 +66,13 @@ fn is_archive(data: &[u8]) -> bool {
 }
 
 /// The bytes as gzip in two members, as gzip with a member that has nothing in it, and as zstd behind a frame that is to be skipped.
-fn archives(data: &[u8], which: usize) -> [Vec<u8>; 3] {
+fn archives(data: &[u8], which: u8) -> [Vec<u8>; 3] {
     let gzip = |data: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(data).and_then(|()| encoder.finish()).expect("memory can be written")
     };
-    let (one, other) = data.split_at(which.min(data.len()));
-    let skipped = [&[0x50 + (which % 16) as u8, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    let (one, other) = data.split_at(usize::from(which).min(data.len()));
+    let skipped = [&[0x50 + which % 16, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
     let zstd = zstd::stream::encode_all(data, 1).expect("memory can be written");
     [[gzip(one), gzip(other)].concat(), [gzip(b""), gzip(data)].concat(), [skipped, zstd].concat()]
 }
@@ -88,14 +88,16 @@ pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], fo
             starts.push(at + 1);
         }
     }
+    let start_of =
+        |line: &u64| usize::try_from(*line).ok().and_then(|line| starts.get(line - 1).copied()).expect("a line that there is");
     let mut before = if format == Format::Csv {
         // The header is no record: nothing is known of it but that it ends before the first of them.
-        lines.first().map_or(data.len(), |line| starts[*line as usize - 1])
+        lines.first().map_or(data.len(), start_of)
     } else {
         0
     };
     for (line, raw) in lines.iter().zip(raw) {
-        let start = starts[*line as usize - 1];
+        let start = start_of(line);
         assert!(start >= before, "line {line} is in the record before it");
         let is_blank = |bytes: &[u8]| match format {
             Format::Lines => matches!(bytes, b"" | b"\n" | b"\r\n"),

@@ -226,7 +226,7 @@ async fn connect(mut producer: Producer<[u8], [u8]>, plan: &Plan) -> Result<Prod
     let config = &plan.settings.producer;
     if let Some(limit) = batch_size::lowered(config, &producer, &plan.topic).await {
         message::tell(format_args!("batch.size is lowered to {limit}, the max.message.bytes of {}", plan.topic));
-        let lowered = config.clone().set_with_origin("batch.size", &limit.to_string(), Origin::Flag)?;
+        let lowered = config.clone().set_with_origin("batch.size", limit.to_string(), Origin::Flag)?;
         let first = std::mem::replace(&mut producer, build(&lowered)?);
         // It has sent nothing.
         let _ = first.close(Duration::ZERO).await;
