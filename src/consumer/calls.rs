@@ -40,9 +40,9 @@ impl Calls {
             let thread = thread::Builder::new()
                 .name("ottla-consumer-calls".to_owned())
                 .spawn(move || {
-                    receiver.into_iter().for_each(|call| {
+                    for call in receiver {
                         survive("a consumer's call", || call(&client));
-                    })
+                    }
                 })
                 .map_err(|error| Error::new(ErrorKind::Client, "no thread to ask the brokers").with_source(error))?;
             *state = State::Running(sender, thread);

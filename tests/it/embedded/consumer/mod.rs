@@ -11,6 +11,7 @@ mod round_trip;
 #[cfg(all(feature = "protobuf", feature = "json-schema"))]
 mod schemas;
 mod slow;
+mod state;
 
 use std::{future::Future, time::Duration};
 
