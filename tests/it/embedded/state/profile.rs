@@ -82,7 +82,8 @@ impl Profile {
     pub(super) fn cases(self) -> BoxedStrategy<Case> {
         let steps = self.steps();
         let length = match self {
-            Self::Faults | Self::TransactionFaults | Self::Memory | Self::Linger => 4..14,
+            Self::Faults | Self::TransactionFaults | Self::Linger => 4..14,
+            Self::Memory => 4..10,
             _ => 4..30,
         };
         (self.settings(), self.beginning(), vec(Union::new_weighted(steps), length))
@@ -125,7 +126,7 @@ impl Profile {
         };
         let settings = match self {
             Self::Sending => base,
-            Self::Memory => Settings { buffer_memory: 12_000, max_block_ms: 400, delivery_timeout_ms: 1_500, ..base },
+            Self::Memory => Settings { buffer_memory: 12_000, max_block_ms: 250, delivery_timeout_ms: 900, ..base },
             // A linger that nobody lives to see.
             Self::Linger => {
                 Settings { buffer_memory: 12_000, max_block_ms: 10_000, linger_ms: 200_000, delivery_timeout_ms: 900_000, ..base }
@@ -202,7 +203,7 @@ impl Profile {
             }
             Self::Memory => {
                 steps.push((6, self.send()));
-                steps.push((5, (50..150u64).prop_map(Step::Pause).boxed()));
+                steps.push((5, (30..90u64).prop_map(Step::Pause).boxed()));
                 steps.push((1, Just(Step::Fault(Fault::Down)).boxed()));
                 steps.push((1, Just(Step::Heal).boxed()));
                 steps.push((1, vec(self.spec(), 1..6).prop_map(Step::SendAll).boxed()));
