@@ -171,8 +171,8 @@ fn enter(subject: &dyn Subject, state: State) -> Option<Box<dyn ProduceTransacti
     let transaction = block_on(producer.begin_transaction()).unwrap();
     match state {
         S::Failed => {
-            let refused = block_on(transaction.send(record().partition(99))).unwrap_err();
-            assert_eq!(refused.kind(), K::UnknownTopicOrPartition);
+            let refused = block_on(transaction.send(ProducerRecord::to("not a topic").value("v"))).unwrap_err();
+            assert_eq!(refused.kind(), K::InvalidRecord);
         }
         S::Committed => block_on(transaction.commit()).unwrap(),
         S::Aborted => block_on(transaction.abort()).unwrap(),

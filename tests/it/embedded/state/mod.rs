@@ -33,13 +33,11 @@ fn a_small_buffer_serves_its_waiters_in_order() {
 }
 
 #[test]
-#[ignore = "it finds defects that are being fixed: make state"]
 fn nobody_waits_for_a_batch_that_lingers() {
     search(Profile::Linger);
 }
 
 #[test]
-#[ignore = "it finds defects that are being fixed: make state"]
 fn deferred_serializers_hold_up_their_topic_only_while_they_wait() {
     search(Profile::Deferred);
 }
