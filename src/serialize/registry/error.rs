@@ -228,3 +228,18 @@ impl StdError for RegistryError {
         self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_registry_itself_says_that_it_does_not_have_a_schema() {
+        let answered = |status, body: &str| RegistryError::answered(&About::Id(7), status, body.as_bytes());
+        let own = answered(404, r#"{"error_code":40403,"message":"Schema 7 not found"}"#);
+        assert_eq!((own.kind(), own.is_outage()), (RegistryErrorKind::NotFound, false));
+        for (status, body) in [(404, "default backend - 404"), (404, "{}"), (503, ""), (401, "")] {
+            assert!(answered(status, body).is_outage(), "{status} {body}");
+        }
+    }
+}
