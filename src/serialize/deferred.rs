@@ -13,6 +13,8 @@ use crate::native::Contained;
 /// What is left to do of a deferred value: appends it to the buffer, as [`Serializer::serialize`](super::Serializer::serialize) does.
 pub type Finish = Box<dyn FnOnce(&mut SerializeContext<'_>, &mut Vec<u8>) -> Result<Serialized, BoxError> + Send>;
 
+type Waits = Pin<Box<dyn Future<Output = Result<Finish, BoxError>> + Send>>;
+
 /// A value that its serializer cannot write yet, since it waits for the network: a future that ends in what is left to do.
 ///
 /// It owns a form of the value, so that the record that it came from may go. [`Serializer::defer`](super::Serializer::defer) makes it.
@@ -20,7 +22,7 @@ pub type Finish = Box<dyn FnOnce(&mut SerializeContext<'_>, &mut Vec<u8>) -> Res
 /// future nor what it ends in may block.
 pub struct Deferred {
     /// The delivery thread may drop it.
-    waits: Contained<Pin<Box<dyn Future<Output = Result<Finish, BoxError>> + Send>>>,
+    waits: Contained<Waits>,
     what: Option<String>,
     held: usize,
 }

@@ -118,7 +118,7 @@ mod tests {
 
     /// A waker that cannot be cloned.
     fn waker() -> Waker {
-        static PANICS: RawWakerVTable = RawWakerVTable::new(|pointer| clone(pointer), ignore, ignore, ignore);
+        static PANICS: RawWakerVTable = RawWakerVTable::new(clone, ignore, ignore, ignore);
         // SAFETY: the functions of the table look at no pointer.
         unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &PANICS)) }
     }
