@@ -263,6 +263,17 @@ impl Shared {
         }
     }
 
+    /// Ends the records whose time was over at `now`, wherever they wait, but for the one that the delivery thread serves just now: for where
+    /// that thread does not come to it. No serializer is asked any more.
+    pub(super) fn expire_late(&self, client: &Client, now: Instant) {
+        self.expire(client, now);
+        let _ending = self.transactions.as_ref().map(Transactions::ending_records);
+        for deferral in self.deferrals.expired(now) {
+            let error = self.too_late(&deferral);
+            self.leave(client, *deferral, error);
+        }
+    }
+
     /// Ends everything that waits; `close` lets nothing wait from now on. A record that is just being passed on goes on: see
     /// [`anything_waits`](Self::anything_waits).
     pub(super) fn refuse_waiting(&self, code: i32, close: bool) {

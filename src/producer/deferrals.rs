@@ -246,6 +246,27 @@ impl<T: Deferred> Deferrals<T> {
         Some(waiter.what)
     }
 
+    /// Takes out what has waited for too long.
+    pub(super) fn expired(&self, now: Instant) -> Vec<T> {
+        let mut left = Vec::new();
+        if self.waiting() == 0 {
+            return left;
+        }
+        let mut queues = self.lock();
+        for queue in queues.topics.values_mut() {
+            while queue.front().is_some_and(|waiter| waiter.deadline.is_over(now)) {
+                left.extend(queue.pop_front().map(|waiter| waiter.what));
+            }
+        }
+        self.queued.fetch_sub(left.len(), Ordering::SeqCst);
+        drop(queues);
+        if !left.is_empty() {
+            // The topic goes, or its next record has its turn, when it is served.
+            self.alarm.ring();
+        }
+        left
+    }
+
     /// Takes out everything, and lets nothing in any more if `close` says so. What is being served is not put back.
     pub(super) fn clear(&self, close: bool) -> Vec<T> {
         if !close && !self.is_engaged() {

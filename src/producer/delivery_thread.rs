@@ -80,6 +80,7 @@ impl Drop for End {
         if let Some(tokens) = &shared.tokens {
             tokens.end();
         }
+        shared.timer.end();
         let mut done = Done::default();
         shared.outstanding.abandon(&mut done);
         drop(done);

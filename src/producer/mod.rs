@@ -32,6 +32,7 @@ mod shared;
 mod sink;
 mod sync;
 mod throttle;
+mod timer;
 mod tokens;
 mod topic_limit;
 mod transaction;

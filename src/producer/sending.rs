@@ -79,6 +79,7 @@ impl Sending {
             Claim::Waiting { id, first } => {
                 if first {
                     core.client.wake(); // to see the timer
+                    core.keep_time();
                 }
                 Self(State::Waiting { id, pending, core: Arc::clone(core) })
             }
@@ -102,6 +103,7 @@ impl Sending {
         match shared.room.take_or_wait(held, Entrant::Deferred(deferral)) {
             Claim::Granted(Entrant::Deferred(deferral)) if !shared.may_pass(&deferral) => {
                 shared.line_up(&core.client, deferral);
+                core.keep_time();
             }
             Claim::Granted(entrant) => {
                 let sending = Self::accept(core, entrant.into_draft(), pending);
@@ -112,6 +114,7 @@ impl Sending {
                 ticket.place.enter_room(id);
                 if first {
                     core.client.wake(); // to see the timer
+                    core.keep_time();
                 }
             }
             Claim::Closed(entrant) => {
@@ -144,28 +147,21 @@ impl Future for Sending {
         if let State::Ready(_) | State::Accepted(_) = self.0 {
             ready!(poll_proceed(context));
         }
-        match mem::replace(&mut self.0, State::Done) {
-            State::Ready(result) => result.map_or(Poll::Pending, Poll::Ready),
-            State::Accepted(pending) => Poll::Ready(Ok(Delivery::new(pending))),
-            State::Waiting { id, mut pending, core } => match pending.poll_admission(context) {
-                Poll::Pending => {
-                    self.0 = State::Waiting { id, pending, core };
-                    Poll::Pending
-                }
-                Poll::Ready(Admission::Accepted) => Poll::Ready(Ok(Delivery::new(pending))),
-                Poll::Ready(Admission::Refused(code)) => Poll::Ready(Err(core.refusal(code))),
-            },
-            State::Deferred { ticket, mut pending, core } => match pending.poll_admission(context) {
-                Poll::Pending => {
-                    self.0 = State::Deferred { ticket, pending, core };
-                    Poll::Pending
-                }
-                Poll::Ready(Admission::Accepted) => Poll::Ready(Ok(Delivery::new(pending))),
-                Poll::Ready(Admission::Refused(code)) => {
-                    Poll::Ready(Err(ticket.take_error().unwrap_or_else(|| core.refusal(code))))
-                }
-            },
-            State::Done => Poll::Pending,
+        // A waker that panics when it is cloned leaves this as it was.
+        let admission = match &mut self.0 {
+            State::Waiting { pending, .. } | State::Deferred { pending, .. } => Some(ready!(pending.poll_admission(context))),
+            _ => None,
+        };
+        match (mem::replace(&mut self.0, State::Done), admission) {
+            (State::Ready(result), _) => result.map_or(Poll::Pending, Poll::Ready),
+            (State::Waiting { core, .. }, Some(Admission::Refused(code))) => Poll::Ready(Err(core.refusal(code))),
+            (State::Deferred { ticket, core, .. }, Some(Admission::Refused(code))) => {
+                Poll::Ready(Err(ticket.take_error().unwrap_or_else(|| core.refusal(code))))
+            }
+            (State::Accepted(pending) | State::Waiting { pending, .. } | State::Deferred { pending, .. }, _) => {
+                Poll::Ready(Ok(Delivery::new(pending)))
+            }
+            (State::Done, _) => Poll::Pending,
         }
     }
 }

@@ -19,6 +19,7 @@ use super::{
     outstanding::Outstanding,
     producer_id::ProducerId,
     room::Room,
+    timer::Timer,
     tokens::Tokens,
     transaction::{Failure, Transactions},
     troubles::Troubles,
@@ -42,6 +43,7 @@ pub(super) struct Shared {
     /// Whether closing has begun to give up what is left.
     pub(super) gives_up: AtomicBool,
     pub(super) ending: Ending,
+    pub(super) timer: Timer,
     pub(super) flush_helper: FlushHelper,
     pub(super) delivery_thread: OnceLock<ThreadId>,
     pub(super) producer_id: ProducerId,
@@ -76,6 +78,7 @@ impl Shared {
             closing: Mutex::default(),
             gives_up: AtomicBool::new(false),
             ending: Ending::default(),
+            timer: Timer::default(),
             flush_helper: FlushHelper::default(),
             delivery_thread: OnceLock::new(),
             producer_id: ProducerId::new(false),

@@ -420,6 +420,56 @@ fn close_does_not_wait_for_a_waker_or_an_interceptor_that_blocks() {
 }
 
 #[test]
+fn max_block_ms_ends_the_wait_for_room_though_a_callback_blocks() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[("buffer.memory", "3000"), ("max.block.ms", "200")]);
+    let (entered, release) = blocking_callback(&producer);
+    entered.recv_timeout(PATIENCE).unwrap();
+    while producer.try_send(record(&"x".repeat(500))).is_ok() {}
+    let sender = producer.clone();
+    ends(move || {
+        let waiting: Vec<_> = (0..10).map(|_| sender.send(record(&"x".repeat(500)))).collect();
+        for sending in waiting {
+            assert_eq!(block_on(sending).unwrap_err().kind(), ErrorKind::BufferTimeout);
+        }
+    });
+    // The callback was not let go before.
+    release.send(()).unwrap();
+    still_works(&producer);
+}
+
+#[test]
+fn max_block_ms_ends_the_wait_for_a_serializer_though_a_callback_blocks() {
+    struct Waits;
+    impl Serializer<str> for Waits {
+        fn serialize(&self, data: &str, _: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
+            buffer.extend_from_slice(data.as_bytes());
+            Ok(Serialized::Bytes)
+        }
+        fn may_defer(&self) -> bool {
+            true
+        }
+        fn defer(&self, data: &str, _: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
+            Ok((data == "wait").then(|| Deferred::new(std::future::pending())))
+        }
+    }
+    let kafka = kafka(1);
+    let config = config(&kafka).set("max.block.ms", "200").unwrap();
+    let producer: Producer<str, str> = Producer::builder(config).value_serializer(Waits).build().unwrap();
+    let (entered, release) = blocking_callback(&producer);
+    entered.recv_timeout(PATIENCE).unwrap();
+    let sender = producer.clone();
+    ends(move || {
+        let waiting: Vec<_> = (0..3).map(|_| sender.send(record("wait"))).collect();
+        for sending in waiting {
+            assert_eq!(block_on(sending).unwrap_err().kind(), ErrorKind::SchemaTimeout);
+        }
+    });
+    release.send(()).unwrap();
+    still_works(&producer);
+}
+
+#[test]
 fn no_timeout_is_too_long_for_close_and_drop() {
     let kafka = kafka(1);
     let lingers = |kafka| config(kafka).set("linger.ms", "900000").unwrap().set("delivery.timeout.ms", "1000000").unwrap();
