@@ -144,8 +144,13 @@ impl Drop for Core {
         }
         let deadline = Deadline::after(self.drop_timeout);
         self.shared.begin_to_close(&self.client, deadline, false);
-        if self.shared.on_delivery_thread() || self.shared.transactions.as_ref().is_some_and(Transactions::on_its_thread) {
-            // A callback or a waker held the last handle. The thread goes on by itself until everything is reported.
+        let shared = &self.shared;
+        if shared.on_delivery_thread()
+            || shared.flush_helper.on_its_thread()
+            || shared.transactions.as_ref().is_some_and(Transactions::on_its_thread)
+        {
+            // A callback or a waker held the last handle. The delivery thread, which waits for the two others at its end, goes on by itself
+            // until everything is reported.
             return;
         }
         let unreported = if self.shared.wait_for_end(deadline) { 0 } else { self.shared.outstanding.len() };

@@ -106,6 +106,11 @@ impl FlushHelper {
         drop(client);
     }
 
+    /// Whether this is the helper's thread, on which tasks are woken that may run there.
+    pub(super) fn on_its_thread(&self) -> bool {
+        self.inner.lock().thread.as_ref().is_some_and(|helper| helper.thread().id() == thread::current().id())
+    }
+
     /// Keeps librdkafka from lingering from now on: the producer is being closed.
     pub(super) fn close(&self) {
         self.ask(|state| state.closing = true);

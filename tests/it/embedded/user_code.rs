@@ -313,6 +313,21 @@ fn a_waker_that_runs_its_task_inline_may_send_flush_and_close() {
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 800);
 }
 
+#[test]
+fn a_task_that_runs_inline_may_drop_the_last_handle() {
+    let kafka = kafka(1);
+    for _ in 0..5 {
+        let producer: Producer<str, str> = Producer::builder(config(&kafka)).drop_timeout(Duration::MAX).build().unwrap();
+        let done = Inline::run(async move {
+            drop(producer.send(record("x")).await.unwrap());
+            // It ends on one of the producer's own threads: the drop must not wait for the end of that.
+            producer.flush().await.unwrap();
+            drop(producer);
+        });
+        done.recv_timeout(PATIENCE).unwrap();
+    }
+}
+
 /// A callback that blocks until it is let go.
 fn blocking_callback(producer: &Producer<str, str>) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (entered, has_entered) = mpsc::channel();
