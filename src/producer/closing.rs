@@ -80,6 +80,8 @@ pub(super) struct Closing {
     untaken: usize,
     /// How many calls of `close` wait for them.
     collectors: usize,
+    /// The last handle is gone: nobody will call `close`.
+    is_dropped: bool,
     /// No more will be given up.
     has_ended: bool,
 }
@@ -125,6 +127,12 @@ impl Closing {
         self.losses()
     }
 
+    /// The last handle is gone.
+    pub(super) fn drop_handles(&mut self) -> Option<Losses> {
+        self.is_dropped = true;
+        self.losses()
+    }
+
     fn take(&mut self) -> Vec<Unsent> {
         let unsent = mem::take(&mut self.unsent);
         self.untaken -= unsent.len();
@@ -133,7 +141,7 @@ impl Closing {
 
     /// What nobody will take.
     fn losses(&mut self) -> Option<Losses> {
-        if !self.has_ended || self.collectors > 0 || self.untaken == 0 {
+        if !self.has_ended || !self.is_dropped || self.collectors > 0 || self.untaken == 0 {
             return None;
         }
         self.unsent.clear();
@@ -219,7 +227,8 @@ mod tests {
     #[test]
     fn what_was_given_up_is_told_of_unless_a_call_of_close_takes_it() {
         let told = |losses: Option<Losses>| losses.map(|losses| (losses.records, losses.was_closed));
-        let given_up = |collectors| Closing { untaken: 3, collect: collectors > 0, collectors, ..Closing::default() };
+        let given_up =
+            |collectors| Closing { untaken: 3, collect: collectors > 0, collectors, is_dropped: true, ..Closing::default() };
         let mut dropped = given_up(0);
         assert_eq!((told(dropped.losses()), told(dropped.end()), told(dropped.losses())), (None, Some((3, false)), None));
         let mut closed = given_up(1);
@@ -229,5 +238,8 @@ mod tests {
         let mut closed = given_up(0);
         closed.collect = true;
         assert_eq!(told(closed.end()), Some((3, true)), "its future was dropped before the end");
+        let mut closed = Closing { collect: true, is_dropped: false, ..given_up(0) };
+        assert_eq!(told(closed.end()), None, "another handle may take them");
+        assert_eq!(told(closed.drop_handles()), Some((3, true)), "the last handle is gone");
     }
 }

@@ -7,7 +7,7 @@ use super::{
     flush_helper::Hurry,
     outstanding::Done,
     record_size,
-    shared::{Shared, topic_of},
+    shared::{Shared, lock, topic_of},
     transaction::Transactions,
 };
 use crate::{
@@ -139,7 +139,12 @@ pub(super) fn other_process() -> Error {
 impl Drop for Core {
     fn drop(&mut self) {
         // A fork leaves the producer to the process that it is of.
-        if self.client.is_left_behind() || self.shared.outstanding.is_closed() {
+        if self.client.is_left_behind() {
+            return;
+        }
+        let losses = lock(&self.shared.closing).drop_handles();
+        closing::tell(losses);
+        if self.shared.outstanding.is_closed() {
             return;
         }
         let deadline = Deadline::after(self.drop_timeout);
