@@ -10,8 +10,8 @@
 //!   out the time in which librdkafka's threads have nothing to do but wait for a broker, and would not sleep while the call lasts.
 //!
 //! `rd_kafka_flush` returns when its time is over or librdkafka has no record left, and nothing else ends it. A flush that is over while
-//! others send would leave it running, and what is sent next would not linger. Therefore the slices are short, and [`Hurry::end`] waits
-//! for the end of the current one.
+//! others send would leave it running, and what is sent next would not linger. Therefore the slices are short, and `flush` waits
+//! for the end of the current one ([`FlushHelper::lingers`]).
 
 use std::{
     mem,
@@ -77,10 +77,7 @@ struct Pulses {
 }
 
 /// Keeps librdkafka from lingering until it is dropped.
-pub(super) struct Hurry {
-    core: Arc<Core>,
-    ended: bool,
-}
+pub(super) struct Hurry(Arc<Core>);
 
 impl FlushHelper {
     /// For a producer whose records linger this long.
@@ -114,6 +111,15 @@ impl FlushHelper {
     /// Keeps librdkafka from lingering from now on: the producer is being closed.
     pub(super) fn close(&self) {
         self.ask(|state| state.closing = true);
+    }
+
+    /// Waits until librdkafka lingers, unless somebody is in a hurry.
+    pub(super) async fn lingers(&self) {
+        let ends = self.inner.lock().end_of_slice();
+        if let Some(ends) = ends {
+            // The sender is dropped only if the thread is gone.
+            let _ = ends.await;
+        }
     }
 
     /// Records have been reported, and others wait for the room.
@@ -232,6 +238,15 @@ impl State {
     fn is_hurried(&self) -> bool {
         self.closing || self.hurries > 0
     }
+
+    /// The end of the call of `rd_kafka_flush` that is under way, if nobody wants another.
+    fn end_of_slice(&mut self) -> Option<oneshot::Receiver<()>> {
+        (self.in_flush && !self.is_hurried()).then(|| {
+            let (sender, receiver) = oneshot::channel();
+            self.leaving.push(sender);
+            receiver
+        })
+    }
 }
 
 impl Pulses {
@@ -253,36 +268,16 @@ impl Pulses {
 impl Hurry {
     pub(super) fn new(core: Arc<Core>) -> Self {
         core.shared.flush_helper.ask(|state| state.hurries += 1);
-        Self { core, ended: false }
-    }
-
-    /// Drops it, and waits until librdkafka lingers again, unless others are in a hurry too.
-    pub(super) async fn end(mut self) {
-        if let Some(left) = self.leave() {
-            // The sender is dropped only if the thread is gone.
-            let _ = left.await;
-        }
-    }
-
-    /// Gives what is to be waited for.
-    fn leave(&mut self) -> Option<oneshot::Receiver<()>> {
-        // In a fork the lock may be held for ever.
-        if mem::replace(&mut self.ended, true) || self.core.client.is_left_behind() {
-            return None;
-        }
-        let mut state = self.core.shared.flush_helper.inner.lock();
-        state.hurries -= 1;
-        (state.in_flush && !state.is_hurried()).then(|| {
-            let (sender, receiver) = oneshot::channel();
-            state.leaving.push(sender);
-            receiver
-        })
+        Self(core)
     }
 }
 
 impl Drop for Hurry {
     fn drop(&mut self) {
-        drop(self.leave());
+        // In a fork the lock may be held for ever.
+        if !self.0.client.is_left_behind() {
+            self.0.shared.flush_helper.inner.lock().hurries -= 1;
+        }
     }
 }
 

@@ -216,9 +216,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let hurry = (!flushed.is_over()).then(|| self.0.core.hurry());
         let begun = Instant::now();
         let result = flushed.await;
-        if let Some(hurry) = hurry {
-            hurry.end().await;
-        }
+        drop(hurry);
+        self.0.core.shared.flush_helper.lingers().await;
         result.map_err(|Abandoned| {
             Error::new(ErrorKind::Closed, "the producer's delivery thread has ended: what is outstanding is not reported")
         })?;
