@@ -128,7 +128,8 @@ impl ProducerConfig {
         self.keep_duration("delivery.timeout.ms", timeout)
     }
 
-    /// `max.block.ms`: how long sending waits for room and metadata, in whole milliseconds. Defaults to a minute.
+    /// `max.block.ms`: how long sending waits for room, for its serializer, or for a topic or partition that the brokers do not tell of, in
+    /// whole milliseconds. Defaults to a minute.
     #[must_use]
     pub fn max_block(self, time: Duration) -> Self {
         self.keep_duration("max.block.ms", time)

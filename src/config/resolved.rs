@@ -23,6 +23,8 @@ pub(crate) struct Resolved {
     pub(crate) buffer_memory: usize,
     pub(crate) max_block: Duration,
     pub(crate) max_request_size: usize,
+    /// `retry.backoff.ms` and `retry.backoff.max.ms`.
+    pub(crate) retry_backoff: (Duration, Duration),
     /// `ottla.authentication.timeout.ms`.
     pub(crate) authentication_timeout: Duration,
     /// After how many bytes the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
@@ -58,6 +60,9 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
     let buffer_memory = bytes(number("buffer.memory"));
     let max_request_size = bytes(number("max.request.size"));
     let max_block = milliseconds(number("max.block.ms"));
+    let pauses = [number("retry.backoff.ms"), number("retry.backoff.max.ms")];
+    let [first, longest] = pauses.map(|pause| milliseconds(pause.max(1)));
+    let retry_backoff = (first, longest);
     let authentication_timeout = milliseconds(number("ottla.authentication.timeout.ms"));
     let batch_size = number("batch.size");
     let availability_timeout = milliseconds(number("partitioner.availability.timeout.ms"));
@@ -88,6 +93,7 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
         buffer_memory,
         max_block,
         max_request_size,
+        retry_backoff,
         authentication_timeout,
         sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
         batch_bytes: bytes(batch_size).clamp(1, max_request_size.max(1)),

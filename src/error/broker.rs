@@ -13,7 +13,7 @@ pub(super) const CODES: &[Meaning] = &[
     Meaning::new(0, "NONE", K::Broker),
     Meaning::broker(1, "OFFSET_OUT_OF_RANGE", "OffsetOutOfRangeException"),
     Meaning::broker(2, "CORRUPT_MESSAGE", "CorruptRecordException").retriable().advice("the batch was damaged on the way, or, with a broker before 2.4, one of its records has no key and the topic is compacted"),
-    Meaning::broker(3, "UNKNOWN_TOPIC_OR_PARTITION", "UnknownTopicOrPartitionException").kind(K::UnknownTopicOrPartition).retriable().advice("create the topic, or mend its name; one that was just created takes a moment"),
+    Meaning::broker(3, "UNKNOWN_TOPIC_OR_PARTITION", "UnknownTopicOrPartitionException").kind(K::UnknownTopicOrPartition).retriable().advice("create the topic, or fix its name; one that was just created takes a moment"),
     Meaning::broker(4, "INVALID_FETCH_SIZE", "InvalidFetchSizeException"),
     Meaning::broker(5, "LEADER_NOT_AVAILABLE", "LeaderNotAvailableException").retriable().advice(WAIT),
     Meaning::broker(6, "NOT_LEADER_OR_FOLLOWER", "NotLeaderOrFollowerException").retriable().advice(WAIT),

@@ -191,6 +191,12 @@ impl Error {
         self
     }
 
+    /// The same for a record that can be sent again as it is: its transaction goes on.
+    pub(crate) fn not_abortable(mut self) -> Self {
+        self.0.meaning = self.meaning().map(|meaning| Meaning { abortable: false, ..meaning });
+        self
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(Contained::new(source.into()));
         self

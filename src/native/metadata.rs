@@ -30,7 +30,12 @@ impl Client {
     /// Asks the brokers for the topic's partitions; blocks for `timeout` at most. The code is librdkafka's.
     pub(crate) fn metadata(&self, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
         // SAFETY: client and topic are alive.
-        unsafe { ask(self.handle(), topic.handle(), timeout) }
+        let metadata = unsafe { ask(self.handle(), topic.handle(), timeout) }?;
+        // librdkafka has taken them over before it passed the answer on.
+        if metadata.code == code::NO_ERROR {
+            topic.set_partitions(i32::try_from(metadata.partitions.len()).unwrap_or(i32::MAX));
+        }
+        Ok(metadata)
     }
 }
 

@@ -13,7 +13,10 @@ use std::{
     ffi::{CString, c_void},
     fmt,
     ptr::{self, NonNull},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
 };
 
 use rdkafka_sys as sys;
@@ -119,6 +122,8 @@ pub(crate) struct Topic {
     wants_value: bool,
     pool: Arc<Pool>,
     counts: Counts,
+    /// How many partitions brokers have told of; 0 before they have.
+    partitions: AtomicI32,
 }
 
 // SAFETY: `rd_kafka_topic_t` may be used on any thread, and all else in a topic is `Send`.
@@ -154,7 +159,15 @@ impl Topic {
             Some(handle) => {
                 let wants_value = partition.as_ref().is_some_and(|partition| partition.wants_value());
                 let (handle, pool) = (Some(handle), Arc::clone(pool));
-                Ok(Self { name: name.into(), handle, partition, wants_value, pool, counts: Counts::default() })
+                Ok(Self {
+                    name: name.into(),
+                    handle,
+                    partition,
+                    wants_value,
+                    pool,
+                    counts: Counts::default(),
+                    partitions: AtomicI32::new(0),
+                })
             }
             // SAFETY: reads this thread's last error.
             None => Err(unsafe { ffi::rd_kafka_last_error() }),
@@ -165,11 +178,28 @@ impl Topic {
     #[cfg(feature = "testing")]
     pub(crate) fn detached(name: &str, pool: &Arc<Pool>) -> Self {
         let pool = Arc::clone(pool);
-        Self { name: name.into(), handle: None, partition: None, wants_value: false, pool, counts: Counts::default() }
+        Self {
+            name: name.into(),
+            handle: None,
+            partition: None,
+            wants_value: false,
+            pool,
+            counts: Counts::default(),
+            partitions: AtomicI32::new(0),
+        }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// How many partitions brokers have told of when this client last asked for them; 0 before that.
+    pub(crate) fn partitions(&self) -> i32 {
+        self.partitions.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_partitions(&self, partitions: i32) {
+        self.partitions.store(partitions, Ordering::Relaxed);
     }
 
     /// What became of its records so far.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    absence::is_absence,
     deferral::{Deferral, Ticket},
     deferrals::Exit,
     outstanding::Done,
@@ -71,8 +72,10 @@ impl Shared {
         };
         draft.set_generation(generation);
         client.produce(draft).inspect_err(|(draft, code)| {
-            // First: a commit that finds nothing outstanding must find the failure.
-            self.fail_transaction(client, draft, *code);
+            // First: a commit that finds nothing outstanding must find the failure. A record whose partition is not known may wait for it.
+            if !is_absence(draft, *code) {
+                self.fail_transaction(client, draft, *code);
+            }
             self.outstanding.leave_one(generation, done);
         })
     }
@@ -98,6 +101,13 @@ impl Shared {
     fn admit(&self, client: &Client, entrant: Entrant, aftermath: &mut Aftermath) -> Result<(), Refused> {
         match entrant {
             Entrant::Whole(draft) => self.dispatch(client, draft, aftermath),
+            Entrant::Deferred(deferral) if self.may_pass(&deferral) && !self.is_known(deferral.draft.body()) => {
+                self.try_set_aside(deferral).map_err(|(deferral, exit)| {
+                    let bytes = deferral.draft.charge();
+                    aftermath.left.push((deferral, exit));
+                    bytes
+                })
+            }
             Entrant::Deferred(deferral) if self.may_pass(&deferral) => {
                 let result = self.dispatch(client, deferral.draft, aftermath);
                 self.deferrals.disengage();
@@ -122,6 +132,11 @@ impl Shared {
         // Before it is with librdkafka: from then on the slot may be gone at any time.
         aftermath.wakers.extend(draft.admit());
         self.accept(client, draft, &mut aftermath.done).map_err(|(draft, code)| {
+            if is_absence(&draft, code) {
+                // Its sender has been told: it can wait no more.
+                self.fail_transaction(client, &draft, code);
+                draft.body().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
+            }
             let bytes = draft.charge();
             aftermath.refused.push((draft, code));
             bytes
@@ -208,6 +223,13 @@ impl Shared {
         let held = deferral.draft.charge();
         deferral.draft.set_charge(cost);
         self.admitting(client, |room, admit| room.exchange(held, cost, admit));
+        if !self.is_known(deferral.draft.body()) {
+            // It has left the queue whose count the caller lowers.
+            if self.deferrals.engage() {
+                return self.set_aside(client, Box::new(deferral));
+            }
+            return self.leave_served(client, deferral, self.error_of(Exit::Cleared));
+        }
         let mut aftermath = Aftermath::default();
         if let Err(bytes) = self.dispatch(client, deferral.draft, &mut aftermath) {
             self.release(client, bytes);
@@ -216,7 +238,7 @@ impl Shared {
     }
 
     /// Ends a record that waits for its serializer and has its room: it is not sent.
-    fn leave(&self, client: &Client, deferral: Deferral, error: Error) {
+    pub(super) fn leave(&self, client: &Client, deferral: Deferral, error: Error) {
         self.leave_served(client, deferral, error);
         self.deferrals.disengage();
     }
@@ -280,7 +302,7 @@ impl Shared {
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
         // In this order: a record goes from the room to the deferrals.
         let mut entrants = self.room.clear(close);
-        for deferral in self.deferrals.clear(close) {
+        for deferral in self.deferrals.clear(close).into_iter().chain(self.clear_absent(close)) {
             self.room.release(deferral.draft.charge(), |entrant| {
                 let bytes = entrant.draft().charge();
                 entrants.push(entrant);
@@ -314,6 +336,7 @@ impl Shared {
         if let Some(deferral) = self.deferrals.withdraw(&ticket.place) {
             self.leave(client, *deferral, self.error_of(Exit::Withdrawn));
         }
+        self.withdraw_absent(client, ticket);
     }
 
     fn end_withdrawn(&self, entrant: Entrant) {
@@ -328,7 +351,7 @@ impl Shared {
     }
 
     /// What a record's sender is told that can no longer wait.
-    fn error_of(&self, exit: Exit) -> Error {
+    pub(super) fn error_of(&self, exit: Exit) -> Error {
         match exit {
             Exit::Withdrawn => Error::new(ErrorKind::GivenUp, "withdrawn: its send was dropped while it waited"),
             Exit::Cleared => self.refusal(if self.outstanding.is_closed() { code::DESTROY } else { code::STATE }),

@@ -10,6 +10,7 @@ use super::{
     partitioning::partition_for,
     plugins::{Installed, Plugins},
     producer_id::ProducerId,
+    refresh::Refresh,
     room::Room,
     shared::Shared,
     throttle::{OnThrottle, Throttle},
@@ -180,9 +181,19 @@ pub(super) fn start(
         Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &resolved.secrets))?);
     let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block, transaction_timeout(&properties)));
     let room = Room::new(resolved.buffer_memory, resolved.max_block);
-    let Resolved { client_id, bootstrap_servers, max_request_size, authentication_timeout, mechanism, secrets, .. } = resolved;
+    let Resolved {
+        client_id,
+        bootstrap_servers,
+        max_request_size,
+        authentication_timeout,
+        retry_backoff,
+        mechanism,
+        secrets,
+        ..
+    } = resolved;
     let mut shared = Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
     shared.access = Access::new(authentication_timeout);
+    shared.refresh = Refresh::new(retry_backoff.0, retry_backoff.1);
     shared.flush_helper = FlushHelper::new(linger);
     shared.producer_id = ProducerId::new(is_idempotent && shared.transactions.is_none());
     shared.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));

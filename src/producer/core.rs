@@ -3,6 +3,7 @@
 use std::{num::NonZeroI64, sync::Arc, time::Duration};
 
 use super::{
+    absence::is_absence,
     closing,
     flush_helper::Hurry,
     outstanding::Done,
@@ -13,12 +14,19 @@ use super::{
 use crate::{
     Error, ErrorKind,
     deadline::Deadline,
-    native::{Body, Client, Draft, Outcome, Topic, TransactionRefused, code},
+    native::{Body, Client, Draft, Topic, code},
     panic::wake,
 };
 
 /// The longest topic name that Kafka takes (`org.apache.kafka.common.internals.Topic`).
 const MAX_TOPIC_LENGTH: usize = 249;
+
+/// Why a draft was not accepted.
+pub(super) enum Rejected {
+    /// librdkafka does not know its topic or partition. Its room is still taken.
+    Absent(Box<Draft>, i32),
+    Failed(Error),
+}
 
 pub(super) struct Core {
     pub(super) client: Arc<Client>,
@@ -42,45 +50,32 @@ impl Core {
     }
 
     /// Sends a draft whose room is taken.
-    pub(super) fn accept(&self, draft: Draft) -> Result<(), Error> {
+    pub(super) fn accept(&self, draft: Draft) -> Result<(), Rejected> {
         // Dropped last: it wakes those whose flush ends with this record.
         let mut done = Done::default();
         self.shared.accept(&self.client, draft, &mut done).map_err(|(mut draft, code)| {
+            if is_absence(&draft, code) {
+                return Rejected::Absent(Box::new(draft), code);
+            }
             self.shared.release(&self.client, draft.charge());
-            let error = self.refusal_of(&mut draft, code);
+            let error = self.shared.refusal_of(&self.client, &mut draft, code);
             self.turn_away(&topic_of(draft.body()), draft, &error);
-            error
+            Rejected::Failed(error)
         })
     }
 
-    /// The error of a draft that librdkafka did not accept.
-    fn refusal_of(&self, draft: &mut Draft, code: i32) -> Error {
-        match draft.take_words() {
-            None if matches!(code, code::DESTROY | code::TIMED_OUT_QUEUE | code::STATE | code::FATAL) => self.refusal(code),
-            None => {
-                let topic = topic_of(draft.body());
-                let partition = draft.body().partition.map(|partition| format!(", partition {partition}")).unwrap_or_default();
-                Error::from_code(code, &format!("topic {topic}{partition}"))
-            }
-            words => {
-                let topic = topic_of(draft.body());
-                Error::from_report(&topic, &Outcome { words, ..Outcome::unwritten(code) })
-            }
-        }
+    /// Ends a draft whose room is taken, which does not wait for its topic or partition. Its record can be sent again, so that it costs no
+    /// transaction.
+    pub(super) fn turn_absent_away(&self, draft: Draft, code: i32) -> Error {
+        self.shared.release(&self.client, draft.charge());
+        let error = self.shared.refusal_of_absent(draft.body(), code);
+        self.turn_outsider_away(&topic_of(draft.body()), draft, &error);
+        error
     }
 
     /// The error of a record that was not accepted.
     pub(super) fn refusal(&self, code: i32) -> Error {
-        match self.client.fatal_error().filter(|_| code == code::FATAL) {
-            Some((code, text)) => {
-                if let Some(transactions) = &self.shared.transactions {
-                    return transactions.end_by(code, &text).error();
-                }
-                let cause = TransactionRefused { code, text, retriable: false, abortable: false, fatal: true };
-                Error::from_transaction(&cause, "the record was not accepted")
-            }
-            None => self.shared.refusal(code),
-        }
+        self.shared.refusal_by(&self.client, code)
     }
 
     /// Ends a draft that is not sent, and fails its transaction.

@@ -1,6 +1,6 @@
 //! [`Deferral`]: a record whose serializer waits, or that is behind such a record.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::{
     deferrals::{Deferred, Place},
@@ -19,13 +19,29 @@ pub(super) struct Deferral {
 /// What a waiting record and its [`Sending`](super::Sending) share.
 pub(super) struct Ticket {
     pub(super) place: Place,
+    /// Where it waits for its topic or partition, if it does.
+    aside: OnceLock<Place>,
     /// Why it was refused.
     error: Mutex<Option<Error>>,
 }
 
 impl Ticket {
     pub(super) fn new(topic: Arc<str>) -> Self {
-        Self { place: Place::new(topic), error: Mutex::default() }
+        Self { place: Place::new(topic), aside: OnceLock::new(), error: Mutex::default() }
+    }
+
+    /// Gives it a place where it waits for its topic or partition.
+    pub(super) fn set_aside(&self, key: Arc<str>) -> &Place {
+        self.aside.get_or_init(|| Place::new(key))
+    }
+
+    pub(super) fn place_aside(&self) -> Option<&Place> {
+        self.aside.get()
+    }
+
+    /// Where it waits for its topic or partition.
+    pub(super) fn aside(&self) -> &Place {
+        self.aside.get().unwrap_or(&self.place)
     }
 
     pub(super) fn refuse(&self, error: Error) {

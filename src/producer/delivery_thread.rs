@@ -41,15 +41,20 @@ impl Shared {
             let client = client;
             let woken = Arc::clone(&client);
             shared.deferrals.connect(Box::new(move || woken.wake()));
+            let woken = Arc::clone(&client);
+            shared.absent.connect(Box::new(move || woken.wake()));
+            shared.refresh.connect(Arc::clone(&client));
             let _ = shared.delivery_thread.set(thread::current().id());
             serve(&client, &*shared);
             // The helpers hold the client as well; with them gone, the last holder's drop ends librdkafka here.
             shared.flush_helper.end();
             shared.producer_id.join();
+            shared.refresh.join();
             if let Some(transactions) = &shared.transactions {
                 transactions.join();
             }
             shared.deferrals.disconnect();
+            shared.absent.disconnect();
             if let Some(tokens) = &shared.tokens {
                 tokens.end();
             }
@@ -77,6 +82,7 @@ impl Drop for End {
         shared.flush_helper.end();
         shared.refuse_waiting(code::DESTROY, true);
         shared.deferrals.disconnect();
+        shared.absent.disconnect();
         if let Some(tokens) = &shared.tokens {
             tokens.end();
         }

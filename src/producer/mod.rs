@@ -1,5 +1,6 @@
 //! [`Producer`]: the way of a record from `send` to librdkafka, and the ways to send.
 
+mod absence;
 mod access;
 mod admission;
 mod batch;
@@ -24,6 +25,7 @@ mod partitions;
 mod plugins;
 mod producer_id;
 mod record_size;
+mod refresh;
 mod room;
 mod send_and_wait;
 mod sending;
@@ -61,7 +63,13 @@ pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetad
 pub(crate) use self::parking::wait;
 #[cfg(any(feature = "consumer", feature = "schema-registry"))]
 pub(crate) use self::parking::wait_until;
-use self::{closing::Collector, core::Core, outstanding::Abandoned, shared::topic_of, unfinished::Unfinished};
+use self::{
+    closing::Collector,
+    core::{Core, Rejected},
+    outstanding::Abandoned,
+    shared::topic_of,
+    unfinished::Unfinished,
+};
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     core::check_topic_name,
@@ -74,7 +82,7 @@ use crate::{
     delivery::{Report, report},
     intercept::Chain,
     metrics::Timed,
-    native::{Body, Completion, Contained, Draft},
+    native::{Body, Completion, Contained, Draft, code},
 };
 
 /// Sends records to Kafka, each with a future for its delivery report.
@@ -104,12 +112,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// its schema most often ([`Serializer::defer`](crate::Serializer::defer)): then the record, once there is room for what is kept of it, waits for
     /// another `max.block.ms` at most, and the topic's later records behind it.
     ///
+    /// If the record names a partition that the topic does not have, or the topic does not exist, the brokers are asked again, and the
+    /// record waits for it to be added, for another `max.block.ms` at most, as in Java. The partition's later records wait behind it. For a topic
+    /// that no broker has told of yet that is found out after the record is accepted, and is in its report.
+    ///
     /// While a record waits for room, what `buffer.memory` is full of does not linger.
     ///
     /// # Errors
     /// From the future, for a record that was not accepted: [`Serialization`](ErrorKind::Serialization),
     /// [`InvalidRecord`](ErrorKind::InvalidRecord), [`RecordTooLarge`](ErrorKind::RecordTooLarge),
-    /// [`BufferTimeout`](ErrorKind::BufferTimeout), [`SchemaTimeout`](ErrorKind::SchemaTimeout), [`Closed`](ErrorKind::Closed), and what librdkafka refuses at once; with a
+    /// [`BufferTimeout`](ErrorKind::BufferTimeout), [`SchemaTimeout`](ErrorKind::SchemaTimeout),
+    /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition), [`Closed`](ErrorKind::Closed), and what librdkafka refuses at once; with a
     /// `transactional.id` also [`TransactionState`](ErrorKind::TransactionState) while no [`Transaction`] is open, and
     /// [`TransactionFailed`](ErrorKind::TransactionFailed) once something in it has failed.
     /// From the [`Delivery`], for a record that was accepted and not acknowledged.
@@ -147,7 +160,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Sends a record if there is room for it now; never waits.
     ///
     /// # Errors
-    /// As [`send`](Self::send), with [`BufferFull`](ErrorKind::BufferFull) or [`SchemaPending`](ErrorKind::SchemaPending) in place of a wait. The record comes back.
+    /// As [`send`](Self::send), with [`BufferFull`](ErrorKind::BufferFull), [`SchemaPending`](ErrorKind::SchemaPending) or
+    /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) in place of a wait: the last means that the brokers are being asked for the
+    /// topic or partition. All three are retriable, and cost no transaction. The record comes back.
     pub fn try_send<'a>(&self, record: ProducerRecord<'a, K, V>) -> Result<Delivery, TrySendError<'a, K, V>> {
         let draft = match self.prepare_now(record.clone(), Completion::Future) {
             Ok(draft) => draft,
@@ -284,11 +299,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         if core.shared.room.try_take(draft.charge()) {
             // Looked at once the record cannot be behind others that wait for room.
-            if !core.shared.deferrals.holds(&topic_of(draft.body())) {
-                return core.accept(draft);
+            if core.shared.deferrals.holds(&topic_of(draft.body())) {
+                core.shared.release(&core.client, draft.charge());
+                return Err(self.refuse_pending(draft, "the schema of a record before it"));
             }
-            core.shared.release(&core.client, draft.charge());
-            return Err(self.refuse_pending(draft, "the schema of a record before it"));
+            if core.shared.is_behind_absent(draft.body()) {
+                return Err(core.turn_absent_away(draft, code::UNKNOWN_PARTITION));
+            }
+            return core.accept(draft).map_err(|rejected| match rejected {
+                Rejected::Absent(draft, code) => core.turn_absent_away(*draft, code),
+                Rejected::Failed(error) => error,
+            });
         }
         let error = Error::new(
             ErrorKind::BufferFull,

@@ -167,9 +167,11 @@ impl Observer for Shared {
         }
         let denial = self.refuse_queued(client, now);
         self.serve_deferred(client, now);
+        self.serve_absent(client, now);
         self.expire(client, now);
         let unlinger = self.flush_helper.watch(self.room.is_waited_for(), now);
-        let deadlines = [self.room.next_deadline(), self.deferrals.next_deadline(), denial, unlinger];
+        let deadlines =
+            [self.room.next_deadline(), self.deferrals.next_deadline(), self.absent.next_deadline(), denial, unlinger];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
             None if self.outstanding.is_empty() => Progress::Idle(IDLE),

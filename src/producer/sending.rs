@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     admission::Entrant,
-    core::Core,
+    core::{Core, Rejected},
     deferral::{Deferral, Ticket},
     room::Claim,
     shared::topic_of,
@@ -42,7 +42,7 @@ enum State {
         pending: Pending,
         core: Arc<Core>,
     },
-    /// For its serializer, and perhaps for room before that.
+    /// For its serializer, its topic or its partition, and perhaps for room before that.
     Deferred {
         ticket: Arc<Ticket>,
         pending: Pending,
@@ -71,6 +71,10 @@ impl Sending {
         if shared.room.try_take(draft.charge()) {
             let pending = draft.pending_report();
             return Self::accept(core, draft, pending);
+        }
+        if draft.body().partition.is_some() {
+            // librdkafka may not know the partition when there is room.
+            return Self::defer(core, draft, Unfinished::nothing());
         }
         let pending = draft.pending();
         draft.body_mut().trim();
@@ -105,6 +109,9 @@ impl Sending {
                 shared.line_up(&core.client, deferral);
                 core.keep_time();
             }
+            Claim::Granted(Entrant::Deferred(deferral)) if shared.is_behind_absent(deferral.draft.body()) => {
+                shared.set_aside(&core.client, deferral);
+            }
             Claim::Granted(entrant) => {
                 let sending = Self::accept(core, entrant.into_draft(), pending);
                 shared.deferrals.disengage();
@@ -132,11 +139,28 @@ impl Sending {
         Self::failed(error)
     }
 
-    fn accept(core: &Core, draft: Draft, pending: Pending) -> Self {
+    fn accept(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
         match core.accept(draft) {
             Ok(()) => Self(State::Accepted(pending)),
-            Err(error) => Self::failed(error),
+            Err(Rejected::Absent(draft, _)) => Self::set_aside(core, *draft, pending),
+            Err(Rejected::Failed(error)) => Self::failed(error),
         }
+    }
+
+    /// Lets the draft, whose room is taken, wait for its topic or partition.
+    fn set_aside(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
+        let shared = &core.shared;
+        if !shared.deferrals.engage() {
+            shared.release(&core.client, draft.charge());
+            return Self::refuse(core, draft);
+        }
+        let pending = if pending.is_taken() { draft.pending() } else { pending };
+        let ticket = Arc::new(Ticket::new(topic_of(draft.body())));
+        shared.set_aside(
+            &core.client,
+            Box::new(Deferral { draft, unfinished: Unfinished::nothing(), ticket: Arc::clone(&ticket) }),
+        );
+        Self(State::Deferred { ticket, pending, core: Arc::clone(core) })
     }
 }
 
@@ -188,7 +212,7 @@ impl fmt::Debug for Sending {
             State::Ready(_) => "Sending(refused)",
             State::Accepted(_) => "Sending(accepted)",
             State::Waiting { .. } => "Sending(waiting for room)",
-            State::Deferred { .. } => "Sending(waiting for its serializer)",
+            State::Deferred { .. } => "Sending(waiting for its serializer, topic or partition)",
             State::Done => "Sending(done)",
         })
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    absence::{Absent, name_of},
     access::Access,
     admission::Entrant,
     closing::Closing,
@@ -18,6 +19,7 @@ use super::{
     listeners::Listeners,
     outstanding::Outstanding,
     producer_id::ProducerId,
+    refresh::Refresh,
     room::Room,
     timer::Timer,
     tokens::Tokens,
@@ -28,13 +30,16 @@ use crate::{
     Error, ErrorKind,
     error::Refusal,
     metrics::Meter,
-    native::{Audience as _, Body, Client, Draft, Topic, code},
+    native::{Audience as _, Body, Client, Draft, Outcome, Topic, TransactionRefused, code},
     secret::Secrets,
 };
 
 pub(super) struct Shared {
     pub(super) room: Room<Entrant>,
     pub(super) deferrals: Deferrals<Box<Deferral>>,
+    /// The records that wait for their topic or partition. They are engaged with the deferrals as well.
+    pub(super) absent: Deferrals<Absent>,
+    pub(super) refresh: Refresh,
     pub(super) outstanding: Outstanding,
     /// Of a producer with a `transactional.id`.
     pub(super) transactions: Option<Transactions>,
@@ -71,6 +76,8 @@ impl Shared {
     ) -> Self {
         Self {
             deferrals: Deferrals::new(room.max_block()),
+            absent: Deferrals::new(room.max_block()),
+            refresh: Refresh::new(Duration::from_millis(100), Duration::from_secs(1)),
             room,
             outstanding: Outstanding::default(),
             listeners,
@@ -83,7 +90,7 @@ impl Shared {
             delivery_thread: OnceLock::new(),
             producer_id: ProducerId::new(false),
             troubles: Troubles::new(secrets),
-            access: Access::new(std::time::Duration::ZERO),
+            access: Access::new(Duration::ZERO),
             refusal: Mutex::default(),
             tokens: None,
             meter: Meter::new(Instant::now()),
@@ -107,9 +114,7 @@ impl Shared {
             return;
         }
         let body = draft.body();
-        let (topic, partition) = (topic_of(body), body.partition);
-        let context =
-            partition.map_or_else(|| format!("topic {topic}"), |partition| format!("topic {topic}, partition {partition}"));
+        let context = name_of(body);
         let what = match body.words.as_ref().and_then(|words| words.partitioner.as_ref()) {
             Some(answered) => format!("{context}: the partitioner {answered}"),
             None => Error::from_code(code, &context).to_string(),
@@ -133,6 +138,31 @@ impl Shared {
             self.tell_refused(&topic_of(draft.body()), draft.body(), &error);
         }
         draft.refuse(code)
+    }
+
+    /// The error of a draft that librdkafka did not accept.
+    pub(super) fn refusal_of(&self, client: &Client, draft: &mut Draft, code: i32) -> Error {
+        if let words @ Some(_) = draft.take_words() {
+            return Error::from_report(&topic_of(draft.body()), &Outcome { words, ..Outcome::unwritten(code) });
+        }
+        match code {
+            code::DESTROY | code::TIMED_OUT_QUEUE | code::STATE | code::FATAL => self.refusal_by(client, code),
+            _ => Error::from_code(code, &name_of(draft.body())),
+        }
+    }
+
+    /// The error of a record that was not accepted, with the cause of a fatal one.
+    pub(super) fn refusal_by(&self, client: &Client, code: i32) -> Error {
+        match client.fatal_error().filter(|_| code == code::FATAL) {
+            Some((code, text)) => {
+                if let Some(transactions) = &self.transactions {
+                    return transactions.end_by(code, &text).error();
+                }
+                let cause = TransactionRefused { code, text, retriable: false, abortable: false, fatal: true };
+                Error::from_transaction(&cause, "the record was not accepted")
+            }
+            None => self.refusal(code),
+        }
     }
 
     /// The error of a record that was never accepted.

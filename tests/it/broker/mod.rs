@@ -26,7 +26,7 @@ use futures::executor::block_on;
 use ottla::ProducerConfig;
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
     client::DefaultClientContext,
 };
 
@@ -42,8 +42,7 @@ fn config() -> ProducerConfig {
 fn topic(name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let topic = format!("{name}-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", bootstrap_servers()).create().unwrap();
+    let admin = admin();
     let mut new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
     for (name, value) in settings {
         new = new.set(name, value);
@@ -52,4 +51,15 @@ fn topic(name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
         result.unwrap();
     }
     topic
+}
+
+/// Gives a topic so many partitions.
+fn add_partitions(topic: &str, partitions: usize) {
+    for result in block_on(admin().create_partitions([&NewPartitions::new(topic, partitions)], &AdminOptions::new())).unwrap() {
+        result.unwrap();
+    }
+}
+
+fn admin() -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", bootstrap_servers()).create().unwrap()
 }

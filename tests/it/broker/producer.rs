@@ -11,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-use futures::executor::block_on;
+use futures::{FutureExt, executor::block_on};
 use ottla::{Acknowledgement, ErrorKind, Interceptor, Persistence, Producer, ProducerRecord, partition::partition_for};
 
-use super::{bootstrap_servers, config, topic};
+use super::{add_partitions, bootstrap_servers, config, topic};
 use crate::{examples, log};
 
 /// Sends `count` records with keys and waits for every one.
@@ -163,6 +163,22 @@ fn the_good_records_of_a_batch_with_a_bad_one_can_be_sent_again() {
         }
         block_on(async { producer.send(record(0)).await.unwrap().await.unwrap() });
     }
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_partition_that_was_just_added_can_be_sent_to() {
+    let topic = topic("growing", 1, &[]);
+    let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
+    let record = |partition| ProducerRecord::to(&*topic).value("v").partition(partition);
+    block_on(async { producer.send(record(0)).await.unwrap().await.unwrap() });
+    // Before it is added, and right after.
+    let mut early = producer.send(record(1));
+    assert!((&mut early).now_or_never().is_none());
+    add_partitions(&topic, 2);
+    assert_eq!(block_on(async { early.await.unwrap().await.unwrap() }).partition(), 1);
+    add_partitions(&topic, 3);
+    assert_eq!(block_on(async { producer.send(record(2)).await.unwrap().await.unwrap() }).partition(), 2);
 }
 
 #[test]

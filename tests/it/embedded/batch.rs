@@ -24,7 +24,7 @@ fn send_all_brings_one_answer_for_all_records() {
 #[test]
 fn send_all_names_the_records_that_failed_and_sends_the_others() {
     let kafka = kafka(6);
-    let producer = producer(&kafka, &[("max.request.size", "1000")]);
+    let producer = producer(&kafka, &[("max.request.size", "1000"), ("max.block.ms", "500")]);
     let records = (0..100).map(|n| match n {
         10 => ProducerRecord::to("orders").value("x".repeat(1000)),
         20 => record(n).partition(99),
@@ -54,7 +54,7 @@ fn a_stream_is_forwarded_to_the_sink() {
 #[test]
 fn a_record_that_fails_fails_the_sink() {
     let kafka = kafka(1);
-    let producer = producer(&kafka, &[]);
+    let producer = producer(&kafka, &[("max.block.ms", "500")]);
     let mut sink = producer.sink();
     block_on(async {
         sink.send(record(1)).await.unwrap();

@@ -89,7 +89,7 @@ fn headers_and_timestamp_arrive_as_they_were_given() {
 #[test]
 fn an_explicit_partition_is_taken_and_one_that_is_not_there_fails() {
     let kafka = kafka(3);
-    let producer = producer(&kafka, &[]);
+    let producer = producer(&kafka, &[("max.block.ms", "500")]);
     block_on(async {
         for partition in 0..3 {
             let record = ProducerRecord::to("orders").key("same").value("v").partition(partition);

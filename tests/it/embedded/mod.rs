@@ -1,6 +1,7 @@
 //! Tier 2: on brokers inside the process.
 
 mod account;
+mod added_partition;
 mod admission;
 mod batch;
 mod cluster;

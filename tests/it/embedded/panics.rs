@@ -233,7 +233,7 @@ fn an_interceptor_may_send_when_a_record_is_refused() {
     }
     let kafka = kafka(1);
     let replaces = Arc::new(Replaces(OnceLock::new()));
-    let config = config(&kafka).set("buffer.memory", "3000").unwrap();
+    let config = config(&kafka).set("buffer.memory", "3000").unwrap().set("max.block.ms", "10000").unwrap();
     let producer: Producer<str, str> = Producer::builder(config).interceptor(Arc::clone(&replaces)).build().unwrap();
     drop(replaces.0.set(producer.clone()));
     block_on(producer.partitions_for("orders")).unwrap();

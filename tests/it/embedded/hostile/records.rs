@@ -110,7 +110,7 @@ fn records_without_and_with_too_much_arrive_as_they_are() {
 #[test]
 fn what_no_broker_would_take_is_refused_by_send() {
     let kafka = kafka(1);
-    let producer = producer(&kafka, &[]);
+    let producer = producer(&kafka, &[("max.block.ms", "500")]);
     let (longest, longer) = ("t".repeat(249), "t".repeat(250));
     let to = |topic: &'static str| ProducerRecord::to(topic).value("v");
     let mut table = Table::default();

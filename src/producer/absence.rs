@@ -1,0 +1,174 @@
+//! The records for a topic or a partition that librdkafka does not know, perhaps since it was just added: Java asks the brokers again and
+//! waits, for `max.block.ms`.
+//!
+//! librdkafka knows it, or not, when a record is sent. A record that it refuses for that is set aside: it keeps its room, the brokers are
+//! asked ([`Refresh`](super::refresh::Refresh)), and after each answer the delivery thread tries again. Records for the same partition queue up
+//! behind it, those for others do not. Its sender learns that it was accepted when it is reported: before librdkafka has taken it that is not
+//! certain, and afterwards the slot is librdkafka's.
+//!
+//! A record that has waited for room, or for its serializer, is told to be accepted before librdkafka has it. So one with an explicit
+//! partition is set aside as well, unless brokers have told of the partition before.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    deferral::{Deferral, Ticket},
+    deferrals::{Deferred, Exit, Place},
+    outstanding::Done,
+    shared::{Shared, topic_of},
+};
+use crate::{
+    Error,
+    native::{Body, Client, Draft, code},
+};
+
+/// A record that is set aside.
+pub(super) struct Absent(Box<Deferral>);
+
+impl Deferred for Absent {
+    fn place(&self) -> &Place {
+        self.0.ticket.aside()
+    }
+}
+
+/// Where a record is set aside: with those of its partition, or of its topic if that is not known.
+pub(super) fn key_of(body: &Body, code: i32) -> Arc<str> {
+    let topic = topic_of(body);
+    match body.partition {
+        // No topic's name has a slash.
+        Some(partition) if code != code::UNKNOWN_TOPIC => format!("{topic}/{partition}").into(),
+        _ => topic,
+    }
+}
+
+/// Whether librdkafka has refused a record because it does not know its topic or its explicit partition.
+pub(super) fn is_absence(draft: &Draft, code: i32) -> bool {
+    match code {
+        code::UNKNOWN_TOPIC => draft.body().topic.is_some(),
+        code::UNKNOWN_PARTITION => draft.body().partition.is_some(),
+        _ => false,
+    }
+}
+
+impl Shared {
+    /// Whether records are set aside that this one is behind.
+    pub(super) fn is_behind_absent(&self, body: &Body) -> bool {
+        let holds = |code| self.absent.holds(&key_of(body, code));
+        self.absent.is_engaged() && (holds(code::UNKNOWN_TOPIC) || (body.partition.is_some() && holds(code::UNKNOWN_PARTITION)))
+    }
+
+    /// Whether a record can be told to be accepted before librdkafka has it.
+    pub(super) fn is_known(&self, body: &Body) -> bool {
+        let has = |partition| body.topic.as_ref().is_some_and(|topic| topic.partitions() > partition);
+        !self.is_behind_absent(body) && body.partition.is_none_or(has)
+    }
+
+    /// Sets a record aside that has its room and is engaged with the deferrals.
+    pub(super) fn set_aside(&self, client: &Client, deferral: Box<Deferral>) {
+        if let Err((deferral, exit)) = self.try_set_aside(deferral) {
+            self.leave(client, *deferral, self.error_of(exit));
+        }
+    }
+
+    /// [`set_aside`](Self::set_aside), if it still may wait.
+    pub(super) fn try_set_aside(&self, deferral: Box<Deferral>) -> Result<(), (Box<Deferral>, Exit)> {
+        if !self.absent.engage() {
+            return Err((deferral, Exit::Cleared));
+        }
+        let ticket = Arc::clone(&deferral.ticket);
+        let body = deferral.draft.body();
+        let topic = body.topic.clone();
+        // Behind those that wait for the topic, if there are any.
+        let waits_for_topic = self.absent.holds(&key_of(body, code::UNKNOWN_TOPIC));
+        let place = ticket.set_aside(key_of(body, if waits_for_topic { code::UNKNOWN_TOPIC } else { code::UNKNOWN_PARTITION }));
+        if let Err((Absent(deferral), exit)) = self.absent.push(Absent(deferral)) {
+            self.absent.disengage();
+            return Err((deferral, exit));
+        }
+        if ticket.place.is_withdrawn() {
+            // Its future was dropped before it had this place.
+            place.withdraw();
+            if let Some(Absent(deferral)) = self.absent.withdraw(place) {
+                self.absent.disengage();
+                return Err((deferral, Exit::Withdrawn));
+            }
+        }
+        topic.into_iter().for_each(|topic| self.refresh.want(&topic, self.absent.waker()));
+        Ok(())
+    }
+
+    /// Tries the records again that are set aside.
+    pub(super) fn serve_absent(&self, client: &Client, now: Instant) {
+        if !self.absent.is_due(now, || false) {
+            return;
+        }
+        self.absent.serve(
+            |Absent(deferral), turn| {
+                let exit = if turn.is_over() { Some(Exit::Cleared) } else { None };
+                let exit = exit.or_else(|| deferral.ticket.place.is_withdrawn().then_some(Exit::Withdrawn));
+                if let Some(exit) = exit {
+                    self.leave(client, *deferral, self.error_of(exit));
+                    return None;
+                }
+                self.try_again(client, deferral, turn.deadline.is_over(now)).map(Absent)
+            },
+            |Absent(deferral), exit| self.leave(client, *deferral, self.error_of(exit)),
+        );
+    }
+
+    /// Gives a record to librdkafka once more; it comes back to wait on.
+    fn try_again(&self, client: &Client, deferral: Box<Deferral>, is_late: bool) -> Option<Box<Deferral>> {
+        let Deferral { draft, unfinished, ticket } = *deferral;
+        let topic = draft.body().topic.clone();
+        let mut done = Done::default();
+        let Err((mut draft, code)) = self.accept(client, draft, &mut done) else {
+            self.deferrals.disengage();
+            return None;
+        };
+        let may_wait = is_absence(&draft, code) && !is_late;
+        if may_wait {
+            topic.into_iter().for_each(|topic| self.refresh.want(&topic, self.absent.waker()));
+            return Some(Box::new(Deferral { draft, unfinished, ticket }));
+        }
+        let error = if is_absence(&draft, code) {
+            let waited = self.room.max_block().as_millis();
+            let what = format!("{}: the brokers did not tell of it within max.block.ms ({waited} ms)", name_of(draft.body()));
+            self.troubles.blame(Error::from_code(code, &what))
+        } else {
+            self.refusal_of(client, &mut draft, code)
+        };
+        self.leave(client, Deferral { draft, unfinished, ticket }, error);
+        drop(done);
+        None
+    }
+
+    /// The error of a record that does not wait for its topic or partition. The brokers are asked, so that it may be sent again.
+    pub(super) fn refusal_of_absent(&self, body: &Body, code: i32) -> Error {
+        body.topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
+        let what = format!("{}: the brokers are asked for it; await `send`, or try again later", name_of(body));
+        Error::from_code(code, &what).not_abortable()
+    }
+
+    /// Ends everything that is set aside; `close` lets nothing be set aside from now on.
+    pub(super) fn clear_absent(&self, close: bool) -> Vec<Box<Deferral>> {
+        let cleared = self.absent.clear(close);
+        cleared.iter().for_each(|_| self.absent.disengage());
+        cleared.into_iter().map(|Absent(deferral)| deferral).collect()
+    }
+
+    /// Takes a record back that is set aside.
+    pub(super) fn withdraw_absent(&self, client: &Client, ticket: &Ticket) {
+        let Some(place) = ticket.place_aside() else { return };
+        place.withdraw();
+        if let Some(Absent(deferral)) = self.absent.withdraw(place) {
+            self.absent.disengage();
+            self.leave(client, *deferral, self.error_of(Exit::Withdrawn));
+        }
+    }
+}
+
+/// A record's topic and partition, as errors name them.
+pub(super) fn name_of(body: &Body) -> String {
+    let topic = topic_of(body);
+    body.partition.map_or_else(|| format!("topic {topic}"), |partition| format!("topic {topic}, partition {partition}"))
+}
