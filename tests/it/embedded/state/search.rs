@@ -7,7 +7,7 @@ use std::{
         mpsc::{self, RecvTimeoutError},
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use proptest::{
@@ -50,7 +50,7 @@ fn number(name: &str) -> Option<u64> {
 fn first_seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
     *SEED.get_or_init(|| {
-        let clock = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as u64;
+        let clock = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         number("OTTLA_TEST_STATE_SEED").unwrap_or_else(clock)
     })
 }
