@@ -82,7 +82,7 @@ pub(super) struct Hurry(Arc<Core>);
 impl FlushHelper {
     /// For a producer whose records linger this long.
     pub(super) fn new(linger: Duration) -> Self {
-        let pulses = (linger > PULSES.0).then(|| Mutex::default());
+        let pulses = (linger > PULSES.0).then(Mutex::default);
         Self { inner: Arc::default(), pulses }
     }
 

@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     fn enter(outstanding: &Outstanding) -> u8 {
-        outstanding.enter(&mut Done::default()).unwrap()
+        outstanding.enter(&mut Done::default()).unwrap_or_else(|| panic!("it is closed"))
     }
 
     #[test]
