@@ -110,15 +110,15 @@ impl Shared {
                     self.leave(client, *deferral, self.error_of(exit));
                     return None;
                 }
-                self.try_again(client, deferral, turn.deadline.is_over(now)).map(Absent)
+                self.try_again(client, *deferral, turn.deadline.is_over(now)).map(Absent)
             },
             |Absent(deferral), exit| self.leave(client, *deferral, self.error_of(exit)),
         );
     }
 
     /// Gives a record to librdkafka once more; it comes back to wait on.
-    fn try_again(&self, client: &Client, deferral: Box<Deferral>, is_late: bool) -> Option<Box<Deferral>> {
-        let Deferral { draft, unfinished, ticket } = *deferral;
+    fn try_again(&self, client: &Client, deferral: Deferral, is_late: bool) -> Option<Box<Deferral>> {
+        let Deferral { draft, unfinished, ticket } = deferral;
         let topic = draft.body().topic.clone();
         let mut done = Done::default();
         let Err((mut draft, code)) = self.accept(client, draft, &mut done) else {
@@ -150,10 +150,10 @@ impl Shared {
     }
 
     /// Ends everything that is set aside; `close` lets nothing be set aside from now on.
-    pub(super) fn clear_absent(&self, close: bool) -> Vec<Box<Deferral>> {
+    pub(super) fn clear_absent(&self, close: bool) -> impl Iterator<Item = Box<Deferral>> {
         let cleared = self.absent.clear(close);
         cleared.iter().for_each(|_| self.absent.disengage());
-        cleared.into_iter().map(|Absent(deferral)| deferral).collect()
+        cleared.into_iter().map(|Absent(deferral)| deferral)
     }
 
     /// Takes a record back that is set aside.
