@@ -90,7 +90,10 @@ impl Machine {
                 if places.get(&(partition, offset)) != Some(&number) {
                     return Err(format!("record {number} was acknowledged at {name}-{partition}@{offset}, and is not there"));
                 }
-                let before = last.insert((name, partition), (number, offset)).filter(|_| record.in_order);
+                if !record.in_order {
+                    continue;
+                }
+                let before = last.insert((name, partition), (number, offset));
                 if let Some((earlier, behind)) = before.filter(|(_, before)| *before > offset) {
                     return Err(format!(
                         "record {number} is at {name}-{partition}@{offset}, record {earlier}, sent before, at {behind}"
