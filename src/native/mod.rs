@@ -68,10 +68,10 @@ pub(crate) use outcome::Outcome;
 pub(crate) use outcome::Words;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use pool::Pool;
-#[cfg(feature = "testing")]
 pub(crate) use process::Process;
 #[cfg(all(unix, test, feature = "testing"))]
 pub(crate) use process::simulate_fork;
+#[cfg(feature = "testing")]
 pub(crate) use report::report;
 pub(crate) use report::{Audience, Freed, KeyAndValue, Observer, Progress, report_refused, serve};
 pub(crate) use sent::{Asked, Sent};

@@ -175,7 +175,7 @@ impl Topic {
     }
 
     /// A topic for records that librdkafka never sees.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn detached(name: &str, pool: &Arc<Pool>) -> Self {
         let pool = Arc::clone(pool);
         Self {

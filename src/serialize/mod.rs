@@ -195,7 +195,7 @@ pub struct DeserializeContext<'a> {
     /// Whether it is the key that is deserialized, not the value.
     pub is_key: bool,
     /// How long a lookup in a schema registry may hold up the thread; `None` for as long as it takes.
-    #[cfg_attr(not(feature = "schema-registry"), expect(dead_code, reason = "only a registry is waited for"))]
+    #[cfg_attr(not(feature = "schema-registry"), allow(dead_code, reason = "only a registry is waited for"))]
     pub(crate) patience: Option<std::time::Duration>,
 }
 

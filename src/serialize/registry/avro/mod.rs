@@ -15,6 +15,7 @@ mod inline;
 mod plan;
 mod reader;
 #[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 use std::{
