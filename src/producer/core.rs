@@ -142,13 +142,14 @@ impl Drop for Core {
         if self.shared.outstanding.is_closed() {
             return;
         }
-        let deadline = Deadline::after(self.drop_timeout);
-        self.shared.begin_to_close(&self.client, deadline, false);
         let shared = &self.shared;
-        if shared.on_delivery_thread()
+        // Asked before the end begins: the delivery thread takes the others' handles when it joins them, and they are unknown from then on.
+        let on_own_thread = shared.on_delivery_thread()
             || shared.flush_helper.on_its_thread()
-            || shared.transactions.as_ref().is_some_and(Transactions::on_its_thread)
-        {
+            || shared.transactions.as_ref().is_some_and(Transactions::on_its_thread);
+        let deadline = Deadline::after(self.drop_timeout);
+        shared.begin_to_close(&self.client, deadline, false);
+        if on_own_thread {
             // A callback or a waker held the last handle. The delivery thread, which waits for the two others at its end, goes on by itself
             // until everything is reported.
             return;

@@ -4,7 +4,7 @@
 use ottla::testing::{ApiKey, BrokerError};
 use proptest::{collection::vec, prelude::*, strategy::Union};
 
-use super::step::{Callback, Case, CloseTime, Fault, How, Place, Release, Settings, Spec, Step, Then, Topic, Value, Way};
+use super::step::{ABSENT, Callback, Case, CloseTime, Fault, How, Place, Release, Settings, Spec, Step, Then, Topic, Value, Way};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Profile {
@@ -125,19 +125,22 @@ impl Profile {
             drop_timeout_ms: 20_000,
         };
         let settings = match self {
-            Self::Sending => base,
+            // A record for a partition that the topic does not have waits this long.
+            Self::Sending => Settings { max_block_ms: 1_000, ..base },
             Self::Memory => Settings { buffer_memory: 12_000, max_block_ms: 250, delivery_timeout_ms: 900, ..base },
             // A linger that nobody lives to see.
             Self::Linger => {
                 Settings { buffer_memory: 12_000, max_block_ms: 10_000, linger_ms: 200_000, delivery_timeout_ms: 900_000, ..base }
             }
-            Self::Deferred => Settings { buffer_memory: 20_000, may_defer: true, ..base },
+            Self::Deferred => Settings { buffer_memory: 20_000, max_block_ms: 5_000, may_defer: true, ..base },
             Self::UserCode => Settings { buffer_memory: 20_000, partitioner: true, may_defer: true, ..base },
             Self::Bombs => Settings { may_defer: true, ..base },
             Self::Blocking => Settings { drop_timeout_ms: 200, ..base },
             Self::Inline => Settings { buffer_memory: 8_000, max_block_ms: 5_000, may_defer: true, ..base },
             Self::Faults => Settings { max_block_ms: 300, delivery_timeout_ms: 900, ..base },
-            Self::Transaction => Settings { buffer_memory: 12_000, transactional: true, may_defer: true, ..base },
+            Self::Transaction => {
+                Settings { buffer_memory: 12_000, max_block_ms: 5_000, transactional: true, may_defer: true, ..base }
+            }
             Self::TransactionFaults => Settings { max_block_ms: 400, delivery_timeout_ms: 900, transactional: true, ..base },
             Self::Ending => Settings { may_defer: true, max_block_ms: 500, delivery_timeout_ms: 2_000, ..base },
         };
@@ -345,7 +348,7 @@ impl Profile {
                 4 => (0..4u8).prop_map(Place::Key),
                 4 => (0..3i32).prop_map(Place::Partition),
                 2 => Just(Place::Keyless),
-                2 => Just(Place::Partition(99)),
+                2 => Just(Place::Partition(ABSENT)),
                 1 => Just(Place::Partition(-1)),
             ]
             .boxed(),

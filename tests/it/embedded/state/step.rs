@@ -138,6 +138,9 @@ pub(super) enum Topic {
     Invalid,
 }
 
+/// A partition that no topic has.
+pub(super) const ABSENT: i32 = 99;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Key(u8),
