@@ -79,7 +79,7 @@ pub(crate) fn wake(waker: Waker) {
     }
 }
 
-/// Answers whoever waits at the other end, and wakes it. The answer comes back if nobody waits any more.
+/// Sends the answer and wakes the receiver. The answer comes back if the receiver is gone.
 pub(crate) fn answer<T>(reply: oneshot::Sender<T>, value: T) -> Result<(), T> {
     match contain(|| reply.send(value)) {
         Ok(sent) => sent,

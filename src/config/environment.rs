@@ -145,7 +145,7 @@ fn of_kind(kind: ClientKind, variable: &str) -> Option<&str> {
 
 /// Whether it is one of the variables that Kubernetes sets for a service, here without its first five letters and `_`: `SERVICE_HOST`,
 /// `SERVICE_PORT`, `SERVICE_PORT_NAME`, `PORT`, `PORT_80_TCP`, `PORT_80_TCP_PROTO`, `_PORT` and `_ADDR`, or these behind more of the
-/// service's name. Each has a value of its kind, so that a setting's name that is misspelt is none of them.
+/// service's name. Each has a value of its kind, so that a misspelt name of a setting does not match.
 fn is_kubernetes(rest: &str, value: &OsString) -> bool {
     let Some(value) = value.to_str() else { return false };
     let words: Vec<&str> = rest.split('_').collect();

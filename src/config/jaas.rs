@@ -246,7 +246,7 @@ pub(super) fn substituted(parts: &[Part]) -> Secret {
             (Part::Value(value), _) if is_whole => text.push_str(value.expose()),
             (Part::Value(value), Place::Quoted(_)) => push_quoted(&mut text, value.expose()),
             (Part::Value(value), Place::Escaped(quote)) => {
-                // The backslash stands for itself.
+                // The backslash is literal.
                 text.push('\\');
                 push_quoted(&mut text, value.expose());
                 place = Place::Quoted(quote);

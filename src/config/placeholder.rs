@@ -9,9 +9,9 @@ use crate::secret::Secret;
 
 /// A part of a text with placeholders.
 pub(crate) enum Part {
-    /// As it stands in the file.
+    /// As written in the file.
     Text(Secret),
-    /// What a placeholder stands for.
+    /// The value of a placeholder.
     Value(Secret),
 }
 

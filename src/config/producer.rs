@@ -128,7 +128,7 @@ impl ProducerConfig {
         self.keep_duration("delivery.timeout.ms", timeout)
     }
 
-    /// `max.block.ms`: how long sending waits for room, for its serializer, or for a topic or partition that the brokers do not tell of, in
+    /// `max.block.ms`: how long sending waits for room, for its serializer, or for a topic or partition that the brokers do not report, in
     /// whole milliseconds. Defaults to a minute.
     #[must_use]
     pub fn max_block(self, time: Duration) -> Self {

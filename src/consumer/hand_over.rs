@@ -547,7 +547,7 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
     }
 }
 
-/// Whoever drops it last, the keys and values that are left are dropped one by one.
+/// The last owner drops the remaining keys and values one by one.
 impl<K, V> Drop for HandOver<K, V> {
     fn drop(&mut self) {
         let left = |mutex: &mut Mutex<Front<K, V>>| {

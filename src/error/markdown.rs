@@ -44,7 +44,7 @@ Where the flags differ from Java's:
 | `INVALID_PRODUCER_EPOCH` to a record | abortable | fatal: librdkafka cannot go on after it |
 | `INVALID_PRODUCER_EPOCH`, `PRODUCER_FENCED`, to a producer whose transaction was open for `transaction.timeout.ms` or longer | as if it were fenced | `TransactionExpired`, fatal: the coordinator has most likely aborted the transaction, and there need not be another producer |
 | any code that is not retriable, to `init_transactions` or `abort` | fatal at once | asked again until `max.block.ms` is over, then fatal |
-| a code that neither knows what to do about, to `send_offsets` or `commit` | fatal | abortable; the abort is fatal if the coordinator has ended the transaction all the same |
+| a code that neither knows what to do about, to `send_offsets` or `commit` | fatal | abortable; the abort is fatal if the coordinator has ended the transaction anyway |
 | a record that cannot be serialized | thrown by `send`; the transaction goes on | fails the transaction, since a future may be dropped unread |
 ";
 

@@ -57,7 +57,7 @@ pub(crate) struct Body {
     pub(crate) words: Option<Box<Words>>,
 }
 
-/// Who is told of the report. A callback that is dropped uncalled drops what it has captured, which is user code; so does the last
+/// The receiver of the report. A callback that is dropped uncalled drops what it has captured, which is user code; so does the last
 /// reference to a batch, which has errors and a waker in it.
 #[derive(Default)]
 pub(crate) enum Completion {

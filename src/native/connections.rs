@@ -29,7 +29,7 @@ const UP: &[u8] = b"UP";
 pub(crate) struct Connections {
     has_been_up: AtomicBool,
     noted: Mutex<Noted>,
-    /// Told of every connection that is up.
+    /// Called for every connection that is up.
     up: Condvar,
 }
 

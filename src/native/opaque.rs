@@ -8,7 +8,7 @@ use std::{ffi::c_void, fmt, ops::Deref, ptr::NonNull};
 /// Borrows, and LLVM's `noalias`). This holds the raw pointer itself, and C gets copies of it: moving this moves a pointer. Nobody has
 /// `&mut` to the value, here or in C, as long as this lives.
 ///
-/// The owner drops it only after librdkafka has let go of the pointer: after `rd_kafka_destroy`, or before any object was made that has it.
+/// The owner drops it only after librdkafka has released the pointer: after `rd_kafka_destroy`, or before any object was made that has it.
 pub(super) struct Opaque<T>(NonNull<T>);
 
 // SAFETY: it owns its value as a `Box` does, and `T` may go to another thread.

@@ -122,7 +122,7 @@ pub(crate) struct Topic {
     wants_value: bool,
     pool: Arc<Pool>,
     counts: Counts,
-    /// How many partitions brokers have told of; 0 before they have.
+    /// How many partitions brokers have reported; 0 before they have.
     partitions: AtomicI32,
 }
 
@@ -193,7 +193,7 @@ impl Topic {
         &self.name
     }
 
-    /// How many partitions brokers have told of when this client last asked for them; 0 before that.
+    /// How many partitions brokers have reported when this client last asked for them; 0 before that.
     pub(crate) fn partitions(&self) -> i32 {
         self.partitions.load(Ordering::Relaxed)
     }

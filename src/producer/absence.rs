@@ -6,8 +6,8 @@
 //! behind it, those for others do not. Its sender learns that it was accepted when it is reported: before librdkafka has taken it that is not
 //! certain, and afterwards the slot is librdkafka's.
 //!
-//! A record that has waited for room, or for its serializer, is told to be accepted before librdkafka has it. So one with an explicit
-//! partition is set aside as well, unless brokers have told of the partition before.
+//! A record that has waited for room, or for its serializer, is reported as accepted before librdkafka has it. So one with an explicit
+//! partition is set aside as well, unless brokers have reported the partition before.
 
 use std::{sync::Arc, time::Instant};
 
@@ -57,7 +57,7 @@ impl Shared {
         self.absent.is_engaged() && (holds(code::UNKNOWN_TOPIC) || (body.partition.is_some() && holds(code::UNKNOWN_PARTITION)))
     }
 
-    /// Whether a record can be told to be accepted before librdkafka has it.
+    /// Whether a record can be reported as accepted before librdkafka has it.
     pub(super) fn is_known(&self, body: &Body) -> bool {
         let has = |partition| body.topic.as_ref().is_some_and(|topic| topic.partitions() > partition);
         !self.is_behind_absent(body) && body.partition.is_none_or(has)
@@ -132,7 +132,7 @@ impl Shared {
         }
         let error = if is_absence(&draft, code) {
             let waited = self.room.max_block().as_millis();
-            let what = format!("{}: the brokers did not tell of it within max.block.ms ({waited} ms)", name_of(draft.body()));
+            let what = format!("{}: the brokers did not report it within max.block.ms ({waited} ms)", name_of(draft.body()));
             self.troubles.blame(Error::from_code(code, &what))
         } else {
             self.refusal_of(client, &mut draft, code)

@@ -1,6 +1,6 @@
 //! The way of a record from its room to librdkafka: at once, or when it has waited for room, for its serializer, or both.
 //!
-//! What runs here is called by whoever makes room, most often the delivery thread. User code runs after the queues are served
+//! What runs here is called by the thread that makes room, most often the delivery thread. User code runs after the queues are served
 //! ([`Aftermath`]), where no lock is held and another thread may serve them: wakers and interceptors may send, and may wait for room.
 
 use std::{

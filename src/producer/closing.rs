@@ -208,7 +208,7 @@ pub(super) fn tell_unreported(unreported: usize) {
 fn tell_anyway(text: &str) {
     emit!(error, "{text}");
     if !tracing::dispatcher::has_been_set() {
-        // Whoever has closed stderr does not want to read it.
+        // A program that has closed stderr does not want to read it.
         let _ = writeln!(std::io::stderr(), "ottla: {text}");
     }
 }

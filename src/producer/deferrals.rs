@@ -7,7 +7,7 @@
 //!
 //! A record that is being served is in no queue, since its serializer is the program's code and runs without the lock. So it is put back
 //! only if it was neither withdrawn nor cleared away meanwhile, which is decided under the lock that `withdraw` and `clear` take. All that
-//! time it counts as engaged: whoever ends a transaction clears until nothing is engaged.
+//! time it counts as engaged: the end of a transaction clears until nothing is engaged.
 //!
 //! The delivery thread is woken by an [`Alarm`]. It resets the alarm every time it looks, whether anything waits or not: an alarm that is
 //! still set wakes nobody.
@@ -28,7 +28,7 @@ use crate::deadline::Deadline;
 /// The queues, one for each topic that has records which wait.
 pub(super) struct Deferrals<T> {
     max_block: Duration,
-    /// The records that have begun to wait, be it for room first, and are not with librdkafka. Lowered only when the record is elsewhere.
+    /// The records that have begun to wait, for room or for their serializers, and that librdkafka does not have. Lowered only when the record is elsewhere.
     engaged: AtomicUsize,
     /// Those of them that are in the queues.
     queued: AtomicUsize,
@@ -56,7 +56,7 @@ pub(super) trait Deferred {
     fn place(&self) -> &Place;
 }
 
-/// Where a record waits. It is shared with whoever may withdraw it.
+/// Where a record waits. It is shared with the future that may withdraw it.
 pub(super) struct Place {
     topic: Arc<str>,
     withdrawn: AtomicBool,
@@ -296,7 +296,7 @@ impl<T: Deferred> Deferrals<T> {
         self.stalled.store(true, Ordering::SeqCst);
     }
 
-    /// Whether a record waits until the room is no longer overdrawn: for whoever changes that.
+    /// Whether a record waits until the room is no longer overdrawn: for the thread that changes that.
     pub(super) fn is_stalled(&self) -> bool {
         self.stalled.load(Ordering::SeqCst)
     }

@@ -1,7 +1,7 @@
 //! [`Ending`]: the end of the delivery thread, and those who wait for it: `close`, and the drop of the last handle.
 //!
 //! Both have a deadline. The delivery thread keeps it: at that moment it gives up what is left. But the same thread runs callbacks and
-//! interceptors, and one that blocks holds up everything behind it. So whoever waits has its own clock, on a thread of its own where it
+//! interceptors, and one that blocks holds up everything behind it. So each waiter has its own clock, on a thread of its own where it
 //! is a future: if the deadline has passed and no report has come for [`STALLED`], or not the last one for [`LONGEST`], it waits no
 //! longer. The delivery thread goes on when the callback returns, reports what is left, and ends by itself.
 

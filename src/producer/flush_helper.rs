@@ -210,12 +210,12 @@ impl Inner {
             if !leaving.is_empty() {
                 drop(state);
                 for waiter in leaving {
-                    // Whoever has gone need not hear it.
+                    // A receiver that is gone need not hear it.
                     let _ = answer(waiter, ());
                 }
                 state = self.lock();
             }
-            // It returns at once if librdkafka has nothing to send: whoever still is in a hurry waits for something else.
+            // It returns at once if librdkafka has nothing to send: a caller that is still in a hurry waits for something else.
             if !left.is_zero() && state.is_hurried() && state.client.is_some() {
                 state = self.wait(state, left).0;
             }

@@ -114,7 +114,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     ///
     /// If the record names a partition that the topic does not have, or the topic does not exist, the brokers are asked again, and the
     /// record waits for it to be added, for another `max.block.ms` at most, as in Java. The partition's later records wait behind it. For a topic
-    /// that no broker has told of yet that is found out after the record is accepted, and is in its report.
+    /// that no broker has reported yet this is found out after the record is accepted, and is in its report.
     ///
     /// While a record waits for room, what `buffer.memory` is full of does not linger.
     ///

@@ -236,7 +236,7 @@ impl Future for Flushed {
 
 impl Drop for Flushed {
     fn drop(&mut self) {
-        // The delivery thread may be the last to let go of the turn.
+        // The delivery thread may hold the last reference to the turn.
         self.0.take_waker().into_iter().for_each(release);
     }
 }

@@ -35,7 +35,7 @@ struct State {
     /// Whom to ask; `None` before the delivery thread begins and after it has ended.
     client: Option<Arc<Client>>,
     topics: HashMap<Arc<str>, Wanted>,
-    /// Says that the thread has let go of the client; `None` while none runs.
+    /// Says that the thread has dropped its client; `None` while none runs.
     thread: Option<Receiver<()>>,
 }
 

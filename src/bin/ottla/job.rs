@@ -138,7 +138,7 @@ fn beside(file: &Path, path: &str) -> PathBuf {
     }
 }
 
-/// What to say of a name that there is none of: the one that is meant, or those that its table has.
+/// The hint for an unknown name: the nearest name, or the names that its table has.
 fn unknown(name: &str) -> String {
     let of_registry = schema_registry_settings().map(|setting| match setting.name().strip_prefix(REGISTRY) {
         Some(_) => setting.name().to_owned(),

@@ -88,7 +88,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         Either::Right(_) => return Ok(Exit::Interrupted),
     };
 
-    // The first bytes are there, so that whoever has read them from a file has opened it.
+    // The first bytes are there, so that a program that reads them from a file has opened it.
     let reader = arguments.dead_letter.as_deref().filter(|_| size.is_none()).and_then(reader_in_pipeline);
     if let Some(reader) = reader {
         return Err(Failure::usage(format!(

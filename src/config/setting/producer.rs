@@ -55,9 +55,9 @@ pub(super) static SETTINGS: &[Setting] = &[
         .note_of("Java's class names and short names (string, bytes, integer, long, uuid, ...) choose for programs without types of their own, as the command; in Rust the producer's type parameter chooses. Not required."),
     new("linger.ms", Long, "How long a batch waits for more records.").milliseconds()
         .range_of(AtLeast(0)).here(Between(0, 900_000)).default_of("5").becomes_properties(&["queue.buffering.max.ms"]).librdkafka("5"),
-    new("max.block.ms", Long, "How long sending waits: for room, for its serializer, and for a topic or partition that the brokers do not tell of.").milliseconds()
+    new("max.block.ms", Long, "How long sending waits: for room, for its serializer, and for a topic or partition that the brokers do not report.").milliseconds()
         .range_of(AtLeast(0)).default_of("60000")
-        .note_of("Each of these waits may take as long. A record whose topic no broker has told of yet is accepted, and waits for that in librdkafka, for delivery.timeout.ms at most (and a topic that does not exist for librdkafka.topic.metadata.propagation.max.ms). Where brokers have told of the topic, and it or the partition does not exist, send waits and asks them again. Also how long init, commit and abort of transactions, partitions_for, cluster and max_message_bytes wait."),
+        .note_of("Each of these waits may take as long. A record whose topic no broker has reported yet is accepted, and waits for that in librdkafka, for delivery.timeout.ms at most (and a topic that does not exist for librdkafka.topic.metadata.propagation.max.ms). Where brokers have told of the topic, and it or the partition does not exist, send waits and asks them again. Also how long init, commit and abort of transactions, partitions_for, cluster and max_message_bytes wait."),
     new("max.in.flight.requests.per.connection", Int, "The most requests to one broker that are not answered yet.")
         .range_of(AtLeast(1)).here(Between(1, 1_000_000)).default_of("5").becomes_properties(&["max.in.flight.requests.per.connection"]).librdkafka("1000000")
         .note_of("At most 5 with enable.idempotence, where librdkafka in effect has one a partition."),

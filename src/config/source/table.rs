@@ -93,7 +93,7 @@ fn join(items: Vec<Node>) -> Result<Secret, &'static str> {
     let mut texts = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            // An entry is one value, also if a placeholder stands for it; why one stands for nothing is told with the whole list.
+            // An entry is one value, also if it is a placeholder. The error of a placeholder without a value is reported with the whole list.
             Node::Text(text) if has_comma(&text) => {
                 return Err("has an entry with a comma, which separates entries; give each its own");
             }

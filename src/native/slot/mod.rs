@@ -75,7 +75,7 @@ impl Slot {
 
     // The functions below ask for one of two things. "The caller has the slot": its hand is the one that has the slot now, so that nobody
     // writes to it. "The caller has the slot alone": nobody reads it either. Draft and Reported have it alone, by the module's rule; a
-    // callback of librdkafka has it while librdkafka has the record; a Pending has it alone once the giver has let go.
+    // callback of librdkafka has it while librdkafka has the record; a Pending has it alone once the giver has released it.
 
     /// # Safety
     /// The caller has the slot.

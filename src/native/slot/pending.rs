@@ -63,11 +63,11 @@ impl Pending {
         if slot.handoff.poll_settled(context).is_pending() {
             return Poll::Pending;
         }
-        // SAFETY: the giver has let go, so that the taker has the slot alone, and this is the one taker.
+        // SAFETY: the giver has released the slot, so that the taker has it alone, and this is the one taker.
         let said = unsafe { *slot.said.get() };
-        // SAFETY: the giver has let go, so that the taker has the slot alone, and this is the one taker.
+        // SAFETY: the giver has released the slot, so that the taker has it alone, and this is the one taker.
         let outcome = said.with_words(unsafe { slot.take_words() });
-        // SAFETY: the giver has let go, so that the taker has the slot alone, and this is the one taker.
+        // SAFETY: the giver has released the slot, so that the taker has it alone, and this is the one taker.
         let result = read(&unsafe { slot.sent() }, &outcome);
         if let Some(slot) = self.0.take() {
             // SAFETY: the giver has settled, and the taker ends with this.

@@ -28,7 +28,7 @@ impl Transactions {
     }
 
     /// Takes note that a record of the transaction was refused. Java's transaction goes on after a `SerializationException`, which its
-    /// `send` throws; a future that brings one may be dropped unread, so that the commit would miss a record in silence.
+    /// `send` throws; a future that brings one may be dropped unread, so that the commit would silently miss a record.
     pub(in crate::producer) fn note_refusal(&self, error: &Error) {
         // The record came back to be sent again, or was withdrawn by the program; or the transaction is being aborted.
         let is_no_loss = matches!(

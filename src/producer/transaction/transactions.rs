@@ -239,7 +239,7 @@ impl Transactions {
     /// The answer for one whose time is over.
     fn late(&self, call: &Call, last: Option<Last>) -> Error {
         let (name, time) = (call.name(), self.max_block.as_millis());
-        // Asking again would bring the same, so that nobody is told to do so.
+        // Asking again would bring the same answer, so the error is not retriable.
         if let Some(Last { what, permanent: Some(code) }) = &last {
             let what = what.as_deref().unwrap_or("no reason was given");
             let what =
@@ -304,7 +304,7 @@ impl Transactions {
     }
 
     fn stop_taking(&self, number: u64) {
-        // If another transaction is open, it is none of this one's business.
+        // If another transaction is open, this one must not change it.
         let _ = self.taking.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Relaxed);
     }
 }

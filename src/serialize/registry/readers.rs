@@ -18,7 +18,7 @@ use crate::{
 /// So many are kept; one more, and they are looked up again.
 const CAPACITY: usize = 1000;
 
-/// How long the error of a lookup stands for those that would follow at once.
+/// How long the error of a lookup is kept for the lookups that follow.
 const NEGATIVE: Duration = Duration::from_secs(1);
 
 /// How long a lookup that has kept a record waiting is taken for one that goes on.

@@ -40,7 +40,7 @@ fn numbers(kafka: &EmbeddedKafka) -> Vec<usize> {
     log::read(kafka.bootstrap_servers(), "orders").iter().map(|found| found.value_text().parse().unwrap()).collect()
 }
 
-/// A serializer that defers everything until it is told to go on, and says what it keeps.
+/// A serializer that defers everything until the test lets it go on, and says what it keeps.
 #[derive(Clone, Default)]
 struct Waits {
     goes_on: Arc<AtomicBool>,

@@ -256,7 +256,7 @@ impl Wake for Inline {
     fn wake(self: Arc<Self>) {
         self.woken.store(true, Ordering::SeqCst);
         loop {
-            // Empty while it is polled: whoever polls it looks once more.
+            // Empty while it is polled: the poller looks once more.
             let Some(mut task) = self.task.lock().unwrap().take() else { return };
             while self.woken.swap(false, Ordering::SeqCst) {
                 if task.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&self)))).is_ready() {
@@ -277,7 +277,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[test]
 fn a_waker_that_runs_its_task_inline_may_send_flush_and_close() {
     let kafka = kafka(3);
-    // So small that records wait for room, and are admitted by whoever frees it.
+    // So small that records wait for room, and are admitted by the thread that frees it.
     let producer = producer(&kafka, &[("buffer.memory", "4000")]);
     let done: Vec<_> = (0..4)
         .map(|_| {
@@ -328,7 +328,7 @@ fn a_task_that_runs_inline_may_drop_the_last_handle() {
     }
 }
 
-/// A callback that blocks until it is let go.
+/// A callback that blocks until it is released.
 fn blocking_callback(producer: &Producer<str, str>) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (entered, has_entered) = mpsc::channel();
     let (release, released) = mpsc::channel();
@@ -356,7 +356,7 @@ fn close_does_not_wait_for_a_callback_that_blocks_and_says_how_many_records_are_
             assert!(error.to_string().contains("11 records"), "{error}");
         });
     }
-    // The callback was not let go before.
+    // The callback was not released before.
     release.send(()).unwrap();
     ends(move || {
         let unsent = block_on(other.close(Duration::from_secs(60))).unwrap();
@@ -448,7 +448,7 @@ fn max_block_ms_ends_the_wait_for_room_though_a_callback_blocks() {
             assert_eq!(block_on(sending).unwrap_err().kind(), ErrorKind::BufferTimeout);
         }
     });
-    // The callback was not let go before.
+    // The callback was not released before.
     release.send(()).unwrap();
     still_works(&producer);
 }

@@ -168,7 +168,7 @@ fn variants_without_a_types_name_are_the_types_at_their_place_or_called_like_the
         Bytes(Vec<u8>),
     }
     let registry = Registry::start();
-    // A text that is a variant's name is a text all the same, where each type has its variant.
+    // A text that is a variant's name is still a text where each type has its variant.
     let schema = json!(["null", "long", "string", {"type": "array", "items": "int"}]);
     for value in [Any::Number(5), Any::Text("Number".into()), Any::Text(String::new()), Any::Many(vec![1, 2])] {
         registry.round_trip(&schema, &value);

@@ -98,7 +98,7 @@ pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::R
         Compression::Gzip => Box::new(Archive { name, decoder: Gzip::new(whole) }),
         Compression::Zstd => Box::new(Archive { name, decoder: zstd::stream::read::Decoder::new(whole)? }),
     };
-    // Whoever reads the record that an error is in is told of it.
+    // The reader of a record that has an error gets the error.
     let (first, kind, failed) = look(&mut archive);
     match kind {
         Kind::Refused(reason) => Err(unsupported(format!("{name} data that contains other data: {reason}"))),

@@ -15,7 +15,7 @@ use super::{
 pub(super) struct Branches<'p> {
     plan: &'p Plan,
     branches: &'p [usize],
-    /// Inside `Some`, where null stands for `None`.
+    /// Inside `Some`; null is `None`.
     in_option: bool,
 }
 
@@ -43,7 +43,7 @@ impl<'p> Branches<'p> {
         }
     }
 
-    /// The type that a variant stands for which has no type's name.
+    /// The type of a variant that is not named after a type.
     pub(super) fn placed(self, index: u32, variant: &str) -> Option<(usize, &'p Node)> {
         let index = usize::try_from(index).ok()?;
         self.nodes().find(|(_, node)| is_called(node, variant)).or_else(|| self.counted().nth(index))

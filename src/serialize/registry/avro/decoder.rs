@@ -303,7 +303,7 @@ fn per_second(count: Count) -> Option<(u8, i64)> {
     })
 }
 
-/// An `int` or a `long` as another type; `None` if it is none of that.
+/// An `int` or a `long` as another type; `None` if it is of another type.
 fn number_as(number: i64, from: Count, wanted: &Node) -> Result<Option<Value>, AvroError> {
     let (into, is_int) = match wanted {
         Node::Int(into) => (*into, true),
@@ -348,7 +348,7 @@ fn number_as(number: i64, from: Count, wanted: &Node) -> Result<Option<Value>, A
     }))
 }
 
-/// Bytes or a text as another type; `None` if it is none of that.
+/// Bytes or a text as another type; `None` if it is of another type.
 fn bytes_as(bytes: &[u8], written: &Node, wanted: &Node) -> Result<Option<Value>, AvroError> {
     Ok(Some(match (written, wanted) {
         (Node::BigDecimal, Node::BigDecimal) => Value::BigDecimal(big_decimal(bytes)?),
@@ -382,7 +382,7 @@ fn symbol_as(symbol: &str, into: &Symbols) -> Result<Value, AvroError> {
     Ok(Value::Enum(index, symbol.clone()))
 }
 
-/// A decimal as another type; `None` if it is none of that.
+/// A decimal as another type; `None` if it is of another type.
 fn decimal_as(bytes: &[u8], from: &Decimal, wanted: &Node, is_same: bool) -> Result<Option<Value>, AvroError> {
     Ok(Some(match wanted {
         Node::Decimal(_) if is_same => Value::Decimal(Bytes::from(bytes)),

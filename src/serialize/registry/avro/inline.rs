@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-/// What stands for the logical types `duration` and `uuid` of a fixed: `apache-avro` takes the first's name away, and writes the second as text.
+/// The placeholder for the logical types `duration` and `uuid` of a fixed: `apache-avro` takes the first's name away, and writes the second as text.
 pub(super) const FIXED_DURATION: &str = "ottla-fixed-duration";
 pub(super) const FIXED_UUID: &str = "ottla-fixed-uuid";
 

@@ -68,7 +68,7 @@ use crate::{
 /// specification: "Schema Resolution"). A union's type is found by its kind and full name, by the reader's aliases, or by the name without
 /// namespace if only one type has it. A record outside of a union may have any name, as in Java. A decimal of another scale and a timestamp of
 /// another unit are converted if that is exact. An unknown id is asked for, and that blocks; while the registry does not answer, the same
-/// error stands for a second.
+/// error is kept for a second.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]

@@ -110,7 +110,7 @@ pub(super) struct Decimal {
 pub(super) struct Symbols {
     pub(super) name: TypeName,
     pub(super) symbols: Vec<String>,
-    /// What a symbol is read as that is none of them.
+    /// The symbol for one that the reader does not have.
     pub(super) default: Option<usize>,
 }
 

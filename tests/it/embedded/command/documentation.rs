@@ -1,4 +1,4 @@
-//! The console examples of README and docs are run, and print what stands there.
+//! The console examples of README and docs are run, and print the output that is shown.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! The end of a case: everything is let go, everything must end, and what was said is held against what is in the log.
+//! The end of a case: everything is released, everything must end, and the reports are compared with the log.
 
 use std::{collections::BTreeMap, thread, time::Duration};
 

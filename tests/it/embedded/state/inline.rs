@@ -28,7 +28,7 @@ enum Stage {
 }
 
 impl Task {
-    /// Polls the future until it waits; from then on whoever wakes it does.
+    /// Polls the future until it waits; from then on its waker does.
     pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
         let task = Arc::new(Self { stage: Mutex::new(Stage::Waits(Box::pin(future))), again: AtomicBool::new(false) });
         Self::run(&task);

@@ -69,7 +69,7 @@ impl Outcome {
 }
 
 impl Record {
-    /// Where it was written, by whoever heard of it.
+    /// Where it was written, by each report of it.
     pub(super) fn written(&self) -> Option<(i32, Option<i64>)> {
         self.heard.iter().chain(&self.acknowledged).find_map(|outcome| match outcome {
             Outcome::Written { partition, offset } => Some((*partition, *offset)),

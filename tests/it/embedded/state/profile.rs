@@ -313,7 +313,7 @@ impl Profile {
         let blocks = !matches!(self, Self::Deferred | Self::Transaction | Self::Bombs | Self::UserCode | Self::Inline);
         let callback = if matches!(self, Self::UserCode | Self::Bombs | Self::Blocking) { 6 } else { 1 };
         if self == Self::Linger {
-            // Whoever awaits a report waits for the linger, as it is told to; who waits for room must not.
+            // A task that awaits a report waits for the linger, as configured. A sender that waits for room must not.
             let ways = [Way::Forget, Way::Forget, Way::TryForget, Way::Callback(Callback::Nothing), Way::Blocking];
             return prop::sample::select(ways.to_vec()).boxed();
         }

@@ -20,7 +20,7 @@ use super::{machine::Machine, profile::Profile, step::Case, user_code::lock};
 /// How many profiles share the seconds.
 const PROFILES: u32 = 12;
 
-/// Which step a case is at, and since when: for whoever watches it.
+/// The step of a case and when it began, for the watchdog.
 pub(super) struct Progress(Mutex<(String, Instant)>);
 
 impl Progress {

@@ -156,7 +156,7 @@ async fn send_offsets(transaction: &Transaction<str, str>) -> Result<(), Error> 
     transaction.send_offsets(&offsets, &ConsumerGroupMetadata::new("state")).await
 }
 
-/// Who aborts what is being committed has made a mistake, and hears so: it may not be told to try again.
+/// An abort while a commit is under way is a mistake in the program: its error must not be retriable.
 fn check_abort(ledger: &Ledger, result: &Result<(), Error>, is_committing: bool) {
     if let Err(error) = result {
         if is_committing && error.is_retriable() {

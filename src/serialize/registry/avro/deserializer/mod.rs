@@ -24,7 +24,7 @@ pub(super) struct Typed<'a> {
     plan: &'a Plan,
     node: &'a Node,
     value: &'a Value,
-    /// Inside `Some`, where null stands for `None`.
+    /// Inside `Some`; null is `None`.
     in_option: bool,
     /// Only a type of the node's name may take it: an enum's variant has it by its place alone.
     by_name: bool,

@@ -28,7 +28,7 @@ pub(super) struct Encoder<'p, 'b> {
     plan: &'p Plan,
     node: &'p Node,
     buffer: &'b mut Vec<u8>,
-    /// Inside `Some`, where null stands for `None`.
+    /// Inside `Some`; null is `None`.
     in_option: bool,
     /// The value is a record, not a map.
     is_record: bool,
