@@ -272,8 +272,11 @@ impl Batch {
             self.end_topic();
             self.topic = reported.sent().topic.map(|topic| (Arc::clone(topic), Counted::default()));
         }
-        if let Some((_, counted)) = &mut self.topic {
+        if let Some((topic, counted)) = &mut self.topic {
             counted.add(outcome.code() == code::NO_ERROR, message.size());
+            if outcome.code() == code::NO_ERROR {
+                topic.note_partition(outcome.partition);
+            }
         }
     }
 

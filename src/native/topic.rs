@@ -193,13 +193,26 @@ impl Topic {
         &self.name
     }
 
-    /// How many partitions brokers have reported when this client last asked for them; 0 before that.
+    /// How many partitions brokers have reported: in their answer when this client last asked for them, and by acknowledging records; 0 before
+    /// that.
     pub(crate) fn partitions(&self) -> i32 {
         self.partitions.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_partitions(&self, partitions: i32) {
         self.partitions.store(partitions, Ordering::Relaxed);
+    }
+
+    /// Takes note that a broker has acknowledged a record of this partition.
+    pub(super) fn note_partition(&self, partition: i32) {
+        if partition >= self.partitions() {
+            self.partitions.fetch_max(partition.saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note that librdkafka does not know this partition, or for 0 the topic, whatever brokers have reported before.
+    pub(crate) fn forget_partition(&self, partition: i32) {
+        self.partitions.fetch_min(partition, Ordering::Relaxed);
     }
 
     /// What became of its records so far.

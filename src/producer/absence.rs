@@ -3,8 +3,7 @@
 //!
 //! librdkafka knows it, or not, when a record is sent. A record that it refuses for that is set aside: it keeps its room, the brokers are
 //! asked ([`Refresh`](super::refresh::Refresh)), and after each answer the delivery thread tries again. Records for the same partition queue up
-//! behind it, those for others do not. Its sender learns that it was accepted when it is reported: before librdkafka has taken it that is not
-//! certain, and afterwards the slot is librdkafka's.
+//! behind it, those for others do not. It is sent, and its sender learns that it was accepted, once the brokers have reported its partition.
 //!
 //! A record that has waited for room, or for its serializer, is reported as accepted before librdkafka has it. So one with an explicit
 //! partition is set aside as well, unless brokers have reported the partition before.
@@ -50,6 +49,11 @@ pub(super) fn is_absence(draft: &Draft, code: i32) -> bool {
     }
 }
 
+/// Whether brokers have reported the record's partition or, if it has none, its topic.
+fn is_reported(body: &Body) -> bool {
+    body.topic.as_ref().is_some_and(|topic| topic.partitions() > body.partition.unwrap_or_default())
+}
+
 impl Shared {
     /// Whether records are set aside that this one is behind.
     pub(super) fn is_behind_absent(&self, body: &Body) -> bool {
@@ -59,8 +63,7 @@ impl Shared {
 
     /// Whether a record can be reported as accepted before librdkafka has it.
     pub(super) fn is_known(&self, body: &Body) -> bool {
-        let has = |partition| body.topic.as_ref().is_some_and(|topic| topic.partitions() > partition);
-        !self.is_behind_absent(body) && body.partition.is_none_or(has)
+        !self.is_behind_absent(body) && (body.partition.is_none() || is_reported(body))
     }
 
     /// Sets a record aside that has its room and is engaged with the deferrals.
@@ -119,27 +122,46 @@ impl Shared {
     /// Gives a record to librdkafka once more; it comes back to wait on.
     fn try_again(&self, client: &Client, deferral: Deferral, is_late: bool) -> Option<Box<Deferral>> {
         let Deferral { draft, unfinished, ticket } = deferral;
-        let topic = draft.body().topic.clone();
+        if is_reported(draft.body()) {
+            self.send_waiting(client, draft);
+            self.deferrals.disengage();
+            return None;
+        }
+        if !is_late {
+            // librdkafka would refuse it again, or take it before its sender can be told so.
+            draft.body().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
+            return Some(Box::new(Deferral { draft, unfinished, ticket }));
+        }
         let mut done = Done::default();
         let Err((mut draft, code)) = self.accept(client, draft, &mut done) else {
             self.deferrals.disengage();
             return None;
         };
-        let may_wait = is_absence(&draft, code) && !is_late;
-        if may_wait {
-            topic.into_iter().for_each(|topic| self.refresh.want(&topic, self.absent.waker()));
-            return Some(Box::new(Deferral { draft, unfinished, ticket }));
-        }
         let error = if is_absence(&draft, code) {
-            let waited = self.room.max_block().as_millis();
-            let what = format!("{}: the brokers did not report it within max.block.ms ({waited} ms)", name_of(draft.body()));
-            self.troubles.blame(Error::from_code(code, &what))
+            self.not_reported(draft.body(), code)
         } else {
             self.refusal_of(client, &mut draft, code)
         };
         self.leave(client, Deferral { draft, unfinished, ticket }, error);
         drop(done);
         None
+    }
+
+    /// Ends the records whose time was over at `now`, for where the delivery thread does not come to it.
+    pub(super) fn expire_absent(&self, client: &Client, now: Instant) {
+        for Absent(deferral) in self.absent.expired(now) {
+            self.absent.disengage();
+            let code = if deferral.draft.body().partition.is_some() { code::UNKNOWN_PARTITION } else { code::UNKNOWN_TOPIC };
+            let error = self.not_reported(deferral.draft.body(), code);
+            self.leave(client, *deferral, error);
+        }
+    }
+
+    /// The error of a record that has waited for its topic or partition for too long.
+    fn not_reported(&self, body: &Body, code: i32) -> Error {
+        let waited = self.room.max_block().as_millis();
+        let what = format!("{}: the brokers did not report it within max.block.ms ({waited} ms)", name_of(body));
+        self.troubles.blame(Error::from_code(code, &what))
     }
 
     /// The error of a record that does not wait for its topic or partition. The brokers are asked, so that it may be sent again.

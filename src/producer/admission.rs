@@ -73,7 +73,11 @@ impl Shared {
         draft.set_generation(generation);
         client.produce(draft).inspect_err(|(draft, code)| {
             // First: a commit that finds nothing outstanding must find the failure. A record whose partition is not known may wait for it.
-            if !is_absence(draft, *code) {
+            if is_absence(draft, *code) {
+                let body = draft.body();
+                let partition = body.partition.filter(|_| *code == code::UNKNOWN_PARTITION).unwrap_or_default();
+                body.topic.iter().for_each(|topic| topic.forget_partition(partition));
+            } else {
                 self.fail_transaction(client, draft, *code);
             }
             self.outstanding.leave_one(generation, done);
@@ -89,12 +93,16 @@ impl Shared {
     fn admitting<R>(&self, client: &Client, act: impl FnOnce(&Room<Entrant>, Admit<'_>) -> R) -> R {
         let mut aftermath = Aftermath::default();
         let result = act(&self.room, &mut |entrant| self.admit(client, entrant, &mut aftermath));
-        // Records that are ready, and wait since the room is overdrawn, are served by the delivery thread.
+        self.ring_if_stalled();
+        self.settle(aftermath);
+        result
+    }
+
+    /// Records that are ready, and wait since the room is overdrawn, are served by the delivery thread.
+    fn ring_if_stalled(&self) {
         if self.deferrals.is_stalled() && !self.room.is_overdrawn() {
             self.deferrals.ring();
         }
-        self.settle(aftermath);
-        result
     }
 
     /// Sends what has waited for room, or has it wait for its serializer.
@@ -230,8 +238,13 @@ impl Shared {
             }
             return self.leave_served(client, deferral, self.error_of(Exit::Cleared));
         }
+        self.send_waiting(client, deferral.draft);
+    }
+
+    /// Gives a record to librdkafka that has waited, and has its room.
+    pub(super) fn send_waiting(&self, client: &Client, draft: Draft) {
         let mut aftermath = Aftermath::default();
-        if let Err(bytes) = self.dispatch(client, deferral.draft, &mut aftermath) {
+        if let Err(bytes) = self.dispatch(client, draft, &mut aftermath) {
             self.release(client, bytes);
         }
         self.settle(aftermath);
@@ -280,9 +293,14 @@ impl Shared {
     /// Ends the records that have waited for room for `max.block.ms`.
     pub(super) fn expire(&self, client: &Client, now: Instant) {
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
-        for entrant in self.admitting(client, |room, admit| room.expire(now, admit)) {
+        let mut aftermath = Aftermath::default();
+        let expired = self.room.expire(now, &mut |entrant| self.admit(client, entrant, &mut aftermath));
+        self.ring_if_stalled();
+        // Before the wakers of those that were let in: one that blocks must not hold up an expiry.
+        for entrant in expired {
             self.refuse_entrant(entrant, code::TIMED_OUT_QUEUE);
         }
+        self.settle(aftermath);
     }
 
     /// Ends the records whose time was over at `now`, wherever they wait, but for the one that the delivery thread serves just now: for where
@@ -294,6 +312,7 @@ impl Shared {
             let error = self.too_late(&deferral);
             self.leave(client, *deferral, error);
         }
+        self.expire_absent(client, now);
     }
 
     /// Ends everything that waits; `close` lets nothing wait from now on. A record that is just being passed on goes on: see

@@ -299,7 +299,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         if core.shared.room.try_take(draft.charge()) {
             // Looked at once the record cannot be behind others that wait for room.
-            if core.shared.deferrals.holds(&topic_of(draft.body())) {
+            if core.shared.deferrals.is_engaged() && core.shared.deferrals.holds(&topic_of(draft.body())) {
                 core.shared.release(&core.client, draft.charge());
                 return Err(self.refuse_pending(draft, "the schema of a record before it"));
             }

@@ -83,7 +83,7 @@ impl Observer for Shared {
     }
 
     fn on_freed(&self, client: &Client, freed: Freed) {
-        if self.room.is_waited_for() {
+        if self.room.is_waited_for() || self.deferrals.is_stalled() {
             self.flush_helper.note_progress();
         }
         // A flush that is not told would wait for ever.
@@ -169,7 +169,7 @@ impl Observer for Shared {
         self.serve_deferred(client, now);
         self.serve_absent(client, now);
         self.expire(client, now);
-        let unlinger = self.flush_helper.watch(self.room.is_waited_for(), now);
+        let unlinger = self.flush_helper.watch(self.room.is_waited_for() || self.deferrals.is_stalled(), now);
         let deadlines =
             [self.room.next_deadline(), self.deferrals.next_deadline(), self.absent.next_deadline(), denial, unlinger];
         match deadlines.into_iter().flatten().min() {

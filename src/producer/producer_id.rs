@@ -76,8 +76,8 @@ impl ProducerId {
         asking.thread = thread::Builder::new().name("ottla-id".to_owned()).spawn(ask).ok().map(|_| ended);
     }
 
-    /// Ends the thread, which holds the client, and waits for it: for as long as it may take, since librdkafka's own waits take longer
-    /// when the system's clock is set back.
+    /// Ends the thread, which holds the client, and waits for it: for twice as long as a question takes, and no longer, since librdkafka's own
+    /// waits take longer when the system's clock is set back.
     pub(super) fn join(&self) {
         let thread = {
             let mut asking = lock(&self.asking);

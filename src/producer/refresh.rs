@@ -110,7 +110,10 @@ impl Refresh {
         let (end, ended) = channel();
         let run = move || {
             inner.run(|topic| {
-                let _ = client.metadata(topic, PATIENCE);
+                let begun = Instant::now();
+                if client.wait_for_connection(PATIENCE) {
+                    let _ = client.metadata(topic, PATIENCE.saturating_sub(begun.elapsed()));
+                }
                 told.wake_by_ref();
             });
             // The client first: who waits for the end waits for that.
@@ -121,8 +124,8 @@ impl Refresh {
         state.thread = thread::Builder::new().name("ottla-metadata".to_owned()).spawn(run).ok().map(|_| ended);
     }
 
-    /// Ends the thread, which holds the client and topics, and waits for it: for as long as it may take, since librdkafka's own waits take
-    /// longer when the system's clock is set back.
+    /// Ends the thread, which holds the client and topics, and waits for it: for twice as long as a question takes, and no longer, since
+    /// librdkafka's own waits take longer when the system's clock is set back.
     pub(super) fn join(&self) {
         let (client, topics, thread) = {
             let mut state = self.0.lock();

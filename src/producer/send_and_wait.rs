@@ -21,7 +21,8 @@ pub struct SendAndWait {
 }
 
 enum State {
-    Accepting(Sending),
+    /// librdkafka does not linger either, once this has to wait: for its partition, records that linger may be before it.
+    Accepting(Sending, Option<Hurry>),
     /// Sent. librdkafka does not linger meanwhile.
     Accepted {
         delivery: Delivery,
@@ -32,7 +33,7 @@ enum State {
 
 impl SendAndWait {
     pub(super) fn new(core: &Arc<Core>, sending: Sending) -> Self {
-        Self { core: Arc::clone(core), state: State::Accepting(sending) }
+        Self { core: Arc::clone(core), state: State::Accepting(sending, None) }
     }
 }
 
@@ -40,19 +41,25 @@ impl Future for SendAndWait {
     type Output = Result<RecordMetadata, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
         loop {
-            let result = match &mut self.state {
-                State::Accepting(sending) => match ready!(Pin::new(sending).poll(context)) {
-                    Ok(delivery) => {
-                        self.state = State::Accepted { delivery, _hurry: self.core.hurry() };
+            let result = match &mut this.state {
+                State::Accepting(sending, hurry) => match Pin::new(sending).poll(context) {
+                    Poll::Pending => {
+                        hurry.get_or_insert_with(|| this.core.hurry());
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Ok(delivery)) => {
+                        let hurry = hurry.take().unwrap_or_else(|| this.core.hurry());
+                        this.state = State::Accepted { delivery, _hurry: hurry };
                         continue;
                     }
-                    Err(error) => Err(error),
+                    Poll::Ready(Err(error)) => Err(error),
                 },
                 State::Accepted { delivery, .. } => ready!(Pin::new(delivery).poll(context)),
                 State::Done => return Poll::Pending,
             };
-            self.state = State::Done;
+            this.state = State::Done;
             return Poll::Ready(result);
         }
     }
@@ -61,7 +68,7 @@ impl Future for SendAndWait {
 impl fmt::Debug for SendAndWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
-            State::Accepting(_) => "SendAndWait(waiting to be accepted)",
+            State::Accepting(..) => "SendAndWait(waiting to be accepted)",
             State::Accepted { .. } => "SendAndWait(accepted)",
             State::Done => "SendAndWait(done)",
         })

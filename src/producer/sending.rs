@@ -72,7 +72,7 @@ impl Sending {
             let pending = draft.pending_report();
             return Self::accept(core, draft, pending);
         }
-        if draft.body().partition.is_some() {
+        if !shared.is_known(draft.body()) {
             // librdkafka may not know the partition when there is room.
             return Self::defer(core, draft, Unfinished::nothing());
         }
@@ -111,6 +111,7 @@ impl Sending {
             }
             Claim::Granted(Entrant::Deferred(deferral)) if shared.is_behind_absent(deferral.draft.body()) => {
                 shared.set_aside(&core.client, deferral);
+                core.keep_time();
             }
             Claim::Granted(entrant) => {
                 let sending = Self::accept(core, entrant.into_draft(), pending);
@@ -160,6 +161,7 @@ impl Sending {
             &core.client,
             Box::new(Deferral { draft, unfinished: Unfinished::nothing(), ticket: Arc::clone(&ticket) }),
         );
+        core.keep_time();
         Self(State::Deferred { ticket, pending, core: Arc::clone(core) })
     }
 }

@@ -54,6 +54,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Sink<ProducerRecord<'static, K, V
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // A flush that was given up is over.
+        self.hurry = None;
         ready!(self.poll_accepted(context))?;
         match self.poll_delivered(context) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -70,8 +72,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Sink<ProducerRecord<'static, K, V
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = &mut *self;
-        ready!(this.poll_accepted(context))?;
-        let delivered = this.poll_delivered(context);
+        let delivered = match this.poll_accepted(context) {
+            Poll::Ready(Ok(())) => this.poll_delivered(context),
+            other => other,
+        };
         if delivered.is_ready() {
             this.hurry = None;
         } else if this.hurry.is_none() {

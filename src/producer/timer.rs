@@ -31,14 +31,22 @@ pub(super) struct Timer(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     runs: AtomicBool,
-    has_ended: Mutex<bool>,
+    /// Nothing has waited when it last looked: whoever begins to wait rings.
+    sleeps: AtomicBool,
+    state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    has_ended: bool,
+    is_rung: bool,
 }
 
 impl Timer {
     /// Ends the thread, without waiting for it: it may be waking tasks, which is user code.
     pub(super) fn end(&self) {
-        *self.0.lock() = true;
+        self.0.lock().has_ended = true;
         self.0.changed.notify_all();
     }
 }
@@ -49,13 +57,18 @@ impl Core {
         let inner = &self.shared.timer.0;
         // After the record has been counted: the thread looks whether anything waits after it has lowered this.
         if inner.runs.load(Ordering::SeqCst) {
+            // Or the thread reads the deadline after it has raised this.
+            if inner.sleeps.swap(false, Ordering::SeqCst) {
+                inner.lock().is_rung = true;
+                inner.changed.notify_all();
+            }
             return;
         }
-        let has_ended = inner.lock();
-        if *has_ended || inner.runs.swap(true, Ordering::SeqCst) {
+        let state = inner.lock();
+        if state.has_ended || inner.runs.swap(true, Ordering::SeqCst) {
             return;
         }
-        drop(has_ended);
+        drop(state);
         let (timer, shared, client) = (Arc::clone(inner), Arc::downgrade(&self.shared), Arc::downgrade(&self.client));
         let spawned = thread::Builder::new().name("ottla-timer".to_owned()).spawn(move || timer.run(&shared, &client));
         if let Err(error) = spawned {
@@ -84,18 +97,29 @@ impl Inner {
                         return;
                     }
                 }
-                let deadlines = [shared.room.next_deadline(), shared.deferrals.next_deadline()];
-                deadlines.into_iter().flatten().min().map_or(IDLE, |next| next.saturating_duration_since(now) + LATE)
+                self.sleeps.store(true, Ordering::SeqCst);
+                let deadlines = [shared.room.next_deadline(), shared.deferrals.next_deadline(), shared.absent.next_deadline()];
+                match deadlines.into_iter().flatten().min() {
+                    Some(next) => {
+                        // All wait equally long: a later one ends later.
+                        self.sleeps.store(false, Ordering::SeqCst);
+                        next.saturating_duration_since(now) + LATE
+                    }
+                    None => IDLE,
+                }
             };
-            let has_ended = self.lock();
-            if *has_ended {
+            let mut state = self.lock();
+            if !state.is_rung && !state.has_ended {
+                state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            if state.has_ended {
                 return;
             }
-            drop(self.changed.wait_timeout(has_ended, wait).unwrap_or_else(PoisonError::into_inner));
+            state.is_rung = false;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.has_ended.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -133,7 +133,8 @@ impl TransactionThread {
             _ => {}
         }
         // A record of the one before that is not reported yet must not become part of this one.
-        while self.shared.anything_waits() || !self.shared.outstanding.is_empty() {
+        // Nor may one that is just being refused fail this one.
+        while self.shared.anything_waits() || !self.shared.outstanding.is_empty() || transactions.is_ending_records() {
             if !transactions.goes_on(call, None) {
                 return None;
             }

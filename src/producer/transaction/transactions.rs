@@ -134,6 +134,8 @@ impl Transactions {
     fn start(&self, core: &Core) -> Result<(), Error> {
         let mut state = self.lock();
         if state.threads.is_none() && !state.is_closing() {
+            // An earlier call may have found no thread to start.
+            state.ended = false;
             let timer = timer::start(Arc::clone(&core.shared))?;
             let calls = match TransactionThread::start(Arc::clone(&core.client), Arc::clone(&core.shared)) {
                 Ok(calls) => calls,

@@ -122,6 +122,24 @@ fn a_large_record_that_waits_in_vain_lets_the_small_ones_behind_it_in() {
 }
 
 #[test]
+fn a_record_with_a_partition_that_has_waited_for_room_is_accepted_before_it_is_reported() {
+    let kafka = kafka(3);
+    let producer = producer(&kafka, &[LINGERING[0], LINGERING[1], ("buffer.memory", "4000"), ("max.block.ms", "60000")]);
+    ends(move || {
+        block_on(async {
+            // From its report on the partition is known.
+            producer.send_and_wait(record(0).partition(1)).await.unwrap();
+            // The last of them linger, and nothing but acceptance is waited for.
+            for n in 1..20 {
+                drop(producer.send(record(n).partition(1)).await.unwrap());
+            }
+            producer.flush().await.unwrap();
+        });
+        assert_eq!(numbers(&kafka), (0..20).collect::<Vec<_>>());
+    });
+}
+
+#[test]
 fn what_fills_the_buffer_does_not_linger_while_a_sender_waits() {
     let kafka = kafka(3);
     let settings = [LINGERING[0], LINGERING[1], ("buffer.memory", "100000"), ("max.block.ms", "60000")];
