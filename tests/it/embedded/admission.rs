@@ -188,7 +188,7 @@ fn a_record_that_is_waited_for_alone_is_sent_at_once() {
         let other = producer.clone();
         producer
             .send_with(record(3), move |_| {
-                sender.send(other.blocking().send_and_wait(record(4)).map_err(|error| error.kind())).unwrap()
+                sender.send(other.blocking().send_and_wait(record(4)).map_err(|error| error.kind())).unwrap();
             })
             .unwrap();
         block_on(producer.flush()).unwrap();

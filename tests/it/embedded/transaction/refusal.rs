@@ -170,7 +170,8 @@ fn a_record_that_is_refused_at_once_fails_its_transaction_whichever_way_it_is_se
     ends(move || {
         let producer = ready(&kafka, &[("max.request.size", "1000"), ("max.block.ms", "5000")]);
         let large = "x".repeat(2000);
-        let bad: [(&str, fn() -> ProducerRecord<'static, str, str>); 7] = [
+        type Bad = fn() -> ProducerRecord<'static, str, str>;
+        let bad: [(&str, Bad); 7] = [
             ("the topic's name", || ProducerRecord::to("topic abc").value("one")),
             ("no topic's name", || ProducerRecord::to("").value("one")),
             ("the partition", || record("one").partition(-1)),

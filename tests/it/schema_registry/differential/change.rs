@@ -40,7 +40,7 @@ pub(super) enum Slot {
 impl Generator {
     pub(super) fn changed(&mut self, kind: &Type) -> (Type, Change) {
         if !matches!(kind, Type::Union(_)) && self.rng.u8(..8) == 0 {
-            return self.to_union(kind);
+            return self.make_union(kind);
         }
         match kind {
             Type::Array(items) => {
@@ -106,7 +106,7 @@ impl Generator {
         new
     }
 
-    fn to_union(&mut self, kind: &Type) -> (Type, Change) {
+    fn make_union(&mut self, kind: &Type) -> (Type, Change) {
         let (kind, change) = match self.changed(kind) {
             (Type::Union(_), _) => (kind.clone(), Change::None),
             changed => changed,
