@@ -15,7 +15,7 @@ use super::{
     topic_partition::native_partitions,
 };
 use crate::{
-    Error,
+    Error, Offsets,
     native::{
         ConsumerClient,
         code::{NO_ERROR, NO_OFFSET},
@@ -109,9 +109,10 @@ impl Membership {
             self.listen("on_partitions_lost", |listener| listener.on_partitions_lost(partitions));
         } else {
             self.store();
-            let mut taken = None;
-            self.intake.progress(&mut |progress| taken = Some(progress.taken()));
-            let revoked = Revoked::new(&self.client, partitions, taken.unwrap_or_default(), self.api_timeout);
+            // Not what is taken: a consumer that is dropped, or called, in the middle of a record has not processed that one.
+            let mut processed = Offsets::new();
+            self.intake.progress(&mut |progress| processed = progress.processed());
+            let revoked = Revoked::new(&self.client, partitions, processed, self.api_timeout);
             self.listen("on_partitions_revoked", |listener| listener.on_partitions_revoked(&revoked));
         }
         self.resume_paused(partitions);

@@ -143,9 +143,19 @@ impl Progress {
 
     /// What a commit commits of the partitions that are assigned: what is taken, or with explicit completion what is done.
     pub(super) fn taken(&self) -> Offsets {
+        self.offsets(|partition| partition.taken)
+    }
+
+    /// The same without the records that the program is still busy with.
+    pub(super) fn processed(&self) -> Offsets {
+        self.offsets(|partition| partition.settled)
+    }
+
+    /// With explicit completion what is done, and otherwise this.
+    fn offsets(&self, next: impl Fn(&Partition) -> Option<i64>) -> Offsets {
         let mut offsets = Offsets::new();
         for partition in self.partitions.iter().filter(|partition| partition.is_assigned) {
-            if let Some(next) = partition.window.as_ref().map_or(partition.taken, |window| window.next()) {
+            if let Some(next) = partition.window.as_ref().map_or_else(|| next(partition), |window| window.next()) {
                 offsets.set_next(partition.name.topic(), partition.name.partition(), next);
             }
         }
@@ -271,7 +281,7 @@ mod tests {
         assert!(progress.take_unstored().is_empty());
         progress.settle();
         progress.take(number, 5);
-        assert_eq!(progress.taken().next("t", 0), Some(6));
+        assert_eq!((progress.taken().next("t", 0), progress.processed().next("t", 0)), (Some(6), Some(5)));
         assert_eq!(progress.take_unstored().next("t", 0), Some(5));
         assert!(progress.take_unstored().is_empty());
     }

@@ -109,7 +109,9 @@ impl<'a> Revoked<'a> {
         self.partitions
     }
 
-    /// How far the program has come in the partitions that the consumer still has, as [`Consumer::taken`](super::Consumer::taken).
+    /// How far the program has come in the partitions that the consumer still has, as [`Consumer::taken`](super::Consumer::taken), but
+    /// without records that it is still busy with: those are there if the consumer is dropped, or a method of it called, before the next
+    /// record is asked for.
     pub fn taken(&self) -> &Offsets {
         &self.taken
     }

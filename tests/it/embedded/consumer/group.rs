@@ -228,3 +228,27 @@ fn a_call_in_the_listener_that_would_wait_for_itself_is_refused() {
         assert_eq!(*calls.1.lock().unwrap(), Some(ottla::ErrorKind::WouldDeadlock));
     });
 }
+
+#[test]
+fn the_listener_commits_what_is_processed_and_not_what_is_in_work() {
+    struct Heard(Mutex<Option<i64>>);
+    impl RebalanceListener for Heard {
+        fn on_partitions_revoked(&self, revoked: &Revoked<'_>) {
+            *self.0.lock().unwrap() = revoked.taken().next("orders", 0);
+        }
+    }
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..10);
+    // Who closes a consumer is done with what it has taken; who only drops it may have panicked.
+    for (is_closed, wanted) in [(false, 2), (true, 3)] {
+        let heard = Arc::new(Heard(Mutex::default()));
+        let consumer = builder(&kafka, &[]).rebalance_listener(Arc::clone(&heard)).build().unwrap();
+        block_on(consumer.subscribe(&["orders"])).unwrap();
+        take(&consumer, 3);
+        if is_closed {
+            block_on(consumer.close()).unwrap();
+        }
+        drop(consumer);
+        assert_eq!(*heard.0.lock().unwrap(), Some(wanted), "closed: {is_closed}");
+    }
+}
