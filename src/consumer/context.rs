@@ -134,7 +134,7 @@ impl Membership {
         }
     }
 
-    /// Waits until the program is done with the records that it has: in Java a rebalance, too, happens in `poll`. False if it took too long.
+    /// Waits until the program is done with the records of these partitions that it has: in Java a rebalance, too, happens in `poll`. False if it took too long.
     fn settled(&self, partitions: &[TopicPartition]) -> bool {
         let begun = Instant::now();
         let limit = if self.explicit_done { DONE_TIMEOUT.min(self.max_poll_interval / 2) } else { self.max_poll_interval };

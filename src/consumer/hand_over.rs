@@ -138,8 +138,8 @@ pub(super) trait Intake: Send + Sync {
     /// How often the program has asked.
     fn asked(&self) -> u64;
 
-    /// Waits until the program is done with what it has taken, with explicit completion of these partitions, or until `stop`, which is
-    /// looked at when the bell rings and now and then. Whether all is done.
+    /// Waits until the program is done with what it has taken of these partitions, or until `stop`, which is looked at when the bell rings
+    /// and now and then. Whether all is done.
     fn wait_until_settled(&self, partitions: &[TopicPartition], stop: &dyn Fn() -> bool) -> bool;
 
     /// Partitions have come.

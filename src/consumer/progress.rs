@@ -108,10 +108,11 @@ impl Progress {
         }
     }
 
-    /// Whether the program is done with all that it has taken; with explicit completion, of these partitions.
+    /// Whether the program is done with all that it has taken of these partitions.
     pub(super) fn is_settled(&self, partitions: &[TopicPartition]) -> bool {
         if self.explicit.is_none() {
-            return self.unsettled.is_empty();
+            let mut unsettled = self.unsettled.iter().filter_map(|number| self.partitions.get(*number));
+            return !unsettled.any(|unsettled| partitions.contains(&unsettled.name));
         }
         partitions.iter().all(|partition| {
             let window = self.get(partition).and_then(|partition| partition.window.as_ref());
@@ -277,7 +278,7 @@ mod tests {
     fn a_record_is_settled_when_the_next_one_is_asked_for() {
         let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
-        assert_eq!((progress.position(&partition), progress.is_settled(&[])), (Some(5), false));
+        assert_eq!((progress.position(&partition), progress.is_settled(std::slice::from_ref(&partition))), (Some(5), false));
         assert!(progress.take_unstored().is_empty());
         progress.settle();
         progress.take(number, 5);
@@ -287,13 +288,28 @@ mod tests {
     }
 
     #[test]
+    fn a_record_in_work_keeps_its_own_partition_only() {
+        let (mut progress, partition, number) = with_one(false);
+        let other = TopicPartition::new("t", 1);
+        progress.assign(&other);
+        progress.take(number, 4);
+        assert!(progress.is_settled(std::slice::from_ref(&other)));
+        assert!(!progress.is_settled(&[other, partition]));
+        assert_eq!(progress.processed().next("t", 0), None);
+    }
+
+    #[test]
     fn a_partition_that_goes_takes_its_progress_along() {
         let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
         progress.settle();
         progress.take(number, 5);
         progress.unassign(&partition, false);
-        assert!(progress.is_settled(&[]) && progress.taken().is_empty() && progress.take_unstored().is_empty());
+        assert!(
+            progress.is_settled(std::slice::from_ref(&partition))
+                && progress.taken().is_empty()
+                && progress.take_unstored().is_empty()
+        );
         assert_eq!((progress.position(&partition), progress.assignment()), (None, vec![]));
         assert!(progress.assigned_number("t", 0).is_none() && progress.take_lost().is_empty());
         progress.assign(&partition);
