@@ -76,16 +76,22 @@ enum Output {
 }
 
 impl DeadLetters {
-    /// Dead letters for this path; `-` is stdout, and so is a path of the same file. `forbidden` are the files that the run reads or writes
-    /// otherwise.
+    /// Dead letters for this path; `-` is stdout, and so is a path of the same file. `forbidden` are the files that the run reads.
     ///
     /// # Errors
     /// The path is a directory, in a directory that does not exist, or one of the forbidden files: found before a record is read, not
     /// when one is lost.
     pub(crate) fn at(path: &Path, forbidden: Vec<(&'static str, FileIdentity)>) -> io::Result<Self> {
         let target = if path == Path::new("-") || is_stdout(path) { Target::Stdout } else { Target::File(path.to_owned()) };
-        let letters = Self { target, output: None, forbidden, is_torn: false, buffer: Vec::new() };
-        let Target::File(path) = &letters.target else { return Ok(letters) };
+        let mut letters = Self { target, output: None, forbidden, is_torn: false, buffer: Vec::new() };
+        let Target::File(path) = &letters.target else {
+            // A socket is two streams, so that it may be stdin as well. stderr may go where stdout goes.
+            if let Some(stdout) = FileIdentity::of_stdout().filter(|stdout| !stdout.is_socket()) {
+                letters.check("dead letters to stdout", stdout)?;
+            }
+            return Ok(letters);
+        };
+        letters.forbidden.extend(FileIdentity::of_stderr().map(|stderr| ("what stderr goes to", stderr)));
         if path.is_dir() {
             let message = format!("dead-letter file {}: is a directory; name a file", path.display());
             return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
@@ -96,7 +102,7 @@ impl DeadLetters {
             return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
         if let Some(identity) = FileIdentity::of_path(path) {
-            letters.check(path, identity)?;
+            letters.check(&named(path), identity)?;
         }
         Ok(letters)
     }
@@ -136,7 +142,7 @@ impl DeadLetters {
                     let file = OpenOptions::new().append(true).create(true).open(path)?;
                     // It may have come into being since `at`.
                     if let Some(identity) = FileIdentity::of_file(&file) {
-                        self.check(path, identity)?;
+                        self.check(&named(path), identity)?;
                     }
                     if ends_in_half_a_line(path) {
                         buffer.push(b'\n');
@@ -173,10 +179,11 @@ impl DeadLetters {
         }
     }
 
-    fn check(&self, path: &Path, identity: FileIdentity) -> io::Result<()> {
+    /// Refuses a forbidden file; `name` is what a message calls it.
+    fn check(&self, name: &str, identity: FileIdentity) -> io::Result<()> {
         match self.forbidden.iter().find(|(_, forbidden)| *forbidden == identity) {
             Some((what, _)) => {
-                let message = format!("dead-letter file {}: is {what}; name another file", path.display());
+                let message = format!("{name}: is {what}; name another file");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, message))
             }
             None => Ok(()),
@@ -209,7 +216,11 @@ fn at_path(path: &Path, error: &io::Error) -> io::Error {
     if text.starts_with("dead-letter file ") {
         return io::Error::new(error.kind(), text);
     }
-    io::Error::new(error.kind(), format!("dead-letter file {}: {text}", path.display()))
+    io::Error::new(error.kind(), format!("{}: {text}", named(path)))
+}
+
+fn named(path: &Path) -> String {
+    format!("dead-letter file {}", path.display())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::{
 pub(crate) struct FileIdentity {
     device: u64,
     inode: u64,
+    is_socket: bool,
 }
 
 impl FileIdentity {
@@ -28,12 +29,17 @@ impl FileIdentity {
         use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
         let kind = metadata.file_type();
         let has_one = kind.is_file() || kind.is_fifo() || kind.is_socket();
-        has_one.then(|| Self { device: metadata.dev(), inode: metadata.ino() })
+        has_one.then(|| Self { device: metadata.dev(), inode: metadata.ino(), is_socket: kind.is_socket() })
     }
 
     #[cfg(not(unix))]
     pub(crate) fn of(_: &Metadata) -> Option<Self> {
         None
+    }
+
+    /// Whether what is written to it is not what is read from it.
+    pub(crate) fn is_socket(self) -> bool {
+        self.is_socket
     }
 
     pub(crate) fn of_stdin() -> Option<Self> {

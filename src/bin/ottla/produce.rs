@@ -185,7 +185,6 @@ fn dead_letters(path: &Path, arguments: &ProduceArguments, plan: &Plan) -> Resul
     let used = [
         ("the input", input),
         ("the configuration", FileIdentity::of_path(&arguments.settings.config)),
-        ("what stderr goes to", FileIdentity::of_stderr()),
     ];
     let used = used.into_iter().filter_map(|(what, identity)| Some((what, identity?)));
     let letters = DeadLetters::at(path, used.collect()).map_err(Failure::usage)?;

@@ -43,6 +43,25 @@ fn the_input_is_refused_by_whatever_name_and_stays_as_it_is() {
 }
 
 #[test]
+fn the_input_is_refused_as_stdout_too_and_what_stderr_goes_to_is_not() {
+    let place = Place::new(1);
+    let input = place.folder.file("in.jsonl", ROWS);
+    let log = place.folder.file("log", "");
+    let appended = |path: &Path| fs::OpenOptions::new().append(true).open(path).unwrap();
+    for dead in ["-", "/dev/stdout"] {
+        let arguments = text_report(place.produce_with(&arguments!["--input", input, "--dead-letter", dead]));
+        let mut onto_input = command(&arguments);
+        onto_input.stdout(appended(&input));
+        end(onto_input.spawn().unwrap()).with(2).saying(&["dead letters to stdout: is the input; name another file"]);
+        let mut together = command(&arguments);
+        together.stdout(appended(&log)).stderr(appended(&log));
+        end(together.spawn().unwrap()).with(1);
+    }
+    assert_eq!(fs::read_to_string(&input).unwrap(), ROWS);
+    assert!(fs::read_to_string(&log).unwrap().contains("InvalidJson"));
+}
+
+#[test]
 fn letters_are_added_to_what_the_file_has() {
     let place = Place::new(1);
     let dead = place.folder.file("dead.jsonl", "{\"line\":77}\n");
