@@ -1,5 +1,7 @@
 //! [`Encoder`]: keys or values as bytes, those with a schema too.
 
+use std::{error::Error as StdError, iter};
+
 use apache_avro::types::Value as AvroValue;
 use ottla::{
     Headers, Serializer,
@@ -156,10 +158,45 @@ impl Place<'_> {
     ) -> Result<Serialized, Unfit> {
         buffer.clear();
         let mut context = SerializeContext::new(self.topic, headers, self.part == Part::Key);
-        serializer.serialize(value, &mut context, buffer).map_err(|error: BoxError| Unfit {
-            kind: RowErrorKind::Serialization,
-            message: chain(&*error),
-            field: None,
+        serializer.serialize(value, &mut context, buffer).map_err(|error: BoxError| {
+            let (kind, message) = if is_outage(&*error) {
+                (RowErrorKind::SchemaRegistry, format!("the schema registry was unavailable: {}", chain(&*error)))
+            } else {
+                (RowErrorKind::Serialization, chain(&*error))
+            };
+            Unfit { kind, message, field: None }
         })
+    }
+}
+
+/// Whether it is the registry that failed, and not the value.
+fn is_outage(error: &(dyn StdError + 'static)) -> bool {
+    let mut causes = iter::successors(Some(error), |&error| error.source());
+    causes.any(|error| error.downcast_ref::<RegistryError>().is_some_and(RegistryError::is_outage))
+}
+
+#[cfg(test)]
+mod tests {
+    use ottla::{
+        serialize::registry::{Schema, SchemaRegistry, SchemaRegistryConfig},
+        testing::{EmbeddedRegistry, RegistryFault},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_registry_that_fails_is_not_the_row_s_fault() {
+        let embedded = EmbeddedRegistry::start().unwrap();
+        let settings = [("schema.registry.url", embedded.url()), ("max.retries", "0")];
+        let registry = SchemaRegistry::new(&SchemaRegistryConfig::from_pairs(settings).unwrap()).unwrap();
+        let serializer = GenericAvro::with_schema(&registry, Schema::new(SchemaType::Avro, "\"long\""));
+        let place = Place { part: Part::Value, topic: "orders", format: Format::Jsonl };
+        let write = |value| place.write(&serializer, &value, &mut Headers::new(), &mut Vec::new()).unwrap_err();
+        embedded.fail(Some(RegistryFault::Status(500)));
+        let unfit = write(AvroValue::Long(7));
+        assert_eq!(unfit.kind, RowErrorKind::SchemaRegistry, "{}", unfit.message);
+        assert!(unfit.message.starts_with("the schema registry was unavailable: "), "{}", unfit.message);
+        embedded.fail(None);
+        assert_eq!(write(AvroValue::Boolean(true)).kind, RowErrorKind::Serialization);
     }
 }

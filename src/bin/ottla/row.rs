@@ -51,6 +51,8 @@ pub(crate) enum RowErrorKind {
     InvalidKey,
     /// A key or a value that its serializer does not take, such as a word for an integer.
     Serialization,
+    /// The schema registry could not be asked for the record's schema: the record may be as good as any.
+    SchemaRegistry,
 }
 
 impl RowErrorKind {
@@ -66,6 +68,7 @@ impl RowErrorKind {
             Self::MissingKey => "MissingKey",
             Self::InvalidKey => "InvalidKey",
             Self::Serialization => "Serialization",
+            Self::SchemaRegistry => "SchemaRegistry",
         }
     }
 }
