@@ -100,6 +100,8 @@ fn read(
 ) -> Result<Exit, Failure> {
     let mut left = arguments.max.unwrap_or(u64::MAX);
     let mut last = Instant::now();
+    // Why records are held back, until one comes.
+    let mut held_back = None;
     while left > 0 {
         if interrupt.is_pressed() {
             return written(output.flush()).map(|_| Exit::Interrupted);
@@ -113,7 +115,9 @@ fn read(
             items = consumer.blocking().poll(LOOK);
         }
         if items.is_empty() && arguments.idle.is_some_and(|idle| last.elapsed() >= idle) {
-            break;
+            // The output is flushed.
+            return held_back
+                .map_or(Ok(Exit::Done), |error| Err(Failure::new(Exit::Failed, format!("records are held back: {error}"))));
         }
         for item in items {
             let wrote = match item {
@@ -126,10 +130,14 @@ fn read(
                         write_undecoded(&mut output, record, &chain(error.error()))
                     }
                     Some(_) => {
+                        held_back = None;
                         message::tell(format_args!("left out: {}", chain(error.error())));
                         continue;
                     }
                     None => {
+                        if error.kind() == ErrorKind::SchemaRegistry {
+                            held_back = Some(chain(error.error()));
+                        }
                         judge(&error)?;
                         continue;
                     }
@@ -139,6 +147,7 @@ fn read(
                 return written(Err(error));
             }
             last = Instant::now();
+            held_back = None;
             left -= 1;
             if left == 0 {
                 break;

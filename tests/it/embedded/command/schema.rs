@@ -160,6 +160,21 @@ fn a_registry_that_does_not_answer_is_known_before_a_row_is_read() {
 }
 
 #[test]
+fn records_that_are_held_back_are_no_idle_end() {
+    let shop = Shop::new();
+    shop.place.folder.file("order.avsc", ORDER);
+    let job = shop.job("serializer = \"avro\"\nschema = \"order.avsc\"");
+    let row = "{\"id\":\"o-1\",\"quantity\":3,\"price\":\"1.50\",\"day\":\"2024-02-29\"}\n";
+    shop.produce(&job, "orders.jsonl", row).with(0);
+    let consume = arguments!["consume", "-c", job, "--from-beginning", "--idle", "3"];
+    shop.registry.fail(Some(RegistryFault::Status(500)));
+    let ended = run(&consume).with(1).saying(&["records are held back: ", "the schema registry cannot answer now (500"]);
+    assert_eq!(ended.stdout, "");
+    shop.registry.fail(None);
+    assert_eq!(run(&consume).with(0).stdout.lines().count(), 1);
+}
+
+#[test]
 fn what_cannot_be_decoded_is_shown_as_it_is_with_the_reason() {
     let shop = Shop::new();
     shop.place.folder.file("order.avsc", ORDER);
