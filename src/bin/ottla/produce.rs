@@ -83,9 +83,10 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     let connected = block_on(select(connecting, interrupt.pressed()));
     let (producer, mut input) = match connected {
         Either::Left((Ok(connected), _)) => connected,
-        Either::Left((Err(_), _)) if interrupt.is_pressed() => return Ok(Exit::Interrupted),
-        Either::Left((Err(failure), _)) => return Err(failure),
-        Either::Right(_) => return Ok(Exit::Interrupted),
+        Either::Left((Err(failure), _)) if !interrupt.is_pressed() => return Err(failure),
+        Either::Left((Err(_), _)) | Either::Right(_) => {
+            return Err(Failure::new(Exit::Interrupted, "interrupted before the first record"));
+        }
     };
 
     // The first bytes are there, so that a program that reads them from a file has opened it.
@@ -182,10 +183,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
 fn dead_letters(path: &Path, arguments: &ProduceArguments, plan: &Plan) -> Result<DeadLetters, Failure> {
     let is_stdin = plan.input.path == Path::new("-");
     let input = if is_stdin { FileIdentity::of_stdin() } else { FileIdentity::of_path(&plan.input.path) };
-    let used = [
-        ("the input", input),
-        ("the configuration", FileIdentity::of_path(&arguments.settings.config)),
-    ];
+    let used = [("the input", input), ("the configuration", FileIdentity::of_path(&arguments.settings.config))];
     let used = used.into_iter().filter_map(|(what, identity)| Some((what, identity?)));
     let letters = DeadLetters::at(path, used.collect()).map_err(Failure::usage)?;
     if letters.is_stdout() && arguments.report == ReportFormat::Json {

@@ -183,8 +183,21 @@ fn ctrl_c_while_no_broker_answers() {
     // It listens for the signal before it asks the broker; when that is, nothing tells.
     std::thread::sleep(Duration::from_millis(1500));
     kill(&child, "INT");
-    let ended = end(child).with(130);
-    assert_eq!(ended.stdout, "");
+    let report = end(child).with(130).saying(&["interrupted before the first record"]).report();
+    assert_eq!(report["error"], json!("interrupted before the first record"));
+    assert_eq!((&report["records"], &report["topic"]), (&json!(0), &json!("orders")));
+}
+
+#[test]
+fn ctrl_c_before_the_first_bytes() {
+    let place = Place::new(1);
+    let mut child = start_with_stdin(&place.produce_with(&arguments!["--input", "-"]), "");
+    let open = child.stdin.take();
+    std::thread::sleep(Duration::from_millis(1500));
+    kill(&child, "INT");
+    let report = end(child).with(130).report();
+    assert_eq!((&report["records"], &report["error"]), (&json!(0), &json!("interrupted before the first record")));
+    drop(open);
 }
 
 #[test]
