@@ -44,7 +44,8 @@ const CHUNK: usize = 128;
 /// The records that the polling thread has deserialized and the program has not taken.
 ///
 /// There are two sides, each of twice `max.poll.records` and a mebibyte of keys and values until it counts as full. The program takes from
-/// the front without meeting the polling thread, which fills the back; when the front is empty they change places.
+/// the front without meeting the polling thread, which fills the back; when the front is empty they change places. Records of partitions
+/// that were paused come back to the back, where they count: after a resumption it may hold more, and then the front gets a part of it.
 ///
 /// Nothing of the program's runs while a lock is held: no deserializer, no waker, and no drop of a key or a value.
 pub(super) struct HandOver<K, V> {
@@ -84,7 +85,15 @@ struct Back<K, V> {
 struct Ready<K, V> {
     /// The number of its partition and its offset, if it is a record.
     place: Option<(usize, i64)>,
+    /// The bytes of key and value.
+    size: usize,
     item: Item<K, V>,
+}
+
+impl<K, V> Ready<K, V> {
+    fn error(error: Error) -> Self {
+        Self { place: None, size: 0, item: Err(error.into()) }
+    }
 }
 
 /// What the polling thread has read and not handed on.
@@ -154,7 +163,7 @@ pub(super) trait Intake: Send + Sync {
     /// The next record of the partition is to be this one; drops those that were read before.
     fn sought(&self, partition: &TopicPartition, next: Option<i64>);
 
-    /// Holds back the records of these partitions, or lets them go first.
+    /// Holds back the records of these partitions, or lets them go before those that the program has not begun to take.
     fn set_paused(&self, partitions: &[TopicPartition], is_paused: bool);
 
     /// Reads or changes how far the partitions have come. The code must not call the program's.
@@ -229,8 +238,7 @@ impl<K, V> HandOver<K, V> {
             let mut taken = take(&mut front).map(|taken| Poll::Ready(Some(taken)));
             if taken.is_none() {
                 let mut back = lock(&self.back);
-                mem::swap(&mut front.ready, &mut back.ready);
-                back.bytes = 0;
+                back.fill(&mut front.ready, self.max_poll_records);
                 had_room = !mem::take(&mut back.is_full);
                 taken = match take(&mut front) {
                     Some(taken) => Some(Poll::Ready(Some(taken))),
@@ -287,7 +295,7 @@ impl<K, V> HandOver<K, V> {
     fn deliver(&self, number: usize, offset: i64, size: usize, item: Item<K, V>) -> bool {
         let mut chunk = lock(&self.chunk);
         chunk.bytes += size;
-        chunk.ready.push(Ready { place: Some((number, offset)), item });
+        chunk.ready.push(Ready { place: Some((number, offset)), size, item });
         if chunk.ready.len() < CHUNK.min(self.max_poll_records) && chunk.bytes < BYTES {
             return true;
         }
@@ -298,7 +306,7 @@ impl<K, V> HandOver<K, V> {
     fn tell(&self, error: Error) {
         if lock(&self.stalled).is_news(&error) {
             let mut chunk = lock(&self.chunk);
-            chunk.ready.push(Ready { place: None, item: Err(error.into()) });
+            chunk.ready.push(Ready::error(error));
             self.flush(chunk);
         }
     }
@@ -339,8 +347,7 @@ impl<K, V> HandOver<K, V> {
                 }
             }
         }
-        // A bound, not an account: what is left counts for nothing, rather than what is gone for something.
-        back.bytes = 0;
+        back.bytes = back.ready.iter().map(|ready| ready.size).sum();
         change(progress);
         taken
     }
@@ -393,11 +400,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<K, V> Front<K, V> {
     fn pop(&mut self) -> Option<Item<K, V>> {
-        let Ready { place, item } = self.ready.pop_front()?;
+        let Ready { place, item, .. } = self.ready.pop_front()?;
         if let Some((number, offset)) = place {
             self.progress.take(number, offset);
         }
         Some(item)
+    }
+}
+
+impl<K, V> Back<K, V> {
+    /// Gives the front, which is empty, all that is ready; of more than a side holds, as much as one holds until it counts as full.
+    fn fill(&mut self, front: &mut VecDeque<Ready<K, V>>, max_poll_records: usize) {
+        if self.ready.len() <= 4 * max_poll_records && self.bytes <= 3 * BYTES {
+            mem::swap(front, &mut self.ready);
+            self.bytes = 0;
+            return;
+        }
+        let mut bytes = 0;
+        while front.len() < 2 * max_poll_records && bytes < BYTES {
+            let Some(ready) = self.ready.pop_front() else { break };
+            bytes += ready.size;
+            front.push_back(ready);
+        }
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
@@ -460,13 +485,13 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
 
     fn fail(&self, error: Error) {
         let mut chunk = lock(&self.chunk);
-        chunk.ready.push(Ready { place: None, item: Err(error.into()) });
+        chunk.ready.push(Ready::error(error));
         self.flush(chunk);
     }
 
     fn fail_all(&self, error: &dyn Fn() -> Error) {
         let waiting = lock(&self.back).waiters.len().max(1);
-        let errors: Vec<_> = (0..waiting).map(|_| Ready { place: None, item: Err(error().into()) }).collect();
+        let errors: Vec<_> = (0..waiting).map(|_| Ready::error(error())).collect();
         let mut chunk = lock(&self.chunk);
         chunk.ready.extend(errors);
         self.flush(chunk);
@@ -522,19 +547,19 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
         let records = self.take_out(partitions, &mut |progress| {
             partitions.iter().for_each(|partition| progress.set_paused(partition, is_paused));
         });
-        let mut front = lock(&self.front);
         if is_paused {
-            front.held.extend(records);
-        } else {
-            for record in records.into_iter().rev() {
-                front.ready.push_front(record);
-            }
+            lock(&self.front).held.extend(records);
+            return;
         }
-        let is_ready = !front.ready.is_empty();
-        drop(front);
-        if is_ready {
-            self.ask_for_life();
+        // Neither side has other records of theirs. Counted like those that are read: what is held back at each pause would add up.
+        let mut back = lock(&self.back);
+        for record in records.into_iter().rev() {
+            back.bytes += record.size;
+            back.ready.push_front(record);
         }
+        let wakers = if back.ready.is_empty() { Vec::new() } else { back.waiters.take() };
+        drop(back);
+        wakers.into_iter().for_each(wake);
     }
 
     fn progress(&self, code: &mut dyn FnMut(&mut Progress)) {
@@ -557,5 +582,54 @@ impl<K, V> Drop for HandOver<K, V> {
         left(&mut self.front).into_iter().for_each(discard);
         discard(mem::take(&mut self.back.get_mut().unwrap_or_else(PoisonError::into_inner).ready));
         discard(mem::take(&mut self.chunk.get_mut().unwrap_or_else(PoisonError::into_inner).ready));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::ErrorKind;
+
+    const MAX_POLL_RECORDS: usize = 10;
+
+    /// Reads ahead as the polling thread does; the offset of the next record.
+    fn read_ahead(hand_over: &HandOver<String, String>, size: usize, next: &mut i64) {
+        while hand_over.room() == Room::Free {
+            let error = Error::new(ErrorKind::Deserialization, next.to_string());
+            hand_over.deliver(0, *next, size, Err(error.into()));
+            *next += 1;
+        }
+    }
+
+    fn position(hand_over: &HandOver<String, String>, partition: &TopicPartition) -> Option<i64> {
+        lock(&hand_over.front).progress.position(partition)
+    }
+
+    #[test]
+    fn pausing_again_and_again_reads_no_further_and_keeps_the_order() {
+        for size in [1, BYTES / 4] {
+            let deserializers = Deserializers::new((None, None), (None, None)).unwrap();
+            let hand_over: HandOver<String, String> = HandOver::new(deserializers, MAX_POLL_RECORDS, false, Arc::default());
+            let partition = [TopicPartition::new("t", 0)];
+            hand_over.assign(&partition);
+            let (mut next, mut taken) = (0, 0);
+            for _ in 0..50 {
+                read_ahead(&hand_over, size, &mut next);
+                let item = hand_over.next().now_or_never().flatten().unwrap();
+                assert!(item.is_err() && position(&hand_over, &partition[0]) == Some(taken + 1));
+                taken += 1;
+                read_ahead(&hand_over, size, &mut next);
+                hand_over.set_paused(&partition, true);
+                hand_over.set_paused(&partition, false);
+                assert!(next - taken <= 80, "{} records of {size} bytes are read ahead", next - taken);
+            }
+            for taken in taken..next {
+                let item = hand_over.next().now_or_never().flatten().unwrap();
+                assert!(item.is_err() && position(&hand_over, &partition[0]) == Some(taken + 1));
+            }
+            assert_eq!(lock(&hand_over.back).bytes, 0);
+        }
     }
 }
