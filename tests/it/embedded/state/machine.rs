@@ -21,7 +21,7 @@ use super::{
     ledger::{Ledger, Stage},
     profile::{APIS, ERRORS, Profile},
     search::Progress,
-    step::{ABSENT, Case, CloseTime, Fault, How, Place, Settings, Spec, Step, Then, Topic},
+    step::{Case, CloseTime, Fault, How, Place, Settings, Spec, Step, Then, Topic},
     user_code::{Gates, Observer, Panics, Values, Valve, choose_partition, is_deliberate},
 };
 
@@ -382,11 +382,7 @@ impl Machine {
         for _ in 0..ROUND_TRIPS {
             (0..self.kept.len()).rev().for_each(|index| self.poll(Some(index)));
             // A partition that the topic does not have may be about to be added: its records wait for max.block.ms.
-            let waits = self
-                .ledger
-                .records()
-                .iter()
-                .any(|record| record.stage == Stage::Sending && record.spec.place != Place::Partition(ABSENT));
+            let waits = self.ledger.records().iter().any(|record| record.stage == Stage::Sending && record.spec.has_place());
             if !waits {
                 return;
             }

@@ -128,6 +128,14 @@ pub(super) struct Spec {
     pub(super) bad_timestamp: bool,
 }
 
+impl Spec {
+    /// Whether its topic has its partition, if it names one.
+    pub(super) fn has_place(self) -> bool {
+        let partitions = if self.topic == Topic::Payments { 1 } else { 3 };
+        !matches!(self.place, Place::Partition(partition) if partition >= partitions)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Topic {
     /// Three partitions, known when the first step begins.
