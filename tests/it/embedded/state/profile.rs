@@ -344,11 +344,19 @@ impl Profile {
             _ => prop_oneof![4 => Just(Topic::Orders), 1 => Just(Topic::Payments)].boxed(),
         };
         let places = match self {
-            Self::Sending | Self::Transaction | Self::Inline | Self::Deferred => prop_oneof![
+            Self::Sending => prop_oneof![
                 4 => (0..4u8).prop_map(Place::Key),
                 4 => (0..3i32).prop_map(Place::Partition),
                 2 => Just(Place::Keyless),
                 2 => Just(Place::Partition(ABSENT)),
+                1 => Just(Place::Partition(-1)),
+            ]
+            .boxed(),
+            // No partition that the topic does not have: its record would keep its room for max.block.ms, and others would wait for it.
+            Self::Transaction | Self::Inline | Self::Deferred => prop_oneof![
+                4 => (0..4u8).prop_map(Place::Key),
+                4 => Just(Place::Partition(0)),
+                2 => Just(Place::Keyless),
                 1 => Just(Place::Partition(-1)),
             ]
             .boxed(),
