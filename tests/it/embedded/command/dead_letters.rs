@@ -127,7 +127,6 @@ fn what_is_counted_is_in_the_file_however_the_run_ends() {
     let place = Place::new(1);
     for (signals, dead) in [(&["INT", "INT"][..], "twice.jsonl"), (&["KILL"], "killed.jsonl")] {
         let dead = place.folder.path(dead);
-        place.kafka.broker_up(1).unwrap();
         let before = place.records().len();
         let arguments = place.produce_with(&arguments!["--input", "-", "--format", "jsonl", "--dead-letter", dead]);
         let mut child = start_with_stdin(&arguments, &"no json\n".repeat(500));
@@ -136,8 +135,9 @@ fn what_is_counted_is_in_the_file_however_the_run_ends() {
         place.wait_for(before + 1);
         assert_eq!(letters(&dead).len(), 500, "they are there while it runs");
         // A record that cannot be delivered keeps the first Ctrl-C from ending it.
-        place.kafka.broker_down(1).unwrap();
+        place.answer_no_more();
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"{}\n").unwrap();
+        place.wait_for(before + 2);
         let stderr = child.stderr.take().unwrap();
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr)).map_while(Result::ok);
         for (count, signal) in signals.iter().enumerate() {

@@ -114,11 +114,13 @@ fn ctrl_c_stops_reading_and_sums_up() {
 #[test]
 fn ctrl_c_counts_what_cannot_be_delivered_and_a_second_one_ends_at_once() {
     let place = Place::new(1);
-    let arguments = place.produce_with(&arguments!["--input", "-"]);
+    // The second request is sent when the first is answered, and is not answered itself.
+    let arguments = set(place.produce_with(&arguments!["--input", "-"]), &["max.in.flight.requests.per.connection=1"]);
     let mut child = start_with_stdin(&arguments, "one\n");
     place.wait_for(1);
-    place.kafka.broker_down(1).unwrap();
+    place.answer_no_more();
     std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"two\n").unwrap();
+    place.wait_for(2);
     kill(&child, "INT");
     let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     // The log may speak of the broker before.

@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use ottla::testing::EmbeddedKafka;
+use ottla::testing::{ApiKey, BrokerError, EmbeddedKafka};
 
 use crate::{
     arguments,
@@ -64,6 +64,12 @@ impl Place {
 
     fn values(&self) -> Vec<String> {
         self.records().into_iter().filter_map(|(_, value)| value).collect()
+    }
+
+    /// The next record is written, but its acknowledgement comes after every test is over.
+    fn answer_no_more(&self) {
+        let answer = [(BrokerError::NONE, Duration::from_secs(3600))];
+        self.kafka.fail_next_on(1, ApiKey::Produce, &answer).unwrap();
     }
 
     /// Waits until so many records are in the topic.
