@@ -12,7 +12,7 @@ use futures::future::FusedFuture;
 
 use crate::{
     Error,
-    native::{Outcome, Pending, Sent},
+    native::{Outcome, Pending, RecordView},
     yielding::poll_proceed,
 };
 
@@ -73,8 +73,8 @@ impl fmt::Display for RecordMetadata {
 pub type Report = Result<RecordMetadata, Error>;
 
 /// What a record's sender is told.
-pub(crate) fn report(sent: &Sent<'_>, outcome: &Outcome) -> Report {
-    let topic = sent.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
+pub(crate) fn report(view: &RecordView<'_>, outcome: &Outcome) -> Report {
+    let topic = view.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
     if outcome.code != 0 {
         return Err(Error::from_report(&topic, outcome));
     }
@@ -83,8 +83,8 @@ pub(crate) fn report(sent: &Sent<'_>, outcome: &Outcome) -> Report {
         partition: outcome.partition,
         offset: outcome.offset.max(-1),
         timestamp: outcome.timestamp.max(-1),
-        serialized_key_size: sent.key_size,
-        serialized_value_size: sent.value_size,
+        serialized_key_size: view.key_size,
+        serialized_value_size: view.value_size,
     })
 }
 

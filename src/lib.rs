@@ -115,6 +115,7 @@
 //! | `cli` | what the command `ottla` needs; not for libraries |
 //! | `jemalloc` | the command's allocator; part of `cli` |
 
+mod block_on;
 pub mod config;
 #[cfg(feature = "consumer")]
 pub mod consumer;

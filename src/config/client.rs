@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{
-    Becomes, ClientKind, ConfigError, HIDDEN, Origin, Problem, Range, Type, Unit, is_secret, native_name, redacted, setting,
-    stranger, value,
+    Becomes, ClientKind, ConfigError, HIDDEN, Origin, Problem, Range, Type, Unit, is_secret, librdkafka_property, redacted,
+    setting, unknown_setting, value,
 };
 use crate::secret::Secret;
 
@@ -88,11 +88,11 @@ impl ClientConfig {
         });
         match property {
             Some(property) => {
-                let forbidden = native_name::forbidden(self.kind, property);
+                let forbidden = librdkafka_property::forbidden(self.kind, property);
                 (Some(name.to_owned()), forbidden.map(|reason| format!("cannot be set: {reason}")))
             }
             None => {
-                let (shown, message) = stranger::explain(self.kind, name);
+                let (shown, message) = unknown_setting::explain(self.kind, name);
                 (shown.then(|| name.to_owned()), Some(message))
             }
         }

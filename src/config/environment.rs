@@ -5,7 +5,8 @@ use std::{env, ffi::OsString};
 #[cfg(feature = "consumer")]
 use super::ConsumerConfig;
 use super::{
-    ClientConfig, ClientKind, ConfigError, Origin, Problem, ProducerConfig, native_name, schema_registry_settings, stranger,
+    ClientConfig, ClientKind, ConfigError, Origin, Problem, ProducerConfig, librdkafka_property, schema_registry_settings,
+    unknown_setting,
 };
 
 const PREFIX: &str = "OTTLA_";
@@ -169,16 +170,16 @@ fn is_kubernetes(rest: &str, value: &OsString) -> bool {
 }
 
 fn is_others(kind: ClientKind, name: &str) -> bool {
-    stranger::is_others(kind, name.strip_prefix("librdkafka.").unwrap_or(name))
+    unknown_setting::is_others(kind, name.strip_prefix("librdkafka.").unwrap_or(name))
 }
 
 /// What to say of a variable that names no setting.
 fn unknown(kind: ClientKind, prefix: &str, rest: &str) -> String {
     let spelled = rest.to_ascii_lowercase().replace('_', ".");
-    if let Some(own) = native_name::own(kind).find(|property| variable_of(property) == rest) {
-        return stranger::explain(kind, own).1;
+    if let Some(own) = librdkafka_property::own(kind).find(|property| variable_of(property) == rest) {
+        return unknown_setting::explain(kind, own).1;
     }
-    match stranger::nearest(kind, &spelled).or_else(|| stranger::nearest(kind.other(), &spelled)) {
+    match unknown_setting::nearest(kind, &spelled).or_else(|| unknown_setting::nearest(kind.other(), &spelled)) {
         Some(near) => format!("no setting has this name; did you mean {prefix}{} ({near})?", variable_of(&near)),
         None => "no setting has this name; unset it or name it differently".to_owned(),
     }
@@ -190,7 +191,7 @@ fn name(kind: ClientKind, rest: &str) -> Option<String> {
         return Some(setting.name().to_owned());
     }
     let property = rest.strip_prefix("LIBRDKAFKA_").filter(|property| !property.is_empty())?;
-    let known = native_name::own(kind).find(|own| variable_of(own) == property).map(str::to_owned);
+    let known = librdkafka_property::own(kind).find(|own| variable_of(own) == property).map(str::to_owned);
     Some(format!("librdkafka.{}", known.unwrap_or_else(|| property.to_ascii_lowercase().replace('_', "."))))
 }
 

@@ -17,28 +17,28 @@ mod explain;
 pub(crate) mod file;
 mod jaas;
 mod kind;
+mod librdkafka_property;
 #[cfg(test)]
 mod markdown;
-mod native_name;
 mod origin;
 mod partitioner_name;
 mod placeholder;
 mod producer;
+mod redaction;
 mod resolution;
 mod resolved;
 #[cfg(feature = "consumer")]
 mod resolved_consumer;
 mod rules;
 mod sasl;
-mod secrecy;
 mod serialize;
 mod serializer_name;
 mod server;
 mod setting;
 mod source;
-mod stranger;
 mod tls;
 mod typed;
+mod unknown_setting;
 mod value;
 
 use client::ClientConfig;
@@ -51,11 +51,11 @@ use kind::ClientKind;
 pub use origin::Origin;
 pub use partitioner_name::PartitionerName;
 pub use producer::ProducerConfig;
+pub(crate) use redaction::redacted;
+use redaction::{exposed, is_secret};
 pub(crate) use resolved::Resolved;
 #[cfg(feature = "consumer")]
 pub(crate) use resolved_consumer::ResolvedConsumer;
-pub(crate) use secrecy::redacted;
-use secrecy::{exposed, is_secret};
 #[cfg(feature = "consumer")]
 pub use setting::consumer_settings;
 #[cfg(feature = "schema-registry")]

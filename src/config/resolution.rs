@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Becomes, ClientConfig, PartitionerName, Problem, Setting, Warning, assignor_name, file, is_secret, native_name, redacted,
-    rules, sasl, server, tls,
+    Becomes, ClientConfig, PartitionerName, Problem, Setting, Warning, assignor_name, file, is_secret, librdkafka_property,
+    redacted, rules, sasl, server, tls,
 };
 use crate::secret::Secret;
 
@@ -94,10 +94,10 @@ impl Resolution {
 
     /// The value that a property has got, under whichever of its names.
     pub(crate) fn becomes(&self, name: &str) -> Option<&str> {
-        let name = native_name::canonical(name);
+        let name = librdkafka_property::canonical(name);
         self.properties
             .iter()
-            .find(|property| native_name::canonical(&property.name) == name)
+            .find(|property| librdkafka_property::canonical(&property.name) == name)
             .map(|property| property.value.expose())
     }
 }
@@ -108,10 +108,10 @@ impl ClientConfig {
         if let Some((name, entry)) = self.entries.get_key_value(name) {
             return Some(Found { name, value: entry.value.expose() });
         }
-        let property = native_name::canonical(self.kind.setting(name)?.properties().first()?);
+        let property = librdkafka_property::canonical(self.kind.setting(name)?.properties().first()?);
         self.entries
             .iter()
-            .find(|(name, _)| name.strip_prefix("librdkafka.").is_some_and(|raw| native_name::canonical(raw) == property))
+            .find(|(name, _)| name.strip_prefix("librdkafka.").is_some_and(|raw| librdkafka_property::canonical(raw) == property))
             .map(|(name, entry)| Found { name, value: entry.value.expose() })
     }
 
@@ -134,10 +134,10 @@ impl ClientConfig {
 
     /// Whether a property is set as `librdkafka.NAME`.
     pub(crate) fn has_raw(&self, property: &str) -> bool {
-        let property = native_name::canonical(property);
+        let property = librdkafka_property::canonical(property);
         self.entries
             .keys()
-            .any(|name| name.strip_prefix("librdkafka.").is_some_and(|raw| native_name::canonical(raw) == property))
+            .any(|name| name.strip_prefix("librdkafka.").is_some_and(|raw| librdkafka_property::canonical(raw) == property))
     }
 
     /// Everything that follows from the settings, problems included.
@@ -249,8 +249,8 @@ fn raw(config: &ClientConfig, resolution: &mut Resolution) {
     for (name, entry) in &config.entries {
         if let Some(property) = name.strip_prefix("librdkafka.") {
             // What it overrides are defaults: that both are set is an error already.
-            let property = native_name::canonical(property);
-            resolution.properties.retain(|other| native_name::canonical(&other.name) != property);
+            let property = librdkafka_property::canonical(property);
+            resolution.properties.retain(|other| librdkafka_property::canonical(&other.name) != property);
             resolution.add(name, property, entry.value.clone());
         }
     }
@@ -298,7 +298,7 @@ mod tests {
         ]);
         let mut seen = HashSet::new();
         for (name, _) in all.resolve().unwrap().native {
-            assert!(seen.insert(native_name::canonical(&name).to_owned()), "{name} twice");
+            assert!(seen.insert(librdkafka_property::canonical(&name).to_owned()), "{name} twice");
         }
         assert_eq!(native(&all, "queue.buffering.max.messages").as_deref(), Some("7"));
         assert_eq!(native(&all, "linger.ms").as_deref(), Some("7"));

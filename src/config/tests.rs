@@ -31,16 +31,16 @@ pub(super) fn warnings(pairs: &[(&str, &str)]) -> Vec<String> {
 /// The value that a property of librdkafka gets; `None` if it is not given.
 pub(super) fn native(config: &ProducerConfig, property: &str) -> Option<String> {
     let properties = config.native_properties().unwrap_or_else(|error| panic!("{error}"));
-    let property = native_name::canonical(property);
-    properties.into_iter().find(|(name, _)| native_name::canonical(name) == property).map(|(_, value)| value)
+    let property = librdkafka_property::canonical(property);
+    properties.into_iter().find(|(name, _)| librdkafka_property::canonical(name) == property).map(|(_, value)| value)
 }
 
 /// [`native`] of a consumer.
 #[cfg(feature = "consumer")]
 pub(super) fn native_of(config: &ConsumerConfig, property: &str) -> Option<String> {
     let properties = config.native_properties().unwrap_or_else(|error| panic!("{error}"));
-    let property = native_name::canonical(property);
-    properties.into_iter().find(|(name, _)| native_name::canonical(name) == property).map(|(_, value)| value)
+    let property = librdkafka_property::canonical(property);
+    properties.into_iter().find(|(name, _)| librdkafka_property::canonical(name) == property).map(|(_, value)| value)
 }
 
 const SECRET: &str = "hunter2-CORRECT.horse";

@@ -5,8 +5,8 @@ use std::{future::Future, time::Duration};
 use super::{ConsumeError, Consumer, ConsumerRecord, TopicPartition};
 use crate::{
     Error, ErrorKind, Offsets,
+    block_on::{block_on, block_on_until},
     deadline::Deadline,
-    producer::{wait, wait_until},
 };
 
 /// A consumer whose calls block. Made by [`Consumer::blocking`].
@@ -23,11 +23,11 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
     ///
     /// In a rebalance listener it gives nothing, since no record comes while that runs.
     pub fn poll(&self, timeout: Duration) -> Vec<Result<ConsumerRecord<K, V>, ConsumeError>> {
-        if self.0.core.shared.bell.is_here() {
+        if self.0.core.shared.wakeup.is_here() {
             return Vec::new();
         }
-        let batch = self.0.hand_over.next_batch();
-        let batch = wait_until(batch, Deadline::after(timeout));
+        let batch = self.0.record_queue.next_batch();
+        let batch = block_on_until(batch, Deadline::after(timeout));
         batch.flatten().unwrap_or_default()
     }
 
@@ -112,10 +112,10 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
     }
 
     fn wait<T>(&self, what: &str, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        if self.0.core.shared.bell.is_here() {
+        if self.0.core.shared.wakeup.is_here() {
             let message = format!("cannot {what} in a rebalance listener: it holds up the thread that would do it");
             return Err(Error::new(ErrorKind::WouldDeadlock, message));
         }
-        wait(future)
+        block_on(future)
     }
 }

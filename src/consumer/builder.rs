@@ -9,12 +9,12 @@ use std::{
 
 use super::{
     Consumer, Core, RebalanceListener,
-    bell::Bell,
     calls::Calls,
     context::{Membership, Signals},
     deserializers::Deserializers,
-    hand_over::{HandOver, Intake},
+    poll_wakeup::PollWakeup,
     polling::Polling,
+    record_queue::{Intake, RecordQueue},
     shared::{End, Ending, Shared},
 };
 use crate::{
@@ -151,12 +151,13 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
             (self.key_deserializer, resolved.key_deserializer),
             (self.value_deserializer, resolved.value_deserializer),
         )?;
-        let bell = Arc::new(Bell::default());
+        let wakeup = Arc::new(PollWakeup::default());
         let explicit_done = self.explicit_done;
-        let hand_over = Arc::new(HandOver::new(deserializers, resolved.max_poll_records, explicit_done, Arc::clone(&bell)));
-        let intake = Arc::clone(&hand_over) as Arc<dyn Intake>;
-        let shared = start(resolved, self.listener, explicit_done, intake, bell)?;
-        Ok(Consumer { hand_over, core: Core { shared, drop_timeout: self.drop_timeout } })
+        let record_queue =
+            Arc::new(RecordQueue::new(deserializers, resolved.max_poll_records, explicit_done, Arc::clone(&wakeup)));
+        let intake = Arc::clone(&record_queue) as Arc<dyn Intake>;
+        let shared = start(resolved, self.listener, explicit_done, intake, wakeup)?;
+        Ok(Consumer { record_queue, core: Core { shared, drop_timeout: self.drop_timeout } })
     }
 }
 
@@ -166,7 +167,7 @@ fn start(
     listener: Option<Box<dyn RebalanceListener>>,
     explicit_done: bool,
     intake: Arc<dyn Intake>,
-    bell: Arc<Bell>,
+    wakeup: Arc<PollWakeup>,
 ) -> Result<Arc<Shared>, Error> {
     let number = |name: &str, default: u64| {
         let found = resolved.native.iter().rev().find(|(property, _)| property == name);
@@ -181,7 +182,7 @@ fn start(
     let secrets = Arc::new(resolved.secrets);
     let properties = properties(resolved.native, commits);
     let client = Arc::new(ConsumerClient::new(&properties).map_err(|error| refused(&error, &secrets))?);
-    bell.attach(Arc::clone(&client));
+    wakeup.attach(Arc::clone(&client));
     let membership = Membership {
         client: Arc::clone(&client),
         intake: Arc::clone(&intake),
@@ -197,7 +198,7 @@ fn start(
     let (sender, receiver) = mpsc::channel();
     let shared = Arc::new(Shared {
         intake,
-        bell,
+        wakeup,
         signals,
         calls: Calls::new(client),
         commands: sender,
@@ -219,7 +220,7 @@ fn start(
             }
         });
     spawned.map_err(|error| {
-        shared.bell.silence();
+        shared.wakeup.silence();
         Error::new(ErrorKind::Client, "no thread to poll librdkafka").with_source(error)
     })?;
     Ok(shared)

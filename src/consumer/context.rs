@@ -10,8 +10,8 @@ use std::{
 
 use super::{
     RebalanceListener, TopicPartition,
-    hand_over::Intake,
     rebalance::{Assigned, Revoked, native_offsets},
+    record_queue::Intake,
     topic_partition::native_partitions,
 };
 use crate::{

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::bell::Bell;
+use super::poll_wakeup::PollWakeup;
 
 /// The records of one partition that the program has taken and that are not done, or are done behind one that is not.
 ///
@@ -31,12 +31,12 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Awaited {
     flag: AtomicBool,
-    bell: Arc<Bell>,
+    wakeup: Arc<PollWakeup>,
 }
 
 impl Awaited {
-    pub(super) fn new(bell: Arc<Bell>) -> Self {
-        Self { flag: AtomicBool::new(false), bell }
+    pub(super) fn new(wakeup: Arc<PollWakeup>) -> Self {
+        Self { flag: AtomicBool::new(false), wakeup }
     }
 
     /// Set before the thread that waits looks at the progress; lowered by who changes it afterwards.
@@ -47,7 +47,7 @@ impl Awaited {
     /// Wakes the polling thread, if it waits. Called after a change.
     pub(super) fn ring(&self) {
         if self.flag.swap(false, Ordering::SeqCst) {
-            self.bell.ring();
+            self.wakeup.ring();
         }
     }
 }

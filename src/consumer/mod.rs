@@ -51,7 +51,6 @@
 //! are lost to it, and it joins again when the program asks. A task that waits for a record is woken once in the interval to show that it is
 //! alive; one that is still there but is not polled counts as stuck.
 
-mod bell;
 mod blocking;
 mod builder;
 mod calls;
@@ -59,17 +58,18 @@ mod context;
 mod deserializers;
 mod done;
 mod error;
-mod hand_over;
+mod error_policy;
 mod lookup;
+mod poll_wakeup;
 mod polling;
 mod progress;
 mod rebalance;
 mod record;
+mod record_queue;
 mod seeking;
 mod shared;
 mod stalled;
 mod topic_partition;
-mod trouble;
 mod waiters;
 
 use std::{
@@ -90,12 +90,12 @@ pub use record::{ConsumerRecord, RawRecord, TimestampType};
 pub use topic_partition::TopicPartition;
 
 use self::{
-    hand_over::{HandOver, Intake as _, Item},
+    error_policy::{commit_failed, commit_lost},
     rebalance::native_offsets,
+    record_queue::{Intake as _, Item, RecordQueue},
     shared::{Shared, closed},
-    trouble::{commit_failed, commit_lost},
 };
-use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, deadline::Deadline, native::code, producer::wait_until};
+use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, block_on::block_on_until, deadline::Deadline, native::code};
 
 /// Reads records from topics: alone, or as a member of a group that shares them.
 ///
@@ -108,7 +108,7 @@ use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, deadline::Deadline
 ///
 /// Made by [`Consumer::builder`].
 pub struct Consumer<K, V> {
-    hand_over: Arc<HandOver<K, V>>,
+    record_queue: Arc<RecordQueue<K, V>>,
     core: Core,
 }
 
@@ -179,12 +179,12 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// `auto.offset.reset=none`, and what else Java throws out of `poll`; a fatal error, which is the last item. What librdkafka
     /// recovers from (brokers that are away, topics that do not exist yet) is logged.
     pub fn recv(&self) -> impl Future<Output = Option<Result<ConsumerRecord<K, V>, ConsumeError>>> + Send + '_ {
-        self.hand_over.next()
+        self.record_queue.next()
     }
 
     /// The records that are ready, `max.poll.records` at most: waits for the first. `None` as [`recv`](Self::recv).
     pub fn recv_batch(&self) -> impl Future<Output = Option<Vec<Result<ConsumerRecord<K, V>, ConsumeError>>>> + Send + '_ {
-        self.hand_over.next_batch()
+        self.record_queue.next_batch()
     }
 
     /// The same for threads: every call blocks instead of returning a future.
@@ -200,7 +200,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     pub async fn commit(&self) -> Result<(), Error> {
         let group = self.group_id("commit")?;
         let (mut taken, mut lost) = (Offsets::new(), Vec::new());
-        self.hand_over.progress(&mut |progress| (taken, lost) = (progress.taken(), progress.take_lost()));
+        self.record_queue.progress(&mut |progress| (taken, lost) = (progress.taken(), progress.take_lost()));
         if self.core.shared.is_closing() {
             return Err(closed());
         }
@@ -231,7 +231,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         }
         let (native, timeout) = (native_offsets(offsets)?, shared.api_timeout);
         shared.ask(move |client| client.commit(&native, timeout).map_err(|code| commit_failed(code, &context))).await?;
-        self.hand_over.progress(&mut |progress| progress.committed(offsets));
+        self.record_queue.progress(&mut |progress| progress.committed(offsets));
         Ok(())
     }
 
@@ -241,7 +241,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// Partitions of which nothing was taken, or nothing is done, are not among them.
     pub fn taken(&self) -> Offsets {
         let mut taken = Offsets::new();
-        self.hand_over.progress(&mut |progress| taken = progress.taken());
+        self.record_queue.progress(&mut |progress| taken = progress.taken());
         taken
     }
 
@@ -249,7 +249,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// for partitions that the consumer does not have.
     pub fn position(&self, partition: impl Into<TopicPartition>) -> Option<i64> {
         let (partition, mut position) = (partition.into(), None);
-        self.hand_over.progress(&mut |progress| position = progress.position(&partition));
+        self.record_queue.progress(&mut |progress| position = progress.position(&partition));
         position
     }
 
@@ -287,7 +287,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// The partitions that are paused, in order.
     pub fn paused(&self) -> Vec<TopicPartition> {
         let mut paused = Vec::new();
-        self.hand_over.progress(&mut |progress| paused = progress.paused());
+        self.record_queue.progress(&mut |progress| paused = progress.paused());
         paused
     }
 
@@ -358,7 +358,7 @@ impl<K, V> Stream for Consumer<K, V> {
     type Item = Item<K, V>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.hand_over.poll_next(context)
+        self.record_queue.poll_next(context)
     }
 }
 
@@ -366,7 +366,7 @@ impl<K, V> Stream for &Consumer<K, V> {
     type Item = Item<K, V>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.hand_over.poll_next(context)
+        self.record_queue.poll_next(context)
     }
 }
 
@@ -374,10 +374,10 @@ impl Drop for Core {
     fn drop(&mut self) {
         let ended = self.shared.close();
         // On the polling thread the listener held the consumer: it goes on by itself.
-        if self.drop_timeout.is_zero() || self.shared.bell.is_here() {
+        if self.drop_timeout.is_zero() || self.shared.wakeup.is_here() {
             return;
         }
-        let _ = wait_until(ended, Deadline::after(self.drop_timeout));
+        let _ = block_on_until(ended, Deadline::after(self.drop_timeout));
     }
 }
 
@@ -423,7 +423,7 @@ mod tests {
             })
             .collect();
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
-        while consumer.hand_over.waiting() < 3 {
+        while consumer.record_queue.waiting() < 3 {
             assert!(std::time::Instant::now() < deadline);
             std::thread::yield_now();
         }

@@ -9,11 +9,11 @@ use std::{
 use super::{
     TopicPartition,
     context::{Membership, tell_commit},
-    hand_over::Room,
+    error_policy::{Verdict, judge, not_assigned},
+    record_queue::Capacity,
     seeking::Seek,
     shared::Shared,
     topic_partition::{native_list, native_partitions, native_topic},
-    trouble::{Verdict, judge, not_assigned},
 };
 use crate::{
     Error,
@@ -81,7 +81,7 @@ impl Polling {
 
     /// Runs until the consumer is closed.
     pub(super) fn run(mut self) {
-        self.shared.bell.hear();
+        self.shared.wakeup.hear();
         while !self.shared.signals.is_closing.load(Ordering::Acquire) {
             self.serve_commands();
             self.watch();
@@ -101,7 +101,7 @@ impl Polling {
     fn fill(&mut self) {
         let intake = Arc::clone(&self.shared.intake);
         let room = intake.room();
-        if room != Room::Free {
+        if room != Capacity::Free {
             return self.serve_while_full(room);
         }
         self.read_on();
@@ -127,9 +127,9 @@ impl Polling {
     /// The program has not taken what was read. Rebalances, and librdkafka's own watch over `max.poll.interval.ms`, still have to be
     /// served: an event is polled now and then. It may be a record, for which there is some room. When that is used up, librdkafka
     /// stops reading these partitions, which drops what it has fetched.
-    fn serve_while_full(&mut self, room: Room) {
+    fn serve_while_full(&mut self, room: Capacity) {
         let interval = (self.shared.max_poll_interval / 8).clamp(SEEK_RETRY, LOOK);
-        if room == Room::Over {
+        if room == Capacity::Over {
             self.hold_back();
         }
         if !self.held_back.is_empty() {
@@ -418,7 +418,7 @@ impl Polling {
         }
         self.membership.store();
         self.shared.calls.stop();
-        self.shared.bell.silence();
+        self.shared.wakeup.silence();
         let client = Arc::clone(&self.membership.client);
         let closed = client.close(|polled| match polled {
             Polled::Rebalance { gives, partitions } => {

@@ -14,7 +14,7 @@ use crate::Offsets;
 /// what the polls before have returned, and not what the last one did. With explicit completion it is processed when the program says so.
 #[derive(Debug)]
 pub(super) struct Progress {
-    partitions: Vec<Partition>,
+    partitions: Vec<PartitionProgress>,
     numbers: HashMap<Arc<str>, HashMap<i32, usize>>,
     /// The partitions of which something is taken and not settled. Not used with explicit completion.
     unsettled: Vec<usize>,
@@ -28,7 +28,7 @@ pub(super) struct Progress {
 
 /// One partition. The offsets are those of the next record.
 #[derive(Debug)]
-struct Partition {
+struct PartitionProgress {
     name: TopicPartition,
     is_assigned: bool,
     is_paused: bool,
@@ -64,7 +64,7 @@ impl Progress {
         let number = self.partitions.len();
         let topic: Arc<str> = topic.into();
         self.numbers.entry(Arc::clone(&topic)).or_default().insert(partition, number);
-        self.partitions.push(Partition {
+        self.partitions.push(PartitionProgress {
             name: TopicPartition::new(topic, partition),
             is_assigned: false,
             is_paused: false,
@@ -123,7 +123,7 @@ impl Progress {
     /// What is processed since this was last asked, of partitions that are assigned.
     pub(super) fn take_unstored(&mut self) -> Offsets {
         let mut offsets = Offsets::new();
-        let mut store = |partition: &mut Partition| {
+        let mut store = |partition: &mut PartitionProgress| {
             let next = partition.window.as_ref().map_or(partition.settled, |window| window.next());
             if let (true, Some(next)) = (partition.is_assigned && next != partition.stored, next) {
                 partition.stored = Some(next);
@@ -153,7 +153,7 @@ impl Progress {
     }
 
     /// With explicit completion what is done, and otherwise this.
-    fn offsets(&self, next: impl Fn(&Partition) -> Option<i64>) -> Offsets {
+    fn offsets(&self, next: impl Fn(&PartitionProgress) -> Option<i64>) -> Offsets {
         let mut offsets = Offsets::new();
         for partition in self.partitions.iter().filter(|partition| partition.is_assigned) {
             if let Some(next) = partition.window.as_ref().map_or_else(|| next(partition), |window| window.next()) {
@@ -250,11 +250,11 @@ impl Progress {
         self.numbers.get(topic).and_then(|numbers| numbers.get(&partition)).copied()
     }
 
-    fn get(&self, partition: &TopicPartition) -> Option<&Partition> {
+    fn get(&self, partition: &TopicPartition) -> Option<&PartitionProgress> {
         self.partitions.get(self.find(partition.topic(), partition.partition())?)
     }
 
-    fn names(&self, wanted: impl Fn(&Partition) -> bool) -> Vec<TopicPartition> {
+    fn names(&self, wanted: impl Fn(&PartitionProgress) -> bool) -> Vec<TopicPartition> {
         let mut names: Vec<_> =
             self.partitions.iter().filter(|partition| wanted(partition)).map(|partition| partition.name.clone()).collect();
         names.sort();

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{TopicPartition, topic_partition::native_list, trouble::commit_failed};
+use super::{TopicPartition, error_policy::commit_failed, topic_partition::native_list};
 use crate::{
     Error, Offsets,
     native::{ConsumerClient, OffsetList, code},

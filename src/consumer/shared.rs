@@ -10,17 +10,17 @@ use futures::channel::oneshot;
 
 use super::{
     TopicPartition,
-    bell::Bell,
     calls::Calls,
     context::Signals,
-    hand_over::Intake,
+    poll_wakeup::PollWakeup,
     polling::{Command, Polling},
+    record_queue::Intake,
 };
 use crate::{Error, ErrorKind, native::ConsumerClient, panic::answer};
 
 pub(super) struct Shared {
     pub(super) intake: Arc<dyn Intake>,
-    pub(super) bell: Arc<Bell>,
+    pub(super) wakeup: Arc<PollWakeup>,
     pub(super) signals: Arc<Signals>,
     pub(super) calls: Calls,
     pub(super) commands: Sender<Command>,
@@ -62,7 +62,7 @@ impl Shared {
         }
         self.signals.commands.fetch_add(1, Ordering::AcqRel);
         self.commands.send(Box::new(move |polling| code(polling, reply))).map_err(|_| closed())?;
-        self.bell.ring();
+        self.wakeup.ring();
         receiver.await.map_err(|_| closed())?
     }
 
@@ -114,7 +114,7 @@ impl Shared {
             }
         }
         self.signals.is_closing.store(true, Ordering::Release);
-        self.bell.ring();
+        self.wakeup.ring();
         receiver
     }
 }
@@ -155,7 +155,7 @@ impl Drop for End {
             }
         }
         // Usually done already.
-        shared.bell.silence();
+        shared.wakeup.silence();
         shared.calls.stop();
     }
 }

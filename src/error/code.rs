@@ -93,7 +93,7 @@ pub(super) fn ended(code: i32, kind: ErrorKind) -> Meaning {
 }
 
 /// What the code means here, where librdkafka's sentence does not say it.
-pub(super) fn words(code: i32) -> Option<&'static str> {
+pub(super) fn details(code: i32) -> Option<&'static str> {
     match code {
         -192 => Some("not acknowledged within delivery.timeout.ms"),
         -152 | -151 => Some("given up: the producer was closed, or the transaction aborted, before the record was delivered"),

@@ -1,17 +1,17 @@
 //! [`Error`]: one opaque type, with a kind to match on and questions to ask.
 
+mod auth_failure;
 mod broker;
 mod code;
 mod kind;
 mod librdkafka;
 #[cfg(test)]
 mod markdown;
-mod refusal;
 
 use std::{error::Error as StdError, fmt};
 
+pub(crate) use auth_failure::{AuthFailure, broker_of};
 pub use kind::{ErrorKind, Persistence};
-pub(crate) use refusal::{Refusal, broker_of};
 
 use self::code::Meaning;
 use crate::native::{self, Contained, Outcome, TransactionRefused};
@@ -58,9 +58,9 @@ impl Error {
     /// An error of librdkafka's or the broker's; `context` says where.
     pub(crate) fn from_code(code: i32, context: &str) -> Self {
         let meaning = code::meaning(code);
-        let words = code::words(code).map_or_else(|| native::error_text(code), str::to_owned);
+        let details = code::details(code).map_or_else(|| native::error_text(code), str::to_owned);
         let name = if meaning.name.is_empty() { native::error_name(code) } else { meaning.name.to_owned() };
-        let message = format!("{context}: {words} ({name})");
+        let message = format!("{context}: {details} ({name})");
         let mut error = Self::new(meaning.kind, message);
         error.0.code = Some(code);
         error
@@ -73,21 +73,21 @@ impl Error {
         } else {
             format!("topic {topic}, partition {}", outcome.partition)
         };
-        let refusal = outcome.words.as_ref().and_then(|words| words.refusal.as_ref());
+        let refusal = outcome.details.as_ref().and_then(|details| details.refusal.as_ref());
         let mut error = match refusal {
-            Some(refusal) => Self::from_refusal(refusal, &context),
+            Some(refusal) => Self::from_auth_failure(refusal, &context),
             None => Self::from_code(outcome.code(), &context),
         };
         error.0.persistence = Persistence::from_status(outcome.status.into());
-        let Some(words) = &outcome.words else { return error };
-        if let Some(answered) = &words.partitioner {
+        let Some(details) = &outcome.details else { return error };
+        if let Some(answered) = &details.partitioner {
             // The code is what librdkafka was told in place of a partition, and means nothing.
             error.0.code = None;
             error.0.kind = ErrorKind::Partitioner;
             error.0.message = format!("{context}: the partitioner {answered}");
         }
-        if let Some(meaning) = code::of_batch(outcome.code()).filter(|_| words.batch_records > 1) {
-            let (records, name) = (words.batch_records, meaning.name);
+        if let Some(meaning) = code::of_batch(outcome.code()).filter(|_| details.batch_records > 1) {
+            let (records, name) = (details.batch_records, meaning.name);
             error.0.kind = meaning.kind;
             error.0.meaning = Some(meaning);
             error.0.message = match meaning.kind {
@@ -100,36 +100,36 @@ impl Error {
                 }
             };
         }
-        if words.only_aborts && error.is_fatal() {
+        if details.only_aborts && error.is_fatal() {
             // Java, too: such an error is fatal outside transactions only.
             error.0.kind = ErrorKind::Broker;
             let by_code = code::meaning(outcome.code());
             error.0.meaning = Some(Meaning { kind: ErrorKind::Broker, abortable: true, fatal: false, advice: None, ..by_code });
         }
-        if words.has_expired {
+        if details.has_expired {
             let kind = ErrorKind::TransactionExpired;
             error.0.kind = kind;
             error.0.meaning = Some(code::ended(outcome.code(), kind));
             error.0.message.push_str("; the transaction was open for longer than transaction.timeout.ms, and its coordinator has most likely aborted it");
         }
-        if let Some(text) = &words.broker {
+        if let Some(text) = &details.broker {
             error.0.message.push_str("; the broker says: ");
             error.0.message.push_str(text);
             error.0.broker_message = Some(text.clone());
         }
-        if let Some(cause) = &words.cause {
+        if let Some(cause) = &details.cause {
             error.0.source = Some(Contained::new(cause.clone().into_string().into()));
         }
         error
     }
 
     /// The error of a client that a broker does not let in; `context` says where.
-    pub(crate) fn from_refusal(refusal: &Refusal, context: &str) -> Self {
+    pub(crate) fn from_auth_failure(refusal: &AuthFailure, context: &str) -> Self {
         let meaning = Meaning { advice: Some(refusal.reason().advice()), ..code::meaning(refusal.code()) };
         let mut error = Self::new(meaning.kind, format!("{context}: {refusal} ({})", meaning.name));
         error.0.code = Some(refusal.code());
         error.0.meaning = Some(meaning);
-        error.with_source(refusal.words())
+        error.with_source(refusal.details())
     }
 
     /// The error of a transaction call. What it means is in librdkafka's flags, not in its code; `context` says which call.
@@ -311,7 +311,7 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::Words;
+    use crate::native::ErrorDetails;
 
     #[test]
     fn a_broker_code_that_nobody_knows_survives() {
@@ -378,8 +378,8 @@ mod tests {
     #[test]
     fn a_record_is_not_blamed_for_its_batch() {
         let report = |code, batch_records| {
-            let words = Box::new(Words { batch_records, ..Words::default() });
-            Error::from_report("orders", &Outcome { code, partition: 0, words: Some(words), ..Outcome::default() })
+            let details = Box::new(ErrorDetails { batch_records, ..ErrorDetails::default() });
+            Error::from_report("orders", &Outcome { code, partition: 0, details: Some(details), ..Outcome::default() })
         };
         let (alone, together) = (report(10, 0), report(10, 200));
         assert_eq!((alone.kind(), together.kind()), (ErrorKind::RecordTooLarge, ErrorKind::BatchTooLarge));
@@ -399,8 +399,8 @@ mod tests {
 
     #[test]
     fn the_broker_is_quoted() {
-        let words = Box::new(Words { broker: Some("no key".into()), ..Words::default() });
-        let outcome = Outcome { code: 87, partition: 0, words: Some(words), ..Outcome::default() };
+        let details = Box::new(ErrorDetails { broker: Some("no key".into()), ..ErrorDetails::default() });
+        let outcome = Outcome { code: 87, partition: 0, details: Some(details), ..Outcome::default() };
         let error = Error::from_report("compacted", &outcome);
         assert_eq!(error.broker_message(), Some("no key"));
         assert!(error.to_string().ends_with("; the broker says: no key"), "{error}");

@@ -31,7 +31,7 @@ const SHORTEST: f64 = 1.0;
 /// Makes the snapshot.
 pub(crate) fn snapshot(present: Present<'_>, meter: &Meter) -> Metrics {
     let [last, before] = meter.statistics();
-    let counted = Counts { beginning: meter.beginning(present.now), totals: meter.complete(present.topics) };
+    let counted = LayerCounts { beginning: meter.beginning(present.now), totals: meter.complete(present.topics) };
     let mut collector = Collector { client_id: present.client_id.to_owned(), metrics: Vec::new() };
     counted.of_the_producer(&mut collector);
     collector.add(&has::BUFFER_TOTAL_BYTES, present.buffer_total as f64);
@@ -86,12 +86,12 @@ impl Collector {
 }
 
 /// What the layer itself has counted, now and at the window's beginning.
-struct Counts {
+struct LayerCounts {
     totals: Totals,
     beginning: Beginning,
 }
 
-impl Counts {
+impl LayerCounts {
     fn rate(&self, now: u64, then: u64) -> f64 {
         now.saturating_sub(then) as f64 / self.beginning.seconds.max(SHORTEST)
     }

@@ -17,22 +17,22 @@ use std::{
 use rdkafka_sys as sys;
 
 use super::{
-    bell::Bell,
-    body::Body,
+    callbacks::Callbacks,
     code,
     connections::Connections,
     event::Event,
     ffi,
+    fork_guard::ForkGuard,
     opaque::Opaque,
     pool::Pool,
-    process::Process,
+    prepared_record::PreparedRecord,
     reconnect::Reconnect,
-    scratch,
     settings::{SettingRefused, Settings, makes_tokens, milliseconds},
     slot::{self, Draft},
+    thread_buffers,
     throttle::Throttled,
-    topic::{Partition, Reported, Topic, native_headers},
-    witness::Witness,
+    topic::{PartitionReport, Topic, TopicPartitioner, native_headers},
+    wakeup::Wakeup,
 };
 use crate::secret::Secret;
 
@@ -40,7 +40,7 @@ use crate::secret::Secret;
 const ANY_PARTITION: i32 = -1;
 
 /// Makes the partitioner of a topic; `None` leaves the choice to librdkafka's own.
-type PartitionFor = Box<dyn Fn() -> Option<Box<dyn Partition>> + Send + Sync>;
+type PartitionFor = Box<dyn Fn() -> Option<Box<dyn TopicPartitioner>> + Send + Sync>;
 
 /// An owned `rd_kafka_t`. Destroyed with its last reference, which waits for librdkafka's threads.
 pub(crate) struct Client {
@@ -49,10 +49,10 @@ pub(crate) struct Client {
     topics: RwLock<HashMap<Arc<str>, Arc<Topic>>>,
     partition_for: PartitionFor,
     pool: Arc<Pool>,
-    process: Process,
+    fork_guard: ForkGuard,
     /// librdkafka keeps the addresses of both, until `drop` has destroyed it.
-    bell: Opaque<Bell>,
-    witness: Opaque<Witness>,
+    wakeup: Opaque<Wakeup>,
+    callbacks: Opaque<Callbacks>,
     reconnect: Reconnect,
 }
 
@@ -63,9 +63,9 @@ unsafe impl Sync for Client {}
 
 impl Client {
     pub(crate) fn new(properties: &[(String, Secret)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
-        let witness = Opaque::new(Witness::default());
+        let callbacks = Opaque::new(Callbacks::default());
         // SAFETY: `Client` drops the witness after its `drop` has destroyed the producer; if none is made, nobody uses the witness.
-        let handle = unsafe { Settings::new(properties, &witness) }?.into_producer(properties)?;
+        let handle = unsafe { Settings::new(properties, &callbacks) }?.into_producer(properties)?;
         if makes_tokens(properties) {
             // SAFETY: `handle` is alive.
             let error = unsafe { sys::rd_kafka_sasl_background_callbacks_enable(handle.as_ptr()) };
@@ -81,12 +81,12 @@ impl Client {
             unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
             return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
         };
-        let (topics, pool, process) = (RwLock::default(), Arc::new(Pool::default()), Process::current());
-        let bell = Opaque::new(Bell::default());
+        let (topics, pool, fork_guard) = (RwLock::default(), Arc::new(Pool::default()), ForkGuard::current());
+        let wakeup = Opaque::new(Wakeup::default());
         // SAFETY: the queue is alive; `drop` unties the bell, which is dropped after that.
-        unsafe { Bell::tie(&bell, events.as_ptr()) };
+        unsafe { Wakeup::tie(&wakeup, events.as_ptr()) };
         let reconnect = Reconnect::new(properties);
-        Ok(Self { handle, events, topics, partition_for, pool, process, bell, witness, reconnect })
+        Ok(Self { handle, events, topics, partition_for, pool, fork_guard, wakeup, callbacks, reconnect })
     }
 
     /// When to connect to the brokers again.
@@ -96,12 +96,12 @@ impl Client {
 
     /// What became of the connections to brokers.
     pub(crate) fn connections(&self) -> &Connections {
-        &self.witness.connections
+        &self.callbacks.connections
     }
 
     /// Whether this process was forked from the one that the client is in, and has none of its threads. Nothing but this may be called then.
     pub(crate) fn is_left_behind(&self) -> bool {
-        self.process.is_left()
+        self.fork_guard.is_left()
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
@@ -130,21 +130,21 @@ impl Client {
 
     /// Hands the record to librdkafka; what it does not accept comes back with its code. The draft has a topic of this client.
     pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Draft, i32)> {
-        let copied = !draft.body().is_kept();
-        let body = draft.body();
-        let Some(topic) = body.topic.as_ref().map(|topic| topic.handle()).filter(|topic| !topic.is_null()) else {
+        let copied = !draft.record().is_kept();
+        let record = draft.record();
+        let Some(topic) = record.topic.as_ref().map(|topic| topic.handle()).filter(|topic| !topic.is_null()) else {
             return Err((draft, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
         };
-        let partition = body.partition.unwrap_or(ANY_PARTITION);
-        let counted = body.partition.and_then(|partition| count(body, partition));
+        let partition = record.partition.unwrap_or(ANY_PARTITION);
+        let counted = record.partition.and_then(|partition| count(record, partition));
         let bytes = |part: Option<&[u8]>| part.map_or((ptr::null(), 0), |part| (part.as_ptr().cast::<c_void>(), part.len()));
-        let (key, key_size) = bytes(body.key());
-        let (value, value_size) = bytes(body.value());
-        let extra = (!body.headers.is_empty() || body.timestamp.is_some())
-            .then(|| (native_headers(&body.headers), body.timestamp.map_or(0, NonZeroI64::get)));
+        let (key, key_size) = bytes(record.key());
+        let (value, value_size) = bytes(record.value());
+        let extra = (!record.headers.is_empty() || record.timestamp.is_some())
+            .then(|| (native_headers(&record.headers), record.timestamp.map_or(0, NonZeroI64::get)));
         // The key is always copied. To a value that is not, librdkafka refers until the report.
         let (flags, scratch) =
-            if copied { (sys::RD_KAFKA_MSG_F_COPY as c_int, mem::take(&mut draft.body_mut().buffer)) } else { (0, Vec::new()) };
+            if copied { (sys::RD_KAFKA_MSG_F_COPY as c_int, mem::take(&mut draft.record_mut().buffer)) } else { (0, Vec::new()) };
         let (opaque, spare) = draft.hand_over();
         if counted.is_some() {
             // SAFETY: the slot is not with librdkafka yet.
@@ -191,18 +191,18 @@ impl Client {
             }
         };
         if code == code::NO_ERROR {
-            spare.into_iter().for_each(scratch::give_body);
+            spare.into_iter().for_each(thread_buffers::give_record);
             if copied {
-                scratch::give(scratch);
+                thread_buffers::give(scratch);
             }
             return Ok(());
         }
         // SAFETY: librdkafka has not accepted the record, so that it keeps nothing of it.
         let mut draft = unsafe { Draft::take_back(opaque, spare) };
         if copied {
-            draft.body_mut().buffer = scratch;
+            draft.record_mut().buffer = scratch;
         }
-        if let (Some(counted), Some(partition)) = (counted, draft.body().topic.as_ref().and_then(|topic| topic.partition())) {
+        if let (Some(counted), Some(partition)) = (counted, draft.record().topic.as_ref().and_then(|topic| topic.partition())) {
             partition.on_reported(counted);
         }
         Err((draft, code))
@@ -211,7 +211,7 @@ impl Client {
     /// The next event. If there is none, it waits for `timeout`, a [`wake`](Self::wake) or an event, and gives `None` or the event.
     pub(super) fn poll(&self, timeout: Duration) -> Option<Event> {
         self.next_event().or_else(|| {
-            self.bell.wait(timeout);
+            self.wakeup.wait(timeout);
             self.next_event()
         })
     }
@@ -227,12 +227,12 @@ impl Client {
 
     /// What the polls so far have brought to light of throttling.
     pub(super) fn throttled(&self) -> Vec<Throttled> {
-        self.witness.throttles.take()
+        self.callbacks.throttles.take()
     }
 
     /// Lets the delivery thread look up from its queue.
     pub(crate) fn wake(&self) {
-        self.bell.ring();
+        self.wakeup.ring();
     }
 
     /// Fails every record that is queued or under way; their reports follow.
@@ -285,7 +285,7 @@ impl Drop for Client {
             unsafe { sys::rd_kafka_topic_destroy(topic.handle()) };
         }
         // SAFETY: the queue is alive.
-        unsafe { Bell::untie(self.events.as_ptr()) };
+        unsafe { Wakeup::untie(self.events.as_ptr()) };
         // SAFETY: the reference that `new` took.
         unsafe { sys::rd_kafka_queue_destroy(self.events.as_ptr()) };
         // SAFETY: ours; topics and queue are given back. The values to which it points, the partitioners in `topics` and the witness, are
@@ -301,10 +301,10 @@ impl fmt::Debug for Client {
 }
 
 /// Counts a record whose partition is the sender's choice, for which librdkafka does not ask the partitioner; `None` if it does not count.
-fn count(body: &Body, partition: i32) -> Option<Reported> {
-    let bytes = body.sent().queued_size();
-    let counts = body.topic.as_ref().and_then(|topic| topic.partition()).is_some_and(|topic| topic.count(partition, bytes));
-    counts.then_some(Reported { partition, bytes, any_written: false })
+fn count(record: &PreparedRecord, partition: i32) -> Option<PartitionReport> {
+    let bytes = record.view().queued_size();
+    let counts = record.topic.as_ref().and_then(|topic| topic.partition()).is_some_and(|topic| topic.count(partition, bytes));
+    counts.then_some(PartitionReport { partition, bytes, any_written: false })
 }
 
 /// Sends without lingering until nothing is outstanding, or for `timeout`. Blocks.

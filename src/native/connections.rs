@@ -18,7 +18,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{code, ffi, opaque::Opaque, witness::Witness};
+use super::{callbacks::Callbacks, code, ffi, opaque::Opaque};
 
 const NAME: &CStr = c"ottla";
 
@@ -52,7 +52,7 @@ impl Connections {
     /// Has every client that is made with these settings tell of its connections.
     ///
     /// # Safety
-    /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Witness>`](Opaque), which `opaque` is as well.
+    /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Callbacks>`](Opaque), which `opaque` is as well.
     pub(super) unsafe fn note_with(settings: *mut sys::rd_kafka_conf_t, opaque: *mut c_void) {
         // SAFETY: the caller vouches for `settings`; the name is static and the function has C's signature.
         unsafe { ffi::rd_kafka_conf_interceptor_add_on_new(settings, NAME.as_ptr(), on_new, opaque) };
@@ -142,7 +142,7 @@ unsafe extern "C" fn on_state(
     }
     let _ = catch_unwind(|| {
         // SAFETY: `note_with` was given the pointer of the client's witness, which `Client` drops after the client is destroyed.
-        let connections = unsafe { &Opaque::<Witness>::from_ptr(opaque).connections };
+        let connections = unsafe { &Opaque::<Callbacks>::from_ptr(opaque).connections };
         // SAFETY: a text that is there during the call.
         let host = unsafe { ffi::text(host) };
         // SAFETY: not null, and a terminated text that is there during the call.
@@ -173,16 +173,16 @@ unsafe extern "C" fn on_certificate(
     }
     let _ = catch_unwind(|| {
         // SAFETY: the settings' opaque is the client's witness, which `Client` drops after the client is destroyed.
-        let connections = unsafe { &Opaque::<Witness>::from_ptr(opaque).connections };
+        let connections = unsafe { &Opaque::<Callbacks>::from_ptr(opaque).connections };
         // SAFETY: a text that is there during the call.
         let address = unsafe { ffi::text(address) };
         connections.note_certificate(address, error);
-        let mut words = format!("OpenSSL's verification error {error}").into_bytes();
-        words.truncate(reason_size.saturating_sub(1));
-        words.push(0);
-        if words.len() <= reason_size {
+        let mut details = format!("OpenSSL's verification error {error}").into_bytes();
+        details.truncate(reason_size.saturating_sub(1));
+        details.push(0);
+        if details.len() <= reason_size {
             // SAFETY: the buffer has `reason_size` bytes.
-            unsafe { ptr::copy_nonoverlapping(words.as_ptr().cast(), reason, words.len()) };
+            unsafe { ptr::copy_nonoverlapping(details.as_ptr().cast(), reason, details.len()) };
         }
     });
     0
@@ -193,14 +193,14 @@ mod tests {
     use super::*;
 
     /// As librdkafka would tell it.
-    fn tell(witness: &Opaque<Witness>, id: i32, port: c_int, state: &CStr) {
-        let opaque = witness.as_ptr();
+    fn tell(callbacks: &Opaque<Callbacks>, id: i32, port: c_int, state: &CStr) {
+        let opaque = callbacks.as_ptr();
         // SAFETY: the texts and the witness are alive; the client is not looked at.
         unsafe { on_state(ptr::null_mut(), id, c"ssl".as_ptr(), c"kafka-1".as_ptr(), port, state.as_ptr(), opaque) };
     }
 
     /// The answer for a certificate, and what librdkafka would log.
-    fn verify(witness: &Opaque<Witness>, mut error: c_int, size: usize) -> (c_int, String) {
+    fn verify(callbacks: &Opaque<Callbacks>, mut error: c_int, size: usize) -> (c_int, String) {
         let mut reason: [c_char; 64] = [0; 64];
         // SAFETY: the texts and the witness are alive, the client is not looked at, and the buffer is at least as long as it is said to be.
         let answer = unsafe {
@@ -214,7 +214,7 @@ mod tests {
                 0,
                 reason.as_mut_ptr(),
                 size,
-                witness.as_ptr(),
+                callbacks.as_ptr(),
             )
         };
         // SAFETY: terminated: it began as zeros, and the last byte is not written.
@@ -223,18 +223,18 @@ mod tests {
 
     #[test]
     fn a_connection_is_up_or_not_and_has_been() {
-        let witness = Opaque::new(Witness::default());
-        let connections = &witness.connections;
-        tell(&witness, -1, 9093, c"TRY_CONNECT");
+        let callbacks = Opaque::new(Callbacks::default());
+        let connections = &callbacks.connections;
+        tell(&callbacks, -1, 9093, c"TRY_CONNECT");
         assert!(!connections.has_been_up() && connections.addresses_up().is_empty());
-        tell(&witness, -1, 0, c"UP");
+        tell(&callbacks, -1, 0, c"UP");
         assert!(!connections.has_been_up(), "librdkafka's own thread is no broker");
-        tell(&witness, -1, 9093, c"UP");
+        tell(&callbacks, -1, 9093, c"UP");
         assert_eq!(connections.addresses_up(), ["kafka-1:9093"]);
         assert!(connections.wait_for_one(Duration::MAX / 4));
         assert_eq!(connections.address(7), None);
-        tell(&witness, 7, 9093, c"INIT");
-        tell(&witness, -1, 9093, c"DOWN");
+        tell(&callbacks, 7, 9093, c"INIT");
+        tell(&callbacks, -1, 9093, c"DOWN");
         assert!(connections.has_been_up() && connections.addresses_up().is_empty());
         assert!(!connections.wait_for_one(Duration::ZERO));
         assert_eq!(connections.address(7).as_deref(), Some("kafka-1:9093"));
@@ -242,13 +242,13 @@ mod tests {
 
     #[test]
     fn a_certificate_is_good_if_openssl_says_so_and_only_then() {
-        let witness = Opaque::new(Witness::default());
-        let connections = &witness.connections;
-        assert_eq!(verify(&witness, 0, 64), (1, String::new()));
+        let callbacks = Opaque::new(Callbacks::default());
+        let connections = &callbacks.connections;
+        assert_eq!(verify(&callbacks, 0, 64), (1, String::new()));
         assert_eq!(connections.certificate_error("kafka-1:9093"), None);
-        assert_eq!(verify(&witness, 10, 64), (0, "OpenSSL's verification error 10".to_owned()));
+        assert_eq!(verify(&callbacks, 10, 64), (0, "OpenSSL's verification error 10".to_owned()));
         assert_eq!(connections.certificate_error("kafka-1:9093"), Some(10));
-        assert_eq!(verify(&witness, 62, 8), (0, "OpenSSL".to_owned()));
-        assert_eq!(verify(&witness, 62, 0), (0, String::new()));
+        assert_eq!(verify(&callbacks, 62, 8), (0, "OpenSSL".to_owned()));
+        assert_eq!(verify(&callbacks, 62, 0), (0, String::new()));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A topic's counts, since the producer was started. Written by the delivery thread alone, a run of reports at a time.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+pub(crate) struct TopicCounts {
     acknowledged: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
@@ -42,7 +42,7 @@ impl Counted {
     }
 }
 
-impl Counts {
+impl TopicCounts {
     /// Adds a run of reports.
     pub(super) fn add(&self, run: Counted) {
         self.acknowledged.fetch_add(run.acknowledged, Ordering::Relaxed);

@@ -129,8 +129,8 @@ impl Message<'_> {
             offset: self.0.offset,
             timestamp,
             status: u8::try_from(status).unwrap_or_default(),
-            // The broker's words are in the slot already: see `broker_words`.
-            words: None,
+            // The broker's words are in the slot already: see `broker_message`.
+            details: None,
         };
         outcome.mistrust();
         outcome
@@ -155,7 +155,7 @@ impl Message<'_> {
         self.0.key_size + self.0.payload_size
     }
 
-    /// What its slot's [`Sent::queued_size`](super::Sent::queued_size) was.
+    /// What its slot's [`RecordView::queued_size`](super::RecordView::queued_size) was.
     pub(super) fn queued_size(&self) -> usize {
         self.size() + 1
     }

@@ -27,7 +27,7 @@ const TAKING: u8 = 32;
 #[repr(C)]
 pub(crate) struct Handoff<L = ()> {
     state: AtomicU8,
-    label: UnsafeCell<L>,
+    header: UnsafeCell<L>,
     waker: UnsafeCell<Option<Waker>>,
 }
 
@@ -50,13 +50,13 @@ pub(crate) enum Stage {
 
 impl<L> Handoff<L> {
     /// Without a taker.
-    pub(crate) fn new(label: L) -> Self {
-        Self { state: AtomicU8::new(LEFT), label: UnsafeCell::new(label), waker: UnsafeCell::new(None) }
+    pub(crate) fn new(header: L) -> Self {
+        Self { state: AtomicU8::new(LEFT), header: UnsafeCell::new(header), waker: UnsafeCell::new(None) }
     }
 
     /// What rides along. It is not part of the handoff: whoever has the slot may touch it.
-    pub(crate) fn label(&self) -> &UnsafeCell<L> {
-        &self.label
+    pub(crate) fn header(&self) -> &UnsafeCell<L> {
+        &self.header
     }
 
     /// Starts over, without a taker. Gives the waker that was left here, whose drop is user code.

@@ -24,7 +24,7 @@ use rdkafka_sys::{
     rd_kafka_mock_start_request_tracking, rd_kafka_mock_stop_request_tracking, rd_kafka_new, rd_kafka_t, rd_kafka_type_t,
 };
 
-use super::process::Process;
+use super::fork_guard::ForkGuard;
 use crate::panic::emit;
 
 // `rd_kafka_resp_err_t` is a Rust enum in rdkafka-sys, and a number that it does not list is undefined behaviour. These declarations
@@ -105,7 +105,7 @@ pub(crate) struct MockCluster {
     bootstrap_servers: String,
     /// When the last operation was answered.
     last_operation: Mutex<Option<Instant>>,
-    process: Process,
+    fork_guard: ForkGuard,
 }
 
 // SAFETY: neither object is tied to a thread: librdkafka's handle is documented as thread-safe, and the cluster runs on a thread of its
@@ -144,7 +144,7 @@ impl MockCluster {
             return Err("librdkafka could not start its mock cluster; its log says why".to_owned());
         };
         let (bootstrap_servers, last_operation) = (String::new(), Mutex::default());
-        let mut cluster = Self { cluster, handle, bootstrap_servers, last_operation, process: Process::current() };
+        let mut cluster = Self { cluster, handle, bootstrap_servers, last_operation, fork_guard: ForkGuard::current() };
         for (api_key, max) in VERSION_LIMITS {
             // SAFETY: the cluster is alive; librdkafka refuses API keys that it does not know.
             let set = || unsafe { rd_kafka_mock_set_apiversion(cluster.as_ptr(), api_key, 0, max) };
@@ -293,7 +293,7 @@ impl MockCluster {
 impl Drop for MockCluster {
     fn drop(&mut self) {
         // A fork has no thread to join; the brokers are its parent's.
-        if self.process.is_left() {
+        if self.fork_guard.is_left() {
             return;
         }
         // SAFETY: the cluster is ours and alive; `&mut self` says that no other call is under way. Its thread is joined here, so that

@@ -1,17 +1,15 @@
 //! The only folder that names librdkafka's C functions, and the only one where `unsafe` may stand.
 //!
 //! What leaves it is safe: a [`Client`] that owns the native producer, [`Slot`](slot)s that own a record's bytes from
-//! serialization to report, and the delivery thread, which hands every report to an [`Observer`]. It imports plain data only.
+//! serialization to report, and the delivery thread, which hands every report to an [`EventHandler`]. It imports plain data only.
 #![allow(unsafe_code, reason = "the seam to librdkafka: every block names its invariant")]
 
 mod admin;
-mod bell;
-mod body;
-mod broker_words;
+mod broker_message;
+mod callbacks;
 mod client;
 mod cluster;
 pub(crate) mod code;
-mod confirmed;
 mod connections;
 #[cfg(feature = "consumer")]
 mod consumed;
@@ -23,8 +21,11 @@ mod contained;
 mod counts;
 mod credentials;
 mod event;
+mod event_loop;
 mod ffi;
+mod fork_guard;
 mod handoff;
+mod implicit_ack;
 mod metadata;
 #[cfg(feature = "testing")]
 pub(crate) mod mock;
@@ -32,21 +33,19 @@ mod offsets;
 mod opaque;
 mod outcome;
 mod pool;
-mod process;
+mod prepared_record;
 mod reconnect;
-mod report;
-mod scratch;
-mod sent;
+mod record_view;
 mod settings;
 mod slot;
 mod sync;
+mod thread_buffers;
 mod throttle;
 mod topic;
 mod topic_setting;
 mod transaction;
-mod witness;
+mod wakeup;
 
-pub(crate) use body::{Body, Callback, Completion, Tally};
 pub(crate) use client::{Client, flush_now};
 pub(crate) use cluster::ClusterDescription;
 #[cfg(feature = "consumer")]
@@ -56,31 +55,32 @@ pub(crate) use consumer_client::ConsumerClient;
 #[cfg(feature = "consumer")]
 pub(crate) use consumer_queue::{Polled, QueueError};
 pub(crate) use contained::Contained;
-pub(crate) use counts::{Counted, Counts};
+pub(crate) use counts::{Counted, TopicCounts};
 pub(crate) use credentials::BearerToken;
+#[cfg(feature = "testing")]
+pub(crate) use event_loop::report;
+pub(crate) use event_loop::{Audience, EventHandler, Freed, KeyAndValue, Progress, report_refused, serve};
 pub(crate) use ffi::{error_name, error_text, library_version};
+pub(crate) use fork_guard::ForkGuard;
+#[cfg(all(unix, test, feature = "testing"))]
+pub(crate) use fork_guard::simulate_fork;
 pub(crate) use metadata::Metadata;
 pub(crate) use offsets::NextOffset;
 #[cfg(feature = "consumer")]
 pub(crate) use offsets::{ListedOffset, OffsetList};
-pub(crate) use outcome::Outcome;
 #[cfg(test)]
-pub(crate) use outcome::Words;
+pub(crate) use outcome::ErrorDetails;
+pub(crate) use outcome::Outcome;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use pool::Pool;
-pub(crate) use process::Process;
-#[cfg(all(unix, test, feature = "testing"))]
-pub(crate) use process::simulate_fork;
-#[cfg(feature = "testing")]
-pub(crate) use report::report;
-pub(crate) use report::{Audience, Freed, KeyAndValue, Observer, Progress, report_refused, serve};
-pub(crate) use sent::{Asked, Sent};
+pub(crate) use prepared_record::{Callback, Completion, PreparedRecord, Tally};
+pub(crate) use record_view::{Asked, RecordView};
 pub(crate) use settings::SettingRefused;
 #[cfg(all(test, feature = "consumer"))]
 pub(crate) use settings::consumers_property;
 pub(crate) use slot::{Admission, Draft, Pending};
 pub(crate) use throttle::Throttled;
-pub(crate) use topic::{Choice, Chosen, Partition, Reported, Topic};
+pub(crate) use topic::{Choice, Chosen, PartitionReport, Topic, TopicPartitioner};
 #[cfg(feature = "rdkafka")]
 pub(crate) use transaction::membership;
 pub(crate) use transaction::{GroupMember, TransactionRefused};

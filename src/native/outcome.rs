@@ -4,8 +4,8 @@ use std::{num::NonZeroI64, sync::Arc};
 
 use rdkafka_sys as sys;
 
-use super::{code, sent::Asked};
-use crate::error::Refusal;
+use super::{code, record_view::Asked};
+use crate::error::AuthFailure;
 
 /// The codes of records that were sent, and of which librdkafka all the same says that they were not written: nobody could read what
 /// the broker answered, or the broker itself does not know (`rd_kafka_handle_Produce_error` has no action for them).
@@ -24,7 +24,7 @@ pub(crate) struct Outcome {
     /// -1 when there is none.
     pub(crate) timestamp: i64,
     /// What is known beside the code.
-    pub(crate) words: Option<Box<Words>>,
+    pub(crate) details: Option<Box<ErrorDetails>>,
     pub(crate) partition: i32,
     /// 0, or the code of librdkafka or of the broker, which is 16 bits on the wire.
     pub(crate) code: i16,
@@ -34,7 +34,7 @@ pub(crate) struct Outcome {
 
 /// What a slot keeps of an [`Outcome`]: all but the words, which few have.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Said {
+pub(super) struct RawReport {
     offset: i64,
     timestamp: i64,
     partition: i32,
@@ -43,7 +43,7 @@ pub(super) struct Said {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Words {
+pub(crate) struct ErrorDetails {
     /// The broker's own (KIP-467).
     pub(crate) broker: Option<Box<str>>,
     /// What the topic's partitioner did instead of choosing one of its partitions.
@@ -51,7 +51,7 @@ pub(crate) struct Words {
     /// What the layer knows of the reason.
     pub(crate) cause: Option<Box<str>>,
     /// The broker that does not let this client in.
-    pub(crate) refusal: Option<Arc<Refusal>>,
+    pub(crate) refusal: Option<Arc<AuthFailure>>,
     /// Whether it fails a transaction and no more, whatever the code means elsewhere.
     pub(crate) only_aborts: bool,
     /// How many records the refused batch had, if the code is about the batch and not known to be about this record; else 0.
@@ -88,12 +88,12 @@ impl Outcome {
     /// invalid ones (KIP-467).
     pub(super) fn attribute(&mut self, records: usize) {
         let code = self.code();
-        if self.words.as_ref().is_some_and(|words| words.is_bystander) {
+        if self.details.as_ref().is_some_and(|details| details.is_bystander) {
             self.set_code(code::INVALID_DIFFERENT_RECORD);
         } else if records > 1 {
-            let is_named = self.words.as_ref().is_some_and(|words| words.broker.is_some());
+            let is_named = self.details.as_ref().is_some_and(|details| details.broker.is_some());
             if code::BATCH_SIZES.contains(&code) || (code::BATCH_CONTENTS.contains(&code) && !is_named) {
-                self.words.get_or_insert_default().batch_records = records;
+                self.details.get_or_insert_default().batch_records = records;
             }
         }
     }
@@ -117,7 +117,7 @@ impl Outcome {
             crate::Persistence::PossiblyPersisted => POSSIBLY_PERSISTED,
             crate::Persistence::Persisted => PERSISTED,
         };
-        Self { code: short(code), partition: self.partition, offset: -1, timestamp: -1, status, words: None }
+        Self { code: short(code), partition: self.partition, offset: -1, timestamp: -1, status, details: None }
     }
 
     /// Of a record whose report could not be completed, through a bug of this layer.
@@ -131,7 +131,7 @@ impl Outcome {
     }
 }
 
-impl Said {
+impl RawReport {
     /// In the place of an outcome that is not known yet: what the sender asks for.
     pub(super) fn asked(asked: Asked) -> Self {
         let (partition, timestamp) = (asked.partition.unwrap_or(-1), asked.timestamp.map_or(0, NonZeroI64::get));
@@ -148,13 +148,13 @@ impl Said {
         self.code.into()
     }
 
-    pub(super) fn with_words(self, words: Option<Box<Words>>) -> Outcome {
+    pub(super) fn with_details(self, details: Option<Box<ErrorDetails>>) -> Outcome {
         let Self { offset, timestamp, partition, code, status } = self;
-        Outcome { offset, timestamp, words, partition, code, status }
+        Outcome { offset, timestamp, details, partition, code, status }
     }
 }
 
-impl From<&Outcome> for Said {
+impl From<&Outcome> for RawReport {
     fn from(outcome: &Outcome) -> Self {
         let Outcome { offset, timestamp, partition, code, status, .. } = *outcome;
         Self { offset, timestamp, partition, code, status }

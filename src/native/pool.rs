@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    process::Process,
+    fork_guard::ForkGuard,
     slot::{Draft, FreeSlot},
 };
 
@@ -25,12 +25,12 @@ const PREFETCHED: usize = 4;
 /// Free slots, the one used last on top: it is still in the cache.
 pub(crate) struct Pool {
     free: Mutex<Free>,
-    process: Process,
+    fork_guard: ForkGuard,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        Self { free: Mutex::default(), process: Process::current() }
+        Self { free: Mutex::default(), fork_guard: ForkGuard::current() }
     }
 }
 
@@ -51,7 +51,7 @@ impl Pool {
 
     pub(super) fn give(&self, slot: FreeSlot) {
         // In a fork the mutex may be locked for ever.
-        let surplus = if self.process.is_left() { Some(slot) } else { self.lock().push(slot) };
+        let surplus = if self.fork_guard.is_left() { Some(slot) } else { self.lock().push(slot) };
         drop(surplus);
     }
 
@@ -138,8 +138,8 @@ mod tests {
     use crate::native::{outcome::Outcome, slot::Reported};
 
     fn used(mut draft: Draft, bytes: usize) -> Reported {
-        draft.body_mut().buffer.extend(std::iter::repeat_n(0, bytes));
-        let cost = draft.body().cost();
+        draft.record_mut().buffer.extend(std::iter::repeat_n(0, bytes));
+        let cost = draft.record().cost();
         draft.set_charge(cost);
         Reported::from(draft)
     }

@@ -10,7 +10,7 @@ use std::{
 use rdkafka_sys as sys;
 use zeroize::Zeroizing;
 
-use super::{broker_words, ffi, opaque::Opaque, witness::Witness};
+use super::{broker_message, callbacks::Callbacks, ffi, opaque::Opaque};
 use crate::secret::Secret;
 
 /// librdkafka's buffer for its reasons.
@@ -31,8 +31,8 @@ pub(super) struct Settings(NonNull<sys::rd_kafka_conf_t>);
 
 impl Settings {
     /// # Safety
-    /// `witness` is dropped after the producer that is made with these is destroyed.
-    pub(super) unsafe fn new(properties: &[(String, Secret)], witness: &Opaque<Witness>) -> Result<Self, SettingRefused> {
+    /// `callbacks` is dropped after the producer that is made with these is destroyed.
+    pub(super) unsafe fn new(properties: &[(String, Secret)], callbacks: &Opaque<Callbacks>) -> Result<Self, SettingRefused> {
         // SAFETY: takes nothing, returns an object that is ours to destroy.
         let conf = unsafe { sys::rd_kafka_conf_new() };
         let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
@@ -50,9 +50,9 @@ impl Settings {
         // SAFETY: `conf` is alive; the flags are librdkafka's own.
         unsafe { sys::rd_kafka_conf_set_events(settings.0.as_ptr(), events) };
         // SAFETY: `conf` is alive, and `Client` sends no message without a slot.
-        unsafe { broker_words::save_with(settings.0.as_ptr()) };
-        // SAFETY: `conf` is alive, nobody has set its opaque, and the caller vouches for `witness`.
-        unsafe { witness.watch(settings.0.as_ptr()) };
+        unsafe { broker_message::save_with(settings.0.as_ptr()) };
+        // SAFETY: `conf` is alive, nobody has set its opaque, and the caller vouches for `callbacks`.
+        unsafe { callbacks.watch(settings.0.as_ptr()) };
         Ok(settings)
     }
 
@@ -173,9 +173,9 @@ mod tests {
             [("security.protocol", "ssl"), ("ssl.ca.location", "/no/such/file.pem"), ("ssl.key.password", "hunter2")];
         let properties = properties.map(|(name, value)| (name.to_owned(), Secret::from(value)));
         for _ in 0..20 {
-            let witness = Opaque::new(Witness::default());
+            let callbacks = Opaque::new(Callbacks::default());
             // SAFETY: no producer is made of them.
-            let settings = unsafe { Settings::new(&properties, &witness) };
+            let settings = unsafe { Settings::new(&properties, &callbacks) };
             let error = settings.and_then(|settings| settings.into_producer(&properties)).unwrap_err();
             assert!(error.reason.contains("ssl.ca.location"), "{}", error.reason);
         }

@@ -12,7 +12,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{ffi, opaque::Opaque, witness::Witness};
+use super::{callbacks::Callbacks, ffi, opaque::Opaque};
 use crate::panic::contain;
 
 /// A broker that has held back an answer, or has ceased to.
@@ -33,7 +33,7 @@ impl Throttles {
     /// Has a producer that is made with these settings tell of throttling.
     ///
     /// # Safety
-    /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Witness>`](Opaque).
+    /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Callbacks>`](Opaque).
     pub(super) unsafe fn note_with(settings: *mut sys::rd_kafka_conf_t) {
         // SAFETY: the caller vouches for `settings`; the function has C's signature.
         unsafe { sys::rd_kafka_conf_set_throttle_cb(settings, Some(on_throttle)) };
@@ -56,12 +56,12 @@ unsafe extern "C" fn on_throttle(
     opaque: *mut c_void,
 ) {
     // SAFETY: the client's opaque is the pointer of its witness, which `Client` drops after the client is destroyed.
-    let witness = unsafe { Opaque::<Witness>::from_ptr(opaque) };
+    let callbacks = unsafe { Opaque::<Callbacks>::from_ptr(opaque) };
     let _ = contain(|| {
         // SAFETY: a terminated text, for as long as the call.
         let broker = unsafe { ffi::text(broker) };
         let time = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
-        witness.throttles.note(Throttled { broker, node_id, time });
+        callbacks.throttles.note(Throttled { broker, node_id, time });
     });
 }
 
@@ -71,14 +71,14 @@ mod tests {
 
     #[test]
     fn what_the_callback_is_told_is_taken_once() {
-        let witness = Opaque::new(Witness::default());
+        let callbacks = Opaque::new(Callbacks::default());
         for milliseconds in [120, 0, -1] {
             // SAFETY: the name is terminated, and the witness is alive.
-            unsafe { on_throttle(std::ptr::null_mut(), c"localhost:9092".as_ptr(), 3, milliseconds, witness.as_ptr()) };
+            unsafe { on_throttle(std::ptr::null_mut(), c"localhost:9092".as_ptr(), 3, milliseconds, callbacks.as_ptr()) };
         }
-        let told = witness.throttles.take();
+        let told = callbacks.throttles.take();
         let expected = |time| Throttled { broker: "localhost:9092".to_owned(), node_id: 3, time: Duration::from_millis(time) };
         assert_eq!(told, [expected(120), expected(0), expected(0)]);
-        assert!(witness.throttles.take().is_empty());
+        assert!(callbacks.throttles.take().is_empty());
     }
 }

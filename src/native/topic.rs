@@ -7,7 +7,7 @@
 //!
 //! A partitioner of the user's own sees bytes, not objects. librdkafka calls it where the topic's metadata is: in `send`, or
 //! later on a thread of its own. It shows the callback the key and not the value, so that with such a partitioner, and only
-//! then, small records stay in their slots as well (`Body::is_kept`).
+//! then, small records stay in their slots as well (`PreparedRecord::is_kept`).
 
 use std::{
     ffi::{CString, c_void},
@@ -21,7 +21,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{counts::Counts, ffi, opaque::Opaque, outcome::Words, pool::Pool, sent::Sent, slot};
+use super::{counts::TopicCounts, ffi, opaque::Opaque, outcome::ErrorDetails, pool::Pool, record_view::RecordView, slot};
 use crate::{panic::contain, record::Headers};
 
 /// librdkafka refuses a record whose partition is beyond the topic's last: the answer for a choice that cannot be used.
@@ -29,7 +29,7 @@ const NO_PARTITION: i32 = i32::MAX;
 
 /// Chooses partitions for one topic. Called by librdkafka on whichever thread has the record and the topic's metadata;
 /// must not block.
-pub(crate) trait Partition: Send + Sync {
+pub(crate) trait TopicPartitioner: Send + Sync {
     /// The partition for a record; what is not one of the topic's fails that record, as does a panic.
     fn choose(&self, choice: &Choice<'_>) -> Chosen;
 
@@ -45,7 +45,7 @@ pub(crate) trait Partition: Send + Sync {
     }
 
     /// Records that were counted have been reported, or not accepted after all. Must not panic.
-    fn on_reported(&self, reported: Reported) {
+    fn on_reported(&self, reported: PartitionReport) {
         let _ = reported;
     }
 }
@@ -54,13 +54,13 @@ pub(crate) trait Partition: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chosen {
     pub(crate) partition: i32,
-    /// Whether the record is counted, so that [`Partition::on_reported`] hears of it.
+    /// Whether the record is counted, so that [`TopicPartitioner::on_reported`] hears of it.
     pub(crate) is_counted: bool,
 }
 
 /// Records of one partition that were counted and are out of librdkafka's hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reported {
+pub(crate) struct PartitionReport {
     pub(crate) partition: i32,
     /// What they added to the queue ([`Choice::queued_size`]).
     pub(crate) bytes: usize,
@@ -74,7 +74,7 @@ pub(crate) struct Choice<'a> {
     pub(crate) key: Option<&'a [u8]>,
     /// How many partitions the topic has; at least one.
     pub(crate) partitions: i32,
-    sent: Sent<'a>,
+    view: RecordView<'a>,
     value: Option<&'a [u8]>,
     topic: *const sys::rd_kafka_topic_t,
 }
@@ -82,7 +82,7 @@ pub(crate) struct Choice<'a> {
 impl<'a> Choice<'a> {
     /// The topic's name.
     pub(crate) fn topic(&self) -> &'a str {
-        self.sent.topic_name()
+        self.view.topic_name()
     }
 
     /// The serialized value, `None` for null. Of a small record it is here only for a partitioner that
@@ -92,17 +92,17 @@ impl<'a> Choice<'a> {
     }
 
     pub(crate) fn headers(&self) -> &'a Headers {
-        self.sent.headers
+        self.view.headers
     }
 
     /// The bytes of key, value and headers.
     pub(crate) fn size(&self) -> usize {
-        self.sent.size()
+        self.view.size()
     }
 
     /// What it adds to its partition's queue.
     pub(crate) fn queued_size(&self) -> usize {
-        self.sent.queued_size()
+        self.view.queued_size()
     }
 
     /// Whether the partition has a leader.
@@ -118,10 +118,10 @@ pub(crate) struct Topic {
     /// `None` without a client.
     handle: Option<NonNull<sys::rd_kafka_topic_t>>,
     /// librdkafka keeps its address, until the client is destroyed: the client's own reference to this topic goes after that.
-    partition: Option<Opaque<Box<dyn Partition>>>,
+    partition: Option<Opaque<Box<dyn TopicPartitioner>>>,
     wants_value: bool,
     pool: Arc<Pool>,
-    counts: Counts,
+    counts: TopicCounts,
     /// How many partitions brokers have reported; 0 before they have.
     partitions: AtomicI32,
 }
@@ -140,7 +140,7 @@ impl Topic {
     pub(super) unsafe fn new(
         client: NonNull<sys::rd_kafka_t>,
         name: &str,
-        partition: Option<Box<dyn Partition>>,
+        partition: Option<Box<dyn TopicPartitioner>>,
         pool: &Arc<Pool>,
     ) -> Result<Self, i32> {
         // SAFETY: the caller vouches for `client`; the copy of its topic settings is ours until `topic_new` takes it.
@@ -165,7 +165,7 @@ impl Topic {
                     partition,
                     wants_value,
                     pool,
-                    counts: Counts::default(),
+                    counts: TopicCounts::default(),
                     partitions: AtomicI32::new(0),
                 })
             }
@@ -184,7 +184,7 @@ impl Topic {
             partition: None,
             wants_value: false,
             pool,
-            counts: Counts::default(),
+            counts: TopicCounts::default(),
             partitions: AtomicI32::new(0),
         }
     }
@@ -216,12 +216,12 @@ impl Topic {
     }
 
     /// What became of its records so far.
-    pub(crate) fn counts(&self) -> &Counts {
+    pub(crate) fn counts(&self) -> &TopicCounts {
         &self.counts
     }
 
     /// The choice between its partitions, if it is not left to librdkafka.
-    pub(super) fn partition(&self) -> Option<&dyn Partition> {
+    pub(super) fn partition(&self) -> Option<&dyn TopicPartitioner> {
         self.partition.as_ref().map(|partition| &***partition)
     }
 
@@ -256,12 +256,12 @@ unsafe extern "C" fn choose_partition(
     message_opaque: *mut c_void,
 ) -> i32 {
     // SAFETY: `Topic::new` gave the pointer of a partitioner, which its topic drops after the client is destroyed.
-    let partition = unsafe { Opaque::<Box<dyn Partition>>::from_ptr(topic_opaque) };
+    let partition = unsafe { Opaque::<Box<dyn TopicPartitioner>>::from_ptr(topic_opaque) };
     // SAFETY: every message of this client carries a slot, and it is not reported before it is partitioned.
-    let (sent, value) = unsafe { slot::in_flight(message_opaque) };
+    let (view, value) = unsafe { slot::in_flight(message_opaque) };
     // SAFETY: null, or librdkafka's own copy of the key, which it keeps during the call.
     let key = unsafe { ffi::bytes(key, key_size) };
-    let choice = Choice { key, partitions, sent, value, topic };
+    let choice = Choice { key, partitions, view, value, topic };
     let (answered, cause) = match contain(|| partition.choose(&choice)) {
         Ok(Chosen { partition, is_counted }) if (0..partitions).contains(&partition) => {
             if is_counted {
@@ -275,9 +275,9 @@ unsafe extern "C" fn choose_partition(
         }
         Err(panic) => ("panicked".to_owned(), Some(panic.into_boxed_str())),
     };
-    let words = Words { broker: None, partitioner: Some(answered.into_boxed_str()), cause, ..Words::default() };
+    let details = ErrorDetails { broker: None, partitioner: Some(answered.into_boxed_str()), cause, ..ErrorDetails::default() };
     // SAFETY: the message carries a slot and is not reported yet, librdkafka partitions it on this thread, and `choice` is used no more.
-    unsafe { slot::save_words(message_opaque, words) };
+    unsafe { slot::save_details(message_opaque, details) };
     NO_PARTITION
 }
 
@@ -285,14 +285,14 @@ unsafe extern "C" fn choose_partition(
 ///
 /// # Safety
 /// `topic` is a topic of a client that is alive.
-pub(super) unsafe fn tell_reported(topic: *const sys::rd_kafka_topic_t, reported: Reported) {
+pub(super) unsafe fn tell_reported(topic: *const sys::rd_kafka_topic_t, reported: PartitionReport) {
     // SAFETY: the caller vouches for the topic.
     let opaque = unsafe { sys::rd_kafka_topic_opaque(topic) };
     if opaque.is_null() {
         return;
     }
     // SAFETY: not null, it is the pointer that `Topic::new` gave, of a partitioner that its topic drops after the client is destroyed.
-    let partition = unsafe { Opaque::<Box<dyn Partition>>::from_ptr(opaque) };
+    let partition = unsafe { Opaque::<Box<dyn TopicPartitioner>>::from_ptr(opaque) };
     partition.on_reported(reported);
 }
 

@@ -17,12 +17,12 @@ use super::{Placing, Queues};
 pub(crate) struct UniformSticky {
     batch_bytes: usize,
     queues: Queues,
-    batch: Mutex<Option<Batch>>,
+    batch: Mutex<Option<StickyBatch>>,
 }
 
 /// The batch that records go to, and its size so far: the bytes of keys, values and headers.
 #[derive(Debug, Clone, Copy)]
-struct Batch {
+struct StickyBatch {
     partition: i32,
     size: usize,
 }
@@ -47,7 +47,7 @@ impl UniformSticky {
             fits && self.queues.bytes(batch.partition) > 0 && available(batch.partition)
         });
         let last = batch.map(|batch| batch.partition);
-        let mut next = open.unwrap_or_else(|| Batch { partition: another(last, record.partitions, available), size: 0 });
+        let mut next = open.unwrap_or_else(|| StickyBatch { partition: another(last, record.partitions, available), size: 0 });
         next.size = next.size.saturating_add(record.size);
         self.queues.add(next.partition, record.queued_size);
         *batch = Some(next);

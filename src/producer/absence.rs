@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Error,
-    native::{Body, Client, Draft, code},
+    native::{Client, Draft, PreparedRecord, code},
 };
 
 /// A record that is set aside.
@@ -31,9 +31,9 @@ impl Deferred for Absent {
 }
 
 /// Where a record is set aside: with those of its partition, or of its topic if that is not known.
-pub(super) fn key_of(body: &Body, code: i32) -> Arc<str> {
-    let topic = topic_of(body);
-    match body.partition {
+pub(super) fn key_of(record: &PreparedRecord, code: i32) -> Arc<str> {
+    let topic = topic_of(record);
+    match record.partition {
         // No topic's name has a slash.
         Some(partition) if code != code::UNKNOWN_TOPIC => format!("{topic}/{partition}").into(),
         _ => topic,
@@ -43,27 +43,27 @@ pub(super) fn key_of(body: &Body, code: i32) -> Arc<str> {
 /// Whether librdkafka has refused a record because it does not know its topic or its explicit partition.
 pub(super) fn is_absence(draft: &Draft, code: i32) -> bool {
     match code {
-        code::UNKNOWN_TOPIC => draft.body().topic.is_some(),
-        code::UNKNOWN_PARTITION => draft.body().partition.is_some(),
+        code::UNKNOWN_TOPIC => draft.record().topic.is_some(),
+        code::UNKNOWN_PARTITION => draft.record().partition.is_some(),
         _ => false,
     }
 }
 
 /// Whether brokers have reported the record's partition or, if it has none, its topic.
-fn is_reported(body: &Body) -> bool {
-    body.topic.as_ref().is_some_and(|topic| topic.partitions() > body.partition.unwrap_or_default())
+fn is_reported(record: &PreparedRecord) -> bool {
+    record.topic.as_ref().is_some_and(|topic| topic.partitions() > record.partition.unwrap_or_default())
 }
 
 impl Shared {
     /// Whether records are set aside that this one is behind.
-    pub(super) fn is_behind_absent(&self, body: &Body) -> bool {
-        let holds = |code| self.absent.holds(&key_of(body, code));
-        self.absent.is_engaged() && (holds(code::UNKNOWN_TOPIC) || (body.partition.is_some() && holds(code::UNKNOWN_PARTITION)))
+    pub(super) fn is_behind_absent(&self, record: &PreparedRecord) -> bool {
+        let holds = |code| self.absent.holds(&key_of(record, code));
+        self.absent.is_engaged() && (holds(code::UNKNOWN_TOPIC) || (record.partition.is_some() && holds(code::UNKNOWN_PARTITION)))
     }
 
     /// Whether a record can be reported as accepted before librdkafka has it.
-    pub(super) fn is_known(&self, body: &Body) -> bool {
-        !self.is_behind_absent(body) && (body.partition.is_none() || is_reported(body))
+    pub(super) fn is_known(&self, record: &PreparedRecord) -> bool {
+        !self.is_behind_absent(record) && (record.partition.is_none() || is_reported(record))
     }
 
     /// Sets a record aside that has its room and is engaged with the deferrals.
@@ -79,11 +79,11 @@ impl Shared {
             return Err((deferral, Exit::Cleared));
         }
         let ticket = Arc::clone(&deferral.ticket);
-        let body = deferral.draft.body();
-        let topic = body.topic.clone();
+        let record = deferral.draft.record();
+        let topic = record.topic.clone();
         // Behind those that wait for the topic, if there are any.
-        let waits_for_topic = self.absent.holds(&key_of(body, code::UNKNOWN_TOPIC));
-        let place = ticket.set_aside(key_of(body, if waits_for_topic { code::UNKNOWN_TOPIC } else { code::UNKNOWN_PARTITION }));
+        let waits_for_topic = self.absent.holds(&key_of(record, code::UNKNOWN_TOPIC));
+        let place = ticket.set_aside(key_of(record, if waits_for_topic { code::UNKNOWN_TOPIC } else { code::UNKNOWN_PARTITION }));
         if let Err((Absent(deferral), exit)) = self.absent.push(Absent(deferral)) {
             self.absent.disengage();
             return Err((deferral, exit));
@@ -121,16 +121,16 @@ impl Shared {
 
     /// Gives a record to librdkafka once more; it comes back to wait on.
     fn try_again(&self, client: &Client, deferral: Deferral, is_late: bool) -> Option<Box<Deferral>> {
-        let Deferral { draft, unfinished, ticket } = deferral;
-        if is_reported(draft.body()) {
+        let Deferral { draft, pending_serialization, ticket } = deferral;
+        if is_reported(draft.record()) {
             self.send_waiting(client, draft);
             self.deferrals.disengage();
             return None;
         }
         if !is_late {
             // librdkafka would refuse it again, or take it before its sender can be told so.
-            draft.body().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
-            return Some(Box::new(Deferral { draft, unfinished, ticket }));
+            draft.record().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
+            return Some(Box::new(Deferral { draft, pending_serialization, ticket }));
         }
         let mut done = Done::default();
         let Err((mut draft, code)) = self.accept(client, draft, &mut done) else {
@@ -138,11 +138,11 @@ impl Shared {
             return None;
         };
         let error = if is_absence(&draft, code) {
-            self.not_reported(draft.body(), code)
+            self.not_reported(draft.record(), code)
         } else {
             self.refusal_of(client, &mut draft, code)
         };
-        self.leave(client, Deferral { draft, unfinished, ticket }, error);
+        self.leave(client, Deferral { draft, pending_serialization, ticket }, error);
         drop(done);
         None
     }
@@ -151,23 +151,23 @@ impl Shared {
     pub(super) fn expire_absent(&self, client: &Client, now: Instant) {
         for Absent(deferral) in self.absent.expired(now) {
             self.absent.disengage();
-            let code = if deferral.draft.body().partition.is_some() { code::UNKNOWN_PARTITION } else { code::UNKNOWN_TOPIC };
-            let error = self.not_reported(deferral.draft.body(), code);
+            let code = if deferral.draft.record().partition.is_some() { code::UNKNOWN_PARTITION } else { code::UNKNOWN_TOPIC };
+            let error = self.not_reported(deferral.draft.record(), code);
             self.leave(client, *deferral, error);
         }
     }
 
     /// The error of a record that has waited for its topic or partition for too long.
-    fn not_reported(&self, body: &Body, code: i32) -> Error {
-        let waited = self.room.max_block().as_millis();
-        let what = format!("{}: the brokers did not report it within max.block.ms ({waited} ms)", name_of(body));
-        self.troubles.blame(Error::from_code(code, &what))
+    fn not_reported(&self, record: &PreparedRecord, code: i32) -> Error {
+        let waited = self.buffer_memory.max_block().as_millis();
+        let what = format!("{}: the brokers did not report it within max.block.ms ({waited} ms)", name_of(record));
+        self.broker_errors.blame(Error::from_code(code, &what))
     }
 
     /// The error of a record that does not wait for its topic or partition. The brokers are asked, so that it may be sent again.
-    pub(super) fn refusal_of_absent(&self, body: &Body, code: i32) -> Error {
-        body.topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
-        let what = format!("{}: the brokers are asked for it; await `send`, or try again later", name_of(body));
+    pub(super) fn refusal_of_absent(&self, record: &PreparedRecord, code: i32) -> Error {
+        record.topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
+        let what = format!("{}: the brokers are asked for it; await `send`, or try again later", name_of(record));
         Error::from_code(code, &what).not_abortable()
     }
 
@@ -190,7 +190,7 @@ impl Shared {
 }
 
 /// A record's topic and partition, as errors name them.
-pub(super) fn name_of(body: &Body) -> String {
-    let topic = topic_of(body);
-    body.partition.map_or_else(|| format!("topic {topic}"), |partition| format!("topic {topic}, partition {partition}"))
+pub(super) fn name_of(record: &PreparedRecord) -> String {
+    let topic = topic_of(record);
+    record.partition.map_or_else(|| format!("topic {topic}"), |partition| format!("topic {topic}, partition {partition}"))
 }

@@ -11,14 +11,14 @@ use std::{
 
 use super::{
     absence::is_absence,
+    buffer_memory::{BufferMemory, Refused},
     deferral::{Deferral, Ticket},
     deferrals::Exit,
     outstanding::Done,
+    pending_serialization::PendingSerialization,
     record_size,
-    room::{Refused, Room},
     shared::{Shared, topic_of},
     transaction::Transactions,
-    unfinished::Unfinished,
 };
 use crate::{
     Error, ErrorKind,
@@ -74,9 +74,9 @@ impl Shared {
         client.produce(draft).inspect_err(|(draft, code)| {
             // First: a commit that finds nothing outstanding must find the failure. A record whose partition is not known may wait for it.
             if is_absence(draft, *code) {
-                let body = draft.body();
-                let partition = body.partition.filter(|_| *code == code::UNKNOWN_PARTITION).unwrap_or_default();
-                body.topic.iter().for_each(|topic| topic.forget_partition(partition));
+                let record = draft.record();
+                let partition = record.partition.filter(|_| *code == code::UNKNOWN_PARTITION).unwrap_or_default();
+                record.topic.iter().for_each(|topic| topic.forget_partition(partition));
             } else {
                 self.fail_transaction(client, draft, *code);
             }
@@ -86,13 +86,13 @@ impl Shared {
 
     /// Gives room back, and admits those that wait for it.
     pub(super) fn release(&self, client: &Client, bytes: usize) {
-        self.admitting(client, |room, admit| room.release(bytes, admit));
+        self.admitting(client, |buffer_memory, admit| buffer_memory.release(bytes, admit));
     }
 
     /// Does something to the room that may let waiters in.
-    fn admitting<R>(&self, client: &Client, act: impl FnOnce(&Room<Entrant>, Admit<'_>) -> R) -> R {
+    fn admitting<R>(&self, client: &Client, act: impl FnOnce(&BufferMemory<Entrant>, Admit<'_>) -> R) -> R {
         let mut aftermath = Aftermath::default();
-        let result = act(&self.room, &mut |entrant| self.admit(client, entrant, &mut aftermath));
+        let result = act(&self.buffer_memory, &mut |entrant| self.admit(client, entrant, &mut aftermath));
         self.ring_if_stalled();
         self.settle(aftermath);
         result
@@ -100,7 +100,7 @@ impl Shared {
 
     /// Records that are ready, and wait since the room is overdrawn, are served by the delivery thread.
     fn ring_if_stalled(&self) {
-        if self.deferrals.is_stalled() && !self.room.is_overdrawn() {
+        if self.deferrals.is_stalled() && !self.buffer_memory.is_overdrawn() {
             self.deferrals.ring();
         }
     }
@@ -109,7 +109,7 @@ impl Shared {
     fn admit(&self, client: &Client, entrant: Entrant, aftermath: &mut Aftermath) -> Result<(), Refused> {
         match entrant {
             Entrant::Whole(draft) => self.dispatch(client, draft, aftermath),
-            Entrant::Deferred(deferral) if self.may_pass(&deferral) && !self.is_known(deferral.draft.body()) => {
+            Entrant::Deferred(deferral) if self.may_pass(&deferral) && !self.is_known(deferral.draft.record()) => {
                 self.try_set_aside(deferral).map_err(|(deferral, exit)| {
                     let bytes = deferral.draft.charge();
                     aftermath.left.push((deferral, exit));
@@ -132,7 +132,7 @@ impl Shared {
     /// Whether the record need not wait for its serializer, nor for that of a record before it.
     pub(super) fn may_pass(&self, deferral: &Deferral) -> bool {
         let place = &deferral.ticket.place;
-        deferral.unfinished.is_nothing() && !place.is_withdrawn() && !self.deferrals.holds(place.topic())
+        deferral.pending_serialization.is_nothing() && !place.is_withdrawn() && !self.deferrals.holds(place.topic())
     }
 
     /// Gives a record to librdkafka that has waited. Its sender learns that it was accepted; what fails after that is its report.
@@ -143,7 +143,7 @@ impl Shared {
             if is_absence(&draft, code) {
                 // Its sender has been told: it can wait no more.
                 self.fail_transaction(client, &draft, code);
-                draft.body().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
+                draft.record().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
             }
             let bytes = draft.charge();
             aftermath.refused.push((draft, code));
@@ -173,13 +173,13 @@ impl Shared {
 
     /// Serves the records that wait for their serializers: passes those on that wait no longer.
     pub(super) fn serve_deferred(&self, client: &Client, now: Instant) {
-        if !self.deferrals.is_due(now, || self.room.is_overdrawn()) {
+        if !self.deferrals.is_due(now, || self.buffer_memory.is_overdrawn()) {
             return;
         }
         let waker = self.deferrals.waker();
         self.deferrals.serve(
             |mut deferral, turn| {
-                let ended = deferral.unfinished.poll(deferral.ticket.place.topic(), &mut Context::from_waker(&waker));
+                let ended = deferral.pending_serialization.poll(deferral.ticket.place.topic(), &mut Context::from_waker(&waker));
                 let is_late = turn.deadline.is_over(now);
                 let ended = match ended {
                     _ if turn.is_over() => Err(self.error_of(Exit::Cleared)),
@@ -204,24 +204,24 @@ impl Shared {
     /// Whether a record that is ready has to wait on, since the one before it has overdrawn the room. So one record at a time goes beyond
     /// `buffer.memory`, and only by what its serializer has made of it beyond what it said.
     fn is_held_up(&self) -> bool {
-        if !self.room.is_overdrawn() {
+        if !self.buffer_memory.is_overdrawn() {
             return false;
         }
         self.deferrals.stall();
-        self.room.is_overdrawn()
+        self.buffer_memory.is_overdrawn()
     }
 
     /// Passes a record on that no longer waits for its serializer: it takes what it really costs of the room, and goes to librdkafka.
     fn pass_on(&self, client: &Client, mut deferral: Deferral, ended: Result<(), Error>) {
-        let unfinished = mem::replace(&mut deferral.unfinished, Unfinished::nothing());
+        let pending_serialization = mem::replace(&mut deferral.pending_serialization, PendingSerialization::nothing());
         let cost = ended.and_then(|()| {
-            let body = deferral.draft.body_mut();
-            unfinished.finish(deferral.ticket.place.topic(), body)?;
-            if body.is_kept() {
-                body.trim();
+            let record = deferral.draft.record_mut();
+            pending_serialization.finish(deferral.ticket.place.topic(), record)?;
+            if record.is_kept() {
+                record.trim();
             }
-            let cost = body.cost();
-            record_size::check(body, cost, self.max_request_size, self.room.limit())?;
+            let cost = record.cost();
+            record_size::check(record, cost, self.max_request_size, self.buffer_memory.limit())?;
             Ok(cost)
         });
         let cost = match cost {
@@ -230,8 +230,8 @@ impl Shared {
         };
         let held = deferral.draft.charge();
         deferral.draft.set_charge(cost);
-        self.admitting(client, |room, admit| room.exchange(held, cost, admit));
-        if !self.is_known(deferral.draft.body()) {
+        self.admitting(client, |buffer_memory, admit| buffer_memory.exchange(held, cost, admit));
+        if !self.is_known(deferral.draft.record()) {
             // It has left the queue whose count the caller lowers.
             if self.deferrals.engage() {
                 return self.set_aside(client, Box::new(deferral));
@@ -270,14 +270,14 @@ impl Shared {
 
     /// Ends a record that has waited for its serializer and is not sent; its future gets the error.
     fn end_deferral(&self, deferral: Deferral, error: Error) {
-        let Deferral { draft, ticket, unfinished } = deferral;
-        drop(unfinished);
+        let Deferral { draft, ticket, pending_serialization } = deferral;
+        drop(pending_serialization);
         self.note_refusal(&error);
         self.meter.refuse(1);
         if error.kind() == ErrorKind::BufferTimeout {
             self.meter.exhaust();
         }
-        self.tell_refused(&topic_of(draft.body()), draft.body(), &error);
+        self.tell_refused(&topic_of(draft.record()), draft.record(), &error);
         ticket.refuse(error);
         draft.refuse(code::DESTROY).into_iter().for_each(wake);
     }
@@ -294,7 +294,7 @@ impl Shared {
     pub(super) fn expire(&self, client: &Client, now: Instant) {
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
         let mut aftermath = Aftermath::default();
-        let expired = self.room.expire(now, &mut |entrant| self.admit(client, entrant, &mut aftermath));
+        let expired = self.buffer_memory.expire(now, &mut |entrant| self.admit(client, entrant, &mut aftermath));
         self.ring_if_stalled();
         // Before the wakers of those that were let in: one that blocks must not hold up an expiry.
         for entrant in expired {
@@ -320,9 +320,9 @@ impl Shared {
     pub(super) fn refuse_waiting(&self, code: i32, close: bool) {
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
         // In this order: a record goes from the room to the deferrals.
-        let mut entrants = self.room.clear(close);
+        let mut entrants = self.buffer_memory.clear(close);
         for deferral in self.deferrals.clear(close).into_iter().chain(self.clear_absent(close)) {
-            self.room.release(deferral.draft.charge(), |entrant| {
+            self.buffer_memory.release(deferral.draft.charge(), |entrant| {
                 let bytes = entrant.draft().charge();
                 entrants.push(entrant);
                 Err(bytes)
@@ -337,12 +337,12 @@ impl Shared {
 
     /// Whether a record waits, or is just being passed on.
     pub(super) fn anything_waits(&self) -> bool {
-        self.deferrals.is_engaged() || self.room.is_waited_for()
+        self.deferrals.is_engaged() || self.buffer_memory.is_waited_for()
     }
 
     /// Takes a record back that waits for room.
     pub(super) fn withdraw_from_room(&self, client: &Client, id: u64) {
-        if let Some(entrant) = self.admitting(client, |room, admit| room.withdraw(id, admit)) {
+        if let Some(entrant) = self.admitting(client, |buffer_memory, admit| buffer_memory.withdraw(id, admit)) {
             self.end_withdrawn(entrant);
         }
     }
@@ -363,7 +363,7 @@ impl Shared {
             Entrant::Deferred(deferral) => self.turn_away(*deferral, self.error_of(Exit::Withdrawn)),
             Entrant::Whole(draft) => {
                 self.meter.refuse(1);
-                self.tell_refused(&topic_of(draft.body()), draft.body(), &self.error_of(Exit::Withdrawn));
+                self.tell_refused(&topic_of(draft.record()), draft.record(), &self.error_of(Exit::Withdrawn));
                 draft.refuse(code::DESTROY).into_iter().for_each(wake);
             }
         }
@@ -378,7 +378,8 @@ impl Shared {
     }
 
     fn too_late(&self, deferral: &Deferral) -> Error {
-        let (topic, what, time) = (deferral.ticket.place.topic(), deferral.unfinished.what(), self.room.max_block().as_millis());
+        let (topic, what, time) =
+            (deferral.ticket.place.topic(), deferral.pending_serialization.what(), self.buffer_memory.max_block().as_millis());
         Error::new(ErrorKind::SchemaTimeout, format!("topic {topic}: {what} did not come within max.block.ms ({time} ms)"))
     }
 }

@@ -17,7 +17,7 @@ use std::{
 use super::{Producer, Sending};
 use crate::{
     Error, ErrorKind, ProducerRecord,
-    native::{Completion, Contained, Outcome, Sent, Tally},
+    native::{Completion, Contained, Outcome, RecordView, Tally},
     panic::TaskWaker,
     yielding::poll_proceed,
 };
@@ -32,7 +32,7 @@ pub struct SendAll<'a, I, K: ?Sized, V: ?Sized> {
     producer: Producer<K, V>,
     records: I,
     sending: Option<Sending>,
-    batch: Arc<Batch>,
+    batch: Arc<BatchProgress>,
     sent: u32,
     record: PhantomData<fn() -> ProducerRecord<'a, K, V>>,
 }
@@ -40,7 +40,7 @@ pub struct SendAll<'a, I, K: ?Sized, V: ?Sized> {
 /// The future of a batch: ready when every record of it has been reported.
 #[must_use = "records may still fail: await the delivery, or drop it on purpose"]
 #[derive(Debug)]
-pub struct BatchDelivery(Arc<Batch>);
+pub struct BatchDelivery(Arc<BatchProgress>);
 
 /// A batch whose records were all acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub struct BatchError {
 
 /// The counter that the records of a batch share.
 #[derive(Debug, Default)]
-struct Batch {
+struct BatchProgress {
     /// The records that are not reported, and one for the sender while it sends.
     open: AtomicUsize,
     /// How many there are, once the last is sent.
@@ -73,7 +73,7 @@ struct Batch {
     waker: TaskWaker,
 }
 
-impl Batch {
+impl BatchProgress {
     fn fail(&self, index: u32, error: Error) {
         self.lock().push((index as usize, error));
     }
@@ -83,9 +83,9 @@ impl Batch {
     }
 }
 
-impl Tally for Batch {
-    fn fail(&self, index: u32, sent: &Sent<'_>, outcome: &Outcome) {
-        self.fail(index, Error::from_report(sent.topic_name(), outcome));
+impl Tally for BatchProgress {
+    fn fail(&self, index: u32, view: &RecordView<'_>, outcome: &Outcome) {
+        self.fail(index, Error::from_report(view.topic_name(), outcome));
     }
 
     fn close(&self, records: usize) -> Option<Waker> {
@@ -98,7 +98,7 @@ where
     I: Iterator<Item = ProducerRecord<'a, K, V>>,
 {
     pub(super) fn new(producer: Producer<K, V>, records: I) -> Self {
-        let batch = Arc::new(Batch { open: AtomicUsize::new(1), ..Batch::default() });
+        let batch = Arc::new(BatchProgress { open: AtomicUsize::new(1), ..BatchProgress::default() });
         Self { producer, records, sending: None, batch, sent: 0, record: PhantomData }
     }
 

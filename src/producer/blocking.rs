@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Producer, Unsent, parking::wait};
-use crate::{Delivery, Error, ErrorKind, ProducerRecord, RecordMetadata, delivery::Report};
+use super::{Producer, Unsent};
+use crate::{Delivery, Error, ErrorKind, ProducerRecord, RecordMetadata, block_on::block_on, delivery::Report};
 
 /// A producer whose calls block. Made by [`Producer::blocking`].
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
     /// As [`Producer::send`]. In a callback it does not wait: [`BufferFull`](ErrorKind::BufferFull) if there is no room.
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Result<BlockingDelivery, Error> {
         let in_callback = self.in_callback();
-        let delivery = if in_callback { self.0.try_send(record)? } else { wait(self.0.send(record))? };
+        let delivery = if in_callback { self.0.try_send(record)? } else { block_on(self.0.send(record))? };
         Ok(BlockingDelivery(delivery, in_callback))
     }
 
@@ -36,7 +36,7 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
     /// Why it was not acknowledged. [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback: the record is not sent.
     pub fn send_and_wait(&self, record: ProducerRecord<'_, K, V>) -> Result<RecordMetadata, Error> {
         self.refuse_in_callback("wait for a report")?;
-        wait(self.0.send_and_wait(record))
+        block_on(self.0.send_and_wait(record))
     }
 
     /// Sends a record and calls `callback` with its report, on the delivery thread; blocks as [`send`](Self::send).
@@ -51,7 +51,7 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
         if self.in_callback() {
             return self.0.send_with(record, callback).map_err(Error::from);
         }
-        wait(self.0.send_reporting(record, callback)).map(drop)
+        block_on(self.0.send_reporting(record, callback)).map(drop)
     }
 
     /// Blocks until every record accepted before this call has been reported.
@@ -60,7 +60,7 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
     /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback: no report is served while it runs.
     pub fn flush(&self) -> Result<(), Error> {
         self.refuse_in_callback("flush")?;
-        wait(self.0.flush())
+        block_on(self.0.flush())
     }
 
     /// Closes the producer for all of its handles, as [`Producer::close`].
@@ -69,7 +69,7 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
     /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback: no report is served while it runs.
     pub fn close(&self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
         self.refuse_in_callback("close")?;
-        wait(self.0.clone().close(timeout))
+        block_on(self.0.clone().close(timeout))
     }
 
     pub(super) fn producer(&self) -> &'p Producer<K, V> {
@@ -92,7 +92,7 @@ impl BlockingDelivery {
     /// # Errors
     /// Why it was not acknowledged; [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback.
     pub fn wait(self) -> Result<RecordMetadata, Error> {
-        if self.1 { Err(would_deadlock("wait for a report")) } else { wait(self.0) }
+        if self.1 { Err(would_deadlock("wait for a report")) } else { block_on(self.0) }
     }
 }
 

@@ -4,14 +4,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Listeners, Producer, Typed,
-    access::Access,
+    auth_state::AuthState,
+    buffer_memory::BufferMemory,
     core::Core,
     flush_helper::FlushHelper,
     partitioning::partition_for,
     plugins::{Installed, Plugins},
     producer_id::ProducerId,
     refresh::Refresh,
-    room::Room,
     shared::Shared,
     throttle::{OnThrottle, Throttle},
     tokens::Tokens,
@@ -180,7 +180,7 @@ pub(super) fn start(
     let client =
         Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &resolved.secrets))?);
     let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block, transaction_timeout(&properties)));
-    let room = Room::new(resolved.buffer_memory, resolved.max_block);
+    let buffer_memory = BufferMemory::new(resolved.buffer_memory, resolved.max_block);
     let Resolved {
         client_id,
         bootstrap_servers,
@@ -191,8 +191,8 @@ pub(super) fn start(
         secrets,
         ..
     } = resolved;
-    let mut shared = Shared::new(room, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
-    shared.access = Access::new(authentication_timeout);
+    let mut shared = Shared::new(buffer_memory, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
+    shared.auth_state = AuthState::new(authentication_timeout);
     shared.refresh = Refresh::new(retry_backoff.0, retry_backoff.1);
     shared.flush_helper = FlushHelper::new(linger);
     shared.producer_id = ProducerId::new(is_idempotent && shared.transactions.is_none());

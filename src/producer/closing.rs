@@ -13,7 +13,7 @@ use super::shared::{Shared, lock};
 use crate::{
     Error, ErrorKind, Headers, ProducerRecord,
     deadline::Deadline,
-    native::{Asked, KeyAndValue, Outcome, Process, Sent},
+    native::{Asked, ForkGuard, KeyAndValue, Outcome, RecordView},
     panic::emit,
 };
 
@@ -55,14 +55,14 @@ impl Unsent {
         &self.error
     }
 
-    pub(crate) fn new(sent: &Sent<'_>, asked: Asked, (key, value): KeyAndValue<'_>, outcome: &Outcome) -> Self {
-        let topic = sent.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
+    pub(crate) fn new(view: &RecordView<'_>, asked: Asked, (key, value): KeyAndValue<'_>, outcome: &Outcome) -> Self {
+        let topic = view.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
         Self {
             error: Error::from_report(&topic, outcome),
             topic,
             partition: asked.partition,
             timestamp: asked.timestamp.map(NonZeroI64::get),
-            headers: sent.headers.clone(),
+            headers: view.headers.clone(),
             key: key.map(<[u8]>::to_vec),
             value: value.map(<[u8]>::to_vec),
         }
@@ -95,7 +95,7 @@ pub(super) struct Losses {
 /// A call of `close` that will take what was not delivered.
 pub(super) struct Collector {
     shared: Arc<Shared>,
-    process: Process,
+    fork_guard: ForkGuard,
 }
 
 impl Closing {
@@ -110,10 +110,10 @@ impl Closing {
         (!self.deadline.is_over(now)).then(|| LOOK.min(self.deadline.left(now)))
     }
 
-    pub(super) fn give_up(&mut self, sent: &Sent<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
+    pub(super) fn give_up(&mut self, view: &RecordView<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
         self.untaken += 1;
         if self.collect {
-            self.unsent.push(Unsent::new(sent, asked, bytes, outcome));
+            self.unsent.push(Unsent::new(view, asked, bytes, outcome));
         }
     }
 
@@ -152,7 +152,7 @@ impl Closing {
 impl Collector {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         lock(&shared.closing).collectors += 1;
-        Self { shared, process: Process::current() }
+        Self { shared, fork_guard: ForkGuard::current() }
     }
 
     /// What closing left undelivered. `in_time`: whether the delivery thread has ended.
@@ -177,7 +177,7 @@ impl Collector {
 impl Drop for Collector {
     fn drop(&mut self) {
         // In a fork the mutex may be locked for ever.
-        if self.process.is_left() {
+        if self.fork_guard.is_left() {
             return;
         }
         let losses = {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error, ErrorKind,
     deadline::Deadline,
-    native::{Body, Client, Draft, Topic, code},
+    native::{Client, Draft, PreparedRecord, Topic, code},
     panic::wake,
 };
 
@@ -59,7 +59,7 @@ impl Core {
             }
             self.shared.release(&self.client, draft.charge());
             let error = self.shared.refusal_of(&self.client, &mut draft, code);
-            self.turn_away(&topic_of(draft.body()), draft, &error);
+            self.turn_away(&topic_of(draft.record()), draft, &error);
             Rejected::Failed(error)
         })
     }
@@ -68,8 +68,8 @@ impl Core {
     /// transaction.
     pub(super) fn turn_absent_away(&self, draft: Draft, code: i32) -> Error {
         self.shared.release(&self.client, draft.charge());
-        let error = self.shared.refusal_of_absent(draft.body(), code);
-        self.turn_outsider_away(&topic_of(draft.body()), draft, &error);
+        let error = self.shared.refusal_of_absent(draft.record(), code);
+        self.turn_outsider_away(&topic_of(draft.record()), draft, &error);
         error
     }
 
@@ -90,16 +90,16 @@ impl Core {
         if error.kind() == ErrorKind::BufferFull {
             self.shared.meter.exhaust();
         }
-        self.shared.tell_refused(topic, draft.body(), error);
+        self.shared.tell_refused(topic, draft.record(), error);
         draft.refuse(code::DESTROY).into_iter().for_each(wake);
     }
 
     /// Gives the record its topic's native handle. A slot that was used for the same topic has it already.
-    pub(super) fn address(&self, body: &mut Body, topic: &str) -> Result<(), Error> {
-        if body.topic.as_ref().is_none_or(|known| **known.name() != *topic) {
+    pub(super) fn address(&self, record: &mut PreparedRecord, topic: &str) -> Result<(), Error> {
+        if record.topic.as_ref().is_none_or(|known| **known.name() != *topic) {
             let topic = self.topic(topic)?;
             self.shared.producer_id.hasten(&self.client, &topic);
-            body.topic = Some(topic);
+            record.topic = Some(topic);
         }
         Ok(())
     }
@@ -115,8 +115,8 @@ impl Core {
     }
 
     /// Holds the record against `max.request.size` and `buffer.memory`.
-    pub(super) fn check_size(&self, body: &Body, cost: usize) -> Result<(), Error> {
-        record_size::check(body, cost, self.max_request_size, self.shared.room.limit())
+    pub(super) fn check_size(&self, record: &PreparedRecord, cost: usize) -> Result<(), Error> {
+        record_size::check(record, cost, self.max_request_size, self.shared.buffer_memory.limit())
     }
 
     /// Has librdkafka send without lingering until the guard is dropped.
@@ -162,24 +162,24 @@ impl Drop for Core {
 }
 
 /// Sets partition and timestamp, after Java's checks of a `ProducerRecord` and librdkafka's one more.
-pub(crate) fn place(body: &mut Body, partition: Option<i32>, timestamp: Option<i64>) -> Result<(), Error> {
-    let invalid = |body: &Body, what: String| {
-        let topic = body.topic.as_ref().map_or("", |topic| topic.name());
+pub(crate) fn place(record: &mut PreparedRecord, partition: Option<i32>, timestamp: Option<i64>) -> Result<(), Error> {
+    let invalid = |record: &PreparedRecord, what: String| {
+        let topic = record.topic.as_ref().map_or("", |topic| topic.name());
         Err(Error::new(ErrorKind::InvalidRecord, format!("topic {topic}: {what}")))
     };
-    body.partition = partition;
+    record.partition = partition;
     if let Some(partition) = partition.filter(|&partition| partition < 0) {
-        return invalid(body, format!("partition {partition}: a partition is 0 or more, or left to the partitioner"));
+        return invalid(record, format!("partition {partition}: a partition is 0 or more, or left to the partitioner"));
     }
     if let Some(timestamp) = timestamp.filter(|&timestamp| timestamp <= 0) {
         return invalid(
-            body,
+            record,
             format!(
                 "timestamp {timestamp}: a timestamp is more than 0 milliseconds since the epoch (librdkafka takes 0 for now), or left out"
             ),
         );
     }
-    body.timestamp = timestamp.and_then(NonZeroI64::new);
+    record.timestamp = timestamp.and_then(NonZeroI64::new);
     Ok(())
 }
 

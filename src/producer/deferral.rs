@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::{
     deferrals::{Deferred, Place},
+    pending_serialization::PendingSerialization,
     shared::lock,
-    unfinished::Unfinished,
 };
 use crate::{Error, native::Draft};
 
 /// A record that waits for its serializer. Its draft's charge is what it takes of the room meanwhile.
 pub(super) struct Deferral {
     pub(super) draft: Draft,
-    pub(super) unfinished: Unfinished,
+    pub(super) pending_serialization: PendingSerialization,
     pub(super) ticket: Arc<Ticket>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! They have their room already. The delivery thread serves the first of each topic: it asks the serializer, writes what is left of the
 //! record, and passes it on to librdkafka. It does so itself and wakes no task to do it, for the reasons that hold for the
-//! [`Room`](super::room::Room). A topic is in the table until its last record is with librdkafka: a record whose topic is not there
+//! [`BufferMemory`](super::buffer_memory::BufferMemory). A topic is in the table until its last record is with librdkafka: a record whose topic is not there
 //! overtakes nothing.
 //!
 //! A record that is being served is in no queue, since its serializer is the program's code and runs without the lock. So it is put back
@@ -84,11 +84,11 @@ pub(super) struct Turn<'a> {
 /// Wakes the delivery thread.
 pub(super) struct Alarm {
     rung: AtomicBool,
-    bell: Mutex<Option<Bell>>,
+    notify: Mutex<Option<Notify>>,
 }
 
 /// What wakes the delivery thread. It is called under a lock, and calls nothing of the program's.
-pub(super) type Bell = Box<dyn Fn() + Send>;
+pub(super) type Notify = Box<dyn Fn() + Send>;
 
 impl Place {
     pub(super) fn new(topic: Arc<str>) -> Self {
@@ -118,19 +118,19 @@ impl Place {
 
 impl Alarm {
     fn new() -> Self {
-        Self { rung: AtomicBool::new(false), bell: Mutex::new(None) }
+        Self { rung: AtomicBool::new(false), notify: Mutex::new(None) }
     }
 
     fn ring(&self) {
         if !self.rung.swap(true, Ordering::SeqCst) {
-            if let Some(bell) = &*self.lock() {
-                bell();
+            if let Some(notify) = &*self.lock() {
+                notify();
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Bell>> {
-        self.bell.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Notify>> {
+        self.notify.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -165,15 +165,15 @@ impl<T: Deferred> Deferrals<T> {
     }
 
     /// Says how the thread is woken that serves these.
-    pub(super) fn connect(&self, bell: Bell) {
-        let before = self.alarm.lock().replace(bell);
+    pub(super) fn connect(&self, notify: Notify) {
+        let before = self.alarm.lock().replace(notify);
         drop(before);
     }
 
     /// Lets go of the bell, and of what it holds.
     pub(super) fn disconnect(&self) {
-        let bell = self.alarm.lock().take();
-        drop(bell);
+        let notify = self.alarm.lock().take();
+        drop(notify);
     }
 
     /// Has the delivery thread look.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    native::{Client, Observer, code},
+    native::{Client, EventHandler, code},
 };
 
 impl Shared {
@@ -30,7 +30,7 @@ impl Shared {
     fn run(
         self: &Arc<Self>,
         client: Arc<Client>,
-        serve: impl FnOnce(&Client, &dyn Observer) + Send + 'static,
+        serve: impl FnOnce(&Client, &dyn EventHandler) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
         // Before anybody can flush.
         self.flush_helper.connect(Arc::clone(&client));
@@ -104,8 +104,8 @@ mod tests {
     use crate::deadline::Deadline;
     use crate::producer::{
         admission::Entrant,
+        buffer_memory::Claim,
         outstanding::Abandoned,
-        room::Claim,
         shared::tests::{client, shared},
     };
 
@@ -114,17 +114,17 @@ mod tests {
         let client = client();
         let shared = Arc::new(shared());
         let (sender, receiver) = std::sync::mpsc::channel();
-        let serve = move |_: &Client, _: &dyn Observer| {
+        let serve = move |_: &Client, _: &dyn EventHandler| {
             receiver.recv().unwrap();
             panic!("a bug of ours");
         };
         let thread = shared.run(Arc::clone(&client), serve).unwrap();
         // A record that is never reported, and one that waits for room.
-        assert!(shared.outstanding.enter(&mut Done::default()).is_some() && shared.room.try_take(1));
+        assert!(shared.outstanding.enter(&mut Done::default()).is_some() && shared.buffer_memory.try_take(1));
         let mut draft = client.pool().take();
         draft.set_charge(1);
         let mut waiting = draft.pending();
-        assert!(matches!(shared.room.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
+        assert!(matches!(shared.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
         let mut flushed = shared.outstanding.flush();
         assert!((&mut flushed).now_or_never().is_none());
         let before = shared.close(&client, Deadline::NEVER, true);

@@ -7,7 +7,7 @@ use crate::{
     Error,
     delivery::report,
     intercept::{Acknowledge, Acknowledgement},
-    native::{Audience, Body, Callback, Contained, Outcome, Sent},
+    native::{Audience, Callback, Contained, Outcome, PreparedRecord, RecordView},
     panic::{contain, emit},
 };
 
@@ -25,12 +25,12 @@ impl Listeners {
     /// Tells the interceptors of a record that failed before it was accepted.
     ///
     /// The topic is not read from the body, which may still name that of the record before.
-    pub(crate) fn tell_refused(&self, topic: &str, body: &Body, error: &Error) {
+    pub(crate) fn tell_refused(&self, topic: &str, record: &PreparedRecord, error: &Error) {
         if let Some(chain) = &self.interceptors {
             chain.acknowledge(&Acknowledgement {
                 topic,
-                partition: body.partition.filter(|&partition| partition >= 0),
-                headers: &body.headers,
+                partition: record.partition.filter(|&partition| partition >= 0),
+                headers: &record.headers,
                 result: Err(error),
             });
         }
@@ -42,20 +42,20 @@ impl Audience for Listeners {
         self.interceptors.is_some()
     }
 
-    fn on_report(&self, sent: &Sent<'_>, outcome: &Outcome) {
-        let (Some(chain), Some(topic)) = (&self.interceptors, sent.topic) else { return };
-        let report = report(sent, outcome);
+    fn on_report(&self, view: &RecordView<'_>, outcome: &Outcome) {
+        let (Some(chain), Some(topic)) = (&self.interceptors, view.topic) else { return };
+        let report = report(view, outcome);
         chain.acknowledge(&Acknowledgement {
             topic: topic.name(),
             partition: (outcome.partition >= 0).then_some(outcome.partition),
-            headers: sent.headers,
+            headers: view.headers,
             result: report.as_ref(),
         });
     }
 
-    fn call_back(&self, callback: Contained<Callback>, sent: &Sent<'_>, outcome: &Outcome) {
-        if let Err(panic) = contain(|| callback.into_inner()(sent, outcome)) {
-            let topic = sent.topic.map(|topic| &**topic.name());
+    fn call_back(&self, callback: Contained<Callback>, view: &RecordView<'_>, outcome: &Outcome) {
+        if let Err(panic) = contain(|| callback.into_inner()(view, outcome)) {
+            let topic = view.topic.map(|topic| &**topic.name());
             emit!(error, topic, %panic, "a delivery callback panicked");
         }
     }

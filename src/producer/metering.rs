@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::Producer;
 use crate::{
     metrics::{Metrics, Present, Totals, snapshot},
-    native::{Client, Counted, Counts},
+    native::{Client, Counted, TopicCounts},
 };
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
@@ -20,21 +20,21 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         if core.client.is_left_behind() {
             return Metrics::default();
         }
-        let room = &core.shared.room;
+        let buffer_memory = &core.shared.buffer_memory;
         let present = Present {
             client_id: &core.shared.client_id,
             now: Instant::now(),
-            buffer_total: room.limit(),
-            buffer_available: room.available(),
-            waiting: room.waiting() + core.shared.deferrals.waiting(),
-            topics: totals(&core.client, Counts::read),
+            buffer_total: buffer_memory.limit(),
+            buffer_available: buffer_memory.available(),
+            waiting: buffer_memory.waiting() + core.shared.deferrals.waiting(),
+            topics: totals(&core.client, TopicCounts::read),
         };
         snapshot(present, &core.shared.meter)
     }
 }
 
 /// What the delivery thread has counted, by topic.
-pub(super) fn totals(client: &Client, read: impl Fn(&Counts) -> Counted) -> Totals {
+pub(super) fn totals(client: &Client, read: impl Fn(&TopicCounts) -> Counted) -> Totals {
     let topics = client.topics().iter().map(|topic| (Arc::clone(topic.name()), read(topic.counts()))).collect();
     Totals { topics, ..Totals::default() }
 }

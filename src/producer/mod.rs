@@ -1,10 +1,12 @@
 //! [`Producer`]: the way of a record from `send` to librdkafka, and the ways to send.
 
 mod absence;
-mod access;
 mod admission;
+mod auth_state;
 mod batch;
 mod blocking;
+mod broker_errors;
+mod buffer_memory;
 mod builder;
 mod closing;
 mod cluster;
@@ -14,19 +16,18 @@ mod deferral;
 mod deferrals;
 mod delivery_thread;
 mod ending;
+mod event_handler;
 mod flush_helper;
 mod listeners;
 mod metering;
-mod observer;
 mod outstanding;
-mod parking;
 mod partitioning;
 mod partitions;
+mod pending_serialization;
 mod plugins;
 mod producer_id;
 mod record_size;
 mod refresh;
-mod room;
 mod send_and_wait;
 mod sending;
 mod serializers;
@@ -38,8 +39,6 @@ mod timer;
 mod tokens;
 mod topic_limit;
 mod transaction;
-mod troubles;
-mod unfinished;
 
 use std::{
     fmt, mem,
@@ -59,16 +58,12 @@ pub use sink::ProducerSink;
 pub use throttle::Throttle;
 pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetadata, Offsets, Transaction};
 
-#[cfg(any(feature = "consumer", feature = "schema-registry"))]
-pub(crate) use self::parking::wait;
-#[cfg(any(feature = "consumer", feature = "schema-registry"))]
-pub(crate) use self::parking::wait_until;
 use self::{
     closing::Collector,
     core::{Core, Rejected},
     outstanding::Abandoned,
+    pending_serialization::PendingSerialization,
     shared::topic_of,
-    unfinished::Unfinished,
 };
 #[cfg(feature = "testing")]
 pub(crate) use self::{
@@ -82,7 +77,7 @@ use crate::{
     delivery::{Report, report},
     intercept::Chain,
     metrics::Timed,
-    native::{Body, Completion, Contained, Draft, code},
+    native::{Completion, Contained, Draft, PreparedRecord, code},
 };
 
 /// Sends records to Kafka, each with a future for its delivery report.
@@ -273,7 +268,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 
     /// The bytes of `buffer.memory` that no record takes.
     pub fn buffer_available_bytes(&self) -> usize {
-        self.0.core.shared.room.available()
+        self.0.core.shared.buffer_memory.available()
     }
 
     /// librdkafka's statistics as JSON, if `librdkafka.statistics.interval.ms` is set and they have been made once
@@ -290,20 +285,20 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     fn start(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Sending {
         match self.prepare(record, completion) {
             Ok((draft, None)) => Sending::start(&self.0.core, draft),
-            Ok((draft, Some(unfinished))) => Sending::defer(&self.0.core, draft, *unfinished),
+            Ok((draft, Some(pending_serialization))) => Sending::defer(&self.0.core, draft, *pending_serialization),
             Err(error) => Sending::failed(error),
         }
     }
 
     fn accept_now(&self, draft: Draft) -> Result<(), Error> {
         let core = &self.0.core;
-        if core.shared.room.try_take(draft.charge()) {
+        if core.shared.buffer_memory.try_take(draft.charge()) {
             // Looked at once the record cannot be behind others that wait for room.
-            if core.shared.deferrals.is_engaged() && core.shared.deferrals.holds(&topic_of(draft.body())) {
+            if core.shared.deferrals.is_engaged() && core.shared.deferrals.holds(&topic_of(draft.record())) {
                 core.shared.release(&core.client, draft.charge());
                 return Err(self.refuse_pending(draft, "the schema of a record before it"));
             }
-            if core.shared.is_behind_absent(draft.body()) {
+            if core.shared.is_behind_absent(draft.record()) {
                 return Err(core.turn_absent_away(draft, code::UNKNOWN_PARTITION));
             }
             return core.accept(draft).map_err(|rejected| match rejected {
@@ -313,22 +308,22 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
         let error = Error::new(
             ErrorKind::BufferFull,
-            format!("no room in buffer.memory ({} bytes); await `send`, or try again later", core.shared.room.limit()),
+            format!("no room in buffer.memory ({} bytes); await `send`, or try again later", core.shared.buffer_memory.limit()),
         );
-        core.turn_away(&topic_of(draft.body()), draft, &error);
+        core.turn_away(&topic_of(draft.record()), draft, &error);
         Err(error)
     }
 
     /// [`prepare`](Self::prepare) for those who do not wait.
     fn prepare_now(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
-        let (draft, unfinished) = self.prepare(record, completion)?;
-        let Some(unfinished) = unfinished else { return Ok(draft) };
-        Err(self.refuse_pending(draft, unfinished.what()))
+        let (draft, pending_serialization) = self.prepare(record, completion)?;
+        let Some(pending_serialization) = pending_serialization else { return Ok(draft) };
+        Err(self.refuse_pending(draft, pending_serialization.what()))
     }
 
     /// Turns a record away that would have to wait for a serializer.
     fn refuse_pending(&self, draft: Draft, what: &str) -> Error {
-        let topic = topic_of(draft.body());
+        let topic = topic_of(draft.record());
         let message = format!("topic {topic}: {what} is not there yet, and is being asked for; await `send`, or try again later");
         let error = Error::new(ErrorKind::SchemaPending, message);
         self.0.core.turn_away(&topic, draft, &error);
@@ -343,19 +338,19 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             record = chain.send(record);
         }
         let mut draft = self.0.core.client.pool().take();
-        draft.body_mut().completion = completion;
+        draft.record_mut().completion = completion;
         if let Err(error) = self.0.core.check_transaction() {
             // The interceptors know the record by them.
-            draft.body_mut().headers = mem::take(record.headers_mut());
+            draft.record_mut().headers = mem::take(record.headers_mut());
             self.0.core.turn_outsider_away(record.topic(), draft, &error);
             return Err(error);
         }
-        match self.fill(draft.body_mut(), &mut record) {
+        match self.fill(draft.record_mut(), &mut record) {
             Ok(Filled::Whole(cost)) => {
                 draft.set_charge(cost);
                 Ok((draft, None))
             }
-            Ok(Filled::InPart(unfinished)) => Ok((draft, Some(unfinished))),
+            Ok(Filled::InPart(pending_serialization)) => Ok((draft, Some(pending_serialization))),
             Err(error) => {
                 self.0.core.turn_away(record.topic(), draft, &error);
                 Err(error)
@@ -363,39 +358,39 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
     }
 
-    fn fill(&self, body: &mut Body, record: &mut ProducerRecord<'_, K, V>) -> Result<Filled, Error> {
+    fn fill(&self, prepared: &mut PreparedRecord, record: &mut ProducerRecord<'_, K, V>) -> Result<Filled, Error> {
         let core = &self.0.core;
-        body.headers = mem::take(record.headers_mut());
-        core.address(body, record.topic())?;
-        place(body, record.explicit_partition(), record.explicit_timestamp())?;
+        prepared.headers = mem::take(record.headers_mut());
+        core.address(prepared, record.topic())?;
+        place(prepared, record.explicit_partition(), record.explicit_timestamp())?;
         if self.0.serializers.may_defer() {
-            if let Some(unfinished) = self.0.serializers.fill_or_defer(body, record)? {
-                return Ok(Filled::InPart(unfinished));
+            if let Some(pending_serialization) = self.0.serializers.fill_or_defer(prepared, record)? {
+                return Ok(Filled::InPart(pending_serialization));
             }
         } else {
-            self.0.serializers.fill(body, record)?;
+            self.0.serializers.fill(prepared, record)?;
         }
-        if body.is_kept() {
-            body.trim();
+        if prepared.is_kept() {
+            prepared.trim();
         }
-        let cost = body.cost();
-        core.check_size(body, cost)?;
+        let cost = prepared.cost();
+        core.check_size(prepared, cost)?;
         Ok(Filled::Whole(cost))
     }
 }
 
 /// A record that is ready to be accepted, or that waits for what is left to do of it.
-type Prepared = (Draft, Option<Box<Unfinished>>);
+type Prepared = (Draft, Option<Box<PendingSerialization>>);
 
 /// What became of a record's key and value.
 enum Filled {
     /// They are in its buffer, and take so much of `buffer.memory`.
     Whole(usize),
-    InPart(Box<Unfinished>),
+    InPart(Box<PendingSerialization>),
 }
 
 pub(crate) fn reporting(callback: impl FnOnce(Report) + Send + 'static) -> Completion {
-    Completion::Callback(Contained::new(Box::new(move |sent, outcome| callback(report(sent, outcome)))))
+    Completion::Callback(Contained::new(Box::new(move |view, outcome| callback(report(view, outcome)))))
 }
 
 impl<K: ?Sized, V: ?Sized> Clone for Producer<K, V> {
@@ -407,7 +402,7 @@ impl<K: ?Sized, V: ?Sized> Clone for Producer<K, V> {
 impl<K: ?Sized, V: ?Sized> fmt::Debug for Producer<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Producer")
-            .field("buffer_available_bytes", &self.0.core.shared.room.available())
+            .field("buffer_available_bytes", &self.0.core.shared.buffer_memory.available())
             .field("interceptors", &self.0.interceptors)
             .finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
 //! The records that are accepted and not yet reported: what flush and close wait for.
 //!
 //! They are counted in two generations. A record raises its generation's count and then reads the generation again; a flush
-//! changes the generation and then reads the old count (a Dekker pair, as in `room.rs`). So a flush waits for what came before
+//! changes the generation and then reads the old count (a Dekker pair, as in `buffer_memory.rs`). So a flush waits for what came before
 //! it and not for what comes after. `closed` is read after the count is raised, for the same reason: a record is either counted
 //! or refused.
 //!

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use crate::{
     config::{PartitionerName, Resolved},
-    native::{Choice, Chosen, Contained, Partition, Reported},
+    native::{Choice, Chosen, Contained, PartitionReport, TopicPartitioner},
     partition::{BuiltIn, PartitionContext, Partitioner, Placing, Queues, RoundRobin, UniformSticky},
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn partition_for(
     resolved: &Resolved,
     given: Option<Arc<dyn Partitioner>>,
-) -> Option<impl Fn() -> Box<dyn Partition> + Send + Sync + use<>> {
+) -> Option<impl Fn() -> Box<dyn TopicPartitioner> + Send + Sync + use<>> {
     let name = resolved.partitioner;
     let given = given.map(Contained::new);
     if given.is_none() && matches!(name, PartitionerName::Native(_)) {
@@ -20,7 +20,7 @@ pub(super) fn partition_for(
     }
     let (sticky_bytes, batch_bytes, ignore_keys) = (resolved.sticky_bytes, resolved.batch_bytes, resolved.ignore_keys);
     let (adaptive, availability_timeout) = (resolved.adaptive_partitioning, resolved.availability_timeout);
-    Some(move || -> Box<dyn Partition> {
+    Some(move || -> Box<dyn TopicPartitioner> {
         match (&given, name) {
             (Some(partitioner), _) => Box::new(Given(partitioner.clone())),
             (None, PartitionerName::RoundRobin) => Box::new(RoundRobin::new()),
@@ -36,7 +36,7 @@ pub(super) fn partition_for(
 /// The program's own, for one topic. It goes with the client, on the delivery thread most often.
 struct Given(Contained<Arc<dyn Partitioner>>);
 
-impl Partition for Given {
+impl TopicPartitioner for Given {
     fn choose(&self, choice: &Choice<'_>) -> Chosen {
         let available = |partition| choice.is_available(partition);
         let mut context =
@@ -55,7 +55,7 @@ impl Partition for Given {
     }
 }
 
-impl Partition for BuiltIn {
+impl TopicPartitioner for BuiltIn {
     fn choose(&self, choice: &Choice<'_>) -> Chosen {
         let (partition, is_counted) = self.place(&placing(choice), |partition| choice.is_available(partition));
         Chosen { partition, is_counted }
@@ -65,27 +65,27 @@ impl Partition for BuiltIn {
         Self::count(self, partition, bytes)
     }
 
-    fn on_reported(&self, reported: Reported) {
+    fn on_reported(&self, reported: PartitionReport) {
         if let Some(queues) = self.queues() {
             queues.remove(reported.partition, reported.bytes, reported.any_written);
         }
     }
 }
 
-impl Partition for RoundRobin {
+impl TopicPartitioner for RoundRobin {
     fn choose(&self, choice: &Choice<'_>) -> Chosen {
         let partition = self.next(partitions(choice), |partition| choice.is_available(partition));
         Chosen { partition, is_counted: false }
     }
 }
 
-impl Partition for UniformSticky {
+impl TopicPartitioner for UniformSticky {
     fn choose(&self, choice: &Choice<'_>) -> Chosen {
         let partition = self.place(&placing(choice), |partition| choice.is_available(partition));
         Chosen { partition, is_counted: true }
     }
 
-    fn on_reported(&self, reported: Reported) {
+    fn on_reported(&self, reported: PartitionReport) {
         self.queues().remove(reported.partition, reported.bytes, reported.any_written);
     }
 }

@@ -77,26 +77,26 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         core.check_open()?;
         check_topic_name(topic)?;
-        let timeout = core.shared.room.max_block();
+        let timeout = core.shared.buffer_memory.max_block();
         let context = format!("topic {topic}");
         let shared = Arc::clone(&core.shared);
         let name = topic.to_owned();
         match elsewhere(&core.client, move |client| ask(client, &shared, &name, timeout)).await? {
             Ok(metadata) => partitions(topic, metadata),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
-            Err(code) => Err(core.shared.troubles.blame(Error::from_code(code, &context))),
+            Err(code) => Err(core.shared.broker_errors.blame(Error::from_code(code, &context))),
         }
     }
 
     /// The error of what no broker has answered.
     pub(super) fn unanswered(&self, context: &str) -> Error {
         let shared = &self.0.core.shared;
-        if let Some(error) = shared.troubles.not_let_in(context) {
+        if let Some(error) = shared.broker_errors.not_let_in(context) {
             return error;
         }
-        let waited = shared.room.max_block().as_millis();
+        let waited = shared.buffer_memory.max_block().as_millis();
         let message = format!("{context}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
-        shared.troubles.blame(Error::new(ErrorKind::MetadataTimeout, message))
+        shared.broker_errors.blame(Error::new(ErrorKind::MetadataTimeout, message))
     }
 }
 

@@ -6,7 +6,7 @@
 //! broker that it knows have it ask at once. So a thread asks for the first topic's until such a broker has answered.
 //!
 //! A topic that is just being created is left to librdkafka: the first records of one fare better when they come later
-//! (`native/confirmed.rs`).
+//! (`native/implicit_ack.rs`).
 
 use std::{
     sync::{

@@ -1,6 +1,6 @@
 //! How large a record is on the wire, at most: what `max.request.size` is held against.
 
-use crate::{Error, ErrorKind, native::Body};
+use crate::{Error, ErrorKind, native::PreparedRecord};
 
 /// `DefaultRecordBatch.RECORD_BATCH_OVERHEAD` of the Java client: a batch's header.
 const BATCH_OVERHEAD: usize = 61;
@@ -9,15 +9,15 @@ const BATCH_OVERHEAD: usize = 61;
 const RECORD_OVERHEAD: usize = 21;
 
 /// Holds the record against `max.request.size` and `buffer.memory`, of which it takes `cost`.
-pub(super) fn check(body: &Body, cost: usize, max_request_size: usize, buffer_memory: usize) -> Result<(), Error> {
+pub(super) fn check(record: &PreparedRecord, cost: usize, max_request_size: usize, buffer_memory: usize) -> Result<(), Error> {
     let too_large = |size: usize, name: &str, limit: usize| {
-        let topic = body.topic.as_ref().map_or("", |topic| topic.name());
+        let topic = record.topic.as_ref().map_or("", |topic| topic.name());
         let message = format!("topic {topic}: the record takes {size} bytes, more than {name} allows ({limit})");
         Err(Error::new(ErrorKind::RecordTooLarge, message))
     };
     // Without headers its cost is more than its size on the wire: most often that says enough.
-    if cost > max_request_size || !body.headers.is_empty() {
-        let size = upper_bound(body);
+    if cost > max_request_size || !record.headers.is_empty() {
+        let size = upper_bound(record);
         if size > max_request_size {
             return too_large(size, "max.request.size", max_request_size);
         }
@@ -26,11 +26,11 @@ pub(super) fn check(body: &Body, cost: usize, max_request_size: usize, buffer_me
 }
 
 /// The upper bound that the Java client computes (`AbstractRecords.estimateSizeInBytesUpperBound`, magic 2, uncompressed).
-pub(super) fn upper_bound(body: &Body) -> usize {
+pub(super) fn upper_bound(record: &PreparedRecord) -> usize {
     let headers: usize =
-        body.headers.iter().map(|header| sized(Some(header.name().len())) + sized(header.value().map(<[u8]>::len))).sum();
-    let (key, value) = (body.key().map(<[u8]>::len), body.value().map(<[u8]>::len));
-    BATCH_OVERHEAD + RECORD_OVERHEAD + sized(key) + sized(value) + varint(body.headers.len()) + headers
+        record.headers.iter().map(|header| sized(Some(header.name().len())) + sized(header.value().map(<[u8]>::len))).sum();
+    let (key, value) = (record.key().map(<[u8]>::len), record.value().map(<[u8]>::len));
+    BATCH_OVERHEAD + RECORD_OVERHEAD + sized(key) + sized(value) + varint(record.headers.len()) + headers
 }
 
 /// A length-prefixed field; null is the length -1, one byte.

@@ -12,11 +12,11 @@ use std::{
 
 use super::{
     admission::Entrant,
+    buffer_memory::Claim,
     core::{Core, Rejected},
     deferral::{Deferral, Ticket},
-    room::Claim,
+    pending_serialization::PendingSerialization,
     shared::topic_of,
-    unfinished::Unfinished,
 };
 use crate::{
     Delivery, Error, ProducerRecord,
@@ -66,19 +66,19 @@ impl Sending {
         let shared = &core.shared;
         if shared.deferrals.is_engaged() {
             // It may be behind a record that waits for its serializer, or that will when it has room.
-            return Self::defer(core, draft, Unfinished::nothing());
+            return Self::defer(core, draft, PendingSerialization::nothing());
         }
-        if shared.room.try_take(draft.charge()) {
+        if shared.buffer_memory.try_take(draft.charge()) {
             let pending = draft.pending_report();
             return Self::accept(core, draft, pending);
         }
-        if !shared.is_known(draft.body()) {
+        if !shared.is_known(draft.record()) {
             // librdkafka may not know the partition when there is room.
-            return Self::defer(core, draft, Unfinished::nothing());
+            return Self::defer(core, draft, PendingSerialization::nothing());
         }
         let pending = draft.pending();
-        draft.body_mut().trim();
-        match shared.room.take_or_wait(draft.charge(), Entrant::Whole(draft)) {
+        draft.record_mut().trim();
+        match shared.buffer_memory.take_or_wait(draft.charge(), Entrant::Whole(draft)) {
             Claim::Granted(entrant) => Self::accept(core, entrant.into_draft(), pending),
             Claim::Waiting { id, first } => {
                 if first {
@@ -92,24 +92,24 @@ impl Sending {
     }
 
     /// Lets the draft wait for its serializer, once it has room for what it keeps until then.
-    pub(super) fn defer(core: &Arc<Core>, mut draft: Draft, unfinished: Unfinished) -> Self {
+    pub(super) fn defer(core: &Arc<Core>, mut draft: Draft, pending_serialization: PendingSerialization) -> Self {
         let shared = &core.shared;
         if !shared.deferrals.engage() {
             return Self::refuse(core, draft);
         }
         let pending = draft.pending();
-        draft.body_mut().trim();
+        draft.record_mut().trim();
         // What is kept may be larger than what is sent.
-        let held = draft.body().cost().saturating_add(unfinished.held()).min(shared.room.limit());
+        let held = draft.record().cost().saturating_add(pending_serialization.held()).min(shared.buffer_memory.limit());
         draft.set_charge(held);
-        let ticket = Arc::new(Ticket::new(topic_of(draft.body())));
-        let deferral = Box::new(Deferral { draft, unfinished, ticket: Arc::clone(&ticket) });
-        match shared.room.take_or_wait(held, Entrant::Deferred(deferral)) {
+        let ticket = Arc::new(Ticket::new(topic_of(draft.record())));
+        let deferral = Box::new(Deferral { draft, pending_serialization, ticket: Arc::clone(&ticket) });
+        match shared.buffer_memory.take_or_wait(held, Entrant::Deferred(deferral)) {
             Claim::Granted(Entrant::Deferred(deferral)) if !shared.may_pass(&deferral) => {
                 shared.line_up(&core.client, deferral);
                 core.keep_time();
             }
-            Claim::Granted(Entrant::Deferred(deferral)) if shared.is_behind_absent(deferral.draft.body()) => {
+            Claim::Granted(Entrant::Deferred(deferral)) if shared.is_behind_absent(deferral.draft.record()) => {
                 shared.set_aside(&core.client, deferral);
                 core.keep_time();
             }
@@ -136,7 +136,7 @@ impl Sending {
     /// Turns the draft away: the producer is closed.
     fn refuse(core: &Core, draft: Draft) -> Self {
         let error = core.refusal(code::DESTROY);
-        core.turn_away(&topic_of(draft.body()), draft, &error);
+        core.turn_away(&topic_of(draft.record()), draft, &error);
         Self::failed(error)
     }
 
@@ -156,10 +156,10 @@ impl Sending {
             return Self::refuse(core, draft);
         }
         let pending = if pending.is_taken() { draft.pending() } else { pending };
-        let ticket = Arc::new(Ticket::new(topic_of(draft.body())));
+        let ticket = Arc::new(Ticket::new(topic_of(draft.record())));
         shared.set_aside(
             &core.client,
-            Box::new(Deferral { draft, unfinished: Unfinished::nothing(), ticket: Arc::clone(&ticket) }),
+            Box::new(Deferral { draft, pending_serialization: PendingSerialization::nothing(), ticket: Arc::clone(&ticket) }),
         );
         core.keep_time();
         Self(State::Deferred { ticket, pending, core: Arc::clone(core) })

@@ -2,10 +2,10 @@
 
 use std::any::type_name;
 
-use super::unfinished::{Part, Unfinished};
+use super::pending_serialization::{Part, PendingSerialization};
 use crate::{
     Error, ErrorKind, Headers, ProducerRecord, Serializer,
-    native::Body,
+    native::PreparedRecord,
     panic::contain,
     serialize::{BoxError, Deferred, SerializeContext, Serialized, SerializerName, named, natural, outage},
 };
@@ -33,12 +33,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
     }
 
     /// Appends key, then value, to the body's buffer; a serializer that has to wait does so here.
-    pub(crate) fn fill(&self, body: &mut Body, record: &ProducerRecord<'_, K, V>) -> Result<(), Error> {
+    pub(crate) fn fill(&self, prepared: &mut PreparedRecord, record: &ProducerRecord<'_, K, V>) -> Result<(), Error> {
         if let Some(key) = record.key_ref() {
-            body.key_size = serialize(&*self.key, key, record.topic(), true, &mut body.headers, &mut body.buffer)?;
+            prepared.key_size = serialize(&*self.key, key, record.topic(), true, &mut prepared.headers, &mut prepared.buffer)?;
         }
         if let Some(value) = record.value_ref() {
-            body.value_size = serialize(&*self.value, value, record.topic(), false, &mut body.headers, &mut body.buffer)?;
+            prepared.value_size =
+                serialize(&*self.value, value, record.topic(), false, &mut prepared.headers, &mut prepared.buffer)?;
         }
         Ok(())
     }
@@ -46,16 +47,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
     /// [`fill`](Self::fill), but for what has to wait: that is left to do.
     pub(crate) fn fill_or_defer(
         &self,
-        body: &mut Body,
+        prepared: &mut PreparedRecord,
         record: &ProducerRecord<'_, K, V>,
-    ) -> Result<Option<Box<Unfinished>>, Error> {
-        let key = defer(&*self.key, record.key_ref(), record.topic(), true, &mut body.headers)?;
-        let value = defer(&*self.value, record.value_ref(), record.topic(), false, &mut body.headers)?;
+    ) -> Result<Option<Box<PendingSerialization>>, Error> {
+        let key = defer(&*self.key, record.key_ref(), record.topic(), true, &mut prepared.headers)?;
+        let value = defer(&*self.value, record.value_ref(), record.topic(), false, &mut prepared.headers)?;
         let (key, value) = match (key, value) {
-            (None, None) => return self.fill(body, record).map(|()| None),
+            (None, None) => return self.fill(prepared, record).map(|()| None),
             (None, Some(value)) => {
                 if let Some(key) = record.key_ref() {
-                    body.key_size = serialize(&*self.key, key, record.topic(), true, &mut body.headers, &mut body.buffer)?;
+                    prepared.key_size =
+                        serialize(&*self.key, key, record.topic(), true, &mut prepared.headers, &mut prepared.buffer)?;
                 }
                 (Part::Done, Part::Waits(value))
             }
@@ -64,11 +66,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
                 let mut bytes = Vec::new();
                 let value = record.value_ref();
                 let size =
-                    value.map(|value| serialize(&*self.value, value, record.topic(), false, &mut body.headers, &mut bytes));
+                    value.map(|value| serialize(&*self.value, value, record.topic(), false, &mut prepared.headers, &mut bytes));
                 (Part::Waits(key), size.transpose()?.flatten().map_or(Part::Done, |_| Part::Written(bytes)))
             }
         };
-        Ok(Some(Box::new(Unfinished::new(key, value))))
+        Ok(Some(Box::new(PendingSerialization::new(key, value))))
     }
 }
 

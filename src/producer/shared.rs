@@ -9,8 +9,10 @@ use std::{
 
 use super::{
     absence::{Absent, name_of},
-    access::Access,
     admission::Entrant,
+    auth_state::AuthState,
+    broker_errors::BrokerErrors,
+    buffer_memory::BufferMemory,
     closing::Closing,
     deferral::Deferral,
     deferrals::Deferrals,
@@ -20,22 +22,20 @@ use super::{
     outstanding::Outstanding,
     producer_id::ProducerId,
     refresh::Refresh,
-    room::Room,
     timer::Timer,
     tokens::Tokens,
     transaction::{Failure, Transactions},
-    troubles::Troubles,
 };
 use crate::{
     Error, ErrorKind,
-    error::Refusal,
+    error::AuthFailure,
     metrics::Meter,
-    native::{Audience as _, Body, Client, Draft, Outcome, Topic, TransactionRefused, code},
+    native::{Audience as _, Client, Draft, Outcome, PreparedRecord, Topic, TransactionRefused, code},
     secret::Secrets,
 };
 
 pub(super) struct Shared {
-    pub(super) room: Room<Entrant>,
+    pub(super) buffer_memory: BufferMemory<Entrant>,
     pub(super) deferrals: Deferrals<Box<Deferral>>,
     /// The records that wait for their topic or partition. They are engaged with the deferrals as well.
     pub(super) absent: Deferrals<Absent>,
@@ -52,10 +52,10 @@ pub(super) struct Shared {
     pub(super) flush_helper: FlushHelper,
     pub(super) delivery_thread: OnceLock<ThreadId>,
     pub(super) producer_id: ProducerId,
-    pub(super) troubles: Troubles,
-    pub(super) access: Access,
+    pub(super) broker_errors: BrokerErrors,
+    pub(super) auth_state: AuthState,
     /// Why records that were queued were given up, if the brokers do not let this producer in.
-    pub(super) refusal: Mutex<Option<Arc<Refusal>>>,
+    pub(super) refusal: Mutex<Option<Arc<AuthFailure>>>,
     /// Of a producer with a token provider.
     pub(super) tokens: Option<Arc<Tokens>>,
     pub(super) meter: Meter,
@@ -66,7 +66,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        room: Room<Entrant>,
+        buffer_memory: BufferMemory<Entrant>,
         listeners: Listeners,
         transactions: Option<Transactions>,
         client_id: String,
@@ -75,10 +75,10 @@ impl Shared {
         secrets: Secrets,
     ) -> Self {
         Self {
-            deferrals: Deferrals::new(room.max_block()),
-            absent: Deferrals::new(room.max_block()),
+            deferrals: Deferrals::new(buffer_memory.max_block()),
+            absent: Deferrals::new(buffer_memory.max_block()),
             refresh: Refresh::new(Duration::from_millis(100), Duration::from_secs(1)),
-            room,
+            buffer_memory,
             outstanding: Outstanding::default(),
             listeners,
             transactions,
@@ -89,8 +89,8 @@ impl Shared {
             flush_helper: FlushHelper::default(),
             delivery_thread: OnceLock::new(),
             producer_id: ProducerId::new(false),
-            troubles: Troubles::new(secrets),
-            access: Access::new(Duration::ZERO),
+            broker_errors: BrokerErrors::new(secrets),
+            auth_state: AuthState::new(Duration::ZERO),
             refusal: Mutex::default(),
             tokens: None,
             meter: Meter::new(Instant::now()),
@@ -101,8 +101,8 @@ impl Shared {
     }
 
     /// Why the brokers do not let this producer in, if they never have, and that has lasted long enough since they were `asked`.
-    pub(super) fn denied(&self, client: &Client, asked: Instant) -> Option<Arc<Refusal>> {
-        self.access.denied(asked, Instant::now()).filter(|_| !client.connections().has_been_up())
+    pub(super) fn denied(&self, client: &Client, asked: Instant) -> Option<Arc<AuthFailure>> {
+        self.auth_state.denied(asked, Instant::now()).filter(|_| !client.connections().has_been_up())
     }
 
     /// Fails the transaction of a draft that librdkafka does not accept. Every record goes through here, whether its sender waits for the
@@ -113,14 +113,14 @@ impl Shared {
         if matches!(code, code::STATE | code::FATAL) {
             return;
         }
-        let body = draft.body();
-        let context = name_of(body);
-        let what = match body.words.as_ref().and_then(|words| words.partitioner.as_ref()) {
+        let record = draft.record();
+        let context = name_of(record);
+        let what = match record.details.as_ref().and_then(|details| details.partitioner.as_ref()) {
             Some(answered) => format!("{context}: the partitioner {answered}"),
             None => Error::from_code(code, &context).to_string(),
         };
         if transactions.fail(|| Failure::new(what)) {
-            if let Some(topic) = &body.topic {
+            if let Some(topic) = &record.topic {
                 look_again(client, topic, code);
             }
         }
@@ -135,19 +135,19 @@ impl Shared {
         if self.listeners.observes_reports() || self.transactions.is_some() {
             let error = self.refusal(code);
             self.note_refusal(&error);
-            self.tell_refused(&topic_of(draft.body()), draft.body(), &error);
+            self.tell_refused(&topic_of(draft.record()), draft.record(), &error);
         }
         draft.refuse(code)
     }
 
     /// The error of a draft that librdkafka did not accept.
     pub(super) fn refusal_of(&self, client: &Client, draft: &mut Draft, code: i32) -> Error {
-        if let words @ Some(_) = draft.take_words() {
-            return Error::from_report(&topic_of(draft.body()), &Outcome { words, ..Outcome::unwritten(code) });
+        if let details @ Some(_) = draft.take_details() {
+            return Error::from_report(&topic_of(draft.record()), &Outcome { details, ..Outcome::unwritten(code) });
         }
         match code {
             code::DESTROY | code::TIMED_OUT_QUEUE | code::STATE | code::FATAL => self.refusal_by(client, code),
-            _ => Error::from_code(code, &name_of(draft.body())),
+            _ => Error::from_code(code, &name_of(draft.record())),
         }
     }
 
@@ -169,12 +169,12 @@ impl Shared {
     pub(super) fn refusal(&self, code: i32) -> Error {
         match code {
             code::DESTROY => Error::new(ErrorKind::Closed, "the producer is closed"),
-            code::TIMED_OUT_QUEUE => self.troubles.blame(Error::new(
+            code::TIMED_OUT_QUEUE => self.broker_errors.blame(Error::new(
                 ErrorKind::BufferTimeout,
                 format!(
                     "no room in buffer.memory ({} bytes) within max.block.ms ({} ms): the records sent before this one left too little of it",
-                    self.room.limit(),
-                    self.room.max_block().as_millis()
+                    self.buffer_memory.limit(),
+                    self.buffer_memory.max_block().as_millis()
                 ),
             )),
             code::STATE if self.transactions.is_some() => {
@@ -192,8 +192,8 @@ impl Shared {
     }
 
     /// Tells the interceptors of a record that failed before it was accepted.
-    pub(super) fn tell_refused(&self, topic: &str, body: &Body, error: &Error) {
-        self.listeners.tell_refused(topic, body, error);
+    pub(super) fn tell_refused(&self, topic: &str, record: &PreparedRecord, error: &Error) {
+        self.listeners.tell_refused(topic, record, error);
     }
 }
 
@@ -206,8 +206,8 @@ pub(super) fn look_again(client: &Client, topic: &Topic, code: i32) {
 }
 
 /// The name of a record's topic; empty for a record that has got none yet.
-pub(super) fn topic_of(body: &Body) -> Arc<str> {
-    body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()))
+pub(super) fn topic_of(record: &PreparedRecord) -> Arc<str> {
+    record.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()))
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -218,8 +218,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) mod tests {
     use super::*;
     use crate::{
-        native::{Completion, Contained, Outcome, Sent, Tally},
-        producer::{admission::Entrant, room::Claim},
+        native::{Completion, Contained, Outcome, RecordView, Tally},
+        producer::{admission::Entrant, buffer_memory::Claim},
     };
 
     pub(in crate::producer) fn client() -> Arc<Client> {
@@ -232,7 +232,7 @@ pub(super) mod tests {
     struct Counted(Mutex<(Vec<u32>, usize)>);
 
     impl Tally for Counted {
-        fn fail(&self, index: u32, _: &Sent<'_>, _: &Outcome) {
+        fn fail(&self, index: u32, _: &RecordView<'_>, _: &Outcome) {
             lock(&self.0).0.push(index);
         }
 
@@ -243,8 +243,8 @@ pub(super) mod tests {
     }
 
     pub(in crate::producer) fn shared() -> Shared {
-        let room = Room::new(1, Duration::from_secs(60));
-        Shared::new(room, Listeners::new(None), None, "test".to_owned(), String::new(), usize::MAX, Secrets::default())
+        let buffer_memory = BufferMemory::new(1, Duration::from_secs(60));
+        Shared::new(buffer_memory, Listeners::new(None), None, "test".to_owned(), String::new(), usize::MAX, Secrets::default())
     }
 
     #[test]
@@ -252,16 +252,16 @@ pub(super) mod tests {
         let client = client();
         let shared = shared();
         let counted = Arc::new(Counted::default());
-        assert!(shared.room.try_take(1));
+        assert!(shared.buffer_memory.try_take(1));
         let mut draft = client.pool().take();
         draft.set_charge(1);
-        draft.body_mut().completion =
+        draft.record_mut().completion =
             Completion::Member { tally: Contained::new(Arc::clone(&counted) as Arc<dyn Tally>), index: 7 };
         let _pending = draft.pending();
-        assert!(matches!(shared.room.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
+        assert!(matches!(shared.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
         shared.outstanding.close();
         shared.release(&client, 1);
         assert_eq!(*lock(&counted.0), (vec![7], 1));
-        assert_eq!(shared.room.available(), 1);
+        assert_eq!(shared.buffer_memory.available(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! What `room`, `deferrals` and `outstanding` are made of. Their model checker has loom's equal in this place.
+//! What `buffer_memory`, `deferrals` and `outstanding` are made of. Their model checker has loom's equal in this place.
 
 pub(super) use std::sync::{
     Mutex, MutexGuard,

@@ -98,7 +98,8 @@ impl Inner {
                     }
                 }
                 self.sleeps.store(true, Ordering::SeqCst);
-                let deadlines = [shared.room.next_deadline(), shared.deferrals.next_deadline(), shared.absent.next_deadline()];
+                let deadlines =
+                    [shared.buffer_memory.next_deadline(), shared.deferrals.next_deadline(), shared.absent.next_deadline()];
                 match deadlines.into_iter().flatten().min() {
                     Some(next) => {
                         // All wait equally long: a later one ends later.

@@ -131,13 +131,13 @@ impl Tokens {
     }
 
     fn set(&self, shared: &Shared, token: &Token) -> Result<(), String> {
-        shared.troubles.keep_secret(token.value());
+        shared.broker_errors.keep_secret(token.value());
         let token = native(token)?;
         let client = lock(&self.client);
         let Some(client) = &*client else { return Ok(()) };
         client.set_token(&token)?;
         // What is not let in is tried again with this one.
-        shared.access.start_over();
+        shared.auth_state.start_over();
         Ok(())
     }
 
@@ -148,9 +148,9 @@ impl Tokens {
 
 impl Shared {
     fn tell_no_token(&self, why: &str, next: Duration) {
-        let text = self.troubles.redact(&format!("the token provider gave no token: {why}"));
+        let text = self.broker_errors.redact(&format!("the token provider gave no token: {why}"));
         emit!(warn, "{text}; it is asked again in {} s", next.as_secs());
-        self.troubles.note(code::AUTHENTICATION, text, None);
+        self.broker_errors.note(code::AUTHENTICATION, text, None);
     }
 }
 
@@ -248,8 +248,8 @@ mod tests {
         let asked = || receiver.recv_timeout(Duration::from_secs(60)).unwrap();
         let (first, second) = (asked(), asked());
         assert!(second.duration_since(first) >= BACKOFF.0);
-        let trouble = producer.0.core.shared.troubles.last().unwrap();
-        assert_eq!(trouble.text, "the token provider gave no token: no");
+        let error = producer.0.core.shared.broker_errors.last().unwrap();
+        assert_eq!(error.text, "the token provider gave no token: no");
     }
 
     #[test]

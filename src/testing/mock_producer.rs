@@ -14,7 +14,7 @@ use super::{BrokerError, MockRecord, mock_transaction::Transactions};
 use crate::{
     Delivery, Error, ErrorKind, Persistence, Produce, ProduceTransaction, ProducerRecord, Report,
     intercept::Chain,
-    native::{self, Body, Completion, Draft, Outcome, Pending, Pool, Topic, code},
+    native::{self, Completion, Draft, Outcome, Pending, Pool, PreparedRecord, Topic, code},
     panic::{contain, wake},
     partition::{PartitionContext, Partitioner, partition_for},
     producer::{Listeners, PartitionInfo, Sending, Serializers, TrySendError, Unsent, check_topic_name, place, reporting},
@@ -155,7 +155,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         let Some(mut next) = state.waiting.pop_front() else { return false };
         change(&mut next.outcome);
         if next.outcome.code() != code::NO_ERROR {
-            let topic = next.draft.body().topic.as_ref().map_or("", |topic| topic.name());
+            let topic = next.draft.record().topic.as_ref().map_or("", |topic| topic.name());
             let failure = Error::from_report(topic, &next.outcome).to_string();
             state.transactions.fail(failure);
         }
@@ -169,14 +169,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
             record = chain.send(record);
         }
         let mut draft = self.0.pool.take();
-        draft.body_mut().completion = completion;
+        draft.record_mut().completion = completion;
         let open = {
             let state = self.lock();
             state.check_closed().and_then(|()| state.transactions.admit())
         };
         if let Err(error) = open {
-            draft.body_mut().headers = mem::take(record.headers_mut());
-            self.0.listeners.tell_refused(record.topic(), draft.body(), &error);
+            draft.record_mut().headers = mem::take(record.headers_mut());
+            self.0.listeners.tell_refused(record.topic(), draft.record(), &error);
             return Err(error);
         }
         let accepted = match self.fill(&mut draft, &mut record) {
@@ -185,7 +185,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         };
         let pending = accepted.map_err(|(error, draft)| {
             self.lock().transactions.note_refusal(&error);
-            self.0.listeners.tell_refused(record.topic(), draft.body(), &error);
+            self.0.listeners.tell_refused(record.topic(), draft.record(), &error);
             error
         })?;
         if self.0.auto_complete {
@@ -196,24 +196,26 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
 
     fn fill(&self, draft: &mut Draft, record: &mut ProducerRecord<'_, K, V>) -> Result<(), Error> {
         check_topic_name(record.topic())?;
-        let body = draft.body_mut();
-        body.topic = Some(self.topic(record.topic()));
-        body.headers = mem::take(record.headers_mut());
-        place(body, record.explicit_partition(), record.explicit_timestamp())?;
-        self.0.serializers.fill(body, record)?;
-        self.choose(body)
+        let prepared = draft.record_mut();
+        prepared.topic = Some(self.topic(record.topic()));
+        prepared.headers = mem::take(record.headers_mut());
+        place(prepared, record.explicit_partition(), record.explicit_timestamp())?;
+        self.0.serializers.fill(prepared, record)?;
+        self.choose(prepared)
     }
 
     /// Asks the partitioner, if there is one and the record names no partition. Nothing is locked meanwhile: it is the test's code.
-    fn choose(&self, body: &mut Body) -> Result<(), Error> {
-        let (Some(partitioner), None, Some(topic)) = (&self.0.partitioner, body.partition, &body.topic) else { return Ok(()) };
+    fn choose(&self, prepared: &mut PreparedRecord) -> Result<(), Error> {
+        let (Some(partitioner), None, Some(topic)) = (&self.0.partitioner, prepared.partition, &prepared.topic) else {
+            return Ok(());
+        };
         let topic = Arc::clone(topic.name());
         let partitions = self.lock().topics.get(&*topic).map_or(NonZeroU32::MIN, Log::partitions);
-        let mut context = PartitionContext::new(&topic, partitions).with_headers(&body.headers);
-        if let Some(key) = body.key() {
+        let mut context = PartitionContext::new(&topic, partitions).with_headers(&prepared.headers);
+        if let Some(key) = prepared.key() {
             context = context.with_key(key);
         }
-        if let Some(value) = body.value() {
+        if let Some(value) = prepared.value() {
             context = context.with_value(value);
         }
         let failed = |what: &str| Error::new(ErrorKind::Partitioner, format!("topic {topic}: the partitioner {what}"));
@@ -221,7 +223,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         if !u32::try_from(partition).is_ok_and(|partition| partition < partitions.get()) {
             return Err(failed(&format!("answered {partition}, and the topic's partitions are 0 to {}", partitions.get() - 1)));
         }
-        body.partition = Some(partition);
+        prepared.partition = Some(partition);
         Ok(())
     }
 
@@ -239,7 +241,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     /// Accepts the record: it waits for its report now.
     fn append(&self, draft: Draft) -> Result<Pending, (Error, Draft)> {
         let mut state = self.lock();
-        match state.log(draft.body()) {
+        match state.log(draft.record()) {
             Ok(record) => {
                 let outcome = Outcome::acknowledged(record.partition, record.offset, record.timestamp.unwrap_or(-1));
                 let pending = draft.pending_report();
@@ -260,7 +262,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
 impl<K: ?Sized, V: ?Sized> Mock<K, V> {
     fn report(&self, mut waiting: Waiting) {
         // The history has its own copy.
-        waiting.draft.body_mut().buffer = Vec::new();
+        waiting.draft.record_mut().buffer = Vec::new();
         native::report(waiting.draft, waiting.outcome, &self.listeners).into_iter().for_each(wake);
     }
 
@@ -287,8 +289,8 @@ impl State {
     }
 
     /// Gives the record its place.
-    fn log(&mut self, body: &Body) -> Result<MockRecord, Error> {
-        let name = body.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
+    fn log(&mut self, prepared: &PreparedRecord) -> Result<MockRecord, Error> {
+        let name = prepared.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
         self.check_closed()?;
         self.transactions.admit()?;
         if let Some(kind) = self.refusal {
@@ -296,24 +298,24 @@ impl State {
         }
         let log = self.topics.get_mut(&*name);
         let place = log.and_then(|log| {
-            let partition = body.partition.unwrap_or_else(|| log.choose(body.key()));
+            let partition = prepared.partition.unwrap_or_else(|| log.choose(prepared.key()));
             let end = log.ends.get_mut(usize::try_from(partition).ok()?)?;
             *end += 1;
             Some((partition, *end - 1))
         });
         let Some((partition, offset)) = place else {
             // As a producer that knows the topic.
-            let context = format!("topic {name}, partition {}", body.partition.unwrap_or(-1));
+            let context = format!("topic {name}, partition {}", prepared.partition.unwrap_or(-1));
             return Err(Error::from_code(code::UNKNOWN_PARTITION, &context));
         };
         Ok(MockRecord {
             topic: name,
             partition,
             offset,
-            timestamp: body.timestamp.map(i64::from),
-            headers: body.headers.clone(),
-            key: body.key().map(<[u8]>::to_vec),
-            value: body.value().map(<[u8]>::to_vec),
+            timestamp: prepared.timestamp.map(i64::from),
+            headers: prepared.headers.clone(),
+            key: prepared.key().map(<[u8]>::to_vec),
+            value: prepared.value().map(<[u8]>::to_vec),
         })
     }
 }
@@ -406,8 +408,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
         }
         let given_up = |waiting: Waiting| {
             let outcome = waiting.outcome.failed(code::PURGE_QUEUE, Persistence::NotPersisted);
-            let body = waiting.draft.body();
-            let unsent = Unsent::new(&body.sent(), body.asked(), (body.key(), body.value()), &outcome);
+            let prepared = waiting.draft.record();
+            let unsent = Unsent::new(&prepared.view(), prepared.asked(), (prepared.key(), prepared.value()), &outcome);
             self.0.report(Waiting { outcome, ..waiting });
             unsent
         };

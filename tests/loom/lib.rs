@@ -14,9 +14,9 @@ mod deferrals;
 #[path = "../../src/producer/outstanding.rs"]
 #[allow(dead_code, reason = "not all of it is part of the models")]
 mod outstanding;
-#[path = "../../src/producer/room.rs"]
+#[path = "../../src/producer/buffer_memory.rs"]
 #[allow(dead_code, reason = "not all of it is part of the models")]
-mod room;
+mod buffer_memory;
 mod sync;
 
 /// The barriers around user code, of which the models have none that panics.

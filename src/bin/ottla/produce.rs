@@ -29,12 +29,12 @@ use crate::{
     file_identity::FileIdentity,
     input::{Input, InputError, InputOptions},
     interrupt::Interrupt,
-    ledger::{Balance, Ledger},
     message,
     pipeline::reader_in_pipeline,
     plan::Plan,
     progress::Progress,
     report::{Destination, Report},
+    run_totals::{Balance, RunTotals},
     sender::{End, Sender},
     settings::Client,
     source::Source,
@@ -103,17 +103,17 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     let is_unacknowledged = plan.settings.producer.get("acks") == Some("0");
     let report = Report::new(destination.clone(), is_unacknowledged);
     let progress = Progress::start(size, is_unacknowledged);
-    let ledger = Ledger::new(report, letters, progress, read_back, plan.is_transactional());
+    let totals = RunTotals::new(report, letters, progress, read_back, plan.is_transactional());
     let mut transactions = plan
         .is_transactional()
-        .then(|| Transactions::begin(&producer, &ledger, &interrupt, arguments.transaction_records))
+        .then(|| Transactions::begin(&producer, &totals, &interrupt, arguments.transaction_records))
         .transpose()?;
     let closing = producer.clone();
     interrupt.react(move || {
         // Begins to close, and does not wait: room that is waited for is refused from now on, and a second Ctrl-C is heard.
         let _ = closing.close(LAST_CALL).now_or_never();
     });
-    let (interrupted, format) = (Arc::clone(&ledger), arguments.report);
+    let (interrupted, format) = (Arc::clone(&totals), arguments.report);
     interrupt.before_the_end(move || {
         let mut report = interrupted.interrupted();
         report.finish(started.elapsed());
@@ -127,7 +127,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         producer: &producer,
         plan: &plan,
         encoders,
-        ledger: &ledger,
+        totals: &totals,
         embedded: embedded.as_ref(),
         interrupt: &interrupt,
     };
@@ -135,7 +135,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     if matches!(end, End::Interrupted) {
         let what = if transactions.is_some() { "the transaction is aborted" } else { "what was accepted is delivered" };
         let seconds = LAST_CALL.as_secs();
-        ledger.tell(&format!("interrupted: {what}, for {seconds} s at most; Ctrl-C again ends at once"));
+        totals.tell(&format!("interrupted: {what}, for {seconds} s at most; Ctrl-C again ends at once"));
     }
     match &mut transactions {
         None => {
@@ -159,7 +159,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         let _ = producer.blocking().close(LAST_CALL);
     }
     interrupt.nothing_left_to_say();
-    let mut balance = ledger.close();
+    let mut balance = totals.close();
     balance.report.finish(started.elapsed());
     balance.report.name_cluster(cluster_id.recv_timeout(CLUSTER_ID).ok().flatten());
     let end = if interrupt.is_pressed() { End::Interrupted } else { end };

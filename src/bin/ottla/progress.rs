@@ -30,7 +30,7 @@ pub(crate) struct Progress {
 }
 
 struct Shown {
-    counts: Arc<Counts>,
+    counts: Arc<LiveCounts>,
     /// The input's size as it is stored, in bytes.
     size: Option<u64>,
     /// How much of it was read.
@@ -74,14 +74,14 @@ impl Output {
 
 /// The counters behind a [`Progress`], for the threads that count.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+pub(crate) struct LiveCounts {
     /// With `acks=0` records are sent, and nobody acknowledges them.
     is_unacknowledged: bool,
     acknowledged: AtomicU64,
     failed: AtomicU64,
 }
 
-impl Counts {
+impl LiveCounts {
     /// Counts records that the brokers acknowledged.
     pub(crate) fn acknowledge(&self, records: u64) {
         self.acknowledged.fetch_add(records, Ordering::Relaxed);
@@ -147,7 +147,7 @@ impl Progress {
 
     fn on(output: Output, every: Duration, size: Option<u64>, is_unacknowledged: bool) -> Self {
         let shown = Arc::new(Shown {
-            counts: Arc::new(Counts { is_unacknowledged, ..Counts::default() }),
+            counts: Arc::new(LiveCounts { is_unacknowledged, ..LiveCounts::default() }),
             size,
             position: AtomicU64::new(0),
             started: Instant::now(),
@@ -162,7 +162,7 @@ impl Progress {
     }
 
     /// The counters, for the thread that is told of acknowledgements.
-    pub(crate) fn counts(&self) -> Arc<Counts> {
+    pub(crate) fn counts(&self) -> Arc<LiveCounts> {
         Arc::clone(&self.shown.counts)
     }
 
@@ -215,14 +215,14 @@ mod tests {
 
     #[test]
     fn the_text_tells_rate_and_counts_and_failures_only_if_there_are() {
-        let counts = Counts::default();
+        let counts = LiveCounts::default();
         assert_eq!(counts.text(Duration::ZERO), "0/s  0 acknowledged");
         counts.acknowledge(1);
         counts.acknowledge(35_999);
         assert_eq!(counts.text(Duration::from_secs(3)), "12,000/s  36,000 acknowledged");
         counts.fail(2);
         assert_eq!(counts.text(Duration::from_millis(1500)), "24,000/s  36,000 acknowledged  2 failed");
-        let sent = Counts { is_unacknowledged: true, ..Counts::default() };
+        let sent = LiveCounts { is_unacknowledged: true, ..LiveCounts::default() };
         assert_eq!(sent.text(Duration::ZERO), "0/s  0 sent");
     }
 

@@ -34,7 +34,7 @@ pub(crate) struct Report {
     failed: u64,
     bytes: u64,
     elapsed: Duration,
-    partitions: Vec<Partition>,
+    partitions: Vec<PartitionTotals>,
     errors: BTreeMap<String, u64>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Destination {
 
 /// What a partition got. One without records is not reported.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-struct Partition {
+struct PartitionTotals {
     records: u64,
     first_offset: Option<i64>,
     last_offset: Option<i64>,
@@ -84,7 +84,7 @@ impl Report {
         // A record without a partition cannot have been acknowledged; should it ever say so, the totals still add up.
         let Ok(index) = usize::try_from(partition) else { return };
         if index >= self.partitions.len() {
-            self.partitions.resize_with(index + 1, Partition::default);
+            self.partitions.resize_with(index + 1, PartitionTotals::default);
         }
         self.partitions[index].add(offset);
     }
@@ -111,7 +111,7 @@ impl Report {
         self.acknowledged += other.acknowledged;
         self.bytes += other.bytes;
         if self.partitions.len() < other.partitions.len() {
-            self.partitions.resize_with(other.partitions.len(), Partition::default);
+            self.partitions.resize_with(other.partitions.len(), PartitionTotals::default);
         }
         for (mine, other) in self.partitions.iter_mut().zip(other.partitions) {
             mine.merge(&other);
@@ -155,12 +155,12 @@ impl Report {
         (self.elapsed.as_secs_f64() * 1000.0).round() / 1000.0
     }
 
-    fn used_partitions(&self) -> impl Iterator<Item = (usize, &Partition)> {
+    fn used_partitions(&self) -> impl Iterator<Item = (usize, &PartitionTotals)> {
         self.partitions.iter().enumerate().filter(|(_, partition)| partition.records > 0)
     }
 }
 
-impl Partition {
+impl PartitionTotals {
     fn add(&mut self, offset: Option<i64>) {
         self.merge(&Self { records: 1, first_offset: offset, last_offset: offset });
     }
@@ -364,8 +364,8 @@ mod tests {
         whole.add_acknowledged(report());
         whole.add_acknowledged(report());
         assert_eq!((whole.acknowledged(), whole.failed(), whole.bytes), (10, 3, 602));
-        assert_eq!(whole.partitions[0], Partition { records: 6, first_offset: Some(7), last_offset: Some(9) });
-        assert_eq!(whole.partitions[2], Partition { records: 2, first_offset: None, last_offset: None });
+        assert_eq!(whole.partitions[0], PartitionTotals { records: 6, first_offset: Some(7), last_offset: Some(9) });
+        assert_eq!(whole.partitions[2], PartitionTotals { records: 2, first_offset: None, last_offset: None });
     }
 
     #[test]

@@ -12,10 +12,10 @@ use crate::{
     exit::chain,
     input::{Input, InputError, Step},
     interrupt::Interrupt,
-    ledger::Ledger,
     pace::Pace,
     plan::Plan,
     row::{Row, RowError},
+    run_totals::RunTotals,
     transactions::Transactions,
 };
 
@@ -51,7 +51,7 @@ pub(crate) struct Sender<'a> {
     pub(crate) plan: &'a Plan,
     /// Of keys and of values.
     pub(crate) encoders: (&'a Encoder, &'a Encoder),
-    pub(crate) ledger: &'a Arc<Ledger>,
+    pub(crate) totals: &'a Arc<RunTotals>,
     pub(crate) embedded: Option<&'a Embedded>,
     pub(crate) interrupt: &'a Interrupt,
 }
@@ -76,12 +76,12 @@ impl Sender<'_> {
             if self.interrupt.is_pressed() {
                 return End::Interrupted;
             }
-            if let Some(reason) = self.ledger.ended() {
+            if let Some(reason) = self.totals.ended() {
                 return End::Stopped(reason);
             }
             match input.next() {
                 Ok(Step::Row(row)) => self.send(&row, &mut buffers),
-                Ok(Step::Bad(error)) => self.ledger.turn_away(&error),
+                Ok(Step::Bad(error)) => self.totals.turn_away(&error),
                 Ok(Step::End) => break,
                 Err(_) if self.interrupt.is_pressed() => return End::Interrupted,
                 Err(error) => return End::Broken(error),
@@ -92,7 +92,7 @@ impl Sender<'_> {
             }
             let read = position();
             if read != shown {
-                self.ledger.read_to(read);
+                self.totals.read_to(read);
                 shown = read;
             }
         }
@@ -104,7 +104,7 @@ impl Sender<'_> {
         let (key_encoder, value_encoder) = self.encoders;
         let place = |part| Place { part, topic: &self.plan.topic, format: self.plan.format };
         let turn_away = |Unfit { kind, message, field }| {
-            self.ledger.turn_away(&RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
+            self.totals.turn_away(&RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
         };
         let mut headers = Headers::new();
         let key = match row.key.map(|text| key_encoder.encode(place(Part::Key), text, &mut headers, key_buffer)) {
@@ -137,14 +137,14 @@ impl Sender<'_> {
             read_back.hold_back(|| drop(self.producer.blocking().flush()));
             read_back.sending(digest);
         }
-        let entry = self.ledger.enter(row, digest);
+        let entry = self.totals.enter(row, digest);
         let Err(error) = self.producer.blocking().send_with(record, move |report| entry.settle(report)) else { return };
         if let Some((read_back, digest)) = read_back {
             read_back.failed(digest);
         }
         // Ctrl-C closes the producer: a row that waited for room then is as good as not read.
         if error.kind() != ErrorKind::Closed || !self.interrupt.is_pressed() {
-            self.ledger.refuse(row, &error);
+            self.totals.refuse(row, &error);
         }
     }
 }

@@ -9,13 +9,13 @@ use ottla::{ErrorKind, Producer, Transaction};
 use crate::{
     exit::{Failure, chain},
     interrupt::Interrupt,
-    ledger::{ABORTED, Ledger},
+    run_totals::{ABORTED, RunTotals},
 };
 
 /// The transactions of a run: one is open from the first record to the last.
 pub(crate) struct Transactions<'a> {
     producer: &'a Producer<[u8], [u8]>,
-    ledger: &'a Ledger,
+    totals: &'a RunTotals,
     interrupt: &'a Interrupt,
     /// After how many records to commit; `None` for at the end only.
     every: Option<u64>,
@@ -29,12 +29,12 @@ impl<'a> Transactions<'a> {
     /// Begins the first one.
     pub(crate) fn begin(
         producer: &'a Producer<[u8], [u8]>,
-        ledger: &'a Arc<Ledger>,
+        totals: &'a Arc<RunTotals>,
         interrupt: &'a Interrupt,
         every: Option<u64>,
     ) -> Result<Self, Failure> {
         let open = block_on(producer.begin_transaction())?;
-        Ok(Self { producer, ledger, interrupt, every, open, records: 0, committed: 0, aborted: false })
+        Ok(Self { producer, totals, interrupt, every, open, records: 0, committed: 0, aborted: false })
     }
 
     /// A record more is sent. Commits and begins the next one when it is time.
@@ -57,19 +57,19 @@ impl<'a> Transactions<'a> {
     /// # Errors
     /// Why it was not committed; it is aborted then.
     pub(crate) fn commit(&mut self) -> Result<(), String> {
-        if let Some(reason) = self.ledger.ended() {
+        if let Some(reason) = self.totals.ended() {
             self.abort();
             return Err(reason);
         }
         let mut told = false;
         loop {
             let Err(error) = block_on(self.open.commit()) else {
-                self.committed = self.ledger.commit();
+                self.committed = self.totals.commit();
                 return Ok(());
             };
             if error.is_retriable() && !self.interrupt.is_pressed() {
                 if !told {
-                    self.ledger.tell(&format!("{}: still trying", chain(&error)));
+                    self.totals.tell(&format!("{}: still trying", chain(&error)));
                     told = true;
                 }
                 continue;
@@ -77,11 +77,11 @@ impl<'a> Transactions<'a> {
             match error.kind() {
                 ErrorKind::TransactionFailed => self.abort(),
                 // Ctrl-C came first, and so does the abort.
-                ErrorKind::Closed => self.ledger.write_off(ABORTED),
-                kind => self.ledger.write_off(kind.name()),
+                ErrorKind::Closed => self.totals.write_off(ABORTED),
+                kind => self.totals.write_off(kind.name()),
             }
             // Which record it was, the ledger says.
-            return Err(self.ledger.ended().unwrap_or_else(|| format!("not committed: {}", chain(&error))));
+            return Err(self.totals.ended().unwrap_or_else(|| format!("not committed: {}", chain(&error))));
         }
     }
 
@@ -94,12 +94,12 @@ impl<'a> Transactions<'a> {
         // With Ctrl-C the producer is being closed, which aborts.
         let closing = self.interrupt.is_pressed() && matches!(&aborted, Err(error) if error.kind() == ErrorKind::Closed);
         let _ = self.producer.blocking().flush();
-        self.ledger.write_off(ABORTED);
+        self.totals.write_off(ABORTED);
         match aborted {
             Err(error) if !closing => {
-                self.ledger.tell(&format!("the abort failed, and the brokers will abort: {}", chain(&error)));
+                self.totals.tell(&format!("the abort failed, and the brokers will abort: {}", chain(&error)));
             }
-            _ => self.ledger.tell(&format!(
+            _ => self.totals.tell(&format!(
                 "the transaction is aborted; committed before it: {} record{}",
                 HumanCount(self.committed),
                 if self.committed == 1 { "" } else { "s" }

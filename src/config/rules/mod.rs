@@ -6,7 +6,7 @@ mod producer;
 
 pub(super) use consumer::has_broker_protocol;
 
-use super::{ClientConfig, ClientKind, native_name, resolution::Resolution};
+use super::{ClientConfig, ClientKind, librdkafka_property, resolution::Resolution};
 
 /// Checks the rules and gives, by name, the values of settings that depend on more than themselves.
 pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<(&'static str, String)> {
@@ -25,14 +25,14 @@ fn set_twice(config: &ClientConfig, resolution: &mut Resolution) {
     let raw: Vec<(&str, &str)> = config
         .entries
         .keys()
-        .filter_map(|name| Some((name.as_str(), native_name::canonical(name.strip_prefix("librdkafka.")?))))
+        .filter_map(|name| Some((name.as_str(), librdkafka_property::canonical(name.strip_prefix("librdkafka.")?))))
         .collect();
     for (index, (name, property)) in raw.iter().enumerate() {
         if let Some((other, _)) = raw[..index].iter().find(|(_, other)| other == property) {
             resolution.fail(config, name, format!("is the same property as {other}; leave one out"));
         }
         let java = config.entries.keys().filter_map(|name| config.kind.setting(name)).find(|setting| {
-            setting.is_java() && setting.properties().iter().any(|becomes| native_name::canonical(becomes) == *property)
+            setting.is_java() && setting.properties().iter().any(|becomes| librdkafka_property::canonical(becomes) == *property)
         });
         if let Some(java) = java {
             let place = config.origin(java.name()).map(|origin| format!(" ({origin})")).unwrap_or_default();

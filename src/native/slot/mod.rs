@@ -2,7 +2,7 @@
 //!
 //! A slot is in one of these hands at a time, and only that hand touches what is in it:
 //!
-//! 1. [`Draft`]: the sender fills the record's [`Body`], which it has beside the slot; if there is no room it waits in the queue,
+//! 1. [`Draft`]: the sender fills the record's [`PreparedRecord`], which it has beside the slot; if there is no room it waits in the queue,
 //!    still as a draft.
 //! 2. librdkafka, from `produce` to the report: nobody writes, anybody that librdkafka calls may read. The body goes into the slot,
 //!    unless nothing of it will be asked for any more but two sizes: then the thread that sent it uses it for its next record.
@@ -18,24 +18,24 @@
 //! refuses is reported, not turned away.
 
 mod draft;
-mod label;
+mod header;
+mod payload;
 mod pending;
 mod reported;
-mod rest;
 
 use std::{cell::UnsafeCell, ffi::c_void, ptr::NonNull, sync::Arc, task::Waker};
 
 pub(crate) use draft::Draft;
-use label::{Keeps, Label};
+use header::{Keeps, SlotHeader};
+use payload::Payload;
 pub(crate) use pending::{Admission, Pending};
 pub(super) use reported::Reported;
-use rest::Rest;
 
 use super::{
-    body::{Body, Completion},
     handoff::{Handoff, Settled},
-    outcome::{Outcome, Said, Words},
-    sent::Sent,
+    outcome::{ErrorDetails, Outcome, RawReport},
+    prepared_record::{Completion, PreparedRecord},
+    record_view::RecordView,
     topic::Topic,
 };
 use crate::{panic::release, record::Headers};
@@ -44,14 +44,14 @@ use crate::{panic::release, record::Headers};
 /// a record here: therefore it is one.
 #[repr(C, align(64))]
 pub(super) struct Slot {
-    handoff: Handoff<Label>,
-    /// Before the report, what the sender [asked](super::sent::Asked) for.
-    said: UnsafeCell<Said>,
+    handoff: Handoff<SlotHeader>,
+    /// Before the report, what the sender [asked](super::record_view::Asked) for.
+    raw_report: UnsafeCell<RawReport>,
     /// Once librdkafka has the record; before that it is the body's. A free slot keeps it: the next record is often for the same topic,
     /// and then costs no reference count.
     topic: UnsafeCell<Option<Arc<Topic>>>,
-    /// `label().keeps` says what it is.
-    rest: UnsafeCell<Rest>,
+    /// `header().keeps` says what it is.
+    payload: UnsafeCell<Payload>,
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -66,10 +66,10 @@ unsafe impl Send for Slot {}
 impl Slot {
     fn new() -> Self {
         Self {
-            handoff: Handoff::new(Label::default()),
-            said: UnsafeCell::new(Said::default()),
+            handoff: Handoff::new(SlotHeader::default()),
+            raw_report: UnsafeCell::new(RawReport::default()),
             topic: UnsafeCell::new(None),
-            rest: UnsafeCell::new(Rest::of_sizes(None, None)),
+            payload: UnsafeCell::new(Payload::of_sizes(None, None)),
         }
     }
 
@@ -79,65 +79,65 @@ impl Slot {
 
     /// # Safety
     /// The caller has the slot.
-    unsafe fn label(&self) -> Label {
+    unsafe fn header(&self) -> SlotHeader {
         // SAFETY: the caller has the slot.
-        self.handoff.label().with_mut(|label| unsafe { *label })
+        self.handoff.header().with_mut(|header| unsafe { *header })
     }
 
     /// # Safety
     /// The caller has the slot alone.
-    unsafe fn change_label(&self, change: impl FnOnce(&mut Label)) {
+    unsafe fn change_header(&self, change: impl FnOnce(&mut SlotHeader)) {
         // SAFETY: the caller has the slot alone.
-        self.handoff.label().with_mut(|label| change(unsafe { &mut *label }));
+        self.handoff.header().with_mut(|header| change(unsafe { &mut *header }));
     }
 
     /// The body, if it is here.
     ///
     /// # Safety
     /// The caller has the slot.
-    unsafe fn body(&self) -> Option<&Body> {
+    unsafe fn record(&self) -> Option<&PreparedRecord> {
         // SAFETY: the caller has the slot.
-        let has_body = unsafe { self.label() }.keeps.has_body();
+        let has_record = unsafe { self.header() }.keeps.has_record();
         // SAFETY: the caller has the slot.
-        let rest = unsafe { &*self.rest.get() };
+        let payload = unsafe { &*self.payload.get() };
         // SAFETY: the label says what it is.
-        has_body.then(|| unsafe { rest.body() })
+        has_record.then(|| unsafe { payload.record() })
     }
 
     /// # Safety
     /// The caller has the slot alone.
     #[expect(clippy::mut_from_ref, reason = "the cell's content is the caller's alone, who vouches for it")]
-    unsafe fn body_mut(&self) -> Option<&mut Body> {
+    unsafe fn record_mut(&self) -> Option<&mut PreparedRecord> {
         // SAFETY: the caller has the slot alone.
-        let has_body = unsafe { self.label() }.keeps.has_body();
+        let has_record = unsafe { self.header() }.keeps.has_record();
         // SAFETY: the caller has the slot alone.
-        let rest = unsafe { &mut *self.rest.get() };
+        let payload = unsafe { &mut *self.payload.get() };
         // SAFETY: the label says what it is.
-        has_body.then(|| unsafe { rest.body_mut() })
+        has_record.then(|| unsafe { payload.record_mut() })
     }
 
     /// # Safety
     /// The caller has the slot alone.
-    unsafe fn put_body(&self, body: Box<Body>, keeps: Keeps) {
+    unsafe fn put_record(&self, prepared: Box<PreparedRecord>, keeps: Keeps) {
         // SAFETY: the caller has the slot alone.
-        let rest = unsafe { &mut *self.rest.get() };
-        *rest = Rest::of_body(body);
+        let payload = unsafe { &mut *self.payload.get() };
+        *payload = Payload::of_record(prepared);
         // SAFETY: the caller has the slot alone.
-        unsafe { self.change_label(|label| label.keeps = keeps) };
+        unsafe { self.change_header(|header| header.keeps = keeps) };
     }
 
     /// # Safety
     /// The caller has the slot alone.
-    unsafe fn take_body(&self) -> Option<Box<Body>> {
+    unsafe fn take_record(&self) -> Option<Box<PreparedRecord>> {
         // SAFETY: the caller has the slot alone.
-        let has_body = unsafe { self.label() }.keeps.has_body();
-        has_body.then(|| {
+        let has_record = unsafe { self.header() }.keeps.has_record();
+        has_record.then(|| {
             // SAFETY: the caller has the slot alone.
-            unsafe { self.change_label(|label| label.keeps = Keeps::Sizes) };
+            unsafe { self.change_header(|header| header.keeps = Keeps::Sizes) };
             // SAFETY: the caller has the slot alone.
-            let rest = unsafe { &mut *self.rest.get() };
+            let payload = unsafe { &mut *self.payload.get() };
             // SAFETY: it was a body, and the label no longer says so.
-            unsafe { rest.take_body() }
+            unsafe { payload.take_record() }
         })
     }
 
@@ -147,56 +147,56 @@ impl Slot {
     /// The caller has the slot, and the body is not here.
     unsafe fn sizes(&self) -> (Option<u32>, Option<u32>) {
         // SAFETY: the caller has the slot.
-        let rest = unsafe { &*self.rest.get() };
+        let payload = unsafe { &*self.payload.get() };
         // SAFETY: what is not a body is sizes.
-        unsafe { rest.sizes() }
+        unsafe { payload.sizes() }
     }
 
     /// What is known of the record.
     ///
     /// # Safety
     /// The caller has the slot.
-    unsafe fn sent(&self) -> Sent<'_> {
+    unsafe fn view(&self) -> RecordView<'_> {
         // SAFETY: the caller has the slot.
         let topic = unsafe { (*self.topic.get()).as_ref() };
         // SAFETY: the caller has the slot.
-        if let Some(body) = unsafe { self.body() } {
-            return Sent { topic, ..body.sent() };
+        if let Some(prepared) = unsafe { self.record() } {
+            return RecordView { topic, ..prepared.view() };
         }
         // SAFETY: the caller has the slot, and there is no body.
         let (key_size, value_size) = unsafe { self.sizes() };
-        Sent::without_headers(topic, key_size, value_size)
+        RecordView::without_headers(topic, key_size, value_size)
     }
 
     /// Keeps what is known of the record's failure beside its code.
     ///
     /// # Safety
     /// The caller has the slot alone.
-    unsafe fn save_words(&self, words: Box<Words>) {
+    unsafe fn save_details(&self, details: Box<ErrorDetails>) {
         // SAFETY: the caller has the slot alone.
-        if let Some(body) = unsafe { self.body_mut() } {
-            body.words = Some(words);
+        if let Some(prepared) = unsafe { self.record_mut() } {
+            prepared.details = Some(details);
             return;
         }
         // SAFETY: the caller has the slot alone, and there is no body.
         let (key_size, value_size) = unsafe { self.sizes() };
-        let body = Body { key_size, value_size, words: Some(words), ..Body::default() };
+        let prepared = PreparedRecord { key_size, value_size, details: Some(details), ..PreparedRecord::default() };
         // SAFETY: the caller has the slot alone.
-        unsafe { self.put_body(Box::new(body), Keeps::Body) };
+        unsafe { self.put_record(Box::new(prepared), Keeps::Record) };
     }
 
     /// # Safety
     /// The caller has the slot alone.
-    unsafe fn take_words(&self) -> Option<Box<Words>> {
+    unsafe fn take_details(&self) -> Option<Box<ErrorDetails>> {
         // SAFETY: the caller has the slot alone.
-        unsafe { self.body_mut() }.and_then(|body| body.words.take())
+        unsafe { self.record_mut() }.and_then(|prepared| prepared.details.take())
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: nobody else is here.
-        drop(unsafe { self.take_body() });
+        drop(unsafe { self.take_record() });
     }
 }
 
@@ -206,20 +206,20 @@ pub(super) struct FreeSlot(Box<Slot>);
 impl FreeSlot {
     /// What it takes of memory, at most.
     pub(super) fn kept(&self) -> usize {
-        let label = self.label();
-        let body = if label.keeps.has_body() { size_of::<Body>() } else { 0 };
-        size_of::<Slot>() + body + if label.keeps.has_bytes() { label.charge() } else { 0 }
+        let header = self.header();
+        let prepared = if header.keeps.has_record() { size_of::<PreparedRecord>() } else { 0 };
+        size_of::<Slot>() + prepared + if header.keeps.has_bytes() { header.charge() } else { 0 }
     }
 
     /// What it took of the memory for unread records.
     pub(super) fn unread(&self) -> usize {
-        let label = self.label();
-        if label.keeps == Keeps::Unread { label.charge() } else { 0 }
+        let header = self.header();
+        if header.keeps == Keeps::Unread { header.charge() } else { 0 }
     }
 
-    fn label(&self) -> Label {
+    fn header(&self) -> SlotHeader {
         // SAFETY: nobody else has the slot.
-        unsafe { self.0.label() }
+        unsafe { self.0.header() }
     }
 
     /// # Safety
@@ -234,9 +234,9 @@ impl FreeSlot {
 
     /// It counts as unread no longer, or never did.
     pub(super) fn set_read(&mut self) {
-        if self.label().keeps == Keeps::Unread {
+        if self.header().keeps == Keeps::Unread {
             // SAFETY: nobody else has the slot.
-            unsafe { self.0.change_label(|label| label.keeps = Keeps::Bytes) };
+            unsafe { self.0.change_header(|header| header.keeps = Keeps::Bytes) };
         }
     }
 
@@ -261,20 +261,20 @@ impl FreeSlot {
 unsafe fn let_go(
     slot: NonNull<Slot>,
     mut outcome: Outcome,
-    how: impl FnOnce(&Handoff<Label>) -> Settled,
+    how: impl FnOnce(&Handoff<SlotHeader>) -> Settled,
 ) -> Result<Option<Waker>, FreeSlot> {
     // SAFETY: the slot lives at least until its giver has let go.
     let shared = unsafe { slot.as_ref() };
-    if let Some(words) = outcome.words.take() {
+    if let Some(details) = outcome.details.take() {
         // SAFETY: the caller is the giver, which has the slot alone until it lets go.
-        unsafe { shared.save_words(words) };
+        unsafe { shared.save_details(details) };
     }
     // SAFETY: the caller is the giver, which has the slot alone until it lets go.
-    unsafe { *shared.said.get() = Said::from(&outcome) };
+    unsafe { *shared.raw_report.get() = RawReport::from(&outcome) };
     // SAFETY: the caller is the giver, which has the slot alone until it lets go.
-    if let Some(body) = unsafe { shared.body_mut() } {
-        body.completion = Completion::Future;
-        body.headers = Headers::new();
+    if let Some(prepared) = unsafe { shared.record_mut() } {
+        prepared.completion = Completion::Future;
+        prepared.headers = Headers::new();
     }
     match how(&shared.handoff) {
         Settled::Given(waker) => Ok(waker),
@@ -302,13 +302,13 @@ pub(super) fn prefetch(line: *const c_void) {
 ///
 /// # Safety
 /// `opaque` came from [`Draft::hand_over`], and the message has not been reported yet.
-pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (Sent<'a>, Option<&'a [u8]>) {
+pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (RecordView<'a>, Option<&'a [u8]>) {
     // SAFETY: the caller vouches for a live slot; between produce and report nobody writes to it but the functions below.
     let slot = unsafe { &*opaque.cast::<Slot>() };
     // SAFETY: librdkafka has the record, and lends it to this callback: nobody writes to the slot meanwhile.
-    let value = unsafe { slot.body() }.and_then(Body::value);
+    let value = unsafe { slot.record() }.and_then(PreparedRecord::value);
     // SAFETY: librdkafka has the record, and lends it to this callback: nobody writes to the slot meanwhile.
-    (unsafe { slot.sent() }, value)
+    (unsafe { slot.view() }, value)
 }
 
 /// Saves what is known of a record's failure for its report.
@@ -316,11 +316,11 @@ pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (Sent<'a>, Option<&
 /// # Safety
 /// `opaque` came from [`Draft::hand_over`], the message has not been reported yet, one thread at a time calls this, and nothing
 /// of [`in_flight`] is used any more.
-pub(super) unsafe fn save_words(opaque: *const c_void, words: Words) {
+pub(super) unsafe fn save_details(opaque: *const c_void, details: ErrorDetails) {
     // SAFETY: the caller vouches for a live slot.
     let slot = unsafe { &*opaque.cast::<Slot>() };
     // SAFETY: the caller vouches that no other callback of librdkafka's looks at the slot, and until the report nobody else has it.
-    unsafe { slot.save_words(Box::new(words)) };
+    unsafe { slot.save_details(Box::new(details)) };
 }
 
 /// Takes note that the topic's partitioner has counted the record, and is to hear of its report.
@@ -332,5 +332,5 @@ pub(super) unsafe fn set_counted(opaque: *const c_void) {
     // SAFETY: the caller vouches for a live slot.
     let slot = unsafe { &*opaque.cast::<Slot>() };
     // SAFETY: from produce to report only librdkafka's callbacks look at the label, one thread at a time.
-    unsafe { slot.change_label(|label| label.counted = true) };
+    unsafe { slot.change_header(|header| header.counted = true) };
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{FreeSlot, Slot};
-use crate::native::{handoff::Stage, outcome::Outcome, sent::Sent};
+use crate::native::{handoff::Stage, outcome::Outcome, record_view::RecordView};
 
 /// The waiting side of a slot.
 pub(crate) struct Pending(pub(super) Option<NonNull<Slot>>);
@@ -34,7 +34,7 @@ impl Pending {
         let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
         slot.handoff.poll_admission(context).map(|stage| match stage {
             // SAFETY: the giver has let go: the outcome was written before, and is not written again.
-            Stage::Refused => Admission::Refused(unsafe { *slot.said.get() }.code()),
+            Stage::Refused => Admission::Refused(unsafe { *slot.raw_report.get() }.code()),
             _ => Admission::Accepted,
         })
     }
@@ -57,18 +57,18 @@ impl Pending {
     pub(crate) fn poll_report<R>(
         &mut self,
         context: &Context<'_>,
-        read: impl FnOnce(&Sent<'_>, &Outcome) -> R,
+        read: impl FnOnce(&RecordView<'_>, &Outcome) -> R,
     ) -> Poll<Option<R>> {
         let Some(slot) = self.slot() else { return Poll::Ready(None) };
         if slot.handoff.poll_settled(context).is_pending() {
             return Poll::Pending;
         }
         // SAFETY: the giver has released the slot, so that the taker has it alone, and this is the one taker.
-        let said = unsafe { *slot.said.get() };
+        let raw_report = unsafe { *slot.raw_report.get() };
         // SAFETY: the giver has released the slot, so that the taker has it alone, and this is the one taker.
-        let outcome = said.with_words(unsafe { slot.take_words() });
+        let outcome = raw_report.with_details(unsafe { slot.take_details() });
         // SAFETY: the giver has released the slot, so that the taker has it alone, and this is the one taker.
-        let result = read(&unsafe { slot.sent() }, &outcome);
+        let result = read(&unsafe { slot.view() }, &outcome);
         if let Some(slot) = self.0.take() {
             // SAFETY: the giver has settled, and the taker ends with this.
             unsafe { FreeSlot::from_hand(slot) }.recycle();
@@ -127,7 +127,7 @@ mod tests {
     fn a_waker_that_panics_in_clone_costs_the_poll_and_not_the_report() {
         let draft = Pool::default().take();
         let mut pending = draft.pending();
-        let code = |_: &Sent<'_>, outcome: &Outcome| outcome.code();
+        let code = |_: &RecordView<'_>, outcome: &Outcome| outcome.code();
         assert!(contain(|| pending.poll_report(&Context::from_waker(&waker()), code)).is_err());
         assert!(pending.poll_report(&Context::from_waker(Waker::noop()), code).is_pending());
         assert!(contain(|| pending.poll_report(&Context::from_waker(&waker()), code)).is_err());

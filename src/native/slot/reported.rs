@@ -7,14 +7,14 @@ use std::{
     task::Waker,
 };
 
-use super::{Draft, FreeSlot, Keeps, Label, Slot, let_go};
+use super::{Draft, FreeSlot, Keeps, Slot, SlotHeader, let_go};
 use crate::{
     native::{
-        body::Completion,
         handoff::Handoff,
-        outcome::{Outcome, Words},
-        scratch,
-        sent::{Asked, Sent},
+        outcome::{ErrorDetails, Outcome},
+        prepared_record::Completion,
+        record_view::{Asked, RecordView},
+        thread_buffers,
     },
     panic::{contain, wake},
 };
@@ -38,62 +38,62 @@ impl Reported {
         unsafe { self.0.as_ref() }
     }
 
-    fn label(&self) -> Label {
+    fn header(&self) -> SlotHeader {
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone.
-        unsafe { self.slot().label() }
+        unsafe { self.slot().header() }
     }
 
     pub(in crate::native) fn charge(&self) -> usize {
-        self.label().charge()
+        self.header().charge()
     }
 
     pub(in crate::native) fn generation(&self) -> usize {
-        self.label().generation.into()
+        self.header().generation.into()
     }
 
     /// Whether the topic's partitioner has counted it.
     pub(in crate::native) fn is_counted(&self) -> bool {
-        self.label().counted
+        self.header().counted
     }
 
     /// Who is to be told; most often a future.
     pub(in crate::native) fn take_completion(&mut self) -> Completion {
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
-        unsafe { self.slot().body_mut() }.map(|body| mem::take(&mut body.completion)).unwrap_or_default()
+        unsafe { self.slot().record_mut() }.map(|record| mem::take(&mut record.completion)).unwrap_or_default()
     }
 
     /// What it would keep until its report is read.
     pub(in crate::native) fn kept(&self) -> usize {
-        if self.label().keeps.has_bytes() { self.charge() } else { 0 }
+        if self.header().keeps.has_bytes() { self.charge() } else { 0 }
     }
 
     /// Settles that what it [keeps](Self::kept) stays until the report is read, or that it goes now.
     pub(in crate::native) fn keep_bytes(&mut self, keep: bool) {
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
-        let Some(body) = (unsafe { self.slot().body_mut() }) else { return };
+        let Some(record) = (unsafe { self.slot().record_mut() }) else { return };
         if !keep {
-            body.buffer = Vec::new();
+            record.buffer = Vec::new();
         }
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
-        unsafe { self.slot().change_label(|label| label.keeps = if keep { Keeps::Unread } else { Keeps::Body }) };
+        unsafe { self.slot().change_header(|header| header.keeps = if keep { Keeps::Unread } else { Keeps::Record }) };
     }
 
     /// What is known of the record.
-    pub(in crate::native) fn sent(&self) -> Sent<'_> {
+    pub(in crate::native) fn view(&self) -> RecordView<'_> {
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone.
-        unsafe { self.slot().sent() }
+        unsafe { self.slot().view() }
     }
 
     /// What its sender asked for.
     pub(in crate::native) fn asked(&self) -> Asked {
         // SAFETY: the delivery thread has the slot alone, and has not written the outcome yet.
-        unsafe { *self.slot().said.get() }.as_asked()
+        unsafe { *self.slot().raw_report.get() }.as_asked()
     }
 
     /// What is known of the record's failure beside its code.
-    pub(in crate::native) fn take_words(&mut self) -> Option<Box<Words>> {
+    pub(in crate::native) fn take_details(&mut self) -> Option<Box<ErrorDetails>> {
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
-        unsafe { self.slot().take_words() }
+        unsafe { self.slot().take_details() }
     }
 
     /// Leaves the outcome for the future: gives whom to wake, or the slot if nobody waits for it any more.
@@ -110,10 +110,10 @@ impl Drop for Reported {
         match self.take_completion() {
             Completion::Future => {}
             Completion::Callback(callback) => {
-                let _ = contain(|| callback.into_inner()(&self.sent(), &outcome));
+                let _ = contain(|| callback.into_inner()(&self.view(), &outcome));
             }
             Completion::Member { tally, index } => {
-                tally.fail(index, &self.sent(), &outcome);
+                tally.fail(index, &self.view(), &outcome);
                 tally.close(1).into_iter().for_each(wake);
             }
         }
@@ -128,8 +128,8 @@ impl Drop for Reported {
 /// A draft that librdkafka never took.
 impl From<Draft> for Reported {
     fn from(draft: Draft) -> Self {
-        let (opaque, body) = draft.hand_over();
-        body.into_iter().for_each(scratch::give_body);
+        let (opaque, record) = draft.hand_over();
+        record.into_iter().for_each(thread_buffers::give_record);
         // SAFETY: handed over a moment ago, and librdkafka has not seen it.
         unsafe { Self::from_opaque(opaque) }
     }
@@ -143,13 +143,13 @@ mod tests {
     };
 
     use super::*;
-    use crate::native::{body::Tally, contained::Contained, pool::Pool};
+    use crate::native::{contained::Contained, pool::Pool, prepared_record::Tally};
 
     #[derive(Default)]
-    struct Counts(Mutex<Vec<String>>);
+    struct FailureLog(Mutex<Vec<String>>);
 
-    impl Tally for Counts {
-        fn fail(&self, index: u32, _: &Sent<'_>, outcome: &Outcome) {
+    impl Tally for FailureLog {
+        fn fail(&self, index: u32, _: &RecordView<'_>, outcome: &Outcome) {
             self.0.lock().unwrap().push(format!("{index} failed: {}", outcome.code()));
         }
 
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_report_that_is_dropped_tells_everybody_that_the_record_may_be_written() {
-        let (pool, counts) = (Pool::default(), Arc::new(Counts::default()));
+        let (pool, counts) = (Pool::default(), Arc::new(FailureLog::default()));
         let draft = pool.take();
         let mut pending = draft.pending();
         drop(Reported::from(draft));
@@ -170,14 +170,14 @@ mod tests {
 
         let mut draft = pool.take();
         let tally = Contained::new(Arc::clone(&counts) as Arc<dyn Tally>);
-        draft.body_mut().completion = Completion::Member { tally, index: 3 };
+        draft.record_mut().completion = Completion::Member { tally, index: 3 };
         drop(Reported::from(draft));
         assert_eq!(*counts.0.lock().unwrap(), ["3 failed: -196", "1 counted"]);
 
         let mut draft = pool.take();
         let heard = Arc::clone(&counts);
-        let callback = move |_: &Sent<'_>, outcome: &Outcome| heard.0.lock().unwrap().push(outcome.code().to_string());
-        draft.body_mut().completion = Completion::Callback(Contained::new(Box::new(callback)));
+        let callback = move |_: &RecordView<'_>, outcome: &Outcome| heard.0.lock().unwrap().push(outcome.code().to_string());
+        draft.record_mut().completion = Completion::Callback(Contained::new(Box::new(callback)));
         drop(Reported::from(draft));
         assert_eq!(counts.0.lock().unwrap().last().map(String::as_str), Some("-196"));
     }

@@ -3,7 +3,8 @@
 use super::Transaction;
 use crate::{
     ConsumerGroupMetadata, Error, Offsets, Producer, ProducerRecord,
-    producer::{BlockingDelivery, blocking::Blocking, parking::wait},
+    block_on::block_on,
+    producer::{BlockingDelivery, blocking::Blocking},
 };
 
 /// A [`Transaction`] whose calls block. Made by [`Blocking::begin_transaction`]; dropping it aborts, and blocks for nothing.
@@ -42,7 +43,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'_, K, V> {
     /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn init_transactions(&self) -> Result<(), Error> {
         self.refuse_in_callback("call init_transactions")?;
-        wait(self.producer().init_transactions())
+        block_on(self.producer().init_transactions())
     }
 
     /// Begins a transaction, as [`Producer::begin_transaction`]; blocks until the one before has ended, for `max.block.ms` at most.
@@ -51,7 +52,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'_, K, V> {
     /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn begin_transaction(&self) -> Result<BlockingTransaction<K, V>, Error> {
         self.refuse_in_callback("begin a transaction")?;
-        wait(self.producer().begin_transaction()).map(BlockingTransaction)
+        block_on(self.producer().begin_transaction()).map(BlockingTransaction)
     }
 }
 
@@ -76,7 +77,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> BlockingTransaction<K, V> {
     /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn send_offsets(&self, offsets: &Offsets, group: &ConsumerGroupMetadata) -> Result<(), Error> {
         self.refuse_in_callback("send offsets")?;
-        wait(self.0.send_offsets(offsets, group))
+        block_on(self.0.send_offsets(offsets, group))
     }
 
     /// Blocks until every record is reported and the transaction is committed, as [`Transaction::commit`], for `max.block.ms` at most.
@@ -85,7 +86,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> BlockingTransaction<K, V> {
     /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn commit(&self) -> Result<(), Error> {
         self.refuse_in_callback("commit")?;
-        wait(self.0.commit())
+        block_on(self.0.commit())
     }
 
     /// Blocks until the transaction is aborted, as [`Transaction::abort`], for `max.block.ms` at most.
@@ -94,7 +95,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> BlockingTransaction<K, V> {
     /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn abort(&self) -> Result<(), Error> {
         self.refuse_in_callback("abort")?;
-        wait(self.0.abort())
+        block_on(self.0.abort())
     }
 
     fn refuse_in_callback(&self, what: &str) -> Result<(), Error> {

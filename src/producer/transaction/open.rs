@@ -8,7 +8,7 @@ use std::{
 use super::{request::Call, state::Phase};
 use crate::{
     Error, ErrorKind,
-    native::Process,
+    native::ForkGuard,
     producer::{core::other_process, shared::Shared},
 };
 
@@ -16,12 +16,12 @@ use crate::{
 pub(super) struct Open {
     shared: Weak<Shared>,
     number: u64,
-    process: Process,
+    fork_guard: ForkGuard,
 }
 
 impl Open {
     pub(super) fn new(shared: &Arc<Shared>, number: u64) -> Self {
-        Self { shared: Arc::downgrade(shared), number, process: Process::current() }
+        Self { shared: Arc::downgrade(shared), number, fork_guard: ForkGuard::current() }
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -30,7 +30,7 @@ impl Open {
 
     /// Whether this transaction takes records.
     pub(super) fn admit(&self) -> Result<(), Error> {
-        if self.process.is_left() {
+        if self.fork_guard.is_left() {
             return Err(other_process());
         }
         let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
@@ -58,7 +58,7 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         // A fork leaves it to the process that it is of: another thread of that one may hold the lock, here for good.
-        if self.process.is_left() {
+        if self.fork_guard.is_left() {
             return;
         }
         let Some(shared) = self.shared.upgrade() else { return };

@@ -40,7 +40,7 @@ pub(super) struct TransactionThread {
 }
 
 /// Why a call is not done. Several may wait for the same answer.
-enum Refusal {
+enum CallFailure {
     Native(TransactionRefused),
     OutOfOrder(&'static str),
     /// A part of the transaction has failed, which librdkafka need not know, or the producer has ended.
@@ -48,7 +48,7 @@ enum Refusal {
 }
 
 /// `None`: it is given up.
-type Outcome = Option<Result<(), Refusal>>;
+type CallOutcome = Option<Result<(), CallFailure>>;
 
 impl TransactionThread {
     /// Starts it. It ends when the producer is closed.
@@ -75,7 +75,7 @@ impl TransactionThread {
         }
     }
 
-    fn perform(&self, transactions: &Transactions, call: &Call) -> Outcome {
+    fn perform(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         let (phase, last) = transactions.phase();
         match *call {
             Call::Commit(number) if (phase, last) == (Phase::Committed, number) => return Some(Ok(())),
@@ -102,7 +102,7 @@ impl TransactionThread {
         }
     }
 
-    fn init(&self, transactions: &Transactions, call: &Call) -> Outcome {
+    fn init(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         let asked = Instant::now();
         let outcome = self.persist(transactions, call, || match self.client.init_transactions(SLICE) {
             Err(refused) if refused.retriable => Err(self.not_let_in(asked).unwrap_or(refused)),
@@ -121,7 +121,7 @@ impl TransactionThread {
         Some(TransactionRefused { code, text, retriable: false, abortable: false, fatal: false })
     }
 
-    fn begin(&self, transactions: &Transactions, call: &Call, phase: Phase) -> Outcome {
+    fn begin(&self, transactions: &Transactions, call: &Call, phase: Phase) -> CallOutcome {
         match phase {
             Phase::New => return out_of_order("call init_transactions first"),
             Phase::Open => return out_of_order("a transaction is open: commit or abort it first"),
@@ -163,7 +163,7 @@ impl TransactionThread {
 
     /// Not in slices: librdkafka fails the transaction when the group's coordinator takes too long. So it gets more time than those who
     /// wait for it: who asks again may still see it succeed.
-    fn send_offsets(&self, transactions: &Transactions, call: &Call) -> Outcome {
+    fn send_offsets(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         let Call::SendOffsets(number, offsets, group) = call else { return None };
         transactions.start_clock(*number);
         let timeout = transactions.max_block().saturating_mul(2).max(SLICE);
@@ -174,7 +174,7 @@ impl TransactionThread {
         })
     }
 
-    fn commit(&self, transactions: &Transactions, call: &Call) -> Outcome {
+    fn commit(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         // All that `send` was called for is part of it. Waited for here and not in librdkafka, which does not know of records that wait
         // for room, nor of those whose acknowledgement is doubted.
         loop {
@@ -209,7 +209,7 @@ impl TransactionThread {
     }
 
     /// Aborts the transaction, for a call that asks for it or that waits for it.
-    fn abort(&self, transactions: &Transactions, call: &Call) -> Outcome {
+    fn abort(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         // They would get into the next transaction.
         self.shared.refuse_waiting(code::STATE, false);
         // One that was just being passed on is with librdkafka next, which gives it up, or is refused here.
@@ -239,14 +239,19 @@ impl TransactionThread {
     }
 
     /// Makes a resumable call until it is done, or nobody wants it any more.
-    fn persist(&self, transactions: &Transactions, call: &Call, attempt: impl Fn() -> Result<(), TransactionRefused>) -> Outcome {
+    fn persist(
+        &self,
+        transactions: &Transactions,
+        call: &Call,
+        attempt: impl Fn() -> Result<(), TransactionRefused>,
+    ) -> CallOutcome {
         loop {
             let begun = Instant::now();
             match attempt() {
                 Err(refused) if refused.is_resumable() => {
                     let permanent = refused.permanent().filter(|_| !matches!(call, Call::SendOffsets(..) | Call::Commit(_)));
                     let what = match refused.code {
-                        code::TIMED_OUT => self.shared.troubles.last().map(|trouble| trouble.to_string()),
+                        code::TIMED_OUT => self.shared.broker_errors.last().map(|error| error.to_string()),
                         _ => Some(refused.text),
                     };
                     if !transactions.goes_on(call, Some(Last { what, permanent })) {
@@ -261,22 +266,22 @@ impl TransactionThread {
     }
 
     /// Takes note of what a refusal means for the transaction and for the producer, so that every later call says the same.
-    fn judge(&self, transactions: &Transactions, refused: TransactionRefused) -> Refusal {
+    fn judge(&self, transactions: &Transactions, refused: TransactionRefused) -> CallFailure {
         // Java's producer is at its end when it is fenced, whatever it was asking for; librdkafka's only at some requests.
         if refused.fatal || is_fence(refused.code) {
             let failure = transactions.end_by(refused.code, &refused.text);
             return match failure.fatal_kind() {
-                Some(ErrorKind::TransactionExpired) => Refusal::Failed(failure),
-                _ => Refusal::Native(TransactionRefused { retriable: false, abortable: false, fatal: true, ..refused }),
+                Some(ErrorKind::TransactionExpired) => CallFailure::Failed(failure),
+                _ => CallFailure::Native(TransactionRefused { retriable: false, abortable: false, fatal: true, ..refused }),
             };
         }
         if refused.abortable {
             transactions.fail(|| Failure::new(refused.text.clone()));
         }
-        Refusal::Native(refused)
+        CallFailure::Native(refused)
     }
 
-    fn answer(&self, transactions: &Transactions, call: &Call, outcome: Outcome) {
+    fn answer(&self, transactions: &Transactions, call: &Call, outcome: CallOutcome) {
         let waiters = transactions.lock().calls.finish();
         let mut heard = false;
         for waiter in waiters {
@@ -292,7 +297,7 @@ impl TransactionThread {
         let mut state = transactions.lock();
         if heard {
             state.unheard = None;
-        } else if let Some(Err(refusal @ (Refusal::Native(_) | Refusal::Failed(_)))) = &outcome {
+        } else if let Some(Err(refusal @ (CallFailure::Native(_) | CallFailure::Failed(_)))) = &outcome {
             let (error, name) = (refusal.error(call), call.name());
             if matches!(call, Call::Commit(_)) {
                 let message = "the commit of the transaction before, which nobody waited for, failed, and it was aborted: begin another one";
@@ -321,7 +326,7 @@ fn given_up(transactions: &Transactions, call: &Call) -> Error {
     }
 }
 
-impl Refusal {
+impl CallFailure {
     fn error(&self, call: &Call) -> Error {
         let name = call.name();
         match self {
@@ -332,12 +337,12 @@ impl Refusal {
     }
 }
 
-fn out_of_order(why: &'static str) -> Outcome {
-    Some(Err(Refusal::OutOfOrder(why)))
+fn out_of_order(why: &'static str) -> CallOutcome {
+    Some(Err(CallFailure::OutOfOrder(why)))
 }
 
-fn failed(failure: Failure) -> Outcome {
-    Some(Err(Refusal::Failed(failure)))
+fn failed(failure: Failure) -> CallOutcome {
+    Some(Err(CallFailure::Failed(failure)))
 }
 
 /// Announces the thread's end when it is dropped, and has the delivery thread see it.

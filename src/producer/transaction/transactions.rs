@@ -1,7 +1,7 @@
 //! [`Transactions`]: what a transactional producer's handles share with its transaction thread.
 //!
 //! A commit waits for the reports itself before it calls librdkafka. librdkafka's own flush knows neither of records that wait
-//! for room nor of those whose acknowledgement `confirmed.rs` doubts, which librdkafka would commit. While it waits it asks
+//! for room nor of those whose acknowledgement `implicit_ack.rs` doubts, which librdkafka would commit. While it waits it asks
 //! librdkafka whether the transaction has failed, for then some records stay where they are until the abort. A record that ends
 //! without an acknowledgement before librdkafka has it fails the commit likewise. An abort refuses the records that wait
 //! for room: let in later, they would be the next transaction's.

@@ -10,7 +10,7 @@ use std::{
 use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::RegistryError;
-use crate::producer::wait;
+use crate::block_on::block_on;
 
 /// The future of a request to a registry. The request is made whether or not this is awaited; dropping it withdraws nothing.
 #[must_use = "the registry may refuse: await the answer, or wait for it"]
@@ -30,7 +30,7 @@ impl<T: Send + 'static> Answer<T> {
     /// # Errors
     /// As the future's.
     pub fn wait(self) -> Result<T, RegistryError> {
-        wait(self.0)
+        block_on(self.0)
     }
 }
 

@@ -1,15 +1,15 @@
 //! What every serializer of a registry lets its maker choose, over what the registry's settings say.
 
-/// The methods of a serializer that has a field with `choose(impl FnOnce(&mut Finding))`.
+/// The methods of a serializer that has a field with `choose(impl FnOnce(&mut LookupPolicy))`.
 macro_rules! choices {
     ($field:tt) => {
         /// Whether a schema that the registry does not have under the subject is registered: `auto.register.schemas`. Turned on, it comes before
         /// the latest version and the id.
         #[must_use]
         pub fn auto_register(mut self, on: bool) -> Self {
-            self.$field.choose(|finding| {
-                finding.auto_register = on;
-                finding.use_latest &= !on;
+            self.$field.choose(|lookup_policy| {
+                lookup_policy.auto_register = on;
+                lookup_policy.use_latest &= !on;
             });
             self
         }
@@ -17,22 +17,25 @@ macro_rules! choices {
         /// Writes with the subject's latest version, and registers nothing: `use.latest.version` with `auto.register.schemas=false`.
         #[must_use]
         pub fn use_latest_version(mut self) -> Self {
-            self.$field.choose(|finding| (finding.auto_register, finding.use_latest, finding.schema_id) = (false, true, None));
+            self.$field.choose(|lookup_policy| {
+                (lookup_policy.auto_register, lookup_policy.use_latest, lookup_policy.schema_id) = (false, true, None)
+            });
             self
         }
 
         /// Writes with the schema of this id, and registers nothing: `use.schema.id` with `auto.register.schemas=false`.
         #[must_use]
         pub fn use_schema_id(mut self, id: i32) -> Self {
-            self.$field
-                .choose(|finding| (finding.auto_register, finding.use_latest, finding.schema_id) = (false, false, Some(id)));
+            self.$field.choose(|lookup_policy| {
+                (lookup_policy.auto_register, lookup_policy.use_latest, lookup_policy.schema_id) = (false, false, Some(id))
+            });
             self
         }
 
         /// Whether the registry compares schemas without regard to how they are written: `normalize.schemas`.
         #[must_use]
         pub fn normalize(mut self, on: bool) -> Self {
-            self.$field.choose(|finding| finding.normalize = on);
+            self.$field.choose(|lookup_policy| lookup_policy.normalize = on);
             self
         }
 
@@ -42,9 +45,9 @@ macro_rules! choices {
         #[must_use]
         pub fn subject_name_strategy(mut self, strategy: impl crate::serialize::registry::SubjectNameStrategy) -> Self {
             let strategy = std::sync::Arc::new(strategy);
-            self.$field.choose(|finding| {
-                finding.key_strategy = std::sync::Arc::clone(&strategy) as _;
-                finding.value_strategy = strategy;
+            self.$field.choose(|lookup_policy| {
+                lookup_policy.key_strategy = std::sync::Arc::clone(&strategy) as _;
+                lookup_policy.value_strategy = strategy;
             });
             self
         }
@@ -52,7 +55,7 @@ macro_rules! choices {
         /// Where a record carries the id of its schema. Comes before `key.schema.id.serializer` and `value.schema.id.serializer`.
         #[must_use]
         pub fn schema_id_location(mut self, location: crate::serialize::registry::SchemaIdLocation) -> Self {
-            self.$field.choose(|finding| (finding.key_location, finding.value_location) = (location, location));
+            self.$field.choose(|lookup_policy| (lookup_policy.key_location, lookup_policy.value_location) = (location, location));
             self
         }
     };

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Answer, RegisteredSchema, RegistryError, RegistryErrorKind, Schema, SchemaReference, SchemaRegistryConfig, SchemaType,
     cache::{Cache, Key},
-    config::Finding,
+    config::LookupPolicy,
     error::About,
     frame::WireId,
     http::{Call, Transport, encoded},
@@ -51,7 +51,7 @@ pub struct SchemaRegistry(Arc<Inner>);
 
 struct Inner {
     transport: Transport,
-    finding: Finding,
+    lookup_policy: LookupPolicy,
     cache: Mutex<Cache>,
     latest_lifetime: Option<Duration>,
     workers: Arc<Workers>,
@@ -125,13 +125,13 @@ impl SchemaRegistry {
     /// # Errors
     /// [`Config`](ErrorKind::Config) with all that is wrong with the settings.
     pub fn new(config: &SchemaRegistryConfig) -> Result<Self, Error> {
-        let (connection, finding) = config.resolve()?;
+        let (connection, lookup_policy) = config.resolve()?;
         let transport = Transport::new(&connection).map_err(|error| {
             Error::new(ErrorKind::Config, "the settings of the schema registry cannot be used").with_source(error)
         })?;
         let cache = Mutex::new(Cache::new(connection.cache_capacity, connection.latest_lifetime));
         let (latest_lifetime, urls) = (connection.latest_lifetime, connection.urls.len());
-        Ok(Self(Arc::new(Inner { transport, finding, cache, latest_lifetime, workers: Arc::default(), urls })))
+        Ok(Self(Arc::new(Inner { transport, lookup_policy, cache, latest_lifetime, workers: Arc::default(), urls })))
     }
 
     /// Registers a schema under a subject, if it is not: `POST /subjects/{subject}/versions`.
@@ -140,7 +140,7 @@ impl SchemaRegistry {
     /// [`Incompatible`](RegistryErrorKind::Incompatible) and [`InvalidSchema`](RegistryErrorKind::InvalidSchema) with the registry's words, and what keeps it from
     /// answering.
     pub fn register(&self, subject: &str, schema: &Schema) -> Answer<Arc<RegisteredSchema>> {
-        self.register_as(subject, schema, self.0.finding.normalize)
+        self.register_as(subject, schema, self.0.lookup_policy.normalize)
     }
 
     pub(crate) fn register_as(&self, subject: &str, schema: &Schema, normalize: bool) -> Answer<Arc<RegisteredSchema>> {
@@ -154,7 +154,7 @@ impl SchemaRegistry {
     /// # Errors
     /// [`NotFound`](RegistryErrorKind::NotFound) if it is not, and what keeps the registry from answering.
     pub fn find(&self, subject: &str, schema: &Schema) -> Answer<Arc<RegisteredSchema>> {
-        self.find_as(subject, schema, self.0.finding.normalize)
+        self.find_as(subject, schema, self.0.lookup_policy.normalize)
     }
 
     pub(crate) fn find_as(&self, subject: &str, schema: &Schema, normalize: bool) -> Answer<Arc<RegisteredSchema>> {
@@ -229,8 +229,8 @@ impl SchemaRegistry {
     }
 
     /// How serializers find their schema unless they say it themselves.
-    pub(crate) fn finding(&self) -> &Finding {
-        &self.0.finding
+    pub(crate) fn lookup_policy(&self) -> &LookupPolicy {
+        &self.0.lookup_policy
     }
 
     /// After how long a subject's latest version is asked for again; `None` for never.
@@ -251,7 +251,7 @@ impl SchemaRegistry {
     /// The schema to write with, in Java's order: register, the id that is set, the latest version, what is registered already.
     pub(crate) async fn to_write(
         &self,
-        finding: &Finding,
+        lookup_policy: &LookupPolicy,
         subject: &str,
         local: Option<&Schema>,
     ) -> Result<Arc<RegisteredSchema>, RegistryError> {
@@ -260,12 +260,12 @@ impl SchemaRegistry {
                            use.schema.id, and auto.register.schemas=false";
             RegistryError::new(RegistryErrorKind::Request, &About::Subject(subject.to_owned()), message)
         };
-        match (finding.schema_id, local) {
-            (_, Some(schema)) if finding.auto_register => self.register_as(subject, schema, finding.normalize).await,
-            (_, None) if finding.auto_register => Err(missing()),
+        match (lookup_policy.schema_id, local) {
+            (_, Some(schema)) if lookup_policy.auto_register => self.register_as(subject, schema, lookup_policy.normalize).await,
+            (_, None) if lookup_policy.auto_register => Err(missing()),
             (Some(id), _) => self.by_id(id).await,
-            (None, _) if finding.use_latest => self.latest(subject).await,
-            (None, Some(schema)) => self.find_as(subject, schema, finding.normalize).await,
+            (None, _) if lookup_policy.use_latest => self.latest(subject).await,
+            (None, Some(schema)) => self.find_as(subject, schema, lookup_policy.normalize).await,
             (None, None) => Err(missing()),
         }
     }

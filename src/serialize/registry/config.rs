@@ -49,7 +49,7 @@ pub(super) struct Connection {
 
 /// How a serializer finds its schema.
 #[derive(Clone)]
-pub(crate) struct Finding {
+pub(crate) struct LookupPolicy {
     pub(crate) auto_register: bool,
     pub(crate) use_latest: bool,
     pub(crate) normalize: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Finding {
     pub(crate) value_location: SchemaIdLocation,
 }
 
-impl Finding {
+impl LookupPolicy {
     /// Whether values are written with the schema that the serializer was given.
     pub(super) fn writes_local(&self) -> bool {
         self.auto_register || (self.schema_id.is_none() && !self.use_latest)
@@ -155,7 +155,7 @@ impl SchemaRegistryConfig {
         self.resolve().map(drop)
     }
 
-    pub(super) fn resolve(&self) -> Result<(Connection, Finding), ConfigError> {
+    pub(super) fn resolve(&self) -> Result<(Connection, LookupPolicy), ConfigError> {
         let mut problems = Vec::new();
         let mut fail = |name: &str, message: &str| {
             let origin = self.entries.get(name).and_then(|(_, origin)| origin.as_ref());
@@ -164,8 +164,8 @@ impl SchemaRegistryConfig {
         if self.text("schema.registry.url").is_empty() {
             fail("schema.registry.url", "is not set; give the URL of a schema registry, as http://localhost:8081");
         }
-        let finding = self.finding();
-        if finding.auto_register && finding.use_latest {
+        let lookup_policy = self.lookup_policy();
+        if lookup_policy.auto_register && lookup_policy.use_latest {
             fail(
                 "use.latest.version",
                 "needs auto.register.schemas=false: a schema is either registered, or the latest one is used",
@@ -203,16 +203,16 @@ impl SchemaRegistryConfig {
             cache_capacity: self.number("cache.capacity"),
             latest_lifetime: self.text("latest.cache.ttl.sec").parse().map(Duration::from_secs).ok(), // -1 is none
         };
-        Ok((connection, finding))
+        Ok((connection, lookup_policy))
     }
 
-    fn finding(&self) -> Finding {
+    fn lookup_policy(&self) -> LookupPolicy {
         let strategy = |name| Arc::new(self.text(name).parse::<StrategyName>().unwrap_or_default());
         let location = |name| match self.text(name).ends_with("HeaderSchemaIdSerializer") {
             true => SchemaIdLocation::Header,
             false => SchemaIdLocation::Prefix,
         };
-        Finding {
+        LookupPolicy {
             auto_register: self.text("auto.register.schemas") == "true",
             use_latest: self.text("use.latest.version") == "true",
             normalize: self.text("normalize.schemas") == "true",

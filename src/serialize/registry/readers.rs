@@ -10,8 +10,8 @@ use futures::future::FutureExt;
 
 use super::{RegistryError, SchemaRegistry, client::Whole, frame::WireId};
 use crate::{
+    block_on::{block_on, block_on_until},
     deadline::Deadline,
-    producer::{wait, wait_until},
     serialize::{BoxError, SchemaPending},
 };
 
@@ -72,9 +72,9 @@ impl<R> Readers<R> {
         // A lookup that is under way is joined.
         let lookup = self.registry.written_with(id);
         let answer = match patience {
-            None => Some(wait(lookup)),
+            None => Some(block_on(lookup)),
             Some(_) if is_pending => lookup.now_or_never(),
-            Some(patience) => wait_until(lookup, Deadline::after(patience)),
+            Some(patience) => block_on_until(lookup, Deadline::after(patience)),
         };
         let found = match answer {
             Some(answer) => answer.and_then(|whole| compile(&whole)),

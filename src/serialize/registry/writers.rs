@@ -11,9 +11,9 @@ use futures::future::{BoxFuture, FutureExt, Shared};
 use uuid::Uuid;
 
 use super::{
-    RegisteredSchema, RegistryError, RegistryErrorKind, SchemaIdLocation, SchemaRegistry, config::Finding, error::About,
+    RegisteredSchema, RegistryError, RegistryErrorKind, SchemaIdLocation, SchemaRegistry, config::LookupPolicy, error::About,
 };
-use crate::{panic::emit, producer::wait, serialize::BoxError};
+use crate::{block_on::block_on, panic::emit, serialize::BoxError};
 
 /// A schema that was found, and what writes with it.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) trait Format: Send + Sync + 'static {
     fn resolve(
         self: Arc<Self>,
         registry: SchemaRegistry,
-        finding: Finding,
+        lookup_policy: LookupPolicy,
         subject: String,
         record: String,
     ) -> BoxFuture<'static, Result<Resolved<Self::Writer>, RegistryError>>;
@@ -62,7 +62,7 @@ pub(crate) struct Writers<F: Format>(Arc<Inner<F>>);
 struct Inner<F: Format> {
     format: Arc<F>,
     registry: SchemaRegistry,
-    finding: Finding,
+    lookup_policy: LookupPolicy,
     slots: RwLock<HashMap<String, Vec<Slot<F::Writer>>>>,
     searches: Mutex<Searches<F::Writer>>,
 }
@@ -79,37 +79,37 @@ struct Slot<W> {
 }
 
 impl<F: Format> Writers<F> {
-    pub(crate) fn new(registry: &SchemaRegistry, finding: Finding, format: F) -> Self {
+    pub(crate) fn new(registry: &SchemaRegistry, lookup_policy: LookupPolicy, format: F) -> Self {
         let (slots, searches) = (RwLock::default(), Mutex::default());
-        Self(Arc::new(Inner { format: Arc::new(format), registry: registry.clone(), finding, slots, searches }))
+        Self(Arc::new(Inner { format: Arc::new(format), registry: registry.clone(), lookup_policy, slots, searches }))
     }
 
     /// Changes how schemas are found. What was found so far is forgotten.
-    pub(crate) fn choose(&mut self, change: impl FnOnce(&mut Finding)) {
-        let Inner { format, registry, finding, .. } = &*self.0;
-        let (format, mut finding) = (Arc::clone(format), finding.clone());
-        change(&mut finding);
+    pub(crate) fn choose(&mut self, change: impl FnOnce(&mut LookupPolicy)) {
+        let Inner { format, registry, lookup_policy, .. } = &*self.0;
+        let (format, mut lookup_policy) = (Arc::clone(format), lookup_policy.clone());
+        change(&mut lookup_policy);
         let (slots, searches) = (RwLock::default(), Mutex::default());
-        self.0 = Arc::new(Inner { format, registry: registry.clone(), finding, slots, searches });
+        self.0 = Arc::new(Inner { format, registry: registry.clone(), lookup_policy, slots, searches });
     }
 
     /// The same with another format.
     #[cfg(any(feature = "protobuf", feature = "json-schema"))]
     pub(crate) fn with_format(self, format: F) -> Self {
-        Self::new(&self.0.registry, self.0.finding.clone(), format)
+        Self::new(&self.0.registry, self.0.lookup_policy.clone(), format)
     }
 
     pub(crate) fn format(&self) -> &Arc<F> {
         &self.0.format
     }
 
-    pub(crate) fn finding(&self) -> &Finding {
-        &self.0.finding
+    pub(crate) fn lookup_policy(&self) -> &LookupPolicy {
+        &self.0.lookup_policy
     }
 
     /// Where the id of a key's or value's schema goes.
     pub(crate) fn location(&self, is_key: bool) -> SchemaIdLocation {
-        if is_key { self.0.finding.key_location } else { self.0.finding.value_location }
+        if is_key { self.0.lookup_policy.key_location } else { self.0.lookup_policy.value_location }
     }
 
     /// Calls `write` with the schema of the place, if it is known. A search for a later version goes on meanwhile.
@@ -148,14 +148,14 @@ impl<F: Format> Writers<F> {
     pub(crate) fn wait(&self, place: Place<'_>, name: Option<&str>) -> Result<Arc<Resolved<F::Writer>>, BoxError> {
         match self.with(place, name, Arc::clone) {
             Some(resolved) => Ok(resolved),
-            None => Ok(wait(self.search(place, name)?)?),
+            None => Ok(block_on(self.search(place, name)?)?),
         }
     }
 
     /// The subject of a place. `name` is the name of the record type.
     pub(crate) fn subject(&self, place: Place<'_>, name: Option<&str>) -> Result<String, BoxError> {
-        let finding = &self.0.finding;
-        let strategy = if place.is_key { &finding.key_strategy } else { &finding.value_strategy };
+        let lookup_policy = &self.0.lookup_policy;
+        let strategy = if place.is_key { &lookup_policy.key_strategy } else { &lookup_policy.value_strategy };
         strategy.subject(place.topic, place.is_key, name)
     }
 
@@ -169,7 +169,7 @@ impl<F: Format> Writers<F> {
         }
         let subject = self.subject(place, name)?;
         let format = Arc::clone(&inner.format);
-        let found = format.resolve(inner.registry.clone(), inner.finding.clone(), subject.clone(), key.2.clone());
+        let found = format.resolve(inner.registry.clone(), inner.lookup_policy.clone(), subject.clone(), key.2.clone());
         // Not the search holds the serializer, but the serializer the search.
         let (weak, ended) = (Arc::downgrade(inner), key.clone());
         let search = async move { Inner::end(&weak, ended, &subject, found.await.map(Arc::new)) };
@@ -194,7 +194,7 @@ impl<F: Format> Inner<F> {
         let ended = inner.searches.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let (topic, is_key, record) = key;
         let place = Place { topic: &topic, is_key, record: &record };
-        let lifetime = inner.registry.latest_lifetime().filter(|_| inner.finding.follows_latest());
+        let lifetime = inner.registry.latest_lifetime().filter(|_| inner.lookup_policy.follows_latest());
         let look_again = lifetime.and_then(|lifetime: Duration| Instant::now().checked_add(lifetime));
         let mut slots = inner.slots.write().unwrap_or_else(PoisonError::into_inner);
         let known = slots.get_mut(&topic).and_then(|slots| slots.iter_mut().find(|slot| slot.is_for(place)));

@@ -18,7 +18,7 @@ use super::model;
 use crate::{
     deferrals::{Deferred, Deferrals, Exit, Place, Turn},
     outstanding::{Done, Outstanding},
-    room::{Claim, Room},
+    buffer_memory::{Claim, BufferMemory},
 };
 
 struct Record(Arc<Place>);
@@ -39,9 +39,9 @@ enum End {
 
 struct Model {
     deferrals: Deferrals<Record>,
-    room: Room<Record>,
+    buffer_memory: BufferMemory<Record>,
     outstanding: Outstanding,
-    bell: Arc<Notify>,
+    notify: Arc<Notify>,
     /// How each record ended.
     ended: Mutex<Vec<End>>,
     /// The transaction that librdkafka has open.
@@ -52,14 +52,14 @@ impl Model {
     fn new() -> Arc<Self> {
         let model = Self {
             deferrals: Deferrals::new(Duration::MAX),
-            room: Room::new(1, Duration::MAX),
+            buffer_memory: BufferMemory::new(1, Duration::MAX),
             outstanding: Outstanding::default(),
-            bell: Arc::new(Notify::new()),
+            notify: Arc::new(Notify::new()),
             ended: Mutex::new(Vec::new()),
             transaction: AtomicUsize::new(1),
         };
-        let bell = Arc::clone(&model.bell);
-        model.deferrals.connect(Box::new(move || bell.notify()));
+        let notify = Arc::clone(&model.notify);
+        model.deferrals.connect(Box::new(move || notify.notify()));
         Arc::new(model)
     }
 
@@ -103,7 +103,7 @@ impl Model {
         let mut times = 0;
         while self.deferrals.is_engaged() {
             if !self.is_due() {
-                self.bell.wait();
+                self.notify.wait();
                 continue;
             }
             let serve = |record, _: Turn<'_>| {
@@ -129,7 +129,7 @@ impl Model {
 
     /// What an abort does before librdkafka is told.
     fn clear(&self) {
-        for _ in self.room.clear(false) {
+        for _ in self.buffer_memory.clear(false) {
             self.end(End::Cleared);
             self.deferrals.disengage();
         }
@@ -141,7 +141,7 @@ impl Model {
     }
 
     fn anything_waits(&self) -> bool {
-        self.deferrals.is_engaged() || self.room.is_waited_for()
+        self.deferrals.is_engaged() || self.buffer_memory.is_waited_for()
     }
 
     fn ended(&self) -> Vec<End> {
@@ -215,9 +215,9 @@ fn a_record_that_is_cleared_away_while_it_is_served_ends_once() {
 fn a_record_of_an_aborted_transaction_is_not_sent_in_the_next() {
     model(2, || {
         let model = Model::new();
-        assert!(model.room.try_take(1));
+        assert!(model.buffer_memory.try_take(1));
         let (record, _) = model.record();
-        assert!(matches!(model.room.take_or_wait(1, record), Claim::Waiting { .. }));
+        assert!(matches!(model.buffer_memory.take_or_wait(1, record), Claim::Waiting { .. }));
         let aborts = Arc::clone(&model);
         let aborts = thread::spawn(move || {
             aborts.clear();
@@ -228,7 +228,7 @@ fn a_record_of_an_aborted_transaction_is_not_sent_in_the_next() {
             aborts.transaction.store(2, Ordering::SeqCst);
         });
         // The delivery thread: room is freed, then the serializer has what it waits for.
-        model.room.release(1, |record| {
+        model.buffer_memory.release(1, |record| {
             model.push(record);
             Ok(())
         });

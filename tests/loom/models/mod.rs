@@ -2,7 +2,7 @@
 
 mod deferrals;
 mod outstanding;
-mod room;
+mod buffer_memory;
 
 /// Tries the interleavings with so many preemptions: with more a model would take hours.
 fn model(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {

@@ -8,7 +8,6 @@ mod decoder;
 mod deserializer;
 mod encoder;
 mod error;
-mod extent;
 mod generic;
 mod held;
 mod inline;
@@ -17,6 +16,7 @@ mod reader;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
+mod validate;
 
 use std::{
     any::type_name,
@@ -37,15 +37,15 @@ use self::{captured::Captured, datum::Datum, plan::Plan, reader::Parsed};
 use super::{
     RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaRegistry, SchemaType,
     client::Whole,
-    config::Finding,
+    config::LookupPolicy,
     error::About,
     frame::{self, WireId},
     readers::Readers,
     writers::{Format, Place, Resolved, Writers},
 };
 use crate::{
+    block_on::{block_on, block_on_until},
     deadline::Deadline,
-    producer::{wait, wait_until},
     serialize::{
         BoxError, Deferred, DeserializeContext, Deserializer, Finish, SchemaPending, SerializeContext, Serialized, Serializer,
     },
@@ -185,19 +185,19 @@ struct Read {
 
 impl Codec {
     fn new(registry: &SchemaRegistry, schema: Option<Schema>) -> Self {
-        let mut finding = registry.finding().clone();
-        if schema.is_none() && finding.schema_id.is_none() {
-            (finding.auto_register, finding.use_latest) = (false, true);
+        let mut lookup_policy = registry.lookup_policy().clone();
+        if schema.is_none() && lookup_policy.schema_id.is_none() {
+            (lookup_policy.auto_register, lookup_policy.use_latest) = (false, true);
         }
         let local = schema.map(|schema| {
             let parsed = if schema.uses().is_empty() { Parsed::new(schema.text(), []).map(Some) } else { Ok(None) };
             Local { schema, parsed, with_uses: OnceLock::new() }
         });
-        let writers = Writers::new(registry, finding, Avros { local });
+        let writers = Writers::new(registry, lookup_policy, Avros { local });
         Self { registry: registry.clone(), writers, readers: Readers::new(registry) }
     }
 
-    fn choose(&mut self, change: impl FnOnce(&mut Finding)) {
+    fn choose(&mut self, change: impl FnOnce(&mut LookupPolicy)) {
         self.writers.choose(change);
     }
 
@@ -239,7 +239,7 @@ impl Codec {
         let (place, name) = self.place(context.topic, context.is_key);
         let Some(search) = self.writers.missing(place, name)? else { return Ok(None) };
         let location = self.writers.location(context.is_key);
-        let local = self.writers.format().local.as_ref().filter(|_| self.writers.finding().writes_local());
+        let local = self.writers.format().local.as_ref().filter(|_| self.writers.lookup_policy().writes_local());
         let subject = self.writers.subject(place, name)?;
         let unwritable = |error| SchemaMismatch::written(Some(subject.clone()), None, error);
         let owned = match local.map(|local| &local.parsed) {
@@ -293,8 +293,8 @@ impl Codec {
         }
         let search = self.registry.uses_of(&local.schema);
         let used = match patience {
-            None => wait(search)?,
-            Some(patience) => wait_until(search, Deadline::after(patience))
+            None => block_on(search)?,
+            Some(patience) => block_on_until(search, Deadline::after(patience))
                 .ok_or_else(|| SchemaPending::new("what the schema to read with uses".to_owned()))??,
         };
         let parsed = Parsed::new(local.schema.text(), used.iter().map(|(_, used)| used.schema().text()))?;
@@ -329,7 +329,7 @@ impl Format for Avros {
     fn resolve(
         self: Arc<Self>,
         registry: SchemaRegistry,
-        finding: Finding,
+        lookup_policy: LookupPolicy,
         subject: String,
         _: String,
     ) -> BoxFuture<'static, Result<Resolved<Arc<Plan>>, RegistryError>> {
@@ -340,7 +340,7 @@ impl Format for Avros {
             if let Some(Err(error)) = local.map(|local| &local.parsed) {
                 return Err(unusable(error));
             }
-            let registered = registry.to_write(&finding, &subject, local.map(|local| &local.schema)).await?;
+            let registered = registry.to_write(&lookup_policy, &subject, local.map(|local| &local.schema)).await?;
             if let Some(Local { schema, parsed: Ok(Some(parsed)), .. }) = local {
                 if registered.schema() == schema {
                     return Ok(Resolved::new(&registered, Arc::clone(&parsed.plan)));

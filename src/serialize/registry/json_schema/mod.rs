@@ -14,7 +14,7 @@ pub use error::JsonSchemaError;
 use self::validator::{Validator, parsed};
 use super::{
     RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaRegistry,
-    config::Finding,
+    config::LookupPolicy,
     error::About,
     frame::{self, FrameError},
     readers::Readers,
@@ -92,21 +92,21 @@ impl<T: ?Sized> JsonSchema<T> {
     /// JSON of a `T` with this schema, which may refer to others: the name of a reference is the URL of the `$ref`. A schema that is none is an
     /// error of the records. The crate `schemars` derives schemas of types.
     pub fn with_schema(registry: &SchemaRegistry, schema: Schema) -> Self {
-        Self::of(registry, registry.finding().clone(), Some(schema))
+        Self::of(registry, registry.lookup_policy().clone(), Some(schema))
     }
 
     /// JSON of a `T` with the schema that is registered: the subject's latest version, or what `use.schema.id` says.
     pub fn from_registry(registry: &SchemaRegistry) -> Self {
-        let mut finding = registry.finding().clone();
-        if finding.schema_id.is_none() {
-            (finding.auto_register, finding.use_latest) = (false, true);
+        let mut lookup_policy = registry.lookup_policy().clone();
+        if lookup_policy.schema_id.is_none() {
+            (lookup_policy.auto_register, lookup_policy.use_latest) = (false, true);
         }
-        Self::of(registry, finding, None)
+        Self::of(registry, lookup_policy, None)
     }
 
-    fn of(registry: &SchemaRegistry, finding: Finding, schema: Option<Schema>) -> Self {
+    fn of(registry: &SchemaRegistry, lookup_policy: LookupPolicy, schema: Option<Schema>) -> Self {
         let title = schema.as_ref().and_then(|schema| parsed(schema.text()).ok()?.get("title")?.as_str().map(str::to_owned));
-        let writers = Writers::new(registry, finding, Registered { schema, title });
+        let writers = Writers::new(registry, lookup_policy, Registered { schema, title });
         Self { writers, readers: Readers::new(registry), validate: true, of: PhantomData }
     }
 
@@ -207,12 +207,12 @@ impl Format for Registered {
     fn resolve(
         self: Arc<Self>,
         registry: SchemaRegistry,
-        finding: Finding,
+        lookup_policy: LookupPolicy,
         subject: String,
         _: String,
     ) -> BoxFuture<'static, Result<Resolved<Validator>, RegistryError>> {
         async move {
-            let registered = registry.to_write(&finding, &subject, self.schema.as_ref()).await?;
+            let registered = registry.to_write(&lookup_policy, &subject, self.schema.as_ref()).await?;
             let whole = registry.whole(registered).await?;
             let validator = Validator::new(&whole).map_err(|error| unusable(&About::Subject(subject), error))?;
             Ok(Resolved::new(&whole.schema, validator))

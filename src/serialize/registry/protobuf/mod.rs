@@ -24,7 +24,7 @@ use self::{files::ProtoFiles, indexes::MessageIndexes};
 use super::{
     RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaReference, SchemaRegistry, SchemaType,
     client::Whole,
-    config::Finding,
+    config::LookupPolicy,
     error::About,
     frame::{self, FrameError},
     readers::Readers,
@@ -130,7 +130,7 @@ impl Protobuf<DynamicMessage> {
 impl<T> Protobuf<T> {
     fn of(registry: &SchemaRegistry, types: Types<T>) -> Self {
         let messages = Messages { serialized: false, known: Mutex::default() };
-        let writers = Writers::new(registry, registry.finding().clone(), messages);
+        let writers = Writers::new(registry, registry.lookup_policy().clone(), messages);
         Self { writers, readers: Readers::new(registry), types }
     }
 
@@ -258,7 +258,7 @@ impl Messages {
     fn schema<'a>(
         &'a self,
         registry: &'a SchemaRegistry,
-        finding: &'a Finding,
+        lookup_policy: &'a LookupPolicy,
         file: FileDescriptor,
     ) -> BoxFuture<'a, Result<Schema, RegistryError>> {
         async move {
@@ -266,15 +266,15 @@ impl Messages {
             let imports: Vec<_> = file.dependencies().filter(|import| !files::is_known(import.name())).collect();
             for import in imports {
                 let name = import.name().to_owned();
-                let schema = self.schema(registry, finding, import).await?;
-                let registered = match finding.auto_register {
-                    true => registry.register_as(&name, &schema, finding.normalize).await?,
-                    false => registry.find_as(&name, &schema, finding.normalize).await?,
+                let schema = self.schema(registry, lookup_policy, import).await?;
+                let registered = match lookup_policy.auto_register {
+                    true => registry.register_as(&name, &schema, lookup_policy.normalize).await?,
+                    false => registry.find_as(&name, &schema, lookup_policy.normalize).await?,
                 };
                 // To register is answered with the id alone, at least by older registries.
                 let version = match registered.version() {
                     Some(version) => Some(version),
-                    None => registry.find_as(&name, &schema, finding.normalize).await?.version(),
+                    None => registry.find_as(&name, &schema, lookup_policy.normalize).await?.version(),
                 };
                 let lacks = || {
                     RegistryError::new(RegistryErrorKind::UnexpectedAnswer, &About::Subject(name.clone()), "it has no version")
@@ -295,7 +295,7 @@ impl Format for Messages {
     fn resolve(
         self: Arc<Self>,
         registry: SchemaRegistry,
-        finding: Finding,
+        lookup_policy: LookupPolicy,
         subject: String,
         record: String,
     ) -> BoxFuture<'static, Result<Resolved<Self::Writer>, RegistryError>> {
@@ -305,13 +305,13 @@ impl Format for Messages {
             // It is known before it is looked for.
             let message =
                 message.ok_or_else(|| RegistryError::new(RegistryErrorKind::Request, &about, "there is no message to write"))?;
-            if finding.writes_local() {
-                let schema = self.schema(&registry, &finding, message.parent_file()).await?;
-                let registered = registry.to_write(&finding, &subject, Some(&schema)).await?;
+            if lookup_policy.writes_local() {
+                let schema = self.schema(&registry, &lookup_policy, message.parent_file()).await?;
+                let registered = registry.to_write(&lookup_policy, &subject, Some(&schema)).await?;
                 return Ok(Resolved::new(&registered, framed(&message)));
             }
             // The message may stand elsewhere in the file that is registered.
-            let registered = registry.to_write(&finding, &subject, None).await?;
+            let registered = registry.to_write(&lookup_policy, &subject, None).await?;
             let whole = registry.whole(registered).await?;
             let file = compiled(&whole).map_err(|error| unusable(&about, error))?;
             let found = file.parent_pool().get_message_by_name(message.full_name()).filter(|found| found.parent_file() == file);

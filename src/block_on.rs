@@ -17,7 +17,7 @@ impl Wake for Unpark {
 }
 
 /// Blocks this thread until the future is ready. Works inside any executor, which is then blocked as well.
-pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     // Most often there is nothing to wait for, and a waker costs an allocation.
     if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -35,7 +35,7 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
 
 /// Blocks this thread until the future is ready, or until `deadline`; `None` if that came first.
 #[cfg(any(feature = "consumer", feature = "schema-registry"))]
-pub(crate) fn wait_until<F: Future>(future: F, deadline: crate::deadline::Deadline) -> Option<F::Output> {
+pub(crate) fn block_on_until<F: Future>(future: F, deadline: crate::deadline::Deadline) -> Option<F::Output> {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);

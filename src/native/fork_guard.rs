@@ -1,4 +1,4 @@
-//! [`Process`]: whether something was made in this process, or in one that this one was forked from.
+//! [`ForkGuard`]: whether something was made in this process, or in one that this one was forked from.
 //!
 //! A fork has its parent's memory, and of its threads the one that forked. librdkafka does not provide for that: nothing that is queued
 //! is ever sent in the child, what waits for a thread waits for ever, and a mutex that another thread held stays locked. So what was
@@ -19,10 +19,10 @@ static FORKS: AtomicUsize = AtomicUsize::new(0);
 
 /// The process in which this was made.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Process(#[cfg(unix)] usize);
+pub(crate) struct ForkGuard(#[cfg(unix)] usize);
 
 #[cfg(unix)]
-impl Process {
+impl ForkGuard {
     pub(crate) fn current() -> Self {
         static COUNTS: Once = Once::new();
         COUNTS.call_once(|| {
@@ -40,7 +40,7 @@ impl Process {
 }
 
 #[cfg(not(unix))]
-impl Process {
+impl ForkGuard {
     pub(crate) fn current() -> Self {
         Self()
     }

@@ -3,14 +3,14 @@
 
 use std::cell::Cell;
 
-use super::body::Body;
+use super::prepared_record::PreparedRecord;
 
 /// A buffer beyond this is not kept.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static BODY: Cell<Option<Box<Body>>> = const { Cell::new(None) };
+    static RECORD: Cell<Option<Box<PreparedRecord>>> = const { Cell::new(None) };
 }
 
 /// This thread's buffer, empty; another one if it is in use.
@@ -28,15 +28,15 @@ pub(super) fn give(mut buffer: Vec<u8>) {
 }
 
 /// This thread's body, with its buffer; another one if it is in use.
-pub(super) fn take_body() -> Box<Body> {
-    let mut body = BODY.try_with(Cell::take).ok().flatten().unwrap_or_default();
-    body.buffer = take();
-    body
+pub(super) fn take_record() -> Box<PreparedRecord> {
+    let mut record = RECORD.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    record.buffer = take();
+    record
 }
 
 /// Gives it back. Nothing of the record stays in it, nor its topic.
-pub(super) fn give_body(mut body: Box<Body>) {
-    give(std::mem::take(&mut body.buffer));
-    body.reset();
-    let _ = BODY.try_with(|scratch| scratch.set(Some(body)));
+pub(super) fn give_record(mut record: Box<PreparedRecord>) {
+    give(std::mem::take(&mut record.buffer));
+    record.reset();
+    let _ = RECORD.try_with(|scratch| scratch.set(Some(record)));
 }

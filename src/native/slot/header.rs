@@ -1,8 +1,8 @@
-//! [`Label`]: what is to be known of a record at every step, in the seven bytes that a [`Handoff`](super::Handoff) leaves free.
+//! [`SlotHeader`]: what is to be known of a record at every step, in the seven bytes that a [`Handoff`](super::Handoff) leaves free.
 
 /// What the delivery thread has to know of a record.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Label {
+pub(super) struct SlotHeader {
     /// In bytes, so that it needs no alignment.
     charge: [u8; 4],
     /// Which of the two counts of outstanding records it is in.
@@ -12,7 +12,7 @@ pub(super) struct Label {
     pub(super) counted: bool,
 }
 
-const _: () = assert!(size_of::<Label>() == 7 && align_of::<Label>() == 1);
+const _: () = assert!(size_of::<SlotHeader>() == 7 && align_of::<SlotHeader>() == 1);
 
 /// What a slot keeps of its record.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -21,14 +21,14 @@ pub(super) enum Keeps {
     #[default]
     Sizes,
     /// The body, without the record's bytes.
-    Body,
+    Record,
     /// The body, with the bytes.
     Bytes,
     /// The same, though the report is in: they count as unread.
     Unread,
 }
 
-impl Label {
+impl SlotHeader {
     /// What it takes of `buffer.memory`.
     pub(super) fn charge(self) -> usize {
         u32::from_ne_bytes(self.charge) as usize
@@ -41,7 +41,7 @@ impl Label {
 }
 
 impl Keeps {
-    pub(super) fn has_body(self) -> bool {
+    pub(super) fn has_record(self) -> bool {
         self != Self::Sizes
     }
 

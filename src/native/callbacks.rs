@@ -1,16 +1,16 @@
-//! [`Witness`]: what librdkafka tells of a client in callbacks and not in events. A client has one opaque for all of them: this.
+//! [`Callbacks`]: what librdkafka tells of a client in callbacks and not in events. A client has one opaque for all of them: this.
 
 use rdkafka_sys as sys;
 
 use super::{connections::Connections, opaque::Opaque, throttle::Throttles};
 
 #[derive(Debug, Default)]
-pub(super) struct Witness {
+pub(super) struct Callbacks {
     pub(super) connections: Connections,
     pub(super) throttles: Throttles,
 }
 
-impl Opaque<Witness> {
+impl Opaque<Callbacks> {
     /// Has every client that is made with these settings tell what becomes of it.
     ///
     /// # Safety

@@ -12,7 +12,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{code, ffi, outcome::Words, slot};
+use super::{code, ffi, outcome::ErrorDetails, slot};
 
 const NAME: &CStr = c"ottla";
 
@@ -61,14 +61,14 @@ unsafe extern "C" fn on_acknowledgement(
                 return;
             }
             let words = if words.starts_with(BYSTANDER) {
-                Words { is_bystander: true, ..Words::default() }
+                ErrorDetails { is_bystander: true, ..ErrorDetails::default() }
             } else {
-                Words { broker: Some(words.into_boxed_str()), ..Words::default() }
+                ErrorDetails { broker: Some(words.into_boxed_str()), ..ErrorDetails::default() }
             };
             // SAFETY: librdkafka lends the message for the call, and `ffi::Message` has its layout.
             let opaque = unsafe { (*message.cast::<ffi::Message>()).opaque };
             // SAFETY: the message is not reported yet, and librdkafka calls this on one thread for it.
-            unsafe { slot::save_words(opaque, words) };
+            unsafe { slot::save_details(opaque, words) };
         });
     }
     code::NO_ERROR

@@ -1,6 +1,6 @@
 //! Names that are no settings of this kind of client: what they are, or which setting is meant.
 
-use super::{ClientKind, native_name, schema_registry_settings};
+use super::{ClientKind, librdkafka_property, schema_registry_settings};
 
 /// Settings of Java producers older or newer than 4.1, and what to do instead.
 const OTHER_PRODUCERS: &[(&str, &str)] = &[
@@ -26,7 +26,7 @@ const COMMANDS: &[&str] = &["topic", "input", "key", "value", "schema"];
 
 /// Whether a name, Java's or librdkafka's, is one of the other kind of client and not of this one.
 pub(crate) fn is_others(kind: ClientKind, name: &str) -> bool {
-    let known = |kind: ClientKind| kind.setting(name).is_some() || native_name::is_own(kind, name);
+    let known = |kind: ClientKind| kind.setting(name).is_some() || librdkafka_property::is_own(kind, name);
     !known(kind) && known(kind.other())
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
     if let Some((_, instead)) = of_other_versions.iter().find(|(other, _)| *other == name) {
         return (true, format!("is no setting of the Java {} 4.1: {instead}", kind.noun()));
     }
-    if native_name::is_own(kind, name) {
+    if librdkafka_property::is_own(kind, name) {
         return (true, librdkafkas(kind, name));
     }
     if let Some(near) = nearest(kind, name) {
@@ -76,10 +76,10 @@ pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
 }
 
 fn librdkafkas(kind: ClientKind, name: &str) -> String {
-    if let Some(reason) = native_name::forbidden(kind, name) {
+    if let Some(reason) = librdkafka_property::forbidden(kind, name) {
         return format!("is librdkafka's: {reason}");
     }
-    let property = native_name::canonical(name);
+    let property = librdkafka_property::canonical(name);
     let java = match property {
         "sasl.username" | "sasl.password" => Some("sasl.jaas.config"),
         "ssl.certificate.location" | "ssl.key.location" => Some("ssl.keystore.type=PEM and ssl.keystore.location"),
@@ -108,7 +108,7 @@ pub(crate) fn nearest(kind: ClientKind, name: &str) -> Option<String> {
     let wanted = plain(name);
     let bare = wanted.strip_prefix(kind.noun()).unwrap_or(&wanted);
     let java = kind.settings().chain(schema_registry_settings()).map(|setting| setting.name().to_owned());
-    let native = native_name::own(kind).map(|property| format!("librdkafka.{property}"));
+    let native = librdkafka_property::own(kind).map(|property| format!("librdkafka.{property}"));
     java.chain(native)
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(bare, &plain(&candidate));

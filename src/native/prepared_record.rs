@@ -1,6 +1,6 @@
-//! [`Body`]: a record as it is sent, and who is told of its report.
+//! [`PreparedRecord`]: a record as it is sent, and who is told of its report.
 //!
-//! librdkafka's own limits are lifted (`queue.buffering.max.*`): they count payload only. `Body::cost` is what `buffer.memory`
+//! librdkafka's own limits are lifted (`queue.buffering.max.*`): they count payload only. `PreparedRecord::cost` is what `buffer.memory`
 //! counts: key, value and headers as both sides keep them, and a constant for the slot and librdkafka's message. Nothing is
 //! charged for a report that has not been read and so unread reports keep at most 8 MiB of their records' bytes; the pool keeps
 //! 16 MiB at most and halves itself every idle second.
@@ -9,10 +9,10 @@ use std::{mem, num::NonZeroI64, sync::Arc, task::Waker};
 
 use super::{
     contained::Contained,
-    outcome::{Outcome, Words},
-    scratch,
-    sent::{Asked, Sent},
+    outcome::{ErrorDetails, Outcome},
+    record_view::{Asked, RecordView},
     slot::Slot,
+    thread_buffers,
     topic::Topic,
 };
 use crate::record::{Header, Headers};
@@ -37,7 +37,7 @@ const HEADER_OVERHEAD: usize = size_of::<Header>() + 112;
 
 /// A record as it is sent.
 #[derive(Default)]
-pub(crate) struct Body {
+pub(crate) struct PreparedRecord {
     /// The key's bytes, then the value's, until librdkafka has copied them; a large record's until the report, since librdkafka refers
     /// to them.
     pub(crate) buffer: Vec<u8>,
@@ -54,7 +54,7 @@ pub(crate) struct Body {
     pub(crate) partition: Option<i32>,
     pub(crate) headers: Headers,
     /// What is known of its failure beside the code.
-    pub(crate) words: Option<Box<Words>>,
+    pub(crate) details: Option<Box<ErrorDetails>>,
 }
 
 /// The receiver of the report. A callback that is dropped uncalled drops what it has captured, which is user code; so does the last
@@ -70,17 +70,17 @@ pub(crate) enum Completion {
     Member { tally: Contained<Arc<dyn Tally>>, index: u32 },
 }
 
-pub(crate) type Callback = Box<dyn FnOnce(&Sent<'_>, &Outcome) + Send>;
+pub(crate) type Callback = Box<dyn FnOnce(&RecordView<'_>, &Outcome) + Send>;
 
 /// Counts the reports of a batch. Called on the delivery thread; must not panic or block.
 pub(crate) trait Tally: Send + Sync {
     /// The `index`th record has failed; [`close`](Self::close) counts it as well.
-    fn fail(&self, index: u32, sent: &Sent<'_>, outcome: &Outcome);
+    fn fail(&self, index: u32, view: &RecordView<'_>, outcome: &Outcome);
     /// So many of the records have been reported; gives whom to wake if they were the last.
     fn close(&self, records: usize) -> Option<Waker>;
 }
 
-impl Body {
+impl PreparedRecord {
     pub(crate) fn key(&self) -> Option<&[u8]> {
         self.buffer.get(..self.key_size? as usize)
     }
@@ -91,9 +91,9 @@ impl Body {
     }
 
     /// What is known of the record.
-    pub(crate) fn sent(&self) -> Sent<'_> {
+    pub(crate) fn view(&self) -> RecordView<'_> {
         let Self { topic, key_size, value_size, headers, .. } = self;
-        Sent { topic: topic.as_ref(), key_size: *key_size, value_size: *value_size, headers }
+        RecordView { topic: topic.as_ref(), key_size: *key_size, value_size: *value_size, headers }
     }
 
     /// What its sender asks for.
@@ -134,7 +134,7 @@ impl Body {
         let mut buffer = mem::take(&mut self.buffer);
         self.reset();
         buffer.clear();
-        self.buffer = if buffer.capacity() == 0 { scratch::take() } else { buffer };
+        self.buffer = if buffer.capacity() == 0 { thread_buffers::take() } else { buffer };
     }
 
     /// Takes everything out of it.

@@ -13,22 +13,22 @@ use rdkafka_sys as sys;
 use super::{code, outcome::Outcome};
 
 /// A partition, by its topic's handle, which lives as long as the client.
-type Partition = (*const sys::rd_kafka_topic_t, i32);
+type NativePartition = (*const sys::rd_kafka_topic_t, i32);
 
 /// The partitions of which a broker itself has acknowledged a record of this producer: conclusions hold there.
-pub(super) struct Confirmed {
-    partitions: HashSet<Partition>,
+pub(super) struct AcknowledgedPartitions {
+    partitions: HashSet<NativePartition>,
     /// Reports come in runs.
-    last: Partition,
+    last: NativePartition,
 }
 
-impl Default for Confirmed {
+impl Default for AcknowledgedPartitions {
     fn default() -> Self {
         Self { partitions: HashSet::new(), last: (ptr::null(), -1) }
     }
 }
 
-impl Confirmed {
+impl AcknowledgedPartitions {
     /// Takes note of an acknowledgement; turns one that is a wrong conclusion, perhaps, into a failure.
     pub(super) fn examine(&mut self, topic: *const sys::rd_kafka_topic_t, outcome: &mut Outcome) {
         let partition = (topic, outcome.partition);
@@ -58,43 +58,43 @@ mod tests {
     const TOPIC: *const sys::rd_kafka_topic_t = ptr::dangling();
 
     /// The code that a report has after the look at it.
-    fn examined(confirmed: &mut Confirmed, partition: i32, offset: i64, status: u8) -> i32 {
+    fn examined(acknowledged_partitions: &mut AcknowledgedPartitions, partition: i32, offset: i64, status: u8) -> i32 {
         let mut outcome = Outcome { partition, offset, status, ..Outcome::default() };
-        confirmed.examine(TOPIC, &mut outcome);
+        acknowledged_partitions.examine(TOPIC, &mut outcome);
         assert_eq!(outcome.status, if outcome.code() == code::NO_ERROR { status } else { 1 });
         outcome.code()
     }
 
     #[test]
     fn a_conclusion_holds_in_a_partition_that_has_acknowledged_something() {
-        let mut confirmed = Confirmed::default();
+        let mut acknowledged_partitions = AcknowledgedPartitions::default();
         let concluded = i64::from(sys::RD_KAFKA_OFFSET_INVALID);
-        assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::INCONSISTENT);
-        assert_eq!(examined(&mut confirmed, 0, 17, 2), code::NO_ERROR);
-        assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::NO_ERROR);
-        assert_eq!(examined(&mut confirmed, 1, concluded, 2), code::INCONSISTENT, "another partition");
-        assert_eq!(examined(&mut confirmed, 1, 0, 2), code::NO_ERROR);
-        assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::NO_ERROR, "after a run of another partition");
+        assert_eq!(examined(&mut acknowledged_partitions, 0, concluded, 2), code::INCONSISTENT);
+        assert_eq!(examined(&mut acknowledged_partitions, 0, 17, 2), code::NO_ERROR);
+        assert_eq!(examined(&mut acknowledged_partitions, 0, concluded, 2), code::NO_ERROR);
+        assert_eq!(examined(&mut acknowledged_partitions, 1, concluded, 2), code::INCONSISTENT, "another partition");
+        assert_eq!(examined(&mut acknowledged_partitions, 1, 0, 2), code::NO_ERROR);
+        assert_eq!(examined(&mut acknowledged_partitions, 0, concluded, 2), code::NO_ERROR, "after a run of another partition");
     }
 
     #[test]
     fn a_topic_that_was_gone_is_a_new_one() {
-        let mut confirmed = Confirmed::default();
+        let mut acknowledged_partitions = AcknowledgedPartitions::default();
         let concluded = i64::from(sys::RD_KAFKA_OFFSET_INVALID);
         for code in code::ABSENCES {
-            assert_eq!(examined(&mut confirmed, 0, 17, 2), code::NO_ERROR);
+            assert_eq!(examined(&mut acknowledged_partitions, 0, 17, 2), code::NO_ERROR);
             let outcome = &mut Outcome { code: i16::try_from(code).unwrap(), ..Outcome::default() };
-            confirmed.examine(ptr::dangling::<u64>().cast(), outcome);
-            assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::NO_ERROR, "another topic");
-            confirmed.examine(TOPIC, outcome);
-            assert_eq!(examined(&mut confirmed, 0, concluded, 2), code::INCONSISTENT);
+            acknowledged_partitions.examine(ptr::dangling::<u64>().cast(), outcome);
+            assert_eq!(examined(&mut acknowledged_partitions, 0, concluded, 2), code::NO_ERROR, "another topic");
+            acknowledged_partitions.examine(TOPIC, outcome);
+            assert_eq!(examined(&mut acknowledged_partitions, 0, concluded, 2), code::INCONSISTENT);
         }
     }
 
     #[test]
     fn nothing_is_concluded_without_acknowledgements() {
-        let mut confirmed = Confirmed::default();
+        let mut acknowledged_partitions = AcknowledgedPartitions::default();
         let none = i64::from(sys::RD_KAFKA_OFFSET_INVALID);
-        assert_eq!(examined(&mut confirmed, 0, none, 1), code::NO_ERROR, "acks=0");
+        assert_eq!(examined(&mut acknowledged_partitions, 0, none, 1), code::NO_ERROR, "acks=0");
     }
 }

@@ -1,4 +1,4 @@
-//! [`Refusal`]: a broker that does not let a client in, and which of the reasons for it it is.
+//! [`AuthFailure`]: a broker that does not let a client in, and which of the reasons for it it is.
 //!
 //! librdkafka has two codes for all of them, and some come under the code of a broken connection. Its text tells more, and what is
 //! wrong with a broker's certificate OpenSSL tells while it is verified.
@@ -9,12 +9,12 @@ use crate::native::code;
 
 /// A broker that does not let a client in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct AuthFailure {
     /// `host:port`, or what librdkafka calls it.
     broker: String,
     reason: Reason,
     /// librdkafka's own words, behind the broker's name.
-    words: String,
+    details: String,
 }
 
 /// Why a broker does not let a client in.
@@ -35,7 +35,7 @@ pub(super) enum Reason {
 
 impl Reason {
     /// As the end of a sentence on the broker.
-    fn words(self) -> &'static str {
+    fn details(self) -> &'static str {
         match self {
             Self::Credentials => "it does not take the user name and password",
             Self::Mechanism => "it does not offer this sasl.mechanism",
@@ -82,8 +82,8 @@ impl Reason {
         }
     }
 
-    fn of(code: i32, words: &str, certificate: Option<i32>) -> Option<Self> {
-        let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    fn of(code: i32, details: &str, certificate: Option<i32>) -> Option<Self> {
+        let says = |parts: &[&str]| parts.iter().any(|part| details.contains(part));
         if says(&["certificate verify failed", "Failed to verify broker certificate"]) {
             return Some(certificate.map_or(Self::Certificate, Self::of_certificate));
         }
@@ -115,14 +115,14 @@ impl Reason {
     }
 }
 
-impl Refusal {
+impl AuthFailure {
     /// Reads an error of a broker's connection; `None` if it is one of another kind. `certificate` gives OpenSSL's code of what is wrong
     /// with the certificate of the broker at an address.
     pub(crate) fn read(code: i32, text: &str, certificate: impl Fn(&str) -> Option<i32>) -> Option<Self> {
-        let (broker, words) = broker_of(text)?;
-        let (address, words) = address_of(broker, words);
-        let reason = Reason::of(code, words, certificate(address))?;
-        Some(Self { broker: address.to_owned(), reason, words: words.to_owned() })
+        let (broker, details) = broker_of(text)?;
+        let (address, details) = address_of(broker, details);
+        let reason = Reason::of(code, details, certificate(address))?;
+        Some(Self { broker: address.to_owned(), reason, details: details.to_owned() })
     }
 
     pub(crate) fn code(&self) -> i32 {
@@ -134,33 +134,33 @@ impl Refusal {
     }
 
     /// librdkafka's own words.
-    pub(super) fn words(&self) -> &str {
-        &self.words
+    pub(super) fn details(&self) -> &str {
+        &self.details
     }
 }
 
 /// Says who and why; librdkafka's words are not among it.
-impl fmt::Display for Refusal {
+impl fmt::Display for AuthFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the broker at {} does not let this client in: {}", self.broker, self.reason.words())
+        write!(f, "the broker at {} does not let this client in: {}", self.broker, self.reason.details())
     }
 }
 
 /// What librdkafka calls a broker whose connection has an error, and what it says: `sasl_ssl://kafka-1:9093/1: ..`. `None` for a text
 /// that is about no broker.
 pub(crate) fn broker_of(text: &str) -> Option<(&str, &str)> {
-    let (broker, words) = text.split_once(": ")?;
+    let (broker, details) = text.split_once(": ")?;
     // `kafka-1:9093/bootstrap`, or a role and its broker: `TxnCoordinator: kafka-1:9093: ..`.
-    if broker.contains('/') || broker.ends_with("Coordinator") { Some((broker, words)) } else { None }
+    if broker.contains('/') || broker.ends_with("Coordinator") { Some((broker, details)) } else { None }
 }
 
 /// The address of what librdkafka calls so, and the words without it: a role's broker stands in front of them.
-fn address_of<'a>(broker: &'a str, words: &'a str) -> (&'a str, &'a str) {
+fn address_of<'a>(broker: &'a str, details: &'a str) -> (&'a str, &'a str) {
     let address = broker.split_once("://").map_or(broker, |(_, address)| address);
     let address = address.rsplit_once('/').map_or(address, |(address, _)| address);
-    match words.split_once(": ") {
-        Some((of_role, words)) if !address.contains(':') && of_role.contains(':') => (of_role, words),
-        _ => (address, words),
+    match details.split_once(": ") {
+        Some((of_role, details)) if !address.contains(':') && of_role.contains(':') => (of_role, details),
+        _ => (address, details),
     }
 }
 
@@ -168,10 +168,10 @@ fn address_of<'a>(broker: &'a str, words: &'a str) -> (&'a str, &'a str) {
 mod tests {
     use super::*;
 
-    fn read(code: i32, words: &str, certificate: Option<i32>) -> Option<String> {
-        let text = format!("sasl_ssl://kafka-1:9093/bootstrap: {words}");
-        let refusal = Refusal::read(code, &text, |address| certificate.filter(|_| address == "kafka-1:9093"))?;
-        assert_eq!(refusal.words(), words);
+    fn read(code: i32, details: &str, certificate: Option<i32>) -> Option<String> {
+        let text = format!("sasl_ssl://kafka-1:9093/bootstrap: {details}");
+        let refusal = AuthFailure::read(code, &text, |address| certificate.filter(|_| address == "kafka-1:9093"))?;
+        assert_eq!(refusal.details(), details);
         let told = refusal.to_string();
         Some(told.strip_prefix("the broker at kafka-1:9093 does not let this client in: ").unwrap().to_owned())
     }
@@ -180,7 +180,7 @@ mod tests {
     fn the_reason_is_told_from_librdkafka_s_text_and_openssl_s_code() {
         let handshake = "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified";
         let verify = "error:0A000086:SSL routines::certificate verify failed (after 4ms in state SSL_HANDSHAKE)";
-        for (code, words, certificate, wanted) in [
+        for (code, details, certificate, wanted) in [
             (
                 code::AUTHENTICATION,
                 "SASL authentication error: Authentication failed: Invalid username or password",
@@ -217,21 +217,21 @@ mod tests {
             ),
             (code::SSL, "SSL handshake failed: error:0A00010B:SSL routines::wrong version number", None, "TLS failed"),
         ] {
-            let told = read(code, words, certificate).unwrap_or_else(|| panic!("{words}"));
-            assert!(told.contains(wanted), "{words}: {told}");
+            let told = read(code, details, certificate).unwrap_or_else(|| panic!("{details}"));
+            assert!(told.contains(wanted), "{details}: {told}");
         }
     }
 
     #[test]
     fn what_is_no_refusal_is_none() {
-        for words in [
+        for details in [
             "Connect to ipv4#127.0.0.1:9093 failed: Connection refused",
             "SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener?",
         ] {
-            assert_eq!(read(code::TRANSPORT, words, None), None, "{words}");
+            assert_eq!(read(code::TRANSPORT, details, None), None, "{details}");
         }
-        assert!(Refusal::read(code::AUTHENTICATION, "Failed to acquire SASL OAUTHBEARER token: no", |_| None).is_none());
-        assert!(Refusal::read(code::ALL_BROKERS_DOWN, "1/1 brokers are down", |_| None).is_none());
+        assert!(AuthFailure::read(code::AUTHENTICATION, "Failed to acquire SASL OAUTHBEARER token: no", |_| None).is_none());
+        assert!(AuthFailure::read(code::ALL_BROKERS_DOWN, "1/1 brokers are down", |_| None).is_none());
     }
 
     #[test]
@@ -242,10 +242,10 @@ mod tests {
             ("TxnCoordinator: kafka-1:9093: Receive failed: Disconnected", "kafka-1:9093"),
             ("GroupCoordinator/2: kafka-1:9093: Receive failed", "kafka-1:9093"),
         ] {
-            let (broker, words) = broker_of(text).unwrap();
-            let (found, words) = address_of(broker, words);
+            let (broker, details) = broker_of(text).unwrap();
+            let (found, details) = address_of(broker, details);
             assert_eq!(found, address, "{text}");
-            assert!(!words.contains(address), "{text}: {words}");
+            assert!(!details.contains(address), "{text}: {details}");
         }
         assert_eq!(broker_of("1/1 brokers are down"), None);
     }

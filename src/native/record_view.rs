@@ -1,4 +1,4 @@
-//! [`Sent`]: what is still known of a record once librdkafka has it.
+//! [`RecordView`]: what is still known of a record once librdkafka has it.
 
 use std::{num::NonZeroI64, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::record::Headers;
 static NO_HEADERS: Headers = Headers::new();
 
 /// A record for those who hear of its report.
-pub(crate) struct Sent<'a> {
+pub(crate) struct RecordView<'a> {
     pub(crate) topic: Option<&'a Arc<Topic>>,
     /// `None` is a null key.
     pub(crate) key_size: Option<u32>,
@@ -27,7 +27,7 @@ pub(crate) struct Asked {
     pub(crate) timestamp: Option<NonZeroI64>,
 }
 
-impl<'a> Sent<'a> {
+impl<'a> RecordView<'a> {
     pub(super) fn without_headers(topic: Option<&'a Arc<Topic>>, key_size: Option<u32>, value_size: Option<u32>) -> Self {
         Self { topic, key_size, value_size, headers: &NO_HEADERS }
     }

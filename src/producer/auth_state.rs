@@ -1,4 +1,4 @@
-//! [`Access`]: whether the brokers let this producer in.
+//! [`AuthState`]: whether the brokers let this producer in.
 //!
 //! librdkafka tries again for ever, since credentials may change; its records wait for `delivery.timeout.ms`. Java fails what a producer
 //! wants that cannot log in, and so does this one: once every broker that it knows has refused it, and it has kept on trying for
@@ -14,10 +14,10 @@ use std::{
 };
 
 use super::shared::lock;
-use crate::error::{Refusal, broker_of};
+use crate::error::{AuthFailure, broker_of};
 
 #[derive(Debug)]
-pub(super) struct Access {
+pub(super) struct AuthState {
     /// How long brokers may refuse this producer before its records fail.
     timeout: Duration,
     state: Mutex<State>,
@@ -27,20 +27,20 @@ pub(super) struct Access {
 struct State {
     /// The brokers whose connections have failed, by librdkafka's names, and whether they have refused this producer.
     brokers: HashMap<String, bool>,
-    last: Option<Arc<Refusal>>,
+    last: Option<Arc<AuthFailure>>,
     /// Since when all of them have refused it.
     since: Option<Instant>,
     /// Since when records wait.
     waiting: Option<Instant>,
 }
 
-impl Access {
+impl AuthState {
     pub(super) fn new(timeout: Duration) -> Self {
         Self { timeout, state: Mutex::default() }
     }
 
     /// A broker's connection has failed; `refusal` if that is what it was.
-    pub(super) fn note(&self, text: &str, refusal: Option<Refusal>) {
+    pub(super) fn note(&self, text: &str, refusal: Option<AuthFailure>) {
         let Some((broker, _)) = broker_of(text) else { return };
         let mut state = lock(&self.state);
         let refused = state.brokers.entry(broker.to_owned()).or_insert(false);
@@ -61,7 +61,7 @@ impl Access {
 
     /// Why this producer is not let in, if that has been so for long enough since `asked`: since something has been wanted of the brokers.
     /// Without that librdkafka does not try.
-    pub(super) fn denied(&self, asked: Instant, now: Instant) -> Option<Arc<Refusal>> {
+    pub(super) fn denied(&self, asked: Instant, now: Instant) -> Option<Arc<AuthFailure>> {
         let state = lock(&self.state);
         let since = state.since?.max(asked);
         if now.saturating_duration_since(since) >= self.timeout { state.last.clone() } else { None }
@@ -80,7 +80,7 @@ impl Access {
     }
 
     /// Why the records that wait are to fail, if they are.
-    pub(super) fn records_denied(&self, now: Instant) -> Option<Arc<Refusal>> {
+    pub(super) fn records_denied(&self, now: Instant) -> Option<Arc<AuthFailure>> {
         let waiting = lock(&self.state).waiting?;
         self.denied(waiting, now)
     }
@@ -103,50 +103,53 @@ mod tests {
     const DOWN: &str = "Connect to ipv4#127.0.0.1:9092 failed: Connection refused";
 
     /// Notes an error of a broker's connection.
-    fn note(access: &Access, broker: &str, code: i32, words: &str) {
+    fn note(auth_state: &AuthState, broker: &str, code: i32, words: &str) {
         let text = format!("sasl_ssl://{broker}/bootstrap: {words}");
-        access.note(&text, Refusal::read(code, &text, |_| None));
+        auth_state.note(&text, AuthFailure::read(code, &text, |_| None));
     }
 
     #[test]
     fn records_fail_when_all_brokers_have_refused_them_for_a_while() {
-        let (access, now) = (Access::new(PATIENCE), Instant::now());
-        access.note_all_down(now);
-        assert_eq!(access.watch(true, now), None, "no broker has said anything");
-        note(&access, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
-        assert_eq!(access.watch(true, now), None, "another broker may let it in");
-        access.note_all_down(now);
-        access.note_all_down(now + PATIENCE / 2);
-        assert_eq!((access.watch(true, now), access.records_denied(now + PATIENCE / 2)), (Some(now + PATIENCE), None));
-        let denied = access.records_denied(now + PATIENCE).unwrap();
+        let (auth_state, now) = (AuthState::new(PATIENCE), Instant::now());
+        auth_state.note_all_down(now);
+        assert_eq!(auth_state.watch(true, now), None, "no broker has said anything");
+        note(&auth_state, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
+        assert_eq!(auth_state.watch(true, now), None, "another broker may let it in");
+        auth_state.note_all_down(now);
+        auth_state.note_all_down(now + PATIENCE / 2);
+        assert_eq!((auth_state.watch(true, now), auth_state.records_denied(now + PATIENCE / 2)), (Some(now + PATIENCE), None));
+        let denied = auth_state.records_denied(now + PATIENCE).unwrap();
         assert!(denied.to_string().starts_with("the broker at a:1 "), "{denied}");
-        note(&access, "a:1", code::TRANSPORT, "Send failed: Broken pipe");
-        assert!(access.records_denied(now + PATIENCE).is_some(), "the connection of a broker that has refused may break as well");
-        access.start_over();
-        assert_eq!((access.watch(true, now), access.records_denied(now + PATIENCE)), (None, None));
-        access.note_all_down(now + PATIENCE);
-        assert_eq!(access.watch(true, now), Some(now + 2 * PATIENCE), "librdkafka does not repeat the reason");
+        note(&auth_state, "a:1", code::TRANSPORT, "Send failed: Broken pipe");
+        assert!(
+            auth_state.records_denied(now + PATIENCE).is_some(),
+            "the connection of a broker that has refused may break as well"
+        );
+        auth_state.start_over();
+        assert_eq!((auth_state.watch(true, now), auth_state.records_denied(now + PATIENCE)), (None, None));
+        auth_state.note_all_down(now + PATIENCE);
+        assert_eq!(auth_state.watch(true, now), Some(now + 2 * PATIENCE), "librdkafka does not repeat the reason");
     }
 
     #[test]
     fn what_was_refused_long_ago_says_nothing_of_a_record_that_has_just_come() {
-        let (access, now) = (Access::new(PATIENCE), Instant::now());
-        note(&access, "a:1", code::SSL, "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed");
-        access.note_all_down(now);
-        assert_eq!((access.watch(false, now), access.records_denied(now + 10 * PATIENCE)), (None, None));
+        let (auth_state, now) = (AuthState::new(PATIENCE), Instant::now());
+        note(&auth_state, "a:1", code::SSL, "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed");
+        auth_state.note_all_down(now);
+        assert_eq!((auth_state.watch(false, now), auth_state.records_denied(now + 10 * PATIENCE)), (None, None));
         let later = now + 9 * PATIENCE;
-        assert_eq!(access.watch(true, later), Some(later + PATIENCE));
-        assert_eq!((access.records_denied(later), access.denied(later, later)), (None, None));
-        assert!(access.records_denied(later + PATIENCE).is_some() && access.denied(later, later + PATIENCE).is_some());
+        assert_eq!(auth_state.watch(true, later), Some(later + PATIENCE));
+        assert_eq!((auth_state.records_denied(later), auth_state.denied(later, later)), (None, None));
+        assert!(auth_state.records_denied(later + PATIENCE).is_some() && auth_state.denied(later, later + PATIENCE).is_some());
     }
 
     #[test]
     fn a_broker_that_is_away_may_come_back_and_let_it_in() {
-        let (access, now) = (Access::new(PATIENCE), Instant::now());
-        note(&access, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
-        note(&access, "b:1", code::TRANSPORT, DOWN);
-        access.note_all_down(now);
-        assert_eq!(access.denied(now, now + 10 * PATIENCE), None);
+        let (auth_state, now) = (AuthState::new(PATIENCE), Instant::now());
+        note(&auth_state, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
+        note(&auth_state, "b:1", code::TRANSPORT, DOWN);
+        auth_state.note_all_down(now);
+        assert_eq!(auth_state.denied(now, now + 10 * PATIENCE), None);
     }
 
     #[test]
@@ -156,19 +159,19 @@ mod tests {
             (Duration::from_secs(60), false, Some(Duration::from_secs(60))),
             (Duration::MAX, false, None),
         ] {
-            let (access, now) = (Access::new(timeout), Instant::now());
-            note(&access, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
-            access.note_all_down(now);
-            assert_eq!(access.watch(true, now), deadline.map(|deadline| now + deadline), "{timeout:?}");
-            assert_eq!(access.records_denied(now).is_some(), is_denied, "{timeout:?}");
+            let (auth_state, now) = (AuthState::new(timeout), Instant::now());
+            note(&auth_state, "a:1", code::AUTHENTICATION, "SASL authentication error: Invalid username or password");
+            auth_state.note_all_down(now);
+            assert_eq!(auth_state.watch(true, now), deadline.map(|deadline| now + deadline), "{timeout:?}");
+            assert_eq!(auth_state.records_denied(now).is_some(), is_denied, "{timeout:?}");
         }
     }
 
     #[test]
     fn what_is_about_no_broker_does_not_count() {
-        let (access, now) = (Access::new(PATIENCE), Instant::now());
-        access.note("Failed to acquire SASL OAUTHBEARER token: no", None);
-        access.note_all_down(now);
-        assert_eq!(access.denied(now, now + 10 * PATIENCE), None);
+        let (auth_state, now) = (AuthState::new(PATIENCE), Instant::now());
+        auth_state.note("Failed to acquire SASL OAUTHBEARER token: no", None);
+        auth_state.note_all_down(now);
+        assert_eq!(auth_state.denied(now, now + 10 * PATIENCE), None);
     }
 }

@@ -1,4 +1,4 @@
-//! [`Bell`]: what the delivery thread waits for.
+//! [`Wakeup`]: what the delivery thread waits for.
 //!
 //! librdkafka's own wait for an event, as C's condition variables, ends at a time of day: if the clock is set back meanwhile it takes as
 //! much longer, and with it every timer that is kept there. A parked thread is timed by a clock that is never set.
@@ -18,9 +18,9 @@ use crate::panic::contain;
 
 /// Rung when librdkafka's queue has something again, and by whoever wants the delivery thread to look up.
 #[derive(Default)]
-pub(super) struct Bell(OnceLock<Thread>);
+pub(super) struct Wakeup(OnceLock<Thread>);
 
-impl Bell {
+impl Wakeup {
     /// Waits until it is rung, or was since the last time, or for `timeout`; or for no reason. One thread only may wait.
     pub(super) fn wait(&self, timeout: Duration) {
         if self.0.get().is_none() {
@@ -41,9 +41,9 @@ impl Bell {
     ///
     /// # Safety
     /// The queue is alive, and the bell is dropped after the queue or after [`untie`](Self::untie).
-    pub(super) unsafe fn tie(bell: &Opaque<Self>, queue: *mut sys::rd_kafka_queue_t) {
+    pub(super) unsafe fn tie(wakeup: &Opaque<Self>, queue: *mut sys::rd_kafka_queue_t) {
         // SAFETY: the caller vouches that the queue is alive, and that the bell lives as long as librdkafka rings it.
-        unsafe { sys::rd_kafka_queue_cb_event_enable(queue, Some(ring), bell.as_ptr()) };
+        unsafe { sys::rd_kafka_queue_cb_event_enable(queue, Some(ring), wakeup.as_ptr()) };
     }
 
     /// # Safety
@@ -55,8 +55,8 @@ impl Bell {
 }
 
 /// Called by whichever thread puts the event into the queue, which it holds locked.
-unsafe extern "C" fn ring(_client: *mut sys::rd_kafka_t, bell: *mut c_void) {
+unsafe extern "C" fn ring(_client: *mut sys::rd_kafka_t, wakeup: *mut c_void) {
     // SAFETY: `tie` gave the pointer of a bell, which `Client` drops after it has untied it.
-    let bell = unsafe { Opaque::<Bell>::from_ptr(bell) };
-    let _ = contain(|| bell.ring());
+    let wakeup = unsafe { Opaque::<Wakeup>::from_ptr(wakeup) };
+    let _ = contain(|| wakeup.ring());
 }

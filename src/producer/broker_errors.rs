@@ -1,4 +1,4 @@
-//! [`Troubles`]: what brokers' connections have last suffered from.
+//! [`BrokerErrors`]: what brokers' connections have last suffered from.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     Error,
-    error::Refusal,
+    error::AuthFailure,
     native::code,
     secret::{Secret, Secrets},
 };
@@ -18,9 +18,9 @@ use crate::{
 const KEPT: usize = 8;
 
 /// The errors of broker connections that came last.
-pub(super) struct Troubles {
+pub(super) struct BrokerErrors {
     /// The newest at the end.
-    last: Mutex<VecDeque<Trouble>>,
+    last: Mutex<VecDeque<ConnectionError>>,
     /// Values that librdkafka's texts must not show.
     secrets: RwLock<Known>,
 }
@@ -32,15 +32,15 @@ struct Known {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Trouble {
+pub(super) struct ConnectionError {
     pub(super) code: i32,
     pub(super) text: String,
     /// The broker that has not let this producer in, if that is what it was.
-    refusal: Option<Refusal>,
+    refusal: Option<AuthFailure>,
     at: Instant,
 }
 
-impl Troubles {
+impl BrokerErrors {
     pub(super) fn new(secrets: Secrets) -> Self {
         Self { last: Mutex::default(), secrets: RwLock::new(Known { all: secrets, later: VecDeque::new() }) }
     }
@@ -64,7 +64,7 @@ impl Troubles {
     }
 
     /// Takes note of one; its text is [redacted](Self::redact).
-    pub(super) fn note(&self, code: i32, text: String, refusal: Option<Refusal>) {
+    pub(super) fn note(&self, code: i32, text: String, refusal: Option<AuthFailure>) {
         let mut last = self.lock();
         // That all brokers are down says less than why the last one is.
         if code == code::ALL_BROKERS_DOWN && !last.is_empty() {
@@ -73,38 +73,38 @@ impl Troubles {
         if last.len() == KEPT {
             last.pop_front();
         }
-        last.push_back(Trouble { code, text, refusal, at: Instant::now() });
+        last.push_back(ConnectionError { code, text, refusal, at: Instant::now() });
     }
 
-    pub(super) fn last(&self) -> Option<Trouble> {
+    pub(super) fn last(&self) -> Option<ConnectionError> {
         self.lock().back().cloned()
     }
 
     /// The error of what nobody has answered since this producer is not let in, if it is not; `context` says what that is.
     pub(super) fn not_let_in(&self, context: &str) -> Option<Error> {
         let last = self.lock();
-        let trouble = last.iter().rev().find(|trouble| code::REFUSALS.contains(&trouble.code))?;
-        Some(match &trouble.refusal {
-            Some(refusal) => Error::from_refusal(refusal, context),
-            None => Error::from_code(trouble.code, context).with_source(trouble.text.clone()),
+        let error = last.iter().rev().find(|error| code::REFUSALS.contains(&error.code))?;
+        Some(match &error.refusal {
+            Some(refusal) => Error::from_auth_failure(refusal, context),
+            None => Error::from_code(error.code, context).with_source(error.text.clone()),
         })
     }
 
     /// Adds the last one as the error's source.
     pub(super) fn blame(&self, error: Error) -> Error {
         match self.last() {
-            Some(trouble) => error.with_source(trouble.to_string()),
+            Some(last) => error.with_source(last.to_string()),
             None => error,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Trouble>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<ConnectionError>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// As it stands behind an error of a record or of a call.
-impl fmt::Display for Trouble {
+impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the last trouble with a broker, {} s ago: {}", self.at.elapsed().as_secs(), self.text)
     }

@@ -1,4 +1,4 @@
-//! What the delivery thread does for a producer: [`Observer`] for [`Shared`].
+//! What the delivery thread does for a producer: [`EventHandler`] for [`Shared`].
 
 use std::{
     sync::atomic::Ordering,
@@ -14,60 +14,62 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    error::Refusal,
-    native::{Asked, Audience, Client, Counts, Freed, KeyAndValue, Observer, Outcome, Progress, Sent, Throttled, code},
+    error::AuthFailure,
+    native::{
+        Asked, Audience, Client, EventHandler, Freed, KeyAndValue, Outcome, Progress, RecordView, Throttled, TopicCounts, code,
+    },
     panic::{emit, survive},
 };
 
 /// How long the delivery thread waits for an event when no timer is set.
 const IDLE: Duration = Duration::from_secs(1);
 
-impl Observer for Shared {
+impl EventHandler for Shared {
     fn audience(&self) -> &dyn Audience {
         &self.listeners
     }
 
-    fn on_failure(&self, client: &Client, sent: &Sent<'_>, outcome: &mut Outcome, broker: i32) {
+    fn on_failure(&self, client: &Client, view: &RecordView<'_>, outcome: &mut Outcome, broker: i32) {
         match outcome.code() {
             code::MSG_TIMED_OUT => {
-                if let Some(trouble) = self.troubles.last() {
-                    outcome.words.get_or_insert_default().cause = Some(trouble.to_string().into_boxed_str());
+                if let Some(error) = self.broker_errors.last() {
+                    outcome.details.get_or_insert_default().cause = Some(error.to_string().into_boxed_str());
                 }
             }
             // Nobody but `refuse_queued` purges before a producer has been let in, unless it gives up what is left.
             code::PURGE_QUEUE if !self.gives_up.load(Ordering::SeqCst) => {
                 if let Some(refusal) = lock(&self.refusal).clone() {
                     outcome.set_code(refusal.code());
-                    outcome.words.get_or_insert_default().refusal = Some(refusal);
+                    outcome.details.get_or_insert_default().refusal = Some(refusal);
                 }
             }
             code if code::NOT_AUTHORIZED.contains(&code) => {
                 let who = answered_by(client, broker);
-                outcome.words.get_or_insert_default().cause = Some(who.into_boxed_str());
+                outcome.details.get_or_insert_default().cause = Some(who.into_boxed_str());
             }
             _ => {}
         }
-        let fatal = client.fatal_error().map(|(code, text)| (code, self.troubles.redact(&text)));
+        let fatal = client.fatal_error().map(|(code, text)| (code, self.broker_errors.redact(&text)));
         if code::PURGES.contains(&outcome.code()) {
             // Given up because the producer can do no more. Why else records of a transaction are given up, its commit tells: librdkafka
             // counts them.
             let Some((code, text)) = fatal.filter(|_| !self.gives_up.load(Ordering::SeqCst)) else { return };
             outcome.set_code(code);
-            let words = outcome.words.get_or_insert_default();
-            words.has_expired = self.transactions.as_ref().is_some_and(|transactions| has_expired(transactions, code, &text));
-            words.cause = Some(text.into_boxed_str());
+            let details = outcome.details.get_or_insert_default();
+            details.has_expired = self.transactions.as_ref().is_some_and(|transactions| has_expired(transactions, code, &text));
+            details.cause = Some(text.into_boxed_str());
         } else if let Some(transactions) = &self.transactions {
             // Java's producer is at its end as well when a record is answered so; librdkafka's need not be.
             let fenced =
-                || is_fence(outcome.code()).then(|| (outcome.code(), Error::from_report(sent.topic_name(), outcome).to_string()));
+                || is_fence(outcome.code()).then(|| (outcome.code(), Error::from_report(view.topic_name(), outcome).to_string()));
             match fatal.or_else(fenced) {
                 Some((code, text)) => {
-                    outcome.words.get_or_insert_default().has_expired = has_expired(transactions, code, &text);
+                    outcome.details.get_or_insert_default().has_expired = has_expired(transactions, code, &text);
                 }
                 None => {
-                    outcome.words.get_or_insert_default().only_aborts = true;
-                    let what = || Failure::new(Error::from_report(sent.topic_name(), outcome).to_string());
-                    if let (true, Some(topic)) = (transactions.fail(what), sent.topic) {
+                    outcome.details.get_or_insert_default().only_aborts = true;
+                    let what = || Failure::new(Error::from_report(view.topic_name(), outcome).to_string());
+                    if let (true, Some(topic)) = (transactions.fail(what), view.topic) {
                         look_again(client, topic, outcome.code());
                     }
                 }
@@ -75,15 +77,15 @@ impl Observer for Shared {
         }
     }
 
-    fn on_purged(&self, sent: &Sent<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
+    fn on_purged(&self, view: &RecordView<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
         // Who aborts a transaction wants none of its records back.
         if self.gives_up.load(Ordering::SeqCst) {
-            lock(&self.closing).give_up(sent, asked, bytes, outcome);
+            lock(&self.closing).give_up(view, asked, bytes, outcome);
         }
     }
 
     fn on_freed(&self, client: &Client, freed: Freed) {
-        if self.room.is_waited_for() || self.deferrals.is_stalled() {
+        if self.buffer_memory.is_waited_for() || self.deferrals.is_stalled() {
             self.flush_helper.note_progress();
         }
         // A flush that is not told would wait for ever.
@@ -94,23 +96,23 @@ impl Observer for Shared {
     }
 
     fn on_error(&self, client: &Client, error: i32, text: &str, fatal: bool) {
-        let text = self.troubles.redact(text);
+        let text = self.broker_errors.redact(text);
         if fatal || error == code::FATAL {
-            let cause = client.fatal_error().map(|(_, text)| self.troubles.redact(&text));
+            let cause = client.fatal_error().map(|(_, text)| self.broker_errors.redact(&text));
             emit!(error, code = error, %text, cause, "fatal: this producer can send no more");
         } else {
             emit!(warn, target: "ottla::librdkafka", code = error, "{text}");
         }
         if error == code::ALL_BROKERS_DOWN {
-            self.access.note_all_down(Instant::now());
+            self.auth_state.note_all_down(Instant::now());
         } else {
-            let refusal = Refusal::read(error, &text, |address| client.connections().certificate_error(address));
-            self.access.note(&text, refusal.clone());
+            let refusal = AuthFailure::read(error, &text, |address| client.connections().certificate_error(address));
+            self.auth_state.note(&text, refusal.clone());
             if let Some(refusal) = refusal {
-                return self.troubles.note(refusal.code(), format!("{refusal}: {text}"), Some(refusal));
+                return self.broker_errors.note(refusal.code(), format!("{refusal}: {text}"), Some(refusal));
             }
         }
-        self.troubles.note(error, text, None);
+        self.broker_errors.note(error, text, None);
     }
 
     fn on_token_refresh(&self) {
@@ -120,12 +122,12 @@ impl Observer for Shared {
     }
 
     fn on_log(&self, level: i32, facility: &str, text: &str) {
-        let text = self.troubles.redact(text);
+        let text = self.broker_errors.redact(text);
         // That a broker closed the connection is no error event, only this line, and it says more than the event that follows: that all
         // brokers are down. Lines of errors have an event each.
         if facility == "FAIL" && (4..=6).contains(&level) {
             let line = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(&*text, |(_, line)| line);
-            self.troubles.note(code::TRANSPORT, line.to_owned(), None);
+            self.broker_errors.note(code::TRANSPORT, line.to_owned(), None);
         }
         match level {
             0..=3 => emit!(error, target: "ottla::librdkafka", facility, "{text}"),
@@ -145,7 +147,7 @@ impl Observer for Shared {
 
     fn progress(&self, client: &Client) -> Progress {
         let now = Instant::now();
-        self.meter.sample(now, || totals(client, Counts::take));
+        self.meter.sample(now, || totals(client, TopicCounts::take));
         if self.outstanding.is_closed() {
             self.refuse_waiting(code::DESTROY, true);
             let is_settled = self.transactions.as_ref().is_none_or(Transactions::is_settled);
@@ -169,9 +171,9 @@ impl Observer for Shared {
         self.serve_deferred(client, now);
         self.serve_absent(client, now);
         self.expire(client, now);
-        let unlinger = self.flush_helper.watch(self.room.is_waited_for() || self.deferrals.is_stalled(), now);
+        let unlinger = self.flush_helper.watch(self.buffer_memory.is_waited_for() || self.deferrals.is_stalled(), now);
         let deadlines =
-            [self.room.next_deadline(), self.deferrals.next_deadline(), self.absent.next_deadline(), denial, unlinger];
+            [self.buffer_memory.next_deadline(), self.deferrals.next_deadline(), self.absent.next_deadline(), denial, unlinger];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
             None if self.outstanding.is_empty() => Progress::Idle(IDLE),
@@ -187,12 +189,12 @@ impl Shared {
         if client.connections().has_been_up() {
             return None;
         }
-        let deadline = self.access.watch(!self.outstanding.is_empty(), now);
-        let refusal = self.access.records_denied(now);
+        let deadline = self.auth_state.watch(!self.outstanding.is_empty(), now);
+        let refusal = self.auth_state.records_denied(now);
         if refusal.is_none() {
             return deadline;
         }
-        self.access.start_over();
+        self.auth_state.start_over();
         *lock(&self.refusal) = refusal;
         client.purge_queued();
         None

@@ -1,13 +1,13 @@
 //! Which settings are secret, what may be shown of a value, and what librdkafka's texts are cleared of.
 
-use super::{ClientConfig, ClientKind, HIDDEN, jaas::Jaas, native_name};
+use super::{ClientConfig, ClientKind, HIDDEN, jaas::Jaas, librdkafka_property};
 use crate::secret::{Secret, Secrets};
 
 /// Whether the value of a setting is a secret.
 pub(super) fn is_secret(name: &str) -> bool {
     match (ClientKind::setting_of_any(name), name.strip_prefix("librdkafka.")) {
         (Some(setting), _) => setting.is_secret(),
-        (None, Some(property)) => native_name::is_secret(property),
+        (None, Some(property)) => librdkafka_property::is_secret(property),
         (None, None) => true,
     }
 }

@@ -1,4 +1,4 @@
-//! [`Ledger`]: what became of every row that was read.
+//! [`RunTotals`]: what became of every row that was read.
 
 use std::{
     io,
@@ -8,14 +8,14 @@ use std::{
     },
 };
 
-use ottla::{Error, ErrorKind, Report as Outcome};
+use ottla::{Error, ErrorKind, Report as DeliveryReport};
 
 use crate::{
     dead_letter::{DeadLetter, DeadLetters},
     embedded::{Digest, ReadBack},
     exit::chain,
     message,
-    progress::{Counts, Progress},
+    progress::{LiveCounts, Progress},
     report::Report,
     row::{Row, RowError},
 };
@@ -27,9 +27,9 @@ const TOLD: u64 = 10;
 pub(crate) const ABORTED: &str = "TransactionAborted";
 
 /// Counts what became of every row: acknowledged, or failed and why. The reading thread and the delivery thread share it.
-pub(crate) struct Ledger {
+pub(crate) struct RunTotals {
     books: Mutex<Books>,
-    counts: Arc<Counts>,
+    counts: Arc<LiveCounts>,
     read_back: Option<Arc<ReadBack>>,
     keeps_rows: bool,
     /// Whether it makes no sense to read on.
@@ -63,7 +63,7 @@ pub(crate) struct Balance {
 
 /// A row that is sent and not reported yet.
 pub(crate) struct Entry {
-    ledger: Arc<Ledger>,
+    totals: Arc<RunTotals>,
     line: u64,
     /// The row as it was read, if there is a file for it.
     raw: Option<Box<[u8]>>,
@@ -71,7 +71,7 @@ pub(crate) struct Entry {
     digest: Option<Box<Digest>>,
 }
 
-impl Ledger {
+impl RunTotals {
     /// A ledger without entries. Rows are kept until their reports only if there are dead letters to be written of them.
     pub(crate) fn new(
         report: Report,
@@ -97,7 +97,7 @@ impl Ledger {
     /// An entry for a row that is sent now. Whoever made it settles it, whatever happens.
     pub(crate) fn enter(self: &Arc<Self>, row: &Row<'_>, digest: Option<Digest>) -> Entry {
         Entry {
-            ledger: Arc::clone(self),
+            totals: Arc::clone(self),
             line: row.line,
             raw: self.keeps_rows.then(|| row.raw.into()),
             digest: digest.map(Box::new),
@@ -250,25 +250,25 @@ impl Books {
 
 impl Entry {
     /// Counts the row's report.
-    pub(crate) fn settle(self, outcome: Outcome) {
-        let read_back = self.ledger.read_back.as_ref().zip(self.digest);
+    pub(crate) fn settle(self, outcome: DeliveryReport) {
+        let read_back = self.totals.read_back.as_ref().zip(self.digest);
         match outcome {
             Ok(metadata) => {
                 let size = metadata.serialized_key_size().unwrap_or(0) + metadata.serialized_value_size().unwrap_or(0);
                 if let Some((read_back, digest)) = read_back {
                     read_back.acknowledged(metadata.partition(), *digest);
                 }
-                let mut books = self.ledger.books();
+                let mut books = self.totals.books();
                 let Books { report, transaction, .. } = &mut *books;
                 transaction.as_mut().unwrap_or(report).acknowledge(metadata.partition(), metadata.offset(), size);
                 drop(books);
-                self.ledger.counts.acknowledge(1);
+                self.totals.counts.acknowledge(1);
             }
             Err(error) => {
                 if let Some((read_back, digest)) = read_back {
                     read_back.failed(*digest);
                 }
-                self.ledger.fail(self.line, self.raw.as_deref().unwrap_or_default(), &error);
+                self.totals.fail(self.line, self.raw.as_deref().unwrap_or_default(), &error);
             }
         }
     }

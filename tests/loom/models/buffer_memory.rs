@@ -5,17 +5,17 @@ use std::{sync::Arc, time::Duration};
 use loom::{sync::Mutex, thread};
 
 use super::model;
-use crate::room::{Claim, Refused, Room};
+use crate::buffer_memory::{Claim, Refused, BufferMemory};
 
 /// A room, and what has become of each record in turn: its name when it was let in, less 100 when it left.
 struct Model {
-    room: Room<i32>,
+    buffer_memory: BufferMemory<i32>,
     log: Mutex<Vec<i32>>,
 }
 
 impl Model {
     fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { room: Room::new(limit, Duration::MAX), log: Mutex::new(Vec::new()) })
+        Arc::new(Self { buffer_memory: BufferMemory::new(limit, Duration::MAX), log: Mutex::new(Vec::new()) })
     }
 
     fn note(&self, record: i32) {
@@ -31,7 +31,7 @@ impl Model {
 
     /// Sends a record; gives its number if it waits.
     fn send(&self, record: i32, bytes: usize) -> Option<u64> {
-        match self.room.take_or_wait(bytes, record) {
+        match self.buffer_memory.take_or_wait(bytes, record) {
             Claim::Granted(record) => {
                 self.note(record);
                 None
@@ -42,18 +42,18 @@ impl Model {
     }
 
     fn release(&self, bytes: usize) {
-        self.room.release(bytes, self.admit());
+        self.buffer_memory.release(bytes, self.admit());
     }
 
     fn withdraw(&self, id: u64) {
-        if let Some(record) = self.room.withdraw(id, self.admit()) {
+        if let Some(record) = self.buffer_memory.withdraw(id, self.admit()) {
             self.note(record - 100);
         }
     }
 
     /// What was logged, when nothing waits any more.
     fn log(&self) -> Vec<i32> {
-        assert_eq!(self.room.waiting(), 0, "a record waits for room that is there");
+        assert_eq!(self.buffer_memory.waiting(), 0, "a record waits for room that is there");
         self.log.lock().unwrap().clone()
     }
 }
@@ -129,7 +129,7 @@ fn a_record_that_is_refused_when_it_is_admitted_leaves_its_room_to_the_next() {
             model.note(record);
             if record == 1 { Err(1) } else { Ok(()) }
         };
-        model.room.release(1, refuses_first);
+        model.buffer_memory.release(1, refuses_first);
         sender.join().unwrap();
         assert_eq!(model.log(), [0, 1, 2]);
     });
@@ -143,7 +143,7 @@ fn clearing_takes_out_what_waits_and_leaves_what_is_being_admitted() {
         model.send(1, 1);
         let other = Arc::clone(&model);
         let other = thread::spawn(move || other.release(1));
-        for record in model.room.clear(true) {
+        for record in model.buffer_memory.clear(true) {
             model.note(record - 100);
         }
         other.join().unwrap();

@@ -1,25 +1,25 @@
-//! [`Rest`]: the last eight bytes of a slot, which are one of two things.
+//! [`Payload`]: the last eight bytes of a slot, which are one of two things.
 
 use std::mem::ManuallyDrop;
 
-use crate::native::body::Body;
+use crate::native::prepared_record::PreparedRecord;
 
 /// A size that is none: of null. A record this large is never kept as sizes.
 const NULL: u32 = u32::MAX;
 
 /// The body of a record, or the sizes of its key and value. The slot's label says which: an enum of its own would need eight more bytes.
-pub(super) union Rest {
+pub(super) union Payload {
     sizes: [u32; 2],
-    body: ManuallyDrop<Box<Body>>,
+    record: ManuallyDrop<Box<PreparedRecord>>,
 }
 
-impl Rest {
+impl Payload {
     pub(super) fn of_sizes(key: Option<u32>, value: Option<u32>) -> Self {
         Self { sizes: [key.unwrap_or(NULL), value.unwrap_or(NULL)] }
     }
 
-    pub(super) fn of_body(body: Box<Body>) -> Self {
-        Self { body: ManuallyDrop::new(body) }
+    pub(super) fn of_record(record: Box<PreparedRecord>) -> Self {
+        Self { record: ManuallyDrop::new(record) }
     }
 
     /// # Safety
@@ -31,26 +31,26 @@ impl Rest {
     }
 
     /// # Safety
-    /// It is [`of_body`](Self::of_body).
-    pub(super) unsafe fn body(&self) -> &Body {
+    /// It is [`of_record`](Self::of_body).
+    pub(super) unsafe fn record(&self) -> &PreparedRecord {
         // SAFETY: the caller vouches for what it is.
-        unsafe { &self.body }
+        unsafe { &self.record }
     }
 
     /// # Safety
-    /// It is [`of_body`](Self::of_body).
-    pub(super) unsafe fn body_mut(&mut self) -> &mut Body {
+    /// It is [`of_record`](Self::of_body).
+    pub(super) unsafe fn record_mut(&mut self) -> &mut PreparedRecord {
         // SAFETY: the caller vouches for what it is.
-        unsafe { &mut self.body }
+        unsafe { &mut self.record }
     }
 
     /// Leaves sizes of null.
     ///
     /// # Safety
-    /// It is [`of_body`](Self::of_body).
-    pub(super) unsafe fn take_body(&mut self) -> Box<Body> {
+    /// It is [`of_record`](Self::of_body).
+    pub(super) unsafe fn take_record(&mut self) -> Box<PreparedRecord> {
         let taken = std::mem::replace(self, Self::of_sizes(None, None));
         // SAFETY: the caller vouches for what it was, and it is here no more.
-        ManuallyDrop::into_inner(unsafe { taken.body })
+        ManuallyDrop::into_inner(unsafe { taken.record })
     }
 }

@@ -25,7 +25,7 @@ use super::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::deadline::Deadline;
 
 /// The room that a producer's records share. `W` is what waits for it.
-pub(super) struct Room<W> {
+pub(super) struct BufferMemory<W> {
     limit: usize,
     max_block: Duration,
     used: AtomicUsize,
@@ -66,7 +66,7 @@ pub(super) type Refused = usize;
 /// Waiters are taken out in bunches of this size.
 const BUNCH: usize = 64;
 
-impl<W> Room<W> {
+impl<W> BufferMemory<W> {
     pub(super) fn new(limit: usize, max_block: Duration) -> Self {
         let queue = Queue { waiters: VecDeque::new(), next_id: 0, serving: false, closed: false };
         Self { limit, max_block, used: AtomicUsize::new(0), waiting: AtomicUsize::new(0), queue: Mutex::new(queue) }
@@ -205,7 +205,7 @@ impl<W> Room<W> {
         if queue.serving {
             return;
         }
-        let mut bunch = Bunch { room: self, waiters: Vec::new(), under_way: false };
+        let mut bunch = Bunch { buffer_memory: self, waiters: Vec::new(), under_way: false };
         loop {
             while bunch.waiters.len() < BUNCH {
                 match queue.waiters.front() {
@@ -244,7 +244,7 @@ impl<W> Room<W> {
 
 /// Waiters that are taken out. Dropped with some of them by a panic of our own, it lets other threads serve those that are left.
 struct Bunch<'a, W> {
-    room: &'a Room<W>,
+    buffer_memory: &'a BufferMemory<W>,
     waiters: Vec<Waiter<W>>,
     under_way: bool,
 }
@@ -253,10 +253,10 @@ impl<W> Drop for Bunch<'_, W> {
     fn drop(&mut self) {
         if self.under_way {
             let lost = self.waiters.iter().map(|waiter| waiter.bytes).sum();
-            self.room.used.fetch_sub(lost, Ordering::SeqCst);
+            self.buffer_memory.used.fetch_sub(lost, Ordering::SeqCst);
             // And the one that was just being admitted.
-            self.room.waiting.fetch_sub(self.waiters.len() + 1, Ordering::SeqCst);
-            self.room.lock().serving = false;
+            self.buffer_memory.waiting.fetch_sub(self.waiters.len() + 1, Ordering::SeqCst);
+            self.buffer_memory.lock().serving = false;
         }
     }
 }
@@ -266,12 +266,12 @@ mod tests {
     use super::*;
 
     /// What waits is its own size.
-    fn room(limit: usize) -> Room<usize> {
-        Room::new(limit, Duration::from_secs(60))
+    fn buffer_memory(limit: usize) -> BufferMemory<usize> {
+        BufferMemory::new(limit, Duration::from_secs(60))
     }
 
-    fn waits(room: &Room<usize>, bytes: usize) -> u64 {
-        match room.take_or_wait(bytes, bytes) {
+    fn waits(buffer_memory: &BufferMemory<usize>, bytes: usize) -> u64 {
+        match buffer_memory.take_or_wait(bytes, bytes) {
             Claim::Waiting { id, .. } => id,
             Claim::Granted(_) | Claim::Closed(_) => panic!("it does not wait"),
         }
@@ -286,115 +286,115 @@ mod tests {
 
     #[test]
     fn waiters_are_served_in_order_and_a_small_one_does_not_overtake() {
-        let room = room(100);
-        assert!(room.try_take(90));
-        waits(&room, 50);
-        waits(&room, 5);
-        assert!(!room.try_take(1), "a newcomer must not overtake");
+        let buffer_memory = buffer_memory(100);
+        assert!(buffer_memory.try_take(90));
+        waits(&buffer_memory, 50);
+        waits(&buffer_memory, 5);
+        assert!(!buffer_memory.try_take(1), "a newcomer must not overtake");
         let mut served = Vec::new();
-        room.release(10, into(&mut served));
+        buffer_memory.release(10, into(&mut served));
         assert_eq!(served, [] as [usize; 0], "the first does not fit, so the second waits too");
-        room.release(80, into(&mut served));
+        buffer_memory.release(80, into(&mut served));
         assert_eq!(served, [50, 5]);
-        assert_eq!(room.available(), 45);
-        assert!(room.try_take(45));
+        assert_eq!(buffer_memory.available(), 45);
+        assert!(buffer_memory.try_take(45));
     }
 
     #[test]
     fn a_large_waiter_that_leaves_lets_the_small_ones_behind_it_in() {
-        type Leave = fn(&Room<usize>, u64, &mut Vec<usize>) -> usize;
+        type Leave = fn(&BufferMemory<usize>, u64, &mut Vec<usize>) -> usize;
         let ways: [Leave; 2] = [
-            |room, id, served| room.withdraw(id, into(served)).into_iter().count(),
-            |room, _, served| {
-                let deadline = room.next_deadline().unwrap();
-                assert!(room.expire(deadline - Duration::from_nanos(1), |_| panic!("nobody left")).is_empty());
-                room.expire(deadline, into(served)).len()
+            |buffer_memory, id, served| buffer_memory.withdraw(id, into(served)).into_iter().count(),
+            |buffer_memory, _, served| {
+                let deadline = buffer_memory.next_deadline().unwrap();
+                assert!(buffer_memory.expire(deadline - Duration::from_nanos(1), |_| panic!("nobody left")).is_empty());
+                buffer_memory.expire(deadline, into(served)).len()
             },
         ];
         for leave in ways {
-            let room = room(100);
-            assert!(room.try_take(90));
-            let large = waits(&room, 50);
+            let buffer_memory = buffer_memory(100);
+            assert!(buffer_memory.try_take(90));
+            let large = waits(&buffer_memory, 50);
             std::thread::sleep(Duration::from_millis(1));
-            waits(&room, 5);
+            waits(&buffer_memory, 5);
             let mut served = Vec::new();
-            assert_eq!((leave(&room, large, &mut served), &*served), (1, &[5][..]));
-            assert_eq!((room.available(), room.waiting()), (5, 0));
-            assert!(room.withdraw(large, |_| panic!("nobody is left")).is_none(), "it has left");
+            assert_eq!((leave(&buffer_memory, large, &mut served), &*served), (1, &[5][..]));
+            assert_eq!((buffer_memory.available(), buffer_memory.waiting()), (5, 0));
+            assert!(buffer_memory.withdraw(large, |_| panic!("nobody is left")).is_none(), "it has left");
         }
     }
 
     #[test]
     fn a_waiter_that_is_refused_when_it_is_admitted_lets_the_next_one_in() {
-        let room = room(100);
-        assert!(room.try_take(100));
-        waits(&room, 100);
-        waits(&room, 70);
+        let buffer_memory = buffer_memory(100);
+        assert!(buffer_memory.try_take(100));
+        waits(&buffer_memory, 100);
+        waits(&buffer_memory, 70);
         let mut served = Vec::new();
-        room.release(100, |bytes| {
+        buffer_memory.release(100, |bytes| {
             served.push(bytes);
             if bytes == 100 { Err(bytes) } else { Ok(()) }
         });
-        assert_eq!((served, room.available()), (vec![100, 70], 30));
+        assert_eq!((served, buffer_memory.available()), (vec![100, 70], 30));
     }
 
     #[test]
     fn a_waiter_is_admitted_without_a_lock() {
-        let room = room(100);
-        assert!(room.try_take(100));
-        waits(&room, 60);
-        waits(&room, 10);
+        let buffer_memory = buffer_memory(100);
+        assert!(buffer_memory.try_take(100));
+        waits(&buffer_memory, 60);
+        waits(&buffer_memory, 10);
         let mut admitted = Vec::new();
-        room.release(100, |bytes| {
+        buffer_memory.release(100, |bytes| {
             admitted.push(bytes);
             if bytes == 60 {
                 // As a partitioner of the program might: the queue is not empty until this one is with librdkafka.
-                assert!(!room.try_take(1));
-                waits(&room, 5);
-                room.release(0, |_| panic!("another thread serves"));
+                assert!(!buffer_memory.try_take(1));
+                waits(&buffer_memory, 5);
+                buffer_memory.release(0, |_| panic!("another thread serves"));
             }
             Ok(())
         });
-        assert_eq!((admitted, room.available()), (vec![60, 10, 5], 25));
+        assert_eq!((admitted, buffer_memory.available()), (vec![60, 10, 5], 25));
     }
 
     #[test]
     fn the_room_goes_on_when_a_panic_of_our_own_ends_a_thread_that_admits() {
-        let room = room(100);
-        assert!(room.try_take(100));
-        waits(&room, 30);
-        waits(&room, 30);
+        let buffer_memory = buffer_memory(100);
+        assert!(buffer_memory.try_take(100));
+        waits(&buffer_memory, 30);
+        waits(&buffer_memory, 30);
         let admit = |_| -> Result<(), Refused> { panic!("a bug of ours") };
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| room.release(70, admit)));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| buffer_memory.release(70, admit)));
         assert!(panicked.is_err());
-        assert_eq!(room.waiting(), 0);
-        waits(&room, 60);
+        assert_eq!(buffer_memory.waiting(), 0);
+        waits(&buffer_memory, 60);
         let mut served = Vec::new();
-        room.release(30, into(&mut served));
+        buffer_memory.release(30, into(&mut served));
         assert_eq!(served, [60]);
     }
 
     #[test]
     fn a_record_may_take_more_than_it_took_even_beyond_the_limit() {
-        let room = room(100);
-        assert!(room.try_take(50) && room.try_take(50));
-        room.exchange(50, 70, |_| panic!("nobody waits"));
-        assert!(room.is_overdrawn() && room.available() == 0 && !room.try_take(1));
-        waits(&room, 30);
+        let buffer_memory = buffer_memory(100);
+        assert!(buffer_memory.try_take(50) && buffer_memory.try_take(50));
+        buffer_memory.exchange(50, 70, |_| panic!("nobody waits"));
+        assert!(buffer_memory.is_overdrawn() && buffer_memory.available() == 0 && !buffer_memory.try_take(1));
+        waits(&buffer_memory, 30);
         let mut served = Vec::new();
-        room.exchange(70, 20, into(&mut served));
-        assert_eq!((served, room.available()), (vec![30], 0));
+        buffer_memory.exchange(70, 20, into(&mut served));
+        assert_eq!((served, buffer_memory.available()), (vec![30], 0));
     }
 
     #[test]
     fn nothing_waits_for_a_room_that_is_closed() {
-        let room = room(1);
-        assert!(room.try_take(1));
-        waits(&room, 1);
-        assert_eq!(room.clear(false), [1]);
-        waits(&room, 1);
-        assert_eq!(room.clear(true), [1]);
-        assert!(matches!(room.take_or_wait(1, 1), Claim::Closed(1)));
-        assert!(!room.is_waited_for());
+        let buffer_memory = buffer_memory(1);
+        assert!(buffer_memory.try_take(1));
+        waits(&buffer_memory, 1);
+        assert_eq!(buffer_memory.clear(false), [1]);
+        waits(&buffer_memory, 1);
+        assert_eq!(buffer_memory.clear(true), [1]);
+        assert!(matches!(buffer_memory.take_or_wait(1, 1), Claim::Closed(1)));
+        assert!(!buffer_memory.is_waited_for());
     }
 }

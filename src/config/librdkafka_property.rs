@@ -1,7 +1,7 @@
 //! librdkafka's own property names: which ones there are, which are aliases of each other, which hold secrets, and which may not be
 //! set because this layer would break (librdkafka 2.12's `CONFIGURATION.md`).
 
-use super::{ClientKind, stranger};
+use super::{ClientKind, unknown_setting};
 
 /// The properties of every client that are no Java name, and those that are but mean something else.
 const CLIENT: &[&str] = &[
@@ -208,8 +208,8 @@ pub(crate) fn forbidden(kind: ClientKind, property: &str) -> Option<String> {
     if property.ends_with("_cb") {
         return Some("is not a value but a call of librdkafka's; leave it out".to_owned());
     }
-    if stranger::is_others(kind, property) {
-        return Some(stranger::of_other(kind));
+    if unknown_setting::is_others(kind, property) {
+        return Some(unknown_setting::of_other(kind));
     }
     forbidden_of(kind).find(|(name, _)| *name == property).map(|(_, reason)| (*reason).to_owned())
 }

@@ -1,4 +1,4 @@
-//! [`Unfinished`]: what is left to serialize of a record that waits for it.
+//! [`PendingSerialization`]: what is left to serialize of a record that waits for it.
 
 use std::{
     future::Future,
@@ -10,13 +10,13 @@ use std::{
 use super::serializers::{append, failed, unserialized};
 use crate::{
     Error,
-    native::{Body, Contained},
+    native::{Contained, PreparedRecord},
     panic::contain,
     serialize::{Deferred, Finish, Serialized},
 };
 
 /// The key and the value of a record, as far as they are not in its buffer.
-pub(crate) struct Unfinished {
+pub(crate) struct PendingSerialization {
     key: Part,
     value: Part,
 }
@@ -33,7 +33,7 @@ pub(crate) enum Part {
     Ready(Contained<Finish>),
 }
 
-impl Unfinished {
+impl PendingSerialization {
     pub(super) fn new(key: Part, value: Part) -> Self {
         Self { key, value }
     }
@@ -73,12 +73,12 @@ impl Unfinished {
     }
 
     /// Appends the rest to the body's buffer.
-    pub(super) fn finish(self, topic: &str, body: &mut Body) -> Result<(), Error> {
-        if let Some(size) = self.key.finish(topic, true, body)? {
-            body.key_size = size;
+    pub(super) fn finish(self, topic: &str, record: &mut PreparedRecord) -> Result<(), Error> {
+        if let Some(size) = self.key.finish(topic, true, record)? {
+            record.key_size = size;
         }
-        if let Some(size) = self.value.finish(topic, false, body)? {
-            body.value_size = size;
+        if let Some(size) = self.value.finish(topic, false, record)? {
+            record.value_size = size;
         }
         Ok(())
     }
@@ -109,7 +109,7 @@ impl Part {
     }
 
     /// Gives the size, if it was not known before.
-    fn finish(self, topic: &str, is_key: bool, body: &mut Body) -> Result<Option<Option<u32>>, Error> {
+    fn finish(self, topic: &str, is_key: bool, record: &mut PreparedRecord) -> Result<Option<Option<u32>>, Error> {
         let finish: Finish = match self {
             Self::Done => return Ok(None),
             Self::Ready(finish) => finish.into_inner(),
@@ -119,9 +119,9 @@ impl Part {
             }),
             Self::Waits(_) => return Err(failed(topic, is_key, ": its serializer still waits")),
         };
-        let mut headers = mem::take(&mut body.headers);
-        let size = append(finish, topic, is_key, &mut headers, &mut body.buffer);
-        body.headers = headers;
+        let mut headers = mem::take(&mut record.headers);
+        let size = append(finish, topic, is_key, &mut headers, &mut record.buffer);
+        record.headers = headers;
         size.map(Some)
     }
 }

@@ -1,4 +1,4 @@
-//! [`HandOver`]: from the polling thread to the program.
+//! [`RecordQueue`]: from the polling thread to the program.
 
 use std::{
     collections::VecDeque,
@@ -16,9 +16,9 @@ use std::{
 
 use super::{
     ConsumeError, ConsumerRecord, RawRecord, TopicPartition,
-    bell::Bell,
     deserializers::{Deserializers, head},
     done::{Awaited, Window},
+    poll_wakeup::PollWakeup,
     progress::Progress,
     stalled::{Stalled, Waiting, stalled},
     waiters::{Replaced, Waiters},
@@ -48,7 +48,7 @@ const CHUNK: usize = 128;
 /// that were paused come back to the back, where they count: after a resumption it may hold more, and then the front gets a part of it.
 ///
 /// Nothing of the program's runs while a lock is held: no deserializer, no waker, and no drop of a key or a value.
-pub(super) struct HandOver<K, V> {
+pub(super) struct RecordQueue<K, V> {
     /// Locked before the back, where both are.
     front: Mutex<Front<K, V>>,
     back: Mutex<Back<K, V>>,
@@ -61,7 +61,7 @@ pub(super) struct HandOver<K, V> {
     /// How often the program has asked for records.
     asked: AtomicU64,
     awaited: Arc<Awaited>,
-    bell: Arc<Bell>,
+    wakeup: Arc<PollWakeup>,
 }
 
 /// The program's side.
@@ -115,7 +115,7 @@ struct Located {
 
 /// Whether the hand-over takes more records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
+pub(super) enum Capacity {
     Free,
     /// The bell rings when there is room. Single records are still taken, so that the queue of librdkafka can be served.
     Full,
@@ -139,7 +139,7 @@ pub(super) trait Intake: Send + Sync {
     fn fail_all(&self, error: &dyn Fn() -> Error);
 
     /// Hands on what was pushed, and tells whether there is room.
-    fn room(&self) -> Room;
+    fn room(&self) -> Capacity;
 
     /// Wakes all tasks that wait, so that those that are alive ask again.
     fn ask_for_life(&self);
@@ -173,9 +173,14 @@ pub(super) trait Intake: Send + Sync {
     fn end(&self);
 }
 
-impl<K, V> HandOver<K, V> {
-    pub(super) fn new(deserializers: Deserializers<K, V>, max_poll_records: usize, explicit: bool, bell: Arc<Bell>) -> Self {
-        let awaited = Arc::new(Awaited::new(Arc::clone(&bell)));
+impl<K, V> RecordQueue<K, V> {
+    pub(super) fn new(
+        deserializers: Deserializers<K, V>,
+        max_poll_records: usize,
+        explicit: bool,
+        wakeup: Arc<PollWakeup>,
+    ) -> Self {
+        let awaited = Arc::new(Awaited::new(Arc::clone(&wakeup)));
         let progress = Progress::new(explicit.then(|| Arc::clone(&awaited)));
         Self {
             front: Mutex::new(Front { ready: VecDeque::new(), held: VecDeque::new(), progress }),
@@ -192,7 +197,7 @@ impl<K, V> HandOver<K, V> {
             max_poll_records: max_poll_records.max(1),
             asked: AtomicU64::new(0),
             awaited,
-            bell,
+            wakeup,
         }
     }
 
@@ -203,7 +208,7 @@ impl<K, V> HandOver<K, V> {
 
     /// The future of the next item, `None` at the end.
     pub(super) fn next(&self) -> Next<'_, K, V, Item<K, V>> {
-        Next { hand_over: self, key: None, take: |front, _| front.pop() }
+        Next { record_queue: self, key: None, take: |front, _| front.pop() }
     }
 
     /// The future of the items that are ready, as many as a batch has at most; `None` at the end.
@@ -212,7 +217,7 @@ impl<K, V> HandOver<K, V> {
             let count = front.ready.len().min(max_poll_records);
             (count > 0).then(|| std::iter::from_fn(|| front.pop()).take(count).collect())
         };
-        Next { hand_over: self, key: None, take }
+        Next { record_queue: self, key: None, take }
     }
 
     /// How many tasks wait.
@@ -255,7 +260,7 @@ impl<K, V> HandOver<K, V> {
             drop(front);
             self.awaited.ring();
             if !had_room {
-                self.bell.ring();
+                self.wakeup.ring();
             }
             replaced.wake.into_iter().for_each(wake);
             replaced.drop.into_iter().for_each(release);
@@ -267,27 +272,27 @@ impl<K, V> HandOver<K, V> {
     }
 
     /// Hands the chunk on; whether there is room behind it.
-    fn flush(&self, mut chunk: MutexGuard<'_, Chunk<K, V>>) -> Room {
+    fn flush(&self, mut chunk: MutexGuard<'_, Chunk<K, V>>) -> Capacity {
         let mut back = lock(&self.back);
         back.ready.extend(chunk.ready.drain(..));
         back.bytes += mem::take(&mut chunk.bytes);
         drop(chunk);
         let (records, bytes) = (back.ready.len(), back.bytes);
         let room = if records >= 3 * self.max_poll_records || bytes >= 2 * BYTES {
-            Room::Over
+            Capacity::Over
         } else if records >= 2 * self.max_poll_records || bytes >= BYTES {
-            Room::Full
+            Capacity::Full
         } else {
-            Room::Free
+            Capacity::Free
         };
-        back.is_full = room != Room::Free;
+        back.is_full = room != Capacity::Free;
         let wakers = if back.ready.is_empty() && !back.has_ended { Vec::new() } else { back.waiters.take() };
         drop(back);
         wakers.into_iter().for_each(wake);
         room
     }
 
-    fn hand_on(&self) -> Room {
+    fn hand_on(&self) -> Capacity {
         self.flush(lock(&self.chunk))
     }
 
@@ -299,7 +304,7 @@ impl<K, V> HandOver<K, V> {
         if chunk.ready.len() < CHUNK.min(self.max_poll_records) && chunk.bytes < BYTES {
             return true;
         }
-        self.flush(chunk) == Room::Free
+        self.flush(chunk) == Capacity::Free
     }
 
     /// Puts an error behind the records, if the program has not heard of it.
@@ -370,7 +375,7 @@ fn discard<K, V>(records: impl IntoIterator<Item = Ready<K, V>>) {
 
 /// The future of what the program asks for. It takes its waker back when it is dropped.
 pub(super) struct Next<'a, K, V, T> {
-    hand_over: &'a HandOver<K, V>,
+    record_queue: &'a RecordQueue<K, V>,
     /// Its key among those that wait.
     key: Option<u64>,
     take: fn(&mut Front<K, V>, usize) -> Option<T>,
@@ -380,15 +385,15 @@ impl<K, V, T> Future for Next<'_, K, V, T> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
-        let Self { hand_over, key, take } = &mut *self;
-        hand_over.poll_take(context, Some(key), |front| take(front, hand_over.max_poll_records))
+        let Self { record_queue, key, take } = &mut *self;
+        record_queue.poll_take(context, Some(key), |front| take(front, record_queue.max_poll_records))
     }
 }
 
 impl<K, V, T> Drop for Next<'_, K, V, T> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
-            let waker = lock(&self.hand_over.back).waiters.remove(key);
+            let waker = lock(&self.record_queue.back).waiters.remove(key);
             waker.into_iter().for_each(release);
         }
     }
@@ -426,7 +431,7 @@ impl<K, V> Back<K, V> {
     }
 }
 
-impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
+impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
     fn push(&self, message: &Consumed<'_>) -> bool {
         let topic = message.topic();
         let Some(Located { topic, number, window, .. }) = self.locate(&topic, message.partition()) else { return true };
@@ -497,7 +502,7 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
         self.flush(chunk);
     }
 
-    fn room(&self) -> Room {
+    fn room(&self) -> Capacity {
         self.hand_on()
     }
 
@@ -573,7 +578,7 @@ impl<K: Send + 'static, V: Send + 'static> Intake for HandOver<K, V> {
 }
 
 /// The last owner drops the remaining keys and values one by one.
-impl<K, V> Drop for HandOver<K, V> {
+impl<K, V> Drop for RecordQueue<K, V> {
     fn drop(&mut self) {
         let left = |mutex: &mut Mutex<Front<K, V>>| {
             let front = mutex.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -595,41 +600,42 @@ mod tests {
     const MAX_POLL_RECORDS: usize = 10;
 
     /// Reads ahead as the polling thread does; the offset of the next record.
-    fn read_ahead(hand_over: &HandOver<String, String>, size: usize, next: &mut i64) {
-        while hand_over.room() == Room::Free {
+    fn read_ahead(record_queue: &RecordQueue<String, String>, size: usize, next: &mut i64) {
+        while record_queue.room() == Capacity::Free {
             let error = Error::new(ErrorKind::Deserialization, next.to_string());
-            hand_over.deliver(0, *next, size, Err(error.into()));
+            record_queue.deliver(0, *next, size, Err(error.into()));
             *next += 1;
         }
     }
 
-    fn position(hand_over: &HandOver<String, String>, partition: &TopicPartition) -> Option<i64> {
-        lock(&hand_over.front).progress.position(partition)
+    fn position(record_queue: &RecordQueue<String, String>, partition: &TopicPartition) -> Option<i64> {
+        lock(&record_queue.front).progress.position(partition)
     }
 
     #[test]
     fn pausing_again_and_again_reads_no_further_and_keeps_the_order() {
         for size in [1, BYTES / 4] {
             let deserializers = Deserializers::new((None, None), (None, None)).unwrap();
-            let hand_over: HandOver<String, String> = HandOver::new(deserializers, MAX_POLL_RECORDS, false, Arc::default());
+            let record_queue: RecordQueue<String, String> =
+                RecordQueue::new(deserializers, MAX_POLL_RECORDS, false, Arc::default());
             let partition = [TopicPartition::new("t", 0)];
-            hand_over.assign(&partition);
+            record_queue.assign(&partition);
             let (mut next, mut taken) = (0, 0);
             for _ in 0..50 {
-                read_ahead(&hand_over, size, &mut next);
-                let item = hand_over.next().now_or_never().flatten().unwrap();
-                assert!(item.is_err() && position(&hand_over, &partition[0]) == Some(taken + 1));
+                read_ahead(&record_queue, size, &mut next);
+                let item = record_queue.next().now_or_never().flatten().unwrap();
+                assert!(item.is_err() && position(&record_queue, &partition[0]) == Some(taken + 1));
                 taken += 1;
-                read_ahead(&hand_over, size, &mut next);
-                hand_over.set_paused(&partition, true);
-                hand_over.set_paused(&partition, false);
+                read_ahead(&record_queue, size, &mut next);
+                record_queue.set_paused(&partition, true);
+                record_queue.set_paused(&partition, false);
                 assert!(next - taken <= 80, "{} records of {size} bytes are read ahead", next - taken);
             }
             for taken in taken..next {
-                let item = hand_over.next().now_or_never().flatten().unwrap();
-                assert!(item.is_err() && position(&hand_over, &partition[0]) == Some(taken + 1));
+                let item = record_queue.next().now_or_never().flatten().unwrap();
+                assert!(item.is_err() && position(&record_queue, &partition[0]) == Some(taken + 1));
             }
-            assert_eq!(lock(&hand_over.back).bytes, 0);
+            assert_eq!(lock(&record_queue.back).bytes, 0);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`Bell`]: lets the polling thread look up.
+//! [`PollWakeup`]: lets the polling thread look up.
 
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -9,13 +9,13 @@ use crate::native::ConsumerClient;
 
 /// Wakes the polling thread, whether it waits for librdkafka or for the program.
 #[derive(Debug, Default)]
-pub(super) struct Bell {
+pub(super) struct PollWakeup {
     thread: OnceLock<Thread>,
     /// `None` before the client is there, and once it is closed.
     client: Mutex<Option<Arc<ConsumerClient>>>,
 }
 
-impl Bell {
+impl PollWakeup {
     /// This is the client whose events the polling thread waits for.
     pub(super) fn attach(&self, client: Arc<ConsumerClient>) {
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);

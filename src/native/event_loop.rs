@@ -10,15 +10,15 @@ use std::{mem, sync::Arc, task::Waker, time::Duration};
 use rdkafka_sys as sys;
 
 use super::{
-    body::{Callback, Completion, Tally},
     client::Client,
     code,
-    confirmed::Confirmed,
     contained::Contained,
     counts::Counted,
     event::{Event, Kind, Message},
+    implicit_ack::AcknowledgedPartitions,
     outcome::Outcome,
-    sent::{Asked, Sent},
+    prepared_record::{Callback, Completion, Tally},
+    record_view::{Asked, RecordView},
     slot::{self, Draft, FreeSlot, Reported},
     throttle::Throttled,
     topic::{self, Topic},
@@ -28,21 +28,21 @@ use crate::panic::{release, survive, wake};
 /// Who hears of a record's report beside its future. None of these may panic or block.
 pub(crate) trait Audience: Send + Sync {
     /// A record's report, before its callback or future. Called if [`observes_reports`](Self::observes_reports).
-    fn on_report(&self, sent: &Sent<'_>, outcome: &Outcome);
+    fn on_report(&self, view: &RecordView<'_>, outcome: &Outcome);
     /// Whether [`on_report`](Self::on_report) is wanted.
     fn observes_reports(&self) -> bool;
     /// Runs a callback of the user.
-    fn call_back(&self, callback: Contained<Callback>, sent: &Sent<'_>, outcome: &Outcome);
+    fn call_back(&self, callback: Contained<Callback>, view: &RecordView<'_>, outcome: &Outcome);
 }
 
 /// What the layer above learns from the delivery thread. None of these may panic or block.
-pub(crate) trait Observer: Send + Sync {
+pub(crate) trait EventHandler: Send + Sync {
     /// Who hears of the reports.
     fn audience(&self) -> &dyn Audience;
     /// A record that was given up by a purge.
-    fn on_purged(&self, sent: &Sent<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome);
+    fn on_purged(&self, view: &RecordView<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome);
     /// A record has failed: a chance to say why. `broker` is the one that has answered for it, negative for none.
-    fn on_failure(&self, client: &Client, sent: &Sent<'_>, outcome: &mut Outcome, broker: i32);
+    fn on_failure(&self, client: &Client, view: &RecordView<'_>, outcome: &mut Outcome, broker: i32);
     /// A batch of records has been reported.
     fn on_freed(&self, client: &Client, freed: Freed);
     /// An error that concerns no single record.
@@ -87,10 +87,10 @@ const AFTER_BUG: Duration = Duration::from_millis(100);
 /// Serves events until [`Progress::Done`].
 ///
 /// A panic ends none of it: user code is contained where it is called, and a bug of this layer costs what it happens in.
-pub(crate) fn serve(client: &Client, observer: &dyn Observer) {
-    let mut batch = Batch::default();
+pub(crate) fn serve(client: &Client, event_handler: &dyn EventHandler) {
+    let mut batch = ReportBatch::default();
     loop {
-        let (timeout, idle) = match survive("the timers", || observer.progress(client)) {
+        let (timeout, idle) = match survive("the timers", || event_handler.progress(client)) {
             Some(Progress::Wait(timeout)) => (timeout, false),
             Some(Progress::Idle(timeout)) => (timeout, true),
             Some(Progress::Done) => return,
@@ -98,7 +98,7 @@ pub(crate) fn serve(client: &Client, observer: &dyn Observer) {
         };
         let event = client.poll(timeout);
         for throttled in client.throttled() {
-            survive("throttling", || observer.on_throttle(throttled));
+            survive("throttling", || event_handler.on_throttle(throttled));
         }
         let Some(event) = event else {
             if idle {
@@ -107,33 +107,33 @@ pub(crate) fn serve(client: &Client, observer: &dyn Observer) {
             continue;
         };
         match event.kind() {
-            Kind::Reports => batch.complete(client, event, observer),
-            kind => drop(survive("an event", || tell(client, kind, observer))),
+            Kind::Reports => batch.complete(client, event, event_handler),
+            kind => drop(survive("an event", || tell(client, kind, event_handler))),
         }
     }
 }
 
-fn tell(client: &Client, kind: Kind, observer: &dyn Observer) {
+fn tell(client: &Client, kind: Kind, event_handler: &dyn EventHandler) {
     match kind {
-        Kind::Error { code, text, fatal } => observer.on_error(client, code, &text, fatal),
-        Kind::Log { level, facility, text } => observer.on_log(level, &facility, &text),
-        Kind::Statistics(json) => observer.on_statistics(json),
-        Kind::TokenRefresh => observer.on_token_refresh(),
+        Kind::Error { code, text, fatal } => event_handler.on_error(client, code, &text, fatal),
+        Kind::Log { level, facility, text } => event_handler.on_log(level, &facility, &text),
+        Kind::Statistics(json) => event_handler.on_statistics(json),
+        Kind::TokenRefresh => event_handler.on_token_refresh(),
         Kind::Reports | Kind::Other => {}
     }
 }
 
 /// Ends a record that was told to be accepted, and that librdkafka refused after all: the code is its report. Gives whom to wake.
 pub(crate) fn report_refused(mut draft: Draft, code: i32, audience: &dyn Audience) -> Vec<Waker> {
-    let outcome = Outcome { words: draft.take_words(), ..Outcome::unwritten(code) };
+    let outcome = Outcome { details: draft.take_details(), ..Outcome::unwritten(code) };
     report(draft, outcome, audience)
 }
 
 /// Ends a record that librdkafka does not have. Gives whom to wake.
 pub(crate) fn report(draft: Draft, outcome: Outcome, audience: &dyn Audience) -> Vec<Waker> {
-    let (mut batch, reported) = (Batch::default(), Reported::from(draft));
+    let (mut batch, reported) = (ReportBatch::default(), Reported::from(draft));
     if audience.observes_reports() {
-        audience.on_report(&reported.sent(), &outcome);
+        audience.on_report(&reported.view(), &outcome);
     }
     batch.settle(reported, outcome, audience);
     batch.end_run();
@@ -143,8 +143,8 @@ pub(crate) fn report(draft: Draft, outcome: Outcome, audience: &dyn Audience) ->
 
 /// What one event's reports leave to be done once, for all of them, and what is known from those before.
 #[derive(Default)]
-struct Batch {
-    confirmed: Confirmed,
+struct ReportBatch {
+    acknowledged_partitions: AcknowledgedPartitions,
     freed: Freed,
     /// How many records the event reports.
     records: usize,
@@ -160,12 +160,12 @@ struct Batch {
     topic: Option<(Arc<Topic>, Counted)>,
 }
 
-impl Batch {
+impl ReportBatch {
     /// Completes every record of the event, then frees the room, then wakes: a task that is woken finds room and all results.
     ///
     /// Each step is taken whatever becomes of the one before: a record that is not completed, or not counted, is waited for for ever.
-    fn complete(&mut self, client: &Client, event: Event, observer: &dyn Observer) {
-        let audience = observer.audience();
+    fn complete(&mut self, client: &Client, event: Event, event_handler: &dyn EventHandler) {
+        let audience = event_handler.audience();
         let unread = client.pool().unread_left();
         (self.unread, self.observes, self.records) = (unread, audience.observes_reports(), event.reports_left());
         let mut messages = Vec::new();
@@ -181,7 +181,7 @@ impl Batch {
             }
             let mut left = messages.iter();
             let mut complete_all =
-                || left.by_ref().for_each(|message| self.complete_one(client, observer, audience, message, &mut placed));
+                || left.by_ref().for_each(|message| self.complete_one(client, event_handler, audience, message, &mut placed));
             // Most often once; after a panic it goes on with the next record.
             while survive("a delivery report", &mut complete_all).is_none() {}
         }
@@ -192,14 +192,14 @@ impl Batch {
         drop(event);
         survive("the pool", || client.pool().give_all(&mut self.slots, unread - self.unread));
         let freed = mem::take(&mut self.freed);
-        survive("the end of a batch", || observer.on_freed(client, freed));
+        survive("the end of a batch", || event_handler.on_freed(client, freed));
         self.wakers.drain(..).for_each(wake);
     }
 
     fn complete_one(
         &mut self,
         client: &Client,
-        observer: &dyn Observer,
+        event_handler: &dyn EventHandler,
         audience: &dyn Audience,
         message: &Message<'_>,
         placed: &mut Placed,
@@ -211,22 +211,22 @@ impl Batch {
             *records += 1;
         }
         let mut outcome = message.outcome();
-        self.confirmed.examine(message.topic(), &mut outcome);
+        self.acknowledged_partitions.examine(message.topic(), &mut outcome);
         self.count_of_topic(message, &reported, &outcome);
         if reported.is_counted() {
             // SAFETY: the client has the topics of its records for as long as it lives.
             unsafe { placed.add(message, &outcome) };
         }
         if outcome.code() != code::NO_ERROR {
-            outcome.words = reported.take_words();
+            outcome.details = reported.take_details();
             outcome.attribute(self.records);
-            observer.on_failure(client, &reported.sent(), &mut outcome, message.broker());
+            event_handler.on_failure(client, &reported.view(), &mut outcome, message.broker());
         }
         if self.observes {
-            audience.on_report(&reported.sent(), &outcome);
+            audience.on_report(&reported.view(), &outcome);
         }
         if code::PURGES.contains(&outcome.code()) {
-            observer.on_purged(&reported.sent(), reported.asked(), (message.key(), message.value()), &outcome);
+            event_handler.on_purged(&reported.view(), reported.asked(), (message.key(), message.value()), &outcome);
         }
         self.settle(reported, outcome, audience);
     }
@@ -243,10 +243,10 @@ impl Batch {
                     reported.keep_bytes(unread.is_some());
                 }
             }
-            Completion::Callback(callback) => audience.call_back(callback, &reported.sent(), &outcome),
+            Completion::Callback(callback) => audience.call_back(callback, &reported.view(), &outcome),
             Completion::Member { tally, index } => {
                 if outcome.code() != code::NO_ERROR {
-                    tally.fail(index, &reported.sent(), &outcome);
+                    tally.fail(index, &reported.view(), &outcome);
                 }
                 self.count(tally);
             }
@@ -270,7 +270,7 @@ impl Batch {
     fn count_of_topic(&mut self, message: &Message<'_>, reported: &Reported, outcome: &Outcome) {
         if self.topic.as_ref().is_none_or(|(topic, _)| topic.handle().cast_const() != message.topic()) {
             self.end_topic();
-            self.topic = reported.sent().topic.map(|topic| (Arc::clone(topic), Counted::default()));
+            self.topic = reported.view().topic.map(|topic| (Arc::clone(topic), Counted::default()));
         }
         if let Some((topic, counted)) = &mut self.topic {
             counted.add(outcome.code() == code::NO_ERROR, message.size());
@@ -305,7 +305,7 @@ impl Batch {
 
 /// The records of one partition that came in a row and were counted by the topic's partitioner, which is told of them at once.
 #[derive(Default)]
-struct Placed(Option<(*const sys::rd_kafka_topic_t, topic::Reported)>);
+struct Placed(Option<(*const sys::rd_kafka_topic_t, topic::PartitionReport)>);
 
 impl Placed {
     /// # Safety
@@ -319,7 +319,7 @@ impl Placed {
             }
             _ => {
                 self.end();
-                self.0 = Some((message.topic(), topic::Reported { partition, bytes, any_written }));
+                self.0 = Some((message.topic(), topic::PartitionReport { partition, bytes, any_written }));
             }
         }
     }
@@ -362,7 +362,7 @@ mod tests {
     }
 
     impl Audience for Panics {
-        fn on_report(&self, _: &Sent<'_>, _: &Outcome) {
+        fn on_report(&self, _: &RecordView<'_>, _: &Outcome) {
             self.call();
         }
 
@@ -370,19 +370,19 @@ mod tests {
             true
         }
 
-        fn call_back(&self, _: Contained<Callback>, _: &Sent<'_>, _: &Outcome) {}
+        fn call_back(&self, _: Contained<Callback>, _: &RecordView<'_>, _: &Outcome) {}
     }
 
-    impl Observer for Panics {
+    impl EventHandler for Panics {
         fn audience(&self) -> &dyn Audience {
             self
         }
 
-        fn on_purged(&self, _: &Sent<'_>, _: Asked, _: KeyAndValue<'_>, _: &Outcome) {
+        fn on_purged(&self, _: &RecordView<'_>, _: Asked, _: KeyAndValue<'_>, _: &Outcome) {
             self.call();
         }
 
-        fn on_failure(&self, _: &Client, _: &Sent<'_>, _: &mut Outcome, _: i32) {
+        fn on_failure(&self, _: &Client, _: &RecordView<'_>, _: &mut Outcome, _: i32) {
             self.call();
         }
 
@@ -417,8 +417,8 @@ mod tests {
 
     fn send(client: &Client) -> Pending {
         let mut draft = client.pool().take();
-        draft.body_mut().topic = Some(client.topic("orders").unwrap());
-        draft.body_mut().value_size = Some(0);
+        draft.record_mut().topic = Some(client.topic("orders").unwrap());
+        draft.record_mut().value_size = Some(0);
         let pending = draft.pending();
         assert!(client.produce(draft).is_ok());
         pending
@@ -429,9 +429,9 @@ mod tests {
         let properties = [("bootstrap.servers".to_owned(), "localhost:1".into())];
         let client = Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}"));
         let pending: Vec<_> = (0..RECORDS).map(|_| send(&client)).collect();
-        let observer = Panics::default();
-        serve(&client, &observer);
-        assert_eq!(*observer.freed.lock().unwrap(), RECORDS);
+        let event_handler = Panics::default();
+        serve(&client, &event_handler);
+        assert_eq!(*event_handler.freed.lock().unwrap(), RECORDS);
         let (mut purged, mut lost) = (0, 0);
         for mut pending in pending {
             match pending.poll_report(&Context::from_waker(Waker::noop()), |_, outcome| outcome.code()) {
