@@ -120,7 +120,7 @@ fuzz: ## fuzz the parsers and deserializers: SECONDS of CPU a target (600), TARG
 	@FUZZ_SECONDS=$(SECONDS) scripts/fuzz $(TARGET)
 
 .PHONY: bench
-bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and README.md's section (half an hour once they are built)
+bench: ## every client under every load, interleaved, on a real Kafka: bench/results/ and the section in docs/performance.md (half an hour once they are built)
 	@scripts/bench run
 
 .PHONY: bench-quick

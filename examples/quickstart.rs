@@ -2,25 +2,23 @@
 
 use std::{env, time::Duration};
 
-use futures::executor::block_on;
 use ottla::{Producer, ProducerConfig, ProducerRecord, testing::EmbeddedKafka};
 
-fn main() -> ottla::Result<()> {
-    // A broker inside this process, for when there is no other.
+#[tokio::main]
+async fn main() -> ottla::Result<()> {
+    // A broker inside this process, used if KAFKA_BOOTSTRAP_SERVERS is not set.
     let embedded = EmbeddedKafka::builder().topic("orders", 3).start()?;
     let servers = env::var("KAFKA_BOOTSTRAP_SERVERS").unwrap_or_else(|_| embedded.bootstrap_servers().to_owned());
 
-    let config = ProducerConfig::new().set("bootstrap.servers", &servers)?.linger(Duration::from_millis(5));
+    let config = ProducerConfig::new().set("bootstrap.servers", servers)?.linger(Duration::from_millis(5));
     let producer: Producer<str, str> = Producer::builder(config).build()?;
 
-    block_on(async {
-        let record = ProducerRecord::to("orders").key("o-1").value("paid");
-        let delivery = producer.send(record).await?; // accepted: there was room for it
-        let metadata = delivery.await?; // acknowledged by the brokers
-        println!("acknowledged: {metadata}");
+    let record = ProducerRecord::to("orders").key("o-1").value("paid");
+    let delivery = producer.send(record).await?; // accepted into buffer.memory
+    let metadata = delivery.await?; // acknowledged by the brokers
+    println!("acknowledged: {metadata}");
 
-        let unsent = producer.close(Duration::from_secs(10)).await?;
-        println!("not delivered: {}", unsent.len());
-        Ok(())
-    })
+    let unsent = producer.close(Duration::from_secs(10)).await?;
+    println!("not delivered: {}", unsent.len());
+    Ok(())
 }

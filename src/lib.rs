@@ -121,6 +121,8 @@ pub mod config;
 pub mod consumer;
 mod deadline;
 mod delivery;
+#[cfg(doctest)]
+mod documentation;
 mod error;
 pub mod intercept;
 pub mod metrics;
@@ -161,9 +163,3 @@ pub fn librdkafka_version() -> String {
 
 /// The result of what ottla does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// The README's programs, as tests.
-#[cfg(all(doctest, feature = "testing"))]
-#[doc = include_str!("../README.md")]
-#[allow(dead_code, reason = "it carries the text, and is never made")]
-struct Readme;

@@ -19,7 +19,7 @@ pub const CLIENTS: [&str; 12] = [
 /// The client whose figures are the measure of the others: librdkafka in a plain loop.
 pub const MEASURE: &str = "c-loop";
 
-/// The client that the README's ratios are of.
+/// The client whose ratios docs/performance.md shows.
 pub const OURS: &str = "ottla-future";
 
 /// The peers that the fixed list of ratios names.

@@ -148,8 +148,8 @@ fn absent(of_load: &[&Measurement]) -> String {
     text
 }
 
-/// What the project's README shows: the main figures of a few clients. `results` is the path from there to the results.
-pub fn readme(machine: &Machine, measurements: &[Measurement], results: &str) -> String {
+/// The section of docs/performance.md: the main figures of a few clients. `results` is the path from there to the results.
+pub fn page_section(machine: &Machine, measurements: &[Measurement], results: &str) -> String {
     let load = "100B-none-6p";
     let Machine { cpu, cores, kernel, memory_gb, kafka, date, rounds, commit, .. } = machine;
     let records = measurements.iter().filter(|run| run.load == load).filter_map(|run| run.records).max().unwrap_or(0);
@@ -304,8 +304,8 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_a_row_even_for_a_rival_without_figures() {
-        let text = readme(&Machine::default(), &measurements(), "bench/results");
+    fn the_page_has_a_row_even_for_a_rival_without_figures() {
+        let text = page_section(&Machine::default(), &measurements(), "bench/results");
         assert!(text.contains("| confluent-kafka-rust | - | - | - | - |"), "{text}");
         assert!(text.contains("; 1,000,000 records a run"), "{text}");
         assert!(text.contains("| ottla-future | 0.90 (0.80-1.00) | 950,000 (900,000-1,000,000) | | |"), "{text}");

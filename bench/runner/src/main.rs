@@ -37,8 +37,8 @@ struct Arguments {
     /// The JSON to write; tables and plots go beside it with --publish, else the tables go to stdout
     #[arg(long)]
     out: PathBuf,
-    /// Write latest.md and the plots beside OUT, and the README's section into this file
-    #[arg(long, value_name = "README")]
+    /// Write latest.md and the plots beside OUT, and the main figures into this page
+    #[arg(long, value_name = "PAGE")]
     publish: Option<PathBuf>,
     /// Run nothing: read OUT and make tables and plots of it
     #[arg(long)]

@@ -14,10 +14,10 @@ pub(crate) fn list(measurements: &[Measurement]) -> Result<String> {
     Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 
-/// With the README: the tables and plots beside `out`, and the README's section. Without: the tables to stdout.
-pub(crate) fn publish(machine: &Machine, measurements: &[Measurement], out: &Path, readme: Option<&Path>) -> Result<()> {
+/// With a page (docs/performance.md): the tables and plots beside `out`, and the section of the page. Without: the tables to stdout.
+pub(crate) fn publish(machine: &Machine, measurements: &[Measurement], out: &Path, page: Option<&Path>) -> Result<()> {
     let document = table::document(machine, measurements);
-    let Some(readme) = readme else {
+    let Some(page) = page else {
         print!("{document}");
         return Ok(());
     };
@@ -27,12 +27,12 @@ pub(crate) fn publish(machine: &Machine, measurements: &[Measurement], out: &Pat
     for (file, text) in plots {
         fs::write(out.with_file_name(file), text)?;
     }
-    let text = fs::read_to_string(readme).with_context(|| format!("{}", readme.display()))?;
-    let section = table::readme(machine, measurements, "bench/results");
+    let text = fs::read_to_string(page).with_context(|| format!("{}", page.display()))?;
+    let section = table::page_section(machine, measurements, "../bench/results");
     let text = between_markers(&text, &section)
-        .with_context(|| format!("{}: it has no line {START} followed by a line {END}", readme.display()))?;
-    fs::write(readme, text)?;
-    eprintln!("written: {}, {}", out.with_extension("md").display(), readme.display());
+        .with_context(|| format!("{}: it has no line {START} followed by a line {END}", page.display()))?;
+    fs::write(page, text)?;
+    eprintln!("written: {}, {}", out.with_extension("md").display(), page.display());
     Ok(())
 }
 
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_between_the_markers_is_written_anew() {
+    fn only_the_text_between_the_markers_is_replaced() {
         let text = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n";
         assert_eq!(between_markers(text, "new\n").as_deref(), Some("a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n"));
         assert_eq!(between_markers("no markers", "new\n"), None);

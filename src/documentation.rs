@@ -1,0 +1,22 @@
+//! The programs of README.md and of the hand-written pages in `docs/`, as documentation tests.
+
+#![allow(dead_code, reason = "the structs only carry the text of a page")]
+
+#[cfg(feature = "testing")]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/guide.md")]
+struct Guide;
+
+#[cfg(feature = "consumer")]
+#[doc = include_str!("../docs/consumer.md")]
+struct Consumer;
+
+#[cfg(feature = "schema-registry")]
+#[doc = include_str!("../docs/schemas.md")]
+struct Schemas;
+
+#[doc = include_str!("../docs/security.md")]
+struct Security;
