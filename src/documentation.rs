@@ -20,3 +20,9 @@ struct Schemas;
 
 #[doc = include_str!("../docs/security.md")]
 struct Security;
+
+#[doc = include_str!("../docs/migration-from-rust-rdkafka.md")]
+struct MigrationFromRustRdkafka;
+
+#[doc = include_str!("../docs/migration-from-java.md")]
+struct MigrationFromJava;
