@@ -1,6 +1,14 @@
 //! [`ProducerRecord`] and its headers.
 
+mod field;
+mod headers;
+
 use std::{borrow::Cow, fmt, sync::Arc};
+
+pub use self::{
+    field::Field,
+    headers::{Header, Headers},
+};
 
 /// A record on its way to a topic: what Java calls `ProducerRecord`.
 ///
@@ -23,64 +31,6 @@ pub struct ProducerRecord<'a, K: ?Sized, V: ?Sized> {
     partition: Option<i32>,
     timestamp: Option<i64>,
     headers: Headers,
-}
-
-/// A key or a value: borrowed for as long as `send` takes to serialize it, or shared.
-///
-/// Made by `From` from `&T`, `Arc<T>`, `Box<T>`, and from `String` and `Vec<u8>`.
-pub enum Field<'a, T: ?Sized> {
-    /// Borrowed until it is serialized.
-    Borrowed(&'a T),
-    /// Shared, for records that must own what they carry (a [`Sink`](futures::Sink), an interceptor's replacement).
-    Shared(Arc<T>),
-}
-
-impl<T: ?Sized> Field<'_, T> {
-    fn get(&self) -> &T {
-        match self {
-            Self::Borrowed(value) => value,
-            Self::Shared(value) => value,
-        }
-    }
-}
-
-impl<T: ?Sized> Clone for Field<'_, T> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Borrowed(value) => Self::Borrowed(value),
-            Self::Shared(value) => Self::Shared(Arc::clone(value)),
-        }
-    }
-}
-
-impl<'a, T: ?Sized> From<&'a T> for Field<'a, T> {
-    fn from(value: &'a T) -> Self {
-        Self::Borrowed(value)
-    }
-}
-
-impl<T: ?Sized> From<Arc<T>> for Field<'_, T> {
-    fn from(value: Arc<T>) -> Self {
-        Self::Shared(value)
-    }
-}
-
-impl<T: ?Sized> From<Box<T>> for Field<'_, T> {
-    fn from(value: Box<T>) -> Self {
-        Self::Shared(value.into())
-    }
-}
-
-impl From<String> for Field<'_, str> {
-    fn from(value: String) -> Self {
-        Self::Shared(value.into())
-    }
-}
-
-impl From<Vec<u8>> for Field<'_, [u8]> {
-    fn from(value: Vec<u8>) -> Self {
-        Self::Shared(value.into())
-    }
 }
 
 impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
@@ -216,111 +166,5 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
             .field("value", &self.value.as_ref().map(|_| ".."))
             .field("headers", &self.headers)
             .finish()
-    }
-}
-
-impl<T: ?Sized> fmt::Debug for Field<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Borrowed(_) => "Borrowed(..)",
-            Self::Shared(_) => "Shared(..)",
-        })
-    }
-}
-
-/// A record's headers: names in order, repeated as often as they were added, each with bytes or null (KIP-82).
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<Header>);
-
-/// One header of a record.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Header {
-    name: String,
-    value: Option<Vec<u8>>,
-}
-
-impl Header {
-    /// The header's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The header's value, `None` for null.
-    pub fn value(&self) -> Option<&[u8]> {
-        self.value.as_deref()
-    }
-}
-
-impl Headers {
-    /// No headers.
-    pub const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Adds a header behind the others; `None` is null.
-    pub fn push(&mut self, name: impl Into<String>, value: Option<&[u8]>) {
-        self.0.push(Header { name: name.into(), value: value.map(<[u8]>::to_vec) });
-    }
-
-    /// The last header of this name: the one that counts, as Java's `lastHeader`.
-    pub fn last(&self, name: &str) -> Option<&Header> {
-        self.0.iter().rev().find(|header| header.name == name)
-    }
-
-    /// Removes every header of this name.
-    pub fn remove(&mut self, name: &str) {
-        self.0.retain(|header| header.name != name);
-    }
-
-    /// The headers in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Header> {
-        self.0.iter()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The bytes of all names and values.
-    pub(crate) fn size(&self) -> usize {
-        self.0.iter().map(|header| header.name.len() + header.value.as_ref().map_or(0, Vec::len)).sum()
-    }
-}
-
-impl<'a> IntoIterator for &'a Headers {
-    type Item = &'a Header;
-    type IntoIter = std::slice::Iter<'a, Header>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl<N: Into<String>, B: AsRef<[u8]>> FromIterator<(N, Option<B>)> for Headers {
-    fn from_iter<I: IntoIterator<Item = (N, Option<B>)>>(headers: I) -> Self {
-        let mut all = Self::new();
-        for (name, value) in headers {
-            all.push(name, value.as_ref().map(AsRef::as_ref));
-        }
-        all
-    }
-}
-
-/// Shows the names only: a header's value may be anything.
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.0).finish()
-    }
-}
-
-impl fmt::Debug for Header {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
     }
 }
