@@ -54,7 +54,7 @@ fn main() -> ottla::Result<()> {
         producer.send(ProducerRecord::to("payments").key("p-1").value("10 EUR")).await?.await?;
         // Refused before it is sent: the audit sees it all the same.
         let too_large = "x".repeat(2000);
-        let refused = producer.send(ProducerRecord::to("payments").key("p-2").value(&*too_large)).await;
+        let refused = producer.send(ProducerRecord::to("payments").key("p-2").value(&too_large)).await;
         producer.send(ProducerRecord::to("payments").key("p-3").value("20 EUR")).await?.await?;
         producer.close(Duration::from_secs(10)).await?;
         Ok::<_, ottla::Error>(refused.err())

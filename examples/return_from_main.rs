@@ -11,7 +11,7 @@ fn main() -> ottla::Result<()> {
     let broker = broker::Broker::connect(&topic)?;
     let producer: Producer<[u8], str> = Producer::builder(broker.configure(ProducerConfig::new())?).build()?;
     for click in 0..10_000 {
-        drop(producer.blocking().send(ProducerRecord::to(&*topic).value(&*format!("click {click}")))?);
+        drop(producer.blocking().send(ProducerRecord::to(&topic).value(format!("click {click}")))?);
     }
     println!("accepted: 10000");
     Ok(()) // no flush, no close

@@ -107,6 +107,7 @@
 //! | `opentelemetry` | `intercept::TraceParent`: the trace that a record belongs to, in its headers |
 //! | `rdkafka` | `ConsumerGroupMetadata::of` a consumer of the crate `rdkafka` |
 //! | `consumer` | `Consumer`, the typed read side, and `ConsumerConfig` |
+//! | `bytes` | keys and values of the type `bytes::Bytes` |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `schema-registry` | `serialize::registry`: Avro, with the schemas in a registry that has Confluent's API |
 //! | `protobuf` | `serialize::registry::Protobuf`: Protobuf with the schemas in a registry |

@@ -34,13 +34,7 @@ pub struct Unsent {
 impl Unsent {
     /// The record, with its key and value as they were serialized: ready to be sent by a `Producer<[u8], [u8]>`.
     pub fn record(&self) -> ProducerRecord<'_, [u8], [u8]> {
-        let mut record = ProducerRecord::to(&*self.topic).headers(self.headers.clone());
-        if let Some(key) = &self.key {
-            record = record.key(&**key);
-        }
-        if let Some(value) = &self.value {
-            record = record.value(&**value);
-        }
+        let mut record = ProducerRecord::to(&*self.topic).headers(self.headers.clone()).key(&self.key).value(&self.value);
         if let Some(partition) = self.partition {
             record = record.partition(partition);
         }

@@ -1,70 +1,160 @@
-//! [`Field`]: a record's key or value.
+//! [`Field`]: a record's key or value, and what can be given as one.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-/// A key or a value: borrowed for as long as `send` takes to serialize it, or shared.
+/// A record's key or value, which may be null. [`ProducerRecord::key`](super::ProducerRecord::key) and
+/// [`value`](super::ProducerRecord::value) take everything that converts into one:
 ///
-/// Made by `From` from `&T`, `Arc<T>`, `Box<T>`, and from `String` and `Vec<u8>`.
-pub enum Field<'a, T: ?Sized> {
-    /// Borrowed until it is serialized.
+/// | For a key or value of type | they take |
+/// |---|---|
+/// | every `T` | `&T`, `T`, `Arc<T>`, `Box<T>`, `Cow<T>`, and references to them |
+/// | `str` | also `String` and `&String` |
+/// | `[u8]` | also `Vec<u8>`, arrays, `&str`, `String`, with the feature `bytes` `bytes::Bytes`, and references to them |
+/// | each of these | also an `Option` of it, where `None` is null |
+///
+/// A reference is kept as a reference until `send` has serialized it: nothing is copied or allocated for it. An owned value is moved
+/// into one shared allocation, so that the record can be cloned. The contents of a `String`, `Vec<u8>` or `Bytes` are not copied.
+///
+/// A type of your own can be given to `key` and `value` if it implements `From` for this one:
+///
+/// ```
+/// use ottla::{ProducerRecord, record::Field};
+///
+/// struct OrderId(String);
+///
+/// impl<'a> From<&'a OrderId> for Field<'a, str> {
+///     fn from(id: &'a OrderId) -> Self {
+///         id.0.as_str().into()
+///     }
+/// }
+///
+/// let id = OrderId("o-1".to_owned());
+/// let record: ProducerRecord<'_, str, str> = ProducerRecord::to("orders").key(&id);
+/// assert_eq!(record.key_ref(), Some("o-1"));
+/// ```
+pub struct Field<'a, T: ?Sized>(Held<'a, T>);
+
+enum Held<'a, T: ?Sized> {
+    Null,
     Borrowed(&'a T),
-    /// Shared, for records that must own what they carry (a [`Sink`](futures::Sink), an interceptor's replacement).
     Shared(Arc<T>),
+    /// An owned value that can be seen as a `T`.
+    Viewed(Arc<dyn AsRef<T> + Send + Sync>),
 }
 
 impl<T: ?Sized> Field<'_, T> {
-    pub(super) fn get(&self) -> &T {
-        match self {
-            Self::Borrowed(value) => value,
-            Self::Shared(value) => value,
+    /// Null.
+    pub const fn null() -> Self {
+        Self(Held::Null)
+    }
+
+    /// An owned value that can be seen as a `T`, such as a buffer type of your own. It is moved, and what it refers to is not copied.
+    pub fn viewed(value: impl AsRef<T> + Send + Sync + 'static) -> Self {
+        Self(Held::Viewed(Arc::new(value)))
+    }
+
+    /// The key or value, `None` for null.
+    pub fn get(&self) -> Option<&T> {
+        match &self.0 {
+            Held::Null => None,
+            Held::Borrowed(value) => Some(value),
+            Held::Shared(value) => Some(value),
+            Held::Viewed(value) => Some((**value).as_ref()),
         }
     }
 }
 
 impl<T: ?Sized> Clone for Field<'_, T> {
     fn clone(&self) -> Self {
-        match self {
-            Self::Borrowed(value) => Self::Borrowed(value),
-            Self::Shared(value) => Self::Shared(Arc::clone(value)),
-        }
+        Self(match &self.0 {
+            Held::Null => Held::Null,
+            Held::Borrowed(value) => Held::Borrowed(value),
+            Held::Shared(value) => Held::Shared(Arc::clone(value)),
+            Held::Viewed(value) => Held::Viewed(Arc::clone(value)),
+        })
     }
 }
 
-impl<'a, T: ?Sized> From<&'a T> for Field<'a, T> {
-    fn from(value: &'a T) -> Self {
-        Self::Borrowed(value)
+/// Null.
+impl<T: ?Sized> Default for Field<'_, T> {
+    fn default() -> Self {
+        Self::null()
     }
 }
 
-impl<T: ?Sized> From<Arc<T>> for Field<'_, T> {
-    fn from(value: Arc<T>) -> Self {
-        Self::Shared(value)
-    }
-}
-
-impl<T: ?Sized> From<Box<T>> for Field<'_, T> {
-    fn from(value: Box<T>) -> Self {
-        Self::Shared(value.into())
-    }
-}
-
-impl From<String> for Field<'_, str> {
-    fn from(value: String) -> Self {
-        Self::Shared(value.into())
-    }
-}
-
-impl From<Vec<u8>> for Field<'_, [u8]> {
-    fn from(value: Vec<u8>) -> Self {
-        Self::Shared(value.into())
-    }
-}
-
+/// Shows whether it is null, never what is in it.
 impl<T: ?Sized> fmt::Debug for Field<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Borrowed(_) => "Borrowed(..)",
-            Self::Shared(_) => "Shared(..)",
+        f.write_str(match self.0 {
+            Held::Null => "null",
+            _ => "..",
         })
+    }
+}
+
+/// Conversions from a type, from an `Option` of it, and from a reference to such an `Option`, in which `None` is null.
+macro_rules! conversions {
+    ($([$($generics:tt)*] $source:ty => $target:ty: |$value:ident| $field:expr;)+) => {$(
+        impl<'a, $($generics)*> From<$source> for Field<'a, $target> {
+            fn from($value: $source) -> Self {
+                $field
+            }
+        }
+
+        impl<'a, $($generics)*> From<Option<$source>> for Field<'a, $target> {
+            fn from(value: Option<$source>) -> Self {
+                value.map_or(Self::null(), Self::from)
+            }
+        }
+    )+};
+}
+
+conversions! {
+    [T: ?Sized] &'a T => T: |value| Self(Held::Borrowed(value));
+    [T: ?Sized] &'a &'a T => T: |value| Self(Held::Borrowed(*value));
+    [T] T => T: |value| Self(Held::Shared(Arc::new(value)));
+    [T: ?Sized] Arc<T> => T: |value| Self(Held::Shared(value));
+    [T: ?Sized] &'a Arc<T> => T: |value| Self(Held::Borrowed(&**value));
+    [T: ?Sized] Box<T> => T: |value| Self(Held::Shared(value.into()));
+    [T: ?Sized] &'a Box<T> => T: |value| Self(Held::Borrowed(&**value));
+    [T: ?Sized + ToOwned<Owned: Into<Field<'a, T>>>] Cow<'a, T> => T: |value| match value {
+        Cow::Borrowed(value) => Self(Held::Borrowed(value)),
+        Cow::Owned(value) => value.into(),
+    };
+    [T: ?Sized + ToOwned] &'a Cow<'a, T> => T: |value| Self(Held::Borrowed(&**value));
+
+    [] String => str: |value| Self::viewed(value);
+    [] &'a String => str: |value| Self(Held::Borrowed(value));
+
+    [] Vec<u8> => [u8]: |value| Self::viewed(value);
+    [] &'a Vec<u8> => [u8]: |value| Self(Held::Borrowed(value));
+    [const N: usize] [u8; N] => [u8]: |value| Self::viewed(value);
+    [const N: usize] &'a [u8; N] => [u8]: |value| Self(Held::Borrowed(value));
+    [] String => [u8]: |value| Self::viewed(value);
+    [] &'a String => [u8]: |value| Self(Held::Borrowed(value.as_bytes()));
+    [] &'a str => [u8]: |value| Self(Held::Borrowed(value.as_bytes()));
+}
+
+#[cfg(feature = "bytes")]
+conversions! {
+    [] bytes::Bytes => [u8]: |value| Self::viewed(value);
+    [] &'a bytes::Bytes => [u8]: |value| Self(Held::Borrowed(value));
+}
+
+impl<'a, T> From<&'a Option<T>> for Field<'a, T> {
+    fn from(value: &'a Option<T>) -> Self {
+        value.as_ref().into()
+    }
+}
+
+impl<'a> From<&'a Option<String>> for Field<'a, str> {
+    fn from(value: &'a Option<String>) -> Self {
+        value.as_deref().into()
+    }
+}
+
+impl<'a> From<&'a Option<Vec<u8>>> for Field<'a, [u8]> {
+    fn from(value: &'a Option<Vec<u8>>) -> Self {
+        value.as_deref().into()
     }
 }

@@ -3,7 +3,7 @@
 mod field;
 mod headers;
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt};
 
 pub use self::{
     field::Field,
@@ -12,22 +12,22 @@ pub use self::{
 
 /// A record on its way to a topic: what Java calls `ProducerRecord`.
 ///
-/// Key and value are borrowed or shared, never copied before they are serialized.
+/// Key and value are borrowed or moved, never copied before they are serialized; [`Field`] lists what they can be made from.
 ///
 /// ```
 /// use ottla::ProducerRecord;
 ///
 /// let record: ProducerRecord<'_, str, [u8]> = ProducerRecord::to("orders")
 ///     .key("o-1")
-///     .value(b"paid".as_slice())
+///     .value(b"paid")
 ///     .header("source", "checkout");
 /// assert_eq!(record.topic(), "orders");
 /// assert_eq!(record.key_ref(), Some("o-1"));
 /// ```
 pub struct ProducerRecord<'a, K: ?Sized, V: ?Sized> {
     topic: Cow<'a, str>,
-    key: Option<Field<'a, K>>,
-    value: Option<Field<'a, V>>,
+    key: Field<'a, K>,
+    value: Field<'a, V>,
     partition: Option<i32>,
     timestamp: Option<i64>,
     headers: Headers,
@@ -36,21 +36,32 @@ pub struct ProducerRecord<'a, K: ?Sized, V: ?Sized> {
 impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
     /// A record for `topic`, without key (null), value (null: a tombstone), partition, timestamp or headers.
     pub fn to(topic: impl Into<Cow<'a, str>>) -> Self {
-        Self { topic: topic.into(), key: None, value: None, partition: None, timestamp: None, headers: Headers::new() }
+        Self {
+            topic: topic.into(),
+            key: Field::null(),
+            value: Field::null(),
+            partition: None,
+            timestamp: None,
+            headers: Headers::new(),
+        }
     }
 
-    /// Sets the key. Records with equal serialized keys go to the same partition, the one that the Java client chooses.
+    /// Sets the key: whatever converts into a [`Field`], such as a reference, an owned value, or an `Option`, where `None` is null.
+    ///
+    /// Records with equal serialized keys go to the same partition, the one that the Java client chooses.
     /// Defaults to null.
     #[must_use]
     pub fn key(mut self, key: impl Into<Field<'a, K>>) -> Self {
-        self.key = Some(key.into());
+        self.key = key.into();
         self
     }
 
-    /// Sets the value. Defaults to null, which is a tombstone on a compacted topic.
+    /// Sets the value: whatever converts into a [`Field`], such as a reference, an owned value, or an `Option`, where `None` is null.
+    ///
+    /// Defaults to null, which is a tombstone on a compacted topic.
     #[must_use]
     pub fn value(mut self, value: impl Into<Field<'a, V>>) -> Self {
-        self.value = Some(value.into());
+        self.value = value.into();
         self
     }
 
@@ -98,12 +109,12 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
 
     /// The key, `None` for null.
     pub fn key_ref(&self) -> Option<&K> {
-        self.key.as_ref().map(Field::get)
+        self.key.get()
     }
 
     /// The value, `None` for null.
     pub fn value_ref(&self) -> Option<&V> {
-        self.value.as_ref().map(Field::get)
+        self.value.get()
     }
 
     /// The partition that was asked for, `None` for the partitioner's choice.
@@ -127,13 +138,13 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
     }
 
     /// Replaces the key: for interceptors.
-    pub fn set_key(&mut self, key: Option<Arc<K>>) {
-        self.key = key.map(Field::Shared);
+    pub fn set_key(&mut self, key: impl Into<Field<'a, K>>) {
+        self.key = key.into();
     }
 
     /// Replaces the value: for interceptors.
-    pub fn set_value(&mut self, value: Option<Arc<V>>) {
-        self.value = value.map(Field::Shared);
+    pub fn set_value(&mut self, value: impl Into<Field<'a, V>>) {
+        self.value = value.into();
     }
 
     /// Replaces the topic: for interceptors.
@@ -155,6 +166,20 @@ impl<K: ?Sized, V: ?Sized> Clone for ProducerRecord<'_, K, V> {
     }
 }
 
+/// Equal in every part: topic, key, value, partition, timestamp and headers.
+impl<K: ?Sized + PartialEq, V: ?Sized + PartialEq> PartialEq for ProducerRecord<'_, K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.topic == other.topic
+            && self.key_ref() == other.key_ref()
+            && self.value_ref() == other.value_ref()
+            && self.partition == other.partition
+            && self.timestamp == other.timestamp
+            && self.headers == other.headers
+    }
+}
+
+impl<K: ?Sized + Eq, V: ?Sized + Eq> Eq for ProducerRecord<'_, K, V> {}
+
 /// Shows where the record goes and which parts it has, never what is in it.
 impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,8 +187,8 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
             .field("topic", &self.topic)
             .field("partition", &self.partition)
             .field("timestamp", &self.timestamp)
-            .field("key", &self.key.as_ref().map(|_| ".."))
-            .field("value", &self.value.as_ref().map(|_| ".."))
+            .field("key", &self.key)
+            .field("value", &self.value)
             .field("headers", &self.headers)
             .finish()
     }

@@ -175,6 +175,11 @@ pub(crate) fn named<T: ?Sized + 'static>(name: SerializerName) -> Result<Box<dyn
 fn of_name<T: ?Sized + 'static>(name: SerializerName) -> Option<Box<dyn Serializer<T>>> {
     match name {
         SerializerName::String => of_type::<str, T>(Utf8).or_else(|| of_type::<String, T>(Utf8)),
+        #[cfg(feature = "bytes")]
+        SerializerName::Bytes => {
+            of_type::<[u8], T>(Bytes).or_else(|| of_type::<Vec<u8>, T>(Bytes)).or_else(|| of_type::<bytes::Bytes, T>(Bytes))
+        }
+        #[cfg(not(feature = "bytes"))]
         SerializerName::Bytes => of_type::<[u8], T>(Bytes).or_else(|| of_type::<Vec<u8>, T>(Bytes)),
         SerializerName::Short => of_type::<i16, T>(BigEndian),
         SerializerName::Integer => of_type::<i32, T>(BigEndian),

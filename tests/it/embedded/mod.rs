@@ -13,6 +13,7 @@ mod ending;
 mod hostile;
 mod intercept;
 mod metrics;
+mod natural_calls;
 mod panics;
 mod partitioners;
 mod refused_batch;

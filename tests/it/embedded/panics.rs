@@ -131,7 +131,7 @@ struct Marker {
 impl Interceptor<str, str> for Marker {
     fn on_send(&self, record: &mut ProducerRecord<'_, str, str>) {
         record.headers_mut().push(self.name, None);
-        record.set_value(Some(format!("{}{}", record.value_ref().unwrap_or_default(), self.name).into()));
+        record.set_value(format!("{}{}", record.value_ref().unwrap_or_default(), self.name));
         assert!(!self.panics, "in an interceptor");
     }
 

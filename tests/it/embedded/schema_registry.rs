@@ -152,8 +152,8 @@ fn nobody_overtakes_a_record_that_waits_and_other_topics_go_on() {
     block_on(async { producer.send(other(1)).await.unwrap().await.unwrap() });
     embedded.fail_next(RegistryFault::Never, 1);
     let first = producer.send(ProducerRecord::to("orders").value(&Some(Order { id: 1 })));
-    let second = producer.send(ProducerRecord::to("orders").value(&None));
-    let refused = producer.try_send(ProducerRecord::to("orders").value(&None)).unwrap_err();
+    let second = producer.send(ProducerRecord::to("orders").value(&None::<Order>));
+    let refused = producer.try_send(ProducerRecord::to("orders").value(&None::<Order>)).unwrap_err();
     assert_eq!(refused.error().kind(), ErrorKind::SchemaPending, "it would overtake");
     block_on(async { producer.send(other(2)).await.unwrap().await.unwrap() });
     // The first is withdrawn: the second waits for nothing any more.

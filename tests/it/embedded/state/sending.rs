@@ -108,7 +108,7 @@ impl Machine {
             let mut value = record.value_ref().unwrap_or_default().to_owned();
             value.replace_range(..8, &format!("{number:08}"));
             let mut record = record;
-            record.set_value(Some(value.into()));
+            record.set_value(value);
             record
         });
         let (ledger, observed) = (Arc::clone(&self.ledger), self.settings.observed);
