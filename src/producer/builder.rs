@@ -4,17 +4,17 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Listeners, Producer, Typed,
-    auth_state::AuthState,
-    buffer_memory::BufferMemory,
+    admission::buffer_memory::BufferMemory,
+    authentication::{auth_state::AuthState, tokens::Tokens},
     core::Core,
-    flush_helper::FlushHelper,
+    delivery::{
+        flush_helper::FlushHelper,
+        throttle::{OnThrottle, Throttle},
+    },
+    metadata::{producer_id::ProducerId, refresh::Refresh},
     partitioning::partition_for,
     plugins::{Installed, Plugins},
-    producer_id::ProducerId,
-    refresh::Refresh,
     shared::Shared,
-    throttle::{OnThrottle, Throttle},
-    tokens::Tokens,
     transaction::Transactions,
 };
 use crate::{

@@ -3,11 +3,10 @@
 use std::{num::NonZeroI64, sync::Arc, time::Duration};
 
 use super::{
-    absence::is_absence,
-    closing,
-    flush_helper::Hurry,
-    outstanding::Done,
-    record_size,
+    admission::outstanding::Done,
+    delivery::{closing, flush_helper::Hurry},
+    metadata::absence::is_absence,
+    prepare::record_size,
     shared::{Shared, lock, topic_of},
     transaction::Transactions,
 };

@@ -1,43 +1,17 @@
 //! [`Producer`]: the way of a record from `send` to librdkafka, and the ways to send.
 
-mod absence;
 mod admission;
-mod auth_state;
-mod batch;
-mod blocking;
-mod broker_errors;
-mod buffer_memory;
+mod authentication;
 mod builder;
-mod closing;
-mod cluster;
 mod core;
-mod credentials;
-mod deferral;
-mod deferrals;
-mod delivery_thread;
-mod ending;
-mod event_handler;
-mod flush_helper;
-mod listeners;
+mod delivery;
+mod metadata;
 mod metering;
-mod outstanding;
 mod partitioning;
-mod partitions;
-mod pending_serialization;
 mod plugins;
-mod producer_id;
-mod record_size;
-mod refresh;
-mod send_and_wait;
-mod sending;
-mod serializers;
+mod prepare;
+mod send;
 mod shared;
-mod sink;
-mod sync;
-mod throttle;
-mod timer;
-mod tokens;
-mod topic_limit;
 mod transaction;
 
 use std::{
@@ -46,23 +20,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use batch::{BatchDelivery, BatchError, BatchMetadata, SendAll};
-pub use blocking::{Blocking, BlockingDelivery};
 pub use builder::ProducerBuilder;
-pub use closing::Unsent;
-pub use cluster::{Broker, Cluster};
-pub use partitions::PartitionInfo;
-pub use send_and_wait::SendAndWait;
-pub use sending::{Sending, TrySendError};
-pub use sink::ProducerSink;
-pub use throttle::Throttle;
+pub use delivery::closing::Unsent;
+pub use delivery::throttle::Throttle;
+pub use metadata::cluster::{Broker, Cluster};
+pub use metadata::partitions::PartitionInfo;
+pub use send::batch::{BatchDelivery, BatchError, BatchMetadata, SendAll};
+pub use send::blocking::{Blocking, BlockingDelivery};
+pub use send::send_and_wait::SendAndWait;
+pub use send::sending::{Sending, TrySendError};
+pub use send::sink::ProducerSink;
 pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetadata, Offsets, Transaction};
 
 use self::{
-    closing::Collector,
+    admission::outstanding::Abandoned,
     core::{Core, Rejected},
-    outstanding::Abandoned,
-    pending_serialization::PendingSerialization,
+    delivery::closing::Collector,
+    prepare::pending_serialization::PendingSerialization,
     shared::topic_of,
 };
 #[cfg(feature = "testing")]
@@ -70,7 +44,7 @@ pub(crate) use self::{
     core::check_topic_name,
     plugins::{Installed, Plugins},
 };
-pub(crate) use self::{core::place, listeners::Listeners, serializers::Serializers};
+pub(crate) use self::{core::place, delivery::listeners::Listeners, prepare::serializers::Serializers};
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,
     deadline::Deadline,

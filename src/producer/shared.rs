@@ -8,22 +8,17 @@ use std::{
 };
 
 use super::{
-    absence::{Absent, name_of},
-    admission::Entrant,
-    auth_state::AuthState,
-    broker_errors::BrokerErrors,
-    buffer_memory::BufferMemory,
-    closing::Closing,
-    deferral::Deferral,
-    deferrals::Deferrals,
-    ending::Ending,
-    flush_helper::FlushHelper,
-    listeners::Listeners,
-    outstanding::Outstanding,
-    producer_id::ProducerId,
-    refresh::Refresh,
-    timer::Timer,
-    tokens::Tokens,
+    admission::{
+        admit::Entrant, buffer_memory::BufferMemory, deferral::Deferral, deferrals::Deferrals, outstanding::Outstanding,
+        timer::Timer,
+    },
+    authentication::{auth_state::AuthState, broker_errors::BrokerErrors, tokens::Tokens},
+    delivery::{closing::Closing, ending::Ending, flush_helper::FlushHelper, listeners::Listeners},
+    metadata::{
+        absence::{Absent, name_of},
+        producer_id::ProducerId,
+        refresh::Refresh,
+    },
     transaction::{Failure, Transactions},
 };
 use crate::{
@@ -219,7 +214,7 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         native::{Completion, Contained, Outcome, RecordView, Tally},
-        producer::{admission::Entrant, buffer_memory::Claim},
+        producer::admission::{admit::Entrant, buffer_memory::Claim},
     };
 
     pub(in crate::producer) fn client() -> Arc<Client> {

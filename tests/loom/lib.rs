@@ -8,13 +8,13 @@ mod models;
 #[path = "../../src/deadline.rs"]
 #[allow(dead_code, reason = "the models wait for no time")]
 mod deadline;
-#[path = "../../src/producer/deferrals.rs"]
+#[path = "../../src/producer/admission/deferrals.rs"]
 #[allow(dead_code, reason = "not all of it is part of the models")]
 mod deferrals;
-#[path = "../../src/producer/outstanding.rs"]
+#[path = "../../src/producer/admission/outstanding.rs"]
 #[allow(dead_code, reason = "not all of it is part of the models")]
 mod outstanding;
-#[path = "../../src/producer/buffer_memory.rs"]
+#[path = "../../src/producer/admission/buffer_memory.rs"]
 #[allow(dead_code, reason = "not all of it is part of the models")]
 mod buffer_memory;
 mod sync;

@@ -1,4 +1,4 @@
-//! What `src/producer` has in `sync.rs`. loom takes a sequentially consistent access for an acquiring and releasing one, and would find wake-ups
+//! What `src/producer/admission` has in `sync.rs`. loom takes a sequentially consistent access for an acquiring and releasing one, and would find wake-ups
 //! lost that are not. It knows the fence, which makes the same of an access that it surrounds. These files have no other accesses.
 
 use loom::sync::atomic::{self, fence};

@@ -4,7 +4,7 @@ use super::Transaction;
 use crate::{
     ConsumerGroupMetadata, Error, Offsets, Producer, ProducerRecord,
     block_on::block_on,
-    producer::{BlockingDelivery, blocking::Blocking},
+    producer::{BlockingDelivery, send::blocking::Blocking},
 };
 
 /// A [`Transaction`] whose calls block. Made by [`Blocking::begin_transaction`]; dropping it aborts, and blocks for nothing.

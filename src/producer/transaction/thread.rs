@@ -24,7 +24,7 @@ use crate::{
     Error, ErrorKind,
     native::{Client, TransactionRefused, code, flush_now},
     panic::emit,
-    producer::{flush_helper::FLUSH_SLICE, shared::Shared},
+    producer::{delivery::flush_helper::FLUSH_SLICE, shared::Shared},
 };
 
 /// How long a call into librdkafka lasts before the thread looks up. Not much shorter: a commit whose first step takes longer than this

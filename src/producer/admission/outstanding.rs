@@ -1,0 +1,301 @@
+//! The records that are accepted and not yet reported: what flush and close wait for.
+//!
+//! They are counted in two generations. A record raises its generation's count and then reads the generation again; a flush
+//! changes the generation and then reads the old count (a Dekker pair, as in `buffer_memory.rs`). So a flush waits for what came before
+//! it and not for what comes after. `closed` is read after the count is raised, for the same reason: a record is either counted
+//! or refused.
+//!
+//! The flushes that end are left in a [`Done`], which wakes their tasks when it is dropped: the caller does so where it holds no lock.
+//!
+//! Of the crate this file names `panic` only, so that its model checker (`tests/loom`) can include it.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{Arc, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use super::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::panic::{release, wake};
+
+/// Counts records in two generations. A flush starts a new one and waits until the old one is empty, so that records sent
+/// after it do not hold it up. While a flush waits, further ones queue up for the next turn.
+pub(crate) struct Outstanding {
+    generation: AtomicUsize,
+    counts: [AtomicUsize; 2],
+    closed: AtomicBool,
+    /// Whether `flushes` has anybody in it, for the delivery thread to see without the lock.
+    flushing: AtomicBool,
+    flushes: Mutex<Flushes>,
+}
+
+#[derive(Default)]
+struct Flushes {
+    /// The generation (0 or 1) that must become empty.
+    old: Option<usize>,
+    waiting: Vec<Arc<Turn>>,
+    queued: Vec<Arc<Turn>>,
+    abandoned: bool,
+}
+
+/// A flush.
+struct Turn(Mutex<TurnState>);
+
+struct TurnState {
+    outcome: Option<Result<(), Abandoned>>,
+    waker: Option<Waker>,
+}
+
+/// The delivery thread has ended: what is outstanding is never reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Abandoned;
+
+/// Ready when every record that was accepted before it was made has been reported.
+pub(crate) struct Flushed(Arc<Turn>);
+
+/// The flushes that have ended. Dropping it wakes their tasks, which is their executors' code: to be done where no lock is held.
+#[derive(Default)]
+#[must_use = "dropping it runs the code of executors"]
+pub(crate) struct Done(Vec<Arc<Turn>>);
+
+impl Default for Outstanding {
+    fn default() -> Self {
+        Self {
+            generation: AtomicUsize::new(0),
+            counts: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            closed: AtomicBool::new(false),
+            flushing: AtomicBool::new(false),
+            flushes: Mutex::new(Flushes::default()),
+        }
+    }
+}
+
+impl Outstanding {
+    /// Counts a record that is about to be given to librdkafka; gives its generation, or `None` once closed.
+    pub(crate) fn enter(&self, done: &mut Done) -> Option<u8> {
+        loop {
+            let generation = self.generation.load(Ordering::SeqCst);
+            let half = u8::from(generation & 1 == 1);
+            let count = self.counts.get(usize::from(half))?;
+            count.fetch_add(1, Ordering::SeqCst);
+            if self.closed.load(Ordering::SeqCst) {
+                self.leave_one(half, done);
+                return None;
+            }
+            // Either this sees the flush's new generation, or the flush sees this count.
+            if self.generation.load(Ordering::SeqCst) == generation {
+                return Some(half);
+            }
+            self.leave_one(half, done);
+        }
+    }
+
+    /// Uncounts a record that was not sent after all.
+    pub(crate) fn leave_one(&self, generation: u8, done: &mut Done) {
+        let mut records = [0; 2];
+        if let Some(count) = records.get_mut(usize::from(generation)) {
+            *count = 1;
+        }
+        self.leave(records, done);
+    }
+
+    /// Uncounts reported records.
+    pub(crate) fn leave(&self, records: [usize; 2], done: &mut Done) {
+        for (count, left) in self.counts.iter().zip(records) {
+            if left > 0 {
+                count.fetch_sub(left, Ordering::SeqCst);
+            }
+        }
+        if self.flushing.load(Ordering::SeqCst) {
+            self.turn(done);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many there are. Those of a batch of reports count until the whole batch is reported.
+    pub(crate) fn len(&self) -> usize {
+        self.counts.iter().map(|count| count.load(Ordering::SeqCst)).sum()
+    }
+
+    /// Lets no more records in.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Begins a flush.
+    pub(crate) fn flush(&self) -> Flushed {
+        let turn = Arc::new(Turn(Mutex::new(TurnState { outcome: None, waker: None })));
+        let mut done = Done::default();
+        let mut flushes = self.lock();
+        if flushes.abandoned && !self.is_empty() {
+            turn.lock().outcome = Some(Err(Abandoned));
+            return Flushed(Arc::clone(&turn));
+        }
+        flushes.queued.push(Arc::clone(&turn));
+        self.flushing.store(true, Ordering::SeqCst);
+        drop(flushes);
+        self.turn(&mut done);
+        Flushed(turn)
+    }
+
+    /// Ends every flush, now and from now on: the thread that serves the reports has ended.
+    pub(crate) fn abandon(&self, done: &mut Done) {
+        self.turn(done);
+        let mut flushes = self.lock();
+        flushes.abandoned = true;
+        let Flushes { waiting, queued, .. } = &mut *flushes;
+        for turn in waiting.drain(..).chain(queued.drain(..)) {
+            turn.lock().outcome = Some(Err(Abandoned));
+            done.0.push(turn);
+        }
+    }
+
+    /// Ends the flushes whose generation is empty, and begins the next turn.
+    fn turn(&self, done: &mut Done) {
+        let mut flushes = self.lock();
+        loop {
+            match flushes.old {
+                None if flushes.queued.is_empty() => {
+                    self.flushing.store(false, Ordering::SeqCst);
+                    break;
+                }
+                None => {
+                    flushes.old = Some(self.generation.fetch_add(1, Ordering::SeqCst) & 1);
+                    flushes.waiting = mem::take(&mut flushes.queued);
+                }
+                Some(old) => {
+                    if self.counts.get(old).is_some_and(|count| count.load(Ordering::SeqCst) > 0) {
+                        break;
+                    }
+                    flushes.old = None;
+                    for turn in flushes.waiting.drain(..) {
+                        turn.lock().outcome = Some(Ok(()));
+                        done.0.push(turn);
+                    }
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Flushes> {
+        self.flushes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn {
+    fn lock(&self) -> MutexGuard<'_, TurnState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_waker(&self) -> Option<Waker> {
+        self.lock().waker.take()
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        for turn in self.0.drain(..) {
+            turn.take_waker().into_iter().for_each(wake);
+        }
+    }
+}
+
+impl Flushed {
+    /// Whether the flush has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.lock().outcome.is_some()
+    }
+}
+
+impl Future for Flushed {
+    type Output = Result<(), Abandoned>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // Cloned and dropped without the lock: both are the executor's code.
+        let waker = context.waker().clone();
+        let before = {
+            let mut turn = self.0.lock();
+            if let Some(outcome) = turn.outcome {
+                return Poll::Ready(outcome);
+            }
+            turn.waker.replace(waker)
+        };
+        before.into_iter().for_each(release);
+        Poll::Pending
+    }
+}
+
+impl Drop for Flushed {
+    fn drop(&mut self) {
+        // The delivery thread may hold the last reference to the turn.
+        self.0.take_waker().into_iter().for_each(release);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn enter(outstanding: &Outstanding) -> u8 {
+        outstanding.enter(&mut Done::default()).unwrap_or_else(|| panic!("it is closed"))
+    }
+
+    #[test]
+    fn a_flush_waits_for_what_came_before_it_and_not_for_what_came_after() {
+        let outstanding = Outstanding::default();
+        let before = enter(&outstanding);
+        let mut flushed = outstanding.flush();
+        let after = enter(&outstanding);
+        assert_ne!(before, after);
+        assert!((&mut flushed).now_or_never().is_none());
+        outstanding.leave_one(before, &mut Done::default());
+        assert_eq!(flushed.now_or_never(), Some(Ok(())));
+        assert!(!outstanding.is_empty());
+    }
+
+    #[test]
+    fn a_second_flush_waits_for_its_own_turn() {
+        let outstanding = Outstanding::default();
+        let first = enter(&outstanding);
+        let mut one = outstanding.flush();
+        let second = enter(&outstanding);
+        let mut two = outstanding.flush();
+        outstanding.leave_one(second, &mut Done::default());
+        assert!((&mut one).now_or_never().is_none());
+        assert!((&mut two).now_or_never().is_none());
+        outstanding.leave_one(first, &mut Done::default());
+        assert!(one.now_or_never().is_some());
+        assert!(two.now_or_never().is_some());
+    }
+
+    #[test]
+    fn nothing_comes_in_once_it_is_closed() {
+        let outstanding = Outstanding::default();
+        outstanding.close();
+        assert!(outstanding.enter(&mut Done::default()).is_none());
+        assert!(outstanding.is_empty());
+        assert!(outstanding.flush().now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_flush_ends_when_nobody_serves_the_reports_any_more() {
+        let outstanding = Outstanding::default();
+        let _ = enter(&outstanding);
+        let mut before = outstanding.flush();
+        assert!((&mut before).now_or_never().is_none());
+        outstanding.abandon(&mut Done::default());
+        assert_eq!(before.now_or_never(), Some(Err(Abandoned)));
+        assert_eq!(outstanding.flush().now_or_never(), Some(Err(Abandoned)));
+    }
+}

@@ -1,0 +1,215 @@
+//! What the delivery thread does for a producer: [`EventHandler`] for [`Shared`].
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use super::flush_helper::FLUSH_SLICE;
+use crate::{
+    Error, ErrorKind,
+    error::AuthFailure,
+    native::{
+        Asked, Audience, Client, EventHandler, Freed, KeyAndValue, Outcome, Progress, RecordView, Throttled, TopicCounts, code,
+    },
+    panic::{emit, survive},
+    producer::{
+        admission::outstanding::Done,
+        metering::totals,
+        shared::{Shared, lock, look_again},
+        transaction::{Failure, Transactions, is_fence},
+    },
+};
+
+/// How long the delivery thread waits for an event when no timer is set.
+const IDLE: Duration = Duration::from_secs(1);
+
+impl EventHandler for Shared {
+    fn audience(&self) -> &dyn Audience {
+        &self.listeners
+    }
+
+    fn on_failure(&self, client: &Client, view: &RecordView<'_>, outcome: &mut Outcome, broker: i32) {
+        match outcome.code() {
+            code::MSG_TIMED_OUT => {
+                if let Some(error) = self.broker_errors.last() {
+                    outcome.details.get_or_insert_default().cause = Some(error.to_string().into_boxed_str());
+                }
+            }
+            // Nobody but `refuse_queued` purges before a producer has been let in, unless it gives up what is left.
+            code::PURGE_QUEUE if !self.gives_up.load(Ordering::SeqCst) => {
+                if let Some(refusal) = lock(&self.refusal).clone() {
+                    outcome.set_code(refusal.code());
+                    outcome.details.get_or_insert_default().refusal = Some(refusal);
+                }
+            }
+            code if code::NOT_AUTHORIZED.contains(&code) => {
+                let who = answered_by(client, broker);
+                outcome.details.get_or_insert_default().cause = Some(who.into_boxed_str());
+            }
+            _ => {}
+        }
+        let fatal = client.fatal_error().map(|(code, text)| (code, self.broker_errors.redact(&text)));
+        if code::PURGES.contains(&outcome.code()) {
+            // Given up because the producer can do no more. Why else records of a transaction are given up, its commit tells: librdkafka
+            // counts them.
+            let Some((code, text)) = fatal.filter(|_| !self.gives_up.load(Ordering::SeqCst)) else { return };
+            outcome.set_code(code);
+            let details = outcome.details.get_or_insert_default();
+            details.has_expired = self.transactions.as_ref().is_some_and(|transactions| has_expired(transactions, code, &text));
+            details.cause = Some(text.into_boxed_str());
+        } else if let Some(transactions) = &self.transactions {
+            // Java's producer is at its end as well when a record is answered so; librdkafka's need not be.
+            let fenced =
+                || is_fence(outcome.code()).then(|| (outcome.code(), Error::from_report(view.topic_name(), outcome).to_string()));
+            match fatal.or_else(fenced) {
+                Some((code, text)) => {
+                    outcome.details.get_or_insert_default().has_expired = has_expired(transactions, code, &text);
+                }
+                None => {
+                    outcome.details.get_or_insert_default().only_aborts = true;
+                    let what = || Failure::new(Error::from_report(view.topic_name(), outcome).to_string());
+                    if let (true, Some(topic)) = (transactions.fail(what), view.topic) {
+                        look_again(client, topic, outcome.code());
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_purged(&self, view: &RecordView<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
+        // Who aborts a transaction wants none of its records back.
+        if self.gives_up.load(Ordering::SeqCst) {
+            lock(&self.closing).give_up(view, asked, bytes, outcome);
+        }
+    }
+
+    fn on_freed(&self, client: &Client, freed: Freed) {
+        if self.buffer_memory.is_waited_for() || self.deferrals.is_stalled() {
+            self.flush_helper.note_progress();
+        }
+        // A flush that is not told would wait for ever.
+        survive("the admission of those that wait", || self.release(client, freed.bytes));
+        // Dropped last: it wakes those whose flush has ended.
+        let mut done = Done::default();
+        self.outstanding.leave(freed.records, &mut done);
+    }
+
+    fn on_error(&self, client: &Client, error: i32, text: &str, fatal: bool) {
+        let text = self.broker_errors.redact(text);
+        if fatal || error == code::FATAL {
+            let cause = client.fatal_error().map(|(_, text)| self.broker_errors.redact(&text));
+            emit!(error, code = error, %text, cause, "fatal: this producer can send no more");
+        } else {
+            emit!(warn, target: "ottla::librdkafka", code = error, "{text}");
+        }
+        if error == code::ALL_BROKERS_DOWN {
+            self.auth_state.note_all_down(Instant::now());
+        } else {
+            let refusal = AuthFailure::read(error, &text, |address| client.connections().certificate_error(address));
+            self.auth_state.note(&text, refusal.clone());
+            if let Some(refusal) = refusal {
+                return self.broker_errors.note(refusal.code(), format!("{refusal}: {text}"), Some(refusal));
+            }
+        }
+        self.broker_errors.note(error, text, None);
+    }
+
+    fn on_token_refresh(&self) {
+        if let Some(tokens) = &self.tokens {
+            tokens.refresh();
+        }
+    }
+
+    fn on_log(&self, level: i32, facility: &str, text: &str) {
+        let text = self.broker_errors.redact(text);
+        // That a broker closed the connection is no error event, only this line, and it says more than the event that follows: that all
+        // brokers are down. Lines of errors have an event each.
+        if facility == "FAIL" && (4..=6).contains(&level) {
+            let line = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(&*text, |(_, line)| line);
+            self.broker_errors.note(code::TRANSPORT, line.to_owned(), None);
+        }
+        match level {
+            0..=3 => emit!(error, target: "ottla::librdkafka", facility, "{text}"),
+            4 => emit!(warn, target: "ottla::librdkafka", facility, "{text}"),
+            5 | 6 => emit!(info, target: "ottla::librdkafka", facility, "{text}"),
+            _ => emit!(debug, target: "ottla::librdkafka", facility, "{text}"),
+        }
+    }
+
+    fn on_throttle(&self, throttled: Throttled) {
+        self.listeners.on_throttle.tell(throttled);
+    }
+
+    fn on_statistics(&self, json: String) {
+        self.meter.keep_statistics(json);
+    }
+
+    fn progress(&self, client: &Client) -> Progress {
+        let now = Instant::now();
+        self.meter.sample(now, || totals(client, TopicCounts::take));
+        if self.outstanding.is_closed() {
+            self.refuse_waiting(code::DESTROY, true);
+            let is_settled = self.transactions.as_ref().is_none_or(Transactions::is_settled);
+            if self.outstanding.is_empty() && is_settled {
+                return Progress::Done;
+            }
+            if let Some(wait) = lock(&self.closing).due(now) {
+                return Progress::Wait(wait);
+            }
+            if let Some(transactions) = &self.transactions {
+                transactions.give_up();
+            }
+            if self.outstanding.is_empty() {
+                return Progress::Done;
+            }
+            self.gives_up.store(true, Ordering::SeqCst);
+            client.purge();
+            return Progress::Wait(FLUSH_SLICE);
+        }
+        let denial = self.refuse_queued(client, now);
+        self.serve_deferred(client, now);
+        self.serve_absent(client, now);
+        self.expire(client, now);
+        let unlinger = self.flush_helper.watch(self.buffer_memory.is_waited_for() || self.deferrals.is_stalled(), now);
+        let deadlines =
+            [self.buffer_memory.next_deadline(), self.deferrals.next_deadline(), self.absent.next_deadline(), denial, unlinger];
+        match deadlines.into_iter().flatten().min() {
+            Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
+            None if self.outstanding.is_empty() => Progress::Idle(IDLE),
+            None => Progress::Wait(IDLE),
+        }
+    }
+}
+
+impl Shared {
+    /// Fails what is queued if the brokers do not let this producer in, and never have: then all that it has accepted is queued, and none
+    /// of it has been sent. Gives when to look again.
+    fn refuse_queued(&self, client: &Client, now: Instant) -> Option<Instant> {
+        if client.connections().has_been_up() {
+            return None;
+        }
+        let deadline = self.auth_state.watch(!self.outstanding.is_empty(), now);
+        let refusal = self.auth_state.records_denied(now);
+        if refusal.is_none() {
+            return deadline;
+        }
+        self.auth_state.start_over();
+        *lock(&self.refusal) = refusal;
+        client.purge_queued();
+        None
+    }
+}
+
+/// Notes that the producer can do no more; whether that is because its transaction took too long.
+fn has_expired(transactions: &Transactions, code: i32, text: &str) -> bool {
+    transactions.end_by(code, text).fatal_kind() == Some(ErrorKind::TransactionExpired)
+}
+
+/// Says which broker has said that this producer may not do something. librdkafka does not know it where the answer was about the topic,
+/// and then it is one of those that are connected.
+fn answered_by(client: &Client, broker: i32) -> String {
+    let connections = client.connections();
+    let address = if broker < 0 { None } else { connections.address(broker) };
+    format!("answered by the broker at {}", address.unwrap_or_else(|| connections.addresses_up().join(" or ")))
+}

@@ -1,0 +1,257 @@
+//! [`Refresh`]: asks the brokers for topics again whose partitions librdkafka does not know.
+//!
+//! librdkafka refuses a partition that it does not know at once, and asks for no metadata because of it: a partition that was just added
+//! would stay unknown until `metadata.max.age.ms` is over. Java asks again, and so does this. `rd_kafka_metadata` blocks, so that a thread
+//! asks, for one topic after the other. It begins when a topic is wanted and ends when none is. A topic is asked for once at a time, and
+//! at most once in `retry.backoff.ms`, which doubles up to `retry.backoff.max.ms` as long as the topic is wanted.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, channel},
+    },
+    task::Waker,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::native::{Client, Topic};
+
+/// How long one question waits for its answer. The thread holds the client, and so the end of the producer waits for it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(in crate::producer) struct Refresh(Arc<Inner>);
+
+struct Inner {
+    /// The first pause between two questions for a topic, and the longest.
+    backoff: (Duration, Duration),
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whom to ask; `None` before the delivery thread begins and after it has ended.
+    client: Option<Arc<Client>>,
+    topics: HashMap<Arc<str>, Wanted>,
+    /// Says that the thread has dropped its client; `None` while none runs.
+    thread: Option<Receiver<()>>,
+}
+
+struct Wanted {
+    topic: Arc<Topic>,
+    is_wanted: bool,
+    /// The pause after the next question.
+    backoff: Duration,
+    not_before: Instant,
+}
+
+/// What the thread does next.
+enum Step {
+    Ask(Arc<Topic>),
+    Wait(Duration),
+    End,
+}
+
+impl State {
+    fn want(&mut self, topic: &Arc<Topic>, (first, longest): (Duration, Duration), now: Instant) {
+        let wanted = self.topics.entry(Arc::clone(topic.name())).or_insert_with(|| Wanted {
+            topic: Arc::clone(topic),
+            is_wanted: false,
+            backoff: first,
+            not_before: now,
+        });
+        if !wanted.is_wanted {
+            wanted.is_wanted = true;
+            // It was not wanted for so long that this is another matter.
+            if now.saturating_duration_since(wanted.not_before) > longest {
+                (wanted.backoff, wanted.not_before) = (first, now);
+            }
+        }
+    }
+
+    fn next(&mut self, longest: Duration, now: Instant) -> Step {
+        let Some(next) = self.topics.values_mut().filter(|wanted| wanted.is_wanted).min_by_key(|wanted| wanted.not_before) else {
+            return Step::End;
+        };
+        if next.not_before > now {
+            return Step::Wait(next.not_before - now);
+        }
+        next.is_wanted = false;
+        next.not_before = now + next.backoff;
+        next.backoff = longest.min(next.backoff * 2);
+        Step::Ask(Arc::clone(&next.topic))
+    }
+}
+
+impl Refresh {
+    /// With the first pause between two questions for a topic, and the longest.
+    pub(in crate::producer) fn new(backoff: Duration, longest: Duration) -> Self {
+        Self(Arc::new(Inner { backoff: (backoff, longest.max(backoff)), state: Mutex::default(), changed: Condvar::new() }))
+    }
+
+    /// Says whom to ask.
+    pub(in crate::producer) fn connect(&self, client: Arc<Client>) {
+        self.0.lock().client = Some(client);
+    }
+
+    /// Has the brokers asked for a topic, unless they are being asked. `told` is woken after the answer.
+    pub(in crate::producer) fn want(&self, topic: &Arc<Topic>, told: Waker) {
+        let mut state = self.0.lock();
+        let Some(client) = state.client.as_ref().map(Arc::clone) else { return };
+        state.want(topic, self.0.backoff, Instant::now());
+        if state.thread.is_some() {
+            drop(state);
+            self.0.changed.notify_one();
+            return;
+        }
+        let inner = Arc::clone(&self.0);
+        let (end, ended) = channel();
+        let run = move || {
+            inner.run(|topic| {
+                let begun = Instant::now();
+                if client.wait_for_connection(PATIENCE) {
+                    let _ = client.metadata(topic, PATIENCE.saturating_sub(begun.elapsed()));
+                }
+                told.wake_by_ref();
+            });
+            // The client first: who waits for the end waits for that.
+            drop(client);
+            drop(end);
+        };
+        // Without the thread the topic stays unknown for as long as librdkafka leaves it so.
+        state.thread = thread::Builder::new().name("ottla-metadata".to_owned()).spawn(run).ok().map(|_| ended);
+    }
+
+    /// Ends the thread, which holds the client and topics, and waits for it: for twice as long as a question takes, and no longer, since
+    /// librdkafka's own waits take longer when the system's clock is set back.
+    pub(in crate::producer) fn join(&self) {
+        let (client, topics, thread) = {
+            let mut state = self.0.lock();
+            (state.client.take(), std::mem::take(&mut state.topics), state.thread.take())
+        };
+        drop((client, topics));
+        self.0.changed.notify_one();
+        if let Some(thread) = thread {
+            let _ = thread.recv_timeout(PATIENCE * 2);
+        }
+    }
+}
+
+impl Inner {
+    /// Asks for what is wanted until nothing is.
+    fn run(&self, mut ask: impl FnMut(&Topic)) {
+        let mut state = self.lock();
+        loop {
+            match state.next(self.backoff.1, Instant::now()) {
+                Step::Ask(topic) => {
+                    drop(state);
+                    ask(&topic);
+                    drop(topic);
+                    state = self.lock();
+                }
+                Step::Wait(time) => {
+                    state = self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Step::End => {
+                    // Under the lock: what is wanted from now on begins another thread. Once it is joined there is nothing to take.
+                    state.thread = None;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, task::Wake};
+
+    use super::*;
+    use crate::native::Pool;
+
+    const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(300));
+
+    fn topic(name: &str) -> Arc<Topic> {
+        Arc::new(Topic::detached(name, &Arc::new(Pool::default())))
+    }
+
+    fn asked(step: Step) -> Option<String> {
+        match step {
+            Step::Ask(topic) => Some(topic.name().to_string()),
+            Step::Wait(_) | Step::End => None,
+        }
+    }
+
+    #[test]
+    fn a_topic_is_asked_for_once_in_a_backoff_that_doubles() {
+        let (mut state, begun, orders) = (State::default(), Instant::now(), topic("orders"));
+        let at = |ms| begun + Duration::from_millis(ms);
+        let mut asked_at = Vec::new();
+        // Wanted all the time.
+        for ms in 0..1500 {
+            state.want(&orders, BACKOFF, at(ms));
+            if asked(state.next(BACKOFF.1, at(ms))).is_some() {
+                asked_at.push(ms);
+            }
+        }
+        assert_eq!(asked_at, [0, 100, 300, 600, 900, 1200]);
+        // It was wanted after the last question, and then no more.
+        assert!(matches!(state.next(BACKOFF.1, at(1499)), Step::Wait(time) if time == Duration::from_millis(1)));
+        assert_eq!(asked(state.next(BACKOFF.1, at(1500))).as_deref(), Some("orders"));
+        assert!(matches!(state.next(BACKOFF.1, at(5000)), Step::End));
+        // Wanted again much later: as at the first time.
+        state.want(&orders, BACKOFF, at(5000));
+        assert_eq!(asked(state.next(BACKOFF.1, at(5000))).as_deref(), Some("orders"));
+        state.want(&orders, BACKOFF, at(5001));
+        assert!(matches!(state.next(BACKOFF.1, at(5001)), Step::Wait(time) if time == Duration::from_millis(99)));
+    }
+
+    #[test]
+    fn each_topic_has_its_turn_and_the_thread_ends_when_none_is_wanted() {
+        let (mut state, now) = (State::default(), Instant::now());
+        for name in ["a", "b"] {
+            state.want(&topic(name), BACKOFF, now);
+        }
+        let mut both = [asked(state.next(BACKOFF.1, now)), asked(state.next(BACKOFF.1, now))];
+        both.sort();
+        assert_eq!(both, [Some("a".to_owned()), Some("b".to_owned())]);
+        assert!(matches!(state.next(BACKOFF.1, now), Step::End));
+    }
+
+    /// Says that it was woken, and when nobody can wake it any more.
+    struct Told(Mutex<mpsc::Sender<()>>);
+
+    impl Wake for Told {
+        fn wake(self: Arc<Self>) {
+            self.0.lock().unwrap().send(()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_thread_lets_go_of_the_client_when_nothing_is_wanted() {
+        let client = crate::producer::shared::tests::client();
+        let refresh = Refresh::new(BACKOFF.0, BACKOFF.1);
+        let (sender, told) = channel();
+        let waker = || Waker::from(Arc::new(Told(Mutex::new(sender.clone()))));
+        let known = client.topic("orders").unwrap();
+        refresh.want(&known, waker());
+        assert!(refresh.0.lock().thread.is_none(), "nobody can be asked yet");
+        refresh.connect(Arc::clone(&client));
+        // No broker answers: that is told as well, so that what waits is looked at.
+        refresh.want(&known, waker());
+        drop(sender);
+        told.recv_timeout(Duration::from_secs(60)).unwrap();
+        // The sender goes with the thread.
+        assert!(told.recv_timeout(Duration::from_secs(60)).is_err());
+        refresh.join();
+        assert_eq!(Arc::strong_count(&client), 1);
+        refresh.want(&known, Waker::noop().clone());
+        assert!(refresh.0.lock().thread.is_none(), "the producer has ended");
+    }
+}

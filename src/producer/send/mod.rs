@@ -1,0 +1,8 @@
+//! The ways to send: one record, with a future for its acceptance ([`Sending`](sending::Sending)) or for its report; many records; a sink; and
+//! the same for threads that block.
+
+pub(super) mod batch;
+pub(super) mod blocking;
+pub(super) mod send_and_wait;
+pub(super) mod sending;
+pub(super) mod sink;

@@ -1,0 +1,78 @@
+//! [`SendAndWait`]: a record that is sent without lingering, and the wait for its report.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use crate::{
+    Delivery, Error, RecordMetadata,
+    producer::{Sending, core::Core, delivery::flush_helper::Hurry},
+};
+
+/// The future of a record's report. Made by [`Producer::send_and_wait`](crate::Producer::send_and_wait).
+///
+/// Dropped before the record is accepted it withdraws it, as [`Sending`] does; dropped later it withdraws nothing.
+#[must_use = "nothing says that the record was delivered unless this is awaited"]
+pub struct SendAndWait {
+    core: Arc<Core>,
+    state: State,
+}
+
+enum State {
+    /// librdkafka does not linger either, once this has to wait: for its partition, records that linger may be before it.
+    Accepting(Sending, Option<Hurry>),
+    /// Sent. librdkafka does not linger meanwhile.
+    Accepted {
+        delivery: Delivery,
+        _hurry: Hurry,
+    },
+    Done,
+}
+
+impl SendAndWait {
+    pub(in crate::producer) fn new(core: &Arc<Core>, sending: Sending) -> Self {
+        Self { core: Arc::clone(core), state: State::Accepting(sending, None) }
+    }
+}
+
+impl Future for SendAndWait {
+    type Output = Result<RecordMetadata, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            let result = match &mut this.state {
+                State::Accepting(sending, hurry) => match Pin::new(sending).poll(context) {
+                    Poll::Pending => {
+                        hurry.get_or_insert_with(|| this.core.hurry());
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Ok(delivery)) => {
+                        let hurry = hurry.take().unwrap_or_else(|| this.core.hurry());
+                        this.state = State::Accepted { delivery, _hurry: hurry };
+                        continue;
+                    }
+                    Poll::Ready(Err(error)) => Err(error),
+                },
+                State::Accepted { delivery, .. } => ready!(Pin::new(delivery).poll(context)),
+                State::Done => return Poll::Pending,
+            };
+            this.state = State::Done;
+            return Poll::Ready(result);
+        }
+    }
+}
+
+impl fmt::Debug for SendAndWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Accepting(..) => "SendAndWait(waiting to be accepted)",
+            State::Accepted { .. } => "SendAndWait(accepted)",
+            State::Done => "SendAndWait(done)",
+        })
+    }
+}

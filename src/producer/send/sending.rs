@@ -1,0 +1,269 @@
+//! [`Sending`]: the future of a record's acceptance.
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use crate::{
+    Delivery, Error, ProducerRecord,
+    native::{Admission, Draft, Pending, code},
+    producer::{
+        admission::{
+            admit::Entrant,
+            buffer_memory::Claim,
+            deferral::{Deferral, Ticket},
+        },
+        core::{Core, Rejected},
+        prepare::pending_serialization::PendingSerialization,
+        shared::topic_of,
+    },
+    yielding::poll_proceed,
+};
+
+/// The future of a record's acceptance: ready at once when there was room, else when its turn has come.
+///
+/// It brings the [`Delivery`], or why the record was not accepted. Dropping it before it is ready withdraws the record,
+/// unless it has just been accepted.
+///
+/// One in 128 that are ready at once is pending at its first poll, and wakes its task immediately: so a task that sends one record after
+/// the other lets the other tasks of its thread run. `now_or_never` and [`Blocking`](crate::producer::Blocking) are not concerned.
+#[must_use = "nothing says that the record was accepted unless this is awaited"]
+pub struct Sending(State);
+
+enum State {
+    Ready(Box<Option<Result<Delivery, Error>>>),
+    Accepted(Pending),
+    Waiting {
+        id: u64,
+        pending: Pending,
+        core: Arc<Core>,
+    },
+    /// For its serializer, its topic or its partition, and perhaps for room before that.
+    Deferred {
+        ticket: Arc<Ticket>,
+        pending: Pending,
+        core: Arc<Core>,
+    },
+    Done,
+}
+
+impl Sending {
+    #[cfg(feature = "testing")]
+    pub(crate) fn accepted(pending: Pending) -> Self {
+        Self(State::Accepted(pending))
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        Self(State::Ready(Box::new(Some(Err(error)))))
+    }
+
+    /// Sends the draft if there is room, or queues it up.
+    pub(in crate::producer) fn start(core: &Arc<Core>, mut draft: Draft) -> Self {
+        let shared = &core.shared;
+        if shared.deferrals.is_engaged() {
+            // It may be behind a record that waits for its serializer, or that will when it has room.
+            return Self::defer(core, draft, PendingSerialization::nothing());
+        }
+        if shared.buffer_memory.try_take(draft.charge()) {
+            let pending = draft.pending_report();
+            return Self::accept(core, draft, pending);
+        }
+        if !shared.is_known(draft.record()) {
+            // librdkafka may not know the partition when there is room.
+            return Self::defer(core, draft, PendingSerialization::nothing());
+        }
+        let pending = draft.pending();
+        draft.record_mut().trim();
+        match shared.buffer_memory.take_or_wait(draft.charge(), Entrant::Whole(draft)) {
+            Claim::Granted(entrant) => Self::accept(core, entrant.into_draft(), pending),
+            Claim::Waiting { id, first } => {
+                if first {
+                    core.client.wake(); // to see the timer
+                    core.keep_time();
+                }
+                Self(State::Waiting { id, pending, core: Arc::clone(core) })
+            }
+            Claim::Closed(entrant) => Self::refuse(core, entrant.into_draft()),
+        }
+    }
+
+    /// Lets the draft wait for its serializer, once it has room for what it keeps until then.
+    pub(in crate::producer) fn defer(core: &Arc<Core>, mut draft: Draft, pending_serialization: PendingSerialization) -> Self {
+        let shared = &core.shared;
+        if !shared.deferrals.engage() {
+            return Self::refuse(core, draft);
+        }
+        let pending = draft.pending();
+        draft.record_mut().trim();
+        // What is kept may be larger than what is sent.
+        let held = draft.record().cost().saturating_add(pending_serialization.held()).min(shared.buffer_memory.limit());
+        draft.set_charge(held);
+        let ticket = Arc::new(Ticket::new(topic_of(draft.record())));
+        let deferral = Box::new(Deferral { draft, pending_serialization, ticket: Arc::clone(&ticket) });
+        match shared.buffer_memory.take_or_wait(held, Entrant::Deferred(deferral)) {
+            Claim::Granted(Entrant::Deferred(deferral)) if !shared.may_pass(&deferral) => {
+                shared.line_up(&core.client, deferral);
+                core.keep_time();
+            }
+            Claim::Granted(Entrant::Deferred(deferral)) if shared.is_behind_absent(deferral.draft.record()) => {
+                shared.set_aside(&core.client, deferral);
+                core.keep_time();
+            }
+            Claim::Granted(entrant) => {
+                let sending = Self::accept(core, entrant.into_draft(), pending);
+                shared.deferrals.disengage();
+                return sending;
+            }
+            Claim::Waiting { id, first } => {
+                ticket.place.enter_room(id);
+                if first {
+                    core.client.wake(); // to see the timer
+                    core.keep_time();
+                }
+            }
+            Claim::Closed(entrant) => {
+                shared.deferrals.disengage();
+                return Self::refuse(core, entrant.into_draft());
+            }
+        }
+        Self(State::Deferred { ticket, pending, core: Arc::clone(core) })
+    }
+
+    /// Turns the draft away: the producer is closed.
+    fn refuse(core: &Core, draft: Draft) -> Self {
+        let error = core.refusal(code::DESTROY);
+        core.turn_away(&topic_of(draft.record()), draft, &error);
+        Self::failed(error)
+    }
+
+    fn accept(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
+        match core.accept(draft) {
+            Ok(()) => Self(State::Accepted(pending)),
+            Err(Rejected::Absent(draft, _)) => Self::set_aside(core, *draft, pending),
+            Err(Rejected::Failed(error)) => Self::failed(error),
+        }
+    }
+
+    /// Lets the draft, whose room is taken, wait for its topic or partition.
+    fn set_aside(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
+        let shared = &core.shared;
+        if !shared.deferrals.engage() {
+            shared.release(&core.client, draft.charge());
+            return Self::refuse(core, draft);
+        }
+        let pending = if pending.is_taken() { draft.pending() } else { pending };
+        let ticket = Arc::new(Ticket::new(topic_of(draft.record())));
+        shared.set_aside(
+            &core.client,
+            Box::new(Deferral { draft, pending_serialization: PendingSerialization::nothing(), ticket: Arc::clone(&ticket) }),
+        );
+        core.keep_time();
+        Self(State::Deferred { ticket, pending, core: Arc::clone(core) })
+    }
+}
+
+impl Future for Sending {
+    type Output = Result<Delivery, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let State::Ready(_) | State::Accepted(_) = self.0 {
+            ready!(poll_proceed(context));
+        }
+        // A waker that panics when it is cloned leaves this as it was.
+        let admission = match &mut self.0 {
+            State::Waiting { pending, .. } | State::Deferred { pending, .. } => Some(ready!(pending.poll_admission(context))),
+            _ => None,
+        };
+        match (mem::replace(&mut self.0, State::Done), admission) {
+            (State::Ready(result), _) => result.map_or(Poll::Pending, Poll::Ready),
+            (State::Waiting { core, .. }, Some(Admission::Refused(code))) => Poll::Ready(Err(core.refusal(code))),
+            (State::Deferred { ticket, core, .. }, Some(Admission::Refused(code))) => {
+                Poll::Ready(Err(ticket.take_error().unwrap_or_else(|| core.refusal(code))))
+            }
+            (State::Accepted(pending) | State::Waiting { pending, .. } | State::Deferred { pending, .. }, _) => {
+                Poll::Ready(Ok(Delivery::new(pending)))
+            }
+            (State::Done, _) => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let State::Waiting { core, .. } | State::Deferred { core, .. } = &self.0 {
+            // It is the other process's to withdraw.
+            if core.client.is_left_behind() {
+                return;
+            }
+        }
+        match &self.0 {
+            State::Waiting { id, core, .. } => core.shared.withdraw_from_room(&core.client, *id),
+            State::Deferred { ticket, core, .. } => core.shared.withdraw_deferred(&core.client, ticket),
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            State::Ready(_) => "Sending(refused)",
+            State::Accepted(_) => "Sending(accepted)",
+            State::Waiting { .. } => "Sending(waiting for room)",
+            State::Deferred { .. } => "Sending(waiting for its serializer, topic or partition)",
+            State::Done => "Sending(done)",
+        })
+    }
+}
+
+/// A record that was not accepted by a call that does not wait: it comes back, with the reason.
+pub struct TrySendError<'a, K: ?Sized, V: ?Sized> {
+    error: Error,
+    record: Box<ProducerRecord<'a, K, V>>,
+}
+
+impl<'a, K: ?Sized, V: ?Sized> TrySendError<'a, K, V> {
+    pub(crate) fn new(error: Error, record: ProducerRecord<'a, K, V>) -> Self {
+        Self { error, record: Box::new(record) }
+    }
+
+    /// Why the record was not accepted.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The record as it was given, to be sent again.
+    pub fn into_record(self) -> ProducerRecord<'a, K, V> {
+        *self.record
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> From<TrySendError<'_, K, V>> for Error {
+    fn from(refused: TrySendError<'_, K, V>) -> Self {
+        refused.error
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Display for TrySendError<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> fmt::Debug for TrySendError<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrySendError").field("error", &self.error).field("record", &self.record).finish()
+    }
+}
+
+impl<K: ?Sized, V: ?Sized> StdError for TrySendError<'_, K, V> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
+}
