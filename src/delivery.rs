@@ -1,4 +1,4 @@
-//! [`Delivery`]: the future of a record's delivery report, and what it brings.
+//! [`Delivery`]: the future of a record's delivery report.
 
 use std::{
     fmt,
@@ -16,12 +16,12 @@ use crate::{
     yielding::poll_proceed,
 };
 
-/// Where a record was written, as the broker acknowledged it: Java's `RecordMetadata`.
+/// Where a record was written, as acknowledged by the broker: Java's `RecordMetadata`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordMetadata {
     topic: Arc<str>,
     partition: i32,
-    /// -1 is none, as is the timestamp's.
+    /// -1 for none, as in `timestamp`.
     offset: i64,
     timestamp: i64,
     serialized_key_size: Option<u32>,
@@ -39,9 +39,11 @@ impl RecordMetadata {
         self.partition
     }
 
-    /// The record's offset in its partition. `None` with `acks=0`, and for a record that the broker had already written when
-    /// it was sent again (`DUPLICATE_SEQUENCE_NUMBER`), or whose acknowledgement was lost and follows from a later one's (see
-    /// [`Unconfirmed`](crate::ErrorKind::Unconfirmed)): it is written, but no broker says where it stands.
+    /// The record's offset in its partition.
+    ///
+    /// `None` if the record is written but no broker has reported its offset: with `acks=0`; after a retry of a batch that the broker had
+    /// already written (`DUPLICATE_SEQUENCE_NUMBER`); and if the acknowledgement was lost and is implied by a later one (see
+    /// [`Unconfirmed`](crate::ErrorKind::Unconfirmed)).
     pub fn offset(&self) -> Option<i64> {
         (self.offset >= 0).then_some(self.offset)
     }
@@ -62,17 +64,17 @@ impl RecordMetadata {
     }
 }
 
-/// As Java prints it: `topic-partition@offset`.
+/// In Java's form: `topic-partition@offset`.
 impl fmt::Display for RecordMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}@{}", self.topic, self.partition, self.offset)
     }
 }
 
-/// What became of a record.
+/// The result of sending one record: its metadata, or why it was not delivered.
 pub type Report = Result<RecordMetadata, Error>;
 
-/// What a record's sender is told.
+/// The report for the sender of a record.
 pub(crate) fn report(view: &RecordView<'_>, outcome: &Outcome) -> Report {
     let topic = view.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
     if outcome.code != 0 {
@@ -88,12 +90,12 @@ pub(crate) fn report(view: &RecordView<'_>, outcome: &Outcome) -> Report {
     })
 }
 
-/// The future of an accepted record: its metadata once the brokers have acknowledged it, or why they have not.
+/// The future of an accepted record. It resolves to the record's metadata once the brokers have acknowledged it, or to an error.
 ///
-/// It needs no runtime: the delivery thread wakes it. Dropping it withdraws nothing; the record is delivered all the same.
+/// It needs no runtime: the delivery thread wakes it. Dropping it does not cancel the record.
 ///
-/// One in 128 polls wakes the task and is pending whether the report is in or not: so a task that awaits one delivery after the other lets
-/// the other tasks of its thread run.
+/// One poll in 128 wakes the task and returns `Pending`, even if the report has arrived. So a task that awaits many deliveries in a row
+/// lets the other tasks of its thread run.
 #[must_use = "the record may still fail: await the delivery, or drop it on purpose"]
 pub struct Delivery(Pending);
 
@@ -110,7 +112,7 @@ impl Future for Delivery {
         ready!(poll_proceed(context));
         match self.0.poll_report(context, report) {
             Poll::Ready(Some(report)) => Poll::Ready(report),
-            // Polled after it was ready: there is nothing more to say.
+            // Polled after completion.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }

@@ -1,5 +1,5 @@
-//! Kafka producing for Rust: a typed layer over librdkafka's C producer, with Java's names for every setting and a future for
-//! every delivery report.
+//! A Kafka producer for Rust: a typed layer over librdkafka, with the Java client's setting names and a future for each delivery
+//! report.
 //!
 //! ```
 //! use std::time::Duration;
@@ -18,7 +18,7 @@
 //!
 //! block_on(async {
 //!     let record = ProducerRecord::to("orders").key("o-1").value("paid");
-//!     let delivery = producer.send(record).await?; // accepted: there was room for it
+//!     let delivery = producer.send(record).await?; // accepted: buffer.memory had room for it
 //!     let metadata = delivery.await?; // acknowledged by the brokers
 //!     assert_eq!(metadata.topic(), "orders");
 //!
@@ -31,89 +31,95 @@
 //! # fn main() {}
 //! ```
 //!
-//! No runtime is needed, and any will do: the producer's own delivery thread wakes the futures and keeps the timers.
+//! No async runtime is required, and any runtime works. Each producer has one thread, the *delivery thread*, which wakes the futures and
+//! runs the timers.
 //!
-//! # The main types
-//! - [`ProducerConfig`]: the settings, under the names that they have in Java; from the program, a file or the environment.
-//! - [`Producer`]: sends records. A cheap handle that can be cloned and shared; its two parameters are the types of key and value.
-//! - [`ProducerRecord`]: topic, key, value, partition, timestamp and headers, borrowed until `send` has serialized them.
-//! - [`Delivery`]: the future of an accepted record. It brings [`RecordMetadata`], or an [`Error`] that says whether the record
-//!   may have been written all the same ([`Error::persistence`]).
-//! - [`Transaction`]: records, and a consumer's offsets, that are committed together.
+//! # Main types
+//! - [`ProducerConfig`]: the settings, under their Java names, from code, a file or environment variables.
+//! - [`Producer`]: sends records. It is a cheap handle that can be cloned and shared. Its type parameters are the types of key and value.
+//! - [`ProducerRecord`]: a topic, and optionally key, value, partition, timestamp and headers. `send` serializes it before it returns.
+//! - [`Delivery`]: the future of an accepted record. It resolves to [`RecordMetadata`] or to an [`Error`], which says whether the record
+//!   may have been written ([`Error::persistence`]).
+//! - [`Transaction`]: records and consumer offsets that are committed together.
 //! - `Consumer` (feature `consumer`): a stream of typed records, with groups, commits and rebalances as in Java.
-//! - [`Serializer`]: turns keys or values into bytes. Text, bytes, numbers and `()` need none to be named; [`serialize`] has
-//!   these, [`Json`](serialize::Json), [`Optional`](serialize::Optional) for null, and closures.
-//! - [`Interceptor`]: sees every record before it is serialized and every report before the program does.
-//! - [`Partitioner`]: chooses the partition of records that name none, in place of the Java client's choice.
-//! - `testing` (feature `testing`): `EmbeddedKafka`, brokers inside the process with errors, delays and lost brokers on demand, and
-//!   `MockProducer`, a producer without brokers. [`Produce`] is what a test's producer and a real one have in common.
+//! - [`Serializer`]: turns keys and values into bytes. Strings, bytes, numbers and `()` have a default serializer. [`serialize`] has the
+//!   built-in ones, [`Json`](serialize::Json), [`Optional`](serialize::Optional) for null, and closures.
+//! - [`Interceptor`]: sees each record before it is serialized, and each report before the program does.
+//! - [`Partitioner`]: chooses the partition of records that name none. The default is the Java client's partitioner.
+//! - `testing` (feature `testing`): `EmbeddedKafka`, in-process brokers with errors, delays and outages on demand, and `MockProducer`, a
+//!   producer without brokers. The trait [`Produce`] is implemented by `MockProducer` and [`Producer`].
 //!
-//! # Two awaits
-//! `send(..).await` is back-pressure: the record is accepted once there is room for it in `buffer.memory`, in the order in which
-//! `send` was called, or refused after `max.block.ms`. Dropping this future withdraws a record that still waits. `delivery.await` is
-//! the acknowledgement. Dropping the [`Delivery`] withdraws nothing.
+//! # Acceptance and delivery
+//! `send(..).await` waits for acceptance; this is the back-pressure. A record is accepted when `buffer.memory` has room for it, in the order
+//! of the calls of `send`. After `max.block.ms` it fails. Dropping this future withdraws a record that is not accepted yet.
 //!
-//! Every record that was accepted ends in one report: to its delivery or callback, and to the interceptors. Dropping the last handle
-//! of a producer delivers what is under way first ([`ProducerBuilder::drop_timeout`] bounds that, and what was given up is logged);
-//! [`Producer::close`] does so without blocking, and gives back the records that were not delivered.
+//! `delivery.await` waits for the acknowledgement. Dropping the [`Delivery`] does not cancel the record.
+//!
+//! Each accepted record gets exactly one report, which goes to the interceptors and then to its delivery or callback.
+//!
+//! # Shutdown
+//! Dropping the last handle of a producer delivers the outstanding records first. [`ProducerBuilder::drop_timeout`] limits the time for
+//! this; records that are given up are logged. [`Producer::close`] does the same without blocking, and returns the records that were not
+//! delivered.
 //!
 //! # Tasks
-//! | To | use | example |
+//! | Task | API | Example |
 //! |---|---|---|
 //! | send one record and wait for it | [`Producer::send`] | `quickstart` |
-//! | keep many under way, and see each one's outcome | [`Producer::send`], the deliveries awaited later | `await_each` |
-//! | send many and ask once | [`Producer::send_all`] | `from_file` |
-//! | wait for nothing | a dropped [`Delivery`], an [`Interceptor`] | `fire_and_forget` |
-//! | have a function called with each report | [`Producer::send_with`] | `callback` |
-//! | send from threads that block | [`Producer::blocking`] | `sync` |
-//! | never wait for room | [`Producer::try_send`] | `backpressure` |
+//! | keep many records in flight and check each result | [`Producer::send`], deliveries awaited later | `await_each` |
+//! | send many records and check one result | [`Producer::send_all`] | `from_file` |
+//! | fire and forget | a dropped [`Delivery`], an [`Interceptor`] | `fire_and_forget` |
+//! | get a callback for each report | [`Producer::send_with`] | `callback` |
+//! | send from blocking threads | [`Producer::blocking`] | `sync` |
+//! | fail instead of waiting when the buffer is full | [`Producer::try_send`] | `backpressure` |
 //! | forward a stream | [`Producer::sink`] | `sink` |
-//! | send types of one's own | [`Serializer`] | `custom_serializer` |
-//! | send Avro, with the schema in a registry | `serialize::registry` (feature `schema-registry`) | `avro` |
-//! | send headers, or add some to every record | [`ProducerRecord::header`], [`Interceptor`] | `headers` |
-//! | choose partitions by a rule of one's own | [`Partitioner`] | |
-//! | send records that count together or not at all | [`Producer::begin_transaction`] | `fatal_error` |
-//! | read, transform and write, each record exactly once | [`Transaction::send_offsets`] | `exactly_once` |
-//! | read records, alone or in a group | `Consumer` | `consume` |
-//! | log in, with tokens of one's own or a password that changes | [`TokenProvider`], [`Producer::set_credentials`] | |
-//! | keep the settings in a file | [`ProducerConfig`] | `from_file` |
-//! | see, count or change what is sent | [`Interceptor`], [`intercept`] | `audit_log` |
-//! | test the code that sends | [`Produce`], `testing::MockProducer` | `testing` |
-//! | learn a topic's partitions, or the cluster's brokers | [`Producer::partitions_for`], [`Producer::cluster`] | |
-//! | watch the producer | [`Producer::metrics`] | |
+//! | send custom types | [`Serializer`] | `custom_serializer` |
+//! | send Avro with a schema registry | `serialize::registry` (feature `schema-registry`) | `avro` |
+//! | send headers, or add headers to every record | [`ProducerRecord::header`], [`Interceptor`] | `headers` |
+//! | use a custom partitioner | [`Partitioner`] | |
+//! | send records in a transaction | [`Producer::begin_transaction`] | `fatal_error` |
+//! | consume, transform and produce exactly once | [`Transaction::send_offsets`] | `exactly_once` |
+//! | consume records, alone or in a group | `Consumer` | `consume` |
+//! | authenticate with OAuth tokens, or rotate a password | [`TokenProvider`], [`Producer::set_credentials`] | |
+//! | read the settings from a file | [`ProducerConfig`] | `from_file` |
+//! | log, count or change the records that are sent | [`Interceptor`], [`intercept`] | `audit_log` |
+//! | test code that sends | [`Produce`], `testing::MockProducer` | `testing` |
+//! | list a topic's partitions or the cluster's brokers | [`Producer::partitions_for`], [`Producer::cluster`] | |
+//! | read the producer's metrics | [`Producer::metrics`] | |
 //!
-//! `cargo run --features testing --example quickstart` runs the first: on a broker inside the process, or on the Kafka at
+//! `cargo run --features testing --example quickstart` runs the first one. The examples use an in-process broker, or the Kafka cluster at
 //! `KAFKA_BOOTSTRAP_SERVERS`.
 //!
 //! # Errors
-//! There is one [`Error`]. Match on its [`kind`](Error::kind); ask [`is_retriable`](Error::is_retriable),
-//! [`is_abortable`](Error::is_abortable) and [`is_fatal`](Error::is_fatal); its [`source`](std::error::Error::source) has the cause. It shows neither a record's content nor
-//! a secret. By the time a delivery fails, librdkafka has retried for `delivery.timeout.ms`. After a fatal error the producer sends no
-//! more, and the way on is a new one.
+//! There is one error type, [`Error`]. Match on its [`kind`](Error::kind), and ask [`is_retriable`](Error::is_retriable),
+//! [`is_abortable`](Error::is_abortable) and [`is_fatal`](Error::is_fatal). Its [`source`](std::error::Error::source) is the cause. It never
+//! shows record content or a secret.
+//!
+//! librdkafka retries for `delivery.timeout.ms` before a delivery fails. After a fatal error the producer sends nothing more: build a new one.
 //!
 //! # Logging
-//! Through [`tracing`](https://docs.rs/tracing). librdkafka's own lines have the target `ottla::librdkafka`, and the secrets of the
-//! configuration are cut out of them.
+//! Log events go to [`tracing`](https://docs.rs/tracing). librdkafka's own log lines have the target `ottla::librdkafka`. The secrets of the
+//! configuration are removed from them.
 //!
 //! # Features
-//! | Feature | |
+//! | Feature | Contents |
 //! |---|---|
-//! | `tls` (default) | TLS, SCRAM and OAUTHBEARER, on an OpenSSL that is built from source |
-//! | `zstd`, `gzip` (default) | these two compressions; snappy and lz4 are always there |
-//! | `tls-system` | TLS on the system's OpenSSL |
-//! | `oidc` | OAUTHBEARER tokens from an endpoint, through a libcurl that is built from source |
-//! | `dynamic-linking` | the system's librdkafka in place of the bundled one |
+//! | `tls` (default) | TLS, SCRAM and OAUTHBEARER, with an OpenSSL that is built from source |
+//! | `zstd`, `gzip` (default) | these two compressions; snappy and lz4 are always available |
+//! | `tls-system` | TLS with the system's OpenSSL |
+//! | `oidc` | OAUTHBEARER tokens from an HTTP endpoint, with a libcurl that is built from source |
+//! | `dynamic-linking` | the system's librdkafka instead of the bundled one |
 //! | `metrics` | `Metrics::publish`: the producer's metrics through the [`metrics`](https://docs.rs/metrics) crate |
-//! | `opentelemetry` | `intercept::TraceParent`: the trace that a record belongs to, in its headers |
-//! | `rdkafka` | `ConsumerGroupMetadata::of` a consumer of the crate `rdkafka` |
-//! | `consumer` | `Consumer`, the typed read side, and `ConsumerConfig` |
+//! | `opentelemetry` | `intercept::TraceParent`: the current trace in each record's headers |
+//! | `rdkafka` | `ConsumerGroupMetadata::of` for a consumer of the crate `rdkafka` |
+//! | `consumer` | `Consumer` and `ConsumerConfig` |
 //! | `bytes` | keys and values of the type `bytes::Bytes` |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `schema-registry` | `serialize::registry`: Avro, with the schemas in a registry that has Confluent's API |
-//! | `protobuf` | `serialize::registry::Protobuf`: Protobuf with the schemas in a registry |
-//! | `json-schema` | `serialize::registry::JsonSchema`: JSON with JSON Schemas in a registry |
-//! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer`; with `schema-registry` `testing::EmbeddedRegistry` |
-//! | `cli` | what the command `ottla` needs; not for libraries |
+//! | `protobuf` | `serialize::registry::Protobuf`: Protobuf, with the schemas in a registry |
+//! | `json-schema` | `serialize::registry::JsonSchema`: JSON, with JSON Schemas in a registry |
+//! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer`; with `schema-registry` also `testing::EmbeddedRegistry` |
+//! | `cli` | the dependencies of the command `ottla`; not for libraries |
 //! | `jemalloc` | the command's allocator; part of `cli` |
 
 mod block_on;
@@ -157,10 +163,10 @@ pub use record::{Header, Headers, ProducerRecord};
 pub use serialize::{Deserializer, Serializer};
 pub use token::{Token, TokenError, TokenFuture, TokenProvider};
 
-/// The version of the librdkafka that is linked, such as `2.12.1`.
+/// The version of the linked librdkafka, such as `2.12.1`.
 pub fn librdkafka_version() -> String {
     native::library_version()
 }
 
-/// The result of what ottla does.
+/// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,19 +1,19 @@
-//! The barrier around user code: it may panic wherever it runs, and a panic ends where the code was called.
+//! The panic barrier around user code.
 //!
-//! User code is more than serializers, partitioners, interceptors and callbacks. A value of the user's runs code when it is dropped:
-//! what a callback has captured, an error, a future. So does a waker, when it is woken, cloned or dropped, and so does a subscriber of
-//! `tracing`. On a thread of this layer each of them goes through one of these:
+//! Serializers, partitioners, interceptors and callbacks are user code. So is the drop of a user's value (a closure's captures, an error,
+//! a future), a waker that is woken, cloned or dropped, and a subscriber of `tracing`. Any of them may panic. On a thread of ottla each
+//! of them is called through one of these:
 //!
 //! | user code | barrier |
 //! |---|---|
 //! | a call | [`contain`] |
-//! | a value that is kept for a while | [`Contained`](crate::native::Contained), which contains the drop |
-//! | a value that goes now | [`release`] |
-//! | a waker | [`wake`], [`release`], and [`TaskWaker`] to keep one |
-//! | the other end of a oneshot channel | [`answer`] |
+//! | a stored value | [`Contained`](crate::native::Contained), which contains the drop |
+//! | dropping a value now | [`release`] |
+//! | a waker | [`wake`], [`release`], and [`TaskWaker`] to store one |
+//! | the receiver of a oneshot channel | [`answer`] |
 //! | an event of `tracing` | [`emit!`] |
 //!
-//! None of these may be called while a lock is held: the code may call back into the producer. [`survive`] is for code of this layer.
+//! Call none of these while a lock is held, because the code may call the producer. [`survive`] is for ottla's own code.
 
 use std::{
     any::Any,
@@ -25,7 +25,7 @@ use std::{
 
 use futures::channel::oneshot;
 
-/// Emits an event of `tracing` (`emit!(warn, code, "..")`): its subscriber is user code, and a panic in it ends here.
+/// Emits an event of `tracing` (`emit!(warn, code, "..")`) and contains a panic of the subscriber, which is user code.
 macro_rules! emit {
     ($level:ident, $($event:tt)+) => {{
         let _ = $crate::panic::contain(|| tracing::$level!($($event)+));
@@ -33,9 +33,9 @@ macro_rules! emit {
 }
 pub(crate) use emit;
 
-/// Runs `code`; a panic comes back as its message.
+/// Runs `code`; a panic is returned as its message.
 ///
-/// What the code left half done is dropped or overwritten by the callers: hence the assertion of unwind safety.
+/// Asserting unwind safety is sound because the callers drop or overwrite what `code` may leave half done.
 pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
         let message = message(&*payload);
@@ -44,17 +44,16 @@ pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     })
 }
 
-/// Runs code of this layer, which panics only if it has a bug: the bug is logged, and the thread goes on with what comes next. `None`
-/// after a panic.
+/// Runs ottla's own code, which panics only if it has a bug. The bug is logged and the thread continues. Returns `None` after a panic.
 pub(crate) fn survive<R>(what: &'static str, code: impl FnOnce() -> R) -> Option<R> {
     contain(code)
         .inspect_err(|panic| {
-            emit!(error, %panic, "a bug in ottla: {what} panicked, and the thread goes on; please report it");
+            emit!(error, %panic, "a bug in ottla: {what} panicked and the thread continues; please report it");
         })
         .ok()
 }
 
-/// Drops what a panic carries. That is the user's as well, and its drop may panic in turn, with a payload to be dropped.
+/// Drops a panic's payload. It is a user's value: its drop may panic with another payload.
 fn discard(mut payload: Box<dyn Any + Send>) {
     for _ in 0..4 {
         match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
@@ -65,25 +64,25 @@ fn discard(mut payload: Box<dyn Any + Send>) {
     mem::forget(payload);
 }
 
-/// Drops a value that is the user's, or that owns one.
+/// Drops a user's value, or one that owns a user's value.
 pub(crate) fn release<T>(value: T) {
     if let Err(panic) = contain(|| drop(value)) {
-        emit!(error, %panic, "a value of the program panicked when it was dropped");
+        emit!(error, %panic, "a user's value panicked in its drop");
     }
 }
 
-/// Wakes a task. A waker is its executor's code: one that panics must not end the thread that wakes others.
+/// Wakes a task. A waker is the executor's code; a panic in it must not end the thread.
 pub(crate) fn wake(waker: Waker) {
     if let Err(panic) = contain(|| waker.wake()) {
         emit!(error, %panic, "an executor's waker panicked");
     }
 }
 
-/// Sends the answer and wakes the receiver. The answer comes back if the receiver is gone.
+/// Sends `value` and wakes the receiver. Returns the value if the receiver is gone.
 pub(crate) fn answer<T>(reply: oneshot::Sender<T>, value: T) -> Result<(), T> {
     match contain(|| reply.send(value)) {
         Ok(sent) => sent,
-        // The answer is there before the waker is called.
+        // The value is stored before the waker is called.
         Err(panic) => {
             emit!(error, %panic, "an executor's waker panicked");
             Ok(())
@@ -91,15 +90,15 @@ pub(crate) fn answer<T>(reply: oneshot::Sender<T>, value: T) -> Result<(), T> {
     }
 }
 
-/// Where one task leaves its waker.
+/// A slot for the waker of one task.
 ///
-/// As `futures::task::AtomicWaker`, but the waker is cloned, woken and dropped outside of the lock: one that panics or calls back
-/// leaves this as it was.
+/// Like `futures::task::AtomicWaker`, but the waker is cloned, woken and dropped outside the lock. So a waker that panics or calls back
+/// leaves the slot intact.
 #[derive(Debug, Default)]
 pub(crate) struct TaskWaker(Mutex<Option<Waker>>);
 
 impl TaskWaker {
-    /// Leaves the waker of the task that polls. After this the task looks whether it is to wait at all.
+    /// Stores the waker of the polling task. The task must check its condition again after this call.
     pub(crate) fn register(&self, waker: &Waker) {
         if self.lock().as_ref().is_some_and(|known| known.will_wake(waker)) {
             return;
@@ -109,7 +108,7 @@ impl TaskWaker {
         before.into_iter().for_each(release);
     }
 
-    /// Takes the waker out, to be woken: what the task waits for has come.
+    /// Takes the waker, to wake it when the condition holds.
     pub(crate) fn take(&self) -> Option<Waker> {
         self.lock().take()
     }
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_becomes_its_message_whatever_it_carries() {
+    fn contain_returns_the_panic_message() {
         assert_eq!(contain(|| 1), Ok(1));
         assert_eq!(contain(|| panic!("one {}", 2)), Err::<(), _>("one 2".to_owned()));
         assert_eq!(contain(|| panic_any(Bomb)), Err::<(), _>("no message".to_owned()));
@@ -166,7 +165,7 @@ mod tests {
         release(vec![Some(Bomb), None]);
     }
 
-    /// The library's source files that contain one of these, with its line. The command has threads of its own.
+    /// The lines of the library's source files that contain one of `wanted`. The command is excluded: it has its own threads.
     fn lines_with(wanted: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
         let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
@@ -177,7 +176,7 @@ mod tests {
                     folders.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
                     let text = std::fs::read_to_string(&path).unwrap();
-                    // What comes before the tests, since those may do as they like.
+                    // Tests need no barrier.
                     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
                     let lines = code.lines().filter(|line| wanted.iter().any(|wanted| line.contains(wanted)));
                     found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
@@ -188,22 +187,22 @@ mod tests {
     }
 
     #[test]
-    fn every_event_of_tracing_goes_through_the_barrier() {
+    fn tracing_events_use_the_emit_macro() {
         let macros = ["error", "warn", "info", "debug", "trace"].map(|level| format!("tracing::{level}{}", "!("));
         let found = lines_with(&macros.each_ref().map(String::as_str));
         assert!(found.is_empty(), "use emit!: {found:#?}");
-        assert!(!lines_with(&["emit!("]).is_empty(), "nothing is found at all");
+        assert!(!lines_with(&["emit!("]).is_empty(), "the search finds no emit!");
     }
 
     #[test]
-    fn no_waker_is_kept_where_its_clone_or_its_drop_can_do_harm() {
+    fn atomic_waker_is_not_used() {
         let found = lines_with(&["AtomicWaker"]);
         let known = |line: &String| line.contains("/panic.rs: ///");
         assert!(found.iter().all(known), "use TaskWaker: {found:#?}");
     }
 
     #[test]
-    fn an_answer_is_there_although_the_waker_panics() {
+    fn answer_arrives_even_if_the_waker_panics() {
         struct Panics;
         impl Wake for Panics {
             fn wake(self: Arc<Self>) {
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_woken_once_and_what_its_wakers_hold_may_panic_when_it_is_dropped() {
+    fn task_waker_wakes_once_and_contains_panics_in_drop() {
         struct Counts(Arc<AtomicUsize>, Bomb);
         impl Wake for Counts {
             fn wake(self: Arc<Self>) {

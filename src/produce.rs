@@ -1,4 +1,4 @@
-//! [`Produce`]: what a producer does, as a trait.
+//! [`Produce`]: the methods of a producer, as a trait.
 
 use std::time::Duration;
 
@@ -9,11 +9,10 @@ use crate::{
     producer::{PartitionInfo, Sending, TrySendError, Unsent},
 };
 
-/// What a [`Producer`] does, for code that also takes a producer without brokers, `testing::MockProducer` (feature `testing`): what
-/// Java's interface `Producer` is to `KafkaProducer` and `MockProducer`.
+/// The methods of [`Producer`] as a trait, for code that also runs with `testing::MockProducer` (feature `testing`). In Java this is the
+/// interface `Producer`, which `KafkaProducer` and `MockProducer` implement.
 ///
-/// It can be used as `&impl Produce<K, V>` and as `&dyn Produce<K, V>`. Every function does what the one of the same name does for
-/// [`Producer`].
+/// It can be used as `&impl Produce<K, V>` and as `&dyn Produce<K, V>`. Each method behaves as the one of the same name of [`Producer`].
 ///
 /// ```
 /// use ottla::{Produce, ProducerRecord};
@@ -27,60 +26,60 @@ pub trait Produce<K: ?Sized, V: ?Sized>: Send + Sync {
     /// Sends a record: see [`Producer::send`].
     fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending;
 
-    /// Sends a record without lingering, and waits until it is reported: see [`Producer::send_and_wait`].
+    /// Sends a record without lingering and waits for its report: see [`Producer::send_and_wait`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Producer::send_and_wait`].
     fn send_and_wait(&self, record: ProducerRecord<'_, K, V>) -> BoxFuture<'static, Report> {
         let sending = self.send(record);
         Box::pin(async { sending.await?.await })
     }
 
-    /// Sends a record if there is room for it now: see [`Producer::try_send`].
+    /// Sends a record if the buffer has room for it: see [`Producer::try_send`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Producer::try_send`].
     fn try_send<'a>(&self, record: ProducerRecord<'a, K, V>) -> Result<Delivery, TrySendError<'a, K, V>>;
 
-    /// Sends a record if there is room for it now, and calls back with its report: see [`Producer::send_with`].
+    /// Sends a record if the buffer has room for it, and calls `callback` with its report: see [`Producer::send_with`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Producer::send_with`].
     fn send_with<'a>(
         &self,
         record: ProducerRecord<'a, K, V>,
         callback: Box<dyn FnOnce(Report) + Send>,
     ) -> Result<(), TrySendError<'a, K, V>>;
 
-    /// Waits until every record accepted before has been reported: see [`Producer::flush`].
+    /// Waits until all records accepted so far have been reported: see [`Producer::flush`].
     fn flush(&self) -> BoxFuture<'_, Result<(), Error>>;
 
-    /// The topic's partitions: see [`Producer::partitions_for`].
+    /// The partitions of a topic: see [`Producer::partitions_for`].
     fn partitions_for<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<PartitionInfo>, Error>>;
 
-    /// Makes the producer ready for transactions: see [`Producer::init_transactions`].
+    /// Registers the `transactional.id`; required before the first transaction: see [`Producer::init_transactions`].
     fn init_transactions(&self) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Begins a transaction: see [`Producer::begin_transaction`].
     fn begin_transaction(&self) -> BoxFuture<'_, Result<Box<dyn ProduceTransaction<K, V>>, Error>>;
 
-    /// Closes the producer for all of its handles: see [`Producer::close`].
+    /// Closes the producer for all its handles: see [`Producer::close`].
     fn close(&self, timeout: Duration) -> BoxFuture<'_, Result<Vec<Unsent>, Error>>;
 }
 
-/// An open transaction of a [`Produce`], as [`Transaction`] is one of a [`Producer`]: dropping it aborts.
+/// An open transaction of a [`Produce`]: [`Transaction`] as a trait. Dropping it aborts the transaction.
 #[must_use = "a transaction that is dropped is aborted"]
 pub trait ProduceTransaction<K: ?Sized, V: ?Sized>: Send + Sync {
-    /// Sends a record as part of it: see [`Transaction::send`].
+    /// Sends a record in the transaction: see [`Transaction::send`].
     fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending;
 
-    /// Makes a consumer's progress part of it: see [`Transaction::send_offsets`].
+    /// Adds consumer offsets to the transaction: see [`Transaction::send_offsets`].
     fn send_offsets<'a>(&'a self, offsets: &'a Offsets, group: &'a ConsumerGroupMetadata) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Commits: see [`Transaction::commit`].
+    /// Commits the transaction: see [`Transaction::commit`].
     fn commit(&self) -> BoxFuture<'_, Result<(), Error>>;
 
-    /// Aborts: see [`Transaction::abort`].
+    /// Aborts the transaction: see [`Transaction::abort`].
     fn abort(&self) -> BoxFuture<'_, Result<(), Error>>;
 }
 

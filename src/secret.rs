@@ -1,33 +1,33 @@
-//! [`Secret`]: a text that may be a secret; and [`Secrets`], which clears the texts of others of them.
+//! [`Secret`]: a string that may be a secret. [`Secrets`]: removes secrets from other text.
 //!
-//! Whether a value is a secret its setting's name says, and values are there before their names are known to be right. So every value of
-//! a configuration is a [`Secret`] from the parser on, and what may be seen of it is decided in one place, `config::redacted`.
+//! The name of a setting says whether its value is a secret, but values are parsed before names are checked. So every value of a
+//! configuration is a [`Secret`] from the parser on. One place decides what may be shown of it: `config::redacted`.
 
 use zeroize::Zeroizing;
 
 /// What is printed in place of a secret.
 pub(crate) const HIDDEN: &str = "[hidden]";
 
-/// A text that may be a secret: neither printed nor serialized, and overwritten when it is dropped.
+/// A string that may be a secret: it cannot be printed or serialized, and its memory is overwritten on drop.
 ///
-/// It has no `Debug`, so that a derived one of what holds it does not compile.
+/// It has no `Debug`, so deriving `Debug` for a type that contains it does not compile.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The text, for who needs it and does not print it.
+    /// The string. Callers must not print it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 
-    /// One text of several, in one piece from the start: a text that grows leaves a copy of itself where it was.
+    /// Joins `parts`. `[String]::join` allocates once; a string that grows would leave a copy of the secret in freed memory.
     pub(crate) fn join(parts: &[Self], separator: &str) -> Self {
         parts.iter().map(Self::expose).collect::<Vec<_>>().join(separator).into()
     }
 }
 
 impl From<String> for Secret {
-    /// Takes the text where it lies, without another copy.
+    /// Takes over the allocation, without another copy.
     fn from(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
@@ -39,12 +39,12 @@ impl From<&str> for Secret {
     }
 }
 
-/// The secrets that a client was given, which librdkafka may repeat in what it says.
+/// A client's secrets, which librdkafka may quote in its log lines and errors.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// The text without the secrets in it.
+    /// `text` with each secret replaced by [`HIDDEN`].
     pub(crate) fn redact(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), HIDDEN))
     }
@@ -67,7 +67,7 @@ impl Secrets {
 }
 
 impl FromIterator<Secret> for Secrets {
-    /// The longest first: of one that has another in it, nothing must be left over.
+    /// Sorted by length, the longest first: a secret that contains another one must be replaced as a whole.
     fn from_iter<I: IntoIterator<Item = Secret>>(secrets: I) -> Self {
         let mut secrets: Vec<Secret> = secrets.into_iter().filter(|secret| !secret.expose().is_empty()).collect();
         secrets.sort_by(|a, b| b.expose().len().cmp(&a.expose().len()).then_with(|| a.expose().cmp(b.expose())));
@@ -80,7 +80,7 @@ impl FromIterator<Secret> for Secrets {
 mod tests {
     use super::*;
 
-    /// Does not compile once `Secret` has one of the traits that show it: then there are two answers to which `never` is meant.
+    /// Does not compile if `Secret` implements one of these traits: `never` is then ambiguous.
     #[test]
     fn it_cannot_be_printed_or_serialized() {
         macro_rules! never {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn of_secrets_in_each_other_nothing_is_left() {
+    fn redact_replaces_secrets_that_contain_each_other() {
         let secrets: Secrets = ["hunter", "", "hunter2", "hunter", "2"].map(Secret::from).into_iter().collect();
         assert_eq!(secrets.redact("hunter2, hunter and 12"), "[hidden], [hidden] and 1[hidden]");
         let mut secrets = secrets;
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(secrets.redact("hunter22"), "[hidden][hidden]");
     }
 
-    /// Looks at the memory that a secret had once it is dropped.
+    /// Reads the memory of a secret after its drop.
     #[cfg(target_os = "linux")]
     #[test]
     fn its_memory_is_overwritten() {
@@ -123,9 +123,9 @@ mod tests {
         let secret = Secret::from(text);
         let address = u64::try_from(secret.expose().as_ptr().addr()).unwrap();
         memory.read_exact_at(&mut seen, address).unwrap();
-        assert!(seen.windows(7).any(|bytes| bytes == b"hunter2"), "the text does not lie there");
+        assert!(seen.windows(7).any(|bytes| bytes == b"hunter2"), "the secret is not at its address");
         drop(secret);
         memory.read_exact_at(&mut seen, address).unwrap();
-        assert!(!seen.windows(7).any(|bytes| bytes == b"hunter2"), "the text lies there still");
+        assert!(!seen.windows(7).any(|bytes| bytes == b"hunter2"), "the secret is still in memory after its drop");
     }
 }

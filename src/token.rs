@@ -1,8 +1,8 @@
-//! [`TokenProvider`]: where a client's tokens come from, if the program gets them itself.
+//! [`TokenProvider`]: a source of OAUTHBEARER tokens in the program.
 
 use std::{error::Error as StdError, fmt, future::Future, pin::Pin, time::SystemTime};
 
-/// A token to log in with under `sasl.mechanism=OAUTHBEARER`. Its `Debug` does not show its value.
+/// An access token for `sasl.mechanism=OAUTHBEARER`. Its `Debug` does not show its value.
 #[derive(Clone)]
 pub struct Token {
     value: String,
@@ -12,20 +12,22 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token, most often a JWT in its compact form, and when it expires. The producer asks for the next one when four fifths of the time
-    /// until then are over, as Java does by default (`sasl.login.refresh.window.factor`); librdkafka looks once a second.
+    /// A token (usually a JWT in compact form) and its expiry time.
+    ///
+    /// The producer requests the next token after 80 % of the time until then, as Java does by default
+    /// (`sasl.login.refresh.window.factor`). librdkafka checks once a second.
     pub fn new(value: impl Into<String>, expires: SystemTime) -> Self {
         Self { value: value.into(), expires, principal: String::new(), extensions: Vec::new() }
     }
 
-    /// Sets whose token it is, for librdkafka's log; the broker reads it in the token. Defaults to nobody.
+    /// Sets the principal that librdkafka shows in its log. The broker reads the principal from the token. Defaults to an empty string.
     #[must_use]
     pub fn principal(mut self, principal: impl Into<String>) -> Self {
         self.principal = principal.into();
         self
     }
 
-    /// Adds a SASL extension, which is sent with the token (KIP-342). Its name has letters only, its value what ASCII prints.
+    /// Adds a SASL extension, which is sent with the token (KIP-342). Its name has letters only, its value printable ASCII.
     #[must_use]
     pub fn extension(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.extensions.push((name.into(), value.into()));
@@ -48,28 +50,28 @@ impl Token {
         &self.extensions
     }
 
-    /// What is wrong with it, without anything of its value. RFC 7628 has the characters (section 3.1); librdkafka would quote them.
+    /// Checks the token by RFC 7628, section 3.1. The error does not contain the value, which librdkafka's own would quote.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let may_stand = |text: &str| text.bytes().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'));
+        let is_allowed = |text: &str| text.bytes().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'));
         if self.value.is_empty() {
             return Err("the token is empty".to_owned());
         }
-        if !may_stand(&self.value) {
-            return Err("the token has characters that a token cannot have (RFC 7628, section 3.1)".to_owned());
+        if !is_allowed(&self.value) {
+            return Err("the token contains characters that are not allowed (RFC 7628, section 3.1)".to_owned());
         }
         if self.expires <= SystemTime::now() {
             return Err("the token has expired".to_owned());
         }
         if self.principal.contains('\0') {
-            return Err("the token's principal has a NUL".to_owned());
+            return Err("the token's principal contains a NUL".to_owned());
         }
         for (name, value) in &self.extensions {
             if name.is_empty() || name == "auth" || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-                return Err(format!("{name:?} cannot be the name of a SASL extension: it has letters only, and is not \"auth\""));
+                return Err(format!("the SASL extension name {name:?} must consist of letters and must not be \"auth\""));
             }
-            if !may_stand(value) {
+            if !is_allowed(value) {
                 return Err(format!(
-                    "the SASL extension {name} has characters that its value cannot have (RFC 7628, section 3.1)"
+                    "the value of the SASL extension {name} contains characters that are not allowed (RFC 7628, section 3.1)"
                 ));
             }
         }
@@ -87,22 +89,23 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Why there is no token, as a provider's own error.
+/// The error of a provider that has no token.
 pub type TokenError = Box<dyn StdError + Send + Sync>;
 
-/// The future of a token.
+/// The future that a [`TokenProvider`] returns.
 pub type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token, TokenError>> + Send + 'a>>;
 
-/// Gives a producer the tokens that it logs in with, under `sasl.mechanism=OAUTHBEARER` (Java: `AuthenticateCallbackHandler` in
-/// `sasl.login.callback.handler.class`, KIP-255). [`ProducerBuilder::token_provider`](crate::ProducerBuilder::token_provider) takes one; a closure
-/// that returns a future is one, too.
+/// Supplies access tokens for `sasl.mechanism=OAUTHBEARER`. In Java this is an `AuthenticateCallbackHandler` in
+/// `sasl.login.callback.handler.class` (KIP-255).
 ///
-/// The producer asks when it starts, and again before a token expires. An error is logged, and is the source of the errors of records that
-/// wait too long for it; the producer asks again after a second, then after two, and so on up to ten. A token that has not expired stays
-/// in use meanwhile. A panic is an error like the others.
+/// Pass one to [`ProducerBuilder::token_provider`](crate::ProducerBuilder::token_provider). A closure that returns a future is a provider.
 ///
-/// The future is polled on a thread of the producer's own, `ottla-token`, which nothing else waits for, and it is dropped when the producer
-/// ends. There is no runtime on that thread: what needs one is spawned there and its handle awaited.
+/// The producer requests a token when it starts and again before the token expires. If that fails, the error is logged, and it is the source
+/// of the errors of records that time out because of it. The producer retries after 1 s, then after 2 s, and so on up to 10 s. Until then
+/// it keeps using a token that has not expired. A panic counts as an error.
+///
+/// The future is polled on the producer's thread `ottla-token`, which does nothing else. It is dropped when the producer ends. This thread
+/// has no async runtime: if the future needs one, spawn it there and await its handle.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -127,10 +130,10 @@ pub type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token, TokenError>
 /// # Ok::<(), ottla::Error>(())
 /// ```
 pub trait TokenProvider: Send + Sync + 'static {
-    /// Gets a token.
+    /// Returns a token.
     ///
     /// # Errors
-    /// Whatever keeps the provider from one. It is shown, with its sources: it must not hold a secret.
+    /// Any reason why there is no token. The error and its sources are logged, so they must not contain a secret.
     fn token(&self) -> TokenFuture<'_>;
 }
 
@@ -157,20 +160,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_token_is_told_without_its_value() {
+    fn check_error_does_not_contain_the_token() {
         assert_eq!(token("eyJh.e30.").principal("alice").extension("org", "x y").check(), Ok(()));
-        for (token, wanted) in [
+        for (token, expected) in [
             (token(""), "empty"),
             (token("hunter2\u{e9}"), "characters"),
             (token("hunter2\0"), "characters"),
             (Token::new("hunter2", SystemTime::now()), "expired"),
             (token("hunter2").principal("a\0"), "NUL"),
-            (token("hunter2").extension("auth", "x"), "SASL extension"),
-            (token("hunter2").extension("o.r.g", "x"), "SASL extension"),
+            (token("hunter2").extension("auth", "x"), "the SASL extension name \"auth\""),
+            (token("hunter2").extension("o.r.g", "x"), "must consist of letters"),
             (token("hunter2").extension("org", "hunter2\u{1}"), "the SASL extension org"),
         ] {
             let error = token.check().unwrap_err();
-            assert!(error.contains(wanted) && !error.contains("hunter2"), "{error}");
+            assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
             assert!(!format!("{token:?}").contains("hunter2"), "{token:?}");
         }
     }

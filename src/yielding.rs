@@ -1,33 +1,33 @@
-//! How often a future that is ready lets other tasks run first.
+//! Cooperative yielding of futures that are ready.
 //!
-//! A task that awaits one ready future after the other never returns to its executor: on a single thread no timer fires and no other task
-//! runs meanwhile. So every [`EVERY`]th future that a thread finds ready wakes its task and is pending once.
+//! A task that awaits one ready future after another never returns to its executor, so on a single thread no timer fires and no other task
+//! runs. Therefore one in [`EVERY`] ready futures on a thread wakes its task and returns `Pending` once.
 
 use std::{
     cell::Cell,
     task::{Context, Poll},
 };
 
-/// Of so many ready futures in a row, one lets other tasks run first.
+/// One in this many ready futures yields.
 pub(crate) const EVERY: u32 = 128;
 
 thread_local! {
     static READY: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Asked by a future that is ready. Pending: its task is woken already, and the future is ready still.
+/// Called by a future that is ready. `Pending` means: yield now; the task has been woken and the future is still ready.
 ///
-/// A caller that has no task to be woken is not put off: it polls once, to see whether the future is ready.
+/// It never yields without a task to wake: such a caller polls once to see whether the future is ready (`now_or_never`).
 pub(crate) fn poll_proceed(context: &Context<'_>) -> Poll<()> {
-    // A thread that ends has no count any more.
+    // While a thread ends, its thread-local is gone.
     let count = READY.try_with(|ready| ready.replace(ready.get() + 1)).unwrap_or_default() + 1;
     if count < EVERY {
         return Poll::Ready(());
     }
     let _ = READY.try_with(|ready| ready.set(0));
     let waker = context.waker();
-    // The waker of a task points to it. Those that wake nothing, of std and of futures, point nowhere; their tables of functions may differ from
-    // one place in the program to another, so that `will_wake` does not know them.
+    // The data pointer of a task's waker is not null. The no-op wakers of std and futures have a null pointer. `will_wake` cannot
+    // recognise them, because the address of their vtable may differ between codegen units.
     if waker.data().is_null() {
         return Poll::Ready(());
     }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn every_so_often_a_ready_future_is_pending_once_and_wakes_its_task() {
+    fn one_in_every_ready_polls_yields_and_wakes_its_task() {
         let wakes = Arc::new(Wakes::default());
         let waker = waker(Arc::clone(&wakes));
         let context = Context::from_waker(&waker);
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn who_only_looks_is_never_put_off() {
+    fn now_or_never_never_yields() {
         for waker in [Waker::noop(), noop_waker_ref()] {
             let context = Context::from_waker(waker);
             assert!((0..10 * EVERY).all(|_| poll_proceed(&context).is_ready()));
