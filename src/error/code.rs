@@ -1,32 +1,32 @@
-//! What the codes of brokers and of librdkafka mean, after the Java client's exception classes.
+//! The meaning of broker and librdkafka error codes, modelled on the Java client's exceptions.
 //!
-//! The two tables are [`broker`](super::broker) and [`librdkafka`](super::librdkafka); `docs/errors.md` shows them.
+//! The tables are [`broker`](super::broker) and [`librdkafka`](super::librdkafka). `docs/errors.md` shows them.
 
 use super::{ErrorKind, broker, librdkafka};
 
-/// A code's meaning.
+/// The meaning of an error code.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Meaning {
     pub(super) code: i32,
-    /// Kafka's name of a broker's code, librdkafka's of its own; empty for a code that is in neither table.
+    /// Kafka's name of a broker's code, librdkafka's name of its own; empty for an unknown code.
     pub(super) name: &'static str,
     pub(super) kind: ErrorKind,
     pub(super) retriable: bool,
     pub(super) abortable: bool,
     pub(super) fatal: bool,
-    /// The exception that the Java client has for it, without its package.
+    /// The Java client's exception for it, without its package.
     pub(super) java: Option<&'static str>,
     /// What to do about it.
     pub(super) advice: Option<&'static str>,
 }
 
 impl Meaning {
-    /// A broker's code: `Broker`, and a reason to abort a transaction.
+    /// A broker's code. Its kind is `Broker` and it is abortable, unless set otherwise.
     pub(super) const fn broker(code: i32, name: &'static str, java: &'static str) -> Self {
         Self { java: Some(java), ..Self::new(code, name, ErrorKind::Broker) }
     }
 
-    /// A code for which Java has no exception.
+    /// A code without a Java exception.
     pub(super) const fn new(code: i32, name: &'static str, kind: ErrorKind) -> Self {
         Self { code, name, kind, retriable: false, abortable: true, fatal: false, java: None, advice: None }
     }
@@ -55,7 +55,7 @@ impl Meaning {
 /// librdkafka's codes for transaction calls in the wrong order: `_PREV_IN_PROGRESS`, `_CONFLICT`, `_STATE`.
 pub(super) const OUT_OF_ORDER: [i32; 3] = [-177, -173, -172];
 
-/// What a code means. One that is in neither table is a broker's or librdkafka's, by its sign, and aborts a transaction.
+/// The meaning of a code. The sign of an unknown code tells whether it is librdkafka's or a broker's; it is abortable.
 pub(super) fn meaning(code: i32) -> Meaning {
     [broker::CODES, librdkafka::CODES]
         .into_iter()
@@ -64,42 +64,42 @@ pub(super) fn meaning(code: i32) -> Meaning {
         .unwrap_or_else(|| Meaning::new(code, "", if code < 0 { ErrorKind::Client } else { ErrorKind::Broker }))
 }
 
-/// What a code means for a record that was one of several in the batch that the broker refused; `None` if it means the same.
+/// The meaning of a code for one record of a batch that the broker rejected; `None` if it is the same.
 pub(super) fn of_batch(code: i32) -> Option<Meaning> {
     let (kind, advice) = match code {
         10 => (
             ErrorKind::BatchTooLarge,
-            "set batch.size to at most the topic's max.message.bytes, or raise that, and send the record again; \
-             only a record that is larger by itself has to become smaller",
+            "set batch.size to at most the topic's max.message.bytes, or raise the latter, and send the record again; \
+             only a record that is larger by itself must be made smaller",
         ),
         18 => (
             ErrorKind::BatchTooLarge,
-            "set batch.size to at most the topic's segment.bytes, or raise that, and send the record again; \
-             only a record that is larger by itself has to become smaller",
+            "set batch.size to at most the topic's segment.bytes, or raise the latter, and send the record again; \
+             only a record that is larger by itself must be made smaller",
         ),
         32 | 87 => (
             ErrorKind::BatchRejected,
-            "one of the batch's records is invalid, and the broker did not say which: send them one by one, each when the one before \
-             is reported",
+            "one of the batch's records is invalid, and the broker did not say which: send them one at a time, each after the report \
+             of the one before",
         ),
         _ => return None,
     };
     Some(Meaning { kind, advice: Some(advice), ..meaning(code) })
 }
 
-/// What a code means that has ended the producer, as this kind.
+/// The meaning of a code that ended the producer, with this kind.
 pub(super) fn ended(code: i32, kind: ErrorKind) -> Meaning {
     Meaning { kind, retriable: false, abortable: false, fatal: true, advice: kind.advice(), ..meaning(code) }
 }
 
-/// What the code means here, where librdkafka's sentence does not say it.
-pub(super) fn details(code: i32) -> Option<&'static str> {
+/// ottla's text for a code, where librdkafka's is not clear.
+pub(super) fn own_text(code: i32) -> Option<&'static str> {
     match code {
         -192 => Some("not acknowledged within delivery.timeout.ms"),
-        -152 | -151 => Some("given up: the producer was closed, or the transaction aborted, before the record was delivered"),
+        -152 | -151 => Some("not delivered: the producer was closed or the transaction was aborted first"),
         -149 => Some(
-            "no broker has acknowledged the record; a later one of its partition was written, but that proves nothing \
-             where the producer is new: look into the topic before you send it again",
+            "no broker acknowledged the record; a later record of its partition was written, which proves nothing \
+             if the producer is new: check the topic before sending it again",
         ),
         _ => None,
     }
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::native;
 
-    /// One of Kafka's own errors.
+    /// An entry of Kafka's `Errors`.
     #[derive(Deserialize)]
     struct JavaError {
         code: i32,
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_broker_s_codes_are_those_of_the_java_client() {
+    fn broker_codes_equal_the_java_client() {
         let java: JavaErrors = serde_json::from_str(include_str!("../../tests/data/java-errors.json")).unwrap();
         assert!(java.errors.len() > 130, "{}", java.errors.len());
         let theirs: Vec<_> = java
@@ -141,16 +141,16 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_s_codes_have_the_names_that_it_gives_them_and_none_is_missing() {
+    fn librdkafka_codes_and_names_are_complete() {
         let ours: Vec<_> = librdkafka::CODES.iter().map(|meaning| (meaning.code, meaning.name.to_owned())).collect();
-        // What librdkafka has no name for it calls "ERR_-101?".
+        // librdkafka's name for an unknown code is like "ERR_-101?".
         let theirs: Vec<_> =
             (-199..-100).map(|code| (code, native::error_name(code))).filter(|(_, name)| name.starts_with('_')).collect();
         assert_eq!(ours, theirs);
     }
 
     #[test]
-    fn every_code_is_found_and_one_that_nobody_knows_survives() {
+    fn meaning_finds_every_code_and_keeps_unknown_ones() {
         for known in broker::CODES.iter().chain(librdkafka::CODES) {
             assert_eq!(meaning(known.code).name, known.name);
         }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_broker_answers_for_a_batch_means_something_else_for_one_of_its_records() {
+    fn of_batch_differs_from_the_code_of_a_single_record() {
         for code in native::code::BATCH_SIZES.into_iter().chain(native::code::BATCH_CONTENTS) {
             let (alone, of_batch) = (meaning(code), of_batch(code).unwrap());
             assert_ne!((alone.kind, alone.advice), (of_batch.kind, of_batch.advice), "{code}");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kinds_are_what_they_say() {
+    fn codes_map_to_kinds() {
         for (name, kind) in [
             ("_MSG_TIMED_OUT", ErrorKind::DeliveryTimeout),
             ("_QUEUE_FULL", ErrorKind::BufferFull),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_fatal_and_retriable_or_abortable_at_once() {
+    fn fatal_excludes_retriable_and_abortable() {
         for code in -200..200 {
             let meaning = meaning(code);
             assert!(!meaning.fatal || !(meaning.retriable || meaning.abortable), "{code}");

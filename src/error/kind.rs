@@ -2,95 +2,94 @@
 
 use std::fmt;
 
-/// The kinds of error, for matching.
+/// The kind of an [`Error`](crate::Error), for matching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The configuration is wrong; the source is a [`ConfigError`](crate::config::ConfigError) with every problem of it.
+    /// The configuration is invalid. The source is a [`ConfigError`](crate::config::ConfigError) that lists every problem.
     Config,
     /// A serializer failed or panicked.
     Serialization,
-    /// A deserializer failed or panicked: the record was read, and is not what was expected.
+    /// A deserializer failed or panicked.
     Deserialization,
     /// The partitioner panicked, or chose a partition that the topic does not have.
     Partitioner,
-    /// The record cannot be sent as it is: its topic's name, partition or timestamp is not a valid one.
+    /// The record's topic name, partition or timestamp is invalid.
     InvalidRecord,
     /// The record is larger than `max.request.size`, `buffer.memory` or the topic's `max.message.bytes`.
     RecordTooLarge,
-    /// The batch that the record was sent in is larger than the topic's `max.message.bytes`, and none of it was written. The record
-    /// itself may fit: lower `batch.size` to that limit, or send it again alone. This does not count as retriable, because the same
-    /// records sent again together make the same batch.
+    /// The batch with the record is larger than the topic's `max.message.bytes`, and none of it was written. The record itself may fit:
+    /// lower `batch.size` to that limit, or send the record again alone. Not retriable, because the same records sent again make the same
+    /// batch.
     BatchTooLarge,
-    /// The broker has refused the batch that the record was sent in because one of its records is invalid, and none of it was written.
-    /// With the code `_INVALID_DIFFERENT_RECORD` that is another record, and this one can be sent again; with another code the broker
-    /// did not say which one.
+    /// The broker rejected the batch with the record because one of the batch's records is invalid. None of it was written. With the code
+    /// `_INVALID_DIFFERENT_RECORD` another record is invalid, and this one can be sent again; with other codes the broker did not say which.
     BatchRejected,
-    /// There is no room in `buffer.memory`, and the call does not wait.
+    /// `buffer.memory` is full, and the call does not wait.
     BufferFull,
-    /// There was no room in `buffer.memory` for `max.block.ms`.
+    /// `buffer.memory` stayed full for `max.block.ms`.
     BufferTimeout,
-    /// The record's schema, or whatever else its serializer waits for, is being asked for, and the call does not wait.
+    /// The record's serializer waits, for its schema for example, and the call does not.
     SchemaPending,
-    /// The record's schema, or whatever else its serializer waits for, did not come within `max.block.ms`.
+    /// The record's serializer waited, for its schema for example, for longer than `max.block.ms`.
     SchemaTimeout,
-    /// The schema registry is out of reach, does not let this client in, or answers what no registry does: the record may be as good as any.
-    /// The source is its [`RegistryError`](crate::serialize::registry::RegistryError).
+    /// The schema registry is unreachable, rejects this client or gives invalid answers. This says nothing about the record. The source is a
+    /// [`RegistryError`](crate::serialize::registry::RegistryError).
     SchemaRegistry,
-    /// No broker told of the topic for `max.block.ms`.
+    /// No metadata of the topic or cluster arrived within `max.block.ms`.
     MetadataTimeout,
     /// The topic or the partition does not exist.
     UnknownTopicOrPartition,
     /// The brokers did not acknowledge the record within `delivery.timeout.ms`.
     DeliveryTimeout,
-    /// No broker acknowledged the record, and librdkafka counts it as written, since a later one of its partition was. That does
-    /// not follow for the first records that a producer sends to a partition: this one may be lost.
+    /// No broker acknowledged the record, but librdkafka reports it as written because a later record of its partition was. This does not
+    /// hold for the first records that a producer sends to a partition: the record may be lost.
     Unconfirmed,
-    /// No connection to a broker, or it broke.
+    /// The connection to a broker failed or was lost.
     Network,
-    /// The broker does not take the credentials, or TLS failed.
+    /// Authentication with a broker failed, or TLS failed.
     Authentication,
-    /// The credentials are good, but not allowed to do this.
+    /// The authenticated user lacks the permission.
     Authorization,
     /// Fewer in-sync replicas than `min.insync.replicas`.
     NotEnoughReplicas,
-    /// Another producer has taken this one's `transactional.id` over. This one can do no more.
+    /// Another producer uses this producer's `transactional.id` now. This producer can send no more.
     Fenced,
-    /// A call in the wrong order: to send without a transaction, to begin a second one, to do either before
-    /// [`init_transactions`](crate::Producer::init_transactions), or on a producer without a `transactional.id`
+    /// A call in the wrong order: sending without a transaction, beginning a second one, either of these before
+    /// [`init_transactions`](crate::Producer::init_transactions), or any of them without a `transactional.id`
     /// (Java: `IllegalStateException`).
     TransactionState,
-    /// The brokers have not done what a transaction call asks for within `max.block.ms`. The same call goes on where this one stopped.
+    /// A transaction call took longer than `max.block.ms`. Make the same call again: it continues where this one stopped.
     TransactionTimeout,
-    /// The transaction was open for longer than `transaction.timeout.ms`, so that its coordinator has most likely aborted it, and this
-    /// producer can do no more. Coordinators answer the same to a producer whose `transactional.id` another one has taken over: that is
-    /// [`Fenced`](Self::Fenced), and certain if the transaction was open for less time.
+    /// The transaction was open for longer than `transaction.timeout.ms`, so its coordinator has most likely aborted it. This producer can
+    /// send no more. A coordinator gives the same answer after another producer has taken over the `transactional.id`; if the transaction
+    /// was open for less time, the error is [`Fenced`](Self::Fenced).
     TransactionExpired,
-    /// The transaction cannot be committed, since a record or an offset of it failed: the way on is to abort it.
+    /// A record or offset of the transaction failed, so it cannot be committed: abort it.
     TransactionFailed,
-    /// A consumer's offsets were not committed, since its group has given the partitions to other members: they read the records again.
+    /// Consumer offsets were not committed because the group has assigned the partitions to other members, which read the records again.
     CommitFailed,
-    /// This producer can send no more (librdkafka's fatal errors).
+    /// This producer can send no more: librdkafka reported a fatal error.
     Fatal,
-    /// The producer is closed, or is another process's, which this one was forked from.
+    /// The producer is closed, or was created before `fork` by the parent process.
     Closed,
-    /// The producer was closed, or the transaction aborted, before the record was delivered.
+    /// The record was not delivered before the producer was closed or the transaction aborted.
     GivenUp,
-    /// The producer was closed, and user code on its delivery thread, such as a callback that blocks, holds up the reports of some records
-    /// beyond the timeout.
+    /// The producer is closed, but some reports are still missing after the timeout, because user code such as a callback blocks the
+    /// delivery thread.
     CloseTimeout,
-    /// A call that would wait for itself: from a callback, for what the callback holds up.
+    /// A call in a callback that would wait for the callback itself.
     WouldDeadlock,
-    /// An embedded Kafka could not start, or was asked for what it does not have or cannot do.
+    /// An embedded Kafka could not start, or a call on it has an invalid argument.
     EmbeddedKafka,
-    /// Another error that the broker answered; see [`code`](crate::Error::code).
+    /// Any other broker error; see [`code`](crate::Error::code).
     Broker,
-    /// Another error of librdkafka's; see [`code`](crate::Error::code).
+    /// Any other librdkafka error; see [`code`](crate::Error::code).
     Client,
 }
 
 impl ErrorKind {
-    /// The kind's name, as it stands in reports: `DeliveryTimeout`.
+    /// The name of the kind, such as `DeliveryTimeout`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Config => "Config",
@@ -131,7 +130,7 @@ impl ErrorKind {
         }
     }
 
-    /// What the Java client throws where this layer itself finds the error, before there is a code.
+    /// The Java client's exception for an error that ottla itself detects, which has no code.
     pub(super) fn java_exception(self) -> Option<&'static str> {
         Some(match self {
             Self::Config => "ConfigException",
@@ -164,34 +163,34 @@ impl ErrorKind {
         })
     }
 
-    /// What to do about an error that this layer itself finds.
+    /// What to do about an error that ottla itself detects.
     pub(super) fn advice(self) -> Option<&'static str> {
         Some(match self {
-            Self::Config => "mend the settings: the source names each problem, with its file and line",
-            Self::Serialization => "mend the record or its serializer: the source is the serializer's own error",
-            Self::Deserialization => "mend the deserializer, or pass the record over: the source is the deserializer's own error",
-            Self::Partitioner => "mend the partitioner: it names one of the topic's partitions, from 0",
+            Self::Config => "fix the settings: the source lists each problem, with file and line",
+            Self::Serialization => "fix the record or its serializer: the source is the serializer's error",
+            Self::Deserialization => "fix the deserializer, or skip the record: the source is the deserializer's error",
+            Self::Partitioner => "fix the partitioner: it must return a partition of the topic, counted from 0",
             Self::RecordTooLarge => {
                 "make the record smaller, or raise max.request.size (and the topic's max.message.bytes) or buffer.memory"
             }
-            Self::BufferFull => "await send, or try again when some of what is under way has been reported",
+            Self::BufferFull => "await send, or try again after some outstanding records have been reported",
             Self::BufferTimeout => "send more slowly, or raise buffer.memory or max.block.ms",
-            Self::MetadataTimeout => "look whether the brokers are up; raise max.block.ms if they only are slow",
-            Self::SchemaPending => "await send, or try again when the schema registry has answered",
-            Self::SchemaTimeout => "look whether the schema registry is up; raise max.block.ms if it only is slow",
-            Self::SchemaRegistry => "look whether the schema registry is up and lets this client in, then do the same again",
-            Self::TransactionTimeout => "make the same call again: it goes on where this one stopped",
+            Self::MetadataTimeout => "check that the brokers are up; if they are slow, raise max.block.ms",
+            Self::SchemaPending => "await send, or try again after the schema registry has answered",
+            Self::SchemaTimeout => "check that the schema registry is up; if it is slow, raise max.block.ms",
+            Self::SchemaRegistry => "check that the schema registry is up and accepts this client, then try again",
+            Self::TransactionTimeout => "make the same call again: it continues where this one stopped",
             Self::TransactionExpired => {
-                "build a new producer, and do the transaction again: none of it is committed; make transactions shorter, or raise \
+                "build a new producer and repeat the transaction: none of it is committed; make transactions shorter, or raise \
                  transaction.timeout.ms"
             }
             Self::TransactionFailed => "abort the transaction",
             Self::CommitFailed => {
-                "read on: the group's members read the records again; ask for records more often than max.poll.interval.ms"
+                "continue: the group's new members read the records again; poll more often than max.poll.interval.ms"
             }
             Self::Closed | Self::Fatal | Self::Fenced => "build a new producer",
-            Self::CloseTimeout => "let callbacks return soon: hand what takes long to another thread",
-            Self::WouldDeadlock => "hand the work to another thread",
+            Self::CloseTimeout => "make callbacks return quickly: move long work to another thread",
+            Self::WouldDeadlock => "make the call on another thread",
             _ => return None,
         })
     }
@@ -211,7 +210,7 @@ impl ErrorKind {
         )
     }
 
-    /// Whether such an error, of this layer's own, fails the transaction: it ends a record that was sent in it.
+    /// Whether an error that ottla itself detects fails the transaction: a record of the transaction ends with it.
     pub(crate) fn is_abortable(self) -> bool {
         matches!(
             self,
@@ -231,14 +230,14 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// Whether a record that failed may have been written all the same (librdkafka's `rd_kafka_msg_status_t`).
+/// Whether a failed record may have been written (librdkafka's `rd_kafka_msg_status_t`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Persistence {
-    /// It was certainly not written: sending it again cannot make a duplicate.
+    /// Not written: sending it again cannot create a duplicate.
     NotPersisted,
-    /// It may have been written: sending it again may make a duplicate.
+    /// Possibly written: sending it again may create a duplicate.
     PossiblyPersisted,
-    /// It was written.
+    /// Written.
     Persisted,
 }
 

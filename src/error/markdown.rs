@@ -1,4 +1,4 @@
-//! The tables of codes as Markdown, from the tables themselves; `docs/errors.md` must be what comes out.
+//! Generates `docs/errors.md` from the tables of codes.
 
 use super::{
     broker,
@@ -9,52 +9,54 @@ use crate::page::assert_page;
 
 const HEAD: &str = "# Errors
 
-What `Error` says of each code: its kind, whether sending again may succeed (`is_retriable`), whether the transaction can be aborted
-(`is_abortable`) or the producer is at its end (`is_fatal`), the exception that the Java client has in its place, and what to do. A code
-that is not listed keeps its number; it is `Broker` above zero and `Client` below, and neither retriable nor fatal.
-This page is made from the tables in `src/error/`; the test `error::markdown` holds the two equal.
+Each row is an error code and what `Error` returns for it: the kind, whether sending again may succeed (`is_retriable`), whether the
+transaction must be aborted (`is_abortable`), whether the producer can send no more (`is_fatal`), the Java client's exception, and what to
+do (`advice`). A code that is not listed keeps its number. Its kind is `Broker` if it is positive and `Client` if it is negative; it is
+neither retriable nor fatal.
+
+This page is generated from the tables in `src/error/`; the test `error::markdown` compares them.
 ";
 
 const BATCHES: &str = "
-## Refused batches
+## Rejected batches
 
-A broker answers for a batch, not for a record. Where a batch had several records and the broker did not name the ones that it refused it
-for, each of the codes below means this. Where it did name them (KIP-467), the others fail with `_INVALID_DIFFERENT_RECORD`. ottla does
-not send the records of a refused batch again by itself, as Java does with one that is too large: librdkafka may have sent later records of
-the partition by then, so that their order would change.
+A broker accepts or rejects a whole batch. If it rejects a batch of several records and does not name the invalid ones, the codes below have
+the meaning below. If it names them (KIP-467), the other records fail with `_INVALID_DIFFERENT_RECORD`. ottla does not resend the records of
+a rejected batch. (Java splits a batch that is too large and resends it.) librdkafka may already have sent later records of the partition, so
+resending would change the order.
 ";
 
 const TRANSACTIONS: &str = "
 ## Transaction calls
 
-The flags of an error of `init_transactions`, `begin_transaction`, `send_offsets`, `commit` and `abort` are those of the call, which may differ
-from its code's in the tables above. They are to be looked at in this order; a loop that does so ends for every code at every step.
+An error of `init_transactions`, `begin_transaction`, `send_offsets`, `commit` or `abort` has flags of its own, which may differ from those of
+its code in the tables above. Check them in this order; a loop that does so terminates for every code at every step.
 
 | flag | what to do |
 | --- | --- |
 | fatal | build a new producer |
 | abortable | abort, then begin another transaction |
-| retriable | make the same call again: it goes on where this one stopped |
-| none | fix the program: calls in the wrong order, or arguments that are not valid |
+| retriable | make the same call again: it continues where this one stopped |
+| none | fix the program: calls in the wrong order, or invalid arguments |
 
-Where the flags differ from Java's:
+Differences to Java:
 
-| answer | Java | ottla |
+| error | Java | ottla |
 | --- | --- | --- |
-| `INVALID_PRODUCER_EPOCH` to a record | abortable | fatal: librdkafka cannot go on after it |
-| `INVALID_PRODUCER_EPOCH`, `PRODUCER_FENCED`, to a producer whose transaction was open for `transaction.timeout.ms` or longer | as if it were fenced | `TransactionExpired`, fatal: the coordinator has most likely aborted the transaction, and there need not be another producer |
-| any code that is not retriable, to `init_transactions` or `abort` | fatal at once | asked again until `max.block.ms` is over, then fatal |
-| a code that neither knows what to do about, to `send_offsets` or `commit` | fatal | abortable; the abort is fatal if the coordinator has ended the transaction anyway |
-| a record that cannot be serialized | thrown by `send`; the transaction goes on | fails the transaction, since a future may be dropped unread |
+| `INVALID_PRODUCER_EPOCH` for a record | abortable | fatal: librdkafka cannot continue after it |
+| `INVALID_PRODUCER_EPOCH` or `PRODUCER_FENCED` after the transaction was open for `transaction.timeout.ms` or longer | like any fenced producer | `TransactionExpired`, fatal: the coordinator has most likely aborted the transaction, even without another producer |
+| any code that is not retriable, from `init_transactions` or `abort` | fatal at once | retried until `max.block.ms` is over, then fatal |
+| a code that neither client handles, from `send_offsets` or `commit` | fatal | abortable; the abort is fatal if the coordinator has already ended the transaction |
+| a record that cannot be serialized | thrown by `send`; the transaction continues | fails the transaction, because a future may be dropped unread |
 ";
 
-const COLUMNS: &str = "| code | name | kind | retriable | abortable | fatal | Java's exception | what to do |
+const COLUMNS: &str = "| code | name | kind | retriable | abortable | fatal | Java exception | what to do |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
 fn text() -> String {
     let mut text = HEAD.to_owned();
-    for (title, codes) in [("Brokers' codes", broker::CODES), ("librdkafka's own codes", librdkafka::CODES)] {
+    for (title, codes) in [("Broker codes", broker::CODES), ("librdkafka codes", librdkafka::CODES)] {
         text.push_str(&format!("\n## {title}\n\n{COLUMNS}"));
         codes.iter().filter(|meaning| meaning.code != 0).for_each(|meaning| text.push_str(&row(meaning)));
     }
@@ -80,6 +82,6 @@ fn row(meaning: &Meaning) -> String {
 }
 
 #[test]
-fn the_page_of_errors_is_what_the_tables_say() {
+fn errors_page_is_up_to_date() {
     assert_page("errors.md", &text());
 }

@@ -1,4 +1,4 @@
-//! [`Error`]: one opaque type, with a kind to match on and questions to ask.
+//! [`Error`]: one opaque error type with a kind to match on and methods to classify it.
 
 mod auth_failure;
 mod broker;
@@ -18,9 +18,9 @@ use crate::native::{self, Contained, Outcome, TransactionRefused};
 
 type Source = Box<dyn StdError + Send + Sync + 'static>;
 
-/// What went wrong, where, and what it means for the record.
+/// An error of ottla: what failed, where, and whether the record may have been written.
 ///
-/// `Display` tells this level only; [`source`](StdError::source) tells the cause. It never shows a record's content or a secret.
+/// `Display` shows this error only; [`source`](StdError::source) is its cause. It never shows record content or a secret.
 ///
 /// ```
 /// use ottla::{ErrorKind, Producer, ProducerConfig};
@@ -34,11 +34,11 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     code: Option<i32>,
-    /// What the error means where its code and its kind do not say it.
+    /// Overrides the meaning of code and kind.
     meaning: Option<Meaning>,
     broker_message: Option<Box<str>>,
     persistence: Persistence,
-    /// Dropped wherever the error is, on a thread of this layer too.
+    /// A user's error may be in it, which may be dropped on the delivery thread.
     source: Option<Contained<Source>>,
 }
 
@@ -55,33 +55,33 @@ impl Error {
         }))
     }
 
-    /// An error of librdkafka's or the broker's; `context` says where.
+    /// An error of librdkafka or of a broker. `context` says where it occurred.
     pub(crate) fn from_code(code: i32, context: &str) -> Self {
         let meaning = code::meaning(code);
-        let details = code::details(code).map_or_else(|| native::error_text(code), str::to_owned);
+        let text = code::own_text(code).map_or_else(|| native::error_text(code), str::to_owned);
         let name = if meaning.name.is_empty() { native::error_name(code) } else { meaning.name.to_owned() };
-        let message = format!("{context}: {details} ({name})");
+        let message = format!("{context}: {text} ({name})");
         let mut error = Self::new(meaning.kind, message);
         error.0.code = Some(code);
         error
     }
 
-    /// The error of a record that was accepted and then failed.
+    /// The error of a record that failed after it was accepted.
     pub(crate) fn from_report(topic: &str, outcome: &Outcome) -> Self {
         let context = if outcome.partition < 0 {
             format!("topic {topic}")
         } else {
             format!("topic {topic}, partition {}", outcome.partition)
         };
-        let refusal = outcome.details.as_ref().and_then(|details| details.refusal.as_ref());
-        let mut error = match refusal {
-            Some(refusal) => Self::from_auth_failure(refusal, &context),
+        let failure = outcome.details.as_ref().and_then(|details| details.refusal.as_ref());
+        let mut error = match failure {
+            Some(failure) => Self::from_auth_failure(failure, &context),
             None => Self::from_code(outcome.code(), &context),
         };
         error.0.persistence = Persistence::from_status(outcome.status.into());
         let Some(details) = &outcome.details else { return error };
         if let Some(answered) = &details.partitioner {
-            // The code is what librdkafka was told in place of a partition, and means nothing.
+            // librdkafka got a placeholder instead of a partition, so its code means nothing.
             error.0.code = None;
             error.0.kind = ErrorKind::Partitioner;
             error.0.message = format!("{context}: the partitioner {answered}");
@@ -92,16 +92,18 @@ impl Error {
             error.0.meaning = Some(meaning);
             error.0.message = match meaning.kind {
                 ErrorKind::BatchTooLarge => {
-                    format!("{context}: the batch of {records} records that it was sent in is too large for the broker ({name})")
+                    format!("{context}: its batch of {records} records is too large for the broker ({name})")
                 }
                 _ => {
                     let text = native::error_text(outcome.code());
-                    format!("{context}: the broker refused the batch of {records} records for one of them: {text} ({name})")
+                    format!(
+                        "{context}: the broker rejected its batch of {records} records because of one of them: {text} ({name})"
+                    )
                 }
             };
         }
         if details.only_aborts && error.is_fatal() {
-            // Java, too: such an error is fatal outside transactions only.
+            // As in Java: such an error is fatal only outside transactions.
             error.0.kind = ErrorKind::Broker;
             let by_code = code::meaning(outcome.code());
             error.0.meaning = Some(Meaning { kind: ErrorKind::Broker, abortable: true, fatal: false, advice: None, ..by_code });
@@ -110,7 +112,7 @@ impl Error {
             let kind = ErrorKind::TransactionExpired;
             error.0.kind = kind;
             error.0.meaning = Some(code::ended(outcome.code(), kind));
-            error.0.message.push_str("; the transaction was open for longer than transaction.timeout.ms, and its coordinator has most likely aborted it");
+            error.0.message.push_str("; the transaction was open for longer than transaction.timeout.ms, so its coordinator has most likely aborted it");
         }
         if let Some(text) = &details.broker {
             error.0.message.push_str("; the broker says: ");
@@ -123,16 +125,16 @@ impl Error {
         error
     }
 
-    /// The error of a client that a broker does not let in; `context` says where.
-    pub(crate) fn from_auth_failure(refusal: &AuthFailure, context: &str) -> Self {
-        let meaning = Meaning { advice: Some(refusal.reason().advice()), ..code::meaning(refusal.code()) };
-        let mut error = Self::new(meaning.kind, format!("{context}: {refusal} ({})", meaning.name));
-        error.0.code = Some(refusal.code());
+    /// The error of a client that a broker rejects, or that rejects a broker's certificate. `context` says where it occurred.
+    pub(crate) fn from_auth_failure(failure: &AuthFailure, context: &str) -> Self {
+        let meaning = Meaning { advice: Some(failure.reason().advice()), ..code::meaning(failure.code()) };
+        let mut error = Self::new(meaning.kind, format!("{context}: {failure} ({})", meaning.name));
+        error.0.code = Some(failure.code());
         error.0.meaning = Some(meaning);
-        error.with_source(refusal.details())
+        error.with_source(failure.text())
     }
 
-    /// The error of a transaction call. What it means is in librdkafka's flags, not in its code; `context` says which call.
+    /// The error of a transaction call. librdkafka's flags say what to do, not the code. `context` names the call.
     pub(crate) fn from_transaction(refused: &TransactionRefused, context: &str) -> Self {
         let by_code = code::meaning(refused.code);
         let (kind, advice) = match by_code.kind {
@@ -154,7 +156,7 @@ impl Error {
         error
     }
 
-    /// The error of a producer that has come to its end as this kind, by this code.
+    /// The error of a producer that ended with this kind and code.
     pub(crate) fn from_ended(kind: ErrorKind, code: i32, message: String) -> Self {
         let mut error = Self::new(kind, message);
         error.0.code = Some(code);
@@ -162,13 +164,13 @@ impl Error {
         error
     }
 
-    /// The same error of a call that leaves the transaction as it is.
+    /// The same error, not abortable: the call leaves the transaction as it is.
     pub(crate) fn that_fails_nothing(mut self) -> Self {
         self.0.meaning = self.meaning().map(|meaning| Meaning { abortable: false, ..meaning });
         self
     }
 
-    /// The error that ends a client which is no producer.
+    /// The fatal error of a consumer.
     #[cfg(feature = "consumer")]
     pub(crate) fn from_fatal(code: i32, cause: &str, context: &str) -> Self {
         let by_code = code::meaning(code);
@@ -178,7 +180,7 @@ impl Error {
         error
     }
 
-    /// The error of a commit that came too late: the group has given the partitions to others.
+    /// The error of a commit after the group has assigned the partitions to other members.
     #[cfg(feature = "consumer")]
     pub(crate) fn into_commit_failed(mut self) -> Self {
         let kind = ErrorKind::CommitFailed;
@@ -191,7 +193,7 @@ impl Error {
         self
     }
 
-    /// The same for a record that can be sent again as it is: its transaction goes on.
+    /// The same error, not abortable: the record can be sent again, and its transaction continues.
     pub(crate) fn not_abortable(mut self) -> Self {
         self.0.meaning = self.meaning().map(|meaning| Meaning { abortable: false, ..meaning });
         self
@@ -202,28 +204,28 @@ impl Error {
         self
     }
 
-    /// What kind of error it is.
+    /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The code of the broker (above 0, or -1 for an error that it does not explain) or of librdkafka (below -1), if it came from one.
+    /// The error code, if there is one: a broker's (above 0, or -1 for an unknown server error) or librdkafka's (below -1).
     ///
-    /// Codes that this version does not know are kept as they came.
+    /// Codes that this version does not know are passed through.
     pub fn code(&self) -> Option<i32> {
         self.0.code
     }
 
-    /// The name of its code, if it came from one that this version knows: Kafka's for a broker's code
-    /// (`NOT_LEADER_OR_FOLLOWER`, as in `org.apache.kafka.common.protocol.Errors`), librdkafka's for its own (`_MSG_TIMED_OUT`).
+    /// The name of the code, if this version knows it: Kafka's name of a broker's code (`NOT_LEADER_OR_FOLLOWER`, as in
+    /// `org.apache.kafka.common.protocol.Errors`), librdkafka's name of its own (`_MSG_TIMED_OUT`).
     ///
-    /// `docs/errors.md` in the repository lists them all.
+    /// `docs/errors.md` in the repository lists all of them.
     pub fn name(&self) -> Option<&'static str> {
         self.meaning().map(|meaning| meaning.name).filter(|name| !name.is_empty())
     }
 
-    /// The exception that the Java client has in its place, without its package (`NotLeaderOrFollowerException`); `None` where Java
-    /// has none, or where the code is not known.
+    /// The Java client's exception for this error, without its package (`NotLeaderOrFollowerException`). `None` if Java has none or the
+    /// code is unknown.
     pub fn java_exception(&self) -> Option<&'static str> {
         match self.meaning() {
             Some(meaning) => meaning.java,
@@ -231,7 +233,7 @@ impl Error {
         }
     }
 
-    /// What to do about it, as the rest of a sentence without a full stop; `None` where there is nothing to say beyond the message.
+    /// What to do, as a sentence fragment without a full stop. `None` if the message says it all.
     pub fn advice(&self) -> Option<&'static str> {
         match self.meaning() {
             Some(meaning) => meaning.advice,
@@ -239,10 +241,10 @@ impl Error {
         }
     }
 
-    /// Whether sending the record again may succeed, as Java's `RetriableException`. Of a transaction call: whether the same call may
-    /// go on where this one stopped.
+    /// Whether sending the record again may succeed, as with Java's `RetriableException`. For a transaction call: whether calling it again
+    /// continues where this call stopped.
     ///
-    /// librdkafka has retried for `delivery.timeout.ms` already when such an error reaches a report.
+    /// A report with such an error comes after librdkafka has retried for `delivery.timeout.ms`.
     pub fn is_retriable(&self) -> bool {
         match self.meaning() {
             Some(meaning) => meaning.retriable,
@@ -250,7 +252,7 @@ impl Error {
         }
     }
 
-    /// Whether the transaction that the record or the call belongs to must be aborted, and can be.
+    /// Whether the transaction of the record or call must be aborted, and can be.
     pub fn is_abortable(&self) -> bool {
         match self.meaning() {
             Some(meaning) => meaning.abortable,
@@ -258,7 +260,7 @@ impl Error {
         }
     }
 
-    /// Whether this producer can send no more: the way on is a new one.
+    /// Whether the producer can send no more: build a new one.
     pub fn is_fatal(&self) -> bool {
         match self.meaning() {
             Some(meaning) => meaning.fatal,
@@ -266,19 +268,19 @@ impl Error {
         }
     }
 
-    /// Whether the record may have been written all the same.
+    /// Whether the record may have been written.
     ///
-    /// [`NotPersisted`](Persistence::NotPersisted) for what was never accepted.
+    /// [`NotPersisted`](Persistence::NotPersisted) if the record was never accepted.
     pub fn persistence(&self) -> Persistence {
         self.0.persistence
     }
 
-    /// The broker's own words about the record, if it said any (KIP-467).
+    /// The broker's message about the record, if it sent one (KIP-467).
     pub fn broker_message(&self) -> Option<&str> {
         self.0.broker_message.as_deref()
     }
 
-    /// What its code means, if it has one, or what it means all the same.
+    /// The meaning that was set, or else that of the code.
     fn meaning(&self) -> Option<Meaning> {
         self.0.meaning.or(self.0.code.map(code::meaning))
     }
@@ -314,7 +316,7 @@ mod tests {
     use crate::native::ErrorDetails;
 
     #[test]
-    fn a_broker_code_that_nobody_knows_survives() {
+    fn unknown_broker_code_is_kept() {
         let outcome = Outcome { code: 4711, partition: 2, status: 1, ..Outcome::default() };
         let error = Error::from_report("orders", &outcome);
         assert_eq!(error.code(), Some(4711));
@@ -325,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_kafka_and_java_call_it_and_what_to_do() {
+    fn error_has_names_and_advice() {
         let error = Error::from_code(6, "topic orders");
         assert_eq!(
             (error.name(), error.java_exception()),
@@ -341,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_transaction_call_the_flags_count_and_not_the_code() {
+    fn flags_of_a_transaction_call_override_the_code() {
         let refused = |code, retriable, abortable, fatal| {
             let refused = TransactionRefused { code, text: "no".to_owned(), retriable, abortable, fatal };
             let error = Error::from_transaction(&refused, "the commit failed");
@@ -354,12 +356,12 @@ mod tests {
         assert_eq!(refused(-144, false, false, true), ErrorKind::Fenced);
         assert_eq!(refused(-149, false, true, true), ErrorKind::Fatal);
         assert_eq!(refused(-172, false, false, false), ErrorKind::TransactionState);
-        // A coordinator that loads.
+        // COORDINATOR_LOAD_IN_PROGRESS.
         assert_eq!(refused(14, true, false, false), ErrorKind::Broker);
     }
 
     #[test]
-    fn what_a_send_is_refused_for_fails_the_transaction_unless_the_record_comes_back() {
+    fn failed_send_is_abortable_unless_it_returns_the_record() {
         for (kind, abortable) in [
             (ErrorKind::RecordTooLarge, true),
             (ErrorKind::BufferTimeout, true),
@@ -376,29 +378,29 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_not_blamed_for_its_batch() {
+    fn rejected_batch_does_not_blame_the_record() {
         let report = |code, batch_records| {
             let details = Box::new(ErrorDetails { batch_records, ..ErrorDetails::default() });
             Error::from_report("orders", &Outcome { code, partition: 0, details: Some(details), ..Outcome::default() })
         };
-        let (alone, together) = (report(10, 0), report(10, 200));
-        assert_eq!((alone.kind(), together.kind()), (ErrorKind::RecordTooLarge, ErrorKind::BatchTooLarge));
-        assert_eq!(together.code(), Some(10));
-        assert!(together.to_string().contains("the batch of 200 records"), "{together}");
-        assert!(together.advice().is_some_and(|advice| advice.contains("batch.size") && advice.contains("max.message.bytes")));
-        let together = report(32, 3);
-        assert_eq!((together.kind(), together.is_retriable()), (ErrorKind::BatchRejected, false));
+        let (single, batched) = (report(10, 0), report(10, 200));
+        assert_eq!((single.kind(), batched.kind()), (ErrorKind::RecordTooLarge, ErrorKind::BatchTooLarge));
+        assert_eq!(batched.code(), Some(10));
+        assert!(batched.to_string().contains("its batch of 200 records"), "{batched}");
+        assert!(batched.advice().is_some_and(|advice| advice.contains("batch.size") && advice.contains("max.message.bytes")));
+        let batched = report(32, 3);
+        assert_eq!((batched.kind(), batched.is_retriable()), (ErrorKind::BatchRejected, false));
         assert!(
-            together
+            batched
                 .to_string()
-                .ends_with("the batch of 3 records for one of them: Broker: Invalid timestamp (INVALID_TIMESTAMP)"),
-            "{together}"
+                .ends_with("its batch of 3 records because of one of them: Broker: Invalid timestamp (INVALID_TIMESTAMP)"),
+            "{batched}"
         );
         assert_eq!(report(87, 0).kind(), ErrorKind::InvalidRecord);
     }
 
     #[test]
-    fn the_broker_is_quoted() {
+    fn message_quotes_the_broker() {
         let details = Box::new(ErrorDetails { broker: Some("no key".into()), ..ErrorDetails::default() });
         let outcome = Outcome { code: 87, partition: 0, details: Some(details), ..Outcome::default() };
         let error = Error::from_report("compacted", &outcome);

@@ -1,14 +1,14 @@
-//! [`BigEndian`]: integers and floating-point numbers.
+//! [`BigEndian`]: integers and floats.
 
 use super::{BoxError, DeserializeContext, DeserializeError, Deserializer, SerializeContext, Serialized, Serializer};
 
-/// A number's bytes, the most significant first, as many as its type has.
+/// The bytes of a number in big-endian order.
 ///
-/// For `i16`, `i32` and `i64` these are the bytes of Java's `ShortSerializer`, `IntegerSerializer` and `LongSerializer`; for `f32` and
-/// `f64` those of `FloatSerializer` and `DoubleSerializer`, that is IEEE 754's bits. As in Java, every NaN of an `f64` becomes the
-/// one NaN `7ff8000000000000`, and one of an `f32` keeps its bits. Java has no serializer for the other integers.
+/// `i16`, `i32` and `i64` are written as by Java's `ShortSerializer`, `IntegerSerializer` and `LongSerializer`, `f32` and `f64` as by
+/// `FloatSerializer` and `DoubleSerializer` (IEEE 754). As in Java, every `f64` NaN becomes `7ff8000000000000`, and an `f32` NaN keeps its
+/// bits. Java has no serializer for the other integers.
 ///
-/// As a deserializer it wants exactly the type's number of bytes; null is an error, see [`Optional`](super::Optional).
+/// As a deserializer it requires exactly the number of bytes of the type. Null is an error, see [`Optional`](super::Optional).
 ///
 /// ```
 /// use ottla::record::Headers;
@@ -22,7 +22,7 @@ use super::{BoxError, DeserializeContext, DeserializeError, Deserializer, Serial
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BigEndian;
 
-/// The NaN to which Java's `Double.doubleToLongBits` brings every other.
+/// The NaN that Java's `Double.doubleToLongBits` returns for every NaN.
 const JAVA_NAN: u64 = 0x7ff8_0000_0000_0000;
 
 macro_rules! big_endian {

@@ -2,9 +2,9 @@
 
 use super::{BoxError, DeserializeContext, DeserializeError, Deserializer, SerializeContext, Serialized, Serializer};
 
-/// A `bool` as one byte, 1 for true and 0 for false, as Java's `BooleanSerializer`.
+/// A `bool` as one byte, 1 for true and 0 for false, as with Java's `BooleanSerializer`.
 ///
-/// As a deserializer it accepts no other byte; null is an error, see [`Optional`](super::Optional).
+/// As a deserializer it rejects other bytes. Null is an error, see [`Optional`](super::Optional).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Boolean;
 

@@ -1,4 +1,4 @@
-//! [`SerializerName`]: Java's serializers by name, and the serializer that a type has without one.
+//! [`SerializerName`]: Java's serializers by name, and the default serializer of a type.
 
 use super::{BigEndian, Boolean, Bytes, Serializer, Utf8, Void};
 use std::{
@@ -7,9 +7,10 @@ use std::{
     str::FromStr,
 };
 
-/// A serializer by the name that `key.serializer` and `value.serializer` have in a configuration.
+/// A serializer that can be named in the settings `key.serializer` and `value.serializer`.
 ///
-/// Read from Java's class name, with or without its package, or from the short name that `Display` gives, in any case.
+/// It is parsed from Java's class name, with or without its package, or from the short name that `Display` shows. Case is ignored in short
+/// names.
 ///
 /// ```
 /// use ottla::serialize::SerializerName;
@@ -23,9 +24,9 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SerializerName {
-    /// `string`: text in UTF-8, [`Utf8`].
+    /// `string`: UTF-8 text, [`Utf8`].
     String,
-    /// `bytes`: bytes as they are, [`Bytes`]. Java has three of them: `ByteArraySerializer`, `BytesSerializer`, `ByteBufferSerializer`.
+    /// `bytes`: bytes, unchanged, [`Bytes`]. In Java: `ByteArraySerializer`, `BytesSerializer` and `ByteBufferSerializer`.
     Bytes,
     /// `short`: an `i16`, [`BigEndian`].
     Short,
@@ -43,20 +44,20 @@ pub enum SerializerName {
     Uuid,
     /// `void`: always null, [`Void`].
     Void,
-    /// `avro`: what a schema in a registry says, as Avro: `registry::Avro` (feature `schema-registry`). By name for the command alone; a
-    /// builder is given the serializer. So are the next two.
+    /// `avro`: Avro with a schema in a registry, `registry::Avro` (feature `schema-registry`). Only the command accepts this name and the next
+    /// two; a program passes the serializer to the builder.
     Avro,
-    /// `protobuf`: the same as Protobuf: `registry::Protobuf` (feature `protobuf`).
+    /// `protobuf`: Protobuf with a schema in a registry, `registry::Protobuf` (feature `protobuf`).
     Protobuf,
-    /// `json-schema`: the same as JSON: `registry::JsonSchema` (feature `json-schema`).
+    /// `json-schema`: JSON with a JSON Schema in a registry, `registry::JsonSchema` (feature `json-schema`).
     JsonSchema,
 }
 
-/// A serializer's name that is none: `Display` lists those that there are.
+/// The error of parsing an unknown [`SerializerName`]. `Display` lists the known names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownSerializer(String);
 
-/// The packages of Java's serializers, and of Confluent's, the longer ones first.
+/// The packages of Java's and Confluent's serializers. Longer ones come first.
 const PACKAGES: [&str; 4] = [
     "org.apache.kafka.common.serialization.",
     "io.confluent.kafka.serializers.protobuf.",
@@ -64,7 +65,7 @@ const PACKAGES: [&str; 4] = [
     "io.confluent.kafka.serializers.",
 ];
 
-/// Name, Java's class, further classes that write the same, and what it writes here.
+/// Name, short name, Java class, other Java classes that write the same, and the Rust types.
 const NAMES: [(SerializerName, &str, &str, &[&str], &str); 13] = [
     (SerializerName::String, "string", "StringSerializer", &[], "str or String"),
     (SerializerName::Bytes, "bytes", "ByteArraySerializer", &["BytesSerializer", "ByteBufferSerializer"], "[u8] or Vec<u8>"),
@@ -82,18 +83,18 @@ const NAMES: [(SerializerName, &str, &str, &[&str], &str); 13] = [
 ];
 
 impl SerializerName {
-    /// Java's class, without its package.
+    /// The Java class, without its package.
     pub fn java_class(self) -> &'static str {
         self.row().2
     }
 
-    /// Whether its bytes are what a schema in a registry says.
+    /// Whether a schema in a registry defines the bytes.
     pub fn has_schema(self) -> bool {
         matches!(self, Self::Avro | Self::Protobuf | Self::JsonSchema)
     }
 
     fn row(self) -> &'static (Self, &'static str, &'static str, &'static [&'static str], &'static str) {
-        // Declared in the order of the table; a test holds the two together.
+        // `NAMES` has the order of the enum; a test checks it.
         &NAMES[self as usize]
     }
 }
@@ -106,7 +107,7 @@ impl FromStr for SerializerName {
         NAMES
             .iter()
             .find(|(_, short, java, others, _)| {
-                // The package stands before a class, never before a short name.
+                // A package may precede a class, not a short name.
                 (short.eq_ignore_ascii_case(name)) || *java == class || others.contains(&class)
             })
             .map(|row| row.0)
@@ -128,11 +129,11 @@ impl fmt::Display for UnknownSerializer {
 }
 
 impl UnknownSerializer {
-    /// What is wrong with the name, without the name.
+    /// The error without the unknown name.
     pub(crate) fn reason() -> String {
         let known: Vec<String> = NAMES.iter().map(|(_, short, java, ..)| format!("{short} ({java})")).collect();
         format!(
-            "is no serializer that can be chosen by name; there are {}; give any other to the producer's builder",
+            "is not a serializer name: must be one of {}; pass any other serializer to the producer's builder",
             known.join(", ")
         )
     }
@@ -140,8 +141,7 @@ impl UnknownSerializer {
 
 impl std::error::Error for UnknownSerializer {}
 
-/// The serializer that `T` has when none is named: [`Utf8`] for text, [`Bytes`] for bytes, [`BigEndian`] for numbers, and so on;
-/// `None` where there is no obvious one.
+/// The default serializer of `T`: [`Utf8`] for text, [`Bytes`] for bytes, [`BigEndian`] for numbers, and so on. `None` if `T` has none.
 pub(crate) fn natural<T: ?Sized + 'static>() -> Option<Box<dyn Serializer<T>>> {
     NAMES
         .iter()
@@ -155,17 +155,17 @@ pub(crate) fn natural<T: ?Sized + 'static>() -> Option<Box<dyn Serializer<T>>> {
         .or_else(|| of_type::<u128, T>(BigEndian))
 }
 
-/// The serializer of this name for a `T`.
+/// The serializer with this name for a `T`.
 ///
 /// # Errors
-/// A text that says what this serializer writes, if that is not a `T`.
+/// A text that says which types this serializer writes, if `T` is not one of them.
 pub(crate) fn named<T: ?Sized + 'static>(name: SerializerName) -> Result<Box<dyn Serializer<T>>, String> {
     of_name(name).ok_or_else(|| {
         let &(_, _, class, _, writes) = name.row();
         if name == SerializerName::Uuid && cfg!(not(feature = "uuid")) {
             format!("{class} needs ottla's feature `uuid`")
         } else if name.has_schema() {
-            format!("{class} has a schema, which no name tells: give the builder the serializer of ottla::serialize::registry")
+            format!("{class} needs a schema: pass a serializer of ottla::serialize::registry to the builder")
         } else {
             format!("{class} writes {writes}, not {}", type_name::<T>())
         }
@@ -196,7 +196,7 @@ fn of_name<T: ?Sized + 'static>(name: SerializerName) -> Option<Box<dyn Serializ
     }
 }
 
-/// The serializer of a `U`, if `U` is `T`: two types that are the same to `Any` are the same to the boxed trait object.
+/// The serializer of a `U`, if `U` and `T` are the same type.
 fn of_type<U: ?Sized + 'static, T: ?Sized + 'static>(serializer: impl Serializer<U>) -> Option<Box<dyn Serializer<T>>> {
     let boxed: Box<dyn Serializer<U>> = Box::new(serializer);
     let any: Box<dyn Any> = Box::new(boxed);
@@ -216,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn the_table_stands_in_the_order_of_the_enum() {
+    fn names_have_the_order_of_the_enum() {
         for (index, row) in NAMES.iter().enumerate() {
             assert_eq!(row.0 as usize, index);
         }
     }
 
     #[test]
-    fn every_name_is_read_in_every_form() {
+    fn from_str_accepts_all_forms() {
         for (name, short, java, others, _) in NAMES {
             assert_eq!(short.parse(), Ok(name));
             assert_eq!(short.to_uppercase().parse(), Ok(name));
@@ -243,16 +243,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_lists_the_known_ones() {
+    fn unknown_name_error_lists_the_known_names() {
         for name in ["", "strin", "com.example.StringSerializer", "org.apache.kafka.common.serialization.string"] {
             let error = name.parse::<SerializerName>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("{name:?} is no serializer")), "{error}");
+            assert!(error.starts_with(&format!("{name:?} is not a serializer name")), "{error}");
             assert!(error.contains("string (StringSerializer)") && error.contains("void (VoidSerializer)"), "{error}");
         }
     }
 
     #[test]
-    fn a_type_finds_its_natural_serializer() {
+    fn types_have_natural_serializers() {
         assert_eq!(written(&*natural::<str>().unwrap(), "é"), [0xc3, 0xa9]);
         assert_eq!(written(&*natural::<String>().unwrap(), &"a".to_owned()), b"a");
         assert_eq!(written(&*natural::<[u8]>().unwrap(), &[1, 2]), [1, 2]);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_serializer_must_write_the_type() {
+    fn named_serializer_must_write_the_type() {
         assert_eq!(written(&*named::<i32>(SerializerName::Integer).unwrap(), &1), [0, 0, 0, 1]);
         assert_eq!(written(&*named::<String>(SerializerName::String).unwrap(), &"x".to_owned()), b"x");
         let refusal = |result: Result<Box<dyn Serializer<i32>>, String>| result.err().unwrap();

@@ -1,11 +1,11 @@
-//! [`Bytes`]: bytes as they are.
+//! [`Bytes`]: bytes, unchanged.
 
 use super::{BoxError, DeserializeContext, DeserializeError, Deserializer, SerializeContext, Serialized, Serializer};
 use std::sync::Arc;
 
-/// Bytes as they are, as Java's `ByteArraySerializer`: `[u8]`, `Vec<u8>`, `[u8; N]`, `Arc<[u8]>` and whatever else is `AsRef<[u8]>`.
+/// Bytes, unchanged, as with Java's `ByteArraySerializer`: `[u8]`, `Vec<u8>`, `[u8; N]`, `Arc<[u8]>` and any other `AsRef<[u8]>`.
 ///
-/// As a deserializer it gives `Vec<u8>`, `Box<[u8]>` or `Arc<[u8]>`; null is an error, see [`Optional`](super::Optional).
+/// As a deserializer it returns `Vec<u8>`, `Box<[u8]>` or `Arc<[u8]>`. Null is an error, see [`Optional`](super::Optional).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bytes;
 

@@ -2,8 +2,8 @@
 
 use super::{BoxError, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
 
-/// A closure that appends its first argument to its second. It cannot make null: that takes an implementation of the trait, or
-/// [`Optional`](super::Optional) around the closure.
+/// A closure that appends its first argument to its second. It cannot return null: implement the trait for that, or wrap the closure in
+/// [`Optional`](super::Optional).
 impl<T, F, E> Serializer<T> for F
 where
     T: ?Sized,
@@ -16,7 +16,7 @@ where
     }
 }
 
-/// A closure that is given the bytes, or `None` for null.
+/// A closure that gets the bytes, or `None` for null.
 impl<T, F, E> Deserializer<T> for F
 where
     F: Fn(Option<&[u8]>) -> Result<T, E> + Send + Sync + 'static,

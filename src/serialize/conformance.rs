@@ -1,4 +1,4 @@
-//! What every pair of serializer and deserializer must do, checked over all of them, and the bytes as Java writes them.
+//! Conformance tests of all pairs of serializer and deserializer, and a comparison with Java's bytes.
 
 use super::*;
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ fn deserialize<T>(deserializer: &impl Deserializer<T>, data: Option<&[u8]>) -> R
     deserializer.deserialize(data, &DeserializeContext::new("t", &headers, true))
 }
 
-/// Runs the suite over one pair: its values, what it makes of null (`None`: an error) and whether no bytes at all are a value.
+/// Runs the tests for one pair: its values, the value of null (`None`: an error), and whether empty data is a value.
 fn conforms<T, S>(pair: &S, values: &[T], null: Option<T>, empty_is_a_value: bool)
 where
     T: PartialEq + Debug,
@@ -32,7 +32,7 @@ where
         match serialized {
             Serialized::Bytes => assert_eq!(&deserialize(pair, Some(&alone)).unwrap(), value),
             Serialized::Null => {
-                assert_eq!(alone, b"", "{value:?} is null and has bytes");
+                assert_eq!(alone, b"", "{value:?} is null but has bytes");
                 assert_eq!(&deserialize(pair, None).unwrap(), value);
             }
         }
@@ -40,17 +40,17 @@ where
     match (deserialize(pair, None), null) {
         (Ok(read), Some(null)) => assert_eq!(read, null),
         (Err(error), None) => assert!(error.to_string().contains("got null"), "{error}"),
-        (read, null) => panic!("null was to become {null:?} and became {read:?}"),
+        (read, null) => panic!("null: expected {null:?}, got {read:?}"),
     }
     match deserialize(pair, Some(b"")) {
-        Ok(value) => assert!(empty_is_a_value, "no bytes became {value:?}"),
+        Ok(value) => assert!(empty_is_a_value, "empty data became {value:?}"),
         Err(error) => {
             assert!(!empty_is_a_value, "{error}");
             assert!(error.to_string().contains("got 0 bytes"), "{error}");
         }
     }
     proptest!(|(garbage in proptest::collection::vec(any::<u8>(), 0..64))| {
-        // The content of what is refused is not in the error; it has twelve marked bytes and is no UUID, number or UTF-8.
+        // An error must not show the content. `marked` is no UUID, number or UTF-8; its first twelve bytes are recognisable.
         let marked = [b"\xffhunter2\xff\xff\xff\xff".as_slice(), &garbage].concat();
         for data in [&garbage, &marked] {
             match deserialize(pair, Some(data)) {
@@ -68,7 +68,7 @@ where
     });
 }
 
-/// The suite over a type and over its `Option`.
+/// Runs the tests for a type and for its `Option`.
 fn conforms_and_optional<T, S>(pair: S, values: &[T], empty_is_a_value: bool)
 where
     T: PartialEq + Debug + Clone,
@@ -109,7 +109,7 @@ fn integers() {
     conforms_and_optional(BigEndian, &[0, 1, u128::MAX], false);
 }
 
-/// A float that equals itself, NaN included, if its bits do; every NaN of an f64 is one, as it is when it has been written.
+/// A float that is equal if its bits are, including NaN. All NaN of an f64 are equal, because writing them makes them equal.
 #[derive(Debug, Clone, Copy)]
 struct Bits<F>(F);
 
@@ -194,7 +194,7 @@ fn json() {
     conforms(&Json::new(), &[Some(1_i32), None], None, false);
 }
 
-/// A serializer and a deserializer that are two values.
+/// A separate serializer and deserializer.
 #[derive(Clone, Copy)]
 struct Pair<S, D>(S, D);
 
@@ -219,7 +219,7 @@ fn closures() {
     let deserializer = |data: Option<&[u8]>| -> Result<char, String> {
         let data = data.ok_or("got null")?;
         let mut characters = std::str::from_utf8(data).unwrap_or_default().chars();
-        characters.next().ok_or(format!("got {} bytes that begin with no character", data.len()))
+        characters.next().ok_or(format!("got {} bytes that do not start with a character", data.len()))
     };
     conforms_and_optional(Pair(serializer, deserializer), &['a', 'é', '🚀'], false);
 }
@@ -233,7 +233,7 @@ fn boxed_and_shared() {
 }
 
 #[test]
-fn a_closure_s_error_comes_out() {
+fn closure_error_is_returned() {
     let refuse = |_: &str, buffer: &mut Vec<u8>| -> Result<(), &'static str> {
         buffer.push(0);
         Err("no")
@@ -252,7 +252,7 @@ fn java() -> Value {
 }
 
 #[test]
-fn the_bytes_are_those_that_java_writes() {
+fn bytes_equal_java() {
     fn written<T: ?Sized + 'static>(name: SerializerName, data: &T) -> (Serialized, Vec<u8>) {
         let serializer = named::<T>(name).unwrap();
         let mut headers = Headers::new();
@@ -283,7 +283,7 @@ fn the_bytes_are_those_that_java_writes() {
             #[cfg(not(feature = "uuid"))]
             SerializerName::Uuid => continue,
             SerializerName::Void => written(name, &()),
-            name => panic!("{name} has no vectors here"),
+            name => panic!("no test for {name}"),
         };
         match vector["bytes"].as_str() {
             Some(expected) => assert_eq!((serialized, bytes), (Serialized::Bytes, hex(expected)), "{vector}"),
@@ -293,7 +293,7 @@ fn the_bytes_are_those_that_java_writes() {
 }
 
 #[test]
-fn what_java_refuses_is_refused() {
+fn data_that_java_rejects_is_rejected() {
     let java = java();
     let refused = java["refused"].as_array().unwrap();
     assert!(refused.len() > 60);

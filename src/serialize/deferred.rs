@@ -1,4 +1,4 @@
-//! [`Deferred`]: a value whose serializer has to wait, and what is left to do when the wait is over.
+//! [`Deferred`]: a value whose serializer has to wait.
 
 use std::{
     fmt,
@@ -10,53 +10,53 @@ use std::{
 use super::{BoxError, SerializeContext, Serialized};
 use crate::native::Contained;
 
-/// What is left to do of a deferred value: appends it to the buffer, as [`Serializer::serialize`](super::Serializer::serialize) does.
+/// Completes a deferred value: appends it to the buffer, as [`Serializer::serialize`](super::Serializer::serialize) does.
 pub type Finish = Box<dyn FnOnce(&mut SerializeContext<'_>, &mut Vec<u8>) -> Result<Serialized, BoxError> + Send>;
 
 type Waits = Pin<Box<dyn Future<Output = Result<Finish, BoxError>> + Send>>;
 
-/// A value that its serializer cannot write yet, since it waits for the network: a future that ends in what is left to do.
+/// A value that cannot be serialized yet because its serializer waits for the network. It is a future that resolves to a [`Finish`].
 ///
-/// It owns a form of the value, so that the record that it came from may go. [`Serializer::defer`](super::Serializer::defer) makes it.
-/// The producer polls it on its delivery thread, for `max.block.ms` at most, and drops it when the record is withdrawn: neither the
-/// future nor what it ends in may block.
+/// It owns a copy of the value, so the record need not outlive it. [`Serializer::defer`](super::Serializer::defer) returns it. The producer
+/// polls it on its delivery thread, for `max.block.ms` at most, and drops it if the record is withdrawn. Neither the future nor its
+/// `Finish` may block.
 pub struct Deferred {
-    /// The delivery thread may drop it.
+    /// User code, which the delivery thread may drop.
     waits: Contained<Waits>,
     what: Option<String>,
     held: usize,
 }
 
 impl Deferred {
-    /// Takes the future that waits; it ends in what is left to do, or in why the value cannot be serialized.
+    /// Wraps the future that waits. It resolves to the function that completes the value, or to the reason why it cannot be serialized.
     pub fn new(waits: impl Future<Output = Result<Finish, BoxError>> + Send + 'static) -> Self {
         let held = size_of_val(&waits);
         Self { waits: Contained::new(Box::pin(waits)), what: None, held }
     }
 
-    /// Says how many bytes the value keeps in memory while it waits, beside the future itself: what it owns on the heap. They count in
-    /// `buffer.memory` until it is serialized, and then its serialized size does.
+    /// Sets the heap memory that the value occupies while it waits, in bytes, besides the future itself. It counts against `buffer.memory`
+    /// until the value is serialized; then the serialized size does.
     ///
-    /// Defaults to 0. A value that keeps much and does not say so is not bounded by `buffer.memory` while it waits.
+    /// Defaults to 0. `buffer.memory` does not limit memory that is not declared here.
     #[must_use]
     pub fn holding(mut self, bytes: usize) -> Self {
         self.held = self.held.saturating_add(bytes);
         self
     }
 
-    /// Says what is waited for, such as "the schema of subject orders-value", for the error of a record that has waited too long.
+    /// Sets what is waited for, such as "the schema of subject orders-value". The error of a record that times out shows it.
     #[must_use]
     pub fn waiting_for(mut self, what: impl Into<String>) -> Self {
         self.what = Some(what.into());
         self
     }
 
-    /// What it keeps in memory, in bytes.
+    /// The memory that the value occupies while it waits, in bytes.
     pub(crate) fn held(&self) -> usize {
         self.held
     }
 
-    /// What is waited for.
+    /// What it waits for, for error messages.
     pub(crate) fn what(&self) -> &str {
         self.what.as_deref().unwrap_or("what its serializer waits for")
     }

@@ -1,4 +1,4 @@
-//! Boxed and shared serializers and deserializers: those that are chosen while the program runs.
+//! Boxed and shared serializers and deserializers, for a choice at run time.
 
 use super::{BoxError, Deferred, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
 use std::sync::Arc;

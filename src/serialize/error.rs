@@ -1,13 +1,13 @@
-//! [`DeserializeError`]: why bytes are not the value that was expected.
+//! [`DeserializeError`]: why bytes are not the expected value.
 
-/// Why bytes are not the value that was expected. It tells their length, never what is in them.
+/// Why bytes are not the expected value. It shows the length of the data, never its content.
 ///
-/// This is what the deserializers of [this module](crate::serialize) fail with, inside a [`BoxError`](crate::serialize::BoxError).
+/// The deserializers of [this module](crate::serialize) return it in a [`BoxError`](crate::serialize::BoxError).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeserializeError {
-    /// A null where there must be a value.
-    #[error("expected {expected}, got null; the deserializer Optional accepts null")]
+    /// A null where a value was expected.
+    #[error("expected {expected}, got null; use the deserializer Optional to accept null")]
     Null {
         /// What was expected, such as "an i32 of 4 bytes".
         expected: &'static str,
@@ -17,37 +17,37 @@ pub enum DeserializeError {
     Length {
         /// What was expected, such as "an i32 of 4 bytes".
         expected: &'static str,
-        /// How many bytes came.
+        /// The number of bytes in the data.
         length: usize,
     },
     /// Bytes that are not UTF-8.
-    #[error("expected UTF-8 text, got {length} bytes that are not UTF-8 from byte {valid_up_to} on")]
+    #[error("expected UTF-8 text, got {length} bytes with invalid UTF-8 at byte {valid_up_to}")]
     Utf8 {
-        /// How many bytes came.
+        /// The number of bytes in the data.
         length: usize,
-        /// How many of them, from the first on, are UTF-8.
+        /// The length of the valid UTF-8 at its start, in bytes.
         valid_up_to: usize,
     },
-    /// The right number of bytes, but not such a value.
-    #[error("expected {expected}, got {length} bytes that are something else")]
+    /// The right number of bytes, but not a valid value.
+    #[error("expected {expected}, got {length} bytes with another content")]
     Content {
         /// What was expected, such as "a UUID as text".
         expected: &'static str,
-        /// How many bytes came.
+        /// The number of bytes in the data.
         length: usize,
     },
-    /// Bytes that are not JSON, or JSON of another shape.
-    #[error("expected JSON of a {expected}, got {length} bytes that are wrong at line {line} column {column}: {reason}")]
+    /// Invalid JSON, or JSON that is not the expected type.
+    #[error("expected JSON of type {expected}, got {length} bytes with an error at line {line} column {column}: {reason}")]
     Json {
         /// The Rust type that was expected.
         expected: &'static str,
-        /// How many bytes came.
+        /// The number of bytes in the data.
         length: usize,
-        /// The line of the bytes where it went wrong, from 1.
+        /// The line of the error, from 1.
         line: usize,
-        /// The column of that line, from 1.
+        /// The column of the error, from 1.
         column: usize,
-        /// What went wrong there, such as "missing field `id`".
+        /// What is wrong, such as "missing field `id`".
         reason: String,
     },
 }

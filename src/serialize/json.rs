@@ -1,13 +1,13 @@
-//! [`Json`]: whatever serde can serialize, as JSON.
+//! [`Json`]: any serde type, as JSON.
 
 use super::{BoxError, DeserializeContext, DeserializeError, Deserializer, SerializeContext, Serialized, Serializer};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{any::type_name, fmt, marker::PhantomData};
 
-/// A `T` as JSON without added spaces, by its `serde::Serialize`.
+/// A `T: serde::Serialize` as JSON without whitespace.
 ///
-/// `None` becomes the four bytes `null`, which is a value; `Optional(Json::new())` makes it null, a tombstone. As a deserializer it
-/// wants a `T: DeserializeOwned`; null is an error, see [`Optional`](super::Optional).
+/// `None` becomes the four bytes `null`, which is not a null value. Use `Optional(Json::new())` to send `None` as null (a tombstone). As a
+/// deserializer it needs a `T: DeserializeOwned`. Null is an error, see [`Optional`](super::Optional).
 ///
 /// ```
 /// use ottla::record::Headers;
@@ -28,7 +28,7 @@ use std::{any::type_name, fmt, marker::PhantomData};
 pub struct Json<T: ?Sized>(PhantomData<fn(&T)>);
 
 impl<T: ?Sized> Json<T> {
-    /// JSON of a `T`.
+    /// A serializer and deserializer of `T`.
     pub const fn new() -> Self {
         Self(PhantomData)
     }
@@ -77,21 +77,21 @@ impl<T: DeserializeOwned + 'static> Deserializer<T> for Json<T> {
     }
 }
 
-/// What serde_json says is wrong, without what it quotes of the data.
+/// serde_json's reason, without the data that it quotes.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
     if !error.is_data() || text.starts_with("missing field `") {
         return text.to_owned();
     }
-    // serde's own errors are "invalid type: string \"..\", expected u32", "unknown variant `..`, expected `a` or `b`": what
-    // follows the last "expected" comes from the type. Other texts are those of hand-written Deserialize implementations.
+    // serde's own errors are like "invalid type: string \"..\", expected u32" or "unknown variant `..`, expected `a` or `b`". The text after
+    // the last "expected" comes from the type. Other texts come from hand-written implementations of Deserialize.
     let quotes_then_expected = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `", "unknown field `"];
     match text.rsplit_once(", expected ") {
         Some((_, expected)) if quotes_then_expected.iter().any(|start| text.starts_with(start)) => {
             format!("expected {expected}")
         }
-        _ => "JSON, but not of this type".to_owned(),
+        _ => "the JSON does not match the type".to_owned(),
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_was_expected_and_never_what_came() {
+    fn errors_never_quote_the_data() {
         for (data, says) in [
             (r#"{"user":"hunter2"}"#, "missing field `attempts`"),
             (r#"{"user":"u","attempts":"hunter2"}"#, "expected u32"),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_leaves_what_stood_in_the_buffer() {
+    fn failure_leaves_earlier_bytes_in_the_buffer() {
         let mut buffer = b"before".to_vec();
         let unserializable = std::collections::BTreeMap::from([((1, 2), "a tuple is no JSON key")]);
         let mut headers = Headers::new();

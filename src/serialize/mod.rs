@@ -1,20 +1,20 @@
-//! Serializers and deserializers: how keys and values become bytes, and bytes values.
+//! Serializers and deserializers of keys and values.
 //!
-//! | Type | Serializer and deserializer | In Java |
+//! | Type | Serializer and deserializer | Java class |
 //! |---|---|---|
-//! | whatever is `AsRef<[u8]>`: `[u8]`, `Vec<u8>`, .. | [`Bytes`] | `ByteArraySerializer`, `BytesSerializer`, `ByteBufferSerializer` |
-//! | whatever is `AsRef<str>`: `str`, `String`, .. | [`Utf8`] | `StringSerializer` |
+//! | any `AsRef<[u8]>`: `[u8]`, `Vec<u8>`, .. | [`Bytes`] | `ByteArraySerializer`, `BytesSerializer`, `ByteBufferSerializer` |
+//! | any `AsRef<str>`: `str`, `String`, .. | [`Utf8`] | `StringSerializer` |
 //! | `i16` `i32` `i64`, and every other integer | [`BigEndian`] | `ShortSerializer`, `IntegerSerializer`, `LongSerializer` |
 //! | `f32` `f64` | [`BigEndian`] | `FloatSerializer`, `DoubleSerializer` |
 //! | `bool` | [`Boolean`] | `BooleanSerializer` |
 //! | `uuid::Uuid` (feature `uuid`) | `UuidText` | `UUIDSerializer` |
 //! | `()` | [`Void`] | `VoidSerializer` |
-//! | whatever serde can serialize | [`Json`] | |
-//! | whatever serde can serialize, in Avro (feature `schema-registry`) | `registry::Avro` | Confluent's `KafkaAvroSerializer` |
-//! | `Option<T>`, `None` being null | [`Optional`] around one of them | every one |
+//! | any `serde::Serialize` | [`Json`] | |
+//! | any `serde::Serialize`, as Avro (feature `schema-registry`) | `registry::Avro` | Confluent's `KafkaAvroSerializer` |
+//! | `Option<T>`, with `None` as null | [`Optional`] around one of these | all of them |
 //!
-//! They write the bytes that the Java class of the same row writes. A closure is a serializer or a deserializer too, and so is a
-//! `Box` or an `Arc` of one:
+//! Each serializer writes the same bytes as the Java class in its row. A closure can be a serializer or a deserializer, and so can a `Box`
+//! or an `Arc` of one:
 //!
 //! ```
 //! use ottla::Serializer;
@@ -81,19 +81,19 @@ pub use void::Void;
 
 use crate::record::Headers;
 
-/// What a serializer or deserializer may fail with; it becomes the [`source`](std::error::Error::source) of an [`Error`](crate::Error).
+/// The error of a serializer or deserializer. It becomes the [`source`](std::error::Error::source) of an [`Error`](crate::Error).
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 /// Turns a `T` into the bytes of a record's key or value.
 ///
-/// The bytes are appended to the buffer that is given: it belongs to the record that is being sent, so that
-/// serializing is the one copy made on the way. A serializer must not remove what is in it.
+/// The bytes are appended to the buffer of the record that is being sent, without another copy. A serializer must not remove bytes that are
+/// already in the buffer.
 ///
 /// ```
 /// use ottla::Serializer;
 /// use ottla::serialize::{BoxError, SerializeContext, Serialized};
 ///
-/// /// Text in ASCII, with the encoding told in a header.
+/// /// ASCII text, with the encoding in a header.
 /// struct Ascii;
 ///
 /// impl Serializer<str> for Ascii {
@@ -114,61 +114,59 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 /// # Ok::<(), BoxError>(())
 /// ```
 pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
-    /// Appends `data` to `buffer`, or says that it is null.
+    /// Appends `data` to `buffer`, or returns [`Serialized::Null`].
     ///
     /// # Errors
-    /// Whatever makes this value impossible to serialize: the record is refused with
-    /// [`ErrorKind::Serialization`](crate::ErrorKind::Serialization), and nothing of it is sent. A panic counts as such an error. A
-    /// `RegistryError` of a registry that is out of reach becomes [`ErrorKind::SchemaRegistry`](crate::ErrorKind::SchemaRegistry).
-    /// What was appended before the error is cut off by the caller.
+    /// Any error means that the value cannot be serialized: `send` fails with [`ErrorKind::Serialization`](crate::ErrorKind::Serialization)
+    /// and the record is not sent. A panic counts as an error. A `RegistryError` of an unavailable registry becomes
+    /// [`ErrorKind::SchemaRegistry`](crate::ErrorKind::SchemaRegistry). The caller discards the bytes that were appended before the error.
     fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError>;
 
-    /// Whether [`defer`](Self::defer) is to be asked before [`serialize`](Self::serialize): true for a serializer that sometimes has to
-    /// wait, as one that asks a schema registry. A producer asks this once, when it is built. A serializer around another one hands
-    /// on its answer.
+    /// Whether this serializer may wait, for a schema registry for example. If it returns true, [`defer`](Self::defer) is called before
+    /// [`serialize`](Self::serialize). A producer calls this once, when it is built. A serializer that wraps another one forwards the call.
     ///
     /// Defaults to false.
     fn may_defer(&self) -> bool {
         false
     }
 
-    /// Gives a [`Deferred`] if `data` cannot be serialized without waiting, and starts what is waited for; `None` if
-    /// [`serialize`](Self::serialize) does not wait now.
+    /// Returns a [`Deferred`] if `data` cannot be serialized without waiting, and starts the wait. Returns `None` if
+    /// [`serialize`](Self::serialize) can serialize it now.
     ///
-    /// A producer then holds the record back, in the order of its topic, and blocks no thread. Who calls
-    /// [`serialize`](Self::serialize) without asking is made to wait there.
+    /// A producer holds a deferred record back, in the order of its topic, without blocking a thread. A caller that skips this method blocks in
+    /// [`serialize`](Self::serialize).
     ///
     /// # Errors
-    /// As [`serialize`](Self::serialize).
+    /// See [`serialize`](Self::serialize).
     fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
         let _ = (data, context);
         Ok(None)
     }
 }
 
-/// What a serializer made of its value.
+/// The result of a serializer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Serialized {
-    /// The bytes stand in the buffer, be it none at all.
+    /// The bytes are in the buffer. There may be none.
     Bytes,
-    /// The key or value is null: no bytes, which is not the same as zero bytes.
+    /// The key or value is null, which is not the same as zero bytes.
     Null,
 }
 
-/// What a serializer may see of the record beside the value.
+/// The parts of the record that a serializer may see besides the value.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SerializeContext<'a> {
-    /// The topic that the record goes to.
+    /// The topic of the record.
     pub topic: &'a str,
-    /// The record's headers; a serializer may add to them (as schema registries' ids in headers do).
+    /// The record's headers. A serializer may add to them, as those that put a schema id into a header do.
     pub headers: &'a mut Headers,
-    /// Whether it is the key that is serialized, not the value.
+    /// Whether the key is being serialized, not the value.
     pub is_key: bool,
 }
 
 impl<'a> SerializeContext<'a> {
-    /// The context of one key (`is_key`) or value of a record for `topic`: what the producer gives, and a serializer's tests need.
+    /// The context of a key (`is_key`) or value of a record for `topic`. The producer creates it; tests of serializers may, too.
     pub const fn new(topic: &'a str, headers: &'a mut Headers, is_key: bool) -> Self {
         Self { topic, headers, is_key }
     }
@@ -179,28 +177,28 @@ pub trait Deserializer<T>: Send + Sync + 'static {
     /// Reads a `T` from `data`, which is `None` for a null key or value.
     ///
     /// # Errors
-    /// Whatever makes these bytes no `T`. A `RegistryError` of a registry that is out of reach says nothing of the bytes: a consumer reads
+    /// Any error means that these bytes are not a `T`. The exception is a `RegistryError` of an unavailable registry: a consumer then reads
     /// the record again.
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError>;
 }
 
-/// What a deserializer may see of the record beside the bytes.
+/// The parts of the record that a deserializer may see besides the bytes.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct DeserializeContext<'a> {
-    /// The topic that the record came from.
+    /// The topic of the record.
     pub topic: &'a str,
     /// The record's headers.
     pub headers: &'a Headers,
-    /// Whether it is the key that is deserialized, not the value.
+    /// Whether the key is being deserialized, not the value.
     pub is_key: bool,
-    /// How long a lookup in a schema registry may hold up the thread; `None` for as long as it takes.
+    /// How long a lookup in a schema registry may block the thread; `None` for no limit.
     #[cfg_attr(not(feature = "schema-registry"), allow(dead_code, reason = "only a registry is waited for"))]
     pub(crate) patience: Option<std::time::Duration>,
 }
 
 impl<'a> DeserializeContext<'a> {
-    /// The context of one key (`is_key`) or value of a record of `topic`: what the consumer gives, and a deserializer's tests need.
+    /// The context of a key (`is_key`) or value of a record of `topic`. The consumer creates it; tests of deserializers may, too.
     pub const fn new(topic: &'a str, headers: &'a Headers, is_key: bool) -> Self {
         Self { topic, headers, is_key, patience: None }
     }

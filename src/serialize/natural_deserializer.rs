@@ -1,4 +1,4 @@
-//! The deserializers of Java's names, and the one that a type has without a name.
+//! The deserializers of Java's names, and the default deserializer of a type.
 
 use super::{BigEndian, Boolean, Bytes, Deserializer, Optional, SerializerName, Utf8, Void};
 use std::{
@@ -6,16 +6,16 @@ use std::{
     sync::Arc,
 };
 
-/// The deserializer that `T` has when none is named: [`Utf8`] for text, [`Bytes`] for bytes, [`BigEndian`] for numbers, and so on,
-/// in [`Optional`] for an `Option` of these; `None` where there is no obvious one.
+/// The default deserializer of `T`: [`Utf8`] for text, [`Bytes`] for bytes, [`BigEndian`] for numbers, and so on, or [`Optional`] around
+/// one of these for an `Option`. `None` if `T` has none.
 pub(crate) fn natural_deserializer<T: 'static>() -> Option<Box<dyn Deserializer<T>>> {
     NAMES.iter().find_map(|&(name, _)| of_name(name)).or_else(of_other_number)
 }
 
-/// The deserializer of this name for a `T`.
+/// The deserializer with this name for a `T`.
 ///
 /// # Errors
-/// A text that says what this deserializer reads, if that is not a `T`.
+/// A text that says which types this deserializer reads, if `T` is not one of them.
 pub(crate) fn named_deserializer<T: 'static>(name: SerializerName) -> Result<Box<dyn Deserializer<T>>, String> {
     of_name(name).ok_or_else(|| {
         let class = name.java_class().replace("Serializer", "Deserializer");
@@ -23,14 +23,14 @@ pub(crate) fn named_deserializer<T: 'static>(name: SerializerName) -> Result<Box
         if name == SerializerName::Uuid && cfg!(not(feature = "uuid")) {
             format!("{class} needs ottla's feature `uuid`")
         } else if name.has_schema() {
-            format!("{class} has a schema, which no name tells: give the builder the deserializer of ottla::serialize::registry")
+            format!("{class} needs a schema: pass a deserializer of ottla::serialize::registry to the builder")
         } else {
             format!("{class} reads {reads}, not {}", type_name::<T>())
         }
     })
 }
 
-/// Each name, and what it reads here.
+/// The names and the Rust types that they read.
 const NAMES: [(SerializerName, &str); 10] = [
     (SerializerName::String, "String, Box<str> or Arc<str>"),
     (SerializerName::Bytes, "Vec<u8>, Box<[u8]> or Arc<[u8]>"),
@@ -44,7 +44,7 @@ const NAMES: [(SerializerName, &str); 10] = [
     (SerializerName::Void, "()"),
 ];
 
-/// The first of the types that is `T`, or an `Option` of which is.
+/// The deserializer for the first type that is `T`, or whose `Option` is `T`.
 macro_rules! first {
     ($deserializer:expr; $($type:ty),*) => {
         None$(
@@ -73,12 +73,12 @@ fn of_name<T: 'static>(name: SerializerName) -> Option<Box<dyn Deserializer<T>>>
     }
 }
 
-/// The numbers for which Java has no name.
+/// Numbers without a Java name.
 fn of_other_number<T: 'static>() -> Option<Box<dyn Deserializer<T>>> {
     first!(BigEndian; i8, i128, u8, u16, u32, u64, u128)
 }
 
-/// The deserializer of a `U`, if `U` is `T`: two types that are the same to `Any` are the same to the boxed trait object.
+/// The deserializer of a `U`, if `U` and `T` are the same type.
 fn of_type<U: 'static, T: 'static>(deserializer: impl Deserializer<U>) -> Option<Box<dyn Deserializer<T>>> {
     let boxed: Box<dyn Deserializer<U>> = Box::new(deserializer);
     let any: Box<dyn Any> = Box::new(boxed);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_finds_its_natural_deserializer() {
+    fn types_have_natural_deserializers() {
         assert_eq!(natural::<String>(Some(b"a")), "a");
         assert_eq!(*natural::<Arc<str>>(Some(b"a")), *"a");
         assert_eq!(natural::<Option<Box<str>>>(None), None);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_reads_what_it_says_and_nothing_else() {
+    fn named_deserializer_must_read_the_type() {
         assert_eq!(read(&*named_deserializer::<i32>(SerializerName::Integer).unwrap(), Some(&[0, 0, 0, 1])), 1);
         let refusal = |name| named_deserializer::<u8>(name).err().unwrap();
         assert_eq!(refusal(SerializerName::Long), "LongDeserializer reads i64, not u8");

@@ -2,8 +2,8 @@
 
 use super::{BoxError, Deferred, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
 
-/// Makes a serializer of `T` one of `Option<T>`, and a deserializer likewise: `None` is null, which as a value is a tombstone on a
-/// compacted topic. `Some` goes to the serializer inside.
+/// Makes a serializer (or deserializer) of `Option<T>` from one of `T`. `None` is null; a null value is a tombstone on a compacted topic.
+/// `Some` is passed to the inner serializer.
 ///
 /// ```
 /// use ottla::record::Headers;
@@ -19,7 +19,7 @@ use super::{BoxError, Deferred, DeserializeContext, Deserializer, SerializeConte
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Optional<S>(
-    /// The serializer or deserializer of what is not null.
+    /// The serializer or deserializer of `T`.
     pub S,
 );
 

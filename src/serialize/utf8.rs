@@ -1,12 +1,12 @@
-//! [`Utf8`]: text.
+//! [`Utf8`]: UTF-8 text.
 
 use super::{BoxError, DeserializeContext, DeserializeError, Deserializer, SerializeContext, Serialized, Serializer};
 use std::sync::Arc;
 
-/// Text in UTF-8, as Java's `StringSerializer`: `str`, `String`, `Arc<str>` and whatever else is `AsRef<str>`.
+/// UTF-8 text, as with Java's `StringSerializer`: `str`, `String`, `Arc<str>` and any other `AsRef<str>`.
 ///
-/// As a deserializer it gives `String`, `Box<str>` or `Arc<str>`. Null is an error, see [`Optional`](super::Optional); so are bytes
-/// that are not UTF-8, where Java's `StringDeserializer` puts replacement characters.
+/// As a deserializer it returns `String`, `Box<str>` or `Arc<str>`. Null is an error, see [`Optional`](super::Optional). Invalid UTF-8 is an
+/// error; Java's `StringDeserializer` inserts replacement characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Utf8;
 

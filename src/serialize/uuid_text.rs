@@ -3,10 +3,10 @@
 use super::{BoxError, DeserializeContext, DeserializeError, Deserializer, SerializeContext, Serialized, Serializer};
 use uuid::Uuid;
 
-/// A UUID as its 36 characters of text, in lower case, as Java's `UUIDSerializer`.
+/// A UUID as 36 characters of lower-case text, as with Java's `UUIDSerializer`.
 ///
-/// As a deserializer it accepts either case, but only the form with four hyphens (Java's `UUID.fromString` also accepts
-/// shorter groups); null is an error, see [`Optional`](super::Optional).
+/// As a deserializer it accepts both cases, but only the form with four hyphens. (Java's `UUID.fromString` also accepts shorter groups.)
+/// Null is an error, see [`Optional`](super::Optional).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UuidText;
 
@@ -23,7 +23,7 @@ impl Serializer<Uuid> for UuidText {
 impl Deserializer<Uuid> for UuidText {
     fn deserialize(&self, data: Option<&[u8]>, _: &DeserializeContext<'_>) -> Result<Uuid, BoxError> {
         let data = data.ok_or(DeserializeError::Null { expected: EXPECTED })?;
-        // The other forms that `uuid` can read (no hyphens, braces, urn:uuid:) have other lengths.
+        // The other forms that `uuid` parses (no hyphens, braces, urn:uuid:) have other lengths.
         if data.len() != uuid::fmt::Hyphenated::LENGTH {
             return Err(DeserializeError::Length { expected: EXPECTED, length: data.len() }.into());
         }

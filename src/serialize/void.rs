@@ -2,9 +2,9 @@
 
 use super::{BoxError, DeserializeContext, DeserializeError, Deserializer, SerializeContext, Serialized, Serializer};
 
-/// Null, as Java's `VoidSerializer`: for records that never have a key, or never a value. Its type is `()`.
+/// Null, as with Java's `VoidSerializer`: for records that never have a key, or never have a value. Its type is `()`.
 ///
-/// As a deserializer it accepts nothing but null.
+/// As a deserializer it accepts only null.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Void;
 

@@ -49,7 +49,7 @@ fn a_record_is_not_called_invalid_where_the_broker_does_not_say_which_one_is() {
             kafka.fail_next(ApiKey::Produce, &[code]).unwrap();
             for error in send(&kafka, &[], &["a", "b"]) {
                 assert_eq!((error.kind(), error.code()), (ErrorKind::BatchRejected, Some(code.code().into())), "{error}");
-                assert!(error.to_string().contains("the batch of 2 records for one of them"), "{error}");
+                assert!(error.to_string().contains("its batch of 2 records because of one of them"), "{error}");
                 assert!(!error.is_retriable(), "with the invalid one it would be refused again, and again");
             }
             kafka.fail_next(ApiKey::Produce, &[code]).unwrap();

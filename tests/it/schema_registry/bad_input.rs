@@ -87,7 +87,7 @@ fn json_that_breaks_a_rule_is_told_by_place_and_rule_and_not_by_content() {
     assert_eq!(read(&unchecked, b"\0\0\0\0\x01{}").unwrap(), json!({}));
     let error = read(&unchecked, b"\0\0\0\0\x01{").unwrap_err();
     assert_eq!(error.to_string(), "schema id 1: not as the schema says");
-    assert!(error.source().unwrap().to_string().contains("got 1 bytes that are wrong at line 1 column 1"), "{error:?}");
+    assert!(error.source().unwrap().to_string().contains("got 1 bytes with an error at line 1 column 1"), "{error:?}");
 }
 
 #[test]

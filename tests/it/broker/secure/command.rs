@@ -16,7 +16,8 @@ pub(super) fn cases() -> Vec<Case> {
         let lines: Vec<_> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let config = folder.file("producer.properties", lines.join("\n"));
         let arguments = arguments!["produce", "-c", config, "--topic", "any", "--input", example("data/flights-sample.csv")];
-        let ended = run(arguments).with(3).saying(&["it does not take the user name and password", secured.address("SASL_SSL")]);
+        let ended =
+            run(arguments).with(3).saying(&["the broker rejected the user name and password", secured.address("SASL_SSL")]);
         assert_eq!(ended.stdout, "");
         assert!(!SECRETS.iter().any(|secret| ended.stderr.contains(secret)), "{}", ended.stderr);
         ended.stderr.lines().last().unwrap_or_default().to_owned()

@@ -12,25 +12,27 @@ use super::{
 
 pub(super) fn cases() -> Vec<Case> {
     let password = |mechanism: &'static str| move |_: &Secured| login(mechanism, "alice", "wrong-secret");
-    let wrong = "it does not take the user name and password";
+    let wrong = "the broker rejected the user name and password";
     vec![
         case("wrong password, PLAIN", "SASL_PLAINTEXT", wrong, password("PLAIN")),
         case("wrong password, SCRAM-SHA-256", "SASL_SSL", wrong, password("SCRAM-SHA-256")),
         case("wrong password, SCRAM-SHA-512", "SASL_PLAINTEXT", wrong, password("SCRAM-SHA-512")),
         case("unknown user", "SASL_SSL", wrong, |_| login("SCRAM-SHA-512", "nobody", "wrong-secret")),
-        case("broker's certificate expired", "EXPIRED", "its certificate has expired", |_| Vec::new()),
-        case("broker's certificate of a foreign CA", "FOREIGN", "not from a CA that is trusted here", |_| Vec::new()),
-        case("broker's certificate for another host", "WRONG_NAME", "its certificate is for another host name", |_| Vec::new()),
-        case("client without a certificate", "MTLS", "it does not take the client's certificate", |_| Vec::new()),
-        case("client's certificate of a foreign CA", "MTLS", "it does not take the client's certificate", |secured| {
+        case("broker's certificate expired", "EXPIRED", "the broker's certificate has expired", |_| Vec::new()),
+        case("broker's certificate of a foreign CA", "FOREIGN", "not signed by a trusted CA", |_| Vec::new()),
+        case("broker's certificate for another host", "WRONG_NAME", "the broker's certificate is for another host name", |_| {
+            Vec::new()
+        }),
+        case("client without a certificate", "MTLS", "the broker rejected the client's certificate", |_| Vec::new()),
+        case("client's certificate of a foreign CA", "MTLS", "the broker rejected the client's certificate", |secured| {
             certificate(secured, "client-foreign.pem")
         }),
-        case("client's certificate expired", "MTLS", "it does not take the client's certificate", |secured| {
+        case("client's certificate expired", "MTLS", "the broker rejected the client's certificate", |secured| {
             certificate(secured, "client-expired.pem")
         }),
         Case::new("out: token expired", |secured| {
             let producer = with_tokens(secured.config("SASL_PLAINTEXT", oauth()), || unsecured_token("alice", -600));
-            refused(secured, &producer, "SASL_PLAINTEXT", "it does not take the token, which has expired")
+            refused(secured, &producer, "SASL_PLAINTEXT", "the broker rejected the token as expired")
         }),
         Case::new("out: no right to the topic", |secured| {
             let config = secured.config("SASL_PLAINTEXT", login("SCRAM-SHA-256", "mallory", "mallory-secret"));
@@ -86,7 +88,7 @@ fn every_call(secured: &Secured) -> String {
         block_on(async { futures::join!(first.partitions_for("any"), first.cluster(), second.init_transactions()) });
     for error in [metadata.unwrap_err(), cluster.unwrap_err(), begin.unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::Authentication, "{}", chain(&error));
-        told(secured, &error, listener, "it does not take the user name and password");
+        told(secured, &error, listener, "the broker rejected the user name and password");
     }
     assert!(begun.elapsed() < TOLD_WITHIN, "{:?}", begun.elapsed());
     "partitions_for, cluster, init_transactions".to_owned()
