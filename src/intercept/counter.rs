@@ -1,4 +1,4 @@
-//! [`Counter`]: how many records were sent, acknowledged and failed, by topic.
+//! [`Counter`]: counts the records sent, acknowledged and failed, by topic.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,11 +12,11 @@ use std::{
 use super::{Acknowledgement, Interceptor};
 use crate::ProducerRecord;
 
-/// Counts records by topic. A handle: clones share their counts, so that a program keeps one and gives one to the builder, or the same
-/// one to several producers.
+/// Counts records by topic. It is a handle: clones share their counts. Keep one clone and pass another one to the builder, or to several
+/// producers.
 ///
-/// Records are counted as sent under the topic that they have when this interceptor sees them: give it to the builder behind those that
-/// change topics. The producer's own counts are in [`Producer::metrics`](crate::Producer::metrics).
+/// A record is counted under the topic that it has when this interceptor sees it, so add it after interceptors that change topics.
+/// The producer's own counts are in [`Producer::metrics`](crate::Producer::metrics).
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -38,20 +38,20 @@ use crate::ProducerRecord;
 #[derive(Debug, Clone, Default)]
 pub struct Counter(Arc<RwLock<HashMap<String, Cells>>>);
 
-/// What a [`Counter`] has counted.
+/// The counts of a [`Counter`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Records that were given to `send`.
+    /// Records passed to `send`.
     pub sent: u64,
-    /// Those of them that the brokers have acknowledged.
+    /// Records acknowledged by the brokers.
     pub acknowledged: u64,
-    /// Those of them that failed, be it that they were never accepted.
+    /// Records that failed, including those that were never accepted.
     pub failed: u64,
 }
 
 impl Counts {
-    /// Those that are neither acknowledged nor failed yet.
+    /// Records that are neither acknowledged nor failed yet.
     pub fn outstanding(&self) -> u64 {
         self.sent.saturating_sub(self.acknowledged + self.failed)
     }
@@ -74,30 +74,30 @@ struct Cells {
 
 impl Cells {
     fn read(&self) -> Counts {
-        // In this order, so that no record is seen acknowledged and not sent.
+        // In this order, so that `sent` is never less than the others.
         let (acknowledged, failed) = (self.acknowledged.load(Ordering::Acquire), self.failed.load(Ordering::Acquire));
         Counts { sent: self.sent.load(Ordering::Relaxed), acknowledged, failed }
     }
 }
 
 impl Counter {
-    /// Counts from 0.
+    /// A counter with all counts at 0.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What was counted of a topic; zeros for one that no record was sent to.
+    /// The counts of a topic; all 0 if no record was sent to it.
     pub fn topic(&self, topic: &str) -> Counts {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(topic).map(Cells::read).unwrap_or_default()
     }
 
-    /// What was counted, by topic.
+    /// The counts by topic.
     pub fn topics(&self) -> BTreeMap<String, Counts> {
         let topics = self.0.read().unwrap_or_else(PoisonError::into_inner);
         topics.iter().map(|(topic, cells)| (topic.clone(), cells.read())).collect()
     }
 
-    /// What was counted of all topics.
+    /// The sum over all topics.
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
         self.topics().into_values().for_each(|counts| total += counts);
@@ -133,7 +133,7 @@ mod tests {
     use crate::{Error, ErrorKind, Headers};
 
     #[test]
-    fn clones_share_their_counts_and_topics_do_not() {
+    fn clones_share_counts_and_topics_are_separate() {
         let counter = Counter::new();
         let given = counter.clone();
         let send = |topic: &str| {

@@ -1,7 +1,7 @@
-//! [`Interceptor`]: sees every record before it is serialized, and every report before the user does.
+//! [`Interceptor`]: sees each record before it is serialized, and each report before the program does.
 //!
-//! In the box: [`Counter`], [`RateLimit`] and, with the feature `opentelemetry`, `TraceParent`. The example `audit_log` has one that
-//! is written by hand. Java's setting `interceptor.classes` is refused: interceptors are given to
+//! Built in are [`Counter`], [`RateLimit`] and, with the feature `opentelemetry`, `TraceParent`. The example `audit_log` has a custom one.
+//! Java's setting `interceptor.classes` is rejected: pass interceptors to
 //! [`ProducerBuilder::interceptor`](crate::ProducerBuilder::interceptor).
 
 mod counter;
@@ -25,24 +25,24 @@ use crate::{
     record::Headers,
 };
 
-/// Sees and may change every record that is sent, and sees what became of it: Java's `ProducerInterceptor`.
+/// Sees each record that is sent, may change it, and sees its report: Java's `ProducerInterceptor`.
 ///
-/// Interceptors run in the order in which they were given to the builder. One that panics is logged and skipped: the next one
-/// gets the record as it was before.
+/// Interceptors run in the order in which they were passed to the builder. If one panics in `on_send`, the panic is logged, and the next one
+/// gets the record without its changes.
 pub trait Interceptor<K: ?Sized, V: ?Sized>: Send + Sync + 'static {
-    /// Called by `send`, on its thread, before key and value are serialized. Defaults to doing nothing.
+    /// Called by `send`, on the caller's thread, before key and value are serialized. Does nothing by default.
     fn on_send(&self, record: &mut ProducerRecord<'_, K, V>) {
         let _ = record;
     }
 
-    /// Called once for each record that `on_send` saw, before its callback or future: on the delivery thread, or by `send`
-    /// itself for a record that was never accepted. Must not block. Defaults to doing nothing.
+    /// Called once for each record that `on_send` saw, before its callback or future: on the delivery thread, or by `send` if the record was
+    /// never accepted. It must not block. Does nothing by default.
     fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
         let _ = acknowledgement;
     }
 }
 
-/// A shared interceptor, so that a program can keep hold of what it counts.
+/// A shared interceptor, so that the program can keep access to it.
 impl<K: ?Sized, V: ?Sized, I: Interceptor<K, V> + ?Sized> Interceptor<K, V> for Arc<I> {
     fn on_send(&self, record: &mut ProducerRecord<'_, K, V>) {
         (**self).on_send(record);
@@ -53,35 +53,35 @@ impl<K: ?Sized, V: ?Sized, I: Interceptor<K, V> + ?Sized> Interceptor<K, V> for 
     }
 }
 
-/// What became of a record, for interceptors.
+/// The result of a record, for interceptors.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Acknowledgement<'a> {
-    /// The topic that it was sent to.
+    /// The topic of the record.
     pub topic: &'a str,
-    /// The partition, `None` if it failed before one was chosen.
+    /// The partition, `None` if the record failed before a partition was chosen.
     pub partition: Option<i32>,
-    /// The record's headers as they were sent.
+    /// The record's headers, as sent.
     pub headers: &'a Headers,
-    /// Where it was written, or why it was not.
+    /// Where the record was written, or why it failed.
     pub result: Result<&'a RecordMetadata, &'a Error>,
 }
 
-/// The interceptors of one producer, in order. They may be dropped on its delivery thread.
+/// The interceptors of one producer, in order. Its delivery thread may drop them.
 pub(crate) struct Chain<K: ?Sized, V: ?Sized>(Vec<Contained<Box<dyn Interceptor<K, V>>>>);
 
-/// The half of a chain that does not know the record's types.
+/// The part of a chain that does not depend on the record's types.
 pub(crate) trait Acknowledge: Send + Sync {
     fn acknowledge(&self, acknowledgement: &Acknowledgement<'_>);
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Chain<K, V> {
-    /// `None` without interceptors: the usual case, which then costs nothing.
+    /// `None` without interceptors, so that the usual case costs nothing.
     pub(crate) fn new(interceptors: Vec<Box<dyn Interceptor<K, V>>>) -> Option<Arc<Self>> {
         (!interceptors.is_empty()).then(|| Arc::new(Self(interceptors.into_iter().map(Contained::new).collect())))
     }
 
-    /// The record that comes out of the chain.
+    /// Passes the record through the chain.
     pub(crate) fn send<'a>(&self, record: ProducerRecord<'a, K, V>) -> ProducerRecord<'a, K, V> {
         self.0.iter().fold(record, |record, interceptor| {
             let mut changed = record.clone();

@@ -1,4 +1,4 @@
-//! [`RateLimit`]: no more than so many records a second.
+//! [`RateLimit`]: limits the number of records per second.
 
 use std::{
     num::NonZeroU32,
@@ -10,15 +10,15 @@ use std::{
 use super::Interceptor;
 use crate::ProducerRecord;
 
-/// Lets through no more than so many records a second, by making `send` late.
+/// Limits the number of records per second by delaying `send`.
 ///
-/// **It blocks the thread that calls `send`**, before the record is serialized: an interceptor has no other way to hold a record back. So it
-/// is for threads, as with [`Producer::blocking`](crate::Producer::blocking). In a task it would hold up the other tasks of its thread:
-/// there, await a timer of the runtime before `send` instead. [`try_send`](crate::Producer::try_send) waits as well, and a callback that
-/// sends holds up all reports.
+/// **It blocks the thread that calls `send`**, before the record is serialized, because an interceptor cannot delay a record otherwise. Use
+/// it with blocking threads ([`Producer::blocking`](crate::Producer::blocking)). In an async task it would block the other tasks of the
+/// thread: await a timer of the runtime before `send` instead. [`try_send`](crate::Producer::try_send) waits, too. A callback that sends
+/// would delay all reports.
 ///
-/// The records of one second may come at once, after a second without any; then they are evenly spread. A handle: clones share the
-/// limit, also between producers. Records that fail later have been let through all the same.
+/// After a second without records, the records of one second may be sent at once; otherwise they are evenly spread. It is a handle: clones
+/// share the limit, also between producers. Records that fail later count.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -35,17 +35,17 @@ pub struct RateLimit(Arc<Schedule>);
 
 #[derive(Debug)]
 struct Schedule {
-    /// Nanoseconds from one record to the next.
+    /// The time between two records.
     step: Duration,
-    /// When the next record would go if all before it had been evenly spread.
+    /// When the next record is due, if all records are evenly spread.
     next: Mutex<Instant>,
 }
 
-/// How much of the time in which nothing was sent is made up for.
+/// The longest idle time that is made up for.
 const BURST: Duration = Duration::from_secs(1);
 
 impl RateLimit {
-    /// Lets through `records` a second.
+    /// A limit of this many records per second.
     pub fn per_second(records: NonZeroU32) -> Self {
         Self::starting_at(records, Instant::now())
     }
@@ -54,7 +54,7 @@ impl RateLimit {
         Self(Arc::new(Schedule { step: Duration::from_secs(1) / records.get(), next: Mutex::new(now) }))
     }
 
-    /// Takes the next place; gives how long to wait for it.
+    /// Reserves the next record's time; returns how long to wait for it.
     fn reserve(&self, now: Instant) -> Duration {
         let mut next = self.0.next.lock().unwrap_or_else(PoisonError::into_inner);
         let earliest = now.checked_sub(BURST).map_or(*next, |earliest| earliest.max(*next));
@@ -86,17 +86,17 @@ mod tests {
         let limit = limit(10, start);
         let waits: Vec<_> = (0..4).map(|_| limit.reserve(start).as_millis()).collect();
         assert_eq!(waits, [0, 100, 200, 300]);
-        // Two places have passed in the meantime, and the other two are taken.
+        // Two of the reserved times have passed, the other two have not.
         assert_eq!(limit.reserve(start + Duration::from_millis(150)), Duration::from_millis(250));
     }
 
     #[test]
-    fn a_second_of_silence_is_made_up_for_and_no_more() {
+    fn at_most_a_second_of_idle_time_is_made_up_for() {
         let start = Instant::now();
         let limit = limit(10, start);
         let later = start + Duration::from_secs(60);
         let at_once = (0..30).take_while(|_| limit.reserve(later).is_zero()).count();
-        assert_eq!(at_once, 11, "ten of the last second, and the one that is due");
+        assert_eq!(at_once, 11, "ten of the last second and the one that is due");
     }
 
     #[test]

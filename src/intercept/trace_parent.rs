@@ -1,4 +1,4 @@
-//! [`TraceParent`]: the trace that a record belongs to, in its headers.
+//! [`TraceParent`]: trace context in record headers.
 
 use opentelemetry::{Context, trace::TraceContextExt};
 
@@ -8,14 +8,14 @@ use crate::ProducerRecord;
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 
-/// Adds the headers `traceparent` and, if the trace has a state, `tracestate` to every record that is sent within a span: the W3C's
-/// [Trace Context](https://www.w3.org/TR/trace-context/#trace-context-http-headers-format), as OpenTelemetry's Kafka instrumentations
-/// read and write it.
+/// Adds the headers `traceparent` and, if the trace has a state, `tracestate` to each record that is sent within a span. These are the W3C's
+/// [Trace Context](https://www.w3.org/TR/trace-context/#trace-context-http-headers-format), which OpenTelemetry's Kafka instrumentations
+/// read and write.
 ///
-/// The span is the current one of OpenTelemetry's `Context` on the thread that calls `send`. A `tracing` span that is entered is that
-/// too, if the program's subscriber has the layer of `tracing-opentelemetry` (0.32 or newer, with its context activation on, as it is
-/// by default). The `opentelemetry` crate must be of the version that this crate depends on, 0.33. Without a span, and for a record that has a
-/// `traceparent` already, nothing is added.
+/// The span is the current one of OpenTelemetry's `Context` on the thread that calls `send`. A `tracing` span that has been entered is the
+/// current span if the program's subscriber has the layer of `tracing-opentelemetry` (0.32 or newer, with context activation, which is the
+/// default). The program must use the same version of the `opentelemetry` crate as ottla, 0.33. Nothing is added without a span, or if the
+/// record already has a `traceparent`.
 ///
 /// ```
 /// use ottla::{Producer, ProducerConfig, intercept::TraceParent};
@@ -29,7 +29,7 @@ const TRACESTATE: &str = "tracestate";
 pub struct TraceParent;
 
 impl TraceParent {
-    /// Adds the headers of the current span.
+    /// An interceptor that adds the headers of the current span.
     pub fn new() -> Self {
         Self
     }
@@ -49,7 +49,7 @@ impl<K: ?Sized, V: ?Sized> Interceptor<K, V> for TraceParent {
         let parent = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8());
         let headers = record.headers_mut();
         headers.push(TRACEPARENT, Some(parent.as_bytes()));
-        // A state without its parent belongs to another trace.
+        // A state without a parent belongs to another trace.
         headers.remove(TRACESTATE);
         let state = span.trace_state().header();
         if !state.is_empty() {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_carries_the_current_span_and_its_state() {
+    fn headers_have_the_current_span_and_state() {
         let state = TraceState::from_key_value([("vendor", "a"), ("other", "b")]).unwrap();
         let _guard = span(state).attach();
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_there_stays_as_it_is() {
+    fn existing_headers_are_kept() {
         let _guard = span(TraceState::NONE).attach();
         let record = ProducerRecord::to("orders").header("traceparent", "mine").header("tracestate", "mine too");
         let names: Vec<_> = sent(record).into_iter().map(|(_, value)| value).collect();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_span_nothing_is_added() {
+    fn nothing_is_added_without_a_span() {
         assert!(sent(ProducerRecord::to("orders")).is_empty());
     }
 }

@@ -1,14 +1,14 @@
-//! Metrics through the `metrics` crate, for whatever recorder it has.
+//! Metrics through the `metrics` crate.
 
 use ::metrics::{Label, counter, describe_counter, describe_gauge, gauge};
 
 use super::{MetricKind, Metrics};
 
 impl Metrics {
-    /// Hands every value to the recorder of the [`metrics`](https://docs.rs/metrics) crate: counters as absolute values, the others as
-    /// gauges, under the names that [`to_prometheus`](Self::to_prometheus) has. Without a recorder nothing happens.
+    /// Passes all values to the recorder of the [`metrics`](https://docs.rs/metrics) crate: counters as absolute values, gauges as gauges, with
+    /// the names of [`to_prometheus`](Self::to_prometheus). Without a recorder nothing happens.
     ///
-    /// Nothing calls this by itself: call it as often as the recorder is read, from a timer or when it is asked.
+    /// Call it from a timer or before each read of the recorder; nothing else calls it.
     ///
     /// ```
     /// # use ottla::{Producer, ProducerConfig};
@@ -35,7 +35,7 @@ impl Metrics {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count: whole, and not below zero")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count is an integer and not negative")]
 fn whole(value: f64) -> u64 {
     value as u64
 }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
     use crate::metrics::{Metric, catalog};
 
-    /// Writes down what it is told.
+    /// Records the calls that it gets.
     #[derive(Debug, Default, Clone)]
     struct Notes(Arc<Mutex<Vec<String>>>);
 
@@ -61,7 +61,7 @@ mod tests {
         }
     }
 
-    /// One metric of it.
+    /// One metric of the recorder.
     struct Noted(Notes, String);
 
     impl CounterFn for Noted {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorder_gets_every_value_with_its_labels() {
+    fn publish_passes_values_and_labels_to_the_recorder() {
         let metrics = Metrics(vec![
             Metric::new(&catalog::TOPIC_BYTE_TOTAL, vec![("client-id", "me".to_owned()), ("topic", "a".to_owned())], 7.0),
             Metric::new(&catalog::BATCH_SIZE_AVG, vec![("client-id", "me".to_owned())], 0.5),

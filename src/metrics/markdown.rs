@@ -1,4 +1,4 @@
-//! The metrics as Markdown, from their definitions; `docs/metrics.md` must be what comes out.
+//! Generates `docs/metrics.md` from the definitions of the metrics.
 
 use super::{
     MetricKind,
@@ -8,13 +8,14 @@ use crate::page::assert_page;
 
 const HEAD: &str = "# Metrics
 
-What `Producer::metrics` gives, under the Java producer's names. Where librdkafka is named as the source,
-`librdkafka.statistics.interval.ms` must be set, and the value is that of the last interval; the others are always there, their rates and
-averages over the last 30 to 35 seconds.
-This page is made from the definitions in `src/metrics/catalog.rs`; the test `metrics::markdown` holds the two equal.
+`Producer::metrics` returns these metrics, under the Java producer's names. Those with the source librdkafka need
+`librdkafka.statistics.interval.ms`, and have the value of the last interval. The others are always available; their rates and averages are
+over the last 30 to 35 seconds.
+
+This page is generated from the definitions in `src/metrics/catalog.rs`; the test `metrics::markdown` compares them.
 ";
 
-/// Whether the layer itself knows it.
+/// Whether ottla itself counts it.
 fn is_own(definition: &Definition) -> bool {
     let own = ["record-send-", "record-error-", "record-size-", "buffer-", "waiting-threads", "flush-time-", "txn-", "byte-"];
     definition.group != NODE && own.iter().any(|prefix| definition.name.starts_with(prefix))
@@ -23,7 +24,9 @@ fn is_own(definition: &Definition) -> bool {
 fn text() -> String {
     let mut text = HEAD.to_owned();
     for (group, tags) in [(PRODUCER, "`client-id`"), (TOPIC, "`client-id`, `topic`"), (NODE, "`client-id`, `node-id`")] {
-        text.push_str(&format!("\n## {group}\n\nTags: {tags}.\n\n| metric | kind | source | |\n| --- | --- | --- | --- |\n"));
+        text.push_str(&format!(
+            "\n## {group}\n\nTags: {tags}.\n\n| metric | kind | source | description |\n| --- | --- | --- | --- |\n"
+        ));
         for definition in ALL.iter().filter(|definition| definition.group == group) {
             let kind = match definition.kind {
                 MetricKind::Counter => "counter",
@@ -37,6 +40,6 @@ fn text() -> String {
 }
 
 #[test]
-fn the_page_of_metrics_is_what_the_definitions_say() {
+fn metrics_page_is_up_to_date() {
     assert_page("metrics.md", &text());
 }

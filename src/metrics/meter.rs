@@ -1,4 +1,4 @@
-//! [`Meter`]: what a producer counts beside its topics' reports.
+//! [`Meter`]: what a producer counts besides the reports of its topics.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use super::{
     window::{Beginning, Totals, Window},
 };
 
-/// A kind of call whose time is counted.
+/// A kind of call whose duration is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timed {
     Flush,
@@ -29,15 +29,15 @@ impl Timed {
     const COUNT: usize = Self::Abort as usize + 1;
 }
 
-/// A producer's own counts, and librdkafka's last statistics.
+/// A producer's own counts, and librdkafka's latest statistics.
 #[derive(Debug)]
 pub(crate) struct Meter {
     refused: AtomicU64,
     exhausted: AtomicU64,
-    /// Of the calls, by [`Timed`].
+    /// The total duration of calls, indexed by [`Timed`].
     nanoseconds: [AtomicU64; Timed::COUNT],
     window: Mutex<Window>,
-    /// The last, and the one before, for rates.
+    /// The latest two, as JSON; rates need both.
     statistics: Mutex<VecDeque<String>>,
 }
 
@@ -52,24 +52,24 @@ impl Meter {
         }
     }
 
-    /// Counts records that were refused, before or after they waited.
+    /// Counts records that `send` rejected, before or after waiting.
     pub(crate) fn refuse(&self, records: usize) {
         self.refused.fetch_add(records as u64, Ordering::Relaxed);
     }
 
-    /// Counts a record for which there was no room. It is [refused](Self::refuse) as well.
+    /// Counts a record that failed because the buffer was full. It is counted by [`refuse`](Self::refuse) as well.
     pub(crate) fn exhaust(&self) {
         self.exhausted.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a call that has taken so long.
+    /// Adds the duration of a call.
     pub(crate) fn took(&self, call: Timed, time: Duration) {
         if let Some(total) = self.nanoseconds.get(call as usize) {
             total.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 
-    /// Keeps what librdkafka has emitted.
+    /// Stores statistics that librdkafka emitted.
     pub(crate) fn keep_statistics(&self, json: String) {
         let mut statistics = lock(&self.statistics);
         statistics.truncate(1);
@@ -80,7 +80,7 @@ impl Meter {
         lock(&self.statistics).front().cloned()
     }
 
-    /// Takes a sample if it is time for one. `topics` gives what was counted since, with the largest record since the last sample.
+    /// Takes a sample if one is due. `topics` returns the counts by topic, with the largest record since the last sample.
     pub(crate) fn sample(&self, now: Instant, topics: impl FnOnce() -> Totals) {
         let mut window = lock(&self.window);
         if window.is_due(now) {
@@ -89,7 +89,7 @@ impl Meter {
         }
     }
 
-    /// Adds what is counted here to what is counted by topic.
+    /// Adds the counts of this meter to those by topic.
     pub(super) fn complete(&self, topics: Totals) -> Totals {
         Totals { refused: self.refused.load(Ordering::Relaxed), exhausted: self.exhausted.load(Ordering::Relaxed), ..topics }
     }
@@ -98,12 +98,12 @@ impl Meter {
         lock(&self.window).beginning(now)
     }
 
-    /// What calls of this kind have taken, all of them together.
+    /// The total duration of calls of this kind, in nanoseconds.
     pub(super) fn nanoseconds(&self, call: Timed) -> u64 {
         self.nanoseconds.get(call as usize).map_or(0, |total| total.load(Ordering::Relaxed))
     }
 
-    /// librdkafka's last statistics and those before, read.
+    /// librdkafka's latest two statistics, parsed; the latest first.
     pub(super) fn statistics(&self) -> [Option<Statistics>; 2] {
         let texts = lock(&self.statistics).clone();
         let read = |index: usize| texts.get(index).and_then(|json| Statistics::read(json));

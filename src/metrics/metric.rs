@@ -1,8 +1,8 @@
-//! [`Metric`]: one value with its name.
+//! [`Metric`]: one metric and its value.
 
 use super::catalog::Definition;
 
-/// One value of a producer, under the name that it has in Java.
+/// A metric of a producer and its value, under Java's name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
     definition: &'static Definition,
@@ -10,13 +10,13 @@ pub struct Metric {
     value: f64,
 }
 
-/// How a metric moves.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// It counts from the producer's start, and never goes down.
+    /// Counts from the start of the producer and never decreases.
     Counter,
-    /// It goes up and down.
+    /// Increases and decreases.
     Gauge,
 }
 
@@ -25,7 +25,7 @@ impl Metric {
         Self { definition, tags, value }
     }
 
-    /// Java's name of it, such as `record-send-total`.
+    /// Java's name, such as `record-send-total`.
     pub fn name(&self) -> &'static str {
         self.definition.name
     }
@@ -35,38 +35,38 @@ impl Metric {
         self.definition.group
     }
 
-    /// What it counts or measures, and in which unit.
+    /// A description, with the unit.
     pub fn description(&self) -> &'static str {
         self.definition.description
     }
 
-    /// Whether it only goes up.
+    /// Whether it is a counter or a gauge.
     pub fn kind(&self) -> MetricKind {
         self.definition.kind
     }
 
-    /// Java's tags: `client-id`, and by group `topic` or `node-id`, the last as `node-1`.
+    /// Java's tags: `client-id`, and, depending on the group, `topic` or `node-id` (such as `node-1`).
     pub fn tags(&self) -> &[(&'static str, String)] {
         &self.tags
     }
 
-    /// The value of a tag, `None` if the metric has none of that name.
+    /// The value of a tag, `None` if the metric does not have it.
     pub fn tag(&self, name: &str) -> Option<&str> {
         self.tags.iter().find(|(tag, _)| *tag == name).map(|(_, value)| value.as_str())
     }
 
-    /// The value. Never infinite and never `NaN`: where nothing was measured there is no metric.
+    /// The value. It is finite and never `NaN`.
     pub fn value(&self) -> f64 {
         self.value
     }
 
-    /// The name that it has outside of Java: `kafka_producer_record_send_total`, `kafka_producer_topic_record_send_total`.
+    /// The name outside Java: `kafka_producer_record_send_total`, `kafka_producer_topic_record_send_total`.
     pub(super) fn exposed_name(&self) -> String {
         let group = self.group().trim_end_matches("-metrics");
         format!("kafka_{group}_{}", self.name()).replace('-', "_")
     }
 
-    /// The tags with the names that they have outside of Java.
+    /// The tags with their names outside Java.
     pub(super) fn exposed_tags(&self) -> impl Iterator<Item = (String, &str)> {
         self.tags.iter().map(|(name, value)| (name.replace('-', "_"), value.as_str()))
     }

@@ -1,7 +1,7 @@
-//! What a producer counts and measures, under the Java producer's metric names.
+//! The producer's metrics, under the Java producer's names.
 //!
-//! [`Producer::metrics`](crate::Producer::metrics) takes a snapshot, [`Metrics`]. It costs the producer next to nothing until then: the
-//! delivery thread counts its reports in runs.
+//! [`Producer::metrics`](crate::Producer::metrics) returns a snapshot, [`Metrics`]. Metrics cost the producer almost nothing between
+//! snapshots, because the delivery thread counts reports in runs.
 //!
 //! ```
 //! # #[cfg(feature = "testing")]
@@ -28,25 +28,24 @@
 //! # fn main() {}
 //! ```
 //!
-//! # Where the values come from
-//! - **The layer's own** are always there: records sent and failed, by topic as well, sizes, `buffer.memory`, those who wait for it, the time
-//!   spent in flushes and in transaction calls. Rates and averages are over the last 30 to 35 seconds, or since the start. A record is
-//!   counted with its report; a future that is polled just then may be ready a moment before that, [`flush`](crate::Producer::flush) is not.
-//! - **librdkafka's**: batches, queue time, requests, latencies, throttling, connections, traffic. They are there once
-//!   `librdkafka.statistics.interval.ms` is set (it is 0: never) and the first interval is over, and are as old as the last one.
-//!   Averages, maxima and rates are over that last interval. 15000 is a good value; one below 1000 costs something.
+//! # Sources of the values
+//! - **ottla's own metrics** are always available: records sent and failed (in total and by topic), record sizes, `buffer.memory`, senders
+//!   that wait for it, and the time spent in flushes and transaction calls. Rates and averages are over the last 30 to 35 seconds, or since
+//!   the start. A record is counted with its report. Its delivery may be ready a moment earlier; [`flush`](crate::Producer::flush) is not.
+//! - **librdkafka's metrics**: batches, queue time, requests, latencies, throttling, connections and traffic. They are available if
+//!   `librdkafka.statistics.interval.ms` is set (default: 0, off) and the first interval is over. Averages, maxima and rates are over the last
+//!   interval. 15000 is a good value; values below 1000 cost some CPU time.
 //!
-//! `docs/metrics.md` in the repository lists them all.
+//! `docs/metrics.md` in the repository lists all metrics.
 //!
-//! # What is not there
-//! The rest of Java's, since neither librdkafka nor the layer knows it truly: `record-retry-*` (librdkafka counts the requests that it
-//! sends again, not their records), `compression-rate-*`, `batch-split-*`, `bufferpool-wait-*`, `io-*`, `select-*`, `connection-creation-*` and the
-//! like. Where Java has `NaN`, as for an average of nothing,
-//! there is no metric.
+//! # Missing metrics
+//! Neither librdkafka nor ottla measures the other metrics of Java: `record-retry-*` (librdkafka counts retried requests, not their
+//! records), `compression-rate-*`, `batch-split-*`, `bufferpool-wait-*`, `io-*`, `select-*`, `connection-creation-*` and so on. Where Java
+//! reports `NaN`, as for an average without values, there is no metric.
 //!
-//! # Prometheus and others
-//! [`Metrics::to_prometheus`] writes the text that Prometheus reads, under `kafka_producer_..`. With the feature `metrics`,
-//! `Metrics::publish` hands the values to whatever recorder the [`metrics`](https://docs.rs/metrics) crate has.
+//! # Prometheus and other systems
+//! [`Metrics::to_prometheus`] writes Prometheus' text format, under the prefix `kafka_producer_`. With the feature `metrics`,
+//! `Metrics::publish` passes the values to the recorder of the [`metrics`](https://docs.rs/metrics) crate.
 
 mod catalog;
 #[cfg(feature = "metrics")]
@@ -68,46 +67,45 @@ pub(crate) use self::{
     window::Totals,
 };
 
-/// A producer's metrics at one time. Taken by [`Producer::metrics`](crate::Producer::metrics).
+/// A snapshot of a producer's metrics. [`Producer::metrics`](crate::Producer::metrics) returns it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metrics(Vec<Metric>);
 
 impl Metrics {
-    /// All of them, each definition's values in a row: the producer's first, then the topics', then the brokers'.
+    /// An iterator over all metrics: the producer's, then the topics', then the brokers'. Values of the same metric are adjacent.
     pub fn iter(&self) -> std::slice::Iter<'_, Metric> {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// The number of metrics.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no metrics.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value of one of the group `producer-metrics`; `None` if there is none of this name, or nothing was measured.
+    /// The value of a metric of the group `producer-metrics`; `None` if there is no such metric, or nothing was measured.
     pub fn value(&self, name: &str) -> Option<f64> {
         self.find(catalog::PRODUCER, name, None)
     }
 
-    /// The value of one of the group `producer-topic-metrics`.
+    /// The value of a metric of the group `producer-topic-metrics` for a topic.
     pub fn topic_value(&self, topic: &str, name: &str) -> Option<f64> {
         self.find(catalog::TOPIC, name, Some(("topic", topic)))
     }
 
-    /// The value of one of the group `producer-node-metrics`, by the broker's id.
+    /// The value of a metric of the group `producer-node-metrics` for a broker id.
     pub fn node_value(&self, node: i32, name: &str) -> Option<f64> {
         self.find(catalog::NODE, name, Some(("node-id", &snapshot::node_id(node))))
     }
 
-    /// The metrics as Prometheus reads them (its text format 0.0.4).
+    /// The metrics in Prometheus' text format 0.0.4.
     ///
-    /// A metric's name is `kafka_`, its group without `-metrics`, and Java's name, with `_` for `-`: `kafka_producer_record_send_total`,
-    /// `kafka_producer_topic_byte_total`, `kafka_producer_node_request_latency_avg`. Tags become labels likewise: `client_id`, `topic`,
-    /// `node_id`.
+    /// A name is `kafka_`, the group without `-metrics`, and Java's name, with `_` for `-`: `kafka_producer_record_send_total`,
+    /// `kafka_producer_topic_byte_total`, `kafka_producer_node_request_latency_avg`. The tags are labels: `client_id`, `topic`, `node_id`.
     pub fn to_prometheus(&self) -> String {
         prometheus::text(self)
     }

@@ -1,5 +1,5 @@
-//! Metrics as Prometheus reads them
-//! ([its text format](https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format)).
+//! Metrics in Prometheus'
+//! [text format](https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format).
 
 use super::{MetricKind, Metrics};
 
@@ -13,7 +13,7 @@ pub(super) fn text(metrics: &Metrics) -> String {
                 MetricKind::Counter => "counter",
                 MetricKind::Gauge => "gauge",
             };
-            // None of our descriptions has what would have to be escaped: a backslash or an end of line.
+            // The descriptions contain no characters that need escaping (backslash, newline); a test checks this.
             text.push_str(&format!("# HELP {name} {}\n# TYPE {name} {kind}\n", metric.description()));
             family.clone_from(&name);
         }
@@ -38,7 +38,7 @@ mod tests {
 
     type Labels = BTreeMap<String, String>;
 
-    /// Reads one label's value, from behind its opening quotation mark; gives what is behind the closing one.
+    /// Parses a label value after its opening quotation mark; returns it and the rest after the closing one.
     fn label(text: &str) -> (String, &str) {
         let (mut value, mut characters) = (String::new(), text.char_indices());
         while let Some((index, character)) = characters.next() {
@@ -51,10 +51,10 @@ mod tests {
                 other => value.push(other),
             }
         }
-        panic!("a label without an end: {text}");
+        panic!("unterminated label: {text}");
     }
 
-    /// Reads a line that is a sample.
+    /// Parses a sample line.
     fn sample(line: &str) -> (String, Labels, f64) {
         let (name, mut rest) = line.split_once('{').unwrap();
         let mut labels = Labels::new();
@@ -69,7 +69,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(client in ".*", value in proptest::num::f64::NORMAL | proptest::num::f64::ZERO) {
+        fn samples_round_trip(client in ".*", value in proptest::num::f64::NORMAL | proptest::num::f64::ZERO) {
             let metric = Metric::new(&catalog::TOPIC_BYTE_RATE, vec![("client-id", client.clone()), ("topic", "a".to_owned())], value);
             let text = text(&Metrics(vec![metric]));
             let line = text.splitn(3, '\n').last().unwrap().strip_suffix('\n').unwrap();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_is_introduced_once() {
+    fn a_family_has_one_help_and_type_line() {
         let metric = |topic: &str| Metric::new(&catalog::TOPIC_BYTE_TOTAL, vec![("topic", topic.to_owned())], 5.0);
         let text = text(&Metrics(vec![metric("a"), metric("b")]));
         let lines: Vec<_> = text.lines().collect();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_descriptions_are_as_prometheus_wants_them() {
+    fn names_and_descriptions_are_valid() {
         let mut names = Vec::new();
         for definition in catalog::ALL {
             let name = Metric::new(definition, Vec::new(), 0.0).exposed_name();

@@ -1,4 +1,4 @@
-//! A snapshot made of what was counted and of librdkafka's statistics.
+//! Builds a snapshot from the meter and librdkafka's statistics.
 
 use std::{collections::BTreeSet, time::Instant};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::native::Counted;
 
-/// What a producer is like at the time of a snapshot.
+/// The state of a producer at the time of a snapshot.
 #[derive(Debug)]
 pub(crate) struct Present<'a> {
     pub(crate) client_id: &'a str,
@@ -19,16 +19,16 @@ pub(crate) struct Present<'a> {
     /// `buffer.memory`, in bytes.
     pub(crate) buffer_total: usize,
     pub(crate) buffer_available: usize,
-    /// Senders that wait for room.
+    /// Senders that wait for room in the buffer.
     pub(crate) waiting: usize,
-    /// By topic, with the largest record since the last sample.
+    /// Counts by topic, with the largest record since the last sample.
     pub(crate) topics: Totals,
 }
 
-/// Rates over less than this would say nothing.
+/// Shorter windows would give meaningless rates.
 const SHORTEST: f64 = 1.0;
 
-/// Makes the snapshot.
+/// Builds a snapshot.
 pub(crate) fn snapshot(present: Present<'_>, meter: &Meter) -> Metrics {
     let [last, before] = meter.statistics();
     let counted = LayerCounts { beginning: meter.beginning(present.now), totals: meter.complete(present.topics) };
@@ -51,7 +51,7 @@ pub(crate) fn snapshot(present: Present<'_>, meter: &Meter) -> Metrics {
     Metrics(collector.metrics)
 }
 
-/// Where the time of calls is shown.
+/// The metric for the duration of each kind of call.
 const TIMES: [(&Definition, Timed); 6] = [
     (&has::FLUSH_TIME, Timed::Flush),
     (&has::TXN_INIT_TIME, Timed::InitTransactions),
@@ -61,7 +61,7 @@ const TIMES: [(&Definition, Timed); 6] = [
     (&has::TXN_ABORT_TIME, Timed::Abort),
 ];
 
-/// Collects metrics, with the tag that all of them have.
+/// Collects metrics and adds the tag `client-id`.
 struct Collector {
     client_id: String,
     metrics: Vec<Metric>,
@@ -85,7 +85,7 @@ impl Collector {
     }
 }
 
-/// What the layer itself has counted, now and at the window's beginning.
+/// ottla's own counts, now and at the beginning of the window.
 struct LayerCounts {
     totals: Totals,
     beginning: Beginning,
@@ -131,7 +131,7 @@ impl LayerCounts {
     }
 }
 
-/// What librdkafka has measured in its last interval.
+/// librdkafka's measurements of the last interval.
 struct Measured {
     last: Statistics,
     before: Option<Statistics>,
@@ -142,12 +142,12 @@ impl Measured {
         Spread::together(self.last.topics.values().map(spread))
     }
 
-    /// Of those connections that are chosen.
+    /// Metrics of the chosen connections.
     fn brokers(&self, chosen: impl Fn(&Broker) -> bool, spread: fn(&Broker) -> Spread) -> Spread {
         Spread::together(self.last.brokers.values().filter(|broker| chosen(broker)).map(spread))
     }
 
-    /// Up to now, and up to the interval's beginning.
+    /// The traffic up to now, and up to the beginning of the interval.
     fn traffic(&self, chosen: impl Fn(&Broker) -> bool) -> [Traffic; 2] {
         [self.last.traffic(&chosen), self.before.as_ref().map(|before| before.traffic(&chosen)).unwrap_or_default()]
     }
@@ -172,7 +172,7 @@ impl Measured {
         let [traffic, past] = self.traffic(|_| true);
         let produced = traffic.produce_requests.saturating_sub(past.produce_requests);
         if produced > 0 {
-            // librdkafka leaves the answers that were not held back out of its own average.
+            // librdkafka's own average omits responses that were not throttled.
             let throttle = self.brokers(|_| true, |broker| broker.throttle);
             collector.add(&has::PRODUCE_THROTTLE_TIME_AVG, throttle.sum() / produced as f64);
             collector.add(&has::PRODUCE_THROTTLE_TIME_MAX, throttle.maximum().unwrap_or(0.0));
@@ -210,7 +210,7 @@ impl Measured {
     }
 }
 
-/// A total, its rate, and where it is found.
+/// A total, its rate, and how to read it.
 type Total<T> = (&'static Definition, &'static Definition, fn(&T) -> u64);
 
 const TRAFFIC: [Total<Traffic>; 4] = [
@@ -235,7 +235,7 @@ fn tag(node: i32) -> Option<(&'static str, String)> {
     Some(("node-id", node_id(node)))
 }
 
-/// A broker's id as Java's tag has it.
+/// A broker id in the form of Java's tag.
 pub(super) fn node_id(node: i32) -> String {
     format!("node-{node}")
 }
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_layer_counts_is_there_without_statistics() {
+    fn own_counts_need_no_statistics() {
         let start = Instant::now();
         let meter = Meter::new(start);
         meter.refuse(3);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn an_average_of_nothing_is_not_there() {
+    fn average_without_values_is_absent() {
         let now = Instant::now();
         let metrics = taken(&Meter::new(now), now, Totals::default());
         assert_eq!((metrics.value("record-send-total"), metrics.value("record-send-rate")), (Some(0.0), Some(0.0)));
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_librdkafka_measures_has_java_s_names_and_units() {
+    fn librdkafka_values_have_java_names_and_units() {
         let now = Instant::now();
         let meter = Meter::new(now);
         let broker = |tx: u64, produce: u64| {
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_that_cannot_be_read_cost_their_part_only() {
+    fn invalid_statistics_leave_own_counts() {
         let now = Instant::now();
         let meter = Meter::new(now);
         meter.keep_statistics("{\"client_id\":\"a\"b\"}".to_owned());

@@ -1,4 +1,4 @@
-//! librdkafka's statistics, as far as they are used (librdkafka: `STATISTICS.md`).
+//! The part of librdkafka's statistics that is used (librdkafka: `STATISTICS.md`).
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,23 @@ use serde::Deserialize;
 
 use crate::panic::emit;
 
-/// What librdkafka emits every `statistics.interval.ms`.
+/// The JSON that librdkafka emits every `statistics.interval.ms`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Statistics {
     /// librdkafka's clock, in microseconds.
     ts: i64,
-    /// Since the client was made, in microseconds.
+    /// The time since the client was created, in microseconds.
     age: i64,
     pub(super) brokers: BTreeMap<String, Broker>,
     pub(super) topics: BTreeMap<String, Topic>,
 }
 
-/// One connection: several may go to the same broker.
+/// A connection. Several may go to the same broker.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Broker {
-    /// Below 0 until the broker has told its id.
+    /// Negative until the broker id is known.
     pub(super) nodeid: i32,
     pub(super) state: String,
     pub(super) waitresp_cnt: u64,
@@ -31,15 +31,15 @@ pub(super) struct Broker {
     rx: u64,
     rxbytes: u64,
     req: Requests,
-    /// From a record's acceptance to its batch's being made, in microseconds.
+    /// From a record's acceptance until its batch is built, in microseconds.
     pub(super) int_latency: Spread,
-    /// From a request to its answer, in microseconds.
+    /// From a request to its response, in microseconds.
     pub(super) rtt: Spread,
-    /// In milliseconds; only answers that were held back are in it.
+    /// In milliseconds; only throttled responses are counted.
     pub(super) throttle: Spread,
 }
 
-/// How many requests were sent, by kind.
+/// The number of requests sent, by kind.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Requests {
@@ -50,7 +50,7 @@ struct Requests {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Topic {
-    /// In milliseconds; 0 if none has come.
+    /// In milliseconds; 0 if there is no metadata.
     pub(super) metadata_age: i64,
     pub(super) batchsize: Spread,
     pub(super) batchcnt: Spread,
@@ -65,7 +65,7 @@ pub(super) struct Spread {
     cnt: i64,
 }
 
-/// A connection's totals, or those of several.
+/// The totals of one or several connections.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Traffic {
     pub(super) requests: u64,
@@ -76,20 +76,18 @@ pub(super) struct Traffic {
 }
 
 impl Statistics {
-    /// Reads what librdkafka has emitted. It escapes nothing: a `client.id` with a quotation mark or a backslash makes JSON that is none.
+    /// Parses librdkafka's statistics. librdkafka escapes nothing: a `client.id` with a quotation mark or a backslash makes invalid JSON.
     pub(super) fn read(json: &str) -> Option<Self> {
-        serde_json::from_str(json)
-            .inspect_err(|error| emit!(debug, %error, "librdkafka's statistics are not the JSON that they should be"))
-            .ok()
+        serde_json::from_str(json).inspect_err(|error| emit!(debug, %error, "librdkafka's statistics are not valid JSON")).ok()
     }
 
-    /// The seconds from the statistics before to these; from the client's start if there are none.
+    /// The seconds between the previous statistics and these, or since the client was created.
     pub(super) fn seconds_since(&self, before: Option<&Self>) -> f64 {
         let microseconds = before.map_or(self.age, |before| self.ts - before.ts);
         microseconds as f64 / 1e6
     }
 
-    /// What went to and came from the brokers that are chosen.
+    /// The traffic of the chosen connections.
     pub(super) fn traffic(&self, chosen: impl Fn(&Broker) -> bool) -> Traffic {
         self.brokers.values().filter(|broker| chosen(broker)).fold(Traffic::default(), |sum, broker| Traffic {
             requests: sum.requests + broker.tx,
@@ -102,7 +100,7 @@ impl Statistics {
 }
 
 impl Spread {
-    /// The values of all of them.
+    /// Merges several.
     pub(super) fn together(spreads: impl Iterator<Item = Self>) -> Self {
         spreads.filter(|spread| spread.cnt > 0).fold(Self::default(), |all, one| Self {
             max: all.max.max(one.max),

@@ -1,4 +1,4 @@
-//! [`Window`]: what was counted in the last half minute, for rates and averages.
+//! [`Window`]: the counts of the last 30 seconds, for rates and averages.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,25 +8,25 @@ use std::{
 
 use crate::native::Counted;
 
-/// How far back the window reaches: one sample of the Java client (`metrics.sample.window.ms`).
+/// The length of the window: one sample of the Java client (`metrics.sample.window.ms`).
 const REACH: Duration = Duration::from_secs(30);
 
-/// How often a sample is taken.
+/// The time between two samples.
 const STEP: Duration = Duration::from_secs(5);
 
-/// A producer's counts at one time.
+/// A producer's counts at one point in time.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Totals {
-    /// By topic.
+    /// Counts by topic.
     pub(crate) topics: BTreeMap<Arc<str>, Counted>,
-    /// Records that were refused.
+    /// Records that `send` rejected.
     pub(crate) refused: u64,
-    /// Those of them for which there was no room.
+    /// Those of them that failed because the buffer was full.
     pub(crate) exhausted: u64,
 }
 
 impl Totals {
-    /// All topics together.
+    /// The sum over all topics.
     pub(super) fn sum(&self) -> Counted {
         self.topics.values().fold(Counted::default(), |sum, topic| Counted {
             acknowledged: sum.acknowledged + topic.acknowledged,
@@ -37,19 +37,19 @@ impl Totals {
     }
 }
 
-/// The samples of the last half minute, the oldest first, and one that is older if there is one.
+/// The samples of the last 30 seconds, the oldest first, and the one before them.
 #[derive(Debug)]
 pub(super) struct Window {
     samples: VecDeque<(Instant, Totals)>,
 }
 
-/// The beginning of a window.
+/// The state at the beginning of the window.
 #[derive(Debug)]
 pub(super) struct Beginning {
     pub(super) totals: Totals,
-    /// How long ago, in seconds.
+    /// The age of the beginning, in seconds.
     pub(super) seconds: f64,
-    /// The largest record since then, in bytes, but for those since the last sample.
+    /// The largest record between the beginning and the last sample, in bytes.
     pub(super) largest: u64,
 }
 
@@ -58,7 +58,7 @@ impl Window {
         Self { samples: VecDeque::from([(now, Totals::default())]) }
     }
 
-    /// Whether it is time for a sample.
+    /// Whether a sample is due.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.samples.back().is_none_or(|(last, _)| now.saturating_duration_since(*last) >= STEP)
     }
@@ -70,7 +70,7 @@ impl Window {
         }
     }
 
-    /// Where the window begins: half a minute ago, or when the producer was started.
+    /// The beginning of the window: 30 seconds ago, or the start of the producer.
     pub(super) fn beginning(&self, now: Instant) -> Beginning {
         let Some((begun, totals)) = self.samples.front() else {
             return Beginning { totals: Totals::default(), seconds: 0.0, largest: 0 };
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_begins_with_the_producer_and_then_half_a_minute_ago() {
+    fn window_begins_at_the_start_and_then_30_seconds_ago() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut window = Window::new(start);
@@ -104,11 +104,11 @@ mod tests {
             let expected = step.min(6) * 5;
             assert_eq!(beginning.seconds, expected as f64, "after {step} steps");
             assert_eq!(beginning.totals.sum().acknowledged, (step * 10).saturating_sub(60));
-            // The largest of the samples that came after the window's beginning.
+            // The largest of the samples after the beginning of the window.
             assert_eq!(beginning.largest, 1000 - step.saturating_sub(5).max(1));
         }
         assert!(window.samples.len() <= 7, "{}", window.samples.len());
-        // A producer that was silent in between: the thread that samples slept.
+        // No samples for a while, because the delivery thread slept.
         window.push(at(1000), totals(500, 1));
         assert_eq!(window.beginning(at(1000)).seconds, 900.0);
     }

@@ -7,21 +7,22 @@ use std::{
 
 use super::{Placing, Queues, load::Load, partition_for};
 
-/// So many batches a queue must have more than the shortest one for it to count.
+/// A queue is shorter than another one if the difference is at least this many batches.
 const UNIT_BATCHES: usize = 3;
 
-/// The choice that the Java client makes when `partitioner.class` is not set (KIP-794), for one topic.
+/// The partitioner that the Java client uses if `partitioner.class` is not set (KIP-794), for one topic.
 ///
-/// A record with a key goes where its hash says. Records without one stay on one partition until `sticky_bytes` of key, value and headers
-/// have gone there or it loses its leader; then the next one is drawn. (Java switches at some point between that and twice as much,
-/// when no batch of the partition is part full. librdkafka cuts its batches when it sends them, so that none ever is.)
+/// The hash of the key determines the partition of a record with a key. Records without a key stay on one partition until `sticky_bytes` of
+/// key, value and headers have been sent to it, or it loses its leader. Then the next partition is drawn. (Java switches between
+/// `sticky_bytes` and twice as much, when the partition has no partially filled batch. librdkafka forms its batches when it sends them, so
+/// there are no partially filled batches.)
 ///
-/// The next partition is drawn from those that have a leader and are not stuck, the rather the shorter its queue: what this producer
-/// has accepted for it and has not had reported. Java counts batches. Here three batches are the unit, each of `batch_bytes`: a request
-/// of librdkafka's carries one partition, so that queues differ by a batch or two where all partitions are equally fast.
+/// The next partition is drawn from those that have a leader and are not stuck. Shorter queues are preferred. A partition's queue is the
+/// records that this producer has accepted for it and that are not reported yet. Java compares numbers of batches. Here the unit is three
+/// batches of `batch_bytes`: a librdkafka request contains one partition, so queues of equally fast partitions differ by a batch or two.
 ///
-/// librdkafka takes a moment to connect a topic's partitions with their brokers. What was sent before it knew the topic is placed in that
-/// moment, when the partitions that are connected already are the only ones that seem to have a leader.
+/// librdkafka needs a moment to connect a topic's partitions to their brokers. Records that were sent before the topic was known are placed
+/// in this moment, when only the partitions that are already connected seem to have a leader.
 #[derive(Debug)]
 pub(crate) struct BuiltIn {
     sticky_bytes: usize,
@@ -34,30 +35,30 @@ pub(crate) struct BuiltIn {
 /// The partition of records without a key.
 #[derive(Debug, Default)]
 struct Sticky {
-    /// `None` before the first of them.
+    /// `None` before the first record.
     partition: Option<i32>,
-    /// What went there since it was drawn, in bytes of key, value and headers.
+    /// The bytes of keys, values and headers sent to it since it was drawn.
     produced: usize,
-    /// What of it stands in no queue yet: it is added when the next partition is drawn, since nobody looks
-    /// at the queues before, unless it is of interest when they cease to be empty.
+    /// The part of these bytes that is not in its queue yet. It is added when the next partition is drawn, because queues are not read before.
+    /// Exception: with a timeout for stuck partitions it is added at once, to start the clock of an empty queue.
     uncounted: usize,
     load: Load,
 }
 
 impl BuiltIn {
-    /// `sticky_bytes` is `batch.size` as Java has it, `batch_bytes` as librdkafka has it, both at least 1; `ignore_keys` is `partitioner.ignore.keys`; no queues are for
-    /// `partitioner.adaptive.partitioning.enable=false`.
+    /// `sticky_bytes` is Java's `batch.size` and `batch_bytes` librdkafka's; both are at least 1. `ignore_keys` is `partitioner.ignore.keys`.
+    /// `queues` is `None` for `partitioner.adaptive.partitioning.enable=false`.
     pub(crate) fn new(sticky_bytes: usize, batch_bytes: usize, ignore_keys: bool, queues: Option<Queues>) -> Self {
         let (sticky_bytes, batch_bytes) = (sticky_bytes.max(1), batch_bytes.max(1));
         Self { sticky_bytes, batch_bytes, ignore_keys, queues, sticky: Mutex::default() }
     }
 
-    /// The queues, unless partitions are drawn without regard to them.
+    /// The queues, `None` without adaptive partitioning.
     pub(crate) fn queues(&self) -> Option<&Queues> {
         self.queues.as_ref()
     }
 
-    /// The partition of a record, and whether it counts in its queue.
+    /// The partition of a record, and whether the record is counted in its queue.
     pub(crate) fn place(&self, record: &Placing<'_>, available: impl Fn(i32) -> bool) -> (i32, bool) {
         match record.key {
             Some(key) if !self.ignore_keys => {
@@ -68,7 +69,7 @@ impl BuiltIn {
         }
     }
 
-    /// Counts a record in the queue of its partition, once there are records without a key: nobody needs to know before.
+    /// Counts a record in the queue of its partition, if the topic has had a record without a key: queues are not needed before that.
     pub(crate) fn count(&self, partition: i32, bytes: usize) -> bool {
         self.queues.as_ref().is_some_and(|queues| queues.add(partition, bytes))
     }
@@ -90,7 +91,7 @@ impl BuiltIn {
         partition
     }
 
-    /// Brings the queue of the sticky partition up to date.
+    /// Adds the uncounted bytes to the queue of the sticky partition.
     fn settle(&self, sticky: &mut Sticky) {
         if let (Some(queues), Some(partition)) = (&self.queues, sticky.partition) {
             queues.add(partition, sticky.uncounted);
@@ -132,7 +133,7 @@ mod tests {
         Placing { key: None, size, queued_size: size, partitions: NonZeroU32::new(partitions).unwrap() }
     }
 
-    /// Without a look at queues.
+    /// Without adaptive partitioning.
     fn plain(sticky_bytes: usize, ignore_keys: bool) -> BuiltIn {
         BuiltIn::new(sticky_bytes, sticky_bytes, ignore_keys, None)
     }
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn keyless_records_stay_until_the_sticky_bytes_are_full() {
+    fn keyless_records_switch_partition_after_sticky_bytes() {
         let vector = vector("sticky");
         let sticky_bytes = usize::try_from(vector["sticky_bytes"].as_u64().unwrap()).unwrap();
         let appends: Vec<usize> = serde_json::from_value(vector["appends"].clone()).unwrap();
@@ -160,12 +161,12 @@ mod tests {
                 switches += usize::from(chosen[0] != before);
                 before = chosen[0];
             }
-            assert!(switches > 150, "a full partition is left, but for the odd draw of the same one: {switches}");
+            assert!(switches > 150, "too few switches (the same partition may be drawn again): {switches}");
         }
     }
 
     #[test]
-    fn a_partition_without_a_leader_is_not_drawn_and_is_left() {
+    fn partitions_without_a_leader_are_avoided() {
         let vector = vector("availability");
         let partitions = u32::try_from(vector["partitions"].as_array().unwrap().len()).unwrap();
         let without: Vec<i32> = serde_json::from_value(vector["without_leader"].clone()).unwrap();
@@ -178,19 +179,19 @@ mod tests {
         for sticky in [plain(usize::MAX, false), adaptive(usize::MAX)] {
             let (first, _) = sticky.place(&keyless(1, 3), |_| true);
             assert_ne!(sticky.place(&keyless(1, 3), |partition| partition != first).0, first);
-            assert!((0..3).contains(&sticky.place(&keyless(1, 3), |_| false).0), "with none available any may be drawn");
+            assert!((0..3).contains(&sticky.place(&keyless(1, 3), |_| false).0), "any partition, if none is available");
         }
     }
 
     #[test]
-    fn keys_count_unless_they_are_ignored() {
+    fn ignore_keys_ignores_keys() {
         let keyed = Placing { key: Some(b"foobar"), ..keyless(1, 100) };
         assert_eq!(plain(1, false).place(&keyed, |_| false), (66, false));
         let first = plain(1000, true).place(&keyed, |partition| partition != 66).0;
         assert_ne!(first, 66);
     }
 
-    /// Where records without a key go, each of them ten bytes; those of some partitions are reported at once.
+    /// Places records of ten bytes without a key and counts them by partition. Those of some partitions are reported at once.
     fn shares(partitioner: &BuiltIn, partitions: u32, records: usize, is_reported: impl Fn(i32) -> bool) -> BTreeMap<i32, usize> {
         (0..records).fold(BTreeMap::new(), |mut shares, _| {
             let (partition, counted) = partitioner.place(&keyless(10, partitions), |_| true);
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_whose_queue_grows_is_drawn_less_if_queues_matter() {
+    fn adaptive_partitioning_prefers_short_queues() {
         let shares_of = |partitioner| shares(&partitioner, 6, 6000, |partition| partition != 3);
         let (even, adapted) = (shares_of(plain(10, false)), shares_of(adaptive(10)));
         assert!(even[&3] > 800, "{even:?}");
@@ -212,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_into_three_batches_makes_no_queue_longer_than_another() {
+    fn differences_below_three_batches_do_not_count() {
         let partitioner = BuiltIn::new(10, 3_334, false, Some(Queues::new(Duration::ZERO)));
         let shares = shares(&partitioner, 6, 6000, |partition| partition == 0);
         assert_eq!(shares.into_values().collect::<Vec<_>>(), [1000; 6]);
     }
 
     #[test]
-    fn keyed_and_explicit_records_count_once_there_are_keyless_ones() {
+    fn other_records_are_counted_after_the_first_keyless_one() {
         let partitioner = adaptive(10);
         let keyed = Placing { key: Some(b"foobar"), ..keyless(10_000, 6) };
         assert!(!partitioner.place(&keyed, |_| true).1 && !partitioner.count(4, 1));
@@ -227,13 +228,13 @@ mod tests {
         let (partition, counted) = partitioner.place(&keyed, |_| true);
         assert!(counted && partitioner.count(partition, 10_000));
         let drawn = shares(&partitioner, 6, 300, |_| true);
-        assert!(drawn.get(&partition).is_none_or(|&share| share <= 2), "{drawn:?} in spite of the queue of {partition}");
+        assert!(drawn.get(&partition).is_none_or(|&share| share <= 2), "{drawn:?} despite the queue of {partition}");
         partitioner.queues().unwrap().remove(partition, 20_000, true);
         assert!(shares(&partitioner, 6, 300, |_| true)[&partition] > 10);
     }
 
     #[test]
-    fn a_stuck_partition_is_left_out_unless_all_are() {
+    fn stuck_partitions_are_avoided_unless_all_are_stuck() {
         let patience = Duration::from_nanos(1);
         let partitioner = BuiltIn::new(1, 1, false, Some(Queues::new(patience)));
         let mut seen: Vec<i32> = (0..6).map(|_| partitioner.place(&keyless(1, 6), |_| true).0).collect();
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_that_are_added_are_drawn_too() {
+    fn added_partitions_are_drawn() {
         for partitioner in [plain(1, false), adaptive(1)] {
             for partitions in [1, 2, 6, 100] {
                 let drawn = shares(&partitioner, partitions, 3000, |_| true);

@@ -1,27 +1,28 @@
-//! [`Load`]: partitions to draw from, by the lengths of their queues (KIP-794).
+//! [`Load`]: a weighted draw of partitions by the lengths of their queues (KIP-794).
 
-/// The partitions from which the next one is drawn, each as likely as its weight says.
+/// The partitions to draw from, with their weights.
 ///
-/// A partition weighs one more than what its queue lacks of the longest, so that the longest weighs 1; with equal queues all weigh the same.
+/// A partition's weight is the difference of its queue to the longest one, plus 1. So the longest queue has the weight 1, and equal queues
+/// have equal weights.
 ///
-/// Each draw is as random as Java's, but draws are not independent of each other: one is made in each of as many equal parts of the table
-/// as there are partitions, in random order, before the next round begins. By chance alone a few thousand draws leave partitions more than
-/// 5 % apart.
+/// Each draw has Java's probabilities, but draws depend on each other. The table is divided into as many equal parts as there are
+/// partitions, and a round draws once from each part, in random order. Independent draws would leave partitions more than 5 % apart after a
+/// few thousand draws.
 #[derive(Debug, Default)]
 pub(super) struct Load {
     partitions: Vec<i32>,
-    /// Java's cumulative frequency table: each partition's weight, and those before it.
+    /// Java's cumulative frequency table: the weight of each partition plus those before it.
     sums: Vec<u64>,
-    /// The parts of the table that are left of this round.
+    /// The parts of the table that remain in this round.
     parts: Vec<usize>,
-    /// How many parts the round began with, and which partition stands first in its tables: so that none has the same neighbours for ever.
+    /// The number of parts in this round, and the partition that comes first in its tables, which changes so that neighbours change.
     count: usize,
     first: usize,
 }
 
 impl Load {
-    /// Weighs these partitions, each with the length of its queue, in place of those before. What a queue has more than the shortest
-    /// counts in whole units; a unit is not 0.
+    /// Replaces the partitions, each with the length of its queue. The difference to the shortest queue counts in whole units, rounded down;
+    /// `unit` must not be 0.
     pub(super) fn weigh(&mut self, queues: impl Iterator<Item = (i32, u64)>, unit: u64) {
         self.clear();
         for (partition, queue) in queues {
@@ -41,23 +42,23 @@ impl Load {
         }
     }
 
-    /// Leaves no partition to draw.
+    /// Removes all partitions.
     pub(super) fn clear(&mut self) {
         self.partitions.clear();
         self.sums.clear();
     }
 
-    /// Whether there is no partition to draw.
+    /// Whether there are no partitions.
     pub(super) fn is_empty(&self) -> bool {
         self.partitions.is_empty()
     }
 
-    /// The sum of all weights; zero without partitions.
+    /// The sum of all weights; 0 without partitions.
     fn total(&self) -> u64 {
         self.sums.last().copied().unwrap_or(0)
     }
 
-    /// The next partition; `None` if there are none.
+    /// Draws a partition; `None` without partitions.
     pub(super) fn draw(&mut self) -> Option<i32> {
         if self.parts.is_empty() || self.count != self.partitions.len() {
             self.count = self.partitions.len();
@@ -66,15 +67,15 @@ impl Load {
         }
         let part = self.parts.pop()? as u128;
         if self.parts.is_empty() {
-            // For the next round; its first table is made before its first draw.
+            // For the next round, whose first table is built before its first draw.
             self.first = fastrand::usize(..);
         }
-        // A random point of the part, in 2^-32ths of its length.
+        // A random point in the part, in units of 2^-32 of its length.
         let point = (part << 32 | u128::from(fastrand::u32(..))) * u128::from(self.total()) / self.count as u128;
         self.at(u64::try_from(point >> 32).unwrap_or_default())
     }
 
-    /// The partition at a point below the [total](Self::total): the first whose sum is greater.
+    /// The partition at a point below the [total](Self::total): the first one with a greater sum.
     fn at(&self, point: u64) -> Option<i32> {
         let index = self.sums.partition_point(|&sum| sum <= point);
         self.partitions.get(index).copied()
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_weigh_what_they_weigh_in_java() {
+    fn weights_equal_java() {
         let vectors: Value = serde_json::from_str(include_str!("../../tests/data/partitioner.json")).unwrap();
         let vectors = vectors["adaptive"].as_array().unwrap();
         assert_eq!(vectors.len(), 3);
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_are_drawn_as_often_as_they_weigh_and_the_same_ones_once_a_round() {
+    fn draws_follow_weights_and_equal_weights_alternate() {
         let mut load = load(&[0, 3, 1]);
         let mut drawn = [0; 3];
         for _ in 0..8000 {
@@ -142,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn less_than_a_unit_more_than_the_shortest_does_not_count() {
+    fn differences_below_a_unit_do_not_count() {
         let mut load = Load::default();
         load.weigh((0..).zip([1000, 1009, 1010, 1029]), 10);
         assert_eq!(load.sums, [3, 6, 8, 9]);
     }
 
     #[test]
-    fn equal_queues_make_no_difference() {
+    fn equal_queues_have_equal_weights() {
         assert_eq!(load(&[7, 7, 7]).sums, load(&[0, 0, 0]).sums);
         assert_eq!(load(&[7]).at(0), Some(0));
         let mut none = load(&[]);

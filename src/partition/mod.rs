@@ -1,4 +1,4 @@
-//! Which partition a record goes to: the Java client's choice, byte for byte, or one of one's own.
+//! Partitioners: the Java client's choice of a partition, exactly, or a custom one.
 
 mod built_in;
 #[cfg(test)]
@@ -21,15 +21,15 @@ pub(crate) use built_in::BuiltIn;
 pub(crate) use queues::Queues;
 pub(crate) use uniform_sticky::UniformSticky;
 
-/// What a record's place is chosen from.
+/// The input for the choice of a partition.
 #[derive(Debug)]
 pub(crate) struct Placing<'a> {
     /// The serialized key, `None` for null.
     pub(crate) key: Option<&'a [u8]>,
-    /// The bytes of key, value and headers.
+    /// The size of key, value and headers, in bytes.
     pub(crate) size: usize,
-    /// What it adds to its partition's queue: the bytes of key and value, and one.
+    /// The record's size in its partition's queue: the size of key and value in bytes, plus one.
     pub(crate) queued_size: usize,
-    /// How many partitions the topic has.
+    /// The number of partitions of the topic.
     pub(crate) partitions: NonZeroU32,
 }

@@ -1,4 +1,4 @@
-//! [`murmur2`] and [`partition_for`]: where a record with a key goes.
+//! [`murmur2`] and [`partition_for`]: the partition of a record with a key.
 
 use std::num::NonZeroU32;
 
@@ -13,7 +13,7 @@ pub fn murmur2(data: &[u8]) -> i32 {
     const M: u32 = 0x5bd1_e995;
     const R: u32 = 24;
 
-    #[expect(clippy::cast_possible_truncation, reason = "as Java's int length; no key comes near 4 GiB")]
+    #[expect(clippy::cast_possible_truncation, reason = "Java's length is an int; no key is near 4 GiB")]
     let length = data.len() as u32;
     let mut hash = SEED ^ length;
     let words = data.chunks_exact(4);
@@ -31,10 +31,9 @@ pub fn murmur2(data: &[u8]) -> i32 {
     (hash ^ (hash >> 15)) as i32
 }
 
-/// The partition, from 0, of a record with this serialized key on a topic with so many partitions: as the Java client,
-/// `(murmur2(key) & 0x7fffffff) % partitions`.
+/// The partition of a record with this serialized key, from 0, as the Java client computes it: `(murmur2(key) & 0x7fffffff) % partitions`.
 ///
-/// All partitions count, those without a leader too. An empty key is a key; records with a null key are not placed by it.
+/// It does not depend on whether the partition has a leader. An empty key counts as a key; a null key does not.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -46,7 +45,7 @@ pub fn murmur2(data: &[u8]) -> i32 {
 #[must_use]
 pub fn partition_for(key: &[u8], partitions: NonZeroU32) -> i32 {
     let positive = (murmur2(key) & i32::MAX).unsigned_abs();
-    // Not above `positive`, so it fits.
+    // Not greater than `positive`, so it fits.
     (positive % partitions) as i32
 }
 
@@ -58,7 +57,7 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn hashes_and_partitions_are_java_s() {
+    fn hashes_and_partitions_equal_java() {
         let vectors: Value = serde_json::from_str(include_str!("../../tests/data/murmur2.json")).unwrap();
         let vectors = vectors["vectors"].as_array().unwrap();
         assert!(vectors.len() >= 6);
@@ -72,7 +71,7 @@ mod tests {
         }
     }
 
-    /// FNV-1a, as tests/java/Partitions.java has it.
+    /// FNV-1a, as in tests/java/Partitions.java.
     struct Digest(u64);
 
     impl Digest {
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_keys_go_where_java_s_own_partitioner_puts_them() {
+    fn partitions_of_100000_keys_equal_java() {
         let vectors: Value = serde_json::from_str(include_str!("../../tests/data/java-partitions.json")).unwrap();
         let topics = [1, 6, 7, 32, 100_u32];
         let wanted = vectors["partitions"].as_object().unwrap();
@@ -112,13 +111,13 @@ mod tests {
             count += 1;
         }
         assert_eq!((count, rows.next()), (100_000, None));
-        assert_eq!(vectors["keys"], keys.text(), "the keys are not Java's");
+        assert_eq!(vectors["keys"], keys.text(), "the keys differ from Java's");
         for (partitions, digest) in topics.iter().zip(digests) {
             assert_eq!(wanted[&partitions.to_string()], digest.text(), "{partitions} partitions");
         }
     }
 
-    /// The hash as Java's loop writes it, index by index.
+    /// The hash with explicit indexes, as in Java's loop.
     fn by_index(data: &[u8]) -> i32 {
         let at = |index: usize| u32::from(data[index]);
         let mut hash = 0x9747_b28c ^ u32::try_from(data.len()).unwrap();

@@ -1,27 +1,26 @@
-//! [`Partitioner`]: a choice of partitions of one's own.
+//! [`Partitioner`]: a custom partitioner.
 
 use std::{fmt, num::NonZeroU32};
 
 use crate::record::Headers;
 
-/// Chooses the partition of each record that does not name one: Java's `Partitioner`, given to
+/// Chooses the partition of each record that does not name one: Java's `Partitioner`. Pass it to
 /// [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner).
 ///
-/// It sees the record as it goes out: key and value serialized, and the headers. Java shows the objects too, and waits in `send` until
-/// it knows the topic's partitions. Here nothing waits: for a topic that the brokers have not told of yet the choice is made once they
-/// have, on a thread of librdkafka's, when key and value are bytes and no more. A choice that needs more than their bytes is made
-/// where the types are: an [`Interceptor`](crate::Interceptor) or the program sets a header that the partitioner reads, or names the
-/// partition itself ([`ProducerRecord::partition`](crate::ProducerRecord::partition)), so that no partitioner is asked.
+/// It sees the serialized key, the serialized value and the headers. Java also passes the objects, and blocks `send` until the topic's
+/// partitions are known. Here nothing blocks: for a topic that is not known yet, the partitioner is called later on a thread of librdkafka,
+/// with the serialized bytes. If the choice needs the objects, make it where they are: an [`Interceptor`](crate::Interceptor) or the program
+/// sets a header that the partitioner reads, or sets the partition itself ([`ProducerRecord::partition`](crate::ProducerRecord::partition)).
 ///
-/// One partitioner serves all of a producer's topics, and is called for records without a key too. It runs on whichever thread has
-/// the record and the topic's metadata, on several at once, and while librdkafka has locked the topic: it must not block, and must
-/// not call the producer. As long as a record is under way its bytes are kept in memory for it, which `buffer.memory` counts as always.
+/// One partitioner serves all topics of a producer, and is called for records with and without a key. It is called on several threads at
+/// once, while librdkafka holds a lock on the topic, so it must not block and must not call the producer. The serialized bytes stay in memory
+/// until the record is reported; `buffer.memory` counts them as usual.
 ///
-/// What is not one of the topic's partitions, and a panic, fail the record with
-/// [`ErrorKind::Partitioner`](crate::ErrorKind::Partitioner), and no other: from `send` if the partitions were known, else from the
-/// [`Delivery`](crate::Delivery).
+/// If it panics or returns a partition that the topic does not have, the record fails with
+/// [`ErrorKind::Partitioner`](crate::ErrorKind::Partitioner); other records are not affected. The error comes from `send` if the partitions
+/// were known, and from the [`Delivery`](crate::Delivery) otherwise.
 ///
-/// A closure will do:
+/// A closure can be a partitioner:
 ///
 /// ```
 /// use ottla::{Producer, ProducerConfig, partition::PartitionContext};
@@ -36,7 +35,7 @@ use crate::record::Headers;
 /// # Ok::<(), ottla::Error>(())
 /// ```
 pub trait Partitioner: Send + Sync + 'static {
-    /// The partition for this record, from 0.
+    /// Returns the partition for this record, counted from 0.
     fn partition(&self, record: &PartitionContext<'_>) -> i32;
 }
 
@@ -46,9 +45,9 @@ impl<F: Fn(&PartitionContext<'_>) -> i32 + Send + Sync + 'static> Partitioner fo
     }
 }
 
-/// A record without a partition and what is known of its topic, as a [`Partitioner`] sees them.
+/// A record without a partition, and the partitions of its topic.
 ///
-/// Made by the producer; by [`new`](Self::new) to test a partitioner:
+/// The producer creates it. Tests of a partitioner create one with [`new`](Self::new):
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -71,31 +70,31 @@ pub struct PartitionContext<'a> {
 }
 
 impl<'a> PartitionContext<'a> {
-    /// A record without key, value and headers, for a topic with so many partitions, all of which are available.
+    /// A record without key, value and headers, for a topic with `partitions` partitions, all of them available.
     pub fn new(topic: &'a str, partitions: NonZeroU32) -> Self {
         const NO_HEADERS: &Headers = &Headers::new();
         Self { topic, key: None, value: None, headers: NO_HEADERS, partitions, available: &|_| true }
     }
 
-    /// The same record with this serialized key.
+    /// Sets the serialized key.
     #[must_use]
     pub fn with_key(self, key: &'a [u8]) -> Self {
         Self { key: Some(key), ..self }
     }
 
-    /// The same record with this serialized value.
+    /// Sets the serialized value.
     #[must_use]
     pub fn with_value(self, value: &'a [u8]) -> Self {
         Self { value: Some(value), ..self }
     }
 
-    /// The same record with these headers.
+    /// Sets the headers.
     #[must_use]
     pub fn with_headers(self, headers: &'a Headers) -> Self {
         Self { headers, ..self }
     }
 
-    /// The same record where only these partitions are available.
+    /// Sets the available partitions.
     #[must_use]
     pub fn with_available(self, available: &'a dyn Fn(i32) -> bool) -> Self {
         Self { available, ..self }
@@ -116,28 +115,28 @@ impl<'a> PartitionContext<'a> {
         self.value
     }
 
-    /// The headers, with what serializers and interceptors have added.
+    /// The headers, including those that serializers and interceptors added.
     pub fn headers(&self) -> &'a Headers {
         self.headers
     }
 
-    /// How many partitions the topic has, as of the metadata that came last: it grows when some are added. They are numbered from 0.
+    /// The number of partitions of the topic in the latest metadata; it grows when partitions are added. They are numbered from 0.
     pub fn partitions(&self) -> NonZeroU32 {
         self.partitions
     }
 
-    /// Whether the partition exists and has a leader that librdkafka knows.
+    /// Whether the partition exists and librdkafka knows its leader.
     pub fn is_available(&self, partition: i32) -> bool {
         (0..self.count()).contains(&partition) && (self.available)(partition)
     }
 
-    /// The partitions that are available, ascending; perhaps none.
+    /// The available partitions in ascending order; there may be none.
     pub fn available(&self) -> impl Iterator<Item = i32> {
         let available = self.available;
         (0..self.count()).filter(move |&partition| available(partition))
     }
 
-    /// The partition that the Java client chooses for this key ([`partition_for`](super::partition_for)); `None` for a null key.
+    /// The Java client's choice for this key ([`partition_for`](super::partition_for)); `None` for a null key.
     pub fn java_partition(&self) -> Option<i32> {
         self.key.map(|key| super::partition_for(key, self.partitions))
     }
@@ -147,7 +146,7 @@ impl<'a> PartitionContext<'a> {
     }
 }
 
-/// Shows where the record goes and which parts it has, never what is in it.
+/// Shows where the record goes and which parts it has, never their content.
 impl fmt::Debug for PartitionContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartitionContext")
@@ -165,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_available_is_asked_for_the_topic_s_partitions_only() {
+    fn availability_is_checked_for_existing_partitions_only() {
         let odd = |partition: i32| partition % 2 == 1;
         let record = PartitionContext::new("orders", NonZeroU32::new(6).unwrap()).with_available(&odd);
         assert_eq!(record.available().collect::<Vec<_>>(), [1, 3, 5]);
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_s_content_is_not_printed() {
+    fn debug_does_not_show_record_content() {
         let headers: Headers = [("name", Some("secret"))].into_iter().collect();
         let record = PartitionContext::new("orders", NonZeroU32::MIN).with_key(b"secret").with_value(b"secret");
         let printed = format!("{:?}", record.with_headers(&headers));

@@ -1,9 +1,9 @@
-//! [`Queues`]: how much of each partition is under way.
+//! [`Queues`]: the outstanding bytes of each partition.
 //!
-//! The queues of adaptive partitioning cost a record without a key nothing but a mark in its slot. Only the draw of a next
-//! partition reads them, and what has gone to the sticky partition meanwhile is known there; so it is added at the draw. The
-//! delivery thread takes away what was marked, once for each run of reports of one partition. Records with a key or an explicit
-//! partition are counted one by one, once the topic has had a record without a key.
+//! For adaptive partitioning, a record without a key only needs a flag in its slot. The queues are read when the next partition is drawn, and
+//! the bytes sent to the sticky partition are known at that point, so they are added there. The delivery thread subtracts flagged records,
+//! once for each run of reports of one partition. Records with a key or an explicit partition are counted one by one, after the topic has
+//! had a record without a key.
 
 use std::{
     num::NonZeroU32,
@@ -14,46 +14,45 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The bytes that this producer has accepted for each partition of a topic and has not had reported, and when each of these queues
-/// moved last.
+/// For each partition of a topic: the bytes that this producer has accepted and that are not reported yet, and when this last changed.
 ///
-/// Senders add, the delivery thread takes away, and only the choice of a next partition reads: no order is needed between them.
+/// Senders add, the delivery thread subtracts, and only the draw of the next partition reads, so relaxed ordering suffices.
 #[derive(Debug)]
 pub(crate) struct Queues {
-    /// Segment `n` has the 2^n queues from partition 2^n - 1 on: queues stay where they are when partitions are added.
+    /// Segment `n` has the 2^n queues from partition 2^n - 1 on, so queues never move when partitions are added.
     segments: [OnceLock<Box<[Queue]>>; 32],
-    /// `partitioner.availability.timeout.ms`; zero for never.
+    /// `partitioner.availability.timeout.ms`; zero for no limit.
     patience: Duration,
     begun: Instant,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Below zero for a moment, where a report comes in before the sender has counted its record.
+    /// Briefly negative if a report arrives before the sender has counted its record.
     bytes: AtomicIsize,
-    /// Milliseconds from the beginning to when the queue moved last, or ceased to be empty.
+    /// Milliseconds from `begun` until a broker last took records, or the queue last became non-empty.
     moved: AtomicU64,
 }
 
 impl Queues {
-    /// A partition counts as stuck after `patience`, which is `partitioner.availability.timeout.ms`; after zero it never does.
+    /// `patience` is `partitioner.availability.timeout.ms`: a partition is stuck after that time. Zero means never.
     pub(crate) fn new(patience: Duration) -> Self {
         Self { segments: [const { OnceLock::new() }; 32], patience, begun: Instant::now() }
     }
 
-    /// Makes the queues of a topic with so many partitions, those that are not there.
+    /// Creates the missing queues of a topic with this many partitions.
     pub(super) fn grow(&self, partitions: NonZeroU32) {
         for (n, segment) in self.segments.iter().enumerate().take(partitions.ilog2() as usize + 1) {
             segment.get_or_init(|| (0..1_usize << n).map(|_| Queue::default()).collect());
         }
     }
 
-    /// Whether it is of interest when a queue ceases to be empty.
+    /// Whether the time at which a queue becomes non-empty is needed.
     pub(super) fn is_timed(&self) -> bool {
         !self.patience.is_zero()
     }
 
-    /// Adds to a queue; `false` if there is no such queue (yet), so that nothing is to be taken away for it.
+    /// Adds to a queue. Returns `false` if the queue does not exist yet; then nothing must be subtracted.
     pub(super) fn add(&self, partition: i32, bytes: usize) -> bool {
         let Some(queue) = self.queue(partition) else { return false };
         let before = queue.bytes.fetch_add(signed(bytes), Ordering::Relaxed);
@@ -63,7 +62,7 @@ impl Queues {
         true
     }
 
-    /// Takes away what was reported; `moves` if a broker has taken some of it.
+    /// Subtracts reported bytes. `moves` says whether a broker has taken some of them.
     pub(crate) fn remove(&self, partition: i32, bytes: usize, moves: bool) {
         let Some(queue) = self.queue(partition) else { return };
         queue.bytes.fetch_sub(signed(bytes), Ordering::Relaxed);
@@ -72,13 +71,13 @@ impl Queues {
         }
     }
 
-    /// How many bytes are under way.
+    /// The outstanding bytes.
     pub(super) fn bytes(&self, partition: i32) -> usize {
         let bytes = self.queue(partition).map_or(0, |queue| queue.bytes.load(Ordering::Relaxed));
         usize::try_from(bytes).unwrap_or_default()
     }
 
-    /// Whether something is under way of which nothing has been written for longer than the patience.
+    /// Whether records are outstanding and none has been written for longer than `patience`.
     pub(super) fn is_stuck(&self, partition: i32) -> bool {
         if !self.is_timed() || self.bytes(partition) == 0 {
             return false;
@@ -101,7 +100,7 @@ impl Queues {
     }
 }
 
-/// A size for the counters: no record is longer than `isize::MAX`.
+/// Converts a size for the counters; no record is larger than `isize::MAX`.
 fn signed(bytes: usize) -> isize {
     isize::try_from(bytes).unwrap_or(isize::MAX)
 }
@@ -117,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn each_partition_has_a_queue_of_its_own_and_more_may_come() {
+    fn queues_are_separate_and_can_grow() {
         let queues = queues(3, Duration::ZERO);
-        assert!(!queues.add(100, 1) && !queues.add(-1, 1) && !queues.add(i32::MAX, 1), "they are not there");
+        assert!(!queues.add(100, 1) && !queues.add(-1, 1) && !queues.add(i32::MAX, 1), "queues that do not exist");
         assert!(queues.add(1, 7));
         queues.grow(NonZeroU32::new(1000).unwrap());
         for partition in 0..1000 {
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_comes_before_its_record_is_counted_leaves_nothing_behind() {
+    fn report_before_its_record_is_counted_cancels_out() {
         let queues = queues(1, Duration::ZERO);
         queues.remove(0, 5, true);
         assert_eq!(queues.bytes(0), 0);
@@ -140,27 +139,27 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_is_stuck_when_nothing_of_it_is_written_for_the_patience() {
+    fn queue_is_stuck_without_writes_for_patience() {
         let hour = Duration::from_secs(3600);
         let begun = Instant::now().checked_sub(2 * hour).unwrap();
         let queues = Queues { begun, ..queues(2, hour) };
         let stop_clock = || queues.queue(0).unwrap().moved.store(0, Ordering::Relaxed);
         stop_clock();
-        assert!(!queues.is_stuck(0), "an empty queue waits for nothing");
+        assert!(!queues.is_stuck(0), "an empty queue is not stuck");
         queues.add(0, 5);
         assert!(!queues.is_stuck(0), "the clock of an empty queue starts with its first record");
         stop_clock();
         queues.add(0, 5);
-        assert!(queues.is_stuck(0) && !queues.is_stuck(1), "later ones do not start it anew");
+        assert!(queues.is_stuck(0) && !queues.is_stuck(1), "later records do not restart the clock");
         queues.remove(0, 1, false);
-        assert!(queues.is_stuck(0), "nor do those that fail");
+        assert!(queues.is_stuck(0), "failed records do not restart the clock");
         queues.remove(0, 1, true);
-        assert!(!queues.is_stuck(0), "those that are written do");
+        assert!(!queues.is_stuck(0), "written records restart the clock");
         stop_clock();
         queues.remove(0, 8, false);
         assert!(!queues.is_stuck(0));
         let patient = Queues { begun, ..self::queues(1, Duration::ZERO) };
         patient.add(0, 5);
-        assert!(!patient.is_stuck(0), "zero is for ever");
+        assert!(!patient.is_stuck(0), "zero means no limit");
     }
 }

@@ -1,12 +1,11 @@
-//! [`RoundRobin`]: one partition after the other.
+//! [`RoundRobin`]: each partition in turn.
 
 use std::{
     num::NonZeroU32,
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// The counter of Java's `RoundRobinPartitioner`, one for each topic: every record goes to the next of the available partitions,
-/// whatever its key.
+/// The counter of Java's `RoundRobinPartitioner`, one for each topic. Each record goes to the next available partition, whatever its key.
 ///
 /// ```
 /// use ottla::partition::RoundRobin;
@@ -22,16 +21,16 @@ use std::{
 pub struct RoundRobin(AtomicU32);
 
 impl RoundRobin {
-    /// A counter that begins with the first partition.
+    /// A counter that starts with the first partition.
     pub const fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
-    /// The next partition of a topic with so many of them, from those that are `available` (have a leader), or from all if none is.
+    /// The next partition of a topic with `partitions` partitions: an `available` one (it has a leader), or any if none is available.
     ///
-    /// `available` is asked twice for each partition, from 0 on. Where its answers change in between, so may the choice.
+    /// `available` is called twice for each partition, from 0 on. It should give the same answer both times.
     pub fn next(&self, partitions: NonZeroU32, available: impl Fn(i32) -> bool) -> i32 {
-        // Java's int counter wraps and has its sign cut off.
+        // Java's int counter wraps, and its sign bit is cleared.
         let turn = self.0.fetch_add(1, Ordering::Relaxed) & i32::MAX.unsigned_abs();
         let all = 0..i32::try_from(partitions.get()).unwrap_or(i32::MAX);
         let count = all.clone().filter(|&partition| available(partition)).count();
@@ -39,7 +38,7 @@ impl RoundRobin {
             .ok()
             .and_then(NonZeroU32::new)
             .and_then(|count| all.filter(|&partition| available(partition)).nth((turn % count) as usize));
-        // Not above `turn`, so it fits.
+        // Not greater than `turn`, so it fits.
         of_available.unwrap_or((turn % partitions) as i32)
     }
 }
@@ -58,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn unavailable_partitions_are_left_out_as_in_java() {
+    fn unavailable_partitions_are_skipped_as_in_java() {
         let vectors: Value = serde_json::from_str(include_str!("../../tests/data/partitioner.json")).unwrap();
         let vector = &vectors["round_robin"];
         let unavailable: Vec<i32> = serde_json::from_value(vector["unavailable"].clone()).unwrap();
@@ -70,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_s_turns_do_not_depend_on_another_s() {
+    fn topics_have_separate_counters() {
         let three = NonZeroU32::new(3).unwrap();
         let (this, other) = (RoundRobin::new(), RoundRobin::new());
         let counts = count(30, || {
@@ -81,13 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn with_no_partition_available_any_is_taken() {
+    fn any_partition_is_used_if_none_is_available() {
         let counter = RoundRobin::new();
         assert_eq!([(); 4].map(|()| counter.next(NonZeroU32::new(3).unwrap(), |_| false)), [0, 1, 2, 0]);
     }
 
     #[test]
-    fn the_counter_wraps_as_java_s_int() {
+    fn counter_wraps_as_in_java() {
         let counter = RoundRobin(AtomicU32::new(i32::MAX.unsigned_abs()));
         let ten = NonZeroU32::new(10).unwrap();
         assert_eq!([(); 3].map(|()| counter.next(ten, |_| true)), [7, 0, 1]);

@@ -8,11 +8,11 @@ use std::{
 
 use super::{Placing, Queues};
 
-/// The choice of Java's `UniformStickyPartitioner` (KIP-480; gone in Kafka 4.0), for one topic: whatever their keys, records stay on one
-/// partition until its batch is complete, and then go to another one of those that have a leader.
+/// Java's `UniformStickyPartitioner` (KIP-480, removed in Kafka 4.0), for one topic: records stay on one partition, whatever their keys,
+/// until its batch is complete. Then another partition with a leader is drawn.
 ///
-/// A batch is complete when the next record does not fit into `batch_bytes`, or when it has gone out. In Java it goes out after
-/// `linger.ms`, when the sender is ready; here that is known once all of its records have been reported.
+/// A batch is complete when the next record does not fit into `batch_bytes`, or when the batch has been sent. Java sends it after
+/// `linger.ms`, when the sender is ready. Here it counts as sent when all its records have been reported.
 #[derive(Debug)]
 pub(crate) struct UniformSticky {
     batch_bytes: usize,
@@ -20,7 +20,7 @@ pub(crate) struct UniformSticky {
     batch: Mutex<Option<StickyBatch>>,
 }
 
-/// The batch that records go to, and its size so far: the bytes of keys, values and headers.
+/// The current batch and the size of its keys, values and headers, in bytes.
 #[derive(Debug, Clone, Copy)]
 struct StickyBatch {
     partition: i32,
@@ -33,7 +33,7 @@ impl UniformSticky {
         Self { batch_bytes, queues: Queues::new(Duration::ZERO), batch: Mutex::default() }
     }
 
-    /// The queues, in which every record counts.
+    /// The queues. Every record is counted in them.
     pub(crate) fn queues(&self) -> &Queues {
         &self.queues
     }
@@ -55,7 +55,7 @@ impl UniformSticky {
     }
 }
 
-/// One of the available partitions but `last`, or `last` if no other one is available, or any if none is.
+/// An available partition other than `last`; or `last` if no other is available; or any if none is.
 fn another(last: Option<i32>, partitions: NonZeroU32, available: impl Fn(i32) -> bool) -> i32 {
     let all = 0..i32::try_from(partitions.get()).unwrap_or(i32::MAX);
     let usable: Vec<i32> = all.clone().filter(|&partition| available(partition)).collect();
@@ -75,32 +75,32 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_stays_until_the_next_record_does_not_fit_and_is_another_then() {
+    fn partition_changes_when_the_batch_is_full() {
         let partitioner = UniformSticky::new(10);
         let mut before = -1;
         for _ in 0..100 {
             let chosen = [3, 3, 3].map(|size| partitioner.place(&record(size, 3), |_| true));
             assert_eq!(chosen, [chosen[0]; 3], "9 bytes fit, whatever the key");
-            assert_ne!(chosen[0], before, "and 12 do not");
+            assert_ne!(chosen[0], before, "12 bytes do not fit");
             before = chosen[0];
         }
         let large = partitioner.place(&record(11, 3), |_| true);
-        assert_ne!(partitioner.place(&record(1, 3), |_| true), large, "what is larger than a batch has one for itself");
+        assert_ne!(partitioner.place(&record(1, 3), |_| true), large, "a record larger than a batch has its own");
     }
 
     #[test]
-    fn a_batch_that_has_gone_out_is_complete() {
+    fn partition_changes_when_the_batch_has_been_sent() {
         let partitioner = UniformSticky::new(1000);
         let first = partitioner.place(&record(1, 6), |_| true);
         assert_eq!(partitioner.place(&record(1, 6), |_| true), first);
         partitioner.queues().remove(first, 1, true);
-        assert_eq!(partitioner.place(&record(1, 6), |_| true), first, "one record of it is still under way");
+        assert_eq!(partitioner.place(&record(1, 6), |_| true), first, "one record of it is still outstanding");
         partitioner.queues().remove(first, 2, true);
         assert_ne!(partitioner.place(&record(1, 6), |_| true), first);
     }
 
     #[test]
-    fn only_partitions_with_a_leader_are_drawn_if_there_are_any() {
+    fn partitions_without_a_leader_are_avoided() {
         let partitioner = UniformSticky::new(1);
         let place = |available: &dyn Fn(i32) -> bool| partitioner.place(&record(1, 6), available);
         let drawn: BTreeSet<_> = (0..200).map(|_| place(&|partition| partition % 2 == 0)).collect();
