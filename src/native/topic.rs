@@ -270,9 +270,7 @@ unsafe extern "C" fn choose_partition(
             }
             return partition;
         }
-        Ok(Chosen { partition, .. }) => {
-            (format!("answered {partition}, and the topic's partitions are 0 to {}", partitions - 1), None)
-        }
+        Ok(Chosen { partition, .. }) => (format!("returned {partition}: must be 0 to {}", partitions - 1), None),
         Err(panic) => ("panicked".to_owned(), Some(panic.into_boxed_str())),
     };
     let details = ErrorDetails { broker: None, partitioner: Some(answered.into_boxed_str()), cause, ..ErrorDetails::default() };

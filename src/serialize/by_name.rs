@@ -276,6 +276,6 @@ mod tests {
         let expected = if cfg!(feature = "uuid") { "writes uuid::Uuid, not i32" } else { "needs ottla's feature `uuid`" };
         assert_eq!(uuid, format!("UUIDSerializer {expected}"));
         let avro = refusal(named(SerializerName::Avro));
-        assert!(avro.starts_with("KafkaAvroSerializer has a schema, which no name tells: give the builder"), "{avro}");
+        assert!(avro.starts_with("KafkaAvroSerializer needs a schema: pass a serializer"), "{avro}");
     }
 }

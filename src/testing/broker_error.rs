@@ -1,10 +1,10 @@
-//! [`BrokerError`]: what a broker answers when it refuses a request.
+//! [`BrokerError`]: an error code in a broker's response.
 
 use std::fmt;
 
-/// An error code of the Kafka protocol, under the name that Kafka's `Errors` gives it.
+/// An error code of the Kafka protocol, with its name in Kafka's `Errors`.
 ///
-/// The constants are those a producer, a consumer or a transaction may meet. Any other code is made from its number:
+/// There are constants for the errors of producers, consumers and transactions. Create any other code from its number:
 ///
 /// ```
 /// use ottla::testing::BrokerError;
@@ -19,15 +19,15 @@ use std::fmt;
 pub struct BrokerError(i16);
 
 impl BrokerError {
-    /// No error. With [`fail_next_on`](crate::testing::EmbeddedKafka::fail_next_on): an answer that is only late; in a list, a request
-    /// that goes well between two that fail.
+    /// No error. In [`fail_next_on`](crate::testing::EmbeddedKafka::fail_next_on) it means a response that is only delayed; in a list, a
+    /// request that succeeds between failing ones.
     pub const NONE: Self = Self(0);
 
-    /// Not an answer: the broker closes the connection at this request, unhandled. (librdkafka's mock cluster takes its own
-    /// `RD_KAFKA_RESP_ERR__TRANSPORT` for it, -195; no broker ever sends that.)
+    /// Not a response: the broker closes the connection without handling the request. (librdkafka's mock cluster uses its own code
+    /// `RD_KAFKA_RESP_ERR__TRANSPORT`, -195, for this; no real broker sends that.)
     pub const DISCONNECT: Self = Self(-195);
 
-    /// The number on the wire.
+    /// The numeric code.
     pub const fn code(self) -> i16 {
         self.0
     }
@@ -41,7 +41,7 @@ macro_rules! codes {
                 pub const $name: Self = Self($code);
             )*
 
-            /// Kafka's name of the error, if it is one of those named here.
+            /// Kafka's name of the error, if there is a constant for it.
             pub const fn name(self) -> Option<&'static str> {
                 match self {
                     Self::NONE => Some("NONE"),

@@ -15,17 +15,17 @@ use crate::{
     native::mock::{MockCluster, code_text},
 };
 
-/// The most brokers a cluster may have: each takes an open file and two more per client, and librdkafka aborts when there are none left.
+/// The most brokers of a cluster. Each needs one open file and two more per client, and librdkafka aborts when there are none left.
 const MAX_BROKERS: usize = 100;
-/// The most partitions a topic may have: librdkafka's limit for one request (`RD_KAFKAP_PARTITIONS_MAX`).
+/// The most partitions of a topic: librdkafka's limit for one request (`RD_KAFKAP_PARTITIONS_MAX`).
 const MAX_PARTITIONS: i32 = 100_000;
-/// On how many brokers a builder's topic is, if there are as many: what librdkafka's mock gives the topics that it creates itself.
+/// The replication factor of a builder's topic, if there are enough brokers. librdkafka's mock uses the same for topics that it creates.
 const REPLICATION: usize = 3;
 
-/// A Kafka cluster inside the process, on librdkafka's mock brokers. See [the module](super) for how to test with it and what it is not.
+/// An in-process Kafka cluster of librdkafka's mock brokers. See [the module](super) for its use and limits.
 ///
-/// Brokers are numbered from 1. All methods take `&self` and may be called from any thread, while clients are at work. Dropping it closes
-/// every connection and frees every record.
+/// Brokers are numbered from 1. All methods take `&self` and may be called from any thread while clients are running. Dropping it closes all
+/// connections and frees all records.
 ///
 /// ```
 /// use ottla::testing::EmbeddedKafka;
@@ -38,11 +38,11 @@ const REPLICATION: usize = 3;
 pub struct EmbeddedKafka {
     cluster: MockCluster,
     brokers: i32,
-    /// Which brokers have an error list of their own, and for which API: the cluster's list reaches them no more.
+    /// The broker and API of each error list that belongs to one broker. The cluster's list no longer applies there.
     own_lists: Mutex<BTreeSet<(i32, ApiKey)>>,
 }
 
-/// What an [`EmbeddedKafka`] starts with. Made by [`EmbeddedKafka::builder`].
+/// Configures an [`EmbeddedKafka`]. [`EmbeddedKafka::builder`] returns it.
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `start`"]
 pub struct EmbeddedKafkaBuilder {
@@ -51,30 +51,30 @@ pub struct EmbeddedKafkaBuilder {
     group_rebalance_delay: Duration,
 }
 
-/// Who is coordinated, for [`EmbeddedKafka::set_coordinator`].
+/// The group or producer whose coordinator is set, for [`EmbeddedKafka::set_coordinator`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coordinator<'a> {
-    /// The consumer group of this `group.id`.
+    /// The consumer group with this `group.id`.
     Group(&'a str),
-    /// The transactional producer of this `transactional.id`.
+    /// The transactional producer with this `transactional.id`.
     Transaction(&'a str),
 }
 
 impl EmbeddedKafkaBuilder {
-    /// How many brokers, 1 to 100. Defaults to 1.
+    /// Sets the number of brokers, 1 to 100. Defaults to 1.
     pub fn brokers(mut self, brokers: usize) -> Self {
         self.brokers = brokers;
         self
     }
 
-    /// Adds a topic of so many partitions (1 to 100,000), each on up to three brokers.
+    /// Adds a topic with this number of partitions (1 to 100,000), each on up to three brokers.
     pub fn topic(mut self, name: impl Into<String>, partitions: i32) -> Self {
         self.topics.push((name.into(), partitions));
         self
     }
 
-    /// How long a new consumer group waits for more members, as the broker's `group.initial.rebalance.delay.ms`; at least 1 ms, rounded
-    /// up to milliseconds. Defaults to 1 ms, so that a test's consumer starts at once (Kafka's default is 3 s).
+    /// Sets how long a new consumer group waits for more members, as the broker's `group.initial.rebalance.delay.ms`: at least 1 ms, rounded
+    /// up to milliseconds. Defaults to 1 ms, so that consumers start at once. (Kafka's default is 3 s.)
     pub fn group_rebalance_delay(mut self, delay: Duration) -> Self {
         self.group_rebalance_delay = delay;
         self
@@ -83,12 +83,12 @@ impl EmbeddedKafkaBuilder {
     /// Starts the brokers and creates the topics.
     ///
     /// # Errors
-    /// [`ErrorKind::EmbeddedKafka`]: no brokers or too many, a topic that [`create_topic`](EmbeddedKafka::create_topic) refuses, a delay
-    /// above 24 days, or no free port.
+    /// [`ErrorKind::EmbeddedKafka`]: an invalid number of brokers, a topic that [`create_topic`](EmbeddedKafka::create_topic) rejects, a
+    /// delay above 24 days, or no free port.
     pub fn start(self) -> Result<EmbeddedKafka> {
         let brokers = match i32::try_from(self.brokers) {
             Ok(brokers) if (1..=MAX_BROKERS).contains(&self.brokers) => brokers,
-            _ => return Err(refused(format!("{} brokers: an embedded cluster has 1 to {MAX_BROKERS}", self.brokers))),
+            _ => return Err(refused(format!("{} brokers: must be 1 to {MAX_BROKERS}", self.brokers))),
         };
         let delay = milliseconds("group rebalance delay", self.group_rebalance_delay)?.max(1);
         let cluster =
@@ -103,56 +103,58 @@ impl EmbeddedKafkaBuilder {
 }
 
 impl EmbeddedKafka {
-    /// Starts a cluster of so many brokers, 1 to 100, without topics.
+    /// Starts a cluster of this many brokers, 1 to 100, without topics.
     ///
     /// # Errors
-    /// As [`EmbeddedKafkaBuilder::start`].
+    /// See [`EmbeddedKafkaBuilder::start`].
     pub fn start(brokers: usize) -> Result<Self> {
         Self::builder().brokers(brokers).start()
     }
 
-    /// A cluster with topics: one broker, unless [`brokers`](EmbeddedKafkaBuilder::brokers) says more.
+    /// A builder, for a cluster with topics. It starts one broker, unless [`brokers`](EmbeddedKafkaBuilder::brokers) sets another number.
     pub fn builder() -> EmbeddedKafkaBuilder {
         EmbeddedKafkaBuilder { brokers: 1, topics: Vec::new(), group_rebalance_delay: Duration::from_millis(1) }
     }
 
-    /// What a client's `bootstrap.servers` is set to: `host:port` of every broker, with commas between.
+    /// The value for a client's `bootstrap.servers`: `host:port` of each broker, separated by commas.
     pub fn bootstrap_servers(&self) -> &str {
         self.cluster.bootstrap_servers()
     }
 
-    /// The brokers' numbers, from 1.
+    /// The ids of the brokers, from 1.
     pub fn brokers(&self) -> RangeInclusive<i32> {
         1..=self.brokers
     }
 
-    /// Creates a topic: 1 to 100,000 partitions, each on `replication` brokers, one of which is picked as its leader.
+    /// Creates a topic with 1 to 100,000 partitions, each on `replication` brokers, one of which is its leader.
     ///
     /// # Errors
-    /// [`ErrorKind::EmbeddedKafka`]: a name that Kafka would not take, a number out of range, more replicas than brokers, or a topic that
-    /// exists.
+    /// [`ErrorKind::EmbeddedKafka`]: an invalid topic name, a number out of range, more replicas than brokers, or an existing topic.
     pub fn create_topic(&self, name: &str, partitions: i32, replication: usize) -> Result<()> {
         let topic = topic_name(name)?;
         if !(1..=MAX_PARTITIONS).contains(&partitions) {
-            return Err(refused(format!("topic {name} with {partitions} partitions: a topic has 1 to {MAX_PARTITIONS}")));
+            return Err(refused(format!("topic {name} with {partitions} partitions: must be 1 to {MAX_PARTITIONS}")));
         }
         match i32::try_from(replication) {
             Ok(replication) if self.brokers().contains(&replication) => self
                 .cluster
                 .create_topic(&topic, partitions, replication)
-                .map_err(|code| refused(format!("topic {name} was not created: {}", code_text(code)))),
-            _ => Err(refused(format!("topic {name} with {replication} replicas: there are {} brokers", self.brokers))),
+                .map_err(|code| refused(format!("cannot create topic {name}: {}", code_text(code)))),
+            _ => Err(refused(format!(
+                "topic {name} with {replication} replicas: must be 1 to {} (the number of brokers)",
+                self.brokers
+            ))),
         }
     }
 
-    /// Fails the next requests of this kind, in order, on whichever broker they arrive: one request for each error.
+    /// Fails the next requests of this kind, in order, on any broker: one request for each error.
     ///
-    /// The lists of several calls add up. A produce request that fails this way is not written.
+    /// Several calls add to the same list. A produce request that fails this way is not written.
     ///
     /// # Errors
-    /// [`ErrorKind::EmbeddedKafka`]: nothing can be injected into [`ApiKey::Metadata`] (see [`set_topic_error`](Self::set_topic_error))
-    /// or an API that the brokers do not speak; or a broker has had a list of its own for this API from
-    /// [`fail_next_on`](Self::fail_next_on), which hides this one from it for good.
+    /// [`ErrorKind::EmbeddedKafka`]: the API is [`ApiKey::Metadata`] (see [`set_topic_error`](Self::set_topic_error)) or is not supported by
+    /// the brokers; or [`fail_next_on`](Self::fail_next_on) was called for this API before, which hides this list from that broker
+    /// permanently.
     ///
     /// ```
     /// use ottla::testing::{ApiKey, BrokerError, EmbeddedKafka};
@@ -167,7 +169,7 @@ impl EmbeddedKafka {
         let own_lists = self.own_lists.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((broker, _)) = own_lists.iter().find(|(_, own)| *own == api_key) {
             return Err(refused(format!(
-                "broker {broker} answers {api_key} from a list of its own since fail_next_on, and would not see this one: use fail_next_on \
+                "fail_next_on was called for {api_key} on broker {broker}, which hides this list from it: use fail_next_on \
                  for every broker"
             )));
         }
@@ -176,14 +178,14 @@ impl EmbeddedKafka {
         Ok(())
     }
 
-    /// Says how one broker answers the next requests of this kind, in order: with which error ([`BrokerError::NONE`] for none) and how
-    /// late, rounded up to milliseconds. What is produced without an error is written when the request arrives, not when the answer leaves.
+    /// Sets how one broker answers the next requests of this kind, in order: with which error ([`BrokerError::NONE`] for none) and after
+    /// which delay, rounded up to milliseconds. Records of a request without an error are written when the request arrives, not after the delay.
     ///
-    /// From the first call on this broker takes no more from [`fail_next`](Self::fail_next)'s list for this API, even when its own list is
-    /// used up. A [`BrokerError::DISCONNECT`] is never late.
+    /// From the first call on, this broker ignores the list of [`fail_next`](Self::fail_next) for this API, even when its own list is empty.
+    /// A [`BrokerError::DISCONNECT`] is never delayed.
     ///
     /// # Errors
-    /// [`ErrorKind::EmbeddedKafka`]: no such broker, an API into which nothing can be injected, or a delay above 24 days.
+    /// [`ErrorKind::EmbeddedKafka`]: no such broker, an API without error injection, or a delay above 24 days.
     pub fn fail_next_on(&self, broker: i32, api_key: ApiKey, answers: &[(BrokerError, Duration)]) -> Result<()> {
         injectable(api_key)?;
         self.known_broker(broker)?;
@@ -199,7 +201,7 @@ impl EmbeddedKafka {
         Ok(())
     }
 
-    /// How many answers of [`fail_next_on`](Self::fail_next_on) are still to be given.
+    /// The number of answers of [`fail_next_on`](Self::fail_next_on) that are not used yet.
     ///
     /// # Errors
     /// [`ErrorKind::EmbeddedKafka`]: no such broker.
@@ -207,22 +209,22 @@ impl EmbeddedKafka {
         self.cluster.broker_errors_left(broker, api_key.code()).map_err(|code| broker_refused(broker, code))
     }
 
-    /// Forgets what [`fail_next`](Self::fail_next) has still to fail of this API. A broker's own list cannot be taken back.
+    /// Clears the list of [`fail_next`](Self::fail_next) for this API. A broker's own list cannot be cleared.
     pub fn clear_failures(&self, api_key: ApiKey) {
         self.cluster.clear_errors(api_key.code());
     }
 
-    /// Makes a topic fail: metadata requests and AddPartitionsToTxn answer with this error until it is set to [`BrokerError::NONE`].
-    /// A topic that does not exist is created, with 4 partitions.
+    /// Makes a topic fail: Metadata and AddPartitionsToTxn requests return this error until it is set to [`BrokerError::NONE`].
+    /// A topic that does not exist is created with 4 partitions.
     ///
     /// # Errors
-    /// [`ErrorKind::EmbeddedKafka`]: a name that Kafka would not take.
+    /// [`ErrorKind::EmbeddedKafka`]: an invalid topic name.
     pub fn set_topic_error(&self, topic: &str, error: BrokerError) -> Result<()> {
         self.cluster.set_topic_error(&topic_name(topic)?, error.code().into());
         Ok(())
     }
 
-    /// Holds every answer of a broker back for this long, rounded up to milliseconds; zero, which it starts with, for not at all.
+    /// Delays all responses of a broker by this time, rounded up to milliseconds. Zero, the default, means no delay.
     ///
     /// # Errors
     /// [`ErrorKind::EmbeddedKafka`]: no such broker, or a time above 24 days.
@@ -232,8 +234,8 @@ impl EmbeddedKafka {
         self.cluster.set_round_trip_time(broker, time).map_err(|code| broker_refused(broker, code))
     }
 
-    /// Takes a broker down: its connections are closed and new ones refused. It keeps its port, its records and its partitions; to move
-    /// those, see [`set_leader`](Self::set_leader). A broker that is down already stays down.
+    /// Takes a broker down: it closes its connections and refuses new ones. It keeps its port, records and partitions; use
+    /// [`set_leader`](Self::set_leader) to move these. Does nothing if the broker is already down.
     ///
     /// # Errors
     /// [`ErrorKind::EmbeddedKafka`]: no such broker.
@@ -242,7 +244,7 @@ impl EmbeddedKafka {
         self.cluster.broker_down(broker).map_err(|code| broker_refused(broker, code))
     }
 
-    /// Lets a broker that was taken down accept connections again, at its old address.
+    /// Starts a broker that was taken down, at the same address.
     ///
     /// # Errors
     /// [`ErrorKind::EmbeddedKafka`]: no such broker.
@@ -251,32 +253,29 @@ impl EmbeddedKafka {
         self.cluster.broker_up(broker).map_err(|code| broker_refused(broker, code))
     }
 
-    /// Moves a partition to another leader, or leaves it without one. Clients learn of it from NOT_LEADER_OR_FOLLOWER and metadata.
+    /// Moves a partition to another leader, or leaves it without one. Clients learn of it through NOT_LEADER_OR_FOLLOWER and metadata.
     /// A topic that does not exist is created, with partitions up to this one.
     ///
     /// # Errors
-    /// [`ErrorKind::EmbeddedKafka`]: no such partition, no such broker, or a name that Kafka would not take.
+    /// [`ErrorKind::EmbeddedKafka`]: no such partition, no such broker, or an invalid topic name.
     pub fn set_leader(&self, topic: &str, partition: i32, leader: Option<i32>) -> Result<()> {
         let name = topic_name(topic)?;
         if !(0..MAX_PARTITIONS).contains(&partition) {
-            return Err(refused(format!(
-                "partition {partition} of topic {topic}: partitions are numbered 0 to {}",
-                MAX_PARTITIONS - 1
-            )));
+            return Err(refused(format!("partition {partition} of topic {topic}: must be 0 to {}", MAX_PARTITIONS - 1)));
         }
         if let Some(broker) = leader {
             self.known_broker(broker)?;
         }
         self.cluster.set_leader(&name, partition, leader).map_err(|code| {
-            refused(format!("the leader of partition {partition} of topic {topic} was not set: {}", code_text(code)))
+            refused(format!("cannot set the leader of partition {partition} of topic {topic}: {}", code_text(code)))
         })
     }
 
-    /// Names the broker that coordinates a group or a transactional producer, or none, so that FindCoordinator finds none. Unless named,
-    /// it follows from a hash of the name.
+    /// Sets the coordinator of a group or transactional producer. With `None`, FindCoordinator finds none. By default a hash of the name
+    /// selects the coordinator.
     ///
     /// # Errors
-    /// [`ErrorKind::EmbeddedKafka`]: no such broker, or a name with a NUL in it.
+    /// [`ErrorKind::EmbeddedKafka`]: no such broker, or a name that contains a NUL.
     pub fn set_coordinator(&self, of: Coordinator<'_>, broker: Option<i32>) -> Result<()> {
         let (key_type, name) = match of {
             Coordinator::Group(id) => (c"group", id),
@@ -285,24 +284,24 @@ impl EmbeddedKafka {
         if let Some(broker) = broker {
             self.known_broker(broker)?;
         }
-        let key = CString::new(name).map_err(|source| refused(format!("{of:?} cannot be a name")).with_source(source))?;
+        let key = CString::new(name).map_err(|source| refused(format!("{of:?} must not contain a NUL")).with_source(source))?;
         self.cluster
             .set_coordinator(key_type, &key, broker)
-            .map_err(|code| refused(format!("the coordinator of {of:?} was not set: {}", code_text(code))))
+            .map_err(|code| refused(format!("cannot set the coordinator of {of:?}: {}", code_text(code))))
     }
 
-    /// Records every request from now on, and forgets those recorded before.
+    /// Starts recording requests, and discards those recorded before.
     pub fn track_requests(&self) {
         self.cluster.start_tracking();
     }
 
-    /// The requests recorded since [`track_requests`](Self::track_requests), in the order in which the brokers read them; none if it was
-    /// not called. A request with an injected answer is among them.
+    /// The requests recorded since [`track_requests`](Self::track_requests), in the order in which the brokers read them; empty without that
+    /// call. Requests with an injected answer are included.
     pub fn requests(&self) -> Vec<Request> {
         self.cluster.requests().into_iter().map(Request::from).collect()
     }
 
-    /// Stops recording, and gives what was recorded.
+    /// Stops recording and returns the recorded requests.
     pub fn stop_tracking(&self) -> Vec<Request> {
         let requests = self.requests();
         self.cluster.stop_tracking();
@@ -313,7 +312,7 @@ impl EmbeddedKafka {
         if self.brokers().contains(&broker) {
             return Ok(());
         }
-        Err(refused(format!("broker {broker}: the brokers of this cluster are 1 to {}", self.brokers)))
+        Err(refused(format!("broker {broker}: must be 1 to {} (the number of brokers)", self.brokers)))
     }
 }
 
@@ -328,32 +327,32 @@ fn refused(message: String) -> Error {
 }
 
 fn broker_refused(broker: i32, code: i32) -> Error {
-    refused(format!("broker {broker} of the embedded cluster refused: {}", code_text(code)))
+    refused(format!("the call failed on embedded broker {broker}: {}", code_text(code)))
 }
 
-/// Metadata has no error list in librdkafka's mock cluster (`rd_kafka_mock_handle_Metadata`): what is pushed there would wait for ever.
+/// librdkafka's mock cluster has no error list for Metadata (`rd_kafka_mock_handle_Metadata`): an error pushed there would never be used.
 fn injectable(api_key: ApiKey) -> Result<()> {
     match api_key {
-        ApiKey::Metadata => {
-            Err(refused("Metadata cannot be made to fail by request: use set_topic_error or broker_down".to_owned()))
-        }
-        ApiKey::Other(_) => Err(refused(format!("{api_key}: the embedded brokers do not speak it"))),
+        ApiKey::Metadata => Err(refused("Metadata has no error list: use set_topic_error or broker_down".to_owned())),
+        ApiKey::Other(_) => Err(refused(format!("{api_key}: not supported by the embedded brokers"))),
         _ => Ok(()),
     }
 }
 
-/// Kafka's rule for names (`org.apache.kafka.common.internals.Topic`): 1 to 249 of the letters below, and neither `.` nor `..`.
+/// Kafka's rule for topic names (`org.apache.kafka.common.internals.Topic`): 1 to 249 of these characters, and neither `.` nor `..`.
 fn topic_name(name: &str) -> Result<CString> {
     let legal = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'.' | b'_' | b'-');
     if matches!(name, "." | "..") || !(1..=249).contains(&name.len()) || !name.bytes().all(legal) {
-        return Err(refused(format!("topic {name:?}: a topic's name is 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'")));
+        return Err(refused(format!(
+            "topic {name:?}: must be 1 to 249 characters of a-z, A-Z, 0-9, '.', '_' and '-', and not \".\" or \"..\""
+        )));
     }
     CString::new(name).map_err(|source| refused(format!("topic {name:?}")).with_source(source))
 }
 
-/// Rounded up, since 0 would mean "not at all".
+/// Rounds up, because 0 would mean no delay.
 fn milliseconds(what: &str, time: Duration) -> Result<i32> {
     let rounded = time.as_micros().div_ceil(1000);
     i32::try_from(rounded)
-        .map_err(|_| refused(format!("{what} of {time:?}: at most {:?}", Duration::from_millis(i32::MAX as u64))))
+        .map_err(|_| refused(format!("{what} of {time:?}: must be at most {:?}", Duration::from_millis(i32::MAX as u64))))
 }

@@ -17,7 +17,7 @@ use crate::{
     producer::{Installed, Plugins, check_topic_name},
 };
 
-/// Makes a [`MockProducer`].
+/// Builds a [`MockProducer`].
 pub struct MockProducerBuilder<K: ?Sized, V: ?Sized> {
     plugins: Plugins<K, V>,
     topics: Vec<(String, NonZeroU32)>,
@@ -27,64 +27,62 @@ pub struct MockProducerBuilder<K: ?Sized, V: ?Sized> {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
-    /// Sets whether a record is acknowledged as soon as it is sent. Defaults to true.
+    /// Sets whether records are acknowledged as soon as they are sent. Defaults to true.
     #[must_use]
     pub fn auto_complete(mut self, auto_complete: bool) -> Self {
         self.auto_complete = auto_complete;
         self
     }
 
-    /// Sets whether it has a `transactional.id`, as a real producer is told by its settings: then it sends in transactions only, from the
-    /// beginning, and without one it has none. Defaults to what the program does: records are sent without transactions until
-    /// `init_transactions` is called, as with Java's `MockProducer`.
+    /// Sets whether the producer has a `transactional.id`. With `true` it requires transactions from the start; with `false` it rejects them.
+    /// By default it accepts records without transactions until `init_transactions` is called, as Java's `MockProducer` does.
     #[must_use]
     pub fn transactional(mut self, transactional: bool) -> Self {
         self.transactional = Some(transactional);
         self
     }
 
-    /// Adds a topic with so many partitions, 0 meaning 1. A topic that is not named here has one, and is there from its first record on.
+    /// Adds a topic with this number of partitions; 0 means 1. A topic that is not added has one partition, and exists from its first record.
     #[must_use]
     pub fn topic(mut self, name: impl Into<String>, partitions: u32) -> Self {
         self.topics.push((name.into(), NonZeroU32::new(partitions).unwrap_or(NonZeroU32::MIN)));
         self
     }
 
-    /// Sets what serializes keys. Defaults to the natural serializer of `K`, as a producer's does.
+    /// Sets the serializer of keys. Defaults to the default serializer of `K`, as for a real producer.
     #[must_use]
     pub fn key_serializer(mut self, serializer: impl Serializer<K>) -> Self {
         self.plugins.key_serializer = Some(Box::new(serializer));
         self
     }
 
-    /// Sets what serializes values; see [`key_serializer`](Self::key_serializer).
+    /// Sets the serializer of values; see [`key_serializer`](Self::key_serializer).
     #[must_use]
     pub fn value_serializer(mut self, serializer: impl Serializer<V>) -> Self {
         self.plugins.value_serializer = Some(Box::new(serializer));
         self
     }
 
-    /// Adds an interceptor behind those that it has.
+    /// Adds an interceptor after the existing ones.
     #[must_use]
     pub fn interceptor(mut self, interceptor: impl Interceptor<K, V>) -> Self {
         self.plugins.interceptors.push(Box::new(interceptor));
         self
     }
 
-    /// Sets what chooses the partition of each record that names none, as
-    /// [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner); every partition is available. Defaults to Java's choice for
-    /// keys, and to taking turns without them.
+    /// Sets the partitioner, as [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner) does. All partitions are available.
+    /// By default the Java client's hash places records with a key, and records without a key are distributed in turn.
     #[must_use]
     pub fn partitioner(mut self, partitioner: impl Partitioner) -> Self {
         self.partitioner = Some(Box::new(partitioner));
         self
     }
 
-    /// Makes the producer.
+    /// Builds the producer.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) for a type that has no serializer, [`InvalidRecord`](crate::ErrorKind::InvalidRecord) for a topic's name that
-    /// Kafka does not take.
+    /// [`Config`](crate::ErrorKind::Config) for a type without a default serializer, [`InvalidRecord`](crate::ErrorKind::InvalidRecord) for an
+    /// invalid topic name.
     pub fn build(self) -> Result<MockProducer<K, V>, Error> {
         let Installed { serializers, interceptors, listeners } = self.plugins.install(None, None)?;
         let pool = Arc::new(Pool::default());
@@ -102,7 +100,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducerBuilder<K, V> {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
-    /// Begins one that acknowledges at once.
+    /// A builder of a producer that acknowledges records at once.
     pub fn builder() -> MockProducerBuilder<K, V> {
         MockProducerBuilder {
             plugins: Plugins::default(),

@@ -20,18 +20,18 @@ use crate::{
     producer::{Listeners, PartitionInfo, Sending, Serializers, TrySendError, Unsent, check_topic_name, place, reporting},
 };
 
-/// A producer that keeps what it is given: Java's `MockProducer`.
+/// A producer that records what is sent: Java's `MockProducer`.
 ///
-/// It has no brokers and no thread. A record goes through the interceptors and serializers of a real producer, gets a partition and an
-/// offset, and stands in the [`history`](Self::history). Its report comes at once, or, with
+/// It has no brokers and no thread. A record passes the interceptors and serializers of a real producer, gets a partition and an offset, and
+/// is added to the [`history`](Self::history). It is reported at once, or, with
 /// [`auto_complete(false)`](super::MockProducerBuilder::auto_complete), when the test calls [`complete_next`](Self::complete_next) or
-/// [`error_next`](Self::error_next): on the thread of that call, callbacks and interceptors included. Code under test takes it as a
-/// [`Produce`]. What only brokers can show (batches, retries, time) is [`EmbeddedKafka`](super::EmbeddedKafka)'s part.
+/// [`error_next`](Self::error_next). Callbacks and interceptors run on the thread of that call. Code under test takes it as a [`Produce`]. To
+/// test batches, retries and timing, use [`EmbeddedKafka`](super::EmbeddedKafka).
 ///
-/// After `init_transactions` it takes records in transactions only, as a producer with a `transactional.id` does: they are
-/// [`uncommitted`](Self::uncommitted) until the commit, which acknowledges what waits and fails if a record has failed.
+/// After `init_transactions` it accepts records only in transactions, like a producer with a `transactional.id`. They are
+/// [`uncommitted`](Self::uncommitted) until the commit. The commit acknowledges the unreported records, and fails if a record has failed.
 ///
-/// A handle, as [`Producer`](crate::Producer) is: clones share one history. Dropping the last one fails what is not reported.
+/// It is a handle like [`Producer`](crate::Producer): clones share one history. Dropping the last one fails the unreported records.
 ///
 /// ```
 /// use futures::executor::block_on;
@@ -72,19 +72,19 @@ pub(super) struct State {
     pub(super) topics: HashMap<String, Log>,
     pub(super) transactions: Transactions,
     pub(super) history: Vec<MockRecord>,
-    /// Sent and not reported, the oldest first.
+    /// Records that are sent and not reported, the oldest first.
     pub(super) waiting: VecDeque<Waiting>,
     refusal: Option<ErrorKind>,
     closed: bool,
     flushes: usize,
 }
 
-/// A topic's offsets.
+/// The offsets of a topic.
 pub(super) struct Log {
     topic: Arc<Topic>,
     /// The next offset of each partition.
     ends: Vec<i64>,
-    /// Where the next record without a key goes.
+    /// The partition of the next record without a key.
     turn: usize,
 }
 
@@ -94,36 +94,34 @@ pub(super) struct Waiting {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
-    /// Every record that was accepted, in order, reported or not; of transactions, what was committed (Java: `history`).
+    /// All accepted records, in order, reported or not; of transactions, the committed ones (Java: `history`).
     pub fn history(&self) -> Vec<MockRecord> {
         self.lock().history.clone()
     }
 
-    /// How many records are sent and not reported yet.
+    /// The number of records that are sent and not reported.
     pub fn waiting(&self) -> usize {
         self.lock().waiting.len()
     }
 
-    /// Acknowledges the oldest record that is not reported; false if there is none (Java: `completeNext`).
+    /// Acknowledges the oldest unreported record. Returns false if there is none (Java: `completeNext`).
     pub fn complete_next(&self) -> bool {
         self.next(|_| {})
     }
 
-    /// Fails the oldest record that is not reported with what a broker might answer, or librdkafka (codes below zero); false if there is
-    /// none (Java: `errorNext`). It stays in the history.
+    /// Fails the oldest unreported record with a code of a broker or of librdkafka (negative). Returns false if there is none (Java:
+    /// `errorNext`). The record stays in the history.
     pub fn error_next(&self, error: BrokerError, persistence: Persistence) -> bool {
         self.next(|outcome| *outcome = outcome.failed(error.code().into(), persistence))
     }
 
-    /// Refuses every record from now on with an error of this kind, before it is accepted; `None` takes records again (Java:
-    /// `sendException`). [`BufferFull`](ErrorKind::BufferFull) and [`BufferTimeout`](ErrorKind::BufferTimeout) are what a program meets
-    /// whose brokers are slow.
+    /// Makes `send` fail for all records with an error of this kind; `None` accepts records again (Java: `sendException`). Use
+    /// [`BufferFull`](ErrorKind::BufferFull) and [`BufferTimeout`](ErrorKind::BufferTimeout) to simulate slow brokers.
     pub fn refuse(&self, kind: Option<ErrorKind>) {
         self.lock().refusal = kind;
     }
 
-    /// Forgets the history, and every record that is not reported: their deliveries fail with [`Closed`](ErrorKind::Closed). Offsets go
-    /// on (Java: `clear`).
+    /// Clears the history and fails all unreported records with [`Closed`](ErrorKind::Closed). Offsets continue (Java: `clear`).
     pub fn clear(&self) {
         let forgotten = {
             let mut state = self.lock();
@@ -134,23 +132,23 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         self.0.fail_all(forgotten, code::DESTROY, Persistence::NotPersisted);
     }
 
-    /// Whether it was closed.
+    /// Whether the producer is closed.
     pub fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// Whether every record is reported (Java: `flushed`).
+    /// Whether all records are reported (Java: `flushed`).
     pub fn is_flushed(&self) -> bool {
         self.lock().waiting.is_empty()
     }
 
-    /// How often `flush` was called.
+    /// The number of calls of `flush`.
     pub fn flushes(&self) -> usize {
         self.lock().flushes
     }
 
     fn next(&self, change: impl FnOnce(&mut Outcome)) -> bool {
-        // Unlocked again before anybody hears of it: callbacks may send.
+        // The lock is released before the report, because callbacks may send.
         let mut state = self.lock();
         let Some(mut next) = state.waiting.pop_front() else { return false };
         change(&mut next.outcome);
@@ -204,7 +202,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         self.choose(prepared)
     }
 
-    /// Asks the partitioner, if there is one and the record names no partition. Nothing is locked meanwhile: it is the test's code.
+    /// Calls the partitioner, if there is one and the record has no partition. No lock is held, because the partitioner is the test's code.
     fn choose(&self, prepared: &mut PreparedRecord) -> Result<(), Error> {
         let (Some(partitioner), None, Some(topic)) = (&self.0.partitioner, prepared.partition, &prepared.topic) else {
             return Ok(());
@@ -221,7 +219,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         let failed = |what: &str| Error::new(ErrorKind::Partitioner, format!("topic {topic}: the partitioner {what}"));
         let partition = contain(|| partitioner.partition(&context)).map_err(|panic| failed("panicked").with_source(panic))?;
         if !u32::try_from(partition).is_ok_and(|partition| partition < partitions.get()) {
-            return Err(failed(&format!("answered {partition}, and the topic's partitions are 0 to {}", partitions.get() - 1)));
+            return Err(failed(&format!("returned {partition}: must be 0 to {}", partitions.get() - 1)));
         }
         prepared.partition = Some(partition);
         Ok(())
@@ -238,7 +236,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         topic
     }
 
-    /// Accepts the record: it waits for its report now.
+    /// Accepts the record, which then waits for its report.
     fn append(&self, draft: Draft) -> Result<Pending, (Error, Draft)> {
         let mut state = self.lock();
         match state.log(draft.record()) {
@@ -278,7 +276,7 @@ impl<K: ?Sized, V: ?Sized> Drop for Mock<K, V> {
     fn drop(&mut self) {
         let waiting = mem::take(&mut self.state.get_mut().unwrap_or_else(PoisonError::into_inner).waiting);
         self.fail_all(waiting, code::DESTROY, Persistence::NotPersisted);
-        // Its slots know their topics, and these the pool.
+        // Its slots refer to topics, and topics to the pool: this breaks the cycle.
         self.pool.close();
     }
 }
@@ -288,13 +286,13 @@ impl State {
         if self.closed { Err(Error::new(ErrorKind::Closed, "the producer is closed")) } else { Ok(()) }
     }
 
-    /// Gives the record its place.
+    /// Assigns partition and offset.
     fn log(&mut self, prepared: &PreparedRecord) -> Result<MockRecord, Error> {
         let name = prepared.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
         self.check_closed()?;
         self.transactions.admit()?;
         if let Some(kind) = self.refusal {
-            return Err(Error::new(kind, format!("topic {name}: the test has this producer refuse every record")));
+            return Err(Error::new(kind, format!("topic {name}: the test makes every send fail")));
         }
         let log = self.topics.get_mut(&*name);
         let place = log.and_then(|log| {
@@ -304,7 +302,7 @@ impl State {
             Some((partition, *end - 1))
         });
         let Some((partition, offset)) = place else {
-            // As a producer that knows the topic.
+            // Like a real producer that knows the topic.
             let context = format!("topic {name}, partition {}", prepared.partition.unwrap_or(-1));
             return Err(Error::from_code(code::UNKNOWN_PARTITION, &context));
         };
@@ -329,7 +327,7 @@ impl Log {
         u32::try_from(self.ends.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
     }
 
-    /// A key's partition is Java's; without one records take turns, so that a test can tell where they go.
+    /// Keys are placed as in Java. Records without a key are distributed in turn, so that tests can predict their partition.
     fn choose(&mut self, key: Option<&[u8]>) -> i32 {
         match key {
             Some(key) => partition_for(key, self.partitions()),
@@ -365,14 +363,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
         self.accept(record.clone(), reporting(callback)).map(drop).map_err(|error| TrySendError::new(error, record))
     }
 
-    /// Acknowledges what is not reported.
+    /// Acknowledges all unreported records.
     fn flush(&self) -> BoxFuture<'_, Result<(), Error>> {
         self.lock().flushes += 1;
         while self.complete_next() {}
         ready(Ok(())).boxed()
     }
 
-    /// The partitions of a topic that the builder named or that a record went to; broker 0 has them all.
+    /// The partitions of a topic that was added to the builder or has a record. Broker 0 is the leader of all.
     fn partitions_for<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<PartitionInfo>, Error>> {
         let known = {
             let state = self.lock();
@@ -394,7 +392,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
         ready(self.begin().map(|transaction| Box::new(transaction) as Box<dyn ProduceTransaction<K, V>>)).boxed()
     }
 
-    /// Gives back what is not reported, whatever the timeout. A transaction that is open is aborted; its records are not given back.
+    /// Returns the unreported records, ignoring the timeout. Aborts an open transaction, whose records are not returned.
     fn close(&self, _: Duration) -> BoxFuture<'_, Result<Vec<Unsent>, Error>> {
         let (waiting, aborted) = {
             let mut state = self.lock();

@@ -1,10 +1,10 @@
-//! [`MockRecord`]: a record that a [`MockProducer`](super::MockProducer) was given.
+//! [`MockRecord`]: a record that was sent to a [`MockProducer`](super::MockProducer).
 
 use std::{fmt, sync::Arc};
 
 use crate::Headers;
 
-/// A record as it would have stood in its partition: serialized, with the place that it got.
+/// A record that was sent, serialized, with its partition and offset.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MockRecord {
     pub(super) topic: Arc<str>,
@@ -22,12 +22,12 @@ impl MockRecord {
         &self.topic
     }
 
-    /// The partition that was asked for, or chosen.
+    /// The partition that was set or chosen.
     pub fn partition(&self) -> i32 {
         self.partition
     }
 
-    /// The offset: how many records were sent to the partition before.
+    /// The offset: the number of earlier records of the partition.
     pub fn offset(&self) -> i64 {
         self.offset
     }
@@ -37,7 +37,7 @@ impl MockRecord {
         self.timestamp
     }
 
-    /// The headers, after the interceptors.
+    /// The headers, including those that interceptors added.
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
@@ -53,7 +53,7 @@ impl MockRecord {
     }
 }
 
-/// Shows key and value as text where they are: this is for tests' messages.
+/// Shows key and value as text if they are UTF-8, for assertion messages of tests.
 impl fmt::Debug for MockRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |part: &Option<Vec<u8>>| part.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());

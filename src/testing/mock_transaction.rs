@@ -15,18 +15,18 @@ use crate::{
     producer::Sending,
 };
 
-/// The transactions so far.
+/// The state of transactions.
 #[derive(Default)]
 pub(super) struct Transactions {
-    /// Whether the producer has a `transactional.id`; `None` until `init_transactions` says that it has.
+    /// Whether the producer has a `transactional.id`. If `None`, `init_transactions` sets it to true.
     pub(super) has_id: Option<bool>,
     phase: Phase,
-    /// The last one's, counted from 1.
+    /// The number of the latest transaction, counted from 1.
     number: u64,
     uncommitted: Vec<MockRecord>,
     uncommitted_offsets: Vec<(ConsumerGroupMetadata, Offsets)>,
     committed_offsets: Vec<(ConsumerGroupMetadata, Offsets)>,
-    /// The first record that failed in the one that is open.
+    /// The first failed record of the open transaction.
     failure: Option<String>,
     commits: usize,
     aborts: usize,
@@ -35,7 +35,7 @@ pub(super) struct Transactions {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Phase {
-    /// `init_transactions` was not called: without a `transactional.id`, records are sent without transactions.
+    /// `init_transactions` was not called. Without a `transactional.id`, records are sent without transactions.
     #[default]
     New,
     Ready,
@@ -57,8 +57,8 @@ impl Transactions {
         }
     }
 
-    /// Notes that a record was refused. It fails the transaction, as a [`Producer`](crate::Producer)'s does, unless it came back to be
-    /// sent again or was no part of it.
+    /// Records that a `send` failed. As in [`Producer`](crate::Producer), this fails the transaction, unless the record was returned to be sent
+    /// again or does not belong to the transaction.
     pub(super) fn note_refusal(&mut self, error: &Error) {
         let is_no_loss = matches!(
             error.kind(),
@@ -73,12 +73,12 @@ impl Transactions {
         }
     }
 
-    /// Where an accepted record stands: among the uncommitted, if there is a transaction.
+    /// The list for an accepted record: the uncommitted ones in a transaction, the history otherwise.
     pub(super) fn records<'a>(&'a mut self, history: &'a mut Vec<MockRecord>) -> &'a mut Vec<MockRecord> {
         if self.phase == Phase::Open { &mut self.uncommitted } else { history }
     }
 
-    /// Takes note that a record has failed.
+    /// Records that a record has failed.
     pub(super) fn fail(&mut self, why: String) {
         if self.phase == Phase::Open {
             self.failure.get_or_insert(why);
@@ -92,7 +92,7 @@ impl Transactions {
     }
 
     fn check_fence(&self) -> Result<(), Error> {
-        let message = "another producer has taken the transactional.id over; build a new producer";
+        let message = "another producer uses this transactional.id now; build a new producer";
         if self.fenced { Err(Error::new(ErrorKind::Fenced, message)) } else { Ok(()) }
     }
 
@@ -104,7 +104,7 @@ impl Transactions {
     fn init(&mut self) -> Result<(), Error> {
         self.check_fence()?;
         if self.phase != Phase::New {
-            return Err(state("init_transactions was called before: it is called once"));
+            return Err(state("init_transactions has already been called: call it once"));
         }
         self.has_id = Some(true);
         self.phase = Phase::Ready;
@@ -123,11 +123,11 @@ impl Transactions {
         }
     }
 
-    /// Whether the transaction of this number takes records and offsets.
+    /// Fails if the transaction with this number accepts no records and offsets.
     fn check_open(&self, number: u64) -> Result<(), Error> {
         self.check_fence()?;
         if !self.is_open(number) {
-            return Err(state("this transaction has ended: begin another one"));
+            return Err(state("the transaction has ended: begin another one"));
         }
         self.failure.as_ref().map_or(Ok(()), |failure| Err(failed(failure)))
     }
@@ -136,7 +136,7 @@ impl Transactions {
         self.phase == Phase::Open && self.number == number
     }
 
-    /// Whether the transaction of this number is still to be ended: false if it has ended in the same way.
+    /// Whether the transaction with this number still has to be ended; false if it has already ended in this way.
     fn check_end(&self, number: u64, end: Phase) -> Result<bool, Error> {
         self.check_fence()?;
         match self.phase {
@@ -164,7 +164,7 @@ impl Transactions {
         (mem::take(&mut self.uncommitted), mem::take(&mut self.uncommitted_offsets))
     }
 
-    /// Ends what is open without a commit; false if nothing is.
+    /// Ends the open transaction without a commit; false if there is none.
     pub(super) fn abort_open(&mut self) -> bool {
         let is_open = self.phase == Phase::Open;
         if is_open {
@@ -184,23 +184,22 @@ fn failed(failure: &str) -> Error {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
-    /// The records of the transaction that is open. They come to the [`history`](Self::history) when it is committed (Java:
-    /// `uncommittedRecords`).
+    /// The records of the open transaction. The commit moves them to the [`history`](Self::history) (Java: `uncommittedRecords`).
     pub fn uncommitted(&self) -> Vec<MockRecord> {
         self.lock().transactions.uncommitted.clone()
     }
 
-    /// The offsets that were committed with transactions, in order (Java: `consumerGroupOffsetsHistory`).
+    /// The offsets committed in transactions, in order (Java: `consumerGroupOffsetsHistory`).
     pub fn committed_offsets(&self) -> Vec<(ConsumerGroupMetadata, Offsets)> {
         self.lock().transactions.committed_offsets.clone()
     }
 
-    /// How many transactions were committed (Java: `commitCount`).
+    /// The number of committed transactions (Java: `commitCount`).
     pub fn commits(&self) -> usize {
         self.lock().transactions.commits
     }
 
-    /// How many transactions were aborted.
+    /// The number of aborted transactions.
     pub fn aborts(&self) -> usize {
         self.lock().transactions.aborts
     }
@@ -210,8 +209,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         self.lock().transactions.phase == Phase::Open
     }
 
-    /// Makes every call from now on fail as [`Fenced`](ErrorKind::Fenced), as when another producer comes with the same
-    /// `transactional.id` (Java: `fenceProducer`).
+    /// Makes all further calls fail as [`Fenced`](ErrorKind::Fenced), as if another producer used the same `transactional.id` (Java:
+    /// `fenceProducer`).
     pub fn fence(&self) {
         self.lock().transactions.fenced = true;
     }
@@ -252,7 +251,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
             if !state.transactions.check_end(number, Phase::Committed)? {
                 return Ok(());
             }
-            // A record that has failed is not forgotten because others are acknowledged now.
+            // The failure of one record is kept, although others are acknowledged now.
             if let Some(failure) = &state.transactions.failure {
                 return Err(failed(failure));
             }
@@ -262,7 +261,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         if let Some(failure) = &transactions.failure {
             return Err(failed(failure));
         }
-        // A callback may have ended it.
+        // A callback may have ended the transaction.
         if !transactions.check_end(number, Phase::Committed)? {
             return Ok(());
         }
@@ -290,7 +289,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     }
 }
 
-/// An open transaction, which is aborted when it is dropped.
+/// An open transaction, which is aborted on drop.
 pub(super) struct MockTransaction<K: ?Sized + 'static, V: ?Sized + 'static> {
     producer: MockProducer<K, V>,
     number: u64,
@@ -323,7 +322,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProduceTransaction<K, V> for Mock
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Drop for MockTransaction<K, V> {
     fn drop(&mut self) {
-        // It has ended, or the producer is fenced.
+        // The transaction has already ended, or the producer is fenced.
         let _ = self.producer.abort(self.number);
     }
 }

@@ -1,32 +1,32 @@
-//! For tests: brokers inside the process, and a producer without brokers.
+//! Test support: in-process brokers, and a producer without brokers.
 //!
-//! | A test of | takes | so that |
+//! | To test | use | how |
 //! |---|---|---|
-//! | the code that decides what to send, and what to do if that fails | [`MockProducer`] | each record is seen as it was sent, and its report is made by the test |
-//! | what goes over the wire: batches, retries, time, consumers | [`EmbeddedKafka`] | a real producer talks to brokers that fail on demand |
+//! | code that decides what to send and how to handle errors | [`MockProducer`] | the test reads the records that were sent and makes their reports |
+//! | what happens on the wire: batches, retries, timing, consumers | [`EmbeddedKafka`] | a real producer talks to brokers that fail on demand |
 //!
-//! With the feature `schema-registry` there is `EmbeddedRegistry` as well, a schema registry that can be told to fail.
+//! With the feature `schema-registry` there is also `EmbeddedRegistry`, a schema registry that fails on demand.
 //!
-//! Code that takes a [`Produce`](crate::Produce) runs with either. `examples/testing.rs` shows both on one function.
+//! Code that takes a [`Produce`](crate::Produce) runs with either. `examples/testing.rs` tests one function with both.
 //!
 //! # `EmbeddedKafka`
-//! It runs librdkafka's mock cluster, with errors, delays and lost brokers on demand.
+//! It runs librdkafka's mock cluster, with errors, delays and outages on demand.
 //!
-//! A test starts a cluster, points a client at [`bootstrap_servers`](EmbeddedKafka::bootstrap_servers), and says what should go wrong.
-//! Nothing is installed and nothing outlives the test: each `EmbeddedKafka` has its own ports on the loopback interface, so tests run
-//! side by side.
+//! A test starts a cluster, passes [`bootstrap_servers`](EmbeddedKafka::bootstrap_servers) to a client, and sets what should fail. Nothing
+//! needs to be installed, and nothing outlives the test. Each `EmbeddedKafka` has its own ports on the loopback interface, so tests can run
+//! in parallel.
 //!
 //! ```
 //! use ottla::testing::{ApiKey, BrokerError, EmbeddedKafka};
 //! use std::time::Duration;
 //!
 //! let kafka = EmbeddedKafka::builder().brokers(3).topic("orders", 6).start()?;
-//! let client_setting = ("bootstrap.servers", kafka.bootstrap_servers());
+//! // The next two produce requests fail; the client retries them.
 //!
-//! // The next two produce requests fail and are sent again by the client.
+//! // Broker 2 answers late, broker 3 not at all.
 //! kafka.fail_next(ApiKey::Produce, &[BrokerError::NOT_ENOUGH_REPLICAS, BrokerError::DISCONNECT])?;
 //! // Broker 2 answers late, broker 3 not at all.
-//! kafka.set_round_trip_time(2, Duration::from_millis(50))?;
+//! // Records all requests from now on.
 //! kafka.broker_down(3)?;
 //! // What arrives from now on is recorded.
 //! kafka.track_requests();
@@ -35,28 +35,25 @@
 //!
 //! assert!(kafka.requests().iter().all(|request| request.broker() != 3));
 //! # assert_eq!(client_setting.1.split(',').count(), 3);
-//! # Ok::<(), ottla::Error>(())
-//! ```
-//!
-//! # What to know about these brokers
-//! They speak enough of the protocol for producers (idempotent and transactional ones too), consumers, groups and offsets. They are not
-//! Kafka; as of librdkafka 2.12:
-//! - **A partition keeps 5 MiB or 100,000 batches**, whichever is less, and then drops its oldest batches. A test that reads everything
-//!   back must stay below that. All of it is in the memory of the process.
-//! - **There is no admin API** (`CreateTopics` and its like), no access control, no TLS and no SASL. Topics are made with
-//!   [`create_topic`](EmbeddedKafka::create_topic). A client that asks for a missing topic gets it with 4 partitions, unless its
-//!   `allow.auto.create.topics` is off; 4 cannot be changed.
-//! - **An acknowledgement's timestamp is always 1234**, as if the broker had set it. The record itself keeps its own.
-//! - **Sequence numbers are checked for transactional producers only**: a batch that an idempotent producer has to send again after its
-//!   acknowledgement got lost is stored twice.
+//! # Limits of the embedded brokers
+//! They speak enough of the protocol for producers (also idempotent and transactional ones), consumers, groups and offsets. They are not
+//! Kafka. As of librdkafka 2.12:
+//! - **A partition keeps 5 MiB or 100,000 batches**, whichever is less, and then drops its oldest batches. A test that reads everything back
+//!   must stay below that. All records are in the memory of the process.
+//! - **There is no admin API** (`CreateTopics` and so on), no access control, no TLS and no SASL. Create topics with
+//!   [`create_topic`](EmbeddedKafka::create_topic). If a client requests a missing topic, it is created with 4 partitions (a fixed number),
+//!   unless the client's `allow.auto.create.topics` is off.
+//! - **The timestamp of an acknowledgement is always 1234**, as if set by the broker. The stored record keeps its own.
+//! - **Sequence numbers are checked for transactional producers only**: if an idempotent producer resends a batch because its acknowledgement
+//!   was lost, the batch is stored twice.
 //! - **Transactions leave no markers**: records of an aborted transaction are read like any other.
-//! - `acks` and `min.insync.replicas` mean nothing: there is one copy of a log, and the leader always takes the batch.
-//! - Taking a broker down moves no leader: that is [`set_leader`](EmbeddedKafka::set_leader)'s part.
-//! - Produce is offered up to version 9 and Fetch up to 11, so leaders that moved are found through metadata, not KIP-951.
+//! - `acks` and `min.insync.replicas` have no effect: a log has one copy, and the leader always accepts the batch.
+//! - Taking a broker down does not move its leaders: use [`set_leader`](EmbeddedKafka::set_leader).
+//! - Produce is supported up to version 9 and Fetch up to 11, so clients find moved leaders through metadata, not KIP-951.
 //!
-//! To lose an acknowledgement of records that *were* written: delay the answer ([`fail_next_on`](EmbeddedKafka::fail_next_on) with
-//! [`BrokerError::NONE`] and a long time), wait until [`requests`](EmbeddedKafka::requests) shows the produce request, take the broker
-//! down and up again. [`BrokerError::DISCONNECT`] loses request and answer both: nothing is written.
+//! To lose the acknowledgement of records that *were* written: delay the response ([`fail_next_on`](EmbeddedKafka::fail_next_on) with
+//! [`BrokerError::NONE`] and a long time), wait until [`requests`](EmbeddedKafka::requests) shows the produce request, and take the broker
+//! down and up again. [`BrokerError::DISCONNECT`] loses both request and response: nothing is written.
 
 mod broker_error;
 mod embedded;

@@ -1,10 +1,10 @@
-//! [`ApiKey`]: the requests that the embedded brokers speak; [`Request`]: one that they were sent.
+//! [`ApiKey`]: the kinds of request. [`Request`]: a recorded request.
 
 use std::{fmt, time::Duration};
 
 use crate::native::mock::TrackedRequest;
 
-/// A request to an [`EmbeddedKafka`](crate::testing::EmbeddedKafka), as its brokers recorded it.
+/// A request that a broker of an [`EmbeddedKafka`](crate::testing::EmbeddedKafka) has recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     broker: i32,
@@ -13,18 +13,18 @@ pub struct Request {
 }
 
 impl Request {
-    /// The broker it was sent to, from 1.
+    /// The id of the broker that received it, from 1.
     pub fn broker(&self) -> i32 {
         self.broker
     }
 
-    /// What was asked.
+    /// The kind of request.
     pub fn api_key(&self) -> ApiKey {
         self.api_key
     }
 
-    /// When the broker read it, on the machine's monotonic clock, to the microsecond. Only the difference between two requests of one
-    /// process means anything.
+    /// When the broker read it, on the machine's monotonic clock, in microseconds. Only the difference between two requests of one process is
+    /// meaningful.
     pub fn timestamp(&self) -> Duration {
         self.timestamp
     }
@@ -42,7 +42,7 @@ impl From<TrackedRequest> for Request {
 
 macro_rules! api_keys {
     ($($name:ident = $code:literal,)*) => {
-        /// The kinds of request that the embedded brokers speak, under Kafka's names.
+        /// The kinds of request that the embedded brokers support, with Kafka's names.
         ///
         /// The numbers are those of Kafka's [protocol guide](https://kafka.apache.org/protocol.html#protocol_api_keys).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,13 +52,13 @@ macro_rules! api_keys {
                 #[doc = concat!("`", stringify!($name), "`, ", stringify!($code), ".")]
                 $name,
             )*
-            /// Another one, by its number. Seen in [`Request`]s only, and only with a librdkafka that speaks more than the bundled one:
-            /// nothing can be injected into it.
+            /// Another kind, by its number. Only in [`Request`]s, and only with a librdkafka newer than the bundled one. Errors cannot be
+            /// injected into it.
             Other(i16),
         }
 
         impl ApiKey {
-            /// The number on the wire.
+            /// The numeric code.
             pub const fn code(self) -> i16 {
                 match self {
                     $(Self::$name => $code,)*

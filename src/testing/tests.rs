@@ -1,4 +1,4 @@
-//! What the embedded brokers do, seen by clients that are not ours (the `rdkafka` crate's, which comes with the command).
+//! Tests of the embedded brokers with clients of the crate `rdkafka`, which the command depends on.
 #![cfg(feature = "cli")]
 
 use std::{
@@ -17,10 +17,10 @@ use rdkafka::{
 
 use super::*;
 
-/// So long that only a broken test waits for it.
+/// A timeout that only a broken test reaches.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One report: the partition, and the offset or the error's code.
+/// A report: the partition, and the offset or the error code.
 type Report = (i32, Result<i64, Option<RDKafkaErrorCode>>);
 
 #[derive(Default)]
@@ -67,7 +67,7 @@ fn send(producer: &BaseProducer<Reports>, topic: &str, partition: i32, payload: 
     producer.send(BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(payload)).map_err(|(error, _)| error).unwrap();
 }
 
-/// Serves the producer until `enough`, and gives the reports so far.
+/// Polls the producer until `enough` returns true for the reports so far, and returns them.
 fn serve_until(producer: &BaseProducer<Reports>, enough: impl Fn(&[Report]) -> bool) -> Vec<Report> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -76,7 +76,7 @@ fn serve_until(producer: &BaseProducer<Reports>, enough: impl Fn(&[Report]) -> b
         if enough(&reports) {
             return reports;
         }
-        assert!(Instant::now() < deadline, "gave up; reports so far: {reports:?}");
+        assert!(Instant::now() < deadline, "timeout; reports so far: {reports:?}");
     }
 }
 
@@ -117,7 +117,7 @@ fn topics_and_brokers_are_in_the_metadata() {
 }
 
 #[test]
-fn injected_errors_are_met_and_retried() {
+fn injected_errors_are_retried() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     kafka.fail_next(ApiKey::Produce, &[BrokerError::NOT_ENOUGH_REPLICAS, BrokerError::DISCONNECT]).unwrap();
     kafka.track_requests();
@@ -125,14 +125,14 @@ fn injected_errors_are_met_and_retried() {
 
     assert_eq!(deliver(&producer, "orders", 0, b"paid"), (0, Ok(0)));
     let requests = kafka.stop_tracking();
-    assert_eq!(produce_brokers(&requests), [1, 1, 1], "two that fail, one that is taken");
+    assert_eq!(produce_brokers(&requests), [1, 1, 1], "two failures, one success");
     assert!(requests.windows(2).all(|pair| pair[0].timestamp() <= pair[1].timestamp()));
     assert!(requests.iter().any(|request| request.api_key() == ApiKey::Metadata));
-    assert_eq!(kafka.requests(), [], "forgotten when tracking stops");
+    assert_eq!(kafka.requests(), [], "cleared when tracking stops");
 }
 
 #[test]
-fn an_error_that_is_final_reaches_the_report() {
+fn permanent_errors_reach_the_report() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     let producer = producer(&kafka);
     kafka.fail_next(ApiKey::Produce, &[BrokerError::NONE, BrokerError::MESSAGE_TOO_LARGE]).unwrap();
@@ -141,7 +141,7 @@ fn an_error_that_is_final_reaches_the_report() {
 }
 
 #[test]
-fn cleared_failures_do_not_happen() {
+fn clear_failures_removes_errors() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     let producer = producer(&kafka);
     kafka.fail_next(ApiKey::Produce, &[BrokerError::MESSAGE_TOO_LARGE; 5]).unwrap();
@@ -151,7 +151,7 @@ fn cleared_failures_do_not_happen() {
 }
 
 #[test]
-fn a_broker_of_its_own_list_leaves_the_clusters_list_alone() {
+fn fail_next_on_does_not_use_the_cluster_list() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     let producer = producer(&kafka);
     let refusal = (BrokerError::MESSAGE_TOO_LARGE, Duration::ZERO);
@@ -163,12 +163,12 @@ fn a_broker_of_its_own_list_leaves_the_clusters_list_alone() {
     assert_eq!(deliver(&producer, "orders", 0, b"2"), (0, Ok(0)));
     assert_eq!(kafka.failures_left_on(1, ApiKey::Produce).unwrap(), 1);
     let error = kafka.fail_next(ApiKey::Produce, &[BrokerError::NOT_ENOUGH_REPLICAS]).unwrap_err();
-    assert!(error.to_string().starts_with("broker 1 answers Produce from a list of its own"), "{error}");
+    assert!(error.to_string().starts_with("fail_next_on was called for Produce on broker 1"), "{error}");
     kafka.fail_next(ApiKey::Fetch, &[BrokerError::NOT_LEADER_OR_FOLLOWER]).unwrap();
 }
 
 #[test]
-fn a_broker_that_is_down_takes_nothing_until_it_is_up() {
+fn broker_down_refuses_connections_until_broker_up() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     let producer = producer(&kafka);
     assert_eq!(deliver(&producer, "orders", 0, b"1"), (0, Ok(0)));
@@ -190,7 +190,7 @@ fn a_broker_that_is_down_takes_nothing_until_it_is_up() {
 }
 
 #[test]
-fn answers_of_a_slow_broker_come_after_those_of_a_fast_one() {
+fn set_round_trip_time_delays_responses() {
     let kafka = EmbeddedKafka::builder().brokers(2).topic("orders", 2).start().unwrap();
     kafka.set_leader("orders", 0, Some(1)).unwrap();
     kafka.set_leader("orders", 1, Some(2)).unwrap();
@@ -204,17 +204,17 @@ fn answers_of_a_slow_broker_come_after_those_of_a_fast_one() {
     send(&producer, "orders", 0, b"slow");
     let deadline = Instant::now() + PATIENCE;
     while produce_brokers(&kafka.requests()) != [1] {
-        assert!(Instant::now() < deadline, "broker 1 was never asked");
+        assert!(Instant::now() < deadline, "broker 1 got no request");
         producer.poll(Duration::from_millis(1));
     }
     send(&producer, "orders", 1, b"fast");
     let reports = serve_until(&producer, |reports| reports.len() == 4);
-    assert_eq!(produce_brokers(&kafka.requests()), [1, 2], "asked in the order of sending");
-    assert_eq!(reports[2..], [(1, Ok(1)), (0, Ok(1))], "answered in the order of the round-trip times");
+    assert_eq!(produce_brokers(&kafka.requests()), [1, 2], "requests arrive in the order of sending");
+    assert_eq!(reports[2..], [(1, Ok(1)), (0, Ok(1))], "responses arrive in the order of the round-trip times");
 }
 
 #[test]
-fn a_partition_moves_to_another_leader() {
+fn set_leader_moves_a_partition() {
     let kafka = EmbeddedKafka::builder().brokers(2).topic("orders", 1).start().unwrap();
     kafka.set_leader("orders", 0, Some(1)).unwrap();
     let producer = producer(&kafka);
@@ -230,9 +230,9 @@ fn a_partition_moves_to_another_leader() {
     assert_eq!(brokers.last(), Some(&2));
 }
 
-/// librdkafka's mock reads the leader's address through a null pointer here, if Produce and Fetch are not kept below KIP-951.
+/// A regression test: librdkafka's mock would read the leader's address through a null pointer here if it offered KIP-951.
 #[test]
-fn a_partition_without_a_leader_refuses_and_recovers() {
+fn partition_without_a_leader_recovers() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     let producer = producer(&kafka);
     let consumer: BaseConsumer = client(&kafka).set("group.id", "readers").set("auto.offset.reset", "earliest").create().unwrap();
@@ -245,12 +245,12 @@ fn a_partition_without_a_leader_refuses_and_recovers() {
     send(&producer, "orders", 0, b"2");
     let deadline = Instant::now() + PATIENCE;
     while !kafka.requests().iter().any(|request| request.api_key() == ApiKey::Produce) {
-        assert!(Instant::now() < deadline, "the producer, which still knows the old leader, never asked it");
+        assert!(Instant::now() < deadline, "the old leader got no request");
         assert!(consumer.poll(Duration::from_millis(1)).is_none());
     }
     assert_eq!(leader(&kafka, "orders", 0), -1);
     producer.poll(Duration::ZERO);
-    assert_eq!(producer.context().all.lock().unwrap().len(), 1, "no leader, and yet it was taken");
+    assert_eq!(producer.context().all.lock().unwrap().len(), 1, "the record was accepted without a leader");
 
     kafka.set_leader("orders", 0, Some(1)).unwrap();
     assert_eq!(serve_until(&producer, |reports| reports.len() == 2)[1], (0, Ok(1)));
@@ -268,7 +268,7 @@ fn next(consumer: &BaseConsumer) -> Vec<u8> {
 }
 
 #[test]
-fn a_topics_error_is_in_the_metadata() {
+fn set_topic_error_changes_the_metadata() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     kafka.set_topic_error("orders", BrokerError::TOPIC_AUTHORIZATION_FAILED).unwrap();
     let producer = producer(&kafka);
@@ -278,7 +278,7 @@ fn a_topics_error_is_in_the_metadata() {
 }
 
 #[test]
-fn coordinators_are_where_they_were_set() {
+fn set_coordinator_sets_the_broker() {
     let kafka = EmbeddedKafka::builder().brokers(3).topic("orders", 1).start().unwrap();
     let mut members = Vec::new();
     for broker in kafka.brokers() {
@@ -300,16 +300,16 @@ fn coordinators_are_where_they_were_set() {
             if let Some(joined) = kafka.requests().into_iter().find(|request| request.api_key() == ApiKey::JoinGroup) {
                 break joined;
             }
-            assert!(Instant::now() < deadline, "{group} was never joined");
+            assert!(Instant::now() < deadline, "no JoinGroup request for {group}");
         };
         assert_eq!(joined.broker(), broker);
         members.push(consumer);
     }
 }
 
-/// What the module's documentation says of a lost acknowledgement, of timestamps and of sequence numbers.
+/// The documented behaviour after a lost acknowledgement: duplicates, and the fixed timestamp.
 #[test]
-fn a_lost_acknowledgement_leaves_the_record_twice() {
+fn lost_acknowledgement_duplicates_the_record() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     let producer = producer(&kafka);
     kafka.fail_next_on(1, ApiKey::Produce, &[(BrokerError::NONE, Duration::from_secs(3600))]).unwrap();
@@ -329,7 +329,7 @@ fn a_lost_acknowledgement_leaves_the_record_twice() {
 }
 
 #[test]
-fn a_partition_keeps_its_last_five_mebibytes() {
+fn partition_keeps_the_last_five_mebibytes() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     let producer = producer(&kafka);
     for offset in 0..8 {
@@ -338,11 +338,11 @@ fn a_partition_keeps_its_last_five_mebibytes() {
     let consumer: BaseConsumer = client(&kafka).create().unwrap();
     let (low, high) = consumer.fetch_watermarks("orders", 0, PATIENCE).unwrap();
     assert_eq!(high, 8);
-    assert_eq!(low, 3, "5 MiB hold five of these batches");
+    assert_eq!(low, 3, "five of these batches fit into 5 MiB");
 }
 
 #[test]
-fn a_topic_asked_for_has_four_partitions() {
+fn requested_topic_has_four_partitions() {
     let kafka = EmbeddedKafka::start(1).unwrap();
     let producer: BaseProducer = client(&kafka).set("allow.auto.create.topics", "true").create().unwrap();
     let metadata = producer.client().fetch_metadata(Some("orders"), PATIENCE).unwrap();
@@ -350,16 +350,16 @@ fn a_topic_asked_for_has_four_partitions() {
 }
 
 #[test]
-fn what_the_cluster_cannot_do_is_refused_with_its_reason() {
+fn invalid_arguments_fail_with_a_reason() {
     let kafka = EmbeddedKafka::builder().brokers(2).topic("orders", 2).start().unwrap();
     let long = "x".repeat(250);
     let too_long = Duration::from_secs(u64::MAX);
     let refusals: Vec<(crate::Result<()>, &str)> = vec![
-        (EmbeddedKafka::start(0).map(drop), "0 brokers: an embedded cluster has 1 to 100"),
-        (EmbeddedKafka::start(usize::MAX).map(drop), "an embedded cluster has 1 to 100"),
+        (EmbeddedKafka::start(0).map(drop), "0 brokers: must be 1 to 100"),
+        (EmbeddedKafka::start(usize::MAX).map(drop), "brokers: must be 1 to 100"),
         (EmbeddedKafka::builder().topic("", 1).start().map(drop), "topic \"\""),
         (EmbeddedKafka::builder().group_rebalance_delay(too_long).start().map(drop), "group rebalance delay of"),
-        (kafka.create_topic("orders", 1, 1), "topic orders was not created: Broker: Topic already exists"),
+        (kafka.create_topic("orders", 1, 1), "cannot create topic orders: Broker: Topic already exists"),
         (kafka.create_topic("..", 1, 1), "topic \"..\""),
         (kafka.create_topic("a b", 1, 1), "topic \"a b\""),
         (kafka.create_topic("a\0b", 1, 1), "topic \"a\\0b\""),
@@ -367,23 +367,23 @@ fn what_the_cluster_cannot_do_is_refused_with_its_reason() {
         (kafka.create_topic("none", 0, 1), "topic none with 0 partitions"),
         (kafka.create_topic("negative", -1, 1), "topic negative with -1 partitions"),
         (kafka.create_topic("many", i32::MAX, 1), "with 2147483647 partitions"),
-        (kafka.create_topic("copies", 1, 3), "topic copies with 3 replicas: there are 2 brokers"),
+        (kafka.create_topic("copies", 1, 3), "topic copies with 3 replicas: must be 1 to 2"),
         (kafka.create_topic("copies", 1, 0), "topic copies with 0 replicas"),
-        (kafka.set_leader("orders", 2, Some(1)), "the leader of partition 2 of topic orders was not set: Broker: Unknown topic"),
+        (kafka.set_leader("orders", 2, Some(1)), "cannot set the leader of partition 2 of topic orders: Broker: Unknown topic"),
         (kafka.set_leader("orders", -1, Some(1)), "partition -1 of topic orders"),
         (kafka.set_leader("orders", i32::MAX, Some(1)), "partition 2147483647 of topic orders"),
-        (kafka.set_leader("orders", 0, Some(3)), "broker 3: the brokers of this cluster are 1 to 2"),
+        (kafka.set_leader("orders", 0, Some(3)), "broker 3: must be 1 to 2"),
         (kafka.set_topic_error("a/b", BrokerError::NONE), "topic \"a/b\""),
         (kafka.broker_down(-1), "broker -1"),
         (kafka.broker_up(0), "broker 0"),
         (kafka.set_round_trip_time(7, Duration::ZERO), "broker 7"),
         (kafka.set_round_trip_time(1, too_long), "round-trip time of"),
         (kafka.fail_next(ApiKey::Metadata, &[BrokerError::NONE]), "use set_topic_error or broker_down"),
-        (kafka.fail_next(ApiKey::Other(19), &[]), "API 19: the embedded brokers do not speak it"),
+        (kafka.fail_next(ApiKey::Other(19), &[]), "API 19: not supported by the embedded brokers"),
         (kafka.fail_next_on(3, ApiKey::Produce, &[]), "broker 3"),
         (kafka.fail_next_on(1, ApiKey::Produce, &[(BrokerError::NONE, too_long)]), "delay of"),
         (kafka.failures_left_on(9, ApiKey::Produce).map(drop), "broker 9"),
-        (kafka.set_coordinator(Coordinator::Group("a\0b"), Some(1)), "Group(\"a\\0b\") cannot be a name"),
+        (kafka.set_coordinator(Coordinator::Group("a\0b"), Some(1)), "Group(\"a\\0b\") must not contain a NUL"),
         (kafka.set_coordinator(Coordinator::Transaction("t"), Some(3)), "broker 3"),
     ];
     for (result, reason) in refusals {
@@ -395,7 +395,7 @@ fn what_the_cluster_cannot_do_is_refused_with_its_reason() {
 }
 
 #[test]
-fn it_is_shared_between_threads() {
+fn embedded_kafka_can_be_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<EmbeddedKafka>();
     let kafka = EmbeddedKafka::start(2).unwrap();
@@ -417,7 +417,7 @@ fn it_is_shared_between_threads() {
 }
 
 #[test]
-fn names_and_numbers_are_kafkas() {
+fn api_keys_and_errors_have_kafka_codes() {
     for code in -1..100 {
         assert_eq!(ApiKey::from(code).code(), code);
         assert_eq!(BrokerError::from(code).code(), code);

@@ -73,7 +73,7 @@ fn a_partitioner_is_asked_where_no_partition_is_named() {
     assert_eq!(partition(record("panic").partition(2)).unwrap(), 2, "it is not asked");
     let error = partition(record("none")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Partitioner);
-    assert_eq!(error.to_string(), "topic orders: the partitioner answered 3, and the topic's partitions are 0 to 2");
+    assert_eq!(error.to_string(), "topic orders: the partitioner returned 3: must be 0 to 2");
     let error = partition(record("panic")).unwrap_err();
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Partitioner, "topic orders: the partitioner panicked"));
     assert_eq!(error.source().unwrap().to_string(), "no partition for this");

@@ -137,7 +137,7 @@ fn a_choice_that_cannot_be_used_costs_its_record_only() {
                     assert!(source.unwrap().contains("as it was told to"));
                 }
                 value => {
-                    let wanted = format!("topic orders: the partitioner answered {value}, and the topic's partitions are 0 to 5");
+                    let wanted = format!("topic orders: the partitioner returned {value}: must be 0 to 5");
                     assert_eq!((error.to_string(), source), (wanted, None));
                 }
             }
@@ -165,7 +165,7 @@ fn a_record_that_waited_for_room_is_told_what_the_partitioner_did() {
     kafka.broker_up(1).unwrap();
     let mut outcomes = waiting.into_iter().map(|sending| block_on(async { sending.await?.await }));
     let error = outcomes.next().unwrap().unwrap_err();
-    assert!(error.to_string().contains("answered 7"), "{error}");
+    assert!(error.to_string().contains("returned 7"), "{error}");
     assert_eq!(outcomes.next().unwrap().unwrap().partition(), 2);
 }
 
