@@ -1,21 +1,21 @@
-//! [`Field`]: a record's key or value, and what can be given as one.
+//! [`Field`]: a record's key or value.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
 /// A record's key or value, which may be null. [`ProducerRecord::key`](super::ProducerRecord::key) and
-/// [`value`](super::ProducerRecord::value) take everything that converts into one:
+/// [`value`](super::ProducerRecord::value) accept all types that convert into a `Field`:
 ///
-/// | For a key or value of type | they take |
+/// | Type of the key or value | Accepted types |
 /// |---|---|
-/// | every `T` | `&T`, `T`, `Arc<T>`, `Box<T>`, `Cow<T>`, and references to them |
+/// | any `T` | `&T`, `T`, `Arc<T>`, `Box<T>`, `Cow<T>`, and references to them |
 /// | `str` | also `String` and `&String` |
 /// | `[u8]` | also `Vec<u8>`, arrays, `&str`, `String`, with the feature `bytes` `bytes::Bytes`, and references to them |
-/// | each of these | also an `Option` of it, where `None` is null |
+/// | each of these | also an `Option` of it (`None` is null) |
 ///
-/// A reference is kept as a reference until `send` has serialized it: nothing is copied or allocated for it. An owned value is moved
-/// into one shared allocation, so that the record can be cloned. The contents of a `String`, `Vec<u8>` or `Bytes` are not copied.
+/// A reference is kept until `send` has serialized it; nothing is copied or allocated. An owned value is moved into one shared allocation, so
+/// that the record can be cloned. The contents of a `String`, `Vec<u8>` or `Bytes` are not copied.
 ///
-/// A type of your own can be given to `key` and `value` if it implements `From` for this one:
+/// To pass a custom type to `key` and `value`, implement `From` for `Field`:
 ///
 /// ```
 /// use ottla::{ProducerRecord, record::Field};
@@ -38,7 +38,7 @@ enum Held<'a, T: ?Sized> {
     Null,
     Borrowed(&'a T),
     Shared(Arc<T>),
-    /// An owned value that can be seen as a `T`.
+    /// An owned value that implements `AsRef<T>`.
     Viewed(Arc<dyn AsRef<T> + Send + Sync>),
 }
 
@@ -48,7 +48,7 @@ impl<T: ?Sized> Field<'_, T> {
         Self(Held::Null)
     }
 
-    /// An owned value that can be seen as a `T`, such as a buffer type of your own. It is moved, and what it refers to is not copied.
+    /// An owned value that implements `AsRef<T>`, such as a custom buffer. It is moved; its contents are not copied.
     pub fn viewed(value: impl AsRef<T> + Send + Sync + 'static) -> Self {
         Self(Held::Viewed(Arc::new(value)))
     }
@@ -82,7 +82,7 @@ impl<T: ?Sized> Default for Field<'_, T> {
     }
 }
 
-/// Shows whether it is null, never what is in it.
+/// Shows whether it is null, never its content.
 impl<T: ?Sized> fmt::Debug for Field<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
@@ -92,7 +92,7 @@ impl<T: ?Sized> fmt::Debug for Field<'_, T> {
     }
 }
 
-/// Conversions from a type, from an `Option` of it, and from a reference to such an `Option`, in which `None` is null.
+/// Conversions from a type and from an `Option` of it, with `None` as null.
 macro_rules! conversions {
     ($([$($generics:tt)*] $source:ty => $target:ty: |$value:ident| $field:expr;)+) => {$(
         impl<'a, $($generics)*> From<$source> for Field<'a, $target> {

@@ -1,8 +1,8 @@
-//! [`Headers`]: a record's headers.
+//! [`Headers`]: the headers of a record.
 
 use std::fmt;
 
-/// A record's headers: names in order, repeated as often as they were added, each with bytes or null (KIP-82).
+/// The headers of a record (KIP-82). The order is kept, names may repeat, and a value is bytes or null.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<Header>);
 
@@ -31,37 +31,37 @@ impl Headers {
         Self(Vec::new())
     }
 
-    /// Adds a header behind the others; `None` is null.
+    /// Appends a header. `None` is null.
     pub fn push(&mut self, name: impl Into<String>, value: Option<&[u8]>) {
         self.0.push(Header { name: name.into(), value: value.map(<[u8]>::to_vec) });
     }
 
-    /// The last header of this name: the one that counts, as Java's `lastHeader`.
+    /// The last header with this name, which is the one that counts, as with Java's `lastHeader`.
     pub fn last(&self, name: &str) -> Option<&Header> {
         self.0.iter().rev().find(|header| header.name == name)
     }
 
-    /// Removes every header of this name.
+    /// Removes all headers with this name.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|header| header.name != name);
     }
 
-    /// The headers in order.
+    /// An iterator over the headers, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Header> {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// The number of headers.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no headers.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The bytes of all names and values.
+    /// The size of all names and values, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.0.iter().map(|header| header.name.len() + header.value.as_ref().map_or(0, Vec::len)).sum()
     }
@@ -86,7 +86,7 @@ impl<N: Into<String>, B: AsRef<[u8]>> FromIterator<(N, Option<B>)> for Headers {
     }
 }
 
-/// Shows the names only: a header's value may be anything.
+/// Shows the names only: a value may be a secret.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.0).finish()

@@ -10,9 +10,9 @@ pub use self::{
     headers::{Header, Headers},
 };
 
-/// A record on its way to a topic: what Java calls `ProducerRecord`.
+/// A record to send: Java's `ProducerRecord`.
 ///
-/// Key and value are borrowed or moved, never copied before they are serialized; [`Field`] lists what they can be made from.
+/// Key and value are borrowed or moved. They are not copied before they are serialized. [`Field`] lists the types that they accept.
 ///
 /// ```
 /// use ottla::ProducerRecord;
@@ -34,7 +34,7 @@ pub struct ProducerRecord<'a, K: ?Sized, V: ?Sized> {
 }
 
 impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
-    /// A record for `topic`, without key (null), value (null: a tombstone), partition, timestamp or headers.
+    /// A record for `topic`, with a null key, a null value (a tombstone), no partition, no timestamp and no headers.
     pub fn to(topic: impl Into<Cow<'a, str>>) -> Self {
         Self {
             topic: topic.into(),
@@ -46,9 +46,9 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         }
     }
 
-    /// Sets the key: whatever converts into a [`Field`], such as a reference, an owned value, or an `Option`, where `None` is null.
+    /// Sets the key: anything that converts into a [`Field`], such as a reference, an owned value, or an `Option` (`None` is null).
     ///
-    /// Records with equal serialized keys go to the same partition, the one that the Java client chooses.
+    /// Records with equal serialized keys go to the same partition, which is the one that the Java client chooses.
     /// Defaults to null.
     #[must_use]
     pub fn key(mut self, key: impl Into<Field<'a, K>>) -> Self {
@@ -56,7 +56,7 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self
     }
 
-    /// Sets the value: whatever converts into a [`Field`], such as a reference, an owned value, or an `Option`, where `None` is null.
+    /// Sets the value: anything that converts into a [`Field`], such as a reference, an owned value, or an `Option` (`None` is null).
     ///
     /// Defaults to null, which is a tombstone on a compacted topic.
     #[must_use]
@@ -65,7 +65,7 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self
     }
 
-    /// Sends to this partition, past the partitioner. Defaults to the partitioner's choice.
+    /// Sets the partition and skips the partitioner. Defaults to the partitioner's choice.
     #[must_use]
     pub fn partition(mut self, partition: i32) -> Self {
         self.partition = Some(partition);
@@ -74,14 +74,14 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
 
     /// Sets the creation time, in milliseconds since the Unix epoch. Defaults to the time of `send`.
     ///
-    /// librdkafka takes 0 for "now", so the epoch itself cannot be sent: `send` refuses 0 and what is below it.
+    /// librdkafka reads 0 as "now", so the epoch itself cannot be sent: `send` rejects 0 and negative timestamps.
     #[must_use]
     pub fn timestamp(mut self, milliseconds: i64) -> Self {
         self.timestamp = Some(milliseconds);
         self
     }
 
-    /// Adds a header. Names may repeat; their order is kept.
+    /// Adds a header. Names may repeat; the order is kept.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
         self.headers.push(name, Some(value.as_ref()));
@@ -95,14 +95,14 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self
     }
 
-    /// Sets all headers, in place of those it had.
+    /// Replaces all headers.
     #[must_use]
     pub fn headers(mut self, headers: Headers) -> Self {
         self.headers = headers;
         self
     }
 
-    /// The topic's name.
+    /// The topic name.
     pub fn topic(&self) -> &str {
         &self.topic
     }
@@ -117,12 +117,12 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         self.value.get()
     }
 
-    /// The partition that was asked for, `None` for the partitioner's choice.
+    /// The partition that was set, `None` for the partitioner's choice.
     pub fn explicit_partition(&self) -> Option<i32> {
         self.partition
     }
 
-    /// The creation time that was set, in milliseconds since the Unix epoch.
+    /// The creation time that was set, in milliseconds since the Unix epoch; `None` for the time of `send`.
     pub fn explicit_timestamp(&self) -> Option<i64> {
         self.timestamp
     }
@@ -132,22 +132,22 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
         &self.headers
     }
 
-    /// The headers, for an interceptor that adds one.
+    /// The headers, mutable: for interceptors that add or remove one.
     pub fn headers_mut(&mut self) -> &mut Headers {
         &mut self.headers
     }
 
-    /// Replaces the key: for interceptors.
+    /// Replaces the key, for interceptors. `None` is null.
     pub fn set_key(&mut self, key: impl Into<Field<'a, K>>) {
         self.key = key.into();
     }
 
-    /// Replaces the value: for interceptors.
+    /// Replaces the value, for interceptors. `None` is null.
     pub fn set_value(&mut self, value: impl Into<Field<'a, V>>) {
         self.value = value.into();
     }
 
-    /// Replaces the topic: for interceptors.
+    /// Replaces the topic, for interceptors.
     pub fn set_topic(&mut self, topic: impl Into<String>) {
         self.topic = Cow::Owned(topic.into());
     }
@@ -180,7 +180,7 @@ impl<K: ?Sized + PartialEq, V: ?Sized + PartialEq> PartialEq for ProducerRecord<
 
 impl<K: ?Sized + Eq, V: ?Sized + Eq> Eq for ProducerRecord<'_, K, V> {}
 
-/// Shows where the record goes and which parts it has, never what is in it.
+/// Shows where the record goes and which parts it has, never their content.
 impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProducerRecord")
