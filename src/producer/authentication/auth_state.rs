@@ -121,7 +121,7 @@ mod tests {
         auth_state.note_all_down(now + PATIENCE / 2);
         assert_eq!((auth_state.watch(true, now), auth_state.records_denied(now + PATIENCE / 2)), (Some(now + PATIENCE), None));
         let denied = auth_state.records_denied(now + PATIENCE).unwrap();
-        assert!(denied.to_string().starts_with("the broker at a:1 "), "{denied}");
+        assert!(denied.to_string().starts_with("authentication with the broker at a:1 failed: "), "{denied}");
         note(&auth_state, "a:1", code::TRANSPORT, "Send failed: Broken pipe");
         assert!(
             auth_state.records_denied(now + PATIENCE).is_some(),
