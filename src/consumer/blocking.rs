@@ -1,4 +1,4 @@
-//! The consumer for threads.
+//! [`BlockingConsumer`]: a consumer for threads.
 
 use std::{future::Future, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
     deadline::Deadline,
 };
 
-/// A consumer whose calls block. Made by [`Consumer::blocking`].
+/// A consumer whose methods block. [`Consumer::blocking`] returns it.
 #[derive(Debug)]
 pub struct BlockingConsumer<'c, K, V>(&'c Consumer<K, V>);
 
@@ -18,10 +18,10 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
         Self(consumer)
     }
 
-    /// The records that are ready, `max.poll.records` at most; blocks for the first of them, for `timeout` at most (Java: `poll`). No records
-    /// after the timeout, and once the consumer is closed or has failed for good.
+    /// Blocks for the first record, for `timeout` at most, and returns all records that are ready, at most `max.poll.records` (Java: `poll`).
+    /// Returns no records after the timeout, when the consumer is closed, and after a fatal error.
     ///
-    /// In a rebalance listener it gives nothing, since no record comes while that runs.
+    /// In a rebalance listener it returns nothing, because records arrive only after the listener returns.
     pub fn poll(&self, timeout: Duration) -> Vec<Result<ConsumerRecord<K, V>, ConsumeError>> {
         if self.0.core.shared.wakeup.is_here() {
             return Vec::new();
@@ -31,89 +31,89 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
         batch.flatten().unwrap_or_default()
     }
 
-    /// As [`Consumer::subscribe`].
+    /// See [`Consumer::subscribe`].
     ///
     /// # Errors
-    /// As there, and [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a rebalance listener, as of all calls below.
+    /// See [`Consumer::subscribe`]; [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a rebalance listener, also from the methods below.
     pub fn subscribe(&self, topics: &[&str]) -> Result<(), Error> {
         self.wait("subscribe", self.0.subscribe(topics))
     }
 
-    /// As [`Consumer::unsubscribe`].
+    /// See [`Consumer::unsubscribe`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Consumer::unsubscribe`].
     pub fn unsubscribe(&self) -> Result<(), Error> {
         self.wait("unsubscribe", self.0.unsubscribe())
     }
 
-    /// As [`Consumer::assign`].
+    /// See [`Consumer::assign`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Consumer::assign`].
     pub fn assign<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         self.wait("assign", self.0.assign(partitions))
     }
 
-    /// As [`Consumer::commit`].
+    /// See [`Consumer::commit`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Consumer::commit`].
     pub fn commit(&self) -> Result<(), Error> {
         self.wait("commit", self.0.commit())
     }
 
-    /// As [`Consumer::commit_offsets`].
+    /// See [`Consumer::commit_offsets`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Consumer::commit_offsets`].
     pub fn commit_offsets(&self, offsets: &Offsets) -> Result<(), Error> {
         self.wait("commit", self.0.commit_offsets(offsets))
     }
 
-    /// As [`Consumer::committed`].
+    /// See [`Consumer::committed`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Consumer::committed`].
     pub fn committed<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<Offsets, Error> {
-        self.wait("ask for what is committed", self.0.committed(partitions))
+        self.wait("fetch committed offsets", self.0.committed(partitions))
     }
 
-    /// As [`Consumer::seek`].
+    /// See [`Consumer::seek`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Consumer::seek`].
     pub fn seek(&self, partition: impl Into<TopicPartition>, offset: i64) -> Result<(), Error> {
         self.wait("seek", self.0.seek(partition, offset))
     }
 
-    /// As [`Consumer::pause`].
+    /// See [`Consumer::pause`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Consumer::pause`].
     pub fn pause<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         self.wait("pause", self.0.pause(partitions))
     }
 
-    /// As [`Consumer::resume`].
+    /// See [`Consumer::resume`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Consumer::resume`].
     pub fn resume<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         self.wait("resume", self.0.resume(partitions))
     }
 
-    /// As [`Consumer::close`].
+    /// See [`Consumer::close`].
     ///
     /// # Errors
-    /// As there.
+    /// See [`Consumer::close`].
     pub fn close(&self) -> Result<(), Error> {
         self.wait("close", self.0.close())
     }
 
     fn wait<T>(&self, what: &str, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if self.0.core.shared.wakeup.is_here() {
-            let message = format!("cannot {what} in a rebalance listener: it holds up the thread that would do it");
+            let message = format!("cannot {what} in a rebalance listener: it would wait for its own thread");
             return Err(Error::new(ErrorKind::WouldDeadlock, message));
         }
         block_on(future)

@@ -1,4 +1,4 @@
-//! [`ConsumerBuilder`]: from settings and plug-ins to a running consumer.
+//! [`ConsumerBuilder`]: configures and starts a consumer.
 
 use std::{
     fmt,
@@ -25,16 +25,16 @@ use crate::{
     secret::{Secret, Secrets},
 };
 
-/// How long dropping a consumer waits for it to leave its group, unless it is set.
+/// The default of [`ConsumerBuilder::drop_timeout`].
 const DROP_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Java's and librdkafka's default of `max.poll.interval.ms`.
+/// The default of `max.poll.interval.ms` in Java and librdkafka.
 const MAX_POLL_INTERVAL: u64 = 300_000;
 
-/// Java's and librdkafka's default of `auto.commit.interval.ms`.
+/// The default of `auto.commit.interval.ms` in Java and librdkafka.
 const AUTO_COMMIT_INTERVAL: u64 = 5_000;
 
-/// Builds a [`Consumer`]. Made by [`Consumer::builder`].
+/// Builds a [`Consumer`]. [`Consumer::builder`] returns it.
 pub struct ConsumerBuilder<K, V> {
     config: ConsumerConfig,
     key_deserializer: Option<Box<dyn Deserializer<K>>>,
@@ -45,7 +45,7 @@ pub struct ConsumerBuilder<K, V> {
 }
 
 impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
-    /// Begins a consumer with these settings.
+    /// Starts building a consumer with these settings.
     ///
     /// ```
     /// use ottla::{Consumer, ConsumerConfig};
@@ -67,38 +67,38 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
 }
 
 impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
-    /// Sets what deserializes keys. As in Java it comes before the setting `key.deserializer`.
+    /// Sets the deserializer of keys. As in Java it takes precedence over the setting `key.deserializer`.
     ///
-    /// Defaults to that setting, and without it to the natural deserializer of `K`: [`Utf8`](crate::serialize::Utf8) for text,
+    /// Defaults to that setting, or else to the default deserializer of `K`: [`Utf8`](crate::serialize::Utf8) for text,
     /// [`Bytes`](crate::serialize::Bytes) for bytes, [`BigEndian`](crate::serialize::BigEndian) for numbers,
-    /// [`Void`](crate::serialize::Void) for `()`, and for an `Option` of these the same in
-    /// [`Optional`](crate::serialize::Optional): null is `None`. Without `Option`, a null cannot be deserialized.
+    /// [`Void`](crate::serialize::Void) for `()`, and [`Optional`](crate::serialize::Optional) around these for an `Option`, with null as `None`.
+    /// Other types fail to deserialize null.
     #[must_use]
     pub fn key_deserializer(mut self, deserializer: impl Deserializer<K>) -> Self {
         self.key_deserializer = Some(Box::new(deserializer));
         self
     }
 
-    /// Sets what deserializes values; see [`key_deserializer`](Self::key_deserializer).
+    /// Sets the deserializer of values; see [`key_deserializer`](Self::key_deserializer).
     #[must_use]
     pub fn value_deserializer(mut self, deserializer: impl Deserializer<V>) -> Self {
         self.value_deserializer = Some(Box::new(deserializer));
         self
     }
 
-    /// Sets who hears of the partitions that come and go. Defaults to nobody.
+    /// Sets the listener for rebalances. There is none by default.
     #[must_use]
     pub fn rebalance_listener(mut self, listener: impl RebalanceListener) -> Self {
         self.listener = Some(Box::new(listener));
         self
     }
 
-    /// Makes a record count as processed when the program calls its [`done`](super::ConsumerRecord::done), and not when it asks for the next
-    /// one: for programs that process records in parallel. Automatic commits, [`commit`](Consumer::commit), [`taken`](Consumer::taken) and
-    /// those of a rebalance then stay before the first record of each partition that is not done.
+    /// Makes a record count as processed when the program calls its [`done`](super::ConsumerRecord::done), not when it requests the next record:
+    /// for programs that process records in parallel. Automatic commits, the commit of a rebalance, [`commit`](Consumer::commit) and
+    /// [`taken`](Consumer::taken) then stop before the first record of each partition that is not done.
     ///
-    /// Every record has to be marked, also one that could not be deserialized ([`ConsumeError::done`](super::ConsumeError::done)): nothing
-    /// behind a record that never is can be committed.
+    /// Mark every record, including those that could not be deserialized ([`ConsumeError::done`](super::ConsumeError::done)): no record after
+    /// one that is never marked can be committed.
     ///
     /// ```no_run
     /// use futures::StreamExt;
@@ -120,15 +120,15 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
     /// # }
     /// ```
     ///
-    /// Defaults to the other way.
+    /// Off by default.
     #[must_use]
     pub fn explicit_done(mut self) -> Self {
         self.explicit_done = true;
         self
     }
 
-    /// Sets how long dropping the consumer waits for it to leave its group, so that a program may end right behind it. What is not done
-    /// then goes on in the background. Zero waits for nothing, [`Duration::MAX`] without a limit.
+    /// Sets how long dropping the consumer waits for it to leave its group, so that the program may exit right after the drop. After this time
+    /// leaving continues in the background. Zero does not wait, [`Duration::MAX`] waits without a limit.
     ///
     /// Defaults to 500 ms.
     #[must_use]
@@ -137,11 +137,11 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
         self
     }
 
-    /// Starts the consumer. Does not wait for a connection, and reads nothing yet.
+    /// Starts the consumer. It does not wait for a connection and reads nothing yet.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) with all that is wrong with the settings, or with what librdkafka has against them, or for
-    /// a type that has no deserializer.
+    /// [`Config`](ErrorKind::Config) with all invalid settings, with a setting that librdkafka rejects, or for a type without a default
+    /// deserializer.
     pub fn build(self) -> Result<Consumer<K, V>, Error> {
         for warning in self.config.warnings() {
             emit!(warn, "{warning}");
@@ -161,7 +161,7 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
     }
 }
 
-/// Starts librdkafka and the polling thread.
+/// Starts the librdkafka client and the polling thread.
 fn start(
     resolved: ResolvedConsumer,
     listener: Option<Box<dyn RebalanceListener>>,
@@ -221,19 +221,19 @@ fn start(
         });
     spawned.map_err(|error| {
         shared.wakeup.silence();
-        Error::new(ErrorKind::Client, "no thread to poll librdkafka").with_source(error)
+        Error::new(ErrorKind::Client, "cannot start the polling thread").with_source(error)
     })?;
     Ok(shared)
 }
 
-/// What is stored for automatic commits is what the program has processed, and so it is stored here.
+/// Disables librdkafka's own offset store: automatic commits must commit processed records only, so they are stored by this crate.
 fn properties(mut native: Vec<(String, Secret)>, commits: bool) -> Vec<(String, Secret)> {
     native.push(("enable.auto.commit".to_owned(), commits.to_string().into()));
     native.push(("enable.auto.offset.store".to_owned(), "false".to_owned().into()));
     native
 }
 
-/// librdkafka asks the group where to begin. Without one the answer is `auto.offset.reset`'s at once.
+/// Where a manually assigned partition starts. librdkafka asks the group for its offset. Without a group `auto.offset.reset` decides at once.
 fn first_offset(resolved: &ResolvedConsumer) -> i64 {
     let reset = resolved.native.iter().rev().find(|(name, _)| name == "auto.offset.reset").map(|(_, value)| value.expose());
     match (&resolved.group_id, reset) {
@@ -243,11 +243,11 @@ fn first_offset(resolved: &ResolvedConsumer) -> i64 {
     }
 }
 
-/// Without the value, which may be a secret.
+/// The error of a rejected setting, without the value, which may be a secret.
 fn refused(error: &SettingRefused, secrets: &Secrets) -> Error {
     let message = match &error.property {
-        Some(property) => format!("librdkafka refuses {property}: {}", error.reason),
-        None => format!("librdkafka refuses the settings: {}", error.reason),
+        Some(property) => format!("librdkafka rejects {property}: {}", error.reason),
+        None => format!("librdkafka rejects the settings: {}", error.reason),
     };
     Error::new(ErrorKind::Config, secrets.redact(&message))
 }

@@ -1,13 +1,13 @@
-//! [`ConsumeError`]: what comes in place of a record.
+//! [`ConsumeError`]: an item of a consumer that is not a record.
 
 use std::{error::Error as StdError, fmt};
 
 use super::RawRecord;
 use crate::{Error, ErrorKind};
 
-/// What a consumer gives in place of a record: a record that could not be deserialized, or what a broker has against this consumer.
+/// An item of a consumer that is not a record: a record that could not be deserialized, or an error of the consumer.
 ///
-/// Consuming goes on behind it, unless [`Error::is_fatal`] says that it is the end.
+/// The consumer continues after it, unless [`Error::is_fatal`] is true.
 #[derive(Debug)]
 pub struct ConsumeError {
     error: Error,
@@ -15,20 +15,20 @@ pub struct ConsumeError {
 }
 
 impl ConsumeError {
-    /// What went wrong. For a record it says where that stands, and its source is the deserializer's own error.
+    /// The error. For a record it contains the record's position, and its source is the deserializer's error.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// What kind of error it is; [`Deserialization`](ErrorKind::Deserialization) for a record.
+    /// The kind of the error; [`Deserialization`](ErrorKind::Deserialization) for a record.
     pub fn kind(&self) -> ErrorKind {
         self.error.kind()
     }
 
-    /// The record that could not be deserialized, with its key and value as bytes; `None` if the error is not about a record.
+    /// The record that could not be deserialized, with its key and value as bytes. `None` if the error is not about a record.
     ///
-    /// It counts as taken, as other records do. With [`explicit_done`](super::ConsumerBuilder::explicit_done) it must be marked as
-    /// [`done`](Self::done), too, once the program has dealt with it.
+    /// It counts as taken, like other records. With [`explicit_done`](super::ConsumerBuilder::explicit_done) it must be marked as
+    /// [`done`](Self::done) as well.
     pub fn record(&self) -> Option<&RawRecord> {
         self.record.as_deref()
     }
@@ -40,12 +40,12 @@ impl ConsumeError {
         }
     }
 
-    /// The same, for a program that keeps it.
+    /// Returns the record by value, see [`record`](Self::record).
     pub fn into_record(self) -> Option<RawRecord> {
         self.record.map(|record| *record)
     }
 
-    /// The error, and the record that it is about; itself if it is about none.
+    /// The error and its record, or `self` if the error is not about a record.
     pub(super) fn into_parts(self) -> Result<(Error, RawRecord), Self> {
         match self.record {
             Some(record) => Ok((self.error, *record)),
@@ -64,7 +64,7 @@ impl From<Error> for ConsumeError {
     }
 }
 
-/// Without the record.
+/// Drops the record.
 impl From<ConsumeError> for Error {
     fn from(error: ConsumeError) -> Self {
         error.error

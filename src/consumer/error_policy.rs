@@ -1,4 +1,4 @@
-//! What went wrong, and whether the program hears of it.
+//! Which errors are logged and which are returned to the program.
 
 use super::TopicPartition;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     native::{ConsumerClient, QueueError, code},
 };
 
-/// The codes that Java's `poll` throws as exceptions; of the others it logs what it goes on after.
+/// The codes that Java's `poll` throws as exceptions. Java logs the others and continues.
 const THROWN: [i32; 19] = [
     code::SSL,
     code::AUTHENTICATION,
@@ -29,27 +29,27 @@ const THROWN: [i32; 19] = [
     128, // INVALID_REGULAR_EXPRESSION
 ];
 
-/// What is to be done about an error that came out of the consumer's queue.
+/// What to do about an error from librdkafka's consumer queue.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// librdkafka goes on by itself; it is logged.
+    /// Log it: librdkafka recovers from it.
     Log,
-    /// The program hears of it, and consuming goes on.
+    /// Return it to the program, and continue.
     Tell(Error),
-    /// The program hears of it, and it is the end.
+    /// Return it to the program, and end.
     End(Error),
 }
 
-/// Judges as Java does, and as librdkafka where that gives up.
+/// Decides as Java does, and by librdkafka if librdkafka gives up.
 pub(super) fn judge(client: &ConsumerClient, error: &QueueError, text: &str) -> Verdict {
     if error.fatal || error.code == code::FATAL {
         let (code, cause) = client.fatal_error().unwrap_or_else(|| (error.code, text.to_owned()));
-        return Verdict::End(Error::from_fatal(code, &cause, "the consumer cannot go on"));
+        return Verdict::End(Error::from_fatal(code, &cause, "the consumer failed"));
     }
-    if THROWN.contains(&error.code) { Verdict::Tell(told(error, text)) } else { Verdict::Log }
+    if THROWN.contains(&error.code) { Verdict::Tell(error_of(error, text)) } else { Verdict::Log }
 }
 
-fn told(error: &QueueError, text: &str) -> Error {
+fn error_of(error: &QueueError, text: &str) -> Error {
     let context = match &error.partition {
         Some((topic, partition)) if *partition >= 0 => format!("topic {topic}, partition {partition}"),
         Some((topic, _)) => format!("topic {topic}"),
@@ -58,17 +58,17 @@ fn told(error: &QueueError, text: &str) -> Error {
     Error::from_code(error.code, &context).with_source(text)
 }
 
-/// The error of a call for a partition that the consumer does not have (Java: `IllegalStateException`).
+/// The error of a call for a partition that is not assigned (Java: `IllegalStateException`).
 pub(super) fn not_assigned(partition: &TopicPartition) -> Error {
     let (topic, partition) = (partition.topic(), partition.partition());
-    Error::from_code(code::STATE, &format!("topic {topic}, partition {partition}: it is not assigned to this consumer"))
+    Error::from_code(code::STATE, &format!("topic {topic}, partition {partition}: not assigned to this consumer"))
 }
 
-/// The codes with which a commit fails since the group has given the partitions to others: `ILLEGAL_GENERATION`, `UNKNOWN_MEMBER_ID`,
+/// The codes of a failed commit after the group has assigned the partitions to other members: `ILLEGAL_GENERATION`, `UNKNOWN_MEMBER_ID`,
 /// `REBALANCE_IN_PROGRESS`, `FENCED_INSTANCE_ID`, `FENCED_MEMBER_EPOCH`, `STALE_MEMBER_EPOCH`, `_ASSIGNMENT_LOST`.
 const LOST: [i32; 7] = [22, 25, 27, 82, 110, 113, code::ASSIGNMENT_LOST];
 
-/// The error of a commit that failed with this code (Java: `CommitFailedException`, where the group has changed).
+/// The error of a commit that failed with this code (Java: `CommitFailedException`, if the group has changed).
 pub(super) fn commit_failed(code: i32, context: &str) -> Error {
     let error = Error::from_code(code, context);
     if LOST.contains(&code) { error.into_commit_failed() } else { error }
@@ -77,7 +77,7 @@ pub(super) fn commit_failed(code: i32, context: &str) -> Error {
 /// The error of a commit after these partitions were lost.
 pub(super) fn commit_lost(group: &str, partitions: &[TopicPartition]) -> Error {
     let partitions: Vec<_> = partitions.iter().map(ToString::to_string).collect();
-    let context = format!("group {group}: records of {} are not committed", partitions.join(", "));
+    let context = format!("group {group}: records of {} were lost before they were committed", partitions.join(", "));
     commit_failed(code::ASSIGNMENT_LOST, &context)
 }
 
@@ -87,17 +87,17 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn an_error_says_which_partition_it_is_about() {
+    fn error_contains_the_partition() {
         let partition = Some(("orders".to_owned(), 3));
         let error = QueueError { code: 29, text: String::new(), fatal: false, partition };
-        let error = told(&error, "Fetch from broker 1 failed");
+        let error = error_of(&error, "Fetch from broker 1 failed");
         assert_eq!((error.kind(), error.code()), (ErrorKind::Authorization, Some(29)));
         assert!(error.to_string().starts_with("topic orders, partition 3: "), "{error}");
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "Fetch from broker 1 failed");
     }
 
     #[test]
-    fn the_codes_stand_in_order() {
+    fn codes_are_sorted() {
         assert!(THROWN.is_sorted());
     }
 }

@@ -1,4 +1,4 @@
-//! [`Consumer`]: records read from topics, typed.
+//! [`Consumer`]: reads typed records from topics.
 //!
 //! ```
 //! use futures::StreamExt;
@@ -36,20 +36,22 @@
 //! ```
 //!
 //! # Threads
-//! Each consumer has one thread of its own, the *polling thread*. It serves librdkafka, deserializes, runs the [`RebalanceListener`] and
-//! wakes the tasks that wait. It reads ahead of the program by five times `max.poll.records`, or three mebibytes of keys and values if that is less; beyond that
-//! librdkafka's own queue holds what was fetched (`librdkafka.queued.max.messages.kbytes`). Calls that ask the brokers wait on a second thread, which the first of them starts.
+//! Each consumer has one thread, the *polling thread*. It serves librdkafka, deserializes, calls the [`RebalanceListener`] and wakes waiting
+//! tasks. It reads up to five times `max.poll.records` records ahead of the program, or 3 MiB of keys and values if that is less. Fetched
+//! records beyond that stay in librdkafka's queue (`librdkafka.queued.max.messages.kbytes`). Calls that send requests to the brokers run on a
+//! second thread, which the first such call starts.
 //!
-//! # What counts as processed
-//! A record is *taken* when the program gets it. [`commit`](Consumer::commit) commits what has been taken. Automatic commits
-//! (`enable.auto.commit`), and those of a rebalance, are one step behind, as in Java: a record counts when the program asks for the next
-//! one, or closes the consumer. A program that processes records in parallel, and so asks on before they are done, marks each of them as
-//! [`done`](ConsumerRecord::done) with [`ConsumerBuilder::explicit_done`]; commits then stay before the first one that is not done.
+//! # Processed records
+//! A record is *taken* when the program receives it. [`commit`](Consumer::commit) commits the taken records. Automatic commits
+//! (`enable.auto.commit`) and the commit of a rebalance are one step behind, as in Java: a record counts as processed when the program
+//! requests the next one, or closes the consumer. A program that processes records in parallel requests the next record before this one is
+//! processed. It uses [`ConsumerBuilder::explicit_done`] and marks each record as [`done`](ConsumerRecord::done); then commits stop before
+//! the first record that is not done.
 //!
 //! # `max.poll.interval.ms`
-//! A program that has not asked for a record for that long is taken for stuck, as in Java: the consumer leaves its group, its partitions
-//! are lost to it, and it joins again when the program asks. A task that waits for a record is woken once in the interval to show that it is
-//! alive; one that is still there but is not polled counts as stuck.
+//! If the program requests no record for that long, it is considered stuck, as in Java: the consumer leaves its group and loses its
+//! partitions. It rejoins when the program requests a record. A task that waits for a record is woken once in the interval to show that it is
+//! alive; a task that is not polled any more counts as stuck.
 
 mod blocking;
 mod builder;
@@ -97,35 +99,36 @@ use self::{
 };
 use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, block_on::block_on_until, deadline::Deadline, native::code};
 
-/// Reads records from topics: alone, or as a member of a group that shares them.
+/// Reads records from topics, alone or as a member of a consumer group.
 ///
-/// A [`Stream`] of records, and of what comes in their place: a record that cannot be deserialized is an item like the others, with its
-/// bytes, and the next one follows. The stream ends when the consumer is closed or has failed for good ([`Error::is_fatal`]). A reference to
-/// a consumer is the same stream, so that the other calls can be made while it is read.
+/// It is a [`Stream`] of records and errors. A record that cannot be deserialized is an item with its bytes; the next record follows. The
+/// stream ends when the consumer is closed, or after a fatal error ([`Error::is_fatal`]). A reference to a consumer is the same stream, so
+/// other methods can be called while it is read.
 ///
-/// Dropping it leaves the group, which goes on in the background; see [`ConsumerBuilder::drop_timeout`]. The records that the program has
-/// then do not count as processed, since a task that panics or is cancelled drops its consumer, too; [`close`](Self::close) says that they are.
+/// Dropping the consumer leaves the group, in the background if it takes longer than [`ConsumerBuilder::drop_timeout`]. The records that the
+/// program has at that time do not count as processed, because a task that panics or is cancelled drops its consumer, too. With
+/// [`close`](Self::close) they do.
 ///
-/// Made by [`Consumer::builder`].
+/// [`Consumer::builder`] creates one.
 pub struct Consumer<K, V> {
     record_queue: Arc<RecordQueue<K, V>>,
     core: Core,
 }
 
-/// The part that does not know the types.
+/// The part that does not depend on the types of key and value.
 struct Core {
     shared: Arc<Shared>,
     drop_timeout: Duration,
 }
 
 impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
-    /// Reads these topics as a member of the group, in place of those it read before. A name that begins with `^` is a pattern for topics'
-    /// names, as librdkafka understands regular expressions. None at all is [`unsubscribe`](Self::unsubscribe).
+    /// Subscribes to topics as a member of the group, and replaces the previous subscription. A name that begins with `^` is a pattern for topic
+    /// names, a regular expression as librdkafka defines it. An empty list is [`unsubscribe`](Self::unsubscribe).
     ///
-    /// Does not wait for the group.
+    /// It does not wait for the group.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) without a `group.id`; what librdkafka has against a name or a pattern.
+    /// [`Config`](ErrorKind::Config) without a `group.id`; librdkafka's error for an invalid name or pattern.
     pub async fn subscribe(&self, topics: &[&str]) -> Result<(), Error> {
         if !topics.is_empty() {
             self.group_id("subscribe")?;
@@ -134,7 +137,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         self.core.shared.on_polling_thread(|polling| polling.subscribe(topics)).await
     }
 
-    /// Leaves the group, and reads nothing more.
+    /// Leaves the group and stops reading.
     ///
     /// # Errors
     /// [`Closed`](ErrorKind::Closed).
@@ -142,61 +145,65 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         self.core.shared.on_polling_thread(|polling| polling.subscribe(Vec::new())).await
     }
 
-    /// Reads these partitions, in place of those before, without sharing them with a group: each from what is committed for the `group.id`,
-    /// if there is one, else from where `auto.offset.reset` says.
+    /// Assigns these partitions without a group, and replaces the previous assignment. Each starts at the offset that is committed for the
+    /// `group.id`, if there is one, or else as `auto.offset.reset` says.
     ///
     /// # Errors
-    /// [`Client`](ErrorKind::Client) while topics are subscribed to: [`unsubscribe`](Self::unsubscribe) first.
+    /// [`Client`](ErrorKind::Client) with a subscription: call [`unsubscribe`](Self::unsubscribe) first.
     pub async fn assign<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         if self.core.shared.is_closing() {
             return Err(closed());
         }
         if !self.core.shared.subscription().is_empty() {
-            return Err(Error::from_code(code::STATE, "assign: topics are subscribed to, unsubscribe first"));
+            return Err(Error::from_code(code::STATE, "assign: the consumer has a subscription; call unsubscribe first"));
         }
         let partitions = all(partitions);
         self.core.shared.on_polling_thread(move |polling| polling.assign(&partitions)).await
     }
 
-    /// The partitions that the consumer has now, in order.
+    /// The partitions that are assigned to the consumer, in order.
     pub fn assignment(&self) -> Vec<TopicPartition> {
         self.core.shared.assignment()
     }
 
-    /// The topics and patterns that it is subscribed to.
+    /// The topics and patterns of the subscription.
     pub fn subscription(&self) -> Vec<String> {
         self.core.shared.subscription()
     }
 
-    /// The next record, or what came in its place; `None` once the consumer is closed or has failed for good.
+    /// Returns the next record or error; `None` once the consumer is closed or after a fatal error.
     ///
-    /// Dropping the future loses nothing.
+    /// Dropping the future loses no record.
     ///
     /// # Errors
-    /// A [`ConsumeError`]: [`Deserialization`](ErrorKind::Deserialization) of this record; [`SchemaRegistry`](ErrorKind::SchemaRegistry) while
-    /// records wait for a schema registry that cannot be asked, at most every ten seconds: they are not passed over, and come when it answers;
-    /// [`Authorization`](ErrorKind::Authorization), [`Authentication`](ErrorKind::Authentication), an invalid topic, an offset that is gone with
-    /// `auto.offset.reset=none`, and what else Java throws out of `poll`; a fatal error, which is the last item. What librdkafka
-    /// recovers from (brokers that are away, topics that do not exist yet) is logged.
+    /// A [`ConsumeError`]:
+    /// - [`Deserialization`](ErrorKind::Deserialization) of this record.
+    /// - [`SchemaRegistry`](ErrorKind::SchemaRegistry), at most every ten seconds, while records wait for a schema registry that is
+    ///   unavailable. They are not skipped: they follow when it answers.
+    /// - [`Authorization`](ErrorKind::Authorization), [`Authentication`](ErrorKind::Authentication), an invalid topic, an offset that is out of
+    ///   range with `auto.offset.reset=none`, and the other errors that Java throws in `poll`.
+    /// - A fatal error, which is the last item.
+    ///
+    /// Errors that librdkafka recovers from (unreachable brokers, topics that do not exist yet) are logged.
     pub fn recv(&self) -> impl Future<Output = Option<Result<ConsumerRecord<K, V>, ConsumeError>>> + Send + '_ {
         self.record_queue.next()
     }
 
-    /// The records that are ready, `max.poll.records` at most: waits for the first. `None` as [`recv`](Self::recv).
+    /// Waits for a record and returns all records that are ready, at most `max.poll.records`. `None` as for [`recv`](Self::recv).
     pub fn recv_batch(&self) -> impl Future<Output = Option<Vec<Result<ConsumerRecord<K, V>, ConsumeError>>>> + Send + '_ {
         self.record_queue.next_batch()
     }
 
-    /// The same for threads: every call blocks instead of returning a future.
+    /// The same consumer for threads: its methods block instead of returning futures.
     pub fn blocking(&self) -> BlockingConsumer<'_, K, V> {
         BlockingConsumer::new(self)
     }
 
-    /// Commits [`taken`](Self::taken), and waits for the answer (Java: `commitSync`).
+    /// Commits the offsets of [`taken`](Self::taken) and waits for the response (Java: `commitSync`).
     ///
     /// # Errors
-    /// [`CommitFailed`](ErrorKind::CommitFailed), once, if partitions were lost with records that were taken since the last commit; nothing
-    /// is committed then. Otherwise as [`commit_offsets`](Self::commit_offsets).
+    /// [`CommitFailed`](ErrorKind::CommitFailed), once, if the consumer has lost partitions with records that were taken after the last commit;
+    /// nothing is committed then. Otherwise as for [`commit_offsets`](Self::commit_offsets).
     pub async fn commit(&self) -> Result<(), Error> {
         let group = self.group_id("commit")?;
         let (mut taken, mut lost) = (Offsets::new(), Vec::new());
@@ -210,13 +217,13 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         self.commit_offsets(&taken).await
     }
 
-    /// Commits these offsets for the group, with what is to be kept with them, and waits for the answer up to `default.api.timeout.ms`. None
-    /// at all is no call to the brokers.
+    /// Commits these offsets with their metadata for the group, and waits for the response, for `default.api.timeout.ms` at most. With no
+    /// offsets it sends no request.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) without a `group.id`; [`CommitFailed`](ErrorKind::CommitFailed) if the group has given the partitions to
-    /// others meanwhile (Java: `CommitFailedException`); [`Closed`](ErrorKind::Closed); what else the group's coordinator answers, for one
-    /// of the partitions or for all.
+    /// [`Config`](ErrorKind::Config) without a `group.id`; [`CommitFailed`](ErrorKind::CommitFailed) if the group has assigned the partitions to
+    /// other members (Java: `CommitFailedException`); [`Closed`](ErrorKind::Closed); other errors of the group coordinator, for one of the
+    /// partitions or for all.
     pub async fn commit_offsets(&self, offsets: &Offsets) -> Result<(), Error> {
         let context = format!("group {}: the commit failed", self.group_id("commit")?);
         let shared = &self.core.shared;
@@ -235,89 +242,92 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         Ok(())
     }
 
-    /// How far the program has come in the partitions that the consumer has: for [`Transaction::send_offsets`](crate::Transaction::send_offsets).
-    /// That is behind every record that was taken; with [`explicit_done`](ConsumerBuilder::explicit_done), before the first one that is not done.
+    /// The next offsets of the assigned partitions, for [`Transaction::send_offsets`](crate::Transaction::send_offsets): those after the last
+    /// record that was taken, or, with [`explicit_done`](ConsumerBuilder::explicit_done), of the first record that is not done.
     ///
-    /// Partitions of which nothing was taken, or nothing is done, are not among them.
+    /// Partitions without a taken (or done) record are not included.
     pub fn taken(&self) -> Offsets {
         let mut taken = Offsets::new();
         self.record_queue.progress(&mut |progress| taken = progress.taken());
         taken
     }
 
-    /// The offset of the next record that the program will get of the partition; `None` before it has taken one or sought an offset, and
-    /// for partitions that the consumer does not have.
+    /// The offset of the next record of the partition that the program will receive. `None` before it has received one or called `seek`, and
+    /// for partitions that are not assigned.
     pub fn position(&self, partition: impl Into<TopicPartition>) -> Option<i64> {
         let (partition, mut position) = (partition.into(), None);
         self.record_queue.progress(&mut |progress| position = progress.position(&partition));
         position
     }
 
-    /// This consumer as a member of its group, now: for [`Transaction::send_offsets`](crate::Transaction::send_offsets). Asked for after the
-    /// records were taken: a rebalance changes it.
+    /// The current group membership, for [`Transaction::send_offsets`](crate::Transaction::send_offsets). Call it after the records were taken,
+    /// because a rebalance changes it.
     ///
     /// # Errors
     /// [`Config`](ErrorKind::Config) without a `group.id`.
     pub async fn group_metadata(&self) -> Result<ConsumerGroupMetadata, Error> {
-        self.group_id("tell its group")?;
-        let none = || Error::new(ErrorKind::Client, "librdkafka tells nothing of the consumer's group");
+        self.group_id("get its group metadata")?;
+        let none = || Error::new(ErrorKind::Client, "librdkafka has no group metadata for this consumer");
         self.core.shared.ask(move |client| client.membership().map(Into::into).ok_or_else(none)).await
     }
 
-    /// Takes no more records from these partitions until they are resumed; what was read ahead of the program is kept until then. Says
-    /// nothing about the records that the program has: they count as processed when it asks for the next one, as always. A rebalance that
-    /// takes a partition away forgets that it was paused.
+    /// Stops returning records of these partitions until they are resumed. Records that were read ahead are kept until then. Records that the
+    /// program already has count as processed when it requests the next one, as usual. If a rebalance revokes a partition, it is no longer
+    /// paused.
     ///
     /// # Errors
-    /// [`Client`](ErrorKind::Client) (`_STATE`) if the consumer does not have one of them.
+    /// [`Client`](ErrorKind::Client) (`_STATE`) if one of the partitions is not assigned.
     pub async fn pause<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let partitions = all(partitions);
         self.core.shared.on_polling_thread(move |polling| polling.set_paused(&partitions, true)).await
     }
 
-    /// Goes on where [`pause`](Self::pause) stopped.
+    /// Resumes partitions that were [paused](Self::pause).
     ///
     /// # Errors
-    /// As [`pause`](Self::pause).
+    /// See [`pause`](Self::pause).
     pub async fn resume<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let partitions = all(partitions);
         self.core.shared.on_polling_thread(move |polling| polling.set_paused(&partitions, false)).await
     }
 
-    /// The partitions that are paused, in order.
+    /// The paused partitions, in order.
     pub fn paused(&self) -> Vec<TopicPartition> {
         let mut paused = Vec::new();
         self.record_queue.progress(&mut |progress| paused = progress.paused());
         paused
     }
 
-    /// Goes on with this offset of the partition. What is committed next is this offset, unless more is taken.
+    /// Continues at this offset of the partition. The next commit is at this offset, unless more records are taken.
     ///
     /// # Errors
-    /// [`Client`](ErrorKind::Client) (`_STATE`) if the consumer does not have the partition, [`InvalidRecord`](ErrorKind::InvalidRecord) for a
-    /// negative offset, [`MetadataTimeout`](ErrorKind::MetadataTimeout) if librdkafka has not started the partition within
-    /// `default.api.timeout.ms`. One that it has stopped, since its offset was gone with `auto.offset.reset=none`, it starts only when it is
-    /// assigned anew; there Java goes on.
+    /// [`Client`](ErrorKind::Client) (`_STATE`) if the partition is not assigned, [`InvalidRecord`](ErrorKind::InvalidRecord) for a negative
+    /// offset, [`MetadataTimeout`](ErrorKind::MetadataTimeout) if librdkafka has not started the partition within `default.api.timeout.ms`.
+    /// librdkafka stops a partition whose offset is out of range with `auto.offset.reset=none`, and restarts it only with a new assignment.
+    /// (In Java `seek` works there.)
     pub async fn seek(&self, partition: impl Into<TopicPartition>, offset: i64) -> Result<(), Error> {
         let partition = partition.into();
         if offset < 0 {
-            return Err(Error::from_code(code::INVALID_ARG, &format!("seek in {partition}: {offset} is no offset")));
+            return Err(Error::from_code(
+                code::INVALID_ARG,
+                &format!("seek in {partition}: the offset {offset} must not be negative"),
+            ));
         }
         self.seek_all(vec![(partition, offset)]).await
     }
 
-    /// Goes on with the first record that these partitions have.
+    /// Continues at the first record of these partitions.
     ///
     /// # Errors
-    /// As [`seek`](Self::seek).
+    /// See [`seek`](Self::seek).
     pub async fn seek_to_beginning<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         self.seek_all(all(partitions).into_iter().map(|partition| (partition, code::OFFSET_BEGINNING)).collect()).await
     }
 
-    /// Goes on behind the last record that these partitions have.
+    /// Continues after the last record of these partitions.
     ///
     /// # Errors
-    /// As [`seek`](Self::seek).
+    /// See [`seek`](Self::seek).
     pub async fn seek_to_end<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         self.seek_all(all(partitions).into_iter().map(|partition| (partition, code::OFFSET_END)).collect()).await
     }
@@ -329,17 +339,17 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         self.core.shared.command(|polling, reply| polling.seek(to, reply)).await
     }
 
-    /// Leaves the group and ends the consumer: commits what has been taken, if that is automatic, and tells the rebalance listener. The program
-    /// says by it that it is done with the records that it has, unless it says so for each of them. The records that were read ahead are
-    /// dropped; the stream ends.
+    /// Leaves the group and closes the consumer. It commits the taken records, if automatic commits are on, and calls the rebalance listener.
+    /// Closing means that the program has processed the records that it has, unless [`explicit_done`](ConsumerBuilder::explicit_done) is set.
+    /// Records that were read ahead are dropped, and the stream ends.
     ///
-    /// Ends whether it is awaited or not. Waits for calls that are under way, and for the brokers as long as librdkafka does.
+    /// The consumer closes even if the future is not awaited. It waits for pending calls, and for the brokers as long as librdkafka does.
     ///
     /// # Errors
-    /// None so far.
+    /// Currently none.
     pub async fn close(&self) -> Result<(), Error> {
         self.core.shared.signals.settles.store(true, Ordering::Release);
-        // The sender goes unsent only with the polling thread.
+        // The sender is dropped without a message only if the polling thread has ended.
         let _ = self.core.shared.close().await;
         Ok(())
     }
@@ -373,7 +383,7 @@ impl<K, V> Stream for &Consumer<K, V> {
 impl Drop for Core {
     fn drop(&mut self) {
         let ended = self.shared.close();
-        // On the polling thread the listener held the consumer: it goes on by itself.
+        // On the polling thread the listener is dropping the consumer: do not wait for this thread.
         if self.drop_timeout.is_zero() || self.shared.wakeup.is_here() {
             return;
         }
@@ -399,7 +409,7 @@ mod tests {
     fn sync<T: Sync>() {}
 
     #[test]
-    fn consumers_and_records_go_between_threads() {
+    fn consumers_and_records_are_send_and_sync() {
         send::<Consumer<String, Vec<u8>>>();
         sync::<Consumer<String, Vec<u8>>>();
         send::<ConsumerRecord<String, Vec<u8>>>();
@@ -409,7 +419,7 @@ mod tests {
 
     #[cfg(feature = "testing")]
     #[test]
-    fn a_polling_thread_that_ends_unexpectedly_ends_every_recv_with_an_error() {
+    fn recv_fails_after_the_polling_thread_ends_unexpectedly() {
         use futures::executor::block_on;
 
         let kafka = crate::testing::EmbeddedKafka::builder().topic("orders", 1).start().unwrap();

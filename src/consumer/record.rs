@@ -1,23 +1,23 @@
-//! [`ConsumerRecord`]: a record as it was read.
+//! [`ConsumerRecord`]: a record that was read.
 
 use std::{fmt, sync::Arc};
 
 use super::done::Window;
 use crate::Headers;
 
-/// A record that was read from a topic: what Java calls `ConsumerRecord`.
+/// A record that was read from a topic: Java's `ConsumerRecord`.
 pub struct ConsumerRecord<K, V> {
     head: Head,
     key: K,
     value: V,
-    /// Where it is marked as done, if the program says so for each record.
+    /// Where the record is marked as done, with `explicit_done`.
     window: Option<Arc<Window>>,
 }
 
-/// A record's key and value as the bytes that they are in the topic, `None` for null: of a record that could not be deserialized.
+/// A record that could not be deserialized. Key and value are the bytes of the topic, `None` for null.
 pub type RawRecord = ConsumerRecord<Option<Vec<u8>>, Option<Vec<u8>>>;
 
-/// All of a record but its key and value.
+/// The parts of a record besides key and value.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) topic: Arc<str>,
@@ -30,12 +30,12 @@ pub(super) struct Head {
     pub(super) value_size: Option<u32>,
 }
 
-/// Whose clock a record's timestamp is of (the topic's `message.timestamp.type`).
+/// The clock of a record's timestamp (the topic's `message.timestamp.type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimestampType {
-    /// The producer's, when the record was made.
+    /// The producer's clock, when the record was created.
     CreateTime,
-    /// The broker's, when the record was written.
+    /// The broker's clock, when the record was written.
     LogAppendTime,
 }
 
@@ -44,16 +44,16 @@ impl<K, V> ConsumerRecord<K, V> {
         Self { head, key, value, window }
     }
 
-    /// All that it is made of.
+    /// The parts of the record.
     pub(super) fn into_raw_parts(self) -> (Head, K, V, Option<Arc<Window>>) {
         (self.head, self.key, self.value, self.window)
     }
 
     /// Marks the record as processed, with [`ConsumerBuilder::explicit_done`](super::ConsumerBuilder::explicit_done): for programs that
-    /// process records in parallel. Records may be done in any order; commits stay before the first record of the partition that is not done.
+    /// process records in parallel. Records may be marked in any order; commits stop before the first record of the partition that is not done.
     ///
-    /// Can be called from any thread; once more has no effect, nor has a record from before a seek or from a partition that has gone. Without
-    /// `explicit_done` it has no effect either: a record counts when the program asks for the next one.
+    /// It can be called from any thread. It has no effect on a record that is already done, that is from before a seek, or whose partition has
+    /// been revoked. Without `explicit_done` it has no effect: a record counts as processed when the program requests the next one.
     pub fn done(&self) {
         if let Some(window) = &self.window {
             window.done(self.head.offset);
@@ -80,12 +80,12 @@ impl<K, V> ConsumerRecord<K, V> {
         self.head.timestamp.map(|(_, milliseconds)| milliseconds)
     }
 
-    /// Whose clock the timestamp is of, `None` if the record has none.
+    /// The clock of the timestamp, `None` if the record has none.
     pub fn timestamp_type(&self) -> Option<TimestampType> {
         self.head.timestamp.map(|(kind, _)| kind)
     }
 
-    /// The epoch of the partition's leader when the record was written (KIP-101), `None` if the broker is too old to tell.
+    /// The leader epoch of the partition when the record was written (KIP-101), `None` with a broker that is too old to send it.
     pub fn leader_epoch(&self) -> Option<i32> {
         self.head.leader_epoch
     }
@@ -95,27 +95,27 @@ impl<K, V> ConsumerRecord<K, V> {
         &self.head.headers
     }
 
-    /// The key, as the deserializer gave it.
+    /// The deserialized key.
     pub fn key(&self) -> &K {
         &self.key
     }
 
-    /// The value, as the deserializer gave it.
+    /// The deserialized value.
     pub fn value(&self) -> &V {
         &self.value
     }
 
-    /// Key and value, for a program that does not need the rest. Does not mark the record as [`done`](Self::done).
+    /// Key and value, without the rest. This does not mark the record as [`done`](Self::done).
     pub fn into_parts(self) -> (K, V) {
         (self.key, self.value)
     }
 
-    /// The key's length in bytes before it was deserialized, `None` for a null key.
+    /// The serialized key's length in bytes, `None` for a null key.
     pub fn serialized_key_size(&self) -> Option<usize> {
         self.head.key_size.map(|size| size as usize)
     }
 
-    /// The value's length in bytes before it was deserialized, `None` for a null value.
+    /// The serialized value's length in bytes, `None` for a null value.
     pub fn serialized_value_size(&self) -> Option<usize> {
         self.head.value_size.map(|size| size as usize)
     }
@@ -127,7 +127,7 @@ impl<K: Clone, V: Clone> Clone for ConsumerRecord<K, V> {
     }
 }
 
-/// Shows where the record stands and how large it is, never what is in it.
+/// Shows the record's position and size, never its content.
 impl<K, V> fmt::Debug for ConsumerRecord<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConsumerRecord")

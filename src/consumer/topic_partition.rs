@@ -7,7 +7,7 @@ use crate::{
     native::{OffsetList, code},
 };
 
-/// A topic and the number of one of its partitions: Java's `TopicPartition`. Made from a pair as well.
+/// A topic and a partition number: Java's `TopicPartition`. It can be created from a pair.
 ///
 /// ```
 /// use ottla::consumer::TopicPartition;
@@ -33,30 +33,31 @@ impl TopicPartition {
         &self.topic
     }
 
-    /// The partition's number.
+    /// The partition number.
     pub fn partition(&self) -> i32 {
         self.partition
     }
 
-    /// The topic's name for C.
+    /// The topic name for librdkafka.
     pub(super) fn native_topic(&self) -> Result<CString, Error> {
         native_topic(&self.topic)
     }
 }
 
-/// A topic's name for C.
+/// A topic name for librdkafka.
 pub(super) fn native_topic(topic: &str) -> Result<CString, Error> {
-    CString::new(topic).map_err(|_| Error::from_code(code::INVALID_ARG, &format!("topic {topic:?} has a NUL in its name")))
+    CString::new(topic)
+        .map_err(|_| Error::from_code(code::INVALID_ARG, &format!("topic {topic:?}: the name must not contain a NUL")))
 }
 
-/// Partitions and offsets, or librdkafka's logical offsets, for C.
+/// Partitions and offsets (or logical offsets) for librdkafka.
 pub(super) fn native_list(partitions: &[(TopicPartition, i64)]) -> Result<OffsetList, Error> {
     let topics: Vec<_> = partitions.iter().map(|(partition, _)| partition.native_topic()).collect::<Result<_, _>>()?;
     let elements = topics.iter().zip(partitions);
     Ok(OffsetList::of(elements.map(|(topic, (partition, offset))| (topic.as_c_str(), partition.partition, *offset))))
 }
 
-/// The same without offsets.
+/// Partitions for librdkafka.
 pub(super) fn native_partitions(partitions: &[TopicPartition]) -> Result<OffsetList, Error> {
     let partitions: Vec<_> = partitions.iter().map(|partition| (partition.clone(), code::NO_OFFSET_YET)).collect();
     native_list(&partitions)
@@ -74,7 +75,7 @@ impl From<&Self> for TopicPartition {
     }
 }
 
-/// As Java prints it: `topic-partition`.
+/// In Java's form: `topic-partition`.
 impl fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.topic, self.partition)

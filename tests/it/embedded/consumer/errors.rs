@@ -49,5 +49,5 @@ fn settings_that_librdkafka_refuses_are_named() {
     let config = config(&kafka, &[("security.protocol", "SSL"), ("librdkafka.ssl.cipher.suites", "nonsense")]);
     let error = Consumer::<(), ()>::builder(config).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().starts_with("librdkafka refuses "), "{error}");
+    assert!(error.to_string().starts_with("librdkafka rejects "), "{error}");
 }
