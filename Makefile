@@ -8,7 +8,8 @@ features := $(shell sed -n '/^\[features\]/,/^\[/s/^\([a-z][a-z0-9-]*\) = .*/\1/
                 grep -vxE 'default|oidc|dynamic-linking|tls-system' | paste -sd, -)
 # What scripts/test builds, so that nothing is built twice.
 tested := $(shell sed -n 's/^FEATURES=$${FEATURES:-\(.*\)}/\1/p' scripts/test)
-clippy := cargo clippy --locked --all-targets
+clippy := cargo clippy --locked
+tests := cargo test --locked --workspace --features $(tested)
 
 .PHONY: help
 help: ## this list
@@ -17,7 +18,7 @@ help: ## this list
 .PHONY: demo
 demo: ## from a file of flights to acknowledged records, on a broker inside the process
 	@scripts/setup build
-	cargo run --locked --features cli -- produce -c examples/flights.toml --embedded
+	cargo run --locked --package ottla-cli -- produce -c examples/flights.toml --embedded
 
 .PHONY: demo-readme
 demo-readme: ## README.md's first command in a fresh clone, nothing built
@@ -29,28 +30,27 @@ demo-readme: ## README.md's first command in a fresh clone, nothing built
 .PHONY: build
 build: ## the command, optimised: target/release/ottla
 	@scripts/setup build
-	cargo build --locked --release --features cli
+	cargo build --locked --release --package ottla-cli
 
 .PHONY: fmt
 fmt: ## format the sources
-	cargo fmt
+	cargo fmt --all
 
 .PHONY: fmt-check
 fmt-check: ## fail if the sources are not formatted
-	cargo fmt --check
+	cargo fmt --all --check
 
 .PHONY: lint
 lint: ## clippy and shellcheck, warnings are errors
-	$(clippy) -- -D warnings
-	$(clippy) --no-default-features -- -D warnings
-	$(clippy) --features cli -- -D warnings
-	$(clippy) --features $(features) -- -D warnings
+	$(clippy) --package ottla --lib -- -D warnings
+	$(clippy) --package ottla --lib --no-default-features -- -D warnings
+	$(clippy) --workspace --all-targets --features $(features) -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,fuzz,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
 doc: ## the documentation, broken links are errors
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --features $(features)
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --workspace --exclude ottla-test-support --features $(features)
 
 .PHONY: test
 test: ## everything: format, lints, documentation, all three tiers; ends with what each tier ran
@@ -72,7 +72,7 @@ test-broker: ## tier 3: on a real Apache Kafka (see scripts/kafka help)
 .PHONY: faults
 faults: ## each fault of docs/what-happens-when.md with a million records under way, on a real Kafka of three brokers (a quarter of an hour)
 	@scripts/setup build
-	OTTLA_TEST_FAULT_RECORDS=1000000 cargo test --locked --features $(tested) --test it -- --ignored --nocapture broker::faults
+	OTTLA_TEST_FAULT_RECORDS=1000000 $(tests) --test it -- --ignored --nocapture broker::faults
 
 .PHONY: interop
 interop: ## ottla and Python's libraries read what the other writes: random schemas, and a real Kafka and schema registry (needs python3 with venv)
@@ -81,8 +81,8 @@ interop: ## ottla and Python's libraries read what the other writes: random sche
 .PHONY: hostile
 hostile: ## hostile input in full: lines and archives of 10 GB, the table of what each input came to, and damaged CSV beside Python's csv (tiers 1 to 3 have the short form)
 	@scripts/setup build
-	OTTLA_TEST_ENDLESS=10000000000 cargo test --locked --features $(tested) --test it -- hostile:: --skip broker:: --nocapture
-	OTTLA_TEST_CSV_TEXTS=200000 cargo test --locked --features $(tested) --bin ottla -- differential --nocapture
+	OTTLA_TEST_ENDLESS=10000000000 $(tests) --test it -- hostile:: --skip broker:: --nocapture
+	OTTLA_TEST_CSV_TEXTS=200000 $(tests) --bin ottla -- differential --nocapture
 
 .PHONY: loom
 loom: ## every interleaving of what works without a lock, checked with loom (part of tier 1)
@@ -106,14 +106,14 @@ valgrind: ## examples/await_each under valgrind's memcheck, likewise
 .PHONY: soak
 soak: ## producers of every kind on a Kafka that breaks, for MINUTES (10): every record accounted for, nothing grows; SEED repeats a run's choices
 	@scripts/setup build broker
-	OTTLA_SOAK_MINUTES=$(or $(MINUTES),10) OTTLA_SOAK_SEED=$(or $(SEED),random) cargo test --locked --features $(tested) --test it -- \
+	OTTLA_SOAK_MINUTES=$(or $(MINUTES),10) OTTLA_SOAK_SEED=$(or $(SEED),random) $(tests) --test it -- \
 	    --include-ignored --nocapture broker::soak::
 
 .PHONY: state
 state: ## random steps on producers and consumers, held against a model, for SECONDS (600) each; SEED repeats a run, ONLY=Memory,Inline names profiles
 	@scripts/setup build
 	OTTLA_TEST_STATE_SECONDS=$(or $(SECONDS),600) OTTLA_TEST_STATE_SEED=$(SEED) OTTLA_TEST_STATE_ONLY=$(ONLY) \
-	    cargo test --locked --features $(tested) --test it -- --include-ignored --nocapture --test-threads=1 state::
+	    $(tests) --test it -- --include-ignored --nocapture --test-threads=1 state::
 
 .PHONY: fuzz
 fuzz: ## fuzz the parsers and deserializers: SECONDS of CPU a target (600), TARGET=NAME for one (nightly Rust, cargo-fuzz)

@@ -119,8 +119,6 @@
 //! | `protobuf` | `serialize::registry::Protobuf`: Protobuf, with the schemas in a registry |
 //! | `json-schema` | `serialize::registry::JsonSchema`: JSON, with JSON Schemas in a registry |
 //! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer`; with `schema-registry` also `testing::EmbeddedRegistry` |
-//! | `cli` | the dependencies of the command `ottla`; not for libraries |
-//! | `jemalloc` | the command's allocator; part of `cli` |
 
 mod block_on;
 pub mod config;

@@ -2,10 +2,10 @@
 #![no_main]
 
 #[allow(dead_code, reason = "the command uses more of it")]
-#[path = "../../src/bin/ottla/input/mod.rs"]
+#[path = "../../crates/ottla-cli/src/input/mod.rs"]
 mod input;
 #[allow(dead_code, reason = "as above")]
-#[path = "../../src/bin/ottla/row.rs"]
+#[path = "../../crates/ottla-cli/src/row.rs"]
 mod row;
 #[path = "../src/rows.rs"]
 mod rows;

@@ -1,6 +1,6 @@
 //! librdkafka's transaction calls. They block, so that they have a thread of their own above.
 
-#[cfg(feature = "rdkafka")]
+#[cfg(any(feature = "consumer", feature = "rdkafka"))]
 use std::{ffi::c_char, ptr::NonNull};
 use std::{
     ffi::{CStr, CString},
@@ -162,7 +162,7 @@ pub(crate) fn membership<C: rdkafka::consumer::ConsumerContext>(
 ///
 /// # Safety
 /// The consumer is alive.
-#[cfg(feature = "rdkafka")]
+#[cfg(any(feature = "consumer", feature = "rdkafka"))]
 pub(super) unsafe fn membership_of(consumer: *mut sys::rd_kafka_t) -> Option<GroupMember> {
     // SAFETY: the caller guarantees the consumer; what is returned is ours.
     let group = Group(NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(consumer) })?.as_ptr());

@@ -1,5 +1,4 @@
-//! Tests of the embedded brokers with clients of the crate `rdkafka`, which the command depends on.
-#![cfg(feature = "cli")]
+//! Tests of the embedded brokers with clients of the crate `rdkafka`.
 
 use std::{
     collections::BTreeSet,

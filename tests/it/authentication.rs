@@ -2,7 +2,7 @@
 
 use ottla::{ErrorKind, Producer, ProducerConfig, ProducerRecord};
 
-use crate::secrets::EchoingBroker;
+use ottla_test_support::echoing_broker::EchoingBroker;
 
 /// The error of a record that is sent with these settings where every login is refused.
 fn refused(settings: &[(&str, &str)]) -> ErrorKind {

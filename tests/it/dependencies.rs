@@ -5,7 +5,7 @@ use std::process::Command;
 #[test]
 fn the_library_brings_no_argument_parser_and_no_runtime() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--manifest-path"])
+        .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--package", "ottla", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .output()
         .unwrap();

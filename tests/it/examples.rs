@@ -138,9 +138,20 @@ pub(crate) fn built() -> BTreeMap<String, PathBuf> {
     let test = env::current_exe().unwrap();
     let target = test.ancestors().nth(3).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--examples", "--message-format", "json-render-diagnostics", "--manifest-path"]);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--workspace",
+        "--examples",
+        "--message-format",
+        "json-render-diagnostics",
+        "--manifest-path",
+    ]);
     cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).arg("--target-dir").arg(target);
-    cargo.args(["--no-default-features", "--features", &features().join(",")]);
+    cargo.args(["--features", &features().join(",")]);
+    if !cfg!(feature = "default") {
+        cargo.arg("--no-default-features");
+    }
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
@@ -164,7 +175,7 @@ fn features() -> Vec<&'static str> {
             [$(($feature, cfg!(feature = $feature))),*]
         };
     }
-    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "rdkafka" "consumer" "uuid" "metrics" "opentelemetry" "testing" "jemalloc" "cli"];
+    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "rdkafka" "consumer" "uuid" "metrics" "opentelemetry" "testing" "schema-registry" "protobuf" "json-schema"];
     all.into_iter().filter_map(|(feature, enabled)| enabled.then_some(feature)).collect()
 }
 

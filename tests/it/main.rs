@@ -6,7 +6,6 @@
 mod account;
 mod authentication;
 mod broker;
-mod command;
 mod configuration;
 mod dependencies;
 mod embedded;
@@ -14,10 +13,10 @@ mod examples;
 mod fuzz_corpus;
 mod hostile;
 mod java_keys;
-mod log;
 mod mock_producer;
 mod mock_transaction;
-mod own_process;
 #[cfg(all(feature = "protobuf", feature = "json-schema"))]
 mod schema_registry;
 mod secrets;
+
+use ottla_test_support::{log, own_process};

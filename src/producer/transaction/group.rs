@@ -82,7 +82,7 @@ impl ConsumerGroupMetadata {
     }
 }
 
-#[cfg(feature = "rdkafka")]
+#[cfg(any(feature = "consumer", feature = "rdkafka"))]
 impl From<GroupMember> for ConsumerGroupMetadata {
     fn from(member: GroupMember) -> Self {
         let text = |text: CString| String::from_utf8_lossy(text.as_bytes()).into_owned();

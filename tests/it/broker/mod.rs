@@ -1,13 +1,11 @@
 //! Tier 3: on the real Kafka at `KAFKA_BOOTSTRAP_SERVERS`.
 
-mod command;
 mod consumer;
 mod faults;
 mod hostile;
 mod idempotence;
 mod memory;
 mod metrics;
-mod own_kafka;
 mod partitioners;
 mod producer;
 mod proxy;
@@ -17,49 +15,7 @@ mod secure;
 mod soak;
 mod transaction;
 
-use std::{
-    env, process,
-    sync::atomic::{AtomicU32, Ordering},
+use ottla_test_support::{
+    broker::{add_partitions, bootstrap_servers, config, topic},
+    own_kafka,
 };
-
-use futures::executor::block_on;
-use ottla::ProducerConfig;
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
-};
-
-fn bootstrap_servers() -> String {
-    env::var("KAFKA_BOOTSTRAP_SERVERS").expect("tier 3 needs KAFKA_BOOTSTRAP_SERVERS: run it with make test-broker")
-}
-
-fn config() -> ProducerConfig {
-    ProducerConfig::new().set("bootstrap.servers", bootstrap_servers()).unwrap()
-}
-
-/// Creates a topic of its own for a test.
-fn topic(name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let topic = format!("{name}-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let admin = admin();
-    let mut new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
-    for (name, value) in settings {
-        new = new.set(name, value);
-    }
-    for result in block_on(admin.create_topics([&new], &AdminOptions::new())).unwrap() {
-        result.unwrap();
-    }
-    topic
-}
-
-/// Gives a topic so many partitions.
-fn add_partitions(topic: &str, partitions: usize) {
-    for result in block_on(admin().create_partitions([&NewPartitions::new(topic, partitions)], &AdminOptions::new())).unwrap() {
-        result.unwrap();
-    }
-}
-
-fn admin() -> AdminClient<DefaultClientContext> {
-    ClientConfig::new().set("bootstrap.servers", bootstrap_servers()).create().unwrap()
-}

@@ -11,11 +11,10 @@ use ottla::{
     config::{Format, ProducerConfig},
 };
 
+use ottla_test_support::folder::Folder;
+
 use super::{Row, Table, chain};
-use crate::{
-    command::Folder,
-    own_process::{alone, peak_resident},
-};
+use crate::own_process::{alone, peak_resident};
 
 /// What is more than any of these may take; the test program itself takes a part of it.
 const MOST: usize = 160_000_000;

@@ -5,16 +5,17 @@
 
 mod answers;
 mod configuration;
-mod harm;
 mod hostile_broker;
 mod meddler;
 mod memory;
 mod sent;
-mod table;
 
-pub(crate) use harm::{Harm, framed, read_frame};
 pub(crate) use hostile_broker::HostileBroker;
 pub(crate) use meddler::Meddler;
 use sent::chain;
 pub(crate) use sent::{lost, send};
-pub(crate) use table::{Row, Table};
+
+pub(crate) use ottla_test_support::{
+    harm::{self, Harm},
+    table::{Row, Table},
+};

@@ -1,68 +1,24 @@
 //! No secret is seen: they are planted wherever one can stand, and all that comes out, through whichever channel, is searched for them.
 
-mod command;
-mod echoing_broker;
 mod log;
 #[cfg(target_os = "linux")]
 mod memory;
-mod seen;
 
 use std::fmt::Debug;
 
 use ottla::{
     Consumer, ConsumerConfig, Producer, ProducerConfig,
-    config::{ConfigError, Format, Setting, consumer_settings, host_settings, schema_registry_settings, settings},
+    config::{ConfigError, Format, host_settings},
     serialize::registry::{Avro, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType},
     testing::{EmbeddedRegistry, RegistryFault},
 };
 
-pub(crate) use echoing_broker::EchoingBroker;
-use seen::Seen;
-
-use crate::command::Folder;
-
-/// What every secret begins with.
-const STEM: &str = "hunter2";
-/// A name and a password for a schema registry.
-const LOGIN: &str = "alice:hunter2-registry";
-
-/// Every setting that a secret can stand in, and some that there are not, with a value that has one.
-fn planted() -> Vec<(String, String)> {
-    let all = settings().chain(consumer_settings()).chain(schema_registry_settings());
-    let mut planted: Vec<(String, String)> = all
-        .filter(|setting| setting.is_secret())
-        .map(Setting::name)
-        .map(|name| match name {
-            "sasl.jaas.config" => (name.to_owned(), jaas("hunter2-jaas")),
-            "basic.auth.user.info" => (name.to_owned(), LOGIN.to_owned()),
-            name => (name.to_owned(), format!("hunter2-{name}")),
-        })
-        .collect();
-    let pem = "-----BEGIN PRIVATE KEY-----\nhunter2key\n-----END PRIVATE KEY-----\n";
-    for (name, value) in [
-        ("ssl.keystore.key", pem),
-        ("librdkafka.sasl.password", "hunter2-raw"),
-        ("librdkafka.sasl.pasword", "hunter2-misspelt"),
-        ("librdkafka.ssl.key.pem", pem),
-        ("librdkafka.ssl.key.password", "hunter2-key"),
-        ("librdkafka.sasl.oauthbearer.config", "principal=hunter2 odd=hunter2"),
-        ("librdkafka.sasl.oauthbearer.client.secret", "hunter2-client"),
-        ("schema.registry.url", "https://alice:hunter2-registry@localhost:1"),
-        ("schema.registry.url", "https://alice:hunter2/registry@localhost:1"),
-        ("sasl.oauthbearer.token.endpoint.url", "https://alice:hunter2/endpoint@localhost:1/token"),
-        ("bootstrap.servers", "SASL_PLAINTEXT://alice:hunter2@localhost:1"),
-        ("sasl.jaas.confg", "hunter2-name"),
-        ("sasl.jaas.config", "org.apache.kafka.PlainLoginModule required username=alice password=hunter2 hunter2;"),
-        ("hunter2", "hunter2"),
-    ] {
-        planted.push((name.to_owned(), value.to_owned()));
-    }
-    planted
-}
-
-fn jaas(password: &str) -> String {
-    format!("org.apache.kafka.common.security.plain.PlainLoginModule required username=\"alice\" password=\"{password}\";")
-}
+use ottla_test_support::{
+    echoing_broker::EchoingBroker,
+    folder::Folder,
+    secrets::{LOGIN, jaas, planted},
+    seen::Seen,
+};
 
 /// What both kinds of configuration show.
 macro_rules! show {

@@ -1,11 +1,9 @@
 //! Who is let in, on a Kafka of `scripts/kafka up --secure`: one for all cases, which run side by side, and a table of what became of
 //! each.
 
-mod command;
 mod entry;
 mod refusal;
 mod rotation;
-mod secured;
 mod tokens;
 
 use std::{
@@ -18,7 +16,7 @@ use std::{
 
 use ottla::Error;
 
-use self::secured::Secured;
+use ottla_test_support::secured::{self, Secured};
 
 /// What is tried, and what is to come of it: the test of one case. It fails by a panic, and gives what the table shows.
 struct Case {
@@ -40,7 +38,7 @@ const AT_ONCE: usize = 12;
 fn who_is_let_in_and_who_is_not() {
     let secured = Secured::start();
     // The long ones first.
-    let cases = [rotation::cases(), tokens::cases(), refusal::cases(), command::cases(), entry::cases()];
+    let cases = [rotation::cases(), tokens::cases(), refusal::cases(), entry::cases()];
     let mut cases: Vec<Case> = cases.into_iter().flatten().collect();
     cases.reverse();
     let count = cases.len();

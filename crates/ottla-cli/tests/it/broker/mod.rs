@@ -1,0 +1,5 @@
+//! Tier 3: the command on the real Kafka at `KAFKA_BOOTSTRAP_SERVERS`.
+
+mod command;
+mod secure;
+mod transaction;

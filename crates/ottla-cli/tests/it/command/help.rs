@@ -1,0 +1,47 @@
+//! What `--help` says, held by snapshots: `OTTLA_UPDATE_SNAPSHOTS=1 cargo test -p ottla-cli help` writes them anew.
+
+use std::{fs, path::Path};
+
+use super::{command, end, run};
+
+#[test]
+fn help_is_as_it_was_agreed() {
+    for (name, arguments) in [
+        ("ottla", &["--help"][..]),
+        ("produce", &["produce", "--help"]),
+        ("consume", &["consume", "--help"]),
+        ("config", &["config", "--help"]),
+        ("check", &["config", "check", "--help"]),
+        ("explain", &["config", "explain", "--help"]),
+        ("schema", &["schema", "--help"]),
+        ("schema-check", &["schema", "check", "--help"]),
+        ("schema-register", &["schema", "register", "--help"]),
+        ("completions", &["completions", "--help"]),
+    ] {
+        let mut help = command(arguments);
+        help.env("COLUMNS", "100");
+        let ended = end(help.spawn().unwrap()).with(0);
+        assert_eq!(ended.stderr, "", "{name}");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/help").join(format!("{name}.txt"));
+        if std::env::var_os("OTTLA_UPDATE_SNAPSHOTS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &ended.stdout).unwrap();
+        }
+        let agreed = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(ended.stdout, agreed, "{} is not what the command says", path.display());
+    }
+}
+
+#[test]
+fn completions_know_the_flags() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ended = run(["completions", shell]).with(0);
+        assert!(ended.stdout.contains("dead-letter"), "{shell}");
+    }
+    run(["completions", "basic"]).with(2);
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    assert_eq!(run(["--version"]).with(0).stdout, concat!("ottla ", env!("CARGO_PKG_VERSION"), "\n"));
+}

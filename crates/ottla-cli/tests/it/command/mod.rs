@@ -1,0 +1,129 @@
+//! The command `ottla`: runs the built binary. What needs no broker is here; the rest stands under `embedded` and `broker`.
+
+mod configuration;
+mod help;
+mod usage;
+
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{RecvTimeoutError, channel},
+    thread,
+    time::Duration,
+};
+
+use ottla_test_support::repository;
+
+/// How a run of the command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// Checks the exit code, showing everything if it is another.
+    #[track_caller]
+    pub(crate) fn with(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Checks that stderr has each of these.
+    #[track_caller]
+    pub(crate) fn saying(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.stderr.contains(text), "{text:?} is not in stderr:\n{}", self.stderr);
+        }
+        self
+    }
+
+    /// The report that is the one line of stdout.
+    #[track_caller]
+    pub(crate) fn report(&self) -> serde_json::Value {
+        assert_eq!(self.stdout.lines().count(), 1, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+/// The command, without the settings that the tests' own environment may have.
+pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
+    if ignores_interrupts() {
+        // A shell that runs the tests in the background has SIGINT ignored, and the command leaves it so.
+        command = Command::new("env");
+        command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_ottla")]);
+    }
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("OTTLA_") || name == "KAFKA_BOOTSTRAP_SERVERS" || name == "RUST_LOG")
+        {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Whether SIGINT was ignored when this process started.
+fn ignores_interrupts() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.unwrap_or(0) & 0b10 > 0
+}
+
+/// Runs the command to its end.
+pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ended {
+    end(command(arguments).spawn().unwrap())
+}
+
+/// Runs the command to its end, with this on its stdin.
+pub(crate) fn run_with_stdin<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>, stdin: &[u8]) -> Ended {
+    let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    thread::scope(|threads| {
+        // A command that ends early closes the pipe, which is its business.
+        threads.spawn(move || drop(pipe.write_all(stdin)));
+        end(child)
+    })
+}
+
+/// How long a run may take: one that does not end has failed, and is killed.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Waits for the end of a run.
+pub(crate) fn end(child: Child) -> Ended {
+    let (ended, ends) = channel::<()>();
+    let id = child.id();
+    let guard = thread::spawn(move || {
+        if ends.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    guard.join().unwrap();
+    Ended {
+        code: code(output.status),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The exit code; a signal shows as a negative one, which no test expects.
+fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.code().unwrap_or_else(|| -status.signal().unwrap())
+}
+
+/// A file of the repository.
+pub(crate) fn example(name: &str) -> PathBuf {
+    repository("examples").join(name)
+}
+
+/// Arguments of different kinds as one list.
+#[macro_export]
+macro_rules! arguments {
+    ($($argument:expr),* $(,)?) => { [$(std::ffi::OsString::from($argument.clone())),*] };
+}

@@ -1,0 +1,103 @@
+//! A Kafka of a test's own, for one that breaks brokers or fills them.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use tempfile::TempDir;
+
+use crate::repository;
+
+/// One broker or three, ended when this is dropped.
+pub struct OwnKafka {
+    state: TempDir,
+    bootstrap_servers: String,
+}
+
+impl OwnKafka {
+    /// Starts it with these options of `scripts/kafka up`.
+    pub fn start(options: &[&str]) -> Self {
+        let mut kafka = Self { state: tempfile::tempdir().unwrap(), bootstrap_servers: String::new() };
+        kafka.script(&[&["up"], options].concat());
+        kafka.bootstrap_servers = fs::read_to_string(kafka.state.path().join("bootstrap")).unwrap().trim().to_owned();
+        kafka
+    }
+
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.bootstrap_servers
+    }
+
+    /// A file of what `--secure` makes: its certificates, and `listeners.properties`.
+    pub fn secure_file(&self, name: &str) -> PathBuf {
+        self.state.path().join("secure").join(name)
+    }
+
+    /// Runs one of Kafka's own tools on it.
+    pub fn tool(&self, arguments: &[&str]) {
+        let output = self.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{}: {output:?}", arguments.join(" "));
+    }
+
+    /// Stops a broker where it stands (SIGSTOP): its connections stay open, and nobody answers.
+    pub fn pause(&self, broker: usize) {
+        self.script(&["pause", &broker.to_string()]);
+    }
+
+    pub fn resume(&self, broker: usize) {
+        self.script(&["resume", &broker.to_string()]);
+    }
+
+    /// Ends a broker at once (SIGKILL).
+    pub fn kill(&self, broker: usize) {
+        self.script(&["kill", &broker.to_string()]);
+    }
+
+    /// Ends a broker in good order (SIGTERM): it hands over what it leads first.
+    pub fn stop(&self, broker: usize) {
+        self.script(&["stop", &broker.to_string()]);
+    }
+
+    /// Starts a broker that has ended, on what it has left behind, and waits until it answers.
+    pub fn restart(&self, broker: usize) {
+        self.script(&["start", &broker.to_string()]);
+    }
+
+    /// The broker's process.
+    pub fn pid(&self, broker: usize) -> String {
+        fs::read_to_string(self.state.path().join(format!("broker-{broker}/pid"))).unwrap().trim().to_owned()
+    }
+
+    /// The broker that is the active controller.
+    pub fn controller(&self) -> usize {
+        let status = self.output(&["metadata-quorum", "describe", "--status"]);
+        let leader = status.lines().find_map(|line| line.strip_prefix("LeaderId:"));
+        leader.and_then(|leader| leader.trim().parse().ok()).unwrap_or_else(|| panic!("{status}"))
+    }
+
+    /// What the broker has in its files of a partition, as Kafka's own tool prints it.
+    pub fn dump(&self, topic: &str, partition: i32) -> String {
+        self.output(&["dump-log", "1", topic, &partition.to_string()])
+    }
+
+    fn output(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(repository("scripts/kafka"));
+        command.args(arguments).env("KAFKA_STATE", self.state.path()).env("KAFKA_WITH", "jars");
+        command.env_remove("KAFKA_BOOTSTRAP_SERVERS");
+        command
+    }
+
+    fn script(&self, arguments: &[&str]) {
+        let status = self.command(arguments).status().unwrap();
+        assert!(status.success(), "scripts/kafka {}: {status}", arguments.join(" "));
+    }
+}
+
+impl Drop for OwnKafka {
+    fn drop(&mut self) {
+        let _ = self.command(&["down"]).status();
+    }
+}
