@@ -17,17 +17,17 @@ use crate::{
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every record was acknowledged (with acks=0: sent), and committed where there are transactions
-  1    some were not (they are in the dead-letter file), or what was read back differs
+  0    every record was acknowledged (with acks=0: sent), and with transactions committed
+  1    some records failed (see the dead-letter file), or the records read back differ
   2    bad usage, configuration or input file, or a topic that does not exist
-  3    no broker, or not allowed in
+  3    no broker is reachable, or authentication or authorization failed
   130  interrupted";
 
 const SOURCES: &str = "\
-Settings have Java's names; a file has those of a producer in [producer], those of a consumer in [consumer], over what it has in \
-common with the producer. --set comes before OTTLA_... variables (OTTLA_LINGER_MS is linger.ms), these before the file, the file \
-before the default; KAFKA_BOOTSTRAP_SERVERS counts where none of them sets bootstrap.servers. `ottla config explain` shows which one \
-won. RUST_LOG=ottla=debug shows the log.";
+Settings have the names of Java's clients. In a file, [producer] holds the producer's settings and [consumer] the consumer's; \
+a consumer setting overrides a producer setting of the same name. Precedence, highest first: --set, environment variables \
+(OTTLA_LINGER_MS sets linger.ms), the file, the default. KAFKA_BOOTSTRAP_SERVERS applies if none of them sets \
+bootstrap.servers. `ottla config explain` shows where each value comes from. RUST_LOG=ottla=debug enables the log.";
 
 const PRODUCE_EXAMPLES: &str = "\
 Examples:
@@ -37,9 +37,9 @@ Examples:
   tail -F app.log | ottla produce -c producer.properties --topic log --input - --set linger.ms=100";
 
 const TRANSACTIONS: &str = "\
-With transactional.id the input is one transaction: committed at its end, aborted as soon as a record fails or when it is \
-interrupted, and at the next start if it was killed. The records of an aborted transaction count as failed, under \
-TransactionAborted; the dead-letter file has those that were the cause, not those that were aborted with them.";
+With transactional.id the input is one transaction. It is committed at the end of the input. It is aborted when a record \
+fails or the command is interrupted, or at the next start if the process was killed. The records of an aborted transaction \
+count as failed, with the kind TransactionAborted; the dead-letter file has only the records that caused the abort.";
 
 const CONSUME_EXAMPLES: &str = "\
 Examples:
@@ -60,11 +60,11 @@ Examples:
 const SCHEMA_EXIT_CODES: &str = "\
 Exit codes:
   0  the schema is compatible, or registered
-  1  it is not compatible
+  1  the schema is not compatible
   2  bad usage, configuration or schema
-  3  no registry, or not allowed in";
+  3  no registry is reachable, or authentication or authorization failed";
 
-/// Kafka producing from configuration files.
+/// A Kafka producer driven by configuration files.
 #[derive(Debug, Parser)]
 #[command(name = "ottla", version, after_help = EXIT_CODES, max_term_width = 120)]
 pub(crate) struct Arguments {
@@ -74,10 +74,10 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Sends every record of a file or of stdin, and says what became of each.
+    /// Sends every record of a file or of stdin, and reports the outcome of each.
     #[command(after_help = format!("{PRODUCE_EXAMPLES}\n\n{SOURCES}\n\n{TRANSACTIONS}\n\n{EXIT_CODES}"))]
     Produce(ProduceArguments),
-    /// Writes a topic's records to stdout.
+    /// Writes the records of a topic to stdout.
     #[command(after_help = format!("{CONSUME_EXAMPLES}\n\n{SOURCES}"))]
     Consume(ConsumeArguments),
     /// Checks and explains configuration files, without a broker.
@@ -99,7 +99,8 @@ pub(crate) struct SettingsArguments {
     /// The configuration file: .toml, .yaml, .json, or Java's .properties.
     #[arg(short, long = "config", value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// Sets a setting, over all that is set elsewhere; consumer.NAME or producer.NAME for that client alone; may be repeated.
+    /// Sets a setting; overrides every other source. consumer.NAME or producer.NAME sets it for that client only. May be
+    /// repeated.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
 }
@@ -108,33 +109,34 @@ pub(crate) struct SettingsArguments {
 pub(crate) struct ProduceArguments {
     #[command(flatten)]
     pub(crate) settings: SettingsArguments,
-    /// The topic, in place of the file's.
+    /// The topic; overrides the file's.
     #[arg(long)]
     pub(crate) topic: Option<String>,
-    /// What is read: .csv, .jsonl or .txt, .gz and .zst of each, or - for stdin; in place of the file's. Without both stdin is read, if it is
-    /// a pipe or a file.
+    /// The input: a .csv, .jsonl or .txt file, also compressed (.gz, .zst), or - for stdin; overrides the file's. With no input
+    /// named, stdin is read if it is a pipe or a file.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) input: Option<PathBuf>,
-    /// How it is read, in place of what its name says.
+    /// The format of the input; overrides the one that follows from the file's name.
     #[arg(long, value_name = "lines|jsonl|csv")]
     pub(crate) format: Option<Format>,
-    /// The column or JSON field that keys are taken from, in place of the file's.
+    /// The column or JSON field to take keys from; overrides the file's.
     #[arg(long, value_name = "FIELD")]
     pub(crate) key_field: Option<String>,
-    /// Starts a broker inside the process, produces to it, reads everything back and compares. Needs no Kafka.
+    /// Starts a broker inside the process, produces to it, reads all records back and compares them. Needs no Kafka.
     #[arg(long)]
     pub(crate) embedded: bool,
-    /// Where records go that were not acknowledged: a JSON object a line, with line, kind and message, behind what the file has; - for
-    /// stdout.
+    /// The file to append unacknowledged records to, or - for stdout: one JSON object per line, with the record, its line, and
+    /// the kind and message of the error.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) dead_letter: Option<PathBuf>,
     /// Stops after this many records.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// Sends no more than this many records a second.
+    /// Sends at most this many records per second.
     #[arg(long, value_name = "N/s")]
     pub(crate) rate: Option<Rate>,
-    /// With transactional.id: commits every so many records too, so that only what came after the last commit is aborted.
+    /// With transactional.id: also commits after every N records, so that an abort affects only the records since the last
+    /// commit.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) transaction_records: Option<u64>,
     /// The report: text on stderr, or one JSON object on stdout.
@@ -152,19 +154,20 @@ pub(crate) enum ReportFormat {
 pub(crate) struct ConsumeArguments {
     #[command(flatten)]
     pub(crate) settings: SettingsArguments,
-    /// The topic, in place of the file's.
+    /// The topic; overrides the file's.
     #[arg(long)]
     pub(crate) topic: Option<String>,
-    /// Begins with the first record that there is, in place of the next one that comes.
+    /// Starts at the earliest available record instead of at the end of the topic.
     #[arg(long)]
     pub(crate) from_beginning: bool,
     /// Stops after this many records.
     #[arg(long, value_name = "N")]
     pub(crate) max: Option<u64>,
-    /// Stops when no record has come for this long. Without it and --max, Ctrl-C ends it.
+    /// Stops after this long without a record. Without --idle and --max it runs until Ctrl-C.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) idle: Option<std::time::Duration>,
-    /// jsonl: an object a record, with base64 (and `key_encoding`, `value_encoding`, `encoding`) for what is not UTF-8; lines: the value.
+    /// jsonl: one object per record; bytes that are not UTF-8 are base64, marked by `key_encoding`, `value_encoding` or
+    /// `encoding`. lines: only the value.
     #[arg(long, value_enum, default_value_t = OutputFormat::Jsonl)]
     pub(crate) format: OutputFormat,
 }
@@ -183,18 +186,19 @@ pub(crate) struct ConfigArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Lists all that is wrong with configuration files, the input and schemas that they name included.
+    /// Lists all errors in configuration files, and in the input and schemas that they name.
     Check {
         /// The files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Shows each setting's value, where it came from, what it becomes, and the defaults of Java and librdkafka.
+    /// Shows each setting's value, its origin, the librdkafka property it becomes, and the defaults of Java and librdkafka.
     Explain {
         /// The file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Sets a setting, over all that is set elsewhere; consumer.NAME or producer.NAME for that client alone; may be repeated.
+        /// Sets a setting; overrides every other source. consumer.NAME or producer.NAME sets it for that client only. May be
+        /// repeated.
         #[arg(long, value_name = "NAME=VALUE")]
         set: Vec<String>,
     },
@@ -208,9 +212,9 @@ pub(crate) struct SchemaArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SchemaCommand {
-    /// Asks whether a schema is compatible with what is registered under a subject.
+    /// Tests whether a schema is compatible with the versions registered under a subject.
     Check(SchemaFile),
-    /// Registers a schema under a subject, unless it is there, and says its id and version.
+    /// Registers a schema under a subject if it is not there yet, and prints its id and version.
     Register(SchemaFile),
 }
 
@@ -222,30 +226,30 @@ pub(crate) struct SchemaFile {
     /// The subject, such as orders-value for the values of the topic orders.
     #[arg(long)]
     pub(crate) subject: String,
-    /// Its language, in place of what its name says (.avsc, .proto, .json).
+    /// The schema language; overrides the one that follows from the file's name (.avsc, .proto, .json).
     #[arg(long = "type", value_name = "avro|protobuf|json-schema", value_parser = schema_type)]
     pub(crate) kind: Option<SchemaType>,
-    /// A schema that it uses: its name there (an import's path, an Avro type's full name, the URL of a $ref), and where it is registered;
-    /// the latest version if none is given. May be repeated.
+    /// A schema that this one imports: the name it is imported by (an import path, an Avro full name, the URL of a $ref), and the
+    /// subject it is registered under. VERSION defaults to the latest. May be repeated.
     #[arg(long, value_name = "NAME=SUBJECT[:VERSION]", value_parser = reference)]
     pub(crate) reference: Vec<Reference>,
-    /// The registry, in place of the file's schema.registry.url.
+    /// The URL of the registry; overrides the file's schema.registry.url.
     #[arg(long)]
     pub(crate) url: Option<String>,
     /// A configuration file with the registry's settings: .toml, .yaml, .json, or Java's .properties.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Sets a setting, over all that is set elsewhere; may be repeated.
+    /// Sets a setting; overrides every other source. May be repeated.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
 }
 
-/// A schema that another uses.
+/// A schema that another schema imports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reference {
     pub(crate) name: String,
     pub(crate) subject: String,
-    /// `None` for the latest.
+    /// `None` means the latest.
     pub(crate) version: Option<i32>,
 }
 
@@ -254,18 +258,18 @@ fn schema_type(name: &str) -> Result<SchemaType, String> {
         "avro" => Ok(SchemaType::Avro),
         "protobuf" => Ok(SchemaType::Protobuf),
         "json-schema" => Ok(SchemaType::Json),
-        _ => Err("is none of avro, protobuf and json-schema".to_owned()),
+        _ => Err("must be one of avro, protobuf, json-schema".to_owned()),
     }
 }
 
 fn reference(text: &str) -> Result<Reference, String> {
-    let (name, place) = text.split_once('=').ok_or("has no =: give NAME=SUBJECT or NAME=SUBJECT:VERSION")?;
+    let (name, place) = text.split_once('=').ok_or("missing `=`: expected NAME=SUBJECT or NAME=SUBJECT:VERSION")?;
     let (subject, version) = match place.rsplit_once(':') {
-        Some((subject, version)) => (subject, Some(version.parse().map_err(|_| "its version is no number")?)),
+        Some((subject, version)) => (subject, Some(version.parse().map_err(|_| "the version must be a number")?)),
         None => (place, None),
     };
     if name.is_empty() || subject.is_empty() {
-        return Err("give NAME=SUBJECT or NAME=SUBJECT:VERSION".to_owned());
+        return Err("expected NAME=SUBJECT or NAME=SUBJECT:VERSION".to_owned());
     }
     Ok(Reference { name: name.to_owned(), subject: subject.to_owned(), version })
 }
@@ -274,7 +278,7 @@ fn seconds(text: &str) -> Result<std::time::Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds >= 0.0);
     seconds
         .and_then(|seconds| std::time::Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "is no time: give seconds, such as 2 or 0.5".to_owned())
+        .ok_or_else(|| "must be a number of seconds, such as 2 or 0.5".to_owned())
 }
 
 /// Writes the completion script of a shell.
@@ -289,12 +293,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_hold_together() {
+    fn clap_accepts_the_definition() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn references_are_read() {
+    fn references_are_parsed() {
         let read = |text| reference(text).map(|Reference { name, subject, version }| (name, subject, version));
         let wanted = |version| Ok(("shop/a.proto".to_owned(), "a-value".to_owned(), version));
         assert_eq!(read("shop/a.proto=a-value"), wanted(None));
@@ -305,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_read() {
+    fn seconds_are_parsed() {
         assert_eq!(seconds("0.5"), Ok(std::time::Duration::from_millis(500)));
         for wrong in ["", "-1", "inf", "NaN", "1e300", "two"] {
             assert!(seconds(wrong).is_err(), "{wrong}");

@@ -1,4 +1,4 @@
-//! An Avro schema with the types that it has names for.
+//! An Avro schema with its named types resolved.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use apache_avro::{
     schema::{Name, ResolvedSchema},
 };
 
-/// Parses a schema, whose `uses` are the texts of those that it refers to; gives it, and every named type.
+/// Parses a schema and returns it with all named types. `uses` are the texts of the schemas that it references.
 pub(crate) fn parsed<'a>(text: &str, uses: impl IntoIterator<Item = &'a str>) -> Result<(Schema, HashMap<Name, Schema>), Error> {
     let (schema, used) = Schema::parse_str_with_list(text, uses)?;
     let all: Vec<&Schema> = std::iter::once(&schema).chain(&used).collect();

@@ -20,8 +20,8 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<Exit, Failure> {
     }
 }
 
-/// Says of each file that it is good, or all that is wrong with it, with the environment over it as when it is used. What it says of the
-/// input is checked with it, as `produce` does before it connects.
+/// Prints that each file is good, or all its errors. The environment is applied as in a run, and the input that a file describes
+/// is checked as `produce` does before it connects.
 fn check(files: &[PathBuf]) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     for file in files {
@@ -37,7 +37,7 @@ fn check(files: &[PathBuf]) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Shows every setting, also when they do not fit together: that is when one wants to see them.
+/// Prints every setting, also if they conflict: an explanation is most useful then.
 fn explain(file: &Path, set: &[String]) -> Result<Exit, Failure> {
     let settings = Settings::read(Some(file), set)?;
     let mut text = String::new();

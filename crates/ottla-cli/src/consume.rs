@@ -1,4 +1,4 @@
-//! `ottla consume`: a topic's records to stdout.
+//! `ottla consume`: writes the records of a topic to stdout.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -25,8 +25,8 @@ use crate::{
     settings::{Client, Settings},
 };
 
-/// How long it waits for a record before it looks around.
-const LOOK: Duration = Duration::from_millis(50);
+/// How long one poll waits for a record before the loop checks for Ctrl-C and `--idle`.
+const POLL: Duration = Duration::from_millis(50);
 const OUTPUT_BUFFER: usize = 64 * 1024;
 
 /// Runs the command.
@@ -35,7 +35,7 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     settings.check(Client::Consumer)?;
     let file = arguments.settings.config.display();
     let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone());
-    let topic = topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {file}")))?;
+    let topic = topic.ok_or_else(|| Failure::usage(format!("no topic: pass --topic, or set `topic` in {file}")))?;
     let interrupt = Interrupt::listen()?;
     let consumer = start(&settings)?;
     let partitions = match block_on(select(std::pin::pin!(consumer.partitions_for(&topic)), interrupt.pressed())) {
@@ -48,19 +48,19 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     let partitions: Vec<_> = partitions.iter().map(|partition| TopicPartition::new(&*topic, partition.partition())).collect();
     block_on(async {
         consumer.assign(partitions.clone()).await?;
-        // Wherever a group has got to.
+        // The position does not depend on a group's committed offsets.
         if arguments.from_beginning {
             consumer.seek_to_beginning(partitions).await
         } else {
             consumer.seek_to_end(partitions).await
         }
     })?;
-    tell_unconcerned(&settings);
+    report_unused(&settings);
     let output = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
     read(&consumer, arguments, &interrupt, output)
 }
 
-/// A consumer that joins no group and commits nothing.
+/// Starts a consumer that joins no group and commits nothing.
 fn start(settings: &Settings) -> Result<Consumer<Decoded, Decoded>, Failure> {
     let registry = SchemaRegistryConfig::of(&settings.producer);
     let registry = registry.get("schema.registry.url").map(|_| SchemaRegistry::new(&registry)).transpose()?;
@@ -77,21 +77,21 @@ fn start(settings: &Settings) -> Result<Consumer<Decoded, Decoded>, Failure> {
     Ok(Consumer::builder(config).key_deserializer(decoder.clone()).value_deserializer(decoder).build()?)
 }
 
-/// Says which settings were given and have no part in consuming.
-fn tell_unconcerned(settings: &Settings) {
+/// Reports the given settings that have no effect on consuming.
+fn report_unused(settings: &Settings) {
     let explanation = settings.producer.explain();
-    let unconcerned: Vec<&str> = explanation
+    let unused: Vec<&str> = explanation
         .rows()
         .iter()
         .map(|row| row.name())
         .filter(|name| *name != "max.block.ms" && settings.producer.get(name).is_some() && settings.consumer.get(name).is_none())
         .collect();
-    if !unconcerned.is_empty() {
-        message::tell(format_args!("these settings do not concern consuming: {}", unconcerned.join(", ")));
+    if !unused.is_empty() {
+        message::tell(format_args!("these settings have no effect on consuming: {}", unused.join(", ")));
     }
 }
 
-/// Writes record after record, until `--max`, `--idle`, Ctrl-C or the end of who reads.
+/// Writes records until `--max`, `--idle`, Ctrl-C or a closed stdout ends it.
 fn read(
     consumer: &Consumer<Decoded, Decoded>,
     arguments: &ConsumeArguments,
@@ -100,24 +100,25 @@ fn read(
 ) -> Result<Exit, Failure> {
     let mut left = arguments.max.unwrap_or(u64::MAX);
     let mut last = Instant::now();
-    // Why records are held back, until one comes.
+    // The schema registry's error that holds records back, until the next record arrives.
     let mut held_back = None;
     while left > 0 {
         if interrupt.is_pressed() {
             return written(output.flush()).map(|_| Exit::Interrupted);
         }
-        // What is there is written in large pieces; before a wait everything goes out.
+        // Fetched records are written in large pieces; the buffer is flushed before each wait.
         let mut items = consumer.blocking().poll(Duration::ZERO);
         if items.is_empty() {
             if let Err(error) = output.flush() {
                 return written(Err(error));
             }
-            items = consumer.blocking().poll(LOOK);
+            items = consumer.blocking().poll(POLL);
         }
         if items.is_empty() && arguments.idle.is_some_and(|idle| last.elapsed() >= idle) {
-            // The output is flushed.
-            return held_back
-                .map_or(Ok(Exit::Done), |error| Err(Failure::new(Exit::Failed, format!("records are held back: {error}"))));
+            // The output was flushed above.
+            return held_back.map_or(Ok(Exit::Done), |error| {
+                Err(Failure::new(Exit::Failed, format!("the schema registry failed, so records could not be decoded: {error}")))
+            });
         }
         for item in items {
             let wrote = match item {
@@ -131,14 +132,14 @@ fn read(
                     }
                     Some(_) => {
                         held_back = None;
-                        message::tell(format_args!("left out: {}", chain(error.error())));
+                        message::tell(format_args!("record skipped: {}", chain(error.error())));
                         continue;
                     }
                     None => {
                         if error.kind() == ErrorKind::SchemaRegistry {
                             held_back = Some(chain(error.error()));
                         }
-                        judge(&error)?;
+                        check_error(&error)?;
                         continue;
                     }
                 },
@@ -157,16 +158,16 @@ fn read(
     written(output.flush())
 }
 
-/// Whether an error ends consuming. Connections come and go; librdkafka goes on by itself.
-fn judge(error: &ConsumeError) -> Result<(), Failure> {
+/// Returns the errors that end consuming and reports the others. librdkafka recovers from lost connections.
+fn check_error(error: &ConsumeError) -> Result<(), Failure> {
     match error.kind() {
         ErrorKind::Authentication | ErrorKind::Authorization => {
-            Err(Failure::new(Exit::Unreachable, format!("not allowed in: {}", chain(error.error()))))
+            Err(Failure::new(Exit::Unreachable, format!("access denied: {}", chain(error.error()))))
         }
         ErrorKind::UnknownTopicOrPartition => Err(Failure::new(Exit::Failed, chain(error.error()))),
         _ if error.error().is_fatal() => Err(Failure::new(Exit::Failed, chain(error.error()))),
         _ => {
-            message::tell(format_args!("consuming goes on after: {}", chain(error.error())));
+            message::tell(format_args!("still consuming after an error: {}", chain(error.error())));
             Ok(())
         }
     }

@@ -1,4 +1,4 @@
-//! What a consumed record looks like on stdout.
+//! The output format of a consumed record.
 
 use std::{
     borrow::Cow,
@@ -16,25 +16,25 @@ use serde_json::value::RawValue;
 
 use crate::decoder::Decoded;
 
-/// Writes the record as a JSON object and a line's end:
+/// Writes the record as a JSON object and a line break:
 /// `{"topic":"t","partition":0,"offset":7,"timestamp":1700000000000,"key":null,"value":"v","headers":[{"key":"h","value":"x"}]}`.
 ///
-/// What has a schema is the JSON that it stands for. Bytes that are not UTF-8 stand in base64, and `"key_encoding":"base64"`,
-/// `"value_encoding":"base64"`, or in a header `"encoding":"base64"` says so.
+/// Data with a schema is written as JSON. Bytes that are not UTF-8 are base64, marked by `"key_encoding":"base64"`,
+/// `"value_encoding":"base64"`, or in a header `"encoding":"base64"`.
 pub(crate) fn write_json(output: &mut impl Write, record: &ConsumerRecord<Decoded, Decoded>) -> io::Result<()> {
     let (key, value) = (Part::from(record.key()), Part::from(record.value()));
     serde_json::to_writer(&mut *output, &Consumed { record, key, value, error: None })?;
     output.write_all(b"\n")
 }
 
-/// Writes a record that could not be decoded as [`write_json`] does, as bytes, with `"error"` for why.
+/// Writes a record that could not be decoded, as [`write_json`] does with bytes, and the reason in `"error"`.
 pub(crate) fn write_undecoded(output: &mut impl Write, record: &RawRecord, error: &str) -> io::Result<()> {
     let (key, value) = (Part::of(record.key().as_deref()), Part::of(record.value().as_deref()));
     serde_json::to_writer(&mut *output, &Consumed { record, key, value, error: Some(error) })?;
     output.write_all(b"\n")
 }
 
-/// Writes the value as it is, or as the JSON that it stands for, and a line's end; a null value is an empty line.
+/// Writes the value and a line break: bytes unchanged, data with a schema as JSON, null as an empty line.
 pub(crate) fn write_value(output: &mut impl Write, value: &Decoded) -> io::Result<()> {
     match value {
         Decoded::Null => {}
@@ -121,7 +121,7 @@ impl<'a> From<&'a Header> for HeaderLine<'a> {
     }
 }
 
-/// The bytes as text, and how they are encoded if they are none.
+/// Returns the bytes as text, and the encoding if they are not UTF-8.
 fn text(bytes: Option<&[u8]>) -> (Option<Cow<'_, str>>, Option<&'static str>) {
     match bytes.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
         None => (None, None),
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_that_are_no_text_are_marked() {
+    fn non_utf8_bytes_are_marked_as_base64() {
         let mut headers = Headers::new();
         headers.push("h", Some(b"\xff"));
         headers.push("h", None);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_the_values() {
+    fn lines_hold_only_values() {
         let mut output = Vec::new();
         for value in [
             Decoded::Bytes(b"\xffx".to_vec()),

@@ -1,4 +1,4 @@
-//! [`DeadLetters`]: the file of the records that were not acknowledged.
+//! [`DeadLetters`]: the file of unacknowledged records.
 
 use crate::{file_identity::FileIdentity, row::RowError};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -10,26 +10,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// One record that was not acknowledged: one JSON object, one line.
+/// An unacknowledged record: one JSON object, one line.
 #[derive(Serialize)]
 pub(crate) struct DeadLetter<'a> {
-    /// The line of the input where the record begins, from 1.
+    /// The input line where the record begins, counted from 1.
     line: u64,
-    /// The kind of error, as the report counts it.
+    /// The kind of error, as counted in the report.
     kind: &'a str,
-    /// What was wrong.
+    /// The error message.
     message: Cow<'a, str>,
-    /// The field that was wrong, or null.
+    /// The field that the error is about, or null.
     field: Option<&'a str>,
-    /// The record as it was read; base64 if that is not UTF-8.
+    /// The record as read; base64 if it is not UTF-8.
     record: Cow<'a, str>,
-    /// `base64` if the record is, and absent if it is text.
+    /// `base64` if `record` is base64; absent if it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     encoding: Option<&'static str>,
 }
 
 impl<'a> DeadLetter<'a> {
-    /// A letter about the record that was read as `record`.
+    /// Creates a letter for the input text `record`.
     pub(crate) fn new(
         line: u64,
         kind: &'a str,
@@ -51,15 +51,15 @@ impl<'a> From<&'a RowError> for DeadLetter<'a> {
     }
 }
 
-/// The dead-letter file. It is opened when the first letter comes, and what it has before that stays: letters are appended.
+/// The dead-letter file. It is opened for the first letter; letters are appended to existing content.
 ///
-/// Each letter goes to the file in one write, before [`write`](Self::write) returns, so that it outlives this process however that ends.
+/// [`write`](Self::write) writes each letter to the file in one call before it returns, so the letter survives the process.
 pub(crate) struct DeadLetters {
     target: Target,
     output: Option<Output>,
-    /// The files that must not be written to, and what each is in a message.
+    /// The files that must not be written to, each with its description for messages.
     forbidden: Vec<(&'static str, FileIdentity)>,
-    /// Whether half a letter may be the last thing that was written.
+    /// Whether the last write may have left an incomplete letter.
     is_torn: bool,
     buffer: Vec<u8>,
 }
@@ -76,24 +76,25 @@ enum Output {
 }
 
 impl DeadLetters {
-    /// Dead letters for this path; `-` is stdout, and so is a path of the same file. `forbidden` are the files that the run reads.
+    /// Creates dead letters for this path; `-`, or a path of the file that stdout writes to, means stdout. `forbidden` are the
+    /// files that the run reads.
     ///
     /// # Errors
-    /// The path is a directory, in a directory that does not exist, or one of the forbidden files: found before a record is read, not
-    /// when one is lost.
+    /// The path is a directory, in a directory that does not exist, or one of the forbidden files. This is found before the first
+    /// record is read.
     pub(crate) fn at(path: &Path, forbidden: Vec<(&'static str, FileIdentity)>) -> io::Result<Self> {
         let target = if path == Path::new("-") || is_stdout(path) { Target::Stdout } else { Target::File(path.to_owned()) };
         let mut letters = Self { target, output: None, forbidden, is_torn: false, buffer: Vec::new() };
         let Target::File(path) = &letters.target else {
-            // A socket is two streams, so that it may be stdin as well. stderr may go where stdout goes.
+            // A socket has two independent streams, so it may also be stdin. stderr may share stdout's file.
             if let Some(stdout) = FileIdentity::of_stdout().filter(|stdout| !stdout.is_socket()) {
-                letters.check("dead letters to stdout", stdout)?;
+                letters.check("dead-letter file - (stdout)", stdout)?;
             }
             return Ok(letters);
         };
-        letters.forbidden.extend(FileIdentity::of_stderr().map(|stderr| ("what stderr goes to", stderr)));
+        letters.forbidden.extend(FileIdentity::of_stderr().map(|stderr| ("where stderr is written to", stderr)));
         if path.is_dir() {
-            let message = format!("dead-letter file {}: is a directory; name a file", path.display());
+            let message = format!("dead-letter file {}: is a directory; give a file", path.display());
             return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -112,13 +113,13 @@ impl DeadLetters {
         self.target == Target::Stdout
     }
 
-    /// Adds a letter: it is in the file when this returns.
+    /// Writes a letter. It is in the file when this returns.
     ///
     /// # Errors
-    /// The file cannot be opened or written; the path is in the message.
+    /// The file cannot be opened or written; the message names the path.
     pub(crate) fn write(&mut self, letter: &DeadLetter<'_>) -> io::Result<()> {
         self.add(letter).map_err(|error| match &self.target {
-            Target::Stdout => io::Error::new(error.kind(), format!("dead letters to stdout: {error}")),
+            Target::Stdout => io::Error::new(error.kind(), format!("dead-letter file - (stdout): {error}")),
             Target::File(path) => at_path(path, &error),
         })
     }
@@ -140,11 +141,11 @@ impl DeadLetters {
                 Target::Stdout => Output::Stdout(io::stdout()),
                 Target::File(path) => {
                     let file = OpenOptions::new().append(true).create(true).open(path)?;
-                    // It may have come into being since `at`.
+                    // The file may have been created after `at` checked the path.
                     if let Some(identity) = FileIdentity::of_file(&file) {
                         self.check(&named(path), identity)?;
                     }
-                    if ends_in_half_a_line(path) {
+                    if ends_with_incomplete_line(path) {
                         buffer.push(b'\n');
                     }
                     Output::File(file)
@@ -166,24 +167,24 @@ impl DeadLetters {
         written
     }
 
-    /// Has the system put what was written onto the disk.
+    /// Syncs the file to disk.
     ///
     /// # Errors
-    /// The disk does not take it; the path is in the message.
+    /// The sync fails; the message names the path.
     pub(crate) fn finish(self) -> io::Result<()> {
         let (Some(Output::File(file)), Target::File(path)) = (&self.output, &self.target) else { return Ok(()) };
         match file.sync_data() {
-            // A pipe or a device has no disk.
+            // A pipe or a device cannot be synced.
             Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(at_path(path, &error)),
             _ => Ok(()),
         }
     }
 
-    /// Refuses a forbidden file; `name` is what a message calls it.
+    /// Returns an error for a forbidden file; `name` is its name in the message.
     fn check(&self, name: &str, identity: FileIdentity) -> io::Result<()> {
         match self.forbidden.iter().find(|(_, forbidden)| *forbidden == identity) {
             Some((what, _)) => {
-                let message = format!("{name}: is {what}; name another file");
+                let message = format!("{name}: is {what}; give another file");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, message))
             }
             None => Ok(()),
@@ -191,14 +192,14 @@ impl DeadLetters {
     }
 }
 
-/// Whether the path is that of the file, pipe or socket that stdout is, as `/dev/stdout` is. A file opened a second time would be written
-/// from its beginning.
+/// Whether stdout writes to the file, pipe or socket at this path, as with `/dev/stdout`. If such a file were opened again, it
+/// would be overwritten from its beginning.
 fn is_stdout(path: &Path) -> bool {
     FileIdentity::of_stdout().is_some_and(|stdout| FileIdentity::of_path(path) == Some(stdout))
 }
 
-/// Whether a file's last line has no end, as the last letter of a run that was killed, or of a disk that was full.
-fn ends_in_half_a_line(path: &Path) -> bool {
+/// Whether the file's last line has no line break: a run was killed, or the disk was full.
+fn ends_with_incomplete_line(path: &Path) -> bool {
     if !path.is_file() {
         return false;
     }
@@ -210,7 +211,7 @@ fn ends_in_half_a_line(path: &Path) -> bool {
     read.is_ok() && last != [b'\n']
 }
 
-/// The message of a check names the path already.
+/// Adds the path to the message, unless `check` has put it there.
 fn at_path(path: &Path, error: &io::Error) -> io::Error {
     let text = error.to_string();
     if text.starts_with("dead-letter file ") {
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_letter_there_is_no_file_and_a_letter_is_in_it_at_once() {
+    fn the_file_is_created_by_the_first_letter_which_is_written_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dead.jsonl");
         letters(&path).finish().unwrap();
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_file_has_before_stays() {
+    fn letters_are_appended_to_existing_content() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dead.jsonl");
         for (before, wanted) in [
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_cannot_be_written_is_found_early() {
+    fn unusable_paths_are_rejected_before_the_first_letter() {
         let folder = tempfile::tempdir().unwrap();
         let error = |path: &Path| DeadLetters::at(path, Vec::new()).map(drop).unwrap_err().to_string();
         assert!(error(folder.path()).contains("is a directory"));
@@ -301,7 +302,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_forbidden_file_is_refused_by_whatever_name_and_whenever_it_appears() {
+    fn forbidden_files_are_rejected_under_any_name_and_at_any_time() {
         let folder = tempfile::tempdir().unwrap();
         let [input, hard, soft, later] =
             ["in.jsonl", "hard.jsonl", "soft.jsonl", "later.jsonl"].map(|name| folder.path().join(name));
@@ -311,13 +312,13 @@ mod tests {
         let forbidden = || vec![("the input", FileIdentity::of_path(&input).unwrap())];
         for name in [&input, &hard, &soft] {
             let error = DeadLetters::at(name, forbidden()).map(drop).unwrap_err().to_string();
-            assert!(error.ends_with("is the input; name another file"), "{error}");
+            assert!(error.ends_with("is the input; give another file"), "{error}");
         }
         let mut letters = DeadLetters::at(&later, forbidden()).unwrap();
         std::fs::hard_link(&input, &later).unwrap();
         let error = letters.write(&letter()).unwrap_err().to_string();
         assert!(
-            error.starts_with("dead-letter file ") && error.ends_with("later.jsonl: is the input; name another file"),
+            error.starts_with("dead-letter file ") && error.ends_with("later.jsonl: is the input; give another file"),
             "{error}"
         );
         assert_eq!(std::fs::read_to_string(&input).unwrap(), "row\n");
@@ -325,7 +326,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_file_that_is_full_is_an_error_with_its_path() {
+    fn a_write_error_names_the_path() {
         let error = letters(Path::new("/dev/full")).write(&letter()).unwrap_err().to_string();
         assert!(error.starts_with("dead-letter file /dev/full: "), "{error}");
     }

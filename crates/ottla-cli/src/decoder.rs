@@ -1,4 +1,4 @@
-//! [`Decoder`]: keys and values as what their schemas in the registry say.
+//! [`Decoder`]: decodes keys and values by their schemas in the registry.
 
 use std::{
     collections::HashMap,
@@ -25,13 +25,13 @@ use crate::{avro_names::parsed, typed::AvroJson};
 #[derive(Debug)]
 pub(crate) enum Decoded {
     Null,
-    /// It was not written with a schema registry, or there is none.
+    /// Not written with a schema registry, or no registry is configured.
     Bytes(Vec<u8>),
-    /// What its schema says it is.
+    /// Decoded by its schema.
     Typed(Box<RawValue>),
 }
 
-/// Reads what has the id of a schema by that, and leaves everything else as it is. Without a registry that is all.
+/// Decodes data that carries a schema id and leaves all other data as bytes. Without a registry all data stays bytes.
 #[derive(Clone)]
 pub(crate) struct Decoder(Option<Arc<Formats>>);
 
@@ -43,7 +43,7 @@ struct Formats {
     kinds: Mutex<HashMap<WireId, Kind>>,
 }
 
-/// How what was written with a schema is read.
+/// The format of data with a schema.
 #[derive(Clone)]
 enum Kind {
     Avro(Arc<AvroJson>),

@@ -1,4 +1,4 @@
-//! [`Embedded`]: a broker inside the process, and the comparison of what was sent to it with what it gives back.
+//! [`Embedded`]: a broker inside the process, and the comparison of the records sent with the records read back.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -17,16 +17,17 @@ use rdkafka::{
 use crate::exit::{Exit, Failure};
 
 const PARTITIONS: i32 = 6;
-/// The broker keeps 5 MB of a partition. Nobody knows a record's partition before it is placed, so all of them together are held below it.
+/// The broker keeps 5 MB per partition. A record's partition is unknown until it is placed, so the sum over all partitions stays
+/// below that.
 const UNREAD: usize = 2 << 20;
-/// What a record takes beside its key and value, roughly.
+/// Approximate size of a record beside its key and value.
 const OVERHEAD: usize = 64;
-/// How long nothing may come back before the comparison gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long the reader waits for a record before it looks whether it is still needed.
-const LOOK: Duration = Duration::from_millis(50);
+/// How long the comparison waits without a record before it gives up.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one poll of the reader waits before it checks whether to stop.
+const POLL: Duration = Duration::from_millis(50);
 
-/// A broker inside the process with one topic, and the thread that reads everything back while it is written.
+/// A broker inside the process with one topic, and the thread that reads records back while they are written.
 pub(crate) struct Embedded {
     kafka: EmbeddedKafka,
     topic: String,
@@ -34,14 +35,14 @@ pub(crate) struct Embedded {
     reader: JoinHandle<()>,
 }
 
-/// What of a record is compared.
+/// The part of a record that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digest {
     hash: u128,
     size: usize,
 }
 
-/// What was sent and what was read back, so far.
+/// The records sent and read back so far.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBack {
     state: Mutex<State>,
@@ -52,15 +53,15 @@ pub(crate) struct ReadBack {
 struct State {
     sent: [Multiset; PARTITIONS as usize],
     read: [Multiset; PARTITIONS as usize],
-    /// Bytes that were handed to the producer and neither read back nor failed.
+    /// Bytes passed to the producer that are neither read back nor failed.
     unread: usize,
-    /// Why the reader can say no more.
-    trouble: Option<String>,
-    /// Whether the reader is to stop.
+    /// The error that ended the comparison.
+    error: Option<String>,
+    /// Whether the reader must stop.
     done: bool,
 }
 
-/// Records without their order: how many, and the sum of their hashes.
+/// A set of records without order: their number, and the sum of their hashes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Multiset {
     records: u64,
@@ -68,7 +69,7 @@ struct Multiset {
 }
 
 impl Digest {
-    /// Of a key and a value; null and empty are different.
+    /// The digest of a key and a value; null and empty differ.
     pub(crate) fn of(key: Option<&[u8]>, value: Option<&[u8]>) -> Self {
         let half = |seed: u8| {
             let mut hasher = DefaultHasher::new();
@@ -92,13 +93,13 @@ impl Embedded {
     pub(crate) fn start(topic: &str) -> Result<Self, Failure> {
         let kafka = EmbeddedKafka::builder().topic(topic, PARTITIONS).start()?;
         let consumer = consumer(kafka.bootstrap_servers(), topic)
-            .map_err(|error| Failure::new(Exit::Failed, format!("the embedded broker cannot be read: {error}")))?;
+            .map_err(|error| Failure::new(Exit::Failed, format!("cannot read from the embedded broker: {error}")))?;
         let read_back = Arc::new(ReadBack::default());
         let shared = Arc::clone(&read_back);
-        let reader = thread::Builder::new()
-            .name("ottla-reader".to_owned())
-            .spawn(move || read(&consumer, &shared))
-            .map_err(|error| Failure::new(Exit::Failed, format!("the embedded broker's reader does not start: {error}")))?;
+        let reader =
+            thread::Builder::new().name("ottla-reader".to_owned()).spawn(move || read(&consumer, &shared)).map_err(|error| {
+                Failure::new(Exit::Failed, format!("cannot start the reader thread of the embedded broker: {error}"))
+            })?;
         Ok(Self { kafka, topic: topic.to_owned(), read_back, reader })
     }
 
@@ -107,12 +108,13 @@ impl Embedded {
         self.kafka.bootstrap_servers()
     }
 
-    /// Where sent records are noted.
+    /// The record of what was sent and read back.
     pub(crate) fn read_back(&self) -> &Arc<ReadBack> {
         &self.read_back
     }
 
-    /// Waits until everything that was acknowledged is read back, and compares: how many records are equal, or what differs.
+    /// Waits until all acknowledged records are read back, and compares them. Returns the number of equal records, or the
+    /// difference.
     pub(crate) fn compare(self) -> Result<u64, String> {
         let Self { kafka, topic, read_back, reader } = self;
         let waited = read_back.wait_for_all();
@@ -121,45 +123,46 @@ impl Embedded {
             return Err("the reader of the embedded broker panicked".to_owned());
         }
         waited?;
-        let watermarks = watermarks(kafka.bootstrap_servers(), &topic).map_err(|error| format!("cannot be compared: {error}"))?;
-        // The producer may live on until the process ends, and would complain of a broker that is gone.
+        let watermarks = watermarks(kafka.bootstrap_servers(), &topic)
+            .map_err(|error| format!("cannot read the offsets of the embedded broker: {error}"))?;
+        // The producer may live until the process ends, and would log errors about a stopped broker.
         std::mem::forget(kafka);
         read_back.lock().compare(&watermarks)
     }
 }
 
 impl ReadBack {
-    /// Waits while too much is unread. `flush` makes what lingers go out, since only that can be read.
+    /// Waits while too much is unread. `flush` sends lingering records, since only sent records can be read.
     pub(crate) fn hold_back(&self, flush: impl FnOnce()) {
         if self.lock().unread < UNREAD {
             return;
         }
         flush();
         let mut state = self.lock();
-        while state.unread > UNREAD / 2 && state.trouble.is_none() {
-            let (next, wait) = self.changed.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+        while state.unread > UNREAD / 2 && state.error.is_none() {
+            let (next, wait) = self.changed.wait_timeout(state, TIMEOUT).unwrap_or_else(PoisonError::into_inner);
             state = next;
             if wait.timed_out() {
-                state.trouble.get_or_insert_with(|| format!("nothing was read back for {} s", PATIENCE.as_secs()));
+                state.error.get_or_insert_with(|| format!("nothing was read back for {} s", TIMEOUT.as_secs()));
             }
         }
     }
 
-    /// A record is handed to the producer.
+    /// Notes that a record was passed to the producer.
     pub(crate) fn sending(&self, digest: Digest) {
         self.lock().unread += digest.size;
     }
 
-    /// A record was acknowledged.
+    /// Notes that a record was acknowledged.
     pub(crate) fn acknowledged(&self, partition: i32, digest: Digest) {
         let mut state = self.lock();
         match usize::try_from(partition).ok().and_then(|partition| state.sent.get_mut(partition)) {
             Some(sent) => sent.add(digest),
-            None => drop(state.trouble.get_or_insert_with(|| format!("a record was acknowledged in partition {partition}"))),
+            None => drop(state.error.get_or_insert_with(|| format!("acknowledged in unknown partition {partition}"))),
         }
     }
 
-    /// A record failed.
+    /// Notes that a record failed.
     pub(crate) fn failed(&self, digest: Digest) {
         let mut state = self.lock();
         state.unread = state.unread.saturating_sub(digest.size);
@@ -175,25 +178,25 @@ impl ReadBack {
         self.changed.notify_all();
     }
 
-    fn trouble(&self, text: String) {
-        self.lock().trouble.get_or_insert(text);
+    fn fail(&self, error: String) {
+        self.lock().error.get_or_insert(error);
         self.changed.notify_all();
     }
 
     fn wait_for_all(&self) -> Result<(), String> {
         let mut state = self.lock();
         loop {
-            if let Some(trouble) = &state.trouble {
-                return Err(trouble.clone());
+            if let Some(error) = &state.error {
+                return Err(error.clone());
             }
             if state.sent.iter().zip(&state.read).all(|(sent, read)| read.records >= sent.records) {
                 return Ok(());
             }
             let before: u64 = state.read.iter().map(|read| read.records).sum();
-            let (next, wait) = self.changed.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            let (next, wait) = self.changed.wait_timeout(state, TIMEOUT).unwrap_or_else(PoisonError::into_inner);
             state = next;
             if wait.timed_out() && state.read.iter().map(|read| read.records).sum::<u64>() == before {
-                return Err(state.difference().unwrap_or_else(|| "nothing more was read back".to_owned()));
+                return Err(state.difference().unwrap_or_else(|| "no further record was read back".to_owned()));
             }
         }
     }
@@ -212,7 +215,7 @@ impl State {
     fn difference(&self) -> Option<String> {
         self.sent.iter().zip(&self.read).enumerate().find(|(_, (sent, read))| sent != read).map(|(partition, (sent, read))| {
             if sent.records == read.records {
-                format!("partition {partition}: {} records were read back, but not those that were sent", read.records)
+                format!("partition {partition}: {} records read back, but they differ from those sent", read.records)
             } else {
                 format!("partition {partition}: {} records acknowledged, {} read back", sent.records, read.records)
             }
@@ -225,7 +228,7 @@ impl State {
         }
         for (partition, (sent, end)) in self.sent.iter().zip(watermarks).enumerate() {
             if u64::try_from(*end) != Ok(sent.records) {
-                return Err(format!("partition {partition}: {} records acknowledged, and it ends at offset {end}", sent.records));
+                return Err(format!("partition {partition}: {} records acknowledged, but the end offset is {end}", sent.records));
             }
         }
         Ok(self.read.iter().map(|read| read.records).sum())
@@ -235,11 +238,11 @@ impl State {
 fn consumer(bootstrap_servers: &str, topic: &str) -> Result<BaseConsumer, KafkaError> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap_servers)
-        // The comparison joins no group, but librdkafka wants one for offsets, which are not committed.
+        // The comparison joins no group, but librdkafka requires a group.id for offsets. They are not committed.
         .set("group.id", "ottla-read-back")
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "error")
-        // The embedded broker answers a fetch that found nothing only after this time.
+        // The embedded broker answers an empty fetch only after this time.
         .set("fetch.wait.max.ms", "10")
         .create()?;
     let mut partitions = TopicPartitionList::new();
@@ -250,17 +253,17 @@ fn consumer(bootstrap_servers: &str, topic: &str) -> Result<BaseConsumer, KafkaE
     Ok(consumer)
 }
 
-/// Reads until it is told to stop. Offsets must follow each other without a gap.
+/// Reads until `stop`. Offsets must follow each other without a gap.
 fn read(consumer: &BaseConsumer, read_back: &ReadBack) {
     let mut next = [0; PARTITIONS as usize];
     while !read_back.lock().done {
-        match consumer.poll(LOOK) {
+        match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => {
                 let (partition, offset) = (message.partition(), message.offset());
                 if let Some(expected) = usize::try_from(partition).ok().and_then(|partition| next.get_mut(partition)) {
                     if offset != *expected {
-                        read_back.trouble(format!("partition {partition}: offset {offset} was read where {expected} was due"));
+                        read_back.fail(format!("partition {partition}: read offset {offset}, expected {expected}"));
                         return;
                     }
                     *expected += 1;
@@ -268,14 +271,14 @@ fn read(consumer: &BaseConsumer, read_back: &ReadBack) {
                 read_back.read(partition, Digest::of(message.key(), message.payload()));
             }
             Some(Err(error @ (KafkaError::MessageConsumptionFatal(_) | KafkaError::PartitionEOF(_)))) => {
-                read_back.trouble(format!("the embedded broker cannot be read: {error}"));
+                read_back.fail(format!("cannot read from the embedded broker: {error}"));
                 return;
             }
             Some(Err(error)) => {
                 use rdkafka::types::RDKafkaErrorCode as Code;
-                // Connections come and go; records that are gone do not come back.
+                // librdkafka recovers from lost connections; dropped records are lost.
                 if matches!(error.rdkafka_error_code(), Some(Code::AutoOffsetReset | Code::OffsetOutOfRange)) {
-                    read_back.trouble(format!("the embedded broker has dropped records before they were read back: {error}"));
+                    read_back.fail(format!("the embedded broker dropped records before they were read back: {error}"));
                     return;
                 }
                 tracing::debug!(%error, "reading back");
@@ -284,10 +287,10 @@ fn read(consumer: &BaseConsumer, read_back: &ReadBack) {
     }
 }
 
-/// The offset behind the last record of each partition.
+/// The offset after the last record of each partition.
 fn watermarks(bootstrap_servers: &str, topic: &str) -> Result<Vec<i64>, KafkaError> {
     let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", bootstrap_servers).create()?;
-    (0..PARTITIONS).map(|partition| consumer.fetch_watermarks(topic, partition, PATIENCE).map(|(_, high)| high)).collect()
+    (0..PARTITIONS).map(|partition| consumer.fetch_watermarks(topic, partition, TIMEOUT).map(|(_, high)| high)).collect()
 }
 
 #[cfg(test)]
@@ -311,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn null_empty_and_where_the_key_ends_make_a_difference() {
+    fn digests_distinguish_null_empty_and_the_end_of_the_key() {
         let digests = [
             Digest::of(None, None),
             Digest::of(Some(b""), None),
@@ -325,15 +328,15 @@ mod tests {
     }
 
     #[test]
-    fn order_makes_no_difference_and_everything_else_does() {
+    fn the_comparison_ignores_only_the_order() {
         let sent = [(0, "a"), (0, "b"), (5, "c")];
         let compare = |read: &[(i32, &str)], ends: &[i64]| filled(&sent, read).lock().compare(ends);
         assert_eq!(compare(&[(5, "c"), (0, "b"), (0, "a")], &[2, 0, 0, 0, 0, 1]), Ok(3));
         for (read, ends, wanted) in [
             (&[(0, "a"), (5, "c")][..], [2, 0, 0, 0, 0, 1], "partition 0: 2 records acknowledged, 1 read back"),
-            (&[(0, "a"), (0, "a"), (5, "c")], [2, 0, 0, 0, 0, 1], "partition 0: 2 records were read back, but not those"),
+            (&[(0, "a"), (0, "a"), (5, "c")], [2, 0, 0, 0, 0, 1], "partition 0: 2 records read back, but they differ"),
             (&[(0, "a"), (1, "b"), (5, "c")], [1, 1, 0, 0, 0, 1], "partition 0: 2 records acknowledged, 1 read back"),
-            (&[(0, "a"), (0, "b"), (5, "c")], [3, 0, 0, 0, 0, 1], "partition 0: 2 records acknowledged, and it ends at offset 3"),
+            (&[(0, "a"), (0, "b"), (5, "c")], [3, 0, 0, 0, 0, 1], "partition 0: 2 records acknowledged, but the end offset is 3"),
         ] {
             let difference = compare(read, &ends).unwrap_err();
             assert!(difference.starts_with(wanted), "{difference}");
@@ -341,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_or_failed_makes_room() {
+    fn read_and_failed_records_are_no_longer_unread() {
         let read_back = ReadBack::default();
         let large = Digest { hash: 1, size: UNREAD };
         read_back.sending(large);
@@ -356,11 +359,11 @@ mod tests {
         });
         assert!(read_back.lock().unread <= UNREAD / 2);
         read_back.hold_back(|| flushed += 10);
-        assert!(flushed <= 1, "with room there is nothing to flush");
+        assert!(flushed <= 1, "flushed below the limit");
     }
 
     #[test]
-    fn what_a_broker_gives_back_is_compared() {
+    fn an_unused_embedded_broker_compares_equal() {
         let embedded = Embedded::start("pages").unwrap();
         assert_eq!(embedded.compare(), Ok(0));
     }

@@ -1,4 +1,4 @@
-//! [`Encoder`]: keys or values as bytes, those with a schema too.
+//! [`Encoder`]: serializes keys or values, with or without a schema.
 
 use std::{error::Error as StdError, iter};
 
@@ -23,7 +23,7 @@ use crate::{
 
 /// How the keys or the values of a run become bytes.
 pub(crate) enum Encoder {
-    /// They stay as they came.
+    /// Unchanged.
     AsIs,
     Plain(Encoding),
     Avro(Box<AvroRows>, GenericAvro),
@@ -31,20 +31,20 @@ pub(crate) enum Encoder {
     Json(JsonRows, JsonSchema<serde_json::Value>),
 }
 
-/// Where a text belongs, and what it is.
+/// The position of a text: part, topic and input format.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) part: Part,
     pub(crate) topic: &'a str,
-    /// A key is a text, and so is a line; what comes from elsewhere is JSON.
+    /// A key is always plain text, and so is a line; other values are JSON.
     pub(crate) format: Format,
 }
 
 impl Encoder {
-    /// The encoder of `encoding`, for which `source` finds the schema if it has one.
+    /// Creates the encoder for `encoding`; `source` finds the schema if there is one.
     ///
     /// # Errors
-    /// There is no such schema, it cannot be used, or the registry does not take it.
+    /// The schema does not exist, cannot be used, or the registry rejects it.
     pub(crate) fn open(
         encoding: Option<Encoding>,
         unknown: Unknown,
@@ -63,7 +63,7 @@ impl Encoder {
         Ok(match schema_type {
             SchemaType::Avro => {
                 let (schema, names) = parsed(source.schema().text(), source.uses().iter().map(|(_, text)| text.as_str()))
-                    .map_err(|error| Failure::usage(format!("{source}: is no Avro schema: {error}")))?;
+                    .map_err(|error| Failure::usage(format!("{source}: invalid Avro schema: {error}")))?;
                 let serializer = match source.file() {
                     Some(schema) => GenericAvro::with_schema(registry, schema.clone()),
                     None => GenericAvro::from_registry(registry),
@@ -72,7 +72,7 @@ impl Encoder {
             }
             SchemaType::Protobuf => {
                 let (message, serializer) = (source.message()?, Protobuf::dynamic(registry));
-                // What it imports is registered with it, when the first message is written.
+                // Serializing one message registers the schema with its imports.
                 let mut headers = Headers::new();
                 let mut context = SerializeContext::new(place.topic, &mut headers, place.part == Part::Key);
                 let tried = serializer.serialize(&DynamicMessage::new(message.clone()), &mut context, &mut Vec::new());
@@ -84,7 +84,7 @@ impl Encoder {
             }
             SchemaType::Json => {
                 let schema = serde_json::from_str(source.schema().text())
-                    .map_err(|error| Failure::usage(format!("{source}: is no JSON: {error}")))?;
+                    .map_err(|error| Failure::usage(format!("{source}: invalid JSON: {error}")))?;
                 let serializer = match source.file() {
                     Some(schema) => JsonSchema::with_schema(registry, schema.clone()),
                     None => JsonSchema::from_registry(registry),
@@ -94,10 +94,11 @@ impl Encoder {
         })
     }
 
-    /// The bytes of `text`: `text` itself, or what is written to `buffer`; `None` is null. Waits for the registry where it has to.
+    /// Returns the bytes of `text`: `text` itself, or `buffer` with the serialized form; `None` is null. Waits for the registry
+    /// if needed.
     ///
     /// # Errors
-    /// What is wrong with the text. It is not shown.
+    /// The text does not match the encoding. The error does not show the text.
     pub(crate) fn encode<'a>(
         &self,
         place: Place<'_>,
@@ -169,7 +170,7 @@ impl Place<'_> {
     }
 }
 
-/// Whether it is the registry that failed, and not the value.
+/// Whether the registry failed, rather than the value.
 fn is_outage(error: &(dyn StdError + 'static)) -> bool {
     let mut causes = iter::successors(Some(error), |&error| error.source());
     causes.any(|error| error.downcast_ref::<RegistryError>().is_some_and(RegistryError::is_outage))
@@ -185,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_registry_that_fails_is_not_the_row_s_fault() {
+    fn a_registry_outage_is_not_a_serialization_error() {
         let embedded = EmbeddedRegistry::start().unwrap();
         let settings = [("schema.registry.url", embedded.url()), ("max.retries", "0")];
         let registry = SchemaRegistry::new(&SchemaRegistryConfig::from_pairs(settings).unwrap()).unwrap();

@@ -7,19 +7,19 @@ use serde::de::IgnoredAny;
 
 use crate::{input::Format, row::RowErrorKind};
 
-/// How the text of a key or a value becomes bytes: `serializer` of a configuration's `[key]` and `[value]`, and Java's settings
+/// How the text of a key or a value becomes bytes: `serializer` in a configuration's `[key]` and `[value]`, and Java's settings
 /// `key.serializer` and `value.serializer`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// One of Java's: the bytes that its serializer makes of the value whose text this is.
+    /// The bytes that Java's serializer writes for the value parsed from the text.
     Java(SerializerName),
-    /// JSON: a value is JSON and stays as it is, a key becomes a JSON string.
+    /// JSON: a value is JSON and stays unchanged, a key becomes a JSON string.
     Json,
-    /// Avro, Protobuf or JSON whose schema stands in a registry.
+    /// Avro, Protobuf or JSON with a schema from a registry.
     WithSchema(SchemaType),
 }
 
-/// Which part of a record it is.
+/// The part of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// The key.
@@ -28,14 +28,14 @@ pub(crate) enum Part {
     Value,
 }
 
-/// A text that this encoding cannot be made of.
+/// A text that the encoding rejects.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unfit {
-    /// What kind of error it is.
+    /// The kind of error.
     pub(crate) kind: RowErrorKind,
-    /// What was expected, without the text.
+    /// What was expected; does not show the text.
     pub(crate) message: String,
-    /// The field that is wrong, where it is one.
+    /// The field that is wrong, if a single field is.
     pub(crate) field: Option<String>,
 }
 
@@ -53,8 +53,8 @@ impl FromStr for Encoding {
             name => Self::Java(name),
         });
         named.map_err(|_| {
-            "is no serializer; there are json, avro, protobuf, json-schema, string, bytes, short, integer, long, float, double, \
-             boolean, uuid and void"
+            "must be one of json, avro, protobuf, json-schema, string, bytes, short, integer, long, float, double, \
+             boolean, uuid, void"
                 .to_owned()
         })
     }
@@ -73,16 +73,16 @@ impl fmt::Display for Encoding {
 }
 
 impl Encoding {
-    /// Whether values of this format can be encoded so at all: a JSON object is no number.
+    /// Whether the encoding accepts values of this input format: `long` does not accept JSON objects.
     pub(crate) fn takes_values_of(self, format: Format) -> bool {
         use SerializerName::{Bytes, String, Void};
         format == Format::Lines || matches!(self, Self::Json | Self::WithSchema(_) | Self::Java(String | Bytes | Void))
     }
 
-    /// The bytes of `text`: `text` itself, or what is written to `buffer`; `None` is null.
+    /// Returns the bytes of `text`: `text` itself, or `buffer` with the serialized form; `None` is null.
     ///
     /// # Errors
-    /// What is wrong with the text. It is not shown.
+    /// The text does not match the encoding. The error does not show the text.
     pub(crate) fn encode<'a>(self, part: Part, text: &'a [u8], buffer: &'a mut Vec<u8>) -> Result<Option<&'a [u8]>, Unfit> {
         buffer.clear();
         match self {
@@ -113,13 +113,13 @@ impl Encoding {
             Self::Java(SerializerName::Double) => buffer.extend(parse::<f64>(part, text, "a double")?.to_be_bytes()),
             Self::Java(SerializerName::Boolean) => buffer.push(parse::<bool>(part, text, "true or false")?.into()),
             Self::Java(SerializerName::Uuid) => uuid(part, text, buffer)?,
-            // `Encoder` has those with a schema. A name that a later version of the library has, the plan refuses.
-            Self::WithSchema(_) | Self::Java(_) => return Err(unfit(part, "of a known serializer")),
+            // `Encoder` handles encodings with a schema. `Plan` rejects names that only a later version of the library has.
+            Self::WithSchema(_) | Self::Java(_) => return Err(unfit(part, "for a known serializer")),
         }
         Ok(Some(buffer))
     }
 
-    /// Whether [`encode`](Self::encode) knows it.
+    /// Whether [`encode`](Self::encode) implements it.
     pub(crate) fn is_known(self) -> bool {
         use SerializerName::{Boolean, Bytes, Double, Float, Integer, Long, Short, String, Uuid, Void};
         matches!(
@@ -134,7 +134,7 @@ impl Encoding {
 pub(crate) fn utf8(part: Part, text: &[u8]) -> Result<&str, Unfit> {
     std::str::from_utf8(text).map_err(|error| Unfit {
         kind: RowErrorKind::InvalidUtf8,
-        message: format!("the {part} is not UTF-8 at byte {}", error.valid_up_to()),
+        message: format!("the {part} is not valid UTF-8 from byte {} on", error.valid_up_to()),
         field: None,
     })
 }
@@ -143,7 +143,7 @@ fn parse<T: FromStr>(part: Part, text: &[u8], expected: &str) -> Result<T, Unfit
     std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok()).ok_or_else(|| unfit(part, expected))
 }
 
-/// As Java's `UUIDSerializer` writes it: the canonical text.
+/// Writes the canonical text, as Java's `UUIDSerializer` does.
 fn uuid(part: Part, text: &[u8], buffer: &mut Vec<u8>) -> Result<(), Unfit> {
     let text = text.trim_ascii();
     let canonical = text.len() == 36
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_become_javas_bytes() {
+    fn encodings_write_the_bytes_of_javas_serializers() {
         for (name, text, bytes) in [
             ("string", "aé", "aé".as_bytes()),
             ("org.apache.kafka.common.serialization.StringSerializer", "a", b"a"),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named_and_not_shown() {
+    fn errors_name_the_expected_type_and_hide_the_text() {
         for (name, text) in [
             ("string", b"hunter2\xff".as_slice()),
             ("json", b"hunter2"),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_none_list_those_that_are() {
+    fn unknown_names_list_the_known_ones() {
         for name in ["Avro", "KafkaAvroSerializer", "io.confluent.kafka.serializers.KafkaAvroSerializer"] {
             assert_eq!(name.parse(), Ok(Encoding::WithSchema(SchemaType::Avro)), "{name}");
         }
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_no_number() {
+    fn only_lines_can_be_numbers() {
         let long: Encoding = "long".parse().unwrap();
         assert!(long.takes_values_of(Format::Lines) && !long.takes_values_of(Format::Csv));
         assert!(Encoding::Json.takes_values_of(Format::Jsonl));

@@ -1,4 +1,4 @@
-//! [`Exit`]: how the command ends, and [`Failure`], why it could not go on.
+//! [`Exit`]: the exit codes. [`Failure`]: an error that ends the command.
 
 use std::{error::Error as StdError, fmt::Display, io, process::ExitCode};
 
@@ -6,32 +6,32 @@ use ottla::{Error, ErrorKind, config::ConfigError};
 
 use crate::message;
 
-/// How the command ends. The numbers are its exit codes.
+/// The outcome of the command. The values are its exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
     /// Every record was acknowledged.
     Done = 0,
-    /// Some records were not.
+    /// Some records were not acknowledged.
     Failed = 1,
     /// The usage, the configuration or the input file is wrong.
     Usage = 2,
-    /// There is no broker, or it does not let this client in.
+    /// No broker is reachable, or authentication or authorization failed.
     Unreachable = 3,
     /// Ctrl-C.
     Interrupted = 130,
 }
 
 impl Exit {
-    /// For `main`.
+    /// The exit code for `main`.
     pub(crate) fn code(self) -> ExitCode {
         ExitCode::from(self as u8)
     }
 
-    /// What an error that ends the command means for how it ends.
+    /// The exit for an error that ends the command.
     pub(crate) fn of(kind: ErrorKind) -> Self {
         match kind {
-            // The topic stands in the configuration.
+            // The topic is named in the configuration.
             ErrorKind::Config | ErrorKind::InvalidRecord | ErrorKind::UnknownTopicOrPartition => Self::Usage,
             ErrorKind::MetadataTimeout
             | ErrorKind::TransactionTimeout
@@ -43,7 +43,7 @@ impl Exit {
     }
 }
 
-/// Why the command could not go on: what to say, a line each, and how it ends.
+/// An error that ends the command: its messages, one per line, and the exit.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -60,17 +60,17 @@ impl Failure {
         Self { exit, lines: vec![line.to_string()] }
     }
 
-    /// All that is wrong with a configuration.
+    /// All errors of a configuration.
     pub(crate) fn problems(lines: Vec<String>) -> Self {
         Self { exit: Exit::Usage, lines }
     }
 
-    /// All of it in one text.
+    /// All lines as one text.
     pub(crate) fn text(&self) -> String {
         self.lines.join("\n")
     }
 
-    /// Says it on stderr, and gives how the command ends.
+    /// Prints the lines to stderr and returns the exit.
     pub(crate) fn tell(self) -> Exit {
         for line in self.lines {
             message::tell(line);
@@ -95,7 +95,7 @@ impl From<ConfigError> for Failure {
     }
 }
 
-/// An error with its sources, from the outermost in.
+/// An error with its sources, outermost first.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -107,12 +107,12 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
     text
 }
 
-/// What became of writing to stdout. Whoever closed it, such as `head`, has what it wanted.
+/// Converts the result of writing to stdout. A closed pipe is no error: a reader such as `head` stops early.
 pub(crate) fn written(result: io::Result<()>) -> Result<Exit, Failure> {
     match result {
         Ok(()) => Ok(Exit::Done),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
-        Err(error) => Err(Failure::new(Exit::Failed, format!("stdout cannot be written: {error}"))),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("cannot write to stdout: {error}"))),
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_of_a_configuration_is_a_line() {
+    fn each_configuration_error_is_a_line() {
         let error = ProducerConfig::from_pairs([("liger.ms", "1"), ("acks", "two")]).unwrap_err();
         let failure = Failure::from(Error::from(error));
         assert_eq!(failure.exit, Exit::Usage);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_chain_has_every_cause_once() {
+    fn the_chain_has_each_cause_once() {
         let cause = io::Error::new(io::ErrorKind::NotFound, "inner");
         let outer = io::Error::other(Outer(cause));
         assert_eq!(chain(&outer), "outer: inner");

@@ -1,12 +1,12 @@
-//! [`FileIdentity`]: whether two paths or handles are the same file.
+//! [`FileIdentity`]: whether two paths or handles refer to the same file.
 
 use std::{
     fs::{self, File, Metadata},
     path::Path,
 };
 
-/// Which file it is, whatever it is called: device and inode. Regular files and pipes have one; a device, such as `/dev/null`, may be
-/// opened by as many as like.
+/// A file's device and inode, independent of its name. Only regular files, pipes and sockets have one: a device such as
+/// `/dev/null` may be opened any number of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileIdentity {
     device: u64,
@@ -15,7 +15,7 @@ pub(crate) struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// Of the file at a path, symbolic links followed; `None` if there is none.
+    /// The identity of the file at a path, with symbolic links followed; `None` if there is no such file.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         Self::of(&fs::metadata(path).ok()?)
     }
@@ -37,7 +37,7 @@ impl FileIdentity {
         None
     }
 
-    /// Whether what is written to it is not what is read from it.
+    /// Whether it is a socket, whose reads and writes are independent.
     pub(crate) fn is_socket(self) -> bool {
         self.is_socket
     }
@@ -56,7 +56,7 @@ impl FileIdentity {
 
     #[cfg(unix)]
     fn of_standard(stream: &impl std::os::fd::AsFd) -> Option<Self> {
-        // A duplicate: the stream itself stays open.
+        // `File` closes its handle, so it gets a duplicate.
         Self::of_file(&File::from(stream.as_fd().try_clone_to_owned().ok()?))
     }
 

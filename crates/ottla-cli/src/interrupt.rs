@@ -1,4 +1,4 @@
-//! [`Interrupt`]: Ctrl-C, once to stop, twice to end at once.
+//! [`Interrupt`]: the first Ctrl-C stops the run, the second one ends the process.
 
 use std::{
     fmt, process,
@@ -16,10 +16,10 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::exit::{Exit, Failure};
 
-/// How long the last words may take before the process ends without them: a lock may be held by a write that waits.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the final action may take before the process exits without it: a blocked write may hold a lock.
+const FINAL_ACTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Whether Ctrl-C was pressed (or SIGTERM or SIGHUP sent). The second one ends the process.
+/// Whether Ctrl-C was pressed, or SIGTERM or SIGHUP received. The second signal ends the process.
 #[derive(Clone, Default)]
 pub(crate) struct Interrupt(Arc<State>);
 
@@ -27,20 +27,21 @@ pub(crate) struct Interrupt(Arc<State>);
 struct State {
     pressed: AtomicBool,
     reactions: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
-    last_words: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    final_action: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     wake: Condvar,
 }
 
 impl Interrupt {
-    /// Listens from now on; once in a process, and before it has other threads, which would end it at a signal. A signal that was ignored
-    /// when the process started stays so: `nohup` ignores SIGHUP, and a shell SIGINT for what runs in the background.
+    /// Starts listening. Call it once per process, before other threads start: a thread that does not block the signals would
+    /// receive them, and the process would end. Signals ignored at start stay ignored: `nohup` ignores SIGHUP, and a shell
+    /// ignores SIGINT for background jobs.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let interrupt = Self::default();
-        let failed = |error: &dyn fmt::Display| Failure::new(Exit::Failed, format!("signals cannot be listened for: {error}"));
+        let failed = |error: &dyn fmt::Display| Failure::new(Exit::Failed, format!("cannot listen for signals: {error}"));
         let ignored = ignored_signals();
-        let heeded = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().filter(|&signal| !is_in(ignored, signal));
-        let signals: SigSet = heeded.collect();
-        // Every thread that is started from here on blocks them as well, so that they wait for the one that asks for them.
+        let handled = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().filter(|&signal| !is_in(ignored, signal));
+        let signals: SigSet = handled.collect();
+        // Threads started from here on inherit the mask, so only the thread that waits for the signals receives them.
         signals.thread_block().map_err(|error| failed(&error))?;
         let signalled = interrupt.clone();
         let listening = thread::Builder::new().name("ottla-signals".to_owned()).spawn(move || {
@@ -52,10 +53,10 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// What a signal does.
+    /// Handles a signal.
     pub(crate) fn press(&self) {
         if self.0.pressed.swap(true, Ordering::SeqCst) {
-            self.say_last_words();
+            self.run_final_action();
             process::exit(Exit::Interrupted as i32);
         }
         let reactions = std::mem::take(&mut *lock(&self.0.reactions));
@@ -65,34 +66,34 @@ impl Interrupt {
         }
     }
 
-    /// Does this before a second Ctrl-C ends the process.
-    pub(crate) fn before_the_end(&self, last_words: impl FnOnce() + Send + 'static) {
-        *lock(&self.0.last_words) = Some(Box::new(last_words));
+    /// Sets the action that runs before a second Ctrl-C ends the process.
+    pub(crate) fn set_final_action(&self, action: impl FnOnce() + Send + 'static) {
+        *lock(&self.0.final_action) = Some(Box::new(action));
     }
 
-    /// There is nothing more to say at a second Ctrl-C.
-    pub(crate) fn nothing_left_to_say(&self) {
-        lock(&self.0.last_words).take();
+    /// Removes the action of [`set_final_action`](Self::set_final_action).
+    pub(crate) fn clear_final_action(&self) {
+        lock(&self.0.final_action).take();
     }
 
-    fn say_last_words(&self) {
-        let Some(last_words) = lock(&self.0.last_words).take() else { return };
-        let (said, done) = channel();
-        let saying = thread::Builder::new().spawn(move || {
-            last_words();
-            let _ = said.send(());
+    fn run_final_action(&self) {
+        let Some(action) = lock(&self.0.final_action).take() else { return };
+        let (finished, done) = channel();
+        let thread = thread::Builder::new().spawn(move || {
+            action();
+            let _ = finished.send(());
         });
-        if saying.is_ok() {
-            let _ = done.recv_timeout(LAST_WORDS);
+        if thread.is_ok() {
+            let _ = done.recv_timeout(FINAL_ACTION_TIMEOUT);
         }
     }
 
-    /// Whether it was pressed.
+    /// Whether a signal was received.
     pub(crate) fn is_pressed(&self) -> bool {
         self.0.pressed.load(Ordering::SeqCst)
     }
 
-    /// Does this when it is pressed, on the signal's thread; now if it has been.
+    /// Calls `reaction` on the signal thread when a signal arrives, or now if one has arrived.
     pub(crate) fn react(&self, reaction: impl FnOnce() + Send + 'static) {
         let mut reactions = lock(&self.0.reactions);
         if self.is_pressed() {
@@ -103,17 +104,17 @@ impl Interrupt {
         }
     }
 
-    /// A future that is ready when it is pressed.
+    /// A future that completes when a signal arrives.
     pub(crate) fn pressed(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         self.react(move || {
-            // Nobody waits for it any more: it came too late to matter.
+            // The receiver is dropped when the operation completed first.
             let _ = sender.send(());
         });
         receiver
     }
 
-    /// Sleeps, unless it is pressed.
+    /// Sleeps until the duration is over or a signal arrives.
     pub(crate) fn sleep(&self, duration: Duration) {
         let Some(end) = Instant::now().checked_add(duration) else { return };
         let mut reactions = lock(&self.0.reactions);
@@ -133,7 +134,7 @@ impl fmt::Debug for Interrupt {
     }
 }
 
-/// The signals that are ignored, a bit each, the lowest for signal 1: of Linux alone, where nothing has changed them yet.
+/// The ignored signals as a bit mask whose lowest bit is signal 1. Known on Linux only, and correct only before a handler is set.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -154,24 +155,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mask_has_a_bit_for_each_signal() {
+    fn signals_are_read_from_the_mask() {
         use Signal::{SIGHUP, SIGINT, SIGTERM};
         assert!(is_in(0b1, SIGHUP) && is_in(0x4003, SIGINT) && is_in(0x4000, SIGTERM));
         assert!(!is_in(0x4000, SIGINT) && !is_in(0, SIGHUP) && !is_in(0x3, SIGTERM));
     }
 
     #[test]
-    fn it_reacts_once_before_and_after() {
+    fn pressed_completes_before_and_after_the_signal() {
         let interrupt = Interrupt::default();
         let mut pressed = interrupt.pressed();
         assert_eq!(pressed.try_recv(), Ok(None));
         interrupt.press();
         assert_eq!(pressed.try_recv(), Ok(Some(())));
-        assert_eq!(interrupt.pressed().try_recv(), Ok(Some(())), "it was pressed before");
+        assert_eq!(interrupt.pressed().try_recv(), Ok(Some(())), "the signal arrived before");
     }
 
     #[test]
-    fn it_ends_a_sleep() {
+    fn a_signal_ends_a_sleep() {
         let interrupt = Interrupt::default();
         let sleeper = interrupt.clone();
         let sleeping = thread::spawn(move || sleeper.sleep(Duration::from_secs(3600)));

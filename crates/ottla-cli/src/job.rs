@@ -1,4 +1,4 @@
-//! [`Job`]: what a configuration file says to the command itself, beside the producer's settings.
+//! [`Job`]: the command's own settings in a configuration file, beside the clients' settings.
 
 use std::{
     collections::HashSet,
@@ -9,24 +9,24 @@ use ottla::config::{HostSetting, Origin, Setting, host_settings, schema_registry
 
 use crate::{encoding::Encoding, input::Format, typed::Unknown};
 
-/// The command's own settings: topic, input, and how keys and values are encoded. All of them may be absent.
+/// The command's own settings: topic, input, and encodings of keys and values. All are optional.
 #[derive(Debug, Default)]
 pub(crate) struct Job {
     /// `topic`.
     pub(crate) topic: Option<String>,
-    /// `input.path`; one that is not absolute begins at the file's folder.
+    /// `input.path`; a relative path starts at the configuration file's folder.
     pub(crate) input: Option<PathBuf>,
     /// `input.format`.
     pub(crate) format: Option<Format>,
-    /// `input.key`: the field that keys are taken from.
+    /// `input.key`: the field to take keys from.
     pub(crate) key_field: Option<String>,
-    /// `input.null`: the text that stands for null in CSV.
+    /// `input.null`: the CSV text that means null.
     pub(crate) null: Option<String>,
     /// The table `key`.
     pub(crate) key: PartJob,
     /// The table `value`.
     pub(crate) value: PartJob,
-    /// `schema.registry`: the registry's settings by their own names, with where they stand.
+    /// `schema.registry`: the registry's settings by their own names, with their origin.
     pub(crate) registry: Vec<(String, String, Origin)>,
 }
 
@@ -35,15 +35,16 @@ pub(crate) struct Job {
 pub(crate) struct PartJob {
     /// `serializer`.
     pub(crate) encoding: Option<Encoding>,
-    /// `schema`: its file; one that is not absolute begins at the configuration's folder. Without it the registry's latest is taken.
+    /// `schema`: the schema file; a relative path starts at the configuration file's folder. Without it the registry's latest
+    /// version is used.
     pub(crate) schema: Option<PathBuf>,
-    /// `message`: the full name of a Protobuf message; the first of its file without it.
+    /// `message`: the full name of a Protobuf message. Defaults to the first message of the file.
     pub(crate) message: Option<String>,
-    /// `unknown`: what is done with fields that the schema does not have.
+    /// `unknown`: how to handle fields that the schema does not have.
     pub(crate) unknown: Unknown,
 }
 
-/// The names that there are, beside those of `schema.registry`.
+/// The valid names, without those of `schema.registry`.
 const NAMES: [&str; 13] = [
     "topic",
     "input.path",
@@ -59,26 +60,26 @@ const NAMES: [&str; 13] = [
     "value.message",
     "value.unknown",
 ];
-/// So many problems of a file are told; more say nothing that these do not.
-const TOLD: usize = 100;
+/// The number of errors to report for one file before the rest is dropped.
+const MAX_PROBLEMS: usize = 100;
 
 /// The table of the registry's settings: `url` in it is `schema.registry.url`.
 const REGISTRY: &str = "schema.registry.";
-/// How like a name another must be to be meant by it.
-const NEAR: f64 = 0.7;
+/// The similarity from which a known name is suggested for an unknown one.
+const SIMILAR: f64 = 0.7;
 
 impl Job {
-    /// Reads the settings that stand beside the tables `producer` and `consumer`. What is wrong is added to `problems`; that the file cannot be
-    /// read is left to who reads the producer's.
+    /// Reads the settings outside the tables `producer` and `consumer`. Errors are added to `problems`. A file that cannot be
+    /// read is reported where the producer's settings are read.
     pub(crate) fn from_file(file: &Path, problems: &mut Vec<String>) -> Self {
         let mut job = Self::default();
         let mut seen = HashSet::new();
         for setting in host_settings(file).unwrap_or_default() {
-            if problems.len() > TOLD {
+            if problems.len() > MAX_PROBLEMS {
                 break;
             }
             let is_new = seen.insert(setting.name().to_owned());
-            if let Err(message) = if is_new { job.put(file, &setting) } else { Err("stands twice".to_owned()) } {
+            if let Err(message) = if is_new { job.put(file, &setting) } else { Err("duplicate key".to_owned()) } {
                 problems.push(format!("{}:{}: {}: {message}", file.display(), setting.line(), setting.name()));
             }
         }
@@ -124,13 +125,13 @@ impl PartJob {
     }
 }
 
-/// The setting that a name in the registry's table stands for: its own name may have the table's in front, or not.
+/// Finds the registry setting for a name in the registry's table, where the prefix `schema.registry.` is optional.
 fn registry_setting(name: &str) -> Option<&'static str> {
     let settings = || schema_registry_settings().map(Setting::name);
     settings().find(|known| *known == name).or_else(|| settings().find(|known| name.strip_prefix(REGISTRY) == Some(known)))
 }
 
-/// The path as seen from the configuration file's folder.
+/// Resolves a path relative to the configuration file's folder.
 fn beside(file: &Path, path: &str) -> PathBuf {
     match file.parent() {
         Some(folder) if path != "-" => folder.join(path),
@@ -138,14 +139,14 @@ fn beside(file: &Path, path: &str) -> PathBuf {
     }
 }
 
-/// The hint for an unknown name: the nearest name, or the names that its table has.
+/// The error for an unknown name: suggests the most similar name, or lists the names of its table.
 fn unknown(name: &str) -> String {
     let of_registry = schema_registry_settings().map(|setting| match setting.name().strip_prefix(REGISTRY) {
         Some(_) => setting.name().to_owned(),
         None => format!("{REGISTRY}{}", setting.name()),
     });
     let known: Vec<String> = NAMES.iter().map(|known| (*known).to_owned()).chain(of_registry).collect();
-    // In a table that there is, what comes behind its name tells them apart: all names of a table begin alike.
+    // All names of a table share its prefix, so only the rest is compared.
     let table = known
         .iter()
         .filter_map(|known| known.rfind('.').map(|dot| &known[..=dot]))
@@ -156,16 +157,16 @@ fn unknown(name: &str) -> String {
     let nearest = candidates
         .clone()
         .map(|known| (strsim::jaro_winkler(&rest(name), &rest(known)), known))
-        .filter(|(likeness, _)| *likeness >= NEAR)
+        .filter(|(likeness, _)| *likeness >= SIMILAR)
         .max_by(|one, other| one.0.total_cmp(&other.0));
     match (nearest, table) {
-        (Some((_, nearest)), _) => format!("unknown to the command; did you mean {nearest}?"),
+        (Some((_, nearest)), _) => format!("unknown setting; did you mean {nearest}?"),
         (None, Some(table)) => {
             let names: Vec<String> = candidates.map(|known| rest(known)).collect();
-            format!("unknown to the command; [{}] has {}", table.trim_end_matches('.'), names.join(", "))
+            format!("unknown setting; [{}] accepts {}", table.trim_end_matches('.'), names.join(", "))
         }
         (None, None) => format!(
-            "unknown to the command, which knows {}; the settings of clients stand in [producer] and [consumer]",
+            "unknown setting; the command accepts {}; client settings belong in [producer] and [consumer]",
             NAMES.join(", ")
         ),
     }
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_has_its_place() {
+    fn settings_are_read() {
         let (job, problems, folder) = job(
             "topic = \"flights\"\n[producer]\nlinger.ms = 5\n[input]\npath = \"data/a.csv\"\nformat = \"csv\"\nkey = \"id\"\n\
              null = \"NA\"\n[key]\nserializer = \"string\"\n[value]\nserializer = \"json\"\n",
@@ -202,39 +203,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_has_its_line_and_the_nearest_name() {
+    fn errors_have_a_line_and_the_most_similar_name() {
         let (_, problems, _) =
             job("topik = \"flights\"\n[producer]\n[input]\npth = \"a.csv\"\nformat = \"tsv\"\n[value]\nserializer = \"arvo\"\n\
              shema = \"a.avsc\"\n[schema.registry]\nurll = \"http://localhost\"\n[zebra]\nx = 1\n");
         for wanted in [
-            "job.toml:1: topik: unknown to the command; did you mean topic?",
-            "job.toml:4: input.pth: unknown to the command; did you mean input.path?",
-            "job.toml:5: input.format: `tsv` is no input format; there are lines, jsonl and csv",
-            "job.toml:7: value.serializer: is no serializer; there are json, avro, protobuf, json-schema, string, bytes, short, integer, long, \
-             float, double, boolean, uuid and void",
-            "job.toml:8: value.shema: unknown to the command; did you mean value.schema?",
-            "job.toml:10: schema.registry.urll: unknown to the command; did you mean schema.registry.url?",
+            "job.toml:1: topik: unknown setting; did you mean topic?",
+            "job.toml:4: input.pth: unknown setting; did you mean input.path?",
+            "job.toml:5: input.format: unknown input format `tsv`; must be one of lines, jsonl, csv",
+            "job.toml:7: value.serializer: must be one of json, avro, protobuf, json-schema, string, bytes, short, integer, long, float, \
+             double, boolean, uuid, void",
+            "job.toml:8: value.shema: unknown setting; did you mean value.schema?",
+            "job.toml:10: schema.registry.urll: unknown setting; did you mean schema.registry.url?",
         ] {
             assert!(problems.iter().any(|problem| problem == wanted), "{wanted:?} in {problems:#?}");
         }
         assert!(
-            problems.last().unwrap().starts_with("job.toml:12: zebra.x: unknown to the command, which knows topic"),
+            problems.last().unwrap().starts_with("job.toml:12: zebra.x: unknown setting; the command accepts topic"),
             "{problems:?}"
         );
     }
 
     #[test]
-    fn a_name_that_is_like_none_of_its_table_is_told_what_the_table_has() {
+    fn without_a_similar_name_the_error_lists_the_names_of_the_table() {
         for name in ["input.delimiter", "input.timestamp", "input.headers"] {
-            assert_eq!(unknown(name), "unknown to the command; [input] has path, format, key, null", "{name}");
+            assert_eq!(unknown(name), "unknown setting; [input] accepts path, format, key, null", "{name}");
         }
-        assert_eq!(unknown("value.subject"), "unknown to the command; [value] has serializer, schema, message, unknown");
-        assert_eq!(unknown("inptu.key"), "unknown to the command; did you mean input.key?");
-        assert_eq!(unknown("input.keys"), "unknown to the command; did you mean input.key?");
+        assert_eq!(unknown("value.subject"), "unknown setting; [value] accepts serializer, schema, message, unknown");
+        assert_eq!(unknown("inptu.key"), "unknown setting; did you mean input.key?");
+        assert_eq!(unknown("input.keys"), "unknown setting; did you mean input.key?");
     }
 
     #[test]
-    fn schemas_and_the_registry_have_their_places() {
+    fn schema_and_registry_settings_are_read() {
         let (job, problems, folder) = job(
             "[producer]\n[value]\nserializer = \"protobuf\"\nschema = \"a.proto\"\nmessage = \"a.A\"\nunknown = \"ignore\"\n\
              [schema.registry]\nurl = \"http://localhost:8081\"\nauto.register.schemas = false\n",
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn stdin_is_no_path_beside_the_file() {
+    fn stdin_is_not_a_relative_path() {
         let (job, ..) = job("[producer]\n[input]\npath = \"-\"\n");
         assert_eq!(job.input, Some(PathBuf::from("-")));
     }

@@ -1,4 +1,4 @@
-//! The log: what the library and librdkafka say, on stderr.
+//! The log of the library and librdkafka, on stderr.
 
 use std::{
     collections::HashSet,
@@ -10,30 +10,30 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::progress::CLEAR_LINE;
 
-/// What is logged without `RUST_LOG`: what is wrong reaches the command as errors, so that only the unexpected is said twice.
+/// The default filter without `RUST_LOG`. Failures reach the command as errors, so the log has only what is unexpected.
 const DEFAULT: &str = "error";
-/// How many reasons are remembered. From then on every line is written.
+/// How many reasons are remembered. Above this every line is written.
 const REMEMBERED: usize = 1000;
 
-/// Starts logging, at the levels that the environment variable `RUST_LOG` names (`RUST_LOG=ottla=debug`). Without it each reason is said once,
-/// however often librdkafka tries again.
+/// Starts logging at the levels in the environment variable `RUST_LOG` (`RUST_LOG=ottla=debug`). Without it each reason is logged
+/// once, however often librdkafka retries.
 pub(crate) fn start() {
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::ERROR.into());
     let filter = std::env::var("RUST_LOG").ok().and_then(|directives| filter.parse(directives).ok());
-    let said = filter.is_none().then(Arc::default);
+    let written = filter.is_none().then(Arc::default);
     tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(DEFAULT)))
-        .with_writer(Log { said })
+        .with_writer(Log { written })
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
-        // It would say so on stderr, with a panic where that is closed.
+        // These are written with `eprintln!`, which panics if stderr is closed.
         .log_internal_errors(false)
         .init();
 }
 
-/// Writes lines to stderr; none a second time if it remembers those that it has written.
+/// Writes lines to stderr, each at most once if it remembers the written ones.
 #[derive(Clone)]
 struct Log {
-    said: Option<Arc<Mutex<HashSet<String>>>>,
+    written: Option<Arc<Mutex<HashSet<String>>>>,
 }
 
 impl<'a> MakeWriter<'a> for Log {
@@ -45,15 +45,15 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Write for Log {
-    /// Takes a whole line, as the subscriber gives it.
+    /// Takes a whole line, as the subscriber passes it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let is_new = self.said.as_ref().is_none_or(|said| {
-            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-            said.len() >= REMEMBERED || said.insert(reason(&String::from_utf8_lossy(line)))
+        let is_new = self.written.as_ref().is_none_or(|written| {
+            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+            written.len() >= REMEMBERED || written.insert(reason(&String::from_utf8_lossy(line)))
         });
         if is_new {
             let mut stderr = io::stderr().lock();
-            // A progress line may be there.
+            // The cursor may be behind a progress line.
             if stderr.is_terminal() {
                 stderr.write_all(CLEAR_LINE.as_bytes())?;
             }
@@ -67,11 +67,11 @@ impl Write for Log {
     }
 }
 
-/// What a line says, without its time and how long or how often something took place: `(after 3ms in state SSL_HANDSHAKE, 30 identical
+/// The text of a line without its time, and without durations and counts such as `(after 3ms in state SSL_HANDSHAKE, 30 identical
 /// error(s) suppressed)`.
 fn reason(line: &str) -> String {
-    let said = line.split_once(' ').map_or(line, |(_, said)| said);
-    said.split("(after ").next().unwrap_or(said).trim_end().to_owned()
+    let text = line.split_once(' ').map_or(line, |(_, text)| text);
+    text.split("(after ").next().unwrap_or(text).trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_reason_is_recognised_whenever_it_is_said() {
+    fn a_repeated_reason_is_recognised() {
         let line =
             |time: &str, after: &str| format!("{time} ERROR ottla: ssl://a:1/bootstrap: SSL handshake failed: no ({after})\n");
         let one = reason(&line("2026-01-01T00:00:00Z", "after 3ms in state SSL_HANDSHAKE"));

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
 };
 
-/// Says a line. That nobody listens is no reason to stop: `eprintln!` would panic.
+/// Prints a line. A closed stderr is ignored, where `eprintln!` would panic.
 pub(crate) fn tell(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

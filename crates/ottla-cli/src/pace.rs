@@ -1,11 +1,11 @@
-//! [`Rate`] and [`Pace`]: so many records a second.
+//! [`Rate`] and [`Pace`]: a limit of records per second.
 
 use std::{
     str::FromStr,
     time::{Duration, Instant},
 };
 
-/// Records a second: `50/s`, or `50`.
+/// Records per second: `50/s`, or `50`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate(f64);
 
@@ -14,14 +14,14 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.strip_suffix("/s").unwrap_or(text).trim().parse::<f64>() {
-            // Slower than one in eleven days is a mistake, and the clock could not count it.
+            // Less than one record in eleven days is a mistake, and its interval would overflow.
             Ok(rate) if rate >= 1e-6 && rate.is_finite() => Ok(Self(rate)),
-            _ => Err("is no rate: give records a second, such as 500/s or 0.5/s".to_owned()),
+            _ => Err("must be a number of records per second, such as 500/s or 0.5/s".to_owned()),
         }
     }
 }
 
-/// Says when the next record is due, so that there are as many a second as the rate says, without a burst after a pause.
+/// Computes when each record is due, for a steady rate without a burst after a pause.
 #[derive(Debug)]
 pub(crate) struct Pace {
     interval: Duration,
@@ -29,14 +29,14 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Begins now: the first record is due at once.
+    /// Starts now: the first record is due immediately.
     pub(crate) fn new(Rate(rate): Rate) -> Self {
         Self { interval: Duration::from_secs_f64(1.0 / rate), due: Instant::now() }
     }
 
-    /// How long to wait at `now` for the next record, which is then taken to be sent.
+    /// Returns how long to wait at `now` for the next record, and counts that record as sent.
     pub(crate) fn next(&mut self, now: Instant) -> Duration {
-        /// How much may be made up for: the clock's grain and a scheduler's whim, not a pause of the input.
+        /// The delay to make up for: timer resolution and scheduling, but not a pause of the input.
         const CATCH_UP: Duration = Duration::from_millis(100);
         let wait = self.due.saturating_duration_since(now);
         let earliest = now.checked_sub(CATCH_UP).unwrap_or(now);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_read() {
+    fn rates_are_parsed() {
         assert_eq!("50/s".parse(), Ok(Rate(50.0)));
         assert_eq!("0.5".parse(), Ok(Rate(0.5)));
         for wrong in ["", "/s", "0/s", "-1/s", "inf", "NaN", "1e-9", "50/m", "fast"] {
@@ -68,10 +68,10 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_not_made_up_for() {
+    fn a_pause_causes_no_burst() {
         let mut pace = Pace::new(Rate(100.0));
         let late = pace.due + Duration::from_secs(60);
         let at_once = (0..1000).take_while(|_| pace.next(late) == Duration::ZERO).count();
-        assert_eq!(at_once, 11, "what 100 ms hold, and the one that is due");
+        assert_eq!(at_once, 11, "100 ms' worth, and the record that is due");
     }
 }

@@ -1,4 +1,4 @@
-//! [`reader_in_pipeline`]: whether a file is what this process's own pipeline reads.
+//! [`reader_in_pipeline`]: whether another process of this pipeline reads a file.
 
 use std::{
     fs,
@@ -7,8 +7,8 @@ use std::{
 
 use crate::file_identity::FileIdentity;
 
-/// The name of a process in this one's process group that has the file open for reading, as `jq` in `jq .record FILE | ottla ..`. What is
-/// appended to the file would come back as input, for ever. Known on Linux only.
+/// The name of a process in this process group that has the file open for reading, such as `jq` in `jq .record FILE | ottla ..`.
+/// Text appended to the file would come back as input in an endless loop. Known on Linux only.
 pub(crate) fn reader_in_pipeline(file: &Path) -> Option<String> {
     let identity = FileIdentity::of_path(file)?;
     let group = process_group(Path::new("/proc/self"))?;
@@ -22,7 +22,7 @@ pub(crate) fn reader_in_pipeline(file: &Path) -> Option<String> {
     Some(name.trim_end().to_owned())
 }
 
-/// The third field behind the name, which is in parentheses and may have any characters.
+/// Reads the third field after the name. The name is in parentheses and may contain any character.
 fn process_group(process: &Path) -> Option<i32> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(2)?.parse().ok()
@@ -34,7 +34,7 @@ fn reads(process: &Path, identity: FileIdentity) -> bool {
     handles.filter(|handle| FileIdentity::of_path(handle) == Some(identity)).any(|handle| is_readable(process, &handle))
 }
 
-/// Whether it is open for reading: the last octal digit of its flags is 1 where it is open for writing alone.
+/// Whether the handle is open for reading: the last octal digit of its flags is 1 if it is write-only.
 fn is_readable(process: &Path, handle: &Path) -> bool {
     let name = handle.file_name().unwrap_or_default();
     let path: PathBuf = process.join("fdinfo").join(name);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_has_the_file_open_is_found_if_it_reads_it() {
+    fn only_a_process_that_reads_the_file_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "").unwrap();

@@ -1,4 +1,4 @@
-//! [`Plan`]: what `ottla produce` is to do.
+//! [`Plan`]: the parameters of an `ottla produce` run.
 
 use std::{
     fs::File,
@@ -19,28 +19,28 @@ use crate::{
     settings::Settings,
 };
 
-/// Java's default of `max.request.size`, and the longest CSV header that a lower one does not make impossible.
+/// Java's default of `max.request.size`, and the minimum limit for a CSV header, so that a low setting does not reject headers.
 const MAX_REQUEST_SIZE: u64 = 1_048_576;
 const MAX_HEADER: u64 = 65_536;
 
-/// What is to be done: the flags over the file.
+/// The parameters of a run: the flags applied over the file.
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) topic: String,
     pub(crate) input: InputOptions,
-    /// How the input is read: `lines` if nothing says so.
+    /// The input's format; defaults to `lines`.
     pub(crate) format: Format,
     pub(crate) encodings: Encodings,
 }
 
-/// How keys and values become bytes; `None` leaves them as they are.
+/// How keys and values become bytes; `None` leaves them unchanged.
 #[derive(Clone, Copy)]
 pub(crate) struct Encodings {
     pub(crate) key: Option<Encoding>,
     pub(crate) value: Option<Encoding>,
 }
 
-/// What the flags say over the file.
+/// The flags that override the file.
 #[derive(Default)]
 struct Flags {
     format: Option<Format>,
@@ -52,31 +52,32 @@ impl Plan {
         let settings = Settings::load(&arguments.settings)?;
         let file = &arguments.settings.config;
         if arguments.transaction_records.is_some() && settings.producer.get("transactional.id").is_none() {
-            return Err(Failure::usage("--transaction-records: there is no transactional.id: set one"));
+            return Err(Failure::usage("--transaction-records: requires transactional.id; set it in the file or with --set"));
         }
         let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone());
         let topic =
-            topic.ok_or_else(|| Failure::usage(format!("there is no topic: give --topic, or `topic` in {}", file.display())))?;
+            topic.ok_or_else(|| Failure::usage(format!("no topic: pass --topic, or set `topic` in {}", file.display())))?;
         let path = arguments.input.clone().or_else(|| settings.job.input.clone());
-        // As kcat does. A device, such as /dev/null or a terminal, is not what somebody has prepared for it.
+        // kcat reads stdin too. A device such as /dev/null or a terminal is unlikely to be meant as input.
         let path = path.or_else(|| FileIdentity::of_stdin().map(|_| PathBuf::from("-")));
         let path = path.ok_or_else(|| {
-            Failure::usage(format!("there is no input: give --input FILE or -, or `path` in [input] of {}", file.display()))
+            Failure::usage(format!("no input: pass --input FILE or -, or set `path` in [input] of {}", file.display()))
         })?;
         Self::of(settings, file, topic, path, Flags { format: arguments.format, key_field: arguments.key_field.clone() })
     }
 
-    /// Checks all that `produce` would refuse of a file before it connects, as far as the file says it: flags may give the rest.
+    /// Checks everything in a file that `produce` checks before it connects. What the file leaves out is skipped, since flags may
+    /// set it.
     ///
     /// # Errors
-    /// What is wrong.
+    /// The first error found.
     pub(crate) fn check(settings: Settings, file: &Path) -> Result<(), Failure> {
         let job = &settings.job;
         if let Some(topic) = &job.topic {
             check_topic(topic).map_err(|reason| Failure::usage(format!("{}: topic {topic:?}: {reason}", file.display())))?;
         }
         let topic = job.topic.clone().unwrap_or_else(|| "topic".to_owned());
-        // Without an input a flag gives one, and its format may be a flag's as well: lines take every serializer.
+        // Without an input in the file, flags may set input and format. `lines` then accepts every serializer.
         let names_input = job.input.is_some();
         let path = job.input.clone().unwrap_or_else(|| PathBuf::from("-"));
         let plan = Self::of(settings, file, topic, path, Flags::default())?;
@@ -91,9 +92,9 @@ impl Plan {
         }
         let metadata = std::fs::metadata(path).map_err(|source| refuse(plan.cannot_open(source)))?;
         if metadata.is_dir() {
-            return Err(refuse(plan.cannot_open(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"))));
+            return Err(refuse(plan.cannot_open(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"))));
         }
-        // A pipe's bytes can be read once.
+        // The bytes of a pipe can be read only once.
         if metadata.is_file() {
             let input = File::open(path).map_err(|source| refuse(plan.cannot_open(source)))?;
             Input::read(Box::new(input), &plan.input).map_err(refuse)?;
@@ -125,7 +126,7 @@ impl Plan {
         };
         let mut value = job.value.encoding;
         if flags.format.is_some() {
-            overrule(&mut input, &mut value, flags.key_field.is_some(), &file.to_string());
+            override_format(&mut input, &mut value, flags.key_field.is_some(), &file.to_string());
         }
         let encodings = Encodings {
             key: Encodings::one("key", job.key.encoding, settings.producer.get("key.serializer"))?,
@@ -137,7 +138,7 @@ impl Plan {
             let without = !matches!(encoding, Some(Encoding::WithSchema(_)));
             if without && (job.schema.is_some() || job.message.is_some()) {
                 return Err(Failure::usage(format!(
-                    "[{part}] of {file} has a schema: set its serializer to avro, protobuf or json-schema, or leave the schema out"
+                    "[{part}] in {file} has a schema: set its serializer to avro, protobuf or json-schema, or remove the schema"
                 )));
             }
         }
@@ -148,16 +149,16 @@ impl Plan {
         self.settings.producer.get("transactional.id").is_some()
     }
 
-    /// Whether there is anything for a schema registry to do.
+    /// Whether a serializer needs the schema registry.
     pub(crate) fn wants_registry(&self) -> bool {
         let Encodings { key, value } = self.encodings;
         [key, value].iter().any(|encoding| matches!(encoding, Some(Encoding::WithSchema(_))))
     }
 
-    /// What encodes the keys, and what the values. Asks the registry for their schemas.
+    /// Creates the encoders of keys and values. Requests their schemas from the registry.
     ///
     /// # Errors
-    /// A schema that is not there or cannot be used, and what keeps the registry from answering.
+    /// A schema is missing or cannot be used, or the registry does not answer.
     pub(crate) fn encoders(&self) -> Result<(Encoder, Encoder), Failure> {
         let Encodings { key, value } = self.encodings;
         let (settings, job) = (&self.settings.producer, &self.settings.job);
@@ -173,7 +174,7 @@ impl Plan {
     }
 }
 
-/// Kafka's rule for the names of topics.
+/// Kafka's rule for topic names.
 fn check_topic(topic: &str) -> Result<(), &'static str> {
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     match topic {
@@ -184,46 +185,47 @@ fn check_topic(topic: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Leaves out what the file says for its own format and the format of `--format` does not have, and says so.
-fn overrule(input: &mut InputOptions, value: &mut Option<Encoding>, key_is_flag: bool, file: &str) {
+/// Drops the file's settings that do not apply to the format of `--format`, and reports them.
+fn override_format(input: &mut InputOptions, value: &mut Option<Encoding>, key_is_flag: bool, file: &str) {
     let Some(format) = input.format else { return };
     let is_lines = format == Format::Lines;
     let key = if is_lines && !key_is_flag { input.key.take() } else { None };
     let null = if format == Format::Csv { None } else { input.null.take() };
     let json = if is_lines { value.take_if(|value| *value == Encoding::Json) } else { None };
     let json = json.map(|json| json.to_string());
-    for (name, value, so) in
-        [("key", key, ": every key is null"), ("null", null, ""), ("[value] serializer", json, ": lines go out as they are")]
+    for (name, value, effect) in
+        [("key", key, ": every key is null"), ("null", null, ""), ("[value] serializer", json, ": lines are sent unchanged")]
     {
         if let Some(value) = value {
-            message::tell(format_args!("--format {format}: {name} = \"{value}\" in {file} does not apply{so}"));
+            message::tell(format_args!("--format {format}: {name} = \"{value}\" in {file} does not apply{effect}"));
         }
     }
 }
 
 impl Encodings {
-    /// The encoding of a part, named by the command's table or by Java's setting.
+    /// The encoding of a part, from the command's table or from Java's setting.
     fn one(part: &str, in_table: Option<Encoding>, setting: Option<&str>) -> Result<Option<Encoding>, Failure> {
         let in_setting = setting.map(str::parse::<Encoding>).transpose();
         let in_setting = in_setting.map_err(|message| Failure::usage(format!("{part}.serializer: {message}")))?;
         match (in_table, in_setting) {
             (Some(one), Some(other)) if one != other => Err(Failure::usage(format!(
-                "{part}.serializer: is {other}, and `serializer` in [{part}] is {one}: give one of them"
+                "{part}.serializer: is {other}, but `serializer` in [{part}] is {one}; set only one of them"
             ))),
             (one, other) => Ok(one.or(other)),
         }
     }
 
-    /// The encodings for an input of this format, without those that change nothing.
+    /// The encodings for an input of this format, without those that leave the bytes unchanged.
     fn of(self, format: Format) -> Result<Self, Failure> {
         for (part, encoding) in [("key", self.key), ("value", self.value)] {
             if let Some(encoding) = encoding.filter(|encoding| !encoding.is_known()) {
-                return Err(Failure::usage(format!("{part}.serializer: {encoding} is not built in yet")));
+                return Err(Failure::usage(format!("{part}.serializer: {encoding} is not supported by this command")));
             }
         }
         if let Some(value) = self.value.filter(|value| !value.takes_values_of(format)) {
             return Err(Failure::usage(format!(
-                "value.serializer: {value}, and a record of {format} is a JSON object: use json, avro, protobuf, json-schema, string or bytes, or --format lines"
+                "value.serializer: {value} cannot serialize the JSON objects of {format} input; use json, avro, \
+                 protobuf, json-schema, string or bytes, or --format lines"
             )));
         }
         let is_json = format != Format::Lines;

@@ -1,4 +1,4 @@
-//! `ottla produce`: every record of a file or of stdin is sent, and what became of it is said.
+//! `ottla produce`: sends every record of a file or of stdin, and reports the outcome.
 
 use std::{
     io::{self, Write as _},
@@ -41,13 +41,13 @@ use crate::{
     transactions::Transactions,
 };
 
-/// How long what was accepted has to be delivered after Ctrl-C.
-const LAST_CALL: Duration = Duration::from_secs(10);
+/// How long accepted records have to be delivered after Ctrl-C.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the report waits for the cluster's id, which was asked for before the first record.
-const CLUSTER_ID: Duration = Duration::from_secs(5);
+/// How long the report waits for the cluster id, which was requested before the first record.
+const CLUSTER_ID_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs the command: reads, sends, waits for every report, and sums up.
+/// Runs the command: reads, sends, waits for every report, and prints the summary.
 pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
     let mut destination = Destination::default();
     let ended = run(arguments, &mut destination);
@@ -57,7 +57,7 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
     ended
 }
 
-/// Fails only before the first record, and then has not summed up.
+/// An error means that the run ended before the first record, without a summary.
 fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Exit, Failure> {
     let interrupt = Interrupt::listen()?;
     let mut plan = Plan::new(arguments)?;
@@ -89,11 +89,12 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         }
     };
 
-    // The first bytes are there, so that a program that reads them from a file has opened it.
+    // The first bytes have arrived, so another process of the pipeline that reads the dead-letter file has opened it by now.
     let reader = arguments.dead_letter.as_deref().filter(|_| size.is_none()).and_then(reader_in_pipeline);
     if let Some(reader) = reader {
         return Err(Failure::usage(format!(
-            "dead-letter file {}: {reader} reads it for the input, and would read appended dead letters again; name another file",
+            "dead-letter file {}: {reader} reads it as part of this pipeline, so dead letters would be read as input; \
+             give another file",
             arguments.dead_letter.as_deref().unwrap_or(Path::new("-")).display()
         )));
     }
@@ -110,14 +111,14 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         .transpose()?;
     let closing = producer.clone();
     interrupt.react(move || {
-        // Begins to close, and does not wait: room that is waited for is refused from now on, and a second Ctrl-C is heard.
-        let _ = closing.close(LAST_CALL).now_or_never();
+        // Starts closing without waiting, so that `send` stops waiting for buffer memory and a second Ctrl-C is handled.
+        let _ = closing.close(CLOSE_TIMEOUT).now_or_never();
     });
     let (interrupted, format) = (Arc::clone(&totals), arguments.report);
-    interrupt.before_the_end(move || {
+    interrupt.set_final_action(move || {
         let mut report = interrupted.interrupted();
         report.finish(started.elapsed());
-        let reason = "interrupted twice: records without a report may have been written";
+        let reason = "interrupted twice: records without a report may or may not have been written";
         report.end_with(reason);
         message::tell(reason);
         let _ = print(&report, format);
@@ -133,9 +134,9 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     };
     let mut end = sender.send_all(&mut input, arguments, &mut transactions, || position.load(Ordering::Relaxed));
     if matches!(end, End::Interrupted) {
-        let what = if transactions.is_some() { "the transaction is aborted" } else { "what was accepted is delivered" };
-        let seconds = LAST_CALL.as_secs();
-        totals.tell(&format!("interrupted: {what}, for {seconds} s at most; Ctrl-C again ends at once"));
+        let what = if transactions.is_some() { "aborting the transaction" } else { "delivering accepted records" };
+        let seconds = CLOSE_TIMEOUT.as_secs();
+        totals.tell(&format!("interrupted: {what} for up to {seconds} s; press Ctrl-C again to exit now"));
     }
     match &mut transactions {
         None => {
@@ -155,22 +156,22 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     }
     drop(transactions);
     if plan.is_transactional() {
-        // Until the brokers have heard of the abort; what was given up is in the ledger.
-        let _ = producer.blocking().close(LAST_CALL);
+        // Waits until the brokers know of the abort. The totals count the records that are given up.
+        let _ = producer.blocking().close(CLOSE_TIMEOUT);
     }
-    interrupt.nothing_left_to_say();
+    interrupt.clear_final_action();
     let mut balance = totals.close();
     balance.report.finish(started.elapsed());
-    balance.report.name_cluster(cluster_id.recv_timeout(CLUSTER_ID).ok().flatten());
+    balance.report.name_cluster(cluster_id.recv_timeout(CLUSTER_ID_TIMEOUT).ok().flatten());
     let end = if interrupt.is_pressed() { End::Interrupted } else { end };
     if let Some(reason) = end.reason().or_else(|| balance.letters_failed.as_ref().map(ToString::to_string)) {
         balance.report.end_with(&reason);
     }
 
-    let summed_up = sum_up(arguments, &balance);
-    let exit = judge(end, &balance);
+    let summary = print_summary(arguments, &balance);
+    let exit = exit_of(end, &balance);
     let compared = embedded.map_or(Ok(()), compare);
-    Ok(match (compared, summed_up) {
+    Ok(match (compared, summary) {
         (Err(failure), _) | (_, Err(failure)) => {
             let failed = failure.tell();
             if exit == Exit::Done { failed } else { exit }
@@ -179,7 +180,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     })
 }
 
-/// The dead letters for this path, which must be none of the files that the run uses otherwise.
+/// Opens the dead letters at this path, which must not be a file that the run reads.
 fn dead_letters(path: &Path, arguments: &ProduceArguments, plan: &Plan) -> Result<DeadLetters, Failure> {
     let is_stdin = plan.input.path == Path::new("-");
     let input = if is_stdin { FileIdentity::of_stdin() } else { FileIdentity::of_path(&plan.input.path) };
@@ -187,13 +188,13 @@ fn dead_letters(path: &Path, arguments: &ProduceArguments, plan: &Plan) -> Resul
     let used = used.into_iter().filter_map(|(what, identity)| Some((what, identity?)));
     let letters = DeadLetters::at(path, used.collect()).map_err(Failure::usage)?;
     if letters.is_stdout() && arguments.report == ReportFormat::Json {
-        return Err(Failure::usage("--dead-letter and --report json would both write to stdout: name a file for one of them"));
+        return Err(Failure::usage("--dead-letter - and --report json would both write to stdout; give --dead-letter a file"));
     }
     Ok(letters)
 }
 
-/// Begins to read the input: a file at once, so that what is wrong with it is said before anything is asked of the brokers; on a thread what
-/// may be waited for.
+/// Opens the input. A regular file is opened at once, so that its errors are reported before any request to the brokers; an input
+/// that may block is opened on a thread.
 fn open(source: Source, options: &InputOptions) -> Result<impl Future<Output = Result<Input, Failure>> + use<>, Failure> {
     let refuse = |error: InputError| Failure::usage(chain(&error));
     if source.size.is_some() {
@@ -204,11 +205,11 @@ fn open(source: Source, options: &InputOptions) -> Result<impl Future<Output = R
     let (sender, opened) = oneshot::channel();
     let options = options.clone();
     let opening = thread::Builder::new().name("ottla-open".to_owned()).spawn(move || {
-        // If nobody waits for it any more, the run has ended.
+        // The receiver is gone if the run has ended.
         let _ = sender.send(Input::read(source.bytes, &options));
     });
-    opening.map_err(|error| Failure::new(Exit::Failed, format!("no thread to read the input: {error}")))?;
-    let gone = |_| Err(Failure::new(Exit::Failed, "the thread that opens the input is gone"));
+    opening.map_err(|error| Failure::new(Exit::Failed, format!("cannot start the thread that opens the input: {error}")))?;
+    let gone = |_| Err(Failure::new(Exit::Failed, "the thread that opens the input panicked"));
     Ok(Either::Right(opened.map(move |opened| opened.map_or_else(gone, |input| input.map_err(refuse)))))
 }
 
@@ -216,16 +217,16 @@ fn build(config: &ProducerConfig) -> Result<Producer<[u8], [u8]>, Failure> {
     Ok(Producer::builder(config.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?)
 }
 
-/// Asks the brokers for the topic and, with transactions, ends what a run before has left open. Gives the producer, or one whose batches are
-/// within what the topic takes.
+/// Requests the topic's metadata and, with transactions, ends the open transaction of an earlier run. Returns the producer, or a
+/// new one whose `batch.size` is within the topic's limit.
 async fn connect(mut producer: Producer<[u8], [u8]>, plan: &Plan) -> Result<Producer<[u8], [u8]>, Failure> {
     producer.partitions_for(&plan.topic).await?;
     let config = &plan.settings.producer;
     if let Some(limit) = batch_size::lowered(config, &producer, &plan.topic).await {
-        message::tell(format_args!("batch.size is lowered to {limit}, the max.message.bytes of {}", plan.topic));
+        message::tell(format_args!("batch.size is lowered to {limit}, the max.message.bytes of topic {}", plan.topic));
         let lowered = config.clone().set_with_origin("batch.size", limit.to_string(), Origin::Flag)?;
         let first = std::mem::replace(&mut producer, build(&lowered)?);
-        // It has sent nothing.
+        // Nothing was sent with it.
         let _ = first.close(Duration::ZERO).await;
     }
     if plan.is_transactional() {
@@ -234,7 +235,7 @@ async fn connect(mut producer: Producer<[u8], [u8]>, plan: &Plan) -> Result<Prod
     Ok(producer)
 }
 
-/// Asks for the cluster's id, which the report names, on a thread of its own: a broker that does not tell keeps nobody waiting.
+/// Requests the cluster id for the report on a thread, so that a broker that does not answer delays nothing.
 fn ask_cluster_id(producer: &Producer<[u8], [u8]>) -> Receiver<Option<String>> {
     let (sender, answer) = channel();
     let producer = producer.clone();
@@ -243,19 +244,19 @@ fn ask_cluster_id(producer: &Producer<[u8], [u8]>) -> Receiver<Option<String>> {
         drop(producer);
         let _ = sender.send(cluster.and_then(|cluster| cluster.id().map(str::to_owned)));
     };
-    // Without the thread there is no id.
+    // Without the thread the report has no cluster id.
     drop(thread::Builder::new().name("ottla-cluster".to_owned()).spawn(ask));
     answer
 }
 
-/// Says what became of the records.
-fn sum_up(arguments: &ProduceArguments, balance: &Balance) -> Result<Exit, Failure> {
+/// Prints the outcome of the records.
+fn print_summary(arguments: &ProduceArguments, balance: &Balance) -> Result<Exit, Failure> {
     let report = &balance.report;
-    let told = print(report, arguments.report);
+    let printed = print(report, arguments.report);
     if let Some(path) = arguments.dead_letter.as_deref().filter(|_| report.failed() > 0) {
-        tell_letters(path, balance);
+        print_letters(path, balance);
     }
-    told
+    printed
 }
 
 fn print(report: &Report, format: ReportFormat) -> Result<Exit, Failure> {
@@ -274,16 +275,16 @@ fn print_json(report: &Report) -> Result<Exit, Failure> {
     written(io::stdout().lock().write_all(json.as_bytes()))
 }
 
-fn tell_letters(path: &Path, balance: &Balance) {
+fn print_letters(path: &Path, balance: &Balance) {
     match &balance.letters_failed {
         Some(error) => message::tell(error),
         None if path == Path::new("-") => {}
-        None => message::tell(format_args!("what failed is in {}", path.display())),
+        None => message::tell(format_args!("failed records are in {}", path.display())),
     }
 }
 
-/// How the command ends.
-fn judge(end: End, balance: &Balance) -> Exit {
+/// Prints why the run ended early, if it did, and returns the exit.
+fn exit_of(end: End, balance: &Balance) -> Exit {
     let report = &balance.report;
     match end {
         End::Interrupted => Exit::Interrupted,
@@ -297,10 +298,10 @@ fn judge(end: End, balance: &Balance) -> Exit {
         }
         End::Uncommitted(reason) => {
             message::tell(format_args!("{reason}"));
-            // As below.
+            // The same condition as below.
             if balance.not_allowed > 0 && report.acknowledged() == 0 { Exit::Unreachable } else { Exit::Failed }
         }
-        // Asking for the topic was allowed, writing to it was not.
+        // Metadata requests were allowed, but no write was.
         End::Read if report.failed() > 0 && balance.not_allowed == report.records() => Exit::Unreachable,
         End::Read if report.failed() > 0 => Exit::Failed,
         End::Read => Exit::Done,
@@ -314,6 +315,6 @@ fn compare(embedded: Embedded) -> Result<(), Failure> {
             message::tell(format_args!("{} {noun} read back and compared: equal", indicatif::HumanCount(records)));
             Ok(())
         }
-        Err(difference) => Err(Failure::new(Exit::Failed, format!("what was read back differs: {difference}"))),
+        Err(difference) => Err(Failure::new(Exit::Failed, format!("the records read back differ: {difference}"))),
     }
 }

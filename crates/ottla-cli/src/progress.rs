@@ -1,4 +1,4 @@
-//! [`Progress`]: a line on the terminal that says how a run is getting on; without a terminal, a line of its log now and then.
+//! [`Progress`]: a progress line on the terminal, or periodic log lines without a terminal.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -13,17 +13,18 @@ use std::{
 use console::Term;
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
-/// What goes to the beginning of a terminal's line and clears it.
+/// Moves to the start of a terminal's line and clears it.
 pub(crate) const CLEAR_LINE: &str = "\r\x1b[2K";
-/// How often the line is drawn on a terminal.
-const DRAWN_EVERY: Duration = Duration::from_millis(100);
-/// How often a line is written where there is no terminal.
-const TOLD_EVERY: Duration = Duration::from_secs(30);
+/// How often the line is redrawn on a terminal.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
+/// How often a line is written without a terminal.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Says how a run is getting on: how much was read, records acknowledged a second, acknowledged, failed, and the time that passed.
+/// Shows the progress of a run: how much was read, the rate, the records acknowledged and failed, and the elapsed time.
 ///
-/// It goes to stderr. On a terminal it is one line that is drawn again and again, cut where the terminal ends; elsewhere a line is added
-/// every 30 s. (indicatif's own fills the line up to the terminal's end, so that a `^C` gets a line of its own and this one stays behind.) A thread of its own writes it, so counting costs an atomic addition. Dropping it clears the line.
+/// It writes to stderr. On a terminal it redraws one line, cut to the terminal's width; otherwise it adds a line every 30 s.
+/// indicatif's progress bar is not used because it fills the whole width: an echoed `^C` would wrap to the next line and leave
+/// this one behind. A thread writes the line, so counting costs one atomic addition. Dropping it clears the line.
 pub(crate) struct Progress {
     shown: Arc<Shown>,
     thread: Option<JoinHandle<()>>,
@@ -31,22 +32,22 @@ pub(crate) struct Progress {
 
 struct Shown {
     counts: Arc<LiveCounts>,
-    /// The input's size as it is stored, in bytes.
+    /// The input's stored size in bytes.
     size: Option<u64>,
-    /// How much of it was read.
+    /// The number of stored bytes read.
     position: AtomicU64,
     started: Instant,
     has_ended: Mutex<bool>,
     end: Condvar,
-    /// Locked by each writer, so that nothing is written into half a line.
+    /// Locked by each writer, so that no other output lands in the middle of a line.
     output: Mutex<Output>,
 }
 
-/// Where the line goes.
+/// The destination of the line.
 enum Output {
-    /// To a terminal, with its width.
+    /// A terminal; the function returns its width.
     Terminal(Write, fn() -> usize),
-    /// A line after the other.
+    /// A stream of lines.
     Lines(Write),
 }
 
@@ -72,10 +73,10 @@ impl Output {
     }
 }
 
-/// The counters behind a [`Progress`], for the threads that count.
+/// The counters of a [`Progress`], shared with the threads that count.
 #[derive(Debug, Default)]
 pub(crate) struct LiveCounts {
-    /// With `acks=0` records are sent, and nobody acknowledges them.
+    /// With `acks=0` records are sent but not acknowledged.
     is_unacknowledged: bool,
     acknowledged: AtomicU64,
     failed: AtomicU64,
@@ -92,7 +93,7 @@ impl LiveCounts {
         self.failed.fetch_add(records, Ordering::Relaxed);
     }
 
-    /// `"12,000/s  36,000 acknowledged  1 failed"`, the rate over the whole time.
+    /// `"12,000/s  36,000 acknowledged  1 failed"`, with the average rate since the start.
     fn text(&self, elapsed: Duration) -> String {
         let acknowledged = self.acknowledged.load(Ordering::Relaxed);
         let failed = self.failed.load(Ordering::Relaxed);
@@ -108,7 +109,7 @@ impl LiveCounts {
 }
 
 impl Shown {
-    /// `" 25 %  12,000/s  36,000 acknowledged  3 seconds"`, or how much was read in place of the percents.
+    /// `" 25 %  12,000/s  36,000 acknowledged  3 seconds"`, with the bytes read in place of a percentage if the size is unknown.
     fn line(&self, elapsed: Duration) -> String {
         let position = self.position.load(Ordering::Relaxed);
         let read = match self.size {
@@ -122,7 +123,7 @@ impl Shown {
         format!("{read}  {}  {time}", self.counts.text(elapsed))
     }
 
-    /// Shows the line every so often, until the end.
+    /// Shows the line at this interval until the end.
     fn show(&self, every: Duration) {
         let mut has_ended = lock(&self.has_ended);
         loop {
@@ -137,11 +138,11 @@ impl Shown {
 }
 
 impl Progress {
-    /// Starts the line. `input_bytes` is the size of the input file as it is stored (compressed, if it is), for percents; `None` for an input
-    /// without a size. With `is_unacknowledged` (`acks=0`) records are only sent.
+    /// Starts the line. `input_bytes` is the stored (possibly compressed) size of the input file, for percentages; `None` if the
+    /// input has no size. With `is_unacknowledged` (`acks=0`) records are only sent.
     pub(crate) fn start(input_bytes: Option<u64>, is_unacknowledged: bool) -> Self {
         let output = Output::stderr();
-        let every = if matches!(output, Output::Terminal(..)) { DRAWN_EVERY } else { TOLD_EVERY };
+        let every = if matches!(output, Output::Terminal(..)) { REDRAW_INTERVAL } else { LOG_INTERVAL };
         Self::on(output, every, input_bytes, is_unacknowledged)
     }
 
@@ -156,22 +157,22 @@ impl Progress {
             output: Mutex::new(output),
         });
         let showing = Arc::clone(&shown);
-        // Without the thread nothing is shown, which is no reason to stop.
+        // Without the thread no progress is shown, and the run goes on.
         let thread = thread::Builder::new().name("ottla-progress".to_owned()).spawn(move || showing.show(every)).ok();
         Self { shown, thread }
     }
 
-    /// The counters, for the thread that is told of acknowledgements.
+    /// The counters, for the delivery thread.
     pub(crate) fn counts(&self) -> Arc<LiveCounts> {
         Arc::clone(&self.shown.counts)
     }
 
-    /// Says up to which byte the input has been read, as it is stored.
+    /// Sets the number of stored bytes read.
     pub(crate) fn read_to(&self, position: u64) {
         self.shown.position.store(position, Ordering::Relaxed);
     }
 
-    /// Writes something else to the terminal without leaving half a line behind.
+    /// Writes other output without leaving part of the line behind.
     pub(crate) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         let mut output = lock(&self.shown.output);
         output.clear();
@@ -179,8 +180,8 @@ impl Progress {
     }
 }
 
-/// As much of a line as a terminal of this width shows in one, with room for the `^C` that it shows when that is pressed: were that on a line of
-/// its own, this one would stay behind.
+/// Cuts a line to the terminal's width, with space for an echoed `^C`. If the echo wrapped to the next line, this line could no
+/// longer be cleared.
 fn fitted(line: &str, width: usize) -> String {
     line.chars().take(width.saturating_sub("^C".len() + 1)).collect()
 }
@@ -206,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// An output, and what is written to it.
+    /// An output, and the receiver of what is written to it.
     fn output(terminal: bool) -> (Output, Receiver<String>) {
         let (sender, written) = channel();
         let write: Write = Box::new(move |text| drop(sender.send(text.to_owned())));
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_tells_rate_and_counts_and_failures_only_if_there_are() {
+    fn the_text_has_rate_and_counts_and_failures_if_any() {
         let counts = LiveCounts::default();
         assert_eq!(counts.text(Duration::ZERO), "0/s  0 acknowledged");
         counts.acknowledge(1);
@@ -227,8 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn threads_count_together() {
-        let progress = Progress::on(output(false).0, TOLD_EVERY, None, false);
+    fn threads_share_the_counters() {
+        let progress = Progress::on(output(false).0, LOG_INTERVAL, None, false);
         std::thread::scope(|threads| {
             for _ in 0..4 {
                 let counts = progress.counts();
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_terminal_a_line_is_told_now_and_then() {
+    fn without_a_terminal_lines_are_written_periodically() {
         let (output, lines) = output(false);
         let progress = Progress::on(output, Duration::from_millis(1), Some(100), false);
         assert_eq!(progress.suspend(|| 7), 7);
@@ -249,11 +250,11 @@ mod tests {
             |line: &String| line.starts_with(" 40 %  ") && line.contains("/s  3 acknowledged  ") && line.ends_with('\n');
         assert!(lines.iter().any(|line| is_wanted(&line)));
         drop(progress);
-        assert!(lines.iter().all(|line| !line.contains(CLEAR_LINE)), "and it ends with the run");
+        assert!(lines.iter().all(|line| !line.contains(CLEAR_LINE)), "a line was cleared");
     }
 
     #[test]
-    fn on_a_terminal_one_line_is_drawn_again_and_cleared_for_what_else_is_written() {
+    fn on_a_terminal_one_line_is_redrawn_and_cleared_at_the_end() {
         for (size, shown) in [(Some(200), " 25 %  "), (None, "50 B  ")] {
             let (output, written) = output(true);
             let progress = Progress::on(output, Duration::from_millis(1), size, false);
@@ -267,7 +268,7 @@ mod tests {
             );
             assert!(!line.contains('\n'), "{line:?}");
             drop(progress);
-            assert_eq!(written.iter().last().as_deref(), Some(CLEAR_LINE), "nothing stays behind");
+            assert_eq!(written.iter().last().as_deref(), Some(CLEAR_LINE), "the line was not cleared");
         }
     }
 

@@ -1,4 +1,4 @@
-//! [`Report`]: what became of the records of a run, as JSON for programs and as text for people.
+//! [`Report`]: the outcome of a run's records, as JSON for programs and as text for people.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -8,12 +8,12 @@ use serde::{
     ser::{SerializeMap as _, SerializeStruct as _},
 };
 
-/// Counts what became of records.
+/// Counts the outcome of records.
 ///
-/// An acknowledgement costs an index into an array by partition and a few additions: no lock, no hash, no allocation once the partition
-/// has been seen.
+/// An acknowledgement costs an array access and a few additions: no lock, no hash, and no allocation once the partition has been
+/// seen.
 ///
-/// As JSON (`serde::Serialize`), with the partitions that have records, `null` for offsets that were not told (`acks=0`), and rates of
+/// The JSON form (`serde::Serialize`) has the partitions with records, `null` for unknown offsets (`acks=0`), and the rate of
 /// acknowledged records:
 ///
 /// ```json
@@ -22,13 +22,13 @@ use serde::{
 ///  "topic":"orders","brokers":"localhost:9092","cluster_id":"MkU3OEVBNTcwNTJENDM2Qk","error":null}
 /// ```
 ///
-/// With `acks=0` no broker says anything: `"acknowledged"` is 0, and `"sent"` beside it counts the records that went out.
+/// With `acks=0` no record is acknowledged: `"acknowledged"` is 0, and an additional `"sent"` counts the records sent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Report {
     destination: Destination,
-    /// With `acks=0` what is counted as acknowledged was only sent.
+    /// With `acks=0`: records counted as acknowledged were only sent.
     is_unacknowledged: bool,
-    /// Why the run ended before the end of its input.
+    /// Why the run ended before the end of the input.
     error: Option<String>,
     acknowledged: u64,
     failed: u64,
@@ -38,17 +38,17 @@ pub(crate) struct Report {
     errors: BTreeMap<String, u64>,
 }
 
-/// Where the records of a run go, as far as it is known.
+/// The destination of a run's records, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Destination {
     pub(crate) topic: Option<String>,
     /// `bootstrap.servers`.
     pub(crate) brokers: Option<String>,
-    /// What the brokers call their cluster.
+    /// The id that the brokers report for their cluster.
     pub(crate) cluster_id: Option<String>,
 }
 
-/// What a partition got. One without records is not reported.
+/// The records of a partition. A partition without records is not reported.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 struct PartitionTotals {
     records: u64,
@@ -57,7 +57,7 @@ struct PartitionTotals {
 }
 
 impl Report {
-    /// A report about records that go there; with `acks=0` none of them is acknowledged.
+    /// A report about records for this destination; with `acks=0` none is acknowledged.
     pub(crate) fn new(destination: Destination, is_unacknowledged: bool) -> Self {
         Self { destination, is_unacknowledged, ..Self::default() }
     }
@@ -67,21 +67,21 @@ impl Report {
         Self { destination, error: Some(error), ..Self::default() }
     }
 
-    /// Sets what the brokers call their cluster.
+    /// Sets the cluster id.
     pub(crate) fn name_cluster(&mut self, id: Option<String>) {
         self.destination.cluster_id = id;
     }
 
-    /// Notes why the run ended before the end of its input.
+    /// Sets why the run ended before the end of the input; the first reason stays.
     pub(crate) fn end_with(&mut self, error: &str) {
         self.error.get_or_insert_with(|| error.to_owned());
     }
 
-    /// Counts a record that the brokers acknowledged: its partition, its offset if it was told, and its size in bytes, key and value.
+    /// Counts an acknowledged record: its partition, its offset if known, and the size of key and value in bytes.
     pub(crate) fn acknowledge(&mut self, partition: i32, offset: Option<i64>, bytes: usize) {
         self.acknowledged += 1;
         self.bytes += bytes as u64;
-        // A record without a partition cannot have been acknowledged; should it ever say so, the totals still add up.
+        // An acknowledged record always has a partition. If it had none, the totals would still be right.
         let Ok(index) = usize::try_from(partition) else { return };
         if index >= self.partitions.len() {
             self.partitions.resize_with(index + 1, PartitionTotals::default);
@@ -89,12 +89,12 @@ impl Report {
         self.partitions[index].add(offset);
     }
 
-    /// Counts a record that was not acknowledged, under the kind of its error.
+    /// Counts an unacknowledged record under the kind of its error.
     pub(crate) fn fail(&mut self, kind: &str) {
         self.fail_all(kind, 1);
     }
 
-    /// Counts so many records that were not acknowledged, or that count no longer, under the kind of their error.
+    /// Counts records that were not acknowledged or not committed, under the kind of their error.
     pub(crate) fn fail_all(&mut self, kind: &str, records: u64) {
         if records == 0 {
             return;
@@ -106,7 +106,7 @@ impl Report {
         }
     }
 
-    /// Adds what another report has acknowledged.
+    /// Adds the acknowledged records of another report.
     pub(crate) fn add_acknowledged(&mut self, other: Self) {
         self.acknowledged += other.acknowledged;
         self.bytes += other.bytes;
@@ -118,39 +118,39 @@ impl Report {
         }
     }
 
-    /// Sets how long the run took, from the first record read to the last one reported.
+    /// Sets the time from the first record read to the last report.
     pub(crate) fn finish(&mut self, elapsed: Duration) {
         self.elapsed = elapsed;
     }
 
-    /// How many records came to an end, one way or the other.
+    /// The number of acknowledged and failed records.
     pub(crate) fn records(&self) -> u64 {
         self.acknowledged + self.failed
     }
 
-    /// How many records were acknowledged.
+    /// The number of acknowledged records.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.acknowledged
     }
 
-    /// How many records were not acknowledged.
+    /// The number of unacknowledged records.
     pub(crate) fn failed(&self) -> u64 {
         self.failed
     }
 
-    /// Acknowledged records a second, 0 when no time passed; to one decimal.
+    /// Acknowledged records per second, to one decimal; 0 if no time has passed.
     fn rate(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
         if seconds > 0.0 { (self.acknowledged as f64 / seconds * 10.0).round() / 10.0 } else { 0.0 }
     }
 
-    /// The same in whole records.
+    /// Acknowledged records per second, rounded down.
     fn whole_rate(&self) -> u64 {
         let rate = (u128::from(self.acknowledged) * 1_000_000_000).checked_div(self.elapsed.as_nanos());
         u64::try_from(rate.unwrap_or(0)).unwrap_or(u64::MAX)
     }
 
-    /// The elapsed time in seconds, to milliseconds.
+    /// The elapsed time in seconds, rounded to milliseconds.
     fn seconds(&self) -> f64 {
         (self.elapsed.as_secs_f64() * 1000.0).round() / 1000.0
     }
@@ -171,7 +171,7 @@ impl PartitionTotals {
             (Some(mine), Some(other)) => Some(mine.min(other)),
             (mine, other) => mine.or(other),
         };
-        // `None` is below every offset.
+        // `None` sorts below every offset.
         self.last_offset = self.last_offset.max(other.last_offset);
     }
 }
@@ -200,7 +200,7 @@ impl Serialize for Report {
     }
 }
 
-/// The partitions as a JSON object, in the order of their numbers.
+/// The partitions as a JSON object, ordered by number.
 struct UsedPartitions<'a>(&'a Report);
 
 impl Serialize for UsedPartitions<'_> {
@@ -213,8 +213,8 @@ impl Serialize for UsedPartitions<'_> {
     }
 }
 
-/// The text form: a line of totals, where the records went, a table of partitions, and the errors if there are any. No line break at its
-/// end.
+/// The text form: a line of totals, the destination, a table of partitions, and the errors if there are any. It does not end with
+/// a line break.
 ///
 /// ```text
 /// 336,776 records acknowledged in 1.21 s: 278,327 a second, 58.30 MiB
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_is_the_contracts() {
+    fn the_json_form_is_stable() {
         assert_eq!(
             serde_json::to_string(&report()).unwrap(),
             r#"{"records":8,"acknowledged":5,"failed":3,"bytes":301,"elapsed_s":1.5,"records_per_s":3.3,"#.to_owned()
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_reads_well() {
+    fn the_text_form_is_a_table() {
         let mut report = report();
         report.acknowledge(1, Some(1_234_567), 5 << 20);
         let text = "\
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_says_where_the_records_went_and_why_it_ended() {
+    fn a_report_has_the_destination_and_the_first_error() {
         let known = |name: &str| Some(name.to_owned());
         let destination = Destination { topic: known("orders"), brokers: known("a:1,b:2"), cluster_id: known("id") };
         let mut report = Report::new(destination.clone(), false);
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_broker_acknowledges_is_sent() {
+    fn with_acks_0_records_count_as_sent() {
         let mut report = Report::new(Destination::default(), true);
         report.acknowledge(0, None, 3);
         report.fail("Serialization");
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_of_acknowledged_records_add_up() {
+    fn acknowledged_records_of_reports_are_summed() {
         let mut whole = Report::default();
         whole.fail_all("TransactionAborted", 3);
         whole.fail_all("TransactionAborted", 0);
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_below_zero_still_counts() {
+    fn a_negative_partition_counts_in_the_totals() {
         let mut report = Report::default();
         report.acknowledge(-1, Some(3), 10);
         assert_eq!((report.acknowledged, report.used_partitions().count()), (1, 0));

@@ -1,39 +1,39 @@
-//! [`Row`]: one record of the input, and [`RowError`], one that cannot be sent.
+//! [`Row`]: one record of the input. [`RowError`]: a record that cannot be sent.
 
 use std::fmt;
 
-/// One record of the input. It borrows the reader's buffers, so it is gone at the next one.
+/// One record of the input. It borrows the reader's buffers until the next row is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row<'a> {
-    /// The line of the input where it begins, from 1.
+    /// The input line where the record begins, counted from 1.
     pub(crate) line: u64,
-    /// The record as it was read, without the end of its line: what a dead letter carries.
+    /// The record as read, without the line break; written to the dead-letter file.
     pub(crate) raw: &'a [u8],
     /// The key's text; `None` is a null key.
     pub(crate) key: Option<&'a [u8]>,
-    /// The value: the line or the JSON object as it came in, or the JSON object made of a CSV row.
+    /// The value: the line or JSON object as read, or the JSON object built from a CSV row.
     pub(crate) value: &'a [u8],
 }
 
-/// A record of the input that cannot be sent. It does not end the input.
+/// A record of the input that cannot be sent. Reading goes on after it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RowError {
-    /// The line of the input where the record begins, from 1.
+    /// The input line where the record begins, counted from 1.
     pub(crate) line: u64,
-    /// What kind of error it is.
+    /// The kind of error.
     pub(crate) kind: RowErrorKind,
-    /// What is wrong, without the record's content.
+    /// The error message, without the record's content.
     pub(crate) message: String,
-    /// The field or column that is wrong, where it is one.
+    /// The field or column that is wrong, if a single one is.
     pub(crate) field: Option<String>,
-    /// The record as it was read, without the end of its line; of one that is too large, the beginning.
+    /// The record as read, without the line break; only the beginning if it is too large.
     pub(crate) record: Vec<u8>,
 }
 
-/// The kinds of error that reading a record has. The names are those in dead letters and reports.
+/// The kinds of row errors. The names appear in dead letters and reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum RowErrorKind {
-    /// The record is longer than a record may be.
+    /// The record exceeds the maximum size.
     RecordTooLarge,
     /// Text that is not UTF-8, in JSON or CSV.
     InvalidUtf8,
@@ -41,22 +41,22 @@ pub(crate) enum RowErrorKind {
     InvalidJson,
     /// A CSV row with more or fewer columns than the header.
     ColumnCount,
-    /// A CSV row with a quoted field that does not end.
+    /// A CSV row with an unterminated quoted field.
     UnclosedQuote,
     /// A CSV row with text between a closing quote and the next comma.
     TextAfterQuote,
-    /// A JSON object without the field that the key is taken from.
+    /// A JSON object without the key field.
     MissingKey,
     /// A key that is an object or an array.
     InvalidKey,
-    /// A key or a value that its serializer does not take, such as a word for an integer.
+    /// A key or value that its serializer rejects, such as a word for an integer.
     Serialization,
-    /// The schema registry could not be asked for the record's schema: the record may be as good as any.
+    /// The schema registry did not answer; the record itself may be valid.
     SchemaRegistry,
 }
 
 impl RowErrorKind {
-    /// The name, as in dead letters and reports.
+    /// The name used in dead letters and reports.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::RecordTooLarge => "RecordTooLarge",
@@ -79,7 +79,7 @@ impl fmt::Display for RowErrorKind {
     }
 }
 
-/// Line, kind and message; the record itself goes to the dead letters only.
+/// Shows line, kind and message. The record's content appears only in dead letters.
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}: {}", self.line, self.kind, self.message)

@@ -1,4 +1,4 @@
-//! [`RunTotals`]: what became of every row that was read.
+//! [`RunTotals`]: the outcome of every row.
 
 use std::{
     io,
@@ -20,59 +20,59 @@ use crate::{
     row::{Row, RowError},
 };
 
-/// How many failures are told one by one where there is no dead-letter file for them.
-const TOLD: u64 = 10;
+/// How many failures are printed one by one without a dead-letter file.
+const MAX_PRINTED: u64 = 10;
 
-/// What a record counts under that failed only because its transaction did.
+/// The kind of records that failed only because their transaction was aborted.
 pub(crate) const ABORTED: &str = "TransactionAborted";
 
-/// Counts what became of every row: acknowledged, or failed and why. The reading thread and the delivery thread share it.
+/// Counts the outcome of every row: acknowledged, or failed with a kind. The reading thread and the delivery thread share it.
 pub(crate) struct RunTotals {
     books: Mutex<Books>,
     counts: Arc<LiveCounts>,
     read_back: Option<Arc<ReadBack>>,
     keeps_rows: bool,
-    /// Whether it makes no sense to read on.
+    /// Whether reading on is pointless.
     has_ended: AtomicBool,
 }
 
 struct Books {
     report: Report,
-    /// What the transaction that is open has acknowledged, where there are transactions.
+    /// The acknowledged records of the open transaction, with transactions.
     transaction: Option<Report>,
     letters: Option<DeadLetters>,
     progress: Option<Progress>,
-    /// How many failures were told.
-    told: u64,
-    /// How many records failed because this client is not allowed to write them.
+    /// How many failures were printed.
+    printed: u64,
+    /// Records that failed because this client lacks permission to write them.
     not_allowed: u64,
-    /// Why there can be no more records.
+    /// Why no more records can be sent.
     ended: Option<String>,
     letters_failed: Option<io::Error>,
 }
 
-/// What the ledger says at the end.
+/// The final counts.
 pub(crate) struct Balance {
     /// The counts.
     pub(crate) report: Report,
-    /// How many records failed because this client is not allowed to write them.
+    /// Records that failed because this client lacks permission to write them.
     pub(crate) not_allowed: u64,
-    /// Why the dead letters are not all in their file.
+    /// The error that kept dead letters out of their file.
     pub(crate) letters_failed: Option<io::Error>,
 }
 
-/// A row that is sent and not reported yet.
+/// A row that was sent and has no report yet.
 pub(crate) struct Entry {
     totals: Arc<RunTotals>,
     line: u64,
-    /// The row as it was read, if there is a file for it.
+    /// The row as read, if there is a dead-letter file.
     raw: Option<Box<[u8]>>,
-    /// What is compared with what is read back, if it is.
+    /// The digest to compare with the record read back, with `--embedded`.
     digest: Option<Box<Digest>>,
 }
 
 impl RunTotals {
-    /// A ledger without entries. Rows are kept until their reports only if there are dead letters to be written of them.
+    /// Creates the totals, all zero. Rows are kept until their reports only if there is a dead-letter file.
     pub(crate) fn new(
         report: Report,
         letters: Option<DeadLetters>,
@@ -86,7 +86,7 @@ impl RunTotals {
             transaction: transactional.then(Report::default),
             letters,
             progress: Some(progress),
-            told: 0,
+            printed: 0,
             not_allowed: 0,
             ended: None,
             letters_failed: None,
@@ -94,7 +94,7 @@ impl RunTotals {
         Arc::new(Self { books: Mutex::new(books), counts, read_back, keeps_rows, has_ended: AtomicBool::new(false) })
     }
 
-    /// An entry for a row that is sent now. Whoever made it settles it, whatever happens.
+    /// Creates the entry for a row that is about to be sent. The caller must settle it in every case.
     pub(crate) fn enter(self: &Arc<Self>, row: &Row<'_>, digest: Option<Digest>) -> Entry {
         Entry {
             totals: Arc::clone(self),
@@ -104,31 +104,31 @@ impl RunTotals {
         }
     }
 
-    /// Counts a row that cannot be sent.
+    /// Counts a row that cannot become a record.
     pub(crate) fn turn_away(&self, error: &RowError) {
         let mut books = self.books();
         books.fail(&DeadLetter::from(error), error.line, error.kind.name(), &error.message);
         self.count_failure(books);
     }
 
-    /// Counts a row that was not accepted.
+    /// Counts a row that the producer did not accept.
     pub(crate) fn refuse(&self, row: &Row<'_>, error: &Error) {
         self.fail(row.line, row.raw, error);
     }
 
-    /// Says how far the input is read.
+    /// Sets the position in the input, for the progress line.
     pub(crate) fn read_to(&self, position: u64) {
         if let Some(progress) = &self.books().progress {
             progress.read_to(position);
         }
     }
 
-    /// Says a line, without leaving half a progress line behind.
+    /// Prints a line without garbling the progress line.
     pub(crate) fn tell(&self, line: &str) {
         self.books().tell(line);
     }
 
-    /// Why it makes no sense to read on: no record can be sent any more, or what fails cannot be kept.
+    /// Why reading on is pointless: no more records can be sent, or failed records cannot be kept.
     pub(crate) fn ended(&self) -> Option<String> {
         if !self.has_ended.load(Ordering::Relaxed) {
             return None;
@@ -138,7 +138,7 @@ impl RunTotals {
         books.ended.clone().or(letters)
     }
 
-    /// The transaction is committed: what it acknowledged counts. Gives how many records have been committed so far.
+    /// Counts the acknowledged records of the transaction, which is committed. Returns the number of records committed so far.
     pub(crate) fn commit(&self) -> u64 {
         let mut books = self.books();
         if let Some(acknowledged) = books.transaction.replace(Report::default()) {
@@ -147,7 +147,7 @@ impl RunTotals {
         books.report.acknowledged()
     }
 
-    /// The transaction is not committed: what it acknowledged has failed all the same.
+    /// Counts the acknowledged records of the transaction, which is not committed, as failed.
     pub(crate) fn write_off(&self, kind: &str) {
         let mut books = self.books();
         if let Some(acknowledged) = books.transaction.replace(Report::default()) {
@@ -156,7 +156,7 @@ impl RunTotals {
         }
     }
 
-    /// Closes the ledger: the progress line goes, the dead letters are complete.
+    /// Ends counting: removes the progress line and completes the dead-letter file.
     pub(crate) fn close(&self) -> Balance {
         let mut books = self.books();
         drop(books.progress.take());
@@ -171,7 +171,7 @@ impl RunTotals {
         }
     }
 
-    /// Stops the progress line and gives what is counted so far, for a process that ends at once.
+    /// Removes the progress line and returns the counts so far, before the process ends early.
     pub(crate) fn interrupted(&self) -> Report {
         let mut books = self.books();
         drop(books.progress.take());
@@ -208,13 +208,13 @@ impl RunTotals {
     }
 }
 
-/// Whether a record failed because of others in its transaction.
+/// Whether a record failed because of other records in its transaction.
 fn is_aborted(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::GivenUp | ErrorKind::TransactionFailed | ErrorKind::TransactionState)
 }
 
 impl Books {
-    /// Writes the letter, then counts it: a count never says more than the file has.
+    /// Writes the letter, then counts it: the count never exceeds what is in the file.
     fn fail(&mut self, letter: &DeadLetter<'_>, line: u64, kind: &str, text: &str) {
         let kept = self.letters.as_mut().map(|letters| letters.write(letter));
         self.report.fail(kind);
@@ -229,14 +229,14 @@ impl Books {
             }
             None => false,
         };
-        self.told += 1;
-        match self.told {
-            told if told <= TOLD => self.tell(&format!("line {line}: {kind}: {text}")),
-            told if told == TOLD + 1 => self.tell("more records failed, which are only counted"),
+        self.printed += 1;
+        match self.printed {
+            printed if printed <= MAX_PRINTED => self.tell(&format!("line {line}: {kind}: {text}")),
+            printed if printed == MAX_PRINTED + 1 => self.tell("further failed records are only counted"),
             _ => {}
         }
-        if self.told == 1 && !has_file {
-            self.tell("only the first 10 failed records are reported here: --dead-letter FILE keeps them all");
+        if self.printed == 1 && !has_file {
+            self.tell("only the first 10 failed records are shown; pass --dead-letter FILE to keep all of them");
         }
     }
 

@@ -1,4 +1,4 @@
-//! `ottla schema`: schemas and the registry in which they stand.
+//! `ottla schema`: checks and registers schemas.
 
 use std::{
     fs::File,
@@ -16,8 +16,8 @@ use crate::{
     settings::Settings,
 };
 
-/// The largest file that is read as a schema, in bytes: a registry takes none that is nearly as large.
-const LARGEST: u64 = 16 * 1024 * 1024;
+/// The maximum size of a schema file in bytes. Registries accept far less.
+const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
 /// Runs a subcommand.
 pub(crate) fn run(arguments: &SchemaArguments) -> Result<Exit, Failure> {
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &SchemaArguments) -> Result<Exit, Failure> {
     }
 }
 
-/// Asks whether the schema may be registered under the subject.
+/// Tests whether the schema is compatible with the subject.
 fn check(file: &SchemaFile) -> Result<Exit, Failure> {
     let (registry, schema) = open(file)?;
     let (path, subject) = (file.schema.display(), &file.subject);
@@ -39,18 +39,18 @@ fn check(file: &SchemaFile) -> Result<Exit, Failure> {
         Err(error) => return Err(error.into()),
     };
     if compatibility.is_compatible() {
-        return written(writeln!(io::stdout(), "{path}: good: compatible with what is registered under {subject}"));
+        return written(writeln!(io::stdout(), "{path}: good: compatible with the versions registered under {subject}"));
     }
     let why = compatibility.messages().join("\n");
-    let why = if why.is_empty() { "the registry does not say why".to_owned() } else { why };
-    Err(Failure::new(Exit::Failed, format!("{path}: not compatible with what is registered under {subject}: {why}")))
+    let why = if why.is_empty() { "the registry gave no reason".to_owned() } else { why };
+    Err(Failure::new(Exit::Failed, format!("{path}: not compatible with the versions registered under {subject}: {why}")))
 }
 
-/// Registers the schema under the subject, unless it is there.
+/// Registers the schema under the subject, if it is not there yet.
 fn register(file: &SchemaFile) -> Result<Exit, Failure> {
     let (registry, schema) = open(file)?;
     let registered = registry.register(&file.subject, &schema).wait()?;
-    // Not every registry tells the version when it registers.
+    // Some registries do not return the version on registration.
     let version = match registered.version() {
         Some(version) => Some(version),
         None => registry.find(&file.subject, &schema).wait()?.version(),
@@ -67,17 +67,17 @@ fn open(file: &SchemaFile) -> Result<(SchemaRegistry, Schema), Failure> {
         config = config.set("schema.registry.url", url)?;
     }
     if config.get("schema.registry.url").is_none() {
-        return Err(Failure::usage("there is no schema registry: give --url, or -c with schema.registry.url"));
+        return Err(Failure::usage("no schema registry: pass --url, or -c FILE with schema.registry.url"));
     }
     let registry = SchemaRegistry::new(&config)?;
     let references = file.reference.iter().map(|reference| used(&registry, reference)).collect::<Result<Vec<_>, _>>()?;
     Ok((registry, read(&file.schema, file.kind)?.references(references)))
 }
 
-/// A schema from a file, whose extension tells the language if `kind` does not.
+/// Reads a schema from a file. Without `kind` the file extension determines the language.
 ///
 /// # Errors
-/// The file cannot be read, or nothing tells the language.
+/// The file cannot be read, or the language is unknown.
 pub(crate) fn read(path: &Path, kind: Option<SchemaType>) -> Result<Schema, Failure> {
     let by_name = || match path.extension()?.to_str()? {
         "avsc" => Some(SchemaType::Avro),
@@ -86,23 +86,26 @@ pub(crate) fn read(path: &Path, kind: Option<SchemaType>) -> Result<Schema, Fail
         _ => None,
     };
     let text = text_of(path).map_err(|error| Failure::usage(format!("schema {}: {error}", path.display())))?;
-    let kind = kind
-        .or_else(by_name)
-        .ok_or_else(|| Failure::usage(format!("schema {}: is none of .avsc, .proto and .json: give --type", path.display())))?;
+    let kind = kind.or_else(by_name).ok_or_else(|| {
+        Failure::usage(format!(
+            "schema {}: the extension must be one of .avsc, .proto, .json; otherwise pass --type",
+            path.display()
+        ))
+    })?;
     Ok(Schema::new(kind, text))
 }
 
-/// The text of a schema's file, which may be a pipe. The size has a bound, since a path may be that of anything.
+/// Reads a schema file, which may be a pipe. The size is limited because the path may name any file.
 pub(crate) fn text_of(path: &Path) -> io::Result<String> {
     let mut text = Vec::new();
-    File::open(path)?.take(LARGEST + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "is larger than 16 MiB, which no schema is"));
+    File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_SIZE {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "is larger than 16 MiB, the limit for a schema"));
     }
     String::from_utf8(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8"))
 }
 
-/// What the schema uses; the latest version of its subject, unless one is named.
+/// Resolves a reference; the version defaults to the latest of the subject.
 fn used(registry: &SchemaRegistry, reference: &Reference) -> Result<SchemaReference, Failure> {
     let Reference { name, subject, version } = reference;
     let version = match version {
@@ -118,7 +121,7 @@ impl From<RegistryError> for Failure {
     }
 }
 
-/// What an error of the registry means for how the command ends.
+/// The exit for an error of the registry.
 fn exit_of(kind: RegistryErrorKind) -> Exit {
     match kind {
         RegistryErrorKind::Incompatible => Exit::Failed,

@@ -1,4 +1,4 @@
-//! [`SchemaSource`]: the schema of the keys or values of a run, from a file or from the registry.
+//! [`SchemaSource`]: the schema of a run's keys or values, from a file or from the registry.
 
 use std::{
     collections::BTreeMap,
@@ -22,24 +22,24 @@ use crate::{
     schema::{read, text_of},
 };
 
-/// A schema, with all that it uses, and the registry that knows it or will.
+/// A schema with everything it imports, and its registry.
 pub(crate) struct SchemaSource {
     registry: SchemaRegistry,
-    /// What it is called in messages.
+    /// Its name in messages.
     name: String,
     schema: Schema,
-    /// The texts of what it uses, by the names that it has for them.
+    /// The texts of the imported schemas, by their import names.
     uses: Vec<(String, String)>,
     is_file: bool,
     message: Option<String>,
 }
 
 impl SchemaSource {
-    /// Finds the schema: in the file that `job` names; else by `use.schema.id`, or the latest of the topic's subject. Asks the registry
-    /// for it, or to take it, so that what is wrong is known before a record is read.
+    /// Finds the schema: the file that `job` names, else `use.schema.id`, else the latest version of the topic's subject. The
+    /// schema is requested from or registered with the registry here, so that errors are found before the first record is read.
     ///
     /// # Errors
-    /// There is no registry or no such schema, or the registry does not take it.
+    /// There is no registry or no such schema, or the registry rejects the schema.
     pub(crate) fn open(
         settings: &ProducerConfig,
         schema_type: SchemaType,
@@ -74,7 +74,7 @@ impl SchemaSource {
             None => {
                 let is_key = part == Part::Key;
                 let subject = strategy.subject(topic, is_key, message.as_deref()).map_err(|error| {
-                    Failure::usage(format!("{part}.subject.name.strategy: {error}: name the file in `schema` of [{part}]"))
+                    Failure::usage(format!("{part}.subject.name.strategy: {error}; set `schema` in [{part}] to the schema file"))
                 })?;
                 registry.latest(&subject).wait()?
             }
@@ -86,7 +86,7 @@ impl SchemaSource {
         };
         if schema.schema_type() != schema_type {
             return Err(Failure::usage(format!(
-                "{name}: is {}, and the {part}'s serializer wants {schema_type}",
+                "{name}: is {}, but the {part}'s serializer requires {schema_type}",
                 schema.schema_type()
             )));
         }
@@ -95,9 +95,9 @@ impl SchemaSource {
         Ok(Self { registry, name, schema, uses, is_file: false, message })
     }
 
-    /// Has the registry take the schema of a file, or find it, unless the subject depends on the record's type.
+    /// Registers the schema of a file, or looks it up, unless the subject depends on the record's type.
     fn settle(&self, strategy: StrategyName, topic: &str, part: Part, registers: bool) -> Result<(), Failure> {
-        // A message is registered with what it imports, by its serializer.
+        // The Protobuf serializer registers a message together with its imports.
         if strategy != StrategyName::Topic || self.schema.schema_type() == SchemaType::Protobuf {
             return Ok(());
         }
@@ -116,17 +116,17 @@ impl SchemaSource {
         &self.schema
     }
 
-    /// The schema, if it stands in a file.
+    /// The schema, if it comes from a file.
     pub(crate) fn file(&self) -> Option<&Schema> {
         self.is_file.then_some(&self.schema)
     }
 
-    /// The texts of what it uses, by the names that it has for them.
+    /// The texts of the imported schemas, by their import names.
     pub(crate) fn uses(&self) -> &[(String, String)] {
         &self.uses
     }
 
-    /// The Protobuf message that is written: the one that was named, else the first.
+    /// The Protobuf message to write: the configured one, else the first.
     ///
     /// # Errors
     /// The schema cannot be compiled, or has no such message.
@@ -137,10 +137,10 @@ impl SchemaSource {
     }
 }
 
-/// Checks what can be checked of a part's schema without its registry: that there is one, and that the file can be read.
+/// Checks a part's schema as far as possible without the registry: a registry is configured, and the file is a valid schema.
 ///
 /// # Errors
-/// There is no registry, or no such file, or it is no such schema.
+/// No registry is configured, or the file is missing or invalid.
 pub(crate) fn check(settings: &ProducerConfig, schema_type: SchemaType, part: Part, job: &PartJob) -> Result<(), Failure> {
     let config = SchemaRegistryConfig::of(settings);
     registry_url(&config, part)?;
@@ -148,7 +148,9 @@ pub(crate) fn check(settings: &ProducerConfig, schema_type: SchemaType, part: Pa
     let schema = read(file, Some(schema_type))?;
     let wrong = |error: &dyn fmt::Display| Failure::usage(format!("schema {}: {error}", file.display()));
     match schema_type {
-        SchemaType::Avro => drop(parsed(schema.text(), []).map_err(|error| wrong(&format_args!("is no Avro schema: {error}")))?),
+        SchemaType::Avro => {
+            drop(parsed(schema.text(), []).map_err(|error| wrong(&format_args!("invalid Avro schema: {error}")))?)
+        }
         SchemaType::Protobuf => {
             let uses = imports(file, schema.text())?;
             let files = uses.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([(OWN, schema.text())]);
@@ -157,7 +159,7 @@ pub(crate) fn check(settings: &ProducerConfig, schema_type: SchemaType, part: Pa
         }
         SchemaType::Json => drop(
             serde_json::from_str::<serde_json::Value>(schema.text())
-                .map_err(|error| wrong(&format_args!("is no JSON: {error}")))?,
+                .map_err(|error| wrong(&format_args!("invalid JSON: {error}")))?,
         ),
     }
     Ok(())
@@ -167,15 +169,15 @@ fn registry_url(config: &SchemaRegistryConfig, part: Part) -> Result<(), Failure
     match config.get("schema.registry.url") {
         Some(_) => Ok(()),
         None => Err(Failure::usage(format!(
-            "the {part} has a schema, and there is no registry: set `url` in [schema.registry], or schema.registry.url"
+            "the {part} has a schema, but no registry is configured: set `url` in [schema.registry], or schema.registry.url"
         ))),
     }
 }
 
-/// The name that the file of a Protobuf schema has among those that it imports.
+/// The name of the Protobuf schema's own file among its imports.
 const OWN: &str = "ottla.schema.proto";
 
-/// The message that was named, else the first.
+/// The configured message, else the first.
 fn message_of(pool: DescriptorPool, name: Option<&str>) -> Result<MessageDescriptor, String> {
     let file = pool.get_file_by_name(OWN);
     let found = match name {
@@ -185,7 +187,7 @@ fn message_of(pool: DescriptorPool, name: Option<&str>) -> Result<MessageDescrip
     found.ok_or_else(|| match name {
         Some(name) => {
             let names = file.iter().flat_map(|file| file.messages()).map(|message| message.full_name().to_owned());
-            format!("has no message {name}; it has {}", names.collect::<Vec<_>>().join(", "))
+            format!("has no message {name}; its messages are {}", names.collect::<Vec<_>>().join(", "))
         }
         None => "has no message".to_owned(),
     })
@@ -197,14 +199,14 @@ impl fmt::Display for SchemaSource {
     }
 }
 
-/// The files that a .proto file imports, and those that they do, from its own folder on: by the names that `import` has for them.
+/// Reads the files that a .proto file imports, directly and indirectly, relative to its folder. Keyed by import name.
 fn imports(file: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
     let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
     let mut found = BTreeMap::new();
     let mut open = imported(text);
     while let Some(name) = open.pop() {
         let path = folder.join(&name);
-        // What every registry and compiler has need not lie there.
+        // Registries and compilers include these, so the files need not exist.
         if found.contains_key(&name) || (name.starts_with("google/protobuf/") && !path.exists()) {
             continue;
         }
@@ -216,7 +218,7 @@ fn imports(file: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
     Ok(found.into_iter().collect())
 }
 
-/// The names that a file imports. A text that is no .proto file has none: the compiler says so.
+/// The import names of a file. An invalid .proto file has none; the compiler reports its errors.
 fn imported(text: &str) -> Vec<String> {
     protox_parse::parse(OWN, text).map(|file| file.dependency).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! [`Sender`]: row after row to the producer.
+//! [`Sender`]: sends rows to the producer.
 
 use std::{sync::Arc, time::Instant};
 
@@ -21,20 +21,20 @@ use crate::{
 
 /// Why reading ended.
 pub(crate) enum End {
-    /// The input or `--limit` did.
+    /// The end of the input, or `--limit`.
     Read,
     /// Ctrl-C.
     Interrupted,
-    /// The input is damaged from here on.
+    /// The rest of the input is unreadable.
     Broken(InputError),
-    /// No more records can be sent, or those that fail not be kept.
+    /// No more records can be sent, or failed records cannot be kept.
     Stopped(String),
-    /// All was read, but not committed.
+    /// The input was read, but the transaction was not committed.
     Uncommitted(String),
 }
 
 impl End {
-    /// Why it was not the end of the input; an interrupt says so by the exit code, too.
+    /// Why reading ended before the end of the input.
     pub(crate) fn reason(&self) -> Option<String> {
         match self {
             Self::Read => None,
@@ -45,11 +45,11 @@ impl End {
     }
 }
 
-/// What rows are sent with.
+/// Everything needed to send rows.
 pub(crate) struct Sender<'a> {
     pub(crate) producer: &'a Producer<[u8], [u8]>,
     pub(crate) plan: &'a Plan,
-    /// Of keys and of values.
+    /// The encoders of keys and of values.
     pub(crate) encoders: (&'a Encoder, &'a Encoder),
     pub(crate) totals: &'a Arc<RunTotals>,
     pub(crate) embedded: Option<&'a Embedded>,
@@ -57,7 +57,7 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Sends row after row. A row that cannot be sent is noted, and the next one is read.
+    /// Sends rows until the end. A row that cannot be sent is counted, and reading goes on.
     pub(crate) fn send_all(
         &self,
         input: &mut Input,
@@ -99,7 +99,7 @@ impl Sender<'_> {
         End::Read
     }
 
-    /// Encodes one row and sends it. What cannot be sent is in the ledger.
+    /// Encodes a row and sends it. A row that cannot be sent is counted in the totals.
     fn send(&self, row: &Row<'_>, (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>)) {
         let (key_encoder, value_encoder) = self.encoders;
         let place = |part| Place { part, topic: &self.plan.topic, format: self.plan.format };
@@ -126,14 +126,14 @@ impl Sender<'_> {
         if let Some(value) = value {
             record = record.value(value);
         }
-        self.hand_over(row, record, self.embedded.map(|_| Digest::of(key, value)));
+        self.send_record(row, record, self.embedded.map(|_| Digest::of(key, value)));
     }
 
-    /// Hands the record to the producer; waits for room for `max.block.ms` at most.
-    fn hand_over(&self, row: &Row<'_>, record: ProducerRecord<'_, [u8], [u8]>, digest: Option<Digest>) {
+    /// Passes the record to the producer, which waits for buffer memory for up to `max.block.ms`.
+    fn send_record(&self, row: &Row<'_>, record: ProducerRecord<'_, [u8], [u8]>, digest: Option<Digest>) {
         let read_back = self.embedded.map(Embedded::read_back).zip(digest);
         if let Some((read_back, digest)) = read_back {
-            // Its error would be one of a callback's, and this is none.
+            // `flush` fails only on the delivery thread, in a callback. This is another thread.
             read_back.hold_back(|| drop(self.producer.blocking().flush()));
             read_back.sending(digest);
         }
@@ -142,7 +142,7 @@ impl Sender<'_> {
         if let Some((read_back, digest)) = read_back {
             read_back.failed(digest);
         }
-        // Ctrl-C closes the producer: a row that waited for room then is as good as not read.
+        // Ctrl-C closes the producer. A row that was waiting for buffer memory then counts as not read.
         if error.kind() != ErrorKind::Closed || !self.interrupt.is_pressed() {
             self.totals.refuse(row, &error);
         }

@@ -1,4 +1,4 @@
-//! [`Settings`]: what a configuration file, the environment and the flags say together.
+//! [`Settings`]: the settings from the configuration file, the environment and the flags.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use ottla::{
 
 use crate::{args::SettingsArguments, exit::Failure, job::Job, message};
 
-/// The variable that every program of Kafka's reads, and that counts only where nothing else says where the brokers are.
+/// The variable of many Kafka programs. It applies only if no other source sets the brokers' addresses.
 const SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
-/// The settings of the clients from all sources, and what the command itself takes from the file.
+/// The clients' settings from all sources, and the command's own settings from the file.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The producer's: file, environment and `--set`, one over the other.
+    /// The producer's settings: file, environment, `--set`, in increasing precedence.
     pub(crate) producer: ProducerConfig,
-    /// The consumer's: what it has in common with the producer, and its own sources over that.
+    /// The consumer's settings: those shared with the producer, overridden by the consumer's own sources.
     pub(crate) consumer: ConsumerConfig,
-    /// The clients that the file is about.
+    /// The clients that the file configures.
     pub(crate) clients: Vec<Client>,
-    /// The command's own.
+    /// The command's own settings.
     pub(crate) job: Job,
 }
 
@@ -36,12 +36,12 @@ impl Settings {
     /// Reads all sources.
     ///
     /// # Errors
-    /// All that is wrong in any of them. What is wrong between settings is for [`check`](Self::check).
+    /// All errors in all sources. Conflicts between settings are found by [`check`](Self::check).
     pub(crate) fn load(arguments: &SettingsArguments) -> Result<Self, Failure> {
         Self::read(Some(&arguments.config), &arguments.set)
     }
 
-    /// [`load`](Self::load), with the sources one by one; there may be no file.
+    /// [`load`](Self::load) with separate arguments; the file is optional.
     pub(crate) fn read(file: Option<&Path>, set: &[String]) -> Result<Self, Failure> {
         let mut problems = Vec::new();
         let mut in_file = file.map(|file| InFile::read(file, &mut problems)).unwrap_or_default();
@@ -55,13 +55,13 @@ impl Settings {
             }
             problems.extend(job_problems);
         }
-        let told = problems.len();
+        let before = problems.len();
         in_file.producer = keep(in_file.producer.with_environment(), &mut problems);
-        // The consumer has the brokers' addresses from the producer where its own table gives none.
+        // The consumer takes the brokers' addresses from the producer unless its own table sets them.
         let variables = std::env::vars_os().filter(|(name, _)| name != SERVERS);
         let environment = in_file.consumer.with_variables(variables);
-        // What is wrong with the environment is wrong for both, and told once.
-        in_file.consumer = if problems.len() == told { keep(environment, &mut problems) } else { ConsumerConfig::new() };
+        // Errors in the environment apply to both clients and are reported once.
+        in_file.consumer = if problems.len() == before { keep(environment, &mut problems) } else { ConsumerConfig::new() };
         let mut without_value = Vec::new();
         for (index, flag) in set.iter().enumerate() {
             match flag.split_once('=') {
@@ -70,8 +70,8 @@ impl Settings {
                     in_file.producer = in_file.producer.merge(producer);
                     in_file.consumer = in_file.consumer.merge(consumer);
                 }
-                // Not shown: it may be a secret.
-                None => without_value.push(format!("--set: number {} has no =: give NAME=VALUE", index + 1)),
+                // The argument is not shown, because it may be a secret.
+                None => without_value.push(format!("--set number {}: missing `=`: expected NAME=VALUE", index + 1)),
             }
         }
         problems.extend(without_value);
@@ -83,17 +83,19 @@ impl Settings {
         Ok(Self { consumer: ConsumerConfig::from_producer(&producer).merge(consumer), producer, clients, job })
     }
 
-    /// Sets what a flag other than `--set` decides.
+    /// Sets a setting that a flag other than `--set` determines.
     pub(crate) fn decide(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         let producer = std::mem::take(&mut self.producer);
         self.producer = producer.set_with_origin(name, value, Origin::Flag)?;
         Ok(())
     }
 
-    /// Checks a client's settings against each other, and says what works otherwise than may be thought.
+    /// Checks a client's settings for conflicts, and prints warnings about surprising ones.
     pub(crate) fn check(&self, client: Client) -> Result<(), Failure> {
         if client == Client::Producer && !self.clients.contains(&client) {
-            return Err(Failure::usage("the file has settings of a consumer alone: a producer's stand in the table [producer]"));
+            return Err(Failure::usage(
+                "the file has only consumer settings; put the producer's settings in the table [producer]",
+            ));
         }
         let warnings: Vec<Warning> = match client {
             Client::Producer => self.producer.check().map(|()| self.producer.warnings())?,
@@ -102,12 +104,12 @@ impl Settings {
         for warning in warnings {
             message::tell(format_args!("warning: {warning}"));
         }
-        self.tell_servers(client);
+        self.warn_about_servers(client);
         Ok(())
     }
 
-    /// Says that the file's addresses count where the environment's are others: both may be what somebody meant.
-    fn tell_servers(&self, client: Client) {
+    /// Warns if the file's brokers override different ones in the environment: either may be intended.
+    fn warn_about_servers(&self, client: Client) {
         let (servers, origin) = match client {
             Client::Producer => (self.producer.get("bootstrap.servers"), self.producer.origin("bootstrap.servers")),
             Client::Consumer => (self.consumer.get("bootstrap.servers"), self.consumer.origin("bootstrap.servers")),
@@ -116,18 +118,19 @@ impl Settings {
         if !variable.is_empty() && servers != Some(&*variable) {
             let place = origin.map(ToString::to_string).unwrap_or_default();
             message::tell(format_args!(
-                "warning: {SERVERS} is not used: bootstrap.servers is set in {place}; set OTTLA_BOOTSTRAP_SERVERS or --set bootstrap.servers to override it"
+                "warning: {SERVERS} is not used: bootstrap.servers is set in {place}; set OTTLA_BOOTSTRAP_SERVERS or \
+                 --set bootstrap.servers to override it"
             ));
         }
     }
 
-    /// A setting of the producer that is a whole number, if it is set.
+    /// The value of an integer setting of the producer, if it is set.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.producer.get(name).and_then(|value| value.parse().ok())
     }
 }
 
-/// What the file says to each client.
+/// The settings that the file has for each client.
 #[derive(Default)]
 struct InFile {
     producer: ProducerConfig,
@@ -140,9 +143,9 @@ impl InFile {
         let (producer, consumer) = (ProducerConfig::from_file(file), ConsumerConfig::from_file(file));
         let tables = client_tables(file).unwrap_or_default();
         let [has_producer, has_consumer] = if tables.is_empty() {
-            // Nothing but names: they are the consumer's if they suit that one better.
-            let wrong = |error: Option<&ConfigError>| error.map_or(0, |error| error.problems().len());
-            let is_consumers = wrong(consumer.as_ref().err()) < wrong(producer.as_ref().err());
+            // A file without tables is the consumer's if that gives fewer errors.
+            let errors = |error: Option<&ConfigError>| error.map_or(0, |error| error.problems().len());
+            let is_consumers = errors(consumer.as_ref().err()) < errors(producer.as_ref().err());
             [!is_consumers, is_consumers]
         } else {
             ["producer", "consumer"].map(|table| tables.contains(&table))
@@ -156,7 +159,8 @@ impl InFile {
     }
 }
 
-/// What `--set NAME=VALUE` says: `consumer.NAME` to the consumer, `producer.NAME` to the producer, any other name to whoever has it.
+/// Reads `--set NAME=VALUE`: `consumer.NAME` is for the consumer, `producer.NAME` for the producer, any other name for each
+/// client that has it.
 fn flagged(name: &str, value: &str, problems: &mut Vec<String>) -> (ProducerConfig, ConsumerConfig) {
     let producer = |name: &str| ProducerConfig::new().set_with_origin(name, value, Origin::Flag);
     let consumer = |name: &str| ConsumerConfig::new().set_with_origin(name, value, Origin::Flag);
@@ -175,7 +179,7 @@ fn flagged(name: &str, value: &str, problems: &mut Vec<String>) -> (ProducerConf
     }
 }
 
-/// What was read; nothing if that failed, and why is added to `problems`.
+/// Returns the result, or the default after an error, which is added to `problems`.
 fn keep<T: Default>(result: Result<T, ConfigError>, problems: &mut Vec<String>) -> T {
     result.unwrap_or_else(|error| {
         problems.extend(error.problems().iter().map(ToString::to_string));

@@ -1,4 +1,4 @@
-//! [`Source`]: the bytes of the input, which Ctrl-C ends and which tell how far they are read.
+//! [`Source`]: the bytes of the input, with a position, interruptible by Ctrl-C.
 
 use std::{
     fs::File,
@@ -14,25 +14,25 @@ use std::{
 
 use crate::interrupt::Interrupt;
 
-/// How much a pipe's thread reads at a time, and how often ahead.
+/// How much the thread of a pipe reads at a time, and how many chunks it reads ahead.
 const CHUNK: usize = 64 * 1024;
 const AHEAD: usize = 4;
 
 /// The bytes of a file, of stdin (`-`) or of a pipe.
 pub(crate) struct Source {
-    /// Where they are read.
+    /// The reader.
     pub(crate) bytes: Box<dyn Read + Send>,
-    /// How many there are; `None` if that is not known before the end.
+    /// The total size in bytes; `None` if it is unknown until the end.
     pub(crate) size: Option<u64>,
-    /// How many have been read.
+    /// The number of bytes read.
     pub(crate) position: Arc<AtomicU64>,
 }
 
 impl Source {
-    /// Opens it. What has no size is read by a thread of its own, so that Ctrl-C ends a read that waits.
+    /// Opens the input. An input without a size is read by a thread, so that Ctrl-C ends a blocked read.
     ///
     /// # Errors
-    /// It cannot be opened, or is a directory.
+    /// The path cannot be opened, or is a directory.
     pub(crate) fn open(path: &Path, interrupt: &Interrupt) -> io::Result<Self> {
         let position = Arc::new(AtomicU64::new(0));
         if path == Path::new("-") {
@@ -40,7 +40,7 @@ impl Source {
         }
         let metadata = std::fs::metadata(path)?;
         if metadata.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
         }
         if !metadata.is_file() {
             return Self::piped(Opened { path: path.to_owned(), file: None }, interrupt, position);
@@ -55,13 +55,13 @@ impl Source {
         let stop = sender.clone();
         thread::Builder::new().name("ottla-input".to_owned()).spawn(move || read_ahead(source, &sender))?;
         let pipe = Pipe { chunks, chunk: Vec::new(), start: 0, interrupt: interrupt.clone(), ended: false };
-        // If there is no room in the channel nobody waits at its other end, and the next look sees the interrupt.
+        // If the channel is full the reader is not blocked, and its next check finds the interrupt.
         interrupt.react(move || drop(stop.try_send(Ok(Vec::new()))));
         Ok(Self { bytes: Box::new(Counted { source: pipe, position: Arc::clone(&position) }), size: None, position })
     }
 }
 
-/// A pipe or a device, which is opened by the thread that reads it: a pipe's opening waits for somebody who writes.
+/// A pipe or a device. The reading thread opens it, because opening a pipe blocks until there is a writer.
 struct Opened {
     path: PathBuf,
     file: Option<File>,
@@ -77,7 +77,7 @@ impl Read for Opened {
     }
 }
 
-/// Counts what is read.
+/// Counts the bytes read.
 struct Counted<R> {
     source: R,
     position: Arc<AtomicU64>,
@@ -91,7 +91,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Reads until the end, an error, or the other end of the channel is gone. An empty chunk is the end.
+/// Reads until the end, an error, or the receiver is gone. An empty chunk is the end.
 fn read_ahead(mut source: impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut chunk = vec![0; CHUNK];
@@ -110,7 +110,7 @@ fn read_ahead(mut source: impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
-/// The other end of [`read_ahead`]'s channel.
+/// The receiver of [`read_ahead`].
 struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
@@ -121,7 +121,7 @@ struct Pipe {
 
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // An error, not an end: what was read of a line so far is not the whole of it.
+        // An error rather than the end: the last line read may be incomplete.
         let interrupted = || Err(io::Error::other("interrupted"));
         if self.start == self.chunk.len() && !self.ended {
             if self.interrupt.is_pressed() {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_tells_its_size_and_how_far_it_is_read() {
+    fn a_file_has_a_size_and_a_position() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         std::fs::write(&path, "one\ntwo\n").unwrap();
@@ -160,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_an_error() {
+    fn missing_files_and_directories_are_errors() {
         assert_eq!(open(Path::new("/no/such/file")).map(drop).unwrap_err().kind(), io::ErrorKind::NotFound);
         let folder = tempfile::tempdir().unwrap();
         assert!(open(folder.path()).map(drop).unwrap_err().to_string().contains("directory"));
     }
 
     #[test]
-    fn a_pipe_is_read_to_its_end_in_whatever_pieces_it_comes() {
+    fn a_pipe_is_read_to_its_end() {
         let interrupt = Interrupt::default();
         let mut source = Source::piped(io::repeat(b'x').take(200_000), &interrupt, Arc::default()).unwrap();
         let mut read = Vec::new();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupt_ends_a_read_that_waits_with_an_error() {
+    fn an_interrupt_ends_a_blocked_read_with_an_error() {
         let interrupt = Interrupt::default();
         let (_never, silent) = sync_channel::<u8>(1);
         let mut source = Source::piped(Silent(silent), &interrupt, Arc::default()).unwrap();
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(reading.join().unwrap(), Err("interrupted".to_owned()));
     }
 
-    /// Waits for bytes that do not come.
+    /// Blocks forever.
     struct Silent(Receiver<u8>);
 
     impl Read for Silent {

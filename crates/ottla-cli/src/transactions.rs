@@ -1,4 +1,4 @@
-//! [`Transactions`]: the input as one transaction, or as one after the other.
+//! [`Transactions`]: the input as one transaction, or as a sequence of transactions.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) struct Transactions<'a> {
     producer: &'a Producer<[u8], [u8]>,
     totals: &'a RunTotals,
     interrupt: &'a Interrupt,
-    /// After how many records to commit; `None` for at the end only.
+    /// The number of records per transaction; `None` for a single transaction.
     every: Option<u64>,
     open: Transaction<[u8], [u8]>,
     records: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Transactions<'a> {
 }
 
 impl<'a> Transactions<'a> {
-    /// Begins the first one.
+    /// Begins the first transaction.
     pub(crate) fn begin(
         producer: &'a Producer<[u8], [u8]>,
         totals: &'a Arc<RunTotals>,
@@ -37,10 +37,10 @@ impl<'a> Transactions<'a> {
         Ok(Self { producer, totals, interrupt, every, open, records: 0, committed: 0, aborted: false })
     }
 
-    /// A record more is sent. Commits and begins the next one when it is time.
+    /// Counts a record. Commits and begins the next transaction after `every` records.
     ///
     /// # Errors
-    /// Why it was not committed; it is aborted then.
+    /// Why the transaction was not committed; it is aborted.
     pub(crate) fn count(&mut self) -> Result<(), String> {
         self.records += 1;
         if self.every.is_none_or(|every| self.records < every) {
@@ -55,52 +55,53 @@ impl<'a> Transactions<'a> {
     /// Commits, unless a record has failed.
     ///
     /// # Errors
-    /// Why it was not committed; it is aborted then.
+    /// Why the transaction was not committed; it is aborted.
     pub(crate) fn commit(&mut self) -> Result<(), String> {
         if let Some(reason) = self.totals.ended() {
             self.abort();
             return Err(reason);
         }
-        let mut told = false;
+        let mut reported = false;
         loop {
             let Err(error) = block_on(self.open.commit()) else {
                 self.committed = self.totals.commit();
                 return Ok(());
             };
             if error.is_retriable() && !self.interrupt.is_pressed() {
-                if !told {
-                    self.totals.tell(&format!("{}: still trying", chain(&error)));
-                    told = true;
+                if !reported {
+                    self.totals.tell(&format!("{}; retrying the commit", chain(&error)));
+                    reported = true;
                 }
                 continue;
             }
             match error.kind() {
                 ErrorKind::TransactionFailed => self.abort(),
-                // Ctrl-C came first, and so does the abort.
+                // Ctrl-C closed the producer, which aborts the transaction.
                 ErrorKind::Closed => self.totals.write_off(ABORTED),
                 kind => self.totals.write_off(kind.name()),
             }
-            // Which record it was, the ledger says.
+            // The totals have the record that caused it.
             return Err(self.totals.ended().unwrap_or_else(|| format!("not committed: {}", chain(&error))));
         }
     }
 
-    /// Aborts what is open, and says what is committed all the same.
+    /// Aborts the open transaction, and reports how many records are committed.
     pub(crate) fn abort(&mut self) {
         if std::mem::replace(&mut self.aborted, true) {
             return;
         }
         let aborted = block_on(self.open.abort());
-        // With Ctrl-C the producer is being closed, which aborts.
+        // After Ctrl-C the producer is closing, which aborts the transaction.
         let closing = self.interrupt.is_pressed() && matches!(&aborted, Err(error) if error.kind() == ErrorKind::Closed);
         let _ = self.producer.blocking().flush();
         self.totals.write_off(ABORTED);
         match aborted {
             Err(error) if !closing => {
-                self.totals.tell(&format!("the abort failed, and the brokers will abort: {}", chain(&error)));
+                self.totals
+                    .tell(&format!("the abort failed; the brokers abort the transaction when it times out: {}", chain(&error)));
             }
             _ => self.totals.tell(&format!(
-                "the transaction is aborted; committed before it: {} record{}",
+                "the transaction is aborted; {} record{} committed before it",
                 HumanCount(self.committed),
                 if self.committed == 1 { "" } else { "s" }
             )),

@@ -1,21 +1,21 @@
-//! [`Container`]: archives and files of records that the command does not read, told by their first bytes or their names. What they have is
-//! no text: sent line by line it would be garbage.
+//! [`Container`]: archives and binary file formats that the command does not read, detected by their first bytes or their file
+//! extension. Sent line by line, their content would be garbage.
 
 use std::path::Path;
 
-/// A kind of file that is not read.
+/// A file format that is not supported.
 pub(super) struct Container {
     name: &'static str,
-    /// The bytes that it has at these places.
+    /// The bytes that identify it, with their offsets.
     magic: &'static [(usize, &'static [u8])],
     extension: &'static str,
-    /// What to do with it.
+    /// What the user can do with such a file.
     instead: Instead,
 }
 
 #[derive(Clone, Copy)]
 enum Instead {
-    /// This command writes its content to stdout.
+    /// Write its content to stdout with this command.
     Decompress(&'static str),
     Convert,
 }
@@ -31,7 +31,7 @@ const fn container(
     Container { name, magic, extension, instead }
 }
 
-/// All of them. Where the magic is readable text, what follows it is looked at too.
+/// All known containers. If the magic bytes are readable text, the bytes after them are compared too.
 const CONTAINERS: [Container; 30] = [
     container("xz", "xz", &[(0, b"\xfd7zXZ\0")], Decompress("xz -dc")),
     container("LZMA", "lzma", &[(0, b"\x5d\0\0")], Decompress("xz -dc --format=lzma")),
@@ -51,7 +51,7 @@ const CONTAINERS: [Container; 30] = [
     container("zstd before version 0.8", "", &[(0, b"\x25\xb5\x2f\xfd")], Decompress("zstd -dc")),
     container("zstd before version 0.8", "", &[(0, b"\x26\xb5\x2f\xfd")], Decompress("zstd -dc")),
     container("zstd before version 0.8", "", &[(0, b"\x27\xb5\x2f\xfd")], Decompress("zstd -dc")),
-    // The files of Excel and its like are zip archives.
+    // Excel and similar files are zip archives.
     container("zip", "zip", &[(0, b"PK\x03\x04")], Decompress("unzip -p")),
     container("zip", "xlsx", &[(0, b"PK\x05\x06")], Convert),
     container("7z", "7z", &[(0, b"7z\xbc\xaf\x27\x1c")], Decompress("7z x -so")),
@@ -66,21 +66,22 @@ const CONTAINERS: [Container; 30] = [
     container("HDF5", "h5", &[(0, b"\x89HDF\r\n\x1a\n")], Convert),
 ];
 
-/// What the first bytes of an input say.
+/// The result of comparing the first bytes of an input.
 pub(super) enum Begins {
     As(&'static Container),
-    /// So far they might be those of one, if more of them follow.
+    /// More bytes are needed.
     Perhaps,
     Otherwise,
 }
 
-/// What these first bytes are the beginning of.
+/// Compares the first bytes of an input with all containers.
 pub(super) fn of_bytes(first: &[u8]) -> Begins {
     let mut perhaps = false;
     for container in &CONTAINERS {
         match container.matches(first) {
             Some(true) => return Begins::As(container),
-            // Nobody writes 257 bytes without the end of a line only to be a tar archive.
+            // Text of 257 bytes without a line break that turns out to be a tar archive is unlikely, so there is no wait for
+            // more.
             None if container.magic.iter().all(|(at, _)| *at < 16) => perhaps = true,
             _ => {}
         }
@@ -88,14 +89,14 @@ pub(super) fn of_bytes(first: &[u8]) -> Begins {
     if perhaps { Begins::Perhaps } else { Begins::Otherwise }
 }
 
-/// The container whose name this is.
+/// Finds the container with this file extension.
 pub(super) fn of_name(path: &Path) -> Option<&'static Container> {
     let extension = path.extension()?.to_str()?;
     CONTAINERS.iter().find(|container| !container.extension.is_empty() && container.extension.eq_ignore_ascii_case(extension))
 }
 
 impl Container {
-    /// Whether these first bytes are its own; `None` if they are too few to tell, and none is another.
+    /// Whether these are its first bytes; `None` if they match so far but are too few.
     fn matches(&self, first: &[u8]) -> Option<bool> {
         if self.magic.is_empty() {
             return Some(false);
@@ -112,12 +113,12 @@ impl Container {
         is_whole.then_some(true)
     }
 
-    /// What to say of an input that is one.
+    /// The error for an input in this format.
     pub(super) fn refusal(&self) -> String {
         let Self { name, instead, .. } = self;
         match instead {
             Decompress(command) => {
-                format!("{name} data is not supported: decompress it first ({command} FILE), and give --input -")
+                format!("{name} data is not supported: decompress it first ({command} FILE) and pass --input -")
             }
             Convert => format!("{name} data is not supported: convert it to csv or jsonl first"),
         }
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_told_by_its_first_bytes_and_not_before_they_are_there() {
+    fn each_is_detected_by_its_first_bytes_once_they_are_complete() {
         for container in CONTAINERS.iter().filter(|container| !container.magic.is_empty()) {
             let bytes = beginning(container);
             assert!(matches!(of_bytes(&bytes), Begins::As(found) if found.name == container.name), "{}", container.name);
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_none() {
+    fn text_is_not_a_container() {
         for text in
             ["ab\n", "BZ\n", "BZhang,1\n", "PAR1,PAR2\n", "Object\n", "PKW\n", "LZIP\n", "SQLite\n", "Rar!\n", "7z\n", "]\n", "é"]
         {
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_known_too() {
+    fn containers_are_detected_by_extension() {
         let name = |path: &str| of_name(Path::new(path)).map(|container| container.name);
         assert_eq!(name("a.csv.xz"), Some("xz"));
         assert_eq!(name("a.PARQUET"), Some("Parquet"));

@@ -1,4 +1,4 @@
-//! [`Csv`]: CSV rows as JSON objects.
+//! [`Csv`]: reads CSV rows as JSON objects.
 
 use super::{
     ReadError, Step,
@@ -10,8 +10,8 @@ use std::{
     io::{self, Read},
 };
 
-/// CSV with a header, each row given out as a JSON object: the columns in order, every value a string, or null where it equals the
-/// null marker. The key is a column's text, and null where that equals the marker.
+/// CSV with a header. Each row becomes a JSON object with the columns in order; every value is a string, or null if it equals the
+/// null marker. The key is the text of one column, or null if it equals the null marker.
 pub(super) struct Csv {
     records: CsvRecords,
     columns: Vec<Column>,
@@ -20,20 +20,20 @@ pub(super) struct Csv {
     json: Vec<u8>,
 }
 
-/// So many columns are named in a message.
-const NAMED: usize = 50;
+/// The maximum number of columns named in a message.
+const MAX_NAMED: usize = 50;
 
 struct Column {
     name: String,
-    /// What stands before its value in the JSON object: `{"name":` or `,"name":`.
+    /// The JSON before its value: `{"name":` or `,"name":`.
     prefix: Vec<u8>,
 }
 
-/// Why there is no CSV to read.
+/// Why the header was rejected.
 pub(super) enum HeaderError {
     /// The header cannot be read.
     Read(ReadError),
-    /// The header is wrong, or does not have the key's column.
+    /// The header is invalid, or lacks the key column.
     Wrong(String),
 }
 
@@ -44,10 +44,10 @@ impl From<ReadError> for HeaderError {
 }
 
 impl Csv {
-    /// The rows of `source`, each at most `max_record` bytes long, after reading its header.
+    /// Reads the header of `source`. Each row may be up to `max_record` bytes long.
     ///
     /// # Errors
-    /// There is no header, it is not UTF-8, a column stands in it twice, or the key's column does not.
+    /// The header is missing, not UTF-8, has a duplicate column, or lacks the key column.
     pub(super) fn new(
         source: Box<dyn Read + Send>,
         max_record: usize,
@@ -58,19 +58,19 @@ impl Csv {
         let wrong = |message: String| Err(HeaderError::Wrong(message));
         match records.advance()? {
             CsvAdvance::Record => {}
-            CsvAdvance::Wrong(_, message) => return wrong(format!("the header in line {}: {message}", records.line())),
-            CsvAdvance::End => return wrong("it is empty, and CSV begins with a header".to_owned()),
+            CsvAdvance::Wrong(_, message) => return wrong(format!("invalid header in line {}: {message}", records.line())),
+            CsvAdvance::End => return wrong("the input is empty; CSV must begin with a header".to_owned()),
         }
         let mut columns: Vec<Column> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
         for (index, name) in split(records.fields()).enumerate() {
             let Ok(name) = std::str::from_utf8(name) else {
-                return wrong(format!("column {} of the header is not UTF-8: convert the file", index + 1));
+                return wrong(format!("column {} of the header is not UTF-8; convert the file to UTF-8", index + 1));
             };
             match known.entry(name) {
                 Entry::Occupied(first) => {
                     let first = first.get() + 1;
-                    return wrong(format!("columns {first} and {} of the header are both named `{name}`", index + 1));
+                    return wrong(format!("duplicate column `{name}` in the header: columns {first} and {}", index + 1));
                 }
                 Entry::Vacant(place) => drop(place.insert(index)),
             }
@@ -83,13 +83,10 @@ impl Csv {
             None => None,
             Some((_, Some(index))) => Some(index),
             Some((key, None)) => {
-                let names: Vec<_> = columns.iter().take(NAMED).map(|column| column.name.as_str()).collect();
+                let names: Vec<_> = columns.iter().take(MAX_NAMED).map(|column| column.name.as_str()).collect();
                 let more = columns.len() - names.len();
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                return wrong(format!(
-                    "the header has no column `{key}` to take the key from; it has {}{more}",
-                    names.join(", ")
-                ));
+                return wrong(format!("the header has no key column `{key}`; its columns are {}{more}", names.join(", ")));
             }
         };
         if columns.len() == 1 {
@@ -98,7 +95,7 @@ impl Csv {
         Ok(Self { records, columns, key, null: null.map(|null| null.as_bytes().to_vec()), json: Vec::new() })
     }
 
-    /// The next row.
+    /// Reads the next row.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
         let advance = self.records.advance()?;
         let line = self.records.line();
@@ -114,7 +111,7 @@ impl Csv {
                         return Ok(Step::Row(Row { line, raw: self.records.raw(), key, value: &self.json }));
                     }
                     Err(Fault::Columns) => {
-                        let message = format!("{} columns, and the header has {}", ends.len(), self.columns.len());
+                        let message = format!("{} columns, but the header has {}", ends.len(), self.columns.len());
                         (RowErrorKind::ColumnCount, message, None)
                     }
                     Err(Fault::NotUtf8(column)) => {
@@ -135,7 +132,7 @@ enum Fault<'a> {
     Write(io::Error),
 }
 
-/// Makes `json` the object of these fields.
+/// Writes the JSON object of these fields to `json`.
 fn to_json<'a>(
     columns: &'a [Column],
     null: Option<&[u8]>,
@@ -147,7 +144,7 @@ fn to_json<'a>(
         return Err(Fault::Columns);
     }
     json.clear();
-    // One check for the whole row; which column it was matters only where it fails.
+    // The row is validated as a whole; fields are validated one by one only if that fails.
     let text = std::str::from_utf8(fields).ok();
     let mut start = 0;
     for (column, &end) in columns.iter().zip(ends) {

@@ -1,4 +1,4 @@
-//! [`CsvRecords`]: where a CSV record begins and ends, and its fields.
+//! [`CsvRecords`]: splits CSV into records and fields.
 
 use super::{ReadError, lines::READ_SIZE};
 use crate::row::RowErrorKind;
@@ -7,27 +7,27 @@ use std::{
     ops::Range,
 };
 
-/// The records of a CSV source (RFC 4180), each with its fields, its bytes as they were read, and its line. A line ends with `\n`, `\r\n` or
-/// `\r`. Blank lines are skipped unless they are records of one column.
+/// The records of a CSV source (RFC 4180): fields, raw bytes and line number of each. A line ends with `\n`, `\r\n` or `\r`.
+/// Blank lines are skipped unless there is only one column.
 ///
-/// It is as strict as Python's `csv` with `strict=True`: behind a closing quote there is a comma or the end of the line, and a quote is
-/// closed before the input ends. A record that is not so costs its first line: what follows is read again, since one quote too many or
-/// too few would otherwise take records along that are good. No crate keeps the raw bytes and finds these errors; the buffer is never
-/// longer than four times a record's limit (and at least 256 KiB).
+/// It is as strict as Python's `csv` with `strict=True`: a closing quote must be followed by a comma or a line end, and every
+/// quote must be closed before the end of the input. Of a malformed record only the first line is dropped, and the following
+/// lines are parsed again; otherwise one quote too many or too few would also drop valid records. No crate keeps the raw bytes
+/// and detects these errors. The buffer never exceeds four times the record limit (and at least 256 KiB).
 pub(super) struct CsvRecords {
     source: Box<dyn Read + Send>,
     max_record: usize,
     buffer: Vec<u8>,
-    /// What is read and not given out: `buffer[start..end]`, of which the parser has seen what is before `parsed`.
+    /// `buffer[start..end]` is read and not yet returned; the parser has consumed it up to `parsed`.
     start: usize,
     parsed: usize,
     end: usize,
     at_end: bool,
-    /// Whether nothing has been given out: a byte order mark may stand here.
+    /// Whether nothing has been returned yet: a byte order mark may come first.
     at_beginning: bool,
-    /// The line of `buffer[start]`, from 1.
+    /// The line of `buffer[start]`, counted from 1.
     line: u64,
-    /// Whether a `\r` is before `buffer[start]`: then a `\n` there belongs to it.
+    /// Whether the byte before `buffer[start]` is a `\r`: a `\n` at `start` then belongs to the same line end.
     is_after_return: bool,
     state: State,
     blank_lines_are_records: bool,
@@ -36,43 +36,43 @@ pub(super) struct CsvRecords {
     raw: Range<usize>,
 }
 
-/// Where in a record the parser is.
+/// The parser's position in a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     RecordStart,
     FieldStart,
     Unquoted,
     Quoted,
-    /// Behind a quote in a quoted field: it closes the field, or is the first of two that stand for one.
+    /// After a quote in a quoted field: either the closing quote, or the first of an escaped pair.
     Closed,
 }
 
-/// What [`CsvRecords::advance`] came to.
+/// The result of [`CsvRecords::advance`].
 pub(super) enum CsvAdvance {
-    /// A record: its fields, its bytes and its line can be asked for.
+    /// A record; its fields, raw bytes and line are available.
     Record,
-    /// A record that is wrong in itself: its bytes and its line can be asked for.
+    /// A malformed record; its raw bytes and line are available.
     Wrong(RowErrorKind, String),
-    /// There is no more.
+    /// The end of the input.
     End,
 }
 
-/// What the parser came to in what is read.
+/// The result of parsing the buffered bytes.
 enum Parsed {
     /// A record that ends before this index.
     Record(usize),
-    /// Nothing but a line's end.
+    /// Only a line end.
     Nothing,
-    /// Text behind a closing quote, at this index.
+    /// Text after a closing quote, at this index.
     Misquoted(usize),
-    /// It needs more.
+    /// More bytes are needed.
     More,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl CsvRecords {
-    /// The records of `source`, each at most `max_record` bytes long.
+    /// Creates the reader. Each record may be up to `max_record` bytes long.
     pub(super) fn new(source: Box<dyn Read + Send>, max_record: usize) -> Self {
         Self {
             source,
@@ -93,27 +93,27 @@ impl CsvRecords {
         }
     }
 
-    /// From here on a blank line is a record of one empty field: there is one column.
+    /// Makes blank lines records of one empty field, for input with one column.
     pub(super) fn take_blank_lines(&mut self) {
         self.blank_lines_are_records = true;
     }
 
-    /// The fields' bytes, one behind the other, and where each ends.
+    /// The concatenated bytes of the fields, and the end index of each.
     pub(super) fn fields(&self) -> (&[u8], &[usize]) {
         (&self.fields, &self.ends)
     }
 
-    /// The record as it was read, without the end of its last line.
+    /// The record as read, without its last line end.
     pub(super) fn raw(&self) -> &[u8] {
         &self.buffer[self.raw.clone()]
     }
 
-    /// The line where the record begins, from 1.
+    /// The line where the record begins, counted from 1.
     pub(super) fn line(&self) -> u64 {
         self.line
     }
 
-    /// Goes to the next record. One that was begun when the source failed is not given out.
+    /// Moves to the next record. If the source fails, an incomplete record is not returned.
     pub(super) fn advance(&mut self) -> Result<CsvAdvance, ReadError> {
         self.pass(self.parsed);
         self.restart();
@@ -123,10 +123,10 @@ impl CsvRecords {
                 Parsed::Record(end) => return self.whole(end),
                 Parsed::Nothing => self.pass(self.parsed),
                 Parsed::Misquoted(at) => return self.misquoted(at),
-                // Two bytes more, for the end of a line that just fits.
+                // The two extra bytes are the line end of a record of maximum length.
                 Parsed::More if self.end - self.start > self.max_record.saturating_add(2) => return self.too_long(),
                 Parsed::More if !self.at_end => self.fill()?,
-                // The last line's end may be missing.
+                // The last line may lack a line end.
                 Parsed::More => match self.state {
                     State::RecordStart => return Ok(CsvAdvance::End),
                     State::Quoted => return Ok(self.unclosed()),
@@ -139,7 +139,7 @@ impl CsvRecords {
         }
     }
 
-    /// Reads on from `parsed`, up to the end of the record or of what is there.
+    /// Parses from `parsed` to the end of the record or of the buffered bytes.
     fn parse(&mut self) -> Parsed {
         let buffer = &self.buffer[..self.end];
         let mut at = self.parsed;
@@ -163,7 +163,7 @@ impl CsvRecords {
                     self.fields.extend_from_slice(&rest[..length]);
                     at += length;
                     if at < buffer.len() {
-                        // What ends it is looked at as behind a quote.
+                        // The byte that ends the field is handled as after a closing quote.
                         self.state = State::Closed;
                     }
                 }
@@ -197,22 +197,22 @@ impl CsvRecords {
         Parsed::More
     }
 
-    /// A record that ends before `end`.
+    /// Returns the record that ends before `end`.
     fn whole(&mut self, end: usize) -> Result<CsvAdvance, ReadError> {
         self.raw = self.start..end;
         if self.raw.len() > self.max_record { self.too_long() } else { Ok(CsvAdvance::Record) }
     }
 
-    /// More than a record may have. If that begins with one long line, the rest of the line is skipped. If it is several, most
-    /// likely a quote was left open.
+    /// Handles a record over the limit. If its first line alone is over the limit, the rest of that line is skipped. If it has
+    /// several lines, an unclosed quote is likely, and only the first line is dropped.
     fn too_long(&mut self) -> Result<CsvAdvance, ReadError> {
         if self.buffer[self.start..self.end].iter().take(self.max_record.saturating_add(1)).any(ends_line) {
             self.first_line();
             return Ok(CsvAdvance::Wrong(
                 RowErrorKind::RecordTooLarge,
                 format!(
-                    "more than the {} bytes that a record may have, over several lines: is a quote not closed? \
-                     The first line is taken as the record",
+                    "the record exceeds the limit of {} bytes and has several lines: is a quote not closed? \
+                     Only its first line is skipped",
                     self.max_record
                 ),
             ));
@@ -234,7 +234,7 @@ impl CsvRecords {
             self.parsed = self.end;
             self.fill()?;
         }
-        // The record's beginning goes back in front of what is unread, where `raw` is looked for.
+        // The beginning of the record is put back before the unread bytes, for `raw`.
         let unread = self.buffer[self.start..self.end].to_vec();
         self.buffer.clear();
         self.buffer.extend_from_slice(&first);
@@ -245,23 +245,23 @@ impl CsvRecords {
         (self.start, self.parsed) = (0, (first.len() + 1).min(self.end));
         Ok(CsvAdvance::Wrong(
             RowErrorKind::RecordTooLarge,
-            format!("{length} bytes, and a record may have {0}: the first {0} are kept", self.max_record),
+            format!("the record has {length} bytes, but the limit is {0}; the first {0} are kept", self.max_record),
         ))
     }
 
-    /// A quote that is not closed before the end of the input.
+    /// Handles a quote that is not closed before the end of the input.
     fn unclosed(&mut self) -> CsvAdvance {
         self.first_line();
         CsvAdvance::Wrong(
             RowErrorKind::UnclosedQuote,
-            "a quoted field of this line is never closed: close it, or double a quote that belongs to the text".to_owned(),
+            "unclosed quote in this line: close it, or double a quote that belongs to the text".to_owned(),
         )
     }
 
-    /// Text behind a quote that closes a field, at this index.
+    /// Handles text after a closing quote, at this index.
     fn misquoted(&mut self, at: usize) -> Result<CsvAdvance, ReadError> {
         let column = self.ends.len() + 1;
-        // However much was read at a time.
+        // The limit applies independently of how much is read at a time.
         if at - self.start > self.max_record.saturating_add(2) {
             return self.too_long();
         }
@@ -283,8 +283,8 @@ impl CsvRecords {
             return Ok(CsvAdvance::Wrong(
                 RowErrorKind::UnclosedQuote,
                 format!(
-                    "the quote of column {column} is not closed on its line, and line {line} has text after the next quote: close it, or \
-                     double a quote that belongs to the text"
+                    "the quote of column {column} is not closed on its line, and line {line} has text after the next quote: close it, \
+                     or double a quote that belongs to the text"
                 ),
             ));
         }
@@ -296,7 +296,7 @@ impl CsvRecords {
         ))
     }
 
-    /// Makes the first line the record, and has what follows read again.
+    /// Makes the first line the record, and parsing continues on the next line.
     fn first_line(&mut self) {
         let unread = &self.buffer[self.start..self.end];
         let line = unread.iter().position(ends_line);
@@ -305,14 +305,14 @@ impl CsvRecords {
         self.parsed = self.start + length + usize::from(line.is_some());
     }
 
-    /// Puts the parser before a record.
+    /// Resets the parser to the start of a record.
     fn restart(&mut self) {
         self.state = State::RecordStart;
         self.fields.clear();
         self.ends.clear();
     }
 
-    /// Skips a byte order mark at the beginning, for which it waits only as long as it may be one.
+    /// Skips a byte order mark at the beginning. Waits for more bytes only while it may still be one.
     fn skip_byte_order_mark(&mut self) -> Result<(), ReadError> {
         while std::mem::take(&mut self.at_beginning) {
             let first = &self.buffer[..self.end];
@@ -326,7 +326,7 @@ impl CsvRecords {
         Ok(())
     }
 
-    /// Moves `start` to `to`, and counts the lines on the way.
+    /// Moves `start` to `to`, and counts the lines in between.
     fn pass(&mut self, to: usize) {
         let passed = &self.buffer[self.start..to];
         self.line += line_ends(passed, self.is_after_return);
@@ -336,7 +336,7 @@ impl CsvRecords {
         self.start = to;
     }
 
-    /// Reads more behind `end`, after making room.
+    /// Reads more bytes after `end`, growing or compacting the buffer if it is full.
     fn fill(&mut self) -> Result<(), ReadError> {
         if self.end == self.buffer.len() {
             self.buffer.copy_within(self.start.., 0);
@@ -363,7 +363,7 @@ fn ends_line(byte: &u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// How many lines end in these bytes; a `\n` behind a `\r` ends none.
+/// Counts the line ends in these bytes; a `\n` after a `\r` is no line end of its own.
 fn line_ends(bytes: &[u8], mut is_after_return: bool) -> u64 {
     let mut ends = 0;
     for &byte in bytes {

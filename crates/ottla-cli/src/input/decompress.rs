@@ -1,4 +1,4 @@
-//! [`decompress`]: gzip and zstd, by name and by the first bytes.
+//! [`decompress`]: detects and decompresses gzip and zstd.
 
 use std::{
     io::{self, Cursor, Read},
@@ -10,8 +10,8 @@ use super::{
     gzip::Gzip,
 };
 
-/// How much of the beginning is looked at, at most: a tar archive says what it is behind byte 257.
-const LOOKED_AT: usize = 512;
+/// The maximum number of bytes inspected at the beginning: a tar archive is identified at byte 257.
+const INSPECTED: usize = 512;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Compression {
@@ -29,8 +29,8 @@ impl Compression {
         }
     }
 
-    /// Whether this is how such data begin; `None` if more bytes must tell. zstd data may begin with frames that are to be skipped, as those
-    /// of pzstd do.
+    /// Whether data of this compression begin with these bytes; `None` if more bytes are needed. zstd data may begin with
+    /// skippable frames, as written by pzstd.
     fn begins(self, first: &[u8]) -> Option<bool> {
         let is = |at: usize, byte: fn(u8) -> bool| first.get(at).copied().map(byte);
         let all = |bytes: &[Option<bool>]| match bytes {
@@ -52,24 +52,24 @@ impl Compression {
     }
 }
 
-/// What an input is by its first bytes.
+/// The kind of input, by its first bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Compressed(Compression),
-    /// A container that is not read, and what to do about it.
+    /// An unsupported container, with the error message.
     Refused(String),
     Plain,
 }
 
-/// Undoes gzip (every member of it) and zstd (every frame), which are told by the first bytes: neither begins as text does. It reads no more
-/// of a source than it takes to tell.
+/// Decompresses gzip (all members) and zstd (all frames). They are detected by their first bytes, which no text begins with. It
+/// reads no more of the source than needed for that.
 ///
 /// # Errors
-/// The first bytes cannot be read; a path that ends in `.gz` or `.zst` and does not begin as such a file; with
-/// [`Unsupported`](io::ErrorKind::Unsupported) what begins as a container that is not read, also if it is compressed. The reader that is
-/// given back fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when the archive is truncated, behind all that it holds.
+/// The first bytes cannot be read; the path ends in `.gz` or `.zst` but the content does not match;
+/// [`Unsupported`](io::ErrorKind::Unsupported) if the content is an unsupported container, also if it is compressed. The returned
+/// reader fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the archive is truncated, after all data before that.
 pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    let (first, kind, failed) = look(&mut source);
+    let (first, kind, failed) = inspect(&mut source);
     if let Some(error) = failed {
         return Err(error);
     }
@@ -86,9 +86,12 @@ pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::R
     if let Some(named) = named.filter(|&named| Some(named) != compression) {
         let name = named.name();
         return Err(if named.begins(&first).is_none() {
-            io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {name} data is truncated: there are {} bytes", first.len()))
+            io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {name} data is truncated after {} bytes", first.len()))
         } else {
-            io::Error::new(io::ErrorKind::InvalidData, format!("named as {name} and does not begin as {name} does: rename it"))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the file extension says {name}, but the content is not {name}; rename the file"),
+            )
         });
     }
     let whole = Cursor::new(first).chain(source);
@@ -98,12 +101,12 @@ pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::R
         Compression::Gzip => Box::new(Archive { name, decoder: Gzip::new(whole) }),
         Compression::Zstd => Box::new(Archive { name, decoder: zstd::stream::read::Decoder::new(whole)? }),
     };
-    // The reader of a record that has an error gets the error.
-    let (first, kind, failed) = look(&mut archive);
+    // An error here is returned when the record it affects is read.
+    let (first, kind, failed) = inspect(&mut archive);
     match kind {
         Kind::Refused(reason) => Err(unsupported(format!("{name} data that contains other data: {reason}"))),
         Kind::Compressed(inner) => Err(unsupported(format!(
-            "{name} data that contains {} data is not supported: decompress it once first",
+            "{name} data that contains {} data is not supported; decompress it once first",
             inner.name()
         ))),
         Kind::Plain if failed.is_some() => Ok(Box::new(Cursor::new(first).chain(Failing(failed)))),
@@ -115,10 +118,10 @@ fn unsupported(reason: String) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, reason)
 }
 
-/// Reads until the first bytes say what it is: as soon as they are those of no container it is plain, however few they are. With the error
-/// that kept it from reading more.
-fn look(source: &mut impl Read) -> (Vec<u8>, Kind, Option<io::Error>) {
-    let mut first = vec![0; LOOKED_AT];
+/// Reads until the first bytes determine the kind of input. Bytes that match no container are plain at once, however few they
+/// are. Also returns the error that ended reading, if any.
+fn inspect(source: &mut impl Read) -> (Vec<u8>, Kind, Option<io::Error>) {
+    let mut first = vec![0; INSPECTED];
     let mut length = 0;
     loop {
         let (read, failed) = match source.read(&mut first[length..]) {
@@ -135,7 +138,7 @@ fn look(source: &mut impl Read) -> (Vec<u8>, Kind, Option<io::Error>) {
     }
 }
 
-/// What begins so; `None` if more bytes must tell.
+/// The kind of data that begin with these bytes; `None` if more bytes are needed.
 fn kind(first: &[u8]) -> Option<Kind> {
     if first.is_empty() {
         return None;
@@ -152,7 +155,7 @@ fn kind(first: &[u8]) -> Option<Kind> {
     }
 }
 
-/// Gives an error once, and is at its end then.
+/// A reader that fails once and is then at its end.
 struct Failing(Option<io::Error>);
 
 impl Read for Failing {
@@ -161,7 +164,7 @@ impl Read for Failing {
     }
 }
 
-/// A decoder whose errors say what is wrong with the archive.
+/// A decoder that adds the archive's name to its errors.
 struct Archive<R> {
     name: &'static str,
     decoder: R,
@@ -172,17 +175,18 @@ impl<R: Read> Read for Archive<R> {
         self.decoder.read(buffer).map_err(|error| {
             let name = self.name;
             match error.kind() {
-                // The system's own errors, such as that of a failing disk, say nothing about the archive.
+                // Errors of the operating system, such as a failing disk, are not about the archive.
                 _ if error.raw_os_error().is_some() => error,
                 io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => error,
                 io::ErrorKind::UnexpectedEof => {
-                    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {name} data is truncated: it ends before its end"))
+                    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {name} data is truncated"))
                 }
-                // zstd's own words (ZSTD_error_frameParameter_windowTooLarge), for more than its default of 128 MiB.
+                // zstd's message for ZSTD_error_frameParameter_windowTooLarge: the window exceeds its default limit of 128 MiB.
                 _ if error.to_string().contains("too much memory") => io::Error::new(
                     io::ErrorKind::InvalidData,
                     format!(
-                        "the {name} data asks for more than 128 MiB of memory: compress it without --long, or with --long=27"
+                        "the {name} data needs more than 128 MiB of memory to decompress; compress it without --long, or with \
+                         --long=27"
                     ),
                 ),
                 _ => io::Error::new(io::ErrorKind::InvalidData, format!("the {name} data is damaged: {error}")),

@@ -1,4 +1,5 @@
-//! [`CsvRecords`] held against Python's `csv` in strict mode, on damaged texts. `OTTLA_TEST_CSV_TEXTS=200000` compares so many.
+//! Compares [`CsvRecords`] with Python's `csv` in strict mode on damaged texts. `OTTLA_TEST_CSV_TEXTS=200000` sets the number of
+//! texts.
 
 use std::{
     env,
@@ -10,10 +11,10 @@ use std::{
 
 use super::csv_records::{CsvAdvance, CsvRecords};
 
-/// A record: its line, and its fields if they can be read.
+/// A record: its line, and its fields unless it is malformed.
 type Record = (u64, Option<Vec<String>>);
 
-/// A table as a program writes it, in which some bytes then are inserted, removed or replaced; and how many.
+/// Generates a valid table and inserts, removes or replaces some bytes. Returns it with the number of changes.
 fn damaged(random: &mut fastrand::Rng) -> (Vec<u8>, usize) {
     let (columns, end) = (random.usize(1..4), ["\n", "\r\n", "\r"][random.usize(..3)]);
     let mut text = String::new();
@@ -44,7 +45,7 @@ fn damaged(random: &mut fastrand::Rng) -> (Vec<u8>, usize) {
     (text, damages)
 }
 
-/// What is read of a text here, in pieces of so many bytes.
+/// Reads a text in pieces of this many bytes.
 fn read(text: &[u8], piece: usize) -> Vec<Record> {
     let mut records = CsvRecords::new(Box::new(super::tests::Pieces(text.to_vec(), 0, piece)), 1_000_000);
     let mut found = Vec::new();
@@ -64,7 +65,7 @@ fn read(text: &[u8], piece: usize) -> Vec<Record> {
 }
 
 #[test]
-fn damaged_csv_is_read_as_python_s_strict_reader_reads_it() {
+fn damaged_csv_is_read_as_by_pythons_strict_reader() {
     let texts: usize = env::var("OTTLA_TEST_CSV_TEXTS").map_or(3000, |texts| texts.parse().unwrap());
     let mut random = fastrand::Rng::with_seed(0x07_71_a0);
     let damaged: Vec<(Vec<u8>, usize)> = (0..texts).map(|_| damaged(&mut random)).collect();
@@ -75,28 +76,28 @@ fn damaged_csv_is_read_as_python_s_strict_reader_reads_it() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/csv_strict.py");
     let python = Command::new("python3").arg(script).stdin(Stdio::from(File::open(&path).unwrap())).output();
     let Ok(python) = python else {
-        eprintln!("not compared with Python's csv: there is no python3");
+        eprintln!("skipped: python3 is not installed");
         return;
     };
     assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
     let theirs = String::from_utf8(python.stdout).unwrap();
     assert_eq!(theirs.lines().count(), texts);
-    let (mut rows, mut refused, mut damages) = (0, 0, 0);
+    let (mut rows, mut rejected, mut damages) = (0, 0, 0);
     for ((text, count), theirs) in damaged.iter().zip(theirs.lines()) {
         let theirs: Vec<Record> = serde_json::from_str(theirs).unwrap();
         for piece in [usize::MAX, 1] {
             assert_eq!(read(text, piece), theirs, "{:?}", String::from_utf8_lossy(text));
         }
         rows += theirs.len();
-        refused += theirs.iter().filter(|(_, fields)| fields.is_none()).count();
+        rejected += theirs.iter().filter(|(_, fields)| fields.is_none()).count();
         damages += count;
     }
-    println!("{texts} texts with {damages} damages: {rows} rows, {refused} of them refused by both, 0 disagreements");
-    assert!(refused > texts / 20 && rows > texts, "{refused} of {rows} rows are refused: these texts compare little");
+    println!("{texts} texts with {damages} changed bytes: {rows} rows, {rejected} of them rejected by both, 0 disagreements");
+    assert!(rejected > texts / 20 && rows > texts, "{rejected} of {rows} rows are rejected: these texts test little");
 }
 
 #[test]
-fn a_record_s_fields_are_the_same_in_one_piece_and_byte_by_byte() {
+fn fields_do_not_depend_on_the_size_of_reads() {
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..2000 {
         let (text, _) = damaged(&mut random);

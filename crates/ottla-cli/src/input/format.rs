@@ -1,20 +1,20 @@
-//! [`Format`]: how the input's records are told apart.
+//! [`Format`]: the format of the input.
 
 use std::{fmt, path::Path, str::FromStr};
 
-/// How the input's records are told apart.
+/// The format of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// One record a line, as it is.
+    /// One record per line, unchanged.
     Lines,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
-    /// Comma-separated values with a header (RFC 4180), each row a JSON object.
+    /// Comma-separated values with a header (RFC 4180); each row becomes a JSON object.
     Csv,
 }
 
 impl Format {
-    /// The format of a file of this name, `.gz` or `.zst` left out; `None` if the name does not tell.
+    /// The format by file extension, ignoring `.gz` or `.zst`; `None` if the extension is unknown.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         let extension = |path: &Path| path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
         let plain = match extension(path).as_deref() {
@@ -38,7 +38,7 @@ impl FromStr for Format {
             "lines" => Ok(Self::Lines),
             "jsonl" => Ok(Self::Jsonl),
             "csv" => Ok(Self::Csv),
-            _ => Err(format!("`{name}` is no input format; there are lines, jsonl and csv")),
+            _ => Err(format!("unknown input format `{name}`; must be one of lines, jsonl, csv")),
         }
     }
 }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_tells_its_format() {
+    fn the_format_follows_from_the_extension() {
         for (path, format) in [
             ("flights.csv", Some(Format::Csv)),
             ("a.b/flights.CSV.gz", Some(Format::Csv)),
@@ -75,10 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_read_as_it_is_shown() {
+    fn displayed_names_parse_to_the_same_format() {
         for format in [Format::Lines, Format::Jsonl, Format::Csv] {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
-        assert!("tsv".parse::<Format>().unwrap_err().contains("lines, jsonl and csv"));
+        assert!("tsv".parse::<Format>().unwrap_err().contains("lines, jsonl, csv"));
     }
 }

@@ -1,12 +1,12 @@
-//! [`Gzip`]: every member of a gzip file, and the zeros with which tapes and block devices fill it up.
+//! [`Gzip`]: reads all members of a gzip file, and ignores zero padding as on tapes and block devices.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// What one byte after the other of a gzip file holds. As `gzip -d` does, it takes zeros behind the last member for nothing.
+/// Decompresses a gzip file. Like `gzip -d` it ignores zeros after a member.
 pub(super) struct Gzip<R: Read> {
-    /// `None` behind the last one.
+    /// `None` after the last member.
     member: Option<GzDecoder<BufReader<R>>>,
 }
 
@@ -27,14 +27,14 @@ impl<R: Read> Read for Gzip<R> {
             match skip_zeros(&mut source)? {
                 None => break,
                 Some(0x1f) => self.member = Some(GzDecoder::new(source)),
-                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the bytes after its end are not gzip")),
+                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "trailing bytes are not gzip")),
             }
         }
         Ok(0)
     }
 }
 
-/// The first byte that is not zero, which is not read; `None` at the end.
+/// Skips zeros and returns the next byte without consuming it; `None` at the end.
 fn skip_zeros(source: &mut impl BufRead) -> io::Result<Option<u8>> {
     loop {
         let buffer = match source.fill_buf() {

@@ -1,4 +1,4 @@
-//! [`Jsonl`]: one JSON object a line.
+//! [`Jsonl`]: reads one JSON object per line.
 
 use super::{
     ReadError, Step,
@@ -9,14 +9,14 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// One JSON object a line, given out as it came in. Blank lines are skipped.
+/// One JSON object per line, returned unchanged. Blank lines are skipped.
 pub(super) struct Jsonl {
     lines: Lines,
     key: Option<KeyPath>,
     key_text: Vec<u8>,
 }
 
-/// The field that keys are taken from: `id`, `customer.id`, or a JSON pointer (RFC 6901) such as `/customer/id`.
+/// The key field: `id`, `customer.id`, or a JSON pointer (RFC 6901) such as `/customer/id`.
 struct KeyPath {
     text: String,
     names: Vec<String>,
@@ -32,16 +32,16 @@ impl KeyPath {
     }
 }
 
-/// What is wrong with a line.
+/// The error of a line.
 struct Fault(RowErrorKind, String);
 
 impl Jsonl {
-    /// The objects of `lines`, each with the key of the field at the path `key`.
+    /// Reads the objects of `lines`; the field at the path `key` is the record's key.
     pub(super) fn new(lines: Lines, key: Option<&str>) -> Self {
         Self { lines, key: key.map(KeyPath::new), key_text: Vec::new() }
     }
 
-    /// The next object.
+    /// Reads the next object.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
         loop {
             match self.lines.advance()? {
@@ -65,7 +65,8 @@ impl Jsonl {
     }
 }
 
-/// Checks that `line` is a JSON object, and puts its key's text into `key_text`; says whether it has one that is not null.
+/// Checks that `line` is a JSON object and writes the text of its key to `key_text`. Returns whether there is a key other than
+/// null.
 fn has_key(line: &[u8], path: Option<&KeyPath>, key_text: &mut Vec<u8>) -> Result<bool, Fault> {
     let line = std::str::from_utf8(line)
         .map_err(|error| Fault(RowErrorKind::InvalidUtf8, format!("not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
@@ -92,7 +93,7 @@ fn has_key(line: &[u8], path: Option<&KeyPath>, key_text: &mut Vec<u8>) -> Resul
         [b'"', text @ .., b'"'] if !text.contains(&b'\\') => key_text.extend_from_slice(text),
         [b'"', ..] => key_text.extend_from_slice(serde_json::from_str::<String>(value).map_err(invalid)?.as_bytes()),
         [b'{' | b'[', ..] => {
-            let message = format!("the key `{}` is {}: a string, a number or a boolean can be one", path.text, type_of(value));
+            let message = format!("the key `{}` is {}; it must be a string, a number or a boolean", path.text, type_of(value));
             return Err(Fault(RowErrorKind::InvalidKey, message));
         }
         text => key_text.extend_from_slice(text),
@@ -101,13 +102,13 @@ fn has_key(line: &[u8], path: Option<&KeyPath>, key_text: &mut Vec<u8>) -> Resul
 }
 
 fn missing(path: &KeyPath) -> Fault {
-    Fault(RowErrorKind::MissingKey, format!("there is no field `{}` to take the key from", path.text))
+    Fault(RowErrorKind::MissingKey, format!("missing key field `{}`", path.text))
 }
 
 fn is_object(json: &str) -> Result<(), Fault> {
     match type_of(json) {
         "an object" => Ok(()),
-        other => Err(Fault(RowErrorKind::InvalidJson, format!("a line must be a JSON object, and this is {other}"))),
+        other => Err(Fault(RowErrorKind::InvalidJson, format!("a line must be a JSON object, but this is {other}"))),
     }
 }
 
@@ -122,14 +123,14 @@ fn type_of(json: &str) -> &'static str {
     }
 }
 
-/// What serde_json says of wrong JSON, which is never more of it than a position; every line is its line 1.
+/// The message of serde_json without the line, which is always 1. It shows a position, but no content.
 fn syntax(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     format!("{what} at column {}", error.column())
 }
 
-/// The JSON text of the field `name` of `object`, the last one if there are several, after checking all of the object.
+/// The JSON text of the field `name` of `object`, the last one if it is duplicate. Validates the whole object.
 fn field<'a>(object: &'a str, name: &str) -> serde_json::Result<Option<&'a str>> {
     let mut json = serde_json::Deserializer::from_str(object);
     let found = (&mut json).deserialize_map(Field { name })?;
@@ -161,7 +162,7 @@ impl<'de> Visitor<'de> for Field<'_> {
     }
 }
 
-/// Compares a field's name without a copy of it.
+/// Compares a field's name without copying it.
 struct IsName<'n>(&'n str);
 
 impl<'de> serde::de::DeserializeSeed<'de> for IsName<'_> {

@@ -1,13 +1,13 @@
-//! [`Lines`]: one record a line.
+//! [`Lines`]: reads one record per line.
 
 use super::{ReadError, Step};
 use crate::row::{Row, RowError, RowErrorKind};
 use std::io::{BufRead, BufReader, Read};
 
-/// Reads this much at a time.
+/// How much is read at a time, in bytes.
 pub(super) const READ_SIZE: usize = 256 * 1024;
 
-/// The lines of a source, without their `\n` or `\r\n`; the last one needs none. They may be any bytes, none at all too.
+/// The lines of a source, without their `\n` or `\r\n`; the last line may lack it. A line may hold any bytes, and may be empty.
 pub(super) struct Lines {
     source: BufReader<Box<dyn Read + Send>>,
     buffer: Vec<u8>,
@@ -15,23 +15,23 @@ pub(super) struct Lines {
     max_record: usize,
 }
 
-/// What [`Lines::advance`] came to.
+/// The result of [`Lines::advance`].
 pub(super) enum Advance {
-    /// A line: [`Lines::text`].
+    /// A line, available as [`Lines::text`].
     Line,
-    /// A line that is too long.
+    /// A line over the limit.
     TooLong(RowError),
-    /// There is no more.
+    /// The end of the input.
     End,
 }
 
 impl Lines {
-    /// The lines of `source`, each at most `max_record` bytes long.
+    /// Creates the reader. Each line may be up to `max_record` bytes long.
     pub(super) fn new(source: Box<dyn Read + Send>, max_record: usize) -> Self {
         Self { source: BufReader::with_capacity(READ_SIZE, source), buffer: Vec::new(), line: 0, max_record }
     }
 
-    /// The next line, as a record without a key.
+    /// Reads the next line as a record without a key.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
         Ok(match self.advance()? {
             Advance::Line => Step::Row(Row { line: self.line, raw: &self.buffer, key: None, value: &self.buffer }),
@@ -40,13 +40,13 @@ impl Lines {
         })
     }
 
-    /// Goes to the next line. One that was begun when the source failed is not given out: it may be half a record.
+    /// Moves to the next line. If the source fails, an incomplete line is not returned.
     pub(super) fn advance(&mut self) -> Result<Advance, ReadError> {
         self.buffer.clear();
         self.line += 1;
         let line = self.line;
         let failed = |source| ReadError { line, source };
-        // Two bytes more, for the end of a line that just fits.
+        // The two extra bytes are the line end of a record of maximum length.
         let limit = (self.max_record as u64).saturating_add(2);
         let read = (&mut self.source).take(limit).read_until(b'\n', &mut self.buffer).map_err(failed)?;
         if read == 0 {
@@ -69,24 +69,24 @@ impl Lines {
         Ok(Advance::TooLong(RowError {
             line,
             kind: RowErrorKind::RecordTooLarge,
-            message: format!("{length} bytes, and a record may have {0}: the first {0} are kept", self.max_record),
+            message: format!("the record has {length} bytes, but the limit is {0}; the first {0} are kept", self.max_record),
             field: None,
             record: std::mem::take(&mut self.buffer),
         }))
     }
 
-    /// The line that [`advance`](Self::advance) came to.
+    /// The line read by [`advance`](Self::advance).
     pub(super) fn text(&self) -> &[u8] {
         &self.buffer
     }
 
-    /// Its number, from 1.
+    /// The line's number, counted from 1.
     pub(super) fn number(&self) -> u64 {
         self.line
     }
 }
 
-/// Skips the rest of a line, and gives its length without the end.
+/// Skips the rest of a line and returns its length without the line end.
 fn skip_line(source: &mut impl BufRead) -> std::io::Result<u64> {
     let mut skipped = 0;
     let mut last = None;

@@ -1,4 +1,4 @@
-//! [`Input`]: the records of a file or of stdin, one at a time.
+//! [`Input`]: reads the records of a file or of stdin.
 
 mod container;
 mod csv;
@@ -18,29 +18,29 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where the records come from and how they are read: `[input]` of a configuration file, and the flags over it.
+/// The source and format of the records: `[input]` of a configuration file, overridden by flags.
 #[derive(Debug, Clone)]
 pub(crate) struct InputOptions {
-    /// The file, or `-` for stdin. `.gz` and `.zst` are decompressed, and so is what begins as they do.
+    /// The file, or `-` for stdin. gzip and zstd data are decompressed, whatever the file extension.
     pub(crate) path: PathBuf,
-    /// The format. Defaults to that of the file's name (`.txt`, `.jsonl`, `.csv`), and to lines on stdin.
+    /// The format. Defaults to the one of the file extension (`.txt`, `.jsonl`, `.csv`), and to lines on stdin.
     pub(crate) format: Option<Format>,
-    /// The field that the key is taken from. Defaults to none: every key is null.
+    /// The field to take keys from. Defaults to none: every key is null.
     pub(crate) key: Option<String>,
-    /// The text that stands for null in CSV. Defaults to none.
+    /// The CSV text that means null. Defaults to none.
     pub(crate) null: Option<String>,
-    /// The longest record in bytes, its line's end not counted. A longer one is a [`RowError`], and is not held in memory.
+    /// The maximum size of a record in bytes, without its line end. A longer one is a [`RowError`], and is not held in memory.
     pub(crate) max_record: usize,
 }
 
 impl InputOptions {
-    /// What the input is called in messages.
+    /// The input's name in messages.
     fn name(&self) -> String {
         if self.path == Path::new("-") { "stdin".to_owned() } else { self.path.display().to_string() }
     }
 }
 
-/// The records of a file or of stdin, one at a time, in reused buffers.
+/// The records of a file or of stdin, read one at a time into reused buffers.
 pub(crate) struct Input {
     name: String,
     rows: Rows,
@@ -52,18 +52,18 @@ enum Rows {
     Csv(Box<csv::Csv>),
 }
 
-/// What comes next in an input.
+/// The result of reading one record.
 #[derive(Debug)]
 pub(crate) enum Step<'a> {
     /// A record.
     Row(Row<'a>),
-    /// A record that cannot be sent; the input goes on behind it.
+    /// A record that cannot be sent; reading goes on after it.
     Bad(RowError),
-    /// There is no more.
+    /// The end of the input.
     End,
 }
 
-/// Why there is no input, or no more of it. What was read before stands.
+/// Why the input cannot be read, or not further. Records read before remain valid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     /// The file cannot be opened.
@@ -71,30 +71,30 @@ pub(crate) enum InputError {
     Open {
         /// The file.
         name: String,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// Reading failed, or the archive is damaged or truncated.
-    #[error("{name}: line {line} cannot be read, nor what is behind it")]
+    #[error("{name}: cannot read line {line} or anything after it")]
     Read {
         /// The file.
         name: String,
-        /// The first line that was not read whole, from 1.
+        /// The first line that was not read completely, counted from 1.
         line: u64,
-        /// What went wrong.
+        /// The cause.
         source: io::Error,
     },
-    /// The options do not fit together, or not with this input.
+    /// The options conflict with each other or with this input.
     #[error("{name}: {message}")]
     Usage {
         /// The file.
         name: String,
-        /// What does not fit, and what to do.
+        /// The conflict, and what to do.
         message: String,
     },
 }
 
-/// A failure to read, with the first line that was not read whole.
+/// A read error, with the first line that was not read completely.
 #[derive(Debug)]
 struct ReadError {
     line: u64,
@@ -102,10 +102,10 @@ struct ReadError {
 }
 
 impl Input {
-    /// Checks what can be checked of the options without the input.
+    /// Checks the options as far as possible without the input.
     ///
     /// # Errors
-    /// The format is not known; a key or a null that this format does not have; the name is that of a container that is not read.
+    /// The format is unknown or does not support a key or null marker; the file extension is that of an unsupported container.
     pub(crate) fn check(options: &InputOptions) -> Result<Format, InputError> {
         let stdin = options.path == Path::new("-");
         let usage = |message: String| InputError::Usage { name: options.name(), message };
@@ -114,24 +114,24 @@ impl Input {
             .or_else(|| if stdin { Some(Format::Lines) } else { Format::of_path(&options.path) })
             .ok_or_else(|| match container::of_name(&options.path) {
                 Some(container) => usage(container.refusal()),
-                None => usage("its name does not tell the format: give --format lines, jsonl or csv".to_owned()),
+                None => usage("unknown file extension; pass --format lines, jsonl or csv".to_owned()),
             })?;
         if options.null.is_some() && format != Format::Csv {
-            return Err(usage(format!("`null` is for csv, and this is {format}: leave it out")));
+            return Err(usage(format!("`null` applies only to csv, but the format is {format}; remove it")));
         }
         if format == Format::Lines && options.key.is_some() {
             return Err(usage(
-                "lines have no fields to take a key from: leave `key` out, or give --format jsonl or csv".to_owned(),
+                "lines have no fields, so `key` does not apply; remove it, or pass --format jsonl or csv".to_owned(),
             ));
         }
         Ok(format)
     }
 
-    /// Reads `source` as if it had the path of the options.
+    /// Reads `source` as the input that the options describe.
     ///
     /// # Errors
-    /// As [`check`](Self::check); its beginning cannot be read, or is that of a container that is not supported; a CSV header without
-    /// the key's column.
+    /// As for [`check`](Self::check); the first bytes cannot be read or belong to an unsupported container; the CSV header lacks
+    /// the key column.
     pub(crate) fn read(source: Box<dyn Read + Send>, options: &InputOptions) -> Result<Self, InputError> {
         let format = Self::check(options)?;
         let name = options.name();
@@ -159,10 +159,10 @@ impl Input {
         Ok(Self { name, rows })
     }
 
-    /// The next record.
+    /// Reads the next record.
     ///
     /// # Errors
-    /// Reading failed, or the archive is damaged or truncated: there will be no more. The records before it were whole.
+    /// Reading failed, or the archive is damaged or truncated. No more records follow; those before are complete.
     pub(crate) fn next(&mut self) -> Result<Step<'_>, InputError> {
         let step = match &mut self.rows {
             Rows::Lines(lines) => lines.next(),

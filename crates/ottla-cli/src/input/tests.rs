@@ -12,7 +12,7 @@ use std::{
     io::{Cursor, Write},
 };
 
-/// What an input gave: a row with its line, raw record, key and value, or the line, kind, field and record of an error.
+/// An item of an input: a row with its line, raw record, key and value, or an error with its line, kind, field and record.
 #[derive(Debug, Clone, PartialEq)]
 enum Given {
     Row(u64, String, Option<String>, String),
@@ -23,7 +23,7 @@ fn text(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
-/// A source that gives its bytes in pieces of so many.
+/// A source that returns its bytes in pieces of a given size: bytes, position, size.
 pub(super) struct Pieces(pub(super) Vec<u8>, pub(super) usize, pub(super) usize);
 
 impl Read for Pieces {
@@ -55,7 +55,7 @@ fn drain(input: &mut Input) -> (Vec<Given>, Option<InputError>) {
     }
 }
 
-/// The record as it was read.
+/// The record as read.
 fn raw(given: &Given) -> Vec<u8> {
     match given {
         Given::Row(_, raw, ..) | Given::Bad(.., raw) => raw.chars().map(|c| u8::try_from(c).unwrap()).collect(),
@@ -92,13 +92,13 @@ fn message(data: &[u8], options: &InputOptions) -> String {
         match input.next().unwrap() {
             Step::Bad(error) => return error.message,
             Step::Row(_) => {}
-            Step::End => panic!("every row is good"),
+            Step::End => panic!("no row is malformed"),
         }
     }
 }
 
 #[test]
-fn lines_go_out_without_their_ends() {
+fn lines_are_returned_without_line_ends() {
     let line = |number, text| row(number, text, None, text);
     assert_eq!(read_all(b"", &options("a.txt")), []);
     assert_eq!(
@@ -116,23 +116,23 @@ fn a_line_that_is_too_long_is_one_error() {
         let given = read_all(data.as_bytes(), &options);
         let long = |line| bad(line, RecordTooLarge, None, "12345");
         assert_eq!(given, [row(1, "12345", None, "12345"), long(2), row(3, "x", None, "x"), long(4), row(5, "y", None, "y")]);
-        assert!(message(b"123456789012345\r\n", &options).starts_with("15 bytes"));
+        assert!(message(b"123456789012345\r\n", &options).starts_with("the record has 15 bytes"));
     }
     assert_eq!(read_all(b"1234567890", &options), [bad(1, RecordTooLarge, None, "12345")]);
 }
 
 #[test]
-fn a_line_without_end_does_not_grow_the_memory() {
+fn an_endless_line_does_not_grow_the_memory() {
     let source = io::repeat(b'x').take(50_000_000).chain(Cursor::new(b"\nnext"));
     let mut lines = lines::Lines::new(Box::new(source), 1000);
-    let Step::Bad(error) = lines.next().unwrap() else { panic!("a line of 50 MB is a row") };
-    assert!(error.message.starts_with("50000000 bytes"), "{error}");
+    let Step::Bad(error) = lines.next().unwrap() else { panic!("a line of 50 MB was accepted") };
+    assert!(error.message.starts_with("the record has 50000000 bytes"), "{error}");
     assert!(error.record.capacity() < 10_000);
     assert!(matches!(lines.next().unwrap(), Step::Row(Row { line: 2, value: b"next", .. })));
 }
 
 #[test]
-fn json_goes_out_as_it_came_in() {
+fn json_is_returned_unchanged() {
     let data =
         b"{ \"id\" : \"a\\u00e9\" }\r\n\n  \n{\"id\":1.50,\"x\":[{}]}\n{\"id\":true}\n{\"id\":null}\n{\"id\":1,\"id\":\"last\"}";
     assert_eq!(
@@ -149,7 +149,7 @@ fn json_goes_out_as_it_came_in() {
 }
 
 #[test]
-fn a_key_may_lie_deeper() {
+fn a_key_may_be_nested() {
     let data = br#"{"a":{"b/c":{"d":"deep"}},"a.b":"dotted"}"#;
     let key = |path| match &read_all(data, &with_key("a.jsonl", path))[..] {
         [Given::Row(_, _, key, _)] => Ok(key.clone().unwrap()),
@@ -165,7 +165,7 @@ fn a_key_may_lie_deeper() {
 }
 
 #[test]
-fn a_bad_line_of_json_does_not_end_the_input() {
+fn an_invalid_json_line_does_not_end_the_input() {
     let bad_lines: [(&[u8], RowErrorKind); 9] = [
         (b"{\"id\":1", InvalidJson),
         (b"{\"id\":1}}", InvalidJson),
@@ -188,7 +188,7 @@ fn a_bad_line_of_json_does_not_end_the_input() {
         }
     }
     assert_eq!(read_all(b"{\"x\":1}", &with_key("a.jsonl", "id")), [bad(1, MissingKey, Some("id"), "{\"x\":1}")]);
-    assert_eq!(message(b"[1]", &with_key("a.jsonl", "id")), "a line must be a JSON object, and this is an array");
+    assert_eq!(message(b"[1]", &with_key("a.jsonl", "id")), "a line must be a JSON object, but this is an array");
     assert_eq!(message(b"{\"a\" 1}", &options("a.jsonl")), "expected `:` at column 6");
 }
 
@@ -216,7 +216,7 @@ fn a_csv_row_becomes_a_json_object() {
 }
 
 #[test]
-fn a_bad_csv_row_does_not_end_the_input() {
+fn a_malformed_csv_row_does_not_end_the_input() {
     for end in ["\n", "\r\n"] {
         let data = ["a,b", "1,2", "3", "4,5,6", "\"7\n7\",8", "9,\"x\"\"", "y\",z", "10,11"].join(end);
         let given = read_all(data.as_bytes(), &with_key("a.csv", "a"));
@@ -233,14 +233,14 @@ fn a_bad_csv_row_does_not_end_the_input() {
             ]
         );
     }
-    // Two fields that are UTF-8 together, and neither by itself.
+    // Two fields that are valid UTF-8 only when concatenated.
     let given = read_all(b"a,b\n\xc3,\xa9\n1,\xff\n1,2\n", &options("a.csv"));
     assert_eq!(given[..2], [bad(2, InvalidUtf8, Some("a"), "Ã,©"), bad(3, InvalidUtf8, Some("b"), "1,ÿ")]);
     assert!(matches!(given[2], Given::Row(4, ..)));
 }
 
 #[test]
-fn text_behind_a_closing_quote_costs_its_row_alone() {
+fn text_after_a_closing_quote_affects_only_its_row() {
     let given = read_all(b"id,note\n1,\"abc\n2,def\n3,\"x\"\n4,ok\n", &options("a.csv"));
     let note = |line, raw: &str, id: &str, note: &str| row(line, raw, None, &format!(r#"{{"id":"{id}","note":"{note}"}}"#));
     assert_eq!(
@@ -267,7 +267,7 @@ fn text_behind_a_closing_quote_costs_its_row_alone() {
 }
 
 #[test]
-fn every_kind_of_line_end_counts() {
+fn every_kind_of_line_end_is_counted() {
     for end in ["\n", "\r\n", "\r"] {
         let text = ["a,b", "1,2", "", "\"3\n\r\r\n3\",4", "5", "6,7", ""].join(end);
         let lines: Vec<u64> = read_all(text.as_bytes(), &options("a.csv"))
@@ -292,7 +292,7 @@ fn a_blank_line_of_a_single_column_is_a_row() {
 }
 
 #[test]
-fn what_has_arrived_is_given_out() {
+fn complete_records_are_returned_before_more_bytes_arrive() {
     for (first, second, path, wanted) in [
         (&b"ab\n"[..], &b"cd\n"[..], "a.txt", "ab"),
         (b"a\n1\n", b"2\n", "a.csv", r#"{"a":"1"}"#),
@@ -312,24 +312,24 @@ fn what_has_arrived_is_given_out() {
     }
 }
 
-/// Bytes that somebody has not written yet: a read of them would wait for ever.
+/// Bytes that have not been written yet: a real read would block forever.
 struct NotYet;
 
 impl Read for NotYet {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        panic!("it waits for more than has arrived");
+        panic!("read more than needed for the first record");
     }
 }
 
 #[test]
-fn a_quote_that_is_not_closed_costs_one_line() {
+fn an_unclosed_quote_affects_one_line() {
     let after = |given: &[Given]| given.iter().filter(|given| matches!(given, Given::Row(..))).count();
     let data = b"a,b\n1,2\n3,\"4\n5,6\r\n7,8\n";
     let given = read_all(data, &options("a.csv"));
     assert_eq!(given[1], bad(3, UnclosedQuote, None, "3,\"4"));
     assert_eq!(given[2], row(4, "5,6", None, r#"{"a":"5","b":"6"}"#));
     assert_eq!((given.len(), after(&given)), (4, 3));
-    // Far from the end of the input, too: the quote takes more than a record may have.
+    // The same far from the end of the input, where the quoted text exceeds the record limit.
     let data = [b"a,b\n\"1,2\n".as_slice(), &b"3,4\n".repeat(200_000)].concat();
     let mut input = Input::read(Box::new(Cursor::new(data)), &options("a.csv")).unwrap();
     let (given, error) = drain(&mut input);
@@ -375,19 +375,16 @@ fn a_row_longer_than_the_buffer_is_read_whole() {
 }
 
 #[test]
-fn what_does_not_fit_is_said_before_the_first_record() {
-    assert_eq!(
-        refusal(b"a,b\n1,2", &with_key("f.csv", "c")),
-        "f.csv: the header has no column `c` to take the key from; it has a, b"
-    );
-    assert_eq!(refusal(b"a,b,a\n", &options("f.csv")), "f.csv: columns 1 and 3 of the header are both named `a`");
-    assert_eq!(refusal(b"", &options("f.csv")), "f.csv: it is empty, and CSV begins with a header");
+fn option_errors_are_found_before_the_first_record() {
+    assert_eq!(refusal(b"a,b\n1,2", &with_key("f.csv", "c")), "f.csv: the header has no key column `c`; its columns are a, b");
+    assert_eq!(refusal(b"a,b,a\n", &options("f.csv")), "f.csv: duplicate column `a` in the header: columns 1 and 3");
+    assert_eq!(refusal(b"", &options("f.csv")), "f.csv: the input is empty; CSV must begin with a header");
     assert!(refusal(b"a,\xff\n", &options("f.csv")).contains("column 2 of the header is not UTF-8"));
-    assert!(refusal(b"a,\"b\n", &options("f.csv")).contains("the header in line 1: a quoted field"));
-    assert!(refusal(b"", &options("f.json")).contains("give --format"));
+    assert!(refusal(b"a,\"b\n", &options("f.csv")).contains("invalid header in line 1: unclosed quote"));
+    assert!(refusal(b"", &options("f.json")).contains("pass --format"));
     assert!(refusal(b"", &with_key("f.txt", "a")).contains("lines have no fields"));
     let null = InputOptions { null: Some("NA".into()), ..options("f.jsonl") };
-    assert!(refusal(b"", &null).contains("`null` is for csv"));
+    assert!(refusal(b"", &null).contains("`null` applies only to csv"));
 }
 
 fn gzip(data: &[u8]) -> Vec<u8> {
@@ -404,7 +401,7 @@ fn zstd(data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn archives_are_told_by_name_and_by_their_first_bytes() {
+fn archives_are_detected_by_extension_and_first_bytes() {
     let plain = b"one\ntwo\n";
     let expected = read_all(plain, &options("a.txt"));
     for archive in [gzip(plain), zstd(plain)] {
@@ -413,13 +410,13 @@ fn archives_are_told_by_name_and_by_their_first_bytes() {
     }
     assert_eq!(read_all(&gzip(plain), &options("a.txt.gz")), expected);
     assert_eq!(read_all(&zstd(plain), &options("a.txt.ZST")), expected);
-    assert!(refusal(plain, &options("a.txt.gz")).contains("named as gzip and does not begin as gzip does"));
-    assert!(refusal(&gzip(plain), &options("a.txt.zst")).contains("named as zstd"));
+    assert!(refusal(plain, &options("a.txt.gz")).contains("the file extension says gzip, but the content is not gzip"));
+    assert!(refusal(&gzip(plain), &options("a.txt.zst")).contains("the file extension says zstd"));
     assert!(refusal(b"", &options("a.txt.gz")).contains("truncated"));
 }
 
 #[test]
-fn zstd_with_frames_to_skip_and_gzip_with_zeros_behind_it_are_read() {
+fn zstd_with_skippable_frames_and_gzip_with_zero_padding_are_read() {
     let plain = b"one\ntwo\n";
     let expected = read_all(plain, &options("a.txt"));
     for kind in 0x50..=0x5f {
@@ -439,13 +436,13 @@ fn zstd_with_frames_to_skip_and_gzip_with_zeros_behind_it_are_read() {
     let (given, error) = drain(&mut input);
     assert_eq!(given, expected);
     let error = chain(&error.unwrap());
-    assert!(error.contains("line 3 cannot be read") && error.contains("the bytes after its end are not gzip"), "{error}");
+    assert!(error.contains("cannot read line 3") && error.contains("trailing bytes are not gzip"), "{error}");
 }
 
 #[test]
-fn containers_that_are_not_read_are_refused_by_their_names() {
-    for (bytes, said) in [
-        (&b"\xfd7zXZ\0\0\x04\xe6"[..], "xz data is not supported: decompress it first (xz -dc FILE)"),
+fn unsupported_containers_are_rejected_by_name() {
+    for (bytes, wanted) in [
+        (&b"\xfd7zXZ\0\0\x04\xe6"[..], "xz data is not supported: decompress it first (xz -dc FILE) and pass --input -"),
         (b"\x04\x22\x4d\x18d@", "lz4 data is not supported"),
         (b"BZh91AY&SY", "bzip2 data is not supported"),
         (b"PK\x03\x04", "zip data is not supported"),
@@ -454,7 +451,7 @@ fn containers_that_are_not_read_are_refused_by_their_names() {
     ] {
         for path in ["-", "a.txt", "a.jsonl", "a.csv"] {
             let whole = refusal(bytes, &options(path));
-            assert!(whole.contains(said), "{path}: {whole}");
+            assert!(whole.contains(wanted), "{path}: {whole}");
             let in_pieces = Input::read(Box::new(Pieces(bytes.to_vec(), 0, 1)), &options(path)).map(drop).unwrap_err();
             assert_eq!(chain(&in_pieces), whole);
         }
@@ -470,7 +467,7 @@ fn containers_that_are_not_read_are_refused_by_their_names() {
 }
 
 #[test]
-fn every_part_of_an_archive_is_read() {
+fn all_members_of_an_archive_are_read() {
     for compress in [gzip, zstd] {
         let data = [compress(b"one\ntw"), compress(b"o\nthree")].concat();
         let given = read_all(&data, &options("-"));
@@ -479,7 +476,7 @@ fn every_part_of_an_archive_is_read() {
 }
 
 #[test]
-fn what_stands_before_the_end_of_a_truncated_archive_is_kept() {
+fn records_before_the_end_of_a_truncated_archive_are_kept() {
     let mut plain = String::from("number,square\n");
     for number in 0_u64..40_000 {
         plain.push_str(&format!("{number},{}\n", number * number));
@@ -493,9 +490,9 @@ fn what_stands_before_the_end_of_a_truncated_archive_is_kept() {
             assert!(given.len() > 1000, "{} rows", given.len());
             let whole: HashSet<_> = plain.lines().collect();
             let is_whole = |given: &Given| matches!(given, Given::Row(_, raw, ..) if whole.contains(&**raw));
-            assert!(given.iter().all(is_whole), "a row that is half a row");
+            assert!(given.iter().all(is_whole), "an incomplete row was returned");
             let line = given.len() + 1 + usize::from(path == "a.csv");
-            let expected = format!("{path}: line {line} cannot be read, nor what is behind it: the {name} data is truncated");
+            let expected = format!("{path}: cannot read line {line} or anything after it: the {name} data is truncated");
             assert!(error.starts_with(&expected), "{error}");
         }
         let mut damaged = archive.clone();
@@ -508,14 +505,14 @@ fn what_stands_before_the_end_of_a_truncated_archive_is_kept() {
 }
 
 proptest! {
-    /// The first byte chooses the format, the pieces and the containers.
+    /// The first byte chooses format, piece size and container.
     #[test]
     fn any_bytes_in_any_container_are_accounted_for(which: u8, data in proptest::collection::vec(prop_oneof![Just(b','), Just(b'"'), Just(b'\n'), Just(b'\r'), Just(b'a'), Just(b'{'), Just(b'}'), Just(b':'), any::<u8>()], 0..700)) {
         fuzz_target::run(&[&[which], &data[..]].concat());
     }
 
     #[test]
-    fn no_bytes_panic_or_get_lost(data in proptest::collection::vec(prop_oneof![Just(b','), Just(b'"'), Just(b'\n'), Just(b'\r'), Just(b'a'), Just(b'{'), any::<u8>()], 0..200), max in 1..40_usize) {
+    fn no_input_panics_or_loses_bytes(data in proptest::collection::vec(prop_oneof![Just(b','), Just(b'"'), Just(b'\n'), Just(b'\r'), Just(b'a'), Just(b'{'), any::<u8>()], 0..200), max in 1..40_usize) {
         for format in [Format::Lines, Format::Jsonl, Format::Csv] {
             let options = InputOptions { format: Some(format), max_record: max, ..options("-") };
             let mut given = Vec::new();
@@ -533,12 +530,12 @@ proptest! {
                 }
                 given.push(Some(rows));
             }
-            prop_assert!(given.windows(2).all(|two| two[0] == two[1]), "what is given depends on the pieces: {:?}", given);
+            prop_assert!(given.windows(2).all(|two| two[0] == two[1]), "the result depends on the piece size: {:?}", given);
         }
     }
 
     #[test]
-    fn csv_that_is_written_is_read(rows in proptest::collection::vec(proptest::collection::vec("[a\",\r\n\\PC]{0,8}", 3), 1..8), quote_all: bool) {
+    fn written_csv_is_read_back(rows in proptest::collection::vec(proptest::collection::vec("[a\",\r\n\\PC]{0,8}", 3), 1..8), quote_all: bool) {
         let mut data = b"a,b,c\n".to_vec();
         for row in &rows {
             let fields: Vec<_> = row.iter().map(|field| match quote_all || field.is_empty() || field.contains([',', '"', '\n', '\r']) {
@@ -565,12 +562,12 @@ proptest! {
 }
 
 #[test]
-fn the_fuzz_target_s_inputs_are_read() {
+fn the_fuzz_corpus_passes() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/rows");
     let inputs: Vec<_> = std::fs::read_dir(corpus).unwrap().map(|input| input.unwrap().path()).collect();
     assert!(inputs.len() >= 5, "{inputs:?}");
     for input in inputs {
-        eprintln!("{}", input.display()); // so that one that panics is named
+        eprintln!("{}", input.display()); // names the input that panics
         fuzz_target::run(&std::fs::read(input).unwrap());
     }
 }

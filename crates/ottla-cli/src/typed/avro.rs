@@ -1,4 +1,4 @@
-//! [`AvroRows`]: rows as Avro values.
+//! [`AvroRows`]: converts rows to Avro values.
 
 use std::{borrow::Cow, cell::RefCell, collections::HashMap, str::FromStr};
 
@@ -15,46 +15,46 @@ use super::{
     temporal::{Count, date, local_timestamp, time, timestamp},
 };
 
-/// Makes Avro values of rows.
+/// Converts rows to Avro values.
 ///
-/// A text stands for whatever it spells: a number, `true` or `false`, a date as ISO 8601 has it, a decimal's digits, an enum's symbol;
-/// a text for `bytes` and `fixed` has a byte in each character, as in Avro's own JSON; one for an array, a map or a record is JSON. In a
-/// union the branch is taken that is what JSON says, a string for a text, else the first that the value fits. A field that the row
-/// does not have is the schema's default, else null where that is allowed.
+/// A string is parsed as the schema's type: a number, `true` or `false`, an ISO 8601 date or time, a decimal, an enum symbol. A
+/// string for `bytes` or `fixed` has one character per byte, as in Avro's JSON encoding; one for an array, a map or a record is
+/// parsed as JSON. In a union the branch with the value's JSON type is used (a string for strings), else the first branch that
+/// accepts the value. A missing field takes the schema's default, else null if that is allowed.
 #[derive(Debug)]
 pub(crate) struct AvroRows {
     schema: Schema,
-    /// The named types, those of referenced schemas too.
+    /// The named types, including those of referenced schemas.
     names: HashMap<Name, Schema>,
     unknown: Unknown,
-    /// A value that is written: the next row's fields have the same names.
+    /// The fields of a written value: the next row reuses their names.
     written: RefCell<Vec<(String, Value)>>,
 }
 
 impl AvroRows {
-    /// Rows of `schema`, whose `names` are the types that it refers to.
+    /// Creates the converter for `schema`; `names` are the types that it references.
     pub(crate) fn new(schema: Schema, names: HashMap<Name, Schema>, unknown: Unknown) -> Self {
         Self { schema, names, unknown, written: RefCell::default() }
     }
 
-    /// The value of a row, which is JSON.
+    /// Converts a row, which is JSON.
     ///
     /// # Errors
-    /// Where it does not fit the schema, and why.
+    /// The field that does not match the schema, and why.
     pub(crate) fn value(&self, row: &str) -> Result<Value, Misfit> {
         let cell = Cell::parse(row).map_err(|_| Misfit::here("is not JSON"))?;
         self.typed(&self.schema, &None, &cell)
     }
 
-    /// The value of a text that is no JSON, such as a key.
+    /// Converts plain text that is not JSON, such as a key.
     ///
     /// # Errors
-    /// As [`value`](Self::value).
+    /// As for [`value`](Self::value).
     pub(crate) fn value_of_text(&self, text: &str) -> Result<Value, Misfit> {
         self.typed(&self.schema, &None, &Cell::Text(Cow::Borrowed(text)))
     }
 
-    /// Takes back a value that is written, for what the next one can have of it.
+    /// Returns a written value, so that the next row reuses its field names.
     pub(crate) fn reuse(&self, value: Value) {
         if let Value::Record(fields) = value {
             self.written.replace(fields);
@@ -73,11 +73,14 @@ impl AvroRows {
             Schema::Long => Value::Long(number(cell).ok_or_else(|| misfit("a long (64 bits)"))?),
             Schema::Float => Value::Float(float(cell, f32::is_finite).ok_or_else(|| misfit("a float"))?),
             Schema::Double => Value::Double(float(cell, f64::is_finite).ok_or_else(|| misfit("a double"))?),
-            Schema::String => Value::String(cell.text().ok_or_else(|| misfit("a text"))?.to_owned()),
-            Schema::Bytes => Value::Bytes(bytes(cell).ok_or_else(|| misfit("a text with a byte in each character"))?),
+            Schema::String => Value::String(cell.text().ok_or_else(|| misfit("a string"))?.to_owned()),
+            Schema::Bytes => {
+                Value::Bytes(bytes(cell).ok_or_else(|| misfit("a string with one character (U+0000 to U+00FF) per byte"))?)
+            }
             Schema::Fixed(fixed) => {
                 let bytes = bytes(cell).filter(|bytes| bytes.len() == fixed.size);
-                let bytes = bytes.ok_or_else(|| misfit(&format!("a text of {} characters, each a byte", fixed.size)))?;
+                let bytes = bytes
+                    .ok_or_else(|| misfit(&format!("a string of {} characters (U+0000 to U+00FF), one per byte", fixed.size)))?;
                 Value::Fixed(fixed.size, bytes)
             }
             Schema::Enum(schema) => {
@@ -116,7 +119,7 @@ impl AvroRows {
                 _ => return Err(misfit("an object")),
             },
             Schema::Decimal(schema) => Value::Decimal(decimal(cell, schema).ok_or_else(|| {
-                misfit(&format!("a decimal of {} digits, {} of them behind the point", schema.precision, schema.scale))
+                misfit(&format!("a decimal with at most {} digits, {} of them after the point", schema.precision, schema.scale))
             })?),
             Schema::BigDecimal => Value::BigDecimal(
                 cell.digits().and_then(|digits| BigDecimal::from_str(digits).ok()).ok_or_else(|| misfit("a decimal"))?,
@@ -149,11 +152,12 @@ impl AvroRows {
                 Value::LocalTimestampNanos(local_timestamp(cell, Count::Nanoseconds).ok_or_else(|| misfit(LOCAL))?)
             }
             Schema::Duration => {
-                Value::Duration(duration(&structured(cell)).ok_or_else(|| misfit("an object of months, days and millis"))?)
+                Value::Duration(duration(&structured(cell)).ok_or_else(|| misfit("an object with months, days and millis"))?)
             }
             Schema::Ref { name } => {
                 let full = name.fully_qualified_name(namespace);
-                let schema = self.names.get(&full).ok_or_else(|| misfit(&format!("of a type that the schema has: {full}")))?;
+                let schema =
+                    self.names.get(&full).ok_or_else(|| misfit(&format!("of a defined type: the schema has no type {full}")))?;
                 self.typed(schema, &full.namespace, cell)?
             }
         })
@@ -166,7 +170,7 @@ impl AvroRows {
         let mut used = 0;
         let mut fields = Vec::with_capacity(schema.fields.len());
         for (index, field) in schema.fields.iter().enumerate() {
-            // Most often the row has the fields in the schema's order.
+            // Rows usually have the fields in the schema's order.
             let same = cells.get(index).filter(|(name, _)| *name == field.name);
             let value = match same.or_else(|| cells.iter().find(|(name, _)| *name == field.name)) {
                 Some((_, raw)) => {
@@ -177,7 +181,7 @@ impl AvroRows {
                     Some(default) => self.default(&field.schema, namespace, default),
                     None => self
                         .typed(&field.schema, namespace, &Cell::Null)
-                        .map_err(|_| Misfit::here("is missing, and has no default")),
+                        .map_err(|_| Misfit::here("is missing and has no default")),
                 },
             };
             let name = names.next().filter(|name| *name == field.name).unwrap_or_else(|| field.name.clone());
@@ -192,7 +196,7 @@ impl AvroRows {
         Ok(Value::Record(fields))
     }
 
-    /// A default belongs to the first branch of a union.
+    /// Avro's rule: a default is a value of the union's first branch.
     fn default(&self, schema: &Schema, namespace: &Namespace, default: &serde_json::Value) -> Result<Value, Misfit> {
         let json = default.to_string();
         let cell = Cell::parse(&json).map_err(|_| Misfit::here("has no usable default"))?;
@@ -207,7 +211,7 @@ impl AvroRows {
 
     fn branch(&self, union: &UnionSchema, namespace: &Namespace, cell: &Cell<'_>) -> Result<Value, Misfit> {
         let is_null = |schema: &Schema| matches!(schema, Schema::Null);
-        // Of null and one other type the value says by itself which it is: most unions are such.
+        // A union of null and one other type, the most common case: the value alone determines the branch.
         match (union.variants(), cell) {
             ([null, _] | [_, null], Cell::Null) if is_null(null) => return Ok(Value::Null),
             ([null, other] | [other, null], _) if is_null(null) => return self.typed(other, namespace, cell),
@@ -230,24 +234,24 @@ impl AvroRows {
         }
         let others = union.variants().iter().filter(|schema| !is_null(schema)).count();
         match last {
-            // Where there is one it says what was expected.
+            // With a single other branch its error says what was expected.
             Some(misfit) if others == 1 => Err(misfit),
-            _ => Err(Misfit::expected(&format!("any of the {} types of its union", union.variants().len()), cell)),
+            _ => Err(Misfit::expected(&format!("any of the union's {} types", union.variants().len()), cell)),
         }
     }
 }
 
-const DATE: &str = "a date such as 2013-01-31, or the days since 1970";
-const TIME: &str = "a time of the day such as 23:59:59, as exact as the schema";
-const TIMESTAMP: &str = "a time with its offset such as 2013-01-31T23:59:59Z, as exact as the schema";
-const LOCAL: &str = "a time without offset such as 2013-01-31T23:59:59, as exact as the schema";
+const DATE: &str = "a date such as 2013-01-31, or a number of days since 1970-01-01";
+const TIME: &str = "a time of day such as 23:59:59, with no more precision than the schema";
+const TIMESTAMP: &str = "a time with an offset such as 2013-01-31T23:59:59Z, with no more precision than the schema";
+const LOCAL: &str = "a time without an offset such as 2013-01-31T23:59:59, with no more precision than the schema";
 
-/// A byte for each character, which must be below 256.
+/// One byte per character, each below U+0100.
 fn bytes(cell: &Cell<'_>) -> Option<Vec<u8>> {
     cell.text()?.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
 }
 
-/// The unscaled value; `None` if digits would be lost.
+/// The unscaled value; `None` if it exceeds the schema's precision or scale.
 fn decimal(cell: &Cell<'_>, schema: &DecimalSchema) -> Option<Decimal> {
     let digits = cell.digits()?;
     let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
@@ -267,7 +271,7 @@ fn decimal(cell: &Cell<'_>, schema: &DecimalSchema) -> Option<Decimal> {
     match &*schema.inner {
         Schema::Fixed(fixed) if unscaled.len() > fixed.size => None,
         Schema::Fixed(fixed) => {
-            // Two's complement is widened by its sign.
+            // Two's complement is extended with its sign.
             let fill = if unscaled.first().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
             let mut wide = vec![fill; fixed.size - unscaled.len()];
             wide.extend_from_slice(&unscaled);
@@ -307,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_what_the_schema_says() {
+    fn strings_are_converted_to_the_schemas_type() {
         let hundred = || Decimal::from(BigInt::from(12_300).to_signed_bytes_be());
         for (schema, json, wanted) in [
             (r#""int""#, r#""-5""#, Value::Int(-5)),
@@ -337,27 +341,31 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named_with_its_place_and_not_shown() {
+    fn errors_name_the_field_and_hide_the_value() {
         for (schema, json, message) in [
             (r#""int""#, r#""hunter2""#, "is not an int (32 bits)"),
             (r#""int""#, "3000000000", "is not an int (32 bits)"),
             (r#""int""#, "1.5", "is not an int (32 bits)"),
             (r#""float""#, "1e99", "is not a float"),
-            (r#""string""#, "null", "is null, not a text"),
-            (r#""bytes""#, r#""€""#, "is not a text with a byte in each character"),
+            (r#""string""#, "null", "is null, not a string"),
+            (r#""bytes""#, r#""€""#, "is not a string with one character (U+0000 to U+00FF) per byte"),
             (r#"["null","int"]"#, r#""x""#, "is not an int (32 bits)"),
-            (r#"["null","int","boolean"]"#, r#""x""#, "is not any of the 3 types of its union"),
+            (r#"["null","int","boolean"]"#, r#""x""#, "is not any of the union's 3 types"),
             (r#"{"type":"enum","name":"E","symbols":["A","B"]}"#, r#""C""#, "is not one of A, B"),
-            (r#"{"type":"fixed","name":"F","size":2}"#, r#""abc""#, "is not a text of 2 characters, each a byte"),
+            (
+                r#"{"type":"fixed","name":"F","size":2}"#,
+                r#""abc""#,
+                "is not a string of 2 characters (U+0000 to U+00FF), one per byte",
+            ),
             (
                 r#"{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}"#,
                 "1.234",
-                "is not a decimal of 4 digits, 2 of them behind the point",
+                "is not a decimal with at most 4 digits, 2 of them after the point",
             ),
             (
                 r#"{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}"#,
                 "123.4",
-                "is not a decimal of 4 digits, 2 of them behind the point",
+                "is not a decimal with at most 4 digits, 2 of them after the point",
             ),
         ] {
             assert_eq!(
@@ -373,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_come_in_any_order_and_defaults_fill_in() {
+    fn fields_may_have_any_order_and_missing_ones_take_defaults() {
         let schema = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},
             {"name":"b","type":["string","null"],"default":"none"},{"name":"c","type":["null","int"]}]}"#;
         let b = |text: &str| Value::String(text.to_owned());
@@ -381,14 +389,14 @@ mod tests {
         let record = |b| Value::Record(vec![("a".to_owned(), Value::Int(1)), ("b".to_owned(), b), ("c".to_owned(), Value::Null)]);
         assert_eq!(typed(schema, r#"{"b":"x","a":1}"#), Ok(record(b("x"))));
         assert_eq!(typed(schema, r#"{"a":1}"#), Ok(record(default())));
-        assert_eq!(typed(schema, "{}").unwrap_err().message, "is missing, and has no default");
+        assert_eq!(typed(schema, "{}").unwrap_err().message, "is missing and has no default");
         let misfit = typed(schema, r#"{"a":1,"z":2}"#).unwrap_err();
         assert!(misfit.field == "z" && misfit.message.contains("not in the schema"), "{misfit:?}");
         assert_eq!(rows(schema, Unknown::Ignore).value(r#"{"a":1,"z":2}"#), Ok(record(default())));
     }
 
     #[test]
-    fn a_row_has_its_own_fields_whatever_the_one_before_it_had() {
+    fn reused_fields_do_not_leak_into_the_next_row() {
         let schema = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":["null","string"]}]}"#;
         let rows = rows(schema, Unknown::Refuse);
         let first = rows.value(r#"{"a":1,"b":"x"}"#).unwrap();
@@ -400,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_is_found_by_its_name() {
+    fn type_references_are_resolved() {
         let schema = r#"{"type":"record","name":"Node","namespace":"n","fields":[{"name":"value","type":"int"},
             {"name":"next","type":["null","Node"]}]}"#;
         let parsed = Schema::parse_str(schema).unwrap();
@@ -411,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_what_avro_takes() {
+    fn logical_types_are_encoded_as_avro_specifies() {
         let schema = r#"{"type":"record","name":"R","fields":[
             {"name":"price","type":{"type":"fixed","name":"P","size":8,"logicalType":"decimal","precision":10,"scale":2}},
             {"name":"at","type":["null",{"type":"long","logicalType":"timestamp-micros"}]}]}"#;

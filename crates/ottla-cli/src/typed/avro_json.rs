@@ -1,4 +1,4 @@
-//! Avro values as JSON, as [`AvroRows`](super::AvroRows) takes them back.
+//! [`AvroJson`]: converts Avro values to JSON that [`AvroRows`](super::AvroRows) accepts.
 
 use std::collections::HashMap;
 
@@ -12,24 +12,24 @@ use serde_json::{Number, Value as Json};
 
 use super::temporal::{Count, date_text, local_timestamp_text, time_text, timestamp_text};
 
-/// The JSON of values of one schema.
+/// Converts the values of one schema to JSON.
 ///
-/// A union is the value of its branch alone, bytes are a text with a byte in each character, a decimal is its digits, dates and times are as in
-/// ISO 8601, and what JSON has no number for is a text.
+/// A union becomes the value of its branch, without the branch name. Bytes become a string with one character per byte, decimals
+/// a string of digits, dates and times ISO 8601, and numbers that JSON lacks a string.
 #[derive(Debug)]
 pub(crate) struct AvroJson {
     schema: Schema,
-    /// The named types, those of referenced schemas too.
+    /// The named types, including those of referenced schemas.
     names: HashMap<Name, Schema>,
 }
 
 impl AvroJson {
-    /// For values of `schema`, whose `names` are the types that it refers to.
+    /// Creates the converter for `schema`; `names` are the types that it references.
     pub(crate) fn new(schema: Schema, names: HashMap<Name, Schema>) -> Self {
         Self { schema, names }
     }
 
-    /// The JSON of a value, with the fields of records in the schema's order.
+    /// Converts a value; the fields of records are in the schema's order.
     pub(crate) fn of(&self, value: &Value) -> String {
         let mut json = String::new();
         self.write(&self.schema, &None, value, &mut json);
@@ -57,7 +57,7 @@ impl AvroJson {
                 self.object(fields, &namespace, json);
             }
             (Schema::Map(map), Value::Map(entries)) => {
-                // In the order of the keys: a map has none of its own.
+                // Sorted by key, since a map has no order.
                 let mut sorted: Vec<_> = entries.iter().collect();
                 sorted.sort_unstable_by_key(|(name, _)| *name);
                 self.object(sorted.into_iter().map(|(name, value)| (&*map.types, name, value)), namespace, json);
@@ -94,7 +94,7 @@ impl AvroJson {
     }
 }
 
-/// The JSON of what its schema says nothing more of.
+/// Converts a value that needs no schema.
 fn plain(value: &Value) -> Json {
     match value {
         Value::Boolean(boolean) => Json::Bool(*boolean),
@@ -124,7 +124,7 @@ fn plain(value: &Value) -> Json {
     }
 }
 
-/// JSON has neither infinities nor what is no number. `shown` has no digits that a float does not have.
+/// JSON has neither infinities nor NaN. `shown` has only as many digits as the float type.
 fn number(number: f64, shown: &impl ToString) -> Json {
     match shown.to_string().parse::<Number>() {
         Ok(number) => Json::Number(number),
@@ -132,7 +132,7 @@ fn number(number: f64, shown: &impl ToString) -> Json {
     }
 }
 
-/// The digits of an unscaled number, with so many behind the point.
+/// The digits of an unscaled number, with `scale` of them after the point.
 fn digits(decimal: &Decimal, scale: usize) -> String {
     let unscaled = Vec::<u8>::try_from(decimal).map(|bytes| BigInt::from_signed_bytes_be(&bytes)).unwrap_or_default();
     let text = format!("{:0>width$}", unscaled.magnitude().to_string(), width = scale + 1);
@@ -147,7 +147,7 @@ mod tests {
     use crate::typed::{AvroRows, Unknown};
 
     #[test]
-    fn what_is_shown_is_taken_back() {
+    fn json_output_is_accepted_as_input() {
         let schema = r#"{"type":"record","name":"R","namespace":"n","fields":[
             {"name":"i","type":"int"},{"name":"l","type":["null","long"]},{"name":"f","type":"float"},{"name":"s","type":"string"},
             {"name":"b","type":"bytes"},{"name":"e","type":{"type":"enum","name":"E","symbols":["A","B"]}},

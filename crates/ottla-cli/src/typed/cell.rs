@@ -1,31 +1,31 @@
-//! [`Cell`]: one value of a row, as JSON has it, before a schema says what it is.
+//! [`Cell`]: a JSON value of a row, before a schema determines its type.
 
 use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A JSON value that borrows the row. Numbers keep their digits: a schema may want a decimal.
+/// A JSON value that borrows the row. Numbers keep their digits, because a schema may require a decimal.
 #[derive(Debug)]
 pub(super) enum Cell<'a> {
     Null,
     Boolean(bool),
     Number(&'a str),
-    /// JSON's text, or a field of CSV.
+    /// A JSON string, or a CSV field.
     Text(Cow<'a, str>),
     Array(Vec<&'a RawValue>),
     Object(Object<'a>),
 }
 
-/// The fields of a JSON object, in their order.
+/// The fields of a JSON object, in order.
 #[derive(Debug)]
 pub(super) struct Object<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Cell<'a> {
-    /// The cell of a JSON text.
+    /// Parses a JSON text.
     ///
     /// # Errors
-    /// serde_json's, without the text.
+    /// The error of serde_json, without the text.
     pub(super) fn parse(json: &'a str) -> Result<Self, serde_json::Error> {
         Ok(match json.trim_start().as_bytes().first() {
             Some(b'n') => serde_json::from_str::<()>(json).map(|()| Self::Null)?,
@@ -37,29 +37,29 @@ impl<'a> Cell<'a> {
         })
     }
 
-    /// The cell of a part of a row that has been parsed once.
+    /// Converts a part of a row that is known to be valid JSON.
     pub(super) fn of(raw: &'a RawValue) -> Self {
         let json = raw.get();
-        // Most are texts without an escape, between two quotes.
+        // Fast path: most values are strings without escapes.
         match json.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
             Some(text) if !text.contains('\\') => Self::Text(Cow::Borrowed(text)),
             _ => Self::parse(json).unwrap_or(Self::Null),
         }
     }
 
-    /// What JSON calls it.
+    /// The JSON type, for messages.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Boolean(_) => "a boolean",
             Self::Number(_) => "a number",
-            Self::Text(_) => "a text",
+            Self::Text(_) => "a string",
             Self::Array(_) => "an array",
             Self::Object(_) => "an object",
         }
     }
 
-    /// The digits of a number, whether it stands as one or as a text.
+    /// The digits of a number, given as a number or a string.
     pub(super) fn digits(&self) -> Option<&str> {
         match self {
             Self::Number(digits) => Some(digits),
@@ -84,7 +84,7 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// A text that is copied only where it has escapes.
+/// A string that is copied only if it has escapes.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
@@ -94,7 +94,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             type Value = Cow<'de, str>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
+                f.write_str("a string")
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_is_what_json_says_and_numbers_keep_their_digits() {
+    fn cells_have_json_types_and_numbers_keep_their_digits() {
         assert!(matches!(Cell::parse(" null"), Ok(Cell::Null)));
         assert!(matches!(Cell::parse("true"), Ok(Cell::Boolean(true))));
         assert!(matches!(Cell::parse("12.30"), Ok(Cell::Number("12.30"))));

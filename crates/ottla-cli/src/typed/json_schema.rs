@@ -1,4 +1,4 @@
-//! [`JsonRows`]: rows as JSON whose values have the types that a JSON Schema wants.
+//! [`JsonRows`]: converts rows to JSON with the types of a JSON Schema.
 
 use std::borrow::Cow;
 
@@ -6,36 +6,37 @@ use serde_json::{Map, Number, Value};
 
 use super::{Cell, Misfit, Object, number};
 
-/// How many references are followed before they are taken for a circle.
+/// How many references are followed before they are considered circular.
 const REFERENCES: usize = 32;
 
-/// Makes typed JSON of rows: a text becomes a number, `true` or `false` where the schema wants that and takes no text.
+/// Converts rows to typed JSON: a string becomes a number, `true` or `false` if the schema requires that and does not accept a
+/// string.
 ///
-/// Whether the row is valid is for the serializer to say: what no type is known of stays as it is.
+/// It does not validate: the serializer does. Values without a known type stay unchanged.
 #[derive(Debug)]
 pub(crate) struct JsonRows {
     schema: Value,
 }
 
 impl JsonRows {
-    /// Rows for this schema.
+    /// Creates the converter for this schema.
     pub(crate) fn new(schema: Value) -> Self {
         Self { schema }
     }
 
-    /// The JSON of a row.
+    /// Converts a row.
     ///
     /// # Errors
-    /// Where a text does not spell what the schema wants.
+    /// The field whose string cannot be converted to the schema's type.
     pub(crate) fn value(&self, row: &str) -> Result<Value, Misfit> {
         let cell = Cell::parse(row).map_err(|_| Misfit::here("is not JSON"))?;
         self.typed(&self.schema, &cell)
     }
 
-    /// The JSON of a text that is no JSON, such as a key.
+    /// Converts plain text that is not JSON, such as a key.
     ///
     /// # Errors
-    /// As [`value`](Self::value).
+    /// As for [`value`](Self::value).
     pub(crate) fn value_of_text(&self, text: &str) -> Result<Value, Misfit> {
         self.typed(&self.schema, &Cell::Text(Cow::Borrowed(text)))
     }
@@ -66,7 +67,7 @@ impl JsonRows {
         })
     }
 
-    /// The schema behind `$ref`s within the document.
+    /// Follows `$ref`s within the document.
     fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         for _ in 0..REFERENCES {
@@ -88,7 +89,7 @@ impl JsonRows {
         own.or_else(of_branches).or_else(|| schema.get("additionalProperties")).unwrap_or(&Value::Null)
     }
 
-    /// What a text spells, in the types that the schema takes.
+    /// Converts a string to one of the types that the schema accepts.
     fn spelled(&self, schema: &Value, text: &str, cell: &Cell<'_>) -> Result<Value, Misfit> {
         let mut types = Vec::new();
         self.types(schema, &mut types, 0);
@@ -122,7 +123,7 @@ impl JsonRows {
             Some(Value::Array(several)) => types.extend(several.iter().filter_map(Value::as_str)),
             _ => {}
         }
-        // What it must be one of says its type as well.
+        // `enum` and `const` imply a type too.
         if schema.get("type").is_none() {
             let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten().chain(schema.get("const"));
             if values.into_iter().any(Value::is_string) {
@@ -159,22 +160,22 @@ mod tests {
     }
 
     #[test]
-    fn a_text_becomes_what_the_schema_wants() {
+    fn strings_are_converted_to_the_schemas_type() {
         let row = r#"{"id":"7","count":"7","price":"1.5","open":"true","tags":"[\"1\",2]","colour":"1","other":"9"}"#;
         let wanted = json!({"id":"7","count":7,"price":1.5,"open":true,"tags":[1,2],"colour":"1","other":"9"});
         assert_eq!(rows().value(row), Ok(wanted));
-        assert_eq!(rows().value(r#"{"count":null,"id":5}"#), Ok(json!({"count":null,"id":5})), "for the validator to judge");
+        assert_eq!(rows().value(r#"{"count":null,"id":5}"#), Ok(json!({"count":null,"id":5})), "left to the validator");
     }
 
     #[test]
-    fn a_text_that_spells_nothing_of_it_is_refused_and_not_shown() {
+    fn errors_name_the_field_and_hide_the_value() {
         let misfit = rows().value(r#"{"count":"hunter2"}"#).unwrap_err();
         assert_eq!(misfit, Misfit { field: "count".to_owned(), message: "is not of type null or integer".to_owned() });
         assert_eq!(rows().value(r#"{"tags":["x"]}"#).unwrap_err().field, "tags[0]");
     }
 
     #[test]
-    fn a_circle_of_references_ends() {
+    fn circular_references_end() {
         let rows = JsonRows::new(json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}));
         assert_eq!(rows.value(r#""x""#), Ok(json!("x")));
     }

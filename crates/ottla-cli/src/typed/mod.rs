@@ -1,4 +1,4 @@
-//! Rows typed by a schema: the texts of CSV and the values of JSON become what the schema says they are.
+//! Rows typed by a schema: CSV texts and JSON values are converted to the schema's types.
 
 mod avro;
 mod avro_json;
@@ -15,22 +15,22 @@ use cell::{Cell, Object};
 pub(crate) use json_schema::JsonRows;
 pub(crate) use protobuf::ProtobufRows;
 
-/// What of a row its schema does not take.
+/// The field of a row that does not match its schema.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Misfit {
-    /// Where it is, as `departure.time` or `stops[2]`; empty for the row itself.
+    /// The path of the field, such as `departure.time` or `stops[2]`; empty for the row itself.
     pub(crate) field: String,
     /// What was expected, without the row's content.
     pub(crate) message: String,
 }
 
-/// What is done with a field of a row that the schema does not have.
+/// How to handle a field of a row that the schema does not have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Unknown {
-    /// The row does not fit.
+    /// The row is rejected.
     #[default]
     Refuse,
-    /// It is left out.
+    /// The field is dropped.
     Ignore,
 }
 
@@ -41,7 +41,7 @@ impl FromStr for Unknown {
         match name {
             "refuse" => Ok(Self::Refuse),
             "ignore" => Ok(Self::Ignore),
-            _ => Err("is neither refuse nor ignore".to_owned()),
+            _ => Err("must be one of refuse, ignore".to_owned()),
         }
     }
 }
@@ -52,7 +52,7 @@ impl Misfit {
     }
 
     fn not_in_schema() -> Self {
-        Self::here("is not in the schema: add it there, or leave such fields out with unknown = \"ignore\"")
+        Self::here("is not in the schema: add it there, or drop unknown fields with unknown = \"ignore\"")
     }
 
     fn expected(what: &str, cell: &Cell<'_>) -> Self {
@@ -63,14 +63,14 @@ impl Misfit {
         Self::here(message)
     }
 
-    /// The same, seen from the object whose field this is.
+    /// Prefixes the path with the name of the field that holds it.
     fn in_field(mut self, name: &str) -> Self {
         let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
         self.field = format!("{name}{dot}{}", self.field);
         self
     }
 
-    /// The same, seen from the array whose item this is.
+    /// Prefixes the path with the index of the item that holds it.
     fn in_item(mut self, index: usize) -> Self {
         let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
         self.field = format!("[{index}]{dot}{}", self.field);
@@ -78,7 +78,7 @@ impl Misfit {
     }
 }
 
-/// The structure that a text spells in JSON, or the cell itself.
+/// The JSON value that a string holds, or the cell itself.
 fn structured<'a>(cell: &'a Cell<'a>) -> Structured<'a> {
     match cell {
         Cell::Text(text) => Cell::parse(text).map_or(Structured::Given(cell), Structured::Spelled),
@@ -102,12 +102,12 @@ impl<'a> Deref for Structured<'a> {
     }
 }
 
-/// A whole number, or whatever else `T` is parsed from.
+/// Parses a number of type `T`.
 fn number<T: FromStr>(cell: &Cell<'_>) -> Option<T> {
     cell.digits()?.parse().ok()
 }
 
-/// An infinity is one only if it is spelled out.
+/// Parses a float. Digits that overflow to infinity are rejected; a spelled-out infinity is accepted.
 fn float<T: FromStr + Copy>(cell: &Cell<'_>, is_finite: fn(T) -> bool) -> Option<T> {
     let digits = cell.digits()?;
     let parsed: T = digits.parse().ok()?;

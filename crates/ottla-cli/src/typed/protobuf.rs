@@ -1,14 +1,14 @@
-//! [`ProtobufRows`]: rows as Protobuf messages.
+//! [`ProtobufRows`]: converts rows to Protobuf messages.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 
 use super::{Cell, Misfit, Object, Unknown, number, structured};
 
-/// Makes Protobuf messages of rows.
+/// Converts rows to Protobuf messages.
 ///
-/// A field is found by its name in the `.proto` or in JSON. A text stands for whatever it spells: a number, `true` or `false`, an enum's
-/// name; bytes are base64, and the well-known types are as in Protobuf's JSON mapping. Null is a field that is not set.
+/// A field is found by its `.proto` name or its JSON name. A string is parsed as the field's type: a number, `true` or `false`,
+/// an enum name; bytes are base64, and well-known types follow Protobuf's JSON mapping. Null leaves a field unset.
 #[derive(Debug)]
 pub(crate) struct ProtobufRows {
     descriptor: MessageDescriptor,
@@ -16,15 +16,15 @@ pub(crate) struct ProtobufRows {
 }
 
 impl ProtobufRows {
-    /// Rows as messages of this type.
+    /// Creates the converter for this message type.
     pub(crate) fn new(descriptor: MessageDescriptor, unknown: Unknown) -> Self {
         Self { descriptor, unknown }
     }
 
-    /// The message of a row, which is JSON.
+    /// Converts a row, which is JSON.
     ///
     /// # Errors
-    /// Where it does not fit the message, and why.
+    /// The field that does not match the message, and why.
     pub(crate) fn value(&self, row: &str) -> Result<DynamicMessage, Misfit> {
         let cell = Cell::parse(row).map_err(|_| Misfit::here("is not JSON"))?;
         self.message(&self.descriptor, &cell)
@@ -50,14 +50,18 @@ impl ProtobufRows {
             }
             if let Some(other) = field.containing_oneof().and_then(|oneof| oneof.fields().find(|other| message.has_field(other)))
             {
-                return Err(Misfit::here(format!("is set beside {}, and one of them may be", other.name())).in_field(name));
+                return Err(Misfit::here(format!(
+                    "is set together with {}, but only one field of a oneof may be set",
+                    other.name()
+                ))
+                .in_field(name));
             }
             let value = self.field(&field, &cell).map_err(|misfit| misfit.in_field(name))?;
             message.set_field(&field, value);
         }
         let missing = |field: &FieldDescriptor| field.cardinality() == Cardinality::Required && !message.has_field(field);
         match descriptor.fields().find(missing) {
-            Some(field) => Err(Misfit::here("is required, and missing").in_field(field.name())),
+            Some(field) => Err(Misfit::here("is required but missing").in_field(field.name())),
             None => Ok(message),
         }
     }
@@ -69,7 +73,7 @@ impl ProtobufRows {
             let (key_field, value_field) = (entry.map_entry_key_field(), entry.map_entry_value_field());
             let entry = |(name, raw): &(std::borrow::Cow<'_, str>, &serde_json::value::RawValue)| {
                 let key = map_key(&key_field.kind(), name);
-                let key = key.ok_or_else(|| Misfit::here("is not a key of this map"));
+                let key = key.ok_or_else(|| Misfit::here("is not a valid key for this map"));
                 let value = self.single(&value_field.kind(), &Cell::of(raw));
                 key.and_then(|key| Ok((key, value?))).map_err(|misfit| misfit.in_field(name))
             };
@@ -96,7 +100,7 @@ impl ProtobufRows {
             Kind::Float => Value::F32(super::float(cell, f32::is_finite).ok_or_else(|| misfit("a float"))?),
             Kind::Double => Value::F64(super::float(cell, f64::is_finite).ok_or_else(|| misfit("a double"))?),
             Kind::Bool => Value::Bool(cell.boolean().ok_or_else(|| misfit("true or false"))?),
-            Kind::String => Value::String(cell.text().ok_or_else(|| misfit("a text"))?.to_owned()),
+            Kind::String => Value::String(cell.text().ok_or_else(|| misfit("a string"))?.to_owned()),
             Kind::Bytes => {
                 let bytes = cell.text().and_then(|text| BASE64_STANDARD.decode(text).ok());
                 Value::Bytes(bytes.ok_or_else(|| misfit("base64"))?.into())
@@ -111,7 +115,7 @@ impl ProtobufRows {
     }
 }
 
-/// The types for which null is a value.
+/// Whether null is a value of the field's type.
 fn takes_null(field: &FieldDescriptor) -> bool {
     match field.kind() {
         Kind::Message(descriptor) => descriptor.full_name() == "google.protobuf.Value",
@@ -120,9 +124,10 @@ fn takes_null(field: &FieldDescriptor) -> bool {
     }
 }
 
-/// A well-known type, by Protobuf's JSON mapping; a text for a `BoolValue` may be a word, and a time may have a blank.
+/// Converts a well-known type by Protobuf's JSON mapping. In addition a string is accepted for a `BoolValue`, and a space for the
+/// `T` of a time.
 fn well_known(descriptor: &MessageDescriptor, cell: &Cell<'_>) -> Result<DynamicMessage, Misfit> {
-    let what = || Misfit::expected(&format!("a {} as Protobuf's JSON has it", descriptor.full_name()), cell);
+    let what = || Misfit::expected(&format!("a {} in Protobuf's JSON mapping", descriptor.full_name()), cell);
     let json = match (descriptor.full_name(), cell) {
         ("google.protobuf.BoolValue", cell) => cell.boolean().ok_or_else(what)?.to_string(),
         (_, Cell::Null) => "null".to_owned(),
@@ -179,24 +184,24 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_what_the_message_says() {
+    fn strings_are_converted_to_the_fields_type() {
         let row = r#"{"id":"7","open":"true","data":"AAE=","colour":"BLUE","stops":"[{\"minutes\":\"3\"}]","prices":{"1":"1.5"},
             "maybe":"false","at":"2013-01-01T10:00:00Z","some_text":"x","left":null}"#;
         let wanted = r#"{"id":"7","open":true,"data":"AAE=","colour":"BLUE","stops":[{"minutes":3}],"prices":{"1":1.5},"maybe":false,"at":"2013-01-01T10:00:00Z","someText":"x"}"#;
         assert_eq!(shown(row).as_deref(), Ok(wanted));
-        assert_eq!(shown(r#"{"someText":"y"}"#).as_deref(), Ok(r#"{"someText":"y"}"#), "JSON's name of the field");
+        assert_eq!(shown(r#"{"someText":"y"}"#).as_deref(), Ok(r#"{"someText":"y"}"#), "the JSON name of the field");
     }
 
     #[test]
-    fn what_does_not_fit_is_named_and_not_shown() {
+    fn errors_name_the_field_and_hide_the_value() {
         for (row, field, message) in [
             (r#"{"id":"hunter2"}"#, "id", "is not an int64"),
             (r#"{"stops":[{"minutes":1},{"minutes":1.5}]}"#, "stops[1].minutes", "is not an int32"),
-            (r#"{"prices":{"x":1}}"#, "prices.x", "is not a key of this map"),
+            (r#"{"prices":{"x":1}}"#, "prices.x", "is not a valid key for this map"),
             (r#"{"colour":"GREEN"}"#, "colour", "is not one of RED, BLUE"),
             (r#"{"data":"?"}"#, "data", "is not base64"),
-            (r#"{"at":"hunter2"}"#, "at", "is not a google.protobuf.Timestamp as Protobuf's JSON has it"),
-            (r#"{"left":"a","right":"b"}"#, "right", "is set beside left, and one of them may be"),
+            (r#"{"at":"hunter2"}"#, "at", "is not a google.protobuf.Timestamp in Protobuf's JSON mapping"),
+            (r#"{"left":"a","right":"b"}"#, "right", "is set together with left, but only one field of a oneof may be set"),
             ("[]", "", "is an array, not an object"),
         ] {
             assert_eq!(shown(row), Err(Misfit { field: field.to_owned(), message: message.to_owned() }), "{row}");

@@ -1,4 +1,4 @@
-//! Dates and times: numbers as the schema counts them, or texts as ISO 8601 writes them.
+//! Dates and times: numbers in the schema's unit, or ISO 8601 texts.
 
 use jiff::{
     Timestamp,
@@ -12,7 +12,7 @@ use super::Cell;
 
 const EPOCH: Date = Date::constant(1970, 1, 1);
 
-/// The unit in which a schema counts a time.
+/// The unit of a schema's time.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Count {
     Milliseconds,
@@ -29,13 +29,13 @@ impl Count {
         }
     }
 
-    /// So many of them; `None` if it is more exact than they are, or too far away.
+    /// Converts to this unit; `None` if precision would be lost or the value is out of range.
     fn of(self, nanoseconds: i128) -> Option<i64> {
         (nanoseconds % self.nanoseconds() == 0).then(|| i64::try_from(nanoseconds / self.nanoseconds()).ok())?
     }
 }
 
-/// Days since 1970-01-01.
+/// Parses a date to days since 1970-01-01.
 pub(super) fn date(cell: &Cell<'_>) -> Option<i32> {
     if let Some(days) = number(cell) {
         return days;
@@ -44,7 +44,7 @@ pub(super) fn date(cell: &Cell<'_>) -> Option<i32> {
     Some(EPOCH.until(date).ok()?.get_days())
 }
 
-/// The time since midnight.
+/// Parses a time of day to the time since midnight.
 pub(super) fn time(cell: &Cell<'_>, count: Count) -> Option<i64> {
     if let Some(time) = number(cell) {
         return time;
@@ -53,7 +53,7 @@ pub(super) fn time(cell: &Cell<'_>, count: Count) -> Option<i64> {
     count.of(DateTime::from_parts(EPOCH, time).to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond())
 }
 
-/// The time since 1970 in UTC; a text says its offset, as `Z` or `+01:00`.
+/// Parses a timestamp to the time since 1970 in UTC; a text must have an offset, such as `Z` or `+01:00`.
 pub(super) fn timestamp(cell: &Cell<'_>, count: Count) -> Option<i64> {
     if let Some(time) = number(cell) {
         return time;
@@ -62,13 +62,13 @@ pub(super) fn timestamp(cell: &Cell<'_>, count: Count) -> Option<i64> {
     count.of(timestamp.as_nanosecond())
 }
 
-/// The time since 1970 on some clock; a text has no offset.
+/// Parses a local timestamp to the time since 1970 in local time; a text must not have an offset.
 pub(super) fn local_timestamp(cell: &Cell<'_>, count: Count) -> Option<i64> {
     if let Some(time) = number(cell) {
         return time;
     }
     let text = cell.text()?.trim();
-    // What says where on earth it is, is no local time.
+    // A text with an offset is not a local time.
     if text.parse::<Timestamp>().is_ok() {
         return None;
     }
@@ -76,24 +76,24 @@ pub(super) fn local_timestamp(cell: &Cell<'_>, count: Count) -> Option<i64> {
     count.of(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond())
 }
 
-/// A day as ISO 8601 has it; a number where that has none.
+/// Formats a date as ISO 8601, or as a number if it is out of range.
 pub(super) fn date_text(days: i32) -> Json {
     let date = EPOCH.checked_add(jiff::Span::new().days(days));
     date.map_or_else(|_| days.into(), |date| Json::String(date.to_string()))
 }
 
-/// The time since midnight.
+/// Formats a time since midnight.
 pub(super) fn time_text(time: i64, count: Count) -> Json {
     local(time, count).map_or_else(|| time.into(), |local| Json::String(local.time().to_string()))
 }
 
-/// The time since 1970 in UTC.
+/// Formats a time since 1970 in UTC.
 pub(super) fn timestamp_text(time: i64, count: Count) -> Json {
     let timestamp = Timestamp::from_nanosecond(i128::from(time) * count.nanoseconds());
     timestamp.map_or_else(|_| time.into(), |timestamp| Json::String(timestamp.to_string()))
 }
 
-/// The time since 1970 on some clock.
+/// Formats a time since 1970 in local time.
 pub(super) fn local_timestamp_text(time: i64, count: Count) -> Json {
     local(time, count).map_or_else(|| time.into(), |local| Json::String(local.to_string()))
 }
@@ -103,7 +103,7 @@ fn local(time: i64, count: Count) -> Option<DateTime> {
     Some(timestamp.to_zoned(TimeZone::UTC).datetime())
 }
 
-/// Whether it is a number at all, and then the number, if it fits.
+/// Returns `Some` if the cell is a number; the inner value is `None` if it is out of range.
 fn number<T: std::str::FromStr>(cell: &Cell<'_>) -> Option<Option<T>> {
     let digits = cell.digits()?;
     let is_number = digits.strip_prefix('-').unwrap_or(digits).bytes().all(|byte| byte.is_ascii_digit());
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_and_times_are_read_as_iso_8601_writes_them() {
+    fn iso_8601_dates_and_times_are_parsed() {
         assert_eq!(date(&text("2013-01-01")), Some(15_706));
         assert_eq!(date(&text("1969-12-31")), Some(-1));
         assert_eq!(time(&text("00:01:00.5"), Count::Milliseconds), Some(60_500));
@@ -133,18 +133,18 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_counts_already() {
+    fn numbers_are_in_the_schemas_unit() {
         assert_eq!(date(&Cell::Number("15706")), Some(15_706));
         assert_eq!(timestamp(&text("-5"), Count::Milliseconds), Some(-5));
     }
 
     #[test]
-    fn what_is_no_date_or_more_exact_than_the_schema_is_refused() {
+    fn invalid_dates_and_excess_precision_are_rejected() {
         for wrong in ["2013-02-30", "tomorrow", "", "99999999999999999999"] {
             assert_eq!(date(&text(wrong)), None, "{wrong:?}");
         }
         assert_eq!(time(&text("00:00:00.0001"), Count::Milliseconds), None);
-        assert_eq!(timestamp(&text("2013-01-01T10:00:00"), Count::Milliseconds), None, "whose ten o'clock?");
+        assert_eq!(timestamp(&text("2013-01-01T10:00:00"), Count::Milliseconds), None, "no offset");
         assert_eq!(local_timestamp(&text("2013-01-01T10:00:00Z"), Count::Milliseconds), None);
     }
 }

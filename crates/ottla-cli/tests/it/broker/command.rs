@@ -1,4 +1,4 @@
-//! The command against Apache Kafka's own broker.
+//! The command against a real Kafka broker.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -23,7 +23,8 @@ fn sample() -> PathBuf {
     example("data/flights-sample.csv")
 }
 
-/// What the sample's rows become: keys and JSON values, each with how often it comes. Read by hand, since the sample has no quotes.
+/// The expected keys and JSON values of the sample's rows, with the number of occurrences. Parsed by hand, since the sample has
+/// no quotes.
 fn expected() -> BTreeMap<(Option<String>, String), usize> {
     let text = fs::read_to_string(sample()).unwrap();
     assert!(!text.contains('"'));
@@ -42,7 +43,7 @@ fn expected() -> BTreeMap<(Option<String>, String), usize> {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn the_whole_sample_arrives() {
+fn the_whole_sample_is_delivered() {
     let topic = topic("flights", 6, &[]);
     let dead = tempfile::tempdir().unwrap();
     let dead = dead.path().join("dead.jsonl");
@@ -50,7 +51,7 @@ fn the_whole_sample_arrives() {
     let ended = run(arguments.iter().cloned().chain(arguments!["--report", "json", "--dead-letter", dead])).with(0);
     let report = ended.report();
     assert_eq!((&report["acknowledged"], &report["failed"]), (&json!(5000), &json!(0)));
-    assert!(!dead.exists(), "without a dead letter there is no file");
+    assert!(!dead.exists(), "there were no dead letters");
     let mut found = BTreeMap::new();
     for record in log::read(&bootstrap_servers(), &topic) {
         let value: Value = serde_json::from_str(record.value_text()).unwrap();
@@ -62,7 +63,7 @@ fn the_whole_sample_arrives() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn what_is_produced_is_consumed() {
+fn produced_records_are_consumed() {
     let topic = topic("lines", 2, &[]);
     let arguments =
         arguments!["produce", "-c", example("flights.toml"), "--topic", topic, "--set", at_kafka(), "--format", "lines"];
@@ -70,7 +71,7 @@ fn what_is_produced_is_consumed() {
     let arguments =
         arguments!["consume", "-c", example("flights.toml"), "--topic", topic, "--set", at_kafka(), "--from-beginning"];
     let more = arguments!["--max", "5001", "--format", "lines"];
-    let ended = run(arguments.iter().cloned().chain(more)).with(0).saying(&["do not concern consuming: acks"]);
+    let ended = run(arguments.iter().cloned().chain(more)).with(0).saying(&["have no effect on consuming: acks"]);
     let sorted = |text: &str| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines.sort_unstable();
@@ -81,12 +82,12 @@ fn what_is_produced_is_consumed() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn records_that_the_broker_finds_too_large_are_dead_letters() {
+fn records_too_large_for_the_broker_are_dead_letters() {
     let topic = topic("small", 1, &[("max.message.bytes", "1000")]);
     let folder = Folder::new();
     let input = folder.file("orders.txt", format!("one\n{}\ntwo\n", "x".repeat(5000)));
     let dead = folder.path("dead.jsonl");
-    // One record a batch, so that the large one takes no other with it.
+    // One record per batch, so that the large one fails alone.
     let config = folder.file("producer.properties", "linger.ms=0\nlibrdkafka.batch.num.messages=1\n");
     let arguments = arguments!["produce", "-c", config, "--topic", topic, "--set", at_kafka(), "--input", input];
     let report = run(arguments.iter().cloned().chain(arguments!["--report", "json", "--dead-letter", dead])).with(1).report();
@@ -100,7 +101,7 @@ fn records_that_the_broker_finds_too_large_are_dead_letters() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn batches_stay_within_what_the_topic_takes() {
+fn batches_stay_within_max_message_bytes() {
     let topic = topic("small-batches", 1, &[("max.message.bytes", "51200")]);
     let folder = Folder::new();
     let input = folder.file("orders.txt", format!("{}\n", "x".repeat(1024)).repeat(200));
@@ -109,15 +110,15 @@ fn batches_stay_within_what_the_topic_takes() {
         let arguments = arguments!["produce", "-c", config, "--topic", topic, "--set", at_kafka(), "--set", set];
         run(arguments.iter().cloned().chain(arguments!["--input", input, "--report", "json"])).with(code)
     };
-    let ended = run("acks=all", 0).saying(&["batch.size is lowered to 51200, the max.message.bytes of small-batches"]);
+    let ended = run("acks=all", 0).saying(&["batch.size is lowered to 51200, the max.message.bytes of topic small-batches"]);
     assert_eq!(ended.report()["acknowledged"], json!(200));
-    // What the user has set counts.
+    // A value set by the user is not lowered.
     assert_eq!(run("batch.size=1000000", 1).report()["errors"], json!({"BatchTooLarge": 200}));
 }
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_listener_that_is_not_the_right_kind() {
+fn a_plaintext_listener_with_ssl() {
     let mut produce = command(arguments![
         "produce",
         "-c",

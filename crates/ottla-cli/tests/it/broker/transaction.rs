@@ -83,7 +83,7 @@ fn the_command_commits_every_so_many_records_and_aborts_the_rest() {
         "--transaction-records",
         "100"
     ];
-    let ended = crate::command::run(&arguments).with(1).saying(&["the transaction is aborted; committed before it: 200 records"]);
+    let ended = crate::command::run(&arguments).with(1).saying(&["the transaction is aborted; 200 records committed before it"]);
     let report = ended.report();
     assert_eq!(report["acknowledged"], serde_json::json!(200));
     assert_eq!(report["errors"]["RecordTooLarge"], serde_json::json!(1));

@@ -6,7 +6,7 @@ use super::{command, end, example, run};
 use crate::arguments;
 
 #[test]
-fn the_example_is_good() {
+fn the_example_passes_the_check() {
     let ended = run(arguments!["config", "check", example("flights.toml")]).with(0);
     assert!(ended.stdout.ends_with("flights.toml: good\n"), "{}", ended.stdout);
     assert_eq!(ended.stderr, "");
@@ -25,7 +25,7 @@ fn every_file_is_checked() {
 }
 
 #[test]
-fn java_s_names_at_the_top_of_a_file_are_enough() {
+fn a_file_may_have_no_tables() {
     let folder = Folder::new();
     for (name, text) in [
         ("bare.toml", "bootstrap.servers = \"localhost:9092\"\nacks = \"all\"\n"),
@@ -36,7 +36,7 @@ fn java_s_names_at_the_top_of_a_file_are_enough() {
 }
 
 #[test]
-fn explain_says_which_source_won() {
+fn explain_shows_the_origin_of_each_value() {
     let folder = Folder::new();
     let file = folder.file(
         "orders.toml",
@@ -61,7 +61,7 @@ fn explain_says_which_source_won() {
 }
 
 #[test]
-fn kafka_bootstrap_servers_fills_in_where_nothing_else_says_it() {
+fn kafka_bootstrap_servers_has_the_lowest_precedence() {
     let folder = Folder::new();
     let servers = |text: &str, variables: &[(&str, &str)], flags: &[&str]| {
         let file = folder.file("servers.toml", text);
@@ -83,7 +83,7 @@ fn kafka_bootstrap_servers_fills_in_where_nothing_else_says_it() {
 }
 
 #[test]
-fn the_variables_of_a_kubernetes_service_are_passed_over() {
+fn the_variables_of_a_kubernetes_service_are_ignored() {
     let folder = Folder::new();
     let file = folder.file("orders.properties", "bootstrap.servers=localhost:9092\n");
     let mut check = command(arguments!["config", "check", file]);
@@ -105,7 +105,7 @@ fn the_variables_of_a_kubernetes_service_are_passed_over() {
 }
 
 #[test]
-fn what_produce_refuses_of_a_file_check_refuses_too() {
+fn check_finds_the_errors_that_produce_finds() {
     let folder = Folder::new();
     folder.file("orders.csv", "id,name\n1,a\n");
     folder.file("orders.txt", "a\n");
@@ -118,34 +118,37 @@ fn what_produce_refuses_of_a_file_check_refuses_too() {
     let with_schema = |kind: &str, more: &str| {
         format!("{head}{registry}[input]\npath = \"orders.csv\"\n[value]\nserializer = \"{kind}\"\n{more}\n")
     };
-    for (text, said) in [
+    for (text, error) in [
         (format!("{head}[input]\npath = \"none.csv\"\n"), "none.csv: cannot be opened: No such file"),
         (format!("{head}[input]\npath = \".\"\nformat = \"csv\"\n"), "directory"),
-        (format!("{head}[input]\npath = \"orders.csv\"\nkey = \"ident\"\n"), "no column `ident`"),
+        (format!("{head}[input]\npath = \"orders.csv\"\nkey = \"ident\"\n"), "no key column `ident`"),
         (format!("{head}[input]\npath = \"orders.txt\"\nkey = \"id\"\n"), "lines have no fields"),
-        (format!("{head}[input]\npath = \"orders.csv.gz\"\n"), "named as gzip"),
-        (format!("{head}[input]\npath = \"order.avsc\"\n"), "its name does not tell the format"),
+        (format!("{head}[input]\npath = \"orders.csv.gz\"\n"), "the file extension says gzip"),
+        (format!("{head}[input]\npath = \"order.avsc\"\n"), "unknown file extension"),
         (
             format!("{head}[input]\npath = \"orders.csv\"\n[value]\nserializer = \"long\"\n"),
-            "long, and a record of csv is a JSON object",
+            "long cannot serialize the JSON objects of csv input",
         ),
         (
             format!("{head}[input]\nformat = \"jsonl\"\n[value]\nserializer = \"long\"\n"),
-            "long, and a record of jsonl is a JSON object",
+            "long cannot serialize the JSON objects of jsonl input",
         ),
         (head.replace("\"orders\"", "\"or ders\""), "topic \"or ders\": must have only ASCII letters"),
         (head.replace("\"orders\"", "\"..\""), "topic \"..\": must not be"),
         (with_schema("avro", "schema = \"none.avsc\""), "none.avsc: No such file"),
-        (with_schema("avro", "schema = \"order.avsc\""), "is no Avro schema"),
+        (with_schema("avro", "schema = \"order.avsc\""), "invalid Avro schema"),
         (with_schema("json-schema", "schema = \"order.json\""), "order.json"),
-        (with_schema("protobuf", "schema = \"order.proto\"\nmessage = \"Other\""), "has no message Other; it has Order"),
-        (with_schema("avro", "").replace(registry, ""), "there is no registry"),
+        (
+            with_schema("protobuf", "schema = \"order.proto\"\nmessage = \"Other\""),
+            "has no message Other; its messages are Order",
+        ),
+        (with_schema("avro", "").replace(registry, ""), "no registry is configured"),
     ] {
         let file = folder.file("orders.toml", &text);
-        run(arguments!["config", "check", file.clone()]).with(2).saying(&[said]);
-        // A registry is only reached by produce, and an input given by a flag.
+        run(arguments!["config", "check", file.clone()]).with(2).saying(&[error]);
+        // The check does not connect to a registry, and produce needs an input.
         if !text.contains("http://") && text.contains("path") {
-            run(arguments!["produce", "-c", file, "--set", "max.block.ms=1"]).with(2).saying(&[said]);
+            run(arguments!["produce", "-c", file, "--set", "max.block.ms=1"]).with(2).saying(&[error]);
         }
     }
     let good = folder.file("good.toml", format!("{head}[input]\npath = \"orders.csv\"\nkey = \"id\"\n"));
@@ -155,7 +158,7 @@ fn what_produce_refuses_of_a_file_check_refuses_too() {
 }
 
 #[test]
-fn a_password_in_a_jaas_text_is_a_value_whatever_characters_it_has() {
+fn a_placeholder_in_a_jaas_string_may_hold_any_characters() {
     let folder = Folder::new();
     let text = "[producer]\nbootstrap.servers = \"127.0.0.1:1\"\nsecurity.protocol = \"SASL_PLAINTEXT\"\nsasl.mechanism = \"PLAIN\"\n\
                 sasl.jaas.config = 'org.apache.kafka.common.security.plain.PlainLoginModule required username=\"a\" password=\"${KAFKA_PASSWORD}\";'\n";
@@ -168,7 +171,7 @@ fn a_password_in_a_jaas_text_is_a_value_whatever_characters_it_has() {
 }
 
 #[test]
-fn a_misspelt_variable_is_an_error() {
+fn a_misspelled_variable_is_an_error() {
     let folder = Folder::new();
     let file = folder.file("orders.properties", "bootstrap.servers=localhost:9092\n");
     let mut check = command(arguments!["config", "check", file]);
@@ -177,7 +180,7 @@ fn a_misspelt_variable_is_an_error() {
 }
 
 #[test]
-fn a_file_may_be_about_a_consumer() {
+fn a_file_may_configure_a_consumer() {
     let folder = Folder::new();
     let both = "[producer]\nbootstrap.servers = \"localhost:9092\"\nlinger.ms = 1\n[consumer]\ngroup.id = \"billing\"\n";
     let file = folder.file("both.toml", both);
@@ -205,11 +208,11 @@ fn a_file_may_be_about_a_consumer() {
     }
     let bare = folder.file("consumer.properties", "bootstrap.servers=localhost:9092\ngroup.id=billing\n");
     run(arguments!["config", "check", bare.clone()]).with(0);
-    run(arguments!["produce", "-c", bare, "--topic", "t", "--input", "-"]).with(2).saying(&["a consumer alone"]);
+    run(arguments!["produce", "-c", bare, "--topic", "t", "--input", "-"]).with(2).saying(&["only consumer settings"]);
 }
 
 #[test]
-fn what_is_wrong_with_a_consumer_s_settings_is_told_as_a_producer_s_is() {
+fn errors_in_consumer_settings_are_reported() {
     let folder = Folder::new();
     let text = "[producer]\nbootstrap.servers = \"localhost:9092\"\nmax.poll.records = 1\n[consumer]\nacks = \"all\"\ngroup.ip = \"b\"\n";
     run(arguments!["config", "check", folder.file("both.toml", text)]).with(2).saying(&[

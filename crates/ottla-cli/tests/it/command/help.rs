@@ -1,11 +1,11 @@
-//! What `--help` says, held by snapshots: `OTTLA_UPDATE_SNAPSHOTS=1 cargo test -p ottla-cli help` writes them anew.
+//! Compares `--help` with snapshots; `OTTLA_UPDATE_SNAPSHOTS=1 cargo test -p ottla-cli help` updates them.
 
 use std::{fs, path::Path};
 
 use super::{command, end, run};
 
 #[test]
-fn help_is_as_it_was_agreed() {
+fn help_matches_the_snapshots() {
     for (name, arguments) in [
         ("ottla", &["--help"][..]),
         ("produce", &["produce", "--help"]),
@@ -27,13 +27,13 @@ fn help_is_as_it_was_agreed() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, &ended.stdout).unwrap();
         }
-        let agreed = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(ended.stdout, agreed, "{} is not what the command says", path.display());
+        let snapshot = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(ended.stdout, snapshot, "{} is out of date", path.display());
     }
 }
 
 #[test]
-fn completions_know_the_flags() {
+fn completions_include_the_flags() {
     for shell in ["bash", "zsh", "fish"] {
         let ended = run(["completions", shell]).with(0);
         assert!(ended.stdout.contains("dead-letter"), "{shell}");
@@ -42,6 +42,6 @@ fn completions_know_the_flags() {
 }
 
 #[test]
-fn the_version_is_the_packages() {
+fn the_version_is_the_package_version() {
     assert_eq!(run(["--version"]).with(0).stdout, concat!("ottla ", env!("CARGO_PKG_VERSION"), "\n"));
 }

@@ -1,4 +1,4 @@
-//! The command `ottla`: runs the built binary. What needs no broker is here; the rest stands under `embedded` and `broker`.
+//! Runs the built command `ottla`. Tests that need no broker are here; the others are in `embedded` and `broker`.
 
 mod configuration;
 mod help;
@@ -15,7 +15,7 @@ use std::{
 
 use ottla_test_support::repository;
 
-/// How a run of the command ended.
+/// The result of a run of the command.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -24,14 +24,14 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Checks the exit code, showing everything if it is another.
+    /// Checks the exit code; a failure shows the whole output.
     #[track_caller]
     pub(crate) fn with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Checks that stderr has each of these.
+    /// Checks that stderr has each of these texts.
     #[track_caller]
     pub(crate) fn saying(self, texts: &[&str]) -> Self {
         for text in texts {
@@ -40,7 +40,7 @@ impl Ended {
         self
     }
 
-    /// The report that is the one line of stdout.
+    /// The JSON report, the only line of stdout.
     #[track_caller]
     pub(crate) fn report(&self) -> serde_json::Value {
         assert_eq!(self.stdout.lines().count(), 1, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
@@ -48,11 +48,11 @@ impl Ended {
     }
 }
 
-/// The command, without the settings that the tests' own environment may have.
+/// The command, without the environment variables that configure it.
 pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
     if ignores_interrupts() {
-        // A shell that runs the tests in the background has SIGINT ignored, and the command leaves it so.
+        // A shell that runs the tests in the background ignores SIGINT, and the command would inherit that.
         command = Command::new("env");
         command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_ottla")]);
     }
@@ -66,30 +66,30 @@ pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<It
     command
 }
 
-/// Whether SIGINT was ignored when this process started.
+/// Whether this process ignores SIGINT.
 fn ignores_interrupts() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
     ignored.unwrap_or(0) & 0b10 > 0
 }
 
-/// Runs the command to its end.
+/// Runs the command until it ends.
 pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ended {
     end(command(arguments).spawn().unwrap())
 }
 
-/// Runs the command to its end, with this on its stdin.
+/// Runs the command with this stdin until it ends.
 pub(crate) fn run_with_stdin<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>, stdin: &[u8]) -> Ended {
     let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
     thread::scope(|threads| {
-        // A command that ends early closes the pipe, which is its business.
+        // A command that ends early closes the pipe, which is no error.
         threads.spawn(move || drop(pipe.write_all(stdin)));
         end(child)
     })
 }
 
-/// How long a run may take: one that does not end has failed, and is killed.
+/// The time limit of a run; it is killed then, and the test fails.
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Waits for the end of a run.
@@ -111,18 +111,18 @@ pub(crate) fn end(child: Child) -> Ended {
     }
 }
 
-/// The exit code; a signal shows as a negative one, which no test expects.
+/// The exit code; a signal is a negative number.
 fn code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
     status.code().unwrap_or_else(|| -status.signal().unwrap())
 }
 
-/// A file of the repository.
+/// The path of an example file.
 pub(crate) fn example(name: &str) -> PathBuf {
     repository("examples").join(name)
 }
 
-/// Arguments of different kinds as one list.
+/// Collects arguments of different types in one list.
 #[macro_export]
 macro_rules! arguments {
     ($($argument:expr),* $(,)?) => { [$(std::ffi::OsString::from($argument.clone())),*] };

@@ -1,4 +1,4 @@
-//! How often the command connects to what does not let it in, and what it says of it.
+//! How often the command connects to a listener that rejects it, and what it prints.
 
 use std::{
     io::Read as _,
@@ -15,8 +15,8 @@ use ottla_test_support::folder::Folder;
 
 use crate::{arguments, command::run};
 
-/// A listener that ends every connection when it has read something, as a broker without TLS does that gets a TLS greeting; its address, and how
-/// many connections it has seen. Its thread ends with the tests' process.
+/// A listener that closes each connection after the first bytes, as a plaintext broker does after a TLS handshake. Returns its
+/// address and the counter of connections. Its thread ends with the test process.
 fn closing_listener() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -33,7 +33,7 @@ fn closing_listener() -> (String, Arc<AtomicUsize>) {
     (address, seen)
 }
 
-/// How many connections a run of six seconds makes, and what it says.
+/// The number of connections that a run of six seconds makes, and its stderr.
 fn connections(settings: &[&str]) -> (usize, String) {
     let (address, seen) = closing_listener();
     let folder = Folder::new();
@@ -47,13 +47,13 @@ fn connections(settings: &[&str]) -> (usize, String) {
 }
 
 #[test]
-fn the_backoff_bounds_how_often_it_connects_and_each_reason_is_said_once() {
-    // A machine that is slow connects less often, never more. Without a bound it is one in 29 ms, 200 in all.
-    let (by_default, said) = connections(&[]);
-    assert!((2..=50).contains(&by_default), "{by_default} connections\n{said}");
-    let lines: Vec<&str> = said.lines().collect();
-    assert!(lines.len() <= 6, "{} lines\n{said}", lines.len());
-    // librdkafka's own timers connect once a second then.
-    let (seldom, said) = connections(&["reconnect.backoff.ms=3000", "reconnect.backoff.max.ms=6000"]);
-    assert!((1..=14).contains(&seldom), "{seldom} connections\n{said}");
+fn the_backoff_limits_reconnects_and_each_reason_is_logged_once() {
+    // A slow machine connects less often, never more often. Without a backoff it would connect every 29 ms, 200 times in all.
+    let (by_default, stderr) = connections(&[]);
+    assert!((2..=50).contains(&by_default), "{by_default} connections\n{stderr}");
+    let lines: Vec<&str> = stderr.lines().collect();
+    assert!(lines.len() <= 6, "{} lines\n{stderr}", lines.len());
+    // With these settings librdkafka's own timers still connect once a second.
+    let (seldom, stderr) = connections(&["reconnect.backoff.ms=3000", "reconnect.backoff.max.ms=6000"]);
+    assert!((1..=14).contains(&seldom), "{seldom} connections\n{stderr}");
 }

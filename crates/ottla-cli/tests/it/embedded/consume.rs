@@ -14,7 +14,7 @@ use crate::{
 
 type Bytes<'a> = Option<&'a [u8]>;
 
-/// Sends keys and values, one after the other.
+/// Sends keys and values in order.
 fn send(place: &Place, records: &[(Bytes<'_>, Bytes<'_>)]) {
     let producer: Producer<[u8], [u8]> = Producer::builder(ottla_test_support::embedded::config(&place.kafka)).build().unwrap();
     block_on(async {
@@ -64,16 +64,16 @@ fn lines_are_values_and_idle_ends() {
 }
 
 #[test]
-fn settings_of_producers_are_said_to_have_no_part() {
+fn producer_settings_without_effect_are_reported() {
     let place = Place::new(1);
     send(&place, &[(None, Some(b"one"))]);
     let arguments = consume(&place, &["--from-beginning", "--max", "1", "--set", "linger.ms=5", "--set", "client.id=me"]);
-    let ended = run(arguments).with(0).saying(&["these settings do not concern consuming: linger.ms"]);
+    let ended = run(arguments).with(0).saying(&["these settings have no effect on consuming: linger.ms"]);
     assert!(!ended.stderr.contains("client.id") && !ended.stderr.contains("bootstrap"), "{}", ended.stderr);
 }
 
 #[test]
-fn a_consumer_s_settings_stand_over_the_producer_s() {
+fn consumer_settings_override_producer_settings() {
     let place = Place::new(1);
     send(&place, &[(None, Some(b"one"))]);
     let text = "[producer]\nbootstrap.servers = \"127.0.0.1:1\"\n[consumer]\nclient.id = \"reader\"\n";
@@ -85,7 +85,7 @@ fn a_consumer_s_settings_stand_over_the_producer_s() {
 }
 
 #[test]
-fn who_reads_may_stop() {
+fn a_closed_pipe_ends_it() {
     let place = Place::new(1);
     let value = vec![b'x'; 10_000];
     send(&place, &vec![(None, Some(value.as_slice())); 100]);

@@ -1,4 +1,5 @@
-//! The dead-letter file: what it has stays, what is counted is in it, and it is no file that the run uses otherwise.
+//! The dead-letter file: letters are appended, each counted failure is in it, and it must not be a file that the run uses
+//! otherwise.
 
 use std::{ffi::OsString, fs, path::Path, process::Stdio};
 
@@ -21,7 +22,7 @@ fn letters(path: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn the_input_is_refused_by_whatever_name_and_stays_as_it_is() {
+fn the_input_is_rejected_as_dead_letter_file_under_any_name() {
     let place = Place::new(1);
     let input = place.folder.file("in.jsonl", ROWS);
     let [hard, soft] = ["hard.jsonl", "soft.jsonl"].map(|name| place.folder.path(name));
@@ -29,9 +30,9 @@ fn the_input_is_refused_by_whatever_name_and_stays_as_it_is() {
     std::os::unix::fs::symlink(&input, &soft).unwrap();
     for dead in [&input, &hard, &soft] {
         let arguments = place.produce_with(&arguments!["--input", input, "--dead-letter", dead]);
-        run(arguments).with(2).saying(&["dead-letter file ", "is the input; name another file"]);
+        run(arguments).with(2).saying(&["dead-letter file ", "is the input; give another file"]);
     }
-    // stdin may be a file as well, which is opened for it by the shell.
+    // stdin may be the file too, opened by the shell.
     let mut redirected = command(place.produce_with(&arguments!["--input", "-", "--format", "jsonl", "--dead-letter", input]));
     redirected.stdin(fs::File::open(&input).unwrap());
     end(redirected.spawn().unwrap()).with(2).saying(&["is the input"]);
@@ -43,7 +44,7 @@ fn the_input_is_refused_by_whatever_name_and_stays_as_it_is() {
 }
 
 #[test]
-fn the_input_is_refused_as_stdout_too_and_what_stderr_goes_to_is_not() {
+fn stdout_must_not_be_the_input_but_may_share_a_file_with_stderr() {
     let place = Place::new(1);
     let input = place.folder.file("in.jsonl", ROWS);
     let log = place.folder.file("log", "");
@@ -52,7 +53,7 @@ fn the_input_is_refused_as_stdout_too_and_what_stderr_goes_to_is_not() {
         let arguments = text_report(place.produce_with(&arguments!["--input", input, "--dead-letter", dead]));
         let mut onto_input = command(&arguments);
         onto_input.stdout(appended(&input));
-        end(onto_input.spawn().unwrap()).with(2).saying(&["dead letters to stdout: is the input; name another file"]);
+        end(onto_input.spawn().unwrap()).with(2).saying(&["dead-letter file - (stdout): is the input; give another file"]);
         let mut together = command(&arguments);
         together.stdout(appended(&log)).stderr(appended(&log));
         end(together.spawn().unwrap()).with(1);
@@ -62,7 +63,7 @@ fn the_input_is_refused_as_stdout_too_and_what_stderr_goes_to_is_not() {
 }
 
 #[test]
-fn letters_are_added_to_what_the_file_has() {
+fn letters_are_appended() {
     let place = Place::new(1);
     let dead = place.folder.file("dead.jsonl", "{\"line\":77}\n");
     let arguments = place.produce("in.jsonl", ROWS).into_iter().chain(arguments!["--dead-letter", dead]).collect::<Vec<_>>();
@@ -74,9 +75,9 @@ fn letters_are_added_to_what_the_file_has() {
 }
 
 #[test]
-fn letters_that_are_read_again_are_not_lost() {
+fn letters_that_are_produced_again_are_not_lost() {
     let place = Place::new(1);
-    // As jq -r .record failed.jsonl | ottla produce .. --dead-letter failed.jsonl.
+    // The user's command: jq -r .record failed.jsonl | ottla produce .. --dead-letter failed.jsonl.
     let dead = place.folder.path("failed.jsonl");
     let broken = "no json\n".repeat(2000);
     let arguments = place.produce_with(&arguments!["--input", "-", "--format", "jsonl", "--dead-letter", dead]);
@@ -88,31 +89,31 @@ fn letters_that_are_read_again_are_not_lost() {
 }
 
 #[test]
-fn a_file_that_the_pipeline_reads_is_not_added_to() {
+fn a_file_read_by_the_same_pipeline_is_rejected() {
     let place = Place::new(1);
-    // More than the pipes hold, so that the reader has not come to its end.
+    // More than the pipes hold, so that the reader cannot have finished.
     let letters = "no json\n".repeat(500_000);
     let dead = place.folder.file("failed.jsonl", &letters);
     let ottla = command(place.produce_with(&arguments!["--input", "-", "--format", "jsonl", "--dead-letter", dead]));
     let mut shell = std::process::Command::new("bash");
     shell.args(["-c", "cat \"$0\" | \"$@\""]).arg(&dead).arg(ottla.get_program()).args(ottla.get_args());
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    end(shell.spawn().unwrap()).with(2).saying(&["cat reads it for the input", "name another file"]);
+    end(shell.spawn().unwrap()).with(2).saying(&["cat reads it as part of this pipeline", "give another file"]);
     assert!(fs::read_to_string(&dead).unwrap() == letters, "the file has changed");
 }
 
 #[test]
-fn a_dash_is_stdout_and_so_is_its_device() {
+fn a_dash_and_dev_stdout_are_stdout() {
     let place = Place::new(1);
     let input = place.folder.file("in.jsonl", ROWS);
     let produce = |dead: &str| place.produce_with(&arguments!["--input", input, "--dead-letter", dead]);
-    run(produce("-")).with(2).saying(&["--dead-letter and --report json would both write to stdout"]);
+    run(produce("-")).with(2).saying(&["--dead-letter - and --report json would both write to stdout"]);
     for dead in ["-", "/dev/stdout"] {
         let ended = run(text_report(produce(dead))).with(1);
         let letter: Value = serde_json::from_str(&ended.stdout).unwrap();
         assert_eq!((&letter["line"], &letter["kind"]), (&json!(2), &json!("InvalidJson")), "{dead}");
         assert!(!Path::new("-").exists());
-        // A file that stdout goes to keeps what it has.
+        // A file behind stdout is appended to.
         let log = place.folder.file("log", "before\n");
         let mut logged = command(text_report(produce(dead)));
         logged.stdout(fs::OpenOptions::new().append(true).open(&log).unwrap());
@@ -123,7 +124,7 @@ fn a_dash_is_stdout_and_so_is_its_device() {
 }
 
 #[test]
-fn what_is_counted_is_in_the_file_however_the_run_ends() {
+fn counted_failures_are_in_the_file_after_any_end() {
     let place = Place::new(1);
     for (signals, dead) in [(&["INT", "INT"][..], "twice.jsonl"), (&["KILL"], "killed.jsonl")] {
         let dead = place.folder.path(dead);
@@ -131,10 +132,10 @@ fn what_is_counted_is_in_the_file_however_the_run_ends() {
         let arguments = place.produce_with(&arguments!["--input", "-", "--format", "jsonl", "--dead-letter", dead]);
         let mut child = start_with_stdin(&arguments, &"no json\n".repeat(500));
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"{}\n").unwrap();
-        // What is before it has been counted when it arrives.
+        // When this record is delivered the rows before it have been counted.
         place.wait_for(before + 1);
-        assert_eq!(letters(&dead).len(), 500, "they are there while it runs");
-        // A record that cannot be delivered keeps the first Ctrl-C from ending it.
+        assert_eq!(letters(&dead).len(), 500, "letters written during the run");
+        // An undeliverable record keeps the first Ctrl-C from ending the run.
         place.answer_no_more();
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"{}\n").unwrap();
         place.wait_for(before + 2);
@@ -142,7 +143,7 @@ fn what_is_counted_is_in_the_file_however_the_run_ends() {
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stderr)).map_while(Result::ok);
         for (count, signal) in signals.iter().enumerate() {
             if count > 0 {
-                assert!(lines.any(|line| line.starts_with("interrupted: ")), "the first Ctrl-C was not told");
+                assert!(lines.any(|line| line.starts_with("interrupted: ")), "the first Ctrl-C was not reported");
             }
             kill(&child, signal);
         }
@@ -157,7 +158,7 @@ fn what_is_counted_is_in_the_file_however_the_run_ends() {
 }
 
 #[test]
-fn a_full_disk_stops_the_run_and_what_is_not_kept_is_told() {
+fn a_full_disk_ends_the_run_and_unwritten_letters_are_printed() {
     if !Path::new("/dev/full").exists() {
         return;
     }
@@ -171,18 +172,18 @@ fn a_full_disk_stops_the_run_and_what_is_not_kept_is_told() {
 }
 
 #[test]
-fn the_option_is_mentioned_with_the_first_record_that_fails() {
+fn the_first_failure_suggests_a_dead_letter_file() {
     let place = Place::new(1);
     let mut child = start_with_stdin(&place.produce_with(&arguments!["--input", "-", "--format", "jsonl"]), "no json\n");
     let open = child.stdin.take();
     let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-    let (said, hint) = std::sync::mpsc::channel();
+    let (found, hint) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut lines = std::io::BufRead::lines(stderr).map_while(Result::ok);
-        let _ = said.send(lines.find(|line| line.contains("--dead-letter FILE")));
+        let _ = found.send(lines.find(|line| line.contains("--dead-letter FILE")));
         lines.for_each(drop);
     });
-    // stdin is still open: this is not said at the end.
+    // stdin is still open, so the hint does not depend on the end of the run.
     let hint = hint.recv_timeout(std::time::Duration::from_secs(60)).ok().flatten();
     drop(open);
     end(child).with(1);

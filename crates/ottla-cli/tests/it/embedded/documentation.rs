@@ -1,18 +1,18 @@
-//! The console examples of README and docs are run, and print the output that is shown.
+//! Runs the console examples of README and docs, and compares their output.
 
 use std::{fs, path::PathBuf, process::Command};
 
 use ottla::testing::EmbeddedKafka;
 use ottla_test_support::{folder::Folder, repository};
 
-/// A command of an example, and what it prints.
+/// A command of an example, and its output.
 struct Example {
     page: PathBuf,
     command: String,
     output: Vec<String>,
 }
 
-/// The examples of all pages, in their order.
+/// The examples of all pages, in order.
 fn examples() -> Vec<Example> {
     let root = repository("");
     let docs = fs::read_dir(root.join("docs")).unwrap().map(|page| page.unwrap().path());
@@ -44,7 +44,7 @@ fn examples() -> Vec<Example> {
     found
 }
 
-/// What two runs may differ in: how long it took, how records without a key are spread, and what a broker inside the process is called.
+/// Masks what may differ between runs: durations, the distribution of records without a key, and the embedded broker's address.
 fn comparable(line: &str, servers: &str) -> String {
     let line = line.replace(servers, "localhost:9092");
     let numbers = |text: &str| {
@@ -75,18 +75,18 @@ fn comparable(line: &str, servers: &str) -> String {
     if words.len() == 4 && words.iter().all(|word| numbers(word) == "N") {
         return numbers(&words[..1].join(" ")) + &" N".repeat(3);
     }
-    // How wide the columns of a table are depends on the rows that are left out.
+    // The widths of a table's columns depend on rows that the example leaves out.
     words.join(" ")
 }
 
 #[test]
-fn every_console_example_prints_what_stands_there() {
+fn console_examples_print_the_documented_output() {
     let examples = examples();
     assert!(examples.len() >= 5, "{} examples", examples.len());
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     let servers = kafka.bootstrap_servers();
     let folder = Folder::new();
-    // What the examples use of the repository, and the command, which finds the Kafka of the examples.
+    // The repository's files that the examples use, and a command that connects to this broker.
     let root = repository("");
     std::os::unix::fs::symlink(root.join("examples"), folder.path("examples")).unwrap();
     fs::create_dir(folder.path("bin")).unwrap();
@@ -118,7 +118,7 @@ fn every_console_example_prints_what_stands_there() {
         let comparable = |lines: &mut dyn Iterator<Item = &str>| lines.map(|line| comparable(line, servers)).collect::<Vec<_>>();
         let (is, should) = (comparable(&mut printed.lines()), comparable(&mut output.iter().map(String::as_str)));
         if is != should {
-            wrong.push(format!("{}: $ {command}\nprints\n{printed}\nand should\n{}", page.display(), output.join("\n")));
+            wrong.push(format!("{}: $ {command}\nprints\n{printed}\nexpected\n{}", page.display(), output.join("\n")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

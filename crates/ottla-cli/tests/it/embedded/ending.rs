@@ -1,4 +1,4 @@
-//! How a run ends that does not end well: the broker, the topic, Ctrl-C.
+//! Runs that end early or with failures: the broker, the topic, Ctrl-C.
 
 use std::{ffi::OsString, process::Stdio, time::Duration};
 
@@ -33,7 +33,7 @@ fn a_topic_that_does_not_exist() {
 }
 
 #[test]
-fn a_client_that_is_not_allowed_in() {
+fn an_unauthorized_client() {
     let place = Place::new(1);
     place.kafka.set_topic_error("orders", BrokerError::TOPIC_AUTHORIZATION_FAILED).unwrap();
     let ended = run(place.produce("orders.txt", "one\n")).with(3).saying(&["topic orders", "uthoriz"]);
@@ -45,11 +45,11 @@ fn a_client_that_is_not_allowed_in() {
 }
 
 #[test]
-fn the_broker_is_gone_in_mid_run() {
+fn the_broker_stops_during_the_run() {
     let place = Place::new(1);
     let dead = place.folder.path("dead.jsonl");
     let arguments = place.produce_with(&arguments!["--input", "-", "--dead-letter", dead]);
-    // Long enough for the first two on a busy machine: a producer id alone takes half a second.
+    // Long enough for the first two records on a busy machine: getting a producer id alone takes half a second.
     let arguments = set(arguments, &["request.timeout.ms=2000", "delivery.timeout.ms=8000"]);
     let mut child = start_with_stdin(&arguments, "one\ntwo\n");
     place.wait_for(2);
@@ -67,7 +67,7 @@ fn the_broker_is_gone_in_mid_run() {
 }
 
 #[test]
-fn who_waits_for_room_gets_it() {
+fn a_full_buffer_delays_records_without_loss() {
     let place = Place::new(1);
     place.kafka.set_round_trip_time(1, Duration::from_millis(100)).unwrap();
     let lines = "x".repeat(1000) + "\n";
@@ -77,7 +77,7 @@ fn who_waits_for_room_gets_it() {
 }
 
 #[test]
-fn no_room_for_max_block_ms() {
+fn a_buffer_that_stays_full_for_max_block_ms() {
     let place = Place::new(1);
     let arguments = place.produce_with(&arguments!["--input", "-"]);
     let settings = ["buffer.memory=5000", "max.block.ms=2000", "request.timeout.ms=4000", "delivery.timeout.ms=4000"];
@@ -94,7 +94,7 @@ fn no_room_for_max_block_ms() {
 }
 
 #[test]
-fn ctrl_c_stops_reading_and_sums_up() {
+fn ctrl_c_ends_reading_and_reports() {
     let place = Place::new(1);
     for signal in ["INT", "TERM"] {
         let before = place.records().len();
@@ -104,17 +104,17 @@ fn ctrl_c_stops_reading_and_sums_up() {
         place.wait_for(before + 2);
         let open = child.stdin.take();
         kill(&child, signal);
-        let ended = end(child).with(130).saying(&["interrupted: what was accepted is delivered"]);
+        let ended = end(child).with(130).saying(&["interrupted: delivering accepted records"]);
         assert_eq!((&ended.report()["records"], &ended.report()["acknowledged"]), (&json!(2), &json!(2)), "{signal}");
         drop(open);
     }
-    assert_eq!(place.values(), ["one", "two", "one", "two"], "half a line is no record");
+    assert_eq!(place.values(), ["one", "two", "one", "two"], "an incomplete line was sent");
 }
 
 #[test]
-fn ctrl_c_counts_what_cannot_be_delivered_and_a_second_one_ends_at_once() {
+fn a_second_ctrl_c_ends_at_once_with_the_counts_so_far() {
     let place = Place::new(1);
-    // The second request is sent when the first is answered, and is not answered itself.
+    // The second request is sent after the response to the first, and gets no response.
     let arguments = set(place.produce_with(&arguments!["--input", "-"]), &["max.in.flight.requests.per.connection=1"]);
     let mut child = start_with_stdin(&arguments, "one\n");
     place.wait_for(1);
@@ -123,20 +123,20 @@ fn ctrl_c_counts_what_cannot_be_delivered_and_a_second_one_ends_at_once() {
     place.wait_for(2);
     kill(&child, "INT");
     let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-    // The log may speak of the broker before.
-    let said = std::io::BufRead::lines(stderr).map_while(Result::ok).find(|line| line.starts_with("interrupted: "));
-    assert!(said.is_some(), "the first Ctrl-C was not told");
+    // Log lines about the broker may come before it.
+    let message = std::io::BufRead::lines(stderr).map_while(Result::ok).find(|line| line.starts_with("interrupted: "));
+    assert!(message.is_some(), "the first Ctrl-C was not reported");
     kill(&child, "INT");
     let report = end(child).with(130).report();
-    assert_eq!((&report["records"], &report["acknowledged"]), (&json!(1), &json!(1)), "what is counted by then");
+    assert_eq!((&report["records"], &report["acknowledged"]), (&json!(1), &json!(1)), "the counts so far");
     assert!(report["error"].as_str().unwrap().contains("interrupted twice"), "{report}");
 }
 
 #[test]
-fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
+fn a_signal_ignored_at_start_stays_ignored() {
     let place = Place::new(1);
     let ottla = command(place.produce_with(&arguments!["--input", "-"]));
-    // As nohup does.
+    // nohup ignores SIGHUP this way.
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(ottla.get_program()).args(ottla.get_args());
     shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("KAFKA_BOOTSTRAP_SERVERS");
@@ -151,7 +151,7 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
 }
 
 #[test]
-fn a_topic_that_does_not_exist_is_told_before_anything_is_read() {
+fn a_missing_topic_is_reported_before_reading() {
     let place = Place::new(1);
     place.kafka.set_topic_error("orders", BrokerError::UNKNOWN_TOPIC_OR_PARTITION).unwrap();
     for format in ["lines", "jsonl", "csv"] {
@@ -164,11 +164,11 @@ fn a_topic_that_does_not_exist_is_told_before_anything_is_read() {
 }
 
 #[test]
-fn a_record_is_sent_when_it_has_arrived() {
+fn a_record_is_sent_without_waiting_for_the_next() {
     for (format, first, second) in [("lines", "ab\n", "cd\n"), ("jsonl", "{}\n", "{}\n"), ("csv", "a\n1\n", "2\n")] {
         let place = Place::new(1);
         let mut child = start_with_stdin(&place.produce_with(&arguments!["--input", "-", "--format", format]), first);
-        // It fails if the first is held back until there is a second.
+        // This fails if the first record is held back until the second arrives.
         place.wait_for(1);
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), second.as_bytes()).unwrap();
         drop(child.stdin.take());
@@ -182,7 +182,7 @@ fn ctrl_c_while_no_broker_answers() {
     place.kafka.broker_down(1).unwrap();
     let mut child = start_with_stdin(&place.produce_with(&arguments!["--input", "-"]), "one\n");
     drop(child.stdin.take());
-    // It listens for the signal before it asks the broker; when that is, nothing tells.
+    // The command handles signals before it connects, but nothing shows when it does.
     std::thread::sleep(Duration::from_millis(1500));
     kill(&child, "INT");
     let report = end(child).with(130).saying(&["interrupted before the first record"]).report();
@@ -203,7 +203,7 @@ fn ctrl_c_before_the_first_bytes() {
 }
 
 #[test]
-fn nobody_listens() {
+fn closed_stdout_and_stderr_are_ignored() {
     let place = Place::new(1);
     let mut child = command(place.produce("orders.txt", "one\n")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop((child.stdout.take(), child.stderr.take()));

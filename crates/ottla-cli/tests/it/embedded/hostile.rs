@@ -1,4 +1,4 @@
-//! Inputs that are not what they seem: what cannot be sent is a dead letter, the rest is delivered, and memory stays where it is.
+//! Hostile input files: rows that cannot be sent become dead letters, the rest is delivered, and memory stays bounded.
 
 use std::{
     env, fs,
@@ -18,15 +18,15 @@ use crate::{
     log,
 };
 
-/// The most that the command may have resident, in bytes, whatever its input: `buffer.memory` is 32 MiB of it.
-const MOST: usize = 100_000_000;
+/// The limit of the command's resident memory in bytes for any input, including 32 MiB of `buffer.memory`.
+const MAX_RESIDENT: usize = 100_000_000;
 
-/// How long an endless line is, in bytes. `make hostile` sets 10 GB.
+/// The length of an endless line in bytes. `make hostile` sets 10 GB.
 fn endless() -> u64 {
     env::var("OTTLA_TEST_ENDLESS").map_or(300_000_000, |bytes| bytes.parse().unwrap())
 }
 
-/// So much of one byte.
+/// Writes `count` copies of a byte.
 fn repeat(byte: u8, count: u64, to: &mut dyn Write) -> io::Result<()> {
     let block = vec![byte; 1 << 20];
     let mut left = count;
@@ -38,14 +38,14 @@ fn repeat(byte: u8, count: u64, to: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The most memory that the process has had resident so far, in bytes.
+/// The peak resident memory of the process so far, in bytes.
 fn peak(child: &Child) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
 }
 
-/// What becomes of a stream of three records, of which the second is endless.
+/// Produces a stream of three records, the second of which is endless.
 fn stream(input: &'static str, format: &str, write: impl FnOnce(&mut ChildStdin) -> io::Result<()>) -> Row {
     let place = Place::new(1);
     let dead = place.folder.path("dead.jsonl");
@@ -54,17 +54,17 @@ fn stream(input: &'static str, format: &str, write: impl FnOnce(&mut ChildStdin)
     let mut stdin = child.stdin.take().unwrap();
     write(&mut stdin).unwrap();
     stdin.flush().unwrap();
-    // It waits for more, so that it can be looked at.
+    // The command waits for more input, so its memory can be read.
     place.wait_for(2);
     let peak = peak(&child);
     drop(stdin);
     let report = end(child).with(1).report();
     println!("{input}: peak RSS {:.1} MB", peak as f64 / 1e6);
-    assert!(peak < MOST, "{input}: {peak}");
+    assert!(peak < MAX_RESIDENT, "{input}: {peak}");
     let letters = fs::read_to_string(dead).unwrap();
     let letter: Value = serde_json::from_str(letters.lines().next().unwrap()).unwrap();
     assert_eq!((letters.lines().count(), &letter["line"]), (1, &json!(if format == "csv" { 3 } else { 2 })), "{input}");
-    assert_eq!(letter["record"].as_str().unwrap().len(), 1_048_576, "{input}: its beginning is kept");
+    assert_eq!(letter["record"].as_str().unwrap().len(), 1_048_576, "{input}: the size of the kept beginning");
     row(input, &report, place.values().len(), &letter)
 }
 
@@ -99,10 +99,10 @@ fn an_endless_line_is_one_dead_letter_in_constant_memory() {
             scope.spawn(move || stream("an endless line", "lines", around("one\n", "x", b'x', "x\nthree\n"))),
             scope.spawn(move || stream("an endless JSON text", "jsonl", around("{}\n", "{\"a\":\"", b'x', "\"}\n{\"b\":3}\n"))),
             scope.spawn(move || stream("an endless CSV field", "csv", around("a\none\n", "x", b'x', "x\nthree\n"))),
-            scope.spawn(move || stream("a CSV quote that is open for ever", "csv", around("a\none\n", "\"", b'x', "x\nthree\n"))),
+            scope.spawn(move || stream("a CSV quote that is never closed", "csv", around("a\none\n", "\"", b'x', "x\nthree\n"))),
             scope.spawn(move || {
                 stream("a gzip bomb", "lines", move |stdin| {
-                    // Member after member, each of which is a part of the line.
+                    // A sequence of members, each with a part of the line.
                     let part = gzip(&vec![b'x'; 10_000_000]);
                     stdin.write_all(&gzip(b"one\n"))?;
                     (0..length / 10_000_000).try_for_each(|_| stdin.write_all(&part))?;
@@ -130,7 +130,7 @@ fn gzip(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What becomes of an input: its row, and what was delivered.
+/// Produces an input. Returns its row, and the values delivered.
 fn produce(input: &'static str, format: &str, content: &[u8], more: &[&str]) -> (Row, Vec<Option<Vec<u8>>>) {
     let place = Place::new(1);
     let dead = place.folder.path("dead.jsonl");
@@ -141,13 +141,13 @@ fn produce(input: &'static str, format: &str, content: &[u8], more: &[&str]) -> 
     let letter = letters.lines().next().map_or(Value::Null, |letter| serde_json::from_str(letter).unwrap());
     let found = log::read(place.kafka.bootstrap_servers(), "orders");
     if ended.report()["cluster_id"].is_null() {
-        // It has ended before the first record.
+        // The run ended before the first record.
         assert_eq!((ended.code, found.len()), (2, 0), "{input}: {}", ended.stderr);
         return (Row::refused(input, ended.stderr.trim()), Vec::new());
     }
     let mut row = row(input, &ended.report(), found.len(), &letter);
     if letter.is_null() {
-        // The end of the run is all that there is to be told.
+        // Without dead letters the table shows stderr.
         let told = ended.stderr.trim();
         row.told = if told.is_empty() { "nothing" } else { told }.to_owned();
     }
@@ -156,7 +156,7 @@ fn produce(input: &'static str, format: &str, content: &[u8], more: &[&str]) -> 
 }
 
 #[test]
-fn odd_bytes_are_delivered_as_they_are_or_are_dead_letters() {
+fn unusual_bytes_are_delivered_unchanged_or_become_dead_letters() {
     let deep = |open: &str, inner: &str, close: &str| {
         format!("{}{inner}{}\n{{}}\n", open.repeat(100_000), close.repeat(100_000)).into_bytes()
     };
@@ -165,7 +165,7 @@ fn odd_bytes_are_delivered_as_they_are_or_are_dead_letters() {
         gzip(&(0..100_000).map(|n| format!("record {n} {}\n", n * 7919 % 104_729)).collect::<Vec<_>>().concat().into_bytes());
     let mut damaged = gzipped.clone();
     damaged[gzipped.len() / 2] ^= 0x55;
-    // A frame whose header asks for a window of 2 GiB.
+    // A frame whose header declares a window of 2 GiB.
     let window = b"\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00";
     let pzstd = [&b"\x50\x2a\x4d\x18\x04\0\0\0\x20\0\0\0"[..], &zstd::encode_all(&b"one\n"[..], 1).unwrap()].concat();
     let mut table = Table::default();
@@ -174,26 +174,26 @@ fn odd_bytes_are_delivered_as_they_are_or_are_dead_letters() {
         ("JSON that is not UTF-8", "jsonl", b"{\"a\":\"\xff\"}\n{}\n".to_vec(), &[]),
         ("JSON in UTF-16", "jsonl", b"\xff\xfe{\0}\0\n\0".to_vec(), &[]),
         ("JSON with NUL", "jsonl", b"{\"a\":\"\0\"}\n{}\n".to_vec(), &[]),
-        ("JSON behind a byte order mark, with CRLF", "jsonl", b"\xef\xbb\xbf{\"a\":1}\r\n\r\n{}\r\n".to_vec(), &[]),
-        ("JSON of 100,000 arrays in each other", "jsonl", [b"{\"a\":", &deep("[", "", "]")[..200_000], b"}\n{}\n"].concat(), &[]),
-        ("JSON of 100,000 objects in each other", "jsonl", deep("{\"a\":", "1", "}"), &[]),
-        ("JSON with a name twice", "jsonl", b"{\"a\":1,\"a\":2}\n".to_vec(), &[]),
-        ("a number without end in JSON", "jsonl", b"{\"a\":1e999999999}\n".to_vec(), &[]),
-        ("a number that does not fit", "lines", b"9223372036854775808\n1\n".to_vec(), &["value.serializer=long"]),
+        ("JSON after a byte order mark, with CRLF", "jsonl", b"\xef\xbb\xbf{\"a\":1}\r\n\r\n{}\r\n".to_vec(), &[]),
+        ("100,000 nested JSON arrays", "jsonl", [b"{\"a\":", &deep("[", "", "]")[..200_000], b"}\n{}\n"].concat(), &[]),
+        ("100,000 nested JSON objects", "jsonl", deep("{\"a\":", "1", "}"), &[]),
+        ("JSON with a duplicate name", "jsonl", b"{\"a\":1,\"a\":2}\n".to_vec(), &[]),
+        ("a JSON number out of range", "jsonl", b"{\"a\":1e999999999}\n".to_vec(), &[]),
+        ("a number out of range for the serializer", "lines", b"9223372036854775808\n1\n".to_vec(), &["value.serializer=long"]),
         ("CSV that is not UTF-8, with NUL", "csv", b"a,b\n\xff,\0\n\0,1\n".to_vec(), &[]),
-        ("CSV behind a byte order mark, with CRLF", "csv", b"\xef\xbb\xbfa\r\n1\r\n".to_vec(), &[]),
-        ("a CSV quote that is not closed in its line", "csv", b"a,b\n1,\"x\n2,y\n3,\"z\"\n4,u\n".to_vec(), &[]),
-        ("text behind a closing quote in CSV", "csv", b"a,b\n1,\"x\"y\n2,z\n".to_vec(), &[]),
-        ("a CSV file of lines that end with \\r", "csv", b"a,b\r1,2\r3\r4,5\r".to_vec(), &[]),
-        ("a CSV row of 1,000,000 columns", "csv", [&b"a\n"[..], &b",".repeat(1_000_000), b"\n1\n"].concat(), &[]),
-        ("a CSV header of 130,000 columns", "csv", (columns(130_000) + "1\n").into_bytes(), &[]),
+        ("CSV after a byte order mark, with CRLF", "csv", b"\xef\xbb\xbfa\r\n1\r\n".to_vec(), &[]),
+        ("a CSV quote not closed on its line", "csv", b"a,b\n1,\"x\n2,y\n3,\"z\"\n4,u\n".to_vec(), &[]),
+        ("text after a closing quote in CSV", "csv", b"a,b\n1,\"x\"y\n2,z\n".to_vec(), &[]),
+        ("a CSV file with \\r line ends", "csv", b"a,b\r1,2\r3\r4,5\r".to_vec(), &[]),
+        ("a CSV row with 1,000,000 columns", "csv", [&b"a\n"[..], &b",".repeat(1_000_000), b"\n1\n"].concat(), &[]),
+        ("a CSV header with 130,000 columns", "csv", (columns(130_000) + "1\n").into_bytes(), &[]),
         ("a CSV header longer than a record", "csv", (columns(200_000) + "1\n").into_bytes(), &[]),
-        ("gzip that ends in its middle", "lines", gzipped[..gzipped.len() / 2].to_vec(), &[]),
-        ("gzip that is damaged in its middle", "lines", damaged, &[]),
+        ("truncated gzip", "lines", gzipped[..gzipped.len() / 2].to_vec(), &[]),
+        ("damaged gzip", "lines", damaged, &[]),
         ("zstd with a window of 2 GiB", "lines", window.to_vec(), &[]),
-        ("zstd behind a frame to skip, as pzstd writes it", "lines", pzstd, &[]),
-        ("gzip that is filled up with zeros", "lines", [gzip(b"one\n"), vec![0; 1000]].concat(), &[]),
-        ("xz, and what else is not read", "lines", b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46".to_vec(), &[]),
+        ("zstd after a skippable frame, as written by pzstd", "lines", pzstd, &[]),
+        ("gzip padded with zeros", "lines", [gzip(b"one\n"), vec![0; 1000]].concat(), &[]),
+        ("xz and other unsupported formats", "lines", b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46".to_vec(), &[]),
         ("gzip in gzip", "lines", gzip(&gzip(b"one\n")), &[]),
     ] {
         let (row, _) = produce(input, format, &content, more);

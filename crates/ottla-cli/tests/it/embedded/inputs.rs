@@ -1,4 +1,5 @@
-//! Any bytes in any container: every row is a record, a dead letter or behind the error that ended reading, and the input stays as it is.
+//! Random bytes in any container: each row becomes a record or a dead letter, or follows the error that ended reading, and the
+//! input file is unchanged.
 
 use std::{fs, io::Write as _};
 
@@ -11,7 +12,7 @@ use crate::{
     log,
 };
 
-/// Text with damages: rows that are good for the most part, and bytes that are any.
+/// Generates text with mostly valid rows and some inserted bytes.
 fn text(random: &mut fastrand::Rng, format: &str) -> Vec<u8> {
     let mut text = if format == "csv" { b"id,name\n".to_vec() } else { Vec::new() };
     for number in 0..random.usize(1..60) {
@@ -37,7 +38,7 @@ fn gzip(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The text in a container, the end of the file's name, and whether something of it is missing.
+/// Compresses the text. Returns it with the file extension, and whether it was truncated.
 fn contained(random: &mut fastrand::Rng, text: &[u8]) -> (Vec<u8>, &'static str, bool) {
     let skipped = b"\x5a\x2a\x4d\x18\x03\0\0\0abc";
     let (mut bytes, extension) = match random.usize(..4) {
@@ -87,11 +88,11 @@ fn every_row_is_accounted_for_and_the_input_is_unchanged() {
         }
         if format != "csv" {
             let rows = text.split(|&byte| byte == b'\n').filter(|row| format == "lines" || !row.trim_ascii().is_empty());
-            // Behind the last line's end is nothing.
+            // There is no row after the last line end.
             let rows = rows.count() - usize::from(format == "lines");
             assert_eq!(count("records"), rows, "{report}");
         }
-        // From stdin it is the same.
+        // The same input from stdin gives the same result.
         fs::remove_file(&dead).unwrap_or_default();
         let arguments = place.produce_with(&arguments!["--input", "-", "--format", format, "--dead-letter", dead]);
         let piped = run_with_stdin(&arguments, &bytes).report();
@@ -101,7 +102,7 @@ fn every_row_is_accounted_for_and_the_input_is_unchanged() {
     }
 }
 
-/// A letter's record is what the input has in its line.
+/// Checks that a letter's record is the input's text at its line.
 fn check_letter(letter: &Value, text: &[u8], format: &str) {
     use base64::Engine as _;
     let record = letter["record"].as_str().unwrap();
@@ -110,7 +111,7 @@ fn check_letter(letter: &Value, text: &[u8], format: &str) {
     } else {
         record.as_bytes().to_vec()
     };
-    // As an editor counts them: in CSV a \r ends a line as well.
+    // Lines as an editor counts them; in CSV a \r ends a line too.
     let mut starts = vec![0];
     for (at, &byte) in text.iter().enumerate() {
         if byte == b'\n' || (byte == b'\r' && format == "csv" && text.get(at + 1) != Some(&b'\n')) {

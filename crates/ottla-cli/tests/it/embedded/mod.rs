@@ -1,4 +1,4 @@
-//! The command on a broker inside the tests' process, which it knows by its address only.
+//! The command with a broker inside the test process, which it connects to over TCP.
 
 mod connecting;
 mod consume;
@@ -35,13 +35,13 @@ impl Place {
         Self { kafka: ottla_test_support::embedded::kafka(partitions), folder: Folder::new() }
     }
 
-    /// The arguments of `ottla produce` for an input that is written to a file of this name.
+    /// The arguments of `ottla produce` for an input file with this name and content.
     fn produce(&self, name: &str, input: impl AsRef<[u8]>) -> Vec<OsString> {
         let input = self.folder.file(name, input);
         self.produce_with(&arguments!["--input", input])
     }
 
-    /// The arguments of `ottla produce` with these behind.
+    /// The arguments of `ottla produce`, followed by these.
     fn produce_with(&self, more: &[OsString]) -> Vec<OsString> {
         let config = self.config("producer.properties", "linger.ms=0\nmax.block.ms=10000\n");
         arguments!["produce", "-c", config, "--topic", "orders", "--report", "json"].iter().chain(more).cloned().collect()
@@ -52,7 +52,7 @@ impl Place {
         self.folder.file(name, format!("bootstrap.servers={}\n{settings}", self.kafka.bootstrap_servers()))
     }
 
-    /// Keys and values of the topic, by partition and offset.
+    /// The keys and values in the topic, ordered by partition and offset.
     fn records(&self) -> Vec<(Option<String>, Option<String>)> {
         let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
         let found = log::read(self.kafka.bootstrap_servers(), "orders");
@@ -63,13 +63,13 @@ impl Place {
         self.records().into_iter().filter_map(|(_, value)| value).collect()
     }
 
-    /// The next record is written, but its acknowledgement comes after every test is over.
+    /// Makes the broker write the next record without responding before the test is over.
     fn answer_no_more(&self) {
         let answer = [(BrokerError::NONE, Duration::from_secs(3600))];
         self.kafka.fail_next_on(1, ApiKey::Produce, &answer).unwrap();
     }
 
-    /// Waits until so many records are in the topic.
+    /// Waits until the topic has this many records.
     fn wait_for(&self, records: usize) {
         for _ in 0..300 {
             if self.records().len() >= records {
@@ -77,11 +77,11 @@ impl Place {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("{} of {records} records came", self.records().len());
+        panic!("the topic has {} of {records} records", self.records().len());
     }
 }
 
-/// Starts a command that reads its stdin, which stays open after these lines.
+/// Starts a command with these lines on its stdin, which stays open.
 fn start_with_stdin(arguments: &[OsString], lines: &str) -> Child {
     let mut command: Command = command(arguments);
     let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();

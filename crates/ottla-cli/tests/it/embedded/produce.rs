@@ -1,4 +1,4 @@
-//! `ottla produce`: what arrives, and what is reported.
+//! `ottla produce`: the delivered records and the report.
 
 use std::io::Write as _;
 
@@ -17,7 +17,7 @@ fn object(text: &str) -> Value {
 }
 
 #[test]
-fn the_report_is_the_contract_s() {
+fn the_json_report_has_all_fields() {
     let place = Place::new(1);
     let ended = run(place.produce("orders.txt", "one\nthree\n")).with(0);
     let report = ended.report();
@@ -48,16 +48,16 @@ fn the_report_is_the_contract_s() {
     assert_eq!(report["partitions"], json!({"0": {"records": 2, "first_offset": 0, "last_offset": 1}}));
     assert_eq!(report["errors"], json!({}));
     assert!(report["elapsed_s"].is_f64() && report["records_per_s"].is_f64(), "{report}");
-    assert_eq!(ended.stderr, "", "with a JSON report and nothing wrong there is nothing to say, and no bar without a terminal");
+    assert_eq!(ended.stderr, "", "a JSON report without failures prints nothing to stderr");
     assert_eq!(place.values(), ["one", "three"]);
 }
 
 #[test]
-fn the_text_report_leaves_stdout_alone() {
+fn the_text_report_does_not_use_stdout() {
     let place = Place::new(1);
     let mut arguments = place.produce("orders.txt", "one\n");
     arguments.extend(arguments!["--report", "text"]);
-    // The later of two wins nothing: clap takes an option once.
+    // clap rejects an option that is given twice.
     run(&arguments).with(2);
     arguments.retain(|argument| argument != "json" && argument != "--report" && argument != "text");
     let ended = run(&arguments).with(0).saying(&["1 record acknowledged in ", "first offset"]);
@@ -99,7 +99,7 @@ fn csv_rows_become_json_objects_with_a_column_as_key() {
 }
 
 #[test]
-fn json_lines_go_out_as_they_came_in() {
+fn json_lines_are_sent_unchanged() {
     let place = Place::new(1);
     let input = "{\"id\": 7,  \"a\": {\"b\": \"x\"}}\n\n{\"id\":null,\"a\":{\"b\":\"y\"}}\n";
     let arguments = place.produce("orders.jsonl", input);
@@ -109,7 +109,7 @@ fn json_lines_go_out_as_they_came_in() {
 }
 
 #[test]
-fn archives_and_stdin_are_read_as_files_are() {
+fn archives_and_stdin_are_read() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(b"one\ntwo\n").unwrap();
     let gzip = gzip.finish().unwrap();
@@ -127,7 +127,7 @@ fn archives_and_stdin_are_read_as_files_are() {
 }
 
 #[test]
-fn an_empty_input_is_no_error() {
+fn an_empty_input_is_not_an_error() {
     let place = Place::new(1);
     let report = run(place.produce("orders.txt", "")).with(0).report();
     assert_eq!((&report["records"], &report["partitions"]), (&json!(0), &json!({})));
@@ -149,7 +149,7 @@ fn keys_and_values_are_serialized_as_java_does() {
 }
 
 #[test]
-fn limit_and_rate_bound_what_is_sent() {
+fn limit_ends_the_run_and_rate_is_accepted() {
     let place = Place::new(1);
     let lines: String = (0..100).map(|n| format!("{n}\n")).collect();
     let arguments = place.produce("orders.txt", lines);
@@ -159,7 +159,7 @@ fn limit_and_rate_bound_what_is_sent() {
 }
 
 #[test]
-fn a_format_by_flag_overrules_the_file_s_key_and_says_so() {
+fn the_format_flag_drops_settings_of_the_file_and_reports_them() {
     let place = Place::new(1);
     let address = format!("bootstrap.servers={}", place.kafka.bootstrap_servers());
     let arguments = arguments![
@@ -182,7 +182,7 @@ fn a_format_by_flag_overrules_the_file_s_key_and_says_so() {
 }
 
 #[test]
-fn the_environment_comes_before_the_file() {
+fn the_environment_overrides_the_file() {
     let place = Place::new(1);
     let mut command = crate::command::command(arguments![
         "produce",
@@ -202,7 +202,7 @@ fn the_environment_comes_before_the_file() {
 }
 
 #[test]
-fn without_an_input_stdin_is_read_if_it_is_a_pipe_or_a_file() {
+fn stdin_is_the_default_input_if_it_is_a_pipe_or_a_file() {
     let place = Place::new(1);
     let arguments = place.produce_with(&arguments!["--format", "lines"]);
     run_with_stdin(&arguments, b"one\n").with(0);
@@ -210,8 +210,8 @@ fn without_an_input_stdin_is_read_if_it_is_a_pipe_or_a_file() {
     command.stdin(std::fs::File::open(place.folder.file("orders.txt", "two\n")).unwrap());
     crate::command::end(command.spawn().unwrap()).with(0);
     assert_eq!(place.values(), ["one", "two"]);
-    // Nobody has prepared /dev/null for it.
-    run(&arguments).with(2).saying(&["there is no input"]);
+    // stdin is /dev/null here.
+    run(&arguments).with(2).saying(&["no input: pass --input"]);
 }
 
 #[test]

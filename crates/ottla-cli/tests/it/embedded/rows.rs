@@ -1,30 +1,30 @@
-//! Rows that cannot be sent: each is kept or told, and everything else is delivered.
+//! Rows that cannot be sent: each is kept or printed, and the others are delivered.
 
 use serde_json::{Value, json};
 
 use super::Place;
 use crate::{arguments, command::run};
 
-/// Produces with a dead-letter file: the report, and the dead letters.
+/// Produces with a dead-letter file. Returns the report and the dead letters.
 fn produce(place: &Place, name: &str, input: impl AsRef<[u8]>, more: &[std::ffi::OsString]) -> (Value, Vec<Value>) {
     let dead = place.folder.path("dead.jsonl");
     let arguments = place.produce(name, input);
     let ended = run(arguments.iter().cloned().chain(arguments!["--dead-letter", dead]).chain(more.iter().cloned())).with(1);
-    let ended = ended.saying(&["what failed is in ", "dead.jsonl"]);
+    let ended = ended.saying(&["failed records are in ", "dead.jsonl"]);
     let letters = std::fs::read_to_string(dead).unwrap();
     (ended.report(), letters.lines().map(|letter| serde_json::from_str(letter).unwrap()).collect())
 }
 
 #[test]
-fn broken_csv_rows() {
+fn malformed_csv_rows() {
     let place = Place::new(1);
     let input = b"id,name\n1,Ann\n2,Bob,more\n3\n\"4\n4\",Dan\n5,\xff\n6,Eve\n".as_slice();
     let (report, letters) = produce(&place, "orders.csv", input, &arguments!["--key-field", "id"]);
     assert_eq!((&report["records"], &report["acknowledged"], &report["failed"]), (&json!(6), &json!(3), &json!(3)));
     assert_eq!(report["errors"], json!({"ColumnCount": 2, "InvalidUtf8": 1}));
-    let told: Vec<_> =
+    let found: Vec<_> =
         letters.iter().map(|letter| (letter["line"].as_u64().unwrap(), letter["kind"].as_str().unwrap())).collect();
-    assert_eq!(told, [(3, "ColumnCount"), (4, "ColumnCount"), (7, "InvalidUtf8")]);
+    assert_eq!(found, [(3, "ColumnCount"), (4, "ColumnCount"), (7, "InvalidUtf8")]);
     assert_eq!(letters[0]["record"], "2,Bob,more");
     assert_eq!((&letters[0]["field"], &letters[2]["field"]), (&Value::Null, &json!("name")));
     assert!(letters[0]["message"].as_str().unwrap().contains("3 columns"), "{}", letters[0]);
@@ -33,14 +33,14 @@ fn broken_csv_rows() {
 }
 
 #[test]
-fn broken_json_lines() {
+fn malformed_json_lines() {
     let place = Place::new(1);
     let input = "{\"id\":1}\n{\"id\":\nno json\n[1]\n{\"name\":\"Ann\"}\n{\"id\":{}}\n{\"id\":2}\n";
     let (report, letters) = produce(&place, "orders.jsonl", input, &arguments!["--key-field", "id"]);
     assert_eq!(report["errors"], json!({"InvalidJson": 3, "MissingKey": 1, "InvalidKey": 1}));
-    let told: Vec<_> =
+    let found: Vec<_> =
         letters.iter().map(|letter| (letter["line"].as_u64().unwrap(), letter["kind"].as_str().unwrap())).collect();
-    assert_eq!(told, [(2, "InvalidJson"), (3, "InvalidJson"), (4, "InvalidJson"), (5, "MissingKey"), (6, "InvalidKey")]);
+    assert_eq!(found, [(2, "InvalidJson"), (3, "InvalidJson"), (4, "InvalidJson"), (5, "MissingKey"), (6, "InvalidKey")]);
     assert_eq!((&letters[3]["field"], &letters[3]["record"]), (&json!("id"), &json!("{\"name\":\"Ann\"}")));
     assert_eq!(place.values(), ["{\"id\":1}", "{\"id\":2}"]);
 }
@@ -58,7 +58,7 @@ fn records_over_max_request_size() {
 }
 
 #[test]
-fn texts_that_their_serializer_does_not_take() {
+fn texts_that_the_serializer_rejects() {
     for (serializer, kind) in [("string", "InvalidUtf8"), ("long", "Serialization")] {
         let place = Place::new(1);
         let value = format!("value.serializer={serializer}");
@@ -69,7 +69,7 @@ fn texts_that_their_serializer_does_not_take() {
 }
 
 #[test]
-fn lines_that_are_to_be_json_and_are_none() {
+fn lines_that_are_not_json_with_the_json_serializer() {
     let place = Place::new(1);
     let config = place
         .folder
@@ -81,11 +81,11 @@ fn lines_that_are_to_be_json_and_are_none() {
 }
 
 #[test]
-fn a_record_that_the_broker_refuses() {
+fn a_record_that_the_broker_rejects() {
     use ottla::testing::{ApiKey, BrokerError};
     let place = Place::new(1);
     place.kafka.fail_next(ApiKey::Produce, &[BrokerError::INVALID_RECORD]).unwrap();
-    // One record a request, so that one fails and not both.
+    // One record per request, so that only one of them fails.
     let one = arguments!["--set", "librdkafka.batch.num.messages=1"];
     let (report, letters) = produce(&place, "orders.txt", "one\ntwo\n", &one);
     assert_eq!(
@@ -98,21 +98,21 @@ fn a_record_that_the_broker_refuses() {
 }
 
 #[test]
-fn without_a_file_each_is_told() {
+fn without_a_dead_letter_file_the_first_failures_are_printed() {
     let place = Place::new(1);
     let input: String = (0..30).map(|n| if n == 20 { "id\n7\n".to_owned() } else { "id,no\n".to_owned() }).collect();
     let input = format!("id\n{input}");
     let ended = run(place.produce("orders.csv", input)).with(1).saying(&[
-        "line 2: ColumnCount: 2 columns, and the header has 1",
+        "line 2: ColumnCount: 2 columns, but the header has 1",
         "line 11: ColumnCount: ",
-        "--dead-letter FILE keeps them all",
+        "pass --dead-letter FILE to keep all of them",
     ]);
     assert!(!ended.stderr.contains("line 12:"), "{}", ended.stderr);
     assert_eq!(ended.report()["failed"], json!(29));
 }
 
 #[test]
-fn a_truncated_archive_is_delivered_as_far_as_it_goes() {
+fn records_before_the_end_of_a_truncated_archive_are_delivered() {
     let place = Place::new(1);
     let lines: String = (0..50_000).map(|n| format!("record {n} {}\n", n * 7919 % 104_729)).collect();
     let mut archive = zstd::encode_all(lines.as_bytes(), 1).unwrap();
@@ -126,7 +126,7 @@ fn a_truncated_archive_is_delivered_as_far_as_it_goes() {
 }
 
 #[test]
-fn a_dead_letter_file_that_cannot_be_written_stops_the_run() {
+fn an_unwritable_dead_letter_file_ends_the_run() {
     if !std::path::Path::new("/dev/full").exists() {
         return;
     }

@@ -1,4 +1,4 @@
-//! `ottla` with a schema registry: rows typed by a schema, records decoded by theirs, `ottla schema`.
+//! `ottla` with a schema registry: typed rows, decoded records, `ottla schema`.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ impl Shop {
         Self { place: Place::new(1), registry: EmbeddedRegistry::start().unwrap() }
     }
 
-    /// A job whose table `value` is this.
+    /// A configuration file whose table `value` has these lines.
     fn job(&self, value: &str) -> PathBuf {
         let text = format!(
             "topic = \"orders\"\n[producer]\nbootstrap.servers = \"{}\"\nmax.block.ms = 10000\n[schema.registry]\nurl = \"{}\"\n\
@@ -39,7 +39,7 @@ impl Shop {
         self.place.folder.file("job.toml", text)
     }
 
-    /// The same for CSV, where `NA` is null.
+    /// The same for CSV, with `NA` for null.
     fn job_of_csv(&self, value: &str) -> PathBuf {
         let job = std::fs::read_to_string(self.job(value)).unwrap();
         self.place.folder.file("csv.toml", job + "null = \"NA\"\n")
@@ -55,7 +55,7 @@ impl Shop {
         letters.lines().map(|letter| serde_json::from_str(letter).unwrap()).collect()
     }
 
-    /// What `ottla consume` shows of the records' values.
+    /// The records as `ottla consume` prints them.
     fn consumed(&self, job: &Path, records: &str) -> Vec<Value> {
         let ended = run(arguments!["consume", "-c", job, "--from-beginning", "--max", records]).with(0);
         ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -63,7 +63,7 @@ impl Shop {
 }
 
 #[test]
-fn rows_of_csv_become_avro_and_are_shown_again() {
+fn csv_rows_become_avro_and_are_decoded_by_consume() {
     let shop = Shop::new();
     shop.place.folder.file("order.avsc", ORDER);
     let job = shop.job_of_csv("serializer = \"avro\"\nschema = \"order.avsc\"");
@@ -75,7 +75,7 @@ fn rows_of_csv_become_avro_and_are_shown_again() {
     let letters = shop.letters();
     assert_eq!((&letters[0]["line"], &letters[0]["field"]), (&json!(4), &json!("quantity")));
     assert_eq!(letters[0]["message"], "`quantity` is not an int (32 bits)");
-    assert_eq!(letters[1]["message"], "`price` is not a decimal of 6 digits, 2 of them behind the point");
+    assert_eq!(letters[1]["message"], "`price` is not a decimal with at most 6 digits, 2 of them after the point");
     let values: Vec<_> =
         log::read(shop.place.kafka.bootstrap_servers(), "orders").into_iter().map(|found| found.value.unwrap()).collect();
     assert_eq!(values[0], b"\0\0\0\0\x01\x06o-1\x02\x06\x04\x04\xe2\xf0\xf5\x01");
@@ -91,7 +91,7 @@ fn rows_of_csv_become_avro_and_are_shown_again() {
 }
 
 #[test]
-fn the_latest_of_the_registry_is_taken_where_no_schema_is_named() {
+fn the_schema_defaults_to_the_latest_version_of_the_subject() {
     let shop = Shop::new();
     let missing = shop.produce(&shop.job("serializer = \"avro\""), "orders.jsonl", "{}\n").with(2);
     missing.saying(&["subject orders-value: the schema registry does not have it"]);
@@ -105,7 +105,7 @@ fn the_latest_of_the_registry_is_taken_where_no_schema_is_named() {
 }
 
 #[test]
-fn rows_become_protobuf_with_what_it_imports() {
+fn rows_become_protobuf_with_imports() {
     let shop = Shop::new();
     shop.place.folder.file("money.proto", "syntax = \"proto3\"; package shop; message Money { int64 cents = 1; }");
     shop.place.folder.file(
@@ -128,7 +128,7 @@ fn rows_become_protobuf_with_what_it_imports() {
 }
 
 #[test]
-fn rows_become_json_that_its_schema_takes() {
+fn rows_become_valid_json() {
     let shop = Shop::new();
     let schema = r#"{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","required":["id"],
         "properties":{"id":{"type":"string"},"quantity":{"type":["null","integer"],"minimum":1}}}"#;
@@ -142,7 +142,7 @@ fn rows_become_json_that_its_schema_takes() {
 }
 
 #[test]
-fn a_registry_that_does_not_answer_is_known_before_a_row_is_read() {
+fn registry_errors_are_reported_before_the_first_row() {
     let shop = Shop::new();
     shop.place.folder.file("order.avsc", ORDER);
     let job = shop.job("serializer = \"avro\"\nschema = \"order.avsc\"");
@@ -160,7 +160,7 @@ fn a_registry_that_does_not_answer_is_known_before_a_row_is_read() {
 }
 
 #[test]
-fn records_that_are_held_back_are_no_idle_end() {
+fn a_registry_outage_is_not_an_idle_end() {
     let shop = Shop::new();
     shop.place.folder.file("order.avsc", ORDER);
     let job = shop.job("serializer = \"avro\"\nschema = \"order.avsc\"");
@@ -168,14 +168,16 @@ fn records_that_are_held_back_are_no_idle_end() {
     shop.produce(&job, "orders.jsonl", row).with(0);
     let consume = arguments!["consume", "-c", job, "--from-beginning", "--idle", "3"];
     shop.registry.fail(Some(RegistryFault::Status(500)));
-    let ended = run(&consume).with(1).saying(&["records are held back: ", "the schema registry cannot answer now (500"]);
+    let ended = run(&consume)
+        .with(1)
+        .saying(&["the schema registry failed, so records could not be decoded: ", "the schema registry cannot answer now (500"]);
     assert_eq!(ended.stdout, "");
     shop.registry.fail(None);
     assert_eq!(run(&consume).with(0).stdout.lines().count(), 1);
 }
 
 #[test]
-fn what_cannot_be_decoded_is_shown_as_it_is_with_the_reason() {
+fn undecodable_records_are_printed_unchanged_with_the_error() {
     let shop = Shop::new();
     shop.place.folder.file("order.avsc", ORDER);
     let job = shop.job("serializer = \"string\"");
@@ -197,7 +199,7 @@ fn what_cannot_be_decoded_is_shown_as_it_is_with_the_reason() {
 }
 
 #[test]
-fn a_schema_is_checked_against_what_is_registered() {
+fn a_schema_is_checked_against_registered_versions() {
     let shop = Shop::new();
     let (url, folder) = (shop.registry.url().to_owned(), &shop.place.folder);
     let schema = |name: &str, text: &str| {
@@ -208,20 +210,24 @@ fn a_schema_is_checked_against_what_is_registered() {
     run(arguments!["schema", "register", folder.path("order.avsc"), "--subject", "orders-value", "--url", url]).with(0);
     let ended = run(schema("order.avsc", ORDER)).with(0);
     assert!(
-        ended.stdout.ends_with("order.avsc: good: compatible with what is registered under orders-value\n"),
+        ended.stdout.ends_with("order.avsc: good: compatible with the versions registered under orders-value\n"),
         "{}",
         ended.stdout
     );
     let more = ORDER.replace("\"type\":[\"null\",\"int\"]", "\"type\":\"boolean\"");
-    run(schema("other.avsc", &more)).with(1).saying(&["other.avsc: not compatible with what is registered under orders-value: "]);
-    run(schema("order.txt", ORDER)).with(2).saying(&["order.txt: is none of .avsc, .proto and .json: give --type"]);
+    run(schema("other.avsc", &more))
+        .with(1)
+        .saying(&["other.avsc: not compatible with the versions registered under orders-value: "]);
+    run(schema("order.txt", ORDER))
+        .with(2)
+        .saying(&["order.txt: the extension must be one of .avsc, .proto, .json; otherwise pass --type"]);
     run(arguments!["schema", "check", folder.path("order.avsc"), "--subject", "s"])
         .with(2)
-        .saying(&["there is no schema registry"]);
+        .saying(&["no schema registry: pass --url"]);
 }
 
 #[test]
-fn the_embedded_broker_has_a_registry_beside_it() {
+fn embedded_starts_a_registry_too() {
     let ended = run(arguments!["produce", "-c", crate::command::example("flights-avro.toml"), "--embedded"]).with(0);
     ended.saying(&["5,000 records acknowledged", "5,000 records read back and compared: equal"]);
 }

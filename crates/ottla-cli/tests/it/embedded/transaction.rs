@@ -1,4 +1,4 @@
-//! With `transactional.id` the input is one transaction, or one after the other.
+//! With `transactional.id` the input is one transaction, or a sequence of transactions.
 
 use std::ffi::OsString;
 
@@ -21,7 +21,7 @@ fn ends_of_transactions(place: &Place) -> usize {
 }
 
 #[test]
-fn the_whole_input_is_one_transaction_unless_it_is_parted() {
+fn the_input_is_one_transaction_unless_it_is_split() {
     let place = Place::new(1);
     for (parts, more) in
         [(1, &[][..]), (3, &["--transaction-records", "2"]), (3, &["--transaction-records", "2", "--limit", "5"])]
@@ -37,13 +37,13 @@ fn the_whole_input_is_one_transaction_unless_it_is_parted() {
 }
 
 #[test]
-fn a_record_that_fails_takes_its_transaction_with_it() {
+fn a_failed_record_aborts_its_transaction() {
     let place = Place::new(1);
     let dead = place.folder.path("dead.jsonl");
     let more = ["--dead-letter", dead.to_str().unwrap()];
     place.kafka.fail_next(ApiKey::Produce, &[BrokerError::INVALID_RECORD]).unwrap();
     let ended = run(transactional(place.produce("orders.txt", "one\n"), &more)).with(1);
-    let ended = ended.saying(&["the transaction is aborted; committed before it: 0 records", "line 1: InvalidRecord"]);
+    let ended = ended.saying(&["the transaction is aborted; 0 records committed before it", "line 1: InvalidRecord"]);
     let report = ended.report();
     assert_eq!((&report["acknowledged"], &report["failed"]), (&json!(0), &json!(1)));
     assert_eq!((&report["errors"], &report["partitions"]), (&json!({"InvalidRecord": 1}), &json!({})));
@@ -52,11 +52,11 @@ fn a_record_that_fails_takes_its_transaction_with_it() {
 }
 
 #[test]
-fn a_row_that_cannot_be_read_aborts_too_and_what_was_committed_stays() {
+fn a_malformed_row_aborts_only_the_open_transaction() {
     let place = Place::new(1);
     let input = "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\nnot json\n{\"n\":5}\n";
     let ended = run(transactional(place.produce("orders.jsonl", input), &["--transaction-records", "2"])).with(1);
-    let report = ended.saying(&["committed before it: 2 records", "line 4: "]).report();
+    let report = ended.saying(&["2 records committed before it", "line 4: "]).report();
     assert_eq!((&report["records"], &report["acknowledged"]), (&json!(4), &json!(2)));
     assert_eq!(report["errors"]["TransactionAborted"], json!(1));
 }
@@ -69,7 +69,7 @@ fn ctrl_c_aborts() {
     place.wait_for(2);
     let open = child.stdin.take();
     kill(&child, "INT");
-    let ended = end(child).with(130).saying(&["interrupted: the transaction is aborted"]);
+    let ended = end(child).with(130).saying(&["interrupted: aborting the transaction"]);
     let report = ended.report();
     assert_eq!((&report["acknowledged"], &report["errors"]), (&json!(0), &json!({"TransactionAborted": 2})));
     assert_eq!(ends_of_transactions(&place), 1);
@@ -77,7 +77,7 @@ fn ctrl_c_aborts() {
 }
 
 #[test]
-fn who_has_taken_the_name_over_ends_the_run() {
+fn a_fenced_producer_ends_the_run() {
     let place = Place::new(1);
     place.kafka.fail_next(ApiKey::EndTxn, &[BrokerError::PRODUCER_FENCED]).unwrap();
     let ended = run(transactional(place.produce("orders.txt", "one\ntwo\n"), &[])).with(1);
@@ -86,7 +86,7 @@ fn who_has_taken_the_name_over_ends_the_run() {
 }
 
 #[test]
-fn a_name_that_is_not_allowed() {
+fn an_unauthorized_transactional_id() {
     let place = Place::new(1);
     place.kafka.fail_next(ApiKey::InitProducerId, &[BrokerError::TRANSACTIONAL_ID_AUTHORIZATION_FAILED]).unwrap();
     let ended = run(transactional(place.produce("orders.txt", "one\n"), &[])).with(3);
@@ -94,7 +94,7 @@ fn a_name_that_is_not_allowed() {
 }
 
 #[test]
-fn transactions_on_the_commands_own_broker() {
+fn transactions_on_the_embedded_broker() {
     let place = Place::new(1);
     let arguments = transactional(place.produce("orders.txt", "1\n2\n3\n"), &["--embedded", "--transaction-records", "1"]);
     let report = run(arguments).with(0).saying(&["3 records read back and compared: equal"]).report();
@@ -102,8 +102,8 @@ fn transactions_on_the_commands_own_broker() {
 }
 
 #[test]
-fn parts_of_a_transaction_that_there_is_not() {
+fn transaction_records_without_a_transactional_id() {
     let place = Place::new(1);
     let arguments = place.produce_with(&arguments!["--input", "-", "--transaction-records", "10"]);
-    run(arguments).with(2).saying(&["--transaction-records: there is no transactional.id"]);
+    run(arguments).with(2).saying(&["--transaction-records: requires transactional.id"]);
 }
