@@ -1,4 +1,4 @@
-//! [`EmbeddedRegistry`]: a schema registry inside the process.
+//! [`EmbeddedRegistry`]: a schema registry in the process.
 
 use std::{
     collections::VecDeque,
@@ -18,15 +18,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use super::registry_store::{Answer, Store};
 use crate::{Error, ErrorKind, panic::emit};
 
-/// A request with more bytes than this is not read.
+/// The largest request in bytes.
 const GREATEST_REQUEST: usize = 16 * 1024 * 1024;
 
-/// A schema registry with Confluent's API on the loopback interface, as far as serializers, deserializers and the command ask for it:
-/// registering, finding and comparing schemas, with references, ids and GUIDs.
+/// A schema registry on the loopback interface, with the part of Confluent's API that serializers, deserializers and the command use:
+/// registering, looking up and comparing schemas, with references, ids and GUIDs.
 ///
-/// It keeps its schemas in memory. A later Avro schema must be able to read what was written with the one before (`BACKWARD`, Confluent's
-/// default); other schemas it takes as they are. It can be told to [fail](Self::fail_next), and says
-/// [what it was asked](Self::requests).
+/// Schemas are kept in memory. A new Avro schema must be able to read data of the latest version (`BACKWARD`, Confluent's default); other
+/// schemas are not checked for compatibility. Tests can inject [faults](Self::fail_next) and inspect the [requests](Self::requests).
 ///
 /// ```
 /// use ottla::serialize::registry::{RegistryErrorKind, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType};
@@ -50,21 +49,21 @@ pub struct EmbeddedRegistry {
     shared: Arc<Shared>,
 }
 
-/// What an [`EmbeddedRegistry`] does in place of answering.
+/// A fault of an [`EmbeddedRegistry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegistryFault {
-    /// Answers with this HTTP status and an error of Confluent's form, and does nothing else.
+    /// Responds with this HTTP status and an error in Confluent's format, and does not execute the request.
     Status(u16),
-    /// Answers 200, and no JSON.
+    /// Responds with 200 and a body that is not JSON.
     Garbage,
-    /// Answers with what is no HTTP.
+    /// Responds with bytes that are not HTTP.
     NoHttp,
-    /// Does what was asked, and answers so much later.
+    /// Executes the request, and responds after this time.
     Slow(Duration),
-    /// Keeps the connection, and never answers.
+    /// Keeps the connection open and never responds.
     Never,
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     Disconnect,
 }
 
@@ -78,21 +77,21 @@ struct Shared {
 struct State {
     store: Store,
     requests: Vec<String>,
-    /// For the next requests, the first first.
+    /// The faults of the next requests.
     next: VecDeque<RegistryFault>,
-    /// For all others.
+    /// The fault of all later requests.
     always: Option<RegistryFault>,
-    /// The header that every request must have.
+    /// The required header `Authorization`.
     authorization: Option<String>,
-    /// Connections that are never answered.
+    /// The connections of [`RegistryFault::Never`].
     held: Vec<TcpStream>,
 }
 
 impl EmbeddedRegistry {
-    /// Starts one, on a free port.
+    /// Starts a registry on a free port.
     ///
     /// # Errors
-    /// [`EmbeddedKafka`](ErrorKind::EmbeddedKafka) if it cannot listen or has no thread.
+    /// [`EmbeddedKafka`](ErrorKind::EmbeddedKafka) if no port or thread is available.
     pub fn start() -> Result<Self, Error> {
         let failed = |error: io::Error| {
             Error::new(ErrorKind::EmbeddedKafka, "the embedded registry could not be started").with_source(error)
@@ -108,12 +107,12 @@ impl EmbeddedRegistry {
         Ok(Self { url: format!("http://{address}"), address, shared })
     }
 
-    /// What `schema.registry.url` is to be.
+    /// The value for `schema.registry.url`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What it was asked, each as `METHOD /path` with its query, in the order in which it came.
+    /// The requests in the order of their arrival, each as `METHOD /path` with its query.
     pub fn requests(&self) -> Vec<String> {
         self.shared.lock().requests.clone()
     }
@@ -123,25 +122,25 @@ impl EmbeddedRegistry {
         self.shared.lock().next.extend(std::iter::repeat_n(fault, count));
     }
 
-    /// Fails every request from now on; `None` answers again.
+    /// Fails every request from now on; `None` ends that.
     pub fn fail(&self, fault: Option<RegistryFault>) {
         self.shared.lock().always = fault;
     }
 
-    /// Wants this name and password from now on, and answers 401 to whoever has others.
+    /// Requires this user name and password from now on, and responds with 401 to any others.
     pub fn require_login(&self, name: &str, password: &str) {
         self.shared.lock().authorization = Some(format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))));
     }
 
-    /// Wants this bearer token from now on, and answers 401 to whoever has another.
+    /// Requires this bearer token from now on, and responds with 401 to any other.
     pub fn require_token(&self, token: &str) {
         self.shared.lock().authorization = Some(format!("Bearer {token}"));
     }
 
-    /// Ends it: from now on its port takes no connection. So does dropping it.
+    /// Stops the registry, which then accepts no connections. Dropping it does the same.
     pub fn stop(&self) {
         if !self.shared.stopped.swap(true, Ordering::SeqCst) {
-            // So that the thread that listens sees it.
+            // Wakes the listening thread.
             drop(TcpStream::connect(self.address));
             self.shared.lock().held.clear();
         }
@@ -174,16 +173,16 @@ fn serve(listener: &TcpListener, shared: &Arc<Shared>) {
         let (Ok(connection), shared) = (connection, Arc::clone(shared)) else { continue };
         let answering = move || {
             if let Err(error) = answer(connection, &shared) {
-                emit!(debug, %error, "a connection to the embedded registry broke");
+                emit!(debug, %error, "a connection to the embedded registry failed");
             }
         };
         if let Err(error) = thread::Builder::new().name("ottla-embedded-registry".to_owned()).spawn(answering) {
-            emit!(warn, %error, "no thread for a connection to the embedded registry");
+            emit!(warn, %error, "could not start a thread for a connection to the embedded registry");
         }
     }
 }
 
-/// Answers one request, and closes the connection.
+/// Responds to one request and closes the connection.
 fn answer(mut connection: TcpStream, shared: &Shared) -> io::Result<()> {
     let Some(request) = Request::read(&mut connection)? else { return Ok(()) };
     let (fault, answer) = {
@@ -193,7 +192,7 @@ fn answer(mut connection: TcpStream, shared: &Shared) -> io::Result<()> {
         let is_let_in = state.authorization.is_none() || state.authorization == request.authorization;
         let answer = match fault {
             _ if !is_let_in => Answer::error(401, 401, "Unauthorized"),
-            Some(RegistryFault::Status(status)) => Answer::error(status, status.into(), "the test has the registry fail"),
+            Some(RegistryFault::Status(status)) => Answer::error(status, status.into(), "injected by the test"),
             Some(RegistryFault::Never) => {
                 state.held.push(connection);
                 return Ok(());
@@ -230,7 +229,7 @@ struct Request {
 }
 
 impl Request {
-    /// `None` for a connection that was closed, or that does not speak HTTP.
+    /// `None` if the connection was closed or the request is not HTTP.
     fn read(connection: &mut TcpStream) -> io::Result<Option<Self>> {
         let mut reader = BufReader::new(connection.take(GREATEST_REQUEST as u64));
         let mut line = String::new();

@@ -1,4 +1,4 @@
-//! What an [`EmbeddedRegistry`](super::EmbeddedRegistry) keeps, and how it answers.
+//! [`Store`]: the schemas of an [`EmbeddedRegistry`](super::EmbeddedRegistry) and its responses.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +13,7 @@ use crate::serialize::registry::{Schema, SchemaReference, SchemaType, Uuid};
 pub(super) struct Store {
     schemas: Vec<(Schema, Uuid)>,
     ids: HashMap<Schema, usize>,
-    /// The places in `schemas`.
+    /// The versions as indexes of `schemas`.
     subjects: BTreeMap<String, Vec<usize>>,
 }
 
@@ -119,7 +119,7 @@ impl Store {
         }
     }
 
-    /// The version that a schema is of a subject, and its place.
+    /// The version of a schema under a subject, and its index.
     fn known(&self, subject: &str, schema: &Schema, normalize: bool) -> Option<(usize, usize)> {
         let same = |known: &Schema| known == schema || (normalize && self.normal(known) == self.normal(schema));
         let versions = self.subjects.get(subject)?;
@@ -127,7 +127,7 @@ impl Store {
         numbered.find_map(|(place, &index)| same(&self.schemas.get(index)?.0).then_some((place + 1, index)))
     }
 
-    /// A schema's text without what is only spelling.
+    /// The normalized text of a schema.
     fn normal(&self, schema: &Schema) -> String {
         match (schema.schema_type(), self.avro(schema)) {
             (SchemaType::Avro, Ok(avro)) => avro.canonical_form(),
@@ -135,7 +135,7 @@ impl Store {
         }
     }
 
-    /// Why data that was written with the latest version cannot be read with this schema.
+    /// Why this schema cannot read data of the latest version; `None` if it can.
     fn incompatibility(&self, subject: &str, schema: &Schema) -> Result<Option<String>, Answer> {
         match schema.schema_type() {
             SchemaType::Avro => {
@@ -144,7 +144,7 @@ impl Store {
                 let Some((latest, _)) = latest.filter(|(latest, _)| latest.schema_type() == SchemaType::Avro) else {
                     return Ok(None);
                 };
-                // apache-avro takes no two decimals for the same, so the types beneath are compared.
+                // apache-avro considers any two decimals incompatible, so the underlying types are compared.
                 let plain = |schema: &Schema| self.parsed(schema, without_logical_types);
                 Ok(SchemaCompatibility::can_read(&plain(latest)?, &plain(schema)?).err().map(|error| error.to_string()))
             }
@@ -160,7 +160,7 @@ impl Store {
         self.parsed(schema, str::to_owned)
     }
 
-    /// Parses a schema and those that it uses, each text as `spelled` has it.
+    /// Parses a schema and its references, after `spelled` has changed each text.
     fn parsed(&self, schema: &Schema, spelled: fn(&str) -> String) -> Result<apache_avro::Schema, Answer> {
         let mut used: Vec<&str> = Vec::new();
         let mut open: Vec<&SchemaReference> = schema.uses().iter().collect();
@@ -217,7 +217,7 @@ impl Store {
     }
 }
 
-/// A schema's text with the types that its logical types rest on.
+/// A schema's text without logical types.
 fn without_logical_types(text: &str) -> String {
     fn strip(value: &mut Value) {
         match value {

@@ -1,4 +1,4 @@
-//! [`Answer`]: what a registry will have answered.
+//! [`Answer`]: the future of a registry's response.
 
 use std::{
     fmt,
@@ -12,8 +12,8 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use super::RegistryError;
 use crate::block_on::block_on;
 
-/// The future of a request to a registry. The request is made whether or not this is awaited; dropping it withdraws nothing.
-#[must_use = "the registry may refuse: await the answer, or wait for it"]
+/// The future of a request to a registry. The request is sent whether or not the future is awaited, and dropping it does not cancel the request.
+#[must_use = "the request may fail: await the answer, or call `wait`"]
 pub struct Answer<T>(BoxFuture<'static, Result<T, RegistryError>>);
 
 impl<T: Send + 'static> Answer<T> {
@@ -25,10 +25,10 @@ impl<T: Send + 'static> Answer<T> {
         Self(ready(answer).boxed())
     }
 
-    /// Blocks until the registry has answered, or the request is given up.
+    /// Blocks until the request has succeeded or failed.
     ///
     /// # Errors
-    /// As the future's.
+    /// The same as the future's.
     pub fn wait(self) -> Result<T, RegistryError> {
         block_on(self.0)
     }

@@ -1,4 +1,4 @@
-//! What a registry has answered, and what it is being asked.
+//! Cached responses of a registry, and its pending requests.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::{RegisteredSchema, RegistryError, Schema};
 
-/// A request that is under way: whoever wants the same shares it.
+/// A pending request, shared by all callers with the same key.
 pub(super) type Flight = Shared<BoxFuture<'static, Result<Arc<RegisteredSchema>, RegistryError>>>;
 
-/// What is asked. Two requests that are equal here have the same answer.
+/// Identifies a request: requests with equal keys have the same response.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     Register { subject: String, schema: Schema, normalize: bool },
@@ -26,7 +26,7 @@ pub(super) enum Key {
     Guid(Uuid),
 }
 
-/// What was written, what was read, and which subject's latest version is which. Only the last changes, and only it grows old.
+/// Schemas to write with, schemas to read with, and each subject's latest version. Only the latest versions change, so only they expire.
 pub(super) struct Cache {
     pub(super) flights: HashMap<Key, Flight>,
     written: Bounded<(String, Schema, bool), Arc<RegisteredSchema>>,
@@ -51,7 +51,7 @@ impl Cache {
             Key::Register { subject, schema, normalize } => {
                 self.written.get(&(subject.clone(), schema.clone(), *normalize)).cloned()
             }
-            // Not every registry answers a registration with the version, which who looks a schema up may want.
+            // A registration's response may lack the version, which callers of `find` may need.
             Key::Find { subject, schema, normalize } => {
                 let known = self.written.get(&(subject.clone(), schema.clone(), *normalize));
                 known.filter(|known| known.version().is_some()).cloned()
@@ -69,7 +69,7 @@ impl Cache {
         let answer = Arc::clone(answer);
         match key {
             Key::Register { subject, schema, normalize } => {
-                // Perhaps a new version.
+                // The registration may have created a new version.
                 self.latest.remove(&subject);
                 self.written.put((subject, schema, normalize), answer);
             }
@@ -80,7 +80,7 @@ impl Cache {
     }
 }
 
-/// A map that forgets what came first when it is full.
+/// A map that evicts its oldest entry when it is full.
 struct Bounded<K, V> {
     entries: HashMap<K, V>,
     order: VecDeque<K>,
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_came_first_is_forgotten_first() {
+    fn the_oldest_entry_is_evicted() {
         let mut map = Bounded::new(2);
         map.put(1, "one");
         map.put(2, "two");

@@ -1,9 +1,9 @@
-//! What every serializer of a registry lets its maker choose, over what the registry's settings say.
+//! The builder methods of all registry serializers, which override the registry's settings.
 
-/// The methods of a serializer that has a field with `choose(impl FnOnce(&mut LookupPolicy))`.
+/// Defines the methods for a serializer with a field that has `choose(impl FnOnce(&mut LookupPolicy))`.
 macro_rules! choices {
     ($field:tt) => {
-        /// Whether a schema that the registry does not have under the subject is registered: `auto.register.schemas`. Turned on, it comes before
+        /// Whether to register a schema that is not registered under the subject: `auto.register.schemas`. If true, it takes precedence over
         /// the latest version and the id.
         #[must_use]
         pub fn auto_register(mut self, on: bool) -> Self {
@@ -14,7 +14,7 @@ macro_rules! choices {
             self
         }
 
-        /// Writes with the subject's latest version, and registers nothing: `use.latest.version` with `auto.register.schemas=false`.
+        /// Writes with the subject's latest version and registers nothing: `use.latest.version` with `auto.register.schemas=false`.
         #[must_use]
         pub fn use_latest_version(mut self) -> Self {
             self.$field.choose(|lookup_policy| {
@@ -23,7 +23,7 @@ macro_rules! choices {
             self
         }
 
-        /// Writes with the schema of this id, and registers nothing: `use.schema.id` with `auto.register.schemas=false`.
+        /// Writes with the schema of this id and registers nothing: `use.schema.id` with `auto.register.schemas=false`.
         #[must_use]
         pub fn use_schema_id(mut self, id: i32) -> Self {
             self.$field.choose(|lookup_policy| {
@@ -32,15 +32,15 @@ macro_rules! choices {
             self
         }
 
-        /// Whether the registry compares schemas without regard to how they are written: `normalize.schemas`.
+        /// Whether the registry normalizes schemas before it compares them: `normalize.schemas`.
         #[must_use]
         pub fn normalize(mut self, on: bool) -> Self {
             self.$field.choose(|lookup_policy| lookup_policy.normalize = on);
             self
         }
 
-        /// Under which subject the schemas are registered: a [`StrategyName`](crate::serialize::registry::StrategyName) or another
-        /// [`SubjectNameStrategy`](crate::serialize::registry::SubjectNameStrategy). Comes before `key.subject.name.strategy` and
+        /// The subject that schemas are registered under: a [`StrategyName`](crate::serialize::registry::StrategyName) or another
+        /// [`SubjectNameStrategy`](crate::serialize::registry::SubjectNameStrategy). Overrides `key.subject.name.strategy` and
         /// `value.subject.name.strategy`.
         #[must_use]
         pub fn subject_name_strategy(mut self, strategy: impl crate::serialize::registry::SubjectNameStrategy) -> Self {
@@ -52,7 +52,7 @@ macro_rules! choices {
             self
         }
 
-        /// Where a record carries the id of its schema. Comes before `key.schema.id.serializer` and `value.schema.id.serializer`.
+        /// Where a record carries the id of its schema. Overrides `key.schema.id.serializer` and `value.schema.id.serializer`.
         #[must_use]
         pub fn schema_id_location(mut self, location: crate::serialize::registry::SchemaIdLocation) -> Self {
             self.$field.choose(|lookup_policy| (lookup_policy.key_location, lookup_policy.value_location) = (location, location));

@@ -1,4 +1,4 @@
-//! [`SchemaRegistry`]: the handle of a registry, and what can be asked of it.
+//! [`SchemaRegistry`]: the handle of a registry and its requests.
 
 use std::{
     collections::HashSet,
@@ -24,9 +24,9 @@ use crate::{Error, ErrorKind};
 
 /// A schema registry with Confluent's API.
 ///
-/// A handle: clones are cheap and share connections and caches; give one registry to all serializers and deserializers. What was
-/// asked once is not asked again ([`cache.capacity`](crate::config::schema_registry_settings)), requests for the same at the same time are made
-/// once, and requests run on threads of the handle's own, of which there are none while nothing is asked.
+/// A handle: clones are cheap and share connections and caches, so pass one registry to all serializers and deserializers. Responses are
+/// cached ([`cache.capacity`](crate::config::schema_registry_settings)), and concurrent requests for the same schema share one request.
+/// Requests run on the handle's own threads, which exit when no request is left.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -58,7 +58,7 @@ struct Inner {
     urls: usize,
 }
 
-/// What a registry says of a schema and those before it under a subject.
+/// Whether a schema is compatible with the earlier versions of a subject.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Compatibility {
     is_compatible: bool,
@@ -67,25 +67,25 @@ pub struct Compatibility {
 }
 
 impl Compatibility {
-    /// Whether it may be registered.
+    /// Whether the schema may be registered.
     pub fn is_compatible(&self) -> bool {
         self.is_compatible
     }
 
-    /// The registry's own words about what is in the way; empty from a registry that says nothing.
+    /// The registry's messages about the incompatibilities; empty if it sends none.
     pub fn messages(&self) -> &[String] {
         &self.messages
     }
 }
 
-/// A schema and all that it uses, however deep, each by the name under which it is used.
+/// A schema and all its direct and indirect references, each with the name that refers to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Whole {
     pub(crate) schema: Arc<RegisteredSchema>,
     pub(crate) references: Vec<(String, Arc<RegisteredSchema>)>,
 }
 
-/// A schema as the API has it.
+/// The body of a request with a schema.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Posted<'a> {
@@ -96,7 +96,7 @@ struct Posted<'a> {
     references: &'a [SchemaReference],
 }
 
-/// What the API answers; which of it is there depends on what was asked.
+/// The body of a response with a schema. The fields that are present depend on the request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Got {
@@ -115,15 +115,15 @@ fn is_avro(schema_type: &SchemaType) -> bool {
 
 fn posted(schema: &Schema) -> Vec<u8> {
     let posted = Posted { schema: schema.text(), schema_type: schema.schema_type(), references: schema.uses() };
-    // Texts and numbers can always be written.
+    // Strings and numbers always serialize.
     serde_json::to_vec(&posted).unwrap_or_default()
 }
 
 impl SchemaRegistry {
-    /// Takes the settings of a registry. Asks it nothing.
+    /// Creates the handle of a registry. Sends no request.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) with all that is wrong with the settings.
+    /// [`Config`](ErrorKind::Config) with all problems of the settings.
     pub fn new(config: &SchemaRegistryConfig) -> Result<Self, Error> {
         let (connection, lookup_policy) = config.resolve()?;
         let transport = Transport::new(&connection).map_err(|error| {
@@ -134,11 +134,11 @@ impl SchemaRegistry {
         Ok(Self(Arc::new(Inner { transport, lookup_policy, cache, latest_lifetime, workers: Arc::default(), urls })))
     }
 
-    /// Registers a schema under a subject, if it is not: `POST /subjects/{subject}/versions`.
+    /// Registers a schema under a subject, if it is not registered yet: `POST /subjects/{subject}/versions`.
     ///
     /// # Errors
-    /// [`Incompatible`](RegistryErrorKind::Incompatible) and [`InvalidSchema`](RegistryErrorKind::InvalidSchema) with the registry's words, and what keeps it from
-    /// answering.
+    /// [`Incompatible`](RegistryErrorKind::Incompatible) and [`InvalidSchema`](RegistryErrorKind::InvalidSchema) with the registry's message, or an
+    /// error of the request.
     pub fn register(&self, subject: &str, schema: &Schema) -> Answer<Arc<RegisteredSchema>> {
         self.register_as(subject, schema, self.0.lookup_policy.normalize)
     }
@@ -149,10 +149,10 @@ impl SchemaRegistry {
         self.ask_for_schema(key, About::Subject(subject.to_owned()), path, Some(schema))
     }
 
-    /// Looks a schema up that is registered under a subject: `POST /subjects/{subject}`.
+    /// Looks up a schema that is registered under a subject: `POST /subjects/{subject}`.
     ///
     /// # Errors
-    /// [`NotFound`](RegistryErrorKind::NotFound) if it is not, and what keeps the registry from answering.
+    /// [`NotFound`](RegistryErrorKind::NotFound) if it is not registered there, or an error of the request.
     pub fn find(&self, subject: &str, schema: &Schema) -> Answer<Arc<RegisteredSchema>> {
         self.find_as(subject, schema, self.0.lookup_policy.normalize)
     }
@@ -163,20 +163,20 @@ impl SchemaRegistry {
         self.ask_for_schema(key, About::Subject(subject.to_owned()), path, Some(schema))
     }
 
-    /// Gives the latest version of a subject; asks again after `latest.cache.ttl.sec`, and after a schema was registered through this
-    /// handle: `GET /subjects/{subject}/versions/latest`.
+    /// Returns the latest version of a subject: `GET /subjects/{subject}/versions/latest`. Cached for `latest.cache.ttl.sec`, or until a
+    /// schema is registered under the subject through this handle.
     ///
     /// # Errors
-    /// [`NotFound`](RegistryErrorKind::NotFound), and what keeps the registry from answering.
+    /// [`NotFound`](RegistryErrorKind::NotFound), or an error of the request.
     pub fn latest(&self, subject: &str) -> Answer<Arc<RegisteredSchema>> {
         let path = format!("/subjects/{}/versions/latest", encoded(subject));
         self.ask_for_schema(Key::Latest { subject: subject.to_owned() }, About::Subject(subject.to_owned()), path, None)
     }
 
-    /// Gives a version of a subject, counted from 1: `GET /subjects/{subject}/versions/{version}`.
+    /// Returns a version of a subject, counted from 1: `GET /subjects/{subject}/versions/{version}`.
     ///
     /// # Errors
-    /// [`NotFound`](RegistryErrorKind::NotFound), and what keeps the registry from answering.
+    /// [`NotFound`](RegistryErrorKind::NotFound), or an error of the request.
     pub fn version(&self, subject: &str, version: i32) -> Answer<Arc<RegisteredSchema>> {
         let path = format!("/subjects/{}/versions/{version}", encoded(subject));
         let key = Key::Version { subject: subject.to_owned(), version };
@@ -186,59 +186,58 @@ impl SchemaRegistry {
     /// Lists the versions of a subject: `GET /subjects/{subject}/versions`.
     ///
     /// # Errors
-    /// [`NotFound`](RegistryErrorKind::NotFound), and what keeps the registry from answering.
+    /// [`NotFound`](RegistryErrorKind::NotFound), or an error of the request.
     pub fn versions(&self, subject: &str) -> Answer<Vec<i32>> {
         let path = format!("/subjects/{}/versions", encoded(subject));
         self.ask(Call { about: About::Subject(subject.to_owned()), path, body: None })
     }
 
-    /// Gives the schema with this id: `GET /schemas/ids/{id}`.
+    /// Returns the schema with this id: `GET /schemas/ids/{id}`.
     ///
     /// # Errors
-    /// [`NotFound`](RegistryErrorKind::NotFound), and what keeps the registry from answering.
+    /// [`NotFound`](RegistryErrorKind::NotFound), or an error of the request.
     pub fn by_id(&self, id: i32) -> Answer<Arc<RegisteredSchema>> {
         self.ask_for_schema(Key::Id(id), About::Id(id), format!("/schemas/ids/{id}"), None)
     }
 
-    /// Gives the schema with this GUID: `GET /schemas/guids/{guid}`.
+    /// Returns the schema with this GUID: `GET /schemas/guids/{guid}`.
     ///
     /// # Errors
-    /// [`NotFound`](RegistryErrorKind::NotFound), also from a registry that has no GUIDs, and what keeps it from answering.
+    /// [`NotFound`](RegistryErrorKind::NotFound), also from a registry without GUIDs, or an error of the request.
     pub fn by_guid(&self, guid: Uuid) -> Answer<Arc<RegisteredSchema>> {
         self.ask_for_schema(Key::Guid(guid), About::Guid(guid), format!("/schemas/guids/{guid}"), None)
     }
 
-    /// Asks whether a schema may be registered under a subject: `POST /compatibility/subjects/{subject}/versions/latest`.
+    /// Checks whether a schema may be registered under a subject: `POST /compatibility/subjects/{subject}/versions/latest`.
     ///
     /// # Errors
-    /// [`NotFound`](RegistryErrorKind::NotFound) if the subject has no version, so that everything is compatible, and what keeps the registry from
-    /// answering.
+    /// [`NotFound`](RegistryErrorKind::NotFound) if the subject has no version, so that every schema is compatible, or an error of the request.
     pub fn is_compatible(&self, subject: &str, schema: &Schema) -> Answer<Compatibility> {
         let path = format!("/compatibility/subjects/{}/versions/latest?verbose=true", encoded(subject));
         self.ask(Call { about: About::Subject(subject.to_owned()), path, body: Some(posted(schema)) })
     }
 
-    /// Gives what a schema uses, and what that uses, each once, by the name that it is used under: for programs that compile a schema
-    /// themselves.
+    /// Returns the direct and indirect references of a schema, each once, with the name that refers to it: for programs that compile
+    /// schemas themselves.
     ///
     /// # Errors
-    /// [`NotFound`](RegistryErrorKind::NotFound) for a schema that names what is not registered, and what keeps the registry from answering.
+    /// [`NotFound`](RegistryErrorKind::NotFound) if a reference is not registered, or an error of the request.
     pub fn uses(&self, schema: &Schema) -> Answer<Vec<(String, Arc<RegisteredSchema>)>> {
         let (registry, schema) = (self.clone(), schema.clone());
         Answer::new(async move { registry.uses_of(&schema).await })
     }
 
-    /// How serializers find their schema unless they say it themselves.
+    /// How serializers look up their schema, unless they override it.
     pub(crate) fn lookup_policy(&self) -> &LookupPolicy {
         &self.0.lookup_policy
     }
 
-    /// After how long a subject's latest version is asked for again; `None` for never.
+    /// How long a subject's latest version is cached; `None`: for ever.
     pub(crate) fn latest_lifetime(&self) -> Option<Duration> {
         self.0.latest_lifetime
     }
 
-    /// The schema with which a record was written, and all that it uses.
+    /// The schema that a record was written with, and its references.
     pub(crate) fn written_with(&self, id: WireId) -> Answer<Whole> {
         let answer = match id {
             WireId::Id(id) => self.by_id(id),
@@ -248,7 +247,7 @@ impl SchemaRegistry {
         Answer::new(async move { registry.whole(answer.await?).await })
     }
 
-    /// The schema to write with, in Java's order: register, the id that is set, the latest version, what is registered already.
+    /// The schema to write with, in Java's order: register it, the configured id, the latest version, the schema that is already registered.
     pub(crate) async fn to_write(
         &self,
         lookup_policy: &LookupPolicy,
@@ -256,8 +255,8 @@ impl SchemaRegistry {
         local: Option<&Schema>,
     ) -> Result<Arc<RegisteredSchema>, RegistryError> {
         let missing = || {
-            let message = "there is no schema to register or to find: give the serializer one, or set use.latest.version=true or \
-                           use.schema.id, and auto.register.schemas=false";
+            let message = "no schema to register or to look up: pass one to the serializer, or set auto.register.schemas=false and \
+                           either use.latest.version=true or use.schema.id";
             RegistryError::new(RegistryErrorKind::Request, &About::Subject(subject.to_owned()), message)
         };
         match (lookup_policy.schema_id, local) {
@@ -270,13 +269,13 @@ impl SchemaRegistry {
         }
     }
 
-    /// Gets what a schema uses, and what that uses.
+    /// Adds the references of a schema.
     pub(crate) async fn whole(&self, schema: Arc<RegisteredSchema>) -> Result<Whole, RegistryError> {
         let references = self.uses_of(&schema.schema).await?;
         Ok(Whole { schema, references })
     }
 
-    /// What a schema uses, and what that uses, each once.
+    /// The direct and indirect references of a schema, each once.
     pub(crate) async fn uses_of(&self, schema: &Schema) -> Result<Vec<(String, Arc<RegisteredSchema>)>, RegistryError> {
         let mut seen = HashSet::new();
         let mut open: Vec<SchemaReference> = schema.uses().to_vec();
@@ -301,7 +300,7 @@ impl SchemaRegistry {
             return Answer::new(flight.clone());
         }
         let (sender, receiver) = oneshot::channel();
-        let stopped = RegistryError::new(RegistryErrorKind::Network, &about, "there is no thread to ask it");
+        let stopped = RegistryError::new(RegistryErrorKind::Network, &about, "a thread for the request could not be started");
         let flight = receiver.map(|answer| answer.unwrap_or(Err(stopped))).boxed().shared();
         cache.flights.insert(key.clone(), flight.clone());
         drop(cache);
@@ -313,7 +312,7 @@ impl SchemaRegistry {
             if let Ok(answer) = &answer {
                 registry.lock().put(key, answer);
             }
-            // From here on a new request starts anew, and before anybody hears of this one's end.
+            // Before the waiters are woken, so that their next call starts a new request.
             drop(forgotten);
             let _ = sender.send(answer);
         });
@@ -322,7 +321,8 @@ impl SchemaRegistry {
 
     fn ask<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Answer<T> {
         let (sender, receiver) = oneshot::channel();
-        let stopped = RegistryError::new(RegistryErrorKind::Network, &call.about, "there is no thread to ask it");
+        let stopped =
+            RegistryError::new(RegistryErrorKind::Network, &call.about, "a thread for the request could not be started");
         let registry = self.clone();
         self.0.workers.run(move || drop(sender.send(registry.0.transport.call(&call))));
         Answer::new(receiver.map(|answer| answer.unwrap_or(Err(stopped))))
@@ -333,7 +333,7 @@ impl SchemaRegistry {
     }
 }
 
-/// Takes a request out of those that are under way when it ends, however that is.
+/// Removes a request from the pending ones when it ends, also by a panic.
 struct Forget {
     registry: SchemaRegistry,
     key: Key,
@@ -351,7 +351,8 @@ fn query(normalize: bool) -> &'static str {
 }
 
 fn read(got: Got, about: &About, key: &Key, sent: Option<Schema>) -> Result<RegisteredSchema, RegistryError> {
-    let lacks = |what: &str| RegistryError::new(RegistryErrorKind::UnexpectedAnswer, about, format!("it has no {what}"));
+    let lacks =
+        |what: &str| RegistryError::new(RegistryErrorKind::UnexpectedAnswer, about, format!("the response has no {what}"));
     let (subject, id, guid) = match key {
         Key::Register { subject, .. } | Key::Find { subject, .. } | Key::Latest { subject } | Key::Version { subject, .. } => {
             (Some(subject.clone()), Some(got.id.ok_or_else(|| lacks("id"))?), got.guid)
@@ -360,7 +361,7 @@ fn read(got: Got, about: &About, key: &Key, sent: Option<Schema>) -> Result<Regi
         Key::Guid(guid) => (None, got.id, Some(*guid)),
     };
     let schema = match (got.schema, sent) {
-        // The registry may spell it otherwise; what is written is what was sent.
+        // The registry may reformat the text; values are written with the schema that was sent.
         (_, Some(sent)) => sent,
         (Some(text), None) => {
             Schema::new(got.schema_type.unwrap_or_default(), text).references(got.references.unwrap_or_default())

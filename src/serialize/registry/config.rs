@@ -1,4 +1,4 @@
-//! [`SchemaRegistryConfig`]: how a registry is reached, and how serializers find their schema there.
+//! [`SchemaRegistryConfig`]: the settings of the connection to a registry, and of the schema lookup.
 
 use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Duration};
 
@@ -8,9 +8,9 @@ use crate::{
     secret::Secret,
 };
 
-/// The settings of a schema registry, by Confluent's names; [`schema_registry_settings`] lists them.
+/// The settings of a schema registry, with Confluent's names; [`schema_registry_settings`] lists them.
 ///
-/// `Debug` prints no secret.
+/// `Debug` redacts secrets.
 ///
 /// ```
 /// use ottla::serialize::registry::{SchemaRegistry, SchemaRegistryConfig};
@@ -24,18 +24,18 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct SchemaRegistryConfig {
     entries: BTreeMap<&'static str, (Secret, Option<Origin>)>,
-    /// The brokers' name and password, for `SASL_INHERIT`.
+    /// The user name and password for the brokers, for `SASL_INHERIT`.
     login: Option<(Secret, Secret)>,
 }
 
-/// How a request is made, as the settings say.
+/// The settings of the connection.
 pub(super) struct Connection {
     pub(super) urls: Vec<Secret>,
     /// The value of the header `Authorization`.
     pub(super) authorization: Option<Secret>,
     /// PEM.
     pub(super) authorities: Option<Secret>,
-    /// PEM: the client's certificates and its key.
+    /// PEM: the client's certificate chain and its private key.
     pub(super) identity: Option<(Secret, Secret)>,
     pub(super) connect_timeout: Duration,
     pub(super) read_timeout: Duration,
@@ -43,11 +43,11 @@ pub(super) struct Connection {
     pub(super) retry_wait: Duration,
     pub(super) retry_max_wait: Duration,
     pub(super) cache_capacity: usize,
-    /// `None` for never.
+    /// `None`: cached for ever.
     pub(super) latest_lifetime: Option<Duration>,
 }
 
-/// How a serializer finds its schema.
+/// How a serializer looks up its schema.
 #[derive(Clone)]
 pub(crate) struct LookupPolicy {
     pub(crate) auto_register: bool,
@@ -61,27 +61,27 @@ pub(crate) struct LookupPolicy {
 }
 
 impl LookupPolicy {
-    /// Whether values are written with the schema that the serializer was given.
+    /// Whether values are written with the serializer's own schema.
     pub(super) fn writes_local(&self) -> bool {
         self.auto_register || (self.schema_id.is_none() && !self.use_latest)
     }
 
-    /// Whether the schema may be another one later.
+    /// Whether the schema may change later.
     pub(super) fn follows_latest(&self) -> bool {
         !self.auto_register && self.schema_id.is_none() && self.use_latest
     }
 }
 
 impl SchemaRegistryConfig {
-    /// Settings of which none is set.
+    /// Creates a configuration without any setting.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes names and values from a map or a list.
+    /// Creates a configuration from names and values, such as those of a map or a list.
     ///
     /// # Errors
-    /// All that is wrong with any of them.
+    /// All unknown settings and invalid values.
     pub fn from_pairs<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError> {
         let mut config = Self::new();
         let problems: Vec<Problem> =
@@ -89,8 +89,8 @@ impl SchemaRegistryConfig {
         if problems.is_empty() { Ok(config) } else { Err(problems.into_iter().collect()) }
     }
 
-    /// Takes the registry's settings out of a producer's, where they stand in Java; `SASL_INHERIT` takes name and password from its
-    /// `sasl.jaas.config`.
+    /// Creates a configuration from the registry settings of a producer, where Java has them. `SASL_INHERIT` uses the user name and the
+    /// password of the producer's `sasl.jaas.config`.
     ///
     /// ```
     /// use ottla::ProducerConfig;
@@ -110,10 +110,10 @@ impl SchemaRegistryConfig {
         Self { entries: entries.collect(), login: producer.login() }
     }
 
-    /// Sets one setting; a value that was set before is replaced.
+    /// Sets one setting, replacing an earlier value.
     ///
     /// # Errors
-    /// If there is no such setting, or if the value is of the wrong type or out of range.
+    /// If the setting is unknown, or its value has the wrong type or is out of range.
     pub fn set(mut self, name: &str, value: impl AsRef<str>) -> Result<Self, ConfigError> {
         match self.put(name, value.as_ref(), Some(&Origin::Code)) {
             Ok(()) => Ok(self),
@@ -121,7 +121,7 @@ impl SchemaRegistryConfig {
         }
     }
 
-    /// The value that was set; `None` if it was not set, whatever the default is. Secrets are not hidden.
+    /// The value that was set; `None` if it was not set, even if it has a default. Secrets are not redacted.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.entries.get(name).map(|(value, _)| value.expose())
     }
@@ -133,8 +133,8 @@ impl SchemaRegistryConfig {
                 schema_registry_settings().map(|setting| setting.name()).min_by_key(|known| strsim::levenshtein(known, name));
             let near = near.filter(|known| strsim::levenshtein(known, name) <= 4);
             let message = match near {
-                Some(near) => format!("is no setting of a schema registry; did you mean {near}?"),
-                None => "is no setting of a schema registry".to_owned(),
+                Some(near) => format!("is not a schema registry setting; did you mean {near}?"),
+                None => "is not a schema registry setting".to_owned(),
             };
             return Err(Problem::new(
                 Some(origin),
@@ -147,10 +147,10 @@ impl SchemaRegistryConfig {
         Ok(())
     }
 
-    /// Checks everything, also the rules between settings, without asking a registry.
+    /// Checks all settings and the rules between them. Sends no request.
     ///
     /// # Errors
-    /// All that is wrong.
+    /// All problems found.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.resolve().map(drop)
     }
@@ -162,18 +162,18 @@ impl SchemaRegistryConfig {
             problems.push(Problem::new(origin, Some(name), message));
         };
         if self.text("schema.registry.url").is_empty() {
-            fail("schema.registry.url", "is not set; give the URL of a schema registry, as http://localhost:8081");
+            fail("schema.registry.url", "is not set; set it to the URL of a schema registry, such as http://localhost:8081");
         }
         let lookup_policy = self.lookup_policy();
         if lookup_policy.auto_register && lookup_policy.use_latest {
             fail(
                 "use.latest.version",
-                "needs auto.register.schemas=false: a schema is either registered, or the latest one is used",
+                "requires auto.register.schemas=false: a serializer either registers its schema or uses the latest version",
             );
         }
         let mut pem = |name: &str, location: &str| match (self.get(name), self.get(location)) {
             (Some(_), Some(_)) => {
-                fail(name, &format!("is set, and so is {location}; leave one out"));
+                fail(name, &format!("conflicts with {location}; set only one of them"));
                 None
             }
             (Some(text), None) => Some(Secret::from(text)),
@@ -201,7 +201,7 @@ impl SchemaRegistryConfig {
             retry_wait: self.milliseconds("retries.wait.ms"),
             retry_max_wait: self.milliseconds("retries.max.wait.ms"),
             cache_capacity: self.number("cache.capacity"),
-            latest_lifetime: self.text("latest.cache.ttl.sec").parse().map(Duration::from_secs).ok(), // -1 is none
+            latest_lifetime: self.text("latest.cache.ttl.sec").parse().map(Duration::from_secs).ok(), // -1: for ever
         };
         Ok((connection, lookup_policy))
     }
@@ -224,30 +224,30 @@ impl SchemaRegistryConfig {
         }
     }
 
-    /// The header `Authorization`; what stands in a URL comes before it.
+    /// The header `Authorization`. Credentials in a URL take precedence over it.
     fn authorization(&self) -> Result<Option<Secret>, (&'static str, &'static str)> {
         let user_info = self.get("basic.auth.user.info");
         let token = self.get("bearer.auth.token");
         let bearer = self.get("bearer.auth.credentials.source");
         match (self.text("basic.auth.credentials.source"), bearer) {
             ("USER_INFO", Some(_)) => {
-                Err(("bearer.auth.credentials.source", "is set, and so is basic.auth.credentials.source; leave one out"))
+                Err(("bearer.auth.credentials.source", "conflicts with basic.auth.credentials.source; set only one of them"))
             }
             ("USER_INFO", None) => match user_info {
                 Some(info) if info.contains(':') => Ok(Some(basic(&info.into()))),
-                Some(_) => Err(("basic.auth.user.info", "has no colon between name and password")),
-                None => Err(("basic.auth.user.info", "is not set, which basic.auth.credentials.source=USER_INFO needs")),
+                Some(_) => Err(("basic.auth.user.info", "must be a user name and a password with a colon between them")),
+                None => Err(("basic.auth.user.info", "must be set for basic.auth.credentials.source=USER_INFO")),
             },
             ("SASL_INHERIT", _) => match &self.login {
                 Some((name, password)) => Ok(Some(basic(&[name.expose(), password.expose()].join(":").into()))),
                 None => Err((
                     "basic.auth.credentials.source",
-                    "is SASL_INHERIT, which needs a producer's sasl.jaas.config with a username and a password",
+                    "SASL_INHERIT requires a producer's sasl.jaas.config with a username and a password",
                 )),
             },
             (_, Some(_)) => match token {
                 Some(token) => Ok(Some(["Bearer ", token].concat().into())),
-                None => Err(("bearer.auth.token", "is not set, which bearer.auth.credentials.source=STATIC_TOKEN needs")),
+                None => Err(("bearer.auth.token", "must be set for bearer.auth.credentials.source=STATIC_TOKEN")),
             },
             (_, None) if user_info.is_some() => {
                 Err(("basic.auth.user.info", "has no effect without basic.auth.credentials.source=USER_INFO"))
@@ -263,7 +263,7 @@ impl SchemaRegistryConfig {
         self.get(name).or_else(|| schema_registry_setting(name)?.default()).unwrap_or_default()
     }
 
-    /// A value of the table is in its range: checked when it was set.
+    /// Values are in range: `put` checks them, and the defaults are valid.
     fn number<N: std::str::FromStr + Default>(&self, name: &str) -> N {
         self.text(name).parse().unwrap_or_default()
     }
@@ -273,13 +273,13 @@ impl SchemaRegistryConfig {
     }
 }
 
-/// A PEM file; what stands in it beside the PEM may be in any encoding.
+/// Reads a PEM file. Text outside the PEM blocks may have any encoding.
 fn pem_file(path: &str) -> Result<Secret, String> {
     let text = String::from_utf8(file::read(Path::new(path))?);
     Ok(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()).into())
 }
 
-/// Basic authentication, as the header has it.
+/// The value of the header `Authorization` for basic authentication.
 pub(super) fn basic(user_info: &Secret) -> Secret {
     use base64::{Engine, engine::general_purpose::STANDARD};
     let encoded = Secret::from(STANDARD.encode(user_info.expose()));

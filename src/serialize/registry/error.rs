@@ -1,22 +1,22 @@
-//! [`RegistryError`]: why the registry did not give what it was asked for.
+//! [`RegistryError`]: the error of a request to a registry.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use uuid::Uuid;
 
-/// So much of what a registry answers is kept for the error, in bytes.
+/// The longest message that is kept, in bytes.
 const KEPT_MESSAGE: usize = 2000;
 
-/// Why a registry did not give what it was asked for. It names what was asked (the subject or the id), and has the registry's own words.
+/// The error of a request to a schema registry. It names the subject or the id of the request and contains the registry's message.
 ///
-/// It is the [source](StdError::source) of the [`Error`](crate::Error) of a record. A handle: all records that waited for one request
-/// share it.
+/// It is the [source](StdError::source) of a record's [`Error`](crate::Error). A handle: all records that waited for the same request
+/// share the error.
 #[derive(Clone)]
 pub struct RegistryError(Arc<Inner>);
 
 struct Inner {
     kind: RegistryErrorKind,
-    /// What was asked for: `subject orders-value`.
+    /// The subject or the id of the request: `subject orders-value`.
     asked: String,
     message: String,
     status: Option<u16>,
@@ -30,33 +30,33 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RegistryErrorKind {
-    /// No registry could be reached, or the connection broke.
+    /// No registry could be reached, or the connection was lost.
     Network,
-    /// The registry did not answer in time.
+    /// The registry did not respond in time.
     Timeout,
-    /// The registry cannot answer now: HTTP status 408, 429 or 5xx.
+    /// The registry is unavailable: HTTP status 408, 429 or 5xx.
     Unavailable,
-    /// The registry's certificate is not trusted, or ours is not.
+    /// The registry's certificate or the client's certificate is not trusted.
     Tls,
-    /// The registry does not take the credentials, or wants some: 401.
+    /// The credentials are missing or invalid: 401.
     Authentication,
-    /// The credentials are good, but not allowed to do this: 403.
+    /// The credentials are valid but do not permit the request: 403.
     Authorization,
-    /// There is no such subject, version or schema: 404, in the registry's own form.
+    /// The subject, version or schema does not exist: 404 with an error code of the registry.
     NotFound,
-    /// The schema is not compatible with those before it under its subject: 409.
+    /// The schema is not compatible with the earlier versions of the subject: 409.
     Incompatible,
-    /// The registry does not take the schema for one: 422.
+    /// The registry rejected the schema as invalid: 422.
     InvalidSchema,
-    /// The registry answered something else than its API says, or refused the request for another reason.
+    /// The response does not follow the registry's API, or has another status.
     UnexpectedAnswer,
-    /// The schema that the registry gave cannot be used here: it cannot be parsed, or is of another language.
+    /// The registered schema cannot be used: it cannot be parsed, or is in another schema language.
     UnusableSchema,
-    /// The request could not be made: the settings, or what was to be asked, are not right for it.
+    /// The request could not be sent: the settings or the arguments are invalid.
     Request,
 }
 
-/// What a request is about, for its errors.
+/// The subject or the id of a request, for its errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum About {
     Subject(String),
@@ -76,7 +76,7 @@ impl RegistryError {
         Self(Arc::new(Inner { kind, asked, message, status: None, code: None, subject, id, source: None }))
     }
 
-    /// What the registry answered in place of what was asked for.
+    /// The error of a response with an error status.
     pub(super) fn answered(about: &About, status: u16, body: &[u8]) -> Self {
         #[derive(serde::Deserialize)]
         struct Answer {
@@ -87,7 +87,7 @@ impl RegistryError {
         let kind = match status {
             401 => RegistryErrorKind::Authentication,
             403 => RegistryErrorKind::Authorization,
-            // A proxy in front of the registry answers so as well, without the registry's code.
+            // A 404 without the registry's code may come from a proxy in front of it.
             404 if answer.error_code.is_some() => RegistryErrorKind::NotFound,
             408 | 429 | 500.. => RegistryErrorKind::Unavailable,
             409 => RegistryErrorKind::Incompatible,
@@ -95,7 +95,7 @@ impl RegistryError {
             _ => RegistryErrorKind::UnexpectedAnswer,
         };
         let code = answer.error_code.filter(|&code| code != i32::from(status));
-        let message = answer.message.unwrap_or_else(|| format!("{} bytes that are not its own JSON", body.len()));
+        let message = answer.message.unwrap_or_else(|| format!("{} bytes that are not the registry's JSON", body.len()));
         let message = shortened(&message);
         let mut error = Self::new(kind, about, message);
         error.change(|inner| (inner.status, inner.code) = (Some(status), code));
@@ -107,46 +107,46 @@ impl RegistryError {
         self
     }
 
-    /// Nobody else has it yet when this is called.
+    /// Called before the error is shared, so `get_mut` succeeds.
     fn change(&mut self, change: impl FnOnce(&mut Inner)) {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             change(inner);
         }
     }
 
-    /// What kind of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> RegistryErrorKind {
         self.0.kind
     }
 
-    /// The HTTP status, if the registry answered.
+    /// The HTTP status, if the registry responded.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The registry's own code, such as 40401 for a subject that does not exist, where it says more than the status.
+    /// The registry's error code, such as 40401 for a subject that does not exist; `None` if it is equal to the status.
     pub fn code(&self) -> Option<i32> {
         self.0.code
     }
 
-    /// The registry's own words, or what was wrong without an answer.
+    /// The registry's message, or the reason why there was no response.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The subject that was asked for.
+    /// The subject of the request.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
     }
 
-    /// The id that was asked for.
+    /// The schema id of the request.
     pub fn schema_id(&self) -> Option<i32> {
         self.0.id
     }
 
-    /// Whether it is the registry that failed, and not what it was asked for: it is out of reach, does not let this client in, or answers
-    /// what no registry does. A record is as good as before then; a producer reports it with
-    /// [`ErrorKind::SchemaRegistry`](crate::ErrorKind::SchemaRegistry), and a consumer reads it again.
+    /// Whether the registry failed, and not the request: it is unreachable, rejects this client's credentials, or sends invalid responses.
+    /// The record itself is not at fault: a producer reports [`ErrorKind::SchemaRegistry`](crate::ErrorKind::SchemaRegistry), and a consumer
+    /// reads the record again.
     pub fn is_outage(&self) -> bool {
         !matches!(
             self.0.kind,
@@ -158,7 +158,7 @@ impl RegistryError {
         )
     }
 
-    /// Whether the same request may succeed later. It has been made again `max.retries` times by then.
+    /// Whether the same request may succeed later. It has already been retried `max.retries` times.
     pub fn is_retriable(&self) -> bool {
         matches!(self.0.kind, RegistryErrorKind::Network | RegistryErrorKind::Timeout | RegistryErrorKind::Unavailable)
     }
@@ -188,17 +188,17 @@ impl fmt::Display for RegistryError {
         write!(f, "{asked}: ")?;
         f.write_str(match kind {
             RegistryErrorKind::Network => "the schema registry cannot be reached",
-            RegistryErrorKind::Timeout => "the schema registry did not answer in time",
-            RegistryErrorKind::Unavailable => "the schema registry cannot answer now",
-            RegistryErrorKind::Tls => "no trusted connection to the schema registry",
-            RegistryErrorKind::Authentication => "the schema registry does not take the credentials",
-            RegistryErrorKind::Authorization => "the schema registry does not allow it",
-            RegistryErrorKind::NotFound => "the schema registry does not have it",
-            RegistryErrorKind::Incompatible => "the schema is not compatible with those registered before it",
-            RegistryErrorKind::InvalidSchema => "the schema registry does not take the schema",
-            RegistryErrorKind::UnexpectedAnswer => "the schema registry gave an unexpected answer",
+            RegistryErrorKind::Timeout => "the schema registry did not respond in time",
+            RegistryErrorKind::Unavailable => "the schema registry is unavailable",
+            RegistryErrorKind::Tls => "TLS to the schema registry failed",
+            RegistryErrorKind::Authentication => "the schema registry rejected the credentials",
+            RegistryErrorKind::Authorization => "not authorized by the schema registry",
+            RegistryErrorKind::NotFound => "not found in the schema registry",
+            RegistryErrorKind::Incompatible => "the schema is not compatible with the earlier versions",
+            RegistryErrorKind::InvalidSchema => "the schema registry rejected the schema as invalid",
+            RegistryErrorKind::UnexpectedAnswer => "unexpected response from the schema registry",
             RegistryErrorKind::UnusableSchema => "the schema cannot be used",
-            RegistryErrorKind::Request => "the request cannot be made",
+            RegistryErrorKind::Request => "the request could not be sent",
         })?;
         match (status, code) {
             (Some(status), Some(code)) => write!(f, " ({status}, code {code})")?,
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_registry_itself_says_that_it_does_not_have_a_schema() {
+    fn a_404_is_not_found_only_with_the_registrys_error_code() {
         let answered = |status, body: &str| RegistryError::answered(&About::Id(7), status, body.as_bytes());
         let own = answered(404, r#"{"error_code":40403,"message":"Schema 7 not found"}"#);
         assert_eq!((own.kind(), own.is_outage()), (RegistryErrorKind::NotFound, false));

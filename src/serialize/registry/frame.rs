@@ -1,7 +1,7 @@
-//! Confluent's frame: where a record says which schema wrote it.
+//! Confluent's wire format: how a record carries the id of its schema.
 //!
-//! V0 is a byte 0 and the id in four bytes, big-endian, in front of the payload; V1 is a byte 1 and the GUID in sixteen bytes in the header
-//! `__key_schema_id` or `__value_schema_id`, with the payload as it is (Confluent: "Wire format").
+//! Version 0 puts a byte 0 and the id in four bytes, big-endian, in front of the payload. Version 1 puts a byte 1 and the GUID in sixteen bytes
+//! into the header `__key_schema_id` or `__value_schema_id`, and leaves the payload unchanged (Confluent: "Wire format").
 
 use std::fmt;
 
@@ -19,14 +19,14 @@ const MAGIC_V1: u8 = 1;
 /// Where a record carries the id of its schema (`key.schema.id.serializer`, `value.schema.id.serializer`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SchemaIdLocation {
-    /// In front of the payload, as every deserializer of Confluent's reads it: `PrefixSchemaIdSerializer`.
+    /// In front of the payload, where all of Confluent's deserializers read it: `PrefixSchemaIdSerializer`.
     #[default]
     Prefix,
-    /// In a header, as a GUID: `HeaderSchemaIdSerializer`. Needs a registry that has GUIDs, and consumers that look there.
+    /// In a header, as a GUID: `HeaderSchemaIdSerializer`. Requires a registry with GUIDs, and consumers that read the header.
     Header,
 }
 
-/// The id of a schema as a record carries it.
+/// The id of a schema in a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WireId {
     /// In front of the payload.
@@ -35,42 +35,40 @@ pub enum WireId {
     Guid(Uuid),
 }
 
-/// What a framed key or value is made of.
+/// The parts of a key or value in the wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     pub(crate) id: WireId,
-    /// With the id in a header: what follows it there. Protobuf's message indexes follow the id wherever it is.
+    /// The bytes behind an id in a header: Protobuf's message indexes follow the id wherever it is. `None` for an id in front of the payload.
     pub(crate) behind_id: Option<&'a [u8]>,
     pub(crate) payload: &'a [u8],
 }
 
-/// Why bytes are no framed key or value.
+/// Why bytes are not in the wire format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The bytes are fewer than the frame alone has.
-    #[error(
-        "expected a schema id and a payload, got {length} bytes: they were not written with a schema registry, or are cut off"
-    )]
+    /// The bytes are shorter than a schema id.
+    #[error("expected a schema id and a payload, got {length} bytes: not written with a schema registry, or truncated")]
     Truncated {
-        /// How many bytes came.
+        /// The number of bytes.
         length: usize,
     },
-    /// The first byte is not the frame's.
-    #[error("expected the byte {expected} in front of a schema id, got {found}: it was not written with a schema registry")]
+    /// The first byte is not that of the wire format.
+    #[error("expected the byte {expected} in front of a schema id, got {found}: not written with a schema registry")]
     Magic {
-        /// The byte that the frame begins with.
+        /// The byte that the wire format begins with.
         expected: u8,
-        /// The byte that came.
+        /// The actual byte.
         found: u8,
     },
-    /// A null where there must be a value.
-    #[error("expected a schema id and a payload, got null; the deserializer Optional accepts null")]
+    /// Null instead of bytes.
+    #[error("expected a schema id and a payload, got null; use the deserializer Optional to accept null")]
     Null,
 }
 
 impl WireId {
-    /// Reads which schema wrote a key (`is_key`) or value: for programs that choose how to read it.
+    /// Reads the id of a key's (`is_key`) or a value's schema: for programs that choose a deserializer by schema.
     ///
     /// # Errors
     /// [`FrameError`] if the bytes were not written with a schema registry.
@@ -96,7 +94,7 @@ pub(super) fn header(is_key: bool) -> &'static str {
     if is_key { "__key_schema_id" } else { "__value_schema_id" }
 }
 
-/// Writes the id of the schema, and what follows it, to where it belongs. The payload is to be appended to the buffer next.
+/// Writes the id of the schema and the bytes behind it to the buffer or the header. The caller then appends the payload to the buffer.
 pub(crate) fn begin<W>(
     location: SchemaIdLocation,
     resolved: &Resolved<W>,
@@ -113,7 +111,7 @@ pub(crate) fn begin<W>(
         SchemaIdLocation::Header => {
             let guid = resolved.guid.ok_or_else(|| {
                 format!(
-                    "schema id {}: the registry gave no GUID for it, which a header needs; use PrefixSchemaIdSerializer",
+                    "schema id {}: the registry returned no GUID, which HeaderSchemaIdSerializer requires; use PrefixSchemaIdSerializer",
                     resolved.id
                 )
             })?;
@@ -127,7 +125,7 @@ pub(crate) fn begin<W>(
     Ok(())
 }
 
-/// Reads which schema wrote a key or value: from its header if it has that, else from the front of its bytes.
+/// Reads the id of a key's or a value's schema from its header, or from the front of its bytes if it has no such header.
 pub(crate) fn read<'a>(data: &'a [u8], headers: &'a Headers, is_key: bool) -> Result<Frame<'a>, FrameError> {
     if let Some(value) = headers.last(header(is_key)) {
         let value = value.value().unwrap_or_default();

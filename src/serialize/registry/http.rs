@@ -1,4 +1,4 @@
-//! [`Transport`]: one request to the registry, on whichever of its URLs answers, made again when that may help.
+//! [`Transport`]: sends one request to the registry's URLs in turn, with retries.
 
 use std::{io, thread, time::Duration};
 
@@ -18,19 +18,19 @@ use crate::{panic::emit, secret::Secret};
 
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
-/// The greatest answer that is read, in bytes.
+/// The largest response body that is read, in bytes.
 const GREATEST_ANSWER: u64 = 16 * 1024 * 1024;
 
-/// What stands in a path as it is (RFC 3986, "unreserved").
+/// Characters that a path segment may contain unescaped (RFC 3986, "unreserved").
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A request: what is asked, and with what.
+/// A request.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) about: About,
     /// Path and query, without the registry's own URL.
     pub(super) path: String,
-    /// The JSON to post; `None` gets.
+    /// The JSON of a POST; `None` for a GET.
     pub(super) body: Option<Vec<u8>>,
 }
 
@@ -44,12 +44,12 @@ pub(super) struct Transport {
 
 /// One of the registry's URLs.
 struct Base {
-    /// Without name and password.
+    /// Without user name and password.
     url: String,
     authorization: Option<HeaderValue>,
 }
 
-/// A subject as it stands in a path.
+/// A subject, escaped for a path.
 pub(super) fn encoded(subject: &str) -> String {
     utf8_percent_encode(subject, PLAIN).to_string()
 }
@@ -62,13 +62,13 @@ impl Transport {
         }
         if let Some((chain, key)) = &connection.identity {
             let key = PrivateKey::from_pem(key.expose().as_bytes())
-                .map_err(|_| unreadable("schema.registry.ssl.keystore has no private key in PEM that is not encrypted"))?;
+                .map_err(|_| unreadable("schema.registry.ssl.keystore must contain an unencrypted private key in PEM"))?;
             tls = tls.client_cert(Some(ClientCert::new_with_certs(&certificates(chain.expose(), "keystore")?, key)));
         }
         let config = Agent::config_builder()
             .tls_config(tls.build())
             .http_status_as_error(false)
-            // As Java: what the environment says of proxies is not looked at.
+            // As in Java, the proxies of the environment variables are ignored.
             .proxy(None)
             .user_agent(concat!("ottla/", env!("CARGO_PKG_VERSION")))
             .accept(CONTENT_TYPE)
@@ -91,7 +91,7 @@ impl Transport {
         })
     }
 
-    /// Makes the request, and blocks until it is answered or given up.
+    /// Sends the request with retries. Blocks until it succeeds or fails.
     pub(super) fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, RegistryError> {
         let mut round = 0;
         loop {
@@ -99,7 +99,7 @@ impl Transport {
                 Err(error) if error.is_retriable() => error,
                 answered => {
                     return serde_json::from_slice(&answered?).map_err(|error| {
-                        let message = format!("not the JSON that was expected: {error}");
+                        let message = format!("unexpected JSON: {error}");
                         RegistryError::new(RegistryErrorKind::UnexpectedAnswer, &call.about, message)
                     });
                 }
@@ -108,13 +108,13 @@ impl Transport {
                 return Err(error);
             }
             let wait = self.wait(round);
-            emit!(debug, %error, ?wait, "the schema registry is asked again");
+            emit!(debug, %error, ?wait, "retrying the request to the schema registry");
             thread::sleep(wait);
             round += 1;
         }
     }
 
-    /// Asks one URL after the other, until one gives an answer that another would give as well.
+    /// Tries the URLs in order, until one does not fail with a retriable error.
     fn ask_each(&self, call: &Call) -> Result<Vec<u8>, RegistryError> {
         let mut last = None;
         for base in &self.bases {
@@ -123,7 +123,7 @@ impl Transport {
                 answered => return answered,
             }
         }
-        Err(last.unwrap_or_else(|| RegistryError::new(RegistryErrorKind::Request, &call.about, "there is no URL to ask")))
+        Err(last.unwrap_or_else(|| RegistryError::new(RegistryErrorKind::Request, &call.about, "no URL is configured")))
     }
 
     fn ask(&self, base: &Base, call: &Call) -> Result<Vec<u8>, RegistryError> {
@@ -153,7 +153,7 @@ impl Transport {
         }
     }
 
-    /// Twice as long each time, shortened by up to half so that clients that failed together do not come back together.
+    /// Exponential backoff. A random reduction of up to half spreads the retries of clients that failed at the same time.
     fn wait(&self, round: u32) -> Duration {
         let longest = self.retry_wait.saturating_mul(2_u32.saturating_pow(round)).min(self.retry_max_wait);
         longest.mul_f64(1.0 - fastrand::f64() / 2.0)
@@ -161,7 +161,7 @@ impl Transport {
 }
 
 impl Base {
-    /// Takes name and password out of the URL, if they stand there.
+    /// Moves the user name and the password of the URL, if it has them, into the header.
     fn new(url: &Secret, authorization: Option<&Secret>) -> Result<Self, RegistryError> {
         let url = url.expose();
         let split = url.split_once("://").and_then(|(scheme, rest)| {
@@ -177,10 +177,10 @@ impl Base {
     }
 }
 
-/// The value of a header that nobody prints.
+/// The value of a header, marked as sensitive so that it is not printed.
 fn header(text: &Secret) -> Result<HeaderValue, RegistryError> {
     let mut value = HeaderValue::from_str(text.expose())
-        .map_err(|_| unreadable("bearer.auth.token has a character that no header may have"))?;
+        .map_err(|_| unreadable("bearer.auth.token contains a character that is not allowed in a header"))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -189,24 +189,28 @@ fn certificates(pem: &str, store: &str) -> Result<Vec<Certificate<'static>>, Reg
     let mut found = Vec::new();
     for item in parse_pem(pem.as_bytes()) {
         if let PemItem::Certificate(certificate) =
-            item.map_err(|_| unreadable(&format!("schema.registry.ssl.{store} is no PEM")))?
+            item.map_err(|_| unreadable(&format!("schema.registry.ssl.{store} is not valid PEM")))?
         {
             found.push(certificate);
         }
     }
-    if found.is_empty() { Err(unreadable(&format!("schema.registry.ssl.{store} has no certificate in PEM"))) } else { Ok(found) }
+    if found.is_empty() {
+        Err(unreadable(&format!("schema.registry.ssl.{store} contains no certificate in PEM")))
+    } else {
+        Ok(found)
+    }
 }
 
 fn unreadable(message: &str) -> RegistryError {
     RegistryError::new(RegistryErrorKind::Request, &About::Registry, message)
 }
 
-/// The error of a request without an answer; the URL has no password in it any more.
+/// The error of a request without a response. `url` is without credentials.
 fn failure(error: ureq::Error, url: &str, about: &About) -> RegistryError {
     let kind = match &error {
         ureq::Error::Timeout(_) => RegistryErrorKind::Timeout,
         ureq::Error::Tls(_) | ureq::Error::Pem(_) | ureq::Error::Rustls(_) => RegistryErrorKind::Tls,
-        // rustls reports what it has against a certificate through the stream.
+        // rustls reports certificate errors through the stream.
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => RegistryErrorKind::Tls,
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => RegistryErrorKind::Timeout,
         ureq::Error::Io(_) | ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => RegistryErrorKind::Network,

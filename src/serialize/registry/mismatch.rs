@@ -1,14 +1,14 @@
-//! [`SchemaMismatch`]: which schema a key or a value does not go with.
+//! [`SchemaMismatch`]: the error of a key or value that does not match its schema.
 
 use std::{error::Error as StdError, fmt};
 
 use super::{WireId, error::About};
 use crate::serialize::BoxError;
 
-/// A key or a value is not as its schema says, or bytes are not what was written with it.
+/// A key or a value does not match its schema, or bytes were not written with it.
 ///
-/// It names the schema; its [source](StdError::source) says what is wrong and where, never what is in the record: an
-/// [`AvroError`](super::AvroError), or what stands for it in the other formats (`JsonSchemaError`, `ProtobufError`).
+/// The error names the schema. Its [source](StdError::source) says what is wrong and where, without the record's content: an
+/// [`AvroError`](super::AvroError), `JsonSchemaError` or `ProtobufError`.
 ///
 /// ```
 /// use ottla::record::Headers;
@@ -39,27 +39,27 @@ pub struct SchemaMismatch {
 }
 
 impl SchemaMismatch {
-    /// What was to be written; the id is `None` if the registry was not asked yet.
+    /// A value to write. `id` is `None` before the lookup.
     pub(crate) fn written(subject: Option<String>, id: Option<i32>, reason: impl Into<BoxError>) -> Self {
         Self { subject, id: id.map(WireId::Id), reason: reason.into() }
     }
 
-    /// What was to be read.
+    /// Bytes to read.
     pub(crate) fn read(id: WireId, reason: impl Into<BoxError>) -> Self {
         Self { subject: None, id: Some(id), reason: reason.into() }
     }
 
-    /// The subject whose schema was to write the record; `None` of one that was read, which has only the id with it.
+    /// The subject of the schema; `None` for a record that was read, because it contains only the id.
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
     }
 
-    /// The id of the schema; `None` if the record was refused before the registry was asked for it.
+    /// The id of the schema; `None` if the record failed before the lookup.
     pub fn schema_id(&self) -> Option<WireId> {
         self.id
     }
 
-    /// What is wrong.
+    /// The reason.
     pub fn reason(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.reason
     }
@@ -74,7 +74,7 @@ impl fmt::Display for SchemaMismatch {
             (None, Some(id)) => write!(f, "{id}: ")?,
             (None, None) => {}
         }
-        f.write_str("not as the schema says")
+        f.write_str("does not match the schema")
     }
 }
 

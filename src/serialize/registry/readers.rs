@@ -1,4 +1,4 @@
-//! [`Readers`]: the schemas that a deserializer has met, each ready to read with.
+//! [`Readers`]: the cached schemas of a deserializer, prepared for reading.
 
 use std::{
     collections::HashMap,
@@ -15,28 +15,28 @@ use crate::{
     serialize::{BoxError, SchemaPending},
 };
 
-/// So many are kept; one more, and they are looked up again.
+/// The most entries a cache has; a full cache is cleared before the next entry.
 const CAPACITY: usize = 1000;
 
-/// How long the error of a lookup is kept for the lookups that follow.
+/// How long the error of a lookup is cached.
 const NEGATIVE: Duration = Duration::from_secs(1);
 
-/// How long a lookup that has kept a record waiting is taken for one that goes on.
+/// How long a lookup counts as pending after a record has waited for it in vain.
 const PENDING: Duration = Duration::from_secs(10);
 
-/// The schemas with which records were written, by the id that is in them.
+/// The schemas that records were written with, by the id in the records.
 #[derive(Debug)]
 pub(crate) struct Readers<R> {
     registry: SchemaRegistry,
     known: RwLock<HashMap<WireId, Arc<R>>>,
-    /// The ids that are not known, and were asked for.
+    /// The ids without a schema whose last lookup failed or is pending.
     unknown: Mutex<HashMap<WireId, Unknown>>,
 }
 
-/// What came of the last lookup.
+/// The state of the last lookup.
 #[derive(Debug, Clone)]
 enum Unknown {
-    /// It goes on, and somebody has waited for it as long as one record may.
+    /// Pending since a caller's `patience` ran out.
     Pending(Instant),
     Failed(RegistryError, Instant),
 }
@@ -46,11 +46,11 @@ impl<R> Readers<R> {
         Self { registry: registry.clone(), known: RwLock::default(), unknown: Mutex::default() }
     }
 
-    /// Gives what reads records with this id. While the registry is asked for it this blocks, for `patience` if that is given, and only
-    /// while no lookup has taken longer than that.
+    /// Returns the reader for records with this id. Looks up an uncached schema and blocks meanwhile, for at most `patience` if it is given.
+    /// Does not block with `patience` if another lookup has already taken longer than that.
     ///
     /// # Errors
-    /// A [`RegistryError`], the same for a second after a lookup has failed; [`SchemaPending`] after `patience`.
+    /// A [`RegistryError`], cached for a second; [`SchemaPending`] after `patience`.
     pub(crate) fn get(
         &self,
         id: WireId,
@@ -66,10 +66,10 @@ impl<R> Readers<R> {
                 return Err(error.clone().into());
             }
         }
-        // A registry that has kept one id waiting keeps others waiting.
+        // If one lookup is too slow, another would be too.
         let is_pending = unknown.values().any(|it| matches!(it, Unknown::Pending(since) if since.elapsed() < PENDING));
         drop(unknown);
-        // A lookup that is under way is joined.
+        // Joins a pending lookup of the same id.
         let lookup = self.registry.written_with(id);
         let answer = match patience {
             None => Some(block_on(lookup)),
@@ -103,7 +103,7 @@ impl<R> Readers<R> {
 
     fn remember(&self, id: WireId, outcome: Unknown) {
         let mut unknown = self.unknown();
-        // Ids that nobody has written with may be any number.
+        // Corrupt records have arbitrary ids, so the map needs a limit.
         if unknown.len() == CAPACITY {
             unknown.clear();
         }

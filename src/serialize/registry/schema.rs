@@ -1,15 +1,15 @@
-//! [`Schema`] and [`RegisteredSchema`]: what is registered, and what the registry makes of it.
+//! [`Schema`]: a schema to register, and [`RegisteredSchema`]: one with its ids.
 
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The language of a schema, by the names that Confluent's API has for them.
+/// The schema language, with the names of Confluent's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum SchemaType {
-    /// `AVRO`, which the API leaves out.
+    /// `AVRO`, the API's default.
     #[default]
     Avro,
     /// `PROTOBUF`.
@@ -18,18 +18,18 @@ pub enum SchemaType {
     Json,
 }
 
-/// Another schema that a schema uses: an import in Protobuf, a named type in Avro, a `$ref` in JSON Schema.
+/// A reference from one schema to another: an import in Protobuf, a named type in Avro, a `$ref` in JSON Schema.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SchemaReference {
-    /// How the schema names it: the import's path, the type's full name, or the URL of the `$ref`.
+    /// The name in the schema: the import's path, the type's full name, or the URL of the `$ref`.
     pub name: String,
-    /// The subject under which it is registered.
+    /// The subject that the referenced schema is registered under.
     pub subject: String,
-    /// Its version there, from 1.
+    /// Its version under the subject, from 1.
     pub version: i32,
 }
 
-/// A schema as it is registered: its text, its language, and the schemas that it uses.
+/// A schema: its text, its language and its references.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Schema {
     schema_type: SchemaType,
@@ -38,35 +38,35 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// A schema that uses no other.
+    /// Creates a schema without references.
     pub fn new(schema_type: SchemaType, text: impl Into<Arc<str>>) -> Self {
         Self { schema_type, text: text.into(), references: Vec::new() }
     }
 
-    /// Adds what the schema uses.
+    /// Adds references.
     #[must_use]
     pub fn references(mut self, references: impl IntoIterator<Item = SchemaReference>) -> Self {
         self.references.extend(references);
         self
     }
 
-    /// Its language.
+    /// The schema language.
     pub fn schema_type(&self) -> SchemaType {
         self.schema_type
     }
 
-    /// Its text.
+    /// The text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The schemas that it names itself; those may name more.
+    /// The direct references, without the references of those.
     pub fn uses(&self) -> &[SchemaReference] {
         &self.references
     }
 }
 
-/// A schema that the registry knows, with the ids under which it does.
+/// A registered schema with its ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredSchema {
     pub(super) id: Option<i32>,
@@ -77,27 +77,27 @@ pub struct RegisteredSchema {
 }
 
 impl RegisteredSchema {
-    /// The id that stands in front of a record's bytes; `None` if it was asked for by GUID.
+    /// The id that records carry in front of their bytes; `None` after a lookup by GUID.
     pub fn id(&self) -> Option<i32> {
         self.id
     }
 
-    /// The id that stands in a record's header; `None` from a registry that has none (those before Confluent Platform 8.0, Apicurio).
+    /// The GUID that records carry in a header; `None` from a registry without GUIDs (before Confluent Platform 8.0, Apicurio).
     pub fn guid(&self) -> Option<Uuid> {
         self.guid
     }
 
-    /// The subject that was asked for; `None` if it was asked for by id.
+    /// The subject of the request; `None` after a lookup by id or GUID.
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
     }
 
-    /// Its version under the subject, from 1, as far as the registry says it.
+    /// The version under the subject, from 1, if the registry returned it.
     pub fn version(&self) -> Option<i32> {
         self.version
     }
 
-    /// The schema itself.
+    /// The schema.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }

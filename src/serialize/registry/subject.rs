@@ -1,20 +1,20 @@
-//! [`SubjectNameStrategy`]: under which subject a schema is registered.
+//! [`SubjectNameStrategy`]: the subject that a schema is registered under.
 
 use std::{fmt, str::FromStr};
 
 use crate::serialize::BoxError;
 
-/// Names the subject of a key's or value's schema: Confluent's `SubjectNameStrategy`.
+/// Chooses the subject of a key's or a value's schema: Confluent's `SubjectNameStrategy`.
 pub trait SubjectNameStrategy: Send + Sync + 'static {
-    /// The subject for a topic's key (`is_key`) or value. `record` is the full name of the record type: `None` for a schema that has
-    /// none, as Avro's `"string"`, and where the schema is not known before the registry is asked for it.
+    /// Returns the subject for a topic's key (`is_key`) or value. `record` is the full name of the record type. It is `None` for a schema
+    /// without a name, such as Avro's `"string"`, and if the schema is not known before the lookup.
     ///
     /// # Errors
-    /// Whatever makes it impossible to name one: the record is refused.
+    /// Any error; the record is then not sent.
     fn subject(&self, topic: &str, is_key: bool, record: Option<&str>) -> Result<String, BoxError>;
 }
 
-/// Confluent's three strategies, by the names that `key.subject.name.strategy` and `value.subject.name.strategy` take: the
+/// Confluent's three strategies, with the names that `key.subject.name.strategy` and `value.subject.name.strategy` accept: the
 /// Java class with or without its package, in any case.
 ///
 /// ```
@@ -27,10 +27,10 @@ pub trait SubjectNameStrategy: Send + Sync + 'static {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum StrategyName {
-    /// `TopicNameStrategy`: the topic, and `-key` or `-value`.
+    /// `TopicNameStrategy`: the topic, followed by `-key` or `-value`.
     #[default]
     Topic,
-    /// `RecordNameStrategy`: the full name of the record type, whatever the topic is.
+    /// `RecordNameStrategy`: the full name of the record type.
     Record,
     /// `TopicRecordNameStrategy`: the topic, a hyphen and the full name of the record type.
     TopicRecord,
@@ -55,7 +55,7 @@ impl SubjectNameStrategy for StrategyName {
             (Self::Topic, _) => Ok(format!("{topic}-value")),
             (Self::Record, Some(record)) => Ok(record.to_owned()),
             (Self::TopicRecord, Some(record)) => Ok(format!("{topic}-{record}")),
-            (_, None) => Err(format!("{self} needs the name of a record type, and the schema has none").into()),
+            (_, None) => Err(format!("{self} requires a schema with a record name, and the schema has none").into()),
         }
     }
 }
@@ -76,7 +76,7 @@ impl FromStr for StrategyName {
             .into_iter()
             .find(|strategy| strategy.class().eq_ignore_ascii_case(class))
             .ok_or_else(|| {
-                "is none of TopicNameStrategy, RecordNameStrategy, TopicRecordNameStrategy; give any other to the serializer"
+                "must be one of TopicNameStrategy, RecordNameStrategy, TopicRecordNameStrategy; pass any other to the serializer in code"
                     .into()
             })
     }

@@ -1,4 +1,4 @@
-//! [`Workers`]: the threads on which a registry's requests block. There are none while nothing is asked.
+//! [`Workers`]: the thread pool for blocking requests to a registry. Threads exit when the queue is empty.
 
 use std::{
     collections::VecDeque,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::panic::{contain, emit};
 
-/// So many requests are under way at a time: one that is not answered must not hold up all others.
+/// The most threads, and so concurrent requests. More than one, so that a request without a response does not block the others.
 const MOST: usize = 8;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -23,7 +23,7 @@ struct Queue {
 }
 
 impl Workers {
-    /// Runs the job on a thread. If there can be none, the job is dropped.
+    /// Runs the job on a thread. Drops the job if no thread can be started.
     pub(super) fn run(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) {
         let mut queue = self.lock();
         queue.jobs.push_back(Box::new(job));
@@ -35,10 +35,10 @@ impl Workers {
         let workers = Arc::clone(self);
         let spawned = thread::Builder::new().name("ottla-registry".to_owned()).spawn(move || workers.work());
         if let Err(error) = spawned {
-            emit!(warn, %error, "no thread for a request to the schema registry");
+            emit!(warn, %error, "could not start a thread for a request to the schema registry");
             let mut queue = self.lock();
             queue.running -= 1;
-            // Whoever still runs takes it.
+            // A running thread takes the job.
             let lost = if queue.running == 0 { queue.jobs.pop_back() } else { None };
             drop(queue);
             drop(lost);
@@ -57,7 +57,7 @@ impl Workers {
                     }
                 }
             };
-            // It wakes those who wait, which is their executor's code.
+            // The job wakes tasks, and wakers are user code that may panic.
             if let Err(panic) = contain(job) {
                 emit!(error, %panic, "a request to the schema registry panicked");
             }

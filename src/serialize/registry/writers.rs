@@ -1,4 +1,4 @@
-//! [`Writers`]: what a serializer has found out about its schemas, so that it asks once for each.
+//! [`Writers`]: the cached schemas of a serializer, so that it looks up each only once.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{block_on::block_on, panic::emit, serialize::BoxError};
 
-/// A schema that was found, and what writes with it.
+/// A schema that was looked up, and its writer.
 #[derive(Debug)]
 pub(crate) struct Resolved<W> {
     pub(crate) id: i32,
@@ -25,17 +25,17 @@ pub(crate) struct Resolved<W> {
 
 impl<W> Resolved<W> {
     pub(crate) fn new(schema: &RegisteredSchema, writer: W) -> Self {
-        // Only what was asked for by GUID has no id, and nothing is written with such a schema.
+        // Only lookups by GUID have no id, and they are only for reading.
         Self { id: schema.id().unwrap_or_default(), guid: schema.guid(), writer }
     }
 }
 
-/// What is different between the formats.
+/// The part of a serializer that depends on the schema language.
 pub(crate) trait Format: Send + Sync + 'static {
-    /// What writes with a schema.
+    /// A schema, prepared for writing.
     type Writer: Send + Sync + 'static;
 
-    /// Finds the schema of a subject, and makes ready what writes with it. `record` is what [`Writers`] was asked for.
+    /// Looks up the schema of a subject and prepares it for writing. `record` is the one of the [`Place`].
     fn resolve(
         self: Arc<Self>,
         registry: SchemaRegistry,
@@ -45,10 +45,10 @@ pub(crate) trait Format: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Resolved<Self::Writer>, RegistryError>>;
 }
 
-/// A search that is under way: all who write to the same place share it.
+/// A pending lookup, shared by all records of the same place.
 pub(crate) type Search<W> = Shared<BoxFuture<'static, Result<Arc<Resolved<W>>, RegistryError>>>;
 
-/// Keys or values of a topic, of one record type. The type's name is empty where the serializer writes but one.
+/// Keys or values of a topic with one record type. `record` is empty if the serializer writes a single type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place<'a> {
     pub(crate) topic: &'a str,
@@ -56,7 +56,7 @@ pub(crate) struct Place<'a> {
     pub(crate) record: &'a str,
 }
 
-/// The schemas with which a serializer writes.
+/// The schemas that a serializer writes with.
 pub(crate) struct Writers<F: Format>(Arc<Inner<F>>);
 
 struct Inner<F: Format> {
@@ -67,14 +67,14 @@ struct Inner<F: Format> {
     searches: Mutex<Searches<F::Writer>>,
 }
 
-/// By topic, whether it is the key, and record type.
+/// By topic, `is_key` and record type.
 type Searches<W> = HashMap<(String, bool, String), Search<W>>;
 
 struct Slot<W> {
     is_key: bool,
     record: String,
     resolved: Arc<Resolved<W>>,
-    /// When to look for a later version.
+    /// When to look up the latest version again.
     look_again: Option<Instant>,
 }
 
@@ -84,7 +84,7 @@ impl<F: Format> Writers<F> {
         Self(Arc::new(Inner { format: Arc::new(format), registry: registry.clone(), lookup_policy, slots, searches }))
     }
 
-    /// Changes how schemas are found. What was found so far is forgotten.
+    /// Changes how schemas are looked up. Clears the cache.
     pub(crate) fn choose(&mut self, change: impl FnOnce(&mut LookupPolicy)) {
         let Inner { format, registry, lookup_policy, .. } = &*self.0;
         let (format, mut lookup_policy) = (Arc::clone(format), lookup_policy.clone());
@@ -93,7 +93,7 @@ impl<F: Format> Writers<F> {
         self.0 = Arc::new(Inner { format, registry: registry.clone(), lookup_policy, slots, searches });
     }
 
-    /// The same with another format.
+    /// The same settings with another format. Clears the cache.
     #[cfg(any(feature = "protobuf", feature = "json-schema"))]
     pub(crate) fn with_format(self, format: F) -> Self {
         Self::new(&self.0.registry, self.0.lookup_policy.clone(), format)
@@ -107,12 +107,13 @@ impl<F: Format> Writers<F> {
         &self.0.lookup_policy
     }
 
-    /// Where the id of a key's or value's schema goes.
+    /// Where a key or a value carries the id of its schema.
     pub(crate) fn location(&self, is_key: bool) -> SchemaIdLocation {
         if is_key { self.0.lookup_policy.key_location } else { self.0.lookup_policy.value_location }
     }
 
-    /// Calls `write` with the schema of the place, if it is known. A search for a later version goes on meanwhile.
+    /// Calls `write` with the schema of the place, if it is cached. Once the latest version has expired, starts or continues a lookup and
+    /// uses the cached schema until the lookup ends.
     pub(crate) fn with<R>(
         &self,
         place: Place<'_>,
@@ -124,14 +125,15 @@ impl<F: Format> Writers<F> {
         if slot.look_again.is_none_or(|time| time > Instant::now()) {
             return Some(write(&slot.resolved));
         }
-        // What the search ends with needs the slots.
+        // The end of the search locks the slots.
         let resolved = Arc::clone(&slot.resolved);
         drop(slots);
         let found = self.search(place, name).ok().and_then(FutureExt::now_or_never).and_then(Result::ok);
         Some(write(&found.unwrap_or(resolved)))
     }
 
-    /// The search for the schema of a place, if it is not known and cannot be without waiting. `name` is the name of the record type.
+    /// The pending search for the schema of a place; `None` if the schema is cached or found without waiting. `name` is the name of the record
+    /// type.
     pub(crate) fn missing(&self, place: Place<'_>, name: Option<&str>) -> Result<Option<Search<F::Writer>>, BoxError> {
         if self.with(place, name, |_| ()).is_some() {
             return Ok(None);
@@ -144,7 +146,7 @@ impl<F: Format> Writers<F> {
         }
     }
 
-    /// The schema of a place; waits for it if it is not known.
+    /// The schema of a place. Blocks if it is not cached.
     pub(crate) fn wait(&self, place: Place<'_>, name: Option<&str>) -> Result<Arc<Resolved<F::Writer>>, BoxError> {
         match self.with(place, name, Arc::clone) {
             Some(resolved) => Ok(resolved),
@@ -159,7 +161,7 @@ impl<F: Format> Writers<F> {
         strategy.subject(place.topic, place.is_key, name)
     }
 
-    /// Joins the search for a place's schema, or starts one.
+    /// Joins the pending search for the schema of a place, or starts one.
     fn search(&self, place: Place<'_>, name: Option<&str>) -> Result<Search<F::Writer>, BoxError> {
         let inner = &self.0;
         let key = (place.topic.to_owned(), place.is_key, place.record.to_owned());
@@ -170,7 +172,7 @@ impl<F: Format> Writers<F> {
         let subject = self.subject(place, name)?;
         let format = Arc::clone(&inner.format);
         let found = format.resolve(inner.registry.clone(), inner.lookup_policy.clone(), subject.clone(), key.2.clone());
-        // Not the search holds the serializer, but the serializer the search.
+        // A weak reference, because the serializer owns its searches.
         let (weak, ended) = (Arc::downgrade(inner), key.clone());
         let search = async move { Inner::end(&weak, ended, &subject, found.await.map(Arc::new)) };
         let search = search.boxed().shared();
@@ -188,7 +190,11 @@ impl<F: Format> Inner<F> {
     ) -> Result<Arc<Resolved<F::Writer>>, RegistryError> {
         let Some(inner) = weak.upgrade() else {
             return Err(found.err().unwrap_or_else(|| {
-                RegistryError::new(RegistryErrorKind::Request, &About::Subject(subject.to_owned()), "the serializer is gone")
+                RegistryError::new(
+                    RegistryErrorKind::Request,
+                    &About::Subject(subject.to_owned()),
+                    "the serializer was dropped during the lookup",
+                )
             }));
         };
         let ended = inner.searches.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
@@ -206,12 +212,12 @@ impl<F: Format> Inner<F> {
             }
             (Err(error), Some(slot)) => {
                 slot.look_again = look_again;
-                emit!(warn, %error, subject, "no later version of the schema was looked up; the one that is known is used on");
+                emit!(warn, %error, subject, "looking up the latest version of the schema failed; the cached version is still used");
             }
             (Err(_), None) => {}
         }
         drop(slots);
-        // It is this very future, which others may hold.
+        // `ended` is the future that runs this code; other owners may drop theirs in user code, so no lock may be held.
         drop(ended);
         found
     }

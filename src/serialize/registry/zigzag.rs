@@ -1,11 +1,11 @@
-//! Zigzag varints: whole numbers as Avro's binary encoding and Protobuf's message indexes have them, seven bits a byte, the lowest first.
+//! Zigzag varints, the integers of Avro's binary encoding and of Protobuf's message indexes: seven bits a byte, the lowest first.
 
-/// Why no number can be read.
+/// Why a number cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// The bytes end within it.
+    /// The bytes end before the number does.
     Short,
-    /// It goes on behind ten bytes.
+    /// The number has more than ten bytes.
     Endless,
 }
 
@@ -20,7 +20,7 @@ pub(super) fn put(number: i64, buffer: &mut Vec<u8>) {
     buffer.push(bits as u8);
 }
 
-/// Takes the number that stands first.
+/// Reads the number at the start of `bytes` and advances `bytes` past it.
 pub(super) fn take(bytes: &mut &[u8]) -> Result<i64, Unreadable> {
     let mut bits = 0_u64;
     for shift in (0..u64::BITS).step_by(7) {
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_is_read_as_it_was_written() {
+    fn numbers_round_trip() {
         for (number, size) in
             [(0, 1), (-1, 1), (63, 1), (-64, 1), (64, 2), (i64::from(u32::MAX), 5), (i64::MAX, 10), (i64::MIN, 10)]
         {

@@ -1,4 +1,4 @@
-//! Each format through a real schema registry, Confluent's API at `SCHEMA_REGISTRY_URL`, and a real Kafka.
+//! Each format with a real Kafka and a real schema registry, at `SCHEMA_REGISTRY_URL`.
 
 use std::{
     env,
@@ -36,7 +36,7 @@ fn order() -> Order {
 }
 
 fn url() -> String {
-    env::var("SCHEMA_REGISTRY_URL").expect("tier 3 needs SCHEMA_REGISTRY_URL: run it with make test-broker")
+    env::var("SCHEMA_REGISTRY_URL").expect("SCHEMA_REGISTRY_URL is not set: run the tests of tier 3 with make test-broker")
 }
 
 fn registry() -> SchemaRegistry {
@@ -49,7 +49,7 @@ fn json_schema(quantity: &str) -> Schema {
     Schema::new(SchemaType::Json, schema.replace("QUANTITY", quantity))
 }
 
-/// A message of a file that imports another one; `kind` is the type of its field `quantity`.
+/// A message of a file with an import. `kind` is the type of the field `quantity`.
 fn message(kind: &str, quantity: Value) -> DynamicMessage {
     let order = "syntax = \"proto3\"; package shop; import \"ottla/shop/customer.proto\"; import \"google/protobuf/timestamp.proto\"; \
                  message Unused {} message Order { string id = 1; KIND quantity = 2; Customer customer = 3; google.protobuf.Timestamp at = 4; }";
@@ -62,13 +62,13 @@ fn message(kind: &str, quantity: Value) -> DynamicMessage {
     message
 }
 
-/// Sends a value with a codec of its own.
+/// Sends a value with a new producer.
 fn send<T: 'static>(topic: &str, codec: impl Serializer<T>, value: T) -> ottla::Result<()> {
     let producer: Producer<str, T> = Producer::builder(config()).value_serializer(codec).build().unwrap();
     block_on(async { producer.send(ProducerRecord::to(topic).key("k").value(&value)).await?.await.map(drop) })
 }
 
-/// Sends a value, reads the log with another client, and decodes what is there with a registry that knows nothing yet.
+/// Sends a value, reads the log with another client, and decodes the record with a new registry handle, whose cache is empty.
 fn round_trip<T: Clone + 'static, C: Serializer<T> + Deserializer<T>>(
     name: &str,
     codec: fn(&SchemaRegistry) -> C,
@@ -84,7 +84,7 @@ fn round_trip<T: Clone + 'static, C: Serializer<T> + Deserializer<T>>(
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn each_format_is_read_as_it_was_written() {
+fn every_format_round_trips() {
     assert_eq!(round_trip("avro", Avro::<Order>::new, &order()), order());
     let json = |registry: &_| JsonSchema::<Order>::with_schema(registry, json_schema("integer"));
     assert_eq!(round_trip("json-schema", json, &order()), order());
@@ -96,7 +96,7 @@ fn each_format_is_read_as_it_was_written() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn imports_are_registered_and_named_as_references() {
+fn imports_are_registered_as_references() {
     let (topic, registry) = (topic("imports", 1, &[]), registry());
     send(&topic, Protobuf::dynamic(&registry), message("int32", Value::I32(3))).unwrap();
     let latest = registry.latest(&format!("{topic}-value")).wait().unwrap();
@@ -108,7 +108,7 @@ fn imports_are_registered_and_named_as_references() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn an_incompatible_schema_is_an_error_with_the_subject_and_the_registrys_words() {
+fn an_incompatible_schema_is_an_error_with_the_subject_and_the_registrys_message() {
     let incompatible = |topic: &str, result: ottla::Result<()>| {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Serialization, "{error:?}");
@@ -119,7 +119,7 @@ fn an_incompatible_schema_is_an_error_with_the_subject_and_the_registrys_words()
         assert_eq!(cause.subject(), Some(subject.as_str()));
         assert!(cause.message().len() > 20, "{cause}");
         assert!(cause.to_string().contains(&subject), "{cause}");
-        // The first schema is still the only one.
+        // No second version was registered.
         assert_eq!(registry().versions(&subject).wait().unwrap(), [1]);
     };
 
@@ -149,7 +149,7 @@ struct Id {
     id: i32,
 }
 
-/// Has the registry enforce compatibility for the topic's values: Apicurio does so only when it is told.
+/// Makes the registry enforce compatibility for the topic's values, which is off by default in Apicurio.
 fn enforce(topic: &str) {
     let url = url();
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap_or((url.strip_prefix("http://").unwrap(), ""));

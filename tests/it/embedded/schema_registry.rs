@@ -1,4 +1,4 @@
-//! Records that wait for their schema, on brokers and a registry inside the process.
+//! Records that wait for their schema, with brokers and a registry in the process.
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
@@ -48,7 +48,7 @@ fn record(id: i64) -> ProducerRecord<'static, str, Order> {
     ProducerRecord::to("orders").value(Arc::new(Order { id }))
 }
 
-/// The ids of what stands in a topic, which are written in at most two bytes behind the frame.
+/// The ids of the records in a topic, each encoded in at most two bytes behind the schema id.
 fn ids(kafka: &EmbeddedKafka, topic: &str) -> Vec<i64> {
     let id = |value: &[u8]| {
         assert_eq!(value[0], 0);
@@ -57,7 +57,7 @@ fn ids(kafka: &EmbeddedKafka, topic: &str) -> Vec<i64> {
     log::read(kafka.bootstrap_servers(), topic).iter().map(|found| id(found.value.as_deref().unwrap())).collect()
 }
 
-/// What the registry said, behind the error of a record, which is not the record's if the registry failed.
+/// The registry's error that caused a record's error. Checks the kind of the record's error.
 fn cause(error: &ottla::Error) -> &RegistryError {
     let cause: &RegistryError = error.source().and_then(|source| source.downcast_ref()).unwrap_or_else(|| panic!("{error:?}"));
     let kind = if cause.is_outage() { ErrorKind::SchemaRegistry } else { ErrorKind::Serialization };
@@ -66,13 +66,13 @@ fn cause(error: &ottla::Error) -> &RegistryError {
 }
 
 #[test]
-fn a_thousand_first_sends_register_once_and_keep_their_order() {
+fn a_thousand_concurrent_first_sends_register_once_and_keep_their_order() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     embedded.fail_next(RegistryFault::Slow(Duration::from_millis(100)), 1);
     let producer = producer(&kafka, &registry(&embedded, &[]));
     let waiting: Vec<_> = (0..1000).map(|id| producer.send(record(id))).collect();
     block_on(async {
-        // Awaited backwards: the order of the log is that of the calls all the same.
+        // Awaited backwards: the order of the log is still that of the calls.
         let deliveries = join_all(waiting.into_iter().rev()).await;
         for delivery in deliveries {
             delivery.unwrap().await.unwrap();
@@ -84,7 +84,7 @@ fn a_thousand_first_sends_register_once_and_keep_their_order() {
 }
 
 #[test]
-fn threads_that_send_first_at_the_same_time_register_once() {
+fn concurrent_first_sends_of_several_threads_register_once() {
     let (kafka, embedded) = (kafka(3), EmbeddedRegistry::start().unwrap());
     embedded.fail_next(RegistryFault::Slow(Duration::from_millis(50)), 1);
     let producer = producer(&kafka, &registry(&embedded, &[]));
@@ -105,7 +105,7 @@ fn threads_that_send_first_at_the_same_time_register_once() {
 }
 
 #[test]
-fn producing_goes_on_when_the_registry_is_gone() {
+fn cached_schemas_are_used_while_the_registry_is_offline() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     let producer = producer(&kafka, &registry(&embedded, &[]));
     block_on(async {
@@ -123,7 +123,7 @@ fn producing_goes_on_when_the_registry_is_gone() {
 }
 
 #[test]
-fn who_does_not_wait_gets_the_record_back_while_the_schema_is_asked_for() {
+fn try_send_returns_the_record_while_the_lookup_is_pending() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     embedded.fail_next(RegistryFault::Slow(Duration::from_millis(50)), 1);
     let producer = producer(&kafka, &registry(&embedded, &[]));
@@ -143,10 +143,10 @@ fn who_does_not_wait_gets_the_record_back_while_the_schema_is_asked_for() {
 }
 
 #[test]
-fn nobody_overtakes_a_record_that_waits_and_other_topics_go_on() {
+fn a_waiting_record_blocks_its_topic_and_no_other() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).topic("others", 1).start().unwrap();
     let embedded = EmbeddedRegistry::start().unwrap();
-    // What is null has no schema to wait for.
+    // Null has no schema to wait for.
     let producer = producer_with(&kafka, Optional(Avro::<Order>::new(&registry(&embedded, &[]))), &[]);
     let other = |id| ProducerRecord::to("others").value(Arc::new(Some(Order { id })));
     block_on(async { producer.send(other(1)).await.unwrap().await.unwrap() });
@@ -154,9 +154,9 @@ fn nobody_overtakes_a_record_that_waits_and_other_topics_go_on() {
     let first = producer.send(ProducerRecord::to("orders").value(&Some(Order { id: 1 })));
     let second = producer.send(ProducerRecord::to("orders").value(&None::<Order>));
     let refused = producer.try_send(ProducerRecord::to("orders").value(&None::<Order>)).unwrap_err();
-    assert_eq!(refused.error().kind(), ErrorKind::SchemaPending, "it would overtake");
+    assert_eq!(refused.error().kind(), ErrorKind::SchemaPending, "it would overtake the first record");
     block_on(async { producer.send(other(2)).await.unwrap().await.unwrap() });
-    // The first is withdrawn: the second waits for nothing any more.
+    // The first record is cancelled, so the second is sent.
     drop(first);
     block_on(async { second.await.unwrap().await.unwrap() });
     let found = log::read(kafka.bootstrap_servers(), "orders");
@@ -166,7 +166,7 @@ fn nobody_overtakes_a_record_that_waits_and_other_topics_go_on() {
 }
 
 #[test]
-fn a_record_waits_for_its_schema_no_longer_than_max_block_ms() {
+fn a_record_waits_for_its_schema_for_max_block_ms() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     embedded.fail(Some(RegistryFault::Never));
     let avro = Avro::<Order>::new(&registry(&embedded, &[("http.read.timeout.ms", "300000")]));
@@ -182,7 +182,7 @@ fn a_record_waits_for_its_schema_no_longer_than_max_block_ms() {
 }
 
 #[test]
-fn closing_turns_away_what_waits_for_its_schema() {
+fn close_fails_records_that_wait_for_their_schema() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     embedded.fail(Some(RegistryFault::Never));
     let producer = producer(&kafka, &registry(&embedded, &[]));
@@ -195,7 +195,7 @@ fn closing_turns_away_what_waits_for_its_schema() {
 }
 
 #[test]
-fn what_the_registry_says_is_behind_the_error_and_other_records_go_on() {
+fn registry_errors_are_the_source_of_the_records_error() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     let registry = registry(&embedded, &[]);
     let producer = producer(&kafka, &registry);
@@ -225,7 +225,7 @@ fn what_the_registry_says_is_behind_the_error_and_other_records_go_on() {
     assert!(cause(&error).is_retriable() || cause(&error).kind() == RegistryErrorKind::UnexpectedAnswer, "{error:?}");
     block_on(async { producer.send(record(7)).await.unwrap().await.unwrap() });
 
-    // A schema that the subject's latest cannot become, one that is none, and one that is not there.
+    // An incompatible schema, an invalid one, one that is not registered, and an unknown id.
     let other = Schema::new(
         SchemaType::Avro,
         r#"{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"int"}]}"#,
@@ -243,11 +243,11 @@ fn what_the_registry_says_is_behind_the_error_and_other_records_go_on() {
     assert_eq!((cause(&error).kind(), cause(&error).code()), (RegistryErrorKind::NotFound, Some(40403)));
     let error = refused(Avro::from_registry(&registry).use_schema_id(4711));
     assert_eq!((cause(&error).kind(), cause(&error).schema_id()), (RegistryErrorKind::NotFound, Some(4711)));
-    assert_eq!(ids(&kafka, "orders"), [7], "nothing else was written");
+    assert_eq!(ids(&kafka, "orders"), [7], "no other record was written");
 }
 
 #[test]
-fn a_registry_that_never_answers_is_given_up_and_a_subject_that_is_missing_is_named() {
+fn timeouts_and_missing_subjects_are_errors_with_the_subject() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     let slow = registry(&embedded, &[("http.read.timeout.ms", "100")]);
     embedded.fail_next(RegistryFault::Never, 1);
@@ -257,33 +257,33 @@ fn a_registry_that_never_answers_is_given_up_and_a_subject_that_is_missing_is_na
     let missing = producer_with(&kafka, Avro::<Order>::from_registry(&registry(&embedded, &[])), &[]);
     let error = block_on(missing.send(record(1))).unwrap_err();
     assert_eq!((cause(&error).kind(), cause(&error).code()), (RegistryErrorKind::NotFound, Some(40401)), "{error:?}");
-    let text = "subject orders-value: the schema registry does not have it (404, code 40401): Subject 'orders-value' not found.";
+    let text = "subject orders-value: not found in the schema registry (404, code 40401): Subject 'orders-value' not found.";
     assert_eq!(cause(&error).to_string(), text);
     block_on(async { producer.send(record(7)).await.unwrap().await.unwrap() });
-    assert_eq!(ids(&kafka, "orders"), [7], "nothing else was written");
+    assert_eq!(ids(&kafka, "orders"), [7], "no other record was written");
 }
 
 #[test]
-fn a_value_that_does_not_match_names_schema_and_field() {
+fn a_mismatch_names_schema_and_field() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     let registry = registry(&embedded, &[]);
     let text = r#"{"type":"record","name":"Order","fields":[{"name":"id","type":"string"}]}"#;
     registry.register("orders-value", &Schema::new(SchemaType::Avro, text)).wait().unwrap();
     let producer = producer_with(&kafka, Avro::<Order>::from_registry(&registry), &[]);
-    // The first waits for the schema, the second finds it.
+    // The first record waits for the schema, the second finds it in the cache.
     for _ in 0..2 {
         let error = block_on(producer.send(record(1234))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Serialization);
         let mismatch: &SchemaMismatch = error.source().unwrap().downcast_ref().unwrap_or_else(|| panic!("{error:?}"));
         assert_eq!((mismatch.subject(), mismatch.schema_id()), (Some("orders-value"), Some(WireId::Id(1))));
-        assert_eq!(mismatch.to_string(), "subject orders-value, schema id 1: not as the schema says");
+        assert_eq!(mismatch.to_string(), "subject orders-value, schema id 1: does not match the schema");
         let reason: &AvroError = mismatch.source().unwrap().downcast_ref().unwrap();
-        assert_eq!((reason.to_string().as_str(), &*reason.field()), ("field id: expected a string, got a whole number", "id"));
+        assert_eq!((reason.to_string().as_str(), &*reason.field()), ("field id: expected a string, got an integer", "id"));
     }
 }
 
 #[test]
-fn batches_sinks_and_callbacks_wait_for_the_schema_too() {
+fn send_all_sinks_and_callbacks_wait_for_the_schema() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     let first = |id: i64| {
         embedded.fail_next(RegistryFault::Slow(Duration::from_millis(20)), 1);
@@ -305,7 +305,7 @@ fn batches_sinks_and_callbacks_wait_for_the_schema_too() {
 }
 
 #[test]
-fn a_commit_waits_for_records_that_wait_for_their_schema_and_an_abort_does_not() {
+fn commit_waits_for_records_without_a_schema_and_abort_does_not() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     let avro = Avro::<Order>::new(&registry(&embedded, &[]));
     let producer = producer_with(&kafka, avro, &[("transactional.id", "orders")]);
@@ -318,7 +318,7 @@ fn a_commit_waits_for_records_that_wait_for_their_schema_and_an_abort_does_not()
             transaction.abort().await.unwrap();
             assert_eq!(waiting.await.unwrap_err().kind(), ErrorKind::TransactionFailed);
         });
-        // The request for the same is still under way: another registry is asked anew.
+        // The first request is still pending in the first handle, so this uses another one.
         let avro = Avro::<Order>::new(&registry(&embedded, &[]));
         let producer = producer_with(&kafka, avro, &[("transactional.id", "orders")]);
         block_on(async {
@@ -334,7 +334,7 @@ fn a_commit_waits_for_records_that_wait_for_their_schema_and_an_abort_does_not()
 }
 
 #[test]
-fn a_request_is_made_again_and_on_the_next_url() {
+fn requests_are_retried_and_fall_back_to_the_next_url() {
     let (embedded, other) = (EmbeddedRegistry::start().unwrap(), EmbeddedRegistry::start().unwrap());
     let schema = Schema::new(SchemaType::Avro, r#""string""#);
     let again = [("retries.wait.ms", "1"), ("max.retries", "2")];
@@ -351,7 +351,7 @@ fn a_request_is_made_again_and_on_the_next_url() {
 }
 
 #[test]
-fn a_registry_that_wants_credentials_gets_them_and_nobody_else_sees_them() {
+fn credentials_are_sent_and_never_printed() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let schema = Schema::new(SchemaType::Avro, r#""string""#);
     let ask = |settings: &[(&str, &str)]| registry(&embedded, settings).register("a/b c", &schema).wait();
@@ -378,11 +378,11 @@ fn a_registry_that_wants_credentials_gets_them_and_nobody_else_sees_them() {
 }
 
 #[test]
-fn settings_that_contradict_each_other_are_told() {
+fn conflicting_settings_are_errors() {
     let url = ("schema.registry.url", "http://localhost:1");
     for (settings, says) in [
         (vec![], "schema.registry.url: is not set"),
-        (vec![url, ("use.latest.version", "true")], "use.latest.version: needs auto.register.schemas=false"),
+        (vec![url, ("use.latest.version", "true")], "use.latest.version: requires auto.register.schemas=false"),
         (vec![url, ("basic.auth.user.info", "a:b")], "basic.auth.user.info: has no effect without"),
         (
             vec![url, ("schema.registry.ssl.truststore.location", "/nowhere.pem")],

@@ -1,4 +1,4 @@
-//! Values in Avro's JSON encoding (Avro specification: "JSON Encoding"), as `apache_avro` has them.
+//! Converts values in Avro's JSON encoding (Avro specification: "JSON Encoding") to those of `apache_avro`.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::Vector;
 
-/// A vector's value, without logical types: a date is an `Int`.
+/// The value of a vector without logical types: a date is an `Int`.
 pub(crate) fn avro(vector: &Vector) -> Value {
     let mut names = Names(HashMap::new());
     let texts = vector.referred();
@@ -17,7 +17,7 @@ pub(crate) fn avro(vector: &Vector) -> Value {
     names.value(schemas.last().unwrap(), &vector.value)
 }
 
-/// A value that was read, without logical types as well.
+/// Removes the logical types of a value that was read.
 pub(crate) fn plain(value: Value) -> Value {
     match value {
         Value::Date(value) | Value::TimeMillis(value) => Value::Int(value),
@@ -33,7 +33,7 @@ pub(crate) fn plain(value: Value) -> Value {
     }
 }
 
-/// A number without the bytes that it does not need.
+/// Removes the redundant bytes of a number in two's complement.
 fn shortest(mut bytes: Vec<u8>) -> Vec<u8> {
     while let [sign @ (0 | 0xff), next, ..] = bytes[..] {
         if (sign & 0x80) != (next & 0x80) {
@@ -44,7 +44,7 @@ fn shortest(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// The named types, by full name and, as none has the same one twice, by short name.
+/// The named types, by full name and by short name. Short names are unique in the vectors.
 struct Names<'s>(HashMap<String, &'s Json>);
 
 fn full_name(schema: &Json) -> Option<String> {
@@ -68,7 +68,7 @@ impl<'s> Names<'s> {
         schema.as_array().into_iter().flatten().for_each(|branch| self.collect(branch, namespace));
     }
 
-    /// Whether a type is the one that the JSON of a union names.
+    /// Whether the JSON of a union's value names this type.
     fn is_named(schema: &Json, name: &str) -> bool {
         match schema {
             Json::String(own) => own == name,

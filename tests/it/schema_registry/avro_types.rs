@@ -1,4 +1,4 @@
-//! Rust types in Avro: what is written is read back, is what the schema says of the value, or is an error.
+//! Rust types in Avro: each value round trips and is valid for its schema, or is an error.
 
 use std::{collections::BTreeMap, fmt::Debug, io::Cursor};
 
@@ -16,7 +16,7 @@ use ottla::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 
-/// Writers and readers with schemas of their own, at a registry inside the process.
+/// Serializes and deserializes with any schema, with a registry in the process.
 struct Registry {
     registry: SchemaRegistry,
     _embedded: EmbeddedRegistry,
@@ -32,7 +32,7 @@ impl Registry {
     fn write<T: Serialize + 'static>(&self, schema: &Json, value: &T) -> Result<Vec<u8>, BoxError> {
         let codec = Avro::<T>::with_schema(&self.registry, Schema::new(SchemaType::Avro, schema.to_string()));
         let (mut headers, mut buffer) = (Headers::new(), Vec::new());
-        // A topic for each schema: they need not be compatible.
+        // A topic for each schema, so that they need not be compatible.
         let topic = schema.to_string();
         codec.serialize(value, &mut SerializeContext::new(&topic, &mut headers, false), &mut buffer)?;
         Ok(buffer)
@@ -52,14 +52,14 @@ impl Registry {
         codec.deserialize(Some(data), &DeserializeContext::new("t", &Headers::new(), false))
     }
 
-    /// What comes back of a value, with the schema given and with the one that is registered.
+    /// Asserts that the value round trips, both with the schema and with the registered one. Returns the bytes.
     fn round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(&self, schema: &Json, value: &T) -> Vec<u8> {
         let data = self.write(schema, value).unwrap_or_else(|error| panic!("{schema} {value:?}: {}", chain(&*error)));
         let read: T = self.read(schema, &data).unwrap_or_else(|error| panic!("{schema} {value:?}: {}", chain(&*error)));
         assert_eq!(&read, value, "{schema}");
         let read: T = self.read_as_written(&data).unwrap_or_else(|error| panic!("{schema} {value:?}: {}", chain(&*error)));
         assert_eq!(&read, value, "{schema}");
-        // Whatever the type is, the bytes are a value of the schema, and no byte is left.
+        // The bytes are a complete value of the schema for apache_avro too.
         let parsed = apache_avro::Schema::parse_str(&schema.to_string()).unwrap();
         if !matches!(parsed, apache_avro::Schema::Bytes) {
             let mut rest = Cursor::new(&data[5..]);
@@ -74,7 +74,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
-/// What is wrong, and in which field.
+/// The reason of the error, with the field.
 fn reason<T: Debug>(result: Result<T, BoxError>) -> String {
     let error = result.unwrap_err();
     let mismatch: &SchemaMismatch = error.downcast_ref().unwrap_or_else(|| panic!("{error:?}"));
@@ -85,7 +85,7 @@ fn record(name: &str, fields: Json) -> Json {
     json!({"type": "record", "name": name, "namespace": "shop", "fields": fields})
 }
 
-/// `Created` and `Deleted` with the same field.
+/// The records `Created` and `Deleted` with the same field.
 fn created_or_deleted() -> [Json; 2] {
     ["Created", "Deleted"].map(|name| record(name, json!([{"name": "id", "type": "long"}])))
 }
@@ -106,7 +106,7 @@ struct Deleted {
     id: i64,
 }
 
-/// The same two records, by the names of what is in the variants.
+/// The same two records, which are named by the payloads and not by the variants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Change {
     First(Created),
@@ -114,7 +114,7 @@ enum Change {
 }
 
 #[test]
-fn a_record_of_a_union_is_read_as_the_record_that_was_written() {
+fn a_record_of_a_union_is_read_as_the_same_record() {
     let registry = Registry::start();
     let [created, deleted] = created_or_deleted();
     for schema in [json!([created, deleted]), json!([deleted, created]), json!(["null", created, "string", deleted])] {
@@ -125,15 +125,15 @@ fn a_record_of_a_union_is_read_as_the_record_that_was_written() {
             assert_eq!(data[5], u8::try_from(branch).unwrap() * 2, "{schema} {event:?}");
         }
     }
-    // A reader whose union has the records in another order, or fewer of them.
+    // The reader's union has the records in another order, or lacks one.
     let data = registry.write(&json!([created, deleted]), &Event::Deleted { id: 2 }).unwrap();
     assert_eq!(registry.read::<Event>(&json!(["null", deleted, created]), &data).unwrap(), Event::Deleted { id: 2 });
     let error = reason(registry.read::<Event>(&json!(["null", created]), &data));
-    assert_eq!(error, "it was written as a record shop.Deleted, and is read as null or a record Created");
+    assert_eq!(error, "written as a record shop.Deleted, cannot be read as null or a record Created");
 }
 
 #[test]
-fn an_enum_in_an_option_is_written_as_the_type_of_its_variant() {
+fn an_enum_in_an_option_maps_variants_to_types() {
     let registry = Registry::start();
     let [created, deleted] = created_or_deleted();
     for schema in [json!(["null", created, deleted]), json!([created, "null", deleted]), json!([deleted, created, "null"])] {
@@ -144,13 +144,13 @@ fn an_enum_in_an_option_is_written_as_the_type_of_its_variant() {
     for change in [None, Some(Change::First(Created { id: 1 })), Some(Change::Second(Deleted { id: 2 }))] {
         registry.round_trip(&json!(["null", created, deleted]), &change);
     }
-    // By place and by the payload's name they are different types: neither is right.
+    // The position and the payload's name determine different types, so neither is chosen.
     let error = reason(registry.write(&json!([deleted, created]), &Change::First(Created { id: 1 })));
-    assert!(error.starts_with("the variant First of an enum, with a struct, is no type of the union"), "{error}");
+    assert!(error.starts_with("the enum variant First with a struct matches no type of the union"), "{error}");
 }
 
 #[test]
-fn variants_without_a_types_name_are_the_types_at_their_place_or_called_like_them() {
+fn variants_map_to_unnamed_types_by_name_or_position() {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     enum Any {
         Nothing,
@@ -168,13 +168,13 @@ fn variants_without_a_types_name_are_the_types_at_their_place_or_called_like_the
         Bytes(Vec<u8>),
     }
     let registry = Registry::start();
-    // A text that is a variant's name is still a text where each type has its variant.
+    // A string that equals a variant's name is still a string if each type has a variant.
     let schema = json!(["null", "long", "string", {"type": "array", "items": "int"}]);
     for value in [Any::Number(5), Any::Text("Number".into()), Any::Text(String::new()), Any::Many(vec![1, 2])] {
         registry.round_trip(&schema, &value);
     }
     let error = reason(registry.write(&schema, &Any::Nothing));
-    assert!(error.contains("may be null or a string of the union"), "{error}");
+    assert!(error.contains("could be null or a string of the union"), "{error}");
     registry.round_trip(&json!(["null", "long"]), &Any::Nothing);
     let hash = json!({"type": "fixed", "name": "Hash", "size": 4});
     let schema = json!(["null", "bytes", hash, "long", "string"]);
@@ -194,7 +194,7 @@ fn variants_without_a_types_name_are_the_types_at_their_place_or_called_like_the
 }
 
 #[test]
-fn what_does_not_say_which_record_it_is_must_have_the_fields_of_one_alone() {
+fn a_value_without_a_type_name_must_have_the_fields_of_exactly_one_record() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(untagged)]
     enum Shape {
@@ -204,7 +204,7 @@ fn what_does_not_say_which_record_it_is_must_have_the_fields_of_one_alone() {
     let registry = Registry::start();
     let [created, deleted] = created_or_deleted();
     let error = reason(registry.write(&json!([created, deleted]), &json!({"id": 1})));
-    assert!(error.starts_with("the value may be several of the union's records Created or Deleted"), "{error}");
+    assert!(error.starts_with("the value matches several records of the union, Created or Deleted"), "{error}");
     let named = |name, field| {
         record(name, json!([{"name": field, "type": "double"}, {"name": "note", "type": "string", "default": "none"}]))
     };
@@ -214,7 +214,7 @@ fn what_does_not_say_which_record_it_is_must_have_the_fields_of_one_alone() {
     assert_eq!(data[5..], *b"\x02\0\0\0\0\0\0\x04\x40\x08none");
     assert_eq!(registry.read::<Shape>(&schema, &data).unwrap(), Shape::Square { side: 2.5 });
     registry.round_trip(&schema, &json!({"side": 0.5, "note": ""}));
-    // A struct of a record's name is that record, and no other one.
+    // A struct is written as the record with its name, and read from no other.
     let data = registry.write(&json!([created, deleted]), &Deleted { id: 4 }).unwrap();
     assert_eq!(data[5..], [2, 8]);
     assert_eq!(registry.read::<Deleted>(&json!([created, deleted]), &data).unwrap(), Deleted { id: 4 });
@@ -222,7 +222,7 @@ fn what_does_not_say_which_record_it_is_must_have_the_fields_of_one_alone() {
 }
 
 #[test]
-fn a_type_reads_what_it_wrote() {
+fn types_round_trip() {
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
     enum State {
         Placed,
@@ -283,9 +283,9 @@ fn a_type_reads_what_it_wrote() {
     registry.round_trip(&json!({"type": "string", "logicalType": "uuid"}), &uuid.to_string());
 }
 
-/// `apache_avro` writes such a UUID as text, and reads text.
+/// `apache_avro` writes and reads such a UUID as a string.
 #[test]
-fn a_uuid_in_a_fixed_is_its_sixteen_bytes() {
+fn a_uuid_in_a_fixed_is_sixteen_bytes() {
     let registry = Registry::start();
     let schema = json!({"type": "fixed", "name": "Id", "size": 16, "logicalType": "uuid"});
     let uuid = ottla::serialize::registry::Uuid::from_u128(7);
@@ -298,11 +298,11 @@ fn a_uuid_in_a_fixed_is_its_sixteen_bytes() {
 }
 
 #[test]
-fn what_the_bytes_would_not_say_is_refused() {
+fn values_that_would_lose_information_are_errors() {
     let registry = Registry::start();
     let decimal = json!({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2});
-    assert!(reason(registry.write(&decimal, &"100.00".to_owned())).contains("of more than 4 digits"));
-    assert!(reason(registry.write(&json!("float"), &1e300_f64)).contains("got a number beyond a float"));
+    assert!(reason(registry.write(&decimal, &"100.00".to_owned())).contains("with more digits than the precision 4"));
+    assert!(reason(registry.write(&json!("float"), &1e300_f64)).contains("got a number out of range for a float"));
     assert!(reason(registry.write(&json!("double"), &((1_i64 << 53) + 1))).contains("expected a double"));
     assert!(
         reason(registry.write(&json!({"type": "string", "logicalType": "uuid"}), &"x".to_owned())).contains("expected a UUID")
@@ -310,7 +310,7 @@ fn what_the_bytes_would_not_say_is_refused() {
 }
 
 #[test]
-fn what_a_type_does_not_take_is_told_by_field_and_reason() {
+fn type_errors_name_field_and_reason() {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     #[expect(dead_code, reason = "only its shape is used")]
@@ -335,7 +335,7 @@ fn what_a_type_does_not_take_is_told_by_field_and_reason() {
         (
             order("int"),
             json!({"id": "hunter2", "lines": [{"quantity": 4_242}]}),
-            "field lines.quantity: expected u8, got a whole number that is none",
+            "field lines.quantity: expected u8, got an integer out of its range",
         ),
         (
             order("string"),
@@ -345,7 +345,7 @@ fn what_a_type_does_not_take_is_told_by_field_and_reason() {
         (
             record("Order", json!([{"name": "id", "type": "string"}])),
             json!({"id": "hunter2"}),
-            "field lines: the schema to read with does not have it, and the type needs it",
+            "field lines: missing in the reader's schema, but required by the type",
         ),
     ] {
         let data = registry.write(&schema, &value).unwrap();
@@ -355,7 +355,7 @@ fn what_a_type_does_not_take_is_told_by_field_and_reason() {
 }
 
 #[test]
-fn a_reader_may_have_other_names_for_what_was_written() {
+fn aliases_and_default_symbols_are_resolved() {
     let registry = Registry::start();
     let state = |name: &str, symbols: Json| json!({"type": "enum", "name": name, "namespace": "shop", "symbols": symbols});
     let old = record(
@@ -377,7 +377,7 @@ fn a_reader_may_have_other_names_for_what_was_written() {
     let data = registry.write(&old, &json!({"id": 7, "state": "GONE", "left": "x", "extra": {"x": 3}})).unwrap();
     let read: Json = registry.read(&new, &data).unwrap();
     assert_eq!(read, json!({"extra": {"y": 3.0}, "number": 7, "state": "UNKNOWN", "added": null}));
-    // An alias is no name for a field that has the name itself.
+    // An alias does not match if the writer has a field with the name itself.
     let both = record("Both", json!([{"name": "a", "type": "int"}, {"name": "b", "type": "int"}]));
     let reader = record("Both", json!([{"name": "b", "type": "int", "aliases": ["a"]}]));
     let data = registry.write(&both, &json!({"a": 1, "b": 2})).unwrap();
@@ -385,25 +385,25 @@ fn a_reader_may_have_other_names_for_what_was_written() {
 }
 
 #[test]
-fn a_number_is_read_as_the_number_that_was_written_or_not_at_all() {
+fn decimals_and_times_are_converted_exactly_or_not_at_all() {
     let registry = Registry::start();
     let decimal = |precision, scale| json!({"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale});
     let data = registry.write(&decimal(9, 2), &"12.50".to_owned()).unwrap();
     assert_eq!(registry.read::<String>(&decimal(12, 4), &data).unwrap(), "12.5000");
     assert_eq!(registry.read::<String>(&decimal(9, 1), &data).unwrap(), "12.5");
-    assert!(reason(registry.read::<String>(&decimal(9, 0), &data)).contains("no decimal of precision 9 and scale 0"));
-    assert!(reason(registry.read::<String>(&decimal(3, 2), &data)).contains("no decimal of precision 3 and scale 2"));
+    assert!(reason(registry.read::<String>(&decimal(9, 0), &data)).contains("does not fit a decimal of precision 9 and scale 0"));
+    assert!(reason(registry.read::<String>(&decimal(3, 2), &data)).contains("does not fit a decimal of precision 3 and scale 2"));
     let time = |kind: &str| json!({"type": "long", "logicalType": kind});
     let data = registry.write(&time("timestamp-millis"), &1_500_i64).unwrap();
     assert_eq!(registry.read::<i64>(&time("timestamp-micros"), &data).unwrap(), 1_500_000);
     let data = registry.write(&time("timestamp-micros"), &1_500_i64).unwrap();
-    assert!(reason(registry.read::<i64>(&time("timestamp-millis"), &data)).contains("no exact number"));
-    assert!(reason(registry.read::<i64>(&time("time-micros"), &data)).contains("it was written as a long"));
+    assert!(reason(registry.read::<i64>(&time("timestamp-millis"), &data)).contains("cannot be converted exactly"));
+    assert!(reason(registry.read::<i64>(&time("time-micros"), &data)).contains("written as a long, cannot be read as"));
 }
 
-/// As a producer does it while the schema is being asked for.
+/// Like a producer during the lookup of the schema.
 #[test]
-fn a_value_that_waits_for_its_schema_is_the_same_afterwards() {
+fn a_deferred_value_is_encoded_the_same() {
     let registry = Registry::start();
     let [created, deleted] = created_or_deleted();
     let events = json!({"type": "array", "items": ["null", created, "string", deleted]});
@@ -412,7 +412,7 @@ fn a_value_that_waits_for_its_schema_is_the_same_afterwards() {
     let codec = Avro::<Vec<Option<Event>>>::from_registry(&registry.registry);
     let (mut headers, mut waited, mut direct) = (Headers::new(), Vec::new(), Vec::new());
     let mut context = SerializeContext::new("events", &mut headers, false);
-    let deferred = codec.defer(&value, &context).unwrap().expect("the schema is not known");
+    let deferred = codec.defer(&value, &context).unwrap().expect("the schema is unknown");
     futures::executor::block_on(deferred).unwrap()(&mut context, &mut waited).unwrap();
     codec.serialize(&value, &mut context, &mut direct).unwrap();
     assert_eq!(waited, direct);

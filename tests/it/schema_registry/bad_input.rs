@@ -1,4 +1,4 @@
-//! What cannot be written or read: an error that says what and where, and nothing half written.
+//! Invalid values, schemas and bytes: the errors, and that no incomplete value is written.
 
 use ottla::{
     Headers, Serializer,
@@ -35,7 +35,7 @@ fn cause<E: std::error::Error + Clone + 'static>(result: Result<impl Sized, BoxE
     error.downcast_ref::<E>().unwrap_or_else(|| panic!("{error:?}")).clone()
 }
 
-/// Why something does not go with the schema of id 1, and the subject of that.
+/// The subject and the reason of a mismatch with the schema of id 1.
 fn mismatch<E: std::error::Error + Clone + 'static>(result: Result<impl Sized, BoxError>) -> (Option<String>, E) {
     let error = result.err().expect("it must fail");
     let mismatch: &SchemaMismatch = error.downcast_ref().unwrap_or_else(|| panic!("{error:?}"));
@@ -50,7 +50,7 @@ fn json_schema(registry: &SchemaRegistry, schema: &Value) -> JsonSchema<Value> {
 }
 
 #[test]
-fn json_that_breaks_a_rule_is_told_by_place_and_rule_and_not_by_content() {
+fn json_violations_name_location_and_rule_and_not_the_content() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let registry = registry(&embedded);
     let codec = json_schema(
@@ -78,7 +78,7 @@ fn json_that_breaks_a_rule_is_told_by_place_and_rule_and_not_by_content() {
         assert!(!text.contains("hunter2") && !text.contains("4242424"), "{text}");
         let expected = JsonSchemaError::Invalid { place: place.into(), rule: rule.into(), property: property.map(str::to_owned) };
         assert_eq!(error, expected);
-        // The same when it is read, written by somebody who does not check.
+        // Reading gives the same error, if the writer did not validate.
         let data = [&[0, 0, 0, 0, 1], value.to_string().as_bytes()].concat();
         assert_eq!(mismatch::<JsonSchemaError>(read(&codec, &data)), (None, expected));
     }
@@ -86,23 +86,23 @@ fn json_that_breaks_a_rule_is_told_by_place_and_rule_and_not_by_content() {
     assert_eq!(write(&unchecked, &json!({})).unwrap(), b"\0\0\0\0\x01{}");
     assert_eq!(read(&unchecked, b"\0\0\0\0\x01{}").unwrap(), json!({}));
     let error = read(&unchecked, b"\0\0\0\0\x01{").unwrap_err();
-    assert_eq!(error.to_string(), "schema id 1: not as the schema says");
+    assert_eq!(error.to_string(), "schema id 1: does not match the schema");
     assert!(error.source().unwrap().to_string().contains("got 1 bytes with an error at line 1 column 1"), "{error:?}");
 }
 
 #[test]
-fn what_is_no_json_schema_is_an_error_of_the_record() {
+fn invalid_json_schemas_fail_the_record() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let registry = registry(&embedded);
     let unusable = |schema: Schema, says: &str| {
         let error: RegistryError = cause(write(&JsonSchema::<Value>::with_schema(&registry, schema), &json!({})));
-        // What is no JSON is the registry's to refuse, the rest is found out here.
+        // The registry rejects text that is not JSON; the client detects the other errors.
         assert!(matches!(error.kind(), RegistryErrorKind::UnusableSchema | RegistryErrorKind::InvalidSchema), "{error}");
         assert!(error.to_string().contains("orders-value") && error.to_string().contains(says), "{error}");
     };
     unusable(Schema::new(SchemaType::Json, "{\n  \"type\" 1}"), "line 2 column 10");
     unusable(Schema::new(SchemaType::Json, r#"{ "type": "text" }"#), "/type");
-    unusable(Schema::new(SchemaType::Json, r#"{ "$ref": "money.json" }"#), "no reference with the name money.json");
+    unusable(Schema::new(SchemaType::Json, r#"{ "$ref": "money.json" }"#), "no reference of the schema is named money.json");
     unusable(Schema::new(SchemaType::Json, r#"{ "$ref": "https://192.0.2.1/money.json" }"#), "https://192.0.2.1/money.json");
     let referred = registry.register("money", &Schema::new(SchemaType::Json, r#"{ "type": "integer" }"#)).wait().unwrap();
     let reference =
@@ -123,7 +123,7 @@ fn messages(embedded: &EmbeddedRegistry) -> (SchemaRegistry, DynamicMessage, Dyn
 }
 
 #[test]
-fn frames_of_protobuf_that_are_cut_off_or_absurd_are_errors() {
+fn truncated_and_invalid_protobuf_records_are_errors() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let (registry, a, c) = messages(&embedded);
     let codec = Protobuf::dynamic(&registry);
@@ -150,7 +150,7 @@ fn frames_of_protobuf_that_are_cut_off_or_absurd_are_errors() {
         (&[2, 0xfe, 0xff, 0xff, 0xff, 0x1f], "[4294967295]"),
     ] {
         let error = error(tail);
-        assert_eq!(error.to_string(), format!("schema id 1 has no message {indexes}"));
+        assert_eq!(error.to_string(), format!("schema id 1 has no message with the indexes {indexes}"));
     }
     let error = error(&[0, 0x0a, 2, 0xff, 0xff]);
     assert!(matches!(&error, ProtobufError::Message { message, length: 4, .. } if message == "t.A"), "{error:?}");
@@ -159,7 +159,7 @@ fn frames_of_protobuf_that_are_cut_off_or_absurd_are_errors() {
 }
 
 #[test]
-fn another_message_or_another_language_is_an_error() {
+fn other_messages_and_other_schema_languages_are_errors() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let (registry, a, _) = messages(&embedded);
     let written = write(&Protobuf::dynamic(&registry), &a).unwrap();
@@ -168,14 +168,14 @@ fn another_message_or_another_language_is_an_error() {
     let error = cause::<ProtobufError>(read(&timestamps, &written));
     assert_eq!(error.to_string(), "expected the message google.protobuf.Timestamp, got t.A of schema id 1");
     let error: RegistryError = cause(read(&json_schema(&registry, &json!(true)), &written));
-    assert_eq!(error.to_string(), "schema id 1: the schema cannot be used: expected a schema of JSON, got one of PROTOBUF");
+    assert_eq!(error.to_string(), "schema id 1: the schema cannot be used: expected a schema of type JSON, got PROTOBUF");
     registry.register("other", &Schema::new(SchemaType::Json, "true")).wait().unwrap();
     let error: RegistryError = cause(read(&Protobuf::dynamic(&registry), &[0, 0, 0, 0, 2, 0]));
-    assert_eq!(error.to_string(), "schema id 2: the schema cannot be used: expected a schema of PROTOBUF, got one of JSON");
+    assert_eq!(error.to_string(), "schema id 2: the schema cannot be used: expected a schema of type PROTOBUF, got JSON");
 }
 
 #[test]
-fn the_registered_version_says_where_a_message_stands() {
+fn message_indexes_follow_the_registered_version() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let (registry, a, c) = messages(&embedded);
     let text = "syntax = \"proto3\"; package t; message First {} message A { string text = 1; }";

@@ -1,4 +1,4 @@
-//! Ottla and confluent-kafka-python on the same Kafka and registry: each reads what the other has written.
+//! ottla and confluent-kafka-python with the same Kafka and registry: each reads the other's records.
 
 use std::{env, process};
 
@@ -22,7 +22,7 @@ fn variable(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} is not set: make interop"))
 }
 
-/// Runs the Python program, and gives how many vectors it says that it has done.
+/// Runs the Python program and returns the number of vectors that it processed.
 fn python(command: &str, prefix: &str) -> usize {
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/schema_registry_interop.py");
     let output = process::Command::new(variable("INTEROP_PYTHON")).args([program, command, prefix]).output().unwrap();
@@ -31,8 +31,8 @@ fn python(command: &str, prefix: &str) -> usize {
     stdout.trim().parse().unwrap()
 }
 
-/// The vectors that both take, each with its number in the file. Ids in headers are GUIDs, which not every registry has, and
-/// Python's deserializers want a payload of a byte at least.
+/// The vectors that both support, each with its index in the file. Not every registry has GUIDs, which ids in headers need, and Python's
+/// deserializers reject an empty payload.
 fn shared() -> impl Iterator<Item = (usize, Vector)> {
     vectors().into_iter().enumerate().filter(|(_, vector)| vector.header.is_none() && vector.bytes.len() > 5)
 }
@@ -51,7 +51,7 @@ fn read<T>(topic: &str, vector: &Vector, codec: &impl Deserializer<T>, data: &[u
 
 #[test]
 #[ignore = "needs Kafka, a schema registry and Python: make interop"]
-fn python_reads_what_ottla_writes_and_the_other_way_round() {
+fn python_and_ottla_read_each_others_records() {
     let (servers, url) = (variable("KAFKA_BOOTSTRAP_SERVERS"), variable("SCHEMA_REGISTRY_URL"));
     let registry = SchemaRegistry::new(&SchemaRegistryConfig::new().set("schema.registry.url", url).unwrap()).unwrap();
     let count = shared().count();
@@ -65,7 +65,7 @@ fn python_reads_what_ottla_writes_and_the_other_way_round() {
             SchemaType::Avro => {
                 bytes(&topic, &vector, &GenericAvro::with_schema(&registry, vector.registered_schema(&registry)), &avro(&vector))
             }
-            // Python reads nothing but this form from a registry that gives what it was given.
+            // Python can read only this form from a registry that stores the text unchanged.
             SchemaType::Protobuf => bytes(&topic, &vector, &Protobuf::dynamic(&registry).serialized(true), &vector.protobuf()),
             SchemaType::Json => {
                 bytes(&topic, &vector, &JsonSchema::with_schema(&registry, vector.registered_schema(&registry)), &vector.value)
@@ -83,7 +83,7 @@ fn python_reads_what_ottla_writes_and_the_other_way_round() {
         let topic = format!("{prefix}-{number}");
         let found = log::read(&servers, &topic).remove(0);
         let data = if vector.is_key() { found.key } else { found.value }.unwrap();
-        // The ids are the registry's own.
+        // The registry assigns its own ids, so only the bytes behind the id are compared.
         assert_eq!(data[5..], vector.bytes[5..], "{}", vector.name);
         match vector.format {
             SchemaType::Avro => assert_eq!(

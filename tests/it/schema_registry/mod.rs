@@ -1,4 +1,4 @@
-//! What confluent-kafka-python's serializers write: tests/data/schema-registry-vectors.json, in both directions.
+//! Test vectors of confluent-kafka-python's serializers, tests/data/schema-registry-vectors.json, in both directions.
 
 mod avro_json;
 mod avro_types;
@@ -17,7 +17,7 @@ use ottla::serialize::registry::{
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A line of the file; tests/python/schema_registry_vectors.py says what is in it.
+/// A vector of the file, which tests/python/schema_registry_vectors.py describes.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Vector {
     pub(crate) name: String,
@@ -25,11 +25,11 @@ pub(crate) struct Vector {
     pub(crate) topic: String,
     pub(crate) subject: String,
     pub(crate) id: i32,
-    /// Of Protobuf: the file's name, and the message's full name.
+    /// Protobuf only: the name of the file. `message` is the full name of the message.
     pub(crate) file: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) schema: String,
-    /// What Python registers, where it is not the schema as it is given.
+    /// The schema that Python registers, if it is different from `schema`.
     pub(crate) registered: Option<String>,
     #[serde(default)]
     pub(crate) references: Vec<Reference>,
@@ -73,12 +73,12 @@ impl Vector {
         self.subject.ends_with("-key")
     }
 
-    /// The schema of Avro or JSON as it is registered, after what it refers to.
+    /// The Avro or JSON schema. Registers its references.
     pub(crate) fn registered_schema(&self, registry: &SchemaRegistry) -> Schema {
         Schema::new(self.format, self.schema.as_str()).references(register(registry, self.format, &self.references))
     }
 
-    /// The texts of all that the schema refers to, by name.
+    /// The texts of all direct and indirect references, by name.
     pub(crate) fn referred(&self) -> BTreeMap<&str, &str> {
         fn add<'a>(references: &'a [Reference], to: &mut BTreeMap<&'a str, &'a str>) {
             for reference in references {
@@ -91,7 +91,7 @@ impl Vector {
         all
     }
 
-    /// The descriptor of a Protobuf message, compiled of .proto text.
+    /// The descriptor of a Protobuf message, compiled from .proto text.
     pub(crate) fn descriptor(&self) -> MessageDescriptor {
         let files = self.referred().into_iter().chain([(self.file.as_deref().unwrap(), self.schema.as_str())]);
         compile_proto(files).unwrap().get_message_by_name(self.message.as_deref().unwrap()).unwrap()

@@ -1,4 +1,4 @@
-//! A registry behind TLS, with the certificates of tests/data/tls.
+//! A registry with TLS, with the certificates of tests/data/tls.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -14,7 +14,7 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 
-/// A file that tests/data/tls/make has made.
+/// A file created by tests/data/tls/make.
 macro_rules! pem {
     ($name:literal) => {
         include_str!(concat!("../../data/tls/", $name, ".pem"))
@@ -23,8 +23,8 @@ macro_rules! pem {
 
 const CA: &str = pem!("ca");
 
-/// A registry that answers every request with the id 7. It has this certificate and its key, and wants one of the clients' CA, if
-/// there is one. Gives its URL.
+/// Starts a registry with this certificate and key that responds to every request with the id 7. With `clients` it requires a certificate of
+/// that CA. Returns its URL.
 fn serve(identity: &str, clients: Option<&str>) -> String {
     let certificates = |pem: &str| CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect::<Vec<_>>();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -45,7 +45,7 @@ fn serve(identity: &str, clients: Option<&str>) -> String {
     let url = format!("https://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            // A client that does not trust it goes away. One that is not trusted is left the time to read why.
+            // A client that does not trust the server disconnects. A client that is not trusted must be able to read the alert.
             let rest = stream.try_clone().unwrap();
             let _ = answer(Arc::clone(&config), stream);
             let _ = io::copy(&mut &rest, &mut io::sink());
@@ -79,7 +79,7 @@ fn register(url: &str, settings: &[(&str, &str)]) -> Result<Option<i32>, Registr
 }
 
 #[test]
-fn a_registry_is_trusted_by_its_ca_and_its_name() {
+fn the_registrys_ca_and_host_name_are_verified() {
     let trust = |ca| [("schema.registry.ssl.truststore.certificates", ca)];
     let url = serve(pem!("server"), None);
     assert_eq!(register(&url, &trust(CA)).unwrap(), Some(7));
@@ -91,15 +91,12 @@ fn a_registry_is_trusted_by_its_ca_and_its_name() {
             (RegistryErrorKind::Tls, Some("a"), false),
             "{error:?}"
         );
-        assert!(
-            error.to_string().starts_with("subject a: no trusted connection to the schema registry: https://127.0.0.1:"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("subject a: TLS to the schema registry failed: https://127.0.0.1:"), "{error}");
     }
 }
 
 #[test]
-fn a_registry_that_wants_a_certificate_gets_it() {
+fn the_client_certificate_is_sent() {
     let url = serve(pem!("server"), Some(CA));
     let trust = ("schema.registry.ssl.truststore.certificates", CA);
     let with = |identity: &str| {

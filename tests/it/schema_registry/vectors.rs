@@ -1,4 +1,4 @@
-//! The vectors, on a registry inside the process.
+//! The vectors, with a registry in the process.
 
 use ottla::{
     Headers, Serializer,
@@ -15,7 +15,7 @@ use super::{
     vectors,
 };
 
-/// A registry that nobody has asked for anything.
+/// A new, empty registry.
 fn registry(vector: &Vector) -> (EmbeddedRegistry, SchemaRegistry) {
     let embedded = EmbeddedRegistry::start().unwrap();
     let class = if vector.header.is_some() { "HeaderSchemaIdSerializer" } else { "PrefixSchemaIdSerializer" };
@@ -27,7 +27,7 @@ fn registry(vector: &Vector) -> (EmbeddedRegistry, SchemaRegistry) {
     (embedded, SchemaRegistry::new(&config.unwrap()).unwrap())
 }
 
-/// Writes the value, compares bytes, id and header with Python's, and reads Python's bytes.
+/// Writes the value, compares bytes, id and header with those of Python, and reads Python's bytes.
 fn both_ways<T>(vector: &Vector, registry: &SchemaRegistry, codec: &(impl Serializer<T> + Deserializer<T>), value: &T) -> T {
     let (mut headers, mut buffer) = (Headers::new(), b"before".to_vec());
     let mut context = SerializeContext::new(&vector.topic, &mut headers, vector.is_key());
@@ -36,7 +36,7 @@ fn both_ways<T>(vector: &Vector, registry: &SchemaRegistry, codec: &(impl Serial
     let registered = registry.latest(&vector.subject).wait().unwrap();
     assert_eq!(registered.id(), Some(vector.id), "{}", vector.name);
     if let Some(header) = &vector.header {
-        // GUIDs are the registry's own.
+        // The registry assigns its own GUIDs.
         let expected = [&header[..1], registered.guid().unwrap().as_bytes(), &header[17..]].concat();
         let written = headers.last("__value_schema_id").unwrap();
         assert_eq!(written.value(), Some(&*expected), "{}", vector.name);
@@ -50,7 +50,7 @@ fn of(format: SchemaType) -> impl Iterator<Item = Vector> {
 }
 
 #[test]
-fn avro_is_written_and_read_as_python_does() {
+fn avro_vectors_match() {
     for vector in of(SchemaType::Avro) {
         let (_embedded, registry) = registry(&vector);
         let codec = GenericAvro::with_schema(&registry, vector.registered_schema(&registry));
@@ -60,7 +60,7 @@ fn avro_is_written_and_read_as_python_does() {
 }
 
 #[test]
-fn protobuf_is_written_and_read_as_python_does() {
+fn protobuf_vectors_match() {
     for vector in of(SchemaType::Protobuf) {
         let value = vector.protobuf();
         for serialized in [true, false] {
@@ -73,7 +73,7 @@ fn protobuf_is_written_and_read_as_python_does() {
             if serialized {
                 assert_eq!(Some(text), vector.registered.as_deref(), "{}", vector.name);
             }
-            // Either form is the file that protoc has made.
+            // Both forms compile to the file that protoc created.
             let compiled = |text| {
                 let name = vector.file.as_deref().unwrap();
                 let pool = compile_proto(vector.referred().into_iter().chain([(name, text)])).unwrap();
@@ -87,7 +87,7 @@ fn protobuf_is_written_and_read_as_python_does() {
 }
 
 #[test]
-fn json_is_written_and_read_as_python_does() {
+fn json_vectors_match() {
     for vector in of(SchemaType::Json) {
         let (_embedded, registry) = registry(&vector);
         let codec = JsonSchema::with_schema(&registry, vector.registered_schema(&registry));

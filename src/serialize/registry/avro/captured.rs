@@ -1,12 +1,12 @@
-//! [`Captured`]: whatever serde can serialize, kept until its schema is known.
+//! [`Captured`]: an owned value of serde's data model, kept until its schema is known.
 //!
-//! Nothing of it is lost: `apache_avro::Value`, which has neither a struct's name nor an enum's variant, would be another value in a union.
+//! `apache_avro::Value` cannot be used, because it lacks the names of structs and the variants of enums, which choose the type of a union.
 
 use serde::{Serialize, Serializer, ser};
 
 use super::AvroError;
 
-/// A value as its `Serialize` gives it.
+/// A value of serde's data model.
 #[derive(Debug)]
 pub(super) enum Captured {
     Bool(bool),
@@ -38,7 +38,7 @@ pub(super) enum Captured {
     StructVariant(Variant, Vec<(&'static str, Self)>),
 }
 
-/// The enum, the variant's number, and its name.
+/// The enum's name, the variant's index, the variant's name.
 type Variant = (&'static str, u32, &'static str);
 
 impl Captured {
@@ -108,7 +108,7 @@ impl Serialize for Captured {
 
 struct Capture;
 
-/// The parts of a value, and what it is made of when there are no more.
+/// The parts of a compound value so far, and the function that assembles them.
 struct Parts<P> {
     parts: Vec<P>,
     key: Option<Captured>,
@@ -138,7 +138,7 @@ impl Serializer for Capture {
     type SerializeStruct = Parts<(&'static str, Captured)>;
     type SerializeStructVariant = Parts<(&'static str, Captured)>;
 
-    /// As it is written.
+    /// The same as the encoder's.
     fn is_human_readable(&self) -> bool {
         false
     }
@@ -286,7 +286,8 @@ impl ser::SerializeMap for Parts<(Captured, Captured)> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AvroError> {
-        let key = self.key.take().ok_or_else(|| AvroError::new("a map has a value without a key"))?;
+        let key =
+            self.key.take().ok_or_else(|| AvroError::new("the Serialize implementation of a map gave a value without a key"))?;
         self.parts.push((key, value.serialize(Capture)?));
         Ok(())
     }

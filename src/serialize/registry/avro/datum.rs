@@ -1,4 +1,4 @@
-//! [`Datum`]: a generic value, for serde.
+//! [`Datum`]: a generic value with `serde::Serialize`.
 
 use apache_avro::types::Value;
 use serde::{
@@ -6,21 +6,21 @@ use serde::{
     ser::{Error, SerializeMap, SerializeSeq},
 };
 
-/// The name that a record has as a newtype: its fields come as a map's entries, since a struct's names must be known when it is compiled.
+/// The newtype name of a record. Its fields are serialized as a map, because serde requires static field names for a struct.
 pub(super) const RECORD: &str = "apache_avro::types::Value::Record";
 
-/// The name that a symbol has as a newtype.
+/// The newtype name of an enum's symbol.
 pub(super) const SYMBOL: &str = "apache_avro::types::Value::Enum";
 
-/// The name that the value of a union has as an enum; its index is the place in the union.
+/// The enum name of a value of a union. The variant index is the index in the union.
 pub(super) const BRANCH: &str = "apache_avro::types::Value::Union";
 
-/// A generic value as the [`Encoder`](super::encoder::Encoder) takes it.
+/// A generic value in the form that [`Encoder`](super::encoder::Encoder) expects.
 pub(super) struct Datum<'v> {
     pub(super) value: &'v Value,
 }
 
-/// A record's fields.
+/// The fields of a record.
 struct Record<'v>(&'v [(String, Value)]);
 
 impl Serialize for Record<'_> {
@@ -53,7 +53,7 @@ impl Serialize for Datum<'_> {
             Value::Enum(_, value) => serializer.serialize_newtype_struct(SYMBOL, value),
             Value::Uuid(value) => serializer.serialize_bytes(value.as_bytes()),
             Value::Decimal(value) => {
-                let bytes = Vec::<u8>::try_from(value).map_err(|_| S::Error::custom("the decimal has no bytes"))?;
+                let bytes = Vec::<u8>::try_from(value).map_err(|_| S::Error::custom("the decimal is too long"))?;
                 serializer.serialize_bytes(&bytes)
             }
             Value::Duration(value) => serializer.serialize_bytes(&<[u8; 12]>::from(*value)),

@@ -1,8 +1,8 @@
-//! [`decode`]: bytes that were written with one schema, as a value of another one (Avro specification: "Schema Resolution").
+//! [`decode`]: reads bytes of the writer's schema as a value of the reader's schema (Avro specification: "Schema Resolution").
 //!
-//! `apache-avro` resolves a union's type by its fields, so that a record may come back as another one that has the same fields; it has no
-//! aliases, and takes a decimal of another scale for the same digits. Here the type of a union is found by its kind and full name, then by
-//! the reader's aliases, then by the name without its namespace. A record that is not in a union may have another name, as in Java.
+//! `apache-avro` resolves a type of a union by its fields, so a record may be read as another one with the same fields. It supports no
+//! aliases, and keeps the digits of a decimal when the scale changes. Here a type of a union is matched by kind and full name, then by the
+//! reader's aliases, then by the name without namespace. A record outside a union may have another name, as in Java.
 
 use apache_avro::{BigDecimal, Decimal as Bytes, Duration, types::Value};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::serialize::registry::zigzag;
 
-/// Reads a value that [`Plan::measure`] has passed.
+/// Decodes bytes that [`Plan::measure`] has accepted.
 pub(super) fn decode(writer: &Plan, reader: &Plan, bytes: &[u8]) -> Result<Value, AvroError> {
     let mut decoder = Decoder { writer, reader, is_same: std::ptr::eq(writer, reader), rest: bytes };
     decoder.value(writer.root(), reader.root())
@@ -21,13 +21,13 @@ pub(super) fn decode(writer: &Plan, reader: &Plan, bytes: &[u8]) -> Result<Value
 struct Decoder<'a> {
     writer: &'a Plan,
     reader: &'a Plan,
-    /// The schemas are one: each type is read as itself.
+    /// Writer and reader have the same schema: no resolution is needed.
     is_same: bool,
     rest: &'a [u8],
 }
 
 fn damaged() -> AvroError {
-    AvroError::new("the bytes are not a value of the schema that they were written with")
+    AvroError::new("the bytes are not a value of the writer's schema")
 }
 
 impl<'a> Decoder<'a> {
@@ -56,7 +56,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Neither is a union.
+    /// Reads a value whose types are not unions.
     fn single(&mut self, written: &Node, wanted: &Node) -> Result<Value, AvroError> {
         let other = || other(written, wanted);
         Ok(match (written, wanted) {
@@ -136,7 +136,7 @@ impl<'a> Decoder<'a> {
         let mut values: Vec<Option<Value>> = std::iter::repeat_with(|| None).take(into.fields.len()).collect();
         for field in &from.fields {
             let node = self.writer.node(field.node);
-            // By an alias only where no field of the writer's has the name itself.
+            // An alias matches only if the writer's record has no field with the name itself.
             let place = into.place(&field.name).or_else(|| {
                 into.fields.iter().position(|wanted| wanted.aliases.contains(&field.name) && from.place(&wanted.name).is_none())
             });
@@ -154,7 +154,7 @@ impl<'a> Decoder<'a> {
                 (Some(value), _) => value,
                 (None, Some(default)) => self.default(field.node, default).map_err(|error| error.at(&field.name))?,
                 (None, None) => {
-                    let message = "it was written without this field, and the schema to read with has no default for it";
+                    let message = "missing in the writer's schema, and without a default in the reader's schema";
                     return Err(AvroError::new(message).at(&field.name));
                 }
             };
@@ -168,12 +168,12 @@ impl<'a> Decoder<'a> {
         Decoder { writer: self.reader, reader: self.reader, is_same: true, rest: bytes }.value(node, node)
     }
 
-    /// The type of the reader's union for what was written.
+    /// The index of the type of the reader's union that matches the written type.
     fn branch(&self, written: &Node, branches: &[usize]) -> Result<usize, AvroError> {
         let nodes = || branches.iter().map(|place| self.reader.node(*place)).enumerate();
         let unknown = || {
             let kinds: Vec<_> = nodes().map(|(_, node)| node.kind()).collect();
-            AvroError::new(format!("it was written as {}, and is read as {}", described(written), kinds.join(" or ")))
+            AvroError::new(format!("written as {}, cannot be read as {}", described(written), kinds.join(" or ")))
         };
         let Some(name) = written.name() else {
             let same = nodes().find(|(_, node)| is_same_type(written, node));
@@ -197,7 +197,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// An array or a map: blocks of items, each behind its count, and a count of 0. A negative count has the block's size behind it.
+    /// An array or a map: blocks of a count and items, ended by a count of 0. A negative count is followed by the block's size.
     fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), AvroError>) -> Result<(), AvroError> {
         loop {
             let count = self.long()?;
@@ -235,14 +235,14 @@ impl<'a> Decoder<'a> {
 
 fn text_of(bytes: &[u8]) -> Result<String, AvroError> {
     let text = std::str::from_utf8(bytes);
-    text.map(str::to_owned).map_err(|_| AvroError::new(format!("a string of {} bytes that are not UTF-8", bytes.len())))
+    text.map(str::to_owned).map_err(|_| AvroError::new(format!("a string of {} bytes is not valid UTF-8", bytes.len())))
 }
 
 fn other(written: &Node, wanted: &Node) -> AvroError {
-    AvroError::new(format!("it was written as {}, and is read as {}", described(written), described(wanted)))
+    AvroError::new(format!("written as {}, cannot be read as {}", described(written), described(wanted)))
 }
 
-/// Whether the reader's type is the writer's by its name, an alias, or the name without its namespace.
+/// Whether the types match by name, an alias of the reader's, or the name without namespace.
 fn is_named_alike(written: &Node, wanted: &Node) -> bool {
     match (written.name(), wanted.name()) {
         (Some(from), Some(into)) => into.full == from.full || into.aliases.contains(&from.full) || into.short() == from.short(),
@@ -259,7 +259,7 @@ fn described(node: &Node) -> String {
     }
 }
 
-/// Of one kind, whatever their names are.
+/// Whether the types are named types of the same kind, with any names.
 fn is_same_category(written: &Node, wanted: &Node) -> bool {
     let is_fixed = |node: &Node| matches!(node, Node::Fixed(_) | Node::Decimal(_));
     match (written, wanted) {
@@ -268,7 +268,8 @@ fn is_same_category(written: &Node, wanted: &Node) -> bool {
     }
 }
 
-/// The same type, and the same logical type. Two types of a union differ in the first; not all schemas that are registered keep to that.
+/// Whether type and logical type are the same. The specification does not allow a type twice in a union, but registered schemas exist that
+/// differ only in the logical type.
 fn is_same_type(written: &Node, wanted: &Node) -> bool {
     match (written, wanted) {
         (Node::Int(from), Node::Int(into)) | (Node::Long(from), Node::Long(into)) => from == into,
@@ -282,13 +283,13 @@ fn is_promoted(written: &Node, wanted: &Node) -> bool {
     match (written.type_name(), wanted.type_name()) {
         (Some("int"), Some("long" | "float" | "double")) | (Some("long"), Some("float" | "double")) => true,
         (Some(from), Some(into)) => matches!((from, into), ("float", "double") | ("string", "bytes") | ("bytes", "string")),
-        // A decimal is a number, however many bytes it has.
+        // Decimals of any sizes, since the number is converted.
         (Some("bytes"), None) => matches!((written, wanted), (Node::Decimal(_), Node::Decimal(_))),
         _ => false,
     }
 }
 
-/// How many of it are a second, for what is converted.
+/// The units per second of a time that can be converted. Times with the same first number convert into each other.
 fn per_second(count: Count) -> Option<(u8, i64)> {
     Some(match count {
         Count::TimeMillis => (0, 1_000),
@@ -303,7 +304,7 @@ fn per_second(count: Count) -> Option<(u8, i64)> {
     })
 }
 
-/// An `int` or a `long` as another type; `None` if it is of another type.
+/// Converts an `int` or a `long`; `None` if the types do not match.
 fn number_as(number: i64, from: Count, wanted: &Node) -> Result<Option<Value>, AvroError> {
     let (into, is_int) = match wanted {
         Node::Int(into) => (*into, true),
@@ -326,10 +327,10 @@ fn number_as(number: i64, from: Count, wanted: &Node) -> Result<Option<Value>, A
         } else {
             (number % (from / into) == 0).then(|| number / (from / into))
         };
-        exact.ok_or_else(|| AvroError::new("a time that the schema to read with has no exact number for"))?
+        exact.ok_or_else(|| AvroError::new("the time cannot be converted exactly to the unit of the reader's schema"))?
     };
     if is_int {
-        let number = i32::try_from(number).map_err(|_| AvroError::new("a time beyond an int"))?;
+        let number = i32::try_from(number).map_err(|_| AvroError::new("the time is out of range for an int"))?;
         return Ok(Some(match into {
             Count::Days => Value::Date(number),
             Count::TimeMillis => Value::TimeMillis(number),
@@ -348,7 +349,7 @@ fn number_as(number: i64, from: Count, wanted: &Node) -> Result<Option<Value>, A
     }))
 }
 
-/// Bytes or a text as another type; `None` if it is of another type.
+/// Converts bytes or a string; `None` if the types do not match.
 fn bytes_as(bytes: &[u8], written: &Node, wanted: &Node) -> Result<Option<Value>, AvroError> {
     Ok(Some(match (written, wanted) {
         (Node::BigDecimal, Node::BigDecimal) => Value::BigDecimal(big_decimal(bytes)?),
@@ -360,7 +361,7 @@ fn bytes_as(bytes: &[u8], written: &Node, wanted: &Node) -> Result<Option<Value>
                 Ok(bytes) => Some(uuid::Uuid::from_bytes(bytes)),
                 Err(_) => uuid::Uuid::try_parse_ascii(bytes).ok(),
             };
-            Value::Uuid(uuid.ok_or_else(|| AvroError::new("a string that is no UUID"))?)
+            Value::Uuid(uuid.ok_or_else(|| AvroError::new("the string is not a UUID"))?)
         }
         _ => return Ok(None),
     }))
@@ -378,18 +379,21 @@ fn symbol_as(symbol: &str, into: &Symbols) -> Result<Value, AvroError> {
     let index = into.place(symbol).or(into.default);
     let (index, symbol) = index
         .and_then(|index| Some((u32::try_from(index).ok()?, into.symbols.get(index)?)))
-        .ok_or_else(|| AvroError::new("it was written as a symbol that the schema to read with does not have"))?;
+        .ok_or_else(|| AvroError::new("the symbol is missing in the reader's schema, which has no default"))?;
     Ok(Value::Enum(index, symbol.clone()))
 }
 
-/// A decimal as another type; `None` if it is of another type.
+/// Converts a decimal; `None` if the types do not match.
 fn decimal_as(bytes: &[u8], from: &Decimal, wanted: &Node, is_same: bool) -> Result<Option<Value>, AvroError> {
     Ok(Some(match wanted {
         Node::Decimal(_) if is_same => Value::Decimal(Bytes::from(bytes)),
         Node::Decimal(into) => {
             let scaled = decimal::rescaled(bytes, from.scale, into);
             Value::Decimal(Bytes::from(scaled.ok_or_else(|| {
-                AvroError::new(format!("a number that no decimal of precision {} and scale {} is", into.precision, into.scale))
+                AvroError::new(format!(
+                    "the number does not fit a decimal of precision {} and scale {}",
+                    into.precision, into.scale
+                ))
             })?))
         }
         Node::Bytes if from.fixed.is_none() => Value::Bytes(bytes.to_vec()),
@@ -398,7 +402,7 @@ fn decimal_as(bytes: &[u8], from: &Decimal, wanted: &Node, is_same: bool) -> Res
     }))
 }
 
-/// A number with a scale of its own: the unscaled number behind its length, and the scale.
+/// Decodes a `big-decimal`: the length of the unscaled number, the unscaled number, and the scale.
 fn big_decimal(mut bytes: &[u8]) -> Result<BigDecimal, AvroError> {
     let size = zigzag::take(&mut bytes).ok().and_then(|size| usize::try_from(size).ok()).ok_or_else(damaged)?;
     let (unscaled, mut rest) = bytes.split_at_checked(size).ok_or_else(damaged)?;

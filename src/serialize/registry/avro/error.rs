@@ -1,13 +1,13 @@
-//! [`AvroError`]: why a value and a schema do not go together.
+//! [`AvroError`]: the error of a value that does not match an Avro schema.
 
 use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
-/// Why a value cannot be written with an Avro schema, or bytes cannot be read with one. It names the field, never what is in it.
+/// Why a value cannot be written with an Avro schema, or bytes cannot be read with one. Names the field, but not its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AvroError {
-    /// The fields from the root on, the innermost first.
+    /// The path of fields, the innermost first.
     path: Vec<String>,
     problem: String,
 }
@@ -22,7 +22,7 @@ impl AvroError {
         self
     }
 
-    /// The field that is wrong, from the root on: `order.items`; empty for the root itself.
+    /// The path of the field from the root: `order.items`; empty for the root itself.
     pub fn field(&self) -> String {
         self.path.iter().rev().map(String::as_str).collect::<Vec<_>>().join(".")
     }
@@ -45,10 +45,10 @@ impl serde::ser::Error for AvroError {
     }
 }
 
-/// What the type says of a value may have the value in it, so only the kinds are kept.
+/// A custom message may contain the value, so it is replaced; the others name only kinds.
 impl serde::de::Error for AvroError {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::new("the value is not one that its type takes")
+        Self::new("the value was rejected by the Deserialize implementation of its type")
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -56,7 +56,7 @@ impl serde::de::Error for AvroError {
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(format!("expected {expected}, got {} that is none", kind(unexpected)))
+        Self::new(format!("expected {expected}, got {} out of its range", kind(unexpected)))
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
@@ -64,23 +64,23 @@ impl serde::de::Error for AvroError {
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(format!("expected one of {}, got another", expected.join(", ")))
+        Self::new(format!("expected one of {}, got another variant", expected.join(", ")))
     }
 
     fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(format!("expected one of the fields {}, got another", expected.join(", ")))
+        Self::new(format!("expected one of the fields {}, got another field", expected.join(", ")))
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new("the schema to read with does not have it, and the type needs it").at(field)
+        Self::new("missing in the reader's schema, but required by the type").at(field)
     }
 }
 
 fn kind(unexpected: Unexpected<'_>) -> &str {
     match unexpected {
         Unexpected::Bool(_) => "a boolean",
-        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a whole number",
-        Unexpected::Float(_) => "a number with a fraction",
+        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "an integer",
+        Unexpected::Float(_) => "a floating-point number",
         Unexpected::Char(_) | Unexpected::Str(_) => "a string",
         Unexpected::Bytes(_) => "bytes",
         Unexpected::Unit | Unexpected::Option => "null",

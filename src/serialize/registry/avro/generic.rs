@@ -1,4 +1,4 @@
-//! [`GenericAvro`]: values that only their schema describes.
+//! [`GenericAvro`]: values without a Rust type of their own.
 
 use apache_avro::types::Value;
 
@@ -8,22 +8,23 @@ use crate::serialize::{
     registry::{Schema, SchemaRegistry},
 };
 
-/// An [`apache_avro::types::Value`] in Avro, with the schema in a registry: for programs that learn the schema while they run.
+/// Serializes and deserializes an [`apache_avro::types::Value`] as Avro, with the schema in a registry: for programs that learn the schema at
+/// run time.
 ///
-/// A value is written as the type of the schema at its place: the fields of a record by their names, a union's by the number in
-/// [`Value::Union`], or by the type that it fits best. A record without that number must have the fields of one record alone. It is read as
-/// [`Avro`](super::Avro) reads it.
+/// A value is written as the schema's type: the fields of a record by name, a value of a union by the index in [`Value::Union`], or else by
+/// the type that fits best. A record of a union without an index must have the fields of exactly one record. Values are read as
+/// [`Avro`](super::Avro) reads them.
 #[derive(Debug)]
 pub struct GenericAvro(Codec);
 
 impl GenericAvro {
-    /// Avro with this schema, which may use others. A schema that is none is an error of the records.
+    /// Creates a serializer with this schema, which may have references. An invalid schema fails the records, not this call.
     pub fn with_schema(registry: &SchemaRegistry, schema: Schema) -> Self {
         Self(Codec::new(registry, Some(schema)))
     }
 
-    /// Avro with the schema that is registered: the subject's latest version, or what `use.schema.id` says. Records are read as they were
-    /// written.
+    /// Creates a serializer with the registered schema: the subject's latest version, or that of `use.schema.id`. Records are read with the
+    /// schema they were written with.
     pub fn from_registry(registry: &SchemaRegistry) -> Self {
         Self(Codec::new(registry, None))
     }

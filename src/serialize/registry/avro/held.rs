@@ -1,10 +1,10 @@
-//! About how many bytes a value that waits for its schema keeps on the heap: they count in `buffer.memory`.
+//! The approximate heap size of a value that waits for its schema, which counts towards `buffer.memory`.
 
 use apache_avro::types::Value;
 
 use super::captured::Captured;
 
-/// Of a value that was captured as serde sees it.
+/// The heap size of a captured value.
 pub(super) fn captured(value: &Captured) -> usize {
     let (mut held, mut left) = (0, vec![value]);
     while let Some(value) = left.pop() {
@@ -33,7 +33,7 @@ pub(super) fn captured(value: &Captured) -> usize {
     held
 }
 
-/// Of a generic value.
+/// The heap size of a generic value.
 pub(super) fn generic(value: &Value) -> usize {
     let (mut held, mut left) = (0, vec![value]);
     while let Some(value) = left.pop() {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_keeps_about_what_it_takes_on_the_heap() {
+    fn sizes_are_close_to_the_bytes_of_the_strings() {
         let text = "x".repeat(1000);
         for held in [
             captured(&Captured::new(&vec![Some(&text); 3]).unwrap()),

@@ -1,17 +1,18 @@
-//! One text of a schema and those that it uses: each definition is where its name is met first.
+//! [`inline`]: merges a schema and its references into one text, with each definition at the first use of its name.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-/// The placeholder for the logical types `duration` and `uuid` of a fixed: `apache-avro` takes the first's name away, and writes the second as text.
+/// Placeholders for the logical types `duration` and `uuid` of a fixed: `apache-avro` drops the name of the first and writes the second as a
+/// string.
 pub(super) const FIXED_DURATION: &str = "ottla-fixed-duration";
 pub(super) const FIXED_UUID: &str = "ottla-fixed-uuid";
 
-/// Deeper than any schema that a person has written.
+/// Deeper than any real schema.
 const DEEPEST: usize = 200;
 
-/// Puts the definitions that a schema names in place of their names. A text that is no JSON stays as it is: the parser says what is wrong.
+/// Replaces the names of referenced types by their definitions. Returns text that is not JSON unchanged, so that the parser reports the error.
 pub(super) fn inline<'t>(text: &str, used: impl IntoIterator<Item = &'t str>) -> String {
     let mut definitions = HashMap::new();
     for definition in used.into_iter().filter_map(|text| serde_json::from_str::<Value>(text).ok()) {
@@ -31,7 +32,7 @@ pub(super) fn inline<'t>(text: &str, used: impl IntoIterator<Item = &'t str>) ->
     }
 }
 
-/// Keeps the fixed types whose logical types `apache-avro` would put in place of them.
+/// Replaces the logical types that would make `apache-avro` drop the fixed type.
 fn preserve_fixed(schema: &mut Value, depth: usize) {
     if depth > DEEPEST {
         return;
@@ -56,7 +57,7 @@ fn preserve_fixed(schema: &mut Value, depth: usize) {
     }
 }
 
-/// The full name of a named type, inside a namespace (Avro specification: "Names").
+/// The full name of a named type in an enclosing namespace (Avro specification: "Names").
 fn full_name(object: &Map<String, Value>, enclosing: &str) -> String {
     let text = |key| object.get(key).and_then(Value::as_str);
     match (text("name").unwrap_or_default(), text("namespace").unwrap_or(enclosing)) {
@@ -74,7 +75,7 @@ fn put(schema: &mut Value, namespace: &str, definitions: &mut HashMap<String, Va
             let full = if name.contains('.') || namespace.is_empty() { name.clone() } else { format!("{namespace}.{name}") };
             if let Some(mut definition) = definitions.remove(&full) {
                 if let Value::Object(object) = &mut definition {
-                    // Not that of what stands around it now.
+                    // The enclosing namespace must not apply to the inserted definition.
                     object.entry("namespace").or_insert_with(|| Value::String(String::new()));
                 }
                 put(&mut definition, "", definitions, depth + 1);

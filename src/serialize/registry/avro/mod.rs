@@ -1,4 +1,4 @@
-//! Avro: [`Avro`] for types that serde knows, [`GenericAvro`] for values that only their schema describes.
+//! Avro: [`Avro`] for types that implement serde's traits, [`GenericAvro`] for values that only their schema describes.
 
 mod branches;
 mod captured;
@@ -51,24 +51,27 @@ use crate::{
     },
 };
 
-/// A `T` in Avro, by its `serde::Serialize` and `serde::Deserialize`, with the schema in a registry.
+/// Serializes and deserializes a `T` as Avro through serde, with the schema in a registry.
 ///
-/// [`new`](Self::new) takes the schema from the type (`#[derive(apache_avro::AvroSchema)]`), [`with_schema`](Self::with_schema) takes one that is
-/// given, [`from_registry`](Self::from_registry) the one that is registered. Fields are written in the schema's order, by their names; one that
-/// the value does not have gets the schema's default. A decimal is text (`"12.50"`) or the bytes of the unscaled number.
+/// [`new`](Self::new) takes the schema from the type (`#[derive(apache_avro::AvroSchema)]`), [`with_schema`](Self::with_schema) from its
+/// argument, [`from_registry`](Self::from_registry) from the registry. Fields are written by name in the schema's order. A field that the value
+/// lacks gets the schema's default. A decimal is a string (`"12.50"`) or the bytes of the unscaled number.
 ///
 /// # Unions
-/// An `Option` is a union with null. An enum's variant is written as the type of the union that has its name
-/// (`#[serde(rename = "shop.Created")]` for one with a namespace), or is called after it (`Long`, `String`), else as the type at its place, null
-/// not counted inside an `Option`: a record, an enum or a fixed at that place must be the payload's type by name, too. A struct is the record
-/// of its name. A value that does not say what it is, such as a map, is the one record that has its fields; if several do, that is an error.
+/// An `Option` is a union with null. A variant of an enum is written as the first of these types of the union:
+/// 1. the record, enum or fixed with the variant's name (`#[serde(rename = "shop.Created")]` for one with a namespace),
+/// 2. the unnamed type with the variant's name (`Long`, `String`),
+/// 3. the type at the variant's position, without counting null inside an `Option`. A record, an enum or a fixed there must also have the
+///    name of the payload's type.
+///
+/// A struct is written as the record with its name. A value without a type name, such as a map, is written as the only record that has its
+/// fields; several such records are an error.
 ///
 /// # Reading
-/// Each record is read with the schema that it was written with, and resolved to the type's schema, or the one that was given (Avro
-/// specification: "Schema Resolution"). A union's type is found by its kind and full name, by the reader's aliases, or by the name without
-/// namespace if only one type has it. A record outside of a union may have any name, as in Java. A decimal of another scale and a timestamp of
-/// another unit are converted if that is exact. An unknown id is asked for, and that blocks; while the registry does not answer, the same
-/// error is kept for a second.
+/// A record is read with the schema it was written with and resolved to the type's schema or the one passed to `with_schema` (Avro
+/// specification: "Schema Resolution"). A type of a union is matched by kind and full name, then by the reader's aliases, then by the name without
+/// namespace if that is unique. A record outside a union may have any name, as in Java. A decimal with another scale and a timestamp with
+/// another unit are converted if the result is exact. A lookup of an uncached id blocks; a failed lookup is cached for a second.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -106,7 +109,7 @@ pub struct Avro<T: ?Sized> {
 }
 
 impl<T: AvroSchema + ?Sized> Avro<T> {
-    /// Avro with the schema of the type.
+    /// Creates a serializer with the schema of the type.
     pub fn new(registry: &SchemaRegistry) -> Self {
         let text = serde_json::to_string(&T::get_schema()).unwrap_or_default();
         Self::with_schema(registry, Schema::new(SchemaType::Avro, text))
@@ -114,13 +117,13 @@ impl<T: AvroSchema + ?Sized> Avro<T> {
 }
 
 impl<T: ?Sized> Avro<T> {
-    /// Avro with this schema, which may use others. A schema that is none is an error of the records.
+    /// Creates a serializer with this schema, which may have references. An invalid schema fails the records, not this call.
     pub fn with_schema(registry: &SchemaRegistry, schema: Schema) -> Self {
         Self { codec: Codec::new(registry, Some(schema)), of: PhantomData }
     }
 
-    /// Avro with the schema that is registered: the subject's latest version, or what `use.schema.id` says. Records are read as they were
-    /// written.
+    /// Creates a serializer with the registered schema: the subject's latest version, or that of `use.schema.id`. Records are read with the
+    /// schema they were written with.
     pub fn from_registry(registry: &SchemaRegistry) -> Self {
         Self { codec: Codec::new(registry, None), of: PhantomData }
     }
@@ -155,28 +158,28 @@ impl<T: ?Sized> fmt::Debug for Avro<T> {
     }
 }
 
-/// What both kinds of values have in common.
+/// The implementation of [`Avro`] and [`GenericAvro`].
 struct Codec {
     registry: SchemaRegistry,
     writers: Writers<Avros>,
     readers: Readers<Parsed>,
 }
 
-/// How Avro finds its schema, and what it writes with.
+/// The schema language Avro.
 struct Avros {
     local: Option<Local>,
 }
 
-/// The schema that was given.
+/// The serializer's own schema.
 struct Local {
     schema: Schema,
-    /// Ready to write and read with, if the schema needs no other.
+    /// `Ok(None)` for a schema with references, which must be looked up first.
     parsed: Result<Option<Parsed>, AvroError>,
-    /// The same with the others that it needs, once they are known.
+    /// The schema with its references, after their lookup.
     with_uses: OnceLock<Parsed>,
 }
 
-/// A value that was read, as the schema that it is read with has it.
+/// A value that was read, resolved to `schema`.
 struct Read {
     id: WireId,
     value: apache_avro::types::Value,
@@ -201,7 +204,7 @@ impl Codec {
         self.writers.choose(change);
     }
 
-    /// The place whose schema is wanted, and the name of the record type.
+    /// The place of a record, and the name of its record type.
     fn place<'a>(&'a self, topic: &'a str, is_key: bool) -> (Place<'a>, Option<&'a str>) {
         let local = self.writers.format().local.as_ref();
         let name = local.and_then(|local| local.parsed.as_ref().ok()?.as_ref()?.plan.name());
@@ -286,7 +289,7 @@ impl Codec {
         Ok(Read { id: frame.id, value, schema: wanted.unwrap_or_else(|| Parsed::clone(&writer)) })
     }
 
-    /// The schema that was given, with what it uses; blocks while the registry is asked for that.
+    /// The serializer's own schema with its references. Blocks during their lookup.
     fn with_uses(&self, local: &Local, patience: Option<Duration>) -> Result<Parsed, BoxError> {
         if let Some(parsed) = local.with_uses.get() {
             return Ok(parsed.clone());
@@ -295,25 +298,25 @@ impl Codec {
         let used = match patience {
             None => block_on(search)?,
             Some(patience) => block_on_until(search, Deadline::after(patience))
-                .ok_or_else(|| SchemaPending::new("what the schema to read with uses".to_owned()))??,
+                .ok_or_else(|| SchemaPending::new("the references of the reader's schema".to_owned()))??,
         };
         let parsed = Parsed::new(local.schema.text(), used.iter().map(|(_, used)| used.schema().text()))?;
         Ok(local.with_uses.get_or_init(|| parsed).clone())
     }
 }
 
-/// A value that waits.
+/// A value that waits for its schema.
 enum Owned {
-    /// Written already: only the id of its schema is not known.
+    /// Already encoded; only the id of the schema is unknown.
     Payload(Vec<u8>),
-    /// Its schema is not known.
+    /// The schema is unknown.
     Captured(Captured),
-    /// The same of a generic value.
+    /// A generic value whose schema is unknown.
     Generic(apache_avro::types::Value),
 }
 
 impl Owned {
-    /// The bytes that it keeps on the heap.
+    /// The size on the heap in bytes.
     fn held(&self) -> usize {
         match self {
             Self::Payload(payload) => payload.capacity(),

@@ -1,4 +1,4 @@
-//! [`Plan`]: an Avro schema in the form in which values are written with it.
+//! [`Plan`]: an Avro schema, compiled for encoding and decoding.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,8 @@ use super::{
 };
 use crate::serialize::registry::zigzag;
 
-/// A schema's types, each once, with their references as places in the list: so that writing looks no name up, and recursive types are no
-/// exception.
+/// The types of a schema, each once. They refer to each other by index, so that encoding looks up no names and recursive types need no
+/// special case.
 #[derive(Debug)]
 pub(super) struct Plan {
     nodes: Vec<Node>,
@@ -35,12 +35,12 @@ pub(super) enum Node {
     Double,
     Bytes,
     String,
-    /// A UUID, which is written as text.
+    /// A UUID as a string.
     Uuid,
     Fixed(Fixed),
-    /// An unscaled number, as bytes or in a fixed number of them.
+    /// An unscaled number, as `bytes` or as a `fixed`.
     Decimal(Decimal),
-    /// An unscaled number and its scale.
+    /// An unscaled number with its scale.
     BigDecimal,
     Enum(Symbols),
     Array(usize),
@@ -49,7 +49,7 @@ pub(super) enum Node {
     Record(Record),
 }
 
-/// What an `int` or a `long` counts.
+/// The logical type of an `int` or a `long`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Count {
     Plain,
@@ -64,12 +64,12 @@ pub(super) enum Count {
     LocalNanos,
 }
 
-/// The name of a type, and the names that it had before.
+/// The name of a type, and its aliases.
 #[derive(Debug)]
 pub(super) struct TypeName {
-    /// With its namespace.
+    /// Including the namespace.
     pub(super) full: String,
-    /// With their namespaces.
+    /// Including their namespaces.
     pub(super) aliases: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ impl TypeName {
         self.full.rsplit_once('.').map_or(&*self.full, |(_, short)| short)
     }
 
-    /// Whether a Rust type or variant of this name is this type.
+    /// Whether a Rust type or variant with this name maps to this type.
     pub(super) fn is(&self, name: &str) -> bool {
         self.full == name || self.short() == name
     }
@@ -102,7 +102,7 @@ pub(super) enum FixedKind {
 pub(super) struct Decimal {
     pub(super) precision: usize,
     pub(super) scale: usize,
-    /// The type of a fixed number of bytes.
+    /// The name and size of a `fixed`.
     pub(super) fixed: Option<(TypeName, usize)>,
 }
 
@@ -110,7 +110,7 @@ pub(super) struct Decimal {
 pub(super) struct Symbols {
     pub(super) name: TypeName,
     pub(super) symbols: Vec<String>,
-    /// The symbol for one that the reader does not have.
+    /// The index of the default symbol, for symbols that the reader lacks.
     pub(super) default: Option<usize>,
 }
 
@@ -130,10 +130,9 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) name: String,
-    /// The names that it had before.
     pub(super) aliases: Vec<String>,
     pub(super) node: usize,
-    /// What is written for a value that does not have the field.
+    /// The encoded default, for values that lack the field.
     pub(super) default: Option<Vec<u8>>,
 }
 
@@ -144,7 +143,7 @@ impl Record {
 }
 
 impl Node {
-    /// What it takes, for errors.
+    /// A description for errors.
     pub(super) fn kind(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
@@ -178,7 +177,7 @@ impl Node {
         }
     }
 
-    /// What Avro calls a type that has no name of its own.
+    /// Avro's name of an unnamed type.
     pub(super) fn type_name(&self) -> Option<&'static str> {
         Some(match self {
             Self::Null => "null",
@@ -206,7 +205,7 @@ impl Plan {
         for (record, field, json) in planner.defaults {
             let mut bytes = Vec::new();
             let node = plan.field(record, field).map(|field| field.node);
-            // A default that is none of its type is none: the registry has let it pass, and who leaves the field out is told.
+            // An invalid default, which the registry has accepted, is ignored: a value that lacks the field is then an error.
             if node.is_some_and(|node| plan.write_default(node, &json, 0, &mut bytes).is_some()) {
                 if let Some(Node::Record(record)) = plan.nodes.get_mut(record) {
                     record.fields.get_mut(field).into_iter().for_each(|field| field.default = Some(bytes.clone()));
@@ -221,7 +220,7 @@ impl Plan {
         self.name.as_deref()
     }
 
-    /// Whether values are bytes: these are written as they are, without their length.
+    /// Whether the schema is `bytes`: Confluent's format writes these without their length.
     pub(super) fn is_raw(&self) -> bool {
         matches!(self.root(), Node::Bytes)
     }
@@ -231,11 +230,11 @@ impl Plan {
     }
 
     pub(super) fn node(&self, place: usize) -> &Node {
-        // Every place is one of the list.
+        // The planner creates only valid indexes.
         self.nodes.get(place).unwrap_or(&Node::Null)
     }
 
-    /// Appends a value. What stood there before an error is left as it is; what was appended is not taken back.
+    /// Appends a value. After an error the buffer may end with an incomplete value.
     pub(super) fn write<T: Serialize + ?Sized>(&self, data: &T, buffer: &mut Vec<u8>) -> Result<(), AvroError> {
         let start = buffer.len();
         data.serialize(Encoder::new(self, self.root(), buffer))?;
@@ -253,9 +252,9 @@ impl Plan {
         }
     }
 
-    /// Writes a default as it stands in a schema: a union's is one of its first type, bytes are text of code points below 256.
+    /// Encodes a default of a schema: a union's default is of its first type, and bytes are a string of code points below 256.
     fn write_default(&self, place: usize, json: &Value, depth: usize, buffer: &mut Vec<u8>) -> Option<()> {
-        /// Deeper than any schema that a person has written; a type that has itself for a default ends here.
+        /// Deeper than any real schema. Ends the recursion of a default that contains its own type.
         const DEEPEST: usize = 64;
         let latin = |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>();
         if depth > DEEPEST {
@@ -307,7 +306,7 @@ struct Planner {
     nodes: Vec<Node>,
     /// Named types, by full name.
     places: HashMap<String, usize>,
-    /// Record, field, and the default as it stands in the schema.
+    /// Record, field, and the default in JSON.
     defaults: Vec<(usize, usize, Value)>,
 }
 
@@ -333,7 +332,7 @@ impl Planner {
             Schema::BigDecimal => Node::BigDecimal,
             Schema::String => Node::String,
             Schema::Uuid => Node::Uuid,
-            // `preserve_fixed` leaves none, since `apache-avro` forgets the name.
+            // `preserve_fixed` has replaced the valid ones, because `apache-avro` drops their name.
             Schema::Duration => return Err(AvroError::new("a duration must be a fixed of 12 bytes")),
             Schema::Decimal(decimal) => {
                 let fixed = match &*decimal.inner {
@@ -366,7 +365,7 @@ impl Planner {
                 return Ok(self.named(name, |name| Node::Enum(Symbols { name, symbols: schema.symbols.clone(), default })));
             }
             Schema::Record(record) => {
-                // In the list before its fields are: they may be of its own type.
+                // Added before its fields, which may have the record's own type.
                 let name = type_name(&record.name, record.aliases.as_ref(), namespace);
                 let place = self.push(Node::Null);
                 self.places.insert(name.full.clone(), place);
@@ -387,7 +386,9 @@ impl Planner {
             Schema::Ref { name } => {
                 let full = name.fully_qualified_name(namespace).fullname(None);
                 let place = self.places.get(&full).copied();
-                return place.ok_or_else(|| AvroError::new(format!("the type {full} is not defined, here or in a reference")));
+                return place.ok_or_else(|| {
+                    AvroError::new(format!("the type {full} is defined neither in the schema nor in its references"))
+                });
             }
         };
         Ok(self.push(node))

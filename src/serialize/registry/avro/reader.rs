@@ -1,4 +1,4 @@
-//! [`Parsed`]: a schema to write and to read with.
+//! [`Parsed`]: a parsed schema, for writing and reading.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     serialize::registry::{RegistryError, RegistryErrorKind, SchemaType, client::Whole, error::About},
 };
 
-/// A schema with all that it uses in it, parsed.
+/// A parsed schema, including its references.
 #[derive(Debug, Clone)]
 pub(super) struct Parsed {
     pub(super) plan: Arc<Plan>,
@@ -26,7 +26,7 @@ impl Parsed {
         Ok(Self { plan: Arc::new(Plan::new(&schema)?) })
     }
 
-    /// Parses what a registry gave.
+    /// Parses a registered schema.
     pub(super) fn of(whole: &Whole, about: &About) -> Result<Self, RegistryError> {
         let unusable = |message: String| RegistryError::new(RegistryErrorKind::UnusableSchema, about, message);
         match whole.schema.schema().schema_type() {
@@ -34,11 +34,11 @@ impl Parsed {
                 let used = whole.references.iter().map(|(_, used)| used.schema().text());
                 Self::new(whole.schema.schema().text(), used).map_err(|error| unusable(error.to_string()))
             }
-            other => Err(unusable(format!("it is of type {other}, not AVRO"))),
+            other => Err(unusable(format!("expected a schema of type AVRO, got {other}"))),
         }
     }
 
-    /// Reads a value; `reader` is how it is wanted, if that is not how it was written.
+    /// Reads a value that was written with this schema, and resolves it to `reader` if that is given.
     pub(super) fn read(&self, payload: &[u8], reader: Option<&Self>) -> Result<Value, AvroError> {
         let mut framed = Vec::new();
         let bytes = if self.plan.is_raw() {
@@ -48,14 +48,15 @@ impl Parsed {
             payload
         };
         self.plan.measure(bytes).map_err(|flaw| {
-            AvroError::new(format!("{} bytes that are not written with this schema: {}", payload.len(), flaw.text()))
+            AvroError::new(format!("{} bytes are not a value of the writer's schema: {}", payload.len(), flaw.text()))
         })?;
         decode(&self.plan, reader.map_or(&self.plan, |reader| &reader.plan), bytes)
     }
 
-    /// Makes a `T` of a value that was read as this schema has it.
+    /// Converts a value of this schema to a `T`.
     pub(super) fn typed<T: DeserializeOwned>(&self, value: &Value) -> Result<T, AvroError> {
-        let panicked = || AvroError::new(format!("the Deserialize of {} panicked", std::any::type_name::<T>()));
+        let panicked =
+            || AvroError::new(format!("the implementation of Deserialize for {} panicked", std::any::type_name::<T>()));
         contain(|| T::deserialize(Typed::new(&self.plan, value))).map_err(|_| panicked())?
     }
 }

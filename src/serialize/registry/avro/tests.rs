@@ -1,4 +1,4 @@
-//! Bytes as other implementations write them, and what does not go together.
+//! The bytes of other implementations, and errors.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ fn schema(json: &serde_json::Value) -> Schema {
     Schema::new(SchemaType::Avro, json.to_string())
 }
 
-/// The payload that a value has with a schema.
+/// The value encoded with the schema.
 fn written<T: Serialize + ?Sized>(json: &serde_json::Value, value: &T) -> Result<Vec<u8>, String> {
     let parsed = Parsed::new(&json.to_string(), []).map_err(|error| error.to_string())?;
     let mut buffer = Vec::new();
@@ -47,7 +47,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn the_bytes_are_those_of_confluents_serializers() {
+fn bytes_equal_those_of_confluents_serializers() {
     #[derive(Deserialize)]
     struct Vectors {
         avro: Vec<Vector>,
@@ -69,9 +69,9 @@ fn the_bytes_are_those_of_confluents_serializers() {
     }
 }
 
-/// What `fastavro`, on which confluent-kafka-python's serializer rests, writes for the same schemas and values.
+/// The vectors were written by `fastavro`, which confluent-kafka-python's serializer uses.
 #[test]
-fn every_type_is_written_as_fastavro_writes_it() {
+fn every_type_is_encoded_like_fastavro() {
     #[derive(Deserialize)]
     struct Vector {
         schema: serde_json::Value,
@@ -111,7 +111,7 @@ fn order() -> Order {
 }
 
 #[test]
-fn a_derived_type_comes_back_as_it_was() {
+fn derived_types_round_trip() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let avro = Avro::<Order>::new(&registry(&embedded));
     for order in [order(), Order { note: None, tags: Vec::new(), ..order() }] {
@@ -122,7 +122,7 @@ fn a_derived_type_comes_back_as_it_was() {
 }
 
 #[test]
-fn generic_values_come_back_as_they_were() {
+fn generic_values_round_trip() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let union = json!(["null", "string", {"type": "record", "name": "P", "fields": [{"name": "x", "type": "int"}]}]);
     let text = json!({"type": "record", "name": "R", "fields": [
@@ -150,7 +150,7 @@ fn generic_values_come_back_as_they_were() {
 }
 
 #[test]
-fn fields_are_written_in_the_schemas_order_and_missing_ones_by_their_default() {
+fn fields_are_written_in_schema_order_with_defaults_for_missing_ones() {
     #[derive(Serialize)]
     struct Sparse {
         c: i64,
@@ -169,8 +169,8 @@ fn fields_are_written_in_the_schemas_order_and_missing_ones_by_their_default() {
 }
 
 #[test]
-fn a_decimal_takes_as_few_bytes_as_in_java() {
-    // fastavro gives a byte more to the greatest negative number of each length.
+fn decimals_are_as_short_as_in_java() {
+    // fastavro writes one byte more for the lowest number of each length.
     let text = json!({"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2});
     for (value, bytes) in [("-1.28", "0280"), ("-327.68", "048000"), ("1.28", "040080")] {
         assert_eq!(written(&text, value).map(|written| hex(&written)), Ok(bytes.to_owned()), "{value}");
@@ -178,7 +178,7 @@ fn a_decimal_takes_as_few_bytes_as_in_java() {
 }
 
 #[test]
-fn types_that_use_themselves_or_one_another_are_written() {
+fn recursive_types_are_written() {
     #[derive(Serialize)]
     struct Node {
         value: i32,
@@ -192,7 +192,7 @@ fn types_that_use_themselves_or_one_another_are_written() {
 }
 
 #[test]
-fn a_schema_may_use_others_that_are_registered() {
+fn a_schema_may_have_registered_references() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let registry = registry(&embedded);
     let item = json!({"type": "record", "name": "Item", "namespace": "shop", "fields": [{"name": "sku", "type": "string"}]});
@@ -214,7 +214,7 @@ fn a_schema_may_use_others_that_are_registered() {
 }
 
 #[test]
-fn a_schema_of_bytes_writes_them_as_they_are() {
+fn a_schema_of_bytes_has_no_length_prefix() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let generic = GenericAvro::with_schema(&registry(&embedded), schema(&json!("bytes")));
     for payload in [vec![], vec![7; 300]] {
@@ -225,7 +225,7 @@ fn a_schema_of_bytes_writes_them_as_they_are() {
 }
 
 #[test]
-fn what_was_written_before_is_read_as_the_type_is_now() {
+fn old_records_are_resolved_to_the_new_schema() {
     #[derive(Debug, PartialEq, Serialize, Deserialize, AvroSchema)]
     struct Old {
         id: i32,
@@ -243,7 +243,7 @@ fn what_was_written_before_is_read_as_the_type_is_now() {
 }
 
 #[test]
-fn the_id_may_stand_in_a_header_and_null_has_none() {
+fn the_id_may_be_in_a_header_and_null_has_no_id() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let avro = || Avro::<Order>::new(&registry(&embedded)).schema_id_location(SchemaIdLocation::Header);
     let (bytes, headers) = sent(&avro(), &order()).unwrap();
@@ -259,7 +259,7 @@ fn the_id_may_stand_in_a_header_and_null_has_none() {
 }
 
 #[test]
-fn subjects_are_named_after_topics_and_records() {
+fn subjects_follow_the_strategy() {
     for (strategy, subject) in [
         (StrategyName::Topic, "orders-value"),
         (StrategyName::Record, "shop.Order"),
@@ -273,17 +273,17 @@ fn subjects_are_named_after_topics_and_records() {
     let avro =
         Avro::<str>::with_schema(&registry(&embedded), schema(&json!("string"))).subject_name_strategy(StrategyName::Record);
     let error = sent(&avro, "x").unwrap_err().to_string();
-    assert_eq!(error, "RecordNameStrategy needs the name of a record type, and the schema has none");
+    assert_eq!(error, "RecordNameStrategy requires a schema with a record name, and the schema has none");
 }
 
 #[test]
-fn a_value_that_does_not_match_is_told_by_its_field_and_never_shown() {
+fn mismatches_name_the_field_and_not_the_value() {
     let record = |kind: serde_json::Value| json!({"type": "record", "name": "R", "fields": [{"name": "f", "type": kind}]});
     let decimal = json!({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2});
     let enumeration = json!({"type": "enum", "name": "E", "symbols": ["A", "B"]});
     for (kind, value, says) in [
         (json!("int"), json!("hunter2"), "field f: expected an int, got a string"),
-        (json!("int"), json!(3_000_000_000_u64), "field f: expected an int, got a whole number beyond an int"),
+        (json!("int"), json!(3_000_000_000_u64), "field f: expected an int, got an integer out of range for an int"),
         (json!(["null", "long"]), json!("hunter2"), "field f: expected null or a long, got a string"),
         (json!("string"), json!(null), "field f: expected a string, got null"),
         (enumeration, json!("hunter2"), "field f: expected one of A, B, got a string"),
@@ -301,13 +301,16 @@ fn a_value_that_does_not_match_is_told_by_its_field_and_never_shown() {
     let text = record(json!("int"));
     assert_eq!(
         written(&text, &json!({})).unwrap_err(),
-        "field f: the value lacks it, and the schema's record R has no default for it"
+        "field f: missing field, and the schema's record R has no default for it"
     );
-    assert_eq!(written(&text, &json!({"f": 1, "g": 2})).unwrap_err(), "field g: the schema's record R has no such field");
+    assert_eq!(
+        written(&text, &json!({"f": 1, "g": 2})).unwrap_err(),
+        "field g: unknown field: the schema's record R does not have it"
+    );
 }
 
 #[test]
-fn what_cannot_be_read_says_why_and_shows_nothing() {
+fn read_errors_give_the_reason_and_not_the_content() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let avro = Avro::<Order>::new(&registry(&embedded));
     let (bytes, headers) = sent(&avro, &order()).unwrap();
@@ -316,20 +319,17 @@ fn what_cannot_be_read_says_why_and_shows_nothing() {
         let error = result.unwrap_err();
         error.source().map_or(error.to_string(), |cause| format!("{error}: {cause}"))
     };
-    assert_eq!(read(None), "expected a schema id and a payload, got null; the deserializer Optional accepts null");
-    assert_eq!(
-        read(Some(b"{}")),
-        "expected the byte 0 in front of a schema id, got 123: it was not written with a schema registry"
-    );
+    assert_eq!(read(None), "expected a schema id and a payload, got null; use the deserializer Optional to accept null");
+    assert_eq!(read(Some(b"{}")), "expected the byte 0 in front of a schema id, got 123: not written with a schema registry");
     assert!(read(Some(&bytes[..3])).starts_with("expected a schema id and a payload, got 3 bytes"));
     assert!(
-        read(Some(b"\0\0\0\x01\x00payload")).starts_with("schema id 256: the schema registry does not have it (404, code 40403)")
+        read(Some(b"\0\0\0\x01\x00payload")).starts_with("schema id 256: not found in the schema registry (404, code 40403)")
     );
     let truncated = read(Some(&bytes[..bytes.len() - 1]));
     assert_eq!(
         truncated,
         format!(
-            "schema id 1: not as the schema says: {} bytes that are not written with this schema: they end too early",
+            "schema id 1: does not match the schema: {} bytes are not a value of the writer's schema: truncated",
             bytes.len() - 6
         )
     );
@@ -343,7 +343,7 @@ fn what_cannot_be_read_says_why_and_shows_nothing() {
 }
 
 #[test]
-fn what_is_latest_is_looked_up_again_and_what_was_is_used_meanwhile() {
+fn the_latest_version_is_refreshed_while_the_cached_one_is_used() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let config = [("schema.registry.url", embedded.url()), ("latest.cache.ttl.sec", "0"), ("max.retries", "0")];
     let follower = SchemaRegistry::new(&SchemaRegistryConfig::from_pairs(config).unwrap()).unwrap();
@@ -355,7 +355,7 @@ fn what_is_latest_is_looked_up_again_and_what_was_is_used_meanwhile() {
     let id = || sent(&avro, &json!({"a": 1})).unwrap().0[4];
     assert_eq!(id(), 1);
     embedded.fail(Some(crate::testing::RegistryFault::Status(503)));
-    assert_eq!((id(), id()), (1, 1), "a registry that fails stops nobody");
+    assert_eq!((id(), id()), (1, 1), "records are written while the registry fails");
     embedded.fail(None);
     register(second);
     while id() == 1 {

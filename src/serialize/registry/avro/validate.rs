@@ -1,20 +1,18 @@
-//! [`Plan::measure`]: walks over bytes as their schema says, before `apache-avro` reads them.
+//! [`Plan::measure`]: checks that bytes are complete and within limits, before they are decoded.
 //!
-//! `apache-avro` believes the counts that stand in the bytes: it makes room for as many items as a count announces, and goes as deep as a
-//! recursive type does. A record of ten bytes would end the process, for want of memory or of stack. It also takes the end of the
-//! bytes for null in places. What has passed here has as many items as it says.
+//! A count in the bytes may announce more items than there are, and a recursive type may be nested without limit, so a record of ten bytes
+//! could exhaust the memory or the stack. Bytes that pass this check contain all items that they announce, nested no deeper than [`DEEPEST`].
 
 use super::plan::{Decimal, Node, Plan};
 use crate::serialize::registry::zigzag::{self, Unreadable};
 
-/// How deep records, arrays and maps may stand in each other. A reader goes from one to the next by calling itself, and so does who drops
-/// the value.
+/// The deepest nesting of records, arrays and maps. Decoding and dropping a value are recursive.
 const DEEPEST: usize = 128;
 
-/// As many items may be there that take no bytes, such as nulls.
+/// The most items without bytes, such as nulls.
 const MOST_WITHOUT_BYTES: u64 = 65_536;
 
-/// Why bytes are not read.
+/// Why bytes are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
     Short,
@@ -28,12 +26,12 @@ pub(super) enum Flaw {
 impl Flaw {
     pub(super) fn text(self) -> &'static str {
         match self {
-            Self::Short => "they end too early",
-            Self::Deep => "its types stand in each other more than 128 deep",
-            Self::Empty => "more than 65536 of its items take no bytes",
-            Self::Length => "a length in it is negative",
-            Self::Number => "a number in it has more than ten bytes",
-            Self::Branch => "a union in it is of a type that it does not have",
+            Self::Short => "truncated",
+            Self::Deep => "nesting is deeper than 128 levels",
+            Self::Empty => "more than 65536 items without bytes",
+            Self::Length => "negative length",
+            Self::Number => "a number of more than ten bytes",
+            Self::Branch => "a union with an unknown branch",
         }
     }
 }
@@ -45,15 +43,14 @@ struct Walk<'a> {
 }
 
 impl Plan {
-    /// Whether the bytes hold all that they announce. What is wrong with them beside that, such as a text that is not UTF-8, is left to who reads
-    /// them.
+    /// Checks that the bytes contain all that they announce. Other errors, such as invalid UTF-8, are left to the decoder.
     pub(super) fn measure(&self, bytes: &[u8]) -> Result<(), Flaw> {
         Walk { plan: self, rest: bytes, without_bytes: 0 }.pass(self.root(), 0)
     }
 }
 
 impl Plan {
-    /// What comes behind a value of this type.
+    /// The bytes behind a value of this type.
     pub(super) fn behind<'a>(&'a self, node: &Node, bytes: &'a [u8]) -> Result<&'a [u8], Flaw> {
         let mut walk = Walk { plan: self, rest: bytes, without_bytes: 0 };
         walk.pass(node, 0)?;
@@ -90,7 +87,7 @@ impl Walk<'_> {
         }
     }
 
-    /// An array or a map: blocks of items, each behind its count, and a count of 0. A negative count has the block's size behind it.
+    /// An array or a map: blocks of a count and items, ended by a count of 0. A negative count is followed by the block's size.
     fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
         loop {
             let count = self.long()?;
@@ -140,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn what_announces_more_than_there_is_ends_too_early() {
+    fn counts_and_lengths_beyond_the_bytes_are_truncated() {
         for (schema, bytes) in [
-            // A count, a length of 2^40 and of 2^62.
+            // Counts and lengths of 2^40.
             (r#"{"type": "array", "items": "int"}"#, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40][..]),
             (r#"{"type": "map", "values": "null"}"#, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40]),
             (r#""string""#, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40, b'a']),
@@ -157,26 +154,30 @@ mod tests {
     }
 
     #[test]
-    fn depth_and_items_without_bytes_have_a_limit() {
+    fn nesting_and_items_without_bytes_are_limited() {
         let list = r#"{"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}"#;
         let deep = |depth: usize| [vec![2; depth], vec![0]].concat();
         assert_eq!(measure(list, &deep(DEEPEST - 1)), Ok(()));
         assert_eq!(measure(list, &deep(1_000_000)), Err(Flaw::Deep));
         let nulls = r#"{"type": "array", "items": "null"}"#;
-        assert_eq!(measure(nulls, &[0x80, 0x80, 8, 0]), Ok(()), "65536 of them");
+        assert_eq!(measure(nulls, &[0x80, 0x80, 8, 0]), Ok(()), "65536 nulls");
         assert_eq!(measure(nulls, &[0x82, 0x80, 8, 0]), Err(Flaw::Empty));
         assert_eq!(measure(nulls, &[0x80, 0x80, 8, 2, 0]), Err(Flaw::Empty), "in two blocks");
         let whole = r#"{"type": "array", "items": ["null", {"type": "map", "values": "float"}]}"#;
-        assert_eq!(measure(whole, &[3, 18, 0, 2, 2, 2, b'a', 0, 0, 0, 0, 0, 0]), Ok(()), "a negative count has a size behind it");
+        assert_eq!(
+            measure(whole, &[3, 18, 0, 2, 2, 2, b'a', 0, 0, 0, 0, 0, 0]),
+            Ok(()),
+            "a negative count is followed by a size"
+        );
     }
 
     #[test]
-    fn what_leads_nowhere_is_told() {
+    fn invalid_branches_lengths_and_numbers_are_rejected() {
         assert_eq!(measure(r#"["null", "int"]"#, &[4, 0]), Err(Flaw::Branch));
         assert_eq!(measure(r#"["null", "int"]"#, &[1, 0]), Err(Flaw::Branch));
         assert_eq!(measure(r#""string""#, &[1]), Err(Flaw::Length));
         assert_eq!(measure(r#""long""#, &[0xff; 12]), Err(Flaw::Number));
-        // A count that is wrong is believed before an item is read that is wrong too.
+        // The items of a wrong count are checked one by one, so the first invalid item ends the check.
         let unions = r#"{"type": "array", "items": ["null", "int"]}"#;
         assert_eq!(measure(unions, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 6]), Err(Flaw::Branch));
     }

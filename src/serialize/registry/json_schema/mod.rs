@@ -1,4 +1,4 @@
-//! [`JsonSchema`]: JSON whose schema stands in a registry.
+//! [`JsonSchema`]: JSON with the schema in a registry.
 
 mod error;
 mod validator;
@@ -24,15 +24,15 @@ use crate::serialize::{
     BoxError, Deferred, DeserializeContext, Deserializer, Finish, Json, SerializeContext, Serialized, Serializer,
 };
 
-/// A text that is nested no deeper than this can be read again: serde_json gives up at 128.
+/// The deepest nesting of a value that is parsed again from its text; serde_json's limit is 128.
 const READABLE_DEPTH: usize = 120;
 
-/// A `T` as JSON behind the id of its schema, as Confluent's `KafkaJsonSchemaSerializer` and `KafkaJsonSchemaDeserializer`, by its
-/// `serde::Serialize` and `Deserialize`.
+/// Serializes and deserializes a `T` as JSON through serde, with the JSON Schema in a registry. Like Confluent's `KafkaJsonSchemaSerializer` and
+/// `KafkaJsonSchemaDeserializer`, it writes the id of the schema in front of the JSON.
 ///
-/// Each value is checked against the schema before it is written and when it is read, there against the schema with which it was
-/// written; see [`validate`](Self::validate). A schema is of any draft from 4 to 2020-12; what it refers to stands in the registry, nothing is fetched from
-/// elsewhere. Null is an error for a deserializer, see [`Optional`](crate::serialize::Optional).
+/// Values are validated before they are written, and when they are read, then against the schema that they were written with; see
+/// [`validate`](Self::validate). Schemas may use the drafts 4 to 2020-12. References are looked up in the registry and nowhere else. The
+/// deserializer rejects null, see [`Optional`](crate::serialize::Optional).
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -65,9 +65,9 @@ const READABLE_DEPTH: usize = 120;
 /// assert_eq!(buffer, b"\0\0\0\0\x01{\"id\":\"o-1\",\"quantity\":3}");
 ///
 /// let error = json.serialize(&Order { id: "o-2", quantity: 0 }, &mut context, &mut buffer).unwrap_err();
-/// assert_eq!(error.to_string(), "subject orders-value, schema id 1: not as the schema says");
+/// assert_eq!(error.to_string(), "subject orders-value, schema id 1: does not match the schema");
 /// let reason = error.source().ok_or("no reason")?.to_string();
-/// assert_eq!(reason, r#"the value at "/quantity" breaks the rule "/properties/quantity/minimum" of the schema"#);
+/// assert_eq!(reason, r#"the value at "/quantity" violates "/properties/quantity/minimum" of the schema"#);
 /// # Ok(())
 /// # }
 /// # #[cfg(not(feature = "testing"))]
@@ -80,22 +80,22 @@ pub struct JsonSchema<T: ?Sized> {
     of: PhantomData<fn(&T)>,
 }
 
-/// The schema that is registered, or looked for.
+/// The schema language JSON Schema, with the serializer's own schema.
 struct Registered {
-    /// `None` where the registry has it.
+    /// `None`: the registered one is used.
     schema: Option<Schema>,
-    /// The schema's `title`, which the strategies take for the name of the record type.
+    /// The schema's `title`, the record name for the subject name strategies.
     title: Option<String>,
 }
 
 impl<T: ?Sized> JsonSchema<T> {
-    /// JSON of a `T` with this schema, which may refer to others: the name of a reference is the URL of the `$ref`. A schema that is none is an
-    /// error of the records. The crate `schemars` derives schemas of types.
+    /// Creates a serializer with this schema, which may have references; the name of a reference is the URL of the `$ref`. An invalid schema
+    /// fails the records, not this call. The crate `schemars` derives schemas from types.
     pub fn with_schema(registry: &SchemaRegistry, schema: Schema) -> Self {
         Self::of(registry, registry.lookup_policy().clone(), Some(schema))
     }
 
-    /// JSON of a `T` with the schema that is registered: the subject's latest version, or what `use.schema.id` says.
+    /// Creates a serializer with the registered schema: the subject's latest version, or that of `use.schema.id`.
     pub fn from_registry(registry: &SchemaRegistry) -> Self {
         let mut lookup_policy = registry.lookup_policy().clone();
         if lookup_policy.schema_id.is_none() {
@@ -110,7 +110,7 @@ impl<T: ?Sized> JsonSchema<T> {
         Self { writers, readers: Readers::new(registry), validate: true, of: PhantomData }
     }
 
-    /// Whether values are checked against the schema, written and read: confluent-kafka-python's `validate`, Java's
+    /// Whether to validate values against the schema when they are written and read: confluent-kafka-python's `validate`, Java's
     /// `json.fail.invalid.schema`.
     ///
     /// Defaults to true, as in Python; Java's default is false.
@@ -127,7 +127,7 @@ impl<T: ?Sized> JsonSchema<T> {
 }
 
 impl<T: Serialize + ?Sized> JsonSchema<T> {
-    /// The value as it is checked.
+    /// The value to validate; `None` if values are not validated.
     fn value(&self, data: &T) -> Result<Option<Value>, serde_json::Error> {
         self.validate.then(|| serde_json::to_value(data)).transpose()
     }
@@ -161,7 +161,7 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
         let Some(search) = self.writers.missing(place, self.name())? else { return Ok(None) };
         let mut payload = serde_json::to_vec(data)?;
         payload.shrink_to_fit();
-        // The value is far larger than its text, from which it is read again when the schema is there.
+        // Only the text is kept, because it is far smaller than the value; the value is parsed from it again once the schema is known.
         let deep = self.value(data)?.map(|value| (weigh(&value), value)).filter(|((depth, _), _)| *depth > READABLE_DEPTH);
         let (validate, held) = (self.validate, payload.len() + deep.as_ref().map_or(0, |((_, size), _)| *size));
         let location = self.writers.location(place.is_key);
@@ -221,7 +221,7 @@ impl Format for Registered {
     }
 }
 
-/// How deep the value is nested, and about how many bytes it takes on the heap.
+/// The depth of the value, and its approximate heap size in bytes.
 fn weigh(value: &Value) -> (usize, usize) {
     let (mut deepest, mut size, mut left) = (0, 0, vec![(value, 1)]);
     while let Some((value, depth)) = left.pop() {

@@ -1,4 +1,4 @@
-//! [`Validator`]: a registered JSON Schema, ready to check values with.
+//! [`Validator`]: a compiled JSON Schema.
 
 use std::{collections::HashMap, error::Error as StdError, fmt};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::{super::client::Whole, error::JsonSchemaError};
 use crate::serialize::registry::SchemaType;
 
-/// A schema with all that it refers to.
+/// A compiled schema, including its references.
 pub(super) struct Validator(jsonschema::Validator);
 
-/// The schemas that a registered one refers to, by the names of its references. Nothing is fetched from elsewhere.
+/// The references of a schema, by name. Nothing is fetched from elsewhere.
 struct References(HashMap<String, Value>);
 
 impl Validator {
@@ -29,7 +29,7 @@ impl Validator {
         })
     }
 
-    /// Checks a value.
+    /// Validates a value.
     pub(super) fn check(&self, value: &Value) -> Result<(), JsonSchemaError> {
         self.0.validate(value).map_err(|error| JsonSchemaError::Invalid {
             place: error.instance_path().as_str().to_owned(),
@@ -48,7 +48,7 @@ impl fmt::Debug for Validator {
     }
 }
 
-/// A schema's text as JSON.
+/// Parses the text of a schema.
 pub(super) fn parsed(text: &str) -> Result<Value, JsonSchemaError> {
     serde_json::from_str(text).map_err(|error| {
         let (reason, line, column) = (error.to_string(), error.line(), error.column());
@@ -57,18 +57,18 @@ pub(super) fn parsed(text: &str) -> Result<Value, JsonSchemaError> {
     })
 }
 
-/// The base of a schema without `$id`, so that a relative name in it can be looked for as well.
+/// The base URI of a schema without `$id`, so that its relative references can be resolved too.
 const NO_BASE: &str = "registry:///";
 
 impl Retrieve for References {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn StdError + Send + Sync>> {
         let uri = uri.as_str();
         let name = uri.strip_prefix(NO_BASE).unwrap_or(uri);
-        // A name that is a relative one is resolved against the `$id` of the schema that has it.
+        // `jsonschema` resolves a relative reference against the `$id` of the schema that contains it.
         let found = self.0.get(name).or_else(|| {
             let relative = |known: &str| uri.strip_suffix(known).is_some_and(|base| base.ends_with('/'));
             self.0.iter().find(|(known, _)| relative(known)).map(|(_, schema)| schema)
         });
-        found.cloned().ok_or_else(|| format!("the schema has no reference with the name {name}").into())
+        found.cloned().ok_or_else(|| format!("no reference of the schema is named {name}").into())
     }
 }

@@ -1,54 +1,54 @@
-//! [`ProtobufError`]: why a Protobuf message or its schema cannot be used.
+//! [`ProtobufError`]: the error of a Protobuf message or its schema.
 
 use super::super::{SchemaType, WireId};
 
-/// Why a Protobuf message or its schema cannot be used. It has names, positions and lengths, never what is in a message.
+/// Why a Protobuf message or its schema cannot be used. Contains names, positions and lengths, but no content of a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtobufError {
-    /// The bytes end within the message indexes.
-    #[error("expected message indexes behind the schema id, got bytes that end within them")]
+    /// The message indexes are truncated.
+    #[error("expected message indexes behind the schema id, got truncated ones")]
     TruncatedIndexes,
-    /// A number of the message indexes takes more bytes than any has.
-    #[error("expected message indexes behind the schema id, got one that takes more than 10 bytes")]
+    /// A number of the message indexes has more than 10 bytes.
+    #[error("expected message indexes behind the schema id, got a number of more than 10 bytes")]
     EndlessIndex,
-    /// There are to be more message indexes than bytes follow, or fewer than none.
-    #[error("expected message indexes behind the schema id, got a count that cannot be, with {left} bytes left")]
+    /// The count of message indexes is negative or greater than the number of bytes that follow.
+    #[error("expected message indexes behind the schema id, got an invalid count, with {left} bytes left")]
     IndexCount {
-        /// How many bytes follow the count.
+        /// The number of bytes that follow the count.
         left: usize,
     },
-    /// An index that no message has.
-    #[error("expected message indexes behind the schema id, got {index} as one of them")]
+    /// A message index is negative or too large.
+    #[error("expected message indexes behind the schema id, got the invalid index {index}")]
     IndexRange {
         /// The index.
         index: i64,
     },
-    /// Something stands behind the message indexes in a header.
-    #[error("expected nothing behind the message indexes in the header, got {length} bytes more")]
+    /// The header has extra bytes behind the message indexes.
+    #[error("expected no bytes behind the message indexes in the header, got {length}")]
     BehindIndexes {
-        /// How many bytes there are.
+        /// The number of extra bytes.
         length: usize,
     },
-    /// The schema has no message where the indexes lead to.
-    #[error("{id} has no message {indexes}")]
+    /// The schema has no message with these indexes.
+    #[error("{id} has no message with the indexes {indexes}")]
     NoMessage {
         /// The id of the schema.
         id: WireId,
         /// The message indexes, such as `[1, 0]`.
         indexes: String,
     },
-    /// The record is another message than the one that is read.
+    /// The record contains another message type than expected.
     #[error("expected the message {expected}, got {found} of {id}")]
     OtherMessage {
         /// The id of the schema.
         id: WireId,
-        /// The full name of the message that is read.
+        /// The full name of the expected message.
         expected: String,
-        /// The full name of the message that the record is.
+        /// The full name of the record's message.
         found: String,
     },
-    /// The registered schema does not have the message that is to be written.
+    /// The registered schema does not contain the message to write.
     #[error("the schema under subject {subject} has no message {message}")]
     NotInSchema {
         /// The subject.
@@ -56,32 +56,32 @@ pub enum ProtobufError {
         /// The full name of the message.
         message: String,
     },
-    /// The payload is not such a message.
-    #[error("expected the message {message} of {id}, got {length} bytes that are something else: {source}")]
+    /// The payload cannot be decoded as the message.
+    #[error("expected the message {message} of {id}, got {length} bytes that cannot be decoded: {source}")]
     Message {
         /// The id of the schema.
         id: WireId,
         /// The full name of the message.
         message: String,
-        /// How many bytes came.
+        /// The number of bytes.
         length: usize,
-        /// What prost says of them.
+        /// The error of `prost`.
         source: prost::DecodeError,
     },
-    /// The schema is of another language.
-    #[error("expected a schema of PROTOBUF, got one of {found}")]
+    /// The schema is in another schema language.
+    #[error("expected a schema of type PROTOBUF, got {found}")]
     OtherLanguage {
-        /// The language that it is of.
+        /// The language of the schema.
         found: SchemaType,
     },
-    /// A .proto file that cannot be compiled.
+    /// A .proto file cannot be compiled.
     #[error("{file}{}: {reason}", position(.line_and_column))]
     Proto {
         /// The file's name.
         file: String,
-        /// Where in its text, both from 1, as far as it is known.
+        /// The line and the column in the text, from 1, if known.
         line_and_column: Option<(usize, usize)>,
-        /// What is wrong there.
+        /// The reason.
         reason: String,
     },
 }

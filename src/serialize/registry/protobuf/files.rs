@@ -1,4 +1,4 @@
-//! [`ProtoFiles`]: .proto files as a registry keeps them, and the descriptors that are made of them.
+//! [`ProtoFiles`]: compiles .proto files in the forms that a registry stores.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,16 @@ use prost_reflect::{DescriptorPool, DynamicMessage, FileDescriptor, prost_types:
 
 use super::error::ProtobufError;
 
-/// The files that every registry and every compiler has, and that are therefore not registered (Confluent's `skip.known.types`).
+/// The folders of files that every registry and compiler includes, and that are therefore not registered (Confluent's `skip.known.types`).
 const KNOWN: [&str; 3] = ["google/protobuf/", "google/type/", "confluent/"];
 
-/// Whether a file is one of those that are not registered.
+/// Whether a file is included in every registry and therefore not registered.
 pub(super) fn is_known(name: &str) -> bool {
     KNOWN.iter().any(|folder| name.starts_with(folder))
 }
 
-/// The file of those that is this one under another name: a message of Google's own may be all of a record, and then its file is a schema.
+/// The known file with the same package and messages. A record may be a message of a known file, which is then registered as a schema without
+/// its name.
 pub(super) fn known_as(text: &str) -> Option<FileDescriptor> {
     let file = parsed("", text).ok()?;
     let names =
@@ -25,19 +26,19 @@ pub(super) fn known_as(text: &str) -> Option<FileDescriptor> {
         let known = known.file_descriptor_proto();
         is_known(known.name()) && known.package() == file.package() && names(known) == names(&file)
     };
-    // One without messages could be any.
+    // A file without messages would match any other.
     if file.message_type.is_empty() { None } else { DescriptorPool::global().files().find(is_same) }
 }
 
-/// A file as it is registered: its `FileDescriptorProto` in base64, which Confluent's registry and Apicurio both take, and which is what
-/// Confluent's clients for Python and .NET send.
+/// A file as a `FileDescriptorProto` in base64, which Confluent's registry and Apicurio accept, and Confluent's clients for Python and .NET
+/// send.
 pub(super) fn serialized(file: &FileDescriptor) -> String {
-    // Unlike the FileDescriptorProto, this has options that are extensions.
+    // `encode_to_vec` keeps options that are extensions; `file_descriptor_proto` loses them.
     let bytes = file.encode_to_vec();
     BASE64_STANDARD.encode(without_source_info(&bytes).unwrap_or(bytes))
 }
 
-/// A file without comments and positions, which would make each spelling a schema of its own; `None` if it has none.
+/// The file without comments and positions, which would make each formatting another schema; `None` if it has none.
 fn without_source_info(file: &[u8]) -> Option<Vec<u8>> {
     let message = DescriptorPool::global().get_message_by_name("google.protobuf.FileDescriptorProto")?;
     let mut file = DynamicMessage::decode(message, file).ok()?;
@@ -45,7 +46,7 @@ fn without_source_info(file: &[u8]) -> Option<Vec<u8>> {
     Some(file.encode_to_vec())
 }
 
-/// Files by the names that `import` has for them; each as text, or as [`serialized`].
+/// Files by the names that `import` uses, each as text or in the form of [`serialized`].
 #[derive(Debug, Default)]
 pub(super) struct ProtoFiles<'a>(BTreeMap<&'a str, &'a str>);
 
@@ -56,10 +57,10 @@ impl<'a> FromIterator<(&'a str, &'a str)> for ProtoFiles<'a> {
 }
 
 impl ProtoFiles<'_> {
-    /// The descriptors of all of them.
+    /// Compiles all files.
     pub(super) fn descriptors(&self) -> Result<DescriptorPool, ProtobufError> {
         let mut pool = DescriptorPool::new();
-        // What a program has put into the global pool itself may be another version of a file of the same name.
+        // Only the known files: the program may have added another version of any other file to the global pool.
         let known = DescriptorPool::global();
         let known = known.files().filter(|file| is_known(file.name())).map(|file| file.file_descriptor_proto().clone());
         pool.add_file_descriptor_protos(known).map_err(ProtobufError::of_descriptors)?;
@@ -69,7 +70,7 @@ impl ProtoFiles<'_> {
         Ok(pool)
     }
 
-    /// Compiles a file, behind those that it imports.
+    /// Compiles a file after its imports.
     fn compile(
         &self,
         name: &str,
@@ -82,7 +83,7 @@ impl ProtoFiles<'_> {
         }
         let wrong = |reason: String| ProtobufError::Proto { file: name.to_owned(), line_and_column: None, reason };
         if importers.iter().any(|importer| importer == name) {
-            return Err(wrong(format!("it imports itself, through {}", importers.join(", "))));
+            return Err(wrong(format!("import cycle through {}", importers.join(", "))));
         }
         let file = parsed(name, text)?;
         importers.push(name.to_owned());
@@ -90,7 +91,7 @@ impl ProtoFiles<'_> {
             match self.0.get_key_value(import.as_str()) {
                 Some((import, text)) => self.compile(import, text, pool, importers)?,
                 None if pool.get_file_by_name(import).is_some() => {}
-                None => return Err(wrong(format!("there is no file {import}, which it imports"))),
+                None => return Err(wrong(format!("the imported file {import} is missing"))),
             }
         }
         importers.pop();
@@ -98,14 +99,14 @@ impl ProtoFiles<'_> {
     }
 }
 
-/// A file of either form, by this name whatever it calls itself, since that is what others import.
+/// Parses a file of either form. It gets this name, which other files import, instead of its own.
 fn parsed(name: &str, text: &str) -> Result<FileDescriptorProto, ProtobufError> {
-    // Text is never base64: it has spaces.
+    // .proto text contains spaces, so it is never valid base64.
     if let Ok(bytes) = BASE64_STANDARD.decode(text) {
         let file = FileDescriptorProto::decode(&*bytes).map_err(|error| ProtobufError::Proto {
             file: name.to_owned(),
             line_and_column: None,
-            reason: format!("{} bytes in base64 that are no FileDescriptorProto: {error}", bytes.len()),
+            reason: format!("{} bytes in base64 are not a FileDescriptorProto: {error}", bytes.len()),
         })?;
         return Ok(FileDescriptorProto { name: Some(name.to_owned()), ..file });
     }
@@ -116,7 +117,7 @@ fn parsed(name: &str, text: &str) -> Result<FileDescriptorProto, ProtobufError> 
     })
 }
 
-/// The line and the column, from 1, of a byte.
+/// The line and the column of a byte, from 1.
 fn position(text: &str, byte: usize) -> Option<(usize, usize)> {
     let before = text.get(..byte)?;
     let line = before.matches('\n').count() + 1;
@@ -127,7 +128,7 @@ fn position(text: &str, byte: usize) -> Option<(usize, usize)> {
 impl ProtobufError {
     fn of_descriptors(error: prost_reflect::DescriptorError) -> Self {
         Self::Proto {
-            file: error.file().unwrap_or("a file").to_owned(),
+            file: error.file().unwrap_or("(unknown file)").to_owned(),
             line_and_column: error.line().zip(error.column()).map(|(line, column)| (line + 1, column + 1)),
             reason: error.to_string(),
         }
@@ -143,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_is_told_with_its_place() {
+    fn compile_errors_name_file_line_and_column() {
         let message = "syntax = \"proto3\";\nmessage A { B b = 1; }";
         assert_eq!(error(&[("a.proto", message)]), "a.proto:2:13: name 'B' is not defined");
         assert_eq!(error(&[("a.proto", "message A {\n  string = 1;\n}")]), "a.proto:2:10: expected an identifier, but found '='");
-        assert_eq!(error(&[("a.proto", "import \"b.proto\";")]), "a.proto: there is no file b.proto, which it imports");
+        assert_eq!(error(&[("a.proto", "import \"b.proto\";")]), "a.proto: the imported file b.proto is missing");
         let around = [("a.proto", "import \"b.proto\";"), ("b.proto", "import \"a.proto\";")];
-        assert_eq!(error(&around), "a.proto: it imports itself, through a.proto, b.proto");
-        assert!(error(&[("a.proto", "////")]).starts_with("a.proto: 3 bytes in base64 that are no FileDescriptorProto"));
+        assert_eq!(error(&around), "a.proto: import cycle through a.proto, b.proto");
+        assert!(error(&[("a.proto", "////")]).starts_with("a.proto: 3 bytes in base64 are not a FileDescriptorProto"));
     }
 }

@@ -1,24 +1,24 @@
-//! [`MessageIndexes`]: which of its file's messages a record is.
+//! [`MessageIndexes`]: the position of a message in its file.
 
 use prost_reflect::{FileDescriptor, MessageDescriptor};
 
 use super::error::ProtobufError;
 use crate::serialize::registry::zigzag::{self, Unreadable};
 
-/// The way to a message in its file: which of the file's messages, which of that message's own, and so on. It stands between the
-/// schema's id and the message, each number as a zigzag varint behind their count; `[0]`, the most frequent one, is a single 0
-/// (Confluent's [wire format](https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format)).
+/// The path to a message in its file: the index of the top-level message, the index among its nested messages, and so on. Encoded between the
+/// schema's id and the message as zigzag varints, the count first. `[0]`, the most frequent path, is encoded as a single 0 (Confluent's
+/// [wire format](https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MessageIndexes(Vec<u32>);
 
 impl MessageIndexes {
-    /// The way to this message.
+    /// The path to this message.
     pub(super) fn of(message: &MessageDescriptor) -> Self {
-        // Every second number of a descriptor's path only says that a message follows.
+        // Every second number of a descriptor's path is the tag of the field that contains the message.
         Self(message.path().iter().skip(1).step_by(2).map(|index| index.unsigned_abs()).collect())
     }
 
-    /// Appends the framed form.
+    /// Appends the encoded form.
     pub(super) fn write(&self, buffer: &mut Vec<u8>) {
         if self.0 == [0] {
             return buffer.push(0);
@@ -29,13 +29,13 @@ impl MessageIndexes {
         }
     }
 
-    /// Reads the framed form from the beginning of `data`, and gives what follows it.
+    /// Reads the encoded form from the start of `data`. Also returns the rest of `data`.
     pub(super) fn read(mut data: &[u8]) -> Result<(Self, &[u8]), ProtobufError> {
         let count = take(&mut data)?;
         if count == 0 {
             return Ok((Self(vec![0]), data));
         }
-        // Each takes a byte at least, so that no count makes this allocate more than there is data.
+        // Each index has at least one byte, so the allocation cannot exceed the size of the data.
         let count = usize::try_from(count).ok().filter(|&count| count <= data.len());
         let count = count.ok_or(ProtobufError::IndexCount { left: data.len() })?;
         let mut indexes = Vec::with_capacity(count);
@@ -46,7 +46,7 @@ impl MessageIndexes {
         Ok((Self(indexes), data))
     }
 
-    /// The message that it leads to.
+    /// The message at the path.
     pub(super) fn find(&self, file: &FileDescriptor) -> Option<MessageDescriptor> {
         let (first, rest) = self.0.split_first()?;
         let first = file.messages().nth(usize::try_from(*first).ok()?)?;
@@ -54,7 +54,7 @@ impl MessageIndexes {
     }
 }
 
-/// As Confluent writes them: `[1, 0]`.
+/// Confluent's notation: `[1, 0]`.
 impl std::fmt::Display for MessageIndexes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(&self.0).finish()
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_as_confluent_writes_them() {
+    fn indexes_round_trip_in_confluents_encoding() {
         for (indexes, bytes) in [
             (&[0][..], &[0][..]),
             (&[1], &[2, 2]),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_an_error_and_allocates_nothing() {
+    fn invalid_indexes_are_errors_and_allocate_nothing() {
         let error = |data: &[u8]| MessageIndexes::read(data).unwrap_err();
         assert_eq!(error(&[]), ProtobufError::TruncatedIndexes);
         assert_eq!(error(&[0x80]), ProtobufError::TruncatedIndexes);

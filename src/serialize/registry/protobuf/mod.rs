@@ -1,4 +1,4 @@
-//! [`Protobuf`]: Protobuf messages whose schema stands in a registry.
+//! [`Protobuf`]: Protobuf messages with the schema in a registry.
 
 mod error;
 mod files;
@@ -17,7 +17,7 @@ use prost::{DecodeError, Message};
 use prost_reflect::{DescriptorPool, DynamicMessage, FileDescriptor, MessageDescriptor, ReflectMessage};
 
 pub use error::ProtobufError;
-/// The descriptors that [`Protobuf`] is made of.
+/// The crate whose descriptors [`Protobuf`] accepts.
 pub use prost_reflect;
 
 use self::{files::ProtoFiles, indexes::MessageIndexes};
@@ -32,18 +32,18 @@ use super::{
 };
 use crate::serialize::{BoxError, Deferred, DeserializeContext, Deserializer, Finish, SerializeContext, Serialized, Serializer};
 
-/// A Protobuf message behind the id of its schema and the indexes that say which of the schema's messages it is, as Confluent's
-/// `KafkaProtobufSerializer` and `KafkaProtobufDeserializer`.
+/// Serializes and deserializes Protobuf messages, with the schema in a registry. Like Confluent's `KafkaProtobufSerializer` and
+/// `KafkaProtobufDeserializer`, it writes the id of the schema, the message indexes (which message of the schema it is) and the message.
 ///
-/// [`new`](Self::new) is for the messages that `prost` generates with `prost-reflect`, [`with_descriptor`](Self::with_descriptor) for those without,
-/// [`dynamic`](Protobuf::dynamic) for messages whose type is known only while the program runs.
+/// [`new`](Self::new) is for messages that `prost` generates with `prost-reflect`, [`with_descriptor`](Self::with_descriptor) for those that
+/// `prost` generates alone, [`dynamic`](Protobuf::dynamic) for messages whose type is known only at run time.
 ///
-/// The schema is the message's file. The files that it imports are registered before it, each under its own name as the subject
-/// (Confluent's `DefaultReferenceSubjectNameStrategy`), but for those of `google/protobuf/`, `google/type/` and `confluent/`, which every
-/// registry has (`skip.known.types`).
+/// The schema is the message's file. Imported files are registered before it, with the file's name as the subject (Confluent's
+/// `DefaultReferenceSubjectNameStrategy`), except those of `google/protobuf/`, `google/type/` and `confluent/`, which every registry has
+/// (`skip.known.types`).
 ///
-/// As a deserializer it asks the registry for the schema of each id once, and wants the message to be of the type that it reads; the
-/// fields may be those of another version. Null is an error, see [`Optional`](crate::serialize::Optional).
+/// The deserializer looks up the schema of each id once. The message must have the expected type; its fields may be those of another version.
+/// Null is an error, see [`Optional`](crate::serialize::Optional).
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -82,46 +82,46 @@ pub struct Protobuf<T> {
     types: Types<T>,
 }
 
-/// Which message a value is.
+/// The message type of the values.
 enum Types<T> {
-    /// All of them are this one.
+    /// All values have this type.
     One(MessageDescriptor, fn(&[u8]) -> Result<T, DecodeError>),
-    /// Each says it itself.
+    /// Each value has its own descriptor.
     Each(fn(&T) -> MessageDescriptor, fn(MessageDescriptor, &[u8]) -> Result<T, DecodeError>),
 }
 
-/// How the schemas of messages are registered.
+/// The schema language Protobuf.
 struct Messages {
     serialized: bool,
-    /// Those that were written, by the name that their place has for them.
+    /// The descriptors of written messages, by the `record` of their [`Place`].
     known: Mutex<HashMap<String, MessageDescriptor>>,
 }
 
-/// Compiles .proto files: their names, as `import` has them, and their texts, in any order. The files of `google/protobuf/` are there.
+/// Compiles .proto files, given by the name that `import` uses and the text, in any order. The files of `google/protobuf/` are included.
 ///
 /// # Errors
-/// [`ProtobufError::Proto`] with file, line and column of what is wrong, and the file that imports what there is not.
+/// [`ProtobufError::Proto`] with the file, line and column of the error, or with the file whose import is missing.
 pub fn compile_proto<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<DescriptorPool, ProtobufError> {
     files.into_iter().collect::<ProtoFiles<'_>>().descriptors()
 }
 
 impl<T: ReflectMessage + Default + 'static> Protobuf<T> {
-    /// Messages of the type `T`, which knows its descriptor.
+    /// Creates a serializer for messages of the type `T`, which has its own descriptor.
     pub fn new(registry: &SchemaRegistry) -> Self {
         Self::with_descriptor(registry, T::default().descriptor())
     }
 }
 
 impl<T: Message + Default + 'static> Protobuf<T> {
-    /// Messages of the type `T`, which is generated of the message with this descriptor.
+    /// Creates a serializer for messages of the type `T`, which was generated from the message with this descriptor.
     pub fn with_descriptor(registry: &SchemaRegistry, descriptor: MessageDescriptor) -> Self {
         Self::of(registry, Types::One(descriptor, |payload| T::decode(payload)))
     }
 }
 
 impl Protobuf<DynamicMessage> {
-    /// Messages that know their descriptor themselves, several types in one topic included. What is read has the descriptor with which it was
-    /// written.
+    /// Creates a serializer for messages of any type, also several types in one topic. Messages that are read have the descriptor that they were
+    /// written with.
     pub fn dynamic(registry: &SchemaRegistry) -> Self {
         Self::of(registry, Types::Each(DynamicMessage::descriptor, |message, payload| DynamicMessage::decode(message, payload)))
     }
@@ -134,10 +134,10 @@ impl<T> Protobuf<T> {
         Self { writers, readers: Readers::new(registry), types }
     }
 
-    /// Registers the schema as a `FileDescriptorProto` in base64, as Confluent's clients for Python and .NET do (the format that their registry calls
-    /// `serialized`), in place of .proto text, as Java's does. Both are the same schema to Confluent's registry. Others
-    /// keep what they are given: Apicurio takes base64, but checks the compatibility of text alone, and clients for Python can read
-    /// nothing but base64 from it.
+    /// Whether to register the schema as a `FileDescriptorProto` in base64, like Confluent's clients for Python and .NET (the registry's format
+    /// `serialized`), instead of .proto text, like Java's. Confluent's registry treats both as the same schema. Other registries store the
+    /// text unchanged: Apicurio accepts base64 but checks the compatibility only of .proto text, and Python clients can read only base64 from
+    /// it.
     ///
     /// Defaults to false.
     #[must_use]
@@ -155,7 +155,7 @@ impl<T> Protobuf<T> {
         }
     }
 
-    /// Where a message of this type goes.
+    /// The place of a message of this type.
     fn place<'a>(&self, topic: &'a str, is_key: bool, message: &'a MessageDescriptor) -> Place<'a> {
         let record = match &self.types {
             Types::One(..) => "",
@@ -246,7 +246,7 @@ impl<T> fmt::Debug for Protobuf<T> {
 }
 
 impl Messages {
-    /// Keeps the descriptor of a message for when its schema is looked for.
+    /// Stores the descriptor of a message for the lookup of its schema.
     fn know(&self, record: &str, message: &MessageDescriptor) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains_key(record) {
@@ -254,7 +254,7 @@ impl Messages {
         }
     }
 
-    /// The schema that a file is, with what it imports registered, or looked up.
+    /// The schema of a file. Registers or looks up its imports.
     fn schema<'a>(
         &'a self,
         registry: &'a SchemaRegistry,
@@ -271,13 +271,17 @@ impl Messages {
                     true => registry.register_as(&name, &schema, lookup_policy.normalize).await?,
                     false => registry.find_as(&name, &schema, lookup_policy.normalize).await?,
                 };
-                // To register is answered with the id alone, at least by older registries.
+                // Older registries return only the id of a registration.
                 let version = match registered.version() {
                     Some(version) => Some(version),
                     None => registry.find_as(&name, &schema, lookup_policy.normalize).await?.version(),
                 };
                 let lacks = || {
-                    RegistryError::new(RegistryErrorKind::UnexpectedAnswer, &About::Subject(name.clone()), "it has no version")
+                    RegistryError::new(
+                        RegistryErrorKind::UnexpectedAnswer,
+                        &About::Subject(name.clone()),
+                        "the response has no version",
+                    )
                 };
                 references.push(SchemaReference { version: version.ok_or_else(lacks)?, subject: name.clone(), name });
             }
@@ -289,7 +293,7 @@ impl Messages {
 }
 
 impl Format for Messages {
-    /// The message indexes, as they stand in a frame.
+    /// The encoded message indexes.
     type Writer = Box<[u8]>;
 
     fn resolve(
@@ -302,15 +306,16 @@ impl Format for Messages {
         async move {
             let about = About::Subject(subject.clone());
             let message = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&record).cloned();
-            // It is known before it is looked for.
-            let message =
-                message.ok_or_else(|| RegistryError::new(RegistryErrorKind::Request, &about, "there is no message to write"))?;
+            // `know` was called before the lookup.
+            let message = message.ok_or_else(|| {
+                RegistryError::new(RegistryErrorKind::Request, &about, "the descriptor of the message is unknown")
+            })?;
             if lookup_policy.writes_local() {
                 let schema = self.schema(&registry, &lookup_policy, message.parent_file()).await?;
                 let registered = registry.to_write(&lookup_policy, &subject, Some(&schema)).await?;
                 return Ok(Resolved::new(&registered, framed(&message)));
             }
-            // The message may stand elsewhere in the file that is registered.
+            // The message may have other indexes in the registered file.
             let registered = registry.to_write(&lookup_policy, &subject, None).await?;
             let whole = registry.whole(registered).await?;
             let file = compiled(&whole).map_err(|error| unusable(&about, error))?;
@@ -329,10 +334,10 @@ fn framed(message: &MessageDescriptor) -> Box<[u8]> {
     buffer.into()
 }
 
-/// The name that a registered file has here, since it has none there; no import has it.
+/// The name for a registered file, which has none in the registry. Not a possible import.
 const ROOT: &str = "(schema)";
 
-/// The file that a registered schema is.
+/// Compiles a registered schema.
 fn compiled(whole: &Whole) -> Result<FileDescriptor, ProtobufError> {
     let schema = whole.schema.schema();
     if schema.schema_type() != SchemaType::Protobuf {
@@ -344,7 +349,7 @@ fn compiled(whole: &Whole) -> Result<FileDescriptor, ProtobufError> {
     let imports = whole.references.iter().map(|(name, used)| (name.as_str(), used.schema().text()));
     let pool = imports.chain([(ROOT, schema.text())]).collect::<ProtoFiles<'_>>().descriptors()?;
     let lacks =
-        || ProtobufError::Proto { file: ROOT.to_owned(), line_and_column: None, reason: "it was not compiled".to_owned() };
+        || ProtobufError::Proto { file: ROOT.to_owned(), line_and_column: None, reason: "the file was not compiled".to_owned() };
     pool.get_file_by_name(ROOT).ok_or_else(lacks)
 }
 

@@ -1,4 +1,4 @@
-//! [`proto_text`]: a compiled file as .proto text again.
+//! [`proto_text`]: prints a compiled file as .proto text.
 
 use std::fmt::Write as _;
 
@@ -11,8 +11,8 @@ use prost_reflect::{
     },
 };
 
-/// Writes a file as text that compiles to the same file again, its comments excepted. Every registry takes text; and since it is made of
-/// the descriptors, the spelling of a source makes no other schema.
+/// Prints a file as text that compiles to the same file, without comments. Every registry accepts text. Text printed from descriptors does not
+/// depend on the formatting of the source, so another formatting does not create another schema.
 pub(super) fn proto_text(file: &FileDescriptor) -> String {
     let mut text = Text { text: String::new(), depth: 0, proto3: file.syntax() == Syntax::Proto3 };
     text.file(file);
@@ -80,8 +80,8 @@ impl Text {
         });
     }
 
-    /// Fields and nested messages. Those that a map or a group implies count among the nested ones where their field stands, and message
-    /// indexes count them.
+    /// Fields and nested messages. The messages of maps and groups are nested messages too: they are printed at their field's position, so that
+    /// the message indexes stay the same.
     fn members(&mut self, message: &MessageDescriptor, proto: &DescriptorProto) {
         let nested: Vec<_> = message.child_messages().collect();
         let mut written = 0;
@@ -147,7 +147,7 @@ impl Text {
         if let Some(default) = &field.default_value {
             parts.push(match field.r#type() {
                 Type::String => format!("default = {}", quoted(default.as_bytes())),
-                // It is escaped already.
+                // Already escaped.
                 Type::Bytes => format!("default = \"{default}\""),
                 _ => format!("default = {default}"),
             });
@@ -216,7 +216,7 @@ impl Text {
     }
 }
 
-/// The highest number that a field can have.
+/// The highest field number.
 const MAX_FIELD_NUMBER: i32 = 536_870_911;
 
 fn numbers(start: i32, end: i32, max: i32) -> String {
@@ -227,7 +227,7 @@ fn numbers(start: i32, end: i32, max: i32) -> String {
     }
 }
 
-/// The message that a field defines by being there.
+/// The message that a map or a group defines.
 fn implied(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     match field.kind() {
         Kind::Message(message) if field.is_map() || field.is_group() => Some(message),
@@ -252,13 +252,13 @@ fn type_name(kind: &Kind) -> String {
         Kind::Bool => "bool".to_owned(),
         Kind::String => "string".to_owned(),
         Kind::Bytes => "bytes".to_owned(),
-        // Behind a dot: no other name of an inner scope takes its place.
+        // With a leading dot, so that no name of an inner scope takes precedence.
         Kind::Message(message) => format!(".{}", message.full_name()),
         Kind::Enum(each) => format!(".{}", each.full_name()),
     }
 }
 
-/// The options that are set, those that are extensions among them.
+/// The options that are set, including extensions.
 fn set_options(options: &DynamicMessage) -> impl Iterator<Item = (String, String)> {
     let own = options.fields().filter(|(field, _)| field.name() != "uninterpreted_option");
     let own = own.map(|(field, value)| (field.name().to_owned(), field.kind(), value.clone()));
@@ -291,7 +291,7 @@ fn constant(value: &Value, kind: &Kind) -> String {
             _ => number.to_string(),
         },
         Value::Message(message) => aggregate(message),
-        // As a list, one value at a time; as a map, its entries.
+        // `set_options` and `aggregate` flatten lists and maps.
         Value::List(values) => values.iter().map(|value| constant(value, kind)).collect::<Vec<_>>().join(", "),
         Value::Map(_) => String::new(),
     }
@@ -332,7 +332,7 @@ fn map_key(key: &MapKey) -> String {
     }
 }
 
-/// A string literal, with octal escapes for what is not printable ASCII.
+/// A string literal, with octal escapes for bytes that are not printable ASCII.
 fn quoted(bytes: &[u8]) -> String {
     let mut text = "\"".to_owned();
     for &byte in bytes {
@@ -348,7 +348,7 @@ fn quoted(bytes: &[u8]) -> String {
     text
 }
 
-/// The name in JSON that a field has unless it is given one: protoc's `ToJsonName`.
+/// The default JSON name of a field: protoc's `ToJsonName`.
 fn json_name(name: &str) -> String {
     let mut after_underscore = false;
     let mut json = String::with_capacity(name.len());
@@ -370,7 +370,7 @@ mod tests {
     use super::*;
     use crate::serialize::registry::compile_proto;
 
-    /// What compiles of a text, its positions excepted.
+    /// Compiles a text and removes its source positions.
     fn compiled(text: &str) -> (FileDescriptor, FileDescriptorProto) {
         let options = "syntax = \"proto2\"; package custom; import \"google/protobuf/descriptor.proto\"; \
                        message Rule { optional string name = 1; repeated int32 codes = 2; optional Rule inner = 3; } \
@@ -382,7 +382,7 @@ mod tests {
         (file, proto)
     }
 
-    fn comes_back(text: &str) -> String {
+    fn round_trip(text: &str) -> String {
         let (file, proto) = compiled(text);
         let written = proto_text(&file);
         assert_eq!(compiled(&written).1, proto, "{written}");
@@ -391,8 +391,8 @@ mod tests {
     }
 
     #[test]
-    fn proto3_comes_back_with_all_that_it_can_have() {
-        let written = comes_back(
+    fn proto3_round_trips() {
+        let written = round_trip(
             r#"syntax = "proto3";
             package a.b;
             import public "options.proto";
@@ -425,7 +425,7 @@ mod tests {
                 rpc Put(stream Outer.After) returns (Outer.Before);
             }"#,
         );
-        // Message indexes count the message that a map is made of where the map stands.
+        // Message indexes count the message of a map at the map's position.
         let [before, map, after] =
             ["message Before", "map<string, .a.b.Outer.Before>", "message After"].map(|part| written.find(part));
         assert!(before.is_some() && before < map && map < after, "{written}");
@@ -436,8 +436,8 @@ mod tests {
     }
 
     #[test]
-    fn proto2_comes_back_with_labels_groups_defaults_and_extensions() {
-        comes_back(
+    fn proto2_labels_groups_defaults_and_extensions_round_trip() {
+        round_trip(
             r#"syntax = "proto2";
             message Old {
                 required string id = 1 [default = "a\"\\b"];

@@ -64,7 +64,7 @@ where
     let poison: [(Option<&[u8]>, &str); 6] = [
         (Some(b"plain"), "expected the byte 0 in front of a schema id, got 112"),
         (Some(b"\0\0\0"), "expected a schema id and a payload, got 3 bytes"),
-        (Some(b"\0\0\0\0\x63\0payload"), "schema id 99: the schema registry does not have it"),
+        (Some(b"\0\0\0\0\x63\0payload"), "schema id 99: not found in the schema registry"),
         (None, "got null"),
         (Some(b"\0\0\0\0\x01\xff\xff\xff"), "schema id 1"),
         (Some(&whole[..whole.len() - 1]), ""),

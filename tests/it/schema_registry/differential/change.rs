@@ -1,4 +1,4 @@
-//! Schemas that have changed, and what a value of the schema before is with the one after (Avro specification: "Schema Resolution").
+//! Random changes of a schema, and the expected value after resolution (Avro specification: "Schema Resolution").
 
 use apache_avro::{Decimal, types::Value};
 use ottla::serialize::registry::apache_avro;
@@ -9,30 +9,30 @@ use super::{
     schema::{Field, Generator, Limits, Name, Type},
 };
 
-/// What became of a type.
+/// The change of a type.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     None,
     /// To another scalar.
     To(Type),
-    /// To a decimal with so many more digits behind the point.
+    /// To a decimal with a scale greater by this number.
     Scaled(u32),
     Array(Box<Self>),
     Map(Box<Self>),
-    /// To a union, with the type at this place.
+    /// To a union with the type at this index.
     Into(u32, Box<Self>),
-    /// Of each type of a union: its place in the other one, or none.
+    /// For each type of a union, its index in the new union, or `None` if it was removed.
     Union(Vec<Option<(u32, Self)>>),
-    /// To one of the union's types.
+    /// To the union's type at this index.
     OutOf(usize, Box<Self>),
-    /// To these symbols.
+    /// To an enum with these symbols and default.
     Symbols(Vec<String>, Option<String>),
     Record(Vec<Slot>),
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Slot {
-    /// The field's name before, and now.
+    /// The field's old and new name.
     Field(String, String, Change),
     Default(String, Value),
 }
@@ -122,7 +122,7 @@ impl Generator {
         (Type::Union(branches), Change::Into(place, Box::new(change)))
     }
 
-    /// A type that nothing is promoted to.
+    /// Inserts a type that no other type can be promoted to.
     fn insert_unrelated(&mut self, branches: &mut Vec<Type>, branch: Type) -> Option<usize> {
         let is_scalar = matches!(branch.base(), "int" | "long" | "float" | "double" | "string" | "bytes");
         (!is_scalar).then(|| self.insert(branches, branch)).flatten()
@@ -131,7 +131,7 @@ impl Generator {
     fn changed_union(&mut self, branches: &[Type]) -> (Type, Change) {
         if self.rng.u8(..10) == 0 {
             let place = self.rng.usize(..branches.len());
-            // The others may be promoted to a scalar.
+            // Other types of the union might be promoted to a scalar.
             if matches!(branches[place].base(), "named" | "null" | "boolean") {
                 let (kind, change) = self.changed(&branches[place]);
                 if !matches!(kind, Type::Union(_)) {
@@ -141,7 +141,7 @@ impl Generator {
         }
         let mut kept: Vec<(usize, Type, Change)> = Vec::new();
         for (place, branch) in branches.iter().enumerate() {
-            // Scalars stay: one that is gone might be promoted to another.
+            // Scalars stay: a value of a removed one might be promoted to another.
             let may_go = matches!(branch.base(), "named" | "null" | "boolean" | "array" | "map");
             if may_go && self.rng.u8(..8) == 0 {
                 continue;
@@ -162,7 +162,7 @@ impl Generator {
                 _ => None,
             });
             let branch = match twin {
-                // A record with the same fields, and perhaps with the same name in another namespace.
+                // A record with the same fields, sometimes with the same name in another namespace.
                 Some((name, fields)) if self.rng.bool() => {
                     let mut twin = self.name("Twin");
                     if self.limits == Limits::None && self.rng.bool() {
@@ -174,7 +174,7 @@ impl Generator {
                 _ => self.kind(1),
             };
             let mut kinds: Vec<Type> = union.iter().map(|(_, kind)| kind.clone()).collect();
-            // What is gone may not come back under the same type: it would be read as that.
+            // A removed type must not be added again, because values would be read as that.
             let returns = branches.iter().any(|old| old.base() == branch.base() && old.base() != "named");
             if returns {
                 continue;
@@ -234,7 +234,7 @@ impl Generator {
 }
 
 impl Change {
-    /// The value as the schema after has it; `None` if it is none there.
+    /// The value after resolution; `None` if it cannot be resolved.
     pub(super) fn of(&self, value: &Value) -> Option<Value> {
         Some(match (self, value) {
             (Self::None, value) => value.clone(),

@@ -1,4 +1,4 @@
-//! Values in JSON that says of each what it is, for tests/python/differential.py.
+//! Values as JSON with type annotations, for tests/python/differential.py.
 
 use apache_avro::{Decimal, types::Value};
 use ottla::serialize::registry::apache_avro;
@@ -16,7 +16,7 @@ pub(super) fn unscaled(number: &Decimal) -> i128 {
     bytes.iter().fold(sign, |number, byte| (number << 8) | i128::from(*byte))
 }
 
-/// A value of the type: bytes, dates and the like as objects with one key; a union's record, enum or fixed with its name.
+/// Converts a value. Bytes, dates and similar types become objects with one key; a union's record, enum or fixed gets its name.
 pub(super) fn exchanged(kind: &Type, value: &Value) -> Json {
     match (kind, value) {
         (Type::Union(branches), Value::Union(place, value)) => {

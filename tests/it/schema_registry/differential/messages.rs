@@ -1,4 +1,4 @@
-//! Random messages of Protobuf: Google's own library against ottla.
+//! Random Protobuf messages: ottla against Google's library.
 
 use std::fs;
 
@@ -31,10 +31,10 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A message of Google's library is read by the schema that ottla has registered, and written again.
+/// ottla reads the messages of Google's library with the schema that it registered, and writes them again for Google's library to verify.
 #[test]
 #[ignore = "needs Python with protobuf and grpcio-tools: make interop"]
-fn google_reads_the_random_messages_that_ottla_has_read_and_written() {
+fn googles_library_verifies_messages_that_ottla_rewrites() {
     let count = std::env::var("INTEROP_CASES").map_or("1000".to_owned(), |count| count);
     let folder = tempfile::tempdir().unwrap();
     let (cases, answers) = (folder.path().join("cases.jsonl"), folder.path().join("answers.jsonl"));
@@ -49,7 +49,7 @@ fn google_reads_the_random_messages_that_ottla_has_read_and_written() {
         };
         let pool = compile_proto([("random.proto", case.text.as_str())]).unwrap_or_else(|error| failed(&error));
         let descriptor = pool.get_message_by_name(&case.message).unwrap();
-        // By turns as text and as the compiled file.
+        // Alternates between text and the compiled file.
         let codec = Protobuf::dynamic(&registry.registry).serialized(case.seed % 2 == 0);
         let topic = format!("proto-{}", case.seed);
         let mut json = serde_json::Value::Null;
@@ -59,7 +59,7 @@ fn google_reads_the_random_messages_that_ottla_has_read_and_written() {
             codec
                 .serialize(&value, &mut SerializeContext::new(&topic, &mut headers, false), &mut framed)
                 .unwrap_or_else(|error| failed(&*error));
-            // What is before the message: the id, and which message of the file it is.
+            // The prefix of the message: the id and the message indexes.
             let frame = framed.len() - length(&value);
             let theirs = [&framed[..frame], &bytes(data)].concat();
             let read: DynamicMessage = codec

@@ -1,5 +1,5 @@
-//! Random schemas and values: what ottla writes, `apache_avro` and Python's libraries read, and the other way round; and what a schema that
-//! has changed makes of them. The short form is of Rust alone, the long one is `make interop`.
+//! Random schemas and values: ottla against `apache_avro` and Python's libraries, in both directions, and schema resolution. The short form
+//! needs only Rust; the long form is `make interop`.
 
 mod change;
 mod exchange;
@@ -23,7 +23,7 @@ use ottla::{
 use self::schema::{Generator, Limits, Type};
 use super::avro_json::plain;
 
-/// A schema, what became of it, and a value of both.
+/// A schema, a value, a changed schema, and the value after resolution.
 struct Case {
     seed: u64,
     written: Type,
@@ -35,7 +35,7 @@ struct Case {
 impl Case {
     fn new(seed: u64, limits: Limits) -> Self {
         let mut generator = Generator::new(seed, limits);
-        // Bytes alone have no length in front of them in Confluent's form.
+        // A schema of bytes has no length prefix in Confluent's format.
         let written = std::iter::repeat_with(|| generator.root()).find(|kind| kind.base() != "bytes").unwrap();
         let value = generator.value(&written);
         let (read, change) = generator.changed(&written);
@@ -81,7 +81,7 @@ fn first_seed() -> u64 {
 }
 
 #[test]
-fn random_values_are_read_as_they_were_written_and_as_their_schema_has_become() {
+fn random_values_round_trip_and_resolve_to_changed_schemas() {
     let registry = Registry::start();
     let (mut refused, first) = (0, first_seed());
     for seed in first..first + 600 {
@@ -89,12 +89,12 @@ fn random_values_are_read_as_they_were_written_and_as_their_schema_has_become() 
         let about = || format!("OTTLA_TEST_SEED={seed}\nwriter {}\nreader {}\nvalue {value:?}", written.json(), now.json());
         let data = registry.write(seed, &written, &value).unwrap_or_else(|error| panic!("{}\n{}", chain(&*error), about()));
 
-        // As itself, and by the registered schema.
+        // With the same schema, and with the registered one.
         for codec in [registry.codec(&written), GenericAvro::from_registry(&registry.registry)] {
             let same = read(&codec, &data).unwrap_or_else(|error| panic!("{}\n{}", chain(&*error), about()));
             assert_eq!(same, value, "{}", about());
         }
-        // By apache_avro, which writes it too.
+        // apache_avro reads it, and ottla reads what apache_avro writes.
         let parsed = apache_avro::Schema::parse_str(&written.json().to_string()).unwrap();
         let mut rest = Cursor::new(&data[5..]);
         let theirs =
@@ -104,7 +104,7 @@ fn random_values_are_read_as_they_were_written_and_as_their_schema_has_become() 
         let ours = read(&registry.codec(&written), &[&data[..5], &theirs].concat());
         assert_eq!(ours.unwrap_or_else(|error| panic!("{}\n{}", chain(&*error), about())), value, "{}", about());
 
-        // As the changed schema has it.
+        // With the changed schema.
         match (read(&registry.codec(&now), &data), expected) {
             (Ok(read), Some(expected)) => assert_eq!(read, expected, "{}", about()),
             (Err(_), None) => refused += 1,
@@ -112,5 +112,5 @@ fn random_values_are_read_as_they_were_written_and_as_their_schema_has_become() 
             (Err(error), Some(expected)) => panic!("{}\nexpected {expected:?}\n{}", chain(&*error), about()),
         }
     }
-    assert!((20..300).contains(&refused), "{refused} values that the changed schema does not have");
+    assert!((20..300).contains(&refused), "{refused} values cannot be resolved to the changed schema");
 }

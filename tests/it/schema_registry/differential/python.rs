@@ -1,11 +1,11 @@
-//! The long form: `fastavro` and Confluent's deserializer read what ottla has written, and ottla what they have.
+//! The long form: ottla against `fastavro` and Confluent's deserializer, in both directions.
 
 use std::{env, ffi::OsStr, fs, process};
 
 use super::{Case, Registry, chain, exchange::exchanged, first_seed, read, schema::Limits};
 use serde_json::{Value as Json, json};
 
-/// Runs a program of tests/python, and gives what it says.
+/// Runs a program of tests/python and returns its output.
 pub(super) fn python(program: &str, arguments: &[&OsStr]) -> String {
     let python = env::var("INTEROP_PYTHON").expect("INTEROP_PYTHON is not set: make interop");
     let path = format!("{}/tests/python/{program}", env!("CARGO_MANIFEST_DIR"));
@@ -15,7 +15,7 @@ pub(super) fn python(program: &str, arguments: &[&OsStr]) -> String {
     stdout.trim().to_owned()
 }
 
-/// Equal numbers are equal, whatever type of Python's they have been.
+/// Compares numbers by value, since Python may return another type.
 fn is_equal(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Number(a), Json::Number(b)) => a == b || a.as_f64() == b.as_f64(),
@@ -29,7 +29,7 @@ fn is_equal(a: &Json, b: &Json) -> bool {
 
 #[test]
 #[ignore = "needs Python with fastavro and confluent-kafka: make interop"]
-fn python_reads_the_random_values_of_avro_as_the_schemas_have_them() {
+fn python_reads_and_resolves_the_random_avro_values() {
     let count: u64 = env::var("INTEROP_CASES").map_or(3000, |count| count.parse().unwrap());
     let registry = Registry::start();
     let first = first_seed();
@@ -57,7 +57,7 @@ fn python_reads_the_random_values_of_avro_as_the_schemas_have_them() {
     fs::write(&given, lines.collect::<Vec<_>>().join("\n")).unwrap();
     println!("{}", python("avro_differential.py", &[given.as_os_str(), answers.as_os_str()]));
 
-    // What Python wrote, in the order of the cases.
+    // The values that Python wrote, in the order of the cases.
     let answers = fs::read_to_string(answers).unwrap();
     let mut compared = 0;
     for (line, (case, data)) in answers.lines().zip(&cases) {

@@ -1,4 +1,4 @@
-//! Random Avro schemas, and values of them.
+//! Random Avro schemas and values.
 
 use std::collections::HashMap;
 
@@ -7,12 +7,12 @@ use fastrand::Rng;
 use ottla::serialize::registry::{Uuid, apache_avro};
 use serde_json::{Value as Json, json};
 
-/// What is not generated, so that another implementation can be asked too.
+/// Limits of the generated schemas, so that other implementations support them too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limits {
-    /// Nothing.
+    /// No limits.
     None,
-    /// Python has one type for all whole numbers and one for all others, and fastavro knows a type by its short name.
+    /// Python has one type for integers and one for floating-point numbers, and fastavro identifies a type by its short name.
     Python,
 }
 
@@ -96,7 +96,7 @@ impl Type {
         }
     }
 
-    /// The type without its logical type: a union has each only once.
+    /// The type without its logical type, which a union may contain only once.
     pub(super) fn base(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -143,13 +143,13 @@ impl Field {
     }
 }
 
-/// Whether the two may be in one union.
+/// Whether both types may be in the same union.
 pub(super) fn go_together(a: &Type, b: &Type, limits: Limits) -> bool {
     let numbers = ["int", "long", "float", "double"];
     let texts = ["string", "bytes", "array"];
     match (a.base(), b.base()) {
         ("named", "named") => a.name().map(Name::full) != b.name().map(Name::full),
-        // Python has a dict for either, and a text and bytes are sequences there.
+        // In Python both are a dict, and strings and bytes are sequences.
         ("named", "map") | ("map", "named") => limits == Limits::None,
         ("named", other) | (other, "named") => limits == Limits::None || !texts.contains(&other),
         (a, b) if a == b => false,
@@ -180,7 +180,7 @@ impl Generator {
         Name { namespace: if self.rng.bool() { "shop" } else { "stock.old" }, short, aliases: Vec::new() }
     }
 
-    /// A record, a union, or now and then something else.
+    /// A record, a union, or sometimes another type.
     pub(super) fn root(&mut self) -> Type {
         match self.rng.u8(..10) {
             0..6 => self.record(3),
@@ -224,7 +224,7 @@ impl Generator {
         Type::Record(name, fields)
     }
 
-    /// Records with the same fields are among its types more often than chance would have it.
+    /// A union, often with several records that have the same fields.
     pub(super) fn union(&mut self, depth: usize) -> Type {
         let mut branches = if self.rng.bool() { vec![Type::Null] } else { Vec::new() };
         for _ in 0..self.rng.usize(1..5) {
@@ -242,7 +242,7 @@ impl Generator {
         if branches.is_empty() { Type::Null } else { Type::Union(branches) }
     }
 
-    /// The same fields, with the named types in them under other names.
+    /// The same fields, with other names for the named types in them.
     pub(super) fn renamed(&mut self, fields: &[Field]) -> Vec<Field> {
         fields.iter().map(|field| Field { kind: self.copy(&field.kind), ..field.clone() }).collect()
     }
@@ -259,7 +259,7 @@ impl Generator {
         }
     }
 
-    /// Puts a type into a union, at any place, if it may be there.
+    /// Inserts a type into a union at a random index, if the union may contain it.
     pub(super) fn insert(&mut self, branches: &mut Vec<Type>, branch: Type) -> Option<usize> {
         let fits = !matches!(branch, Type::Union(_)) && branches.iter().all(|other| go_together(other, &branch, self.limits));
         let place = self.rng.usize(..=branches.len());

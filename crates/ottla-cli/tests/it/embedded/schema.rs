@@ -94,7 +94,7 @@ fn csv_rows_become_avro_and_are_decoded_by_consume() {
 fn the_schema_defaults_to_the_latest_version_of_the_subject() {
     let shop = Shop::new();
     let missing = shop.produce(&shop.job("serializer = \"avro\""), "orders.jsonl", "{}\n").with(2);
-    missing.saying(&["subject orders-value: the schema registry does not have it"]);
+    missing.saying(&["subject orders-value: not found in the schema registry"]);
     let schema = shop.place.folder.file("order.avsc", ORDER);
     let url = shop.registry.url().to_owned();
     let registered = run(arguments!["schema", "register", schema, "--subject", "orders-value", "--url", url]).with(0);
@@ -147,11 +147,11 @@ fn registry_errors_are_reported_before_the_first_row() {
     shop.place.folder.file("order.avsc", ORDER);
     let job = shop.job("serializer = \"avro\"\nschema = \"order.avsc\"");
     for (fault, code, says) in [
-        (RegistryFault::Status(401), 3, "subject orders-value: the schema registry does not take the credentials (401"),
-        (RegistryFault::Status(409), 1, "not compatible with those registered before it (409"),
-        (RegistryFault::Status(422), 2, "the schema registry does not take the schema (422"),
-        (RegistryFault::Status(500), 3, "the schema registry cannot answer now (500"),
-        (RegistryFault::Garbage, 3, "the schema registry gave an unexpected answer"),
+        (RegistryFault::Status(401), 3, "subject orders-value: the schema registry rejected the credentials (401"),
+        (RegistryFault::Status(409), 1, "not compatible with the earlier versions (409"),
+        (RegistryFault::Status(422), 2, "the schema registry rejected the schema as invalid (422"),
+        (RegistryFault::Status(500), 3, "the schema registry is unavailable (500"),
+        (RegistryFault::Garbage, 3, "unexpected response from the schema registry"),
     ] {
         shop.registry.fail(Some(fault));
         shop.produce(&job, "orders.jsonl", "{}\n").with(code).saying(&[says]);
@@ -170,7 +170,7 @@ fn a_registry_outage_is_not_an_idle_end() {
     shop.registry.fail(Some(RegistryFault::Status(500)));
     let ended = run(&consume)
         .with(1)
-        .saying(&["the schema registry failed, so records could not be decoded: ", "the schema registry cannot answer now (500"]);
+        .saying(&["the schema registry failed, so records could not be decoded: ", "the schema registry is unavailable (500"]);
     assert_eq!(ended.stdout, "");
     shop.registry.fail(None);
     assert_eq!(run(&consume).with(0).stdout.lines().count(), 1);
@@ -194,7 +194,7 @@ fn undecodable_records_are_printed_unchanged_with_the_error() {
     let shown = shop.consumed(&job, "2");
     assert_eq!(shown[0]["value"], "\0\0\0\0\u{7}xx");
     let error = shown[0]["error"].as_str().unwrap();
-    assert!(error.contains("schema id 7: the schema registry does not have it"), "{error}");
+    assert!(error.contains("schema id 7: not found in the schema registry"), "{error}");
     assert_eq!((&shown[1]["value"], &shown[1]["error"]), (&json!("plain"), &Value::Null));
 }
 

@@ -1,4 +1,4 @@
-//! The parts of a value: items, entries, fields, bytes.
+//! Access to the parts of a value: items, entries, fields, bytes.
 
 use std::{collections::hash_map, slice, vec};
 
@@ -36,7 +36,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 }
 
-/// Bytes one by one.
+/// Bytes as a sequence.
 pub(super) struct Bytes(vec::IntoIter<u8>);
 
 impl Bytes {
@@ -77,7 +77,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, AvroError> {
         let Some((key, value)) = self.entries.next() else { return Ok(None) };
         self.next = Some(value);
-        // As any other text, since keys may be newtypes and enums.
+        // A `Typed`, since keys may be newtypes and enums.
         let text = Value::String(key.clone());
         let key = Typed { plan: self.of.plan, node: &Node::String, value: &text, in_option: false, by_name: false };
         seed.deserialize(key).map(Some).map_err(|error| error.at("a map's key"))

@@ -1,4 +1,4 @@
-//! [`Typed`]: a value that was read, for serde: what [`Encoder`](super::encoder::Encoder) writes of a type, this gives back to it.
+//! [`Typed`]: a decoded value with `serde::Deserializer`, the inverse of [`Encoder`](super::encoder::Encoder).
 
 mod access;
 mod variant;
@@ -18,15 +18,15 @@ use super::{
     plan::{Node, Plan},
 };
 
-/// A value and its type.
+/// A value and its Avro type.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Typed<'a> {
     plan: &'a Plan,
     node: &'a Node,
     value: &'a Value,
-    /// Inside `Some`; null is `None`.
+    /// Inside a `Some`, so null is `None`.
     in_option: bool,
-    /// Only a type of the node's name may take it: an enum's variant has it by its place alone.
+    /// The Rust type must have the name of the Avro type, because the enum's variant was matched by position only.
     by_name: bool,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Typed<'a> {
         Self { plan: self.plan, node: self.plan.node(node), value, in_option: false, by_name: false }
     }
 
-    /// The value of a union's type, with the union that it is of.
+    /// The value inside a union, and the union.
     fn inner(self) -> (Self, Option<Branches<'a>>) {
         match (self.node, self.value) {
             (Node::Union(branches), Value::Union(branch, value)) => {
@@ -55,7 +55,7 @@ impl<'a> Typed<'a> {
         matches!(self.inner().0.value, Value::Null)
     }
 
-    /// What a text is made of.
+    /// The value as a string, if it has such a form.
     fn text(self) -> Option<String> {
         let (typed, _) = self.inner();
         Some(match (typed.node, typed.value) {
@@ -79,10 +79,10 @@ impl<'a> Typed<'a> {
         })
     }
 
-    /// A whole number; one that was promoted to a `double` or a `float` is taken back.
+    /// The integer that was promoted to a `float` or a `double`.
     fn whole(self) -> Option<i64> {
         const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-        #[expect(clippy::cast_possible_truncation, reason = "only what is whole and within an i64")]
+        #[expect(clippy::cast_possible_truncation, reason = "only integers in the range of i64")]
         let exact = |number: f64| (number.fract() == 0.0 && (-LIMIT..LIMIT).contains(&number)).then_some(number as i64);
         match self.inner().0.value {
             Value::Float(number) => exact(f64::from(*number)),
@@ -91,7 +91,7 @@ impl<'a> Typed<'a> {
         }
     }
 
-    /// A struct is one of its record's name, if the union has such a one.
+    /// Rejects a struct whose name is that of another record in the union.
     fn check_name(self, name: &str) -> Result<(), AvroError> {
         let (typed, branches) = self.inner();
         let Some(own) = typed.node.name() else { return Ok(()) };
@@ -105,11 +105,11 @@ impl<'a> Typed<'a> {
         Ok(())
     }
 
-    /// What has a name of its own, and was found by its place, is taken by that name only.
+    /// Rejects a named type that was matched by position: its name must match too, which only [`check_name`](Self::check_name) can tell.
     fn check_place(self) -> Result<(), AvroError> {
         match self.inner().0.node.name() {
             Some(own) if self.by_name => Err(AvroError::new(format!(
-                "an enum has no variant {}: name the variant after the type, by #[serde(rename = \"..\")]",
+                "the enum has no variant {}: name a variant after the type with #[serde(rename = \"..\")]",
                 own.short()
             ))),
             _ => Ok(()),
@@ -138,7 +138,7 @@ impl<'a> Typed<'a> {
                 Some(text) => visitor.visit_string(text),
                 None => typed.bytes_one_by_one(visitor),
             },
-            // One by one, since few types take bytes as such.
+            // As a sequence, since few types accept bytes.
             Value::Bytes(_) | Value::Fixed(..) | Value::Duration(_) => typed.bytes_one_by_one(visitor),
             Value::Array(values) => match typed.node {
                 Node::Array(items) => visitor.visit_seq(Items::new(typed, *items, values)),
@@ -192,7 +192,7 @@ impl<'a> Typed<'a> {
 
     fn sequence<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, AvroError> {
         match self.inner().0.value {
-            // Their bytes are what a sequence writes.
+            // The encoder writes a sequence as the bytes of the decimal.
             Value::Decimal(_) => {
                 self.check_place()?;
                 self.bytes_one_by_one(visitor)
@@ -217,7 +217,7 @@ macro_rules! forward {
 impl<'de> Deserializer<'de> for Typed<'_> {
     type Error = AvroError;
 
-    /// As it was written.
+    /// The same as the encoder's.
     fn is_human_readable(&self) -> bool {
         false
     }

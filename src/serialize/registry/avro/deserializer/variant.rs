@@ -1,4 +1,4 @@
-//! An enum's variant, out of the type of a union, a symbol or a text.
+//! [`Variant`]: an enum's variant, read from a type of a union, a symbol or a string.
 
 use apache_avro::types::Value;
 use serde::de::{DeserializeSeed, EnumAccess, VariantAccess, Visitor, value::StrDeserializer};
@@ -9,11 +9,11 @@ use crate::serialize::registry::avro::{
     plan::Node,
 };
 
-/// The variant of this name, and its payload.
+/// A variant and its payload.
 struct Variant<'a> {
     name: &'static str,
     payload: Typed<'a>,
-    /// The name is the value: there is no payload.
+    /// The value is the variant's name, so there is no payload.
     is_symbol: bool,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Typed<'a> {
             Some(branches) => typed.placed(branches, variants)?,
             None => None,
         };
-        // A text of a union is a variant's name, unless the enum has a variant for the text, or for each type of the union.
+        // A string of a union is a variant's name, unless the enum has a variant for strings or one for each type of the union.
         let is_counted = branches.is_some_and(|branches| branches.counted().count() == variants.len())
             || placed.is_some_and(|(variant, _)| is_called(typed.node, variant));
         match (typed.value, placed) {
@@ -60,7 +60,7 @@ impl<'a> Typed<'a> {
         self.node.name().is_some_and(|own| variants.iter().any(|variant| own.is(variant)))
     }
 
-    /// The variant that is written as the type that the value has, and whether only its payload's name makes it that.
+    /// The variant for the value's type, and whether it was matched by position only.
     fn placed(
         self,
         branches: Branches<'_>,
@@ -94,9 +94,9 @@ impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
 
 impl Variant<'_> {
     fn has_payload(&self) -> Result<(), AvroError> {
-        // A text that is the name of a variant with a text is that text.
+        // A string that equals the name of a variant for strings is its payload.
         if self.is_symbol && !matches!(self.payload.value, Value::String(_)) {
-            return Err(AvroError::new(format!("the variant {} needs data, got a symbol", self.name)));
+            return Err(AvroError::new(format!("expected data for the variant {}, got a symbol", self.name)));
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
             _ if self.is_symbol => Ok(()),
             Value::Null => Ok(()),
             Value::Record(fields) if fields.is_empty() => Ok(()),
-            _ => Err(AvroError::new(format!("the variant {} has no data, got {}", self.name, self.payload.node.kind()))),
+            _ => Err(AvroError::new(format!("expected no data for the variant {}, got {}", self.name, self.payload.node.kind()))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! [`Candidates`]: fields of which nobody says which record of a union they are.
+//! [`Candidates`]: fields of an unknown record of a union.
 
 use serde::Serialize;
 
@@ -8,13 +8,13 @@ use crate::serialize::registry::{
     zigzag,
 };
 
-/// The records of a union, each with the fields as it would write them. The one is written that has all fields and needs the fewest
-/// defaults; if two are alike in that, the value does not say what it is.
+/// The records of a union, each with the fields encoded for it. Writes the record that has all fields and needs the fewest defaults. Two such
+/// records are an error.
 pub(in crate::serialize::registry::avro) struct Candidates<'p, 'b> {
     plan: &'p Plan,
     buffer: &'b mut Vec<u8>,
     records: Vec<Candidate<'p>>,
-    /// The name of the field whose value comes next, as it is written.
+    /// The encoded name of the field whose value comes next.
     key: Vec<u8>,
 }
 
@@ -56,10 +56,10 @@ impl<'p, 'b> Candidates<'p, 'b> {
         let mut fitting: Vec<_> = self.records.iter().filter_map(|it| Some((it.defaults()?, it))).collect();
         fitting.sort_by_key(|(defaults, _)| *defaults);
         let best = match *fitting {
-            [] => return Err(AvroError::new(format!("the value is none of the union's records {}", names()))),
+            [] => return Err(AvroError::new(format!("the value does not match any record of the union: {}", names()))),
             [(first, _), (second, _), ..] if first == second => {
                 return Err(AvroError::new(format!(
-                    "the value may be several of the union's records {}: say which, by a struct or an enum's variant of that name",
+                    "the value matches several records of the union, {}: use a struct or an enum variant with the record's name",
                     names()
                 )));
             }
@@ -77,9 +77,9 @@ impl<'p, 'b> Candidates<'p, 'b> {
 impl Candidate<'_> {
     fn put<T: Serialize + ?Sized>(&mut self, plan: &Plan, name: &str, value: &T) -> Result<(), AvroError> {
         let found = self.record.place(name).and_then(|place| Some((place, self.record.fields.get(place)?)));
-        let (place, field) = found.ok_or_else(|| AvroError::new("the record has no such field"))?;
+        let (place, field) = found.ok_or_else(|| AvroError::new("unknown field"))?;
         if self.fields.iter().any(|(given, _)| *given == place) {
-            return Err(AvroError::new("the value has it twice"));
+            return Err(AvroError::new("duplicate field"));
         }
         let mut bytes = Vec::new();
         value.serialize(Encoder::new(plan, plan.node(field.node), &mut bytes))?;
@@ -87,7 +87,7 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    /// How many fields the value does not have; `None` if it is not this record.
+    /// The number of fields that the value lacks; `None` if the value does not match the record.
     fn defaults(&self) -> Option<usize> {
         if self.error.is_some() {
             return None;

@@ -1,4 +1,4 @@
-//! [`Fields`]: a struct or a map, as it comes.
+//! [`Fields`]: encodes a struct or a map.
 
 use serde::{Serialize, ser};
 
@@ -7,7 +7,7 @@ use crate::serialize::registry::{avro::plan::Record, zigzag};
 
 /// The fields of a record, or the entries of a map.
 pub(in crate::serialize::registry::avro) enum Fields<'p, 'b> {
-    /// `key` is the name of the field whose value comes next, as it is written.
+    /// `key` is the encoded name of the field whose value comes next.
     Record {
         fields: InOrder<'p, 'b>,
         key: Vec<u8>,
@@ -19,29 +19,33 @@ pub(in crate::serialize::registry::avro) enum Fields<'p, 'b> {
         bytes: Vec<u8>,
         count: i64,
     },
-    /// One of several records.
+    /// One of several records of a union.
     Several(Candidates<'p, 'b>),
 }
 
-/// A record's fields, in the schema's order whatever the value's is.
+/// Writes a record's fields in the schema's order, whatever the value's order.
 pub(in crate::serialize::registry::avro) struct InOrder<'p, 'b> {
     pub(super) plan: &'p Plan,
     pub(super) record: &'p Record,
     pub(super) buffer: &'b mut Vec<u8>,
     pub(super) next: usize,
-    /// Those that came before their turn.
+    /// Encoded fields that came before their turn.
     pub(super) early: Vec<(usize, Vec<u8>)>,
 }
 
 impl InOrder<'_, '_> {
-    /// `name` is a text's bytes, since most names are the next field's and need not be looked at as text.
+    /// `name` is bytes, since most names are equal to the next field's, which needs no check for UTF-8.
     fn put<T: Serialize + ?Sized>(&mut self, name: &[u8], value: &T) -> Result<(), AvroError> {
         let is_next = self.record.fields.get(self.next).is_some_and(|field| field.name.as_bytes() == name);
         let text = || std::str::from_utf8(name).unwrap_or_default();
         let place = if is_next { Some(self.next) } else { self.record.place(text()) };
         let field = place.and_then(|place| Some((place, self.record.fields.get(place)?)));
         let Some((place, field)) = field else {
-            return Err(AvroError::new(format!("the schema's record {} has no such field", self.record.name.short())).at(text()));
+            return Err(AvroError::new(format!(
+                "unknown field: the schema's record {} does not have it",
+                self.record.name.short()
+            ))
+            .at(text()));
         };
         let (node, name) = (self.plan.node(field.node), &field.name);
         if place == self.next {
@@ -55,7 +59,7 @@ impl InOrder<'_, '_> {
             return Ok(());
         }
         if place < self.next || self.early.iter().any(|(early, _)| *early == place) {
-            return Err(AvroError::new("the value has it twice").at(name));
+            return Err(AvroError::new("duplicate field").at(name));
         }
         let mut bytes = Vec::new();
         value.serialize(Encoder::new(self.plan, node, &mut bytes)).map_err(|error| error.at(name))?;
@@ -63,14 +67,13 @@ impl InOrder<'_, '_> {
         Ok(())
     }
 
-    /// Fills in what the value does not have.
+    /// Writes the remaining fields, with defaults for those the value lacks.
     fn finish(self) -> Result<(), AvroError> {
         for (place, field) in self.record.fields.iter().enumerate().skip(self.next) {
             let early = self.early.iter().find(|(early, _)| *early == place).map(|(_, bytes)| bytes);
             let bytes = early.or(field.default.as_ref()).ok_or_else(|| {
                 let name = self.record.name.short();
-                AvroError::new(format!("the value lacks it, and the schema's record {name} has no default for it"))
-                    .at(&field.name)
+                AvroError::new(format!("missing field, and the schema's record {name} has no default for it")).at(&field.name)
             })?;
             self.buffer.extend_from_slice(bytes);
         }
@@ -118,7 +121,7 @@ impl ser::SerializeMap for Fields<'_, '_> {
         match self {
             Self::Record { fields, key: name } => {
                 name.clear();
-                // Enough for most names, and kept for the next one.
+                // Large enough for most names; the capacity is reused.
                 name.reserve(64);
                 key.serialize(Encoder::new(fields.plan, &Node::String, name))
             }

@@ -1,11 +1,11 @@
-//! [`Items`]: a sequence or a tuple, as it comes.
+//! [`Items`]: encodes a sequence or a tuple.
 
 use serde::{Serialize, Serializer as _, ser};
 
 use super::{AvroError, Encoder, Node, Plan};
 use crate::serialize::registry::{avro::plan::Count, zigzag};
 
-/// The items of an array, or bytes one by one.
+/// The items of an array, or bytes given one by one.
 pub(in crate::serialize::registry::avro) struct Items<'p, 'b> {
     pub(super) plan: &'p Plan,
     pub(super) buffer: &'b mut Vec<u8>,
@@ -14,12 +14,12 @@ pub(in crate::serialize::registry::avro) struct Items<'p, 'b> {
 }
 
 pub(in crate::serialize::registry::avro) enum Kind<'p> {
-    /// Their number stands already.
+    /// The number was known in advance and is already written.
     Counted {
         items: &'p Node,
         announced: usize,
     },
-    /// Their number is known at the end.
+    /// The number is known only at the end.
     Gathered {
         items: &'p Node,
         bytes: Vec<u8>,
@@ -39,11 +39,14 @@ impl Items<'_, '_> {
             Kind::Bytes { node, bytes } => {
                 let mut number = Vec::new();
                 value.serialize(Encoder::new(self.plan, &Node::Int(Count::Plain), &mut number))?;
-                // Zigzag: twice the byte, in one or two bytes of seven bits.
+                // Undoes the zigzag encoding: twice the byte, in groups of seven bits.
                 let bits = number.iter().rev().fold(0_u32, |bits, byte| (bits << 7) | u32::from(byte & 0x7f));
                 let byte = u8::try_from(bits / 2).ok().filter(|_| bits % 2 == 0);
-                bytes
-                    .push(byte.ok_or_else(|| AvroError::new(format!("expected {}, got a number that is no byte", node.kind())))?);
+                bytes.push(
+                    byte.ok_or_else(|| {
+                        AvroError::new(format!("expected {}, got a number out of range for a byte", node.kind()))
+                    })?,
+                );
                 Ok(())
             }
         }
@@ -52,7 +55,10 @@ impl Items<'_, '_> {
     fn finish(self) -> Result<(), AvroError> {
         match self.kind {
             Kind::Counted { announced, .. } if announced != self.count => {
-                return Err(AvroError::new(format!("a sequence of {announced} items has {}", self.count)));
+                return Err(AvroError::new(format!(
+                    "the Serialize implementation announced {announced} items and gave {}",
+                    self.count
+                )));
             }
             Kind::Counted { .. } => self.buffer.push(0),
             Kind::Gathered { bytes, .. } => {

@@ -1,4 +1,10 @@
-//! [`Encoder`]: whatever serde can serialize, in Avro's binary encoding, as a [`Plan`] says (Avro specification: "Binary Encoding").
+//! [`Encoder`]: a `serde::Serializer` for Avro's binary encoding (Avro specification: "Binary Encoding").
+//!
+//! It replaces `apache_avro::write_avro_datum_ref`, which (version 0.21) writes fields in the value's order and omits missing ones, so that the
+//! bytes are invalid. It also cannot resolve a named type that is used twice, rejects decimals as strings, and chooses a type of a union by kind
+//! and not by name. All four would have to change upstream. For a flat record of 20 fields this encoder is 1.4 times as fast (1.4 against 1.0
+//! million records/s in a thread), for a nested record with unions 0.9 times (0.73 against 0.85), and about 15 times as fast as `to_avro_datum`
+//! with its `Value`: medians of 201 interleaved rounds of CPU time.
 
 mod binary;
 mod candidates;
@@ -28,13 +34,13 @@ pub(super) struct Encoder<'p, 'b> {
     plan: &'p Plan,
     node: &'p Node,
     buffer: &'b mut Vec<u8>,
-    /// Inside `Some`; null is `None`.
+    /// Inside a `Some`, so null is `None`.
     in_option: bool,
     /// The value is a record, not a map.
     is_record: bool,
-    /// The value is an enum's symbol, not a text.
+    /// The value is an enum's symbol, not a string.
     is_symbol: bool,
-    /// The variant whose payload the value is, if that does not say which type of the union it is.
+    /// The variant whose payload is the value, if its name does not determine the type of the union.
     variant: Option<Variant>,
 }
 
@@ -43,8 +49,8 @@ impl<'p, 'b> Encoder<'p, 'b> {
         Self { plan, node, buffer, in_option: false, is_record: false, is_symbol: false, variant: None }
     }
 
-    /// The type to write as: the node itself, or the type of the union that fits best. `rank` says how well one fits, 0 the best; a type with
-    /// a name that the value has too is 0.
+    /// The type to write: the node itself, or the type of the union with the lowest rank. Rank 0 is the best fit, such as a type with the name
+    /// of the value; `None` does not fit.
     fn choose(&mut self, what: &str, rank: impl Fn(&Node) -> Option<u8>) -> Result<&'p Node, AvroError> {
         let Some(branches) = self.branches() else {
             return match rank(self.node) {
@@ -73,8 +79,12 @@ impl<'p, 'b> Encoder<'p, 'b> {
 
     fn integer(mut self, number: i64, is_small: bool) -> Result<(), AvroError> {
         let fits = i32::try_from(number).is_ok();
-        let what = if fits { "a whole number" } else { "a whole number beyond an int" };
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "whether it is exact is looked at")]
+        let what = if fits { "an integer" } else { "an integer out of range for an int" };
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "compared to see whether the conversion is exact"
+        )]
         let (double, float) = (i128::from(number) == (number as f64) as i128, i128::from(number) == (number as f32) as i128);
         let node = self.choose(what, |node| match node {
             Node::Int(_) if fits => Some(u8::from(!is_small)),
@@ -84,16 +94,16 @@ impl<'p, 'b> Encoder<'p, 'b> {
             _ => None,
         })?;
         match node {
-            #[expect(clippy::cast_precision_loss, reason = "only what is exact")]
+            #[expect(clippy::cast_precision_loss, reason = "the conversion is exact")]
             Node::Double => self.buffer.extend_from_slice(&(number as f64).to_le_bytes()),
-            #[expect(clippy::cast_precision_loss, reason = "only what is exact")]
+            #[expect(clippy::cast_precision_loss, reason = "the conversion is exact")]
             Node::Float => self.buffer.extend_from_slice(&(number as f32).to_le_bytes()),
             _ => zigzag::put(number, self.buffer),
         }
         Ok(())
     }
 
-    /// Items in a row: an array, or bytes that a type gives one by one.
+    /// A sequence: an array, or bytes given one by one.
     fn items(mut self, len: Option<usize>) -> Result<Items<'p, 'b>, AvroError> {
         let node = self.choose("a sequence", |node| match node {
             Node::Array(_) => Some(0),
@@ -117,7 +127,7 @@ impl<'p, 'b> Encoder<'p, 'b> {
         Ok(Items { plan, buffer, kind: items, count: 0 })
     }
 
-    /// `name` is that of a struct, which says which record of a union it is.
+    /// A struct or a map. `name` is the name of a struct, which chooses the record of a union.
     fn fields(mut self, name: Option<&str>, len: Option<usize>) -> Result<Fields<'p, 'b>, AvroError> {
         let what = if name.is_some() { "a struct" } else { "a map" };
         let is_record = self.is_record;
@@ -130,7 +140,7 @@ impl<'p, 'b> Encoder<'p, 'b> {
         };
         if let (Some(branches), None) = (self.branches(), self.variant) {
             let of_rank = |wanted| branches.nodes().filter(move |(_, node)| rank(node) == Some(wanted)).count();
-            // What says nothing of its type is the one record whose fields it has.
+            // Without a type name, the fields determine the record.
             if of_rank(0) != 1 && of_rank(1) > 1 {
                 return Ok(Fields::Several(Candidates::new(self.plan, branches, self.buffer)));
             }
@@ -161,7 +171,7 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
     type SerializeStruct = Fields<'p, 'b>;
     type SerializeStructVariant = Fields<'p, 'b>;
 
-    /// As it is read back.
+    /// The same as the deserializer's.
     fn is_human_readable(&self) -> bool {
         false
     }
@@ -202,22 +212,22 @@ impl<'p, 'b> Serializer for Encoder<'p, 'b> {
 
     fn serialize_u64(self, value: u64) -> Result<(), AvroError> {
         let value = i64::try_from(value)
-            .map_err(|_| AvroError::new(format!("expected {}, got a number beyond a long", self.node.kind())))?;
+            .map_err(|_| AvroError::new(format!("expected {}, got an integer out of range for a long", self.node.kind())))?;
         self.integer(value, false)
     }
 
     fn serialize_f32(mut self, value: f32) -> Result<(), AvroError> {
-        match self.choose("a number with a fraction", |node| floating(node, true))? {
+        match self.choose("a floating-point number", |node| floating(node, true))? {
             Node::Double => self.buffer.extend_from_slice(&f64::from(value).to_le_bytes()),
             _ => self.buffer.extend_from_slice(&value.to_le_bytes()),
         }
         Ok(())
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the schema asks for the smaller of the two")]
+    #[expect(clippy::cast_possible_truncation, reason = "the schema's type is a float")]
     fn serialize_f64(mut self, value: f64) -> Result<(), AvroError> {
         let is_beyond = value.is_finite() && (value as f32).is_infinite();
-        let what = if is_beyond { "a number beyond a float" } else { "a number with a fraction" };
+        let what = if is_beyond { "a number out of range for a float" } else { "a floating-point number" };
         let fits = |node: &Node| floating(node, false).filter(|_| !(is_beyond && matches!(node, Node::Float)));
         match self.choose(what, fits)? {
             Node::Float => self.buffer.extend_from_slice(&(value as f32).to_le_bytes()),
