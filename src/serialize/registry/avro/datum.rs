@@ -6,6 +6,8 @@ use serde::{
     ser::{Error, SerializeMap, SerializeSeq},
 };
 
+use super::integers::{int_value, long_value};
+
 /// The newtype name of a record. Its fields are serialized as a map, because serde requires static field names for a struct.
 pub(super) const RECORD: &str = "apache_avro::types::Value::Record";
 
@@ -37,15 +39,8 @@ impl Serialize for Datum<'_> {
         match self.value {
             Value::Null => serializer.serialize_none(),
             Value::Boolean(value) => serializer.serialize_bool(*value),
-            Value::Int(value) | Value::Date(value) | Value::TimeMillis(value) => serializer.serialize_i32(*value),
-            Value::Long(value)
-            | Value::TimeMicros(value)
-            | Value::TimestampMillis(value)
-            | Value::TimestampMicros(value)
-            | Value::TimestampNanos(value)
-            | Value::LocalTimestampMillis(value)
-            | Value::LocalTimestampMicros(value)
-            | Value::LocalTimestampNanos(value) => serializer.serialize_i64(*value),
+            int_value!(value) => serializer.serialize_i32(*value),
+            long_value!(value) => serializer.serialize_i64(*value),
             Value::Float(value) => serializer.serialize_f32(*value),
             Value::Double(value) => serializer.serialize_f64(*value),
             Value::Bytes(value) | Value::Fixed(_, value) => serializer.serialize_bytes(value),

@@ -11,6 +11,7 @@ mod error;
 mod generic;
 mod held;
 mod inline;
+mod integers;
 mod plan;
 mod reader;
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::{
     AvroError,
     branches::Branches,
     decimal,
+    integers::{int_value, long_value},
     plan::{Node, Plan},
 };
 
@@ -122,15 +123,8 @@ impl<'a> Typed<'a> {
         match typed.value {
             Value::Null => visitor.visit_unit(),
             Value::Boolean(value) => visitor.visit_bool(*value),
-            Value::Int(value) | Value::Date(value) | Value::TimeMillis(value) => visitor.visit_i32(*value),
-            Value::Long(value)
-            | Value::TimeMicros(value)
-            | Value::TimestampMillis(value)
-            | Value::TimestampMicros(value)
-            | Value::TimestampNanos(value)
-            | Value::LocalTimestampMillis(value)
-            | Value::LocalTimestampMicros(value)
-            | Value::LocalTimestampNanos(value) => visitor.visit_i64(*value),
+            int_value!(value) => visitor.visit_i32(*value),
+            long_value!(value) => visitor.visit_i64(*value),
             Value::Float(value) => visitor.visit_f32(*value),
             Value::Double(value) => visitor.visit_f64(*value),
             Value::String(text) | Value::Enum(_, text) => visitor.visit_str(text),
