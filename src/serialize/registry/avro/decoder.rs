@@ -7,7 +7,9 @@
 use apache_avro::{BigDecimal, Decimal as Bytes, Duration, types::Value};
 
 use super::{
-    AvroError, decimal,
+    AvroError,
+    blocks::blocks,
+    decimal,
     plan::{Count, Decimal, Fixed, FixedKind, Node, Plan, Record, Symbols, TypeName},
 };
 use crate::serialize::registry::zigzag;
@@ -102,7 +104,7 @@ impl<'a> Decoder<'a> {
             (Node::Array(from), Node::Array(into)) => {
                 let (from, into) = (self.writer.node(*from), self.reader.node(*into));
                 let mut values = Vec::new();
-                self.blocks(|decoder| {
+                blocks(self, Self::long, |decoder| {
                     values.push(decoder.value(from, into)?);
                     Ok(())
                 })?;
@@ -111,7 +113,7 @@ impl<'a> Decoder<'a> {
             (Node::Map(from), Node::Map(into)) => {
                 let (from, into) = (self.writer.node(*from), self.reader.node(*into));
                 let mut entries = std::collections::HashMap::new();
-                self.blocks(|decoder| {
+                blocks(self, Self::long, |decoder| {
                     let key = decoder.text()?;
                     let value = decoder.value(from, into).map_err(|error| error.at("a map's value"))?;
                     entries.insert(key, value);
@@ -194,22 +196,6 @@ impl<'a> Decoder<'a> {
         match found(&|other| other.short() == name.short()) {
             (Some(index), false) => Ok(index),
             _ => Err(unknown()),
-        }
-    }
-
-    /// An array or a map: blocks of a count and items, ended by a count of 0. A negative count is followed by the block's size.
-    fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), AvroError>) -> Result<(), AvroError> {
-        loop {
-            let count = self.long()?;
-            if count == 0 {
-                return Ok(());
-            }
-            if count < 0 {
-                self.long()?;
-            }
-            for _ in 0..count.unsigned_abs() {
-                item(self)?;
-            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Avro: [`Avro`] for types that implement serde's traits, [`GenericAvro`] for values that only their schema describes.
 
+mod blocks;
 mod branches;
 mod captured;
 mod datum;

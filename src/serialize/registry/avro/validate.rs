@@ -3,7 +3,10 @@
 //! A count in the bytes may announce more items than there are, and a recursive type may be nested without limit, so a record of ten bytes
 //! could exhaust the memory or the stack. Bytes that pass this check contain all items that they announce, nested no deeper than [`DEEPEST`].
 
-use super::plan::{Decimal, Node, Plan};
+use super::{
+    blocks::blocks,
+    plan::{Decimal, Node, Plan},
+};
 use crate::serialize::registry::zigzag::{self, Unreadable};
 
 /// The deepest nesting of records, arrays and maps. Decoding and dropping a value are recursive.
@@ -87,25 +90,14 @@ impl Walk<'_> {
         }
     }
 
-    /// An array or a map: blocks of a count and items, ended by a count of 0. A negative count is followed by the block's size.
+    /// The items of an array or a map.
     fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
-        loop {
-            let count = self.long()?;
-            if count == 0 {
-                return Ok(());
-            }
-            if count < 0 {
-                self.long()?;
-            }
-            for _ in 0..count.unsigned_abs() {
-                let before = self.rest.len();
-                item(self)?;
-                self.without_bytes += u64::from(self.rest.len() == before);
-                if self.without_bytes > MOST_WITHOUT_BYTES {
-                    return Err(Flaw::Empty);
-                }
-            }
-        }
+        blocks(self, Self::long, |walk| {
+            let before = walk.rest.len();
+            item(walk)?;
+            walk.without_bytes += u64::from(walk.rest.len() == before);
+            if walk.without_bytes > MOST_WITHOUT_BYTES { Err(Flaw::Empty) } else { Ok(()) }
+        })
     }
 
     fn text(&mut self) -> Result<(), Flaw> {
