@@ -23,7 +23,7 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
     ///
     /// In a rebalance listener it returns nothing, because records arrive only after the listener returns.
     pub fn poll(&self, timeout: Duration) -> Vec<Result<ConsumerRecord<K, V>, ConsumeError>> {
-        if self.0.core.shared.wakeup.is_here() {
+        if self.0.core.shared.wakeup.is_polling_thread() {
             return Vec::new();
         }
         let batch = self.0.record_queue.next_batch();
@@ -112,7 +112,7 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
     }
 
     fn wait<T>(&self, what: &str, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        if self.0.core.shared.wakeup.is_here() {
+        if self.0.core.shared.wakeup.is_polling_thread() {
             let message = format!("cannot {what} in a rebalance listener: it would wait for its own thread");
             return Err(Error::new(ErrorKind::WouldDeadlock, message));
         }

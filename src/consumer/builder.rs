@@ -210,17 +210,17 @@ fn start(
         subscribed: Mutex::default(),
     });
     let polling = Polling::new(membership, Arc::clone(&shared), receiver, auto_commit_interval, secrets);
-    let end = End::of(Arc::clone(&shared));
+    let end = End::new(Arc::clone(&shared));
     let spawned =
         thread::Builder::new().name(format!("ottla-{}", resolved.client_id)).spawn(move || match contain(|| polling.run()) {
-            Ok(()) => end.expect(),
+            Ok(()) => end.disarm(),
             Err(panic) => {
                 drop(end);
                 emit!(error, %panic, "a consumer's polling thread panicked");
             }
         });
     spawned.map_err(|error| {
-        shared.wakeup.silence();
+        shared.wakeup.detach();
         Error::new(ErrorKind::Client, "cannot start the polling thread").with_source(error)
     })?;
     Ok(shared)

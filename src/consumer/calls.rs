@@ -1,4 +1,4 @@
-//! [`Calls`]: the thread on which librdkafka's blocking calls wait.
+//! [`Calls`]: the thread for blocking calls of librdkafka.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use crate::{
 
 type Call = Box<dyn FnOnce(&ConsumerClient) + Send>;
 
-/// Runs calls that ask the brokers, one after the other, on a thread that the first of them starts.
+/// Runs calls that send requests to the brokers, in order, on one thread, which the first call starts.
 pub(super) struct Calls(Mutex<State>);
 
 enum State {
@@ -31,7 +31,7 @@ impl Calls {
         Self(Mutex::new(State::Idle(client)))
     }
 
-    /// Lets `call` run; it is dropped if the consumer is closed.
+    /// Queues `call`. It is dropped if the consumer is closed.
     pub(super) fn run(&self, call: Call) -> Result<(), Error> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Idle(client) = &*state {
@@ -44,26 +44,26 @@ impl Calls {
                         survive("a consumer's call", || call(&client));
                     }
                 })
-                .map_err(|error| Error::new(ErrorKind::Client, "no thread to ask the brokers").with_source(error))?;
+                .map_err(|error| Error::new(ErrorKind::Client, "cannot start the thread for calls").with_source(error))?;
             *state = State::Running(sender, thread);
         }
         let unsent = match &*state {
             State::Running(sender, _) => sender.send(call).err().map(|unsent| unsent.0),
             _ => Some(call),
         };
-        // What waits for it is woken where nothing is locked.
+        // Dropped without a lock, because this wakes tasks.
         drop(state);
         drop(unsent);
         Ok(())
     }
 
-    /// Runs what is left, and ends the thread.
+    /// Runs the queued calls and ends the thread.
     pub(super) fn stop(&self) {
         let state = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Stopped);
         if let State::Running(sender, thread) = state {
             drop(sender);
             if thread.join().is_err() {
-                emit!(error, "the thread of a consumer's calls panicked");
+                emit!(error, "a consumer's thread for calls panicked");
             }
         }
     }

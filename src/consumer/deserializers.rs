@@ -1,4 +1,4 @@
-//! [`Deserializers`]: a record's key and value out of its bytes.
+//! [`Deserializers`]: the deserializers of key and value.
 
 use std::{any::type_name, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     serialize::{DeserializeContext, SerializerName, named_deserializer, natural_deserializer, outage},
 };
 
-/// What was given to the builder, and the name that stands in the settings: as in Java the first comes before the second.
+/// The deserializer passed to the builder, and the name in the settings. As in Java the former takes precedence.
 type Choice<T> = (Option<Box<dyn Deserializer<T>>>, Option<SerializerName>);
 
 /// A consumer's two deserializers.
@@ -28,7 +28,7 @@ impl<K: 'static, V: 'static> Deserializers<K, V> {
         Ok(Self { key: deserializer(key, "key")?, value: deserializer(value, "value")? })
     }
 
-    /// Reads key, then value.
+    /// Deserializes the key, then the value.
     pub(super) fn read(
         &self,
         head: Head,
@@ -36,13 +36,12 @@ impl<K: 'static, V: 'static> Deserializers<K, V> {
         value: Option<&[u8]>,
         window: Option<Arc<Window>>,
     ) -> Result<ConsumerRecord<K, V>, ConsumeError> {
-        // The outer barrier is for the drop of a key whose value failed.
+        // The outer barrier contains the drop of a key whose value failed.
         let parts = contain(|| {
             let key = deserialize(&*self.key, key, &head, true)?;
             deserialize(&*self.value, value, &head, false).map(|value| (key, value))
         });
-        match parts.unwrap_or_else(|panic| Err(failed(&head, false, ": its key panicked when it was dropped").with_source(panic)))
-        {
+        match parts.unwrap_or_else(|panic| Err(failed(&head, false, ": its key panicked in its drop").with_source(panic))) {
             Ok((key, value)) => Ok(ConsumerRecord::new(head, key, value, window)),
             Err(error) => {
                 let raw = ConsumerRecord::new(head, key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec), window);
@@ -51,17 +50,17 @@ impl<K: 'static, V: 'static> Deserializers<K, V> {
         }
     }
 
-    /// Reads a record again.
+    /// Deserializes a record again.
     pub(super) fn read_again(&self, record: RawRecord) -> Result<ConsumerRecord<K, V>, ConsumeError> {
         let (head, key, value, window) = record.into_raw_parts();
         self.read(head, key.as_deref(), value.as_deref(), window)
     }
 }
 
-/// How long a lookup in a schema registry may hold up the polling thread.
+/// How long a lookup in a schema registry may block the polling thread.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// What a message tells beside its key and value.
+/// The parts of a message besides key and value.
 pub(super) fn head(message: &Consumed<'_>, topic: Arc<str>) -> Head {
     let size = |bytes: Option<&[u8]>| bytes.and_then(|bytes| u32::try_from(bytes.len()).ok());
     let timestamp = message.timestamp().map(|(of_broker, milliseconds)| {
@@ -89,7 +88,7 @@ fn deserializer<T: 'static>((given, name): Choice<T>, part: &str) -> Result<Box<
         }
         None => natural_deserializer().ok_or_else(|| {
             let type_name = type_name::<T>();
-            let message = format!("{type_name} has no deserializer of its own: give one to the builder's {part}_deserializer");
+            let message = format!("{type_name} has no default deserializer: pass one to the builder's {part}_deserializer");
             Error::new(ErrorKind::Config, message)
         }),
     }
@@ -105,19 +104,19 @@ fn deserialize<T: 'static>(
     context.patience = Some(PATIENCE);
     match contain(|| deserializer.deserialize(data, &context)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) if outage(&*error).is_some() => Err(unasked(head, is_key).with_source(error)),
+        Ok(Err(error)) if outage(&*error).is_some() => Err(waits_for_registry(head, is_key).with_source(error)),
         Ok(Err(error)) => Err(failed(head, is_key, "").with_source(error)),
         Err(panic) => Err(failed(head, is_key, ": its deserializer panicked").with_source(panic)),
     }
 }
 
 /// The error of a record that waits for a schema registry.
-fn unasked(head: &Head, is_key: bool) -> Error {
+fn waits_for_registry(head: &Head, is_key: bool) -> Error {
     let part = if is_key { "key" } else { "value" };
     let Head { topic, partition, offset, .. } = head;
     let message = format!(
-        "topic {topic}, partition {partition}, offset {offset}: the schema of the {part} cannot be asked for; the record and those \
-         behind it wait until it can"
+        "topic {topic}, partition {partition}, offset {offset}: the schema of the {part} cannot be fetched; this record and the next \
+         ones wait until the registry answers"
     );
     Error::new(ErrorKind::SchemaRegistry, message)
 }
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_comes_back_as_it_is_with_its_place_and_the_reason() {
+    fn failed_record_is_returned_with_position_and_reason() {
         let deserializers = Deserializers::<String, i32>::new((None, None), (None, None)).unwrap();
         let record = deserializers.read(head(), Some(b"k"), Some(&[0, 0, 1, 2]), None).unwrap();
         assert_eq!(record.into_parts(), ("k".to_owned(), 258));
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deserializer_that_panics_costs_one_record() {
+    fn panic_in_a_deserializer_fails_one_record() {
         let value = |_: Option<&[u8]>| -> Result<i32, std::fmt::Error> { panic!("no") };
         let deserializers = Deserializers::<(), i32>::new((None, None), (Some(Box::new(value)), None)).unwrap();
         let error = deserializers.read(head(), None, None, None).unwrap_err();
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_for_those_who_take_it() {
+    fn null_needs_a_type_that_accepts_it() {
         let deserializers = Deserializers::<Option<String>, Option<i64>>::new((None, None), (None, None)).unwrap();
         assert_eq!(deserializers.read(head(), None, None, None).unwrap().into_parts(), (None, None));
         let read = deserializers.read(head(), Some(b"k"), Some(&[0; 8]), None).unwrap();
@@ -182,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn a_type_or_a_name_that_does_not_fit_is_refused() {
+    fn type_without_deserializer_and_wrong_name_are_rejected() {
         let error = Deserializers::<Vec<u16>, i32>::new((None, None), (None, None)).err().unwrap();
-        assert!(error.to_string().contains("give one to the builder's key_deserializer"), "{error}");
+        assert!(error.to_string().contains("pass one to the builder's key_deserializer"), "{error}");
         let error = Deserializers::<(), i32>::new((None, None), (None, Some(SerializerName::String))).err().unwrap();
         assert!(error.to_string().starts_with("value.deserializer: StringDeserializer reads String"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! [`Window`]: which records of a partition are done, where the program says so for each of them.
+//! [`Window`]: the records of a partition that are done, with `explicit_done`.
 
 use std::{
     collections::VecDeque,
@@ -10,9 +10,9 @@ use std::{
 
 use super::poll_wakeup::PollWakeup;
 
-/// The records of one partition that the program has taken and that are not done, or are done behind one that is not.
+/// The taken records of a partition that are not done, and those after the first of them that are.
 ///
-/// A seek and a new assignment begin with a new window: a record of an old one has no effect on what is committed any more.
+/// A seek and a new assignment start a new window. A record of an old window no longer affects commits.
 #[derive(Debug)]
 pub(super) struct Window {
     state: Mutex<State>,
@@ -21,13 +21,13 @@ pub(super) struct Window {
 
 #[derive(Debug)]
 struct State {
-    /// The offset to commit: the one behind the last record before the first gap.
+    /// The offset to commit: the first one that is not done.
     next: Option<i64>,
-    /// Offsets in the order in which they were taken, which ascends, and whether they are done. The first one is not.
+    /// Offsets in the order in which they were taken (ascending), and whether they are done. The first one is not.
     taken: VecDeque<(i64, bool)>,
 }
 
-/// Whether the polling thread waits for the program to be done with what it has taken.
+/// Whether the polling thread waits for taken records to be processed.
 #[derive(Debug)]
 pub(super) struct Awaited {
     flag: AtomicBool,
@@ -39,31 +39,31 @@ impl Awaited {
         Self { flag: AtomicBool::new(false), wakeup }
     }
 
-    /// Set before the thread that waits looks at the progress; lowered by who changes it afterwards.
+    /// Set before the waiting thread checks the progress. Cleared by a change after that.
     pub(super) fn set(&self, is_awaited: bool) {
         self.flag.store(is_awaited, Ordering::SeqCst);
     }
 
-    /// Wakes the polling thread, if it waits. Called after a change.
-    pub(super) fn ring(&self) {
+    /// Wakes the polling thread if it waits. Call it after a change.
+    pub(super) fn wake(&self) {
         if self.flag.swap(false, Ordering::SeqCst) {
-            self.wakeup.ring();
+            self.wakeup.wake();
         }
     }
 }
 
 impl Window {
-    /// Begins with nothing taken; `next` is the offset to commit as long as that is so, if it is known.
+    /// An empty window. `next` is the offset to commit until a record is done, if it is known.
     pub(super) fn new(next: Option<i64>, awaited: Arc<Awaited>) -> Self {
         Self { state: Mutex::new(State { next, taken: VecDeque::new() }), awaited }
     }
 
-    /// The program has got this record.
+    /// The program has received this record.
     pub(super) fn take(&self, offset: i64) {
         self.lock().taken.push_back((offset, false));
     }
 
-    /// The program is done with this record. Once more has no effect.
+    /// The program has processed this record. Repeated calls have no effect.
     pub(super) fn done(&self, offset: i64) {
         let mut state = self.lock();
         let Ok(index) = state.taken.binary_search_by_key(&offset, |(taken, _)| *taken) else { return };
@@ -75,7 +75,7 @@ impl Window {
             state.next = Some(offset.saturating_add(1));
         }
         drop(state);
-        self.awaited.ring();
+        self.awaited.wake();
     }
 
     /// The offset to commit, `None` before the first record is done.
@@ -83,7 +83,7 @@ impl Window {
         self.lock().next
     }
 
-    /// Whether all that was taken is done.
+    /// Whether all taken records are done.
     pub(super) fn is_done(&self) -> bool {
         self.lock().taken.is_empty()
     }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_offset_to_commit_is_that_of_the_first_gap() {
+    fn next_is_the_first_offset_that_is_not_done() {
         let window = window(None);
         [3, 4, 7, 9].into_iter().for_each(|offset| window.take(offset));
         for (done, next) in [(4, None), (9, None), (3, Some(5)), (3, Some(5)), (100, Some(5)), (7, Some(10))] {
@@ -119,7 +119,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn in_any_order_nothing_is_committed_before_it_is_done(
+        fn next_never_passes_an_offset_that_is_not_done(
             order in Just((0..40).collect::<Vec<i64>>()).prop_shuffle(),
             steps in 1_i64..4,
         ) {

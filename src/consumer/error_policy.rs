@@ -35,18 +35,18 @@ pub(super) enum Verdict {
     /// Log it: librdkafka recovers from it.
     Log,
     /// Return it to the program, and continue.
-    Tell(Error),
+    Report(Error),
     /// Return it to the program, and end.
     End(Error),
 }
 
 /// Decides as Java does, and by librdkafka if librdkafka gives up.
-pub(super) fn judge(client: &ConsumerClient, error: &QueueError, text: &str) -> Verdict {
+pub(super) fn decide(client: &ConsumerClient, error: &QueueError, text: &str) -> Verdict {
     if error.fatal || error.code == code::FATAL {
         let (code, cause) = client.fatal_error().unwrap_or_else(|| (error.code, text.to_owned()));
         return Verdict::End(Error::from_fatal(code, &cause, "the consumer failed"));
     }
-    if THROWN.contains(&error.code) { Verdict::Tell(error_of(error, text)) } else { Verdict::Log }
+    if THROWN.contains(&error.code) { Verdict::Report(error_of(error, text)) } else { Verdict::Log }
 }
 
 fn error_of(error: &QueueError, text: &str) -> Error {

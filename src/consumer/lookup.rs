@@ -1,4 +1,4 @@
-//! What the brokers tell of offsets and partitions.
+//! Queries of offsets and partitions.
 
 use std::time::Duration;
 
@@ -13,13 +13,14 @@ use crate::{
 };
 
 impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
-    /// What is committed for the group, of these partitions, with what is kept with it; those of which nothing is are not among them. Waits for the brokers for
-    /// `default.api.timeout.ms` at most, as do the calls below.
+    /// The offsets and metadata that are committed for the group in these partitions. Partitions without a commit are not included.
+    ///
+    /// It waits for the brokers, for `default.api.timeout.ms` at most, as do the methods below.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) without a `group.id`; what the group's coordinator answers, or that it does not.
+    /// [`Config`](crate::ErrorKind::Config) without a `group.id`; errors of the group coordinator, or a timeout.
     pub async fn committed<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<Offsets, Error> {
-        let context = format!("group {}: what is committed", self.group_id("ask for what is committed")?);
+        let context = format!("group {}: fetching committed offsets failed", self.group_id("fetch committed offsets")?);
         let partitions = all(partitions);
         let list = native_partitions(&partitions)?;
         self.ask(
@@ -31,27 +32,27 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         .await
     }
 
-    /// The first offset of each partition whose record is not older than the time given, in milliseconds since the Unix epoch; partitions that
-    /// have no such record are not among them (Java: `offsetsForTimes`).
+    /// For each partition the first offset whose record is not older than the given time, in milliseconds since the Unix epoch. Partitions
+    /// without such a record are not included (Java: `offsetsForTimes`).
     ///
     /// # Errors
-    /// What the brokers answer, or that they do not.
+    /// Errors of the brokers, or a timeout.
     pub async fn offsets_for_times<P: Into<TopicPartition>>(
         &self,
         times: impl IntoIterator<Item = (P, i64)>,
     ) -> Result<Offsets, Error> {
         let times: Vec<_> = times.into_iter().map(|(partition, time)| (partition.into(), time)).collect();
         let list = native_list(&times)?;
-        self.ask("the offsets of times".to_owned(), move |client, timeout| {
+        self.ask("looking up offsets by time failed".to_owned(), move |client, timeout| {
             if times.is_empty() { Ok(Offsets::new()) } else { offsets_of(client.offsets_for_times(list, timeout)?) }
         })
         .await
     }
 
-    /// The first offset that each partition has.
+    /// The first offset of each partition.
     ///
     /// # Errors
-    /// What the brokers answer, or that they do not.
+    /// Errors of the brokers, or a timeout.
     pub async fn beginning_offsets<P: Into<TopicPartition>>(
         &self,
         partitions: impl IntoIterator<Item = P>,
@@ -59,23 +60,23 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         self.watermarks(all(partitions), |(low, _)| low).await
     }
 
-    /// The offset behind the last record of each partition, as the `isolation.level` lets it be seen: with `read_committed`, before the first
-    /// open transaction.
+    /// The offset after the last record of each partition that the `isolation.level` makes visible: with `read_committed` it is before the
+    /// first open transaction.
     ///
     /// # Errors
-    /// What the brokers answer, or that they do not.
+    /// Errors of the brokers, or a timeout.
     pub async fn end_offsets<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<Offsets, Error> {
         self.watermarks(all(partitions), |(_, high)| high).await
     }
 
-    /// The topic's partitions (Java: `partitionsFor`).
+    /// The partitions of the topic (Java: `partitionsFor`).
     ///
     /// # Errors
-    /// [`UnknownTopicOrPartition`](crate::ErrorKind::UnknownTopicOrPartition) if there is no such topic; what else the brokers answer, or that they
-    /// do not.
+    /// [`UnknownTopicOrPartition`](crate::ErrorKind::UnknownTopicOrPartition) if the topic does not exist; other errors of the brokers, or a
+    /// timeout.
     pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, Error> {
         let name = native_topic(topic)?;
-        let known = self.ask(format!("topic {topic}"), move |client, timeout| {
+        let known = self.ask(format!("topic {topic}: looking up its partitions failed"), move |client, timeout| {
             let metadata = client.metadata(&name, timeout)?;
             match metadata.code {
                 code::NO_ERROR if metadata.partitions.is_empty() => Err(code::UNKNOWN_TOPIC),
@@ -89,7 +90,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
 
     async fn watermarks(&self, partitions: Vec<TopicPartition>, end: fn((i64, i64)) -> i64) -> Result<Offsets, Error> {
         let topics = partitions.iter().map(TopicPartition::native_topic).collect::<Result<Vec<_>, _>>()?;
-        self.ask("the partitions' offsets".to_owned(), move |client, timeout| {
+        self.ask("looking up offsets failed".to_owned(), move |client, timeout| {
             let mut offsets = Offsets::new();
             for (partition, topic) in partitions.iter().zip(&topics) {
                 let found = client.watermarks(topic, partition.partition(), timeout)?;
@@ -110,7 +111,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     }
 }
 
-/// The elements that have an offset; an element's error is the error of all.
+/// The elements that have an offset. The error of one element fails the call.
 fn offsets_of(elements: Vec<ListedOffset>) -> Result<Offsets, i32> {
     let mut offsets = Offsets::new();
     for element in elements {

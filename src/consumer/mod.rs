@@ -384,7 +384,7 @@ impl Drop for Core {
     fn drop(&mut self) {
         let ended = self.shared.close();
         // On the polling thread the listener is dropping the consumer: do not wait for this thread.
-        if self.drop_timeout.is_zero() || self.shared.wakeup.is_here() {
+        if self.drop_timeout.is_zero() || self.shared.wakeup.is_polling_thread() {
             return;
         }
         let _ = block_on_until(ended, Deadline::after(self.drop_timeout));

@@ -1,4 +1,4 @@
-//! [`PollWakeup`]: lets the polling thread look up.
+//! [`PollWakeup`]: wakes the polling thread.
 
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -11,17 +11,17 @@ use crate::native::ConsumerClient;
 #[derive(Debug, Default)]
 pub(super) struct PollWakeup {
     thread: OnceLock<Thread>,
-    /// `None` before the client is there, and once it is closed.
+    /// `None` before the client exists, and after it is closed.
     client: Mutex<Option<Arc<ConsumerClient>>>,
 }
 
 impl PollWakeup {
-    /// This is the client whose events the polling thread waits for.
+    /// Sets the client whose events the polling thread waits for.
     pub(super) fn attach(&self, client: Arc<ConsumerClient>) {
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
     }
 
-    pub(super) fn ring(&self) {
+    pub(super) fn wake(&self) {
         if let Some(client) = &*self.client.lock().unwrap_or_else(PoisonError::into_inner) {
             client.wake();
         }
@@ -30,21 +30,21 @@ impl PollWakeup {
         }
     }
 
-    /// This is the thread that is to hear it.
-    pub(super) fn hear(&self) {
+    /// Makes the current thread the polling thread.
+    pub(super) fn set_polling_thread(&self) {
         let _ = self.thread.set(thread::current());
     }
 
-    /// Whether this is the polling thread.
-    pub(super) fn is_here(&self) -> bool {
+    /// Whether the current thread is the polling thread.
+    pub(super) fn is_polling_thread(&self) -> bool {
         let id: Option<ThreadId> = self.thread.get().map(Thread::id);
         id == Some(thread::current().id())
     }
 
-    /// Lets go of the client.
-    pub(super) fn silence(&self) {
+    /// Drops the client.
+    pub(super) fn detach(&self) {
         let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Dropped where nothing is locked: the last reference waits for librdkafka's threads.
+        // Dropped without a lock, because dropping the last reference waits for librdkafka's threads.
         drop(client);
     }
 }

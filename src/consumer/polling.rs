@@ -1,4 +1,4 @@
-//! [`Polling`]: the thread that serves librdkafka.
+//! [`Polling`]: the polling thread.
 
 use std::{
     sync::{Arc, atomic::Ordering, mpsc::Receiver},
@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     TopicPartition,
-    context::{Membership, tell_commit},
-    error_policy::{Verdict, judge, not_assigned},
+    context::{Membership, log_commit},
+    error_policy::{Verdict, decide, not_assigned},
     record_queue::Capacity,
     seeking::Seek,
     shared::Shared,
@@ -22,36 +22,36 @@ use crate::{
     secret::Secrets,
 };
 
-/// How many events are polled before commands and timers are looked at.
+/// The number of events that are polled before commands and timers are checked.
 const BURST: usize = 1024;
 
-/// How long it waits for librdkafka or for the program before it looks up by itself.
-const LOOK: Duration = Duration::from_secs(1);
+/// The longest wait for librdkafka or the program.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// How soon a seek is tried again in a partition that librdkafka is about to start.
+/// The interval at which a seek is retried in a partition that librdkafka has not started yet.
 const SEEK_RETRY: Duration = Duration::from_millis(10);
 
-/// What runs on the polling thread on behalf of a handle.
+/// A call of a handle that runs on the polling thread.
 pub(super) type Command = Box<dyn FnOnce(&mut Polling) + Send>;
 
-/// The polling thread: it alone takes from librdkafka's queue, and so it alone knows which records are before a seek and which behind.
+/// The polling thread. Only this thread reads from librdkafka's queue, so it knows which records are from before a seek.
 pub(super) struct Polling {
     pub(super) membership: Membership,
     pub(super) shared: Arc<Shared>,
     commands: Receiver<Command>,
     pub(super) seeks: Vec<Seek>,
-    /// How often the program had asked when it was last looked at, and when that was.
+    /// The program's request count at the last check, and the time at which it last changed.
     asked: (u64, Instant),
     pinged: bool,
     has_ended: bool,
     store_interval: Duration,
-    /// Values that librdkafka's texts must not show.
+    /// Secrets to remove from librdkafka's texts.
     secrets: Arc<Secrets>,
-    /// When librdkafka's queue was last polled. It takes a thread that does not poll for longer than `max.poll.interval.ms` for stuck.
+    /// When librdkafka's queue was last polled. librdkafka considers a thread stuck that does not poll for `max.poll.interval.ms`.
     served: Instant,
-    /// The partitions that librdkafka does not read since the program has not taken what was read.
+    /// The partitions that are paused in librdkafka because the record queue is full.
     held_back: Vec<TopicPartition>,
-    /// The partitions that librdkafka does not read since their records wait for a schema registry.
+    /// The partitions that are paused in librdkafka because their records wait for a schema registry.
     stalled: Vec<TopicPartition>,
 }
 
@@ -71,7 +71,7 @@ impl Polling {
             asked: (0, Instant::now()),
             pinged: false,
             has_ended: false,
-            store_interval: auto_commit_interval.clamp(Duration::from_millis(50), LOOK),
+            store_interval: auto_commit_interval.clamp(Duration::from_millis(50), MAX_WAIT),
             secrets,
             served: Instant::now(),
             held_back: Vec::new(),
@@ -81,37 +81,37 @@ impl Polling {
 
     /// Runs until the consumer is closed.
     pub(super) fn run(mut self) {
-        self.shared.wakeup.hear();
+        self.shared.wakeup.set_polling_thread();
         while !self.shared.signals.is_closing.load(Ordering::Acquire) {
             self.serve_commands();
-            self.watch();
+            self.enforce_max_poll_interval();
             self.membership.store();
             self.retry_seeks();
             self.retry_stalled();
             if self.has_ended {
-                thread::park_timeout(LOOK);
+                thread::park_timeout(MAX_WAIT);
             } else {
-                self.fill();
+                self.read_records();
             }
         }
         self.close();
     }
 
-    /// Takes records until there are no more, there is no room, or it is time to look around.
-    fn fill(&mut self) {
+    /// Reads records until there are no more, the record queue is full, or commands and timers are due.
+    fn read_records(&mut self) {
         let intake = Arc::clone(&self.shared.intake);
         let room = intake.room();
         if room != Capacity::Free {
             return self.serve_while_full(room);
         }
-        self.read_on();
+        self.resume_held_back();
         let mut timeout = Duration::ZERO;
         for _ in 0..BURST {
             match self.poll(timeout) {
                 None if timeout.is_zero() => {
-                    // All that there was is handed over: now it may wait.
+                    // Nothing is left to pass on, so now the thread may wait.
                     intake.room();
-                    if self.is_called() {
+                    if self.has_commands() {
                         return;
                     }
                     timeout = self.patience();
@@ -124,11 +124,11 @@ impl Polling {
         intake.room();
     }
 
-    /// The program has not taken what was read. Rebalances, and librdkafka's own watch over `max.poll.interval.ms`, still have to be
-    /// served: an event is polled now and then. It may be a record, for which there is some room. When that is used up, librdkafka
-    /// stops reading these partitions, which drops what it has fetched.
+    /// Serves librdkafka while the record queue is full: rebalances, and librdkafka's own check of `max.poll.interval.ms`, need an occasional
+    /// poll. A poll may return a record, and the queue has some room for these. When that is used up, the partitions are paused in
+    /// librdkafka, which drops the records that it has fetched.
     fn serve_while_full(&mut self, room: Capacity) {
-        let interval = (self.shared.max_poll_interval / 8).clamp(SEEK_RETRY, LOOK);
+        let interval = (self.shared.max_poll_interval / 8).clamp(SEEK_RETRY, MAX_WAIT);
         if room == Capacity::Over {
             self.hold_back();
         }
@@ -141,7 +141,7 @@ impl Polling {
         }
     }
 
-    /// Lets librdkafka read no more until there is room.
+    /// Pauses partitions in librdkafka until the record queue has room.
     fn hold_back(&mut self) {
         let mut partitions = self.shared.assignment();
         self.shared.intake.progress(&mut |progress| {
@@ -154,12 +154,12 @@ impl Polling {
         }
         match self.pause_native(&partitions, true) {
             Ok(()) => self.held_back.extend(partitions),
-            Err(error) => emit!(warn, %error, "partitions were not held back"),
+            Err(error) => emit!(warn, %error, "cannot pause partitions"),
         }
     }
 
-    /// Ends [`hold_back`](Self::hold_back).
-    fn read_on(&mut self) {
+    /// Resumes the partitions that [`hold_back`](Self::hold_back) has paused.
+    fn resume_held_back(&mut self) {
         if self.held_back.is_empty() {
             return;
         }
@@ -173,12 +173,12 @@ impl Polling {
             return;
         }
         if let Err(error) = self.pause_native(&partitions, false) {
-            emit!(warn, %error, "partitions were not resumed");
+            emit!(warn, %error, "cannot resume partitions");
             self.held_back = partitions;
         }
     }
 
-    /// Reads the records again that wait for a schema registry. librdkafka reads their partitions no further meanwhile.
+    /// Deserializes the records again that wait for a schema registry. Their partitions stay paused in librdkafka meanwhile.
     fn retry_stalled(&mut self) {
         let stalled = self.shared.intake.retry_stalled();
         if stalled == self.stalled {
@@ -200,7 +200,7 @@ impl Polling {
                 continue;
             }
             if let Err(error) = self.pause_native(&partitions, is_paused) {
-                emit!(warn, %error, is_paused, "partitions whose records wait for a schema registry were not paused or resumed");
+                emit!(warn, %error, is_paused, "cannot pause or resume partitions whose records wait for a schema registry");
             }
         }
     }
@@ -212,7 +212,7 @@ impl Polling {
         done.map_err(|code| Error::from_code(code, if is_paused { "pause" } else { "resume" }))
     }
 
-    /// Polls one event; whether more may be polled, `None` if there was none.
+    /// Polls one event. Returns whether to poll more, or `None` if there was no event.
     fn poll(&mut self, timeout: Duration) -> Option<bool> {
         let intake = Arc::clone(&self.shared.intake);
         let polled = self.membership.client.poll(timeout, |polled| match polled {
@@ -224,7 +224,7 @@ impl Polling {
             }
             Polled::Rebalance { gives, partitions } => Next::Rebalance(gives, partitions),
             Polled::Committed { code, .. } => {
-                tell_commit(code);
+                log_commit(code);
                 Next::Polled { goes_on: true }
             }
             Polled::Other => Next::Polled { goes_on: true },
@@ -232,25 +232,25 @@ impl Polling {
         self.served = Instant::now();
         Some(match polled? {
             Next::Polled { goes_on } => goes_on,
-            Next::Error(error) => self.judge(&error),
+            Next::Error(error) => self.handle_error(&error),
             Next::Rebalance(gives, partitions) => {
                 let partitions: Vec<_> = partitions.into_iter().map(TopicPartition::from).collect();
-                // A partition that comes is read at once, one that goes no longer.
+                // librdkafka reads an assigned partition at once, and a revoked one no longer: it is not paused any more.
                 self.held_back.retain(|held| !partitions.contains(held));
                 self.stalled.retain(|stalled| !partitions.contains(stalled));
-                self.membership.follow(gives, &partitions);
+                self.membership.rebalance(gives, &partitions);
                 false
             }
         })
     }
 
-    /// Whether to go on after an error of librdkafka's.
-    fn judge(&mut self, error: &QueueError) -> bool {
+    /// Handles an error of librdkafka. Returns whether to continue.
+    fn handle_error(&mut self, error: &QueueError) -> bool {
         let text = self.secrets.redact(&error.text);
         emit!(warn, target: "ottla::librdkafka", code = error.code, "{text}");
-        match judge(&self.membership.client, error, &text) {
+        match decide(&self.membership.client, error, &text) {
             Verdict::Log => true,
-            Verdict::Tell(error) => {
+            Verdict::Report(error) => {
                 self.shared.intake.fail(error);
                 true
             }
@@ -273,7 +273,7 @@ impl Polling {
         }
     }
 
-    fn is_called(&self) -> bool {
+    fn has_commands(&self) -> bool {
         let signals = &self.shared.signals;
         signals.is_closing.load(Ordering::Acquire) || signals.commands.load(Ordering::Acquire) > 0
     }
@@ -289,8 +289,8 @@ impl Polling {
         }
     }
 
-    /// Holds the program to `max.poll.interval.ms`. librdkafka cannot, since for it this thread is the program.
-    fn watch(&mut self) {
+    /// Enforces `max.poll.interval.ms` for the program. librdkafka cannot, because it sees the polls of this thread only.
+    fn enforce_max_poll_interval(&mut self) {
         let asked = self.shared.intake.asked();
         let signals = Arc::clone(&self.shared.signals);
         if asked != self.asked.0 {
@@ -302,23 +302,23 @@ impl Polling {
             return;
         }
         let limit = self.shared.max_poll_interval;
-        let silence = self.asked.1.elapsed();
-        if silence >= limit / 2 && !self.pinged {
-            // A program that waits for a record has no reason to ask again, and is woken to show that it is alive.
+        let idle = self.asked.1.elapsed();
+        if idle >= limit / 2 && !self.pinged {
+            // A program that waits for a record does not ask again, so it is woken to show that it is alive.
             self.pinged = true;
-            self.shared.intake.ask_for_life();
+            self.shared.intake.wake_all();
         }
         let is_member = !self.shared.subscription().is_empty();
-        if silence >= limit && is_member && !signals.is_expelled.swap(true, Ordering::AcqRel) {
+        if idle >= limit && is_member && !signals.is_expelled.swap(true, Ordering::AcqRel) {
             emit!(
                 warn,
-                "the program has not asked for records for max.poll.interval.ms ({} ms): the consumer leaves its group until it does; \
-                     ask more often, raise max.poll.interval.ms or lower max.poll.records",
+                "the program has requested no records for max.poll.interval.ms ({} ms): the consumer leaves its group until it does; \
+                     request records more often, raise max.poll.interval.ms or lower max.poll.records",
                 limit.as_millis()
             );
             if let Err(code) = self.membership.client.unsubscribe() {
                 let error = Error::from_code(code, "leave the group");
-                emit!(error, %error, "the consumer could not leave its group");
+                emit!(error, %error, "the consumer cannot leave its group");
             }
             self.membership.lose(self.shared.assignment());
         }
@@ -330,7 +330,7 @@ impl Polling {
             return;
         }
         if let Err(error) = self.subscribe_native(&topics) {
-            emit!(error, %error, "the consumer could not join its group again");
+            emit!(error, %error, "the consumer cannot rejoin its group");
         }
     }
 
@@ -340,7 +340,7 @@ impl Polling {
         self.membership.client.subscribe(&names).map_err(failed)
     }
 
-    /// Joins the group for these topics, in place of those before; for none it leaves.
+    /// Joins the group with these topics, replacing the previous ones; leaves it if there are none.
     pub(super) fn subscribe(&mut self, topics: Vec<String>) -> Result<(), Error> {
         self.forget_manual_assignment()?;
         if topics.is_empty() {
@@ -354,7 +354,7 @@ impl Polling {
         Ok(())
     }
 
-    /// Reads these partitions, without the group having a say.
+    /// Assigns these partitions, without a group.
     pub(super) fn assign(&mut self, partitions: &[TopicPartition]) -> Result<(), Error> {
         let starts: Vec<_> = partitions.iter().map(|partition| (partition.clone(), self.shared.first_offset)).collect();
         let list = native_list(&starts)?;
@@ -366,7 +366,7 @@ impl Polling {
         Ok(())
     }
 
-    /// Lets go of what was assigned by hand; of what the group gave the group takes care.
+    /// Removes a manual assignment. An assignment by the group is left to the group.
     fn forget_manual_assignment(&mut self) -> Result<(), Error> {
         if !self.shared.subscription().is_empty() {
             return Ok(());
@@ -383,10 +383,10 @@ impl Polling {
         self.membership.client.assign(None).map_err(|code| Error::from_code(code, "assign"))
     }
 
-    /// Pauses or resumes. Records that were read ahead are kept here, and come first when the partition is resumed.
+    /// Pauses or resumes partitions. Records that were read ahead are kept, and come first when the partition is resumed.
     pub(super) fn set_paused(&mut self, partitions: &[TopicPartition], is_paused: bool) -> Result<(), Error> {
         self.check_assigned(partitions.iter())?;
-        // What is held back stays so until there is room.
+        // Partitions that are held back stay paused in librdkafka until the record queue has room.
         let native: Vec<_> = partitions
             .iter()
             .filter(|it| is_paused || !(self.held_back.contains(it) || self.stalled.contains(it)))
@@ -409,24 +409,24 @@ impl Polling {
         missing.map_or(Ok(()), Err)
     }
 
-    /// Leaves the group, and ends librdkafka.
+    /// Leaves the group and closes the librdkafka client.
     fn close(mut self) {
         self.serve_commands();
-        self.shared.intake.withdraw(&self.shared.assignment());
+        self.shared.intake.drop_records(&self.shared.assignment());
         if self.shared.signals.settles.load(Ordering::Acquire) {
             self.shared.intake.progress(&mut |progress| progress.settle());
         }
         self.membership.store();
         self.shared.calls.stop();
-        self.shared.wakeup.silence();
+        self.shared.wakeup.detach();
         let client = Arc::clone(&self.membership.client);
         let closed = client.close(|polled| match polled {
             Polled::Rebalance { gives, partitions } => {
                 let partitions: Vec<_> = partitions.into_iter().map(TopicPartition::from).collect();
-                self.membership.follow(gives, &partitions);
+                self.membership.rebalance(gives, &partitions);
             }
             Polled::Log { level, facility, text } => self.log(level, &facility, &text),
-            Polled::Committed { code, .. } => tell_commit(code),
+            Polled::Committed { code, .. } => log_commit(code),
             Polled::Error(error) => {
                 let text = self.secrets.redact(&error.text);
                 emit!(warn, target: "ottla::librdkafka", code = error.code, "{text}");
@@ -435,19 +435,19 @@ impl Polling {
         });
         if let Err(code) = closed {
             let error = Error::from_code(code, "close");
-            emit!(debug, %error, "the consumer has failed before, and leaves its group without a rebalance");
+            emit!(debug, %error, "the consumer has failed; it leaves its group without a rebalance");
         }
         let left = self.shared.assignment();
         self.shared.intake.unassign(&left, false);
         drop(client);
-        // The listener is the program's, and so is its drop. The client's waits for librdkafka's threads.
+        // The drop of the listener is user code. The drop of the client waits for librdkafka's threads.
         if let Err(panic) = contain(|| drop(self)) {
-            emit!(error, %panic, "the rebalance listener panicked when it was dropped");
+            emit!(error, %panic, "the rebalance listener panicked in its drop");
         }
     }
 }
 
-/// What became of an event.
+/// The result of polling an event.
 enum Next {
     Polled { goes_on: bool },
     Error(QueueError),

@@ -1,4 +1,4 @@
-//! [`Progress`]: how far each partition has come.
+//! [`Progress`]: the offsets that the program has reached in each partition.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,39 +8,39 @@ use super::{
 };
 use crate::Offsets;
 
-/// What has been taken of the partitions that a consumer has or had.
+/// The offsets reached in the partitions that a consumer has or had.
 ///
-/// A record is *taken* when the program gets it. It is *processed* when the program asks for the next one: Java, too, commits automatically
-/// what the polls before have returned, and not what the last one did. With explicit completion it is processed when the program says so.
+/// A record is *taken* when the program receives it. It is *processed* when the program requests the next one: Java, too, commits
+/// automatically the records returned by earlier polls, not those of the last one. With `explicit_done` it is processed when it is marked.
 #[derive(Debug)]
 pub(super) struct Progress {
     partitions: Vec<PartitionProgress>,
     numbers: HashMap<Arc<str>, HashMap<i32, usize>>,
-    /// The partitions of which something is taken and not settled. Not used with explicit completion.
+    /// The partitions with taken records that are not settled. Not used with `explicit_done`.
     unsettled: Vec<usize>,
-    /// The partitions of which something is settled and not yet told librdkafka. Not used with explicit completion.
+    /// The partitions with settled records that librdkafka does not know of. Not used with `explicit_done`.
     unstored: Vec<usize>,
-    /// The partitions that were lost with records that were taken and not committed, until the program's next commit.
+    /// The lost partitions with taken records that were not committed, until the program's next commit.
     lost: Vec<TopicPartition>,
-    /// What windows need, if each record has to be marked as done.
+    /// For the windows of partitions, with `explicit_done`.
     explicit: Option<Arc<Awaited>>,
 }
 
-/// One partition. The offsets are those of the next record.
+/// The progress in one partition. Each offset is that of the next record.
 #[derive(Debug)]
 struct PartitionProgress {
     name: TopicPartition,
     is_assigned: bool,
     is_paused: bool,
     taken: Option<i64>,
-    /// What the program was done with when it asked for more.
+    /// After the records that the program had when it last requested more.
     settled: Option<i64>,
-    /// What librdkafka was told last.
+    /// The offset last stored in librdkafka.
     stored: Option<i64>,
-    /// What the program's own commits have committed.
+    /// The offset of the program's own commits.
     committed: Option<i64>,
     is_unstored: bool,
-    /// With explicit completion, while it is assigned.
+    /// With `explicit_done`, while the partition is assigned.
     window: Option<Arc<Window>>,
 }
 
@@ -56,7 +56,7 @@ impl Progress {
         }
     }
 
-    /// The number by which a partition is known here.
+    /// The index of a partition.
     pub(super) fn number_of(&mut self, topic: &str, partition: i32) -> usize {
         if let Some(number) = self.find(topic, partition) {
             return number;
@@ -78,14 +78,14 @@ impl Progress {
         number
     }
 
-    /// The partition's number and window, if it is assigned.
+    /// The partition's index and window, if it is assigned.
     pub(super) fn assigned_number(&self, topic: &str, partition: i32) -> Option<(usize, Option<Arc<Window>>)> {
         let number = self.find(topic, partition)?;
         let partition = self.partitions.get(number).filter(|partition| partition.is_assigned)?;
         Some((number, partition.window.clone()))
     }
 
-    /// A record has gone to the program.
+    /// The program has received a record.
     pub(super) fn take(&mut self, number: usize, offset: i64) {
         let Some(partition) = self.partitions.get_mut(number) else { return };
         partition.taken = Some(offset.saturating_add(1));
@@ -96,7 +96,7 @@ impl Progress {
         }
     }
 
-    /// The program asks for more: it is done with what it has, unless it says so for each record.
+    /// The program requests more: the taken records are processed, except with `explicit_done`.
     pub(super) fn settle(&mut self) {
         for number in self.unsettled.drain(..) {
             let Some(partition) = self.partitions.get_mut(number) else { continue };
@@ -108,7 +108,7 @@ impl Progress {
         }
     }
 
-    /// Whether the program is done with all that it has taken of these partitions.
+    /// Whether all taken records of these partitions are processed.
     pub(super) fn is_settled(&self, partitions: &[TopicPartition]) -> bool {
         if self.explicit.is_none() {
             let mut unsettled = self.unsettled.iter().filter_map(|number| self.partitions.get(*number));
@@ -120,7 +120,7 @@ impl Progress {
         })
     }
 
-    /// What is processed since this was last asked, of partitions that are assigned.
+    /// The processed offsets of assigned partitions that have changed since the last call.
     pub(super) fn take_unstored(&mut self) -> Offsets {
         let mut offsets = Offsets::new();
         let mut store = |partition: &mut PartitionProgress| {
@@ -142,17 +142,17 @@ impl Progress {
         offsets
     }
 
-    /// What a commit commits of the partitions that are assigned: what is taken, or with explicit completion what is done.
+    /// The offsets that a commit commits, of assigned partitions: of taken records, or, with `explicit_done`, of those that are done.
     pub(super) fn taken(&self) -> Offsets {
         self.offsets(|partition| partition.taken)
     }
 
-    /// The same without the records that the program is still busy with.
+    /// The same without the records that the program is still processing.
     pub(super) fn processed(&self) -> Offsets {
         self.offsets(|partition| partition.settled)
     }
 
-    /// With explicit completion what is done, and otherwise this.
+    /// The offsets of records that are done with `explicit_done`, and those of `next` otherwise.
     fn offsets(&self, next: impl Fn(&PartitionProgress) -> Option<i64>) -> Offsets {
         let mut offsets = Offsets::new();
         for partition in self.partitions.iter().filter(|partition| partition.is_assigned) {
@@ -173,7 +173,7 @@ impl Progress {
         }
     }
 
-    /// The partitions that were lost with uncommitted records since this was last asked.
+    /// The partitions that were lost with uncommitted records since the last call.
     pub(super) fn take_lost(&mut self) -> Vec<TopicPartition> {
         std::mem::take(&mut self.lost)
     }
@@ -182,12 +182,12 @@ impl Progress {
         self.get(partition).filter(|partition| partition.is_assigned).and_then(|partition| partition.taken)
     }
 
-    /// The partitions that are assigned, in order.
+    /// The assigned partitions, in order.
     pub(super) fn assignment(&self) -> Vec<TopicPartition> {
         self.names(|partition| partition.is_assigned)
     }
 
-    /// Those of them that are paused.
+    /// The assigned partitions that are paused, in order.
     pub(super) fn paused(&self) -> Vec<TopicPartition> {
         self.names(|partition| partition.is_assigned && partition.is_paused)
     }
@@ -196,12 +196,12 @@ impl Progress {
         self.get(partition).is_some_and(|partition| partition.is_assigned)
     }
 
-    /// A partition has come.
+    /// A partition is assigned.
     pub(super) fn assign(&mut self, partition: &TopicPartition) {
         self.reset(partition, true);
     }
 
-    /// A partition has gone; what was known of it is forgotten. If it is `lost`, the program's next commit tells what it could not commit.
+    /// A partition is revoked; its progress is forgotten. If it is lost with uncommitted records, the program's next commit fails.
     pub(super) fn unassign(&mut self, partition: &TopicPartition, is_lost: bool) {
         let is_uncommitted = self.get(partition).is_some_and(|partition| {
             partition.is_assigned && partition.taken.is_some() && partition.taken != partition.committed
@@ -231,7 +231,7 @@ impl Progress {
         }
     }
 
-    /// The next record is to be this one, as in Java also for commits; `None` where its offset is not known yet.
+    /// The next record is at this offset, which also counts for commits, as in Java. `None` if the offset is not known yet.
     pub(super) fn seek(&mut self, partition: &TopicPartition, next: Option<i64>) {
         let number = self.number_of(partition.topic(), partition.partition());
         self.unsettled.retain(|unsettled| *unsettled != number);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_settled_when_the_next_one_is_asked_for() {
+    fn record_is_settled_by_the_next_request() {
         let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
         assert_eq!((progress.position(&partition), progress.is_settled(std::slice::from_ref(&partition))), (Some(5), false));
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_in_work_keeps_its_own_partition_only() {
+    fn unprocessed_record_affects_its_partition_only() {
         let (mut progress, partition, number) = with_one(false);
         let other = TopicPartition::new("t", 1);
         progress.assign(&other);
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_goes_takes_its_progress_along() {
+    fn unassign_forgets_progress() {
         let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
         progress.settle();
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sought_is_what_is_committed() {
+    fn seek_sets_the_offset_to_commit() {
         for explicit in [false, true] {
             let (mut progress, partition, number) = with_one(explicit);
             progress.take(number, 40);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_is_told_once_and_only_of_uncommitted_records() {
+    fn take_lost_returns_partitions_with_uncommitted_records_once() {
         let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
         progress.unassign(&partition, true);
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn with_explicit_completion_asking_for_more_completes_nothing() {
+    fn explicit_done_is_not_affected_by_settle() {
         let (mut progress, partition, number) = with_one(true);
         let (_, window) = progress.assigned_number("t", 0).unwrap();
         let (window, partitions) = (window.unwrap(), [partition]);

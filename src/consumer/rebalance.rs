@@ -1,4 +1,4 @@
-//! [`RebalanceListener`]: hears which partitions come and go.
+//! [`RebalanceListener`]: called when partitions are assigned or revoked.
 
 use std::{fmt, time::Duration};
 
@@ -8,38 +8,38 @@ use crate::{
     native::{ConsumerClient, OffsetList, code},
 };
 
-/// Hears which partitions the group gives this consumer and which it takes away: Java's `ConsumerRebalanceListener`.
+/// Called when the group assigns partitions to this consumer or revokes them: Java's `ConsumerRebalanceListener`.
 ///
-/// It is called on the consumer's polling thread, before the records of a new assignment and after the last record of an old one: no
-/// record of a revoked partition reaches the program afterwards. As in Java, where this happens in `poll`, partitions are not revoked while
-/// the program is busy with records that it has taken: it waits until the program asks for the next one, at most for
-/// `max.poll.interval.ms`; with [`explicit_done`](super::ConsumerBuilder::explicit_done) until those records are done, at most for ten seconds
-/// or half of `max.poll.interval.ms`. Other members of the group wait meanwhile, so that a listener should be quick.
+/// It runs on the consumer's polling thread, before the records of a new assignment and after the last record of an old one: the program
+/// receives no record of a revoked partition afterwards. As in Java, where rebalances happen in `poll`, partitions are not revoked while the
+/// program processes records that it has taken. The consumer waits until the program requests the next one, for `max.poll.interval.ms` at
+/// most. With [`explicit_done`](super::ConsumerBuilder::explicit_done) it waits until these records are done, for ten seconds or half of
+/// `max.poll.interval.ms` at most. The other members of the group wait meanwhile, so a listener should be fast.
 ///
-/// With the cooperative protocols (the assignor `cooperative-sticky`, and `group.protocol=consumer`) it hears of the partitions that come
-/// or go, with the others of all of them each time. A panic in it is logged.
+/// With the cooperative protocols (the assignor `cooperative-sticky`, and `group.protocol=consumer`) it gets only the partitions that are
+/// added or removed; with the others it gets all partitions each time. A panic in it is logged.
 ///
-/// It must not block on the consumer's own calls ([`Consumer::blocking`](super::Consumer::blocking) refuses that); what may be done is in
-/// [`Assigned`] and [`Revoked`].
+/// It must not block on methods of the consumer; [`Consumer::blocking`](super::Consumer::blocking) returns an error there. [`Assigned`] and
+/// [`Revoked`] have the methods that can be called.
 pub trait RebalanceListener: Send + Sync + 'static {
-    /// Partitions have come; reading them begins after this returns. Defaults to doing nothing.
+    /// Partitions have been assigned. Reading them begins after this returns. Does nothing by default.
     fn on_partitions_assigned(&self, assigned: &mut Assigned<'_>) {
         let _ = assigned;
     }
 
-    /// Partitions are about to go; others may read them after this returns. Defaults to doing nothing.
+    /// Partitions are about to be revoked. Other members may read them after this returns. Does nothing by default.
     fn on_partitions_revoked(&self, revoked: &Revoked<'_>) {
         let _ = revoked;
     }
 
-    /// Partitions have gone, since the consumer was taken for dead: others may read them already, and nothing of them can be committed.
-    /// Defaults to doing nothing, where Java calls `onPartitionsRevoked`.
+    /// Partitions have been lost because the consumer was considered dead. Other members may already read them, and their offsets cannot be
+    /// committed. Does nothing by default. (Java calls `onPartitionsRevoked` by default.)
     fn on_partitions_lost(&self, partitions: &[TopicPartition]) {
         let _ = partitions;
     }
 }
 
-/// A shared listener, so that a program can keep hold of what it knows.
+/// A shared listener, so that the program can keep access to it.
 impl<L: RebalanceListener + ?Sized> RebalanceListener for std::sync::Arc<L> {
     fn on_partitions_assigned(&self, assigned: &mut Assigned<'_>) {
         (**self).on_partitions_assigned(assigned);
@@ -54,7 +54,7 @@ impl<L: RebalanceListener + ?Sized> RebalanceListener for std::sync::Arc<L> {
     }
 }
 
-/// Partitions that have come.
+/// Partitions that have been assigned.
 #[derive(Debug)]
 pub struct Assigned<'a> {
     partitions: &'a [TopicPartition],
@@ -66,13 +66,13 @@ impl<'a> Assigned<'a> {
         Self { partitions, starts: Offsets::new() }
     }
 
-    /// The partitions that were not there before; none if only others have changed.
+    /// The partitions that are new; none if only those of other members have changed.
     pub fn partitions(&self) -> &[TopicPartition] {
         self.partitions
     }
 
-    /// Reads the partition from this offset on, in place of the one that is committed for the group: for offsets that are kept elsewhere.
-    /// Has no effect on a partition that is not among these.
+    /// Starts the partition at this offset instead of the one that is committed for the group, for offsets that are stored elsewhere. It has no
+    /// effect on other partitions than these.
     pub fn start_at(&mut self, partition: impl Into<TopicPartition>, offset: i64) {
         let partition = partition.into();
         if self.partitions.contains(&partition) {
@@ -91,7 +91,7 @@ impl<'a> Assigned<'a> {
     }
 }
 
-/// Partitions that are about to go.
+/// Partitions that are about to be revoked.
 pub struct Revoked<'a> {
     client: &'a ConsumerClient,
     partitions: &'a [TopicPartition],
@@ -104,31 +104,31 @@ impl<'a> Revoked<'a> {
         Self { client, partitions, taken, timeout }
     }
 
-    /// The partitions that go.
+    /// The revoked partitions.
     pub fn partitions(&self) -> &[TopicPartition] {
         self.partitions
     }
 
-    /// How far the program has come in the partitions that the consumer still has, as [`Consumer::taken`](super::Consumer::taken), but
-    /// without records that it is still busy with: those are there if the consumer is dropped, or a method of it called, before the next
-    /// record is asked for.
+    /// The next offsets of the partitions that the consumer still has, as in [`Consumer::taken`](super::Consumer::taken), but without records
+    /// that the program is still processing. There are such records if the consumer is dropped, or a method of it is called, before the next
+    /// record is requested.
     pub fn taken(&self) -> &Offsets {
         &self.taken
     }
 
-    /// Commits [`taken`](Self::taken), and waits for the brokers' answer.
+    /// Commits the offsets of [`taken`](Self::taken) and waits for the response.
     ///
     /// # Errors
-    /// As [`commit_offsets`](Self::commit_offsets).
+    /// See [`commit_offsets`](Self::commit_offsets).
     pub fn commit(&self) -> Result<(), Error> {
         self.commit_offsets(&self.taken)
     }
 
-    /// Commits these offsets, and waits for the brokers' answer.
+    /// Commits these offsets and waits for the response.
     ///
     /// # Errors
-    /// [`CommitFailed`](crate::ErrorKind::CommitFailed) if the partitions are gone already; what else the group's coordinator answers, or that it
-    /// has not answered within `default.api.timeout.ms`.
+    /// [`CommitFailed`](crate::ErrorKind::CommitFailed) if the partitions are already lost; other errors of the group coordinator; a timeout
+    /// after `default.api.timeout.ms`.
     pub fn commit_offsets(&self, offsets: &Offsets) -> Result<(), Error> {
         if offsets.is_empty() {
             return Ok(());
@@ -144,7 +144,7 @@ impl fmt::Debug for Revoked<'_> {
     }
 }
 
-/// The same offsets for librdkafka.
+/// The offsets for librdkafka.
 pub(super) fn native_offsets(offsets: &Offsets) -> Result<OffsetList, Error> {
     Ok(OffsetList::new(offsets.to_native()?.iter()))
 }

@@ -1,4 +1,4 @@
-//! [`RecordQueue`]: from the polling thread to the program.
+//! [`RecordQueue`]: the records between the polling thread and the program.
 
 use std::{
     collections::VecDeque,
@@ -29,36 +29,36 @@ use crate::{
     panic::{contain, emit, release, wake},
 };
 
-/// How long the polling thread waits for the program before it looks up by itself.
-const LOOK: Duration = Duration::from_secs(1);
+/// The longest wait of the polling thread for the program.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// What a consumer gives: a record, or what came in place of one.
+/// An item of the consumer: a record or an error.
 pub(super) type Item<K, V> = Result<ConsumerRecord<K, V>, ConsumeError>;
 
-/// How many bytes of keys and values a side holds, beside one record, before it counts as full.
-const BYTES: usize = 1024 * 1024;
+/// A side is full from this many bytes of keys and values.
+const SIDE_BYTES: usize = 1024 * 1024;
 
-/// How many records the polling thread keeps to itself before it hands them on: locks and wake-ups are what a record costs.
+/// The polling thread passes records on in chunks of this many, because locks and wake-ups are expensive.
 const CHUNK: usize = 128;
 
 /// The records that the polling thread has deserialized and the program has not taken.
 ///
-/// There are two sides, each of twice `max.poll.records` and a mebibyte of keys and values until it counts as full. The program takes from
-/// the front without meeting the polling thread, which fills the back; when the front is empty they change places. Records of partitions
-/// that were paused come back to the back, where they count: after a resumption it may hold more, and then the front gets a part of it.
+/// There are two sides. The program takes from the front without contention, while the polling thread fills the back; when the front is
+/// empty the sides are swapped. A side is full with twice `max.poll.records` records or 1 MiB of keys and values. Records of paused partitions
+/// are returned to the back, where they are counted. So after a resume the back may hold more than a full side; the front then gets a part.
 ///
-/// Nothing of the program's runs while a lock is held: no deserializer, no waker, and no drop of a key or a value.
+/// No user code runs while a lock is held: no deserializer, no waker, and no drop of a key or value.
 pub(super) struct RecordQueue<K, V> {
-    /// Locked before the back, where both are.
+    /// Lock order: `front` before `back`.
     front: Mutex<Front<K, V>>,
     back: Mutex<Back<K, V>>,
-    /// The polling thread's own.
+    /// Used by the polling thread only.
     chunk: Mutex<Chunk<K, V>>,
-    /// The records that wait for a schema registry, the polling thread's own too.
+    /// The records that wait for a schema registry. Used by the polling thread only.
     stalled: Mutex<Stalled>,
     deserializers: Deserializers<K, V>,
     max_poll_records: usize,
-    /// How often the program has asked for records.
+    /// The number of requests of the program.
     asked: AtomicU64,
     awaited: Arc<Awaited>,
     wakeup: Arc<PollWakeup>,
@@ -78,14 +78,14 @@ struct Back<K, V> {
     bytes: usize,
     waiters: Waiters,
     has_ended: bool,
-    /// The polling thread waits for room.
+    /// Whether the polling thread waits for room.
     is_full: bool,
 }
 
 struct Ready<K, V> {
-    /// The number of its partition and its offset, if it is a record.
+    /// The partition's index and the offset, if it is a record.
     place: Option<(usize, i64)>,
-    /// The bytes of key and value.
+    /// The size of key and value, in bytes.
     size: usize,
     item: Item<K, V>,
 }
@@ -96,11 +96,11 @@ impl<K, V> Ready<K, V> {
     }
 }
 
-/// What the polling thread has read and not handed on.
+/// The records that the polling thread has not passed on yet.
 struct Chunk<K, V> {
     ready: Vec<Ready<K, V>>,
     bytes: usize,
-    /// The partition of the last record, so that the next one of it need not be looked up.
+    /// The partition of the last record, to save the lookup for the next one.
     last: Option<Located>,
 }
 
@@ -113,63 +113,63 @@ struct Located {
     window: Option<Arc<Window>>,
 }
 
-/// Whether the hand-over takes more records.
+/// Whether the record queue accepts more records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Capacity {
     Free,
-    /// The bell rings when there is room. Single records are still taken, so that the queue of librdkafka can be served.
+    /// The polling thread is woken when there is room. Single records are still accepted, so that librdkafka's queue can be served.
     Full,
-    /// As `Full`, and not even single records are to be read.
+    /// Like `Full`, but single records are not accepted either.
     Over,
 }
 
-/// The side of the polling thread, which does not know the types of key and value.
+/// The polling thread's view of the queue, which does not depend on the types of key and value.
 pub(super) trait Intake: Send + Sync {
-    /// Deserializes a record and puts it behind the others; whether there is room for another one. A record of a partition that is not
-    /// assigned is dropped: it will be read by who has the partition.
+    /// Deserializes a record and appends it. Returns whether there is room for another one. A record of a partition that is not assigned is
+    /// dropped; the member that has the partition reads it.
     fn push(&self, message: &Consumed<'_>) -> bool;
 
-    /// Reads the records again that wait for a schema registry; the partitions that have such records still.
+    /// Deserializes the records again that wait for a schema registry. Returns the partitions that still have such records.
     fn retry_stalled(&self) -> Vec<TopicPartition>;
 
-    /// Puts an error behind the records.
+    /// Appends an error.
     fn fail(&self, error: Error);
 
-    /// Puts an error behind the records for each task that waits, at least one.
+    /// Appends an error for each waiting task, at least one.
     fn fail_all(&self, error: &dyn Fn() -> Error);
 
-    /// Hands on what was pushed, and tells whether there is room.
+    /// Passes the pushed records on, and returns whether there is room.
     fn room(&self) -> Capacity;
 
-    /// Wakes all tasks that wait, so that those that are alive ask again.
-    fn ask_for_life(&self);
+    /// Wakes all waiting tasks. Those that are alive request a record again.
+    fn wake_all(&self);
 
-    /// How often the program has asked.
+    /// The number of requests of the program.
     fn asked(&self) -> u64;
 
-    /// Waits until the program is done with what it has taken of these partitions, or until `stop`, which is looked at when the bell rings
-    /// and now and then. Whether all is done.
+    /// Waits until the taken records of these partitions are processed, or `stop` returns true. `stop` is called at each wake-up of the thread
+    /// and at intervals. Returns whether all are processed.
     fn wait_until_settled(&self, partitions: &[TopicPartition], stop: &dyn Fn() -> bool) -> bool;
 
-    /// Partitions have come.
+    /// The partitions are assigned.
     fn assign(&self, partitions: &[TopicPartition]);
 
-    /// Drops the records of these partitions that the program has not taken.
-    fn withdraw(&self, partitions: &[TopicPartition]);
+    /// Drops the records of these partitions that are not taken.
+    fn drop_records(&self, partitions: &[TopicPartition]);
 
-    /// Partitions have gone, with their records that the program has not taken.
+    /// The partitions are revoked: drops their records that are not taken.
     fn unassign(&self, partitions: &[TopicPartition], is_lost: bool);
 
-    /// The next record of the partition is to be this one; drops those that were read before.
-    fn sought(&self, partition: &TopicPartition, next: Option<i64>);
+    /// The next record of the partition is at this offset: drops the records that were read before.
+    fn reposition(&self, partition: &TopicPartition, next: Option<i64>);
 
-    /// Holds back the records of these partitions, or lets them go before those that the program has not begun to take.
+    /// Holds back the records of these partitions, or returns them to the queue, before those that the program has not started to take.
     fn set_paused(&self, partitions: &[TopicPartition], is_paused: bool);
 
-    /// Reads or changes how far the partitions have come. The code must not call the program's.
+    /// Reads or changes the progress. The code must not call user code.
     fn progress(&self, code: &mut dyn FnMut(&mut Progress));
 
-    /// There is nothing more to come.
+    /// Nothing follows.
     fn end(&self);
 }
 
@@ -201,7 +201,7 @@ impl<K, V> RecordQueue<K, V> {
         }
     }
 
-    /// The next item, `None` at the end: for a stream, which cannot take its waker back.
+    /// The next item, `None` at the end: for a stream, which cannot remove its waker.
     pub(super) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Item<K, V>>> {
         self.poll_take(context, None, Front::pop)
     }
@@ -211,7 +211,7 @@ impl<K, V> RecordQueue<K, V> {
         Next { record_queue: self, key: None, take: |front, _| front.pop() }
     }
 
-    /// The future of the items that are ready, as many as a batch has at most; `None` at the end.
+    /// The future of the items that are ready, at most one batch; `None` at the end.
     pub(super) fn next_batch(&self) -> Next<'_, K, V, Vec<Item<K, V>>> {
         let take = |front: &mut Front<K, V>, max_poll_records: usize| {
             let count = front.ready.len().min(max_poll_records);
@@ -220,7 +220,7 @@ impl<K, V> RecordQueue<K, V> {
         Next { record_queue: self, key: None, take }
     }
 
-    /// How many tasks wait.
+    /// The number of waiting tasks.
     #[cfg(all(test, feature = "testing"))]
     pub(super) fn waiting(&self) -> usize {
         lock(&self.back).waiters.len()
@@ -233,7 +233,7 @@ impl<K, V> RecordQueue<K, V> {
         take: impl Fn(&mut Front<K, V>) -> Option<T>,
     ) -> Poll<Option<T>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        // Cloned where nothing is locked, and only if there is a reason to wait.
+        // Cloned without a lock, and only if it is needed.
         let mut waker: Option<Waker> = None;
         loop {
             let mut front = lock(&self.front);
@@ -258,9 +258,9 @@ impl<K, V> RecordQueue<K, V> {
                 };
             }
             drop(front);
-            self.awaited.ring();
+            self.awaited.wake();
             if !had_room {
-                self.wakeup.ring();
+                self.wakeup.wake();
             }
             replaced.wake.into_iter().for_each(wake);
             replaced.drop.into_iter().for_each(release);
@@ -271,16 +271,16 @@ impl<K, V> RecordQueue<K, V> {
         }
     }
 
-    /// Hands the chunk on; whether there is room behind it.
+    /// Passes the chunk on. Returns whether there is room for more.
     fn flush(&self, mut chunk: MutexGuard<'_, Chunk<K, V>>) -> Capacity {
         let mut back = lock(&self.back);
         back.ready.extend(chunk.ready.drain(..));
         back.bytes += mem::take(&mut chunk.bytes);
         drop(chunk);
         let (records, bytes) = (back.ready.len(), back.bytes);
-        let room = if records >= 3 * self.max_poll_records || bytes >= 2 * BYTES {
+        let room = if records >= 3 * self.max_poll_records || bytes >= 2 * SIDE_BYTES {
             Capacity::Over
-        } else if records >= 2 * self.max_poll_records || bytes >= BYTES {
+        } else if records >= 2 * self.max_poll_records || bytes >= SIDE_BYTES {
             Capacity::Full
         } else {
             Capacity::Free
@@ -292,31 +292,31 @@ impl<K, V> RecordQueue<K, V> {
         room
     }
 
-    fn hand_on(&self) -> Capacity {
+    fn flush_chunk(&self) -> Capacity {
         self.flush(lock(&self.chunk))
     }
 
-    /// Puts a record behind the others; whether there is room for another one.
+    /// Appends a record. Returns whether there is room for another one.
     fn deliver(&self, number: usize, offset: i64, size: usize, item: Item<K, V>) -> bool {
         let mut chunk = lock(&self.chunk);
         chunk.bytes += size;
         chunk.ready.push(Ready { place: Some((number, offset)), size, item });
-        if chunk.ready.len() < CHUNK.min(self.max_poll_records) && chunk.bytes < BYTES {
+        if chunk.ready.len() < CHUNK.min(self.max_poll_records) && chunk.bytes < SIDE_BYTES {
             return true;
         }
         self.flush(chunk) == Capacity::Free
     }
 
-    /// Puts an error behind the records, if the program has not heard of it.
-    fn tell(&self, error: Error) {
-        if lock(&self.stalled).is_news(&error) {
+    /// Appends an error, unless the program got it recently.
+    fn push_error(&self, error: Error) {
+        if lock(&self.stalled).should_report(&error) {
             let mut chunk = lock(&self.chunk);
             chunk.ready.push(Ready::error(error));
             self.flush(chunk);
         }
     }
 
-    /// The partition of the message, if it is assigned. The polling thread alone assigns, so that this stays true.
+    /// The partition of the message, if it is assigned. Only the polling thread assigns, so the result stays valid.
     fn locate(&self, topic: &str, partition: i32) -> Option<Located> {
         let last = lock(&self.chunk).last.clone();
         if let Some(located) = &last {
@@ -334,9 +334,9 @@ impl<K, V> RecordQueue<K, V> {
         Some(located)
     }
 
-    /// Takes out the records of these partitions that the program has not taken, in order, and changes the progress with them.
-    fn take_out(&self, partitions: &[TopicPartition], change: &mut dyn FnMut(&mut Progress)) -> VecDeque<Ready<K, V>> {
-        self.hand_on();
+    /// Removes the records of these partitions that are not taken and returns them in order, and changes the progress under the same lock.
+    fn remove_records(&self, partitions: &[TopicPartition], change: &mut dyn FnMut(&mut Progress)) -> VecDeque<Ready<K, V>> {
+        self.flush_chunk();
         lock(&self.chunk).last = None;
         let mut front = lock(&self.front);
         let mut back = lock(&self.back);
@@ -357,26 +357,26 @@ impl<K, V> RecordQueue<K, V> {
         taken
     }
 
-    fn drop_out(&self, partitions: &[TopicPartition], change: &mut dyn FnMut(&mut Progress)) {
+    fn discard_records(&self, partitions: &[TopicPartition], change: &mut dyn FnMut(&mut Progress)) {
         lock(&self.stalled).forget(partitions);
-        let dropped = self.take_out(partitions, change);
+        let dropped = self.remove_records(partitions, change);
         discard(dropped);
     }
 }
 
-/// Drops records: keys and values are the program's types, and a panic in one of them costs no other.
+/// Drops records one by one: a panic in the drop of one key or value must not affect the others.
 fn discard<K, V>(records: impl IntoIterator<Item = Ready<K, V>>) {
     for record in records {
         if let Err(panic) = contain(|| drop(record)) {
-            emit!(error, %panic, "a record that was read ahead panicked when it was dropped");
+            emit!(error, %panic, "a key or value that was read ahead panicked in its drop");
         }
     }
 }
 
-/// The future of what the program asks for. It takes its waker back when it is dropped.
+/// The future of a request of the program. It removes its waker on drop.
 pub(super) struct Next<'a, K, V, T> {
     record_queue: &'a RecordQueue<K, V>,
-    /// Its key among those that wait.
+    /// Its key in [`Waiters`].
     key: Option<u64>,
     take: fn(&mut Front<K, V>, usize) -> Option<T>,
 }
@@ -414,15 +414,15 @@ impl<K, V> Front<K, V> {
 }
 
 impl<K, V> Back<K, V> {
-    /// Gives the front, which is empty, all that is ready; of more than a side holds, as much as one holds until it counts as full.
+    /// Moves the back's records to the empty front. If the back has more than a full side, moves one full side.
     fn fill(&mut self, front: &mut VecDeque<Ready<K, V>>, max_poll_records: usize) {
-        if self.ready.len() <= 4 * max_poll_records && self.bytes <= 3 * BYTES {
+        if self.ready.len() <= 4 * max_poll_records && self.bytes <= 3 * SIDE_BYTES {
             mem::swap(front, &mut self.ready);
             self.bytes = 0;
             return;
         }
         let mut bytes = 0;
-        while front.len() < 2 * max_poll_records && bytes < BYTES {
+        while front.len() < 2 * max_poll_records && bytes < SIDE_BYTES {
             let Some(ready) = self.ready.pop_front() else { break };
             bytes += ready.size;
             front.push_back(ready);
@@ -448,7 +448,7 @@ impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
             Err(Err(error)) => Err(error),
             Err(Ok((error, record))) => {
                 lock(&self.stalled).push(Waiting { number, record });
-                self.tell(error);
+                self.push_error(error);
                 return false;
             }
         };
@@ -463,7 +463,7 @@ impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
         let paused = lock(&self.front).progress.paused();
         let (mut left, mut blocked) = (VecDeque::new(), Vec::new());
         for waiting in waiting {
-            if blocked.contains(&waiting.number) || waiting.is_of(&paused) {
+            if blocked.contains(&waiting.number) || waiting.belongs_to(&paused) {
                 blocked.push(waiting.number);
                 left.push_back(waiting);
                 continue;
@@ -477,7 +477,7 @@ impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
                 Err(Ok((error, record))) => {
                     blocked.push(number);
                     left.push_back(Waiting { number, record });
-                    self.tell(error);
+                    self.push_error(error);
                     continue;
                 }
             };
@@ -503,10 +503,10 @@ impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
     }
 
     fn room(&self) -> Capacity {
-        self.hand_on()
+        self.flush_chunk()
     }
 
-    fn ask_for_life(&self) {
+    fn wake_all(&self) {
         let wakers = lock(&self.back).waiters.take();
         wakers.into_iter().for_each(wake);
     }
@@ -517,14 +517,14 @@ impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
 
     fn wait_until_settled(&self, partitions: &[TopicPartition], stop: &dyn Fn() -> bool) -> bool {
         loop {
-            // Set before it looks: a change in between lowers it and rings.
+            // Set before the check: a change after the check clears it and wakes this thread.
             self.awaited.set(true);
             let is_settled = lock(&self.front).progress.is_settled(partitions);
             if is_settled || stop() {
                 self.awaited.set(false);
                 return is_settled;
             }
-            thread::park_timeout(LOOK);
+            thread::park_timeout(MAX_WAIT);
         }
     }
 
@@ -534,29 +534,29 @@ impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
         partitions.iter().for_each(|partition| front.progress.assign(partition));
     }
 
-    fn withdraw(&self, partitions: &[TopicPartition]) {
-        self.drop_out(partitions, &mut |_| ());
+    fn drop_records(&self, partitions: &[TopicPartition]) {
+        self.discard_records(partitions, &mut |_| ());
     }
 
     fn unassign(&self, partitions: &[TopicPartition], is_lost: bool) {
-        self.drop_out(partitions, &mut |progress| {
+        self.discard_records(partitions, &mut |progress| {
             partitions.iter().for_each(|partition| progress.unassign(partition, is_lost));
         });
     }
 
-    fn sought(&self, partition: &TopicPartition, next: Option<i64>) {
-        self.drop_out(std::slice::from_ref(partition), &mut |progress| progress.seek(partition, next));
+    fn reposition(&self, partition: &TopicPartition, next: Option<i64>) {
+        self.discard_records(std::slice::from_ref(partition), &mut |progress| progress.seek(partition, next));
     }
 
     fn set_paused(&self, partitions: &[TopicPartition], is_paused: bool) {
-        let records = self.take_out(partitions, &mut |progress| {
+        let records = self.remove_records(partitions, &mut |progress| {
             partitions.iter().for_each(|partition| progress.set_paused(partition, is_paused));
         });
         if is_paused {
             lock(&self.front).held.extend(records);
             return;
         }
-        // Neither side has other records of theirs. Counted like those that are read: what is held back at each pause would add up.
+        // Neither side has other records of these partitions. Counted like new records, so that repeated pauses do not add up.
         let mut back = lock(&self.back);
         for record in records.into_iter().rev() {
             back.bytes += record.size;
@@ -573,11 +573,11 @@ impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
 
     fn end(&self) {
         lock(&self.back).has_ended = true;
-        self.hand_on();
+        self.flush_chunk();
     }
 }
 
-/// The last owner drops the remaining keys and values one by one.
+/// Drops the remaining keys and values one by one.
 impl<K, V> Drop for RecordQueue<K, V> {
     fn drop(&mut self) {
         let left = |mutex: &mut Mutex<Front<K, V>>| {
@@ -599,7 +599,7 @@ mod tests {
 
     const MAX_POLL_RECORDS: usize = 10;
 
-    /// Reads ahead as the polling thread does; the offset of the next record.
+    /// Reads ahead like the polling thread. Returns the offset of the next record.
     fn read_ahead(record_queue: &RecordQueue<String, String>, size: usize, next: &mut i64) {
         while record_queue.room() == Capacity::Free {
             let error = Error::new(ErrorKind::Deserialization, next.to_string());
@@ -613,8 +613,8 @@ mod tests {
     }
 
     #[test]
-    fn pausing_again_and_again_reads_no_further_and_keeps_the_order() {
-        for size in [1, BYTES / 4] {
+    fn repeated_pauses_limit_read_ahead_and_keep_the_order() {
+        for size in [1, SIDE_BYTES / 4] {
             let deserializers = Deserializers::new((None, None), (None, None)).unwrap();
             let record_queue: RecordQueue<String, String> =
                 RecordQueue::new(deserializers, MAX_POLL_RECORDS, false, Arc::default());
@@ -629,7 +629,7 @@ mod tests {
                 read_ahead(&record_queue, size, &mut next);
                 record_queue.set_paused(&partition, true);
                 record_queue.set_paused(&partition, false);
-                assert!(next - taken <= 80, "{} records of {size} bytes are read ahead", next - taken);
+                assert!(next - taken <= 80, "{} records of {size} bytes were read ahead", next - taken);
             }
             for taken in taken..next {
                 let item = record_queue.next().now_or_never().flatten().unwrap();

@@ -1,14 +1,14 @@
-//! [`Seek`]: seeks that wait until librdkafka has started their partitions.
+//! [`Seek`]: seeks in partitions that librdkafka has not started yet.
 
 use std::time::Instant;
 
 use super::{TopicPartition, polling::Polling, topic_partition::native_list};
 use crate::{Error, deadline::Deadline, native::code};
 
-/// What waits for the end of a seek.
+/// The sender of a seek's result.
 type Reply = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
-/// A seek that is not done yet.
+/// A pending seek.
 pub(super) struct Seek {
     to: Vec<(TopicPartition, i64)>,
     deadline: Deadline,
@@ -16,7 +16,7 @@ pub(super) struct Seek {
 }
 
 impl Polling {
-    /// Reads on from elsewhere; `reply` is told when it is so.
+    /// Seeks these partitions, and sends the result to `reply`.
     pub(super) fn seek(&mut self, to: Vec<(TopicPartition, i64)>, reply: Reply) {
         if let Err(error) = self.check_assigned(to.iter().map(|(partition, _)| partition)) {
             return reply(Err(error));
@@ -34,7 +34,7 @@ impl Polling {
                 }
                 Ok(left) => {
                     let partition = left.first().map(|(partition, _)| partition.to_string()).unwrap_or_default();
-                    let context = format!("seek in {partition}: the partition did not start");
+                    let context = format!("seek in {partition}: librdkafka has not started the partition");
                     reply(Err(Error::from_code(code::TIMED_OUT, &context)));
                 }
                 Err(error) => reply(Err(error)),
@@ -42,8 +42,8 @@ impl Polling {
         }
     }
 
-    /// Seeks, and gives back what librdkafka has not started yet. Only where librdkafka has moved are the records dropped that were read
-    /// before: elsewhere reading goes on as if there had been no seek.
+    /// Seeks, and returns the partitions that librdkafka has not started yet. Records that were read ahead are dropped only in partitions where
+    /// librdkafka has moved; the others continue as if there had been no seek.
     fn seek_now(&self, to: Vec<(TopicPartition, i64)>) -> Result<Vec<(TopicPartition, i64)>, Error> {
         self.check_assigned(to.iter().map(|(partition, _)| partition))?;
         let mut list = native_list(&to)?;
@@ -55,7 +55,7 @@ impl Polling {
         let (mut left, mut failed) = (Vec::new(), None);
         for ((partition, offset), element) in to.into_iter().zip(elements) {
             match element.code {
-                code::NO_ERROR => self.shared.intake.sought(&partition, (offset >= 0).then_some(offset)),
+                code::NO_ERROR => self.shared.intake.reposition(&partition, (offset >= 0).then_some(offset)),
                 code if code::NOT_STARTED.contains(&code) => left.push((partition, offset)),
                 code => failed = failed.or_else(|| Some(Error::from_code(code, &format!("seek in {partition}")))),
             }

@@ -1,4 +1,4 @@
-//! [`Shared`]: what a consumer's handle shares with its polling thread.
+//! [`Shared`]: the state that a consumer's handle shares with its polling thread.
 
 use std::{
     mem,
@@ -28,13 +28,13 @@ pub(super) struct Shared {
     pub(super) max_poll_interval: Duration,
     /// `default.api.timeout.ms`.
     pub(super) api_timeout: Duration,
-    /// Where a partition that is assigned by hand begins: at what is committed, or without a group where `auto.offset.reset` says.
+    /// The first offset of a manually assigned partition: the committed one, or without a group the one of `auto.offset.reset`.
     pub(super) first_offset: i64,
     pub(super) ending: Mutex<Ending>,
     pub(super) subscribed: Mutex<Vec<String>>,
 }
 
-/// Who waits for the end.
+/// The calls that wait for the end of the consumer.
 #[derive(Debug)]
 pub(super) enum Ending {
     Awaited(Vec<oneshot::Sender<()>>),
@@ -42,7 +42,7 @@ pub(super) enum Ending {
 }
 
 impl Shared {
-    /// Runs `code` on the polling thread.
+    /// Runs `code` on the polling thread and returns its result.
     pub(super) async fn on_polling_thread<T: Send + 'static>(
         &self,
         code: impl FnOnce(&mut Polling) -> Result<T, Error> + Send + 'static,
@@ -50,7 +50,7 @@ impl Shared {
         self.command(|polling, reply| reply(code(polling))).await
     }
 
-    /// Lets `code` begin on the polling thread, and waits for what it replies.
+    /// Starts `code` on the polling thread, and waits for its reply.
     pub(super) async fn command<T: Send + 'static>(
         &self,
         code: impl FnOnce(&mut Polling, Box<dyn FnOnce(Result<T, Error>) + Send>) + Send + 'static,
@@ -62,11 +62,11 @@ impl Shared {
         }
         self.signals.commands.fetch_add(1, Ordering::AcqRel);
         self.commands.send(Box::new(move |polling| code(polling, reply))).map_err(|_| closed())?;
-        self.wakeup.ring();
+        self.wakeup.wake();
         receiver.await.map_err(|_| closed())?
     }
 
-    /// Runs what asks the brokers, where it may block.
+    /// Runs a call that sends requests to the brokers, on the thread for blocking calls.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         call: impl FnOnce(&ConsumerClient) -> Result<T, Error> + Send + 'static,
@@ -93,12 +93,12 @@ impl Shared {
         assignment
     }
 
-    /// Whether the consumer is closed or about to be.
+    /// Whether the consumer is closed or closing.
     pub(super) fn is_closing(&self) -> bool {
         self.signals.is_closing.load(Ordering::Acquire)
     }
 
-    /// Begins the end, and gives what tells that it has come.
+    /// Starts closing. The receiver resolves when the consumer is closed.
     pub(super) fn close(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -109,29 +109,29 @@ impl Shared {
             }
             Ending::Ended => {
                 drop(ending);
-                // A receiver that is gone has no need to know.
+                // The caller no longer waits.
                 let _ = answer(sender, ());
             }
         }
         self.signals.is_closing.store(true, Ordering::Release);
-        self.wakeup.ring();
+        self.wakeup.wake();
         receiver
     }
 }
 
-/// Tells the end of the polling thread when it is dropped, also if a bug of our own ends that thread.
+/// Reports the end of the polling thread on drop, also if a bug in ottla ends the thread.
 pub(super) struct End {
     shared: Arc<Shared>,
     is_expected: bool,
 }
 
 impl End {
-    pub(super) fn of(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, is_expected: false }
     }
 
-    /// The polling thread has ended as it should.
-    pub(super) fn expect(mut self) {
+    /// The polling thread has ended normally.
+    pub(super) fn disarm(mut self) {
         self.is_expected = true;
     }
 }
@@ -141,7 +141,7 @@ impl Drop for End {
         let shared = &self.shared;
         if !self.is_expected {
             let error = || {
-                let message = "the consumer's polling thread has ended unexpectedly: close the consumer and build a new one";
+                let message = "the consumer's polling thread ended unexpectedly: close the consumer and build a new one";
                 Error::new(ErrorKind::Fatal, message)
             };
             shared.intake.fail_all(&error);
@@ -155,12 +155,12 @@ impl Drop for End {
             }
         }
         // Usually done already.
-        shared.wakeup.silence();
+        shared.wakeup.detach();
         shared.calls.stop();
     }
 }
 
-/// The error of a call that comes too late.
+/// The error of a call after `close`.
 pub(super) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the consumer is closed")
 }

@@ -1,8 +1,8 @@
 //! [`Stalled`]: the records of partitions that wait for a schema registry.
 //!
-//! A record whose schema cannot be asked for is as good as any: giving it to the program as an error would have it passed over. It waits here,
-//! with the records behind it, and is read again until the registry has answered. The program hears of that by errors that are not about a
-//! record, so that its offset stays where it is.
+//! If the schema of a record cannot be fetched, nothing is wrong with the record. An error in its place would make the program skip it. So it
+//! waits here, with the records after it, and is deserialized again until the registry has answered. The program gets an error that is not
+//! about a record, so the offset does not change.
 
 use std::{
     collections::VecDeque,
@@ -15,25 +15,25 @@ use crate::{
     serialize::{Outage, outage},
 };
 
-/// How long the program does not hear again of an outage, and of a registry that only is slow.
-const TOLD: Duration = Duration::from_secs(10);
+/// The shortest time between two errors of an outage, and the time until the first error of a registry that is only slow.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The records, in order.
+/// The waiting records, in order.
 #[derive(Debug, Default)]
 pub(super) struct Stalled {
     records: VecDeque<Waiting>,
     since: Option<Instant>,
-    told: Option<Instant>,
+    last_report: Option<Instant>,
 }
 
-/// A record, and the number of its partition.
+/// A record and the index of its partition.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) number: usize,
     pub(super) record: RawRecord,
 }
 
-/// The error and the record, if it is the registry that failed.
+/// The error and the record, if the registry failed.
 pub(super) fn stalled(error: ConsumeError) -> Result<(Error, RawRecord), ConsumeError> {
     match error.kind() {
         ErrorKind::SchemaRegistry => error.into_parts(),
@@ -42,7 +42,7 @@ pub(super) fn stalled(error: ConsumeError) -> Result<(Error, RawRecord), Consume
 }
 
 impl Stalled {
-    /// Whether records of this partition wait, so that those behind them must.
+    /// Whether records of this partition wait, so that later ones must wait, too.
     pub(super) fn holds(&self, number: usize) -> bool {
         self.records.iter().any(|waiting| waiting.number == number)
     }
@@ -52,27 +52,27 @@ impl Stalled {
         self.records.push_back(waiting);
     }
 
-    /// The records that wait, to be read again.
+    /// Takes the waiting records, to deserialize them again.
     pub(super) fn take(&mut self) -> VecDeque<Waiting> {
         std::mem::take(&mut self.records)
     }
 
-    /// Takes back those that wait on.
+    /// Puts back those that still wait.
     pub(super) fn put_back(&mut self, records: VecDeque<Waiting>) {
         if records.is_empty() {
-            (self.since, self.told) = (None, None);
+            (self.since, self.last_report) = (None, None);
         }
         self.records = records;
     }
 
-    /// Forgets the records of these partitions.
+    /// Removes the records of these partitions.
     pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
         let mut left = self.take();
         left.retain(|waiting| !partitions.contains(&waiting.partition()));
         self.put_back(left);
     }
 
-    /// The partitions whose records wait.
+    /// The partitions with waiting records.
     pub(super) fn partitions(&self) -> Vec<TopicPartition> {
         let mut partitions: Vec<TopicPartition> = Vec::new();
         for waiting in &self.records {
@@ -84,16 +84,16 @@ impl Stalled {
         partitions
     }
 
-    /// Whether the program is to hear of this error now.
-    pub(super) fn is_news(&mut self, error: &Error) -> bool {
+    /// Whether the program should get this error now.
+    pub(super) fn should_report(&mut self, error: &Error) -> bool {
         let source = std::error::Error::source(error);
         let is_pending = source.and_then(outage) == Some(Outage::Pending);
-        let begun = if is_pending { self.told.or(self.since) } else { self.told };
-        let is_news = begun.is_none_or(|begun| begun.elapsed() >= TOLD);
-        if is_news {
-            self.told = Some(Instant::now());
+        let begun = if is_pending { self.last_report.or(self.since) } else { self.last_report };
+        let should_report = begun.is_none_or(|begun| begun.elapsed() >= REPORT_INTERVAL);
+        if should_report {
+            self.last_report = Some(Instant::now());
         }
-        is_news
+        should_report
     }
 }
 
@@ -102,8 +102,8 @@ impl Waiting {
         TopicPartition::new(self.record.topic(), self.record.partition())
     }
 
-    /// Whether it is a record of one of these.
-    pub(super) fn is_of(&self, partitions: &[TopicPartition]) -> bool {
+    /// Whether it belongs to one of these partitions.
+    pub(super) fn belongs_to(&self, partitions: &[TopicPartition]) -> bool {
         partitions.contains(&self.partition())
     }
 }

@@ -1,12 +1,12 @@
-//! [`Waiters`]: the tasks that wait for a record.
+//! [`Waiters`]: the tasks that wait for records.
 
 use std::{mem, task::Waker};
 
-/// How many tasks may wait through the stream, which cannot take its waker back, before all of them are woken to show which are alive.
+/// The most wakers of streams. A stream cannot remove its waker, so at this number all are woken, and those that are alive register again.
 const SHARED: usize = 1024;
 
-/// The wakers of the tasks that wait for a record. A future's is removed with the future; a stream's stays until the next record, so that
-/// their number is limited.
+/// The wakers of the tasks that wait for a record. The waker of a future is removed with the future. The waker of a stream stays until the
+/// next record, so their number is limited.
 #[derive(Debug, Default)]
 pub(super) struct Waiters {
     keyed: Vec<(u64, Waker)>,
@@ -14,7 +14,7 @@ pub(super) struct Waiters {
     last_key: u64,
 }
 
-/// What registering a waker leaves to the caller, to be done where nothing is locked: wakers are the program's code.
+/// Wakers that the caller must wake or drop without a lock, because wakers are user code.
 #[derive(Debug, Default)]
 #[must_use]
 pub(super) struct Replaced {
@@ -23,7 +23,7 @@ pub(super) struct Replaced {
 }
 
 impl Waiters {
-    /// Waits for the future with this key, in place of its waker before; a future without a key gets one.
+    /// Sets the waker of the future with this key, replacing its previous one. A future without a key gets one.
     pub(super) fn insert(&mut self, key: &mut Option<u64>, waker: Waker) -> Replaced {
         let key = *key.get_or_insert_with(|| {
             self.last_key += 1;
@@ -39,7 +39,7 @@ impl Waiters {
         Replaced { wake: Vec::new(), drop }
     }
 
-    /// Waits for the task of a stream.
+    /// Adds the waker of a stream's task.
     pub(super) fn insert_shared(&mut self, waker: Waker) -> Replaced {
         if self.shared.iter().any(|known| known.will_wake(&waker)) {
             return Replaced { wake: Vec::new(), drop: Some(waker) };
@@ -49,13 +49,13 @@ impl Waiters {
         Replaced { wake, drop: None }
     }
 
-    /// The future with this key waits no longer; its waker, for the caller to drop where nothing is locked.
+    /// Removes the waker of the future with this key. The caller drops it without a lock.
     pub(super) fn remove(&mut self, key: u64) -> Option<Waker> {
         let index = self.keyed.iter().position(|(known, _)| *known == key)?;
         Some(self.keyed.swap_remove(index).1)
     }
 
-    /// All of them, for the caller to wake where nothing is locked.
+    /// Removes all wakers. The caller wakes them without a lock.
     pub(super) fn take(&mut self) -> Vec<Waker> {
         let keyed = self.keyed.drain(..).map(|(_, waker)| waker);
         keyed.chain(self.shared.drain(..)).collect()
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_future_has_one_waker_and_takes_it_along() {
+    fn future_has_one_waker_and_removes_it() {
         let (mut waiters, mut first, mut second) = (Waiters::default(), None, None);
         assert!(waiters.insert(&mut first, waker()).drop.is_none());
         assert!(waiters.insert(&mut first, waker()).drop.is_some());
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wakers_of_streams_are_limited() {
+    fn number_of_stream_wakers_is_limited() {
         let mut waiters = Waiters::default();
         let known = waker();
         for _ in 0..3 {
