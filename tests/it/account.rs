@@ -1,8 +1,8 @@
-//! What became of every record of a test: what was sent and how it was reported, held against what stands in the log.
+//! The account of a test's records: compares what was sent and reported with the log.
 //!
-//! A record's identity is its lane, which is its key, and its number in the lane. One sender at a time sends the records of a lane, so
-//! that they stand in the order of their numbers in whichever partition they are. Reports are noted by whoever hears of them, or by
-//! the account itself where it is the producer's interceptor; not by both.
+//! A record is identified by its lane, which is its key, and its number in the lane. Only one sender at a time sends the records of a lane, so
+//! in each partition they must be in the order of their numbers. Reports are recorded by the test, or by the account itself if it is the
+//! producer's interceptor; not by both.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -23,19 +23,19 @@ use rdkafka::Message;
 
 use crate::log::{self, Isolation};
 
-/// Which record of an account it is.
+/// The identity of a record of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Id {
     pub(crate) lane: u32,
     pub(crate) number: u32,
 }
 
-/// The name of the header that carries an [`Id`] to the interceptor, which is not shown keys and values.
+/// The header that carries an [`Id`] to the interceptor, which does not see serialized keys and values.
 const HEADER: &str = "account";
-/// Account, lane and number, four bytes each, at the beginning of a value.
+/// Account, lane and number, four bytes each, at the start of a value.
 const PREFIX: usize = 12;
 
-/// What is noted of a record, as bits.
+/// The state of a record, as bits.
 mod noted {
     pub(super) const ACCEPTED: u8 = 1;
     pub(super) const ACKNOWLEDGED: u8 = 2;
@@ -43,52 +43,52 @@ mod noted {
     /// It failed, and was certainly not written.
     pub(super) const NOT_PERSISTED: u8 = 8;
     pub(super) const FOUND: u8 = 16;
-    /// Where it stood is gone, and it may be gone with it.
+    /// Its topic was deleted, so the record may be gone.
     pub(super) const WRITTEN_OFF: u8 = 32;
-    /// Who sent it could not tell what became of it.
+    /// The sender could not tell what happened to it.
     pub(super) const UNHEARD: u8 = 64;
-    /// It was found where it was acknowledged.
+    /// It was found at the offset of its acknowledgement.
     pub(super) const IN_PLACE: u8 = 128;
 }
 
-/// Records of a topic, and what became of them.
+/// The records of a topic and their states.
 pub(crate) struct Account {
     topic: String,
     number: u32,
     value_size: usize,
     lanes: Vec<Mutex<Lane>>,
-    /// Reports of a record that had one.
+    /// Further reports of a record that was already reported.
     reported_again: AtomicUsize,
-    /// Acknowledged, for those who wait for a fault's time to come.
+    /// Acknowledged records, for tests that wait before they inject a fault.
     acknowledged: AtomicU64,
     kinds: Mutex<BTreeMap<ErrorKind, Failures>>,
     recovery: Mutex<Recovery>,
 }
 
-/// Nine bytes a record: as many as there are, they are few beside what the log has of them.
+/// Nine bytes for each record, which is little compared with the log.
 #[derive(Default)]
 struct Lane {
     states: Vec<u8>,
-    /// Partition and offset as the brokers acknowledged them; [`NOWHERE`] without an offset.
+    /// Partition and offset of the acknowledgement; [`NOWHERE`] without an offset.
     places: Vec<u64>,
 }
 
-/// How often a kind of error was reported, and what its first one said.
+/// How often a kind of error was reported, and the text of the first one.
 #[derive(Debug, Clone)]
 pub(crate) struct Failures {
     pub(crate) count: usize,
     pub(crate) first: String,
 }
 
-/// How long partitions have taken to acknowledge what was sent after a fault's end.
+/// How long partitions take to acknowledge records that are sent after the end of a fault.
 #[derive(Default)]
 struct Recovery {
     begun: Option<Instant>,
-    /// The first number of each lane that is sent after it.
+    /// The first number of each lane that is sent after the fault.
     since: Vec<u32>,
     partitions: HashSet<i32>,
     last: Duration,
-    /// The greatest `last` of the faults before.
+    /// The greatest `last` of earlier faults.
     slowest: Option<Duration>,
 }
 
@@ -101,13 +101,13 @@ impl Recovery {
 const NOWHERE: u64 = u64::MAX;
 
 impl Account {
-    /// Of records with values of so many bytes, 12 at least.
+    /// An account of records with values of this many bytes, at least 12.
     pub(crate) fn new(topic: &str, lanes: u32, value_size: usize) -> Arc<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         Self::numbered(NUMBER.fetch_add(1, Ordering::Relaxed), topic, lanes, value_size)
     }
 
-    /// With a number of its own, by which two processes know the same records.
+    /// An account with this number, so that two processes can share an account.
     pub(crate) fn numbered(number: u32, topic: &str, lanes: u32, value_size: usize) -> Arc<Self> {
         assert!(value_size >= PREFIX);
         Arc::new(Self {
@@ -126,7 +126,7 @@ impl Account {
         u32::try_from(self.lanes.len()).unwrap()
     }
 
-    /// The lane's next record. It counts as soon as it is noted to be accepted or reported.
+    /// The id of the lane's next record. It counts once it is recorded as accepted or reported.
     pub(crate) fn next(&self, lane: u32) -> Id {
         let mut book = self.lane(lane);
         book.states.push(0);
@@ -151,7 +151,7 @@ impl Account {
         value
     }
 
-    /// Sends the lane's next record and notes its report; blocks while there is no room. An error is that of a record that was not
+    /// Sends the lane's next record and records its report. Blocks while the buffer is full. Returns the error of a record that was not
     /// accepted.
     pub(crate) fn send(self: &Arc<Self>, producer: &Producer<[u8], [u8]>, lane: u32) -> Result<(), Error> {
         let id = self.next(lane);
@@ -169,12 +169,12 @@ impl Account {
         self.note(id, noted::ACCEPTED);
     }
 
-    /// Takes note of why a record was not accepted.
+    /// Records why a record was not accepted.
     pub(crate) fn refused(&self, error: &Error) {
         self.count(error);
     }
 
-    /// Takes note of a record's report.
+    /// Records a record's report.
     pub(crate) fn reported(&self, id: Id, report: Result<&RecordMetadata, &Error>) {
         let before = match report {
             Ok(metadata) => self.heard(id, metadata.partition(), metadata.offset()),
@@ -189,7 +189,7 @@ impl Account {
         }
     }
 
-    /// Takes note of where a record was acknowledged; gives what was noted before.
+    /// Records where a record was acknowledged. Returns its previous state.
     pub(crate) fn heard(&self, id: Id, partition: i32, offset: Option<i64>) -> u8 {
         if let Some(offset) = offset {
             self.lane(id.lane).places[id.number as usize] = place(partition, offset);
@@ -199,24 +199,24 @@ impl Account {
         self.note(id, noted::ACKNOWLEDGED)
     }
 
-    /// Takes note that nobody can say whether the record was accepted or is there: it may be, once.
+    /// Records that it is unknown whether the record was accepted or written: it may be in the log once.
     pub(crate) fn unheard(&self, id: Id) {
         self.note(id, noted::UNHEARD);
     }
 
-    /// Takes note that the record's transaction was aborted: however it was reported, no reader of what is committed may find it.
+    /// Records that the record's transaction was aborted: whatever its report, a reader of committed records must not find it.
     pub(crate) fn aborted(&self, id: Id) {
         let state = &mut self.lane(id.lane).states[id.number as usize];
         *state = *state & !noted::ACKNOWLEDGED | noted::FAILED | noted::NOT_PERSISTED;
     }
 
-    /// Takes note that nobody knows what became of the record's transaction: however it was reported, it may be there or not.
+    /// Records that the result of the record's transaction is unknown: whatever its report, it may be in the log or not.
     pub(crate) fn doubted(&self, id: Id) {
         let state = &mut self.lane(id.lane).states[id.number as usize];
         *state = *state & !(noted::ACKNOWLEDGED | noted::NOT_PERSISTED) | noted::FAILED;
     }
 
-    /// The bytes that the account itself keeps: they grow with the records.
+    /// The memory of the account itself, in bytes; it grows with the records.
     pub(crate) fn memory(&self) -> usize {
         let of_lane = |lane: u32| {
             let lane = self.lane(lane);
@@ -225,7 +225,7 @@ impl Account {
         (0..self.lanes()).map(of_lane).sum()
     }
 
-    /// Takes note that what is acknowledged so far may be gone: its topic was deleted.
+    /// Records that all records acknowledged so far may be gone because their topic was deleted.
     pub(crate) fn write_off(&self) {
         for lane in 0..self.lanes() {
             let acknowledged = |state: &&mut u8| **state & noted::ACKNOWLEDGED != 0;
@@ -233,37 +233,37 @@ impl Account {
         }
     }
 
-    /// From now on it is measured how long the partitions take to acknowledge what is sent from now on. After several faults the
-    /// slowest counts.
+    /// Starts measuring how long the partitions take to acknowledge records that are sent from now on. After several faults the slowest
+    /// counts.
     pub(crate) fn fault_ended(&self) {
         let slowest = self.recovery.lock().unwrap().slowest();
         self.watch();
         self.recovery.lock().unwrap().slowest = slowest;
     }
 
-    /// From now on [`watched`](Self::watched) counts; what was measured before is forgotten.
+    /// Restarts the count of [`watched`](Self::watched).
     pub(crate) fn watch(&self) {
         let since = (0..self.lanes()).map(|lane| u32::try_from(self.lane(lane).states.len()).unwrap()).collect();
         *self.recovery.lock().unwrap() = Recovery { begun: Some(Instant::now()), since, ..Recovery::default() };
     }
 
-    /// The partitions that have acknowledged a record which was sent since the fault's end or since [`watch`](Self::watch).
+    /// The number of partitions that have acknowledged a record which was sent after the last fault or call of [`watch`](Self::watch).
     pub(crate) fn watched(&self) -> HashSet<i32> {
         self.recovery.lock().unwrap().partitions.clone()
     }
 
-    /// The partitions that the lanes' keys go to, if there are so many.
+    /// The partitions of the lanes' keys, for a topic with this many partitions.
     pub(crate) fn partitions(&self, count: u32) -> HashSet<i32> {
         let count = NonZeroU32::new(count).unwrap();
         (0..self.lanes()).map(|lane| partition_for(&lane.to_be_bytes(), count)).collect()
     }
 
-    /// How many records were acknowledged so far.
+    /// The number of records acknowledged so far.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// What failed, be it before it was accepted, by the kind of error.
+    /// The errors so far by kind, including those of records that were not accepted.
     pub(crate) fn failures(&self) -> BTreeMap<ErrorKind, Failures> {
         self.kinds.lock().unwrap().clone()
     }
@@ -272,7 +272,7 @@ impl Account {
         self.lanes[lane as usize].lock().unwrap()
     }
 
-    /// Adds these bits; gives what was noted before.
+    /// Sets these bits. Returns the previous state.
     fn note(&self, id: Id, bits: u8) -> u8 {
         let state = &mut self.lane(id.lane).states[id.number as usize];
         std::mem::replace(state, *state | bits)
@@ -292,7 +292,7 @@ impl Account {
         }
     }
 
-    /// Reads the topic and holds it against what was noted. Nothing may be under way any more.
+    /// Reads the topic and compares it with the recorded states. All records must have been reported.
     pub(crate) fn settle(&self, fault: &str, bootstrap_servers: &str, isolation: Isolation) -> Row {
         let mut row = Row { fault: fault.to_owned(), ..Row::default() };
         for lane in 0..self.lanes() {
@@ -314,7 +314,7 @@ impl Account {
             }
             row.found += 1;
             let is_refused = state & (noted::ACCEPTED | noted::ACKNOWLEDGED | noted::FAILED | noted::UNHEARD) == 0;
-            row.present_all_the_same += usize::from(state & noted::NOT_PERSISTED != 0 || is_refused);
+            row.present_despite_report += usize::from(state & noted::NOT_PERSISTED != 0 || is_refused);
             let greatest = greatest.entry((message.partition(), id.lane)).or_insert(id.number);
             row.reordered += usize::from(id.number < *greatest);
             *greatest = id.number.max(*greatest);
@@ -344,7 +344,7 @@ impl Account {
         }
     }
 
-    /// Which record of this account a value is of, if it is of one.
+    /// The id of the record of this account with this value, if there is one.
     fn own(&self, value: &[u8]) -> Option<Id> {
         let id = read_id(self.number, value)?;
         let known = self.lanes.get(id.lane as usize)?.lock().unwrap().states.len();
@@ -352,8 +352,8 @@ impl Account {
     }
 }
 
-/// With this the account hears of every report, that of a delivery that was dropped as well. A send that was given up while it waited
-/// is reported, too; whether it was accepted its sender cannot know, and it counts once it is acknowledged.
+/// As an interceptor the account gets every report, including those of dropped deliveries. A send that is dropped while it waits is reported,
+/// too. The sender cannot know whether its record was accepted; it counts once it is acknowledged.
 impl Interceptor<[u8], [u8]> for Account {
     fn on_send(&self, record: &mut ProducerRecord<'_, [u8], [u8]>) {
         let prefix = record.value_ref().and_then(|value| value.get(..PREFIX)).map(<[u8]>::to_vec);
@@ -370,7 +370,7 @@ impl Interceptor<[u8], [u8]> for Account {
     }
 }
 
-/// Where a record stands, in a word.
+/// Partition and offset in one integer.
 fn place(partition: i32, offset: i64) -> u64 {
     u64::try_from(offset).unwrap() << 16 | u64::from(u16::try_from(partition).unwrap())
 }
@@ -380,72 +380,73 @@ fn read_id(account: u32, value: &[u8]) -> Option<Id> {
     (part(0)? == account).then_some(Id { lane: part(1)?, number: part(2)? })
 }
 
-/// An error as a program prints it: its own words, then its sources'.
+/// An error and its sources, as a program would print them.
 pub(crate) fn told(error: &Error) -> String {
     let sources = std::iter::successors(std::error::Error::source(error), |source| source.source());
     sources.fold(error.to_string(), |told, source| format!("{told}: {source}"))
 }
 
-/// What came out for one fault: a row of the table.
+/// The result for one fault: a row of the table.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
     pub(crate) fault: String,
     pub(crate) accepted: usize,
     pub(crate) acknowledged: usize,
-    /// Accepted, and reported to have failed.
+    /// Accepted, and reported as failed.
     pub(crate) failed: usize,
     /// Accepted, and never reported.
     pub(crate) unreported: usize,
     pub(crate) found: usize,
-    /// Acknowledged, and not in the log.
+    /// Acknowledged, but not in the log.
     pub(crate) lost: usize,
-    /// Found more than once.
+    /// In the log more than once.
     pub(crate) duplicated: usize,
-    /// Found behind a later one of their lane in the same partition.
+    /// In the log after a later record of the same lane and partition.
     pub(crate) reordered: usize,
-    /// Found, though they were reported not to be written, or never accepted.
-    pub(crate) present_all_the_same: usize,
-    /// Found elsewhere than where they were acknowledged.
+    /// In the log, but reported as not written, or never accepted.
+    pub(crate) present_despite_report: usize,
+    /// In the log at another offset than acknowledged.
     pub(crate) misplaced: usize,
-    /// Found with another value.
+    /// In the log with another value.
     pub(crate) damaged: usize,
     pub(crate) reported_again: usize,
-    /// From the fault's end until the last partition has acknowledged a record that was sent after it.
+    /// From the end of the fault until the last partition has acknowledged a record that was sent after it.
     pub(crate) recovered: Option<Duration>,
     pub(crate) failures: BTreeMap<ErrorKind, Failures>,
     first_lost: Option<String>,
 }
 
 impl Row {
-    /// The head of the table whose rows [`Row`]s print.
+    /// The head of the table of [`Row`]s.
     pub(crate) const HEAD: &str = "\
 | fault                            | accepted | acknowledged |  failed | unreported |   found | lost | duplicated | reordered | present, reported absent | recovered in s |
 | -------------------------------- | -------- | ------------ | ------- | ---------- | ------- | ---- | ---------- | --------- | ------------------------ | -------------- |";
 
-    /// Prints how often which kind of error was reported.
+    /// Prints the errors by kind.
     pub(crate) fn tell(&self) {
         for (kind, Failures { count, first }) in &self.failures {
             println!("{}: {count} times {kind}, first: {first}", self.fault);
         }
     }
 
-    /// Panics unless everything was reported as it came to be, and stands in the log once.
+    /// Panics unless each record is in the log once, as reported.
     pub(crate) fn assert_sound(&self) {
         self.assert_sound_but_for_duplicates();
-        assert_eq!(self.duplicated, 0, "there more than once\n{}\n{self}", Self::HEAD);
+        assert_eq!(self.duplicated, 0, "in the log more than once\n{}\n{self}", Self::HEAD);
     }
 
-    /// For when records have timed out: librdkafka numbers those anew that are under way then, to whichever partition, and a broker that
-    /// has them already takes them for new ones. For when replicas have left while a batch was written, too: it was seen there once.
+    /// Allows duplicates. They occur after records have timed out: librdkafka then gives new sequence numbers to the records in flight, and a
+    /// broker that has already written these cannot detect the duplicate. They have also been observed once after replicas failed while a
+    /// batch was written.
     pub(crate) fn assert_sound_but_for_duplicates(&self) {
         let wrong = [
-            ("accepted and not reported", self.unreported),
+            ("accepted but not reported", self.unreported),
             ("reported more than once", self.reported_again),
-            ("acknowledged and not there", self.lost),
+            ("acknowledged but not in the log", self.lost),
             ("out of order", self.reordered),
-            ("there, and reported not to be", self.present_all_the_same),
-            ("elsewhere than acknowledged", self.misplaced),
-            ("not as they were sent", self.damaged),
+            ("in the log but reported as not written", self.present_despite_report),
+            ("at another offset than acknowledged", self.misplaced),
+            ("with another value than sent", self.damaged),
         ];
         let wrong: Vec<_> = wrong.into_iter().filter(|(_, count)| *count > 0).collect();
         assert!(wrong.is_empty(), "{}: {wrong:?}; first lost: {:?}\n{}\n{self}", self.fault, self.first_lost, Self::HEAD);
@@ -456,7 +457,7 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { fault, accepted, acknowledged, failed, unreported, found, .. } = self;
-        let Self { lost, duplicated, reordered, present_all_the_same: present, .. } = self;
+        let Self { lost, duplicated, reordered, present_despite_report: present, .. } = self;
         let recovered = self.recovered.map_or_else(|| "-".to_owned(), |time| format!("{:.1}", time.as_secs_f64()));
         write!(f, "| {fault:32} | {accepted:8} | {acknowledged:12} | {failed:7} | {unreported:10} | {found:7} ")?;
         write!(f, "| {lost:4} | {duplicated:10} | {reordered:9} | {present:24} | {recovered:>14} |")

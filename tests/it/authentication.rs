@@ -1,10 +1,10 @@
-//! How long a producer bears that no broker lets it in.
+//! The time after which failed logins fail the records.
 
 use ottla::{ErrorKind, Producer, ProducerConfig, ProducerRecord};
 
 use ottla_test_support::echoing_broker::EchoingBroker;
 
-/// The error of a record that is sent with these settings where every login is refused.
+/// The kind of a record's error with these settings, if every login fails.
 fn refused(settings: &[(&str, &str)]) -> ErrorKind {
     let broker = EchoingBroker::start();
     let common = [
@@ -20,8 +20,8 @@ fn refused(settings: &[(&str, &str)]) -> ErrorKind {
 }
 
 #[test]
-fn how_long_refused_logins_are_borne_is_a_setting() {
-    // Well above the three seconds that are the default: the record's own time ends first.
+fn time_until_failed_logins_fail_records_is_a_setting() {
+    // Longer than the default of three seconds: the record's own timeout ends first.
     let patient = [("ottla.authentication.timeout.ms", "600000"), ("delivery.timeout.ms", "6000")];
     assert_eq!(refused(&patient), ErrorKind::DeliveryTimeout);
     assert_eq!(refused(&[("ottla.authentication.timeout.ms", "0")]), ErrorKind::Authentication);

@@ -1,9 +1,9 @@
-//! What the table of settings says of librdkafka, held against the librdkafka that is linked.
+//! Compares the table of settings with the linked librdkafka.
 
 use ottla::config::{ProducerConfig, settings};
 use rdkafka::ClientConfig;
 
-/// What librdkafka has for a property that was given a value, or its default.
+/// librdkafka's value of a property, with these properties set; its default if it is not set.
 fn get(given: &[(String, String)], name: &str) -> Option<String> {
     let mut config = ClientConfig::new();
     for (name, value) in given {
@@ -14,22 +14,22 @@ fn get(given: &[(String, String)], name: &str) -> Option<String> {
 }
 
 #[test]
-fn every_property_of_the_table_exists_and_has_the_default_that_it_says() {
+fn properties_exist_and_have_the_documented_defaults() {
     let mut checked = 0;
     for setting in settings() {
         let (ottla::config::Becomes::Properties(properties), Some(default)) = (setting.becomes(), setting.librdkafka_default())
         else {
             continue;
         };
-        // Without libcurl or Cyrus SASL librdkafka has these names but refuses to set and to tell them.
+        // Without libcurl or Cyrus SASL librdkafka has these properties but can neither set nor return them.
         if ["sasl.oauthbearer.", "https.", "sasl.kerberos."].iter().any(|prefix| properties[0].starts_with(prefix)) {
             continue;
         }
-        // True for producers only, which librdkafka decides when it starts.
+        // True only for producers, which librdkafka decides when it starts.
         if properties[0] == "allow.auto.create.topics" {
             continue;
         }
-        // librdkafka tells of its topics' properties once one of them is set; it has no text for a text that is not set.
+        // librdkafka returns topic properties only if one of them is set, and no value for an unset string.
         let topics = ("queuing.strategy".to_owned(), "fifo".to_owned());
         assert_eq!(get(&[topics], properties[0]).unwrap_or_default(), default, "{} ({})", setting.name(), properties[0]);
         checked += 1;
@@ -38,7 +38,7 @@ fn every_property_of_the_table_exists_and_has_the_default_that_it_says() {
 }
 
 #[test]
-fn librdkafka_takes_every_value_that_a_setting_becomes() {
+fn librdkafka_accepts_all_values_of_the_settings() {
     let samples = [
         ("acks", "all"),
         ("batch.size", "100000"),

@@ -1,9 +1,9 @@
-//! What a crate that depends on ottla pulls in.
+//! The dependencies of a crate that depends on ottla.
 
 use std::process::Command;
 
 #[test]
-fn the_library_brings_no_argument_parser_and_no_runtime() {
+fn library_depends_on_no_argument_parser_and_no_runtime() {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--package", "ottla", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))

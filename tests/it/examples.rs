@@ -1,4 +1,4 @@
-//! Every example runs, and says what it did.
+//! Runs all examples and checks their output.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-/// Lines that each example prints; `*` stands for anything.
+/// Lines of each example's output; `*` matches anything.
 const CHECKS: &[(&str, &[&str])] = &[
     (
         "audit_log",
@@ -72,7 +72,7 @@ mod embedded {
     use super::*;
 
     #[test]
-    fn every_example_runs_without_a_kafka() {
+    fn examples_run_without_kafka() {
         run_all(|example| example.env_remove("KAFKA_BOOTSTRAP_SERVERS"));
     }
 }
@@ -82,14 +82,14 @@ mod broker {
 
     #[test]
     #[ignore = "needs Kafka: make test-broker"]
-    fn every_example_runs_on_a_real_kafka() {
+    fn examples_run_on_a_real_kafka() {
         assert!(env::var_os("KAFKA_BOOTSTRAP_SERVERS").is_some(), "KAFKA_BOOTSTRAP_SERVERS is not set");
         run_all(|example| example);
     }
 }
 
 #[test]
-fn the_readme_shows_the_quickstart_as_it_is() {
+fn readme_contains_the_quickstart() {
     let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let quickstart = read("examples/quickstart.rs");
     let (_, program) = quickstart.split_once("\n\n").unwrap();
@@ -100,7 +100,7 @@ fn the_readme_shows_the_quickstart_as_it_is() {
 }
 
 #[test]
-fn a_line_is_held_against_its_pattern() {
+fn patterns_match_lines() {
     assert!(matches("sent * of *", "sent 1 of 2"));
     assert!(matches("orders-*", "orders-"));
     assert!(!matches("sent 10", "sent 100"));
@@ -111,11 +111,7 @@ fn a_line_is_held_against_its_pattern() {
 fn run_all(prepare: impl Fn(&mut Command) -> &mut Command) {
     let examples = built();
     let names: Vec<_> = examples.keys().map(String::as_str).collect();
-    assert_eq!(
-        names,
-        CHECKS.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-        "the examples, and those that have a check here, in the order of their names"
-    );
+    assert_eq!(names, CHECKS.iter().map(|(name, _)| *name).collect::<Vec<_>>(), "the examples and their checks, sorted by name");
     let failures: Vec<_> = CHECKS
         .iter()
         .filter_map(|(name, lines)| {
@@ -124,15 +120,14 @@ fn run_all(prepare: impl Fn(&mut Command) -> &mut Command) {
             let missing: Vec<_> = lines.iter().filter(|line| !printed.lines().any(|printed| matches(line, printed))).collect();
             (!output.status.success() || !missing.is_empty()).then(|| {
                 let errors = String::from_utf8_lossy(&output.stderr);
-                format!("{name}: {}, without the lines {missing:?}\n{printed}{errors}", output.status)
+                format!("{name}: {}, missing lines {missing:?}\n{printed}{errors}", output.status)
             })
         })
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The examples by name, as cargo has just built them: with the features and the profile of this test, so that it need not
-/// build the library again.
+/// The examples by name, as cargo has just built them, with the features and profile of this test, so that the library is not built again.
 pub(crate) fn built() -> BTreeMap<String, PathBuf> {
     // target/PROFILE/deps/it-HASH
     let test = env::current_exe().unwrap();
@@ -156,7 +151,7 @@ pub(crate) fn built() -> BTreeMap<String, PathBuf> {
         cargo.arg("--release");
     }
     let output = cargo.output().unwrap();
-    assert!(output.status.success(), "cargo does not build the examples:\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "cargo cannot build the examples:\n{}", String::from_utf8_lossy(&output.stderr));
     let artifacts = output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     artifacts
         .map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap())
@@ -168,7 +163,7 @@ pub(crate) fn built() -> BTreeMap<String, PathBuf> {
         .collect()
 }
 
-/// The features that this test was built with.
+/// The features of this test binary.
 fn features() -> Vec<&'static str> {
     macro_rules! enabled {
         ($($feature:literal)*) => {
@@ -179,7 +174,7 @@ fn features() -> Vec<&'static str> {
     all.into_iter().filter_map(|(feature, enabled)| enabled.then_some(feature)).collect()
 }
 
-/// Whether the line is the pattern, in which `*` stands for anything.
+/// Whether the line matches the pattern, in which `*` matches anything.
 fn matches(pattern: &str, line: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == line };
     let Some(line) = line.strip_prefix(start) else { return false };

@@ -1,5 +1,5 @@
-//! The inputs of the fuzz targets (`make fuzz`) as ordinary tests: what a target begins with, and what it once fell over. Those of `rows`, which
-//! is about the command's own modules, run beside these.
+//! Runs the fuzz targets (`make fuzz`) with their corpus and their earlier failures as ordinary tests. The target `rows`, which is about
+//! modules of the command, is run beside those.
 
 #[path = "../../fuzz/src/avro.rs"]
 mod avro;
@@ -18,13 +18,13 @@ mod protobuf;
 
 use std::{fs, path::PathBuf};
 
-/// Runs a target with each of its inputs.
+/// Runs a target with each input of its corpus.
 fn each(target: &str, run: fn(&[u8])) {
     let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let inputs: Vec<PathBuf> = fs::read_dir(corpus).unwrap().map(|input| input.unwrap().path()).collect();
     assert!(inputs.len() >= 3, "{target}: {inputs:?}");
     for input in inputs {
-        eprintln!("{}", input.display()); // so that one that panics is named
+        eprintln!("{}", input.display()); // to identify the input of a panic
         run(&fs::read(input).unwrap());
     }
 }

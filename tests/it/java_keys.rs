@@ -1,16 +1,16 @@
-//! The keys of tests/data/java-partitions.json. tests/java/Partitions.java makes the same ones.
+//! The keys of tests/data/java-partitions.json. tests/java/Partitions.java generates the same keys.
 //!
-//! The file stands for itself, so that the library's own tests can include it.
+//! This file has no dependencies, so that the library's unit tests can include it.
 
-/// What the generator starts from.
+/// The seed of the generator.
 pub(crate) const SEED: u64 = 20_260_401;
 
-/// How many keys there are.
+/// The number of keys.
 pub(crate) const COUNT: usize = 100_000;
 
-/// The keys, one after the other: empty ones, single bytes, 10 KB, text in ASCII and beyond, and up to 64 bytes of anything.
+/// The keys: empty ones, single bytes, 10 KB, ASCII and other text, and up to 64 random bytes.
 pub(crate) struct JavaKeys {
-    /// Of SplitMix64.
+    /// The state of SplitMix64.
     state: u64,
     index: usize,
 }
@@ -36,7 +36,7 @@ impl JavaKeys {
         (0..length).map(|_| self.next_number().to_le_bytes()[0]).collect()
     }
 
-    /// A letter of Latin-1, Greek, or Chinese, or a picture: two to four bytes of UTF-8.
+    /// A character of Latin-1, Greek or Chinese, or an emoji: two to four bytes of UTF-8.
     fn letter(&mut self) -> char {
         let (first, count) = [(0xc0, 64), (0x3b1, 25), (0x4e00, 20_000), (0x1f300, 256)][self.below(4) as usize];
         char::from_u32(first + self.below(count)).unwrap()

@@ -1,7 +1,7 @@
-//! The integration tests: one binary, so that it is linked once.
+//! The integration tests, in one binary so that it is linked once.
 //!
-//! Tier 1 needs nothing, tier 2 (`embedded::`) runs on brokers inside the process, tier 3 (`broker::`) on a real Kafka.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed, in its helpers too")]
+//! Tier 1 needs nothing, tier 2 (`embedded::`) uses in-process brokers, tier 3 (`broker::`) a real Kafka.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails if it cannot continue, also in helper functions")]
 
 mod account;
 mod authentication;

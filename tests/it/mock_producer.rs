@@ -1,4 +1,4 @@
-//! `MockProducer`, one power after the other.
+//! Tests of `MockProducer`.
 
 use std::{
     error::Error as _,
@@ -26,7 +26,7 @@ fn record(value: &str) -> ProducerRecord<'_, str, str> {
 }
 
 #[test]
-fn a_record_is_acknowledged_at_once_with_its_place_and_stands_in_the_history() {
+fn records_are_acknowledged_at_once_and_in_the_history() {
     let producer = mock(true);
     let sent = record("paid").key("o-1").timestamp(1234).header("a", "b");
     let metadata = block_on(async { producer.send(sent).await.unwrap().await.unwrap() });
@@ -44,7 +44,7 @@ fn a_record_is_acknowledged_at_once_with_its_place_and_stands_in_the_history() {
 }
 
 #[test]
-fn offsets_count_by_partition_and_keyless_records_take_turns() {
+fn offsets_count_by_partition_and_keyless_records_alternate() {
     let producer = mock(true);
     for _ in 0..7 {
         drop(producer.try_send(record("v")).unwrap());
@@ -56,7 +56,7 @@ fn offsets_count_by_partition_and_keyless_records_take_turns() {
 }
 
 #[test]
-fn a_partitioner_is_asked_where_no_partition_is_named() {
+fn partitioner_is_called_for_records_without_a_partition() {
     let by_content = |record: &PartitionContext<'_>| match record.value() {
         Some(b"panic") => panic!("no partition for this"),
         Some(b"none") => record.partitions().get() as i32,
@@ -70,7 +70,7 @@ fn a_partitioner_is_asked_where_no_partition_is_named() {
     assert_eq!(partition(record("last")).unwrap(), 2);
     assert_eq!(partition(record("v").header("first", "1")).unwrap(), 0);
     assert_eq!(partition(record("v").key("o-1")).unwrap(), partition_for(b"o-1", 3.try_into().unwrap()));
-    assert_eq!(partition(record("panic").partition(2)).unwrap(), 2, "it is not asked");
+    assert_eq!(partition(record("panic").partition(2)).unwrap(), 2, "the partitioner is not called");
     let error = partition(record("none")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Partitioner);
     assert_eq!(error.to_string(), "topic orders: the partitioner returned 3: must be 0 to 2");
@@ -81,14 +81,14 @@ fn a_partitioner_is_asked_where_no_partition_is_named() {
 }
 
 #[test]
-fn nulls_stay_nulls() {
+fn null_keys_and_values_are_kept() {
     let producer = mock(true);
     drop(producer.try_send(ProducerRecord::to("orders")).unwrap());
     assert_eq!((producer.history()[0].key(), producer.history()[0].value()), (None, None));
 }
 
 #[test]
-fn without_auto_complete_the_test_reports_in_the_order_of_sending() {
+fn without_auto_complete_reports_are_made_in_the_order_of_sending() {
     let producer = mock(false);
     let mut deliveries: Vec<_> = ["a", "b", "c"].iter().map(|value| producer.try_send(record(value)).unwrap()).collect();
     assert!(deliveries.iter_mut().all(|delivery| delivery.now_or_never().is_none()));
@@ -110,7 +110,7 @@ fn without_auto_complete_the_test_reports_in_the_order_of_sending() {
 }
 
 #[test]
-fn librdkafka_s_own_errors_can_be_reported() {
+fn error_next_accepts_librdkafka_codes() {
     let producer = mock(false);
     let delivery = producer.try_send(record("v")).unwrap();
     producer.error_next(BrokerError::from(-192), Persistence::PossiblyPersisted);
@@ -118,7 +118,7 @@ fn librdkafka_s_own_errors_can_be_reported() {
 }
 
 #[test]
-fn a_flush_acknowledges_what_waits() {
+fn flush_acknowledges_unreported_records() {
     let producer = mock(false);
     let delivery = producer.try_send(record("v")).unwrap();
     block_on(producer.flush()).unwrap();
@@ -127,7 +127,7 @@ fn a_flush_acknowledges_what_waits() {
 }
 
 #[test]
-fn refused_records_come_back_and_leave_no_trace() {
+fn rejected_records_are_returned_and_not_in_the_history() {
     let producer = mock(true);
     producer.refuse(Some(ErrorKind::BufferFull));
     let refused = producer.try_send(record("v").key("k")).unwrap_err();
@@ -141,7 +141,7 @@ fn refused_records_come_back_and_leave_no_trace() {
 }
 
 #[test]
-fn what_a_real_producer_refuses_this_one_does_too() {
+fn invalid_records_are_rejected_as_by_a_real_producer() {
     let producer = mock(true);
     let kind = |record| producer.try_send(record).unwrap_err().error().kind();
     assert_eq!(kind(ProducerRecord::to("..").value("v")), ErrorKind::InvalidRecord);
@@ -161,18 +161,18 @@ fn what_a_real_producer_refuses_this_one_does_too() {
 }
 
 #[test]
-fn clear_forgets_the_history_and_what_waits() {
+fn clear_removes_the_history_and_unreported_records() {
     let producer = mock(false);
     let delivery = producer.try_send(record("v").partition(0)).unwrap();
     producer.clear();
     assert_eq!((producer.history().len(), producer.waiting()), (0, 0));
     assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::Closed);
     drop(producer.try_send(record("v").partition(0)).unwrap());
-    assert_eq!(producer.history()[0].offset(), 1, "offsets go on");
+    assert_eq!(producer.history()[0].offset(), 1, "offsets continue");
 }
 
 #[test]
-fn closing_gives_back_what_waits_and_lets_nothing_in() {
+fn close_returns_unreported_records_and_rejects_new_ones() {
     let producer = mock(false);
     let delivery = producer.try_send(record("v").key("k").partition(1)).unwrap();
     let unsent = block_on(producer.clone().close(Duration::ZERO)).unwrap();
@@ -184,7 +184,7 @@ fn closing_gives_back_what_waits_and_lets_nothing_in() {
 }
 
 #[test]
-fn dropping_the_last_handle_fails_what_waits() {
+fn dropping_the_last_handle_fails_unreported_records() {
     let producer = mock(false);
     let delivery = producer.try_send(record("v")).unwrap();
     drop(producer);
@@ -192,7 +192,7 @@ fn dropping_the_last_handle_fails_what_waits() {
 }
 
 #[test]
-fn partitions_are_those_that_were_named() {
+fn partitions_for_returns_the_configured_partitions() {
     let producer = mock(true);
     let partitions = block_on(producer.partitions_for("orders")).unwrap();
     assert_eq!(
@@ -205,7 +205,7 @@ fn partitions_are_those_that_were_named() {
 }
 
 #[test]
-fn a_callback_may_send() {
+fn callbacks_can_send() {
     let producer = mock(true);
     let again = producer.clone();
     let callback = move |report: ottla::Report| drop(again.try_send(record(&report.unwrap().to_string())).unwrap());
@@ -246,7 +246,7 @@ fn interceptors_see_records_and_reports() {
 }
 
 #[test]
-fn it_is_a_producer_of_any_type_and_an_object() {
+fn mock_producer_supports_all_types_and_dyn_produce() {
     let producer: MockProducer<i64, Vec<u32>> = MockProducer::builder().value_serializer(Json::new()).build().unwrap();
     let object: &dyn Produce<i64, Vec<u32>> = &producer;
     block_on(async { object.send(ProducerRecord::to("t").key(&7).value(&vec![1, 2])).await.unwrap().await.unwrap() });

@@ -1,4 +1,4 @@
-//! `MockProducer`'s transactions, one power after the other.
+//! Tests of transactions of `MockProducer`.
 
 use futures::executor::block_on;
 use ottla::{
@@ -20,8 +20,8 @@ fn record(value: &str) -> ProducerRecord<'_, str, str> {
     ProducerRecord::to("payments").value(value)
 }
 
-/// The code under test: any producer will do.
-async fn move_on(producer: &dyn Produce<str, str>, values: &[&str], offsets: &Offsets) -> ottla::Result<()> {
+/// The code under test, which accepts any producer.
+async fn process(producer: &dyn Produce<str, str>, values: &[&str], offsets: &Offsets) -> ottla::Result<()> {
     let transaction = producer.begin_transaction().await?;
     for value in values {
         drop(transaction.send(record(value)).await?);
@@ -31,11 +31,11 @@ async fn move_on(producer: &dyn Produce<str, str>, values: &[&str], offsets: &Of
 }
 
 #[test]
-fn committed_records_come_to_the_history_with_their_offsets() {
+fn commit_adds_records_and_offsets_to_the_history() {
     let producer = transactional(true);
     let mut offsets = Offsets::new();
     offsets.consumed("orders", 0, 41);
-    block_on(move_on(&producer, &["a", "b"], &offsets)).unwrap();
+    block_on(process(&producer, &["a", "b"], &offsets)).unwrap();
     let values: Vec<_> = producer.history().iter().map(|record| record.value().unwrap().to_vec()).collect();
     assert_eq!(values, [b"a", b"b"]);
     assert_eq!(producer.committed_offsets(), [(ConsumerGroupMetadata::new("billing"), offsets)]);
@@ -43,7 +43,7 @@ fn committed_records_come_to_the_history_with_their_offsets() {
 }
 
 #[test]
-fn until_the_commit_they_are_uncommitted_and_an_abort_forgets_them() {
+fn abort_discards_uncommitted_records() {
     let producer = transactional(false);
     let transaction = begin(&producer);
     let delivery = block_on(transaction.send(record("a"))).unwrap();
@@ -57,7 +57,7 @@ fn until_the_commit_they_are_uncommitted_and_an_abort_forgets_them() {
 }
 
 #[test]
-fn a_commit_reports_what_waits() {
+fn commit_acknowledges_unreported_records() {
     let producer = transactional(false);
     let transaction = begin(&producer);
     let delivery = block_on(transaction.send(record("a"))).unwrap();
@@ -68,7 +68,7 @@ fn a_commit_reports_what_waits() {
 }
 
 #[test]
-fn a_transaction_that_is_dropped_is_aborted() {
+fn drop_aborts_the_transaction() {
     let producer = transactional(true);
     let transaction = begin(&producer);
     drop(block_on(transaction.send(record("a"))).unwrap());
@@ -78,7 +78,7 @@ fn a_transaction_that_is_dropped_is_aborted() {
 }
 
 #[test]
-fn a_record_that_fails_fails_the_commit() {
+fn failed_record_fails_the_commit() {
     let producer = transactional(false);
     let transaction = begin(&producer);
     drop(block_on(transaction.send(record("a"))).unwrap());
@@ -88,12 +88,12 @@ fn a_record_that_fails_fails_the_commit() {
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("NOT_ENOUGH_REPLICAS"));
     assert_eq!(block_on(transaction.send(record("b"))).unwrap_err().kind(), ErrorKind::TransactionFailed);
     block_on(transaction.abort()).unwrap();
-    block_on(move_on(&producer, &["c"], &Offsets::new())).unwrap();
+    block_on(process(&producer, &["c"], &Offsets::new())).unwrap();
     assert_eq!(producer.history().len(), 1);
 }
 
 #[test]
-fn calls_in_the_wrong_order_say_so() {
+fn calls_in_the_wrong_order_fail() {
     let producer: MockProducer<str, str> = MockProducer::builder().build().unwrap();
     let kind = |result: ottla::Result<()>| result.unwrap_err().kind();
     assert_eq!(kind(block_on(producer.begin_transaction()).map(drop)), ErrorKind::TransactionState);
@@ -109,7 +109,7 @@ fn calls_in_the_wrong_order_say_so() {
 }
 
 #[test]
-fn a_fenced_producer_can_do_nothing_more() {
+fn fenced_producer_fails_all_calls() {
     let producer = transactional(true);
     let transaction = begin(&producer);
     drop(block_on(transaction.send(record("a"))).unwrap());
@@ -153,7 +153,7 @@ fn offsets_of_one_group_are_merged() {
 }
 
 #[test]
-fn closing_aborts_an_open_transaction_and_gives_none_of_its_records_back() {
+fn close_aborts_an_open_transaction_and_returns_none_of_its_records() {
     let producer = transactional(false);
     let transaction = begin(&producer);
     let delivery = block_on(transaction.send(record("a"))).unwrap();
@@ -166,7 +166,7 @@ fn closing_aborts_an_open_transaction_and_gives_none_of_its_records_back() {
 }
 
 #[test]
-fn a_record_that_is_refused_fails_the_transaction() {
+fn rejected_record_fails_the_transaction() {
     let producer = transactional(true);
     let transaction = begin(&producer);
     block_on(transaction.send(ProducerRecord::to("not a topic").value("v"))).unwrap_err();

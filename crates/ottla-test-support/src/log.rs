@@ -1,4 +1,4 @@
-//! What stands in a topic's log, read by a client that is not ours.
+//! Reads a topic's log with a client of the crate `rdkafka`.
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +12,7 @@ use rdkafka::{
     message::{BorrowedMessage, Headers},
 };
 
-/// A record as it was found.
+/// A record in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub partition: i32,
@@ -29,16 +29,16 @@ impl Found {
     }
 }
 
-/// What a reader of the log is shown.
+/// The records that a reader sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isolation {
-    /// What is committed, up to the first open transaction.
+    /// Committed records, up to the first open transaction.
     Committed,
-    /// Everything.
+    /// All records.
     Uncommitted,
 }
 
-/// Shows each record of the topic from its beginning to its end, those of a partition in order, and keeps none.
+/// Calls a function with each record of the topic, those of a partition in order. It stores none.
 pub fn each(bootstrap_servers: &str, topic: &str, isolation: Isolation, mut see: impl FnMut(&BorrowedMessage<'_>)) {
     let isolation = if isolation == Isolation::Committed { "read_committed" } else { "read_uncommitted" };
     let consumer: BaseConsumer = ClientConfig::new()
@@ -54,7 +54,7 @@ pub fn each(bootstrap_servers: &str, topic: &str, isolation: Isolation, mut see:
     let metadata = consumer.fetch_metadata(Some(topic), patience).unwrap();
     let mut assignment = TopicPartitionList::new();
     for partition in metadata.topics()[0].partitions() {
-        // A new leader does not answer this before it knows how far the partition goes (KIP-207).
+        // A new leader does not answer before it knows the high watermark (KIP-207).
         let (low, _) = consumer.fetch_watermarks(topic, partition.id(), patience).unwrap();
         assignment.add_partition_offset(topic, partition.id(), Offset::Offset(low)).unwrap();
     }
@@ -62,11 +62,11 @@ pub fn each(bootstrap_servers: &str, topic: &str, isolation: Isolation, mut see:
     let mut open: BTreeSet<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
     let mut end = Instant::now() + patience;
     while !open.is_empty() {
-        assert!(Instant::now() < end, "partitions {open:?} of {topic} do not end");
+        assert!(Instant::now() < end, "timeout: partitions {open:?} of {topic} have not reached their end");
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
-            // A connection that broke is made again.
+            // librdkafka reconnects.
             Some(Err(KafkaError::MessageConsumption(error))) => eprintln!("reading {topic}: {error}"),
             Some(message) => {
                 end = Instant::now() + patience;
@@ -76,7 +76,7 @@ pub fn each(bootstrap_servers: &str, topic: &str, isolation: Isolation, mut see:
     }
 }
 
-/// The values of what is committed, up to the first open transaction.
+/// The values of committed records, up to the first open transaction.
 pub fn committed(bootstrap_servers: &str, topic: &str) -> Vec<String> {
     let mut values = Vec::new();
     each(bootstrap_servers, topic, Isolation::Committed, |message| {
@@ -85,7 +85,7 @@ pub fn committed(bootstrap_servers: &str, topic: &str) -> Vec<String> {
     values
 }
 
-/// Counts the records and markers of a topic, committed or not.
+/// The number of records and markers of a topic, committed or not.
 pub struct Counter {
     consumer: BaseConsumer,
     topic: String,
@@ -94,7 +94,7 @@ pub struct Counter {
 
 impl Counter {
     pub fn new(bootstrap_servers: &str, topic: &str, partitions: i32) -> Self {
-        // Otherwise a topic ends where the first open transaction begins.
+        // With `read_committed` the end is at the first open transaction.
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", bootstrap_servers).set("isolation.level", "read_uncommitted");
         let consumer = config.create().unwrap();
@@ -107,7 +107,7 @@ impl Counter {
     }
 }
 
-/// Reads the topic from its beginning to its end as of now, ordered by partition and offset.
+/// Reads the topic from its start to its current end, sorted by partition and offset.
 pub fn read(bootstrap_servers: &str, topic: &str) -> Vec<Found> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap_servers)
@@ -129,7 +129,7 @@ pub fn read(bootstrap_servers: &str, topic: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let mut end = Instant::now() + patience;
     while missing > 0 {
-        assert!(Instant::now() < end, "{missing} records of {topic} are announced and do not come");
+        assert!(Instant::now() < end, "timeout: {missing} records of {topic} are missing");
         let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
         let message = message.unwrap();
         missing -= 1;

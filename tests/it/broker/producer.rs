@@ -127,7 +127,7 @@ fn a_record_is_not_blamed_for_the_size_of_its_batch() {
     assert_eq!(errors.len(), 200);
     for error in errors {
         assert_eq!((error.kind(), error.persistence()), (ErrorKind::BatchTooLarge, Persistence::NotPersisted), "{error}");
-        assert!(error.to_string().contains("the batch of 200 records"), "{error}");
+        assert!(error.to_string().contains("its batch of 200 records"), "{error}");
     }
     // Each of them fits, and so do batches of the size that the topic takes.
     block_on(async { producer.send(ProducerRecord::to(&*topic).value(&*value)).await.unwrap().await.unwrap() });

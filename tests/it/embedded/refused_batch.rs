@@ -31,7 +31,7 @@ fn a_record_is_not_blamed_for_the_size_of_its_batch() {
             for error in send(&kafka, &[], &["a", "b", "c"]) {
                 assert_eq!((error.kind(), error.persistence()), (ErrorKind::BatchTooLarge, Persistence::NotPersisted), "{error}");
                 assert!(!error.is_retriable() && error.is_abortable() && !error.is_fatal());
-                assert!(error.to_string().contains("the batch of 3 records"), "{error}");
+                assert!(error.to_string().contains("its batch of 3 records"), "{error}");
                 assert!(error.advice().is_some_and(|advice| advice.contains("batch.size")), "{error}");
             }
             kafka.fail_next(ApiKey::Produce, &[code]).unwrap();
