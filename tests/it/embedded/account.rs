@@ -1,4 +1,4 @@
-//! The account that the tests of faults keep: it sees what goes wrong.
+//! Tests of the account that the fault tests use: it detects what goes wrong.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -28,12 +28,12 @@ impl Book {
         Self { kafka, account: Account::new("orders", 1, 20), producer }
     }
 
-    /// Puts a record into the log, noted or not.
+    /// Writes a record to the log, recorded in the account or not.
     fn write(&self, id: Id) -> RecordMetadata {
         self.producer.blocking().send(self.account.record(id)).unwrap().wait().unwrap()
     }
 
-    /// A record that is written, acknowledged and noted.
+    /// Writes a record, acknowledges it and records both in the account.
     fn note(&self) -> Id {
         let id = self.account.next(0);
         self.account.accepted(id);
@@ -57,7 +57,7 @@ impl Book {
 }
 
 #[test]
-fn what_is_sent_and_reported_is_found() {
+fn sent_and_reported_records_are_found() {
     let book = Book::new();
     book.account.fault_ended();
     for _ in 0..1000 {
@@ -71,7 +71,7 @@ fn what_is_sent_and_reported_is_found() {
 }
 
 #[test]
-fn an_interceptor_notes_what_its_senders_do_not_hear_of() {
+fn interceptor_records_reports_of_dropped_deliveries() {
     let kafka = kafka(1);
     let account = Account::new("orders", 1, 20);
     let producer: Producer<[u8], [u8]> = Producer::builder(config(&kafka)).interceptor(Arc::clone(&account)).build().unwrap();
@@ -87,7 +87,7 @@ fn an_interceptor_notes_what_its_senders_do_not_hear_of() {
 }
 
 #[test]
-fn what_is_acknowledged_and_absent_is_lost() {
+fn acknowledged_record_missing_in_the_log_is_lost() {
     let book = Book::new();
     let other = book.write(book.account.next(0));
     let id = book.account.next(0);
@@ -97,7 +97,7 @@ fn what_is_acknowledged_and_absent_is_lost() {
 }
 
 #[test]
-fn what_was_written_off_is_not_lost() {
+fn record_of_a_deleted_topic_is_not_lost() {
     let book = Book::new();
     let other = book.write(Account::new("orders", 1, 20).next(0));
     let id = book.account.next(0);
@@ -108,7 +108,7 @@ fn what_was_written_off_is_not_lost() {
 }
 
 #[test]
-fn what_is_written_twice_is_a_duplicate() {
+fn record_written_twice_is_a_duplicate() {
     let book = Book::new();
     let id = book.note();
     book.write(id);
@@ -116,7 +116,7 @@ fn what_is_written_twice_is_a_duplicate() {
 }
 
 #[test]
-fn what_overtakes_is_out_of_order() {
+fn record_after_a_later_one_is_out_of_order() {
     let book = Book::new();
     let [first, second] = [(); 2].map(|()| book.account.next(0));
     for id in [second, first] {
@@ -127,7 +127,7 @@ fn what_overtakes_is_out_of_order() {
 }
 
 #[test]
-fn what_is_acknowledged_elsewhere_is_misplaced() {
+fn record_at_another_offset_is_misplaced() {
     let book = Book::new();
     let [first, second] = [(); 2].map(|()| book.account.next(0));
     let places = [book.write(first), book.write(second)];
@@ -139,7 +139,7 @@ fn what_is_acknowledged_elsewhere_is_misplaced() {
 }
 
 #[test]
-fn what_is_reported_not_to_be_there_and_is_counts_against_the_report() {
+fn written_record_contradicts_a_report_of_not_persisted() {
     let book = Book::new();
     let error = book.not_persisted();
     let id = book.account.next(0);
@@ -157,7 +157,7 @@ fn what_is_reported_not_to_be_there_and_is_counts_against_the_report() {
 }
 
 #[test]
-fn a_record_has_one_report() {
+fn second_report_of_a_record_is_detected() {
     let book = Book::new();
     let id = book.account.next(0);
     book.account.accepted(id);

@@ -1,4 +1,4 @@
-//! Records for a partition, or a topic, that librdkafka does not know yet.
+//! Records for a partition or topic that librdkafka does not know yet.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     log,
 };
 
-/// Protocol numbers.
+/// API keys and versions of the protocol.
 const METADATA: i16 = 3;
 
-/// The topic `orders` of three partitions, of which brokers first tell only partition 0.
+/// The topic `orders` with three partitions. The brokers' metadata contains only partition 0 at first.
 struct Growing {
     kafka: EmbeddedKafka,
     between: Meddler,
@@ -28,12 +28,12 @@ impl Growing {
         Self { kafka, between }
     }
 
-    /// From now on brokers tell all partitions.
+    /// Adds the other partitions to the metadata.
     fn grow(&self) {
         self.between.harm(METADATA, Harm::Rewritten(with_one_partition), 0);
     }
 
-    /// A producer that knows partition 0, and no other.
+    /// A producer that knows partition 0 only.
     fn producer(&self, settings: &[(&str, &str)]) -> Producer<str, str> {
         let through = [("bootstrap.servers", &*self.between.bootstrap_servers())];
         let producer = producer(&self.kafka, &[&through, settings].concat());
@@ -54,14 +54,14 @@ fn record(partition: i32, value: &str) -> ProducerRecord<'_, str, str> {
 }
 
 #[test]
-fn a_send_to_a_partition_that_was_just_added_waits_for_it_and_keeps_the_order() {
+fn send_waits_for_an_added_partition_and_keeps_the_order() {
     ends(|| {
         let growing = Growing::start();
         let producer = growing.producer(&[]);
         let values: Vec<_> = (0..20).map(|n| n.to_string()).collect();
         let mut sends: Vec<_> = values.iter().map(|value| producer.send(record(2, value))).collect();
-        assert!(sends.iter_mut().all(|send| send.now_or_never().is_none()), "nobody knows the partition");
-        // Records for a partition that is known do not wait behind them.
+        assert!(sends.iter_mut().all(|send| send.now_or_never().is_none()), "the partition is not known yet");
+        // Records for a known partition do not wait behind them.
         block_on(async { producer.send(record(0, "known")).await.unwrap().await.unwrap() });
         block_on(async { producer.send(ProducerRecord::to("orders").value("anywhere")).await.unwrap().await.unwrap() });
         growing.grow();
@@ -73,7 +73,7 @@ fn a_send_to_a_partition_that_was_just_added_waits_for_it_and_keeps_the_order() 
 }
 
 #[test]
-fn what_does_not_wait_is_refused_and_may_be_sent_again() {
+fn try_send_fails_for_an_unknown_partition_and_can_be_repeated() {
     ends(|| {
         let growing = Growing::start();
         let producer = growing.producer(&[]);
@@ -83,11 +83,11 @@ fn what_does_not_wait_is_refused_and_may_be_sent_again() {
         assert_eq!((error.kind(), error.persistence()), (ErrorKind::UnknownTopicOrPartition, Persistence::NotPersisted));
         assert!(error.is_retriable() && !error.is_abortable() && !error.is_fatal(), "{error:?}");
         assert!(error.to_string().starts_with("topic orders, partition 2: "), "{error}");
-        assert_eq!(producer.buffer_available_bytes(), available, "what is refused takes no room");
-        let error = producer.send_with(record(2, "v"), |_| panic!("it was refused")).unwrap_err();
+        assert_eq!(producer.buffer_available_bytes(), available, "a rejected record uses no buffer memory");
+        let error = producer.send_with(record(2, "v"), |_| panic!("called for a rejected record")).unwrap_err();
         assert!(error.error().is_retriable());
         growing.grow();
-        // The brokers are asked because it was refused.
+        // The rejected record triggers a metadata request.
         let mut record = refused.into_record();
         let delivery = loop {
             match producer.try_send(record) {
@@ -101,7 +101,7 @@ fn what_does_not_wait_is_refused_and_may_be_sent_again() {
 }
 
 #[test]
-fn a_partition_that_does_not_come_is_waited_for_no_longer_than_max_block_ms() {
+fn send_to_a_missing_partition_fails_after_max_block_ms() {
     ends(|| {
         let growing = Growing::start();
         let producer = growing.producer(&[("max.block.ms", "300")]);
@@ -119,7 +119,7 @@ fn a_partition_that_does_not_come_is_waited_for_no_longer_than_max_block_ms() {
 }
 
 #[test]
-fn a_send_that_is_dropped_while_it_waits_for_its_partition_is_withdrawn() {
+fn dropped_send_that_waits_for_its_partition_is_withdrawn() {
     ends(|| {
         let growing = Growing::start();
         let producer = growing.producer(&[]);
@@ -137,7 +137,7 @@ fn a_send_that_is_dropped_while_it_waits_for_its_partition_is_withdrawn() {
 }
 
 #[test]
-fn a_transaction_with_a_record_for_an_added_partition_is_committed() {
+fn transaction_with_a_record_for_an_added_partition_is_committed() {
     ends(|| {
         let growing = Growing::start();
         let producer = growing.producer(&[("transactional.id", "t"), ("max.block.ms", "5000")]);
@@ -148,7 +148,7 @@ fn a_transaction_with_a_record_for_an_added_partition_is_committed() {
             growing.grow();
             send.await.unwrap().await.unwrap();
             transaction.commit().await.unwrap();
-            // One whose partition does not come fails its transaction.
+            // A record whose partition does not appear fails its transaction.
             let transaction = producer.begin_transaction().await.unwrap();
             let refused = transaction.send(record(9, "w")).await.unwrap_err();
             assert!(refused.is_abortable(), "{refused:?}");
@@ -160,19 +160,19 @@ fn a_transaction_with_a_record_for_an_added_partition_is_committed() {
 }
 
 #[test]
-fn closing_ends_the_wait_for_a_partition() {
+fn close_ends_the_wait_for_a_partition() {
     ends(|| {
         let growing = Growing::start();
         let producer = growing.producer(&[]);
         let send = producer.send(record(2, "v"));
         let unsent = block_on(producer.close(Duration::from_secs(60))).unwrap();
-        assert!(unsent.is_empty(), "it was never accepted");
+        assert!(unsent.is_empty(), "the record was never accepted");
         assert_eq!(block_on(send).unwrap_err().kind(), ErrorKind::Closed);
     });
 }
 
 #[test]
-fn a_record_that_waited_for_room_waits_for_its_partition_then() {
+fn record_waits_for_buffer_memory_and_then_for_its_partition() {
     ends(|| {
         let growing = Growing::start();
         let producer = growing.producer(&[("buffer.memory", "10000"), ("linger.ms", "200")]);
@@ -180,30 +180,30 @@ fn a_record_that_waited_for_room_waits_for_its_partition_then() {
         let first = block_on(producer.send(record(0, &large))).unwrap();
         let (large, small) = (producer.send(record(2, &large)), producer.send(record(0, "small")));
         block_on(first).unwrap();
-        // What waits for its partition takes its room, and holds up nothing but itself.
+        // The waiting record occupies its memory and delays no other record.
         block_on(async { small.await.unwrap().await.unwrap() });
         growing.grow();
         assert_eq!(block_on(async { large.await.unwrap().await.unwrap() }).partition(), 2);
     });
 }
 
-/// An answer to a metadata request (version 12) with the partitions left out that are not 0.
+/// A metadata response (version 12) without partitions other than 0.
 fn with_one_partition(answer: &[u8]) -> Vec<u8> {
     let mut reader = Reader { answer, at: 0, kept: Vec::new() };
     reader.bytes(4 + 1 + 4); // correlation id, tags, throttle time
     for _ in 0..reader.count() {
-        reader.bytes(4); // a broker's id
+        reader.bytes(4); // broker id
         reader.text();
-        reader.bytes(4); // its port
-        reader.text(); // its rack
+        reader.bytes(4); // port
+        reader.text(); // rack
         reader.bytes(1);
     }
-    reader.text(); // the cluster's id
+    reader.text(); // cluster id
     reader.bytes(4); // the controller
     for _ in 0..reader.count() {
-        reader.bytes(2); // a topic's error
+        reader.bytes(2); // topic error
         reader.text();
-        reader.bytes(16 + 1); // its id, whether it is internal
+        reader.bytes(16 + 1); // topic id, is internal
         let count = reader.kept.len();
         let partitions = reader.count();
         if partitions > 1 {
@@ -212,9 +212,9 @@ fn with_one_partition(answer: &[u8]) -> Vec<u8> {
         }
         for _ in 0..partitions {
             let start = reader.kept.len();
-            reader.bytes(2); // a partition's error
+            reader.bytes(2); // partition error
             let is_first = reader.bytes(4) == [0; 4];
-            reader.bytes(4 + 4); // its leader and the epoch
+            reader.bytes(4 + 4); // leader and leader epoch
             for _ in 0..3 {
                 let replicas = reader.count();
                 reader.bytes(4 * replicas);
@@ -224,13 +224,13 @@ fn with_one_partition(answer: &[u8]) -> Vec<u8> {
                 reader.kept.truncate(start);
             }
         }
-        reader.bytes(4 + 1); // what may be done with it; tags
+        reader.bytes(4 + 1); // authorized operations; tags
     }
     reader.bytes(answer.len() - reader.at);
     reader.kept
 }
 
-/// Reads an answer of the protocol's compact form, and keeps what it has read.
+/// Reads a response in the protocol's compact format, and keeps the bytes that it has read.
 struct Reader<'a> {
     answer: &'a [u8],
     at: usize,
@@ -245,7 +245,7 @@ impl<'a> Reader<'a> {
         bytes
     }
 
-    /// The number of things in a list: one more is there, as a variable-length integer.
+    /// The length of a compact array, which is encoded as a varint of the length plus one.
     fn count(&mut self) -> usize {
         let mut count = 0;
         for shift in (0..).step_by(7) {

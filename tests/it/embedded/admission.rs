@@ -1,4 +1,4 @@
-//! From `send` to librdkafka: no record waits without need, none takes memory that is not counted, and none keeps other tasks from running.
+//! From `send` to librdkafka: no record waits without need, all memory is counted, and other tasks keep running.
 
 use std::{
     future::{Future, poll_fn},
@@ -28,19 +28,19 @@ use ottla::{
 use super::{config, ends, kafka, producer};
 use crate::log;
 
-/// Longer than any test takes.
+/// Longer than any test.
 const LINGERING: [(&str, &str); 2] = [("linger.ms", "900000"), ("delivery.timeout.ms", "1000000")];
 
 fn record(n: usize) -> ProducerRecord<'static, str, str> {
     ProducerRecord::to("orders").value(format!("{n:0>1000}"))
 }
 
-/// The records' numbers, in the order of the log.
+/// The numbers of the records, in the order of the log.
 fn numbers(kafka: &EmbeddedKafka) -> Vec<usize> {
     log::read(kafka.bootstrap_servers(), "orders").iter().map(|found| found.value_text().parse().unwrap()).collect()
 }
 
-/// A serializer that defers everything until the test lets it go on, and says what it keeps.
+/// A serializer that defers all values until the test releases it, and that declares how much memory they occupy.
 #[derive(Clone, Default)]
 struct Waits {
     goes_on: Arc<AtomicBool>,
@@ -54,7 +54,7 @@ impl Waits {
         Self { keeps: bytes, ..Self::default() }
     }
 
-    fn go_on(&self) {
+    fn release(&self) {
         self.goes_on.store(true, Ordering::SeqCst);
         for waker in self.wakers.lock().unwrap().drain(..) {
             waker.wake();
@@ -100,7 +100,7 @@ impl Serializer<str> for Waits {
 }
 
 #[test]
-fn a_large_record_that_waits_in_vain_lets_the_small_ones_behind_it_in() {
+fn timeout_of_a_large_record_admits_the_small_ones_behind_it() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("buffer.memory", "10000"), ("max.block.ms", "6000")]);
     block_on(producer.partitions_for("orders")).unwrap();
@@ -112,7 +112,7 @@ fn a_large_record_that_waits_in_vain_lets_the_small_ones_behind_it_in() {
     let small = producer.send(sized(500));
     let error = block_on(large).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BufferTimeout);
-    assert!(!error.to_string().contains("slowly"), "the brokers may be idle: {error}");
+    assert!(!error.to_string().contains("slowly"), "advice to send more slowly, although the brokers are idle: {error}");
     let small = block_on(small).unwrap();
     kafka.broker_up(1).unwrap();
     block_on(async {
@@ -122,14 +122,14 @@ fn a_large_record_that_waits_in_vain_lets_the_small_ones_behind_it_in() {
 }
 
 #[test]
-fn a_record_with_a_partition_that_has_waited_for_room_is_accepted_before_it_is_reported() {
+fn record_with_a_partition_is_accepted_before_it_is_reported() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &[LINGERING[0], LINGERING[1], ("buffer.memory", "4000"), ("max.block.ms", "60000")]);
     ends(move || {
         block_on(async {
-            // From its report on the partition is known.
+            // The report of the first one tells the partition.
             producer.send_and_wait(record(0).partition(1)).await.unwrap();
-            // The last of them linger, and nothing but acceptance is waited for.
+            // The last records linger, and only their acceptance is awaited.
             for n in 1..20 {
                 drop(producer.send(record(n).partition(1)).await.unwrap());
             }
@@ -140,7 +140,7 @@ fn a_record_with_a_partition_that_has_waited_for_room_is_accepted_before_it_is_r
 }
 
 #[test]
-fn what_fills_the_buffer_does_not_linger_while_a_sender_waits() {
+fn records_do_not_linger_while_a_sender_waits_for_the_buffer() {
     let kafka = kafka(3);
     let settings = [LINGERING[0], LINGERING[1], ("buffer.memory", "100000"), ("max.block.ms", "60000")];
     let producer = producer(&kafka, &settings);
@@ -157,7 +157,7 @@ fn what_fills_the_buffer_does_not_linger_while_a_sender_waits() {
 }
 
 #[test]
-fn a_sink_that_is_flushed_or_closed_sends_at_once() {
+fn flushing_or_closing_a_sink_sends_at_once() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &LINGERING);
     ends(move || {
@@ -174,7 +174,7 @@ fn a_sink_that_is_flushed_or_closed_sends_at_once() {
 }
 
 #[test]
-fn a_record_that_is_waited_for_alone_is_sent_at_once() {
+fn send_and_wait_sends_at_once() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &LINGERING);
     ends(move || {
@@ -198,7 +198,7 @@ fn a_record_that_is_waited_for_alone_is_sent_at_once() {
 }
 
 #[test]
-fn what_is_sent_after_a_flush_lingers_though_others_send_all_the_time() {
+fn records_sent_after_a_flush_linger() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).topic("others", 1).start().unwrap();
     let producer = producer(&kafka, &LINGERING);
     let stop = Arc::new(AtomicBool::new(false));
@@ -216,27 +216,27 @@ fn what_is_sent_after_a_flush_lingers_though_others_send_all_the_time() {
         drop(producer.try_send(record(n)).unwrap());
         block_on(producer.flush()).unwrap();
         lingering.push(producer.try_send(record(100 + n)).unwrap());
-        // Longer than librdkafka takes to send what does not linger.
+        // Longer than librdkafka takes to send a record without lingering.
         thread::sleep(Duration::from_millis(20));
         skipped += usize::from(lingering.last_mut().unwrap().now_or_never().is_some());
     }
     stop.store(true, Ordering::SeqCst);
     others.join().unwrap();
     block_on(producer.flush()).unwrap();
-    // A thread of librdkafka that is preempted while it looks may still be at the flush.
-    assert!(skipped <= 5, "{skipped} of 30 records that were sent after a flush have not lingered");
+    // A librdkafka thread that is preempted while it checks may still be handling the flush.
+    assert!(skipped <= 5, "{skipped} of 30 records that were sent after a flush did not linger");
 }
 
 #[test]
-fn a_record_that_waits_for_its_serializer_takes_room_from_send_on() {
+fn deferred_record_uses_buffer_memory_from_send_on() {
     let (kafka, waits) = (kafka(1), Waits::keeping(3000));
     let producer = waits.producer(&kafka, &[("buffer.memory", "10000")]);
     let sending: Vec<_> = (0..20).map(|n| producer.send(record(n))).collect();
     let available = producer.buffer_available_bytes();
-    assert!(available < 4000, "{available} bytes are free though 20 records wait that keep 3000 each");
+    assert!(available < 4000, "{available} bytes are free although 20 records of 3000 bytes wait");
     assert_eq!(producer.try_send(record(20)).unwrap_err().error().kind(), ErrorKind::SchemaPending);
-    assert!(waits.wakers.lock().unwrap().len() < 4, "only records that have room are served");
-    waits.go_on();
+    assert!(waits.wakers.lock().unwrap().len() < 4, "only records with room in the buffer are polled");
+    waits.release();
     ends(move || {
         block_on(async {
             for sending in sending {
@@ -249,28 +249,28 @@ fn a_record_that_waits_for_its_serializer_takes_room_from_send_on() {
 }
 
 #[test]
-fn what_no_longer_waits_for_its_serializer_gives_its_room_to_the_next() {
+fn record_that_is_no_longer_deferred_frees_its_buffer_memory() {
     let (kafka, waits) = (kafka(1), Waits::keeping(3000));
     let producer = waits.producer(&kafka, &[("buffer.memory", "4500"), ("max.block.ms", "1000")]);
     ends(move || {
-        // The second has room when the first is withdrawn, the third when the second waits no longer.
+        // The second record has room after the first is withdrawn, the third after the second no longer waits.
         let [first, second, third] = [0, 1, 2].map(|n| producer.send(record(n)));
         drop(first);
         assert_eq!(block_on(second).unwrap_err().kind(), ErrorKind::SchemaTimeout);
         let kind = block_on(third).unwrap_err().kind();
         assert!(matches!(kind, ErrorKind::SchemaTimeout | ErrorKind::BufferTimeout), "{kind:?}");
         assert_eq!(producer.buffer_available_bytes(), 4500);
-        waits.go_on();
+        waits.release();
         assert_eq!(block_on(producer.send_and_wait(record(3))).unwrap().offset(), Some(0));
     });
 }
 
 #[test]
-fn records_that_become_larger_than_they_said_go_beyond_the_buffer_one_at_a_time() {
+fn deferred_records_larger_than_declared_exceed_the_buffer_one_at_a_time() {
     let (kafka, waits) = (kafka(1), Waits::default());
     let producer = waits.producer(&kafka, &[("buffer.memory", "4500")]);
     let sending: Vec<_> = (0..50).map(|n| producer.send(record(n))).collect();
-    waits.go_on();
+    waits.release();
     ends(move || {
         block_on(async {
             for sending in sending {
@@ -283,14 +283,14 @@ fn records_that_become_larger_than_they_said_go_beyond_the_buffer_one_at_a_time(
 }
 
 #[test]
-fn a_record_that_waits_for_room_behind_a_deferred_one_keeps_its_place() {
+fn record_that_waits_behind_a_deferred_one_keeps_its_order() {
     let (kafka, waits) = (kafka(1), Waits::keeping(3000));
     let producer = waits.producer(&kafka, &[("buffer.memory", "8000")]);
-    // Two have room, and the third has to wait for it. When the serializer has what it waits for, all others are whole.
+    // Two records have room, and the third has to wait for it. When the serializer is released, all others are complete.
     let mut sending: Vec<_> = (0..4).map(|n| producer.send(record(n))).collect();
     waits.goes_on.store(true, Ordering::SeqCst);
     sending.extend((4..30).map(|n| producer.send(record(n))));
-    waits.go_on();
+    waits.release();
     ends(move || {
         block_on(async {
             for sending in sending.into_iter().rev() {
@@ -302,13 +302,13 @@ fn a_record_that_waits_for_room_behind_a_deferred_one_keeps_its_place() {
 }
 
 #[test]
-fn a_first_send_waits_for_nothing_but_its_schema() {
-    /// Defers each value until another thread has woken the producer twice: once with the schema, and once more.
+fn first_send_waits_only_for_its_schema() {
+    /// Defers each value until another thread has woken the producer twice: with the schema, and once more.
     struct Late(mpsc::Sender<(Waker, Arc<AtomicBool>)>);
 
     impl Serializer<str> for Late {
         fn serialize(&self, _: &str, _: &mut SerializeContext<'_>, _: &mut Vec<u8>) -> Result<Serialized, BoxError> {
-            unreachable!("everything is deferred")
+            unreachable!("all values are deferred")
         }
 
         fn may_defer(&self) -> bool {
@@ -346,7 +346,7 @@ fn a_first_send_waits_for_nothing_but_its_schema() {
         }
     });
     let producer: Producer<str, str> = Producer::builder(config(&kafka)).value_serializer(Late(asks)).build().unwrap();
-    // A delivery thread that is not woken looks once a second: this would take five minutes.
+    // A delivery thread that is not woken checks once a second: this would take five minutes.
     ends(move || {
         for n in 0..300 {
             drop(block_on(producer.send(record(n))).unwrap());
@@ -358,7 +358,7 @@ fn a_first_send_waits_for_nothing_but_its_schema() {
 }
 
 #[test]
-fn a_deferred_record_of_an_aborted_transaction_is_not_in_the_next() {
+fn deferred_record_of_an_aborted_transaction_is_not_sent_in_the_next() {
     let (kafka, waits) = (kafka(1), Waits::keeping(10));
     let config = config(&kafka).transactional_id("deferred");
     let producer: Producer<str, str> = Producer::builder(config).value_serializer(waits.clone()).build().unwrap();
@@ -370,14 +370,14 @@ fn a_deferred_record_of_an_aborted_transaction_is_not_in_the_next() {
                 let transaction = producer.begin_transaction().await.unwrap();
                 let sending = transaction.send(record(n));
                 let other = waits.clone();
-                // The serializer goes on while the transaction is aborted.
-                let goes_on = thread::spawn(move || other.go_on());
+                // The serializer continues while the transaction is aborted.
+                let goes_on = thread::spawn(move || other.release());
                 transaction.abort().await.unwrap();
                 goes_on.join().unwrap();
                 let transaction = producer.begin_transaction().await.unwrap();
-                // Whatever became of it, it is over: nothing of it can be sent any more.
-                let ended = sending.now_or_never().expect("it waits on in the next transaction");
-                assert!(ended.is_err() || ended.unwrap().now_or_never().is_some(), "it is sent in the next transaction");
+                // The send has ended, with whatever result: the record cannot be sent any more.
+                let ended = sending.now_or_never().expect("the send still waits in the next transaction");
+                assert!(ended.is_err() || ended.unwrap().now_or_never().is_some(), "the record is sent in the next transaction");
                 transaction.send(record(100 + n)).await.unwrap().await.unwrap();
                 transaction.commit().await.unwrap();
             }
@@ -386,8 +386,8 @@ fn a_deferred_record_of_an_aborted_transaction_is_not_in_the_next() {
     });
 }
 
-/// Runs two tasks on one thread: `busy`, and one that counts how often it has its turn until `busy` has ended.
-fn turns_beside(busy: impl Future<Output = ()> + 'static) -> usize {
+/// Runs two tasks on one thread: `busy`, and one that counts how often it is polled until `busy` has ended.
+fn polls_beside(busy: impl Future<Output = ()> + 'static) -> usize {
     let mut pool = LocalPool::new();
     let (ended, turns) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let (ends, counts, counted) = (Arc::clone(&ended), Arc::clone(&turns), Arc::clone(&ended));
@@ -407,21 +407,21 @@ fn turns_beside(busy: impl Future<Output = ()> + 'static) -> usize {
 }
 
 #[test]
-fn a_task_whose_futures_are_all_ready_lets_others_run() {
+fn task_with_ready_futures_yields_to_others() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &LINGERING);
     let one_by_one = producer.clone();
-    let turns = turns_beside(async move {
+    let turns = polls_beside(async move {
         for n in 0..2000 {
             drop(one_by_one.send(record(n)).await.unwrap());
         }
     });
     assert!(turns >= 2000 / 128, "send: {turns} turns");
     let at_once = producer.clone();
-    let turns = turns_beside(async move { drop(at_once.send_all((0..2000).map(record)).await.unwrap()) });
+    let turns = polls_beside(async move { drop(at_once.send_all((0..2000).map(record)).await.unwrap()) });
     assert!(turns >= 2000 / 128, "send_all: {turns} turns");
     let refused = producer.clone();
-    let turns = turns_beside(async move {
+    let turns = polls_beside(async move {
         for _ in 0..2000 {
             drop(refused.send(ProducerRecord::to("no topic").value("x")).await.unwrap_err());
         }
@@ -429,7 +429,7 @@ fn a_task_whose_futures_are_all_ready_lets_others_run() {
     assert!(turns >= 2000 / 128, "refused: {turns} turns");
     let deliveries: Vec<_> = (0..2000).map(|n| producer.try_send(record(n)).unwrap()).collect();
     block_on(producer.flush()).unwrap();
-    let turns = turns_beside(async move {
+    let turns = polls_beside(async move {
         for delivery in deliveries {
             delivery.await.unwrap();
         }
@@ -438,7 +438,7 @@ fn a_task_whose_futures_are_all_ready_lets_others_run() {
 }
 
 #[test]
-fn a_send_with_room_is_ready_for_whoever_looks_only_once() {
+fn send_with_room_is_ready_with_now_or_never() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     for n in 0..1000 {

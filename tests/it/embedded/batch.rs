@@ -11,7 +11,7 @@ fn record(n: usize) -> ProducerRecord<'static, str, str> {
 }
 
 #[test]
-fn send_all_brings_one_answer_for_all_records() {
+fn send_all_returns_one_result() {
     let kafka = kafka(6);
     let producer = producer(&kafka, &[("buffer.memory", "50000")]);
     let metadata = block_on(async { producer.send_all((0..5000).map(record)).await.unwrap().await.unwrap() });
@@ -22,7 +22,7 @@ fn send_all_brings_one_answer_for_all_records() {
 }
 
 #[test]
-fn send_all_names_the_records_that_failed_and_sends_the_others() {
+fn send_all_returns_the_failed_records_and_sends_the_others() {
     let kafka = kafka(6);
     let producer = producer(&kafka, &[("max.request.size", "1000"), ("max.block.ms", "500")]);
     let records = (0..100).map(|n| match n {
@@ -43,16 +43,16 @@ fn send_all_names_the_records_that_failed_and_sends_the_others() {
 }
 
 #[test]
-fn a_stream_is_forwarded_to_the_sink() {
+fn sink_accepts_a_forwarded_stream() {
     let kafka = kafka(6);
     let producer = producer(&kafka, &[("buffer.memory", "50000")]);
     block_on(stream::iter((0..5000).map(record).map(Ok)).forward(producer.sink())).unwrap();
-    // Forwarding closes the sink, and that waits for every report.
+    // `forward` closes the sink, which waits for all reports.
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 5000);
 }
 
 #[test]
-fn a_record_that_fails_fails_the_sink() {
+fn failed_record_fails_the_sink() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("max.block.ms", "500")]);
     let mut sink = producer.sink();

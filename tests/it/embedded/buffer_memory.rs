@@ -1,4 +1,4 @@
-//! `buffer.memory`: waiting for it, in order, and not for ever.
+//! `buffer.memory`: senders wait for it in order, with a timeout.
 
 use std::{future::Future, pin::pin, task::Context};
 
@@ -8,7 +8,7 @@ use ottla::{ErrorKind, ProducerRecord, testing::EmbeddedKafka};
 use super::{kafka, producer};
 use crate::log;
 
-/// Room for a few records of a kilobyte, and a broker that takes none of them yet.
+/// A producer with a buffer for a few records of 1 kB, and a broker that does not accept them yet.
 fn full(settings: &[(&str, &str)]) -> (EmbeddedKafka, ottla::Producer<str, str>, Vec<ottla::Delivery>) {
     let kafka = kafka(1);
     let mut all = vec![("buffer.memory", "4000")];
@@ -29,12 +29,12 @@ fn record(n: usize) -> ProducerRecord<'static, str, str> {
 }
 
 #[test]
-fn a_full_buffer_hands_the_record_back_to_those_who_do_not_wait() {
+fn try_send_returns_the_record_if_the_buffer_is_full() {
     let (kafka, producer, accepted) = full(&[]);
     let refused = producer.try_send(record(7)).unwrap_err();
     assert_eq!(refused.error().kind(), ErrorKind::BufferFull);
     assert!(refused.error().is_retriable());
-    let refused = producer.send_with(refused.into_record(), |_| panic!("not accepted, so not reported")).unwrap_err();
+    let refused = producer.send_with(refused.into_record(), |_| panic!("called for a rejected record")).unwrap_err();
     kafka.broker_up(1).unwrap();
     block_on(async {
         for delivery in accepted {
@@ -47,12 +47,12 @@ fn a_full_buffer_hands_the_record_back_to_those_who_do_not_wait() {
 }
 
 #[test]
-fn waiting_senders_are_served_in_the_order_in_which_they_came() {
+fn waiting_senders_are_served_in_order() {
     let (kafka, producer, accepted) = full(&[]);
     let waiting: Vec<_> = (1..=50).map(|n| producer.send(record(n))).collect();
     kafka.broker_up(1).unwrap();
     block_on(async {
-        // Awaited backwards: the order of the log is that of the calls all the same.
+        // Awaited in reverse order: the log still has the order of the calls.
         for sending in waiting.into_iter().rev() {
             sending.await.unwrap().await.unwrap();
         }
@@ -63,7 +63,7 @@ fn waiting_senders_are_served_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn a_send_that_is_dropped_while_it_waits_is_withdrawn() {
+fn dropped_send_that_waits_is_withdrawn() {
     let (kafka, producer, accepted) = full(&[]);
     let first = producer.send(record(1));
     let second = producer.send(record(2));
@@ -76,7 +76,7 @@ fn a_send_that_is_dropped_while_it_waits_is_withdrawn() {
 }
 
 #[test]
-fn waiting_ends_with_max_block_ms_and_the_record_was_not_sent() {
+fn send_fails_after_max_block_ms_and_the_record_is_not_sent() {
     let (kafka, producer, accepted) = full(&[("max.block.ms", "200")]);
     let error = block_on(producer.send(record(1))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BufferTimeout);
@@ -87,7 +87,7 @@ fn waiting_ends_with_max_block_ms_and_the_record_was_not_sent() {
 }
 
 #[test]
-fn there_is_room_again_when_everything_is_reported() {
+fn reports_free_the_buffer() {
     let kafka = kafka(6);
     let producer = producer(&kafka, &[("buffer.memory", "100000")]);
     block_on(async {
@@ -101,7 +101,7 @@ fn there_is_room_again_when_everything_is_reported() {
 }
 
 #[test]
-fn a_record_that_the_whole_buffer_cannot_hold_is_refused_at_once() {
+fn record_larger_than_the_buffer_is_rejected_at_once() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("buffer.memory", "1000")]);
     let error = block_on(producer.send(record(1))).unwrap_err();
@@ -110,7 +110,7 @@ fn a_record_that_the_whole_buffer_cannot_hold_is_refused_at_once() {
 }
 
 #[test]
-fn a_send_with_room_is_ready_at_its_first_poll() {
+fn send_with_room_is_ready_at_the_first_poll() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     let sending = pin!(producer.send(record(1)));

@@ -1,4 +1,4 @@
-//! What the brokers tell of their cluster.
+//! Cluster metadata.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use ottla::{ErrorKind, testing::EmbeddedKafka};
 use super::{ends, kafka, producer};
 
 #[test]
-fn the_cluster_s_brokers_are_told() {
+fn cluster_returns_the_brokers() {
     let kafka = EmbeddedKafka::builder().brokers(3).start().unwrap();
     let producer = producer(&kafka, &[]);
     let cluster = block_on(producer.cluster()).unwrap();
     let addresses: Vec<_> = cluster.brokers().iter().map(|broker| format!("{}:{}", broker.host(), broker.port())).collect();
     assert_eq!(addresses.join(","), kafka.bootstrap_servers());
     assert_eq!(cluster.brokers().iter().map(|broker| broker.id()).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(cluster.controller(), None, "the embedded cluster has none");
+    assert_eq!(cluster.controller(), None, "the embedded cluster has no controller");
     assert!(cluster.id().is_some_and(|id| !id.is_empty()), "{cluster:?}");
     assert_eq!(cluster, block_on(producer.cluster()).unwrap(), "asked twice");
 }
 
 #[test]
-fn without_a_broker_there_is_an_answer_after_max_block_ms() {
+fn cluster_fails_after_max_block_ms_without_a_broker() {
     let kafka = kafka(1);
     let address = kafka.bootstrap_servers().to_owned();
     let producer = producer(&kafka, &[("max.block.ms", "500")]);
@@ -32,7 +32,7 @@ fn without_a_broker_there_is_an_answer_after_max_block_ms() {
 }
 
 #[test]
-fn a_closed_producer_asks_the_brokers_nothing() {
+fn closed_producer_sends_no_requests() {
     ends(|| {
         let kafka = kafka(1);
         let producer = producer(&kafka, &[]);
@@ -50,7 +50,7 @@ fn a_closed_producer_asks_the_brokers_nothing() {
 }
 
 #[test]
-fn a_broker_that_tells_no_settings_of_topics_says_so() {
+fn max_message_bytes_fails_if_the_broker_does_not_support_it() {
     ends(|| {
         let kafka = kafka(1);
         let producer = producer(&kafka, &[]);

@@ -1,4 +1,4 @@
-//! What becomes of a record, and what stands in the log.
+//! Reports of records, compared with the log.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -13,7 +13,7 @@ use super::{config, kafka, producer};
 use crate::log;
 
 #[test]
-fn every_record_brings_its_metadata_and_stands_where_it_says() {
+fn metadata_has_the_position_in_the_log() {
     let kafka = kafka(6);
     let producer = producer(&kafka, &[]);
     let metadata: Vec<_> = block_on(async {
@@ -45,7 +45,7 @@ fn every_record_brings_its_metadata_and_stands_where_it_says() {
 }
 
 #[test]
-fn null_and_empty_are_different_things_in_the_log() {
+fn null_and_empty_are_different_in_the_log() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     let records = [
@@ -66,7 +66,7 @@ fn null_and_empty_are_different_things_in_the_log() {
 }
 
 #[test]
-fn headers_and_timestamp_arrive_as_they_were_given() {
+fn headers_and_timestamp_are_written() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     let record = ProducerRecord::to("orders")
@@ -87,7 +87,7 @@ fn headers_and_timestamp_arrive_as_they_were_given() {
 }
 
 #[test]
-fn an_explicit_partition_is_taken_and_one_that_is_not_there_fails() {
+fn explicit_partition_is_used_and_a_missing_one_fails() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &[("max.block.ms", "500")]);
     block_on(async {
@@ -105,7 +105,7 @@ fn an_explicit_partition_is_taken_and_one_that_is_not_there_fails() {
 }
 
 #[test]
-fn what_java_refuses_in_a_record_is_refused_before_anything_is_sent() {
+fn records_that_java_rejects_are_rejected_before_sending() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     let long = "t".repeat(250);
@@ -124,11 +124,11 @@ fn what_java_refuses_in_a_record_is_refused_before_anything_is_sent() {
         assert!(error.to_string().contains(says), "{error}");
     }
     let available = producer.buffer_available_bytes();
-    assert_eq!(available, 32 * 1024 * 1024, "what is refused takes no room");
+    assert_eq!(available, 32 * 1024 * 1024, "a rejected record uses no buffer memory");
 }
 
 #[test]
-fn a_record_over_max_request_size_is_refused_and_the_others_go_on() {
+fn record_over_max_request_size_is_rejected() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("max.request.size", "2000")]);
     block_on(async {
@@ -136,14 +136,14 @@ fn a_record_over_max_request_size_is_refused_and_the_others_go_on() {
         let error = producer.send(ProducerRecord::to("orders").value(&*"x".repeat(2000))).await.unwrap_err();
         assert_eq!((error.kind(), error.persistence()), (ErrorKind::RecordTooLarge, Persistence::NotPersisted));
         assert!(error.to_string().contains("max.request.size allows (2000)"), "{error}");
-        // Java's bound: 61 bytes of batch, 21 of record, 1 + 1 + 2 of lengths.
+        // Java's upper bound: 61 bytes for the batch, 21 for the record, 1 + 1 + 2 for lengths.
         producer.send(ProducerRecord::to("orders").value(&*"x".repeat(2000 - 86))).await.unwrap().await.unwrap();
         small.await.unwrap();
     });
 }
 
 #[test]
-fn an_error_of_the_broker_reaches_the_future_with_what_it_means() {
+fn broker_error_reaches_the_delivery_with_its_meaning() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     block_on(producer.partitions_for("orders")).unwrap();
@@ -156,7 +156,7 @@ fn an_error_of_the_broker_reaches_the_future_with_what_it_means() {
 }
 
 #[test]
-fn a_retriable_error_is_retried_and_the_record_arrives() {
+fn retriable_error_is_retried() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("retry.backoff.ms", "1")]);
     kafka.fail_next(ApiKey::Produce, &[BrokerError::NOT_ENOUGH_REPLICAS, BrokerError::NOT_ENOUGH_REPLICAS]).unwrap();
@@ -165,12 +165,12 @@ fn a_retriable_error_is_retried_and_the_record_arrives() {
 }
 
 #[test]
-fn a_record_that_librdkafka_only_believes_to_be_written_is_not_acknowledged() {
+fn implicit_acknowledgement_is_not_a_success() {
     let kafka = kafka(1);
-    // Each record has a batch of its own, and the second one is under way before the first one's answer is in.
+    // Each record has its own batch, and the second one is sent before the response to the first.
     kafka.set_round_trip_time(1, Duration::from_millis(300)).unwrap();
     let producer = producer(&kafka, &[("librdkafka.batch.num.messages", "1"), ("retry.backoff.ms", "2000")]);
-    // As a broker does that the news of a topic's creation reaches between the two.
+    // Like a broker that learns between the two of the topic's creation.
     kafka.fail_next(ApiKey::Produce, &[BrokerError::NOT_LEADER_OR_FOLLOWER]).unwrap();
     let [first, second] = block_on(async {
         let first = producer.send(ProducerRecord::to("orders").value("first")).await.unwrap();
@@ -181,11 +181,11 @@ fn a_record_that_librdkafka_only_believes_to_be_written_is_not_acknowledged() {
     let error = first.unwrap_err();
     assert_eq!((error.kind(), error.persistence()), (ErrorKind::Unconfirmed, Persistence::PossiblyPersisted));
     assert!(!error.is_retriable() && !error.is_fatal(), "{error}");
-    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1, "it was not written, indeed");
+    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1, "the record was written");
 }
 
 #[test]
-fn without_a_broker_the_record_fails_in_time_and_says_which_address_does_not_answer() {
+fn record_without_a_broker_times_out_and_names_the_address() {
     let kafka = kafka(1);
     let address = kafka.bootstrap_servers().to_owned();
     let producer = producer(&kafka, &[("delivery.timeout.ms", "1500"), ("request.timeout.ms", "1000"), ("max.block.ms", "500")]);
@@ -200,7 +200,7 @@ fn without_a_broker_the_record_fails_in_time_and_says_which_address_does_not_ans
 }
 
 #[test]
-fn a_topic_s_partitions_are_told() {
+fn partitions_for_returns_the_partitions() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &[]);
     let partitions = block_on(producer.partitions_for("orders")).unwrap();
@@ -211,7 +211,7 @@ fn a_topic_s_partitions_are_told() {
 }
 
 #[test]
-fn keys_and_values_of_any_type_that_has_a_serializer_are_sent() {
+fn types_with_a_default_serializer_are_sent() {
     let kafka = kafka(1);
     let producer: Producer<i64, [u8]> = Producer::builder(config(&kafka)).build().unwrap();
     let sent = block_on(async { producer.send(ProducerRecord::to("orders").key(&-2).value(&[1u8, 2][..])).await.unwrap().await });
@@ -221,12 +221,12 @@ fn keys_and_values_of_any_type_that_has_a_serializer_are_sent() {
 }
 
 #[test]
-fn a_topic_that_does_not_exist_is_named_and_means_the_same_each_time() {
+fn missing_topic_gives_the_same_error_each_time() {
     let kafka = kafka(1);
     kafka.set_topic_error("orders", BrokerError::UNKNOWN_TOPIC_OR_PARTITION).unwrap();
     let settings = [("librdkafka.topic.metadata.propagation.max.ms", "0"), ("max.block.ms", "500")];
     let producer = producer(&kafka, &settings);
-    // The first is accepted, since librdkafka does not know better yet; the second it refuses.
+    // The first is accepted because librdkafka does not know the topic yet; it rejects the second.
     for attempt in 0..2 {
         let error = block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await?.await }).unwrap_err();
         assert_eq!((error.kind(), error.persistence()), (ErrorKind::UnknownTopicOrPartition, Persistence::NotPersisted));

@@ -1,4 +1,4 @@
-//! Flush, close and drop: nothing accepted is lost in silence.
+//! Flush, close and drop: no accepted record is lost silently.
 
 use std::{
     sync::{Arc, Mutex, mpsc},
@@ -16,9 +16,9 @@ fn record(n: usize) -> ProducerRecord<'static, str, str> {
 }
 
 #[test]
-fn flush_sends_what_lingers_and_waits_for_it() {
+fn flush_sends_lingering_records_and_waits_for_them() {
     let kafka = kafka(6);
-    // Lingering alone would take a quarter of an hour.
+    // Lingering alone would take 15 minutes.
     let producer = producer(&kafka, &[("linger.ms", "900000"), ("delivery.timeout.ms", "1000000")]);
     ends(move || {
         block_on(async {
@@ -32,7 +32,7 @@ fn flush_sends_what_lingers_and_waits_for_it() {
 }
 
 #[test]
-fn flush_of_nothing_is_ready_and_flushes_side_by_side_all_end() {
+fn flush_without_records_is_ready_and_concurrent_flushes_end() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     block_on(async {
@@ -51,7 +51,7 @@ fn flush_of_nothing_is_ready_and_flushes_side_by_side_all_end() {
 }
 
 #[test]
-fn close_delivers_what_was_accepted() {
+fn close_delivers_accepted_records() {
     let kafka = kafka(6);
     let producer = producer(&kafka, &[("linger.ms", "60000"), ("delivery.timeout.ms", "120000")]);
     let unsent = block_on(async {
@@ -65,7 +65,7 @@ fn close_delivers_what_was_accepted() {
 }
 
 #[test]
-fn close_gives_back_what_it_could_not_deliver_as_it_was() {
+fn close_returns_undelivered_records_unchanged() {
     let kafka = kafka(6);
     let producer = producer(&kafka, &[]);
     block_on(producer.partitions_for("orders")).unwrap();
@@ -94,7 +94,7 @@ fn close_gives_back_what_it_could_not_deliver_as_it_was() {
 }
 
 #[test]
-fn close_of_zero_gives_up_at_once_and_a_second_close_finds_nothing() {
+fn close_with_zero_timeout_gives_up_at_once_and_a_second_close_returns_nothing() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     kafka.broker_down(1).unwrap();
@@ -108,7 +108,7 @@ fn close_of_zero_gives_up_at_once_and_a_second_close_finds_nothing() {
 }
 
 #[test]
-fn closing_turns_away_those_that_wait_for_room() {
+fn close_fails_waiting_senders() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("buffer.memory", "1000")]);
     kafka.broker_down(1).unwrap();
@@ -126,7 +126,7 @@ fn closing_turns_away_those_that_wait_for_room() {
 }
 
 #[test]
-fn dropping_the_last_handle_delivers() {
+fn dropping_the_last_handle_delivers_records() {
     let kafka = kafka(6);
     let producer = producer(&kafka, &[("linger.ms", "60000"), ("delivery.timeout.ms", "120000")]);
     let clone = producer.clone();
@@ -139,7 +139,7 @@ fn dropping_the_last_handle_delivers() {
 }
 
 #[test]
-fn dropping_gives_up_after_its_time_and_every_callback_hears_of_it() {
+fn drop_gives_up_after_the_timeout_and_calls_all_callbacks() {
     let kafka = kafka(1);
     let producer: Producer<str, str> =
         Producer::builder(config(&kafka)).drop_timeout(Duration::from_millis(100)).build().unwrap();
@@ -156,7 +156,7 @@ fn dropping_gives_up_after_its_time_and_every_callback_hears_of_it() {
 }
 
 #[test]
-fn a_delivery_outlives_its_producer() {
+fn delivery_outlives_its_producer() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     let delivery = producer.try_send(record(1)).unwrap();
@@ -165,7 +165,7 @@ fn a_delivery_outlives_its_producer() {
 }
 
 #[test]
-fn the_last_handle_may_go_in_a_callback() {
+fn last_handle_can_be_dropped_in_a_callback() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     let (sender, receiver) = mpsc::channel();
@@ -179,14 +179,14 @@ fn the_last_handle_may_go_in_a_callback() {
             sender.send(report.map(drop)).unwrap();
         })
         .unwrap();
-    // The callback's handle must be the last: this one goes before the report can.
+    // The callback's handle must be the last: drop this one before the report.
     std::mem::drop(producer);
     receiver.recv_timeout(Duration::from_secs(30)).unwrap().unwrap();
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 101);
 }
 
 #[test]
-fn a_callback_that_would_wait_for_itself_is_told_so() {
+fn blocking_call_in_a_callback_returns_would_deadlock() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     let (sender, receiver) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! The interceptors in the box, at work.
+//! The built-in interceptors.
 
 use std::{num::NonZeroU32, thread};
 
@@ -13,7 +13,7 @@ use super::{config, kafka};
 use crate::log;
 
 #[test]
-fn a_counter_counts_what_is_sent_acknowledged_and_failed() {
+fn counter_counts_sent_acknowledged_and_failed_records() {
     let kafka = kafka(3);
     kafka.create_topic("payments", 1, 1).unwrap();
     let counter = Counter::new();
@@ -31,13 +31,13 @@ fn a_counter_counts_what_is_sent_acknowledged_and_failed() {
     };
     assert_eq!(counts("orders"), (500, 500, 0));
     assert_eq!(counts("payments"), (1, 0, 1));
-    assert_eq!(counts("no topic"), (1, 0, 1), "it failed under its own name");
+    assert_eq!(counts("no topic"), (1, 0, 1), "the failure counts for the record's own topic");
     assert_eq!(counter.total().outstanding(), 0);
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 500);
 }
 
 #[test]
-fn a_record_that_is_refused_is_acknowledged_under_its_own_topic_with_its_headers() {
+fn rejected_record_is_acknowledged_with_its_topic_and_headers() {
     #[derive(Clone, Default)]
     struct Seen(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
     impl<K: ?Sized, V: ?Sized> Interceptor<K, V> for Seen {
@@ -53,7 +53,7 @@ fn a_record_that_is_refused_is_acknowledged_under_its_own_topic_with_its_headers
         block_on(producer.send(record.header("h", "v"))).unwrap_err();
         seen.0.lock().unwrap().pop().unwrap()
     };
-    // The first finds a fresh slot, the second one that has carried a record for another topic.
+    // The first record gets a new slot, the second one a slot that was used for another topic.
     assert_eq!(refused(ProducerRecord::to("no topic")), "no topic None [h]");
     block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await.unwrap().await.unwrap() });
     assert_eq!(refused(ProducerRecord::to("no topic")), "no topic None [h]");
@@ -61,7 +61,7 @@ fn a_record_that_is_refused_is_acknowledged_under_its_own_topic_with_its_headers
 }
 
 #[test]
-fn a_rate_limit_delays_records_and_loses_none() {
+fn rate_limit_delays_records_and_loses_none() {
     let kafka = kafka(1);
     let limit = RateLimit::per_second(NonZeroU32::new(200).unwrap());
     let producer: Producer<str, str> = Producer::builder(config(&kafka)).interceptor(limit).build().unwrap();
@@ -89,7 +89,7 @@ mod trace_parent {
     use super::*;
 
     #[test]
-    fn the_span_that_tracing_has_entered_is_in_the_bytes_on_the_wire() {
+    fn entered_tracing_span_is_in_the_sent_headers() {
         let kafka = kafka(1);
         let producer: Producer<str, str> = Producer::builder(config(&kafka)).interceptor(TraceParent::new()).build().unwrap();
         let provider = SdkTracerProvider::builder().build();

@@ -1,4 +1,4 @@
-//! What a producer counts, held against what was sent and what is in the log.
+//! Metrics, compared with the records that were sent and with the log.
 
 use std::{thread, time::Duration};
 
@@ -12,7 +12,7 @@ use ottla::{
 use super::{config, kafka, producer};
 use crate::log;
 
-/// Takes snapshots until one is as wanted. No measure of speed: half a minute is long.
+/// Takes snapshots until one satisfies `is_wanted`. The 30 seconds are no measurement.
 fn metrics_when(producer: &Producer<str, str>, is_wanted: impl Fn(&Metrics) -> bool) -> Metrics {
     for _ in 0..1500 {
         let metrics = producer.metrics();
@@ -21,11 +21,11 @@ fn metrics_when(producer: &Producer<str, str>, is_wanted: impl Fn(&Metrics) -> b
         }
         thread::sleep(Duration::from_millis(20));
     }
-    panic!("the metrics do not become what they should be:\n{}", producer.metrics().to_prometheus());
+    panic!("timeout: the metrics are not as expected:\n{}", producer.metrics().to_prometheus());
 }
 
 #[test]
-fn the_counts_are_those_of_what_was_sent() {
+fn metrics_count_sent_records() {
     let kafka = EmbeddedKafka::builder().topic("orders", 3).topic("payments", 1).start().unwrap();
     let producer = producer(&kafka, &[("max.request.size", "2000"), ("client.id", "shop")]);
     let send = |topic: &'static str, count: usize, size: usize| {
@@ -37,7 +37,7 @@ fn the_counts_are_those_of_what_was_sent() {
     send("orders", 1000, 100);
     send("payments", 300, 6);
     block_on(producer.flush()).unwrap();
-    // One that the broker refuses, and two that it never sees.
+    // One record that the broker rejects, and two that never reach it.
     kafka.fail_next(ApiKey::Produce, &[BrokerError::MESSAGE_TOO_LARGE]).unwrap();
     block_on(async { producer.send(ProducerRecord::to("payments").value("v")).await.unwrap().await }).unwrap_err();
     block_on(producer.send(ProducerRecord::to("orders").value(&*"x".repeat(2000)))).unwrap_err();
@@ -62,17 +62,17 @@ fn the_counts_are_those_of_what_was_sent() {
         assert_eq!((of("record-send-total"), of("record-error-total")), (Some(sent), Some(failed)), "{topic}");
         assert_eq!(of("byte-total"), Some(bytes), "{topic}");
         let found = log::read(kafka.bootstrap_servers(), topic);
-        assert_eq!(of("record-send-total"), Some(found.len() as f64), "{topic}: what is in the log");
+        assert_eq!(of("record-send-total"), Some(found.len() as f64), "{topic}: records in the log");
     }
     assert!(metrics.value("record-send-rate").is_some_and(|rate| rate > 0.0));
     assert!(metrics.value("flush-time-ns-total").is_some_and(|time| time > 0.0));
-    assert_eq!(metrics.value("request-total"), None, "librdkafka's part, without statistics.interval.ms");
+    assert_eq!(metrics.value("request-total"), None, "needs librdkafka.statistics.interval.ms");
     let text = metrics.to_prometheus();
     assert!(text.contains("\nkafka_producer_topic_record_send_total{client_id=\"shop\",topic=\"orders\"} 1000\n"), "{text}");
 }
 
 #[test]
-fn those_who_wait_for_room_and_those_turned_away_are_counted() {
+fn waiting_and_rejected_senders_are_counted() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("buffer.memory", "4000"), ("max.block.ms", "200")]);
     block_on(producer.partitions_for("orders")).unwrap();
@@ -95,7 +95,7 @@ fn those_who_wait_for_room_and_those_turned_away_are_counted() {
 }
 
 #[test]
-fn librdkafka_s_statistics_come_under_java_s_names() {
+fn librdkafka_statistics_have_java_names() {
     let kafka = EmbeddedKafka::builder().brokers(2).topic("orders", 2).start().unwrap();
     kafka.set_leader("orders", 0, Some(1)).unwrap();
     kafka.set_leader("orders", 1, Some(2)).unwrap();
@@ -109,14 +109,14 @@ fn librdkafka_s_statistics_come_under_java_s_names() {
             block_on(async { producer.send(record).await.unwrap().await.unwrap() });
         }
     };
-    // An average is that of one interval: there must be something in it.
+    // An average is that of one interval: the interval must contain values.
     let metrics = metrics_when(&producer, |metrics| {
         send_one_to_each();
         let measured = metrics.node_value(2, "request-latency-avg").is_some() && metrics.value("batch-size-avg").is_some();
         measured && metrics.value("request-total").is_some_and(|total| total > 20.0)
     });
     let value = |name| metrics.value(name).unwrap_or_else(|| panic!("{name}: {}", metrics.to_prometheus()));
-    assert_eq!(value("records-per-request-avg"), 1.0, "each was awaited");
+    assert_eq!(value("records-per-request-avg"), 1.0, "each record was awaited");
     assert!(value("batch-size-avg") > 4.0 && value("batch-size-max") >= value("batch-size-avg"));
     assert!(value("record-queue-time-max") >= value("record-queue-time-avg"));
     assert!(metrics.node_value(2, "request-latency-max").unwrap() >= 50.0, "milliseconds");
@@ -124,7 +124,7 @@ fn librdkafka_s_statistics_come_under_java_s_names() {
     assert_eq!((value("produce-throttle-time-avg"), value("produce-throttle-time-max")), (0.0, 0.0));
     assert_eq!(value("connection-count"), 2.0);
     assert!(value("outgoing-byte-rate") > 0.0 && value("incoming-byte-total") > 0.0);
-    // What the brokers have recorded; what has come since the statistics were made is not in them.
+    // The requests that the brokers recorded. Those after the statistics were emitted are not included.
     let requests = kafka.stop_tracking();
     let total = value("request-total");
     assert!(total <= requests.len() as f64, "{total} of {}", requests.len());

@@ -1,4 +1,4 @@
-//! Tier 2: on brokers inside the process.
+//! Tier 2: tests with in-process brokers.
 
 mod account;
 mod added_partition;

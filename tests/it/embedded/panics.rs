@@ -1,4 +1,4 @@
-//! Panics of the user's code cost a record at most.
+//! A panic in user code fails one record at most.
 
 use std::{
     future::Future,
@@ -35,7 +35,7 @@ fn send_a_thousand(producer: &Producer<str, str>) {
 }
 
 #[test]
-fn a_callback_that_panics_costs_nothing_but_itself() {
+fn panic_in_a_callback_affects_no_record() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &[]);
     producer.send_with(ProducerRecord::to("orders").value("first"), |_| panic!("in a callback")).unwrap();
@@ -44,11 +44,11 @@ fn a_callback_that_panics_costs_nothing_but_itself() {
 }
 
 #[test]
-fn what_a_panic_carries_may_panic_when_it_is_dropped() {
+fn panic_payload_can_panic_in_its_drop() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
-            panic!("in the drop of what a panic carries");
+            panic!("in the drop of a panic payload");
         }
     }
     let kafka = kafka(3);
@@ -59,8 +59,8 @@ fn what_a_panic_carries_may_panic_when_it_is_dropped() {
 }
 
 #[test]
-fn a_subscriber_of_tracing_that_panics_harms_no_record() {
-    /// Panics at every event.
+fn panic_in_a_tracing_subscriber_affects_no_record() {
+    /// Panics in each event.
     struct Panics;
     impl Subscriber for Panics {
         fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
@@ -83,7 +83,7 @@ fn a_subscriber_of_tracing_that_panics_harms_no_record() {
             assert!(acknowledgement.headers.is_empty(), "in an interceptor");
         }
     }
-    // The subscriber is for all threads.
+    // The subscriber is set for all threads.
     alone("embedded::panics::a_subscriber_of_tracing_that_panics_harms_no_record", || {
         tracing::subscriber::set_global_default(Panics).unwrap();
         let kafka = kafka(3);
@@ -96,7 +96,7 @@ fn a_subscriber_of_tracing_that_panics_harms_no_record() {
 }
 
 #[test]
-fn a_serializer_that_panics_or_misbehaves_costs_its_record() {
+fn panic_or_error_in_a_serializer_fails_its_record() {
     let kafka = kafka(3);
     let serializer = |data: &str, buffer: &mut Vec<u8>| -> Result<(), String> {
         match data {
@@ -121,7 +121,7 @@ fn a_serializer_that_panics_or_misbehaves_costs_its_record() {
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1000);
 }
 
-/// Marks records, and panics where it is told to.
+/// Adds a mark to records, and panics if it is told to.
 struct Marker {
     name: &'static str,
     panics: bool,
@@ -143,7 +143,7 @@ impl Interceptor<str, str> for Marker {
 }
 
 #[test]
-fn interceptors_run_in_order_and_one_that_panics_is_skipped() {
+fn interceptors_run_in_order_and_a_panicking_one_is_skipped() {
     let kafka = kafka(1);
     let seen = Arc::new(Mutex::new(Vec::new()));
     let marker = |name, panics| Marker { name, panics, seen: Arc::clone(&seen) };
@@ -170,7 +170,7 @@ fn interceptors_run_in_order_and_one_that_panics_is_skipped() {
 }
 
 #[test]
-fn every_record_that_an_interceptor_saw_is_acknowledged_to_it_once() {
+fn interceptors_get_one_acknowledgement_for_each_record() {
     #[derive(Clone, Default)]
     struct Counter(Arc<[AtomicUsize; 2]>);
     impl<K: ?Sized, V: ?Sized> Interceptor<K, V> for Counter {
@@ -202,7 +202,7 @@ fn every_record_that_an_interceptor_saw_is_acknowledged_to_it_once() {
 }
 
 #[test]
-fn an_executor_whose_waker_panics_harms_nobody_else() {
+fn panic_in_a_waker_affects_no_other_task() {
     struct Panics;
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {
@@ -222,7 +222,7 @@ fn an_executor_whose_waker_panics_harms_nobody_else() {
 }
 
 #[test]
-fn an_interceptor_may_send_when_a_record_is_refused() {
+fn interceptor_can_send_when_a_record_is_rejected() {
     struct Replaces(OnceLock<Producer<str, str>>);
     impl Interceptor<str, str> for Replaces {
         fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
@@ -240,7 +240,7 @@ fn an_interceptor_may_send_when_a_record_is_refused() {
     kafka.broker_down(1).unwrap();
     let value = "x".repeat(1000);
     while producer.try_send(ProducerRecord::to("orders").value(&*value)).is_ok() {}
-    // Waits for room, and is refused by the thread that finds the room.
+    // It waits for the buffer, and is rejected by the thread that frees buffer memory.
     let waiting = producer.send(ProducerRecord::to("orders").value(&*value).partition(7));
     kafka.broker_up(1).unwrap();
     let error = match block_on(waiting) {

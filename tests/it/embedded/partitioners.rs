@@ -1,4 +1,4 @@
-//! Who chooses partitions: one of one's own, and those that are chosen by name.
+//! Custom partitioners and those that are selected by name.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use ottla::{
 use super::{config, kafka, producer};
 use crate::{java_keys::JavaKeys, log};
 
-/// A producer of text with a partitioner of the test's own.
+/// A producer of strings with a custom partitioner.
 fn with_partitioner(
     kafka: &EmbeddedKafka,
     partitioner: impl Fn(&PartitionContext<'_>) -> i32 + Send + Sync + 'static,
@@ -26,14 +26,14 @@ fn with_partitioner(
     Producer::builder(config(kafka)).partitioner(partitioner).build().unwrap()
 }
 
-/// Does what the value says: panics, or answers it.
+/// Panics or returns a number, as the value says.
 fn obey(record: &PartitionContext<'_>) -> i32 {
     let value = std::str::from_utf8(record.value().unwrap()).unwrap();
-    assert_ne!(value, "panic", "as it was told to");
+    assert_ne!(value, "panic", "panic by request");
     value.trim_start_matches('0').parse().unwrap_or(0)
 }
 
-/// Lets librdkafka connect these partitions with their brokers, so that they are available where it asks for a choice.
+/// Waits until librdkafka has connected these partitions to their brokers, so that they are available to the partitioner.
 fn know(producer: &Producer<str, str>, partitions: impl IntoIterator<Item = i32>) {
     for partition in partitions {
         let record = ProducerRecord::to("orders").value("known").partition(partition);
@@ -41,7 +41,7 @@ fn know(producer: &Producer<str, str>, partitions: impl IntoIterator<Item = i32>
     }
 }
 
-/// What went to each partition, in records.
+/// The number of records in each partition.
 fn shares(kafka: &EmbeddedKafka) -> BTreeMap<i32, usize> {
     log::read(kafka.bootstrap_servers(), "orders").iter().fold(BTreeMap::new(), |mut shares, found| {
         *shares.entry(found.partition).or_default() += 1;
@@ -54,16 +54,16 @@ fn partitions(deliveries: Vec<Delivery>) -> Vec<i32> {
 }
 
 #[test]
-fn every_record_goes_where_the_partitioner_says_with_a_key_or_without() {
+fn partitioner_places_records_with_and_without_a_key() {
     let kafka = kafka(6);
     let producer = with_partitioner(&kafka, obey);
     let record = |n: usize| {
-        // Small and large values: librdkafka copies the first and refers to the second.
+        // Small and large values: librdkafka copies the former and refers to the latter.
         let value = format!("{:0width$}", n % 6, width = [1, 3000][n / 6 % 2]);
         let record = ProducerRecord::to("orders").value(value);
         if n % 3 == 0 { record.key(n.to_string()) } else { record }
     };
-    // The first ones are sent before the topic is known: librdkafka asks for their partitions on a thread of its own.
+    // The first ones are sent before the topic is known: librdkafka calls the partitioner on its own thread.
     let deliveries: Vec<_> = (0..3000).map(|n| producer.try_send(record(n)).unwrap()).collect();
     let wanted: Vec<_> = (0..3000).map(|n| n % 6).collect();
     assert_eq!(partitions(deliveries), wanted);
@@ -86,7 +86,7 @@ fn every_record_goes_where_the_partitioner_says_with_a_key_or_without() {
 }
 
 #[test]
-fn the_partitioner_sees_the_record_as_it_goes_out() {
+fn partitioner_gets_the_serialized_record() {
     let kafka = kafka(4);
     let (sender, receiver) = mpsc::channel();
     let producer = with_partitioner(&kafka, move |record| {
@@ -102,7 +102,7 @@ fn the_partitioner_sees_the_record_as_it_goes_out() {
     assert_eq!(send(ProducerRecord::to("orders").key("key").value("v").header("priority", "high")), java("key"));
     assert_eq!(send(ProducerRecord::to("orders").value("")), 3);
     assert_eq!(send(ProducerRecord::to("orders").key("")), java(""));
-    assert_eq!(send(ProducerRecord::to("orders").value("v").partition(0)), 0, "it is not asked for this one");
+    assert_eq!(send(ProducerRecord::to("orders").value("v").partition(0)), 0, "the partitioner is not called");
     let some = |text: &str| Some(text.to_owned());
     let seen = |key, value, header| (("orders".to_owned(), key, value, header, 4), vec![0, 1, 2, 3]);
     let wanted = [seen(some("key"), some("v"), some("high")), seen(None, some(""), None), seen(some(""), None, None)];
@@ -110,12 +110,12 @@ fn the_partitioner_sees_the_record_as_it_goes_out() {
 }
 
 #[test]
-fn a_choice_that_cannot_be_used_costs_its_record_only() {
+fn invalid_choice_fails_its_record_only() {
     let kafka = kafka(6);
     let producer = with_partitioner(&kafka, obey);
     let values = ["0", "99", "1", "-1", "2", "panic", "3", "6", "4", "-2147483648", "5", "2147483647"];
     let record = |value: &'static str| ProducerRecord::<str, str>::to("orders").value(value);
-    // Before the topic is known the delivery tells, and `send` itself afterwards.
+    // Before the topic is known the error comes from the delivery, afterwards from `send`.
     for round in 0..2 {
         let sent: Vec<_> = values.iter().map(|value| producer.try_send(record(value)).map_err(ottla::Error::from)).collect();
         for (value, sent) in values.iter().zip(sent) {
@@ -134,7 +134,7 @@ fn a_choice_that_cannot_be_used_costs_its_record_only() {
             match *value {
                 "panic" => {
                     assert_eq!(error.to_string(), "topic orders: the partitioner panicked");
-                    assert!(source.unwrap().contains("as it was told to"));
+                    assert!(source.unwrap().contains("panic by request"));
                 }
                 value => {
                     let wanted = format!("topic orders: the partitioner returned {value}: must be 0 to 5");
@@ -146,14 +146,14 @@ fn a_choice_that_cannot_be_used_costs_its_record_only() {
     let error = block_on(async { producer.send_all(values.map(record)).await.unwrap().await.unwrap_err() });
     assert_eq!(error.acknowledged(), 6);
     assert!(error.failures().iter().all(|(index, error)| index % 2 == 1 && error.kind() == ErrorKind::Partitioner));
-    assert!(producer.send_with(record("panic"), |_| panic!("it was refused")).is_err());
+    assert!(producer.send_with(record("panic"), |_| panic!("called for a rejected record")).is_err());
     block_on(producer.flush()).unwrap();
     assert_eq!(shares(&kafka), (0..6).map(|partition| (partition, 3)).collect());
     assert_eq!(producer.buffer_available_bytes(), 33_554_432);
 }
 
 #[test]
-fn a_record_that_waited_for_room_is_told_what_the_partitioner_did() {
+fn record_that_waited_for_the_buffer_gets_the_partitioner_error() {
     let kafka = kafka(6);
     let settings = config(&kafka).set("buffer.memory", "10000").unwrap();
     let producer: Producer<str, str> = Producer::builder(settings).partitioner(obey).build().unwrap();
@@ -170,7 +170,7 @@ fn a_record_that_waited_for_room_is_told_what_the_partitioner_did() {
 }
 
 #[test]
-fn small_records_come_back_whole_from_a_producer_with_a_partitioner() {
+fn close_returns_small_records_of_a_producer_with_a_partitioner() {
     let kafka = kafka(6);
     let producer = with_partitioner(&kafka, |_| 0);
     block_on(async { producer.send(ProducerRecord::to("orders").value("0")).await.unwrap().await.unwrap() });
@@ -183,14 +183,14 @@ fn small_records_come_back_whole_from_a_producer_with_a_partitioner() {
 }
 
 #[test]
-fn java_s_keys_go_where_java_puts_them() {
+fn keys_have_the_same_partition_as_in_java() {
     for partitions in [1, 6, 7, 32, 100] {
         let kafka = kafka(partitions);
         let producer: Producer<[u8], str> = Producer::builder(config(&kafka)).build().unwrap();
         let count = NonZeroU32::new(partitions.unsigned_abs()).unwrap();
         block_on(async {
             let mut sent = Vec::new();
-            // The hash of each is held against Java's own where that is tested.
+            // Another test compares the hashes with Java's.
             for key in JavaKeys::new() {
                 let delivery = producer.send(ProducerRecord::to("orders").key(&*key).value("v")).await.unwrap();
                 sent.push((partition_for(&key, count), delivery));
@@ -203,7 +203,7 @@ fn java_s_keys_go_where_java_puts_them() {
 }
 
 #[test]
-fn round_robin_takes_one_partition_after_the_other_whatever_the_key() {
+fn round_robin_ignores_the_key() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &[("partitioner.class", "org.apache.kafka.clients.producer.RoundRobinPartitioner")]);
     know(&producer, 0..3);
@@ -214,17 +214,17 @@ fn round_robin_takes_one_partition_after_the_other_whatever_the_key() {
 }
 
 #[test]
-fn uniform_sticky_changes_partition_with_every_batch_whatever_the_key() {
+fn uniform_sticky_changes_partition_with_each_batch() {
     let kafka = kafka(3);
     let producer = producer(&kafka, &[("partitioner.class", "UniformStickyPartitioner"), ("batch.size", "100")]);
     let record = || ProducerRecord::to("orders").key("a key").value("5 + 5 = 10");
     know(&producer, 0..3);
-    // Each is reported before the next is sent: its batch is complete.
+    // Each record is reported before the next is sent, so its batch is complete.
     let one_by_one: Vec<_> =
         (0..30).map(|_| block_on(async { producer.send(record()).await.unwrap().await.unwrap().partition() })).collect();
     assert!(one_by_one.windows(2).all(|pair| pair[0] != pair[1]), "{one_by_one:?}");
     kafka.broker_down(1).unwrap();
-    // Six records of 15 bytes fit into a batch, and nothing is reported meanwhile.
+    // Six records of 15 bytes fit into a batch, and none is reported meanwhile.
     let sent: Vec<_> = (0..120).map(|_| producer.try_send(record()).unwrap()).collect();
     kafka.broker_up(1).unwrap();
     let chosen = partitions(sent);
@@ -234,7 +234,7 @@ fn uniform_sticky_changes_partition_with_every_batch_whatever_the_key() {
 }
 
 #[test]
-fn keyless_records_change_partition_after_the_sticky_bytes() {
+fn keyless_records_change_partition_after_sticky_bytes() {
     for (settings, records) in [(&[][..], 17), (&[("batch.size", "5000")], 5), (&[("batch.size", "0")], 1)] {
         let kafka = kafka(50);
         let producer = producer(&kafka, settings);
@@ -251,7 +251,7 @@ fn keyless_records_change_partition_after_the_sticky_bytes() {
 }
 
 #[test]
-fn a_partition_without_a_leader_gets_nothing_unless_its_key_says_so() {
+fn partition_without_a_leader_gets_only_records_with_its_keys() {
     for name in ["DefaultPartitioner", "RoundRobinPartitioner", "UniformStickyPartitioner"] {
         let kafka = kafka(3);
         kafka.set_leader("orders", 1, None).unwrap();
@@ -269,7 +269,7 @@ fn a_partition_without_a_leader_gets_nothing_unless_its_key_says_so() {
     }
 }
 
-/// Three partitions, each on a broker of its own.
+/// Three partitions, each on its own broker.
 fn three_brokers() -> EmbeddedKafka {
     let kafka = EmbeddedKafka::builder().brokers(3).topic("orders", 3).start().unwrap();
     for (partition, broker) in (0..3).zip(1..) {
@@ -279,7 +279,7 @@ fn three_brokers() -> EmbeddedKafka {
 }
 
 #[test]
-fn a_partition_whose_broker_takes_nothing_gets_nothing_after_the_availability_timeout() {
+fn stuck_partition_is_avoided_after_the_availability_timeout() {
     let kafka = three_brokers();
     let producer = producer(&kafka, &[("partitioner.availability.timeout.ms", "100"), ("batch.size", "1000")]);
     know(&producer, 0..3);
@@ -287,14 +287,14 @@ fn a_partition_whose_broker_takes_nothing_gets_nothing_after_the_availability_ti
     let value = "x".repeat(1000);
     let send = |count| (0..count).map(|_| producer.try_send(ProducerRecord::to("orders").value(&*value)).unwrap()).collect();
     let _before: Vec<Delivery> = send(300);
-    // The last of the records before must have waited for longer than the timeout.
+    // The last record of the first part must have waited for longer than the timeout.
     thread::sleep(Duration::from_millis(200));
-    assert!(!partitions(send(5000)).contains(&1), "its weight alone would have given it some");
+    assert!(!partitions(send(5000)).contains(&1), "the weight alone would select it");
     assert!(!block_on(producer.close(Duration::ZERO)).unwrap().is_empty());
 }
 
 #[test]
-fn a_slow_partition_gets_less_if_queues_matter() {
+fn adaptive_partitioning_sends_less_to_a_slow_partition() {
     let share = |adaptive| {
         let kafka = three_brokers();
         kafka.set_round_trip_time(2, Duration::from_millis(300)).unwrap();
@@ -307,5 +307,5 @@ fn a_slow_partition_gets_less_if_queues_matter() {
         chosen.into_iter().filter(|&partition| partition == 1).count()
     };
     let (even, adapted) = (share("false"), share("true"));
-    assert!(even > 1200 && adapted < even / 2, "{adapted} of 6000, {even} if queues do not matter");
+    assert!(even > 1200 && adapted < even / 2, "{adapted} of 6000, {even} without adaptive partitioning");
 }

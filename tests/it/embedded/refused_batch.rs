@@ -1,4 +1,4 @@
-//! Batches that a broker refuses: what each of their records is told.
+//! The errors of records in a batch that a broker rejects.
 
 use futures::executor::block_on;
 use ottla::{
@@ -9,10 +9,10 @@ use ottla::{
 use super::{ends, kafka, producer};
 use crate::hostile::{Harm, Meddler};
 
-/// Protocol numbers.
+/// API keys and versions of the protocol.
 const PRODUCE: i16 = 0;
 
-/// Sends these records in one batch and gives their errors. By a producer of their own: right after a flush records may skip their linger.
+/// Sends these records in one batch and returns their errors. It uses a new producer, because after a flush records may not linger.
 fn send(kafka: &EmbeddedKafka, settings: &[(&str, &str)], values: &[&str]) -> Vec<Error> {
     let producer = producer(kafka, &[settings, &[("linger.ms", "60000")]].concat());
     block_on(producer.partitions_for("orders")).unwrap();
@@ -23,7 +23,7 @@ fn send(kafka: &EmbeddedKafka, settings: &[(&str, &str)], values: &[&str]) -> Ve
 }
 
 #[test]
-fn a_record_is_not_blamed_for_the_size_of_its_batch() {
+fn batch_too_large_does_not_blame_the_record() {
     ends(|| {
         let kafka = kafka(1);
         for code in [BrokerError::MESSAGE_TOO_LARGE, BrokerError::RECORD_LIST_TOO_LARGE] {
@@ -42,7 +42,7 @@ fn a_record_is_not_blamed_for_the_size_of_its_batch() {
 }
 
 #[test]
-fn a_record_is_not_called_invalid_where_the_broker_does_not_say_which_one_is() {
+fn record_is_not_invalid_if_the_broker_names_none() {
     ends(|| {
         let kafka = kafka(1);
         for code in [BrokerError::INVALID_TIMESTAMP, BrokerError::INVALID_RECORD] {
@@ -50,7 +50,7 @@ fn a_record_is_not_called_invalid_where_the_broker_does_not_say_which_one_is() {
             for error in send(&kafka, &[], &["a", "b"]) {
                 assert_eq!((error.kind(), error.code()), (ErrorKind::BatchRejected, Some(code.code().into())), "{error}");
                 assert!(error.to_string().contains("its batch of 2 records because of one of them"), "{error}");
-                assert!(!error.is_retriable(), "with the invalid one it would be refused again, and again");
+                assert!(!error.is_retriable(), "with the invalid record it would be rejected again");
             }
             kafka.fail_next(ApiKey::Produce, &[code]).unwrap();
             assert_eq!(send(&kafka, &[], &["a"]).remove(0).kind(), ErrorKind::InvalidRecord);
@@ -59,7 +59,7 @@ fn a_record_is_not_called_invalid_where_the_broker_does_not_say_which_one_is() {
 }
 
 #[test]
-fn the_good_records_of_a_batch_with_a_bad_one_can_be_sent_again() {
+fn valid_records_of_a_rejected_batch_can_be_sent_again() {
     ends(|| {
         let kafka = kafka(1);
         let between = Meddler::start(kafka.bootstrap_servers());
@@ -70,25 +70,25 @@ fn the_good_records_of_a_batch_with_a_bad_one_can_be_sent_again() {
         for good in [&errors[0], &errors[2]] {
             assert_eq!((good.kind(), good.name()), (ErrorKind::BatchRejected, Some("_INVALID_DIFFERENT_RECORD")), "{good}");
             assert_eq!((good.is_retriable(), good.persistence()), (true, Persistence::NotPersisted));
-            assert_eq!(good.broker_message(), None, "the broker said nothing of it");
+            assert_eq!(good.broker_message(), None, "the broker sent no message for this record");
         }
     });
 }
 
-/// In place of an answer to a produce request (version 10): the batch was refused for its second record (KIP-467).
+/// A response to a produce request (version 10) that rejects the batch because of its second record (KIP-467).
 fn refuse_the_second(answer: &[u8], why: &[u8]) -> Vec<u8> {
     let compact = |bytes: &[u8]| [&[u8::try_from(bytes.len() + 1).unwrap()], bytes].concat();
     let invalid_timestamp = 32_i16.to_be_bytes();
     let second = [&1_i32.to_be_bytes()[..], &compact(why), &[0]].concat();
     [
-        &answer[..4], // the correlation id
+        &answer[..4], // correlation id
         &[0, 2],      // no tags; one topic
         &compact(b"orders"),
         &[2, 0, 0, 0, 0], // one partition, 0
         &invalid_timestamp,
         &[0xff; 16],          // no offset, no timestamp
-        &0_i64.to_be_bytes(), // the log's start
-        &[2],                 // one record's error
+        &0_i64.to_be_bytes(), // log start offset
+        &[2],                 // one record error
         &second,
         &[0, 0, 0],       // no text for the batch; no tags
         &[0, 0, 0, 0, 0], // not throttled; no tags

@@ -1,4 +1,4 @@
-//! Whatever the brokers answer, every accepted record ends in exactly one report.
+//! Whatever the brokers answer, each accepted record gets exactly one report.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use proptest::{prelude::*, test_runner::Config};
 
 use crate::log;
 
-/// What happens between two records.
+/// An event between two records.
 #[derive(Debug, Clone)]
 enum Event {
     Send(Way),
@@ -59,7 +59,7 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #![proptest_config(Config { cases: 24, failure_persistence: None, ..Config::default() })]
     #[test]
-    fn acknowledged_and_failed_are_what_was_accepted(
+    fn accepted_records_are_acknowledged_or_failed(
         events in prop::collection::vec(event(), 1..120),
         closing in prop::option::of(0u64..500),
         idempotent in any::<bool>(),
@@ -110,7 +110,7 @@ proptest! {
                     }
                     Err(_) => refused += 1,
                 },
-                // Lists of one broker hide the cluster's: only the latter are used here.
+                // The list of a broker hides the cluster's list, so only the latter is used here.
                 Event::Fail(error) => kafka.fail_next(ApiKey::Produce, &[*error]).unwrap(),
                 Event::Slow(milliseconds) => {
                     kafka.set_round_trip_time(1, Duration::from_millis(u64::from(*milliseconds))).unwrap();
@@ -131,13 +131,13 @@ proptest! {
             acknowledged.fetch_add(usize::from(report.is_ok()), Ordering::SeqCst);
         }
         prop_assert_eq!(reports.load(Ordering::SeqCst), accepted, "{} refused, {} forgotten", refused, forgotten);
-        prop_assert_eq!(room.buffer_available_bytes(), 8000, "every report gives its room back, once");
+        prop_assert_eq!(room.buffer_available_bytes(), 8000, "each report frees its buffer memory once");
         drop(room);
         for broker in 1..3 {
             kafka.broker_up(broker).unwrap();
         }
         let found = log::read(kafka.bootstrap_servers(), "orders");
         let distinct: std::collections::BTreeSet<_> = found.iter().map(|found| found.value.clone()).collect();
-        prop_assert!(distinct.len() >= acknowledged.load(Ordering::SeqCst), "what was acknowledged is in the log");
+        prop_assert!(distinct.len() >= acknowledged.load(Ordering::SeqCst), "acknowledged records are in the log");
     }
 }

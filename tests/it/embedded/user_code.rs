@@ -1,4 +1,4 @@
-//! User code runs in drops and wakers as well, blocks, and calls back: nothing waits for it in vain.
+//! User code also runs in drops and wakers; it may block, and may call the producer. None of this may block the producer.
 
 use std::{
     future::Future,
@@ -24,7 +24,7 @@ use ottla::{
 use super::{config, ends, kafka, producer};
 use crate::log;
 
-/// Panics when it is dropped.
+/// Panics in its drop.
 #[derive(Debug)]
 struct Bomb;
 
@@ -36,7 +36,7 @@ impl Drop for Bomb {
 
 impl std::fmt::Display for Bomb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an error that panics when it is dropped")
+        f.write_str("an error that panics in its drop")
     }
 }
 
@@ -46,12 +46,12 @@ fn record(value: &str) -> ProducerRecord<'static, str, str> {
     ProducerRecord::to("orders").value(value.to_owned())
 }
 
-/// The delivery thread is alive: what is sent is reported, and a flush ends.
+/// Checks that the delivery thread is alive: a record is reported, and a flush ends.
 fn still_works(producer: &Producer<str, str>) {
     let producer = producer.clone();
     ends(move || {
         block_on(async {
-            // What was sent before may fill `buffer.memory` until the broker is back.
+            // Earlier records may fill `buffer.memory` until the broker is up again.
             producer.flush().await.unwrap();
             for _ in 0..100 {
                 producer.send(record("still")).await.unwrap().await.unwrap();
@@ -62,7 +62,7 @@ fn still_works(producer: &Producer<str, str>) {
 }
 
 #[test]
-fn what_a_callback_has_captured_may_panic_when_the_callback_is_dropped_uncalled() {
+fn captures_of_an_uncalled_callback_can_panic_in_drop() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("buffer.memory", "3000"), ("max.block.ms", "100")]);
     block_on(producer.partitions_for("orders")).unwrap();
@@ -70,7 +70,7 @@ fn what_a_callback_has_captured_may_panic_when_the_callback_is_dropped_uncalled(
     while producer.try_send(record(&"x".repeat(500))).is_ok() {}
     let bomb = Bomb;
     let sender = producer.clone();
-    // It waits for room until `max.block.ms` is over, and is refused by the delivery thread.
+    // It waits for the buffer until `max.block.ms` is over, and is rejected by the delivery thread.
     let refused = thread::spawn(move || {
         sender.blocking().send_with(record(&"x".repeat(1000)), move |_| std::mem::forget(bomb)).unwrap_err().kind()
     });
@@ -80,7 +80,7 @@ fn what_a_callback_has_captured_may_panic_when_the_callback_is_dropped_uncalled(
 }
 
 #[test]
-fn an_error_of_a_batch_may_panic_when_its_last_reference_is_dropped() {
+fn error_of_a_batch_can_panic_in_drop() {
     let kafka = kafka(1);
     let serializer = |data: &str, buffer: &mut Vec<u8>| -> Result<(), Bomb> {
         if data == "fail" {
@@ -93,14 +93,14 @@ fn an_error_of_a_batch_may_panic_when_its_last_reference_is_dropped() {
     block_on(producer.partitions_for("orders")).unwrap();
     kafka.broker_down(1).unwrap();
     let batch = block_on(producer.send_all([record("good"), record("fail")])).unwrap();
-    // From here on the last reference is that of the record which the delivery thread reports.
+    // From here on the record that the delivery thread reports has the last reference.
     drop(batch);
     kafka.broker_up(1).unwrap();
     still_works(&producer);
 }
 
 #[test]
-fn what_a_serializer_waits_for_may_panic_when_it_is_dropped() {
+fn deferred_value_can_panic_in_drop() {
     struct Waits;
     impl Serializer<str> for Waits {
         fn serialize(&self, data: &str, _: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
@@ -131,7 +131,7 @@ fn what_a_serializer_waits_for_may_panic_when_it_is_dropped() {
 }
 
 #[test]
-fn plug_ins_may_panic_when_the_producer_ends_and_close_still_gives_back_what_is_left() {
+fn close_returns_records_although_plug_ins_panic_in_drop() {
     struct Explodes(Bomb);
     impl Interceptor<str, str> for Explodes {}
     impl Partitioner for Explodes {
@@ -162,7 +162,7 @@ fn plug_ins_may_panic_when_the_producer_ends_and_close_still_gives_back_what_is_
 }
 
 #[test]
-fn a_waker_may_panic_when_it_is_woken_and_when_it_is_dropped() {
+fn waker_can_panic_in_wake_and_drop() {
     struct Explodes(Bomb);
     impl Wake for Explodes {
         fn wake(self: Arc<Self>) {}
@@ -173,10 +173,10 @@ fn a_waker_may_panic_when_it_is_woken_and_when_it_is_dropped() {
             panic!("in a waker");
         }
     }
-    /// Polls twice, each time with a waker of which the future keeps the last reference.
+    /// Polls twice, each time with a waker whose last reference the future has.
     fn poll<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
         if future.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(Panics)))).is_ready() {
-            unreachable!("nothing is reported yet");
+            unreachable!("no record is reported yet");
         }
         let waker = Waker::from(Arc::new(Explodes(Bomb)));
         let polled = future.poll(&mut Context::from_waker(&waker));
@@ -189,7 +189,7 @@ fn a_waker_may_panic_when_it_is_woken_and_when_it_is_dropped() {
     kafka.broker_down(1).unwrap();
     let mut deliveries: Vec<_> = (0..10).map(|_| producer.try_send(record("x")).unwrap()).collect();
     for delivery in &mut deliveries {
-        // The waker that is left there when another one comes may panic as well.
+        // The stored waker may also panic when it is replaced.
         assert!(poll(Pin::new(&mut *delivery)).is_pending());
         assert!(poll(Pin::new(&mut *delivery)).is_pending());
     }
@@ -208,7 +208,7 @@ fn a_waker_may_panic_when_it_is_woken_and_when_it_is_dropped() {
         block_on(delivery).unwrap();
     }
     block_on(batch).unwrap();
-    // Held up until it has been polled, so that it is not ready.
+    // Delayed until it has been polled, so that it is not ready.
     let (entered, release) = blocking_callback(&producer);
     entered.recv_timeout(PATIENCE).unwrap();
     let mut close = pin!(producer.clone().close(Duration::from_secs(60)));
@@ -217,7 +217,7 @@ fn a_waker_may_panic_when_it_is_woken_and_when_it_is_dropped() {
     ends_with(|| block_on(close).unwrap());
 }
 
-/// As [`ends`], for code that borrows: what never ends fails, since the test's own thread watches.
+/// Like [`ends`], for code that borrows: a watchdog thread fails the test after a timeout.
 fn ends_with<R>(code: impl FnOnce() -> R) -> R {
     let done = Arc::new(AtomicBool::new(false));
     let watched = Arc::clone(&done);
@@ -228,7 +228,7 @@ fn ends_with<R>(code: impl FnOnce() -> R) -> R {
                 return;
             }
         }
-        eprintln!("it does not end");
+        eprintln!("timeout");
         std::process::abort();
     });
     let result = code();
@@ -236,7 +236,7 @@ fn ends_with<R>(code: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs a task inline, in the call that wakes it, on whichever thread that is.
+/// Runs a task inline, in the call that wakes it, on the thread of that call.
 struct Inline {
     task: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
     woken: AtomicBool,
@@ -256,7 +256,7 @@ impl Wake for Inline {
     fn wake(self: Arc<Self>) {
         self.woken.store(true, Ordering::SeqCst);
         loop {
-            // Empty while it is polled: the poller looks once more.
+            // Empty while it is polled: the poller polls again.
             let Some(mut task) = self.task.lock().unwrap().take() else { return };
             while self.woken.swap(false, Ordering::SeqCst) {
                 if task.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&self)))).is_ready() {
@@ -275,9 +275,9 @@ impl Wake for Inline {
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
-fn a_waker_that_runs_its_task_inline_may_send_flush_and_close() {
+fn inline_task_can_send_flush_and_close() {
     let kafka = kafka(3);
-    // So small that records wait for room, and are admitted by the thread that frees it.
+    // The buffer is so small that records wait, and are admitted by the thread that frees buffer memory.
     let producer = producer(&kafka, &[("buffer.memory", "4000")]);
     let done: Vec<_> = (0..4)
         .map(|_| {
@@ -296,7 +296,7 @@ fn a_waker_that_runs_its_task_inline_may_send_flush_and_close() {
     for done in done {
         done.recv_timeout(PATIENCE).unwrap();
     }
-    // Each of them hears of the end, and closes again in that very call.
+    // Each task is woken by the end, and calls close again inline.
     let done: Vec<_> = (0..4)
         .map(|_| {
             let (producer, other) = (producer.clone(), producer.clone());
@@ -314,13 +314,13 @@ fn a_waker_that_runs_its_task_inline_may_send_flush_and_close() {
 }
 
 #[test]
-fn a_task_that_runs_inline_may_drop_the_last_handle() {
+fn inline_task_can_drop_the_last_handle() {
     let kafka = kafka(1);
     for _ in 0..5 {
         let producer: Producer<str, str> = Producer::builder(config(&kafka)).drop_timeout(Duration::MAX).build().unwrap();
         let done = Inline::run(async move {
             drop(producer.send(record("x")).await.unwrap());
-            // It ends on one of the producer's own threads: the drop must not wait for the end of that.
+            // It ends on a thread of the producer: the drop must not wait for that thread.
             producer.flush().await.unwrap();
             drop(producer);
         });
@@ -341,7 +341,7 @@ fn blocking_callback(producer: &Producer<str, str>) -> (mpsc::Receiver<()>, mpsc
 }
 
 #[test]
-fn close_does_not_wait_for_a_callback_that_blocks_and_says_how_many_records_are_not_reported() {
+fn close_does_not_wait_for_a_blocked_callback_and_counts_unreported_records() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[]);
     let (entered, release) = blocking_callback(&producer);
@@ -356,7 +356,7 @@ fn close_does_not_wait_for_a_callback_that_blocks_and_says_how_many_records_are_
             assert!(error.to_string().contains("11 records"), "{error}");
         });
     }
-    // The callback was not released before.
+    // The callback was still blocked.
     release.send(()).unwrap();
     ends(move || {
         let unsent = block_on(other.close(Duration::from_secs(60))).unwrap();
@@ -368,7 +368,7 @@ fn close_does_not_wait_for_a_callback_that_blocks_and_says_how_many_records_are_
 }
 
 #[test]
-fn dropping_does_not_wait_for_a_callback_that_blocks() {
+fn drop_does_not_wait_for_a_blocked_callback() {
     let kafka = kafka(1);
     let producer: Producer<str, str> =
         Producer::builder(config(&kafka)).drop_timeout(Duration::from_millis(100)).build().unwrap();
@@ -377,12 +377,12 @@ fn dropping_does_not_wait_for_a_callback_that_blocks() {
     let delivery = producer.try_send(record("behind")).unwrap();
     ends(move || drop(producer));
     release.send(()).unwrap();
-    // It is still reported, whether it was delivered or given up.
+    // The record is still reported, as delivered or given up.
     ends(move || drop(block_on(delivery)));
 }
 
 #[test]
-fn close_does_not_wait_for_a_waker_or_an_interceptor_that_blocks() {
+fn close_does_not_wait_for_a_blocked_waker_or_interceptor() {
     struct Blocks(Mutex<mpsc::Receiver<()>>, AtomicUsize);
     impl Blocks {
         fn block(&self) {
@@ -407,7 +407,7 @@ fn close_does_not_wait_for_a_waker_or_an_interceptor_that_blocks() {
     let waker = Waker::from(Arc::clone(&blocks));
     let _delivery = loop {
         let mut delivery = producer.try_send(record("x")).unwrap();
-        // Ready, if the report was faster than the poll: then once more.
+        // Ready, if the report came before the poll: then once more.
         if delivery.poll_unpin(&mut Context::from_waker(&waker)).is_pending() {
             break delivery;
         }
@@ -415,7 +415,7 @@ fn close_does_not_wait_for_a_waker_or_an_interceptor_that_blocks() {
     while blocks.1.load(Ordering::SeqCst) == 0 {
         thread::yield_now();
     }
-    // Everything is reported: nothing is lost, and nothing to be said.
+    // All records are reported: none is lost, so close succeeds.
     ends(move || assert!(block_on(producer.close(Duration::ZERO)).unwrap().is_empty()));
     release.send(()).unwrap();
     drop(release);
@@ -435,7 +435,7 @@ fn close_does_not_wait_for_a_waker_or_an_interceptor_that_blocks() {
 }
 
 #[test]
-fn max_block_ms_ends_the_wait_for_room_though_a_callback_blocks() {
+fn max_block_ms_applies_to_the_buffer_while_a_callback_blocks() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("buffer.memory", "3000"), ("max.block.ms", "200")]);
     let (entered, release) = blocking_callback(&producer);
@@ -448,13 +448,13 @@ fn max_block_ms_ends_the_wait_for_room_though_a_callback_blocks() {
             assert_eq!(block_on(sending).unwrap_err().kind(), ErrorKind::BufferTimeout);
         }
     });
-    // The callback was not released before.
+    // The callback was still blocked.
     release.send(()).unwrap();
     still_works(&producer);
 }
 
 #[test]
-fn max_block_ms_ends_the_wait_for_a_serializer_though_a_callback_blocks() {
+fn max_block_ms_applies_to_serializers_while_a_callback_blocks() {
     struct Waits;
     impl Serializer<str> for Waits {
         fn serialize(&self, data: &str, _: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
@@ -485,7 +485,7 @@ fn max_block_ms_ends_the_wait_for_a_serializer_though_a_callback_blocks() {
 }
 
 #[test]
-fn no_timeout_is_too_long_for_close_and_drop() {
+fn close_and_drop_accept_any_timeout() {
     let kafka = kafka(1);
     let lingers = |kafka| config(kafka).set("linger.ms", "900000").unwrap().set("delivery.timeout.ms", "1000000").unwrap();
     let closed = Producer::builder(lingers(&kafka)).drop_timeout(Duration::MAX).build().unwrap();
@@ -497,10 +497,10 @@ fn no_timeout_is_too_long_for_close_and_drop() {
         }
         assert!(block_on(closed.close(Duration::MAX)).unwrap().is_empty());
         drop(dropped);
-        // A panic in a drop that runs because of another panic aborts the process.
+        // A panic in a drop during another panic aborts the process.
         let panic = catch_unwind(AssertUnwindSafe(|| {
             let _producer = unwound;
-            std::panic::resume_unwind(Box::new("a panic of the program's"));
+            std::panic::resume_unwind(Box::new("a panic of the program"));
         }));
         assert!(panic.is_err());
     });
