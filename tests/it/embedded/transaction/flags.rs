@@ -356,7 +356,7 @@ fn a_transaction_that_was_open_too_long_is_not_said_to_be_fenced() {
         let error = block_on(transaction.commit()).unwrap_err();
         assert_expired(&error);
         assert!(error.to_string().contains("transaction.timeout.ms (1000 ms)"), "{error}");
-        assert!(error.advice().is_some_and(|advice| advice.contains("do the transaction again")), "{error:?}");
+        assert!(error.advice().is_some_and(|advice| advice.contains("repeat the transaction")), "{error:?}");
         assert_expired(&block_on(transaction.abort()).unwrap_err());
         assert_expired(&block_on(producer.begin_transaction()).unwrap_err());
         // The way on that it names.
