@@ -152,7 +152,7 @@ fn written_record_contradicts_a_report_of_not_persisted() {
     let aborted = book.note();
     book.account.aborted(aborted);
     let row = book.unsound_row();
-    assert_eq!((row.present_all_the_same, row.failed, row.found), (3, 2, 4));
+    assert_eq!((row.present_despite_report, row.failed, row.found), (3, 2, 4));
     assert_eq!(row.failures[&ErrorKind::InvalidRecord].count, 1);
 }
 

@@ -49,7 +49,7 @@ pub(super) struct Records {
     lost: usize,
     duplicated: usize,
     reordered: usize,
-    present_all_the_same: usize,
+    present_despite_report: usize,
     misplaced: usize,
     damaged: usize,
 }
@@ -66,7 +66,7 @@ impl From<Row> for Records {
             lost: row.lost,
             duplicated: row.duplicated,
             reordered: row.reordered,
-            present_all_the_same: row.present_all_the_same,
+            present_despite_report: row.present_despite_report,
             misplaced: row.misplaced,
             damaged: row.damaged,
         }
@@ -78,7 +78,7 @@ impl Records {
         // Of two, the broker acknowledges the second one.
         let twice = if topic == IMPATIENT { 0 } else { self.duplicated + self.misplaced };
         let wrong = [self.unreported, self.reported_again, self.lost, twice, self.reordered];
-        let wrong = wrong.iter().chain(&[self.present_all_the_same, self.damaged]).sum::<usize>();
+        let wrong = wrong.iter().chain(&[self.present_despite_report, self.damaged]).sum::<usize>();
         wrong == 0 && self.offered == self.acknowledged + self.failed && self.acknowledged > 0
     }
 }
@@ -115,9 +115,9 @@ impl fmt::Display for Summary {
         )?;
         for (topic, records) in TOPICS.iter().zip(&self.records) {
             let Records { offered, acknowledged, failed, found, unreported, lost, .. } = records;
-            let Records { duplicated, reordered, present_all_the_same, .. } = records;
+            let Records { duplicated, reordered, present_despite_report, .. } = records;
             write!(f, "| {topic:12} | {offered:7} | {acknowledged:12} | {failed:6} | {found:5} | {unreported:10} | {lost:4} ")?;
-            writeln!(f, "| {duplicated:10} | {reordered:9} | {present_all_the_same:24} |")?;
+            writeln!(f, "| {duplicated:10} | {reordered:9} | {present_despite_report:24} |")?;
             let others = [records.reported_again, records.misplaced, records.damaged];
             if others.iter().sum::<usize>() > 0 {
                 writeln!(f, "| {topic:12} | reported again, found elsewhere, damaged: {others:?} |")?;

@@ -1,10 +1,10 @@
-//! What is committed, and where a consumer goes on.
+//! Commits, and where the next consumer continues.
 
 use super::*;
 use ottla::{ErrorKind, OffsetAndMetadata, Offsets};
 
 #[test]
-fn a_commit_is_behind_what_was_taken_and_the_next_consumer_goes_on_there() {
+fn next_consumer_continues_after_the_commit() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let consumer = subscribed(&kafka, &[]);
@@ -22,7 +22,7 @@ fn a_commit_is_behind_what_was_taken_and_the_next_consumer_goes_on_there() {
 }
 
 #[test]
-fn offsets_of_ones_own_are_committed() {
+fn commit_offsets_commits_given_offsets() {
     let kafka = kafka(2);
     write(&kafka, 0, 0..10);
     let consumer = builder(&kafka, &[]).build().unwrap();
@@ -45,7 +45,7 @@ fn offsets_of_ones_own_are_committed() {
 }
 
 #[test]
-fn automatically_what_was_taken_is_committed_at_the_end() {
+fn close_commits_taken_records_automatically() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let consumer = subscribed(&kafka, &[("enable.auto.commit", "true")]);
@@ -55,19 +55,19 @@ fn automatically_what_was_taken_is_committed_at_the_end() {
 }
 
 #[test]
-fn an_automatic_commit_is_one_record_behind() {
+fn automatic_commit_is_one_record_behind() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let consumer = subscribed(&kafka, &[("enable.auto.commit", "true"), ("auto.commit.interval.ms", "50")]);
     take(&consumer, 3);
     let committed = || block_on(consumer.committed([("orders", 0)])).unwrap().next("orders", 0);
-    // The third record may still be in work.
+    // The third record may still be processed.
     while committed().is_none() {
         std::thread::sleep(Duration::from_millis(20));
     }
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(committed(), Some(2));
-    // To ask for more is to be done with it.
+    // Requesting the next record marks the others as processed.
     take(&consumer, 1);
     while committed() == Some(2) {
         std::thread::sleep(Duration::from_millis(20));
@@ -76,7 +76,7 @@ fn an_automatic_commit_is_one_record_behind() {
 }
 
 #[test]
-fn without_a_group_nothing_is_committed() {
+fn nothing_is_committed_without_a_group() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..3);
     let settings = [("bootstrap.servers", kafka.bootstrap_servers()), ("auto.offset.reset", "earliest")];

@@ -1,10 +1,10 @@
-//! Seeking, pausing and asking.
+//! Seeks, pauses and queries.
 
 use super::*;
 use ottla::{ErrorKind, TopicPartition};
 
 #[test]
-fn seek_goes_back_and_forth_and_drops_what_was_read_ahead() {
+fn seek_drops_records_that_were_read_ahead() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..100);
     let consumer = subscribed(&kafka, &[]);
@@ -40,7 +40,7 @@ fn seek_right_after_assign_waits_for_the_partition() {
 }
 
 #[test]
-fn a_paused_partition_gives_nothing_and_loses_nothing() {
+fn paused_partition_returns_and_loses_no_records() {
     let kafka = kafka(2);
     write(&kafka, 0, 0..10);
     let consumer = subscribed(&kafka, &[]);
@@ -55,7 +55,7 @@ fn a_paused_partition_gives_nothing_and_loses_nothing() {
     assert_eq!(values(&take(&consumer, 7)), [3, 4, 5, 6, 7, 8, 9]);
 }
 
-/// Reads ahead all that is written, and then librdkafka stops the partition, since its offset is said to be gone.
+/// Reads ahead all records; then librdkafka stops the partition because its offset seems to be out of range.
 fn with_a_stopped_partition(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Text {
     use ottla::testing::{ApiKey, BrokerError};
     let consumer = builder(kafka, settings).build().unwrap();
@@ -71,14 +71,14 @@ fn with_a_stopped_partition(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) ->
     consumer
 }
 
-/// The records, without the error that tells of the stop.
+/// The records, without the error of the stopped partition.
 fn take_records(consumer: &Text, count: usize) -> Vec<u32> {
     let items = std::iter::from_fn(|| block_on(soon(consumer.recv())));
     items.filter_map(Result::ok).take(count).map(|record| record.value().parse().unwrap()).collect()
 }
 
 #[test]
-fn records_that_were_read_ahead_are_kept_in_a_pause_whatever_librdkafka_does() {
+fn pause_keeps_records_that_were_read_ahead() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let consumer = with_a_stopped_partition(&kafka, &[("auto.offset.reset", "none")]);
@@ -89,7 +89,7 @@ fn records_that_were_read_ahead_are_kept_in_a_pause_whatever_librdkafka_does() {
 }
 
 #[test]
-fn a_seek_that_fails_skips_no_record() {
+fn failed_seek_skips_no_record() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let settings = [("auto.offset.reset", "none"), ("default.api.timeout.ms", "1000")];
@@ -100,7 +100,7 @@ fn a_seek_that_fails_skips_no_record() {
 }
 
 #[test]
-fn a_partition_that_was_paused_is_read_when_it_comes_back() {
+fn revoked_partition_is_not_paused_when_it_is_assigned_again() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let consumer = subscribed(&kafka, &[]);
@@ -120,7 +120,7 @@ fn a_partition_that_was_paused_is_read_when_it_comes_back() {
 }
 
 #[test]
-fn a_topic_s_name_with_a_nul_is_refused_and_costs_nothing() {
+fn topic_name_with_nul_is_rejected() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..1);
     let consumer = subscribed(&kafka, &[]);
@@ -139,7 +139,7 @@ fn a_topic_s_name_with_a_nul_is_refused_and_costs_nothing() {
 }
 
 #[test]
-fn the_brokers_tell_of_offsets_and_partitions() {
+fn offsets_and_partitions_can_be_queried() {
     let kafka = kafka(2);
     write(&kafka, 1, 0..10);
     let consumer = builder(&kafka, &[]).build().unwrap();
@@ -156,7 +156,7 @@ fn the_brokers_tell_of_offsets_and_partitions() {
 }
 
 #[test]
-fn assign_and_subscribe_replace_what_was_there() {
+fn assign_and_subscribe_replace_each_other() {
     let kafka = kafka(2);
     write(&kafka, 0, 0..2);
     write(&kafka, 1, 10..12);
@@ -170,7 +170,12 @@ fn assign_and_subscribe_replace_what_was_there() {
     let mut all = values(&take(&consumer, 4));
     all.sort_unstable();
     assert_eq!(all, [0, 1, 10, 11]);
-    assert!(block_on(consumer.assign([("orders", 1)])).unwrap_err().to_string().starts_with("assign: the consumer has a subscription"));
+    assert!(
+        block_on(consumer.assign([("orders", 1)]))
+            .unwrap_err()
+            .to_string()
+            .starts_with("assign: the consumer has a subscription")
+    );
     block_on(consumer.unsubscribe()).unwrap();
     assert_eq!(consumer.subscription(), [""; 0]);
 }

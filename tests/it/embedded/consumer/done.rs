@@ -1,4 +1,4 @@
-//! What counts as processed: pauses, panics and records that are done in any order.
+//! Processed records: pauses, panics, and records that are marked as done in any order.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,7 +6,7 @@ use super::{super::ends, *};
 use futures::StreamExt;
 use ottla::{ErrorKind, Offsets};
 
-/// What a program commits without a call of its own.
+/// Settings for automatic commits.
 const AUTOMATIC: [(&str, &str); 2] = [("enable.auto.commit", "true"), ("auto.commit.interval.ms", "50")];
 
 fn explicit(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Text {
@@ -27,10 +27,10 @@ fn wait_until_committed(consumer: &Text, wanted: Option<i64>) {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!("{:?} is committed, and not {wanted:?}", committed(consumer, 0));
+    panic!("timeout: {:?} is committed, expected {wanted:?}", committed(consumer, 0));
 }
 
-/// Lets others of the same task go first.
+/// Yields to the other futures of the task.
 async fn yields() {
     let mut has_yielded = false;
     std::future::poll_fn(|context| {
@@ -44,7 +44,7 @@ async fn yields() {
 }
 
 #[test]
-fn a_pause_does_not_complete_the_record_in_work() {
+fn pause_does_not_mark_the_record_as_processed() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let consumer = subscribed(&kafka, &AUTOMATIC);
@@ -58,20 +58,20 @@ fn a_pause_does_not_complete_the_record_in_work() {
 }
 
 #[test]
-fn a_record_whose_task_panics_is_read_again() {
+fn record_of_a_panicking_task_is_read_again() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let task = || {
         let consumer = subscribed(&kafka, &AUTOMATIC);
         take(&consumer, 3);
-        panic!("while the third record is in work");
+        panic!("while processing the third record");
     };
     assert!(catch_unwind(AssertUnwindSafe(task)).is_err());
     assert_eq!(values(&take(&subscribed(&kafka, &[]), 1)), [2]);
 }
 
 #[test]
-fn a_record_whose_task_is_cancelled_is_read_again() {
+fn record_of_a_cancelled_task_is_read_again() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let consumer = subscribed(&kafka, &AUTOMATIC);
@@ -81,14 +81,14 @@ fn a_record_whose_task_is_cancelled_is_read_again() {
 }
 
 #[test]
-fn records_that_are_done_in_any_order_are_committed_up_to_the_first_gap() {
+fn done_records_are_committed_up_to_the_first_gap() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let consumer = explicit(&kafka, &AUTOMATIC);
     let records = take(&consumer, 8);
     [1, 2, 4, 7].into_iter().for_each(|index| records[index].done());
     block_on(async {
-        // Nothing before the first gap is done yet.
+        // No record before the first gap is done yet.
         consumer.commit().await.unwrap();
         assert!(consumer.taken().is_empty());
     });
@@ -100,14 +100,14 @@ fn records_that_are_done_in_any_order_are_committed_up_to_the_first_gap() {
     records[3].done();
     wait_until_committed(&consumer, Some(5));
     assert_eq!(consumer.taken().next("orders", 0), Some(5));
-    // What is not done when the consumer is closed is not committed.
+    // A record that is not done when the consumer is closed is not committed.
     block_on(consumer.close()).unwrap();
     records[5].done();
     assert_eq!(values(&take(&subscribed(&kafka, &[]), 1)), [5]);
 }
 
 #[test]
-fn parallel_processing_that_stops_anywhere_loses_no_record() {
+fn interrupted_parallel_processing_loses_no_record() {
     let kafka = kafka(2);
     write(&kafka, 0, 0..100);
     write(&kafka, 1, 100..200);
@@ -141,7 +141,7 @@ fn parallel_processing_that_stops_anywhere_loses_no_record() {
 }
 
 #[test]
-fn a_record_that_cannot_be_deserialized_is_done_like_others() {
+fn record_that_cannot_be_deserialized_can_be_done() {
     let kafka = kafka(1);
     let writer: Producer<str, Vec<u8>> = Producer::builder(super::super::config(&kafka)).build().unwrap();
     block_on(async {
@@ -158,17 +158,17 @@ fn a_record_that_cannot_be_deserialized_is_done_like_others() {
 }
 
 #[test]
-fn partitions_wait_for_the_records_that_are_not_done() {
+fn rebalance_waits_for_records_that_are_not_done() {
     let kafka = kafka(2);
     write(&kafka, 0, 0..4);
     write(&kafka, 1, 0..4);
     ends(move || {
-        // The embedded broker waits that long, less a second, for a member to follow a rebalance. Kafka waits for max.poll.interval.ms.
+        // The embedded broker waits for this time minus one second for members to rejoin. Kafka waits for max.poll.interval.ms.
         let settings = [AUTOMATIC[0], AUTOMATIC[1], ("session.timeout.ms", "10000")];
         let first = explicit(&kafka, &settings);
         let records = take(&first, 8);
         let second = subscribed(&kafka, &settings);
-        // The first asks on, and is given nothing: its records are not done.
+        // The first member requests records and gets none: its records are not done.
         for _ in 0..10 {
             assert!(first.blocking().poll(Duration::from_millis(100)).is_empty());
             assert!(second.blocking().poll(Duration::from_millis(100)).is_empty());
@@ -177,7 +177,7 @@ fn partitions_wait_for_the_records_that_are_not_done() {
         records.iter().for_each(ConsumerRecord::done);
         for _ in 0..600 {
             for consumer in [&first, &second] {
-                // Kafka takes the commit of a member that has yet to join again. The embedded broker refuses it, and the records are read again.
+                // Kafka accepts a commit of a member that has not rejoined yet. The embedded broker rejects it, and the records are read again.
                 consumer.blocking().poll(Duration::from_millis(50)).iter().flatten().for_each(|record| record.done());
             }
             if (first.assignment().len(), second.assignment().len()) == (1, 1) {
@@ -189,7 +189,7 @@ fn partitions_wait_for_the_records_that_are_not_done() {
 }
 
 #[test]
-fn a_commit_after_the_partitions_were_lost_fails() {
+fn commit_after_losing_partitions_fails() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     ends(move || {
@@ -208,7 +208,7 @@ fn a_commit_after_the_partitions_were_lost_fails() {
                 assert!(error.to_string().starts_with("group readers: "), "{error}");
             }
         });
-        // It joins again, reads the records again, and commits them.
+        // It rejoins, reads the records again, and commits them.
         assert_eq!(values(&take(&consumer, 2)), [0, 1]);
         block_on(consumer.commit()).unwrap();
         assert_eq!(committed(&consumer, 0), Some(2));
@@ -216,7 +216,7 @@ fn a_commit_after_the_partitions_were_lost_fails() {
 }
 
 #[test]
-fn a_commit_that_the_group_refuses_names_the_reason() {
+fn rejected_commit_has_the_reason() {
     use ottla::testing::{ApiKey, BrokerError};
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
@@ -228,7 +228,7 @@ fn a_commit_that_the_group_refuses_names_the_reason() {
 }
 
 #[test]
-fn after_close_every_call_says_closed() {
+fn calls_after_close_return_closed() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     let consumer = subscribed(&kafka, &[]);

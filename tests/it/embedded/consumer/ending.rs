@@ -1,4 +1,4 @@
-//! Close, drop, and tasks that wait.
+//! Close, drop, and waiting tasks.
 
 use std::{
     sync::{
@@ -13,12 +13,12 @@ use futures::{FutureExt, StreamExt, future::pending, select_biased};
 use ottla::{ErrorKind, testing::ApiKey};
 
 #[test]
-fn a_stream_goes_well_with_select() {
+fn stream_works_with_select() {
     let kafka = kafka(1);
     let mut consumer = subscribed(&kafka, &[]).fuse();
     let mut ticks = 0;
     block_on(async {
-        // A future that is dropped again and again loses no record.
+        // Dropping a future repeatedly loses no record.
         let mut found = Vec::new();
         while found.len() < 20 {
             select_biased! {
@@ -38,7 +38,7 @@ fn a_stream_goes_well_with_select() {
 }
 
 #[test]
-fn a_task_that_waits_is_woken_by_a_record_and_by_the_end() {
+fn waiting_task_is_woken_by_a_record_and_by_close() {
     let kafka = kafka(1);
     let consumer = std::sync::Arc::new(subscribed(&kafka, &[]));
     let waiting = std::sync::Arc::clone(&consumer);
@@ -60,7 +60,7 @@ fn a_task_that_waits_is_woken_by_a_record_and_by_the_end() {
 }
 
 #[test]
-fn after_close_there_is_nothing_but_the_end() {
+fn stream_ends_after_close() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..100);
     let consumer = subscribed(&kafka, &[]);
@@ -69,7 +69,7 @@ fn after_close_there_is_nothing_but_the_end() {
         block_on(async {
             consumer.close().await.unwrap();
             consumer.close().await.unwrap();
-            // What was read ahead is dropped.
+            // Records that were read ahead are dropped.
             assert!(consumer.recv().await.is_none());
             for error in [
                 consumer.subscribe(&["orders"]).await.unwrap_err(),
@@ -90,7 +90,7 @@ fn consumer_offsets() -> ottla::Offsets {
 }
 
 #[test]
-fn a_consumer_that_is_dropped_in_mid_stream_leaves_its_group() {
+fn dropped_consumer_leaves_its_group() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..100);
     let consumer = subscribed(&kafka, &[]);
@@ -102,7 +102,7 @@ fn a_consumer_that_is_dropped_in_mid_stream_leaves_its_group() {
 }
 
 #[test]
-fn a_consumer_can_be_dropped_at_any_time() {
+fn consumer_can_be_dropped_at_any_time() {
     let kafka = kafka(1);
     ends(move || {
         drop(builder(&kafka, &[]).drop_timeout(Duration::ZERO).build().unwrap());
@@ -119,7 +119,7 @@ fn a_consumer_can_be_dropped_at_any_time() {
 }
 
 #[test]
-fn a_drop_may_wait_for_as_long_as_it_takes() {
+fn drop_timeout_can_be_unlimited() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     ends(move || {
@@ -140,7 +140,7 @@ impl Wake for Nothing {
 }
 
 #[test]
-fn a_future_that_is_dropped_takes_its_waker_along() {
+fn dropped_future_removes_its_waker() {
     let kafka = kafka(1);
     let consumer = builder(&kafka, &[]).build().unwrap();
     let woken = Arc::new(Nothing);
@@ -154,7 +154,7 @@ fn a_future_that_is_dropped_takes_its_waker_along() {
     assert_eq!(Arc::strong_count(&woken), 2);
 }
 
-/// Panics when it is dropped, as long as that is wanted.
+/// Panics in its drop while the flag is set.
 struct Bomb(Arc<AtomicBool>, i64);
 
 impl Drop for Bomb {
@@ -166,7 +166,7 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn values_that_panic_when_they_are_dropped_do_not_stop_the_consumer() {
+fn panic_in_the_drop_of_a_value_does_not_stop_the_consumer() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..20);
     ends(move || {
@@ -179,7 +179,7 @@ fn values_that_panic_when_they_are_dropped_do_not_stop_the_consumer() {
         block_on(async {
             consumer.subscribe(&["orders"]).await.unwrap();
             assert_eq!(soon(consumer.recv()).await.unwrap().unwrap().value().1, 0);
-            // What was read ahead is dropped, on the polling thread.
+            // Records that were read ahead are dropped on the polling thread.
             armed.store(true, Ordering::SeqCst);
             consumer.seek(("orders", 0), 10).await.unwrap();
             armed.store(false, Ordering::SeqCst);
@@ -194,7 +194,7 @@ fn values_that_panic_when_they_are_dropped_do_not_stop_the_consumer() {
 }
 
 #[test]
-fn a_waker_that_panics_at_the_end_of_a_call_does_not_stop_the_consumer() {
+fn panic_in_a_waker_does_not_stop_the_consumer() {
     struct Panics(AtomicBool);
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {

@@ -1,4 +1,4 @@
-//! What the program hears of, and what it does not.
+//! Which errors the program gets.
 
 use super::*;
 use ottla::{
@@ -7,7 +7,7 @@ use ottla::{
 };
 
 #[test]
-fn what_java_throws_is_an_item_with_its_place_and_consuming_goes_on() {
+fn errors_that_java_throws_are_items_and_consuming_continues() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..3);
     kafka.fail_next(ApiKey::Fetch, &[BrokerError::TOPIC_AUTHORIZATION_FAILED]).unwrap();
@@ -20,7 +20,7 @@ fn what_java_throws_is_an_item_with_its_place_and_consuming_goes_on() {
 }
 
 #[test]
-fn an_offset_that_is_gone_is_an_error_if_there_is_to_be_no_reset() {
+fn offset_out_of_range_without_reset_is_an_error() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..3);
     let consumer = builder(&kafka, &[("auto.offset.reset", "none")]).build().unwrap();
@@ -31,7 +31,7 @@ fn an_offset_that_is_gone_is_an_error_if_there_is_to_be_no_reset() {
 }
 
 #[test]
-fn brokers_that_are_away_and_come_back_are_no_item() {
+fn broker_outage_is_not_an_item() {
     let kafka = kafka(1);
     let consumer = subscribed(&kafka, &[]);
     write(&kafka, 0, 0..1);
@@ -44,7 +44,7 @@ fn brokers_that_are_away_and_come_back_are_no_item() {
 }
 
 #[test]
-fn settings_that_librdkafka_refuses_are_named() {
+fn settings_that_librdkafka_rejects_are_named() {
     let kafka = kafka(1);
     let config = config(&kafka, &[("security.protocol", "SSL"), ("librdkafka.ssl.cipher.suites", "nonsense")]);
     let error = Consumer::<(), ()>::builder(config).build().unwrap_err();

@@ -1,4 +1,4 @@
-//! Groups: who has which partitions, and who hears of it.
+//! Groups: assignments and rebalance listeners.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use ottla::{
     consumer::{Assigned, Revoked},
 };
 
-/// Writes down what it hears.
+/// A listener that records its calls.
 #[derive(Default)]
 struct Diary(Mutex<Vec<String>>);
 
@@ -34,7 +34,7 @@ impl RebalanceListener for Diary {
 
     fn on_partitions_revoked(&self, revoked: &Revoked<'_>) {
         self.note("revoked", revoked.partitions());
-        // The embedded broker takes no commit once a rebalance has begun, unlike a real one: there it is tested to succeed.
+        // The embedded broker rejects commits during a rebalance. A test with a real broker checks that they succeed.
         let _ = revoked.commit();
     }
 
@@ -50,7 +50,7 @@ fn with_diary(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> (Text, Arc<Di
     (consumer, diary)
 }
 
-/// Polls both until each has half of the partitions; gives what they read.
+/// Polls both until each has half of the partitions. Returns what they read.
 fn share(one: &Text, other: &Text, partitions: usize) -> Vec<u32> {
     let mut found = Vec::new();
     for _ in 0..600 {
@@ -65,7 +65,7 @@ fn share(one: &Text, other: &Text, partitions: usize) -> Vec<u32> {
             return found;
         }
     }
-    panic!("they do not share: {one:?} {other:?}");
+    panic!("timeout: the members do not share the partitions: {one:?} {other:?}");
 }
 
 fn rebalance(strategy: &'static str) {
@@ -107,17 +107,17 @@ fn rebalance(strategy: &'static str) {
 }
 
 #[test]
-fn two_members_share_and_nothing_is_lost() {
+fn two_members_share_partitions_and_lose_no_record() {
     rebalance("range");
 }
 
 #[test]
-fn with_the_cooperative_protocol_only_what_moves_is_revoked() {
+fn cooperative_protocol_revokes_only_moved_partitions() {
     rebalance("cooperative-sticky");
 }
 
 #[test]
-fn the_listener_says_where_to_begin() {
+fn listener_sets_the_first_offset() {
     struct Stored;
     impl RebalanceListener for Stored {
         fn on_partitions_assigned(&self, assigned: &mut Assigned<'_>) {
@@ -133,7 +133,7 @@ fn the_listener_says_where_to_begin() {
 }
 
 #[test]
-fn a_listener_that_panics_is_logged_and_consuming_goes_on() {
+fn panic_in_the_listener_does_not_stop_the_consumer() {
     struct Panics;
     impl RebalanceListener for Panics {
         fn on_partitions_assigned(&self, _: &mut Assigned<'_>) {
@@ -148,14 +148,14 @@ fn a_listener_that_panics_is_logged_and_consuming_goes_on() {
 }
 
 #[test]
-fn partitions_stay_as_long_as_the_program_is_busy_with_a_record() {
+fn partitions_are_not_revoked_while_a_record_is_processed() {
     let kafka = kafka(2);
     write(&kafka, 0, 0..10);
     ends(move || {
         let (first, diary) = with_diary(&kafka, &[]);
         take(&first, 1);
         let second = subscribed(&kafka, &[]);
-        // The record is in work: nothing is taken away, however much the other one asks.
+        // The record is being processed: no partition is revoked, although the other member asks for it.
         for _ in 0..10 {
             assert!(second.blocking().poll(Duration::from_millis(200)).is_empty());
         }
@@ -166,7 +166,7 @@ fn partitions_stay_as_long_as_the_program_is_busy_with_a_record() {
 }
 
 #[test]
-fn a_program_that_does_not_ask_loses_its_partitions_and_gets_them_back() {
+fn partitions_are_lost_after_max_poll_interval_and_regained() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
     ends(move || {
@@ -174,7 +174,7 @@ fn a_program_that_does_not_ask_loses_its_partitions_and_gets_them_back() {
         let (stuck, diary) = with_diary(&kafka, &settings);
         assert_eq!(values(&take(&stuck, 1)), [0]);
         let other = subscribed(&kafka, &[]);
-        // The other one gets the partition although the first is still there.
+        // The other one gets the partition although the first one still exists.
         assert_eq!(values(&take(&other, 1)), [0]);
         for _ in 0..600 {
             if diary.lines().len() > 1 {
@@ -185,14 +185,14 @@ fn a_program_that_does_not_ask_loses_its_partitions_and_gets_them_back() {
         assert_eq!(diary.lines(), ["assigned [0]", "lost [0]"]);
         assert_eq!((stuck.assignment(), stuck.taken().is_empty()), (vec![], true));
         block_on(other.close()).unwrap();
-        // It asks again, and reads on from what is committed.
+        // It requests records again, and continues at the committed offset.
         assert_eq!(values(&take(&stuck, 1)), [0]);
         assert_eq!(diary.lines().last().map(String::as_str), Some("assigned [0]"));
     });
 }
 
 #[test]
-fn a_program_that_waits_for_records_is_alive() {
+fn waiting_program_is_not_considered_stuck() {
     let kafka = kafka(1);
     ends(move || {
         let settings = [("max.poll.interval.ms", "2000")];
@@ -208,7 +208,7 @@ fn a_program_that_waits_for_records_is_alive() {
 }
 
 #[test]
-fn a_call_in_the_listener_that_would_wait_for_itself_is_refused() {
+fn blocking_call_in_the_listener_returns_would_deadlock() {
     struct Calls(Mutex<Option<std::sync::Weak<Text>>>, Mutex<Option<ottla::ErrorKind>>);
     impl RebalanceListener for Calls {
         fn on_partitions_assigned(&self, _: &mut Assigned<'_>) {
@@ -230,7 +230,7 @@ fn a_call_in_the_listener_that_would_wait_for_itself_is_refused() {
 }
 
 #[test]
-fn the_listener_commits_what_is_processed_and_not_what_is_in_work() {
+fn listener_commits_processed_records_only() {
     struct Heard(Mutex<Option<i64>>);
     impl RebalanceListener for Heard {
         fn on_partitions_revoked(&self, revoked: &Revoked<'_>) {
@@ -239,7 +239,7 @@ fn the_listener_commits_what_is_processed_and_not_what_is_in_work() {
     }
     let kafka = kafka(1);
     write(&kafka, 0, 0..10);
-    // Who closes a consumer is done with what it has taken; who only drops it may have panicked.
+    // Closing means that the taken records are processed. A consumer that is only dropped may belong to a task that panicked.
     for (is_closed, wanted) in [(false, 2), (true, 3)] {
         let heard = Arc::new(Heard(Mutex::default()));
         let consumer = builder(&kafka, &[]).rebalance_listener(Arc::clone(&heard)).build().unwrap();

@@ -31,7 +31,7 @@ fn config(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> ConsumerConfig {
         ("group.id", "readers"),
         ("auto.offset.reset", "earliest"),
         ("enable.auto.commit", "false"),
-        // For so long the embedded broker waits in a rebalance, whether its members have come or not.
+        // The embedded broker waits this long in a rebalance, even if all members have joined.
         ("session.timeout.ms", "2000"),
         ("heartbeat.interval.ms", "200"),
     ];
@@ -42,7 +42,7 @@ fn builder(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> ConsumerBuilder<
     Consumer::builder(config(kafka, settings)).drop_timeout(Duration::from_secs(10))
 }
 
-/// A consumer of text that is subscribed to `orders`.
+/// A consumer of strings that is subscribed to `orders`.
 fn subscribed(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Text {
     let consumer = builder(kafka, settings).build().unwrap();
     block_on(consumer.subscribe(&["orders"])).unwrap();
@@ -56,7 +56,7 @@ fn write(kafka: &EmbeddedKafka, partition: i32, values: std::ops::Range<u32>) {
     block_on(async { producer.send_all(records).await.unwrap().await.unwrap() });
 }
 
-/// The next `count` items, which are records.
+/// The next `count` items, which must be records.
 fn take(consumer: &Text, count: usize) -> Vec<Record> {
     (0..count).map(|_| block_on(soon(consumer.recv())).unwrap().unwrap()).collect()
 }
@@ -69,7 +69,7 @@ fn offsets(records: &[Record]) -> Vec<i64> {
     records.iter().map(ConsumerRecord::offset).collect()
 }
 
-/// Fails in place of waiting for ever. No measure of speed: a minute is an age.
+/// Fails instead of waiting for more than a minute.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     let (sender, receiver) = futures::channel::oneshot::channel::<()>();
     std::thread::spawn(move || {
@@ -85,11 +85,11 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
     futures::pin_mut!(future);
     match futures::future::select(future, receiver).await {
         futures::future::Either::Left((output, _)) => output,
-        futures::future::Either::Right(_) => panic!("it does not come"),
+        futures::future::Either::Right(_) => panic!("timeout"),
     }
 }
 
-/// Whether nothing comes for as long as records usually take many times over.
+/// Whether no item arrives for many times longer than a record usually takes.
 fn is_quiet(consumer: &Text) -> bool {
     consumer.blocking().poll(Duration::from_millis(700)).is_empty()
 }

@@ -63,7 +63,7 @@ fn next(consumer: &Numbers) -> Number {
 }
 
 #[test]
-fn records_whose_schema_cannot_be_asked_for_wait_and_are_not_skipped() {
+fn records_wait_for_an_unavailable_registry() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     write(&kafka, &embedded, 300);
     let before = embedded.requests().len();
@@ -77,7 +77,7 @@ fn records_whose_schema_cannot_be_asked_for_wait_and_are_not_skipped() {
         assert!(error.error().is_retriable() && error.record().is_none(), "{error:?}");
         let cause: &RegistryError = error.source().unwrap().downcast_ref().unwrap();
         assert_eq!((cause.schema_id(), cause.is_outage(), cause.is_retriable()), (Some(1), true, is_retriable), "{error:?}");
-        // Nothing is taken, so that nothing is committed.
+        // No record is taken, so nothing is committed.
         assert_eq!((consumer.position(("orders", 0)), consumer.taken().is_empty()), (None, true));
         block_on(consumer.commit()).unwrap();
         assert!(block_on(consumer.committed([("orders", 0)])).unwrap().is_empty());
@@ -87,20 +87,20 @@ fn records_whose_schema_cannot_be_asked_for_wait_and_are_not_skipped() {
         while numbers.len() < 300 {
             match next(&consumer) {
                 Ok(record) => numbers.push(*record.value()),
-                // Of a lookup that had begun before.
+                // From a lookup that had already started.
                 Err(error) => assert_eq!(error.kind(), ErrorKind::SchemaRegistry, "{error:?}"),
             }
         }
         assert_eq!(numbers, (0..300).collect::<Vec<_>>());
         block_on(consumer.close()).unwrap();
     }
-    // Two requests for a lookup that fails, one more a second: not one for a record.
+    // A failing lookup makes two requests, and one more each second: not one for each record.
     let requests = embedded.requests().len() - before;
     assert!(requests < 150, "{requests} requests for 900 records");
 }
 
 #[test]
-fn an_id_that_the_registry_does_not_have_is_the_records_error() {
+fn unknown_schema_id_is_an_error_of_the_record() {
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());
     write(&kafka, &embedded, 2);
     let bytes = super::super::producer(&kafka, &[]);
@@ -121,13 +121,13 @@ fn neither_close_nor_a_rebalance_waits_for_the_registry() {
         write(&kafka, &embedded, 200);
         embedded.fail(Some(fault));
         let first = consumer(&kafka, &embedded);
-        // It has met the records when it has asked for their schema.
+        // It has reached the records when it has requested their schema.
         let deadline = Instant::now() + Duration::from_secs(60);
         while !embedded.requests().iter().any(|request| request.contains("/schemas/ids/")) {
-            assert!(Instant::now() < deadline, "the schema was not asked for");
+            assert!(Instant::now() < deadline, "timeout: no request for the schema");
             thread::sleep(Duration::from_millis(10));
         }
-        // Another member gets its share though the first one waits.
+        // Another member gets its partitions although the first one waits.
         let second = builder(&kafka, &[]).build().unwrap();
         block_on(second.subscribe(&["orders"])).unwrap();
         while second.assignment().len() + first.assignment().len() != 2 || second.assignment().is_empty() {
@@ -141,9 +141,9 @@ fn neither_close_nor_a_rebalance_waits_for_the_registry() {
     }
 }
 
-/// A producer whose records fail sends them again, as their errors say.
+/// A producer sends failed records again if the error is retriable.
 #[test]
-fn an_outage_under_a_producer_and_a_consumer_loses_nothing() {
+fn registry_outage_loses_no_record() {
     let seconds = std::env::var("OTTLA_TEST_OUTAGE_SECONDS").map_or(2, |seconds| seconds.parse().unwrap());
     let count = if seconds > 10 { 10_000_i64 } else { 1_000 };
     let (kafka, embedded) = (kafka(1), EmbeddedRegistry::start().unwrap());

@@ -1,4 +1,4 @@
-//! What a producer writes, a consumer of the same type reads.
+//! A consumer reads what a producer of the same types writes.
 
 use super::*;
 use futures::StreamExt;
@@ -9,7 +9,7 @@ use ottla::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Sends keys and values, and reads them back by natural or given deserializers.
+/// Sends keys and values, and reads them with default or given deserializers.
 fn both_ways<K, V>(
     records: &[(K, V)],
     build: impl FnOnce(ottla::ProducerBuilder<K, V>, ConsumerBuilder<K, V>) -> (Producer<K, V>, Consumer<K, V>),
@@ -47,7 +47,7 @@ struct Order {
 }
 
 #[test]
-fn every_type_that_has_a_serializer_of_its_own_comes_back() {
+fn types_with_a_default_serializer_round_trip() {
     naturally(&[("é".to_owned(), vec![0_u8, 255]), (String::new(), vec![])]);
     naturally(&[(i16::MIN, i32::MAX), (-1, 1)]);
     naturally(&[(i64::MIN, 1.5_f32), (0, -0.0)]);
@@ -57,7 +57,7 @@ fn every_type_that_has_a_serializer_of_its_own_comes_back() {
 }
 
 #[test]
-fn serializers_that_are_given_read_what_they_write() {
+fn given_serializers_round_trip() {
     let order = |id: &str| Order { id: id.to_owned(), cents: 1250 };
     both_ways(&[(Some(1_i64), Some(order("o-1"))), (None, None)], |producer, consumer| {
         (
@@ -89,7 +89,7 @@ fn serializers_that_are_given_read_what_they_write() {
 }
 
 #[test]
-fn deserializers_are_named_in_the_settings_as_in_java() {
+fn deserializers_can_be_set_by_java_name() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..1);
     let settings =
@@ -104,7 +104,7 @@ fn deserializers_are_named_in_the_settings_as_in_java() {
 }
 
 #[test]
-fn a_record_comes_with_all_that_it_has() {
+fn record_has_all_metadata() {
     let kafka = kafka(3);
     let headers: Headers = [("trace", Some("4bf9")), ("tag", None), ("tag", Some(""))].into_iter().collect();
     let producer = producer(&kafka, &[]);
@@ -122,7 +122,7 @@ fn a_record_comes_with_all_that_it_has() {
 }
 
 #[test]
-fn a_poisoned_record_is_an_item_and_the_next_ones_follow() {
+fn invalid_record_is_an_item_and_the_next_ones_follow() {
     let kafka = kafka(1);
     let producer: Producer<str, [u8]> = Producer::builder(super::super::config(&kafka)).build().unwrap();
     let send = |value: &[u8]| {
@@ -151,13 +151,13 @@ fn a_poisoned_record_is_an_item_and_the_next_ones_follow() {
             assert_eq!((raw.key().as_deref(), raw.value().as_deref()), (Some(&b"k"[..]), Some(bytes)));
             assert!(error.to_string().starts_with(&format!("topic orders, partition 0, offset {offset}: the value")), "{error}");
         }
-        // They count as taken: a commit lies behind them.
+        // They count as taken: a commit is after them.
         assert_eq!(consumer.taken().next("orders", 0), Some(4));
     });
 }
 
 #[test]
-fn more_than_max_poll_records_come_in_batches_in_order() {
+fn batches_have_at_most_max_poll_records_in_order() {
     let kafka = kafka(1);
     write(&kafka, 0, 0..1000);
     let consumer = subscribed(&kafka, &[("max.poll.records", "7")]);

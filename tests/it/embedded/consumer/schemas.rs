@@ -1,4 +1,4 @@
-//! Every format of a schema registry from a producer to a consumer, with records among them that are none of it.
+//! All formats of a schema registry from a producer to a consumer, with invalid records in between.
 
 use std::{error::Error as _, fmt::Debug};
 
@@ -35,8 +35,8 @@ fn client(embedded: &EmbeddedRegistry, settings: &[(&str, &str)]) -> SchemaRegis
     SchemaRegistry::new(&SchemaRegistryConfig::from_pairs(usual.iter().chain(settings).copied()).unwrap()).unwrap()
 }
 
-/// Sends two values, as keys and as values, with what cannot be read between them, and reads all of it as another program does, whose
-/// client of the registry knows nothing yet. `shown` is what two equal values have in common.
+/// Sends two values, as keys and as values, with invalid records in between. Reads them with a consumer whose registry client has an empty
+/// cache. `shown` is equal for equal values.
 fn around_poison<T, C>(codec: impl Fn(&SchemaRegistry) -> C, settings: &[(&str, &str)], sent: [T; 2], shown: fn(&T) -> String)
 where
     T: Debug + Send + 'static,
@@ -53,7 +53,7 @@ where
     };
     send(&sent[0]);
 
-    // The key of the poisoned ones is as it should be, and so is the beginning of one of the values.
+    // The keys of the invalid records are valid, and so is the start of one of the values.
     let framed = |is_key| {
         let (mut headers, mut buffer) = (Headers::new(), Vec::new());
         codec(&registry).serialize(&sent[0], &mut SerializeContext::new("orders", &mut headers, is_key), &mut buffer).unwrap();
@@ -99,7 +99,7 @@ where
         let record = error.record().unwrap();
         assert_eq!((record.key().as_deref(), record.value().as_deref()), (Some(&*key), value));
     }
-    assert_eq!(consumer.taken().next("orders", 0), Some(8), "what was passed over counts as taken");
+    assert_eq!(consumer.taken().next("orders", 0), Some(8), "skipped records count as taken");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn protobuf_messages_of_prost() {
 }
 
 #[test]
-fn protobuf_messages_that_are_dynamic() {
+fn dynamic_protobuf_messages() {
     let text = "syntax = \"proto3\"; message Other {} message Order { message Line { string sku = 1; } Line line = 1; }";
     let message = compile_proto([("order.proto", text)]).unwrap().get_message_by_name("Order").unwrap();
     let order = |sku: &str| DynamicMessage::deserialize(message.clone(), &serde_json::json!({ "line": { "sku": sku } })).unwrap();

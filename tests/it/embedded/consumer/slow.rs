@@ -1,4 +1,4 @@
-//! Programs that read slowly: they stay members as long as they ask within `max.poll.interval.ms`.
+//! Slow programs stay group members if they request records within `max.poll.interval.ms`.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use ottla::{
     consumer::{Assigned, Revoked},
 };
 
-/// Counts what it hears.
+/// A listener that records its calls.
 #[derive(Default)]
 struct Heard(Mutex<Vec<&'static str>>);
 
@@ -33,8 +33,8 @@ fn member(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> (Text, Arc<Heard>
     (consumer, heard)
 }
 
-/// One record every half a second, of a consumer that takes its program for stuck after three seconds. More is read ahead than the
-/// program takes in that time.
+/// Reads one record each half second with a `max.poll.interval.ms` of three seconds. More records are read ahead than the program takes in
+/// that time.
 fn reads_slowly(max_poll_records: &str, count: usize) {
     let kafka = kafka(1);
     write(&kafka, 0, 0..200);
@@ -53,29 +53,29 @@ fn reads_slowly(max_poll_records: &str, count: usize) {
 }
 
 #[test]
-fn a_slow_program_that_asks_regularly_stays_a_member() {
+fn slow_program_stays_a_member() {
     reads_slowly("4", 16);
 }
 
 #[test]
-fn a_slow_program_that_fills_every_queue_stays_a_member_and_misses_no_record() {
+fn slow_program_with_full_queues_stays_a_member_and_misses_no_record() {
     reads_slowly("1", 16);
 }
 
 #[test]
-fn a_rebalance_is_served_while_the_program_has_not_taken_what_was_read() {
+fn rebalance_is_handled_while_the_record_queue_is_full() {
     let kafka = kafka(2);
     write(&kafka, 0, 0..1000);
     write(&kafka, 1, 1000..2000);
     ends(move || {
         let (slow, heard) = member(&kafka, &[("max.poll.records", "250")]);
         take(&slow, 1);
-        // All of the hand-over is full. A thread that polls only when there is room polls when the first chunk, of 128 records, is taken.
+        // The record queue is full. A thread that polled only when there is room would poll after the first chunk, of 128 records, is taken.
         std::thread::sleep(Duration::from_secs(1));
         let other = subscribed(&kafka, &[]);
         let mut taken = 1;
         while !heard.0.lock().unwrap().contains(&"revoked") {
-            assert!(taken < 110, "the program has taken {taken} records, and no partition is revoked");
+            assert!(taken < 110, "the program has taken {taken} records and no partition is revoked");
             take(&slow, 1);
             taken += 1;
             std::thread::sleep(Duration::from_millis(150));

@@ -1,7 +1,7 @@
-//! A state machine: programs of random steps drive the public API, and a model says what may be committed and what must be read.
+//! A state machine: random programs use the public API, and a model checks what is committed and what is read.
 //!
-//! `OTTLA_TEST_STATE_SECONDS` is how long it searches (15 by default), `OTTLA_TEST_STATE_SEED` the seed of its first program. A failure names
-//! the seed of its program, and the shortest program that was found to fail as well.
+//! `OTTLA_TEST_STATE_SECONDS` is the time of the search (15 by default), `OTTLA_TEST_STATE_SEED` the seed of the first program. A failure
+//! shows the seed of its program, and the shortest failing program that was found.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,24 +24,24 @@ use proptest::{
 
 use super::{super::ends, *};
 
-/// How many records each partition has.
+/// The number of records in each partition.
 const RECORDS: i64 = 40;
 
-/// How many members a group has at most.
+/// The largest number of members of a group.
 const MEMBERS: usize = 3;
 
-/// What a program does with one of the members.
+/// A step of a program, on one of the members.
 #[derive(Debug, Clone)]
 enum Step {
-    /// Starts the member, if it is not there.
+    /// Starts the member, if it does not exist.
     Join,
-    /// Takes what one poll brings.
+    /// Takes the records of one poll.
     Read,
-    /// Asks for a record, and gives up at once.
+    /// Requests a record and drops the future at once.
     Glance,
-    /// Is busy for some milliseconds.
+    /// Sleeps for some milliseconds.
     Work(u64),
-    /// Is done with one of the records that it has (explicit completion only).
+    /// Marks one of the taken records as done (`explicit_done` only).
     Done(prop::sample::Index),
     Commit,
     Pause(i32),
@@ -49,9 +49,9 @@ enum Step {
     Seek(i32, i64),
     /// Closes the member.
     Close,
-    /// Drops the member without closing it, as a task that panics does.
+    /// Drops the member without closing it, as a panicking task does.
     Crash,
-    /// Does not ask for longer than `max.poll.interval.ms`.
+    /// Requests no record for longer than `max.poll.interval.ms`.
     Stall,
 }
 
@@ -81,7 +81,7 @@ fn program() -> impl Strategy<Value = Program> {
         2 => Just(Step::Crash),
         1 => Just(Step::Stall),
     ];
-    // Most of the steps go to the first member.
+    // Most steps are for the first member.
     let member = prop_oneof![3 => Just(0), 1 => 0..MEMBERS];
     let steps = prop::collection::vec((member, step), 10..60);
     (1..4, any::<bool>(), any::<bool>(), any::<bool>(), 1_u32..6, steps).prop_map(
@@ -92,7 +92,7 @@ fn program() -> impl Strategy<Value = Program> {
     )
 }
 
-/// Counts the assignments of each partition, so that the model knows where a member begins again.
+/// Counts the assignments of each partition, so that the model knows where a member starts again.
 #[derive(Default)]
 struct Assignments(Mutex<BTreeMap<i32, u32>>);
 
@@ -121,19 +121,19 @@ impl RebalanceListener for Assignments {
     }
 }
 
-/// A member, and what the model knows of it.
+/// A member, and the model's knowledge of it.
 struct Member {
     consumer: Text,
     assignments: Arc<Assignments>,
-    /// The records that the program has and is not done with.
+    /// The taken records that are not processed.
     in_work: Vec<Record>,
-    /// Of each partition the offset that comes next, and in which assignment.
+    /// For each partition the next offset, and the assignment that it belongs to.
     next: BTreeMap<i32, (i64, u32)>,
-    /// In which assignment a partition was paused.
+    /// The assignment in which a partition was paused.
     paused: BTreeMap<i32, u32>,
 }
 
-/// What the program has processed. Noted before the consumer can know of it.
+/// The records that the program has processed. Updated before the consumer can know.
 struct Model {
     processed: Vec<BTreeSet<i64>>,
 }
@@ -143,7 +143,7 @@ impl Model {
         self.processed[usize::try_from(record.partition()).unwrap()].insert(record.offset());
     }
 
-    /// Up to which offset all is processed.
+    /// The offset up to which all records are processed.
     fn frontier(&self, partition: i32) -> i64 {
         let processed = &self.processed[usize::try_from(partition).unwrap()];
         (0..RECORDS).find(|offset| !processed.contains(offset)).unwrap_or(RECORDS)
@@ -153,7 +153,7 @@ impl Model {
 struct Run<'p> {
     program: &'p Program,
     kafka: EmbeddedKafka,
-    /// Reads what is committed, and is no member.
+    /// Reads committed offsets; it is not a member.
     observer: Text,
     members: Vec<Option<Member>>,
     model: Model,
@@ -190,12 +190,12 @@ impl<'p> Run<'p> {
         Member { consumer, assignments, in_work: Vec::new(), next: BTreeMap::new(), paused: BTreeMap::new() }
     }
 
-    /// The same for all members: the embedded broker ends the process if they have none in common.
+    /// The strategy of all members: the embedded broker ends the process if they have none in common.
     fn strategy(&self) -> &'static str {
         if self.program.cooperative { "cooperative-sticky" } else { "range" }
     }
 
-    /// Runs one step, and then looks at what is committed.
+    /// Runs one step, and then checks the committed offsets.
     fn step(&mut self, member: usize, step: &Step) -> Result<(), String> {
         match (self.members[member].take(), step) {
             (None, Step::Join) => self.members[member] = Some(self.join()),
@@ -221,7 +221,7 @@ impl<'p> Run<'p> {
                 let before = member.assignments.0.lock().unwrap().clone();
                 let items = member.consumer.blocking().poll(Duration::from_millis(400));
                 for item in items {
-                    let record = item.map_err(|error| format!("an item is an error: {error}"))?;
+                    let record = item.map_err(|error| format!("the consumer returned an error: {error}"))?;
                     self.take(member, record, &before)?;
                 }
             }
@@ -232,7 +232,7 @@ impl<'p> Run<'p> {
                 match item {
                     Some(Some(Ok(record))) => self.take(member, record, &before)?,
                     Some(None) => return Err("the stream has ended".to_owned()),
-                    Some(Some(Err(error))) => return Err(format!("an item is an error: {error}")),
+                    Some(Some(Err(error))) => return Err(format!("the consumer returned an error: {error}")),
                     None => {}
                 }
             }
@@ -262,20 +262,20 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
-    /// The member asks for more, commits or closes: it is done with what it has, unless it says so for each record.
+    /// The member requests more records, commits or closes: its records are processed, except with `explicit_done`.
     fn settle(&mut self, member: &mut Member) {
         if !self.program.explicit {
             member.in_work.drain(..).for_each(|record| self.model.process(&record));
         }
     }
 
-    /// A record has come: it is the next one of its partition, or nothing before it is left to process.
+    /// A record arrives: it must be the next one of its partition, or no earlier record is left to process.
     fn take(&mut self, member: &mut Member, record: Record, before: &BTreeMap<i32, u32>) -> Result<(), String> {
         let (partition, offset) = (record.partition(), record.offset());
         let assignment = member.assignments.count(partition);
         let is_stable = before.get(&partition).copied().unwrap_or_default() == assignment;
         if is_stable && member.paused.get(&partition) == Some(&assignment) {
-            return Err(format!("partition {partition} is paused, and offset {offset} comes"));
+            return Err(format!("partition {partition} is paused, but offset {offset} was returned"));
         }
         let known = member.next.get(&partition).copied();
         let wanted = known.filter(|(_, known)| *known == assignment || !is_stable).map(|(next, _)| next);
@@ -299,7 +299,7 @@ impl<'p> Run<'p> {
 
     fn commit(&mut self, member: &mut Member) -> Result<(), String> {
         if !self.program.explicit {
-            // A commit commits what has been taken.
+            // A commit commits the taken records.
             member.in_work.iter().for_each(|record| self.model.process(record));
         }
         let (taken, before) = (member.consumer.taken(), member.assignments.0.lock().unwrap().clone());
@@ -307,9 +307,9 @@ impl<'p> Run<'p> {
             Ok(()) if *member.assignments.0.lock().unwrap() == before && member.consumer.taken() == taken => {
                 let committed = self.committed()?;
                 for (_, partition, next) in taken.iter() {
-                    // Nothing else commits while the partition is assigned here.
+                    // Nobody else commits while the partition is assigned here.
                     if committed.get(&partition) != Some(&next) && *member.assignments.0.lock().unwrap() == before {
-                        return Err(format!("partition {partition}: the commit of {next} is Ok, and {committed:?} is committed"));
+                        return Err(format!("partition {partition}: the commit of {next} is Ok, but {committed:?} is committed"));
                     }
                 }
                 Ok(())
@@ -320,7 +320,7 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// Who seeks forward is done with all before it. Records that are in work do not count any more.
+    /// A seek forward means that the records before it are processed. Records that are being processed no longer count.
     fn seek(&mut self, member: &mut Member, partition: i32, offset: i64) -> Result<(), String> {
         let assignment = member.assignments.count(partition);
         let processed = &mut self.model.processed[usize::try_from(partition).unwrap()];
@@ -338,26 +338,26 @@ impl<'p> Run<'p> {
         Ok(committed.iter().map(|(_, partition, next)| (partition, next)).collect())
     }
 
-    /// Whatever is committed was processed.
+    /// Only processed records may be committed.
     fn check_committed(&self) -> Result<(), String> {
         for (partition, next) in self.committed()? {
             let frontier = self.model.frontier(partition);
             if next > frontier {
                 let in_work: Vec<_> = self.members.iter().flatten().map(|member| offsets(&member.in_work)).collect();
                 return Err(format!(
-                    "partition {partition}: {next} is committed, and all is processed up to {frontier} only; in work: {in_work:?}"
+                    "partition {partition}: {next} is committed, but records are processed only up to {frontier}; unprocessed: {in_work:?}"
                 ));
             }
         }
         Ok(())
     }
 
-    /// All members go. The next one begins where the group has committed, and reads all of the rest.
+    /// All members end. Another consumer starts at the committed offsets and reads the rest.
     fn end(mut self) -> Result<u64, String> {
         self.members.clear();
         self.check_committed()?;
         let committed = self.committed()?;
-        // Assigned by hand, so that no rebalance takes it back.
+        // Assigned manually, so that no rebalance revokes it.
         let last = builder(&self.kafka, &[]).build().unwrap();
         let all: Vec<_> = (0..self.program.partitions).map(|partition| ("orders", partition)).collect();
         block_on(last.assign(all)).map_err(|error| format!("assign: {error}"))?;
@@ -367,7 +367,9 @@ impl<'p> Run<'p> {
             let record = block_on(soon(last.recv())).ok_or("the stream has ended")?.map_err(|error| error.to_string())?;
             let next = &mut next[usize::try_from(record.partition()).unwrap()];
             if record.offset() != *next {
-                return Err(format!("after a restart {record:?} comes, and not offset {next}; committed: {committed:?}"));
+                return Err(format!(
+                    "after a restart {record:?} was returned instead of offset {next}; committed: {committed:?}"
+                ));
             }
             *next += 1;
         }
@@ -375,7 +377,7 @@ impl<'p> Run<'p> {
     }
 }
 
-/// Whether a call has succeeded; that the partition is not assigned is no failure, and an answer too late is none either.
+/// Whether a call succeeded. It may fail because the partition is not assigned, or with a timeout.
 fn not_assigned(result: Result<(), ottla::Error>) -> Result<bool, String> {
     match result {
         Ok(()) => Ok(true),
@@ -384,7 +386,7 @@ fn not_assigned(result: Result<(), ottla::Error>) -> Result<bool, String> {
     }
 }
 
-/// What the program takes, or what is wrong, with the steps up to there.
+/// The number of records taken, or the failure with the steps up to it.
 fn run(program: &Program) -> Result<u64, String> {
     let done = Arc::new(Mutex::new(String::new()));
     let (steps, program) = (Arc::clone(&done), program.clone());
@@ -399,7 +401,7 @@ fn run(program: &Program) -> Result<u64, String> {
             sender.send(outcome.and_then(|()| run.end())).unwrap();
         });
     }));
-    let outcome = outcome.map_err(|_| "it panicked or hangs".to_owned()).and_then(|()| receiver.recv().unwrap());
+    let outcome = outcome.map_err(|_| "the program panicked or hangs".to_owned()).and_then(|()| receiver.recv().unwrap());
     outcome.map_err(|error| format!("{error}\nsteps: {}", done.lock().unwrap()))
 }
 
@@ -410,7 +412,7 @@ fn tree(seed: u64) -> impl ValueTree<Value = Program> {
     program().new_tree(&mut runner).unwrap()
 }
 
-/// Looks for a shorter program that fails, for a minute: what depends on time may fail only now and then.
+/// Searches for a shorter failing program, for a minute. Failures that depend on timing may not repeat.
 fn shrink(mut tree: impl ValueTree<Value = Program>, error: String) -> (Program, String) {
     let (begun, mut found) = (Instant::now(), (tree.current(), error));
     let mut goes_on = tree.simplify();
@@ -427,11 +429,11 @@ fn shrink(mut tree: impl ValueTree<Value = Program>, error: String) -> (Program,
 }
 
 fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}: must be a number")))
 }
 
 #[test]
-fn whatever_is_committed_was_processed() {
+fn only_processed_records_are_committed() {
     let seconds = number("OTTLA_TEST_STATE_SECONDS").unwrap_or(15);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let first = number("OTTLA_TEST_STATE_SEED").unwrap_or(now.as_secs());
