@@ -1,4 +1,4 @@
-//! What every call of [`Produce`] answers in every state: one table, and both implementations are held against it.
+//! The result of each method of [`Produce`] in each state, as a table, which both implementations must match.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ enum State {
     Ready,
     ReadyClosed,
     Open,
-    /// A record of the transaction was refused.
+    /// A record of the transaction was rejected.
     Failed,
     Committed,
     Aborted,
-    /// Closed with a transaction open.
+    /// Closed while a transaction was open.
     OpenClosed,
-    /// Another producer has taken the `transactional.id` over, which a call of this transaction has met with.
+    /// Another producer uses the `transactional.id`, and a call of this transaction has failed because of it.
     Fenced,
 }
 
@@ -55,7 +55,7 @@ use State as S;
 const OUTSIDE: [Call; 8] = [C::Send, C::TrySend, C::SendWith, C::Flush, C::PartitionsFor, C::Init, C::Begin, C::Close];
 const INSIDE: [Call; 6] = [C::TransactionSend, C::SendOffsets, C::NoOffsets, C::BadOffsets, C::Commit, C::Abort];
 
-/// What the call answers: `None` is `Ok`.
+/// The result of the call: `None` is `Ok`.
 fn answer(state: State, call: Call) -> Option<ErrorKind> {
     let is_closed = matches!(state, S::PlainClosed | S::NewClosed | S::ReadyClosed | S::OpenClosed);
     match call {
@@ -100,7 +100,7 @@ fn answer(state: State, call: Call) -> Option<ErrorKind> {
     }
 }
 
-/// A producer of either kind, and how it is fenced.
+/// A producer of either kind, and how to fence it.
 trait Subject {
     fn producer(&self) -> &dyn Produce<str, str>;
     fn fence(&self, transaction: &dyn ProduceTransaction<str, str>);
@@ -148,7 +148,7 @@ fn record() -> ProducerRecord<'static, str, str> {
     ProducerRecord::to("orders").value("v")
 }
 
-/// Gets a producer into the state; gives the transaction that it has had last.
+/// Brings a producer into the state. Returns its last transaction.
 fn enter(subject: &dyn Subject, state: State) -> Option<Box<dyn ProduceTransaction<str, str>>> {
     let producer = subject.producer();
     let close = || drop(block_on(producer.close(Duration::from_secs(30))).unwrap());
@@ -211,7 +211,7 @@ fn call(
     })
 }
 
-/// Makes every call in every state, each with a producer of its own; gives what is not as the table says.
+/// Makes each call in each state, each with a new producer. Returns the differences to the table.
 fn differences(make: impl Fn(bool) -> Box<dyn Subject>) -> Vec<String> {
     let mut differences = Vec::new();
     let states = [
@@ -244,7 +244,7 @@ fn differences(make: impl Fn(bool) -> Box<dyn Subject>) -> Vec<String> {
             });
             let kind = answered.as_ref().err().map(Error::kind);
             if (kind, answered.as_ref().err().map(flags)) != (expected, wanted) {
-                differences.push(format!("{state:?}, {one:?}: {answered:?}, and not {expected:?}"));
+                differences.push(format!("{state:?}, {one:?}: {answered:?}, expected {expected:?}"));
             }
         }
     }
@@ -252,13 +252,13 @@ fn differences(make: impl Fn(bool) -> Box<dyn Subject>) -> Vec<String> {
 }
 
 #[test]
-fn a_producer_answers_every_call_in_every_state_as_the_table_says() {
+fn producer_matches_the_table_of_calls_and_states() {
     let differences = differences(|transactional| Box::new(Real::new(transactional)));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]
-fn a_mock_producer_answers_every_call_in_every_state_as_the_table_says() {
+fn mock_producer_matches_the_table_of_calls_and_states() {
     let differences = differences(|transactional| Box::new(mock(transactional)));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! The end of a case: everything is released, everything must end, and the reports are compared with the log.
+//! The end of a case: everything is released and must end, and the reports are compared with the log.
 
 use std::{collections::BTreeMap, thread, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::log;
 
 impl Machine {
     pub(super) fn end(mut self) -> Result<(), String> {
-        self.progress.note("the end: the broker is well again".to_owned());
+        self.progress.note("the end: the broker works again".to_owned());
         self.heal();
         self.valve.set_shut(false);
         self.gates.stay_open(true);
@@ -33,10 +33,10 @@ impl Machine {
             let _ = block_on(producer.clone().close(Duration::from_secs(20)));
             let available = producer.buffer_available_bytes();
             if available != self.settings.buffer_memory {
-                return Err(format!("{available} of {} bytes are free when all is reported", self.settings.buffer_memory));
+                return Err(format!("{available} of {} bytes are free after all reports", self.settings.buffer_memory));
             }
         }
-        self.progress.note("the end: the last handle's drop".to_owned());
+        self.progress.note("the end: drop of the last handle".to_owned());
         self.retire();
         self.wait_for_reports();
         self.ledger.violation().map_or(Ok(()), Err)?;
@@ -48,21 +48,21 @@ impl Machine {
         self.check_log()
     }
 
-    /// A producer whose last handle goes on its own thread ends by itself, some time.
+    /// A producer whose last handle is dropped on its own thread ends in the background.
     fn wait_for_reports(&self) {
         let missing = || -> Vec<usize> {
             let records = self.ledger.records();
             let is_missing = |number: &usize| records[*number].acknowledged.len() < records[*number].intercepted;
             (0..records.len()).filter(is_missing).collect()
         };
-        self.progress.note(format!("the end: reports that are missing, of {:?}", missing()));
+        self.progress.note(format!("the end: missing reports of {:?}", missing()));
         while self.settings.observed && !missing().is_empty() {
             thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// What was acknowledged is in the log, where it was said to be, in the order in which it was sent; what was certainly not written is
-    /// not.
+    /// Acknowledged records are in the log, at their acknowledged offsets, in the order of sending. Records reported as not written are not in
+    /// the log.
     fn check_log(&self) -> Result<(), String> {
         let records = self.ledger.records();
         let mut last: BTreeMap<(&str, i32), (usize, i64)> = BTreeMap::new();
@@ -79,16 +79,16 @@ impl Machine {
                 let is_found = places.values().any(|found| *found == number);
                 let Some((partition, offset)) = record.written() else {
                     if is_found && record.is_certainly_not_written() {
-                        return Err(format!("record {number} is in the log, and was reported as certainly not written"));
+                        return Err(format!("record {number} is in the log, but was reported as not written"));
                     }
                     continue;
                 };
                 if !is_found {
-                    return Err(format!("record {number} was acknowledged, and is not in the log"));
+                    return Err(format!("record {number} was acknowledged, but is not in the log"));
                 }
                 let Some(offset) = offset else { continue };
                 if places.get(&(partition, offset)) != Some(&number) {
-                    return Err(format!("record {number} was acknowledged at {name}-{partition}@{offset}, and is not there"));
+                    return Err(format!("record {number} was acknowledged at {name}-{partition}@{offset}, but is not there"));
                 }
                 if !record.in_order {
                     continue;

@@ -1,4 +1,4 @@
-//! An executor that runs a task inside `wake`, on whichever thread that is: the hardest that a waker may be on who wakes it.
+//! An executor that runs a task inside `wake`, on the thread of the caller: the worst case for code that calls wakers.
 
 use std::{
     future::Future,
@@ -17,7 +17,7 @@ type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(super) struct Task {
     stage: Mutex<Stage>,
-    /// It was woken while it ran.
+    /// The task was woken while it ran.
     again: AtomicBool,
 }
 
@@ -28,7 +28,7 @@ enum Stage {
 }
 
 impl Task {
-    /// Polls the future until it waits; from then on its waker does.
+    /// Polls the future until it is pending; then its waker polls it.
     pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
         let task = Arc::new(Self { stage: Mutex::new(Stage::Waits(Box::pin(future))), again: AtomicBool::new(false) });
         Self::run(&task);
@@ -73,7 +73,7 @@ impl Task {
     }
 }
 
-/// A task that panics is done.
+/// Marks a task as ended if it panics.
 struct End<'a>(&'a Task);
 
 impl Drop for End<'_> {

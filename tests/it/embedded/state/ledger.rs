@@ -1,4 +1,4 @@
-//! The model: what was sent, what its sender and the interceptors heard of it, and what that must not contradict.
+//! The model: the records that were sent, their reports to sender and interceptors, and checks of these.
 
 use std::{
     sync::{Mutex, MutexGuard},
@@ -9,35 +9,35 @@ use ottla::{Error, ErrorKind, Persistence, RecordMetadata};
 
 use super::{step::Spec, user_code::lock};
 
-/// What is known of each record, by number, and what was found to be wrong.
+/// The state of each record, by number, and the violations that were found.
 #[derive(Default)]
 pub(super) struct Ledger {
     records: Mutex<Vec<Record>>,
     violations: Mutex<Vec<String>>,
-    /// The brokers take whatever they are sent, and soon.
+    /// The brokers accept all requests quickly.
     is_broker_well: bool,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) spec: Spec,
-    /// Whether it was sent on the test's own thread, so that its number says when.
+    /// Whether it was sent on the test's own thread, so that its number gives the order.
     pub(super) in_order: bool,
-    /// The transaction that was open, 0 for none.
+    /// The open transaction, 0 for none.
     pub(super) transaction: usize,
     pub(super) stage: Stage,
     pub(super) sent: Instant,
-    /// When the test saw that it waits no longer, and how much room there was then.
+    /// When the test saw that it no longer waits, and the free buffer memory at that time.
     pub(super) ended: Option<(Instant, usize)>,
-    /// What the sender heard.
+    /// The report to the sender.
     pub(super) heard: Vec<Outcome>,
-    /// How often an interceptor saw it sent.
+    /// How often an interceptor's `on_send` saw it.
     pub(super) intercepted: usize,
-    /// What the interceptor heard.
+    /// The report to the interceptor.
     pub(super) acknowledged: Vec<Outcome>,
 }
 
-/// How far a record has come, as its sender knows it.
+/// The progress of a record, as seen by its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Its future is not ready.
@@ -69,7 +69,7 @@ impl Outcome {
 }
 
 impl Record {
-    /// Where it was written, by each report of it.
+    /// Where it was written, from each of its reports.
     pub(super) fn written(&self) -> Option<(i32, Option<i64>)> {
         self.heard.iter().chain(&self.acknowledged).find_map(|outcome| match outcome {
             Outcome::Written { partition, offset } => Some((*partition, *offset)),
@@ -82,15 +82,15 @@ impl Record {
         self.heard.iter().chain(&self.acknowledged).any(failed)
     }
 
-    /// Why a transaction must not be committed without it, if it has ended so that it is not in it.
+    /// Why a transaction must not be committed with this record, or `None`.
     fn forbids_commit(&self) -> Option<String> {
         if self.heard.iter().chain(&self.acknowledged).any(Outcome::is_written) || self.stage == Stage::Withdrawn {
             return None;
         }
         let Some(Outcome::Failed { kind, .. }) = self.heard.iter().chain(&self.acknowledged).next() else {
-            return (self.stage == Stage::Accepted).then(|| "was accepted, and was not reported".to_owned());
+            return (self.stage == Stage::Accepted).then(|| "was accepted but not reported".to_owned());
         };
-        // It came back to be sent again, or was never part of the transaction.
+        // The record was returned to be sent again, or was not part of the transaction.
         let is_no_loss = matches!(
             kind,
             ErrorKind::BufferFull
@@ -151,11 +151,11 @@ impl Ledger {
             record.heard.push(Outcome::of(Err(error)));
         }
         if self.is_broker_well && error.kind() == ErrorKind::BufferTimeout {
-            self.violated(format!("record {number} got BufferTimeout, and the broker is idle: {error}"));
+            self.violated(format!("record {number} got BufferTimeout, but the broker is idle: {error}"));
         }
     }
 
-    /// Notes what a sender heard of its record.
+    /// Records the report to the sender.
     pub(super) fn heard(&self, number: usize, result: Result<&RecordMetadata, &Error>) {
         let twice = {
             let mut records = self.records();
@@ -167,7 +167,7 @@ impl Ledger {
             record.heard.len() > 1
         };
         if twice {
-            self.violated(format!("record {number} was reported twice to its sender"));
+            self.violated(format!("record {number} was reported to its sender twice"));
         }
     }
 
@@ -177,7 +177,7 @@ impl Ledger {
         }
     }
 
-    /// Notes what the interceptor heard.
+    /// Records the report to the interceptor.
     pub(super) fn acknowledged(&self, number: usize, result: Result<&RecordMetadata, &Error>) {
         let twice = {
             let mut records = self.records();
@@ -190,7 +190,7 @@ impl Ledger {
         }
     }
 
-    /// A commit said that it is done.
+    /// A commit succeeded.
     pub(super) fn committed(&self, transaction: usize) {
         let lost: Vec<String> = {
             let records = self.records();
@@ -211,8 +211,8 @@ impl Ledger {
         (!violations.is_empty()).then(|| violations.join("; "))
     }
 
-    /// Notes which records wait no longer, with the room that there is now, and finds those that waited for nothing: whoever was before them
-    /// had gone, there was room, and their time was not over.
+    /// Records which records no longer wait, with the free buffer memory, and finds records that waited without need: no earlier record waited,
+    /// there was room, and their timeout had not passed.
     pub(super) fn note_ends(&self, available: usize, max_block: Duration) {
         let now = Instant::now();
         let mut waited_for_nothing = Vec::new();
@@ -237,13 +237,13 @@ impl Ledger {
         drop(records);
         for number in waited_for_nothing {
             self.violated(format!(
-                "record {number} got BufferTimeout though {available} bytes were free and nobody was before it"
+                "record {number} got BufferTimeout, but {available} bytes were free and no record waited before it"
             ));
         }
     }
 
-    /// Records that were accepted, or seen by the interceptor, and have no report; those that the sender and the interceptor heard
-    /// different things of.
+    /// Records that were accepted or seen by the interceptor and have no report, and records with different reports to sender and
+    /// interceptor.
     pub(super) fn contradictions(&self, observed: bool) -> Vec<String> {
         let mut wrong = Vec::new();
         for (number, record) in self.records().iter().enumerate() {
@@ -253,7 +253,7 @@ impl Ledger {
             }
             if let (Some(heard), Some(acknowledged)) = (heard.first(), acknowledged.first()) {
                 if heard.is_written() != acknowledged.is_written() {
-                    wrong.push(format!("record {number}: the sender heard {heard:?}, the interceptor {acknowledged:?}"));
+                    wrong.push(format!("record {number}: the sender got {heard:?}, the interceptor {acknowledged:?}"));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Runs the steps of a case on real producers, and checks after each what must always hold.
+//! Runs the steps of a case on real producers, and checks the invariants after each step.
 
 use std::{
     future::Future,
@@ -26,9 +26,9 @@ use super::{
 };
 
 pub(super) const MAX_REQUEST_SIZE: usize = 20_000;
-/// So long a producer that was closed is used, for calls that must say so.
+/// How many steps a closed producer is still used, for calls that must fail.
 const STEPS_AFTER_CLOSE: usize = 3;
-/// How often a reference producer sends and hears its report before what waits for nothing counts as stuck.
+/// How many records a reference producer sends and gets reports for before a send that waits for nothing counts as stuck.
 const ROUND_TRIPS: usize = 150;
 
 pub(super) struct Machine {
@@ -40,15 +40,15 @@ pub(super) struct Machine {
     pub(super) valve: Arc<Valve>,
     pub(super) progress: Arc<Progress>,
     pub(super) handles: Vec<Producer<str, str>>,
-    /// Steps since it was closed.
+    /// The number of steps since it was closed.
     pub(super) closed: Option<usize>,
     pub(super) kept: Vec<BoxFuture<'static, ()>>,
     pub(super) tasks: Vec<Arc<Task>>,
     pub(super) sink: Option<ProducerSink<str, str>>,
     pub(super) transaction: Option<Arc<Transaction<str, str>>>,
-    /// The last transaction's number, from 1.
+    /// The number of the last transaction, from 1.
     pub(super) transactions: usize,
-    /// Whether `init_transactions` was called for the producer.
+    /// Whether `init_transactions` was called.
     pub(super) is_initialised: bool,
     /// Whether a commit of the open transaction has timed out.
     pub(super) is_committing: bool,
@@ -79,16 +79,16 @@ impl Machine {
         }
     }
 
-    /// Runs the case; what it violates first is the error.
+    /// Runs the case. The error is the first violation.
     pub(super) fn run(mut self, case: &Case) -> Result<(), String> {
         self.valve.set_shut(true);
         for (index, step) in case.steps.iter().enumerate() {
             self.progress.note(format!("step {index}, {step:?}"));
-            // A waker whose future is ready may be woken once more.
+            // A waker may be called again after its future is ready.
             self.gates.wake_again();
             self.gates.stay_open(false);
             let ran = catch_unwind(AssertUnwindSafe(|| self.step(step)));
-            // What the program panics with in its own call is its own.
+            // A panic of the test's own code in its own call is expected.
             ran.unwrap_or_else(|payload| {
                 if !is_deliberate(&*payload) {
                     resume_unwind(payload);
@@ -175,7 +175,7 @@ impl Machine {
         }
     }
 
-    /// What holds after every step.
+    /// Checks the invariants after each step.
     fn check(&mut self) -> Result<(), String> {
         if self.profile == Profile::Memory {
             (0..self.kept.len()).rev().for_each(|index| self.poll(Some(index)));
@@ -183,7 +183,7 @@ impl Machine {
         if let Some(producer) = self.handles.first() {
             let (available, limit) = (producer.buffer_available_bytes(), self.settings.buffer_memory);
             if available > limit {
-                return Err(format!("buffer_available_bytes is {available}, and buffer.memory {limit}"));
+                return Err(format!("buffer_available_bytes is {available}, but buffer.memory is {limit}"));
             }
             if self.profile == Profile::Memory {
                 self.ledger.note_ends(available, Duration::from_millis(self.settings.max_block_ms));
@@ -192,7 +192,7 @@ impl Machine {
         self.ledger.violation().map_or(Ok(()), Err)
     }
 
-    /// A handle of the producer; makes one if there is none.
+    /// A handle of the producer, which is built if there is none.
     pub(super) fn producer(&mut self) -> Producer<str, str> {
         if self.handles.is_empty() {
             let producer = self.build();
@@ -216,7 +216,7 @@ impl Machine {
             ("retry.backoff.ms", "10".to_owned()),
             ("reconnect.backoff.ms", "10".to_owned()),
             ("reconnect.backoff.max.ms", "100".to_owned()),
-            // The embedded broker does not check an idempotent producer's order.
+            // The embedded broker does not check the sequence numbers of idempotent producers.
             ("max.in.flight.requests.per.connection", "1".to_owned()),
         ] {
             config = config.set(name, value).unwrap();
@@ -239,13 +239,13 @@ impl Machine {
         self.is_initialised = false;
         self.progress.add("a producer is built");
         let producer: Producer<str, str> = builder.build().unwrap();
-        self.progress.add("it asks for partitions");
+        self.progress.add("it requests partitions");
         let _ = block_on(producer.partitions_for("orders"));
         self.progress.add("it is ready");
         producer
     }
 
-    /// Drops every handle, and what goes with them.
+    /// Drops all handles and what depends on them.
     pub(super) fn retire(&mut self) {
         self.closed = None;
         self.progress.add("the handles are dropped");
@@ -269,7 +269,7 @@ impl Machine {
             let _ = producer.close(time).await;
         };
         if how == How::Await && !is_short {
-            // Such a time is there to be used.
+            // Such a timeout is meant to be used up.
             self.open_all();
             self.unblocked(|machine| machine.by(how, close));
         } else {
@@ -294,7 +294,7 @@ impl Machine {
         if spec.bad_timestamp { record.timestamp(0) } else { record }
     }
 
-    /// Adds a record to the ledger, as one that is sent now.
+    /// Adds a record to the ledger, as sent now.
     pub(super) fn add(&mut self, spec: Spec) -> (usize, ProducerRecord<'static, str, str>) {
         let transaction = if self.transaction.is_some() { self.transactions } else { 0 };
         let number = self.ledger.add(spec, transaction, true);
@@ -329,14 +329,14 @@ impl Machine {
         }
     }
 
-    /// Lets callbacks go on for as long as `code` runs.
+    /// Releases blocked callbacks while `code` runs.
     pub(super) fn unblocked(&mut self, code: impl FnOnce(&mut Self)) {
         self.valve.set_shut(false);
         code(self);
         self.valve.set_shut(true);
     }
 
-    /// Ends every wait of a serializer until the next step, since somebody waits for its record.
+    /// Releases deferred serializers until the next step, because the step waits for their records.
     pub(super) fn open_all(&self) {
         self.gates.stay_open(true);
     }
@@ -353,20 +353,20 @@ impl Machine {
         }
     }
 
-    /// From here on the broker is as good as new.
+    /// Ends all faults of the broker.
     pub(super) fn heal(&mut self) {
         if self.profile.is_healthy() {
             return;
         }
         self.kafka.set_round_trip_time(1, Duration::ZERO).unwrap();
         APIS.iter().for_each(|api| self.kafka.clear_failures(*api));
-        // What it still holds back goes with the connections.
+        // Delayed responses are lost with the connections.
         self.kafka.broker_down(1).unwrap();
         self.kafka.broker_up(1).unwrap();
     }
 
-    /// If nobody's serializer waits, every send must get on: not when a timer looks after it, but now. The measure is another producer, whose
-    /// reports need the same threads.
+    /// If no serializer waits, each send must make progress at once, not after a timer. The time is measured by reports of another producer,
+    /// which need the same threads.
     pub(super) fn expect_progress(&mut self) {
         if self.profile != Profile::Deferred || !self.gates.closed().is_empty() {
             return;
@@ -381,15 +381,14 @@ impl Machine {
         let reference = reference.clone();
         for _ in 0..ROUND_TRIPS {
             (0..self.kept.len()).rev().for_each(|index| self.poll(Some(index)));
-            // A partition that the topic does not have may be about to be added: its records wait for max.block.ms.
+            // A partition that does not exist may be about to be added: its records wait for max.block.ms.
             let waits = self.ledger.records().iter().any(|record| record.stage == Stage::Sending && record.spec.has_place());
             if !waits {
                 return;
             }
             block_on(async { reference.send(ProducerRecord::to("reference").value("v")).await.unwrap().await.unwrap() });
         }
-        self.ledger
-            .violated(format!("sends wait, and nothing that they wait for, while another producer had {ROUND_TRIPS} reports"));
+        self.ledger.violated(format!("sends wait without a reason, while another producer got {ROUND_TRIPS} reports"));
     }
 
     pub(super) fn spawn(&mut self, future: impl Future<Output = ()> + Send + 'static, then: Then, producer: Producer<str, str>) {

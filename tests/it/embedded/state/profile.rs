@@ -1,5 +1,5 @@
-//! The profiles: which steps a case has, and in which proportion. One defect hides others, so that each kind of step has a profile of
-//! its own, with the others as seasoning.
+//! The profiles: which steps a case has, and how often. A defect can hide others, so each kind of step has its own profile, with a few of the
+//! other steps.
 
 use ottla::testing::{ApiKey, BrokerError};
 use proptest::{collection::vec, prelude::*, strategy::Union};
@@ -8,16 +8,16 @@ use super::step::{ABSENT, Callback, Case, CloseTime, Fault, How, Place, Release,
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Profile {
-    /// Every way to send, on a healthy broker.
+    /// All ways to send, with a healthy broker.
     Sending,
-    /// `buffer.memory` is small, and brokers are slow or away: waits, expiry, withdrawal.
+    /// A small `buffer.memory`, and slow or absent brokers: waiting, timeouts, withdrawn sends.
     Memory,
-    /// Batches linger for longer than anybody may wait.
+    /// Batches linger for longer than any sender may wait.
     Linger,
     Deferred,
     /// Callbacks, serializers, interceptors and partitioners that panic and send.
     UserCode,
-    /// Values of the program whose drop panics.
+    /// User values that panic in their drop.
     Bombs,
     /// Callbacks that block while a producer is closed or dropped.
     Blocking,
@@ -91,16 +91,16 @@ impl Profile {
             .boxed()
     }
 
-    /// Whether a broker never fails, so that nothing may fail for it.
+    /// Whether the broker never fails, so that no record may fail because of it.
     pub(super) fn is_healthy(self) -> bool {
         !matches!(self, Self::Memory | Self::Faults | Self::TransactionFaults | Self::Ending)
     }
 
-    /// What a case begins with, so that most of them get to where it is hard.
+    /// The first steps of a case, to reach the interesting states.
     fn beginning(self) -> BoxedStrategy<Vec<Step>> {
         let spec = |size| Spec { topic: Topic::Orders, place: Place::Keyless, size, value: Value::Plain, bad_timestamp: false };
         match self {
-            // The broker is away, and there is room for small records only.
+            // The broker is down, and there is room for small records only.
             Self::Memory => (4000..9000usize, prop::bool::weighted(0.8))
                 .prop_map(move |(size, is_down)| {
                     let fill = Step::Send(Way::TryForget, spec(size));
@@ -125,10 +125,10 @@ impl Profile {
             drop_timeout_ms: 20_000,
         };
         let settings = match self {
-            // A record for a partition that the topic does not have waits this long.
+            // A record for a missing partition waits this long.
             Self::Sending => Settings { max_block_ms: 1_000, ..base },
             Self::Memory => Settings { buffer_memory: 12_000, max_block_ms: 250, delivery_timeout_ms: 900, ..base },
-            // A linger that nobody lives to see.
+            // Longer than the test.
             Self::Linger => {
                 Settings { buffer_memory: 12_000, max_block_ms: 10_000, linger_ms: 200_000, delivery_timeout_ms: 900_000, ..base }
             }
@@ -313,7 +313,7 @@ impl Profile {
         let blocks = !matches!(self, Self::Deferred | Self::Transaction | Self::Bombs | Self::UserCode | Self::Inline);
         let callback = if matches!(self, Self::UserCode | Self::Bombs | Self::Blocking) { 6 } else { 1 };
         if self == Self::Linger {
-            // A task that awaits a report waits for the linger, as configured. A sender that waits for room must not.
+            // A task that awaits a report waits for the linger time, as configured. A sender that waits for the buffer must not.
             let ways = [Way::Forget, Way::Forget, Way::TryForget, Way::Callback(Callback::Nothing), Way::Blocking];
             return prop::sample::select(ways.to_vec()).boxed();
         }
@@ -352,7 +352,7 @@ impl Profile {
                 1 => Just(Place::Partition(-1)),
             ]
             .boxed(),
-            // No partition that the topic does not have: its record would keep its room for max.block.ms, and others would wait for it.
+            // No missing partition: its record would occupy buffer memory for max.block.ms, and others would wait for it.
             Self::Transaction | Self::Inline | Self::Deferred => prop_oneof![
                 4 => (0..4u8).prop_map(Place::Key),
                 4 => Just(Place::Partition(0)),

@@ -1,4 +1,4 @@
-//! The search: cases from seeds for a while, and when one fails, a smaller one that fails too.
+//! The search: runs cases from seeds for some time. When one fails, searches for a smaller failing case.
 
 use std::{
     env, panic,
@@ -17,10 +17,10 @@ use proptest::{
 
 use super::{machine::Machine, profile::Profile, step::Case, user_code::lock};
 
-/// How many profiles share the seconds.
+/// The number of profiles that share the time.
 const PROFILES: u32 = 12;
 
-/// The step of a case and when it began, for the watchdog.
+/// The current step and its start, for the watchdog.
 pub(super) struct Progress(Mutex<(String, Instant)>);
 
 impl Progress {
@@ -31,7 +31,7 @@ impl Progress {
         *lock(&self.0) = (what, Instant::now());
     }
 
-    /// Says how far the step has come.
+    /// Records the progress of the step.
     pub(super) fn add(&self, what: &str) {
         let (step, since) = &mut *lock(&self.0);
         step.push_str(": ");
@@ -40,13 +40,13 @@ impl Progress {
     }
 }
 
-/// Reads a number from the environment.
+/// A number from an environment variable.
 fn number(name: &str) -> Option<u64> {
     let value = env::var(name).ok().filter(|value| !value.is_empty())?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: it is a number")))
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: must be a number")))
 }
 
-/// The first case's seed: `OTTLA_TEST_STATE_SEED`, else one of the clock.
+/// The seed of the first case: `OTTLA_TEST_STATE_SEED`, or one from the clock.
 fn first_seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
     *SEED.get_or_init(|| {
@@ -55,14 +55,14 @@ fn first_seed() -> u64 {
     })
 }
 
-/// Runs cases of a profile for its share of `OTTLA_TEST_STATE_SECONDS`; at least one.
+/// Runs cases of a profile for its share of `OTTLA_TEST_STATE_SECONDS`, at least one.
 pub(super) fn search(profile: Profile) {
     let name = format!("{profile:?}");
     if env::var("OTTLA_TEST_STATE_ONLY").is_ok_and(|only| !only.is_empty() && !only.split(',').any(|one| one == name)) {
         return;
     }
     let share = Duration::from_secs(number("OTTLA_TEST_STATE_SECONDS").unwrap_or(20)) / PROFILES;
-    // How long a step may take before it counts as stuck: all the timeouts of a profile are far below.
+    // The timeout of a step. All timeouts of the profiles are much shorter.
     let patience = Duration::from_secs(number("OTTLA_TEST_STATE_PATIENCE").unwrap_or(60));
     let begun = Instant::now();
     let (mut cases, mut steps) = (0, 0);
@@ -89,7 +89,7 @@ fn tree(profile: Profile, seed: u64) -> impl ValueTree<Value = Case> {
     profile.cases().new_tree(&mut TestRunner::new_with_rng(Config::default(), rng)).unwrap()
 }
 
-/// Looks for a smaller case that fails too, for a while.
+/// Searches for a smaller failing case for some time.
 fn shrink(
     profile: Profile,
     tree: &mut impl ValueTree<Value = Case>,
@@ -111,7 +111,7 @@ fn shrink(
     failed
 }
 
-/// Runs a case on a thread of its own, so that one that is stuck can be left behind.
+/// Runs a case on its own thread, so that a hanging one can be abandoned.
 fn run(profile: Profile, case: &Case, patience: Duration) -> Result<(), String> {
     let progress = Arc::new(Progress(Mutex::new((String::new(), Instant::now()))));
     let (sender, receiver) = mpsc::channel();
@@ -121,17 +121,17 @@ fn run(profile: Profile, case: &Case, patience: Duration) -> Result<(), String> 
         let _ = sender.send(ran.unwrap_or_else(|payload| {
             let text = payload.downcast_ref::<String>().cloned();
             let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(format!("it panicked: {}", text.unwrap_or_default()))
+            Err(format!("panic: {}", text.unwrap_or_default()))
         }));
     });
     loop {
         match receiver.recv_timeout(Duration::from_millis(200)) {
             Ok(ran) => return ran.map_err(|what| format!("{what} (at {})", lock(&progress.0).0)),
-            Err(RecvTimeoutError::Disconnected) => return Err("the case's thread has gone".to_owned()),
+            Err(RecvTimeoutError::Disconnected) => return Err("the thread of the case has ended".to_owned()),
             Err(RecvTimeoutError::Timeout) => {
                 let (step, since) = &*lock(&progress.0);
                 if since.elapsed() > patience {
-                    return Err(format!("it does not end: {step}, for {patience:?}"));
+                    return Err(format!("timeout after {patience:?}: {step}"));
                 }
             }
         }

@@ -21,7 +21,7 @@ use super::{
     user_code::{Bomb, Valve, deliberate_panic, lock},
 };
 
-/// What callbacks and tasks send.
+/// The records that callbacks and tasks send.
 const SMALL: Spec = Spec { topic: Topic::Orders, place: Place::Key(9), size: 20, value: Value::Plain, bad_timestamp: false };
 
 impl Machine {
@@ -100,7 +100,7 @@ impl Machine {
         let transaction = if self.transaction.is_some() { self.transactions } else { 0 };
         let numbers = Arc::new(Mutex::new(Vec::new()));
         let (ledger, noted) = (Arc::clone(&self.ledger), Arc::clone(&numbers));
-        // A record has its number when it is sent, and not before.
+        // A record gets its number when it is sent.
         let records: Vec<_> = specs.iter().map(|spec| (*spec, self.record(0, *spec))).collect();
         let records = records.into_iter().map(move |(spec, record)| {
             let number = ledger.add(spec, transaction, true);
@@ -127,7 +127,7 @@ impl Machine {
         match ready {
             Poll::Ready(Ok(())) => {
                 let (number, record) = self.add(spec);
-                // The sink does not say what became of it: the interceptor does.
+                // The sink does not return the record's report; the interceptor gets it.
                 Pin::new(&mut sink).start_send(record).unwrap();
                 self.ledger.withdrawn(number);
                 self.sink = Some(sink);
@@ -150,7 +150,7 @@ impl Machine {
     }
 }
 
-/// Waits for a record's acceptance and, unless it is forgotten then, for its report.
+/// Waits for a record's acceptance, and for its report unless the delivery is dropped.
 async fn follow(ledger: Arc<Ledger>, number: usize, sending: Sending, forget: bool) {
     let withdrawn = Withdrawn(&ledger, number);
     match sending.await {
@@ -165,7 +165,7 @@ async fn follow(ledger: Arc<Ledger>, number: usize, sending: Sending, forget: bo
     drop(withdrawn);
 }
 
-/// Dropped before the record was accepted or refused, it notes that.
+/// Records that the future was dropped before the record was accepted or rejected.
 struct Withdrawn<'a>(&'a Ledger, usize);
 
 impl Drop for Withdrawn<'_> {
@@ -174,7 +174,7 @@ impl Drop for Withdrawn<'_> {
     }
 }
 
-/// Holds the report of a batch against what the interceptor heard of its records.
+/// Compares the report of a batch with the interceptor's reports of its records.
 async fn batch(ledger: &Ledger, numbers: &Mutex<Vec<usize>>, delivery: BatchDelivery, observed: bool) {
     let failed: Vec<usize> = match delivery.await {
         Ok(_) => Vec::new(),
@@ -186,7 +186,7 @@ async fn batch(ledger: &Ledger, numbers: &Mutex<Vec<usize>>, delivery: BatchDeli
         let is_written = acknowledged.iter().any(|outcome| matches!(outcome, Outcome::Written { .. }));
         if observed && is_written == failed.contains(&index) {
             ledger.violated(format!(
-                "record {number} of a batch: it says {failed:?} failed, the interceptor heard {acknowledged:?}"
+                "record {number} of a batch: failed records {failed:?}, but the interceptor got {acknowledged:?}"
             ));
         }
     }
@@ -203,7 +203,7 @@ fn call_back(callback: Callback, producer: Option<Producer<str, str>>, ledger: &
     }
 }
 
-/// What a task does that ran inside `wake`.
+/// The action of a task that runs inside `wake`.
 pub(super) async fn then(then: Then, producer: Producer<str, str>, ledger: &Arc<Ledger>) {
     match then {
         Then::Nothing => {}

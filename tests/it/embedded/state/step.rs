@@ -1,7 +1,7 @@
-//! The steps of a case, as data: what is generated, shrunk, and printed when a case fails.
+//! The steps of a case as data, which can be generated, shrunk and printed.
 
-/// A case: how the producers are made, and what is done with them. Everything that a step picks, it picks by number, so that a case
-/// without some of its steps is still a case.
+/// A case: the settings of the producers, and the steps. Steps select objects by number, so that a case is still valid without some of its
+/// steps.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) settings: Settings,
@@ -15,11 +15,11 @@ pub(super) struct Settings {
     pub(super) delivery_timeout_ms: u64,
     pub(super) linger_ms: u64,
     pub(super) transactional: bool,
-    /// Whether an interceptor notes what is sent and reported.
+    /// Whether an interceptor records what is sent and reported.
     pub(super) observed: bool,
     /// Whether the value's serializer may defer.
     pub(super) may_defer: bool,
-    /// Whether the partitioner is the test's.
+    /// Whether there is a custom partitioner.
     pub(super) partitioner: bool,
     /// `drop_timeout`; `u64::MAX` is `Duration::MAX`.
     pub(super) drop_timeout_ms: u64,
@@ -27,29 +27,29 @@ pub(super) struct Settings {
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// Sends a record; a future that this leaves is polled once and kept.
+    /// Sends a record. If this returns a future, it is polled once and stored.
     Send(Way, Spec),
-    /// Sends a record and has an executor that runs its task inside `wake` wait for its report.
+    /// Sends a record and awaits its report on an executor that runs its task inside `wake`.
     Run(Spec, Then),
     SendAll(Vec<Spec>),
     SinkSend(Spec),
     SinkFlush,
     SinkClose,
-    /// Polls a kept future once.
+    /// Polls a stored future once.
     Poll(usize),
-    /// Blocks until a kept future ends.
+    /// Blocks until a stored future ends.
     Await(usize),
-    /// Drops a kept future.
+    /// Drops a stored future.
     Cancel(usize),
     Flush(How),
-    /// Ends the wait of a deferred serializer.
+    /// Releases a deferred serializer.
     Release(usize, Release),
     ReleaseAll(Release),
-    /// Lets the callbacks go on that block.
+    /// Releases blocked callbacks.
     Unblock,
     Clone,
     DropHandle,
-    /// Drops every handle.
+    /// Drops all handles.
     DropAll,
     Close(How, CloseTime),
     Fault(Fault),
@@ -60,18 +60,18 @@ pub(super) enum Step {
     Commit(How),
     Abort(How),
     DropTransaction,
-    /// Commits, and does what the errors' flags say until the transaction has ended.
+    /// Commits, and follows the flags of errors until the transaction has ended.
     CommitByFlags,
-    /// The same with `send_offsets` before it.
+    /// The same after `send_offsets`.
     SendOffsetsByFlags,
 }
 
 /// A way to send one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// `send`, and the report is waited for.
+    /// `send`, and await the report.
     Future,
-    /// `send`, and the delivery is dropped when there is one.
+    /// `send`, and drop the delivery.
     Forget,
     Try,
     TryForget,
@@ -83,23 +83,23 @@ pub(super) enum Way {
     TransactionForget,
 }
 
-/// What a callback does.
+/// The action of a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Callback {
     Nothing,
     Panics,
-    /// Blocks until the test lets it go on.
+    /// Blocks until the test releases it.
     Blocks,
     TrySends,
     /// Sends, and drops the future.
     Sends,
-    /// It holds a value whose drop panics.
+    /// Holds a value that panics in its drop.
     Bomb,
-    /// It holds a handle of the producer.
+    /// Holds a handle of the producer.
     Handle,
 }
 
-/// What a task does when its record is reported, inside `wake`.
+/// The action of a task when its record is reported, inside `wake`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     Nothing,
@@ -113,9 +113,9 @@ pub(super) enum Then {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
     Await,
-    /// The future is polled once and kept.
+    /// The future is polled once and stored.
     Start,
-    /// An executor that runs its task inside `wake` waits for it.
+    /// An executor that runs its task inside `wake` awaits it.
     Inline(Then),
 }
 
@@ -129,7 +129,7 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    /// Whether its topic has its partition, if it names one.
+    /// Whether the topic has the record's partition, if it names one.
     pub(super) fn has_place(self) -> bool {
         let partitions = if self.topic == Topic::Payments { 1 } else { 3 };
         !matches!(self.place, Place::Partition(partition) if partition >= partitions)
@@ -138,11 +138,11 @@ impl Spec {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Topic {
-    /// Three partitions, known when the first step begins.
+    /// Three partitions, known before the first step.
     Orders,
     /// One partition, unknown at first.
     Payments,
-    /// Its name is not one.
+    /// The name is invalid.
     Invalid,
 }
 
@@ -156,12 +156,12 @@ pub(super) enum Place {
     Keyless,
 }
 
-/// What the serializer, an interceptor or the partitioner does with a record.
+/// The action of the serializer, an interceptor or the partitioner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
     Plain,
     Defers,
-    /// It defers with a future whose drop panics.
+    /// Defers with a future that panics in its drop.
     DefersBomb,
     SerializerFails,
     SerializerPanics,
@@ -191,11 +191,11 @@ pub(super) enum CloseTime {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
     Down,
-    /// Every answer comes after an hour.
+    /// All responses are delayed by an hour.
     Silent,
-    /// Every answer comes so many milliseconds late.
+    /// All responses are delayed by this many milliseconds.
     Late(u64),
-    /// The next requests of a kind fail: the numbers of [`APIS`](super::profile::APIS) and [`ERRORS`](super::profile::ERRORS).
+    /// The next requests of a kind fail: indexes of [`APIS`](super::profile::APIS) and [`ERRORS`](super::profile::ERRORS).
     Errors(usize, usize, usize),
 }
 

@@ -11,7 +11,7 @@ use super::{
     step::{How, Step},
 };
 
-/// How often a call may ask to be made again while the broker is well.
+/// How often a call may have to be repeated while the broker works.
 const PATIENCE: usize = 30;
 
 impl Machine {
@@ -73,7 +73,7 @@ impl Machine {
             return;
         }
         if !self.is_initialised {
-            // A retriable error asks for the same call again, which is the next `Begin`'s.
+            // After a retriable error the same call must be repeated; the next `Begin` does this.
             self.is_initialised = block_on(producer.init_transactions()).is_ok();
         }
         self.open_all();
@@ -94,7 +94,7 @@ impl Machine {
         }
     }
 
-    /// `send_offsets` again as long as it says so. What it says it must mean: with a broker that is well, a call that may go on does.
+    /// Repeats `send_offsets` while its error is retriable. With a working broker it must succeed.
     fn send_offsets_by_flags(&mut self) {
         let Some(transaction) = self.transaction.clone() else { return };
         let mut error = match block_on(send_offsets(&transaction)) {
@@ -107,15 +107,15 @@ impl Machine {
                 Ok(()) => return,
                 Err(again) if again.is_retriable() => error = again,
                 Err(again) => {
-                    let what = format!("send_offsets said it may be called again ({error:?}), and then: {again:?}");
+                    let what = format!("send_offsets returned a retriable error ({error:?}), and then: {again:?}");
                     return self.ledger.violated(what);
                 }
             }
         }
-        self.ledger.violated(format!("send_offsets asks to be called again without end: {error:?}"));
+        self.ledger.violated(format!("send_offsets returns retriable errors without end: {error:?}"));
     }
 
-    /// Commits as the documentation's table says: again, abort, or a new producer.
+    /// Commits and follows the documentation's table: repeat, abort, or build a new producer.
     fn commit_by_flags(&mut self) {
         let Some(transaction) = self.transaction.clone() else { return };
         self.open_all();
@@ -141,7 +141,7 @@ impl Machine {
                 }
                 Err(error) => {
                     let call = if aborts { "abort" } else { "commit" };
-                    self.ledger.violated(format!("{call} failed, and says nothing of what to do: {error:?}"));
+                    self.ledger.violated(format!("{call} failed without a flag: {error:?}"));
                     return self.end_transaction();
                 }
             }
@@ -156,11 +156,11 @@ async fn send_offsets(transaction: &Transaction<str, str>) -> Result<(), Error> 
     transaction.send_offsets(&offsets, &ConsumerGroupMetadata::new("state")).await
 }
 
-/// An abort while a commit is under way is a mistake in the program: its error must not be retriable.
+/// An abort during a commit is a mistake of the program: its error must not be retriable.
 fn check_abort(ledger: &Ledger, result: &Result<(), Error>, is_committing: bool) {
     if let Err(error) = result {
         if is_committing && error.is_retriable() {
-            ledger.violated(format!("abort during a commit says that it may be called again: {error:?}"));
+            ledger.violated(format!("abort during a commit is retriable: {error:?}"));
         }
     }
 }

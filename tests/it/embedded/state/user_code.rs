@@ -1,4 +1,4 @@
-//! The program's side of a case: serializer, interceptors, partitioner, and values whose drop panics.
+//! The user code of a case: serializer, interceptors, partitioner, and values that panic in their drop.
 
 use std::{
     any::Any,
@@ -21,10 +21,10 @@ use ottla::{
 
 use super::{ledger::Ledger, step::Release};
 
-/// The header with a record's number.
+/// The header with the number of a record.
 pub(super) const NUMBER: &str = "number";
 
-/// Panics without a word on stderr: it is on purpose.
+/// Panics without output on stderr.
 pub(super) fn deliberate_panic() -> ! {
     resume_unwind(Box::new("on purpose"))
 }
@@ -34,7 +34,7 @@ pub(super) fn is_deliberate(payload: &(dyn Any + Send)) -> bool {
     payload.downcast_ref::<&str>() == Some(&"on purpose")
 }
 
-/// Panics when it is dropped.
+/// Panics in its drop.
 pub(super) struct Bomb;
 
 impl Drop for Bomb {
@@ -49,7 +49,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The number that a value begins with.
+/// The number at the start of a value.
 pub(super) fn number_of(value: &[u8]) -> Option<usize> {
     std::str::from_utf8(value.get(..8)?).ok()?.parse().ok()
 }
@@ -58,7 +58,7 @@ fn letter_of(value: &[u8]) -> Option<u8> {
     value.get(8).copied()
 }
 
-/// Blocks callbacks while it is shut.
+/// Blocks callbacks while it is closed.
 #[derive(Default)]
 pub(super) struct Valve {
     is_shut: Mutex<bool>,
@@ -66,7 +66,7 @@ pub(super) struct Valve {
 }
 
 impl Valve {
-    /// Blocks as long as it is shut.
+    /// Blocks while it is closed.
     pub(super) fn pass(&self) {
         let mut is_shut = lock(&self.is_shut);
         while *is_shut {
@@ -80,11 +80,11 @@ impl Valve {
     }
 }
 
-/// The deferred serializers that wait, by their record's number.
+/// The waiting deferred serializers, by record number.
 #[derive(Default)]
 pub(super) struct Gates {
     gates: Mutex<BTreeMap<usize, Gate>>,
-    /// Nobody waits.
+    /// Whether none waits.
     are_open: AtomicBool,
 }
 
@@ -95,7 +95,7 @@ struct Gate {
 }
 
 impl Gates {
-    /// Those that wait, in order.
+    /// The waiting ones, in order.
     pub(super) fn closed(&self) -> Vec<usize> {
         let gates = lock(&self.gates);
         gates.iter().filter(|(_, gate)| gate.release.is_none()).map(|(number, _)| *number).collect()
@@ -111,7 +111,7 @@ impl Gates {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether all who wait, and all who come, are let through.
+    /// Whether all current and future ones are released.
     pub(super) fn stay_open(&self, are_open: bool) {
         self.are_open.store(are_open, Ordering::SeqCst);
         if are_open {
@@ -119,7 +119,7 @@ impl Gates {
         }
     }
 
-    /// Wakes once more who was woken already, as an executor may.
+    /// Calls wakers again that have already been called, as an executor may.
     pub(super) fn wake_again(&self) {
         let wakers: Vec<Waker> = {
             let mut gates = lock(&self.gates);
@@ -163,7 +163,7 @@ fn finish_with_a_panic(_: &mut SerializeContext<'_>, _: &mut Vec<u8>) -> Result<
     deliberate_panic()
 }
 
-/// Serializes values, and fails, panics or waits as they say.
+/// Serializes values; fails, panics or defers as the value says.
 pub(super) struct Values {
     pub(super) gates: Arc<Gates>,
     pub(super) may_defer: bool,
@@ -193,7 +193,7 @@ impl Serializer<str> for Values {
     }
 }
 
-/// Notes every record that is sent, and every report.
+/// Records all sent records and all reports.
 pub(super) struct Observer(pub(super) Arc<Ledger>);
 
 impl Interceptor<str, str> for Observer {
@@ -212,7 +212,7 @@ impl Interceptor<str, str> for Observer {
     }
 }
 
-/// Panics where a value says so. Behind the observer, which must not miss a record.
+/// Panics if the value says so. It comes after the observer, which must see all records.
 pub(super) struct Panics;
 
 impl Interceptor<str, str> for Panics {

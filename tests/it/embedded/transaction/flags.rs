@@ -1,5 +1,4 @@
-//! A program that follows the flags of the errors comes to an end, whatever a broker answers at which step, and what it has committed is
-//! there.
+//! A program that follows the flags of errors terminates, whatever a broker answers at which step, and its committed records are in the log.
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
@@ -16,7 +15,7 @@ use crate::{
     log,
 };
 
-/// At which request a broker answers with an error.
+/// The request that a broker answers with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     FindCoordinator,
@@ -42,7 +41,7 @@ impl Stage {
         }
     }
 
-    /// Whether a producer goes through it once only, when it starts.
+    /// Whether a producer does this only once, when it starts.
     fn is_start(self) -> bool {
         matches!(self, Self::FindCoordinator | Self::InitProducerId)
     }
@@ -58,26 +57,26 @@ struct JavaErrors {
     errors: Vec<JavaError>,
 }
 
-/// Every code that a broker may answer, and a connection that it closes.
+/// All error codes of brokers, and a closed connection.
 fn answers() -> Vec<BrokerError> {
     let errors: JavaErrors = serde_json::from_str(include_str!("../../../data/java-errors.json")).unwrap();
     let codes = errors.errors.into_iter().map(|error| BrokerError::from(error.code)).filter(|code| *code != BrokerError::NONE);
     codes.chain([BrokerError::DISCONNECT]).collect()
 }
 
-/// What to do after an error, by its flags alone.
+/// What to do after an error, according to its flags.
 enum Way {
     SameCall,
     Abort,
     NewProducer,
 }
 
-/// A program that does what the flags say.
+/// A program that follows the flags.
 struct Program<'a> {
     kafka: &'a EmbeddedKafka,
     max_block: &'static str,
     producer: Option<Producer<str, str>>,
-    /// What happens now, for the message of a failure.
+    /// The current state, for failure messages.
     what: String,
     calls: usize,
     attempts: usize,
@@ -89,7 +88,7 @@ impl<'a> Program<'a> {
         Self { kafka, max_block, producer: None, what: String::new(), calls: 0, attempts: 0, committed: Vec::new() }
     }
 
-    /// Begins something new, for which a number of calls is allowed.
+    /// Starts a new state with its own limit of calls.
     fn about(&mut self, what: String) {
         (self.what, self.calls) = (what, 0);
     }
@@ -98,18 +97,18 @@ impl<'a> Program<'a> {
     fn way(&mut self, call: &str, error: &Error) -> Way {
         self.calls += 1;
         let flags = (error.is_fatal(), error.is_abortable(), error.is_retriable());
-        assert!(self.calls < 200, "{}: no end after {} calls, the last of them {call}: {error:?}", self.what, self.calls);
-        // As a program does that does not want to be a load.
+        assert!(self.calls < 200, "{}: no end after {} calls, the last one is {call}: {error:?}", self.what, self.calls);
+        // A short sleep, as in a real program.
         thread::sleep(Duration::from_millis(u64::try_from(self.calls).unwrap().min(50)));
         match flags {
             (true, false, false) => Way::NewProducer,
             (false, true, _) => Way::Abort,
             (false, false, true) => Way::SameCall,
-            _ => panic!("{}: {call} leaves no way on, {flags:?}: {error:?}", self.what),
+            _ => panic!("{}: {call} has no flag to follow, {flags:?}: {error:?}", self.what),
         }
     }
 
-    /// Builds a producer, and another one, until one is ready.
+    /// Builds producers until one is ready.
     fn producer(&mut self) -> Producer<str, str> {
         loop {
             let producer = self.producer.take().unwrap_or_else(|| {
@@ -120,12 +119,12 @@ impl<'a> Program<'a> {
             });
             match block_on(producer.init_transactions()) {
                 Ok(()) => return producer,
-                // It was ready before.
+                // It was already initialized.
                 Err(error) if error.kind() == ErrorKind::TransactionState => return producer,
                 Err(error) => match self.way("init_transactions", &error) {
                     Way::SameCall => self.producer = Some(producer),
                     Way::NewProducer => assert!(block_on(producer.begin_transaction()).unwrap_err().is_fatal(), "{}", self.what),
-                    Way::Abort => panic!("{}: nothing is open: {error:?}", self.what),
+                    Way::Abort => panic!("{}: no transaction is open: {error:?}", self.what),
                 },
             }
         }
@@ -144,7 +143,7 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// Makes a call until it asks for something else. Whether it succeeded, or for what it asks.
+    /// Repeats a call while its error is retriable. Returns whether it succeeded, or the next thing to do.
     fn call(&mut self, name: &str, mut call: impl FnMut() -> Result<(), Error>) -> Result<(), Way> {
         loop {
             let Err(error) = call() else { return Ok(()) };
@@ -155,7 +154,7 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// Commits a transaction of two records and perhaps of offsets, after as many attempts as it takes. `is_aborted`: the first is aborted.
+    /// Commits a transaction of two records and perhaps of offsets, in as many attempts as needed. `is_aborted`: aborts the first attempt.
     fn transact(&mut self, with_offsets: bool, mut is_aborted: bool) {
         loop {
             let (producer, transaction) = self.begin();
@@ -172,12 +171,12 @@ impl<'a> Program<'a> {
                 }
                 Err(Way::NewProducer) => {
                     let error = block_on(producer.begin_transaction()).unwrap_err();
-                    assert!(error.is_fatal(), "{}: at its end, and then not: {error:?}", self.what);
+                    assert!(error.is_fatal(), "{}: not fatal after a fatal error: {error:?}", self.what);
                 }
                 Err(_) => match self.call("abort", || block_on(transaction.abort())) {
                     Ok(()) => self.producer = Some(producer),
                     Err(Way::NewProducer) => {}
-                    Err(_) => panic!("{}: an abort asks for an abort", self.what),
+                    Err(_) => panic!("{}: the error of an abort is abortable", self.what),
                 },
             }
         }
@@ -195,7 +194,7 @@ impl<'a> Program<'a> {
             self.call("send", || block_on(transaction.send(record.clone())).map(drop))?;
         }
         if is_aborted {
-            // There is nothing to end before a record is written.
+            // Before a record is written there is no transaction to end.
             block_on(transaction.producer().flush()).unwrap();
             return self.call("abort", || block_on(transaction.abort()));
         }
@@ -208,7 +207,7 @@ impl<'a> Program<'a> {
         self.call("commit", || block_on(transaction.commit()))
     }
 
-    /// Checks that the log has what was committed, once.
+    /// Checks that the committed records are in the log once.
     fn assert_committed(&self) {
         let mut missing: BTreeSet<_> = self.committed.iter().cloned().collect();
         let committed = missing.clone();
@@ -236,7 +235,7 @@ fn follow(stage: Stage, answers: &[BrokerError]) {
             kafka.fail_next(stage.api_key(), &vec![answer; times]).unwrap();
             program.transact(matches!(stage, Stage::AddOffsets | Stage::CommitOffsets), stage == Stage::Abort);
             kafka.clear_failures(stage.api_key());
-            // By this a broker says that it has the record. These brokers answer it without having it.
+            // This code means that the broker has the record. The embedded brokers return it without writing the record.
             if (stage, answer) == (Stage::Produce, BrokerError::DUPLICATE_SEQUENCE_NUMBER) {
                 program.committed.truncate(program.committed.len() - 2);
             }
@@ -245,9 +244,9 @@ fn follow(stage: Stage, answers: &[BrokerError]) {
     program.assert_committed();
 }
 
-/// Every code at every step. The steps that a producer goes through once are spread over more threads.
+/// All codes at all steps. The steps that a producer does only once are spread over more threads.
 #[test]
-fn a_loop_that_follows_the_flags_ends_for_every_code_at_every_step() {
+fn loop_that_follows_the_flags_ends_for_all_codes_at_all_steps() {
     let answers = answers();
     assert!(answers.len() > 130, "{}", answers.len());
     let stages = [
@@ -269,9 +268,9 @@ fn a_loop_that_follows_the_flags_ends_for_every_code_at_every_step() {
     });
 }
 
-/// A broker that goes on answering the same does not keep a program in a loop: where Java is at its end, the producer says so.
+/// A broker that always gives the same answer does not keep a program in a loop: the producer fails where Java does.
 #[test]
-fn an_answer_that_stays_the_same_ends_in_a_new_producer() {
+fn repeated_error_becomes_fatal() {
     ends(|| {
         for answer in [BrokerError::INVALID_REQUEST, BrokerError::UNKNOWN_SERVER_ERROR, BrokerError::from(121)] {
             let kafka = kafka(1);
@@ -311,7 +310,7 @@ fn offsets() -> (Offsets, ConsumerGroupMetadata) {
 }
 
 #[test]
-fn who_is_fenced_when_it_sends_offsets_can_do_no_more_as_in_java() {
+fn fenced_during_send_offsets_is_fatal_as_in_java() {
     let (offsets, group) = offsets();
     for stage in [Stage::AddOffsets, Stage::CommitOffsets] {
         for answer in [BrokerError::PRODUCER_FENCED, BrokerError::INVALID_PRODUCER_EPOCH] {
@@ -328,16 +327,16 @@ fn who_is_fenced_when_it_sends_offsets_can_do_no_more_as_in_java() {
     }
 }
 
-/// Checks an error that says that the transaction has expired.
+/// Checks an error of an expired transaction.
 #[track_caller]
 fn assert_expired(error: &Error) {
     assert_eq!(error.kind().name(), "TransactionExpired", "{error:?}");
     assert_fatal(error, error.kind());
 }
 
-/// The coordinator answers a producer whose transaction has expired as one whose name another has taken.
+/// The coordinator gives the same answer to a producer with an expired transaction and to one that is fenced.
 #[test]
-fn a_transaction_that_was_open_too_long_is_not_said_to_be_fenced() {
+fn expired_transaction_is_not_fenced() {
     let steps: [(ApiKey, BrokerError); 3] = [
         (ApiKey::EndTxn, BrokerError::PRODUCER_FENCED),
         (ApiKey::EndTxn, BrokerError::INVALID_PRODUCER_EPOCH),
@@ -359,14 +358,14 @@ fn a_transaction_that_was_open_too_long_is_not_said_to_be_fenced() {
         assert!(error.advice().is_some_and(|advice| advice.contains("repeat the transaction")), "{error:?}");
         assert_expired(&block_on(transaction.abort()).unwrap_err());
         assert_expired(&block_on(producer.begin_transaction()).unwrap_err());
-        // The way on that it names.
+        // Do what the advice says.
         super::commit_one(&super::ready(&kafka, &[]), 2).unwrap();
     }
 }
 
-/// The coordinator's clock starts with the first record.
+/// The coordinator's timer starts with the first record.
 #[test]
-fn a_transaction_that_was_idle_is_not_said_to_have_expired() {
+fn idle_transaction_is_not_expired() {
     let kafka = kafka(1);
     let (offsets, group) = offsets();
     let producer = super::ready(&kafka, &[("transaction.timeout.ms", "1000")]);
@@ -377,7 +376,7 @@ fn a_transaction_that_was_idle_is_not_said_to_have_expired() {
 }
 
 #[test]
-fn offsets_that_are_not_sent_in_time_are_not_lost_and_do_not_fail_the_transaction() {
+fn send_offsets_timeout_does_not_fail_the_transaction() {
     let (offsets, group) = offsets();
     ends(move || {
         for (is_retried, answer) in [(true, BrokerError::NONE), (false, BrokerError::NONE), (true, BrokerError::DISCONNECT)] {
@@ -407,7 +406,7 @@ fn offsets_that_are_not_sent_in_time_are_not_lost_and_do_not_fail_the_transactio
 }
 
 #[test]
-fn offsets_that_cannot_be_sent_fail_nothing_if_they_are_none_and_the_transaction_if_they_are_refused() {
+fn invalid_offsets_do_not_fail_the_transaction_but_rejected_ones_do() {
     let kafka = kafka(1);
     let producer = super::ready(&kafka, &[]);
     let (good, group) = offsets();

@@ -1,4 +1,4 @@
-//! Transactions: together or not at all, and every error says what to do next.
+//! Transactions: all or nothing, and each error says what to do next.
 
 mod flags;
 mod refusal;
@@ -18,15 +18,15 @@ fn record(n: usize) -> ProducerRecord<'static, str, str> {
     ProducerRecord::to("orders").key(format!("{n}")).value(format!("value {n}"))
 }
 
-/// A transactional producer, with these settings beside the usual ones.
+/// A transactional producer with these additional settings.
 fn transactional(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Producer<str, str> {
     producer(kafka, &[&[("transactional.id", "tx")], settings].concat())
 }
 
-/// One that is ready for transactions.
+/// A producer that is ready for transactions.
 fn ready(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Producer<str, str> {
     let producer = transactional(kafka, settings);
-    // With a short max.block.ms it may take more than one call.
+    // With a short max.block.ms this may take several calls.
     while let Err(error) = block_on(producer.init_transactions()) {
         assert!(error.is_retriable(), "{error:?}");
     }
@@ -42,8 +42,8 @@ fn commit_one(producer: &Producer<str, str>, n: usize) -> Result<(), Error> {
     })
 }
 
-/// Commits a transaction of one record, aborting as often as librdkafka asks for it. After a record that a broker refused that may be
-/// once: librdkafka goes on counting the partition's sequence numbers, and the broker misses those of the refused ones.
+/// Commits a transaction of one record, and aborts as often as necessary. After a record that a broker rejected, one abort may be necessary:
+/// librdkafka continues the partition's sequence numbers, and the broker has not seen those of the rejected record.
 fn commit_one_in_the_end(producer: &Producer<str, str>, n: usize) {
     for _ in 0..2 {
         match commit_one(producer, n) {
@@ -51,7 +51,7 @@ fn commit_one_in_the_end(producer: &Producer<str, str>, n: usize) {
             Err(error) => assert_abortable(&error),
         }
     }
-    panic!("a transaction was to be aborted again and again");
+    panic!("too many aborts");
 }
 
 fn count(kafka: &EmbeddedKafka, api_key: ApiKey) -> usize {
@@ -62,14 +62,14 @@ fn in_log(kafka: &EmbeddedKafka) -> usize {
     log::read(kafka.bootstrap_servers(), "orders").len()
 }
 
-/// Checks an error that asks for an abort.
+/// Checks an abortable error.
 #[track_caller]
 fn assert_abortable(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::TransactionFailed, "{error:?}");
     assert!(error.is_abortable() && !error.is_fatal() && !error.is_retriable(), "{error:?}");
 }
 
-/// Checks an error that asks for a new producer.
+/// Checks a fatal error.
 #[track_caller]
 fn assert_fatal(error: &Error, kind: ErrorKind) {
     assert_eq!(error.kind(), kind, "{error:?}");
@@ -81,7 +81,7 @@ fn source(error: &Error) -> String {
 }
 
 #[test]
-fn a_commit_waits_for_records_that_linger_and_that_nobody_awaits() {
+fn commit_sends_lingering_records_and_waits_for_them() {
     let kafka = kafka(6);
     let producer = ready(&kafka, &[("linger.ms", "20000")]);
     kafka.track_requests();
@@ -90,7 +90,7 @@ fn a_commit_waits_for_records_that_linger_and_that_nobody_awaits() {
             let transaction = producer.begin_transaction().await.unwrap();
             for n in 0..50 {
                 drop(transaction.send(record(n)).await.unwrap());
-                // As in Java, the producer's own sends belong to it.
+                // As in Java, records sent with the producer belong to the transaction.
                 drop(producer.send(record(n)).await.unwrap());
             }
             transaction.commit().await.unwrap();
@@ -106,7 +106,7 @@ fn a_commit_waits_for_records_that_linger_and_that_nobody_awaits() {
 }
 
 #[test]
-fn calls_in_the_wrong_order_say_so() {
+fn calls_in_the_wrong_order_fail() {
     let kafka = kafka(1);
     let kind = |result: Result<(), Error>| {
         let error = result.unwrap_err();
@@ -146,7 +146,7 @@ fn calls_in_the_wrong_order_say_so() {
 }
 
 #[test]
-fn an_abort_gives_up_what_is_not_sent() {
+fn abort_discards_unsent_records() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[("linger.ms", "20000")]);
     kafka.track_requests();
@@ -160,12 +160,12 @@ fn an_abort_gives_up_what_is_not_sent() {
     }
     commit_one(&producer, 10).unwrap();
     let unsent = producer.blocking().close(Duration::from_secs(30)).unwrap();
-    assert!(unsent.is_empty(), "nobody wants an aborted transaction's records back: {unsent:?}");
+    assert!(unsent.is_empty(), "records of an aborted transaction were returned: {unsent:?}");
     assert_eq!(in_log(&kafka), 1);
 }
 
 #[test]
-fn dropping_a_transaction_aborts_it_and_the_next_begins_behind() {
+fn dropping_a_transaction_aborts_it_before_the_next_begins() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);
     kafka.track_requests();
@@ -179,10 +179,10 @@ fn dropping_a_transaction_aborts_it_and_the_next_begins_behind() {
 }
 
 #[test]
-fn a_begin_whose_future_is_dropped_leaves_nothing_open() {
+fn dropped_begin_leaves_no_open_transaction() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);
-    // Each time the thread may be anywhere on its way to the transaction that nobody wants.
+    // Each time the thread may be at another point of a transaction that is no longer wanted.
     for round in 0..100 {
         for _ in 0..=round % 3 {
             drop(producer.begin_transaction().now_or_never());
@@ -193,7 +193,7 @@ fn a_begin_whose_future_is_dropped_leaves_nothing_open() {
 }
 
 #[test]
-fn a_record_that_is_refused_fails_its_transaction_as_in_java() {
+fn rejected_record_fails_its_transaction_as_in_java() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[("max.request.size", "1000")]);
     let transaction = block_on(producer.begin_transaction()).unwrap();
@@ -211,7 +211,7 @@ fn a_record_that_is_refused_fails_its_transaction_as_in_java() {
 }
 
 #[test]
-fn a_record_that_the_broker_refuses_fails_its_transaction() {
+fn record_rejected_by_the_broker_fails_its_transaction() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);
     kafka.fail_next(ApiKey::Produce, &[BrokerError::INVALID_RECORD]).unwrap();
@@ -227,7 +227,7 @@ fn a_record_that_the_broker_refuses_fails_its_transaction() {
 }
 
 #[test]
-fn what_is_fatal_elsewhere_fails_the_transaction_only() {
+fn errors_fatal_without_transactions_are_abortable() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);
     kafka.fail_next(ApiKey::Produce, &[BrokerError::UNKNOWN_PRODUCER_ID]).unwrap();
@@ -241,7 +241,7 @@ fn what_is_fatal_elsewhere_fails_the_transaction_only() {
 }
 
 #[test]
-fn a_topic_that_is_not_allowed_fails_the_transaction_with_the_reason() {
+fn unauthorized_topic_fails_the_transaction_with_the_reason() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);
     kafka.fail_next(ApiKey::AddPartitionsToTxn, &[BrokerError::TOPIC_AUTHORIZATION_FAILED]).unwrap();
@@ -252,7 +252,7 @@ fn a_topic_that_is_not_allowed_fails_the_transaction_with_the_reason() {
 }
 
 #[test]
-fn coordinators_that_move_and_load_cost_only_time() {
+fn moving_and_loading_coordinators_only_delay() {
     let kafka = kafka(1);
     use BrokerError as E;
     let loading = [E::COORDINATOR_LOAD_IN_PROGRESS, E::NOT_COORDINATOR, E::DISCONNECT];
@@ -266,7 +266,7 @@ fn coordinators_that_move_and_load_cost_only_time() {
 }
 
 #[test]
-fn who_is_fenced_when_it_commits_can_do_no_more() {
+fn fenced_during_commit_is_fatal() {
     let kafka = kafka(1);
     let first = ready(&kafka, &[]);
     let transaction = block_on(first.begin_transaction()).unwrap();
@@ -281,7 +281,7 @@ fn who_is_fenced_when_it_commits_can_do_no_more() {
 }
 
 #[test]
-fn who_is_fenced_while_it_sends_hears_it_from_every_call() {
+fn fenced_while_sending_fails_all_calls() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);
     kafka.fail_next(ApiKey::Produce, &[BrokerError::INVALID_PRODUCER_EPOCH]).unwrap();
@@ -295,7 +295,7 @@ fn who_is_fenced_while_it_sends_hears_it_from_every_call() {
 }
 
 #[test]
-fn who_may_not_use_the_name_is_told_at_init() {
+fn init_transactions_fails_if_the_transactional_id_is_not_authorized() {
     let kafka = kafka(1);
     kafka.fail_next(ApiKey::InitProducerId, &[BrokerError::TRANSACTIONAL_ID_AUTHORIZATION_FAILED]).unwrap();
     let producer = transactional(&kafka, &[]);
@@ -303,7 +303,7 @@ fn who_may_not_use_the_name_is_told_at_init() {
 }
 
 #[test]
-fn init_without_a_broker_is_over_after_max_block_ms_and_goes_on_when_called_again() {
+fn init_transactions_times_out_without_a_broker_and_can_be_repeated() {
     let kafka = kafka(1);
     kafka.broker_down(1).unwrap();
     let producer = transactional(&kafka, &[("max.block.ms", "300")]);
@@ -320,7 +320,7 @@ fn init_without_a_broker_is_over_after_max_block_ms_and_goes_on_when_called_agai
 }
 
 #[test]
-fn a_commit_that_takes_too_long_is_resumed() {
+fn commit_is_resumed_after_a_timeout() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[("max.block.ms", "1000")]);
     kafka.track_requests();
@@ -337,12 +337,12 @@ fn a_commit_that_takes_too_long_is_resumed() {
         }
         commit_one(&producer, 2).unwrap();
     });
-    assert_eq!(count(&kafka, ApiKey::EndTxn), 2, "one for each transaction");
+    assert_eq!(count(&kafka, ApiKey::EndTxn), 2, "one request for each transaction");
     assert_eq!(in_log(&kafka), 2);
 }
 
 #[test]
-fn a_commit_goes_on_when_its_future_and_the_transaction_are_dropped() {
+fn commit_continues_after_its_future_and_the_transaction_are_dropped() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[("linger.ms", "10000")]);
     let transaction = block_on(producer.begin_transaction()).unwrap();
@@ -357,7 +357,7 @@ fn a_commit_goes_on_when_its_future_and_the_transaction_are_dropped() {
 }
 
 #[test]
-fn a_commit_that_fails_unheard_is_told_by_the_next_begin_once() {
+fn next_begin_returns_the_error_of_an_unawaited_commit_once() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);
     kafka.fail_next(ApiKey::Produce, &[BrokerError::INVALID_RECORD]).unwrap();
@@ -372,7 +372,7 @@ fn a_commit_that_fails_unheard_is_told_by_the_next_begin_once() {
 }
 
 #[test]
-fn records_that_wait_for_room_are_part_of_the_commit_and_not_of_the_next_transaction() {
+fn records_that_wait_for_the_buffer_belong_to_the_commit() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[("buffer.memory", "5000")]);
     kafka.set_round_trip_time(1, Duration::from_millis(20)).unwrap();
@@ -399,7 +399,7 @@ fn records_that_wait_for_room_are_part_of_the_commit_and_not_of_the_next_transac
 }
 
 #[test]
-fn offsets_are_sent_before_the_end() {
+fn offsets_are_sent_before_the_transaction_ends() {
     let kafka = kafka(2);
     let producer = ready(&kafka, &[]);
     kafka.track_requests();
@@ -418,7 +418,7 @@ fn offsets_are_sent_before_the_end() {
 }
 
 #[test]
-fn a_thread_commits_and_aborts_without_futures() {
+fn blocking_producer_commits_and_aborts() {
     let kafka = kafka(1);
     let producer = transactional(&kafka, &[("linger.ms", "20000")]);
     ends(move || {
@@ -439,7 +439,7 @@ fn a_thread_commits_and_aborts_without_futures() {
         transaction.abort().unwrap();
         assert_eq!(delivery.wait().unwrap_err().kind(), ErrorKind::GivenUp);
 
-        // In a callback nothing may wait for reports, but records may be sent.
+        // A callback must not wait for reports, but it may send.
         let transaction = threads.begin_transaction().unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
         let inner = producer.clone();
@@ -448,7 +448,7 @@ fn a_thread_commits_and_aborts_without_futures() {
         assert_eq!(receiver.recv().unwrap(), [ErrorKind::WouldDeadlock; 2]);
         transaction.commit().unwrap();
 
-        // The time of those that succeeded is counted.
+        // The time of successful calls is counted.
         let metrics = producer.metrics();
         for call in ["init", "begin", "send-offsets", "commit", "abort"] {
             assert!(metrics.value(&format!("txn-{call}-time-ns-total")) > Some(0.0), "{call}");
@@ -466,7 +466,7 @@ fn refused_in_callback(producer: &Producer<str, str>) -> [ErrorKind; 2] {
 }
 
 #[test]
-fn offsets_of_a_member_that_has_lost_its_partitions_fail_the_transaction() {
+fn offsets_of_lost_partitions_fail_the_transaction() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);
     kafka.fail_next(ApiKey::TxnOffsetCommit, &[BrokerError::ILLEGAL_GENERATION]).unwrap();
@@ -484,7 +484,7 @@ fn offsets_of_a_member_that_has_lost_its_partitions_fail_the_transaction() {
 }
 
 #[test]
-fn closing_aborts_what_is_open() {
+fn close_aborts_an_open_transaction() {
     let kafka = kafka(1);
     kafka.track_requests();
     let producer = ready(&kafka, &[("linger.ms", "20000")]);
@@ -507,7 +507,7 @@ fn closing_aborts_what_is_open() {
 }
 
 #[test]
-fn closing_does_not_wait_for_a_broker_that_is_gone() {
+fn close_does_not_wait_for_a_broker_that_is_down() {
     for forgotten in [false, true] {
         let kafka = kafka(1);
         let producer = ready(&kafka, &[]);
@@ -517,12 +517,12 @@ fn closing_does_not_wait_for_a_broker_that_is_gone() {
         let delivery = block_on(transaction.send(record(1))).unwrap();
         ends(move || {
             if forgotten {
-                // It holds a handle: closing is the way out.
+                // The transaction has a handle, so close the producer.
                 drop(block_on(producer.close(Duration::from_millis(200))).unwrap());
                 drop(transaction);
             } else {
                 drop(transaction);
-                drop(producer); // for 10 s, the tests' drop_timeout
+                drop(producer); // takes 10 s, the tests' drop_timeout
             }
             assert_eq!(block_on(delivery).unwrap_err().kind(), ErrorKind::GivenUp);
         });
@@ -530,7 +530,7 @@ fn closing_does_not_wait_for_a_broker_that_is_gone() {
 }
 
 #[test]
-fn closing_lets_a_commit_end() {
+fn close_waits_for_a_commit() {
     let kafka = kafka(1);
     let producer = ready(&kafka, &[]);
     kafka.fail_next_on(1, ApiKey::EndTxn, &[(BrokerError::NONE, Duration::from_millis(500))]).unwrap();
@@ -544,7 +544,7 @@ fn closing_lets_a_commit_end() {
 }
 
 #[test]
-fn a_producer_that_was_never_initialized_closes_at_once() {
+fn uninitialized_producer_closes_at_once() {
     let kafka = kafka(1);
     kafka.broker_down(1).unwrap();
     let producer = transactional(&kafka, &[]);

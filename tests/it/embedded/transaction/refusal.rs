@@ -1,4 +1,4 @@
-//! A record of a transaction that ends without an acknowledgement fails it, however it ends.
+//! A record of a transaction that ends without an acknowledgement, for whatever reason, fails the transaction.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use ottla::{
 use super::{assert_abortable, source};
 use crate::embedded::{config, ends, kafka};
 
-/// A serializer that does with a text what the text says.
+/// A serializer that fails, panics or defers as the value says.
 struct Obeys;
 
 impl Serializer<str> for Obeys {
     fn serialize(&self, data: &str, _: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
         match data {
-            "fail" => return Err("it does not serialize this".into()),
+            "fail" => return Err("not serializable".into()),
             "panic" => panic!("in a serializer"),
             _ => buffer.extend_from_slice(data.as_bytes()),
         }
@@ -36,7 +36,7 @@ impl Serializer<str> for Obeys {
         Ok(Some(Deferred::new(async move {
             match &*data {
                 "never" => std::future::pending::<()>().await,
-                "fail" => return Err("it does not serialize this".into()),
+                "fail" => return Err("not serializable".into()),
                 "panic" => panic!("in a deferred value"),
                 _ => {}
             }
@@ -49,7 +49,7 @@ impl Serializer<str> for Obeys {
     }
 }
 
-/// Panics for a record with the key "panic", and answers what others have for a key.
+/// Panics for the key "panic", and returns other keys as the partition.
 struct Answers;
 
 impl Partitioner for Answers {
@@ -70,7 +70,7 @@ fn ready(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Producer<str, str>
     producer
 }
 
-/// Makes a call until it does not ask for another one.
+/// Repeats a call while its error is retriable.
 fn patiently<T>(mut call: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     loop {
         match call() {
@@ -84,14 +84,14 @@ fn record(value: &str) -> ProducerRecord<'static, str, str> {
     ProducerRecord::to("orders").value(value.to_owned())
 }
 
-/// A transaction in which one record is acknowledged.
+/// A transaction with one acknowledged record.
 fn begin(producer: &Producer<str, str>) -> Transaction<str, str> {
     let transaction = patiently(|| block_on(producer.begin_transaction())).unwrap();
     block_on(block_on(transaction.send(record("good"))).unwrap()).unwrap();
     transaction
 }
 
-/// Checks that a transaction in which `act` sends cannot be committed, and that the next one can.
+/// Checks that a transaction in which `act` sends cannot be committed, but the next one can.
 #[track_caller]
 fn assert_fails(producer: &Producer<str, str>, what: &str, act: impl FnOnce(&Transaction<str, str>)) {
     let transaction = begin(producer);
@@ -106,12 +106,12 @@ fn assert_fails(producer: &Producer<str, str>, what: &str, act: impl FnOnce(&Tra
 }
 
 #[test]
-fn a_record_that_waited_for_its_serializer_and_is_refused_fails_its_transaction() {
+fn deferred_record_that_is_rejected_fails_its_transaction() {
     let kafka = kafka(1);
     ends(move || {
         let producer = ready(&kafka, &[("max.block.ms", "3000")]);
         for partition in [1, 99] {
-            assert_fails(&producer, "a partition that is not there", |transaction| {
+            assert_fails(&producer, "a missing partition", |transaction| {
                 drop(block_on(transaction.send(record("later sent").partition(partition))));
             });
         }
@@ -122,17 +122,17 @@ fn a_record_that_waited_for_its_serializer_and_is_refused_fails_its_transaction(
 }
 
 #[test]
-fn a_record_that_waited_for_room_and_is_refused_fails_its_transaction() {
+fn record_that_waited_for_the_buffer_and_is_rejected_fails_its_transaction() {
     let kafka = kafka(1);
     ends(move || {
         let producer = ready(&kafka, &[("buffer.memory", "3000"), ("max.block.ms", "5000")]);
         kafka.set_round_trip_time(1, Duration::from_millis(100)).unwrap();
         let large = "x".repeat(2000);
         for partition in [1, 99] {
-            assert_fails(&producer, "a partition that is not there", |transaction| {
+            assert_fails(&producer, "a missing partition", |transaction| {
                 drop(block_on(transaction.send(record(&large))).unwrap());
                 let mut sending = transaction.send(record(&large).partition(partition));
-                assert!((&mut sending).now_or_never().is_none(), "there was room");
+                assert!((&mut sending).now_or_never().is_none(), "the send did not wait");
                 drop(block_on(sending));
             });
         }
@@ -144,7 +144,7 @@ fn a_record_that_waited_for_room_and_is_refused_fails_its_transaction() {
 }
 
 #[test]
-fn a_record_that_waits_too_long_fails_its_transaction() {
+fn record_that_times_out_fails_its_transaction() {
     let kafka = kafka(1);
     ends(move || {
         let producer = ready(&kafka, &[("buffer.memory", "3000"), ("max.block.ms", "300")]);
@@ -156,7 +156,7 @@ fn a_record_that_waits_too_long_fails_its_transaction() {
         let transaction = patiently(|| block_on(producer.begin_transaction())).unwrap();
         let large = "x".repeat(2000);
         drop(block_on(transaction.send(record(&large))).unwrap());
-        // It waits while the commit does, and nobody polls it.
+        // The record waits during the commit, and its future is not polled.
         let sending = transaction.send(record(&large));
         assert_abortable(&patiently(|| block_on(transaction.commit())).unwrap_err());
         let error = block_on(sending).unwrap_err();
@@ -165,7 +165,7 @@ fn a_record_that_waits_too_long_fails_its_transaction() {
 }
 
 #[test]
-fn a_record_that_is_refused_at_once_fails_its_transaction_whichever_way_it_is_sent() {
+fn record_that_is_rejected_at_once_fails_its_transaction() {
     let kafka = kafka(1);
     ends(move || {
         let producer = ready(&kafka, &[("max.request.size", "1000"), ("max.block.ms", "5000")]);
@@ -181,7 +181,7 @@ fn a_record_that_is_refused_at_once_fails_its_transaction_whichever_way_it_is_se
             ("the partitioner's panic", || record("one").key("panic")),
         ];
         for (what, bad) in bad {
-            // Nobody looks at what becomes of it.
+            // The result is dropped.
             assert_fails(&producer, what, |transaction| drop(transaction.send(bad())));
         }
         assert_fails(&producer, "the size", |transaction| drop(transaction.send(record(&large))));
@@ -195,7 +195,7 @@ fn a_record_that_is_refused_at_once_fails_its_transaction_whichever_way_it_is_se
 }
 
 #[test]
-fn a_record_that_comes_back_or_is_withdrawn_or_is_sent_outside_does_not_fail_the_transaction() {
+fn returned_withdrawn_and_other_records_do_not_fail_the_transaction() {
     let kafka = kafka(1);
     ends(move || {
         let producer = ready(&kafka, &[("buffer.memory", "3000"), ("max.block.ms", "60000")]);
@@ -216,7 +216,7 @@ fn a_record_that_comes_back_or_is_withdrawn_or_is_sent_outside_does_not_fail_the
         }
         let mut committing = Box::pin(transaction.commit());
         assert!((&mut committing).now_or_never().is_none());
-        // Too late to be part of it.
+        // Too late to belong to the transaction.
         let late = block_on(producer.send(ProducerRecord::to("topic abc").value("late"))).unwrap_err();
         assert!(late.kind() == ErrorKind::TransactionState && !late.is_abortable(), "{late:?}");
         block_on(committing).unwrap();
@@ -225,7 +225,7 @@ fn a_record_that_comes_back_or_is_withdrawn_or_is_sent_outside_does_not_fail_the
 }
 
 #[test]
-fn closing_does_not_commit_a_transaction_without_the_records_that_it_refuses() {
+fn close_does_not_commit_a_transaction_without_rejected_records() {
     let kafka = kafka(1);
     ends(move || {
         let producer = ready(&kafka, &[("buffer.memory", "3000")]);
@@ -239,6 +239,6 @@ fn closing_does_not_commit_a_transaction_without_the_records_that_it_refuses() {
         let closing = producer.clone();
         drop(block_on(closing.close(Duration::from_secs(60))).unwrap());
         assert_eq!(block_on(waiting).unwrap_err().kind(), ErrorKind::Closed);
-        assert!(block_on(committing).is_err(), "a record of it is missing");
+        assert!(block_on(committing).is_err(), "the commit succeeded without one of the records");
     });
 }

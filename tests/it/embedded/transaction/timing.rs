@@ -1,4 +1,4 @@
-//! Transaction calls answer within `max.block.ms`, whatever librdkafka is waiting for, and run no user code where it could do harm.
+//! Transaction calls return within `max.block.ms`, whatever librdkafka waits for, and run no user code under a lock.
 
 use std::{
     future::Future,
@@ -20,14 +20,14 @@ use ottla::{
 use super::{commit_one, ready, record, transactional};
 use crate::embedded::{ends, kafka};
 
-/// How late a broker answers. librdkafka's calls last a second, or as long as the answer takes: where a caller waited for them, it was
-/// answered no more often than once a second.
+/// The delay of a broker's responses. librdkafka's calls last a second, or until the response. If a caller waited for them, it would return
+/// at most once a second.
 const LATE: Duration = Duration::from_secs(8);
-/// More than the answers that there were then.
+/// More returns than that.
 const OFTEN: usize = 12;
 const SHORT: (&str, &str) = ("max.block.ms", "50");
 
-/// Makes the call until it succeeds; how often it was too late.
+/// Repeats the call until it succeeds. Returns how often it timed out.
 fn times_late(mut call: impl FnMut() -> Result<(), Error>) -> usize {
     let mut late = 0;
     while let Err(error) = call() {
@@ -37,7 +37,7 @@ fn times_late(mut call: impl FnMut() -> Result<(), Error>) -> usize {
     late
 }
 
-/// Makes a producer ready that has little time for each call.
+/// Initializes a producer that has a short timeout for each call.
 fn ready_shortly(kafka: &ottla::testing::EmbeddedKafka) -> Producer<str, str> {
     let producer = transactional(kafka, &[SHORT]);
     times_late(|| block_on(producer.init_transactions()));
@@ -45,7 +45,7 @@ fn ready_shortly(kafka: &ottla::testing::EmbeddedKafka) -> Producer<str, str> {
 }
 
 #[test]
-fn init_answers_in_time() {
+fn init_transactions_returns_in_time() {
     ends(|| {
         let kafka = kafka(1);
         kafka.fail_next_on(1, ApiKey::InitProducerId, &[(BrokerError::NONE, LATE)]).unwrap();
@@ -56,7 +56,7 @@ fn init_answers_in_time() {
 }
 
 #[test]
-fn a_commit_answers_in_time_and_cannot_be_aborted_meanwhile() {
+fn commit_returns_in_time_and_cannot_be_aborted_meanwhile() {
     ends(|| {
         let kafka = kafka(1);
         let producer = ready_shortly(&kafka);
@@ -67,7 +67,7 @@ fn a_commit_answers_in_time_and_cannot_be_aborted_meanwhile() {
         let late = times_late(|| {
             let committed = block_on(transaction.commit());
             if committed.is_err() {
-                // At once and for good, as in Java: it does not say that it may succeed later.
+                // At once and not retriable, as in Java.
                 let error = block_on(transaction.abort()).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::TransactionState, "{error:?}");
                 assert!(!error.is_retriable() && !error.is_abortable() && !error.is_fatal(), "{error:?}");
@@ -80,7 +80,7 @@ fn a_commit_answers_in_time_and_cannot_be_aborted_meanwhile() {
 }
 
 #[test]
-fn an_abort_answers_in_time_and_excludes_the_commit() {
+fn abort_returns_in_time_and_excludes_the_commit() {
     ends(|| {
         let kafka = kafka(1);
         let producer = ready_shortly(&kafka);
@@ -96,7 +96,7 @@ fn an_abort_answers_in_time_and_excludes_the_commit() {
             aborted
         });
         assert!(late > OFTEN, "{late}");
-        // One that is dropped is aborted as late, and the next begins behind it.
+        // A dropped transaction is aborted with the same delay, and the next one begins after that.
         let transaction = block_on(producer.begin_transaction()).unwrap();
         block_on(block_on(transaction.send(record(1))).unwrap()).unwrap();
         kafka.fail_next_on(1, ApiKey::EndTxn, &[(BrokerError::NONE, LATE)]).unwrap();
@@ -107,7 +107,7 @@ fn an_abort_answers_in_time_and_excludes_the_commit() {
 }
 
 #[test]
-fn offsets_answer_in_time() {
+fn send_offsets_returns_in_time() {
     ends(|| {
         let mut offsets = Offsets::new();
         offsets.consumed("orders", 0, 41);
@@ -122,7 +122,7 @@ fn offsets_answer_in_time() {
     });
 }
 
-/// A waker that runs this.
+/// A waker that runs a closure.
 struct Runs<F>(F);
 
 impl<F: Fn() + Send + Sync> Wake for Runs<F> {
@@ -132,7 +132,7 @@ impl<F: Fn() + Send + Sync> Wake for Runs<F> {
 }
 
 #[test]
-fn a_waker_that_panics_ends_no_thread() {
+fn panic_in_a_waker_ends_no_thread() {
     ends(|| {
         let kafka = kafka(1);
         let producer = ready(&kafka, &[]);
@@ -145,7 +145,7 @@ fn a_waker_that_panics_ends_no_thread() {
             block_on(transaction.commit()).unwrap();
             block_on(first).unwrap();
         }
-        // Those whose time is over are woken by another thread.
+        // Another thread wakes the calls that have timed out.
         let producer = ready_shortly(&kafka);
         let transaction = block_on(producer.begin_transaction()).unwrap();
         block_on(block_on(transaction.send(record(0))).unwrap()).unwrap();
@@ -158,7 +158,7 @@ fn a_waker_that_panics_ends_no_thread() {
 }
 
 #[test]
-fn a_waker_may_call_back_into_the_producer() {
+fn waker_can_call_the_producer() {
     ends(|| {
         let kafka = kafka(1);
         let producer = ready(&kafka, &[]);
@@ -175,11 +175,11 @@ fn a_waker_may_call_back_into_the_producer() {
             let guard = transaction.lock().unwrap();
             let open = guard.as_ref().unwrap();
             drop(block_on(open.send(record(0))).unwrap());
-            // A future borrows its transaction, which the waker drops: what it waits for is begun here, and awaited by another call.
+            // A future borrows its transaction, which the waker drops: so the call is started here, and another call waits for it.
             assert!(pin!(open.commit()).poll(&mut Context::from_waker(&waker)).is_pending());
             producer.begin_transaction().boxed()
         };
-        // Behind the commit; its waker drops the transaction and asks for another one.
+        // After the commit; its waker drops the transaction and begins another one.
         assert!(committing.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         while woken.load(Ordering::SeqCst) == 0 {
             std::thread::yield_now();
