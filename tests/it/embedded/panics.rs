@@ -84,7 +84,7 @@ fn panic_in_a_tracing_subscriber_affects_no_record() {
         }
     }
     // The subscriber is set for all threads.
-    alone("embedded::panics::a_subscriber_of_tracing_that_panics_harms_no_record", || {
+    alone("embedded::panics::panic_in_a_tracing_subscriber_affects_no_record", || {
         tracing::subscriber::set_global_default(Panics).unwrap();
         let kafka = kafka(3);
         let producer: Producer<str, str> = Producer::builder(config(&kafka)).interceptor(NoHeaders).build().unwrap();

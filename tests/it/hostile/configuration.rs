@@ -1,4 +1,4 @@
-//! Configurations that are not what they seem: whatever is wrong is said, at once and in little memory.
+//! Hostile configurations: errors are found at once and with little memory.
 
 use std::{
     fs::File,
@@ -16,7 +16,7 @@ use ottla_test_support::folder::Folder;
 use super::{Row, Table, chain};
 use crate::own_process::{alone, peak_resident};
 
-/// What is more than any of these may take; the test program itself takes a part of it.
+/// More memory than any of these may use, including that of the test program.
 const MOST: usize = 160_000_000;
 
 fn fifo(folder: &Folder, name: &str) -> PathBuf {
@@ -37,7 +37,7 @@ fn link(folder: &Folder, name: &str, to: &str) -> PathBuf {
     path
 }
 
-/// Every file that is none or never ends.
+/// Files that are not regular or never end.
 fn files() -> Table {
     let folder = Folder::new();
     let mut table = Table::default();
@@ -69,7 +69,7 @@ fn files() -> Table {
         "bootstrap.servers=localhost:9092\nsecurity.protocol=SSL\nssl.truststore.type=PEM\nssl.truststore.location={}\n",
         path.display()
     );
-    // librdkafka opens it, once the producer is built.
+    // librdkafka opens it when the producer is built.
     let config = ProducerConfig::from_str(&text, Format::Properties).unwrap();
     let error = Producer::<str, str>::builder(config).build().unwrap_err();
     table.add(Row::refused("a certificate's file that is a FIFO", chain(&error)));
@@ -80,18 +80,18 @@ fn files() -> Table {
     table
 }
 
-/// A text of almost as much as is read, of `part` repeated.
+/// A text almost as long as the limit, of `part` repeated.
 fn large(part: &str) -> String {
     part.repeat(1_000_000 / part.len())
 }
 
-/// `open` so often, then `close`.
+/// `open` repeated, then `close` repeated.
 fn nested(open: &str, inner: &str, close: &str) -> String {
     let times = 1_000_000 / (open.len() + close.len());
     open.repeat(times) + inner + &close.repeat(times)
 }
 
-/// Every text that is deep or many.
+/// Texts with deep nesting or many entries.
 fn texts() -> Table {
     let mut table = Table::default();
     let numbered = |before: &str, between: &str, behind: &str| {
@@ -118,25 +118,25 @@ fn texts() -> Table {
     ] {
         let error = ProducerConfig::from_str(&text, format).unwrap_err().to_string();
         let count = error.lines().count();
-        assert!(count <= 102, "{input}: {count} problems are told");
+        assert!(count <= 102, "{input}: {count} problems are reported");
         table.add(Row::refused(input, error.lines().next_back().unwrap_or_default()));
     }
     table
 }
 
 #[test]
-fn files_that_are_none_or_never_end() {
+fn special_files_and_endless_files() {
     files().finish();
 }
 
 #[test]
-fn texts_that_are_deep_or_many() {
+fn deep_and_long_texts() {
     texts().finish();
 }
 
 #[test]
-fn none_of_it_takes_memory() {
-    alone("hostile::configuration::none_of_it_takes_memory", || {
+fn memory_stays_small() {
+    alone("hostile::configuration::memory_stays_small", || {
         files();
         texts();
         let peak = peak_resident();

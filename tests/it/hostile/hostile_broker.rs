@@ -1,4 +1,4 @@
-//! [`HostileBroker`]: a peer that takes a client's connections and requests, and never does what a broker does.
+//! [`HostileBroker`]: a server that accepts a client's connections and requests and never answers like a broker.
 
 use std::{
     io::{self, Write as _},
@@ -12,20 +12,20 @@ use std::{
 
 use super::harm::{Harm, read_frame};
 
-/// What stands behind the correlation id of its answers before harm is done to them: to ApiVersions it says that there is no error and no
-/// kind of request that is known.
+/// The body of its responses, after the correlation id, before they are corrupted. As a response to ApiVersions it means no error and no
+/// supported API.
 const EMPTY: [u8; 12] = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// A peer that answers every request with the same harm, or closes each connection at once.
+/// A server that corrupts all responses in the same way, or closes each connection at once.
 pub(crate) struct HostileBroker {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// `None` closes before anything is asked.
+    /// `None` closes the connection before a request.
     harm: Option<Harm>,
-    /// What comes behind each answer.
+    /// The bytes after each response.
     more: Vec<u8>,
     connections: AtomicUsize,
     ended: AtomicBool,
@@ -33,17 +33,17 @@ struct Shared {
 }
 
 impl HostileBroker {
-    /// One that does this to each of its answers.
+    /// A server that corrupts its responses in this way.
     pub(crate) fn answering(harm: Harm) -> Self {
         Self::start(Some(harm), Vec::new())
     }
 
-    /// One that does this to each of its answers, and sends as many bytes behind it.
+    /// A server that corrupts its responses in this way and sends this many bytes after each.
     pub(crate) fn flooding(harm: Harm, bytes: usize) -> Self {
         Self::start(Some(harm), vec![0xa5; bytes])
     }
 
-    /// One that closes each connection at once.
+    /// A server that closes each connection at once.
     pub(crate) fn closing() -> Self {
         Self::start(None, Vec::new())
     }
@@ -80,7 +80,7 @@ impl HostileBroker {
         self.address
     }
 
-    /// How often somebody has come.
+    /// The number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
@@ -91,7 +91,7 @@ impl Shared {
         let Some(harm) = self.harm else { return Ok(()) };
         loop {
             let request = read_frame(client)?;
-            // Behind api key and version.
+            // After API key and version.
             let id = request.get(4..8).ok_or(io::ErrorKind::InvalidData)?;
             harm.send(&[id, &EMPTY].concat(), client)?;
             client.write_all(&self.more)?;

@@ -1,4 +1,4 @@
-//! [`Meddler`]: a man in the middle, who harms what brokers answer until he is told to stop.
+//! [`Meddler`]: a proxy that corrupts the responses of brokers until it is told to stop.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use std::{
 
 use super::harm::{Harm, framed, read_frame};
 
-/// A stand-in for each of some brokers, between them and their clients. Clients are told of no other address.
+/// Proxies for some brokers. Clients see only the proxies' addresses.
 pub(crate) struct Meddler {
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
@@ -21,16 +21,16 @@ pub(crate) struct Meddler {
 
 #[derive(Default)]
 struct Shared {
-    /// What is to be done to answers, by the key of their requests' kind, and to how many more.
+    /// What to do to responses, by API key, and how many are left.
     plan: Mutex<HashMap<i16, (Harm, usize)>>,
-    /// The broker's port, and the one in its stead.
+    /// The port of the broker and that of its proxy.
     ports: Vec<(u16, u16)>,
     ended: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
 
 impl Meddler {
-    /// Stands in for these brokers (`host:port,..`, all on 127.0.0.1, and all of the cluster).
+    /// Starts a proxy for each of these brokers (`host:port,..`, all on 127.0.0.1, and all brokers of the cluster).
     pub(crate) fn start(bootstrap_servers: &str) -> Self {
         let port = |address: &str| address.rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
         let listeners: Vec<_> =
@@ -58,12 +58,12 @@ impl Meddler {
         self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
-    /// Does this to the next `times` answers to requests of this kind (the protocol's api key).
+    /// Corrupts the next `times` responses to requests of this kind (the protocol's API key).
     pub(crate) fn harm(&self, api_key: i16, harm: Harm, times: usize) {
         self.shared.plan.lock().unwrap().insert(api_key, (harm, times));
     }
 
-    /// How many answers are still to be harmed.
+    /// The number of responses still to be corrupted.
     pub(crate) fn left(&self) -> usize {
         self.shared.plan.lock().unwrap().values().map(|(_, times)| times).sum()
     }
@@ -108,7 +108,7 @@ impl Shared {
         Some(*harm)
     }
 
-    /// Puts our ports into an answer that names brokers. A port is four bytes behind the host's name.
+    /// Replaces the ports in a response that contains broker addresses. A port is the four bytes after a host name.
     fn redirect(&self, answer: &mut [u8]) {
         const HOST: &[u8] = b"127.0.0.1";
         let mut at = 0;
@@ -122,7 +122,7 @@ impl Shared {
     }
 }
 
-/// Passes requests on, and notes by their correlation ids what they ask.
+/// Forwards requests, and remembers their API keys by correlation id.
 fn ask(from: &mut TcpStream, to: &mut TcpStream, asked: &Mutex<HashMap<[u8; 4], i16>>) -> io::Result<()> {
     loop {
         let request = read_frame(from)?;

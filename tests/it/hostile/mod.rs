@@ -1,7 +1,7 @@
-//! Hostile input: brokers that answer nonsense, records and files at and beyond every limit. What each comes to is printed as a table, and
-//! held against the one in `docs/what-happens-when.md`.
+//! Hostile input: invalid responses of brokers, and records and files at and beyond every limit. The results are printed as a table and
+//! compared with the one in `docs/what-happens-when.md`.
 //!
-//! Here is what the tests have in common and what needs nothing; the rest stands under `embedded` and `broker`.
+//! This module has the shared code and the tests that need no broker; the others are under `embedded` and `broker`.
 
 mod answers;
 mod configuration;

@@ -1,4 +1,4 @@
-//! [`send`]: records are sent, and what became of each is counted.
+//! [`send`]: sends records and counts the results.
 
 use std::error::Error as _;
 
@@ -7,32 +7,32 @@ use ottla::{Error, Producer, ProducerRecord, RecordMetadata};
 
 use crate::log::Found;
 
-/// What became of some records.
+/// The results of some records.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) accepted: usize,
     pub(crate) acknowledged: Vec<RecordMetadata>,
-    /// Of those that were accepted.
+    /// Accepted records that failed.
     pub(crate) failed: Vec<Error>,
-    /// Of those that were not.
+    /// Records that were not accepted.
     pub(crate) refused: Vec<Error>,
 }
 
 impl Sent {
-    /// What the user is told first, its causes behind it; `nothing` where all is well.
+    /// The first error with its causes, as shown to the user; `nothing` without an error.
     pub(crate) fn told(&self) -> String {
         self.refused.iter().chain(&self.failed).next().map_or_else(|| "nothing".to_owned(), chain)
     }
 }
 
-/// How many of these acknowledgements are not true: there is no such record in the log.
+/// The number of acknowledged records that are not in the log.
 pub(crate) fn lost(acknowledged: &[RecordMetadata], log: &[Found]) -> usize {
     let stands = |partition, offset| log.iter().any(|found| (found.partition, found.offset) == (partition, offset));
     let is_lost = |metadata: &&RecordMetadata| metadata.offset().is_some_and(|offset| !stands(metadata.partition(), offset));
     acknowledged.iter().filter(is_lost).count()
 }
 
-/// An error and its causes, as programs print them.
+/// An error and its causes, as a program prints them.
 pub(crate) fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -43,7 +43,7 @@ pub(crate) fn chain(error: &Error) -> String {
     text
 }
 
-/// Sends the records one after another, and waits for every report.
+/// Sends the records in order, and waits for all reports.
 pub(crate) fn send<'a, K, V>(producer: &Producer<K, V>, records: impl IntoIterator<Item = ProducerRecord<'a, K, V>>) -> Sent
 where
     K: ?Sized + 'static,

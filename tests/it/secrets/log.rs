@@ -1,4 +1,4 @@
-//! What is logged, with all that librdkafka and the HTTP client have to say, while every login is refused.
+//! The log, with all messages of librdkafka and the HTTP client, while all logins fail.
 
 use std::{
     io::{self, Write},
@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::{EchoingBroker, LOGIN, Seen, jaas};
 use crate::own_process::alone;
 
-/// All that was logged, through `tracing` and through `log`.
+/// All log lines, from `tracing` and from `log`.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -25,7 +25,7 @@ impl Lines {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 
-    /// Waits until a line has this in it.
+    /// Waits until a line contains `what`.
     #[track_caller]
     fn wait_for(&self, what: &str) {
         let end = Instant::now() + Duration::from_secs(30);
@@ -68,9 +68,9 @@ impl log::Log for Lines {
 }
 
 #[test]
-fn in_no_line_of_a_log() {
-    // The log is the whole process's.
-    alone("secrets::log::in_no_line_of_a_log", || {
+fn log_shows_no_secret() {
+    // The log is global to the process.
+    alone("secrets::log::log_shows_no_secret", || {
         let lines = Lines::default();
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(lines.clone()).init();
         log::set_boxed_logger(Box::new(lines.clone())).unwrap();
@@ -105,7 +105,7 @@ fn in_no_line_of_a_log() {
         seen.result(consumer.blocking().committed([("orders", 0)]));
         drop(consumer);
 
-        // Of these settings librdkafka repeats what it does not understand.
+        // librdkafka quotes the parts of these settings that it does not understand.
         let unsecured = ProducerConfig::from_pairs([
             ("bootstrap.servers", broker.address()),
             ("security.protocol", "SASL_PLAINTEXT"),
@@ -120,7 +120,7 @@ fn in_no_line_of_a_log() {
 
         registry(&mut seen);
         let text = lines.text();
-        // librdkafka's finest lines, the broker's words without what it repeated, and what the HTTP client did.
+        // librdkafka's debug lines, the broker's message without the secret, and the HTTP client's trace.
         for wanted in ["DEBUG ottla::librdkafka", "SASL", "no access with alice", "log: TRACE ureq"] {
             assert!(text.contains(wanted), "{wanted:?} is not in the log:\n{text}");
         }

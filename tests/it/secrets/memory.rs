@@ -1,4 +1,4 @@
-//! What is left of a secret in the process's memory once a configuration that had it is dropped.
+//! Copies of a secret in the process's memory after its configuration is dropped.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,7 @@ use ottla::ProducerConfig;
 use super::Folder;
 use crate::own_process::alone;
 
-/// A secret that lies nowhere in the memory, since what lies there is another text of the same length.
+/// A secret that is not in memory itself: another text of the same length is.
 struct Masked(Vec<u8>);
 
 const MASK: u8 = 0x15;
@@ -22,7 +22,7 @@ impl Masked {
         Self((0..30_u8).map(|index| (b'a' + index * 7 % 26) ^ MASK).collect())
     }
 
-    /// Writes a text to a file, byte by byte, with the secret where it has an `@`.
+    /// Writes a text to a file, byte by byte, with the secret in place of each `@`.
     fn write(&self, path: &Path, text: &str) {
         let mut file = File::create(path).unwrap();
         for byte in text.bytes() {
@@ -37,7 +37,7 @@ impl Masked {
         memory.len() >= self.0.len() && self.0.iter().zip(memory).all(|(masked, byte)| masked ^ MASK == *byte)
     }
 
-    /// How often the secret lies in the memory.
+    /// The number of copies of the secret in memory.
     fn copies(&self) -> usize {
         let memory = File::open("/proc/self/mem").unwrap();
         let mut chunk = vec![0; 1 << 16];
@@ -50,7 +50,7 @@ impl Masked {
                 let read = memory.read_at(&mut chunk, u64::try_from(start).unwrap()).unwrap_or_default().min(end - start);
                 let places = (0..read).filter(|at| !own.contains(&(start + at)) && self.is_at(&chunk[*at..read]));
                 found += places.count();
-                // One that lies across the border is found in the next round.
+                // A copy across the boundary is found in the next round.
                 start += if read > self.0.len() { read - self.0.len() + 1 } else { end - start };
             }
         }
@@ -59,9 +59,9 @@ impl Masked {
 }
 
 #[test]
-fn nothing_is_left_of_one_whose_configuration_is_dropped() {
-    // Other tests have memory too.
-    alone("secrets::memory::nothing_is_left_of_one_whose_configuration_is_dropped", || {
+fn dropped_configuration_leaves_no_copy_of_a_secret() {
+    // Other tests use memory, too.
+    alone("secrets::memory::dropped_configuration_leaves_no_copy_of_a_secret", || {
         let (folder, secret) = (Folder::new(), Masked::new());
         let password = folder.path("password");
         secret.write(&password, "@\n");
@@ -82,10 +82,10 @@ fn nothing_is_left_of_one_whose_configuration_is_dropped() {
             let path = folder.path(name);
             secret.write(&path, text);
             let config = ProducerConfig::from_file(&path).unwrap();
-            assert!(secret.copies() >= 1, "{name}: the secret is looked for in vain");
+            assert!(secret.copies() >= 1, "{name}: the search does not find the secret");
             let _ = (config.explain(), config.warnings(), config.clone());
             drop(config);
-            assert_eq!(secret.copies(), 0, "{name}: copies of the secret are left");
+            assert_eq!(secret.copies(), 0, "{name}: copies of the secret remain");
         }
     });
 }

@@ -1,4 +1,4 @@
-//! No secret is seen: they are planted wherever one can stand, and all that comes out, through whichever channel, is searched for them.
+//! Secrets are never shown: they are put in all possible places, and all output is searched for them.
 
 mod log;
 #[cfg(target_os = "linux")]
@@ -20,7 +20,7 @@ use ottla_test_support::{
     seen::Seen,
 };
 
-/// What both kinds of configuration show.
+/// The output of both kinds of configuration.
 macro_rules! show {
     ($seen:ident, $config:expr) => {{
         let config = $config;
@@ -37,7 +37,7 @@ macro_rules! show {
     }};
 }
 
-/// A configuration in every format, in which only the places of the secrets are right.
+/// A configuration in each format, in which only the secrets are valid.
 fn texts(name: &str, value: &str) -> Vec<(String, Format)> {
     let quoted = serde_json::to_string(value).unwrap();
     vec![
@@ -57,7 +57,7 @@ fn variable(name: &str) -> String {
 }
 
 #[test]
-fn in_no_error_debug_explanation_or_panic_of_a_configuration() {
+fn configuration_errors_and_debug_show_no_secret() {
     let mut seen = Seen::default();
     for (name, value) in planted() {
         for protocol in ["PLAINTEXT", "SSL", "SASL_SSL"] {
@@ -104,7 +104,7 @@ fn in_no_error_debug_explanation_or_panic_of_a_configuration() {
 }
 
 #[test]
-fn in_nothing_that_a_file_shows() {
+fn file_errors_show_no_secret() {
     let (folder, mut seen) = (Folder::new(), Seen::default());
     folder.file("password", "hunter2-file\n");
     let path = folder.path("password");
@@ -122,7 +122,7 @@ fn in_nothing_that_a_file_shows() {
 }
 
 #[test]
-fn in_nothing_of_a_schema_registry_s() {
+fn schema_registry_shows_no_secret() {
     let mut seen = Seen::default();
     for (name, value) in planted() {
         let url = ("schema.registry.url", "http://localhost:1");
@@ -159,7 +159,7 @@ fn in_nothing_of_a_schema_registry_s() {
     seen.search(&["Debug", "error", "panic"]);
 }
 
-/// Shows a registry's settings, its client, and how it fares.
+/// Shows a registry's settings, its client, and its errors.
 fn registry(seen: &mut Seen, config: &SchemaRegistryConfig) {
     seen.debug(config);
     seen.result(config.check());
@@ -170,9 +170,9 @@ fn registry(seen: &mut Seen, config: &SchemaRegistryConfig) {
     seen.result(registry.latest("orders-value").wait());
 }
 
-/// `ConfigError` is an error that others wrap.
+/// `ConfigError` can be the source of other errors.
 #[test]
-fn in_no_error_that_wraps_one() {
+fn wrapping_errors_show_no_secret() {
     let mut seen = Seen::default();
     let error: ConfigError = ProducerConfig::new().set("sasl.jaas.config", "hunter2").unwrap_err();
     seen.error(&ottla::Error::from(error));

@@ -1,4 +1,4 @@
-//! Answers that are harmed on their way, until they are not any more: then every record is delivered.
+//! Corrupted responses for a while: when they stop, all records are delivered.
 
 use std::thread;
 
@@ -17,7 +17,7 @@ const INIT_PRODUCER_ID: i16 = 22;
 
 const RECORDS: usize = 200;
 
-/// Sends records past somebody who does this to the first answers of this kind.
+/// Sends records through a proxy that corrupts the first responses of this kind.
 fn heal(input: &'static str, api_key: i16, harm: Harm) -> Row {
     let kafka = kafka(1);
     let meddler = Meddler::start(kafka.bootstrap_servers());
@@ -27,7 +27,7 @@ fn heal(input: &'static str, api_key: i16, harm: Harm) -> Row {
         ("request.timeout.ms", "1000"),
         ("retry.backoff.ms", "20"),
         ("reconnect.backoff.max.ms", "100"),
-        // More than one batch, and each has a request of its own.
+        // More than one batch, each in its own request.
         ("librdkafka.batch.num.messages", "20"),
     ]
     .into_iter()
@@ -35,13 +35,13 @@ fn heal(input: &'static str, api_key: i16, harm: Harm) -> Row {
     let producer: Producer<str, str> = Producer::builder(config).build().unwrap();
     let values: Vec<_> = (0..RECORDS).map(|n| n.to_string()).collect();
     let sent = send(&producer, values.iter().map(|value| ProducerRecord::to("orders").value(&**value)));
-    assert_eq!(meddler.left(), 0, "{input}: harm was done");
+    assert_eq!(meddler.left(), 0, "{input}: responses left to corrupt");
     let found = log::read(kafka.bootstrap_servers(), "orders");
     let (acknowledged, failed) = (sent.acknowledged.len(), sent.failed.len());
     for error in &sent.failed {
         assert_eq!(error.persistence(), Persistence::PossiblyPersisted, "{input}: {error}");
     }
-    // The harm was done to them, and not to the producer.
+    // The corrupted responses were those, not the producer's state.
     let after = send(&producer, [ProducerRecord::to("orders").value("after")]);
     assert_eq!(after.acknowledged.len(), 1, "{input}: {}", after.told());
     let lost = lost(&sent.acknowledged, &found);
@@ -52,7 +52,7 @@ fn heal(input: &'static str, api_key: i16, harm: Harm) -> Row {
 }
 
 #[test]
-fn once_it_is_mended_every_record_is_delivered() {
+fn records_are_delivered_after_corrupted_responses() {
     let mut table = Table::default();
     thread::scope(|scope| {
         let rows: Vec<_> = [

@@ -1,4 +1,4 @@
-//! Hostile input that needs a broker to be survived.
+//! Hostile input that needs a working broker.
 
 mod healing;
 mod records;

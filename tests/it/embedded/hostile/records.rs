@@ -1,4 +1,4 @@
-//! Records at and beyond every limit: what cannot be sent is refused by `send`, which says why; the rest arrives as it was.
+//! Records at and beyond every limit: `send` rejects invalid ones with the reason, and the others are written unchanged.
 
 use futures::executor::block_on;
 use ottla::{ErrorKind, Headers, Producer, ProducerRecord};
@@ -9,8 +9,8 @@ use crate::{
     log,
 };
 
-/// Java's upper bound of what a record takes (`AbstractRecords.estimateSizeInBytesUpperBound`), written once more: a batch's header, a
-/// record's numbers at their longest, and each part behind its length.
+/// Java's upper bound of a record's size (`AbstractRecords.estimateSizeInBytesUpperBound`), implemented again: the batch header, the record's
+/// integers at their longest, and each part after its length.
 fn bound(key: Option<usize>, value: Option<usize>, headers: &[(&str, usize)]) -> usize {
     let number = |value: usize| (1..).find(|bytes| value < 1 << (7 * bytes - 1)).unwrap();
     let part = |size: Option<usize>| size.map_or(1, |size| number(size) + size);
@@ -20,7 +20,7 @@ fn bound(key: Option<usize>, value: Option<usize>, headers: &[(&str, usize)]) ->
 }
 
 #[test]
-fn a_record_of_max_request_size_is_sent_and_one_byte_more_is_not() {
+fn max_request_size_is_exact() {
     let kafka = kafka(1);
     let long = "h".repeat(70);
     let mut table = Table::default();
@@ -31,7 +31,7 @@ fn a_record_of_max_request_size_is_sent_and_one_byte_more_is_not() {
     ] {
         let producer = producer(&kafka, &[("max.request.size", &limit.to_string())]);
         let value = (0..limit).rev().find(|value| bound(key, Some(*value), headers) <= limit).unwrap();
-        assert_eq!(bound(key, Some(value), headers), limit, "there is a value that just fits");
+        assert_eq!(bound(key, Some(value), headers), limit, "a value that just fits");
         let key = key.map(|size| "k".repeat(size));
         let record = |more: isize| {
             let mut record = ProducerRecord::to("orders").value("v".repeat(value.checked_add_signed(more).unwrap()));
@@ -51,11 +51,11 @@ fn a_record_of_max_request_size_is_sent_and_one_byte_more_is_not() {
 }
 
 #[test]
-fn a_record_of_buffer_memory_is_sent_and_one_byte_more_is_not() {
+fn buffer_memory_is_exact() {
     let kafka = kafka(1);
     const MEMORY: usize = 100_000;
     let producer = producer(&kafka, &[("buffer.memory", &MEMORY.to_string())]);
-    // What a record takes beside its value is ours to choose, and no promise: it is looked for.
+    // The overhead of a record in the buffer is not documented, so it is searched for.
     let fits = |size: usize| {
         block_on(async {
             let delivery = producer.send(ProducerRecord::to("orders").value(&*"v".repeat(size))).await?;
@@ -65,7 +65,7 @@ fn a_record_of_buffer_memory_is_sent_and_one_byte_more_is_not() {
     let largest = (MEMORY - 1_000..=MEMORY).rev().find(|size| fits(*size).is_ok()).unwrap();
     let error = fits(largest + 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RecordTooLarge);
-    assert_eq!(producer.buffer_available_bytes(), MEMORY, "what was refused and what was reported takes no room");
+    assert_eq!(producer.buffer_available_bytes(), MEMORY, "rejected and reported records use no buffer memory");
     let mut table = Table::default();
     let told = error.to_string();
     table.add(Row { input: "one byte more than buffer.memory", accepted: 1, acknowledged: 1, failed: 0, lost: 0, told });
@@ -73,7 +73,7 @@ fn a_record_of_buffer_memory_is_sent_and_one_byte_more_is_not() {
 }
 
 #[test]
-fn records_without_and_with_too_much_arrive_as_they_are() {
+fn empty_and_large_records_are_written_unchanged() {
     let kafka = kafka(1);
     let producer: Producer<[u8], [u8]> = Producer::builder(super::super::config(&kafka)).build().unwrap();
     let many: Headers =
@@ -108,7 +108,7 @@ fn records_without_and_with_too_much_arrive_as_they_are() {
 }
 
 #[test]
-fn what_no_broker_would_take_is_refused_by_send() {
+fn send_rejects_what_brokers_reject() {
     let kafka = kafka(1);
     let producer = producer(&kafka, &[("max.block.ms", "500")]);
     let (longest, longer) = ("t".repeat(249), "t".repeat(250));
@@ -136,7 +136,7 @@ fn what_no_broker_would_take_is_refused_by_send() {
     assert_eq!(sent.acknowledged.len(), 1, "{}", sent.told());
     let told = sent.told();
     table.add(Row { input: "a topic's name of 249 characters", accepted: 1, acknowledged: 1, failed: 0, lost: 0, told });
-    // Which partitions there are is known by now, or only after it was accepted.
+    // The partitions are known by now, or only after the record was accepted.
     block_on(producer.partitions_for("orders")).unwrap();
     let sent = send(&producer, [to("orders").partition(i32::MAX)]);
     assert_eq!(sent.acknowledged.len(), 0);
