@@ -1,4 +1,4 @@
-//! How do I keep a log of every record and what became of it?
+//! How do I keep a log of every record and its result?
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use ottla::{Acknowledgement, Interceptor, Producer, ProducerConfig, ProducerReco
 
 mod broker;
 
-/// Numbers every record, and tells a thread what became of it. It never sees keys or values: they may be secret.
+/// Numbers every record, and sends its result to a thread. It does not log keys or values: they may be secret.
 struct Audit {
     next: AtomicU64,
     lines: Mutex<Sender<String>>,
@@ -27,7 +27,7 @@ impl<K: ?Sized, V: ?Sized> Interceptor<K, V> for Audit {
         record.headers_mut().push("audit-number", Some(number.to_string().as_bytes()));
     }
 
-    // On the delivery thread, which must not wait for a disk: the line is handed on.
+    // Runs on the delivery thread, which must not wait for a disk: another thread writes the line.
     fn on_acknowledgement(&self, acknowledgement: &Acknowledgement<'_>) {
         let number = acknowledgement.headers.last("audit-number").and_then(|header| header.value()).unwrap_or_default();
         let outcome = match acknowledgement.result {
@@ -45,21 +45,21 @@ fn main() -> ottla::Result<()> {
     let broker = broker::Broker::connect("payments")?;
     let config = broker.configure(ProducerConfig::new().set("max.request.size", "1000")?)?;
     let (lines, log) = channel();
-    // Where this prints, a service writes to a file or a table.
+    // A service would write to a file or a table instead of printing.
     let writer = thread::spawn(move || log.into_iter().for_each(|line| println!("{line}")));
 
     let audit = Audit { next: AtomicU64::new(1), lines: Mutex::new(lines) };
     let producer: Producer<str, str> = Producer::builder(config).interceptor(audit).build()?;
     let refused = block_on(async {
         producer.send(ProducerRecord::to("payments").key("p-1").value("10 EUR")).await?.await?;
-        // Refused before it is sent: the audit sees it all the same.
+        // Refused before it is sent. The audit sees it as well.
         let too_large = "x".repeat(2000);
         let refused = producer.send(ProducerRecord::to("payments").key("p-2").value(&too_large)).await;
         producer.send(ProducerRecord::to("payments").key("p-3").value("20 EUR")).await?.await?;
         producer.close(Duration::from_secs(10)).await?;
         Ok::<_, ottla::Error>(refused.err())
     })?;
-    // With the producer its interceptors are gone, and so is the channel's other end.
+    // Closing the producer dropped the interceptor, and with it the sending side of the channel.
     let _ = writer.join();
     if let Some(error) = refused {
         println!("send said: {error}");

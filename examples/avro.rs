@@ -1,7 +1,7 @@
-//! How do I send Avro, with the schema in a registry?
+//! How do I send Avro with a schema registry?
 //!
-//! The type's schema is registered by the first record; from then on each record only carries its id. The registry is one inside this process,
-//! or the one at `SCHEMA_REGISTRY_URL`.
+//! The first record registers the type's schema; each record carries only the schema id. The registry runs inside this process,
+//! unless `SCHEMA_REGISTRY_URL` names another one.
 
 use std::{env, time::Duration};
 
@@ -46,7 +46,7 @@ fn main() -> Result<(), BoxError> {
     let latest = registry.latest("orders-in-avro-value").wait()?;
     println!("version {}: {}", latest.version().unwrap_or_default(), latest.schema().text());
 
-    // What a consumer does: the schema that wrote a record is found by the id in it.
+    // A consumer finds the writer's schema by the id in the record.
     let (avro, mut headers, mut bytes) = (Avro::<Order>::new(&registry), Headers::new(), Vec::new());
     let order = Order { id: "o-4".to_owned(), quantity: 4, note: None };
     avro.serialize(&order, &mut SerializeContext::new("orders-in-avro", &mut headers, false), &mut bytes)?;

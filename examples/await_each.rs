@@ -1,7 +1,7 @@
-//! How do I get every record's own outcome, with many records under way?
+//! How do I get the result of each record, with many records in flight?
 //!
-//! Awaiting a delivery before the next `send` would cost `linger.ms` and a round trip for each record. So the deliveries are
-//! kept and awaited later; the records go out in batches meanwhile.
+//! Awaiting a delivery before the next `send` would cost `linger.ms` and a round trip per record. This example keeps the deliveries
+//! and awaits them later, so that the records are sent in batches.
 
 use std::{collections::BTreeMap, time::Duration};
 

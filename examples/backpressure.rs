@@ -1,7 +1,7 @@
 //! What happens when I send faster than the brokers take records?
 //!
-//! Records take room in `buffer.memory` until they are reported. `try_send` gives a record back when there is none; `send` waits
-//! its turn, for `max.block.ms` at most.
+//! Records occupy `buffer.memory` until they are reported. If it is full, `try_send` returns the record, and `send` waits in order
+//! for at most `max.block.ms`.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn main() -> ottla::Result<()> {
     }
 
     block_on(async {
-        // The record that came back, then ten times as many as there is room for: each `send` waits for a report.
+        // The refused record, then ten times as many as fit: each `send` waits for a report.
         deliveries.push(producer.send(refused.into_record()).await?);
         for _ in 0..200 {
             deliveries.push(producer.send(ProducerRecord::to("images").value(&image)).await?);

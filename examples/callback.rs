@@ -1,4 +1,4 @@
-//! How do I have a function called with each report, from threads and without futures?
+//! How do I get a callback for each report, from threads and without futures?
 
 use std::{sync::mpsc, time::Duration};
 
@@ -16,7 +16,7 @@ fn main() -> ottla::Result<()> {
         let value = f64::from(reading) / 10.0;
         let record = ProducerRecord::to("readings").key("boiler").value(&value);
         let sender = sender.clone();
-        // Blocks only while there is no room. The callback runs on the delivery thread: it hands the report on and returns.
+        // Blocks only while the buffer is full. The callback runs on the delivery thread, so it only forwards the report.
         blocking.send_with(record, move |report| {
             let _ = sender.send((reading, report));
         })?;

@@ -1,4 +1,4 @@
-//! How do I read records, and what becomes of those that cannot be read?
+//! How do I read records, including records that cannot be deserialized?
 
 use futures::{StreamExt, executor::block_on};
 use ottla::{
@@ -16,7 +16,7 @@ struct Order {
     cents: u32,
 }
 
-/// Commits what is done before another member of the group goes on with it.
+/// Commits the processed records before another member of the group takes over the partitions.
 struct CommitBeforeLeaving;
 
 impl RebalanceListener for CommitBeforeLeaving {
@@ -26,7 +26,7 @@ impl RebalanceListener for CommitBeforeLeaving {
 
     fn on_partitions_revoked(&self, revoked: &Revoked<'_>) {
         if let Err(error) = revoked.commit() {
-            eprintln!("the records since the last commit will come again: {error}");
+            eprintln!("the records since the last commit will be read again: {error}");
         }
     }
 }
@@ -43,7 +43,7 @@ fn main() -> ottla::Result<()> {
             producer.send(ProducerRecord::to(&*topic).partition(0).value(order)).await?.await?;
         }
 
-        // The brokers and how to reach them are the producer's; the rest is the consumer's own.
+        // The connection settings are the producer's, the others the consumer's.
         let config = ConsumerConfig::from_producer(&producing)
             .set("group.id", format!("billing-{}", std::process::id()))?
             .set("auto.offset.reset", "earliest")?
@@ -56,7 +56,7 @@ fn main() -> ottla::Result<()> {
         while let Some(item) = items.next().await {
             match item {
                 Ok(order) => println!("{}: {} cents", order.value().id, order.value().cents),
-                Err(error) if error.record().is_some() => println!("passed over: {error}"),
+                Err(error) if error.record().is_some() => println!("skipped: {error}"),
                 Err(error) => return Err(error.into()),
             }
         }

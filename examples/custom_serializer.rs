@@ -1,6 +1,6 @@
-//! How do I send a type of my own?
+//! How do I send my own type?
 //!
-//! A closure is enough for what only becomes bytes. The trait also sees the topic and the headers, and can make null.
+//! A closure is enough to write bytes. The trait also sees the topic and the headers, and can write null.
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -12,13 +12,13 @@ use ottla::{
 
 mod broker;
 
-/// A measurement, or that the sensor is gone.
+/// A measurement, or the removal of a sensor.
 enum Reading {
     Celsius(f32),
     Removed,
 }
 
-/// Text with one decimal; null (a tombstone, on a compacted topic) for a sensor that is gone.
+/// Text with one decimal; null (a tombstone on a compacted topic) for a removed sensor.
 struct ReadingSerializer;
 
 impl Serializer<Reading> for ReadingSerializer {
@@ -34,7 +34,7 @@ impl Serializer<Reading> for ReadingSerializer {
                 buffer.extend_from_slice(format!("{degrees:.1}").as_bytes());
                 Ok(Serialized::Bytes)
             }
-            Reading::Celsius(_) => Err("a temperature is a finite number".into()),
+            Reading::Celsius(_) => Err("a temperature must be a finite number".into()),
             Reading::Removed => Ok(Serialized::Null),
         }
     }

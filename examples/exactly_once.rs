@@ -1,4 +1,4 @@
-//! How do I read, transform and write, so that each record is written exactly once?
+//! How do I read, transform and write records exactly once?
 
 use std::{process, time::Duration};
 
@@ -17,7 +17,7 @@ fn main() -> ottla::Result<()> {
     let config = broker.configure(ProducerConfig::new().linger(Duration::from_millis(5)))?;
     pay(config.clone(), &payments)?;
 
-    // Whoever starts with this name next fences this producer, and ends the transaction that it leaves open.
+    // The next producer with this transactional.id fences this one, and aborts its open transaction.
     let producer: Producer<str, str> = Producer::builder(config.clone().transactional_id(format!("{group}-1"))).build()?;
     block_on(producer.init_transactions())?;
     let consumer = reader(&config, &group)?;
@@ -32,7 +32,7 @@ fn main() -> ottla::Result<()> {
                 block_on(transaction.abort())?;
                 block_on(read_again(&consumer))?;
             }
-            // Fatal: the way on is a new producer, and a new consumer with it.
+            // Fatal: continue with a new producer and a new consumer.
             Err(error) => return Err(error),
         }
     }
@@ -42,7 +42,7 @@ fn main() -> ottla::Result<()> {
     block_on(consumer.close())
 }
 
-/// Reads up to ten records, writes what becomes of them, and commits both. Gives how many there were.
+/// Reads up to ten records, writes a receipt for each, and commits both. Returns the number of records.
 async fn transform(consumer: &Reader, transaction: &Transaction<str, str>, to: &str) -> ottla::Result<usize> {
     let records = consumer.recv_batch().await.unwrap_or_default();
     let count = records.len();
@@ -50,18 +50,18 @@ async fn transform(consumer: &Reader, transaction: &Transaction<str, str>, to: &
         let receipt = format!("receipt of {}", payment?.value());
         drop(transaction.send(ProducerRecord::to(to).value(receipt)).await?);
     }
-    // How far it has come, and whose that is: the group, and this member of it as it is now.
+    // The consumer's progress, and the group and member that it belongs to.
     transaction.send_offsets(&consumer.taken(), &consumer.group_metadata().await?).await?;
     loop {
         match transaction.commit().await {
-            // Nobody knows yet whether it is committed: the same call goes on with it.
+            // The result is not known yet: the same call waits for it.
             Err(error) if error.kind() == ErrorKind::TransactionTimeout => {}
             committed => return committed.map(|()| count),
         }
     }
 }
 
-/// Goes back to what is committed, so that what was aborted is read again.
+/// Seeks to the committed offsets, so that the records of the aborted transaction are read again.
 async fn read_again(consumer: &Reader) -> ottla::Result<()> {
     let assignment = consumer.assignment();
     let committed = consumer.committed(&assignment).await?;
@@ -74,7 +74,7 @@ async fn read_again(consumer: &Reader) -> ottla::Result<()> {
     Ok(())
 }
 
-/// Writes what there is to read.
+/// Writes the payments.
 fn pay(config: ProducerConfig, payments: &str) -> ottla::Result<()> {
     let producer: Producer<str, str> = Producer::builder(config).build()?;
     let records = (0..PAYMENTS).map(|payment| ProducerRecord::to(payments).value(format!("payment {payment}")));
@@ -85,7 +85,7 @@ fn receipt_of(payment: usize) -> String {
     format!("receipt of payment {payment}")
 }
 
-/// A consumer that sees committed records only. Its group's offsets are committed by the transactions, not by itself.
+/// A consumer that reads committed records only. The transactions commit its group's offsets, the consumer does not.
 fn reader(config: &ProducerConfig, group: &str) -> ottla::Result<Reader> {
     let config = ConsumerConfig::from_producer(config)
         .set("group.id", group)?

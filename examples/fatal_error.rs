@@ -1,4 +1,4 @@
-//! What do I do when a producer can do no more? Build a new one, and send the transaction again.
+//! What do I do after a fatal error? Build a new producer, and repeat the transaction.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use ottla::{
 };
 
 fn main() -> ottla::Result<()> {
-    // A broker inside this process, which can be told to fail: as if another producer had taken the transactional.id over.
+    // A broker inside this process, which is told to fail as if another producer had taken over the transactional.id.
     let kafka = EmbeddedKafka::builder().topic("transfers", 3).start()?;
     kafka.fail_next(ApiKey::EndTxn, &[BrokerError::PRODUCER_FENCED])?;
     let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers())?.transactional_id("transfers-1");
@@ -22,13 +22,13 @@ fn main() -> ottla::Result<()> {
                     println!("attempt {attempt}: committed");
                     break;
                 }
-                // Nothing of it was committed, so that it may be sent again. A program that runs once for each transactional.id may do so;
-                // one that has been replaced by another ends here.
+                // Nothing was committed, so the transaction can be repeated. A program that is the only one with its transactional.id may do so;
+                // a program that was replaced by another one must end here.
                 Err(error) if error.is_fatal() => {
                     println!("attempt {attempt}: fatal ({}): {error}", error.kind());
                     producer = start(&config).await?;
                 }
-                // The transaction was aborted when it was dropped: the same producer may try again.
+                // Dropping the transaction aborted it: the same producer can try again.
                 Err(error) if error.is_abortable() => println!("attempt {attempt}: aborted: {error}"),
                 Err(error) => return Err(error),
             }
@@ -43,7 +43,7 @@ async fn start(config: &ProducerConfig) -> Result<Producer<str, str>, Error> {
     Ok(producer)
 }
 
-/// Two records that count together or not at all.
+/// Two records in one transaction.
 async fn transfer(producer: &Producer<str, str>) -> Result<(), Error> {
     let transaction = producer.begin_transaction().await?;
     drop(transaction.send(ProducerRecord::to("transfers").key("from").value("-100")).await?);

@@ -1,6 +1,6 @@
-//! How do I send without waiting for anything, and still learn what became of the records?
+//! How do I send without waiting for results, and still count them?
 //!
-//! A dropped delivery withdraws nothing. An interceptor sees every report, and dropping the producer delivers what is under way.
+//! Dropping a delivery withdraws nothing. An interceptor sees every report, and dropping the producer delivers the records in flight.
 
 use std::sync::{
     Arc,
@@ -42,7 +42,7 @@ fn main() -> ottla::Result<()> {
 
 async fn send_clicks(producer: &Producer<[u8], str>) -> ottla::Result<()> {
     for _ in 0..1000 {
-        // The acceptance is awaited, so that this goes no faster than the brokers; the acknowledgement is not.
+        // Awaits the acceptance, so that the loop is not faster than the brokers, but not the acknowledgement.
         drop(producer.send(ProducerRecord::to("clicks").value("/index.html")).await?);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! How do I keep the settings in a file, and see where each one came from?
+//! How do I keep the settings in a file, and see the source of each one?
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use ottla::{Producer, ProducerConfig, ProducerRecord, config::Format};
 
 mod broker;
 
-/// TOML, as are YAML, JSON and Java's `.properties`.
+/// TOML. YAML, JSON and Java's `.properties` work as well.
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/orders.toml");
 
 fn main() -> ottla::Result<()> {
-    // What the program sets, here the brokers' addresses, comes over what a file says.
+    // Settings in code, here the brokers' addresses, override the file.
     let broker = broker::Broker::connect("orders")?;
     let config = broker.configure(ProducerConfig::from_file(FILE)?)?.linger(Duration::from_millis(50));
     for name in ["acks", "linger.ms", "compression.type"] {
@@ -28,7 +28,7 @@ fn main() -> ottla::Result<()> {
         producer.close(Duration::from_secs(10)).await
     })?;
 
-    // Everything that is wrong comes at once, each with its line.
+    // All problems are reported together, each with its line.
     if let Err(error) = ProducerConfig::from_str("liger.ms = 20\nacks = \"some\"", Format::Toml) {
         println!("{error}");
     }

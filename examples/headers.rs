@@ -1,4 +1,4 @@
-//! How do I send headers, and add the same ones to every record?
+//! How do I send headers, and add the same headers to every record?
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ottla::{Acknowledgement, Interceptor, Producer, ProducerConfig, ProducerReco
 
 mod broker;
 
-/// Adds the name of this service to every record, and shows what was sent.
+/// Adds the name of this service to every record, and prints the headers that were sent.
 struct Stamp;
 
 impl Interceptor<str, str> for Stamp {
@@ -28,7 +28,7 @@ fn main() -> ottla::Result<()> {
     let producer: Producer<str, str> = Producer::builder(broker.configure(ProducerConfig::new())?).interceptor(Stamp).build()?;
 
     block_on(async {
-        // Names may repeat, the order is kept, and null is not the same as empty.
+        // Names can repeat, the order is kept, and null differs from empty.
         let record = ProducerRecord::to("orders")
             .key("o-1")
             .value("paid")

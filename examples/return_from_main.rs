@@ -1,6 +1,6 @@
-//! What happens to records that are under way when `main` returns?
+//! What happens to records in flight when `main` returns?
 //!
-//! Dropping the last handle of a producer delivers them first. Takes a topic's name, or uses `clicks`.
+//! Dropping the last handle of a producer delivers them first. The argument is the topic (default: `clicks`).
 
 use ottla::{Producer, ProducerConfig, ProducerRecord};
 

@@ -1,7 +1,7 @@
 //! How do I forward a stream into a topic?
 //!
-//! The sink takes the next record when the one before is accepted, so the stream is read no faster than the brokers take records.
-//! `forward` closes it at the end, which waits for every report; the first record that fails ends it.
+//! The sink accepts a record after the previous one was accepted, so the stream is not read faster than the brokers accept records.
+//! `forward` closes the sink at the end, which waits for every report. The first failed record ends it with an error.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn main() -> ottla::Result<()> {
 
     block_on(async {
         let mut taken = 0;
-        // What goes into a sink owns its key and value.
+        // Records for a sink own their key and value.
         let lines = stream::iter(1..=1000).map(|number| format!("line {number}"));
         let records = lines.inspect(|_| taken += 1).map(|line| Ok(ProducerRecord::to("lines").value(line)));
         records.forward(producer.sink()).await?;

@@ -1,4 +1,4 @@
-//! How do I send from a thread that may block, one record at a time?
+//! How do I send from a blocking thread, one record at a time?
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ mod broker;
 
 fn main() -> ottla::Result<()> {
     let broker = broker::Broker::connect("audit")?;
-    // Nothing else is sent meanwhile, so that lingering for a larger batch would only cost time.
+    // Only one record is in flight, so waiting for a larger batch would only add latency.
     let config = broker.configure(ProducerConfig::new())?.set("linger.ms", "0")?;
     let producer: Producer<str, str> = Producer::builder(config).build()?;
     let blocking = producer.blocking();

@@ -6,7 +6,7 @@ use ottla::{
     testing::{EmbeddedKafka, MockProducer},
 };
 
-/// The code under test. It takes any producer: a real one, or one without brokers.
+/// The code under test. It takes any producer: a real one, or a mock.
 async fn place(orders: &impl Produce<str, str>, ids: &[&str]) -> ottla::Result<Vec<String>> {
     let mut deliveries = Vec::new();
     for &id in ids {
@@ -62,9 +62,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_broker_could_not_take_now_is_placed_again() {
+    fn retriable_failures_are_placed_again() {
         let orders: MockProducer<str, str> = MockProducer::builder().auto_complete(false).build().unwrap();
-        // The function has sent all by the time that it is first polled, and the test answers then.
+        // The first poll of the function has sent all records; then the test decides their results.
         let answer = async {
             assert!(orders.complete_next());
             assert!(orders.error_next(BrokerError::NOT_ENOUGH_REPLICAS, Persistence::NotPersisted));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_buffer_is_the_caller_s_affair() {
+    fn a_full_buffer_is_returned_to_the_caller() {
         let orders: MockProducer<str, str> = MockProducer::builder().build().unwrap();
         orders.refuse(Some(ErrorKind::BufferTimeout));
         let refused = place(&orders, &["o-1"]).now_or_never().unwrap().unwrap_err();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_moves_costs_no_order() {
+    fn a_moving_leader_loses_no_order() {
         let kafka = EmbeddedKafka::builder().brokers(3).topic("orders", 6).start().unwrap();
         let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap();
         let producer: Producer<str, str> = Producer::builder(config).build().unwrap();

@@ -1,8 +1,8 @@
-//! Where the examples send to: the Kafka at `KAFKA_BOOTSTRAP_SERVERS`, or a broker inside the process.
+//! The broker of the examples: the Kafka at `KAFKA_BOOTSTRAP_SERVERS`, or a broker inside the process.
 
 use ottla::{ProducerConfig, testing::EmbeddedKafka};
 
-/// The brokers of an example. The embedded one ends when this is dropped.
+/// The broker of an example. Dropping this stops the embedded one.
 #[derive(Debug)]
 pub(crate) struct Broker {
     bootstrap_servers: String,
@@ -10,7 +10,7 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Takes the Kafka that the variable names, which has the topic or creates it on demand; else starts a broker that has it.
+    /// Uses the Kafka that the variable names, which has the topic or creates it on demand; otherwise starts a broker that has it.
     pub(crate) fn connect(topic: &str) -> ottla::Result<Self> {
         if let Ok(bootstrap_servers) = std::env::var("KAFKA_BOOTSTRAP_SERVERS") {
             return Ok(Self { bootstrap_servers, _embedded: None });

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
-# Certificates for `up --secure`, made on the spot with openssl; all of them are for tests on loopback and end with the instance.
+# Certificates for `up --secure`, generated with openssl when the instance starts; they are for tests on loopback and are removed with the instance.
 
 # key_and_request NAME COMMON_NAME: a private key in PKCS#8, NAME.key, and a request for a certificate, NAME.csr.
 key_and_request() {
     openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$1.key" -out "$1.csr"
 }
 
-# authority NAME: a CA of its own, NAME.pem.
+# authority NAME: a new CA, NAME.pem.
 authority() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=ottla tests $1" \
         -addext 'keyUsage=critical,keyCertSign,cRLSign' -keyout "$1.key" -out "$1.pem"
 }
 
-# certificate NAME COMMON_NAME CA EXTENSIONS [FROM TO]: NAME.pem, the key and the certificate that the CA gives it. By `openssl ca`,
-# since no other command of every openssl makes a certificate that has expired.
+# certificate NAME COMMON_NAME CA EXTENSIONS [FROM TO]: NAME.pem, the key and the certificate that the CA issues. It uses `openssl ca`,
+# because no other command can issue an expired certificate in every version of openssl.
 certificate() {
     local name=$1 authority=$3 from=${5:-20200101000000Z} to=${6:-20491231000000Z}
     key_and_request "$name" "$2" || return

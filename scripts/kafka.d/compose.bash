@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The same two services from docker-compose.yml, where a Docker daemon answers: one broker.
+# The same two services from docker-compose.yml, if a Docker daemon answers: one broker.
 
-# compose ARGUMENT...: of this instance's project, with either generation of the command.
+# compose ARGUMENT...: docker compose, or docker-compose, for this instance's project.
 compose() {
     local project
     project=ottla-$(cksum <<<"$STATE" | cut -d ' ' -f 1)
@@ -18,7 +18,7 @@ compose_available() {
         { docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }
 }
 
-# compose_await SERVICE: until its health check passes.
+# compose_await SERVICE: waits until its health check passes.
 compose_await() {
     local id health='' end=$((SECONDS + TIMEOUT))
     until [[ $health == healthy ]]; do
@@ -47,7 +47,7 @@ compose_clear() {
     compose down -v >&2
 }
 
-# compose_node_command COMMAND N: N is 1, there is no other.
+# compose_node_command COMMAND N: N must be 1.
 compose_node_command() {
     case $1 in
         kill) compose kill -s SIGKILL kafka ;;

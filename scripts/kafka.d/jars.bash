@@ -1,21 +1,21 @@
 # shellcheck shell=bash
-# Kafka's own jars, from Maven Central, under a JVM. One folder a broker: $STATE/broker-N/{server.properties,pid,log}.
+# Kafka's own jars, from Maven Central, on a JVM. One folder per broker: $STATE/broker-N/{server.properties,pid,log}.
 
 # java_command: the java to use, 17 or newer.
 java_command() {
     local java=${JAVA_HOME:+$JAVA_HOME/bin/}java major
-    command -v "$java" >/dev/null || die "there is no java: scripts/setup broker installs one"
+    command -v "$java" >/dev/null || die "java not found: scripts/setup broker installs it"
     major=$("$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
     [[ ${major:-0} -ge 17 ]] || die "$java is Java ${major:-of an unknown version}, Kafka $KAFKA_VERSION needs 17: set JAVA_HOME"
     echo "$java"
 }
 
-# maven GOAL [ARGUMENT...]: without the network if what it needs has been fetched before.
+# maven GOAL [ARGUMENT...]: offline if everything was fetched before.
 maven() {
     mvn -B -q -ntp -o -f "$POM" "$@" >/dev/null 2>&1 || mvn -B -q -ntp -f "$POM" "$@" >&2
 }
 
-# class_path: resolved once, then read from target/ as long as every jar named there exists.
+# class_path: resolved once, then read from target/ while every jar in it exists.
 class_path() {
     local file=$CACHE/classpath-$KAFKA_VERSION jar
     if [[ -s $file && ! $POM -nt $file ]]; then
@@ -23,7 +23,7 @@ class_path() {
         while read -r -d : jar; do [[ -f $jar ]] || missing=$jar; done <<<"$(<"$file"):"
         [[ -n $missing ]] || { cat "$file"; return; }
     fi
-    command -v mvn >/dev/null || die "there is no mvn: scripts/setup broker installs it"
+    command -v mvn >/dev/null || die "mvn not found: scripts/setup broker installs it"
     say "resolving the jars of Apache Kafka $KAFKA_VERSION with Maven"
     mkdir -p "$CACHE"
     maven dependency:build-classpath "-Dmdep.outputFile=$file.$$" || die "Maven could not resolve $POM"
@@ -31,7 +31,7 @@ class_path() {
     cat "$file"
 }
 
-# kafka_java CLASS [ARGUMENT...]: one of Kafka's own programs. C1 alone and the serial collector: they live for a second.
+# kafka_java CLASS [ARGUMENT...]: one of Kafka's own programs. It runs for a second, hence only C1 and the serial collector.
 kafka_java() {
     local java jars
     java=$(java_command) || return
@@ -82,7 +82,7 @@ PROPERTIES
     ((${#SETTINGS[@]} == 0)) || { echo; printf '%s\n' "${SETTINGS[@]}"; }
 }
 
-# further_listeners N BROKERS: the settings of a broker that has LISTENERS too. Of a setting that is given twice the last one counts.
+# further_listeners N BROKERS: the settings of a broker with LISTENERS. If a setting is repeated the last one counts.
 further_listeners() {
     local n=$1 own=PLAINTEXT://127.0.0.1:${BROKER_PORTS[$1 - 1]} listeners='' advertised='' protocols='' index host port
     for index in "${!LISTENERS[@]}"; do
@@ -97,7 +97,7 @@ further_listeners() {
     echo "listener.security.protocol.map=${protocols}PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 }
 
-# broker_start N: starts the JVM of a broker that has its configuration; does not wait.
+# broker_start N: starts the JVM of a configured broker; does not wait.
 broker_start() {
     local dir=$STATE/broker-$1 java jars heap=${KAFKA_HEAP:-256m}
     java=$(java_command) || return
@@ -108,7 +108,7 @@ broker_start() {
         kafka.Kafka "$dir/server.properties"
 }
 
-# broker_await N: until it says it has started and its port is open. Fails when it is gone or the time is up.
+# broker_await N: waits until its log says that it has started and its port is open. Fails if it ends or after the timeout.
 broker_await() {
     local dir=$STATE/broker-$1 port end=$((SECONDS + TIMEOUT))
     port=$(sed -n 's/^listeners=PLAINTEXT:[^,]*:\([0-9]*\),.*/\1/p' "$dir/server.properties")
@@ -119,7 +119,7 @@ broker_await() {
     done
 }
 
-# brokers_answer COUNT: true once that many brokers are in the metadata that an admin client gets.
+# brokers_answer COUNT: true once an admin client sees that many brokers in the metadata.
 brokers_answer() {
     local end=$((SECONDS + TIMEOUT)) seen=0
     until ((seen == $1)); do
@@ -129,7 +129,7 @@ brokers_answer() {
     done
 }
 
-# jars_try BROKERS PORT: one attempt; returns 2 if a port was taken in between.
+# jars_try BROKERS PORT: one attempt; returns 2 if a port was taken meanwhile.
 jars_try() {
     local brokers=$1 data=$STATE/data-path id='' n ports bootstrap='' format=()
     mapfile -t ports < <(free_ports $(((2 + (SECURE ? SECURE_COUNT : 0)) * brokers)))
@@ -189,7 +189,7 @@ registry_up() {
         mkdir -p "$unpacked.$$"
         maven dependency:unpack "-Dartifact=io.apicurio:apicurio-registry-app:$REGISTRY_VERSION:tar.gz:all" \
             "-DoutputDirectory=$unpacked.$$" -DmarkersDirectory="$unpacked.$$/.markers" || die "Maven could not fetch the registry"
-        # Another instance may have come first: then its folder is as good.
+        # Another instance may have been faster: its folder has the same content.
         mv -T "$unpacked.$$" "$unpacked" 2>/dev/null || rm -rf "$unpacked.$$"
     fi
     java=$(java_command) || exit
@@ -207,7 +207,7 @@ registry_up() {
     echo "http://127.0.0.1:$port/apis/ccompat/v7" >"$STATE/registry-url"
 }
 
-# registry_answers PORT: true if GET /subjects is answered with 200. By hand: curl may be missing.
+# registry_answers PORT: true if GET /subjects returns 200. Without curl, which may be missing.
 registry_answers() {
     local status=
     {
@@ -219,7 +219,7 @@ registry_answers() {
     [[ $status == *' 200 '* ]]
 }
 
-# jars_clear: ends every process of this state, without ceremony since the data goes as well, and removes the data.
+# jars_clear: kills every process of this state and removes the data.
 jars_clear() {
     local dir data
     for dir in "$STATE"/broker-* "$STATE/registry"; do process_signal "$dir" KILL || true; done
@@ -249,7 +249,7 @@ jars_node_command() {
     esac
 }
 
-# jars_status: a line a process; fails if one of them is not running.
+# jars_status: one line per process; fails if one of them is not running.
 jars_status() {
     local dir state all=0
     for dir in "$STATE"/broker-* "$STATE/registry"; do

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# `up --secure`: listeners that encrypt, that know their clients, and that no client should trust; and who may do what. The listener
-# PLAINTEXT stays, for the brokers among themselves and for tests that look after the cluster: whoever comes there may do everything.
+# `up --secure`: listeners with encryption, with authentication, and with certificates that no client should trust; and ACLs. The listener
+# PLAINTEXT remains, for the brokers and for tests that manage the cluster: every client has all permissions there.
 
-# A line a listener: its name, its protocol, the certificate that it shows.
+# One line per listener: its name, its protocol, its certificate.
 SECURE_LISTENERS='SSL SSL server
 MTLS SSL server
 SASL_PLAINTEXT SASL_PLAINTEXT
@@ -13,11 +13,11 @@ WRONG_NAME SSL server-wrong-name
 FOREIGN SSL server-foreign'
 SECURE_COUNT=8
 SECURE_MECHANISMS=(PLAIN SCRAM-SHA-256 SCRAM-SHA-512 OAUTHBEARER)
-# After so long REAUTH wants to know again who the client is.
+# The reauthentication interval of REAUTH.
 SECURE_REAUTH_MS=2000
 
-# secure_properties N: what --secure adds to a broker's configuration; SECURE_PORTS has SECURE_COUNT ports of each broker. Reads the lines
-# that follow from the others, and puts its listeners behind those that are there.
+# secure_properties N: the settings that --secure adds to a broker's configuration; SECURE_PORTS has SECURE_COUNT ports of each broker. Reads the
+# existing settings and appends its listeners to them.
 secure_properties() {
     local offset=$((($1 - 1) * SECURE_COUNT)) listeners='' protocols='' settings=() name protocol certificate lower
     while read -r name protocol certificate; do
@@ -42,7 +42,7 @@ PROPERTIES
     printf '%s\n' "${settings[@]}"
 }
 
-# secure_mechanisms PREFIX: adds to settings how the listener logs clients in.
+# secure_mechanisms PREFIX: adds the SASL settings of a listener.
 secure_mechanisms() {
     local modules=org.apache.kafka.common.security
     settings+=(
@@ -55,7 +55,7 @@ secure_mechanisms() {
     )
 }
 
-# secure_format: the options of StorageTool's format that make SCRAM's users, a line each.
+# secure_format: the options of StorageTool's format that create the SCRAM users, one per line.
 secure_format() {
     local mechanism user
     for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
@@ -76,7 +76,7 @@ secure_files() {
     done <<<"$SECURE_LISTENERS" >"$STATE/secure/listeners.properties"
 }
 
-# secure_rights: alice, rotating and the client certificate may do everything with topics and groups; mallory nothing.
+# secure_rights: alice, rotating and the client certificate have all permissions on topics and groups; mallory has none.
 secure_rights() {
     kafka_java org.apache.kafka.tools.AclCommand --bootstrap-server "$(<"$STATE/bootstrap")" --add --topic '*' --group '*' \
         --transactional-id '*' --operation All --allow-principal User:alice --allow-principal User:rotating --allow-principal User:client \

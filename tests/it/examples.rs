@@ -27,7 +27,7 @@ const CHECKS: &[(&str, &[&str])] = &[
         &[
             "partitions assigned: *",
             "o-1: 1250 cents",
-            "passed over: topic orders-*, partition 0, offset 1: the value could not be deserialized",
+            "skipped: topic orders-*, partition 0, offset 1: the value could not be deserialized",
             "o-3: 80 cents",
             "committed: Some(3)",
         ],
@@ -37,7 +37,7 @@ const CHECKS: &[(&str, &[&str])] = &[
         &[
             "value of Some(4) bytes",
             "value of None bytes",
-            "refused: topic temperatures: the value could not be serialized: a temperature is a finite number",
+            "refused: topic temperatures: the value could not be serialized: a temperature must be a finite number",
         ],
     ),
     ("exactly_once", &["receipts: 30, each payment once"]),

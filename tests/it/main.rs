@@ -15,8 +15,10 @@ mod hostile;
 mod java_keys;
 mod mock_producer;
 mod mock_transaction;
+mod pages;
 #[cfg(all(feature = "protobuf", feature = "json-schema"))]
 mod schema_registry;
 mod secrets;
+mod wording;
 
 use ottla_test_support::{log, own_process};

@@ -1,4 +1,4 @@
-// Prints the codes that brokers answer, as JSON: the source of tests/data/java-errors.json. Run with
+// Prints the error codes of brokers, as JSON: the source of tests/data/java-errors.json. Run with
 //   java -cp kafka-clients-4.1.0.jar:slf4j-api.jar tests/java/ErrorCodes.java > tests/data/java-errors.json
 
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
-// Prints where Java's partitioner puts 100,000 keys, as JSON: the source of tests/data/java-partitions.json. Run with
+// Prints the partitions that Java's partitioner chooses for 100,000 keys, as JSON: the source of tests/data/java-partitions.json. Run with
 //   java -cp kafka-clients-4.1.0.jar:slf4j-api.jar tests/java/Partitions.java > tests/data/java-partitions.json
-// The keys are those of tests/it/java_keys.rs. All partitions are told as a digest, those of every 997th key as they are. A digest is
-// FNV-1a, 64 bits, over the keys, each behind its length, or over the partitions; numbers as four bytes, the lowest first.
+// The keys are those of tests/it/java_keys.rs. The output has a digest of all partitions, and the partitions of every 997th key. A digest is
+// 64-bit FNV-1a over the keys, each after its length, or over the partitions; numbers are four bytes, little-endian.
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
-// Prints what Java's serializers write, as JSON: the source of tests/data/java-serializers.json. Run with
+// Prints the output of Java's serializers, as JSON: the source of tests/data/java-serializers.json. Run with
 //   java -cp kafka-clients-4.1.0.jar:slf4j-api.jar tests/java/Serializers.java > tests/data/java-serializers.json
-// "bits" are the raw bits of a float or double in hexadecimal, since JSON has no NaN and no infinity.
+// "bits" are the raw bits of a float or double in hexadecimal, because JSON has no NaN and no infinity.
 
 import java.util.ArrayList;
 import java.util.HexFormat;

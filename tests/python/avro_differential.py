@@ -1,7 +1,7 @@
-# Reads with fastavro and with confluent-kafka-python's deserializer what ottla has written with random schemas, as itself and as a schema
-# that has changed, and writes the same values with fastavro and Confluent's serializer. tests/it/schema_registry/differential starts it:
+# Reads records that ottla has written with random schemas, with fastavro and with confluent-kafka-python's deserializer, under the writer's schema and under
+# a changed one. Writes the same values with fastavro and Confluent's serializer. Started by tests/it/schema_registry/differential:
 #   avro_differential.py CASES ANSWERS
-# A line of CASES is a case as JSON; a line of ANSWERS is what was written of it, in hexadecimal. What differs is an error.
+# A line of CASES is a case as JSON; a line of ANSWERS has the bytes that were written, in hexadecimal. A difference is an error.
 
 import datetime
 import decimal
@@ -20,7 +20,7 @@ decimal.getcontext().prec = 100
 
 
 def given(json_value, named):
-    """The value that JSON stands for, with a union's named type as a pair if `named`."""
+    """The value that the JSON represents, with a union's named type as a pair if `named`."""
     if isinstance(json_value, list):
         return [given(item, named) for item in json_value]
     if not isinstance(json_value, dict):
@@ -77,7 +77,7 @@ def outcome(read):
 
 def main(cases, answers):
     counts = {"cases": 0, "refused by all": 0, "fastavro wrote": 0, "confluent wrote": 0}
-    # Known differences: Confluent's deserializer wants a byte at least behind the id; fastavro takes a text for a date where a union has both.
+    # Known differences: Confluent's deserializer requires at least one byte after the id; fastavro writes a string as a date if a union has both.
     known = {"without a byte, which confluent does not read": 0, "texts that fastavro takes for dates": 0}
     disagreements = []
     registry = SchemaRegistryClient.new_client({"url": "mock://"})
@@ -101,7 +101,7 @@ def main(cases, answers):
 
             differs("fastavro", fast(None), [value])
             differs("fastavro, changed schema", fast(reader), expected)
-            # Confluent's deserializer takes the root's name away from a union's value.
+            # Confluent's deserializer removes the root's name from a union's value.
             text = json.dumps(case["writer"])
             schema_id = registry.register_schema(subject + "-value", Schema(text, "AVRO"))
             framed = b"\0" + schema_id.to_bytes(4, "big") + data

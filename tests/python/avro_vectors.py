@@ -1,4 +1,4 @@
-"""Prints tests/data/avro.json: what fastavro writes for schemas and values of every type. Run with the path of the file."""
+"""Prints tests/data/avro.json: the bytes that fastavro writes for schemas and values of every type. The argument is the path of the file."""
 import datetime, decimal, io, json, sys, uuid
 import fastavro
 

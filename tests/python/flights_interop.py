@@ -1,8 +1,8 @@
 # Has the command send a file of flights as Avro, reads every field back with confluent-kafka-python's deserializer and compares it with the
-# CSV, and holds the throughput against that of JSON. On the Kafka and the schema registry that the environment names; scripts/interop starts it:
+# CSV, and compares the throughput with that of JSON. Uses the Kafka and the schema registry that the environment names; started by scripts/interop:
 #   flights_interop.py OTTLA FLIGHTS [PAIRS]
-# FLIGHTS is a .csv or .csv.gz with the columns of examples/data/flights-sample.csv. Whatever differs is an error. PAIRS (5) runs of Avro and
-# JSON by turns are for the figures, which are printed and decide nothing: without a release build on a quiet machine they mean little.
+# FLIGHTS is a .csv or .csv.gz with the columns of examples/data/flights-sample.csv. A difference is an error. PAIRS (5) alternating runs of Avro and
+# JSON give the throughput, which is only printed: it is meaningful with a release build on an idle machine.
 
 import csv
 import gzip
@@ -30,7 +30,7 @@ SERVERS, REGISTRY = os.environ["KAFKA_BOOTSTRAP_SERVERS"], os.environ["SCHEMA_RE
 
 
 class Counting(BaseHTTPRequestHandler):
-    """The registry, with every request noted."""
+    """The registry, with every request recorded."""
 
     requests = []
 

@@ -1,6 +1,6 @@
-# Random JSON schemas and values, and what Python's jsonschema says of them, for tests/it/schema_registry/differential/rules.rs:
+# Random JSON schemas and values, and the result of Python's jsonschema for them, for tests/it/schema_registry/differential/rules.rs:
 #   json_schema_differential.py COUNT SEED CASES
-# A case has the schema, and values each with whether it is valid.
+# A case has the schema, and values, each with its validity.
 
 import json
 import random

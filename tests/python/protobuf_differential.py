@@ -1,8 +1,8 @@
 # Random .proto files and messages of them, for tests/it/schema_registry/differential/messages.rs:
 #   protobuf_differential.py generate COUNT SEED CASES
 #   protobuf_differential.py verify CASES ANSWERS
-# A case has the file, the message's name, its bytes by Google's own library, and those bytes with fields that the file does not have. An
-# answer is what ottla has made of either: the bytes that it writes of what it has read, and the JSON. What differs is an error.
+# A case has the file, the message's name, its bytes from Google's library, and those bytes with unknown fields. An
+# answer has ottla's result for both: the bytes that it writes after reading, and the JSON. A difference is an error.
 
 import json
 import random
@@ -31,7 +31,7 @@ DEFAULTS = {"float": "1.5", "double": "-2.5", "bool": "true", "string": '"it\\"s
 
 
 def message(rng, name, messages, syntax):
-    """The text of a message, which may have others in it."""
+    """The text of a message, which may have nested messages."""
     lines, number, oneof = [], 0, 0
     for _ in range(rng.randint(1, 8)):
         number += rng.choice([1, 1, 1, 14, 2000])
@@ -122,7 +122,7 @@ def scalar(rng, field):
 
 
 def fill(rng, target, depth=0):
-    """Gives fields values; required ones always."""
+    """Sets fields; required ones always."""
     name = target.DESCRIPTOR.full_name
     if name == "google.protobuf.Struct":
         target.update({"a": rng.choice([None, 1.5, "x", True]), "b": [1, {"c": "d"}]})
@@ -162,7 +162,7 @@ def fill(rng, target, depth=0):
 
 
 def tag(number, wire_type):
-    """The tag of a field that no file has."""
+    """The tag of an unknown field."""
     bits, data = (100_000 + number) << 3 | wire_type, b""
     while bits > 0x7F:
         data, bits = data + bytes([bits & 0x7F | 0x80]), bits >> 7
@@ -178,7 +178,7 @@ def generate(count, seed, path):
             value = kind()
             fill(rng, value)
             data = value.SerializeToString(deterministic=True)
-            # Numbers that no field has: a varint, a text, eight bytes, and a group.
+            # Unknown field numbers: a varint, a string, eight bytes, and a group.
             newer = data + tag(1, 0) + b"\x96\x01" + tag(2, 2) + b"\x02hi" + tag(3, 1) + bytes(8) + tag(4, 3) + b"\x08\x01" + tag(4, 4)
             case = {"seed": seed + number, "text": text, "message": name, "bytes": data.hex(), "newer": newer.hex()}
             cases.write(json.dumps(case) + "\n")
@@ -199,7 +199,7 @@ def verify(cases, answers):
             one, other = (it.SerializeToString(deterministic=True) for it in (original, written))
             if one != other:
                 disagreements.append(f"seed {case['seed']}: {which}: {one.hex()} became {other.hex()}\n{case['text']}")
-            # JSON has no place for what the file does not know.
+            # JSON cannot represent unknown fields.
             known = kind.FromString(bytes.fromhex(case["bytes"]))
             parsed = json_format.ParseDict(answer["json"], kind(), descriptor_pool=pool)
             if parsed != known:

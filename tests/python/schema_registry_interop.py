@@ -1,7 +1,7 @@
-# Writes the values of tests/data/schema-registry-vectors.json with confluent-kafka-python's serializers, or reads what ottla has written
-# of them with its deserializers, on the Kafka and the schema registry that the environment names. tests/it/interop.rs starts it:
+# Writes the values of tests/data/schema-registry-vectors.json with confluent-kafka-python's serializers, or reads what ottla has
+# written with its deserializers, on the Kafka and the schema registry that the environment names. Started by tests/it/schema_registry/interop.rs:
 #   schema_registry_interop.py write|read PREFIX
-# The vector number N goes to the topic PREFIX-N. The last line of the output is the number of vectors; whatever differs is an error.
+# The vector number N goes to the topic PREFIX-N. The last line of the output is the number of vectors; a difference is an error.
 
 import base64
 import io
@@ -24,14 +24,14 @@ SETTINGS = {"subject.name.strategy": topic_subject_name_strategy}
 
 
 def references(vector):
-    """All that a vector refers to, the deepest first."""
+    """All references of a vector, the deepest first."""
     for reference in vector.get("references", []):
         yield from references(reference)
         yield reference
 
 
 def given_references(registry, vector, kind):
-    """A vector's own references, registered with all that they refer to themselves."""
+    """A vector's references, registered with their own references."""
     given = []
     for reference in vector.get("references", []):
         schema = Schema(reference["schema"], kind, given_references(registry, reference, kind))
@@ -103,7 +103,7 @@ FORMATS = {"AVRO": Avro, "PROTOBUF": Protobuf, "JSON": Json}
 def cases(prefix):
     registry = SchemaRegistryClient({"url": os.environ["SCHEMA_REGISTRY_URL"]})
     for number, vector in enumerate(json.loads(VECTORS.read_text())["vectors"]):
-        # Ids in headers are GUIDs, which not every registry has, and these deserializers want a payload of a byte at least.
+        # Ids in headers are GUIDs, which not every registry supports, and these deserializers require a payload of at least one byte.
         if "header" not in vector and len(vector["bytes"]) > 10:
             field = MessageField.KEY if vector["subject"].endswith("-key") else MessageField.VALUE
             yield vector, FORMATS[vector["format"]](registry, vector), SerializationContext(f"{prefix}-{number}", field)

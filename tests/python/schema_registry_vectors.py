@@ -1,9 +1,9 @@
-# Prints what confluent-kafka-python's serializers write, as JSON: the source of tests/data/schema-registry-vectors.json. Run with
+# Prints the output of confluent-kafka-python's serializers, as JSON: the source of tests/data/schema-registry-vectors.json. Run with
 #   python3 -m venv VENV && VENV/bin/pip install -r tests/python/requirements.txt
 #   VENV/bin/python tests/python/schema_registry_vectors.py > tests/data/schema-registry-vectors.json
-# No server is needed: confluent-kafka has a mock of the registry. Every vector has one of its own, whose ids begin at 1 with the first
-# reference. A value is in Avro's JSON encoding, in Protobuf's JSON mapping, or the JSON itself. "schema" is what a user gives,
-# "registered" what Python registers where that is something else. A vector with ids in headers has "header", its value, and "guid".
+# No server is needed: confluent-kafka has a mock of the registry. Every vector has its own, whose ids begin at 1 with the first
+# reference. A value is in Avro's JSON encoding, in Protobuf's JSON mapping, or the JSON itself. "schema" is the user's schema,
+# "registered" the one that Python registers if it differs. A vector with ids in headers has "header", its value, and "guid".
 
 import datetime
 import io
@@ -40,7 +40,7 @@ class Registry(MockSchemaRegistryClient):
             return super().register_schema_full_response(subject_name, schema, normalize_schemas)
 
     def references(self, schema):
-        """A schema's references as the vectors show them, each with its own."""
+        """A schema's references in the form of the vectors, each with its own references."""
         shown = []
         for reference in schema.references or []:
             found = self.get_version(reference.subject, reference.version)
@@ -53,7 +53,7 @@ class Registry(MockSchemaRegistryClient):
 
 
 class Case:
-    """What all three formats have in common."""
+    """The shared part of all three formats."""
 
     def __init__(self, name, topic="orders", field=MessageField.VALUE, headers=False):
         self.name, self.registry, self.headers = name, Registry(), headers
@@ -88,7 +88,7 @@ def avro(name, schema, value, references=(), recursive=False, **where):
         fastavro.parse_schema(reference, named_schemas=named)
     text = json.dumps(schema)
     serializer = AvroSerializer(case.registry, Schema(text, "AVRO", given), conf=case.settings)
-    # fastavro's writer of Avro's JSON encoding does not end on a recursive schema.
+    # fastavro's writer of Avro's JSON encoding does not terminate on a recursive schema.
     shown = value if recursive else avro_json(fastavro.parse_schema(schema, named_schemas=named), value)
     return case.vector(serializer, text, value, shown)
 
@@ -302,7 +302,7 @@ message Old {
 
 
 def compiled():
-    """The descriptors of PROTO, in a pool of their own."""
+    """The descriptors of PROTO, in a separate pool."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in PROTO.items():
             path = Path(folder, name)

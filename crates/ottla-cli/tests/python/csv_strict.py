@@ -1,4 +1,4 @@
-"""Python's csv in strict mode on damaged texts, a record at a time, for the command's own CSV reader to be compared with.
+"""Reads damaged texts with Python's csv in strict mode, one record at a time, to compare with the command's CSV reader.
 
 stdin has a text a line, in hexadecimal (its bytes are taken for Latin-1); for each, stdout has a JSON list of its records:
 [line, fields], or [line, null] for a record that strict mode refuses, whose first line is skipped.
@@ -12,7 +12,7 @@ csv.field_size_limit(1 << 30)
 
 
 def records(text):
-    # As open(newline="") does: lines end with \n, \r\n or \r, and keep what they end with.
+    # As open(newline="") does: lines end with \n, \r\n or \r, and keep their line ends.
     lines = list(io.StringIO(text, newline=""))
     at, found = 0, []
     while at < len(lines):

@@ -1,0 +1,65 @@
+//! The pages of the repository: README's size, and that no link is dead.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+#[test]
+fn the_readme_has_at_most_7_kb() {
+    let readme = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    assert!(readme.len() <= 7 * 1024, "README.md has {} bytes: move details to docs/", readme.len());
+}
+
+#[test]
+fn every_relative_link_leads_to_a_file_and_a_heading() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<PathBuf> = [root.to_owned(), root.join("docs"), root.join("bench")]
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    pages.sort();
+    let mut dead = Vec::new();
+    let mut links = 0;
+    for page in &pages {
+        let text = fs::read_to_string(page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            if link.contains("://") {
+                continue;
+            }
+            links += 1;
+            let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
+            let target = if path.is_empty() { page.clone() } else { page.with_file_name("").join(path) };
+            let has_heading = |anchor| {
+                fs::read_to_string(&target)
+                    .is_ok_and(|text| text.lines().any(|line| heading_anchor(line).as_deref() == Some(anchor)))
+            };
+            if !target.exists() || anchor.is_some_and(|anchor| !has_heading(anchor)) {
+                dead.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(links > 30, "{links} links");
+    assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
+}
+
+/// The anchor that GitHub gives to a heading.
+fn heading_anchor(line: &str) -> Option<String> {
+    let title = line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' ')?;
+    Some(
+        title
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect(),
+    )
+}
+
+#[test]
+fn a_heading_has_the_anchor_that_github_gives_it() {
+    assert_eq!(heading_anchor("## A schema registry's").as_deref(), Some("a-schema-registrys"));
+    assert_eq!(heading_anchor("# TLS and SASL").as_deref(), Some("tls-and-sasl"));
+    assert_eq!(heading_anchor("text"), None);
+}
