@@ -40,7 +40,7 @@ fn main() -> ottla::Result<()> {
     block_on(async {
         let producer: Producer<str, str> = Producer::builder(producing.clone()).build()?;
         for order in orders {
-            producer.send(ProducerRecord::to(&*topic).partition(0).value(order)).await?.await?;
+            producer.send(ProducerRecord::to(&topic).partition(0).value(order)).await?.await?;
         }
 
         // The connection settings are the producer's, the others the consumer's.
