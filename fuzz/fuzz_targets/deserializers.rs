@@ -1,4 +1,4 @@
-//! Runs `src/deserializers.rs` with libFuzzer, and the deserializer of UUIDs, whose feature the ordinary tests leave out.
+//! Runs `src/deserializers.rs` with libFuzzer, and the deserializer of UUIDs, whose feature the ordinary tests do not enable.
 #![no_main]
 
 #[path = "../src/deserializers.rs"]

@@ -1,4 +1,4 @@
-//! Avro: the first byte chooses a schema, the rest is what a record has behind its id.
+//! Avro: the first byte chooses a schema, the rest is a record's payload after its id.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use ottla::{
     testing::EmbeddedRegistry,
 };
 
-/// Every type of Avro's; types that have themselves in them; items that take no bytes.
+/// Every Avro type; recursive types; items that take no bytes.
 const SCHEMAS: &[&str] = &[
     r#"{"type": "record", "name": "Order", "namespace": "shop", "fields": [
         {"name": "id", "type": "string"},
@@ -41,7 +41,7 @@ const SCHEMAS: &[&str] = &[
     r#""string""#,
 ];
 
-/// As a program has it.
+/// A program's type.
 #[derive(Debug, serde::Serialize, serde::Deserialize, apache_avro::AvroSchema)]
 #[avro(namespace = "shop")]
 struct Order {
@@ -78,8 +78,8 @@ static REGISTERED: LazyLock<Registered> = LazyLock::new(|| {
     }
 });
 
-/// Reads the bytes as the schema has them, as a type of the program's and as another schema. What was read and is written again is in the
-/// one form that writers have, such as decimals without bytes that they do not need: read and written once more it stays the same.
+/// Reads the bytes under the schema, as a program's type and under another schema. Writing a read value normalizes it, for example
+/// decimals without redundant bytes: reading and writing it once more does not change it.
 pub(crate) fn run(data: &[u8]) {
     let Some((which, payload)) = data.split_first() else { return };
     let registered = &*REGISTERED;

@@ -2,11 +2,11 @@
 
 use ottla::{ProducerConfig, config::Format};
 
-/// Reads the text, and shows all that there is to be shown of it. What is written and read again is the same.
+/// Reads the text and formats everything that can be shown of it. A configuration that is written and read again is equal.
 pub(crate) fn run(data: &[u8]) {
     let Some((which, text)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };
-    // What is in other files is no input of this target, and there are files without an end.
+    // Other files are not an input of this target, and some files are endless.
     if text.contains("${") {
         return;
     }
@@ -20,9 +20,9 @@ pub(crate) fn run(data: &[u8]) {
         }
     };
     let _ = (format!("{config:?}"), config.explain().to_string(), config.warnings(), config.check());
-    let written = serde_json::to_string(&config).expect("a configuration is a map of texts");
+    let written = serde_json::to_string(&config).expect("a configuration is a map of strings");
     if !written.contains(ottla::config::HIDDEN) {
-        let again: ProducerConfig = serde_json::from_str(&written).expect("what was accepted once is accepted again");
+        let again: ProducerConfig = serde_json::from_str(&written).expect("an accepted configuration is accepted again");
         assert_eq!(serde_json::to_string(&again).expect("as above"), written);
     }
 }

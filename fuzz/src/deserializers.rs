@@ -1,4 +1,4 @@
-//! The deserializers that need no registry, and the frame that says which schema wrote a record, in front of it or in a header.
+//! The deserializers that need no registry, and the frame with a record's schema id, before the payload or in a header.
 
 use std::fmt::Debug;
 
@@ -9,7 +9,7 @@ use ottla::{
     },
 };
 
-/// Reads the bytes as everything. What was read and is written again is the same bytes, where a value has one form only.
+/// Reads the bytes as every type. A value that is written again has the same bytes, if it has one encoding only.
 pub(crate) fn run(data: &[u8]) {
     same(&Utf8, data, |value: &String| value.as_str());
     same(&Bytes, data, |value: &Vec<u8>| value.as_slice());
@@ -17,7 +17,7 @@ pub(crate) fn run(data: &[u8]) {
     same(&BigEndian, data, |value: &i32| value);
     same(&BigEndian, data, |value: &i64| value);
     same(&BigEndian, data, |value: &u8| value);
-    // Of the numbers that are none Java writes one, whichever was read.
+    // Java writes one NaN, whichever NaN was read.
     if data.try_into().is_ok_and(|bytes| !f32::from_be_bytes(bytes).is_nan()) {
         same(&BigEndian, data, |value: &f32| value);
     }
@@ -53,7 +53,7 @@ where
     }
 }
 
-/// The frame in front of the bytes; and, with the first byte as a length, in headers.
+/// The frame before the bytes; and, with the first byte as a length, in headers.
 fn frames(data: &[u8]) {
     let none = Headers::new();
     let found = WireId::read(data, &none, true);
@@ -66,6 +66,6 @@ fn frames(data: &[u8]) {
         let found = WireId::read(payload, &headers, is_key);
         assert_eq!(found.is_ok(), header.len() >= 17 && header[0] == 1, "{found:?}");
         let other = WireId::read(payload, &headers, !is_key);
-        assert_eq!(other, WireId::read(payload, &none, !is_key), "a value's id is none of the key's");
+        assert_eq!(other, WireId::read(payload, &none, !is_key), "the id of a value is not the id of the key");
     }
 }

@@ -1,11 +1,11 @@
-//! `sasl.jaas.config`: as text, and as what a name and password become.
+//! `sasl.jaas.config`: as text, and as the result of a user name and a password.
 
 use ottla::{
     ProducerConfig,
     config::{SaslMechanism, SecurityProtocol},
 };
 
-/// Parses the text; and takes it for a name and a password, which must come to librdkafka as they are.
+/// Parses the text; and uses it as user name and password, which librdkafka must get unchanged.
 pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for mechanism in [SaslMechanism::Plain, SaslMechanism::OAuthBearer] {
@@ -18,14 +18,14 @@ pub(crate) fn run(data: &[u8]) {
         return;
     }
     let config = config(SaslMechanism::Plain).sasl_login(SaslMechanism::Plain, name, password);
-    let properties = config.native_properties().expect("every name and password can be written");
+    let properties = config.native_properties().expect("every user name and password can be written");
     for (property, wanted) in [("sasl.username", name), ("sasl.password", password)] {
         let found = properties.iter().find(|(found, _)| found == property).map(|(_, value)| value.as_str());
         assert_eq!(found, Some(wanted), "{property}");
     }
-    // With any other password the same is shown.
+    // The output does not depend on the password.
     let other = self::config(SaslMechanism::Plain).sasl_login(SaslMechanism::Plain, name, "another");
-    assert_eq!(shown(&config), shown(&other), "something of a password is shown");
+    assert_eq!(shown(&config), shown(&other), "a part of the password is shown");
 }
 
 fn shown(config: &ProducerConfig) -> String {

@@ -1,4 +1,4 @@
-//! JSON with a JSON Schema: the first byte chooses a schema, the rest is what a record has behind its id.
+//! JSON with a JSON Schema: the first byte chooses a schema, the rest is a record's payload after its id.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use ottla::{
 };
 use serde_json::Value;
 
-/// Of several drafts; one that has itself in it; one with patterns and formats.
+/// Several drafts; a recursive schema; patterns and formats.
 const SCHEMAS: &[&str] = &[
     r#"{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Order", "type": "object",
         "properties": {"id": {"type": "string", "minLength": 1}, "quantity": {"type": "integer", "minimum": 1, "multipleOf": 0.5},

@@ -1,4 +1,4 @@
-//! Protobuf: what a record has behind its schema's id, the indexes that say which message it is and the message.
+//! Protobuf: a record's payload after its schema id: the message indexes and the message.
 
 use std::sync::LazyLock;
 
@@ -49,7 +49,7 @@ static REGISTERED: LazyLock<Registered> = LazyLock::new(|| {
     Registered { id: registered.id().expect("an id"), protobuf: Protobuf::dynamic(&registry), _embedded: embedded }
 });
 
-/// Reads the bytes; what was read and is written again is read as the same.
+/// Reads the bytes; a message that is written and read again is equal.
 pub(crate) fn run(data: &[u8]) {
     let registered = &*REGISTERED;
     let framed = [&[0][..], &registered.id.to_be_bytes(), data].concat();
@@ -57,7 +57,7 @@ pub(crate) fn run(data: &[u8]) {
     let written = write(&message);
     let again = read(&written).expect("what was written is read");
     assert_eq!(again.descriptor().full_name(), message.descriptor().full_name());
-    // The entries of a map have no order. `Debug` of a message that may have itself in it does not end.
+    // The entries of a map have no order. `Debug` of a recursive message does not terminate.
     let sorted = |mut bytes: Vec<u8>| {
         bytes.sort_unstable();
         bytes

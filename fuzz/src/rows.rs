@@ -1,5 +1,5 @@
-//! The command's readers: lines, JSON lines and CSV, plain and in every container. The first byte chooses the format and in what pieces the rest
-//! comes. Whatever the bytes are, all of them are in a record, in an error of one, or in the error that ends the input.
+//! The command's readers: lines, JSON lines and CSV, plain and in every container. The first byte chooses the format and the size of the pieces in which the rest
+//! is read. All bytes are in a record, in the error of a record, or in the error that ends the input.
 
 use std::{
     collections::HashMap,
@@ -13,13 +13,13 @@ use crate::{
     row::RowErrorKind,
 };
 
-/// The longest record, here.
+/// The record limit of this target.
 const MAX_RECORD: usize = 300;
 
-/// What is given of a record: the line, the record as it was read, and all that is said of it.
+/// A record: its line, its bytes, and everything else that the reader returns.
 type Given = (u64, Vec<u8>, String);
 
-/// Reads all records, and again in pieces and in containers: it must come to the same.
+/// Reads all records, and again in pieces and in containers: the result must be the same.
 pub(crate) fn run(data: &[u8]) {
     let Some((which, data)) = data.split_first() else { return };
     let format = [Format::Lines, Format::Jsonl, Format::Csv][usize::from(which % 3)];
@@ -35,9 +35,9 @@ pub(crate) fn run(data: &[u8]) {
     let (whole, end) = read(data, usize::MAX, &options);
     let (in_pieces, end_in_pieces) = read(data, piece, &options);
     assert_eq!(end.is_some(), end_in_pieces.is_some(), "{end:?} {end_in_pieces:?}");
-    // Of a damaged archive the one may come further than the other.
+    // One of them may read more of a damaged archive than the other.
     let common = if end.is_some() { whole.len().min(in_pieces.len()) } else { usize::MAX };
-    assert_eq!(beginning(&in_pieces, common), beginning(&whole, common), "in pieces it is another input");
+    assert_eq!(beginning(&in_pieces, common), beginning(&whole, common), "the result in pieces differs");
     if end.is_some() || is_archive(data) {
         return;
     }
@@ -47,11 +47,11 @@ pub(crate) fn run(data: &[u8]) {
     check_all_is_there(plain, &lines, &raw, format, MAX_RECORD);
     for archive in archives(data, *which) {
         let (inside, end) = read(&archive, piece, &options);
-        assert_eq!((inside, end), (whole.clone(), None), "in an archive it is another input");
-        // What is left of it gives the first of the same records, and then the error that ends the input.
+        assert_eq!((inside, end), (whole.clone(), None), "the result in an archive differs");
+        // A truncated archive returns the first of the same records, and then the error that ends the input.
         let (left, end) = read(&archive[..archive.len() - 1 - data.len() % 4], piece, &options);
         let left = left.len();
-        assert!(end.is_some(), "a truncated archive is whole");
+        assert!(end.is_some(), "a truncated archive is complete");
         assert!(left <= whole.len(), "a truncated archive has more");
     }
 }
@@ -60,12 +60,12 @@ fn beginning(given: &[Given], records: usize) -> &[Given] {
     &given[..records.min(given.len())]
 }
 
-/// Whether the bytes may be a container's, which has no lines.
+/// Whether the bytes may be a container, which has no lines.
 fn is_archive(data: &[u8]) -> bool {
     matches!(data, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
-/// The bytes as gzip in two members, as gzip with a member that has nothing in it, and as zstd behind a frame that is to be skipped.
+/// The bytes as gzip in two members, as gzip with an empty member, and as zstd after a skippable frame.
 fn archives(data: &[u8], which: u8) -> [Vec<u8>; 3] {
     let gzip = |data: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -77,10 +77,10 @@ fn archives(data: &[u8], which: u8) -> [Vec<u8>; 3] {
     [[gzip(one), gzip(other)].concat(), [gzip(b""), gzip(data)].concat(), [skipped, zstd].concat()]
 }
 
-/// Checks that records of these lines are where they are said to be, and that there is nothing but the ends of lines, or blank lines,
+/// Checks that the records are at their reported lines, with only line ends or blank lines
 /// between them.
 pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], format: Format, max_record: usize) {
-    // Where each line begins, as the format counts them.
+    // The start of each line, as the format counts lines.
     let mut starts = vec![0];
     for (at, &byte) in data.iter().enumerate() {
         let is_pair = byte == b'\r' && data.get(at + 1) == Some(&b'\n');
@@ -89,9 +89,9 @@ pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], fo
         }
     }
     let start_of =
-        |line: &u64| usize::try_from(*line).ok().and_then(|line| starts.get(line - 1).copied()).expect("a line that there is");
+        |line: &u64| usize::try_from(*line).ok().and_then(|line| starts.get(line - 1).copied()).expect("an existing line");
     let mut before = if format == Format::Csv {
-        // The header is no record: nothing is known of it but that it ends before the first of them.
+        // The header is not a record: it only ends before the first one.
         lines.first().map_or(data.len(), start_of)
     } else {
         0
@@ -104,11 +104,11 @@ pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], fo
             Format::Jsonl => bytes.trim_ascii().is_empty(),
             Format::Csv => bytes.iter().all(|byte| matches!(byte, b'\n' | b'\r')),
         };
-        assert!(is_blank(&data[before..start]), "before line {line} something is left out");
-        assert!(data[start..].starts_with(raw), "the record of line {line} is not there");
+        assert!(is_blank(&data[before..start]), "bytes before line {line} are missing");
+        assert!(data[start..].starts_with(raw), "the record of line {line} is missing");
         before = start + raw.len();
         if raw.len() >= max_record {
-            // Of a record that is too long the beginning is given.
+            // The beginning of a record that is too long is returned.
             let ends = |byte: &u8| *byte == b'\n' || (*byte == b'\r' && format == Format::Csv);
             before += data[before..].iter().position(ends).unwrap_or(data.len() - before);
         }
@@ -119,10 +119,10 @@ pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], fo
         Format::Jsonl => rest.trim_ascii().is_empty(),
         Format::Csv => rest.iter().all(|byte| matches!(byte, b'\n' | b'\r')),
     };
-    assert!(is_rest || (lines.is_empty() && format == Format::Csv), "behind the last record something is left out");
+    assert!(is_rest || (lines.is_empty() && format == Format::Csv), "bytes after the last record are missing");
 }
 
-/// What an input gives, and the error that ends it.
+/// The records of an input, and the error that ends it.
 fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<Given>, Option<String>) {
     let source = Pieces { data: data.to_vec(), at: 0, piece };
     let mut given = Vec::new();
@@ -137,7 +137,7 @@ fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<Given>, Optio
             Ok(Step::Row(row)) => {
                 assert!(row.raw.len() <= MAX_RECORD + 3, "a record of {} bytes", row.raw.len());
                 if options.format != Some(Format::Lines) {
-                    // Whatever its numbers are.
+                    // With any numbers.
                     let object: HashMap<String, &RawValue> = serde_json::from_slice(row.value).expect("a value is a JSON object");
                     let is_csvs = |value: &&RawValue| value.get().starts_with('"') || value.get() == "null";
                     assert!(options.format != Some(Format::Csv) || object.values().all(is_csvs));
@@ -151,13 +151,13 @@ fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<Given>, Optio
             }
             Err(error) => return (given, Some(error.to_string())),
         };
-        assert!(line > before, "line {line} behind line {before}");
+        assert!(line > before, "line {line} after line {before}");
         before = line;
         given.push((line, raw, text));
     }
 }
 
-/// A source that gives its bytes in pieces of so many.
+/// A source that returns its bytes in pieces of this size.
 struct Pieces {
     data: Vec<u8>,
     at: usize,

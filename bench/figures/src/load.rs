@@ -36,7 +36,7 @@ pub struct Load {
     /// Of each topic.
     pub partitions: usize,
     pub linger_ms: u64,
-    /// Records under way at most, of the clients that await every future, and of franz-go.
+    /// Records in flight at most, of the clients that await every future, and of franz-go.
     pub window: usize,
     /// `batch.size`, in bytes.
     pub batch_bytes: usize,
@@ -46,7 +46,7 @@ pub struct Load {
     pub clients: &'static [&'static str],
 }
 
-/// Records under way at most unless a load says otherwise: the clients' own default.
+/// Records in flight at most unless a load says otherwise: the clients' own default.
 pub const WINDOW: usize = 10_000;
 
 /// `batch.size` unless a load says otherwise: the clients' own default.
@@ -79,13 +79,13 @@ pub const LOADS: [Load; 15] = [
     MAIN,
     Load {
         name: "100B-none-6p-100k",
-        title: "100 bytes, no compression, 6 partitions, 100,000 under way",
+        title: "100 bytes, no compression, 6 partitions, 100,000 in flight",
         window: 100_000,
         ..SECONDARY
     },
     Load {
         name: "100B-none-6p-16k-batches",
-        title: "100 bytes, no compression, 6 partitions, 100,000 under way, batch.size=16384 (Java's default)",
+        title: "100 bytes, no compression, 6 partitions, 100,000 in flight, batch.size=16384 (Java's default)",
         window: 100_000,
         batch_bytes: 16_384,
         clients: &client::BATCHES,
@@ -93,7 +93,7 @@ pub const LOADS: [Load; 15] = [
     },
     Load {
         name: "100B-none-6p-128k-batches",
-        title: "100 bytes, no compression, 6 partitions, 100,000 under way, batch.size=131072",
+        title: "100 bytes, no compression, 6 partitions, 100,000 in flight, batch.size=131072",
         window: 100_000,
         batch_bytes: 131_072,
         clients: &client::BATCHES,

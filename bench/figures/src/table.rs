@@ -117,7 +117,7 @@ fn sent(of_load: &[&Measurement]) -> String {
     thousands(of_load.iter().filter_map(|run| run.records).max().unwrap_or(0) as f64)
 }
 
-/// Who sends fewer records than the others.
+/// The clients that send fewer records than the others.
 fn fewer(clients: &[&str], load: &Load) -> String {
     let note = |client: &&str| match load.at_most(client) {
         usize::MAX => None,
@@ -133,7 +133,7 @@ fn who(load: &Load) -> String {
     if load.clients.len() == CLIENTS.len() { "all".to_owned() } else { load.clients.join(", ") }
 }
 
-/// Who is missing, and which runs failed, so that neither goes unseen.
+/// The missing clients and the failed runs.
 fn absent(of_load: &[&Measurement]) -> String {
     let mut text = String::new();
     for run in of_load {
@@ -154,27 +154,26 @@ pub fn page_section(machine: &Machine, measurements: &[Measurement], results: &s
     let Machine { cpu, cores, kernel, memory_gb, kafka, date, rounds, commit, .. } = machine;
     let records = measurements.iter().filter(|run| run.load == load).filter_map(|run| run.records).max().unwrap_or(0);
     let mut text = format!(
-        "![CPU time per million records]({results}/cpu.svg)\n\nMedians of {rounds} interleaved rounds, the least and the greatest in \
+        "![CPU time per million records]({results}/cpu.svg)\n\nMedians of {rounds} interleaved rounds, with the range in \
          brackets; {} records a run, of 100 bytes and a key of 8,\n6 partitions, no compression, `acks=all`, idempotent, `linger.ms=5`. \
          Taken on {} at commit {commit},\non {cpu}, {cores} cores, {memory_gb:.0} GB, {kernel}, with Apache Kafka {kafka} on the same \
-         machine. The columns with *to* are\n{OURS}'s own figure divided by the client's, pair by pair: below 1 it takes less CPU, above 1 \
+         machine. The last two columns are\n{OURS}'s figure divided by the client's, pair by pair: below 1 it takes less CPU, above 1 \
          it sends more.\n\n",
         thousands(records as f64),
         date.split(' ').next().unwrap_or_default()
     );
-    text += "With 10,000 records under way:\n\n";
+    text += "With 10,000 records in flight:\n\n";
     text += &of_rivals(measurements, load);
     text += "\nWith 100,000:\n\n";
     text += &of_rivals(measurements, "100B-none-6p-100k");
-    text += "\nThe C loop's queue is not bounded by either, and franz-go's default lies between the two.\n";
+    text += "\nThe C loop's queue is larger than both, and franz-go's default is between the two.\n";
     let _ = write!(text, "\n[All loads and clients]({results}/latest.md); `make bench` runs them.\n");
     text
 }
 
 /// A row for us and for each rival.
 fn of_rivals(measurements: &[Measurement], load: &str) -> String {
-    let mut text =
-        row(["client", "CPU-s per million", "records/s", "ottla's CPU to it", "ottla's records/s to it"].map(str::to_owned));
+    let mut text = row(["client", "CPU-s per million", "records/s", "CPU, ratio", "records/s, ratio"].map(str::to_owned));
     text += &rule(5);
     for client in std::iter::once(OURS).chain(RIVALS) {
         let spread = |figure| figure_cell(figure, statistics::spread(measurements, load, client, figure));

@@ -25,28 +25,28 @@ struct Arguments {
     /// Clients by name, separated by commas [default: all]
     #[arg(long, value_delimiter = ',')]
     clients: Vec<String>,
-    /// Of every client under every load, beside a shorter one that warms up and is not counted [default: 5, with --quick 3]
+    /// Rounds of every client under every load, after a shorter warm-up round that is not counted [default: 5, with --quick 3]
     #[arg(long)]
     rounds: Option<usize>,
-    /// Records a run, where throughput is measured [default: that of the load]
+    /// Records per run, if throughput is measured [default: that of the load]
     #[arg(long)]
     records: Option<usize>,
-    /// The main loads and the main clients, in about two minutes
+    /// Run only the main loads and clients, in about two minutes
     #[arg(long)]
     quick: bool,
-    /// The JSON to write; tables and plots go beside it with --publish, else the tables go to stdout
+    /// The JSON file to write; --publish writes tables and plots beside it, otherwise the tables are printed
     #[arg(long)]
     out: PathBuf,
     /// Write latest.md and the plots beside OUT, and the main figures into this page
     #[arg(long, value_name = "PAGE")]
     publish: Option<PathBuf>,
-    /// Run nothing: read OUT and make tables and plots of it
+    /// Run nothing: read OUT and write its tables and plots
     #[arg(long)]
     render: bool,
     /// The broker
     #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", default_value = "localhost:9092")]
     bootstrap: String,
-    /// The folder that scripts/bench made: CLIENT, a program, or CLIENT.missing, a text that says why there is none
+    /// The folder that scripts/bench built: CLIENT, a program, or CLIENT.missing, a text with the reason
     #[arg(long)]
     built: PathBuf,
 }
@@ -80,13 +80,13 @@ fn run(arguments: &Arguments) -> Result<(Machine, Vec<Measurement>)> {
         let start = Instant::now();
         run_load(&launch, &clients, rounds, &broker, &mut measurements, &mut machine.versions)?;
         eprintln!("{:20} took {:.0} s", load.name, start.elapsed().as_secs_f64());
-        // What there is by now is kept if the rest does not come.
+        // Keeps the results so far if the rest fails.
         fs::write(&arguments.out, publish::list(&measurements)?).with_context(|| format!("{}", arguments.out.display()))?;
     }
     Ok((machine, measurements))
 }
 
-/// The names asked for, in the order in which they are known.
+/// The requested names, in the order of the list.
 fn chosen(asked: &[String], quick: &[&str], all: &[&'static str], what: &str) -> Result<Vec<&'static str>> {
     for name in asked {
         ensure!(all.contains(&name.as_str()), "{name}: not a {what}; there are {}", all.join(", "));

@@ -1,4 +1,4 @@
-//! Writes what the figures are shown as.
+//! Writes tables and plots.
 
 use std::{fs, path::Path};
 
@@ -8,7 +8,7 @@ use bench_figures::{Machine, Measurement, plot, table};
 const START: &str = "<!-- bench -->";
 const END: &str = "<!-- /bench -->";
 
-/// A list of JSON, a line a run.
+/// A JSON list, one line per run.
 pub(crate) fn list(measurements: &[Measurement]) -> Result<String> {
     let lines = measurements.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
     Ok(format!("[\n{}\n]\n", lines.join(",\n")))

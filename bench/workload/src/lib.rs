@@ -1,4 +1,4 @@
-//! What the clients written in Rust share: the command line, the records, the measuring, and the line that they print.
+//! The shared code of the clients in Rust: command line, records, measurement, and the line that they print.
 
 mod latency;
 mod outcome;
@@ -14,22 +14,22 @@ pub use outcome::{Measuring, Outcome};
 pub use records::Records;
 pub use schedule::Schedule;
 
-/// How many records a client that awaits every future keeps under way; franz-go buffers as many, so that all of
-/// these clients hold about the same. With ten times as many the reports are no longer in a core's cache when they are awaited, and what is
-/// measured is that.
+/// How many records a client that awaits every future keeps in flight; franz-go buffers as many, so that all of
+/// these clients hold about the same. With ten times as many, the reports are no longer in a core's cache when they are awaited, which dominates the
+/// figures.
 pub const WINDOW: usize = 10_000;
 
 /// `batch.size` of every client unless its command line says otherwise, in bytes.
 pub const BATCH_BYTES: usize = 1_000_000;
 
-/// What is sent, and what is measured of it.
+/// What is sent and measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Workload {
-    /// As many records as the client can, each one's report awaited in the end.
+    /// As many records as the client can send; every report is awaited.
     Throughput,
-    /// One record, its report, the next record.
+    /// One record at a time: the next is sent after its report.
     LatencyClosed,
-    /// Records at a fixed rate, each one's latency counted from the time at which it should have been sent.
+    /// Records at a fixed rate, with latencies from the time at which each should have been sent.
     LatencyOpen,
     /// One record and a flush, the time of both.
     Flush,
@@ -64,10 +64,10 @@ pub struct Arguments {
     pub topics: usize,
     #[arg(long, default_value_t = 1_000_000)]
     pub records: usize,
-    /// Of RECORDS, the first that no latency is taken of
+    /// The number of first RECORDS without a latency
     #[arg(long, default_value_t = 0)]
     pub warm_up: usize,
-    /// Of the value, in bytes
+    /// The size of the value, in bytes
     #[arg(long, default_value_t = 100)]
     pub size: usize,
     #[arg(long, value_enum, default_value = "none")]
@@ -82,20 +82,20 @@ pub struct Arguments {
     pub rate: u64,
     #[arg(long, default_value_t = 5)]
     pub linger_ms: u64,
-    /// Records under way at most, where every future is awaited
+    /// Records in flight at most, if every future is awaited
     #[arg(long, default_value_t = WINDOW, value_parser = window)]
     pub window: usize,
     /// `batch.size`, of the clients on librdkafka
     #[arg(long, default_value_t = BATCH_BYTES)]
     pub batch_bytes: usize,
-    /// The file that values are cut from
+    /// The file with the values
     #[arg(long)]
     pub values: PathBuf,
 }
 
 fn window(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) => Err("with no record under way none is sent".to_owned()),
+        Ok(0) => Err("at least one record must be in flight".to_owned()),
         Ok(window) => Ok(window),
         Err(error) => Err(format!("{error}")),
     }
