@@ -29,8 +29,6 @@ pub(crate) struct Resolved {
     pub(crate) authentication_timeout: Duration,
     /// After how many bytes the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
     pub(crate) sticky_bytes: usize,
-    /// As much as one batch of librdkafka's holds: `batch.size`, by default 1,000,000.
-    pub(crate) batch_bytes: usize,
     pub(crate) transactional_id: Option<String>,
     /// `sasl.mechanism`, if there is a login.
     pub(crate) mechanism: Option<String>,
@@ -96,7 +94,6 @@ pub(super) fn resolve(config: &ClientConfig) -> Result<Resolved, ConfigError> {
         retry_backoff,
         authentication_timeout,
         sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
-        batch_bytes: bytes(batch_size).clamp(1, max_request_size.max(1)),
         transactional_id,
         mechanism,
         key_serializer: serializer("key.serializer"),
@@ -152,7 +149,7 @@ mod tests {
         assert_eq!(resolved.buffer_memory, 33_554_432);
         assert_eq!(resolved.max_request_size, 1_048_576);
         assert_eq!((resolved.max_block.as_millis(), resolved.sticky_bytes), (60_000, 16_384));
-        assert_eq!((resolved.batch_bytes, resolved.authentication_timeout.as_millis()), (1_000_000, 3_000));
+        assert_eq!(resolved.authentication_timeout.as_millis(), 3_000);
         assert_eq!((resolved.partitioner, resolved.ignore_keys), (PartitionerName::BuiltIn, false));
         assert_eq!((resolved.adaptive_partitioning, resolved.availability_timeout), (true, Duration::ZERO));
     }

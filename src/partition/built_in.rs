@@ -7,7 +7,8 @@ use std::{
 
 use super::{Placing, Queues, load::Load, partition_for};
 
-/// A queue is shorter than another one if the difference is at least this many batches.
+/// A queue counts as longer than the shortest one for every so many batches that it has more. A request of librdkafka's carries one
+/// partition, so queues differ by a batch or two even where all partitions are equally fast.
 const UNIT_BATCHES: usize = 3;
 
 /// The partitioner that the Java client uses if `partitioner.class` is not set (KIP-794), for one topic.
@@ -17,16 +18,15 @@ const UNIT_BATCHES: usize = 3;
 /// `sticky_bytes` and twice as much, when the partition has no partially filled batch. librdkafka forms its batches when it sends them, so
 /// there are no partially filled batches.)
 ///
-/// The next partition is drawn from those that have a leader and are not stuck. Shorter queues are preferred. A partition's queue is the
-/// records that this producer has accepted for it and that are not reported yet. Java compares numbers of batches. Here the unit is three
-/// batches of `batch_bytes`: a librdkafka request contains one partition, so queues of equally fast partitions differ by a batch or two.
+/// The next partition is drawn from those that have a leader and are not stuck. Shorter queues are preferred. A partition's queue is
+/// what this producer has accepted for it and has not had reported. Java counts the batches of a queue. Here the unit is three batches
+/// of the average size that brokers have taken lately, and `sticky_bytes` at least.
 ///
 /// librdkafka needs a moment to connect a topic's partitions to their brokers. Records that were sent before the topic was known are placed
 /// in this moment, when only the partitions that are already connected seem to have a leader.
 #[derive(Debug)]
 pub(crate) struct BuiltIn {
     sticky_bytes: usize,
-    batch_bytes: usize,
     ignore_keys: bool,
     queues: Option<Queues>,
     sticky: Mutex<Sticky>,
@@ -46,11 +46,10 @@ struct Sticky {
 }
 
 impl BuiltIn {
-    /// `sticky_bytes` is Java's `batch.size` and `batch_bytes` librdkafka's; both are at least 1. `ignore_keys` is `partitioner.ignore.keys`.
-    /// `queues` is `None` for `partitioner.adaptive.partitioning.enable=false`.
-    pub(crate) fn new(sticky_bytes: usize, batch_bytes: usize, ignore_keys: bool, queues: Option<Queues>) -> Self {
-        let (sticky_bytes, batch_bytes) = (sticky_bytes.max(1), batch_bytes.max(1));
-        Self { sticky_bytes, batch_bytes, ignore_keys, queues, sticky: Mutex::default() }
+    /// `sticky_bytes` is `batch.size` as Java has it, at least 1; `ignore_keys` is `partitioner.ignore.keys`; `queues` is `None` for
+    /// `partitioner.adaptive.partitioning.enable=false`.
+    pub(crate) fn new(sticky_bytes: usize, ignore_keys: bool, queues: Option<Queues>) -> Self {
+        Self { sticky_bytes: sticky_bytes.max(1), ignore_keys, queues, sticky: Mutex::default() }
     }
 
     /// The queues, `None` without adaptive partitioning.
@@ -105,7 +104,7 @@ impl BuiltIn {
             Some(queues) => {
                 queues.grow(partitions);
                 let usable = all.clone().filter(|&partition| available(partition) && !queues.is_stuck(partition));
-                let unit = self.batch_bytes.saturating_mul(UNIT_BATCHES) as u64;
+                let unit = queues.batch_bytes().max(self.sticky_bytes).saturating_mul(UNIT_BATCHES) as u64;
                 load.weigh(usable.map(|partition| (partition, queues.bytes(partition) as u64)), unit);
             }
             None => load.clear(),
@@ -135,11 +134,11 @@ mod tests {
 
     /// Without adaptive partitioning.
     fn plain(sticky_bytes: usize, ignore_keys: bool) -> BuiltIn {
-        BuiltIn::new(sticky_bytes, sticky_bytes, ignore_keys, None)
+        BuiltIn::new(sticky_bytes, ignore_keys, None)
     }
 
     fn adaptive(sticky_bytes: usize) -> BuiltIn {
-        BuiltIn::new(sticky_bytes, sticky_bytes, false, Some(Queues::new(Duration::ZERO)))
+        BuiltIn::new(sticky_bytes, false, Some(Queues::new(Duration::ZERO)))
     }
 
     fn vector(name: &str) -> Value {
@@ -213,10 +212,16 @@ mod tests {
     }
 
     #[test]
-    fn differences_below_three_batches_do_not_count() {
-        let partitioner = BuiltIn::new(10, 3_334, false, Some(Queues::new(Duration::ZERO)));
-        let shares = shares(&partitioner, 6, 6000, |partition| partition == 0);
-        assert_eq!(shares.into_values().collect::<Vec<_>>(), [1000; 6]);
+    fn three_batches_as_brokers_take_them_make_a_queue_longer_than_another() {
+        let partitioner = adaptive(10);
+        partitioner.place(&keyless(10, 6), |_| true);
+        // Brokers take batches of 3,334 bytes: 1,000 records of 10 bytes are less than three of them.
+        let take = |batch| partitioner.queues().unwrap().remove(0, batch, true);
+        take(3_334);
+        let even = shares(&partitioner, 6, 6000, |_| false);
+        assert!(even.values().all(|&share| (998..=1002).contains(&share)), "{even:?}");
+        let uneven = shares(&partitioner, 6, 60_000, |partition| partition != 3);
+        assert!(uneven[&3] < 5_000, "{uneven:?}");
     }
 
     #[test]
@@ -236,7 +241,7 @@ mod tests {
     #[test]
     fn stuck_partitions_are_avoided_unless_all_are_stuck() {
         let patience = Duration::from_nanos(1);
-        let partitioner = BuiltIn::new(1, 1, false, Some(Queues::new(patience)));
+        let partitioner = BuiltIn::new(1, false, Some(Queues::new(patience)));
         let mut seen: Vec<i32> = (0..6).map(|_| partitioner.place(&keyless(1, 6), |_| true).0).collect();
         seen.sort_unstable();
         assert_eq!(seen, [0, 1, 2, 3, 4, 5], "each is stuck as soon as it has a record");

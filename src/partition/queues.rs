@@ -9,7 +9,7 @@ use std::{
     num::NonZeroU32,
     sync::{
         OnceLock,
-        atomic::{AtomicIsize, AtomicU64, Ordering},
+        atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -21,6 +21,8 @@ use std::{
 pub(crate) struct Queues {
     /// Segment `n` has the 2^n queues from partition 2^n - 1 on, so queues never move when partitions are added.
     segments: [OnceLock<Box<[Queue]>>; 32],
+    /// The moving average of the bytes that a broker took at once; zero before the first. The delivery thread alone writes it.
+    batch_bytes: AtomicUsize,
     /// `partitioner.availability.timeout.ms`; zero for no limit.
     patience: Duration,
     begun: Instant,
@@ -37,7 +39,7 @@ struct Queue {
 impl Queues {
     /// `patience` is `partitioner.availability.timeout.ms`: a partition is stuck after that time. Zero means never.
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { segments: [const { OnceLock::new() }; 32], patience, begun: Instant::now() }
+        Self { segments: [const { OnceLock::new() }; 32], batch_bytes: AtomicUsize::new(0), patience, begun: Instant::now() }
     }
 
     /// Creates the missing queues of a topic with this many partitions.
@@ -68,10 +70,18 @@ impl Queues {
         queue.bytes.fetch_sub(signed(bytes), Ordering::Relaxed);
         if moves {
             self.start_clock(queue);
+            let average = self.batch_bytes.load(Ordering::Relaxed);
+            let average = if average == 0 { bytes } else { average - average / 8 + bytes / 8 };
+            self.batch_bytes.store(average, Ordering::Relaxed);
         }
     }
 
-    /// The outstanding bytes.
+    /// The average size of the batches that brokers took lately, in bytes; zero before the first.
+    pub(super) fn batch_bytes(&self) -> usize {
+        self.batch_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes are under way.
     pub(super) fn bytes(&self, partition: i32) -> usize {
         let bytes = self.queue(partition).map_or(0, |queue| queue.bytes.load(Ordering::Relaxed));
         usize::try_from(bytes).unwrap_or_default()
@@ -139,7 +149,20 @@ mod tests {
     }
 
     #[test]
-    fn queue_is_stuck_without_writes_for_patience() {
+    fn the_average_batch_follows_what_brokers_take() {
+        let queues = queues(2, Duration::ZERO);
+        queues.remove(0, 100_000, false);
+        assert_eq!(queues.batch_bytes(), 0, "a batch that failed does not count");
+        queues.remove(0, 800, true);
+        assert_eq!(queues.batch_bytes(), 800);
+        queues.remove(1, 1600, true);
+        assert_eq!(queues.batch_bytes(), 900);
+        (0..200).for_each(|_| queues.remove(0, 80_000, true));
+        assert!((79_000..=80_000).contains(&queues.batch_bytes()), "{}", queues.batch_bytes());
+    }
+
+    #[test]
+    fn a_queue_is_stuck_when_nothing_of_it_is_written_for_the_patience() {
         let hour = Duration::from_secs(3600);
         let begun = Instant::now().checked_sub(2 * hour).unwrap();
         let queues = Queues { begun, ..queues(2, hour) };

@@ -18,7 +18,7 @@ pub(super) fn partition_for(
     if given.is_none() && matches!(name, PartitionerName::Native(_)) {
         return None;
     }
-    let (sticky_bytes, batch_bytes, ignore_keys) = (resolved.sticky_bytes, resolved.batch_bytes, resolved.ignore_keys);
+    let (sticky_bytes, ignore_keys) = (resolved.sticky_bytes, resolved.ignore_keys);
     let (adaptive, availability_timeout) = (resolved.adaptive_partitioning, resolved.availability_timeout);
     Some(move || -> Box<dyn TopicPartitioner> {
         match (&given, name) {
@@ -27,7 +27,7 @@ pub(super) fn partition_for(
             (None, PartitionerName::UniformSticky) => Box::new(UniformSticky::new(sticky_bytes)),
             (None, _) => {
                 let queues = adaptive.then(|| Queues::new(availability_timeout));
-                Box::new(BuiltIn::new(sticky_bytes, batch_bytes, ignore_keys, queues))
+                Box::new(BuiltIn::new(sticky_bytes, ignore_keys, queues))
             }
         }
     })

@@ -75,9 +75,9 @@ pub(super) static SETTINGS: &[Setting] = &[
         .range_of(OneOf(&["INFO", "DEBUG", "TRACE"])).java_only_default("INFO").refused(&[], METRICS),
     new("metrics.sample.window.ms", Long, "The time that a sample covers.").milliseconds()
         .range_of(AtLeast(0)).java_only_default("30000").refused(&[], METRICS),
-    new("partitioner.adaptive.partitioning.enable", Boolean, "Whether records without a key go rather to partitions with shorter queues (KIP-794).")
+    new("partitioner.adaptive.partitioning.enable", Boolean, "Whether records without a key prefer partitions with shorter queues (KIP-794).")
         .default_of("true")
-        .note_of("A partition's queue is what this producer has accepted for it and has not had reported, in units of three batches (batch.size), since one request carries one partition in librdkafka."),
+        .note_of("A partition's queue is what this producer has accepted for it and has not had reported. Differences count in units of three batches of the size that brokers currently take, and of three times the sticky partitioner's threshold at least."),
     new("partitioner.availability.timeout.ms", Long, "After how long a partition whose broker takes nothing is left out (KIP-794); 0 for never.").milliseconds()
         .range_of(AtLeast(0)).default_of("0")
         .note_of("Measured for each partition: something is under way, and nothing of it has been written for so long. Java measures how long a broker was not ready to be sent to."),

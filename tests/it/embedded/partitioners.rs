@@ -309,3 +309,21 @@ fn adaptive_partitioning_sends_less_to_a_slow_partition() {
     let (even, adapted) = (share("false"), share("true"));
     assert!(even > 1200 && adapted < even / 2, "{adapted} of 6000, {even} without adaptive partitioning");
 }
+
+#[test]
+fn a_slow_broker_gets_fewer_records_without_a_key() {
+    let kafka = EmbeddedKafka::builder().brokers(2).topic("orders", 6).start().unwrap();
+    (0..6).for_each(|partition| kafka.set_leader("orders", partition, Some(1 + partition % 2)).unwrap());
+    let producer = producer(&kafka, &[]);
+    know(&producer, 0..6);
+    kafka.set_round_trip_time(2, Duration::from_millis(1000)).unwrap();
+    let value = "v".repeat(1000);
+    // About 3 MB/s for four round trips: the slow partitions' queues reach some hundred kilobytes, and none reaches three megabytes.
+    let mut deliveries = Vec::new();
+    for _ in 0..800 {
+        deliveries.extend((0..15).map(|_| producer.try_send(ProducerRecord::to("orders").value(&value)).unwrap()));
+        thread::sleep(Duration::from_millis(5));
+    }
+    let slow = partitions(deliveries).into_iter().filter(|partition| partition % 2 == 1).count();
+    assert!(slow < 12_000 * 3 / 10, "{slow} of 12000 records went to the slow broker's half of the partitions");
+}
