@@ -203,6 +203,7 @@ fn start(
         calls: Calls::new(client),
         commands: sender,
         group_id: resolved.group_id,
+        stores_offsets: commits,
         max_poll_interval,
         api_timeout: resolved.default_api_timeout,
         first_offset,

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     RebalanceListener, TopicPartition,
+    progress::Progress,
     rebalance::{Assigned, Revoked, native_offsets},
     record_queue::Intake,
     topic_partition::native_partitions,
@@ -59,18 +60,8 @@ pub(super) struct Membership {
 impl Membership {
     /// Stores the processed offsets in librdkafka, for its automatic commits.
     pub(super) fn store(&self) {
-        if !self.stores_offsets {
-            return;
-        }
-        let mut processed = None;
-        self.intake.progress(&mut |progress| processed = Some(progress.take_unstored()));
-        let Some(processed) = processed.filter(|processed| !processed.is_empty()) else { return };
-        let stored = native_offsets(&processed).and_then(|mut offsets| {
-            self.client.store(&mut offsets).map_err(|code| Error::from_code(code, "storing offsets failed"))
-        });
-        if let Err(error) = stored {
-            // The partition is being revoked: it will be read again from its committed offset.
-            emit!(debug, %error, "cannot store offsets for the next automatic commit");
+        if self.stores_offsets {
+            store(&*self.intake, &self.client, Progress::take_unstored);
         }
     }
 
@@ -152,6 +143,24 @@ impl Membership {
         if let Err(panic) = contain(|| call(&**listener)) {
             emit!(error, %panic, method, "the rebalance listener panicked");
         }
+    }
+}
+
+/// Stores offsets in librdkafka, for its automatic commits. It does so under the lock of the progress, so that a thread with older offsets
+/// cannot overwrite newer ones.
+pub(super) fn store(intake: &dyn Intake, client: &ConsumerClient, take: impl Fn(&mut Progress) -> Offsets) {
+    let mut stored = Ok(());
+    intake.progress(&mut |progress| {
+        let offsets = take(progress);
+        if !offsets.is_empty() {
+            stored = native_offsets(&offsets).and_then(|mut offsets| {
+                client.store(&mut offsets).map_err(|code| Error::from_code(code, "storing offsets failed"))
+            });
+        }
+    });
+    if let Err(error) = stored {
+        // The partition is being revoked: it will be read again from its committed offset.
+        emit!(debug, %error, "cannot store offsets for the next automatic commit");
     }
 }
 

@@ -92,12 +92,18 @@ pub use record::{ConsumerRecord, RawRecord, TimestampType};
 pub use topic_partition::TopicPartition;
 
 use self::{
+    context::store,
     error_policy::{commit_failed, commit_lost},
     rebalance::native_offsets,
     record_queue::{Intake as _, Item, RecordQueue},
     shared::{Shared, closed},
 };
-use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, block_on::block_on_until, deadline::Deadline, native::code};
+use crate::{
+    ConsumerGroupMetadata, Error, ErrorKind, Offsets,
+    block_on::block_on_until,
+    deadline::Deadline,
+    native::{ConsumerClient, code},
+};
 
 /// Reads records from topics, alone or as a member of a consumer group.
 ///
@@ -214,7 +220,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         if !lost.is_empty() {
             return Err(commit_lost(group, &lost));
         }
-        self.commit_offsets(&taken).await
+        self.commit_and_store(&taken, true).await
     }
 
     /// Commits these offsets with their metadata for the group, and waits for the response, for `default.api.timeout.ms` at most. With no
@@ -225,6 +231,12 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// other members (Java: `CommitFailedException`); [`Closed`](ErrorKind::Closed); other errors of the group coordinator, for one of the
     /// partitions or for all.
     pub async fn commit_offsets(&self, offsets: &Offsets) -> Result<(), Error> {
+        self.commit_and_store(offsets, false).await
+    }
+
+    /// Commits offsets. With `stores` it stores them first, so that an automatic commit that is sent before librdkafka has the response
+    /// does not replace them by older ones.
+    async fn commit_and_store(&self, offsets: &Offsets, stores: bool) -> Result<(), Error> {
         let context = format!("group {}: the commit failed", self.group_id("commit")?);
         let shared = &self.core.shared;
         if shared.is_closing() {
@@ -237,7 +249,14 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
             return Err(commit_failed(code::ASSIGNMENT_LOST, &context));
         }
         let (native, timeout) = (native_offsets(offsets)?, shared.api_timeout);
-        shared.ask(move |client| client.commit(&native, timeout).map_err(|code| commit_failed(code, &context))).await?;
+        let store_first = (stores && shared.stores_offsets).then(|| (Arc::clone(&shared.intake), offsets.clone()));
+        let commit = move |client: &ConsumerClient| {
+            if let Some((intake, offsets)) = &store_first {
+                store(&**intake, client, |progress| progress.take_committing(offsets));
+            }
+            client.commit(&native, timeout).map_err(|code| commit_failed(code, &context))
+        };
+        shared.ask(commit).await?;
         self.record_queue.progress(&mut |progress| progress.committed(offsets));
         Ok(())
     }

@@ -142,6 +142,25 @@ impl Progress {
         offsets
     }
 
+    /// The offsets of a commit that are to be stored before it, because an automatic commit must not fall behind them. A partition is left out
+    /// if the program has called `seek` since, or if a later offset is stored already.
+    pub(super) fn take_committing(&mut self, offsets: &Offsets) -> Offsets {
+        let mut committing = Offsets::new();
+        for (topic, partition, next) in offsets.iter() {
+            let number = self.find(topic, partition);
+            let partition = number.and_then(|number| self.partitions.get_mut(number)).filter(|partition| partition.is_assigned);
+            let Some(partition) = partition else { continue };
+            let current = partition.window.as_ref().map_or(partition.taken, |window| window.next());
+            if current == Some(next) || (current > Some(next) && partition.stored < Some(next)) {
+                partition.stored = Some(next);
+                // The program is done with what it commits.
+                partition.settled = partition.settled.max(Some(next));
+                committing.set_next(partition.name.topic(), partition.name.partition(), next);
+            }
+        }
+        committing
+    }
+
     /// The offsets that a commit commits, of assigned partitions: of taken records, or, with `explicit_done`, of those that are done.
     pub(super) fn taken(&self) -> Offsets {
         self.offsets(|partition| partition.taken)
@@ -341,6 +360,26 @@ mod tests {
         progress.committed(&taken);
         progress.unassign(&partition, true);
         assert!(progress.take_lost().is_empty());
+    }
+
+    #[test]
+    fn automatic_commits_do_not_fall_behind_a_commit() {
+        let (mut progress, partition, number) = with_one(false);
+        progress.take(number, 4);
+        progress.settle();
+        progress.take(number, 5);
+        let taken = progress.taken();
+        assert_eq!(progress.take_committing(&taken).next("t", 0), Some(6));
+        assert!(progress.take_unstored().is_empty(), "5 is older");
+        progress.settle();
+        progress.take(number, 6);
+        progress.settle();
+        assert_eq!(progress.take_unstored().next("t", 0), Some(7));
+        assert!(progress.take_committing(&taken).is_empty(), "7 is stored");
+        progress.seek(&partition, Some(2));
+        assert!(progress.take_committing(&taken).is_empty(), "seek has moved the position");
+        progress.unassign(&partition, false);
+        assert!(progress.take_committing(&taken).is_empty());
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) calls: Calls,
     pub(super) commands: Sender<Command>,
     pub(super) group_id: Option<String>,
+    /// Processed offsets are stored in librdkafka, for its automatic commits.
+    pub(super) stores_offsets: bool,
     pub(super) max_poll_interval: Duration,
     /// `default.api.timeout.ms`.
     pub(super) api_timeout: Duration,

@@ -3,7 +3,7 @@
 //!
 //! librdkafka knows it, or not, when a record is sent. A record that it refuses for that is set aside: it keeps its room, the brokers are
 //! asked ([`Refresh`](super::refresh::Refresh)), and after each answer the delivery thread tries again. Records for the same partition queue up
-//! behind it, those for others do not. It is sent, and its sender learns that it was accepted, once the brokers have reported its partition.
+//! behind it, those for others do not. While no partition of the topic is known, all of the topic's records queue up behind it. It is sent, and its sender learns that it was accepted, once the brokers have reported its partition.
 //!
 //! A record that has waited for room, or for its serializer, is reported as accepted before librdkafka has it. So one with an explicit
 //! partition is set aside as well, unless brokers have reported the partition before.
@@ -51,6 +51,11 @@ pub(in crate::producer) fn is_absence(draft: &Draft, code: i32) -> bool {
     }
 }
 
+/// Whether brokers have reported a partition of the record's topic.
+fn knows_partitions(record: &PreparedRecord) -> bool {
+    record.topic.as_ref().is_some_and(|topic| topic.partitions() > 0)
+}
+
 /// Whether brokers have reported the record's partition or, if it has none, its topic.
 fn is_reported(record: &PreparedRecord) -> bool {
     record.topic.as_ref().is_some_and(|topic| topic.partitions() > record.partition.unwrap_or_default())
@@ -83,8 +88,9 @@ impl Shared {
         let ticket = Arc::clone(&deferral.ticket);
         let record = deferral.draft.record();
         let topic = record.topic.clone();
-        // Behind those that wait for the topic, if there are any.
-        let waits_for_topic = self.absent.holds(&key_of(record, code::UNKNOWN_TOPIC));
+        // With those that wait for the topic if there are any, and while no partition of it is known: the partitioner may choose this
+        // one for a record that follows.
+        let waits_for_topic = !knows_partitions(record) || self.absent.holds(&key_of(record, code::UNKNOWN_TOPIC));
         let place = ticket.set_aside(key_of(record, if waits_for_topic { code::UNKNOWN_TOPIC } else { code::UNKNOWN_PARTITION }));
         if let Err((Absent(deferral), exit)) = self.absent.push(Absent(deferral)) {
             self.absent.disengage();

@@ -37,6 +37,13 @@ pub(super) struct Record {
     pub(super) acknowledged: Vec<Outcome>,
 }
 
+impl Record {
+    /// Whether it is reported as written.
+    pub(super) fn is_written(&self) -> bool {
+        self.heard.iter().chain(&self.acknowledged).any(|outcome| matches!(outcome, Outcome::Written { .. }))
+    }
+}
+
 /// The progress of a record, as seen by its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {

@@ -381,8 +381,15 @@ impl Machine {
         let reference = reference.clone();
         for _ in 0..ROUND_TRIPS {
             (0..self.kept.len()).rev().for_each(|index| self.poll(Some(index)));
-            // A partition that does not exist may be about to be added: its records wait for max.block.ms.
-            let waits = self.ledger.records().iter().any(|record| record.stage == Stage::Sending && record.spec.has_place());
+            let records = self.ledger.records();
+            // Records of an unknown topic wait for this producer's own connection and metadata.
+            let is_payments_known = records.iter().any(|record| record.spec.topic == Topic::Payments && record.is_written());
+            // A partition that the topic does not have may be added later: its records wait for max.block.ms.
+            let waits = records.iter().any(|record| {
+                let is_known = record.spec.topic != Topic::Payments || is_payments_known;
+                record.stage == Stage::Sending && record.spec.has_place() && is_known
+            });
+            drop(records);
             if !waits {
                 return;
             }
