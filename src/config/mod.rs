@@ -49,7 +49,7 @@ pub use error::{ConfigError, Problem, Warning};
 pub use explain::{Explanation, Row};
 use kind::ClientKind;
 pub use origin::Origin;
-pub use partitioner_name::PartitionerName;
+pub use partitioner_name::{PartitionerName, UnknownPartitioner};
 pub use producer::ProducerConfig;
 pub(crate) use redaction::redacted;
 use redaction::{exposed, is_secret};
@@ -61,7 +61,7 @@ pub use setting::consumer_settings;
 #[cfg(feature = "schema-registry")]
 pub(crate) use setting::schema_registry_setting;
 pub use setting::{Becomes, Setting, schema_registry_settings, settings};
-pub use source::{Format, HostSetting, client_tables, host_settings};
+pub use source::{Format, HostSetting, UnknownFormat, client_tables, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
 #[cfg(feature = "consumer")]
 pub use typed::{AutoOffsetReset, GroupProtocol, IsolationLevel};

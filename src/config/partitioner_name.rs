@@ -45,7 +45,7 @@ impl fmt::Display for PartitionerName {
 }
 
 impl FromStr for PartitionerName {
-    type Err = String;
+    type Err = UnknownPartitioner;
 
     /// Gives the partitioner of a name; the error says what can be used instead.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
@@ -53,21 +53,42 @@ impl FromStr for PartitionerName {
             Some("DefaultPartitioner") => Ok(Self::BuiltIn),
             Some("RoundRobinPartitioner") => Ok(Self::RoundRobin),
             Some("UniformStickyPartitioner") => Ok(Self::UniformSticky),
-            name => NATIVE_PARTITIONERS.iter().find(|native| Some(**native) == name).map(|native| Self::Native(native)).ok_or_else(|| {
-                format!(
-                    "is no partitioner that can be chosen by name; known are RoundRobinPartitioner, UniformStickyPartitioner, \
-                     DefaultPartitioner and librdkafka's {}; \
-                     give a partitioner of your own to the producer's builder",
-                    NATIVE_PARTITIONERS.join(", ")
-                )
-            }),
+            short => NATIVE_PARTITIONERS
+                .iter()
+                .find(|native| Some(**native) == short)
+                .map(|native| Self::Native(native))
+                .ok_or_else(|| UnknownPartitioner(name.to_owned())),
         }
     }
 }
 
+/// A name that is not the name of a partitioner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownPartitioner(String);
+
+impl UnknownPartitioner {
+    /// What is wrong with the name, without the name.
+    fn reason() -> String {
+        format!(
+            "is no partitioner that can be chosen by name; known are RoundRobinPartitioner, UniformStickyPartitioner, \
+             DefaultPartitioner and librdkafka's {}; \
+             give a partitioner of your own to the producer's builder",
+            NATIVE_PARTITIONERS.join(", ")
+        )
+    }
+}
+
+impl fmt::Display for UnknownPartitioner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.0, Self::reason())
+    }
+}
+
+impl std::error::Error for UnknownPartitioner {}
+
 /// The check of `partitioner.class`.
 pub(crate) fn check(name: &str) -> Result<(), String> {
-    name.parse::<PartitionerName>().map(|_| ())
+    name.parse::<PartitionerName>().map(|_| ()).map_err(|_| UnknownPartitioner::reason())
 }
 
 #[cfg(test)]
@@ -87,6 +108,6 @@ mod tests {
             assert_eq!(name.parse(), Ok(wanted));
             assert_eq!(wanted.to_string().parse(), Ok(wanted));
         }
-        assert!("com.acme.RoundRobinPartitioner".parse::<PartitionerName>().unwrap_err().contains("murmur2_random"));
+        assert!("com.acme.RoundRobinPartitioner".parse::<PartitionerName>().unwrap_err().to_string().contains("murmur2_random"));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The kind of an [`Error`](crate::Error), for matching.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The configuration is invalid. The source is a [`ConfigError`](crate::config::ConfigError) that lists every problem.
@@ -80,6 +80,13 @@ pub enum ErrorKind {
     CloseTimeout,
     /// A call in a callback that would wait for the callback itself.
     WouldDeadlock,
+    /// An argument of a call is invalid, such as a negative offset or a name with a NUL (Java: `IllegalArgumentException`). For a record that
+    /// cannot be sent, see [`InvalidRecord`](Self::InvalidRecord).
+    InvalidArgument,
+    /// A call that is not allowed in the present state, such as assigning partitions to a consumer that has subscribed to topics, or
+    /// seeking in a partition that is not assigned (Java: `IllegalStateException`). For transactions, see
+    /// [`TransactionState`](Self::TransactionState).
+    InvalidState,
     /// An embedded Kafka could not start, or a call on it has an invalid argument.
     EmbeddedKafka,
     /// Any other broker error; see [`code`](crate::Error::code).
@@ -124,6 +131,8 @@ impl ErrorKind {
             Self::GivenUp => "GivenUp",
             Self::CloseTimeout => "CloseTimeout",
             Self::WouldDeadlock => "WouldDeadlock",
+            Self::InvalidArgument => "InvalidArgument",
+            Self::InvalidState => "InvalidState",
             Self::EmbeddedKafka => "EmbeddedKafka",
             Self::Broker => "Broker",
             Self::Client => "Client",
@@ -136,7 +145,7 @@ impl ErrorKind {
             Self::Config => "ConfigException",
             Self::Serialization | Self::SchemaRegistry => "SerializationException",
             Self::Deserialization => "RecordDeserializationException",
-            Self::InvalidRecord | Self::Partitioner => "IllegalArgumentException",
+            Self::InvalidRecord | Self::InvalidArgument | Self::Partitioner => "IllegalArgumentException",
             Self::RecordTooLarge => "RecordTooLargeException",
             Self::BufferFull | Self::BufferTimeout => "BufferExhaustedException",
             Self::MetadataTimeout | Self::DeliveryTimeout | Self::TransactionTimeout | Self::SchemaTimeout => "TimeoutException",
@@ -147,7 +156,7 @@ impl ErrorKind {
             Self::NotEnoughReplicas => "NotEnoughReplicasException",
             Self::Fenced | Self::TransactionExpired => "ProducerFencedException",
             Self::CommitFailed => "CommitFailedException",
-            Self::Closed | Self::TransactionState => "IllegalStateException",
+            Self::Closed | Self::TransactionState | Self::InvalidState => "IllegalStateException",
             Self::Fatal
             | Self::BatchTooLarge
             | Self::BatchRejected
@@ -232,6 +241,7 @@ impl fmt::Display for ErrorKind {
 
 /// Whether a failed record may have been written (librdkafka's `rd_kafka_msg_status_t`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Persistence {
     /// Not written: sending it again cannot create a duplicate.
     NotPersisted,

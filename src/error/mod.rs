@@ -8,7 +8,7 @@ mod librdkafka;
 #[cfg(test)]
 mod markdown;
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 pub(crate) use auth_failure::{AuthFailure, broker_of};
 pub use kind::{ErrorKind, Persistence};
@@ -22,14 +22,19 @@ type Source = Box<dyn StdError + Send + Sync + 'static>;
 ///
 /// `Display` shows this error only; [`source`](StdError::source) is its cause. It never shows record content or a secret.
 ///
+/// Clones share the cause, so that a [`Delivery`](crate::Delivery) can be awaited in several places:
+/// [`delivery.shared()`](futures::FutureExt::shared).
+///
 /// ```
 /// use ottla::{ErrorKind, Producer, ProducerConfig};
 ///
 /// let config = ProducerConfig::new().set("liger.ms", "5");
 /// assert_eq!(ottla::Error::from(config.unwrap_err()).kind(), ErrorKind::Config);
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -39,7 +44,7 @@ struct Inner {
     broker_message: Option<Box<str>>,
     persistence: Persistence,
     /// A user's error may be in it, which may be dropped on the delivery thread.
-    source: Option<Contained<Source>>,
+    source: Option<Arc<Contained<Source>>>,
 }
 
 impl Error {
@@ -120,7 +125,7 @@ impl Error {
             error.0.broker_message = Some(text.clone());
         }
         if let Some(cause) = &details.cause {
-            error.0.source = Some(Contained::new(cause.clone().into_string().into()));
+            error.0.source = Some(Arc::new(Contained::new(cause.clone().into_string().into())));
         }
         error
     }
@@ -200,7 +205,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.0.source = Some(Contained::new(source.into()));
+        self.0.source = Some(Arc::new(Contained::new(source.into())));
         self
     }
 
@@ -306,7 +311,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().map(|source| &***source as &(dyn StdError + 'static))
+        self.0.source.as_ref().map(|source| &****source as &(dyn StdError + 'static))
     }
 }
 
@@ -340,6 +345,15 @@ mod tests {
         let error = Error::new(ErrorKind::BufferTimeout, "no room");
         assert_eq!((error.name(), error.java_exception()), (None, Some("BufferExhaustedException")));
         assert!(error.advice().is_some_and(|advice| advice.contains("buffer.memory")));
+    }
+
+    #[test]
+    fn a_clone_has_the_same_parts_and_the_same_cause() {
+        let error = Error::from_code(6, "topic orders").with_source("the cause");
+        let clone = error.clone();
+        assert_eq!((clone.kind(), clone.code(), clone.to_string()), (error.kind(), error.code(), error.to_string()));
+        let cause = |error: &Error| std::ptr::from_ref(error.source().unwrap()).cast::<()>();
+        assert_eq!(cause(&clone), cause(&error));
     }
 
     #[test]

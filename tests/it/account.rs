@@ -5,7 +5,7 @@
 //! producer's interceptor; not by both.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     fmt,
     num::NonZeroU32,
     sync::{
@@ -61,7 +61,7 @@ pub(crate) struct Account {
     reported_again: AtomicUsize,
     /// Acknowledged records, for tests that wait before they inject a fault.
     acknowledged: AtomicU64,
-    kinds: Mutex<BTreeMap<ErrorKind, Failures>>,
+    kinds: Mutex<HashMap<ErrorKind, Failures>>,
     recovery: Mutex<Recovery>,
 }
 
@@ -264,7 +264,7 @@ impl Account {
     }
 
     /// The errors so far by kind, including those of records that were not accepted.
-    pub(crate) fn failures(&self) -> BTreeMap<ErrorKind, Failures> {
+    pub(crate) fn failures(&self) -> HashMap<ErrorKind, Failures> {
         self.kinds.lock().unwrap().clone()
     }
 
@@ -412,7 +412,7 @@ pub(crate) struct Row {
     pub(crate) reported_again: usize,
     /// From the end of the fault until the last partition has acknowledged a record that was sent after it.
     pub(crate) recovered: Option<Duration>,
-    pub(crate) failures: BTreeMap<ErrorKind, Failures>,
+    pub(crate) failures: HashMap<ErrorKind, Failures>,
     first_lost: Option<String>,
 }
 

@@ -32,7 +32,9 @@ impl Exit {
     pub(crate) fn of(kind: ErrorKind) -> Self {
         match kind {
             // The topic is named in the configuration.
-            ErrorKind::Config | ErrorKind::InvalidRecord | ErrorKind::UnknownTopicOrPartition => Self::Usage,
+            ErrorKind::Config | ErrorKind::InvalidRecord | ErrorKind::InvalidArgument | ErrorKind::UnknownTopicOrPartition => {
+                Self::Usage
+            }
             ErrorKind::MetadataTimeout
             | ErrorKind::TransactionTimeout
             | ErrorKind::Network

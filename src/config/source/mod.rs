@@ -10,6 +10,7 @@ mod yaml;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    fmt,
     path::Path,
     str::FromStr,
 };
@@ -38,7 +39,7 @@ pub enum Format {
 
 impl Format {
     /// The format that a file's extension stands for: `.toml`, `.yaml` or `.yml`, `.json`, `.properties`.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub fn from_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "toml" => Some(Self::Toml),
             "yaml" | "yml" => Some(Self::Yaml),
@@ -50,13 +51,25 @@ impl Format {
 }
 
 impl FromStr for Format {
-    type Err = String;
+    type Err = UnknownFormat;
 
     /// Gives the format of a name: `toml`, `yaml`, `json` or `properties`.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::of(Path::new(&format!("x.{name}"))).ok_or_else(|| "is none of toml, yaml, json, properties".to_owned())
+        Self::from_path(Path::new(&format!("x.{name}"))).ok_or_else(|| UnknownFormat(name.to_owned()))
     }
 }
+
+/// A name that is not the name of a configuration format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownFormat(String);
+
+impl fmt::Display for UnknownFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} must be one of toml, yaml, json, properties", self.0)
+    }
+}
+
+impl std::error::Error for UnknownFormat {}
 
 /// One setting of a text.
 struct Pair {
@@ -87,7 +100,7 @@ fn load(path: &Path) -> Result<(Secret, Format), ConfigError> {
         let subject = path.display().to_string();
         ConfigError::new(subject.clone(), vec![Problem::new(None, None, format!("{subject}: {message}"))])
     };
-    let format = Format::of(path)
+    let format = Format::from_path(path)
         .ok_or_else(|| fail("its format is not known; name the file .toml, .yaml, .yml, .json or .properties".to_owned()))?;
     let bytes = file::read(path).map_err(fail)?;
     // Text begins with a character of ASCII in every format: two bytes of UTF-16 or a byte order mark of it are none.

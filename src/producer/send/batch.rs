@@ -56,7 +56,7 @@ impl BatchMetadata {
 }
 
 /// A batch of which some records failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BatchError {
     acknowledged: usize,
     failures: Vec<(usize, Error)>,

@@ -113,6 +113,6 @@ mod tests {
     #[test]
     fn a_nul_is_refused() {
         let group = ConsumerGroupMetadata::new("g").member_id("a\0b");
-        assert_eq!(group.to_native().unwrap_err().kind(), ErrorKind::InvalidRecord);
+        assert_eq!(group.to_native().unwrap_err().kind(), ErrorKind::InvalidArgument);
     }
 }

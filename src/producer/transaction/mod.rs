@@ -147,7 +147,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// The consumer itself must not commit (`enable.auto.commit=false`). Without offsets this does nothing.
     ///
     /// # Errors
-    /// [`InvalidRecord`](ErrorKind::InvalidRecord) for what is no offset, which leaves the transaction as it is;
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for what is no offset, which leaves the transaction as it is;
     /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: it goes on, and the same call again waits for it, as does
     /// [`commit`](Self::commit); [`TransactionFailed`](ErrorKind::TransactionFailed) if the group has given the partitions to another
     /// consumer meanwhile, or its coordinator was not reached for twice `max.block.ms`; fatal ones.

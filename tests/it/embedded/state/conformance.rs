@@ -79,7 +79,7 @@ fn answer(state: State, call: Call) -> Option<ErrorKind> {
             S::Fenced => Some(K::Fenced),
             _ => Some(K::TransactionState),
         },
-        C::BadOffsets if state == S::Open => Some(K::InvalidRecord),
+        C::BadOffsets if state == S::Open => Some(K::InvalidArgument),
         C::TransactionSend | C::SendOffsets | C::NoOffsets | C::BadOffsets => match state {
             S::Open => None,
             S::Failed => Some(K::TransactionFailed),
@@ -172,7 +172,7 @@ fn enter(subject: &dyn Subject, state: State) -> Option<Box<dyn ProduceTransacti
     match state {
         S::Failed => {
             let refused = block_on(transaction.send(ProducerRecord::to("not a topic").value("v"))).unwrap_err();
-            assert_eq!(refused.kind(), K::InvalidRecord);
+            assert_eq!(refused.kind(), K::InvalidArgument);
         }
         S::Committed => block_on(transaction.commit()).unwrap(),
         S::Aborted => block_on(transaction.abort()).unwrap(),

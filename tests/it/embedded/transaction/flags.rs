@@ -417,7 +417,7 @@ fn invalid_offsets_do_not_fail_the_transaction_but_rejected_ones_do() {
         block_on(transaction.send_offsets(&bad, &group)).unwrap_err(),
         block_on(transaction.send_offsets(&good, &ConsumerGroupMetadata::new("a\0b"))).unwrap_err(),
     ] {
-        assert!(error.kind() == ErrorKind::InvalidRecord && !error.is_abortable() && !error.is_retriable(), "{error:?}");
+        assert!(error.kind() == ErrorKind::InvalidArgument && !error.is_abortable() && !error.is_retriable(), "{error:?}");
     }
     block_on(transaction.send_offsets(&good, &group)).unwrap();
     block_on(transaction.commit()).unwrap();

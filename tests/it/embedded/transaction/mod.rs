@@ -480,7 +480,7 @@ fn offsets_of_lost_partitions_fail_the_transaction() {
     offsets.set_next("orders", 0, -5);
     let transaction = block_on(producer.begin_transaction()).unwrap();
     let error = block_on(transaction.send_offsets(&offsets, &group)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidRecord);
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
 
 #[test]
