@@ -128,18 +128,19 @@ struct Core {
 }
 
 impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
-    /// Subscribes to topics as a member of the group, and replaces the previous subscription. A name that begins with `^` is a pattern for topic
+    /// Subscribes to topics as a member of the group, and replaces the previous subscription. The names may come from an array, a `Vec` or any
+    /// other iterator. A name that begins with `^` is a pattern for topic
     /// names, a regular expression as librdkafka defines it. An empty list is [`unsubscribe`](Self::unsubscribe).
     ///
     /// It does not wait for the group.
     ///
     /// # Errors
     /// [`Config`](ErrorKind::Config) without a `group.id`; librdkafka's error for an invalid name or pattern.
-    pub async fn subscribe(&self, topics: &[&str]) -> Result<(), Error> {
+    pub async fn subscribe<T: AsRef<str>>(&self, topics: impl IntoIterator<Item = T>) -> Result<(), Error> {
+        let topics: Vec<_> = topics.into_iter().map(|topic| topic.as_ref().to_owned()).collect();
         if !topics.is_empty() {
             self.group_id("subscribe")?;
         }
-        let topics: Vec<_> = topics.iter().map(|&topic| topic.to_owned()).collect();
         self.core.shared.on_polling_thread(|polling| polling.subscribe(topics)).await
     }
 

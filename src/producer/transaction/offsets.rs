@@ -26,7 +26,7 @@ use crate::{
 /// assert_eq!(offsets.get("payments", 1).map(OffsetAndMetadata::metadata), Some("up to invoice 17"));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Offsets(BTreeMap<(String, i32), OffsetAndMetadata>);
+pub struct Offsets(BTreeMap<String, BTreeMap<i32, OffsetAndMetadata>>);
 
 /// A partition's next offset to read, and what its group's coordinator keeps with it: Java's `OffsetAndMetadata`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,17 +91,19 @@ impl Offsets {
 
     /// Sets a partition's next offset and what is kept with it, in place of what it has.
     pub fn set(&mut self, topic: &str, partition: i32, next: impl Into<OffsetAndMetadata>) {
-        self.0.insert((topic.to_owned(), partition), next.into());
+        let next = next.into();
+        self.change(topic, partition, |known| *known = next);
     }
 
     /// Takes note that a record has been read: the next offset is at least one more than its own. Of a partition that goes on, nothing is kept
     /// with the offset any more.
     pub fn consumed(&mut self, topic: &str, partition: i32, offset: i64) {
         let next = offset.saturating_add(1);
-        let known = self.0.entry((topic.to_owned(), partition)).or_default();
-        if known.offset < next {
-            *known = next.into();
-        }
+        self.change(topic, partition, |known| {
+            if known.offset < next {
+                *known = next.into();
+            }
+        });
     }
 
     /// A partition's next offset.
@@ -111,7 +113,7 @@ impl Offsets {
 
     /// A partition's next offset with what is kept with it.
     pub fn get(&self, topic: &str, partition: i32) -> Option<&OffsetAndMetadata> {
-        self.0.get(&(topic.to_owned(), partition))
+        self.0.get(topic)?.get(&partition)
     }
 
     /// Topic, partition and next offset of each, in order.
@@ -121,7 +123,17 @@ impl Offsets {
 
     /// Topic, partition, and next offset with what is kept with it of each, in order.
     pub fn entries(&self) -> impl Iterator<Item = (&str, i32, &OffsetAndMetadata)> {
-        self.0.iter().map(|((topic, partition), next)| (topic.as_str(), *partition, next))
+        self.0
+            .iter()
+            .flat_map(|(topic, partitions)| partitions.iter().map(|(partition, next)| (topic.as_str(), *partition, next)))
+    }
+
+    /// Changes what a partition has. The topic's name is copied only where it is new.
+    fn change(&mut self, topic: &str, partition: i32, change: impl FnOnce(&mut OffsetAndMetadata)) {
+        match self.0.get_mut(topic) {
+            Some(partitions) => change(partitions.entry(partition).or_default()),
+            None => change(self.0.entry(topic.to_owned()).or_default().entry(partition).or_default()),
+        }
     }
 
     /// Whether there are none.
@@ -132,13 +144,13 @@ impl Offsets {
     /// Copies them for C, if they are offsets.
     pub(crate) fn to_native(&self) -> Result<NativeOffsets, Error> {
         let invalid = |what: String| Error::from_code(code::INVALID_ARG, &what).that_fails_nothing();
-        let offsets = self.0.iter().map(|((topic, partition), next)| {
-            if *partition < 0 || next.offset < 0 {
+        let offsets = self.entries().map(|(topic, partition, next)| {
+            if partition < 0 || next.offset < 0 {
                 let offset = next.offset;
                 return Err(invalid(format!("topic {topic}, partition {partition}: offset {offset} is not one to read from")));
             }
-            let topic = CString::new(topic.as_str()).map_err(|_| invalid(format!("topic {topic:?} has a NUL in its name")))?;
-            Ok((topic, *partition, next.clone()))
+            let topic = CString::new(topic).map_err(|_| invalid(format!("topic {topic:?} has a NUL in its name")))?;
+            Ok((topic, partition, next.clone()))
         });
         offsets.collect::<Result<_, _>>().map(NativeOffsets)
     }
@@ -195,7 +207,7 @@ mod tests {
         for (topic, partition, next) in [("t", 0, -1), ("t", -1, 0), ("a\0b", 0, 0)] {
             let mut offsets = Offsets::new();
             offsets.set_next(topic, partition, next);
-            assert_eq!(offsets.to_native().err().map(|error| error.kind()), Some(ErrorKind::InvalidRecord));
+            assert_eq!(offsets.to_native().err().map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
         }
     }
 }

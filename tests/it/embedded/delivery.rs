@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use futures::executor::block_on;
+use futures::{FutureExt, executor::block_on};
 use ottla::{
     ErrorKind, Persistence, Producer, ProducerRecord,
     partition::partition_for,
@@ -42,6 +42,37 @@ fn metadata_has_the_position_in_the_log() {
             .unwrap();
         assert_eq!((record.key.as_deref(), record.value_text()), (Some(key.as_bytes()), &*format!("value {n}")));
     }
+}
+
+#[test]
+fn a_delivery_can_be_shared_by_several_tasks() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    block_on(async {
+        let delivery = producer.send(ProducerRecord::to("orders").value("v")).await.unwrap().shared();
+        let (one, other) = futures::join!(delivery.clone(), delivery);
+        assert_eq!((one.unwrap().offset(), other.unwrap().offset()), (Some(0), Some(0)));
+        kafka.set_topic_error("denied", BrokerError::TOPIC_AUTHORIZATION_FAILED).unwrap();
+        let delivery = producer.send(ProducerRecord::to("denied").value("v")).await.unwrap().shared();
+        let (one, other) = futures::join!(delivery.clone(), delivery);
+        assert_eq!((one.unwrap_err().kind(), other.unwrap_err().kind()), (ErrorKind::Authorization, ErrorKind::Authorization));
+    });
+}
+
+#[test]
+fn send_is_eager_and_send_all_lazy() {
+    let kafka = kafka(1);
+    let producer = producer(&kafka, &[]);
+    let record = |value: &'static str| ProducerRecord::to("orders").value(value);
+    drop(producer.send(record("never awaited")));
+    drop(producer.send_all([record("never polled")]));
+    let mut polled_once = producer.send_all(["polled once", "and that was enough"].map(record));
+    assert!((&mut polled_once).now_or_never().is_some());
+    drop(polled_once);
+    block_on(producer.flush()).unwrap();
+    let values: Vec<_> =
+        log::read(kafka.bootstrap_servers(), "orders").iter().map(|found| found.value_text().to_owned()).collect();
+    assert_eq!(values, ["never awaited", "polled once", "and that was enough"]);
 }
 
 #[test]
