@@ -172,7 +172,7 @@ fn enter(subject: &dyn Subject, state: State) -> Option<Box<dyn ProduceTransacti
     match state {
         S::Failed => {
             let refused = block_on(transaction.send(ProducerRecord::to("not a topic").value("v"))).unwrap_err();
-            assert_eq!(refused.kind(), K::InvalidArgument);
+            assert_eq!(refused.kind(), K::InvalidRecord);
         }
         S::Committed => block_on(transaction.commit()).unwrap(),
         S::Aborted => block_on(transaction.abort()).unwrap(),
