@@ -34,12 +34,12 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
 
     /// Blocks for the next record, as [`Consumer::recv`]. `None` as there, and in a rebalance listener.
     pub fn recv(&self) -> Option<Result<ConsumerRecord<K, V>, ConsumeError>> {
-        if self.0.core.shared.wakeup.is_here() { None } else { block_on(self.0.recv()) }
+        if self.0.core.shared.wakeup.is_polling_thread() { None } else { block_on(self.0.recv()) }
     }
 
     /// Blocks for the next records, as [`Consumer::recv_batch`]. `None` as there, and in a rebalance listener.
     pub fn recv_batch(&self) -> Option<Vec<Result<ConsumerRecord<K, V>, ConsumeError>>> {
-        if self.0.core.shared.wakeup.is_here() { None } else { block_on(self.0.recv_batch()) }
+        if self.0.core.shared.wakeup.is_polling_thread() { None } else { block_on(self.0.recv_batch()) }
     }
 
     /// See [`Consumer::subscribe`].
