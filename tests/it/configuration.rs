@@ -3,7 +3,7 @@
 use ottla::config::{ProducerConfig, settings};
 use rdkafka::ClientConfig;
 
-/// librdkafka's value of a property, with these properties set; its default if it is not set.
+/// The value of a librdkafka property: the given one, or its default.
 fn get(given: &[(String, String)], name: &str) -> Option<String> {
     let mut config = ClientConfig::new();
     for (name, value) in given {
@@ -14,22 +14,22 @@ fn get(given: &[(String, String)], name: &str) -> Option<String> {
 }
 
 #[test]
-fn properties_exist_and_have_the_documented_defaults() {
+fn documented_defaults_match_the_linked_librdkafka() {
     let mut checked = 0;
     for setting in settings() {
         let (ottla::config::Becomes::Properties(properties), Some(default)) = (setting.becomes(), setting.librdkafka_default())
         else {
             continue;
         };
-        // Without libcurl or Cyrus SASL librdkafka has these properties but can neither set nor return them.
+        // Without libcurl and Cyrus SASL librdkafka knows these names but neither sets nor returns them.
         if ["sasl.oauthbearer.", "https.", "sasl.kerberos."].iter().any(|prefix| properties[0].starts_with(prefix)) {
             continue;
         }
-        // True only for producers, which librdkafka decides when it starts.
+        // The default is true only for producers, and librdkafka sets it at start.
         if properties[0] == "allow.auto.create.topics" {
             continue;
         }
-        // librdkafka returns topic properties only if one of them is set, and no value for an unset string.
+        // librdkafka returns topic properties only after one of them is set, and no text for an unset string.
         let topics = ("queuing.strategy".to_owned(), "fifo".to_owned());
         assert_eq!(get(&[topics], properties[0]).unwrap_or_default(), default, "{} ({})", setting.name(), properties[0]);
         checked += 1;
@@ -38,7 +38,7 @@ fn properties_exist_and_have_the_documented_defaults() {
 }
 
 #[test]
-fn librdkafka_accepts_all_values_of_the_settings() {
+fn librdkafka_accepts_the_values_of_all_settings() {
     let samples = [
         ("acks", "all"),
         ("batch.size", "100000"),

@@ -1,5 +1,5 @@
-//! [`EchoingBroker`]: a broker that refuses every login, be it from the first record on, and repeats in its error message the name and
-//! password that it was given.
+//! [`EchoingBroker`]: a broker that rejects every login, or every login after the first record, and repeats the name and password
+//! in its error message.
 
 use std::{
     io::{self, Write},
@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use crate::harm::{framed, read_frame};
+use crate::corruption::{framed, read_frame};
 
 const PRODUCE: i16 = 0;
 const METADATA: i16 = 3;
@@ -22,18 +22,18 @@ const SASL_AUTHENTICATE: i16 = 36;
 const UNSUPPORTED_VERSION: i16 = 35;
 const SASL_AUTHENTICATION_FAILED: i16 = 58;
 
-/// Listens as long as the process lives.
+/// A broker that listens until the process ends.
 pub struct EchoingBroker {
     address: String,
 }
 
 impl EchoingBroker {
-    /// One that refuses all.
+    /// A broker that rejects all logins.
     pub fn start() -> Self {
         Self::letting_in(false)
     }
 
-    /// One that lets in who comes before the first record, and has a topic `orders` of one partition. It takes no record.
+    /// A broker that accepts logins until the first record, and has a topic `orders` with one partition. It accepts no record.
     pub fn turning() -> Self {
         Self::letting_in(true)
     }
@@ -45,14 +45,14 @@ impl EchoingBroker {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let lets_in = Arc::clone(&lets_in);
-                // A client that goes away ends it.
+                // The thread ends when the client disconnects.
                 thread::spawn(move || serve(stream, address, &lets_in));
             }
         });
         Self { address: address.to_string() }
     }
 
-    /// As `bootstrap.servers` has it.
+    /// The address for `bootstrap.servers`.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -67,12 +67,12 @@ fn serve(mut stream: TcpStream, address: SocketAddr, lets_in: &AtomicBool) -> io
         let answer = match api {
             API_VERSIONS if version > 0 => [UNSUPPORTED_VERSION.to_be_bytes().to_vec(), vec![0; 4]].concat(),
             API_VERSIONS => api_versions(),
-            // No error, and one mechanism.
+            // No error, one mechanism.
             SASL_HANDSHAKE => [vec![0, 0, 0, 0, 0, 1], text("PLAIN")].concat(),
-            // No error, no message, nothing more to say.
+            // No error, no message, no bytes.
             SASL_AUTHENTICATE if lets_in.load(Ordering::SeqCst) => vec![0, 0, 0xff, 0xff, 0, 0, 0, 0],
             SASL_AUTHENTICATE => {
-                // The name, the password, each behind a NUL, behind the length of it all.
+                // A length, then name and password, each preceded by NUL.
                 let login = String::from_utf8_lossy(&body[4..]).replace('\0', " ");
                 let message = text(&format!("no access with{login}"));
                 [SASL_AUTHENTICATION_FAILED.to_be_bytes().to_vec(), message, vec![0; 4]].concat()
@@ -80,15 +80,15 @@ fn serve(mut stream: TcpStream, address: SocketAddr, lets_in: &AtomicBool) -> io
             METADATA => metadata(address),
             PRODUCE => {
                 lets_in.store(false, Ordering::SeqCst);
-                return Err(io::Error::other("no record is taken"));
+                return Err(io::Error::other("records are rejected"));
             }
-            other => return Err(io::Error::other(format!("an API that there is not: {other}"))),
+            other => return Err(io::Error::other(format!("unknown API {other}"))),
         };
         stream.write_all(&framed(&[correlation, &answer].concat()))?;
     }
 }
 
-/// Version 0: no error, and of each API the oldest and the newest version.
+/// An ApiVersions response, version 0: no error, and the versions of each API.
 fn api_versions() -> Vec<u8> {
     let apis = [(PRODUCE, 7), (METADATA, 1), (SASL_HANDSHAKE, 1), (API_VERSIONS, 0), (SASL_AUTHENTICATE, 0)];
     let count = u32::try_from(apis.len()).unwrap();
@@ -96,11 +96,11 @@ fn api_versions() -> Vec<u8> {
     [0, 0].into_iter().chain(count.to_be_bytes()).chain(versions).collect()
 }
 
-/// Version 1: this broker, number 1, which is the controller too and leads the only partition of the topic.
+/// A Metadata response, version 1: this broker, with id 1, is the controller and leads the topic's only partition.
 fn metadata(address: SocketAddr) -> Vec<u8> {
     let one = 1_i32.to_be_bytes();
     let broker = [&one[..], &text(&address.ip().to_string()), &i32::from(address.port()).to_be_bytes(), &[0xff, 0xff]].concat();
-    // No error, its number, its leader, its replicas, those in sync.
+    // No error, partition id, leader, replicas, in-sync replicas.
     let partition = [&[0, 0][..], &[0; 4], &one, &one, &one, &one, &one].concat();
     let topic = [&[0, 0][..], &text("orders"), &[0], &one, &partition].concat();
     [&one[..], &broker, &one, &one, &topic].concat()

@@ -1,12 +1,12 @@
-//! What the integration tests of the workspace's packages share: brokers, readers that are not ours, and tables of results.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed, in its helpers too")]
+//! Shared by the integration tests of the workspace's packages: brokers, independent readers, and tables of results.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic in a helper fails the test")]
 #![allow(missing_docs, missing_debug_implementations, reason = "for the tests of this repository only")]
 
 pub mod broker;
+pub mod corruption;
 pub mod echoing_broker;
 pub mod embedded;
 pub mod folder;
-pub mod harm;
 pub mod log;
 pub mod own_kafka;
 pub mod own_process;
@@ -17,7 +17,7 @@ pub mod table;
 
 use std::path::{Path, PathBuf};
 
-/// A file of the repository, by its path there.
+/// The absolute path of a file in the repository.
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }

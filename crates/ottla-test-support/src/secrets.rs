@@ -1,13 +1,13 @@
-//! Secrets for all places in which one can stand.
+//! Secrets for all places where one can occur.
 
 use ottla::config::{Setting, consumer_settings, schema_registry_settings, settings};
 
-/// What every secret begins with.
+/// The prefix of every secret.
 pub const STEM: &str = "hunter2";
-/// A name and a password for a schema registry.
+/// User name and password for a schema registry.
 pub const LOGIN: &str = "alice:hunter2-registry";
 
-/// Every setting that a secret can stand in, and some that there are not, with a value that has one.
+/// Every setting that can hold a secret, and some invalid ones, with a value that has a secret.
 pub fn planted() -> Vec<(String, String)> {
     let all = settings().chain(consumer_settings()).chain(schema_registry_settings());
     let mut planted: Vec<(String, String)> = all

@@ -1,4 +1,4 @@
-//! [`Seen`]: the texts that came out, each with the channel that it came through.
+//! [`Seen`]: the recorded output, with the channel of each text.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ impl Seen {
         self.text("Debug", format!("{what:?}\n{what:#?}"));
     }
 
-    /// An error in all its forms: text, `Debug`, its sources, and the panic of who did not expect it.
+    /// Records an error in all its forms: text, `Debug`, sources, and the panic message of `unwrap`.
     pub fn error<E: Error>(&mut self, error: &E) {
         let mut source: Option<&dyn Error> = Some(error);
         while let Some(error) = source {
@@ -31,31 +31,31 @@ impl Seen {
             self.debug(&error);
             source = error.source();
         }
-        #[expect(clippy::unnecessary_literal_unwrap, reason = "its message is what is wanted")]
+        #[expect(clippy::unnecessary_literal_unwrap, reason = "the panic message is needed")]
         let panic = catch_unwind(AssertUnwindSafe(|| Err::<(), _>(error).unwrap())).unwrap_err();
         self.text("panic", panic.downcast_ref::<String>().unwrap().clone());
     }
 
-    /// What went well is shown, what did not too.
+    /// Records the error, or returns the value.
     pub fn result<T, E: Error>(&mut self, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.error(&error)).ok()
     }
 
-    /// Checks that something came through each of these channels, and that no secret is in any of it.
+    /// Checks that each of these channels has output, and that no text has a secret.
     #[track_caller]
     pub fn search(&self, channels: &[&str]) {
         for channel in channels {
-            assert!(self.0.iter().any(|(other, text)| other == channel && !text.is_empty()), "nothing came as {channel}");
+            assert!(self.0.iter().any(|(other, text)| other == channel && !text.is_empty()), "no output in {channel}");
         }
-        // As a header has it, whichever way the three bytes fall.
+        // The credentials as in an HTTP header.
         let encoded = BASE64_STANDARD.encode(LOGIN);
         let shows = |text: &str| text.contains(STEM) || text.contains(&encoded);
-        // One example of each channel, in the line in which it stands.
+        // The first line with a secret, per channel.
         let shown: BTreeMap<&str, &str> = self
             .0
             .iter()
             .filter_map(|(channel, text)| Some((channel.as_str(), text.lines().find(|line| shows(line))?)))
             .collect();
-        assert!(shown.is_empty(), "secrets are seen: {shown:#?}");
+        assert!(shown.is_empty(), "secrets are shown: {shown:#?}");
     }
 }

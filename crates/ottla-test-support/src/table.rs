@@ -4,25 +4,25 @@ use std::{fs, io::Write as _};
 
 use crate::repository;
 
-/// A hostile input, and what became of the records that met it.
+/// A hostile input, and the outcome of the records sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// What it is, as in the first column of the documentation's table.
+    /// The input, as in the first column of the documentation's table.
     pub input: &'static str,
-    /// How many records `send` took.
+    /// Records accepted by `send`.
     pub accepted: usize,
-    /// How many of them a broker has, by its own word.
+    /// Records acknowledged by a broker.
     pub acknowledged: usize,
-    /// How many of them ended in an error that was reported.
+    /// Records reported as failed.
     pub failed: usize,
-    /// How many ended in neither, or were acknowledged and are not in the log.
+    /// Records without a report, and acknowledged records that are not in the log.
     pub lost: usize,
-    /// What the user is told.
+    /// The message that the user sees.
     pub told: String,
 }
 
 impl Row {
-    /// An input that is refused before any record is accepted.
+    /// An input that is rejected before any record is accepted.
     pub fn refused(input: &'static str, told: impl Into<String>) -> Self {
         Self { input, accepted: 0, acknowledged: 0, failed: 0, lost: 0, told: told.into() }
     }
@@ -37,8 +37,8 @@ impl Table {
         self.0.push(row);
     }
 
-    /// Prints the rows, past the test's captured output, and holds them against the documentation: every one stands there, with the words
-    /// that are told (`…` stands for any text), and none has lost a record.
+    /// Prints the rows, bypassing the test's output capture, and compares them with the documentation: it must have each input
+    /// with its message (`…` stands for any text). No row may have lost records.
     pub fn finish(self) {
         let page = fs::read_to_string(repository("docs/what-happens-when.md")).unwrap();
         let mut text = format!(
@@ -50,7 +50,7 @@ impl Table {
             let Row { input, accepted, acknowledged, failed, lost, .. } = row;
             text += &format!("{input:<48} {accepted:>8} {acknowledged:>12} {failed:>6} {lost:>4}  {told}\n");
         }
-        // In one piece, so that tests that run beside this one do not come between.
+        // A single write, so that concurrent tests do not print in between.
         std::io::stdout().lock().write_all(text.as_bytes()).unwrap();
         let mut wrong = Vec::new();
         for row in self.0 {
@@ -58,9 +58,12 @@ impl Table {
                 wrong.push(format!("{}: not every record is accounted for: {row:?}", row.input));
             }
             match documented(&page, row.input) {
-                None => wrong.push(format!("{}: is not in docs/what-happens-when.md: {}", row.input, row.told)),
-                Some(words) if !matches(words, &row.told) => {
-                    wrong.push(format!("{}: is told\n  {}\nand docs/what-happens-when.md says\n  {words}", row.input, row.told));
+                None => wrong.push(format!("{}: missing in docs/what-happens-when.md: {}", row.input, row.told)),
+                Some(message) if !matches(message, &row.told) => {
+                    wrong.push(format!(
+                        "{}: the message is\n  {}\nbut docs/what-happens-when.md has\n  {message}",
+                        row.input, row.told
+                    ));
                 }
                 Some(_) => {}
             }
@@ -69,7 +72,7 @@ impl Table {
     }
 }
 
-/// What the documentation says that is told of an input: the last cell of its row, without the marks of code.
+/// The documented message of an input: the last cell of its row, without backquotes.
 fn documented<'p>(page: &'p str, input: &str) -> Option<&'p str> {
     let (_, section) = page.split_once("\n## Hostile input\n")?;
     let section = section.split("\n## ").next()?;
@@ -80,7 +83,7 @@ fn documented<'p>(page: &'p str, input: &str) -> Option<&'p str> {
     })
 }
 
-/// Whether `text` has the parts of `pattern` that `…` separates, in their order; the first and last at its ends.
+/// Whether `text` consists of the parts of `pattern` in order, with any text at each `…`.
 fn matches(pattern: &str, text: &str) -> bool {
     let parts: Vec<_> = pattern.split('…').collect();
     let [first, between @ .., last] = &parts[..] else { return pattern == text };
@@ -93,7 +96,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 #[test]
-fn a_pattern_is_what_stands_between_its_dots() {
+fn patterns_match_and_rows_are_found() {
     for (pattern, text, wanted) in [
         ("plain", "plain", true),
         ("plain", "plainer", false),

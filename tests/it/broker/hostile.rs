@@ -1,4 +1,4 @@
-//! Hostile input with a real broker at its other end.
+//! Hostile input with a real broker.
 
 use std::thread;
 
@@ -6,20 +6,20 @@ use ottla::{ErrorKind, Headers, Persistence, Producer, ProducerRecord};
 
 use super::{bootstrap_servers, config, topic};
 use crate::{
-    hostile::{Harm, Meddler, Row, Table, lost, send},
+    hostile::{CorruptingProxy, Corruption, Row, Table, lost, send},
     log,
 };
 
 const PRODUCE: i16 = 0;
 const RECORDS: usize = 1_000;
 
-/// Sends records past somebody who does this to the first acknowledgements, each of which is one of a batch that was written.
-fn heal(input: &'static str, harm: Harm) -> Row {
+/// Sends records through a proxy that corrupts the first acknowledgements, each of a batch that was written.
+fn heal(input: &'static str, corruption: Corruption) -> Row {
     let topic = topic("hostile", 1, &[]);
-    let meddler = Meddler::start(&bootstrap_servers());
-    meddler.harm(PRODUCE, harm, 3);
+    let proxy = CorruptingProxy::start(&bootstrap_servers());
+    proxy.corrupt(PRODUCE, corruption, 3);
     let config = [
-        ("bootstrap.servers", meddler.bootstrap_servers().as_str()),
+        ("bootstrap.servers", proxy.bootstrap_servers().as_str()),
         ("request.timeout.ms", "2000"),
         ("retry.backoff.ms", "20"),
         ("librdkafka.batch.num.messages", "100"),
@@ -29,13 +29,13 @@ fn heal(input: &'static str, harm: Harm) -> Row {
     let producer: Producer<str, str> = Producer::builder(config).build().unwrap();
     let values: Vec<_> = (0..RECORDS).map(|n| n.to_string()).collect();
     let sent = send(&producer, values.iter().map(|value| ProducerRecord::to(&*topic).value(&**value)));
-    assert_eq!(meddler.left(), 0, "{input}: harm was done");
+    assert_eq!(proxy.left(), 0, "{input}: not all responses were corrupted");
     for error in &sent.failed {
         assert_eq!(error.persistence(), Persistence::PossiblyPersisted, "{input}: {error}");
     }
     let log = log::read(&bootstrap_servers(), &topic);
     let found: Vec<usize> = log.iter().map(|found| found.value_text().parse().unwrap()).collect();
-    // Every batch was written, whatever came of its acknowledgement, and none twice.
+    // Every batch was written exactly once, whatever happened to its acknowledgement.
     assert_eq!(found, (0..RECORDS).collect::<Vec<_>>(), "{input}");
     let (acknowledged, failed, lost) = (sent.acknowledged.len(), sent.failed.len(), lost(&sent.acknowledged, &log));
     Row { input, accepted: sent.accepted, acknowledged, failed, lost, told: sent.told() }
@@ -43,18 +43,18 @@ fn heal(input: &'static str, harm: Harm) -> Row {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn acknowledgements_that_are_harmed_cost_no_record_and_double_none() {
+fn corrupted_acknowledgements_neither_lose_nor_duplicate_records() {
     let mut table = Table::default();
     thread::scope(|scope| {
         let rows: Vec<_> = [
-            ("acknowledgements that are garbage, three times", Harm::Garbage(4)),
-            ("half an acknowledgement, three times", Harm::HalfFrame),
-            ("acknowledgements that are too short, three times", Harm::CutShort),
-            ("no acknowledgement, three times", Harm::Silence),
-            ("another's acknowledgement, three times", Harm::WrongId),
-            ("acknowledgements of 2147483647 bytes, three times", Harm::Length(i32::MAX)),
+            ("acknowledgements that are garbage, three times", Corruption::Garbage(4)),
+            ("half an acknowledgement, three times", Corruption::HalfFrame),
+            ("acknowledgements that are too short, three times", Corruption::CutShort),
+            ("no acknowledgement, three times", Corruption::Silence),
+            ("another's acknowledgement, three times", Corruption::WrongId),
+            ("acknowledgements of 2147483647 bytes, three times", Corruption::Length(i32::MAX)),
         ]
-        .map(|(input, harm)| scope.spawn(move || heal(input, harm)))
+        .map(|(input, corruption)| scope.spawn(move || heal(input, corruption)))
         .into();
         rows.into_iter().for_each(|row| table.add(row.join().unwrap()));
     });
@@ -63,9 +63,9 @@ fn acknowledgements_that_are_harmed_cost_no_record_and_double_none() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_record_of_max_message_bytes_is_written_and_one_byte_more_is_not() {
+fn max_message_bytes_is_the_largest_record_written() {
     let topic = topic("hostile", 1, &[("max.message.bytes", "10000")]);
-    // A batch's header, and what a record takes beside its value: length, attributes, timestamp, offset, no key, length, no headers.
+    // A batch's header, and a record's fields beside its value: length, attributes, timestamp, offset, no key, length, no headers.
     let largest = 10_000 - 61 - (3 + 1 + 1 + 1 + 1 + 3 + 1);
     let mut table = Table::default();
     let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
@@ -90,7 +90,7 @@ fn a_record_of_max_message_bytes_is_written_and_one_byte_more_is_not() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn records_without_and_with_too_much_are_written_as_they_are() {
+fn unusual_records_are_written_unchanged() {
     let topic = topic("hostile", 1, &[]);
     let producer: Producer<[u8], [u8]> = Producer::builder(config()).build().unwrap();
     let many: Headers =

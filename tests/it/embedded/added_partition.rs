@@ -7,7 +7,7 @@ use ottla::{ErrorKind, Persistence, Producer, ProducerRecord, testing::EmbeddedK
 
 use super::{ends, producer};
 use crate::{
-    hostile::{Harm, Meddler},
+    hostile::{CorruptingProxy, Corruption},
     log,
 };
 
@@ -17,20 +17,20 @@ const METADATA: i16 = 3;
 /// The topic `orders` with three partitions. The brokers' metadata contains only partition 0 at first.
 struct Growing {
     kafka: EmbeddedKafka,
-    between: Meddler,
+    between: CorruptingProxy,
 }
 
 impl Growing {
     fn start() -> Self {
         let kafka = super::kafka(3);
-        let between = Meddler::start(kafka.bootstrap_servers());
-        between.harm(METADATA, Harm::Rewritten(with_one_partition), usize::MAX);
+        let between = CorruptingProxy::start(kafka.bootstrap_servers());
+        between.corrupt(METADATA, Corruption::Rewritten(with_one_partition), usize::MAX);
         Self { kafka, between }
     }
 
     /// Adds the other partitions to the metadata.
     fn grow(&self) {
-        self.between.harm(METADATA, Harm::Rewritten(with_one_partition), 0);
+        self.between.corrupt(METADATA, Corruption::Rewritten(with_one_partition), 0);
     }
 
     /// A producer that knows partition 0 only.

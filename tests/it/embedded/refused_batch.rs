@@ -7,7 +7,7 @@ use ottla::{
 };
 
 use super::{ends, kafka, producer};
-use crate::hostile::{Harm, Meddler};
+use crate::hostile::{CorruptingProxy, Corruption};
 
 /// API keys and versions of the protocol.
 const PRODUCE: i16 = 0;
@@ -62,8 +62,8 @@ fn record_is_not_invalid_if_the_broker_names_none() {
 fn valid_records_of_a_rejected_batch_can_be_sent_again() {
     ends(|| {
         let kafka = kafka(1);
-        let between = Meddler::start(kafka.bootstrap_servers());
-        between.harm(PRODUCE, Harm::Rewritten(|answer| refuse_the_second(answer, b"too old")), 1);
+        let between = CorruptingProxy::start(kafka.bootstrap_servers());
+        between.corrupt(PRODUCE, Corruption::Rewritten(|answer| refuse_the_second(answer, b"too old")), 1);
         let errors = send(&kafka, &[("bootstrap.servers", &between.bootstrap_servers())], &["a", "b", "c"]);
         assert_eq!((errors[1].kind(), errors[1].code()), (ErrorKind::InvalidRecord, Some(32)), "{}", errors[1]);
         assert_eq!((errors[1].broker_message(), errors[1].is_retriable()), (Some("too old"), false));

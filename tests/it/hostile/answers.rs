@@ -1,23 +1,24 @@
-//! Peers that never act like a broker: each accepted record fails in time, with a reason, and the producer closes.
+//! Brokers that never respond correctly: each accepted record fails in time with a reason, and the producer closes.
 
 use std::{env, os::unix::process::ExitStatusExt as _, process::Command, thread, time::Duration};
 
 use futures::executor::block_on;
 use ottla::{ErrorKind, Persistence, Producer, ProducerConfig, ProducerRecord};
 
-use super::{Harm, HostileBroker, Row, Table, chain, send};
+use super::{Corruption, HostileBroker, Row, Table, chain, send};
 
 const RECORDS: usize = 20;
 
-/// The only one with an immediate error: a valid response to ApiVersions without any API, sent byte by byte.
-const UNABLE: &str = "a broker that knows no kind of request";
+/// The only broker whose fault is known: its ApiVersions response is valid, although it arrives byte by byte.
+const UNABLE: &str = "a broker that supports no API";
 
-/// Sends records to such a peer.
-pub(super) fn suffer(input: &'static str, broker: &HostileBroker, kind: ErrorKind) -> Row {
+/// Sends records to this broker.
+pub(super) fn send_to(input: &'static str, broker: &HostileBroker, kind: ErrorKind) -> Row {
     let config = [
         ("bootstrap.servers", broker.address().to_string().as_str()),
         ("linger.ms", "0"),
-        // Long enough for a request to time out first; for an immediate error so long that no other error can come first.
+        // With a timeout: long enough for a request to time out first. With an immediate error: long enough that it cannot time
+        // out first.
         ("delivery.timeout.ms", if kind == ErrorKind::DeliveryTimeout { "4000" } else { "60000" }),
         ("request.timeout.ms", "1000"),
         ("librdkafka.socket.connection.setup.timeout.ms", "1000"),
@@ -30,27 +31,27 @@ pub(super) fn suffer(input: &'static str, broker: &HostileBroker, kind: ErrorKin
     for error in &sent.failed {
         assert_eq!((error.kind(), error.persistence()), (kind, Persistence::NotPersisted), "{input}: {}", chain(error));
     }
-    assert!(block_on(producer.close(Duration::from_secs(60))).unwrap().is_empty(), "{input}: all records were reported before");
-    assert!(broker.connections() > 0, "{input}: nobody came");
+    assert!(block_on(producer.close(Duration::from_secs(60))).unwrap().is_empty(), "{input}: records without a report at close");
+    assert!(broker.connections() > 0, "{input}: the broker saw no connection");
     let told = sent.told().replace(&broker.address().to_string(), "HOST:PORT");
     let (acknowledged, failed) = (sent.acknowledged.len(), sent.failed.len());
     Row { input, accepted: sent.accepted, acknowledged, failed, lost: sent.accepted - acknowledged - failed, told }
 }
 
 #[test]
-fn records_fail_in_time_with_a_reason() {
+fn every_record_fails_in_time_with_a_reason() {
     let brokers = [
         ("a broker that closes every connection", HostileBroker::closing()),
-        ("a broker that never answers", HostileBroker::answering(Harm::Silence)),
-        ("answers that are garbage", HostileBroker::answering(Harm::Garbage(1))),
-        ("noise, which is not even framed", HostileBroker::answering(Harm::Noise(7))),
-        ("answers that end in their middle", HostileBroker::answering(Harm::HalfFrame)),
-        ("answers that are too short", HostileBroker::answering(Harm::CutShort)),
-        ("frames of 2147483647 bytes", HostileBroker::answering(Harm::Length(i32::MAX))),
-        ("frames of -1 bytes", HostileBroker::answering(Harm::Length(-1))),
-        ("frames of 0 bytes", HostileBroker::answering(Harm::Length(0))),
-        ("answers to another request", HostileBroker::answering(Harm::WrongId)),
-        (UNABLE, HostileBroker::answering(Harm::Drip)),
+        ("a broker that never answers", HostileBroker::answering(Corruption::Silence)),
+        ("garbage responses", HostileBroker::answering(Corruption::Garbage(1))),
+        ("noise without framing", HostileBroker::answering(Corruption::Noise(7))),
+        ("responses cut off by a closed connection", HostileBroker::answering(Corruption::HalfFrame)),
+        ("responses that are too short", HostileBroker::answering(Corruption::CutShort)),
+        ("frames of 2147483647 bytes", HostileBroker::answering(Corruption::Length(i32::MAX))),
+        ("frames of -1 bytes", HostileBroker::answering(Corruption::Length(-1))),
+        ("frames of 0 bytes", HostileBroker::answering(Corruption::Length(0))),
+        ("responses to another request", HostileBroker::answering(Corruption::WrongId)),
+        (UNABLE, HostileBroker::answering(Corruption::Drip)),
     ];
     let mut table = Table::default();
     thread::scope(|scope| {
@@ -58,7 +59,7 @@ fn records_fail_in_time_with_a_reason() {
             .iter()
             .map(|(input, broker)| {
                 scope.spawn(move || {
-                    suffer(input, broker, if *input == UNABLE { ErrorKind::Client } else { ErrorKind::DeliveryTimeout })
+                    send_to(input, broker, if *input == UNABLE { ErrorKind::Client } else { ErrorKind::DeliveryTimeout })
                 })
             })
             .collect();
@@ -68,13 +69,13 @@ fn records_fail_in_time_with_a_reason() {
 }
 
 #[test]
-fn null_array_in_api_versions_ends_the_process() {
-    // librdkafka 2.12.1 reads the length -1 as a size (`rd_kafka_handle_ApiVersion`), which a wrapper cannot prevent. When librdkafka is
-    // fixed, this test fails: then update docs/what-happens-when.md as well.
-    const TEST: &str = "hostile::answers::null_array_in_api_versions_ends_the_process";
+fn a_null_list_in_an_api_versions_response_aborts_the_process() {
+    // librdkafka 2.12.1 uses the length -1 as a size (`rd_kafka_handle_ApiVersion`), and a wrapper cannot prevent that. This test
+    // fails once librdkafka has a fix; docs/what-happens-when.md must be updated then.
+    const TEST: &str = "hostile::answers::a_null_list_in_an_api_versions_response_aborts_the_process";
     const MARK: &str = "OTTLA_TEST_ENDS";
     if env::var_os(MARK).is_some() {
-        suffer("zeros", &HostileBroker::answering(Harm::Zeros), ErrorKind::DeliveryTimeout);
+        send_to("zeros", &HostileBroker::answering(Corruption::Zeros), ErrorKind::DeliveryTimeout);
         return;
     }
     let output = Command::new(env::current_exe().unwrap()).args([TEST, "--exact", "--nocapture"]).env(MARK, "").output().unwrap();

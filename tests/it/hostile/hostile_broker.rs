@@ -1,4 +1,4 @@
-//! [`HostileBroker`]: a server that accepts a client's connections and requests and never answers like a broker.
+//! [`HostileBroker`]: a peer that accepts connections and requests and never responds correctly.
 
 use std::{
     io::{self, Write as _},
@@ -10,22 +10,22 @@ use std::{
     thread,
 };
 
-use super::harm::{Harm, read_frame};
+use super::corruption::{Corruption, read_frame};
 
-/// The body of its responses, after the correlation id, before they are corrupted. As a response to ApiVersions it means no error and no
-/// supported API.
+/// The response after its correlation id, before it is corrupted. As an ApiVersions response it means: no error, and no supported
+/// API.
 const EMPTY: [u8; 12] = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// A server that corrupts all responses in the same way, or closes each connection at once.
+/// A peer that corrupts every response in the same way, or closes each connection at once.
 pub(crate) struct HostileBroker {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// `None` closes the connection before a request.
-    harm: Option<Harm>,
-    /// The bytes after each response.
+    /// `None` closes the connection before the first request.
+    corruption: Option<Corruption>,
+    /// The bytes to send after each response.
     more: Vec<u8>,
     connections: AtomicUsize,
     ended: AtomicBool,
@@ -33,26 +33,26 @@ struct Shared {
 }
 
 impl HostileBroker {
-    /// A server that corrupts its responses in this way.
-    pub(crate) fn answering(harm: Harm) -> Self {
-        Self::start(Some(harm), Vec::new())
+    /// A broker that corrupts each response in this way.
+    pub(crate) fn answering(corruption: Corruption) -> Self {
+        Self::start(Some(corruption), Vec::new())
     }
 
-    /// A server that corrupts its responses in this way and sends this many bytes after each.
-    pub(crate) fn flooding(harm: Harm, bytes: usize) -> Self {
-        Self::start(Some(harm), vec![0xa5; bytes])
+    /// A broker that corrupts each response in this way and sends this many bytes after it.
+    pub(crate) fn flooding(corruption: Corruption, bytes: usize) -> Self {
+        Self::start(Some(corruption), vec![0xa5; bytes])
     }
 
-    /// A server that closes each connection at once.
+    /// A broker that closes each connection at once.
     pub(crate) fn closing() -> Self {
         Self::start(None, Vec::new())
     }
 
-    fn start(harm: Option<Harm>, more: Vec<u8>) -> Self {
+    fn start(corruption: Option<Corruption>, more: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
-            harm,
+            corruption,
             more,
             connections: AtomicUsize::default(),
             ended: AtomicBool::default(),
@@ -88,12 +88,12 @@ impl HostileBroker {
 
 impl Shared {
     fn serve(&self, client: &mut TcpStream) -> io::Result<()> {
-        let Some(harm) = self.harm else { return Ok(()) };
+        let Some(corruption) = self.corruption else { return Ok(()) };
         loop {
             let request = read_frame(client)?;
-            // After API key and version.
+            // The id follows the api key and version.
             let id = request.get(4..8).ok_or(io::ErrorKind::InvalidData)?;
-            harm.send(&[id, &EMPTY].concat(), client)?;
+            corruption.send(&[id, &EMPTY].concat(), client)?;
             client.write_all(&self.more)?;
         }
     }

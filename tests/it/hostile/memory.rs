@@ -1,22 +1,22 @@
-//! The memory that a producer uses for a hostile broker's responses.
+//! The memory that a hostile broker can make a producer use.
 
 use ottla::ErrorKind;
 
-use super::{Harm, HostileBroker, answers::suffer};
+use super::{Corruption, HostileBroker, answers::send_to};
 use crate::own_process::{alone, peak_resident};
 
 #[test]
-fn frames_use_memory_for_received_bytes_only() {
-    alone("hostile::memory::frames_use_memory_for_received_bytes_only", || {
+fn memory_follows_the_bytes_received_and_not_the_frame_length() {
+    alone("hostile::memory::memory_follows_the_bytes_received_and_not_the_frame_length", || {
         // librdkafka accepts responses of up to 100 MB (receive.message.max.bytes).
-        let promising = HostileBroker::answering(Harm::Length(99_000_000));
-        let flooding = HostileBroker::flooding(Harm::Length(i32::MAX), 50_000_000);
+        let promising = HostileBroker::answering(Corruption::Length(99_000_000));
+        let flooding = HostileBroker::flooding(Corruption::Length(i32::MAX), 50_000_000);
         let before = peak_resident();
-        suffer("frames of 99 MB", &promising, ErrorKind::DeliveryTimeout);
-        suffer("50 MB behind a frame of 2147483647 bytes", &flooding, ErrorKind::DeliveryTimeout);
+        send_to("frames of 99 MB", &promising, ErrorKind::DeliveryTimeout);
+        send_to("50 MB after a frame of 2147483647 bytes", &flooding, ErrorKind::DeliveryTimeout);
         let grown = peak_resident() - before;
         println!("RSS grew by {:.1} MB", grown as f64 / 1e6);
-        // Less than one frame of either kind. It includes clients and threads, but not the sender's 50 MB, which were allocated before.
+        // Less than one such frame. It includes clients and threads; the sender's own 50 MB were allocated before.
         assert!(grown < 40_000_000, "{grown}");
     });
 }

@@ -1,4 +1,4 @@
-//! [`send`]: sends records and counts the results.
+//! [`send`]: sends records and collects the outcome of each.
 
 use std::error::Error as _;
 
@@ -7,32 +7,32 @@ use ottla::{Error, Producer, ProducerRecord, RecordMetadata};
 
 use crate::log::Found;
 
-/// The results of some records.
+/// The outcome of some records.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) accepted: usize,
     pub(crate) acknowledged: Vec<RecordMetadata>,
-    /// Accepted records that failed.
+    /// Errors of accepted records.
     pub(crate) failed: Vec<Error>,
-    /// Records that were not accepted.
+    /// Errors of records that were not accepted.
     pub(crate) refused: Vec<Error>,
 }
 
 impl Sent {
-    /// The first error with its causes, as shown to the user; `nothing` without an error.
+    /// The first error with its causes; `nothing` if there is none.
     pub(crate) fn told(&self) -> String {
         self.refused.iter().chain(&self.failed).next().map_or_else(|| "nothing".to_owned(), chain)
     }
 }
 
-/// The number of acknowledged records that are not in the log.
+/// How many acknowledged records are not in the log.
 pub(crate) fn lost(acknowledged: &[RecordMetadata], log: &[Found]) -> usize {
-    let stands = |partition, offset| log.iter().any(|found| (found.partition, found.offset) == (partition, offset));
-    let is_lost = |metadata: &&RecordMetadata| metadata.offset().is_some_and(|offset| !stands(metadata.partition(), offset));
+    let exists = |partition, offset| log.iter().any(|found| (found.partition, found.offset) == (partition, offset));
+    let is_lost = |metadata: &&RecordMetadata| metadata.offset().is_some_and(|offset| !exists(metadata.partition(), offset));
     acknowledged.iter().filter(is_lost).count()
 }
 
-/// An error and its causes, as a program prints them.
+/// An error and its causes, as programs print them.
 pub(crate) fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

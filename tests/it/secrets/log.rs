@@ -1,4 +1,4 @@
-//! The log, with all messages of librdkafka and the HTTP client, while all logins fail.
+//! The log at the most verbose level of librdkafka and the HTTP client, while every login is rejected.
 
 use std::{
     io::{self, Write},
@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::{EchoingBroker, LOGIN, Seen, jaas};
 use crate::own_process::alone;
 
-/// All log lines, from `tracing` and from `log`.
+/// All lines logged through `tracing` and `log`.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -25,7 +25,7 @@ impl Lines {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 
-    /// Waits until a line contains `what`.
+    /// Waits until the log contains this text.
     #[track_caller]
     fn wait_for(&self, what: &str) {
         let end = Instant::now() + Duration::from_secs(30);
@@ -68,9 +68,9 @@ impl log::Log for Lines {
 }
 
 #[test]
-fn log_shows_no_secret() {
+fn no_secret_in_the_log() {
     // The log is global to the process.
-    alone("secrets::log::log_shows_no_secret", || {
+    alone("secrets::log::no_secret_in_the_log", || {
         let lines = Lines::default();
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(lines.clone()).init();
         log::set_boxed_logger(Box::new(lines.clone())).unwrap();
@@ -105,7 +105,7 @@ fn log_shows_no_secret() {
         seen.result(consumer.blocking().committed([("orders", 0)]));
         drop(consumer);
 
-        // librdkafka quotes the parts of these settings that it does not understand.
+        // librdkafka's error message quotes what it does not understand of this setting.
         let unsecured = ProducerConfig::from_pairs([
             ("bootstrap.servers", broker.address()),
             ("security.protocol", "SASL_PLAINTEXT"),
@@ -120,7 +120,7 @@ fn log_shows_no_secret() {
 
         registry(&mut seen);
         let text = lines.text();
-        // librdkafka's debug lines, the broker's message without the secret, and the HTTP client's trace.
+        // The log has librdkafka's debug lines, the broker's message without the secrets it quoted, and the HTTP client's trace.
         for wanted in ["DEBUG ottla::librdkafka", "SASL", "no access with alice", "log: TRACE ureq"] {
             assert!(text.contains(wanted), "{wanted:?} is not in the log:\n{text}");
         }

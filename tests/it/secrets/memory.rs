@@ -12,7 +12,7 @@ use ottla::ProducerConfig;
 use super::Folder;
 use crate::own_process::alone;
 
-/// A secret that is not in memory itself: another text of the same length is.
+/// A secret that is not in memory itself, since only its masked bytes are stored.
 struct Masked(Vec<u8>);
 
 const MASK: u8 = 0x15;
@@ -22,7 +22,7 @@ impl Masked {
         Self((0..30_u8).map(|index| (b'a' + index * 7 % 26) ^ MASK).collect())
     }
 
-    /// Writes a text to a file, byte by byte, with the secret in place of each `@`.
+    /// Writes a text to a file byte by byte, with the secret in place of each `@`.
     fn write(&self, path: &Path, text: &str) {
         let mut file = File::create(path).unwrap();
         for byte in text.bytes() {
@@ -50,7 +50,7 @@ impl Masked {
                 let read = memory.read_at(&mut chunk, u64::try_from(start).unwrap()).unwrap_or_default().min(end - start);
                 let places = (0..read).filter(|at| !own.contains(&(start + at)) && self.is_at(&chunk[*at..read]));
                 found += places.count();
-                // A copy across the boundary is found in the next round.
+                // A copy that crosses the end of the chunk is found in the next one.
                 start += if read > self.0.len() { read - self.0.len() + 1 } else { end - start };
             }
         }
@@ -59,9 +59,9 @@ impl Masked {
 }
 
 #[test]
-fn dropped_configuration_leaves_no_copy_of_a_secret() {
-    // Other tests use memory, too.
-    alone("secrets::memory::dropped_configuration_leaves_no_copy_of_a_secret", || {
+fn dropped_configurations_leave_no_secret_in_memory() {
+    // Other tests would have copies in the same memory.
+    alone("secrets::memory::dropped_configurations_leave_no_secret_in_memory", || {
         let (folder, secret) = (Folder::new(), Masked::new());
         let password = folder.path("password");
         secret.write(&password, "@\n");

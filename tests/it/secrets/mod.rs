@@ -1,4 +1,4 @@
-//! Secrets are never shown: they are put in all possible places, and all output is searched for them.
+//! No secret is shown: the tests put secrets wherever they can occur, and search all output of every channel for them.
 
 mod log;
 #[cfg(target_os = "linux")]
@@ -20,7 +20,7 @@ use ottla_test_support::{
     seen::Seen,
 };
 
-/// The output of both kinds of configuration.
+/// Records everything that a configuration shows.
 macro_rules! show {
     ($seen:ident, $config:expr) => {{
         let config = $config;
@@ -37,7 +37,7 @@ macro_rules! show {
     }};
 }
 
-/// A configuration in each format, in which only the secrets are valid.
+/// A configuration with errors in every format; only the secrets are valid.
 fn texts(name: &str, value: &str) -> Vec<(String, Format)> {
     let quoted = serde_json::to_string(value).unwrap();
     vec![
@@ -57,7 +57,7 @@ fn variable(name: &str) -> String {
 }
 
 #[test]
-fn configuration_errors_and_debug_show_no_secret() {
+fn no_secret_in_errors_debug_and_explanations_of_a_configuration() {
     let mut seen = Seen::default();
     for (name, value) in planted() {
         for protocol in ["PLAINTEXT", "SSL", "SASL_SSL"] {
@@ -104,7 +104,7 @@ fn configuration_errors_and_debug_show_no_secret() {
 }
 
 #[test]
-fn file_errors_show_no_secret() {
+fn no_secret_in_errors_of_a_file() {
     let (folder, mut seen) = (Folder::new(), Seen::default());
     folder.file("password", "hunter2-file\n");
     let path = folder.path("password");
@@ -122,7 +122,7 @@ fn file_errors_show_no_secret() {
 }
 
 #[test]
-fn schema_registry_shows_no_secret() {
+fn no_secret_in_errors_of_a_schema_registry() {
     let mut seen = Seen::default();
     for (name, value) in planted() {
         let url = ("schema.registry.url", "http://localhost:1");
@@ -159,7 +159,7 @@ fn schema_registry_shows_no_secret() {
     seen.search(&["Debug", "error", "panic"]);
 }
 
-/// Shows a registry's settings, its client, and its errors.
+/// Records what a registry's settings and client show, and the results of its calls.
 fn registry(seen: &mut Seen, config: &SchemaRegistryConfig) {
     seen.debug(config);
     seen.result(config.check());
@@ -170,9 +170,9 @@ fn registry(seen: &mut Seen, config: &SchemaRegistryConfig) {
     seen.result(registry.latest("orders-value").wait());
 }
 
-/// `ConfigError` can be the source of other errors.
+/// `ConfigError` may be wrapped by other errors.
 #[test]
-fn wrapping_errors_show_no_secret() {
+fn no_secret_in_wrapping_errors() {
     let mut seen = Seen::default();
     let error: ConfigError = ProducerConfig::new().set("sasl.jaas.config", "hunter2").unwrap_err();
     seen.error(&ottla::Error::from(error));

@@ -1,4 +1,4 @@
-//! No secret is seen in what the command prints, logs and writes.
+//! The output, logs and files of the command show no secret.
 
 use ottla_test_support::{
     echoing_broker::EchoingBroker,
@@ -18,7 +18,7 @@ fn see(seen: &mut Seen, ended: &Ended) {
 }
 
 #[test]
-fn in_nothing_that_config_check_and_explain_print() {
+fn no_secret_in_config_check_and_explain() {
     let (folder, mut seen) = (Folder::new(), Seen::default());
     for (name, value) in planted() {
         let quoted = serde_json::to_string(&value).unwrap();
@@ -27,7 +27,7 @@ fn in_nothing_that_config_check_and_explain_print() {
              ssl.keystore.type = \"PEM\"\n\"{name}\" = {quoted}\n"
         );
         let mut texts = vec![format!("{text}acks = {value}\n"), text.clone()];
-        // A name that the command's own tables do not have is shown.
+        // The name of an unknown setting in the command's own tables is shown.
         if name != STEM {
             texts.push(format!("{text}[schema.registry]\n\"{name}\" = {quoted}\n"));
         }
@@ -44,7 +44,7 @@ fn in_nothing_that_config_check_and_explain_print() {
     seen.search(&["stdout", "stderr"]);
 }
 
-/// A configuration that logs in, and logs all that there is.
+/// A configuration with credentials that logs everything.
 fn logging_in(broker: &EchoingBroker) -> String {
     format!(
         "topic = \"orders\"\n[producer]\nbootstrap.servers = \"{}\"\nsecurity.protocol = \"SASL_PLAINTEXT\"\nsasl.mechanism = \"PLAIN\"\n\
@@ -56,7 +56,7 @@ fn logging_in(broker: &EchoingBroker) -> String {
 }
 
 #[test]
-fn in_no_line_of_a_command_that_is_not_let_in() {
+fn no_secret_in_the_output_of_a_rejected_client() {
     let (folder, mut seen, broker) = (Folder::new(), Seen::default(), EchoingBroker::start());
     let file = folder.file("orders.toml", logging_in(&broker));
     let input = folder.file("orders.jsonl", "{\"id\": 1}\n");
@@ -76,7 +76,7 @@ fn in_no_line_of_a_command_that_is_not_let_in() {
 }
 
 #[test]
-fn in_no_report_and_no_dead_letter_of_records_that_nobody_takes() {
+fn no_secret_in_reports_and_dead_letters() {
     for report in ["json", "text"] {
         let (folder, mut seen, broker) = (Folder::new(), Seen::default(), EchoingBroker::turning());
         let (file, letters) = (folder.file("orders.toml", logging_in(&broker)), folder.path("letters.jsonl"));

@@ -1,4 +1,4 @@
-//! [`Meddler`]: a proxy that corrupts the responses of brokers until it is told to stop.
+//! [`CorruptingProxy`]: a proxy that corrupts a number of the brokers' responses.
 
 use std::{
     collections::HashMap,
@@ -11,26 +11,26 @@ use std::{
     thread,
 };
 
-use super::harm::{Harm, framed, read_frame};
+use super::corruption::{Corruption, framed, read_frame};
 
-/// Proxies for some brokers. Clients see only the proxies' addresses.
-pub(crate) struct Meddler {
+/// A proxy with one listener per broker. It replaces the ports in responses, so that clients connect only to the proxy.
+pub(crate) struct CorruptingProxy {
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
 }
 
 #[derive(Default)]
 struct Shared {
-    /// What to do to responses, by API key, and how many are left.
-    plan: Mutex<HashMap<i16, (Harm, usize)>>,
-    /// The port of the broker and that of its proxy.
+    /// How to corrupt responses, and how many more, by the api key of the request.
+    plan: Mutex<HashMap<i16, (Corruption, usize)>>,
+    /// The ports of each broker and of its listener.
     ports: Vec<(u16, u16)>,
     ended: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
 
-impl Meddler {
-    /// Starts a proxy for each of these brokers (`host:port,..`, all on 127.0.0.1, and all brokers of the cluster).
+impl CorruptingProxy {
+    /// Starts the proxy for all brokers of a cluster (`host:port,..`, all on 127.0.0.1).
     pub(crate) fn start(bootstrap_servers: &str) -> Self {
         let port = |address: &str| address.rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
         let listeners: Vec<_> =
@@ -46,7 +46,7 @@ impl Meddler {
                         return;
                     }
                     if let Ok(broker) = TcpStream::connect(("127.0.0.1", broker)) {
-                        accepting.stand_between(client, broker);
+                        accepting.connect(client, broker);
                     }
                 }
             });
@@ -58,57 +58,62 @@ impl Meddler {
         self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
-    /// Corrupts the next `times` responses to requests of this kind (the protocol's API key).
-    pub(crate) fn harm(&self, api_key: i16, harm: Harm, times: usize) {
-        self.shared.plan.lock().unwrap().insert(api_key, (harm, times));
+    /// Corrupts the next `times` responses to requests with this api key.
+    pub(crate) fn corrupt(&self, api_key: i16, corruption: Corruption, times: usize) {
+        self.shared.plan.lock().unwrap().insert(api_key, (corruption, times));
     }
 
-    /// The number of responses still to be corrupted.
+    /// How many responses are still to be corrupted.
     pub(crate) fn left(&self) -> usize {
         self.shared.plan.lock().unwrap().values().map(|(_, times)| times).sum()
     }
 }
 
 impl Shared {
-    fn stand_between(self: &Arc<Self>, client: TcpStream, broker: TcpStream) {
+    fn connect(self: &Arc<Self>, client: TcpStream, broker: TcpStream) {
         self.open.lock().unwrap().extend([client.try_clone().unwrap(), broker.try_clone().unwrap()]);
-        let asked = Arc::new(Mutex::new(HashMap::new()));
+        let pending = Arc::new(Mutex::new(HashMap::new()));
         let ends = || [client.try_clone().unwrap(), broker.try_clone().unwrap()];
         let [mut from, mut to] = ends();
-        let requests = Arc::clone(&asked);
+        let requests = Arc::clone(&pending);
         thread::spawn(move || {
-            let _ = ask(&mut from, &mut to, &requests);
+            let _ = forward_requests(&mut from, &mut to, &requests);
             let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
         });
         let [mut to, mut from] = ends();
         let shared = Arc::clone(self);
         thread::spawn(move || {
-            let _ = shared.answer(&mut from, &mut to, &asked);
+            let _ = shared.forward_responses(&mut from, &mut to, &pending);
             let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
         });
     }
 
-    fn answer(&self, from: &mut TcpStream, to: &mut TcpStream, asked: &Mutex<HashMap<[u8; 4], i16>>) -> io::Result<()> {
+    fn forward_responses(
+        &self,
+        from: &mut TcpStream,
+        to: &mut TcpStream,
+        pending: &Mutex<HashMap<[u8; 4], i16>>,
+    ) -> io::Result<()> {
         loop {
             let mut answer = read_frame(from)?;
             let id = <[u8; 4]>::try_from(&answer[..4]).unwrap();
-            let api_key = asked.lock().unwrap().remove(&id).unwrap();
+            let api_key = pending.lock().unwrap().remove(&id).unwrap();
             self.redirect(&mut answer);
-            match self.next_harm(api_key) {
-                Some(harm) => harm.send(&answer, to)?,
+            match self.next_corruption(api_key) {
+                Some(corruption) => corruption.send(&answer, to)?,
                 None => to.write_all(&framed(&answer))?,
             }
         }
     }
 
-    fn next_harm(&self, api_key: i16) -> Option<Harm> {
+    fn next_corruption(&self, api_key: i16) -> Option<Corruption> {
         let mut plan = self.plan.lock().unwrap();
-        let (harm, times) = plan.get_mut(&api_key).filter(|(_, times)| *times > 0)?;
+        let (corruption, times) = plan.get_mut(&api_key).filter(|(_, times)| *times > 0)?;
         *times -= 1;
-        Some(*harm)
+        Some(*corruption)
     }
 
-    /// Replaces the ports in a response that contains broker addresses. A port is the four bytes after a host name.
+    /// Replaces the brokers' ports in a response with ours. A port is the four bytes after the host name.
     fn redirect(&self, answer: &mut [u8]) {
         const HOST: &[u8] = b"127.0.0.1";
         let mut at = 0;
@@ -122,17 +127,17 @@ impl Shared {
     }
 }
 
-/// Forwards requests, and remembers their API keys by correlation id.
-fn ask(from: &mut TcpStream, to: &mut TcpStream, asked: &Mutex<HashMap<[u8; 4], i16>>) -> io::Result<()> {
+/// Forwards requests, and records the api key of each by its correlation id.
+fn forward_requests(from: &mut TcpStream, to: &mut TcpStream, pending: &Mutex<HashMap<[u8; 4], i16>>) -> io::Result<()> {
     loop {
         let request = read_frame(from)?;
         let api_key = i16::from_be_bytes(request[..2].try_into().unwrap());
-        asked.lock().unwrap().insert(request[4..8].try_into().unwrap(), api_key);
+        pending.lock().unwrap().insert(request[4..8].try_into().unwrap(), api_key);
         to.write_all(&framed(&request))?;
     }
 }
 
-impl Drop for Meddler {
+impl Drop for CorruptingProxy {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Relaxed);
         for stream in self.shared.open.lock().unwrap().drain(..) {

@@ -1,42 +1,42 @@
-//! [`Harm`]: what is done to a broker's answer.
+//! [`Corruption`]: ways to corrupt a broker's response.
 
 use std::{
     io::{self, Read, Write},
     net::TcpStream,
 };
 
-/// What is done to an answer before it goes to the client.
+/// A way to corrupt a response before it reaches the client.
 #[derive(Debug, Clone, Copy)]
-pub enum Harm {
-    /// Behind its correlation id it is nonsense. The number says which.
+pub enum Corruption {
+    /// Random bytes after the correlation id. The number is the seed.
     Garbage(u64),
-    /// Instead of it comes nonsense, which has not even a length.
+    /// Random bytes in place of the response, without a length. The number is the seed.
     Noise(u64),
-    /// Behind its correlation id there are zeros.
+    /// Zeros after the correlation id.
     Zeros,
-    /// Its second half is left out, in a frame that says so.
+    /// Only the first half of the response, in a valid frame.
     CutShort,
-    /// The connection ends in its middle.
+    /// The connection closes in the middle of the response.
     HalfFrame,
-    /// Its frame says this length.
+    /// The frame has this length field.
     Length(i32),
-    /// It has another request's correlation id.
+    /// The correlation id is another request's.
     WrongId,
-    /// It does not come.
+    /// No response.
     Silence,
-    /// The connection ends in place of it.
+    /// The connection closes without a response.
     Close,
-    /// It comes a byte at a time.
+    /// The response arrives one byte at a time.
     Drip,
-    /// Another answer comes in its place, made from it.
+    /// The response is replaced by this function's result.
     Rewritten(fn(&[u8]) -> Vec<u8>),
 }
 
-impl Harm {
-    /// Sends the answer, without its length, so.
+impl Corruption {
+    /// Sends the response, given without its length, corrupted in this way.
     ///
     /// # Errors
-    /// The connection is to be closed.
+    /// The connection must be closed.
     pub fn send(self, answer: &[u8], to: &mut TcpStream) -> io::Result<()> {
         let mut changed = answer.to_vec();
         match self {
@@ -71,7 +71,8 @@ impl Harm {
     }
 }
 
-/// The next frame of Kafka's protocol, without its length: a request, or an answer, which begins with its correlation id.
+/// Reads the next frame of Kafka's protocol and returns it without its length: a request, or a response, which begins with its
+/// correlation id.
 pub fn read_frame(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
@@ -80,12 +81,12 @@ pub fn read_frame(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// The frame with its length.
+/// Prefixes a frame with its length.
 pub fn framed(frame: &[u8]) -> Vec<u8> {
     [&u32::try_from(frame.len()).unwrap().to_be_bytes(), frame].concat()
 }
 
-/// Bytes that mean nothing, and the same ones for the same seed (SplitMix64).
+/// Fills with pseudorandom bytes determined by the seed (SplitMix64).
 fn fill(seed: u64, bytes: &mut [u8]) {
     let mut state = seed;
     for chunk in bytes.chunks_mut(8) {
