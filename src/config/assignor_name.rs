@@ -1,4 +1,4 @@
-//! `partition.assignment.strategy`: Java's assignors to librdkafka's.
+//! `partition.assignment.strategy`: translates Java's assignors to librdkafka's.
 
 const JAVA_PACKAGE: &str = "org.apache.kafka.clients.consumer.";
 
@@ -7,12 +7,12 @@ const ASSIGNORS: [(&str, &str); 3] =
     [("RangeAssignor", "range"), ("RoundRobinAssignor", "roundrobin"), ("CooperativeStickyAssignor", COOPERATIVE)];
 const COOPERATIVE: &str = "cooperative-sticky";
 
-/// The check of the table's row.
+/// The check for the setting.
 pub(crate) fn check(list: &str) -> Result<(), String> {
     native(list).map(drop)
 }
 
-/// The list as librdkafka gets it. The error repeats nothing of it.
+/// Translates the list to librdkafka's names. The error does not show the list, only the position in it.
 pub(crate) fn native(list: &str) -> Result<String, String> {
     let mut names = Vec::new();
     for (index, class) in list.split(',').enumerate() {
@@ -20,20 +20,21 @@ pub(crate) fn native(list: &str) -> Result<String, String> {
         let name = class.strip_prefix(JAVA_PACKAGE).unwrap_or(class);
         if name == "StickyAssignor" {
             return Err(format!(
-                "has StickyAssignor, number {number}, which librdkafka has in its cooperative form alone; use CooperativeStickyAssignor"
+                "has StickyAssignor at position {number}, which librdkafka does not support; use CooperativeStickyAssignor"
             ));
         }
         let native = ASSIGNORS.iter().find(|(java, native)| *java == name || *native == class).map(|(_, native)| *native);
         let known = ASSIGNORS.map(|(java, _)| java).join(", ");
-        let native = native.ok_or_else(|| format!("has an assignor, number {number}, that is none of {known}"))?;
+        let native = native.ok_or_else(|| format!("has an unknown assignor at position {number}; must be one of {known}"))?;
         if names.contains(&native) {
-            return Err(format!("has an assignor, number {number}, that stands there already; leave it out"));
+            return Err(format!("has a duplicate assignor at position {number}; remove it"));
         }
         names.push(native);
     }
     if names.len() > 1 && names.contains(&COOPERATIVE) {
         return Err(
-            "mixes CooperativeStickyAssignor with others, which librdkafka cannot; give it alone, or the others".to_owned()
+            "combines CooperativeStickyAssignor with others, which librdkafka does not support; set either it or the others"
+                .to_owned(),
         );
     }
     Ok(names.join(","))
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn assignors_have_javas_names_and_librdkafkas() {
+    fn assignors_are_accepted_by_javas_and_librdkafkas_names() {
         for (list, wanted) in [
             ("org.apache.kafka.clients.consumer.RangeAssignor", "range"),
             ("RoundRobinAssignor,RangeAssignor", "roundrobin,range"),
@@ -56,13 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused_with_what_to_use() {
+    fn unsupported_assignors_are_rejected_with_an_alternative() {
         for (list, wanted) in [
-            ("", "number 1, that is none of RangeAssignor, RoundRobinAssignor, CooperativeStickyAssignor"),
-            ("range,com.acme.RangeAssignor", "number 2, that is none of"),
+            ("", "unknown assignor at position 1; must be one of RangeAssignor, RoundRobinAssignor, CooperativeStickyAssignor"),
+            ("range,com.acme.RangeAssignor", "unknown assignor at position 2; must be one of"),
             ("org.apache.kafka.clients.consumer.StickyAssignor", "use CooperativeStickyAssignor"),
-            ("range,RangeAssignor", "number 2, that stands there already"),
-            ("RangeAssignor,CooperativeStickyAssignor", "give it alone, or the others"),
+            ("range,RangeAssignor", "duplicate assignor at position 2"),
+            ("RangeAssignor,CooperativeStickyAssignor", "set either it or the others"),
         ] {
             let error = native(list).unwrap_err();
             assert!(error.contains(wanted) && !error.contains("acme"), "{list}: {error}");

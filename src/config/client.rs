@@ -1,4 +1,4 @@
-//! [`ClientConfig`]: what was set for a client, whichever kind it is.
+//! [`ClientConfig`]: the settings of a client of any kind.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -8,18 +8,18 @@ use super::{
 };
 use crate::secret::Secret;
 
-/// What was set for a client of one kind. The public configurations are this and what their kind adds.
+/// The settings of a client of one kind. The public configurations wrap it.
 #[derive(Clone)]
 pub(crate) struct ClientConfig {
     pub(super) kind: ClientKind,
     pub(super) entries: BTreeMap<String, Entry>,
-    /// What typed setters were given and could not take.
+    /// Errors of typed setters, which cannot return them.
     pub(super) deferred: Vec<Problem>,
-    /// The program gets tokens itself.
+    /// Whether the program supplies tokens itself.
     pub(super) has_token_provider: bool,
 }
 
-/// A value that was set.
+/// A value and its origin.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) value: Secret,
@@ -50,7 +50,7 @@ impl ClientConfig {
         if problems.is_empty() { Ok(()) } else { Err(problems.into_iter().collect()) }
     }
 
-    /// Sets a value. `shown` is what an error shows in its place, since it came from a placeholder.
+    /// Sets a value. Errors show `shown` in place of a value that came from a placeholder.
     pub(super) fn put(&mut self, name: &str, value: &str, shown: Option<&str>, origin: Origin) -> Result<(), Problem> {
         let (known, unknown) = self.recognise(name);
         let fail = |message: String| Err(Problem::new(Some(&origin), known.as_deref(), message));
@@ -58,7 +58,7 @@ impl ClientConfig {
             return fail(message);
         }
         if value.trim() == HIDDEN && is_secret(name) {
-            return fail(format!("{HIDDEN} stands where a secret was left out; give the secret"));
+            return fail(format!("{HIDDEN} is the placeholder for a hidden secret; set the secret itself"));
         }
         let checked = match self.kind.setting(name) {
             Some(setting) => setting.check(value).map_err(|message| match setting.becomes() {
@@ -77,11 +77,11 @@ impl ClientConfig {
         }
     }
 
-    /// The name if it may be shown, and what is wrong with it if it is no setting.
+    /// Returns the name if it may be shown, and an error if it is not a valid setting.
     pub(super) fn recognise(&self, name: &str) -> (Option<String>, Option<String>) {
         if self.kind.setting(name).is_some() {
             let is_left_out = cfg!(not(feature = "schema-registry")) && setting::schema_registry_setting(name).is_some();
-            return (Some(name.to_owned()), is_left_out.then(|| "needs ottla's feature `schema-registry`".to_owned()));
+            return (Some(name.to_owned()), is_left_out.then(|| "requires ottla's feature `schema-registry`".to_owned()));
         }
         let property = name.strip_prefix("librdkafka.").filter(|property| {
             !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
@@ -98,14 +98,14 @@ impl ClientConfig {
         }
     }
 
-    /// Sets what a typed setter was given; what is wrong with it is kept.
+    /// Sets the value of a typed setter; an error is stored.
     pub(super) fn keep(&mut self, name: &'static str, value: &str) {
         if let Err(problem) = self.put(name, value, None, Origin::Code) {
             self.defer(name, problem.message().to_owned());
         }
     }
 
-    /// [`keep`](Self::keep) of a time in milliseconds.
+    /// [`keep`](Self::keep) for a duration in milliseconds.
     pub(super) fn keep_duration(&mut self, name: &'static str, duration: Duration) {
         if duration.subsec_nanos() % 1_000_000 != 0 {
             self.defer(name, format!("{duration:?} is not a whole number of milliseconds"));
@@ -114,7 +114,7 @@ impl ClientConfig {
         }
     }
 
-    /// Keeps a problem; what was set before is gone, so that it does not look as if it counted.
+    /// Stores an error and removes the previous value, which is no longer in force.
     fn defer(&mut self, name: &'static str, message: String) {
         self.entries.remove(name);
         self.deferred.retain(|problem| problem.setting() != Some(name));
@@ -122,7 +122,7 @@ impl ClientConfig {
     }
 }
 
-/// A message with the value that it is about, unless that may hold a secret: in a setting of who the client is, or before an `@`.
+/// Prefixes a message with the value, unless the value may hold a secret: in security settings, or if it has an `@`.
 fn with_value(name: &str, value: &str, message: &str) -> String {
     let property = name.strip_prefix("librdkafka.").unwrap_or(name);
     if is_secret(name) || value.contains('@') || ["sasl.", "ssl."].iter().any(|prefix| property.starts_with(prefix)) {

@@ -1,46 +1,50 @@
-//! `client_methods!`: what the configuration of every kind of client offers.
+//! `client_methods!`: the methods that the configurations of all kinds of clients share.
 
-/// Gives a `struct $Config(ClientConfig)` its sources, its values, its checks and the typed setters that all kinds have.
+/// Implements sources, values, checks and the common typed setters for a `struct $Config(ClientConfig)`.
 macro_rules! client_methods {
     ($Config:ident, $kind:expr, $table:literal) => {
         impl $Config {
-            /// A configuration in which nothing is set.
+            /// Creates a configuration without any settings.
             pub fn new() -> Self {
                 Self(ClientConfig::new($kind))
             }
 
-            /// Reads a file; its extension tells the format: `.toml`, `.yaml`, `.yml`, `.json` or `.properties`.
+            /// Reads a file. The extension determines the format: `.toml`, `.yaml`, `.yml`, `.json` or `.properties`.
             ///
-            #[doc = concat!("In TOML, YAML and JSON the settings stand in the table `", $table, "`, or at the top of a file that has")]
-            /// neither a table `producer` nor one `consumer`; nested tables and dotted names are the same, numbers, booleans and lists of
-            /// texts are taken as well as texts. `${NAME}` stands for an environment variable, `${file:PATH}` for a file's text without
-            /// its last line end, `$${` for a plain `${`. A `.properties` file is read as Java does, as UTF-8 if it is that, else as
-            /// ISO-8859-1.
+            #[doc = concat!("In TOML, YAML and JSON the settings are in the table `", $table, "`, or at the top level of a file
+            #that has")]
+            /// neither a table `producer` nor a table `consumer`. Nested tables and dotted names are equivalent. Values may be
+            /// strings, numbers, booleans or lists of strings. `${NAME}` is replaced by an environment variable, `${file:PATH}`
+            /// by the content of a file without its last line end, `$${` by a plain `${`. A `.properties` file is parsed as by
+            /// Java; it is read as UTF-8 if it is valid UTF-8, else as ISO-8859-1.
             ///
-            /// The file, and each that `${file:PATH}` names, is a regular file of at most 1 MiB, and placeholders give a value no more than
-            /// that: to read it never waits and takes little memory, whatever stands there. What an environment variable or a file holds is
-            /// not looked through for placeholders again. Tables are nested 24 deep at most; YAML's aliases are not followed.
+            /// The file, and each file that `${file:PATH}` names, must be a regular file of at most 1 MiB, and the placeholders
+            /// in a value must not exceed that in total. So reading never blocks and takes little memory, whatever the path is.
+            /// Placeholders in the content of variables and files are not replaced. Tables may be nested 24 deep; YAML aliases
+            /// are not supported.
             ///
             /// # Errors
-            /// All that is wrong in the file, each with its line: what cannot be read or parsed, unknown names, wrong types, values out
-            /// of range, names that stand twice, placeholders that stand for nothing. Behind a hundred problems reading stops.
+            /// All errors in the file, each with its line: unreadable or invalid content, unknown names, wrong types, values out
+            /// of range, duplicate keys, placeholders without a value. Reading stops after a hundred errors.
             pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
                 source::from_file($kind, path.as_ref()).map(Self)
             }
 
-            /// Reads a text of the given format, as [`from_file`](Self::from_file) does.
+            /// Reads a text in the given format, as [`from_file`](Self::from_file) does.
             ///
             /// # Errors
-            /// As [`from_file`](Self::from_file).
+            /// As for [`from_file`](Self::from_file).
             pub fn from_str(text: &str, format: Format) -> Result<Self, ConfigError> {
                 source::from_str($kind, text, format).map(Self)
             }
 
-            /// Takes names and values from a map or a list; values stand as they are, without placeholders.
+            /// Reads names and values from a map or a list. Placeholders in values are not replaced.
             ///
             /// # Errors
-            /// All that is wrong with any of them.
-            pub fn from_pairs<K: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError> {
+            /// The errors of all pairs.
+            pub fn from_pairs<K: AsRef<str>, V: AsRef<str>>(
+                pairs: impl IntoIterator<Item = (K, V)>,
+            ) -> Result<Self, ConfigError> {
                 let mut config = Self::new();
                 let mut problems = Vec::new();
                 for (name, value) in pairs {
@@ -49,18 +53,18 @@ macro_rules! client_methods {
                 if problems.is_empty() { Ok(config) } else { Err(problems.into_iter().collect()) }
             }
 
-            /// Sets one setting; a value that was set before is replaced.
+            /// Sets one setting; replaces its previous value.
             ///
             /// # Errors
-            /// If there is no such setting, if it has no equal here, or if the value is of the wrong type or out of range.
+            /// The setting is unknown or not supported, or the value has the wrong type or is out of range.
             pub fn set(self, name: &str, value: impl AsRef<str>) -> Result<Self, ConfigError> {
                 self.set_with_origin(name, value, Origin::Code)
             }
 
-            /// [`set`](Self::set), saying where the value comes from; for programs with sources of their own.
+            /// [`set`](Self::set) with an origin, for programs that have their own sources of settings.
             ///
             /// # Errors
-            /// As [`set`](Self::set).
+            /// As for [`set`](Self::set).
             pub fn set_with_origin(mut self, name: &str, value: impl AsRef<str>, origin: Origin) -> Result<Self, ConfigError> {
                 match self.0.put(name, value.as_ref(), None, origin) {
                     Ok(()) => Ok(self),
@@ -68,62 +72,62 @@ macro_rules! client_methods {
                 }
             }
 
-            /// Everything that is set here, and over it everything that is set in `higher`.
+            /// Combines both configurations; settings of `higher` override those of `self`.
             #[must_use]
             pub fn merge(mut self, higher: Self) -> Self {
                 self.0.merge(higher.0);
                 self
             }
 
-            /// The value that was set, in its canonical spelling; `None` if it was not set, whatever the default is. Secrets are not
-            /// hidden.
+            /// The value that was set, in canonical form. `None` if it was not set, even if there is a default. Secrets are
+            /// returned in plain text.
             pub fn get(&self, name: &str) -> Option<&str> {
                 self.0.get(name)
             }
 
-            /// Where the value that was set came from.
+            /// The origin of the value that was set.
             pub fn origin(&self, name: &str) -> Option<&Origin> {
                 self.0.origin(name)
             }
 
-            #[doc = concat!("Checks everything, also the rules between settings, without starting a ", $table, ".")]
+            #[doc = concat!("Checks all settings, including the rules between them, without starting a ", $table, ".")]
             ///
             /// # Errors
-            /// All that is wrong.
+            /// All errors found.
             pub fn check(&self) -> Result<(), ConfigError> {
                 self.0.check()
             }
 
-            /// What works, but not as the author of the configuration may think.
+            /// Settings that have no effect, or a surprising one.
             pub fn warnings(&self) -> Vec<Warning> {
                 self.0.resolution().warnings
             }
 
-            /// What each setting is, where it came from and what it becomes.
+            /// The value of each setting, its origin and the librdkafka properties it becomes.
             pub fn explain(&self) -> Explanation {
                 explain::explain(&self.0)
             }
 
-            /// `bootstrap.servers`: the brokers to ask first, as `host:port`. Required.
+            /// `bootstrap.servers`: the brokers to connect to first, as `host:port`. Required.
             #[must_use]
             pub fn bootstrap_servers<S: AsRef<str>>(self, servers: impl IntoIterator<Item = S>) -> Self {
                 let servers: Vec<String> = servers.into_iter().map(|server| server.as_ref().to_owned()).collect();
                 self.keep("bootstrap.servers", servers.join(","))
             }
 
-            /// `client.id`: the name under which brokers log this client. Made up as in Java by default.
+            /// `client.id`: the client's name in the brokers' logs. Defaults to a generated name, as in Java.
             #[must_use]
             pub fn client_id(self, id: impl Into<String>) -> Self {
                 self.keep("client.id", id.into())
             }
 
-            /// `request.timeout.ms`: how long a broker may take to answer, 10 ms to 5 minutes. Defaults to 30 seconds.
+            /// `request.timeout.ms`: how long to wait for a broker's response, 10 ms to 5 minutes. Defaults to 30 seconds.
             #[must_use]
             pub fn request_timeout(self, timeout: Duration) -> Self {
                 self.keep_duration("request.timeout.ms", timeout)
             }
 
-            /// `retry.backoff.ms`: the first wait before a request is sent again. Defaults to 100 ms.
+            /// `retry.backoff.ms`: the wait before the first retry of a request. Defaults to 100 ms.
             #[must_use]
             pub fn retry_backoff(self, wait: Duration) -> Self {
                 self.keep_duration("retry.backoff.ms", wait)
@@ -135,13 +139,14 @@ macro_rules! client_methods {
                 self.keep("security.protocol", protocol.to_string())
             }
 
-            /// `sasl.mechanism`. Must be set with a protocol that logs in.
+            /// `sasl.mechanism`. Required with a SASL protocol.
             #[must_use]
             pub fn sasl_mechanism(self, mechanism: SaslMechanism) -> Self {
                 self.keep("sasl.mechanism", mechanism.to_string())
             }
 
-            /// `sasl.mechanism` and `sasl.jaas.config` for [`SaslMechanism::Plain`] and SCRAM, with any characters in name and password.
+            /// Sets `sasl.mechanism` and `sasl.jaas.config` for [`SaslMechanism::Plain`] or SCRAM. Name and password may have any
+            /// characters.
             #[must_use]
             pub fn sasl_login(self, mechanism: SaslMechanism, name: &str, password: &str) -> Self {
                 self.sasl_mechanism(mechanism).keep("sasl.jaas.config", jaas::login(mechanism, name, password))
@@ -170,16 +175,17 @@ macro_rules! client_methods {
             }
         }
 
-        #[doc = concat!("Writes what was set as a map of texts. Secrets become [`HIDDEN`](super::HIDDEN), which is refused when it is read back, so that no ", $table)]
-        /// starts with it as its password.
+        #[doc = concat!("Serializes the settings as a map of strings. Secrets become [`HIDDEN`](super::HIDDEN), which is rejected
+        #on deserialization, so that no ", $table)]
+        /// starts with it as a password.
         impl serde::Serialize for $Config {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serialize::serialize(&self.0, serializer)
             }
         }
 
-        /// Reads a map of names to texts, numbers, booleans, lists of them, or maps, which are flattened to dotted names. The error has
-        /// every problem on a line of its own.
+        /// Deserializes a map of names to strings, numbers, booleans, lists of them, or nested maps, which are flattened to
+        /// dotted names. The error lists every problem on its own line.
         impl<'de> serde::Deserialize<'de> for $Config {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 serialize::deserialize($kind, deserializer).map(Self)

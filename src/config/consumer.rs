@@ -11,10 +11,10 @@ use crate::serialize::SerializerName;
 
 /// The settings of a consumer, by Java's names.
 ///
-/// As with [`ProducerConfig`], a later call overrides what an earlier one set; a name, type or range that is wrong is an error of
-/// [`set`](Self::set) and of the sources at once, and the rules between settings are those of [`check`](Self::check).
+/// As with [`ProducerConfig`], a later call overrides an earlier one. [`set`](Self::set) and the sources report invalid names,
+/// types and ranges at once; [`check`](Self::check) also checks the rules between settings.
 ///
-/// Neither `Debug` nor serde's `Serialize` prints a secret: in its place stands [`HIDDEN`](super::HIDDEN).
+/// `Debug` and serde's `Serialize` print [`HIDDEN`](super::HIDDEN) in place of secrets.
 ///
 /// ```
 /// use ottla::config::{AutoOffsetReset, ConsumerConfig, Format};
@@ -36,7 +36,8 @@ pub struct ConsumerConfig(pub(super) ClientConfig);
 client_methods!(ConsumerConfig, ClientKind::Consumer, "consumer");
 
 impl ConsumerConfig {
-    /// Takes of a producer's settings those that a consumer has too: brokers, security, connections, timeouts, and the `client.id`.
+    /// Copies those settings of a producer that a consumer has too: brokers, security, connections, timeouts, and the
+    /// `client.id`.
     ///
     /// ```
     /// use ottla::config::{ConsumerConfig, ProducerConfig};
@@ -56,36 +57,36 @@ impl ConsumerConfig {
         config
     }
 
-    /// What `key.deserializer` reads, named after the serializer that writes it.
+    /// The format that `key.deserializer` reads, as the name of the matching serializer.
     pub fn key_deserializer_name(&self) -> Option<SerializerName> {
         self.get("key.deserializer").and_then(|name| deserializer_name::parse(name).ok())
     }
 
-    /// What `value.deserializer` reads, named after the serializer that writes it.
+    /// The format that `value.deserializer` reads, as the name of the matching serializer.
     pub fn value_deserializer_name(&self) -> Option<SerializerName> {
         self.get("value.deserializer").and_then(|name| deserializer_name::parse(name).ok())
     }
 
-    /// The properties of librdkafka that the settings become, for a consumer on librdkafka that is not ottla's. **The secrets among
-    /// them are in plain text.**
+    /// The librdkafka properties of these settings, for a consumer on librdkafka other than ottla's. **Secrets are in plain
+    /// text.**
     ///
     /// # Errors
-    /// As [`check`](Self::check).
+    /// As for [`check`](Self::check).
     pub fn native_properties(&self) -> Result<Vec<(String, String)>, ConfigError> {
         self.resolve().map(|resolved| exposed(&resolved.native))
     }
 
-    /// Turns the settings into librdkafka's properties and what the consumer itself needs.
+    /// Converts the settings to librdkafka properties and the consumer's own parameters.
     ///
-    /// Makes up a `client.id` if there is none, another each time.
+    /// Generates a new `client.id` on each call if none is set.
     pub(crate) fn resolve(&self) -> Result<ResolvedConsumer, ConfigError> {
         resolved_consumer::resolve(&self.0)
     }
 }
 
-/// Typed setters. A value that is out of range is kept as a problem for [`check`](Self::check) and for the consumer's start.
+/// Typed setters. A value out of range is stored as an error, which [`check`](Self::check) and starting the consumer return.
 impl ConsumerConfig {
-    /// `group.id`: the group that shares the partitions and keeps the offsets. Not set by default.
+    /// `group.id`: the group that shares partitions and stores committed offsets. Not set by default.
     #[must_use]
     pub fn group_id(self, id: impl Into<String>) -> Self {
         self.keep("group.id", id.into())
@@ -109,13 +110,13 @@ impl ConsumerConfig {
         self.keep("auto.offset.reset", reset.to_string())
     }
 
-    /// `enable.auto.commit`: commit the offsets of what was read from time to time. Defaults to true, without a group to false.
+    /// `enable.auto.commit`: commit the offsets of processed records periodically. Defaults to true; without a group to false.
     #[must_use]
     pub fn auto_commit(self, on: bool) -> Self {
         self.keep("enable.auto.commit", on.to_string())
     }
 
-    /// `auto.commit.interval.ms`: how often that is done, up to a day, in whole milliseconds. Defaults to 5 seconds.
+    /// `auto.commit.interval.ms`: the interval between commits, up to a day, in whole milliseconds. Defaults to 5 seconds.
     #[must_use]
     pub fn auto_commit_interval(self, interval: Duration) -> Self {
         self.keep_duration("auto.commit.interval.ms", interval)
@@ -127,61 +128,64 @@ impl ConsumerConfig {
         self.keep("isolation.level", level.to_string())
     }
 
-    /// `max.poll.records`: the most records that are handed over at once, at least 1. Defaults to 500.
+    /// `max.poll.records`: the maximum number of records per poll, at least 1. Defaults to 500.
     #[must_use]
     pub fn max_poll_records(self, records: usize) -> Self {
         self.keep("max.poll.records", records.to_string())
     }
 
-    /// `max.poll.interval.ms`: how long the program may take from one poll to the next, up to a day. Defaults to five minutes.
+    /// `max.poll.interval.ms`: the maximum time between two polls, up to a day. Defaults to five minutes.
     #[must_use]
     pub fn max_poll_interval(self, interval: Duration) -> Self {
         self.keep_duration("max.poll.interval.ms", interval)
     }
 
-    /// `session.timeout.ms`: after how long without a heartbeat a member is taken for lost, up to an hour. Defaults to 45 seconds.
+    /// `session.timeout.ms`: how long after its last heartbeat a member is considered dead, up to an hour. Defaults to 45
+    /// seconds.
     #[must_use]
     pub fn session_timeout(self, timeout: Duration) -> Self {
         self.keep_duration("session.timeout.ms", timeout)
     }
 
-    /// `heartbeat.interval.ms`: how often a member says that it is there, less than the session timeout. Defaults to 3 seconds.
+    /// `heartbeat.interval.ms`: the interval between heartbeats, less than the session timeout. Defaults to 3 seconds.
     #[must_use]
     pub fn heartbeat_interval(self, interval: Duration) -> Self {
         self.keep_duration("heartbeat.interval.ms", interval)
     }
 
-    /// `fetch.min.bytes`: how much a broker should have before it answers, up to 100000000 bytes. Defaults to 1.
+    /// `fetch.min.bytes`: the minimum amount of data in a fetch response, up to 100000000 bytes. Defaults to 1.
     #[must_use]
     pub fn fetch_min_bytes(self, bytes: usize) -> Self {
         self.keep("fetch.min.bytes", bytes.to_string())
     }
 
-    /// `fetch.max.wait.ms`: how long it waits for that, up to five minutes. Defaults to 500 ms.
+    /// `fetch.max.wait.ms`: how long a broker waits for `fetch.min.bytes`, up to five minutes. Defaults to 500 ms.
     #[must_use]
     pub fn fetch_max_wait(self, wait: Duration) -> Self {
         self.keep_duration("fetch.max.wait.ms", wait)
     }
 
-    /// `fetch.max.bytes`: about the most that a broker answers to one request. Defaults to 52428800 (50 MiB).
+    /// `fetch.max.bytes`: the approximate maximum size of a fetch response. Defaults to 52428800 (50 MiB).
     #[must_use]
     pub fn fetch_max_bytes(self, bytes: usize) -> Self {
         self.keep("fetch.max.bytes", bytes.to_string())
     }
 
-    /// `max.partition.fetch.bytes`: about the most of one partition in an answer, up to 1000000000. Defaults to 1048576 (1 MiB).
+    /// `max.partition.fetch.bytes`: the approximate maximum per partition in a response, up to 1000000000. Defaults to 1048576 (1
+    /// MiB).
     #[must_use]
     pub fn max_partition_fetch_bytes(self, bytes: usize) -> Self {
         self.keep("max.partition.fetch.bytes", bytes.to_string())
     }
 
-    /// `client.rack`: where the client is, so that it reads from a replica nearby (KIP-392). Empty by default: from the leader.
+    /// `client.rack`: the client's rack, so that it fetches from the nearest replica (KIP-392). Defaults to empty: fetch from the
+    /// leader.
     #[must_use]
     pub fn client_rack(self, rack: impl Into<String>) -> Self {
         self.keep("client.rack", rack.into())
     }
 
-    /// `default.api.timeout.ms`: how long a call may take that is given no time of its own. Defaults to a minute.
+    /// `default.api.timeout.ms`: the timeout of calls without a timeout argument. Defaults to a minute.
     #[must_use]
     pub fn default_api_timeout(self, timeout: Duration) -> Self {
         self.keep_duration("default.api.timeout.ms", timeout)
@@ -193,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typed_setters_write_the_same_field_as_the_string_ones() {
+    fn typed_setters_set_the_same_names_as_set() {
         let typed = ConsumerConfig::new()
             .bootstrap_servers(["a:1", "b:2"])
             .client_id("me")
@@ -248,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_goes_where_the_producer_goes() {
+    fn from_producer_copies_connection_settings() {
         let producer = ProducerConfig::from_pairs([
             ("bootstrap.servers", "a:1"),
             ("security.protocol", "SSL"),
@@ -266,22 +270,22 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_the_other_kind_is_told_to_be_that() {
+    fn settings_of_the_other_kind_are_named_as_such() {
         for name in ["linger.ms", "acks", "librdkafka.queue.buffering.max.ms", "key.serializer"] {
             let error = ConsumerConfig::new().set(name, "1").unwrap_err().to_string();
-            assert!(error.ends_with("is a producer's setting; a consumer has no use for it"), "{error}");
+            assert!(error.ends_with("is a producer setting and does not apply to a consumer"), "{error}");
         }
         for (name, wanted) in [
-            ("fetch.wait.max.ms", "is librdkafka's name; use fetch.max.wait.ms, or librdkafka.fetch.wait.max.ms"),
+            ("fetch.wait.max.ms", "is a librdkafka property; use fetch.max.wait.ms, or librdkafka.fetch.wait.max.ms"),
             ("consumer.auto.ofset.reset", "did you mean auto.offset.reset?"),
-            ("zookeeper.connect", "is no setting of the Java consumer 4.1: is gone since Kafka 0.9.0; use bootstrap.servers"),
-            ("enable.auto.offset.store", "the consumer itself says which records count as read"),
-            ("topic", "put the consumer's settings into a table named consumer"),
+            ("zookeeper.connect", "is not a setting of the Java consumer 4.1: removed in Kafka 0.9.0; use bootstrap.servers"),
+            ("enable.auto.offset.store", "the consumer stores offsets itself"),
+            ("topic", "put the consumer's settings in a table named consumer"),
         ] {
             let error = ConsumerConfig::new().set(name, "1").unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }
         let error = ProducerConfig::new().set("max.poll.records", "1").unwrap_err().to_string();
-        assert_eq!(error, "max.poll.records: is a consumer's setting; a producer has no use for it");
+        assert_eq!(error, "max.poll.records: is a consumer setting and does not apply to a producer");
     }
 }

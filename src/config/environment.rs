@@ -1,4 +1,4 @@
-//! Settings from the environment: `OTTLA_LINGER_MS` is `linger.ms`.
+//! Settings from environment variables: `OTTLA_LINGER_MS` sets `linger.ms`.
 
 use std::{env, ffi::OsString};
 
@@ -13,27 +13,28 @@ const PREFIX: &str = "OTTLA_";
 const SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
 impl ProducerConfig {
-    /// Takes the environment's settings, over what is set already: every variable `OTTLA_NAME`, where `NAME` is a setting's name in
-    /// upper case with `_` for `.`.
+    /// Applies the environment variables over the settings so far: each variable `OTTLA_NAME`, where `NAME` is a setting's name
+    /// in upper case with `_` for `.`.
     ///
-    /// `KAFKA_BOOTSTRAP_SERVERS`, which is for every program, sets `bootstrap.servers` only where neither `OTTLA_BOOTSTRAP_SERVERS` nor
-    /// anything before does.
+    /// `KAFKA_BOOTSTRAP_SERVERS`, a variable shared with other programs, sets `bootstrap.servers` only if neither
+    /// `OTTLA_BOOTSTRAP_SERVERS` nor an earlier source does.
     ///
-    /// The variables that Kubernetes sets for a service whose name begins with `ottla`, such as `OTTLA_PORT=tcp://10.0.0.1:80` and
-    /// `OTTLA_SERVICE_HOST`, are passed over.
+    /// The variables that Kubernetes sets for a service whose name begins with `ottla`, such as `OTTLA_PORT=tcp://10.0.0.1:80`
+    /// and `OTTLA_SERVICE_HOST`, are ignored.
     ///
-    /// One environment may serve producers and consumers: `OTTLA_CLIENT_ID` is for both, `OTTLA_PRODUCER_CLIENT_ID` and
-    /// `OTTLA_CONSUMER_CLIENT_ID`, which override it, are for one. Settings that only a consumer has are left to it.
+    /// One environment may configure producers and consumers: `OTTLA_CLIENT_ID` applies to both, `OTTLA_PRODUCER_CLIENT_ID` and
+    /// `OTTLA_CONSUMER_CLIENT_ID` override it for one of them. Settings that only a consumer has are ignored here.
     ///
-    /// `OTTLA_LIBRDKAFKA_NAME` passes a property of librdkafka through. Values stand as they are, without placeholders.
+    /// `OTTLA_LIBRDKAFKA_NAME` sets a librdkafka property. Placeholders in values are not replaced.
     ///
     /// # Errors
-    /// All that is wrong: a variable `OTTLA_..` that is no setting, a value that is not UTF-8, of the wrong type or out of range.
+    /// The errors of all variables: an `OTTLA_..` variable that names no setting, and values that are not UTF-8, of the wrong
+    /// type or out of range.
     pub fn with_environment(self) -> Result<Self, ConfigError> {
         self.with_variables(env::vars_os())
     }
 
-    /// [`with_environment`](Self::with_environment), with variables from elsewhere.
+    /// [`with_environment`](Self::with_environment) with the given variables instead of those of the process.
     ///
     /// ```
     /// use ottla::ProducerConfig;
@@ -44,7 +45,7 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// As [`with_environment`](Self::with_environment).
+    /// As for [`with_environment`](Self::with_environment).
     pub fn with_variables<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError>
     where
         K: Into<OsString>,
@@ -57,16 +58,16 @@ impl ProducerConfig {
 
 #[cfg(feature = "consumer")]
 impl ConsumerConfig {
-    /// Takes the environment's settings, as [`ProducerConfig::with_environment`] does those of a producer: `OTTLA_GROUP_ID` is
+    /// Applies the environment variables as [`ProducerConfig::with_environment`] does for a producer: `OTTLA_GROUP_ID` sets
     /// `group.id`.
     ///
     /// # Errors
-    /// As [`ProducerConfig::with_environment`].
+    /// As for [`ProducerConfig::with_environment`].
     pub fn with_environment(self) -> Result<Self, ConfigError> {
         self.with_variables(env::vars_os())
     }
 
-    /// [`with_environment`](Self::with_environment), with variables from elsewhere.
+    /// [`with_environment`](Self::with_environment) with the given variables instead of those of the process.
     ///
     /// ```
     /// use ottla::config::ConsumerConfig;
@@ -78,7 +79,7 @@ impl ConsumerConfig {
     /// ```
     ///
     /// # Errors
-    /// As [`with_environment`](Self::with_environment).
+    /// As for [`with_environment`](Self::with_environment).
     pub fn with_variables<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError>
     where
         K: Into<OsString>,
@@ -101,7 +102,8 @@ impl ClientConfig {
             .filter_map(|(variable, value)| Some((variable.into().into_string().ok()?, value.into())))
             .filter(|(variable, _)| variable.starts_with(PREFIX) || variable == SERVERS)
             .collect();
-        // What is for one kind alone comes over what is for both; KAFKA_BOOTSTRAP_SERVERS comes last, and only fills in.
+        // Variables for one kind override those for both. KAFKA_BOOTSTRAP_SERVERS is last, and applies only if the setting is not
+        // set.
         variables.sort_by_key(|(variable, _)| (variable == SERVERS, of_kind(self.kind, variable).is_some(), variable.clone()));
         let mut problems = Vec::new();
         for (variable, value) in variables {
@@ -121,7 +123,7 @@ impl ClientConfig {
         let own = of_kind(self.kind, variable);
         let rest = own.or(variable.strip_prefix(PREFIX)).unwrap_or_default();
         let name = if variable == SERVERS { Some("bootstrap.servers".to_owned()) } else { name(self.kind, rest) };
-        // A variable that names no kind may be meant for the other one alone.
+        // A variable without a kind may be meant only for the other kind.
         if own.is_none() && name.as_deref().map_or(self::name(other, rest).is_some(), |name| is_others(self.kind, name)) {
             return Ok(());
         }
@@ -139,14 +141,14 @@ impl ClientConfig {
     }
 }
 
-/// What a variable names that is for one kind of client alone, as `OTTLA_CONSUMER_NAME` is.
+/// The rest of a variable for one kind of client, such as `OTTLA_CONSUMER_NAME`.
 fn of_kind(kind: ClientKind, variable: &str) -> Option<&str> {
     variable.strip_prefix(PREFIX)?.strip_prefix(&kind.noun().to_ascii_uppercase())?.strip_prefix('_')
 }
 
-/// Whether it is one of the variables that Kubernetes sets for a service, here without its first five letters and `_`: `SERVICE_HOST`,
-/// `SERVICE_PORT`, `SERVICE_PORT_NAME`, `PORT`, `PORT_80_TCP`, `PORT_80_TCP_PROTO`, `_PORT` and `_ADDR`, or these behind more of the
-/// service's name. Each has a value of its kind, so that a misspelt name of a setting does not match.
+/// Whether Kubernetes sets this variable for a service. `rest` is the variable without `OTTLA_`: `SERVICE_HOST`, `SERVICE_PORT`,
+/// `SERVICE_PORT_NAME`, `PORT`, `PORT_80_TCP`, `PORT_80_TCP_PROTO`, `_PORT` and `_ADDR`, each possibly preceded by more of the
+/// service's name. The value must have the matching form, so that a misspelled setting does not match.
 fn is_kubernetes(rest: &str, value: &OsString) -> bool {
     let Some(value) = value.to_str() else { return false };
     let words: Vec<&str> = rest.split('_').collect();
@@ -173,15 +175,15 @@ fn is_others(kind: ClientKind, name: &str) -> bool {
     unknown_setting::is_others(kind, name.strip_prefix("librdkafka.").unwrap_or(name))
 }
 
-/// What to say of a variable that names no setting.
+/// The error for a variable that names no setting.
 fn unknown(kind: ClientKind, prefix: &str, rest: &str) -> String {
     let spelled = rest.to_ascii_lowercase().replace('_', ".");
     if let Some(own) = librdkafka_property::own(kind).find(|property| variable_of(property) == rest) {
         return unknown_setting::explain(kind, own).1;
     }
     match unknown_setting::nearest(kind, &spelled).or_else(|| unknown_setting::nearest(kind.other(), &spelled)) {
-        Some(near) => format!("no setting has this name; did you mean {prefix}{} ({near})?", variable_of(&near)),
-        None => "no setting has this name; unset it or name it differently".to_owned(),
+        Some(near) => format!("unknown setting; did you mean {prefix}{} ({near})?", variable_of(&near)),
+        None => "unknown setting; unset or rename the variable".to_owned(),
     }
 }
 
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_has_its_variable_and_no_two_share_one() {
+    fn every_setting_has_a_unique_variable() {
         for kind in ClientKind::ALL {
             let mut seen = std::collections::HashSet::new();
             for setting in kind.settings() {
@@ -226,12 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn variables_override_and_kafkas_own_is_the_weaker() {
+    fn variables_override_and_kafka_bootstrap_servers_is_a_fallback() {
         let config = ProducerConfig::new().set("linger.ms", "1").unwrap();
         let config = config.with_variables([("OTTLA_LINGER_MS", "2"), ("KAFKA_BOOTSTRAP_SERVERS", "a:1")]).unwrap();
         let set = ProducerConfig::new().set("bootstrap.servers", "c:1").unwrap();
         let set = set.with_variables([("KAFKA_BOOTSTRAP_SERVERS", "a:1")]).unwrap();
-        assert_eq!(set.get("bootstrap.servers"), Some("c:1"), "what the program or a file says is more exact");
+        assert_eq!(set.get("bootstrap.servers"), Some("c:1"), "the program and files take precedence");
         let set = set.with_variables([("OTTLA_BOOTSTRAP_SERVERS", "b:1")]).unwrap();
         assert_eq!(set.get("bootstrap.servers"), Some("b:1"));
         assert_eq!((config.get("linger.ms"), config.get("bootstrap.servers")), (Some("2"), Some("a:1")));
@@ -242,21 +244,21 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_errors_are_reported_at_once() {
         let error =
             read(&[("OTTLA_LIGER_MS", "5"), ("OTTLA_ACKS", "two"), ("OTTLA_NOTHING_LIKE_IT", "x"), ("OTHER", "y")]).unwrap_err();
         assert_eq!(
             error,
-            "OTTLA_ACKS: acks: \"two\" is none of all, -1, 0, 1\n\
-             OTTLA_LIGER_MS: no setting has this name; did you mean OTTLA_LINGER_MS (linger.ms)?\n\
-             OTTLA_NOTHING_LIKE_IT: no setting has this name; unset it or name it differently"
+            "OTTLA_ACKS: acks: \"two\" is invalid; must be one of all, -1, 0, 1\n\
+             OTTLA_LIGER_MS: unknown setting; did you mean OTTLA_LINGER_MS (linger.ms)?\n\
+             OTTLA_NOTHING_LIKE_IT: unknown setting; unset or rename the variable"
         );
         let error = read(&[("OTTLA_SASL_PASSWORD", "hunter2")]).unwrap_err();
         assert!(error.contains("use sasl.jaas.config, or librdkafka.sasl.password") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]
-    fn kubernetes_variables_are_passed_over_and_misspelt_settings_are_not() {
+    fn kubernetes_variables_are_ignored_and_misspelled_settings_are_not() {
         for (variable, value) in [
             ("OTTLA_SERVICE_HOST", "10.96.3.7"),
             ("OTTLA_SERVICE_HOST", "fd00::7"),
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn one_environment_serves_both_kinds() {
+    fn one_environment_configures_both_kinds() {
         let variables = [
             ("OTTLA_CLIENT_ID", "both"),
             ("OTTLA_CONSUMER_CLIENT_ID", "reader"),
@@ -313,11 +315,11 @@ mod tests {
         let names: Vec<&str> = consumer.entries.keys().map(String::as_str).collect();
         assert_eq!(names, ["client.id", "group.id", "librdkafka.queued.min.messages"]);
         assert_eq!(consumer.get("client.id"), Some("reader"));
-        // What names a kind is read by that kind alone, and must be one of its settings.
+        // A variable for one kind is read only for that kind, and must name one of its settings.
         assert!(read(&[("OTTLA_CONSUMER_GROPU_ID", "g")]).is_ok());
         for (variable, wanted) in [
             ("OTTLA_CONSUMER_GROPU_ID", "did you mean OTTLA_CONSUMER_GROUP_ID (group.id)?"),
-            ("OTTLA_CONSUMER_LINGER_MS", "no setting has this name"),
+            ("OTTLA_CONSUMER_LINGER_MS", "unknown setting"),
             ("OTTLA_LIGER_MS", "did you mean OTTLA_LINGER_MS (linger.ms)?"),
         ] {
             let error = consumer.put_variables([(variable, "1")]).unwrap_err().to_string();
@@ -327,7 +329,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn bytes_that_are_no_text_are_refused() {
+    fn values_that_are_not_utf8_are_rejected() {
         use std::os::unix::ffi::OsStringExt;
         let variables = [(OsString::from("OTTLA_CLIENT_ID"), OsString::from_vec(vec![0xff]))];
         let error = ProducerConfig::new().with_variables(variables).unwrap_err();

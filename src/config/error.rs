@@ -1,20 +1,20 @@
-//! [`ConfigError`]: every problem of a configuration at once, each with its place; and [`Warning`].
+//! [`ConfigError`]: all problems of a configuration, each with its origin. [`Warning`]: a setting with a surprising effect.
 
 use std::{error::Error as StdError, fmt};
 
 use super::Origin;
 
-/// All that is wrong with a configuration, or with one source of it.
+/// All problems of a configuration, or of one source.
 ///
-/// `Display` gives each problem a line: where it stands, the setting, what is wrong and what to do. No value of a secret setting,
-/// of a misspelt one or of a line that could not be parsed is ever in it.
+/// `Display` writes one line per problem: origin, setting, problem and remedy. It never shows the value of a secret setting or of
+/// a misspelled one, or the text of a line that could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     subject: String,
     problems: Vec<Problem>,
 }
 
-/// One thing that is wrong with a configuration.
+/// One problem of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     origin: Option<Origin>,
@@ -22,17 +22,17 @@ pub struct Problem {
     message: String,
 }
 
-/// Something of a configuration that works, but not as its author may think.
+/// A setting that has no effect, or a surprising one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning(Problem);
 
 impl ConfigError {
-    /// Wraps what was found in `subject`, a file's path or "the configuration". `problems` must not be empty.
+    /// Creates an error about `subject`: a file's path or "the configuration". `problems` must not be empty.
     pub(crate) fn new(subject: impl Into<String>, problems: Vec<Problem>) -> Self {
         Self { subject: subject.into(), problems }
     }
 
-    /// The problems, in the order in which they were found; never empty.
+    /// The problems in the order in which they were found; never empty.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -42,7 +42,7 @@ impl ConfigError {
         &self.subject
     }
 
-    /// One line that says how many problems there are and where, for an error that has this one as its source.
+    /// One line with the number of problems and the subject, for an error that has this one as its source.
     pub fn summary(&self) -> String {
         match self.problems.len() {
             1 => format!("1 problem in {}", self.subject),
@@ -50,14 +50,14 @@ impl ConfigError {
         }
     }
 
-    /// The same problems as a source under another name sees them, for callers that join several sources into one error.
+    /// The problems, for callers that combine several sources into one error.
     pub fn into_problems(self) -> Vec<Problem> {
         self.problems
     }
 }
 
 impl FromIterator<Problem> for ConfigError {
-    /// Joins problems of several sources into one error about "the configuration".
+    /// Combines problems of several sources into one error about "the configuration".
     fn from_iter<I: IntoIterator<Item = Problem>>(problems: I) -> Self {
         Self::new("the configuration", problems.into_iter().collect())
     }
@@ -68,17 +68,17 @@ impl Problem {
         Self { origin: origin.cloned(), setting: setting.map(str::to_owned), message: message.into() }
     }
 
-    /// Where the wrong value came from; `None` where it is about a setting that is missing or about several at once.
+    /// The origin of the value; `None` if a setting is missing or several settings conflict.
     pub fn origin(&self) -> Option<&Origin> {
         self.origin.as_ref()
     }
 
-    /// The setting's name; `None` for broken syntax, or where what stands in a name's place does not look like one.
+    /// The setting's name; `None` for a syntax error, or if the name does not look like a setting's name.
     pub fn setting(&self) -> Option<&str> {
         self.setting.as_deref()
     }
 
-    /// What is wrong and what to do, without place and name.
+    /// The problem and the remedy, without origin and name.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -89,7 +89,7 @@ impl Warning {
         Self(Problem::new(origin, Some(setting), message))
     }
 
-    /// Where the value came from.
+    /// The origin of the value.
     pub fn origin(&self) -> Option<&Origin> {
         self.0.origin()
     }
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_has_its_line() {
+    fn each_problem_is_a_line() {
         let origin = Origin::File { path: "orders.toml".into(), line: 7 };
         let error = ConfigError::new(
             "orders.toml",
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_crates_error_counts_them_and_has_them_as_its_source() {
+    fn the_crates_error_has_the_count_and_the_source() {
         let error = ConfigError::new("orders.toml", vec![Problem::new(None, None, "one"), Problem::new(None, None, "two")]);
         let outer = crate::Error::from(error.clone());
         assert_eq!(outer.to_string(), "2 problems in orders.toml");

@@ -1,11 +1,11 @@
-//! [`Explanation`]: what each setting is, where it came from, and what it becomes.
+//! [`Explanation`]: the value, origin and effect of each setting.
 
 use std::fmt;
 
 use super::{Becomes, ClientConfig, Origin, redacted, schema_registry_settings};
 
-/// Every setting that has a value, as [`ProducerConfig::explain`](super::ProducerConfig::explain) gives it; `Display` writes it as a table.
-/// Secrets are hidden.
+/// All settings that have a value, as returned by [`ProducerConfig::explain`](super::ProducerConfig::explain). `Display` writes a
+/// table. Secrets are hidden.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     rows: Vec<Row>,
@@ -34,34 +34,34 @@ impl Row {
         &self.value
     }
 
-    /// Where it came from: `orders.toml:7`, `OTTLA_LINGER_MS`, `--set`, `code`, or `default`.
+    /// The origin: `orders.toml:7`, `OTTLA_LINGER_MS`, `--set`, `code`, or `default`.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The properties of librdkafka that it became, with their values; empty for what ottla does itself.
+    /// The librdkafka properties that the setting becomes, with their values; empty if ottla implements the setting itself.
     pub fn librdkafka(&self) -> &[(String, String)] {
         &self.librdkafka
     }
 
-    /// Java's default; `None` where it is null and for librdkafka's and ottla's own settings.
+    /// Java's default; `None` if it is null, and for settings of librdkafka and ottla.
     pub fn java_default(&self) -> Option<&'static str> {
         self.java_default
     }
 
-    /// librdkafka's default of the first property; `None` for what ottla does itself.
+    /// librdkafka's default of the first property; `None` if ottla implements the setting itself.
     pub fn librdkafka_default(&self) -> Option<&'static str> {
         self.librdkafka_default
     }
 
-    /// Why the value is not the one that was set or the usual default; empty where nothing is to be said.
+    /// Why the value differs from the one set or from the usual default; empty if it does not.
     pub fn note(&self) -> &str {
         &self.note
     }
 }
 
 impl Explanation {
-    /// The rows: the Java settings by name, then librdkafka's own, then ottla's.
+    /// The rows: Java's settings by name, then librdkafka's, then ottla's.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
@@ -81,7 +81,7 @@ pub(super) fn explain(config: &ClientConfig) -> Explanation {
     let mut rows = Vec::new();
     let known = config.kind.settings().map(|setting| setting.name());
     let passed = config.entries.keys().map(String::as_str).filter(|name| config.kind.setting(name).is_none());
-    // Of a registry nothing is said to who has none.
+    // Registry settings are shown only if there is a registry or they are set.
     let has_registry = config.get("schema.registry.url").is_some();
     let registry = schema_registry_settings().map(|setting| setting.name());
     let registry = registry.filter(|name| has_registry || config.get(name).is_some());
@@ -96,7 +96,7 @@ pub(super) fn explain(config: &ClientConfig) -> Explanation {
         let set = config.entries.get(name).map(|entry| &entry.value);
         let refused = setting.is_some_and(|setting| matches!(setting.becomes(), Becomes::Refused { .. }));
         let here = setting.is_some_and(|setting| setting.becomes() == Becomes::Here);
-        // A default that has not become anything is not in force.
+        // A default that becomes no property is not in force.
         let default = setting.and_then(|setting| setting.default()).filter(|_| !refused && (here || !librdkafka.is_empty()));
         if set.is_none() && default.is_none() && librdkafka.is_empty() {
             continue;
@@ -130,7 +130,7 @@ pub(super) fn explain(config: &ClientConfig) -> Explanation {
     Explanation { rows }
 }
 
-/// The columns; the defaults stand there only where they are not the value in force.
+/// The columns. Defaults are shown only if they differ from the value in force.
 fn cells(row: &Row) -> [String; 7] {
     let librdkafka: Vec<String> = row.librdkafka.iter().map(|(name, value)| format!("{name}={}", value.escape_debug())).collect();
     let differs = |default: Option<&str>, value: &str| match default {
@@ -159,7 +159,7 @@ impl fmt::Display for Explanation {
         let mut widths = [0; 7];
         for line in &lines {
             for (width, cell) in widths.iter_mut().zip(line) {
-                // One very long value must not push all the others off the screen.
+                // One very long value must not widen the column for all rows.
                 *width = (*width).max(cell.chars().count().min(60));
             }
         }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn value_origin_and_what_it_becomes() {
+    fn rows_have_value_origin_and_properties() {
         let config = config(&[("linger.ms", "20")]).set_with_origin("acks", "all", Origin::Flag).unwrap();
         let explanation = config.explain();
         let linger = row(&explanation, "linger.ms");
@@ -195,18 +195,18 @@ mod tests {
         let memory = row(&explanation, "buffer.memory");
         assert_eq!((memory.value(), memory.origin(), memory.librdkafka().len()), ("33554432", "default", 0));
         assert_eq!(row(&explanation, "request.timeout.ms").librdkafka().len(), 2);
-        assert!(explanation.rows().iter().all(|row| row.name() != "metadata.max.idle.ms"), "a refused setting has no value");
+        assert!(explanation.rows().iter().all(|row| row.name() != "metadata.max.idle.ms"), "an unsupported setting has no value");
     }
 
     #[test]
-    fn idempotence_that_was_turned_off_says_so() {
+    fn disabled_idempotence_has_a_note() {
         let explanation = config(&[("acks", "1")]).explain();
         let row = row(&explanation, "enable.idempotence");
         assert_eq!((row.value(), row.note()), ("false", "turned off by acks or retries"));
     }
 
     #[test]
-    fn the_table_is_aligned_and_shows_where_defaults_differ() {
+    fn the_table_is_aligned_and_shows_differing_defaults() {
         let text = config(&[("client.id", "two\nlines")]).explain().to_string();
         let lines: Vec<&str> = text.lines().collect();
         let column = lines[0].find("FROM").unwrap();
@@ -218,6 +218,6 @@ mod tests {
             size.split_whitespace().collect::<Vec<_>>(),
             ["batch.size", "1000000", "default", "batch.size=1000000", "16384"]
         );
-        assert!(text.contains(r"two\nlines"), "a value stays on its line");
+        assert!(text.contains(r"two\nlines"), "a value must stay on one line");
     }
 }

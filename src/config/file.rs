@@ -1,4 +1,4 @@
-//! [`read`]: a file that a configuration is, or names.
+//! [`read`]: reads a configuration file, or a file named in one.
 
 use std::{
     fs::{self, File},
@@ -6,33 +6,37 @@ use std::{
     path::Path,
 };
 
-/// The largest file that is read, in bytes: many times what a configuration, a certificate or a password takes. Placeholders give a value
-/// no more than this either.
-pub(crate) const LARGEST: usize = 1024 * 1024;
+/// The maximum size of a file in bytes, far more than a configuration, a certificate or a password needs. It also limits the
+/// placeholders of a value.
+pub(crate) const MAX_SIZE: usize = 1024 * 1024;
 
-/// What is said of such a path.
-pub(crate) const NO_FILE: &str = "is a pipe or a device, not a file";
+/// The error for a pipe or a device.
+pub(crate) const NOT_A_FILE: &str = "is a pipe or a device, not a file";
 
-/// All of a file, or in a few words why not. Never waits, and takes no more memory than [`LARGEST`].
+/// Reads a file; the error is a short reason. Never blocks, and takes at most [`MAX_SIZE`] of memory.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if is_pipe_or_device(path) {
-        return Err(NO_FILE.to_owned());
+        return Err(NOT_A_FILE.to_owned());
     }
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes)).map_err(|error| reason(&error))?;
-    if bytes.len() > LARGEST { Err("is larger than 1 MiB, which no such file should be".to_owned()) } else { Ok(bytes) }
+    File::open(path).and_then(|file| file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)).map_err(|error| reason(&error))?;
+    if bytes.len() > MAX_SIZE {
+        Err("is larger than 1 MiB, the limit for a file in a configuration".to_owned())
+    } else {
+        Ok(bytes)
+    }
 }
 
-/// Whether it is there, and to open or to read it may never end: a pipe waits for somebody who writes into it.
+/// Whether opening or reading the path could block: a pipe waits for a writer.
 pub(crate) fn is_pipe_or_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-/// Why a file could not be read, in a few words.
+/// A short reason why a file could not be read.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::IsADirectory => "is a directory, not a file".to_owned(),
         _ => error.to_string(),
     }
@@ -46,7 +50,7 @@ mod tests {
     fn a_file_is_read_up_to_the_limit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        for (size, wanted) in [(0, true), (LARGEST, true), (LARGEST + 1, false)] {
+        for (size, wanted) in [(0, true), (MAX_SIZE, true), (MAX_SIZE + 1, false)] {
             fs::write(&path, vec![b'x'; size]).unwrap();
             assert_eq!(read(&path).map(|bytes| bytes.len()).ok(), wanted.then_some(size), "{size}");
         }

@@ -1,12 +1,12 @@
-//! `sasl.jaas.config`: the login module and its options, in the grammar that Kafka's `JaasConfig` reads with Java's
-//! `StreamTokenizer`. No error shows a value, nor a word that may be part of one.
+//! `sasl.jaas.config`: the login module and its options, in the grammar of Kafka's `JaasConfig` and Java's `StreamTokenizer`.
+//! Errors show neither values nor words that may be part of one.
 
 use std::{collections::BTreeMap, iter::Peekable, str::Chars};
 
 use super::{SaslMechanism, placeholder::Part};
 use crate::secret::Secret;
 
-/// The login modules that are known here.
+/// The supported login modules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Module {
     Plain,
@@ -52,23 +52,23 @@ impl Module {
 
     fn options(self) -> &'static str {
         match self {
-            Self::Plain => "username and password",
-            Self::Scram => "username, password and tokenauth",
-            Self::OAuthBearer => "clientId, clientSecret, scope, extension_NAME and those that begin with unsecuredLogin",
+            Self::Plain => "username, password",
+            Self::Scram => "username, password, tokenauth",
+            Self::OAuthBearer => "clientId, clientSecret, scope, extension_NAME, unsecuredLogin..",
         }
     }
 }
 
 impl Jaas {
-    /// Parses the text.
+    /// Parses a JAAS configuration.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut tokens = Tokens { chars: text.chars().peekable(), longest: text.len() };
         let class = match tokens.next()? {
             None => {
-                return Err("names no login module; write \"CLASS required username=\\\"..\\\" password=\\\"..\\\";\"".to_owned());
+                return Err("has no login module; write \"CLASS required username=\\\"..\\\" password=\\\"..\\\";\"".to_owned());
             }
             Some(Token::Word(class)) => class,
-            Some(_) => return Err("does not begin with the name of a login module".to_owned()),
+            Some(_) => return Err("must begin with the class of a login module".to_owned()),
         };
         let module = Module::parse(class.expose()).ok_or_else(|| unknown_module(class.expose()))?;
         match tokens.next()? {
@@ -76,7 +76,7 @@ impl Jaas {
                 if ["required", "requisite", "sufficient", "optional"]
                     .iter()
                     .any(|known| flag.expose().eq_ignore_ascii_case(known)) => {}
-            _ => return Err("has no control flag after the login module; write \"required\" there".to_owned()),
+            _ => return Err("has no control flag after the login module; write \"required\" after it".to_owned()),
         }
         let mut options = BTreeMap::new();
         loop {
@@ -85,27 +85,25 @@ impl Jaas {
                 Some(Token::Sign(';')) => break,
                 Some(Token::Word(token) | Token::Quoted(token)) => token,
                 Some(_) => {
-                    return Err(format!(
-                        "has something else where the name of option {number} should be; put the values in quotes"
-                    ));
+                    return Err(format!("expected the name of option {number}; put values in quotes"));
                 }
-                None => return Err("does not end with a semicolon".to_owned()),
+                None => return Err("must end with a semicolon".to_owned()),
             };
-            // A word that is no option's name may well be part of a value that lacks its quotes, so it is not shown.
+            // An unknown name may be part of a value without quotes, so it is not shown.
             let option = token.expose();
             if !module.knows(option) {
-                return Err(format!("has an unknown option, number {number}; known are {}", module.options()));
+                return Err(format!("option {number} is unknown; must be one of {}", module.options()));
             }
             let value = match (tokens.next()?, tokens.next()?) {
                 (Some(Token::Sign('=')), Some(Token::Word(value) | Token::Quoted(value))) => value,
-                _ => return Err(format!("has no value for option {option}; write {option}=\"..\"")),
+                _ => return Err(format!("option {option} has no value; write {option}=\"..\"")),
             };
             if options.insert(option.to_owned(), value).is_some() {
-                return Err(format!("has option {option} twice"));
+                return Err(format!("duplicate option {option}"));
             }
         }
         if tokens.next()?.is_some() {
-            return Err("has something after its semicolon; give one login module".to_owned());
+            return Err("has text after the semicolon; only one login module is supported".to_owned());
         }
         let jaas = Self { module, options };
         jaas.validate()?;
@@ -122,8 +120,7 @@ impl Jaas {
                 }
                 if self.get("tokenauth").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
                     return Err(
-                        "asks for a delegation token (tokenauth), which librdkafka does not have; use a name and password"
-                            .to_owned(),
+                        "librdkafka does not support delegation tokens (tokenauth); use a user name and password".to_owned()
                     );
                 }
             }
@@ -131,31 +128,31 @@ impl Jaas {
                 let spaced =
                     UNSECURED.iter().find(|(name, _)| self.get(name).is_some_and(|value| value.contains(char::is_whitespace)));
                 if let Some((name, _)) = spaced {
-                    return Err(format!("has a blank in the value of {name}, which librdkafka cannot take"));
+                    return Err(format!("the value of {name} has whitespace, which librdkafka does not support"));
                 }
-                // librdkafka takes a list of extensions, between commas, or between blanks for a token that nobody signed.
+                // librdkafka separates extensions by commas, but those of an unsecured token by whitespace.
                 let unsecured = self.get(UNSECURED[0].0).is_some();
                 let separates = |c: char| if unsecured { c.is_whitespace() } else { c == ',' };
                 if let Some((name, _)) = self.named_extensions().find(|(_, value)| value.contains(separates)) {
-                    let what = if unsecured { "blank" } else { "comma" };
-                    return Err(format!("has a {what} in the value of extension_{name}, which librdkafka cannot take"));
+                    let what = if unsecured { "whitespace" } else { "a comma" };
+                    return Err(format!("the value of extension_{name} has {what}, which librdkafka does not support"));
                 }
             }
         }
         Ok(())
     }
 
-    /// An option's value.
+    /// The value of an option.
     pub(crate) fn get(&self, option: &str) -> Option<&str> {
         self.options.get(option).map(Secret::expose)
     }
 
-    /// Whether the module has any.
+    /// Whether there is any option.
     pub(crate) fn has_options(&self) -> bool {
         !self.options.is_empty()
     }
 
-    /// The SASL extensions, as `NAME=VALUE` between commas.
+    /// The SASL extensions as `NAME=VALUE`, separated by commas.
     pub(crate) fn extensions(&self) -> Option<Secret> {
         let extensions: Vec<String> = self.named_extensions().map(|(name, value)| format!("{name}={value}")).collect();
         (!extensions.is_empty()).then(|| extensions.join(",").into())
@@ -165,7 +162,7 @@ impl Jaas {
         self.options.iter().filter_map(|(name, value)| Some((name.strip_prefix("extension_")?, value.expose())))
     }
 
-    /// librdkafka's `sasl.oauthbearer.config` for a token that nobody signed, if the options ask for one.
+    /// The value of librdkafka's `sasl.oauthbearer.config` for an unsecured token, if the options request one.
     pub(crate) fn unsecured(&self) -> Option<Secret> {
         self.get("unsecuredLoginStringClaim_sub")?;
         let mut parts: Vec<String> =
@@ -180,12 +177,12 @@ impl Jaas {
     }
 }
 
-/// The check of the table's row.
+/// The check for the setting.
 pub(crate) fn check(text: &str) -> Result<(), String> {
     Jaas::parse(text).map(|_| ())
 }
 
-/// The text with which a name and a password log in, whatever characters are in them.
+/// The JAAS configuration for a user name and a password, which may have any characters.
 pub(super) fn login(mechanism: SaslMechanism, name: &str, password: &str) -> String {
     let class = match mechanism {
         SaslMechanism::Plain => "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -194,18 +191,18 @@ pub(super) fn login(mechanism: SaslMechanism, name: &str, password: &str) -> Str
     format!("{class} required username=\"{}\" password=\"{}\";", quoted(name), quoted(password))
 }
 
-/// Where in a text the one who puts values in is.
+/// The position in a JAAS text, while values are substituted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Outside,
     Quoted(char),
-    /// Behind a backslash between quotes.
+    /// After a backslash in a quoted value.
     Escaped(char),
-    /// Behind a slash, which begins a comment.
+    /// After a slash, which begins a comment.
     Slash,
-    /// In a comment that ends with its line.
+    /// In a comment up to the end of the line.
     Line,
-    /// In one that ends with `*/`; whether the star was the last character.
+    /// In a comment up to `*/`; `star` if the last character was a star.
     Block {
         star: bool,
     },
@@ -229,11 +226,11 @@ impl Place {
     }
 }
 
-/// The text of parts in which each value that is put in is one value to JAAS, whatever characters it has. A text that is nothing but
-/// placeholders is what they stand for: then the whole of it is the value.
+/// Joins the parts so that each substituted value is one JAAS value, whatever characters it has. If the text is only
+/// placeholders, their values are the JAAS text.
 pub(super) fn substituted(parts: &[Part]) -> Secret {
     let is_whole = parts.iter().all(|part| matches!(part, Part::Value(_)) || text_of(part).trim().is_empty());
-    // One that grew would leave a copy of itself where it was.
+    // The capacity is sufficient, because growing would leave a copy of the secret in freed memory.
     let longest = parts.iter().map(|part| text_of(part).len() * 2 + 2).sum();
     let mut text = String::with_capacity(longest);
     let mut place = Place::Outside;
@@ -246,7 +243,7 @@ pub(super) fn substituted(parts: &[Part]) -> Secret {
             (Part::Value(value), _) if is_whole => text.push_str(value.expose()),
             (Part::Value(value), Place::Quoted(_)) => push_quoted(&mut text, value.expose()),
             (Part::Value(value), Place::Escaped(quote)) => {
-                // The backslash is literal.
+                // The backslash before the placeholder is literal.
                 text.push('\\');
                 push_quoted(&mut text, value.expose());
                 place = Place::Quoted(quote);
@@ -263,7 +260,7 @@ pub(super) fn substituted(parts: &[Part]) -> Secret {
                     text.push('"');
                 }
             }
-            // A comment needs no values.
+            // Values in comments are dropped.
             (Part::Value(_), Place::Slash | Place::Line | Place::Block { .. }) => {}
         }
     }
@@ -276,7 +273,7 @@ fn text_of(part: &Part) -> &str {
     }
 }
 
-/// A text as it stands between the quotes of a JAAS value.
+/// Escapes a text for a quoted JAAS value.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() * 2);
     push_quoted(&mut quoted, text);
@@ -295,18 +292,17 @@ fn push_quoted(quoted: &mut String, text: &str) {
 }
 
 fn unknown_module(class: &str) -> String {
-    let known = "known are PlainLoginModule, ScramLoginModule and OAuthBearerLoginModule";
+    let known = "must be one of PlainLoginModule, ScramLoginModule, OAuthBearerLoginModule";
     if class.ends_with("Krb5LoginModule") {
-        return "is for Kerberos, which is set by librdkafka.sasl.kerberos.principal and librdkafka.sasl.kerberos.keytab here"
-            .to_owned();
+        return "is for Kerberos; set librdkafka.sasl.kerberos.principal and librdkafka.sasl.kerberos.keytab instead".to_owned();
     }
     match class.strip_suffix("LoginModule") {
-        Some(_) if class.contains('.') => format!("names a login module that is not known here, {class}; {known}"),
-        _ => format!("does not begin with the name of a login module; {known}"),
+        Some(_) if class.contains('.') => format!("unknown login module {class}; {known}"),
+        _ => format!("must begin with the class of a login module; {known}"),
     }
 }
 
-/// What `java.io.StreamTokenizer` gives, set up as Kafka does.
+/// A token of `java.io.StreamTokenizer` as configured by Kafka.
 enum Token {
     Word(Secret),
     Quoted(Secret),
@@ -316,7 +312,7 @@ enum Token {
 
 struct Tokens<'a> {
     chars: Peekable<Chars<'a>>,
-    /// As long as a token may become. One that grew would leave a copy of itself where it was.
+    /// The capacity of a token. It is sufficient, because growing would leave a copy of the secret in freed memory.
     longest: usize,
 }
 
@@ -332,7 +328,7 @@ impl Tokens<'_> {
                 }
                 '"' | '\'' => Token::Quoted(self.quoted(first)?),
                 '0'..='9' | '.' | '-' => {
-                    // To Java this begins a number, which is not a text.
+                    // Java's tokenizer reads a number here, which is not a valid value.
                     while self.chars.next_if(|next| is_word(*next)).is_some() {}
                     Token::Number
                 }
@@ -349,7 +345,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// A slash begins a comment: `/* .. */`, or up to the end of the line.
+    /// Skips a comment after its first slash: `/* .. */`, or up to the end of the line.
     fn comment(&mut self) -> Result<(), String> {
         if self.chars.next_if_eq(&'*').is_none() {
             while self.chars.next_if(|next| !matches!(next, '\n' | '\r')).is_some() {}
@@ -360,7 +356,7 @@ impl Tokens<'_> {
                 return Ok(());
             }
         }
-        Err("has a comment /* that does not end".to_owned())
+        Err("has an unterminated comment /*".to_owned())
     }
 
     fn quoted(&mut self, quote: char) -> Result<Secret, String> {
@@ -368,9 +364,9 @@ impl Tokens<'_> {
         loop {
             match self.chars.next() {
                 Some(next) if next == quote => return Ok(text.into()),
-                None | Some('\n' | '\r') => return Err("has a quote that is not closed on its line".to_owned()),
+                None | Some('\n' | '\r') => return Err("has a quote that is not closed on the same line".to_owned()),
                 Some('\\') => match self.chars.next() {
-                    None => return Err("has a quote that is not closed on its line".to_owned()),
+                    None => return Err("has a quote that is not closed on the same line".to_owned()),
                     Some(escaped) => text.push(self.escaped(escaped)),
                 },
                 Some(next) => text.push(next),
@@ -378,7 +374,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// The escapes of C, octal ones included: up to three digits, three only if the first is at most 3.
+    /// C's escapes, including octal ones of up to three digits; three only if the first is at most 3.
     fn escaped(&mut self, escaped: char) -> char {
         match escaped {
             'a' => '\x07',
@@ -424,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn name_and_password_in_every_spelling() {
+    fn user_name_and_password_in_every_notation() {
         for options in [
             r#"username="alice" password="s3\"c\\r\145t";"#,
             "username=alice password='s3\"c\\\\r\\145t' ;",
@@ -442,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_an_endpoint_and_unsecured_ones() {
+    fn options_for_token_endpoints_and_unsecured_tokens() {
         let jaas = Jaas::parse(&format!(
             r#"{OAUTH} required clientId="me" clientSecret="shh" scope="a b" extension_org="x" extension_team="y";"#
         ))
@@ -459,28 +455,28 @@ mod tests {
     }
 
     #[test]
-    fn what_java_refuses_is_refused_and_no_value_is_shown() {
+    fn errors_are_those_of_java_and_show_no_value() {
         for (text, wanted) in [
-            (String::new(), "names no login module"),
+            (String::new(), "has no login module"),
             (PLAIN.to_owned(), "no control flag"),
             (format!("{PLAIN} username=\"a\""), "no control flag"),
-            (format!("{PLAIN} required username=\"a\" password=\"SECRET\""), "does not end with a semicolon"),
+            (format!("{PLAIN} required username=\"a\" password=\"SECRET\""), "must end with a semicolon"),
             (format!("{PLAIN} required username=\"a\" password=\"SECRET;"), "not closed"),
-            (format!("{PLAIN} required username=\"a\" password=1SECRET;"), "no value for option password"),
-            (format!("{PLAIN} required username=\"a\" password=a SECRET;"), "unknown option, number 3"),
-            (format!("{PLAIN} required username=\"a\" password=a/SECRET;"), "does not end with a semicolon"),
+            (format!("{PLAIN} required username=\"a\" password=1SECRET;"), "option password has no value"),
+            (format!("{PLAIN} required username=\"a\" password=a SECRET;"), "option 3 is unknown"),
+            (format!("{PLAIN} required username=\"a\" password=a/SECRET;"), "must end with a semicolon"),
             (format!("{PLAIN} required username=\"a\" password=a+SECRET;"), "name of option 3"),
-            (format!("{PLAIN} required username=\"a\" pasword=\"SECRET\";"), "unknown option, number 2"),
-            (format!("{PLAIN} required username=\"a\" username=\"SECRET\";"), "option username twice"),
+            (format!("{PLAIN} required username=\"a\" pasword=\"SECRET\";"), "option 2 is unknown"),
+            (format!("{PLAIN} required username=\"a\" username=\"SECRET\";"), "duplicate option username"),
             (format!("{PLAIN} required password=\"SECRET\";"), "no option username"),
-            (format!("{PLAIN} required username=\"a\" password=\"SECRET\"; {PLAIN} required;"), "after its semicolon"),
-            (format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"a SECRET\";"), "has a blank"),
-            (format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"a\" extension_b=\"a SECRET\";"), "has a blank"),
+            (format!("{PLAIN} required username=\"a\" password=\"SECRET\"; {PLAIN} required;"), "after the semicolon"),
+            (format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"a SECRET\";"), "has whitespace"),
+            (format!("{OAUTH} required unsecuredLoginStringClaim_sub=\"a\" extension_b=\"a SECRET\";"), "has whitespace"),
             (format!("{OAUTH} required clientId=\"a\" clientSecret=\"b\" extension_b=\"a,SECRET=1\";"), "has a comma"),
-            ("username=\"a\" password=\"SECRET\";".to_owned(), "known are PlainLoginModule"),
-            ("SECRET required;".to_owned(), "known are PlainLoginModule"),
+            ("username=\"a\" password=\"SECRET\";".to_owned(), "must be one of PlainLoginModule"),
+            ("SECRET required;".to_owned(), "must be one of PlainLoginModule"),
             ("com.sun.security.auth.module.Krb5LoginModule required keyTab=\"x\";".to_owned(), "librdkafka.sasl.kerberos.keytab"),
-            ("a.b.ScramLoginModule required username=\"a\" password=\"b\" tokenauth=true;".to_owned(), "delegation token"),
+            ("a.b.ScramLoginModule required username=\"a\" password=\"b\" tokenauth=true;".to_owned(), "delegation tokens"),
         ] {
             let message = error(&text);
             assert!(message.contains(wanted), "{text}: {message}");
@@ -488,7 +484,7 @@ mod tests {
         }
     }
 
-    /// The text with `$` in it replaced by a value.
+    /// Substitutes a value for each `$` in the text.
     fn put_in(text: &str, value: &str) -> String {
         let mut parts = Vec::new();
         for (index, plain) in text.split('$').enumerate() {
@@ -501,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_put_in_is_no_syntax() {
+    fn substituted_values_are_escaped() {
         for (text, value, wanted) in [
             ("p=\"$\";", "a\"; x", "p=\"a\\\"; x\";"),
             ("p='$';", "a'\\", "p='a\\'\\\\';"),
@@ -520,7 +516,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_password_that_is_put_in_comes_back(password in any::<String>(), quote in "['\"]") {
+        fn every_substituted_password_is_parsed_back(password in any::<String>(), quote in "['\"]") {
             let text = put_in(&format!("{PLAIN} required username=a password={quote}$x{quote};"), &password);
             let jaas = Jaas::parse(&text).unwrap();
             prop_assert_eq!(jaas.get("password").map(str::to_owned), Some(format!("{password}x")));
@@ -535,7 +531,7 @@ mod tests {
         }
 
         #[test]
-        fn every_quoted_password_comes_back(password in "[^\\x00-\\x1f]{0,30}") {
+        fn every_quoted_password_is_parsed_back(password in "[^\\x00-\\x1f]{0,30}") {
             let quoted = password.replace('\\', "\\\\").replace('"', "\\\"");
             let jaas = Jaas::parse(&format!("{PLAIN} required username=\"a\" password=\"{quoted}\";")).unwrap();
             prop_assert_eq!(jaas.get("password"), Some(password.as_str()));

@@ -1,8 +1,8 @@
-//! [`ClientKind`]: which settings there are depends on what kind of client they are for.
+//! [`ClientKind`]: the kind of client, which determines the available settings.
 
 use super::setting::{self, Setting};
 
-/// A kind of client, with a table of settings and rules of its own.
+/// A kind of client, with its own table of settings and its own rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientKind {
     Producer,
@@ -12,22 +12,22 @@ pub(crate) enum ClientKind {
 impl ClientKind {
     pub(super) const ALL: [Self; 2] = [Self::Producer, Self::Consumer];
 
-    /// Its settings: Java's by name, then librdkafka's own, then ottla's.
+    /// The settings: Java's by name, then librdkafka's, then ottla's.
     pub(super) fn settings(self) -> impl Iterator<Item = &'static Setting> {
         setting::of(self).iter().copied()
     }
 
-    /// The row of a name; exact spelling. The settings of a schema registry may stand among any client's.
+    /// The setting with exactly this name. Schema registry settings are valid for every kind.
     pub(super) fn setting(self, name: &str) -> Option<&'static Setting> {
         self.settings().find(|setting| setting.name() == name).or_else(|| setting::schema_registry_setting(name))
     }
 
-    /// The row of a name, of whichever kind has it; what is secret is so for all.
+    /// The setting with this name of any kind; a secret is secret for all kinds.
     pub(super) fn setting_of_any(name: &str) -> Option<&'static Setting> {
         Self::ALL.into_iter().find_map(|kind| kind.setting(name))
     }
 
-    /// What it is called, and the table of a file in which its settings stand.
+    /// The noun for messages, and the name of the table in files.
     pub(super) fn noun(self) -> &'static str {
         match self {
             Self::Producer => "producer",

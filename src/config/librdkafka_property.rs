@@ -1,9 +1,9 @@
-//! librdkafka's own property names: which ones there are, which are aliases of each other, which hold secrets, and which may not be
-//! set because this layer would break (librdkafka 2.12's `CONFIGURATION.md`).
+//! librdkafka's property names: which exist, which are aliases, which hold secrets, and which must not be set because this layer
+//! relies on them (librdkafka 2.12's `CONFIGURATION.md`).
 
 use super::{ClientKind, unknown_setting};
 
-/// The properties of every client that are no Java name, and those that are but mean something else.
+/// Properties of every client whose names Java does not have, or uses with another meaning.
 const CLIENT: &[&str] = &[
     "api.version.fallback.ms",
     "api.version.request",
@@ -77,7 +77,7 @@ const CLIENT: &[&str] = &[
     "topic.metadata.refresh.sparse",
 ];
 
-/// Those of a producer alone.
+/// Properties of producers only.
 const PRODUCERS: &[&str] = &[
     "allow.auto.create.topics",
     "batch.num.messages",
@@ -97,7 +97,7 @@ const PRODUCERS: &[&str] = &[
     "sticky.partitioning.linger.ms",
 ];
 
-/// Those of a consumer alone.
+/// Properties of consumers only.
 const CONSUMERS: &[&str] = &[
     "coordinator.query.interval.ms",
     "fetch.error.backoff.ms",
@@ -109,7 +109,7 @@ const CONSUMERS: &[&str] = &[
     "queued.min.messages",
 ];
 
-/// An alias and the property that it is.
+/// Aliases with the property that each stands for.
 const ALIASES: &[(&str, &str)] = &[
     ("acks", "request.required.acks"),
     ("bootstrap.servers", "metadata.broker.list"),
@@ -141,51 +141,51 @@ const SECRETS: &[&str] = &[
     "ssl.keystore.password",
 ];
 
-/// What no client may be given, and why.
+/// Properties that must not be set on any client, with the reason.
 const FORBIDDEN: &[(&str, &str)] = &[
-    ("enabled_events", "the client chooses the events that it reads; leave it out"),
-    ("log.queue", "log lines go through the client's own queue to the program's log; leave it out"),
-    ("sasl.jaas.config", "is Java's; set sasl.jaas.config without librdkafka. before it"),
-    ("ssl.truststore.location", "is Java's; set ssl.truststore.location without librdkafka. before it"),
-    ("ssl.truststore.password", "PEM files have no password; leave it out"),
-    ("default_topic_conf", "is not a value but a call of librdkafka's; leave it out"),
-    ("interceptors", "is not a value but a call of librdkafka's; leave it out"),
-    ("opaque", "is not a value but a call of librdkafka's; leave it out"),
-    ("msg_order_cmp", "is not a value but a call of librdkafka's; leave it out"),
-    ("ssl_ca", "is not a value but a call of librdkafka's; use librdkafka.ssl.ca.pem"),
-    ("ssl_certificate", "is not a value but a call of librdkafka's; use librdkafka.ssl.certificate.pem"),
-    ("ssl_key", "is not a value but a call of librdkafka's; use librdkafka.ssl.key.pem"),
-    ("ssl_engine_callback_data", "is not a value but a call of librdkafka's; leave it out"),
+    ("enabled_events", "ottla chooses the events that it handles; remove it"),
+    ("log.queue", "librdkafka's log lines go through ottla's queue to the program's log; remove it"),
+    ("sasl.jaas.config", "is a setting of Java's client; set sasl.jaas.config without the prefix librdkafka."),
+    ("ssl.truststore.location", "is a setting of Java's client; set ssl.truststore.location without the prefix librdkafka."),
+    ("ssl.truststore.password", "PEM files have no password; remove it"),
+    ("default_topic_conf", "can only be set by a function of librdkafka; remove it"),
+    ("interceptors", "can only be set by a function of librdkafka; remove it"),
+    ("opaque", "can only be set by a function of librdkafka; remove it"),
+    ("msg_order_cmp", "can only be set by a function of librdkafka; remove it"),
+    ("ssl_ca", "can only be set by a function of librdkafka; use librdkafka.ssl.ca.pem"),
+    ("ssl_certificate", "can only be set by a function of librdkafka; use librdkafka.ssl.certificate.pem"),
+    ("ssl_key", "can only be set by a function of librdkafka; use librdkafka.ssl.key.pem"),
+    ("ssl_engine_callback_data", "can only be set by a function of librdkafka; remove it"),
 ];
 
-/// What a producer may not be given, and why.
+/// Properties that must not be set on a producer, with the reason.
 const FORBIDDEN_PRODUCERS: &[(&str, &str)] = &[
-    ("delivery.report.only.error", "every record must be reported, also those that were written; leave it out"),
-    ("queuing.strategy", "records of a partition are sent in order; leave it out"),
+    ("delivery.report.only.error", "ottla needs the reports of all records, including delivered ones; remove it"),
+    ("queuing.strategy", "ottla sends the records of a partition in order; remove it"),
 ];
 
-/// What a consumer may not be given, and why.
+/// Properties that must not be set on a consumer, with the reason.
 const FORBIDDEN_CONSUMERS: &[(&str, &str)] = &[
-    ("auto.commit.enable", "is for librdkafka's old consumer; use enable.auto.commit"),
-    ("consume.callback.max.messages", "is for librdkafka's old consumer; use max.poll.records"),
-    ("enable.auto.offset.store", "the consumer itself says which records count as read; leave it out"),
-    ("enable.partition.eof", "the end of a partition is no record; leave it out"),
-    ("offset.store.method", "the brokers keep the offsets; leave it out"),
-    ("offset.store.path", "the brokers keep the offsets; leave it out"),
-    ("offset.store.sync.interval.ms", "the brokers keep the offsets; leave it out"),
+    ("auto.commit.enable", "is for librdkafka's legacy consumer; use enable.auto.commit"),
+    ("consume.callback.max.messages", "is for librdkafka's legacy consumer; use max.poll.records"),
+    ("enable.auto.offset.store", "the consumer stores offsets itself; remove it"),
+    ("enable.partition.eof", "ottla does not report the end of a partition; remove it"),
+    ("offset.store.method", "offsets are stored on the brokers; remove it"),
+    ("offset.store.path", "offsets are stored on the brokers; remove it"),
+    ("offset.store.sync.interval.ms", "offsets are stored on the brokers; remove it"),
 ];
 
-/// The property that a name or an alias of it stands for.
+/// The property for a name, which may be an alias.
 pub(crate) fn canonical(property: &str) -> &str {
     ALIASES.iter().find(|(alias, _)| *alias == property).map_or(property, |(_, property)| property)
 }
 
-/// Whether librdkafka has a property of this name that is no setting of Java's.
+/// Whether librdkafka has a property with this name that is not a setting of Java's.
 pub(crate) fn is_own(kind: ClientKind, property: &str) -> bool {
     own(kind).any(|own| own == property) || forbidden_of(kind).any(|(name, _)| *name == property)
 }
 
-/// Every name of [`is_own`] that may be set.
+/// All names of [`is_own`] that may be set.
 pub(crate) fn own(kind: ClientKind) -> impl Iterator<Item = &'static str> {
     let of_kind = match kind {
         ClientKind::Producer => PRODUCERS,
@@ -194,7 +194,7 @@ pub(crate) fn own(kind: ClientKind) -> impl Iterator<Item = &'static str> {
     CLIENT.iter().chain(of_kind).copied()
 }
 
-/// Whether the value of a property must not be printed. A property that is not known may be a misspelt secret.
+/// Whether the value of a property must not be printed. An unknown property may be a misspelled secret.
 pub(crate) fn is_secret(property: &str) -> bool {
     let property = canonical(property);
     let known = [CLIENT, PRODUCERS, CONSUMERS].iter().any(|properties| properties.contains(&property))
@@ -203,10 +203,10 @@ pub(crate) fn is_secret(property: &str) -> bool {
     !known || SECRETS.contains(&property)
 }
 
-/// Why a property may not be set here; `None` if it may.
+/// Why a property must not be set; `None` if it may be set.
 pub(crate) fn forbidden(kind: ClientKind, property: &str) -> Option<String> {
     if property.ends_with("_cb") {
-        return Some("is not a value but a call of librdkafka's; leave it out".to_owned());
+        return Some("can only be set by a function of librdkafka; remove it".to_owned());
     }
     if unknown_setting::is_others(kind, property) {
         return Some(unknown_setting::of_other(kind));
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aliases_lead_to_one_name() {
+    fn aliases_resolve_to_one_name() {
         assert_eq!(canonical("linger.ms"), canonical("queue.buffering.max.ms"));
         assert_eq!(canonical("batch.size"), "batch.size");
         for (alias, property) in ALIASES {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_that_is_not_known_counts_as_a_secret() {
+    fn unknown_properties_are_secret() {
         assert!(is_secret("sasl.pasword"));
         assert!(is_secret("sasl.oauthbearer.client.credentials.client.secret"));
         assert!(!is_secret("linger.ms"));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_break_the_layer_is_forbidden() {
+    fn properties_that_ottla_relies_on_are_forbidden() {
         for property in
             ["delivery.report.only.error", "dr_msg_cb", "dr_cb", "queuing.strategy", "group.id", "opaque", "log.queue"]
         {

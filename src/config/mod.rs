@@ -1,9 +1,9 @@
-//! The configuration of a client: Java's names for every setting, read from files, the environment and the program, checked
-//! against one table, and turned into properties of librdkafka.
+//! The configuration of a client: settings with Java's names, read from files, the environment and the program, checked against
+//! one table, and converted to librdkafka properties.
 //!
-//! [`ProducerConfig`] holds what was set for a producer, `ConsumerConfig` (feature `consumer`) for a consumer. [`settings`] lists every
-//! setting that a producer has. What is wrong comes as a [`ConfigError`] with every [`Problem`] in it; [`ProducerConfig::explain`] shows
-//! each setting's value, where it came from and what it becomes.
+//! [`ProducerConfig`] holds the settings of a producer, `ConsumerConfig` (feature `consumer`) those of a consumer. [`settings`]
+//! lists all settings of a producer. A [`ConfigError`] holds every [`Problem`] found; [`ProducerConfig::explain`] shows the
+//! value, origin and effect of each setting.
 
 mod assignor_name;
 mod client;

@@ -1,19 +1,19 @@
-//! [`Origin`]: where a value came from.
+//! [`Origin`]: the origin of a value.
 
 use std::{fmt, path::PathBuf};
 
-/// Where the value of a setting came from.
+/// The origin of a setting's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
     /// A line of a configuration file.
     File {
-        /// The file, as it was named.
+        /// The path as given.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
     },
-    /// A line of a text given to [`ProducerConfig::from_str`](super::ProducerConfig::from_str).
+    /// A line of a text passed to [`ProducerConfig::from_str`](super::ProducerConfig::from_str).
     Text {
         /// The line, counted from 1.
         line: usize,
@@ -23,7 +23,7 @@ pub enum Origin {
         /// The variable's name.
         variable: String,
     },
-    /// The command line's `--set`.
+    /// The command line option `--set`.
     Flag,
     /// The program: [`ProducerConfig::set`](super::ProducerConfig::set) or a typed setter.
     Code,

@@ -1,8 +1,8 @@
-//! [`PartitionerName`]: the names that choose a partitioner.
+//! [`PartitionerName`]: the partitioners that can be selected by name.
 
 use std::{fmt, str::FromStr};
 
-/// A partitioner chosen by name: Java's class name, its last part, or librdkafka's name.
+/// A partitioner selected by name: Java's class name with or without its package, or librdkafka's name.
 ///
 /// ```
 /// use ottla::config::PartitionerName;
@@ -13,13 +13,14 @@ use std::{fmt, str::FromStr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PartitionerName {
-    /// Java's own: murmur2 of the key, KIP-794 without one. `DefaultPartitioner` of older Java clients is this too.
+    /// Java's default: murmur2 of the key, or KIP-794 without a key. `DefaultPartitioner` of older Java clients selects it too.
     BuiltIn,
-    /// `RoundRobinPartitioner`: one available partition after the other, whatever the key.
+    /// `RoundRobinPartitioner`: each available partition in turn, ignoring keys.
     RoundRobin,
-    /// `UniformStickyPartitioner`, which Java had until Kafka 4.0: one partition until its batch is complete, whatever the key (KIP-480).
+    /// `UniformStickyPartitioner`, which Java had until Kafka 4.0: stays on one partition until its batch is complete, ignoring
+    /// keys (KIP-480).
     UniformSticky,
-    /// One of librdkafka's.
+    /// A partitioner of librdkafka.
     Native(&'static str),
 }
 
@@ -27,7 +28,7 @@ const JAVA_PARTITIONERS: &[&str] = &["org.apache.kafka.clients.producer.internal
 const NATIVE_PARTITIONERS: &[&str] =
     &["random", "consistent", "consistent_random", "murmur2", "murmur2_random", "fnv1a", "fnv1a_random"];
 
-/// The last part of a class name, if the rest is one of `packages` or nothing.
+/// The class name without its package, if the package is one of `packages` or missing.
 fn simple<'a>(name: &'a str, packages: &[&str]) -> Option<&'a str> {
     let name = name.strip_prefix("class ").unwrap_or(name).trim();
     packages.iter().find_map(|package| name.strip_prefix(package)).or(Some(name)).filter(|name| !name.contains('.'))
@@ -47,7 +48,7 @@ impl fmt::Display for PartitionerName {
 impl FromStr for PartitionerName {
     type Err = UnknownPartitioner;
 
-    /// Gives the partitioner of a name; the error says what can be used instead.
+    /// Parses a partitioner's name. The error lists the alternatives.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         match simple(name, JAVA_PARTITIONERS) {
             Some("DefaultPartitioner") => Ok(Self::BuiltIn),
@@ -62,17 +63,16 @@ impl FromStr for PartitionerName {
     }
 }
 
-/// A name that is not the name of a partitioner.
+/// The error for an unknown partitioner name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownPartitioner(String);
 
 impl UnknownPartitioner {
-    /// What is wrong with the name, without the name.
+    /// The message without the name.
     fn reason() -> String {
         format!(
-            "is no partitioner that can be chosen by name; known are RoundRobinPartitioner, UniformStickyPartitioner, \
-             DefaultPartitioner and librdkafka's {}; \
-             give a partitioner of your own to the producer's builder",
+            "is not a known partitioner; must be RoundRobinPartitioner, UniformStickyPartitioner, DefaultPartitioner or one of \
+             librdkafka's {}; pass a partitioner of your own to the producer's builder",
             NATIVE_PARTITIONERS.join(", ")
         )
     }
@@ -86,7 +86,7 @@ impl fmt::Display for UnknownPartitioner {
 
 impl std::error::Error for UnknownPartitioner {}
 
-/// The check of `partitioner.class`.
+/// The check for `partitioner.class`.
 pub(crate) fn check(name: &str) -> Result<(), String> {
     name.parse::<PartitionerName>().map(|_| ()).map_err(|_| UnknownPartitioner::reason())
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn partitioners() {
+    fn partitioners_are_parsed_by_class_and_name() {
         for (name, wanted) in [
             ("org.apache.kafka.clients.producer.RoundRobinPartitioner", PartitionerName::RoundRobin),
             ("RoundRobinPartitioner", PartitionerName::RoundRobin),

@@ -1,10 +1,11 @@
-//! `${NAME}` and `${file:PATH}` in the values of a configuration file; `$${` is a plain `${`.
+//! Placeholders in the values of a configuration file: `${NAME}` and `${file:PATH}`; `$${` is a plain `${`.
 //!
-//! A text that is put in is a value and no syntax: a file is parsed before, and so is what has a grammar of its own (`jaas::substituted`).
+//! Substituted values are never parsed as syntax: the file is parsed before, and so are values with their own grammar
+//! (`jaas::substituted`).
 
 use std::{env, path::Path};
 
-use super::file::{self, LARGEST};
+use super::file::{self, MAX_SIZE};
 use crate::secret::Secret;
 
 /// A part of a text with placeholders.
@@ -23,14 +24,14 @@ impl Part {
     }
 }
 
-/// Replaces the placeholders of `text`. `None` if there is none, so that a caller can tell which values came from elsewhere.
+/// Replaces the placeholders of `text`. `None` if there are none, so that the caller can tell which values came from elsewhere.
 ///
-/// The errors name variables and files, never what is in them.
+/// Errors show the names of variables and files, never their content.
 pub(crate) fn expand(text: &str) -> Result<Option<Secret>, String> {
     Ok(parts(text)?.map(joined))
 }
 
-/// The parts of a text that has placeholders, for a grammar of its own to join; `None` as of [`expand`].
+/// The parts of a text with placeholders, for values with their own grammar; `None` as for [`expand`].
 pub(crate) fn parts(text: &str) -> Result<Option<Vec<Part>>, String> {
     parts_with(text, &|name| match env::var(name) {
         Ok(value) => Ok(value.into()),
@@ -58,16 +59,16 @@ fn parts_with(text: &str, variable: &dyn Fn(&str) -> Result<Secret, String>) -> 
         }
         parts.push(Part::Text(rest[..start].into()));
         let inside = &rest[start + 2..];
-        let end = inside.find('}').ok_or("has a ${ without its }; write $${ for a plain ${")?;
+        let end = inside.find('}').ok_or("has an unclosed ${; write $${ for a plain ${")?;
         let name = &inside[..end];
         let part = match name.strip_prefix("file:") {
             Some(path) => text_of(path)?,
             None if is_variable(name) => variable(name)?,
-            None => return Err("has a ${..} that names no environment variable; write $${ for a plain ${".to_owned()),
+            None => return Err("has a ${..} with an invalid variable name; write $${ for a plain ${".to_owned()),
         };
         size += part.expose().len();
-        if size > LARGEST {
-            return Err("has placeholders that stand for more than 1 MiB".to_owned());
+        if size > MAX_SIZE {
+            return Err("the placeholders expand to more than 1 MiB".to_owned());
         }
         parts.push(Part::Value(part));
         rest = &inside[end + 1..];
@@ -82,8 +83,8 @@ fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// A file's text without the line end that editors and `echo` leave at its end. The path is relative to the working directory, like
-/// every other path of a configuration.
+/// The content of a file without the line end that editors and `echo` add. The path is relative to the working directory, like
+/// all other paths in a configuration.
 fn text_of(path: &str) -> Result<Secret, String> {
     if path.is_empty() || path.contains('\0') {
         return Err("has a ${file:} without a path".to_owned());
@@ -116,11 +117,11 @@ mod tests {
         assert_eq!(expand("plain $ { } $HOST"), Ok(None));
         assert_eq!(expand("${HOST}:9092,${HOST}:9093"), Ok(Some("broker:9092,broker:9093".to_owned())));
         assert_eq!(expand("$${HOST} and $$${HOST}"), Ok(Some("${HOST} and $${HOST}".to_owned())));
-        assert_eq!(expand("${ODD}"), Ok(Some("${HOST}".to_owned())), "what was put in is not expanded again");
+        assert_eq!(expand("${ODD}"), Ok(Some("${HOST}".to_owned())), "substituted values are not expanded again");
     }
 
     #[test]
-    fn files_lose_their_last_line_end() {
+    fn the_last_line_end_of_files_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         fs::write(&path, "s3cret \r\n").unwrap();
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_replaced_is_an_error() {
+    fn invalid_placeholders_are_errors() {
         assert_eq!(expand("${NONE}"), Err("the environment variable NONE is not set".to_owned()));
         assert!(expand("pass${word").unwrap_err().contains("$${"));
         let odd = expand("a${not a name}b").unwrap_err();
@@ -142,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_escaping_brings_it_back(text in "[a$ {}é]{0,30}") {
+        fn no_text_panics_and_escaped_text_is_unchanged(text in "[a$ {}é]{0,30}") {
             let _ = expand(&text);
             let escaped = text.replace("${", "$${");
             prop_assert_eq!(expand(&escaped).map(|value| value.unwrap_or_else(|| escaped.clone())), Ok(text));

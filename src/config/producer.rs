@@ -12,11 +12,11 @@ use crate::serialize::SerializerName;
 
 /// The settings of a producer, by Java's names.
 ///
-/// A later call overrides what an earlier one set, so that the usual order is file, environment, program. A name, type or range that is
-/// wrong is an error of [`set`](Self::set) and of the sources at once; typed setters, which cannot fail, keep it for
-/// [`check`](Self::check) and for the producer's start, where the rules between settings are checked too.
+/// A later call overrides an earlier one, so apply sources in increasing precedence: file, environment, program.
+/// [`set`](Self::set) and the sources report invalid names, types and ranges at once. Typed setters cannot fail;
+/// [`check`](Self::check) and starting the producer return their errors, and also check the rules between settings.
 ///
-/// Neither `Debug` nor serde's `Serialize` prints a secret: in its place stands [`HIDDEN`](super::HIDDEN).
+/// `Debug` and serde's `Serialize` print [`HIDDEN`](super::HIDDEN) in place of secrets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,36 +49,36 @@ impl ProducerConfig {
         self.get("value.serializer").and_then(|name| name.parse().ok())
     }
 
-    /// The properties of librdkafka that the settings become, for a client of another kind with the same connection, such as a
-    /// consumer. **The secrets among them are in plain text**, and properties of producers are among them.
+    /// The librdkafka properties of these settings, for another kind of client with the same connection, such as a consumer.
+    /// **Secrets are in plain text**, and properties of producers are included.
     ///
     /// # Errors
-    /// As [`check`](Self::check).
+    /// As for [`check`](Self::check).
     pub fn native_properties(&self) -> Result<Vec<(String, String)>, ConfigError> {
         self.resolve().map(|resolved| exposed(&resolved.native))
     }
 
-    /// The name and the password with which the brokers are logged in to, for a schema registry that takes the same.
+    /// The user name and password for the brokers, for a schema registry that accepts the same credentials.
     #[cfg(feature = "schema-registry")]
     pub(crate) fn login(&self) -> Option<(Secret, Secret)> {
         let jaas = jaas::Jaas::parse(self.get("sasl.jaas.config")?).ok()?;
         Some((jaas.get("username")?.into(), jaas.get("password")?.into()))
     }
 
-    /// Takes note that tokens come from the program.
+    /// Notes that the program supplies tokens.
     pub(crate) fn expect_tokens(&mut self) {
         self.0.has_token_provider = true;
     }
 
-    /// Turns the settings into librdkafka's properties and what the producer itself needs.
+    /// Converts the settings to librdkafka properties and the producer's own parameters.
     ///
-    /// Makes up a `client.id` if there is none, another each time.
+    /// Generates a new `client.id` on each call if none is set.
     pub(crate) fn resolve(&self) -> Result<Resolved, ConfigError> {
         resolved::resolve(&self.0)
     }
 }
 
-/// Typed setters. A value that is out of range is kept as a problem for [`check`](Self::check) and for the producer's start.
+/// Typed setters. A value out of range is stored as an error, which [`check`](Self::check) and starting the producer return.
 impl ProducerConfig {
     /// `acks`. Defaults to [`Acks::All`].
     #[must_use]
@@ -110,7 +110,7 @@ impl ProducerConfig {
         self.keep_duration("linger.ms", linger)
     }
 
-    /// `batch.size`: the greatest batch, in bytes. Defaults to 1000000.
+    /// `batch.size`: the maximum size of a batch, in bytes. Defaults to 1000000.
     #[must_use]
     pub fn batch_size(self, bytes: usize) -> Self {
         self.keep("batch.size", bytes.to_string())
@@ -122,33 +122,33 @@ impl ProducerConfig {
         self.keep("compression.type", compression.to_string())
     }
 
-    /// `delivery.timeout.ms`: how long a record may take to be reported, in whole milliseconds. Defaults to two minutes.
+    /// `delivery.timeout.ms`: the maximum time until a record is reported, in whole milliseconds. Defaults to two minutes.
     #[must_use]
     pub fn delivery_timeout(self, timeout: Duration) -> Self {
         self.keep_duration("delivery.timeout.ms", timeout)
     }
 
-    /// `max.block.ms`: how long sending waits for room, for its serializer, or for a topic or partition that the brokers do not report, in
-    /// whole milliseconds. Defaults to a minute.
+    /// `max.block.ms`: how long `send` waits for buffer memory, for a serializer, or for a topic or partition that the brokers do
+    /// not report, in whole milliseconds. Defaults to a minute.
     #[must_use]
     pub fn max_block(self, time: Duration) -> Self {
         self.keep_duration("max.block.ms", time)
     }
 
-    /// `ottla.authentication.timeout.ms`: how long all brokers may refuse the login of a producer that was never logged in before its
+    /// `ottla.authentication.timeout.ms`: how long all brokers may reject a producer that has never been authenticated before its
     /// records fail, in whole milliseconds. Defaults to three seconds.
     #[must_use]
     pub fn authentication_timeout(self, time: Duration) -> Self {
         self.keep_duration("ottla.authentication.timeout.ms", time)
     }
 
-    /// `buffer.memory`: the memory that records may take, in bytes. Defaults to 33554432 (32 MiB).
+    /// `buffer.memory`: the memory for records, in bytes. Defaults to 33554432 (32 MiB).
     #[must_use]
     pub fn buffer_memory(self, bytes: usize) -> Self {
         self.keep("buffer.memory", bytes.to_string())
     }
 
-    /// `max.request.size`: the greatest record, in bytes, up to 1000000000. Defaults to 1048576 (1 MiB).
+    /// `max.request.size`: the maximum size of a record, in bytes, up to 1000000000. Defaults to 1048576 (1 MiB).
     #[must_use]
     pub fn max_request_size(self, bytes: usize) -> Self {
         self.keep("max.request.size", bytes.to_string())
@@ -160,34 +160,34 @@ impl ProducerConfig {
         self.keep("transactional.id", id.into())
     }
 
-    /// `transaction.timeout.ms`: how long a transaction may be open before its coordinator aborts it, at least a second. Defaults to a
-    /// minute.
+    /// `transaction.timeout.ms`: how long a transaction may be open before the coordinator aborts it, at least a second. Defaults
+    /// to a minute.
     #[must_use]
     pub fn transaction_timeout(self, timeout: Duration) -> Self {
         self.keep_duration("transaction.timeout.ms", timeout)
     }
 
-    /// `partitioner.ignore.keys`: spread records with a key as if they had none. Defaults to false.
+    /// `partitioner.ignore.keys`: distribute records with a key as if they had none. Defaults to false.
     #[must_use]
     pub fn ignore_keys(self, on: bool) -> Self {
         self.keep("partitioner.ignore.keys", on.to_string())
     }
 
-    /// `partitioner.class`: how records are spread over partitions. Defaults to [`PartitionerName::BuiltIn`]. One of your own is given to
+    /// `partitioner.class`: the partitioner. Defaults to [`PartitionerName::BuiltIn`]. A partitioner of your own is passed to
     /// [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner).
     #[must_use]
     pub fn partitioner(self, partitioner: PartitionerName) -> Self {
         self.keep("partitioner.class", partitioner.to_string())
     }
 
-    /// `partitioner.adaptive.partitioning.enable`: prefer partitions with short queues for records without a key (KIP-794). Defaults to
-    /// true.
+    /// `partitioner.adaptive.partitioning.enable`: prefer partitions with shorter queues for records without a key (KIP-794).
+    /// Defaults to true.
     #[must_use]
     pub fn adaptive_partitioning(self, on: bool) -> Self {
         self.keep("partitioner.adaptive.partitioning.enable", on.to_string())
     }
 
-    /// `partitioner.availability.timeout.ms`: leave a partition out when nothing that is under way to it was written for so long
+    /// `partitioner.availability.timeout.ms`: skip a partition if none of its records in flight was written for this long
     /// (KIP-794), in whole milliseconds. Defaults to zero: never.
     #[must_use]
     pub fn partition_availability_timeout(self, timeout: Duration) -> Self {
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typed_setters_write_the_same_field_as_the_string_ones() {
+    fn typed_setters_set_the_same_names_as_set() {
         let typed = ProducerConfig::new()
             .bootstrap_servers(["a:1", "b:2"])
             .client_id("me")
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_range_is_told_with_the_rest() {
+    fn values_out_of_range_are_reported_by_check() {
         let config = ProducerConfig::new()
             .linger(Duration::from_micros(500))
             .delivery_timeout(Duration::from_secs(u64::MAX / 1_000_000))
@@ -263,20 +263,20 @@ mod tests {
         let error = config.clone().check().unwrap_err().to_string();
         for wanted in [
             "linger.ms: 500µs is not a whole number of milliseconds",
-            "delivery.timeout.ms: \"18446744073709000\" is out of range; give 1 or more milliseconds",
+            "delivery.timeout.ms: \"18446744073709000\" is out of range; must be 1 or more milliseconds",
             "max.in.flight.requests.per.connection: \"0\" is out of range",
             "transactional.id: \"\" is empty",
             "bootstrap.servers: is not set",
         ] {
             assert!(error.contains(wanted), "{wanted}\n{error}");
         }
-        let mended = config.linger(Duration::from_millis(1)).max_in_flight(1).set("delivery.timeout.ms", "90000").unwrap();
-        let error = mended.merge(ProducerConfig::new().transactional_id("t").bootstrap_servers(["a:1"])).check().unwrap_err();
-        assert_eq!(error.to_string(), "delivery.timeout.ms: must be at most transaction.timeout.ms, which is 60000");
+        let fixed = config.linger(Duration::from_millis(1)).max_in_flight(1).set("delivery.timeout.ms", "90000").unwrap();
+        let error = fixed.merge(ProducerConfig::new().transactional_id("t").bootstrap_servers(["a:1"])).check().unwrap_err();
+        assert_eq!(error.to_string(), "delivery.timeout.ms: must be at most transaction.timeout.ms (60000)");
     }
 
     #[test]
-    fn any_name_and_password_can_log_in() {
+    fn any_name_and_password_are_quoted_correctly() {
         let (name, password) = ("al\"ice", "hunter\\2\n; \"'");
         let config = ProducerConfig::new().sasl_login(SaslMechanism::ScramSha512, name, password);
         let jaas = super::super::jaas::Jaas::parse(config.get("sasl.jaas.config").unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Which settings are secret, what may be shown of a value, and what librdkafka's texts are cleared of.
+//! Redaction: which settings are secret, how values are shown, and which secrets are removed from librdkafka's messages.
 
 use super::{ClientConfig, ClientKind, HIDDEN, jaas::Jaas, librdkafka_property};
 use crate::secret::{Secret, Secrets};
@@ -12,19 +12,19 @@ pub(super) fn is_secret(name: &str) -> bool {
     }
 }
 
-/// A value as it may be printed: not a secret, and no URL that may have a name and password in it.
+/// A value for printing: hides secrets, and URLs that may contain a user name and password.
 pub(crate) fn redacted<'a>(name: &str, value: &'a Secret) -> &'a str {
     let text = value.expose();
     if is_secret(name) || (text.contains("://") && text.contains('@')) { HIDDEN } else { text }
 }
 
-/// Properties as who is no client of ottla's takes them.
+/// Properties in plain text, for clients other than ottla's.
 pub(super) fn exposed(properties: &[(String, Secret)]) -> Vec<(String, String)> {
     properties.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
 }
 
 impl ClientConfig {
-    /// The secret values, and the secrets that stand within values.
+    /// All secret values, and secrets within values.
     pub(super) fn secrets(&self) -> Secrets {
         self.entries.iter().flat_map(|(name, entry)| secrets_in(name, &entry.value)).collect()
     }
@@ -35,11 +35,11 @@ fn secrets_in(name: &str, value: &Secret) -> Vec<Secret> {
     let mut found: Vec<Secret> = is_secret(name).then(|| value.clone()).into_iter().collect();
     match name {
         "sasl.jaas.config" => found.extend(Jaas::parse(text).iter().flat_map(Jaas::secrets).cloned()),
-        // Of one that it does not understand, librdkafka repeats the rest.
+        // librdkafka's error message quotes the part of the value that it cannot parse.
         "librdkafka.sasl.oauthbearer.config" => found.extend(text.split_whitespace().map(Secret::from)),
         _ => {}
     }
-    // name:password@ of a URL, which may be one of a list.
+    // name:password@ in a URL, which may be one of a list.
     for login in text.split(',').chain([text]).filter_map(|url| Some(url.split_once("://")?.1.rsplit_once('@')?.0)) {
         found.extend(login.split_once(':').map(|(_, password)| password.into()));
         found.push(login.into());
@@ -53,7 +53,7 @@ mod tests {
 
     #[cfg(feature = "schema-registry")]
     #[test]
-    fn a_url_with_a_login_is_hidden_and_its_login_cut_out_of_texts() {
+    fn urls_with_credentials_are_hidden_and_redacted_from_messages() {
         let url = "https://alice:p/w,d@tokens.example/oauth";
         let config =
             config(&[("sasl.oauthbearer.token.endpoint.url", url), ("schema.registry.url", "http://a:1,http://bob:hunter2@b:1")]);
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_librdkafka_repeats_of_an_unsecured_tokens_settings_is_cut_out() {
+    fn parts_of_sasl_oauthbearer_config_are_redacted() {
         let config = config(&[("librdkafka.sasl.oauthbearer.config", "principal=admin odd=hunter2")]);
         assert_eq!(config.0.secrets().redact("beginning at: odd=hunter2"), "beginning at: [hidden]");
     }

@@ -1,4 +1,4 @@
-//! [`Resolution`]: from settings to librdkafka's properties.
+//! [`Resolution`]: the conversion of settings to librdkafka properties.
 
 use std::path::Path;
 
@@ -8,35 +8,35 @@ use super::{
 };
 use crate::secret::Secret;
 
-/// A value that was set, under Java's name or as the librdkafka property that the name becomes.
+/// A value that was set, under Java's name or as the librdkafka property that it becomes.
 pub(crate) struct Found<'a> {
     pub(crate) name: &'a str,
     pub(crate) value: &'a str,
 }
 
-/// What comes out while settings are turned into properties.
+/// The result of converting settings to properties.
 pub(crate) struct Resolution {
     pub(crate) properties: Vec<Property>,
     pub(crate) notes: Vec<(&'static str, &'static str)>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<Warning>,
-    /// The values of settings that depend on more than their own setting, by name.
+    /// By name, the values of settings that depend on other settings too.
     pub(crate) derived: Vec<(&'static str, String)>,
 }
 
-/// A property of librdkafka and the setting that it comes from.
+/// A librdkafka property and the setting it comes from.
 pub(crate) struct Property {
     pub(crate) setting: String,
     pub(crate) name: String,
     pub(crate) value: Secret,
-    /// Whether librdkafka has this value anyway, so that it need not be told.
+    /// Whether this is librdkafka's default, so that it need not be set.
     pub(crate) is_default: bool,
 }
 
-/// For framing: librdkafka counts a record's whole size on the wire, this layer what Java counts.
+/// The allowance for framing: librdkafka limits a record's size on the wire, this layer its size as Java counts it.
 const FRAMING: i64 = 1024;
 const MESSAGE_MAX_BYTES: (i64, i64) = (1_000, 1_000_000_000);
-/// The patterns of Kafka's own topics, as librdkafka takes them.
+/// The names of Kafka's internal topics as patterns for librdkafka.
 const INTERNAL_TOPICS: &str = "^__consumer_offsets$,^__transaction_state$,^__share_group_state$";
 
 impl Resolution {
@@ -64,7 +64,7 @@ impl Resolution {
         });
     }
 
-    /// A property that has librdkafka's own default.
+    /// Adds a property that has librdkafka's default.
     pub(crate) fn add_default(&mut self, setting: &str, name: &str, value: &str) {
         self.add(setting, name, value);
         if let Some(property) = self.properties.last_mut() {
@@ -72,27 +72,27 @@ impl Resolution {
         }
     }
 
-    /// Looks at the files that librdkafka will open. What is wrong inside one is OpenSSL's to say; but where it is no file at all, that would
-    /// wait or read for ever, in the call that starts the client.
+    /// Checks the files that librdkafka will open. Their content is left to OpenSSL, but opening a pipe or a device would block
+    /// the call that starts the client.
     pub(crate) fn check_files(&mut self, config: &ClientConfig) {
         let is_path = |name: &str| [".location", ".file", ".keytab"].iter().any(|end| name.ends_with(end));
-        let endless: Vec<_> = self
+        let special: Vec<_> = self
             .properties
             .iter()
             .filter(|property| is_path(&property.name) && file::is_pipe_or_device(Path::new(property.value.expose())))
             .map(|property| property.setting.clone())
             .collect();
-        for setting in endless {
-            self.fail(config, &setting, file::NO_FILE);
+        for setting in special {
+            self.fail(config, &setting, file::NOT_A_FILE);
         }
     }
 
-    /// The value that follows from the rules for a setting, if it depends on more than its own.
+    /// The derived value of a setting that depends on other settings too.
     pub(crate) fn derived(&self, name: &str) -> Option<&str> {
         self.derived.iter().find(|(derived, _)| *derived == name).map(|(_, value)| value.as_str())
     }
 
-    /// The value that a property has got, under whichever of its names.
+    /// The value of a property, under any of its names.
     pub(crate) fn becomes(&self, name: &str) -> Option<&str> {
         let name = librdkafka_property::canonical(name);
         self.properties
@@ -103,7 +103,7 @@ impl Resolution {
 }
 
 impl ClientConfig {
-    /// The value of a setting, set under Java's name or as `librdkafka.` and the first property that it becomes.
+    /// The value of a setting, set under Java's name or as `librdkafka.` and the first property it becomes.
     pub(crate) fn found(&self, name: &str) -> Option<Found<'_>> {
         if let Some((name, entry)) = self.entries.get_key_value(name) {
             return Some(Found { name, value: entry.value.expose() });
@@ -115,18 +115,18 @@ impl ClientConfig {
             .map(|(name, entry)| Found { name, value: entry.value.expose() })
     }
 
-    /// The value of a setting, or its default; empty if it has none.
+    /// The value of a setting, or its default; empty if there is none.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.found(name).map(|found| found.value).or_else(|| self.kind.setting(name)?.default()).unwrap_or_default()
     }
 
-    /// The value of a setting that is a whole number, or its default.
+    /// The value of an integer setting, or its default.
     pub(crate) fn number(&self, name: &str, resolution: &mut Resolution) -> i64 {
         let default = || self.kind.setting(name).and_then(|setting| setting.default()?.parse().ok()).unwrap_or_default();
         match self.found(name) {
             None => default(),
             Some(found) => found.value.parse().unwrap_or_else(|_| {
-                resolution.fail(self, found.name, "is not a whole number");
+                resolution.fail(self, found.name, "must be a whole number");
                 default()
             }),
         }
@@ -140,7 +140,7 @@ impl ClientConfig {
             .any(|name| name.strip_prefix("librdkafka.").is_some_and(|raw| librdkafka_property::canonical(raw) == property))
     }
 
-    /// Everything that follows from the settings, problems included.
+    /// Resolves all settings; errors are in the result.
     pub(crate) fn resolution(&self) -> Resolution {
         let mut resolution = Resolution {
             properties: Vec::new(),
@@ -160,7 +160,7 @@ impl ClientConfig {
     }
 }
 
-/// Adds the properties of a setting whose value becomes theirs, with what the two sides spell differently.
+/// Adds the properties of a setting, translated where Java and librdkafka have different notations.
 fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution) {
     let name = setting.name();
     let Becomes::Properties(properties) = setting.becomes() else { return };
@@ -174,7 +174,7 @@ fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution)
             "all" => "-1".to_owned(),
             acks => acks.to_owned(),
         },
-        // A request of several records stays within max.request.size, as in Java.
+        // As in Java, a request with several records does not exceed max.request.size.
         "auto.commit.interval.ms" | "fetch.min.bytes" => number(resolution).max(1).to_string(),
         "auto.offset.reset" if config.text(name) == "none" => "error".to_owned(),
         "batch.size" => number(resolution).min(config.number("max.request.size", resolution)).max(1).to_string(),
@@ -191,7 +191,7 @@ fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution)
             let codec = name.split('.').nth(1).unwrap_or_default();
             match config.get(name) {
                 Some(level) if config.text("compression.type") == codec => match (codec, level) {
-                    // Java's fast compressor, not the level 9 of the one that is slow and thorough.
+                    // Level 9 is Java's default, a fast compressor. librdkafka's level 9 would be the slow, thorough one.
                     ("lz4", "9") => "-1".to_owned(),
                     (_, level) => level.to_owned(),
                 },
@@ -226,7 +226,7 @@ fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution)
     };
     for (index, property) in properties.iter().enumerate() {
         let same = index == 0 && setting.librdkafka_default() == Some(value.as_str());
-        // Idempotence, acks, the requests in flight and commits are always told: on them rests what is promised.
+        // These are always set explicitly, because the delivery guarantees depend on them.
         let always =
             matches!(name, "acks" | "enable.auto.commit" | "enable.idempotence" | "max.in.flight.requests.per.connection");
         if is_set || always || !same {
@@ -237,7 +237,7 @@ fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution)
     }
 }
 
-/// Adds what was set as `librdkafka.NAME`, and the defaults of such settings that are not librdkafka's.
+/// Adds the settings `librdkafka.NAME`, and defaults of such settings that differ from librdkafka's.
 fn raw(config: &ClientConfig, resolution: &mut Resolution) {
     for setting in config.kind.settings().filter(|setting| !setting.is_java()) {
         if let (Some(default), false, Some(property)) =
@@ -248,7 +248,7 @@ fn raw(config: &ClientConfig, resolution: &mut Resolution) {
     }
     for (name, entry) in &config.entries {
         if let Some(property) = name.strip_prefix("librdkafka.") {
-            // What it overrides are defaults: that both are set is an error already.
+            // It replaces a default: setting both is an error found earlier.
             let property = librdkafka_property::canonical(property);
             resolution.properties.retain(|other| librdkafka_property::canonical(&other.name) != property);
             resolution.add(name, property, entry.value.clone());
@@ -265,7 +265,7 @@ pub(crate) fn partitioner(config: &ClientConfig) -> PartitionerName {
 }
 
 impl Property {
-    /// The value as it may be printed.
+    /// The value for printing.
     pub(crate) fn shown(&self) -> &str {
         if is_secret(&self.setting) && !self.setting.is_empty() {
             return super::HIDDEN;
@@ -282,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_property_is_given_twice() {
+    fn no_property_is_set_twice() {
         let all = config(&[
             ("compression.type", "gzip"),
             ("compression.gzip.level", "9"),
@@ -298,15 +298,15 @@ mod tests {
         ]);
         let mut seen = HashSet::new();
         for (name, _) in all.resolve().unwrap().native {
-            assert!(seen.insert(librdkafka_property::canonical(&name).to_owned()), "{name} twice");
+            assert!(seen.insert(librdkafka_property::canonical(&name).to_owned()), "duplicate property {name}");
         }
         assert_eq!(native(&all, "queue.buffering.max.messages").as_deref(), Some("7"));
         assert_eq!(native(&all, "linger.ms").as_deref(), Some("7"));
-        assert_eq!(native(&all, "request.timeout.ms").as_deref(), Some("2000"), "the broker is told what the client waits");
+        assert_eq!(native(&all, "request.timeout.ms").as_deref(), Some("2000"), "the timeout sent to the broker is the client's");
     }
 
     #[test]
-    fn what_the_two_sides_spell_differently() {
+    fn values_are_translated_to_librdkafkas_notation() {
         for (name, value, property, wanted) in [
             ("acks", "all", "request.required.acks", "-1"),
             ("batch.size", "0", "batch.size", "1"),

@@ -1,4 +1,4 @@
-//! [`Resolved`]: what a producer is started with.
+//! [`Resolved`]: the parameters that a producer is started with.
 
 use std::{
     fmt,
@@ -12,13 +12,13 @@ use crate::{
     serialize::SerializerName,
 };
 
-/// What a producer is started with. Its `Debug` hides the secrets.
+/// The parameters that a producer is started with. `Debug` hides the secrets.
 pub(crate) struct Resolved {
-    /// librdkafka's properties: all that were set, and all whose default here is not librdkafka's.
+    /// The librdkafka properties: those that were set, and those whose default differs from librdkafka's.
     pub(crate) native: Vec<(String, Secret)>,
-    /// `client.id`, made up as Java does if it was not set.
+    /// `client.id`, generated as in Java if it was not set.
     pub(crate) client_id: String,
-    /// The brokers as librdkafka gets them; empty only where it plays them itself.
+    /// The brokers in librdkafka's notation; empty only with librdkafka's mock cluster.
     pub(crate) bootstrap_servers: String,
     pub(crate) buffer_memory: usize,
     pub(crate) max_block: Duration,
@@ -27,23 +27,23 @@ pub(crate) struct Resolved {
     pub(crate) retry_backoff: (Duration, Duration),
     /// `ottla.authentication.timeout.ms`.
     pub(crate) authentication_timeout: Duration,
-    /// After how many bytes the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
+    /// The number of bytes after which the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
     pub(crate) sticky_bytes: usize,
     pub(crate) transactional_id: Option<String>,
-    /// `sasl.mechanism`, if there is a login.
+    /// `sasl.mechanism`, with a SASL protocol.
     pub(crate) mechanism: Option<String>,
     pub(crate) key_serializer: Option<SerializerName>,
     pub(crate) value_serializer: Option<SerializerName>,
     pub(crate) partitioner: PartitionerName,
     pub(crate) ignore_keys: bool,
     pub(crate) adaptive_partitioning: bool,
-    /// Zero for never.
+    /// Zero means never.
     pub(crate) availability_timeout: Duration,
-    /// What librdkafka's texts are cleared of.
+    /// The secrets to remove from librdkafka's messages.
     pub(crate) secrets: Secrets,
 }
 
-/// The next number for a producer without a `client.id`, counted over the process as in Java.
+/// The next number for a generated `client.id`, counted per process as in Java.
 fn next_producer() -> u64 {
     static PRODUCERS: AtomicU64 = AtomicU64::new(1);
     PRODUCERS.fetch_add(1, Ordering::Relaxed)
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_set_but_the_brokers_is_javas_producer() {
+    fn the_defaults_are_those_of_javas_producer() {
         let resolved = config(&[]).resolve().unwrap();
         let mut native = exposed(&resolved.native);
         native.retain(|(name, _)| !name.starts_with("client."));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_id_is_made_up_as_in_java() {
+    fn a_client_id_is_generated_as_in_java() {
         let first = config(&[]).resolve().unwrap();
         assert!(first.client_id.strip_prefix("producer-").is_some_and(|number| number.parse::<u64>().is_ok()));
         assert_ne!(config(&[]).resolve().unwrap().client_id, first.client_id);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sticky_partitioner_switches_after_the_batch_size_that_was_set() {
+    fn the_sticky_partitioner_switches_after_batch_size() {
         assert_eq!(config(&[("batch.size", "2000000")]).resolve().unwrap().sticky_bytes, 2_000_000);
         assert_eq!(config(&[("batch.size", "0")]).resolve().unwrap().sticky_bytes, 1);
     }

@@ -1,4 +1,4 @@
-//! [`ResolvedConsumer`]: what a consumer is started with.
+//! [`ResolvedConsumer`]: the parameters that a consumer is started with.
 
 use std::{
     fmt,
@@ -12,26 +12,26 @@ use crate::{
     serialize::SerializerName,
 };
 
-/// What a consumer is started with. Its `Debug` hides the secrets.
+/// The parameters that a consumer is started with. `Debug` hides the secrets.
 pub(crate) struct ResolvedConsumer {
-    /// librdkafka's properties: all that were set, and all whose default here is not librdkafka's.
+    /// The librdkafka properties: those that were set, and those whose default differs from librdkafka's.
     pub(crate) native: Vec<(String, Secret)>,
-    /// `client.id`, made up as Java does if it was not set.
+    /// `client.id`, generated as in Java if it was not set.
     pub(crate) client_id: String,
-    /// The brokers as librdkafka gets them; empty only where it plays them itself.
+    /// The brokers in librdkafka's notation; empty only with librdkafka's mock cluster.
     pub(crate) bootstrap_servers: String,
-    /// Without it librdkafka is told the client's id: it reads for nobody without a name.
+    /// If `None`, librdkafka gets the client id instead, because it requires a group.id.
     pub(crate) group_id: Option<String>,
     pub(crate) enable_auto_commit: bool,
     pub(crate) max_poll_records: usize,
     pub(crate) default_api_timeout: Duration,
     pub(crate) key_deserializer: Option<SerializerName>,
     pub(crate) value_deserializer: Option<SerializerName>,
-    /// What librdkafka's texts are cleared of.
+    /// The secrets to remove from librdkafka's messages.
     pub(crate) secrets: Secrets,
 }
 
-/// The next number for a consumer without a `client.id`, counted over the process as in Java.
+/// The next number for a generated `client.id`, counted per process as in Java.
 fn next_consumer() -> u64 {
     static CONSUMERS: AtomicU64 = AtomicU64::new(1);
     CONSUMERS.fetch_add(1, Ordering::Relaxed)
@@ -113,7 +113,7 @@ mod tests {
     use crate::native::consumers_property;
 
     #[test]
-    fn nothing_set_but_brokers_and_group_is_javas_consumer() {
+    fn the_defaults_are_those_of_javas_consumer() {
         let resolved = consumer(&[("group.id", "g")]).resolve().unwrap();
         let mut native = exposed(&resolved.native);
         native.retain(|(name, _)| !name.starts_with("client."));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_id_is_made_up_as_in_java() {
+    fn a_client_id_is_generated_as_in_java() {
         let first = consumer(&[("group.id", "g")]).resolve().unwrap();
         assert!(first.client_id.strip_prefix("consumer-g-").is_some_and(|number| number.parse::<u64>().is_ok()));
         assert_ne!(consumer(&[("group.id", "g")]).resolve().unwrap().client_id, first.client_id);
@@ -151,16 +151,13 @@ mod tests {
         assert_eq!(consumer(&[("client.id", "me")]).resolve().unwrap().client_id, "me");
         let alone = consumer(&[]).resolve().unwrap();
         assert!(alone.client_id.starts_with("consumer-null-") && alone.group_id.is_none());
-        assert!(
-            alone.native.contains(&("group.id".to_owned(), alone.client_id.into())),
-            "librdkafka reads for nobody without a name"
-        );
+        assert!(alone.native.contains(&("group.id".to_owned(), alone.client_id.into())), "librdkafka requires a group.id");
     }
 
-    /// The crate `rdkafka` sets it by itself.
+    /// The crate `rdkafka` sets it itself.
     const LOG_LEVEL: &str = "librdkafka.log_level";
 
-    /// A value that is neither the default here nor librdkafka's.
+    /// A value that is neither ottla's default nor librdkafka's.
     fn unusual(setting: &Setting) -> Option<String> {
         let fixed = match setting.name() {
             "auto.offset.reset" => "earliest",
@@ -176,7 +173,7 @@ mod tests {
             "librdkafka.debug" => "cgrp",
             "librdkafka.receive.message.max.bytes" => "60000000",
             "exclude.internal.topics" | "librdkafka.plugin.library.paths" | LOG_LEVEL => return None,
-            // Set by rules of their own, and tested with them; without libcurl librdkafka refuses the last two.
+            // Set by their own rules, and tested there; without libcurl librdkafka rejects the last two.
             name if ["sasl.", "ssl.", "librdkafka.sasl.", "librdkafka.https."].iter().any(|prefix| name.starts_with(prefix)) => {
                 return None;
             }
@@ -194,7 +191,7 @@ mod tests {
         Some(fixed.to_owned())
     }
 
-    /// What must be set beside a setting for it to be allowed.
+    /// Other settings that make a setting valid.
     fn companions(name: &str) -> &'static [(&'static str, &'static str)] {
         match name {
             "group.remote.assignor" => &[("group.protocol", "consumer")],
@@ -213,7 +210,7 @@ mod tests {
     }
 
     fn same(a: &str, b: &str) -> bool {
-        // The two words that librdkafka has for each.
+        // librdkafka has two names for each of these.
         let word = |text: &str| match text {
             "latest" => "largest".to_owned(),
             "earliest" => "smallest".to_owned(),
@@ -223,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_two_sides_spell_differently() {
+    fn values_are_translated_to_librdkafkas_notation() {
         for (name, value, property, wanted) in [
             ("auto.commit.interval.ms", "0", "auto.commit.interval.ms", Some("1")),
             ("auto.offset.reset", "none", "auto.offset.reset", Some("error")),
@@ -249,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_holds_every_default_that_the_table_promises() {
+    fn documented_defaults_are_in_force_in_librdkafka() {
         let (client, properties) = client(&consumer(&[("group.id", "g")]));
         for (name, value) in &properties {
-            let held = consumers_property(&client, name).unwrap_or_else(|| panic!("{name} is no property"));
+            let held = consumers_property(&client, name).unwrap_or_else(|| panic!("{name} is not a property"));
             assert!(same(&held, value), "{name}: {held:?}, not {value:?}");
         }
         let mut compared = 0;
@@ -268,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_holds_every_value_that_is_set() {
+    fn set_values_are_in_force_in_librdkafka() {
         let mut compared = Vec::new();
         for setting in consumer_settings() {
             let Becomes::Properties(names) = setting.becomes() else { continue };
@@ -279,11 +276,11 @@ mod tests {
             }
             let (client, properties) = client(&config.set(setting.name(), &value).unwrap_or_else(|error| panic!("{error}")));
             for name in names {
-                let Some((_, told)) = properties.iter().find(|(property, _)| property == name) else {
-                    panic!("{}: {name} is not told librdkafka", setting.name());
+                let Some((_, passed)) = properties.iter().find(|(property, _)| property == name) else {
+                    panic!("{}: {name} is not passed to librdkafka", setting.name());
                 };
-                let held = consumers_property(&client, name).unwrap_or_else(|| panic!("{name} is no property"));
-                assert!(same(&held, told), "{}={value}: librdkafka holds {name}={held}, not {told}", setting.name());
+                let held = consumers_property(&client, name).unwrap_or_else(|| panic!("{name} is not a property"));
+                assert!(same(&held, passed), "{}={value}: librdkafka has {name}={held}, not {passed}", setting.name());
             }
             compared.push(setting.name());
         }
@@ -304,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn deserializers_are_chosen_by_javas_class_names() {
+    fn deserializers_are_selected_by_javas_class_names() {
         let class = "org.apache.kafka.common.serialization.StringDeserializer";
         let resolved = consumer(&[("key.deserializer", class), ("value.deserializer", "long")]).resolve().unwrap();
         assert_eq!(resolved.key_deserializer, Some(SerializerName::String));

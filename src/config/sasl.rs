@@ -1,4 +1,4 @@
-//! Who the client is: `sasl.*` and `sasl.jaas.config` to librdkafka's properties.
+//! The SASL mechanism: converts `sasl.*` and `sasl.jaas.config` to librdkafka properties.
 
 use super::{
     ClientConfig,
@@ -6,14 +6,14 @@ use super::{
     resolution::Resolution,
 };
 
-/// Kafka's own handlers that get a token from `sasl.oauthbearer.token.endpoint.url`, which is what librdkafka's method oidc does.
+/// Kafka's callback handlers that request a token from `sasl.oauthbearer.token.endpoint.url`, as librdkafka's method oidc does.
 pub(crate) const TOKEN_HANDLERS: &[&str] = &[
     "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
     "org.apache.kafka.common.security.oauthbearer.secured.OAuthBearerLoginCallbackHandler",
     "OAuthBearerLoginCallbackHandler",
 ];
 
-/// Kafka's validators of tokens on the client's side, which look at a token's form as librdkafka does.
+/// Kafka's client-side token validators, which check a token's form as librdkafka does.
 pub(crate) const VALIDATORS: &[&str] = &[
     "org.apache.kafka.common.security.oauthbearer.DefaultJwtValidator",
     "org.apache.kafka.common.security.oauthbearer.ClientJwtValidator",
@@ -23,20 +23,21 @@ pub(crate) const VALIDATORS: &[&str] = &[
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/// Whether this build's librdkafka has TLS, and with it SCRAM and OAUTHBEARER. A librdkafka of the system is taken to have all.
+/// Whether librdkafka is built with TLS, and so with SCRAM and OAUTHBEARER. The system's librdkafka is assumed to have all
+/// features.
 pub(crate) const HAS_TLS: bool = cfg!(any(feature = "tls", feature = "tls-system", feature = "oidc")) || IS_SYSTEMS;
 const HAS_OIDC: bool = cfg!(feature = "oidc") || IS_SYSTEMS;
 pub(crate) const IS_SYSTEMS: bool = cfg!(feature = "dynamic-linking");
 
-/// The check of `sasl.mechanism`.
+/// The check for `sasl.mechanism`.
 pub(crate) fn check_mechanism(mechanism: &str) -> Result<(), String> {
     match mechanism {
         "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER" | "GSSAPI" => Ok(()),
-        _ => Err("is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI".to_owned()),
+        _ => Err("must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI".to_owned()),
     }
 }
 
-/// The check of `sasl.oauthbearer.jwt.retriever.class`.
+/// The check for `sasl.oauthbearer.jwt.retriever.class`.
 pub(crate) fn check_retriever(class: &str) -> Result<(), String> {
     grant_type(class).map(|_| ())
 }
@@ -46,21 +47,21 @@ fn grant_type(class: &str) -> Result<&'static str, String> {
     match name {
         "DefaultJwtRetriever" | "ClientCredentialsJwtRetriever" => Ok("client_credentials"),
         "JwtBearerJwtRetriever" => Ok(JWT_BEARER),
-        _ => Err("is a Java class that cannot run here; known are DefaultJwtRetriever, ClientCredentialsJwtRetriever and \
-                  JwtBearerJwtRetriever of Kafka"
+        _ => Err("must be one of Kafka's DefaultJwtRetriever, ClientCredentialsJwtRetriever, JwtBearerJwtRetriever, because \
+                  Java classes cannot be loaded"
             .to_owned()),
     }
 }
 
-/// The check of `sasl.oauthbearer.token.endpoint.url`.
+/// The check for `sasl.oauthbearer.token.endpoint.url`.
 pub(crate) fn check_endpoint(url: &str) -> Result<(), String> {
     if url.starts_with("https://") || url.starts_with("http://") {
         return Ok(());
     }
-    Err("does not begin with https:// or http://; a token in a file (file:) is not read here".to_owned())
+    Err("must begin with https:// or http://; tokens from files (file:) are not supported".to_owned())
 }
 
-/// Adds what `sasl.*` becomes.
+/// Adds the properties for `sasl.*`.
 pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     let protocol = config.text("security.protocol").to_ascii_lowercase();
     let mechanism = config.found("sasl.mechanism");
@@ -73,20 +74,23 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     if config.has_token_provider
         && (!protocol.starts_with("sasl_") || mechanism.as_ref().is_none_or(|it| it.value != "OAUTHBEARER"))
     {
-        let wanted =
-            "and security.protocol must be OAUTHBEARER and SASL_SSL or SASL_PLAINTEXT for the token provider that was given";
+        let wanted = "and security.protocol must be OAUTHBEARER and SASL_SSL or SASL_PLAINTEXT, because a token provider was set";
         resolution.fail(config, "sasl.mechanism", wanted);
         return;
     }
     if !protocol.starts_with("sasl_") {
         for name in given {
-            resolution.warn(config, name, format!("has no effect, since security.protocol is {}", protocol.to_ascii_uppercase()));
+            resolution.warn(
+                config,
+                name,
+                format!("has no effect, because security.protocol is {}", protocol.to_ascii_uppercase()),
+            );
         }
         return;
     }
     let name = mechanism.as_ref().map_or("GSSAPI", |found| found.value);
     if let Some(missing) = missing(name) {
-        let what = if mechanism.is_some() { "" } else { "is not set, which is GSSAPI: " };
+        let what = if mechanism.is_some() { "" } else { "is not set and defaults to GSSAPI: " };
         resolution.fail(config, "sasl.mechanism", format!("{what}{missing}"));
         return;
     }
@@ -99,7 +103,7 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
             Module::OAuthBearer => name == "OAUTHBEARER",
         };
         if !fits {
-            resolution.fail(config, "sasl.jaas.config", format!("has a login module that is not for sasl.mechanism {name}"));
+            resolution.fail(config, "sasl.jaas.config", format!("the login module does not match sasl.mechanism {name}"));
             return;
         }
     }
@@ -110,14 +114,14 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     }
 }
 
-/// What this build lacks for a mechanism.
+/// Why this build does not support a mechanism.
 fn missing(mechanism: &str) -> Option<&'static str> {
     match mechanism {
         "GSSAPI" if !IS_SYSTEMS => Some(
-            "Kerberos is not in the librdkafka that is built in; set sasl.mechanism to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or \
-             OAUTHBEARER, or link the system's librdkafka with the cargo feature dynamic-linking",
+            "the built-in librdkafka has no Kerberos; set sasl.mechanism to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, \
+             or link the system's librdkafka with the cargo feature dynamic-linking",
         ),
-        "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER" if !HAS_TLS => Some("this mechanism needs the cargo feature tls"),
+        "SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER" if !HAS_TLS => Some("this mechanism requires the cargo feature tls"),
         _ => None,
     }
 }
@@ -132,7 +136,7 @@ fn password(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolut
         None => resolution.fail(
             config,
             "sasl.jaas.config",
-            "is not set, so there is no name and password; write \"..LoginModule required username=\\\"..\\\" password=\\\"..\\\";\"",
+            "is not set, so user name and password are missing; write \"..LoginModule required username=\\\"..\\\" password=\\\"..\\\";\"",
         ),
     }
 }
@@ -148,11 +152,11 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
             resolution.fail(
                 config,
                 "sasl.jaas.config",
-                "asks for unsecured tokens, but sasl.oauthbearer.token.endpoint.url is set too",
+                "requests unsecured tokens, but sasl.oauthbearer.token.endpoint.url is set too",
             );
             return;
         }
-        resolution.warn(config, "sasl.jaas.config", "makes unsecured tokens, which anybody can forge; for tests only");
+        resolution.warn(config, "sasl.jaas.config", "creates unsecured tokens, which anybody can forge; use them for tests only");
         resolution.add("sasl.jaas.config", "enable.sasl.oauthbearer.unsecure.jwt", "true");
         resolution.add("sasl.jaas.config", "sasl.oauthbearer.config", unsecured);
         return;
@@ -162,13 +166,13 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
             ["sasl.oauthbearer.method", "enable.sasl.oauthbearer.unsecure.jwt", "sasl.oauthbearer.metadata.authentication.type"];
         if !by_hand.iter().any(|property| config.has_raw(property)) {
             let wanted =
-                "is not set, so there is nowhere to get a token; set it, or give the producer's builder a token provider";
+                "is not set, so there is no source of tokens; set it, or pass a token provider to the producer's builder";
             resolution.fail(config, "sasl.oauthbearer.token.endpoint.url", wanted);
         }
         return;
     };
     if !HAS_OIDC {
-        resolution.fail(config, endpoint.name, "needs libcurl; build with the cargo feature oidc");
+        resolution.fail(config, endpoint.name, "requires libcurl; build with the cargo feature oidc");
         return;
     }
     resolution.add("sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.token.endpoint.url", endpoint.value);
@@ -180,7 +184,7 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
     ] {
         match (config.get(setting), jaas_option(option)) {
             (Some(_), Some(_)) => {
-                resolution.fail(config, setting, format!("is set, and {option} in sasl.jaas.config too; leave one out"));
+                resolution.fail(config, setting, format!("conflicts with {option} in sasl.jaas.config; set only one of them"));
             }
             (Some(value), None) => resolution.add(setting, property, value),
             (None, Some(value)) => resolution.add("sasl.jaas.config", property, value),
@@ -216,16 +220,16 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
     }
 }
 
-/// The program gets the tokens: nothing else may be asked to.
+/// With a token provider, no other source of tokens may be configured.
 fn provided(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
     if jaas.is_some_and(Jaas::has_options) {
-        resolution.fail(config, "sasl.jaas.config", "has options, but a token provider was given; leave the options out");
+        resolution.fail(config, "sasl.jaas.config", "has options, but a token provider was set; remove the options");
     }
     let sources = ["enable.sasl.oauthbearer.unsecure.jwt", "sasl.oauthbearer."];
     for name in config.entries.keys() {
         let property = name.strip_prefix("librdkafka.").unwrap_or(name);
         if sources.iter().any(|source| property.starts_with(source)) {
-            resolution.fail(config, name, "is set, but a token provider was given; leave one out");
+            resolution.fail(config, name, "conflicts with the token provider; set only one of them");
         }
     }
 }
@@ -251,7 +255,7 @@ mod tests {
         "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"alice\" password=\"hunter2\";";
 
     #[test]
-    fn name_and_password_reach_librdkafka() {
+    fn user_name_and_password_are_passed_to_librdkafka() {
         let config = config(&[("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", PLAIN)]);
         assert_eq!(native(&config, "security.protocol").as_deref(), Some("sasl_plaintext"));
         assert_eq!(native(&config, "sasl.mechanisms").as_deref(), Some("PLAIN"));
@@ -261,10 +265,10 @@ mod tests {
     }
 
     #[test]
-    fn the_module_must_fit_the_mechanism() {
+    fn the_login_module_must_match_the_mechanism() {
         let error =
             problems(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.jaas.config", PLAIN)]);
-        assert_eq!(error, "sasl.jaas.config: has a login module that is not for sasl.mechanism SCRAM-SHA-512");
+        assert_eq!(error, "sasl.jaas.config: the login module does not match sasl.mechanism SCRAM-SHA-512");
         let error = problems(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "PLAIN")]);
         assert!(error.starts_with("sasl.jaas.config: is not set"), "{error}");
     }
@@ -273,19 +277,22 @@ mod tests {
     #[cfg(not(feature = "dynamic-linking"))]
     fn kerberos_is_not_built_in() {
         let error = problems(&[("security.protocol", "SASL_SSL"), ("sasl.jaas.config", PLAIN)]);
-        assert!(error.starts_with("sasl.mechanism: is not set, which is GSSAPI: Kerberos is not in the librdkafka"), "{error}");
+        assert!(
+            error.starts_with("sasl.mechanism: is not set and defaults to GSSAPI: the built-in librdkafka has no Kerberos"),
+            "{error}"
+        );
     }
 
     #[test]
-    fn without_sasl_it_has_no_effect_and_says_so() {
+    fn without_a_sasl_protocol_sasl_settings_are_warnings() {
         let config = config(&[("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", PLAIN)]);
         assert_eq!(native(&config, "sasl.password"), None);
         let warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
         assert_eq!(
             warnings,
             [
-                "sasl.jaas.config: has no effect, since security.protocol is PLAINTEXT",
-                "sasl.mechanism: has no effect, since security.protocol is PLAINTEXT"
+                "sasl.jaas.config: has no effect, because security.protocol is PLAINTEXT",
+                "sasl.mechanism: has no effect, because security.protocol is PLAINTEXT"
             ]
         );
     }
@@ -301,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_provider_takes_the_place_of_every_other_source() {
+    fn a_token_provider_excludes_other_sources() {
         let resolved = |more: &[(&str, &str)]| {
             let mut config = config(more);
             config.expect_tokens();
@@ -309,12 +316,12 @@ mod tests {
         };
         let oauth = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")];
         assert_eq!(resolved(&oauth), Ok(Some("OAUTHBEARER".to_owned())));
-        assert!(config(&oauth).check().unwrap_err().to_string().contains("give the producer's builder a token provider"));
+        assert!(config(&oauth).check().unwrap_err().to_string().contains("pass a token provider to the producer's builder"));
         for (more, wanted) in [
             (("sasl.jaas.config", "x.OAuthBearerLoginModule required;"), None),
             (("sasl.jaas.config", "x.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"a\";"), Some("has options")),
-            (("sasl.oauthbearer.token.endpoint.url", "https://idp.example/token"), Some("leave one out")),
-            (("librdkafka.enable.sasl.oauthbearer.unsecure.jwt", "true"), Some("leave one out")),
+            (("sasl.oauthbearer.token.endpoint.url", "https://idp.example/token"), Some("set only one of them")),
+            (("librdkafka.enable.sasl.oauthbearer.unsecure.jwt", "true"), Some("set only one of them")),
             (("sasl.mechanism", "PLAIN"), Some("must be OAUTHBEARER")),
             (("security.protocol", "SSL"), Some("must be OAUTHBEARER")),
         ] {
@@ -366,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_java_classes_would_do_is_refused() {
+    fn java_classes_and_unsupported_values_are_rejected() {
         for (name, value) in [
             ("sasl.login.callback.handler.class", "com.acme.Handler"),
             ("sasl.oauthbearer.jwt.retriever.class", "com.acme.Retriever"),

@@ -1,4 +1,4 @@
-//! serde for [`ClientConfig`]: a map from names to values.
+//! serde support for [`ClientConfig`]: a map from names to values.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{
 use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, redacted};
 use crate::secret::Secret;
 
-/// Writes what was set, but for the secrets.
+/// Writes the settings, with secrets hidden.
 pub(super) fn serialize<S: Serializer>(config: &ClientConfig, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(config.entries.len()))?;
     for (name, entry) in &config.entries {
@@ -19,7 +19,7 @@ pub(super) fn serialize<S: Serializer>(config: &ClientConfig, serializer: S) -> 
     map.end()
 }
 
-/// Reads a map, flattened.
+/// Reads a map and flattens it.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(kind: ClientKind, deserializer: D) -> Result<ClientConfig, D::Error> {
     let Members(members) = deserializer.deserialize_map(MembersVisitor)?;
     let mut flat = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(kind: ClientKind, deseriali
     let mut problems = Vec::new();
     for (name, value) in flat {
         let put = if config.entries.contains_key(&name) {
-            Err(Problem::new(None, Some(&name), "stands twice"))
+            Err(Problem::new(None, Some(&name), "duplicate key"))
         } else {
             config.put(&name, value.expose(), None, Origin::Code)
         };
@@ -83,12 +83,12 @@ impl<'de> Deserialize<'de> for Value {
 
 struct ValueVisitor;
 
-/// What serde would say of a value of the wrong kind repeats the value; none of these does.
+/// serde's default errors for a wrong type show the value, so every type is handled here.
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number, a boolean, a list of them, or a map")
+        f.write_str("a string, a number, a boolean, a list of them, or a map")
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         while let Some(item) = items.next_element()? {
             match item {
                 Value::Text(text) if !text.expose().contains(',') => texts.push(text),
-                _ => return Err(A::Error::custom("a list must be of texts without commas")),
+                _ => return Err(A::Error::custom("a list must contain only strings without commas")),
             }
         }
         Ok(Value::Text(Secret::join(&texts, ",")))
@@ -143,22 +143,22 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_in_the_error() {
+    fn the_error_lists_all_problems() {
         let error =
             serde_json::from_str::<ProducerConfig>(r#"{"liger.ms": "hunter2", "acks": "two", "retries": 1, "retries": 2}"#);
         let error = error.unwrap_err().to_string();
-        for wanted in ["did you mean linger.ms?", "acks: \"two\" is none of", "retries: stands twice"] {
+        for wanted in ["did you mean linger.ms?", "acks: \"two\" is invalid; must be one of", "retries: duplicate key"] {
             assert!(error.contains(wanted), "{error}");
         }
         assert!(!error.contains("hunter2"));
     }
 
     #[test]
-    fn the_mark_of_a_hidden_secret_is_no_secret() {
+    fn hidden_is_rejected_as_a_secret() {
         let config = ProducerConfig::new().set("ssl.key.password", "hunter2").unwrap();
         let written = serde_json::to_string(&config).unwrap();
         assert_eq!(written, r#"{"ssl.key.password":"[hidden]"}"#);
         let error = serde_json::from_str::<ProducerConfig>(&written).unwrap_err().to_string();
-        assert!(error.contains("give the secret"), "{error}");
+        assert!(error.contains("set the secret itself"), "{error}");
     }
 }

@@ -1,8 +1,8 @@
-//! The check of `key.serializer` and `value.serializer`.
+//! The check for `key.serializer` and `value.serializer`.
 
 use crate::serialize::{SerializerName, UnknownSerializer};
 
-/// The error does not repeat the name.
+/// The error does not show the name.
 pub(crate) fn check(name: &str) -> Result<(), String> {
     name.parse::<SerializerName>().map(drop).map_err(|_| UnknownSerializer::reason())
 }

@@ -1,9 +1,9 @@
-//! What holds for the configuration as a whole, and what the other tests begin with.
+//! Tests of the configuration as a whole, and helpers for the other tests.
 
 use super::*;
 use crate::serialize::SerializerName;
 
-/// A configuration that is right but for what `pairs` says.
+/// A valid configuration with these additional settings.
 pub(super) fn config(pairs: &[(&str, &str)]) -> ProducerConfig {
     let mut config = ProducerConfig::new().set("bootstrap.servers", "localhost:9092").unwrap();
     for (name, value) in pairs {
@@ -12,30 +12,30 @@ pub(super) fn config(pairs: &[(&str, &str)]) -> ProducerConfig {
     config
 }
 
-/// [`config`] of a consumer.
+/// The same for a consumer.
 #[cfg(feature = "consumer")]
 pub(super) fn consumer(pairs: &[(&str, &str)]) -> ConsumerConfig {
     ConsumerConfig::from_pairs([("bootstrap.servers", "localhost:9092")].iter().chain(pairs).copied()).unwrap()
 }
 
-/// The text of the error that a configuration ends in.
+/// The error text of a configuration.
 pub(super) fn problems(pairs: &[(&str, &str)]) -> String {
     config(pairs).check().unwrap_err().to_string()
 }
 
-/// The texts of the warnings of a configuration.
+/// The warning texts of a configuration.
 pub(super) fn warnings(pairs: &[(&str, &str)]) -> Vec<String> {
     config(pairs).warnings().iter().map(ToString::to_string).collect()
 }
 
-/// The value that a property of librdkafka gets; `None` if it is not given.
+/// The value of a librdkafka property; `None` if it is not set.
 pub(super) fn native(config: &ProducerConfig, property: &str) -> Option<String> {
     let properties = config.native_properties().unwrap_or_else(|error| panic!("{error}"));
     let property = librdkafka_property::canonical(property);
     properties.into_iter().find(|(name, _)| librdkafka_property::canonical(name) == property).map(|(_, value)| value)
 }
 
-/// [`native`] of a consumer.
+/// The same for a consumer.
 #[cfg(feature = "consumer")]
 pub(super) fn native_of(config: &ConsumerConfig, property: &str) -> Option<String> {
     let properties = config.native_properties().unwrap_or_else(|error| panic!("{error}"));
@@ -45,7 +45,7 @@ pub(super) fn native_of(config: &ConsumerConfig, property: &str) -> Option<Strin
 
 const SECRET: &str = "hunter2-CORRECT.horse";
 
-/// A value that passes the check of a secret setting and has the secret in it.
+/// A value with the secret that passes the check of the setting.
 fn planted(name: &str) -> String {
     match name {
         "sasl.jaas.config" => format!("a.PlainLoginModule required username=\"alice\" password=\"{SECRET}\";"),
@@ -95,9 +95,9 @@ fn no_secret_is_ever_printed() {
                 Err(error) => assert!(!format!("{error} {error:?}").contains(SECRET), "{error}"),
             }
         }
-        // In every source, in the right and in a wrong form, also under a misspelt name.
-        let misspelt = name.replace("ss", "s");
-        for (name, value) in [(name, planted(name)), (name, format!("{SECRET}\0")), (&misspelt, planted(name))] {
+        // In every source, with a valid and an invalid value, and with a misspelled name.
+        let misspelled = name.replace("ss", "s");
+        for (name, value) in [(name, planted(name)), (name, format!("{SECRET}\0")), (&misspelled, planted(name))] {
             let quoted = serde_json::to_string(&value).unwrap();
             for (text, format) in [
                 (format!("\"{name}\" = {quoted}\nacks = 7\n"), Format::Toml),
@@ -113,7 +113,7 @@ fn no_secret_is_ever_printed() {
 }
 
 #[test]
-fn the_secrets_to_clear_from_librdkafkas_texts_include_those_inside_others() {
+fn secrets_within_values_are_redacted_too() {
     let config = config(&[
         ("security.protocol", "SASL_PLAINTEXT"),
         ("sasl.mechanism", "PLAIN"),
@@ -123,7 +123,7 @@ fn the_secrets_to_clear_from_librdkafkas_texts_include_those_inside_others() {
 }
 
 #[test]
-fn values_that_may_hold_a_password_are_not_repeated() {
+fn values_that_may_hold_a_password_are_not_shown() {
     for (name, value) in [
         ("bootstrap.servers", "alice:hunter2@broker"),
         ("sasl.mechanism", "hunter2"),
@@ -136,7 +136,7 @@ fn values_that_may_hold_a_password_are_not_repeated() {
 }
 
 #[test]
-fn later_layers_override_earlier_ones() {
+fn later_sources_override_earlier_ones() {
     let file = ProducerConfig::from_str("linger.ms = 1\nacks = \"all\"\nretries = 3", Format::Toml).unwrap();
     let config = file
         .with_variables([("OTTLA_LINGER_MS", "2"), ("OTTLA_ACKS", "-1")])
@@ -150,13 +150,13 @@ fn later_layers_override_earlier_ones() {
 }
 
 #[test]
-fn a_setting_of_java_without_an_equal_says_what_to_use_instead() {
+fn unsupported_java_settings_suggest_an_alternative() {
     for (name, value, wanted) in [
-        ("interceptor.classes", "com.acme.Trace", "give interceptors to the producer's builder"),
+        ("interceptor.classes", "com.acme.Trace", "pass interceptors to the producer's builder"),
         ("metrics.num.samples", "2", "librdkafka.statistics.interval.ms"),
         ("ssl.truststore.password", "changeit", "PEM files have no password"),
         ("transaction.two.phase.commit.enable", "true", "KIP-939"),
-        ("ssl.enabled.protocols", "TLSv1.1", "TLS 1.2 and 1.3 are on"),
+        ("ssl.enabled.protocols", "TLSv1.1", "TLS 1.2 and 1.3 are enabled"),
     ] {
         let error = ProducerConfig::new().set(name, value).unwrap_err().to_string();
         assert!(error.starts_with(name) && error.contains(wanted), "{error}");
@@ -165,7 +165,7 @@ fn a_setting_of_java_without_an_equal_says_what_to_use_instead() {
 }
 
 #[test]
-fn librdkafkas_properties_pass_through_but_for_those_that_would_break_the_layer() {
+fn librdkafka_properties_are_passed_on_unless_ottla_relies_on_them() {
     let config = config(&[("librdkafka.socket.nagle.disable", "false"), ("librdkafka.never.heard.of", "x")]);
     assert_eq!(native(&config, "socket.nagle.disable").as_deref(), Some("false"));
     assert_eq!(native(&config, "never.heard.of").as_deref(), Some("x"));
@@ -173,11 +173,11 @@ fn librdkafkas_properties_pass_through_but_for_those_that_would_break_the_layer(
         assert!(ProducerConfig::new().set(name, "true").is_err(), "{name}");
     }
     let error = ProducerConfig::new().set("librdkafka.statistics.interval.ms", "often").unwrap_err().to_string();
-    assert_eq!(error, "librdkafka.statistics.interval.ms: \"often\" is not a whole number; give 0 to 86400000 milliseconds");
+    assert_eq!(error, "librdkafka.statistics.interval.ms: \"often\" is not a whole number; must be 0 to 86400000 milliseconds");
 }
 
 #[test]
-fn serializers_are_chosen_by_javas_class_names() {
+fn serializers_are_selected_by_javas_class_names() {
     let text = "key.serializer=org.apache.kafka.common.serialization.StringSerializer\nvalue.serializer=LongSerializer\nbootstrap.servers=a:1";
     let config = ProducerConfig::from_str(text, Format::Properties).unwrap();
     assert_eq!(config.key_serializer_name(), Some(SerializerName::String));

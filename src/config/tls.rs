@@ -1,4 +1,4 @@
-//! TLS: Java's truststores and keystores to librdkafka's PEM and PKCS#12 files.
+//! TLS: converts Java's truststore and keystore settings to librdkafka's PEM and PKCS#12 files.
 
 use std::path::Path;
 
@@ -11,47 +11,49 @@ use crate::secret::Secret;
 
 const HAS_OWN_OPENSSL: bool = cfg!(any(feature = "tls", feature = "oidc")) && !IS_SYSTEMS;
 
-/// The check of `ssl.cipher.suites`: OpenSSL's names, without those of TLS 1.3, which `SSL_CTX_set_cipher_list` does not take.
+/// The check for `ssl.cipher.suites`: OpenSSL's names, without those of TLS 1.3, which `SSL_CTX_set_cipher_list` does not accept.
 pub(crate) fn check_ciphers(suites: &str) -> Result<(), String> {
     for suite in suites.split(',') {
         if suite.contains("_WITH_") {
-            return Err("has a name of Java's (.._WITH_..); write OpenSSL's, which `openssl ciphers -stdname` lists beside them"
-                .to_owned());
+            return Err(
+                "has a Java cipher suite name (.._WITH_..); use the OpenSSL name, which `openssl ciphers -stdname` lists"
+                    .to_owned(),
+            );
         }
         if suite.starts_with("TLS_") {
-            return Err("has a suite of TLS 1.3, which are all on and cannot be chosen; leave it out".to_owned());
+            return Err("has a TLS 1.3 suite, which are always enabled and cannot be selected; remove it".to_owned());
         }
     }
     Ok(())
 }
 
-/// The check of `ssl.endpoint.identification.algorithm`.
+/// The check for `ssl.endpoint.identification.algorithm`.
 pub(crate) fn check_identification(algorithm: &str) -> Result<(), String> {
     match algorithm {
         "https" | "" => Ok(()),
-        _ => Err("is neither https nor empty".to_owned()),
+        _ => Err("must be https or empty".to_owned()),
     }
 }
 
-/// Adds what `ssl.*` becomes.
+/// Adds the properties for `ssl.*`.
 pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     let protocol = config.text("security.protocol").to_ascii_uppercase();
-    // The rules about formats hold whether TLS is on or not, so that turning it on brings no surprise.
+    // Formats are checked even if TLS is off, so that enabling it later causes no new errors.
     let trust = truststore(config, resolution);
     let key = keystore(config, resolution);
     if !protocol.ends_with("SSL") {
         for name in config.entries.keys() {
             if name.strip_prefix("librdkafka.").unwrap_or(name).starts_with("ssl.") {
-                resolution.warn(config, name, format!("has no effect, since security.protocol is {protocol}"));
+                resolution.warn(config, name, format!("has no effect, because security.protocol is {protocol}"));
             }
         }
         return;
     }
     if !HAS_TLS {
-        resolution.fail(config, "security.protocol", format!("is {protocol}, which needs the cargo feature tls"));
+        resolution.fail(config, "security.protocol", format!("is {protocol}, which requires the cargo feature tls"));
         return;
     }
-    // An OpenSSL that is built in looks where it was built, which is nowhere on this machine.
+    // A built-in OpenSSL searches the paths of the machine it was built on, which do not exist here.
     let named = !trust.is_empty()
         || ["ssl.ca.location", "ssl.ca.pem", "ssl.ca.certificate.stores"].iter().any(|name| config.has_raw(name));
     if HAS_OWN_OPENSSL && !named {
@@ -70,7 +72,11 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     let name = "ssl.endpoint.identification.algorithm";
     match config.get(name) {
         Some("") => {
-            resolution.warn(config, name, "is empty, so any broker with a valid certificate can pass for yours");
+            resolution.warn(
+                config,
+                name,
+                "is empty, so host names are not verified: any server with a valid certificate can impersonate a broker",
+            );
             resolution.add(name, name, "none");
         }
         _ => resolution.add_default(name, name, "https"),
@@ -84,11 +90,11 @@ fn truststore(config: &ClientConfig, resolution: &mut Resolution) -> Properties 
     let format = config.get("ssl.truststore.type");
     let (location, certificates) = ("ssl.truststore.location", "ssl.truststore.certificates");
     match (config.get(location), config.get(certificates)) {
-        (Some(_), Some(_)) => resolution.fail(config, certificates, format!("is set, and {location} too; leave one out")),
+        (Some(_), Some(_)) => resolution.fail(config, certificates, format!("conflicts with {location}; set only one of them")),
         (Some(file), None) if format == Some("PEM") => properties.push((location, "ssl.ca.location", file.into())),
         (Some(file), None) => resolution.fail(config, location, convert_truststore(file, format)),
         (None, Some(text)) if format == Some("PEM") => properties.push((certificates, "ssl.ca.pem", pem(text))),
-        (None, Some(_)) => resolution.fail(config, certificates, "is PEM text; set ssl.truststore.type=PEM"),
+        (None, Some(_)) => resolution.fail(config, certificates, "requires ssl.truststore.type=PEM"),
         (None, None) => {}
     }
     properties
@@ -99,21 +105,23 @@ fn keystore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
     let (location, chain, key, password) =
         ("ssl.keystore.location", "ssl.keystore.certificate.chain", "ssl.keystore.key", "ssl.keystore.password");
     let file = config.get(location);
-    // Java reads PKCS12 under its default type as well.
+    // Java reads PKCS12 files with its default type too.
     let format = config.get("ssl.keystore.type").or(file.filter(|file| is_pkcs12(file)).map(|_| "PKCS12"));
     match (config.get(chain), config.get(key)) {
         (None, None) => {}
-        _ if file.is_some() => resolution.fail(config, location, format!("is set, and {chain} or {key} too; leave one out")),
+        _ if file.is_some() => {
+            resolution.fail(config, location, format!("conflicts with {chain} or {key}; set only one of them"))
+        }
         _ if format != Some("PEM") => {
             let name = if config.get(chain).is_some() { chain } else { key };
-            resolution.fail(config, name, "is PEM text; set ssl.keystore.type=PEM");
+            resolution.fail(config, name, "requires ssl.keystore.type=PEM");
         }
         (Some(certificates), Some(text)) => {
             properties.push((chain, "ssl.certificate.pem", pem(certificates)));
             properties.push((key, "ssl.key.pem", pem(text)));
         }
-        (Some(_), None) => resolution.fail(config, chain, format!("is set without {key}")),
-        (None, Some(_)) => resolution.fail(config, key, format!("is set without {chain}")),
+        (Some(_), None) => resolution.fail(config, chain, format!("requires {key}")),
+        (None, Some(_)) => resolution.fail(config, key, format!("requires {chain}")),
     }
     match (file, format) {
         (None, _) => {}
@@ -126,18 +134,18 @@ fn keystore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
             match config.get(password) {
                 Some(password) => properties.push(("ssl.keystore.password", "ssl.keystore.password", password.into())),
                 None if config.has_raw(password) => {}
-                None => resolution.fail(config, location, format!("is a PKCS12 file, which needs {password}")),
+                None => resolution.fail(config, location, format!("is a PKCS12 file, which requires {password}")),
             }
         }
         (Some(file), _) => resolution.fail(config, location, convert_keystore(file)),
     }
     if format == Some("PEM") && config.get(password).is_some() {
-        resolution.fail(config, password, "is for PKCS12; the password of a PEM key is ssl.key.password");
+        resolution.fail(config, password, "applies to PKCS12; set ssl.key.password for a PEM key");
     }
     properties
 }
 
-/// PEM text may stand on one line with `\n` written out, as it often does in environment variables.
+/// PEM text may be on one line with `\n` written out, as is common in environment variables.
 fn pem(text: &str) -> Secret {
     if text.contains('\n') { text.into() } else { text.replace("\\n", "\n").into() }
 }
@@ -158,7 +166,7 @@ fn renamed(file: &str, extension: &str) -> String {
     Path::new(file).with_extension(extension).to_string_lossy().into_owned()
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell.
 fn shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
@@ -166,20 +174,20 @@ fn shell(word: &str) -> String {
 
 fn convert_truststore(file: &str, format: Option<&str>) -> String {
     if format.is_none() && is_pem(file) {
-        return "seems to be PEM; set ssl.truststore.type=PEM".to_owned();
+        return "appears to be PEM; set ssl.truststore.type=PEM".to_owned();
     }
     let pem = renamed(file, "pem");
     if format == Some("PKCS12") || (format.is_none() && is_pkcs12(file)) {
         return format!(
-            "is PKCS12, which OpenSSL does not take for trusted certificates; convert it: `openssl pkcs12 -in {} -nokeys -out {}`, and \
-             set ssl.truststore.type=PEM and ssl.truststore.location={pem}",
+            "is PKCS12, which is not supported for truststores; convert it with `openssl pkcs12 -in {} -nokeys -out {}`, and set \
+             ssl.truststore.type=PEM and ssl.truststore.location={pem}",
             shell(file),
             shell(&pem)
         );
     }
     let pkcs12 = renamed(file, "p12");
     format!(
-        "is JKS, which only Java reads; convert it: `keytool -importkeystore -srckeystore {} -destkeystore {1} -deststoretype PKCS12 \
+        "is JKS, which only Java can read; convert it with `keytool -importkeystore -srckeystore {} -destkeystore {1} -deststoretype PKCS12 \
          && openssl pkcs12 -in {1} -nokeys -out {2}`, and set ssl.truststore.type=PEM and ssl.truststore.location={pem}",
         shell(file),
         shell(&pkcs12),
@@ -189,14 +197,14 @@ fn convert_truststore(file: &str, format: Option<&str>) -> String {
 
 fn convert_keystore(file: &str) -> String {
     if is_pem(file) {
-        return "seems to be PEM; set ssl.keystore.type=PEM".to_owned();
+        return "appears to be PEM; set ssl.keystore.type=PEM".to_owned();
     }
     if is_pkcs12(file) {
-        return "seems to be PKCS12; set ssl.keystore.type=PKCS12".to_owned();
+        return "appears to be PKCS12; set ssl.keystore.type=PKCS12".to_owned();
     }
     let pkcs12 = renamed(file, "p12");
     format!(
-        "is JKS, which only Java reads; convert it: `keytool -importkeystore -srckeystore {} -destkeystore {} -deststoretype PKCS12`, \
+        "is JKS, which only Java can read; convert it with `keytool -importkeystore -srckeystore {} -destkeystore {} -deststoretype PKCS12`, \
          and set ssl.keystore.type=PKCS12 and ssl.keystore.location={pkcs12}",
         shell(file),
         shell(&pkcs12)
@@ -238,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_truststore_the_systems_certificates_are_searched_for() {
+    fn the_truststore_defaults_to_the_systems_certificates() {
         let wanted = HAS_OWN_OPENSSL.then_some("probe");
         assert_eq!(native(&config(&[SSL]), "ssl.ca.location").as_deref(), wanted);
         let named = config(&[SSL, ("librdkafka.ssl.ca.pem", "A")]);
@@ -247,20 +255,20 @@ mod tests {
 
     #[test]
     fn pkcs12_keystores() {
-        for extra in [("ssl.keystore.type", "PKCS12"), ("client.id", "no type, but the name tells")] {
+        for extra in [("ssl.keystore.type", "PKCS12"), ("client.id", "no type, but the extension determines it")] {
             let config = config(&[SSL, ("ssl.keystore.location", "me.p12"), ("ssl.keystore.password", "hunter2"), extra]);
             assert_eq!(native(&config, "ssl.keystore.location").as_deref(), Some("me.p12"));
             assert_eq!(native(&config, "ssl.keystore.password").as_deref(), Some("hunter2"));
         }
-        assert!(problems(&[SSL, ("ssl.keystore.location", "me.p12")]).contains("needs ssl.keystore.password"));
+        assert!(problems(&[SSL, ("ssl.keystore.location", "me.p12")]).contains("requires ssl.keystore.password"));
     }
 
     #[test]
-    fn jks_is_refused_with_the_command_that_converts_it() {
+    fn jks_is_rejected_with_the_command_that_converts_it() {
         let error = problems(&[("ssl.truststore.location", "/etc/my ca.jks")]);
         assert_eq!(
             error,
-            "ssl.truststore.location: is JKS, which only Java reads; convert it: `keytool -importkeystore -srckeystore '/etc/my ca.jks' \
+            "ssl.truststore.location: is JKS, which only Java can read; convert it with `keytool -importkeystore -srckeystore '/etc/my ca.jks' \
              -destkeystore '/etc/my ca.p12' -deststoretype PKCS12 && openssl pkcs12 -in '/etc/my ca.p12' -nokeys -out '/etc/my ca.pem'`, and \
              set ssl.truststore.type=PEM and ssl.truststore.location=/etc/my ca.pem"
         );
@@ -274,19 +282,19 @@ mod tests {
     }
 
     #[test]
-    fn texts_need_their_type_and_their_other_half() {
-        assert!(problems(&[("ssl.truststore.certificates", "A")]).contains("set ssl.truststore.type=PEM"));
-        assert!(problems(&[("ssl.keystore.key", "A")]).contains("set ssl.keystore.type=PEM"));
+    fn pem_texts_require_their_type_and_both_parts() {
+        assert!(problems(&[("ssl.truststore.certificates", "A")]).contains("requires ssl.truststore.type=PEM"));
+        assert!(problems(&[("ssl.keystore.key", "A")]).contains("requires ssl.keystore.type=PEM"));
         assert!(
             problems(&[("ssl.keystore.type", "PEM"), ("ssl.keystore.key", "A")])
-                .contains("without ssl.keystore.certificate.chain")
+                .contains("requires ssl.keystore.certificate.chain")
         );
         let password = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "a.pem"), ("ssl.keystore.password", "A")];
         assert!(problems(&password).contains("ssl.key.password"));
     }
 
     #[test]
-    fn names_of_hosts_and_ciphers() {
+    fn host_name_verification_and_ciphers() {
         let config = config(&[
             SSL,
             ("ssl.endpoint.identification.algorithm", ""),
@@ -304,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn without_tls_it_has_no_effect_and_says_so() {
+    fn without_tls_ssl_settings_are_warnings() {
         let config = config(&[("ssl.truststore.type", "PEM"), ("ssl.truststore.location", "ca.pem")]);
         assert_eq!(native(&config, "ssl.ca.location"), None);
         assert_eq!(config.warnings().len(), 2);

@@ -1,11 +1,11 @@
-//! The enums that typed setters take; each is written as Java writes its value.
+//! The enums of the typed setters, displayed as Java's values.
 
 use std::fmt;
 
-/// Which brokers must have a record before it counts as written.
+/// The replicas that must have a record before it is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Acks {
-    /// None: nothing is waited for, and no offset is known.
+    /// None: the producer does not wait for a response, and offsets are unknown.
     None,
     /// The partition's leader.
     Leader,
@@ -14,11 +14,11 @@ pub enum Acks {
     All,
 }
 
-/// How batches are compressed.
+/// The compression of batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     #[default]
     None,
     /// gzip; a cargo feature, on by default.
@@ -31,76 +31,76 @@ pub enum Compression {
     Zstd,
 }
 
-/// Whether connections are encrypted and log in.
+/// Whether connections are encrypted and authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SecurityProtocol {
-    /// Neither.
+    /// Neither encrypted nor authenticated.
     #[default]
     Plaintext,
     /// Encrypted with TLS.
     Ssl,
-    /// With a login, not encrypted.
+    /// Authenticated with SASL, not encrypted.
     SaslPlaintext,
-    /// Encrypted and with a login.
+    /// Encrypted with TLS and authenticated with SASL.
     SaslSsl,
 }
 
-/// How the client says who it is.
+/// The SASL mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SaslMechanism {
-    /// Name and password as they are.
+    /// User name and password in plain text.
     Plain,
     /// SCRAM with SHA-256.
     ScramSha256,
     /// SCRAM with SHA-512.
     ScramSha512,
-    /// A token.
+    /// An OAuth 2 bearer token.
     OAuthBearer,
-    /// Kerberos; only where the system's librdkafka is linked.
+    /// Kerberos; only with the system's librdkafka.
     Gssapi,
 }
 
-/// Where a consumer begins in a partition for which its group has no offset.
+/// Where a consumer starts in a partition without a committed offset.
 #[cfg(feature = "consumer")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum AutoOffsetReset {
-    /// With the first record that there is.
+    /// At the first available record.
     Earliest,
-    /// With the next record that comes.
+    /// At the end, with the next record.
     #[default]
     Latest,
-    /// Nowhere: it is an error.
+    /// Nowhere: it reports an error.
     None,
 }
 
-/// Which records of transactions a consumer reads.
+/// The transactional records that a consumer returns.
 #[cfg(feature = "consumer")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum IsolationLevel {
-    /// All, those of aborted transactions too.
+    /// All records, including those of aborted transactions.
     #[default]
     ReadUncommitted,
-    /// Those that were committed.
+    /// Only records of committed transactions.
     ReadCommitted,
 }
 
-/// How the members of a group come to their partitions.
+/// How the partitions of a group are assigned.
 #[cfg(feature = "consumer")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum GroupProtocol {
-    /// They assign them among themselves.
+    /// By the members of the group.
     #[default]
     Classic,
-    /// The broker assigns them (KIP-848).
+    /// By the broker (KIP-848).
     Consumer,
 }
 
 macro_rules! names {
     ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
         impl fmt::Display for $type {
-            /// Writes Java's name of the value.
+            /// Writes Java's name for the value.
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self { $(Self::$variant => $name),+ })
             }

@@ -1,42 +1,42 @@
-//! Names that are no settings of this kind of client: what they are, or which setting is meant.
+//! Unknown names: explains what a name is, or suggests the setting that was meant.
 
 use super::{ClientKind, librdkafka_property, schema_registry_settings};
 
-/// Settings of Java producers older or newer than 4.1, and what to do instead.
+/// Settings of the Java producer before or after 4.1, with the alternative.
 const OTHER_PRODUCERS: &[(&str, &str)] = &[
-    ("auto.include.jmx.reporter", "there is no JMX here; leave it out"),
-    ("block.on.buffer.full", "is gone since Kafka 0.9.0; use max.block.ms"),
-    ("bootstrap.resolve.timeout.ms", "librdkafka has none; use max.block.ms"),
-    ("metadata.fetch.timeout.ms", "is gone since Kafka 0.9.0; use max.block.ms"),
-    ("partitioner.rack.aware", "is not in Kafka 4.1 and not here; leave it out"),
-    ("timeout.ms", "is gone since Kafka 0.9.0; use request.timeout.ms"),
+    ("auto.include.jmx.reporter", "JMX is not supported; remove it"),
+    ("block.on.buffer.full", "removed in Kafka 0.9.0; use max.block.ms"),
+    ("bootstrap.resolve.timeout.ms", "librdkafka does not support it; use max.block.ms"),
+    ("metadata.fetch.timeout.ms", "removed in Kafka 0.9.0; use max.block.ms"),
+    ("partitioner.rack.aware", "not supported; remove it"),
+    ("timeout.ms", "removed in Kafka 0.9.0; use request.timeout.ms"),
 ];
 
-/// Settings of Java consumers older or newer than 4.1, and what to do instead.
+/// Settings of the Java consumer before or after 4.1, with the alternative.
 const OTHER_CONSUMERS: &[(&str, &str)] = &[
-    ("auto.include.jmx.reporter", "there is no JMX here; leave it out"),
-    ("bootstrap.resolve.timeout.ms", "librdkafka has none; use default.api.timeout.ms"),
-    ("consumer.timeout.ms", "is gone since Kafka 0.9.0; give a time where the program waits"),
-    ("offsets.storage", "is gone since Kafka 0.9.0, the brokers keep offsets; leave it out"),
-    ("zookeeper.connect", "is gone since Kafka 0.9.0; use bootstrap.servers"),
+    ("auto.include.jmx.reporter", "JMX is not supported; remove it"),
+    ("bootstrap.resolve.timeout.ms", "librdkafka does not support it; use default.api.timeout.ms"),
+    ("consumer.timeout.ms", "removed in Kafka 0.9.0; pass a timeout to poll"),
+    ("offsets.storage", "removed in Kafka 0.9.0, offsets are stored on the brokers; remove it"),
+    ("zookeeper.connect", "removed in Kafka 0.9.0; use bootstrap.servers"),
 ];
 
-/// What the command keeps beside `[producer]` and `[consumer]`.
+/// The command's own settings outside `[producer]` and `[consumer]`.
 const COMMANDS: &[&str] = &["topic", "input", "key", "value", "schema"];
 
-/// Whether a name, Java's or librdkafka's, is one of the other kind of client and not of this one.
+/// Whether a name, Java's or librdkafka's, belongs to the other kind of client only.
 pub(crate) fn is_others(kind: ClientKind, name: &str) -> bool {
     let known = |kind: ClientKind| kind.setting(name).is_some() || librdkafka_property::is_own(kind, name);
     !known(kind) && known(kind.other())
 }
 
-/// What to say of such a name.
+/// The error for such a name.
 pub(crate) fn of_other(kind: ClientKind) -> String {
-    format!("is a {}'s setting; a {} has no use for it", kind.other().noun(), kind.noun())
+    format!("is a {} setting and does not apply to a {}", kind.other().noun(), kind.noun())
 }
 
-/// What to say of a name that is no setting, and whether the name may be shown: what stands in a name's place may be part of a
-/// secret, for instance a line of a PEM text that lacks its continuation.
+/// The error for an unknown name, and whether the name may be shown: it may be part of a secret, for example a line of a PEM text
+/// without its continuation.
 pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
     if is_others(kind, name) {
         return (true, of_other(kind));
@@ -46,7 +46,7 @@ pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
         ClientKind::Consumer => OTHER_CONSUMERS,
     };
     if let Some((_, instead)) = of_other_versions.iter().find(|(other, _)| *other == name) {
-        return (true, format!("is no setting of the Java {} 4.1: {instead}", kind.noun()));
+        return (true, format!("is not a setting of the Java {} 4.1: {instead}", kind.noun()));
     }
     if librdkafka_property::is_own(kind, name) {
         return (true, librdkafkas(kind, name));
@@ -54,14 +54,10 @@ pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
     if let Some(near) = nearest(kind, name) {
         return (true, format!("unknown setting; did you mean {near}?"));
     }
-    let command = name.split('.').next().filter(|first| COMMANDS.contains(first));
-    if let Some(first) = command {
+    if name.split('.').next().is_some_and(|first| COMMANDS.contains(&first)) {
         return (
             true,
-            format!(
-                "unknown setting; if {first} is meant for the command, put the {0}'s settings into a table named {0}",
-                kind.noun()
-            ),
+            format!("unknown setting; if it is meant for the command, put the {0}'s settings in a table named {0}", kind.noun()),
         );
     }
     let plain = name.contains('.')
@@ -69,15 +65,15 @@ pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
     if plain {
-        (true, "unknown setting; `librdkafka.NAME` passes a property of librdkafka's through".to_owned())
+        (true, "unknown setting; `librdkafka.NAME` sets a librdkafka property".to_owned())
     } else {
-        (false, "the setting that is named here is unknown; its name is not shown, since it may be part of a secret".to_owned())
+        (false, "unknown setting; its name is not shown, because it may be part of a secret".to_owned())
     }
 }
 
 fn librdkafkas(kind: ClientKind, name: &str) -> String {
     if let Some(reason) = librdkafka_property::forbidden(kind, name) {
-        return format!("is librdkafka's: {reason}");
+        return format!("is a librdkafka property: {reason}");
     }
     let property = librdkafka_property::canonical(name);
     let java = match property {
@@ -95,12 +91,12 @@ fn librdkafkas(kind: ClientKind, name: &str) -> String {
             .map(|setting| setting.name()),
     };
     match java {
-        Some(java) => format!("is librdkafka's name; use {java}, or librdkafka.{name}"),
-        None => format!("is librdkafka's name; use librdkafka.{name}"),
+        Some(java) => format!("is a librdkafka property; use {java}, or librdkafka.{name}"),
+        None => format!("is a librdkafka property; use librdkafka.{name}"),
     }
 }
 
-/// The setting that is probably meant by a misspelt name.
+/// The setting that was probably meant by a misspelled name.
 pub(crate) fn nearest(kind: ClientKind, name: &str) -> Option<String> {
     if name.len() > 100 {
         return None;
@@ -120,7 +116,8 @@ pub(crate) fn nearest(kind: ClientKind, name: &str) -> Option<String> {
         .or_else(|| abbreviated(kind, name))
 }
 
-/// The setting of whose name only the first or the last parts stand here: the shortest that begins so, or the only one that ends so.
+/// The setting whose name begins or ends with these parts: the shortest that begins with them, or the only one that ends with
+/// them.
 fn abbreviated(kind: ClientKind, name: &str) -> Option<String> {
     let names = || kind.settings().map(|setting| setting.name());
     let begins = |known: &&str| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
@@ -130,7 +127,7 @@ fn abbreviated(kind: ClientKind, name: &str) -> Option<String> {
     first.or_else(|| ending.next().filter(|_| ending.next().is_none())).map(str::to_owned)
 }
 
-/// A name without what people write differently: `lingerMs`, `LINGER_MS` and `linger-ms` are one.
+/// Normalizes a name: `lingerMs`, `LINGER_MS` and `linger-ms` are equal.
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
@@ -142,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_found() {
+    fn the_most_similar_name_is_suggested() {
         for (name, wanted) in [
             ("liger.ms", "linger.ms"),
             ("linger_ms", "linger.ms"),
@@ -166,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn librdkafkas_names_lead_to_javas() {
+    fn librdkafka_properties_suggest_the_java_setting() {
         for (name, wanted) in [
-            ("queue.buffering.max.ms", "is librdkafka's name; use linger.ms, or librdkafka.queue.buffering.max.ms"),
-            ("metadata.broker.list", "is librdkafka's name; use bootstrap.servers, or librdkafka.metadata.broker.list"),
-            ("compression.codec", "is librdkafka's name; use compression.type, or librdkafka.compression.codec"),
-            ("max.in.flight", "is librdkafka's name; use max.in.flight.requests.per.connection, or librdkafka.max.in.flight"),
-            ("sasl.username", "is librdkafka's name; use sasl.jaas.config, or librdkafka.sasl.username"),
-            ("statistics.interval.ms", "is librdkafka's name; use librdkafka.statistics.interval.ms"),
+            ("queue.buffering.max.ms", "is a librdkafka property; use linger.ms, or librdkafka.queue.buffering.max.ms"),
+            ("metadata.broker.list", "is a librdkafka property; use bootstrap.servers, or librdkafka.metadata.broker.list"),
+            ("compression.codec", "is a librdkafka property; use compression.type, or librdkafka.compression.codec"),
+            ("max.in.flight", "is a librdkafka property; use max.in.flight.requests.per.connection, or librdkafka.max.in.flight"),
+            ("sasl.username", "is a librdkafka property; use sasl.jaas.config, or librdkafka.sasl.username"),
+            ("statistics.interval.ms", "is a librdkafka property; use librdkafka.statistics.interval.ms"),
         ] {
             assert_eq!(explain(ClientKind::Producer, name), (true, wanted.to_owned()));
         }
@@ -182,11 +179,11 @@ mod tests {
                 .1
                 .contains("use ssl.truststore.type=PEM and ssl.truststore.location, or librdkafka.")
         );
-        assert!(explain(ClientKind::Producer, "delivery.report.only.error").1.contains("every record must be reported"));
+        assert!(explain(ClientKind::Producer, "delivery.report.only.error").1.contains("ottla needs the reports of all records"));
     }
 
     #[test]
-    fn others_are_named_for_what_they_are() {
+    fn settings_of_other_kinds_and_versions_are_explained() {
         assert!(explain(ClientKind::Producer, "group.id").1.contains("consumer"));
         assert!(explain(ClientKind::Producer, "timeout.ms").1.contains("request.timeout.ms"));
         assert!(explain(ClientKind::Producer, "topic").1.contains("a table named producer"));
@@ -194,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_piece_of_a_secret_is_not_shown() {
+    fn names_that_may_be_part_of_a_secret_are_not_shown() {
         for piece in ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "hunter2", "-----END", "s3cr=t", "correct horse"] {
             assert!(!explain(ClientKind::Producer, piece).0, "{piece}");
         }

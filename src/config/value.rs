@@ -1,34 +1,34 @@
-//! What a value may be: [`Type`], [`Unit`] and [`Range`], and the check of a text against them.
+//! [`Type`], [`Unit`] and [`Range`] of a value, and the check against them.
 
 use std::fmt;
 
-/// The type of a setting's value, as Kafka's `ConfigDef.Type` names it.
+/// The type of a setting's value, as in Kafka's `ConfigDef.Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Type {
     /// `true` or `false`, in any case.
     Boolean,
-    /// A whole number of 16 bits.
+    /// A 16-bit integer.
     Short,
-    /// A whole number of 32 bits.
+    /// A 32-bit integer.
     Int,
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Long,
-    /// A number with a fraction.
+    /// A floating-point number.
     Double,
-    /// A text; blanks around it are dropped, as Java does.
+    /// A string; surrounding whitespace is removed, as in Java.
     String,
-    /// Texts between commas.
+    /// Strings separated by commas.
     List,
-    /// The name of a Java class, or the short name of what stands for it here.
+    /// The name of a Java class, or the short name of its equivalent.
     Class,
-    /// A text that is a secret.
+    /// A secret string.
     Password,
 }
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {
-    /// Nothing that has a unit.
+    /// No unit.
     None,
     /// Milliseconds.
     Milliseconds,
@@ -40,31 +40,31 @@ pub enum Unit {
     Kibibytes,
 }
 
-/// The values that are allowed. `Display` writes it as Kafka's documentation does: `[0,...,3600]`.
+/// The allowed values. `Display` writes them as Kafka's documentation does: `[0,...,3600]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Range {
-    /// Whatever the type allows.
+    /// Any value of the type.
     Any,
-    /// This number or a greater one.
+    /// This number or more.
     AtLeast(i64),
-    /// From the first number to the second, both included.
+    /// From the first number to the second, inclusive.
     Between(i64, i64),
-    /// From the first number to the second, or the third.
+    /// From the first number to the second, inclusive, or the third.
     BetweenOr(i64, i64, i64),
-    /// From the first number to the second, with fractions.
+    /// From the first number to the second, inclusive, with fractions.
     Decimal(f64, f64),
-    /// One of these words.
+    /// One of these strings.
     OneOf(&'static [&'static str]),
-    /// One of these words, in any case.
+    /// One of these strings, in any case.
     OneOfAnyCase(&'static [&'static str]),
-    /// A text that is not empty.
+    /// A string that is not empty.
     NonEmpty,
-    /// A list; an empty one is allowed.
+    /// A list, which may be empty.
     NonNull,
 }
 
 impl Type {
-    /// The least and the greatest number that the type holds; `None` for what is not a whole number.
+    /// The minimum and maximum of an integer type; `None` for other types.
     fn limits(self) -> Option<(i64, i64)> {
         match self {
             Self::Short => Some((i16::MIN.into(), i16::MAX.into())),
@@ -91,7 +91,7 @@ impl Type {
 }
 
 impl Unit {
-    /// The unit's short form: `ms`, `s`, `bytes`, `KiB`, or nothing.
+    /// The unit's symbol: `ms`, `s`, `bytes`, `KiB`, or nothing.
     pub fn symbol(self) -> &'static str {
         match self {
             Self::None => "",
@@ -113,19 +113,19 @@ impl Unit {
     }
 }
 
-/// Checks `text` and gives it back in its one canonical spelling: blanks trimmed, `true` for `TRUE`, `5` for `+05`.
+/// Checks `text` and returns it in canonical form: trimmed, `true` for `TRUE`, `5` for `+05`.
 ///
-/// The error says what is allowed and never what was given.
+/// The error says what is allowed and never shows the value.
 pub(crate) fn check(text: &str, kind: Type, range: Range, unit: Unit) -> Result<String, String> {
     let text = text.trim();
     if text.contains('\0') {
-        return Err("contains a NUL byte, which no setting may".to_owned());
+        return Err("contains a NUL byte, which is not allowed".to_owned());
     }
     match kind {
         Type::Boolean => match text.to_ascii_lowercase().as_str() {
             "true" => Ok("true".to_owned()),
             "false" => Ok("false".to_owned()),
-            _ => Err("is neither true nor false".to_owned()),
+            _ => Err("is invalid; must be true or false".to_owned()),
         },
         Type::Short | Type::Int | Type::Long => integer(text, kind, range, unit),
         Type::Double => decimal(text, range),
@@ -133,7 +133,7 @@ pub(crate) fn check(text: &str, kind: Type, range: Range, unit: Unit) -> Result<
             let items: Vec<&str> = text.split(',').map(str::trim).collect();
             match items.as_slice() {
                 [""] => Ok(String::new()),
-                items if items.contains(&"") => Err("has an empty entry between its commas".to_owned()),
+                items if items.contains(&"") => Err("has an empty entry between commas".to_owned()),
                 items => Ok(items.join(",")),
             }
         }
@@ -143,7 +143,7 @@ pub(crate) fn check(text: &str, kind: Type, range: Range, unit: Unit) -> Result<
 
 fn integer(text: &str, kind: Type, range: Range, unit: Unit) -> Result<String, String> {
     let (least, greatest) = kind.limits().unwrap_or((i64::MIN, i64::MAX));
-    let wanted = describe(range, unit).unwrap_or_else(|| format!("give {least} to {greatest}{}", unit.plural()));
+    let wanted = describe(range, unit).unwrap_or_else(|| format!("must be {least} to {greatest}{}", unit.plural()));
     let number: i128 = text.parse().map_err(|_| format!("is not a whole number; {wanted}"))?;
     let number = i64::try_from(number)
         .ok()
@@ -166,7 +166,7 @@ fn decimal(text: &str, range: Range) -> Result<String, String> {
     match range {
         _ if !number.is_finite() => Err("is not a finite number".to_owned()),
         Range::Decimal(least, greatest) if !(least..=greatest).contains(&number) => {
-            Err(format!("is out of range; give {least} to {greatest}"))
+            Err(format!("is out of range; must be {least} to {greatest}"))
         }
         _ => Ok(number.to_string()),
     }
@@ -174,13 +174,13 @@ fn decimal(text: &str, range: Range) -> Result<String, String> {
 
 fn word(text: &str, range: Range) -> Result<String, String> {
     match range {
-        Range::OneOf(words) if !words.contains(&text) => Err(format!("is none of {}", words.join(", "))),
+        Range::OneOf(words) if !words.contains(&text) => Err(format!("is invalid; must be one of {}", words.join(", "))),
         Range::OneOfAnyCase(words) => words
             .iter()
             .find(|word| word.eq_ignore_ascii_case(text))
             .map(|word| (*word).to_owned())
-            .ok_or_else(|| format!("is none of {}", words.join(", "))),
-        Range::NonEmpty if text.is_empty() => Err("is empty; give a text or leave the setting out".to_owned()),
+            .ok_or_else(|| format!("is invalid; must be one of {}", words.join(", "))),
+        Range::NonEmpty if text.is_empty() => Err("is empty; set a value or remove the setting".to_owned()),
         _ => Ok(text.to_owned()),
     }
 }
@@ -188,9 +188,9 @@ fn word(text: &str, range: Range) -> Result<String, String> {
 fn describe(range: Range, unit: Unit) -> Option<String> {
     let unit = unit.plural();
     match range {
-        Range::AtLeast(least) => Some(format!("give {least} or more{unit}")),
-        Range::Between(least, greatest) => Some(format!("give {least} to {greatest}{unit}")),
-        Range::BetweenOr(least, greatest, other) => Some(format!("give {least} to {greatest}{unit}, or {other}")),
+        Range::AtLeast(least) => Some(format!("must be {least} or more{unit}")),
+        Range::Between(least, greatest) => Some(format!("must be {least} to {greatest}{unit}")),
+        Range::BetweenOr(least, greatest, other) => Some(format!("must be {least} to {greatest}{unit}, or {other}")),
         _ => None,
     }
 }
@@ -218,49 +218,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_numbers_are_parsed_as_java_does_and_kept_in_one_spelling() {
+    fn integers_are_parsed_as_in_java_and_returned_in_canonical_form() {
         let check = |text| check(text, Type::Int, Range::AtLeast(0), Unit::Milliseconds);
         assert_eq!(check(" 5 "), Ok("5".to_owned()));
         assert_eq!(check("+05"), Ok("5".to_owned()));
         assert_eq!(check("2147483647"), Ok("2147483647".to_owned()));
         for (text, wanted) in [
-            ("5ms", "is not a whole number; give 0 or more milliseconds"),
-            ("", "is not a whole number; give 0 or more milliseconds"),
-            ("1_000", "is not a whole number; give 0 or more milliseconds"),
-            ("-1", "is out of range; give 0 or more milliseconds"),
-            ("2147483648", "is out of range; give 0 or more milliseconds"),
-            ("99999999999999999999", "is out of range; give 0 or more milliseconds"),
+            ("5ms", "is not a whole number; must be 0 or more milliseconds"),
+            ("", "is not a whole number; must be 0 or more milliseconds"),
+            ("1_000", "is not a whole number; must be 0 or more milliseconds"),
+            ("-1", "is out of range; must be 0 or more milliseconds"),
+            ("2147483648", "is out of range; must be 0 or more milliseconds"),
+            ("99999999999999999999", "is out of range; must be 0 or more milliseconds"),
         ] {
             assert_eq!(check(text), Err(wanted.to_owned()), "{text}");
         }
     }
 
     #[test]
-    fn a_level_may_stand_beside_its_range() {
+    fn a_range_may_have_one_value_outside_it() {
         let check = |text| check(text, Type::Int, Range::BetweenOr(1, 9, -1), Unit::None);
         assert_eq!(check("-1"), Ok("-1".to_owned()));
-        assert_eq!(check("0"), Err("is out of range; give 1 to 9, or -1".to_owned()));
+        assert_eq!(check("0"), Err("is out of range; must be 1 to 9, or -1".to_owned()));
     }
 
     #[test]
-    fn words_lists_and_booleans() {
+    fn strings_lists_and_booleans() {
         let any = |text, kind| check(text, kind, Range::Any, Unit::None);
         assert_eq!(any(" TRUE ", Type::Boolean), Ok("true".to_owned()));
-        assert_eq!(any("yes", Type::Boolean), Err("is neither true nor false".to_owned()));
+        assert_eq!(any("yes", Type::Boolean), Err("is invalid; must be true or false".to_owned()));
         assert_eq!(any(" a , b ", Type::List), Ok("a,b".to_owned()));
         assert_eq!(any("", Type::List), Ok(String::new()));
-        assert_eq!(any("a,,b", Type::List), Err("has an empty entry between its commas".to_owned()));
+        assert_eq!(any("a,,b", Type::List), Err("has an empty entry between commas".to_owned()));
         assert_eq!(any("0.80", Type::Double), Ok("0.8".to_owned()));
         assert_eq!(any("NaN", Type::Double), Err("is not a finite number".to_owned()));
-        assert_eq!(any("a\0b", Type::String), Err("contains a NUL byte, which no setting may".to_owned()));
+        assert_eq!(any("a\0b", Type::String), Err("contains a NUL byte, which is not allowed".to_owned()));
         let protocol = |text| check(text, Type::String, Range::OneOfAnyCase(&["SSL", "PLAINTEXT"]), Unit::None);
         assert_eq!(protocol("ssl"), Ok("SSL".to_owned()));
-        assert_eq!(protocol("tls"), Err("is none of SSL, PLAINTEXT".to_owned()));
+        assert_eq!(protocol("tls"), Err("is invalid; must be one of SSL, PLAINTEXT".to_owned()));
     }
 
     proptest! {
         #[test]
-        fn no_text_panics_and_no_error_repeats_it(text in "[a-z]{12,20}|.{0,40}") {
+        fn no_text_panics_and_errors_do_not_show_it(text in "[a-z]{12,20}|.{0,40}") {
             for kind in [Type::Boolean, Type::Short, Type::Int, Type::Long, Type::Double, Type::String, Type::List, Type::Class] {
                 for range in [Range::Any, Range::AtLeast(0), Range::BetweenOr(1, 9, -1), Range::Decimal(0.5, 1.0), Range::OneOf(&["x"])] {
                     if let Err(message) = check(&text, kind, range, Unit::Bytes) {

@@ -1,15 +1,15 @@
-//! A consumer's rules: what needs a group, the two protocols of groups, how much is fetched.
+//! The rules of a consumer: settings that require a group, the two group protocols, fetch sizes.
 
 use super::super::{ClientConfig, resolution::Resolution};
 
-/// What the broker decides with `group.protocol=consumer`.
+/// Settings that the broker determines with `group.protocol=consumer`.
 const CLASSIC: [&str; 3] = ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"];
 /// librdkafka's default of `message.max.bytes`.
 const MESSAGE_MAX_BYTES: i64 = 1_000_000;
-/// What librdkafka adds to an answer for its framing.
+/// What librdkafka allows for the framing of a response.
 const FRAMING: i64 = 512;
 
-/// Checks a consumer's rules and gives what follows from them.
+/// Checks the rules of a consumer and returns the derived values.
 pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<(&'static str, String)> {
     let auto_commit = auto_commit(config, resolution);
     group(config, resolution);
@@ -28,20 +28,21 @@ pub(crate) fn has_broker_protocol(config: &ClientConfig) -> bool {
     config.text("group.protocol").eq_ignore_ascii_case("consumer")
 }
 
-/// As Java's `ConsumerConfig`: without a group nothing can be committed, so that it is off, unless it was asked for.
+/// As in Java's `ConsumerConfig`: without a group nothing can be committed, so automatic commits are off, and an error if set
+/// explicitly.
 fn auto_commit(config: &ClientConfig, resolution: &mut Resolution) -> bool {
     let wanted = config.text("enable.auto.commit") != "false";
     let on = wanted && config.found("group.id").is_some();
     match config.found("enable.auto.commit").filter(|_| wanted && !on) {
         Some(asked) => {
-            resolution.fail(config, asked.name, "must not be true without a group.id, under which offsets are committed");
+            resolution.fail(config, asked.name, "must not be true without a group.id, because offsets are committed for a group");
         }
         None if wanted && !on => resolution.note("enable.auto.commit", "off without a group.id"),
         None => {}
     }
     if let (false, Some(interval)) = (on, config.found("auto.commit.interval.ms")) {
-        let reason = if wanted { "there is no group.id" } else { "enable.auto.commit is false" };
-        resolution.warn(config, interval.name, format!("has no effect, since {reason}"));
+        let reason = if wanted { "group.id is not set" } else { "enable.auto.commit is false" };
+        resolution.warn(config, interval.name, format!("has no effect, because {reason}"));
     }
     on
 }
@@ -49,7 +50,7 @@ fn auto_commit(config: &ClientConfig, resolution: &mut Resolution) -> bool {
 fn group(config: &ClientConfig, resolution: &mut Resolution) {
     if config.found("group.id").is_none() {
         if let Some(instance) = config.found("group.instance.id") {
-            resolution.fail(config, instance.name, "names a member of no group; set group.id");
+            resolution.fail(config, instance.name, "requires a group.id");
         }
     }
 }
@@ -59,55 +60,50 @@ fn broker_protocol(config: &ClientConfig, resolution: &mut Resolution) {
         if let Some(found) = config.found(name) {
             let instead = match name {
                 "partition.assignment.strategy" => "use group.remote.assignor",
-                _ => "it is the broker's group configuration; leave it out",
+                _ => "the broker's group configuration determines it; remove it",
             };
-            resolution.fail(config, found.name, format!("cannot be set with group.protocol=consumer: {instead}"));
+            resolution.fail(config, found.name, format!("cannot be set with group.protocol=consumer; {instead}"));
         }
     }
     if config.has_raw("group.protocol.type") {
-        resolution.fail(config, "librdkafka.group.protocol.type", "cannot be set with group.protocol=consumer; leave it out");
+        resolution.fail(config, "librdkafka.group.protocol.type", "cannot be set with group.protocol=consumer; remove it");
     }
 }
 
 fn classic_protocol(config: &ClientConfig, resolution: &mut Resolution) {
     if let Some(assignor) = config.found("group.remote.assignor") {
-        let message =
-            "needs group.protocol=consumer; with classic, partition.assignment.strategy says how partitions are assigned";
+        let message = "requires group.protocol=consumer; with classic, use partition.assignment.strategy";
         resolution.fail(config, assignor.name, message);
     }
     let session = config.number("session.timeout.ms", resolution);
     let set = |name: &'static str| config.found(name).map(|found| found.name);
     if config.number("heartbeat.interval.ms", resolution) >= session {
         let name = set("heartbeat.interval.ms").or(set("session.timeout.ms")).unwrap_or("heartbeat.interval.ms");
-        resolution.fail(config, name, format!("heartbeat.interval.ms must be less than session.timeout.ms, which is {session}"));
+        resolution.fail(config, name, format!("heartbeat.interval.ms must be less than session.timeout.ms ({session})"));
     }
     let poll = config.number("max.poll.interval.ms", resolution);
     if poll < session {
         let name = set("max.poll.interval.ms").or(set("session.timeout.ms")).unwrap_or("max.poll.interval.ms");
-        resolution.fail(
-            config,
-            name,
-            format!("max.poll.interval.ms, {poll}, must be at least session.timeout.ms, which is {session}"),
-        );
+        resolution.fail(config, name, format!("max.poll.interval.ms ({poll}) must be at least session.timeout.ms ({session})"));
     }
 }
 
-/// librdkafka's own rules: a request must be able to bring the greatest batch, and its answer must be read whole.
+/// librdkafka's own rules: a fetch must be able to return the largest batch, and the response must not exceed the receive limit.
 fn fetch_sizes(config: &ClientConfig, resolution: &mut Resolution) {
     let fetch = config.number("fetch.max.bytes", resolution);
     let raw = |name: &str| config.get(name).and_then(|value| value.parse::<i64>().ok());
     let message = raw("librdkafka.message.max.bytes").unwrap_or(MESSAGE_MAX_BYTES);
     if let Some(found) = config.found("fetch.max.bytes").filter(|_| fetch < message) {
-        let message = format!("must be at least librdkafka.message.max.bytes, which is {message}; lower that as well");
+        let message = format!("must be at least librdkafka.message.max.bytes ({message}); lower that too");
         resolution.fail(config, found.name, message);
     }
     let receive = "librdkafka.receive.message.max.bytes";
     if raw(receive).is_some_and(|receive| receive < fetch.max(message) + FRAMING) {
-        resolution.fail(config, receive, format!("must be at least fetch.max.bytes + {FRAMING}, {fetch} + {FRAMING}"));
+        resolution.fail(config, receive, format!("must be at least fetch.max.bytes + {FRAMING} ({fetch} + {FRAMING})"));
     }
     let partition = config.number("max.partition.fetch.bytes", resolution);
     if let Some(found) = config.found("max.partition.fetch.bytes").filter(|_| partition > fetch) {
-        resolution.warn(config, found.name, format!("is more than fetch.max.bytes, {fetch}, which limits it"));
+        resolution.warn(config, found.name, format!("is limited by fetch.max.bytes ({fetch})"));
     }
 }
 
@@ -119,7 +115,7 @@ fn fetch_wait(config: &ClientConfig, resolution: &mut Resolution) {
         resolution.warn(
             config,
             name,
-            format!("fetch.max.wait.ms, {wait}, should be a second less than request.timeout.ms, {request}, since requests wait behind each other"),
+            format!("fetch.max.wait.ms ({wait}) should be at least a second less than request.timeout.ms ({request}), because requests queue behind each other"),
         );
     }
 }
@@ -151,100 +147,100 @@ mod tests {
         assert!(alone.explain().to_string().contains("off without a group.id"));
         assert_eq!(
             problems(&[("enable.auto.commit", "true")]),
-            "enable.auto.commit: must not be true without a group.id, under which offsets are committed"
+            "enable.auto.commit: must not be true without a group.id, because offsets are committed for a group"
         );
         assert_eq!(native_of(&consumer(&[GROUP]), "enable.auto.commit").as_deref(), Some("true"));
         consumer(&[("librdkafka.group.id", "g"), ("enable.auto.commit", "true")]).check().unwrap();
     }
 
     #[test]
-    fn an_interval_without_commits_is_told() {
+    fn a_commit_interval_without_commits_is_a_warning() {
         let interval = ("auto.commit.interval.ms", "100");
-        let wanted = |reason: &str| [format!("auto.commit.interval.ms: has no effect, since {reason}")];
-        assert_eq!(warnings(&[interval]), wanted("there is no group.id"));
+        let wanted = |reason: &str| [format!("auto.commit.interval.ms: has no effect, because {reason}")];
+        assert_eq!(warnings(&[interval]), wanted("group.id is not set"));
         assert_eq!(warnings(&[GROUP, interval, ("enable.auto.commit", "false")]), wanted("enable.auto.commit is false"));
         assert_eq!(warnings(&[GROUP, interval]), [""; 0]);
     }
 
     #[test]
-    fn a_static_member_is_one_of_a_group() {
+    fn a_static_member_requires_a_group() {
         let member = ("group.instance.id", "m");
-        assert_eq!(problems(&[member]), "group.instance.id: names a member of no group; set group.id");
+        assert_eq!(problems(&[member]), "group.instance.id: requires a group.id");
         consumer(&[GROUP, member]).check().unwrap();
     }
 
     #[test]
-    fn the_brokers_protocol_takes_none_of_the_classic_settings() {
+    fn the_consumer_protocol_rejects_classic_settings() {
         let protocol = ("group.protocol", "consumer");
         for (setting, instead) in [
-            (("session.timeout.ms", "10000"), "it is the broker's group configuration; leave it out"),
-            (("heartbeat.interval.ms", "1000"), "it is the broker's group configuration; leave it out"),
+            (("session.timeout.ms", "10000"), "the broker's group configuration determines it; remove it"),
+            (("heartbeat.interval.ms", "1000"), "the broker's group configuration determines it; remove it"),
             (("partition.assignment.strategy", "RangeAssignor"), "use group.remote.assignor"),
         ] {
             assert_eq!(
                 problems(&[GROUP, protocol, setting]),
-                format!("{}: cannot be set with group.protocol=consumer: {instead}", setting.0)
+                format!("{}: cannot be set with group.protocol=consumer; {instead}", setting.0)
             );
             consumer(&[GROUP, setting]).check().unwrap();
         }
-        assert!(problems(&[GROUP, protocol, ("librdkafka.group.protocol.type", "consumer")]).contains("leave it out"));
+        assert!(problems(&[GROUP, protocol, ("librdkafka.group.protocol.type", "consumer")]).contains("remove it"));
         let config = consumer(&[GROUP, protocol, ("group.remote.assignor", "uniform"), ("max.poll.interval.ms", "1000")]);
         for name in ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"] {
             assert_eq!(native_of(&config, name), None, "{name}");
             assert!(config.explain().rows().iter().all(|row| row.name() != name), "{name} is not in force");
         }
         assert_eq!(native_of(&config, "group.remote.assignor").as_deref(), Some("uniform"));
-        assert!(problems(&[GROUP, ("group.remote.assignor", "uniform")]).contains("needs group.protocol=consumer"));
+        assert!(problems(&[GROUP, ("group.remote.assignor", "uniform")]).contains("requires group.protocol=consumer"));
     }
 
     #[test]
-    fn heartbeat_session_and_poll_follow_each_other() {
+    fn heartbeat_session_and_poll_intervals_are_checked() {
         assert_eq!(
             problems(&[GROUP, ("heartbeat.interval.ms", "45000")]),
-            "heartbeat.interval.ms: heartbeat.interval.ms must be less than session.timeout.ms, which is 45000"
+            "heartbeat.interval.ms: heartbeat.interval.ms must be less than session.timeout.ms (45000)"
         );
         consumer(&[GROUP, ("heartbeat.interval.ms", "44999")]).check().unwrap();
         assert!(problems(&[GROUP, ("session.timeout.ms", "3000")]).starts_with("session.timeout.ms: heartbeat.interval.ms must"));
         assert_eq!(
             problems(&[GROUP, ("max.poll.interval.ms", "44999")]),
-            "max.poll.interval.ms: max.poll.interval.ms, 44999, must be at least session.timeout.ms, which is 45000"
+            "max.poll.interval.ms: max.poll.interval.ms (44999) must be at least session.timeout.ms (45000)"
         );
         consumer(&[GROUP, ("max.poll.interval.ms", "45000")]).check().unwrap();
         assert!(
-            problems(&[GROUP, ("session.timeout.ms", "300001")]).starts_with("session.timeout.ms: max.poll.interval.ms, 300000")
+            problems(&[GROUP, ("session.timeout.ms", "300001")]).starts_with("session.timeout.ms: max.poll.interval.ms (300000)")
         );
     }
 
     #[test]
-    fn fetch_sizes_fit_into_each_other() {
+    fn fetch_sizes_are_checked() {
         let small = ("fetch.max.bytes", "999999");
-        assert!(problems(&[small]).contains("at least librdkafka.message.max.bytes, which is 1000000"));
+        assert!(problems(&[small]).contains("at least librdkafka.message.max.bytes (1000000)"));
         consumer(&[small, ("librdkafka.message.max.bytes", "999999")]).check().unwrap();
         let receive = "librdkafka.receive.message.max.bytes";
         assert!(problems(&[("fetch.max.bytes", "2000000"), (receive, "2000511")]).contains("fetch.max.bytes + 512"));
         consumer(&[("fetch.max.bytes", "2000000"), (receive, "2000512")]).check().unwrap();
         assert_eq!(
             warnings(&[("max.partition.fetch.bytes", "60000000")]),
-            ["max.partition.fetch.bytes: is more than fetch.max.bytes, 52428800, which limits it"]
+            ["max.partition.fetch.bytes: is limited by fetch.max.bytes (52428800)"]
         );
     }
 
     #[test]
-    fn a_broker_should_not_wait_as_long_as_a_request() {
+    fn fetch_max_wait_should_be_below_the_request_timeout() {
         assert!(
-            warnings(&[("fetch.max.wait.ms", "29001")])[0].starts_with("fetch.max.wait.ms: fetch.max.wait.ms, 29001, should")
+            warnings(&[("fetch.max.wait.ms", "29001")])[0].starts_with("fetch.max.wait.ms: fetch.max.wait.ms (29001) should")
         );
         assert!(warnings(&[("request.timeout.ms", "1499")])[0].starts_with("request.timeout.ms: "));
         assert_eq!(warnings(&[("fetch.max.wait.ms", "29000")]), [""; 0]);
     }
 
     #[test]
-    fn the_rules_of_every_client_are_a_consumers_too() {
+    fn common_rules_apply_to_consumers() {
         assert!(ConsumerConfig::new().check().unwrap_err().to_string().starts_with("bootstrap.servers: is not set"));
-        assert!(problems(&[("fetch.max.wait.ms", "1"), ("librdkafka.fetch.wait.max.ms", "2")]).contains("leave one out"));
+        assert!(problems(&[("fetch.max.wait.ms", "1"), ("librdkafka.fetch.wait.max.ms", "2")]).contains("set only one of them"));
         assert!(
             problems(&[("max.partition.fetch.bytes", "1"), ("librdkafka.fetch.message.max.bytes", "2")])
-                .contains("leave one out")
+                .contains("set only one of them")
         );
         assert!(
             problems(&[("security.protocol", "SASL_SSL"), ("sasl.mechanism", "PLAIN")]).starts_with("sasl.jaas.config: is not")

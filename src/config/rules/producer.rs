@@ -1,4 +1,4 @@
-//! A producer's rules: idempotence, the timeouts, transactions, compression, partitioners.
+//! The rules of a producer: idempotence, timeouts, transactions, compression, partitioners.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::super::{
 const IDEMPOTENT_IN_FLIGHT: i64 = 5;
 const IN_FLIGHT: &str = "max.in.flight.requests.per.connection";
 
-/// Checks a producer's rules and gives what follows from them.
+/// Checks the rules of a producer and returns the derived values.
 pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<(&'static str, String)> {
     let idempotence = idempotence(config, resolution);
     let linger = linger(config, resolution);
@@ -25,8 +25,8 @@ pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<
     ]
 }
 
-/// As Java's `ProducerConfig`: what is set against idempotence turns it off, unless it was asked for; only too many requests in flight
-/// are always an error (since Kafka 4.0).
+/// As in Java's `ProducerConfig`: conflicting settings turn idempotence off, or are errors if it is set explicitly. Too many
+/// requests in flight are always an error (since Kafka 4.0).
 fn idempotence(config: &ClientConfig, resolution: &mut Resolution) -> bool {
     let asked = config.found("enable.idempotence");
     let transactional = config.found("transactional.id").is_some();
@@ -47,7 +47,7 @@ fn idempotence(config: &ClientConfig, resolution: &mut Resolution) -> bool {
                 resolution.warn(
                     config,
                     name,
-                    format!("is {value}, which turns enable.idempotence off: records may be duplicated or reordered; set it yourself to say so"),
+                    format!("is {value}, which turns enable.idempotence off: records may be duplicated or reordered; set enable.idempotence=false to silence this warning"),
                 );
             }
         }
@@ -56,7 +56,7 @@ fn idempotence(config: &ClientConfig, resolution: &mut Resolution) -> bool {
         }
     }
     if transactional && !on {
-        resolution.fail(config, "transactional.id", "needs idempotence, which enable.idempotence, acks or retries turns off");
+        resolution.fail(config, "transactional.id", "requires idempotence, which enable.idempotence, acks or retries turns off");
     }
     if on && config.get("librdkafka.queue.buffering.backpressure.threshold").is_some_and(|value| value != "1") {
         resolution.fail(
@@ -66,26 +66,27 @@ fn idempotence(config: &ClientConfig, resolution: &mut Resolution) -> bool {
         );
     }
     if !on && config.get("librdkafka.enable.gapless.guarantee") == Some("true") {
-        resolution.fail(config, "librdkafka.enable.gapless.guarantee", "needs enable.idempotence=true");
+        resolution.fail(config, "librdkafka.enable.gapless.guarantee", "requires enable.idempotence=true");
     }
     on
 }
 
 fn linger(config: &ClientConfig, resolution: &mut Resolution) -> Duration {
-    // librdkafka's own property takes fractions of a millisecond.
+    // librdkafka's own property accepts fractions of a millisecond.
     let text = config.text("linger.ms");
     let milliseconds: Option<f64> = text.parse().ok().filter(|milliseconds| (0.0..=900_000.0).contains(milliseconds));
     match milliseconds.and_then(|milliseconds| Duration::try_from_secs_f64(milliseconds / 1000.0).ok()) {
         Some(linger) => linger,
         None => {
             let name = config.found("linger.ms").map_or("linger.ms", |found| found.name);
-            resolution.fail(config, name, "is not a number of milliseconds from 0 to 900000");
+            resolution.fail(config, name, "must be a number of milliseconds from 0 to 900000");
             Duration::from_millis(5)
         }
     }
 }
 
-/// `delivery.timeout.ms` and `request.timeout.ms`, in milliseconds, fitted to each other, to `linger.ms` and to the transaction.
+/// Derives `delivery.timeout.ms` and `request.timeout.ms`, in milliseconds, from each other, `linger.ms` and the transaction
+/// timeout.
 fn timeouts(config: &ClientConfig, linger: Duration, resolution: &mut Resolution) -> (i64, i64) {
     let delivery_set = config.found("delivery.timeout.ms");
     let request_set = config.found("request.timeout.ms");
@@ -100,12 +101,12 @@ fn timeouts(config: &ClientConfig, linger: Duration, resolution: &mut Resolution
             resolution.note("delivery.timeout.ms", "lowered to transaction.timeout.ms");
         }
         if request_set.is_none() && delivery_set.is_none() && linger.saturating_add(request) > transaction {
-            // Below 10 librdkafka refuses it; the rule on delivery.timeout.ms tells then.
+            // librdkafka rejects values below 10. The check of delivery.timeout.ms reports such a conflict.
             request = (transaction - linger).max(10);
             resolution.note("request.timeout.ms", "lowered to fit into transaction.timeout.ms");
         }
         if delivery_set.is_some() && (delivery > transaction || delivery == 0) {
-            resolution.fail(config, delivery_name, format!("must be at most transaction.timeout.ms, which is {transaction}"));
+            resolution.fail(config, delivery_name, format!("must be at most transaction.timeout.ms ({transaction})"));
             return (delivery, request);
         }
         if linger.saturating_add(request) > transaction {
@@ -114,22 +115,24 @@ fn timeouts(config: &ClientConfig, linger: Duration, resolution: &mut Resolution
             resolution.fail(
                 config,
                 name,
-                format!("linger.ms + request.timeout.ms, {linger} + {request}, must be at most transaction.timeout.ms, which is {transaction}"),
+                format!(
+                    "linger.ms + request.timeout.ms ({linger} + {request}) must be at most transaction.timeout.ms ({transaction})"
+                ),
             );
             return (delivery, request);
         }
     }
     let least = linger.saturating_add(request).min(i32::MAX.into());
-    // librdkafka's own 0 means without end.
+    // librdkafka's own 0 means no timeout.
     if delivery != 0 && delivery < least {
         if delivery_set.is_some() {
-            let message = format!("must be at least linger.ms + request.timeout.ms, which is {linger} + {request}");
+            let message = format!("must be at least linger.ms + request.timeout.ms ({linger} + {request})");
             resolution.fail(config, delivery_name, message);
         } else {
             resolution.warn(
                 config,
                 "delivery.timeout.ms",
-                format!("is raised from {delivery} to {least}, which is linger.ms + request.timeout.ms"),
+                format!("is raised from {delivery} to {least}, the sum of linger.ms and request.timeout.ms"),
             );
             resolution.note("delivery.timeout.ms", "raised to linger.ms + request.timeout.ms");
             delivery = least;
@@ -143,7 +146,7 @@ fn compression(config: &ClientConfig, resolution: &mut Resolution) {
     for (level, of) in [("compression.gzip.level", "gzip"), ("compression.lz4.level", "lz4"), ("compression.zstd.level", "zstd")]
     {
         if config.get(level).is_some() && codec != of {
-            resolution.warn(config, level, format!("has no effect, since compression.type is {codec}"));
+            resolution.warn(config, level, format!("has no effect, because compression.type is {codec}"));
         }
     }
     let missing = match codec {
@@ -153,16 +156,16 @@ fn compression(config: &ClientConfig, resolution: &mut Resolution) {
     };
     if missing && !super::super::sasl::IS_SYSTEMS {
         let name = config.found("compression.type").map_or("compression.type", |found| found.name);
-        resolution.fail(config, name, format!("is {codec}, which is not built in; build with the cargo feature {codec}"));
+        resolution.fail(config, name, format!("{codec} is not built in; build with the cargo feature {codec}"));
     }
 }
 
-/// Which settings of partitioners have no effect with the others.
+/// Warns about partitioner settings that have no effect.
 fn partitioning(config: &ClientConfig, resolution: &mut Resolution) {
     const ADAPTIVE: &str = "partitioner.adaptive.partitioning.enable";
     const AVAILABILITY: &str = "partitioner.availability.timeout.ms";
     let partitioner = partitioner(config);
-    let mut no_effect = |name: &str, reason: &str| resolution.warn(config, name, format!("has no effect, since {reason}"));
+    let mut no_effect = |name: &str, reason: &str| resolution.warn(config, name, format!("has no effect, because {reason}"));
     if partitioner == PartitionerName::BuiltIn {
         if config.text(ADAPTIVE) == "false" && config.text(AVAILABILITY) != "0" {
             no_effect(AVAILABILITY, &format!("{ADAPTIVE} is false"));
@@ -177,7 +180,7 @@ fn partitioning(config: &ClientConfig, resolution: &mut Resolution) {
     }
     let linger = "librdkafka.sticky.partitioning.linger.ms";
     if config.get(linger).is_some() && !matches!(partitioner, PartitionerName::Native(_)) {
-        no_effect(linger, &format!("partitioner.class is {partitioner}, which is none of librdkafka's"));
+        no_effect(linger, &format!("partitioner.class is {partitioner}, which is not one of librdkafka's"));
     }
 }
 
@@ -186,7 +189,7 @@ mod tests {
     use super::super::super::tests::{config, native, problems, warnings};
 
     #[test]
-    fn what_is_set_against_idempotence_turns_it_off_unless_it_was_asked_for() {
+    fn conflicting_settings_turn_idempotence_off_unless_it_is_set() {
         for pair in [("acks", "1"), ("acks", "0"), ("retries", "0")] {
             let off = config(&[pair]);
             off.check().unwrap();
@@ -194,35 +197,37 @@ mod tests {
             assert!(off.warnings()[0].message().contains("turns enable.idempotence off"));
             let error = problems(&[pair, ("enable.idempotence", "true")]);
             assert!(error.starts_with(&format!("{}: must", pair.0)), "{error}");
-            assert!(problems(&[pair, ("transactional.id", "t")]).starts_with("transactional.id: needs idempotence"));
+            assert!(problems(&[pair, ("transactional.id", "t")]).starts_with("transactional.id: requires idempotence"));
         }
         assert_eq!(native(&config(&[("acks", "-1")]), "enable.idempotence").as_deref(), Some("true"));
     }
 
     #[test]
-    fn too_many_in_flight_are_an_error_as_in_java_4() {
+    fn too_many_requests_in_flight_are_an_error_as_in_java_4() {
         let six = ("max.in.flight.requests.per.connection", "6");
         assert!(problems(&[six]).contains("must be at most 5, unless enable.idempotence=false"));
         assert!(problems(&[six, ("enable.idempotence", "true")]).contains("must be at most 5"));
         config(&[six, ("enable.idempotence", "false")]).check().unwrap();
-        assert!(problems(&[("transactional.id", "t"), ("enable.idempotence", "false")]).starts_with("transactional.id: needs"));
+        assert!(
+            problems(&[("transactional.id", "t"), ("enable.idempotence", "false")]).starts_with("transactional.id: requires")
+        );
     }
 
     #[test]
-    fn delivery_takes_at_least_linger_and_request() {
+    fn the_delivery_timeout_is_at_least_linger_and_request() {
         let error = problems(&[("delivery.timeout.ms", "30004")]);
-        assert_eq!(error, "delivery.timeout.ms: must be at least linger.ms + request.timeout.ms, which is 5 + 30000");
+        assert_eq!(error, "delivery.timeout.ms: must be at least linger.ms + request.timeout.ms (5 + 30000)");
         config(&[("delivery.timeout.ms", "30005")]).check().unwrap();
         let raised = [("request.timeout.ms", "200000")];
         assert_eq!(
             warnings(&raised),
-            ["delivery.timeout.ms: is raised from 120000 to 200005, which is linger.ms + request.timeout.ms"]
+            ["delivery.timeout.ms: is raised from 120000 to 200005, the sum of linger.ms and request.timeout.ms"]
         );
         assert_eq!(native(&config(&raised), "message.timeout.ms").as_deref(), Some("200005"));
     }
 
     #[test]
-    fn a_transaction_bounds_its_timeouts() {
+    fn the_transaction_timeout_limits_the_other_timeouts() {
         let transactional = config(&[("transactional.id", "t")]);
         assert_eq!(native(&transactional, "message.timeout.ms").as_deref(), Some("60000"));
         assert_eq!(native(&transactional, "socket.timeout.ms").as_deref(), Some("30000"));
@@ -242,37 +247,37 @@ mod tests {
     }
 
     #[test]
-    fn librdkafkas_own_spelling_counts_in_the_rules() {
+    fn rules_apply_to_librdkafka_properties_too() {
         assert!(problems(&[("librdkafka.acks", "1"), ("enable.idempotence", "true")]).contains("acks: must be all"));
-        // Half a millisecond counts as one where the rules add up.
+        // Half a millisecond is rounded up in the rules.
         let fast = [("librdkafka.queue.buffering.max.ms", "0.5"), ("request.timeout.ms", "200000")];
         assert_eq!(native(&config(&fast), "message.timeout.ms").as_deref(), Some("200001"));
-        assert!(problems(&[("librdkafka.linger.ms", "soon")]).contains("is not a number of milliseconds"));
-        assert!(problems(&[("librdkafka.retries", "many")]).contains("is not a whole number"));
+        assert!(problems(&[("librdkafka.linger.ms", "soon")]).contains("must be a number of milliseconds"));
+        assert!(problems(&[("librdkafka.retries", "many")]).contains("must be a whole number"));
         config(&[("librdkafka.message.timeout.ms", "0"), ("request.timeout.ms", "300000")]).check().unwrap();
     }
 
     #[test]
-    fn a_level_of_another_codec_is_told() {
+    fn a_level_of_another_codec_is_a_warning() {
         assert_eq!(
             warnings(&[("compression.gzip.level", "3")]),
-            ["compression.gzip.level: has no effect, since compression.type is none"]
+            ["compression.gzip.level: has no effect, because compression.type is none"]
         );
     }
 
     #[test]
-    fn settings_that_the_partitioner_does_not_read_are_told() {
+    fn settings_that_the_partitioner_ignores_are_warnings() {
         let availability = ("partitioner.availability.timeout.ms", "1000");
         assert_eq!(warnings(&[availability, ("partitioner.ignore.keys", "true")]), [""; 0]);
         assert_eq!(
             warnings(&[availability, ("partitioner.adaptive.partitioning.enable", "false")]),
-            [format!("{}: has no effect, since partitioner.adaptive.partitioning.enable is false", availability.0)]
+            [format!("{}: has no effect, because partitioner.adaptive.partitioning.enable is false", availability.0)]
         );
         for (class, name) in [("RoundRobinPartitioner", "RoundRobinPartitioner"), ("fnv1a", "fnv1a")] {
             let ignored = [("partitioner.class", class), ("partitioner.ignore.keys", "true")];
             assert_eq!(
                 warnings(&ignored),
-                [format!("partitioner.ignore.keys: has no effect, since partitioner.class is {name}")]
+                [format!("partitioner.ignore.keys: has no effect, because partitioner.class is {name}")]
             );
             assert_eq!(warnings(&[("partitioner.class", class), ("partitioner.ignore.keys", "false")]), [""; 0]);
         }

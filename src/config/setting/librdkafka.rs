@@ -1,5 +1,4 @@
-//! The rows of librdkafka's own properties that are checked here. Types, ranges and defaults are those of librdkafka 2.12's
-//! `CONFIGURATION.md`.
+//! librdkafka's properties that are checked. Types, ranges and defaults are those of librdkafka 2.12's `CONFIGURATION.md`.
 
 use super::super::value::{Range, Type};
 use super::Setting;
@@ -20,51 +19,51 @@ macro_rules! own {
     };
 }
 
-/// Those of every client.
-#[rustfmt::skip] // a row is read as a row
+/// Properties of every client.
+#[rustfmt::skip] // one setting per row
 pub(super) static CLIENT: &[Setting] = &[
-    own!("debug", List, "", "The parts of librdkafka that log in detail: broker, topic, msg, eos, security, all, and others.")
-        .note_of("The lines go to the program's log, at the level debug."),
-    own!("https.ca.location", String, "", "File or directory of the CA certificates that check a token endpoint."),
-    own!("https.ca.pem", Password, "", "The same CA certificates as PEM text."),
-    own!("internal.termination.signal", Int, "0", "The signal with which librdkafka ends its threads faster; 0 for none.").range_of(Range::Between(0, 128)),
-    own!("log_level", Int, "6", "The least important of librdkafka's log lines that are let through, as syslog counts: 3 errors, 6 information, 7 debug.").range_of(Range::Between(0, 7)),
-    own!("plugin.library.paths", String, "", "Libraries of librdkafka plug-ins, between semicolons."),
-    own!("sasl.oauthbearer.metadata.authentication.type", String, "none", "Where a cloud's own metadata service gives the token: azure_imds, or none."),
+    own!("debug", List, "", "The parts of librdkafka with debug logging: broker, topic, msg, eos, security, all, and others.")
+        .note_of("Logged to the program's log at level debug."),
+    own!("https.ca.location", String, "", "File or directory with the CA certificates for token endpoints."),
+    own!("https.ca.pem", Password, "", "The CA certificates for token endpoints as PEM text."),
+    own!("internal.termination.signal", Int, "0", "The signal that librdkafka uses to stop its threads faster; 0 for none.").range_of(Range::Between(0, 128)),
+    own!("log_level", Int, "6", "librdkafka's log level as in syslog: 3 errors, 6 information, 7 debug.").range_of(Range::Between(0, 7)),
+    own!("plugin.library.paths", String, "", "librdkafka plug-in libraries, separated by semicolons."),
+    own!("sasl.oauthbearer.metadata.authentication.type", String, "none", "The cloud metadata service that supplies tokens: azure_imds, or none."),
     own!("socket.keepalive.enable", Boolean, "false", "Whether connections send TCP keep-alives."),
-    own!("statistics.interval.ms", Int, "0", "How often librdkafka reports its statistics; 0 for never.").range_of(Range::Between(0, 86_400_000)).milliseconds(),
-    own!("test.mock.num.brokers", Int, "0", "The number of brokers that librdkafka plays itself, in the process, for tests.").range_of(Range::Between(0, 10_000))
-        .note_of("bootstrap.servers is then not needed."),
+    own!("statistics.interval.ms", Int, "0", "How often librdkafka emits statistics; 0 disables them.").range_of(Range::Between(0, 86_400_000)).milliseconds(),
+    own!("test.mock.num.brokers", Int, "0", "The number of brokers in librdkafka's mock cluster, for tests.").range_of(Range::Between(0, 10_000))
+        .note_of("bootstrap.servers is not required then."),
 ];
 
-/// Those of a producer.
-#[rustfmt::skip] // a row is read as a row
+/// Properties of a producer.
+#[rustfmt::skip] // one setting per row
 pub(super) static PRODUCER: &[Setting] = &[
-    own!("allow.auto.create.topics", Boolean, "true", "Whether asking for a topic that does not exist may create it, if the brokers allow that."),
-    own!("batch.num.messages", Int, "10000", "The most records in one batch.").range_of(Range::Between(1, 1_000_000)),
-    own!("enable.gapless.guarantee", Boolean, "false", "Whether a batch that failed for good stops the producer, so that no record after it is written.")
-        .note_of("Experimental in librdkafka; needs enable.idempotence=true."),
-    own!("message.copy.max.bytes", Int, "65535", "Records up to this size are copied into the request, greater ones are sent from where they are.").range_of(Range::Between(0, 1_000_000_000)).bytes(),
-    own!("queue.buffering.backpressure.threshold", Int, "1", "The requests waiting for a broker from which on no new batch is made.").range_of(Range::Between(1, 1_000_000))
+    own!("allow.auto.create.topics", Boolean, "true", "Whether a metadata request for a missing topic may create it, if the brokers allow that."),
+    own!("batch.num.messages", Int, "10000", "The maximum number of records in a batch.").range_of(Range::Between(1, 1_000_000)),
+    own!("enable.gapless.guarantee", Boolean, "false", "Whether a batch that finally failed stops the producer, so that no later record is written.")
+        .note_of("Experimental in librdkafka; requires enable.idempotence=true."),
+    own!("message.copy.max.bytes", Int, "65535", "Records up to this size are copied into the request; larger ones are sent without a copy.").range_of(Range::Between(0, 1_000_000_000)).bytes(),
+    own!("queue.buffering.backpressure.threshold", Int, "1", "The number of requests waiting for a broker above which no new batches are built.").range_of(Range::Between(1, 1_000_000))
         .note_of("Must be 1 with enable.idempotence."),
-    own!("queue.buffering.max.kbytes", Int, "1048576", "The most payload in librdkafka's queue.").range_of(Range::Between(1, 2_147_483_647)).kibibytes().our_default("2147483647")
-        .note_of("buffer.memory is the limit, of keys, values and headers; librdkafka's own counts payloads only and is set to its greatest value."),
-    own!("queue.buffering.max.messages", Int, "100000", "The most records in librdkafka's queue; 0 for no limit.").range_of(Range::Between(0, 2_147_483_647)).our_default("0")
-        .note_of("buffer.memory is the limit; librdkafka's own is off."),
-    own!("sticky.partitioning.linger.ms", Int, "10", "How long librdkafka's own partitioners keep one partition for records without a key.").range_of(Range::Between(0, 900_000)).milliseconds()
-        .note_of("librdkafka takes twice linger.ms if it is not set."),
-    own!("topic.metadata.propagation.max.ms", Int, "30000", "How long a topic that the brokers do not know may still appear before its records fail.").range_of(Range::Between(0, 3_600_000)).milliseconds(),
+    own!("queue.buffering.max.kbytes", Int, "1048576", "The maximum payload in librdkafka's queue.").range_of(Range::Between(1, 2_147_483_647)).kibibytes().our_default("2147483647")
+        .note_of("buffer.memory is the limit for keys, values and headers; librdkafka's limit counts only payload and is set to its maximum."),
+    own!("queue.buffering.max.messages", Int, "100000", "The maximum number of records in librdkafka's queue; 0 for no limit.").range_of(Range::Between(0, 2_147_483_647)).our_default("0")
+        .note_of("buffer.memory is the limit; librdkafka's limit is disabled."),
+    own!("sticky.partitioning.linger.ms", Int, "10", "How long librdkafka's partitioners stay on one partition for records without a key.").range_of(Range::Between(0, 900_000)).milliseconds()
+        .note_of("If it is not set, librdkafka uses twice linger.ms."),
+    own!("topic.metadata.propagation.max.ms", Int, "30000", "How long to wait for an unknown topic to be created before its records fail.").range_of(Range::Between(0, 3_600_000)).milliseconds(),
 ];
 
-/// Those of a consumer.
-#[rustfmt::skip] // a row is read as a row
+/// Properties of a consumer.
+#[rustfmt::skip] // one setting per row
 pub(super) static CONSUMER: &[Setting] = &[
-    own!("coordinator.query.interval.ms", Int, "600000", "How often the group's coordinator is asked for.").range_of(Range::Between(1, 3_600_000)).milliseconds(),
-    own!("fetch.error.backoff.ms", Int, "500", "How long a partition rests after an error of fetching it.").range_of(Range::Between(0, 300_000)).milliseconds(),
-    own!("fetch.queue.backoff.ms", Int, "1000", "How long a partition rests of which enough is there.").range_of(Range::Between(0, 300_000)).milliseconds(),
-    own!("message.max.bytes", Int, "1000000", "The greatest batch that is counted on; fetch.max.bytes is at least this.").range_of(Range::Between(1_000, 1_000_000_000)).bytes(),
-    own!("queued.max.messages.kbytes", Int, "65536", "About the most that is fetched ahead of what was read.").range_of(Range::Between(1, 2_097_151)).kibibytes(),
-    own!("queued.min.messages", Int, "100000", "How many records of a partition are fetched ahead, as long as queued.max.messages.kbytes allows it.").range_of(Range::Between(1, 10_000_000)),
-    own!("receive.message.max.bytes", Int, "100000000", "The greatest answer of a broker that is read.").range_of(Range::Between(1_000, 2_147_483_647)).bytes()
-        .note_of("At least 512 more than fetch.max.bytes, to which it is raised unless it is set."),
+    own!("coordinator.query.interval.ms", Int, "600000", "How often the group coordinator is looked up.").range_of(Range::Between(1, 3_600_000)).milliseconds(),
+    own!("fetch.error.backoff.ms", Int, "500", "The backoff after a fetch error of a partition.").range_of(Range::Between(0, 300_000)).milliseconds(),
+    own!("fetch.queue.backoff.ms", Int, "1000", "The backoff for a partition with enough prefetched records.").range_of(Range::Between(0, 300_000)).milliseconds(),
+    own!("message.max.bytes", Int, "1000000", "The expected maximum size of a batch; fetch.max.bytes must be at least this.").range_of(Range::Between(1_000, 1_000_000_000)).bytes(),
+    own!("queued.max.messages.kbytes", Int, "65536", "The approximate maximum amount of prefetched data.").range_of(Range::Between(1, 2_097_151)).kibibytes(),
+    own!("queued.min.messages", Int, "100000", "The number of records to prefetch per partition, within queued.max.messages.kbytes.").range_of(Range::Between(1, 10_000_000)),
+    own!("receive.message.max.bytes", Int, "100000000", "The maximum size of a broker's response.").range_of(Range::Between(1_000, 2_147_483_647)).bytes()
+        .note_of("Must be at least fetch.max.bytes + 512; raised to that if it is not set."),
 ];

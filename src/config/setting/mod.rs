@@ -1,4 +1,4 @@
-//! The one table of settings: every name that Java's clients know, librdkafka's own that are worth a check, and ottla's own.
+//! The table of settings: all names of Java's clients, the librdkafka properties that are checked, and ottla's own settings.
 
 mod client;
 mod consumer;
@@ -14,7 +14,7 @@ use super::{
     value::{self, Range, Type, Unit},
 };
 
-/// One setting: what it takes, what it is if it is not set, and what it becomes.
+/// A setting: its type, range, defaults, and the librdkafka properties it becomes.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     name: &'static str,
@@ -32,28 +32,28 @@ pub struct Setting {
     check: Option<Check>,
 }
 
-/// A check that type and range cannot make; its error says what is wrong and repeats nothing of the value.
+/// A check in addition to type and range. The error does not show the value.
 type Check = fn(&str) -> Result<(), String>;
 
-/// What a setting becomes.
+/// The effect of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Becomes {
-    /// These properties of librdkafka.
+    /// Sets these librdkafka properties.
     Properties(&'static [&'static str]),
-    /// Nothing of librdkafka's: ottla itself does what it says.
+    /// Is implemented by ottla itself.
     Here,
-    /// Nothing: there is no equal to it here, and setting it is an error.
+    /// Is not supported: setting it is an error.
     Refused {
-        /// What to do instead.
+        /// The alternative.
         instead: &'static str,
-        /// The values that are accepted all the same, since what they ask for is what happens.
+        /// The values that are accepted, because they describe what happens anyway.
         accepted: &'static [&'static str],
     },
 }
 
-/// Every setting of a producer: first those of the Java producer, by name, then the properties of librdkafka that are checked here, spelled
-/// `librdkafka.NAME`, then ottla's own, spelled `ottla.NAME`.
+/// All settings of a producer: those of the Java producer by name, then the checked librdkafka properties as `librdkafka.NAME`,
+/// then ottla's own as `ottla.NAME`.
 ///
 /// ```
 /// let linger = ottla::config::settings().find(|setting| setting.name() == "linger.ms").ok_or("no such setting")?;
@@ -65,7 +65,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
     ClientKind::Producer.settings()
 }
 
-/// Every setting of a consumer, as [`settings`] has those of a producer.
+/// All settings of a consumer, ordered as in [`settings`].
 ///
 /// ```
 /// let poll = ottla::config::consumer_settings().find(|setting| setting.name() == "max.poll.records").ok_or("no such setting")?;
@@ -77,13 +77,13 @@ pub fn consumer_settings() -> impl Iterator<Item = &'static Setting> {
     ClientKind::Consumer.settings()
 }
 
-/// Every setting of a schema registry, by Confluent's names. They stand beside those of [`settings`], as they do in Java, and need the feature
-/// `schema-registry`.
+/// All settings of a schema registry client, by Confluent's names. As in Java they are set together with those of [`settings`];
+/// they require the feature `schema-registry`.
 pub fn schema_registry_settings() -> impl Iterator<Item = &'static Setting> {
     schema_registry::SETTINGS.iter()
 }
 
-/// The row of a schema registry's setting; exact spelling.
+/// The schema registry setting with exactly this name.
 pub(crate) fn schema_registry_setting(name: &str) -> Option<&'static Setting> {
     schema_registry_settings().find(|setting| setting.name == name)
 }
@@ -98,7 +98,7 @@ pub(super) fn of(kind: ClientKind) -> &'static [&'static Setting] {
     }
 }
 
-/// What all clients have and what is their kind's own: the Java names in their order, then librdkafka's, then ottla's.
+/// Combines the settings of all clients with those of one kind: Java's by name, then librdkafka's, then ottla's.
 fn table(java: &'static [Setting], native: &'static [Setting], own: &'static [Setting]) -> Vec<&'static Setting> {
     let mut rows: Vec<&Setting> = [client::SETTINGS, librdkafka::CLIENT, java, native, own].into_iter().flatten().collect();
     rows.sort_by_key(|setting| (!setting.is_java(), setting.name));
@@ -106,52 +106,52 @@ fn table(java: &'static [Setting], native: &'static [Setting], own: &'static [Se
 }
 
 impl Setting {
-    /// The name: Java's, `librdkafka.` and librdkafka's, or ottla's own, which begins with `ottla.`.
+    /// The name: Java's, `librdkafka.` and librdkafka's, or ottla's, which begins with `ottla.`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The type of its value.
+    /// The type of the value.
     pub fn kind(&self) -> Type {
         self.kind
     }
 
-    /// The unit of its value.
+    /// The unit of the value.
     pub fn unit(&self) -> Unit {
         self.unit
     }
 
-    /// The values that Java (or librdkafka, for its own properties) allows.
+    /// The range in Java (or in librdkafka, for its own properties).
     pub fn java_range(&self) -> Range {
         self.java_range
     }
 
-    /// The values that are allowed here; differs from [`java_range`](Self::java_range) where librdkafka allows less.
+    /// The range in ottla; narrower than [`java_range`](Self::java_range) if librdkafka allows less.
     pub fn range(&self) -> Range {
         self.range
     }
 
-    /// Java's default; `None` where it is null, and for librdkafka's and ottla's own settings.
+    /// Java's default; `None` if it is null, and for settings of librdkafka and ottla.
     pub fn java_default(&self) -> Option<&'static str> {
         self.java_default
     }
 
-    /// The default here; `None` where the setting is then simply not there.
+    /// The default; `None` if there is none.
     pub fn default(&self) -> Option<&'static str> {
         self.default
     }
 
-    /// librdkafka's own default of the first property that the setting becomes.
+    /// librdkafka's default of the first property that the setting becomes.
     pub fn librdkafka_default(&self) -> Option<&'static str> {
         self.librdkafka_default
     }
 
-    /// What the setting becomes.
+    /// The effect of the setting.
     pub fn becomes(&self) -> Becomes {
         self.becomes
     }
 
-    /// Whether its value is a secret, which is never printed.
+    /// Whether the value is a secret, which is never printed.
     pub fn is_secret(&self) -> bool {
         self.secret
     }
@@ -161,22 +161,22 @@ impl Setting {
         !self.name.starts_with("librdkafka.") && !self.is_own()
     }
 
-    /// Whether it is ottla's own: neither Java nor librdkafka has it.
+    /// Whether it is a setting of ottla, which neither Java nor librdkafka has.
     pub fn is_own(&self) -> bool {
         self.name.starts_with("ottla.")
     }
 
-    /// What the setting is for, in a sentence.
+    /// A sentence that describes the setting.
     pub fn doc(&self) -> &'static str {
         self.doc
     }
 
-    /// What is different from Java or from librdkafka; empty where nothing is.
+    /// The differences from Java or librdkafka; empty if there are none.
     pub fn note(&self) -> &'static str {
         self.note
     }
 
-    /// The properties of librdkafka that it becomes.
+    /// The librdkafka properties that it becomes.
     pub(crate) fn properties(&self) -> &'static [&'static str] {
         match self.becomes {
             Becomes::Properties(properties) => properties,
@@ -184,13 +184,13 @@ impl Setting {
         }
     }
 
-    /// Checks a value and gives it back in its canonical spelling. The error never repeats the value.
+    /// Checks a value and returns it in canonical form. The error never shows the value.
     pub(crate) fn check(&self, text: &str) -> Result<String, String> {
         if let Becomes::Refused { instead, accepted } = self.becomes {
             let plain = |text: &str| text.split(',').map(str::trim).collect::<Vec<_>>().join(",");
             return match accepted.iter().find(|value| value.eq_ignore_ascii_case(&plain(text))) {
                 Some(value) => Ok((*value).to_owned()),
-                None => Err(format!("is a setting of the Java client without an equal here: {instead}")),
+                None => Err(format!("is not supported; {instead}")),
             };
         }
         let value = value::check(text, self.kind, self.range, self.unit)?;
@@ -201,7 +201,7 @@ impl Setting {
     }
 }
 
-/// The pieces with which the rows of the table are written.
+/// Builder methods for the table.
 impl Setting {
     const fn new(name: &'static str, kind: Type, doc: &'static str) -> Self {
         Self {
@@ -241,34 +241,34 @@ impl Setting {
         self
     }
 
-    /// The range, Java's and ours.
+    /// Sets the range for Java and ottla.
     const fn range_of(mut self, range: Range) -> Self {
         self.java_range = range;
         self.range = range;
         self
     }
 
-    /// Our range, where it is not Java's; stands after `range_of`.
+    /// Sets ottla's range if it differs from Java's; call it after `range_of`.
     const fn here(mut self, range: Range) -> Self {
         self.range = range;
         self
     }
 
-    /// The default, Java's and ours.
+    /// Sets the default for Java and ottla.
     const fn default_of(mut self, default: &'static str) -> Self {
         self.java_default = Some(default);
         self.default = Some(default);
         self
     }
 
-    /// Java's default where we have none.
+    /// Sets Java's default if ottla has none.
     const fn java_only_default(mut self, default: &'static str) -> Self {
         self.java_default = Some(default);
         self.default = None;
         self
     }
 
-    /// Our default where it is not Java's; stands after `default_of`.
+    /// Sets ottla's default if it differs from Java's; call it after `default_of`.
     const fn our_default(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
@@ -279,7 +279,7 @@ impl Setting {
         self
     }
 
-    /// librdkafka's default of the first property.
+    /// Sets librdkafka's default of the first property.
     const fn librdkafka(mut self, default: &'static str) -> Self {
         self.librdkafka_default = Some(default);
         self
@@ -317,7 +317,7 @@ mod tests {
         valid: Option<String>,
     }
 
-    /// What Kafka's `ConfigDef` of a client prints (kafka-clients 4.1.0).
+    /// The settings as printed from Kafka's `ConfigDef` (kafka-clients 4.1.0).
     fn java_rows(kind: ClientKind) -> Vec<JavaRow> {
         let text = match kind {
             ClientKind::Producer => include_str!("../../../tests/data/java-producer-config.json"),
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_of_javas_clients_is_mapped_done_here_or_refused_with_an_instruction() {
+    fn every_java_setting_is_supported_or_rejected_with_an_alternative() {
         for (kind, names) in [(ClientKind::Producer, 112), (ClientKind::Consumer, 115)] {
             let rows = java_rows(kind);
             assert_eq!(rows.len(), names);
@@ -337,22 +337,22 @@ mod tests {
                     Becomes::Properties(properties) => assert!(!properties.is_empty(), "{} becomes nothing", row.name),
                     Becomes::Here => {}
                     Becomes::Refused { instead, .. } => {
-                        assert!(instead.len() > 15, "{}: no instruction", row.name);
+                        assert!(instead.len() > 15, "{}: no alternative", row.name);
                         let error = setting.check("no value at all").unwrap_err();
                         assert!(error.ends_with(instead), "{}: {error}", row.name);
                     }
                 }
-                assert!(setting.doc().ends_with('.'), "{}: no sentence says what it is for", row.name);
+                assert!(setting.doc().ends_with('.'), "{}: the description must be a sentence", row.name);
             }
             let known: HashSet<_> = rows.iter().map(|row| row.name.as_str()).collect();
             for setting in kind.settings().filter(|setting| setting.is_java()) {
-                assert!(known.contains(setting.name()), "{} is not a name of the Java {}'s", setting.name(), kind.noun());
+                assert!(known.contains(setting.name()), "{} is not a setting of the Java {}", setting.name(), kind.noun());
             }
         }
     }
 
     #[test]
-    fn types_defaults_and_ranges_are_javas() {
+    fn types_defaults_and_ranges_match_java() {
         for (kind, row) in ClientKind::ALL.into_iter().flat_map(|kind| java_rows(kind).into_iter().map(move |row| (kind, row))) {
             let setting = kind.setting(&row.name).unwrap();
             assert_eq!(setting.kind().name(), row.kind.to_lowercase(), "{}", row.name);
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn every_default_passes_its_own_check() {
+    fn every_default_passes_its_check() {
         for setting in ClientKind::ALL.into_iter().flat_map(ClientKind::settings) {
             if let Some(default) = setting.default() {
                 let checked = setting.check(default).unwrap_or_else(|error| panic!("{}: {error}", setting.name()));
@@ -385,11 +385,11 @@ mod tests {
     }
 
     #[test]
-    fn no_name_stands_twice() {
+    fn names_are_unique() {
         for kind in ClientKind::ALL {
             let mut seen = HashSet::new();
             for setting in kind.settings() {
-                assert!(seen.insert(setting.name()), "{} twice", setting.name());
+                assert!(seen.insert(setting.name()), "duplicate {}", setting.name());
             }
         }
     }

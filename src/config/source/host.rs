@@ -1,11 +1,11 @@
-//! [`host_settings`]: what stands in a file beside the settings of its clients.
+//! [`host_settings`]: the program's own settings in a configuration file.
 
 use std::path::Path;
 
 use super::{Format, Pair, json, load, placeholder, table, toml, yaml};
 use crate::{config::ConfigError, secret::Secret};
 
-/// A setting that stands beside a file's tables `producer` and `consumer`: one of the program's whose file it is.
+/// A setting outside the tables `producer` and `consumer`, which belongs to the program.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HostSetting {
     line: usize,
@@ -24,19 +24,19 @@ impl HostSetting {
         &self.name
     }
 
-    /// The value as text, with its placeholders replaced.
+    /// The value, with placeholders replaced.
     ///
     /// # Errors
-    /// Why there is none, without repeating it: a placeholder that stands for nothing, a list of tables, a null.
+    /// The value is not valid: a placeholder without a value, a list of tables, a null. The error does not show the value.
     pub fn value(&self) -> Result<&str, String> {
         self.value.as_ref().map(Secret::expose).map_err(Clone::clone)
     }
 }
 
-/// The settings that stand beside the tables `producer` and `consumer` of a `.toml`, `.yaml` or `.json` file, in their order; names may repeat.
+/// The settings outside the tables `producer` and `consumer` of a `.toml`, `.yaml` or `.json` file, in order; names may repeat.
 ///
-/// None if the file has neither, as a `.properties` file never has: then all its settings are one client's. What is broken
-/// in the text is an error of [`ProducerConfig::from_file`](crate::ProducerConfig::from_file), not of this.
+/// Empty if the file has neither table, as `.properties` files never do: then all settings are those of one client. Syntax errors
+/// are reported by [`ProducerConfig::from_file`](crate::ProducerConfig::from_file), not here.
 ///
 /// ```
 /// use ottla::config::host_settings;
@@ -51,7 +51,7 @@ impl HostSetting {
 /// ```
 ///
 /// # Errors
-/// The file cannot be read, or its format is not known.
+/// The file cannot be read, or its format is unknown.
 pub fn host_settings(path: impl AsRef<Path>) -> Result<Vec<HostSetting>, ConfigError> {
     let members = members(path.as_ref())?;
     let setting = |Pair { line, name, value }| {
@@ -61,10 +61,10 @@ pub fn host_settings(path: impl AsRef<Path>) -> Result<Vec<HostSetting>, ConfigE
     Ok(table::others(members).into_iter().map(setting).collect())
 }
 
-/// Which of the tables `producer` and `consumer` a file has; none if its settings stand at the top.
+/// Which of the tables `producer` and `consumer` a file has; empty if the settings are at the top level.
 ///
 /// # Errors
-/// The file cannot be read, or its format is not known.
+/// The file cannot be read, or its format is unknown.
 pub fn client_tables(path: impl AsRef<Path>) -> Result<Vec<&'static str>, ConfigError> {
     Ok(table::clients(&members(path.as_ref())?))
 }
@@ -81,7 +81,7 @@ fn members(path: &Path) -> Result<Vec<table::Member>, ConfigError> {
     })
 }
 
-/// Shows the name only: the value may be a secret.
+/// Shows only the name, because the value may be a secret.
 impl std::fmt::Debug for HostSetting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HostSetting").field("line", &self.line).field("name", &self.name).finish_non_exhaustive()

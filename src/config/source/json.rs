@@ -1,4 +1,4 @@
-//! JSON, with the crate `serde_json`; the places of the values tell their lines.
+//! Reads JSON with the crate `serde_json`; line numbers follow from the positions of the values.
 
 use std::fmt;
 
@@ -8,26 +8,26 @@ use serde_json::value::RawValue;
 use super::{
     Broken,
     lines::Lines,
-    table::{DEEPEST, Member, NOTHING, Node},
+    table::{MAX_DEPTH, Member, NOTHING, Node},
 };
 
 pub(super) fn parse(text: &str) -> (Vec<Member>, Vec<Broken>) {
     match serde_json::from_str::<&RawValue>(text) {
-        Err(error) => (Vec::new(), vec![Broken { line: error.line().max(1), what: format!("is not JSON: {}", what(&error)) }]),
+        Err(error) => (Vec::new(), vec![Broken { line: error.line().max(1), what: format!("invalid JSON: {}", what(&error)) }]),
         Ok(value) => match (Text { text, lines: Lines::of(text) }).node(value, 0) {
             Node::Table(members) => (members, Vec::new()),
-            _ => (Vec::new(), vec![Broken { line: 1, what: "is not a JSON object; write {\"producer\": {..}}".to_owned() }]),
+            _ => (Vec::new(), vec![Broken { line: 1, what: "must be a JSON object; write {\"producer\": {..}}".to_owned() }]),
         },
     }
 }
 
-/// The crate's message without its place; it repeats nothing of the text, since no value was asked for by type.
+/// The crate's message without its position. It does not quote the text, because no type was requested.
 fn what(error: &serde_json::Error) -> String {
     let message = error.to_string();
     message.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
-/// A text, all of which is JSON.
+/// A valid JSON text.
 struct Text<'a> {
     text: &'a str,
     lines: Lines,
@@ -35,35 +35,36 @@ struct Text<'a> {
 
 impl Text<'_> {
     fn node(&self, value: &RawValue, depth: usize) -> Node {
-        if depth > DEEPEST {
-            return Node::Odd("is nested too deep");
+        if depth > MAX_DEPTH {
+            return Node::Invalid("is nested deeper than 24 levels");
         }
         let raw = value.get();
         match raw.as_bytes().first() {
             Some(b'{') => match serde_json::from_str::<Pairs<'_>>(raw) {
                 Ok(Pairs(pairs)) => Node::Table(pairs.into_iter().map(|(name, value)| self.member(name, value, depth)).collect()),
-                Err(_) => Node::Odd("has a member whose name cannot be read"),
+                Err(_) => Node::Invalid("has a member with an invalid name"),
             },
             Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(raw) {
                 Ok(items) => Node::List(items.into_iter().map(|item| self.node(item, depth + 1)).collect()),
-                Err(_) => Node::Odd("cannot be read"),
+                Err(_) => Node::Invalid("is invalid"),
             },
-            Some(b'"') => serde_json::from_str::<String>(raw)
-                .map_or(Node::Odd("is a text that cannot be read"), |text| Node::Text(text.into())),
-            Some(b'n') => Node::Odd(NOTHING),
-            // Numbers and booleans as they are written.
+            Some(b'"') => {
+                serde_json::from_str::<String>(raw).map_or(Node::Invalid("is an invalid string"), |text| Node::Text(text.into()))
+            }
+            Some(b'n') => Node::Invalid(NOTHING),
+            // Numbers and booleans as written.
             _ => Node::Text(raw.into()),
         }
     }
 
     fn member(&self, name: String, value: &RawValue, depth: usize) -> Member {
-        // A raw value is a slice of the text, so the difference of their addresses is its place.
+        // A raw value is a slice of the text, so its position is the difference of the addresses.
         let offset = (value.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         Member { line: self.lines.line(offset), name, node: self.node(value, depth + 1) }
     }
 }
 
-/// The members of an object, a name that stands twice included.
+/// The members of an object, including duplicate names.
 struct Pairs<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
@@ -96,7 +97,7 @@ mod tests {
     use crate::config::ClientKind;
 
     #[test]
-    fn broken_json_is_told_by_line_only() {
+    fn errors_in_json_show_only_the_line() {
         for (text, line) in
             [("{\n\"a\": hunter2}", 2), ("{\n\"a\": \"hunter2\n\"}", 2), ("{\n\n\"hunter2\" 1}", 3), ("", 1), ("{} hunter2", 1)]
         {
@@ -104,17 +105,17 @@ mod tests {
             assert!(members.is_empty(), "{text}");
             assert_eq!(broken.len(), 1);
             assert_eq!(broken[0].line, line, "{text}: {}", broken[0].what);
-            assert!(broken[0].what.starts_with("is not JSON: ") && !broken[0].what.contains("hunter"), "{}", broken[0].what);
+            assert!(broken[0].what.starts_with("invalid JSON: ") && !broken[0].what.contains("hunter"), "{}", broken[0].what);
         }
-        assert!(parse("[1]").1[0].what.starts_with("is not a JSON object"));
+        assert!(parse("[1]").1[0].what.starts_with("must be a JSON object"));
     }
 
     #[test]
-    fn depth_has_a_limit() {
+    fn nesting_has_a_limit() {
         let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));
         let (pairs, broken) = super::super::table::settings(ClientKind::Producer, parse(&deep));
         assert_eq!(broken, []);
         assert_eq!(pairs.len(), 1);
-        assert_eq!(pairs[0].value.as_ref().err(), Some(&"is nested too deep"));
+        assert_eq!(pairs[0].value.as_ref().err(), Some(&"is nested deeper than 24 levels"));
     }
 }

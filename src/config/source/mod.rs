@@ -1,4 +1,4 @@
-//! Configuration texts: TOML, YAML, JSON and Java's `.properties`, read to names and values that know their lines.
+//! Configuration texts: reads TOML, YAML, JSON and Java's `.properties` to names and values with line numbers.
 
 mod host;
 mod json;
@@ -20,8 +20,8 @@ pub use host::{HostSetting, client_tables, host_settings};
 use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, file, jaas, placeholder};
 use crate::secret::Secret;
 
-/// So many problems of a text are told; more say nothing that these do not.
-const TOLD: usize = 100;
+/// The number of errors to report for one text before reading stops.
+const MAX_PROBLEMS: usize = 100;
 
 /// The format of a configuration text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +38,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file's extension stands for: `.toml`, `.yaml` or `.yml`, `.json`, `.properties`.
+    /// The format for a file's extension: `.toml`, `.yaml` or `.yml`, `.json`, `.properties`.
     pub fn from_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "toml" => Some(Self::Toml),
@@ -53,13 +53,13 @@ impl Format {
 impl FromStr for Format {
     type Err = UnknownFormat;
 
-    /// Gives the format of a name: `toml`, `yaml`, `json` or `properties`.
+    /// Parses a format's name: `toml`, `yaml`, `json` or `properties`.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Self::from_path(Path::new(&format!("x.{name}"))).ok_or_else(|| UnknownFormat(name.to_owned()))
     }
 }
 
-/// A name that is not the name of a configuration format.
+/// The error for an unknown name of a configuration format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownFormat(String);
 
@@ -75,15 +75,15 @@ impl std::error::Error for UnknownFormat {}
 struct Pair {
     line: usize,
     name: String,
-    /// The value as text, or what is wrong with it.
+    /// The value, or the error of an invalid one.
     value: Result<Secret, &'static str>,
 }
 
-/// Something that is wrong with the text itself.
+/// A syntax error.
 #[cfg_attr(test, derive(Debug, PartialEq))]
 struct Broken {
     line: usize,
-    /// What is wrong, in words that repeat nothing of the text.
+    /// The error message, which does not quote the text.
     what: String,
 }
 
@@ -94,16 +94,16 @@ pub(super) fn from_file(kind: ClientKind, path: &Path) -> Result<ClientConfig, C
     read(kind, text.expose(), format, &path.display().to_string(), &origin)
 }
 
-/// A file's text and its format.
+/// Reads a file's text and format.
 fn load(path: &Path) -> Result<(Secret, Format), ConfigError> {
     let fail = |message: String| {
         let subject = path.display().to_string();
         ConfigError::new(subject.clone(), vec![Problem::new(None, None, format!("{subject}: {message}"))])
     };
     let format = Format::from_path(path)
-        .ok_or_else(|| fail("its format is not known; name the file .toml, .yaml, .yml, .json or .properties".to_owned()))?;
+        .ok_or_else(|| fail("unknown file extension; must be one of .toml, .yaml, .yml, .json, .properties".to_owned()))?;
     let bytes = file::read(path).map_err(fail)?;
-    // Text begins with a character of ASCII in every format: two bytes of UTF-16 or a byte order mark of it are none.
+    // Texts in all formats begin with an ASCII character. Two bytes of UTF-16, or its byte order mark, do not look like that.
     if matches!(*bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]) {
         return Err(fail("is UTF-16; save it as UTF-8".to_owned()));
     }
@@ -113,7 +113,7 @@ fn load(path: &Path) -> Result<(Secret, Format), ConfigError> {
         Err(error) if format == Format::Properties => error.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
         Err(error) => {
             let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-            return Err(fail(format!("line {line} is not UTF-8")));
+            return Err(fail(format!("line {line} is not valid UTF-8")));
         }
     };
     Ok((text.into(), format))
@@ -144,14 +144,14 @@ fn read(
     let mut seen: HashMap<String, usize> = HashMap::new();
     for Pair { line, name, value } in pairs {
         let place = origin(line);
-        if problems.len() >= TOLD {
-            problems.push((line, Problem::new(Some(&place), None, "here reading stopped, since so much is wrong before it")));
+        if problems.len() >= MAX_PROBLEMS {
+            problems.push((line, Problem::new(Some(&place), None, "stopped after 100 errors")));
             break;
         }
         match seen.entry(name.clone()) {
             Entry::Occupied(first) => {
                 let (shown, _) = config.recognise(&name);
-                let message = format!("stands twice, first in line {}", first.get());
+                let message = format!("duplicate key, first set on line {}", first.get());
                 problems.push((line, Problem::new(Some(&place), shown.as_deref(), message)));
                 continue;
             }
@@ -175,8 +175,8 @@ fn read(
     if problems.is_empty() {
         return Ok(config);
     }
-    // What the rest of the text breaks of the rules between settings is told as well; a text without other problems is left to
-    // `check`, since what comes later may mend it.
+    // Conflicts between settings are reported with the other errors. Without other errors they are left to `check`, because a
+    // later source may resolve them.
     let rules = config.resolution().problems.into_iter().filter_map(|problem| match problem.origin() {
         Some(Origin::File { line, .. } | Origin::Text { line }) => Some((*line, problem)),
         _ => None,
@@ -186,7 +186,7 @@ fn read(
     Err(ConfigError::new(subject, problems.into_iter().map(|(_, problem)| problem).collect()))
 }
 
-/// The value of a setting with its placeholders replaced; `None` if it has none.
+/// The value of a setting with placeholders replaced; `None` if it has none.
 fn expanded(name: &str, value: &str) -> Result<Option<Secret>, String> {
     if name == "sasl.jaas.config" {
         Ok(placeholder::parts(value)?.map(|parts| jaas::substituted(&parts)))
@@ -242,11 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_has_its_line_and_its_name() {
+    fn errors_have_line_and_name() {
         let wanted = "line 2: liger.ms: unknown setting; did you mean linger.ms?\n\
-                      line 3: acks: \"two\" is none of all, -1, 0, 1\n\
-                      line 4: retries: has no value; leave it out or give one\n\
-                      line 5: acks: stands twice, first in line 3";
+                      line 3: acks: \"two\" is invalid; must be one of all, -1, 0, 1\n\
+                      line 4: retries: has no value; set one or remove the setting\n\
+                      line 5: acks: duplicate key, first set on line 3";
         assert_eq!(problems("producer:\n  liger.ms: 5\n  acks: two\n  retries:\n  acks: all\n", Format::Yaml), wanted);
         assert_eq!(
             problems(
@@ -256,13 +256,13 @@ mod tests {
             wanted
         );
         let wanted = "line 2: liger.ms: unknown setting; did you mean linger.ms?\n\
-                      line 3: acks: \"two\" is none of all, -1, 0, 1\n\
-                      line 5: acks: stands twice, first in line 3";
+                      line 3: acks: \"two\" is invalid; must be one of all, -1, 0, 1\n\
+                      line 5: acks: duplicate key, first set on line 3";
         assert_eq!(problems("# none\nliger.ms=5\nacks=two\n\nacks=all", Format::Properties), wanted);
     }
 
     #[test]
-    fn broken_rules_are_told_with_the_rest() {
+    fn conflicts_are_reported_with_other_errors() {
         let text = "liger.ms=5\nssl.keystore.location=/a/b.jks\nmax.in.flight.requests.per.connection=6";
         let error = problems(text, Format::Properties);
         let lines: Vec<&str> = error.lines().collect();
@@ -272,18 +272,18 @@ mod tests {
             "{error}"
         );
         assert!(lines[2].starts_with("line 3: max.in.flight.requests.per.connection: must be at most 5"), "{error}");
-        assert!(from_str(&text[11..], Format::Properties).is_ok(), "alone they are left to check");
+        assert!(from_str(&text[11..], Format::Properties).is_ok(), "conflicts alone are left to check");
     }
 
     #[test]
-    fn without_a_producer_table_the_names_stand_at_the_top() {
+    fn settings_may_be_at_the_top_level() {
         assert_eq!(from_str("linger.ms = 7", Format::Toml).unwrap().get("linger.ms"), Some("7"));
         let error = problems("topic = \"flights\"\nlinger.ms = 7", Format::Toml);
-        assert!(error.starts_with("line 1: topic: unknown setting; if topic is meant for the command"), "{error}");
+        assert!(error.starts_with("line 1: topic: unknown setting; if it is meant for the command"), "{error}");
     }
 
     #[test]
-    fn a_text_may_have_a_table_for_each_client() {
+    fn a_text_may_have_tables_for_both_clients() {
         let toml = "topic = \"t\"\n[producer]\nclient.id = \"p\"\n[consumer]\nclient.id = \"c\"\n";
         let yaml = "topic: t\nproducer: {client.id: p}\nconsumer:\n  client: {id: c}\n";
         let json = r#"{"topic": "t", "producer": {"client.id": "p"}, "consumer": {"client.id": "c"}}"#;
@@ -293,7 +293,7 @@ mod tests {
                 assert_eq!((config.get("client.id"), config.entries.len()), (Some(wanted), 1), "{format:?}");
             }
         }
-        // What stands beside the other client's table is nobody's but the program's.
+        // Settings beside a client's table belong to the program.
         let consumers = "linger.ms = 5\n[consumer]\ngroup.id = \"g\"\n";
         assert!(from_str(consumers, Format::Toml).unwrap().0.entries.is_empty());
         assert_eq!(super::from_str(ClientKind::Consumer, consumers, Format::Toml).unwrap().entries.len(), 1);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_replaced_and_their_values_not_shown() {
+    fn placeholders_are_replaced_and_errors_hide_their_values() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         fs::write(&path, "hunter2\n").unwrap();
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_placeholder_stands_for_is_a_value_in_every_format() {
+    fn substituted_values_are_not_syntax_in_any_format() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         let secret = "a\"b\\c'd;\n# e = [f] {g}: \u{e9}";
@@ -357,12 +357,12 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_a_list_is_one_value() {
+    fn a_list_entry_is_one_value() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("servers");
         fs::write(&path, "a:1,b:2").unwrap();
         let list = format!("bootstrap.servers = [\"${{file:{}}}\"]", path.display());
-        assert!(problems(&list, Format::Toml).contains("has an entry with a comma"));
+        assert!(problems(&list, Format::Toml).contains("has a list entry with a comma"));
         let whole = from_str(&list.replace(['[', ']'], ""), Format::Toml).unwrap();
         assert_eq!(whole.get("bootstrap.servers"), Some("a:1,b:2"));
         fs::write(&path, "a:1").unwrap();
@@ -370,14 +370,14 @@ mod tests {
     }
 
     #[test]
-    fn files_that_cannot_be_read_say_why() {
+    fn errors_of_unreadable_files_have_a_reason() {
         let folder = tempfile::tempdir().unwrap();
         let error = |path: &Path| from_file(path).unwrap_err().to_string();
         assert!(error(&folder.path().join("none.toml")).ends_with("none.toml: no such file"));
-        assert!(error(&folder.path().join("orders.ini")).contains("name the file .toml"));
+        assert!(error(&folder.path().join("orders.ini")).contains("must be one of .toml"));
         let path = folder.path().join("orders.toml");
         fs::write(&path, b"a = 1\n\xff").unwrap();
-        assert!(error(&path).ends_with("orders.toml: line 2 is not UTF-8"));
+        assert!(error(&path).ends_with("orders.toml: line 2 is not valid UTF-8"));
         for name in ["wide.properties", "wide.toml", "wide.yaml", "wide.json"] {
             let path = folder.path().join(name);
             let (little, big): (Vec<_>, Vec<_>) = (
@@ -408,7 +408,7 @@ mod tests {
         }
 
         #[test]
-        fn broken_texts_do_not_show_their_lines(tail in "[\\[{\"'=:]{1,4}") {
+        fn syntax_errors_do_not_quote_the_text(tail in "[\\[{\"'=:]{1,4}") {
             for format in [Format::Toml, Format::Yaml, Format::Json] {
                 if let Err(error) = from_str(&format!("sasl.jaas.config = \"hunter2{tail}\npassword: hunter2{tail} = {tail}hunter2\n"), format) {
                     prop_assert!(!error.to_string().contains("hunter2"), "{}", error);

@@ -1,7 +1,7 @@
-//! Java's `.properties`, as `java.util.Properties.load` reads them.
+//! Reads Java's `.properties` files like `java.util.Properties.load`.
 //!
-//! Written here and not taken from the crate `java-properties`, which drops a last line that ends in a backslash, refuses `\ud83d\ude00`
-//! (a character in two escapes) and stumbles over `\u` in a comment. It needs no regular expressions either.
+//! It does not use the crate `java-properties`, which drops a last line that ends in a backslash, rejects `\ud83d\ude00` (one
+//! character in two escapes), fails on `\u` in a comment, and depends on regular expressions.
 
 use std::{iter::Peekable, str::CharIndices};
 
@@ -24,7 +24,7 @@ pub(super) fn parse(text: &str) -> (Vec<Pair>, Vec<Broken>) {
     (pairs, broken)
 }
 
-/// The logical lines: comments and blank lines left out, lines that end in a backslash joined.
+/// The logical lines: without comments and blank lines, and with lines that end in a backslash joined.
 struct Lines<'a> {
     chars: Peekable<CharIndices<'a>>,
     text: &'a str,
@@ -42,7 +42,7 @@ impl<'a> Lines<'a> {
             }
             let mut parts = Vec::new();
             let mut last = natural;
-            // An odd number of backslashes at the end: the last one is not escaped and joins the next line.
+            // With an odd number of backslashes at the end, the last one is not escaped and joins the next line.
             while (last.len() - last.trim_end_matches('\\').len()) % 2 == 1 {
                 parts.push(&last[..last.len() - 1]);
                 last = self.natural().trim_start_matches(BLANKS);
@@ -52,7 +52,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The text up to the end of the line, which is `\n`, `\r` or both.
+    /// Reads up to the end of the line, which is `\n`, `\r` or both.
     fn natural(&mut self) -> &'a str {
         let start = self.chars.peek().map_or(self.text.len(), |(index, _)| *index);
         self.line += 1;
@@ -70,7 +70,7 @@ impl<'a> Lines<'a> {
 
 const BLANKS: [char; 3] = [' ', '\t', '\u{c}'];
 
-/// The name ends at the first `=`, `:` or blank that is not escaped; blanks and one sign separate it from the value.
+/// Splits a line at the first `=`, `:` or blank that is not escaped. Blanks and one sign separate name and value.
 fn split(line: &str) -> (&str, &str) {
     let mut escaped = false;
     let end = line
@@ -91,7 +91,7 @@ fn unescape(text: &str) -> Result<String, &'static str> {
     if !text.contains('\\') {
         return Ok(text.to_owned());
     }
-    // Java's characters are UTF-16 units, so that two escapes may be one character.
+    // Java's characters are UTF-16 units, so two escapes may form one character.
     let mut units = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -106,7 +106,7 @@ fn unescape(text: &str) -> Result<String, &'static str> {
                     let mut unit = 0;
                     for _ in 0..4 {
                         let digit =
-                            chars.next().and_then(|c| c.to_digit(16)).ok_or("has a \\u without its four hexadecimal digits")?;
+                            chars.next().and_then(|c| c.to_digit(16)).ok_or("has a \\u without four hexadecimal digits")?;
                         unit = unit << 4 | digit;
                     }
                     units.extend(u16::try_from(unit));
@@ -118,14 +118,14 @@ fn unescape(text: &str) -> Result<String, &'static str> {
         };
         units.extend_from_slice(plain.encode_utf16(&mut [0; 2]));
     }
-    String::from_utf16(&units).map_err(|_| "has half of a character, a \\u escape of a surrogate without its other half")
+    String::from_utf16(&units).map_err(|_| "has a \\u escape of an unpaired surrogate")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The lines, names and values; wanted values are what `java.util.Properties` of Java 17 gives.
+    /// Lines, names and values. The expected values are those of `java.util.Properties` in Java 17.
     fn parsed(text: &str) -> Vec<(usize, String, String)> {
         let (pairs, broken) = parse(text);
         assert_eq!(broken, []);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_escapes_are_told_by_line_only() {
+    fn errors_in_escapes_show_only_the_line() {
         let (pairs, broken) = parse("a=1\nb=hunter2\\u12\nc=\\ud83dhunter2\nd=2");
         assert_eq!(pairs.len(), 2);
         assert_eq!(broken.iter().map(|broken| broken.line).collect::<Vec<_>>(), [2, 3]);

@@ -1,4 +1,4 @@
-//! What TOML, YAML and JSON have in common: tables in tables, flattened to dotted names.
+//! The common part of TOML, YAML and JSON: nested tables, flattened to dotted names.
 
 use super::{Broken, Pair};
 use crate::{
@@ -6,16 +6,16 @@ use crate::{
     secret::Secret,
 };
 
-/// How deep tables may be nested; a setting's name has at most eight parts.
-pub(super) const DEEPEST: usize = 24;
+/// The maximum nesting of tables; a setting's name has at most eight parts.
+pub(super) const MAX_DEPTH: usize = 24;
 
 /// A value of a text.
 pub(super) enum Node {
     Text(Secret),
     List(Vec<Self>),
     Table(Vec<Member>),
-    /// A value that no setting can have, and why.
-    Odd(&'static str),
+    /// An invalid value, with the error.
+    Invalid(&'static str),
 }
 
 /// A member of a table.
@@ -25,9 +25,9 @@ pub(super) struct Member {
     pub(super) node: Node,
 }
 
-pub(super) const NOTHING: &str = "has no value; leave it out or give one";
+pub(super) const NOTHING: &str = "has no value; set one or remove the setting";
 
-/// The settings of a text: those of the table of this kind of client, or all if it has no client's table.
+/// The settings of a text for this kind of client: those of its table, or all if there is no client's table.
 pub(super) fn settings(kind: ClientKind, (members, broken): (Vec<Member>, Vec<Broken>)) -> (Vec<Pair>, Vec<Broken>) {
     let mut pairs = Vec::new();
     let (clients, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_client);
@@ -45,7 +45,7 @@ pub(super) fn settings(kind: ClientKind, (members, broken): (Vec<Member>, Vec<Br
     (pairs, broken)
 }
 
-/// The settings beside a text's tables of clients; none if it has no such table, for then all are the client's.
+/// The settings beside the clients' tables; empty if there is no such table, because all settings are the client's then.
 pub(super) fn others(members: Vec<Member>) -> Vec<Pair> {
     let mut pairs = Vec::new();
     let (clients, others): (Vec<Member>, Vec<Member>) = members.into_iter().partition(is_client);
@@ -57,14 +57,15 @@ pub(super) fn others(members: Vec<Member>) -> Vec<Pair> {
     pairs
 }
 
-/// The names of a text's tables of clients.
+/// The names of the clients' tables in a text.
 pub(super) fn clients(members: &[Member]) -> Vec<&'static str> {
     let nouns = ClientKind::ALL.map(ClientKind::noun);
     nouns.into_iter().filter(|noun| members.iter().any(|member| member.name == *noun && is_client(member))).collect()
 }
 
 fn is_client(member: &Member) -> bool {
-    ClientKind::ALL.iter().any(|kind| kind.noun() == member.name) && matches!(member.node, Node::Table(_) | Node::Odd(NOTHING))
+    ClientKind::ALL.iter().any(|kind| kind.noun() == member.name)
+        && matches!(member.node, Node::Table(_) | Node::Invalid(NOTHING))
 }
 
 fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
@@ -78,7 +79,7 @@ fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
             return;
         }
         Node::Text(text) => Ok(text),
-        Node::Odd(what) => Err(what),
+        Node::Invalid(what) => Err(what),
         Node::List(items) => join(items),
     };
     pairs.push(Pair { line, name, value });
@@ -93,13 +94,13 @@ fn join(items: Vec<Node>) -> Result<Secret, &'static str> {
     let mut texts = Vec::with_capacity(items.len());
     for item in items {
         match item {
-            // An entry is one value, also if it is a placeholder. The error of a placeholder without a value is reported with the whole list.
+            // The check applies to a placeholder's value too. A placeholder without a value is reported with the whole list.
             Node::Text(text) if has_comma(&text) => {
-                return Err("has an entry with a comma, which separates entries; give each its own");
+                return Err("has a list entry with a comma, which is the separator; make it separate entries");
             }
             Node::Text(text) => texts.push(text),
-            Node::Odd(what) => return Err(what),
-            Node::List(_) | Node::Table(_) => return Err("is a list of lists or tables; give a list of texts"),
+            Node::Invalid(what) => return Err(what),
+            Node::List(_) | Node::Table(_) => return Err("must be a list of strings, not of lists or tables"),
         }
     }
     Ok(Secret::join(&texts, ","))

@@ -1,4 +1,4 @@
-//! TOML, with the crate `toml`.
+//! Reads TOML with the crate `toml`.
 
 use toml::{
     Spanned,
@@ -8,7 +8,7 @@ use toml::{
 use super::{
     Broken,
     lines::Lines,
-    table::{DEEPEST, Member, Node},
+    table::{MAX_DEPTH, Member, Node},
 };
 
 pub(super) fn parse(text: &str) -> (Vec<Member>, Vec<Broken>) {
@@ -18,11 +18,11 @@ pub(super) fn parse(text: &str) -> (Vec<Member>, Vec<Broken>) {
         .iter()
         .map(|error| {
             let line = lines.line(error.span().map_or(text.len(), |span| span.start));
-            // The crate's messages are about its grammar; `Display` would add the line itself.
-            Broken { line, what: format!("is not TOML: {}", error.message()) }
+            // The crate's messages are about the grammar; its `Display` would quote the line.
+            Broken { line, what: format!("invalid TOML: {}", error.message()) }
         })
         .collect();
-    // What the crate makes of a broken text is a guess, so nothing is said about it.
+    // The table of an invalid text is a guess, so its settings are not checked.
     if broken.is_empty() { (members(&lines, table.into_inner(), 0), broken) } else { (Vec::new(), broken) }
 }
 
@@ -40,8 +40,8 @@ fn members(lines: &Lines, table: DeTable<'_>, depth: usize) -> Vec<Member> {
 }
 
 fn node(lines: &Lines, value: Spanned<DeValue<'_>>, depth: usize) -> Node {
-    if depth > DEEPEST {
-        return Node::Odd("is nested too deep");
+    if depth > MAX_DEPTH {
+        return Node::Invalid("is nested deeper than 24 levels");
     }
     match value.into_inner() {
         DeValue::String(value) => Node::Text(value.into_owned().into()),
@@ -51,7 +51,7 @@ fn node(lines: &Lines, value: Spanned<DeValue<'_>>, depth: usize) -> Node {
         },
         DeValue::Float(value) => Node::Text(value.as_str().into()),
         DeValue::Boolean(value) => Node::Text(value.to_string().into()),
-        DeValue::Datetime(_) => Node::Odd("is a date; put it in quotes"),
+        DeValue::Datetime(_) => Node::Invalid("is a date; put it in quotes"),
         DeValue::Array(items) => Node::List(items.into_iter().map(|item| node(lines, item, depth + 1)).collect()),
         DeValue::Table(table) => Node::Table(members(lines, table, depth)),
     }
@@ -63,7 +63,7 @@ mod tests {
     use crate::{config::ClientKind, secret::Secret};
 
     #[test]
-    fn dotted_names_and_tables_keep_their_lines() {
+    fn settings_have_the_line_of_their_name() {
         let (members, broken) = parse("[producer]\nlinger.ms = 5\n\nretry.backoff.ms = 7\n");
         assert_eq!(broken, []);
         let (pairs, _) = super::super::table::settings(ClientKind::Producer, (members, broken));
@@ -73,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_broken_is_found_and_nothing_of_it_shown() {
+    fn all_syntax_errors_are_found_and_quote_nothing() {
         let (members, broken) = parse("a = \npassword = hunter2 hunter3\nc = 'hunter4\nd = 1\nd = 2\n");
         assert!(members.is_empty());
         assert_eq!(broken.iter().map(|broken| broken.line).collect::<std::collections::BTreeSet<_>>(), [1, 2, 3, 5].into());
         assert!(
-            broken.iter().all(|broken| broken.what.starts_with("is not TOML: ") && !broken.what.contains("hunter")),
+            broken.iter().all(|broken| broken.what.starts_with("invalid TOML: ") && !broken.what.contains("hunter")),
             "{broken:?}"
         );
     }

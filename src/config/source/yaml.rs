@@ -1,10 +1,10 @@
-//! YAML, with the event parser of the crate `saphyr-parser`. Scalars stay as they are written: a password `0123` is no number.
+//! Reads YAML with the event parser of the crate `saphyr-parser`. Scalars stay as written: a password `0123` is not a number.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 use super::{
     Broken,
-    table::{DEEPEST, Member, NOTHING, Node},
+    table::{MAX_DEPTH, Member, NOTHING, Node},
 };
 
 pub(super) fn parse(text: &str) -> (Vec<Member>, Vec<Broken>) {
@@ -37,10 +37,10 @@ impl<'a> Events<'a> {
                 Event::MappingStart(..) if members.is_none() => members = Some(self.mapping()?),
                 Event::Scalar(text, ScalarStyle::Plain, ..) if is_null(&text) && members.is_none() => members = Some(Vec::new()),
                 Event::MappingStart(..) | Event::Scalar(..) if members.is_some() => {
-                    return Err(broken(span, "has a second YAML document; give one"));
+                    return Err(broken(span, "has a second YAML document; only one is supported"));
                 }
                 Event::MappingStart(..) | Event::SequenceStart(..) | Event::Scalar(..) | Event::Alias(_) => {
-                    return Err(broken(span, "is not a YAML mapping; write NAME: VALUE"));
+                    return Err(broken(span, "must be a YAML mapping; write NAME: VALUE"));
                 }
                 _ => {}
             }
@@ -54,7 +54,7 @@ impl<'a> Events<'a> {
             let name = match event {
                 Event::MappingEnd => return Ok(members),
                 Event::Scalar(name, ..) => name.into_owned(),
-                _ => return Err(broken(span, "has a list, a mapping or an alias in place of a name")),
+                _ => return Err(broken(span, "has a list, a mapping or an alias as a name")),
             };
             let value = self.next()?;
             members.push(Member { line: span.start.line(), name, node: self.node(value)? });
@@ -63,12 +63,12 @@ impl<'a> Events<'a> {
 
     fn node(&mut self, (event, span): (Event<'a>, Span)) -> Result<Node, Broken> {
         self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(broken(span, "is nested too deep"));
+        if self.depth > MAX_DEPTH {
+            return Err(broken(span, "is nested deeper than 24 levels"));
         }
         let node = match event {
             Event::Scalar(text, style, ..) => match style {
-                ScalarStyle::Plain if is_null(&text) => Node::Odd(NOTHING),
+                ScalarStyle::Plain if is_null(&text) => Node::Invalid(NOTHING),
                 _ => Node::Text(text.into_owned().into()),
             },
             Event::MappingStart(..) => Node::Table(self.mapping()?),
@@ -81,8 +81,8 @@ impl<'a> Events<'a> {
                     }
                 }
             }
-            Event::Alias(_) => Node::Odd("is an alias, which is not followed; write the value out"),
-            _ => return Err(broken(span, "ends too early")),
+            Event::Alias(_) => Node::Invalid("is an alias, which is not supported; write the value instead"),
+            _ => return Err(broken(span, "ends unexpectedly")),
         };
         self.depth -= 1;
         Ok(node)
@@ -97,10 +97,10 @@ fn broken(span: Span, what: &str) -> Broken {
     Broken { line: span.start.line().max(1), what: what.to_owned() }
 }
 
-/// The crate's message is about its grammar; the one that repeats a character is shortened.
+/// The crate's message is about the grammar; the part that quotes a character is removed.
 fn scan_error(error: &ScanError) -> Broken {
     let what = error.info().split('`').next().unwrap_or_default().trim_end_matches([':', ' ']);
-    Broken { line: error.marker().line().max(1), what: format!("is not YAML: {what}") }
+    Broken { line: error.marker().line().max(1), what: format!("invalid YAML: {what}") }
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_stay_as_they_are_written() {
+    fn scalars_stay_as_written() {
         let found = pairs("a: 0123\nb: 1e3\nc: 'x: y'\nd: |\n  one\n  two\ne: \"null\"\nf: !!str 5\n");
         let values: Vec<_> = found.iter().map(|(_, _, value)| value.as_deref()).collect();
         assert_eq!(values, [Ok("0123"), Ok("1e3"), Ok("x: y"), Ok("one\ntwo\n"), Ok("null"), Ok("5")]);
@@ -123,15 +123,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_aliases_and_empty_documents() {
+    fn nulls_aliases_and_empty_documents() {
         assert_eq!(pairs(""), []);
         assert_eq!(pairs("# a comment\n---\n"), []);
         assert_eq!(pairs("a: ~")[0].2, Err(NOTHING));
-        assert_eq!(pairs("a: &x 1\nb: *x")[1].2, Err("is an alias, which is not followed; write the value out"));
+        assert_eq!(pairs("a: &x 1\nb: *x")[1].2, Err("is an alias, which is not supported; write the value instead"));
     }
 
     #[test]
-    fn broken_yaml_is_told_by_line_only() {
+    fn errors_in_yaml_show_only_the_line() {
         for (text, line) in [
             ("a: 1\npassword: \"hunter2\nb: 2", 2),
             ("a: 1\n\tpassword: hunter2", 1),

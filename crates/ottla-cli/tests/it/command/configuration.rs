@@ -216,14 +216,14 @@ fn errors_in_consumer_settings_are_reported() {
     let folder = Folder::new();
     let text = "[producer]\nbootstrap.servers = \"localhost:9092\"\nmax.poll.records = 1\n[consumer]\nacks = \"all\"\ngroup.ip = \"b\"\n";
     run(arguments!["config", "check", folder.file("both.toml", text)]).with(2).saying(&[
-        "both.toml:3: max.poll.records: is a consumer's setting; a producer has no use for it",
-        "both.toml:5: acks: is a producer's setting; a consumer has no use for it",
+        "both.toml:3: max.poll.records: is a consumer setting and does not apply to a producer",
+        "both.toml:5: acks: is a producer setting and does not apply to a consumer",
         "both.toml:6: group.ip: unknown setting; did you mean group.id?",
     ]);
     let file = folder.file("rules.toml", "[consumer]\nbootstrap.servers = \"localhost:9092\"\nenable.auto.commit = true\n");
     run(arguments!["config", "check", file.clone()]).with(2).saying(&["rules.toml:3: enable.auto.commit: must not be true"]);
     let set = |flag: &'static str| run(arguments!["config", "explain", file.clone(), "--set", flag]).with(2);
     set("max.poll.records=0").saying(&["--set: max.poll.records: \"0\" is out of range"]);
-    set("consumer.linger.ms=1").saying(&["--set: linger.ms: is a producer's setting"]);
+    set("consumer.linger.ms=1").saying(&["--set: linger.ms: is a producer setting"]);
     set("grop.id=g").saying(&["--set: grop.id: unknown setting"]);
 }

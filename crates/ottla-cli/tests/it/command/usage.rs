@@ -48,7 +48,7 @@ fn unreadable_configurations() {
     produce(&folder.path("none.toml")).saying(&["none.toml: no such file"]);
     std::fs::create_dir(folder.path("folder.toml")).unwrap();
     produce(&folder.path("folder.toml")).saying(&["folder.toml: is a directory"]);
-    produce(&folder.file("orders.ini", "x")).saying(&["name the file .toml"]);
+    produce(&folder.file("orders.ini", "x")).saying(&["must be one of .toml"]);
     for (name, text) in [
         ("broken.toml", "[producer\npassword = hunter2"),
         ("broken.yaml", "producer: {\n  password: hunter2"),
@@ -69,7 +69,7 @@ fn a_file_without_read_permission() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Root can read the file all the same.
     if std::fs::read(&file).is_err() {
-        run(arguments!["produce", "-c", file]).with(2).saying(&["locked.toml: no permission to read it"]);
+        run(arguments!["produce", "-c", file]).with(2).saying(&["locked.toml: permission denied"]);
     }
 }
 
