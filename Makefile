@@ -1,9 +1,9 @@
-# The commands of this repository; CI runs these and nothing else. `make help` lists them.
+# The commands of this repository. CI runs only these. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export CARGO_TERM_COLOR ?= auto
 
-# All features except `oidc` (builds libcurl), `dynamic-linking` and `tls-system` (need system libraries).
+# All features except `oidc` (builds libcurl), and `dynamic-linking` and `tls-system` (need system libraries).
 features := $(shell sed -n '/^\[features\]/,/^\[/s/^\([a-z][a-z0-9-]*\) = .*/\1/p' Cargo.toml | \
                 grep -vxE 'default|oidc|dynamic-linking|tls-system' | paste -sd, -)
 # The features that scripts/test builds, so that nothing is built twice.
@@ -12,23 +12,23 @@ clippy := cargo clippy --locked
 tests := cargo test --locked --workspace --features $(tested)
 
 .PHONY: help
-help: ## print this list
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## send a file of flights to a broker inside the process, and read it back
+demo: ## send a file of flights to an embedded broker, and show that the records are acknowledged
 	@scripts/setup build
 	cargo run --locked --package ottla-cli -- produce -c examples/flights.toml --embedded
 
 .PHONY: demo-readme
-demo-readme: ## run README.md's first command in a fresh clone, nothing built
+demo-readme: ## run README.md's first command in a fresh clone
 	@command=$$(awk '/^```(sh|bash|console)$$/ { inside = 1; next } inside { sub(/^\$$ /, ""); print; exit }' README.md) && \
 	[[ -n $$command ]] || { echo "make demo-readme: README.md has no shell command" >&2; exit 1; }; \
 	clone=$$(mktemp -d) && trap 'rm -rf "$$clone"' EXIT && git clone -q . "$$clone" && cd "$$clone" && \
 	echo "$$command" && env -u CARGO_TARGET_DIR -u MAKEFLAGS bash -c "$$command"
 
 .PHONY: build
-build: ## build the optimised command: target/release/ottla
+build: ## build the optimized command: target/release/ottla
 	@scripts/setup build
 	cargo build --locked --release --package ottla-cli
 
@@ -41,24 +41,24 @@ fmt-check: ## fail if the sources are not formatted
 	cargo fmt --all --check
 
 .PHONY: lint
-lint: ## run clippy and shellcheck, warnings are errors
+lint: ## run clippy and shellcheck; warnings are errors
 	$(clippy) --package ottla --lib -- -D warnings
 	$(clippy) --package ottla --lib --no-default-features -- -D warnings
 	$(clippy) --workspace --all-targets --features $(features) -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,fuzz,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
-	else echo "make lint: SKIPPED shellcheck, which is not installed"; fi
+	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
-doc: ## build the documentation, broken links are errors
+doc: ## build the documentation; broken links are errors
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --workspace --exclude ottla-test-support --features $(features)
 
 .PHONY: test
-test: ## run everything: format, lints, documentation, all three tiers; ends with the counts of each tier
+test: ## run everything: format, lints, documentation, all three tiers; prints the results of each tier at the end
 	@scripts/setup build
 	@scripts/test checks 1 2 3
 
 .PHONY: test-unit
-test-unit: ## run tier 1: needs nothing
+test-unit: ## run tier 1: needs nothing else
 	@scripts/test 1
 
 .PHONY: test-embedded
@@ -75,17 +75,17 @@ faults: ## run each fault of docs/what-happens-when.md with a million records in
 	OTTLA_TEST_FAULT_RECORDS=1000000 $(tests) --test it -- --ignored --nocapture broker::faults
 
 .PHONY: interop
-interop: ## let ottla and Python's libraries read each other's records: random schemas, and a real Kafka and schema registry (needs python3 with venv)
+interop: ## check that ottla and the Python libraries read each other's data: random schemas, and a real Kafka and schema registry (needs python3 with venv)
 	@scripts/interop
 
 .PHONY: hostile
-hostile: ## run hostile input in full: lines and archives of 10 GB, a table of the results, and damaged CSV compared with Python's csv (tiers 1 to 3 have the short form)
+hostile: ## run the tests of hostile input at full size: lines and archives of 10 GB, the table of results, and corrupted CSV compared with Python's csv (tiers 1 to 3 run a short form)
 	@scripts/setup build
 	OTTLA_TEST_ENDLESS=10000000000 $(tests) --test it -- hostile:: --skip broker:: --nocapture
 	OTTLA_TEST_CSV_TEXTS=200000 $(tests) --bin ottla -- differential --nocapture
 
 .PHONY: loom
-loom: ## check every interleaving of the lock-free code with loom (part of tier 1)
+loom: ## check the lock-free code with loom, in every possible interleaving (part of tier 1)
 	cargo test --locked --release --manifest-path tests/loom/Cargo.toml --target-dir target/loom
 
 .PHONY: asan
@@ -94,7 +94,7 @@ asan: ## run tiers 1 and 2 under AddressSanitizer and LeakSanitizer, including l
 	@scripts/sanitize address
 
 .PHONY: tsan
-tsan: ## run unit tests and examples under ThreadSanitizer, including librdkafka (nightly Rust)
+tsan: ## run the unit tests and examples under ThreadSanitizer, including librdkafka (nightly Rust)
 	@scripts/setup build
 	@scripts/sanitize thread
 
@@ -104,39 +104,39 @@ valgrind: ## run examples/await_each under valgrind's memcheck, including librdk
 	@scripts/valgrind
 
 .PHONY: soak
-soak: ## run producers of every kind on a Kafka that breaks, for MINUTES (10): every record is accounted for, memory does not grow; SEED repeats a run's choices
+soak: ## run all kinds of producers on a failing Kafka for MINUTES (10), and check that every record is accounted for and no resource grows; SEED repeats a run's choices
 	@scripts/setup build broker
 	OTTLA_SOAK_MINUTES=$(or $(MINUTES),10) OTTLA_SOAK_SEED=$(or $(SEED),random) $(tests) --test it -- \
 	    --include-ignored --nocapture broker::soak::
 
 .PHONY: state
-state: ## run random steps on producers and consumers and compare them with a model, for SECONDS (600) each; SEED repeats a run, ONLY=Memory,Inline names profiles
+state: ## run random operations on producers and consumers and compare them with a model, for SECONDS (600) each; SEED repeats a run, ONLY=Memory,Inline selects profiles
 	@scripts/setup build
 	OTTLA_TEST_STATE_SECONDS=$(or $(SECONDS),600) OTTLA_TEST_STATE_SEED=$(SEED) OTTLA_TEST_STATE_ONLY=$(ONLY) \
 	    $(tests) --test it -- --include-ignored --nocapture --test-threads=1 state::
 
 .PHONY: fuzz
-fuzz: ## fuzz the parsers and deserializers: SECONDS of CPU per target (600), TARGET=NAME for one (nightly Rust, cargo-fuzz)
+fuzz: ## fuzz the parsers and deserializers for SECONDS of CPU time per target (600); TARGET=NAME runs one (nightly Rust, cargo-fuzz)
 	@FUZZ_SECONDS=$(SECONDS) scripts/fuzz $(TARGET)
 
 .PHONY: bench
-bench: ## run every client under every load, interleaved, on a real Kafka: bench/results/ and the section in docs/performance.md (half an hour once they are built)
+bench: ## benchmark every client under every load on a real Kafka; writes bench/results/ and the section in docs/performance.md (30 minutes, plus the build)
 	@scripts/bench run
 
 .PHONY: bench-quick
-bench-quick: ## run the main loads and clients, in about two minutes once they are built: target/bench/quick.json
+bench-quick: ## benchmark the main clients under the main loads; writes target/bench/quick.json (about 2 minutes, plus the build)
 	@scripts/bench quick
 
 .PHONY: bench-test
-bench-test: ## test the benchmark itself, including the runner, which builds librdkafka again
+bench-test: ## test the benchmark itself, including its runner; builds librdkafka again
 	@scripts/bench test
 
 .PHONY: kafka-up
-kafka-up: ## start a real Kafka; then: eval "$(scripts/kafka env)"
+kafka-up: ## start a real Kafka; afterwards run: eval "$(scripts/kafka env)"
 	@scripts/kafka up
 
 .PHONY: kafka-down
-kafka-down: ## stop the Kafka and remove its data
+kafka-down: ## stop that Kafka and remove its data
 	@scripts/kafka down
 
 .PHONY: msrv
@@ -144,11 +144,11 @@ msrv: ## check with the oldest supported Rust
 	@scripts/msrv
 
 .PHONY: deny
-deny: ## check licences, advisories and sources of the dependencies (needs cargo-deny)
+deny: ## check licenses, advisories and sources of the dependencies (needs cargo-deny)
 	cargo deny --locked check
 
 .PHONY: compose-check
-compose-check: ## check docker-compose.yml
+compose-check: ## check that docker-compose.yml is well-formed
 	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; \
 	elif command -v docker-compose >/dev/null; then docker-compose config --quiet; \
 	else echo "make compose-check: SKIPPED, neither docker compose nor docker-compose is installed" >&2; fi

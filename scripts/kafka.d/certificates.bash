@@ -1,19 +1,19 @@
 # shellcheck shell=bash
-# Certificates for `up --secure`, generated with openssl when the instance starts; they are for tests on loopback and are removed with the instance.
+# Certificates for `up --secure`, created with openssl. They are for tests on the loopback interface and are removed with the instance.
 
-# key_and_request NAME COMMON_NAME: a private key in PKCS#8, NAME.key, and a request for a certificate, NAME.csr.
+# key_and_request NAME COMMON_NAME: creates a private key in PKCS#8, NAME.key, and a certificate request, NAME.csr.
 key_and_request() {
     openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$1.key" -out "$1.csr"
 }
 
-# authority NAME: a new CA, NAME.pem.
+# authority NAME: creates a CA, NAME.pem.
 authority() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=ottla tests $1" \
         -addext 'keyUsage=critical,keyCertSign,cRLSign' -keyout "$1.key" -out "$1.pem"
 }
 
-# certificate NAME COMMON_NAME CA EXTENSIONS [FROM TO]: NAME.pem, the key and the certificate that the CA issues. It uses `openssl ca`,
-# because no other command can issue an expired certificate in every version of openssl.
+# certificate NAME COMMON_NAME CA EXTENSIONS [FROM TO]: creates NAME.pem, a key and its certificate issued by the CA. It uses `openssl ca`
+# because that is the only command in all versions of openssl that can create an expired certificate.
 certificate() {
     local name=$1 authority=$3 from=${5:-20200101000000Z} to=${6:-20491231000000Z}
     key_and_request "$name" "$2" || return
@@ -37,7 +37,7 @@ CONFIG
     cat "$name.key" "$name.crt" >"$name.pem"
 }
 
-# certificates DIR: ca.pem, and NAME.pem (a key and its certificate) of the servers and clients that secure_listeners and `help` name.
+# certificates DIR: creates ca.pem, and NAME.pem (a key and its certificate) of the servers and clients in secure_listeners and `help`.
 certificates() (
     local loopback='subjectAltName=IP:127.0.0.1,DNS:localhost' expired=(20200101000000Z 20200102000000Z)
     mkdir -p "$1/issued"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The same two services from docker-compose.yml, if a Docker daemon answers: one broker.
+# The same two services from docker-compose.yml, with one broker, if a Docker daemon is running.
 
-# compose ARGUMENT...: docker compose, or docker-compose, for this instance's project.
+# compose ARGUMENT...: runs docker compose (or docker-compose) for this instance's project.
 compose() {
     local project
     project=ottla-$(cksum <<<"$STATE" | cut -d ' ' -f 1)
@@ -12,7 +12,7 @@ compose() {
     fi
 }
 
-# compose_available: true if there is a daemon and a compose command.
+# compose_available: true if a Docker daemon is running and a compose command is installed.
 compose_available() {
     command -v docker >/dev/null && docker info >/dev/null 2>&1 &&
         { docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }
@@ -22,7 +22,7 @@ compose_available() {
 compose_await() {
     local id health='' end=$((SECONDS + TIMEOUT))
     until [[ $health == healthy ]]; do
-        ((SECONDS < end)) || die "$1 is ${health:-not there} after $TIMEOUT s (KAFKA_TIMEOUT)"
+        ((SECONDS < end)) || die "$1 is ${health:-not running} after $TIMEOUT s (KAFKA_TIMEOUT)"
         id=$(compose ps -q "$1")
         health=$([[ -z $id ]] || docker inspect -f '{{.State.Health.Status}}' "$id" 2>/dev/null) || true
         sleep 0.5
@@ -33,7 +33,7 @@ compose_await() {
 compose_up() {
     local services=(kafka) ports
     (($1 == 1 && ${#SETTINGS[@]} + ${#LISTENERS[@]} == 0 && !SECURE)) ||
-        die "docker-compose.yml has one broker, and --set, --listener and --secure are for jars: KAFKA_WITH=jars"
+        die "three brokers, --set, --listener and --secure need KAFKA_WITH=jars"
     ((!$3)) || services+=(registry)
     mapfile -t ports < <(free_ports 2)
     export KAFKA_PORT=${2:-${ports[0]}} REGISTRY_PORT=${ports[1]} KAFKA_AUTO_CREATE_TOPICS_ENABLE=$AUTO_CREATE
@@ -47,7 +47,7 @@ compose_clear() {
     compose down -v >&2
 }
 
-# compose_node_command COMMAND N: N must be 1.
+# compose_node_command COMMAND N: N is always 1.
 compose_node_command() {
     case $1 in
         kill) compose kill -s SIGKILL kafka ;;

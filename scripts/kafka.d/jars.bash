@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# Kafka's own jars, from Maven Central, on a JVM. One folder per broker: $STATE/broker-N/{server.properties,pid,log}.
+# Kafka's jars from Maven Central, on a JVM. Each broker has a folder: $STATE/broker-N/{server.properties,pid,log}.
 
-# java_command: the java to use, 17 or newer.
+# java_command: the java to use, version 17 or newer.
 java_command() {
     local java=${JAVA_HOME:+$JAVA_HOME/bin/}java major
-    command -v "$java" >/dev/null || die "java not found: scripts/setup broker installs it"
+    command -v "$java" >/dev/null || die "java is not installed: run scripts/setup broker"
     major=$("$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
-    [[ ${major:-0} -ge 17 ]] || die "$java is Java ${major:-of an unknown version}, Kafka $KAFKA_VERSION needs 17: set JAVA_HOME"
+    [[ ${major:-0} -ge 17 ]] || die "$java is Java ${major:-of an unknown version}, but Kafka $KAFKA_VERSION needs 17 or newer: set JAVA_HOME"
     echo "$java"
 }
 
-# maven GOAL [ARGUMENT...]: offline if everything was fetched before.
+# maven GOAL [ARGUMENT...]: runs Maven, offline if it has already downloaded everything.
 maven() {
     mvn -B -q -ntp -o -f "$POM" "$@" >/dev/null 2>&1 || mvn -B -q -ntp -f "$POM" "$@" >&2
 }
@@ -23,7 +23,7 @@ class_path() {
         while read -r -d : jar; do [[ -f $jar ]] || missing=$jar; done <<<"$(<"$file"):"
         [[ -n $missing ]] || { cat "$file"; return; }
     fi
-    command -v mvn >/dev/null || die "mvn not found: scripts/setup broker installs it"
+    command -v mvn >/dev/null || die "mvn is not installed: run scripts/setup broker"
     say "resolving the jars of Apache Kafka $KAFKA_VERSION with Maven"
     mkdir -p "$CACHE"
     maven dependency:build-classpath "-Dmdep.outputFile=$file.$$" || die "Maven could not resolve $POM"
@@ -31,7 +31,7 @@ class_path() {
     cat "$file"
 }
 
-# kafka_java CLASS [ARGUMENT...]: one of Kafka's own programs. It runs for a second, hence only C1 and the serial collector.
+# kafka_java CLASS [ARGUMENT...]: runs one of Kafka's programs, with only the C1 compiler and the serial collector, for a quick start.
 kafka_java() {
     local java jars
     java=$(java_command) || return
@@ -39,7 +39,7 @@ kafka_java() {
     CLASSPATH=$jars "$java" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error "$@"
 }
 
-# broker_properties N BROKERS DATA: the configuration of one combined broker and controller; BROKER_PORTS and CONTROLLER_PORTS are set.
+# broker_properties N BROKERS DATA: prints the configuration of a combined broker and controller; needs BROKER_PORTS and CONTROLLER_PORTS.
 broker_properties() {
     local id=$1 brokers=$2 data=$3 voters='' replicas=1 in_sync=1 n
     for ((n = 1; n <= brokers; n++)); do voters+="${voters:+,}$n@127.0.0.1:${CONTROLLER_PORTS[n - 1]}"; done
@@ -69,11 +69,11 @@ share.coordinator.state.topic.replication.factor=$replicas
 share.coordinator.state.topic.min.isr=$in_sync
 share.coordinator.state.topic.num.partitions=6
 
-# A broker that was killed or paused loses its leaderships after this time (Kafka's default: 9 s).
+# A broker that was killed or paused loses its leaderships after this time (Kafka's default is 9 s).
 broker.session.timeout.ms=6000
 broker.heartbeat.interval.ms=1000
 
-# The log cleaner takes its table from the heap at the start: 128 MiB by default, half of a small heap.
+# The log cleaner allocates this buffer at the start: 128 MiB by default, half of a small heap.
 log.cleaner.dedupe.buffer.size=4194304
 num.network.threads=2
 num.io.threads=4
@@ -82,7 +82,7 @@ PROPERTIES
     ((${#SETTINGS[@]} == 0)) || { echo; printf '%s\n' "${SETTINGS[@]}"; }
 }
 
-# further_listeners N BROKERS: the settings of a broker with LISTENERS. If a setting is repeated the last one counts.
+# further_listeners N BROKERS: prints the settings of a broker that also has LISTENERS. If a setting is repeated, Kafka uses the last one.
 further_listeners() {
     local n=$1 own=PLAINTEXT://127.0.0.1:${BROKER_PORTS[$1 - 1]} listeners='' advertised='' protocols='' index host port
     for index in "${!LISTENERS[@]}"; do
@@ -97,7 +97,7 @@ further_listeners() {
     echo "listener.security.protocol.map=${protocols}PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 }
 
-# broker_start N: starts the JVM of a configured broker; does not wait.
+# broker_start N: starts the JVM of a configured broker, without waiting for it.
 broker_start() {
     local dir=$STATE/broker-$1 java jars heap=${KAFKA_HEAP:-256m}
     java=$(java_command) || return
@@ -108,7 +108,7 @@ broker_start() {
         kafka.Kafka "$dir/server.properties"
 }
 
-# broker_await N: waits until its log says that it has started and its port is open. Fails if it ends or after the timeout.
+# broker_await N: waits until it logs that it has started and its port is open. Fails if it ends or the timeout passes.
 broker_await() {
     local dir=$STATE/broker-$1 port end=$((SECONDS + TIMEOUT))
     port=$(sed -n 's/^listeners=PLAINTEXT:[^,]*:\([0-9]*\),.*/\1/p' "$dir/server.properties")
@@ -119,17 +119,17 @@ broker_await() {
     done
 }
 
-# brokers_answer COUNT: true once an admin client sees that many brokers in the metadata.
+# brokers_answer COUNT: waits until that many brokers are in the metadata of an admin client.
 brokers_answer() {
     local end=$((SECONDS + TIMEOUT)) seen=0
     until ((seen == $1)); do
-        ((SECONDS < end)) || { say "only $seen of $1 brokers answered within $TIMEOUT s (KAFKA_TIMEOUT)"; return 1; }
+        ((SECONDS < end)) || { say "only $seen of $1 brokers responded within $TIMEOUT s (KAFKA_TIMEOUT)"; return 1; }
         seen=$(kafka_java org.apache.kafka.tools.BrokerApiVersionsCommand --bootstrap-server "$(<"$STATE/bootstrap")" 2>/dev/null |
             grep -c ' (id: ') || true
     done
 }
 
-# jars_try BROKERS PORT: one attempt; returns 2 if a port was taken meanwhile.
+# jars_try BROKERS PORT: one attempt; returns 2 if another process has taken a port in the meantime.
 jars_try() {
     local brokers=$1 data=$STATE/data-path id='' n ports bootstrap='' format=()
     mapfile -t ports < <(free_ports $(((2 + (SECURE ? SECURE_COUNT : 0)) * brokers)))
@@ -167,7 +167,7 @@ jars_up() {
     "$ROOT/scripts/setup" broker || exit
     if [[ -n $2 ]]; then
         for ((n = 0; n < $1; n++)); do
-            ! port_open $(($2 + n)) || die "port $(($2 + n)) is taken: leave out --port, or name another one"
+            ! port_open $(($2 + n)) || die "port $(($2 + n)) is in use: use another --port, or none"
         done
     fi
     while true; do
@@ -175,21 +175,21 @@ jars_up() {
         jars_try "$1" "$2" || code=$?
         ((code != 0)) || break
         ((code == 2 && --tries > 0)) && [[ -z $2 ]] || die "Apache Kafka did not start"
-        say "a port was taken in between: once more with others"
+        say "another process has taken a port, retrying with other ports"
         jars_clear
     done
     ((!$3)) || registry_up
 }
 
-# registry_up: Apicurio Registry, in memory, with Confluent's API.
+# registry_up: starts Apicurio Registry, in memory, with Confluent's API.
 registry_up() {
     local dir=$STATE/registry unpacked=$CACHE/apicurio-registry-$REGISTRY_VERSION port java end=$((SECONDS + TIMEOUT))
     if [[ ! -d $unpacked ]]; then
-        say "fetching Apicurio Registry $REGISTRY_VERSION with Maven"
+        say "downloading Apicurio Registry $REGISTRY_VERSION with Maven"
         mkdir -p "$unpacked.$$"
         maven dependency:unpack "-Dartifact=io.apicurio:apicurio-registry-app:$REGISTRY_VERSION:tar.gz:all" \
-            "-DoutputDirectory=$unpacked.$$" -DmarkersDirectory="$unpacked.$$/.markers" || die "Maven could not fetch the registry"
-        # Another instance may have been faster: its folder has the same content.
+            "-DoutputDirectory=$unpacked.$$" -DmarkersDirectory="$unpacked.$$/.markers" || die "Maven could not download the registry"
+        # If another instance has created the folder in the meantime, that one is used.
         mv -T "$unpacked.$$" "$unpacked" 2>/dev/null || rm -rf "$unpacked.$$"
     fi
     java=$(java_command) || exit
@@ -207,7 +207,7 @@ registry_up() {
     echo "http://127.0.0.1:$port/apis/ccompat/v7" >"$STATE/registry-url"
 }
 
-# registry_answers PORT: true if GET /subjects returns 200. Without curl, which may be missing.
+# registry_answers PORT: true if GET /subjects returns status 200. Without curl, which may not be installed.
 registry_answers() {
     local status=
     {
@@ -223,7 +223,7 @@ registry_answers() {
 jars_clear() {
     local dir data
     for dir in "$STATE"/broker-* "$STATE/registry"; do process_signal "$dir" KILL || true; done
-    for dir in "$STATE"/broker-* "$STATE/registry"; do process_wait "$dir" 10 || die "pid $(<"$dir/pid") does not end"; done
+    for dir in "$STATE"/broker-* "$STATE/registry"; do process_wait "$dir" 10 || die "pid $(<"$dir/pid") has not ended"; done
     if [[ -s $STATE/data-path ]]; then
         data=$(<"$STATE/data-path")
         [[ $data != */ottla-kafka.?????? ]] || rm -rf "$data"
@@ -237,11 +237,11 @@ jars_node_command() {
     case $1 in
         kill) process_signal "$dir" KILL || die "broker $2 is not running"; process_wait "$dir" 10 ;;
         stop)
-            [[ $(process_state "$dir") != paused ]] || die "broker $2 is paused: scripts/kafka resume $2 first"
+            [[ $(process_state "$dir") != paused ]] || die "broker $2 is paused, run scripts/kafka resume $2 first"
             process_signal "$dir" TERM || die "broker $2 is not running"
-            process_wait "$dir" "$TIMEOUT" || die "broker $2 is still stopping after $TIMEOUT s (are the others up?)" ;;
+            process_wait "$dir" "$TIMEOUT" || die "broker $2 is still stopping after $TIMEOUT s (are the others running?)" ;;
         start)
-            [[ $(process_state "$dir") == down ]] || die "broker $2 is $(process_state "$dir") already"
+            [[ $(process_state "$dir") == down ]] || die "broker $2 is already $(process_state "$dir")"
             broker_start "$2"
             broker_await "$2" || { log_tail; exit 1; } ;;
         pause) process_signal "$dir" STOP || die "broker $2 is not running" ;;
@@ -249,7 +249,7 @@ jars_node_command() {
     esac
 }
 
-# jars_status: one line per process; fails if one of them is not running.
+# jars_status: prints a line per process; fails if one of them is not running.
 jars_status() {
     local dir state all=0
     for dir in "$STATE"/broker-* "$STATE/registry"; do

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# `up --secure`: listeners with encryption, with authentication, and with certificates that no client should trust; and ACLs. The listener
-# PLAINTEXT remains, for the brokers and for tests that manage the cluster: every client has all permissions there.
+# `up --secure`: listeners that encrypt, listeners that authenticate clients, listeners that no client should trust, and access control.
+# The listener PLAINTEXT remains, for the brokers themselves and for tests that inspect the cluster: its clients may do everything.
 
-# One line per listener: its name, its protocol, its certificate.
+# One listener per line: its name, its protocol, its certificate.
 SECURE_LISTENERS='SSL SSL server
 MTLS SSL server
 SASL_PLAINTEXT SASL_PLAINTEXT
@@ -13,11 +13,11 @@ WRONG_NAME SSL server-wrong-name
 FOREIGN SSL server-foreign'
 SECURE_COUNT=8
 SECURE_MECHANISMS=(PLAIN SCRAM-SHA-256 SCRAM-SHA-512 OAUTHBEARER)
-# The reauthentication interval of REAUTH.
+# The listener REAUTH requires reauthentication after this time.
 SECURE_REAUTH_MS=2000
 
-# secure_properties N: the settings that --secure adds to a broker's configuration; SECURE_PORTS has SECURE_COUNT ports of each broker. Reads the
-# existing settings and appends its listeners to them.
+# secure_properties N: adds the settings of --secure to a broker's configuration, which it reads from stdin, and its listeners after the
+# existing ones. SECURE_PORTS has SECURE_COUNT ports for each broker.
 secure_properties() {
     local offset=$((($1 - 1) * SECURE_COUNT)) listeners='' protocols='' settings=() name protocol certificate lower
     while read -r name protocol certificate; do
@@ -42,7 +42,7 @@ PROPERTIES
     printf '%s\n' "${settings[@]}"
 }
 
-# secure_mechanisms PREFIX: adds the SASL settings of a listener.
+# secure_mechanisms PREFIX: adds to `settings` how the listener authenticates clients.
 secure_mechanisms() {
     local modules=org.apache.kafka.common.security
     settings+=(
@@ -63,7 +63,7 @@ secure_format() {
     done
 }
 
-# secure_files BROKERS: the certificates, and the listeners' addresses for the tests.
+# secure_files BROKERS: creates the certificates, and the file with the listeners' addresses for the tests.
 secure_files() {
     local n address index=0 name
     mkdir -p "$STATE/secure"
@@ -76,7 +76,7 @@ secure_files() {
     done <<<"$SECURE_LISTENERS" >"$STATE/secure/listeners.properties"
 }
 
-# secure_rights: alice, rotating and the client certificate have all permissions on topics and groups; mallory has none.
+# secure_rights: gives alice, rotating and the client certificate all permissions on topics, groups and transactions, and mallory none.
 secure_rights() {
     kafka_java org.apache.kafka.tools.AclCommand --bootstrap-server "$(<"$STATE/bootstrap")" --add --topic '*' --group '*' \
         --transactional-id '*' --operation All --allow-principal User:alice --allow-principal User:rotating --allow-principal User:client \
