@@ -109,7 +109,7 @@ const CONSUMERS: &[&str] = &[
     "queued.min.messages",
 ];
 
-/// Aliases with the property that each stands for.
+/// Aliases and their properties.
 const ALIASES: &[(&str, &str)] = &[
     ("acks", "request.required.acks"),
     ("bootstrap.servers", "metadata.broker.list"),

@@ -38,7 +38,7 @@ impl Table {
     }
 
     /// Prints the rows, bypassing the test's output capture, and compares them with the documentation: it must have each input
-    /// with its message (`…` stands for any text). No row may have lost records.
+    /// with its message (`…` matches any text). No row may have lost records.
     pub fn finish(self) {
         let page = fs::read_to_string(repository("docs/what-happens-when.md")).unwrap();
         let mut text = format!(

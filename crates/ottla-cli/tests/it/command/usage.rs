@@ -67,7 +67,7 @@ fn a_file_without_read_permission() {
     let folder = Folder::new();
     let file = folder.file("locked.toml", GOOD);
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
-    // Root can read the file all the same.
+    // root can read the file anyway.
     if std::fs::read(&file).is_err() {
         run(arguments!["produce", "-c", file]).with(2).saying(&["locked.toml: permission denied"]);
     }

@@ -45,7 +45,7 @@ fn peak(child: &Child) -> usize {
     line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
 }
 
-/// Produces a stream of three records, the second of which is endless.
+/// Produces a stream of three records; the second one is endless.
 fn stream(input: &'static str, format: &str, write: impl FnOnce(&mut ChildStdin) -> io::Result<()>) -> Row {
     let place = Place::new(1);
     let dead = place.folder.path("dead.jsonl");
