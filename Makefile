@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export CARGO_TERM_COLOR ?= auto
 
 # All features except `oidc` (builds libcurl), and `dynamic-linking` and `tls-system` (need system libraries).
-features := $(shell sed -n '/^\[features\]/,/^\[/s/^\([a-z][a-z0-9-]*\) = .*/\1/p' Cargo.toml | \
+features := $(shell sed -n '/^\[features\]/,/^\[/s/^\([a-z][a-z0-9-]*\) = .*/\1/p' Cargo.toml crates/*/Cargo.toml | sort -u | \
                 grep -vxE 'default|oidc|dynamic-linking|tls-system' | paste -sd, -)
 # The features that scripts/test builds, so that nothing is built twice.
 tested := $(shell sed -n 's/^FEATURES=$${FEATURES:-\(.*\)}/\1/p' scripts/test)

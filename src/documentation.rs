@@ -14,10 +14,6 @@ struct Guide;
 #[doc = include_str!("../docs/consumer.md")]
 struct Consumer;
 
-#[cfg(feature = "schema-registry")]
-#[doc = include_str!("../docs/schemas.md")]
-struct Schemas;
-
 #[doc = include_str!("../docs/security.md")]
 struct Security;
 

@@ -74,7 +74,7 @@
 //! | fail instead of waiting when the buffer is full | [`Producer::try_send`] | `backpressure` |
 //! | forward a stream | [`Producer::sink`] | `sink` |
 //! | send custom types | [`Serializer`] | `custom_serializer` |
-//! | send Avro with a schema registry | `serialize::registry` (feature `schema-registry`) | `avro` |
+//! | send Avro with a schema registry | the crate `ottla-schema-registry` | its `avro` |
 //! | send headers, or add headers to every record | [`ProducerRecord::header`], [`Interceptor`] | `headers` |
 //! | use a custom partitioner | [`Partitioner`] | |
 //! | send records in a transaction | [`Producer::begin_transaction`] | `fatal_error` |
@@ -115,10 +115,7 @@
 //! | `consumer` | `Consumer` and `ConsumerConfig` |
 //! | `bytes` | keys and values of the type `bytes::Bytes` |
 //! | `uuid` | a serializer for `uuid::Uuid` |
-//! | `schema-registry` | `serialize::registry`: Avro, with the schemas in a registry that has Confluent's API |
-//! | `protobuf` | `serialize::registry::Protobuf`: Protobuf, with the schemas in a registry |
-//! | `json-schema` | `serialize::registry::JsonSchema`: JSON, with JSON Schemas in a registry |
-//! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer`; with `schema-registry` also `testing::EmbeddedRegistry` |
+//! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer` |
 
 mod block_on;
 pub mod config;

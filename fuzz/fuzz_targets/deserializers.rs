@@ -6,8 +6,9 @@ mod deserializers;
 
 use ottla::{
     Deserializer as _, Headers,
-    serialize::{DeserializeContext, UuidText, registry::Uuid},
+    serialize::{DeserializeContext, UuidText},
 };
+use ottla_schema_registry::Uuid;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     deserializers::run(data);

@@ -5,11 +5,10 @@ use std::sync::LazyLock;
 use apache_avro::types::Value;
 use ottla::{
     Deserializer, Headers, Serializer,
-    serialize::{
-        DeserializeContext, SerializeContext,
-        registry::{Avro, GenericAvro, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType},
-    },
-    testing::EmbeddedRegistry,
+    serialize::{DeserializeContext, SerializeContext},
+};
+use ottla_schema_registry::{
+    Avro, GenericAvro, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType, testing::EmbeddedRegistry,
 };
 
 /// Every Avro type; recursive types; items that take no bytes.

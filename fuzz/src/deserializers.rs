@@ -4,10 +4,9 @@ use std::fmt::Debug;
 
 use ottla::{
     Deserializer, Headers, Serializer,
-    serialize::{
-        BigEndian, Boolean, Bytes, DeserializeContext, Json, Optional, SerializeContext, Serialized, Utf8, Void, registry::WireId,
-    },
+    serialize::{BigEndian, Boolean, Bytes, DeserializeContext, Json, Optional, SerializeContext, Serialized, Utf8, Void},
 };
+use ottla_schema_registry::WireId;
 
 /// Reads the bytes as every type. A value that is written again has the same bytes, if it has one encoding only.
 pub(crate) fn run(data: &[u8]) {

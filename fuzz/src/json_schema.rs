@@ -2,14 +2,8 @@
 
 use std::sync::LazyLock;
 
-use ottla::{
-    Deserializer, Headers,
-    serialize::{
-        DeserializeContext,
-        registry::{JsonSchema, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType},
-    },
-    testing::EmbeddedRegistry,
-};
+use ottla::{Deserializer, Headers, serialize::DeserializeContext};
+use ottla_schema_registry::{JsonSchema, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType, testing::EmbeddedRegistry};
 use serde_json::Value;
 
 /// Several drafts; a recursive schema; patterns and formats.

@@ -4,13 +4,11 @@ use std::sync::LazyLock;
 
 use ottla::{
     Deserializer, Headers, Serializer,
-    serialize::{
-        BoxError, DeserializeContext, SerializeContext,
-        registry::{
-            Protobuf, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType,
-            prost_reflect::{DynamicMessage, ReflectMessage as _},
-        },
-    },
+    serialize::{BoxError, DeserializeContext, SerializeContext},
+};
+use ottla_schema_registry::{
+    Protobuf, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType,
+    prost_reflect::{DynamicMessage, ReflectMessage as _},
     testing::EmbeddedRegistry,
 };
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{
     Becomes, ClientKind, ConfigError, HIDDEN, Origin, Problem, Range, Type, Unit, is_secret, librdkafka_property, redacted,
-    setting, unknown_setting, value,
+    unknown_setting, value,
 };
 use crate::secret::Secret;
 
@@ -80,8 +80,7 @@ impl ClientConfig {
     /// Returns the name if it may be shown, and an error if it is not a valid setting.
     pub(super) fn recognise(&self, name: &str) -> (Option<String>, Option<String>) {
         if self.kind.setting(name).is_some() {
-            let is_left_out = cfg!(not(feature = "schema-registry")) && setting::schema_registry_setting(name).is_some();
-            return (Some(name.to_owned()), is_left_out.then(|| "requires ottla's feature `schema-registry`".to_owned()));
+            return (Some(name.to_owned()), None);
         }
         let property = name.strip_prefix("librdkafka.").filter(|property| {
             !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))

@@ -64,7 +64,9 @@ impl FromIterator<Problem> for ConfigError {
 }
 
 impl Problem {
-    pub(crate) fn new(origin: Option<&Origin>, setting: Option<&str>, message: impl Into<String>) -> Self {
+    /// What is wrong (`message`, which must not repeat a secret) with which setting, and where its value came from: for a crate with settings of
+    /// its own.
+    pub fn new(origin: Option<&Origin>, setting: Option<&str>, message: impl Into<String>) -> Self {
         Self { origin: origin.cloned(), setting: setting.map(str::to_owned), message: message.into() }
     }
 

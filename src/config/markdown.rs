@@ -63,7 +63,7 @@ fn text(kind: ClientKind) -> String {
         text.push_str(&row(setting));
     }
     if kind == ClientKind::Producer {
-        text.push_str("\n## Schema registry settings\n\nThese have the names of Confluent's clients, are set together with the client's settings, and require the feature `schema-registry`.\n\n| setting | type | allowed | default | | |\n| --- | --- | --- | --- | --- | --- |\n");
+        text.push_str("\n## Schema registry settings\n\nThese have the names of Confluent's clients and are set together with the client's settings. The crate `ottla-schema-registry` uses them.\n\n| setting | type | allowed | default | | |\n| --- | --- | --- | --- | --- | --- |\n");
         for setting in schema_registry_settings() {
             text.push_str(&row(setting));
         }

@@ -58,8 +58,6 @@ pub(crate) use resolved::Resolved;
 pub(crate) use resolved_consumer::ResolvedConsumer;
 #[cfg(feature = "consumer")]
 pub use setting::consumer_settings;
-#[cfg(feature = "schema-registry")]
-pub(crate) use setting::schema_registry_setting;
 pub use setting::{Becomes, Setting, schema_registry_settings, settings};
 pub use source::{Format, HostSetting, UnknownFormat, client_tables, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};

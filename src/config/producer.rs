@@ -6,8 +6,6 @@ use super::{
     Acks, ClientConfig, ClientKind, Compression, ConfigError, Explanation, Format, Origin, PartitionerName, Resolved,
     SaslMechanism, SecurityProtocol, Warning, client_methods, explain, exposed, jaas, resolved, serialize, source,
 };
-#[cfg(feature = "schema-registry")]
-use crate::secret::Secret;
 use crate::serialize::SerializerName;
 
 /// The settings of a producer, by Java's names.
@@ -58,11 +56,11 @@ impl ProducerConfig {
         self.resolve().map(|resolved| exposed(&resolved.native))
     }
 
-    /// The user name and password for the brokers, for a schema registry that accepts the same credentials.
-    #[cfg(feature = "schema-registry")]
-    pub(crate) fn login(&self) -> Option<(Secret, Secret)> {
+    /// The user name and password in `sasl.jaas.config`, for a service that accepts the same credentials as the brokers; `None` if there are
+    /// none. The password is in plain text.
+    pub fn sasl_credentials(&self) -> Option<(String, String)> {
         let jaas = jaas::Jaas::parse(self.get("sasl.jaas.config")?).ok()?;
-        Some((jaas.get("username")?.into(), jaas.get("password")?.into()))
+        Some((jaas.get("username")?.to_owned(), jaas.get("password")?.to_owned()))
     }
 
     /// Notes that the program supplies tokens.

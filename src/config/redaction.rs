@@ -51,7 +51,6 @@ fn secrets_in(name: &str, value: &Secret) -> Vec<Secret> {
 mod tests {
     use super::super::tests::config;
 
-    #[cfg(feature = "schema-registry")]
     #[test]
     fn urls_with_credentials_are_hidden_and_redacted_from_messages() {
         let url = "https://alice:p/w,d@tokens.example/oauth";

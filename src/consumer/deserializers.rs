@@ -11,7 +11,7 @@ use crate::{
     Deserializer, Error, ErrorKind,
     native::Consumed,
     panic::contain,
-    serialize::{DeserializeContext, SerializerName, named_deserializer, natural_deserializer, outage},
+    serialize::{DeserializeContext, SerializerName, Unavailable, named_deserializer, natural_deserializer},
 };
 
 /// The deserializer passed to the builder, and the name in the settings. As in Java the former takes precedence.
@@ -57,8 +57,8 @@ impl<K: 'static, V: 'static> Deserializers<K, V> {
     }
 }
 
-/// How long a lookup in a schema registry may block the polling thread.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long a deserializer may block the polling thread while it asks a service.
+const MAX_BLOCK: Duration = Duration::from_millis(200);
 
 /// The parts of a message besides key and value.
 pub(super) fn head(message: &Consumed<'_>, topic: Arc<str>) -> Head {
@@ -100,11 +100,10 @@ fn deserialize<T: 'static>(
     head: &Head,
     is_key: bool,
 ) -> Result<T, Error> {
-    let mut context = DeserializeContext::new(&head.topic, &head.headers, is_key);
-    context.patience = Some(PATIENCE);
+    let context = DeserializeContext::new(&head.topic, &head.headers, is_key).with_max_block(MAX_BLOCK);
     match contain(|| deserializer.deserialize(data, &context)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) if outage(&*error).is_some() => Err(waits_for_registry(head, is_key).with_source(error)),
+        Ok(Err(error)) if error.is::<Unavailable>() => Err(waits_for_registry(head, is_key).with_source(error)),
         Ok(Err(error)) => Err(failed(head, is_key, "").with_source(error)),
         Err(panic) => Err(failed(head, is_key, ": its deserializer panicked").with_source(panic)),
     }

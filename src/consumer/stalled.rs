@@ -10,10 +10,7 @@ use std::{
 };
 
 use super::{ConsumeError, RawRecord, TopicPartition};
-use crate::{
-    Error, ErrorKind,
-    serialize::{Outage, outage},
-};
+use crate::{Error, ErrorKind};
 
 /// The shortest time between two errors of an outage, and the time until the first error of a registry that is only slow.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
@@ -86,9 +83,7 @@ impl Stalled {
 
     /// Whether the program should get this error now.
     pub(super) fn should_report(&mut self, error: &Error) -> bool {
-        let source = std::error::Error::source(error);
-        let is_pending = source.and_then(outage) == Some(Outage::Pending);
-        let begun = if is_pending { self.last_report.or(self.since) } else { self.last_report };
+        let begun = if error.is_pending() { self.last_report.or(self.since) } else { self.last_report };
         let should_report = begun.is_none_or(|begun| begun.elapsed() >= REPORT_INTERVAL);
         if should_report {
             self.last_report = Some(Instant::now());

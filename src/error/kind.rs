@@ -33,8 +33,8 @@ pub enum ErrorKind {
     SchemaPending,
     /// The record's serializer waited, for its schema for example, for longer than `max.block.ms`.
     SchemaTimeout,
-    /// The schema registry is unreachable, rejects this client or gives invalid answers. This says nothing about the record. The source is a
-    /// [`RegistryError`](crate::serialize::registry::RegistryError).
+    /// A service that a serializer or deserializer needs, such as a schema registry, is unavailable
+    /// ([`Unavailable`](crate::serialize::Unavailable)). This says nothing about the record. The source is the service's own error.
     SchemaRegistry,
     /// No metadata of the topic or cluster arrived within `max.block.ms`.
     MetadataTimeout,

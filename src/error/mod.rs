@@ -14,7 +14,10 @@ pub(crate) use auth_failure::{AuthFailure, broker_of};
 pub use kind::{ErrorKind, Persistence};
 
 use self::code::Meaning;
-use crate::native::{self, Contained, Outcome, TransactionRefused};
+use crate::{
+    native::{self, Contained, Outcome, TransactionRefused},
+    serialize::Unavailable,
+};
 
 type Source = Box<dyn StdError + Send + Sync + 'static>;
 
@@ -204,6 +207,12 @@ impl Error {
         self
     }
 
+    /// Whether the service that a serializer or deserializer needs may still answer ([`Unavailable::pending`]).
+    #[cfg(feature = "consumer")]
+    pub(crate) fn is_pending(&self) -> bool {
+        self.0.source.as_deref().and_then(|source| source.downcast_ref()).is_some_and(Unavailable::is_pending)
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(Arc::new(Contained::new(source.into())));
         self
@@ -311,7 +320,9 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_ref().map(|source| &****source as &(dyn StdError + 'static))
+        let source = self.0.source.as_deref()?;
+        // The wrapper only tells this crate that the service is unavailable.
+        Some(source.downcast_ref::<Unavailable>().map_or(&***source as &(dyn StdError + 'static), |it| it.get_ref()))
     }
 }
 

@@ -44,12 +44,12 @@ pub enum SerializerName {
     Uuid,
     /// `void`: always null, [`Void`].
     Void,
-    /// `avro`: Avro with a schema in a registry, `registry::Avro` (feature `schema-registry`). Only the command accepts this name and the next
+    /// `avro`: Avro with a schema in a registry, `Avro` of the crate `ottla-schema-registry`. Only the command accepts this name and the next
     /// two; a program passes the serializer to the builder.
     Avro,
-    /// `protobuf`: Protobuf with a schema in a registry, `registry::Protobuf` (feature `protobuf`).
+    /// `protobuf`: Protobuf with a schema in a registry.
     Protobuf,
-    /// `json-schema`: JSON with a JSON Schema in a registry, `registry::JsonSchema` (feature `json-schema`).
+    /// `json-schema`: JSON with a JSON Schema in a registry.
     JsonSchema,
 }
 
@@ -165,7 +165,7 @@ pub(crate) fn named<T: ?Sized + 'static>(name: SerializerName) -> Result<Box<dyn
         if name == SerializerName::Uuid && cfg!(not(feature = "uuid")) {
             format!("{class} needs ottla's feature `uuid`")
         } else if name.has_schema() {
-            format!("{class} needs a schema: pass a serializer of ottla::serialize::registry to the builder")
+            format!("{class} needs a schema: pass a serializer of the crate ottla-schema-registry to the builder")
         } else {
             format!("{class} writes {writes}, not {}", type_name::<T>())
         }

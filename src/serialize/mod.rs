@@ -10,7 +10,7 @@
 //! | `uuid::Uuid` (feature `uuid`) | `UuidText` | `UUIDSerializer` |
 //! | `()` | [`Void`] | `VoidSerializer` |
 //! | any `serde::Serialize` | [`Json`] | |
-//! | any `serde::Serialize`, as Avro (feature `schema-registry`) | `registry::Avro` | Confluent's `KafkaAvroSerializer` |
+//! | any `serde::Serialize`, as Avro | `Avro` of the crate `ottla-schema-registry` | Confluent's `KafkaAvroSerializer` |
 //! | `Option<T>`, with `None` as null | [`Optional`] around one of these | all of them |
 //!
 //! Each serializer writes the same bytes as the Java class in its row. A closure can be a serializer or a deserializer, and so can a `Box`
@@ -50,9 +50,7 @@ mod json;
 #[cfg(feature = "consumer")]
 mod natural_deserializer;
 mod optional;
-mod outage;
-#[cfg(feature = "schema-registry")]
-pub mod registry;
+mod unavailable;
 mod utf8;
 #[cfg(feature = "uuid")]
 mod uuid_text;
@@ -69,11 +67,7 @@ pub use json::Json;
 #[cfg(feature = "consumer")]
 pub(crate) use natural_deserializer::{named_deserializer, natural_deserializer};
 pub use optional::Optional;
-#[cfg(feature = "consumer")]
-pub(crate) use outage::Outage;
-#[cfg(feature = "schema-registry")]
-pub(crate) use outage::SchemaPending;
-pub(crate) use outage::outage;
+pub use unavailable::Unavailable;
 pub use utf8::Utf8;
 #[cfg(feature = "uuid")]
 pub use uuid_text::UuidText;
@@ -118,7 +112,7 @@ pub trait Serializer<T: ?Sized>: Send + Sync + 'static {
     ///
     /// # Errors
     /// Any error means that the value cannot be serialized: `send` fails with [`ErrorKind::Serialization`](crate::ErrorKind::Serialization)
-    /// and the record is not sent. A panic counts as an error. A `RegistryError` of an unavailable registry becomes
+    /// and the record is not sent. A panic counts as an error. [`Unavailable`] becomes
     /// [`ErrorKind::SchemaRegistry`](crate::ErrorKind::SchemaRegistry). The caller discards the bytes that were appended before the error.
     fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError>;
 
@@ -177,8 +171,8 @@ pub trait Deserializer<T>: Send + Sync + 'static {
     /// Reads a `T` from `data`, which is `None` for a null key or value.
     ///
     /// # Errors
-    /// Any error means that these bytes are not a `T`. The exception is a `RegistryError` of an unavailable registry: a consumer then reads
-    /// the record again.
+    /// Any error means that these bytes are not a `T`. The exception is [`Unavailable`]: a consumer then reads the record
+    /// again.
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError>;
 }
 
@@ -192,14 +186,27 @@ pub struct DeserializeContext<'a> {
     pub headers: &'a Headers,
     /// Whether the key is being deserialized, not the value.
     pub is_key: bool,
-    /// How long a lookup in a schema registry may block the thread; `None` for no limit.
-    #[cfg_attr(not(feature = "schema-registry"), allow(dead_code, reason = "only a registry is waited for"))]
-    pub(crate) patience: Option<std::time::Duration>,
+    max_block: Option<std::time::Duration>,
 }
 
 impl<'a> DeserializeContext<'a> {
     /// The context of a key (`is_key`) or value of a record of `topic`. The consumer creates it; tests of deserializers may, too.
     pub const fn new(topic: &'a str, headers: &'a Headers, is_key: bool) -> Self {
-        Self { topic, headers, is_key, patience: None }
+        Self { topic, headers, is_key, max_block: None }
+    }
+
+    /// Sets how long the deserializer may block the thread. Defaults to no limit.
+    #[must_use]
+    pub const fn with_max_block(mut self, max_block: std::time::Duration) -> Self {
+        self.max_block = Some(max_block);
+        self
+    }
+
+    /// How long the deserializer may block the thread while it asks a service, such as a schema registry; `None` for no limit. A deserializer
+    /// that needs longer fails with [`Unavailable::pending`], goes on asking, and is called again with the same bytes.
+    ///
+    /// A consumer gives 200 ms, because its deserializers run on the thread that polls.
+    pub const fn max_block(&self) -> Option<std::time::Duration> {
+        self.max_block
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn named_deserializer<T: 'static>(name: SerializerName) -> Result<Box
         if name == SerializerName::Uuid && cfg!(not(feature = "uuid")) {
             format!("{class} needs ottla's feature `uuid`")
         } else if name.has_schema() {
-            format!("{class} needs a schema: pass a deserializer of ottla::serialize::registry to the builder")
+            format!("{class} needs a schema: pass a deserializer of the crate ottla-schema-registry to the builder")
         } else {
             format!("{class} reads {reads}, not {}", type_name::<T>())
         }

@@ -5,7 +5,7 @@
 //! | code that decides what to send and how to handle errors | [`MockProducer`] | the test reads the records that were sent and makes their reports |
 //! | what happens on the wire: batches, retries, timing, consumers | [`EmbeddedKafka`] | a real producer talks to brokers that fail on demand |
 //!
-//! With the feature `schema-registry` there is also `EmbeddedRegistry`, a schema registry that fails on demand.
+//! The crate `ottla-schema-registry` has `EmbeddedRegistry`, a schema registry that fails on demand.
 //!
 //! Code that takes a [`Produce`](crate::Produce) runs with either. `examples/testing.rs` tests one function with both.
 //!
@@ -57,22 +57,16 @@
 
 mod broker_error;
 mod embedded;
-#[cfg(feature = "schema-registry")]
-mod embedded_registry;
 mod mock_builder;
 mod mock_producer;
 mod mock_record;
 mod mock_transaction;
-#[cfg(feature = "schema-registry")]
-mod registry_store;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub use broker_error::BrokerError;
 pub use embedded::{Coordinator, EmbeddedKafka, EmbeddedKafkaBuilder};
-#[cfg(feature = "schema-registry")]
-pub use embedded_registry::{EmbeddedRegistry, RegistryFault};
 pub use mock_builder::MockProducerBuilder;
 pub use mock_producer::MockProducer;
 pub use mock_record::MockRecord;

@@ -143,7 +143,8 @@ pub(crate) fn built() -> BTreeMap<String, PathBuf> {
         "--manifest-path",
     ]);
     cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).arg("--target-dir").arg(target);
-    cargo.args(["--features", &features().join(",")]);
+    // The last three are the schema registry's.
+    cargo.args(["--features", &format!("{},avro,protobuf,json-schema", features().join(","))]);
     if !cfg!(feature = "default") {
         cargo.arg("--no-default-features");
     }
@@ -170,7 +171,7 @@ fn features() -> Vec<&'static str> {
             [$(($feature, cfg!(feature = $feature))),*]
         };
     }
-    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "rdkafka" "consumer" "uuid" "metrics" "opentelemetry" "testing" "schema-registry" "protobuf" "json-schema"];
+    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "rdkafka" "consumer" "uuid" "metrics" "opentelemetry" "bytes" "testing"];
     all.into_iter().filter_map(|(feature, enabled)| enabled.then_some(feature)).collect()
 }
 

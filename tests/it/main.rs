@@ -16,8 +16,6 @@ mod java_keys;
 mod mock_producer;
 mod mock_transaction;
 mod pages;
-#[cfg(all(feature = "protobuf", feature = "json-schema"))]
-mod schema_registry;
 mod secrets;
 mod wording;
 

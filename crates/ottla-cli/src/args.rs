@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use ottla::serialize::registry::SchemaType;
+use ottla_schema_registry::SchemaType;
 
 use crate::{
     exit::{Exit, Failure, written},

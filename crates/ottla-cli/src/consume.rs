@@ -12,8 +12,8 @@ use futures::{
 use ottla::{
     Consumer, ErrorKind,
     consumer::{ConsumeError, TopicPartition},
-    serialize::registry::{SchemaRegistry, SchemaRegistryConfig},
 };
+use ottla_schema_registry::{SchemaRegistry, SchemaRegistryConfig};
 
 use crate::{
     args::{ConsumeArguments, OutputFormat},

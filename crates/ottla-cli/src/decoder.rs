@@ -7,12 +7,10 @@ use std::{
 
 use ottla::{
     Deserializer,
-    serialize::{
-        BoxError, DeserializeContext,
-        registry::{
-            FrameError, GenericAvro, JsonSchema, Protobuf, SchemaRegistry, SchemaType, WireId, prost_reflect::DynamicMessage,
-        },
-    },
+    serialize::{BoxError, DeserializeContext},
+};
+use ottla_schema_registry::{
+    FrameError, GenericAvro, JsonSchema, Protobuf, SchemaRegistry, SchemaType, WireId, prost_reflect::DynamicMessage,
 };
 use serde_json::{
     Value as Json,

@@ -1,15 +1,11 @@
 //! [`Encoder`]: serializes keys or values, with or without a schema.
 
-use std::{error::Error as StdError, iter};
-
 use apache_avro::types::Value as AvroValue;
 use ottla::{
     Headers, Serializer,
-    serialize::{
-        BoxError, SerializeContext, Serialized,
-        registry::{GenericAvro, JsonSchema, Protobuf, RegistryError, SchemaType, prost_reflect::DynamicMessage},
-    },
+    serialize::{BoxError, SerializeContext, Serialized, Unavailable},
 };
+use ottla_schema_registry::{GenericAvro, JsonSchema, Protobuf, RegistryError, SchemaType, prost_reflect::DynamicMessage};
 
 use crate::{
     avro_names::parsed,
@@ -76,7 +72,7 @@ impl Encoder {
                 let mut headers = Headers::new();
                 let mut context = SerializeContext::new(place.topic, &mut headers, place.part == Part::Key);
                 let tried = serializer.serialize(&DynamicMessage::new(message.clone()), &mut context, &mut Vec::new());
-                tried.map_err(|error| match error.downcast::<RegistryError>() {
+                tried.map_err(|error| match cause(error).downcast::<RegistryError>() {
                     Ok(error) => Failure::from(*error),
                     Err(error) => Failure::usage(format!("{source}: {}", chain(&*error))),
                 })?;
@@ -160,7 +156,7 @@ impl Place<'_> {
         buffer.clear();
         let mut context = SerializeContext::new(self.topic, headers, self.part == Part::Key);
         serializer.serialize(value, &mut context, buffer).map_err(|error: BoxError| {
-            let (kind, message) = if is_outage(&*error) {
+            let (kind, message) = if error.is::<Unavailable>() {
                 (RowErrorKind::SchemaRegistry, format!("the schema registry was unavailable: {}", chain(&*error)))
             } else {
                 (RowErrorKind::Serialization, chain(&*error))
@@ -170,16 +166,18 @@ impl Place<'_> {
     }
 }
 
-/// Whether the registry failed, rather than the value.
-fn is_outage(error: &(dyn StdError + 'static)) -> bool {
-    let mut causes = iter::successors(Some(error), |&error| error.source());
-    causes.any(|error| error.downcast_ref::<RegistryError>().is_some_and(RegistryError::is_outage))
+/// The registry's own error, if the registry is unavailable.
+fn cause(error: BoxError) -> BoxError {
+    match error.downcast::<Unavailable>() {
+        Ok(unavailable) => unavailable.into_inner(),
+        Err(error) => error,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use ottla::{
-        serialize::registry::{Schema, SchemaRegistry, SchemaRegistryConfig},
+    use ottla_schema_registry::{
+        Schema, SchemaRegistry, SchemaRegistryConfig,
         testing::{EmbeddedRegistry, RegistryFault},
     };
 

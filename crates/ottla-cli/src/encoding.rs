@@ -2,7 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use ottla::serialize::{SerializerName, registry::SchemaType};
+use ottla::serialize::SerializerName;
+use ottla_schema_registry::SchemaType;
 use serde::de::IgnoredAny;
 
 use crate::{input::Format, row::RowErrorKind};

@@ -18,7 +18,8 @@ use futures::{
     executor::block_on,
     future::{Either, ready, select, try_join},
 };
-use ottla::{Producer, ProducerConfig, config::Origin, serialize::Bytes, testing::EmbeddedRegistry};
+use ottla::{ErrorKind, Producer, ProducerConfig, config::Origin, serialize::Bytes};
+use ottla_schema_registry::testing::EmbeddedRegistry;
 
 use crate::{
     args::{ProduceArguments, ReportFormat},
@@ -67,7 +68,9 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         plan.settings.decide("bootstrap.servers", embedded.bootstrap_servers())?;
         plan.settings.decide("security.protocol", "PLAINTEXT")?;
     }
-    let registry = (arguments.embedded && plan.wants_registry()).then(EmbeddedRegistry::start).transpose()?;
+    let registry = (arguments.embedded && plan.wants_registry()).then(EmbeddedRegistry::start).transpose().map_err(|error| {
+        Failure::new(Exit::of(ErrorKind::EmbeddedKafka), format!("the embedded registry could not be started: {error}"))
+    })?;
     if let Some(registry) = &registry {
         plan.settings.decide("schema.registry.url", registry.url())?;
     }

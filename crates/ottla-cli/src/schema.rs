@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use ottla::serialize::registry::{
+use ottla_schema_registry::{
     RegistryError, RegistryErrorKind, Schema, SchemaReference, SchemaRegistry, SchemaRegistryConfig, SchemaType,
 };
 

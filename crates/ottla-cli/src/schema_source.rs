@@ -6,12 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ottla::{
-    config::ProducerConfig,
-    serialize::registry::{
-        Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType, StrategyName, SubjectNameStrategy as _, compile_proto,
-        prost_reflect::{DescriptorPool, MessageDescriptor},
-    },
+use ottla::config::ProducerConfig;
+use ottla_schema_registry::{
+    Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType, StrategyName, SubjectNameStrategy as _, compile_proto,
+    prost_reflect::{DescriptorPool, MessageDescriptor},
 };
 
 use crate::{

@@ -3,10 +3,12 @@
 #![allow(missing_docs, missing_debug_implementations, reason = "for the tests of this repository only")]
 
 pub mod broker;
+pub mod consumer;
 pub mod corruption;
 pub mod echoing_broker;
 pub mod embedded;
 pub mod folder;
+pub mod lines;
 pub mod log;
 pub mod own_kafka;
 pub mod own_process;

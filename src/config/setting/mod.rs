@@ -78,7 +78,7 @@ pub fn consumer_settings() -> impl Iterator<Item = &'static Setting> {
 }
 
 /// All settings of a schema registry client, by Confluent's names. As in Java they are set together with those of [`settings`];
-/// they require the feature `schema-registry`.
+/// the crate `ottla-schema-registry` uses them.
 pub fn schema_registry_settings() -> impl Iterator<Item = &'static Setting> {
     schema_registry::SETTINGS.iter()
 }
@@ -184,8 +184,11 @@ impl Setting {
         }
     }
 
-    /// Checks a value and returns it in canonical form. The error never shows the value.
-    pub(crate) fn check(&self, text: &str) -> Result<String, String> {
+    /// Checks a value and returns it in canonical form.
+    ///
+    /// # Errors
+    /// What is allowed instead. The error never shows the value.
+    pub fn check(&self, text: &str) -> Result<String, String> {
         if let Becomes::Refused { instead, accepted } = self.becomes {
             let plain = |text: &str| text.split(',').map(str::trim).collect::<Vec<_>>().join(",");
             return match accepted.iter().find(|value| value.eq_ignore_ascii_case(&plain(text))) {

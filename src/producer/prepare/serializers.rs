@@ -7,7 +7,7 @@ use crate::{
     Error, ErrorKind, Headers, ProducerRecord, Serializer,
     native::PreparedRecord,
     panic::contain,
-    serialize::{BoxError, Deferred, SerializeContext, Serialized, SerializerName, named, natural, outage},
+    serialize::{BoxError, Deferred, SerializeContext, Serialized, SerializerName, Unavailable, named, natural},
 };
 
 /// What was given to the builder, and the name that stands in the settings: as in Java the first comes before the second.
@@ -121,9 +121,9 @@ pub(in crate::producer) fn failed(topic: &str, is_key: bool, what: &str) -> Erro
     Error::new(ErrorKind::Serialization, format!("topic {topic}: the {part} could not be serialized{what}"))
 }
 
-/// The error of a value that its serializer gave none for, or of a registry that it could not ask.
+/// The error of a value that could not be serialized, or whose serializer needs a service that is unavailable.
 pub(in crate::producer) fn unserialized(topic: &str, is_key: bool, error: BoxError) -> Error {
-    if outage(&*error).is_none() {
+    if !error.is::<Unavailable>() {
         return failed(topic, is_key, "").with_source(error);
     }
     let part = if is_key { "key" } else { "value" };

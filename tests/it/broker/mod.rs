@@ -9,8 +9,6 @@ mod metrics;
 mod partitioners;
 mod producer;
 mod proxy;
-#[cfg(all(feature = "protobuf", feature = "json-schema"))]
-mod schema_registry;
 mod secure;
 mod soak;
 mod transaction;

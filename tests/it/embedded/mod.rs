@@ -17,9 +17,9 @@ mod panics;
 mod partitioners;
 mod refused_batch;
 mod reports;
-mod schema_registry;
 mod state;
 mod transaction;
+mod unavailable;
 mod user_code;
 
 use ottla_test_support::embedded::{config, ends, kafka, producer};

@@ -4,15 +4,10 @@ mod log;
 #[cfg(target_os = "linux")]
 mod memory;
 
-use std::fmt::Debug;
-
 use ottla::{
     Consumer, ConsumerConfig, Producer, ProducerConfig,
     config::{ConfigError, Format, host_settings},
-    serialize::registry::{Avro, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType},
-    testing::{EmbeddedRegistry, RegistryFault},
 };
-
 use ottla_test_support::{
     echoing_broker::EchoingBroker,
     folder::Folder,
@@ -121,56 +116,7 @@ fn no_secret_in_errors_of_a_file() {
     seen.search(&["Debug", "error", "panic"]);
 }
 
-#[test]
-fn no_secret_in_errors_of_a_schema_registry() {
-    let mut seen = Seen::default();
-    for (name, value) in planted() {
-        let url = ("schema.registry.url", "http://localhost:1");
-        let config = SchemaRegistryConfig::from_pairs([url, ("max.retries", "0")]).unwrap();
-        if let Some(config) = seen.result(config.set(&name, value)) {
-            registry(&mut seen, &config);
-        }
-    }
-    let embedded = EmbeddedRegistry::start().unwrap();
-    let (user, password) = LOGIN.split_once(':').unwrap();
-    embedded.require_login(user, password);
-    seen.debug(&embedded);
-    let host = embedded.url().strip_prefix("http://").unwrap();
-    for fault in [None, Some(RegistryFault::Status(403)), Some(RegistryFault::NoHttp), Some(RegistryFault::Disconnect)] {
-        embedded.fail(fault);
-        let in_url = format!("http://alice:hunter2-wrong@{host}");
-        for pairs in [
-            vec![("schema.registry.url", in_url.as_str())],
-            vec![
-                ("schema.registry.url", embedded.url()),
-                ("basic.auth.credentials.source", "USER_INFO"),
-                ("basic.auth.user.info", LOGIN),
-            ],
-            vec![
-                ("schema.registry.url", embedded.url()),
-                ("bearer.auth.credentials.source", "STATIC_TOKEN"),
-                ("bearer.auth.token", "hunter2-token\u{7f}"),
-            ],
-        ] {
-            let pairs = pairs.into_iter().chain([("max.retries", "0")]);
-            registry(&mut seen, &SchemaRegistryConfig::from_pairs(pairs).unwrap());
-        }
-    }
-    seen.search(&["Debug", "error", "panic"]);
-}
-
-/// Records what a registry's settings and client show, and the results of its calls.
-fn registry(seen: &mut Seen, config: &SchemaRegistryConfig) {
-    seen.debug(config);
-    seen.result(config.check());
-    let Some(registry) = seen.result(SchemaRegistry::new(config)) else { return };
-    seen.debug(&registry);
-    let avro = Avro::<str>::with_schema(&registry, Schema::new(SchemaType::Avro, r#""string""#));
-    seen.debug(&avro as &dyn Debug);
-    seen.result(registry.latest("orders-value").wait());
-}
-
-/// `ConfigError` may be wrapped by other errors.
+/// `ConfigError` can be the source of other errors.
 #[test]
 fn no_secret_in_wrapping_errors() {
     let mut seen = Seen::default();

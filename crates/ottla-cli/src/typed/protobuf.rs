@@ -162,7 +162,7 @@ fn map_key(kind: &Kind, name: &str) -> Option<MapKey> {
 
 #[cfg(test)]
 mod tests {
-    use ottla::serialize::registry::compile_proto;
+    use ottla_schema_registry::compile_proto;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ottla::testing::{EmbeddedRegistry, RegistryFault};
+use ottla_schema_registry::testing::{EmbeddedRegistry, RegistryFault};
 use serde_json::{Value, json};
 
 use super::Place;
