@@ -21,7 +21,7 @@ pub fn config() -> ProducerConfig {
     ProducerConfig::new().set("bootstrap.servers", bootstrap_servers()).unwrap()
 }
 
-/// Creates a topic of its own for a test.
+/// Creates a new topic for a test.
 pub fn topic(name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let topic = format!("{name}-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -36,7 +36,7 @@ pub fn topic(name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
     topic
 }
 
-/// Gives a topic so many partitions.
+/// Increases the number of partitions of a topic.
 pub fn add_partitions(topic: &str, partitions: usize) {
     for result in block_on(admin().create_partitions([&NewPartitions::new(topic, partitions)], &AdminOptions::new())).unwrap() {
         result.unwrap();

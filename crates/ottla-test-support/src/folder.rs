@@ -1,10 +1,10 @@
-//! [`Folder`]: files for one test.
+//! [`Folder`]: a temporary folder for one test.
 
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-/// A folder of files for one test.
+/// A temporary folder for one test.
 pub struct Folder(TempDir);
 
 impl Default for Folder {
@@ -18,7 +18,7 @@ impl Folder {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and returns its path.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).unwrap();

@@ -1,4 +1,4 @@
-//! A Kafka of a test's own, for one that breaks brokers or fills them.
+//! A Kafka cluster for one test, which may stop or overload its brokers.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -6,14 +6,14 @@ use tempfile::TempDir;
 
 use crate::repository;
 
-/// One broker or three, ended when this is dropped.
+/// One broker or three. They are stopped on drop.
 pub struct OwnKafka {
     state: TempDir,
     bootstrap_servers: String,
 }
 
 impl OwnKafka {
-    /// Starts it with these options of `scripts/kafka up`.
+    /// Starts a cluster with these options of `scripts/kafka up`.
     pub fn start(options: &[&str]) -> Self {
         let mut kafka = Self { state: tempfile::tempdir().unwrap(), bootstrap_servers: String::new() };
         kafka.script(&[&["up"], options].concat());
@@ -25,18 +25,18 @@ impl OwnKafka {
         &self.bootstrap_servers
     }
 
-    /// A file of what `--secure` makes: its certificates, and `listeners.properties`.
+    /// A file that `--secure` generates: certificates, and `listeners.properties`.
     pub fn secure_file(&self, name: &str) -> PathBuf {
         self.state.path().join("secure").join(name)
     }
 
-    /// Runs one of Kafka's own tools on it.
+    /// Runs one of Kafka's tools with the cluster.
     pub fn tool(&self, arguments: &[&str]) {
         let output = self.command(arguments).output().unwrap();
         assert!(output.status.success(), "{}: {output:?}", arguments.join(" "));
     }
 
-    /// Stops a broker where it stands (SIGSTOP): its connections stay open, and nobody answers.
+    /// Pauses a broker (SIGSTOP): its connections stay open, and it does not respond.
     pub fn pause(&self, broker: usize) {
         self.script(&["pause", &broker.to_string()]);
     }
@@ -45,17 +45,17 @@ impl OwnKafka {
         self.script(&["resume", &broker.to_string()]);
     }
 
-    /// Ends a broker at once (SIGKILL).
+    /// Kills a broker (SIGKILL).
     pub fn kill(&self, broker: usize) {
         self.script(&["kill", &broker.to_string()]);
     }
 
-    /// Ends a broker in good order (SIGTERM): it hands over what it leads first.
+    /// Stops a broker cleanly (SIGTERM): it moves its leaderships first.
     pub fn stop(&self, broker: usize) {
         self.script(&["stop", &broker.to_string()]);
     }
 
-    /// Starts a broker that has ended, on what it has left behind, and waits until it answers.
+    /// Restarts a broker with its data, and waits until it responds.
     pub fn restart(&self, broker: usize) {
         self.script(&["start", &broker.to_string()]);
     }
@@ -72,7 +72,7 @@ impl OwnKafka {
         leader.and_then(|leader| leader.trim().parse().ok()).unwrap_or_else(|| panic!("{status}"))
     }
 
-    /// What the broker has in its files of a partition, as Kafka's own tool prints it.
+    /// The broker's files of a partition, as printed by Kafka's tool.
     pub fn dump(&self, topic: &str, partition: i32) -> String {
         self.output(&["dump-log", "1", topic, &partition.to_string()])
     }

@@ -1,4 +1,4 @@
-//! [`Secured`]: the Kafka that the cases are about, and what a client needs for it.
+//! [`Secured`]: the Kafka of the security tests, and clients for it.
 
 use std::{
     collections::HashMap,
@@ -22,7 +22,7 @@ use crate::own_kafka::OwnKafka;
 /// Names and values of settings.
 pub type Settings = Vec<(&'static str, String)>;
 
-/// What no error, no table and no line of a log may show.
+/// Strings that no error, table or log line may show.
 pub const SECRETS: [&str; 5] = ["alice-secret", "mallory-secret", "rotating-secret", "key-secret", "wrong-secret"];
 
 pub struct Secured {
@@ -53,12 +53,12 @@ impl Secured {
         self.kafka.secure_file(name)
     }
 
-    /// The PEM texts in a file.
+    /// The PEM texts of a file.
     pub fn pem(&self, name: &str) -> String {
         fs::read_to_string(self.file(name)).unwrap()
     }
 
-    /// Settings for the listener's kind, with its CA if it has TLS.
+    /// Settings for a listener, with its CA if it uses TLS.
     pub fn settings(&self, listener: &str, more: Settings) -> Settings {
         let protocol = match listener {
             "SASL_PLAINTEXT" | "REAUTH" => "SASL_PLAINTEXT",
@@ -79,14 +79,14 @@ impl Secured {
         ProducerConfig::from_pairs(self.settings(listener, more)).unwrap()
     }
 
-    /// The same, by way of a file in TOML.
+    /// The same settings, through a TOML file.
     pub fn config_in_toml(&self, listener: &str, more: Settings) -> ProducerConfig {
         let settings = self.settings(listener, more);
         let lines: Vec<_> = settings.iter().map(|(name, value)| format!("{name} = '''{value}'''")).collect();
         ProducerConfig::from_str(&format!("[producer]\n{}\n", lines.join("\n")), Format::Toml).unwrap()
     }
 
-    /// Creates a topic of its own for a case.
+    /// Creates a new topic for a case.
     pub fn topic(&self) -> String {
         let topic = format!("secure-{}", self.topics.fetch_add(1, Ordering::Relaxed));
         let admin: AdminClient<DefaultClientContext> =
@@ -113,20 +113,20 @@ pub fn deliver(producer: &Producer<str, str>, topic: &str, value: &str) -> Resul
     block_on(send(producer, topic, value))
 }
 
-/// A mechanism with a name and a password.
+/// A mechanism with user name and password.
 pub fn login(mechanism: &str, name: &str, password: &str) -> Settings {
     let module = if mechanism == "PLAIN" { "plain.PlainLoginModule" } else { "scram.ScramLoginModule" };
     let jaas = format!("org.apache.kafka.common.security.{module} required username=\"{name}\" password=\"{password}\";");
     vec![("sasl.mechanism", mechanism.to_owned()), ("sasl.jaas.config", jaas)]
 }
 
-/// A client's key and certificate in a file.
+/// A client's key and certificate, as a file.
 pub fn certificate(secured: &Secured, file: &str) -> Settings {
     let file = secured.file(file).to_str().unwrap().to_owned();
     vec![("ssl.keystore.type", "PEM".to_owned()), ("ssl.keystore.location", file)]
 }
 
-/// A token that nobody has signed, which expires so many seconds from now, or has expired so long ago.
+/// An unsigned token that expires in this many seconds, which may be negative.
 pub fn unsecured_token(subject: &str, seconds: i64) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let now = i64::try_from(now).unwrap();

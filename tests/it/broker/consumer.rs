@@ -1,4 +1,4 @@
-//! The typed consumer on a real Kafka.
+//! The consumer with a real Kafka.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ fn consumer_config(group: &str, settings: &[(&str, &str)]) -> ConsumerConfig {
     settings.iter().fold(ConsumerConfig::from_pairs(usual).unwrap(), |config, (name, value)| config.set(name, value).unwrap())
 }
 
-/// Writes the numbers from 0 to `count` over all partitions.
+/// Writes the numbers from 0 to `count`, spread over all partitions.
 fn write(topic: &str, count: u32) {
     let producer: Producer<str, str> = Producer::builder(config().set("linger.ms", "5").unwrap()).build().unwrap();
     block_on(async {
@@ -34,7 +34,7 @@ fn write(topic: &str, count: u32) {
     });
 }
 
-/// Commits what has been taken when partitions go.
+/// Commits the taken records when partitions are revoked.
 struct CommitsFirst;
 
 impl RebalanceListener for CommitsFirst {
@@ -50,7 +50,7 @@ fn member(topic: &str, settings: &[(&str, &str)]) -> Text {
     consumer
 }
 
-/// What one poll brings, and what it says of the order: each partition's offsets ascend.
+/// Takes the records of one poll, and checks that offsets ascend in each partition.
 fn poll(consumer: &Text, last: &mut BTreeMap<TopicPartition, i64>) -> Vec<u32> {
     let records = consumer.blocking().poll(Duration::from_millis(200)).into_iter().map(Result::unwrap);
     let read = records.map(|record| {
@@ -62,7 +62,7 @@ fn poll(consumer: &Text, last: &mut BTreeMap<TopicPartition, i64>) -> Vec<u32> {
     read.collect()
 }
 
-/// Two members, of which the second comes in mid-run and the first goes, with commits by hand.
+/// Two members with manual commits. The second one joins while records are read, and the first one leaves.
 fn with_a_rebalance(name: &str, count: u32, settings: &[(&str, &str)]) {
     let topic = topic(name, 6, &[]);
     write(&topic, count);
@@ -88,20 +88,20 @@ fn with_a_rebalance(name: &str, count: u32, settings: &[(&str, &str)]) {
     }
     block_on(second.commit()).unwrap();
     assert!(poll(&second, &mut orders.1).is_empty());
-    // Every commit lay behind what was taken, so that nothing is lost, and nothing comes twice.
+    // Each commit was after the taken records, so no record is lost and none is read twice.
     assert_eq!(found.len(), count as usize);
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>().len(), count as usize);
 }
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_million_records_go_through_a_rebalance_without_loss() {
+fn rebalance_of_a_million_records_loses_none() {
     with_a_rebalance("consumer-million", 1_000_000, &[("partition.assignment.strategy", "range")]);
 }
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn the_cooperative_protocol_moves_partitions_without_loss() {
+fn cooperative_rebalance_loses_no_record() {
     with_a_rebalance("consumer-cooperative", 30_000, &[("partition.assignment.strategy", "cooperative-sticky")]);
 }
 
@@ -113,7 +113,7 @@ fn the_protocol_of_kip_848_moves_partitions_without_loss() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn read_committed_sees_no_aborted_record() {
+fn read_committed_returns_no_aborted_record() {
     let topic = topic("consumer-committed", 1, &[]);
     let config: ProducerConfig = config().set("transactional.id", &topic).unwrap();
     let producer: Producer<str, str> = Producer::builder(config).build().unwrap();
@@ -142,7 +142,7 @@ fn read_committed_sees_no_aborted_record() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_static_member_comes_back_to_its_partitions() {
+fn static_member_keeps_its_partitions() {
     let topic = topic("consumer-static", 2, &[]);
     write(&topic, 100);
     let settings = [("group.instance.id", "member-1"), ("enable.auto.commit", "true")];
@@ -161,7 +161,7 @@ fn a_static_member_comes_back_to_its_partitions() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn the_offsets_of_times_are_those_of_the_first_records_since() {
+fn offsets_for_times_returns_the_first_record_since() {
     let topic = topic("consumer-times", 1, &[]);
     let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
     let times = [1_700_000_000_000, 1_700_000_001_000, 1_700_000_002_000];

@@ -1,4 +1,4 @@
-//! Idempotence: connections break, and each record is in the log once and in order all the same.
+//! Idempotence: connections break, and each record is in the log once and in order.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,7 +16,7 @@ const KEYS: u64 = 100;
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_million_records_over_connections_that_break_stand_in_the_log_once_each_and_in_order() {
+fn a_million_records_over_breaking_connections_are_written_once_and_in_order() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let proxy = Proxy::start(port);
     let advertised = format!("advertised.listeners=PLAINTEXT://{}", proxy.address());
@@ -24,7 +24,7 @@ fn a_million_records_over_connections_that_break_stand_in_the_log_once_each_and_
     let config = ProducerConfig::new().set("bootstrap.servers", proxy.address().to_string()).unwrap();
     let config = config.set("reconnect.backoff.ms", "10").unwrap().set("reconnect.backoff.max.ms", "100").unwrap();
     let producer: Producer<u64, u64> = Producer::builder(config).build().unwrap();
-    // A producer's first record to a topic that is just being created may be lost, and says so: that is another test's.
+    // The first record of a producer to a topic that is being created may be lost, with an error; another test covers that.
     for partition in 0..6 {
         block_on(async { producer.send(ProducerRecord::to("once").partition(partition)).await.unwrap().await.unwrap() });
     }
@@ -46,7 +46,7 @@ fn a_million_records_over_connections_that_break_stand_in_the_log_once_each_and_
         }
     });
     println!("{cut} connections were cut");
-    assert!(cut >= 40, "at least one each time: {cut}");
+    assert!(cut >= 40, "too few connections were cut: {cut}");
 
     let mut next: HashMap<u64, u64> = (0..KEYS).map(|key| (key, key)).collect();
     let mut last = HashMap::new();
@@ -56,9 +56,9 @@ fn a_million_records_over_connections_that_break_stand_in_the_log_once_each_and_
         let next = next.get_mut(&key).unwrap();
         assert_eq!(value, *next, "key {key}, partition {}, offset {}", record.partition, record.offset);
         *next += KEYS;
-        // Several keys share a partition: all of it is in the order of sending.
+        // Several keys share a partition, whose records are in the order of sending.
         let before = last.insert(record.partition, value);
         assert!(before < Some(value), "partition {}, offset {}: {value} after {before:?}", record.partition, record.offset);
     }
-    assert!(next.iter().all(|(key, next)| *next == RECORDS + key), "each is there: {next:?}");
+    assert!(next.iter().all(|(key, next)| *next == RECORDS + key), "records are missing: {next:?}");
 }

@@ -1,4 +1,4 @@
-//! Memory stays within `buffer.memory` and a constant, whatever is offered: peak RSS of a process of its own, in bytes.
+//! Memory stays within `buffer.memory` plus a constant under any load: the peak RSS of a separate process, in bytes.
 
 use std::{collections::VecDeque, thread, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::own_process::{alone, peak_resident};
 /// `buffer.memory`, unless it is set.
 const DEFAULT_BUFFER: usize = 32 * 1024 * 1024;
 
-/// What the process may take beside `buffer.memory`: the test program, the threads, librdkafka's requests, free slots.
+/// The memory besides `buffer.memory`: the test program, threads, librdkafka's requests, free slots.
 const BESIDE: usize = 48_000_000;
 
 fn assert_bounded(buffer_memory: usize) {
@@ -25,8 +25,8 @@ fn assert_bounded(buffer_memory: usize) {
     assert!(peak <= limit, "{told}");
 }
 
-/// Sends the records one after another, as fast as there is room. At most `kept` deliveries are held, the oldest is awaited
-/// where one more would come; with 0 each is dropped at once. In the end all are acknowledged, or at least reported.
+/// Sends the records in order, as fast as the buffer allows. At most `kept` deliveries are kept; the oldest is awaited before another one is
+/// added. With 0 each is dropped at once. At the end all records are acknowledged, or at least reported.
 fn offer<'a, K, V>(producer: &Producer<K, V>, records: impl IntoIterator<Item = ProducerRecord<'a, K, V>>, kept: usize)
 where
     K: ?Sized + 'static,
@@ -50,14 +50,14 @@ where
     });
 }
 
-/// Settings with which a busy machine lets no record expire.
+/// Settings with which no record times out on a busy machine.
 fn patient(kafka: &OwnKafka) -> ProducerConfig {
     let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap();
     config.set("max.block.ms", "900000").unwrap().set("delivery.timeout.ms", "900000").unwrap()
 }
 
-/// Sends a record to each partition of a topic that does not exist yet, and waits for each. A broker that is still creating the
-/// topic may refuse a producer's first record and take its second one, and the first one fails then.
+/// Sends a record to each partition of a topic that does not exist yet, and waits for each. A broker that is still creating the topic may
+/// reject a producer's first record and accept its second one; the first one then fails.
 fn create<'a, V: ?Sized + 'static>(
     producer: &Producer<str, V>,
     partitions: i32,
@@ -68,8 +68,8 @@ fn create<'a, V: ?Sized + 'static>(
     }
 }
 
-/// Fills all of `buffer.memory` while the broker is paused and lets it run empty, this many times. Gives how many records went to
-/// the topic, which has existed before.
+/// Fills `buffer.memory` while the broker is paused, and then sends everything, this many times. Returns the number of records sent to the
+/// topic, which must exist.
 fn fill<'a, V: ?Sized + 'static>(
     kafka: &OwnKafka,
     producer: &Producer<str, V>,
@@ -81,14 +81,14 @@ fn fill<'a, V: ?Sized + 'static>(
         let deliveries: Vec<_> = (0..).map_while(|n| producer.try_send(record(n)).ok()).collect();
         kafka.resume(1);
         block_on(producer.flush()).unwrap();
-        // A broker that slept may refuse one: what counts is what it acknowledged.
+        // A broker that was paused may reject one: only acknowledged records count.
         deliveries.into_iter().filter_map(|delivery| block_on(delivery).map_err(|error| eprintln!("{error:?}")).ok()).count()
             as i64
     };
     (0..times).map(fill).sum()
 }
 
-/// How many records stand in the topics' first `partitions` partitions. Measure memory before: this takes some.
+/// The number of records in the first `partitions` partitions of the topics. Measure memory before this call, which uses some.
 fn count(bootstrap_servers: &str, topics: &[String], partitions: i32) -> i64 {
     let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", bootstrap_servers).create().unwrap();
     let size = |topic: &str, partition| {
@@ -98,7 +98,7 @@ fn count(bootstrap_servers: &str, topics: &[String], partitions: i32) -> i64 {
     topics.iter().map(|topic| (0..partitions).map(|partition| size(topic, partition)).sum::<i64>()).sum()
 }
 
-/// Two million records of 100 bytes, faster than the broker takes them.
+/// Two million records of 100 bytes, faster than the broker can write them.
 fn many_small(kept: usize, buffer_memory: usize) {
     let topic = topic("memory-small", 6, &[]);
     let config = config().set("buffer.memory", buffer_memory.to_string()).unwrap();
@@ -128,10 +128,10 @@ fn many_small_records_in_a_small_buffer() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_broker_that_pauses_while_records_are_offered() {
+fn broker_pauses_while_records_are_sent() {
     alone("broker::memory::a_broker_that_pauses_while_records_are_offered", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=6"]);
-        // Requests expire during the pause, so that they are sent anew.
+        // Requests time out during the pause, so they are retried.
         let config = patient(&kafka).set("request.timeout.ms", "8000").unwrap();
         let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
         let record = || ProducerRecord::to("paused").value(&[7; 1000][..]);
@@ -165,18 +165,18 @@ fn large_records_of_bytes() {
     });
 }
 
-/// Numbers that take `size` bytes as JSON. They are written one by one, so that the buffer grows by doubling.
+/// Numbers that are `size` bytes as JSON. They are written one by one, so the buffer grows by doubling.
 fn numbers(size: usize) -> Vec<u32> {
     vec![1_234_567; size / 8]
 }
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn large_records_whose_serializer_lets_the_buffer_grow() {
+fn large_records_whose_serializer_grows_the_buffer() {
     alone("broker::memory::large_records_whose_serializer_lets_the_buffer_grow", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=6"]);
         let producer: Producer<str, Vec<u32>> = Producer::builder(patient(&kafka)).value_serializer(Json::new()).build().unwrap();
-        // Just under and just over a power of two: the second kind takes twice its size.
+        // Just below and just above a power of two: the latter need twice their size.
         let values = [numbers(1_000_000), numbers(530_000)];
         create(&producer, 6, || ProducerRecord::to("large").value(&values[1]));
         let sent = fill(&kafka, &producer, 4, |n| ProducerRecord::to("large").value(&values[n % 2]))
@@ -188,11 +188,11 @@ fn large_records_whose_serializer_lets_the_buffer_grow() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn middling_records_whose_serializer_lets_the_buffer_grow() {
+fn medium_records_whose_serializer_grows_the_buffer() {
     alone("broker::memory::middling_records_whose_serializer_lets_the_buffer_grow", || {
         let topic = topic("memory-json", 6, &[]);
         let producer: Producer<str, Vec<u32>> = Producer::builder(config()).value_serializer(Json::new()).build().unwrap();
-        // Sizes at which a buffer is kept with its slot: 16 KB for 8.3.
+        // Sizes at which a buffer is kept with its slot: 16 KB for 8.3 KB.
         let value = numbers(8_300);
         offer(&producer, (0..30_000).map(|_| ProducerRecord::to(&*topic).value(&value)), 0);
         assert_bounded(DEFAULT_BUFFER);
@@ -206,7 +206,7 @@ fn a_thousand_topics() {
     alone("broker::memory::a_thousand_topics", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=1"]);
         let topics: Vec<_> = (0..1000).map(|n| format!("topic-{n}")).collect();
-        // A busy broker takes its time to create so many; librdkafka otherwise believes after 30 s that a topic does not exist.
+        // A busy broker needs time to create so many topics. By default librdkafka assumes after 30 s that a topic does not exist.
         let config = patient(&kafka).set("librdkafka.topic.metadata.propagation.max.ms", "900000").unwrap();
         let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
         let record = |n: usize| ProducerRecord::to(&*topics[n % 1000]).value(&[7; 100][..]);
@@ -220,7 +220,7 @@ fn a_thousand_topics() {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn small_records_after_large_ones() {
-    // A slot that once held a large record must not carry its buffer along, uncounted.
+    // A slot that was used for a large record must not keep its buffer, which is not counted.
     alone("broker::memory::small_records_after_large_ones", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=6"]);
         let producer: Producer<str, [u8]> = Producer::builder(patient(&kafka)).build().unwrap();
@@ -238,7 +238,7 @@ fn small_records_after_large_ones() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn large_and_small_records_by_turns() {
+fn alternating_large_and_small_records() {
     alone("broker::memory::large_and_small_records_by_turns", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=6"]);
         let buffer_memory = 64 * 1024 * 1024;
@@ -252,7 +252,7 @@ fn large_and_small_records_by_turns() {
     });
 }
 
-/// 300 MB of records that compress to a tenth or so.
+/// 300 MB of records that compress to about a tenth.
 fn compressed(codec: &str) {
     let topic = topic(&format!("memory-{codec}"), 6, &[]);
     let producer: Producer<str, [u8]> = Producer::builder(config().set("compression.type", codec).unwrap()).build().unwrap();

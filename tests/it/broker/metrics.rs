@@ -1,4 +1,4 @@
-//! Metrics and cluster, as a real Kafka gives them.
+//! Metrics and cluster metadata with a real Kafka.
 
 use std::{
     process::{self, Command},
@@ -13,7 +13,7 @@ use ottla::{Producer, ProducerRecord};
 use super::{bootstrap_servers, config, topic};
 use crate::log;
 
-/// Sends so many records of this size and flushes.
+/// Sends this many records of this size and flushes.
 fn send(producer: &Producer<str, str>, topic: &str, count: usize, size: usize) {
     let value = "x".repeat(size);
     for _ in 0..count {
@@ -24,7 +24,7 @@ fn send(producer: &Producer<str, str>, topic: &str, count: usize, size: usize) {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn the_counts_are_those_of_the_log() {
+fn counts_equal_the_log() {
     let topic = topic("metrics", 3, &[]);
     let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
     send(&producer, &topic, 20_000, 50);
@@ -38,7 +38,7 @@ fn the_counts_are_those_of_the_log() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_quota_shows_as_throttle_time_and_is_told() {
+fn quota_is_visible_as_throttle_time() {
     let client = format!("throttled-{}", process::id());
     let quota = ["configs", "--alter", "--add-config", "producer_byte_rate=20000", "--entity-type", "clients", "--entity-name"];
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka");
@@ -50,7 +50,7 @@ fn a_quota_shows_as_throttle_time_and_is_told() {
     let builder = Producer::<str, str>::builder(config).on_throttle(move |throttle| drop(tells.send(throttle.clone())));
     let producer = builder.build().unwrap();
     let value = "x".repeat(1000);
-    // A broker forgives what is within its window of some seconds. A throttle time is that of one interval: it must not be missed.
+    // A broker throttles only after a window of some seconds. A throttle time belongs to one interval, so check often enough.
     for _ in 0..2000 {
         for _ in 0..5 {
             producer.blocking().send(ProducerRecord::to(&*topic).value(&*value)).map(drop).unwrap();
@@ -72,7 +72,7 @@ fn a_quota_shows_as_throttle_time_and_is_told() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_real_cluster_is_told_as_it_is() {
+fn cluster_returns_the_real_metadata() {
     let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
     let cluster = block_on(producer.cluster()).unwrap();
     assert!(cluster.id().is_some_and(|id| !id.is_empty()), "{cluster:?}");

@@ -1,4 +1,4 @@
-//! Tier 3: on the real Kafka at `KAFKA_BOOTSTRAP_SERVERS`.
+//! Tier 3: tests with the real Kafka at `KAFKA_BOOTSTRAP_SERVERS`.
 
 mod consumer;
 mod faults;

@@ -1,4 +1,4 @@
-//! Partitions on Apache Kafka's own broker: where records without a key change, how they spread, and topics that grow.
+//! Partitioning with Apache Kafka: when keyless records change partition, how they are spread, and topics that grow.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,14 +15,14 @@ use rdkafka::{
 
 use super::{bootstrap_servers, config, own_kafka::OwnKafka, topic};
 
-/// Sends 100 MB of records without a key; gives their partitions as runs, each with its number of records.
+/// Sends 100 MB of records without a key. Returns the runs of equal partitions, each with its number of records.
 fn send(size: usize, settings: &[(&str, &str)]) -> Vec<(i32, usize)> {
     let topic = topic("spread", 6, &[]);
     let config = settings.iter().fold(config(), |config, (name, value)| config.set(name, value).unwrap());
     let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
     let mut runs: Vec<(i32, usize)> = Vec::new();
     block_on(async {
-        // So that librdkafka has connected all partitions with their brokers before it asks for a choice.
+        // So that librdkafka has connected all partitions to their brokers before it calls the partitioner.
         for partition in 0..6 {
             producer.send(ProducerRecord::to(&*topic).partition(partition)).await.unwrap().await.unwrap();
         }
@@ -51,7 +51,7 @@ fn add(runs: &mut Vec<(i32, usize)>, partition: i32) {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn keyless_records_change_partition_as_in_java_and_spread_evenly() {
-    // The smaller the batches, the more what is just under way counts.
+    // With smaller batches, the records in flight matter more.
     for (size, settings, sticky_bytes, allowed) in [
         (100_usize, &[][..], 16_384_usize, 0.05),
         (10_000, &[], 16_384, 0.05),
@@ -74,7 +74,7 @@ fn keyless_records_change_partition_as_in_java_and_spread_evenly() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn partitions_that_are_added_are_used_by_a_producer_that_runs() {
+fn running_producer_uses_added_partitions() {
     let topic = topic("grows", 2, &[]);
     let config = || config().set("metadata.max.age.ms", "500").unwrap().set("batch.size", "1").unwrap();
     let chosen = |record: &PartitionContext<'_>| i32::try_from(record.partitions().get()).unwrap() - 1;
@@ -96,19 +96,19 @@ fn partitions_that_are_added_are_used_by_a_producer_that_runs() {
     for producer in &producers {
         let end = Instant::now() + Duration::from_secs(60);
         while send(producer) < 3 {
-            assert!(Instant::now() < end, "no record goes to the new partitions");
+            assert!(Instant::now() < end, "timeout: no record in the new partitions");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 }
 
-/// Three brokers, and a topic of six partitions of which each has two; which partitions are the first one's, known to a producer that has
-/// sent to all.
+/// Three brokers, and a topic with six partitions, two for each broker. Returns the partitions of the first broker, and a producer that has
+/// sent to all partitions.
 fn three_brokers() -> (OwnKafka, Producer<str, [u8]>, Vec<i32>) {
     let kafka = OwnKafka::start(&["--brokers", "3", "--set", "num.partitions=6", "--set", "default.replication.factor=1"]);
     let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap();
     let config = config.set("metadata.max.age.ms", "1000").unwrap().set("buffer.memory", "268435456").unwrap();
-    // Java's own default: queues count in batches.
+    // Java's default: queues are measured in batches.
     let config = config.set("batch.size", "16384").unwrap();
     let producer: Producer<str, [u8]> = Producer::builder(config).build().unwrap();
     for partition in 0..6 {
@@ -124,8 +124,8 @@ fn led_by(producer: &Producer<str, [u8]>, wanted: impl Fn(Option<i32>) -> bool) 
     partitions.iter().filter(|partition| wanted(partition.leader())).map(PartitionInfo::partition).collect()
 }
 
-/// How many of the records without a key went to these partitions. They are sent no faster than brokers take them, and `go_on` is called
-/// when all are.
+/// The number of records without a key that went to these partitions. They are sent no faster than the brokers accept them. `go_on` is called
+/// when all are sent.
 fn sent_to(producer: &Producer<str, [u8]>, partitions: &[i32], records: usize, go_on: impl FnOnce()) -> usize {
     let mut deliveries = Vec::new();
     for n in 1..=records {
@@ -141,28 +141,28 @@ fn sent_to(producer: &Producer<str, [u8]>, partitions: &[i32], records: usize, g
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_partition_without_a_leader_gets_nothing_while_it_has_none() {
+fn partition_without_a_leader_gets_no_records() {
     let (kafka, producer, of_first) = three_brokers();
     kafka.kill(1);
     let end = Instant::now() + Duration::from_secs(60);
     while led_by(&producer, |leader| leader.is_none()) != of_first {
-        assert!(Instant::now() < end, "the brokers keep the leader that is gone");
+        assert!(Instant::now() < end, "timeout: the stopped broker is still the leader");
         std::thread::sleep(Duration::from_millis(100));
     }
-    // librdkafka looks each second.
+    // librdkafka checks each second.
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(sent_to(&producer, &of_first, 3000, || {}), 0);
     kafka.restart(1);
     let end = Instant::now() + Duration::from_secs(60);
     while sent_to(&producer, &of_first, 300, || {}) == 0 {
-        assert!(Instant::now() < end, "nothing goes to the partitions that have a leader again");
+        assert!(Instant::now() < end, "timeout: no record in the partitions that have a leader again");
         std::thread::sleep(Duration::from_millis(100));
     }
 }
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn the_partitions_of_a_slow_broker_get_less() {
+fn partitions_of_a_slow_broker_get_fewer_records() {
     const RECORDS: usize = 10_000;
     let (kafka, producer, of_first) = three_brokers();
     let usual = sent_to(&producer, &of_first, RECORDS, || {});
@@ -170,6 +170,6 @@ fn the_partitions_of_a_slow_broker_get_less() {
     let paused = sent_to(&producer, &of_first, RECORDS, || kafka.resume(1));
     println!("{usual} of {RECORDS} records, {paused} while the broker is paused");
     assert!(usual > RECORDS * of_first.len() / 12, "{usual}");
-    // A tenth where the machine is idle; the other brokers are slow as well where it is not.
+    // A tenth on an idle machine; on a busy one the other brokers are slow as well.
     assert!(paused < usual * 3 / 4, "{paused}, {usual} without a pause");
 }

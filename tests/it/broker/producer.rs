@@ -1,4 +1,4 @@
-//! The producer against Apache Kafka's own broker.
+//! The producer with a real Kafka.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ use ottla::{Acknowledgement, ErrorKind, Interceptor, Persistence, Producer, Prod
 use super::{add_partitions, bootstrap_servers, config, topic};
 use crate::{examples, log};
 
-/// Sends `count` records with keys and waits for every one.
+/// Sends `count` records with keys and waits for all reports.
 fn send(producer: &Producer<str, str>, topic: &str, count: usize) {
     block_on(async {
         let mut deliveries = Vec::new();
@@ -33,7 +33,7 @@ fn send(producer: &Producer<str, str>, topic: &str, count: usize) {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn every_codec_arrives_in_order_in_java_s_partitions() {
+fn all_codecs_are_written_in_order_to_the_partitions_of_java() {
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         let topic = topic(codec, 7, &[]);
         let producer = Producer::builder(config().set("compression.type", codec).unwrap()).build().unwrap();
@@ -52,7 +52,7 @@ fn every_codec_arrives_in_order_in_java_s_partitions() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn what_is_acknowledged_stands_in_a_topic_that_is_just_being_created() {
+fn acknowledged_records_are_in_a_topic_that_is_being_created() {
     let producer: Producer<str, str> =
         Producer::builder(config().set("librdkafka.batch.num.messages", "1").unwrap()).build().unwrap();
     let (mut acknowledged, mut unconfirmed) = (BTreeSet::new(), 0);
@@ -74,12 +74,12 @@ fn what_is_acknowledged_stands_in_a_topic_that_is_just_being_created() {
             acknowledged.remove(&(topic.clone(), found.value_text().to_owned()));
         }
     }
-    assert!(acknowledged.is_empty(), "acknowledged and not there: {acknowledged:?}");
+    assert!(acknowledged.is_empty(), "acknowledged but not in the log: {acknowledged:?}");
 }
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn metadata_is_what_the_broker_says() {
+fn metadata_equals_the_log() {
     let topic = topic("metadata", 1, &[]);
     for (acks, idempotent, offsets) in [("all", "true", true), ("1", "false", true), ("0", "false", false)] {
         let config = config().set("acks", acks).unwrap().set("enable.idempotence", idempotent).unwrap();
@@ -94,7 +94,7 @@ fn metadata_is_what_the_broker_says() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_broker_that_refuses_a_record_is_quoted() {
+fn error_quotes_the_broker() {
     let compacted = topic("compacted", 1, &[("cleanup.policy", "compact")]);
     let small = topic("small", 1, &[("max.message.bytes", "500")]);
     let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
@@ -111,7 +111,7 @@ fn a_broker_that_refuses_a_record_is_quoted() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_record_is_not_blamed_for_the_size_of_its_batch() {
+fn batch_too_large_does_not_blame_the_record() {
     let topic = topic("batches", 1, &[("max.message.bytes", "51200")]);
     let value = "x".repeat(1024);
     let send = |settings: &[(&str, &str)]| {
@@ -129,7 +129,7 @@ fn a_record_is_not_blamed_for_the_size_of_its_batch() {
         assert_eq!((error.kind(), error.persistence()), (ErrorKind::BatchTooLarge, Persistence::NotPersisted), "{error}");
         assert!(error.to_string().contains("its batch of 200 records"), "{error}");
     }
-    // Each of them fits, and so do batches of the size that the topic takes.
+    // Each record fits, and so do batches of the topic's limit.
     block_on(async { producer.send(ProducerRecord::to(&*topic).value(&*value)).await.unwrap().await.unwrap() });
     let limit = block_on(producer.max_message_bytes(&topic)).unwrap();
     assert_eq!(limit, 51200);
@@ -140,11 +140,11 @@ fn a_record_is_not_blamed_for_the_size_of_its_batch() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn the_good_records_of_a_batch_with_a_bad_one_can_be_sent_again() {
+fn valid_records_of_a_rejected_batch_can_be_sent_again() {
     let topic = topic("timestamps", 1, &[("message.timestamp.before.max.ms", "3600000")]);
     let producer: Producer<str, str> = Producer::builder(config().linger(Duration::from_secs(1))).build().unwrap();
     block_on(producer.partitions_for(&topic)).unwrap();
-    // With one bad record, and with two.
+    // With one invalid record, and with two.
     for bad in [&[3][..], &[1, 4]] {
         let record = |n| {
             if bad.contains(&n) {
@@ -167,7 +167,7 @@ fn the_good_records_of_a_batch_with_a_bad_one_can_be_sent_again() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_partition_that_was_just_added_can_be_sent_to() {
+fn added_partition_can_be_used_at_once() {
     let topic = topic("growing", 1, &[]);
     let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
     let record = |partition| ProducerRecord::to(&*topic).value("v").partition(partition);
@@ -202,7 +202,7 @@ fn keyless_records_are_spread_over_all_partitions() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_panic_in_a_callback_a_serializer_or_an_interceptor_costs_one_record_at_most() {
+fn panic_in_user_code_fails_one_record_at_most() {
     struct Panics;
     impl Interceptor<str, str> for Panics {
         fn on_send(&self, record: &mut ProducerRecord<'_, str, str>) {
@@ -230,7 +230,7 @@ fn a_panic_in_a_callback_a_serializer_or_an_interceptor_costs_one_record_at_most
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn many_threads_share_a_producer_and_every_record_is_reported_once() {
+fn threads_share_a_producer_and_each_record_is_reported_once() {
     let topic = topic("threads", 6, &[]);
     let producer: Producer<str, str> = Producer::builder(config().set("buffer.memory", "200000").unwrap()).build().unwrap();
     let reports = Arc::new(AtomicUsize::new(0));
@@ -258,7 +258,7 @@ fn many_threads_share_a_producer_and_every_record_is_reported_once() {
     let mut next = [0usize; 8];
     for record in log::read(&bootstrap_servers(), &topic) {
         let thread: usize = std::str::from_utf8(&record.key.clone().unwrap()).unwrap().parse().unwrap();
-        assert_eq!(record.value_text(), next[thread].to_string(), "thread {thread}'s records stand in its order");
+        assert_eq!(record.value_text(), next[thread].to_string(), "the records of thread {thread} are out of order");
         next[thread] += 1;
     }
     assert_eq!(next, [5000; 8]);
@@ -266,7 +266,7 @@ fn many_threads_share_a_producer_and_every_record_is_reported_once() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_program_that_returns_from_main_without_flush_or_close_loses_nothing() {
+fn returning_from_main_without_flush_or_close_loses_no_record() {
     let topic = topic("return-from-main", 6, &[]);
     let output = Command::new(&examples::built()["return_from_main"]).arg(&topic).output().unwrap();
     assert!(output.status.success() && output.stdout == b"accepted: 10000\n", "{output:?}");

@@ -1,4 +1,4 @@
-//! A proxy in front of a broker: the network between it and its clients, which a test can make bad.
+//! A proxy between a broker and its clients, which simulates network faults.
 
 use std::{
     io::{Read, Write},
@@ -12,20 +12,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the network is like, each way and for every connection by itself.
+/// The state of the network, in each direction and for each connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Network {
     #[default]
     Clear,
-    /// Everything takes so much longer.
+    /// All data is delayed by this time.
     Delayed(Duration),
-    /// It lets so many bytes a second through.
+    /// The bandwidth in bytes per second.
     Slow(u32),
-    /// It loses packets, as TCP shows it: now and then nothing goes on until one is sent again, and a few connections break.
+    /// Packet loss as visible through TCP: now and then data is delayed until a retransmission, and a few connections break.
     Lossy,
-    /// Connections stay open, new ones are accepted, and all that is sent is swallowed.
+    /// Connections stay open and new ones are accepted, but all data is dropped.
     HalfOpen,
-    /// Connections are broken, and new ones are closed at once.
+    /// Connections are closed, and new ones are closed at once.
     Cut,
 }
 
@@ -43,12 +43,12 @@ struct Connections {
 }
 
 impl Proxy {
-    /// Listens at once; the port need not answer yet.
+    /// Listens at once. The port need not be open yet.
     pub(super) fn start(to: u16) -> Self {
         Self::listen(([127, 0, 0, 1], 0).into(), to)
     }
 
-    /// The same at an address of the caller's choice.
+    /// The same at a given address.
     pub(super) fn listen(at: SocketAddr, to: u16) -> Self {
         let listener = TcpListener::bind(at).unwrap();
         let address = listener.local_addr().unwrap();
@@ -62,7 +62,7 @@ impl Proxy {
                 if accepting.network() == Network::Cut {
                     continue;
                 }
-                // Without a broker the client sees its connection closed.
+                // Without a broker the client's connection is closed.
                 if let Ok(broker) = TcpStream::connect(("127.0.0.1", to)) {
                     accepting.forward([client, broker]);
                 }
@@ -75,19 +75,19 @@ impl Proxy {
         self.address
     }
 
-    /// From now on the network is like this.
+    /// Changes the state of the network.
     pub(super) fn set(&self, network: Network) {
         let before = std::mem::replace(&mut *self.connections.network.lock().unwrap(), network);
-        // What was swallowed is missing: no connection can go on without it.
+        // Dropped data is missing, so no connection can continue.
         if before == Network::HalfOpen || network == Network::Cut {
             self.cut();
         }
     }
 
-    /// Cuts every connection, wherever it is in a request or an answer; gives how many there were.
+    /// Closes all connections, in the middle of requests and responses. Returns their number.
     pub(super) fn cut(&self) -> usize {
         let open = std::mem::take(&mut *self.connections.open.lock().unwrap());
-        // One that has ended by itself is closed on both sides.
+        // A connection that has ended by itself is closed on both sides.
         let cut = |pair: &[TcpStream; 2]| pair.each_ref().map(|stream| stream.shutdown(Shutdown::Both)).iter().any(Result::is_ok);
         open.iter().filter(|pair| cut(pair)).count()
     }
@@ -101,7 +101,7 @@ impl Connections {
     fn forward(self: &Arc<Self>, pair: [TcpStream; 2]) {
         for (from, to) in [(0, 1), (1, 0)] {
             let (mut from, to) = (pair[from].try_clone().unwrap(), pair[to].try_clone().unwrap());
-            // Few pieces, so that a slow network is felt by whoever sends.
+            // A small queue, so that the sender notices a slow network.
             let (sender, receiver) = sync_channel(8);
             let (reading, writing) = (Arc::clone(self), Arc::clone(self));
             thread::spawn(move || {
@@ -119,7 +119,7 @@ impl Connections {
         self.open.lock().unwrap().push(pair);
     }
 
-    /// Writes what was read, when its time has come.
+    /// Writes data when its delay is over.
     fn write(&self, pieces: &Receiver<(Instant, Vec<u8>)>, mut to: TcpStream) {
         let mut random = 0;
         for (due, bytes) in pieces {
@@ -130,7 +130,7 @@ impl Connections {
                 Network::Lossy => {
                     random = (random * 381 + 127) % 1000;
                     match random {
-                        // How long TCP waits at the least before it sends again.
+                        // TCP's minimum retransmission timeout.
                         0..10 => thread::sleep(Duration::from_millis(200)),
                         10..12 => break,
                         _ => {}

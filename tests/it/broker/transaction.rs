@@ -1,4 +1,4 @@
-//! Transactions on Apache Kafka: what a consumer reads that reads committed records only, and what is in the log.
+//! Transactions with a real Kafka: what a `read_committed` consumer reads, and what is in the log.
 
 use std::{env, time::Duration};
 
@@ -21,7 +21,7 @@ fn send(transaction: &Transaction<str, str>, topic: &str, value: impl Into<Strin
     block_on(transaction.send(ProducerRecord::to(topic).value(value.into()))).map(drop)
 }
 
-/// What is committed of the topic, sorted as numbers.
+/// The committed records of the topic, sorted as numbers.
 fn committed(topic: &str) -> Vec<usize> {
     let mut values: Vec<usize> = log::committed(&bootstrap_servers(), topic).iter().map(|value| value.parse().unwrap()).collect();
     values.sort_unstable();
@@ -30,7 +30,7 @@ fn committed(topic: &str) -> Vec<usize> {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn what_is_committed_is_read_and_what_is_aborted_is_not() {
+fn only_committed_records_are_read() {
     let topic = topic("committed", 6, &[]);
     let producer = transactional(config(), &topic);
     let mut wanted = Vec::new();
@@ -51,14 +51,14 @@ fn what_is_committed_is_read_and_what_is_aborted_is_not() {
             _ => drop(transaction),
         }
     }
-    // The last one was dropped, and its abort may be under way.
+    // The last transaction was dropped, and its abort may still be running.
     drop(block_on(producer.close(Duration::from_secs(30))).unwrap());
     assert_eq!(committed(&topic), wanted);
 }
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_second_producer_of_the_same_name_fences_the_first() {
+fn second_producer_with_the_transactional_id_fences_the_first() {
     let topic = topic("fenced", 1, &[]);
     let first = transactional(config(), &topic);
     let transaction = block_on(first.begin_transaction()).unwrap();
@@ -72,7 +72,7 @@ fn a_second_producer_of_the_same_name_fences_the_first() {
     block_on(transaction.commit()).unwrap();
     assert_eq!(committed(&topic), [2]);
 
-    // One that is fenced while it sends hears it from the record.
+    // A producer that is fenced while it sends gets the error from the record.
     let third = transactional(config(), &topic);
     let error = block_on(async {
         let transaction = second.begin_transaction().await?;
@@ -87,7 +87,7 @@ fn a_second_producer_of_the_same_name_fences_the_first() {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_record_that_is_too_large_for_the_broker_costs_its_transaction_only() {
+fn record_too_large_for_the_broker_fails_its_transaction_only() {
     let topic = topic("too-large", 1, &[("max.message.bytes", "2000")]);
     let producer = transactional(config(), &topic);
     let transaction = block_on(producer.begin_transaction()).unwrap();
@@ -95,7 +95,7 @@ fn a_record_that_is_too_large_for_the_broker_costs_its_transaction_only() {
     let error = block_on(transaction.commit()).unwrap_err();
     assert!(error.kind() == ErrorKind::TransactionFailed && error.is_abortable(), "{error:?}");
     block_on(transaction.abort()).unwrap();
-    // The broker misses the sequence numbers of the refused record: that fails the next transaction to its partition, once.
+    // The broker has not seen the sequence numbers of the rejected record: this fails the next transaction to its partition, once.
     let (mut attempts, mut done) = (0, false);
     while !done && attempts < 2 {
         attempts += 1;
@@ -106,10 +106,10 @@ fn a_record_that_is_too_large_for_the_broker_costs_its_transaction_only() {
     assert_eq!(committed(&topic), [7]);
 }
 
-/// Ten times, or as often as `OTTLA_TEST_KILLS` says.
+/// Ten times, or `OTTLA_TEST_KILLS` times.
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn a_broker_that_is_killed_in_mid_transaction_loses_and_doubles_nothing() {
+fn broker_killed_during_a_transaction_loses_and_duplicates_no_record() {
     const RECORDS: usize = 300;
     let kills = env::var("OTTLA_TEST_KILLS").map_or(10, |kills| kills.parse::<usize>().unwrap());
     let kafka = OwnKafka::start(&["--brokers", "3", "--set", "num.partitions=6"]);
@@ -142,11 +142,11 @@ fn a_broker_that_is_killed_in_mid_transaction_loses_and_doubles_nothing() {
     let found = log::committed(kafka.bootstrap_servers(), "brokers");
     let mut found: Vec<usize> = found.iter().map(|value| value.parse().unwrap()).collect();
     found.sort_unstable();
-    assert_eq!(found, (0..done).collect::<Vec<_>>(), "each input once, and nothing else");
-    assert!(aborted < kills, "with two of three brokers transactions go on");
+    assert_eq!(found, (0..done).collect::<Vec<_>>(), "each input once");
+    assert!(aborted < kills, "all transactions were aborted");
 }
 
-/// The same call again while its error is retriable.
+/// Repeats the call while its error is retriable.
 fn patiently(call: impl Fn() -> Result<(), Error>) -> Result<(), Error> {
     (0..5).map(|_| call()).find(|result| !result.as_ref().is_err_and(Error::is_retriable)).unwrap()
 }
@@ -165,7 +165,7 @@ fn consume_transform_produce_is_exactly_once() {
     let (mut done, mut round) = (0, 0);
     while done < INPUT {
         let records: Vec<_> = consumer.blocking().poll(Duration::from_secs(60)).into_iter().map(Result::unwrap).collect();
-        assert!(!records.is_empty(), "{done} of {INPUT} records came");
+        assert!(!records.is_empty(), "timeout after {done} of {INPUT} records");
         round += 1;
         let transaction = block_on(producer.begin_transaction()).unwrap();
         for record in &records {
@@ -179,7 +179,7 @@ fn consume_transform_produce_is_exactly_once() {
         let group = block_on(consumer.group_metadata()).unwrap();
         block_on(transaction.send_offsets(&offsets, &group)).unwrap();
         match round % 5 {
-            // Whoever dies here leaves its transaction open; the next one reads from what was committed.
+            // A producer that is killed here leaves its transaction open. The next one continues at the committed offset.
             2 => {
                 let successor = transactional(config(), &output);
                 let error = block_on(transaction.commit()).unwrap_err();
@@ -194,7 +194,7 @@ fn consume_transform_produce_is_exactly_once() {
             _ => {
                 block_on(transaction.commit()).unwrap();
                 done += records;
-                // What is kept with the offsets came with them.
+                // The metadata of the offsets is committed with them.
                 let kept = block_on(consumer.committed(consumer.assignment())).unwrap();
                 for (topic, partition, next) in offsets.entries() {
                     assert_eq!(kept.get(topic, partition), Some(next));
@@ -205,7 +205,7 @@ fn consume_transform_produce_is_exactly_once() {
     assert_eq!(committed(&output), (0..INPUT).collect::<Vec<_>>());
 }
 
-/// A consumer that reads the topic from where its group has committed; the one before it has left the group, or is about to.
+/// A consumer that reads the topic from the group's committed offset. The previous one has left the group, or is leaving it.
 fn worker(topic: &str) -> Consumer<Option<String>, String> {
     let servers = bootstrap_servers();
     let config = ConsumerConfig::from_pairs([
@@ -223,7 +223,7 @@ fn worker(topic: &str) -> Consumer<Option<String>, String> {
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn kafkas_own_tool_shows_the_markers() {
+fn kafka_tool_shows_transaction_markers() {
     let kafka = OwnKafka::start(&[]);
     let producer = transactional(ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap(), "markers");
     for commits in [true, false, true] {

@@ -1,4 +1,4 @@
-//! What a service has at hand is what `key` and `value` take: the calls compile without a conversion, and the bytes arrive.
+//! The natural calls of a service: `key` and `value` accept its types without a conversion, and the bytes arrive.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -20,7 +20,7 @@ fn order() -> Order {
 
 const ORDER: &[u8] = br#"{"id":"o-1","note":null}"#;
 
-/// Key and value of every record, in the order of the one partition.
+/// Key and value of each record, in the order of the only partition.
 fn read(kafka: &EmbeddedKafka) -> Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> {
     log::read(kafka.bootstrap_servers(), "orders").into_iter().map(|record| (record.key, record.value)).collect()
 }
@@ -30,10 +30,10 @@ fn bytes(part: Option<&str>) -> Option<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn text_is_sent_as_a_service_has_it() {
+async fn strings_are_accepted() {
     let kafka = kafka(1);
     let producer: Producer<str, str> = Producer::builder(config(&kafka)).build().unwrap();
-    // As in a handler that is spawned: what it sends is its own, or borrowed from what it owns.
+    // Like a spawned handler: it owns what it sends, or borrows it from its own data.
     let handler = {
         let producer = producer.clone();
         async move {
@@ -89,7 +89,7 @@ async fn text_is_sent_as_a_service_has_it() {
 }
 
 #[tokio::test]
-async fn bytes_are_sent_as_a_service_has_them() {
+async fn bytes_are_accepted() {
     let kafka = kafka(1);
     let producer: Producer<[u8], [u8]> = Producer::builder(config(&kafka)).build().unwrap();
     let image = vec![1_u8; 3];
@@ -134,7 +134,7 @@ fn bytes_of(text: &str) -> Option<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn structs_and_numbers_are_sent_by_reference_and_by_value() {
+async fn structs_and_numbers_are_accepted_by_reference_and_by_value() {
     let kafka = kafka(1);
     let producer: Producer<i64, Order> = Producer::builder(config(&kafka)).value_serializer(Json::new()).build().unwrap();
     let (id, order) = (7_i64, order());

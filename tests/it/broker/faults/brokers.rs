@@ -1,4 +1,4 @@
-//! Brokers that die, hang or have no room left.
+//! Brokers that are killed, hang, or have a full disk.
 
 use std::{fs, path::Path, process::Command, thread, time::Duration};
 
@@ -36,9 +36,9 @@ pub(super) fn two_brokers_down(stage: &Stage) {
     let traffic = stage.traffic(topic, stage.config());
     let left = stage.leader(topic, 0);
     let others = Stage::others(left);
-    // In good order, one after the other: with two of three controllers gone nobody is left to say that replicas are out of sync.
+    // Cleanly and one after the other: with two of three controllers stopped nobody could remove replicas from the in-sync set.
     others.iter().for_each(|&broker| stage.kafka.stop(broker));
-    // A producer that does not try again is told what the others wait for.
+    // A producer without retries gets the error that the others retry.
     let config = stage.config().set("enable.idempotence", "false").unwrap().set("retries", "0").unwrap();
     let impatient: Producer<str, str> = Producer::builder(config).build().unwrap();
     let error = impatient.blocking().send(ProducerRecord::to(topic).partition(0).value("")).unwrap().wait().unwrap_err();
@@ -53,7 +53,7 @@ pub(super) fn two_brokers_down(stage: &Stage) {
     recovers(&traffic);
     stage.await_in_sync(topic);
     let row = stage.finish("two brokers down", traffic);
-    // Seen once: a batch that was doubled. Perhaps its leader had it when it said that the replicas had left.
+    // A duplicated batch has been observed once. Perhaps its leader had written it when it returned that replicas are missing.
     row.assert_sound_but_for_duplicates();
     assert_eq!(row.failed, 0);
 }
@@ -75,8 +75,8 @@ pub(super) fn broker_paused(stage: &Stage) {
     assert_eq!(kinds, [ErrorKind::DeliveryTimeout]);
 }
 
-/// A file of the broker's can grow no further (`RLIMIT_FSIZE`): what the system then answers stands for a full disk, and Kafka does not
-/// tell the two apart. It needs neither root nor a disk.
+/// The broker's files cannot grow any more (`RLIMIT_FSIZE`). Kafka handles the resulting error like a full disk. This needs neither root nor
+/// a disk.
 pub(super) fn disk_full(stage: &Stage) {
     let topic = "disk-full";
     let traffic = stage.traffic(topic, stage.config());

@@ -1,7 +1,7 @@
-//! What goes wrong around a producer: each fault with records under way, and each record accounted for.
+//! Faults around a producer: each occurs while records are sent, and each record is accounted for.
 //!
-//! Three brokers, every topic on all of them, `min.insync.replicas=2`. The short form belongs to tier 3; `make faults` tries each fault with a
-//! million records. `OTTLA_TEST_FAULTS=network cut,fork` tries these alone.
+//! Three brokers with all topics on each, `min.insync.replicas=2`. The short form belongs to tier 3; `make faults` runs each fault with a
+//! million records. `OTTLA_TEST_FAULTS=network cut,fork` runs only these.
 
 mod brokers;
 mod network;
@@ -18,7 +18,7 @@ use self::{part::Part, scale::Scale, stage::Stage};
 
 type Fault = (&'static str, fn(&Stage));
 
-/// Each of these disturbs whatever else there is.
+/// Faults that affect all other ones.
 const BROKERS: &[Fault] = &[
     ("leader killed", brokers::leader_killed),
     ("controller killed", brokers::controller_killed),
@@ -27,7 +27,7 @@ const BROKERS: &[Fault] = &[
     ("disk full", brokers::disk_full),
 ];
 
-/// These share the proxies.
+/// Faults that share the proxies.
 const NETWORK: &[Fault] = &[
     ("network cut", network::cut),
     ("network delayed", network::delayed),
@@ -48,7 +48,7 @@ const PROCESSES: &[Fault] =
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn whatever_goes_wrong_every_record_is_accounted_for() {
+fn every_record_is_accounted_for() {
     if let Some(part) = Part::of_environment() {
         return processes::run(&part);
     }

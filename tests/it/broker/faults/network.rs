@@ -1,11 +1,11 @@
-//! The network between the producer and the brokers.
+//! Faults of the network between producer and brokers.
 
 use std::{thread, time::Duration};
 
 use super::stage::{Stage, recovers};
 use crate::broker::proxy::Network;
 
-/// Records are under way while the network is bad, for so long each round, and go on when it is well again; none fails.
+/// Records are sent while the network is bad, this long in each round, and continue when it works again; none fails.
 fn bad(stage: &Stage, fault: &str, network: Network, settings: &[(&str, &str)], lasts: Duration) {
     let mut config = stage.config_through_proxies();
     for (name, value) in settings {
@@ -32,13 +32,13 @@ pub(super) fn lossy(stage: &Stage) {
 }
 
 pub(super) fn slow(stage: &Stage) {
-    // Half of what would be needed, over three connections.
+    // Half of the necessary bandwidth, over three connections.
     let bytes_a_second = u32::try_from(stage.scale.rate * 120 / 3 / 2).unwrap();
     bad(stage, "network slow", Network::Slow(bytes_a_second), &[], Duration::from_secs(2));
 }
 
 pub(super) fn half_open(stage: &Stage) {
-    // The client notices after this time that nothing comes back.
+    // After this time the client notices that no response arrives.
     let settings = [("request.timeout.ms", "1000")];
     bad(stage, "network half-open", Network::HalfOpen, &settings, Duration::from_secs(3));
 }

@@ -1,4 +1,4 @@
-//! A part of a test that has a process of its own, on the brokers of the [`Stage`].
+//! A part of a test that runs in its own process, with the brokers of the [`Stage`].
 
 use std::{
     env, fs,
@@ -13,15 +13,15 @@ use ottla::ProducerConfig;
 use super::{scale::Scale, stage::Stage, traffic::Traffic};
 use crate::{account::Row, log::Isolation, own_process};
 
-const TEST: &str = "broker::faults::whatever_goes_wrong_every_record_is_accounted_for";
+const TEST: &str = "broker::faults::every_record_is_accounted_for";
 
-/// What the process learns from its environment.
+/// The environment variables of the process.
 pub(super) struct Part {
     pub(super) name: String,
     pub(super) topic: String,
-    /// Where its producer finds the brokers.
+    /// The addresses for its producer.
     servers: String,
-    /// Where the brokers themselves are.
+    /// The addresses of the brokers themselves.
     direct: String,
 }
 
@@ -48,12 +48,12 @@ impl Part {
         ProducerConfig::new().set("bootstrap.servers", self.servers.as_str()).unwrap()
     }
 
-    /// Records to the topic, which exists; they are under way when this returns.
+    /// Starts sending to the topic, which must exist. Returns when records are in flight.
     pub(super) fn traffic(&self) -> Traffic {
         Traffic::flowing(self.config(), &self.topic, Scale::of_environment())
     }
 
-    /// Ends the traffic, and prints the row that it gives, for [`listen`].
+    /// Ends the traffic and prints its row for [`listen`].
     pub(super) fn settle(&self, fault: &str, traffic: Traffic) -> Row {
         let row = traffic.end().settle(fault, &self.direct, Isolation::Uncommitted);
         println!("\n{row}");
@@ -63,7 +63,7 @@ impl Part {
     }
 }
 
-/// Hears what the process prints, until it ends, and keeps its row.
+/// Reads the output of the process until it ends, and stores its row.
 pub(super) fn listen(stage: &Stage, child: &mut Child, mut hear: impl FnMut(&mut Child, &str)) {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for line in lines {
@@ -72,7 +72,7 @@ pub(super) fn listen(stage: &Stage, child: &mut Child, mut hear: impl FnMut(&mut
     }
 }
 
-/// Runs a part to its good end.
+/// Runs a part, which must succeed.
 pub(super) fn run(stage: &Stage, command: &mut Command, mut hear: impl FnMut(&str)) {
     let mut child = command.spawn().unwrap();
     listen(stage, &mut child, |_, line| {
@@ -83,7 +83,7 @@ pub(super) fn run(stage: &Stage, command: &mut Command, mut hear: impl FnMut(&st
     assert!(status.success(), "{status}");
 }
 
-/// Builds `system.c`, once; its first lines say what it is.
+/// Builds `system.c`, once. Its first lines describe it.
 pub(super) fn system() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {

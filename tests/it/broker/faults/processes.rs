@@ -1,4 +1,4 @@
-//! The producer's own process, and what its system tells it.
+//! Faults of the producer's process and its system.
 
 use std::{
     fs::{self, File},
@@ -26,7 +26,7 @@ use crate::{
     log::Isolation,
 };
 
-/// What a part does in its process.
+/// Runs a part in its process.
 pub(super) fn run(part: &Part) {
     match &*part.name {
         "killed" => send_until_killed(part),
@@ -34,11 +34,11 @@ pub(super) fn run(part: &Part) {
         "clock" => move_clock(part),
         "name" => move_name(part),
         "fork" => fork_under_way(part),
-        name => panic!("{name} is no part"),
+        name => panic!("unknown part {name}"),
     }
 }
 
-/// The account that both processes keep of the one's records.
+/// The account that both processes use for the records of one.
 fn shared_account(topic: &str) -> Arc<Account> {
     Account::numbered(u32::MAX, topic, LANES, VALUE_SIZE)
 }
@@ -66,7 +66,7 @@ pub(super) fn process_killed(stage: &Stage) {
     assert!(row.acknowledged >= stage.scale.records);
 }
 
-/// Says of each record where it was acknowledged, as soon as it is.
+/// Prints each record's acknowledgement at once.
 fn send_until_killed(part: &Part) {
     let (account, scale) = (shared_account(&part.topic), Scale::of_environment());
     let producer: Producer<[u8], [u8]> = Producer::builder(part.config()).build().unwrap();
@@ -96,7 +96,7 @@ pub(super) fn files_exhausted(stage: &Stage) {
     });
 }
 
-/// No file can be opened, no connection made: those that there were are cut meanwhile.
+/// No file can be opened and no connection made, while the existing ones are cut.
 fn exhaust_files(part: &Part) {
     let traffic = part.traffic();
     let pid = process::id().to_string();
@@ -120,38 +120,38 @@ pub(super) fn clock_moved(stage: &Stage) {
     run_part(stage, command.env("LD_PRELOAD", system()).env("OTTLA_TEST_CLOCK", clock.path()), |_| {});
 }
 
-/// The time of day jumps, back and forth.
+/// The system clock is set forward and back.
 fn move_clock(part: &Part) {
     let set = |hours: i64| {
         let nanoseconds = hours * 3_600_000_000_000;
-        // Not truncated: it is mapped.
+        // Not truncated, because it is mapped.
         let mut file = File::options().write(true).open(std::env::var_os("OTTLA_TEST_CLOCK").unwrap()).unwrap();
         file.write_all(&nanoseconds.to_ne_bytes()).unwrap();
     };
     let traffic = part.traffic();
-    // What waits for a time must not wait for the hour to come again.
+    // Timeouts must not depend on the system clock.
     let waiting = thread::spawn(wait_for_room);
     thread::sleep(Duration::from_millis(500));
     let before = SystemTime::now();
     set(-1);
     assert!(SystemTime::now() < before, "the clock was not moved");
     recovers(&traffic);
-    await_that("what waits for room, and for the end, is told when its time is over", || waiting.is_finished());
+    await_that("waiting calls time out", || waiting.is_finished());
     waiting.join().unwrap();
     set(-24 * 365);
     recovers(&traffic);
-    // Brokers take no record that is more than an hour ahead of their own clock (`log.message.timestamp.after.max.ms`).
+    // Brokers reject records that are more than an hour ahead of their own clock (`log.message.timestamp.after.max.ms`).
     set(24);
-    await_that("records from the future are refused", || traffic.account().failures().contains_key(&ErrorKind::InvalidRecord));
+    await_that("records from the future are rejected", || traffic.account().failures().contains_key(&ErrorKind::InvalidRecord));
     set(0);
     recovers(&traffic);
     let row = part.settle("clock moved", traffic);
-    // Those that were in one batch with them.
+    // Records in the same batch.
     let with_them = row.failures.get(&ErrorKind::BatchRejected).map_or(0, |failures| failures.count);
     assert_eq!(row.failed, row.failures[&ErrorKind::InvalidRecord].count + with_them);
 }
 
-/// A record that nobody takes, one behind it that finds no room, and an end that waits for the first in vain.
+/// A record that no broker accepts, one after it that waits for the buffer, and a close that waits for the former.
 fn wait_for_room() {
     let settings = [("bootstrap.servers", "127.0.0.1:1"), ("buffer.memory", "1000"), ("max.block.ms", "2000")];
     let config = settings.iter().fold(ProducerConfig::new(), |config, (name, value)| config.set(name, *value).unwrap());
@@ -172,7 +172,7 @@ pub(super) fn name_moved(stage: &Stage) {
     run_part(stage, command.env("OTTLA_TEST_PORT", stage.named_port().to_string()), |_| {});
 }
 
-/// What is reached by a name goes to another address, and the name follows.
+/// The address of a host name changes, and DNS returns the new one.
 fn move_name(part: &Part) {
     let port: u16 = std::env::var("OTTLA_TEST_PORT").unwrap().parse().unwrap();
     let live_at = |last: u8| -> Vec<Proxy> {
@@ -198,13 +198,13 @@ pub(super) fn fork(stage: &Stage) {
     run_part(stage, &mut command, |_| {});
 }
 
-/// The process forks. Its child has the producer's memory and none of its threads.
+/// The process forks. The child has the producer's memory but none of its threads.
 fn fork_under_way(part: &Part) {
     let traffic = part.traffic();
     let told = std::env::var_os("OTTLA_TEST_FORK").unwrap();
     let child = match unix::process::parent_id() {
         0 => {
-            // The senders, who hold handles too, are not here.
+            // The child does not have the sending threads, which hold handles.
             fs::write(told, in_child(part, traffic.producer())).unwrap();
             process::exit(0);
         }
@@ -222,7 +222,7 @@ fn fork_under_way(part: &Part) {
     assert_eq!(part.settle("fork", traffic).failed, 0);
 }
 
-/// What the child can do with the producer, which is its parent's, and with one of its own.
+/// What the child can do with its parent's producer, and with a new one.
 fn in_child(part: &Part, inherited: &Producer<[u8], [u8]>) -> String {
     let kind = |ended: Result<(), ottla::Error>| ended.map_or_else(|error| error.kind().to_string(), |()| "done".to_owned());
     let account = Account::new(&part.topic, 1, VALUE_SIZE);

@@ -1,17 +1,17 @@
-//! How much a fault is tried with.
+//! The size of the fault tests.
 
 use std::env;
 
 /// The short form, in seconds, unless `OTTLA_TEST_FAULT_RECORDS` is set (`make faults`).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
-    /// As many records at least are sent around each fault,
+    /// The least number of records around each fault.
     pub(super) records: usize,
-    /// and so many a second, so that they are under way for as long as it lasts.
+    /// The records per second, so that records are in flight as long as the fault lasts.
     pub(super) rate: usize,
-    /// How often the leader is killed, and how many times longer the network is bad.
+    /// How often the leader is killed, and the factor for the duration of network faults.
     pub(super) rounds: u32,
-    /// What does not disturb another is tried at the same time.
+    /// Whether independent faults run in parallel.
     pub(super) is_short: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Three brokers, a network in front of them, and what was found of each fault.
+//! Three brokers, a network in front of them, and the results of each fault.
 
 use std::{
     collections::HashSet,
@@ -26,7 +26,7 @@ use crate::{
     log::Isolation,
 };
 
-/// A name whose address a test says (`system.c`).
+/// A host name whose address the test sets (`system.c`).
 pub(super) const NAME: &str = "kafka.ottla.test";
 const BROKERS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ pub(super) struct Stage {
     pub(super) kafka: OwnKafka,
     pub(super) scale: Scale,
     proxies: Vec<Proxy>,
-    /// Where clients are told that the brokers are, under [`NAME`]; they listen three ports further on.
+    /// The advertised addresses, under [`NAME`]. The brokers listen on ports that are three higher.
     named_port: u16,
     admin: AdminClient<DefaultClientContext>,
     rows: Mutex<Vec<String>>,
@@ -44,7 +44,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) fn new(scale: Scale) -> Self {
         let [port, named_port] = free_ports();
-        // They listen before the brokers do, so that nobody else takes the ports.
+        // Opened before the brokers start, so that no other process gets the ports.
         let proxies = (0..3).map(|n| Proxy::listen(([127, 0, 0, 1], port + n).into(), port + 3 + n)).collect();
         let (plain, named) = (format!("127.0.0.1:{port}"), format!("{NAME}:{named_port}"));
         let kafka = OwnKafka::start(&[
@@ -55,7 +55,7 @@ impl Stage {
             &plain,
             "--listener",
             &named,
-            // Otherwise a broker that is gone is missed after six seconds.
+            // By default a stopped broker is noticed after six seconds.
             "--set",
             "broker.session.timeout.ms=3000",
             "--set",
@@ -65,12 +65,12 @@ impl Stage {
         Self { kafka, scale, proxies, named_port, admin, rows: Mutex::default() }
     }
 
-    /// Settings of a producer that reaches the brokers directly.
+    /// Settings of a producer that connects to the brokers directly.
     pub(super) fn config(&self) -> ProducerConfig {
         ProducerConfig::new().set("bootstrap.servers", self.kafka.bootstrap_servers()).unwrap()
     }
 
-    /// Settings of a producer that reaches them through the proxies.
+    /// Settings of a producer that connects through the proxies.
     pub(super) fn config_through_proxies(&self) -> ProducerConfig {
         ProducerConfig::new().set("bootstrap.servers", self.proxied_servers()).unwrap()
     }
@@ -83,19 +83,19 @@ impl Stage {
         self.named_port
     }
 
-    /// What the network between the proxies' clients and the brokers is like.
+    /// Sets the state of the network between the proxies and their clients.
     pub(super) fn set_network(&self, network: Network) {
         self.proxies.iter().for_each(|proxy| proxy.set(network));
     }
 
-    /// Breaks what connections there are.
+    /// Closes all connections.
     pub(super) fn cut(&self) {
         for proxy in &self.proxies {
             proxy.cut();
         }
     }
 
-    /// Starts a topic that is on all brokers, once all of them know it.
+    /// Creates a topic on all brokers, and waits until all know it.
     pub(super) fn create(&self, topic: &str, partitions: i32) {
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(3));
         let created = block_on(self.admin.create_topics([&new], &AdminOptions::new())).unwrap();
@@ -106,7 +106,7 @@ impl Stage {
     pub(super) fn delete(&self, topic: &str) {
         let deleted = block_on(self.admin.delete_topics(&[topic], &AdminOptions::new())).unwrap();
         deleted.into_iter().for_each(|deleted| drop(deleted.unwrap()));
-        await_that("the topic is gone", || self.partitions(topic).is_empty());
+        await_that("the topic is deleted", || self.partitions(topic).is_empty());
     }
 
     pub(super) fn grow(&self, topic: &str, partitions: usize) {
@@ -115,20 +115,20 @@ impl Stage {
         grown.into_iter().for_each(|grown| drop(grown.unwrap()));
     }
 
-    /// Waits until every partition has a leader and all of its replicas.
+    /// Waits until each partition has a leader and all replicas are in sync.
     pub(super) fn await_in_sync(&self, topic: &str) {
-        await_that("every replica is in sync", || {
+        await_that("all replicas are in sync", || {
             let partitions = self.partitions(topic);
             !partitions.is_empty() && partitions.iter().all(|(leader, in_sync)| *leader >= 0 && *in_sync == BROKERS)
         });
     }
 
     pub(super) fn leader(&self, topic: &str, partition: usize) -> usize {
-        await_that("there is a leader", || self.partitions(topic).get(partition).is_some_and(|(leader, _)| *leader > 0));
+        await_that("the partition has a leader", || self.partitions(topic).get(partition).is_some_and(|(leader, _)| *leader > 0));
         self.partitions(topic)[partition].0 as usize
     }
 
-    /// Of each partition its leader, and how many replicas are in sync.
+    /// The leader of each partition, and its number of in-sync replicas.
     fn partitions(&self, topic: &str) -> Vec<(i32, usize)> {
         let Ok(metadata) = self.admin.inner().fetch_metadata(Some(topic), PATIENCE) else { return Vec::new() };
         let topic = &metadata.topics()[0];
@@ -145,20 +145,20 @@ impl Stage {
         [1, 2, 3].into_iter().filter(|other| *other != broker).collect::<Vec<_>>().try_into().unwrap()
     }
 
-    /// Starts records to a new topic of six partitions, which are under way when this returns.
+    /// Starts sending to a new topic with six partitions. Returns when records are in flight.
     pub(super) fn traffic(&self, topic: &str, config: ProducerConfig) -> Traffic {
         self.create(topic, 6);
         Traffic::flowing(config, topic, self.scale)
     }
 
-    /// Ends the traffic, and keeps the row that it gives. Nothing may be wrong with it.
+    /// Ends the traffic and stores its row, which must show no error.
     pub(super) fn settle(&self, fault: &str, traffic: Traffic) -> Row {
         let row = self.finish(fault, traffic);
         row.assert_sound();
         row
     }
 
-    /// As [`settle`](Self::settle), and what may be wrong is the caller's to say.
+    /// Like [`settle`](Self::settle), but the caller checks the row.
     pub(super) fn finish(&self, fault: &str, traffic: Traffic) -> Row {
         let account = traffic.end();
         let row = account.settle(fault, self.kafka.bootstrap_servers(), Isolation::Uncommitted);
@@ -167,7 +167,7 @@ impl Stage {
         row
     }
 
-    /// Keeps a row of the table.
+    /// Stores a row of the table.
     pub(super) fn keep(&self, row: String) {
         println!("{row}");
         self.rows.lock().unwrap().push(row);
@@ -180,25 +180,30 @@ impl Drop for Stage {
     }
 }
 
-/// Waits until every partition that gets records has acknowledged one that was sent since the account's last look.
+/// Waits until each partition that gets records has acknowledged a record that was sent after the account's last check.
 pub(super) fn await_watched(traffic: &Traffic, partitions: u32) {
     let wanted = traffic.account().partitions(partitions);
     let missing = || wanted.difference(&traffic.account().watched()).copied().collect::<HashSet<i32>>();
-    assert!(comes(|| missing().is_empty()), "partitions {:?} do not go on: {:?}", missing(), traffic.account().failures());
+    assert!(
+        comes(|| missing().is_empty()),
+        "timeout: partitions {:?} do not work: {:?}",
+        missing(),
+        traffic.account().failures()
+    );
 }
 
-/// A fault has ended: waits until every partition goes on.
+/// Call when a fault has ended: waits until all partitions work.
 pub(super) fn recovers(traffic: &Traffic) {
     traffic.account().fault_ended();
     await_watched(traffic, 6);
 }
 
-/// Waits for what must come.
+/// Waits until a condition holds.
 pub(super) fn await_that(what: &str, condition: impl Fn() -> bool) {
-    assert!(comes(condition), "not so within three minutes: {what}");
+    assert!(comes(condition), "timeout after three minutes: {what}");
 }
 
-/// No measure of speed: three minutes are ages.
+/// Three minutes: no measurement.
 fn comes(condition: impl Fn() -> bool) -> bool {
     let end = Instant::now() + Duration::from_secs(180);
     while !condition() {
@@ -210,8 +215,8 @@ fn comes(condition: impl Fn() -> bool) -> bool {
     true
 }
 
-/// Two ports, each with five free ones behind it: above those that `scripts/kafka` chooses from, below those that the system gives to
-/// outgoing connections.
+/// Two ports, each followed by five free ones: above those that `scripts/kafka` uses, and below those that the system uses for outgoing
+/// connections.
 fn free_ports() -> [u16; 2] {
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let first = u16::try_from(std::process::id() % 400).unwrap();

@@ -1,4 +1,4 @@
-//! A topic that changes under the producer.
+//! A topic that is deleted and created again while records are sent.
 
 use std::{thread, time::Duration};
 
@@ -18,12 +18,12 @@ pub(super) fn partitions_added(stage: &Stage) {
 pub(super) fn topic_recreated(stage: &Stage) {
     let topic = "recreated";
     let config = stage.config().set("metadata.max.age.ms", "500").unwrap();
-    // Otherwise librdkafka takes a topic that it does not find for one that is being created, for half a minute.
+    // By default librdkafka assumes for 30 s that a missing topic is being created.
     let config = config.set("librdkafka.topic.metadata.propagation.max.ms", "1000").unwrap();
     let traffic = stage.traffic(topic, config);
     stage.delete(topic);
     await_that("records fail", || traffic.account().failures().contains_key(&ErrorKind::UnknownTopicOrPartition));
-    // What was acknowledged is gone with the topic; its last reports have been heard long since.
+    // The acknowledged records are deleted with the topic; their reports have arrived long before.
     thread::sleep(Duration::from_millis(500));
     traffic.account().write_off();
     stage.create(topic, 6);

@@ -1,4 +1,4 @@
-//! Records that are under way while something goes wrong.
+//! Sends records while a fault occurs.
 
 use std::{
     sync::{
@@ -14,7 +14,7 @@ use ottla::{Producer, ProducerConfig};
 use super::{scale::Scale, stage::await_watched};
 use crate::account::Account;
 
-/// So many that each of twelve partitions has some.
+/// So many that each of twelve partitions gets records.
 pub(super) const LANES: u32 = 48;
 const SENDERS: u32 = 2;
 pub(super) const VALUE_SIZE: usize = 100;
@@ -27,7 +27,7 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// Sends until [`end`](Self::end), at the scale's rate, and as many records as it says at the least.
+    /// Sends until [`end`](Self::end), at the scale's rate, and at least the scale's number of records.
     fn start(config: ProducerConfig, topic: &str, scale: Scale) -> Self {
         let account = Account::new(topic, LANES, VALUE_SIZE);
         let producer: Producer<[u8], [u8]> = Producer::builder(config).build().unwrap();
@@ -40,7 +40,7 @@ impl Traffic {
         Self { account, producer, ends, senders }
     }
 
-    /// Starts to send, and returns when records are under way to each of six partitions.
+    /// Starts sending, and returns when records are in flight to each of six partitions.
     pub(super) fn flowing(config: ProducerConfig, topic: &str, scale: Scale) -> Self {
         let traffic = Self::start(config, topic, scale);
         traffic.account.watch();
@@ -57,7 +57,7 @@ impl Traffic {
         &self.account
     }
 
-    /// Lets the senders end, and waits for every report.
+    /// Stops the senders, and waits for all reports.
     pub(super) fn end(self) -> Arc<Account> {
         self.ends.store(true, Ordering::Relaxed);
         self.senders.into_iter().for_each(|sender| sender.join().unwrap());
@@ -66,14 +66,14 @@ impl Traffic {
     }
 }
 
-/// Sends the records of every second lane, one after another.
+/// Sends the records of every second lane, in order.
 fn send(account: &Arc<Account>, producer: &Producer<[u8], [u8]>, first: u32, scale: Scale, ends: &AtomicBool) {
     let share = |of_all: usize| of_all / SENDERS as usize;
     let (begun, mut lanes) = (Instant::now(), (first..LANES).step_by(SENDERS as usize).cycle());
     let mut sent = 0;
     while sent < share(scale.records) || !ends.load(Ordering::Relaxed) {
         if (sent as f64) < begun.elapsed().as_secs_f64() * share(scale.rate) as f64 {
-            // Why one is not accepted the account knows.
+            // The account records why a record is not accepted.
             let _ = account.send(producer, lanes.next().unwrap());
             sent += 1;
         } else {

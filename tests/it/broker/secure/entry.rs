@@ -1,4 +1,4 @@
-//! Who is let in: right credentials, by every mechanism, from TOML.
+//! Accepted logins: valid credentials for each mechanism, from TOML.
 
 use super::{
     Case, chain,
@@ -47,7 +47,7 @@ fn case(name: impl Into<String>, listener: &'static str, more: impl FnOnce(&Secu
     })
 }
 
-/// A client's key and certificate as texts.
+/// A client's key and certificate as text.
 fn texts(secured: &Secured, key: &str) -> Settings {
     vec![
         ("ssl.keystore.type", "PEM".to_owned()),
@@ -56,7 +56,7 @@ fn texts(secured: &Secured, key: &str) -> Settings {
     ]
 }
 
-/// Tokens that librdkafka makes itself.
+/// Tokens that librdkafka creates itself.
 pub(super) fn unsecured(more: &str) -> Settings {
     let module = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
     let jaas = format!("{module} required unsecuredLoginStringClaim_sub=\"alice\"{more};");

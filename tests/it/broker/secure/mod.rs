@@ -1,5 +1,4 @@
-//! Who is let in, on a Kafka of `scripts/kafka up --secure`: one for all cases, which run side by side, and a table of what became of
-//! each.
+//! Authentication with a Kafka of `scripts/kafka up --secure`: one cluster for all cases, which run in parallel, and a table of the results.
 
 mod entry;
 mod refusal;
@@ -18,7 +17,7 @@ use ottla::Error;
 
 use ottla_test_support::secured::{self, Secured};
 
-/// What is tried, and what is to come of it: the test of one case. It fails by a panic, and gives what the table shows.
+/// A case: its test and expected result. It fails by a panic, and returns the text for the table.
 struct Case {
     name: String,
     run: Box<dyn FnOnce(&Secured) -> String + Send>,
@@ -30,12 +29,12 @@ impl Case {
     }
 }
 
-/// As many cases run at a time: most of them wait.
+/// How many cases run at the same time; most of them wait.
 const AT_ONCE: usize = 12;
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn who_is_let_in_and_who_is_not() {
+fn valid_logins_succeed_and_invalid_ones_fail() {
     let secured = Secured::start();
     // The long ones first.
     let cases = [rotation::cases(), tokens::cases(), refusal::cases(), entry::cases()];
@@ -73,7 +72,7 @@ fn who_is_let_in_and_who_is_not() {
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
 }
 
 /// An error with its sources.
@@ -87,5 +86,5 @@ fn chain(error: &Error) -> String {
     text
 }
 
-/// How long a refusal may take to be told.
+/// The longest time until the error of a rejected login.
 const TOLD_WITHIN: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Who is not let in, and what the error says of it: the reason and the broker's address, soon, and no secret.
+//! Rejected logins: the error comes soon, and has the reason and the broker's address, but no secret.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -68,7 +68,7 @@ fn refused(secured: &Secured, producer: &Producer<str, str>, listener: &str, rea
     told(secured, &error, listener, reason)
 }
 
-/// Checks what an error says, and what it does not.
+/// Checks the error's text, and that it contains no secret.
 fn told(secured: &Secured, error: &Error, listener: &str, reason: &str) -> String {
     let text = chain(error);
     assert!(text.contains(reason), "{text}");
@@ -104,12 +104,12 @@ fn other_credentials(secured: &Secured) -> String {
     deliver(&producer, &topic, "in").unwrap().to_string()
 }
 
-/// Settings for tokens of a provider.
+/// Settings for a token provider.
 pub(super) fn oauth() -> Settings {
     vec![("sasl.mechanism", "OAUTHBEARER".to_owned())]
 }
 
-/// A producer whose provider gives such tokens, and tells that they are good for an hour.
+/// A producer whose provider returns such tokens with an expiry in an hour.
 fn with_tokens(config: ProducerConfig, token: impl Fn() -> String + Send + Sync + 'static) -> Producer<str, str> {
     let hour = Duration::from_secs(3600);
     let provider = move || {

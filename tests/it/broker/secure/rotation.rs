@@ -1,4 +1,4 @@
-//! Credentials that change under a producer that runs: no record fails.
+//! Credentials that change while a producer runs: no record fails.
 
 use std::{
     panic::resume_unwind,
@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![Case::new("rotation: another SCRAM password", another_password)]
 }
 
-/// The broker asks for the password every two seconds. For a while it has another one than the producer, which is not let in then.
+/// The broker requires reauthentication every two seconds. For a while its password differs from the producer's, whose login fails then.
 fn another_password(secured: &Secured) -> String {
     let (topic, mechanism) = (secured.topic(), "SCRAM-SHA-512");
     let producer = producer(secured.config("REAUTH", login(mechanism, "rotating", "rotating-secret")));
@@ -39,14 +39,14 @@ fn another_password(secured: &Secured) -> String {
             "--add-config",
             &config,
         ]);
-        // Long enough for the broker to have asked.
+        // Longer than the reauthentication interval.
         thread::sleep(Duration::from_secs(4));
         let before = log::Counter::new(secured.kafka().bootstrap_servers(), &topic, 1).count();
         producer.set_credentials("rotating", "another-secret").unwrap();
         thread::sleep(Duration::from_secs(3));
         stop.store(true, Ordering::Relaxed);
         let sent = sending.join().unwrap_or_else(|panic| resume_unwind(panic));
-        assert!(usize::try_from(before).unwrap() < sent, "all of {sent} were written before: the producer was never shut out");
+        assert!(usize::try_from(before).unwrap() < sent, "all of {sent} were written before: no login was rejected");
         (sent, before)
     });
     let values: Vec<String> =
@@ -55,7 +55,7 @@ fn another_password(secured: &Secured) -> String {
     format!("{sent} records, {last} of them before the producer had the new password, 0 failed")
 }
 
-/// Sends a record every few milliseconds; gives how many there were, all of which were acknowledged.
+/// Sends a record every few milliseconds. Returns their number; all of them were acknowledged.
 pub(super) fn send_until(producer: &Producer<str, str>, topic: &str, stop: &AtomicBool) -> usize {
     let mut deliveries = Vec::new();
     while !stop.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! Tokens of a provider and of librdkafka's own: refreshed while records are sent, and waited for when there are none.
+//! Tokens of a provider and of librdkafka: they are refreshed while records are sent, and awaited if there is none.
 
 use std::{
     io,
@@ -36,13 +36,13 @@ fn with(secured: &Secured, listener: &str, provider: impl TokenProvider) -> Prod
     Producer::builder(config).token_provider(provider).drop_timeout(Duration::ZERO).build().unwrap()
 }
 
-/// A token for so many seconds.
+/// A token that is valid for this many seconds.
 fn token(seconds: i64) -> Token {
     let life = Duration::from_secs(seconds.unsigned_abs());
     Token::new(unsecured_token("alice", seconds), SystemTime::now() + life).principal("alice")
 }
 
-/// Counts how often it is called.
+/// Counts its calls.
 fn counting<T>(calls: Arc<AtomicUsize>, give: impl Fn(usize) -> T) -> impl Fn() -> T {
     move || give(calls.fetch_add(1, Ordering::SeqCst))
 }
@@ -52,7 +52,7 @@ fn fails_twice(secured: &Secured) -> String {
     let provider = counting(Arc::clone(&calls), |call| async move {
         match call {
             0 => Err(io::Error::other("the identity provider is away")),
-            1 => panic!("a bug of the provider's"),
+            1 => panic!("a bug in the provider"),
             _ => Ok(token(3600)),
         }
     });
@@ -82,7 +82,7 @@ fn always_fails(secured: &Secured) -> String {
     text
 }
 
-/// The listener lets no connection be older than its token.
+/// The listener closes connections whose token has expired.
 fn refreshed(secured: &Secured) -> String {
     let calls = Arc::new(AtomicUsize::new(0));
     let provider = counting(Arc::clone(&calls), |_| async { Ok::<_, io::Error>(token(4)) });
@@ -99,7 +99,7 @@ fn refreshed_by_librdkafka(secured: &Secured) -> String {
     format!("{sent} records, 0 failed")
 }
 
-/// Sends for twice the life of a token.
+/// Sends for twice the lifetime of a token.
 fn send_for(producer: &Producer<str, str>, topic: &str) -> usize {
     let stop = AtomicBool::new(false);
     thread::scope(|threads| {

@@ -1,4 +1,4 @@
-//! Three brokers, each behind a proxy through which its clients reach it.
+//! Three brokers, each behind a proxy.
 
 use std::{net::TcpListener, process};
 
@@ -20,7 +20,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts it, and creates the topics.
+    /// Starts the brokers and creates the topics.
     pub(super) fn start() -> Self {
         let port = free_ports();
         let proxies = (0..BROKERS).map(|n| Proxy::listen(([127, 0, 0, 1], port + n).into(), port + BROKERS + n)).collect();
@@ -41,8 +41,8 @@ impl Cluster {
     }
 }
 
-/// The first of as many ports in a row, for the proxies and the brokers behind them, that nobody has: below those that the system gives to
-/// whoever asks for any.
+/// The first of a range of free ports, for the proxies and the brokers behind them: below those that the system uses for outgoing
+/// connections.
 fn free_ports() -> u16 {
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let first = u16::try_from(process::id() % 400).unwrap();

@@ -1,4 +1,4 @@
-//! What breaks the brokers, at times and in ways that the seed chooses.
+//! Faults of the brokers, chosen by the seed.
 
 use std::{
     fmt,
@@ -8,7 +8,7 @@ use std::{
 
 use super::cluster::{BROKERS, Cluster};
 
-/// What was done to the brokers.
+/// The faults so far.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) connections_cut: usize,
@@ -17,13 +17,13 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// Breaks one thing after another for so long; then everything is whole again.
+    /// Causes faults for this long; then all brokers work again.
     pub(super) fn inject(cluster: &Cluster, seed: u64, length: Duration) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut faults = Self::default();
         let begun = Instant::now();
         thread::scope(|scope| {
-            // One broker at a time is away: with two of them nothing goes on, as `min.insync.replicas` says.
+            // Only one broker is down at a time: with two of them down the others cannot write (`min.insync.replicas`).
             let mut away: Option<ScopedJoinHandle<'_, ()>> = None;
             while begun.elapsed() < length {
                 thread::sleep(Duration::from_millis(random.u64(500..4_000)));
@@ -34,7 +34,7 @@ impl Faults {
                     match choice {
                         0..5 => faults.cut(cluster, &mut random),
                         5..8 => {
-                            // Some of them longer than it keeps its leaderships (6 s), and than some of the records have.
+                            // Sometimes longer than a broker keeps its leaderships (6 s), and than the timeout of some records.
                             let most = if random.u8(0..3) == 0 { 10_000 } else { 3_000 };
                             let time = Duration::from_millis(random.u64(200..most));
                             faults.paused += 1;
@@ -63,7 +63,7 @@ impl Faults {
         faults
     }
 
-    /// Cuts the connections of one broker, or all of them.
+    /// Closes the connections of one broker, or of all.
     fn cut(&mut self, cluster: &Cluster, random: &mut fastrand::Rng) -> String {
         let (broker, all) = (random.usize(..cluster.proxies.len()), random.u8(0..4) == 0);
         let proxies = cluster.proxies.iter().enumerate().filter(|(n, _)| all || *n == broker);

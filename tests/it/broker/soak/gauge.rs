@@ -1,4 +1,4 @@
-//! How much the process holds: memory, files, threads.
+//! The resources of the process: memory, files, threads.
 
 use std::{
     thread,
@@ -11,7 +11,7 @@ use crate::own_process::{open_files, resident, threads};
 
 const EVERY: Duration = Duration::from_millis(250);
 
-/// What the process held at one time, or typically held.
+/// The resources at one time, or their typical values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     pub(super) resident: usize,
@@ -25,7 +25,7 @@ impl Held {
     }
 }
 
-/// Looks again and again until then. `own` says how much of the memory is the test's own.
+/// Measures repeatedly until the end. `own` returns the memory of the test itself.
 pub(super) fn watch(until: Instant, own: impl Fn() -> usize) -> Vec<Held> {
     let mut samples = Vec::new();
     while Instant::now() < until {
@@ -37,7 +37,7 @@ pub(super) fn watch(until: Instant, own: impl Fn() -> usize) -> Vec<Held> {
     samples
 }
 
-/// What was typical of the first and of the last quarter, once the first tenth is over.
+/// The typical values of the first and last quarter, without the first tenth.
 pub(super) fn quarters(samples: &[Held]) -> [Held; 2] {
     let warm = &samples[samples.len() / 10..];
     let quarter = warm.len().div_ceil(4);

@@ -1,4 +1,4 @@
-//! One producer from its beginning to its end, with settings and an end that are left to chance.
+//! The life of one producer, with random settings and a random end.
 
 use std::{
     sync::{
@@ -20,12 +20,12 @@ pub(super) struct Life<'a> {
     pub(super) producer: Producer<[u8], [u8]>,
     pub(super) account: &'a Arc<Account>,
     until: Instant,
-    /// It has failed for good.
+    /// A fatal error has occurred.
     failed: AtomicBool,
 }
 
 impl<'a> Life<'a> {
-    /// Begins one that sends this account's records, with these settings beside those left to chance.
+    /// Starts a producer that sends this account's records, with these settings and random ones.
     pub(super) fn begin(
         load: &'a Load,
         account: &'a Arc<Account>,
@@ -60,14 +60,14 @@ impl<'a> Life<'a> {
         Instant::now() >= self.until || self.failed.load(Ordering::Relaxed)
     }
 
-    /// The lane's next record. From here on it has to be reported, accepted or not.
+    /// The lane's next record. It must be reported, accepted or not.
     pub(super) fn next(&self, lane: u32) -> ProducerRecord<'static, [u8], [u8]> {
         let id = self.account.next(lane);
         self.account.accepted(id);
         self.account.record(id)
     }
 
-    /// Looks at why a record was not accepted; the account has heard of it already.
+    /// Checks why a record was not accepted; the account has already counted it.
     pub(super) fn refused(&self, error: &Error) {
         let foreseen = match error.kind() {
             ErrorKind::BufferFull | ErrorKind::BufferTimeout | ErrorKind::TransactionFailed | ErrorKind::TransactionState => true,
@@ -88,7 +88,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Ends the producer in one of the ways there are, and hears of the deliveries that are left.
+    /// Ends the producer in one of the possible ways, and reads the remaining deliveries.
     pub(super) fn end(self, left: Vec<Delivery>, random: &mut fastrand::Rng) {
         let close = |producer: Producer<[u8], [u8]>, timeout| {
             let unsent = block_on(producer.close(timeout)).unwrap();
@@ -102,7 +102,7 @@ impl<'a> Life<'a> {
                 block_on(self.producer.flush()).unwrap();
                 drop(self.producer);
             }
-            // From two threads at once.
+            // From two threads at the same time.
             4 => thread::scope(|scope| {
                 let clone = self.producer.clone();
                 scope.spawn(move || close(clone, Duration::from_secs(20)));
@@ -111,7 +111,7 @@ impl<'a> Life<'a> {
             _ => drop(self.producer),
         }
         for delivery in left {
-            // The account has heard of the same.
+            // The account got the same report.
             let _ = block_on(delivery);
         }
     }

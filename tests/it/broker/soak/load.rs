@@ -1,4 +1,4 @@
-//! The producers: so many at a time, each for a while, in a process of their own.
+//! The producers: several at a time, each for a while, in one process.
 
 use std::{
     collections::BTreeMap,
@@ -22,21 +22,21 @@ use super::{
 };
 use crate::{account::Account, log::Isolation};
 
-/// Of small records, of large ones, of those that may time out, and of those in transactions.
+/// For small records, large ones, records that may time out, and records in transactions.
 pub(super) const TOPICS: [&str; 4] = ["small", "large", IMPATIENT, "transactions"];
 
-/// Where records time out, others may be written twice: librdkafka then takes a new epoch for all of its partitions, and sends anew
-/// under it whatever is in doubt (confluentinc/librdkafka#4953).
+/// After records have timed out, others may be written twice: librdkafka gets a new epoch for all its partitions, and resends the records in
+/// flight with it (confluentinc/librdkafka#4953).
 pub(super) const IMPATIENT: &str = "impatient";
 
-/// Values of this size librdkafka copies; the large ones it refers to.
+/// librdkafka copies values of this size, and refers to the large ones.
 const SMALL: usize = 200;
 const LARGE: usize = 8_000;
 
-/// What all of them together send in a second at most: the machine has to carry the brokers as well.
+/// The maximum rate of all producers together in bytes per second: the brokers run on the same machine.
 const RATE: f64 = 4_000.0;
 
-/// How much longer than they send the producers may take to end.
+/// How much longer than the sending time the producers may take to end.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(super) struct Load {
@@ -47,7 +47,7 @@ pub(super) struct Load {
     pub(super) unsent: AtomicUsize,
     pub(super) callbacks_due: AtomicUsize,
     pub(super) callbacks_called: Arc<AtomicUsize>,
-    /// Committed, aborted, and those of which nobody knows.
+    /// Transactions that are committed, aborted, and unknown.
     pub(super) transactions: Mutex<[usize; 3]>,
     pub(super) small: Arc<Account>,
     pub(super) large: Arc<Account>,
@@ -57,12 +57,12 @@ pub(super) struct Load {
     paced: AtomicU64,
     fatal: Mutex<BTreeMap<String, usize>>,
     complaints: Mutex<Vec<String>>,
-    /// What each sender does at present.
+    /// The current action of each sender.
     doing: Mutex<BTreeMap<String, &'static str>>,
 }
 
 impl Load {
-    /// Sends for so long, ends everything, and then holds the log against what was reported.
+    /// Sends for this long, ends everything, and compares the log with the reports.
     pub(super) fn run(servers: &str, seed: u64, length: Duration) -> Summary {
         let lanes = 1_000 + 20 * u32::try_from(length.as_secs()).unwrap();
         let begun = Instant::now();
@@ -93,12 +93,12 @@ impl Load {
         load.summary(before, after, gauge::quarters(&samples))
     }
 
-    /// Ends the process if it does not end by itself, and says what it hangs on.
+    /// Ends the process if it hangs, and prints where.
     fn guard(self: &Arc<Self>, time: Duration) {
         let load = Arc::clone(self);
         thread::spawn(move || {
             thread::sleep(time);
-            eprintln!("the producers do not end: {:?}", load.doing.lock().unwrap());
+            eprintln!("timeout: the producers do not end: {:?}", load.doing.lock().unwrap());
             process::exit(1);
         });
     }
@@ -137,7 +137,7 @@ impl Load {
     }
 
     fn live(&self, way: Way, random: &mut fastrand::Rng) {
-        // A pause or a restart is longer than the shorter time, and shorter than the longer one.
+        // A pause or restart is longer than the shorter timeout, and shorter than the longer one.
         let (account, time) = match random.u8(0..6) {
             0 => (&self.large, "120000"),
             1 => (&self.impatient, "4000"),
@@ -150,12 +150,12 @@ impl Load {
         life.end(left, random);
     }
 
-    /// A lane that nobody had.
+    /// A new lane.
     pub(super) fn lane(&self) -> u32 {
         self.lanes.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Waits until so many more records are due.
+    /// Waits until this many more records are due.
     pub(super) fn pace(&self, records: usize, account: &Arc<Account>) {
         let weight = if Arc::ptr_eq(account, &self.large) { 10 } else { 1 };
         let paced = self.paced.fetch_add(weight * records as u64, Ordering::Relaxed);
@@ -171,12 +171,12 @@ impl Load {
         *self.fatal.lock().unwrap().entry(crate::account::told(error)).or_default() += 1;
     }
 
-    /// What the accounts keep, which grows with the records.
+    /// The memory of the accounts, which grows with the records.
     fn memory(&self) -> usize {
         [&self.small, &self.large, &self.impatient, &self.transactional].map(|account| account.memory()).iter().sum()
     }
 
-    /// What is held once the threads of the last producers are gone.
+    /// The resources after the threads of the last producers have ended.
     fn settled(&self, before: Held) -> Held {
         let same = |held: &Held| (held.files, held.threads) == (before.files, before.threads);
         let looks = (0..600).map(|_| {

@@ -1,9 +1,9 @@
-//! A soak: producers of every kind send to a Kafka of three brokers that breaks, for a while or for long; every record is accounted for,
-//! and nothing grows.
+//! A soak test: producers of all kinds send to a Kafka cluster of three brokers with faults, for a short or long time. Each record is
+//! accounted for, and resource usage does not grow.
 //!
-//! The producers have a process of their own, whose memory, files and threads are theirs alone ([`load`]). The brokers, the proxies in
-//! front of them and what breaks them belong to the process of the test ([`faults`]). `OTTLA_SOAK_MINUTES` or `OTTLA_SOAK_SECONDS` says how
-//! long, `OTTLA_SOAK_SEED` repeats a run's choices; how they fall in time depends on the machine.
+//! The producers have their own process, so that its memory, files and threads can be measured ([`load`]). The brokers, their proxies and the
+//! faults belong to the process of the test ([`faults`]). `OTTLA_SOAK_MINUTES` or `OTTLA_SOAK_SECONDS` is the duration, `OTTLA_SOAK_SEED`
+//! repeats a run's random choices; their timing depends on the machine.
 
 mod cluster;
 mod faults;
@@ -21,17 +21,17 @@ use crate::own_process;
 
 const TEST: &str = "broker::soak::every_record_is_accounted_for_and_nothing_grows";
 
-/// For the process of the producers: where the brokers are, and the file for what it has counted.
+/// Environment variables of the producers' process: the addresses of the brokers, and the file for its results.
 const SERVERS: &str = "OTTLA_SOAK_SERVERS";
 const SUMMARY: &str = "OTTLA_SOAK_SUMMARY";
 
-/// How long, unless it is said, and the choices of that short run.
+/// The default duration and seed.
 const SHORT: Duration = Duration::from_secs(25);
 const SHORT_SEED: u64 = 7;
 
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
-fn every_record_is_accounted_for_and_nothing_grows() {
+fn every_record_is_accounted_for_and_resources_do_not_grow() {
     if own_process::is_alone(TEST) {
         let summary = Load::run(&env::var(SERVERS).unwrap(), seed(), length());
         fs::write(env::var_os(SUMMARY).unwrap(), serde_json::to_vec(&summary).unwrap()).unwrap();
@@ -42,8 +42,7 @@ fn every_record_is_accounted_for_and_nothing_grows() {
     let cluster = Cluster::start();
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut producers = own_process::command(TEST);
-    // For threads that are gone the GNU C library keeps their memory, an arena each, until there are so many that they are shared. With one
-    // for all of them what grows is what is held.
+    // The GNU C library keeps the memory arenas of ended threads until it shares them. With one arena for all threads, only used memory grows.
     producers.env("MALLOC_ARENA_MAX", "1");
     producers.env(SERVERS, cluster.bootstrap_servers()).env(SUMMARY, file.path()).env("OTTLA_SOAK_SEED", seed.to_string());
     let (faults, output) = thread::scope(|scope| {

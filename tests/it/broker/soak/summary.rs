@@ -1,4 +1,4 @@
-//! What a soak came to.
+//! The results of a soak test.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,8 +10,8 @@ use super::{
 };
 use crate::account::Row;
 
-/// How much more may be held in the last quarter than in the first, beside a fifth: what is under way differs from minute to minute, by
-/// up to `buffer.memory` of each producer.
+/// How much higher than in the first quarter the usage may be in the last quarter, besides a fifth: the records in flight vary, by up to
+/// `buffer.memory` of each producer.
 const NOISE: Held = Held { resident: 24_000_000, files: 20, threads: 20 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,24 +20,24 @@ pub(super) struct Summary {
     pub(super) producers: usize,
     /// By topic.
     pub(super) records: Vec<Records>,
-    /// Given back by `close`.
+    /// Records returned by `close`.
     pub(super) unsent: usize,
     pub(super) callbacks_due: usize,
     pub(super) callbacks_called: usize,
-    /// Committed, aborted, and those whose producer failed while it committed.
+    /// Transactions that are committed, aborted, and unknown because the producer failed during the commit.
     pub(super) transactions: [usize; 3],
-    /// How many records failed, by kind of error.
+    /// The number of failed records by kind of error.
     pub(super) failures: BTreeMap<String, usize>,
-    /// Producers that could send no more, by their errors.
+    /// Producers with a fatal error, by error.
     pub(super) fatal: BTreeMap<String, usize>,
     pub(super) complaints: Vec<String>,
     pub(super) before: Held,
-    /// The first and the last.
+    /// In the first and last quarter.
     pub(super) quarters: [Held; 2],
     pub(super) after: Held,
 }
 
-/// What became of the records of a topic. Offered are those that were given to the producer, accepted or not.
+/// The results of the records of a topic. Offered records were passed to the producer, accepted or not.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Records {
     offered: usize,
@@ -75,7 +75,7 @@ impl From<Row> for Records {
 
 impl Records {
     fn is_sound(&self, topic: &str) -> bool {
-        // Of two, the broker acknowledges the second one.
+        // Of two copies, the broker acknowledges the second one.
         let twice = if topic == IMPATIENT { 0 } else { self.duplicated + self.misplaced };
         let wrong = [self.unreported, self.reported_again, self.lost, twice, self.reordered];
         let wrong = wrong.iter().chain(&[self.present_despite_report, self.damaged]).sum::<usize>();
@@ -84,7 +84,7 @@ impl Records {
 }
 
 impl Summary {
-    /// Panics unless every record is accounted for and nothing has grown.
+    /// Panics unless each record is accounted for and resource usage has not grown.
     pub(super) fn assert_sound(&self, seed: u64) {
         let [first, last] = self.quarters;
         let grown = |of: fn(&Held) -> usize| of(&last) > of(&first) + of(&first) / 5 + of(&NOISE);

@@ -1,4 +1,4 @@
-//! Transactions one after another, some committed, some aborted, some dropped.
+//! A sequence of transactions, which are committed, aborted or dropped.
 
 use std::{thread, time::Duration};
 
@@ -10,22 +10,22 @@ use crate::account::Id;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What became of a transaction.
+/// The result of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Committed,
     Aborted,
-    /// The producer has failed while it committed.
+    /// The producer has failed during the commit.
     Unknown,
 }
 
-/// The settings of a producer that takes the place of the one before it.
+/// The settings of a producer that replaces the previous one.
 pub(super) fn settings() -> Vec<(&'static str, String)> {
     let settings = [("transactional.id", "soak"), ("transaction.timeout.ms", "20000"), ("delivery.timeout.ms", "10000")];
     settings.map(|(name, value)| (name, value.to_owned())).to_vec()
 }
 
-/// A producer's transactions until its life is over; then its end. What they came to is noted when everything is reported.
+/// The transactions of a producer until its end. Results are recorded when all records are reported.
 pub(super) fn run(life: Life<'_>, random: &mut fastrand::Rng) {
     let (load, account, lane) = (life.load, life.account, life.load.lane());
     let mut transactions = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn run(life: Life<'_>, random: &mut fastrand::Rng) {
     }
 }
 
-/// Whatever the last producer has left open is aborted.
+/// Aborts the open transaction of the last producer.
 pub(super) fn clear(load: &Load) {
     let life = Life::begin(load, &load.transactional, &settings(), &mut fastrand::Rng::with_seed(0));
     while let Err(error) = block_on(life.producer.init_transactions()) {
@@ -68,7 +68,7 @@ fn init(life: &Life<'_>) -> bool {
     false
 }
 
-/// A call has failed that is made again, unless the producer has ended.
+/// A call that is repeated has failed, unless the producer has ended.
 fn failed(life: &Life<'_>, error: &Error) {
     if error.is_fatal() {
         return life.fail(error);
@@ -81,7 +81,7 @@ fn one(life: &Life<'_>, transaction: Transaction<[u8], [u8]>, lane: u32, random:
     let count = random.usize(1..100);
     life.load.pace(count, life.account);
     for _ in 0..count {
-        // A transaction that has failed takes no more, and tells no interceptor of what it is given.
+        // A failed transaction rejects further records, without a call of the interceptor.
         let id = life.account.next(lane);
         match block_on(transaction.send(life.account.record(id))) {
             Ok(delivery) => {
@@ -106,7 +106,7 @@ fn one(life: &Life<'_>, transaction: Transaction<[u8], [u8]>, lane: u32, random:
     (records, outcome)
 }
 
-/// An abort that fails is no commit, either.
+/// A failed abort does not commit.
 fn abort(life: &Life<'_>, transaction: &Transaction<[u8], [u8]>) -> Outcome {
     while let Err(error) = block_on(transaction.abort()) {
         failed(life, &error);

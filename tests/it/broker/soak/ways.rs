@@ -12,18 +12,18 @@ use ottla::{Delivery, ErrorKind};
 
 use super::life::Life;
 
-/// How a producer is used.
+/// A way to use a producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// A future each, awaited in order, with many under way.
+    /// A future for each record, awaited in order, with many in flight.
     Futures,
     Callbacks,
     Batches,
     /// Deliveries are dropped.
     Forgotten,
-    /// Sends are dropped while they wait for room.
+    /// Sends are dropped while they wait for the buffer.
     Cancelled,
-    /// Never waiting, against a full buffer.
+    /// `try_send`, with a full buffer.
     Trying,
     Blocking,
     /// One producer, several threads.
@@ -42,7 +42,7 @@ impl Way {
         Self::Threads,
     ];
 
-    /// Sends until the producer's life is over; gives the deliveries that nobody has awaited.
+    /// Sends until the end of the producer's life. Returns the deliveries that were not awaited.
     pub(super) fn send(self, life: &Life<'_>, random: &mut fastrand::Rng) -> Vec<Delivery> {
         let lane = life.load.lane();
         match self {
@@ -58,7 +58,7 @@ impl Way {
     }
 }
 
-/// Calls `send` with as many records at a time as `burst` gives, until the life is over.
+/// Calls `send` with `burst` records at a time, until the end.
 fn each_burst(life: &Life<'_>, random: &mut fastrand::Rng, most: usize, mut send: impl FnMut(usize, &mut fastrand::Rng)) {
     while !life.is_over() {
         let records = random.usize(1..=most);
@@ -88,7 +88,7 @@ fn callbacks(life: &Life<'_>, lane: u32, random: &mut fastrand::Rng) -> Vec<Deli
     each_burst(life, random, 200, |records, random| {
         for _ in 0..records {
             let called = Arc::clone(&life.load.callbacks_called);
-            // Some of them hold the producer: the last handle is dropped where they run, then.
+            // Some callbacks hold the producer, so that the last handle is dropped where they run.
             let held = (random.u8(0..50) == 0).then(|| life.producer.clone());
             let callback = move |_| {
                 called.fetch_add(1, Ordering::Relaxed);
