@@ -129,7 +129,7 @@ fn many_small_records_in_a_small_buffer() {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn broker_pauses_while_records_are_sent() {
-    alone("broker::memory::a_broker_that_pauses_while_records_are_offered", || {
+    alone("broker::memory::broker_pauses_while_records_are_sent", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=6"]);
         // Requests time out during the pause, so they are retried.
         let config = patient(&kafka).set("request.timeout.ms", "8000").unwrap();
@@ -173,7 +173,7 @@ fn numbers(size: usize) -> Vec<u32> {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn large_records_whose_serializer_grows_the_buffer() {
-    alone("broker::memory::large_records_whose_serializer_lets_the_buffer_grow", || {
+    alone("broker::memory::large_records_whose_serializer_grows_the_buffer", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=6"]);
         let producer: Producer<str, Vec<u32>> = Producer::builder(patient(&kafka)).value_serializer(Json::new()).build().unwrap();
         // Just below and just above a power of two: the latter need twice their size.
@@ -189,7 +189,7 @@ fn large_records_whose_serializer_grows_the_buffer() {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn medium_records_whose_serializer_grows_the_buffer() {
-    alone("broker::memory::middling_records_whose_serializer_lets_the_buffer_grow", || {
+    alone("broker::memory::medium_records_whose_serializer_grows_the_buffer", || {
         let topic = topic("memory-json", 6, &[]);
         let producer: Producer<str, Vec<u32>> = Producer::builder(config()).value_serializer(Json::new()).build().unwrap();
         // Sizes at which a buffer is kept with its slot: 16 KB for 8.3 KB.
@@ -239,7 +239,7 @@ fn small_records_after_large_ones() {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn alternating_large_and_small_records() {
-    alone("broker::memory::large_and_small_records_by_turns", || {
+    alone("broker::memory::alternating_large_and_small_records", || {
         let kafka = OwnKafka::start(&["--set", "num.partitions=6"]);
         let buffer_memory = 64 * 1024 * 1024;
         let config = patient(&kafka).set("buffer.memory", buffer_memory.to_string()).unwrap();
