@@ -126,7 +126,7 @@ impl EmbeddedKafka {
         1..=self.brokers
     }
 
-    /// Creates a topic with 1 to 100,000 partitions, each on `replication` brokers, one of which is its leader.
+    /// Creates a topic with 1 to 100,000 partitions, each on `replication` brokers, with one of these as its leader.
     ///
     /// # Errors
     /// [`ErrorKind::EmbeddedKafka`]: an invalid topic name, a number out of range, more replicas than brokers, or an existing topic.

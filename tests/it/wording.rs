@@ -115,12 +115,10 @@ const SEARCHED: &[&str] = &[
 const TO_DO: &[&str] = &[
     "crates/ottla-test-support",
     "docs/what-happens-when.md",
-    "src/consumer",
     "src/native",
     "src/producer",
-    "src/serialize",
-    "src/testing",
-    "tests/it",
+    "tests/it/embedded/transaction",
+    "tests/it/schema_registry",
     "tests/loom",
 ];
 

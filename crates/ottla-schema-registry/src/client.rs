@@ -231,7 +231,7 @@ impl SchemaRegistry {
         &self.0.lookup_policy
     }
 
-    /// How long a subject's latest version is cached; `None`: for ever.
+    /// How long a subject's latest version is cached; `None`: forever.
     pub(crate) fn latest_lifetime(&self) -> Option<Duration> {
         self.0.latest_lifetime
     }

@@ -45,7 +45,7 @@ pub(super) struct Connection {
     pub(super) retry_wait: Duration,
     pub(super) retry_max_wait: Duration,
     pub(super) cache_capacity: usize,
-    /// `None`: cached for ever.
+    /// `None`: cached forever.
     pub(super) latest_lifetime: Option<Duration>,
 }
 
@@ -206,7 +206,7 @@ impl SchemaRegistryConfig {
             retry_wait: self.milliseconds("retries.wait.ms"),
             retry_max_wait: self.milliseconds("retries.max.wait.ms"),
             cache_capacity: self.number("cache.capacity"),
-            latest_lifetime: self.text("latest.cache.ttl.sec").parse().map(Duration::from_secs).ok(), // -1: for ever
+            latest_lifetime: self.text("latest.cache.ttl.sec").parse().map(Duration::from_secs).ok(), // -1: forever
         };
         Ok((connection, lookup_policy))
     }

@@ -88,12 +88,12 @@ pub(super) fn system() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let (library, unfinished) = (folder.join("system.so"), folder.join(format!("system-{}.so", process::id())));
+        let (library, temporary) = (folder.join("system.so"), folder.join(format!("system-{}.so", process::id())));
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/broker/faults/system.c");
         let mut compiler = Command::new("cc");
-        compiler.args(["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"]).arg(&unfinished).arg(source);
+        compiler.args(["-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"]).arg(&temporary).arg(source);
         assert!(compiler.status().unwrap().success());
-        fs::rename(unfinished, &library).unwrap();
+        fs::rename(temporary, &library).unwrap();
         library
     })
 }
