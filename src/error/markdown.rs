@@ -20,8 +20,8 @@ This page is generated from the tables in `src/error/`; the test `error::markdow
 const BATCHES: &str = "
 ## Rejected batches
 
-A broker accepts or rejects a whole batch. If it rejects a batch of several records and does not name the invalid ones, the codes below have
-the meaning below. If it names them (KIP-467), the other records fail with `_INVALID_DIFFERENT_RECORD`. ottla does not resend the records of
+A broker accepts or rejects a whole batch. This table applies if it rejects a batch of several records and does not name the invalid
+ones. If it names them (KIP-467), the other records fail with `_INVALID_DIFFERENT_RECORD`. ottla does not resend the records of
 a rejected batch. (Java splits a batch that is too large and resends it.) librdkafka may already have sent later records of the partition, so
 resending would change the order.
 ";
@@ -39,7 +39,7 @@ its code in the tables above. Check them in this order; a loop that does so term
 | retriable | make the same call again: it continues where this one stopped |
 | none | fix the program: calls in the wrong order, or invalid arguments |
 
-Differences to Java:
+Differences from Java:
 
 | error | Java | ottla |
 | --- | --- | --- |
