@@ -127,6 +127,7 @@ mod delivery;
 mod documentation;
 mod error;
 pub mod intercept;
+mod lock;
 pub mod metrics;
 mod native;
 #[cfg(test)]

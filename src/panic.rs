@@ -19,9 +19,11 @@ use std::{
     any::Any,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
     task::Waker,
 };
+
+use crate::lock::lock;
 
 use futures::channel::oneshot;
 
@@ -100,21 +102,17 @@ pub(crate) struct TaskWaker(Mutex<Option<Waker>>);
 impl TaskWaker {
     /// Stores the waker of the polling task. The task must check its condition again after this call.
     pub(crate) fn register(&self, waker: &Waker) {
-        if self.lock().as_ref().is_some_and(|known| known.will_wake(waker)) {
+        if lock(&self.0).as_ref().is_some_and(|known| known.will_wake(waker)) {
             return;
         }
         let waker = waker.clone();
-        let before = self.lock().replace(waker);
+        let before = lock(&self.0).replace(waker);
         before.into_iter().for_each(release);
     }
 
     /// Takes the waker, to wake it when the condition holds.
     pub(crate) fn take(&self) -> Option<Waker> {
-        self.lock().take()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).take()
     }
 }
 

@@ -172,7 +172,7 @@ fn is_kubernetes(rest: &str, value: &OsString) -> bool {
 }
 
 fn is_others(kind: ClientKind, name: &str) -> bool {
-    unknown_setting::is_others(kind, name.strip_prefix("librdkafka.").unwrap_or(name))
+    librdkafka_property::is_others(kind, name.strip_prefix("librdkafka.").unwrap_or(name))
 }
 
 /// The error for a variable that names no setting.

@@ -1,7 +1,7 @@
 //! librdkafka's property names: which exist, which are aliases, which hold secrets, and which must not be set because this layer
 //! relies on them (librdkafka 2.12's `CONFIGURATION.md`).
 
-use super::{ClientKind, unknown_setting};
+use super::ClientKind;
 
 /// Properties of every client whose names Java does not have, or uses with another meaning.
 const CLIENT: &[&str] = &[
@@ -203,13 +203,24 @@ pub(crate) fn is_secret(property: &str) -> bool {
     !known || SECRETS.contains(&property)
 }
 
+/// Whether a name, Java's or librdkafka's, belongs to the other kind of client only.
+pub(crate) fn is_others(kind: ClientKind, name: &str) -> bool {
+    let known = |kind: ClientKind| kind.setting(name).is_some() || is_own(kind, name);
+    !known(kind) && known(kind.other())
+}
+
+/// The error for such a name.
+pub(crate) fn of_other(kind: ClientKind) -> String {
+    format!("is a {} setting and does not apply to a {}", kind.other().noun(), kind.noun())
+}
+
 /// Why a property must not be set; `None` if it may be set.
 pub(crate) fn forbidden(kind: ClientKind, property: &str) -> Option<String> {
     if property.ends_with("_cb") {
         return Some("can only be set by a function of librdkafka; remove it".to_owned());
     }
-    if unknown_setting::is_others(kind, property) {
-        return Some(unknown_setting::of_other(kind));
+    if is_others(kind, property) {
+        return Some(of_other(kind));
     }
     forbidden_of(kind).find(|(name, _)| *name == property).map(|(_, reason)| (*reason).to_owned())
 }

@@ -26,6 +26,7 @@ mod placeholder;
 mod producer;
 mod redaction;
 mod resolution;
+mod resolve;
 mod resolved;
 #[cfg(feature = "consumer")]
 mod resolved_consumer;

@@ -24,22 +24,11 @@ const OTHER_CONSUMERS: &[(&str, &str)] = &[
 /// The command's own settings outside `[producer]` and `[consumer]`.
 const COMMANDS: &[&str] = &["topic", "input", "key", "value", "schema"];
 
-/// Whether a name, Java's or librdkafka's, belongs to the other kind of client only.
-pub(crate) fn is_others(kind: ClientKind, name: &str) -> bool {
-    let known = |kind: ClientKind| kind.setting(name).is_some() || librdkafka_property::is_own(kind, name);
-    !known(kind) && known(kind.other())
-}
-
-/// The error for such a name.
-pub(crate) fn of_other(kind: ClientKind) -> String {
-    format!("is a {} setting and does not apply to a {}", kind.other().noun(), kind.noun())
-}
-
 /// The error for an unknown name, and whether the name may be shown: it may be part of a secret, for example a line of a PEM text
 /// without its continuation.
 pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
-    if is_others(kind, name) {
-        return (true, of_other(kind));
+    if librdkafka_property::is_others(kind, name) {
+        return (true, librdkafka_property::of_other(kind));
     }
     let of_other_versions = match kind {
         ClientKind::Producer => OTHER_PRODUCERS,

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         mpsc::{self, Sender},
     },
     thread::{self, JoinHandle},
@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     Error, ErrorKind,
+    lock::lock,
     native::ConsumerClient,
     panic::{emit, survive},
 };
@@ -33,7 +34,7 @@ impl Calls {
 
     /// Queues `call`. It is dropped if the consumer is closed.
     pub(super) fn run(&self, call: Call) -> Result<(), Error> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         if let State::Idle(client) = &*state {
             let client = Arc::clone(client);
             let (sender, receiver) = mpsc::channel::<Call>();
@@ -59,7 +60,7 @@ impl Calls {
 
     /// Runs the queued calls and ends the thread.
     pub(super) fn stop(&self) {
-        let state = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Stopped);
+        let state = std::mem::replace(&mut *lock(&self.0), State::Stopped);
         if let State::Running(sender, thread) = state {
             drop(sender);
             if thread.join().is_err() {

@@ -3,12 +3,13 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use super::poll_wakeup::PollWakeup;
+use crate::lock::lock;
 
 /// The taken records of a partition that are not done, and those after the first of them that are.
 ///
@@ -60,12 +61,12 @@ impl Window {
 
     /// The program has received this record.
     pub(super) fn take(&self, offset: i64) {
-        self.lock().taken.push_back((offset, false));
+        lock(&self.state).taken.push_back((offset, false));
     }
 
     /// The program has processed this record. Repeated calls have no effect.
     pub(super) fn done(&self, offset: i64) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let Ok(index) = state.taken.binary_search_by_key(&offset, |(taken, _)| *taken) else { return };
         if let Some((_, is_done)) = state.taken.get_mut(index) {
             *is_done = true;
@@ -80,16 +81,12 @@ impl Window {
 
     /// The offset to commit, `None` before the first record is done.
     pub(super) fn next(&self) -> Option<i64> {
-        self.lock().next
+        lock(&self.state).next
     }
 
     /// Whether all taken records are done.
     pub(super) fn is_done(&self) -> bool {
-        self.lock().taken.is_empty()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state).taken.is_empty()
     }
 }
 

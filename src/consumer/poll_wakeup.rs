@@ -1,11 +1,11 @@
 //! [`PollWakeup`]: wakes the polling thread.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     thread::{self, Thread, ThreadId},
 };
 
-use crate::native::ConsumerClient;
+use crate::{lock::lock, native::ConsumerClient};
 
 /// Wakes the polling thread, whether it waits for librdkafka or for the program.
 #[derive(Debug, Default)]
@@ -18,11 +18,11 @@ pub(super) struct PollWakeup {
 impl PollWakeup {
     /// Sets the client whose events the polling thread waits for.
     pub(super) fn attach(&self, client: Arc<ConsumerClient>) {
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
+        *lock(&self.client) = Some(client);
     }
 
     pub(super) fn wake(&self) {
-        if let Some(client) = &*self.client.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(client) = &*lock(&self.client) {
             client.wake();
         }
         if let Some(thread) = self.thread.get() {
@@ -43,7 +43,7 @@ impl PollWakeup {
 
     /// Drops the client.
     pub(super) fn detach(&self) {
-        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let client = lock(&self.client).take();
         // Dropped without a lock, because dropping the last reference waits for librdkafka's threads.
         drop(client);
     }

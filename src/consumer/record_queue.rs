@@ -6,7 +6,7 @@ use std::{
     mem,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     Error,
+    lock::{lock, unpoisoned},
     native::Consumed,
     panic::{contain, emit, release, wake},
 };
@@ -399,10 +400,6 @@ impl<K, V, T> Drop for Next<'_, K, V, T> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<K, V> Front<K, V> {
     fn pop(&mut self) -> Option<Item<K, V>> {
         let Ready { place, item, .. } = self.ready.pop_front()?;
@@ -581,12 +578,12 @@ impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
 impl<K, V> Drop for RecordQueue<K, V> {
     fn drop(&mut self) {
         let left = |mutex: &mut Mutex<Front<K, V>>| {
-            let front = mutex.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let front = unpoisoned(mutex.get_mut());
             [mem::take(&mut front.held), mem::take(&mut front.ready)]
         };
         left(&mut self.front).into_iter().for_each(discard);
-        discard(mem::take(&mut self.back.get_mut().unwrap_or_else(PoisonError::into_inner).ready));
-        discard(mem::take(&mut self.chunk.get_mut().unwrap_or_else(PoisonError::into_inner).ready));
+        discard(mem::take(&mut unpoisoned(self.back.get_mut()).ready));
+        discard(mem::take(&mut unpoisoned(self.chunk.get_mut()).ready));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     mem,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering, mpsc::Sender},
+    sync::{Arc, Mutex, atomic::Ordering, mpsc::Sender},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use super::{
     polling::{Command, Polling},
     record_queue::Intake,
 };
-use crate::{Error, ErrorKind, native::ConsumerClient, panic::answer};
+use crate::{Error, ErrorKind, lock::lock, native::ConsumerClient, panic::answer};
 
 pub(super) struct Shared {
     pub(super) intake: Arc<dyn Intake>,
@@ -82,11 +82,11 @@ impl Shared {
     }
 
     pub(super) fn subscription(&self) -> Vec<String> {
-        self.subscribed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.subscribed).clone()
     }
 
     pub(super) fn set_subscription(&self, topics: Vec<String>) {
-        *self.subscribed.lock().unwrap_or_else(PoisonError::into_inner) = topics;
+        *lock(&self.subscribed) = topics;
     }
 
     pub(super) fn assignment(&self) -> Vec<TopicPartition> {
@@ -103,7 +103,7 @@ impl Shared {
     /// Starts closing. The receiver resolves when the consumer is closed.
     pub(super) fn close(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
-        let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ending = lock(&self.ending);
         match &mut *ending {
             Ending::Awaited(senders) => {
                 senders.push(sender);
@@ -150,7 +150,7 @@ impl Drop for End {
         }
         shared.signals.is_closing.store(true, Ordering::Release);
         shared.intake.end();
-        let ending = mem::replace(&mut *shared.ending.lock().unwrap_or_else(PoisonError::into_inner), Ending::Ended);
+        let ending = mem::replace(&mut *lock(&shared.ending), Ending::Ended);
         if let Ending::Awaited(senders) = ending {
             for sender in senders {
                 let _ = answer(sender, ());

@@ -1,6 +1,5 @@
 //! [`Error`]: one opaque error type with a kind to match on and methods to classify it.
 
-mod auth_failure;
 mod broker;
 mod code;
 mod kind;
@@ -10,12 +9,11 @@ mod markdown;
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-pub(crate) use auth_failure::{AuthFailure, broker_of};
 pub use kind::{ErrorKind, Persistence};
 
 use self::code::Meaning;
 use crate::{
-    native::{self, Contained, Outcome, TransactionRefused},
+    native::{self, AuthFailure, Contained, Outcome, TransactionRefused},
     serialize::Unavailable,
 };
 

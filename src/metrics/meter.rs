@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -13,6 +13,7 @@ use super::{
     statistics::Statistics,
     window::{Beginning, Totals, Window},
 };
+use crate::lock::lock;
 
 /// A kind of call whose duration is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,8 +110,4 @@ impl Meter {
         let read = |index: usize| texts.get(index).and_then(|json| Statistics::read(json));
         [read(0), read(1)]
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

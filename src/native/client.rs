@@ -10,7 +10,7 @@ use std::{
     fmt, mem,
     num::NonZeroI64,
     ptr::{self, NonNull},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
@@ -34,7 +34,10 @@ use super::{
     topic::{PartitionReport, Topic, TopicPartitioner, native_headers},
     wakeup::Wakeup,
 };
-use crate::secret::Secret;
+use crate::{
+    lock::{read, unpoisoned, write},
+    secret::Secret,
+};
 
 /// `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
 const ANY_PARTITION: i32 = -1;
@@ -110,10 +113,10 @@ impl Client {
 
     /// The topic of this name, made at its first use; the code is librdkafka's reason against it.
     pub(crate) fn topic(&self, name: &str) -> Result<Arc<Topic>, i32> {
-        if let Some(topic) = self.topics.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+        if let Some(topic) = read(&self.topics).get(name) {
             return Ok(Arc::clone(topic));
         }
-        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        let mut topics = write(&self.topics);
         if let Some(topic) = topics.get(name) {
             return Ok(Arc::clone(topic));
         }
@@ -125,7 +128,7 @@ impl Client {
 
     /// The topics that were sent to so far, in no order.
     pub(crate) fn topics(&self) -> Vec<Arc<Topic>> {
-        self.topics.read().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+        read(&self.topics).values().map(Arc::clone).collect()
     }
 
     /// Hands the record to librdkafka; what it does not accept comes back with its code. The draft has a topic of this client.
@@ -279,7 +282,7 @@ impl Drop for Client {
             return;
         }
         self.pool.close();
-        let topics = self.topics.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let topics = unpoisoned(self.topics.get_mut());
         for topic in topics.values() {
             // SAFETY: one reference a topic, given back once; with the last `Client` gone nobody produces any more.
             unsafe { sys::rd_kafka_topic_destroy(topic.handle()) };

@@ -10,7 +10,7 @@ use std::{
     panic::catch_unwind,
     ptr,
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Condvar, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -19,6 +19,7 @@ use std::{
 use rdkafka_sys as sys;
 
 use super::{callbacks::Callbacks, code, ffi, opaque::Opaque};
+use crate::lock::{lock, unpoisoned};
 
 const NAME: &CStr = c"ottla";
 
@@ -68,19 +69,19 @@ impl Connections {
     /// Waits until there is a connection, for `timeout` at most, and says whether there is one.
     pub(crate) fn wait_for_one(&self, timeout: Duration) -> bool {
         let is_none_up = |noted: &mut Noted| !noted.brokers.values().any(|broker| broker.is_up);
-        let waited = self.up.wait_timeout_while(self.lock(), timeout, is_none_up);
-        !is_none_up(&mut waited.unwrap_or_else(PoisonError::into_inner).0)
+        let waited = self.up.wait_timeout_while(lock(&self.noted), timeout, is_none_up);
+        !is_none_up(&mut unpoisoned(waited).0)
     }
 
     /// The address of the broker with this id, as `host:port`.
     pub(crate) fn address(&self, id: i32) -> Option<String> {
-        let noted = self.lock();
+        let noted = lock(&self.noted);
         noted.brokers.iter().find(|(_, broker)| broker.id == id).map(|(address, _)| address.clone())
     }
 
     /// The addresses to which there is a connection now, in order.
     pub(crate) fn addresses_up(&self) -> Vec<String> {
-        let noted = self.lock();
+        let noted = lock(&self.noted);
         let mut up: Vec<_> =
             noted.brokers.iter().filter(|(_, broker)| broker.is_up).map(|(address, _)| address.clone()).collect();
         up.sort_unstable();
@@ -89,14 +90,14 @@ impl Connections {
 
     /// What was wrong with the certificate that the broker at this address has shown last, as OpenSSL's code.
     pub(crate) fn certificate_error(&self, address: &str) -> Option<i32> {
-        self.lock().certificates.get(address).copied()
+        lock(&self.noted).certificates.get(address).copied()
     }
 
     fn note_state(&self, address: String, id: i32, is_up: bool) {
         if is_up {
             self.has_been_up.store(true, Ordering::Release);
         }
-        let mut noted = self.lock();
+        let mut noted = lock(&self.noted);
         let known = noted.brokers.entry(address).or_insert(Known { id, is_up });
         known.id = known.id.max(id);
         known.is_up = is_up;
@@ -107,11 +108,7 @@ impl Connections {
     }
 
     fn note_certificate(&self, address: String, error: i32) {
-        self.lock().certificates.insert(address, error);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Noted> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.noted).certificates.insert(address, error);
     }
 }
 

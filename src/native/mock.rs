@@ -11,7 +11,7 @@ use std::{
     ffi::{CStr, c_char, c_int},
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::NonNull,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -25,7 +25,7 @@ use rdkafka_sys::{
 };
 
 use super::fork_guard::ForkGuard;
-use crate::panic::emit;
+use crate::{lock::lock, panic::emit};
 
 // `rd_kafka_resp_err_t` is a Rust enum in rdkafka-sys, and a number that it does not list is undefined behaviour. These declarations
 // have the same link names and take and give the plain C int that the C enum is.
@@ -276,7 +276,7 @@ impl MockCluster {
 
     /// Runs a call that goes through the cluster's operation queue, one at a time and with a [`PAUSE`] between.
     fn paced<T>(&self, call: impl FnOnce() -> T) -> T {
-        let mut last = self.last_operation.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.last_operation);
         if let Some(rest) = last.and_then(|last| PAUSE.checked_sub(last.elapsed())) {
             thread::sleep(rest);
         }

@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "the seam to librdkafka: every block names its invariant")]
 
 mod admin;
+mod auth_failure;
 mod broker_message;
 mod callbacks;
 mod client;
@@ -46,6 +47,7 @@ mod topic_setting;
 mod transaction;
 mod wakeup;
 
+pub(crate) use auth_failure::{AuthFailure, broker_of};
 pub(crate) use client::{Client, flush_now};
 pub(crate) use cluster::ClusterDescription;
 #[cfg(feature = "consumer")]

@@ -4,8 +4,7 @@ use std::{num::NonZeroI64, sync::Arc};
 
 use rdkafka_sys as sys;
 
-use super::{code, record_view::Asked};
-use crate::error::AuthFailure;
+use super::{auth_failure::AuthFailure, code, record_view::Asked};
 
 /// The codes of records that were sent, and of which librdkafka all the same says that they were not written: nobody could read what
 /// the broker answered, or the broker itself does not know (`rd_kafka_handle_Produce_error` has no action for them).

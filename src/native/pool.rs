@@ -1,14 +1,12 @@
 //! The pool of free slots, each with the buffer of the record that it last held.
 
-use std::{
-    mem,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{mem, sync::Mutex};
 
 use super::{
     fork_guard::ForkGuard,
     slot::{Draft, FreeSlot},
 };
+use crate::lock::lock;
 
 /// Free slots keep at most this much memory; what comes back beyond it goes to the allocator.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
@@ -45,20 +43,20 @@ struct Free {
 
 impl Pool {
     pub(crate) fn take(&self) -> Draft {
-        let free = self.lock().pop();
+        let free = lock(&self.free).pop();
         free.map_or_else(Draft::new, Draft::from)
     }
 
     pub(super) fn give(&self, slot: FreeSlot) {
         // In a fork the mutex may be locked for ever.
-        let surplus = if self.fork_guard.is_left() { Some(slot) } else { self.lock().push(slot) };
+        let surplus = if self.fork_guard.is_left() { Some(slot) } else { lock(&self.free).push(slot) };
         drop(surplus);
     }
 
     /// Takes slots back, after a batch of reports of which others keep `unread` bytes.
     pub(super) fn give_all(&self, slots: &mut Vec<FreeSlot>, unread: usize) {
         let surplus: Vec<FreeSlot> = {
-            let mut free = self.lock();
+            let mut free = lock(&self.free);
             free.unread = free.unread.saturating_add_unsigned(unread);
             slots.drain(..).filter_map(|slot| free.push(slot)).collect()
         };
@@ -68,14 +66,14 @@ impl Pool {
 
     /// How much more unread records may keep.
     pub(super) fn unread_left(&self) -> usize {
-        let unread = usize::try_from(self.lock().unread).unwrap_or_default();
+        let unread = usize::try_from(lock(&self.free).unread).unwrap_or_default();
         UNREAD_BYTES.saturating_sub(unread)
     }
 
     /// Gives half of what is free back to the allocator: called when the producer is idle.
     pub(super) fn shrink(&self) {
         let surplus = {
-            let mut free = self.lock();
+            let mut free = lock(&self.free);
             let keep = free.slots.len() / 2;
             let surplus = free.slots.split_off(keep);
             free.bytes = free.slots.iter().map(FreeSlot::kept).sum();
@@ -90,7 +88,7 @@ impl Pool {
     /// Frees everything, now and from now on: slots hold their topic, and the topic this pool.
     pub(crate) fn close(&self) {
         let slots = {
-            let mut free = self.lock();
+            let mut free = lock(&self.free);
             free.closed = true;
             mem::take(&mut free.slots)
         };
@@ -100,12 +98,8 @@ impl Pool {
     /// How many slots are free, and how many bytes they keep.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> (usize, usize) {
-        let free = self.lock();
+        let free = lock(&self.free);
         (free.slots.len(), free.bytes)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Free> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,12 +8,12 @@
 
 use std::{
     ptr,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
 use super::{client::Client, ffi};
-use crate::secret::Secret;
+use crate::{lock::lock, secret::Secret};
 
 /// How often librdkafka connects by itself, which needs no second attempt beside it.
 const BY_ITSELF: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ impl Reconnect {
 
     /// Whether it is time to connect at `now`, and until when to wait for what comes of it.
     fn is_due(&self, now: Instant) -> (bool, Instant) {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = lock(&self.next);
         if let Some(at) = next.at.filter(|at| *at > now) {
             return (false, at);
         }
@@ -64,7 +64,7 @@ impl Reconnect {
 
     /// There is a connection: when it is lost, the backoff begins again.
     fn has_connected(&self) {
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Next { at: None, backoff: self.shortest };
+        *lock(&self.next) = Next { at: None, backoff: self.shortest };
     }
 }
 

@@ -4,14 +4,14 @@ use std::{
     ffi::{CString, c_char, c_int},
     mem,
     ptr::NonNull,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
 use rdkafka_sys as sys;
 use zeroize::Zeroizing;
 
 use super::{broker_message, callbacks::Callbacks, ffi, opaque::Opaque};
-use crate::secret::Secret;
+use crate::{lock::lock, secret::Secret};
 
 /// librdkafka's buffer for its reasons.
 const REASON_SIZE: usize = 512;
@@ -104,7 +104,7 @@ impl Settings {
             // which there is none.
             let _ = self.set(name, "");
         }
-        ABANDONED.lock().unwrap_or_else(PoisonError::into_inner).push(self.0.as_ptr().expose_provenance());
+        lock(&ABANDONED).push(self.0.as_ptr().expose_provenance());
         mem::forget(self);
     }
 }

@@ -6,14 +6,14 @@
 use std::{
     ffi::{c_char, c_int, c_void},
     mem,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::Duration,
 };
 
 use rdkafka_sys as sys;
 
 use super::{callbacks::Callbacks, ffi, opaque::Opaque};
-use crate::panic::contain;
+use crate::{lock::lock, panic::contain};
 
 /// A broker that has held back an answer, or has ceased to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +40,11 @@ impl Throttles {
     }
 
     pub(super) fn take(&self) -> Vec<Throttled> {
-        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        mem::take(&mut *lock(&self.0))
     }
 
     fn note(&self, throttled: Throttled) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(throttled);
+        lock(&self.0).push(throttled);
     }
 }
 

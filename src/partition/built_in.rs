@@ -1,11 +1,9 @@
 //! [`BuiltIn`]: Java's built-in partitioner.
 
-use std::{
-    num::NonZeroU32,
-    sync::{Mutex, PoisonError},
-};
+use std::{num::NonZeroU32, sync::Mutex};
 
 use super::{Placing, Queues, load::Load, partition_for};
+use crate::lock::lock;
 
 /// A queue counts as longer than the shortest one for every so many batches that it has more. A request of librdkafka's carries one
 /// partition, so queues differ by a batch or two even where all partitions are equally fast.
@@ -74,7 +72,7 @@ impl BuiltIn {
     }
 
     fn stick(&self, record: &Placing<'_>, available: impl Fn(i32) -> bool) -> i32 {
-        let mut sticky = self.sticky.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sticky = lock(&self.sticky);
         let stays = sticky.partition.filter(|&partition| sticky.produced < self.sticky_bytes && available(partition));
         let partition = stays.unwrap_or_else(|| {
             self.settle(&mut sticky);

@@ -1,12 +1,9 @@
 //! [`UniformSticky`]: Java's `UniformStickyPartitioner`.
 
-use std::{
-    num::NonZeroU32,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Mutex, time::Duration};
 
 use super::{Placing, Queues};
+use crate::lock::lock;
 
 /// Java's `UniformStickyPartitioner` (KIP-480, removed in Kafka 4.0), for one topic: records stay on one partition, whatever their keys,
 /// until its batch is complete. Then another partition with a leader is drawn.
@@ -40,7 +37,7 @@ impl UniformSticky {
 
     /// The partition of a record.
     pub(crate) fn place(&self, record: &Placing<'_>, available: impl Fn(i32) -> bool) -> i32 {
-        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = lock(&self.batch);
         self.queues.grow(record.partitions);
         let open = batch.filter(|batch| {
             let fits = batch.size.saturating_add(record.size) <= self.batch_bytes;

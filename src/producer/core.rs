@@ -7,12 +7,13 @@ use super::{
     delivery::{closing, flush_helper::Hurry},
     metadata::absence::is_absence,
     prepare::record_size,
-    shared::{Shared, lock, topic_of},
+    shared::{Shared, topic_of},
     transaction::Transactions,
 };
 use crate::{
     Error, ErrorKind,
     deadline::Deadline,
+    lock::lock,
     native::{Client, Draft, PreparedRecord, Topic, code},
     panic::wake,
 };

@@ -1,7 +1,7 @@
 //! What a producer's handles share with its delivery thread.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     task::Waker,
     thread::ThreadId,
     time::{Duration, Instant},
@@ -23,9 +23,8 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    error::AuthFailure,
     metrics::Meter,
-    native::{Audience as _, Client, Draft, Outcome, PreparedRecord, Topic, TransactionRefused, code},
+    native::{Audience as _, AuthFailure, Client, Draft, Outcome, PreparedRecord, Topic, TransactionRefused, code},
     secret::Secrets,
 };
 
@@ -205,14 +204,11 @@ pub(super) fn topic_of(record: &PreparedRecord) -> Arc<str> {
     record.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()))
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::{
+        lock::lock,
         native::{Completion, Contained, Outcome, RecordView, Tally},
         producer::admission::{admit::Entrant, buffer_memory::Claim},
     };

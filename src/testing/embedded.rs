@@ -1,17 +1,11 @@
 //! [`EmbeddedKafka`] and its builder.
 
-use std::{
-    collections::BTreeSet,
-    ffi::CString,
-    fmt,
-    ops::RangeInclusive,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, ffi::CString, fmt, ops::RangeInclusive, sync::Mutex, time::Duration};
 
 use super::{ApiKey, BrokerError, Request};
 use crate::{
     Error, ErrorKind, Result,
+    lock::lock,
     native::mock::{MockCluster, code_text},
 };
 
@@ -166,7 +160,7 @@ impl EmbeddedKafka {
     /// ```
     pub fn fail_next(&self, api_key: ApiKey, errors: &[BrokerError]) -> Result<()> {
         injectable(api_key)?;
-        let own_lists = self.own_lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let own_lists = lock(&self.own_lists);
         if let Some((broker, _)) = own_lists.iter().find(|(_, own)| *own == api_key) {
             return Err(refused(format!(
                 "fail_next_on was called for {api_key} on broker {broker}, which hides this list from it: use fail_next_on \
@@ -193,7 +187,7 @@ impl EmbeddedKafka {
             .iter()
             .map(|&(error, delay)| Ok((i32::from(error.code()), milliseconds("delay", delay)?)))
             .collect::<Result<Vec<_>>>()?;
-        let mut own_lists = self.own_lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own_lists = lock(&self.own_lists);
         for (error, delay) in answers {
             self.cluster.push_broker_error(broker, api_key.code(), error, delay).map_err(|code| broker_refused(broker, code))?;
             own_lists.insert((broker, api_key));

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt, mem,
     num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use super::{BrokerError, MockRecord, mock_transaction::Transactions};
 use crate::{
     Delivery, Error, ErrorKind, Persistence, Produce, ProduceTransaction, ProducerRecord, Report,
     intercept::Chain,
+    lock::{lock, unpoisoned},
     native::{self, Completion, Draft, Outcome, Pending, Pool, PreparedRecord, Topic, code},
     panic::{contain, wake},
     partition::{PartitionContext, Partitioner, partition_for},
@@ -253,7 +254,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 
@@ -274,7 +275,7 @@ impl<K: ?Sized, V: ?Sized> Mock<K, V> {
 
 impl<K: ?Sized, V: ?Sized> Drop for Mock<K, V> {
     fn drop(&mut self) {
-        let waiting = mem::take(&mut self.state.get_mut().unwrap_or_else(PoisonError::into_inner).waiting);
+        let waiting = mem::take(&mut unpoisoned(self.state.get_mut()).waiting);
         self.fail_all(waiting, code::DESTROY, Persistence::NotPersisted);
         // Its slots refer to topics, and topics to the pool: this breaks the cycle.
         self.pool.close();
@@ -424,7 +425,7 @@ impl<K: ?Sized, V: ?Sized> Clone for MockProducer<K, V> {
 
 impl<K: ?Sized, V: ?Sized> fmt::Debug for MockProducer<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.0.state);
         f.debug_struct("MockProducer")
             .field("auto_complete", &self.0.auto_complete)
             .field("history", &state.history.len())

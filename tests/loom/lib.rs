@@ -19,6 +19,15 @@ mod outstanding;
 mod buffer_memory;
 mod sync;
 
+/// What `src/lock.rs` has, with loom's mutex.
+mod lock {
+    use crate::sync::{Mutex, MutexGuard};
+
+    pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().unwrap()
+    }
+}
+
 /// The barriers around user code, of which the models have none that panics.
 mod panic {
     use std::task::Waker;

@@ -17,12 +17,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::PoisonError,
     time::{Duration, Instant},
 };
 
-use super::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
-use crate::deadline::Deadline;
+use super::sync::{AtomicUsize, Mutex, Ordering};
+use crate::{deadline::Deadline, lock::lock};
 
 /// The room that a producer's records share. `W` is what waits for it.
 pub(crate) struct BufferMemory<W> {
@@ -110,7 +109,7 @@ impl<W> BufferMemory<W> {
         if self.try_take(bytes) {
             return Claim::Granted(what);
         }
-        let mut queue = self.lock();
+        let mut queue = lock(&self.queue);
         if queue.closed {
             return Claim::Closed(what);
         }
@@ -148,7 +147,7 @@ impl<W> BufferMemory<W> {
     /// Takes out a waiter that has given up, if it still waits.
     pub(crate) fn withdraw(&self, id: u64, admit: impl FnMut(W) -> Result<(), Refused>) -> Option<W> {
         let left = {
-            let mut queue = self.lock();
+            let mut queue = lock(&self.queue);
             let index = queue.waiters.binary_search_by_key(&id, |waiter| waiter.id).ok()?;
             let waiter = queue.waiters.remove(index)?;
             self.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -162,7 +161,7 @@ impl<W> BufferMemory<W> {
     pub(crate) fn expire(&self, now: Instant, admit: impl FnMut(W) -> Result<(), Refused>) -> Vec<W> {
         let mut left = Vec::new();
         if self.is_waited_for() {
-            let mut queue = self.lock();
+            let mut queue = lock(&self.queue);
             while queue.waiters.front().is_some_and(|waiter| waiter.deadline.is_over(now)) {
                 if let Some(waiter) = queue.waiters.pop_front() {
                     self.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -181,7 +180,7 @@ impl<W> BufferMemory<W> {
         if !close && !self.is_waited_for() {
             return Vec::new();
         }
-        let mut queue = self.lock();
+        let mut queue = lock(&self.queue);
         queue.closed |= close;
         self.waiting.fetch_sub(queue.waiters.len(), Ordering::SeqCst);
         queue.waiters.drain(..).map(|waiter| waiter.what).collect()
@@ -192,7 +191,7 @@ impl<W> BufferMemory<W> {
         if !self.is_waited_for() {
             return None;
         }
-        self.lock().waiters.front().and_then(|waiter| waiter.deadline.instant())
+        lock(&self.queue).waiters.front().and_then(|waiter| waiter.deadline.instant())
     }
 
     /// Gives the waiters for which there is room now to `admit`, in order, unless another thread does so: that one sees the room that was
@@ -201,7 +200,7 @@ impl<W> BufferMemory<W> {
         if !self.is_waited_for() {
             return;
         }
-        let mut queue = self.lock();
+        let mut queue = lock(&self.queue);
         if queue.serving {
             return;
         }
@@ -227,7 +226,7 @@ impl<W> BufferMemory<W> {
                 self.waiting.fetch_sub(1, Ordering::SeqCst);
             }
             bunch.under_way = false;
-            queue = self.lock();
+            queue = lock(&self.queue);
         }
     }
 
@@ -235,10 +234,6 @@ impl<W> BufferMemory<W> {
         self.used
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |used| used.checked_add(bytes).filter(|&sum| sum <= self.limit))
             .is_ok()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue<W>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -256,7 +251,7 @@ impl<W> Drop for Bunch<'_, W> {
             self.buffer_memory.used.fetch_sub(lost, Ordering::SeqCst);
             // And the one that was just being admitted.
             self.buffer_memory.waiting.fetch_sub(self.waiters.len() + 1, Ordering::SeqCst);
-            self.buffer_memory.lock().serving = false;
+            lock(&self.buffer_memory.queue).serving = false;
         }
     }
 }

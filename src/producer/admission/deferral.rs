@@ -3,11 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::deferrals::{Deferred, Place};
-use crate::{
-    Error,
-    native::Draft,
-    producer::{prepare::pending_serialization::PendingSerialization, shared::lock},
-};
+use crate::{Error, lock::lock, native::Draft, producer::prepare::pending_serialization::PendingSerialization};
 
 /// A record that waits for its serializer. Its draft's charge is what it takes of the room meanwhile.
 pub(in crate::producer) struct Deferral {

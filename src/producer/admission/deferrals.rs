@@ -17,13 +17,13 @@
 use std::{
     collections::{HashMap, VecDeque},
     mem, ptr,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     task::{Wake, Waker},
     time::{Duration, Instant},
 };
 
-use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
-use crate::deadline::Deadline;
+use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::{deadline::Deadline, lock::lock};
 
 /// The queues, one for each topic that has records which wait.
 pub(crate) struct Deferrals<T> {
@@ -123,14 +123,10 @@ impl Alarm {
 
     fn ring(&self) {
         if !self.rung.swap(true, Ordering::SeqCst) {
-            if let Some(notify) = &*self.lock() {
+            if let Some(notify) = &*lock(&self.notify) {
                 notify();
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Notify>> {
-        self.notify.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,13 +162,13 @@ impl<T: Deferred> Deferrals<T> {
 
     /// Says how the thread is woken that serves these.
     pub(crate) fn connect(&self, notify: Notify) {
-        let before = self.alarm.lock().replace(notify);
+        let before = lock(&self.alarm.notify).replace(notify);
         drop(before);
     }
 
     /// Lets go of the bell, and of what it holds.
     pub(crate) fn disconnect(&self) {
-        let notify = self.alarm.lock().take();
+        let notify = lock(&self.alarm.notify).take();
         drop(notify);
     }
 
@@ -188,7 +184,7 @@ impl<T: Deferred> Deferrals<T> {
 
     /// Counts a record that begins to wait. False if nothing is let in any more.
     pub(crate) fn engage(&self) -> bool {
-        let queues = self.lock();
+        let queues = lock(&self.queues);
         if !queues.closed {
             self.engaged.fetch_add(1, Ordering::SeqCst);
         }
@@ -212,12 +208,12 @@ impl<T: Deferred> Deferrals<T> {
 
     /// Whether records of this topic wait.
     pub(crate) fn holds(&self, topic: &str) -> bool {
-        self.is_engaged() && self.lock().topics.contains_key(topic)
+        self.is_engaged() && lock(&self.queues).topics.contains_key(topic)
     }
 
     /// Lets a record wait, behind those of its topic.
     pub(crate) fn push(&self, what: T) -> Result<(), (T, Exit)> {
-        let mut queues = self.lock();
+        let mut queues = lock(&self.queues);
         if queues.closed {
             return Err((what, Exit::Cleared));
         }
@@ -235,7 +231,7 @@ impl<T: Deferred> Deferrals<T> {
 
     /// Takes out a record that nobody wants any more, if it is still here and not just being served. [`Place::withdraw`] comes first.
     pub(crate) fn withdraw(&self, place: &Place) -> Option<T> {
-        let mut queues = self.lock();
+        let mut queues = lock(&self.queues);
         let queue = queues.topics.get_mut(&place.topic)?;
         let index = queue.iter().position(|waiter| ptr::eq(waiter.what.place(), place))?;
         let waiter = queue.remove(index)?;
@@ -252,7 +248,7 @@ impl<T: Deferred> Deferrals<T> {
         if self.waiting() == 0 {
             return left;
         }
-        let mut queues = self.lock();
+        let mut queues = lock(&self.queues);
         for queue in queues.topics.values_mut() {
             while queue.front().is_some_and(|waiter| waiter.deadline.is_over(now)) {
                 left.extend(queue.pop_front().map(|waiter| waiter.what));
@@ -272,7 +268,7 @@ impl<T: Deferred> Deferrals<T> {
         if !close && !self.is_engaged() {
             return Vec::new();
         }
-        let mut queues = self.lock();
+        let mut queues = lock(&self.queues);
         queues.closed |= close;
         self.cleared.fetch_add(1, Ordering::SeqCst);
         let waiters: Vec<T> = queues.topics.values_mut().flat_map(mem::take).map(|waiter| waiter.what).collect();
@@ -287,7 +283,7 @@ impl<T: Deferred> Deferrals<T> {
         if self.waiting() == 0 {
             return None;
         }
-        self.lock().topics.values().filter_map(|queue| queue.front()?.deadline.instant()).min()
+        lock(&self.queues).topics.values().filter_map(|queue| queue.front()?.deadline.instant()).min()
     }
 
     /// Notes that a record which is ready waits until the room is no longer overdrawn. The caller looks at the room once more, since it may have
@@ -313,7 +309,7 @@ impl<T: Deferred> Deferrals<T> {
     /// longer wait. Only the delivery thread calls this.
     pub(crate) fn serve(&self, mut serve: impl FnMut(T, Turn<'_>) -> Option<T>, mut refuse: impl FnMut(T, Exit)) {
         self.stalled.store(false, Ordering::SeqCst);
-        let topics: Vec<Arc<str>> = self.lock().topics.keys().cloned().collect();
+        let topics: Vec<Arc<str>> = lock(&self.queues).topics.keys().cloned().collect();
         for topic in topics {
             while let Some((waiter, before)) = self.first(&topic) {
                 let Waiter { deadline, what } = waiter;
@@ -330,7 +326,7 @@ impl<T: Deferred> Deferrals<T> {
 
     /// Takes the topic's first out; the topic goes with the last.
     fn first(&self, topic: &str) -> Option<(Waiter<T>, u64)> {
-        let mut queues = self.lock();
+        let mut queues = lock(&self.queues);
         match queues.topics.get_mut(topic)?.pop_front() {
             Some(waiter) => {
                 self.queued.fetch_sub(1, Ordering::SeqCst);
@@ -344,7 +340,7 @@ impl<T: Deferred> Deferrals<T> {
     }
 
     fn put_back(&self, waiter: Waiter<T>, before: u64) -> Result<(), (T, Exit)> {
-        let mut queues = self.lock();
+        let mut queues = lock(&self.queues);
         if self.cleared.load(Ordering::SeqCst) != before {
             return Err((waiter.what, Exit::Cleared));
         }
@@ -354,10 +350,6 @@ impl<T: Deferred> Deferrals<T> {
         queues.topics.entry(Arc::clone(&waiter.what.place().topic)).or_default().push_front(waiter);
         self.queued.fetch_add(1, Ordering::SeqCst);
         Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queues<T>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

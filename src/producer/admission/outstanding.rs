@@ -13,12 +13,15 @@ use std::{
     future::Future,
     mem,
     pin::Pin,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use super::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering};
-use crate::panic::{release, wake};
+use super::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
+use crate::{
+    lock::lock,
+    panic::{release, wake},
+};
 
 /// Counts records in two generations. A flush starts a new one and waits until the old one is empty, so that records sent
 /// after it do not hold it up. While a flush waits, further ones queue up for the next turn.
@@ -135,9 +138,9 @@ impl Outstanding {
     pub(crate) fn flush(&self) -> Flushed {
         let turn = Arc::new(Turn(Mutex::new(TurnState { outcome: None, waker: None })));
         let mut done = Done::default();
-        let mut flushes = self.lock();
+        let mut flushes = lock(&self.flushes);
         if flushes.abandoned && !self.is_empty() {
-            turn.lock().outcome = Some(Err(Abandoned));
+            lock(&turn.0).outcome = Some(Err(Abandoned));
             return Flushed(Arc::clone(&turn));
         }
         flushes.queued.push(Arc::clone(&turn));
@@ -150,18 +153,18 @@ impl Outstanding {
     /// Ends every flush, now and from now on: the thread that serves the reports has ended.
     pub(crate) fn abandon(&self, done: &mut Done) {
         self.turn(done);
-        let mut flushes = self.lock();
+        let mut flushes = lock(&self.flushes);
         flushes.abandoned = true;
         let Flushes { waiting, queued, .. } = &mut *flushes;
         for turn in waiting.drain(..).chain(queued.drain(..)) {
-            turn.lock().outcome = Some(Err(Abandoned));
+            lock(&turn.0).outcome = Some(Err(Abandoned));
             done.0.push(turn);
         }
     }
 
     /// Ends the flushes whose generation is empty, and begins the next turn.
     fn turn(&self, done: &mut Done) {
-        let mut flushes = self.lock();
+        let mut flushes = lock(&self.flushes);
         loop {
             match flushes.old {
                 None if flushes.queued.is_empty() => {
@@ -178,26 +181,18 @@ impl Outstanding {
                     }
                     flushes.old = None;
                     for turn in flushes.waiting.drain(..) {
-                        turn.lock().outcome = Some(Ok(()));
+                        lock(&turn.0).outcome = Some(Ok(()));
                         done.0.push(turn);
                     }
                 }
             }
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Flushes> {
-        self.flushes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Turn {
-    fn lock(&self) -> MutexGuard<'_, TurnState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn take_waker(&self) -> Option<Waker> {
-        self.lock().waker.take()
+        lock(&self.0).waker.take()
     }
 }
 
@@ -212,7 +207,7 @@ impl Drop for Done {
 impl Flushed {
     /// Whether the flush has ended.
     pub(crate) fn is_over(&self) -> bool {
-        self.0.lock().outcome.is_some()
+        lock(&self.0.0).outcome.is_some()
     }
 }
 
@@ -223,7 +218,7 @@ impl Future for Flushed {
         // Cloned and dropped without the lock: both are the executor's code.
         let waker = context.waker().clone();
         let before = {
-            let mut turn = self.0.lock();
+            let mut turn = lock(&self.0.0);
             if let Some(outcome) = turn.outcome {
                 return Poll::Ready(outcome);
             }

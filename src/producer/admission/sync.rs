@@ -1,6 +1,6 @@
 //! What `buffer_memory`, `deferrals` and `outstanding` are made of. Their model checker has loom's equal in this place.
 
 pub(crate) use std::sync::{
-    Mutex, MutexGuard,
+    Mutex,
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Condvar, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -14,6 +14,7 @@ use std::{
 };
 
 use crate::{
+    lock::{lock, unpoisoned},
     native::Client,
     panic::{emit, survive},
     producer::{core::Core, shared::Shared},
@@ -46,7 +47,7 @@ struct State {
 impl Timer {
     /// Ends the thread, without waiting for it: it may be waking tasks, which is user code.
     pub(in crate::producer) fn end(&self) {
-        self.0.lock().has_ended = true;
+        lock(&self.0.state).has_ended = true;
         self.0.changed.notify_all();
     }
 }
@@ -59,12 +60,12 @@ impl Core {
         if inner.runs.load(Ordering::SeqCst) {
             // Or the thread reads the deadline after it has raised this.
             if inner.sleeps.swap(false, Ordering::SeqCst) {
-                inner.lock().is_rung = true;
+                lock(&inner.state).is_rung = true;
                 inner.changed.notify_all();
             }
             return;
         }
-        let state = inner.lock();
+        let state = lock(&inner.state);
         if state.has_ended || inner.runs.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -109,18 +110,14 @@ impl Inner {
                     None => IDLE,
                 }
             };
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             if !state.is_rung && !state.has_ended {
-                state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+                state = unpoisoned(self.changed.wait_timeout(state, wait)).0;
             }
             if state.has_ended {
                 return;
             }
             state.is_rung = false;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

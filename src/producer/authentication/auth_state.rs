@@ -14,8 +14,8 @@ use std::{
 };
 
 use crate::{
-    error::{AuthFailure, broker_of},
-    producer::shared::lock,
+    lock::lock,
+    native::{AuthFailure, broker_of},
 };
 
 #[derive(Debug)]

@@ -3,14 +3,14 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Mutex, RwLock},
     time::Instant,
 };
 
 use crate::{
     Error,
-    error::AuthFailure,
-    native::code,
+    lock::{lock, read, write},
+    native::{AuthFailure, code},
     secret::{Secret, Secrets},
 };
 
@@ -47,12 +47,12 @@ impl BrokerErrors {
 
     /// A text of librdkafka's without the secrets that may be in it.
     pub(in crate::producer) fn redact(&self, text: &str) -> String {
-        self.secrets.read().unwrap_or_else(PoisonError::into_inner).all.redact(text)
+        read(&self.secrets).all.redact(text)
     }
 
     /// Adds a secret that texts must not show, in place of the oldest of those that were added if they are many.
     pub(in crate::producer) fn keep_secret(&self, secret: &str) {
-        let Known { all, later } = &mut *self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        let Known { all, later } = &mut *write(&self.secrets);
         if secret.is_empty() || all.contains(secret) {
             return;
         }
@@ -65,7 +65,7 @@ impl BrokerErrors {
 
     /// Takes note of one; its text is [redacted](Self::redact).
     pub(in crate::producer) fn note(&self, code: i32, text: String, refusal: Option<AuthFailure>) {
-        let mut last = self.lock();
+        let mut last = lock(&self.last);
         // That all brokers are down says less than why the last one is.
         if code == code::ALL_BROKERS_DOWN && !last.is_empty() {
             return;
@@ -77,12 +77,12 @@ impl BrokerErrors {
     }
 
     pub(in crate::producer) fn last(&self) -> Option<ConnectionError> {
-        self.lock().back().cloned()
+        lock(&self.last).back().cloned()
     }
 
     /// The error of what nobody has answered since this producer is not let in, if it is not; `context` says what that is.
     pub(in crate::producer) fn not_let_in(&self, context: &str) -> Option<Error> {
-        let last = self.lock();
+        let last = lock(&self.last);
         let error = last.iter().rev().find(|error| code::REFUSALS.contains(&error.code))?;
         Some(match &error.refusal {
             Some(refusal) => Error::from_auth_failure(refusal, context),
@@ -96,10 +96,6 @@ impl BrokerErrors {
             Some(last) => error.with_source(last.to_string()),
             None => error,
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<ConnectionError>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::{
     error::Error as StdError,
     ffi::CString,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, Weak},
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
     time::{Duration, Instant, SystemTime},
@@ -16,9 +16,10 @@ use std::{
 use crate::{
     Error, ErrorKind, Token, TokenProvider,
     deadline::Deadline,
+    lock::{lock, unpoisoned},
     native::{BearerToken, Client, Contained, code},
     panic::{contain, emit},
-    producer::shared::{Shared, lock},
+    producer::shared::Shared,
 };
 
 /// The first and the longest wait after a failure; it doubles in between.
@@ -60,13 +61,13 @@ impl Tokens {
 
     /// Has the provider asked.
     pub(in crate::producer) fn refresh(&self) {
-        self.lock().wanted = true;
+        lock(&self.state).wanted = true;
         self.changed.notify_all();
     }
 
     /// Ends the thread, as soon as a provider that is being asked lets it; lets go of the client.
     pub(in crate::producer) fn end(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.ended = true;
         if let Some(thread) = &state.polling {
             thread.unpark();
@@ -100,7 +101,7 @@ impl Tokens {
     /// Waits until a token is wanted, or to be asked for again; false at the end.
     fn wait(&self, backoff: Option<Duration>) -> bool {
         let again = backoff.map(Deadline::after);
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             let left = again.map(|again| again.left(Instant::now()));
             if state.ended {
@@ -112,19 +113,19 @@ impl Tokens {
                 return true;
             }
             state = match left {
-                Some(left) => self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => unpoisoned(self.changed.wait_timeout(state, left)).0,
+                None => unpoisoned(self.changed.wait(state)),
             };
         }
     }
 
     /// Asks the provider; `None` at the end.
     fn ask(&self, provider: &dyn TokenProvider) -> Option<Result<Token, String>> {
-        self.lock().polling = Some(thread::current());
+        lock(&self.state).polling = Some(thread::current());
         let mut future = provider.token();
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         loop {
-            if self.lock().ended {
+            if lock(&self.state).ended {
                 return None;
             }
             match future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -143,10 +144,6 @@ impl Tokens {
         // What is not let in is tried again with this one.
         shared.auth_state.start_over();
         Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

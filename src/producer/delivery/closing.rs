@@ -12,9 +12,10 @@ use std::{
 use crate::{
     Error, ErrorKind, Headers, ProducerRecord,
     deadline::Deadline,
+    lock::lock,
     native::{Asked, ForkGuard, KeyAndValue, Outcome, RecordView},
     panic::emit,
-    producer::shared::{Shared, lock},
+    producer::shared::Shared,
 };
 
 /// How often the delivery thread looks whether everything is reported, while it closes.

@@ -12,11 +12,9 @@ use std::{
 use super::closing;
 use crate::{
     Error, ErrorKind,
+    lock::lock,
     native::{Client, EventHandler, code},
-    producer::{
-        admission::outstanding::Done,
-        shared::{Shared, lock},
-    },
+    producer::{admission::outstanding::Done, shared::Shared},
 };
 
 impl Shared {

@@ -6,7 +6,7 @@
 //! longer. The delivery thread goes on when the callback returns, reports what is left, and ends by itself.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex},
     thread,
     time::{Duration, Instant},
 };
@@ -15,9 +15,10 @@ use futures::channel::oneshot;
 
 use crate::{
     deadline::Deadline,
+    lock::{lock, unpoisoned},
     native::Client,
     panic::{answer, emit},
-    producer::shared::{Shared, lock},
+    producer::shared::Shared,
 };
 
 /// How long after the deadline the delivery thread may report nothing.
@@ -44,13 +45,13 @@ struct State {
 
 impl Ending {
     pub(in crate::producer) fn has_ended(&self) -> bool {
-        self.lock().has_ended
+        lock(&self.state).has_ended
     }
 
     /// Tells everybody that the delivery thread has ended.
     pub(in crate::producer) fn end(&self) {
         let waiting = {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             state.has_ended = true;
             std::mem::take(&mut state.waiting)
         };
@@ -64,7 +65,7 @@ impl Ending {
     /// Hears of the end, however long that takes.
     fn receiver(&self) -> oneshot::Receiver<bool> {
         let (sender, receiver) = oneshot::channel();
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.has_ended {
             drop(state);
             let _ = answer(sender, true);
@@ -77,7 +78,7 @@ impl Ending {
     /// Blocks until the end, or until `deadline` has passed and the thread gets no further; `progress` changes as long as it does.
     /// Says whether it was the end.
     fn wait<P: PartialEq>(&self, deadline: Deadline, progress: impl Fn() -> P) -> bool {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if state.has_ended {
                 return true;
@@ -86,7 +87,7 @@ impl Ending {
             if left.is_zero() {
                 break;
             }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = unpoisoned(self.changed.wait_timeout(state, left)).0;
         }
         drop(state);
         let begun = Instant::now();
@@ -97,19 +98,15 @@ impl Ending {
             if current != seen {
                 (seen, since) = (current, now);
             }
-            let state = self.lock();
+            let state = lock(&self.state);
             if state.has_ended {
                 return true;
             }
             if now.saturating_duration_since(since) >= STALLED || now.saturating_duration_since(begun) >= LONGEST {
                 return false;
             }
-            drop(self.changed.wait_timeout(state, LOOK).unwrap_or_else(PoisonError::into_inner));
+            drop(unpoisoned(self.changed.wait_timeout(state, LOOK)));
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,15 +8,16 @@ use std::{
 use super::flush_helper::FLUSH_SLICE;
 use crate::{
     Error, ErrorKind,
-    error::AuthFailure,
+    lock::lock,
     native::{
-        Asked, Audience, Client, EventHandler, Freed, KeyAndValue, Outcome, Progress, RecordView, Throttled, TopicCounts, code,
+        Asked, Audience, AuthFailure, Client, EventHandler, Freed, KeyAndValue, Outcome, Progress, RecordView, Throttled,
+        TopicCounts, code,
     },
     panic::{emit, survive},
     producer::{
         admission::outstanding::Done,
         metering::totals,
-        shared::{Shared, lock, look_again},
+        shared::{Shared, look_again},
         transaction::{Failure, Transactions, is_fence},
     },
 };

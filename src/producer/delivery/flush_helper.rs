@@ -15,7 +15,7 @@
 
 use std::{
     mem,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -23,6 +23,7 @@ use std::{
 use futures::channel::oneshot;
 
 use crate::{
+    lock::{lock, unpoisoned},
     native::{Client, flush_now},
     panic::{answer, emit},
     producer::core::Core,
@@ -88,12 +89,12 @@ impl FlushHelper {
 
     /// Says for which client it flushes.
     pub(in crate::producer) fn connect(&self, client: Arc<Client>) {
-        self.inner.lock().client = Some(client);
+        lock(&self.inner.state).client = Some(client);
     }
 
     /// Waits for the thread, and lets go of the client: the last one to do so ends librdkafka.
     pub(in crate::producer) fn end(&self) {
-        let mut state = self.inner.lock();
+        let mut state = lock(&self.inner.state);
         let (client, thread) = (state.client.take(), state.thread.take());
         self.inner.changed.notify_all();
         drop(state);
@@ -105,7 +106,7 @@ impl FlushHelper {
 
     /// Whether this is the helper's thread, on which tasks are woken that may run there.
     pub(in crate::producer) fn on_its_thread(&self) -> bool {
-        self.inner.lock().thread.as_ref().is_some_and(|helper| helper.thread().id() == thread::current().id())
+        lock(&self.inner.state).thread.as_ref().is_some_and(|helper| helper.thread().id() == thread::current().id())
     }
 
     /// Keeps librdkafka from lingering from now on: the producer is being closed.
@@ -115,7 +116,7 @@ impl FlushHelper {
 
     /// Waits until librdkafka lingers, unless somebody is in a hurry.
     pub(in crate::producer) async fn lingers(&self) {
-        let ends = self.inner.lock().end_of_slice();
+        let ends = lock(&self.inner.state).end_of_slice();
         if let Some(ends) = ends {
             // The sender is dropped only if the thread is gone.
             let _ = ends.await;
@@ -143,16 +144,16 @@ impl FlushHelper {
 
     #[cfg(test)]
     pub(in crate::producer) fn runs(&self) -> bool {
-        self.inner.lock().runs
+        lock(&self.inner.state).runs
     }
 
     fn pulses(&self) -> Option<MutexGuard<'_, Pulses>> {
-        self.pulses.as_ref().map(|pulses| pulses.lock().unwrap_or_else(PoisonError::into_inner))
+        self.pulses.as_ref().map(|pulses| lock(&pulses))
     }
 
     /// Changes what is wanted, and starts the thread if there is none.
     fn ask(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.inner.lock();
+        let mut state = lock(&self.inner.state);
         change(&mut state);
         // Without a client the delivery thread has ended: nothing that is outstanding is ever reported.
         let Some(client) = state.client.clone() else { return };
@@ -185,7 +186,7 @@ impl Default for FlushHelper {
 impl Inner {
     /// What the thread does, until nobody needs it.
     fn run(&self, client: &Client) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         while state.client.is_some() {
             let slice = if state.is_hurried() {
                 FLUSH_SLICE
@@ -204,7 +205,7 @@ impl Inner {
             let begun = Instant::now();
             flush_now(client, slice);
             let left = slice.saturating_sub(begun.elapsed());
-            state = self.lock();
+            state = lock(&self.state);
             state.in_flush = false;
             let leaving = mem::take(&mut state.leaving);
             if !leaving.is_empty() {
@@ -213,7 +214,7 @@ impl Inner {
                     // A receiver that is gone need not hear it.
                     let _ = answer(waiter, ());
                 }
-                state = self.lock();
+                state = lock(&self.state);
             }
             // It returns at once if librdkafka has nothing to send: a caller that is still in a hurry waits for something else.
             if !left.is_zero() && state.is_hurried() && state.client.is_some() {
@@ -225,12 +226,8 @@ impl Inner {
 
     /// Waits for a change, and says whether there was none.
     fn wait<'a>(&self, state: MutexGuard<'a, State>, timeout: Duration) -> (MutexGuard<'a, State>, bool) {
-        let (state, timeout) = self.changed.wait_timeout(state, timeout).unwrap_or_else(PoisonError::into_inner);
+        let (state, timeout) = unpoisoned(self.changed.wait_timeout(state, timeout));
         (state, timeout.timed_out())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -276,7 +273,7 @@ impl Drop for Hurry {
     fn drop(&mut self) {
         // In a fork the lock may be held for ever.
         if !self.0.client.is_left_behind() {
-            self.0.shared.flush_helper.inner.lock().hurries -= 1;
+            lock(&self.0.shared.flush_helper.inner.state).hurries -= 1;
         }
     }
 }

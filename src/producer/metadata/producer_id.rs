@@ -19,8 +19,8 @@ use std::{
 };
 
 use crate::{
+    lock::lock,
     native::{Client, Metadata, Topic, code},
-    producer::shared::lock,
 };
 
 /// How long it waits for an answer, the first time and the last. The time doubles in between; by then librdkafka has asked itself.

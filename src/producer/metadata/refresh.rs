@@ -8,7 +8,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex,
         mpsc::{Receiver, channel},
     },
     task::Waker,
@@ -16,7 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::native::{Client, Topic};
+use crate::{
+    lock::{lock, unpoisoned},
+    native::{Client, Topic},
+};
 
 /// How long one question waits for its answer. The thread holds the client, and so the end of the producer waits for it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -93,12 +96,12 @@ impl Refresh {
 
     /// Says whom to ask.
     pub(in crate::producer) fn connect(&self, client: Arc<Client>) {
-        self.0.lock().client = Some(client);
+        lock(&self.0.state).client = Some(client);
     }
 
     /// Has the brokers asked for a topic, unless they are being asked. `told` is woken after the answer.
     pub(in crate::producer) fn want(&self, topic: &Arc<Topic>, told: Waker) {
-        let mut state = self.0.lock();
+        let mut state = lock(&self.0.state);
         let Some(client) = state.client.as_ref().map(Arc::clone) else { return };
         state.want(topic, self.0.backoff, Instant::now());
         if state.thread.is_some() {
@@ -128,7 +131,7 @@ impl Refresh {
     /// librdkafka's own waits take longer when the system's clock is set back.
     pub(in crate::producer) fn join(&self) {
         let (client, topics, thread) = {
-            let mut state = self.0.lock();
+            let mut state = lock(&self.0.state);
             (state.client.take(), std::mem::take(&mut state.topics), state.thread.take())
         };
         drop((client, topics));
@@ -142,17 +145,17 @@ impl Refresh {
 impl Inner {
     /// Asks for what is wanted until nothing is.
     fn run(&self, mut ask: impl FnMut(&Topic)) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             match state.next(self.backoff.1, Instant::now()) {
                 Step::Ask(topic) => {
                     drop(state);
                     ask(&topic);
                     drop(topic);
-                    state = self.lock();
+                    state = lock(&self.state);
                 }
                 Step::Wait(time) => {
-                    state = self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0;
+                    state = unpoisoned(self.changed.wait_timeout(state, time)).0;
                 }
                 Step::End => {
                     // Under the lock: what is wanted from now on begins another thread. Once it is joined there is nothing to take.
@@ -161,10 +164,6 @@ impl Inner {
                 }
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -241,7 +240,7 @@ mod tests {
         let waker = || Waker::from(Arc::new(Told(Mutex::new(sender.clone()))));
         let known = client.topic("orders").unwrap();
         refresh.want(&known, waker());
-        assert!(refresh.0.lock().thread.is_none(), "nobody can be asked yet");
+        assert!(lock(&refresh.0.state).thread.is_none(), "nobody can be asked yet");
         refresh.connect(Arc::clone(&client));
         // No broker answers: that is told as well, so that what waits is looked at.
         refresh.want(&known, waker());
@@ -252,6 +251,6 @@ mod tests {
         refresh.join();
         assert_eq!(Arc::strong_count(&client), 1);
         refresh.want(&known, Waker::noop().clone());
-        assert!(refresh.0.lock().thread.is_none(), "the producer has ended");
+        assert!(lock(&refresh.0.state).thread.is_none(), "the producer has ended");
     }
 }

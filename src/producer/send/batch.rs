@@ -8,7 +8,7 @@ use std::{
     mem,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker, ready},
@@ -16,6 +16,7 @@ use std::{
 
 use crate::{
     Error, ErrorKind, ProducerRecord,
+    lock::lock,
     native::{Completion, Contained, Outcome, RecordView, Tally},
     panic::TaskWaker,
     producer::{Producer, Sending},
@@ -75,11 +76,7 @@ struct BatchProgress {
 
 impl BatchProgress {
     fn fail(&self, index: u32, error: Error) {
-        self.lock().push((index as usize, error));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(usize, Error)>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.failures).push((index as usize, error));
     }
 }
 
@@ -158,7 +155,7 @@ impl Future for BatchDelivery {
         }
         ready!(poll_proceed(context));
         let records = batch.records.load(Ordering::Relaxed);
-        let mut failures = mem::take(&mut *batch.lock());
+        let mut failures = mem::take(&mut *lock(&batch.failures));
         if failures.is_empty() {
             return Poll::Ready(Ok(BatchMetadata { records }));
         }

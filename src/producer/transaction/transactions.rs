@@ -8,7 +8,7 @@
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
@@ -28,6 +28,7 @@ use super::{
 use crate::{
     Error, ErrorKind,
     deadline::Deadline,
+    lock::{lock, unpoisoned},
     native::code,
     producer::{core::Core, shared::Shared},
 };
@@ -196,7 +197,7 @@ impl Transactions {
             if state.is_closing() {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = unpoisoned(self.changed.wait(state));
         }
     }
 
@@ -232,8 +233,8 @@ impl Transactions {
             }
             let wait = state.calls.next_deadline();
             state = match wait.instant() {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(_) => self.changed.wait_timeout(state, wait.left(now)).unwrap_or_else(PoisonError::into_inner).0,
+                None => unpoisoned(self.changed.wait(state)),
+                Some(_) => unpoisoned(self.changed.wait_timeout(state, wait.left(now))).0,
             };
         }
     }
@@ -302,7 +303,7 @@ impl Transactions {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn stop_taking(&self, number: u64) {

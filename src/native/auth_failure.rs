@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::native::code;
+use super::code;
 
 /// A failed authentication with a broker: the broker rejected the client, or the client rejected the broker's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) struct AuthFailure {
 
 /// Why authentication with a broker failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(crate) enum Reason {
     Credentials,
     Mechanism,
     Token,
@@ -51,7 +51,7 @@ impl Reason {
         }
     }
 
-    pub(super) fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::Credentials => {
                 "check the user name and password, and that the user exists on the broker for this sasl.mechanism"
@@ -75,7 +75,7 @@ impl Reason {
     }
 
     /// librdkafka's code for the reason.
-    pub(super) fn code(self) -> i32 {
+    pub(crate) fn code(self) -> i32 {
         match self {
             Self::Credentials | Self::Mechanism | Self::Token | Self::Login => code::AUTHENTICATION,
             _ => code::SSL,
@@ -129,12 +129,12 @@ impl AuthFailure {
         self.reason.code()
     }
 
-    pub(super) fn reason(&self) -> Reason {
+    pub(crate) fn reason(&self) -> Reason {
         self.reason
     }
 
     /// librdkafka's text.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 }
