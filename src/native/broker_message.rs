@@ -25,7 +25,7 @@ const BYSTANDER: &str = "Failed to append record because it was part of a batch"
 /// # Safety
 /// `settings` is alive, and every message of the producer carries a slot.
 pub(super) unsafe fn save_with(settings: *mut sys::rd_kafka_conf_t) {
-    // SAFETY: the caller vouches for `settings`; the name is static and the function has C's signature.
+    // SAFETY: the caller guarantees live settings; the name is static and the function has C's signature.
     unsafe { ffi::rd_kafka_conf_interceptor_add_on_new(settings, NAME.as_ptr(), on_new, ptr::null_mut()) };
 }
 

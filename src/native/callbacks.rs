@@ -16,11 +16,12 @@ impl Opaque<Callbacks> {
     /// # Safety
     /// `settings` is alive and has no opaque of its own, and `self` is dropped after every client that is made with it is destroyed.
     pub(super) unsafe fn watch(&self, settings: *mut sys::rd_kafka_conf_t) {
-        // SAFETY: the caller vouches that `settings` is alive and that the witness outlives its clients.
-        unsafe { sys::rd_kafka_conf_set_opaque(settings, self.as_ptr()) };
-        // SAFETY: `settings` is alive by the caller's word, and the pointer is that of a witness.
-        unsafe { Connections::note_with(settings, self.as_ptr()) };
-        // SAFETY: `settings` is alive by the caller's word, and its opaque was set to a witness above.
-        unsafe { Throttles::note_with(settings) };
+        // SAFETY: the caller guarantees live settings without an opaque, and that `self` outlives their clients; so the opaque that is set
+        // here is valid whenever one of the callbacks is called.
+        unsafe {
+            sys::rd_kafka_conf_set_opaque(settings, self.as_ptr());
+            Connections::note_with(settings, self.as_ptr());
+            Throttles::note_with(settings);
+        }
     }
 }

@@ -6,8 +6,9 @@
 
 use std::{
     collections::HashMap,
-    ffi::{c_char, c_int, c_void},
-    fmt, mem,
+    ffi::{c_int, c_void},
+    fmt,
+    mem::{self, ManuallyDrop},
     num::NonZeroI64,
     ptr::{self, NonNull},
     sync::{Arc, RwLock},
@@ -26,9 +27,12 @@ use super::{
     opaque::Opaque,
     pool::Pool,
     prepared_record::PreparedRecord,
+    queue::Queue,
     reconnect::Reconnect,
+    returned_error::ReturnedError,
     settings::{SettingRefused, Settings, makes_tokens, milliseconds},
     slot::{self, Draft},
+    text_buffer::TextBuffer,
     thread_buffers,
     throttle::Throttled,
     topic::{PartitionReport, Topic, TopicPartitioner, native_headers},
@@ -48,7 +52,8 @@ type PartitionFor = Box<dyn Fn() -> Option<Box<dyn TopicPartitioner>> + Send + S
 /// An owned `rd_kafka_t`. Destroyed with its last reference, which waits for librdkafka's threads.
 pub(crate) struct Client {
     handle: NonNull<sys::rd_kafka_t>,
-    events: NonNull<sys::rd_kafka_queue_t>,
+    /// Dropped by `drop`, before the client is destroyed.
+    events: ManuallyDrop<Queue>,
     topics: RwLock<HashMap<Arc<str>, Arc<Topic>>>,
     partition_for: PartitionFor,
     pool: Arc<Pool>,
@@ -68,19 +73,19 @@ impl Client {
     pub(crate) fn new(properties: &[(String, Secret)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
         let callbacks = Opaque::new(Callbacks::default());
         // SAFETY: `Client` drops the witness after its `drop` has destroyed the producer; if none is made, nobody uses the witness.
-        let handle = unsafe { Settings::new(properties, &callbacks) }?.into_producer(properties)?;
+        let handle = unsafe { Settings::of_producer(properties, &callbacks) }?.into_producer(properties)?;
         if makes_tokens(properties) {
-            // SAFETY: `handle` is alive.
-            let error = unsafe { sys::rd_kafka_sasl_background_callbacks_enable(handle.as_ptr()) };
-            // SAFETY: ours, or null: then there is no login, and no token is needed.
-            unsafe { sys::rd_kafka_error_destroy(error) };
+            // SAFETY: `handle` is alive; the error that the call returns is ours.
+            let enabled = unsafe { ReturnedError::check(sys::rd_kafka_sasl_background_callbacks_enable(handle.as_ptr())) };
+            // An error says that there is no login: then no token is needed.
+            drop(enabled);
         }
         // SAFETY: `handle` is alive; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
-        // SAFETY: `handle` is alive; the reference to its queue is given back in `drop`.
-        let events = unsafe { sys::rd_kafka_queue_get_main(handle.as_ptr()) };
-        let Some(events) = NonNull::new(events) else {
-            // SAFETY: ours, and nobody else has seen it.
+        // SAFETY: `handle` is alive, and the reference that the call returns is ours; `drop` drops it before the client.
+        let events = unsafe { Queue::from_reference(sys::rd_kafka_queue_get_main(handle.as_ptr())) };
+        let Some(events) = events else {
+            // SAFETY: the client is ours, and nobody else has seen it; it is not used again.
             unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
             return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
         };
@@ -89,7 +94,17 @@ impl Client {
         // SAFETY: the queue is alive; `drop` unties the bell, which is dropped after that.
         unsafe { Wakeup::tie(&wakeup, events.as_ptr()) };
         let reconnect = Reconnect::new(properties);
-        Ok(Self { handle, events, topics, partition_for, pool, fork_guard, wakeup, callbacks, reconnect })
+        Ok(Self {
+            handle,
+            events: ManuallyDrop::new(events),
+            topics,
+            partition_for,
+            pool,
+            fork_guard,
+            wakeup,
+            callbacks,
+            reconnect,
+        })
     }
 
     /// When to connect to the brokers again.
@@ -176,20 +191,18 @@ impl Client {
                 ];
                 let count = if headers.is_null() { message.len() - 1 } else { message.len() };
                 // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody touches
-                // before the report; each field's type tag fits its value, and `count` of them are there.
-                let error = unsafe { sys::rd_kafka_produceva(self.handle.as_ptr(), message.as_ptr(), count) };
-                if error.is_null() {
-                    code::NO_ERROR
-                } else {
-                    // SAFETY: the error that was just returned.
-                    let code = unsafe { ffi::rd_kafka_error_code(error.cast()) };
-                    // SAFETY: ours, and not used again.
-                    unsafe { sys::rd_kafka_error_destroy(error) };
-                    if !headers.is_null() {
-                        // SAFETY: a record that was not accepted has not taken its headers over.
-                        unsafe { sys::rd_kafka_headers_destroy(headers) };
+                // before the report; each field's type tag fits its value, and `count` of them are there; the error is ours.
+                let result =
+                    unsafe { ReturnedError::check(sys::rd_kafka_produceva(self.handle.as_ptr(), message.as_ptr(), count)) };
+                match result {
+                    Ok(()) => code::NO_ERROR,
+                    Err(error) => {
+                        if !headers.is_null() {
+                            // SAFETY: librdkafka takes the headers over only with a record that it accepts: they are still ours.
+                            unsafe { sys::rd_kafka_headers_destroy(headers) };
+                        }
+                        error.code()
                     }
-                    code
                 }
             }
         };
@@ -213,18 +226,9 @@ impl Client {
 
     /// The next event. If there is none, it waits for `timeout`, a [`wake`](Self::wake) or an event, and gives `None` or the event.
     pub(super) fn poll(&self, timeout: Duration) -> Option<Event> {
-        self.next_event().or_else(|| {
+        self.events.poll(Duration::ZERO).or_else(|| {
             self.wakeup.wait(timeout);
-            self.next_event()
-        })
-    }
-
-    fn next_event(&self) -> Option<Event> {
-        // SAFETY: the queue is alive as long as `self`.
-        let event = unsafe { sys::rd_kafka_queue_poll(self.events.as_ptr(), 0) };
-        NonNull::new(event).map(|event| {
-            // SAFETY: an event just polled is ours to destroy.
-            unsafe { Event::new(event) }
+            self.events.poll(Duration::ZERO)
         })
     }
 
@@ -256,11 +260,10 @@ impl Client {
 
     /// The fatal error that ended this producer, if one did: the cause's code and text.
     pub(crate) fn fatal_error(&self) -> Option<(i32, String)> {
-        let mut text: [c_char; 512] = [0; 512];
-        // SAFETY: `handle` is alive, the buffer is as long as it is said to be.
-        let code = unsafe { ffi::rd_kafka_fatal_error(self.handle.as_ptr(), text.as_mut_ptr(), text.len()) };
-        // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
-        (code != code::NO_ERROR).then(|| (code, unsafe { ffi::text(text.as_ptr()) }))
+        let mut text = TextBuffer::new();
+        // SAFETY: `self` keeps the client alive, and `text` has as many bytes as are said here.
+        let code = unsafe { ffi::rd_kafka_fatal_error(self.handle.as_ptr(), text.as_mut_ptr(), TextBuffer::SIZE) };
+        (code != code::NO_ERROR).then(|| (code, text.text()))
     }
 
     pub(super) fn handle(&self) -> *mut sys::rd_kafka_t {
@@ -287,12 +290,12 @@ impl Drop for Client {
             // SAFETY: one reference a topic, given back once; with the last `Client` gone nobody produces any more.
             unsafe { sys::rd_kafka_topic_destroy(topic.handle()) };
         }
-        // SAFETY: the queue is alive.
+        // SAFETY: the queue is alive until the next line.
         unsafe { Wakeup::untie(self.events.as_ptr()) };
-        // SAFETY: the reference that `new` took.
-        unsafe { sys::rd_kafka_queue_destroy(self.events.as_ptr()) };
-        // SAFETY: ours; topics and queue are given back. The values to which it points, the partitioners in `topics` and the witness, are
-        // fields of this and so dropped after this.
+        // SAFETY: this is its one drop: nothing uses `events` afterwards.
+        unsafe { ManuallyDrop::drop(&mut self.events) };
+        // SAFETY: the client is ours, and its topics and queue are given back. The values to which it points, the partitioners in `topics`,
+        // `wakeup` and `callbacks`, are fields of `self`, and so dropped after this.
         unsafe { sys::rd_kafka_destroy(self.handle.as_ptr()) };
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{
     ffi::c_int,
+    ptr::NonNull,
     time::{Duration, Instant},
 };
 
 use rdkafka_sys as sys;
 
-use super::{admin::AdminAnswer, client::Client, code, ffi, metadata::array, settings::milliseconds};
+use super::{client::Client, code, event::Event, ffi, metadata::array, settings::milliseconds};
 
 /// The cluster's brokers, copied out of librdkafka.
 #[derive(Debug)]
@@ -45,8 +46,7 @@ impl Client {
             // SAFETY: all three are alive during the call.
             unsafe { sys::rd_kafka_DescribeCluster(client, options, queue) };
         })?;
-        // SAFETY: the answer is one to this operation.
-        unsafe { copy(&answer) }.ok_or(code::TIMED_OUT)
+        copy(&answer).ok_or(code::TIMED_OUT)
     }
 }
 
@@ -64,30 +64,27 @@ impl Client {
     }
 }
 
-/// # Safety
-/// The answer is one without an error.
-unsafe fn copy(answer: &AdminAnswer) -> Option<ClusterDescription> {
-    // SAFETY: the event is alive; null if it is one of another kind.
-    let result = unsafe { sys::rd_kafka_event_DescribeCluster_result(answer.event()) };
-    if result.is_null() {
-        return None;
-    }
+/// Copies the description; `None` if the event brings another answer.
+fn copy(answer: &Event) -> Option<ClusterDescription> {
+    // SAFETY: `answer` keeps the event alive; the result, which is null for an answer of another kind, lives as long.
+    let result = NonNull::new(unsafe { sys::rd_kafka_event_DescribeCluster_result(answer.as_ptr()) }.cast_mut())?.as_ptr();
     let mut count = 0;
-    // SAFETY: the result lives as long as its event, and so do the nodes.
-    let nodes = unsafe { sys::rd_kafka_DescribeCluster_result_nodes(result, &raw mut count) };
-    // SAFETY: so many nodes stand there.
-    let nodes = unsafe { array(nodes.cast_const(), c_int::try_from(count).unwrap_or(c_int::MAX)) };
-    // SAFETY: as above; null if the broker did not say.
-    let controller = unsafe { sys::rd_kafka_DescribeCluster_result_controller(result) };
-    // SAFETY: as above.
-    let id = unsafe { sys::rd_kafka_DescribeCluster_result_cluster_id(result) };
-    // SAFETY: nodes of this result.
+    // SAFETY: the result is alive; `count` nodes are written there, which live as long, as do the controller, null if the broker did not
+    // name one, and the text of the id, null likewise.
+    let (nodes, controller, id) = unsafe {
+        let nodes = sys::rd_kafka_DescribeCluster_result_nodes(result, &raw mut count);
+        (
+            array(nodes.cast_const(), c_int::try_from(count).unwrap_or(c_int::MAX)),
+            sys::rd_kafka_DescribeCluster_result_controller(result),
+            ffi::text(sys::rd_kafka_DescribeCluster_result_cluster_id(result)),
+        )
+    };
+    // SAFETY: each is a node of the result, which is alive.
     let nodes: Vec<_> = nodes.iter().map(|&node| unsafe { copy_node(node) }).collect();
-    // SAFETY: not null, and a node of this result.
+    // SAFETY: the controller is not null, and is a node of the result, which is alive.
     let controller = (!controller.is_null()).then(|| unsafe { sys::rd_kafka_Node_id(controller) });
     Some(ClusterDescription {
-        // SAFETY: null, or a text that lives as long as the event.
-        id: unsafe { ffi::text(id) },
+        id,
         controller: controller.filter(|controller| nodes.iter().any(|node| node.id == *controller)),
         nodes,
     })
@@ -96,17 +93,13 @@ unsafe fn copy(answer: &AdminAnswer) -> Option<ClusterDescription> {
 /// # Safety
 /// The node is alive during the call.
 unsafe fn copy_node(node: *const sys::rd_kafka_Node_t) -> Node {
-    // SAFETY: the caller vouches for the node, here and below.
-    let id: c_int = unsafe { sys::rd_kafka_Node_id(node) };
-    // SAFETY: as above.
-    let host = unsafe { sys::rd_kafka_Node_host(node) };
-    // SAFETY: as above.
-    let port = unsafe { sys::rd_kafka_Node_port(node) };
-    // SAFETY: as above.
-    let rack = unsafe { sys::rd_kafka_Node_rack(node) };
-    // SAFETY: null, or a text that lives as long as the node.
-    let host = unsafe { ffi::text(host) };
-    // SAFETY: as above.
-    let rack = unsafe { ffi::text(rack) };
-    Node { id, host, port, rack }
+    // SAFETY: the caller guarantees a live node; its texts are null or live as long, and are copied here.
+    unsafe {
+        Node {
+            id: sys::rd_kafka_Node_id(node),
+            host: ffi::text(sys::rd_kafka_Node_host(node)),
+            port: sys::rd_kafka_Node_port(node),
+            rack: ffi::text(sys::rd_kafka_Node_rack(node)),
+        }
+    }
 }

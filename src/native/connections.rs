@@ -55,9 +55,9 @@ impl Connections {
     /// # Safety
     /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Callbacks>`](Opaque), which `opaque` is as well.
     pub(super) unsafe fn note_with(settings: *mut sys::rd_kafka_conf_t, opaque: *mut c_void) {
-        // SAFETY: the caller vouches for `settings`; the name is static and the function has C's signature.
+        // SAFETY: the caller guarantees live settings; the name is static and the function has C's signature.
         unsafe { ffi::rd_kafka_conf_interceptor_add_on_new(settings, NAME.as_ptr(), on_new, opaque) };
-        // SAFETY: the caller vouches for `settings`; the function has C's signature. A librdkafka without TLS refuses it, and then there are no certificates.
+        // SAFETY: the caller guarantees live settings; the function has C's signature. A librdkafka without TLS refuses it, and then there are no certificates.
         unsafe { sys::rd_kafka_conf_set_ssl_cert_verify_cb(settings, Some(on_certificate)) };
     }
 

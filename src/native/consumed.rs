@@ -20,7 +20,7 @@ impl Consumed<'_> {
     /// `message` is null, or a message of an event that outlives the result.
     pub(super) unsafe fn new(message: *const sys::rd_kafka_message_t) -> Option<Self> {
         let message = NonNull::new(message.cast_mut())?;
-        // SAFETY: the caller vouches for the message, and `ffi::Message` has its layout.
+        // SAFETY: the caller guarantees null or a live message, and `ffi::Message` has its layout (asserted in `ffi.rs`).
         Some(Self(unsafe { message.cast::<ffi::Message>().as_ref() }))
     }
 

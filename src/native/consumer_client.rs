@@ -4,28 +4,27 @@
 //! lacks is undefined behaviour. Here each code is an integer, from the call to the [`Error`](crate::Error).
 
 use std::{
-    ffi::{CStr, CString, c_char, c_int},
-    fmt, mem,
+    ffi::{CStr, CString, c_int},
+    fmt,
     ptr::{self, NonNull},
     time::Duration,
 };
 
 use rdkafka_sys as sys;
-use zeroize::Zeroizing;
 
 use super::{
     code,
-    consumer_queue::{ConsumerQueue, Polled},
+    consumer_queue::Polled,
     ffi,
     metadata::{self, Metadata},
     offsets::{ListedOffset, OffsetList},
-    settings::{SettingRefused, milliseconds},
+    queue::Queue,
+    returned_error::ReturnedError,
+    settings::{SettingRefused, Settings, milliseconds, refused},
+    text_buffer::TextBuffer,
     transaction::{GroupMember, membership_of},
 };
 use crate::secret::Secret;
-
-/// librdkafka's buffer for its reasons.
-const REASON_SIZE: usize = 512;
 
 /// How long a poll waits while the consumer closes.
 const CLOSE_POLL: Duration = Duration::from_millis(100);
@@ -33,28 +32,28 @@ const CLOSE_POLL: Duration = Duration::from_millis(100);
 /// An owned `rd_kafka_t` of a consumer with a `group.id`. Destroyed when it is dropped, which waits for librdkafka's threads.
 pub(crate) struct ConsumerClient {
     /// `None` only while it is dropped: the queue must be released before the client.
-    queue: Option<ConsumerQueue>,
+    queue: Option<Queue>,
     handle: NonNull<sys::rd_kafka_t>,
 }
 
 // SAFETY: librdkafka's functions may be called from any thread.
 unsafe impl Send for ConsumerClient {}
-// SAFETY: as above.
+// SAFETY: librdkafka's functions may be called from several threads at once.
 unsafe impl Sync for ConsumerClient {}
 
 impl ConsumerClient {
     pub(crate) fn new(properties: &[(String, Secret)]) -> Result<Self, SettingRefused> {
-        let handle = Settings::new(properties)?.into_consumer()?;
+        let handle = Settings::of_consumer(properties)?.into_consumer()?;
         // SAFETY: `handle` is alive; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
         // Logs and errors then come out of the consumer's queue too. Without a group it fails, and so does the next call.
         // SAFETY: `handle` is alive.
         unsafe { ffi::rd_kafka_poll_set_consumer(handle.as_ptr()) };
         // SAFETY: `handle` is alive, and `drop` drops the queue before it destroys the client.
-        match unsafe { ConsumerQueue::of(handle) } {
+        match unsafe { Queue::of_consumer(handle) } {
             Some(queue) => Ok(Self { queue: Some(queue), handle }),
             None => {
-                // SAFETY: ours, and not used by anything else yet.
+                // SAFETY: the client is ours, nothing else uses it yet, and it is not used again.
                 unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
                 Err(refused(None, "librdkafka gave the consumer no queue".to_owned()))
             }
@@ -63,7 +62,7 @@ impl ConsumerClient {
 
     /// Gives the next event to `handle`, waiting for it up to `timeout` or until a [`wake`](Self::wake); `None` if there is none.
     pub(crate) fn poll<R>(&self, timeout: Duration, handle: impl FnOnce(Polled<'_>) -> R) -> Option<R> {
-        self.queue.as_ref()?.poll(timeout, handle)
+        self.queue.as_ref()?.poll_with(timeout, handle)
     }
 
     /// Ends a [`poll`](Self::poll) that waits, or the next one.
@@ -77,13 +76,11 @@ impl ConsumerClient {
     /// The code of a fatal error, if there is one: then librdkafka leaves the group when it is destroyed.
     pub(crate) fn close(&self, mut handle: impl FnMut(Polled<'_>)) -> Result<(), i32> {
         let Some(queue) = &self.queue else { return Ok(()) };
-        // SAFETY: client and queue are alive.
-        let error = unsafe { sys::rd_kafka_consumer_close_queue(self.handle.as_ptr(), queue.as_ptr()) };
-        // SAFETY: the error was just returned.
-        unsafe { taken_over(error) }?;
-        // SAFETY: the client is alive.
+        // SAFETY: `self` keeps client and queue alive; the error that the call returns is ours.
+        unsafe { taken_over(sys::rd_kafka_consumer_close_queue(self.handle.as_ptr(), queue.as_ptr())) }?;
+        // SAFETY: `self` keeps the client alive.
         while unsafe { sys::rd_kafka_consumer_closed(self.handle.as_ptr()) } == 0 {
-            queue.poll(CLOSE_POLL, &mut handle);
+            queue.poll_with(CLOSE_POLL, &mut handle);
         }
         Ok(())
     }
@@ -91,68 +88,63 @@ impl ConsumerClient {
     /// Joins the group for these topics and patterns.
     pub(crate) fn subscribe(&self, topics: &[CString]) -> Result<(), i32> {
         let list = OffsetList::of(topics.iter().map(|topic| (topic.as_c_str(), code::ANY_PARTITION, code::NO_OFFSET_YET)));
-        // SAFETY: client and list are alive; librdkafka copies the list.
+        // SAFETY: `self` and the borrowed list are alive; librdkafka copies the list.
         checked(unsafe { ffi::rd_kafka_subscribe(self.handle.as_ptr(), list.as_ptr()) })
     }
 
     pub(crate) fn unsubscribe(&self) -> Result<(), i32> {
-        // SAFETY: the client is alive.
+        // SAFETY: `self` keeps the client alive.
         checked(unsafe { ffi::rd_kafka_unsubscribe(self.handle.as_ptr()) })
     }
 
     /// Reads these partitions in place of those before; none for `None`.
     pub(crate) fn assign(&self, partitions: Option<&OffsetList>) -> Result<(), i32> {
         let list = partitions.map_or(ptr::null(), OffsetList::as_ptr);
-        // SAFETY: client and list are alive, null is none; librdkafka copies the list.
+        // SAFETY: `self` and the borrowed list are alive, null is none; librdkafka copies the list.
         checked(unsafe { ffi::rd_kafka_assign(self.handle.as_ptr(), list) })
     }
 
     /// Reads these partitions beside those before.
     pub(crate) fn incremental_assign(&self, partitions: &OffsetList) -> Result<(), i32> {
-        // SAFETY: client and list are alive; librdkafka copies the list.
-        let error = unsafe { sys::rd_kafka_incremental_assign(self.handle.as_ptr(), partitions.as_ptr()) };
-        // SAFETY: the error was just returned.
-        unsafe { taken_over(error) }
+        // SAFETY: `self` and the borrowed list are alive; librdkafka copies the list; the error that the call returns is ours.
+        unsafe { taken_over(sys::rd_kafka_incremental_assign(self.handle.as_ptr(), partitions.as_ptr())) }
     }
 
     pub(crate) fn incremental_unassign(&self, partitions: &OffsetList) -> Result<(), i32> {
-        // SAFETY: client and list are alive; librdkafka copies the list.
-        let error = unsafe { sys::rd_kafka_incremental_unassign(self.handle.as_ptr(), partitions.as_ptr()) };
-        // SAFETY: the error was just returned.
-        unsafe { taken_over(error) }
+        // SAFETY: `self` and the borrowed list are alive; librdkafka copies the list; the error that the call returns is ours.
+        unsafe { taken_over(sys::rd_kafka_incremental_unassign(self.handle.as_ptr(), partitions.as_ptr())) }
     }
 
     pub(crate) fn pause(&self, partitions: &mut OffsetList) -> Result<(), i32> {
-        // SAFETY: client and list are alive.
+        // SAFETY: `self` and the borrowed list are alive.
         checked(unsafe { ffi::rd_kafka_pause_partitions(self.handle.as_ptr(), partitions.as_mut_ptr()) })
     }
 
     pub(crate) fn resume(&self, partitions: &mut OffsetList) -> Result<(), i32> {
-        // SAFETY: as above.
+        // SAFETY: `self` and the borrowed list are alive.
         checked(unsafe { ffi::rd_kafka_resume_partitions(self.handle.as_ptr(), partitions.as_mut_ptr()) })
     }
 
     /// Seeks in each partition; the elements' codes say what became of each.
     pub(crate) fn seek(&self, partitions: &mut OffsetList, timeout: Duration) -> Result<Vec<ListedOffset>, i32> {
-        // SAFETY: client and list are alive.
-        let error =
-            unsafe { sys::rd_kafka_seek_partitions(self.handle.as_ptr(), partitions.as_mut_ptr(), milliseconds(timeout)) };
-        // SAFETY: the error was just returned.
-        unsafe { taken_over(error) }?;
+        // SAFETY: `self` and the borrowed list are alive; the error that the call returns is ours.
+        unsafe {
+            taken_over(sys::rd_kafka_seek_partitions(self.handle.as_ptr(), partitions.as_mut_ptr(), milliseconds(timeout)))
+        }?;
         Ok(partitions.elements())
     }
 
     /// Sets the offsets of the next automatic commit.
     pub(crate) fn store(&self, offsets: &mut OffsetList) -> Result<(), i32> {
-        // SAFETY: client and list are alive.
+        // SAFETY: `self` and the borrowed list are alive.
         checked(unsafe { ffi::rd_kafka_offsets_store(self.handle.as_ptr(), offsets.as_mut_ptr()) })
     }
 
     /// Commits, and waits for the answer up to `timeout`. The first error of a partition is the error of all: librdkafka's own answer is
     /// an error only if every partition failed.
     pub(crate) fn commit(&self, offsets: &OffsetList, timeout: Duration) -> Result<(), i32> {
-        // SAFETY: the client is alive.
-        let replies = unsafe { ConsumerQueue::new(self.handle) }.ok_or(code::UNKNOWN)?;
+        // SAFETY: `self` keeps the client alive.
+        let replies = unsafe { Queue::new(self.handle.as_ptr()) }.ok_or(code::UNKNOWN)?;
         // SAFETY: client, list and queue are alive; librdkafka copies the list, and keeps its own reference to the queue.
         checked(unsafe {
             ffi::rd_kafka_commit_queue(self.handle.as_ptr(), offsets.as_ptr(), replies.as_ptr(), ptr::null_mut(), ptr::null_mut())
@@ -160,7 +152,7 @@ impl ConsumerClient {
         let begun = std::time::Instant::now();
         loop {
             let left = timeout.saturating_sub(begun.elapsed());
-            let answer = replies.poll(left, |polled| match polled {
+            let answer = replies.poll_with(left, |polled| match polled {
                 Polled::Committed { code, partitions } => Some((code, partitions)),
                 _ => None,
             });
@@ -177,14 +169,14 @@ impl ConsumerClient {
 
     /// What the group has committed of these partitions.
     pub(crate) fn committed(&self, mut partitions: OffsetList, timeout: Duration) -> Result<Vec<ListedOffset>, i32> {
-        // SAFETY: client and list are alive.
+        // SAFETY: `self` and the borrowed list are alive.
         checked(unsafe { ffi::rd_kafka_committed(self.handle.as_ptr(), partitions.as_mut_ptr(), milliseconds(timeout)) })?;
         Ok(partitions.elements())
     }
 
     /// The first offsets whose records are not older than the times that are in the place of offsets.
     pub(crate) fn offsets_for_times(&self, mut times: OffsetList, timeout: Duration) -> Result<Vec<ListedOffset>, i32> {
-        // SAFETY: client and list are alive.
+        // SAFETY: `self` and the borrowed list are alive.
         checked(unsafe { ffi::rd_kafka_offsets_for_times(self.handle.as_ptr(), times.as_mut_ptr(), milliseconds(timeout)) })?;
         Ok(times.elements())
     }
@@ -192,7 +184,7 @@ impl ConsumerClient {
     /// The partition's first offset, and the one behind its last record.
     pub(crate) fn watermarks(&self, topic: &CStr, partition: i32, timeout: Duration) -> Result<(i64, i64), i32> {
         let (mut low, mut high) = (-1, -1);
-        // SAFETY: the client is alive, the name terminated, the two are written on success.
+        // SAFETY: `self` keeps the client alive, the name terminated, the two are written on success.
         checked(unsafe {
             ffi::rd_kafka_query_watermark_offsets(
                 self.handle.as_ptr(),
@@ -208,7 +200,7 @@ impl ConsumerClient {
 
     /// Asks the brokers for the topic's partitions.
     pub(crate) fn metadata(&self, topic: &CStr, timeout: Duration) -> Result<Metadata, i32> {
-        // SAFETY: the client is alive, the name terminated, the settings are the default ones; the handle is ours to destroy.
+        // SAFETY: `self` keeps the client alive, the name terminated, the settings are the default ones; the handle is ours to destroy.
         let topic = unsafe { sys::rd_kafka_topic_new(self.handle.as_ptr(), topic.as_ptr(), ptr::null_mut()) };
         if topic.is_null() {
             // SAFETY: takes nothing.
@@ -216,37 +208,34 @@ impl ConsumerClient {
         }
         // SAFETY: client and topic are alive.
         let metadata = unsafe { metadata::ask(self.handle.as_ptr(), topic, timeout) };
-        // SAFETY: ours, destroyed once; the client is still alive.
+        // SAFETY: the topic is ours, and not used again; the client is alive.
         unsafe { sys::rd_kafka_topic_destroy(topic) };
         metadata
     }
 
     /// The error after which the client can do no more, with librdkafka's text.
     pub(crate) fn fatal_error(&self) -> Option<(i32, String)> {
-        let mut text: [c_char; REASON_SIZE] = [0; REASON_SIZE];
-        // SAFETY: the client is alive, and the buffer is as long as it is said to be.
-        let code = unsafe { ffi::rd_kafka_fatal_error(self.handle.as_ptr(), text.as_mut_ptr(), REASON_SIZE) };
-        // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
-        (code != code::NO_ERROR).then(|| (code, unsafe { ffi::text(text.as_ptr()) }))
+        let mut text = TextBuffer::new();
+        // SAFETY: `self` keeps the client alive, and `text` has as many bytes as are said here.
+        let code = unsafe { ffi::rd_kafka_fatal_error(self.handle.as_ptr(), text.as_mut_ptr(), TextBuffer::SIZE) };
+        (code != code::NO_ERROR).then(|| (code, text.text()))
     }
 
     /// Whether the partitions that the client has belong to another member already.
     pub(crate) fn is_assignment_lost(&self) -> bool {
-        // SAFETY: the client is alive.
+        // SAFETY: `self` keeps the client alive.
         unsafe { sys::rd_kafka_assignment_lost(self.handle.as_ptr()) != 0 }
     }
 
     /// Whether partitions come and go one by one, and not all at once.
     pub(crate) fn is_cooperative(&self) -> bool {
-        // SAFETY: the client is alive; what is returned is null or a static text.
-        let protocol = unsafe { sys::rd_kafka_rebalance_protocol(self.handle.as_ptr()) };
-        // SAFETY: as above.
-        unsafe { ffi::text(protocol) == "COOPERATIVE" }
+        // SAFETY: `self` keeps the client alive; what is returned is null or a static NUL-terminated text.
+        unsafe { ffi::text(sys::rd_kafka_rebalance_protocol(self.handle.as_ptr())) == "COOPERATIVE" }
     }
 
     /// The client as a member of its group, now.
     pub(crate) fn membership(&self) -> Option<GroupMember> {
-        // SAFETY: the client is alive.
+        // SAFETY: `self` keeps the client alive.
         unsafe { membership_of(self.handle.as_ptr()) }
     }
 }
@@ -254,7 +243,7 @@ impl ConsumerClient {
 impl Drop for ConsumerClient {
     fn drop(&mut self) {
         self.queue = None;
-        // SAFETY: ours, destroyed once, and its queue is released.
+        // SAFETY: `self` owns the client, this is its one drop, and its queue is dropped above.
         unsafe { sys::rd_kafka_destroy(self.handle.as_ptr()) };
     }
 }
@@ -274,80 +263,6 @@ fn checked(code: c_int) -> Result<(), i32> {
 /// # Safety
 /// `error` is null, or an error that nobody else destroys.
 unsafe fn taken_over(error: *mut sys::rd_kafka_error_t) -> Result<(), i32> {
-    if error.is_null() {
-        return Ok(());
-    }
-    // SAFETY: the caller guarantees a live error.
-    let code = unsafe { ffi::rd_kafka_error_code(error.cast_const().cast()) };
-    // SAFETY: ours, and destroyed once.
-    unsafe { sys::rd_kafka_error_destroy(error) };
-    Err(code)
-}
-
-/// An owned `rd_kafka_conf_t` of a consumer.
-struct Settings(NonNull<sys::rd_kafka_conf_t>);
-
-impl Settings {
-    fn new(properties: &[(String, Secret)]) -> Result<Self, SettingRefused> {
-        // SAFETY: takes nothing, returns an object that is ours to destroy.
-        let conf = unsafe { sys::rd_kafka_conf_new() };
-        let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
-        for (name, value) in properties {
-            settings.set(name, value.expose())?;
-        }
-        settings.set("log.queue", "true")?;
-        let events = sys::RD_KAFKA_EVENT_REBALANCE
-            | sys::RD_KAFKA_EVENT_OFFSET_COMMIT
-            | sys::RD_KAFKA_EVENT_STATS
-            | sys::RD_KAFKA_EVENT_ERROR
-            | sys::RD_KAFKA_EVENT_LOG
-            | sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH;
-        // SAFETY: `conf` is alive; the flags are librdkafka's own.
-        unsafe { sys::rd_kafka_conf_set_events(settings.0.as_ptr(), events) };
-        Ok(settings)
-    }
-
-    fn set(&self, name: &str, value: &str) -> Result<(), SettingRefused> {
-        let nul = || refused(Some(name), "the name or the value holds a NUL byte".to_owned());
-        let c_name = CString::new(name).map_err(|_| nul())?;
-        let c_value = Zeroizing::new(CString::new(value).map_err(|_| nul())?);
-        let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
-        // SAFETY: `conf` is alive, both strings are NUL-terminated and the buffer is as long as it is said to be.
-        let result = unsafe {
-            sys::rd_kafka_conf_set(self.0.as_ptr(), c_name.as_ptr(), c_value.as_ptr(), reason.as_mut_ptr(), REASON_SIZE)
-        };
-        if result == sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
-            return Ok(());
-        }
-        // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
-        Err(refused(Some(name), unsafe { ffi::text(reason.as_ptr()) }))
-    }
-
-    /// Makes the consumer, which takes the settings over.
-    fn into_consumer(self) -> Result<NonNull<sys::rd_kafka_t>, SettingRefused> {
-        let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
-        // SAFETY: `conf` is alive and the buffer is as long as it is said to be; on success librdkafka owns `conf`, else it stays ours.
-        let client = unsafe {
-            sys::rd_kafka_new(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, self.0.as_ptr(), reason.as_mut_ptr(), REASON_SIZE)
-        };
-        match NonNull::new(client) {
-            Some(client) => {
-                mem::forget(self);
-                Ok(client)
-            }
-            // SAFETY: as in `set`.
-            None => Err(refused(None, unsafe { ffi::text(reason.as_ptr()) })),
-        }
-    }
-}
-
-impl Drop for Settings {
-    fn drop(&mut self) {
-        // SAFETY: ours, and not taken over by a consumer: `into_consumer` forgets it then.
-        unsafe { sys::rd_kafka_conf_destroy(self.0.as_ptr()) };
-    }
-}
-
-fn refused(property: Option<&str>, reason: String) -> SettingRefused {
-    SettingRefused { property: property.map(str::to_owned), reason }
+    // SAFETY: the caller guarantees null or an error that is ours.
+    unsafe { ReturnedError::check(error) }.map_err(|error| error.code())
 }

@@ -7,10 +7,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{client::Client, code, ffi};
-
-/// librdkafka's buffer for its reasons.
-const REASON_SIZE: usize = 512;
+use super::{client::Client, code, ffi, returned_error::ReturnedError, text_buffer::TextBuffer};
 
 /// A token as librdkafka takes it. It holds a secret: it has no `Debug`.
 pub(crate) struct BearerToken {
@@ -25,18 +22,11 @@ pub(crate) struct BearerToken {
 impl Client {
     /// Sets name and password for the next logins; those that have a connection keep it.
     pub(crate) fn set_credentials(&self, username: &CString, password: &CString) -> Result<(), String> {
-        // SAFETY: the client is alive; librdkafka copies both texts.
-        let error = unsafe { sys::rd_kafka_sasl_set_credentials(self.handle(), username.as_ptr(), password.as_ptr()) };
-        if error.is_null() {
-            return Ok(());
-        }
-        // SAFETY: the error that was just returned.
-        let text = unsafe { sys::rd_kafka_error_string(error) };
-        // SAFETY: a text that lives as long as the error.
-        let text = unsafe { ffi::text(text) };
-        // SAFETY: ours, and read.
-        unsafe { sys::rd_kafka_error_destroy(error) };
-        Err(text)
+        // SAFETY: `self` keeps the client alive; librdkafka copies both texts; the error that the call returns is ours.
+        let result = unsafe {
+            ReturnedError::check(sys::rd_kafka_sasl_set_credentials(self.handle(), username.as_ptr(), password.as_ptr()))
+        };
+        result.map_err(|error| error.text())
     }
 
     /// Sets the token for the next logins. librdkafka asks for another one when four fifths of its time are over.
@@ -45,9 +35,9 @@ impl Client {
     pub(crate) fn set_token(&self, token: &BearerToken) -> Result<(), String> {
         let mut extensions: Vec<*const c_char> = token.extensions.iter().map(|text| text.as_ptr()).collect();
         let pointers = if extensions.is_empty() { ptr::null_mut() } else { extensions.as_mut_ptr() };
-        let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
-        // SAFETY: the client is alive, librdkafka copies the texts, so many pointers stand there, and the buffer is as long as it is said
-        // to be.
+        let mut reason = TextBuffer::new();
+        // SAFETY: `self` keeps the client alive; librdkafka copies the texts; `extensions` has as many pointers, and `reason` as many bytes, as
+        // are said here.
         let code = unsafe {
             ffi::rd_kafka_oauthbearer_set_token(
                 self.handle(),
@@ -57,10 +47,9 @@ impl Client {
                 pointers,
                 extensions.len(),
                 reason.as_mut_ptr(),
-                REASON_SIZE,
+                TextBuffer::SIZE,
             )
         };
-        // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
-        if code == code::NO_ERROR { Ok(()) } else { Err(unsafe { ffi::text(reason.as_ptr()) }) }
+        if code == code::NO_ERROR { Ok(()) } else { Err(reason.text()) }
     }
 }

@@ -41,66 +41,80 @@ pub(super) enum Kind {
 }
 
 impl Event {
+    /// Takes ownership of what a poll returned; `None` if it is null.
+    ///
     /// # Safety
-    /// The event was just polled, and nobody else destroys it.
-    pub(super) unsafe fn new(event: NonNull<sys::rd_kafka_event_t>) -> Self {
-        Self(event)
+    /// `event` is null, or an event that a poll has returned to the caller, who does not use it again.
+    pub(super) unsafe fn from_owned(event: *mut sys::rd_kafka_event_t) -> Option<Self> {
+        NonNull::new(event).map(Self)
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_event_t {
+        self.0.as_ptr()
+    }
+
+    /// The event's code, as an integer: any value is possible.
+    pub(super) fn code(&self) -> i32 {
+        // SAFETY: the event is alive until `drop`.
+        unsafe { ffi::rd_kafka_event_error(self.0.as_ptr()) }
+    }
+
+    /// One of `RD_KAFKA_EVENT_...`.
+    pub(super) fn type_code(&self) -> i32 {
+        // SAFETY: the event is alive until `drop`.
+        unsafe { sys::rd_kafka_event_type(self.0.as_ptr()) }
+    }
+
+    pub(super) fn is_fatal(&self) -> bool {
+        // SAFETY: the event is alive until `drop`.
+        unsafe { sys::rd_kafka_event_error_is_fatal(self.0.as_ptr()) != 0 }
+    }
+
+    /// The text of an error event; empty for another event.
+    pub(super) fn error_text(&self) -> String {
+        // SAFETY: the event is alive until `drop`, and so is its text, which is copied here.
+        unsafe { ffi::text(sys::rd_kafka_event_error_string(self.0.as_ptr())) }
+    }
+
+    /// Level, facility and text of a log event.
+    pub(super) fn log_line(&self) -> (i32, String, String) {
+        let (mut facility, mut text): (*const c_char, *const c_char) = (ptr::null(), ptr::null());
+        let mut level: c_int = 0;
+        // SAFETY: the event is alive until `drop`. The call sets the three variables or leaves them as they are, so that each pointer is
+        // null or a text of the event, which is copied here.
+        unsafe {
+            sys::rd_kafka_event_log(self.0.as_ptr(), &raw mut facility, &raw mut text, &raw mut level);
+            (level, ffi::text(facility), ffi::text(text))
+        }
     }
 
     pub(super) fn kind(&self) -> Kind {
-        // SAFETY: the event is ours.
-        match unsafe { sys::rd_kafka_event_type(self.0.as_ptr()) } {
+        match self.type_code() {
             sys::RD_KAFKA_EVENT_DR => Kind::Reports,
-            sys::RD_KAFKA_EVENT_ERROR => self.error(),
-            sys::RD_KAFKA_EVENT_LOG => self.log(),
-            sys::RD_KAFKA_EVENT_STATS => {
-                // SAFETY: the event is ours, and one of statistics.
-                let json = unsafe { sys::rd_kafka_event_stats(self.0.as_ptr()) };
-                // SAFETY: a text that lives as long as the event.
-                Kind::Statistics(unsafe { ffi::text(json) })
+            sys::RD_KAFKA_EVENT_ERROR => Kind::Error { code: self.code(), text: self.error_text(), fatal: self.is_fatal() },
+            sys::RD_KAFKA_EVENT_LOG => {
+                let (level, facility, text) = self.log_line();
+                Kind::Log { level, facility, text }
             }
+            // SAFETY: the event is alive until `drop` and has statistics; their text lives as long, and is copied here.
+            sys::RD_KAFKA_EVENT_STATS => Kind::Statistics(unsafe { ffi::text(sys::rd_kafka_event_stats(self.0.as_ptr())) }),
             sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH => Kind::TokenRefresh,
             _ => Kind::Other,
         }
     }
 
-    fn error(&self) -> Kind {
-        let event = self.0.as_ptr();
-        // SAFETY: the event is ours.
-        let code = unsafe { ffi::rd_kafka_event_error(event) };
-        // SAFETY: the event is ours.
-        let fatal = unsafe { sys::rd_kafka_event_error_is_fatal(event) } != 0;
-        // SAFETY: the event is ours.
-        let text = unsafe { sys::rd_kafka_event_error_string(event) };
-        // SAFETY: a text that lives as long as the event.
-        let text = unsafe { ffi::text(text) };
-        Kind::Error { code, text, fatal }
-    }
-
-    fn log(&self) -> Kind {
-        let (mut facility, mut text): (*const c_char, *const c_char) = (ptr::null(), ptr::null());
-        let mut level: c_int = 0;
-        // SAFETY: the event is ours; the three are written, or left as they are.
-        unsafe { sys::rd_kafka_event_log(self.0.as_ptr(), &raw mut facility, &raw mut text, &raw mut level) };
-        // SAFETY: null, or a text that lives as long as the event.
-        let facility = unsafe { ffi::text(facility) };
-        // SAFETY: null, or a text that lives as long as the event.
-        let text = unsafe { ffi::text(text) };
-        Kind::Log { level, facility, text }
-    }
-
     /// How many delivery reports [`next_reports`](Self::next_reports) has not given yet. A broker's answer to a batch comes as one event.
     pub(super) fn reports_left(&self) -> usize {
-        // SAFETY: the event is ours.
+        // SAFETY: the event is alive until `drop`.
         unsafe { sys::rd_kafka_event_message_count(self.0.as_ptr()) }
     }
 
     /// The next delivery reports; none at the end.
     pub(super) fn next_reports<'event>(&'event self, into: &mut Vec<Message<'event>>) {
         let mut messages = [ptr::null(); AT_ONCE];
-        // SAFETY: the event is ours; each call gives the next messages, as many as the array holds at most.
+        // SAFETY: the event is alive until `drop`; each call writes the next messages, as many as the array holds at most.
         let count = unsafe { sys::rd_kafka_event_message_array(self.0.as_ptr(), messages.as_mut_ptr(), messages.len()) };
-        // SAFETY: the messages live as long as the event.
+        // SAFETY: `count` messages were written, and live as long as the event, which `'event` borrows.
         into.extend(messages.iter().take(count).map(|&message| unsafe { Message::new(message) }));
     }
 }
@@ -109,17 +123,16 @@ impl Message<'_> {
     /// # Safety
     /// The message is one of an event's delivery reports, and the event outlives `Self`.
     unsafe fn new(message: *const sys::rd_kafka_message_t) -> Self {
-        // SAFETY: the caller vouches for the message, and `ffi::Message` has its layout.
+        // SAFETY: the caller guarantees a live message, and `ffi::Message` has its layout (asserted in `ffi.rs`).
         Self(unsafe { &*message.cast::<ffi::Message>() })
     }
 
     pub(super) fn outcome(&self) -> Outcome {
         let message = ptr::from_ref(self.0).cast();
         let mut timestamp_type = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: a live message; librdkafka writes one of the type's three values.
-        let timestamp = unsafe { sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type) };
-        // SAFETY: a live message.
-        let status = unsafe { ffi::rd_kafka_message_status(message) };
+        // SAFETY: `self` borrows a live message; librdkafka writes one of the timestamp type's three values.
+        let (timestamp, status) =
+            unsafe { (sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type), ffi::rd_kafka_message_status(message)) };
         // There is a report for each record before the producer is destroyed: so this is a partition's, which librdkafka lets go of
         // since the brokers know it no longer, and its records with it.
         let code = if self.0.code == code::DESTROY { code::UNKNOWN_PARTITION } else { self.0.code };
@@ -142,7 +155,7 @@ impl Message<'_> {
 
     /// The broker that has answered for it; negative for none.
     pub(super) fn broker(&self) -> i32 {
-        // SAFETY: a live message.
+        // SAFETY: `self` borrows a live message.
         unsafe { sys::rd_kafka_message_broker_id(ptr::from_ref(self.0).cast()) }
     }
 
@@ -162,20 +175,21 @@ impl Message<'_> {
 
     /// The record's key as it was sent.
     pub(super) fn key(&self) -> Option<&[u8]> {
-        // SAFETY: null, or as many bytes as are said to be there, for as long as the message.
+        // SAFETY: the key is null, or `key_size` bytes that live as long as the message, which `self` borrows.
         unsafe { ffi::bytes(self.0.key, self.0.key_size) }
     }
 
     /// The record's value as it was sent.
     pub(super) fn value(&self) -> Option<&[u8]> {
-        // SAFETY: null, or as many bytes as are said to be there, for as long as the message; they are the message's own or, of a large record, its slot's, which is still here.
+        // SAFETY: the value is null, or `payload_size` bytes. They belong to the message or, for a large record, to its slot, which the
+        // delivery thread frees only after it has dropped the message.
         unsafe { ffi::bytes(self.0.payload, self.0.payload_size) }
     }
 }
 
 impl Drop for Event {
     fn drop(&mut self) {
-        // SAFETY: ours, destroyed once.
+        // SAFETY: `from_owned` took ownership of the event, and this is its one drop.
         unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) };
     }
 }

@@ -326,7 +326,7 @@ impl Placed {
 
     fn end(&mut self) {
         if let Some((topic, reported)) = self.0.take() {
-            // SAFETY: the caller of `add` vouches that the topic lives until this.
+            // SAFETY: the caller of `add` guarantees that the topic lives until this.
             unsafe { topic::tell_reported(topic, reported) };
         }
     }

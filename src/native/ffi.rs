@@ -210,7 +210,7 @@ pub(super) unsafe fn text(text: *const c_char) -> String {
     if text.is_null() {
         return String::new();
     }
-    // SAFETY: not null, and the caller vouches for a NUL-terminated string.
+    // SAFETY: the pointer is not null, and the caller guarantees a NUL-terminated string that does not change during the call.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
@@ -219,30 +219,26 @@ pub(super) unsafe fn text(text: *const c_char) -> String {
 /// # Safety
 /// `start` is null or points to `size` bytes that stay as they are during `'a`.
 pub(super) unsafe fn bytes<'a>(start: *const c_void, size: usize) -> Option<&'a [u8]> {
-    // SAFETY: the caller vouches for the bytes.
+    // SAFETY: the pointer is not null, and the caller guarantees `size` bytes there, which do not change during `'a`.
     (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast(), size) })
 }
 
 /// The code's name, such as `MSG_TIMED_OUT`, or `ERR_1234?` for one that librdkafka does not know.
 pub(crate) fn error_name(code: i32) -> String {
-    // SAFETY: takes any integer and returns a string that lives for ever (or, for unknown codes, in a buffer of this thread).
-    let name = unsafe { rd_kafka_err2name(code) };
-    // SAFETY: the string just returned; nothing calls librdkafka on this thread in between.
-    unsafe { text(name) }
+    // SAFETY: the call takes any integer and returns a static NUL-terminated text or, for an unknown code, one in a buffer of this thread,
+    // which stays as it is until this thread's next call of librdkafka.
+    unsafe { text(rd_kafka_err2name(code)) }
 }
 
 /// librdkafka's own sentence about the code.
 pub(crate) fn error_text(code: i32) -> String {
-    // SAFETY: as `error_name`.
-    let sentence = unsafe { rd_kafka_err2str(code) };
-    // SAFETY: as `error_name`.
-    unsafe { text(sentence) }
+    // SAFETY: the call takes any integer and returns a static NUL-terminated text or, for an unknown code, one in a buffer of this thread,
+    // which stays as it is until this thread's next call of librdkafka.
+    unsafe { text(rd_kafka_err2str(code)) }
 }
 
 /// The version of the librdkafka that is linked, as `2.12.1`.
 pub(crate) fn library_version() -> String {
-    // SAFETY: takes nothing and returns a static string.
-    let version = unsafe { sys::rd_kafka_version_str() };
-    // SAFETY: the static string just returned.
-    unsafe { text(version) }
+    // SAFETY: the call takes nothing and returns a static NUL-terminated text.
+    unsafe { text(sys::rd_kafka_version_str()) }
 }

@@ -1,6 +1,11 @@
 //! A topic's partitions, as the brokers name them.
 
-use std::{ffi::c_int, ptr, slice, time::Duration};
+use std::{
+    ffi::c_int,
+    ptr::{self, NonNull},
+    slice,
+    time::Duration,
+};
 
 use rdkafka_sys as sys;
 
@@ -29,13 +34,84 @@ pub(crate) struct PartitionMetadata {
 impl Client {
     /// Asks the brokers for the topic's partitions; blocks for `timeout` at most. The code is librdkafka's.
     pub(crate) fn metadata(&self, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
-        // SAFETY: client and topic are alive.
+        // SAFETY: `self` and `topic` keep client and topic alive.
         let metadata = unsafe { ask(self.handle(), topic.handle(), timeout) }?;
         // librdkafka has taken them over before it passed the answer on.
         if metadata.code == code::NO_ERROR {
             topic.set_partitions(i32::try_from(metadata.partitions.len()).unwrap_or(i32::MAX));
         }
         Ok(metadata)
+    }
+}
+
+/// An owned `rd_kafka_metadata_t`: what a broker has answered.
+pub(super) struct MetadataAnswer(NonNull<sys::rd_kafka_metadata>);
+
+impl MetadataAnswer {
+    /// Asks the brokers for a topic, or with a null pointer for the topics that the client knows; blocks for `timeout` at most. The
+    /// code is librdkafka's.
+    ///
+    /// # Safety
+    /// `client` is alive, and `topic` is null or a live topic of it.
+    pub(super) unsafe fn ask(
+        client: *mut sys::rd_kafka_t,
+        topic: *mut sys::rd_kafka_topic_t,
+        timeout: Duration,
+    ) -> Result<Self, i32> {
+        let mut answer: *const sys::rd_kafka_metadata = ptr::null();
+        // SAFETY: the caller guarantees client and topic; an answer that the call writes is ours.
+        let code = unsafe { ffi::rd_kafka_metadata(client, 0, topic, &raw mut answer, milliseconds(timeout)) };
+        match NonNull::new(answer.cast_mut()) {
+            Some(answer) if code == code::NO_ERROR => Ok(Self(answer)),
+            _ => Err(code),
+        }
+    }
+
+    fn metadata(&self) -> &sys::rd_kafka_metadata {
+        // SAFETY: the answer is alive until `drop`, nobody writes to it, and at this level it has no enum that a broker's code could break.
+        unsafe { self.0.as_ref() }
+    }
+
+    pub(super) fn brokers(&self) -> &[sys::rd_kafka_metadata_broker] {
+        // SAFETY: librdkafka has written `broker_cnt` brokers there, which live as long as the answer.
+        unsafe { array(self.metadata().brokers, self.metadata().broker_cnt) }
+    }
+
+    /// The id of the broker that has answered; `None` if the client knows only its address.
+    pub(super) fn answering_broker(&self) -> Option<i32> {
+        Some(self.metadata().orig_broker_id).filter(|&id| id >= 0)
+    }
+
+    /// The first topic's partitions, copied.
+    fn first_topic(&self) -> Metadata {
+        let is_from_known_broker = self.answering_broker().is_some();
+        // SAFETY: librdkafka has written `topic_cnt` topics there, which live as long as the answer; `ffi::MetadataTopic` has their layout.
+        let topics = unsafe { array(self.metadata().topics.cast::<ffi::MetadataTopic>(), self.metadata().topic_cnt) };
+        let Some(topic) = topics.first() else {
+            return Metadata { code: code::NO_ERROR, partitions: Vec::new(), is_from_known_broker };
+        };
+        // SAFETY: librdkafka has written `partition_count` partitions there, which live as long as the answer.
+        let partitions = unsafe { array(topic.partitions, topic.partition_count) };
+        let partitions = partitions.iter().map(|partition| {
+            // SAFETY: librdkafka has written as many ids to both lists as it says; they live as long as the answer.
+            let (replicas, in_sync) = unsafe {
+                (array(partition.replicas, partition.replica_count), array(partition.in_sync, partition.in_sync_count))
+            };
+            PartitionMetadata {
+                id: partition.id,
+                leader: partition.leader,
+                replicas: replicas.to_vec(),
+                in_sync_replicas: in_sync.to_vec(),
+            }
+        });
+        Metadata { code: topic.code, partitions: partitions.collect(), is_from_known_broker }
+    }
+}
+
+impl Drop for MetadataAnswer {
+    fn drop(&mut self) {
+        // SAFETY: `ask` took ownership of the answer, and this is its one drop.
+        unsafe { sys::rd_kafka_metadata_destroy(self.0.as_ptr()) };
     }
 }
 
@@ -48,41 +124,8 @@ pub(super) unsafe fn ask(
     topic: *mut sys::rd_kafka_topic_t,
     timeout: Duration,
 ) -> Result<Metadata, i32> {
-    let mut answer: *const sys::rd_kafka_metadata = ptr::null();
-    // SAFETY: the caller guarantees client and topic; on success `answer` is ours to destroy.
-    let code = unsafe { ffi::rd_kafka_metadata(client, 0, topic, &raw mut answer, milliseconds(timeout)) };
-    if code != code::NO_ERROR || answer.is_null() {
-        return Err(code);
-    }
-    // SAFETY: alive until it is destroyed below.
-    let metadata = unsafe { copy(answer) };
-    // SAFETY: ours, and copied.
-    unsafe { sys::rd_kafka_metadata_destroy(answer) };
-    Ok(metadata)
-}
-
-/// # Safety
-/// `answer` is alive during the call.
-unsafe fn copy(answer: *const sys::rd_kafka_metadata) -> Metadata {
-    // SAFETY: the caller vouches for `answer`, which has no enum in it.
-    let answer = unsafe { &*answer };
-    // SAFETY: so many topics stand there; `ffi::MetadataTopic` has their layout.
-    let topics = unsafe { array(answer.topics.cast::<ffi::MetadataTopic>(), answer.topic_cnt) };
-    let is_from_known_broker = answer.orig_broker_id >= 0;
-    let Some(topic) = topics.first() else {
-        return Metadata { code: code::NO_ERROR, partitions: Vec::new(), is_from_known_broker };
-    };
-    // SAFETY: so many partitions stand there.
-    let partitions = unsafe { array(topic.partitions, topic.partition_count) };
-    let partitions = partitions.iter().map(|partition| PartitionMetadata {
-        id: partition.id,
-        leader: partition.leader,
-        // SAFETY: so many replicas stand there.
-        replicas: unsafe { array(partition.replicas, partition.replica_count) }.to_vec(),
-        // SAFETY: so many of them are in sync.
-        in_sync_replicas: unsafe { array(partition.in_sync, partition.in_sync_count) }.to_vec(),
-    });
-    Metadata { code: topic.code, partitions: partitions.collect(), is_from_known_broker }
+    // SAFETY: the caller guarantees client and topic.
+    unsafe { MetadataAnswer::ask(client, topic, timeout) }.map(|answer| answer.first_topic())
 }
 
 /// C's array of `count` things.
@@ -92,7 +135,7 @@ unsafe fn copy(answer: *const sys::rd_kafka_metadata) -> Metadata {
 pub(super) unsafe fn array<'a, T>(first: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
         Ok(count) if count > 0 && !first.is_null() => {
-            // SAFETY: the caller vouches for them.
+            // SAFETY: the caller guarantees `count` values there, for as long as the result is used.
             unsafe { slice::from_raw_parts(first, count) }
         }
         _ => &[],

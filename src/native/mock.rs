@@ -319,12 +319,13 @@ fn check(code: c_int) -> Result<(), Code> {
 /// Reads one element of the array that `rd_kafka_mock_get_requests` gave; the caller keeps the array until this returns.
 fn tracked_request(request: *mut rd_kafka_mock_request_t) -> TrackedRequest {
     // SAFETY: `request` is an element of an array that the caller has not destroyed yet.
-    let broker = unsafe { rd_kafka_mock_request_id(request) };
-    // SAFETY: as above.
-    let api_key = unsafe { rd_kafka_mock_request_api_key(request) };
-    // SAFETY: as above.
-    let microseconds = unsafe { rd_kafka_mock_request_timestamp(request) };
-    TrackedRequest { broker, api_key, microseconds }
+    unsafe {
+        TrackedRequest {
+            broker: rd_kafka_mock_request_id(request),
+            api_key: rd_kafka_mock_request_api_key(request),
+            microseconds: rd_kafka_mock_request_timestamp(request),
+        }
+    }
 }
 
 /// Hands the mock's log lines to `tracing`: errors (a request that it does not speak, say) as warnings, since in a test they explain a

@@ -32,9 +32,9 @@ unsafe impl Send for OffsetList {}
 
 impl OffsetList {
     pub(crate) fn new<'a>(offsets: impl ExactSizeIterator<Item = NextOffset<'a>>) -> Self {
-        // SAFETY: a size is a hint; the list is ours to destroy.
+        // SAFETY: the size is a hint; the list that is returned is ours.
         let list = Self(unsafe { sys::rd_kafka_topic_partition_list_new(c_int::try_from(offsets.len()).unwrap_or(0)) });
-        // SAFETY: the list is alive.
+        // SAFETY: the list is ours alone.
         offsets.for_each(|next| unsafe { add(list.0, &next) });
         list
     }
@@ -70,7 +70,7 @@ impl OffsetList {
 
 impl Drop for OffsetList {
     fn drop(&mut self) {
-        // SAFETY: ours, and destroyed once.
+        // SAFETY: `self` owns the list, and this is its one drop.
         unsafe { sys::rd_kafka_topic_partition_list_destroy(self.0) };
     }
 }
@@ -99,17 +99,11 @@ pub(super) unsafe fn elements(list: *const sys::rd_kafka_topic_partition_list_t)
     if list.is_null() {
         return Vec::new();
     }
-    // SAFETY: the caller guarantees a live list.
-    let count = usize::try_from(unsafe { (*list).cnt }).unwrap_or_default();
-    // SAFETY: as above.
-    let first = unsafe { (*list).elems };
-    let copies = (0..count).map(|index| {
-        // SAFETY: the list has `count` elements in a row.
-        let at = unsafe { first.add(index) };
-        // SAFETY: one of them, alive as long as the list.
-        unsafe { element(at) }
-    });
-    copies.collect()
+    // SAFETY: the caller guarantees a live list, to which nobody writes: it has `cnt` elements in a row from `elems` on, alive as long.
+    unsafe {
+        let (first, count) = ((*list).elems, usize::try_from((*list).cnt).unwrap_or_default());
+        (0..count).map(|index| element(first.add(index))).collect()
+    }
 }
 
 /// Copies an element. Its code is read as an integer: as the enum of `rdkafka-sys` it could be a value that is not one of the variants.
@@ -118,33 +112,20 @@ pub(super) unsafe fn elements(list: *const sys::rd_kafka_topic_partition_list_t)
 /// The element is alive and not written to during the call.
 #[cfg(feature = "consumer")]
 pub(super) unsafe fn element(element: *const sys::rd_kafka_topic_partition_t) -> ListedOffset {
-    // SAFETY: the caller guarantees a live element, here and below; each field is read through the pointer, so that no reference to
-    // the element as a whole is made.
-    let topic = unsafe { (*element).topic };
-    // SAFETY: as above.
-    let partition = unsafe { (*element).partition };
-    // SAFETY: as above.
-    let offset = unsafe { (*element).offset };
-    // SAFETY: as above; no reference is made.
-    let code = unsafe { &raw const (*element).err }.cast::<c_int>();
-    // SAFETY: a field of the element; the enum is as large as a `c_int`, see the assertion below.
-    let code = unsafe { code.read() };
-    // SAFETY: as above.
-    let epoch = unsafe { sys::rd_kafka_topic_partition_get_leader_epoch(element) };
-    // SAFETY: as above.
-    let metadata = unsafe { (*element).metadata };
-    // SAFETY: as above.
-    let size = unsafe { (*element).metadata_size };
-    // SAFETY: null, or `size` bytes that live as long as the element.
-    let metadata = unsafe { ffi::bytes(metadata, size) }.unwrap_or_default();
-    ListedOffset {
-        // SAFETY: the element owns a terminated text.
-        topic: unsafe { ffi::text(topic) },
-        partition,
-        offset,
-        code,
-        leader_epoch: (epoch >= 0).then_some(epoch),
-        metadata: String::from_utf8_lossy(metadata).into_owned(),
+    // SAFETY: the caller guarantees a live element, to which nobody writes. Each field is read through the pointer, so that no reference to
+    // the element as a whole is made; the code is read as a `c_int`, which is as large as the enum, see the assertion below. The topic is a
+    // NUL-terminated text and the metadata null or `metadata_size` bytes: both belong to the element, and are copied.
+    unsafe {
+        let epoch = sys::rd_kafka_topic_partition_get_leader_epoch(element);
+        let metadata = ffi::bytes((*element).metadata, (*element).metadata_size).unwrap_or_default();
+        ListedOffset {
+            topic: ffi::text((*element).topic),
+            partition: (*element).partition,
+            offset: (*element).offset,
+            code: (&raw const (*element).err).cast::<c_int>().read(),
+            leader_epoch: (epoch >= 0).then_some(epoch),
+            metadata: String::from_utf8_lossy(metadata).into_owned(),
+        }
     }
 }
 
@@ -154,27 +135,29 @@ const _: () = assert!(size_of::<sys::rd_kafka_resp_err_t>() == size_of::<c_int>(
 /// # Safety
 /// The list is alive, and nobody else uses it meanwhile.
 unsafe fn add(list: *mut sys::rd_kafka_topic_partition_list_t, next: &NextOffset<'_>) {
-    // SAFETY: the caller vouches for the list; the name is terminated, and librdkafka copies it.
-    let element = unsafe { sys::rd_kafka_topic_partition_list_add(list, next.topic.as_ptr(), next.partition) };
-    // SAFETY: the element just added; it is filled before anybody else sees it.
-    unsafe { (*element).offset = next.offset };
-    // SAFETY: as above.
-    unsafe { sys::rd_kafka_topic_partition_set_leader_epoch(element, next.leader_epoch.unwrap_or(NO_EPOCH)) };
+    // SAFETY: the caller guarantees the list, which nobody else uses; the name is NUL-terminated, and is copied. The element just added is
+    // the list's, and filled before anybody else sees it.
+    let element = unsafe {
+        let element = sys::rd_kafka_topic_partition_list_add(list, next.topic.as_ptr(), next.partition);
+        (*element).offset = next.offset;
+        sys::rd_kafka_topic_partition_set_leader_epoch(element, next.leader_epoch.unwrap_or(NO_EPOCH));
+        element
+    };
     if next.metadata.is_empty() {
         return;
     }
     let size = next.metadata.len();
-    // SAFETY: without a client; librdkafka frees it with the element.
+    // SAFETY: without a client the call is `malloc`; the element takes the memory over below, and librdkafka frees it with the element.
     let metadata = unsafe { sys::rd_kafka_mem_malloc(ptr::null_mut(), size) };
     if metadata.is_null() {
         return;
     }
-    // SAFETY: both are as long as the text, and apart.
-    unsafe { ptr::copy_nonoverlapping(next.metadata.as_ptr().cast::<c_void>(), metadata, size) };
-    // SAFETY: as for the offset; there is no metadata yet that would have to be freed.
-    unsafe { (*element).metadata = metadata };
-    // SAFETY: as above.
-    unsafe { (*element).metadata_size = size };
+    // SAFETY: source and destination are `size` bytes and apart; the element, which is still ours alone, has no metadata yet.
+    unsafe {
+        ptr::copy_nonoverlapping(next.metadata.as_ptr().cast::<c_void>(), metadata, size);
+        (*element).metadata = metadata;
+        (*element).metadata_size = size;
+    }
 }
 
 #[cfg(all(test, feature = "consumer"))]
@@ -200,12 +183,9 @@ mod tests {
     fn a_code_that_no_version_knows_is_read_as_it_is() {
         let next = NextOffset { topic: c"a", partition: 3, offset: 7, leader_epoch: None, metadata: "" };
         let mut list = OffsetList::new([next].into_iter());
-        // SAFETY: the list is alive and has one element.
-        let first = unsafe { (*list.as_mut_ptr()).elems };
-        // SAFETY: as above; no reference is made.
-        let code = unsafe { &raw mut (*first).err }.cast::<c_int>();
-        // SAFETY: a field of the element, written as an integer, as librdkafka does.
-        unsafe { code.write(30_000) };
+        // SAFETY: the list is alive, nobody else uses it, and it has one element. Its code is written as an integer, as librdkafka does,
+        // through the pointer, so that no reference is made.
+        unsafe { (&raw mut (*(*list.as_mut_ptr()).elems).err).cast::<c_int>().write(30_000) };
         assert_eq!(list.elements()[0].code, 30_000);
     }
 }

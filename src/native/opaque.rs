@@ -34,7 +34,7 @@ impl<T> Opaque<T> {
     where
         T: 'a,
     {
-        // SAFETY: the caller vouches that the pointer is that of a live `Opaque<T>`, whose value nobody borrows mutably.
+        // SAFETY: the caller guarantees that the pointer is that of a live `Opaque<T>`, whose value nobody borrows mutably.
         unsafe { &*opaque.cast::<T>() }
     }
 }
@@ -50,7 +50,7 @@ impl<T> Deref for Opaque<T> {
 
 impl<T> Drop for Opaque<T> {
     fn drop(&mut self) {
-        // SAFETY: `new` made it of a box, and this is its one drop; the owner vouches that C does not use the pointer any more.
+        // SAFETY: `new` made the pointer from a box, and this is its one drop; the owner has ended what C does with the pointer before.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{client::Client, ffi};
+use super::{client::Client, metadata::MetadataAnswer};
 use crate::{lock::lock, secret::Secret};
 
 /// How often librdkafka connects by itself, which needs no second attempt beside it.
@@ -88,15 +88,10 @@ impl Client {
         true
     }
 
-    /// Has librdkafka connect to one of the brokers; does not wait.
+    /// Has librdkafka connect to one of the brokers; does not wait: without a connection there is no answer, and with one no time for it.
     fn choose_broker(&self) {
-        let mut answer = ptr::null();
-        // SAFETY: the client is alive, and needs no topic. Without a connection there is no answer, and with one no time for it.
-        let code = unsafe { ffi::rd_kafka_metadata(self.handle(), 0, ptr::null_mut(), &raw mut answer, 0) };
-        if code == super::code::NO_ERROR && !answer.is_null() {
-            // SAFETY: ours, and not looked at.
-            unsafe { rdkafka_sys::rd_kafka_metadata_destroy(answer) };
-        }
+        // SAFETY: `self` keeps the client alive; a null topic asks for the topics that the client knows.
+        drop(unsafe { MetadataAnswer::ask(self.handle(), ptr::null_mut(), Duration::ZERO) });
     }
 }
 

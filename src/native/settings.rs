@@ -1,7 +1,7 @@
 //! librdkafka's configuration object, filled from plain names and values.
 
 use std::{
-    ffi::{CString, c_char, c_int},
+    ffi::{CString, c_int},
     mem,
     ptr::NonNull,
     sync::Mutex,
@@ -10,11 +10,8 @@ use std::{
 use rdkafka_sys as sys;
 use zeroize::Zeroizing;
 
-use super::{broker_message, callbacks::Callbacks, ffi, opaque::Opaque};
+use super::{broker_message, callbacks::Callbacks, opaque::Opaque, text_buffer::TextBuffer};
 use crate::{lock::lock, secret::Secret};
-
-/// librdkafka's buffer for its reasons.
-const REASON_SIZE: usize = 512;
 
 /// What librdkafka said against a setting, or against all of them together (`property` is `None`).
 #[derive(Debug)]
@@ -30,29 +27,47 @@ static ABANDONED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 pub(super) struct Settings(NonNull<sys::rd_kafka_conf_t>);
 
 impl Settings {
+    /// A producer's settings.
+    ///
     /// # Safety
     /// `callbacks` is dropped after the producer that is made with these is destroyed.
-    pub(super) unsafe fn new(properties: &[(String, Secret)], callbacks: &Opaque<Callbacks>) -> Result<Self, SettingRefused> {
-        // SAFETY: takes nothing, returns an object that is ours to destroy.
+    pub(super) unsafe fn of_producer(
+        properties: &[(String, Secret)],
+        callbacks: &Opaque<Callbacks>,
+    ) -> Result<Self, SettingRefused> {
+        let settings = Self::new(properties, sys::RD_KAFKA_EVENT_DR)?;
+        // SAFETY: `settings` owns a live `conf`, whose opaque nobody has set. `Client` sends no message without a slot, and the caller
+        // guarantees that `callbacks` outlives the producer.
+        unsafe {
+            sys::rd_kafka_conf_enable_sasl_queue(settings.0.as_ptr(), c_int::from(makes_tokens(properties)));
+            broker_message::save_with(settings.0.as_ptr());
+            callbacks.watch(settings.0.as_ptr());
+        }
+        Ok(settings)
+    }
+
+    /// A consumer's settings.
+    #[cfg(feature = "consumer")]
+    pub(super) fn of_consumer(properties: &[(String, Secret)]) -> Result<Self, SettingRefused> {
+        Self::new(properties, sys::RD_KAFKA_EVENT_REBALANCE | sys::RD_KAFKA_EVENT_OFFSET_COMMIT)
+    }
+
+    /// Settings of a client that gets these events beside those of every client.
+    fn new(properties: &[(String, Secret)], events: c_int) -> Result<Self, SettingRefused> {
+        // SAFETY: the call takes nothing; the object that it returns is ours to destroy.
         let conf = unsafe { sys::rd_kafka_conf_new() };
         let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
         for (name, value) in properties {
             settings.set(name, value.expose())?;
         }
         settings.set("log.queue", "true")?;
-        // SAFETY: `conf` is alive.
-        unsafe { sys::rd_kafka_conf_enable_sasl_queue(settings.0.as_ptr(), c_int::from(makes_tokens(properties))) };
-        let events = sys::RD_KAFKA_EVENT_DR
+        let events = events
             | sys::RD_KAFKA_EVENT_ERROR
             | sys::RD_KAFKA_EVENT_LOG
             | sys::RD_KAFKA_EVENT_STATS
             | sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH;
-        // SAFETY: `conf` is alive; the flags are librdkafka's own.
+        // SAFETY: `settings` owns a live `conf`; the flags are librdkafka's own.
         unsafe { sys::rd_kafka_conf_set_events(settings.0.as_ptr(), events) };
-        // SAFETY: `conf` is alive, and `Client` sends no message without a slot.
-        unsafe { broker_message::save_with(settings.0.as_ptr()) };
-        // SAFETY: `conf` is alive, nobody has set its opaque, and the caller vouches for `callbacks`.
-        unsafe { callbacks.watch(settings.0.as_ptr()) };
         Ok(settings)
     }
 
@@ -60,36 +75,39 @@ impl Settings {
         let nul = || refused(Some(name), "the name or the value holds a NUL byte".to_owned());
         let c_name = CString::new(name).map_err(|_| nul())?;
         let c_value = Zeroizing::new(CString::new(value).map_err(|_| nul())?);
-        let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
-        // SAFETY: `conf` is alive, both strings are NUL-terminated and the buffer is as long as it is said to be.
+        let mut reason = TextBuffer::new();
+        // SAFETY: `self` owns a live `conf`, both strings are NUL-terminated, and `reason` has as many bytes as are said here.
         let result = unsafe {
-            sys::rd_kafka_conf_set(self.0.as_ptr(), c_name.as_ptr(), c_value.as_ptr(), reason.as_mut_ptr(), REASON_SIZE)
+            sys::rd_kafka_conf_set(self.0.as_ptr(), c_name.as_ptr(), c_value.as_ptr(), reason.as_mut_ptr(), TextBuffer::SIZE)
         };
-        if result == sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
-            return Ok(());
-        }
-        // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
-        let reason = unsafe { ffi::text(reason.as_ptr()) };
-        Err(refused(Some(name), reason))
+        if result == sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK { Ok(()) } else { Err(refused(Some(name), reason.text())) }
     }
 
-    /// Makes the producer, which takes the settings over. `properties` are those of [`new`](Self::new).
+    /// Makes the producer, which takes the settings over. `properties` are those of [`of_producer`](Self::of_producer).
     pub(super) fn into_producer(self, properties: &[(String, Secret)]) -> Result<NonNull<sys::rd_kafka_t>, SettingRefused> {
-        let mut reason: [c_char; REASON_SIZE] = [0; REASON_SIZE];
-        // SAFETY: `conf` is alive and the buffer is as long as it is said to be; on success librdkafka owns `conf`.
-        let client = unsafe {
-            sys::rd_kafka_new(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER, self.0.as_ptr(), reason.as_mut_ptr(), REASON_SIZE)
-        };
+        self.into_client(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER).map_err(|(settings, refused)| {
+            settings.abandon(properties);
+            refused
+        })
+    }
+
+    /// Makes the consumer, which takes the settings over.
+    #[cfg(feature = "consumer")]
+    pub(super) fn into_consumer(self) -> Result<NonNull<sys::rd_kafka_t>, SettingRefused> {
+        self.into_client(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER).map_err(|(_, refused)| refused)
+    }
+
+    fn into_client(self, kind: sys::rd_kafka_type_t) -> Result<NonNull<sys::rd_kafka_t>, (Self, SettingRefused)> {
+        let mut reason = TextBuffer::new();
+        // SAFETY: `self` owns a live `conf`, which becomes the client's if the call succeeds and stays ours if not; `reason` has as many
+        // bytes as are said here.
+        let client = unsafe { sys::rd_kafka_new(kind, self.0.as_ptr(), reason.as_mut_ptr(), TextBuffer::SIZE) };
         match NonNull::new(client) {
             Some(client) => {
                 mem::forget(self);
                 Ok(client)
             }
-            None => {
-                self.abandon(properties);
-                // SAFETY: librdkafka terminates what it writes, and the buffer began as zeros.
-                Err(refused(None, unsafe { ffi::text(reason.as_ptr()) }))
-            }
+            None => Err((self, refused(None, reason.text()))),
         }
     }
 
@@ -117,12 +135,12 @@ pub(super) fn makes_tokens(properties: &[(String, Secret)]) -> bool {
 
 impl Drop for Settings {
     fn drop(&mut self) {
-        // SAFETY: ours, and not handed to a producer, be it in vain: `into_producer` forgets it then.
+        // SAFETY: `self` owns `conf`, and this is its one drop: `into_client` and `abandon` forget `self`.
         unsafe { sys::rd_kafka_conf_destroy(self.0.as_ptr()) };
     }
 }
 
-fn refused(property: Option<&str>, reason: String) -> SettingRefused {
+pub(super) fn refused(property: Option<&str>, reason: String) -> SettingRefused {
     SettingRefused { property: property.map(str::to_owned), reason }
 }
 
@@ -133,12 +151,12 @@ fn refused(property: Option<&str>, reason: String) -> SettingRefused {
 #[cfg(test)]
 pub(super) unsafe fn property_of(client: NonNull<sys::rd_kafka_t>, name: &str) -> Option<String> {
     let name = CString::new(name).ok()?;
-    // SAFETY: the caller vouches for `client`, which owns the configuration that it returns.
+    // SAFETY: the caller guarantees a live client, which owns the configuration that is returned.
     let conf = unsafe { sys::rd_kafka_conf(client.as_ptr()) };
     let mut value = vec![0u8; 64 * 1024];
     let mut size = value.len();
     // SAFETY: `conf` lives as long as the client, the name is terminated, the buffer is `size` long.
-    let result = unsafe { sys::rd_kafka_conf_get(conf, name.as_ptr(), value.as_mut_ptr().cast::<c_char>(), &raw mut size) };
+    let result = unsafe { sys::rd_kafka_conf_get(conf, name.as_ptr(), value.as_mut_ptr().cast(), &raw mut size) };
     if result != sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK {
         return None;
     }
@@ -175,7 +193,7 @@ mod tests {
         for _ in 0..20 {
             let callbacks = Opaque::new(Callbacks::default());
             // SAFETY: no producer is made of them.
-            let settings = unsafe { Settings::new(&properties, &callbacks) };
+            let settings = unsafe { Settings::of_producer(&properties, &callbacks) };
             let error = settings.and_then(|settings| settings.into_producer(&properties)).unwrap_err();
             assert!(error.reason.contains("ssl.ca.location"), "{}", error.reason);
         }

@@ -35,7 +35,7 @@ impl Throttles {
     /// # Safety
     /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Callbacks>`](Opaque).
     pub(super) unsafe fn note_with(settings: *mut sys::rd_kafka_conf_t) {
-        // SAFETY: the caller vouches for `settings`; the function has C's signature.
+        // SAFETY: the caller guarantees live settings; the function has C's signature.
         unsafe { sys::rd_kafka_conf_set_throttle_cb(settings, Some(on_throttle)) };
     }
 

@@ -143,14 +143,16 @@ impl Topic {
         partition: Option<Box<dyn TopicPartitioner>>,
         pool: &Arc<Pool>,
     ) -> Result<Self, i32> {
-        // SAFETY: the caller vouches for `client`; the copy of its topic settings is ours until `topic_new` takes it.
+        // SAFETY: the caller guarantees a live client; the copy of its topic settings is ours until `rd_kafka_topic_new` takes it.
         let settings = unsafe { sys::rd_kafka_default_topic_conf_dup(client.as_ptr()) };
         let partition = partition.map(Opaque::new);
         if let Some(partition) = &partition {
-            // SAFETY: `settings` is ours; the caller vouches that the topic, which owns the partitioner, is dropped after the client.
-            unsafe { sys::rd_kafka_topic_conf_set_opaque(settings, partition.as_ptr()) };
-            // SAFETY: `settings` is ours.
-            unsafe { sys::rd_kafka_topic_conf_set_partitioner_cb(settings, Some(choose_partition)) };
+            // SAFETY: `settings` is ours. The caller guarantees that the topic, which owns the partitioner, is dropped after the client: so the
+            // pointer is valid whenever the callback is called.
+            unsafe {
+                sys::rd_kafka_topic_conf_set_opaque(settings, partition.as_ptr());
+                sys::rd_kafka_topic_conf_set_partitioner_cb(settings, Some(choose_partition));
+            }
         }
         let c_name = CString::new(name).unwrap_or_default();
         // SAFETY: the name is NUL-terminated; librdkafka takes `settings` over in any case.
@@ -284,7 +286,7 @@ unsafe extern "C" fn choose_partition(
 /// # Safety
 /// `topic` is a topic of a client that is alive.
 pub(super) unsafe fn tell_reported(topic: *const sys::rd_kafka_topic_t, reported: PartitionReport) {
-    // SAFETY: the caller vouches for the topic.
+    // SAFETY: the caller guarantees a live topic of a client.
     let opaque = unsafe { sys::rd_kafka_topic_opaque(topic) };
     if opaque.is_null() {
         return;

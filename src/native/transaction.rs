@@ -12,8 +12,8 @@ use rdkafka_sys as sys;
 
 use super::{
     client::Client,
-    ffi,
     offsets::{NextOffset, OffsetList},
+    returned_error::ReturnedError,
     settings::milliseconds,
 };
 
@@ -44,17 +44,15 @@ pub(crate) struct GroupMember {
 impl Client {
     /// Fetches the producer's id and epoch, which fences its predecessors and ends their transactions.
     pub(crate) fn init_transactions(&self, timeout: Duration) -> Result<(), TransactionRefused> {
-        // SAFETY: the client is alive.
-        let error = unsafe { sys::rd_kafka_init_transactions(self.handle(), milliseconds(timeout)) };
-        // SAFETY: the error was just returned.
-        unsafe { outcome(error) }
+        // SAFETY: `self` keeps the client alive; the error that the call returns is ours.
+        let result = unsafe { ReturnedError::check(sys::rd_kafka_init_transactions(self.handle(), milliseconds(timeout))) };
+        Ok(result?)
     }
 
     pub(crate) fn begin_transaction(&self) -> Result<(), TransactionRefused> {
-        // SAFETY: the client is alive.
-        let error = unsafe { sys::rd_kafka_begin_transaction(self.handle()) };
-        // SAFETY: the error was just returned.
-        unsafe { outcome(error) }
+        // SAFETY: `self` keeps the client alive; the error that the call returns is ours.
+        let result = unsafe { ReturnedError::check(sys::rd_kafka_begin_transaction(self.handle())) };
+        Ok(result?)
     }
 
     /// What librdkafka has against the transaction that is open, if it has failed: it refuses to begin another one, and says why.
@@ -64,18 +62,16 @@ impl Client {
 
     /// Waits for the reports of the transaction's records, which another thread serves, and commits.
     pub(crate) fn commit_transaction(&self, timeout: Duration) -> Result<(), TransactionRefused> {
-        // SAFETY: the client is alive.
-        let error = unsafe { sys::rd_kafka_commit_transaction(self.handle(), milliseconds(timeout)) };
-        // SAFETY: the error was just returned.
-        unsafe { outcome(error) }
+        // SAFETY: `self` keeps the client alive; the error that the call returns is ours.
+        let result = unsafe { ReturnedError::check(sys::rd_kafka_commit_transaction(self.handle(), milliseconds(timeout))) };
+        Ok(result?)
     }
 
     /// Gives up the transaction's records that are not sent, waits for the reports of the others, and aborts.
     pub(crate) fn abort_transaction(&self, timeout: Duration) -> Result<(), TransactionRefused> {
-        // SAFETY: the client is alive.
-        let error = unsafe { sys::rd_kafka_abort_transaction(self.handle(), milliseconds(timeout)) };
-        // SAFETY: the error was just returned.
-        unsafe { outcome(error) }
+        // SAFETY: `self` keeps the client alive; the error that the call returns is ours.
+        let result = unsafe { ReturnedError::check(sys::rd_kafka_abort_transaction(self.handle(), milliseconds(timeout))) };
+        Ok(result?)
     }
 
     /// Makes the group's offsets part of the transaction.
@@ -87,41 +83,29 @@ impl Client {
     ) -> Result<(), TransactionRefused> {
         let list = OffsetList::new(offsets);
         let group = Group::new(group);
-        // SAFETY: client, list and group are alive, and librdkafka copies the latter two.
-        let error = unsafe {
-            sys::rd_kafka_send_offsets_to_transaction(self.handle(), list.as_ptr(), group.0.cast_const(), milliseconds(timeout))
+        // SAFETY: `self`, `list` and `group` are alive during the call, and librdkafka copies the latter two; the error is ours.
+        let result = unsafe {
+            ReturnedError::check(sys::rd_kafka_send_offsets_to_transaction(
+                self.handle(),
+                list.as_ptr(),
+                group.0.cast_const(),
+                milliseconds(timeout),
+            ))
         };
-        // SAFETY: the error was just returned.
-        unsafe { outcome(error) }
+        Ok(result?)
     }
 }
 
-/// Takes over what a call returned.
-///
-/// # Safety
-/// `error` is null, or an error that nobody else destroys.
-unsafe fn outcome(error: *mut sys::rd_kafka_error_t) -> Result<(), TransactionRefused> {
-    if error.is_null() {
-        return Ok(());
+impl From<ReturnedError> for TransactionRefused {
+    fn from(error: ReturnedError) -> Self {
+        Self {
+            code: error.code(),
+            text: error.text(),
+            retriable: error.is_retriable(),
+            abortable: error.requires_abort(),
+            fatal: error.is_fatal(),
+        }
     }
-    // SAFETY: the caller vouches for the error, as for all the questions below.
-    let code = unsafe { ffi::rd_kafka_error_code(error.cast_const().cast()) };
-    // SAFETY: as above.
-    let text = unsafe { sys::rd_kafka_error_string(error) };
-    let refused = TransactionRefused {
-        code,
-        // SAFETY: it lives as long as the error.
-        text: unsafe { ffi::text(text) },
-        // SAFETY: as above.
-        retriable: unsafe { sys::rd_kafka_error_is_retriable(error) } != 0,
-        // SAFETY: as above.
-        abortable: unsafe { sys::rd_kafka_error_txn_requires_abort(error) } != 0,
-        // SAFETY: as above.
-        fatal: unsafe { sys::rd_kafka_error_is_fatal(error) } != 0,
-    };
-    // SAFETY: ours, and all of it is copied.
-    unsafe { sys::rd_kafka_error_destroy(error) };
-    Err(refused)
 }
 
 /// An owned `rd_kafka_consumer_group_metadata_t`.
@@ -130,7 +114,7 @@ struct Group(*mut sys::rd_kafka_consumer_group_metadata_t);
 impl Group {
     fn new(member: &GroupMember) -> Self {
         let instance = member.group_instance_id.as_deref().map_or(ptr::null(), CStr::as_ptr);
-        // SAFETY: the texts are terminated and copied; a null instance is none.
+        // SAFETY: the texts are NUL-terminated and live in `member` during the call, which copies them; a null instance means none.
         Self(unsafe {
             sys::rd_kafka_consumer_group_metadata_new_with_genid(
                 member.group_id.as_ptr(),
@@ -144,7 +128,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // SAFETY: ours, and destroyed once.
+        // SAFETY: `self` owns the metadata, and this is its one drop.
         unsafe { sys::rd_kafka_consumer_group_metadata_destroy(self.0) };
     }
 }
@@ -166,15 +150,16 @@ pub(crate) fn membership<C: rdkafka::consumer::ConsumerContext>(
 pub(super) unsafe fn membership_of(consumer: *mut sys::rd_kafka_t) -> Option<GroupMember> {
     // SAFETY: the caller guarantees the consumer; what is returned is ours.
     let group = Group(NonNull::new(unsafe { sys::rd_kafka_consumer_group_metadata(consumer) })?.as_ptr());
-    // SAFETY: the metadata is alive, as it is for the three calls below.
-    let group_id = unsafe { sys::rd_kafka_consumer_group_metadata_group_id(group.0) };
-    // SAFETY: as above.
-    let generation_id = unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(group.0) };
-    // SAFETY: as above.
-    let member_id = unsafe { sys::rd_kafka_consumer_group_metadata_member_id(group.0) };
-    // SAFETY: as above; null for none.
-    let group_instance_id = unsafe { sys::rd_kafka_consumer_group_metadata_group_instance_id(group.0) };
-    // SAFETY: null or a text of the metadata, which is alive.
+    // SAFETY: `group` owns the metadata, and keeps it alive until the end of this function.
+    let (group_id, generation_id, member_id, group_instance_id) = unsafe {
+        (
+            sys::rd_kafka_consumer_group_metadata_group_id(group.0),
+            sys::rd_kafka_consumer_group_metadata_generation_id(group.0),
+            sys::rd_kafka_consumer_group_metadata_member_id(group.0),
+            sys::rd_kafka_consumer_group_metadata_group_instance_id(group.0),
+        )
+    };
+    // SAFETY: each is null, or a NUL-terminated text of the metadata, which `group` keeps alive.
     let copied = |text: *const c_char| (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned());
     Some(GroupMember {
         group_id: copied(group_id)?,

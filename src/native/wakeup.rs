@@ -42,14 +42,14 @@ impl Wakeup {
     /// # Safety
     /// The queue is alive, and the bell is dropped after the queue or after [`untie`](Self::untie).
     pub(super) unsafe fn tie(wakeup: &Opaque<Self>, queue: *mut sys::rd_kafka_queue_t) {
-        // SAFETY: the caller vouches that the queue is alive, and that the bell lives as long as librdkafka rings it.
+        // SAFETY: the caller guarantees a live queue, and a wakeup that lives until the queue is gone or untied: as long as librdkafka calls `ring`.
         unsafe { sys::rd_kafka_queue_cb_event_enable(queue, Some(ring), wakeup.as_ptr()) };
     }
 
     /// # Safety
     /// The queue is alive.
     pub(super) unsafe fn untie(queue: *mut sys::rd_kafka_queue_t) {
-        // SAFETY: the caller vouches that the queue is alive.
+        // SAFETY: the caller guarantees a live queue.
         unsafe { sys::rd_kafka_queue_cb_event_enable(queue, None, ptr::null_mut()) };
     }
 }

@@ -135,7 +135,7 @@ impl Draft {
     /// # Safety
     /// `opaque` and `record` came from [`hand_over`](Self::hand_over), and librdkafka keeps no reference to the slot.
     pub(in crate::native) unsafe fn take_back(opaque: *mut c_void, record: Option<Box<PreparedRecord>>) -> Self {
-        // SAFETY: the caller vouches for the pointer, which `hand_over` took from a `NonNull`.
+        // SAFETY: the caller guarantees a pointer that `hand_over` returned, which took it from a `NonNull`.
         let hand = Hand(unsafe { NonNull::new_unchecked(opaque.cast()) });
         // SAFETY: the giver has the slot.
         let mut in_slot = unsafe { hand.slot().take_record() };

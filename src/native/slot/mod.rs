@@ -96,60 +96,48 @@ impl Slot {
     /// # Safety
     /// The caller has the slot.
     unsafe fn record(&self) -> Option<&PreparedRecord> {
-        // SAFETY: the caller has the slot.
-        let has_record = unsafe { self.header() }.keeps.has_record();
-        // SAFETY: the caller has the slot.
-        let payload = unsafe { &*self.payload.get() };
-        // SAFETY: the label says what it is.
-        has_record.then(|| unsafe { payload.record() })
+        // SAFETY: the caller has the slot, so that nobody writes to header and payload; the header says whether the payload is a record.
+        unsafe { self.header().keeps.has_record().then(|| (*self.payload.get()).record()) }
     }
 
     /// # Safety
     /// The caller has the slot alone.
     #[expect(clippy::mut_from_ref, reason = "the cell's content is the caller's alone, who vouches for it")]
     unsafe fn record_mut(&self) -> Option<&mut PreparedRecord> {
-        // SAFETY: the caller has the slot alone.
-        let has_record = unsafe { self.header() }.keeps.has_record();
-        // SAFETY: the caller has the slot alone.
-        let payload = unsafe { &mut *self.payload.get() };
-        // SAFETY: the label says what it is.
-        has_record.then(|| unsafe { payload.record_mut() })
+        // SAFETY: the caller has the slot alone, so that nobody else reads or writes the payload; the header says whether it is a record.
+        unsafe { self.header().keeps.has_record().then(|| (*self.payload.get()).record_mut()) }
     }
 
     /// # Safety
     /// The caller has the slot alone.
     unsafe fn put_record(&self, prepared: Box<PreparedRecord>, keeps: Keeps) {
-        // SAFETY: the caller has the slot alone.
-        let payload = unsafe { &mut *self.payload.get() };
-        *payload = Payload::of_record(prepared);
-        // SAFETY: the caller has the slot alone.
-        unsafe { self.change_header(|header| header.keeps = keeps) };
+        // SAFETY: the caller has the slot alone, so that nobody else reads or writes payload and header, which go together.
+        unsafe {
+            *self.payload.get() = Payload::of_record(prepared);
+            self.change_header(|header| header.keeps = keeps);
+        }
     }
 
     /// # Safety
     /// The caller has the slot alone.
     unsafe fn take_record(&self) -> Option<Box<PreparedRecord>> {
-        // SAFETY: the caller has the slot alone.
-        let has_record = unsafe { self.header() }.keeps.has_record();
-        has_record.then(|| {
-            // SAFETY: the caller has the slot alone.
-            unsafe { self.change_header(|header| header.keeps = Keeps::Sizes) };
-            // SAFETY: the caller has the slot alone.
-            let payload = unsafe { &mut *self.payload.get() };
-            // SAFETY: it was a body, and the label no longer says so.
-            unsafe { payload.take_record() }
-        })
+        // SAFETY: the caller has the slot alone, so that nobody else reads or writes header and payload. The header said that the payload is
+        // a record, and no longer does when it is taken.
+        unsafe {
+            self.header().keeps.has_record().then(|| {
+                self.change_header(|header| header.keeps = Keeps::Sizes);
+                (*self.payload.get()).take_record()
+            })
+        }
     }
 
     /// The sizes of the record's key and value.
     ///
     /// # Safety
-    /// The caller has the slot, and the body is not here.
+    /// The caller has the slot, and its payload is not a record.
     unsafe fn sizes(&self) -> (Option<u32>, Option<u32>) {
-        // SAFETY: the caller has the slot.
-        let payload = unsafe { &*self.payload.get() };
-        // SAFETY: what is not a body is sizes.
-        unsafe { payload.sizes() }
+        // SAFETY: the caller has the slot, so that nobody writes to the payload, and guarantees that it is not a record: so it is sizes.
+        unsafe { (*self.payload.get()).sizes() }
     }
 
     /// What is known of the record.
@@ -157,15 +145,15 @@ impl Slot {
     /// # Safety
     /// The caller has the slot.
     unsafe fn view(&self) -> RecordView<'_> {
-        // SAFETY: the caller has the slot.
-        let topic = unsafe { (*self.topic.get()).as_ref() };
-        // SAFETY: the caller has the slot.
-        if let Some(prepared) = unsafe { self.record() } {
-            return RecordView { topic, ..prepared.view() };
+        // SAFETY: the caller has the slot, so that nobody writes to its cells; the sizes are read only if the payload is not a record.
+        unsafe {
+            let topic = (*self.topic.get()).as_ref();
+            if let Some(prepared) = self.record() {
+                return RecordView { topic, ..prepared.view() };
+            }
+            let (key_size, value_size) = self.sizes();
+            RecordView::without_headers(topic, key_size, value_size)
         }
-        // SAFETY: the caller has the slot, and there is no body.
-        let (key_size, value_size) = unsafe { self.sizes() };
-        RecordView::without_headers(topic, key_size, value_size)
     }
 
     /// Keeps what is known of the record's failure beside its code.
@@ -173,16 +161,16 @@ impl Slot {
     /// # Safety
     /// The caller has the slot alone.
     unsafe fn save_details(&self, details: Box<ErrorDetails>) {
-        // SAFETY: the caller has the slot alone.
-        if let Some(prepared) = unsafe { self.record_mut() } {
-            prepared.details = Some(details);
-            return;
+        // SAFETY: the caller has the slot alone; the sizes are read only if the payload is not a record.
+        unsafe {
+            if let Some(prepared) = self.record_mut() {
+                prepared.details = Some(details);
+                return;
+            }
+            let (key_size, value_size) = self.sizes();
+            let prepared = PreparedRecord { key_size, value_size, details: Some(details), ..PreparedRecord::default() };
+            self.put_record(Box::new(prepared), Keeps::Record);
         }
-        // SAFETY: the caller has the slot alone, and there is no body.
-        let (key_size, value_size) = unsafe { self.sizes() };
-        let prepared = PreparedRecord { key_size, value_size, details: Some(details), ..PreparedRecord::default() };
-        // SAFETY: the caller has the slot alone.
-        unsafe { self.put_record(Box::new(prepared), Keeps::Record) };
     }
 
     /// # Safety
@@ -195,7 +183,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // SAFETY: `&mut self`: nobody else is here.
+        // SAFETY: `&mut self` says that nobody else has the slot.
         drop(unsafe { self.take_record() });
     }
 }
@@ -218,14 +206,14 @@ impl FreeSlot {
     }
 
     fn header(&self) -> SlotHeader {
-        // SAFETY: nobody else has the slot.
+        // SAFETY: a free slot has one owner, and that is `self`.
         unsafe { self.0.header() }
     }
 
     /// # Safety
     /// The caller has the slot to itself: it is its giver and the taker has left, or its taker and the giver has settled.
     unsafe fn from_hand(slot: NonNull<Slot>) -> Self {
-        // SAFETY: every slot was made in a box by `Draft::new`; the caller vouches for being the only one that has it.
+        // SAFETY: every slot was made in a box by `Draft::new`; the caller guarantees that nobody else has it.
         let mut slot = unsafe { Box::from_raw(slot.as_ptr()) };
         // The rest can wait; a waker holds its task.
         slot.handoff.reset().into_iter().for_each(release);
@@ -235,7 +223,7 @@ impl FreeSlot {
     /// It counts as unread no longer, or never did.
     pub(super) fn set_read(&mut self) {
         if self.header().keeps == Keeps::Unread {
-            // SAFETY: nobody else has the slot.
+            // SAFETY: a free slot has one owner, and that is `self`.
             unsafe { self.0.change_header(|header| header.keeps = Keeps::Bytes) };
         }
     }
@@ -246,7 +234,7 @@ impl FreeSlot {
     }
 
     pub(super) fn recycle(self) {
-        // SAFETY: nobody else has the slot.
+        // SAFETY: a free slot has one owner, and that is `self`.
         let topic = unsafe { (*self.0.topic.get()).as_ref() };
         if let Some(pool) = topic.map(|topic| Arc::clone(topic.pool())) {
             pool.give(self);
@@ -263,24 +251,24 @@ unsafe fn let_go(
     mut outcome: Outcome,
     how: impl FnOnce(&Handoff<SlotHeader>) -> Settled,
 ) -> Result<Option<Waker>, FreeSlot> {
-    // SAFETY: the slot lives at least until its giver has let go.
+    // SAFETY: the slot lives at least until its giver, which is the caller, has let go.
     let shared = unsafe { slot.as_ref() };
-    if let Some(details) = outcome.details.take() {
-        // SAFETY: the caller is the giver, which has the slot alone until it lets go.
-        unsafe { shared.save_details(details) };
-    }
-    // SAFETY: the caller is the giver, which has the slot alone until it lets go.
-    unsafe { *shared.raw_report.get() = RawReport::from(&outcome) };
-    // SAFETY: the caller is the giver, which has the slot alone until it lets go.
-    if let Some(prepared) = unsafe { shared.record_mut() } {
-        prepared.completion = Completion::Future;
-        prepared.headers = Headers::new();
+    // SAFETY: the caller is the giver, which has the slot alone until it lets go, below.
+    unsafe {
+        if let Some(details) = outcome.details.take() {
+            shared.save_details(details);
+        }
+        *shared.raw_report.get() = RawReport::from(&outcome);
+        if let Some(prepared) = shared.record_mut() {
+            prepared.completion = Completion::Future;
+            prepared.headers = Headers::new();
+        }
     }
     match how(&shared.handoff) {
         Settled::Given(waker) => Ok(waker),
         Settled::Left(waker) => {
             waker.into_iter().for_each(release);
-            // SAFETY: the taker has left.
+            // SAFETY: the handoff says that the taker has left: the caller, which is the giver, has the slot alone.
             Err(unsafe { FreeSlot::from_hand(slot) })
         }
     }
@@ -303,12 +291,12 @@ pub(super) fn prefetch(line: *const c_void) {
 /// # Safety
 /// `opaque` came from [`Draft::hand_over`], and the message has not been reported yet.
 pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (RecordView<'a>, Option<&'a [u8]>) {
-    // SAFETY: the caller vouches for a live slot; between produce and report nobody writes to it but the functions below.
-    let slot = unsafe { &*opaque.cast::<Slot>() };
-    // SAFETY: librdkafka has the record, and lends it to this callback: nobody writes to the slot meanwhile.
-    let value = unsafe { slot.record() }.and_then(PreparedRecord::value);
-    // SAFETY: librdkafka has the record, and lends it to this callback: nobody writes to the slot meanwhile.
-    (unsafe { slot.view() }, value)
+    // SAFETY: the caller guarantees a live slot whose record librdkafka has and lends to this callback. Between produce and report only the
+    // two functions below write to it, and their callers guarantee that nothing of this result is in use then.
+    unsafe {
+        let slot = &*opaque.cast::<Slot>();
+        (slot.view(), slot.record().and_then(PreparedRecord::value))
+    }
 }
 
 /// Saves what is known of a record's failure for its report.
@@ -317,10 +305,9 @@ pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (RecordView<'a>, Op
 /// `opaque` came from [`Draft::hand_over`], the message has not been reported yet, one thread at a time calls this, and nothing
 /// of [`in_flight`] is used any more.
 pub(super) unsafe fn save_details(opaque: *const c_void, details: ErrorDetails) {
-    // SAFETY: the caller vouches for a live slot.
-    let slot = unsafe { &*opaque.cast::<Slot>() };
-    // SAFETY: the caller vouches that no other callback of librdkafka's looks at the slot, and until the report nobody else has it.
-    unsafe { slot.save_details(Box::new(details)) };
+    // SAFETY: the caller guarantees a live slot, since the message is not reported yet, and that no other callback looks at it: until the
+    // report nobody else has it, so that it is had alone here.
+    unsafe { (*opaque.cast::<Slot>()).save_details(Box::new(details)) };
 }
 
 /// Takes note that the topic's partitioner has counted the record, and is to hear of its report.
@@ -329,8 +316,7 @@ pub(super) unsafe fn save_details(opaque: *const c_void, details: ErrorDetails) 
 /// `opaque` came from [`Draft::hand_over`], the message has not been reported yet, one thread at a time calls this, and nothing
 /// of [`in_flight`] is used any more.
 pub(super) unsafe fn set_counted(opaque: *const c_void) {
-    // SAFETY: the caller vouches for a live slot.
-    let slot = unsafe { &*opaque.cast::<Slot>() };
-    // SAFETY: from produce to report only librdkafka's callbacks look at the label, one thread at a time.
-    unsafe { slot.change_header(|header| header.counted = true) };
+    // SAFETY: the caller guarantees a live slot, since the message is not reported yet, and that one thread at a time calls this: from produce
+    // to report nobody else looks at the header.
+    unsafe { (*opaque.cast::<Slot>()).change_header(|header| header.counted = true) };
 }

@@ -29,7 +29,7 @@ impl Reported {
     /// # Safety
     /// `opaque` came from [`Draft::hand_over`], and this is the message's one report.
     pub(in crate::native) unsafe fn from_opaque(opaque: *mut c_void) -> Self {
-        // SAFETY: the caller vouches for the pointer, which `hand_over` took from a `NonNull`.
+        // SAFETY: the caller guarantees a pointer that `hand_over` returned, which took it from a `NonNull`.
         Self(unsafe { NonNull::new_unchecked(opaque.cast()) })
     }
 
