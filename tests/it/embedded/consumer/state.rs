@@ -291,7 +291,12 @@ impl<'p> Run<'p> {
                  (stable: {is_stable}), and all is processed up to {frontier} of {processed:?}"
             ));
         }
-        member.next.insert(partition, (offset + 1, assignment));
+        if is_stable {
+            member.next.insert(partition, (offset + 1, assignment));
+        } else {
+            // It may belong to the assignment before or to the new one.
+            member.next.remove(&partition);
+        }
         member.in_work.push(record);
         self.taken += 1;
         Ok(())

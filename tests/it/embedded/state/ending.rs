@@ -61,11 +61,11 @@ impl Machine {
         }
     }
 
-    /// Acknowledged records are in the log, at their acknowledged offsets, in the order of sending. Records reported as not written are not in
-    /// the log.
+    /// Acknowledged records are in the log, at their acknowledged offsets, in the order in which each producer
+    /// sent them. Records reported as not written are not in the log.
     fn check_log(&self) -> Result<(), String> {
         let records = self.ledger.records();
-        let mut last: BTreeMap<(&str, i32), (usize, i64)> = BTreeMap::new();
+        let mut last: BTreeMap<(&str, i32, usize), (usize, i64)> = BTreeMap::new();
         for (topic, name) in [(Topic::Orders, "orders"), (Topic::Payments, "payments")] {
             if !records.iter().any(|record| record.spec.topic == topic && record.written().is_some()) {
                 continue;
@@ -93,7 +93,7 @@ impl Machine {
                 if !record.in_order {
                     continue;
                 }
-                let before = last.insert((name, partition), (number, offset));
+                let before = last.insert((name, partition, record.producer), (number, offset));
                 if let Some((earlier, behind)) = before.filter(|(_, before)| *before > offset) {
                     return Err(format!(
                         "record {number} is at {name}-{partition}@{offset}, record {earlier}, sent before, at {behind}"

@@ -1,7 +1,10 @@
 //! The model: the records that were sent, their reports to sender and interceptors, and checks of these.
 
 use std::{
-    sync::{Mutex, MutexGuard},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,6 +17,7 @@ use super::{step::Spec, user_code::lock};
 pub(super) struct Ledger {
     records: Mutex<Vec<Record>>,
     violations: Mutex<Vec<String>>,
+    producers: AtomicUsize,
     /// The brokers accept all requests quickly.
     is_broker_well: bool,
 }
@@ -23,6 +27,8 @@ pub(super) struct Record {
     pub(super) spec: Spec,
     /// Whether it was sent on the test's own thread, so that its number gives the order.
     pub(super) in_order: bool,
+    /// The number of its producer. A producer that is being closed delivers its records while the next one sends.
+    pub(super) producer: usize,
     /// The open transaction, 0 for none.
     pub(super) transaction: usize,
     pub(super) stage: Stage,
@@ -118,11 +124,17 @@ impl Ledger {
         Self { is_broker_well, ..Self::default() }
     }
 
+    /// The records that follow are sent by another producer.
+    pub(super) fn change_producer(&self) {
+        self.producers.fetch_add(1, Ordering::SeqCst);
+    }
+
     pub(super) fn add(&self, spec: Spec, transaction: usize, in_order: bool) -> usize {
         let mut records = self.records();
         records.push(Record {
             spec,
             in_order,
+            producer: self.producers.load(Ordering::SeqCst),
             transaction,
             stage: Stage::Sending,
             sent: Instant::now(),

@@ -248,6 +248,7 @@ impl Machine {
     /// Drops all handles and what depends on them.
     pub(super) fn retire(&mut self) {
         self.closed = None;
+        self.ledger.change_producer();
         self.progress.add("the handles are dropped");
         self.sink = None;
         self.transaction = None;
