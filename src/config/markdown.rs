@@ -40,7 +40,7 @@ fn text(kind: ClientKind) -> String {
     for setting in kind.settings().filter(|setting| setting.is_java()).filter(|setting| !refused(setting)) {
         text.push_str(&row(setting));
     }
-    text.push_str("\n## Unsupported settings\n\nSetting one of these is an error with the alternative, except to an accepted value.\n\n| setting | Java's default | alternative | accepted values |\n| --- | --- | --- | --- |\n");
+    text.push_str("\n## Unsupported settings\n\nSetting one of these is an error that names the alternative, unless the value is accepted.\n\n| setting | Java's default | alternative | accepted values |\n| --- | --- | --- | --- |\n");
     for setting in kind.settings().filter(|setting| setting.is_java()) {
         if let Becomes::Refused { instead, accepted } = setting.becomes() {
             let accepted: Vec<String> = accepted.iter().map(|value| cell(Some(value))).collect();
