@@ -1,4 +1,4 @@
-//! Says which of the library's tests are not for here: those that run without loom.
+//! Sets `cfg(loom)`, which disables the unit tests of the included files: they run without loom.
 
 fn main() {
     println!("cargo:rustc-check-cfg=cfg(loom)");

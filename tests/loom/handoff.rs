@@ -1,11 +1,11 @@
-//! Checks every interleaving of a slot's two hands, with loom: that the report is read whole, that whoever is the last to let go has the
-//! slot to itself, and that no wake-up is lost.
+//! Checks all interleavings of the two sides of a slot with loom: the report is read completely, the side that releases last has exclusive
+//! access to the slot, and no wake-up is lost.
 
 #[path = "../../src/native/handoff.rs"]
-#[allow(dead_code, reason = "the debug view of the state and the label are not part of the model")]
+#[allow(dead_code, reason = "the model does not use the debug view of the state and the header")]
 mod handoff;
 
-/// What `handoff` is made of, in place of `src/native/sync.rs`.
+/// Replaces `src/native/sync.rs`, which `handoff` uses.
 mod sync {
     pub(super) use loom::{
         cell::UnsafeCell,
@@ -26,23 +26,23 @@ use loom::{
     thread,
 };
 
-/// A slot with what the model needs: the handoff, and a value that one hand at a time may touch. loom reports a second one.
+/// A slot with the parts that the model needs: the handoff, and a value that one side at a time may access. loom reports concurrent access.
 struct Slot {
     handoff: Handoff,
     outcome: UnsafeCell<u32>,
-    /// Raised by whoever frees the slot.
+    /// Incremented by the side that frees the slot.
     freed: Arc<AtomicUsize>,
 }
 
-/// The address of a slot, as both hands have it.
+/// The address of a slot, which both sides have.
 #[derive(Clone, Copy)]
 struct Hand(*mut Slot);
 
-// SAFETY: what the two hands do with it is what is checked here.
+// SAFETY: the model checks how the two sides use it.
 unsafe impl Send for Hand {}
 
 impl Hand {
-    /// A slot, and the count of how often it was freed.
+    /// A slot, and the counter of how often it was freed.
     fn new() -> (Self, Arc<AtomicUsize>) {
         let freed = Arc::new(AtomicUsize::new(0));
         let slot = Slot { handoff: Handoff::new(()), outcome: UnsafeCell::new(0), freed: Arc::clone(&freed) };
@@ -51,25 +51,25 @@ impl Hand {
     }
 
     fn slot(&self) -> &Slot {
-        // SAFETY: only called by a hand that has not let go.
+        // SAFETY: only a side that has not released the slot calls this.
         unsafe { &*self.0 }
     }
 
     fn write(self, outcome: u32) {
-        // SAFETY: the giver, before it lets go.
+        // SAFETY: only the giver calls this, before it releases the slot.
         self.slot().outcome.with_mut(|cell| unsafe { *cell = outcome });
     }
 
-    /// Frees the slot and gives its outcome: for the hand that has it to itself.
+    /// Frees the slot and returns its outcome. Only the side with exclusive access may call it.
     fn free(self) -> u32 {
-        // SAFETY: made by `new`; that nobody else uses it any more is what is checked.
+        // SAFETY: `new` has allocated it. The model checks that no other side uses it any more.
         let slot = unsafe { Box::from_raw(self.0) };
         slot.freed.fetch_add(1, Ordering::Relaxed);
         // SAFETY: as above.
         slot.outcome.with(|cell| unsafe { *cell })
     }
 
-    /// The delivery thread: writes the outcome, lets go, wakes or frees.
+    /// The delivery thread: writes the outcome, releases the slot, and wakes the task or frees the slot.
     fn report(self, outcome: u32) {
         self.write(outcome);
         self.ended(self.slot().handoff.settle());
@@ -82,7 +82,7 @@ impl Hand {
         }
     }
 
-    /// The future, dropped.
+    /// The future is dropped.
     fn leave(self) {
         if self.slot().handoff.leave() {
             self.free();
@@ -94,7 +94,7 @@ impl Hand {
     }
 }
 
-/// A task that counts how often it is woken.
+/// A task that counts its wake-ups.
 struct Woken(AtomicUsize);
 
 impl Woken {
@@ -103,7 +103,7 @@ impl Woken {
     }
 }
 
-/// Polls again each time that it is woken. A wake-up that is lost makes it go round for ever, which loom reports.
+/// Polls again after each wake-up. A lost wake-up makes it loop forever, which loom reports.
 fn block_on<R>(mut poll: impl FnMut(&Context<'_>) -> Poll<R>) -> R {
     let task = Woken::new();
     let waker = Waker::from(Arc::clone(&task));
@@ -125,7 +125,7 @@ impl Wake for Woken {
 }
 
 #[test]
-fn a_future_that_waits_is_woken_and_reads_the_whole_report() {
+fn waiting_future_is_woken_and_reads_the_complete_report() {
     loom::model(|| {
         let (hand, freed) = Hand::new();
         let giver = thread::spawn(move || {
@@ -139,7 +139,7 @@ fn a_future_that_waits_is_woken_and_reads_the_whole_report() {
 }
 
 #[test]
-fn a_future_that_is_dropped_at_any_time_leaves_one_hand_to_free_the_slot() {
+fn slot_of_a_dropped_future_is_freed_once() {
     loom::model(|| {
         let (hand, freed) = Hand::new();
         let giver = thread::spawn(move || {
@@ -157,7 +157,7 @@ fn a_future_that_is_dropped_at_any_time_leaves_one_hand_to_free_the_slot() {
 }
 
 #[test]
-fn a_future_that_moves_to_another_task_wakes_the_one_that_polled_last() {
+fn future_wakes_the_task_that_polled_last() {
     loom::model(|| {
         let (hand, freed) = Hand::new();
         let giver = thread::spawn(move || {
@@ -184,13 +184,13 @@ fn a_future_that_moves_to_another_task_wakes_the_one_that_polled_last() {
 }
 
 #[test]
-fn a_record_that_waits_for_room_is_admitted_and_then_reported() {
+fn waiting_record_is_admitted_and_then_reported() {
     loom::model(|| {
         let (hand, freed) = Hand::new();
         let giver = thread::spawn(move || {
             let hand = hand;
             let woken = hand.slot().handoff.admit();
-            // From here on the record may be reported, and the slot be gone, before its task is woken.
+            // From here on the record may be reported and the slot freed before its task is woken.
             hand.report(7);
             woken.into_iter().for_each(Waker::wake);
         });
@@ -203,7 +203,7 @@ fn a_record_that_waits_for_room_is_admitted_and_then_reported() {
 }
 
 #[test]
-fn a_record_that_is_refused_after_it_waited_says_so() {
+fn record_that_is_rejected_after_waiting_returns_the_error() {
     loom::model(|| {
         let (hand, freed) = Hand::new();
         let giver = thread::spawn(move || {

@@ -1,25 +1,25 @@
-//! Checks every interleaving of the parts of ottla that do without a lock where it matters, with loom. Each model includes a file of the
-//! library by its path, with loom's types in place of the standard library's.
+//! Checks all interleavings of the lock-free parts of ottla with loom. Each model includes a file of the library by its path, with loom's
+//! types in place of the standard library's.
 #![cfg(test)]
 
 mod handoff;
 mod models;
 
+#[path = "../../src/producer/admission/buffer_memory.rs"]
+#[allow(dead_code, reason = "the models use only a part of it")]
+mod buffer_memory;
 #[path = "../../src/deadline.rs"]
-#[allow(dead_code, reason = "the models wait for no time")]
+#[allow(dead_code, reason = "the models have no timeouts")]
 mod deadline;
 #[path = "../../src/producer/admission/deferrals.rs"]
-#[allow(dead_code, reason = "not all of it is part of the models")]
+#[allow(dead_code, reason = "the models use only a part of it")]
 mod deferrals;
 #[path = "../../src/producer/admission/outstanding.rs"]
-#[allow(dead_code, reason = "not all of it is part of the models")]
+#[allow(dead_code, reason = "the models use only a part of it")]
 mod outstanding;
-#[path = "../../src/producer/admission/buffer_memory.rs"]
-#[allow(dead_code, reason = "not all of it is part of the models")]
-mod buffer_memory;
 mod sync;
 
-/// What `src/lock.rs` has, with loom's mutex.
+/// Replaces `src/lock.rs`, with loom's mutex.
 mod lock {
     use crate::sync::{Mutex, MutexGuard};
 
@@ -28,7 +28,7 @@ mod lock {
     }
 }
 
-/// The barriers around user code, of which the models have none that panics.
+/// Replaces `src/panic.rs`. No user code panics in the models.
 mod panic {
     use std::task::Waker;
 

@@ -1,5 +1,6 @@
-//! What `src/producer/admission` has in `sync.rs`. loom takes a sequentially consistent access for an acquiring and releasing one, and would find wake-ups
-//! lost that are not. It knows the fence, which makes the same of an access that it surrounds. These files have no other accesses.
+//! Replaces `sync.rs` of `src/producer/admission`. loom treats a sequentially consistent access as acquire and release only, and would report
+//! lost wake-ups that cannot occur. It does support sequentially consistent fences, so each access is surrounded by fences, which has the
+//! same effect. These files have no other accesses.
 
 use loom::sync::atomic::{self, fence};
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic::Ordering};
@@ -16,7 +17,7 @@ macro_rules! atomic {
     ($name:ident, $of:ty) => {
         pub(crate) struct $name(atomic::$name);
 
-        #[allow(dead_code, reason = "not every type is used in every way")]
+        #[allow(dead_code, reason = "some methods are used for some types only")]
         impl $name {
             pub(crate) fn new(value: $of) -> Self {
                 Self(atomic::$name::new(value))
@@ -41,7 +42,7 @@ macro_rules! number {
     ($name:ident, $of:ty) => {
         atomic!($name, $of);
 
-        #[allow(dead_code, reason = "not every type is used in every way")]
+        #[allow(dead_code, reason = "some methods are used for some types only")]
         impl $name {
             pub(crate) fn fetch_add(&self, value: $of, ordering: Ordering) -> $of {
                 consistent(ordering, || self.0.fetch_add(value, ordering))

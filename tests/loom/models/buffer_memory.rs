@@ -1,13 +1,13 @@
-//! Checks that no record waits for room that is there, that none is lost or admitted twice, and that none overtakes another.
+//! Checks that no record waits although there is room, that none is lost or admitted twice, and that none overtakes another.
 
 use std::{sync::Arc, time::Duration};
 
 use loom::{sync::Mutex, thread};
 
 use super::model;
-use crate::buffer_memory::{Claim, Refused, BufferMemory};
+use crate::buffer_memory::{BufferMemory, Claim, Refused};
 
-/// A room, and what has become of each record in turn: its name when it was let in, less 100 when it left.
+/// A buffer, and a log of the records: the number of each when it is admitted, and the number minus 100 when its memory is freed.
 struct Model {
     buffer_memory: BufferMemory<i32>,
     log: Mutex<Vec<i32>>,
@@ -29,7 +29,7 @@ impl Model {
         }
     }
 
-    /// Sends a record; gives its number if it waits.
+    /// Sends a record. Returns its number if it waits.
     fn send(&self, record: i32, bytes: usize) -> Option<u64> {
         match self.buffer_memory.take_or_wait(bytes, record) {
             Claim::Granted(record) => {
@@ -37,7 +37,7 @@ impl Model {
                 None
             }
             Claim::Waiting { id, .. } => Some(id),
-            Claim::Closed(_) => panic!("it is open"),
+            Claim::Closed(_) => panic!("the buffer is not closed"),
         }
     }
 
@@ -51,15 +51,15 @@ impl Model {
         }
     }
 
-    /// What was logged, when nothing waits any more.
+    /// The log, when no record waits any more.
     fn log(&self) -> Vec<i32> {
-        assert_eq!(self.buffer_memory.waiting(), 0, "a record waits for room that is there");
+        assert_eq!(self.buffer_memory.waiting(), 0, "a record waits although there is room");
         self.log.lock().unwrap().clone()
     }
 }
 
 #[test]
-fn a_record_that_finds_no_room_is_admitted_when_room_is_freed_and_none_overtakes_it() {
+fn waiting_record_is_admitted_when_memory_is_freed_and_not_overtaken() {
     model(3, || {
         let model = Model::new(2);
         assert_eq!(model.send(0, 2), None);
@@ -75,7 +75,7 @@ fn a_record_that_finds_no_room_is_admitted_when_room_is_freed_and_none_overtakes
 }
 
 #[test]
-fn two_threads_that_free_room_admit_everything_once() {
+fn two_threads_that_free_memory_admit_each_record_once() {
     model(2, || {
         let model = Model::new(2);
         assert_eq!(model.send(0, 2), None);
@@ -90,7 +90,7 @@ fn two_threads_that_free_room_admit_everything_once() {
 }
 
 #[test]
-fn a_large_record_that_is_withdrawn_lets_the_small_one_behind_it_in() {
+fn withdrawing_a_large_record_admits_the_small_one_behind_it() {
     model(3, || {
         let model = Model::new(2);
         assert_eq!(model.send(0, 1), None);
@@ -104,7 +104,7 @@ fn a_large_record_that_is_withdrawn_lets_the_small_one_behind_it_in() {
 }
 
 #[test]
-fn a_record_that_is_withdrawn_while_room_is_freed_is_either_admitted_or_withdrawn() {
+fn record_withdrawn_while_memory_is_freed_is_either_admitted_or_withdrawn() {
     model(3, || {
         let model = Model::new(1);
         assert_eq!(model.send(0, 1), None);
@@ -118,7 +118,7 @@ fn a_record_that_is_withdrawn_while_room_is_freed_is_either_admitted_or_withdraw
 }
 
 #[test]
-fn a_record_that_is_refused_when_it_is_admitted_leaves_its_room_to_the_next() {
+fn record_rejected_at_admission_frees_its_memory_for_the_next() {
     model(2, || {
         let model = Model::new(1);
         assert_eq!(model.send(0, 1), None);
@@ -136,7 +136,7 @@ fn a_record_that_is_refused_when_it_is_admitted_leaves_its_room_to_the_next() {
 }
 
 #[test]
-fn clearing_takes_out_what_waits_and_leaves_what_is_being_admitted() {
+fn clearing_removes_waiting_records_but_not_those_being_admitted() {
     model(2, || {
         let model = Model::new(1);
         assert_eq!(model.send(0, 1), None);

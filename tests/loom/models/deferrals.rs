@@ -1,5 +1,5 @@
-//! Checks that the delivery thread never sleeps while a record can be served, that a record ends once, and, with the room and the
-//! outstanding records, that none of an aborted transaction is sent in the next one.
+//! Checks that the delivery thread never sleeps while a deferred record can make progress, that a record ends once, and, together with the
+//! buffer and the outstanding records, that no record of an aborted transaction is sent in the next one.
 
 use std::{
     sync::Arc,
@@ -16,9 +16,9 @@ use loom::{
 
 use super::model;
 use crate::{
-    deferrals::{Deferred, Deferrals, Exit, Place, Turn},
+    buffer_memory::{BufferMemory, Claim},
+    deferrals::{Deferrals, Deferred, Exit, Place, Turn},
     outstanding::{Done, Outstanding},
-    buffer_memory::{Claim, BufferMemory},
 };
 
 struct Record(Arc<Place>);
@@ -44,7 +44,7 @@ struct Model {
     notify: Arc<Notify>,
     /// How each record ended.
     ended: Mutex<Vec<End>>,
-    /// The transaction that librdkafka has open.
+    /// The transaction that is open in librdkafka.
     transaction: AtomicUsize,
 }
 
@@ -63,7 +63,7 @@ impl Model {
         Arc::new(model)
     }
 
-    /// A record that begins to wait.
+    /// A record that is deferred.
     fn record(&self) -> (Record, Arc<Place>) {
         assert!(self.deferrals.engage());
         let place = Arc::new(Place::new(Arc::from("topic")));
@@ -89,7 +89,7 @@ impl Model {
     fn send(&self) {
         let mut done = Done::default();
         let generation = self.outstanding.enter(&mut done).unwrap();
-        assert_eq!(self.transaction.load(Ordering::SeqCst), 1, "it is sent in the next transaction");
+        assert_eq!(self.transaction.load(Ordering::SeqCst), 1, "the record is sent in the next transaction");
         self.end(End::Sent);
         self.outstanding.leave_one(generation, &mut done);
     }
@@ -98,7 +98,7 @@ impl Model {
         self.deferrals.is_due(Instant::now(), || false)
     }
 
-    /// The delivery thread, until every record has ended. A record is ready when its serializer was asked `asked` times.
+    /// The delivery thread, until all records have ended. A record is ready when its serializer was polled `asked` times.
     fn serve_until_nothing_waits(&self, asked: usize) {
         let mut times = 0;
         while self.deferrals.is_engaged() {
@@ -127,7 +127,7 @@ impl Model {
         }
     }
 
-    /// What an abort does before librdkafka is told.
+    /// The first part of an abort, before the call of librdkafka.
     fn clear(&self) {
         for _ in self.buffer_memory.clear(false) {
             self.end(End::Cleared);
@@ -151,10 +151,10 @@ impl Model {
 }
 
 #[test]
-fn a_record_wakes_the_delivery_thread_whoever_has_woken_it_before() {
+fn deferred_record_wakes_the_delivery_thread_after_other_wake_ups() {
     model(3, || {
         let model = Model::new();
-        // What was waited for before ends late.
+        // An earlier wait ends late.
         let late = model.deferrals.waker();
         let registry = thread::spawn(move || late.wake());
         assert!(model.is_due() || !model.deferrals.is_engaged());
@@ -169,7 +169,7 @@ fn a_record_wakes_the_delivery_thread_whoever_has_woken_it_before() {
 }
 
 #[test]
-fn a_record_is_asked_again_when_its_serializer_wakes_the_delivery_thread() {
+fn serializer_is_polled_again_after_it_wakes_the_delivery_thread() {
     model(3, || {
         let model = Model::new();
         let (record, _) = model.record();
@@ -183,7 +183,7 @@ fn a_record_is_asked_again_when_its_serializer_wakes_the_delivery_thread() {
 }
 
 #[test]
-fn a_record_that_is_withdrawn_while_it_is_served_ends_once() {
+fn record_withdrawn_while_it_is_polled_ends_once() {
     model(3, || {
         let model = Model::new();
         let (record, place) = model.record();
@@ -198,7 +198,7 @@ fn a_record_that_is_withdrawn_while_it_is_served_ends_once() {
 }
 
 #[test]
-fn a_record_that_is_cleared_away_while_it_is_served_ends_once() {
+fn record_cleared_while_it_is_polled_ends_once() {
     model(3, || {
         let model = Model::new();
         let (record, _) = model.record();
@@ -212,7 +212,7 @@ fn a_record_that_is_cleared_away_while_it_is_served_ends_once() {
 }
 
 #[test]
-fn a_record_of_an_aborted_transaction_is_not_sent_in_the_next() {
+fn record_of_an_aborted_transaction_is_not_sent_in_the_next() {
     model(2, || {
         let model = Model::new();
         assert!(model.buffer_memory.try_take(1));
@@ -227,7 +227,7 @@ fn a_record_of_an_aborted_transaction_is_not_sent_in_the_next() {
             }
             aborts.transaction.store(2, Ordering::SeqCst);
         });
-        // The delivery thread: room is freed, then the serializer has what it waits for.
+        // The delivery thread: memory is freed, then the serializer is ready.
         model.buffer_memory.release(1, |record| {
             model.push(record);
             Ok(())

@@ -1,10 +1,10 @@
-//! The models of what waits in a producer.
+//! The models of the queues in a producer.
 
+mod buffer_memory;
 mod deferrals;
 mod outstanding;
-mod buffer_memory;
 
-/// Tries the interleavings with so many preemptions: with more a model would take hours.
+/// The preemption bound: with a higher one a model would take hours.
 fn model(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);

@@ -1,4 +1,4 @@
-//! Checks that a flush waits for every record that came before it, that it always ends, and that a record is counted or refused.
+//! Checks that a flush waits for all earlier records, that it always ends, and that a record is either counted or rejected.
 
 use std::{
     future::Future,
@@ -26,7 +26,7 @@ impl Wake for Woken {
     }
 }
 
-/// Waits for a future. A wake-up that is lost is a deadlock, which loom reports.
+/// Waits for a future. A lost wake-up is a deadlock, which loom reports.
 fn block_on<F: Future>(future: F) -> F::Output {
     let woken = Arc::new(Woken(Notify::new()));
     let waker = Waker::from(Arc::clone(&woken));
@@ -48,7 +48,7 @@ fn leave(outstanding: &Outstanding, generation: u8) {
 }
 
 #[test]
-fn a_flush_ends_when_what_came_before_it_is_reported() {
+fn flush_ends_when_earlier_records_are_reported() {
     model(3, || {
         let (outstanding, reported) = (Arc::new(Outstanding::default()), Arc::new(AtomicBool::new(false)));
         let generation = enter(&outstanding).unwrap();
@@ -67,7 +67,7 @@ fn a_flush_ends_when_what_came_before_it_is_reported() {
 }
 
 #[test]
-fn flushes_and_records_side_by_side_all_end() {
+fn concurrent_flushes_and_records_end() {
     model(2, || {
         let outstanding = Arc::new(Outstanding::default());
         let threads = [(); 2].map(|()| {
@@ -86,21 +86,21 @@ fn flushes_and_records_side_by_side_all_end() {
 }
 
 #[test]
-fn a_record_is_counted_before_the_producer_is_closed_or_refused() {
+fn record_is_counted_before_close_or_rejected() {
     model(3, || {
         let outstanding = Arc::new(Outstanding::default());
         let sender = Arc::clone(&outstanding);
         let sender = thread::spawn(move || enter(&sender).is_some());
         outstanding.close();
         let was_empty = outstanding.is_empty();
-        // Closing ends when nothing is outstanding: a record that comes in later would never be reported.
+        // Closing ends when no record is outstanding. A record that is counted after that would never be reported.
         assert!(!(sender.join().unwrap() && was_empty) || !outstanding.is_empty());
         assert!(enter(&outstanding).is_none());
     });
 }
 
 #[test]
-fn a_flush_ends_when_the_delivery_thread_does() {
+fn flush_ends_with_the_delivery_thread() {
     model(3, || {
         let outstanding = Arc::new(Outstanding::default());
         enter(&outstanding).unwrap();
