@@ -21,20 +21,23 @@
 //! use std::time::Duration;
 //!
 //! let kafka = EmbeddedKafka::builder().brokers(3).topic("orders", 6).start()?;
-//! // The next two produce requests fail; the client retries them.
+//! let client_setting = ("bootstrap.servers", kafka.bootstrap_servers());
 //!
-//! // Broker 2 answers late, broker 3 not at all.
+//! // The next two produce requests fail; the client retries them.
 //! kafka.fail_next(ApiKey::Produce, &[BrokerError::NOT_ENOUGH_REPLICAS, BrokerError::DISCONNECT])?;
-//! // Broker 2 answers late, broker 3 not at all.
-//! // Records all requests from now on.
+//! // Broker 2 responds late, broker 3 not at all.
+//! kafka.set_round_trip_time(2, Duration::from_millis(50))?;
 //! kafka.broker_down(3)?;
-//! // What arrives from now on is recorded.
+//! // Records all requests from now on.
 //! kafka.track_requests();
 //!
 //! // .. the code under test ..
 //!
 //! assert!(kafka.requests().iter().all(|request| request.broker() != 3));
 //! # assert_eq!(client_setting.1.split(',').count(), 3);
+//! # Ok::<(), ottla::Error>(())
+//! ```
+//!
 //! # Limits of the embedded brokers
 //! They speak enough of the protocol for producers (also idempotent and transactional ones), consumers, groups and offsets. They are not
 //! Kafka. As of librdkafka 2.12:
