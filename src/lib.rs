@@ -82,7 +82,7 @@
 //! | consume records, alone or in a group | `Consumer` | `consume` |
 //! | authenticate with OAuth tokens, or rotate a password | [`TokenProvider`], [`Producer::set_credentials`] | |
 //! | read the settings from a file | [`ProducerConfig`] | `from_file` |
-//! | log, count or change the records that are sent | [`Interceptor`], [`intercept`] | `audit_log` |
+//! | log, count or change the records that are sent | [`Interceptor`], [`intercept`] | `audit_log`, `counter` |
 //! | test code that sends | [`Produce`], `testing::MockProducer` | `testing` |
 //! | list a topic's partitions or the cluster's brokers | [`Producer::partitions_for`], [`Producer::cluster`] | |
 //! | read the producer's metrics | [`Producer::metrics`] | |

@@ -1,11 +1,9 @@
 //! [`Interceptor`]: sees each record before it is serialized, and each report before the program does.
 //!
-//! Built in are [`Counter`], [`RateLimit`] and, with the feature `opentelemetry`, `TraceParent`. The example `audit_log` has a custom one.
+//! Built in is, with the feature `opentelemetry`, `TraceParent`. The examples `audit_log` and `counter` have custom ones.
 //! Java's setting `interceptor.classes` is rejected: pass interceptors to
 //! [`ProducerBuilder::interceptor`](crate::ProducerBuilder::interceptor).
 
-mod counter;
-mod rate_limit;
 #[cfg(feature = "opentelemetry")]
 mod trace_parent;
 
@@ -13,10 +11,6 @@ use std::{fmt, sync::Arc};
 
 #[cfg(feature = "opentelemetry")]
 pub use self::trace_parent::TraceParent;
-pub use self::{
-    counter::{Counter, Counts},
-    rate_limit::RateLimit,
-};
 
 use crate::{
     Error, ProducerRecord, RecordMetadata,

@@ -32,6 +32,7 @@ const CHECKS: &[(&str, &[&str])] = &[
             "committed: Some(3)",
         ],
     ),
+    ("counter", &["orders: 101 sent, 100 acknowledged, 1 failed"]),
     (
         "custom_serializer",
         &[
@@ -59,6 +60,7 @@ const CHECKS: &[(&str, &[&str])] = &[
         &["trace = 4bf92f35", "tag = gift", "tag = express", "coupon = null", "service = checkout", "acknowledged: orders-*@*"],
     ),
     ("quickstart", &["acknowledged: orders-*@*", "not delivered: 0"]),
+    ("rate_limit", &["acknowledged: 100, at least 490 ms: true"]),
     ("return_from_main", &["accepted: 10000"]),
     ("sink", &["acknowledged: 1000"]),
     ("sync", &["login is at audit-*@*, 5 bytes", "logout is at audit-*@*, 6 bytes", "not delivered: 0"]),

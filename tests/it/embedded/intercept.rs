@@ -1,40 +1,9 @@
-//! The built-in interceptors.
-
-use std::{num::NonZeroU32, thread};
+//! Interceptors: what they see, and the built-in one.
 
 use futures::executor::block_on;
-use ottla::{
-    Acknowledgement, Interceptor, Producer, ProducerRecord,
-    intercept::{Counter, RateLimit},
-    testing::{ApiKey, BrokerError},
-};
+use ottla::{Acknowledgement, Interceptor, Producer, ProducerRecord};
 
 use super::{config, kafka};
-use crate::log;
-
-#[test]
-fn counter_counts_sent_acknowledged_and_failed_records() {
-    let kafka = kafka(3);
-    kafka.create_topic("payments", 1, 1).unwrap();
-    let counter = Counter::new();
-    let producer: Producer<str, str> = Producer::builder(config(&kafka)).interceptor(counter.clone()).build().unwrap();
-    for _ in 0..500 {
-        producer.try_send(ProducerRecord::to("orders").value("v")).map(drop).unwrap();
-    }
-    block_on(producer.flush()).unwrap();
-    kafka.fail_next(ApiKey::Produce, &[BrokerError::MESSAGE_TOO_LARGE]).unwrap();
-    block_on(async { producer.send(ProducerRecord::to("payments").value("v")).await.unwrap().await }).unwrap_err();
-    block_on(producer.send(ProducerRecord::to("no topic"))).unwrap_err();
-    let counts = |topic| {
-        let counts = counter.topic(topic);
-        (counts.sent, counts.acknowledged, counts.failed)
-    };
-    assert_eq!(counts("orders"), (500, 500, 0));
-    assert_eq!(counts("payments"), (1, 0, 1));
-    assert_eq!(counts("no topic"), (1, 0, 1), "the failure counts for the record's own topic");
-    assert_eq!(counter.total().outstanding(), 0);
-    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 500);
-}
 
 #[test]
 fn rejected_record_is_acknowledged_with_its_topic_and_headers() {
@@ -60,24 +29,6 @@ fn rejected_record_is_acknowledged_with_its_topic_and_headers() {
     assert_eq!(refused(ProducerRecord::to("orders").partition(-7)), "orders None [h]");
 }
 
-#[test]
-fn rate_limit_delays_records_and_loses_none() {
-    let kafka = kafka(1);
-    let limit = RateLimit::per_second(NonZeroU32::new(200).unwrap());
-    let producer: Producer<str, str> = Producer::builder(config(&kafka)).interceptor(limit).build().unwrap();
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..25 {
-                    producer.blocking().send(ProducerRecord::to("orders").value("v")).map(drop).unwrap();
-                }
-            });
-        }
-    });
-    block_on(producer.flush()).unwrap();
-    assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 100);
-}
-
 #[cfg(feature = "opentelemetry")]
 mod trace_parent {
     use opentelemetry::trace::{TraceContextExt, TracerProvider};
@@ -87,6 +38,7 @@ mod trace_parent {
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
+    use crate::log;
 
     #[test]
     fn entered_tracing_span_is_in_the_sent_headers() {
