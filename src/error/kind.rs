@@ -252,6 +252,16 @@ pub enum Persistence {
 }
 
 impl Persistence {
+    /// `rd_kafka_msg_status_t`
+    #[cfg(feature = "testing")]
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Self::NotPersisted => 0,
+            Self::PossiblyPersisted => 1,
+            Self::Persisted => 2,
+        }
+    }
+
     pub(crate) fn from_status(status: i32) -> Self {
         match status {
             0 => Self::NotPersisted,

@@ -2,7 +2,7 @@
 //!
 //! Who drops the last `Client` runs `rd_kafka_destroy`, which waits for librdkafka's threads. `close` therefore drops its handle
 //! before it waits, so that this is the delivery thread; the flush helper, which holds one too, is joined there first. A client
-//! destroys its topics before itself, and closes the pool, since slots hold their topic and topics the pool.
+//! destroys its topics before itself.
 
 use std::{
     collections::HashMap,
@@ -284,7 +284,6 @@ impl Drop for Client {
         if self.is_left_behind() {
             return;
         }
-        self.pool.close();
         let topics = unpoisoned(self.topics.get_mut());
         for topic in topics.values() {
             // SAFETY: one reference a topic, given back once; with the last `Client` gone nobody produces any more.

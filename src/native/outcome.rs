@@ -108,14 +108,9 @@ impl Outcome {
         Self { partition, offset, timestamp, status: PERSISTED, ..Self::default() }
     }
 
-    /// The same record's, if it had failed.
+    /// The same record's outcome if it fails, with a status of `rd_kafka_msg_status_t`.
     #[cfg(feature = "testing")]
-    pub(crate) fn failed(&self, code: i32, persistence: crate::Persistence) -> Self {
-        let status = match persistence {
-            crate::Persistence::NotPersisted => 0,
-            crate::Persistence::PossiblyPersisted => POSSIBLY_PERSISTED,
-            crate::Persistence::Persisted => PERSISTED,
-        };
+    pub(crate) fn failed(&self, code: i32, status: u8) -> Self {
         Self { code: short(code), partition: self.partition, offset: -1, timestamp: -1, status, details: None }
     }
 

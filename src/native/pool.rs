@@ -6,7 +6,7 @@ use super::{
     fork_guard::ForkGuard,
     slot::{Draft, FreeSlot},
 };
-use crate::lock::lock;
+use crate::lock::{lock, unpoisoned};
 
 /// Free slots keep at most this much memory; what comes back beyond it goes to the allocator.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
@@ -38,7 +38,15 @@ struct Free {
     bytes: usize,
     /// What unread records keep. A record may be read before its batch is counted: below zero for a moment.
     unread: isize,
-    closed: bool,
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // In a fork another thread may have been changing the list: it is left alone.
+        if self.fork_guard.is_left() {
+            mem::forget(mem::take(unpoisoned(self.free.get_mut())));
+        }
+    }
 }
 
 impl Pool {
@@ -85,16 +93,6 @@ impl Pool {
         drop(surplus);
     }
 
-    /// Frees everything, now and from now on: slots hold their topic, and the topic this pool.
-    pub(crate) fn close(&self) {
-        let slots = {
-            let mut free = lock(&self.free);
-            free.closed = true;
-            mem::take(&mut free.slots)
-        };
-        drop(slots);
-    }
-
     /// How many slots are free, and how many bytes they keep.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> (usize, usize) {
@@ -117,7 +115,7 @@ impl Free {
     fn push(&mut self, slot: FreeSlot) -> Option<FreeSlot> {
         self.unread = self.unread.saturating_sub_unsigned(slot.unread());
         let kept = slot.kept();
-        if self.closed || kept > KEPT_SLOT || self.bytes + kept > KEPT_BYTES {
+        if kept > KEPT_SLOT || self.bytes + kept > KEPT_BYTES {
             return Some(slot);
         }
         self.bytes += kept;
@@ -162,9 +160,6 @@ mod tests {
             pool.shrink();
         }
         assert_eq!(pool.kept(), (0, 0), "an idle producer keeps nothing in the end");
-        pool.close();
-        use_many(&pool, 10, 10);
-        assert_eq!(pool.kept(), (0, 0));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::{
     fmt,
     ptr::{self, NonNull},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicI32, Ordering},
     },
 };
@@ -120,7 +120,8 @@ pub(crate) struct Topic {
     /// librdkafka keeps its address, until the client is destroyed: the client's own reference to this topic goes after that.
     partition: Option<Opaque<Box<dyn TopicPartitioner>>>,
     wants_value: bool,
-    pool: Arc<Pool>,
+    /// Weak, since the pool holds slots, and a slot holds its topic.
+    pool: Weak<Pool>,
     counts: TopicCounts,
     /// How many partitions brokers have reported; 0 before they have.
     partitions: AtomicI32,
@@ -160,7 +161,7 @@ impl Topic {
         match NonNull::new(handle) {
             Some(handle) => {
                 let wants_value = partition.as_ref().is_some_and(|partition| partition.wants_value());
-                let (handle, pool) = (Some(handle), Arc::clone(pool));
+                let (handle, pool) = (Some(handle), Arc::downgrade(pool));
                 Ok(Self {
                     name: name.into(),
                     handle,
@@ -179,7 +180,7 @@ impl Topic {
     /// A topic for records that librdkafka never sees.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn detached(name: &str, pool: &Arc<Pool>) -> Self {
-        let pool = Arc::clone(pool);
+        let pool = Arc::downgrade(pool);
         Self {
             name: name.into(),
             handle: None,
@@ -237,8 +238,9 @@ impl Topic {
         self.handle.map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
-    pub(super) fn pool(&self) -> &Arc<Pool> {
-        &self.pool
+    /// The pool that its slots come from; `None` once its owner has dropped it.
+    pub(super) fn pool(&self) -> Option<Arc<Pool>> {
+        self.pool.upgrade()
     }
 }
 

@@ -113,7 +113,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     /// Fails the oldest unreported record with a code of a broker or of librdkafka (negative). Returns false if there is none (Java:
     /// `errorNext`). The record stays in the history.
     pub fn error_next(&self, error: BrokerError, persistence: Persistence) -> bool {
-        self.next(|outcome| *outcome = outcome.failed(error.code().into(), persistence))
+        self.next(|outcome| *outcome = outcome.failed(error.code().into(), persistence.status()))
     }
 
     /// Makes `send` fail for all records with an error of this kind; `None` accepts records again (Java: `sendException`). Use
@@ -267,7 +267,7 @@ impl<K: ?Sized, V: ?Sized> Mock<K, V> {
 
     pub(super) fn fail_all(&self, records: VecDeque<Waiting>, code: i32, persistence: Persistence) {
         for waiting in records {
-            let outcome = waiting.outcome.failed(code, persistence);
+            let outcome = waiting.outcome.failed(code, persistence.status());
             self.report(Waiting { outcome, ..waiting });
         }
     }
@@ -277,8 +277,6 @@ impl<K: ?Sized, V: ?Sized> Drop for Mock<K, V> {
     fn drop(&mut self) {
         let waiting = mem::take(&mut unpoisoned(self.state.get_mut()).waiting);
         self.fail_all(waiting, code::DESTROY, Persistence::NotPersisted);
-        // Its slots refer to topics, and topics to the pool: this breaks the cycle.
-        self.pool.close();
     }
 }
 
@@ -406,7 +404,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
             return ready(Ok(Vec::new())).boxed();
         }
         let given_up = |waiting: Waiting| {
-            let outcome = waiting.outcome.failed(code::PURGE_QUEUE, Persistence::NotPersisted);
+            let outcome = waiting.outcome.failed(code::PURGE_QUEUE, Persistence::NotPersisted.status());
             let prepared = waiting.draft.record();
             let unsent = Unsent::new(&prepared.view(), prepared.asked(), (prepared.key(), prepared.value()), &outcome);
             self.0.report(Waiting { outcome, ..waiting });

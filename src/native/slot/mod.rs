@@ -236,7 +236,7 @@ impl FreeSlot {
     pub(super) fn recycle(self) {
         // SAFETY: a free slot has one owner, and that is `self`.
         let topic = unsafe { (*self.0.topic.get()).as_ref() };
-        if let Some(pool) = topic.map(|topic| Arc::clone(topic.pool())) {
+        if let Some(pool) = topic.and_then(|topic| topic.pool()) {
             pool.give(self);
         }
     }
