@@ -145,9 +145,9 @@ impl Error {
         let by_code = code::meaning(refused.code);
         let (kind, advice) = match by_code.kind {
             kind @ (ErrorKind::Fenced | ErrorKind::Authorization | ErrorKind::Authentication) if refused.fatal => {
-                (kind, "; this producer can do no more: build a new one")
+                (kind, "; the producer has failed and cannot be used any more: build a new one")
             }
-            _ if refused.fatal => (ErrorKind::Fatal, "; this producer can do no more: build a new one"),
+            _ if refused.fatal => (ErrorKind::Fatal, "; the producer has failed and cannot be used any more: build a new one"),
             _ if refused.abortable => (ErrorKind::TransactionFailed, "; abort the transaction"),
             _ if code::OUT_OF_ORDER.contains(&refused.code) => (ErrorKind::TransactionState, ""),
             kind => (kind, ""),

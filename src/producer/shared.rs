@@ -172,7 +172,7 @@ impl Shared {
                 ),
             )),
             code::STATE if self.transactions.is_some() => {
-                Error::new(ErrorKind::TransactionFailed, "the transaction takes no more records: it has failed, or is being ended")
+                Error::new(ErrorKind::TransactionFailed, "the transaction accepts no more records: it has failed, or is being committed or aborted")
             }
             code => Error::from_code(code, "the record was not accepted"),
         }

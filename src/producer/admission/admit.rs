@@ -1,7 +1,7 @@
-//! The way of a record from its room to librdkafka: at once, or when it has waited for room, for its serializer, or both.
+//! Passes records to librdkafka: at once, or after they have waited for `buffer.memory`, for their serializer, or both.
 //!
-//! What runs here is called by the thread that makes room, most often the delivery thread. User code runs after the queues are served
-//! ([`Aftermath`]), where no lock is held and another thread may serve them: wakers and interceptors may send, and may wait for room.
+//! This code runs on the thread that frees memory, most often the delivery thread. User code runs after the queues are served ([`Aftermath`]),
+//! without a lock and while other threads can serve the queues, because wakers and interceptors may send and wait for memory.
 
 use std::{
     mem,
@@ -27,11 +27,11 @@ use crate::{
     },
 };
 
-/// What waits for room.
+/// A record that waits for `buffer.memory`.
 pub(in crate::producer) enum Entrant {
-    /// A record that is ready to be sent.
+    /// Ready to be sent.
     Whole(Draft),
-    /// One that waits for its serializer next, or may have to wait behind such a record.
+    /// Waits for its serializer next, or perhaps behind such a record.
     Deferred(Box<Deferral>),
 }
 
@@ -51,21 +51,21 @@ impl Entrant {
     }
 }
 
-/// What is left to do when the queues are served. Some of it is user code.
+/// Work to do after the queues are served, some of it user code.
 #[derive(Default)]
 struct Aftermath {
-    /// Before a flush that has ended is told so, the records are reported.
+    /// Reported before `done` wakes the flushes that wait for them.
     refused: Vec<(Draft, i32)>,
     left: Vec<(Box<Deferral>, Exit)>,
     wakers: Vec<Waker>,
     done: Done,
 }
 
-/// The function that admits what waits for room.
+/// The function that admits a waiting record.
 type Admit<'a> = &'a mut dyn FnMut(Entrant) -> Result<(), Refused>;
 
 impl Shared {
-    /// Gives a draft whose room is taken to librdkafka. On failure the caller releases its room.
+    /// Passes a draft to librdkafka. Its memory is already reserved; on failure the caller releases it.
     pub(in crate::producer) fn accept(&self, client: &Client, mut draft: Draft, done: &mut Done) -> Result<(), (Draft, i32)> {
         let Some(generation) = self.outstanding.enter(done) else {
             self.fail_transaction(client, &draft, code::DESTROY);
@@ -73,7 +73,8 @@ impl Shared {
         };
         draft.set_generation(generation);
         client.produce(draft).inspect_err(|(draft, code)| {
-            // First: a commit that finds nothing outstanding must find the failure. A record whose partition is not known may wait for it.
+            // Before the record stops being outstanding, so that a commit that finds none sees the failure. A record of an unknown partition
+            // may still wait for it.
             if is_absence(draft, *code) {
                 let record = draft.record();
                 let partition = record.partition.filter(|_| *code == code::UNKNOWN_PARTITION).unwrap_or_default();
@@ -85,12 +86,12 @@ impl Shared {
         })
     }
 
-    /// Gives room back, and admits those that wait for it.
+    /// Releases memory and admits waiting records.
     pub(in crate::producer) fn release(&self, client: &Client, bytes: usize) {
         self.admitting(client, |buffer_memory, admit| buffer_memory.release(bytes, admit));
     }
 
-    /// Does something to the room that may let waiters in.
+    /// Runs an operation on the buffer memory that may admit waiting records.
     fn admitting<R>(&self, client: &Client, act: impl FnOnce(&BufferMemory<Entrant>, Admit<'_>) -> R) -> R {
         let mut aftermath = Aftermath::default();
         let result = act(&self.buffer_memory, &mut |entrant| self.admit(client, entrant, &mut aftermath));
@@ -99,14 +100,14 @@ impl Shared {
         result
     }
 
-    /// Records that are ready, and wait since the room is overdrawn, are served by the delivery thread.
+    /// Wakes the delivery thread to serve ready records that waited while the memory was overdrawn.
     fn ring_if_stalled(&self) {
         if self.deferrals.is_stalled() && !self.buffer_memory.is_overdrawn() {
             self.deferrals.ring();
         }
     }
 
-    /// Sends what has waited for room, or has it wait for its serializer.
+    /// Sends a record that has waited for memory, or queues it for its serializer.
     fn admit(&self, client: &Client, entrant: Entrant, aftermath: &mut Aftermath) -> Result<(), Refused> {
         match entrant {
             Entrant::Whole(draft) => self.dispatch(client, draft, aftermath),
@@ -130,19 +131,19 @@ impl Shared {
         }
     }
 
-    /// Whether the record need not wait for its serializer, nor for that of a record before it.
+    /// Whether the record waits neither for its serializer nor behind another record.
     pub(in crate::producer) fn may_pass(&self, deferral: &Deferral) -> bool {
         let place = &deferral.ticket.place;
         deferral.pending_serialization.is_nothing() && !place.is_withdrawn() && !self.deferrals.holds(place.topic())
     }
 
-    /// Gives a record to librdkafka that has waited. Its sender learns that it was accepted; what fails after that is its report.
+    /// Passes a record that has waited to librdkafka. Its sender learns that it was accepted; a later failure is its delivery report.
     fn dispatch(&self, client: &Client, draft: Draft, aftermath: &mut Aftermath) -> Result<(), Refused> {
-        // Before it is with librdkafka: from then on the slot may be gone at any time.
+        // Before librdkafka gets the record, since the slot may then be freed at any time.
         aftermath.wakers.extend(draft.admit());
         self.accept(client, draft, &mut aftermath.done).map_err(|(draft, code)| {
             if is_absence(&draft, code) {
-                // Its sender has been told: it can wait no more.
+                // Its sender was told that it is accepted, so it cannot wait any more.
                 self.fail_transaction(client, &draft, code);
                 draft.record().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
             }
@@ -165,14 +166,14 @@ impl Shared {
         drop(done);
     }
 
-    /// Has a record wait for its serializer. Its room is taken.
+    /// Queues a record for its serializer. Its memory is reserved.
     pub(in crate::producer) fn line_up(&self, client: &Client, deferral: Box<Deferral>) {
         if let Err((deferral, exit)) = self.deferrals.push(deferral) {
             self.leave(client, *deferral, self.error_of(exit));
         }
     }
 
-    /// Serves the records that wait for their serializers: passes those on that wait no longer.
+    /// Serves the records that wait for their serializers, and passes on those that are ready.
     pub(in crate::producer) fn serve_deferred(&self, client: &Client, now: Instant) {
         if !self.deferrals.is_due(now, || self.buffer_memory.is_overdrawn()) {
             return;
@@ -202,8 +203,8 @@ impl Shared {
         );
     }
 
-    /// Whether a record that is ready has to wait on, since the one before it has overdrawn the room. So one record at a time goes beyond
-    /// `buffer.memory`, and only by what its serializer has made of it beyond what it said.
+    /// Whether a ready record must wait because `buffer.memory` is overdrawn. So only one record at a time exceeds the limit, by the
+    /// difference between its real size and the size that its serializer estimated.
     fn is_held_up(&self) -> bool {
         if !self.buffer_memory.is_overdrawn() {
             return false;
@@ -212,7 +213,7 @@ impl Shared {
         self.buffer_memory.is_overdrawn()
     }
 
-    /// Passes a record on that no longer waits for its serializer: it takes what it really costs of the room, and goes to librdkafka.
+    /// Finishes a record whose serializer is ready: reserves memory for its real size and passes it to librdkafka.
     fn pass_on(&self, client: &Client, mut deferral: Deferral, ended: Result<(), Error>) {
         let pending_serialization = mem::replace(&mut deferral.pending_serialization, PendingSerialization::nothing());
         let cost = ended.and_then(|()| {
@@ -233,7 +234,7 @@ impl Shared {
         deferral.draft.set_charge(cost);
         self.admitting(client, |buffer_memory, admit| buffer_memory.exchange(held, cost, admit));
         if !self.is_known(deferral.draft.record()) {
-            // It has left the queue whose count the caller lowers.
+            // Counted again, because the caller decrements the count of the queue that the record has left.
             if self.deferrals.engage() {
                 return self.set_aside(client, Box::new(deferral));
             }
@@ -242,7 +243,7 @@ impl Shared {
         self.send_waiting(client, deferral.draft);
     }
 
-    /// Gives a record to librdkafka that has waited, and has its room.
+    /// Passes a record that has waited to librdkafka. Its memory is reserved.
     pub(in crate::producer) fn send_waiting(&self, client: &Client, draft: Draft) {
         let mut aftermath = Aftermath::default();
         if let Err(bytes) = self.dispatch(client, draft, &mut aftermath) {
@@ -251,25 +252,25 @@ impl Shared {
         self.settle(aftermath);
     }
 
-    /// Ends a record that waits for its serializer and has its room: it is not sent.
+    /// Rejects a record that waits for its serializer, and releases its memory.
     pub(in crate::producer) fn leave(&self, client: &Client, deferral: Deferral, error: Error) {
         self.leave_served(client, deferral, error);
         self.deferrals.disengage();
     }
 
-    /// [`leave`](Self::leave) for one that is being served, and counts until it has been.
+    /// [`leave`](Self::leave) for a record that is being served, which `serve` uncounts itself.
     fn leave_served(&self, client: &Client, deferral: Deferral, error: Error) {
         self.release(client, deferral.draft.charge());
         self.end_deferral(deferral, error);
     }
 
-    /// Ends a record that waits for room, to wait for its serializer then.
+    /// Rejects a record that waits for memory and would then wait for its serializer.
     fn turn_away(&self, deferral: Deferral, error: Error) {
         self.end_deferral(deferral, error);
         self.deferrals.disengage();
     }
 
-    /// Ends a record that has waited for its serializer and is not sent; its future gets the error.
+    /// Reports the error to the future of a record that is not sent.
     fn end_deferral(&self, deferral: Deferral, error: Error) {
         let Deferral { draft, ticket, pending_serialization } = deferral;
         drop(pending_serialization);
@@ -283,7 +284,7 @@ impl Shared {
         draft.refuse(code::DESTROY).into_iter().for_each(wake);
     }
 
-    /// Ends a record that waited for room.
+    /// Rejects a record that waited for memory.
     fn refuse_entrant(&self, entrant: Entrant, code: i32) {
         match entrant {
             Entrant::Whole(draft) => self.refuse(draft, code).into_iter().for_each(wake),
@@ -291,21 +292,21 @@ impl Shared {
         }
     }
 
-    /// Ends the records that have waited for room for `max.block.ms`.
+    /// Rejects the records that have waited for memory for `max.block.ms`.
     pub(in crate::producer) fn expire(&self, client: &Client, now: Instant) {
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
         let mut aftermath = Aftermath::default();
         let expired = self.buffer_memory.expire(now, &mut |entrant| self.admit(client, entrant, &mut aftermath));
         self.ring_if_stalled();
-        // Before the wakers of those that were let in: one that blocks must not hold up an expiry.
+        // Before the wakers of admitted records, since a blocking waker must not delay the expiry.
         for entrant in expired {
             self.refuse_entrant(entrant, code::TIMED_OUT_QUEUE);
         }
         self.settle(aftermath);
     }
 
-    /// Ends the records whose time was over at `now`, wherever they wait, but for the one that the delivery thread serves just now: for where
-    /// that thread does not come to it. No serializer is asked any more.
+    /// Rejects all records whose deadline has passed at `now`, except the one that the delivery thread is serving. For a blocked delivery
+    /// thread. Does not poll serializers again.
     pub(in crate::producer) fn expire_late(&self, client: &Client, now: Instant) {
         self.expire(client, now);
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
@@ -316,11 +317,11 @@ impl Shared {
         self.expire_absent(client, now);
     }
 
-    /// Ends everything that waits; `close` lets nothing wait from now on. A record that is just being passed on goes on: see
+    /// Rejects all waiting records. With `close`, no record can wait any more. A record in transition between queues is not rejected, see
     /// [`anything_waits`](Self::anything_waits).
     pub(in crate::producer) fn refuse_waiting(&self, code: i32, close: bool) {
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
-        // In this order: a record goes from the room to the deferrals.
+        // In this order, because records move from the buffer memory to the deferrals.
         let mut entrants = self.buffer_memory.clear(close);
         for deferral in self.deferrals.clear(close).into_iter().chain(self.clear_absent(close)) {
             self.buffer_memory.release(deferral.draft.charge(), |entrant| {
@@ -336,19 +337,19 @@ impl Shared {
         }
     }
 
-    /// Whether a record waits, or is just being passed on.
+    /// Whether a record waits or is in transition between queues.
     pub(in crate::producer) fn anything_waits(&self) -> bool {
         self.deferrals.is_engaged() || self.buffer_memory.is_waited_for()
     }
 
-    /// Takes a record back that waits for room.
+    /// Cancels a record that waits for memory.
     pub(in crate::producer) fn withdraw_from_room(&self, client: &Client, id: u64) {
         if let Some(entrant) = self.admitting(client, |buffer_memory, admit| buffer_memory.withdraw(id, admit)) {
             self.end_withdrawn(entrant);
         }
     }
 
-    /// Takes a record back that waits for its serializer, or for room before that.
+    /// Cancels a record that waits for its serializer, or for memory before that.
     pub(in crate::producer) fn withdraw_deferred(&self, client: &Client, ticket: &Ticket) {
         if let Some(id) = ticket.place.withdraw() {
             self.withdraw_from_room(client, id);
@@ -370,10 +371,12 @@ impl Shared {
         }
     }
 
-    /// What a record's sender is told that can no longer wait.
+    /// The error of a record that cannot wait any more.
     pub(in crate::producer) fn error_of(&self, exit: Exit) -> Error {
         match exit {
-            Exit::Withdrawn => Error::new(ErrorKind::GivenUp, "withdrawn: its send was dropped while it waited"),
+            Exit::Withdrawn => {
+                Error::new(ErrorKind::GivenUp, "cancelled: the future of send was dropped while the record waited")
+            }
             Exit::Cleared => self.refusal(if self.outstanding.is_closed() { code::DESTROY } else { code::STATE }),
         }
     }
@@ -381,6 +384,6 @@ impl Shared {
     fn too_late(&self, deferral: &Deferral) -> Error {
         let (topic, what, time) =
             (deferral.ticket.place.topic(), deferral.pending_serialization.what(), self.buffer_memory.max_block().as_millis());
-        Error::new(ErrorKind::SchemaTimeout, format!("topic {topic}: {what} did not come within max.block.ms ({time} ms)"))
+        Error::new(ErrorKind::SchemaTimeout, format!("topic {topic}: {what} was not available within max.block.ms ({time} ms)"))
     }
 }

@@ -1,19 +1,19 @@
-//! `buffer.memory`: what every record takes from `send` to report, and the records that wait for it, in order.
+//! `buffer.memory`: the memory that each record uses from `send` to its report, and the queue of records that wait for it.
 //!
-//! Room and its waiters are a Dekker pair. A sender that finds no room raises `waiting` and then looks a second time. A thread that
-//! frees room lowers `used` and then reads `waiting`. With sequentially consistent operations one of the two sees the other, so
-//! no wake-up is lost. `waiting` is lowered only when the record has gone where it was admitted to: a sender that reads 0 overtakes no record.
+//! Memory and waiters are a Dekker pair. A sender without memory increments `waiting` and then tries again. A thread that frees memory
+//! decreases `used` and then reads `waiting`. With sequentially consistent operations one of them sees the other, so no wake-up is lost.
+//! `waiting` is decremented only after an admitted record has been passed on, so a sender that reads 0 cannot overtake a waiter.
 //!
-//! Every function that frees room or takes a waiter out takes an `admit` function as well, and serves the queue before it returns: no exit
-//! can forget those that wait behind it.
+//! Every function that frees memory or removes a waiter takes an `admit` function and serves the queue before it returns, so the waiters behind
+//! are never forgotten.
 //!
-//! One thread at a time admits (`Queue::serving`), with the lock released: librdkafka calls the program's partitioner meanwhile. The others
-//! need not wait for it: it looks at the queue once more before it stops.
+//! One thread at a time admits (`Queue::serving`), without the lock, since librdkafka calls the program's partitioner meanwhile. Other threads
+//! need not wait: the serving thread checks the queue again before it stops.
 //!
-//! The thread that frees room admits the waiters itself. It does not wake them to try again: order would depend on the executor,
-//! and a task that is not polled would hold up all behind it. The future only learns that its record was accepted.
+//! The thread that frees memory admits the waiters itself. If it woke their tasks to try again, the order would depend on the executor, and a
+//! task that is not polled would block all others. The future only learns that its record was accepted.
 //!
-//! Of the crate this file names `Deadline` only, so that its model checker (`tests/loom`) can include it.
+//! This file uses only `Deadline` of the crate, so that its loom test (`tests/loom`) can include it.
 
 use std::{
     collections::VecDeque,
@@ -23,21 +23,21 @@ use std::{
 use super::sync::{AtomicUsize, Mutex, Ordering};
 use crate::{deadline::Deadline, lock::lock};
 
-/// The room that a producer's records share. `W` is what waits for it.
+/// The memory of a producer's records. `W` is the type of a waiting record.
 pub(crate) struct BufferMemory<W> {
     limit: usize,
     max_block: Duration,
     used: AtomicUsize,
-    /// How many wait. Raised under the queue's lock, and lowered only after a record that left is where it was admitted to.
+    /// The number of waiters. Incremented under the queue's lock, and decremented only after an admitted record has been passed on.
     waiting: AtomicUsize,
     queue: Mutex<Queue<W>>,
 }
 
 struct Queue<W> {
-    /// In order of arrival, and so of `id` and, since all wait equally long, of `deadline`.
+    /// In order of arrival, and so sorted by `id` and by `deadline`, since all wait for the same time.
     waiters: VecDeque<Waiter<W>>,
     next_id: u64,
-    /// A thread admits waiters that it has taken out.
+    /// A thread is admitting waiters that it has removed.
     serving: bool,
     closed: bool,
 }
@@ -49,20 +49,20 @@ struct Waiter<W> {
     what: W,
 }
 
-/// What became of a request for room.
+/// The result of a request for memory.
 pub(crate) enum Claim<W> {
-    /// There was room, and it is taken.
+    /// The memory is reserved.
     Granted(W),
-    /// It waits under this number; the first one sets the timer for all.
+    /// The record waits with this id. The first waiter starts the timer.
     Waiting { id: u64, first: bool },
-    /// Nobody serves the queue any more.
+    /// The queue is closed.
     Closed(W),
 }
 
-/// What was admitted is not sent after all: so much of the room is free again.
+/// The bytes to release, because an admitted record was not sent after all.
 pub(crate) type Refused = usize;
 
-/// Waiters are taken out in bunches of this size.
+/// The number of waiters that are removed at a time.
 const BUNCH: usize = 64;
 
 impl<W> BufferMemory<W> {
@@ -79,32 +79,32 @@ impl<W> BufferMemory<W> {
         self.max_block
     }
 
-    /// Whether a record waits.
+    /// Whether any record waits.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.waiting() > 0
     }
 
-    /// How many wait.
+    /// The number of waiting records.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// The bytes that are not taken.
+    /// The free bytes.
     pub(crate) fn available(&self) -> usize {
         self.limit.saturating_sub(self.used.load(Ordering::SeqCst))
     }
 
-    /// Whether more is taken than there is: see [`exchange`](Self::exchange).
+    /// Whether more than the limit is used, see [`exchange`](Self::exchange).
     pub(crate) fn is_overdrawn(&self) -> bool {
         self.used.load(Ordering::SeqCst) > self.limit
     }
 
-    /// Takes room if there is some and nobody waits for it.
+    /// Reserves memory if there is enough and no record waits.
     pub(crate) fn try_take(&self, bytes: usize) -> bool {
         self.waiting.load(Ordering::SeqCst) == 0 && self.take(bytes)
     }
 
-    /// Takes room at once, or queues up.
+    /// Reserves memory at once or queues the record.
     pub(crate) fn take_or_wait(&self, bytes: usize, what: W) -> Claim<W> {
         if self.try_take(bytes) {
             return Claim::Granted(what);
@@ -113,7 +113,7 @@ impl<W> BufferMemory<W> {
         if queue.closed {
             return Claim::Closed(what);
         }
-        // Counted before the second look: a thread that frees room after that look sees the count, and serves the queue.
+        // Counted before the second attempt: a thread that frees memory after that attempt sees the count and serves the queue.
         let ahead = self.waiting.fetch_add(1, Ordering::SeqCst);
         if ahead == 0 && self.take(bytes) {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
@@ -127,15 +127,14 @@ impl<W> BufferMemory<W> {
         Claim::Waiting { id, first }
     }
 
-    /// Gives room back.
+    /// Releases memory.
     pub(crate) fn release(&self, bytes: usize, admit: impl FnMut(W) -> Result<(), Refused>) {
         self.used.fetch_sub(bytes, Ordering::SeqCst);
         self.serve(admit);
     }
 
-    /// Has a record that took `from` bytes take `to`, even beyond the limit: it cannot wait for the rest, since records that hold room and
-    /// wait for more could wait for each other. The caller sees to it that one record at a time goes beyond the limit
-    /// ([`is_overdrawn`](Self::is_overdrawn)).
+    /// Changes the reservation of a record, even beyond the limit. It cannot wait for more, since records that have memory and wait for more
+    /// could deadlock. The caller ensures that only one record at a time exceeds the limit ([`is_overdrawn`](Self::is_overdrawn)).
     pub(crate) fn exchange(&self, from: usize, to: usize, admit: impl FnMut(W) -> Result<(), Refused>) {
         if to > from {
             self.used.fetch_add(to - from, Ordering::SeqCst);
@@ -144,7 +143,7 @@ impl<W> BufferMemory<W> {
         }
     }
 
-    /// Takes out a waiter that has given up, if it still waits.
+    /// Removes a cancelled waiter, if it still waits.
     pub(crate) fn withdraw(&self, id: u64, admit: impl FnMut(W) -> Result<(), Refused>) -> Option<W> {
         let left = {
             let mut queue = lock(&self.queue);
@@ -157,7 +156,7 @@ impl<W> BufferMemory<W> {
         Some(left)
     }
 
-    /// Takes out those that have waited for `max.block.ms`.
+    /// Removes the waiters that have waited for `max.block.ms`.
     pub(crate) fn expire(&self, now: Instant, admit: impl FnMut(W) -> Result<(), Refused>) -> Vec<W> {
         let mut left = Vec::new();
         if self.is_waited_for() {
@@ -175,7 +174,7 @@ impl<W> BufferMemory<W> {
         left
     }
 
-    /// Takes out everything that waits, so that there is nothing left to serve; lets nothing wait from now on if `close` says so.
+    /// Removes all waiters. With `close`, no record can wait any more.
     pub(crate) fn clear(&self, close: bool) -> Vec<W> {
         if !close && !self.is_waited_for() {
             return Vec::new();
@@ -186,7 +185,7 @@ impl<W> BufferMemory<W> {
         queue.waiters.drain(..).map(|waiter| waiter.what).collect()
     }
 
-    /// When the first waiter's time is over.
+    /// The deadline of the first waiter.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if !self.is_waited_for() {
             return None;
@@ -194,8 +193,8 @@ impl<W> BufferMemory<W> {
         lock(&self.queue).waiters.front().and_then(|waiter| waiter.deadline.instant())
     }
 
-    /// Gives the waiters for which there is room now to `admit`, in order, unless another thread does so: that one sees the room that was
-    /// freed before this was called.
+    /// Passes the waiters that now fit to `admit`, in order. Returns at once if another thread is serving, which sees the memory that was
+    /// freed before this call.
     fn serve(&self, mut admit: impl FnMut(W) -> Result<(), Refused>) {
         if !self.is_waited_for() {
             return;
@@ -237,7 +236,7 @@ impl<W> BufferMemory<W> {
     }
 }
 
-/// Waiters that are taken out. Dropped with some of them by a panic of our own, it lets other threads serve those that are left.
+/// Removed waiters. If a panic drops some of them, the counts are corrected and other threads can serve the rest.
 struct Bunch<'a, W> {
     buffer_memory: &'a BufferMemory<W>,
     waiters: Vec<Waiter<W>>,
@@ -249,7 +248,7 @@ impl<W> Drop for Bunch<'_, W> {
         if self.under_way {
             let lost = self.waiters.iter().map(|waiter| waiter.bytes).sum();
             self.buffer_memory.used.fetch_sub(lost, Ordering::SeqCst);
-            // And the one that was just being admitted.
+            // Plus the waiter that was being admitted.
             self.buffer_memory.waiting.fetch_sub(self.waiters.len() + 1, Ordering::SeqCst);
             lock(&self.buffer_memory.queue).serving = false;
         }
@@ -260,7 +259,7 @@ impl<W> Drop for Bunch<'_, W> {
 mod tests {
     use super::*;
 
-    /// What waits is its own size.
+    /// The waiting value is its own size.
     fn buffer_memory(limit: usize) -> BufferMemory<usize> {
         BufferMemory::new(limit, Duration::from_secs(60))
     }
@@ -268,7 +267,7 @@ mod tests {
     fn waits(buffer_memory: &BufferMemory<usize>, bytes: usize) -> u64 {
         match buffer_memory.take_or_wait(bytes, bytes) {
             Claim::Waiting { id, .. } => id,
-            Claim::Granted(_) | Claim::Closed(_) => panic!("it does not wait"),
+            Claim::Granted(_) | Claim::Closed(_) => panic!("the record does not wait"),
         }
     }
 
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn waiters_are_served_in_order_and_a_small_one_does_not_overtake() {
+    fn waiters_are_served_in_order_and_small_ones_do_not_overtake() {
         let buffer_memory = buffer_memory(100);
         assert!(buffer_memory.try_take(90));
         waits(&buffer_memory, 50);
@@ -296,13 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn a_large_waiter_that_leaves_lets_the_small_ones_behind_it_in() {
+    fn removing_a_large_waiter_admits_the_small_ones_behind_it() {
         type Leave = fn(&BufferMemory<usize>, u64, &mut Vec<usize>) -> usize;
         let ways: [Leave; 2] = [
             |buffer_memory, id, served| buffer_memory.withdraw(id, into(served)).into_iter().count(),
             |buffer_memory, _, served| {
                 let deadline = buffer_memory.next_deadline().unwrap();
-                assert!(buffer_memory.expire(deadline - Duration::from_nanos(1), |_| panic!("nobody left")).is_empty());
+                assert!(buffer_memory.expire(deadline - Duration::from_nanos(1), |_| panic!("no waiter was removed")).is_empty());
                 buffer_memory.expire(deadline, into(served)).len()
             },
         ];
@@ -315,12 +314,12 @@ mod tests {
             let mut served = Vec::new();
             assert_eq!((leave(&buffer_memory, large, &mut served), &*served), (1, &[5][..]));
             assert_eq!((buffer_memory.available(), buffer_memory.waiting()), (5, 0));
-            assert!(buffer_memory.withdraw(large, |_| panic!("nobody is left")).is_none(), "it has left");
+            assert!(buffer_memory.withdraw(large, |_| panic!("no waiter is left")).is_none(), "it was already removed");
         }
     }
 
     #[test]
-    fn a_waiter_that_is_refused_when_it_is_admitted_lets_the_next_one_in() {
+    fn a_waiter_that_fails_admission_makes_way_for_the_next_one() {
         let buffer_memory = buffer_memory(100);
         assert!(buffer_memory.try_take(100));
         waits(&buffer_memory, 100);
@@ -334,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_is_admitted_without_a_lock() {
+    fn waiters_are_admitted_without_the_lock() {
         let buffer_memory = buffer_memory(100);
         assert!(buffer_memory.try_take(100));
         waits(&buffer_memory, 60);
@@ -343,10 +342,10 @@ mod tests {
         buffer_memory.release(100, |bytes| {
             admitted.push(bytes);
             if bytes == 60 {
-                // As a partitioner of the program might: the queue is not empty until this one is with librdkafka.
+                // Like a send in a partitioner: the queue is not empty until this record has been passed on.
                 assert!(!buffer_memory.try_take(1));
                 waits(&buffer_memory, 5);
-                buffer_memory.release(0, |_| panic!("another thread serves"));
+                buffer_memory.release(0, |_| panic!("this thread is already serving"));
             }
             Ok(())
         });
@@ -354,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn the_room_goes_on_when_a_panic_of_our_own_ends_a_thread_that_admits() {
+    fn a_panic_while_admitting_does_not_block_the_queue() {
         let buffer_memory = buffer_memory(100);
         assert!(buffer_memory.try_take(100));
         waits(&buffer_memory, 30);
@@ -370,10 +369,10 @@ mod tests {
     }
 
     #[test]
-    fn a_record_may_take_more_than_it_took_even_beyond_the_limit() {
+    fn exchange_may_exceed_the_limit() {
         let buffer_memory = buffer_memory(100);
         assert!(buffer_memory.try_take(50) && buffer_memory.try_take(50));
-        buffer_memory.exchange(50, 70, |_| panic!("nobody waits"));
+        buffer_memory.exchange(50, 70, |_| panic!("no record waits"));
         assert!(buffer_memory.is_overdrawn() && buffer_memory.available() == 0 && !buffer_memory.try_take(1));
         waits(&buffer_memory, 30);
         let mut served = Vec::new();
@@ -382,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_waits_for_a_room_that_is_closed() {
+    fn records_cannot_wait_after_close() {
         let buffer_memory = buffer_memory(1);
         assert!(buffer_memory.try_take(1));
         waits(&buffer_memory, 1);

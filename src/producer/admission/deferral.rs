@@ -1,23 +1,23 @@
-//! [`Deferral`]: a record whose serializer waits, or that is behind such a record.
+//! [`Deferral`]: a record that waits for its serializer, or behind such a record.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::deferrals::{Deferred, Place};
 use crate::{Error, lock::lock, native::Draft, producer::prepare::pending_serialization::PendingSerialization};
 
-/// A record that waits for its serializer. Its draft's charge is what it takes of the room meanwhile.
+/// A record that waits for its serializer. Its draft's charge is the `buffer.memory` that it uses meanwhile.
 pub(in crate::producer) struct Deferral {
     pub(in crate::producer) draft: Draft,
     pub(in crate::producer) pending_serialization: PendingSerialization,
     pub(in crate::producer) ticket: Arc<Ticket>,
 }
 
-/// What a waiting record and its [`Sending`](crate::producer::Sending) share.
+/// The state that a waiting record and its [`Sending`](crate::producer::Sending) share.
 pub(in crate::producer) struct Ticket {
     pub(in crate::producer) place: Place,
-    /// Where it waits for its topic or partition, if it does.
+    /// The place while it waits for its topic or partition.
     aside: OnceLock<Place>,
-    /// Why it was refused.
+    /// Why it was rejected.
     error: Mutex<Option<Error>>,
 }
 
@@ -26,7 +26,7 @@ impl Ticket {
         Self { place: Place::new(topic), aside: OnceLock::new(), error: Mutex::default() }
     }
 
-    /// Gives it a place where it waits for its topic or partition.
+    /// Sets the place while it waits for its topic or partition.
     pub(in crate::producer) fn set_aside(&self, key: Arc<str>) -> &Place {
         self.aside.get_or_init(|| Place::new(key))
     }
@@ -35,7 +35,7 @@ impl Ticket {
         self.aside.get()
     }
 
-    /// Where it waits for its topic or partition.
+    /// The place while it waits for its topic or partition; the place in the deferrals without one.
     pub(in crate::producer) fn aside(&self) -> &Place {
         self.aside.get().unwrap_or(&self.place)
     }

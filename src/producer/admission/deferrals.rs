@@ -1,18 +1,18 @@
-//! The records whose serializers wait, for a schema most often, each topic's in order.
+//! [`Deferrals`]: the records that wait for their serializers, usually for a schema, in order per topic.
 //!
-//! They have their room already. The delivery thread serves the first of each topic: it asks the serializer, writes what is left of the
-//! record, and passes it on to librdkafka. It does so itself and wakes no task to do it, for the reasons that hold for the
-//! [`BufferMemory`](super::buffer_memory::BufferMemory). A topic is in the table until its last record is with librdkafka: a record whose topic is not there
-//! overtakes nothing.
+//! Their memory is already reserved. The delivery thread serves the first record of each topic: it polls the serializer, finishes the record and
+//! passes it to librdkafka. It does not wake a task for that, for the same reasons as
+//! [`BufferMemory`](super::buffer_memory::BufferMemory). A topic is in the table until its last record has been passed on, so a record whose
+//! topic is not in the table overtakes none.
 //!
-//! A record that is being served is in no queue, since its serializer is the program's code and runs without the lock. So it is put back
-//! only if it was neither withdrawn nor cleared away meanwhile, which is decided under the lock that `withdraw` and `clear` take. All that
-//! time it counts as engaged: the end of a transaction clears until nothing is engaged.
+//! A record that is being served is in no queue, because its serializer is user code and runs without the lock. It is put back only if it was
+//! not cancelled or cleared meanwhile, which is decided under the lock that `withdraw` and `clear` use. It counts as engaged meanwhile: the end
+//! of a transaction clears until no record is engaged.
 //!
-//! The delivery thread is woken by an [`Alarm`]. It resets the alarm every time it looks, whether anything waits or not: an alarm that is
-//! still set wakes nobody.
+//! An [`Alarm`] wakes the delivery thread, which resets the alarm whenever it checks, even if no record waits: an alarm that is still set
+//! would wake nothing.
 //!
-//! Of the crate this file names `Deadline` only, so that its model checker (`tests/loom`) can include it.
+//! This file uses only `Deadline` of the crate, so that its loom test (`tests/loom`) can include it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,23 +25,24 @@ use std::{
 use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::{deadline::Deadline, lock::lock};
 
-/// The queues, one for each topic that has records which wait.
+/// The queues of waiting records, one for each topic.
 pub(crate) struct Deferrals<T> {
     max_block: Duration,
-    /// The records that have begun to wait, for room or for their serializers, and that librdkafka does not have. Lowered only when the record is elsewhere.
+    /// The number of records that have begun to wait, for memory or for their serializers, and that librdkafka does not have yet. Decremented
+    /// only after the record has been passed on.
     engaged: AtomicUsize,
-    /// Those of them that are in the queues.
+    /// The number of records in the queues.
     queued: AtomicUsize,
-    /// How often everything was cleared away. Changed under the lock.
+    /// The number of calls of `clear`. Changed under the lock.
     cleared: AtomicU64,
-    /// A record that is ready was put back, since the room is overdrawn.
+    /// A ready record was put back because the memory is overdrawn.
     stalled: AtomicBool,
     queues: Mutex<Queues<T>>,
     alarm: Arc<Alarm>,
 }
 
 struct Queues<T> {
-    /// A topic without a record is one whose last record is just being served.
+    /// An empty queue is that of a topic whose last record is being served.
     topics: HashMap<Arc<str>, VecDeque<Waiter<T>>>,
     closed: bool,
 }
@@ -56,28 +57,28 @@ pub(crate) trait Deferred {
     fn place(&self) -> &Place;
 }
 
-/// Where a record waits. It is shared with the future that may withdraw it.
+/// The place of a waiting record, shared with the future that may cancel it.
 pub(crate) struct Place {
     topic: Arc<str>,
     withdrawn: AtomicBool,
-    /// Its number in the room's queue and one more; 0 if it was never there.
+    /// Its id in the queue for memory plus one; 0 if it was never there.
     in_room: AtomicU64,
 }
 
-/// Why a record is not put into its queue.
+/// Why a record is not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Its future was dropped.
     Withdrawn,
-    /// All records were cleared away, or nothing is let in any more.
+    /// All records were cleared, or the queues are closed.
     Cleared,
 }
 
-/// A record that is being served.
+/// The turn of a record that is being served.
 pub(crate) struct Turn<'a> {
     cleared: &'a AtomicU64,
     before: u64,
-    /// When it is to wait no longer.
+    /// The deadline of the record.
     pub(crate) deadline: Deadline,
 }
 
@@ -87,7 +88,7 @@ pub(crate) struct Alarm {
     notify: Mutex<Option<Notify>>,
 }
 
-/// What wakes the delivery thread. It is called under a lock, and calls nothing of the program's.
+/// Wakes the delivery thread. Called under a lock, so it runs no user code.
 pub(crate) type Notify = Box<dyn Fn() + Send>;
 
 impl Place {
@@ -99,13 +100,13 @@ impl Place {
         &self.topic
     }
 
-    /// Notes its number in the room's queue, before anybody may withdraw it.
+    /// Stores its id in the queue for memory, before the record can be cancelled.
     pub(crate) fn enter_room(&self, id: u64) {
         self.in_room.store(id + 1, Ordering::SeqCst);
     }
 
-    /// Notes that nobody wants the record any more; gives its number in the room if it has one. It may be on its way from the one queue to
-    /// the other: there this is seen before it gets any further.
+    /// Marks the record as cancelled. Returns its id in the queue for memory, if it has one. A record in transition between the queues is checked
+    /// for this before it is queued again.
     pub(crate) fn withdraw(&self) -> Option<u64> {
         self.withdrawn.store(true, Ordering::SeqCst);
         self.in_room.load(Ordering::SeqCst).checked_sub(1)
@@ -141,7 +142,7 @@ impl Wake for Alarm {
 }
 
 impl Turn<'_> {
-    /// Whether everything was cleared away since the record was taken out of its queue.
+    /// Whether `clear` was called since the record was taken out of its queue.
     pub(crate) fn is_over(&self) -> bool {
         self.cleared.load(Ordering::SeqCst) != self.before
     }
@@ -160,29 +161,29 @@ impl<T: Deferred> Deferrals<T> {
         }
     }
 
-    /// Says how the thread is woken that serves these.
+    /// Sets the function that wakes the serving thread.
     pub(crate) fn connect(&self, notify: Notify) {
         let before = lock(&self.alarm.notify).replace(notify);
         drop(before);
     }
 
-    /// Lets go of the bell, and of what it holds.
+    /// Drops that function.
     pub(crate) fn disconnect(&self) {
         let notify = lock(&self.alarm.notify).take();
         drop(notify);
     }
 
-    /// Has the delivery thread look.
+    /// Wakes the delivery thread.
     pub(crate) fn ring(&self) {
         self.alarm.ring();
     }
 
-    /// What serializers wake.
+    /// The waker for serializers.
     pub(crate) fn waker(&self) -> Waker {
         Waker::from(Arc::clone(&self.alarm))
     }
 
-    /// Counts a record that begins to wait. False if nothing is let in any more.
+    /// Counts a record that begins to wait. Returns false if the queues are closed.
     pub(crate) fn engage(&self) -> bool {
         let queues = lock(&self.queues);
         if !queues.closed {
@@ -191,17 +192,17 @@ impl<T: Deferred> Deferrals<T> {
         !queues.closed
     }
 
-    /// Uncounts a record that is with librdkafka, or refused.
+    /// Uncounts a record that was passed to librdkafka or rejected.
     pub(crate) fn disengage(&self) {
         self.engaged.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Whether a record has begun to wait, for its serializer or for room before that.
+    /// Whether any record waits for its serializer, or for memory before that.
     pub(crate) fn is_engaged(&self) -> bool {
         self.engaged.load(Ordering::SeqCst) > 0
     }
 
-    /// How many wait for their serializers.
+    /// The number of records that wait for their serializers.
     pub(crate) fn waiting(&self) -> usize {
         self.queued.load(Ordering::SeqCst)
     }
@@ -211,7 +212,7 @@ impl<T: Deferred> Deferrals<T> {
         self.is_engaged() && lock(&self.queues).topics.contains_key(topic)
     }
 
-    /// Lets a record wait, behind those of its topic.
+    /// Queues a record behind those of its topic.
     pub(crate) fn push(&self, what: T) -> Result<(), (T, Exit)> {
         let mut queues = lock(&self.queues);
         if queues.closed {
@@ -229,7 +230,7 @@ impl<T: Deferred> Deferrals<T> {
         Ok(())
     }
 
-    /// Takes out a record that nobody wants any more, if it is still here and not just being served. [`Place::withdraw`] comes first.
+    /// Removes a cancelled record, if it is queued and not being served. To be called after [`Place::withdraw`].
     pub(crate) fn withdraw(&self, place: &Place) -> Option<T> {
         let mut queues = lock(&self.queues);
         let queue = queues.topics.get_mut(&place.topic)?;
@@ -242,7 +243,7 @@ impl<T: Deferred> Deferrals<T> {
         Some(waiter.what)
     }
 
-    /// Takes out what has waited for too long.
+    /// Removes the records whose deadline has passed.
     pub(crate) fn expired(&self, now: Instant) -> Vec<T> {
         let mut left = Vec::new();
         if self.waiting() == 0 {
@@ -263,7 +264,7 @@ impl<T: Deferred> Deferrals<T> {
         left
     }
 
-    /// Takes out everything, and lets nothing in any more if `close` says so. What is being served is not put back.
+    /// Removes all records. With `close`, no record is queued any more. A record that is being served is not put back.
     pub(crate) fn clear(&self, close: bool) -> Vec<T> {
         if !close && !self.is_engaged() {
             return Vec::new();
@@ -278,7 +279,7 @@ impl<T: Deferred> Deferrals<T> {
         waiters
     }
 
-    /// When the first waiter's time is over.
+    /// The earliest deadline.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if self.waiting() == 0 {
             return None;
@@ -286,27 +287,26 @@ impl<T: Deferred> Deferrals<T> {
         lock(&self.queues).topics.values().filter_map(|queue| queue.front()?.deadline.instant()).min()
     }
 
-    /// Notes that a record which is ready waits until the room is no longer overdrawn. The caller looks at the room once more, since it may have
-    /// changed before this.
+    /// Stores that a ready record waits while the memory is overdrawn. The caller then checks the memory again, which may have changed before.
     pub(crate) fn stall(&self) {
         self.stalled.store(true, Ordering::SeqCst);
     }
 
-    /// Whether a record waits until the room is no longer overdrawn: for the thread that changes that.
+    /// Whether a ready record waits while the memory is overdrawn. For the thread that frees memory.
     pub(crate) fn is_stalled(&self) -> bool {
         self.stalled.load(Ordering::SeqCst)
     }
 
-    /// Whether [`serve`](Self::serve) is to be called. Resets the alarm: only the delivery thread calls this, every time it looks up.
+    /// Whether [`serve`](Self::serve) must be called. Resets the alarm, so only the delivery thread calls this, at every wake-up.
     pub(crate) fn is_due(&self, now: Instant, is_overdrawn: impl FnOnce() -> bool) -> bool {
-        // Nothing is written while nothing happens.
+        // The load avoids a write while the alarm is not set.
         let rung = self.alarm.rung.load(Ordering::SeqCst) && self.alarm.rung.swap(false, Ordering::SeqCst);
         let resumes = self.is_stalled() && !is_overdrawn();
         rung || resumes || self.next_deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// Serves the first of each topic: `serve` passes the record on or refuses it, or gives it back to wait on. `refuse` ends one that can no
-    /// longer wait. Only the delivery thread calls this.
+    /// Serves the first record of each topic: `serve` passes on or rejects the record, or returns it to wait further. `refuse` rejects a record
+    /// that cannot be put back. Only the delivery thread calls this.
     pub(crate) fn serve(&self, mut serve: impl FnMut(T, Turn<'_>) -> Option<T>, mut refuse: impl FnMut(T, Exit)) {
         self.stalled.store(false, Ordering::SeqCst);
         let topics: Vec<Arc<str>> = lock(&self.queues).topics.keys().cloned().collect();
@@ -324,7 +324,7 @@ impl<T: Deferred> Deferrals<T> {
         }
     }
 
-    /// Takes the topic's first out; the topic goes with the last.
+    /// Removes the topic's first record, or the topic if its queue is empty.
     fn first(&self, topic: &str) -> Option<(Waiter<T>, u64)> {
         let mut queues = lock(&self.queues);
         match queues.topics.get_mut(topic)?.pop_front() {
@@ -373,7 +373,7 @@ mod tests {
         (Record(Arc::clone(&place)), place)
     }
 
-    /// Deferrals, and how often the delivery thread was woken.
+    /// Deferrals, and a counter of wake-ups of the delivery thread.
     fn deferrals() -> (Deferrals<Record>, Arc<atomic::AtomicUsize>) {
         let deferrals = Deferrals::new(Duration::from_secs(60));
         let wakes = Arc::new(atomic::AtomicUsize::new(0));
@@ -389,15 +389,15 @@ mod tests {
     }
 
     #[test]
-    fn a_record_wakes_the_delivery_thread_even_after_a_late_wake_of_the_one_before() {
+    fn a_record_wakes_the_delivery_thread_even_after_a_late_wake() {
         let (deferrals, wakes) = deferrals();
         for n in 1..=3 {
             let (first, _) = record(&deferrals);
             assert!(deferrals.push(first).is_ok());
-            assert_eq!(wakes.load(atomic::Ordering::SeqCst), 2 * n - 1, "record {n} wakes nobody");
+            assert_eq!(wakes.load(atomic::Ordering::SeqCst), 2 * n - 1, "record {n} must wake the delivery thread");
             assert!(is_due(&deferrals));
-            deferrals.serve(|_, _| None, |_, _| panic!("nothing is put back"));
-            // The registry's thread wakes the delivery thread once more, after it has served the record.
+            deferrals.serve(|_, _| None, |_, _| panic!("no record is put back"));
+            // The serializer wakes the delivery thread again after the record was served.
             deferrals.waker().wake();
             assert_eq!(wakes.load(atomic::Ordering::SeqCst), 2 * n);
             is_due(&deferrals);
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cleared_away_while_it_is_served_is_not_put_back() {
+    fn a_record_that_is_cleared_while_it_is_served_is_not_put_back() {
         let (deferrals, _) = deferrals();
         let (first, _) = record(&deferrals);
         assert!(deferrals.push(first).is_ok());
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_withdrawn_while_it_is_served_is_not_put_back() {
+    fn a_record_that_is_cancelled_while_it_is_served_is_not_put_back() {
         let (deferrals, _) = deferrals();
         let (first, place) = record(&deferrals);
         assert!(deferrals.push(first).is_ok());
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_is_held_until_its_last_record_is_elsewhere() {
+    fn a_topic_stays_until_its_last_record_was_served() {
         let (deferrals, _) = deferrals();
         let (first, _) = record(&deferrals);
         assert!(deferrals.push(first).is_ok());
@@ -444,12 +444,12 @@ mod tests {
             assert!(deferrals.holds("orders") && !deferrals.holds("others"));
             None
         };
-        deferrals.serve(serve, |_, _| panic!("nothing is put back"));
+        deferrals.serve(serve, |_, _| panic!("no record is put back"));
         assert!(!deferrals.holds("orders"));
     }
 
     #[test]
-    fn nothing_is_let_in_once_it_is_closed() {
+    fn records_are_rejected_after_close() {
         let (deferrals, _) = deferrals();
         let ((first, _), (second, place)) = (record(&deferrals), record(&deferrals));
         assert!(deferrals.push(first).is_ok());

@@ -1,7 +1,8 @@
-//! Admission: what a record passes before librdkafka gets it.
+//! Admission: the stages of a record before librdkafka gets it.
 //!
-//! It takes its share of [`buffer.memory`](buffer_memory), or waits for it in order. A record whose serializer waits is a [`Deferral`](deferral::Deferral), and
-//! every later record of its topic waits behind it. An admitted record is [outstanding](outstanding) until it is reported.
+//! A record reserves [`buffer.memory`](buffer_memory), or waits for it in order. A record whose serializer waits is a
+//! [`Deferral`](deferral::Deferral), and later records of its topic wait behind it. An admitted record is [outstanding](outstanding) until its
+//! delivery report.
 
 pub(super) mod admit;
 pub(super) mod buffer_memory;

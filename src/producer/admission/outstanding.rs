@@ -1,13 +1,12 @@
-//! The records that are accepted and not yet reported: what flush and close wait for.
+//! [`Outstanding`]: the accepted records without a delivery report, which flush and close wait for.
 //!
-//! They are counted in two generations. A record raises its generation's count and then reads the generation again; a flush
-//! changes the generation and then reads the old count (a Dekker pair, as in `buffer_memory.rs`). So a flush waits for what came before
-//! it and not for what comes after. `closed` is read after the count is raised, for the same reason: a record is either counted
-//! or refused.
+//! They are counted in two generations. A record increments its generation's count and then reads the generation again; a flush changes the
+//! generation and then reads the old count (a Dekker pair, as in `buffer_memory.rs`). So a flush waits for earlier records and not for later
+//! ones. `closed` is read after the increment for the same reason: a record is either counted or rejected.
 //!
-//! The flushes that end are left in a [`Done`], which wakes their tasks when it is dropped: the caller does so where it holds no lock.
+//! Completed flushes are collected in a [`Done`], which wakes their tasks on drop, so that the caller can do that without a lock.
 //!
-//! Of the crate this file names `panic` only, so that its model checker (`tests/loom`) can include it.
+//! This file uses only `panic` of the crate, so that its loom test (`tests/loom`) can include it.
 
 use std::{
     future::Future,
@@ -23,13 +22,13 @@ use crate::{
     panic::{release, wake},
 };
 
-/// Counts records in two generations. A flush starts a new one and waits until the old one is empty, so that records sent
-/// after it do not hold it up. While a flush waits, further ones queue up for the next turn.
+/// Counts records in two generations. A flush starts a new generation and waits until the old one is empty, so that later records do not
+/// delay it. Further flushes wait for the next turn.
 pub(crate) struct Outstanding {
     generation: AtomicUsize,
     counts: [AtomicUsize; 2],
     closed: AtomicBool,
-    /// Whether `flushes` has anybody in it, for the delivery thread to see without the lock.
+    /// Whether `flushes` is not empty, for the delivery thread to read without the lock.
     flushing: AtomicBool,
     flushes: Mutex<Flushes>,
 }
@@ -51,16 +50,16 @@ struct TurnState {
     waker: Option<Waker>,
 }
 
-/// The delivery thread has ended: what is outstanding is never reported.
+/// The delivery thread has ended, so outstanding records are never reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Abandoned;
 
-/// Ready when every record that was accepted before it was made has been reported.
+/// A future that completes when all records accepted before its creation have been reported.
 pub(crate) struct Flushed(Arc<Turn>);
 
-/// The flushes that have ended. Dropping it wakes their tasks, which is their executors' code: to be done where no lock is held.
+/// Completed flushes. Dropping it wakes their tasks, which runs user code, so no lock may be held.
 #[derive(Default)]
-#[must_use = "dropping it runs the code of executors"]
+#[must_use = "dropping it runs wakers, which are user code"]
 pub(crate) struct Done(Vec<Arc<Turn>>);
 
 impl Default for Outstanding {
@@ -76,7 +75,7 @@ impl Default for Outstanding {
 }
 
 impl Outstanding {
-    /// Counts a record that is about to be given to librdkafka; gives its generation, or `None` once closed.
+    /// Counts a record before librdkafka gets it. Returns its generation, or `None` after `close`.
     pub(crate) fn enter(&self, done: &mut Done) -> Option<u8> {
         loop {
             let generation = self.generation.load(Ordering::SeqCst);
@@ -95,7 +94,7 @@ impl Outstanding {
         }
     }
 
-    /// Uncounts a record that was not sent after all.
+    /// Uncounts a record that was not sent.
     pub(crate) fn leave_one(&self, generation: u8, done: &mut Done) {
         let mut records = [0; 2];
         if let Some(count) = records.get_mut(usize::from(generation)) {
@@ -120,12 +119,12 @@ impl Outstanding {
         self.len() == 0
     }
 
-    /// How many there are. Those of a batch of reports count until the whole batch is reported.
+    /// The number of outstanding records. The records of a batch of reports count until the whole batch is reported.
     pub(crate) fn len(&self) -> usize {
         self.counts.iter().map(|count| count.load(Ordering::SeqCst)).sum()
     }
 
-    /// Lets no more records in.
+    /// Rejects all further records.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
@@ -134,7 +133,7 @@ impl Outstanding {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Begins a flush.
+    /// Starts a flush.
     pub(crate) fn flush(&self) -> Flushed {
         let turn = Arc::new(Turn(Mutex::new(TurnState { outcome: None, waker: None })));
         let mut done = Done::default();
@@ -150,7 +149,7 @@ impl Outstanding {
         Flushed(turn)
     }
 
-    /// Ends every flush, now and from now on: the thread that serves the reports has ended.
+    /// Fails every current and later flush, because the delivery thread has ended.
     pub(crate) fn abandon(&self, done: &mut Done) {
         self.turn(done);
         let mut flushes = lock(&self.flushes);
@@ -162,7 +161,7 @@ impl Outstanding {
         }
     }
 
-    /// Ends the flushes whose generation is empty, and begins the next turn.
+    /// Completes the flushes whose generation is empty and starts the next turn.
     fn turn(&self, done: &mut Done) {
         let mut flushes = lock(&self.flushes);
         loop {
@@ -215,7 +214,7 @@ impl Future for Flushed {
     type Output = Result<(), Abandoned>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Cloned and dropped without the lock: both are the executor's code.
+        // Cloned and dropped without the lock, since both are user code.
         let waker = context.waker().clone();
         let before = {
             let mut turn = lock(&self.0.0);
@@ -231,7 +230,7 @@ impl Future for Flushed {
 
 impl Drop for Flushed {
     fn drop(&mut self) {
-        // The delivery thread may hold the last reference to the turn.
+        // Taken here, since the delivery thread may have the last reference to the turn.
         self.0.take_waker().into_iter().for_each(release);
     }
 }
@@ -243,11 +242,11 @@ mod tests {
     use super::*;
 
     fn enter(outstanding: &Outstanding) -> u8 {
-        outstanding.enter(&mut Done::default()).unwrap_or_else(|| panic!("it is closed"))
+        outstanding.enter(&mut Done::default()).unwrap_or_else(|| panic!("the producer is closed"))
     }
 
     #[test]
-    fn a_flush_waits_for_what_came_before_it_and_not_for_what_came_after() {
+    fn a_flush_waits_for_earlier_records_and_not_for_later_ones() {
         let outstanding = Outstanding::default();
         let before = enter(&outstanding);
         let mut flushed = outstanding.flush();
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_comes_in_once_it_is_closed() {
+    fn records_are_rejected_after_close() {
         let outstanding = Outstanding::default();
         outstanding.close();
         assert!(outstanding.enter(&mut Done::default()).is_none());
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_ends_when_nobody_serves_the_reports_any_more() {
+    fn a_flush_fails_when_the_delivery_thread_has_ended() {
         let outstanding = Outstanding::default();
         let _ = enter(&outstanding);
         let mut before = outstanding.flush();

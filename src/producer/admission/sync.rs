@@ -1,4 +1,4 @@
-//! What `buffer_memory`, `deferrals` and `outstanding` are made of. Their model checker has loom's equal in this place.
+//! The synchronization primitives of `buffer_memory`, `deferrals` and `outstanding`. Their loom tests replace this module by loom's types.
 
 pub(crate) use std::sync::{
     Mutex,

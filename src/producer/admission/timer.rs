@@ -1,8 +1,7 @@
-//! [`Timer`]: `max.block.ms` where the delivery thread does not keep it.
+//! [`Timer`]: enforces `max.block.ms` while a callback blocks the delivery thread.
 //!
-//! The delivery thread ends the wait of a record whose time is over. But it runs callbacks as well, and one that blocks holds it up. So
-//! while records wait, a thread of its own looks whether one should have been refused [`LATE`] ago, and refuses it. It is started by the
-//! first record that waits, and ends when none has waited for a while.
+//! The delivery thread rejects records that have waited for `max.block.ms`, but it also runs callbacks, which may block. So while records wait,
+//! a separate thread rejects those that are overdue by [`LATE`]. The first waiting record starts the thread, which exits when idle.
 
 use std::{
     sync::{
@@ -20,10 +19,10 @@ use crate::{
     producer::{core::Core, shared::Shared},
 };
 
-/// How much time the delivery thread has to do it itself.
+/// The time that the delivery thread has to reject an expired record itself.
 const LATE: Duration = Duration::from_millis(100);
 
-/// How long the thread stays when nothing waits.
+/// How long the thread stays without waiting records.
 const IDLE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
@@ -32,7 +31,7 @@ pub(in crate::producer) struct Timer(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     runs: AtomicBool,
-    /// Nothing has waited when it last looked: whoever begins to wait rings.
+    /// No record waited at the last check, so the next record that waits must wake the thread.
     sleeps: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
@@ -45,7 +44,7 @@ struct State {
 }
 
 impl Timer {
-    /// Ends the thread, without waiting for it: it may be waking tasks, which is user code.
+    /// Ends the thread without joining it, since it may run wakers, which are user code.
     pub(in crate::producer) fn end(&self) {
         lock(&self.0.state).has_ended = true;
         self.0.changed.notify_all();
@@ -53,12 +52,12 @@ impl Timer {
 }
 
 impl Core {
-    /// Sees to it that a record that has begun to wait does not wait for too long.
+    /// Starts or wakes the thread for a record that begins to wait.
     pub(in crate::producer) fn keep_time(&self) {
         let inner = &self.shared.timer.0;
-        // After the record has been counted: the thread looks whether anything waits after it has lowered this.
+        // Read after the record was counted. The thread clears `runs` before it checks for waiting records.
         if inner.runs.load(Ordering::SeqCst) {
-            // Or the thread reads the deadline after it has raised this.
+            // Otherwise the thread reads the deadline after it has set `sleeps`.
             if inner.sleeps.swap(false, Ordering::SeqCst) {
                 lock(&inner.state).is_rung = true;
                 inner.changed.notify_all();
@@ -74,7 +73,7 @@ impl Core {
         let spawned = thread::Builder::new().name("ottla-timer".to_owned()).spawn(move || timer.run(&shared, &client));
         if let Err(error) = spawned {
             inner.runs.store(false, Ordering::SeqCst);
-            emit!(warn, %error, "no thread to keep max.block.ms: a callback that blocks may delay it");
+            emit!(warn, %error, "could not start the thread for max.block.ms: a blocking callback may delay timeouts");
         }
     }
 }
@@ -93,7 +92,7 @@ impl Inner {
                 is_idle = !shared.anything_waits();
                 if is_idle && was_idle {
                     self.runs.store(false, Ordering::SeqCst);
-                    // A record that has begun to wait meanwhile has found this running.
+                    // A record that began to wait meanwhile has seen `runs` as true.
                     if !shared.anything_waits() || self.runs.swap(true, Ordering::SeqCst) {
                         return;
                     }
@@ -103,7 +102,7 @@ impl Inner {
                     [shared.buffer_memory.next_deadline(), shared.deferrals.next_deadline(), shared.absent.next_deadline()];
                 match deadlines.into_iter().flatten().min() {
                     Some(next) => {
-                        // All wait equally long: a later one ends later.
+                        // All records wait for the same time, so later ones expire later.
                         self.sleeps.store(false, Ordering::SeqCst);
                         next.saturating_duration_since(now) + LATE
                     }

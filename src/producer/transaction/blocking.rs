@@ -1,4 +1,4 @@
-//! [`BlockingTransaction`]: a transaction for threads.
+//! [`BlockingTransaction`]: a transaction with blocking methods.
 
 use super::Transaction;
 use crate::{
@@ -7,10 +7,10 @@ use crate::{
     producer::{BlockingDelivery, send::blocking::Blocking},
 };
 
-/// A [`Transaction`] whose calls block. Made by [`Blocking::begin_transaction`]; dropping it aborts, and blocks for nothing.
+/// A [`Transaction`] with blocking methods. Created by [`Blocking::begin_transaction`]. Dropping it aborts it without blocking.
 ///
-/// Callbacks may send in it; the calls that wait are refused there as [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock), since they would wait for the
-/// reports that the callback holds up.
+/// Callbacks may send records. The methods that wait return [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback, since they would
+/// wait for reports that the callback itself delays.
 ///
 /// ```
 /// # use ottla::{Producer, ProducerConfig, ProducerRecord};
@@ -26,7 +26,7 @@ use crate::{
 /// let transaction = producer.begin_transaction()?;
 /// drop(transaction.send(ProducerRecord::to("payments").key("o-1").value("paid"))?);
 /// drop(transaction.send(ProducerRecord::to("payments").key("o-2").value("paid"))?);
-/// transaction.commit()?; // blocks until both are written; neither failed
+/// transaction.commit()?; // blocks until both are acknowledged; none failed
 /// # Ok(())
 /// # }
 /// # #[cfg(not(feature = "testing"))]
@@ -37,19 +37,19 @@ use crate::{
 pub struct BlockingTransaction<K: ?Sized, V: ?Sized>(Transaction<K, V>);
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'_, K, V> {
-    /// Makes the producer ready for transactions, as [`Producer::init_transactions`]; blocks for `max.block.ms` at most.
+    /// Prepares the producer for transactions, like [`Producer::init_transactions`]. Blocks at most `max.block.ms`.
     ///
     /// # Errors
-    /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn init_transactions(&self) -> Result<(), Error> {
         self.refuse_in_callback("call init_transactions")?;
         block_on(self.producer().init_transactions())
     }
 
-    /// Begins a transaction, as [`Producer::begin_transaction`]; blocks until the one before has ended, for `max.block.ms` at most.
+    /// Begins a transaction, like [`Producer::begin_transaction`]. Blocks at most `max.block.ms` until the previous transaction has ended.
     ///
     /// # Errors
-    /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn begin_transaction(&self) -> Result<BlockingTransaction<K, V>, Error> {
         self.refuse_in_callback("begin a transaction")?;
         block_on(self.producer().begin_transaction()).map(BlockingTransaction)
@@ -57,42 +57,42 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'_, K, V> {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> BlockingTransaction<K, V> {
-    /// Sends a record as part of the transaction; blocks while there is no room for it, for `max.block.ms` at most.
+    /// Sends a record as part of the transaction. Blocks at most `max.block.ms` while `buffer.memory` is full.
     ///
     /// # Errors
-    /// As [`Transaction::send`]. In a callback it does not wait: [`BufferFull`](crate::ErrorKind::BufferFull) if there is no room.
+    /// The errors of [`Transaction::send`]. In a callback it does not wait and returns [`BufferFull`](crate::ErrorKind::BufferFull) instead.
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Result<BlockingDelivery, Error> {
         self.0.open.admit()?;
         self.0.producer.blocking().send(record)
     }
 
-    /// Its producer, for the other ways to send: they belong to the transaction while it is open.
+    /// The producer, for its other methods to send, whose records are part of the transaction while it is open.
     pub fn producer(&self) -> &Producer<K, V> {
         &self.0.producer
     }
 
-    /// Makes a consumer's progress part of the transaction, as [`Transaction::send_offsets`]; blocks for `max.block.ms` at most.
+    /// Adds a consumer group's offsets to the transaction, like [`Transaction::send_offsets`]. Blocks at most `max.block.ms`.
     ///
     /// # Errors
-    /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn send_offsets(&self, offsets: &Offsets, group: &ConsumerGroupMetadata) -> Result<(), Error> {
         self.refuse_in_callback("send offsets")?;
         block_on(self.0.send_offsets(offsets, group))
     }
 
-    /// Blocks until every record is reported and the transaction is committed, as [`Transaction::commit`], for `max.block.ms` at most.
+    /// Waits for the delivery of every record and commits, like [`Transaction::commit`]. Blocks at most `max.block.ms`.
     ///
     /// # Errors
-    /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn commit(&self) -> Result<(), Error> {
         self.refuse_in_callback("commit")?;
         block_on(self.0.commit())
     }
 
-    /// Blocks until the transaction is aborted, as [`Transaction::abort`], for `max.block.ms` at most.
+    /// Aborts the transaction, like [`Transaction::abort`]. Blocks at most `max.block.ms`.
     ///
     /// # Errors
-    /// As there; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
     pub fn abort(&self) -> Result<(), Error> {
         self.refuse_in_callback("abort")?;
         block_on(self.0.abort())

@@ -1,7 +1,7 @@
-//! [`Calls`]: the calls that a transactional producer's programs have asked for, in order, and who waits for them.
+//! [`Calls`]: the queue of a producer's transaction calls and their waiters.
 //!
-//! The transaction thread takes one call after the other. Those who wait are answered in time by the timer thread
-//! ([`timer`](super::timer)), since the transaction thread blocks in librdkafka.
+//! The transaction thread executes one call after the other. The timer thread ([`timer`](super::timer)) completes waiters whose deadline has
+//! passed, since the transaction thread blocks in librdkafka.
 
 use std::{collections::VecDeque, mem, sync::Arc, time::Instant};
 
@@ -12,22 +12,22 @@ use crate::deadline::Deadline;
 
 #[derive(Default)]
 pub(super) struct Calls {
-    /// The transaction thread's.
+    /// The call that the transaction thread executes.
     running: Option<Request>,
     queue: VecDeque<Request>,
 }
 
 impl Calls {
-    /// Whether this call is under way, or asked for.
+    /// Whether this call is running or queued.
     pub(super) fn has(&self, call: &Call) -> bool {
         self.all().any(|request| *request.call == *call)
     }
 
-    /// Asks for a call; a second caller of the same one waits for the first one's.
+    /// Queues a call. A second caller of the same call waits for the first one's.
     pub(super) fn ask(&mut self, call: Call, deadline: Deadline) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
         let waiter = Waiter { reply, deadline };
-        // Offsets replace those sent before: only the last ones asked for may be joined.
+        // Offsets replace earlier ones, so only the last call with offsets may be joined.
         let is_offsets = |request: &&mut Request| matches!(*request.call, Call::SendOffsets(..));
         let same = match &call {
             Call::Begin => None,
@@ -41,13 +41,13 @@ impl Calls {
         receiver
     }
 
-    /// Asks for the abort of a transaction that was dropped: behind what was asked for it, before the one that somebody waits for already.
+    /// Queues the abort of a dropped transaction: behind the transaction's own calls, and before the next `Begin`.
     pub(super) fn abort_dropped(&mut self, number: u64) {
         let next = self.queue.iter().position(|request| *request.call == Call::Begin).unwrap_or(self.queue.len());
         self.queue.insert(next, Request::new(Call::Abort(number), Vec::new()));
     }
 
-    /// The next call, which is under way from now on.
+    /// Starts the next call.
     pub(super) fn start(&mut self) -> Option<Arc<Call>> {
         while let Some(request) = self.queue.pop_front() {
             if request.call.goes_on() || !request.waiters.is_empty() {
@@ -59,42 +59,42 @@ impl Calls {
         None
     }
 
-    /// Begins a call that nobody has asked for.
+    /// Starts a call without waiters.
     pub(super) fn start_unasked(&mut self, call: Call) -> Arc<Call> {
         let request = self.running.insert(Request::new(call, Vec::new()));
         Arc::clone(&request.call)
     }
 
-    /// Whether somebody waits for the call that is under way.
+    /// Whether the running call has waiters.
     pub(super) fn is_awaited(&self) -> bool {
         self.running.as_ref().is_some_and(|request| !request.waiters.is_empty())
     }
 
-    /// Notes what the call that is under way has met with.
+    /// Stores the result of the running call's last attempt.
     pub(super) fn note(&mut self, last: Last) {
         if let Some(running) = &mut self.running {
             running.last = Some(last);
         }
     }
 
-    /// Who waits for the call that is under way. It has ended.
+    /// Ends the running call and returns its waiters.
     pub(super) fn finish(&mut self) -> Vec<Waiter> {
         self.running.take().map(|request| request.waiters).unwrap_or_default()
     }
 
-    /// One of those who wait for the call that is under way.
+    /// Removes a waiter of the running call.
     pub(super) fn take_waiter(&mut self) -> Option<Waiter> {
         self.running.as_mut()?.waiters.pop()
     }
 
-    /// Takes out all who wait.
+    /// Removes all waiters.
     pub(super) fn clear(&mut self) -> Vec<Waiter> {
         let waiting = self.all_mut().flat_map(|request| mem::take(&mut request.waiters)).collect();
         self.queue.clear();
         waiting
     }
 
-    /// Takes out those whose time is over, with their call and what it has met with.
+    /// Removes the waiters whose deadline has passed, with their call and its last attempt.
     pub(super) fn expired(&mut self, now: Instant) -> Vec<(Waiter, Arc<Call>, Option<Last>)> {
         let mut over = Vec::new();
         for request in self.all_mut() {
@@ -104,7 +104,7 @@ impl Calls {
         over
     }
 
-    /// When the first of those who wait is to be answered.
+    /// The earliest deadline of the waiters.
     pub(super) fn next_deadline(&self) -> Deadline {
         let waiters = self.all().flat_map(|request| &request.waiters);
         waiters.fold(Deadline::NEVER, |earliest, waiter| earliest.earlier(waiter.deadline))
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_the_same_again_waits_for_the_first() {
+    fn the_same_call_is_joined() {
         let mut calls = Calls::default();
         let [mut first, mut second] = [(); 2].map(|()| calls.ask(Call::Commit(1), Deadline::NEVER));
         assert!(calls.start().is_some_and(|call| *call == Call::Commit(1)));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn each_begin_is_one_of_its_own() {
+    fn begin_is_not_joined() {
         let mut calls = Calls::default();
         let _receivers = [(); 2].map(|()| calls.ask(Call::Begin, Deadline::NEVER));
         assert!(calls.start().is_some());
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn offsets_that_others_have_replaced_are_sent_again() {
+    fn replaced_offsets_are_sent_again() {
         let mut calls = Calls::default();
         let mut receivers = Vec::new();
         for next in [1, 1, 2, 2, 1] {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_waited_long_enough_is_taken_out_and_the_call_stays_if_it_goes_on() {
+    fn expired_waiters_are_removed_and_a_commit_stays_queued() {
         let (mut calls, now) = (Calls::default(), Instant::now());
         let soon = Deadline::from(now, Duration::from_secs(1));
         let _commit = calls.ask(Call::Commit(1), soon);
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(calls.expired(now + Duration::from_secs(3)).len(), 2);
         assert_eq!(calls.next_deadline(), Deadline::NEVER);
         assert!(calls.start().is_some_and(|call| *call == Call::Commit(1)));
-        assert!(calls.start().is_none(), "nobody waits for a transaction to begin");
+        assert!(calls.start().is_none(), "a Begin without waiters is dropped");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! [`ConsumerGroupMetadata`]: whose offsets a transaction commits.
+//! [`ConsumerGroupMetadata`]: the consumer group whose offsets a transaction commits.
 
 use std::ffi::CString;
 
@@ -7,10 +7,10 @@ use crate::{
     native::{GroupMember, code},
 };
 
-/// A consumer group, and which member of it commits: Java's `ConsumerGroupMetadata` (KIP-447).
+/// A consumer group and the member that commits: Java's `ConsumerGroupMetadata` (KIP-447).
 ///
-/// With generation and member id the brokers refuse the offsets of a consumer that has lost its partitions to another one. With the
-/// group's id alone they cannot tell, and take them from anybody: enough for one program with a `transactional.id` of its own.
+/// With generation and member id, brokers reject the offsets of a consumer that has lost its partitions. With the group id alone, they accept
+/// offsets from any producer, which is sufficient for a single program with its own `transactional.id`.
 ///
 /// ```
 /// use ottla::ConsumerGroupMetadata;
@@ -28,27 +28,27 @@ pub struct ConsumerGroupMetadata {
 }
 
 impl ConsumerGroupMetadata {
-    /// The group of this `group.id`, without a member.
+    /// Creates metadata with a `group.id` and without a member.
     pub fn new(group_id: impl Into<String>) -> Self {
         Self { group_id: group_id.into(), generation_id: -1, member_id: String::new(), group_instance_id: None }
     }
 
-    /// What a running consumer of the crate `rdkafka` knows of its own membership now; `None` if it has no `group.id`.
+    /// The current membership of a consumer of the crate `rdkafka`; `None` without a `group.id`.
     ///
-    /// Asked for after the records were polled: a rebalance changes it.
+    /// Call it after polling the records, since a rebalance changes the membership.
     #[cfg(feature = "rdkafka")]
     pub fn of<C: rdkafka::consumer::ConsumerContext>(consumer: &impl rdkafka::consumer::Consumer<C>) -> Option<Self> {
         crate::native::membership(consumer).map(Into::into)
     }
 
-    /// Sets the generation of the group in which the consumer got its partitions. Defaults to -1, for none.
+    /// Sets the generation of the group in which the partitions were assigned. Defaults to -1, for none.
     #[must_use]
     pub fn generation_id(mut self, generation_id: i32) -> Self {
         self.generation_id = generation_id;
         self
     }
 
-    /// Sets the id that the group's coordinator has given the consumer. Defaults to an empty one, for none.
+    /// Sets the member id that the group coordinator assigned. Defaults to an empty string, for none.
     #[must_use]
     pub fn member_id(mut self, member_id: impl Into<String>) -> Self {
         self.member_id = member_id.into();
@@ -62,15 +62,15 @@ impl ConsumerGroupMetadata {
         self
     }
 
-    /// The group's id.
+    /// The group id.
     pub fn group_id(&self) -> &str {
         &self.group_id
     }
 
-    /// The same for C.
+    /// Converts to C strings.
     pub(crate) fn to_native(&self) -> Result<GroupMember, Error> {
         let native = |what: &str, text: &str| {
-            let invalid = |_| Error::from_code(code::INVALID_ARG, &format!("the {what} {text:?} has a NUL in it"));
+            let invalid = |_| Error::from_code(code::INVALID_ARG, &format!("the {what} {text:?} must not contain NUL"));
             CString::new(text).map_err(|nul| invalid(nul).that_fails_nothing())
         };
         Ok(GroupMember {
@@ -101,7 +101,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn every_part_of_it_goes_to_c() {
+    fn all_fields_are_converted() {
         let group = ConsumerGroupMetadata::new("g").generation_id(7).member_id("m").group_instance_id("i");
         let native = group.to_native().unwrap();
         let wanted = (c"g".to_owned(), 7, c"m".to_owned(), Some(c"i".to_owned()));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nul_is_refused() {
+    fn nul_is_rejected() {
         let group = ConsumerGroupMetadata::new("g").member_id("a\0b");
         assert_eq!(group.to_native().unwrap_err().kind(), ErrorKind::InvalidArgument);
     }

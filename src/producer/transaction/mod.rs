@@ -1,4 +1,4 @@
-//! [`Transaction`]: records and offsets that count together or not at all.
+//! [`Transaction`]: records and offsets that are committed atomically.
 
 mod blocking;
 mod calls;
@@ -27,31 +27,30 @@ use self::{open::Open, request::Call};
 use super::{Producer, Sending};
 use crate::{Error, ErrorKind, ProducerRecord, metrics::Timed};
 
-/// A transaction that is open. What is sent until [`commit`](Self::commit) is read by `read_committed` consumers together or not at
-/// all (KIP-98).
+/// An open transaction. Consumers with `read_committed` read either all of its records or none (KIP-98).
 ///
-/// Made by [`Producer::begin_transaction`]. A producer has one at a time, and while it is open every way to send belongs to it, those
-/// of the [`Producer`] and its clones too, as in Java.
+/// Created by [`Producer::begin_transaction`]. A producer has one transaction at a time. While it is open, every record of the [`Producer`] and
+/// its clones is part of it, whichever method sends the record, as in Java.
 ///
-/// Dropping it without a commit aborts: that waits for nothing, and the next `begin_transaction` waits for it.
+/// Dropping an uncommitted transaction aborts it. The drop does not block; the next `begin_transaction` waits for the abort.
 ///
-/// A record that is sent in it and ends without an acknowledgement fails it, whether anybody looked at the record's future or not: also one
-/// that cannot be serialized (Java's transaction goes on then, since its `send` throws). It does not fail for a record that comes back
-/// ([`BufferFull`](ErrorKind::BufferFull), [`SchemaPending`](ErrorKind::SchemaPending)), or that the program withdraws by dropping its
-/// [`Sending`] before it is accepted: such a record is no part of the transaction.
+/// A record without an acknowledgement fails the transaction, even if its future was dropped. So does a record that cannot be serialized; in
+/// Java it does not, since `send` throws. Records that are returned to the program ([`BufferFull`](ErrorKind::BufferFull),
+/// [`SchemaPending`](ErrorKind::SchemaPending)) or cancelled by dropping their [`Sending`] before they are accepted are not part of the
+/// transaction and do not fail it.
 ///
-/// Once something in it has failed, an abort is due: until then records may be held back, and a flush may wait for them for
+/// A failed transaction must be aborted. Until then librdkafka may hold records back, and a flush may wait for them for
 /// `delivery.timeout.ms`.
 ///
-/// What to do after an error of its calls. The first row that applies counts, and a loop that follows them ends; where they differ from
-/// Java's is in `docs/errors.md`.
+/// How to handle an error of these methods: the first matching row applies. A loop that follows the table terminates. `docs/errors.md` lists
+/// the differences from Java.
 ///
 /// | [`Error`] | what to do |
 /// |---|---|
-/// | [`is_fatal`](Error::is_fatal) | build a new producer. [`Fenced`](ErrorKind::Fenced): another one has its `transactional.id`, so that this program may be the one to end. [`TransactionExpired`](ErrorKind::TransactionExpired): it took longer than `transaction.timeout.ms`, and has to be done again |
-/// | [`is_abortable`](Error::is_abortable) | [`abort`](Self::abort), or drop it; then begin another transaction |
-/// | [`is_retriable`](Error::is_retriable) | make the same call again, which goes on where this one stopped |
-/// | none of them, such as [`TransactionState`](ErrorKind::TransactionState) | fix the program: calls in the wrong order, or arguments that are not valid |
+/// | [`is_fatal`](Error::is_fatal) | build a new producer. [`Fenced`](ErrorKind::Fenced): another producer uses the `transactional.id`, so perhaps this program should exit. [`TransactionExpired`](ErrorKind::TransactionExpired): the transaction took longer than `transaction.timeout.ms`; repeat it |
+/// | [`is_abortable`](Error::is_abortable) | [`abort`](Self::abort) or drop the transaction, then begin another one |
+/// | [`is_retriable`](Error::is_retriable) | repeat the call, which continues where this one stopped |
+/// | none of them, such as [`TransactionState`](ErrorKind::TransactionState) | fix the program: calls in the wrong order or invalid arguments |
 ///
 /// ```
 /// # use ottla::{Producer, ProducerConfig, ProducerRecord};
@@ -66,7 +65,7 @@ use crate::{Error, ErrorKind, ProducerRecord, metrics::Timed};
 /// let transaction = producer.begin_transaction().await?;
 /// drop(transaction.send(ProducerRecord::to("payments").key("o-1").value("paid")).await?);
 /// drop(transaction.send(ProducerRecord::to("payments").key("o-2").value("paid")).await?);
-/// transaction.commit().await?; // waits for both records; none of them failed
+/// transaction.commit().await?; // waits for both records; none failed
 /// # Ok::<(), ottla::Error>(())
 /// # })?;
 /// # Ok::<(), ottla::Error>(())
@@ -78,34 +77,34 @@ pub struct Transaction<K: ?Sized, V: ?Sized> {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
-    /// Makes the producer ready for transactions, once: takes the `transactional.id` over from the producer that had it before, which is
-    /// fenced, and ends what that one left open. Waits for `max.block.ms` at most.
+    /// Prepares the producer for transactions; call it once. Fences an earlier producer with the same `transactional.id` and completes that
+    /// producer's open transaction. Waits at most `max.block.ms`.
     ///
-    /// Starts two threads: librdkafka's transaction calls block one, the other one answers those whose time is over.
+    /// Starts two threads: one for librdkafka's transaction calls, which block, and one for their timeouts.
     ///
     /// # Errors
-    /// [`TransactionState`](ErrorKind::TransactionState) without a `transactional.id`, or the second time;
-    /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if the brokers did not answer: call it again; fatal ones, such as
-    /// [`Authorization`](ErrorKind::Authorization), also where a broker has answered with an error that is not retriable for all of
-    /// `max.block.ms`.
+    /// - [`TransactionState`](ErrorKind::TransactionState) without a `transactional.id`, or if it was already called
+    /// - [`TransactionTimeout`](ErrorKind::TransactionTimeout) if the brokers did not respond in time; call it again
+    /// - fatal errors, such as [`Authorization`](ErrorKind::Authorization), also if a broker responded with a non-retriable error for all of
+    ///   `max.block.ms`
     pub async fn init_transactions(&self) -> Result<(), Error> {
         self.timed(Timed::InitTransactions, async { self.transactions()?.init(&self.0.core).await }).await
     }
 
-    /// Begins a transaction. Waits until the one before has ended, if its abort or its commit is under way, for `max.block.ms` at most.
+    /// Begins a transaction. Waits at most `max.block.ms` for a pending abort or commit of the previous transaction.
     ///
     /// # Errors
-    /// [`TransactionState`](ErrorKind::TransactionState) without a `transactional.id`, before
-    /// [`init_transactions`](Self::init_transactions), or while a transaction is open;
-    /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if the one before has not ended in time;
-    /// [`TransactionFailed`](ErrorKind::TransactionFailed), once, if the one before was to be committed, its future was dropped, and the
-    /// commit failed; fatal ones.
+    /// - [`TransactionState`](ErrorKind::TransactionState) without a `transactional.id`, before
+    ///   [`init_transactions`](Self::init_transactions), or while a transaction is open
+    /// - [`TransactionTimeout`](ErrorKind::TransactionTimeout) if the previous transaction did not end in time
+    /// - [`TransactionFailed`](ErrorKind::TransactionFailed), once, if the future of the previous commit was dropped and the commit failed
+    /// - fatal errors
     pub async fn begin_transaction(&self) -> Result<Transaction<K, V>, Error> {
         let open = self.timed(Timed::BeginTransaction, async { self.transactions()?.begin().await }).await?;
         Ok(Transaction { open, producer: self.clone() })
     }
 
-    /// Counts how long a call has waited, if it succeeds: Java does so too.
+    /// Measures the duration of a successful call, as Java does.
     async fn timed<T: Send>(&self, call: Timed, result: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
         let begun = Instant::now();
         let result = result.await?;
@@ -122,13 +121,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
-    /// Sends a record as part of the transaction; otherwise as [`Producer::send`].
+    /// Sends a record as part of the transaction, like [`Producer::send`].
     ///
-    /// Its delivery need not be awaited: [`commit`](Self::commit) waits for all of them, and fails if one of them did.
+    /// The delivery need not be awaited: [`commit`](Self::commit) waits for all deliveries and fails if one of them failed.
     ///
     /// # Errors
-    /// As [`Producer::send`]. [`TransactionState`](ErrorKind::TransactionState) once the transaction is to end, and
-    /// [`TransactionFailed`](ErrorKind::TransactionFailed) once something in it has failed.
+    /// The errors of [`Producer::send`]; [`TransactionState`](ErrorKind::TransactionState) after a call of `commit` or `abort`;
+    /// [`TransactionFailed`](ErrorKind::TransactionFailed) after a failure in the transaction.
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
         match self.open.admit() {
             Ok(()) => self.producer.send(record),
@@ -136,21 +135,22 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
         }
     }
 
-    /// Its producer, for the other ways to send: they belong to the transaction while it is open.
+    /// The producer, for its other methods to send, whose records are part of the transaction while it is open.
     pub fn producer(&self) -> &Producer<K, V> {
         &self.producer
     }
 
-    /// Makes a consumer's progress part of the transaction: the offsets are committed for the group if the transaction is. Waits for
-    /// `max.block.ms` at most.
+    /// Adds a consumer group's offsets to the transaction: they are committed if the transaction is. Waits at most `max.block.ms`.
     ///
     /// The consumer itself must not commit (`enable.auto.commit=false`). Without offsets this does nothing.
     ///
     /// # Errors
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for what is no offset, which leaves the transaction as it is;
-    /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: it goes on, and the same call again waits for it, as does
-    /// [`commit`](Self::commit); [`TransactionFailed`](ErrorKind::TransactionFailed) if the group has given the partitions to another
-    /// consumer meanwhile, or its coordinator was not reached for twice `max.block.ms`; fatal ones.
+    /// - [`InvalidArgument`](ErrorKind::InvalidArgument) for an invalid offset, which does not fail the transaction
+    /// - [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer. It continues, and repeating the call waits for it, as does
+    ///   [`commit`](Self::commit)
+    /// - [`TransactionFailed`](ErrorKind::TransactionFailed) if the partitions were assigned to another consumer meanwhile, or the group
+    ///   coordinator was unreachable for twice `max.block.ms`
+    /// - fatal errors
     pub async fn send_offsets(&self, offsets: &Offsets, group: &ConsumerGroupMetadata) -> Result<(), Error> {
         self.producer.0.core.check_process()?;
         self.open.admit()?;
@@ -161,30 +161,32 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
         self.producer.timed(Timed::SendOffsets, self.open.call(call)).await
     }
 
-    /// Waits for the reports of every record that was sent, and commits. Waits for `max.block.ms` at most.
+    /// Waits for the delivery of every record and commits. Waits at most `max.block.ms`.
     ///
-    /// It takes no more records from the moment on that this is first polled. Then it goes on whether it is awaited or not: after a
-    /// timeout, or when the future was dropped, another call waits for the same commit.
+    /// The transaction accepts no more records once the future has been polled. From then on the commit continues even if it is not awaited:
+    /// after a timeout or a dropped future, another call waits for the same commit.
     ///
     /// # Errors
-    /// [`TransactionFailed`](ErrorKind::TransactionFailed) if a record or an offset failed, with the first failure as its source: nothing is
-    /// committed, and the transaction must be aborted; [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: call it
-    /// again, since it can no longer be aborted; [`TransactionState`](ErrorKind::TransactionState) if the transaction was aborted, or its
-    /// abort is under way; fatal ones.
+    /// - [`TransactionFailed`](ErrorKind::TransactionFailed) if a record or an offset failed, with the first failure as the source. Nothing is
+    ///   committed, and the transaction must be aborted
+    /// - [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer. Call it again; the transaction can no longer be aborted
+    /// - [`TransactionState`](ErrorKind::TransactionState) if the transaction was aborted, or its abort is pending
+    /// - fatal errors
     pub async fn commit(&self) -> Result<(), Error> {
         self.producer.0.core.check_process()?;
         self.producer.timed(Timed::Commit, self.open.call(Call::Commit(self.open.number()))).await
     }
 
-    /// Gives up the records that are not delivered, whose reports say [`GivenUp`](ErrorKind::GivenUp), and aborts. Waits for `max.block.ms`
-    /// at most.
+    /// Aborts the transaction. Undelivered records fail with [`GivenUp`](ErrorKind::GivenUp). Waits at most `max.block.ms`.
     ///
-    /// It goes on whether it is awaited or not.
+    /// Once polled, the abort continues even if it is not awaited.
     ///
     /// # Errors
-    /// [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer: call it again, or begin the next one, which waits for it;
-    /// [`TransactionState`](ErrorKind::TransactionState) if the transaction was committed, or its commit is under way, which cannot be
-    /// stopped; fatal ones, also where a broker has refused the abort with an error that is not retriable for all of `max.block.ms`.
+    /// - [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer. Call it again, or begin the next transaction, which waits
+    ///   for the abort
+    /// - [`TransactionState`](ErrorKind::TransactionState) if the transaction was committed, or its commit is pending, which cannot be
+    ///   stopped
+    /// - fatal errors, also if a broker responded with a non-retriable error for all of `max.block.ms`
     pub async fn abort(&self) -> Result<(), Error> {
         self.producer.0.core.check_process()?;
         self.producer.timed(Timed::Abort, self.open.call(Call::Abort(self.open.number()))).await
@@ -206,11 +208,11 @@ mod tests {
     use super::*;
     use crate::{ProducerConfig, native, testing::EmbeddedKafka};
 
-    /// A fork makes every producer of its process useless, those of other tests too: hence a process for this test alone.
+    /// Runs in a process of its own, because the simulated fork would close the producers of other tests.
     #[test]
-    fn a_fork_leaves_transactions_and_metrics_to_the_process_that_they_are_of() {
+    fn transactions_and_metrics_are_closed_after_a_fork() {
         const MARK: &str = "OTTLA_TEST_SIMULATES_FORK";
-        const NAME: &str = "producer::transaction::tests::a_fork_leaves_transactions_and_metrics_to_the_process_that_they_are_of";
+        const NAME: &str = "producer::transaction::tests::transactions_and_metrics_are_closed_after_a_fork";
         if env::var_os(MARK).is_none() {
             let test =
                 Command::new(env::current_exe().unwrap()).args([NAME, "--exact", "--nocapture"]).env(MARK, "1").output().unwrap();
@@ -240,7 +242,7 @@ mod tests {
         closed(block_on(transaction.send(ProducerRecord::to("orders").value("one"))).map(drop));
         closed(block_on(transaction.commit()));
 
-        // A thread of the other process may have held the lock.
+        // A thread of the parent process may have held the lock during the fork.
         let (sender, receiver) = mpsc::channel();
         let other = producer.clone();
         let transactions = other.0.core.shared.transactions.as_ref().unwrap();
@@ -249,7 +251,7 @@ mod tests {
             drop(transaction);
             sender.send(()).unwrap();
         });
-        receiver.recv_timeout(Duration::from_secs(60)).expect("the drop waits for the other process");
+        receiver.recv_timeout(Duration::from_secs(60)).expect("the drop must not wait for the lock");
         drop(held);
     }
 }

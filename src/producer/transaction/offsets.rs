@@ -1,4 +1,4 @@
-//! [`Offsets`]: how far a consumer has come.
+//! [`Offsets`]: the offsets of a consumer to commit.
 
 use std::{collections::BTreeMap, ffi::CString};
 
@@ -7,10 +7,9 @@ use crate::{
     native::{NextOffset, code},
 };
 
-/// The next offset to read, of partitions: what [`Transaction::send_offsets`](crate::Transaction::send_offsets) commits.
+/// The next offset to read for each partition, to commit with [`Transaction::send_offsets`](crate::Transaction::send_offsets).
 ///
-/// As everywhere in Kafka that is one more than the offset of the last record that was read. What else is kept with an offset is its
-/// [`OffsetAndMetadata`].
+/// As always in Kafka, the next offset is the offset of the last record plus one. [`OffsetAndMetadata`] adds a leader epoch and metadata.
 ///
 /// ```
 /// use ottla::{OffsetAndMetadata, Offsets};
@@ -28,7 +27,7 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Offsets(BTreeMap<String, BTreeMap<i32, OffsetAndMetadata>>);
 
-/// A partition's next offset to read, and what its group's coordinator keeps with it: Java's `OffsetAndMetadata`.
+/// The next offset to read from a partition, with the data that the group coordinator stores with it: Java's `OffsetAndMetadata`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OffsetAndMetadata {
     offset: i64,
@@ -37,19 +36,19 @@ pub struct OffsetAndMetadata {
 }
 
 impl OffsetAndMetadata {
-    /// The next offset, with nothing beside it.
+    /// Creates an offset without leader epoch and metadata.
     pub fn new(offset: i64) -> Self {
         Self { offset, ..Self::default() }
     }
 
-    /// With the epoch of the leader from which the last record before the offset was read (`ConsumerRecord::leader_epoch`): a consumer
-    /// that reads on from here notices by it that a leader without that record has taken over (KIP-320). Defaults to none.
+    /// Sets the leader epoch of the last record before the offset (`ConsumerRecord::leader_epoch`). A consumer that starts here uses it to
+    /// detect that the new leader lacks that record (KIP-320). Defaults to none.
     #[must_use]
     pub fn with_leader_epoch(self, leader_epoch: i32) -> Self {
         Self { leader_epoch: Some(leader_epoch), ..self }
     }
 
-    /// With a text of the program's own; a broker takes up to its `offset.metadata.max.bytes`, 4096 by default. Defaults to an empty one.
+    /// Sets the metadata, any string of up to the broker's `offset.metadata.max.bytes`, 4096 bytes by default. Defaults to an empty string.
     #[must_use]
     pub fn with_metadata(self, metadata: impl Into<String>) -> Self {
         Self { metadata: metadata.into(), ..self }
@@ -60,18 +59,18 @@ impl OffsetAndMetadata {
         self.offset
     }
 
-    /// The leader's epoch, if it is known.
+    /// The leader epoch, if it is known.
     pub fn leader_epoch(&self) -> Option<i32> {
         self.leader_epoch
     }
 
-    /// The program's text; empty for none.
+    /// The metadata; empty for none.
     pub fn metadata(&self) -> &str {
         &self.metadata
     }
 }
 
-/// The next offset alone.
+/// The offset without leader epoch and metadata.
 impl From<i64> for OffsetAndMetadata {
     fn from(offset: i64) -> Self {
         Self::new(offset)
@@ -79,24 +78,23 @@ impl From<i64> for OffsetAndMetadata {
 }
 
 impl Offsets {
-    /// None so far.
+    /// Creates an empty collection.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets a partition's next offset, in place of the one that it has and of what was kept with that.
+    /// Sets a partition's next offset. Replaces the earlier offset and its metadata.
     pub fn set_next(&mut self, topic: &str, partition: i32, next: i64) {
         self.set(topic, partition, next);
     }
 
-    /// Sets a partition's next offset and what is kept with it, in place of what it has.
+    /// Sets a partition's next offset with its metadata, replacing the earlier ones.
     pub fn set(&mut self, topic: &str, partition: i32, next: impl Into<OffsetAndMetadata>) {
         let next = next.into();
         self.change(topic, partition, |known| *known = next);
     }
 
-    /// Takes note that a record has been read: the next offset is at least one more than its own. Of a partition that goes on, nothing is kept
-    /// with the offset any more.
+    /// Marks a record as read: the next offset becomes at least the record's plus one. If the offset advances, its metadata is removed.
     pub fn consumed(&mut self, topic: &str, partition: i32, offset: i64) {
         let next = offset.saturating_add(1);
         self.change(topic, partition, |known| {
@@ -111,24 +109,24 @@ impl Offsets {
         self.get(topic, partition).map(OffsetAndMetadata::offset)
     }
 
-    /// A partition's next offset with what is kept with it.
+    /// A partition's next offset with its metadata.
     pub fn get(&self, topic: &str, partition: i32) -> Option<&OffsetAndMetadata> {
         self.0.get(topic)?.get(&partition)
     }
 
-    /// Topic, partition and next offset of each, in order.
+    /// Topic, partition and next offset, sorted by topic and partition.
     pub fn iter(&self) -> impl Iterator<Item = (&str, i32, i64)> {
         self.entries().map(|(topic, partition, next)| (topic, partition, next.offset))
     }
 
-    /// Topic, partition, and next offset with what is kept with it of each, in order.
+    /// Topic, partition, and next offset with its metadata, sorted by topic and partition.
     pub fn entries(&self) -> impl Iterator<Item = (&str, i32, &OffsetAndMetadata)> {
         self.0
             .iter()
             .flat_map(|(topic, partitions)| partitions.iter().map(|(partition, next)| (topic.as_str(), *partition, next)))
     }
 
-    /// Changes what a partition has. The topic's name is copied only where it is new.
+    /// Changes a partition's offset. Copies the topic name only for a new topic.
     fn change(&mut self, topic: &str, partition: i32, change: impl FnOnce(&mut OffsetAndMetadata)) {
         match self.0.get_mut(topic) {
             Some(partitions) => change(partitions.entry(partition).or_default()),
@@ -136,27 +134,29 @@ impl Offsets {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no offsets.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Copies them for C, if they are offsets.
+    /// Checks the offsets and converts topic names to C strings.
     pub(crate) fn to_native(&self) -> Result<NativeOffsets, Error> {
         let invalid = |what: String| Error::from_code(code::INVALID_ARG, &what).that_fails_nothing();
         let offsets = self.entries().map(|(topic, partition, next)| {
             if partition < 0 || next.offset < 0 {
                 let offset = next.offset;
-                return Err(invalid(format!("topic {topic}, partition {partition}: offset {offset} is not one to read from")));
+                return Err(invalid(format!(
+                    "topic {topic}, partition {partition}, offset {offset}: partition and offset must not be negative"
+                )));
             }
-            let topic = CString::new(topic).map_err(|_| invalid(format!("topic {topic:?} has a NUL in its name")))?;
+            let topic = CString::new(topic).map_err(|_| invalid(format!("topic name {topic:?} must not contain NUL")))?;
             Ok((topic, partition, next.clone()))
         });
         offsets.collect::<Result<_, _>>().map(NativeOffsets)
     }
 }
 
-/// Checked offsets, with their topics' names as C has them.
+/// Checked offsets, with topic names as C strings.
 #[derive(PartialEq)]
 pub(crate) struct NativeOffsets(Vec<(CString, i32, OffsetAndMetadata)>);
 
@@ -178,7 +178,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn what_was_consumed_never_goes_back() {
+    fn consumed_never_decreases_the_offset() {
         let mut offsets = Offsets::new();
         assert!(offsets.is_empty());
         offsets.consumed("t", 0, 5);
@@ -189,12 +189,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_with_an_offset_goes_with_it() {
+    fn metadata_is_kept_until_the_offset_advances() {
         let mut offsets = Offsets::new();
         let with = OffsetAndMetadata::new(6).with_leader_epoch(3).with_metadata("m");
         offsets.set("t", 0, with.clone());
         offsets.consumed("t", 0, 5);
-        assert_eq!(offsets.get("t", 0), Some(&with), "it was the next one already");
+        assert_eq!(offsets.get("t", 0), Some(&with), "the offset was already the next one");
         let native = offsets.to_native().unwrap();
         let next = native.iter().next().unwrap();
         assert_eq!((next.offset, next.leader_epoch, next.metadata), (6, Some(3), "m"));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_offset_is_refused() {
+    fn invalid_offsets_are_rejected() {
         for (topic, partition, next) in [("t", 0, -1), ("t", -1, 0), ("a\0b", 0, 0)] {
             let mut offsets = Offsets::new();
             offsets.set_next(topic, partition, next);

@@ -1,4 +1,4 @@
-//! [`Open`]: the right to end a transaction.
+//! [`Open`]: the guard of an open transaction.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use crate::{
     producer::{core::other_process, shared::Shared},
 };
 
-/// The right to end a transaction. Aborts it when it is dropped, if it is open then.
+/// The guard of an open transaction. Aborts it on drop if it is still open.
 pub(super) struct Open {
     shared: Weak<Shared>,
     number: u64,
@@ -28,7 +28,7 @@ impl Open {
         self.number
     }
 
-    /// Whether this transaction takes records.
+    /// Checks that this transaction accepts records.
     pub(super) fn admit(&self) -> Result<(), Error> {
         if self.fork_guard.is_left() {
             return Err(other_process());
@@ -44,7 +44,7 @@ impl Open {
         Err(if is_last || state.is_closing() || state.is_broken() { state.not_taking() } else { ended() })
     }
 
-    /// Asks for a call that concerns this transaction. But for offsets, it takes no more records from now on.
+    /// Executes a call for this transaction. After a commit or an abort it accepts no more records.
     pub(super) async fn call(&self, call: Call) -> Result<(), Error> {
         let reply = {
             let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
@@ -57,7 +57,7 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // A fork leaves it to the process that it is of: another thread of that one may hold the lock, here for good.
+        // In a forked child the lock may be held for ever, by a thread that exists only in the parent process.
         if self.fork_guard.is_left() {
             return;
         }
@@ -74,7 +74,7 @@ impl fmt::Debug for Open {
     }
 }
 
-/// What the thread answers. One that is gone says that the producer is closed.
+/// Waits for the thread's reply. A dropped sender means that the producer is closed.
 pub(super) async fn heard(reply: super::transactions::Receiver) -> Result<Option<Open>, Error> {
     reply.await.unwrap_or_else(|_| Err(closed()))
 }

@@ -1,4 +1,4 @@
-//! What the records of a transaction have to do with it: whether they may be sent, and that each one that is lost fails it.
+//! Records of a transaction: whether they may be sent, and that a lost record fails the transaction.
 
 use std::{sync::atomic::Ordering, time::Instant};
 
@@ -6,7 +6,7 @@ use super::{failure::Failure, state::Phase, transactions::Transactions};
 use crate::{Error, ErrorKind};
 
 impl Transactions {
-    /// Whether a record may be sent now.
+    /// Checks that a record may be sent.
     pub(in crate::producer) fn admit(&self) -> Result<(), Error> {
         let number = self.taking.load(Ordering::Acquire);
         if number == 0 {
@@ -18,7 +18,7 @@ impl Transactions {
         Ok(())
     }
 
-    /// Notes that the transaction of this number gets its first record or offset, if it is that.
+    /// Stores the time of the transaction's first record or offset.
     pub(super) fn start_clock(&self, number: u64) {
         let mut state = self.lock();
         if state.number == number {
@@ -27,10 +27,10 @@ impl Transactions {
         }
     }
 
-    /// Takes note that a record of the transaction was refused. Java's transaction goes on after a `SerializationException`, which its
-    /// `send` throws; a future that brings one may be dropped unread, so that the commit would silently miss a record.
+    /// Fails the transaction because of a record that was not accepted. Java's transaction continues after a `SerializationException`, because
+    /// `send` throws it. Here it is the result of a future, which may be dropped, so the commit would silently miss a record.
     pub(in crate::producer) fn note_refusal(&self, error: &Error) {
-        // The record came back to be sent again, or was withdrawn by the program; or the transaction is being aborted.
+        // The record was returned to the program, or cancelled by it, or the transaction is being aborted.
         let is_no_loss = matches!(
             error.kind(),
             ErrorKind::BufferFull
@@ -44,19 +44,19 @@ impl Transactions {
         }
     }
 
-    /// Says that records are about to leave the queues of those that wait. Until this is dropped no commit takes empty queues for an
-    /// answer: it would miss that these have failed.
+    /// Announces that records are about to leave the queues and fail. Until the guard is dropped, a commit must not rely on empty queues,
+    /// since it would miss these failures.
     pub(in crate::producer) fn ending_records(&self) -> impl Drop + '_ {
         self.ending_records.fetch_add(1, Ordering::SeqCst);
         EndingRecords(self)
     }
 
-    /// Whether [`ending_records`](Self::ending_records) holds commits up. Looked at after the queues.
+    /// Whether a guard of [`ending_records`](Self::ending_records) exists. Must be read after the queues.
     pub(super) fn is_ending_records(&self) -> bool {
         self.ending_records.load(Ordering::SeqCst) > 0
     }
 
-    /// Takes note that a part of the transaction has failed: it can only be aborted. Whether it is the first part.
+    /// Fails the transaction, which can then only be aborted. Returns whether this is the first failure.
     pub(in crate::producer) fn fail(&self, why: impl FnOnce() -> Failure) -> bool {
         let mut state = self.lock();
         let is_first = state.phase == Phase::Open && state.failure.is_none();

@@ -1,4 +1,4 @@
-//! [`Call`]: what the transaction thread is asked to do; [`Waiter`]: who waits for it.
+//! [`Call`]: a call for the transaction thread, and [`Waiter`]: a caller that waits for it.
 
 use std::{mem, sync::Arc, time::Instant};
 
@@ -7,7 +7,7 @@ use futures::channel::oneshot;
 use super::{offsets::NativeOffsets, open::Open};
 use crate::{Error, deadline::Deadline, native::GroupMember, panic::answer};
 
-/// A call into librdkafka, for the transaction of this number.
+/// A call into librdkafka. The number is that of the transaction.
 #[derive(PartialEq)]
 pub(super) enum Call {
     Init,
@@ -17,23 +17,23 @@ pub(super) enum Call {
     Abort(u64),
 }
 
-/// A call and those who wait for it.
+/// A call and its waiters.
 pub(super) struct Request {
     pub(super) call: Arc<Call>,
     pub(super) waiters: Vec<Waiter>,
-    /// What the last attempt met with.
+    /// The result of the last attempt.
     pub(super) last: Option<Last>,
 }
 
-/// Why an attempt is made again; `what` is `None` if nothing is known of the reason.
+/// Why an attempt is repeated. `what` is the reason, if it is known.
 #[derive(Debug, Clone)]
 pub(super) struct Last {
     pub(super) what: Option<String>,
-    /// The code, if another attempt is not expected to bring anything else.
+    /// The code, if another attempt is expected to fail the same.
     pub(super) permanent: Option<i32>,
 }
 
-/// Who waits for a call to end, and until when. A transaction that begins is the answer to `Call::Begin`.
+/// A caller that waits for the end of a call, and its deadline. The reply to `Call::Begin` contains the new transaction.
 pub(super) struct Waiter {
     pub(super) reply: oneshot::Sender<Reply>,
     pub(super) deadline: Deadline,
@@ -53,17 +53,17 @@ impl Call {
         }
     }
 
-    /// Whether it goes on when nobody waits for it any more.
+    /// Whether it continues without waiters.
     pub(super) fn goes_on(&self) -> bool {
         matches!(self, Self::SendOffsets(..) | Self::Commit(_) | Self::Abort(_))
     }
 
-    /// Whether it ends its transaction, which takes no more records from then on.
+    /// Whether it ends its transaction, which then accepts no more records.
     pub(super) fn ends(&self) -> bool {
         matches!(self, Self::Commit(_) | Self::Abort(_))
     }
 
-    /// The end of the same transaction that excludes this one, once it has been asked for.
+    /// The other call that ends the transaction. Whichever is queued first excludes the other.
     pub(super) fn opposite(&self) -> Option<Self> {
         match self {
             Self::Commit(number) => Some(Self::Abort(*number)),
@@ -78,7 +78,7 @@ impl Request {
         Self { call: Arc::new(call), waiters, last: None }
     }
 
-    /// Takes out those whose time is over.
+    /// Removes the waiters whose deadline has passed.
     pub(super) fn expired(&mut self, now: Instant) -> Vec<Waiter> {
         let (over, left) = mem::take(&mut self.waiters).into_iter().partition(|waiter| waiter.deadline.is_over(now));
         self.waiters = left;
@@ -87,7 +87,7 @@ impl Request {
 }
 
 impl Waiter {
-    /// Answers it, and wakes its task: not under a lock. Whether it still waited.
+    /// Sends the reply and wakes the task; not to be called under a lock. Returns whether the caller still waited.
     pub(super) fn answer(self, reply: Reply) -> bool {
         answer(self.reply, reply).is_ok()
     }

@@ -1,4 +1,4 @@
-//! [`State`]: which transaction is open, how far it has come, and what has been asked for.
+//! [`State`]: the phase of the current transaction, its failure, and the queued calls.
 
 use std::{
     thread::{JoinHandle, ThreadId},
@@ -12,19 +12,19 @@ use crate::{Error, ErrorKind, deadline::Deadline};
 #[derive(Default)]
 pub(super) struct State {
     pub(super) phase: Phase,
-    /// The last transaction's, counted from 1.
+    /// The number of the last transaction, counted from 1.
     pub(super) number: u64,
-    /// When it had its first record or offset: its coordinator's clock starts then.
+    /// The time of its first record or offset, when the coordinator's timeout starts.
     pub(super) started: Option<Instant>,
-    /// The first thing that failed in it.
+    /// The first failure in it.
     pub(super) failure: Option<Failure>,
-    /// What has ended the producer. Every call fails with it from then on.
+    /// The fatal failure of the producer. Every later call fails with it.
     pub(super) broken: Option<Failure>,
-    /// Its commit's failure that nobody has heard of.
+    /// The failure of its commit, if no caller received it.
     pub(super) unheard: Option<Error>,
     pub(super) calls: Calls,
     pub(super) threads: Option<Threads>,
-    /// Set by closing: until when the thread may go on.
+    /// Set by `close`: the deadline of the thread.
     pub(super) closing: Option<Deadline>,
     pub(super) ended: bool,
 }
@@ -34,16 +34,16 @@ pub(super) struct Threads {
     pub(super) timer: ThreadId,
 }
 
-/// How far the last transaction has come.
+/// The phase of the last transaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Phase {
     /// `init_transactions` has not succeeded yet.
     #[default]
     New,
-    /// There was none.
+    /// There was no transaction yet.
     Ready,
     Open,
-    /// Its guard is gone, and its abort has failed.
+    /// Its guard was dropped, and its abort failed.
     Adrift,
     Committed,
     Aborted,
@@ -62,7 +62,7 @@ impl State {
         self.broken.is_some()
     }
 
-    /// Whether the call's transaction has ended as it asks for.
+    /// Whether the call's transaction has already ended in this way.
     pub(super) fn is_done(&self, call: &Call) -> bool {
         match call {
             Call::Commit(number) => (self.phase, self.number) == (Phase::Committed, *number),
@@ -71,7 +71,7 @@ impl State {
         }
     }
 
-    /// Why no record is taken.
+    /// The error for a record that cannot be accepted.
     pub(super) fn not_taking(&self) -> Error {
         let out_of_order = |message: &str| Error::new(ErrorKind::TransactionState, message);
         match (self.phase, &self.failure) {
@@ -79,7 +79,7 @@ impl State {
             _ if self.is_closing() => closed(),
             (Phase::New, _) => out_of_order("the producer is transactional: call init_transactions, then begin_transaction"),
             (Phase::Open, Some(failure)) => failure.error(),
-            (Phase::Open, None) => out_of_order("the transaction is being ended: begin another one"),
+            (Phase::Open, None) => out_of_order("the transaction is being committed or aborted: begin another one"),
             _ => out_of_order("no transaction is open: call begin_transaction"),
         }
     }

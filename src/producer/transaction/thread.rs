@@ -1,11 +1,11 @@
-//! [`TransactionThread`]: the thread on which librdkafka's transaction calls block.
+//! [`TransactionThread`]: the thread that executes librdkafka's transaction calls, which block.
 //!
-//! librdkafka's transaction calls block, so each transactional producer has a thread for them, started by `init_transactions`.
-//! Calls are served in the order in which they came. Offsets, a commit and an abort go on though nobody waits for them any more:
-//! who asks again joins them, and a `begin` waits behind them. That is why dropping a `Transaction` needs not block. The calls are
-//! made for a second at a time, which librdkafka resumes, so that the end is seen. No shorter:
-//! `rd_kafka_commit_transaction` is not resumable before its first step is done, and would be begun twice. Those who have less time are
-//! answered by the timer thread.
+//! `init_transactions` starts the thread. Calls are executed in order. Offsets, a commit and an abort continue without waiters: repeating the
+//! call joins them, and a `begin` waits behind them. So dropping a `Transaction` need not block.
+//!
+//! Each call gets a timeout of one second and is resumed, so that the thread notices when the producer is closed. The timeout must not be
+//! shorter: `rd_kafka_commit_transaction` is not resumable before its first step is done, and would be started twice. The timer thread
+//! completes callers with an earlier deadline.
 
 use std::{
     sync::Arc,
@@ -27,11 +27,10 @@ use crate::{
     producer::{delivery::flush_helper::FLUSH_SLICE, shared::Shared},
 };
 
-/// How long a call into librdkafka lasts before the thread looks up. Not much shorter: a commit whose first step takes longer than this
-/// would be begun twice.
+/// The timeout of a call into librdkafka. Not much shorter: a commit whose first step takes longer would be started twice.
 const SLICE: Duration = Duration::from_secs(1);
 
-/// How often a call is made that comes back at once and asks to be made again.
+/// The interval between attempts that return at once and must be repeated.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct TransactionThread {
@@ -39,19 +38,19 @@ pub(super) struct TransactionThread {
     shared: Arc<Shared>,
 }
 
-/// Why a call is not done. Several may wait for the same answer.
+/// Why a call failed.
 enum CallFailure {
     Native(TransactionRefused),
     OutOfOrder(&'static str),
-    /// A part of the transaction has failed, which librdkafka need not know, or the producer has ended.
+    /// The transaction or the producer has failed, perhaps without librdkafka knowing.
     Failed(Failure),
 }
 
-/// `None`: it is given up.
+/// `None`: the call was given up.
 type CallOutcome = Option<Result<(), CallFailure>>;
 
 impl TransactionThread {
-    /// Starts it. It ends when the producer is closed.
+    /// Starts the thread, which ends when the producer is closed.
     pub(super) fn start(client: Arc<Client>, shared: Arc<Shared>) -> Result<JoinHandle<()>, Error> {
         thread::Builder::new()
             .name("ottla-transactions".to_owned())
@@ -61,7 +60,7 @@ impl TransactionThread {
 
     fn run(self) {
         let Some(transactions) = &self.shared.transactions else { return };
-        // Also when a panic of our own ends the thread: then nobody waits for it in vain.
+        // Also completes the waiters if the thread panics.
         let _end = End(transactions, &self.client);
         while let Some(call) = transactions.next() {
             let outcome = self.perform(transactions, &call);
@@ -90,7 +89,7 @@ impl TransactionThread {
         }
         let is_open = |number| matches!(phase, Phase::Open | Phase::Adrift) && last == number;
         match *call {
-            Call::Init if phase != Phase::New => out_of_order("init_transactions was called before: it is called once"),
+            Call::Init if phase != Phase::New => out_of_order("it was already called; call it only once"),
             Call::Init => self.init(transactions, call),
             Call::Begin => self.begin(transactions, call, phase),
             Call::SendOffsets(number, ..) if !is_open(number) => out_of_order("the transaction has ended"),
@@ -114,7 +113,7 @@ impl TransactionThread {
         Some(outcome)
     }
 
-    /// Why it is of no use to go on with what the brokers were first asked for at `asked`.
+    /// The authentication error since `asked`, which makes retries useless.
     fn not_let_in(&self, asked: Instant) -> Option<TransactionRefused> {
         let refusal = self.shared.denied(&self.client, asked)?;
         let (code, text) = (refusal.code(), refusal.to_string());
@@ -132,8 +131,8 @@ impl TransactionThread {
             }
             _ => {}
         }
-        // A record of the one before that is not reported yet must not become part of this one.
-        // Nor may one that is just being refused fail this one.
+        // An unreported record of the previous transaction must not become part of this one, and one that is just being rejected must not fail
+        // this one.
         while self.shared.anything_waits() || !self.shared.outstanding.is_empty() || transactions.is_ending_records() {
             if !transactions.goes_on(call, None) {
                 return None;
@@ -156,30 +155,30 @@ impl TransactionThread {
                 Err(refused) => Err(self.judge(transactions, refused).error(call)),
             },
         };
-        // If nobody is there to take it, it is dropped, and the transaction is aborted.
+        // If the caller no longer waits, the guard is dropped, which aborts the transaction.
         waiter.answer(answer);
         None
     }
 
-    /// Not in slices: librdkafka fails the transaction when the group's coordinator takes too long. So it gets more time than those who
-    /// wait for it: who asks again may still see it succeed.
+    /// Not split into short timeouts, because librdkafka fails the transaction after the timeout. The timeout is longer than that of the callers,
+    /// so that a repeated call may still succeed.
     fn send_offsets(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         let Call::SendOffsets(number, offsets, group) = call else { return None };
         transactions.start_clock(*number);
         let timeout = transactions.max_block().saturating_mul(2).max(SLICE);
         self.persist(transactions, call, || match self.client.send_offsets(offsets.iter(), group, timeout) {
-            // A refusal that says nothing of what to do: none of it is part of the transaction.
+            // An unclassified error: none of the offsets is part of the transaction.
             Err(refused) if !refused.retriable && !refused.fatal => Err(TransactionRefused { abortable: true, ..refused }),
             result => result,
         })
     }
 
     fn commit(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
-        // All that `send` was called for is part of it. Waited for here and not in librdkafka, which does not know of records that wait
-        // for room, nor of those whose acknowledgement is doubted.
+        // All records passed to `send` are part of the transaction. librdkafka does not know those that wait for `buffer.memory`, and would
+        // commit those whose acknowledgement is implicit, so the wait is here.
         loop {
-            // Looked at before the failure, which is noted before a record counts as reported.
-            // In the order in which a record goes from one to the next.
+            // Read before the failure, which is stored before a record counts as reported, and in the order in which a record passes these
+            // stages.
             let is_done =
                 !self.shared.anything_waits() && self.shared.outstanding.is_empty() && !transactions.is_ending_records();
             if let Some((code, text)) = self.client.fatal_error() {
@@ -191,7 +190,7 @@ impl TransactionThread {
             if is_done {
                 break;
             }
-            // In a transaction that has failed, records may be held back until the abort.
+            // librdkafka may hold the records of a failed transaction back until the abort.
             if let Some(refused) = self.client.transaction_error() {
                 return Some(Err(self.judge(transactions, refused)));
             }
@@ -208,11 +207,11 @@ impl TransactionThread {
         Some(outcome)
     }
 
-    /// Aborts the transaction, for a call that asks for it or that waits for it.
+    /// Aborts the transaction, for the call itself or for a `begin`.
     fn abort(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
-        // They would get into the next transaction.
+        // They would become part of the next transaction.
         self.shared.refuse_waiting(code::STATE, false);
-        // One that was just being passed on is with librdkafka next, which gives it up, or is refused here.
+        // A record in transition either reaches librdkafka, which purges it, or is rejected here.
         while self.shared.anything_waits() {
             if !transactions.goes_on(call, None) {
                 return None;
@@ -221,7 +220,7 @@ impl TransactionThread {
             self.shared.refuse_waiting(code::STATE, false);
         }
         let outcome = self.persist(transactions, call, || match self.client.abort_transaction(SLICE) {
-            // librdkafka lets the same call begin once more, while there is nothing else to be done about it.
+            // librdkafka allows another attempt, and there is no other way to recover.
             Err(refused) if refused.abortable && !refused.fatal && transactions.lock().calls.is_awaited() => {
                 Err(TransactionRefused { retriable: true, abortable: false, ..refused })
             }
@@ -230,7 +229,7 @@ impl TransactionThread {
         let mut state = transactions.lock();
         match &outcome {
             Some(Ok(())) => state.phase = Phase::Aborted,
-            // Nobody is there to try again but the next one who begins.
+            // Without waiters, only the next `begin` tries again.
             Some(Err(_)) if !state.calls.is_awaited() => state.phase = Phase::Adrift,
             _ => {}
         }
@@ -238,7 +237,7 @@ impl TransactionThread {
         outcome
     }
 
-    /// Makes a resumable call until it is done, or nobody wants it any more.
+    /// Repeats a resumable call until it succeeds, fails or is given up.
     fn persist(
         &self,
         transactions: &Transactions,
@@ -265,9 +264,9 @@ impl TransactionThread {
         }
     }
 
-    /// Takes note of what a refusal means for the transaction and for the producer, so that every later call says the same.
+    /// Stores the effect of an error on the transaction or the producer, so that later calls return the same error.
     fn judge(&self, transactions: &Transactions, refused: TransactionRefused) -> CallFailure {
-        // Java's producer is at its end when it is fenced, whatever it was asking for; librdkafka's only at some requests.
+        // In Java a fenced producer always fails for good; librdkafka does that only for some requests.
         if refused.fatal || is_fence(refused.code) {
             let failure = transactions.end_by(refused.code, &refused.text);
             return match failure.fatal_kind() {
@@ -300,23 +299,23 @@ impl TransactionThread {
         } else if let Some(Err(refusal @ (CallFailure::Native(_) | CallFailure::Failed(_)))) = &outcome {
             let (error, name) = (refusal.error(call), call.name());
             if matches!(call, Call::Commit(_)) {
-                let message = "the commit of the transaction before, which nobody waited for, failed, and it was aborted: begin another one";
+                let message = "the commit of the previous transaction failed and was not awaited; the transaction was aborted: begin another one";
                 state.unheard = Some(Error::new(ErrorKind::TransactionFailed, message).with_source(error.to_string()));
             }
             drop(state);
-            emit!(error, %error, "{name}, which nobody waited for, failed");
+            emit!(error, %error, "{name} failed and was not awaited");
         }
     }
 }
 
-/// The answer of a call that was given up.
+/// The error of a call that was given up.
 fn given_up(transactions: &Transactions, call: &Call) -> Error {
     if let Some(broken) = transactions.broken() {
         return broken.error();
     }
     match call {
         Call::Commit(_) => {
-            let message = "the producer was closed before the commit was done: whether it was is not known here";
+            let message = "the producer was closed during the commit: the transaction may or may not be committed";
             Error::new(ErrorKind::Closed, message)
         }
         Call::SendOffsets(..) if !transactions.lock().is_closing() => {
@@ -345,7 +344,7 @@ fn failed(failure: Failure) -> CallOutcome {
     Some(Err(CallFailure::Failed(failure)))
 }
 
-/// Announces the thread's end when it is dropped, and has the delivery thread see it.
+/// On drop, completes all waiters and wakes the delivery thread.
 struct End<'a>(&'a Transactions, &'a Client);
 
 impl Drop for End<'_> {

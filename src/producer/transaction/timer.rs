@@ -1,7 +1,7 @@
-//! The timer thread of a transactional producer: it answers those whose time is over.
+//! The timer thread of a transactional producer: it completes waiters whose deadline has passed.
 //!
-//! librdkafka's calls block the transaction thread for longer than some who wait have time, and a shorter time-out is not safe to give
-//! them (see [`thread`](super::thread)). The delivery thread has timers, but a callback may hold it up.
+//! librdkafka's calls may block the transaction thread for longer than `max.block.ms`, and a shorter timeout for them is not safe (see
+//! [`thread`](super::thread)). The delivery thread has timers, but a callback may block it.
 
 use std::{
     sync::Arc,
@@ -11,7 +11,7 @@ use std::{
 use super::transactions::Transactions;
 use crate::{Error, ErrorKind, producer::shared::Shared};
 
-/// Starts it. It ends by itself when the transaction thread has ended. Nobody waits for that: it may be in a waker, which is user code.
+/// Starts the thread, which ends after the transaction thread. It is never joined, because it may run a waker, which is user code.
 pub(super) fn start(shared: Arc<Shared>) -> Result<ThreadId, Error> {
     thread::Builder::new()
         .name("ottla-txn-timer".to_owned())

@@ -1,10 +1,9 @@
-//! [`Transactions`]: what a transactional producer's handles share with its transaction thread.
+//! [`Transactions`]: the state that the handles of a transactional producer share with its transaction thread.
 //!
-//! A commit waits for the reports itself before it calls librdkafka. librdkafka's own flush knows neither of records that wait
-//! for room nor of those whose acknowledgement `implicit_ack.rs` doubts, which librdkafka would commit. While it waits it asks
-//! librdkafka whether the transaction has failed, for then some records stay where they are until the abort. A record that ends
-//! without an acknowledgement before librdkafka has it fails the commit likewise. An abort refuses the records that wait
-//! for room: let in later, they would be the next transaction's.
+//! A commit waits for the delivery reports before it calls librdkafka. librdkafka's own flush does not know the records that wait for
+//! `buffer.memory`, and would commit records with an implicit acknowledgement (`implicit_ack.rs`). The commit also checks whether librdkafka has
+//! failed the transaction, because librdkafka then holds records back until the abort. A record that fails before librdkafka has it fails the
+//! commit too. An abort rejects the records that wait for `buffer.memory`, since they would become part of the next transaction.
 
 use std::{
     sync::{
@@ -33,18 +32,18 @@ use crate::{
     producer::{core::Core, shared::Shared},
 };
 
-/// The state of a transactional producer: which transaction is open, and what its thread has to do.
+/// The transaction state of a producer.
 pub(in crate::producer) struct Transactions {
-    /// The number of the transaction that takes records, 0 while none does. Read for every record.
+    /// The number of the transaction that accepts records; 0 for none. Read for every record.
     pub(super) taking: AtomicU64,
-    /// The number of the transaction that has had its first record or offset. Read for every record.
+    /// The number of the last transaction with a record or an offset. Read for every record.
     pub(super) started: AtomicU64,
     pub(super) ending_records: AtomicUsize,
     max_block: Duration,
     /// `transaction.timeout.ms`.
     timeout: Duration,
     state: Mutex<State>,
-    /// A call was asked for, or the end has come.
+    /// Signalled when a call is queued or the producer is closed.
     changed: Condvar,
 }
 
@@ -67,7 +66,7 @@ impl Transactions {
         self.max_block
     }
 
-    /// Takes note that the producer can do no more, by this code; the first such failure counts, and comes back.
+    /// Stores a fatal failure of the producer. The first one counts and is returned.
     pub(in crate::producer) fn end_by(&self, code: i32, what: &str) -> Failure {
         let mut state = self.lock();
         self.taking.store(0, Ordering::Release);
@@ -83,32 +82,32 @@ impl Transactions {
         state.broken.as_ref().or(state.failure.as_ref()).cloned()
     }
 
-    /// What has ended the producer.
+    /// The fatal failure of the producer.
     pub(super) fn broken(&self) -> Option<Failure> {
         self.lock().broken.clone()
     }
 
-    /// Begins to end: what is asked for already is done, what is open then is aborted.
+    /// Starts closing: queued calls are executed, then an open transaction is aborted.
     pub(in crate::producer) fn close(&self) {
         self.taking.store(0, Ordering::Release);
         self.lock().closing.get_or_insert(Deadline::after(self.max_block));
         self.changed.notify_all();
     }
 
-    /// Ends at the next look, whatever is open.
+    /// Ends the thread as soon as possible, even with an open transaction.
     pub(in crate::producer) fn give_up(&self) {
         self.taking.store(0, Ordering::Release);
         self.lock().closing = Some(Deadline::at(Instant::now()));
         self.changed.notify_all();
     }
 
-    /// Whether nothing is to be waited for.
+    /// Whether there is nothing to wait for.
     pub(in crate::producer) fn is_settled(&self) -> bool {
         let state = self.lock();
         state.ended || state.threads.is_none()
     }
 
-    /// Waits for the transaction thread, which holds the client, if it is about to end.
+    /// Joins the transaction thread, which has a handle of the client, if it is about to end.
     pub(in crate::producer) fn join(&self) {
         let mut state = self.lock();
         if !state.ended {
@@ -121,7 +120,7 @@ impl Transactions {
         }
     }
 
-    /// Whether this is one of its threads, which must not wait for what they themselves do.
+    /// Whether the current thread is the transaction or the timer thread, which must not wait for themselves.
     pub(in crate::producer) fn on_its_thread(&self) -> bool {
         let current = thread::current().id();
         self.lock().threads.as_ref().is_some_and(|threads| threads.calls.thread().id() == current || threads.timer == current)
@@ -135,13 +134,13 @@ impl Transactions {
     fn start(&self, core: &Core) -> Result<(), Error> {
         let mut state = self.lock();
         if state.threads.is_none() && !state.is_closing() {
-            // An earlier call may have found no thread to start.
+            // An earlier call may have failed to start a thread.
             state.ended = false;
             let timer = timer::start(Arc::clone(&core.shared))?;
             let calls = match TransactionThread::start(Arc::clone(&core.client), Arc::clone(&core.shared)) {
                 Ok(calls) => calls,
                 Err(error) => {
-                    // The timer has nothing to do from now on.
+                    // Ends the timer thread.
                     state.ended = true;
                     self.changed.notify_all();
                     return Err(error);
@@ -160,7 +159,7 @@ impl Transactions {
         heard(self.ask(Call::Begin)?).await?.ok_or_else(closed)
     }
 
-    /// Asks for a call.
+    /// Queues a call.
     pub(super) fn ask(&self, call: Call) -> Result<Receiver, Error> {
         let mut state = self.lock();
         if let (Some(broken), false) = (&state.broken, state.is_done(&call)) {
@@ -169,11 +168,12 @@ impl Transactions {
         if state.is_closing() {
             return Err(closed());
         }
-        // As in Java: what was asked for first goes on, and its opposite is not possible any more.
+        // As in Java, the first call cannot be stopped and excludes its opposite.
         if let Some(first) = call.opposite().filter(|opposite| state.calls.has(opposite)) {
             let (call, first) = (call.name(), first.name());
-            let message =
-                format!("{call}: the {first} of this transaction is under way, and goes on: call {first} again to wait for it");
+            let message = format!(
+                "{call}: the {first} of this transaction has started and cannot be stopped: call {first} again to wait for it"
+            );
             return Err(Error::new(ErrorKind::TransactionState, message));
         }
         if let (true, Call::Commit(number) | Call::Abort(number)) = (call.ends(), &call) {
@@ -184,7 +184,7 @@ impl Transactions {
         Ok(receiver)
     }
 
-    /// The thread's next call; `None` when it is to end.
+    /// Waits for the thread's next call; `None` ends the thread.
     pub(super) fn next(&self) -> Option<Arc<Call>> {
         let mut state = self.lock();
         loop {
@@ -201,7 +201,7 @@ impl Transactions {
         }
     }
 
-    /// Whether the thread goes on with the call that is under way. It looks between two attempts; `last` is what the last one met with.
+    /// Whether the thread continues the running call. Called between attempts; `last` is the result of the last one.
     pub(super) fn goes_on(&self, call: &Call, last: Option<Last>) -> bool {
         let mut state = self.lock();
         if let Some(last) = last {
@@ -211,14 +211,14 @@ impl Transactions {
             return false;
         }
         match call {
-            // The abort makes it pointless.
+            // An abort makes the offsets irrelevant.
             Call::SendOffsets(number, ..) => !state.is_closing() && !state.calls.has(&Call::Abort(*number)),
             Call::Commit(_) | Call::Abort(_) => true,
             Call::Init | Call::Begin => !state.is_closing() && state.calls.is_awaited(),
         }
     }
 
-    /// Waits until the time of some who wait is over; gives them with their answers. `None` when the transaction thread has ended.
+    /// Waits until the deadline of a waiter passes. Returns the expired waiters with their errors; `None` when the transaction thread has ended.
     pub(super) fn await_late(&self) -> Option<Vec<(Waiter, Error)>> {
         let mut state = self.lock();
         loop {
@@ -239,17 +239,18 @@ impl Transactions {
         }
     }
 
-    /// The answer for one whose time is over.
+    /// The error of a waiter whose deadline has passed.
     fn late(&self, call: &Call, last: Option<Last>) -> Error {
         let (name, time) = (call.name(), self.max_block.as_millis());
-        // Asking again would bring the same answer, so the error is not retriable.
+        // Another attempt would fail the same, so the error is not retriable.
         if let Some(Last { what, permanent: Some(code) }) = &last {
             let what = what.as_deref().unwrap_or("no reason was given");
-            let what =
-                format!("{name} was not done within max.block.ms ({time} ms), and the brokers' answer stays the same: {what}");
+            let what = format!(
+                "{name} did not complete within max.block.ms ({time} ms), and the brokers' error is not retriable: {what}"
+            );
             return self.end_by(*code, &what).error();
         }
-        let message = format!("{name} is not done within max.block.ms ({time} ms)");
+        let message = format!("{name} did not complete within max.block.ms ({time} ms)");
         let error = Error::new(ErrorKind::TransactionTimeout, message);
         match last.and_then(|last| last.what) {
             Some(what) => error.with_source(what),
@@ -262,7 +263,7 @@ impl Transactions {
         (state.phase, state.number)
     }
 
-    /// Lets records into the transaction that has begun; gives the right to end it.
+    /// Opens the transaction that has begun for records, and returns its guard.
     pub(super) fn open(&self, shared: &Arc<Shared>) -> Open {
         let mut state = self.lock();
         state.number += 1;
@@ -275,7 +276,7 @@ impl Transactions {
         Open::new(shared, state.number)
     }
 
-    /// The guard of a transaction is gone.
+    /// The guard of a transaction was dropped.
     pub(super) fn drop_open(&self, number: u64) {
         self.stop_taking(number);
         let mut state = self.lock();
@@ -285,11 +286,11 @@ impl Transactions {
         }
     }
 
-    /// The thread has ended: whoever still waits is told.
+    /// Called at the end of the thread. Completes the remaining waiters.
     pub(super) fn end(&self) {
         let unexpected = thread::panicking();
         if unexpected {
-            self.end_by(code::FATAL, "the transaction thread has ended by a bug of ottla's: the panic's message says where");
+            self.end_by(code::FATAL, "the transaction thread panicked, which is a bug in ottla: see the panic message");
         }
         let mut state = self.lock();
         state.closing.get_or_insert(Deadline::NEVER);
@@ -307,7 +308,7 @@ impl Transactions {
     }
 
     fn stop_taking(&self, number: u64) {
-        // If another transaction is open, this one must not change it.
+        // Must not affect a later transaction.
         let _ = self.taking.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
@@ -323,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_transaction_thread_that_a_panic_has_ended() {
+    fn a_panic_of_the_transaction_thread_completes_all_waiters() {
         let transactions = Arc::new(transactions());
         let waiting: Vec<_> =
             [Call::Init, Call::Commit(1), Call::Begin].into_iter().map(|call| transactions.ask(call).unwrap()).collect();
@@ -343,16 +344,16 @@ mod tests {
             let error = receiver.now_or_never().unwrap().unwrap().unwrap_err();
             assert!(error.kind() == ErrorKind::Fatal && error.is_fatal(), "{error:?}");
         }
-        assert!(transactions.ask(Call::Begin).unwrap_err().is_fatal(), "who asks after");
+        assert!(transactions.ask(Call::Begin).unwrap_err().is_fatal(), "a later call");
         assert!(transactions.await_late().is_none(), "the timer thread");
-        assert!(transactions.admit().unwrap_err().is_fatal(), "who sends");
+        assert!(transactions.admit().unwrap_err().is_fatal(), "a later send");
     }
 
     #[test]
-    fn who_has_waited_for_max_block_ms_is_answered_while_the_thread_is_in_librdkafka() {
+    fn waiters_time_out_while_the_thread_blocks_in_librdkafka() {
         let transactions = Transactions::new(Duration::from_millis(10), Duration::from_secs(60));
         let first = transactions.ask(Call::Commit(1)).unwrap();
-        // Nothing comes back from librdkafka from now on.
+        // From here on the transaction thread blocks in librdkafka.
         assert!(transactions.next().is_some());
         let second = transactions.ask(Call::Commit(1)).unwrap();
         let mut late = Vec::new();
@@ -369,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn the_opposite_of_what_is_under_way_is_refused_at_once() {
+    fn commit_and_abort_exclude_each_other() {
         let transactions = transactions();
         let _commit = transactions.ask(Call::Commit(1)).unwrap();
         let error = transactions.ask(Call::Abort(1)).unwrap_err();
@@ -380,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_the_brokers_go_on_refusing_is_not_to_be_made_again() {
+    fn a_timeout_with_a_permanent_error_is_fatal() {
         let transactions = transactions();
         let last = |permanent| Some(Last { what: Some("no".to_owned()), permanent });
         let error = transactions.late(&Call::Init, last(None));

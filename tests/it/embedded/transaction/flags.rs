@@ -286,7 +286,7 @@ fn repeated_error_becomes_fatal() {
                 assert!(calls < 50, "{error:?}");
             };
             assert!(error.is_fatal() && !error.is_abortable(), "{error:?}");
-            assert!(super::source(&error).contains("stays the same"), "{error:?}");
+            assert!(super::source(&error).contains("is not retriable"), "{error:?}");
             for result in [block_on(producer.init_transactions()), block_on(producer.begin_transaction()).map(drop)] {
                 assert!(result.unwrap_err().is_fatal());
             }

@@ -367,7 +367,7 @@ fn next_begin_returns_the_error_of_an_unawaited_commit_once() {
     drop(transaction);
     let error = block_on(producer.begin_transaction()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TransactionFailed);
-    assert!(error.to_string().contains("nobody waited for"), "{error}");
+    assert!(error.to_string().contains("was not awaited"), "{error}");
     commit_one_in_the_end(&producer, 1);
 }
 

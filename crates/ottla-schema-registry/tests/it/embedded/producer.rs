@@ -169,7 +169,7 @@ fn a_record_waits_for_its_schema_for_max_block_ms() {
     ends(move || {
         let error = block_on(producer.send(record(1))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SchemaTimeout);
-        let text = "topic orders: the schema of subject orders-value did not come within max.block.ms (200 ms)";
+        let text = "topic orders: the schema of subject orders-value was not available within max.block.ms (200 ms)";
         assert_eq!(error.to_string(), text);
         assert!(producer.blocking().close(Duration::from_secs(10)).unwrap().is_empty());
     });
