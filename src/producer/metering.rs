@@ -1,4 +1,4 @@
-//! What a producer's metrics are made of.
+//! [`Producer::metrics`]: a snapshot of a producer's metrics.
 
 use std::{sync::Arc, time::Instant};
 
@@ -9,12 +9,12 @@ use crate::{
 };
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
-    /// What this producer has counted and measured so far, under the Java producer's metric names (Java: `metrics()`).
+    /// The current metrics of this producer, with the names of the Java producer's metrics (Java: `metrics()`).
     ///
-    /// librdkafka's part of them is there once `librdkafka.statistics.interval.ms` is set and one interval is over; see
+    /// The metrics from librdkafka require `librdkafka.statistics.interval.ms` and are available after the first interval, see
     /// [`metrics`](crate::metrics).
     ///
-    /// There are none in a fork of the process that the producer is of.
+    /// Empty in a forked child process.
     pub fn metrics(&self) -> Metrics {
         let core = &self.0.core;
         if core.client.is_left_behind() {
@@ -33,7 +33,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 }
 
-/// What the delivery thread has counted, by topic.
+/// The counts of the delivery thread by topic.
 pub(super) fn totals(client: &Client, read: impl Fn(&TopicCounts) -> Counted) -> Totals {
     let topics = client.topics().iter().map(|topic| (Arc::clone(topic.name()), read(topic.counts()))).collect();
     Totals { topics, ..Totals::default() }

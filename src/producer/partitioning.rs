@@ -1,4 +1,4 @@
-//! How the partitioners of [`partition`](crate::partition) are asked by librdkafka.
+//! Adapters from the partitioners of [`partition`](crate::partition) to librdkafka.
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -8,7 +8,7 @@ use crate::{
     partition::{BuiltIn, PartitionContext, Partitioner, Placing, Queues, RoundRobin, UniformSticky},
 };
 
-/// What makes the partitioner of each topic; `None` leaves the choice to librdkafka's own. One that was given comes before the settings.
+/// A function that creates the partitioner of a topic; `None` to use librdkafka's own. `given` takes precedence over the settings.
 pub(super) fn partition_for(
     resolved: &Resolved,
     given: Option<Arc<dyn Partitioner>>,
@@ -33,7 +33,7 @@ pub(super) fn partition_for(
     })
 }
 
-/// The program's own, for one topic. It goes with the client, on the delivery thread most often.
+/// The program's partitioner for one topic. Dropped with the client, usually on the delivery thread.
 struct Given(Contained<Arc<dyn Partitioner>>);
 
 impl TopicPartitioner for Given {
@@ -94,7 +94,7 @@ fn placing<'a>(choice: &Choice<'a>) -> Placing<'a> {
     Placing { key: choice.key, size: choice.size(), queued_size: choice.queued_size(), partitions: partitions(choice) }
 }
 
-/// librdkafka asks for a partition only where there is one.
+/// The number of partitions, which is at least 1 whenever librdkafka calls a partitioner.
 fn partitions(choice: &Choice<'_>) -> NonZeroU32 {
     u32::try_from(choice.partitions).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
 }

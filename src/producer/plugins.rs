@@ -1,4 +1,4 @@
-//! [`Plugins`]: what a builder was given to run in its producer.
+//! [`Plugins`]: the serializers and interceptors of a builder.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::{
     serialize::SerializerName,
 };
 
-/// The plug-ins that see a record's own types; a real producer and `MockProducer` have the same.
+/// The plug-ins that depend on a record's types, for a real producer and for `MockProducer`.
 pub(crate) struct Plugins<K: ?Sized, V: ?Sized> {
     pub(crate) key_serializer: Option<Box<dyn Serializer<K>>>,
     pub(crate) value_serializer: Option<Box<dyn Serializer<V>>>,
     pub(crate) interceptors: Vec<Box<dyn Interceptor<K, V>>>,
 }
 
-/// [`Plugins`] in their places.
+/// Installed [`Plugins`].
 pub(crate) struct Installed<K: ?Sized, V: ?Sized> {
     pub(crate) serializers: Serializers<K, V>,
     pub(crate) interceptors: Option<Arc<Chain<K, V>>>,
@@ -24,7 +24,7 @@ pub(crate) struct Installed<K: ?Sized, V: ?Sized> {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Plugins<K, V> {
-    /// Puts them in their places; `key` and `value` are the serializers that the settings name, and come second.
+    /// Installs the plug-ins. `key` and `value` are the serializers of the settings, for parts without one of the builder's.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config) for a type that has no serializer.

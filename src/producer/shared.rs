@@ -1,4 +1,4 @@
-//! What a producer's handles share with its delivery thread.
+//! [`Shared`]: the state that a producer's handles share with its delivery thread.
 
 use std::{
     sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
@@ -31,15 +31,15 @@ use crate::{
 pub(super) struct Shared {
     pub(super) buffer_memory: BufferMemory<Entrant>,
     pub(super) deferrals: Deferrals<Box<Deferral>>,
-    /// The records that wait for their topic or partition. They are engaged with the deferrals as well.
+    /// The records that wait for their topic or partition. They also count as engaged in `deferrals`.
     pub(super) absent: Deferrals<Absent>,
     pub(super) refresh: Refresh,
     pub(super) outstanding: Outstanding,
-    /// Of a producer with a `transactional.id`.
+    /// With a `transactional.id`.
     pub(super) transactions: Option<Transactions>,
     pub(super) listeners: Listeners,
     pub(super) closing: Mutex<Closing>,
-    /// Whether closing has begun to give up what is left.
+    /// Whether closing has started to give up the remaining records.
     pub(super) gives_up: AtomicBool,
     pub(super) ending: Ending,
     pub(super) timer: Timer,
@@ -48,9 +48,9 @@ pub(super) struct Shared {
     pub(super) producer_id: ProducerId,
     pub(super) broker_errors: BrokerErrors,
     pub(super) auth_state: AuthState,
-    /// Why records that were queued were given up, if the brokers do not let this producer in.
+    /// The authentication error for which queued records were purged.
     pub(super) refusal: Mutex<Option<Arc<AuthFailure>>>,
-    /// Of a producer with a token provider.
+    /// With a token provider.
     pub(super) tokens: Option<Arc<Tokens>>,
     pub(super) meter: Meter,
     pub(super) client_id: String,
@@ -94,16 +94,16 @@ impl Shared {
         }
     }
 
-    /// Why the brokers do not let this producer in, if they never have, and that has lasted long enough since they were `asked`.
+    /// The authentication error, if authentication never succeeded and has failed for the timeout since `asked`.
     pub(super) fn denied(&self, client: &Client, asked: Instant) -> Option<Arc<AuthFailure>> {
         self.auth_state.denied(asked, Instant::now()).filter(|_| !client.connections().has_been_up())
     }
 
-    /// Fails the transaction of a draft that librdkafka does not accept. Every record goes through here, whether its sender waits for the
-    /// answer, or has been told that the record is accepted.
+    /// Fails the transaction of a draft that librdkafka rejected. Called for every such record, even if its sender has already learned that it was
+    /// accepted.
     pub(super) fn fail_transaction(&self, client: &Client, draft: &Draft, code: i32) {
         let Some(transactions) = &self.transactions else { return };
-        // librdkafka's own transaction has failed already, or takes no more records.
+        // librdkafka's own transaction has already failed or accepts no more records.
         if matches!(code, code::STATE | code::FATAL) {
             return;
         }
@@ -120,7 +120,7 @@ impl Shared {
         }
     }
 
-    /// Ends a record that was never accepted.
+    /// Rejects a record that was never accepted.
     pub(super) fn refuse(&self, draft: Draft, code: i32) -> Option<Waker> {
         self.meter.refuse(1);
         if code == code::TIMED_OUT_QUEUE {
@@ -134,7 +134,7 @@ impl Shared {
         draft.refuse(code)
     }
 
-    /// The error of a draft that librdkafka did not accept.
+    /// The error of a draft that librdkafka rejected.
     pub(super) fn refusal_of(&self, client: &Client, draft: &mut Draft, code: i32) -> Error {
         if let details @ Some(_) = draft.take_details() {
             return Error::from_report(&topic_of(draft.record()), &Outcome { details, ..Outcome::unwritten(code) });
@@ -178,28 +178,28 @@ impl Shared {
         }
     }
 
-    /// Tells the transaction of a record that was sent in it and that failed before it was accepted.
+    /// Reports a record that failed before it was accepted to its transaction.
     pub(super) fn note_refusal(&self, error: &Error) {
         if let Some(transactions) = &self.transactions {
             transactions.note_refusal(error);
         }
     }
 
-    /// Tells the interceptors of a record that failed before it was accepted.
+    /// Reports a record that failed before it was accepted to the interceptors.
     pub(super) fn tell_refused(&self, topic: &str, record: &PreparedRecord, error: &Error) {
         self.listeners.tell_refused(topic, record, error);
     }
 }
 
-/// Has librdkafka ask about a topic that a broker has forbidden, without waiting for the answer: until it is told otherwise it refuses every
-/// record of the topic, for up to `metadata.max.age.ms`, though it may be allowed by now. Java's producer asks when a record is sent.
+/// Refreshes the metadata of a topic without authorization, and does not wait for the response. librdkafka would otherwise reject every record of
+/// the topic for up to `metadata.max.age.ms`, even after the ACLs have changed. Java's producer refreshes the metadata when a record is sent.
 pub(super) fn look_again(client: &Client, topic: &Topic, code: i32) {
     if code::NOT_AUTHORIZED.contains(&code) {
         let _ = client.metadata(topic, Duration::ZERO);
     }
 }
 
-/// The name of a record's topic; empty for a record that has got none yet.
+/// The name of a record's topic; empty for a record without one.
 pub(super) fn topic_of(record: &PreparedRecord) -> Arc<str> {
     record.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()))
 }
@@ -218,7 +218,7 @@ pub(super) mod tests {
         Arc::new(Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}")))
     }
 
-    /// The records of a batch that failed, and how many were counted.
+    /// The failed records of a batch, and the number of counted ones.
     #[derive(Default)]
     struct Counted(Mutex<(Vec<u32>, usize)>);
 
@@ -239,7 +239,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_record_that_waited_and_is_refused_all_the_same_is_counted_in_its_batch() {
+    fn a_waiting_record_that_is_rejected_is_counted_in_its_batch() {
         let client = client();
         let shared = shared();
         let counted = Arc::new(Counted::default());

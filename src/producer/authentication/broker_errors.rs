@@ -1,4 +1,4 @@
-//! [`BrokerErrors`]: what brokers' connections have last suffered from.
+//! [`BrokerErrors`]: the last errors of broker connections.
 
 use std::{
     collections::VecDeque,
@@ -14,20 +14,20 @@ use crate::{
     secret::{Secret, Secrets},
 };
 
-/// As many are kept.
+/// The number of errors and of later secrets that are kept.
 const KEPT: usize = 8;
 
-/// The errors of broker connections that came last.
+/// The last errors of broker connections.
 pub(in crate::producer) struct BrokerErrors {
     /// The newest at the end.
     last: Mutex<VecDeque<ConnectionError>>,
-    /// Values that librdkafka's texts must not show.
+    /// Values to redact in librdkafka's messages.
     secrets: RwLock<Known>,
 }
 
 struct Known {
     all: Secrets,
-    /// Of these, those that were added while the producer runs: the newest at the end.
+    /// The secrets of `all` that were added later, the newest at the end.
     later: VecDeque<Secret>,
 }
 
@@ -35,7 +35,7 @@ struct Known {
 pub(in crate::producer) struct ConnectionError {
     pub(in crate::producer) code: i32,
     pub(in crate::producer) text: String,
-    /// The broker that has not let this producer in, if that is what it was.
+    /// The authentication error, if it was one.
     refusal: Option<AuthFailure>,
     at: Instant,
 }
@@ -45,12 +45,12 @@ impl BrokerErrors {
         Self { last: Mutex::default(), secrets: RwLock::new(Known { all: secrets, later: VecDeque::new() }) }
     }
 
-    /// A text of librdkafka's without the secrets that may be in it.
+    /// Redacts secrets in a message of librdkafka.
     pub(in crate::producer) fn redact(&self, text: &str) -> String {
         read(&self.secrets).all.redact(text)
     }
 
-    /// Adds a secret that texts must not show, in place of the oldest of those that were added if they are many.
+    /// Adds a secret to redact. Removes the oldest added one if there are too many.
     pub(in crate::producer) fn keep_secret(&self, secret: &str) {
         let Known { all, later } = &mut *write(&self.secrets);
         if secret.is_empty() || all.contains(secret) {
@@ -63,10 +63,10 @@ impl BrokerErrors {
         all.insert(secret.into());
     }
 
-    /// Takes note of one; its text is [redacted](Self::redact).
+    /// Stores an error. `text` must be [redacted](Self::redact).
     pub(in crate::producer) fn note(&self, code: i32, text: String, refusal: Option<AuthFailure>) {
         let mut last = lock(&self.last);
-        // That all brokers are down says less than why the last one is.
+        // The error of the last broker says more than that all brokers are down.
         if code == code::ALL_BROKERS_DOWN && !last.is_empty() {
             return;
         }
@@ -80,7 +80,7 @@ impl BrokerErrors {
         lock(&self.last).back().cloned()
     }
 
-    /// The error of what nobody has answered since this producer is not let in, if it is not; `context` says what that is.
+    /// The error of a request that failed because of authentication, if that is the reason. `context` describes the request.
     pub(in crate::producer) fn not_let_in(&self, context: &str) -> Option<Error> {
         let last = lock(&self.last);
         let error = last.iter().rev().find(|error| code::REFUSALS.contains(&error.code))?;
@@ -90,7 +90,7 @@ impl BrokerErrors {
         })
     }
 
-    /// Adds the last one as the error's source.
+    /// Adds the last broker error as the source.
     pub(in crate::producer) fn blame(&self, error: Error) -> Error {
         match self.last() {
             Some(last) => error.with_source(last.to_string()),
@@ -99,9 +99,9 @@ impl BrokerErrors {
     }
 }
 
-/// As it stands behind an error of a record or of a call.
+/// The source of an error of a record or of a call.
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the last trouble with a broker, {} s ago: {}", self.at.elapsed().as_secs(), self.text)
+        write!(f, "the last broker error, {} s ago: {}", self.at.elapsed().as_secs(), self.text)
     }
 }

@@ -1,37 +1,36 @@
-//! [`Producer::set_credentials`]: another name and password while the producer runs.
+//! [`Producer::set_credentials`]: changes the user name and the password at run time.
 
 use std::ffi::CString;
 
 use crate::{Error, ErrorKind, producer::Producer};
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
-    /// Changes the user name and the password under `sasl.mechanism` PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, for all handles of the
-    /// producer.
+    /// Changes the user name and the password of the producer and all its handles. `sasl.mechanism` must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
     ///
-    /// They count from the next login on: a connection that is there stays until it ends, or until the broker wants to know again
-    /// (`connections.max.reauth.ms`). Records that wait since the brokers let this producer in no more are delivered then.
+    /// They are used from the next login on. An existing connection stays until it is closed or the broker requires re-authentication
+    /// (`connections.max.reauth.ms`). Records that wait because the brokers rejected the old credentials are then delivered.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) with another mechanism or without one, and for a text with a NUL; [`Closed`](ErrorKind::Closed) in a
-    /// fork of the process that the producer is of.
+    /// [`Config`](ErrorKind::Config) with another mechanism or none, or if an argument contains NUL; [`Closed`](ErrorKind::Closed) in a
+    /// forked child process.
     pub fn set_credentials(&self, username: impl Into<String>, password: impl Into<String>) -> Result<(), Error> {
         let core = &self.0.core;
         core.check_process()?;
         let refused = |message: String| Err(Error::new(ErrorKind::Config, format!("set_credentials: {message}")));
         match core.mechanism.as_deref() {
             Some("PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512") => {}
-            Some(other) => return refused(format!("sasl.mechanism is {other}, which has no user name and password")),
-            None => return refused("security.protocol is one without a login".to_owned()),
+            Some(other) => return refused(format!("sasl.mechanism must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, not {other}")),
+            None => return refused("security.protocol must be SASL_PLAINTEXT or SASL_SSL".to_owned()),
         }
         let password: String = password.into();
         let (Ok(name), Ok(secret)) = (CString::new(username.into()), CString::new(password.as_str())) else {
-            return refused("a user name or password has no NUL in it".to_owned());
+            return refused("user name and password must not contain NUL".to_owned());
         };
         core.shared.broker_errors.keep_secret(&password);
         core.client
             .set_credentials(&name, &secret)
             .map_err(|reason| Error::new(ErrorKind::Client, format!("set_credentials: {reason}")))?;
-        // What was refused says nothing of these.
+        // Earlier rejections do not apply to the new credentials.
         core.shared.auth_state.start_over();
         Ok(())
     }
@@ -54,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_login_with_a_name_and_a_password_has_others() {
+    fn only_mechanisms_with_a_password_accept_new_credentials() {
         let login = ProducerConfig::new().security_protocol(SecurityProtocol::SaslPlaintext);
         for mechanism in [SaslMechanism::Plain, SaslMechanism::ScramSha256, SaslMechanism::ScramSha512] {
             let producer = producer(login.clone().sasl_login(mechanism, "alice", "one"));
@@ -64,7 +63,7 @@ mod tests {
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         }
         let error = producer(ProducerConfig::new()).set_credentials("alice", "hunter2").unwrap_err();
-        assert_eq!((error.kind(), error.to_string().contains("without a login")), (ErrorKind::Config, true));
+        assert_eq!((error.kind(), error.to_string().contains("security.protocol")), (ErrorKind::Config, true));
         let unsecured = "x.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"alice\";";
         let tokens = login.sasl_mechanism(SaslMechanism::OAuthBearer).set("sasl.jaas.config", unsecured).unwrap();
         let error = producer(tokens).set_credentials("alice", "hunter2").unwrap_err();
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_texts_must_not_show_follows_the_password() {
+    fn the_new_password_is_redacted_too() {
         let login = ProducerConfig::new().security_protocol(SecurityProtocol::SaslPlaintext);
         let producer = producer(login.sasl_login(SaslMechanism::Plain, "alice", "hunter1"));
         producer.set_credentials("alice", "hunter2").unwrap();

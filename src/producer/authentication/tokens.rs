@@ -1,8 +1,8 @@
-//! [`Tokens`]: the thread that asks a token provider.
+//! [`Tokens`]: the thread that calls a token provider.
 //!
-//! librdkafka says when it wants a token: at its start, and when four fifths of the last one's time are over. The delivery thread hears
-//! it and only passes it on, since a provider takes its time. When a provider fails it is asked again sooner than librdkafka would
-//! ask. Nobody waits for the thread: it has no handle of the client but in a place where the end takes it away.
+//! librdkafka requests a token at the start and after four fifths of a token's lifetime. The delivery thread passes the request on, since a
+//! provider may take long. A failed provider is called again sooner than librdkafka would request it. The thread is never joined: its handle of the
+//! client is stored where [`Tokens::end`] can take it.
 
 use std::{
     error::Error as StdError,
@@ -22,11 +22,11 @@ use crate::{
     producer::shared::Shared,
 };
 
-/// The first and the longest wait after a failure; it doubles in between.
+/// The first and the longest backoff after a failure. It doubles in between.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 pub(in crate::producer) struct Tokens {
-    /// Whose tokens they are, until it ends.
+    /// The client that gets the tokens; `None` after the end.
     client: Mutex<Option<Arc<Client>>>,
     state: Mutex<State>,
     changed: Condvar,
@@ -45,27 +45,25 @@ impl Tokens {
         Self { client: Mutex::new(Some(client)), state: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Starts the thread. It ends with [`end`](Self::end).
+    /// Starts the thread, which [`end`](Self::end) ends.
     pub(in crate::producer) fn start(
         self: &Arc<Self>,
         provider: Box<dyn TokenProvider>,
         shared: Weak<Shared>,
     ) -> Result<(), Error> {
         let (tokens, provider) = (Arc::clone(self), Contained::new(provider));
-        thread::Builder::new()
-            .name("ottla-token".to_owned())
-            .spawn(move || tokens.run(&**provider, &shared))
-            .map(drop)
-            .map_err(|error| Error::new(ErrorKind::Client, "no thread to ask the token provider").with_source(error))
+        thread::Builder::new().name("ottla-token".to_owned()).spawn(move || tokens.run(&**provider, &shared)).map(drop).map_err(
+            |error| Error::new(ErrorKind::Client, "could not start the thread for the token provider").with_source(error),
+        )
     }
 
-    /// Has the provider asked.
+    /// Requests a token from the provider.
     pub(in crate::producer) fn refresh(&self) {
         lock(&self.state).wanted = true;
         self.changed.notify_all();
     }
 
-    /// Ends the thread, as soon as a provider that is being asked lets it; lets go of the client.
+    /// Ends the thread once the provider yields, and drops the client.
     pub(in crate::producer) fn end(&self) {
         let mut state = lock(&self.state);
         state.ended = true;
@@ -84,7 +82,7 @@ impl Tokens {
             let asked = match contain(|| self.ask(provider)) {
                 Ok(None) => return,
                 Ok(Some(asked)) => asked,
-                Err(panic) => Err(format!("it panicked: {panic}")),
+                Err(panic) => Err(format!("the provider panicked: {panic}")),
             };
             let Some(shared) = shared.upgrade() else { return };
             match asked.and_then(|token| self.set(&shared, &token)) {
@@ -98,7 +96,7 @@ impl Tokens {
         }
     }
 
-    /// Waits until a token is wanted, or to be asked for again; false at the end.
+    /// Waits for a request or the end of the backoff. Returns false at the end.
     fn wait(&self, backoff: Option<Duration>) -> bool {
         let again = backoff.map(Deadline::after);
         let mut state = lock(&self.state);
@@ -107,7 +105,7 @@ impl Tokens {
             if state.ended {
                 return false;
             }
-            // While a failure is being slept over, librdkafka's wish changes nothing.
+            // A request of librdkafka does not shorten the backoff.
             if left.map_or(state.wanted, |left| left.is_zero()) {
                 state.wanted = false;
                 return true;
@@ -119,7 +117,7 @@ impl Tokens {
         }
     }
 
-    /// Asks the provider; `None` at the end.
+    /// Calls the provider; `None` at the end.
     fn ask(&self, provider: &dyn TokenProvider) -> Option<Result<Token, String>> {
         lock(&self.state).polling = Some(thread::current());
         let mut future = provider.token();
@@ -141,7 +139,7 @@ impl Tokens {
         let client = lock(&self.client);
         let Some(client) = &*client else { return Ok(()) };
         client.set_token(&token)?;
-        // What is not let in is tried again with this one.
+        // The timeout for authentication starts again with this token.
         shared.auth_state.start_over();
         Ok(())
     }
@@ -149,8 +147,8 @@ impl Tokens {
 
 impl Shared {
     fn tell_no_token(&self, why: &str, next: Duration) {
-        let text = self.broker_errors.redact(&format!("the token provider gave no token: {why}"));
-        emit!(warn, "{text}; it is asked again in {} s", next.as_secs());
+        let text = self.broker_errors.redact(&format!("the token provider failed: {why}"));
+        emit!(warn, "{text}; retrying in {} s", next.as_secs());
         self.broker_errors.note(code::AUTHENTICATION, text, None);
     }
 }
@@ -163,15 +161,15 @@ impl Wake for Unpark {
     }
 }
 
-/// The token as librdkafka takes it.
+/// Converts a token for librdkafka.
 fn native(token: &Token) -> Result<BearerToken, String> {
     token.check()?;
-    let text = |text: &str| CString::new(text).map_err(|_| "the token has a NUL".to_owned());
+    let text = |text: &str| CString::new(text).map_err(|_| "the token must not contain NUL".to_owned());
     let expires = token.expires().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     let extensions = token.extensions().iter().flat_map(|(name, value)| [text(name), text(value)]);
     Ok(BearerToken {
         value: text(token.value())?,
-        // librdkafka counts microseconds in 64 bits.
+        // librdkafka converts this to microseconds in 64 bits.
         expires: i64::try_from(expires).unwrap_or(i64::MAX).min(i64::MAX / 1000),
         principal: text(token.name())?,
         extensions: extensions.collect::<Result<_, _>>()?,
@@ -207,7 +205,7 @@ mod tests {
             .sasl_mechanism(SaslMechanism::OAuthBearer)
     }
 
-    /// Tells when it is dropped.
+    /// Sends a message when it is dropped.
     struct Told(mpsc::Sender<&'static str>);
 
     impl Drop for Told {
@@ -217,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_never_answers_ends_with_the_producer() {
+    fn a_provider_that_never_completes_is_dropped_with_the_producer() {
         let (sender, receiver) = mpsc::channel();
         let provider = move || {
             let _ = sender.send("asked");
@@ -233,12 +231,12 @@ mod tests {
         assert_eq!(receiver.recv_timeout(patience), Ok("asked"));
         drop(producer);
         assert_eq!(receiver.recv_timeout(patience), Ok("dropped"));
-        // With the provider goes the last sender: the thread has ended.
+        // The provider had the last sender, so the thread has ended.
         assert_eq!(receiver.recv_timeout(patience), Err(mpsc::RecvTimeoutError::Disconnected));
     }
 
     #[test]
-    fn a_provider_that_fails_is_asked_again() {
+    fn a_failed_provider_is_called_again() {
         let (sender, receiver) = mpsc::channel();
         let provider = move || {
             let _ = sender.send(Instant::now());
@@ -250,11 +248,11 @@ mod tests {
         let (first, second) = (asked(), asked());
         assert!(second.duration_since(first) >= BACKOFF.0);
         let error = producer.0.core.shared.broker_errors.last().unwrap();
-        assert_eq!(error.text, "the token provider gave no token: no");
+        assert_eq!(error.text, "the token provider failed: no");
     }
 
     #[test]
-    fn a_token_becomes_librdkafka_s() {
+    fn a_token_is_converted_for_librdkafka() {
         let token = Token::new("eyJh.e30.", SystemTime::now() + Duration::from_secs(60)).principal("alice").extension("org", "x");
         let native = native(&token).unwrap_or_else(|error| panic!("{error}"));
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();

@@ -1,4 +1,4 @@
-//! Closing: a time to deliver what was accepted, then what was not comes back.
+//! Closing a producer: accepted records are delivered until the timeout, and the others are returned.
 
 use std::{
     fmt,
@@ -18,10 +18,10 @@ use crate::{
     producer::shared::Shared,
 };
 
-/// How often the delivery thread looks whether everything is reported, while it closes.
+/// The interval at which a closing delivery thread checks for outstanding records.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A record that was accepted, and given up when the producer was closed.
+/// An accepted record that was not delivered before the producer was closed.
 pub struct Unsent {
     topic: Arc<str>,
     partition: Option<i32>,
@@ -33,7 +33,7 @@ pub struct Unsent {
 }
 
 impl Unsent {
-    /// The record, with its key and value as they were serialized: ready to be sent by a `Producer<[u8], [u8]>`.
+    /// The record with its serialized key and value, ready to be sent by a `Producer<[u8], [u8]>`.
     pub fn record(&self) -> ProducerRecord<'_, [u8], [u8]> {
         let mut record = ProducerRecord::to(&*self.topic).headers(self.headers.clone()).key(&self.key).value(&self.value);
         if let Some(partition) = self.partition {
@@ -45,7 +45,7 @@ impl Unsent {
         record
     }
 
-    /// The error that its delivery got; its [`persistence`](Error::persistence) says whether it may have been written.
+    /// The error of its delivery. [`persistence`](Error::persistence) tells whether it may have been written.
     pub fn error(&self) -> &Error {
         &self.error
     }
@@ -64,43 +64,43 @@ impl Unsent {
     }
 }
 
-/// How far closing has come.
+/// The state of closing.
 #[derive(Debug, Default)]
 pub(in crate::producer) struct Closing {
-    /// Never: as long as `delivery.timeout.ms` lets the records live.
+    /// Never: until the records reach `delivery.timeout.ms`.
     deadline: Deadline,
     collect: bool,
     unsent: Vec<Unsent>,
-    /// The records that were given up and that nobody was given back.
+    /// The number of undelivered records that no call of `close` has returned.
     untaken: usize,
-    /// How many calls of `close` wait for them.
+    /// The number of calls of `close` that wait for them.
     collectors: usize,
-    /// The last handle is gone: nobody will call `close`.
+    /// The last handle was dropped, so `close` cannot be called any more.
     is_dropped: bool,
-    /// No more will be given up.
+    /// The delivery thread has ended, so no more records will be added.
     has_ended: bool,
 }
 
-/// Records that were given up, and that nobody gets back.
+/// Undelivered records that are not returned.
 pub(in crate::producer) struct Losses {
     records: usize,
     was_closed: bool,
 }
 
-/// A call of `close` that will take what was not delivered.
+/// A call of `close` that will return the undelivered records.
 pub(in crate::producer) struct Collector {
     shared: Arc<Shared>,
     fork_guard: ForkGuard,
 }
 
 impl Closing {
-    /// Closing twice keeps the earlier deadline.
+    /// Starts closing. A second call keeps the earlier deadline.
     pub(in crate::producer) fn begin(&mut self, deadline: Deadline, collect: bool) {
         self.deadline = self.deadline.earlier(deadline);
         self.collect |= collect;
     }
 
-    /// How long to wait before looking again; `None` when the time is over.
+    /// The time until the next check; `None` if the deadline has passed.
     pub(in crate::producer) fn due(&self, now: Instant) -> Option<Duration> {
         (!self.deadline.is_over(now)).then(|| LOOK.min(self.deadline.left(now)))
     }
@@ -128,7 +128,7 @@ impl Closing {
         self.losses()
     }
 
-    /// The last handle is gone.
+    /// The last handle was dropped.
     pub(in crate::producer) fn drop_handles(&mut self) -> Option<Losses> {
         self.is_dropped = true;
         self.losses()
@@ -140,7 +140,7 @@ impl Closing {
         unsent
     }
 
-    /// What nobody will take.
+    /// The undelivered records, once it is certain that they are not returned.
     fn losses(&mut self) -> Option<Losses> {
         if !self.has_ended || !self.is_dropped || self.collectors > 0 || self.untaken == 0 {
             return None;
@@ -156,14 +156,14 @@ impl Collector {
         Self { shared, fork_guard: ForkGuard::current() }
     }
 
-    /// What closing left undelivered. `in_time`: whether the delivery thread has ended.
+    /// Returns the undelivered records. `in_time`: whether the delivery thread has ended.
     pub(in crate::producer) fn take(self, in_time: bool) -> Result<Vec<Unsent>, Error> {
         let shared = &self.shared;
         let unreported = if in_time { 0 } else { shared.outstanding.len() };
         if unreported > 0 {
             let message = format!(
-                "the timeout is over, and up to {unreported} records are not reported yet, since a callback or another piece of \
-                 user code on the delivery thread does not return: their reports follow when it does"
+                "the timeout has passed and up to {unreported} records are not reported yet, because a callback or other user code \
+                 blocks the delivery thread: they are reported when it returns"
             );
             return Err(Error::new(ErrorKind::CloseTimeout, message));
         }
@@ -177,7 +177,7 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        // In a fork the mutex may be locked for ever.
+        // In a forked child the mutex may be locked for ever.
         if self.fork_guard.is_left() {
             return;
         }
@@ -190,31 +190,31 @@ impl Drop for Collector {
     }
 }
 
-/// Says how many records were given up, where nobody gets them back. Call it without a lock.
+/// Logs the number of undelivered records that are not returned. Must be called without a lock.
 pub(in crate::producer) fn tell(losses: Option<Losses>) {
     let Some(Losses { records: given_up, was_closed }) = losses else { return };
-    let how = if was_closed { "closed, no call of `close` has waited for the end" } else { "dropped" };
-    tell_anyway(&format!("the producer was {how}, and {given_up} records that it had accepted were not delivered in time"));
+    let how = if was_closed { "closed without awaiting `close`" } else { "dropped" };
+    tell_anyway(&format!("the producer was {how}, and {given_up} accepted records were not delivered in time"));
 }
 
-/// The last handle was dropped, and user code holds up the delivery thread.
+/// Logs that the last handle was dropped while user code blocks the delivery thread.
 pub(in crate::producer) fn tell_unreported(unreported: usize) {
     tell_anyway(&format!(
-        "the producer was dropped, and up to {unreported} records that it had accepted are not reported, since a callback or another \
-         piece of user code on the delivery thread does not return"
+        "the producer was dropped, and up to {unreported} accepted records are not reported, because a callback or other user code \
+         blocks the delivery thread"
     ));
 }
 
-/// To the log, or to stderr where there is none.
+/// Writes to the log, or to stderr without a subscriber.
 fn tell_anyway(text: &str) {
     emit!(error, "{text}");
     if !tracing::dispatcher::has_been_set() {
-        // A program that has closed stderr does not want to read it.
+        // Ignores a closed stderr.
         let _ = writeln!(std::io::stderr(), "ottla: {text}");
     }
 }
 
-/// Shows where the record was to go and why it did not, never what is in it.
+/// Shows destination and error, but no key and value.
 impl fmt::Debug for Unsent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unsent").field("record", &self.record()).field("error", &self.error).finish()
@@ -226,21 +226,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_given_up_is_told_of_unless_a_call_of_close_takes_it() {
+    fn undelivered_records_are_logged_unless_close_returns_them() {
         let told = |losses: Option<Losses>| losses.map(|losses| (losses.records, losses.was_closed));
         let given_up =
             |collectors| Closing { untaken: 3, collect: collectors > 0, collectors, is_dropped: true, ..Closing::default() };
         let mut dropped = given_up(0);
         assert_eq!((told(dropped.losses()), told(dropped.end()), told(dropped.losses())), (None, Some((3, false)), None));
         let mut closed = given_up(1);
-        assert_eq!(told(closed.end()), None, "close waits for them");
+        assert_eq!(told(closed.end()), None, "close waits for the records");
         closed.collectors = 0;
-        assert_eq!(told(closed.losses()), Some((3, true)), "its future was dropped");
+        assert_eq!(told(closed.losses()), Some((3, true)), "the future of close was dropped");
         let mut closed = given_up(0);
         closed.collect = true;
-        assert_eq!(told(closed.end()), Some((3, true)), "its future was dropped before the end");
+        assert_eq!(told(closed.end()), Some((3, true)), "the future of close was dropped before the end");
         let mut closed = Closing { collect: true, is_dropped: false, ..given_up(0) };
-        assert_eq!(told(closed.end()), None, "another handle may take them");
-        assert_eq!(told(closed.drop_handles()), Some((3, true)), "the last handle is gone");
+        assert_eq!(told(closed.end()), None, "another handle may close the producer");
+        assert_eq!(told(closed.drop_handles()), Some((3, true)), "the last handle was dropped");
     }
 }

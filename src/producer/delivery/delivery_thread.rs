@@ -1,7 +1,7 @@
-//! The delivery thread: it serves librdkafka's events until every record is reported and none can come.
+//! The delivery thread: it serves librdkafka's events until the producer is closed and every record is reported.
 //!
-//! A callback may not wait for a report, since it holds up the thread that serves them: the blocking calls know that thread and
-//! answer `WouldDeadlock`, or `BufferFull` in place of waiting for room.
+//! A callback must not wait for a report, since it blocks the thread that serves reports. Blocking calls detect this thread and return
+//! `WouldDeadlock`, or `BufferFull` instead of waiting for memory.
 
 use std::{
     io,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Shared {
-    /// Starts the thread that serves the client until every record is reported and none can come.
+    /// Starts the thread that serves the client until the producer is closed and every record is reported.
     pub(in crate::producer) fn start(self: &Arc<Self>, client: Arc<Client>) -> Result<(), Error> {
         self.run(client, crate::native::serve)
             .map(|_| ())
@@ -30,11 +30,11 @@ impl Shared {
         client: Arc<Client>,
         serve: impl FnOnce(&Client, &dyn EventHandler) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
-        // Before anybody can flush.
+        // Before the first possible flush.
         self.flush_helper.connect(Arc::clone(&client));
         let shared = Arc::clone(self);
         let spawned = thread::Builder::new().name(format!("ottla-{}", self.client_id)).spawn(move || {
-            // Dropped in this order also when a panic ends the thread: the client, then the announcement.
+            // Dropped in this order, also by a panic: the client, then `_end`.
             let _end = End(Arc::clone(&shared));
             let client = client;
             let woken = Arc::clone(&client);
@@ -44,7 +44,7 @@ impl Shared {
             shared.refresh.connect(Arc::clone(&client));
             let _ = shared.delivery_thread.set(thread::current().id());
             serve(&client, &*shared);
-            // The helpers hold the client as well; with them gone, the last holder's drop ends librdkafka here.
+            // The helpers also have a handle of the client. After they end, dropping the last handle destroys librdkafka's client here.
             shared.flush_helper.end();
             shared.producer_id.join();
             shared.refresh.join();
@@ -66,8 +66,7 @@ impl Shared {
     }
 }
 
-/// Announces the delivery thread's end when it is dropped. That is also when a panic of our own ends the thread: then nobody may
-/// send any more, and nobody waits for an end that cannot come.
+/// On drop, announces the end of the delivery thread, also after a panic: records are rejected, and all waiters are completed.
 struct End(Arc<Shared>);
 
 impl Drop for End {
@@ -106,7 +105,7 @@ mod tests {
     };
 
     #[test]
-    fn nobody_waits_for_a_delivery_thread_that_a_panic_has_ended() {
+    fn a_panic_of_the_delivery_thread_completes_all_waiters() {
         let client = client();
         let shared = Arc::new(shared());
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -115,7 +114,7 @@ mod tests {
             panic!("a bug of ours");
         };
         let thread = shared.run(Arc::clone(&client), serve).unwrap();
-        // A record that is never reported, and one that waits for room.
+        // A record that is never reported, and one that waits for memory.
         assert!(shared.outstanding.enter(&mut Done::default()).is_some() && shared.buffer_memory.try_take(1));
         let mut draft = client.pool().take();
         draft.set_charge(1);
@@ -126,19 +125,19 @@ mod tests {
         let before = shared.close(&client, Deadline::NEVER, true);
         sender.send(()).unwrap();
         assert!(thread.join().is_err());
-        assert_eq!(flushed.now_or_never(), Some(Err(Abandoned)), "who flushed before");
-        assert_eq!(shared.outstanding.flush().now_or_never(), Some(Err(Abandoned)), "who flushes after");
-        assert_eq!(before.now_or_never(), Some(Ok(true)), "who closed before");
-        assert_eq!(shared.close(&client, Deadline::NEVER, true).now_or_never(), Some(Ok(true)), "who closes after");
+        assert_eq!(flushed.now_or_never(), Some(Err(Abandoned)), "an earlier flush");
+        assert_eq!(shared.outstanding.flush().now_or_never(), Some(Err(Abandoned)), "a later flush");
+        assert_eq!(before.now_or_never(), Some(Ok(true)), "an earlier close");
+        assert_eq!(shared.close(&client, Deadline::NEVER, true).now_or_never(), Some(Ok(true)), "a later close");
         let context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(waiting.poll_admission(&context).is_ready(), "who waits for room");
-        assert!(shared.outstanding.enter(&mut Done::default()).is_none(), "who sends");
+        assert!(waiting.poll_admission(&context).is_ready(), "a record that waits for memory");
+        assert!(shared.outstanding.enter(&mut Done::default()).is_none(), "a later send");
         shared.flush_helper.close();
-        assert!(!shared.flush_helper.runs(), "who is in a hurry");
+        assert!(!shared.flush_helper.runs(), "the flush helper");
     }
 
     #[test]
-    fn a_close_with_nothing_left_to_report_leaves_no_helper_that_holds_the_client() {
+    fn closing_without_outstanding_records_starts_no_flush_helper() {
         let (client, shared) = (client(), Arc::new(shared()));
         let thread = shared.run(Arc::clone(&client), |_, _| {}).unwrap();
         let ended = shared.close(&client, Deadline::NEVER, true);

@@ -1,9 +1,9 @@
-//! [`Ending`]: the end of the delivery thread, and those who wait for it: `close`, and the drop of the last handle.
+//! [`Ending`]: waiting for the end of the delivery thread, in `close` and in the drop of the last handle.
 //!
-//! Both have a deadline. The delivery thread keeps it: at that moment it gives up what is left. But the same thread runs callbacks and
-//! interceptors, and one that blocks holds up everything behind it. So each waiter has its own clock, on a thread of its own where it
-//! is a future: if the deadline has passed and no report has come for [`STALLED`], or not the last one for [`LONGEST`], it waits no
-//! longer. The delivery thread goes on when the callback returns, reports what is left, and ends by itself.
+//! Both have a deadline, at which the delivery thread gives up the remaining records. But the delivery thread also runs callbacks and
+//! interceptors, which may block. So each waiter has its own clock, for a future on a thread of its own. After the deadline it stops waiting when
+//! no report has come for [`STALLED`], or at the latest after [`LONGEST`]. When the callback returns, the delivery thread reports the rest and
+//! ends.
 
 use std::{
     sync::{Arc, Condvar, Mutex},
@@ -21,13 +21,13 @@ use crate::{
     producer::shared::Shared,
 };
 
-/// How long after the deadline the delivery thread may report nothing.
+/// The longest time without a report, after the deadline.
 const STALLED: Duration = Duration::from_secs(2);
 
-/// How long after the deadline it may take in all.
+/// The longest time in total, after the deadline.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// How often to look, after the deadline, how far it has come.
+/// The interval of checks for progress, after the deadline.
 const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
@@ -39,7 +39,7 @@ pub(in crate::producer) struct Ending {
 #[derive(Default)]
 struct State {
     has_ended: bool,
-    /// Those who wait without a deadline.
+    /// The waiters without a deadline.
     waiting: Vec<oneshot::Sender<bool>>,
 }
 
@@ -48,7 +48,7 @@ impl Ending {
         lock(&self.state).has_ended
     }
 
-    /// Tells everybody that the delivery thread has ended.
+    /// Completes all waiters: the delivery thread has ended.
     pub(in crate::producer) fn end(&self) {
         let waiting = {
             let mut state = lock(&self.state);
@@ -56,13 +56,13 @@ impl Ending {
             std::mem::take(&mut state.waiting)
         };
         self.changed.notify_all();
-        // Not under the lock: it wakes tasks, which may close the producer as well.
+        // Without the lock: this wakes tasks, which may close the producer too.
         for waiting in waiting {
             let _ = answer(waiting, true);
         }
     }
 
-    /// Hears of the end, however long that takes.
+    /// A receiver for the end, without a deadline.
     fn receiver(&self) -> oneshot::Receiver<bool> {
         let (sender, receiver) = oneshot::channel();
         let mut state = lock(&self.state);
@@ -75,8 +75,8 @@ impl Ending {
         receiver
     }
 
-    /// Blocks until the end, or until `deadline` has passed and the thread gets no further; `progress` changes as long as it does.
-    /// Says whether it was the end.
+    /// Blocks until the end, or until `deadline` has passed without further progress. `progress` changes as long as there is progress.
+    /// Returns whether the thread has ended.
     fn wait<P: PartialEq>(&self, deadline: Deadline, progress: impl Fn() -> P) -> bool {
         let mut state = lock(&self.state);
         loop {
@@ -111,7 +111,7 @@ impl Ending {
 }
 
 impl Shared {
-    /// Lets no more records in; those accepted have until `deadline`. `collect`: what is not delivered is kept for `close` to return.
+    /// Rejects further records. Accepted ones are delivered until `deadline`. With `collect`, undelivered records are kept for `close`.
     pub(in crate::producer) fn begin_to_close(&self, client: &Client, deadline: Deadline, collect: bool) {
         lock(&self.closing).begin(deadline, collect);
         self.outstanding.close();
@@ -124,8 +124,8 @@ impl Shared {
         client.wake();
     }
 
-    /// [Begins to close](Self::begin_to_close). The receiver hears `true` at the end, or `false` if user code still holds up the delivery
-    /// thread some seconds after the deadline.
+    /// [Begins to close](Self::begin_to_close). The receiver gets `true` at the end, or `false` if user code still blocks the delivery thread
+    /// some seconds after the deadline.
     pub(in crate::producer) fn close(
         self: &Arc<Self>,
         client: &Client,
@@ -145,13 +145,13 @@ impl Shared {
         match thread::Builder::new().name("ottla-close".to_owned()).spawn(watch) {
             Ok(_) => receiver,
             Err(error) => {
-                emit!(warn, %error, "no thread to watch the time of a close: it waits for callbacks, however long they take");
+                emit!(warn, %error, "could not start the thread for the timeout of close: it waits for callbacks without a limit");
                 self.ending.receiver()
             }
         }
     }
 
-    /// Blocks until the delivery thread has ended, or until user code has held it up for some seconds after the deadline; says whether it
+    /// Blocks until the delivery thread has ended, or until user code has blocked it for some seconds after the deadline. Returns whether it
     /// has ended.
     pub(in crate::producer) fn wait_for_end(&self, deadline: Deadline) -> bool {
         self.ending.wait(deadline, || (self.outstanding.len(), lock(&self.closing).untaken()))
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_waits_hears_of_the_end_before_and_after_it() {
+    fn waiters_before_and_after_the_end_are_completed() {
         let ending = Ending::default();
         let before = ending.receiver();
         assert!(!ending.has_ended());
@@ -177,10 +177,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_without_the_thread_if_that_gets_no_further() {
+    fn a_wait_ends_without_progress_or_after_the_longest_time() {
         let ending = Ending::default();
         assert!(!ending.wait(Deadline::after(Duration::ZERO), || 0));
-        // Nor does it wait for ever while something is reported now and then.
+        // It also ends while there is progress.
         let looks = Cell::new(0_usize);
         let progress = || {
             looks.set(looks.get() + 1);

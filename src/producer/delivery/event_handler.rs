@@ -1,4 +1,4 @@
-//! What the delivery thread does for a producer: [`EventHandler`] for [`Shared`].
+//! The producer's [`EventHandler`], called by the delivery thread.
 
 use std::{
     sync::atomic::Ordering,
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// How long the delivery thread waits for an event when no timer is set.
+/// The longest wait for an event without a timer.
 const IDLE: Duration = Duration::from_secs(1);
 
 impl EventHandler for Shared {
@@ -37,7 +37,7 @@ impl EventHandler for Shared {
                     outcome.details.get_or_insert_default().cause = Some(error.to_string().into_boxed_str());
                 }
             }
-            // Nobody but `refuse_queued` purges before a producer has been let in, unless it gives up what is left.
+            // Only `refuse_queued` purges before the first authentication, unless the producer gives up the remaining records.
             code::PURGE_QUEUE if !self.gives_up.load(Ordering::SeqCst) => {
                 if let Some(refusal) = lock(&self.refusal).clone() {
                     outcome.set_code(refusal.code());
@@ -52,15 +52,14 @@ impl EventHandler for Shared {
         }
         let fatal = client.fatal_error().map(|(code, text)| (code, self.broker_errors.redact(&text)));
         if code::PURGES.contains(&outcome.code()) {
-            // Given up because the producer can do no more. Why else records of a transaction are given up, its commit tells: librdkafka
-            // counts them.
+            // Purged because of a fatal error. For other purges in a transaction, the commit reports the reason.
             let Some((code, text)) = fatal.filter(|_| !self.gives_up.load(Ordering::SeqCst)) else { return };
             outcome.set_code(code);
             let details = outcome.details.get_or_insert_default();
             details.has_expired = self.transactions.as_ref().is_some_and(|transactions| has_expired(transactions, code, &text));
             details.cause = Some(text.into_boxed_str());
         } else if let Some(transactions) = &self.transactions {
-            // Java's producer is at its end as well when a record is answered so; librdkafka's need not be.
+            // In Java a fenced record is fatal for the producer; in librdkafka not always.
             let fenced =
                 || is_fence(outcome.code()).then(|| (outcome.code(), Error::from_report(view.topic_name(), outcome).to_string()));
             match fatal.or_else(fenced) {
@@ -79,7 +78,7 @@ impl EventHandler for Shared {
     }
 
     fn on_purged(&self, view: &RecordView<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
-        // Who aborts a transaction wants none of its records back.
+        // The records of an aborted transaction are not returned.
         if self.gives_up.load(Ordering::SeqCst) {
             lock(&self.closing).give_up(view, asked, bytes, outcome);
         }
@@ -89,9 +88,9 @@ impl EventHandler for Shared {
         if self.buffer_memory.is_waited_for() || self.deferrals.is_stalled() {
             self.flush_helper.note_progress();
         }
-        // A flush that is not told would wait for ever.
-        survive("the admission of those that wait", || self.release(client, freed.bytes));
-        // Dropped last: it wakes those whose flush has ended.
+        // Contained, so that the flushes below are completed.
+        survive("the admission of waiting records", || self.release(client, freed.bytes));
+        // Dropped last, since it wakes the tasks of completed flushes.
         let mut done = Done::default();
         self.outstanding.leave(freed.records, &mut done);
     }
@@ -100,7 +99,7 @@ impl EventHandler for Shared {
         let text = self.broker_errors.redact(text);
         if fatal || error == code::FATAL {
             let cause = client.fatal_error().map(|(_, text)| self.broker_errors.redact(&text));
-            emit!(error, code = error, %text, cause, "fatal: this producer can send no more");
+            emit!(error, code = error, %text, cause, "fatal error: the producer has failed and cannot be used any more");
         } else {
             emit!(warn, target: "ottla::librdkafka", code = error, "{text}");
         }
@@ -124,8 +123,8 @@ impl EventHandler for Shared {
 
     fn on_log(&self, level: i32, facility: &str, text: &str) {
         let text = self.broker_errors.redact(text);
-        // That a broker closed the connection is no error event, only this line, and it says more than the event that follows: that all
-        // brokers are down. Lines of errors have an event each.
+        // A connection closed by a broker has only this log line and no error event of its own, and the line says more than the next event,
+        // that all brokers are down. Lines of errors have an event each.
         if facility == "FAIL" && (4..=6).contains(&level) {
             let line = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(&*text, |(_, line)| line);
             self.broker_errors.note(code::TRANSPORT, line.to_owned(), None);
@@ -184,8 +183,8 @@ impl EventHandler for Shared {
 }
 
 impl Shared {
-    /// Fails what is queued if the brokers do not let this producer in, and never have: then all that it has accepted is queued, and none
-    /// of it has been sent. Gives when to look again.
+    /// Fails the queued records if authentication fails and never succeeded: then all accepted records are queued, and none was sent. Returns the
+    /// time of the next check.
     fn refuse_queued(&self, client: &Client, now: Instant) -> Option<Instant> {
         if client.connections().has_been_up() {
             return None;
@@ -202,13 +201,12 @@ impl Shared {
     }
 }
 
-/// Notes that the producer can do no more; whether that is because its transaction took too long.
+/// Stores the fatal error. Returns whether its reason is an expired transaction.
 fn has_expired(transactions: &Transactions, code: i32, text: &str) -> bool {
     transactions.end_by(code, text).fatal_kind() == Some(ErrorKind::TransactionExpired)
 }
 
-/// Says which broker has said that this producer may not do something. librdkafka does not know it where the answer was about the topic,
-/// and then it is one of those that are connected.
+/// The broker that denied authorization. For topic errors librdkafka does not know it, so all connected brokers are named.
 fn answered_by(client: &Client, broker: i32) -> String {
     let connections = client.connections();
     let address = if broker < 0 { None } else { connections.address(broker) };

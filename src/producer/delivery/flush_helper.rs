@@ -1,17 +1,15 @@
-//! [`FlushHelper`]: the thread that keeps librdkafka from lingering.
+//! [`FlushHelper`]: the thread that suspends `linger.ms`.
 //!
-//! librdkafka does not linger while `rd_kafka_flush` runs, and offers no other way. The call blocks, so a helper thread makes it, for one of
-//! two reasons:
+//! librdkafka ignores `linger.ms` only while `rd_kafka_flush` runs. That call blocks, so a helper thread makes it, for one of two reasons:
 //!
-//! - Somebody waits for reports: a [`Hurry`] is held by `flush`, by a sink that is flushed, by `send_and_wait`, and by closing. The calls
-//!   follow each other without a pause, since records that are in flight hold up those behind them.
-//! - Senders wait for room. As in Java's accumulator ("exhausted"), what fills `buffer.memory` is to be sent then. A short call is enough for
-//!   what is queued: a *pulse*, made whenever records have been reported and some still wait, and now and then in between. Pulses leave
-//!   out the time in which librdkafka's threads have nothing to do but wait for a broker, and would not sleep while the call lasts.
+//! - A caller waits for reports: `flush`, a sink's flush, `send_and_wait` and closing hold a [`Hurry`]. The calls follow each other without a
+//!   pause, since records in flight delay those behind them.
+//! - Senders wait for `buffer.memory`. As in Java's accumulator ("exhausted"), the queued records must then be sent. A short call is enough, a
+//!   *pulse*. It is made when records were reported and others still wait, and at increasing intervals in between. Without pauses, librdkafka's
+//!   threads would spin while they wait for a broker.
 //!
-//! `rd_kafka_flush` returns when its time is over or librdkafka has no record left, and nothing else ends it. A flush that is over while
-//! others send would leave it running, and what is sent next would not linger. Therefore the slices are short, and `flush` waits
-//! for the end of the current one ([`FlushHelper::lingers`]).
+//! `rd_kafka_flush` returns only at its timeout or when librdkafka has no record left. A call that outlasts its flush would also send later records
+//! without lingering. So the calls are short, and `flush` waits for the end of the current one ([`FlushHelper::lingers`]).
 
 use std::{
     mem,
@@ -29,21 +27,21 @@ use crate::{
     producer::core::Core,
 };
 
-/// How long a call of [`flush_now`] lasts before its caller looks whether it is still needed.
+/// The timeout of a call of [`flush_now`], after which its caller checks whether another is needed.
 pub(in crate::producer) const FLUSH_SLICE: Duration = Duration::from_millis(10);
 
-/// How long a pulse lasts: librdkafka's threads must wake up within it.
+/// The duration of a pulse, within which librdkafka's threads must wake up.
 const PULSE: Duration = Duration::from_millis(5);
 
-/// The shortest and the longest time from one pulse to the next; it doubles in between, until records are reported.
+/// The shortest and the longest interval of pulses. It doubles until records are reported.
 const PULSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
-/// A helper that has nothing to do ends after this long.
+/// The idle time after which the thread ends.
 const IDLE: Duration = Duration::from_secs(1);
 
 pub(in crate::producer) struct FlushHelper {
     inner: Arc<Inner>,
-    /// `None` if records linger no longer than from one pulse to the next.
+    /// `None` if `linger.ms` is not longer than the interval of pulses.
     pulses: Option<Mutex<Pulses>>,
 }
 
@@ -58,18 +56,18 @@ struct State {
     client: Option<Arc<Client>>,
     thread: Option<JoinHandle<()>>,
     runs: bool,
-    /// How many are in a hurry.
+    /// The number of [`Hurry`] guards.
     hurries: usize,
-    /// The producer is being closed, which is a hurry until the end.
+    /// The producer is being closed, which suspends `linger.ms` until the end.
     closing: bool,
     pulse: bool,
     /// `rd_kafka_flush` runs.
     in_flush: bool,
-    /// Those who wait until it no longer does.
+    /// Waiters for the end of the current call.
     leaving: Vec<oneshot::Sender<()>>,
 }
 
-/// When the next pulse is due.
+/// The schedule of pulses.
 #[derive(Default)]
 struct Pulses {
     last: Option<Instant>,
@@ -77,22 +75,22 @@ struct Pulses {
     in_vain: u32,
 }
 
-/// Keeps librdkafka from lingering until it is dropped.
+/// Suspends `linger.ms` until it is dropped.
 pub(in crate::producer) struct Hurry(Arc<Core>);
 
 impl FlushHelper {
-    /// For a producer whose records linger this long.
+    /// `linger` is the producer's `linger.ms`.
     pub(in crate::producer) fn new(linger: Duration) -> Self {
         let pulses = (linger > PULSES.0).then(Mutex::default);
         Self { inner: Arc::default(), pulses }
     }
 
-    /// Says for which client it flushes.
+    /// Sets the client.
     pub(in crate::producer) fn connect(&self, client: Arc<Client>) {
         lock(&self.inner.state).client = Some(client);
     }
 
-    /// Waits for the thread, and lets go of the client: the last one to do so ends librdkafka.
+    /// Joins the thread and drops the client's handle.
     pub(in crate::producer) fn end(&self) {
         let mut state = lock(&self.inner.state);
         let (client, thread) = (state.client.take(), state.thread.take());
@@ -104,17 +102,17 @@ impl FlushHelper {
         drop(client);
     }
 
-    /// Whether this is the helper's thread, on which tasks are woken that may run there.
+    /// Whether the current thread is the helper's, which wakes tasks that may run on it.
     pub(in crate::producer) fn on_its_thread(&self) -> bool {
         lock(&self.inner.state).thread.as_ref().is_some_and(|helper| helper.thread().id() == thread::current().id())
     }
 
-    /// Keeps librdkafka from lingering from now on: the producer is being closed.
+    /// Suspends `linger.ms` for good, because the producer is being closed.
     pub(in crate::producer) fn close(&self) {
         self.ask(|state| state.closing = true);
     }
 
-    /// Waits until librdkafka lingers, unless somebody is in a hurry.
+    /// Waits until `linger.ms` is effective again, unless a [`Hurry`] exists.
     pub(in crate::producer) async fn lingers(&self) {
         let ends = lock(&self.inner.state).end_of_slice();
         if let Some(ends) = ends {
@@ -123,14 +121,14 @@ impl FlushHelper {
         }
     }
 
-    /// Records have been reported, and others wait for the room.
+    /// Records were reported while others wait for memory.
     pub(in crate::producer) fn note_progress(&self) {
         if let Some(mut pulses) = self.pulses() {
             pulses.in_vain = 0;
         }
     }
 
-    /// Makes a pulse if one is due, while records wait for room; gives when to look again. The delivery thread calls this.
+    /// Makes a pulse if one is due and records wait for memory. Returns the time of the next check. Called by the delivery thread.
     pub(in crate::producer) fn watch(&self, waits: bool, now: Instant) -> Option<Instant> {
         if !waits {
             return None;
@@ -151,11 +149,11 @@ impl FlushHelper {
         self.pulses.as_ref().map(|pulses| lock(&pulses))
     }
 
-    /// Changes what is wanted, and starts the thread if there is none.
+    /// Changes the state, and starts the thread if needed.
     fn ask(&self, change: impl FnOnce(&mut State)) {
         let mut state = lock(&self.inner.state);
         change(&mut state);
-        // Without a client the delivery thread has ended: nothing that is outstanding is ever reported.
+        // Without a client, the delivery thread has ended and no record is reported any more.
         let Some(client) = state.client.clone() else { return };
         if state.runs {
             self.inner.changed.notify_all();
@@ -166,11 +164,11 @@ impl FlushHelper {
             Ok(thread) => (state.thread, state.runs) = (Some(thread), true),
             Err(error) => {
                 drop(state);
-                // Without the helper records still go out, after linger.ms.
-                emit!(warn, %error, "no thread for a flush: it waits for linger.ms");
+                // Without the helper, records are still sent after linger.ms.
+                emit!(warn, %error, "could not start the flush thread: records are sent after linger.ms");
             }
         }
-        // It has left, all but its handle of the client.
+        // The thread has ended, or is only dropping its handle of the client.
         if let Some(before) = before {
             let _ = before.join();
         }
@@ -184,7 +182,7 @@ impl Default for FlushHelper {
 }
 
 impl Inner {
-    /// What the thread does, until nobody needs it.
+    /// The thread's loop, until it is idle.
     fn run(&self, client: &Client) {
         let mut state = lock(&self.state);
         while state.client.is_some() {
@@ -211,12 +209,12 @@ impl Inner {
             if !leaving.is_empty() {
                 drop(state);
                 for waiter in leaving {
-                    // A receiver that is gone need not hear it.
+                    // The receiver may have been dropped.
                     let _ = answer(waiter, ());
                 }
                 state = lock(&self.state);
             }
-            // It returns at once if librdkafka has nothing to send: a caller that is still in a hurry waits for something else.
+            // The call returns at once if librdkafka has nothing to send; the remaining guards then wait for something else.
             if !left.is_zero() && state.is_hurried() && state.client.is_some() {
                 state = self.wait(state, left).0;
             }
@@ -224,7 +222,7 @@ impl Inner {
         state.runs = false;
     }
 
-    /// Waits for a change, and says whether there was none.
+    /// Waits for a change. Returns true after a timeout.
     fn wait<'a>(&self, state: MutexGuard<'a, State>, timeout: Duration) -> (MutexGuard<'a, State>, bool) {
         let (state, timeout) = unpoisoned(self.changed.wait_timeout(state, timeout));
         (state, timeout.timed_out())
@@ -236,7 +234,7 @@ impl State {
         self.closing || self.hurries > 0
     }
 
-    /// The end of the call of `rd_kafka_flush` that is under way, if nobody wants another.
+    /// A receiver for the end of the current `rd_kafka_flush`, if no other will follow.
     fn end_of_slice(&mut self) -> Option<oneshot::Receiver<()>> {
         (self.in_flush && !self.is_hurried()).then(|| {
             let (sender, receiver) = oneshot::channel();
@@ -247,7 +245,7 @@ impl State {
 }
 
 impl Pulses {
-    /// Whether a pulse is due, and when to look again.
+    /// Whether a pulse is due, and the time of the next check.
     fn due(&mut self, now: Instant) -> (bool, Instant) {
         if let Some(next) = self.last.map(|last| last + self.pause()).filter(|&next| next > now) {
             return (false, next);
@@ -271,7 +269,7 @@ impl Hurry {
 
 impl Drop for Hurry {
     fn drop(&mut self) {
-        // In a fork the lock may be held for ever.
+        // In a forked child the lock may be held for ever.
         if !self.0.client.is_left_behind() {
             lock(&self.0.shared.flush_helper.inner.state).hurries -= 1;
         }
@@ -285,10 +283,10 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn pulses_come_more_and_more_seldom_until_records_are_reported() {
+    fn the_interval_of_pulses_doubles_until_records_are_reported() {
         let helper = FlushHelper::new(Duration::from_secs(2));
         let now = Instant::now();
-        assert_eq!(helper.watch(false, now), None, "nobody waits");
+        assert_eq!(helper.watch(false, now), None, "no record waits");
         let mut time = now;
         for pause in [10, 20, 40, 80, 100, 100] {
             let next = helper.watch(true, time).unwrap();
@@ -302,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_linger_no_longer_than_a_pulse_takes_need_none() {
+    fn a_short_linger_needs_no_pulses() {
         assert_eq!(FlushHelper::new(Duration::from_millis(5)).watch(true, Instant::now()), None);
     }
 }

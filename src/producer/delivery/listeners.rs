@@ -1,4 +1,4 @@
-//! [`Listeners`]: who hears of a record's end beside its future, interceptors and callbacks; and of throttling.
+//! [`Listeners`]: interceptors, delivery callbacks and the throttling callback.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     panic::{contain, emit},
 };
 
-/// A producer's interceptors, if it has some, and who wants to hear of throttling.
+/// A producer's interceptors and its throttling callback.
 pub(crate) struct Listeners {
     interceptors: Option<Arc<dyn Acknowledge>>,
     pub(in crate::producer) on_throttle: OnThrottle,
@@ -22,9 +22,9 @@ impl Listeners {
         Self { interceptors, on_throttle: OnThrottle::default() }
     }
 
-    /// Tells the interceptors of a record that failed before it was accepted.
+    /// Reports a record that failed before it was accepted to the interceptors.
     ///
-    /// The topic is not read from the body, which may still name that of the record before.
+    /// The topic is an argument, because the prepared record may still contain that of an earlier record.
     pub(crate) fn tell_refused(&self, topic: &str, record: &PreparedRecord, error: &Error) {
         if let Some(chain) = &self.interceptors {
             chain.acknowledge(&Acknowledgement {

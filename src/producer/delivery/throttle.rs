@@ -1,4 +1,4 @@
-//! [`Throttle`]: a broker holds this producer back.
+//! [`Throttle`]: throttling by a broker.
 
 use std::{fmt, time::Duration};
 
@@ -7,10 +7,10 @@ use crate::{
     panic::{contain, emit},
 };
 
-/// A broker that holds this producer back because it is over its quota (KIP-219): what
-/// [`ProducerBuilder::on_throttle`](crate::ProducerBuilder::on_throttle) is told.
+/// A broker throttles this producer because of a quota (KIP-219): the argument of
+/// [`ProducerBuilder::on_throttle`](crate::ProducerBuilder::on_throttle).
 ///
-/// librdkafka tells of the answers to produce requests.
+/// librdkafka reports the throttling of produce requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Throttle(Throttled);
 
@@ -25,7 +25,7 @@ impl Throttle {
         &self.0.broker
     }
 
-    /// For how long the broker takes nothing more from this producer; zero when that is over.
+    /// How long the broker accepts nothing more from this producer; zero when the throttling has ended.
     pub fn time(&self) -> Duration {
         self.0.time
     }
@@ -33,7 +33,7 @@ impl Throttle {
 
 type Listener = dyn Fn(&Throttle) + Send + Sync;
 
-/// Who wants to hear of it.
+/// The throttling callback, if there is one.
 #[derive(Default)]
 pub(in crate::producer) struct OnThrottle(Option<Contained<Box<Listener>>>);
 
@@ -42,13 +42,13 @@ impl OnThrottle {
         Self(Some(Contained::new(Box::new(listener))))
     }
 
-    /// Tells the log, and the listener if there is one.
+    /// Logs the throttling and calls the callback.
     pub(in crate::producer) fn tell(&self, throttled: Throttled) {
         let Throttled { broker, node_id, time } = &throttled;
         emit!(debug, %broker, node_id, ?time, "the broker throttles this producer");
         let Some(listener) = &self.0 else { return };
         if let Err(panic) = contain(|| listener(&Throttle(throttled))) {
-            emit!(error, %panic, "what on_throttle calls panicked");
+            emit!(error, %panic, "the callback of on_throttle panicked");
         }
     }
 }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_hears_of_it_and_may_panic() {
+    fn the_callback_is_called_and_may_panic() {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let hears = Arc::clone(&heard);
         let on_throttle = OnThrottle::new(move |throttle| {

@@ -1,12 +1,13 @@
-//! The records for a topic or a partition that librdkafka does not know, perhaps since it was just added: Java asks the brokers again and
-//! waits, for `max.block.ms`.
+//! Records for a topic or a partition that librdkafka does not know, perhaps because it was just added. Like Java, ottla refreshes the metadata and
+//! waits for `max.block.ms`.
 //!
-//! librdkafka knows it, or not, when a record is sent. A record that it refuses for that is set aside: it keeps its room, the brokers are
-//! asked ([`Refresh`](super::refresh::Refresh)), and after each answer the delivery thread tries again. Records for the same partition queue up
-//! behind it, those for others do not. While no partition of the topic is known, all of the topic's records queue up behind it. It is sent, and its sender learns that it was accepted, once the brokers have reported its partition.
+//! librdkafka rejects such a record when it is sent. The record is set aside with its memory reserved, the metadata are refreshed
+//! ([`Refresh`](super::refresh::Refresh)), and the delivery thread tries again after each response. Records for the same partition wait behind it,
+//! those for other partitions do not. While no partition of the topic is known, all records of the topic wait behind it. Once the brokers have
+//! reported the partition, the record is sent and its sender learns that it was accepted.
 //!
-//! A record that has waited for room, or for its serializer, is reported as accepted before librdkafka has it. So one with an explicit
-//! partition is set aside as well, unless brokers have reported the partition before.
+//! A record that has waited for memory or for its serializer is reported as accepted before librdkafka has it. So such a record with an explicit
+//! partition is set aside too, unless the brokers have already reported the partition.
 
 use std::{sync::Arc, time::Instant};
 
@@ -32,17 +33,17 @@ impl Deferred for Absent {
     }
 }
 
-/// Where a record is set aside: with those of its partition, or of its topic if that is not known.
+/// The queue of a record: that of its partition, or of its topic if the topic is unknown.
 pub(in crate::producer) fn key_of(record: &PreparedRecord, code: i32) -> Arc<str> {
     let topic = topic_of(record);
     match record.partition {
-        // No topic's name has a slash.
+        // A topic name cannot contain a slash.
         Some(partition) if code != code::UNKNOWN_TOPIC => format!("{topic}/{partition}").into(),
         _ => topic,
     }
 }
 
-/// Whether librdkafka has refused a record because it does not know its topic or its explicit partition.
+/// Whether librdkafka has rejected a record because its topic or its explicit partition is unknown.
 pub(in crate::producer) fn is_absence(draft: &Draft, code: i32) -> bool {
     match code {
         code::UNKNOWN_TOPIC => draft.record().topic.is_some(),
@@ -51,36 +52,36 @@ pub(in crate::producer) fn is_absence(draft: &Draft, code: i32) -> bool {
     }
 }
 
-/// Whether brokers have reported a partition of the record's topic.
+/// Whether the brokers have reported a partition of the record's topic.
 fn knows_partitions(record: &PreparedRecord) -> bool {
     record.topic.as_ref().is_some_and(|topic| topic.partitions() > 0)
 }
 
-/// Whether brokers have reported the record's partition or, if it has none, its topic.
+/// Whether the brokers have reported the record's partition or, without one, its topic.
 fn is_reported(record: &PreparedRecord) -> bool {
     record.topic.as_ref().is_some_and(|topic| topic.partitions() > record.partition.unwrap_or_default())
 }
 
 impl Shared {
-    /// Whether records are set aside that this one is behind.
+    /// Whether this record must wait behind records that are set aside.
     pub(in crate::producer) fn is_behind_absent(&self, record: &PreparedRecord) -> bool {
         let holds = |code| self.absent.holds(&key_of(record, code));
         self.absent.is_engaged() && (holds(code::UNKNOWN_TOPIC) || (record.partition.is_some() && holds(code::UNKNOWN_PARTITION)))
     }
 
-    /// Whether a record can be reported as accepted before librdkafka has it.
+    /// Whether a record may be reported as accepted before librdkafka has it.
     pub(in crate::producer) fn is_known(&self, record: &PreparedRecord) -> bool {
         !self.is_behind_absent(record) && (record.partition.is_none() || is_reported(record))
     }
 
-    /// Sets a record aside that has its room and is engaged with the deferrals.
+    /// Sets a record aside. Its memory is reserved, and it is engaged with the deferrals.
     pub(in crate::producer) fn set_aside(&self, client: &Client, deferral: Box<Deferral>) {
         if let Err((deferral, exit)) = self.try_set_aside(deferral) {
             self.leave(client, *deferral, self.error_of(exit));
         }
     }
 
-    /// [`set_aside`](Self::set_aside), if it still may wait.
+    /// [`set_aside`](Self::set_aside), unless the record was cancelled or the queue is closed.
     pub(in crate::producer) fn try_set_aside(&self, deferral: Box<Deferral>) -> Result<(), (Box<Deferral>, Exit)> {
         if !self.absent.engage() {
             return Err((deferral, Exit::Cleared));
@@ -88,8 +89,8 @@ impl Shared {
         let ticket = Arc::clone(&deferral.ticket);
         let record = deferral.draft.record();
         let topic = record.topic.clone();
-        // With those that wait for the topic if there are any, and while no partition of it is known: the partitioner may choose this
-        // one for a record that follows.
+        // Behind the records that wait for the topic, if any, and while no partition of it is known, since the partitioner may choose this
+        // partition for a later record.
         let waits_for_topic = !knows_partitions(record) || self.absent.holds(&key_of(record, code::UNKNOWN_TOPIC));
         let place = ticket.set_aside(key_of(record, if waits_for_topic { code::UNKNOWN_TOPIC } else { code::UNKNOWN_PARTITION }));
         if let Err((Absent(deferral), exit)) = self.absent.push(Absent(deferral)) {
@@ -97,7 +98,7 @@ impl Shared {
             return Err((deferral, exit));
         }
         if ticket.place.is_withdrawn() {
-            // Its future was dropped before it had this place.
+            // Its future was dropped before the record had this place.
             place.withdraw();
             if let Some(Absent(deferral)) = self.absent.withdraw(place) {
                 self.absent.disengage();
@@ -108,7 +109,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Tries the records again that are set aside.
+    /// Retries the records that are set aside.
     pub(in crate::producer) fn serve_absent(&self, client: &Client, now: Instant) {
         if !self.absent.is_due(now, || false) {
             return;
@@ -127,7 +128,7 @@ impl Shared {
         );
     }
 
-    /// Gives a record to librdkafka once more; it comes back to wait on.
+    /// Passes a record to librdkafka if its partition was reported. Returns a record that must wait further.
     fn try_again(&self, client: &Client, deferral: Deferral, is_late: bool) -> Option<Box<Deferral>> {
         let Deferral { draft, pending_serialization, ticket } = deferral;
         if is_reported(draft.record()) {
@@ -136,7 +137,7 @@ impl Shared {
             return None;
         }
         if !is_late {
-            // librdkafka would refuse it again, or take it before its sender can be told so.
+            // librdkafka would reject it again, or accept it before its sender can learn that.
             draft.record().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
             return Some(Box::new(Deferral { draft, pending_serialization, ticket }));
         }
@@ -155,7 +156,7 @@ impl Shared {
         None
     }
 
-    /// Ends the records whose time was over at `now`, for where the delivery thread does not come to it.
+    /// Rejects the records whose deadline has passed at `now`, while the delivery thread is blocked.
     pub(in crate::producer) fn expire_absent(&self, client: &Client, now: Instant) {
         for Absent(deferral) in self.absent.expired(now) {
             self.absent.disengage();
@@ -165,28 +166,28 @@ impl Shared {
         }
     }
 
-    /// The error of a record that has waited for its topic or partition for too long.
+    /// The error of a record whose topic or partition was not reported in time.
     fn not_reported(&self, record: &PreparedRecord, code: i32) -> Error {
         let waited = self.buffer_memory.max_block().as_millis();
         let what = format!("{}: the brokers did not report it within max.block.ms ({waited} ms)", name_of(record));
         self.broker_errors.blame(Error::from_code(code, &what))
     }
 
-    /// The error of a record that does not wait for its topic or partition. The brokers are asked, so that it may be sent again.
+    /// The error of a record that must not wait for its topic or partition. Refreshes the metadata, so that a later attempt may succeed.
     pub(in crate::producer) fn refusal_of_absent(&self, record: &PreparedRecord, code: i32) -> Error {
         record.topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
-        let what = format!("{}: the brokers are asked for it; await `send`, or try again later", name_of(record));
+        let what = format!("{}: unknown, the metadata are being refreshed; await `send`, or try again later", name_of(record));
         Error::from_code(code, &what).not_abortable()
     }
 
-    /// Ends everything that is set aside; `close` lets nothing be set aside from now on.
+    /// Removes all records that are set aside. With `close`, no record can be set aside any more.
     pub(in crate::producer) fn clear_absent(&self, close: bool) -> impl Iterator<Item = Box<Deferral>> {
         let cleared = self.absent.clear(close);
         cleared.iter().for_each(|_| self.absent.disengage());
         cleared.into_iter().map(|Absent(deferral)| deferral)
     }
 
-    /// Takes a record back that is set aside.
+    /// Cancels a record that is set aside.
     pub(in crate::producer) fn withdraw_absent(&self, client: &Client, ticket: &Ticket) {
         let Some(place) = ticket.place_aside() else { return };
         place.withdraw();
@@ -197,7 +198,7 @@ impl Shared {
     }
 }
 
-/// A record's topic and partition, as errors name them.
+/// A record's topic and partition for errors.
 pub(in crate::producer) fn name_of(record: &PreparedRecord) -> String {
     let topic = topic_of(record);
     record.partition.map_or_else(|| format!("topic {topic}"), |partition| format!("topic {topic}, partition {partition}"))

@@ -1,4 +1,4 @@
-//! What the brokers tell of their cluster.
+//! [`Cluster`]: the description of the cluster.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::{
     producer::Producer,
 };
 
-/// The brokers that a producer writes to: what Java's `Cluster` and `Admin.describeCluster` tell.
+/// The cluster that a producer writes to, like Java's `Cluster` and `Admin.describeCluster`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
     id: Option<String>,
@@ -27,18 +27,17 @@ pub struct Broker {
 }
 
 impl Cluster {
-    /// The cluster's id, `None` if the broker did not tell it.
+    /// The cluster's id; `None` if the broker did not report it.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// The broker that the cluster names as its controller, which under KRaft is any broker; `None` if it
-    /// names none of its brokers, as the embedded one does.
+    /// The broker id of the controller, which under KRaft is any broker; `None` if the cluster reports none, like the embedded one.
     pub fn controller(&self) -> Option<i32> {
         self.controller
     }
 
-    /// The brokers that are up, by their ids, ascending.
+    /// The brokers that are up, sorted by id.
     pub fn brokers(&self) -> &[Broker] {
         &self.brokers
     }
@@ -50,30 +49,30 @@ impl Broker {
         self.id
     }
 
-    /// The host that it gives clients, of its `advertised.listeners`.
+    /// The host of its `advertised.listeners`.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port that goes with it.
+    /// The port of its `advertised.listeners`.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its `broker.rack`, `None` if that is not set.
+    /// Its `broker.rack`; `None` if that is not set.
     pub fn rack(&self) -> Option<&str> {
         self.rack.as_deref()
     }
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
-    /// The cluster's id, brokers and controller, asked of a broker; waits for `max.block.ms` at most (an hour at the longest).
+    /// Requests the cluster's id, brokers and controller from a broker. Waits at most `max.block.ms` (and at most an hour).
     ///
     /// # Errors
-    /// [`Closed`](crate::ErrorKind::Closed) once the producer is closed;
-    /// [`MetadataTimeout`](crate::ErrorKind::MetadataTimeout) if no broker answered, with the last connection's error as its source;
-    /// [`Authentication`](crate::ErrorKind::Authentication) if the brokers do not let this client in; librdkafka's `__UNSUPPORTED_FEATURE` if
-    /// they have no id for their cluster, as before Kafka 0.10.1: librdkafka cannot read their description.
+    /// - [`Closed`](crate::ErrorKind::Closed) if the producer is closed
+    /// - [`MetadataTimeout`](crate::ErrorKind::MetadataTimeout) if no broker responded, with the last broker error as the source
+    /// - [`Authentication`](crate::ErrorKind::Authentication) if the brokers reject this client
+    /// - librdkafka's `__UNSUPPORTED_FEATURE` if the cluster has no id (before Kafka 0.10.1)
     ///
     /// ```
     /// # #[cfg(feature = "testing")]

@@ -1,4 +1,4 @@
-//! What the brokers tell of a topic.
+//! [`PartitionInfo`]: the partitions of a topic.
 
 use std::{
     sync::Arc,
@@ -14,12 +14,12 @@ use crate::{
     producer::{Producer, core::check_topic_name, shared::Shared},
 };
 
-/// How long a topic that the brokers do not know may be one that they are creating.
+/// How long an unknown topic may be one that the brokers are creating.
 const TOPIC_CREATION: Duration = Duration::from_secs(5);
 
 const RETRY: Duration = Duration::from_millis(100);
 
-/// How often to look whether it is of any use to wait for an answer.
+/// The interval of checks whether waiting is still useful.
 const SLICE: Duration = Duration::from_secs(1);
 
 /// One partition of a topic: Java's `PartitionInfo`.
@@ -47,32 +47,32 @@ impl PartitionInfo {
         self.partition
     }
 
-    /// The broker that leads it, `None` while there is none.
+    /// The id of the leader; `None` while there is none.
     pub fn leader(&self) -> Option<i32> {
         self.leader
     }
 
-    /// The brokers that hold it.
+    /// The ids of the brokers with a replica.
     pub fn replicas(&self) -> &[i32] {
         &self.replicas
     }
 
-    /// Those of them that have caught up with the leader.
+    /// The ids of the brokers whose replica is in sync.
     pub fn in_sync_replicas(&self) -> &[i32] {
         &self.in_sync_replicas
     }
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
-    /// The topic's partitions, asked of the brokers; waits for `max.block.ms` at most (Java: `partitionsFor`).
+    /// Requests the topic's partitions from a broker (Java: `partitionsFor`). Waits at most `max.block.ms`.
     ///
-    /// A topic that does not exist is created by this where the brokers' `auto.create.topics.enable` allows it.
+    /// This creates a missing topic if the brokers' `auto.create.topics.enable` allows it.
     ///
     /// # Errors
-    /// [`Closed`](ErrorKind::Closed) once the producer is closed;
-    /// [`MetadataTimeout`](ErrorKind::MetadataTimeout) if no broker answered, with the last connection's error as its source;
-    /// [`Authentication`](ErrorKind::Authentication) if the brokers do not let this client in;
-    /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) if there is no such topic.
+    /// - [`Closed`](ErrorKind::Closed) if the producer is closed
+    /// - [`MetadataTimeout`](ErrorKind::MetadataTimeout) if no broker responded, with the last broker error as the source
+    /// - [`Authentication`](ErrorKind::Authentication) if the brokers reject this client
+    /// - [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) if the topic does not exist
     pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, Error> {
         let core = &self.0.core;
         core.check_open()?;
@@ -88,7 +88,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
     }
 
-    /// The error of what no broker has answered.
+    /// The error of a request without a response.
     pub(in crate::producer) fn unanswered(&self, context: &str) -> Error {
         let shared = &self.0.core.shared;
         if let Some(error) = shared.broker_errors.not_let_in(context) {
@@ -100,7 +100,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 }
 
-/// Runs what blocks on a thread of its own.
+/// Runs a blocking function on a new thread.
 pub(in crate::producer) async fn elsewhere<T: Send + 'static>(
     client: &Arc<Client>,
     asks: impl FnOnce(&Client) -> T + Send + 'static,
@@ -114,15 +114,14 @@ pub(in crate::producer) async fn elsewhere<T: Send + 'static>(
             drop(client);
             let _ = sender.send(answer);
         })
-        .map_err(|error| Error::new(ErrorKind::Client, "no thread to ask the brokers").with_source(error))?;
-    receiver.await.map_err(|_| Error::new(ErrorKind::Client, "the thread that asked the brokers is gone"))
+        .map_err(|error| Error::new(ErrorKind::Client, "could not start a thread for the metadata request").with_source(error))?;
+    receiver.await.map_err(|_| Error::new(ErrorKind::Client, "the thread of the metadata request panicked"))
 }
 
-/// Asks until the topic is there. One that the brokers create on demand takes a moment; one that they do not know is given
-/// that moment too.
+/// Requests metadata until the topic exists, since brokers need a moment to create a topic. An unknown topic is given that moment too.
 fn ask(client: &Client, shared: &Shared, topic: &str, timeout: Duration) -> Result<Metadata, i32> {
     let begun = Instant::now();
-    // As soon as librdkafka has the topic, it connects for it twice a second: that can wait for the first connection.
+    // librdkafka connects twice a second for a topic that it has, so the topic is created only after the first connection.
     let ask = |timeout| client.metadata(&*client.topic(topic)?, timeout);
     loop {
         let answer = persist(client, shared, timeout.saturating_sub(begun.elapsed()), ask);
@@ -138,8 +137,8 @@ fn ask(client: &Client, shared: &Shared, topic: &str, timeout: Duration) -> Resu
     }
 }
 
-/// Asks for `timeout` at most, and no longer once it is clear that the brokers do not let this producer in. Without a connection nobody is
-/// asked: librdkafka would connect far too often meanwhile (`native/reconnect.rs`).
+/// Repeats a request for at most `timeout`, or until authentication has failed for good. Sends no request without a connection, since librdkafka
+/// would then connect too often (`native/reconnect.rs`).
 pub(in crate::producer) fn persist<T>(
     client: &Client,
     shared: &Shared,

@@ -1,11 +1,11 @@
-//! [`ProducerId`]: the id of an idempotent producer, sooner than librdkafka asks for it.
+//! [`ProducerId`]: makes librdkafka request the producer id of an idempotent producer earlier.
 //!
-//! librdkafka asks for the id when it has read a broker's metadata, if a broker is connected then, and else half a second later
-//! (`rd_kafka_idemp_pid_fsm`). The first metadata come over the connection to a bootstrap server, which it ends as soon as they have told
-//! it what broker that is: at that moment none is connected, and a producer's first records wait for half a second. Metadata from a
-//! broker that it knows have it ask at once. So a thread asks for the first topic's until such a broker has answered.
+//! librdkafka requests the id after it has read a broker's metadata if a broker is connected then, or else half a second later
+//! (`rd_kafka_idemp_pid_fsm`). It closes the connection to the bootstrap server after the first metadata, so no broker is connected at that
+//! moment, and the first records wait for half a second. Metadata from a known broker trigger the request at once. So a thread requests metadata of
+//! the first topic until a known broker has responded.
 //!
-//! A topic that is just being created is left to librdkafka: the first records of one fare better when they come later
+//! For a topic that is being created this is left to librdkafka, because a later start is better for its first records
 //! (`native/implicit_ack.rs`).
 
 use std::{
@@ -23,17 +23,17 @@ use crate::{
     native::{Client, Metadata, Topic, code},
 };
 
-/// How long it waits for an answer, the first time and the last. The time doubles in between; by then librdkafka has asked itself.
+/// The first and the last timeout of a request. It doubles in between; by the end librdkafka has requested the id itself.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(800));
 
-/// How long it lets librdkafka connect to the brokers that it has just heard of.
+/// The pause in which librdkafka connects to newly reported brokers.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How often it asks at most.
+/// The most requests.
 const ATTEMPTS: u32 = 100;
 
 pub(in crate::producer) struct ProducerId {
-    /// Until the first topic is there.
+    /// True until the first topic is used.
     is_wanted: AtomicBool,
     asking: Arc<Mutex<Asking>>,
 }
@@ -41,17 +41,17 @@ pub(in crate::producer) struct ProducerId {
 #[derive(Default)]
 struct Asking {
     ended: bool,
-    /// Says that the thread has let go of the client.
+    /// Disconnects when the thread has dropped the client.
     thread: Option<Receiver<()>>,
 }
 
 impl ProducerId {
-    /// `is_wanted` of an idempotent producer without transactions, which ask for their id themselves.
+    /// `is_wanted`: for an idempotent producer without transactions, which request their id themselves.
     pub(in crate::producer) fn new(is_wanted: bool) -> Self {
         Self { is_wanted: AtomicBool::new(is_wanted), asking: Arc::default() }
     }
 
-    /// Has librdkafka ask for the id, once: the topic is the first that records are sent to.
+    /// Makes librdkafka request the id, once. `topic` is the first topic that records are sent to.
     pub(in crate::producer) fn hasten(&self, client: &Arc<Client>, topic: &Arc<Topic>) {
         if !self.is_wanted.load(Ordering::Relaxed) || !self.is_wanted.swap(false, Ordering::Relaxed) {
             return;
@@ -74,12 +74,12 @@ impl ProducerId {
             drop((topic, client));
             drop(end);
         };
-        // Without the thread the first records still go out, half a second later.
+        // Without the thread, the first records are sent half a second later.
         asking.thread = thread::Builder::new().name("ottla-id".to_owned()).spawn(ask).ok().map(|_| ended);
     }
 
-    /// Ends the thread, which holds the client, and waits for it: for twice as long as a question takes, and no longer, since librdkafka's own
-    /// waits take longer when the system's clock is set back.
+    /// Ends the thread, which has a handle of the client, and waits for it: at most twice the timeout of a request, since librdkafka waits longer if
+    /// the system clock is set back.
     pub(in crate::producer) fn join(&self) {
         let thread = {
             let mut asking = lock(&self.asking);
@@ -92,7 +92,7 @@ impl ProducerId {
     }
 }
 
-/// Asks for metadata, each time for so long, until a broker that is known has answered, or the topic is not there yet.
+/// Requests metadata with increasing timeouts, until a known broker has responded or the topic does not exist yet.
 fn ask(mut metadata: impl FnMut(Duration) -> Result<Metadata, i32>, has_ended: impl Fn() -> bool) {
     let mut patience = PATIENCE.0;
     for _ in 0..ATTEMPTS {
@@ -118,7 +118,7 @@ mod tests {
         Ok(Metadata { code, partitions: Vec::new(), is_from_known_broker })
     }
 
-    /// How long it waited for each answer, in ms, until it asked no more or there was none left.
+    /// The timeouts of the requests in ms.
     fn asked(answers: impl IntoIterator<Item = Result<Metadata, i32>>) -> Vec<u128> {
         let mut answers: VecDeque<_> = answers.into_iter().collect();
         let (mut asked, is_last) = (Vec::new(), Cell::new(answers.is_empty()));
@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn it_asks_until_a_known_broker_answers() {
+    fn requests_are_repeated_until_a_known_broker_responds() {
         let bootstrap = || answer(code::NO_ERROR, false);
         let more = || answer(code::NO_ERROR, false);
         assert_eq!(asked([bootstrap(), bootstrap(), answer(code::NO_ERROR, true), more()]), [100, 100, 100]);
     }
 
     #[test]
-    fn a_topic_that_is_just_being_created_is_left_to_librdkafka() {
+    fn a_topic_that_is_being_created_is_left_to_librdkafka() {
         let more = || answer(code::NO_ERROR, false);
         for code in [code::UNKNOWN_TOPIC_OR_PARTITION, code::LEADER_NOT_AVAILABLE] {
             assert_eq!(asked([answer(code, false), more()]), [100], "{code}");
@@ -148,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn it_waits_longer_where_no_broker_answers_and_then_gives_up() {
+    fn timeouts_double_up_to_a_limit() {
         assert_eq!(asked((0..9).map(|_| Err(code::TRANSPORT))), [100, 200, 400, 800]);
     }
 
     #[test]
-    fn it_asks_no_more_once_the_producer_has_ended() {
+    fn an_ended_producer_sends_no_request() {
         assert!(asked([]).is_empty());
     }
 }

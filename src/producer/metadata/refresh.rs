@@ -1,9 +1,9 @@
-//! [`Refresh`]: asks the brokers for topics again whose partitions librdkafka does not know.
+//! [`Refresh`]: refreshes the metadata of topics with partitions that librdkafka does not know.
 //!
-//! librdkafka refuses a partition that it does not know at once, and asks for no metadata because of it: a partition that was just added
-//! would stay unknown until `metadata.max.age.ms` is over. Java asks again, and so does this. `rd_kafka_metadata` blocks, so that a thread
-//! asks, for one topic after the other. It begins when a topic is wanted and ends when none is. A topic is asked for once at a time, and
-//! at most once in `retry.backoff.ms`, which doubles up to `retry.backoff.max.ms` as long as the topic is wanted.
+//! librdkafka rejects an unknown partition at once and does not refresh the metadata, so a new partition would stay unknown for up to
+//! `metadata.max.age.ms`. Java refreshes the metadata, and so does this thread. `rd_kafka_metadata` blocks, so the thread handles one topic after
+//! the other. It starts with the first topic and ends when no topic is left. A topic is requested at most once in `retry.backoff.ms`, which
+//! doubles up to `retry.backoff.max.ms` while the topic is wanted.
 
 use std::{
     collections::HashMap,
@@ -21,13 +21,13 @@ use crate::{
     native::{Client, Topic},
 };
 
-/// How long one question waits for its answer. The thread holds the client, and so the end of the producer waits for it.
+/// The timeout of a request. The thread has a handle of the client, so the end of the producer waits for it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(in crate::producer) struct Refresh(Arc<Inner>);
 
 struct Inner {
-    /// The first pause between two questions for a topic, and the longest.
+    /// The first and the longest pause between two requests for a topic.
     backoff: (Duration, Duration),
     state: Mutex<State>,
     changed: Condvar,
@@ -35,17 +35,17 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    /// Whom to ask; `None` before the delivery thread begins and after it has ended.
+    /// `None` before the delivery thread starts and after it has ended.
     client: Option<Arc<Client>>,
     topics: HashMap<Arc<str>, Wanted>,
-    /// Says that the thread has dropped its client; `None` while none runs.
+    /// Disconnects when the thread has dropped the client; `None` while no thread runs.
     thread: Option<Receiver<()>>,
 }
 
 struct Wanted {
     topic: Arc<Topic>,
     is_wanted: bool,
-    /// The pause after the next question.
+    /// The pause after the next request.
     backoff: Duration,
     not_before: Instant,
 }
@@ -67,7 +67,7 @@ impl State {
         });
         if !wanted.is_wanted {
             wanted.is_wanted = true;
-            // It was not wanted for so long that this is another matter.
+            // Not wanted for a long time, so the backoff starts again.
             if now.saturating_duration_since(wanted.not_before) > longest {
                 (wanted.backoff, wanted.not_before) = (first, now);
             }
@@ -89,17 +89,17 @@ impl State {
 }
 
 impl Refresh {
-    /// With the first pause between two questions for a topic, and the longest.
+    /// `backoff` and `longest` are the first and the longest pause between two requests for a topic.
     pub(in crate::producer) fn new(backoff: Duration, longest: Duration) -> Self {
         Self(Arc::new(Inner { backoff: (backoff, longest.max(backoff)), state: Mutex::default(), changed: Condvar::new() }))
     }
 
-    /// Says whom to ask.
+    /// Sets the client.
     pub(in crate::producer) fn connect(&self, client: Arc<Client>) {
         lock(&self.0.state).client = Some(client);
     }
 
-    /// Has the brokers asked for a topic, unless they are being asked. `told` is woken after the answer.
+    /// Requests a topic, unless a request is pending. Wakes `told` after the response.
     pub(in crate::producer) fn want(&self, topic: &Arc<Topic>, told: Waker) {
         let mut state = lock(&self.0.state);
         let Some(client) = state.client.as_ref().map(Arc::clone) else { return };
@@ -119,16 +119,16 @@ impl Refresh {
                 }
                 told.wake_by_ref();
             });
-            // The client first: who waits for the end waits for that.
+            // The client first, since `join` waits for that.
             drop(client);
             drop(end);
         };
-        // Without the thread the topic stays unknown for as long as librdkafka leaves it so.
+        // Without the thread, the topic stays unknown until librdkafka itself refreshes its metadata.
         state.thread = thread::Builder::new().name("ottla-metadata".to_owned()).spawn(run).ok().map(|_| ended);
     }
 
-    /// Ends the thread, which holds the client and topics, and waits for it: for twice as long as a question takes, and no longer, since
-    /// librdkafka's own waits take longer when the system's clock is set back.
+    /// Ends the thread, which has handles of the client and of topics, and waits for it: at most twice the timeout of a request, since librdkafka
+    /// waits longer if the system clock is set back.
     pub(in crate::producer) fn join(&self) {
         let (client, topics, thread) = {
             let mut state = lock(&self.0.state);
@@ -143,7 +143,7 @@ impl Refresh {
 }
 
 impl Inner {
-    /// Asks for what is wanted until nothing is.
+    /// Requests wanted topics until none is left.
     fn run(&self, mut ask: impl FnMut(&Topic)) {
         let mut state = lock(&self.state);
         loop {
@@ -158,7 +158,7 @@ impl Inner {
                     state = unpoisoned(self.changed.wait_timeout(state, time)).0;
                 }
                 Step::End => {
-                    // Under the lock: what is wanted from now on begins another thread. Once it is joined there is nothing to take.
+                    // Under the lock, so that the next wanted topic starts another thread. Nothing to do if `join` has taken it.
                     state.thread = None;
                     return;
                 }
@@ -188,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_is_asked_for_once_in_a_backoff_that_doubles() {
+    fn requests_for_a_topic_have_an_exponential_backoff() {
         let (mut state, begun, orders) = (State::default(), Instant::now(), topic("orders"));
         let at = |ms| begun + Duration::from_millis(ms);
         let mut asked_at = Vec::new();
-        // Wanted all the time.
+        // The topic is wanted all the time.
         for ms in 0..1500 {
             state.want(&orders, BACKOFF, at(ms));
             if asked(state.next(BACKOFF.1, at(ms))).is_some() {
@@ -200,11 +200,11 @@ mod tests {
             }
         }
         assert_eq!(asked_at, [0, 100, 300, 600, 900, 1200]);
-        // It was wanted after the last question, and then no more.
+        // Wanted once more after the last request.
         assert!(matches!(state.next(BACKOFF.1, at(1499)), Step::Wait(time) if time == Duration::from_millis(1)));
         assert_eq!(asked(state.next(BACKOFF.1, at(1500))).as_deref(), Some("orders"));
         assert!(matches!(state.next(BACKOFF.1, at(5000)), Step::End));
-        // Wanted again much later: as at the first time.
+        // Wanted again much later: the backoff starts again.
         state.want(&orders, BACKOFF, at(5000));
         assert_eq!(asked(state.next(BACKOFF.1, at(5000))).as_deref(), Some("orders"));
         state.want(&orders, BACKOFF, at(5001));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn each_topic_has_its_turn_and_the_thread_ends_when_none_is_wanted() {
+    fn every_topic_is_requested_and_the_thread_then_ends() {
         let (mut state, now) = (State::default(), Instant::now());
         for name in ["a", "b"] {
             state.want(&topic(name), BACKOFF, now);
@@ -223,7 +223,7 @@ mod tests {
         assert!(matches!(state.next(BACKOFF.1, now), Step::End));
     }
 
-    /// Says that it was woken, and when nobody can wake it any more.
+    /// Sends a message when woken. The channel disconnects when all its wakers are dropped.
     struct Told(Mutex<mpsc::Sender<()>>);
 
     impl Wake for Told {
@@ -233,20 +233,20 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_lets_go_of_the_client_when_nothing_is_wanted() {
+    fn the_idle_thread_drops_its_client() {
         let client = crate::producer::shared::tests::client();
         let refresh = Refresh::new(BACKOFF.0, BACKOFF.1);
         let (sender, told) = channel();
         let waker = || Waker::from(Arc::new(Told(Mutex::new(sender.clone()))));
         let known = client.topic("orders").unwrap();
         refresh.want(&known, waker());
-        assert!(lock(&refresh.0.state).thread.is_none(), "nobody can be asked yet");
+        assert!(lock(&refresh.0.state).thread.is_none(), "there is no client yet");
         refresh.connect(Arc::clone(&client));
-        // No broker answers: that is told as well, so that what waits is looked at.
+        // A request without a response wakes too, so that waiting records are checked.
         refresh.want(&known, waker());
         drop(sender);
         told.recv_timeout(Duration::from_secs(60)).unwrap();
-        // The sender goes with the thread.
+        // The thread drops the last sender.
         assert!(told.recv_timeout(Duration::from_secs(60)).is_err());
         refresh.join();
         assert_eq!(Arc::strong_count(&client), 1);

@@ -1,4 +1,4 @@
-//! The greatest batch that the brokers take for a topic.
+//! [`Producer::max_message_bytes`]: the largest batch of a topic.
 
 use std::{ffi::CStr, sync::Arc};
 
@@ -12,18 +12,18 @@ use crate::{
 const MAX_MESSAGE_BYTES: &CStr = c"max.message.bytes";
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
-    /// The greatest batch in bytes that the brokers take for a topic: its `max.message.bytes`, asked of a broker; waits for `max.block.ms`
-    /// at most (an hour at the longest).
+    /// Requests the topic's `max.message.bytes`, its largest batch in bytes, from a broker. Waits at most `max.block.ms` (and at most an hour).
     ///
-    /// librdkafka does not know this limit, and a batch above it is refused whole, with [`BatchTooLarge`](ErrorKind::BatchTooLarge). So
-    /// `batch.size`, 1000000 by default, should be at most this; Kafka's own default is 1048588. The size counts after compression.
+    /// librdkafka does not know this limit. A larger batch is rejected as a whole with [`BatchTooLarge`](ErrorKind::BatchTooLarge), so
+    /// `batch.size`, 1000000 by default, should not exceed it. Kafka's default is 1048588. The limit applies after compression.
     ///
     /// # Errors
-    /// [`Closed`](ErrorKind::Closed) once the producer is closed; [`MetadataTimeout`](ErrorKind::MetadataTimeout) if no broker answered;
-    /// [`Authentication`](ErrorKind::Authentication) if the brokers do not let this client in; [`Authorization`](ErrorKind::Authorization)
-    /// without the right to describe the topic's settings (`DescribeConfigs`);
-    /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) if there is no such topic; [`Client`](ErrorKind::Client) if the
-    /// broker does not know the question, as the embedded one does not.
+    /// - [`Closed`](ErrorKind::Closed) if the producer is closed
+    /// - [`MetadataTimeout`](ErrorKind::MetadataTimeout) if no broker responded
+    /// - [`Authentication`](ErrorKind::Authentication) if the brokers reject this client
+    /// - [`Authorization`](ErrorKind::Authorization) without the ACL `DescribeConfigs` for the topic
+    /// - [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) if the topic does not exist
+    /// - [`Client`](ErrorKind::Client) if the broker does not support the request, like the embedded one
     pub async fn max_message_bytes(&self, topic: &str) -> Result<usize, Error> {
         let core = &self.0.core;
         core.check_open()?;
@@ -35,7 +35,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let context = format!("topic {topic}: max.message.bytes");
         match elsewhere(&core.client, ask).await? {
             Ok(value) => value.and_then(|value| value.parse().ok()).ok_or_else(|| {
-                Error::new(ErrorKind::Client, format!("{context}: the broker's answer does not have it as a number"))
+                Error::new(ErrorKind::Client, format!("{context}: the broker's response contains no valid number"))
             }),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
             Err(code) => Err(core.shared.broker_errors.blame(Error::from_code(code, &context))),

@@ -1,6 +1,6 @@
-//! What `send` does before it returns: a record's key and value are serialized into its buffer, and its size is checked.
+//! Preparation of a record in `send`: serializes key and value into the record's buffer and checks the size.
 //!
-//! A serializer may have to wait, for a schema most often; what is left to serialize is then a [`PendingSerialization`](pending_serialization::PendingSerialization).
+//! A serializer may have to wait, usually for a schema. The rest is then a [`PendingSerialization`](pending_serialization::PendingSerialization).
 
 pub(super) mod pending_serialization;
 pub(super) mod record_size;

@@ -1,4 +1,4 @@
-//! [`PendingSerialization`]: what is left to serialize of a record that waits for it.
+//! [`PendingSerialization`]: the parts of a waiting record that are not serialized yet.
 
 use std::{
     future::Future,
@@ -15,7 +15,7 @@ use crate::{
     serialize::{Deferred, Finish, Serialized},
 };
 
-/// The key and the value of a record, as far as they are not in its buffer.
+/// The key and the value of a record, unless they are already in its buffer.
 pub(crate) struct PendingSerialization {
     key: Part,
     value: Part,
@@ -25,11 +25,11 @@ pub(crate) struct PendingSerialization {
 pub(crate) enum Part {
     /// In the buffer, or null.
     Done,
-    /// Serialized, but behind a key that is not.
+    /// Serialized, but the key before it is not.
     Written(Vec<u8>),
     /// Its serializer waits.
     Waits(Deferred),
-    /// It no longer does.
+    /// Its serializer is ready to write.
     Ready(Contained<Finish>),
 }
 
@@ -38,22 +38,22 @@ impl PendingSerialization {
         Self { key, value }
     }
 
-    /// Nothing is left: the record only waits for those before it.
+    /// For a record that only waits behind others.
     pub(in crate::producer) fn nothing() -> Self {
         Self { key: Part::Done, value: Part::Done }
     }
 
-    /// Whether nothing is left to do.
+    /// Whether all parts are serialized.
     pub(in crate::producer) fn is_nothing(&self) -> bool {
         matches!((&self.key, &self.value), (Part::Done, Part::Done))
     }
 
-    /// What it keeps in memory, in bytes.
+    /// Its size in memory, in bytes.
     pub(in crate::producer) fn held(&self) -> usize {
         self.key.held() + self.value.held()
     }
 
-    /// What is waited for.
+    /// A description of what the record waits for.
     pub(in crate::producer) fn what(&self) -> &str {
         match (&self.key, &self.value) {
             (Part::Waits(deferred), _) | (_, Part::Waits(deferred)) => deferred.what(),
@@ -61,9 +61,9 @@ impl PendingSerialization {
         }
     }
 
-    /// Whether the rest can be written now; registers the task otherwise.
+    /// Polls the serializers. Ready when all parts can be written.
     pub(in crate::producer) fn poll(&mut self, topic: &str, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // Both, so that both are under way.
+        // Both are polled, so that both make progress.
         let (key, value) = (self.key.poll(topic, true, context), self.value.poll(topic, false, context));
         match (key, value) {
             (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
@@ -72,7 +72,7 @@ impl PendingSerialization {
         }
     }
 
-    /// Appends the rest to the body's buffer.
+    /// Appends the remaining parts to the record's buffer.
     pub(in crate::producer) fn finish(self, topic: &str, record: &mut PreparedRecord) -> Result<(), Error> {
         if let Some(size) = self.key.finish(topic, true, record)? {
             record.key_size = size;
@@ -108,7 +108,7 @@ impl Part {
         })
     }
 
-    /// Gives the size, if it was not known before.
+    /// Returns the size of a part that was not in the buffer before.
     fn finish(self, topic: &str, is_key: bool, record: &mut PreparedRecord) -> Result<Option<Option<u32>>, Error> {
         let finish: Finish = match self {
             Self::Done => return Ok(None),

@@ -1,14 +1,14 @@
-//! How large a record is on the wire, at most: what `max.request.size` is held against.
+//! The maximum size of a record on the wire, for the check against `max.request.size`.
 
 use crate::{Error, ErrorKind, native::PreparedRecord};
 
-/// `DefaultRecordBatch.RECORD_BATCH_OVERHEAD` of the Java client: a batch's header.
+/// The size of a batch's header: `DefaultRecordBatch.RECORD_BATCH_OVERHEAD` of the Java client.
 const BATCH_OVERHEAD: usize = 61;
 
-/// `DefaultRecord.MAX_RECORD_OVERHEAD`: length, attributes, timestamp and offset at their longest.
+/// The maximum size of length, attributes, timestamp and offset: `DefaultRecord.MAX_RECORD_OVERHEAD`.
 const RECORD_OVERHEAD: usize = 21;
 
-/// Holds the record against `max.request.size` and `buffer.memory`, of which it takes `cost`.
+/// Checks the record against `max.request.size` and `buffer.memory`. `cost` is its size in memory.
 pub(in crate::producer) fn check(
     record: &PreparedRecord,
     cost: usize,
@@ -20,7 +20,7 @@ pub(in crate::producer) fn check(
         let message = format!("topic {topic}: the record takes {size} bytes, more than {name} allows ({limit})");
         Err(Error::new(ErrorKind::RecordTooLarge, message))
     };
-    // Without headers its cost is more than its size on the wire: most often that says enough.
+    // Without headers the cost exceeds the size on the wire, which usually avoids the computation.
     if cost > max_request_size || !record.headers.is_empty() {
         let size = upper_bound(record);
         if size > max_request_size {
@@ -30,7 +30,7 @@ pub(in crate::producer) fn check(
     if cost > buffer_memory { too_large(cost, "buffer.memory", buffer_memory) } else { Ok(()) }
 }
 
-/// The upper bound that the Java client computes (`AbstractRecords.estimateSizeInBytesUpperBound`, magic 2, uncompressed).
+/// The upper bound of the Java client (`AbstractRecords.estimateSizeInBytesUpperBound`, magic 2, uncompressed).
 pub(in crate::producer) fn upper_bound(record: &PreparedRecord) -> usize {
     let headers: usize =
         record.headers.iter().map(|header| sized(Some(header.name().len())) + sized(header.value().map(<[u8]>::len))).sum();
@@ -38,12 +38,12 @@ pub(in crate::producer) fn upper_bound(record: &PreparedRecord) -> usize {
     BATCH_OVERHEAD + RECORD_OVERHEAD + sized(key) + sized(value) + varint(record.headers.len()) + headers
 }
 
-/// A length-prefixed field; null is the length -1, one byte.
+/// The size of a length-prefixed field. Null is the length -1, one byte.
 fn sized(length: Option<usize>) -> usize {
     length.map_or(1, |length| varint(length) + length)
 }
 
-/// The bytes of a zigzag varint that is not negative.
+/// The size of a non-negative zigzag varint.
 fn varint(value: usize) -> usize {
     let bits = (usize::BITS - value.leading_zeros() + 1) as usize;
     bits.div_ceil(7).max(1)
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn varints_are_as_long_as_in_the_protocol() {
+    fn varint_sizes_match_the_protocol() {
         for (value, length) in [(0, 1), (1, 1), (63, 1), (64, 2), (8191, 2), (8192, 3), (1_048_576, 4)] {
             assert_eq!(varint(value), length, "{value}");
         }

@@ -1,4 +1,4 @@
-//! [`Serializers`]: a record's key and value into its buffer.
+//! [`Serializers`]: serializes a record's key and value into its buffer.
 
 use std::any::type_name;
 
@@ -10,7 +10,7 @@ use crate::{
     serialize::{BoxError, Deferred, SerializeContext, Serialized, SerializerName, Unavailable, named, natural},
 };
 
-/// What was given to the builder, and the name that stands in the settings: as in Java the first comes before the second.
+/// The builder's serializer and the one named in the settings. As in Java, the builder's takes precedence.
 type Choice<T> = (Option<Box<dyn Serializer<T>>>, Option<SerializerName>);
 
 /// A producer's two serializers.
@@ -32,7 +32,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
         self.may_defer
     }
 
-    /// Appends key, then value, to the body's buffer; a serializer that has to wait does so here.
+    /// Appends key and value to the record's buffer. Blocks if a serializer has to wait.
     pub(crate) fn fill(&self, prepared: &mut PreparedRecord, record: &ProducerRecord<'_, K, V>) -> Result<(), Error> {
         if let Some(key) = record.key_ref() {
             prepared.key_size = serialize(&*self.key, key, record.topic(), true, &mut prepared.headers, &mut prepared.buffer)?;
@@ -44,7 +44,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
         Ok(())
     }
 
-    /// [`fill`](Self::fill), but for what has to wait: that is left to do.
+    /// [`fill`](Self::fill), but returns the parts whose serializer has to wait.
     pub(crate) fn fill_or_defer(
         &self,
         prepared: &mut PreparedRecord,
@@ -82,13 +82,13 @@ fn serializer<T: ?Sized + 'static>((given, name): Choice<T>, part: &str) -> Resu
         Some(name) => named(name).map_err(|reason| Error::new(ErrorKind::Config, format!("{part}.serializer: {reason}"))),
         None => natural().ok_or_else(|| {
             let type_name = type_name::<T>();
-            let message = format!("{type_name} has no serializer of its own: give one to the builder's {part}_serializer");
+            let message = format!("{type_name} has no default serializer: pass one to {part}_serializer of the builder");
             Error::new(ErrorKind::Config, message)
         }),
     }
 }
 
-/// What a serializer has to wait for, if it has to.
+/// The pending work of a serializer that has to wait; `None` if it has not.
 fn defer<T: ?Sized + 'static>(
     serializer: &dyn Serializer<T>,
     data: Option<&T>,
@@ -127,11 +127,11 @@ pub(in crate::producer) fn unserialized(topic: &str, is_key: bool, error: BoxErr
         return failed(topic, is_key, "").with_source(error);
     }
     let part = if is_key { "key" } else { "value" };
-    Error::new(ErrorKind::SchemaRegistry, format!("topic {topic}: the schema of the {part} could not be asked for"))
+    Error::new(ErrorKind::SchemaRegistry, format!("topic {topic}: the schema of the {part} could not be looked up"))
         .with_source(error)
 }
 
-/// Appends one part of the record to the buffer; gives its size, or `None` for null.
+/// Appends one part of the record to the buffer. Returns its size, or `None` for null.
 pub(in crate::producer) fn append(
     write: impl FnOnce(&mut SerializeContext<'_>, &mut Vec<u8>) -> Result<Serialized, BoxError>,
     topic: &str,
@@ -145,7 +145,7 @@ pub(in crate::producer) fn append(
     match contain(|| write(&mut context, buffer)) {
         Ok(Ok(Serialized::Bytes)) => match buffer.len().checked_sub(start) {
             Some(size) => u32::try_from(size).map(Some).map_err(|_| failed(": it is larger than 4 GiB")),
-            None => Err(failed(": its serializer removed bytes that are not its own")),
+            None => Err(failed(": its serializer removed bytes that it did not write")),
         },
         Ok(Ok(Serialized::Null)) => {
             buffer.truncate(start);

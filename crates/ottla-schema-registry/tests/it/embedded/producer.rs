@@ -209,7 +209,7 @@ fn registry_errors_are_the_source_of_the_records_error() {
         let error = block_on(producer.send(record(1))).unwrap_err();
         assert_eq!((cause(&error).kind(), cause(&error).subject()), (kind, Some("orders-value")), "{fault:?}: {error:?}");
         let says = if cause(&error).is_outage() {
-            "topic orders: the schema of the value could not be asked for"
+            "topic orders: the schema of the value could not be looked up"
         } else {
             "topic orders: the value could not be serialized"
         };
