@@ -1,4 +1,4 @@
-//! [`ProducerBuilder`]: from settings and plug-ins to a running producer.
+//! [`ProducerBuilder`]: starts a producer from settings and plug-ins.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -27,10 +27,10 @@ use crate::{
     secret::{Secret, Secrets},
 };
 
-/// How long dropping the last handle waits for what was accepted, unless it is set.
+/// The default of [`ProducerBuilder::drop_timeout`].
 const DROP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Builds a [`Producer`]. Made by [`Producer::builder`].
+/// Builds a [`Producer`]. Created by [`Producer::builder`].
 pub struct ProducerBuilder<K: ?Sized, V: ?Sized> {
     config: ProducerConfig,
     plugins: Plugins<K, V>,
@@ -41,7 +41,7 @@ pub struct ProducerBuilder<K: ?Sized, V: ?Sized> {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
-    /// Begins a producer with these settings.
+    /// Creates a builder with these settings.
     ///
     /// ```
     /// use ottla::{Producer, ProducerConfig};
@@ -63,9 +63,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
-    /// Sets what serializes keys. As in Java it comes before the setting `key.serializer`.
+    /// Sets the serializer of keys. As in Java, it takes precedence over the setting `key.serializer`.
     ///
-    /// Defaults to that setting, and without it to the natural serializer of `K`: [`Utf8`](crate::serialize::Utf8) for text,
+    /// Defaults to that setting, or else to the default serializer of `K`: [`Utf8`](crate::serialize::Utf8) for strings,
     /// [`Bytes`](crate::serialize::Bytes) for bytes, [`BigEndian`](crate::serialize::BigEndian) for numbers,
     /// [`Void`](crate::serialize::Void) for `()`.
     #[must_use]
@@ -74,57 +74,55 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         self
     }
 
-    /// Sets what serializes values; see [`key_serializer`](Self::key_serializer).
+    /// Sets the serializer of values; see [`key_serializer`](Self::key_serializer).
     #[must_use]
     pub fn value_serializer(mut self, serializer: impl Serializer<V>) -> Self {
         self.plugins.value_serializer = Some(Box::new(serializer));
         self
     }
 
-    /// Adds an interceptor behind those that it has.
+    /// Adds an interceptor, called after those added before.
     #[must_use]
     pub fn interceptor(mut self, interceptor: impl Interceptor<K, V>) -> Self {
         self.plugins.interceptors.push(Box::new(interceptor));
         self
     }
 
-    /// Sets what chooses the partition of each record that names none: a closure or another [`Partitioner`]. It comes before the setting
-    /// `partitioner.class`, and with it the other settings of Java's partitioners (`partitioner.*`) have no effect.
+    /// Sets the partitioner of records without an explicit partition: a closure or another [`Partitioner`]. It takes precedence over the setting
+    /// `partitioner.class`, and the other settings of Java's partitioners (`partitioner.*`) then have no effect.
     ///
-    /// Defaults to that setting, and without it to the Java client's choice: the hash of the key, or one partition for a while (KIP-794).
+    /// Defaults to that setting, or else to the Java client's default: the hash of the key, or without a key sticky partitions (KIP-794).
     #[must_use]
     pub fn partitioner(mut self, partitioner: impl Partitioner) -> Self {
         self.partitioner = Some(Arc::new(partitioner));
         self
     }
 
-    /// Sets where the tokens come from that the producer logs in with: a closure or another [`TokenProvider`]. It wants
-    /// `sasl.mechanism=OAUTHBEARER`, and no other source of tokens beside it.
+    /// Sets the provider of OAuth tokens: a closure or another [`TokenProvider`]. Requires `sasl.mechanism=OAUTHBEARER` and no other source of
+    /// tokens.
     ///
-    /// Defaults to what the settings say: `sasl.oauthbearer.token.endpoint.url` and the like.
+    /// Defaults to the settings, such as `sasl.oauthbearer.token.endpoint.url`.
     #[must_use]
     pub fn token_provider(mut self, provider: impl TokenProvider) -> Self {
         self.token_provider = Some(Box::new(provider));
         self
     }
 
-    /// Sets what is called when a broker begins to hold this producer back because it is over its quota, with each new time for which it does
-    /// so, and when it ceases (KIP-219). It is called on the delivery thread: while it runs no report is served, so it must not block. A
-    /// panic in it is logged.
+    /// Sets a callback for throttling by a broker's quota (KIP-219): called when throttling starts, when its time changes, and when it ends. It
+    /// runs on the delivery thread and must not block, since no report is served meanwhile. A panic in it is logged.
     ///
-    /// Defaults to nothing. `produce-throttle-time-avg` and `-max` are among the [`metrics`](crate::metrics).
+    /// Defaults to none. `produce-throttle-time-avg` and `-max` are among the [`metrics`](crate::metrics).
     #[must_use]
     pub fn on_throttle(mut self, listener: impl Fn(&Throttle) + Send + Sync + 'static) -> Self {
         self.on_throttle = OnThrottle::new(listener);
         self
     }
 
-    /// Sets how long dropping the last handle waits for what was accepted. What is not delivered then is given up, and how
-    /// many records that were is logged (and printed to stderr where no `tracing` subscriber is set). `Duration::MAX` is no limit: records
-    /// have `delivery.timeout.ms` then.
+    /// Sets how long dropping the last handle waits for the delivery of accepted records. The others are given up, and their number is logged
+    /// (or printed to stderr without a `tracing` subscriber). `Duration::MAX` is no limit: records then have `delivery.timeout.ms`.
     ///
-    /// Dropping does not wait for a callback that blocks: some seconds after this time (five at most) it returns, and how many records are
-    /// not reported is logged.
+    /// The drop does not wait for a blocking callback: some seconds after the timeout (at most five) it returns, and the number of unreported
+    /// records is logged.
     ///
     /// Defaults to 30 s.
     #[must_use]
@@ -136,8 +134,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
     /// Starts the producer. Does not wait for a connection.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) with all that is wrong with the settings, or with what librdkafka has against them, or for
-    /// a type that has no serializer.
+    /// [`Config`](ErrorKind::Config) with all problems of the settings, with the property that librdkafka rejects, or for a type without a
+    /// serializer.
     pub fn build(mut self) -> Result<Producer<K, V>, Error> {
         if self.token_provider.is_some() {
             self.config.expect_tokens();
@@ -148,7 +146,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         if self.partitioner.is_some() {
             let idle =
                 settings().map(Setting::name).filter(|name| name.starts_with("partitioner.") && self.config.get(name).is_some());
-            idle.for_each(|name| emit!(warn, "{name}: has no effect, since the builder was given a partitioner"));
+            idle.for_each(|name| emit!(warn, "{name}: has no effect, because the builder has a partitioner"));
         }
         let resolved = self.config.resolve()?;
         let Installed { serializers, interceptors, mut listeners } =
@@ -171,7 +169,7 @@ pub(super) fn start(
     let mut properties = resolved.native;
     if partition_for.is_some() {
         properties.retain(|(name, _)| name != "partitioner");
-        // Otherwise librdkafka places records without a key by itself, and does not ask.
+        // Otherwise librdkafka does not call the partitioner for records without a key.
         properties.push(("sticky.partitioning.linger.ms".to_owned(), "0".into()));
     }
     let partition_for = move || partition_for.as_ref().map(|make| make());
@@ -209,7 +207,7 @@ pub(super) fn start(
     Ok(Arc::new(Core { client, shared, mechanism, max_request_size, drop_timeout }))
 }
 
-/// How long records linger, by either of librdkafka's names for it.
+/// `linger.ms`, under either of librdkafka's names.
 fn linger(properties: &[(String, Secret)]) -> Duration {
     let linger = properties.iter().rev().find(|(name, _)| matches!(&**name, "linger.ms" | "queue.buffering.max.ms"));
     let milliseconds = linger.and_then(|(_, value)| value.expose().parse::<f64>().ok());
@@ -218,10 +216,10 @@ fn linger(properties: &[(String, Secret)]) -> Duration {
 
 fn refused(refused: &SettingRefused, secrets: &Secrets) -> Error {
     let what = refused.property.as_deref().unwrap_or("the settings");
-    Error::new(ErrorKind::Config, format!("librdkafka refuses {what}: {}", secrets.redact(&refused.reason)))
+    Error::new(ErrorKind::Config, format!("librdkafka rejected {what}: {}", secrets.redact(&refused.reason)))
 }
 
-/// `transaction.timeout.ms`, as librdkafka tells it the coordinator. Its default is Java's.
+/// `transaction.timeout.ms`, which librdkafka sends to the coordinator. The default is the same as Java's.
 fn transaction_timeout(properties: &[(String, Secret)]) -> Duration {
     let set = properties.iter().rev().find(|(name, _)| name == "transaction.timeout.ms");
     let milliseconds = set.and_then(|(_, value)| value.expose().parse().ok());
@@ -246,7 +244,7 @@ mod tests {
     use super::*;
     use crate::config::{Becomes, Range, Type};
 
-    /// A value that is neither the default here nor librdkafka's.
+    /// A value that is neither the setting's default nor librdkafka's.
     fn unusual(setting: &Setting) -> Option<String> {
         let fixed = match setting.name() {
             "acks" => "1",
@@ -258,12 +256,12 @@ mod tests {
             "client.dns.lookup" => "resolve_canonical_bootstrap_servers_only",
             "metadata.recovery.strategy" => "none",
             "security.protocol" => "SSL",
-            // Set by rules of their own, and tested with them.
+            // Set by their own rules, and tested with them.
             name if name.starts_with("sasl.") || name.starts_with("ssl.") || name.starts_with("compression.") => return None,
             "transaction.timeout.ms" => "30000",
             "librdkafka.debug" => "broker",
             "librdkafka.plugin.library.paths" => return None,
-            // Without libcurl librdkafka has these names, but refuses them.
+            // Without libcurl, librdkafka knows these names but rejects them.
             name if name.starts_with("librdkafka.sasl.") || name.starts_with("librdkafka.https.") => return None,
             _ => match (setting.kind(), setting.range()) {
                 (Type::Boolean, _) => {
@@ -292,11 +290,11 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_holds_every_default_that_the_table_promises() {
+    fn librdkafkas_defaults_match_the_table() {
         let config = ProducerConfig::new().set("bootstrap.servers", "localhost:1").unwrap();
         let (client, properties) = client(&config);
         for (name, value) in &properties {
-            let held = client.property(name).unwrap_or_else(|| panic!("{name} is no property"));
+            let held = client.property(name).unwrap_or_else(|| panic!("{name} is not a property"));
             assert!(same(&held, value), "{name}: {held:?}, not {value:?}");
         }
         let mut compared = 0;
@@ -312,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_holds_every_value_that_is_set() {
+    fn every_set_value_reaches_librdkafka() {
         let mut compared = Vec::new();
         for setting in settings() {
             let Becomes::Properties(names) = setting.becomes() else { continue };
@@ -325,16 +323,16 @@ mod tests {
             let (client, properties) = client(&config);
             for name in names {
                 let told = properties.iter().rev().find(|(property, _)| property == name);
-                let Some((_, told)) = told else { panic!("{}: {name} is not told librdkafka", setting.name()) };
-                let held = client.property(name).unwrap_or_else(|| panic!("{name} is no property"));
-                assert!(same(&held, told), "{}={value}: librdkafka holds {name}={held}, not {told}", setting.name());
+                let Some((_, told)) = told else { panic!("{}: {name} is not passed to librdkafka", setting.name()) };
+                let held = client.property(name).unwrap_or_else(|| panic!("{name} is not a property"));
+                assert!(same(&held, told), "{}={value}: librdkafka has {name}={held}, not {told}", setting.name());
             }
             compared.push(setting.name());
         }
         assert!(compared.len() > 40, "{compared:?}");
     }
 
-    /// What must be set beside a setting for it to be allowed.
+    /// The other settings that a setting requires.
     fn companions(name: &str) -> &'static [(&'static str, &'static str)] {
         match name {
             "acks"

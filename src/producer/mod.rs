@@ -1,4 +1,4 @@
-//! [`Producer`]: the way of a record from `send` to librdkafka, and the ways to send.
+//! [`Producer`]: its methods, and the steps of a record from `send` to librdkafka.
 
 mod admission;
 mod authentication;
@@ -54,17 +54,15 @@ use crate::{
     native::{Completion, Contained, Draft, PreparedRecord, code},
 };
 
-/// Sends records to Kafka, each with a future for its delivery report.
+/// Sends records to Kafka, each with a future for its delivery report. Created by [`Producer::builder`].
 ///
-/// A handle: clones are cheap and share one native producer with its connections and its `buffer.memory`. Dropping the last
-/// one delivers what was accepted, and blocks for that (see [`ProducerBuilder::drop_timeout`]); [`close`](Self::close) does
-/// the same without blocking, and gives back what could not be delivered.
+/// A handle: clones are cheap and share one native producer with its connections and its `buffer.memory`. Dropping the last handle delivers the
+/// accepted records and blocks meanwhile (see [`ProducerBuilder::drop_timeout`]). [`close`](Self::close) does the same without blocking, and
+/// returns the undelivered records.
 ///
-/// A process that is forked has the producer's memory and none of its threads. There a producer of before the fork does nothing any more: sends
-/// and other calls fail with [`Closed`](ErrorKind::Closed), dropping it neither waits nor sends, and a [`Delivery`] that was not reported
-/// before the fork never is. Its records are the parent's, which sends and reports them as ever. Build another producer in the child.
-///
-/// Made by [`Producer::builder`].
+/// A forked child process has none of the producer's threads. There, a producer created before the fork returns [`Closed`](ErrorKind::Closed)
+/// from `send` and other methods, dropping it neither waits nor sends, and a [`Delivery`] that was pending never completes. The parent process
+/// sends and reports its records as before. Create another producer in the child.
 pub struct Producer<K: ?Sized, V: ?Sized>(Arc<Typed<K, V>>);
 
 struct Typed<K: ?Sized, V: ?Sized> {
@@ -74,36 +72,37 @@ struct Typed<K: ?Sized, V: ?Sized> {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
-    /// Sends a record: ready at once if there is room for it in `buffer.memory`; otherwise it waits its turn, in the order in
-    /// which `send` was called, for `max.block.ms` at most.
+    /// Sends a record. The future is ready at once if `buffer.memory` has space. Otherwise the record waits at most `max.block.ms`, in the order
+    /// of the calls of `send`.
     ///
-    /// The record is serialized before this returns, so that the future borrows nothing of it. A serializer may have to wait, for
-    /// its schema most often ([`Serializer::defer`](crate::Serializer::defer)): then the record, once there is room for what is kept of it, waits for
-    /// another `max.block.ms` at most, and the topic's later records behind it.
+    /// The record is serialized before this returns, so the future does not borrow it. A serializer may have to wait, usually for its schema
+    /// ([`Serializer::defer`](crate::Serializer::defer)). Once memory is available, the record then waits for at most another `max.block.ms`, and
+    /// later records of the topic wait behind it.
     ///
-    /// If the record names a partition that the topic does not have, or the topic does not exist, the brokers are asked again, and the
-    /// record waits for it to be added, for another `max.block.ms` at most, as in Java. The partition's later records wait behind it. For a topic
-    /// that no broker has reported yet this is found out after the record is accepted, and is in its report.
+    /// For a missing topic, or an explicit partition that does not exist, the metadata are refreshed and the record waits for at most another
+    /// `max.block.ms`, as in Java. Later records of the partition wait behind it. For a topic that no broker has reported yet, this error may
+    /// occur after the record was accepted, and is then in its report.
     ///
-    /// While a record waits for room, what `buffer.memory` is full of does not linger.
+    /// While a record waits for memory, the records in `buffer.memory` are sent without `linger.ms`.
     ///
     /// # Errors
     /// From the future, for a record that was not accepted: [`Serialization`](ErrorKind::Serialization),
     /// [`InvalidRecord`](ErrorKind::InvalidRecord), [`RecordTooLarge`](ErrorKind::RecordTooLarge),
     /// [`BufferTimeout`](ErrorKind::BufferTimeout), [`SchemaTimeout`](ErrorKind::SchemaTimeout),
-    /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition), [`Closed`](ErrorKind::Closed), and what librdkafka refuses at once; with a
-    /// `transactional.id` also [`TransactionState`](ErrorKind::TransactionState) while no [`Transaction`] is open, and
-    /// [`TransactionFailed`](ErrorKind::TransactionFailed) once something in it has failed.
+    /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition), [`Closed`](ErrorKind::Closed), and records that librdkafka rejects at once. With a
+    /// `transactional.id` also [`TransactionState`](ErrorKind::TransactionState) without an open [`Transaction`], and
+    /// [`TransactionFailed`](ErrorKind::TransactionFailed) after a failure in it.
+    ///
     /// From the [`Delivery`], for a record that was accepted and not acknowledged.
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
         self.start(record, Completion::Future)
     }
 
-    /// Sends a record without lingering, and waits until it is reported: for a record that is waited for alone, where `linger.ms` would only
-    /// be a delay (franz-go: `ProduceSync`; aiokafka: `send_and_wait`).
+    /// Sends a record without `linger.ms` and waits for its report: for a single record, which `linger.ms` would only delay (franz-go:
+    /// `ProduceSync`; aiokafka: `send_and_wait`).
     ///
-    /// Until it is reported nothing that this producer sends lingers. Where many records are sent at once,
-    /// [`send`](Self::send) and [`send_all`](Self::send_all) make larger batches.
+    /// Until the report, all records of this producer are sent without `linger.ms`. For many records, [`send`](Self::send) and
+    /// [`send_all`](Self::send_all) create larger batches.
     ///
     /// ```
     /// # use ottla::{Producer, ProducerConfig, ProducerRecord};
@@ -121,17 +120,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// ```
     ///
     /// # Errors
-    /// As [`send`](Self::send), from both of its futures.
+    /// The errors of both futures of [`send`](Self::send).
     pub fn send_and_wait(&self, record: ProducerRecord<'_, K, V>) -> SendAndWait {
         SendAndWait::new(&self.0.core, self.send(record))
     }
 
-    /// Sends a record if there is room for it now; never waits.
+    /// Sends a record if `buffer.memory` has space; never waits.
     ///
     /// # Errors
-    /// As [`send`](Self::send), with [`BufferFull`](ErrorKind::BufferFull), [`SchemaPending`](ErrorKind::SchemaPending) or
-    /// [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) in place of a wait: the last means that the brokers are being asked for the
-    /// topic or partition. All three are retriable, and cost no transaction. The record comes back.
+    /// The errors of [`send`](Self::send), and instead of waiting [`BufferFull`](ErrorKind::BufferFull),
+    /// [`SchemaPending`](ErrorKind::SchemaPending) or [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) (the metadata are being
+    /// refreshed). These three are retriable and do not fail a transaction. The error contains the record.
     pub fn try_send<'a>(&self, record: ProducerRecord<'a, K, V>) -> Result<Delivery, TrySendError<'a, K, V>> {
         let draft = match self.prepare_now(record.clone(), Completion::Future) {
             Ok(draft) => draft,
@@ -144,13 +143,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
     }
 
-    /// Sends a record if there is room for it now, and calls `callback` with its report, on the delivery thread.
+    /// Sends a record if `buffer.memory` has space, and calls `callback` with its report on the delivery thread.
     ///
-    /// A callback should be quick: while it runs no other report is served. It must not wait for another report. A panic in it
-    /// is logged, and costs nothing else.
+    /// A callback should be quick, since no other report is served meanwhile. It must not wait for another report. A panic in it is logged and
+    /// has no other effect.
     ///
     /// # Errors
-    /// As [`try_send`](Self::try_send); the callback is not called then.
+    /// The errors of [`try_send`](Self::try_send); the callback is then not called.
     pub fn send_with<'a>(
         &self,
         record: ProducerRecord<'a, K, V>,
@@ -164,8 +163,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Sends many records, with one future for all of their reports.
     ///
     /// # Errors
-    /// From the first future: [`Closed`](ErrorKind::Closed) or a fatal error before the first record. Every other failure
-    /// is one of its record, and among those of the [`BatchDelivery`].
+    /// From the first future: [`Closed`](ErrorKind::Closed) before the first record, or a fatal error. All other failures are
+    /// those of single records, in the [`BatchDelivery`].
     pub fn send_all<'a, I>(&self, records: I) -> SendAll<'a, I::IntoIter, K, V>
     where
         I: IntoIterator<Item = ProducerRecord<'a, K, V>>,
@@ -173,27 +172,27 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         SendAll::new(self.clone(), records.into_iter())
     }
 
-    /// A [`Sink`](futures::Sink) that sends what it is given: `stream.forward(producer.sink())`.
+    /// A [`Sink`](futures::Sink) of records: `stream.forward(producer.sink())`.
     pub fn sink(&self) -> ProducerSink<K, V> {
         ProducerSink::new(self.clone())
     }
 
-    /// The same for threads: every call blocks instead of returning a future.
+    /// A producer with blocking methods.
     pub fn blocking(&self) -> Blocking<'_, K, V> {
         Blocking::new(self)
     }
 
-    /// Sends what is accepted without lingering, and waits until every record accepted before this call has been reported.
+    /// Sends the accepted records without `linger.ms`, and waits for the reports of all records accepted before this call.
     ///
-    /// What other tasks send meanwhile does not linger either; what is sent after it does.
+    /// Records that other tasks send meanwhile also ignore `linger.ms`; later ones do not.
     ///
-    /// As in Java this says nothing of how they were: that is in the deliveries.
+    /// As in Java, the result does not include the results of the records; see their deliveries.
     ///
-    /// A callback must not block on this: no report is served while it runs, so that it would wait for ever.
-    /// [`Blocking::flush`] refuses that.
+    /// A callback must not block on this: no report is served while it runs, so it would wait forever. [`Blocking::flush`] returns an error
+    /// instead.
     ///
     /// # Errors
-    /// [`Closed`](ErrorKind::Closed) in a fork of the process that the producer is of.
+    /// [`Closed`](ErrorKind::Closed) in a forked child process.
     pub async fn flush(&self) -> Result<(), Error> {
         self.0.core.check_process()?;
         let flushed = self.0.core.shared.outstanding.flush();
@@ -203,50 +202,48 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         drop(hurry);
         self.0.core.shared.flush_helper.lingers().await;
         result.map_err(|Abandoned| {
-            Error::new(ErrorKind::Closed, "the producer's delivery thread has ended: what is outstanding is not reported")
+            Error::new(ErrorKind::Closed, "the delivery thread has ended: outstanding records are not reported")
         })?;
         self.0.core.shared.meter.took(Timed::Flush, begun.elapsed());
         Ok(())
     }
 
-    /// Closes the producer for all of its handles: lets no more records in, gives those accepted `timeout` to be delivered,
-    /// and gives back those that were not. Their deliveries fail with [`GivenUp`](ErrorKind::GivenUp).
+    /// Closes the producer for all of its handles. Rejects further records, waits at most `timeout` for the delivery of the accepted ones, and
+    /// returns the undelivered ones. Their deliveries fail with [`GivenUp`](ErrorKind::GivenUp).
     ///
-    /// A `timeout` of zero waits for nothing. One that no clock can hold, such as `Duration::MAX`, is no limit: then records have
+    /// A `timeout` of zero does not wait. A `timeout` that overflows the clock, such as `Duration::MAX`, is no limit: records then have
     /// `delivery.timeout.ms`.
     ///
-    /// A callback, or other user code on the delivery thread, may block and so hold up the reports. `close` does not wait for it: some
-    /// seconds after `timeout` (five at most) it fails with [`CloseTimeout`](ErrorKind::CloseTimeout). The records that are not reported
-    /// then are given up, and their reports follow when the code returns; another handle's `close` gives them back then.
+    /// A callback or other user code may block the delivery thread, and `close` does not wait for it: some seconds after `timeout` (at most five)
+    /// it fails with [`CloseTimeout`](ErrorKind::CloseTimeout). The unreported records are reported as given up when the code returns, and
+    /// another handle's `close` then returns them.
     ///
-    /// A [`Transaction`] that is open is aborted, as in Java, and one that is being committed is given the time to end. The records of
-    /// an aborted one are not given back.
+    /// An open [`Transaction`] is aborted, as in Java; a pending commit may complete. The records of an aborted transaction are not returned.
     ///
-    /// A callback must not block on this: no report is served while it runs, so that it would wait for ever.
-    /// [`Blocking::close`] refuses that.
+    /// A callback must not block on this: no report is served while it runs, so it would wait forever. [`Blocking::close`] returns an error
+    /// instead.
     ///
     /// # Errors
-    /// [`CloseTimeout`](ErrorKind::CloseTimeout) if user code holds up the reports of some records;
-    /// [`Closed`](ErrorKind::Closed) in a fork of the process that the producer is of.
+    /// [`CloseTimeout`](ErrorKind::CloseTimeout) if user code delays reports; [`Closed`](ErrorKind::Closed) in a forked child process.
     pub async fn close(self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
         self.0.core.check_process()?;
         let shared = &self.0.core.shared;
         let collector = Collector::new(Arc::clone(shared));
         let ended = shared.close(&self.0.core.client, Deadline::after(timeout), true);
-        // If this was the last handle, the delivery thread ends librdkafka, which blocks.
+        // If this is the last handle, the delivery thread destroys librdkafka's client, which blocks.
         drop(self);
-        // The sender goes unsent only with the thread that has it.
+        // The sender is dropped unsent only if its thread panics.
         let in_time = ended.await.unwrap_or_default();
         collector.take(in_time)
     }
 
-    /// The bytes of `buffer.memory` that no record takes.
+    /// The free bytes of `buffer.memory`.
     pub fn buffer_available_bytes(&self) -> usize {
         self.0.core.shared.buffer_memory.available()
     }
 
-    /// librdkafka's statistics as JSON, if `librdkafka.statistics.interval.ms` is set and they have been made once
-    /// (librdkafka: `STATISTICS.md`). `None` in a fork of the process that the producer is of.
+    /// librdkafka's last statistics as JSON (librdkafka: `STATISTICS.md`). `None` before the first interval of
+    /// `librdkafka.statistics.interval.ms`, and in a forked child process.
     pub fn statistics(&self) -> Option<String> {
         self.0.core.check_process().ok()?;
         self.0.core.shared.meter.last_statistics()
@@ -267,7 +264,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     fn accept_now(&self, draft: Draft) -> Result<(), Error> {
         let core = &self.0.core;
         if core.shared.buffer_memory.try_take(draft.charge()) {
-            // Looked at once the record cannot be behind others that wait for room.
+            // Checked only now, when the record cannot be behind others that wait for memory.
             if core.shared.deferrals.is_engaged() && core.shared.deferrals.holds(&topic_of(draft.record())) {
                 core.shared.release(&core.client, draft.charge());
                 return Err(self.refuse_pending(draft, "the schema of a record before it"));
@@ -288,24 +285,24 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         Err(error)
     }
 
-    /// [`prepare`](Self::prepare) for those who do not wait.
+    /// [`prepare`](Self::prepare) for calls that do not wait.
     fn prepare_now(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
         let (draft, pending_serialization) = self.prepare(record, completion)?;
         let Some(pending_serialization) = pending_serialization else { return Ok(draft) };
         Err(self.refuse_pending(draft, pending_serialization.what()))
     }
 
-    /// Turns a record away that would have to wait for a serializer.
+    /// Rejects a record that would have to wait for a serializer.
     fn refuse_pending(&self, draft: Draft, what: &str) -> Error {
         let topic = topic_of(draft.record());
-        let message = format!("topic {topic}: {what} is not there yet, and is being asked for; await `send`, or try again later");
+        let message = format!("topic {topic}: {what} is not available yet; await `send`, or try again later");
         let error = Error::new(ErrorKind::SchemaPending, message);
         self.0.core.turn_away(&topic, draft, &error);
         error
     }
 
-    /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size. What has to wait is left
-    /// to do.
+    /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size. Also returns the serialization
+    /// that has to wait.
     fn prepare(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Prepared, Error> {
         self.0.core.check_process()?;
         if let Some(chain) = &self.0.interceptors {
@@ -314,7 +311,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let mut draft = self.0.core.client.pool().take();
         draft.record_mut().completion = completion;
         if let Err(error) = self.0.core.check_transaction() {
-            // The interceptors know the record by them.
+            // The interceptors may identify the record by its headers.
             draft.record_mut().headers = mem::take(record.headers_mut());
             self.0.core.turn_outsider_away(record.topic(), draft, &error);
             return Err(error);
@@ -353,12 +350,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 }
 
-/// A record that is ready to be accepted, or that waits for what is left to do of it.
+/// A record that is ready to be accepted, or that waits for the rest of its serialization.
 type Prepared = (Draft, Option<Box<PendingSerialization>>);
 
-/// What became of a record's key and value.
+/// The result of serializing a record.
 enum Filled {
-    /// They are in its buffer, and take so much of `buffer.memory`.
+    /// Key and value are in the buffer, and the record needs this much of `buffer.memory`.
     Whole(usize),
     InPart(Box<PendingSerialization>),
 }
@@ -390,7 +387,7 @@ mod tests {
     fn sync<T: Sync>() {}
 
     #[test]
-    fn handles_and_futures_go_between_threads() {
+    fn handles_and_futures_are_send() {
         send::<Producer<str, [u8]>>();
         sync::<Producer<str, [u8]>>();
         send::<Sending>();
@@ -403,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn the_futures_that_there_are_many_of_are_small() {
+    fn frequent_futures_are_small() {
         assert!(size_of::<Delivery>() <= size_of::<usize>());
         assert!(size_of::<Sending>() <= 4 * size_of::<usize>());
     }

@@ -99,7 +99,7 @@ impl Shared {
         self.auth_state.denied(asked, Instant::now()).filter(|_| !client.connections().has_been_up())
     }
 
-    /// Fails the transaction of a draft that librdkafka rejected. Called for every such record, even if its sender has already learned that it was
+    /// Fails the transaction of a draft that librdkafka rejected. Called forevery such record, even if its sender has already learned that it was
     /// accepted.
     pub(super) fn fail_transaction(&self, client: &Client, draft: &Draft, code: i32) {
         let Some(transactions) = &self.transactions else { return };

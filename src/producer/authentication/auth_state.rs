@@ -1,6 +1,6 @@
 //! [`AuthState`]: whether the brokers accept the producer's credentials.
 //!
-//! librdkafka retries for ever, since credentials may change, and records wait for `delivery.timeout.ms`. In Java, the calls of a producer that
+//! librdkafka retries forever, since credentials may change, and records wait for `delivery.timeout.ms`. In Java, the calls of a producer that
 //! cannot authenticate fail. Here they fail once every known broker has rejected the producer and it has retried for
 //! `ottla.authentication.timeout.ms`. The producer stays usable and continues to retry, and later records wait for the same time again.
 //!

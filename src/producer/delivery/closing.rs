@@ -177,7 +177,7 @@ impl Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        // In a forked child the mutex may be locked for ever.
+        // In a forked child the mutex may be locked forever.
         if self.fork_guard.is_left() {
             return;
         }

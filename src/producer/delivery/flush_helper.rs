@@ -269,7 +269,7 @@ impl Hurry {
 
 impl Drop for Hurry {
     fn drop(&mut self) {
-        // In a forked child the lock may be held for ever.
+        // In a forked child the lock may be held forever.
         if !self.0.client.is_left_behind() {
             lock(&self.0.shared.flush_helper.inner.state).hurries -= 1;
         }

@@ -23,11 +23,11 @@ use crate::{
     yielding::poll_proceed,
 };
 
-/// Sends records one after the other as there is room, and brings the [`BatchDelivery`] once the last is accepted.
+/// The future of [`Producer::send_all`]. Sends the records one after the other and returns the [`BatchDelivery`] once the last is accepted.
 ///
-/// A record that is refused does not stop the others: it is among the batch's failures.
+/// A rejected record does not stop the others; it is one of the batch's failures.
 ///
-/// After every 128 records it lets the other tasks of its thread run, also if there is room for more.
+/// Yields to the other tasks of the thread after every 128 records, even if more could be sent.
 #[must_use = "no record is sent unless this is awaited"]
 pub struct SendAll<'a, I, K: ?Sized, V: ?Sized> {
     producer: Producer<K, V>,
@@ -38,7 +38,7 @@ pub struct SendAll<'a, I, K: ?Sized, V: ?Sized> {
     record: PhantomData<fn() -> ProducerRecord<'a, K, V>>,
 }
 
-/// The future of a batch: ready when every record of it has been reported.
+/// The future of a batch: completes when all of its records have been reported.
 #[must_use = "records may still fail: await the delivery, or drop it on purpose"]
 #[derive(Debug)]
 pub struct BatchDelivery(Arc<BatchProgress>);
@@ -50,13 +50,13 @@ pub struct BatchMetadata {
 }
 
 impl BatchMetadata {
-    /// How many records it had.
+    /// The number of records.
     pub fn records(&self) -> usize {
         self.records
     }
 }
 
-/// A batch of which some records failed.
+/// The error of a batch with failed records.
 #[derive(Debug, Clone)]
 pub struct BatchError {
     acknowledged: usize,
@@ -66,9 +66,9 @@ pub struct BatchError {
 /// The counter that the records of a batch share.
 #[derive(Debug, Default)]
 struct BatchProgress {
-    /// The records that are not reported, and one for the sender while it sends.
+    /// The number of unreported records, plus one while [`SendAll`] is sending.
     open: AtomicUsize,
-    /// How many there are, once the last is sent.
+    /// The number of records, once the last is sent.
     records: AtomicUsize,
     failures: Mutex<Vec<(usize, Error)>>,
     waker: TaskWaker,
@@ -120,7 +120,7 @@ where
             if let Some(sending) = &mut this.sending {
                 match Pin::new(sending).poll(context) {
                     Poll::Pending => return Poll::Pending,
-                    // The delivery is the batch's business.
+                    // The batch gets the report, so the delivery is dropped.
                     Poll::Ready(Ok(_)) => {}
                     Poll::Ready(Err(error)) => {
                         if this.sent == 1 && matches!(error.kind(), ErrorKind::Closed) || error.is_fatal() {
@@ -166,17 +166,17 @@ impl Future for BatchDelivery {
 }
 
 impl BatchError {
-    /// How many records of the batch were acknowledged.
+    /// The number of acknowledged records.
     pub fn acknowledged(&self) -> usize {
         self.acknowledged
     }
 
-    /// The records that failed: their places in the batch, counted from 0 and ascending, and their errors.
+    /// The failed records: their index in the batch, ascending, and their errors.
     pub fn failures(&self) -> &[(usize, Error)] {
         &self.failures
     }
 
-    /// The same, owned.
+    /// The failed records, owned.
     pub fn into_failures(self) -> Vec<(usize, Error)> {
         self.failures
     }
@@ -187,7 +187,7 @@ impl fmt::Display for BatchError {
         let failed = self.failures.len();
         write!(f, "{failed} of {} records failed", failed + self.acknowledged)?;
         match self.failures.first() {
-            Some((index, _)) => write!(f, ", the first of them record {index} of the batch"),
+            Some((index, _)) => write!(f, ", first record {index} of the batch"),
             None => Ok(()),
         }
     }
@@ -205,10 +205,10 @@ impl<I, K: ?Sized, V: ?Sized> fmt::Debug for SendAll<'_, I, K, V> {
     }
 }
 
-/// An error of the first failure's kind, with the batch as its source.
+/// An error with the kind of the first failure and the batch as its source.
 impl From<BatchError> for Error {
     fn from(batch: BatchError) -> Self {
         let kind = batch.failures.first().map_or(ErrorKind::Client, |(_, error)| error.kind());
-        Self::new(kind, "a batch was not delivered whole").with_source(batch)
+        Self::new(kind, "some records of the batch failed").with_source(batch)
     }
 }

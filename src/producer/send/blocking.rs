@@ -1,4 +1,4 @@
-//! The producer for threads.
+//! [`Blocking`]: the producer's blocking methods.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::{
     producer::{Producer, Unsent},
 };
 
-/// A producer whose calls block. Made by [`Producer::blocking`].
+/// A producer with blocking methods. Created by [`Producer::blocking`].
 #[derive(Debug)]
 pub struct Blocking<'p, K: ?Sized, V: ?Sized>(&'p Producer<K, V>);
 
-/// A record that was accepted: wait for its report, or drop it to forget it.
+/// An accepted record. Wait for its report, or drop it to ignore the report.
 #[must_use = "the record may still fail: wait for the delivery, or drop it on purpose"]
 #[derive(Debug)]
 pub struct BlockingDelivery(Delivery, bool);
@@ -23,30 +23,29 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
         Self(producer)
     }
 
-    /// Sends a record; blocks while there is no room for it, for `max.block.ms` at most.
+    /// Sends a record. Blocks at most `max.block.ms` while `buffer.memory` is full.
     ///
     /// # Errors
-    /// As [`Producer::send`]. In a callback it does not wait: [`BufferFull`](ErrorKind::BufferFull) if there is no room.
+    /// The errors of [`Producer::send`]. In a callback it does not wait and returns [`BufferFull`](ErrorKind::BufferFull) instead.
     pub fn send(&self, record: ProducerRecord<'_, K, V>) -> Result<BlockingDelivery, Error> {
         let in_callback = self.in_callback();
         let delivery = if in_callback { self.0.try_send(record)? } else { block_on(self.0.send(record))? };
         Ok(BlockingDelivery(delivery, in_callback))
     }
 
-    /// Sends a record without lingering, and blocks until it is reported; before that, as [`send`](Self::send), while there is no room for
-    /// it. See [`Producer::send_and_wait`].
+    /// Sends a record without `linger.ms` and blocks until its report, like [`Producer::send_and_wait`].
     ///
     /// # Errors
-    /// Why it was not acknowledged. [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback: the record is not sent.
+    /// The errors of that method; [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback, where the record is not sent.
     pub fn send_and_wait(&self, record: ProducerRecord<'_, K, V>) -> Result<RecordMetadata, Error> {
         self.refuse_in_callback("wait for a report")?;
         block_on(self.0.send_and_wait(record))
     }
 
-    /// Sends a record and calls `callback` with its report, on the delivery thread; blocks as [`send`](Self::send).
+    /// Sends a record and calls `callback` with its report on the delivery thread. Blocks like [`send`](Self::send).
     ///
     /// # Errors
-    /// As [`send`](Self::send); the callback is not called then.
+    /// The errors of [`send`](Self::send); the callback is then not called.
     pub fn send_with(
         &self,
         record: ProducerRecord<'_, K, V>,
@@ -58,19 +57,19 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
         block_on(self.0.send_reporting(record, callback)).map(drop)
     }
 
-    /// Blocks until every record accepted before this call has been reported.
+    /// Blocks until all records accepted before this call have been reported, like [`Producer::flush`].
     ///
     /// # Errors
-    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback: no report is served while it runs.
+    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback, since no report is served while it runs.
     pub fn flush(&self) -> Result<(), Error> {
         self.refuse_in_callback("flush")?;
         block_on(self.0.flush())
     }
 
-    /// Closes the producer for all of its handles, as [`Producer::close`].
+    /// Closes the producer for all of its handles, like [`Producer::close`].
     ///
     /// # Errors
-    /// [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback: no report is served while it runs.
+    /// The errors of that method; [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback, since no report is served while it runs.
     pub fn close(&self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
         self.refuse_in_callback("close")?;
         block_on(self.0.clone().close(timeout))
@@ -90,11 +89,11 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
 }
 
 impl BlockingDelivery {
-    /// Blocks until the record is reported. It may linger before it is sent, for `linger.ms`, as in Java: for a record that is waited for
-    /// alone there is [`Blocking::send_and_wait`].
+    /// Blocks until the record is reported. As in Java, `linger.ms` may delay the record; [`Blocking::send_and_wait`] avoids that for a single
+    /// record.
     ///
     /// # Errors
-    /// Why it was not acknowledged; [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback.
+    /// The error of its delivery; [`WouldDeadlock`](ErrorKind::WouldDeadlock) in a callback.
     pub fn wait(self) -> Result<RecordMetadata, Error> {
         if self.1 { Err(would_deadlock("wait for a report")) } else { block_on(self.0) }
     }
@@ -103,6 +102,6 @@ impl BlockingDelivery {
 fn would_deadlock(what: &str) -> Error {
     Error::new(
         ErrorKind::WouldDeadlock,
-        format!("cannot {what} in a callback: the callback holds up the reports that it would wait for"),
+        format!("cannot {what} in a callback: it would wait for reports that the callback itself delays"),
     )
 }

@@ -1,5 +1,5 @@
-//! The ways to send: one record, with a future for its acceptance ([`Sending`](sending::Sending)) or for its report; many records; a sink; and
-//! the same for threads that block.
+//! The methods to send: one record, with a future for its acceptance ([`Sending`](sending::Sending)) or for its report, many records, a sink, and
+//! blocking methods.
 
 pub(super) mod batch;
 pub(super) mod blocking;

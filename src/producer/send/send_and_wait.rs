@@ -1,4 +1,4 @@
-//! [`SendAndWait`]: a record that is sent without lingering, and the wait for its report.
+//! [`SendAndWait`]: sends a record without `linger.ms` and waits for its report.
 
 use std::{
     fmt,
@@ -13,19 +13,19 @@ use crate::{
     producer::{Sending, core::Core, delivery::flush_helper::Hurry},
 };
 
-/// The future of a record's report. Made by [`Producer::send_and_wait`](crate::Producer::send_and_wait).
+/// The future of a record's report. Created by [`Producer::send_and_wait`](crate::Producer::send_and_wait).
 ///
-/// Dropped before the record is accepted it withdraws it, as [`Sending`] does; dropped later it withdraws nothing.
-#[must_use = "nothing says that the record was delivered unless this is awaited"]
+/// Dropping it cancels the record unless it has been accepted, like [`Sending`].
+#[must_use = "await this to know whether the record was delivered"]
 pub struct SendAndWait {
     core: Arc<Core>,
     state: State,
 }
 
 enum State {
-    /// librdkafka does not linger either, once this has to wait: for its partition, records that linger may be before it.
+    /// With a [`Hurry`] once it has to wait, because it may wait behind records that linger.
     Accepting(Sending, Option<Hurry>),
-    /// Sent. librdkafka does not linger meanwhile.
+    /// Sent, with a [`Hurry`] until the report.
     Accepted {
         delivery: Delivery,
         _hurry: Hurry,

@@ -26,14 +26,14 @@ use crate::{
     yielding::poll_proceed,
 };
 
-/// The future of a record's acceptance: ready at once when there was room, else when its turn has come.
+/// The future of a record's acceptance, ready at once if `buffer.memory` had space.
 ///
-/// It brings the [`Delivery`], or why the record was not accepted. Dropping it before it is ready withdraws the record,
-/// unless it has just been accepted.
+/// Returns the [`Delivery`], or the error of a record that was not accepted. Dropping it before it is ready cancels the record, unless it has
+/// just been accepted.
 ///
-/// One in 128 that are ready at once is pending at its first poll, and wakes its task immediately: so a task that sends one record after
-/// the other lets the other tasks of its thread run. `now_or_never` and [`Blocking`](crate::producer::Blocking) are not concerned.
-#[must_use = "nothing says that the record was accepted unless this is awaited"]
+/// One in 128 ready futures is pending at its first poll and wakes its task at once, so that a task that sends many records yields to the other
+/// tasks of its thread. This does not apply to `now_or_never` and [`Blocking`](crate::producer::Blocking).
+#[must_use = "await this to know whether the record was accepted"]
 pub struct Sending(State);
 
 enum State {
@@ -44,7 +44,7 @@ enum State {
         pending: Pending,
         core: Arc<Core>,
     },
-    /// For its serializer, its topic or its partition, and perhaps for room before that.
+    /// Waits for its serializer, its topic or its partition, and perhaps for memory before that.
     Deferred {
         ticket: Arc<Ticket>,
         pending: Pending,
@@ -63,11 +63,11 @@ impl Sending {
         Self(State::Ready(Box::new(Some(Err(error)))))
     }
 
-    /// Sends the draft if there is room, or queues it up.
+    /// Sends the draft if memory is available, or queues it.
     pub(in crate::producer) fn start(core: &Arc<Core>, mut draft: Draft) -> Self {
         let shared = &core.shared;
         if shared.deferrals.is_engaged() {
-            // It may be behind a record that waits for its serializer, or that will when it has room.
+            // It may be behind a record that waits for its serializer, or will once it has memory.
             return Self::defer(core, draft, PendingSerialization::nothing());
         }
         if shared.buffer_memory.try_take(draft.charge()) {
@@ -75,7 +75,7 @@ impl Sending {
             return Self::accept(core, draft, pending);
         }
         if !shared.is_known(draft.record()) {
-            // librdkafka may not know the partition when there is room.
+            // librdkafka may not know the partition when memory becomes available.
             return Self::defer(core, draft, PendingSerialization::nothing());
         }
         let pending = draft.pending();
@@ -93,7 +93,7 @@ impl Sending {
         }
     }
 
-    /// Lets the draft wait for its serializer, once it has room for what it keeps until then.
+    /// Queues the draft for its serializer, after it has reserved memory for what it keeps meanwhile.
     pub(in crate::producer) fn defer(core: &Arc<Core>, mut draft: Draft, pending_serialization: PendingSerialization) -> Self {
         let shared = &core.shared;
         if !shared.deferrals.engage() {
@@ -101,7 +101,7 @@ impl Sending {
         }
         let pending = draft.pending();
         draft.record_mut().trim();
-        // What is kept may be larger than what is sent.
+        // The size kept in memory may exceed `buffer.memory`, although the serialized record does not.
         let held = draft.record().cost().saturating_add(pending_serialization.held()).min(shared.buffer_memory.limit());
         draft.set_charge(held);
         let ticket = Arc::new(Ticket::new(topic_of(draft.record())));
@@ -135,7 +135,7 @@ impl Sending {
         Self(State::Deferred { ticket, pending, core: Arc::clone(core) })
     }
 
-    /// Turns the draft away: the producer is closed.
+    /// Rejects the draft, because the producer is closed.
     fn refuse(core: &Core, draft: Draft) -> Self {
         let error = core.refusal(code::DESTROY);
         core.turn_away(&topic_of(draft.record()), draft, &error);
@@ -150,7 +150,7 @@ impl Sending {
         }
     }
 
-    /// Lets the draft, whose room is taken, wait for its topic or partition.
+    /// Sets the draft aside until its topic or partition is known. Its memory is reserved.
     fn set_aside(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
         let shared = &core.shared;
         if !shared.deferrals.engage() {
@@ -175,7 +175,7 @@ impl Future for Sending {
         if let State::Ready(_) | State::Accepted(_) = self.0 {
             ready!(poll_proceed(context));
         }
-        // A waker that panics when it is cloned leaves this as it was.
+        // Polled before `self` changes, because cloning the waker may panic.
         let admission = match &mut self.0 {
             State::Waiting { pending, .. } | State::Deferred { pending, .. } => Some(ready!(pending.poll_admission(context))),
             _ => None,
@@ -197,7 +197,7 @@ impl Future for Sending {
 impl Drop for Sending {
     fn drop(&mut self) {
         if let State::Waiting { core, .. } | State::Deferred { core, .. } = &self.0 {
-            // It is the other process's to withdraw.
+            // In a forked child, the record belongs to the parent process.
             if core.client.is_left_behind() {
                 return;
             }
@@ -213,16 +213,16 @@ impl Drop for Sending {
 impl fmt::Debug for Sending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            State::Ready(_) => "Sending(refused)",
+            State::Ready(_) => "Sending(rejected)",
             State::Accepted(_) => "Sending(accepted)",
-            State::Waiting { .. } => "Sending(waiting for room)",
+            State::Waiting { .. } => "Sending(waiting for buffer.memory)",
             State::Deferred { .. } => "Sending(waiting for its serializer, topic or partition)",
             State::Done => "Sending(done)",
         })
     }
 }
 
-/// A record that was not accepted by a call that does not wait: it comes back, with the reason.
+/// The error of a call that does not wait, with the record.
 pub struct TrySendError<'a, K: ?Sized, V: ?Sized> {
     error: Error,
     record: Box<ProducerRecord<'a, K, V>>,
@@ -238,7 +238,7 @@ impl<'a, K: ?Sized, V: ?Sized> TrySendError<'a, K, V> {
         &self.error
     }
 
-    /// The record as it was given, to be sent again.
+    /// The unchanged record, to send it again.
     pub fn into_record(self) -> ProducerRecord<'a, K, V> {
         *self.record
     }

@@ -1,4 +1,4 @@
-//! The producer as a [`Sink`].
+//! [`ProducerSink`]: a [`Sink`] of records.
 
 use std::{
     collections::VecDeque,
@@ -15,15 +15,15 @@ use crate::{
     producer::{Producer, Sending, delivery::flush_helper::Hurry},
 };
 
-/// A [`Sink`] for records. Made by [`Producer::sink`].
+/// A [`Sink`] of records. Created by [`Producer::sink`].
 ///
-/// It takes a record when the one before is accepted, so that a stream is read no faster than the brokers acknowledge. Flushing
-/// and closing it send what it has taken without lingering, and wait for every report. The first record that fails fails the sink; the producer goes on.
+/// It accepts a record when the previous one has been accepted, so a stream is read no faster than the brokers acknowledge. Flushing and closing
+/// the sink send its records without `linger.ms` and wait for all reports. The first failed record fails the sink, but not the producer.
 pub struct ProducerSink<K: ?Sized, V: ?Sized> {
     producer: Producer<K, V>,
     sending: Option<Sending>,
     deliveries: VecDeque<Delivery>,
-    /// While it is flushed.
+    /// Exists during a flush.
     hurry: Option<Hurry>,
 }
 
@@ -41,7 +41,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerSink<K, V> {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes away the reports that are in, oldest first.
+    /// Removes the deliveries that are complete, the oldest first.
     fn poll_delivered(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         while let Some(delivery) = self.deliveries.front_mut() {
             let report = ready!(Pin::new(delivery).poll(context));
@@ -56,7 +56,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Sink<ProducerRecord<'static, K, V
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // A flush that was given up is over.
+        // Ends an abandoned flush.
         self.hurry = None;
         ready!(self.poll_accepted(context))?;
         match self.poll_delivered(context) {

@@ -57,7 +57,7 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // In a forked child the lock may be held for ever, by a thread that exists only in the parent process.
+        // In a forked child the lock may be held forever, by a thread that exists only in the parent process.
         if self.fork_guard.is_left() {
             return;
         }

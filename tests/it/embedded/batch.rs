@@ -38,7 +38,7 @@ fn send_all_returns_the_failed_records_and_sends_the_others() {
         failures,
         [(10, ErrorKind::RecordTooLarge), (20, ErrorKind::UnknownTopicOrPartition), (30, ErrorKind::InvalidRecord)]
     );
-    assert_eq!(error.to_string(), "3 of 100 records failed, the first of them record 10 of the batch");
+    assert_eq!(error.to_string(), "3 of 100 records failed, first record 10 of the batch");
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 97);
 }
 

@@ -144,7 +144,7 @@ fn records_that_java_rejects_are_rejected_before_sending() {
         (ProducerRecord::to("orders").partition(-1), "partition -1"),
         (ProducerRecord::to("orders").timestamp(0), "timestamp 0"),
         (ProducerRecord::to("orders").timestamp(-5), "timestamp -5"),
-        (ProducerRecord::to(""), "not empty"),
+        (ProducerRecord::to(""), "must not be empty"),
         (ProducerRecord::to(".."), "\"..\""),
         (ProducerRecord::to("a b"), "ASCII"),
         (ProducerRecord::to("nul\0"), "ASCII"),
