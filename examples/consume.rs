@@ -50,7 +50,7 @@ fn main() -> ottla::Result<()> {
             .set("enable.auto.commit", "false")?;
         let consumer: Consumer<Option<String>, Order> =
             Consumer::builder(config).value_deserializer(Json::new()).rebalance_listener(CommitBeforeLeaving).build()?;
-        consumer.subscribe(&[&topic]).await?;
+        consumer.subscribe([&topic]).await?;
 
         let mut items = (&consumer).take(orders.len());
         while let Some(item) = items.next().await {

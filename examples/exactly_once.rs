@@ -21,7 +21,7 @@ fn main() -> ottla::Result<()> {
     let producer: Producer<str, str> = Producer::builder(config.clone().transactional_id(format!("{group}-1"))).build()?;
     block_on(producer.init_transactions())?;
     let consumer = reader(&config, &group)?;
-    block_on(consumer.subscribe(&[&payments]))?;
+    block_on(consumer.subscribe([&payments]))?;
 
     let mut done = 0;
     while done < PAYMENTS {
