@@ -1,8 +1,8 @@
-/* What a test puts between a process and its system (LD_PRELOAD): a clock that moves, a name whose address changes, and a fork.
+/* Preloaded by a test into a process (LD_PRELOAD): a clock that moves, a host name whose address changes, and a fork.
  *
- * The time of day is read from the system, and moved by as many nanoseconds as stand in the file OTTLA_TEST_CLOCK. As under a clock that
- * is really set, a wait until a time of day ends when the clock shows it. The name kafka.ottla.test has the address that stands in the
- * file OTTLA_TEST_HOST. Rust's standard library has no fork: where OTTLA_TEST_FORK is set, getppid is one.
+ * The time of day is the system's, moved by the number of nanoseconds in the file OTTLA_TEST_CLOCK. As with a real change of the
+ * clock, a wait until a time of day ends when the clock shows it. The name kafka.ottla.test has the address in the
+ * file OTTLA_TEST_HOST. Rust's standard library has no fork: if OTTLA_TEST_FORK is set, getppid forks.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -105,7 +105,7 @@ fn the_client_certificate_is_sent() {
         register(&url, &own)
     };
     assert_eq!(with(pem!("client")).unwrap(), Some(7));
-    for error in [with(pem!("stranger")).unwrap_err(), register(&url, &[trust]).unwrap_err()] {
+    for error in [with(pem!("untrusted")).unwrap_err(), register(&url, &[trust]).unwrap_err()] {
         assert_eq!((error.kind(), error.subject()), (RegistryErrorKind::Tls, Some("a")), "{error:?}");
     }
 }
