@@ -127,8 +127,8 @@ struct Member {
     assignments: Arc<Assignments>,
     /// The taken records that are not processed.
     in_work: Vec<Record>,
-    /// For each partition the next offset, and the assignment that it belongs to.
-    next: BTreeMap<i32, (i64, u32)>,
+    /// For each partition the next offset, and the assignment that it belongs to, if that is certain.
+    next: BTreeMap<i32, (i64, Option<u32>)>,
     /// The assignment in which a partition was paused.
     paused: BTreeMap<i32, u32>,
 }
@@ -278,11 +278,12 @@ impl<'p> Run<'p> {
             return Err(format!("partition {partition} is paused, but offset {offset} was returned"));
         }
         let known = member.next.get(&partition).copied();
-        let wanted = known.filter(|(_, known)| *known == assignment || !is_stable).map(|(next, _)| next);
         let frontier = self.model.frontier(partition);
-        let is_right = match wanted {
-            Some(next) => offset == next || (!is_stable && offset <= frontier),
-            None => offset <= frontier,
+        let is_right = match known {
+            Some((next, Some(known))) if is_stable && known == assignment => offset == next,
+            // The previous record, or this one, may belong to the assignment before.
+            Some((next, known)) if !is_stable || known.is_none() => offset == next || offset <= frontier,
+            _ => offset <= frontier,
         };
         if !is_right {
             let processed = &self.model.processed;
@@ -291,12 +292,7 @@ impl<'p> Run<'p> {
                  (stable: {is_stable}), and all is processed up to {frontier} of {processed:?}"
             ));
         }
-        if is_stable {
-            member.next.insert(partition, (offset + 1, assignment));
-        } else {
-            // It may belong to the assignment before or to the new one.
-            member.next.remove(&partition);
-        }
+        member.next.insert(partition, (offset + 1, is_stable.then_some(assignment)));
         member.in_work.push(record);
         self.taken += 1;
         Ok(())
@@ -332,7 +328,7 @@ impl<'p> Run<'p> {
         processed.extend(0..offset);
         if not_assigned(block_on(member.consumer.seek(("orders", partition), offset)))? {
             member.in_work.retain(|record| record.partition() != partition);
-            member.next.insert(partition, (offset, assignment));
+            member.next.insert(partition, (offset, Some(assignment)));
         }
         Ok(())
     }
