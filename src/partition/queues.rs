@@ -81,7 +81,7 @@ impl Queues {
         self.batch_bytes.load(Ordering::Relaxed)
     }
 
-    /// How many bytes are under way.
+    /// How many bytes are in flight.
     pub(super) fn bytes(&self, partition: i32) -> usize {
         let bytes = self.queue(partition).map_or(0, |queue| queue.bytes.load(Ordering::Relaxed));
         usize::try_from(bytes).unwrap_or_default()

@@ -58,7 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("documentation", &[]),
 ];
 
-/// The folders of `src/producer/`, each with those that it imports. `root` stands for the files that are directly in `src/producer/`, which
+/// The folders of `src/producer/`, each with those that it imports. `root` means the files that are directly in `src/producer/`, which
 /// may import all: they put the folders together.
 const PRODUCER: &[(&str, &[&str])] = &[
     ("prepare", &[]),
