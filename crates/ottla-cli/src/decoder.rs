@@ -10,7 +10,7 @@ use ottla::{
     serialize::{BoxError, DeserializeContext},
 };
 use ottla_schema_registry::{
-    FrameError, GenericAvro, JsonSchema, Protobuf, SchemaRegistry, SchemaType, WireId, prost_reflect::DynamicMessage,
+    GenericAvro, JsonSchema, Protobuf, SchemaRegistry, SchemaType, WireFormatError, WireId, prost_reflect::DynamicMessage,
 };
 use serde_json::{
     Value as Json,
@@ -63,7 +63,7 @@ impl Deserializer<Decoded> for Decoder {
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<Decoded, BoxError> {
         let Some(bytes) = data else { return Ok(Decoded::Null) };
         let id = match (&self.0, WireId::read(bytes, context.headers, context.is_key)) {
-            (None, _) | (_, Err(FrameError::Magic { .. } | FrameError::Truncated { .. })) => {
+            (None, _) | (_, Err(WireFormatError::Magic { .. } | WireFormatError::Truncated { .. })) => {
                 return Ok(Decoded::Bytes(bytes.to_vec()));
             }
             (Some(formats), id) => (formats, id?),

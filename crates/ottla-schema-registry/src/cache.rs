@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{RegisteredSchema, RegistryError, Schema};
 
 /// A pending request, shared by all callers with the same key.
-pub(super) type Flight = Shared<BoxFuture<'static, Result<Arc<RegisteredSchema>, RegistryError>>>;
+pub(super) type PendingRequest = Shared<BoxFuture<'static, Result<Arc<RegisteredSchema>, RegistryError>>>;
 
 /// Identifies a request: requests with equal keys have the same response.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,7 +28,7 @@ pub(super) enum Key {
 
 /// Schemas to write with, schemas to read with, and each subject's latest version. Only the latest versions change, so only they expire.
 pub(super) struct Cache {
-    pub(super) flights: HashMap<Key, Flight>,
+    pub(super) pending: HashMap<Key, PendingRequest>,
     written: Bounded<(String, Schema, bool), Arc<RegisteredSchema>>,
     read: Bounded<Key, Arc<RegisteredSchema>>,
     latest: Bounded<String, (Arc<RegisteredSchema>, Instant)>,
@@ -38,7 +38,7 @@ pub(super) struct Cache {
 impl Cache {
     pub(super) fn new(capacity: usize, lifetime: Option<Duration>) -> Self {
         Self {
-            flights: HashMap::new(),
+            pending: HashMap::new(),
             written: Bounded::new(capacity),
             read: Bounded::new(capacity),
             latest: Bounded::new(capacity),

@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{
-    Answer, RegisteredSchema, RegistryError, RegistryErrorKind, Schema, SchemaReference, SchemaRegistryConfig, SchemaType,
+    RegisteredSchema, RegistryError, RegistryErrorKind, ResponseFuture, Schema, SchemaReference, SchemaRegistryConfig,
+    SchemaType,
     cache::{Cache, Key},
     config::LookupPolicy,
     error::About,
-    frame::WireId,
     http::{Call, Transport, encoded},
-    workers::Workers,
+    thread_pool::ThreadPool,
+    wire_format::WireId,
 };
 
 /// A schema registry with Confluent's API.
@@ -54,7 +55,7 @@ struct Inner {
     lookup_policy: LookupPolicy,
     cache: Mutex<Cache>,
     latest_lifetime: Option<Duration>,
-    workers: Arc<Workers>,
+    thread_pool: Arc<ThreadPool>,
     urls: usize,
 }
 
@@ -80,7 +81,7 @@ impl Compatibility {
 
 /// A schema and all its direct and indirect references, each with the name that refers to it.
 #[derive(Debug, Clone)]
-pub(crate) struct Whole {
+pub(crate) struct SchemaWithReferences {
     pub(crate) schema: Arc<RegisteredSchema>,
     pub(crate) references: Vec<(String, Arc<RegisteredSchema>)>,
 }
@@ -88,7 +89,7 @@ pub(crate) struct Whole {
 /// The body of a request with a schema.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Posted<'a> {
+struct SchemaRequest<'a> {
     schema: &'a str,
     #[serde(skip_serializing_if = "is_avro")]
     schema_type: SchemaType,
@@ -99,7 +100,7 @@ struct Posted<'a> {
 /// The body of a response with a schema. The fields that are present depend on the request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Got {
+struct SchemaResponse {
     id: Option<i32>,
     guid: Option<Uuid>,
     version: Option<i32>,
@@ -113,10 +114,10 @@ fn is_avro(schema_type: &SchemaType) -> bool {
     *schema_type == SchemaType::Avro
 }
 
-fn posted(schema: &Schema) -> Vec<u8> {
-    let posted = Posted { schema: schema.text(), schema_type: schema.schema_type(), references: schema.uses() };
+fn schema_request(schema: &Schema) -> Vec<u8> {
+    let schema_request = SchemaRequest { schema: schema.text(), schema_type: schema.schema_type(), references: schema.uses() };
     // Strings and numbers always serialize.
-    serde_json::to_vec(&posted).unwrap_or_default()
+    serde_json::to_vec(&schema_request).unwrap_or_default()
 }
 
 impl SchemaRegistry {
@@ -130,7 +131,7 @@ impl SchemaRegistry {
             .map_err(|error| [Problem::new(None, None, error.to_string())].into_iter().collect::<ConfigError>())?;
         let cache = Mutex::new(Cache::new(connection.cache_capacity, connection.latest_lifetime));
         let (latest_lifetime, urls) = (connection.latest_lifetime, connection.urls.len());
-        Ok(Self(Arc::new(Inner { transport, lookup_policy, cache, latest_lifetime, workers: Arc::default(), urls })))
+        Ok(Self(Arc::new(Inner { transport, lookup_policy, cache, latest_lifetime, thread_pool: Arc::default(), urls })))
     }
 
     /// Registers a schema under a subject, if it is not registered yet: `POST /subjects/{subject}/versions`.
@@ -138,11 +139,11 @@ impl SchemaRegistry {
     /// # Errors
     /// [`Incompatible`](RegistryErrorKind::Incompatible) and [`InvalidSchema`](RegistryErrorKind::InvalidSchema) with the registry's message, or an
     /// error of the request.
-    pub fn register(&self, subject: &str, schema: &Schema) -> Answer<Arc<RegisteredSchema>> {
+    pub fn register(&self, subject: &str, schema: &Schema) -> ResponseFuture<Arc<RegisteredSchema>> {
         self.register_as(subject, schema, self.0.lookup_policy.normalize)
     }
 
-    pub(crate) fn register_as(&self, subject: &str, schema: &Schema, normalize: bool) -> Answer<Arc<RegisteredSchema>> {
+    pub(crate) fn register_as(&self, subject: &str, schema: &Schema, normalize: bool) -> ResponseFuture<Arc<RegisteredSchema>> {
         let path = format!("/subjects/{}/versions{}", encoded(subject), query(normalize));
         let key = Key::Register { subject: subject.to_owned(), schema: schema.clone(), normalize };
         self.ask_for_schema(key, About::Subject(subject.to_owned()), path, Some(schema))
@@ -152,11 +153,11 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// [`NotFound`](RegistryErrorKind::NotFound) if it is not registered there, or an error of the request.
-    pub fn find(&self, subject: &str, schema: &Schema) -> Answer<Arc<RegisteredSchema>> {
+    pub fn find(&self, subject: &str, schema: &Schema) -> ResponseFuture<Arc<RegisteredSchema>> {
         self.find_as(subject, schema, self.0.lookup_policy.normalize)
     }
 
-    pub(crate) fn find_as(&self, subject: &str, schema: &Schema, normalize: bool) -> Answer<Arc<RegisteredSchema>> {
+    pub(crate) fn find_as(&self, subject: &str, schema: &Schema, normalize: bool) -> ResponseFuture<Arc<RegisteredSchema>> {
         let path = format!("/subjects/{}{}", encoded(subject), query(normalize));
         let key = Key::Find { subject: subject.to_owned(), schema: schema.clone(), normalize };
         self.ask_for_schema(key, About::Subject(subject.to_owned()), path, Some(schema))
@@ -167,7 +168,7 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// [`NotFound`](RegistryErrorKind::NotFound), or an error of the request.
-    pub fn latest(&self, subject: &str) -> Answer<Arc<RegisteredSchema>> {
+    pub fn latest(&self, subject: &str) -> ResponseFuture<Arc<RegisteredSchema>> {
         let path = format!("/subjects/{}/versions/latest", encoded(subject));
         self.ask_for_schema(Key::Latest { subject: subject.to_owned() }, About::Subject(subject.to_owned()), path, None)
     }
@@ -176,7 +177,7 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// [`NotFound`](RegistryErrorKind::NotFound), or an error of the request.
-    pub fn version(&self, subject: &str, version: i32) -> Answer<Arc<RegisteredSchema>> {
+    pub fn version(&self, subject: &str, version: i32) -> ResponseFuture<Arc<RegisteredSchema>> {
         let path = format!("/subjects/{}/versions/{version}", encoded(subject));
         let key = Key::Version { subject: subject.to_owned(), version };
         self.ask_for_schema(key, About::Subject(subject.to_owned()), path, None)
@@ -186,7 +187,7 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// [`NotFound`](RegistryErrorKind::NotFound), or an error of the request.
-    pub fn versions(&self, subject: &str) -> Answer<Vec<i32>> {
+    pub fn versions(&self, subject: &str) -> ResponseFuture<Vec<i32>> {
         let path = format!("/subjects/{}/versions", encoded(subject));
         self.ask(Call { about: About::Subject(subject.to_owned()), path, body: None })
     }
@@ -195,7 +196,7 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// [`NotFound`](RegistryErrorKind::NotFound), or an error of the request.
-    pub fn by_id(&self, id: i32) -> Answer<Arc<RegisteredSchema>> {
+    pub fn by_id(&self, id: i32) -> ResponseFuture<Arc<RegisteredSchema>> {
         self.ask_for_schema(Key::Id(id), About::Id(id), format!("/schemas/ids/{id}"), None)
     }
 
@@ -203,7 +204,7 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// [`NotFound`](RegistryErrorKind::NotFound), also from a registry without GUIDs, or an error of the request.
-    pub fn by_guid(&self, guid: Uuid) -> Answer<Arc<RegisteredSchema>> {
+    pub fn by_guid(&self, guid: Uuid) -> ResponseFuture<Arc<RegisteredSchema>> {
         self.ask_for_schema(Key::Guid(guid), About::Guid(guid), format!("/schemas/guids/{guid}"), None)
     }
 
@@ -211,9 +212,9 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// [`NotFound`](RegistryErrorKind::NotFound) if the subject has no version, so that every schema is compatible, or an error of the request.
-    pub fn is_compatible(&self, subject: &str, schema: &Schema) -> Answer<Compatibility> {
+    pub fn is_compatible(&self, subject: &str, schema: &Schema) -> ResponseFuture<Compatibility> {
         let path = format!("/compatibility/subjects/{}/versions/latest?verbose=true", encoded(subject));
-        self.ask(Call { about: About::Subject(subject.to_owned()), path, body: Some(posted(schema)) })
+        self.ask(Call { about: About::Subject(subject.to_owned()), path, body: Some(schema_request(schema)) })
     }
 
     /// Returns the direct and indirect references of a schema, each once, with the name that refers to it: for programs that compile
@@ -221,9 +222,9 @@ impl SchemaRegistry {
     ///
     /// # Errors
     /// [`NotFound`](RegistryErrorKind::NotFound) if a reference is not registered, or an error of the request.
-    pub fn uses(&self, schema: &Schema) -> Answer<Vec<(String, Arc<RegisteredSchema>)>> {
+    pub fn uses(&self, schema: &Schema) -> ResponseFuture<Vec<(String, Arc<RegisteredSchema>)>> {
         let (registry, schema) = (self.clone(), schema.clone());
-        Answer::new(async move { registry.uses_of(&schema).await })
+        ResponseFuture::new(async move { registry.uses_of(&schema).await })
     }
 
     /// How serializers look up their schema, unless they override it.
@@ -237,13 +238,13 @@ impl SchemaRegistry {
     }
 
     /// The schema that a record was written with, and its references.
-    pub(crate) fn written_with(&self, id: WireId) -> Answer<Whole> {
+    pub(crate) fn written_with(&self, id: WireId) -> ResponseFuture<SchemaWithReferences> {
         let answer = match id {
             WireId::Id(id) => self.by_id(id),
             WireId::Guid(guid) => self.by_guid(guid),
         };
         let registry = self.clone();
-        Answer::new(async move { registry.whole(answer.await?).await })
+        ResponseFuture::new(async move { registry.with_references(answer.await?).await })
     }
 
     /// The schema to write with, in Java's order: register it, the configured id, the latest version, the schema that is already registered.
@@ -269,9 +270,9 @@ impl SchemaRegistry {
     }
 
     /// Adds the references of a schema.
-    pub(crate) async fn whole(&self, schema: Arc<RegisteredSchema>) -> Result<Whole, RegistryError> {
+    pub(crate) async fn with_references(&self, schema: Arc<RegisteredSchema>) -> Result<SchemaWithReferences, RegistryError> {
         let references = self.uses_of(&schema.schema).await?;
-        Ok(Whole { schema, references })
+        Ok(SchemaWithReferences { schema, references })
     }
 
     /// The direct and indirect references of a schema, each once.
@@ -290,41 +291,47 @@ impl SchemaRegistry {
         Ok(references)
     }
 
-    fn ask_for_schema(&self, key: Key, about: About, path: String, sent: Option<&Schema>) -> Answer<Arc<RegisteredSchema>> {
+    fn ask_for_schema(
+        &self,
+        key: Key,
+        about: About,
+        path: String,
+        sent: Option<&Schema>,
+    ) -> ResponseFuture<Arc<RegisteredSchema>> {
         let mut cache = self.lock();
         if let Some(known) = cache.get(&key) {
-            return Answer::known(Ok(known));
+            return ResponseFuture::known(Ok(known));
         }
-        if let Some(flight) = cache.flights.get(&key) {
-            return Answer::new(flight.clone());
+        if let Some(request) = cache.pending.get(&key) {
+            return ResponseFuture::new(request.clone());
         }
         let (sender, receiver) = oneshot::channel();
         let stopped = RegistryError::new(RegistryErrorKind::Network, &about, "a thread for the request could not be started");
-        let flight = receiver.map(|answer| answer.unwrap_or(Err(stopped))).boxed().shared();
-        cache.flights.insert(key.clone(), flight.clone());
+        let request = receiver.map(|answer| answer.unwrap_or(Err(stopped))).boxed().shared();
+        cache.pending.insert(key.clone(), request.clone());
         drop(cache);
-        let call = Call { about, path, body: sent.map(posted) };
+        let call = Call { about, path, body: sent.map(schema_request) };
         let (registry, sent) = (self.clone(), sent.cloned());
-        let forgotten = Forget { registry: self.clone(), key: key.clone() };
-        self.0.workers.run(move || {
+        let removed = RemovePending { registry: self.clone(), key: key.clone() };
+        self.0.thread_pool.run(move || {
             let answer = registry.0.transport.call(&call).and_then(|got| read(got, &call.about, &key, sent)).map(Arc::new);
             if let Ok(answer) = &answer {
                 registry.lock().put(key, answer);
             }
             // Before the waiters are woken, so that their next call starts a new request.
-            drop(forgotten);
+            drop(removed);
             let _ = sender.send(answer);
         });
-        Answer::new(flight)
+        ResponseFuture::new(request)
     }
 
-    fn ask<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Answer<T> {
+    fn ask<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> ResponseFuture<T> {
         let (sender, receiver) = oneshot::channel();
         let stopped =
             RegistryError::new(RegistryErrorKind::Network, &call.about, "a thread for the request could not be started");
         let registry = self.clone();
-        self.0.workers.run(move || drop(sender.send(registry.0.transport.call(&call))));
-        Answer::new(receiver.map(|answer| answer.unwrap_or(Err(stopped))))
+        self.0.thread_pool.run(move || drop(sender.send(registry.0.transport.call(&call))));
+        ResponseFuture::new(receiver.map(|answer| answer.unwrap_or(Err(stopped))))
     }
 
     fn lock(&self) -> MutexGuard<'_, Cache> {
@@ -333,15 +340,15 @@ impl SchemaRegistry {
 }
 
 /// Removes a request from the pending ones when it ends, also by a panic.
-struct Forget {
+struct RemovePending {
     registry: SchemaRegistry,
     key: Key,
 }
 
-impl Drop for Forget {
+impl Drop for RemovePending {
     fn drop(&mut self) {
-        let flight = self.registry.lock().flights.remove(&self.key);
-        drop(flight);
+        let request = self.registry.lock().pending.remove(&self.key);
+        drop(request);
     }
 }
 
@@ -349,7 +356,7 @@ fn query(normalize: bool) -> &'static str {
     if normalize { "?normalize=true" } else { "" }
 }
 
-fn read(got: Got, about: &About, key: &Key, sent: Option<Schema>) -> Result<RegisteredSchema, RegistryError> {
+fn read(got: SchemaResponse, about: &About, key: &Key, sent: Option<Schema>) -> Result<RegisteredSchema, RegistryError> {
     let lacks =
         |what: &str| RegistryError::new(RegistryErrorKind::UnexpectedAnswer, about, format!("the response has no {what}"));
     let (subject, id, guid) = match key {

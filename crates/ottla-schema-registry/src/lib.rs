@@ -54,36 +54,35 @@
 //!
 //! Besides caches, joined requests, retries and the lookup order, a client only needs seven JSON requests, which need no runtime.
 
-mod answer;
 #[cfg(feature = "avro")]
 mod avro;
 mod block_on;
 mod cache;
-mod choices;
 mod client;
 mod config;
+mod deserializer_cache;
 #[cfg(doctest)]
 mod documentation;
 mod error;
-mod frame;
 mod http;
 #[cfg(feature = "json-schema")]
 mod json_schema;
+mod lookup_options;
 mod mismatch;
 mod panic;
 #[cfg(feature = "protobuf")]
 mod protobuf;
-mod readers;
+mod response;
 mod schema;
 mod secret;
+mod serializer_cache;
 mod subject;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod workers;
-mod writers;
+mod thread_pool;
+mod wire_format;
 mod zigzag;
 
-pub use answer::Answer;
 /// The version of the crate `apache_avro` whose schemas and values [`Avro`] and [`GenericAvro`] accept.
 #[cfg(feature = "avro")]
 pub use apache_avro;
@@ -92,15 +91,16 @@ pub use avro::{Avro, AvroError, GenericAvro};
 pub use client::{Compatibility, SchemaRegistry};
 pub use config::SchemaRegistryConfig;
 pub use error::{RegistryError, RegistryErrorKind};
-pub use frame::{FrameError, SchemaIdLocation, WireId};
 #[cfg(feature = "json-schema")]
 pub use json_schema::{JsonSchema, JsonSchemaError};
 pub use mismatch::SchemaMismatch;
 #[cfg(feature = "protobuf")]
 pub use protobuf::{Protobuf, ProtobufError, compile_proto, prost_reflect};
+pub use response::ResponseFuture;
 pub use schema::{RegisteredSchema, Schema, SchemaReference, SchemaType};
 pub use subject::{StrategyName, SubjectNameStrategy};
 /// The GUID of a schema.
 pub use uuid::Uuid;
+pub use wire_format::{SchemaIdLocation, WireFormatError, WireId};
 
-pub(crate) use choices::choices;
+pub(crate) use lookup_options::lookup_options;

@@ -10,11 +10,11 @@ use super::{
     AvroError,
     blocks::blocks,
     decimal,
-    plan::{Count, Decimal, Fixed, FixedKind, Node, Plan, Record, Symbols, TypeName},
+    plan::{Decimal, Fixed, FixedKind, IntegerKind, Node, Plan, Record, Symbols, TypeName},
 };
 use crate::zigzag;
 
-/// Decodes bytes that [`Plan::measure`] has accepted.
+/// Decodes bytes that [`Plan::validate`] has accepted.
 pub(super) fn decode(writer: &Plan, reader: &Plan, bytes: &[u8]) -> Result<Value, AvroError> {
     let mut decoder = Decoder { writer, reader, is_same: std::ptr::eq(writer, reader), rest: bytes };
     decoder.value(writer.root(), reader.root())
@@ -276,22 +276,22 @@ fn is_promoted(written: &Node, wanted: &Node) -> bool {
 }
 
 /// The units per second of a time that can be converted. Times with the same first number convert into each other.
-fn per_second(count: Count) -> Option<(u8, i64)> {
+fn per_second(count: IntegerKind) -> Option<(u8, i64)> {
     Some(match count {
-        Count::TimeMillis => (0, 1_000),
-        Count::TimeMicros => (0, 1_000_000),
-        Count::TimestampMillis => (1, 1_000),
-        Count::TimestampMicros => (1, 1_000_000),
-        Count::TimestampNanos => (1, 1_000_000_000),
-        Count::LocalMillis => (2, 1_000),
-        Count::LocalMicros => (2, 1_000_000),
-        Count::LocalNanos => (2, 1_000_000_000),
-        Count::Plain | Count::Days => return None,
+        IntegerKind::TimeMillis => (0, 1_000),
+        IntegerKind::TimeMicros => (0, 1_000_000),
+        IntegerKind::TimestampMillis => (1, 1_000),
+        IntegerKind::TimestampMicros => (1, 1_000_000),
+        IntegerKind::TimestampNanos => (1, 1_000_000_000),
+        IntegerKind::LocalMillis => (2, 1_000),
+        IntegerKind::LocalMicros => (2, 1_000_000),
+        IntegerKind::LocalNanos => (2, 1_000_000_000),
+        IntegerKind::Plain | IntegerKind::Days => return None,
     })
 }
 
 /// Converts an `int` or a `long`; `None` if the types do not match.
-fn number_as(number: i64, from: Count, wanted: &Node) -> Result<Option<Value>, AvroError> {
+fn number_as(number: i64, from: IntegerKind, wanted: &Node) -> Result<Option<Value>, AvroError> {
     let (into, is_int) = match wanted {
         Node::Int(into) => (*into, true),
         Node::Long(into) => (*into, false),
@@ -301,7 +301,7 @@ fn number_as(number: i64, from: Count, wanted: &Node) -> Result<Option<Value>, A
         Node::Double => return Ok(Some(Value::Double(number as f64))),
         _ => return Ok(None),
     };
-    let number = if from == into || from == Count::Plain || into == Count::Plain {
+    let number = if from == into || from == IntegerKind::Plain || into == IntegerKind::Plain {
         number
     } else {
         let (Some((kind, from)), Some((other, into))) = (per_second(from), per_second(into)) else { return Ok(None) };
@@ -318,20 +318,20 @@ fn number_as(number: i64, from: Count, wanted: &Node) -> Result<Option<Value>, A
     if is_int {
         let number = i32::try_from(number).map_err(|_| AvroError::new("the time is out of range for an int"))?;
         return Ok(Some(match into {
-            Count::Days => Value::Date(number),
-            Count::TimeMillis => Value::TimeMillis(number),
+            IntegerKind::Days => Value::Date(number),
+            IntegerKind::TimeMillis => Value::TimeMillis(number),
             _ => Value::Int(number),
         }));
     }
     Ok(Some(match into {
-        Count::TimeMicros => Value::TimeMicros(number),
-        Count::TimestampMillis => Value::TimestampMillis(number),
-        Count::TimestampMicros => Value::TimestampMicros(number),
-        Count::TimestampNanos => Value::TimestampNanos(number),
-        Count::LocalMillis => Value::LocalTimestampMillis(number),
-        Count::LocalMicros => Value::LocalTimestampMicros(number),
-        Count::LocalNanos => Value::LocalTimestampNanos(number),
-        Count::Plain | Count::Days | Count::TimeMillis => Value::Long(number),
+        IntegerKind::TimeMicros => Value::TimeMicros(number),
+        IntegerKind::TimestampMillis => Value::TimestampMillis(number),
+        IntegerKind::TimestampMicros => Value::TimestampMicros(number),
+        IntegerKind::TimestampNanos => Value::TimestampNanos(number),
+        IntegerKind::LocalMillis => Value::LocalTimestampMillis(number),
+        IntegerKind::LocalMicros => Value::LocalTimestampMicros(number),
+        IntegerKind::LocalNanos => Value::LocalTimestampNanos(number),
+        IntegerKind::Plain | IntegerKind::Days | IntegerKind::TimeMillis => Value::Long(number),
     }))
 }
 

@@ -3,7 +3,7 @@
 use apache_avro::types::Value;
 use ottla::serialize::{BoxError, Deferred, DeserializeContext, Deserializer, SerializeContext, Serialized, Serializer};
 
-use super::{Codec, Datum, Owned};
+use super::{Codec, Datum, PendingValue};
 use crate::{Schema, SchemaRegistry};
 
 /// Serializes and deserializes an [`apache_avro::types::Value`] as Avro, with the schema in a registry: for programs that learn the schema at
@@ -27,7 +27,7 @@ impl GenericAvro {
         Self(Codec::new(registry, None))
     }
 
-    crate::choices!(0);
+    crate::lookup_options!(0);
 }
 
 impl Serializer<Value> for GenericAvro {
@@ -40,7 +40,7 @@ impl Serializer<Value> for GenericAvro {
     }
 
     fn defer(&self, data: &Value, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
-        self.0.defer(&Datum { value: data }, context, || Ok(Owned::Generic(data.clone())))
+        self.0.defer(&Datum { value: data }, context, || Ok(PendingValue::Generic(data.clone())))
     }
 }
 

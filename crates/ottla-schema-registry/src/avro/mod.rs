@@ -2,7 +2,6 @@
 
 mod blocks;
 mod branches;
-mod captured;
 mod datum;
 mod decimal;
 mod decoder;
@@ -10,11 +9,12 @@ mod deserializer;
 mod encoder;
 mod error;
 mod generic;
-mod held;
-mod inline;
+mod heap_size;
 mod integers;
+mod parsed_schema;
 mod plan;
-mod reader;
+mod references;
+mod serde_value;
 #[cfg(test)]
 #[cfg(feature = "testing")]
 mod tests;
@@ -36,15 +36,15 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use error::AvroError;
 pub use generic::GenericAvro;
 
-use self::{captured::Captured, datum::Datum, plan::Plan, reader::Parsed};
+use self::{datum::Datum, parsed_schema::ParsedSchema, plan::Plan, serde_value::SerdeValue};
 use super::{
     RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaRegistry, SchemaType,
-    client::Whole,
+    client::SchemaWithReferences,
     config::LookupPolicy,
+    deserializer_cache::DeserializerCache,
     error::About,
-    frame::{self, WireId},
-    readers::Readers,
-    writers::{Format, Place, Resolved, Writers},
+    serializer_cache::{CacheKey, Resolved, SchemaFormat, SerializerCache},
+    wire_format::{self, WireId},
 };
 use crate::{
     block_on::{block_on, block_on_for},
@@ -128,7 +128,7 @@ impl<T: ?Sized> Avro<T> {
         Self { codec: Codec::new(registry, None), of: PhantomData }
     }
 
-    super::choices!(codec);
+    super::lookup_options!(codec);
 }
 
 impl<T: Serialize + ?Sized + 'static> Serializer<T> for Avro<T> {
@@ -141,7 +141,7 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for Avro<T> {
     }
 
     fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
-        self.codec.defer(data, context, || Captured::new(data).map(Owned::Captured))
+        self.codec.defer(data, context, || SerdeValue::new(data).map(PendingValue::Serde))
     }
 }
 
@@ -161,12 +161,12 @@ impl<T: ?Sized> fmt::Debug for Avro<T> {
 /// The implementation of [`Avro`] and [`GenericAvro`].
 struct Codec {
     registry: SchemaRegistry,
-    writers: Writers<Avros>,
-    readers: Readers<Parsed>,
+    serializer_cache: SerializerCache<AvroFormat>,
+    deserializer_cache: DeserializerCache<ParsedSchema>,
 }
 
 /// The schema language Avro.
-struct Avros {
+struct AvroFormat {
     local: Option<Local>,
 }
 
@@ -174,16 +174,16 @@ struct Avros {
 struct Local {
     schema: Schema,
     /// `Ok(None)` for a schema with references, which must be looked up first.
-    parsed: Result<Option<Parsed>, AvroError>,
+    parsed: Result<Option<ParsedSchema>, AvroError>,
     /// The schema with its references, after their lookup.
-    with_uses: OnceLock<Parsed>,
+    with_uses: OnceLock<ParsedSchema>,
 }
 
 /// A value that was read, resolved to `schema`.
 struct Read {
     id: WireId,
     value: apache_avro::types::Value,
-    schema: Parsed,
+    schema: ParsedSchema,
 }
 
 impl Codec {
@@ -193,22 +193,22 @@ impl Codec {
             (lookup_policy.auto_register, lookup_policy.use_latest) = (false, true);
         }
         let local = schema.map(|schema| {
-            let parsed = if schema.uses().is_empty() { Parsed::new(schema.text(), []).map(Some) } else { Ok(None) };
+            let parsed = if schema.uses().is_empty() { ParsedSchema::new(schema.text(), []).map(Some) } else { Ok(None) };
             Local { schema, parsed, with_uses: OnceLock::new() }
         });
-        let writers = Writers::new(registry, lookup_policy, Avros { local });
-        Self { registry: registry.clone(), writers, readers: Readers::new(registry) }
+        let serializer_cache = SerializerCache::new(registry, lookup_policy, AvroFormat { local });
+        Self { registry: registry.clone(), serializer_cache, deserializer_cache: DeserializerCache::new(registry) }
     }
 
-    fn choose(&mut self, change: impl FnOnce(&mut LookupPolicy)) {
-        self.writers.choose(change);
+    fn change_policy(&mut self, change: impl FnOnce(&mut LookupPolicy)) {
+        self.serializer_cache.change_policy(change);
     }
 
-    /// The place of a record, and the name of its record type.
-    fn place<'a>(&'a self, topic: &'a str, is_key: bool) -> (Place<'a>, Option<&'a str>) {
-        let local = self.writers.format().local.as_ref();
+    /// The cache key of a record, and the name of its record type.
+    fn cache_key<'a>(&'a self, topic: &'a str, is_key: bool) -> (CacheKey<'a>, Option<&'a str>) {
+        let local = self.serializer_cache.format().local.as_ref();
         let name = local.and_then(|local| local.parsed.as_ref().ok()?.as_ref()?.plan.name());
-        (Place { topic, is_key, record: "" }, name)
+        (CacheKey { topic, is_key, record: "" }, name)
     }
 
     fn write<T: Serialize + ?Sized>(
@@ -217,18 +217,22 @@ impl Codec {
         context: &mut SerializeContext<'_>,
         buffer: &mut Vec<u8>,
     ) -> Result<Serialized, BoxError> {
-        let location = self.writers.location(context.is_key);
-        let (place, name) = self.place(context.topic, context.is_key);
+        let location = self.serializer_cache.location(context.is_key);
+        let (cache_key, name) = self.cache_key(context.topic, context.is_key);
         let mut write = |resolved: &Arc<Resolved<Arc<Plan>>>| {
-            frame::begin(location, resolved, &[], context, buffer)?;
+            wire_format::begin(location, resolved, &[], context, buffer)?;
             let written = resolved.writer.write(data, buffer);
             written.map_err(|error| {
-                BoxError::from(SchemaMismatch::written(self.writers.subject(place, name).ok(), Some(resolved.id), error))
+                BoxError::from(SchemaMismatch::written(
+                    self.serializer_cache.subject(cache_key, name).ok(),
+                    Some(resolved.id),
+                    error,
+                ))
             })
         };
-        match self.writers.with(place, name, &mut write) {
+        match self.serializer_cache.with(cache_key, name, &mut write) {
             Some(written) => written?,
-            None => write(&self.writers.wait(place, name)?)?,
+            None => write(&self.serializer_cache.wait(cache_key, name)?)?,
         }
         Ok(Serialized::Bytes)
     }
@@ -237,32 +241,35 @@ impl Codec {
         &self,
         data: &T,
         context: &SerializeContext<'_>,
-        value: impl FnOnce() -> Result<Owned, AvroError>,
+        value: impl FnOnce() -> Result<PendingValue, AvroError>,
     ) -> Result<Option<Deferred>, BoxError> {
-        let (place, name) = self.place(context.topic, context.is_key);
-        let Some(search) = self.writers.missing(place, name)? else { return Ok(None) };
-        let location = self.writers.location(context.is_key);
-        let local = self.writers.format().local.as_ref().filter(|_| self.writers.lookup_policy().writes_local());
-        let subject = self.writers.subject(place, name)?;
+        let (cache_key, name) = self.cache_key(context.topic, context.is_key);
+        let Some(lookup) = self.serializer_cache.pending_lookup(cache_key, name)? else { return Ok(None) };
+        let location = self.serializer_cache.location(context.is_key);
+        let local =
+            self.serializer_cache.format().local.as_ref().filter(|_| self.serializer_cache.lookup_policy().writes_local());
+        let subject = self.serializer_cache.subject(cache_key, name)?;
         let unwritable = |error| SchemaMismatch::written(Some(subject.clone()), None, error);
         let owned = match local.map(|local| &local.parsed) {
             Some(Ok(Some(parsed))) => {
                 let mut payload = Vec::new();
                 parsed.plan.write(data, &mut payload).map_err(unwritable)?;
-                Owned::Payload(payload)
+                PendingValue::Payload(payload)
             }
             _ => value().map_err(unwritable)?,
         };
-        let (waits_for, held) = (format!("the schema of subject {subject}"), owned.held());
+        let (waits_for, heap_size) = (format!("the schema of subject {subject}"), owned.heap_size());
         let unwritable = |id, subject| move |error| SchemaMismatch::written(Some(subject), Some(id), error);
         let deferred = Deferred::new(async move {
-            let resolved = search.await.map_err(RegistryError::into_box)?;
+            let resolved = lookup.await.map_err(RegistryError::into_box)?;
             let finish: Finish = Box::new(move |context, buffer| {
-                frame::begin(location, &resolved, &[], context, buffer)?;
+                wire_format::begin(location, &resolved, &[], context, buffer)?;
                 match owned {
-                    Owned::Payload(payload) => buffer.extend_from_slice(&payload),
-                    Owned::Captured(value) => resolved.writer.write(&value, buffer).map_err(unwritable(resolved.id, subject))?,
-                    Owned::Generic(value) => {
+                    PendingValue::Payload(payload) => buffer.extend_from_slice(&payload),
+                    PendingValue::Serde(value) => {
+                        resolved.writer.write(&value, buffer).map_err(unwritable(resolved.id, subject))?
+                    }
+                    PendingValue::Generic(value) => {
                         resolved.writer.write(&Datum { value: &value }, buffer).map_err(unwritable(resolved.id, subject))?;
                     }
                 }
@@ -270,14 +277,15 @@ impl Codec {
             });
             Ok(finish)
         });
-        Ok(Some(deferred.waiting_for(waits_for).holding(held)))
+        Ok(Some(deferred.waiting_for(waits_for).holding(heap_size)))
     }
 
     fn read(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<Read, BoxError> {
-        let data = data.ok_or(frame::FrameError::Null)?;
-        let frame = frame::read(data, context.headers, context.is_key)?;
-        let writer = self.readers.get(frame.id, context.max_block(), |whole| Parsed::of(whole, &frame.id.about()))?;
-        let wanted = match self.writers.format().local.as_ref() {
+        let data = data.ok_or(wire_format::WireFormatError::Null)?;
+        let frame = wire_format::read(data, context.headers, context.is_key)?;
+        let writer =
+            self.deserializer_cache.get(frame.id, context.max_block(), |whole| ParsedSchema::of(whole, &frame.id.about()))?;
+        let wanted = match self.serializer_cache.format().local.as_ref() {
             None => None,
             Some(local) => match &local.parsed {
                 Ok(Some(parsed)) => Some(parsed.clone()),
@@ -286,48 +294,48 @@ impl Codec {
             },
         };
         let value = writer.read(frame.payload, wanted.as_ref()).map_err(|error| SchemaMismatch::read(frame.id, error))?;
-        Ok(Read { id: frame.id, value, schema: wanted.unwrap_or_else(|| Parsed::clone(&writer)) })
+        Ok(Read { id: frame.id, value, schema: wanted.unwrap_or_else(|| ParsedSchema::clone(&writer)) })
     }
 
     /// The serializer's own schema with its references. Blocks during their lookup.
-    fn with_uses(&self, local: &Local, max_block: Option<Duration>) -> Result<Parsed, BoxError> {
+    fn with_uses(&self, local: &Local, max_block: Option<Duration>) -> Result<ParsedSchema, BoxError> {
         if let Some(parsed) = local.with_uses.get() {
             return Ok(parsed.clone());
         }
-        let search = self.registry.uses_of(&local.schema);
+        let lookup = self.registry.uses_of(&local.schema);
         let used = match max_block {
-            None => block_on(search),
-            Some(max_block) => block_on_for(search, max_block)
+            None => block_on(lookup),
+            Some(max_block) => block_on_for(lookup, max_block)
                 .ok_or_else(|| SchemaPending::new("the references of the reader's schema".to_owned()))?,
         }
         .map_err(RegistryError::into_box)?;
-        let parsed = Parsed::new(local.schema.text(), used.iter().map(|(_, used)| used.schema().text()))?;
+        let parsed = ParsedSchema::new(local.schema.text(), used.iter().map(|(_, used)| used.schema().text()))?;
         Ok(local.with_uses.get_or_init(|| parsed).clone())
     }
 }
 
 /// A value that waits for its schema.
-enum Owned {
+enum PendingValue {
     /// Already encoded; only the id of the schema is unknown.
     Payload(Vec<u8>),
     /// The schema is unknown.
-    Captured(Captured),
+    Serde(SerdeValue),
     /// A generic value whose schema is unknown.
     Generic(apache_avro::types::Value),
 }
 
-impl Owned {
+impl PendingValue {
     /// The size on the heap in bytes.
-    fn held(&self) -> usize {
+    fn heap_size(&self) -> usize {
         match self {
             Self::Payload(payload) => payload.capacity(),
-            Self::Captured(value) => held::captured(value),
-            Self::Generic(value) => held::generic(value),
+            Self::Serde(value) => heap_size::serde_value(value),
+            Self::Generic(value) => heap_size::generic(value),
         }
     }
 }
 
-impl Format for Avros {
+impl SchemaFormat for AvroFormat {
     type Writer = Arc<Plan>;
 
     fn resolve(
@@ -350,8 +358,8 @@ impl Format for Avros {
                     return Ok(Resolved::new(&registered, Arc::clone(&parsed.plan)));
                 }
             }
-            let whole: Whole = registry.whole(registered).await?;
-            let parsed = Parsed::of(&whole, &about)?;
+            let whole: SchemaWithReferences = registry.with_references(registered).await?;
+            let parsed = ParsedSchema::of(&whole, &about)?;
             Ok(Resolved::new(&whole.schema, parsed.plan))
         }
         .boxed()

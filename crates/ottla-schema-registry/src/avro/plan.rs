@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     AvroError,
     encoder::{Encoder, length, put_bytes},
-    inline::{FIXED_DURATION, FIXED_UUID},
+    references::{FIXED_DURATION, FIXED_UUID},
 };
 use crate::zigzag;
 
@@ -29,8 +29,8 @@ pub(super) struct Plan {
 pub(super) enum Node {
     Null,
     Boolean,
-    Int(Count),
-    Long(Count),
+    Int(IntegerKind),
+    Long(IntegerKind),
     Float,
     Double,
     Bytes,
@@ -51,7 +51,7 @@ pub(super) enum Node {
 
 /// The logical type of an `int` or a `long`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Count {
+pub(super) enum IntegerKind {
     Plain,
     Days,
     TimeMillis,
@@ -315,17 +315,17 @@ impl Planner {
         let node = match schema {
             Schema::Null => Node::Null,
             Schema::Boolean => Node::Boolean,
-            Schema::Int => Node::Int(Count::Plain),
-            Schema::Date => Node::Int(Count::Days),
-            Schema::TimeMillis => Node::Int(Count::TimeMillis),
-            Schema::Long => Node::Long(Count::Plain),
-            Schema::TimeMicros => Node::Long(Count::TimeMicros),
-            Schema::TimestampMillis => Node::Long(Count::TimestampMillis),
-            Schema::TimestampMicros => Node::Long(Count::TimestampMicros),
-            Schema::TimestampNanos => Node::Long(Count::TimestampNanos),
-            Schema::LocalTimestampMillis => Node::Long(Count::LocalMillis),
-            Schema::LocalTimestampMicros => Node::Long(Count::LocalMicros),
-            Schema::LocalTimestampNanos => Node::Long(Count::LocalNanos),
+            Schema::Int => Node::Int(IntegerKind::Plain),
+            Schema::Date => Node::Int(IntegerKind::Days),
+            Schema::TimeMillis => Node::Int(IntegerKind::TimeMillis),
+            Schema::Long => Node::Long(IntegerKind::Plain),
+            Schema::TimeMicros => Node::Long(IntegerKind::TimeMicros),
+            Schema::TimestampMillis => Node::Long(IntegerKind::TimestampMillis),
+            Schema::TimestampMicros => Node::Long(IntegerKind::TimestampMicros),
+            Schema::TimestampNanos => Node::Long(IntegerKind::TimestampNanos),
+            Schema::LocalTimestampMillis => Node::Long(IntegerKind::LocalMillis),
+            Schema::LocalTimestampMicros => Node::Long(IntegerKind::LocalMicros),
+            Schema::LocalTimestampNanos => Node::Long(IntegerKind::LocalNanos),
             Schema::Float => Node::Float,
             Schema::Double => Node::Double,
             Schema::Bytes => Node::Bytes,

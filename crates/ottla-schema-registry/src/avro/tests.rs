@@ -20,7 +20,7 @@ fn schema(json: &serde_json::Value) -> Schema {
 
 /// The value encoded with the schema.
 fn written<T: Serialize + ?Sized>(json: &serde_json::Value, value: &T) -> Result<Vec<u8>, String> {
-    let parsed = Parsed::new(&json.to_string(), []).map_err(|error| error.to_string())?;
+    let parsed = ParsedSchema::new(&json.to_string(), []).map_err(|error| error.to_string())?;
     let mut buffer = Vec::new();
     parsed.plan.write(value, &mut buffer).map_err(|error| error.to_string())?;
     Ok(buffer)

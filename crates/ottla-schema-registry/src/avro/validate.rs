@@ -1,4 +1,4 @@
-//! [`Plan::measure`]: checks that bytes are complete and within limits, before they are decoded.
+//! [`Plan::validate`]: checks that bytes are complete and within limits, before they are decoded.
 //!
 //! A count in the bytes may announce more items than there are, and a recursive type may be nested without limit, so a record of ten bytes
 //! could exhaust the memory or the stack. Bytes that pass this check contain all items that they announce, nested no deeper than [`DEEPEST`].
@@ -17,7 +17,7 @@ const MOST_WITHOUT_BYTES: u64 = 65_536;
 
 /// Why bytes are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flaw {
+pub(super) enum Malformed {
     Short,
     Deep,
     Empty,
@@ -26,7 +26,7 @@ pub(super) enum Flaw {
     Branch,
 }
 
-impl Flaw {
+impl Malformed {
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Short => "truncated",
@@ -47,14 +47,14 @@ struct Walk<'a> {
 
 impl Plan {
     /// Checks that the bytes contain all that they announce. Other errors, such as invalid UTF-8, are left to the decoder.
-    pub(super) fn measure(&self, bytes: &[u8]) -> Result<(), Flaw> {
+    pub(super) fn validate(&self, bytes: &[u8]) -> Result<(), Malformed> {
         Walk { plan: self, rest: bytes, without_bytes: 0 }.pass(self.root(), 0)
     }
 }
 
 impl Plan {
     /// The bytes behind a value of this type.
-    pub(super) fn behind<'a>(&'a self, node: &Node, bytes: &'a [u8]) -> Result<&'a [u8], Flaw> {
+    pub(super) fn behind<'a>(&'a self, node: &Node, bytes: &'a [u8]) -> Result<&'a [u8], Malformed> {
         let mut walk = Walk { plan: self, rest: bytes, without_bytes: 0 };
         walk.pass(node, 0)?;
         Ok(walk.rest)
@@ -62,9 +62,9 @@ impl Plan {
 }
 
 impl Walk<'_> {
-    fn pass(&mut self, node: &Node, depth: usize) -> Result<(), Flaw> {
+    fn pass(&mut self, node: &Node, depth: usize) -> Result<(), Malformed> {
         if depth > DEEPEST {
-            return Err(Flaw::Deep);
+            return Err(Malformed::Deep);
         }
         match node {
             Node::Null => Ok(()),
@@ -83,7 +83,7 @@ impl Walk<'_> {
             }),
             Node::Union(branches) => {
                 let branch = self.long()?;
-                let branch = usize::try_from(branch).ok().and_then(|branch| branches.get(branch)).ok_or(Flaw::Branch)?;
+                let branch = usize::try_from(branch).ok().and_then(|branch| branches.get(branch)).ok_or(Malformed::Branch)?;
                 self.pass(self.plan.node(*branch), depth)
             }
             Node::Record(record) => record.fields.iter().try_for_each(|field| self.pass(self.plan.node(field.node), depth + 1)),
@@ -91,29 +91,29 @@ impl Walk<'_> {
     }
 
     /// The items of an array or a map.
-    fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
+    fn blocks(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
         blocks(self, Self::long, |walk| {
             let before = walk.rest.len();
             item(walk)?;
             walk.without_bytes += u64::from(walk.rest.len() == before);
-            if walk.without_bytes > MOST_WITHOUT_BYTES { Err(Flaw::Empty) } else { Ok(()) }
+            if walk.without_bytes > MOST_WITHOUT_BYTES { Err(Malformed::Empty) } else { Ok(()) }
         })
     }
 
-    fn text(&mut self) -> Result<(), Flaw> {
+    fn text(&mut self) -> Result<(), Malformed> {
         let length = self.long()?;
-        self.skip(usize::try_from(length).map_err(|_| Flaw::Length)?)
+        self.skip(usize::try_from(length).map_err(|_| Malformed::Length)?)
     }
 
-    fn skip(&mut self, size: usize) -> Result<(), Flaw> {
-        self.rest = self.rest.get(size..).ok_or(Flaw::Short)?;
+    fn skip(&mut self, size: usize) -> Result<(), Malformed> {
+        self.rest = self.rest.get(size..).ok_or(Malformed::Short)?;
         Ok(())
     }
 
-    fn long(&mut self) -> Result<i64, Flaw> {
+    fn long(&mut self) -> Result<i64, Malformed> {
         zigzag::take(&mut self.rest).map_err(|unreadable| match unreadable {
-            Unreadable::Short => Flaw::Short,
-            Unreadable::Endless => Flaw::Number,
+            Unreadable::Short => Malformed::Short,
+            Unreadable::Endless => Malformed::Number,
         })
     }
 }
@@ -124,8 +124,8 @@ mod tests {
 
     use super::*;
 
-    fn measure(schema: &str, bytes: &[u8]) -> Result<(), Flaw> {
-        Plan::new(&Schema::parse_str(schema).unwrap()).unwrap().measure(bytes)
+    fn validate(schema: &str, bytes: &[u8]) -> Result<(), Malformed> {
+        Plan::new(&Schema::parse_str(schema).unwrap()).unwrap().validate(bytes)
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
             (r#"{"type": "array", "items": "int"}"#, &[2, 2]),
             (r#""boolean""#, &[]),
         ] {
-            assert_eq!(measure(schema, bytes), Err(Flaw::Short), "{schema}");
+            assert_eq!(validate(schema, bytes), Err(Malformed::Short), "{schema}");
         }
     }
 
@@ -149,15 +149,15 @@ mod tests {
     fn nesting_and_items_without_bytes_are_limited() {
         let list = r#"{"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}"#;
         let deep = |depth: usize| [vec![2; depth], vec![0]].concat();
-        assert_eq!(measure(list, &deep(DEEPEST - 1)), Ok(()));
-        assert_eq!(measure(list, &deep(1_000_000)), Err(Flaw::Deep));
+        assert_eq!(validate(list, &deep(DEEPEST - 1)), Ok(()));
+        assert_eq!(validate(list, &deep(1_000_000)), Err(Malformed::Deep));
         let nulls = r#"{"type": "array", "items": "null"}"#;
-        assert_eq!(measure(nulls, &[0x80, 0x80, 8, 0]), Ok(()), "65536 nulls");
-        assert_eq!(measure(nulls, &[0x82, 0x80, 8, 0]), Err(Flaw::Empty));
-        assert_eq!(measure(nulls, &[0x80, 0x80, 8, 2, 0]), Err(Flaw::Empty), "in two blocks");
+        assert_eq!(validate(nulls, &[0x80, 0x80, 8, 0]), Ok(()), "65536 nulls");
+        assert_eq!(validate(nulls, &[0x82, 0x80, 8, 0]), Err(Malformed::Empty));
+        assert_eq!(validate(nulls, &[0x80, 0x80, 8, 2, 0]), Err(Malformed::Empty), "in two blocks");
         let whole = r#"{"type": "array", "items": ["null", {"type": "map", "values": "float"}]}"#;
         assert_eq!(
-            measure(whole, &[3, 18, 0, 2, 2, 2, b'a', 0, 0, 0, 0, 0, 0]),
+            validate(whole, &[3, 18, 0, 2, 2, 2, b'a', 0, 0, 0, 0, 0, 0]),
             Ok(()),
             "a negative count is followed by a size"
         );
@@ -165,12 +165,12 @@ mod tests {
 
     #[test]
     fn invalid_branches_lengths_and_numbers_are_rejected() {
-        assert_eq!(measure(r#"["null", "int"]"#, &[4, 0]), Err(Flaw::Branch));
-        assert_eq!(measure(r#"["null", "int"]"#, &[1, 0]), Err(Flaw::Branch));
-        assert_eq!(measure(r#""string""#, &[1]), Err(Flaw::Length));
-        assert_eq!(measure(r#""long""#, &[0xff; 12]), Err(Flaw::Number));
+        assert_eq!(validate(r#"["null", "int"]"#, &[4, 0]), Err(Malformed::Branch));
+        assert_eq!(validate(r#"["null", "int"]"#, &[1, 0]), Err(Malformed::Branch));
+        assert_eq!(validate(r#""string""#, &[1]), Err(Malformed::Length));
+        assert_eq!(validate(r#""long""#, &[0xff; 12]), Err(Malformed::Number));
         // The items of a wrong count are checked one by one, so the first invalid item ends the check.
         let unions = r#"{"type": "array", "items": ["null", "int"]}"#;
-        assert_eq!(measure(unions, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 6]), Err(Flaw::Branch));
+        assert_eq!(validate(unions, &[0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 6]), Err(Malformed::Branch));
     }
 }

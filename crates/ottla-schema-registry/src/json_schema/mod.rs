@@ -18,10 +18,10 @@ use self::validator::{Validator, parsed};
 use super::{
     RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaRegistry,
     config::LookupPolicy,
+    deserializer_cache::DeserializerCache,
     error::About,
-    frame::{self, FrameError},
-    readers::Readers,
-    writers::{Format, Place, Resolved, Writers},
+    serializer_cache::{CacheKey, Resolved, SchemaFormat, SerializerCache},
+    wire_format::{self, WireFormatError},
 };
 
 /// The deepest nesting of a value that is parsed again from its text; serde_json's limit is 128.
@@ -74,14 +74,14 @@ const READABLE_DEPTH: usize = 120;
 /// # fn main() {}
 /// ```
 pub struct JsonSchema<T: ?Sized> {
-    writers: Writers<Registered>,
-    readers: Readers<Validator>,
+    serializer_cache: SerializerCache<JsonSchemaFormat>,
+    deserializer_cache: DeserializerCache<Validator>,
     validate: bool,
     of: PhantomData<fn(&T)>,
 }
 
 /// The schema language JSON Schema, with the serializer's own schema.
-struct Registered {
+struct JsonSchemaFormat {
     /// `None`: the registered one is used.
     schema: Option<Schema>,
     /// The schema's `title`, the record name for the subject name strategies.
@@ -106,8 +106,8 @@ impl<T: ?Sized> JsonSchema<T> {
 
     fn of(registry: &SchemaRegistry, lookup_policy: LookupPolicy, schema: Option<Schema>) -> Self {
         let title = schema.as_ref().and_then(|schema| parsed(schema.text()).ok()?.get("title")?.as_str().map(str::to_owned));
-        let writers = Writers::new(registry, lookup_policy, Registered { schema, title });
-        Self { writers, readers: Readers::new(registry), validate: true, of: PhantomData }
+        let serializer_cache = SerializerCache::new(registry, lookup_policy, JsonSchemaFormat { schema, title });
+        Self { serializer_cache, deserializer_cache: DeserializerCache::new(registry), validate: true, of: PhantomData }
     }
 
     /// Whether to validate values against the schema when they are written and read: confluent-kafka-python's `validate`, Java's
@@ -119,10 +119,10 @@ impl<T: ?Sized> JsonSchema<T> {
         Self { validate, ..self }
     }
 
-    super::choices!(writers);
+    super::lookup_options!(serializer_cache);
 
     fn name(&self) -> Option<&str> {
-        self.writers.format().title.as_deref()
+        self.serializer_cache.format().title.as_deref()
     }
 }
 
@@ -135,18 +135,19 @@ impl<T: Serialize + ?Sized> JsonSchema<T> {
 
 impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
     fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
-        let place = Place { topic: context.topic, is_key: context.is_key, record: "" };
-        let location = self.writers.location(place.is_key);
+        let cache_key = CacheKey { topic: context.topic, is_key: context.is_key, record: "" };
+        let location = self.serializer_cache.location(cache_key.is_key);
         let value = self.value(data)?;
         let mut begin = |found: &Arc<Resolved<Validator>>| {
             let checked = value.as_ref().map_or(Ok(()), |value| found.writer.check(value));
-            checked
-                .map_err(|error| SchemaMismatch::written(self.writers.subject(place, self.name()).ok(), Some(found.id), error))?;
-            frame::begin(location, found, &[], context, buffer)
+            checked.map_err(|error| {
+                SchemaMismatch::written(self.serializer_cache.subject(cache_key, self.name()).ok(), Some(found.id), error)
+            })?;
+            wire_format::begin(location, found, &[], context, buffer)
         };
-        match self.writers.with(place, self.name(), &mut begin) {
+        match self.serializer_cache.with(cache_key, self.name(), &mut begin) {
             Some(begun) => begun?,
-            None => begin(&self.writers.wait(place, self.name())?)?,
+            None => begin(&self.serializer_cache.wait(cache_key, self.name())?)?,
         }
         serde_json::to_writer(buffer, data)?;
         Ok(Serialized::Bytes)
@@ -157,25 +158,25 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
     }
 
     fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
-        let place = Place { topic: context.topic, is_key: context.is_key, record: "" };
-        let Some(search) = self.writers.missing(place, self.name())? else { return Ok(None) };
+        let cache_key = CacheKey { topic: context.topic, is_key: context.is_key, record: "" };
+        let Some(lookup) = self.serializer_cache.pending_lookup(cache_key, self.name())? else { return Ok(None) };
         let mut payload = serde_json::to_vec(data)?;
         payload.shrink_to_fit();
         // Only the text is kept, because it is far smaller than the value; the value is parsed from it again once the schema is known.
         let deep = self.value(data)?.map(|value| (weigh(&value), value)).filter(|((depth, _), _)| *depth > READABLE_DEPTH);
         let (validate, held) = (self.validate, payload.len() + deep.as_ref().map_or(0, |((_, size), _)| *size));
-        let location = self.writers.location(place.is_key);
-        let subject = self.writers.subject(place, self.name())?;
+        let location = self.serializer_cache.location(cache_key.is_key);
+        let subject = self.serializer_cache.subject(cache_key, self.name())?;
         let waits_for = format!("the schema of subject {subject}");
         let deferred = Deferred::new(async move {
-            let found = search.await.map_err(RegistryError::into_box)?;
+            let found = lookup.await.map_err(RegistryError::into_box)?;
             let finish: Finish = Box::new(move |context, buffer| {
                 if validate {
                     let value = deep.map_or_else(|| serde_json::from_slice(&payload), |(_, value)| Ok(value))?;
                     let checked = found.writer.check(&value);
                     checked.map_err(|error| SchemaMismatch::written(Some(subject), Some(found.id), error))?;
                 }
-                frame::begin(location, &found, &[], context, buffer)?;
+                wire_format::begin(location, &found, &[], context, buffer)?;
                 buffer.extend_from_slice(&payload);
                 Ok(Serialized::Bytes)
             });
@@ -187,10 +188,10 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
 
 impl<T: DeserializeOwned + 'static> Deserializer<T> for JsonSchema<T> {
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
-        let frame = frame::read(data.ok_or(FrameError::Null)?, context.headers, context.is_key)?;
+        let frame = wire_format::read(data.ok_or(WireFormatError::Null)?, context.headers, context.is_key)?;
         let about = frame.id.about();
         let validator = self
-            .readers
+            .deserializer_cache
             .get(frame.id, context.max_block(), |whole| Validator::new(whole).map_err(|error| unusable(&about, error)))?;
         let unfit = |error: BoxError| SchemaMismatch::read(frame.id, error);
         if self.validate {
@@ -201,7 +202,7 @@ impl<T: DeserializeOwned + 'static> Deserializer<T> for JsonSchema<T> {
     }
 }
 
-impl Format for Registered {
+impl SchemaFormat for JsonSchemaFormat {
     type Writer = Validator;
 
     fn resolve(
@@ -213,7 +214,7 @@ impl Format for Registered {
     ) -> BoxFuture<'static, Result<Resolved<Validator>, RegistryError>> {
         async move {
             let registered = registry.to_write(&lookup_policy, &subject, self.schema.as_ref()).await?;
-            let whole = registry.whole(registered).await?;
+            let whole = registry.with_references(registered).await?;
             let validator = Validator::new(&whole).map_err(|error| unusable(&About::Subject(subject), error))?;
             Ok(Resolved::new(&whole.schema, validator))
         }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, error::Error as StdError, fmt};
 use jsonschema::{Retrieve, Uri, error::ValidationErrorKind};
 use serde_json::Value;
 
-use super::{super::client::Whole, error::JsonSchemaError};
+use super::{super::client::SchemaWithReferences, error::JsonSchemaError};
 use crate::SchemaType;
 
 /// A compiled schema, including its references.
@@ -15,7 +15,7 @@ pub(super) struct Validator(jsonschema::Validator);
 struct References(HashMap<String, Value>);
 
 impl Validator {
-    pub(super) fn new(whole: &Whole) -> Result<Self, JsonSchemaError> {
+    pub(super) fn new(whole: &SchemaWithReferences) -> Result<Self, JsonSchemaError> {
         let schema = whole.schema.schema();
         if schema.schema_type() != SchemaType::Json {
             return Err(JsonSchemaError::OtherLanguage { found: schema.schema_type() });

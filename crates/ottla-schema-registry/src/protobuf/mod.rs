@@ -24,12 +24,12 @@ pub use prost_reflect;
 use self::{files::ProtoFiles, indexes::MessageIndexes};
 use super::{
     RegistryError, RegistryErrorKind, Schema, SchemaMismatch, SchemaReference, SchemaRegistry, SchemaType,
-    client::Whole,
+    client::SchemaWithReferences,
     config::LookupPolicy,
+    deserializer_cache::DeserializerCache,
     error::About,
-    frame::{self, FrameError},
-    readers::Readers,
-    writers::{Format, Place, Resolved, Writers},
+    serializer_cache::{CacheKey, Resolved, SchemaFormat, SerializerCache},
+    wire_format::{self, WireFormatError},
 };
 
 /// Serializes and deserializes Protobuf messages, with the schema in a registry. Like Confluent's `KafkaProtobufSerializer` and
@@ -77,8 +77,8 @@ use super::{
 /// # fn main() {}
 /// ```
 pub struct Protobuf<T> {
-    writers: Writers<Messages>,
-    readers: Readers<FileDescriptor>,
+    serializer_cache: SerializerCache<ProtobufFormat>,
+    deserializer_cache: DeserializerCache<FileDescriptor>,
     types: Types<T>,
 }
 
@@ -91,9 +91,9 @@ enum Types<T> {
 }
 
 /// The schema language Protobuf.
-struct Messages {
+struct ProtobufFormat {
     serialized: bool,
-    /// The descriptors of written messages, by the `record` of their [`Place`].
+    /// The descriptors of written messages, by the `record` of their [`CacheKey`].
     known: Mutex<HashMap<String, MessageDescriptor>>,
 }
 
@@ -129,9 +129,9 @@ impl Protobuf<DynamicMessage> {
 
 impl<T> Protobuf<T> {
     fn of(registry: &SchemaRegistry, types: Types<T>) -> Self {
-        let messages = Messages { serialized: false, known: Mutex::default() };
-        let writers = Writers::new(registry, registry.lookup_policy().clone(), messages);
-        Self { writers, readers: Readers::new(registry), types }
+        let messages = ProtobufFormat { serialized: false, known: Mutex::default() };
+        let serializer_cache = SerializerCache::new(registry, registry.lookup_policy().clone(), messages);
+        Self { serializer_cache, deserializer_cache: DeserializerCache::new(registry), types }
     }
 
     /// Whether to register the schema as a `FileDescriptorProto` in base64, like Confluent's clients for Python and .NET (the registry's format
@@ -142,11 +142,11 @@ impl<T> Protobuf<T> {
     /// Defaults to false.
     #[must_use]
     pub fn serialized(self, serialized: bool) -> Self {
-        let messages = Messages { serialized, known: Mutex::default() };
-        Self { writers: self.writers.with_format(messages), ..self }
+        let messages = ProtobufFormat { serialized, known: Mutex::default() };
+        Self { serializer_cache: self.serializer_cache.with_format(messages), ..self }
     }
 
-    super::choices!(writers);
+    super::lookup_options!(serializer_cache);
 
     fn message(&self, data: &T) -> MessageDescriptor {
         match &self.types {
@@ -155,29 +155,31 @@ impl<T> Protobuf<T> {
         }
     }
 
-    /// The place of a message of this type.
-    fn place<'a>(&self, topic: &'a str, is_key: bool, message: &'a MessageDescriptor) -> Place<'a> {
+    /// The cache key of a message of this type.
+    fn cache_key<'a>(&self, topic: &'a str, is_key: bool, message: &'a MessageDescriptor) -> CacheKey<'a> {
         let record = match &self.types {
             Types::One(..) => "",
             Types::Each(..) => message.full_name(),
         };
-        Place { topic, is_key, record }
+        CacheKey { topic, is_key, record }
     }
 }
 
 impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
     fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
         let message = self.message(data);
-        let place = self.place(context.topic, context.is_key, &message);
+        let cache_key = self.cache_key(context.topic, context.is_key, &message);
         let name = Some(message.full_name());
-        let location = self.writers.location(place.is_key);
-        let begun = self.writers.with(place, name, |found| frame::begin(location, found, &found.writer, context, buffer));
+        let location = self.serializer_cache.location(cache_key.is_key);
+        let begun = self
+            .serializer_cache
+            .with(cache_key, name, |found| wire_format::begin(location, found, &found.writer, context, buffer));
         match begun {
             Some(begun) => begun?,
             None => {
-                self.writers.format().know(place.record, &message);
-                let found = self.writers.wait(place, name)?;
-                frame::begin(location, &found, &found.writer, context, buffer)?;
+                self.serializer_cache.format().know(cache_key.record, &message);
+                let found = self.serializer_cache.wait(cache_key, name)?;
+                wire_format::begin(location, &found, &found.writer, context, buffer)?;
             }
         }
         data.encode(buffer)?;
@@ -190,19 +192,19 @@ impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
 
     fn defer(&self, data: &T, context: &SerializeContext<'_>) -> Result<Option<Deferred>, BoxError> {
         let message = self.message(data);
-        let place = self.place(context.topic, context.is_key, &message);
+        let cache_key = self.cache_key(context.topic, context.is_key, &message);
         let name = Some(message.full_name());
-        if self.writers.with(place, name, |_| ()).is_some() {
+        if self.serializer_cache.with(cache_key, name, |_| ()).is_some() {
             return Ok(None);
         }
-        self.writers.format().know(place.record, &message);
-        let Some(search) = self.writers.missing(place, name)? else { return Ok(None) };
-        let (payload, location) = (data.encode_to_vec(), self.writers.location(place.is_key));
-        let (subject, held) = (self.writers.subject(place, name)?, payload.capacity());
+        self.serializer_cache.format().know(cache_key.record, &message);
+        let Some(lookup) = self.serializer_cache.pending_lookup(cache_key, name)? else { return Ok(None) };
+        let (payload, location) = (data.encode_to_vec(), self.serializer_cache.location(cache_key.is_key));
+        let (subject, held) = (self.serializer_cache.subject(cache_key, name)?, payload.capacity());
         let deferred = Deferred::new(async move {
-            let found = search.await.map_err(RegistryError::into_box)?;
+            let found = lookup.await.map_err(RegistryError::into_box)?;
             let finish: Finish = Box::new(move |context, buffer| {
-                frame::begin(location, &found, &found.writer, context, buffer)?;
+                wire_format::begin(location, &found, &found.writer, context, buffer)?;
                 buffer.extend_from_slice(&payload);
                 Ok(Serialized::Bytes)
             });
@@ -214,7 +216,7 @@ impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
 
 impl<T: 'static> Deserializer<T> for Protobuf<T> {
     fn deserialize(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<T, BoxError> {
-        let frame = frame::read(data.ok_or(FrameError::Null)?, context.headers, context.is_key)?;
+        let frame = wire_format::read(data.ok_or(WireFormatError::Null)?, context.headers, context.is_key)?;
         let id = frame.id;
         let unfit = |error: ProtobufError| SchemaMismatch::read(id, error);
         let (indexes, payload) = match frame.behind_id {
@@ -224,8 +226,9 @@ impl<T: 'static> Deserializer<T> for Protobuf<T> {
                 (_, rest) => return Err(unfit(ProtobufError::BehindIndexes { length: rest.len() }).into()),
             },
         };
-        let file =
-            self.readers.get(id, context.max_block(), |whole| compiled(whole).map_err(|error| unusable(&id.about(), error)))?;
+        let file = self
+            .deserializer_cache
+            .get(id, context.max_block(), |whole| compiled(whole).map_err(|error| unusable(&id.about(), error)))?;
         let message = indexes.find(&file).ok_or_else(|| ProtobufError::NoMessage { id, indexes: indexes.to_string() })?;
         let name = message.full_name().to_owned();
         let read = match &self.types {
@@ -245,7 +248,7 @@ impl<T> fmt::Debug for Protobuf<T> {
     }
 }
 
-impl Messages {
+impl ProtobufFormat {
     /// Stores the descriptor of a message for the lookup of its schema.
     fn know(&self, record: &str, message: &MessageDescriptor) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -292,7 +295,7 @@ impl Messages {
     }
 }
 
-impl Format for Messages {
+impl SchemaFormat for ProtobufFormat {
     /// The encoded message indexes.
     type Writer = Box<[u8]>;
 
@@ -317,7 +320,7 @@ impl Format for Messages {
             }
             // The message may have other indexes in the registered file.
             let registered = registry.to_write(&lookup_policy, &subject, None).await?;
-            let whole = registry.whole(registered).await?;
+            let whole = registry.with_references(registered).await?;
             let file = compiled(&whole).map_err(|error| unusable(&about, error))?;
             let found = file.parent_pool().get_message_by_name(message.full_name()).filter(|found| found.parent_file() == file);
             let name = message.full_name().to_owned();
@@ -338,7 +341,7 @@ fn framed(message: &MessageDescriptor) -> Box<[u8]> {
 const ROOT: &str = "(schema)";
 
 /// Compiles a registered schema.
-fn compiled(whole: &Whole) -> Result<FileDescriptor, ProtobufError> {
+fn compiled(whole: &SchemaWithReferences) -> Result<FileDescriptor, ProtobufError> {
     let schema = whole.schema.schema();
     if schema.schema_type() != SchemaType::Protobuf {
         return Err(ProtobufError::OtherLanguage { found: schema.schema_type() });

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer as _, ser};
 
 use super::{AvroError, Encoder, Node, Plan};
-use crate::{avro::plan::Count, zigzag};
+use crate::{avro::plan::IntegerKind, zigzag};
 
 /// The items of an array, or bytes given one by one.
 pub(in crate::avro) struct Items<'p, 'b> {
@@ -38,7 +38,7 @@ impl Items<'_, '_> {
             Kind::Gathered { items, bytes } => value.serialize(Encoder::new(self.plan, items, bytes)),
             Kind::Bytes { node, bytes } => {
                 let mut number = Vec::new();
-                value.serialize(Encoder::new(self.plan, &Node::Int(Count::Plain), &mut number))?;
+                value.serialize(Encoder::new(self.plan, &Node::Int(IntegerKind::Plain), &mut number))?;
                 // Undoes the zigzag encoding: twice the byte, in groups of seven bits.
                 let bits = number.iter().rev().fold(0_u32, |bits, byte| (bits << 7) | u32::from(byte & 0x7f));
                 let byte = u8::try_from(bits / 2).ok().filter(|_| bits % 2 == 0);

@@ -5,8 +5,8 @@ use ottla::{
     serialize::{BoxError, DeserializeContext, Deserializer, SerializeContext},
 };
 use ottla_schema_registry::{
-    FrameError, JsonSchema, JsonSchemaError, Protobuf, ProtobufError, RegistryError, RegistryErrorKind, Schema, SchemaMismatch,
-    SchemaReference, SchemaRegistry, SchemaRegistryConfig, SchemaType, WireId, compile_proto,
+    JsonSchema, JsonSchemaError, Protobuf, ProtobufError, RegistryError, RegistryErrorKind, Schema, SchemaMismatch,
+    SchemaReference, SchemaRegistry, SchemaRegistryConfig, SchemaType, WireFormatError, WireId, compile_proto,
     prost_reflect::{DynamicMessage, ReflectMessage, prost_types::Timestamp},
     testing::EmbeddedRegistry,
 };
@@ -129,9 +129,9 @@ fn truncated_and_invalid_protobuf_records_are_errors() {
     assert_eq!(write(&codec, &c).unwrap(), [0, 0, 0, 0, 1, 2, 2]);
     assert_eq!(embedded.requests().len(), 1, "{:?}", embedded.requests());
     for length in 0..5 {
-        assert_eq!(cause::<FrameError>(read(&codec, &[0, 0, 0, 0, 1][..length])), FrameError::Truncated { length });
+        assert_eq!(cause::<WireFormatError>(read(&codec, &[0, 0, 0, 0, 1][..length])), WireFormatError::Truncated { length });
     }
-    assert_eq!(cause::<FrameError>(read(&codec, b"{\"id\":1}")), FrameError::Magic { expected: 0, found: b'{' });
+    assert_eq!(cause::<WireFormatError>(read(&codec, b"{\"id\":1}")), WireFormatError::Magic { expected: 0, found: b'{' });
     let read_with = |tail: &[u8]| read(&codec, &[&[0, 0, 0, 0, 1], tail].concat());
     for (tail, expected) in [
         (&[][..], ProtobufError::TruncatedIndexes),

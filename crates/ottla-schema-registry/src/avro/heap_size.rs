@@ -2,42 +2,42 @@
 
 use apache_avro::types::Value;
 
-use super::captured::Captured;
+use super::serde_value::SerdeValue;
 
-/// The heap size of a captured value.
-pub(super) fn captured(value: &Captured) -> usize {
-    let (mut held, mut left) = (0, vec![value]);
+/// The heap size of a serde value.
+pub(super) fn serde_value(value: &SerdeValue) -> usize {
+    let (mut size, mut left) = (0, vec![value]);
     while let Some(value) = left.pop() {
-        held += match value {
-            Captured::Str(text) => text.len(),
-            Captured::Bytes(bytes) => bytes.len(),
-            Captured::Some(value) | Captured::Newtype(_, value) | Captured::NewtypeVariant(_, value) => {
+        size += match value {
+            SerdeValue::Str(text) => text.len(),
+            SerdeValue::Bytes(bytes) => bytes.len(),
+            SerdeValue::Some(value) | SerdeValue::Newtype(_, value) | SerdeValue::NewtypeVariant(_, value) => {
                 left.push(value);
-                size_of::<Captured>()
+                size_of::<SerdeValue>()
             }
-            Captured::Seq(values) | Captured::Tuple(values) | Captured::TupleVariant(_, values) => {
+            SerdeValue::Seq(values) | SerdeValue::Tuple(values) | SerdeValue::TupleVariant(_, values) => {
                 left.extend(values);
                 size_of_val(&**values)
             }
-            Captured::Map(entries) => {
+            SerdeValue::Map(entries) => {
                 left.extend(entries.iter().flat_map(|(key, value)| [key, value]));
                 size_of_val(&**entries)
             }
-            Captured::Struct(_, fields) | Captured::StructVariant(_, fields) => {
+            SerdeValue::Struct(_, fields) | SerdeValue::StructVariant(_, fields) => {
                 left.extend(fields.iter().map(|(_, value)| value));
                 size_of_val(&**fields)
             }
             _ => 0,
         };
     }
-    held
+    size
 }
 
 /// The heap size of a generic value.
 pub(super) fn generic(value: &Value) -> usize {
-    let (mut held, mut left) = (0, vec![value]);
+    let (mut size, mut left) = (0, vec![value]);
     while let Some(value) = left.pop() {
-        held += match value {
+        size += match value {
             Value::Bytes(bytes) | Value::Fixed(_, bytes) => bytes.len(),
             Value::String(text) | Value::Enum(_, text) => text.len(),
             Value::Union(_, value) => {
@@ -59,7 +59,7 @@ pub(super) fn generic(value: &Value) -> usize {
             _ => 0,
         };
     }
-    held
+    size
 }
 
 #[cfg(test)]
@@ -69,12 +69,12 @@ mod tests {
     #[test]
     fn sizes_are_close_to_the_bytes_of_the_strings() {
         let text = "x".repeat(1000);
-        for held in [
-            captured(&Captured::new(&vec![Some(&text); 3]).unwrap()),
+        for size in [
+            serde_value(&SerdeValue::new(&vec![Some(&text); 3]).unwrap()),
             generic(&Value::Array(vec![Value::String(text.clone()); 3])),
         ] {
-            assert!((3000..3500).contains(&held), "{held}");
+            assert!((3000..3500).contains(&size), "{size}");
         }
-        assert_eq!((captured(&Captured::Unit), generic(&Value::Null)), (0, 0));
+        assert_eq!((serde_value(&SerdeValue::Unit), generic(&Value::Null)), (0, 0));
     }
 }

@@ -1,4 +1,4 @@
-//! [`inline`]: merges a schema and its references into one text, with each definition at the first use of its name.
+//! [`inline_references`]: merges a schema and its references into one text, with each definition at the first use of its name.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub(super) const FIXED_UUID: &str = "ottla-fixed-uuid";
 const DEEPEST: usize = 200;
 
 /// Replaces the names of referenced types by their definitions. Returns text that is not JSON unchanged, so that the parser reports the error.
-pub(super) fn inline<'t>(text: &str, used: impl IntoIterator<Item = &'t str>) -> String {
+pub(super) fn inline_references<'t>(text: &str, used: impl IntoIterator<Item = &'t str>) -> String {
     let mut definitions = HashMap::new();
     for definition in used.into_iter().filter_map(|text| serde_json::from_str::<Value>(text).ok()) {
         if let Some(name) = definition.as_object().map(|object| full_name(object, "")) {

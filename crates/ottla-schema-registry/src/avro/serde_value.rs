@@ -1,4 +1,4 @@
-//! [`Captured`]: an owned value of serde's data model, kept until its schema is known.
+//! [`SerdeValue`]: an owned value of serde's data model, kept until its schema is known.
 //!
 //! `apache_avro::Value` cannot be used, because it lacks the names of structs and the variants of enums, which choose the type of a union.
 
@@ -8,7 +8,7 @@ use super::AvroError;
 
 /// A value of serde's data model.
 #[derive(Debug)]
-pub(super) enum Captured {
+pub(super) enum SerdeValue {
     Bool(bool),
     I8(i8),
     I16(i16),
@@ -41,13 +41,13 @@ pub(super) enum Captured {
 /// The enum's name, the variant's index, the variant's name.
 type Variant = (&'static str, u32, &'static str);
 
-impl Captured {
+impl SerdeValue {
     pub(super) fn new<T: Serialize + ?Sized>(value: &T) -> Result<Self, AvroError> {
-        value.serialize(Capture)
+        value.serialize(ValueSerializer)
     }
 }
 
-impl Serialize for Captured {
+impl Serialize for SerdeValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use ser::{SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleVariant};
         match self {
@@ -106,37 +106,37 @@ impl Serialize for Captured {
     }
 }
 
-struct Capture;
+struct ValueSerializer;
 
 /// The parts of a compound value so far, and the function that assembles them.
 struct Parts<P> {
     parts: Vec<P>,
-    key: Option<Captured>,
-    whole: Box<dyn FnOnce(Vec<P>) -> Captured>,
+    key: Option<SerdeValue>,
+    whole: Box<dyn FnOnce(Vec<P>) -> SerdeValue>,
 }
 
-fn parts<P>(len: Option<usize>, whole: impl FnOnce(Vec<P>) -> Captured + 'static) -> Parts<P> {
+fn parts<P>(len: Option<usize>, whole: impl FnOnce(Vec<P>) -> SerdeValue + 'static) -> Parts<P> {
     Parts { parts: Vec::with_capacity(len.unwrap_or(0).min(1024)), key: None, whole: Box::new(whole) }
 }
 
 macro_rules! scalars {
     ($($method:ident($type:ty) => $variant:ident;)*) => {$(
-        fn $method(self, value: $type) -> Result<Captured, AvroError> {
-            Ok(Captured::$variant(value.into()))
+        fn $method(self, value: $type) -> Result<SerdeValue, AvroError> {
+            Ok(SerdeValue::$variant(value.into()))
         }
     )*};
 }
 
-impl Serializer for Capture {
-    type Ok = Captured;
+impl Serializer for ValueSerializer {
+    type Ok = SerdeValue;
     type Error = AvroError;
-    type SerializeSeq = Parts<Captured>;
-    type SerializeTuple = Parts<Captured>;
-    type SerializeTupleStruct = Parts<Captured>;
-    type SerializeTupleVariant = Parts<Captured>;
-    type SerializeMap = Parts<(Captured, Captured)>;
-    type SerializeStruct = Parts<(&'static str, Captured)>;
-    type SerializeStructVariant = Parts<(&'static str, Captured)>;
+    type SerializeSeq = Parts<SerdeValue>;
+    type SerializeTuple = Parts<SerdeValue>;
+    type SerializeTupleStruct = Parts<SerdeValue>;
+    type SerializeTupleVariant = Parts<SerdeValue>;
+    type SerializeMap = Parts<(SerdeValue, SerdeValue)>;
+    type SerializeStruct = Parts<(&'static str, SerdeValue)>;
+    type SerializeStructVariant = Parts<(&'static str, SerdeValue)>;
 
     /// The same as the encoder's.
     fn is_human_readable(&self) -> bool {
@@ -160,28 +160,28 @@ impl Serializer for Capture {
         serialize_bytes(&[u8]) => Bytes;
     }
 
-    fn serialize_none(self) -> Result<Captured, AvroError> {
-        Ok(Captured::None)
+    fn serialize_none(self) -> Result<SerdeValue, AvroError> {
+        Ok(SerdeValue::None)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Captured, AvroError> {
-        Ok(Captured::Some(Box::new(value.serialize(self)?)))
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<SerdeValue, AvroError> {
+        Ok(SerdeValue::Some(Box::new(value.serialize(self)?)))
     }
 
-    fn serialize_unit(self) -> Result<Captured, AvroError> {
-        Ok(Captured::Unit)
+    fn serialize_unit(self) -> Result<SerdeValue, AvroError> {
+        Ok(SerdeValue::Unit)
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Result<Captured, AvroError> {
-        Ok(Captured::UnitStruct(name))
+    fn serialize_unit_struct(self, name: &'static str) -> Result<SerdeValue, AvroError> {
+        Ok(SerdeValue::UnitStruct(name))
     }
 
-    fn serialize_unit_variant(self, of: &'static str, index: u32, name: &'static str) -> Result<Captured, AvroError> {
-        Ok(Captured::UnitVariant((of, index, name)))
+    fn serialize_unit_variant(self, of: &'static str, index: u32, name: &'static str) -> Result<SerdeValue, AvroError> {
+        Ok(SerdeValue::UnitVariant((of, index, name)))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<Captured, AvroError> {
-        Ok(Captured::Newtype(name, Box::new(value.serialize(self)?)))
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<SerdeValue, AvroError> {
+        Ok(SerdeValue::Newtype(name, Box::new(value.serialize(self)?)))
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -190,20 +190,20 @@ impl Serializer for Capture {
         index: u32,
         name: &'static str,
         value: &T,
-    ) -> Result<Captured, AvroError> {
-        Ok(Captured::NewtypeVariant((of, index, name), Box::new(value.serialize(self)?)))
+    ) -> Result<SerdeValue, AvroError> {
+        Ok(SerdeValue::NewtypeVariant((of, index, name), Box::new(value.serialize(self)?)))
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Parts<Captured>, AvroError> {
-        Ok(parts(len, Captured::Seq))
+    fn serialize_seq(self, len: Option<usize>) -> Result<Parts<SerdeValue>, AvroError> {
+        Ok(parts(len, SerdeValue::Seq))
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Parts<Captured>, AvroError> {
-        Ok(parts(Some(len), Captured::Tuple))
+    fn serialize_tuple(self, len: usize) -> Result<Parts<SerdeValue>, AvroError> {
+        Ok(parts(Some(len), SerdeValue::Tuple))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Parts<Captured>, AvroError> {
-        Ok(parts(Some(len), Captured::Tuple))
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Parts<SerdeValue>, AvroError> {
+        Ok(parts(Some(len), SerdeValue::Tuple))
     }
 
     fn serialize_tuple_variant(
@@ -212,16 +212,16 @@ impl Serializer for Capture {
         index: u32,
         name: &'static str,
         len: usize,
-    ) -> Result<Parts<Captured>, AvroError> {
-        Ok(parts(Some(len), move |values| Captured::TupleVariant((of, index, name), values)))
+    ) -> Result<Parts<SerdeValue>, AvroError> {
+        Ok(parts(Some(len), move |values| SerdeValue::TupleVariant((of, index, name), values)))
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Parts<(Captured, Captured)>, AvroError> {
-        Ok(parts(len, Captured::Map))
+    fn serialize_map(self, len: Option<usize>) -> Result<Parts<(SerdeValue, SerdeValue)>, AvroError> {
+        Ok(parts(len, SerdeValue::Map))
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, AvroError> {
-        Ok(parts(Some(len), move |fields| Captured::Struct(name, fields)))
+        Ok(parts(Some(len), move |fields| SerdeValue::Struct(name, fields)))
     }
 
     fn serialize_struct_variant(
@@ -231,22 +231,22 @@ impl Serializer for Capture {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, AvroError> {
-        Ok(parts(Some(len), move |fields| Captured::StructVariant((of, index, name), fields)))
+        Ok(parts(Some(len), move |fields| SerdeValue::StructVariant((of, index, name), fields)))
     }
 }
 
 macro_rules! items {
     ($($of:ident::$put:ident),*) => {$(
-        impl ser::$of for Parts<Captured> {
-            type Ok = Captured;
+        impl ser::$of for Parts<SerdeValue> {
+            type Ok = SerdeValue;
             type Error = AvroError;
 
             fn $put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AvroError> {
-                self.parts.push(value.serialize(Capture)?);
+                self.parts.push(value.serialize(ValueSerializer)?);
                 Ok(())
             }
 
-            fn end(self) -> Result<Captured, AvroError> {
+            fn end(self) -> Result<SerdeValue, AvroError> {
                 Ok((self.whole)(self.parts))
             }
         }
@@ -258,16 +258,16 @@ items!(SerializeTupleVariant::serialize_field);
 
 macro_rules! fields {
     ($($of:ident),*) => {$(
-        impl ser::$of for Parts<(&'static str, Captured)> {
-            type Ok = Captured;
+        impl ser::$of for Parts<(&'static str, SerdeValue)> {
+            type Ok = SerdeValue;
             type Error = AvroError;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), AvroError> {
-                self.parts.push((name, value.serialize(Capture)?));
+                self.parts.push((name, value.serialize(ValueSerializer)?));
                 Ok(())
             }
 
-            fn end(self) -> Result<Captured, AvroError> {
+            fn end(self) -> Result<SerdeValue, AvroError> {
                 Ok((self.whole)(self.parts))
             }
         }
@@ -276,23 +276,23 @@ macro_rules! fields {
 
 fields!(SerializeStruct, SerializeStructVariant);
 
-impl ser::SerializeMap for Parts<(Captured, Captured)> {
-    type Ok = Captured;
+impl ser::SerializeMap for Parts<(SerdeValue, SerdeValue)> {
+    type Ok = SerdeValue;
     type Error = AvroError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), AvroError> {
-        self.key = Some(key.serialize(Capture)?);
+        self.key = Some(key.serialize(ValueSerializer)?);
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), AvroError> {
         let key =
             self.key.take().ok_or_else(|| AvroError::new("the Serialize implementation of a map gave a value without a key"))?;
-        self.parts.push((key, value.serialize(Capture)?));
+        self.parts.push((key, value.serialize(ValueSerializer)?));
         Ok(())
     }
 
-    fn end(self) -> Result<Captured, AvroError> {
+    fn end(self) -> Result<SerdeValue, AvroError> {
         Ok((self.whole)(self.parts))
     }
 }

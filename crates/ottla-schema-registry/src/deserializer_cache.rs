@@ -1,4 +1,4 @@
-//! [`Readers`]: the cached schemas of a deserializer, prepared for reading.
+//! [`DeserializerCache`]: the cached schemas of a deserializer, prepared for reading.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use std::{
 use futures::future::FutureExt;
 use ottla::serialize::BoxError;
 
-use super::{RegistryError, SchemaRegistry, client::Whole, frame::WireId};
+use super::{RegistryError, SchemaRegistry, client::SchemaWithReferences, wire_format::WireId};
 use crate::{
     block_on::{block_on, block_on_for},
     error::SchemaPending,
@@ -26,7 +26,7 @@ const PENDING: Duration = Duration::from_secs(10);
 
 /// The schemas that records were written with, by the id in the records.
 #[derive(Debug)]
-pub(crate) struct Readers<R> {
+pub(crate) struct DeserializerCache<R> {
     registry: SchemaRegistry,
     known: RwLock<HashMap<WireId, Arc<R>>>,
     /// The ids without a schema whose last lookup failed or is pending.
@@ -41,7 +41,7 @@ enum Unknown {
     Failed(RegistryError, Instant),
 }
 
-impl<R> Readers<R> {
+impl<R> DeserializerCache<R> {
     pub(crate) fn new(registry: &SchemaRegistry) -> Self {
         Self { registry: registry.clone(), known: RwLock::default(), unknown: Mutex::default() }
     }
@@ -55,7 +55,7 @@ impl<R> Readers<R> {
         &self,
         id: WireId,
         max_block: Option<Duration>,
-        compile: impl FnOnce(&Whole) -> Result<R, RegistryError>,
+        compile: impl FnOnce(&SchemaWithReferences) -> Result<R, RegistryError>,
     ) -> Result<Arc<R>, BoxError> {
         if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(Arc::clone(known));

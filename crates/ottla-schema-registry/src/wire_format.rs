@@ -11,7 +11,7 @@ use ottla::{
 };
 use uuid::Uuid;
 
-use super::writers::Resolved;
+use super::serializer_cache::Resolved;
 
 const MAGIC_V0: u8 = 0;
 const MAGIC_V1: u8 = 1;
@@ -37,7 +37,7 @@ pub enum WireId {
 
 /// The parts of a key or value in the wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct WireFormat<'a> {
     pub(crate) id: WireId,
     /// The bytes behind an id in a header: Protobuf's message indexes follow the id wherever it is. `None` for an id in front of the payload.
     pub(crate) behind_id: Option<&'a [u8]>,
@@ -47,7 +47,7 @@ pub(crate) struct Frame<'a> {
 /// Why bytes are not in the wire format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum FrameError {
+pub enum WireFormatError {
     /// The bytes are shorter than a schema id.
     #[error("expected a schema id and a payload, got {length} bytes: not written with a schema registry, or truncated")]
     Truncated {
@@ -71,8 +71,8 @@ impl WireId {
     /// Reads the id of a key's (`is_key`) or a value's schema: for programs that choose a deserializer by schema.
     ///
     /// # Errors
-    /// [`FrameError`] if the bytes were not written with a schema registry.
-    pub fn read(data: &[u8], headers: &Headers, is_key: bool) -> Result<Self, FrameError> {
+    /// [`WireFormatError`] if the bytes were not written with a schema registry.
+    pub fn read(data: &[u8], headers: &Headers, is_key: bool) -> Result<Self, WireFormatError> {
         read(data, headers, is_key).map(|frame| frame.id)
     }
 
@@ -126,24 +126,24 @@ pub(crate) fn begin<W>(
 }
 
 /// Reads the id of a key's or a value's schema from its header, or from the front of its bytes if it has no such header.
-pub(crate) fn read<'a>(data: &'a [u8], headers: &'a Headers, is_key: bool) -> Result<Frame<'a>, FrameError> {
+pub(crate) fn read<'a>(data: &'a [u8], headers: &'a Headers, is_key: bool) -> Result<WireFormat<'a>, WireFormatError> {
     if let Some(value) = headers.last(header(is_key)) {
         let value = value.value().unwrap_or_default();
-        let truncated = FrameError::Truncated { length: value.len() };
+        let truncated = WireFormatError::Truncated { length: value.len() };
         return match value.split_first().ok_or(truncated.clone())? {
             (&MAGIC_V1, rest) => {
                 let (guid, behind_id) = rest.split_first_chunk::<16>().ok_or(truncated)?;
-                Ok(Frame { id: WireId::Guid(Uuid::from_bytes(*guid)), behind_id: Some(behind_id), payload: data })
+                Ok(WireFormat { id: WireId::Guid(Uuid::from_bytes(*guid)), behind_id: Some(behind_id), payload: data })
             }
-            (&found, _) => Err(FrameError::Magic { expected: MAGIC_V1, found }),
+            (&found, _) => Err(WireFormatError::Magic { expected: MAGIC_V1, found }),
         };
     }
-    let truncated = FrameError::Truncated { length: data.len() };
+    let truncated = WireFormatError::Truncated { length: data.len() };
     match data.split_first().ok_or(truncated.clone())? {
         (&MAGIC_V0, rest) => {
             let (id, payload) = rest.split_first_chunk::<4>().ok_or(truncated)?;
-            Ok(Frame { id: WireId::Id(i32::from_be_bytes(*id)), behind_id: None, payload })
+            Ok(WireFormat { id: WireId::Id(i32::from_be_bytes(*id)), behind_id: None, payload })
         }
-        (&found, _) => Err(FrameError::Magic { expected: MAGIC_V0, found }),
+        (&found, _) => Err(WireFormatError::Magic { expected: MAGIC_V0, found }),
     }
 }

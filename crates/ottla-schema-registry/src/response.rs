@@ -1,4 +1,4 @@
-//! [`Answer`]: the future of a registry's response.
+//! [`ResponseFuture`]: the future of a registry's response.
 
 use std::{
     fmt,
@@ -14,9 +14,9 @@ use crate::block_on::block_on;
 
 /// The future of a request to a registry. The request is sent whether or not the future is awaited, and dropping it does not cancel the request.
 #[must_use = "the request may fail: await the answer, or call `wait`"]
-pub struct Answer<T>(BoxFuture<'static, Result<T, RegistryError>>);
+pub struct ResponseFuture<T>(BoxFuture<'static, Result<T, RegistryError>>);
 
-impl<T: Send + 'static> Answer<T> {
+impl<T: Send + 'static> ResponseFuture<T> {
     pub(super) fn new(answer: impl Future<Output = Result<T, RegistryError>> + Send + 'static) -> Self {
         Self(answer.boxed())
     }
@@ -34,7 +34,7 @@ impl<T: Send + 'static> Answer<T> {
     }
 }
 
-impl<T> Future for Answer<T> {
+impl<T> Future for ResponseFuture<T> {
     type Output = Result<T, RegistryError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -42,8 +42,8 @@ impl<T> Future for Answer<T> {
     }
 }
 
-impl<T> fmt::Debug for Answer<T> {
+impl<T> fmt::Debug for ResponseFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Answer(..)")
+        f.write_str("ResponseFuture(..)")
     }
 }

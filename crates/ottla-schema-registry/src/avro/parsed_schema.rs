@@ -1,22 +1,22 @@
-//! [`Parsed`]: a parsed schema, for writing and reading.
+//! [`ParsedSchema`]: a parsed schema, for writing and reading.
 
 use std::sync::Arc;
 
 use apache_avro::{Schema, types::Value};
 use serde::de::DeserializeOwned;
 
-use super::{AvroError, decoder::decode, deserializer::Typed, encoder::put_bytes, inline::inline, plan::Plan};
-use crate::{RegistryError, RegistryErrorKind, SchemaType, client::Whole, error::About, panic::contain};
+use super::{AvroError, decoder::decode, deserializer::Typed, encoder::put_bytes, plan::Plan, references::inline_references};
+use crate::{RegistryError, RegistryErrorKind, SchemaType, client::SchemaWithReferences, error::About, panic::contain};
 
 /// A parsed schema, including its references.
 #[derive(Debug, Clone)]
-pub(super) struct Parsed {
+pub(super) struct ParsedSchema {
     pub(super) plan: Arc<Plan>,
 }
 
-impl Parsed {
+impl ParsedSchema {
     pub(super) fn new<'t>(text: &str, used: impl IntoIterator<Item = &'t str>) -> Result<Self, AvroError> {
-        let text = inline(text, used);
+        let text = inline_references(text, used);
         let schema = contain(|| Schema::parse_str(&text))
             .map_err(|_| AvroError::new("the schema cannot be parsed"))?
             .map_err(|error| AvroError::new(format!("the schema cannot be parsed: {error}")))?;
@@ -24,7 +24,7 @@ impl Parsed {
     }
 
     /// Parses a registered schema.
-    pub(super) fn of(whole: &Whole, about: &About) -> Result<Self, RegistryError> {
+    pub(super) fn of(whole: &SchemaWithReferences, about: &About) -> Result<Self, RegistryError> {
         let unusable = |message: String| RegistryError::new(RegistryErrorKind::UnusableSchema, about, message);
         match whole.schema.schema().schema_type() {
             SchemaType::Avro => {
@@ -44,8 +44,8 @@ impl Parsed {
         } else {
             payload
         };
-        self.plan.measure(bytes).map_err(|flaw| {
-            AvroError::new(format!("{} bytes are not a value of the writer's schema: {}", payload.len(), flaw.text()))
+        self.plan.validate(bytes).map_err(|malformed| {
+            AvroError::new(format!("{} bytes are not a value of the writer's schema: {}", payload.len(), malformed.text()))
         })?;
         decode(&self.plan, reader.map_or(&self.plan, |reader| &reader.plan), bytes)
     }

@@ -1,4 +1,4 @@
-//! [`Workers`]: the thread pool for blocking requests to a registry. Threads exit when the queue is empty.
+//! [`ThreadPool`]: the thread pool for blocking requests to a registry. Threads exit when the queue is empty.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ const MOST: usize = 8;
 type Job = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
-pub(super) struct Workers(Mutex<Queue>);
+pub(super) struct ThreadPool(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
@@ -22,7 +22,7 @@ struct Queue {
     running: usize,
 }
 
-impl Workers {
+impl ThreadPool {
     /// Runs the job on a thread. Drops the job if no thread can be started.
     pub(super) fn run(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) {
         let mut queue = self.lock();
@@ -32,8 +32,8 @@ impl Workers {
         }
         queue.running += 1;
         drop(queue);
-        let workers = Arc::clone(self);
-        let spawned = thread::Builder::new().name("ottla-registry".to_owned()).spawn(move || workers.work());
+        let pool = Arc::clone(self);
+        let spawned = thread::Builder::new().name("ottla-registry".to_owned()).spawn(move || pool.work());
         if let Err(error) = spawned {
             emit!(warn, %error, "could not start a thread for a request to the schema registry");
             let mut queue = self.lock();

@@ -1,13 +1,13 @@
 //! The builder methods of all registry serializers, which override the registry's settings.
 
-/// Defines the methods for a serializer with a field that has `choose(impl FnOnce(&mut LookupPolicy))`.
-macro_rules! choices {
+/// Defines the methods for a serializer with a field that has `change_policy(impl FnOnce(&mut LookupPolicy))`.
+macro_rules! lookup_options {
     ($field:tt) => {
         /// Whether to register a schema that is not registered under the subject: `auto.register.schemas`. If true, it takes precedence over
         /// the latest version and the id.
         #[must_use]
         pub fn auto_register(mut self, on: bool) -> Self {
-            self.$field.choose(|lookup_policy| {
+            self.$field.change_policy(|lookup_policy| {
                 lookup_policy.auto_register = on;
                 lookup_policy.use_latest &= !on;
             });
@@ -17,7 +17,7 @@ macro_rules! choices {
         /// Writes with the subject's latest version and registers nothing: `use.latest.version` with `auto.register.schemas=false`.
         #[must_use]
         pub fn use_latest_version(mut self) -> Self {
-            self.$field.choose(|lookup_policy| {
+            self.$field.change_policy(|lookup_policy| {
                 (lookup_policy.auto_register, lookup_policy.use_latest, lookup_policy.schema_id) = (false, true, None)
             });
             self
@@ -26,7 +26,7 @@ macro_rules! choices {
         /// Writes with the schema of this id and registers nothing: `use.schema.id` with `auto.register.schemas=false`.
         #[must_use]
         pub fn use_schema_id(mut self, id: i32) -> Self {
-            self.$field.choose(|lookup_policy| {
+            self.$field.change_policy(|lookup_policy| {
                 (lookup_policy.auto_register, lookup_policy.use_latest, lookup_policy.schema_id) = (false, false, Some(id))
             });
             self
@@ -35,7 +35,7 @@ macro_rules! choices {
         /// Whether the registry normalizes schemas before it compares them: `normalize.schemas`.
         #[must_use]
         pub fn normalize(mut self, on: bool) -> Self {
-            self.$field.choose(|lookup_policy| lookup_policy.normalize = on);
+            self.$field.change_policy(|lookup_policy| lookup_policy.normalize = on);
             self
         }
 
@@ -45,7 +45,7 @@ macro_rules! choices {
         #[must_use]
         pub fn subject_name_strategy(mut self, strategy: impl crate::SubjectNameStrategy) -> Self {
             let strategy = std::sync::Arc::new(strategy);
-            self.$field.choose(|lookup_policy| {
+            self.$field.change_policy(|lookup_policy| {
                 lookup_policy.key_strategy = std::sync::Arc::clone(&strategy) as _;
                 lookup_policy.value_strategy = strategy;
             });
@@ -55,10 +55,11 @@ macro_rules! choices {
         /// Where a record carries the id of its schema. Overrides `key.schema.id.serializer` and `value.schema.id.serializer`.
         #[must_use]
         pub fn schema_id_location(mut self, location: crate::SchemaIdLocation) -> Self {
-            self.$field.choose(|lookup_policy| (lookup_policy.key_location, lookup_policy.value_location) = (location, location));
+            self.$field
+                .change_policy(|lookup_policy| (lookup_policy.key_location, lookup_policy.value_location) = (location, location));
             self
         }
     };
 }
 
-pub(crate) use choices;
+pub(crate) use lookup_options;
