@@ -1,7 +1,7 @@
-//! Requests of an admin client, which a producer may make as well: one request, one answer.
+//! Requests of an admin client, which a producer can also send: one request, one response.
 //!
-//! They are sent to a broker that has just answered, and not to the controller, as librdkafka would: the mock cluster names one that it
-//! does not have.
+//! They are sent to a broker that has just responded, not to the controller as in librdkafka: the mock cluster names a controller that does
+//! not exist.
 
 use std::{
     ptr::{self, NonNull},
@@ -12,10 +12,10 @@ use rdkafka_sys as sys;
 
 use super::{client::Client, code, event::Event, ffi, metadata::MetadataAnswer, queue::Queue, settings::milliseconds};
 
-/// The longest request timeout that librdkafka's admin requests take (`rdkafka_admin.c`): an hour.
+/// The longest request timeout of librdkafka's admin requests (`rdkafka_admin.c`): an hour.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// What librdkafka may be late with the news that a request has timed out.
+/// How late librdkafka may report the timeout of a request.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// An owned `rd_kafka_AdminOptions_t`.
@@ -29,9 +29,9 @@ impl Drop for Options {
 }
 
 impl Client {
-    /// Makes an admin request and blocks for its answer, for `timeout` at most, an hour at the longest. The code is librdkafka's.
+    /// Sends an admin request and waits for its response, for `timeout` at most (an hour at most). The error is librdkafka's code.
     ///
-    /// `send` calls librdkafka's function for `operation` with the client, the options and the queue that it is given, all of which are alive
+    /// `send` calls librdkafka's function for `operation` with the client, the options and the queue that it gets, which are alive
     /// during the call; librdkafka copies the options and keeps a reference of its own to the queue.
     pub(super) fn admin_request(
         &self,
@@ -61,12 +61,12 @@ impl Client {
         }
     }
 
-    /// A broker that answers. The code is librdkafka's. Of a client that has sent nothing yet librdkafka asks for all topics here, since it
-    /// takes none for all.
+    /// A broker that responds. The error is librdkafka's code. If the client has sent nothing yet, librdkafka requests all topics here, because
+    /// it treats an empty list as all.
     fn any_broker(&self, timeout: Duration) -> Result<i32, i32> {
         // SAFETY: `self` keeps the client alive; a null topic asks for the topics that the client knows.
         let answer = unsafe { MetadataAnswer::ask(self.handle(), ptr::null_mut(), timeout) }?;
-        // The one that has answered, unless it is known by its address only.
+        // The one that responded, unless only its address is known.
         let broker = answer.answering_broker().or_else(|| answer.brokers().first().map(|broker| broker.id));
         broker.ok_or(code::TRANSPORT)
     }

@@ -1,8 +1,8 @@
-//! The broker's own words about a record that it refuses (KIP-467), saved while they are there.
+//! Saves the broker's message about a rejected record (KIP-467) while it is available.
 //!
-//! In librdkafka 2.12 the text that a delivery report points to has been freed when the report is served: the report carries a
-//! copy of the broker's answer, but its messages point into the original. librdkafka's acknowledgement interceptor runs
-//! before that, on the broker's thread.
+//! In librdkafka 2.12 the text that a delivery report points to has been freed when the report is served: the report has a copy of the
+//! broker's response, but its messages point into the original. librdkafka's acknowledgement interceptor runs before that, on the broker's
+//! thread.
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -16,11 +16,11 @@ use super::{code, ffi, outcome::ErrorDetails, slot};
 
 const NAME: &CStr = c"ottla";
 
-/// How librdkafka's own text begins that a record has in place of the broker's if the broker has named others of its batch as the invalid
-/// ones. If it has named one, librdkafka then gives all of them that one's code, so that only the text tells them apart.
+/// The start of librdkafka's own text for a record of a batch in which the broker named other records as invalid. If the broker named one,
+/// librdkafka gives all records its code, so only the text distinguishes them.
 const BYSTANDER: &str = "Failed to append record because it was part of a batch";
 
-/// Has every producer that is made with these settings save the broker's words.
+/// Makes all producers with these settings save the broker's message.
 ///
 /// # Safety
 /// `settings` is alive, and every message of the producer carries a slot.
@@ -40,7 +40,7 @@ unsafe extern "C" fn on_new(
     unsafe { ffi::rd_kafka_interceptor_add_on_acknowledgement(client, NAME.as_ptr(), on_acknowledgement, ptr::null_mut()) }
 }
 
-/// Called for every record, those written included: returns at once for them.
+/// Called for each record, including written ones, for which it returns at once.
 unsafe extern "C" fn on_acknowledgement(
     _client: *mut sys::rd_kafka_t,
     message: *mut sys::rd_kafka_message_t,

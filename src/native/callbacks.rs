@@ -1,4 +1,4 @@
-//! [`Callbacks`]: what librdkafka tells of a client in callbacks and not in events. A client has one opaque for all of them: this.
+//! [`Callbacks`]: the state of callbacks, for what librdkafka does not report in events. A client has one opaque for all callbacks: this.
 
 use rdkafka_sys as sys;
 
@@ -11,7 +11,7 @@ pub(super) struct Callbacks {
 }
 
 impl Opaque<Callbacks> {
-    /// Has every client that is made with these settings tell what becomes of it.
+    /// Registers the callbacks for all clients that are created with these settings.
     ///
     /// # Safety
     /// `settings` is alive and has no opaque of its own, and `self` is dropped after every client that is made with it is destroyed.

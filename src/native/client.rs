@@ -1,8 +1,8 @@
 //! The native producer and its topics.
 //!
-//! Who drops the last `Client` runs `rd_kafka_destroy`, which waits for librdkafka's threads. `close` therefore drops its handle
-//! before it waits, so that this is the delivery thread; the flush helper, which holds one too, is joined there first. A client
-//! destroys its topics before itself.
+//! Dropping the last `Client` runs `rd_kafka_destroy`, which waits for librdkafka's threads. So `close` drops its handle before it waits, so
+//! that the delivery thread drops the last one. The flush helper also has a handle, and is joined there first. A client destroys its topics
+//! before itself.
 
 use std::{
     collections::HashMap,
@@ -46,10 +46,10 @@ use crate::{
 /// `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
 const ANY_PARTITION: i32 = -1;
 
-/// Makes the partitioner of a topic; `None` leaves the choice to librdkafka's own.
+/// Creates the partitioner of a topic; `None` leaves the choice to librdkafka's partitioner.
 type PartitionFor = Box<dyn Fn() -> Option<Box<dyn TopicPartitioner>> + Send + Sync>;
 
-/// An owned `rd_kafka_t`. Destroyed with its last reference, which waits for librdkafka's threads.
+/// An owned `rd_kafka_t`. Dropping the last reference destroys it, which waits for librdkafka's threads.
 pub(crate) struct Client {
     handle: NonNull<sys::rd_kafka_t>,
     /// Dropped by `drop`, before the client is destroyed.
@@ -58,7 +58,7 @@ pub(crate) struct Client {
     partition_for: PartitionFor,
     pool: Arc<Pool>,
     fork_guard: ForkGuard,
-    /// librdkafka keeps the addresses of both, until `drop` has destroyed it.
+    /// librdkafka keeps the addresses of both until `drop` has destroyed the client.
     wakeup: Opaque<Wakeup>,
     callbacks: Opaque<Callbacks>,
     reconnect: Reconnect,
@@ -72,12 +72,12 @@ unsafe impl Sync for Client {}
 impl Client {
     pub(crate) fn new(properties: &[(String, Secret)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
         let callbacks = Opaque::new(Callbacks::default());
-        // SAFETY: `Client` drops the witness after its `drop` has destroyed the producer; if none is made, nobody uses the witness.
+        // SAFETY: `Client` drops the callbacks after its `drop` has destroyed the producer; if none is made, nobody uses the callbacks.
         let handle = unsafe { Settings::of_producer(properties, &callbacks) }?.into_producer(properties)?;
         if makes_tokens(properties) {
             // SAFETY: `handle` is alive; the error that the call returns is ours.
             let enabled = unsafe { ReturnedError::check(sys::rd_kafka_sasl_background_callbacks_enable(handle.as_ptr())) };
-            // An error says that there is no login: then no token is needed.
+            // An error means that the client uses no SASL, so no token is needed.
             drop(enabled);
         }
         // SAFETY: `handle` is alive; a null queue means the main one.
@@ -87,11 +87,11 @@ impl Client {
         let Some(events) = events else {
             // SAFETY: the client is ours, and nobody else has seen it; it is not used again.
             unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
-            return Err(SettingRefused { property: None, reason: "librdkafka gave no event queue".to_owned() });
+            return Err(SettingRefused { property: None, reason: "librdkafka returned no event queue".to_owned() });
         };
         let (topics, pool, fork_guard) = (RwLock::default(), Arc::new(Pool::default()), ForkGuard::current());
         let wakeup = Opaque::new(Wakeup::default());
-        // SAFETY: the queue is alive; `drop` unties the bell, which is dropped after that.
+        // SAFETY: the queue is alive; `drop` unties the wakeup, which is dropped after that.
         unsafe { Wakeup::tie(&wakeup, events.as_ptr()) };
         let reconnect = Reconnect::new(properties);
         Ok(Self {
@@ -107,17 +107,17 @@ impl Client {
         })
     }
 
-    /// When to connect to the brokers again.
+    /// The backoff for connection attempts.
     pub(super) fn reconnect(&self) -> &Reconnect {
         &self.reconnect
     }
 
-    /// What became of the connections to brokers.
+    /// The state of the connections to brokers.
     pub(crate) fn connections(&self) -> &Connections {
         &self.callbacks.connections
     }
 
-    /// Whether this process was forked from the one that the client is in, and has none of its threads. Nothing but this may be called then.
+    /// Whether this process was forked from the client's process. The client's threads do not exist here, so no other method may be called.
     pub(crate) fn is_left_behind(&self) -> bool {
         self.fork_guard.is_left()
     }
@@ -126,7 +126,7 @@ impl Client {
         &self.pool
     }
 
-    /// The topic of this name, made at its first use; the code is librdkafka's reason against it.
+    /// The topic with this name, created on first use. The error is librdkafka's code.
     pub(crate) fn topic(&self, name: &str) -> Result<Arc<Topic>, i32> {
         if let Some(topic) = read(&self.topics).get(name) {
             return Ok(Arc::clone(topic));
@@ -141,12 +141,12 @@ impl Client {
         Ok(topic)
     }
 
-    /// The topics that were sent to so far, in no order.
+    /// The topics used so far, in no order.
     pub(crate) fn topics(&self) -> Vec<Arc<Topic>> {
         read(&self.topics).values().map(Arc::clone).collect()
     }
 
-    /// Hands the record to librdkafka; what it does not accept comes back with its code. The draft has a topic of this client.
+    /// Passes the record to librdkafka. If librdkafka does not accept it, returns it with the code. The draft must have a topic of this client.
     pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Draft, i32)> {
         let copied = !draft.record().is_kept();
         let record = draft.record();
@@ -160,17 +160,17 @@ impl Client {
         let (value, value_size) = bytes(record.value());
         let extra = (!record.headers.is_empty() || record.timestamp.is_some())
             .then(|| (native_headers(&record.headers), record.timestamp.map_or(0, NonZeroI64::get)));
-        // The key is always copied. To a value that is not, librdkafka refers until the report.
+        // The key is always copied. A large value is not copied: librdkafka refers to it until the report.
         let (flags, scratch) =
             if copied { (sys::RD_KAFKA_MSG_F_COPY as c_int, mem::take(&mut draft.record_mut().buffer)) } else { (0, Vec::new()) };
-        let (opaque, spare) = draft.hand_over();
+        let (opaque, spare) = draft.into_opaque();
         if counted.is_some() {
             // SAFETY: the slot is not with librdkafka yet.
             unsafe { slot::set_counted(opaque) };
         }
         let code = match extra {
             None => {
-                // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody touches
+                // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody accesses
                 // before the report.
                 let result = unsafe {
                     sys::rd_kafka_produce(topic, partition, flags, value.cast_mut(), value_size, key, key_size, opaque)
@@ -190,7 +190,7 @@ impl Client {
                     field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS, Value { headers }),
                 ];
                 let count = if headers.is_null() { message.len() - 1 } else { message.len() };
-                // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody touches
+                // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody accesses
                 // before the report; each field's type tag fits its value, and `count` of them are there; the error is ours.
                 let result =
                     unsafe { ReturnedError::check(sys::rd_kafka_produceva(self.handle.as_ptr(), message.as_ptr(), count)) };
@@ -224,7 +224,7 @@ impl Client {
         Err((draft, code))
     }
 
-    /// The next event. If there is none, it waits for `timeout`, a [`wake`](Self::wake) or an event, and gives `None` or the event.
+    /// The next event. If there is none, waits for an event, for a [`wake`](Self::wake), or for `timeout`.
     pub(super) fn poll(&self, timeout: Duration) -> Option<Event> {
         self.events.poll(Duration::ZERO).or_else(|| {
             self.wakeup.wait(timeout);
@@ -232,17 +232,17 @@ impl Client {
         })
     }
 
-    /// What the polls so far have brought to light of throttling.
+    /// The throttling that the polls so far have reported.
     pub(super) fn throttled(&self) -> Vec<Throttled> {
         self.callbacks.throttles.take()
     }
 
-    /// Lets the delivery thread look up from its queue.
+    /// Wakes the delivery thread.
     pub(crate) fn wake(&self) {
         self.wakeup.ring();
     }
 
-    /// Fails every record that is queued or under way; their reports follow.
+    /// Fails all records that are queued or in flight. Their reports follow.
     pub(crate) fn purge(&self) {
         // SAFETY: `handle` is alive; the flags are librdkafka's own.
         unsafe {
@@ -250,7 +250,7 @@ impl Client {
         }
     }
 
-    /// Fails every record that is queued and not under way; their reports follow. Does not wait for librdkafka's threads.
+    /// Fails all records that are queued and not in flight. Their reports follow. It does not wait for librdkafka's threads.
     pub(crate) fn purge_queued(&self) {
         // SAFETY: `handle` is alive; the flags are librdkafka's own.
         unsafe {
@@ -258,7 +258,7 @@ impl Client {
         }
     }
 
-    /// The fatal error that ended this producer, if one did: the cause's code and text.
+    /// The fatal error of this producer, if there is one: the code and text of its cause.
     pub(crate) fn fatal_error(&self) -> Option<(i32, String)> {
         let mut text = TextBuffer::new();
         // SAFETY: `self` keeps the client alive, and `text` has as many bytes as are said here.
@@ -270,7 +270,7 @@ impl Client {
         self.handle.as_ptr()
     }
 
-    /// A property as librdkafka holds it.
+    /// librdkafka's value of a property.
     #[cfg(test)]
     pub(crate) fn property(&self, name: &str) -> Option<String> {
         // SAFETY: `handle` is alive.
@@ -280,7 +280,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // librdkafka would wait for threads that are not here.
+        // librdkafka would wait for threads that do not exist in this process.
         if self.is_left_behind() {
             return;
         }
@@ -305,14 +305,14 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Counts a record whose partition is the sender's choice, for which librdkafka does not ask the partitioner; `None` if it does not count.
+/// Counts a record with an explicit partition, for which librdkafka does not call the partitioner; `None` if it does not count.
 fn count(record: &PreparedRecord, partition: i32) -> Option<PartitionReport> {
     let bytes = record.view().queued_size();
     let counts = record.topic.as_ref().and_then(|topic| topic.partition()).is_some_and(|topic| topic.count(partition, bytes));
     counts.then_some(PartitionReport { partition, bytes, any_written: false })
 }
 
-/// Sends without lingering until nothing is outstanding, or for `timeout`. Blocks.
+/// Sends all queued records without lingering and waits until none is outstanding, for `timeout` at most. Blocks.
 pub(crate) fn flush_now(client: &Client, timeout: Duration) {
     // SAFETY: the client is alive; reports are served by the delivery thread meanwhile.
     unsafe { ffi::rd_kafka_flush(client.handle(), milliseconds(timeout)) };

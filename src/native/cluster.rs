@@ -1,4 +1,4 @@
-//! The cluster as its brokers describe it.
+//! The description of the cluster by its brokers.
 
 use std::{
     ffi::c_int,
@@ -10,31 +10,31 @@ use rdkafka_sys as sys;
 
 use super::{client::Client, code, event::Event, ffi, metadata::array, settings::milliseconds};
 
-/// The cluster's brokers, copied out of librdkafka.
+/// The brokers of the cluster, copied from librdkafka.
 #[derive(Debug)]
 pub(crate) struct ClusterDescription {
-    /// Empty if the broker did not say.
+    /// Empty if the broker did not return it.
     pub(crate) id: String,
     pub(crate) controller: Option<i32>,
     pub(crate) nodes: Vec<Node>,
 }
 
-/// One broker.
+/// A broker.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) id: i32,
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Empty if it has none.
+    /// Empty for none.
     pub(crate) rack: String,
 }
 
 impl Client {
-    /// Asks a broker for the cluster's; blocks for `timeout` at most, an hour at the longest. The code is librdkafka's.
+    /// Requests the cluster's description from a broker. Blocks for `timeout` at most (an hour at most). The error is librdkafka's code.
     ///
-    /// In librdkafka this is a metadata request, as an admin client makes it: `rd_kafka_metadata` has no racks. It ends the process if the
-    /// answer has no id of the cluster (`rd_kafka_ClusterDescription_new` copies a null pointer), as those of brokers before 0.10.1 and of some
-    /// that are not Kafka: these are not asked.
+    /// In librdkafka this is a metadata request of an admin client, because `rd_kafka_metadata` has no racks. librdkafka aborts the process if
+    /// the response has no cluster id (`rd_kafka_ClusterDescription_new` copies a null pointer), as with brokers before 0.10.1 and some servers
+    /// that are not Kafka. So these get no such request.
     pub(crate) fn describe_cluster(&self, timeout: Duration) -> Result<ClusterDescription, i32> {
         let begun = Instant::now();
         if !self.has_cluster_id(timeout) {
@@ -51,7 +51,7 @@ impl Client {
 }
 
 impl Client {
-    /// Whether the brokers' first answer has told an id of the cluster; waits for it for `timeout` at most.
+    /// Whether the first response of the brokers contained a cluster id. Waits for it for `timeout` at most.
     fn has_cluster_id(&self, timeout: Duration) -> bool {
         // SAFETY: the client is alive.
         let id = unsafe { sys::rd_kafka_clusterid(self.handle(), milliseconds(timeout)) };
@@ -64,7 +64,7 @@ impl Client {
     }
 }
 
-/// Copies the description; `None` if the event brings another answer.
+/// Copies the description; `None` for an event of another kind.
 fn copy(answer: &Event) -> Option<ClusterDescription> {
     // SAFETY: `answer` keeps the event alive; the result, which is null for an answer of another kind, lives as long.
     let result = NonNull::new(unsafe { sys::rd_kafka_event_DescribeCluster_result(answer.as_ptr()) }.cast_mut())?.as_ptr();

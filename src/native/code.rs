@@ -1,4 +1,4 @@
-//! librdkafka's codes below zero that this layer names itself (`rdkafka.h`, `rd_kafka_resp_err_t`).
+//! Error codes that ottla uses by name (`rdkafka.h`, `rd_kafka_resp_err_t`).
 
 pub(crate) const NO_ERROR: i32 = 0;
 pub(crate) const BAD_MSG: i32 = -199;
@@ -27,38 +27,38 @@ pub(crate) const UNSUPPORTED_FEATURE: i32 = -165;
 pub(crate) const UNDERFLOW: i32 = -155;
 pub(crate) const PURGE_QUEUE: i32 = -152;
 pub(crate) const PURGE_INFLIGHT: i32 = -151;
-/// Given up before it was sent, or on its way.
+/// Purged from the queue, or in flight.
 pub(crate) const PURGES: [i32; 2] = [PURGE_QUEUE, PURGE_INFLIGHT];
 pub(crate) const INCONSISTENT: i32 = -149;
 pub(crate) const FATAL: i32 = -150;
 
-/// Another producer has this one's `transactional.id`, or the coordinator has ended its transaction: `_FENCED`, and the brokers'
-/// INVALID_PRODUCER_EPOCH and PRODUCER_FENCED.
+/// The producer is fenced or its transaction was ended by the coordinator: `_FENCED`, and the brokers' INVALID_PRODUCER_EPOCH and
+/// PRODUCER_FENCED.
 pub(crate) const FENCES: [i32; 3] = [-144, 47, 90];
 
-/// The broker does not let this client in.
+/// Failed authentication.
 pub(crate) const REFUSALS: [i32; 2] = [SSL, AUTHENTICATION];
 
-/// A broker's answer: an error that it did not expect.
+/// A broker's code for an unexpected error.
 pub(crate) const UNKNOWN: i32 = -1;
-/// The topic, or the partition, is not there, or not any more.
+/// The topic or partition does not exist (any more).
 pub(crate) const ABSENCES: [i32; 3] = [UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC, UNKNOWN_PARTITION];
 
-/// Brokers' answers about a topic that is being created.
+/// Brokers' codes for a topic that is being created.
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
 pub(crate) const LEADER_NOT_AVAILABLE: i32 = 5;
 
-/// Another record of the batch was invalid, and none of the batch was written.
+/// Another record of the batch was invalid; none of the batch was written.
 pub(crate) const INVALID_DIFFERENT_RECORD: i32 = -138;
-/// Brokers' answers about the size of a batch: `MESSAGE_TOO_LARGE` and `RECORD_LIST_TOO_LARGE`.
+/// Brokers' codes for a batch that is too large: `MESSAGE_TOO_LARGE` and `RECORD_LIST_TOO_LARGE`.
 pub(crate) const BATCH_SIZES: [i32; 2] = [10, 18];
-/// Brokers' answers for a batch with an invalid record: `INVALID_TIMESTAMP` and `INVALID_RECORD`.
+/// Brokers' codes for a batch with an invalid record: `INVALID_TIMESTAMP` and `INVALID_RECORD`.
 pub(crate) const BATCH_CONTENTS: [i32; 2] = [32, 87];
 
-/// The user may not do this, by the broker's answer: with a topic, a group, the cluster, a transactional id.
+/// Brokers' codes for a missing permission: on a topic, a group, the cluster, a transactional id.
 pub(crate) const NOT_AUTHORIZED: [i32; 4] = [29, 30, 31, 53];
 
-/// `RD_KAFKA_PARTITION_UA`: no partition in particular.
+/// `RD_KAFKA_PARTITION_UA`: no particular partition.
 #[cfg(feature = "consumer")]
 pub(crate) const ANY_PARTITION: i32 = -1;
 /// librdkafka's logical offsets (`RD_KAFKA_OFFSET_BEGINNING` and so on).
@@ -66,10 +66,10 @@ pub(crate) const ANY_PARTITION: i32 = -1;
 pub(crate) const OFFSET_BEGINNING: i64 = -2;
 #[cfg(feature = "consumer")]
 pub(crate) const OFFSET_END: i64 = -1;
-/// `RD_KAFKA_OFFSET_INVALID`: none; what is committed, else `auto.offset.reset`.
+/// `RD_KAFKA_OFFSET_INVALID`: no offset; start at the committed one, or as `auto.offset.reset` says.
 #[cfg(feature = "consumer")]
 pub(crate) const NO_OFFSET_YET: i64 = -1001;
-/// librdkafka's answers about a partition that is being assigned and has not started.
+/// librdkafka's codes for a partition that is being assigned and has not started.
 #[cfg(feature = "consumer")]
 pub(crate) const NOT_STARTED: [i32; 4] = [STATE, PREV_IN_PROGRESS, UNKNOWN_PARTITION, IN_PROGRESS];
 #[cfg(feature = "consumer")]

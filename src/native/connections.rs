@@ -1,8 +1,7 @@
-//! [`Connections`]: what becomes of the connections to brokers, and of the certificates that these show, noted on librdkafka's threads
-//! while it happens.
+//! [`Connections`]: the state of the connections to brokers, and of the brokers' certificates, recorded on librdkafka's threads.
 //!
-//! librdkafka tells neither in its events: not that a connection is up, and of a certificate only that its verification failed. What
-//! it calls back for both is looked at here and changed nowhere: whether a certificate is good remains OpenSSL's decision.
+//! librdkafka's events do not report that a connection is up, and of a certificate they report only that its verification failed. The
+//! callbacks for both only observe: OpenSSL decides whether a certificate is valid.
 
 use std::{
     collections::HashMap,
@@ -30,27 +29,27 @@ const UP: &[u8] = b"UP";
 pub(crate) struct Connections {
     has_been_up: AtomicBool,
     noted: Mutex<Noted>,
-    /// Called for every connection that is up.
+    /// Called when a connection is up.
     up: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Noted {
-    /// By address; whether there is a connection now.
+    /// Whether there is a connection, by address.
     brokers: HashMap<String, Known>,
-    /// By address: OpenSSL's code of what was wrong with a certificate last (`X509_V_ERR_..`).
+    /// OpenSSL's last verification error (`X509_V_ERR_..`), by address.
     certificates: HashMap<String, i32>,
 }
 
 #[derive(Debug)]
 struct Known {
-    /// Negative as long as it is known from `bootstrap.servers` only.
+    /// Negative while only the address in `bootstrap.servers` is known.
     id: i32,
     is_up: bool,
 }
 
 impl Connections {
-    /// Has every client that is made with these settings tell of its connections.
+    /// Makes all clients with these settings report their connections.
     ///
     /// # Safety
     /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Callbacks>`](Opaque), which `opaque` is as well.
@@ -61,12 +60,12 @@ impl Connections {
         unsafe { sys::rd_kafka_conf_set_ssl_cert_verify_cb(settings, Some(on_certificate)) };
     }
 
-    /// Whether any connection has ever been made, its login included.
+    /// Whether a connection, including its login, has ever been up.
     pub(crate) fn has_been_up(&self) -> bool {
         self.has_been_up.load(Ordering::Acquire)
     }
 
-    /// Waits until there is a connection, for `timeout` at most, and says whether there is one.
+    /// Waits for a connection, for `timeout` at most. Returns whether there is one.
     pub(crate) fn wait_for_one(&self, timeout: Duration) -> bool {
         let is_none_up = |noted: &mut Noted| !noted.brokers.values().any(|broker| broker.is_up);
         let waited = self.up.wait_timeout_while(lock(&self.noted), timeout, is_none_up);
@@ -79,7 +78,7 @@ impl Connections {
         noted.brokers.iter().find(|(_, broker)| broker.id == id).map(|(address, _)| address.clone())
     }
 
-    /// The addresses to which there is a connection now, in order.
+    /// The addresses with a connection, in order.
     pub(crate) fn addresses_up(&self) -> Vec<String> {
         let noted = lock(&self.noted);
         let mut up: Vec<_> =
@@ -88,7 +87,7 @@ impl Connections {
         up
     }
 
-    /// What was wrong with the certificate that the broker at this address has shown last, as OpenSSL's code.
+    /// OpenSSL's error of the last certificate of the broker at this address.
     pub(crate) fn certificate_error(&self, address: &str) -> Option<i32> {
         lock(&self.noted).certificates.get(address).copied()
     }
@@ -123,7 +122,7 @@ unsafe extern "C" fn on_new(
     unsafe { ffi::rd_kafka_interceptor_add_on_broker_state_change(client, NAME.as_ptr(), on_state, opaque) }
 }
 
-/// Called on the broker's thread, under its lock: asks librdkafka for nothing.
+/// Called on the broker's thread, under its lock. It must not call librdkafka.
 unsafe extern "C" fn on_state(
     _client: *mut sys::rd_kafka_t,
     id: i32,
@@ -133,12 +132,12 @@ unsafe extern "C" fn on_state(
     state: *const c_char,
     opaque: *mut c_void,
 ) -> c_int {
-    // Without a port: librdkafka's own thread, or a role such as a coordinator's, whose broker is told of as well.
+    // Without a port: librdkafka's internal thread, or a role such as a coordinator, whose broker is reported as well.
     if port == 0 || state.is_null() {
         return code::NO_ERROR;
     }
     let _ = catch_unwind(|| {
-        // SAFETY: `note_with` was given the pointer of the client's witness, which `Client` drops after the client is destroyed.
+        // SAFETY: `note_with` was given the pointer of the client's callbacks, which `Client` drops after the client is destroyed.
         let connections = unsafe { &Opaque::<Callbacks>::from_ptr(opaque).connections };
         // SAFETY: a text that is there during the call.
         let host = unsafe { ffi::text(host) };
@@ -149,8 +148,8 @@ unsafe extern "C" fn on_state(
     code::NO_ERROR
 }
 
-/// Called for each certificate of a broker's, on the broker's thread, with what OpenSSL has found: 0 for nothing. The answer is
-/// OpenSSL's own: whether the certificate is good.
+/// Called for each certificate of a broker, on the broker's thread, with OpenSSL's result (0 for success). Returns that result: whether the
+/// certificate is valid.
 unsafe extern "C" fn on_certificate(
     _client: *mut sys::rd_kafka_t,
     address: *const c_char,
@@ -169,7 +168,7 @@ unsafe extern "C" fn on_certificate(
         return 1;
     }
     let _ = catch_unwind(|| {
-        // SAFETY: the settings' opaque is the client's witness, which `Client` drops after the client is destroyed.
+        // SAFETY: the settings' opaque is the client's callbacks, which `Client` drops after the client is destroyed.
         let connections = unsafe { &Opaque::<Callbacks>::from_ptr(opaque).connections };
         // SAFETY: a text that is there during the call.
         let address = unsafe { ffi::text(address) };
@@ -189,17 +188,17 @@ unsafe extern "C" fn on_certificate(
 mod tests {
     use super::*;
 
-    /// As librdkafka would tell it.
+    /// Calls the callback as librdkafka would.
     fn tell(callbacks: &Opaque<Callbacks>, id: i32, port: c_int, state: &CStr) {
         let opaque = callbacks.as_ptr();
-        // SAFETY: the texts and the witness are alive; the client is not looked at.
+        // SAFETY: the texts and the callbacks are alive; the client is not looked at.
         unsafe { on_state(ptr::null_mut(), id, c"ssl".as_ptr(), c"kafka-1".as_ptr(), port, state.as_ptr(), opaque) };
     }
 
-    /// The answer for a certificate, and what librdkafka would log.
+    /// The result for a certificate, and the text for librdkafka's log.
     fn verify(callbacks: &Opaque<Callbacks>, mut error: c_int, size: usize) -> (c_int, String) {
         let mut reason: [c_char; 64] = [0; 64];
-        // SAFETY: the texts and the witness are alive, the client is not looked at, and the buffer is at least as long as it is said to be.
+        // SAFETY: the texts and the callbacks are alive, the client is not looked at, and the buffer is at least as long as it is said to be.
         let answer = unsafe {
             on_certificate(
                 ptr::null_mut(),
@@ -219,13 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_up_or_not_and_has_been() {
+    fn connection_states_are_recorded() {
         let callbacks = Opaque::new(Callbacks::default());
         let connections = &callbacks.connections;
         tell(&callbacks, -1, 9093, c"TRY_CONNECT");
         assert!(!connections.has_been_up() && connections.addresses_up().is_empty());
         tell(&callbacks, -1, 0, c"UP");
-        assert!(!connections.has_been_up(), "librdkafka's own thread is no broker");
+        assert!(!connections.has_been_up(), "librdkafka's internal thread is not a broker");
         tell(&callbacks, -1, 9093, c"UP");
         assert_eq!(connections.addresses_up(), ["kafka-1:9093"]);
         assert!(connections.wait_for_one(Duration::MAX / 4));
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_good_if_openssl_says_so_and_only_then() {
+    fn certificate_is_valid_only_if_openssl_says_so() {
         let callbacks = Opaque::new(Callbacks::default());
         let connections = &callbacks.connections;
         assert_eq!(verify(&callbacks, 0, 64), (1, String::new()));

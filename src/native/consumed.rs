@@ -1,4 +1,4 @@
-//! A message as it was polled.
+//! A polled message.
 
 use std::{
     ffi::CStr,
@@ -10,7 +10,7 @@ use rdkafka_sys as sys;
 use super::{consumer_queue::QueueError, ffi};
 use crate::record::Headers;
 
-/// A record, or an error of its partition, which lives as long as its event.
+/// A record or an error of its partition. It lives as long as its event.
 pub(crate) struct Consumed<'event>(&'event ffi::Message);
 
 impl Consumed<'_> {
@@ -28,14 +28,14 @@ impl Consumed<'_> {
         self.0.code
     }
 
-    /// What a message that is no record tells: its payload is the text.
+    /// The error of a message that is not a record: its payload is the text.
     pub(super) fn error(&self) -> QueueError {
         let text = self.value().map(|text| String::from_utf8_lossy(text).into_owned());
         let partition = (!self.0.topic.is_null()).then(|| (self.topic().into_owned(), self.0.partition));
         QueueError { code: self.0.code, text: text.unwrap_or_else(|| ffi::error_text(self.0.code)), fatal: false, partition }
     }
 
-    /// The topic's name.
+    /// The topic name.
     pub(crate) fn topic(&self) -> std::borrow::Cow<'_, str> {
         if self.0.topic.is_null() {
             return "".into();
@@ -82,7 +82,7 @@ impl Consumed<'_> {
         Some(unsafe { sys::rd_kafka_message_leader_epoch(self.native()) }).filter(|epoch| *epoch >= 0)
     }
 
-    /// The headers. A name that is not UTF-8 has replacement characters, as in Java.
+    /// The headers. Invalid UTF-8 in a name is replaced by replacement characters, as in Java.
     pub(crate) fn headers(&self) -> Headers {
         let mut headers = Headers::new();
         let mut native = ptr::null_mut();

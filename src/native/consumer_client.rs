@@ -1,7 +1,7 @@
 //! The native consumer and its calls.
 //!
-//! Not a consumer of the crate `rdkafka`: that crate reads brokers' codes into a Rust enum, also while it closes, and a code that the enum
-//! lacks is undefined behaviour. Here each code is an integer, from the call to the [`Error`](crate::Error).
+//! It does not use a consumer of the crate `rdkafka`: that crate reads brokers' codes into a Rust enum, also while it closes, and an unknown
+//! code is undefined behaviour. Here each code is an integer, from the call to the [`Error`](crate::Error).
 
 use std::{
     ffi::{CStr, CString, c_int},
@@ -26,12 +26,12 @@ use super::{
 };
 use crate::secret::Secret;
 
-/// How long a poll waits while the consumer closes.
+/// The timeout of a poll while the consumer closes.
 const CLOSE_POLL: Duration = Duration::from_millis(100);
 
-/// An owned `rd_kafka_t` of a consumer with a `group.id`. Destroyed when it is dropped, which waits for librdkafka's threads.
+/// An owned `rd_kafka_t` of a consumer with a `group.id`. Dropping it destroys it, which waits for librdkafka's threads.
 pub(crate) struct ConsumerClient {
-    /// `None` only while it is dropped: the queue must be released before the client.
+    /// `None` only during the drop: the queue must be released before the client.
     queue: Option<Queue>,
     handle: NonNull<sys::rd_kafka_t>,
 }
@@ -46,7 +46,7 @@ impl ConsumerClient {
         let handle = Settings::of_consumer(properties)?.into_consumer()?;
         // SAFETY: `handle` is alive; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
-        // Logs and errors then come out of the consumer's queue too. Without a group it fails, and so does the next call.
+        // Logs and errors then also come from the consumer's queue. Without a group this fails, and so does the next call.
         // SAFETY: `handle` is alive.
         unsafe { ffi::rd_kafka_poll_set_consumer(handle.as_ptr()) };
         // SAFETY: `handle` is alive, and `drop` drops the queue before it destroys the client.
@@ -55,25 +55,25 @@ impl ConsumerClient {
             None => {
                 // SAFETY: the client is ours, nothing else uses it yet, and it is not used again.
                 unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
-                Err(refused(None, "librdkafka gave the consumer no queue".to_owned()))
+                Err(refused(None, "librdkafka returned no consumer queue".to_owned()))
             }
         }
     }
 
-    /// Gives the next event to `handle`, waiting for it up to `timeout` or until a [`wake`](Self::wake); `None` if there is none.
+    /// Passes the next event to `handle`, after waiting for it for `timeout` at most or until a [`wake`](Self::wake); `None` if there is none.
     pub(crate) fn poll<R>(&self, timeout: Duration, handle: impl FnOnce(Polled<'_>) -> R) -> Option<R> {
         self.queue.as_ref()?.poll_with(timeout, handle)
     }
 
-    /// Ends a [`poll`](Self::poll) that waits, or the next one.
+    /// Ends a waiting [`poll`](Self::poll), or the next one.
     pub(crate) fn wake(&self) {
         if let Some(queue) = &self.queue {
             queue.wake();
         }
     }
 
-    /// Leaves the group. Gives the events that this brings to `handle`, which must follow rebalances, until librdkafka says that it is done.
-    /// The code of a fatal error, if there is one: then librdkafka leaves the group when it is destroyed.
+    /// Leaves the group. Passes the resulting events to `handle`, which must handle rebalances, until librdkafka has closed the consumer.
+    /// Returns the code of a fatal error, if there is one: then librdkafka leaves the group when it is destroyed.
     pub(crate) fn close(&self, mut handle: impl FnMut(Polled<'_>)) -> Result<(), i32> {
         let Some(queue) = &self.queue else { return Ok(()) };
         // SAFETY: `self` keeps client and queue alive; the error that the call returns is ours.
@@ -85,7 +85,7 @@ impl ConsumerClient {
         Ok(())
     }
 
-    /// Joins the group for these topics and patterns.
+    /// Subscribes to these topics and patterns.
     pub(crate) fn subscribe(&self, topics: &[CString]) -> Result<(), i32> {
         let list = OffsetList::of(topics.iter().map(|topic| (topic.as_c_str(), code::ANY_PARTITION, code::NO_OFFSET_YET)));
         // SAFETY: `self` and the borrowed list are alive; librdkafka copies the list.
@@ -97,14 +97,14 @@ impl ConsumerClient {
         checked(unsafe { ffi::rd_kafka_unsubscribe(self.handle.as_ptr()) })
     }
 
-    /// Reads these partitions in place of those before; none for `None`.
+    /// Replaces the assignment; `None` removes it.
     pub(crate) fn assign(&self, partitions: Option<&OffsetList>) -> Result<(), i32> {
         let list = partitions.map_or(ptr::null(), OffsetList::as_ptr);
         // SAFETY: `self` and the borrowed list are alive, null is none; librdkafka copies the list.
         checked(unsafe { ffi::rd_kafka_assign(self.handle.as_ptr(), list) })
     }
 
-    /// Reads these partitions beside those before.
+    /// Adds these partitions to the assignment.
     pub(crate) fn incremental_assign(&self, partitions: &OffsetList) -> Result<(), i32> {
         // SAFETY: `self` and the borrowed list are alive; librdkafka copies the list; the error that the call returns is ours.
         unsafe { taken_over(sys::rd_kafka_incremental_assign(self.handle.as_ptr(), partitions.as_ptr())) }
@@ -125,7 +125,7 @@ impl ConsumerClient {
         checked(unsafe { ffi::rd_kafka_resume_partitions(self.handle.as_ptr(), partitions.as_mut_ptr()) })
     }
 
-    /// Seeks in each partition; the elements' codes say what became of each.
+    /// Seeks in each partition. The elements' codes are the results.
     pub(crate) fn seek(&self, partitions: &mut OffsetList, timeout: Duration) -> Result<Vec<ListedOffset>, i32> {
         // SAFETY: `self` and the borrowed list are alive; the error that the call returns is ours.
         unsafe {
@@ -134,14 +134,14 @@ impl ConsumerClient {
         Ok(partitions.elements())
     }
 
-    /// Sets the offsets of the next automatic commit.
+    /// Stores the offsets for the next automatic commit.
     pub(crate) fn store(&self, offsets: &mut OffsetList) -> Result<(), i32> {
         // SAFETY: `self` and the borrowed list are alive.
         checked(unsafe { ffi::rd_kafka_offsets_store(self.handle.as_ptr(), offsets.as_mut_ptr()) })
     }
 
-    /// Commits, and waits for the answer up to `timeout`. The first error of a partition is the error of all: librdkafka's own answer is
-    /// an error only if every partition failed.
+    /// Commits, and waits for the response for `timeout` at most. The first error of a partition fails the call: librdkafka's own result is an
+    /// error only if all partitions failed.
     pub(crate) fn commit(&self, offsets: &OffsetList, timeout: Duration) -> Result<(), i32> {
         // SAFETY: `self` keeps the client alive.
         let replies = unsafe { Queue::new(self.handle.as_ptr()) }.ok_or(code::UNKNOWN)?;
@@ -167,21 +167,21 @@ impl ConsumerClient {
         }
     }
 
-    /// What the group has committed of these partitions.
+    /// The group's committed offsets of these partitions.
     pub(crate) fn committed(&self, mut partitions: OffsetList, timeout: Duration) -> Result<Vec<ListedOffset>, i32> {
         // SAFETY: `self` and the borrowed list are alive.
         checked(unsafe { ffi::rd_kafka_committed(self.handle.as_ptr(), partitions.as_mut_ptr(), milliseconds(timeout)) })?;
         Ok(partitions.elements())
     }
 
-    /// The first offsets whose records are not older than the times that are in the place of offsets.
+    /// The first offsets whose records are not older than the given times, which are in the offset fields.
     pub(crate) fn offsets_for_times(&self, mut times: OffsetList, timeout: Duration) -> Result<Vec<ListedOffset>, i32> {
         // SAFETY: `self` and the borrowed list are alive.
         checked(unsafe { ffi::rd_kafka_offsets_for_times(self.handle.as_ptr(), times.as_mut_ptr(), milliseconds(timeout)) })?;
         Ok(times.elements())
     }
 
-    /// The partition's first offset, and the one behind its last record.
+    /// The first offset of the partition, and the one after its last record.
     pub(crate) fn watermarks(&self, topic: &CStr, partition: i32, timeout: Duration) -> Result<(i64, i64), i32> {
         let (mut low, mut high) = (-1, -1);
         // SAFETY: `self` keeps the client alive, the name terminated, the two are written on success.
@@ -198,7 +198,7 @@ impl ConsumerClient {
         Ok((low, high))
     }
 
-    /// Asks the brokers for the topic's partitions.
+    /// Requests the partitions of the topic.
     pub(crate) fn metadata(&self, topic: &CStr, timeout: Duration) -> Result<Metadata, i32> {
         // SAFETY: `self` keeps the client alive, the name terminated, the settings are the default ones; the handle is ours to destroy.
         let topic = unsafe { sys::rd_kafka_topic_new(self.handle.as_ptr(), topic.as_ptr(), ptr::null_mut()) };
@@ -213,7 +213,7 @@ impl ConsumerClient {
         metadata
     }
 
-    /// The error after which the client can do no more, with librdkafka's text.
+    /// The fatal error of the client, with librdkafka's text.
     pub(crate) fn fatal_error(&self) -> Option<(i32, String)> {
         let mut text = TextBuffer::new();
         // SAFETY: `self` keeps the client alive, and `text` has as many bytes as are said here.
@@ -221,19 +221,19 @@ impl ConsumerClient {
         (code != code::NO_ERROR).then(|| (code, text.text()))
     }
 
-    /// Whether the partitions that the client has belong to another member already.
+    /// Whether the client's partitions already belong to other members.
     pub(crate) fn is_assignment_lost(&self) -> bool {
         // SAFETY: `self` keeps the client alive.
         unsafe { sys::rd_kafka_assignment_lost(self.handle.as_ptr()) != 0 }
     }
 
-    /// Whether partitions come and go one by one, and not all at once.
+    /// Whether the rebalance protocol is cooperative (incremental).
     pub(crate) fn is_cooperative(&self) -> bool {
         // SAFETY: `self` keeps the client alive; what is returned is null or a static NUL-terminated text.
         unsafe { ffi::text(sys::rd_kafka_rebalance_protocol(self.handle.as_ptr())) == "COOPERATIVE" }
     }
 
-    /// The client as a member of its group, now.
+    /// The client's current group membership.
     pub(crate) fn membership(&self) -> Option<GroupMember> {
         // SAFETY: `self` keeps the client alive.
         unsafe { membership_of(self.handle.as_ptr()) }
@@ -258,7 +258,7 @@ fn checked(code: c_int) -> Result<(), i32> {
     if code == code::NO_ERROR { Ok(()) } else { Err(code) }
 }
 
-/// Reads the code of an error that a call returned, and destroys it.
+/// Reads the code of a returned error and destroys the error.
 ///
 /// # Safety
 /// `error` is null, or an error that nobody else destroys.

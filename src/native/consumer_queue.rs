@@ -1,4 +1,4 @@
-//! What a consumer's queue brings, read as events: they name the topic of an error, and a poll can be ended by another thread.
+//! The consumer's queue, read as events: an event has the topic of an error, and another thread can end a poll.
 
 use std::{ptr::NonNull, time::Duration};
 
@@ -11,7 +11,7 @@ use super::{
     queue::Queue,
 };
 
-/// What a poll brought.
+/// The result of a poll.
 pub(crate) enum Polled<'event> {
     Record(Consumed<'event>),
     Error(QueueError),
@@ -20,12 +20,12 @@ pub(crate) enum Polled<'event> {
         facility: String,
         text: String,
     },
-    /// The partitions that the group gives, or takes away.
+    /// The partitions that the group assigns or revokes.
     Rebalance {
         gives: bool,
         partitions: Vec<(String, i32)>,
     },
-    /// A commit has ended. The code is an error only if all of its partitions failed; each partition has its own.
+    /// A commit has ended. The code is an error only if all partitions failed; each partition has its own.
     Committed {
         code: i32,
         partitions: Vec<ListedOffset>,
@@ -33,18 +33,18 @@ pub(crate) enum Polled<'event> {
     Other,
 }
 
-/// An error that was put into the queue.
+/// An error from the queue.
 #[derive(Debug)]
 pub(crate) struct QueueError {
     pub(crate) code: i32,
     pub(crate) text: String,
     pub(crate) fatal: bool,
-    /// The partition that it is about, if it is about one.
+    /// The partition of the error, if there is one.
     pub(crate) partition: Option<(String, i32)>,
 }
 
 impl Queue {
-    /// The queue that has a consumer's records and events; `None` if it has no `group.id`.
+    /// The queue of a consumer's records and events; `None` without a `group.id`.
     ///
     /// # Safety
     /// The client is alive, and outlives the queue.

@@ -1,4 +1,4 @@
-//! [`Contained`]: a value of the user's, whose drop is user code.
+//! [`Contained`]: a user's value, whose drop is user code.
 
 use std::{
     fmt,
@@ -8,9 +8,9 @@ use std::{
 
 use crate::panic::{contain, emit};
 
-/// A value of the user's, or one that owns one, that may be dropped on any thread: a panic in its drop is caught and logged.
+/// A user's value, or a value that owns one, which may be dropped on any thread: a panic in its drop is caught and logged.
 ///
-/// It is here since it has to take the value out of a place that is being dropped, which needs `unsafe`.
+/// It is in this folder because moving the value out in `drop` needs `unsafe`.
 #[derive(Clone, Default)]
 pub(crate) struct Contained<T>(ManuallyDrop<T>);
 
@@ -19,7 +19,7 @@ impl<T> Contained<T> {
         Self(ManuallyDrop::new(value))
     }
 
-    /// The value itself, for one who drops it where a panic is caught: to call it most often.
+    /// The value, for a caller that contains panics of its drop: usually to call it.
     pub(crate) fn into_inner(self) -> T {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is not used again, and is not dropped.
@@ -32,7 +32,7 @@ impl<T> Drop for Contained<T> {
         // SAFETY: this is the value's one drop: `into_inner` forgets `self`.
         let dropped = contain(|| unsafe { ManuallyDrop::drop(&mut self.0) });
         if let Err(panic) = dropped {
-            emit!(error, %panic, "a value of the program panicked when it was dropped");
+            emit!(error, %panic, "a user's value panicked in its drop");
         }
     }
 }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_that_panics_ends_there_also_while_another_panic_unwinds() {
+    fn panic_in_a_drop_is_contained_during_unwinding() {
         let dropped = AtomicUsize::new(0);
         drop(Contained::new(Bomb(&dropped)));
         let unwound = catch_unwind(AssertUnwindSafe(|| {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_out_is_not_dropped_here() {
+    fn into_inner_does_not_drop_the_value() {
         let dropped = AtomicUsize::new(0);
         let bomb = Contained::new(Bomb(&dropped)).into_inner();
         assert_eq!(dropped.load(Ordering::Relaxed), 0);

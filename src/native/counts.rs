@@ -1,12 +1,11 @@
-//! What the delivery thread counts of a topic's reports.
+//! The counts of a topic's reports.
 //!
-//! Reports are counted in runs: the delivery thread adds up a topic's reports as long as they come in a row, most often a whole
-//! event's, and adds the sum to the topic's counts. A record that is refused is counted where that happens, which is rare.
-//! Nothing is added on the way of a record that goes well.
+//! Reports are counted in runs: the delivery thread adds up consecutive reports of a topic (usually those of a whole event), and adds the sum
+//! to the topic's counts. A rejected record is counted where it is rejected, which is rare. Sending a record adds nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A topic's counts, since the producer was started. Written by the delivery thread alone, a run of reports at a time.
+/// The counts of a topic since the start of the producer. Only the delivery thread writes them, one run of reports at a time.
 #[derive(Debug, Default)]
 pub(crate) struct TopicCounts {
     acknowledged: AtomicU64,
@@ -15,21 +14,21 @@ pub(crate) struct TopicCounts {
     largest: AtomicU64,
 }
 
-/// The same in plain numbers.
+/// The counts as plain numbers.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counted {
-    /// Records that were acknowledged.
+    /// Acknowledged records.
     pub(crate) acknowledged: u64,
-    /// Records that were accepted and then failed.
+    /// Records that failed after they were accepted.
     pub(crate) failed: u64,
-    /// Of the acknowledged records' keys and values.
+    /// Bytes of the acknowledged records' keys and values.
     pub(crate) bytes: u64,
-    /// The largest acknowledged record's key and value, in bytes, since that was last asked for.
+    /// The size of key and value of the largest acknowledged record since the last [`take`](TopicCounts::take), in bytes.
     pub(crate) largest: u64,
 }
 
 impl Counted {
-    /// Counts one more report.
+    /// Adds a report.
     pub(super) fn add(&mut self, is_acknowledged: bool, size: usize) {
         if is_acknowledged {
             let size = size as u64;
@@ -60,7 +59,7 @@ impl TopicCounts {
         }
     }
 
-    /// As [`read`](Self::read), and begins anew with the largest.
+    /// Like [`read`](Self::read), and resets the largest record.
     pub(crate) fn take(&self) -> Counted {
         let largest = self.largest.swap(0, Ordering::Relaxed);
         Counted { largest, ..self.read() }

@@ -1,4 +1,4 @@
-//! Who the client is, changed while it runs.
+//! Changes of a running client's credentials.
 
 use std::{
     ffi::{CString, c_char},
@@ -9,7 +9,7 @@ use rdkafka_sys as sys;
 
 use super::{client::Client, code, ffi, returned_error::ReturnedError, text_buffer::TextBuffer};
 
-/// A token as librdkafka takes it. It holds a secret: it has no `Debug`.
+/// A token for librdkafka. It is a secret, so it has no `Debug`.
 pub(crate) struct BearerToken {
     pub(crate) value: CString,
     /// Milliseconds since the epoch.
@@ -20,7 +20,7 @@ pub(crate) struct BearerToken {
 }
 
 impl Client {
-    /// Sets name and password for the next logins; those that have a connection keep it.
+    /// Sets user name and password for the next logins. Existing connections are kept.
     pub(crate) fn set_credentials(&self, username: &CString, password: &CString) -> Result<(), String> {
         // SAFETY: `self` keeps the client alive; librdkafka copies both texts; the error that the call returns is ours.
         let result = unsafe {
@@ -29,9 +29,9 @@ impl Client {
         result.map_err(|error| error.text())
     }
 
-    /// Sets the token for the next logins. librdkafka asks for another one when four fifths of its time are over.
+    /// Sets the token for the next logins. librdkafka requests another one after 80 % of its lifetime.
     ///
-    /// librdkafka's reasons quote what it does not take: a token with other characters than those of RFC 7628 must not come here.
+    /// librdkafka's errors quote invalid tokens, so check the token's characters (RFC 7628) first.
     pub(crate) fn set_token(&self, token: &BearerToken) -> Result<(), String> {
         let mut extensions: Vec<*const c_char> = token.extensions.iter().map(|text| text.as_ptr()).collect();
         let pointers = if extensions.is_empty() { ptr::null_mut() } else { extensions.as_mut_ptr() };

@@ -12,16 +12,16 @@ use super::{
     outcome::{Outcome, short},
 };
 
-/// How many reports are read at a time.
+/// The number of reports that are read at a time.
 const AT_ONCE: usize = 32;
 
-/// An owned `rd_kafka_event_t`. The room that delivery reports take in librdkafka comes back when it is dropped.
+/// An owned `rd_kafka_event_t`. Dropping it frees the memory of its delivery reports in librdkafka.
 pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
 
-/// A reported message, which lives as long as its event.
+/// A message of a delivery report. It lives as long as its event.
 pub(super) struct Message<'event>(&'event ffi::Message);
 
-/// What an event brings.
+/// The content of an event.
 pub(super) enum Kind {
     Reports,
     Error {
@@ -35,7 +35,7 @@ pub(super) enum Kind {
         text: String,
     },
     Statistics(String),
-    /// librdkafka wants another token.
+    /// librdkafka needs a new token.
     TokenRefresh,
     Other,
 }
@@ -103,13 +103,13 @@ impl Event {
         }
     }
 
-    /// How many delivery reports [`next_reports`](Self::next_reports) has not given yet. A broker's answer to a batch comes as one event.
+    /// The number of delivery reports that [`next_reports`](Self::next_reports) has not returned yet. A broker's response to a batch is one event.
     pub(super) fn reports_left(&self) -> usize {
         // SAFETY: the event is alive until `drop`.
         unsafe { sys::rd_kafka_event_message_count(self.0.as_ptr()) }
     }
 
-    /// The next delivery reports; none at the end.
+    /// The next delivery reports; empty at the end.
     pub(super) fn next_reports<'event>(&'event self, into: &mut Vec<Message<'event>>) {
         let mut messages = [ptr::null(); AT_ONCE];
         // SAFETY: the event is alive until `drop`; each call writes the next messages, as many as the array holds at most.
@@ -133,8 +133,8 @@ impl Message<'_> {
         // SAFETY: `self` borrows a live message; librdkafka writes one of the timestamp type's three values.
         let (timestamp, status) =
             unsafe { (sys::rd_kafka_message_timestamp(message, &raw mut timestamp_type), ffi::rd_kafka_message_status(message)) };
-        // There is a report for each record before the producer is destroyed: so this is a partition's, which librdkafka lets go of
-        // since the brokers know it no longer, and its records with it.
+        // Each record is reported before the producer is destroyed. So this code is about a partition that librdkafka drops, with its
+        // records, because the brokers no longer know it.
         let code = if self.0.code == code::DESTROY { code::UNKNOWN_PARTITION } else { self.0.code };
         let mut outcome = Outcome {
             code: short(code),
@@ -142,7 +142,7 @@ impl Message<'_> {
             offset: self.0.offset,
             timestamp,
             status: u8::try_from(status).unwrap_or_default(),
-            // The broker's words are in the slot already: see `broker_message`.
+            // The broker's message is already in the slot: see `broker_message`.
             details: None,
         };
         outcome.mistrust();
@@ -153,7 +153,7 @@ impl Message<'_> {
         self.0.topic
     }
 
-    /// The broker that has answered for it; negative for none.
+    /// The broker that returned the error; negative for none.
     pub(super) fn broker(&self) -> i32 {
         // SAFETY: `self` borrows a live message.
         unsafe { sys::rd_kafka_message_broker_id(ptr::from_ref(self.0).cast()) }
@@ -163,23 +163,23 @@ impl Message<'_> {
         self.0.opaque
     }
 
-    /// Bytes of key and value.
+    /// The size of key and value, in bytes.
     pub(super) fn size(&self) -> usize {
         self.0.key_size + self.0.payload_size
     }
 
-    /// What its slot's [`RecordView::queued_size`](super::RecordView::queued_size) was.
+    /// The record's [`RecordView::queued_size`](super::RecordView::queued_size).
     pub(super) fn queued_size(&self) -> usize {
         self.size() + 1
     }
 
-    /// The record's key as it was sent.
+    /// The key, as sent.
     pub(super) fn key(&self) -> Option<&[u8]> {
         // SAFETY: the key is null, or `key_size` bytes that live as long as the message, which `self` borrows.
         unsafe { ffi::bytes(self.0.key, self.0.key_size) }
     }
 
-    /// The record's value as it was sent.
+    /// The value, as sent.
     pub(super) fn value(&self) -> Option<&[u8]> {
         // SAFETY: the value is null, or `payload_size` bytes. They belong to the message or, for a large record, to its slot, which the
         // delivery thread frees only after it has dropped the message.

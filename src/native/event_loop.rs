@@ -1,9 +1,8 @@
-//! The delivery thread: it serves librdkafka's event queue and nothing else does.
+//! The delivery thread: the only thread that serves librdkafka's event queue.
 //!
-//! A batch of reports is completed in this order: all outcomes stored, the event destroyed (only then has librdkafka freed its
-//! records), slots back to the pool, room released, waiting drafts admitted, outstanding counts lowered, tasks woken. A task
-//! that is woken finds all of it done; one that polls by chance in between may find its report before `buffer_available_bytes`
-//! shows the room.
+//! A batch of reports is completed in this order: store all outcomes, destroy the event (only then has librdkafka freed its records), return
+//! slots to the pool, free buffer memory, admit waiting drafts, lower the outstanding counts, wake tasks. A task that is woken finds all of
+//! it done. A task that happens to poll in between may find its report before `buffer_available_bytes` shows the freed memory.
 
 use std::{mem, sync::Arc, task::Waker, time::Duration};
 
@@ -25,68 +24,68 @@ use super::{
 };
 use crate::panic::{release, survive, wake};
 
-/// Who hears of a record's report beside its future. None of these may panic or block.
+/// The receivers of a record's report besides its future. The methods must not panic or block.
 pub(crate) trait Audience: Send + Sync {
-    /// A record's report, before its callback or future. Called if [`observes_reports`](Self::observes_reports).
+    /// The report of a record, before its callback or future. Called if [`observes_reports`](Self::observes_reports).
     fn on_report(&self, view: &RecordView<'_>, outcome: &Outcome);
-    /// Whether [`on_report`](Self::on_report) is wanted.
+    /// Whether [`on_report`](Self::on_report) should be called.
     fn observes_reports(&self) -> bool;
-    /// Runs a callback of the user.
+    /// Runs a user's callback.
     fn call_back(&self, callback: Contained<Callback>, view: &RecordView<'_>, outcome: &Outcome);
 }
 
-/// What the layer above learns from the delivery thread. None of these may panic or block.
+/// The receiver of the delivery thread's events. The methods must not panic or block.
 pub(crate) trait EventHandler: Send + Sync {
-    /// Who hears of the reports.
+    /// The receivers of reports.
     fn audience(&self) -> &dyn Audience;
-    /// A record that was given up by a purge.
+    /// A record was purged.
     fn on_purged(&self, view: &RecordView<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome);
-    /// A record has failed: a chance to say why. `broker` is the one that has answered for it, negative for none.
+    /// A record has failed; the handler may add a reason. `broker` is the broker that returned the error, negative for none.
     fn on_failure(&self, client: &Client, view: &RecordView<'_>, outcome: &mut Outcome, broker: i32);
     /// A batch of records has been reported.
     fn on_freed(&self, client: &Client, freed: Freed);
-    /// An error that concerns no single record.
+    /// An error that is not about a single record.
     fn on_error(&self, client: &Client, code: i32, text: &str, fatal: bool);
-    /// A log line; `level` is syslog's.
+    /// A log line. `level` is a syslog level.
     fn on_log(&self, level: i32, facility: &str, text: &str);
-    /// A broker holds the producer back.
+    /// A broker throttles the producer.
     fn on_throttle(&self, throttled: Throttled);
     /// librdkafka's statistics, as JSON.
     fn on_statistics(&self, json: String);
-    /// librdkafka wants another token to log in with.
+    /// librdkafka needs a new token.
     fn on_token_refresh(&self);
-    /// Called between events: keeps the timers. Says how long to wait for the next event at most, or that all is done.
+    /// Called between events, for timers. Returns how long to wait for the next event at most, or that the producer is done.
     fn progress(&self, client: &Client) -> Progress;
 }
 
-/// A record's key and value as they were sent.
+/// A record's key and value, as sent.
 pub(crate) type KeyAndValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
-/// How the delivery thread goes on.
+/// How the delivery thread continues.
 pub(crate) enum Progress {
     /// Waits for events at most this long.
     Wait(Duration),
-    /// Waits likewise; nothing is outstanding, so that free memory may be given back.
+    /// Waits at most this long. No record is outstanding, so free memory may be released.
     Idle(Duration),
-    /// Every record is reported and none will come.
+    /// All records are reported and no more will follow.
     Done,
 }
 
 /// What a batch of reports frees.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Freed {
-    /// Of `buffer.memory`.
+    /// Bytes of `buffer.memory`.
     pub(crate) bytes: usize,
     /// Outstanding records, by generation.
     pub(crate) records: [usize; 2],
 }
 
-/// How long the thread waits for events after a bug of this layer.
+/// How long the thread waits for events after a bug in ottla.
 const AFTER_BUG: Duration = Duration::from_millis(100);
 
 /// Serves events until [`Progress::Done`].
 ///
-/// A panic ends none of it: user code is contained where it is called, and a bug of this layer costs what it happens in.
+/// A panic does not end it: user code is contained where it is called, and a bug in ottla only affects the event in which it occurs.
 pub(crate) fn serve(client: &Client, event_handler: &dyn EventHandler) {
     let mut batch = ReportBatch::default();
     loop {
@@ -123,13 +122,13 @@ fn tell(client: &Client, kind: Kind, event_handler: &dyn EventHandler) {
     }
 }
 
-/// Ends a record that was told to be accepted, and that librdkafka refused after all: the code is its report. Gives whom to wake.
+/// Ends a record that counted as accepted but was rejected by librdkafka: the code is its report. Returns the wakers to call.
 pub(crate) fn report_refused(mut draft: Draft, code: i32, audience: &dyn Audience) -> Vec<Waker> {
     let outcome = Outcome { details: draft.take_details(), ..Outcome::unwritten(code) };
     report(draft, outcome, audience)
 }
 
-/// Ends a record that librdkafka does not have. Gives whom to wake.
+/// Ends a record that is not in librdkafka. Returns the wakers to call.
 pub(crate) fn report(draft: Draft, outcome: Outcome, audience: &dyn Audience) -> Vec<Waker> {
     let (mut batch, reported) = (ReportBatch::default(), Reported::from(draft));
     if audience.observes_reports() {
@@ -141,29 +140,29 @@ pub(crate) fn report(draft: Draft, outcome: Outcome, audience: &dyn Audience) ->
     batch.wakers
 }
 
-/// What one event's reports leave to be done once, for all of them, and what is known from those before.
+/// The work that is left after the reports of an event and is done once for all of them, and the state of earlier reports.
 #[derive(Default)]
 struct ReportBatch {
     acknowledged_partitions: AcknowledgedPartitions,
     freed: Freed,
-    /// How many records the event reports.
+    /// The number of records that the event reports.
     records: usize,
-    /// Whether somebody beside its future wants to hear of each report.
+    /// Whether the audience observes each report.
     observes: bool,
     wakers: Vec<Waker>,
     slots: Vec<FreeSlot>,
-    /// How many bytes may still stay in slots whose reports nobody has read.
+    /// How many bytes may still stay in slots with unread reports.
     unread: usize,
-    /// The batch whose record came last, and how many of its records came in a row: they are counted at once.
+    /// The batch of the last record, and how many of its records came in a row: they are counted together.
     run: Option<(Contained<Arc<dyn Tally>>, usize)>,
-    /// The topic whose record came last, and what is to be added to its counts.
+    /// The topic of the last record, and the sum to be added to its counts.
     topic: Option<(Arc<Topic>, Counted)>,
 }
 
 impl ReportBatch {
-    /// Completes every record of the event, then frees the room, then wakes: a task that is woken finds room and all results.
+    /// Completes all records of the event, then frees buffer memory, then wakes tasks: a woken task finds memory and all results.
     ///
-    /// Each step is taken whatever becomes of the one before: a record that is not completed, or not counted, is waited for for ever.
+    /// Each step runs even if the previous one panics: a task would wait forever for a record that is not completed or not counted.
     fn complete(&mut self, client: &Client, event: Event, event_handler: &dyn EventHandler) {
         let audience = event_handler.audience();
         let unread = client.pool().unread_left();
@@ -182,7 +181,7 @@ impl ReportBatch {
             let mut left = messages.iter();
             let mut complete_all =
                 || left.by_ref().for_each(|message| self.complete_one(client, event_handler, audience, message, &mut placed));
-            // Most often once; after a panic it goes on with the next record.
+            // Usually once; after a panic it continues with the next record.
             while survive("a delivery report", &mut complete_all).is_none() {}
         }
         drop(messages);
@@ -231,9 +230,9 @@ impl ReportBatch {
         self.settle(reported, outcome, audience);
     }
 
-    /// Tells whoever waits for the report.
+    /// Passes the report to its receiver.
     fn settle(&mut self, mut reported: Reported, outcome: Outcome, audience: &dyn Audience) {
-        // What a future has not read yet may not keep more than a certain amount.
+        // Unread reports may keep only a limited amount of memory.
         let mut unread = None;
         match reported.take_completion() {
             Completion::Future => {
@@ -256,7 +255,7 @@ impl ReportBatch {
                 slot.set_read();
                 self.slots.push(slot);
             }
-            // One task often waits for many records in a row: one wake is enough.
+            // A task often waits for many records in a row: one wake-up suffices.
             Ok(waker) => {
                 self.unread -= unread.unwrap_or(0);
                 match waker {
@@ -303,7 +302,7 @@ impl ReportBatch {
     }
 }
 
-/// The records of one partition that came in a row and were counted by the topic's partitioner, which is told of them at once.
+/// Consecutive records of one partition that the topic's partitioner has counted. The partitioner is called once for all.
 #[derive(Default)]
 struct Placed(Option<(*const sys::rd_kafka_topic_t, topic::PartitionReport)>);
 
@@ -347,7 +346,7 @@ mod tests {
 
     const RECORDS: usize = 100;
 
-    /// As a layer above that has bugs.
+    /// An event handler with bugs.
     #[derive(Default)]
     struct Panics {
         calls: AtomicUsize,
@@ -357,7 +356,7 @@ mod tests {
     impl Panics {
         /// Panics every seventh time.
         fn call(&self) {
-            assert!(self.calls.fetch_add(1, Ordering::Relaxed) % 7 != 1, "a bug of ours");
+            assert!(self.calls.fetch_add(1, Ordering::Relaxed) % 7 != 1, "a bug in ottla");
         }
     }
 
@@ -388,7 +387,7 @@ mod tests {
 
         fn on_freed(&self, _: &Client, freed: Freed) {
             *self.freed.lock().unwrap() += freed.records.iter().sum::<usize>();
-            panic!("a bug of ours");
+            panic!("a bug in ottla");
         }
 
         fn on_error(&self, _: &Client, _: i32, _: &str, _: bool) {
@@ -425,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_panics_every_record_is_reported_and_counted() {
+    fn every_record_is_reported_and_counted_despite_panics() {
         let properties = [("bootstrap.servers".to_owned(), "localhost:1".into())];
         let client = Client::new(&properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}"));
         let pending: Vec<_> = (0..RECORDS).map(|_| send(&client)).collect();

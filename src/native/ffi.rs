@@ -1,7 +1,7 @@
-//! The C functions whose results are error codes, declared again with plain integers.
+//! The C functions that return error codes, declared again with plain integers.
 //!
-//! rdkafka-sys declares them with a Rust enum, but librdkafka passes brokers' codes through as they came in,
-//! and an enum with a value that is not one of its variants is undefined behaviour.
+//! rdkafka-sys declares them with a Rust enum. But librdkafka passes brokers' codes through unchanged, and an enum value that is not one of
+//! the variants is undefined behaviour.
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -155,7 +155,7 @@ pub(super) type OnState = unsafe extern "C" fn(
     opaque: *mut c_void,
 ) -> c_int;
 
-/// `rd_kafka_message_t`, with its code as the integer that it is in C.
+/// `rd_kafka_message_t`, with the code as an integer, as in C.
 #[repr(C)]
 pub(super) struct Message {
     pub(super) code: c_int,
@@ -169,7 +169,7 @@ pub(super) struct Message {
     pub(super) opaque: *mut c_void,
 }
 
-/// `rd_kafka_metadata_topic_t`, likewise.
+/// `rd_kafka_metadata_topic_t`, with the code as an integer.
 #[repr(C)]
 pub(super) struct MetadataTopic {
     name: *mut c_char,
@@ -178,7 +178,7 @@ pub(super) struct MetadataTopic {
     pub(super) code: c_int,
 }
 
-/// `rd_kafka_metadata_partition_t`, likewise.
+/// `rd_kafka_metadata_partition_t`, with the code as an integer.
 #[repr(C)]
 pub(super) struct MetadataPartition {
     pub(super) id: i32,
@@ -202,7 +202,7 @@ const _: () = {
     assert!(offset_of!(MetadataPartition, in_sync) == offset_of!(sys::rd_kafka_metadata_partition_t, isrs));
 };
 
-/// Copies C's text; a null pointer is the empty text.
+/// Copies a C string; a null pointer is an empty string.
 ///
 /// # Safety
 /// `text` is null or points to a NUL-terminated string that stays as it is during the call.
@@ -214,7 +214,7 @@ pub(super) unsafe fn text(text: *const c_char) -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
-/// C's bytes; a null pointer is none.
+/// A C buffer; `None` for a null pointer.
 ///
 /// # Safety
 /// `start` is null or points to `size` bytes that stay as they are during `'a`.
@@ -223,21 +223,21 @@ pub(super) unsafe fn bytes<'a>(start: *const c_void, size: usize) -> Option<&'a 
     (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast(), size) })
 }
 
-/// The code's name, such as `MSG_TIMED_OUT`, or `ERR_1234?` for one that librdkafka does not know.
+/// The name of a code, such as `MSG_TIMED_OUT`, or `ERR_1234?` for an unknown one.
 pub(crate) fn error_name(code: i32) -> String {
     // SAFETY: the call takes any integer and returns a static NUL-terminated text or, for an unknown code, one in a buffer of this thread,
     // which stays as it is until this thread's next call of librdkafka.
     unsafe { text(rd_kafka_err2name(code)) }
 }
 
-/// librdkafka's own sentence about the code.
+/// librdkafka's text for a code.
 pub(crate) fn error_text(code: i32) -> String {
     // SAFETY: the call takes any integer and returns a static NUL-terminated text or, for an unknown code, one in a buffer of this thread,
     // which stays as it is until this thread's next call of librdkafka.
     unsafe { text(rd_kafka_err2str(code)) }
 }
 
-/// The version of the librdkafka that is linked, as `2.12.1`.
+/// The version of the linked librdkafka, such as `2.12.1`.
 pub(crate) fn library_version() -> String {
     // SAFETY: the call takes nothing and returns a static NUL-terminated text.
     unsafe { text(sys::rd_kafka_version_str()) }

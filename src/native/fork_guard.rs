@@ -1,8 +1,8 @@
-//! [`ForkGuard`]: whether something was made in this process, or in one that this one was forked from.
+//! [`ForkGuard`]: whether a value was created in this process, or before `fork` in its parent.
 //!
-//! A fork has its parent's memory, and of its threads the one that forked. librdkafka does not provide for that: nothing that is queued
-//! is ever sent in the child, what waits for a thread waits for ever, and a mutex that another thread held stays locked. So what was
-//! made before the fork is left alone after it. Asking is a load of a word that hardly ever changes: there is one for every record.
+//! A forked process has its parent's memory, but only the thread that called `fork`. librdkafka does not support that: nothing that is queued
+//! is sent in the child, a wait for a thread never ends, and a mutex held by another thread stays locked. So the child must not use anything
+//! that was created before the fork. The check is made for each record; it loads a word that hardly ever changes.
 
 #[cfg(unix)]
 use std::{
@@ -13,11 +13,11 @@ use std::{
     },
 };
 
-/// How many forks lie between this process and the one that the program began as, as far as somebody wanted to know.
+/// The number of forks between the start of the program and this process, as far as they were counted.
 #[cfg(unix)]
 static FORKS: AtomicUsize = AtomicUsize::new(0);
 
-/// The process in which this was made.
+/// The process in which a value was created.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ForkGuard(#[cfg(unix)] usize);
 
@@ -33,7 +33,7 @@ impl ForkGuard {
         Self(FORKS.load(Ordering::Relaxed))
     }
 
-    /// Whether this is a fork of the process in which it was made.
+    /// Whether this process is a fork of the one in which the value was created.
     pub(crate) fn is_left(self) -> bool {
         FORKS.load(Ordering::Relaxed) != self.0
     }
@@ -45,19 +45,19 @@ impl ForkGuard {
         Self()
     }
 
-    /// There are no forks.
+    /// This platform has no forks.
     pub(crate) fn is_left(self) -> bool {
         false
     }
 }
 
-/// Makes everything that was made before look as if this process was forked from the one that made it.
+/// Makes this process look like a fork to everything that was created before.
 #[cfg(all(unix, test, feature = "testing"))]
 pub(crate) fn simulate_fork() {
     forked();
 }
 
-/// Called by `fork` in the child. It cannot panic.
+/// `fork` calls it in the child. It cannot panic.
 #[cfg(unix)]
 extern "C" fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);

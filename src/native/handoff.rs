@@ -1,29 +1,29 @@
-//! The state that the two hands of a slot share: the *giver*, who has the record until it is reported (sender, queue, librdkafka,
-//! delivery thread, one after the other), and the *taker*, its future.
+//! The state that the two sides of a slot share. The *giver* has the record until it is reported (sender, queue, librdkafka and delivery
+//! thread, one after the other). The *taker* is its future.
 //!
-//! The giver settles once and the taker leaves once. Whoever is the second to let go has the slot to itself and recycles it: that takes
-//! no reference count, and one atomic operation a record where the future is not polled before its report is in.
+//! The giver settles once and the taker leaves once. The side that releases last has exclusive access to the slot and recycles it. This needs
+//! no reference count, and one atomic operation for each record whose future is not polled before the report.
 //!
-//! The file stands for itself, so that its model checker can include it: `sync` is `std`, or loom's equal of it.
+//! This file has no dependencies but `sync`, so that the loom model can include it: `sync` is `std` or loom.
 
 use std::task::{Context, Poll, Waker};
 
 use super::sync::{AtomicU8, Ordering, UnsafeCell, release};
 
-/// librdkafka has the record, or has had it.
+/// librdkafka has or had the record.
 const ADMITTED: u8 = 1;
-/// The giver has let go, and the result stands.
+/// The giver has released the slot, and the result is final.
 const SETTLED: u8 = 2;
-/// Together with `SETTLED`: the record was never accepted.
+/// With `SETTLED`: the record was never accepted.
 const REFUSED: u8 = 4;
-/// There is no taker, or it has let go.
+/// There is no taker, or it has released the slot.
 const LEFT: u8 = 8;
-/// `waker` holds the taker's waker. Only the taker sets it; who has cleared it may touch the cell.
+/// `waker` contains the taker's waker. Only the taker sets this bit; the side that has cleared it may access the cell.
 const WAKER: u8 = 16;
-/// The giver is taking the waker out: the cell is its own until it clears this and `WAKER` in one step.
+/// The giver is taking the waker out and has exclusive access to the cell, until it clears this bit and `WAKER` in one step.
 const TAKING: u8 = 32;
 
-/// `L` rides along where alignment leaves seven bytes free.
+/// `L` is stored in the seven bytes that alignment leaves free.
 #[repr(C)]
 pub(crate) struct Handoff<L = ()> {
     state: AtomicU8,
@@ -31,15 +31,15 @@ pub(crate) struct Handoff<L = ()> {
     waker: UnsafeCell<Option<Waker>>,
 }
 
-/// What the giver learns when it lets go.
+/// What the giver gets when it releases the slot.
 pub(crate) enum Settled {
-    /// The taker has the slot now; here is whom to wake.
+    /// The taker has the slot now. Contains the waker to call.
     Given(Option<Waker>),
-    /// The taker left before, perhaps with its waker still here: the slot is the giver's to recycle.
+    /// The taker has left before, perhaps without removing its waker. The giver must recycle the slot.
     Left(Option<Waker>),
 }
 
-/// How far a record has come that had to wait for room.
+/// The progress of a record that had to wait for buffer memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     Waiting,
@@ -54,49 +54,49 @@ impl<L> Handoff<L> {
         Self { state: AtomicU8::new(LEFT), header: UnsafeCell::new(header), waker: UnsafeCell::new(None) }
     }
 
-    /// What rides along. It is not part of the handoff: whoever has the slot may touch it.
+    /// The header. It is not part of the handoff: the side that has the slot may access it.
     pub(crate) fn header(&self) -> &UnsafeCell<L> {
         &self.header
     }
 
-    /// Starts over, without a taker. Gives the waker that was left here, whose drop is user code.
+    /// Resets the state, without a taker. Returns the stored waker, whose drop is user code.
     pub(crate) fn reset(&mut self) -> Option<Waker> {
         self.state.store(LEFT, Ordering::Relaxed);
         // SAFETY: `&mut self`: nobody else is here.
         self.waker.with_mut(|waker| unsafe { (*waker).take() })
     }
 
-    /// Lets a taker in. The giver calls this before anybody else knows of the slot.
+    /// Adds the taker. The giver calls this before it shares the slot.
     pub(crate) fn invite(&self) {
         self.state.store(0, Ordering::Relaxed);
     }
 
-    /// The giver is about to hand the record over to librdkafka; gives whom to wake for it.
+    /// The giver is about to pass the record to librdkafka. Returns the waker to call.
     pub(crate) fn admit(&self) -> Option<Waker> {
         self.advance(ADMITTED).0
     }
 
-    /// The giver lets go: the result stands, and is not written again.
+    /// The giver releases the slot: the result is final.
     pub(crate) fn settle(&self) -> Settled {
         self.let_go(SETTLED)
     }
 
-    /// The giver lets go of a record that was never accepted.
+    /// The giver releases the slot of a record that was never accepted.
     pub(crate) fn refuse(&self) -> Settled {
         self.let_go(SETTLED | REFUSED)
     }
 
-    /// The taker lets go. If this is true the giver has done so before, and the slot is the taker's to recycle.
+    /// The taker releases the slot. If this returns true, the giver has released it before, and the taker must recycle the slot.
     pub(crate) fn leave(&self) -> bool {
         self.state.fetch_or(LEFT, Ordering::AcqRel) & SETTLED != 0
     }
 
-    /// The taker looks whether the record has left the queue, and leaves its waker otherwise.
+    /// The taker checks whether the record has left the queue, and stores its waker otherwise.
     pub(crate) fn poll_admission(&self, context: &Context<'_>) -> Poll<Stage> {
         self.poll(context, ADMITTED | SETTLED)
     }
 
-    /// The taker looks whether the giver has let go, and leaves its waker otherwise. Ready: the slot is the taker's alone.
+    /// The taker checks whether the giver has released the slot, and stores its waker otherwise. If ready, the taker has exclusive access.
     pub(crate) fn poll_settled(&self, context: &Context<'_>) -> Poll<Stage> {
         self.poll(context, SETTLED)
     }
@@ -110,7 +110,7 @@ impl<L> Handoff<L> {
         if before & LEFT == 0 { Settled::Given(waker) } else { Settled::Left(waker) }
     }
 
-    /// Adds `bits` and takes the waker out; gives it, and the state before. The slot may be gone when this returns.
+    /// Sets `bits` and takes the waker out. Returns the waker and the previous state. The slot may be freed when this returns.
     fn advance(&self, bits: u8) -> (Option<Waker>, u8) {
         let mut seen = self.state.load(Ordering::Relaxed);
         loop {
@@ -123,7 +123,7 @@ impl<L> Handoff<L> {
         }
         // SAFETY: `WAKER` was set, so that the taker is not at the cell, and `TAKING` keeps it away.
         let waker = self.waker.with_mut(|waker| unsafe { (*waker).take() });
-        // Both are set, and `bits` are not: only the giver changes any of them now.
+        // Both bits are set, and `bits` are not: only the giver changes any of them now.
         let before = self.state.fetch_xor(TAKING | WAKER | bits, Ordering::AcqRel);
         (waker, before)
     }
@@ -135,7 +135,7 @@ impl<L> Handoff<L> {
                 return Poll::Ready(stage(seen));
             }
             if seen & TAKING != 0 {
-                // The giver takes the waker of an earlier poll, and may be about to wake another task than this one.
+                // The giver is taking the waker of an earlier poll, and may wake another task than this one.
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -150,7 +150,7 @@ impl<L> Handoff<L> {
         // SAFETY: `WAKER` is not set, so that the giver does not touch the cell, and there is one taker.
         let is_known =
             self.waker.with_mut(|waker| unsafe { &*waker }.as_ref().is_some_and(|known| known.will_wake(context.waker())));
-        // Cloned before the cell is touched, and dropped when all is in place: both are user code.
+        // Cloned before the cell is accessed, and dropped when the state is consistent, because both run user code.
         let replaced = if is_known {
             None
         } else {

@@ -1,10 +1,10 @@
-//! What librdkafka only concludes, and when the conclusion holds.
+//! Implicit acknowledgements of librdkafka, and when they are valid.
 //!
-//! If a batch of an idempotent producer fails and a later batch of the same partition succeeds, librdkafka reports the first one as
-//! written too, without an offset and without asking (`rd_kafka_dr_implicit_ack`): a broker that has the producer's sequence
-//! numbers takes none out of turn. But a broker takes *any* number from a producer that it does not know yet (Kafka's
-//! `ProducerAppendInfo.checkSequence`). So if a producer's first batch for a partition is refused, as by a broker that has not quite
-//! created it, and its second one is not, then the first is lost. A topic that was deleted and created again is a new one.
+//! If a batch of an idempotent producer fails and a later batch of the same partition succeeds, librdkafka reports the first one as written,
+//! too, without an offset (`rd_kafka_dr_implicit_ack`): a broker that knows the producer's sequence numbers accepts none out of order. But a
+//! broker accepts *any* number from a producer that it does not know yet (Kafka's `ProducerAppendInfo.checkSequence`). So if a producer's
+//! first batch for a partition is rejected, for example by a broker that is still creating it, and its second one is accepted, then the
+//! first is lost. A topic that was deleted and created again is a new one.
 
 use std::{collections::HashSet, ptr};
 
@@ -15,10 +15,10 @@ use super::{code, outcome::Outcome};
 /// A partition, by its topic's handle, which lives as long as the client.
 type NativePartition = (*const sys::rd_kafka_topic_t, i32);
 
-/// The partitions of which a broker itself has acknowledged a record of this producer: conclusions hold there.
+/// The partitions in which a broker itself has acknowledged a record of this producer: implicit acknowledgements are valid there.
 pub(super) struct AcknowledgedPartitions {
     partitions: HashSet<NativePartition>,
-    /// Reports come in runs.
+    /// Caches the last partition, because reports come in runs.
     last: NativePartition,
 }
 
@@ -29,7 +29,7 @@ impl Default for AcknowledgedPartitions {
 }
 
 impl AcknowledgedPartitions {
-    /// Takes note of an acknowledgement; turns one that is a wrong conclusion, perhaps, into a failure.
+    /// Records an acknowledgement. Turns an implicit acknowledgement that may be wrong into a failure.
     pub(super) fn examine(&mut self, topic: *const sys::rd_kafka_topic_t, outcome: &mut Outcome) {
         let partition = (topic, outcome.partition);
         if outcome.code() != code::NO_ERROR {
@@ -57,7 +57,7 @@ mod tests {
 
     const TOPIC: *const sys::rd_kafka_topic_t = ptr::dangling();
 
-    /// The code that a report has after the look at it.
+    /// The code of a report after `examine`.
     fn examined(acknowledged_partitions: &mut AcknowledgedPartitions, partition: i32, offset: i64, status: u8) -> i32 {
         let mut outcome = Outcome { partition, offset, status, ..Outcome::default() };
         acknowledged_partitions.examine(TOPIC, &mut outcome);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conclusion_holds_in_a_partition_that_has_acknowledged_something() {
+    fn implicit_ack_is_valid_after_an_acknowledgement_in_the_partition() {
         let mut acknowledged_partitions = AcknowledgedPartitions::default();
         let concluded = i64::from(sys::RD_KAFKA_OFFSET_INVALID);
         assert_eq!(examined(&mut acknowledged_partitions, 0, concluded, 2), code::INCONSISTENT);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_was_gone_is_a_new_one() {
+    fn recreated_topic_is_a_new_one() {
         let mut acknowledged_partitions = AcknowledgedPartitions::default();
         let concluded = i64::from(sys::RD_KAFKA_OFFSET_INVALID);
         for code in code::ABSENCES {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_concluded_without_acknowledgements() {
+    fn acks_0_has_no_implicit_acks() {
         let mut acknowledged_partitions = AcknowledgedPartitions::default();
         let none = i64::from(sys::RD_KAFKA_OFFSET_INVALID);
         assert_eq!(examined(&mut acknowledged_partitions, 0, none, 1), code::NO_ERROR, "acks=0");

@@ -1,4 +1,4 @@
-//! A topic's partitions, as the brokers name them.
+//! The partitions of a topic in the brokers' metadata.
 
 use std::{
     ffi::c_int,
@@ -11,32 +11,32 @@ use rdkafka_sys as sys;
 
 use super::{client::Client, code, ffi, settings::milliseconds, topic::Topic};
 
-/// One topic's partitions, copied out of librdkafka.
+/// The partitions of a topic, copied from librdkafka.
 #[derive(Debug)]
 pub(crate) struct Metadata {
-    /// 0, or why the brokers do not give this topic's partitions.
+    /// 0, or the brokers' error for this topic.
     pub(crate) code: i32,
     pub(crate) partitions: Vec<PartitionMetadata>,
-    /// Whether a broker that is known by its id has answered, and not one that is known by the address of a bootstrap server only.
+    /// Whether the response came from a broker whose id is known, not from a bootstrap server.
     pub(crate) is_from_known_broker: bool,
 }
 
-/// One partition.
+/// A partition.
 #[derive(Debug)]
 pub(crate) struct PartitionMetadata {
     pub(crate) id: i32,
-    /// -1 while it has none.
+    /// -1 for none.
     pub(crate) leader: i32,
     pub(crate) replicas: Vec<i32>,
     pub(crate) in_sync_replicas: Vec<i32>,
 }
 
 impl Client {
-    /// Asks the brokers for the topic's partitions; blocks for `timeout` at most. The code is librdkafka's.
+    /// Requests the partitions of a topic. Blocks for `timeout` at most. The error is librdkafka's code.
     pub(crate) fn metadata(&self, topic: &Topic, timeout: Duration) -> Result<Metadata, i32> {
         // SAFETY: `self` and `topic` keep client and topic alive.
         let metadata = unsafe { ask(self.handle(), topic.handle(), timeout) }?;
-        // librdkafka has taken them over before it passed the answer on.
+        // librdkafka has updated its own metadata before it returned the response.
         if metadata.code == code::NO_ERROR {
             topic.set_partitions(i32::try_from(metadata.partitions.len()).unwrap_or(i32::MAX));
         }
@@ -44,12 +44,12 @@ impl Client {
     }
 }
 
-/// An owned `rd_kafka_metadata_t`: what a broker has answered.
+/// An owned `rd_kafka_metadata_t`: a broker's response.
 pub(super) struct MetadataAnswer(NonNull<sys::rd_kafka_metadata>);
 
 impl MetadataAnswer {
-    /// Asks the brokers for a topic, or with a null pointer for the topics that the client knows; blocks for `timeout` at most. The
-    /// code is librdkafka's.
+    /// Requests a topic, or, with a null pointer, the topics that the client knows. Blocks for `timeout` at most. The error is librdkafka's
+    /// code.
     ///
     /// # Safety
     /// `client` is alive, and `topic` is null or a live topic of it.
@@ -77,12 +77,12 @@ impl MetadataAnswer {
         unsafe { array(self.metadata().brokers, self.metadata().broker_cnt) }
     }
 
-    /// The id of the broker that has answered; `None` if the client knows only its address.
+    /// The id of the broker that responded; `None` if the client knows only its address.
     pub(super) fn answering_broker(&self) -> Option<i32> {
         Some(self.metadata().orig_broker_id).filter(|&id| id >= 0)
     }
 
-    /// The first topic's partitions, copied.
+    /// The partitions of the first topic, copied.
     fn first_topic(&self) -> Metadata {
         let is_from_known_broker = self.answering_broker().is_some();
         // SAFETY: librdkafka has written `topic_cnt` topics there, which live as long as the answer; `ffi::MetadataTopic` has their layout.
@@ -115,7 +115,7 @@ impl Drop for MetadataAnswer {
     }
 }
 
-/// Asks the brokers for the topic's partitions.
+/// Requests the partitions of a topic.
 ///
 /// # Safety
 /// Client and topic are alive, and the topic is one of the client's.
@@ -128,10 +128,10 @@ pub(super) unsafe fn ask(
     unsafe { MetadataAnswer::ask(client, topic, timeout) }.map(|answer| answer.first_topic())
 }
 
-/// C's array of `count` things.
+/// A C array of `count` values.
 ///
 /// # Safety
-/// `count` things stand at `first` for as long as the result is used; with none, `first` may be null.
+/// There are `count` values at `first` as long as the result is used; if `count` is 0, `first` may be null.
 pub(super) unsafe fn array<'a, T>(first: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
         Ok(count) if count > 0 && !first.is_null() => {

@@ -1,11 +1,10 @@
-//! [`MockCluster`]: librdkafka's mock cluster (`rdkafka_mock.h`) and the handle that it lives on.
+//! [`MockCluster`]: librdkafka's mock cluster (`rdkafka_mock.h`) and the client handle that it needs.
 //!
-//! Every argument is checked by the caller, [`EmbeddedKafka`](crate::testing::EmbeddedKafka): librdkafka answers a negative partition
-//! or a broker too many with an out-of-bounds read or an abort of the process.
+//! The caller, [`EmbeddedKafka`](crate::testing::EmbeddedKafka), checks all arguments: with a negative partition or too many brokers
+//! librdkafka reads out of bounds or aborts the process.
 //!
-//! The embedded brokers are paced and capped: `mock.rs` leaves their thread alone for a moment after each operation, since
-//! librdkafka's mock may otherwise sleep through the next one for a second, and offers API versions below those that read
-//! through a null pointer there.
+//! Operations are paced, because librdkafka's mock may otherwise sleep through the next one for a second. The offered API versions are limited
+//! to those without a null pointer dereference in the mock.
 
 use std::{
     ffi::{CStr, c_char, c_int},
@@ -27,8 +26,8 @@ use rdkafka_sys::{
 use super::fork_guard::ForkGuard;
 use crate::{lock::lock, panic::emit};
 
-// `rd_kafka_resp_err_t` is a Rust enum in rdkafka-sys, and a number that it does not list is undefined behaviour. These declarations
-// have the same link names and take and give the plain C int that the C enum is.
+// `rd_kafka_resp_err_t` is a Rust enum in rdkafka-sys, and an unknown number in it is undefined behaviour. These declarations have the same
+// link names and use the plain C int.
 unsafe extern "C" {
     fn rd_kafka_err2str(err: c_int) -> *const c_char;
     fn rd_kafka_mock_push_request_errors_array(
@@ -75,35 +74,35 @@ unsafe extern "C" {
     fn rd_kafka_mock_set_apiversion(cluster: *mut rd_kafka_mock_cluster_t, api_key: i16, min: i16, max: i16) -> c_int;
 }
 
-/// The highest versions the brokers offer of these APIs, below the 10 and 16 that librdkafka's mock can do: from 10 and 12 on it answers
-/// NOT_LEADER_OR_FOLLOWER with the new leader's address (KIP-951), read through a null pointer when there is no leader.
+/// The highest versions of these APIs that the brokers offer, below the 10 and 16 of librdkafka's mock: from 10 and 12 on its
+/// NOT_LEADER_OR_FOLLOWER has the new leader's address (KIP-951), which it reads through a null pointer if there is no leader.
 const VERSION_LIMITS: [(i16, i16); 2] = [(0, 9), (1, 11)];
 
-/// How long the cluster's thread is left alone after an operation. It answers an operation first and empties its wake-up pipe then
-/// (`rd_kafka_mock_cluster_io_poll`): the wake-up of a next operation that comes in between is lost, and the operation waits for as much
-/// as a second. Without this pause every third call did.
+/// The pause of the cluster's thread after an operation. The thread first replies to an operation and then empties its wake-up pipe
+/// (`rd_kafka_mock_cluster_io_poll`): the wake-up of an operation that arrives in between is lost, and this operation waits for up to a
+/// second. Without this pause every third call did.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// The number for "no broker".
 const NO_BROKER: i32 = -1;
 
-/// A result of librdkafka: its error number, never 0.
+/// An error code of librdkafka, never 0.
 pub(crate) type Code = i32;
 
-/// A request as the mock cluster recorded it.
+/// A request that the mock cluster recorded.
 pub(crate) struct TrackedRequest {
     pub(crate) broker: i32,
     pub(crate) api_key: i16,
-    /// Of the monotonic clock.
+    /// On the monotonic clock.
     pub(crate) microseconds: i64,
 }
 
-/// A mock cluster on a producer handle of its own, which has no brokers to talk to. Dropping it ends both.
+/// A mock cluster with its own producer handle, which has no brokers. Dropping it ends both.
 pub(crate) struct MockCluster {
     cluster: NonNull<rd_kafka_mock_cluster_t>,
     handle: NonNull<rd_kafka_t>,
     bootstrap_servers: String,
-    /// When the last operation was answered.
+    /// When the last operation ended.
     last_operation: Mutex<Option<Instant>>,
     fork_guard: ForkGuard,
 }
@@ -119,9 +118,9 @@ unsafe impl Send for MockCluster {}
 unsafe impl Sync for MockCluster {}
 
 impl MockCluster {
-    /// Starts `brokers` brokers, numbered from 1, on free ports of the loopback interface; the error is librdkafka's text.
+    /// Starts `brokers` brokers, numbered from 1, on free ports of the loopback interface. The error is librdkafka's text.
     ///
-    /// `brokers` must be positive, and small against the limit of open files: librdkafka aborts the process when it runs out of them here.
+    /// `brokers` must be positive, and small compared with the limit of open files: librdkafka aborts the process when it runs out of them.
     pub(crate) fn start(brokers: c_int) -> Result<Self, String> {
         // SAFETY: takes nothing; never returns null (librdkafka aborts when memory is out).
         let conf = unsafe { rd_kafka_conf_new() };
@@ -141,7 +140,7 @@ impl MockCluster {
         let Some(cluster) = NonNull::new(cluster) else {
             // SAFETY: the handle is ours, has no cluster, and is not used again.
             unsafe { rd_kafka_destroy(handle.as_ptr()) };
-            return Err("librdkafka could not start its mock cluster; its log says why".to_owned());
+            return Err("librdkafka could not start its mock cluster; see its log".to_owned());
         };
         let (bootstrap_servers, last_operation) = (String::new(), Mutex::default());
         let mut cluster = Self { cluster, handle, bootstrap_servers, last_operation, fork_guard: ForkGuard::current() };
@@ -158,25 +157,25 @@ impl MockCluster {
         Ok(cluster)
     }
 
-    /// `host:port` of every broker, with commas between.
+    /// `host:port` of each broker, separated by commas.
     pub(crate) fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
     }
 
-    /// Creates a topic. `partitions` must be positive and moderate: librdkafka allocates without a check.
+    /// Creates a topic. `partitions` must be positive and moderate: librdkafka allocates memory without a check.
     pub(crate) fn create_topic(&self, topic: &CStr, partitions: c_int, replication: c_int) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`; `topic` is NUL-terminated and copied before the call returns.
         self.operate(|| unsafe { rd_kafka_mock_topic_create(self.as_ptr(), topic.as_ptr(), partitions, replication) })
     }
 
-    /// Makes metadata and AddPartitionsToTxn answer with this error for the topic, 0 for none again. Creates the topic if it is missing.
+    /// Makes Metadata and AddPartitionsToTxn return this error for the topic; 0 resets it. Creates the topic if it is missing.
     pub(crate) fn set_topic_error(&self, topic: &CStr, error: c_int) {
         // SAFETY: the cluster is alive as long as `self`; `topic` is NUL-terminated and copied before the call returns.
         let set = || unsafe { rd_kafka_mock_topic_set_error(self.as_ptr(), topic.as_ptr(), error) };
         self.paced(set);
     }
 
-    /// Gives a partition another leader, or none. `partition` must not be negative: librdkafka indexes with it unchecked.
+    /// Changes the leader of a partition. `partition` must not be negative: librdkafka uses it as an unchecked index.
     pub(crate) fn set_leader(&self, topic: &CStr, partition: i32, broker: Option<i32>) -> Result<(), Code> {
         let broker = broker.unwrap_or(NO_BROKER);
         // SAFETY: the cluster is alive as long as `self`; `topic` is NUL-terminated and copied before the call returns; the caller
@@ -184,69 +183,69 @@ impl MockCluster {
         self.operate(|| unsafe { rd_kafka_mock_partition_set_leader(self.as_ptr(), topic.as_ptr(), partition, broker) })
     }
 
-    /// Fails the next requests of an API, on whichever broker they arrive, in order.
+    /// Fails the next requests of an API on any broker, in order.
     pub(crate) fn push_errors(&self, api_key: i16, errors: &[c_int]) {
         // SAFETY: the cluster is alive as long as `self`; `errors` is readable for its length and copied under the cluster's mutex.
         unsafe { rd_kafka_mock_push_request_errors_array(self.as_ptr(), api_key, errors.len(), errors.as_ptr()) };
     }
 
-    /// Empties the list that `push_errors` fills.
+    /// Clears the list of `push_errors`.
     pub(crate) fn clear_errors(&self, api_key: i16) {
         // SAFETY: the cluster is alive as long as `self`.
         unsafe { rd_kafka_mock_clear_request_errors(self.as_ptr(), api_key) };
     }
 
-    /// Adds one answer to a broker's own list for an API: this error (0 for none), this late.
+    /// Adds an answer to a broker's own list for an API: this error (0 for none) after this delay.
     pub(crate) fn push_broker_error(&self, broker: i32, api_key: i16, error: c_int, milliseconds: c_int) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`; the count says one pair, and one pair of C ints follows.
         check(unsafe { rd_kafka_mock_broker_push_request_error_rtts(self.as_ptr(), broker, api_key, 1, error, milliseconds) })
     }
 
-    /// How many answers are left in a broker's own list for an API.
+    /// The number of answers in a broker's own list for an API.
     pub(crate) fn broker_errors_left(&self, broker: i32, api_key: i16) -> Result<usize, Code> {
         let mut count = 0;
         // SAFETY: the cluster is alive as long as `self`; `count` is writable, and left at 0 when the broker has no such list.
         check(unsafe { rd_kafka_mock_broker_error_stack_cnt(self.as_ptr(), broker, api_key, &raw mut count) }).map(|()| count)
     }
 
-    /// Closes a broker's connections and refuses new ones. Its port stays its own.
+    /// Closes a broker's connections and refuses new ones. It keeps its port.
     pub(crate) fn broker_down(&self, broker: i32) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`.
         self.operate(|| unsafe { rd_kafka_mock_broker_set_down(self.as_ptr(), broker) })
     }
 
-    /// Lets a broker accept connections again, on the port it had.
+    /// Makes a broker accept connections again, on the same port.
     pub(crate) fn broker_up(&self, broker: i32) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`.
         self.operate(|| unsafe { rd_kafka_mock_broker_set_up(self.as_ptr(), broker) })
     }
 
-    /// Holds every answer of a broker back for this long.
+    /// Delays all responses of a broker.
     pub(crate) fn set_round_trip_time(&self, broker: i32, milliseconds: c_int) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`.
         self.operate(|| unsafe { rd_kafka_mock_broker_set_rtt(self.as_ptr(), broker, milliseconds) })
     }
 
-    /// Names the coordinator of a group or a transactional id (`key_type` "group" or "transaction").
+    /// Sets the coordinator of a group or transactional id (`key_type` "group" or "transaction").
     pub(crate) fn set_coordinator(&self, key_type: &CStr, key: &CStr, broker: Option<i32>) -> Result<(), Code> {
         let broker = broker.unwrap_or(NO_BROKER);
         // SAFETY: the cluster is alive as long as `self`; both strings are NUL-terminated and copied before the call returns.
         self.operate(|| unsafe { rd_kafka_mock_coordinator_set(self.as_ptr(), key_type.as_ptr(), key.as_ptr(), broker) })
     }
 
-    /// How long a new consumer group waits for more members; must be positive (librdkafka takes a timer of 0 for one that is off).
+    /// Sets how long a new consumer group waits for more members; must be positive (in librdkafka a timer of 0 is off).
     pub(crate) fn set_group_rebalance_delay(&self, milliseconds: i32) {
         // SAFETY: the cluster is alive as long as `self`.
         unsafe { rd_kafka_mock_group_initial_rebalance_delay_ms(self.as_ptr(), milliseconds) };
     }
 
-    /// Forgets the requests recorded so far and records those to come.
+    /// Clears the recorded requests and starts recording.
     pub(crate) fn start_tracking(&self) {
         // SAFETY: the cluster is alive as long as `self`.
         unsafe { rd_kafka_mock_start_request_tracking(self.as_ptr()) };
     }
 
-    /// Stops recording, and forgets what was recorded (whatever `rdkafka_mock.h` says).
+    /// Stops recording and clears the recorded requests (despite the documentation in `rdkafka_mock.h`).
     pub(crate) fn stop_tracking(&self) {
         // SAFETY: the cluster is alive as long as `self`.
         unsafe { rd_kafka_mock_stop_request_tracking(self.as_ptr()) };
@@ -274,7 +273,7 @@ impl MockCluster {
         check(self.paced(call))
     }
 
-    /// Runs a call that goes through the cluster's operation queue, one at a time and with a [`PAUSE`] between.
+    /// Runs a call that uses the cluster's operation queue, one at a time and with a [`PAUSE`] in between.
     fn paced<T>(&self, call: impl FnOnce() -> T) -> T {
         let mut last = lock(&self.last_operation);
         if let Some(rest) = last.and_then(|last| PAUSE.checked_sub(last.elapsed())) {
@@ -292,7 +291,7 @@ impl MockCluster {
 
 impl Drop for MockCluster {
     fn drop(&mut self) {
-        // A fork has no thread to join; the brokers are its parent's.
+        // A fork has no thread to join; the brokers belong to its parent.
         if self.fork_guard.is_left() {
             return;
         }
@@ -304,7 +303,7 @@ impl Drop for MockCluster {
     }
 }
 
-/// librdkafka's text for one of its error numbers.
+/// librdkafka's text for an error code.
 pub(crate) fn code_text(code: Code) -> String {
     // SAFETY: takes any number; for one that is not in its table it writes "Err-N?" into a buffer of this thread.
     let text = unsafe { rd_kafka_err2str(code) };
@@ -316,7 +315,7 @@ fn check(code: c_int) -> Result<(), Code> {
     if code == 0 { Ok(()) } else { Err(code) }
 }
 
-/// Reads one element of the array that `rd_kafka_mock_get_requests` gave; the caller keeps the array until this returns.
+/// Reads an element of the array of `rd_kafka_mock_get_requests`. The caller keeps the array until this returns.
 fn tracked_request(request: *mut rd_kafka_mock_request_t) -> TrackedRequest {
     // SAFETY: `request` is an element of an array that the caller has not destroyed yet.
     unsafe {
@@ -328,8 +327,8 @@ fn tracked_request(request: *mut rd_kafka_mock_request_t) -> TrackedRequest {
     }
 }
 
-/// Hands the mock's log lines to `tracing`: errors (a request that it does not speak, say) as warnings, since in a test they explain a
-/// failure rather than are one; the rest as debug.
+/// Passes the mock's log lines to `tracing`: errors (such as an unsupported request) as warnings, because in a test they only explain a
+/// failure; the rest as debug events.
 unsafe extern "C" fn log(_handle: *const rd_kafka_t, level: c_int, facility: *const c_char, line: *const c_char) {
     const LOG_ERR: c_int = 3;
     let text = |text: *const c_char| {
@@ -339,7 +338,7 @@ unsafe extern "C" fn log(_handle: *const rd_kafka_t, level: c_int, facility: *co
         // SAFETY: librdkafka gives NUL-terminated strings that live until the callback returns; the copy is made here.
         unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
     };
-    // A subscriber of the user's may panic; unwinding into C would abort the process, and there is nobody to tell.
+    // A user's subscriber may panic. Unwinding into C would abort the process, so the panic is dropped.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let (facility, line) = (text(facility), text(line));
         if level <= LOG_ERR {

@@ -1,8 +1,8 @@
-//! The only folder that names librdkafka's C functions, and the only one where `unsafe` may stand.
+//! The only folder that names librdkafka's C functions, and the only one that uses `unsafe`.
 //!
-//! What leaves it is safe: a [`Client`] that owns the native producer, [`Slot`](slot)s that own a record's bytes from
-//! serialization to report, and the delivery thread, which hands every report to an [`EventHandler`]. It imports plain data only.
-#![allow(unsafe_code, reason = "the seam to librdkafka: every block names its invariant")]
+//! Its interface is safe: a [`Client`] that owns the native producer, [`Slot`](slot)s that own a record's bytes from serialization to the
+//! report, and the delivery thread, which passes each report to an [`EventHandler`]. It imports plain data only.
+#![allow(unsafe_code, reason = "the boundary to librdkafka: each block names its invariant")]
 
 mod admin;
 mod auth_failure;

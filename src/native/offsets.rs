@@ -1,4 +1,4 @@
-//! Offsets, as they stand in librdkafka's lists of partitions.
+//! librdkafka's lists of partitions and offsets.
 
 use std::{
     ffi::{CStr, c_int, c_void},
@@ -10,10 +10,10 @@ use rdkafka_sys as sys;
 #[cfg(feature = "consumer")]
 use super::ffi;
 
-/// No leader's epoch, for C.
+/// No leader epoch.
 const NO_EPOCH: i32 = -1;
 
-/// The next offset to read of a topic's partition, and what is kept with it.
+/// The next offset of a partition, with its metadata.
 #[derive(Debug)]
 pub(crate) struct NextOffset<'a> {
     pub(crate) topic: &'a CStr,
@@ -46,7 +46,7 @@ impl OffsetList {
 
 #[cfg(feature = "consumer")]
 impl OffsetList {
-    /// Topics with their partitions and offsets, or with librdkafka's logical offsets.
+    /// Topics with partitions and offsets, or with librdkafka's logical offsets.
     pub(crate) fn of<'a>(partitions: impl ExactSizeIterator<Item = (&'a CStr, i32, i64)>) -> Self {
         Self::new(partitions.map(|(topic, partition, offset)| NextOffset {
             topic,
@@ -61,7 +61,7 @@ impl OffsetList {
         self.0
     }
 
-    /// A copy of each element, in order.
+    /// A copy of the elements, in order.
     pub(crate) fn elements(&self) -> Vec<ListedOffset> {
         // SAFETY: the list is alive as long as `self`, and nobody writes to it meanwhile.
         unsafe { elements(self.as_ptr()) }
@@ -75,22 +75,22 @@ impl Drop for OffsetList {
     }
 }
 
-/// An element of one of librdkafka's lists, copied.
+/// A copied element of a list.
 #[cfg(feature = "consumer")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListedOffset {
     pub(crate) topic: String,
     pub(crate) partition: i32,
-    /// An offset, or one of librdkafka's logical offsets, which are negative.
+    /// An offset, or a logical offset of librdkafka, which is negative.
     pub(crate) offset: i64,
-    /// 0, or the error of this partition: any number, since librdkafka passes brokers' codes on as they come.
+    /// 0, or the error of this partition. Any number is possible, because librdkafka passes brokers' codes through.
     pub(crate) code: i32,
     pub(crate) leader_epoch: Option<i32>,
-    /// The text that is kept with a committed offset.
+    /// The metadata of a committed offset.
     pub(crate) metadata: String,
 }
 
-/// Copies a list's elements.
+/// Copies the elements of a list.
 ///
 /// # Safety
 /// `list` is null, or alive and not written to during the call.
@@ -106,7 +106,7 @@ pub(super) unsafe fn elements(list: *const sys::rd_kafka_topic_partition_list_t)
     }
 }
 
-/// Copies an element. Its code is read as an integer: as the enum of `rdkafka-sys` it could be a value that is not one of the variants.
+/// Copies an element. Its code is read as an integer, because the enum of `rdkafka-sys` may lack the value.
 ///
 /// # Safety
 /// The element is alive and not written to during the call.
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_has_what_was_put_into_it() {
+    fn list_contains_its_elements() {
         let next = |topic, leader_epoch, metadata| NextOffset { topic, partition: 3, offset: 7, leader_epoch, metadata };
         let list = OffsetList::new([next(c"a", Some(5), "é"), next(c"b", None, "")].into_iter());
         let listed = |topic: &str, leader_epoch, metadata: &str| ListedOffset {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_no_version_knows_is_read_as_it_is() {
+    fn unknown_code_is_read_unchanged() {
         let next = NextOffset { topic: c"a", partition: 3, offset: 7, leader_epoch: None, metadata: "" };
         let mut list = OffsetList::new([next].into_iter());
         // SAFETY: the list is alive, nobody else uses it, and it has one element. Its code is written as an integer, as librdkafka does,

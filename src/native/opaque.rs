@@ -1,14 +1,14 @@
-//! [`Opaque`]: a value whose address librdkafka keeps, to give it back to a callback (rdkafka.h: an "opaque").
+//! [`Opaque`]: a value whose address librdkafka stores and passes to callbacks (rdkafka.h: an "opaque").
 
 use std::{ffi::c_void, fmt, ops::Deref, ptr::NonNull};
 
-/// An owned value on the heap to which C has a pointer as well.
+/// An owned value on the heap, with a pointer to it in C.
 ///
-/// A `Box` claims to be the only way to its value whenever it is moved, which makes every pointer taken before invalid (Stacked
-/// Borrows, and LLVM's `noalias`). This holds the raw pointer itself, and C gets copies of it: moving this moves a pointer. Nobody has
-/// `&mut` to the value, here or in C, as long as this lives.
+/// Moving a `Box` asserts exclusive access to its value, which invalidates all earlier pointers (Stacked Borrows, and LLVM's `noalias`). This
+/// type stores the raw pointer, and C gets copies of it, so moving it only moves a pointer. There is no `&mut` to the value, here or in C,
+/// as long as this lives.
 ///
-/// The owner drops it only after librdkafka has released the pointer: after `rd_kafka_destroy`, or before any object was made that has it.
+/// The owner drops it only after librdkafka has released the pointer: after `rd_kafka_destroy`, or before any object with the pointer exists.
 pub(super) struct Opaque<T>(NonNull<T>);
 
 // SAFETY: it owns its value as a `Box` does, and `T` may go to another thread.
@@ -26,7 +26,7 @@ impl<T> Opaque<T> {
         self.0.as_ptr().cast()
     }
 
-    /// The value at a pointer that C has given back.
+    /// The value of a pointer that C passes to a callback.
     ///
     /// # Safety
     /// `opaque` came from [`as_ptr`](Self::as_ptr) of an `Opaque` of this type, which is alive for `'a`.
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pointer_stays_valid_while_its_owner_is_moved() {
+    fn pointer_stays_valid_when_the_owner_moves() {
         let opaque = Opaque::new(AtomicU32::new(0));
         let pointer = opaque.as_ptr();
         let moved = Box::new((opaque, 1));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_value_is_dropped_once() {
+    fn value_is_dropped_once() {
         let value = Arc::new(());
         let opaque = Opaque::new(Arc::clone(&value));
         assert_eq!(Arc::strong_count(&value), 2);

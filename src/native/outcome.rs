@@ -1,4 +1,4 @@
-//! [`Outcome`]: what a delivery report says.
+//! [`Outcome`]: the content of a delivery report.
 
 use std::{num::NonZeroI64, sync::Arc};
 
@@ -6,8 +6,8 @@ use rdkafka_sys as sys;
 
 use super::{auth_failure::AuthFailure, code, record_view::Asked};
 
-/// The codes of records that were sent, and of which librdkafka all the same says that they were not written: nobody could read what
-/// the broker answered, or the broker itself does not know (`rd_kafka_handle_Produce_error` has no action for them).
+/// Codes of records that were sent, and that librdkafka reports as not written although this is unknown: the response could not be parsed,
+/// or the broker itself does not know (`rd_kafka_handle_Produce_error` has no action for these codes).
 const UNREAD: [i32; 3] = [code::BAD_MSG, code::UNDERFLOW, code::UNKNOWN];
 
 /// `rd_kafka_msg_status_t`
@@ -15,23 +15,23 @@ const NOT_PERSISTED: u8 = 0;
 const POSSIBLY_PERSISTED: u8 = 1;
 const PERSISTED: u8 = 2;
 
-/// A delivery report in plain numbers.
+/// A delivery report as plain numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// Below 0 when the broker did not say.
+    /// Negative if the broker did not return it.
     pub(crate) offset: i64,
-    /// -1 when there is none.
+    /// -1 for none.
     pub(crate) timestamp: i64,
-    /// What is known beside the code.
+    /// Details besides the code.
     pub(crate) details: Option<Box<ErrorDetails>>,
     pub(crate) partition: i32,
-    /// 0, or the code of librdkafka or of the broker, which is 16 bits on the wire.
+    /// 0, or a code of librdkafka or a broker, which has 16 bits in the protocol.
     pub(crate) code: i16,
     /// `rd_kafka_msg_status_t`: 0 not persisted, 1 possibly, 2 persisted.
     pub(crate) status: u8,
 }
 
-/// What a slot keeps of an [`Outcome`]: all but the words, which few have.
+/// The part of an [`Outcome`] that a slot stores: everything but the details, which few records have.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct RawReport {
     offset: i64,
@@ -43,19 +43,19 @@ pub(super) struct RawReport {
 
 #[derive(Debug, Default)]
 pub(crate) struct ErrorDetails {
-    /// The broker's own (KIP-467).
+    /// The broker's message (KIP-467).
     pub(crate) broker: Option<Box<str>>,
-    /// What the topic's partitioner did instead of choosing one of its partitions.
+    /// What the topic's partitioner did instead of choosing a partition of the topic.
     pub(crate) partitioner: Option<Box<str>>,
-    /// What the layer knows of the reason.
+    /// The reason, as far as ottla knows it.
     pub(crate) cause: Option<Box<str>>,
-    /// The broker that does not let this client in.
+    /// The failed authentication.
     pub(crate) refusal: Option<Arc<AuthFailure>>,
-    /// Whether it fails a transaction and no more, whatever the code means elsewhere.
+    /// Whether it only fails the transaction, even if the code is fatal elsewhere.
     pub(crate) only_aborts: bool,
-    /// How many records the refused batch had, if the code is about the batch and not known to be about this record; else 0.
+    /// The number of records in the rejected batch, if the code is about the batch and maybe not about this record; else 0.
     pub(crate) batch_records: usize,
-    /// Whether the broker has named other records of the batch as the invalid ones.
+    /// Whether the broker named other records of the batch as invalid.
     pub(crate) is_bystander: bool,
     /// Whether the producer is fenced because its transaction was open for longer than `transaction.timeout.ms`.
     pub(crate) has_expired: bool,
@@ -70,21 +70,21 @@ impl Outcome {
         self.code = short(code);
     }
 
-    /// Whether no broker has acknowledged the record, and librdkafka reports it as written for what became of later ones.
+    /// Whether no broker has acknowledged the record, and librdkafka reports it as written because later ones were.
     pub(super) fn is_concluded(&self) -> bool {
         self.offset == i64::from(sys::RD_KAFKA_OFFSET_INVALID) && self.status == PERSISTED
     }
 
-    /// Takes back that the record was not written, where librdkafka says so and cannot know.
+    /// Replaces "not written" by "possibly written" where librdkafka cannot know it.
     pub(super) fn mistrust(&mut self) {
         if self.status == NOT_PERSISTED && UNREAD.contains(&i32::from(self.code)) {
             self.status = POSSIBLY_PERSISTED;
         }
     }
 
-    /// Corrects which record a failure is about. A broker answers for a batch, which had so many `records`, and librdkafka gives each of
-    /// them the batch's code. What is known of the single record: it was alone in the batch, or the broker has named it or others as the
-    /// invalid ones (KIP-467).
+    /// Corrects which record a failure is about. A broker rejects a batch, which had this many `records`, and librdkafka gives each record
+    /// the batch's code. The record itself is known to be invalid or valid if it was alone in the batch, or if the broker named it or others
+    /// as invalid (KIP-467).
     pub(super) fn attribute(&mut self, records: usize) {
         let code = self.code();
         if self.details.as_ref().is_some_and(|details| details.is_bystander) {
@@ -97,42 +97,42 @@ impl Outcome {
         }
     }
 
-    /// Makes a failure of an acknowledgement that may be wrong.
+    /// Turns an acknowledgement that may be wrong into a failure.
     pub(super) fn doubt(&mut self, code: i32) {
         (self.code, self.status) = (short(code), POSSIBLY_PERSISTED);
     }
 
-    /// Of a record that stands in its partition.
+    /// The outcome of a written record.
     #[cfg(feature = "testing")]
     pub(crate) fn acknowledged(partition: i32, offset: i64, timestamp: i64) -> Self {
         Self { partition, offset, timestamp, status: PERSISTED, ..Self::default() }
     }
 
-    /// The same record's outcome if it fails, with a status of `rd_kafka_msg_status_t`.
+    /// The same outcome with an error, and a status of `rd_kafka_msg_status_t`.
     #[cfg(feature = "testing")]
     pub(crate) fn failed(&self, code: i32, status: u8) -> Self {
         Self { code: short(code), partition: self.partition, offset: -1, timestamp: -1, status, details: None }
     }
 
-    /// Of a record whose report could not be completed, through a bug of this layer.
+    /// The outcome of a record whose report could not be completed because of a bug in ottla.
     pub(super) fn lost() -> Self {
         Self { status: POSSIBLY_PERSISTED, ..Self::unwritten(code::FAIL) }
     }
 
-    /// Of a record that never left.
+    /// The outcome of a record that was never sent.
     pub(crate) fn unwritten(code: i32) -> Self {
         Self { code: short(code), partition: -1, offset: -1, timestamp: -1, ..Self::default() }
     }
 }
 
 impl RawReport {
-    /// In the place of an outcome that is not known yet: what the sender asks for.
+    /// Stores what the sender asks for, until the outcome is known.
     pub(super) fn asked(asked: Asked) -> Self {
         let (partition, timestamp) = (asked.partition.unwrap_or(-1), asked.timestamp.map_or(0, NonZeroI64::get));
         Self { partition, timestamp, ..Self::default() }
     }
 
-    /// The other way round.
+    /// The inverse of [`asked`](Self::asked).
     pub(super) fn as_asked(self) -> Asked {
         let partition = (self.partition >= 0).then_some(self.partition);
         Asked { partition, timestamp: NonZeroI64::new(self.timestamp) }
@@ -155,7 +155,7 @@ impl From<&Outcome> for RawReport {
     }
 }
 
-/// A code for an [`Outcome`].
+/// Shortens a code for an [`Outcome`].
 pub(super) fn short(code: i32) -> i16 {
     i16::try_from(code).unwrap_or(i16::MAX)
 }

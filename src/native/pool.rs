@@ -1,4 +1,4 @@
-//! The pool of free slots, each with the buffer of the record that it last held.
+//! The pool of free slots, each with the buffer of its last record.
 
 use std::{mem, sync::Mutex};
 
@@ -8,19 +8,19 @@ use super::{
 };
 use crate::lock::{lock, unpoisoned};
 
-/// Free slots keep at most this much memory; what comes back beyond it goes to the allocator.
+/// The memory limit of free slots. Slots beyond it are returned to the allocator.
 const KEPT_BYTES: usize = 16 * 1024 * 1024;
 
-/// A slot whose buffer is larger than about this is not kept.
+/// A slot with a buffer larger than about this is not kept.
 const KEPT_SLOT: usize = 16 * 1024;
 
-/// Records whose report is in, and not read by its future, keep at most this much memory: nothing is charged for it any more.
+/// The memory limit of records that are reported and not read by their future: `buffer.memory` no longer counts them.
 const UNREAD_BYTES: usize = 8 * 1024 * 1024;
 
-/// So many records ahead a slot is brought into the cache: it may come from the delivery thread's core.
+/// A slot is prefetched this many records ahead: it may be in the cache of the delivery thread's core.
 const PREFETCHED: usize = 4;
 
-/// Free slots, the one used last on top: it is still in the cache.
+/// Free slots. The last used one is on top, because it is still in the cache.
 pub(crate) struct Pool {
     free: Mutex<Free>,
     fork_guard: ForkGuard,
@@ -36,13 +36,13 @@ impl Default for Pool {
 struct Free {
     slots: Vec<FreeSlot>,
     bytes: usize,
-    /// What unread records keep. A record may be read before its batch is counted: below zero for a moment.
+    /// The memory of unread records. Briefly negative if a record is read before its batch is counted.
     unread: isize,
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // In a fork another thread may have been changing the list: it is left alone.
+        // After a fork the list may be inconsistent, because another thread was changing it: it is leaked.
         if self.fork_guard.is_left() {
             mem::forget(mem::take(unpoisoned(self.free.get_mut())));
         }
@@ -56,29 +56,29 @@ impl Pool {
     }
 
     pub(super) fn give(&self, slot: FreeSlot) {
-        // In a fork the mutex may be locked for ever.
+        // After a fork the mutex may stay locked.
         let surplus = if self.fork_guard.is_left() { Some(slot) } else { lock(&self.free).push(slot) };
         drop(surplus);
     }
 
-    /// Takes slots back, after a batch of reports of which others keep `unread` bytes.
+    /// Takes slots back after a batch of reports whose other slots keep `unread` bytes.
     pub(super) fn give_all(&self, slots: &mut Vec<FreeSlot>, unread: usize) {
         let surplus: Vec<FreeSlot> = {
             let mut free = lock(&self.free);
             free.unread = free.unread.saturating_add_unsigned(unread);
             slots.drain(..).filter_map(|slot| free.push(slot)).collect()
         };
-        // Not under the lock: a slot owns what its record had.
+        // Not under the lock, because a slot owns parts of its record.
         drop(surplus);
     }
 
-    /// How much more unread records may keep.
+    /// How much more memory unread records may keep.
     pub(super) fn unread_left(&self) -> usize {
         let unread = usize::try_from(lock(&self.free).unread).unwrap_or_default();
         UNREAD_BYTES.saturating_sub(unread)
     }
 
-    /// Gives half of what is free back to the allocator: called when the producer is idle.
+    /// Returns half of the free slots to the allocator. Called when the producer is idle.
     pub(super) fn shrink(&self) {
         let surplus = {
             let mut free = lock(&self.free);
@@ -93,7 +93,7 @@ impl Pool {
         drop(surplus);
     }
 
-    /// How many slots are free, and how many bytes they keep.
+    /// The number of free slots and their memory in bytes.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> (usize, usize) {
         let free = lock(&self.free);
@@ -111,7 +111,7 @@ impl Free {
         Some(slot)
     }
 
-    /// Gives the slot back if there is no place for it.
+    /// Returns the slot if there is no room for it.
     fn push(&mut self, slot: FreeSlot) -> Option<FreeSlot> {
         self.unread = self.unread.saturating_sub_unsigned(slot.unread());
         let kept = slot.kept();
@@ -140,12 +140,12 @@ mod tests {
         let drafts: Vec<_> = (0..records).map(|_| pool.take()).collect();
         let reports = drafts.into_iter().map(|draft| used(draft, bytes).complete(Outcome::default()));
         let mut slots: Vec<_> = reports.filter_map(Result::err).collect();
-        assert_eq!(slots.len(), records, "nobody waits for them");
+        assert_eq!(slots.len(), records, "no future has the slot");
         pool.give_all(&mut slots, 0);
     }
 
     #[test]
-    fn what_is_kept_is_bounded_and_shrinks() {
+    fn free_slots_are_limited_and_shrink() {
         let pool = Pool::default();
         use_many(&pool, 3000, 10_000);
         let (count, bytes) = pool.kept();
@@ -159,11 +159,11 @@ mod tests {
         for _ in 0..20 {
             pool.shrink();
         }
-        assert_eq!(pool.kept(), (0, 0), "an idle producer keeps nothing in the end");
+        assert_eq!(pool.kept(), (0, 0), "an idle producer finally keeps no slots");
     }
 
     #[test]
-    fn what_is_kept_is_used_again() {
+    fn free_slots_are_reused() {
         let pool = Pool::default();
         use_many(&pool, 10, 100);
         let kept = pool.kept();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_unread_records_keep_is_counted_until_they_are_read() {
+    fn memory_of_unread_records_is_counted_until_they_are_read() {
         let pool = Pool::default();
         let draft = pool.take();
         let mut pending = draft.pending();

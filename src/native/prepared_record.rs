@@ -1,9 +1,8 @@
-//! [`PreparedRecord`]: a record as it is sent, and who is told of its report.
+//! [`PreparedRecord`]: a record to be sent, and the receiver of its report.
 //!
-//! librdkafka's own limits are lifted (`queue.buffering.max.*`): they count payload only. `PreparedRecord::cost` is what `buffer.memory`
-//! counts: key, value and headers as both sides keep them, and a constant for the slot and librdkafka's message. Nothing is
-//! charged for a report that has not been read and so unread reports keep at most 8 MiB of their records' bytes; the pool keeps
-//! 16 MiB at most and halves itself every idle second.
+//! librdkafka's own limits (`queue.buffering.max.*`) are set to their maximum, because they count payload only. `buffer.memory` counts
+//! `PreparedRecord::cost`: key, value and headers as both sides keep them, and a constant for the slot and librdkafka's message. Unread reports
+//! are not counted, so they keep at most 8 MiB of their records' bytes. The pool keeps 16 MiB at most and halves itself each idle second.
 
 use std::{mem, num::NonZeroI64, sync::Arc, task::Waker};
 
@@ -17,66 +16,66 @@ use super::{
 };
 use crate::record::{Header, Headers};
 
-/// What librdkafka allocates for a record beside what the slot holds (`rd_kafka_msg_t`, measured at 176 bytes).
+/// librdkafka's allocation for a record besides what the slot holds (`rd_kafka_msg_t`, measured: 176 bytes).
 const NATIVE_MESSAGE: usize = 176;
 
-/// What a record costs of `buffer.memory` beside its key, value and headers, and beside its body where that stays.
+/// The cost of a record in `buffer.memory` besides key, value and headers, and besides its prepared record if that is kept.
 const RECORD_OVERHEAD: usize = size_of::<Slot>() + NATIVE_MESSAGE;
 
-/// Records up to this size, key and value, are copied into librdkafka's message.
+/// The largest size of key and value that is copied into librdkafka's message.
 const COPIED: usize = 2048;
 
-/// What a buffer may have in surplus, in bytes, and not be charged for.
+/// The spare capacity of a buffer that is not counted, in bytes.
 const SURPLUS: usize = 128;
 
-/// Moving a buffer of this size or more costs less than what it would waste.
+/// From this size on, moving a buffer costs less than wasting its spare capacity.
 const LARGE: usize = 64 * 1024;
 
-/// What a header costs beside its bytes, which librdkafka copies: ours, librdkafka's, and what the allocator adds for each part.
+/// The cost of a header besides its bytes, which librdkafka copies: both structures, and the allocator's overhead for each part.
 const HEADER_OVERHEAD: usize = size_of::<Header>() + 112;
 
-/// A record as it is sent.
+/// A record to be sent.
 #[derive(Default)]
 pub(crate) struct PreparedRecord {
-    /// The key's bytes, then the value's, until librdkafka has copied them; a large record's until the report, since librdkafka refers
-    /// to them.
+    /// The bytes of the key, then those of the value, until librdkafka has copied them; for a large record until the report, because librdkafka
+    /// refers to them.
     pub(crate) buffer: Vec<u8>,
-    /// `None` is a null key; the key's bytes stand first.
+    /// The key's length; `None` is a null key. The key is first in the buffer.
     pub(crate) key_size: Option<u32>,
-    /// `None` is a null value; the value's bytes stand behind the key's.
+    /// The value's length; `None` is a null value. The value follows the key.
     pub(crate) value_size: Option<u32>,
-    /// Until librdkafka has the record; from then on it is its slot's.
+    /// Until librdkafka has the record; then the slot has it.
     pub(crate) topic: Option<Arc<Topic>>,
     pub(crate) completion: Completion,
-    /// Milliseconds since the epoch; `None` is now.
+    /// Milliseconds since the epoch; `None` for now.
     pub(crate) timestamp: Option<NonZeroI64>,
-    /// `None` leaves the choice to the partitioner.
+    /// `None` for the partitioner's choice.
     pub(crate) partition: Option<i32>,
     pub(crate) headers: Headers,
-    /// What is known of its failure beside the code.
+    /// Details of its failure besides the code.
     pub(crate) details: Option<Box<ErrorDetails>>,
 }
 
-/// The receiver of the report. A callback that is dropped uncalled drops what it has captured, which is user code; so does the last
-/// reference to a batch, which has errors and a waker in it.
+/// The receiver of the report. Dropping an uncalled callback drops its captures, which is user code. So is dropping the last reference to a
+/// batch, which contains errors and a waker.
 #[derive(Default)]
 pub(crate) enum Completion {
-    /// The [`Pending`], if it still is there.
+    /// The [`Pending`], if it still exists.
     #[default]
     Future,
-    /// A callback, on the delivery thread.
+    /// A callback, which runs on the delivery thread.
     Callback(Contained<Callback>),
-    /// The batch that the record is the `index`th of.
+    /// The batch, and the record's index in it.
     Member { tally: Contained<Arc<dyn Tally>>, index: u32 },
 }
 
 pub(crate) type Callback = Box<dyn FnOnce(&RecordView<'_>, &Outcome) + Send>;
 
-/// Counts the reports of a batch. Called on the delivery thread; must not panic or block.
+/// Counts the reports of a batch. Called on the delivery thread; the methods must not panic or block.
 pub(crate) trait Tally: Send + Sync {
-    /// The `index`th record has failed; [`close`](Self::close) counts it as well.
+    /// The record with this index has failed. [`close`](Self::close) counts it as well.
     fn fail(&self, index: u32, view: &RecordView<'_>, outcome: &Outcome);
-    /// So many of the records have been reported; gives whom to wake if they were the last.
+    /// This many records have been reported. Returns the waker to call if they were the last.
     fn close(&self, records: usize) -> Option<Waker>;
 }
 
@@ -90,30 +89,30 @@ impl PreparedRecord {
         self.buffer.get(start..start + self.value_size? as usize)
     }
 
-    /// What is known of the record.
+    /// The metadata of the record.
     pub(crate) fn view(&self) -> RecordView<'_> {
         let Self { topic, key_size, value_size, headers, .. } = self;
         RecordView { topic: topic.as_ref(), key_size: *key_size, value_size: *value_size, headers }
     }
 
-    /// What its sender asks for.
+    /// What the sender asked for.
     pub(crate) fn asked(&self) -> Asked {
         Asked { partition: self.partition, timestamp: self.timestamp }
     }
 
-    /// Whether nothing of it will be asked for once librdkafka has the record, but what its slot has room for.
+    /// Whether the slot alone can hold all that is needed of the record once librdkafka has it.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.completion, Completion::Future) && self.headers.is_empty() && !self.is_kept()
     }
 
-    /// Whether the record's bytes stay here while librdkafka has it. A small record's are copied into librdkafka's message, which is
-    /// written anyway: so they travel with it, and the thread that sends can use one buffer for all. But librdkafka does not show its
-    /// partitioner callback the value: for a partitioner that wants to see it, it stays here.
+    /// Whether the record's bytes stay here while librdkafka has the record. The bytes of a small record are copied into librdkafka's message,
+    /// so the sending thread can reuse its buffer. But librdkafka does not pass the value to its partitioner callback, so for a partitioner that
+    /// needs the value, it stays here.
     pub(crate) fn is_kept(&self) -> bool {
         self.buffer.len() > COPIED || self.topic.as_ref().is_some_and(|topic| topic.wants_value())
     }
 
-    /// Gives back what a buffer has that is far larger than its record, or large and not full: for one that is to be kept.
+    /// Shrinks a buffer that is to be kept and that is much larger than its record, or large and not full.
     pub(crate) fn trim(&mut self) {
         let (size, capacity) = (self.buffer.len(), self.buffer.capacity());
         if capacity > 2 * size + 4 * SURPLUS || (size > LARGE && capacity > size + size / 4) {
@@ -121,7 +120,7 @@ impl PreparedRecord {
         }
     }
 
-    /// What it takes of `buffer.memory` once it is serialized. A buffer that once held a larger record is charged for.
+    /// What it counts against `buffer.memory` once it is serialized. The spare capacity of a reused buffer counts.
     pub(crate) fn cost(&self) -> usize {
         let size = self.buffer.len();
         let buffer = if self.is_kept() { size.max(self.buffer.capacity().saturating_sub(SURPLUS)) } else { size };
@@ -129,7 +128,7 @@ impl PreparedRecord {
         RECORD_OVERHEAD + kept + buffer + 2 * self.headers.size() + self.headers.len() * HEADER_OVERHEAD
     }
 
-    /// Makes it ready for the next record.
+    /// Prepares it for the next record.
     pub(super) fn clear(&mut self) {
         let mut buffer = mem::take(&mut self.buffer);
         self.reset();
@@ -137,7 +136,7 @@ impl PreparedRecord {
         self.buffer = if buffer.capacity() == 0 { thread_buffers::take() } else { buffer };
     }
 
-    /// Takes everything out of it.
+    /// Clears all fields.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }

@@ -15,7 +15,7 @@ unsafe impl Send for Queue {}
 unsafe impl Sync for Queue {}
 
 impl Queue {
-    /// A new queue, for the answers of calls; `None` if librdkafka made none.
+    /// A new queue for the results of calls; `None` if librdkafka returned none.
     ///
     /// # Safety
     /// `client` is alive, and outlives the queue.
@@ -43,7 +43,7 @@ impl Queue {
         unsafe { Event::from_owned(sys::rd_kafka_queue_poll(self.0.as_ptr(), milliseconds(timeout))) }
     }
 
-    /// Ends a [`poll`](Self::poll) that waits, or the next one.
+    /// Ends a waiting [`poll`](Self::poll), or the next one.
     pub(super) fn wake(&self) {
         // SAFETY: the reference is ours until `drop`.
         unsafe { sys::rd_kafka_queue_yield(self.0.as_ptr()) };
@@ -52,7 +52,7 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // SAFETY: the reference is ours, and this is its one drop; the client is alive, as whoever made `self` guaranteed.
+        // SAFETY: the reference is ours, and this is its one drop; the client is alive, as the creator of `self` guaranteed.
         unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) };
     }
 }

@@ -1,10 +1,10 @@
-//! [`Reconnect`]: connecting to the brokers no more often than `reconnect.backoff.ms` and its maximum say.
+//! [`Reconnect`]: enforces `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
 //!
-//! librdkafka keeps to them only for a broker that it has requests for. While one of its functions waits for any broker at all, as
-//! `rd_kafka_metadata` does, it chooses one every `reconnect.backoff.ms / 2`, whatever came of the last attempt: choosing a broker
-//! (`rd_kafka_connect_any`) resets its backoff. Against a broker that ends every connection that is 40 connections a second. So such a function
-//! is called only when there is a connection, and until then librdkafka is asked to choose a broker at times that are decided here. By itself
-//! it chooses one each second, and an idempotent producer, which wants its id, one each half a second.
+//! librdkafka observes them only for a broker that it has requests for. While a function waits for any broker, as `rd_kafka_metadata` does, it
+//! chooses one each `reconnect.backoff.ms / 2`, whatever the result of the last attempt: choosing a broker (`rd_kafka_connect_any`) resets
+//! its backoff. With a broker that closes each connection this means 40 connections a second. So such a function is called only when there
+//! is a connection; until then ottla asks librdkafka to choose a broker at the times of the backoff. By itself librdkafka chooses one each
+//! second, and for an idempotent producer, which needs an id, each half second.
 
 use std::{
     ptr,
@@ -15,13 +15,13 @@ use std::{
 use super::{client::Client, metadata::MetadataAnswer};
 use crate::{lock::lock, secret::Secret};
 
-/// How often librdkafka connects by itself, which needs no second attempt beside it.
+/// How often librdkafka connects by itself; a shorter interval needs no additional attempts.
 const BY_ITSELF: Duration = Duration::from_secs(1);
 
-/// librdkafka's defaults, for a client that has none of the two.
+/// librdkafka's defaults, for a client without these settings.
 const DEFAULTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// When to connect next. One for all threads of a client.
+/// The time of the next attempt, for all threads of a client.
 #[derive(Debug)]
 pub(super) struct Reconnect {
     shortest: Duration,
@@ -48,7 +48,7 @@ impl Reconnect {
         Self { shortest, longest, next: Mutex::new(Next { at: None, backoff: shortest }) }
     }
 
-    /// Whether it is time to connect at `now`, and until when to wait for what comes of it.
+    /// Whether an attempt is due at `now`, and until when to wait for its result.
     fn is_due(&self, now: Instant) -> (bool, Instant) {
         let mut next = lock(&self.next);
         if let Some(at) = next.at.filter(|at| *at > now) {
@@ -62,16 +62,16 @@ impl Reconnect {
         (true, at)
     }
 
-    /// There is a connection: when it is lost, the backoff begins again.
+    /// There is a connection: when it is lost, the backoff restarts.
     fn has_connected(&self) {
         *lock(&self.next) = Next { at: None, backoff: self.shortest };
     }
 }
 
 impl Client {
-    /// Waits until there is a connection to a broker, for `timeout` at most, and says whether there is one.
+    /// Waits for a connection to a broker, for `timeout` at most. Returns whether there is one.
     pub(crate) fn wait_for_connection(&self, timeout: Duration) -> bool {
-        // Much longer than any timeout of a client's.
+        // Much longer than any timeout of a client.
         let end = Instant::now() + timeout.min(Duration::from_secs(1 << 31));
         while !self.connections().wait_for_one(Duration::ZERO) {
             let now = Instant::now();
@@ -88,7 +88,7 @@ impl Client {
         true
     }
 
-    /// Has librdkafka connect to one of the brokers; does not wait: without a connection there is no answer, and with one no time for it.
+    /// Makes librdkafka connect to a broker. It does not wait: without a connection there is no response, and with one it has no time for it.
     fn choose_broker(&self) {
         // SAFETY: `self` keeps the client alive; a null topic asks for the topics that the client knows.
         drop(unsafe { MetadataAnswer::ask(self.handle(), ptr::null_mut(), Duration::ZERO) });
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_between_attempts_doubles_up_to_the_longest() {
+    fn backoff_doubles_up_to_the_maximum() {
         let reconnect = reconnect("50", "300");
         let mut now = Instant::now();
         let mut attempts = Vec::new();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_no_more_often_than_librdkafka_connects_by_itself_is_left_to_it() {
+    fn attempts_are_left_to_librdkafka_if_it_connects_as_often() {
         let reconnect = reconnect("400", "5000");
         let mut now = Instant::now();
         for wanted in [(true, 400), (true, 800), (false, 1600), (false, 1600)] {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_without_the_settings_has_librdkafka_s_and_none_is_zero() {
+    fn defaults_are_those_of_librdkafka_and_never_zero() {
         let reconnect = Reconnect::new(&[]);
         assert_eq!((reconnect.shortest, reconnect.longest), DEFAULTS);
         let reconnect = self::reconnect("0", "0");

@@ -1,29 +1,29 @@
-//! [`RecordView`]: what is still known of a record once librdkafka has it.
+//! [`RecordView`]: the metadata of a record that librdkafka has.
 
 use std::{num::NonZeroI64, sync::Arc};
 
 use super::topic::Topic;
 use crate::record::Headers;
 
-/// Most records have none.
+/// For the many records without headers.
 static NO_HEADERS: Headers = Headers::new();
 
-/// A record for those who hear of its report.
+/// A record, for the receivers of its report.
 pub(crate) struct RecordView<'a> {
     pub(crate) topic: Option<&'a Arc<Topic>>,
-    /// `None` is a null key.
+    /// `None` for a null key.
     pub(crate) key_size: Option<u32>,
-    /// `None` is a null value.
+    /// `None` for a null value.
     pub(crate) value_size: Option<u32>,
     pub(crate) headers: &'a Headers,
 }
 
-/// What the sender asked librdkafka for.
+/// What the sender asked for.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Asked {
-    /// `None` leaves the choice to the partitioner.
+    /// `None` for the partitioner's choice.
     pub(crate) partition: Option<i32>,
-    /// Milliseconds since the epoch; `None` is now.
+    /// Milliseconds since the epoch; `None` for now.
     pub(crate) timestamp: Option<NonZeroI64>,
 }
 
@@ -32,17 +32,17 @@ impl<'a> RecordView<'a> {
         Self { topic, key_size, value_size, headers: &NO_HEADERS }
     }
 
-    /// The topic's name; empty for a record that has got none.
+    /// The topic name; empty for a record without a topic.
     pub(crate) fn topic_name(&self) -> &'a str {
         self.topic.map_or("", |topic| topic.name())
     }
 
-    /// Key, value and headers, in bytes.
+    /// The size of key, value and headers, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.payload() + self.headers.size()
     }
 
-    /// What it adds to its partition's queue: the bytes of key and value, and one, so that an empty record counts as well.
+    /// The record's size in its partition's queue: the bytes of key and value, plus one so that an empty record counts.
     pub(super) fn queued_size(&self) -> usize {
         self.payload() + 1
     }

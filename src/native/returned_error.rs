@@ -1,4 +1,4 @@
-//! [`ReturnedError`]: the error object that some of librdkafka's calls return.
+//! [`ReturnedError`]: the error object that some functions of librdkafka return.
 
 use std::ptr::NonNull;
 
@@ -10,7 +10,7 @@ use super::ffi;
 pub(super) struct ReturnedError(NonNull<sys::rd_kafka_error_t>);
 
 impl ReturnedError {
-    /// Takes ownership of what a call returned.
+    /// Takes ownership of the result of a call.
     ///
     /// # Safety
     /// `error` is null, or an error that a call has returned to the caller, who does not use it again.
@@ -18,7 +18,7 @@ impl ReturnedError {
         NonNull::new(error).map_or(Ok(()), |error| Err(Self(error)))
     }
 
-    /// The code as an integer: any value is possible.
+    /// The code as an integer; any value is possible.
     pub(super) fn code(&self) -> i32 {
         // SAFETY: the error is alive until `drop`.
         unsafe { ffi::rd_kafka_error_code(self.0.as_ptr().cast_const().cast()) }

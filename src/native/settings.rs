@@ -1,4 +1,4 @@
-//! librdkafka's configuration object, filled from plain names and values.
+//! librdkafka's configuration object.
 
 use std::{
     ffi::{CString, c_int},
@@ -13,21 +13,21 @@ use zeroize::Zeroizing;
 use super::{broker_message, callbacks::Callbacks, opaque::Opaque, text_buffer::TextBuffer};
 use crate::{lock::lock, secret::Secret};
 
-/// What librdkafka said against a setting, or against all of them together (`property` is `None`).
+/// librdkafka's error for a setting, or for the settings as a whole (`property` is `None`).
 #[derive(Debug)]
 pub(crate) struct SettingRefused {
     pub(crate) property: Option<String>,
     pub(crate) reason: String,
 }
 
-/// Where the settings lie that are not destroyed, so that leak checkers see that somebody knows.
+/// The addresses of abandoned settings, so that leak checkers find a pointer to them.
 static ABANDONED: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 /// An owned `rd_kafka_conf_t`.
 pub(super) struct Settings(NonNull<sys::rd_kafka_conf_t>);
 
 impl Settings {
-    /// A producer's settings.
+    /// The settings of a producer.
     ///
     /// # Safety
     /// `callbacks` is dropped after the producer that is made with these is destroyed.
@@ -46,13 +46,13 @@ impl Settings {
         Ok(settings)
     }
 
-    /// A consumer's settings.
+    /// The settings of a consumer.
     #[cfg(feature = "consumer")]
     pub(super) fn of_consumer(properties: &[(String, Secret)]) -> Result<Self, SettingRefused> {
         Self::new(properties, sys::RD_KAFKA_EVENT_REBALANCE | sys::RD_KAFKA_EVENT_OFFSET_COMMIT)
     }
 
-    /// Settings of a client that gets these events beside those of every client.
+    /// Settings of a client that gets these events, and those of all clients.
     fn new(properties: &[(String, Secret)], events: c_int) -> Result<Self, SettingRefused> {
         // SAFETY: the call takes nothing; the object that it returns is ours to destroy.
         let conf = unsafe { sys::rd_kafka_conf_new() };
@@ -72,7 +72,7 @@ impl Settings {
     }
 
     fn set(&self, name: &str, value: &str) -> Result<(), SettingRefused> {
-        let nul = || refused(Some(name), "the name or the value holds a NUL byte".to_owned());
+        let nul = || refused(Some(name), "the name or the value contains a NUL byte".to_owned());
         let c_name = CString::new(name).map_err(|_| nul())?;
         let c_value = Zeroizing::new(CString::new(value).map_err(|_| nul())?);
         let mut reason = TextBuffer::new();
@@ -83,7 +83,7 @@ impl Settings {
         if result == sys::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK { Ok(()) } else { Err(refused(Some(name), reason.text())) }
     }
 
-    /// Makes the producer, which takes the settings over. `properties` are those of [`of_producer`](Self::of_producer).
+    /// Creates the producer, which takes ownership of the settings. `properties` are those of [`of_producer`](Self::of_producer).
     pub(super) fn into_producer(self, properties: &[(String, Secret)]) -> Result<NonNull<sys::rd_kafka_t>, SettingRefused> {
         self.into_client(sys::rd_kafka_type_t::RD_KAFKA_PRODUCER).map_err(|(settings, refused)| {
             settings.abandon(properties);
@@ -91,7 +91,7 @@ impl Settings {
         })
     }
 
-    /// Makes the consumer, which takes the settings over.
+    /// Creates the consumer, which takes ownership of the settings.
     #[cfg(feature = "consumer")]
     pub(super) fn into_consumer(self) -> Result<NonNull<sys::rd_kafka_t>, SettingRefused> {
         self.into_client(sys::rd_kafka_type_t::RD_KAFKA_CONSUMER).map_err(|(_, refused)| refused)
@@ -111,15 +111,15 @@ impl Settings {
         }
     }
 
-    /// Lets go of settings of which no producer could be made, without destroying them.
+    /// Leaks settings with which a producer could not be created.
     ///
-    /// librdkafka copies the settings as they are, and where it fails behind that, as over a certificate, it frees the interceptors of its copy
-    /// (2.12, `rd_kafka_new`, behind `fail:`), which are those of the settings: to destroy these would free them again. So they are kept, some
-    /// kilobytes for each attempt, but without passwords and keys.
+    /// librdkafka makes a shallow copy of the settings. If it fails after that, for example because of a certificate, it frees the interceptors
+    /// of its copy (2.12, `rd_kafka_new`, after `fail:`), which are also those of the settings: destroying the settings would free them again.
+    /// So they are leaked, some kilobytes for each attempt, after passwords and keys have been removed.
     fn abandon(self, properties: &[(String, Secret)]) {
         for (name, _) in properties.iter().filter(|(name, _)| name.starts_with("sasl.") || name.starts_with("ssl.")) {
-            // What has no empty value, such as a mechanism, stays as it is. Of the interceptors librdkafka looks only at those of settings, of
-            // which there is none.
+            // A property without a valid empty value, such as a mechanism, is left. librdkafka calls the interceptors for settings only, and
+            // there are none of these.
             let _ = self.set(name, "");
         }
         lock(&ABANDONED).push(self.0.as_ptr().expose_provenance());
@@ -127,8 +127,8 @@ impl Settings {
     }
 }
 
-/// Whether librdkafka makes the tokens itself that nobody signs. It does so in a callback, which is called where its queue is served: on
-/// librdkafka's background thread, since the delivery thread takes events.
+/// Whether librdkafka creates unsigned tokens itself. It does so in a callback on librdkafka's background thread, because the delivery
+/// thread reads events.
 pub(super) fn makes_tokens(properties: &[(String, Secret)]) -> bool {
     properties.iter().any(|(name, value)| name == "enable.sasl.oauthbearer.unsecure.jwt" && value.expose() == "true")
 }
@@ -144,7 +144,7 @@ pub(super) fn refused(property: Option<&str>, reason: String) -> SettingRefused 
     SettingRefused { property: property.map(str::to_owned), reason }
 }
 
-/// Reads a property back from a running client, as librdkafka holds it.
+/// Reads a property of a running client from librdkafka.
 ///
 /// # Safety
 /// `client` is alive.
@@ -175,9 +175,9 @@ pub(crate) fn consumers_property<C: rdkafka::consumer::ConsumerContext>(
     unsafe { property_of(client, name) }
 }
 
-/// Milliseconds for C, which counts them in an `int`: longer waits are cut to 24 days.
+/// Milliseconds as a C `int`: longer times are cut to 24 days.
 pub(super) fn milliseconds(duration: std::time::Duration) -> c_int {
-    // Rounded up, so that a wait of half a millisecond is not a busy loop.
+    // Rounded up, so that a wait of less than a millisecond is not a busy loop.
     c_int::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(c_int::MAX)
 }
 
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_producer_can_be_made_of_is_freed_no_more_than_once() {
+    fn settings_of_a_failed_producer_are_not_freed_twice() {
         let properties =
             [("security.protocol", "ssl"), ("ssl.ca.location", "/no/such/file.pem"), ("ssl.key.password", "hunter2")];
         let properties = properties.map(|(name, value)| (name.to_owned(), Secret::from(value)));

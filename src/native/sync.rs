@@ -1,11 +1,11 @@
-//! What `handoff` is made of. Its model checker has loom's equal in this place.
+//! The primitives that `handoff` uses. The loom model replaces this file.
 
 use std::cell;
 pub(super) use std::sync::atomic::{AtomicU8, Ordering};
 
 pub(super) use crate::panic::release;
 
-/// A cell that is reached through a closure, as loom's is.
+/// A cell with access through a closure, as in loom.
 #[derive(Debug)]
 pub(super) struct UnsafeCell<T>(cell::UnsafeCell<T>);
 

@@ -1,11 +1,11 @@
-//! [`TextBuffer`]: the buffer into which librdkafka writes a reason.
+//! [`TextBuffer`]: a buffer for librdkafka's error texts.
 
 use std::ffi::{CStr, c_char};
 
-/// How long librdkafka's texts are at most. librdkafka cuts longer ones.
+/// The size for librdkafka's texts. librdkafka truncates longer ones.
 const SIZE: usize = 512;
 
-/// A buffer for a text of librdkafka's, empty at first.
+/// A buffer for a text of librdkafka, initially empty.
 pub(super) struct TextBuffer([u8; SIZE]);
 
 impl TextBuffer {
@@ -15,12 +15,12 @@ impl TextBuffer {
         Self([0; SIZE])
     }
 
-    /// Where librdkafka writes [`SIZE`](Self::SIZE) bytes at most.
+    /// A pointer to [`SIZE`](Self::SIZE) writable bytes.
     pub(super) fn as_mut_ptr(&mut self) -> *mut c_char {
         self.0.as_mut_ptr().cast()
     }
 
-    /// What was written, up to the first NUL byte; empty if there is none.
+    /// The text up to the first NUL byte; empty if there is none.
     pub(super) fn text(&self) -> String {
         CStr::from_bytes_until_nul(&self.0).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
     }

@@ -1,11 +1,10 @@
-//! What a thread that sends uses for one record after the other, so that it stays in the cache: a body, and the buffer into which it
-//! serializes.
+//! The buffers that a sending thread reuses for its records, so that they stay in the cache: a prepared record, and the serialization buffer.
 
 use std::cell::Cell;
 
 use super::prepared_record::PreparedRecord;
 
-/// A buffer beyond this is not kept.
+/// Larger buffers are not kept.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
 thread_local! {
@@ -13,13 +12,13 @@ thread_local! {
     static RECORD: Cell<Option<Box<PreparedRecord>>> = const { Cell::new(None) };
 }
 
-/// This thread's buffer, empty; another one if it is in use.
+/// Takes this thread's buffer, empty; a new one if it is in use.
 pub(super) fn take() -> Vec<u8> {
-    // A thread that ends has none any more.
+    // While a thread ends, its thread-local is gone.
     BUFFER.try_with(Cell::take).unwrap_or_default()
 }
 
-/// Gives it back.
+/// Returns the buffer.
 pub(super) fn give(mut buffer: Vec<u8>) {
     if buffer.capacity() <= KEPT_CAPACITY {
         buffer.clear();
@@ -27,14 +26,14 @@ pub(super) fn give(mut buffer: Vec<u8>) {
     }
 }
 
-/// This thread's body, with its buffer; another one if it is in use.
+/// Takes this thread's prepared record, with its buffer; a new one if it is in use.
 pub(super) fn take_record() -> Box<PreparedRecord> {
     let mut record = RECORD.try_with(Cell::take).ok().flatten().unwrap_or_default();
     record.buffer = take();
     record
 }
 
-/// Gives it back. Nothing of the record stays in it, nor its topic.
+/// Returns the prepared record, cleared.
 pub(super) fn give_record(mut record: Box<PreparedRecord>) {
     give(std::mem::take(&mut record.buffer));
     record.reset();

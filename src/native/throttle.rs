@@ -1,7 +1,7 @@
-//! Throttling: a broker holds back the answers to a client that is over its quota (KIP-219).
+//! Throttling: a broker delays its responses to a client that exceeds its quota (KIP-219).
 //!
-//! librdkafka has no event for it, only a callback, which it runs while the queue of events is polled: on the delivery thread. What the
-//! callback is told waits here until that thread is back from the poll.
+//! librdkafka reports it only in a callback, which it calls while the event queue is polled, on the delivery thread. The callback stores it
+//! here until that thread returns from the poll.
 
 use std::{
     ffi::{c_char, c_int, c_void},
@@ -15,22 +15,22 @@ use rdkafka_sys as sys;
 use super::{callbacks::Callbacks, ffi, opaque::Opaque};
 use crate::{lock::lock, panic::contain};
 
-/// A broker that has held back an answer, or has ceased to.
+/// A broker that has delayed a response, or no longer does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Throttled {
     /// Host and port.
     pub(crate) broker: String,
     pub(crate) node_id: i32,
-    /// Zero when it has ceased.
+    /// Zero when the throttling has ended.
     pub(crate) time: Duration,
 }
 
-/// What was told and not taken yet.
+/// The throttling that has been reported and not taken yet.
 #[derive(Debug, Default)]
 pub(super) struct Throttles(Mutex<Vec<Throttled>>);
 
 impl Throttles {
-    /// Has a producer that is made with these settings tell of throttling.
+    /// Makes all producers with these settings report throttling.
     ///
     /// # Safety
     /// `settings` is alive, and its opaque is the pointer of an [`Opaque<Callbacks>`](Opaque).
@@ -55,7 +55,7 @@ unsafe extern "C" fn on_throttle(
     milliseconds: c_int,
     opaque: *mut c_void,
 ) {
-    // SAFETY: the client's opaque is the pointer of its witness, which `Client` drops after the client is destroyed.
+    // SAFETY: the client's opaque is the pointer of its callbacks, which `Client` drops after the client is destroyed.
     let callbacks = unsafe { Opaque::<Callbacks>::from_ptr(opaque) };
     let _ = contain(|| {
         // SAFETY: a terminated text, for as long as the call.
@@ -70,10 +70,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_callback_is_told_is_taken_once() {
+    fn reported_throttling_is_taken_once() {
         let callbacks = Opaque::new(Callbacks::default());
         for milliseconds in [120, 0, -1] {
-            // SAFETY: the name is terminated, and the witness is alive.
+            // SAFETY: the name is terminated, and the callbacks are alive.
             unsafe { on_throttle(std::ptr::null_mut(), c"localhost:9092".as_ptr(), 3, milliseconds, callbacks.as_ptr()) };
         }
         let told = callbacks.throttles.take();

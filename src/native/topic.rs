@@ -1,13 +1,13 @@
-//! A topic's native handle, looked up once, and the partitioner that librdkafka calls for it.
+//! A topic's native handle, which is created once, and the partitioner that librdkafka calls for it.
 //!
-//! `sticky.partitioning.linger.ms` is 0 wherever the layer chooses partitions, since librdkafka does not call the partitioner
-//! for a null key otherwise. The callback runs on any thread, must not block, and may ask librdkafka for nothing but a
-//! partition's leader. A choice that cannot be used becomes `i32::MAX`, not a negative number, which would mean "no choice": the
-//! record fails instead of waiting, and its slot keeps what the partitioner did.
+//! `sticky.partitioning.linger.ms` is 0 if ottla chooses partitions, because librdkafka otherwise does not call the partitioner for a null
+//! key. The callback runs on any thread, must not block, and may only ask librdkafka for a partition's leader. An invalid choice becomes
+//! `i32::MAX`, not a negative number, which would mean "no choice": so the record fails instead of waiting, and its slot stores what the
+//! partitioner did.
 //!
-//! A partitioner of the user's own sees bytes, not objects. librdkafka calls it where the topic's metadata is: in `send`, or
-//! later on a thread of its own. It shows the callback the key and not the value, so that with such a partitioner, and only
-//! then, small records stay in their slots as well (`PreparedRecord::is_kept`).
+//! A custom partitioner gets bytes, not objects. librdkafka calls it when it has the topic's metadata: in `send`, or later on its own thread.
+//! It passes the key to the callback but not the value. So only with such a partitioner small records stay in their slots
+//! (`PreparedRecord::is_kept`).
 
 use std::{
     ffi::{CString, c_void},
@@ -24,55 +24,54 @@ use rdkafka_sys as sys;
 use super::{counts::TopicCounts, ffi, opaque::Opaque, outcome::ErrorDetails, pool::Pool, record_view::RecordView, slot};
 use crate::{panic::contain, record::Headers};
 
-/// librdkafka refuses a record whose partition is beyond the topic's last: the answer for a choice that cannot be used.
+/// The result for an invalid choice: librdkafka rejects a record whose partition does not exist.
 const NO_PARTITION: i32 = i32::MAX;
 
-/// Chooses partitions for one topic. Called by librdkafka on whichever thread has the record and the topic's metadata;
-/// must not block.
+/// Chooses partitions for one topic. librdkafka calls it on any thread that has the record and the topic's metadata; it must not block.
 pub(crate) trait TopicPartitioner: Send + Sync {
-    /// The partition for a record; what is not one of the topic's fails that record, as does a panic.
+    /// The partition for a record. A partition that the topic does not have fails the record, and so does a panic.
     fn choose(&self, choice: &Choice<'_>) -> Chosen;
 
-    /// Whether [`Choice::value`] is looked at: the values of small records are kept in memory for it.
+    /// Whether [`Choice::value`] is used: if so, the values of small records are kept in memory.
     fn wants_value(&self) -> bool {
         false
     }
 
-    /// Counts a record that is sent to a partition of the sender's choice, if such records count.
+    /// Counts a record with an explicit partition, if such records count.
     fn count(&self, partition: i32, bytes: usize) -> bool {
         let _ = (partition, bytes);
         false
     }
 
-    /// Records that were counted have been reported, or not accepted after all. Must not panic.
+    /// Counted records have been reported, or were not accepted. Must not panic.
     fn on_reported(&self, reported: PartitionReport) {
         let _ = reported;
     }
 }
 
-/// A partitioner's answer.
+/// The result of a partitioner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chosen {
     pub(crate) partition: i32,
-    /// Whether the record is counted, so that [`TopicPartitioner::on_reported`] hears of it.
+    /// Whether the record is counted, so that [`TopicPartitioner::on_reported`] must be called.
     pub(crate) is_counted: bool,
 }
 
-/// Records of one partition that were counted and are out of librdkafka's hands.
+/// Counted records of one partition that librdkafka no longer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PartitionReport {
     pub(crate) partition: i32,
-    /// What they added to the queue ([`Choice::queued_size`]).
+    /// Their size in the queue ([`Choice::queued_size`]).
     pub(crate) bytes: usize,
-    /// Whether one of them was written.
+    /// Whether a record of them was written.
     pub(crate) any_written: bool,
 }
 
-/// What a choice is made from.
+/// The input of a choice.
 pub(crate) struct Choice<'a> {
     /// The serialized key, `None` for null.
     pub(crate) key: Option<&'a [u8]>,
-    /// How many partitions the topic has; at least one.
+    /// The number of partitions of the topic; at least one.
     pub(crate) partitions: i32,
     view: RecordView<'a>,
     value: Option<&'a [u8]>,
@@ -80,7 +79,7 @@ pub(crate) struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// The topic's name.
+    /// The topic name.
     pub(crate) fn topic(&self) -> &'a str {
         self.view.topic_name()
     }
@@ -95,12 +94,12 @@ impl<'a> Choice<'a> {
         self.view.headers
     }
 
-    /// The bytes of key, value and headers.
+    /// The size of key, value and headers, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.view.size()
     }
 
-    /// What it adds to its partition's queue.
+    /// The record's size in its partition's queue.
     pub(crate) fn queued_size(&self) -> usize {
         self.view.queued_size()
     }
@@ -112,7 +111,7 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// A topic of one client, or a name for records that go to none.
+/// A topic of a client, or a name for records that are sent to none.
 pub(crate) struct Topic {
     name: Arc<str>,
     /// `None` without a client.
@@ -123,7 +122,7 @@ pub(crate) struct Topic {
     /// Weak, since the pool holds slots, and a slot holds its topic.
     pool: Weak<Pool>,
     counts: TopicCounts,
-    /// How many partitions brokers have reported; 0 before they have.
+    /// The number of partitions that brokers have reported; 0 before that.
     partitions: AtomicI32,
 }
 
@@ -133,7 +132,7 @@ unsafe impl Send for Topic {}
 unsafe impl Sync for Topic {}
 
 impl Topic {
-    /// Makes the handle; the code is librdkafka's reason against it.
+    /// Creates the handle. The error is librdkafka's code.
     ///
     /// # Safety
     /// `client` is alive, and outlives every use of the handle: [`Client`](super::Client) destroys the handles of all of its topics
@@ -177,7 +176,7 @@ impl Topic {
         }
     }
 
-    /// A topic for records that librdkafka never sees.
+    /// A topic for records that librdkafka never gets.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn detached(name: &str, pool: &Arc<Pool>) -> Self {
         let pool = Arc::downgrade(pool);
@@ -196,8 +195,7 @@ impl Topic {
         &self.name
     }
 
-    /// How many partitions brokers have reported: in their answer when this client last asked for them, and by acknowledging records; 0 before
-    /// that.
+    /// The number of partitions that brokers have reported, in their last metadata response and by acknowledging records; 0 before that.
     pub(crate) fn partitions(&self) -> i32 {
         self.partitions.load(Ordering::Relaxed)
     }
@@ -206,29 +204,29 @@ impl Topic {
         self.partitions.store(partitions, Ordering::Relaxed);
     }
 
-    /// Takes note that a broker has acknowledged a record of this partition.
+    /// Records that a broker has acknowledged a record of this partition.
     pub(super) fn note_partition(&self, partition: i32) {
         if partition >= self.partitions() {
             self.partitions.fetch_max(partition.saturating_add(1), Ordering::Relaxed);
         }
     }
 
-    /// Takes note that librdkafka does not know this partition, or for 0 the topic, whatever brokers have reported before.
+    /// Records that librdkafka does not know this partition (or, for 0, the topic), whatever brokers have reported before.
     pub(crate) fn forget_partition(&self, partition: i32) {
         self.partitions.fetch_min(partition, Ordering::Relaxed);
     }
 
-    /// What became of its records so far.
+    /// The counts of its records.
     pub(crate) fn counts(&self) -> &TopicCounts {
         &self.counts
     }
 
-    /// The choice between its partitions, if it is not left to librdkafka.
+    /// The partitioner, unless the choice is left to librdkafka.
     pub(super) fn partition(&self) -> Option<&dyn TopicPartitioner> {
         self.partition.as_ref().map(|partition| &***partition)
     }
 
-    /// Whether the values of its records are kept for the choice.
+    /// Whether the partitioner needs the values of records.
     pub(super) fn wants_value(&self) -> bool {
         self.wants_value
     }
@@ -250,7 +248,7 @@ impl fmt::Debug for Topic {
     }
 }
 
-/// The callback that librdkafka has: no panic gets past it.
+/// librdkafka's callback. It contains panics.
 unsafe extern "C" fn choose_partition(
     topic: *const sys::rd_kafka_topic_t,
     key: *const c_void,
@@ -283,7 +281,7 @@ unsafe extern "C" fn choose_partition(
     NO_PARTITION
 }
 
-/// Tells a topic's partitioner what was reported.
+/// Passes reported records to a topic's partitioner.
 ///
 /// # Safety
 /// `topic` is a topic of a client that is alive.
@@ -298,7 +296,7 @@ pub(super) unsafe fn tell_reported(topic: *const sys::rd_kafka_topic_t, reported
     partition.on_reported(reported);
 }
 
-/// A topic's native headers for one record, taken over by librdkafka once it accepts the record.
+/// The native headers of a record. librdkafka takes ownership of them when it accepts the record.
 pub(super) fn native_headers(headers: &Headers) -> *mut sys::rd_kafka_headers_t {
     if headers.is_empty() {
         return ptr::null_mut();
@@ -317,7 +315,7 @@ pub(super) fn native_headers(headers: &Headers) -> *mut sys::rd_kafka_headers_t 
     list
 }
 
-/// A length for C: no slice is longer than `isize::MAX`.
+/// Converts a length for C; no slice is longer than `isize::MAX`.
 fn signed(length: usize) -> isize {
     isize::try_from(length).unwrap_or(isize::MAX)
 }

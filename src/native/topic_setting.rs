@@ -1,4 +1,4 @@
-//! A setting of a topic, as the brokers have it.
+//! A topic's setting on the brokers.
 
 use std::{
     ffi::{CStr, CString, c_int},
@@ -21,8 +21,8 @@ impl Drop for Resource {
 }
 
 impl Client {
-    /// Asks a broker for a topic's setting; `None` if it does not say. Blocks for `timeout` at most, an hour at the longest. The code is
-    /// librdkafka's or the broker's.
+    /// Requests a topic's setting from a broker; `None` if the broker does not return it. Blocks for `timeout` at most (an hour at most). The
+    /// error is a code of librdkafka or of the broker.
     pub(crate) fn topic_setting(&self, topic: &str, name: &CStr, timeout: Duration) -> Result<Option<String>, i32> {
         let topic = CString::new(topic).map_err(|_| code::INVALID_ARG)?;
         // SAFETY: the name is NUL-terminated, and is copied; the resource that is returned is ours.
@@ -39,7 +39,7 @@ impl Client {
     }
 }
 
-/// The value of the entry of this name, copied; `None` if the broker does not tell it.
+/// The value of the entry with this name, copied; `None` if the broker does not return it.
 fn read(answer: &Event, name: &CStr) -> Result<Option<String>, i32> {
     // SAFETY: `answer` keeps the event alive; the result, which is null for an answer of another kind, lives as long.
     let result = unsafe { sys::rd_kafka_event_DescribeConfigs_result(answer.as_ptr()) };

@@ -1,4 +1,4 @@
-//! librdkafka's transaction calls. They block, so that they have a thread of their own above.
+//! librdkafka's transaction calls. They block, so the caller has a thread for them.
 
 #[cfg(any(feature = "consumer", feature = "rdkafka"))]
 use std::{ffi::c_char, ptr::NonNull};
@@ -17,16 +17,16 @@ use super::{
     settings::milliseconds,
 };
 
-/// Why a transaction call failed, with the flags that librdkafka keeps for such calls only.
+/// Why a transaction call failed, with librdkafka's flags for such calls.
 #[derive(Debug, Clone)]
 pub(crate) struct TransactionRefused {
     pub(crate) code: i32,
     pub(crate) text: String,
-    /// The same call again goes on where this one stopped.
+    /// Repeating the call continues where this one stopped.
     pub(crate) retriable: bool,
     /// The transaction must be aborted.
     pub(crate) abortable: bool,
-    /// The producer can do no more.
+    /// The producer can send no more.
     pub(crate) fatal: bool,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct GroupMember {
 }
 
 impl Client {
-    /// Fetches the producer's id and epoch, which fences its predecessors and ends their transactions.
+    /// Gets the producer's id and epoch, which fences earlier producers and ends their transactions.
     pub(crate) fn init_transactions(&self, timeout: Duration) -> Result<(), TransactionRefused> {
         // SAFETY: `self` keeps the client alive; the error that the call returns is ours.
         let result = unsafe { ReturnedError::check(sys::rd_kafka_init_transactions(self.handle(), milliseconds(timeout))) };
@@ -55,7 +55,7 @@ impl Client {
         Ok(result?)
     }
 
-    /// What librdkafka has against the transaction that is open, if it has failed: it refuses to begin another one, and says why.
+    /// librdkafka's error of the open transaction, if it has failed: librdkafka rejects another `begin` with it.
     pub(crate) fn transaction_error(&self) -> Option<TransactionRefused> {
         self.begin_transaction().err().filter(|refused| refused.abortable || refused.fatal)
     }
@@ -67,14 +67,14 @@ impl Client {
         Ok(result?)
     }
 
-    /// Gives up the transaction's records that are not sent, waits for the reports of the others, and aborts.
+    /// Purges the transaction's unsent records, waits for the reports of the others, and aborts.
     pub(crate) fn abort_transaction(&self, timeout: Duration) -> Result<(), TransactionRefused> {
         // SAFETY: `self` keeps the client alive; the error that the call returns is ours.
         let result = unsafe { ReturnedError::check(sys::rd_kafka_abort_transaction(self.handle(), milliseconds(timeout))) };
         Ok(result?)
     }
 
-    /// Makes the group's offsets part of the transaction.
+    /// Adds the group's offsets to the transaction.
     pub(crate) fn send_offsets<'a>(
         &self,
         offsets: impl ExactSizeIterator<Item = NextOffset<'a>>,
@@ -133,7 +133,7 @@ impl Drop for Group {
     }
 }
 
-/// What a running consumer knows of its membership, or `None` if it has no `group.id`.
+/// The group membership of a running consumer, or `None` if it has no `group.id`.
 #[cfg(feature = "rdkafka")]
 pub(crate) fn membership<C: rdkafka::consumer::ConsumerContext>(
     consumer: &impl rdkafka::consumer::Consumer<C>,
@@ -142,7 +142,7 @@ pub(crate) fn membership<C: rdkafka::consumer::ConsumerContext>(
     unsafe { membership_of(consumer.client().native_ptr()) }
 }
 
-/// The same of a native consumer.
+/// The same for a native consumer.
 ///
 /// # Safety
 /// The consumer is alive.

@@ -1,4 +1,4 @@
-//! [`Draft`]: a record before librdkafka has it, and the slot that it will have.
+//! [`Draft`]: a record before librdkafka has it, and its slot.
 
 use std::{ffi::c_void, mem, ptr::NonNull, task::Waker};
 
@@ -14,21 +14,21 @@ use crate::{
     panic::wake,
 };
 
-/// A record in the sender's hands, or in the queue's. Dropped, it is refused.
+/// A record that the sender or the queue has. Dropping it rejects the record.
 pub(crate) struct Draft {
-    hand: Hand,
+    giver: Giver,
     record: Box<PreparedRecord>,
 }
 
-/// The giver's hand on a slot. Dropped, it lets go of it.
-struct Hand(NonNull<Slot>);
+/// The giver's ownership of a slot. Dropping it releases the slot.
+struct Giver(NonNull<Slot>);
 
-// SAFETY: the giver's hand is the one way to what its slot holds, and a `Slot` is `Send`.
-unsafe impl Send for Hand {}
+// SAFETY: only this gives access to the content of its slot, and a `Slot` is `Send`.
+unsafe impl Send for Giver {}
 
-impl Hand {
+impl Giver {
     fn slot(&self) -> &Slot {
-        // SAFETY: the slot lives at least until the giver has let go, which takes the hand away.
+        // SAFETY: the slot lives at least until the giver has released it, which consumes `self`.
         unsafe { self.0.as_ref() }
     }
 
@@ -37,13 +37,13 @@ impl Hand {
     }
 
     fn let_go(&mut self, code: i32) -> Option<Waker> {
-        // SAFETY: the giver's hand, and both callers end it with this.
+        // SAFETY: this is the slot's giver, and both callers end with this call.
         let ended = unsafe { let_go(self.0, Outcome::unwritten(code), Handoff::refuse) };
         ended.map_err(FreeSlot::recycle).unwrap_or_default()
     }
 }
 
-impl Drop for Hand {
+impl Drop for Giver {
     fn drop(&mut self) {
         self.let_go(code::DESTROY).into_iter().for_each(wake);
     }
@@ -52,7 +52,7 @@ impl Drop for Hand {
 impl Draft {
     pub(in crate::native) fn new() -> Self {
         let slot = Box::leak(Box::new(Slot::new()));
-        Self { hand: Hand(NonNull::from(slot)), record: thread_buffers::take_record() }
+        Self { giver: Giver(NonNull::from(slot)), record: thread_buffers::take_record() }
     }
 
     pub(crate) fn record(&self) -> &PreparedRecord {
@@ -63,36 +63,36 @@ impl Draft {
         &mut self.record
     }
 
-    /// What it takes of `buffer.memory`.
+    /// What it counts against `buffer.memory`, in bytes.
     pub(crate) fn charge(&self) -> usize {
         // SAFETY: the giver has the slot.
-        unsafe { self.hand.slot().header() }.charge()
+        unsafe { self.giver.slot().header() }.charge()
     }
 
-    /// Sets what it takes of `buffer.memory`: 4 GiB at most.
+    /// Sets what it counts against `buffer.memory`: 4 GiB at most.
     pub(crate) fn set_charge(&mut self, bytes: usize) {
         // SAFETY: the giver has the slot, and `&mut self`.
-        unsafe { self.hand.slot().change_header(|header| header.set_charge(bytes)) };
+        unsafe { self.giver.slot().change_header(|header| header.set_charge(bytes)) };
     }
 
-    /// Sets which of the two counts of outstanding records it is in.
+    /// Sets the generation of outstanding records that it belongs to.
     pub(crate) fn set_generation(&mut self, generation: u8) {
         // SAFETY: the giver has the slot, and `&mut self`.
-        unsafe { self.hand.slot().change_header(|header| header.generation = generation) };
+        unsafe { self.giver.slot().change_header(|header| header.generation = generation) };
     }
 
-    /// What is known, beside its code, of why librdkafka did not accept it.
+    /// Details of why librdkafka did not accept it.
     pub(crate) fn take_details(&mut self) -> Option<Box<ErrorDetails>> {
         self.record.details.take()
     }
 
-    /// The handle for the one who waits: for room first, for the report then. At most one is made of a draft.
+    /// The handle for a sender that waits for the buffer and then for the report. At most one is created for a draft.
     pub(crate) fn pending(&self) -> Pending {
-        self.hand.slot().handoff.invite();
-        Pending(Some(self.hand.0))
+        self.giver.slot().handoff.invite();
+        Pending(Some(self.giver.0))
     }
 
-    /// The handle for the one who waits for the report only; empty if somebody else gets it.
+    /// The handle for a sender that waits for the report only; empty if the report has another receiver.
     pub(crate) fn pending_report(&self) -> Pending {
         match self.record.completion {
             Completion::Future => self.pending(),
@@ -100,17 +100,17 @@ impl Draft {
         }
     }
 
-    /// Tells the one who waits for room that the wait is over; gives whom to wake for it.
+    /// Ends the wait for the buffer. Returns the waker to call.
     pub(crate) fn admit(&self) -> Option<Waker> {
-        self.hand.slot().handoff.admit()
+        self.giver.slot().handoff.admit()
     }
 
-    /// Makes the slot a message's opaque, with all that has to be known of the record from now on. Gives the body back if none of it
-    /// has.
-    pub(in crate::native) fn hand_over(self) -> (*mut c_void, Option<Box<PreparedRecord>>) {
-        let Self { hand, mut record } = self;
+    /// Makes the slot a message's opaque and stores in it what is needed of the record from now on. Returns the prepared record if it is not
+    /// needed.
+    pub(in crate::native) fn into_opaque(self) -> (*mut c_void, Option<Box<PreparedRecord>>) {
+        let Self { giver, mut record } = self;
         let is_plain = record.is_plain();
-        let slot = hand.slot();
+        let slot = giver.slot();
         // SAFETY: the giver has the slot alone.
         unsafe { *slot.raw_report.get() = RawReport::asked(record.asked()) };
         // SAFETY: the giver has the slot alone. What was there before is gone: a draft has taken it.
@@ -118,7 +118,7 @@ impl Draft {
         // SAFETY: the giver has the slot alone.
         unsafe { slot.change_header(|header| (header.keeps, header.counted) = (Keeps::Sizes, false)) };
         let record = if is_plain {
-            // SAFETY: the giver has the slot alone; a draft's slot has no body in it.
+            // SAFETY: the giver has the slot alone; a draft's slot contains no prepared record.
             unsafe { *slot.payload.get() = Payload::of_sizes(record.key_size, record.value_size) };
             Some(record)
         } else {
@@ -127,34 +127,34 @@ impl Draft {
             unsafe { slot.put_record(record, keeps) };
             None
         };
-        (mem::ManuallyDrop::new(hand).0.as_ptr().cast(), record)
+        (mem::ManuallyDrop::new(giver).0.as_ptr().cast(), record)
     }
 
-    /// Takes back what librdkafka did not accept.
+    /// Reverses [`into_opaque`](Self::into_opaque) for a record that librdkafka did not accept.
     ///
     /// # Safety
-    /// `opaque` and `record` came from [`hand_over`](Self::hand_over), and librdkafka keeps no reference to the slot.
+    /// `opaque` and `record` came from [`into_opaque`](Self::into_opaque), and librdkafka keeps no reference to the slot.
     pub(in crate::native) unsafe fn take_back(opaque: *mut c_void, record: Option<Box<PreparedRecord>>) -> Self {
-        // SAFETY: the caller guarantees a pointer that `hand_over` returned, which took it from a `NonNull`.
-        let hand = Hand(unsafe { NonNull::new_unchecked(opaque.cast()) });
+        // SAFETY: the caller guarantees a pointer that `into_opaque` returned, which took it from a `NonNull`.
+        let giver = Giver(unsafe { NonNull::new_unchecked(opaque.cast()) });
         // SAFETY: the giver has the slot.
-        let mut in_slot = unsafe { hand.slot().take_record() };
+        let mut in_slot = unsafe { giver.slot().take_record() };
         let details = in_slot.as_mut().and_then(|record| record.details.take());
         let mut record = record.or(in_slot).unwrap_or_default();
         record.details = details;
         // SAFETY: the giver has the slot alone.
-        record.topic = unsafe { (*hand.slot().topic.get()).take() };
-        Self { hand, record }
+        record.topic = unsafe { (*giver.slot().topic.get()).take() };
+        Self { giver, record }
     }
 
-    /// Ends a draft that waited for room in vain: its [`Pending`] is told the code.
+    /// Ends a draft that waited for the buffer: its [`Pending`] gets the code.
     pub(crate) fn refuse(self, code: i32) -> Option<Waker> {
-        let Self { hand, mut record } = self;
-        // The pool is the topic's.
+        let Self { giver, mut record } = self;
+        // The topic owns the pool.
         // SAFETY: the giver has the slot.
-        unsafe { *hand.slot().topic.get() = record.topic.take() };
+        unsafe { *giver.slot().topic.get() = record.topic.take() };
         thread_buffers::give_record(record);
-        hand.end(code)
+        giver.end(code)
     }
 }
 
@@ -166,6 +166,6 @@ impl From<FreeSlot> for Draft {
             record
         });
         record.topic = slot.topic.get_mut().take();
-        Self { hand: Hand(NonNull::from(Box::leak(slot))), record }
+        Self { giver: Giver(NonNull::from(Box::leak(slot))), record }
     }
 }

@@ -1,35 +1,35 @@
-//! [`SlotHeader`]: what is to be known of a record at every step, in the seven bytes that a [`Handoff`](super::Handoff) leaves free.
+//! [`SlotHeader`]: what is needed of a record at each step, in the seven free bytes of a [`Handoff`](super::Handoff).
 
-/// What the delivery thread has to know of a record.
+/// What the delivery thread needs of a record.
 #[derive(Clone, Copy, Default)]
 pub(super) struct SlotHeader {
-    /// In bytes, so that it needs no alignment.
+    /// As bytes, so that it needs no alignment.
     charge: [u8; 4],
-    /// Which of the two counts of outstanding records it is in.
+    /// The generation of outstanding records that it belongs to.
     pub(super) generation: u8,
     pub(super) keeps: Keeps,
-    /// The topic's partitioner has counted it in its partition's queue, and hears of its report.
+    /// Whether the topic's partitioner has counted it in its partition's queue, and must be called at the report.
     pub(super) counted: bool,
 }
 
 const _: () = assert!(size_of::<SlotHeader>() == 7 && align_of::<SlotHeader>() == 1);
 
-/// What a slot keeps of its record.
+/// The content of a slot's payload.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Keeps {
-    /// The sizes of key and value: all that its future will want to know. The bytes are in librdkafka's message.
+    /// The sizes of key and value, which are all that its future needs. The bytes are in librdkafka's message.
     #[default]
     Sizes,
-    /// The body, without the record's bytes.
+    /// The prepared record, without the record's bytes.
     Record,
-    /// The body, with the bytes.
+    /// The prepared record, with the bytes.
     Bytes,
-    /// The same, though the report is in: they count as unread.
+    /// The same after the report: the bytes count as unread.
     Unread,
 }
 
 impl SlotHeader {
-    /// What it takes of `buffer.memory`.
+    /// What it counts against `buffer.memory`, in bytes.
     pub(super) fn charge(self) -> usize {
         u32::from_ne_bytes(self.charge) as usize
     }

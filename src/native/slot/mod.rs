@@ -1,21 +1,20 @@
-//! The slot: one cache line a record from serialization to report, where its report is left for its future.
+//! The slot: one cache line for each record, from serialization to the report, which it stores for the future.
 //!
-//! A slot is in one of these hands at a time, and only that hand touches what is in it:
+//! A slot has exactly one owner at a time, and only the owner accesses its content:
 //!
-//! 1. [`Draft`]: the sender fills the record's [`PreparedRecord`], which it has beside the slot; if there is no room it waits in the queue,
-//!    still as a draft.
-//! 2. librdkafka, from `produce` to the report: nobody writes, anybody that librdkafka calls may read. The body goes into the slot,
-//!    unless nothing of it will be asked for any more but two sizes: then the thread that sent it uses it for its next record.
-//! 3. [`Reported`]: the delivery thread writes the [`Outcome`] and lets go.
-//! 4. [`Pending`]: the future reads the outcome, but only after the one before has let go.
+//! 1. [`Draft`]: the sender fills the record's [`PreparedRecord`], which is beside the slot. If there is no room the draft waits in the queue.
+//! 2. librdkafka, from `produce` to the report: nobody writes, and librdkafka's callbacks may read. The prepared record goes into the slot,
+//!    unless only two sizes of it will be needed: then the sending thread reuses it for its next record.
+//! 3. [`Reported`]: the delivery thread writes the [`Outcome`] and releases the slot.
+//! 4. [`Pending`]: the future reads the outcome, after the delivery thread has released the slot.
 //!
-//! The first three are the giver of the slot's [`Handoff`], the last one is its taker. Who is the second of the two to let
-//! go gives the slot back to the [`Pool`](super::Pool).
+//! The first three are the giver of the slot's [`Handoff`], the last one is its taker. The side that releases last returns the slot to the
+//! [`Pool`](super::Pool).
 //!
-//! Handing over goes through librdkafka's locks, the queue's mutex, or the handoff, which `tests/loom` checks in every
-//! interleaving: that is what makes `unsafe impl Sync for Slot` true. Nobody touches a slot after `produce` has succeeded, since
-//! its report may be in and read by then. So who admits a waiting draft takes its waker *before*, and what librdkafka then
-//! refuses is reported, not turned away.
+//! Ownership passes through librdkafka's locks, the queue's mutex, or the handoff, which `tests/loom` checks in all interleavings. That makes
+//! `unsafe impl Sync for Slot` sound. Nobody accesses a slot after a successful `produce`, because its report may have been delivered and read
+//! by then. So the thread that admits a waiting draft takes its waker *before*. If librdkafka then rejects the record, the rejection is
+//! reported as the record's delivery error.
 
 mod draft;
 mod header;
@@ -40,25 +39,25 @@ use super::{
 };
 use crate::{panic::release, record::Headers};
 
-/// What goes from thread to thread and back. Moving a cache line from one core to another costs more than anything else that is done to
-/// a record here: therefore it is one.
+/// The memory that moves between threads. Moving a cache line from one core to another costs more than anything else that is done for a record
+/// here, so it is exactly one line.
 #[repr(C, align(64))]
 pub(super) struct Slot {
     handoff: Handoff<SlotHeader>,
-    /// Before the report, what the sender [asked](super::record_view::Asked) for.
+    /// Before the report: what the sender [asked](super::record_view::Asked) for.
     raw_report: UnsafeCell<RawReport>,
-    /// Once librdkafka has the record; before that it is the body's. A free slot keeps it: the next record is often for the same topic,
-    /// and then costs no reference count.
+    /// Set while librdkafka has the record; before that the prepared record has it. A free slot keeps it: the next record is often for the same
+    /// topic, and then needs no reference count.
     topic: UnsafeCell<Option<Arc<Topic>>>,
-    /// `header().keeps` says what it is.
+    /// `header().keeps` says which field is in use.
     payload: UnsafeCell<Payload>,
 }
 
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Slot>() == 64);
 
-// SAFETY: only the hand that has the slot reaches what the cells hold (see the module's text); handing over
-// goes through librdkafka's locks, the queue's mutex, or the handoff.
+// SAFETY: only the owner of the slot accesses its cells (see the module's text); ownership
+// passes through librdkafka's locks, the queue's mutex, or the handoff.
 unsafe impl Sync for Slot {}
 // SAFETY: all that a slot owns is `Send`: topic, body, and a waker.
 unsafe impl Send for Slot {}
@@ -73,9 +72,9 @@ impl Slot {
         }
     }
 
-    // The functions below ask for one of two things. "The caller has the slot": its hand is the one that has the slot now, so that nobody
-    // writes to it. "The caller has the slot alone": nobody reads it either. Draft and Reported have it alone, by the module's rule; a
-    // callback of librdkafka has it while librdkafka has the record; a Pending has it alone once the giver has released it.
+    // The functions below require one of two things. "The caller has the slot": it is the owner, so nobody writes to the slot. "The caller
+    // has the slot alone": nobody reads it either. Draft and Reported have it alone, by the module's rule. A callback of librdkafka has it
+    // while librdkafka has the record. A Pending has it alone once the giver has released it.
 
     /// # Safety
     /// The caller has the slot.
@@ -91,7 +90,7 @@ impl Slot {
         self.handoff.header().with_mut(|header| change(unsafe { &mut *header }));
     }
 
-    /// The body, if it is here.
+    /// The prepared record, if it is in the slot.
     ///
     /// # Safety
     /// The caller has the slot.
@@ -102,7 +101,7 @@ impl Slot {
 
     /// # Safety
     /// The caller has the slot alone.
-    #[expect(clippy::mut_from_ref, reason = "the cell's content is the caller's alone, who vouches for it")]
+    #[expect(clippy::mut_from_ref, reason = "the caller guarantees exclusive access to the cell")]
     unsafe fn record_mut(&self) -> Option<&mut PreparedRecord> {
         // SAFETY: the caller has the slot alone, so that nobody else reads or writes the payload; the header says whether it is a record.
         unsafe { self.header().keeps.has_record().then(|| (*self.payload.get()).record_mut()) }
@@ -140,7 +139,7 @@ impl Slot {
         unsafe { (*self.payload.get()).sizes() }
     }
 
-    /// What is known of the record.
+    /// The metadata of the record.
     ///
     /// # Safety
     /// The caller has the slot.
@@ -156,7 +155,7 @@ impl Slot {
         }
     }
 
-    /// Keeps what is known of the record's failure beside its code.
+    /// Stores details of the record's failure.
     ///
     /// # Safety
     /// The caller has the slot alone.
@@ -188,18 +187,18 @@ impl Drop for Slot {
     }
 }
 
-/// A slot in nobody's hands. It is cleared when it is taken again, by the thread that has its lines then.
+/// A slot without a user. The thread that takes it next clears it, when it has the cache line.
 pub(super) struct FreeSlot(Box<Slot>);
 
 impl FreeSlot {
-    /// What it takes of memory, at most.
+    /// Its memory, at most, in bytes.
     pub(super) fn kept(&self) -> usize {
         let header = self.header();
         let prepared = if header.keeps.has_record() { size_of::<PreparedRecord>() } else { 0 };
         size_of::<Slot>() + prepared + if header.keeps.has_bytes() { header.charge() } else { 0 }
     }
 
-    /// What it took of the memory for unread records.
+    /// Its memory among unread records, in bytes.
     pub(super) fn unread(&self) -> usize {
         let header = self.header();
         if header.keeps == Keeps::Unread { header.charge() } else { 0 }
@@ -212,15 +211,15 @@ impl FreeSlot {
 
     /// # Safety
     /// The caller has the slot to itself: it is its giver and the taker has left, or its taker and the giver has settled.
-    unsafe fn from_hand(slot: NonNull<Slot>) -> Self {
+    unsafe fn from_owner(slot: NonNull<Slot>) -> Self {
         // SAFETY: every slot was made in a box by `Draft::new`; the caller guarantees that nobody else has it.
         let mut slot = unsafe { Box::from_raw(slot.as_ptr()) };
-        // The rest can wait; a waker holds its task.
+        // The rest is cleared later; a waker keeps its task alive.
         slot.handoff.reset().into_iter().for_each(release);
         Self(slot)
     }
 
-    /// It counts as unread no longer, or never did.
+    /// It no longer counts as unread, or never did.
     pub(super) fn set_read(&mut self) {
         if self.header().keeps == Keeps::Unread {
             // SAFETY: a free slot has one owner, and that is `self`.
@@ -228,7 +227,7 @@ impl FreeSlot {
         }
     }
 
-    /// As [`prefetch`]: for the slot that is taken soon.
+    /// Like [`prefetch`], for the slot that is taken next.
     pub(super) fn prefetch(&self) {
         prefetch((&raw const *self.0).cast());
     }
@@ -242,7 +241,7 @@ impl FreeSlot {
     }
 }
 
-/// Leaves the outcome and lets go of the slot: gives whom to wake, or the slot itself if nobody waits for it.
+/// Stores the outcome and releases the slot. Returns the waker to call, or the slot itself if no future has it.
 ///
 /// # Safety
 /// The caller is the slot's giver, and does not use it again.
@@ -269,13 +268,12 @@ unsafe fn let_go(
         Settled::Left(waker) => {
             waker.into_iter().for_each(release);
             // SAFETY: the handoff says that the taker has left: the caller, which is the giver, has the slot alone.
-            Err(unsafe { FreeSlot::from_hand(slot) })
+            Err(unsafe { FreeSlot::from_owner(slot) })
         }
     }
 }
 
-/// Starts to bring a slot's line into this core's cache. Waiting for it is most of what a report costs, and the lines of
-/// several slots come at the same time.
+/// Prefetches a slot's cache line. Waiting for it is most of the cost of a report, and the lines of several slots arrive in parallel.
 pub(super) fn prefetch(line: *const c_void) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint, which reads nothing as far as the program can tell: any address will do.
@@ -286,10 +284,10 @@ pub(super) fn prefetch(line: *const c_void) {
     let _ = line;
 }
 
-/// A record that librdkafka holds, for callbacks that it makes: what is known of it, and its value if the slot has it.
+/// A record that librdkafka has, for librdkafka's callbacks: its metadata, and its value if the slot has it.
 ///
 /// # Safety
-/// `opaque` came from [`Draft::hand_over`], and the message has not been reported yet.
+/// `opaque` came from [`Draft::into_opaque`], and the message has not been reported yet.
 pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (RecordView<'a>, Option<&'a [u8]>) {
     // SAFETY: the caller guarantees a live slot whose record librdkafka has and lends to this callback. Between produce and report only the
     // two functions below write to it, and their callers guarantee that nothing of this result is in use then.
@@ -299,10 +297,10 @@ pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (RecordView<'a>, Op
     }
 }
 
-/// Saves what is known of a record's failure for its report.
+/// Stores details of a record's failure for its report.
 ///
 /// # Safety
-/// `opaque` came from [`Draft::hand_over`], the message has not been reported yet, one thread at a time calls this, and nothing
+/// `opaque` came from [`Draft::into_opaque`], the message has not been reported yet, one thread at a time calls this, and nothing
 /// of [`in_flight`] is used any more.
 pub(super) unsafe fn save_details(opaque: *const c_void, details: ErrorDetails) {
     // SAFETY: the caller guarantees a live slot, since the message is not reported yet, and that no other callback looks at it: until the
@@ -310,10 +308,10 @@ pub(super) unsafe fn save_details(opaque: *const c_void, details: ErrorDetails) 
     unsafe { (*opaque.cast::<Slot>()).save_details(Box::new(details)) };
 }
 
-/// Takes note that the topic's partitioner has counted the record, and is to hear of its report.
+/// Records that the topic's partitioner has counted the record, so that it must be called at the report.
 ///
 /// # Safety
-/// `opaque` came from [`Draft::hand_over`], the message has not been reported yet, one thread at a time calls this, and nothing
+/// `opaque` came from [`Draft::into_opaque`], the message has not been reported yet, one thread at a time calls this, and nothing
 /// of [`in_flight`] is used any more.
 pub(super) unsafe fn set_counted(opaque: *const c_void) {
     // SAFETY: the caller guarantees a live slot, since the message is not reported yet, and that one thread at a time calls this: from produce

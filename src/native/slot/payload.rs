@@ -1,10 +1,10 @@
-//! [`Payload`]: the last eight bytes of a slot, which are one of two things.
+//! [`Payload`]: the last eight bytes of a slot, which have two uses.
 
 use std::mem::ManuallyDrop;
 
 use crate::native::prepared_record::PreparedRecord;
 
-/// A size that is none: of null. A record this large is never kept as sizes.
+/// The size that means null. A record this large is never stored as sizes.
 const NULL: u32 = u32::MAX;
 
 /// A prepared record, or the sizes of a record's key and value. The slot's header says which: an enum of its own would need eight more bytes.
@@ -44,7 +44,7 @@ impl Payload {
         unsafe { &mut self.record }
     }
 
-    /// Leaves sizes of null.
+    /// Takes the record and leaves null sizes.
     ///
     /// # Safety
     /// It is [`of_record`](Self::of_record).

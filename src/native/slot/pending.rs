@@ -17,7 +17,7 @@ unsafe impl Send for Pending {}
 // SAFETY: the slot is `Sync`, and what works on a shared reference to this only loads the handoff's state.
 unsafe impl Sync for Pending {}
 
-/// What became of a draft that waited for room.
+/// The result of a wait for the buffer.
 pub(crate) enum Admission {
     Accepted,
     Refused(i32),
@@ -29,7 +29,7 @@ impl Pending {
         self.0.map(|slot| unsafe { slot.as_ref() })
     }
 
-    /// Whether the draft was accepted or refused; registers the task otherwise.
+    /// Whether the draft was accepted or rejected; stores the task's waker otherwise.
     pub(crate) fn poll_admission(&mut self, context: &Context<'_>) -> Poll<Admission> {
         let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
         slot.handoff.poll_admission(context).map(|stage| match stage {
@@ -39,13 +39,13 @@ impl Pending {
         })
     }
 
-    /// Lets go of the slot; gives it if the giver has done so before.
+    /// Releases the slot. Returns it if the giver has released it before.
     pub(in crate::native) fn leave(&mut self) -> Option<FreeSlot> {
         let slot = self.0.take()?;
         // SAFETY: the slot lives at least until its taker has let go.
         let settled = unsafe { slot.as_ref() }.handoff.leave();
         // SAFETY: the giver has settled.
-        settled.then(|| unsafe { FreeSlot::from_hand(slot) })
+        settled.then(|| unsafe { FreeSlot::from_owner(slot) })
     }
 
     /// Whether the report has been read.
@@ -53,7 +53,7 @@ impl Pending {
         self.0.is_none()
     }
 
-    /// Whether the report is in; registers the task otherwise. `read` sees it once; the record's headers are gone.
+    /// Whether the report has arrived; stores the task's waker otherwise. `read` is called once; the record's headers are gone by then.
     pub(crate) fn poll_report<R>(
         &mut self,
         context: &Context<'_>,
@@ -71,7 +71,7 @@ impl Pending {
         let result = read(&unsafe { slot.view() }, &outcome);
         if let Some(slot) = self.0.take() {
             // SAFETY: the giver has settled, and the taker ends with this.
-            unsafe { FreeSlot::from_hand(slot) }.recycle();
+            unsafe { FreeSlot::from_owner(slot) }.recycle();
         }
         Poll::Ready(Some(result))
     }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_that_panics_in_clone_costs_the_poll_and_not_the_report() {
+    fn panic_in_waker_clone_fails_the_poll_but_not_the_report() {
         let draft = Pool::default().take();
         let mut pending = draft.pending();
         let code = |_: &RecordView<'_>, outcome: &Outcome| outcome.code();
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_whose_waker_panics_in_clone_may_leave_another_one() {
+    fn another_waker_can_be_stored_after_a_panic_in_clone() {
         let cell = TaskWaker::default();
         assert!(contain(|| cell.register(&waker())).is_err());
         cell.register(Waker::noop());

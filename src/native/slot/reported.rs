@@ -1,4 +1,4 @@
-//! [`Reported`]: a slot whose report is in.
+//! [`Reported`]: a slot with a report.
 
 use std::{
     ffi::c_void,
@@ -19,17 +19,17 @@ use crate::{
     panic::{contain, wake},
 };
 
-/// A slot whose report is in, in the delivery thread's hands. Dropped, which only a bug of this layer does, it fails: nobody waits in
-/// vain.
+/// A slot with a report, owned by the delivery thread. Dropping it, which only a bug in ottla does, reports a failure, so that no task waits
+/// forever.
 pub(in crate::native) struct Reported(NonNull<Slot>);
 
 impl Reported {
     /// Takes the slot back from a delivery report.
     ///
     /// # Safety
-    /// `opaque` came from [`Draft::hand_over`], and this is the message's one report.
+    /// `opaque` came from [`Draft::into_opaque`], and this is the message's one report.
     pub(in crate::native) unsafe fn from_opaque(opaque: *mut c_void) -> Self {
-        // SAFETY: the caller guarantees a pointer that `hand_over` returned, which took it from a `NonNull`.
+        // SAFETY: the caller guarantees a pointer that `into_opaque` returned, which took it from a `NonNull`.
         Self(unsafe { NonNull::new_unchecked(opaque.cast()) })
     }
 
@@ -56,18 +56,18 @@ impl Reported {
         self.header().counted
     }
 
-    /// Who is to be told; most often a future.
+    /// The receiver of the report, usually a future.
     pub(in crate::native) fn take_completion(&mut self) -> Completion {
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
         unsafe { self.slot().record_mut() }.map(|record| mem::take(&mut record.completion)).unwrap_or_default()
     }
 
-    /// What it would keep until its report is read.
+    /// The bytes that it would keep until its report is read.
     pub(in crate::native) fn kept(&self) -> usize {
         if self.header().keeps.has_bytes() { self.charge() } else { 0 }
     }
 
-    /// Settles that what it [keeps](Self::kept) stays until the report is read, or that it goes now.
+    /// Decides whether the [kept](Self::kept) bytes stay until the report is read, or are freed now.
     pub(in crate::native) fn keep_bytes(&mut self, keep: bool) {
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
         let Some(record) = (unsafe { self.slot().record_mut() }) else { return };
@@ -78,28 +78,28 @@ impl Reported {
         unsafe { self.slot().change_header(|header| header.keeps = if keep { Keeps::Unread } else { Keeps::Record }) };
     }
 
-    /// What is known of the record.
+    /// The metadata of the record.
     pub(in crate::native) fn view(&self) -> RecordView<'_> {
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone.
         unsafe { self.slot().view() }
     }
 
-    /// What its sender asked for.
+    /// What the sender asked for.
     pub(in crate::native) fn asked(&self) -> Asked {
         // SAFETY: the delivery thread has the slot alone, and has not written the outcome yet.
         unsafe { *self.slot().raw_report.get() }.as_asked()
     }
 
-    /// What is known of the record's failure beside its code.
+    /// Details of the record's failure.
     pub(in crate::native) fn take_details(&mut self) -> Option<Box<ErrorDetails>> {
         // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
         unsafe { self.slot().take_details() }
     }
 
-    /// Leaves the outcome for the future: gives whom to wake, or the slot if nobody waits for it any more.
+    /// Stores the outcome for the future. Returns the waker to call, or the slot if no future has it.
     pub(in crate::native) fn complete(self, outcome: Outcome) -> Result<Option<Waker>, FreeSlot> {
         let this = ManuallyDrop::new(self);
-        // SAFETY: the delivery thread has the slot alone, and its hand ends here.
+        // SAFETY: the delivery thread has the slot alone, and this call ends its ownership.
         unsafe { let_go(this.0, outcome, Handoff::settle) }
     }
 }
@@ -117,7 +117,7 @@ impl Drop for Reported {
                 tally.close(1).into_iter().for_each(wake);
             }
         }
-        // SAFETY: the delivery thread has the slot alone, and its hand ends here.
+        // SAFETY: the delivery thread has the slot alone, and this call ends its ownership.
         match unsafe { let_go(self.0, outcome, Handoff::settle) } {
             Ok(waker) => waker.into_iter().for_each(wake),
             Err(slot) => slot.recycle(),
@@ -125,10 +125,10 @@ impl Drop for Reported {
     }
 }
 
-/// A draft that librdkafka never took.
+/// A draft that librdkafka never got.
 impl From<Draft> for Reported {
     fn from(draft: Draft) -> Self {
-        let (opaque, record) = draft.hand_over();
+        let (opaque, record) = draft.into_opaque();
         record.into_iter().for_each(thread_buffers::give_record);
         // SAFETY: handed over a moment ago, and librdkafka has not seen it.
         unsafe { Self::from_opaque(opaque) }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_is_dropped_tells_everybody_that_the_record_may_be_written() {
+    fn dropped_report_fails_as_possibly_persisted() {
         let (pool, counts) = (Pool::default(), Arc::new(FailureLog::default()));
         let draft = pool.take();
         let mut pending = draft.pending();
