@@ -190,17 +190,17 @@ pub(super) fn start(
         ..
     } = resolved;
     let mut shared = Shared::new(buffer_memory, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
-    shared.auth_state = AuthState::new(authentication_timeout);
-    shared.refresh = Refresh::new(retry_backoff.0, retry_backoff.1);
-    shared.flush_helper = FlushHelper::new(linger);
-    shared.producer_id = ProducerId::new(is_idempotent && shared.transactions.is_none());
-    shared.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));
+    shared.authentication.state = AuthState::new(authentication_timeout);
+    shared.metadata.refresh = Refresh::new(retry_backoff.0, retry_backoff.1);
+    shared.delivery.flush_helper = FlushHelper::new(linger);
+    shared.metadata.producer_id = ProducerId::new(is_idempotent && shared.transactions.is_none());
+    shared.authentication.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));
     let shared = Arc::new(shared);
-    if let (Some(tokens), Some(provider)) = (&shared.tokens, token_provider) {
+    if let (Some(tokens), Some(provider)) = (&shared.authentication.tokens, token_provider) {
         tokens.start(provider, Arc::downgrade(&shared))?;
     }
     shared.start(Arc::clone(&client)).inspect_err(|_| {
-        if let Some(tokens) = &shared.tokens {
+        if let Some(tokens) = &shared.authentication.tokens {
             tokens.end();
         }
     })?;

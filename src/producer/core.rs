@@ -46,7 +46,7 @@ impl Core {
     /// Checks that the producer was created in this process and is open.
     pub(super) fn check_open(&self) -> Result<(), Error> {
         self.check_process()?;
-        if self.shared.outstanding.is_closed() { Err(self.refusal(code::DESTROY)) } else { Ok(()) }
+        if self.shared.admission.outstanding.is_closed() { Err(self.refusal(code::DESTROY)) } else { Ok(()) }
     }
 
     /// Sends a draft whose memory is reserved.
@@ -98,7 +98,7 @@ impl Core {
     pub(super) fn address(&self, record: &mut PreparedRecord, topic: &str) -> Result<(), Error> {
         if record.topic.as_ref().is_none_or(|known| **known.name() != *topic) {
             let topic = self.topic(topic)?;
-            self.shared.producer_id.hasten(&self.client, &topic);
+            self.shared.metadata.producer_id.hasten(&self.client, &topic);
             record.topic = Some(topic);
         }
         Ok(())
@@ -116,7 +116,7 @@ impl Core {
 
     /// Checks the record against `max.request.size` and `buffer.memory`.
     pub(super) fn check_size(&self, record: &PreparedRecord, cost: usize) -> Result<(), Error> {
-        record_size::check(record, cost, self.max_request_size, self.shared.buffer_memory.limit())
+        record_size::check(record, cost, self.max_request_size, self.shared.admission.buffer_memory.limit())
     }
 
     /// Suspends `linger.ms` until the guard is dropped.
@@ -137,15 +137,15 @@ impl Drop for Core {
         if self.client.is_left_behind() {
             return;
         }
-        let losses = lock(&self.shared.closing).drop_handles();
+        let losses = lock(&self.shared.delivery.closing).drop_handles();
         closing::tell(losses);
-        if self.shared.outstanding.is_closed() {
+        if self.shared.admission.outstanding.is_closed() {
             return;
         }
         let shared = &self.shared;
         // Checked before closing starts: the delivery thread takes the handles of the other threads when it joins them.
         let on_own_thread = shared.on_delivery_thread()
-            || shared.flush_helper.on_its_thread()
+            || shared.delivery.flush_helper.on_its_thread()
             || shared.transactions.as_ref().is_some_and(Transactions::on_its_thread);
         let deadline = Deadline::after(self.drop_timeout);
         shared.begin_to_close(&self.client, deadline, false);
@@ -154,7 +154,7 @@ impl Drop for Core {
             // other threads at its end.
             return;
         }
-        let unreported = if self.shared.wait_for_end(deadline) { 0 } else { self.shared.outstanding.len() };
+        let unreported = if self.shared.wait_for_end(deadline) { 0 } else { self.shared.admission.outstanding.len() };
         if unreported > 0 {
             closing::tell_unreported(unreported);
         }

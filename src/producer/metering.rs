@@ -20,13 +20,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         if core.client.is_left_behind() {
             return Metrics::default();
         }
-        let buffer_memory = &core.shared.buffer_memory;
+        let buffer_memory = &core.shared.admission.buffer_memory;
         let present = Present {
             client_id: &core.shared.client_id,
             now: Instant::now(),
             buffer_total: buffer_memory.limit(),
             buffer_available: buffer_memory.available(),
-            waiting: buffer_memory.waiting() + core.shared.deferrals.waiting(),
+            waiting: buffer_memory.waiting() + core.shared.admission.deferrals.waiting(),
             topics: totals(&core.client, TopicCounts::read),
         };
         snapshot(present, &core.shared.meter)

@@ -195,12 +195,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// [`Closed`](ErrorKind::Closed) in a forked child process.
     pub async fn flush(&self) -> Result<(), Error> {
         self.0.core.check_process()?;
-        let flushed = self.0.core.shared.outstanding.flush();
+        let flushed = self.0.core.shared.admission.outstanding.flush();
         let hurry = (!flushed.is_over()).then(|| self.0.core.hurry());
         let begun = Instant::now();
         let result = flushed.await;
         drop(hurry);
-        self.0.core.shared.flush_helper.lingers().await;
+        self.0.core.shared.delivery.flush_helper.lingers().await;
         result.map_err(|Abandoned| {
             Error::new(ErrorKind::Closed, "the delivery thread has ended: outstanding records are not reported")
         })?;
@@ -239,7 +239,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 
     /// The free bytes of `buffer.memory`.
     pub fn buffer_available_bytes(&self) -> usize {
-        self.0.core.shared.buffer_memory.available()
+        self.0.core.shared.admission.buffer_memory.available()
     }
 
     /// librdkafka's last statistics as JSON (librdkafka: `STATISTICS.md`). `None` before the first interval of
@@ -263,9 +263,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 
     fn accept_now(&self, draft: Draft) -> Result<(), Error> {
         let core = &self.0.core;
-        if core.shared.buffer_memory.try_take(draft.charge()) {
+        if core.shared.admission.buffer_memory.try_take(draft.charge()) {
             // Checked only now, when the record cannot be behind others that wait for memory.
-            if core.shared.deferrals.is_engaged() && core.shared.deferrals.holds(&topic_of(draft.record())) {
+            if core.shared.admission.deferrals.is_engaged() && core.shared.admission.deferrals.holds(&topic_of(draft.record())) {
                 core.shared.release(&core.client, draft.charge());
                 return Err(self.refuse_pending(draft, "the schema of a record before it"));
             }
@@ -279,7 +279,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
         let error = Error::new(
             ErrorKind::BufferFull,
-            format!("no room in buffer.memory ({} bytes); await `send`, or try again later", core.shared.buffer_memory.limit()),
+            format!(
+                "no room in buffer.memory ({} bytes); await `send`, or try again later",
+                core.shared.admission.buffer_memory.limit()
+            ),
         );
         core.turn_away(&topic_of(draft.record()), draft, &error);
         Err(error)
@@ -373,7 +376,7 @@ impl<K: ?Sized, V: ?Sized> Clone for Producer<K, V> {
 impl<K: ?Sized, V: ?Sized> fmt::Debug for Producer<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Producer")
-            .field("buffer_available_bytes", &self.0.core.shared.buffer_memory.available())
+            .field("buffer_available_bytes", &self.0.core.shared.admission.buffer_memory.available())
             .field("interceptors", &self.0.interceptors)
             .finish_non_exhaustive()
     }

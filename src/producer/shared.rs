@@ -1,61 +1,35 @@
 //! [`Shared`]: the state that a producer's handles share with its delivery thread.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
+    sync::Arc,
     task::Waker,
-    thread::ThreadId,
     time::{Duration, Instant},
 };
 
 use super::{
-    admission::{
-        admit::Entrant, buffer_memory::BufferMemory, deferral::Deferral, deferrals::Deferrals, outstanding::Outstanding,
-        timer::Timer,
-    },
-    authentication::{auth_state::AuthState, broker_errors::BrokerErrors, tokens::Tokens},
-    delivery::{closing::Closing, ending::Ending, flush_helper::FlushHelper, listeners::Listeners},
-    metadata::{
-        absence::{Absent, name_of},
-        producer_id::ProducerId,
-        refresh::Refresh,
-    },
+    admission::{Admission, admit::Entrant, buffer_memory::BufferMemory},
+    authentication::Authentication,
+    delivery::{DeliveryState, listeners::Listeners},
+    metadata::{MetadataState, absence::name_of},
     transaction::{Failure, Transactions},
 };
 use crate::{
     Error, ErrorKind,
     metrics::Meter,
-    native::{Audience as _, AuthFailure, Client, Draft, Outcome, PreparedRecord, Topic, TransactionRefused, code},
+    native::{Audience as _, Client, Draft, Outcome, PreparedRecord, Topic, TransactionRefused, code},
     secret::Secrets,
 };
 
 pub(super) struct Shared {
-    pub(super) buffer_memory: BufferMemory<Entrant>,
-    pub(super) deferrals: Deferrals<Box<Deferral>>,
-    /// The records that wait for their topic or partition. They also count as engaged in `deferrals`.
-    pub(super) absent: Deferrals<Absent>,
-    pub(super) refresh: Refresh,
-    pub(super) outstanding: Outstanding,
+    pub(super) admission: Admission,
+    pub(super) metadata: MetadataState,
+    pub(super) delivery: DeliveryState,
+    pub(super) authentication: Authentication,
     /// With a `transactional.id`.
     pub(super) transactions: Option<Transactions>,
-    pub(super) listeners: Listeners,
-    pub(super) closing: Mutex<Closing>,
-    /// Whether closing has started to give up the remaining records.
-    pub(super) gives_up: AtomicBool,
-    pub(super) ending: Ending,
-    pub(super) timer: Timer,
-    pub(super) flush_helper: FlushHelper,
-    pub(super) delivery_thread: OnceLock<ThreadId>,
-    pub(super) producer_id: ProducerId,
-    pub(super) broker_errors: BrokerErrors,
-    pub(super) auth_state: AuthState,
-    /// The authentication error for which queued records were purged.
-    pub(super) refusal: Mutex<Option<Arc<AuthFailure>>>,
-    /// With a token provider.
-    pub(super) tokens: Option<Arc<Tokens>>,
     pub(super) meter: Meter,
     pub(super) client_id: String,
     pub(super) bootstrap_servers: String,
-    pub(super) max_request_size: usize,
 }
 
 impl Shared {
@@ -69,37 +43,18 @@ impl Shared {
         secrets: Secrets,
     ) -> Self {
         Self {
-            deferrals: Deferrals::new(buffer_memory.max_block()),
-            absent: Deferrals::new(buffer_memory.max_block()),
-            refresh: Refresh::new(Duration::from_millis(100), Duration::from_secs(1)),
-            buffer_memory,
-            outstanding: Outstanding::default(),
-            listeners,
+            metadata: MetadataState::new(buffer_memory.max_block()),
+            admission: Admission::new(buffer_memory, max_request_size),
+            delivery: DeliveryState::new(listeners),
+            authentication: Authentication::new(secrets),
             transactions,
-            closing: Mutex::default(),
-            gives_up: AtomicBool::new(false),
-            ending: Ending::default(),
-            timer: Timer::default(),
-            flush_helper: FlushHelper::default(),
-            delivery_thread: OnceLock::new(),
-            producer_id: ProducerId::new(false),
-            broker_errors: BrokerErrors::new(secrets),
-            auth_state: AuthState::new(Duration::ZERO),
-            refusal: Mutex::default(),
-            tokens: None,
             meter: Meter::new(Instant::now()),
             client_id,
             bootstrap_servers,
-            max_request_size,
         }
     }
 
-    /// The authentication error, if authentication never succeeded and has failed for the timeout since `asked`.
-    pub(super) fn denied(&self, client: &Client, asked: Instant) -> Option<Arc<AuthFailure>> {
-        self.auth_state.denied(asked, Instant::now()).filter(|_| !client.connections().has_been_up())
-    }
-
-    /// Fails the transaction of a draft that librdkafka rejected. Called forevery such record, even if its sender has already learned that it was
+    /// Fails the transaction of a draft that librdkafka rejected. Called for every such record, even if its sender has already learned that it was
     /// accepted.
     pub(super) fn fail_transaction(&self, client: &Client, draft: &Draft, code: i32) {
         let Some(transactions) = &self.transactions else { return };
@@ -126,7 +81,7 @@ impl Shared {
         if code == code::TIMED_OUT_QUEUE {
             self.meter.exhaust();
         }
-        if self.listeners.observes_reports() || self.transactions.is_some() {
+        if self.delivery.listeners.observes_reports() || self.transactions.is_some() {
             let error = self.refusal(code);
             self.note_refusal(&error);
             self.tell_refused(&topic_of(draft.record()), draft.record(), &error);
@@ -163,12 +118,12 @@ impl Shared {
     pub(super) fn refusal(&self, code: i32) -> Error {
         match code {
             code::DESTROY => Error::new(ErrorKind::Closed, "the producer is closed"),
-            code::TIMED_OUT_QUEUE => self.broker_errors.blame(Error::new(
+            code::TIMED_OUT_QUEUE => self.authentication.broker_errors.blame(Error::new(
                 ErrorKind::BufferTimeout,
                 format!(
                     "no room in buffer.memory ({} bytes) within max.block.ms ({} ms): the records sent before this one left too little of it",
-                    self.buffer_memory.limit(),
-                    self.buffer_memory.max_block().as_millis()
+                    self.admission.buffer_memory.limit(),
+                    self.admission.buffer_memory.max_block().as_millis()
                 ),
             )),
             code::STATE if self.transactions.is_some() => {
@@ -187,7 +142,7 @@ impl Shared {
 
     /// Reports a record that failed before it was accepted to the interceptors.
     pub(super) fn tell_refused(&self, topic: &str, record: &PreparedRecord, error: &Error) {
-        self.listeners.tell_refused(topic, record, error);
+        self.delivery.listeners.tell_refused(topic, record, error);
     }
 }
 
@@ -206,6 +161,8 @@ pub(super) fn topic_of(record: &PreparedRecord) -> Arc<str> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::{
         lock::lock,
@@ -243,16 +200,16 @@ pub(super) mod tests {
         let client = client();
         let shared = shared();
         let counted = Arc::new(Counted::default());
-        assert!(shared.buffer_memory.try_take(1));
+        assert!(shared.admission.buffer_memory.try_take(1));
         let mut draft = client.pool().take();
         draft.set_charge(1);
         draft.record_mut().completion =
             Completion::Member { tally: Contained::new(Arc::clone(&counted) as Arc<dyn Tally>), index: 7 };
         let _pending = draft.pending();
-        assert!(matches!(shared.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
-        shared.outstanding.close();
+        assert!(matches!(shared.admission.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
+        shared.admission.outstanding.close();
         shared.release(&client, 1);
         assert_eq!(*lock(&counted.0), (vec![7], 1));
-        assert_eq!(shared.buffer_memory.available(), 1);
+        assert_eq!(shared.admission.buffer_memory.available(), 1);
     }
 }

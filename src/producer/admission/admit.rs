@@ -67,7 +67,7 @@ type Admit<'a> = &'a mut dyn FnMut(Entrant) -> Result<(), Refused>;
 impl Shared {
     /// Passes a draft to librdkafka. Its memory is already reserved; on failure the caller releases it.
     pub(in crate::producer) fn accept(&self, client: &Client, mut draft: Draft, done: &mut Done) -> Result<(), (Draft, i32)> {
-        let Some(generation) = self.outstanding.enter(done) else {
+        let Some(generation) = self.admission.outstanding.enter(done) else {
             self.fail_transaction(client, &draft, code::DESTROY);
             return Err((draft, code::DESTROY));
         };
@@ -82,7 +82,7 @@ impl Shared {
             } else {
                 self.fail_transaction(client, draft, *code);
             }
-            self.outstanding.leave_one(generation, done);
+            self.admission.outstanding.leave_one(generation, done);
         })
     }
 
@@ -94,7 +94,7 @@ impl Shared {
     /// Runs an operation on the buffer memory that may admit waiting records.
     fn admitting<R>(&self, client: &Client, act: impl FnOnce(&BufferMemory<Entrant>, Admit<'_>) -> R) -> R {
         let mut aftermath = Aftermath::default();
-        let result = act(&self.buffer_memory, &mut |entrant| self.admit(client, entrant, &mut aftermath));
+        let result = act(&self.admission.buffer_memory, &mut |entrant| self.admit(client, entrant, &mut aftermath));
         self.ring_if_stalled();
         self.settle(aftermath);
         result
@@ -102,8 +102,8 @@ impl Shared {
 
     /// Wakes the delivery thread to serve ready records that waited while the memory was overdrawn.
     fn ring_if_stalled(&self) {
-        if self.deferrals.is_stalled() && !self.buffer_memory.is_overdrawn() {
-            self.deferrals.ring();
+        if self.admission.deferrals.is_stalled() && !self.admission.buffer_memory.is_overdrawn() {
+            self.admission.deferrals.ring();
         }
     }
 
@@ -120,10 +120,10 @@ impl Shared {
             }
             Entrant::Deferred(deferral) if self.may_pass(&deferral) => {
                 let result = self.dispatch(client, deferral.draft, aftermath);
-                self.deferrals.disengage();
+                self.admission.deferrals.disengage();
                 result
             }
-            Entrant::Deferred(deferral) => self.deferrals.push(deferral).map_err(|(deferral, exit)| {
+            Entrant::Deferred(deferral) => self.admission.deferrals.push(deferral).map_err(|(deferral, exit)| {
                 let bytes = deferral.draft.charge();
                 aftermath.left.push((deferral, exit));
                 bytes
@@ -134,7 +134,7 @@ impl Shared {
     /// Whether the record waits neither for its serializer nor behind another record.
     pub(in crate::producer) fn may_pass(&self, deferral: &Deferral) -> bool {
         let place = &deferral.ticket.place;
-        deferral.pending_serialization.is_nothing() && !place.is_withdrawn() && !self.deferrals.holds(place.topic())
+        deferral.pending_serialization.is_nothing() && !place.is_withdrawn() && !self.admission.deferrals.holds(place.topic())
     }
 
     /// Passes a record that has waited to librdkafka. Its sender learns that it was accepted; a later failure is its delivery report.
@@ -145,7 +145,7 @@ impl Shared {
             if is_absence(&draft, code) {
                 // Its sender was told that it is accepted, so it cannot wait any more.
                 self.fail_transaction(client, &draft, code);
-                draft.record().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
+                draft.record().topic.iter().for_each(|topic| self.metadata.refresh.want(topic, self.metadata.absent.waker()));
             }
             let bytes = draft.charge();
             aftermath.refused.push((draft, code));
@@ -157,7 +157,7 @@ impl Shared {
         let Aftermath { refused, left, mut wakers, done } = aftermath;
         self.meter.refuse(refused.len());
         for (draft, code) in refused {
-            wakers.extend(report_refused(draft, code, &self.listeners));
+            wakers.extend(report_refused(draft, code, &self.delivery.listeners));
         }
         for (deferral, exit) in left {
             self.turn_away(*deferral, self.error_of(exit));
@@ -168,18 +168,18 @@ impl Shared {
 
     /// Queues a record for its serializer. Its memory is reserved.
     pub(in crate::producer) fn line_up(&self, client: &Client, deferral: Box<Deferral>) {
-        if let Err((deferral, exit)) = self.deferrals.push(deferral) {
+        if let Err((deferral, exit)) = self.admission.deferrals.push(deferral) {
             self.leave(client, *deferral, self.error_of(exit));
         }
     }
 
     /// Serves the records that wait for their serializers, and passes on those that are ready.
     pub(in crate::producer) fn serve_deferred(&self, client: &Client, now: Instant) {
-        if !self.deferrals.is_due(now, || self.buffer_memory.is_overdrawn()) {
+        if !self.admission.deferrals.is_due(now, || self.admission.buffer_memory.is_overdrawn()) {
             return;
         }
-        let waker = self.deferrals.waker();
-        self.deferrals.serve(
+        let waker = self.admission.deferrals.waker();
+        self.admission.deferrals.serve(
             |mut deferral, turn| {
                 let ended = deferral.pending_serialization.poll(deferral.ticket.place.topic(), &mut Context::from_waker(&waker));
                 let is_late = turn.deadline.is_over(now);
@@ -206,11 +206,11 @@ impl Shared {
     /// Whether a ready record must wait because `buffer.memory` is overdrawn. So only one record at a time exceeds the limit, by the
     /// difference between its real size and the size that its serializer estimated.
     fn is_held_up(&self) -> bool {
-        if !self.buffer_memory.is_overdrawn() {
+        if !self.admission.buffer_memory.is_overdrawn() {
             return false;
         }
-        self.deferrals.stall();
-        self.buffer_memory.is_overdrawn()
+        self.admission.deferrals.stall();
+        self.admission.buffer_memory.is_overdrawn()
     }
 
     /// Finishes a record whose serializer is ready: reserves memory for its real size and passes it to librdkafka.
@@ -223,7 +223,7 @@ impl Shared {
                 record.trim();
             }
             let cost = record.cost();
-            record_size::check(record, cost, self.max_request_size, self.buffer_memory.limit())?;
+            record_size::check(record, cost, self.admission.max_request_size, self.admission.buffer_memory.limit())?;
             Ok(cost)
         });
         let cost = match cost {
@@ -235,7 +235,7 @@ impl Shared {
         self.admitting(client, |buffer_memory, admit| buffer_memory.exchange(held, cost, admit));
         if !self.is_known(deferral.draft.record()) {
             // Counted again, because the caller decrements the count of the queue that the record has left.
-            if self.deferrals.engage() {
+            if self.admission.deferrals.engage() {
                 return self.set_aside(client, Box::new(deferral));
             }
             return self.leave_served(client, deferral, self.error_of(Exit::Cleared));
@@ -255,7 +255,7 @@ impl Shared {
     /// Rejects a record that waits for its serializer, and releases its memory.
     pub(in crate::producer) fn leave(&self, client: &Client, deferral: Deferral, error: Error) {
         self.leave_served(client, deferral, error);
-        self.deferrals.disengage();
+        self.admission.deferrals.disengage();
     }
 
     /// [`leave`](Self::leave) for a record that is being served, which `serve` uncounts itself.
@@ -267,7 +267,7 @@ impl Shared {
     /// Rejects a record that waits for memory and would then wait for its serializer.
     fn turn_away(&self, deferral: Deferral, error: Error) {
         self.end_deferral(deferral, error);
-        self.deferrals.disengage();
+        self.admission.deferrals.disengage();
     }
 
     /// Reports the error to the future of a record that is not sent.
@@ -296,7 +296,7 @@ impl Shared {
     pub(in crate::producer) fn expire(&self, client: &Client, now: Instant) {
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
         let mut aftermath = Aftermath::default();
-        let expired = self.buffer_memory.expire(now, &mut |entrant| self.admit(client, entrant, &mut aftermath));
+        let expired = self.admission.buffer_memory.expire(now, &mut |entrant| self.admit(client, entrant, &mut aftermath));
         self.ring_if_stalled();
         // Before the wakers of admitted records, since a blocking waker must not delay the expiry.
         for entrant in expired {
@@ -310,7 +310,7 @@ impl Shared {
     pub(in crate::producer) fn expire_late(&self, client: &Client, now: Instant) {
         self.expire(client, now);
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
-        for deferral in self.deferrals.expired(now) {
+        for deferral in self.admission.deferrals.expired(now) {
             let error = self.too_late(&deferral);
             self.leave(client, *deferral, error);
         }
@@ -322,15 +322,15 @@ impl Shared {
     pub(in crate::producer) fn refuse_waiting(&self, code: i32, close: bool) {
         let _ending = self.transactions.as_ref().map(Transactions::ending_records);
         // In this order, because records move from the buffer memory to the deferrals.
-        let mut entrants = self.buffer_memory.clear(close);
-        for deferral in self.deferrals.clear(close).into_iter().chain(self.clear_absent(close)) {
-            self.buffer_memory.release(deferral.draft.charge(), |entrant| {
+        let mut entrants = self.admission.buffer_memory.clear(close);
+        for deferral in self.admission.deferrals.clear(close).into_iter().chain(self.clear_absent(close)) {
+            self.admission.buffer_memory.release(deferral.draft.charge(), |entrant| {
                 let bytes = entrant.draft().charge();
                 entrants.push(entrant);
                 Err(bytes)
             });
             self.end_deferral(*deferral, self.refusal(code));
-            self.deferrals.disengage();
+            self.admission.deferrals.disengage();
         }
         for entrant in entrants {
             self.refuse_entrant(entrant, code);
@@ -339,7 +339,7 @@ impl Shared {
 
     /// Whether a record waits or is in transition between queues.
     pub(in crate::producer) fn anything_waits(&self) -> bool {
-        self.deferrals.is_engaged() || self.buffer_memory.is_waited_for()
+        self.admission.deferrals.is_engaged() || self.admission.buffer_memory.is_waited_for()
     }
 
     /// Cancels a record that waits for memory.
@@ -354,7 +354,7 @@ impl Shared {
         if let Some(id) = ticket.place.withdraw() {
             self.withdraw_from_room(client, id);
         }
-        if let Some(deferral) = self.deferrals.withdraw(&ticket.place) {
+        if let Some(deferral) = self.admission.deferrals.withdraw(&ticket.place) {
             self.leave(client, *deferral, self.error_of(Exit::Withdrawn));
         }
         self.withdraw_absent(client, ticket);
@@ -377,13 +377,16 @@ impl Shared {
             Exit::Withdrawn => {
                 Error::new(ErrorKind::GivenUp, "cancelled: the future of send was dropped while the record waited")
             }
-            Exit::Cleared => self.refusal(if self.outstanding.is_closed() { code::DESTROY } else { code::STATE }),
+            Exit::Cleared => self.refusal(if self.admission.outstanding.is_closed() { code::DESTROY } else { code::STATE }),
         }
     }
 
     fn too_late(&self, deferral: &Deferral) -> Error {
-        let (topic, what, time) =
-            (deferral.ticket.place.topic(), deferral.pending_serialization.what(), self.buffer_memory.max_block().as_millis());
+        let (topic, what, time) = (
+            deferral.ticket.place.topic(),
+            deferral.pending_serialization.what(),
+            self.admission.buffer_memory.max_block().as_millis(),
+        );
         Error::new(ErrorKind::SchemaTimeout, format!("topic {topic}: {what} was not available within max.block.ms ({time} ms)"))
     }
 }

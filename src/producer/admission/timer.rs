@@ -54,7 +54,7 @@ impl Timer {
 impl Core {
     /// Starts or wakes the thread for a record that begins to wait.
     pub(in crate::producer) fn keep_time(&self) {
-        let inner = &self.shared.timer.0;
+        let inner = &self.shared.admission.timer.0;
         // Read after the record was counted. The thread clears `runs` before it checks for waiting records.
         if inner.runs.load(Ordering::SeqCst) {
             // Otherwise the thread reads the deadline after it has set `sleeps`.
@@ -98,8 +98,11 @@ impl Inner {
                     }
                 }
                 self.sleeps.store(true, Ordering::SeqCst);
-                let deadlines =
-                    [shared.buffer_memory.next_deadline(), shared.deferrals.next_deadline(), shared.absent.next_deadline()];
+                let deadlines = [
+                    shared.admission.buffer_memory.next_deadline(),
+                    shared.admission.deferrals.next_deadline(),
+                    shared.metadata.absent.next_deadline(),
+                ];
                 match deadlines.into_iter().flatten().min() {
                     Some(next) => {
                         // All records wait for the same time, so later ones expire later.

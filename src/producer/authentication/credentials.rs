@@ -26,12 +26,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let (Ok(name), Ok(secret)) = (CString::new(username.into()), CString::new(password.as_str())) else {
             return refused("user name and password must not contain NUL".to_owned());
         };
-        core.shared.broker_errors.keep_secret(&password);
+        core.shared.authentication.broker_errors.keep_secret(&password);
         core.client
             .set_credentials(&name, &secret)
             .map_err(|reason| Error::new(ErrorKind::Client, format!("set_credentials: {reason}")))?;
         // Earlier rejections do not apply to the new credentials.
-        core.shared.auth_state.start_over();
+        core.shared.authentication.state.start_over();
         Ok(())
     }
 }
@@ -75,7 +75,7 @@ mod tests {
         let login = ProducerConfig::new().security_protocol(SecurityProtocol::SaslPlaintext);
         let producer = producer(login.sasl_login(SaslMechanism::Plain, "alice", "hunter1"));
         producer.set_credentials("alice", "hunter2").unwrap();
-        let shown = producer.0.core.shared.broker_errors.redact("hunter1, hunter2");
+        let shown = producer.0.core.shared.authentication.broker_errors.redact("hunter1, hunter2");
         assert_eq!(shown, "[hidden], [hidden]");
     }
 }

@@ -134,22 +134,22 @@ impl Tokens {
     }
 
     fn set(&self, shared: &Shared, token: &Token) -> Result<(), String> {
-        shared.broker_errors.keep_secret(token.value());
+        shared.authentication.broker_errors.keep_secret(token.value());
         let token = native(token)?;
         let client = lock(&self.client);
         let Some(client) = &*client else { return Ok(()) };
         client.set_token(&token)?;
         // The timeout for authentication starts again with this token.
-        shared.auth_state.start_over();
+        shared.authentication.state.start_over();
         Ok(())
     }
 }
 
 impl Shared {
     fn tell_no_token(&self, why: &str, next: Duration) {
-        let text = self.broker_errors.redact(&format!("the token provider failed: {why}"));
+        let text = self.authentication.broker_errors.redact(&format!("the token provider failed: {why}"));
         emit!(warn, "{text}; retrying in {} s", next.as_secs());
-        self.broker_errors.note(code::AUTHENTICATION, text, None);
+        self.authentication.broker_errors.note(code::AUTHENTICATION, text, None);
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
         let asked = || receiver.recv_timeout(Duration::from_secs(60)).unwrap();
         let (first, second) = (asked(), asked());
         assert!(second.duration_since(first) >= BACKOFF.0);
-        let error = producer.0.core.shared.broker_errors.last().unwrap();
+        let error = producer.0.core.shared.authentication.broker_errors.last().unwrap();
         assert_eq!(error.text, "the token provider failed: no");
     }
 

@@ -152,14 +152,14 @@ impl Closing {
 
 impl Collector {
     pub(in crate::producer) fn new(shared: Arc<Shared>) -> Self {
-        lock(&shared.closing).collectors += 1;
+        lock(&shared.delivery.closing).collectors += 1;
         Self { shared, fork_guard: ForkGuard::current() }
     }
 
     /// Returns the undelivered records. `in_time`: whether the delivery thread has ended.
     pub(in crate::producer) fn take(self, in_time: bool) -> Result<Vec<Unsent>, Error> {
         let shared = &self.shared;
-        let unreported = if in_time { 0 } else { shared.outstanding.len() };
+        let unreported = if in_time { 0 } else { shared.admission.outstanding.len() };
         if unreported > 0 {
             let message = format!(
                 "the timeout has passed and up to {unreported} records are not reported yet, because a callback or other user code \
@@ -167,7 +167,7 @@ impl Collector {
             );
             return Err(Error::new(ErrorKind::CloseTimeout, message));
         }
-        let unsent = lock(&shared.closing).take();
+        let unsent = lock(&shared.delivery.closing).take();
         if !unsent.is_empty() {
             emit!(warn, unsent = unsent.len(), "the producer was closed before all of its records were delivered");
         }
@@ -182,7 +182,7 @@ impl Drop for Collector {
             return;
         }
         let losses = {
-            let mut closing = lock(&self.shared.closing);
+            let mut closing = lock(&self.shared.delivery.closing);
             closing.collectors -= 1;
             closing.losses()
         };

@@ -31,38 +31,38 @@ impl Shared {
         serve: impl FnOnce(&Client, &dyn EventHandler) + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
         // Before the first possible flush.
-        self.flush_helper.connect(Arc::clone(&client));
+        self.delivery.flush_helper.connect(Arc::clone(&client));
         let shared = Arc::clone(self);
         let spawned = thread::Builder::new().name(format!("ottla-{}", self.client_id)).spawn(move || {
             // Dropped in this order, also by a panic: the client, then `_end`.
             let _end = End(Arc::clone(&shared));
             let client = client;
             let woken = Arc::clone(&client);
-            shared.deferrals.connect(Box::new(move || woken.wake()));
+            shared.admission.deferrals.connect(Box::new(move || woken.wake()));
             let woken = Arc::clone(&client);
-            shared.absent.connect(Box::new(move || woken.wake()));
-            shared.refresh.connect(Arc::clone(&client));
-            let _ = shared.delivery_thread.set(thread::current().id());
+            shared.metadata.absent.connect(Box::new(move || woken.wake()));
+            shared.metadata.refresh.connect(Arc::clone(&client));
+            let _ = shared.delivery.thread.set(thread::current().id());
             serve(&client, &*shared);
             // The helpers also have a handle of the client. After they end, dropping the last handle destroys librdkafka's client here.
-            shared.flush_helper.end();
-            shared.producer_id.join();
-            shared.refresh.join();
+            shared.delivery.flush_helper.end();
+            shared.metadata.producer_id.join();
+            shared.metadata.refresh.join();
             if let Some(transactions) = &shared.transactions {
                 transactions.join();
             }
-            shared.deferrals.disconnect();
-            shared.absent.disconnect();
-            if let Some(tokens) = &shared.tokens {
+            shared.admission.deferrals.disconnect();
+            shared.metadata.absent.disconnect();
+            if let Some(tokens) = &shared.authentication.tokens {
                 tokens.end();
             }
             drop(client);
         });
-        spawned.inspect_err(|_| self.flush_helper.end())
+        spawned.inspect_err(|_| self.delivery.flush_helper.end())
     }
 
     pub(in crate::producer) fn on_delivery_thread(&self) -> bool {
-        self.delivery_thread.get() == Some(&thread::current().id())
+        self.delivery.thread.get() == Some(&thread::current().id())
     }
 }
 
@@ -72,24 +72,24 @@ struct End(Arc<Shared>);
 impl Drop for End {
     fn drop(&mut self) {
         let Self(shared) = self;
-        shared.outstanding.close();
+        shared.admission.outstanding.close();
         if let Some(transactions) = &shared.transactions {
             transactions.give_up();
         }
-        shared.flush_helper.end();
+        shared.delivery.flush_helper.end();
         shared.refuse_waiting(code::DESTROY, true);
-        shared.deferrals.disconnect();
-        shared.absent.disconnect();
-        if let Some(tokens) = &shared.tokens {
+        shared.admission.deferrals.disconnect();
+        shared.metadata.absent.disconnect();
+        if let Some(tokens) = &shared.authentication.tokens {
             tokens.end();
         }
-        shared.timer.end();
+        shared.admission.timer.end();
         let mut done = Done::default();
-        shared.outstanding.abandon(&mut done);
+        shared.admission.outstanding.abandon(&mut done);
         drop(done);
-        let losses = lock(&shared.closing).end();
+        let losses = lock(&shared.delivery.closing).end();
         closing::tell(losses);
-        shared.ending.end();
+        shared.delivery.ending.end();
     }
 }
 
@@ -115,25 +115,25 @@ mod tests {
         };
         let thread = shared.run(Arc::clone(&client), serve).unwrap();
         // A record that is never reported, and one that waits for memory.
-        assert!(shared.outstanding.enter(&mut Done::default()).is_some() && shared.buffer_memory.try_take(1));
+        assert!(shared.admission.outstanding.enter(&mut Done::default()).is_some() && shared.admission.buffer_memory.try_take(1));
         let mut draft = client.pool().take();
         draft.set_charge(1);
         let mut waiting = draft.pending();
-        assert!(matches!(shared.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
-        let mut flushed = shared.outstanding.flush();
+        assert!(matches!(shared.admission.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
+        let mut flushed = shared.admission.outstanding.flush();
         assert!((&mut flushed).now_or_never().is_none());
         let before = shared.close(&client, Deadline::NEVER, true);
         sender.send(()).unwrap();
         assert!(thread.join().is_err());
         assert_eq!(flushed.now_or_never(), Some(Err(Abandoned)), "an earlier flush");
-        assert_eq!(shared.outstanding.flush().now_or_never(), Some(Err(Abandoned)), "a later flush");
+        assert_eq!(shared.admission.outstanding.flush().now_or_never(), Some(Err(Abandoned)), "a later flush");
         assert_eq!(before.now_or_never(), Some(Ok(true)), "an earlier close");
         assert_eq!(shared.close(&client, Deadline::NEVER, true).now_or_never(), Some(Ok(true)), "a later close");
         let context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(waiting.poll_admission(&context).is_ready(), "a record that waits for memory");
-        assert!(shared.outstanding.enter(&mut Done::default()).is_none(), "a later send");
-        shared.flush_helper.close();
-        assert!(!shared.flush_helper.runs(), "the flush helper");
+        assert!(shared.admission.outstanding.enter(&mut Done::default()).is_none(), "a later send");
+        shared.delivery.flush_helper.close();
+        assert!(!shared.delivery.flush_helper.runs(), "the flush helper");
     }
 
     #[test]
@@ -142,8 +142,8 @@ mod tests {
         let thread = shared.run(Arc::clone(&client), |_, _| {}).unwrap();
         let ended = shared.close(&client, Deadline::NEVER, true);
         thread.join().unwrap();
-        shared.flush_helper.close();
+        shared.delivery.flush_helper.close();
         assert!(ended.now_or_never().is_some());
-        assert!(!shared.flush_helper.runs());
+        assert!(!shared.delivery.flush_helper.runs());
     }
 }

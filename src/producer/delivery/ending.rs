@@ -113,10 +113,10 @@ impl Ending {
 impl Shared {
     /// Rejects further records. Accepted ones are delivered until `deadline`. With `collect`, undelivered records are kept for `close`.
     pub(in crate::producer) fn begin_to_close(&self, client: &Client, deadline: Deadline, collect: bool) {
-        lock(&self.closing).begin(deadline, collect);
-        self.outstanding.close();
-        if !self.outstanding.is_empty() {
-            self.flush_helper.close();
+        lock(&self.delivery.closing).begin(deadline, collect);
+        self.admission.outstanding.close();
+        if !self.admission.outstanding.is_empty() {
+            self.delivery.flush_helper.close();
         }
         if let Some(transactions) = &self.transactions {
             transactions.close();
@@ -133,8 +133,8 @@ impl Shared {
         collect: bool,
     ) -> oneshot::Receiver<bool> {
         self.begin_to_close(client, deadline, collect);
-        if deadline == Deadline::NEVER || self.ending.has_ended() {
-            return self.ending.receiver();
+        if deadline == Deadline::NEVER || self.delivery.ending.has_ended() {
+            return self.delivery.ending.receiver();
         }
         let (sender, receiver) = oneshot::channel();
         let shared = Arc::clone(self);
@@ -146,7 +146,7 @@ impl Shared {
             Ok(_) => receiver,
             Err(error) => {
                 emit!(warn, %error, "could not start the thread for the timeout of close: it waits for callbacks without a limit");
-                self.ending.receiver()
+                self.delivery.ending.receiver()
             }
         }
     }
@@ -154,7 +154,7 @@ impl Shared {
     /// Blocks until the delivery thread has ended, or until user code has blocked it for some seconds after the deadline. Returns whether it
     /// has ended.
     pub(in crate::producer) fn wait_for_end(&self, deadline: Deadline) -> bool {
-        self.ending.wait(deadline, || (self.outstanding.len(), lock(&self.closing).untaken()))
+        self.delivery.ending.wait(deadline, || (self.admission.outstanding.len(), lock(&self.delivery.closing).untaken()))
     }
 }
 

@@ -27,19 +27,19 @@ const IDLE: Duration = Duration::from_secs(1);
 
 impl EventHandler for Shared {
     fn audience(&self) -> &dyn Audience {
-        &self.listeners
+        &self.delivery.listeners
     }
 
     fn on_failure(&self, client: &Client, view: &RecordView<'_>, outcome: &mut Outcome, broker: i32) {
         match outcome.code() {
             code::MSG_TIMED_OUT => {
-                if let Some(error) = self.broker_errors.last() {
+                if let Some(error) = self.authentication.broker_errors.last() {
                     outcome.details.get_or_insert_default().cause = Some(error.to_string().into_boxed_str());
                 }
             }
             // Only `refuse_queued` purges before the first authentication, unless the producer gives up the remaining records.
-            code::PURGE_QUEUE if !self.gives_up.load(Ordering::SeqCst) => {
-                if let Some(refusal) = lock(&self.refusal).clone() {
+            code::PURGE_QUEUE if !self.delivery.gives_up.load(Ordering::SeqCst) => {
+                if let Some(refusal) = lock(&self.authentication.refusal).clone() {
                     outcome.set_code(refusal.code());
                     outcome.details.get_or_insert_default().refusal = Some(refusal);
                 }
@@ -50,10 +50,10 @@ impl EventHandler for Shared {
             }
             _ => {}
         }
-        let fatal = client.fatal_error().map(|(code, text)| (code, self.broker_errors.redact(&text)));
+        let fatal = client.fatal_error().map(|(code, text)| (code, self.authentication.broker_errors.redact(&text)));
         if code::PURGES.contains(&outcome.code()) {
             // Purged because of a fatal error. For other purges in a transaction, the commit reports the reason.
-            let Some((code, text)) = fatal.filter(|_| !self.gives_up.load(Ordering::SeqCst)) else { return };
+            let Some((code, text)) = fatal.filter(|_| !self.delivery.gives_up.load(Ordering::SeqCst)) else { return };
             outcome.set_code(code);
             let details = outcome.details.get_or_insert_default();
             details.has_expired = self.transactions.as_ref().is_some_and(|transactions| has_expired(transactions, code, &text));
@@ -79,55 +79,55 @@ impl EventHandler for Shared {
 
     fn on_purged(&self, view: &RecordView<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) {
         // The records of an aborted transaction are not returned.
-        if self.gives_up.load(Ordering::SeqCst) {
-            lock(&self.closing).give_up(view, asked, bytes, outcome);
+        if self.delivery.gives_up.load(Ordering::SeqCst) {
+            lock(&self.delivery.closing).give_up(view, asked, bytes, outcome);
         }
     }
 
     fn on_freed(&self, client: &Client, freed: Freed) {
-        if self.buffer_memory.is_waited_for() || self.deferrals.is_stalled() {
-            self.flush_helper.note_progress();
+        if self.admission.buffer_memory.is_waited_for() || self.admission.deferrals.is_stalled() {
+            self.delivery.flush_helper.note_progress();
         }
         // Contained, so that the flushes below are completed.
         survive("the admission of waiting records", || self.release(client, freed.bytes));
         // Dropped last, since it wakes the tasks of completed flushes.
         let mut done = Done::default();
-        self.outstanding.leave(freed.records, &mut done);
+        self.admission.outstanding.leave(freed.records, &mut done);
     }
 
     fn on_error(&self, client: &Client, error: i32, text: &str, fatal: bool) {
-        let text = self.broker_errors.redact(text);
+        let text = self.authentication.broker_errors.redact(text);
         if fatal || error == code::FATAL {
-            let cause = client.fatal_error().map(|(_, text)| self.broker_errors.redact(&text));
+            let cause = client.fatal_error().map(|(_, text)| self.authentication.broker_errors.redact(&text));
             emit!(error, code = error, %text, cause, "fatal error: the producer has failed and cannot be used any more");
         } else {
             emit!(warn, target: "ottla::librdkafka", code = error, "{text}");
         }
         if error == code::ALL_BROKERS_DOWN {
-            self.auth_state.note_all_down(Instant::now());
+            self.authentication.state.note_all_down(Instant::now());
         } else {
             let refusal = AuthFailure::read(error, &text, |address| client.connections().certificate_error(address));
-            self.auth_state.note(&text, refusal.clone());
+            self.authentication.state.note(&text, refusal.clone());
             if let Some(refusal) = refusal {
-                return self.broker_errors.note(refusal.code(), format!("{refusal}: {text}"), Some(refusal));
+                return self.authentication.broker_errors.note(refusal.code(), format!("{refusal}: {text}"), Some(refusal));
             }
         }
-        self.broker_errors.note(error, text, None);
+        self.authentication.broker_errors.note(error, text, None);
     }
 
     fn on_token_refresh(&self) {
-        if let Some(tokens) = &self.tokens {
+        if let Some(tokens) = &self.authentication.tokens {
             tokens.refresh();
         }
     }
 
     fn on_log(&self, level: i32, facility: &str, text: &str) {
-        let text = self.broker_errors.redact(text);
+        let text = self.authentication.broker_errors.redact(text);
         // A connection closed by a broker has only this log line and no error event of its own, and the line says more than the next event,
         // that all brokers are down. Lines of errors have an event each.
         if facility == "FAIL" && (4..=6).contains(&level) {
             let line = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(&*text, |(_, line)| line);
-            self.broker_errors.note(code::TRANSPORT, line.to_owned(), None);
+            self.authentication.broker_errors.note(code::TRANSPORT, line.to_owned(), None);
         }
         match level {
             0..=3 => emit!(error, target: "ottla::librdkafka", facility, "{text}"),
@@ -138,7 +138,7 @@ impl EventHandler for Shared {
     }
 
     fn on_throttle(&self, throttled: Throttled) {
-        self.listeners.on_throttle.tell(throttled);
+        self.delivery.listeners.on_throttle.tell(throttled);
     }
 
     fn on_statistics(&self, json: String) {
@@ -148,22 +148,22 @@ impl EventHandler for Shared {
     fn progress(&self, client: &Client) -> Progress {
         let now = Instant::now();
         self.meter.sample(now, || totals(client, TopicCounts::take));
-        if self.outstanding.is_closed() {
+        if self.admission.outstanding.is_closed() {
             self.refuse_waiting(code::DESTROY, true);
             let is_settled = self.transactions.as_ref().is_none_or(Transactions::is_settled);
-            if self.outstanding.is_empty() && is_settled {
+            if self.admission.outstanding.is_empty() && is_settled {
                 return Progress::Done;
             }
-            if let Some(wait) = lock(&self.closing).due(now) {
+            if let Some(wait) = lock(&self.delivery.closing).due(now) {
                 return Progress::Wait(wait);
             }
             if let Some(transactions) = &self.transactions {
                 transactions.give_up();
             }
-            if self.outstanding.is_empty() {
+            if self.admission.outstanding.is_empty() {
                 return Progress::Done;
             }
-            self.gives_up.store(true, Ordering::SeqCst);
+            self.delivery.gives_up.store(true, Ordering::SeqCst);
             client.purge();
             return Progress::Wait(FLUSH_SLICE);
         }
@@ -171,12 +171,20 @@ impl EventHandler for Shared {
         self.serve_deferred(client, now);
         self.serve_absent(client, now);
         self.expire(client, now);
-        let unlinger = self.flush_helper.watch(self.buffer_memory.is_waited_for() || self.deferrals.is_stalled(), now);
-        let deadlines =
-            [self.buffer_memory.next_deadline(), self.deferrals.next_deadline(), self.absent.next_deadline(), denial, unlinger];
+        let unlinger = self
+            .delivery
+            .flush_helper
+            .watch(self.admission.buffer_memory.is_waited_for() || self.admission.deferrals.is_stalled(), now);
+        let deadlines = [
+            self.admission.buffer_memory.next_deadline(),
+            self.admission.deferrals.next_deadline(),
+            self.metadata.absent.next_deadline(),
+            denial,
+            unlinger,
+        ];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
-            None if self.outstanding.is_empty() => Progress::Idle(IDLE),
+            None if self.admission.outstanding.is_empty() => Progress::Idle(IDLE),
             None => Progress::Wait(IDLE),
         }
     }
@@ -189,13 +197,13 @@ impl Shared {
         if client.connections().has_been_up() {
             return None;
         }
-        let deadline = self.auth_state.watch(!self.outstanding.is_empty(), now);
-        let refusal = self.auth_state.records_denied(now);
+        let deadline = self.authentication.state.watch(!self.admission.outstanding.is_empty(), now);
+        let refusal = self.authentication.state.records_denied(now);
         if refusal.is_none() {
             return deadline;
         }
-        self.auth_state.start_over();
-        *lock(&self.refusal) = refusal;
+        self.authentication.state.start_over();
+        *lock(&self.authentication.refusal) = refusal;
         client.purge_queued();
         None
     }

@@ -262,7 +262,7 @@ impl Pulses {
 
 impl Hurry {
     pub(in crate::producer) fn new(core: Arc<Core>) -> Self {
-        core.shared.flush_helper.ask(|state| state.hurries += 1);
+        core.shared.delivery.flush_helper.ask(|state| state.hurries += 1);
         Self(core)
     }
 }
@@ -271,7 +271,7 @@ impl Drop for Hurry {
     fn drop(&mut self) {
         // In a forked child the lock may be held forever.
         if !self.0.client.is_left_behind() {
-            lock(&self.0.shared.flush_helper.inner.state).hurries -= 1;
+            lock(&self.0.shared.delivery.flush_helper.inner.state).hurries -= 1;
         }
     }
 }

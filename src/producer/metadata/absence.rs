@@ -65,8 +65,9 @@ fn is_reported(record: &PreparedRecord) -> bool {
 impl Shared {
     /// Whether this record must wait behind records that are set aside.
     pub(in crate::producer) fn is_behind_absent(&self, record: &PreparedRecord) -> bool {
-        let holds = |code| self.absent.holds(&key_of(record, code));
-        self.absent.is_engaged() && (holds(code::UNKNOWN_TOPIC) || (record.partition.is_some() && holds(code::UNKNOWN_PARTITION)))
+        let holds = |code| self.metadata.absent.holds(&key_of(record, code));
+        self.metadata.absent.is_engaged()
+            && (holds(code::UNKNOWN_TOPIC) || (record.partition.is_some() && holds(code::UNKNOWN_PARTITION)))
     }
 
     /// Whether a record may be reported as accepted before librdkafka has it.
@@ -83,7 +84,7 @@ impl Shared {
 
     /// [`set_aside`](Self::set_aside), unless the record was cancelled or the queue is closed.
     pub(in crate::producer) fn try_set_aside(&self, deferral: Box<Deferral>) -> Result<(), (Box<Deferral>, Exit)> {
-        if !self.absent.engage() {
+        if !self.metadata.absent.engage() {
             return Err((deferral, Exit::Cleared));
         }
         let ticket = Arc::clone(&deferral.ticket);
@@ -91,30 +92,30 @@ impl Shared {
         let topic = record.topic.clone();
         // Behind the records that wait for the topic, if any, and while no partition of it is known, since the partitioner may choose this
         // partition for a later record.
-        let waits_for_topic = !knows_partitions(record) || self.absent.holds(&key_of(record, code::UNKNOWN_TOPIC));
+        let waits_for_topic = !knows_partitions(record) || self.metadata.absent.holds(&key_of(record, code::UNKNOWN_TOPIC));
         let place = ticket.set_aside(key_of(record, if waits_for_topic { code::UNKNOWN_TOPIC } else { code::UNKNOWN_PARTITION }));
-        if let Err((Absent(deferral), exit)) = self.absent.push(Absent(deferral)) {
-            self.absent.disengage();
+        if let Err((Absent(deferral), exit)) = self.metadata.absent.push(Absent(deferral)) {
+            self.metadata.absent.disengage();
             return Err((deferral, exit));
         }
         if ticket.place.is_withdrawn() {
             // Its future was dropped before the record had this place.
             place.withdraw();
-            if let Some(Absent(deferral)) = self.absent.withdraw(place) {
-                self.absent.disengage();
+            if let Some(Absent(deferral)) = self.metadata.absent.withdraw(place) {
+                self.metadata.absent.disengage();
                 return Err((deferral, Exit::Withdrawn));
             }
         }
-        topic.into_iter().for_each(|topic| self.refresh.want(&topic, self.absent.waker()));
+        topic.into_iter().for_each(|topic| self.metadata.refresh.want(&topic, self.metadata.absent.waker()));
         Ok(())
     }
 
     /// Retries the records that are set aside.
     pub(in crate::producer) fn serve_absent(&self, client: &Client, now: Instant) {
-        if !self.absent.is_due(now, || false) {
+        if !self.metadata.absent.is_due(now, || false) {
             return;
         }
-        self.absent.serve(
+        self.metadata.absent.serve(
             |Absent(deferral), turn| {
                 let exit = if turn.is_over() { Some(Exit::Cleared) } else { None };
                 let exit = exit.or_else(|| deferral.ticket.place.is_withdrawn().then_some(Exit::Withdrawn));
@@ -133,17 +134,17 @@ impl Shared {
         let Deferral { draft, pending_serialization, ticket } = deferral;
         if is_reported(draft.record()) {
             self.send_waiting(client, draft);
-            self.deferrals.disengage();
+            self.admission.deferrals.disengage();
             return None;
         }
         if !is_late {
             // librdkafka would reject it again, or accept it before its sender can learn that.
-            draft.record().topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
+            draft.record().topic.iter().for_each(|topic| self.metadata.refresh.want(topic, self.metadata.absent.waker()));
             return Some(Box::new(Deferral { draft, pending_serialization, ticket }));
         }
         let mut done = Done::default();
         let Err((mut draft, code)) = self.accept(client, draft, &mut done) else {
-            self.deferrals.disengage();
+            self.admission.deferrals.disengage();
             return None;
         };
         let error = if is_absence(&draft, code) {
@@ -158,8 +159,8 @@ impl Shared {
 
     /// Rejects the records whose deadline has passed at `now`, while the delivery thread is blocked.
     pub(in crate::producer) fn expire_absent(&self, client: &Client, now: Instant) {
-        for Absent(deferral) in self.absent.expired(now) {
-            self.absent.disengage();
+        for Absent(deferral) in self.metadata.absent.expired(now) {
+            self.metadata.absent.disengage();
             let code = if deferral.draft.record().partition.is_some() { code::UNKNOWN_PARTITION } else { code::UNKNOWN_TOPIC };
             let error = self.not_reported(deferral.draft.record(), code);
             self.leave(client, *deferral, error);
@@ -168,22 +169,22 @@ impl Shared {
 
     /// The error of a record whose topic or partition was not reported in time.
     fn not_reported(&self, record: &PreparedRecord, code: i32) -> Error {
-        let waited = self.buffer_memory.max_block().as_millis();
+        let waited = self.admission.buffer_memory.max_block().as_millis();
         let what = format!("{}: the brokers did not report it within max.block.ms ({waited} ms)", name_of(record));
-        self.broker_errors.blame(Error::from_code(code, &what))
+        self.authentication.broker_errors.blame(Error::from_code(code, &what))
     }
 
     /// The error of a record that must not wait for its topic or partition. Refreshes the metadata, so that a later attempt may succeed.
     pub(in crate::producer) fn refusal_of_absent(&self, record: &PreparedRecord, code: i32) -> Error {
-        record.topic.iter().for_each(|topic| self.refresh.want(topic, self.absent.waker()));
+        record.topic.iter().for_each(|topic| self.metadata.refresh.want(topic, self.metadata.absent.waker()));
         let what = format!("{}: unknown, the metadata are being refreshed; await `send`, or try again later", name_of(record));
         Error::from_code(code, &what).not_abortable()
     }
 
     /// Removes all records that are set aside. With `close`, no record can be set aside any more.
     pub(in crate::producer) fn clear_absent(&self, close: bool) -> impl Iterator<Item = Box<Deferral>> {
-        let cleared = self.absent.clear(close);
-        cleared.iter().for_each(|_| self.absent.disengage());
+        let cleared = self.metadata.absent.clear(close);
+        cleared.iter().for_each(|_| self.metadata.absent.disengage());
         cleared.into_iter().map(|Absent(deferral)| deferral)
     }
 
@@ -191,8 +192,8 @@ impl Shared {
     pub(in crate::producer) fn withdraw_absent(&self, client: &Client, ticket: &Ticket) {
         let Some(place) = ticket.place_aside() else { return };
         place.withdraw();
-        if let Some(Absent(deferral)) = self.absent.withdraw(place) {
-            self.absent.disengage();
+        if let Some(Absent(deferral)) = self.metadata.absent.withdraw(place) {
+            self.metadata.absent.disengage();
             self.leave(client, *deferral, self.error_of(Exit::Withdrawn));
         }
     }

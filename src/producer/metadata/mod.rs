@@ -6,3 +6,29 @@ pub(super) mod partitions;
 pub(super) mod producer_id;
 pub(super) mod refresh;
 mod topic_limit;
+
+use std::time::Duration;
+
+use absence::Absent;
+use producer_id::ProducerId;
+use refresh::Refresh;
+
+use crate::producer::admission::deferrals::Deferrals;
+
+/// The state of requests for metadata, shared by the handles and the delivery thread.
+pub(super) struct MetadataState {
+    /// The records that wait for their topic or partition. They also count as engaged in `deferrals`.
+    pub(super) absent: Deferrals<Absent>,
+    pub(super) refresh: Refresh,
+    pub(super) producer_id: ProducerId,
+}
+
+impl MetadataState {
+    pub(super) fn new(max_block: Duration) -> Self {
+        Self {
+            absent: Deferrals::new(max_block),
+            refresh: Refresh::new(Duration::from_millis(100), Duration::from_secs(1)),
+            producer_id: ProducerId::new(false),
+        }
+    }
+}

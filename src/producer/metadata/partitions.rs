@@ -77,26 +77,26 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         core.check_open()?;
         check_topic_name(topic)?;
-        let timeout = core.shared.buffer_memory.max_block();
+        let timeout = core.shared.admission.buffer_memory.max_block();
         let context = format!("topic {topic}");
         let shared = Arc::clone(&core.shared);
         let name = topic.to_owned();
         match elsewhere(&core.client, move |client| ask(client, &shared, &name, timeout)).await? {
             Ok(metadata) => partitions(topic, metadata),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
-            Err(code) => Err(core.shared.broker_errors.blame(Error::from_code(code, &context))),
+            Err(code) => Err(core.shared.authentication.broker_errors.blame(Error::from_code(code, &context))),
         }
     }
 
     /// The error of a request without a response.
     pub(in crate::producer) fn unanswered(&self, context: &str) -> Error {
         let shared = &self.0.core.shared;
-        if let Some(error) = shared.broker_errors.not_let_in(context) {
+        if let Some(error) = shared.authentication.broker_errors.not_let_in(context) {
             return error;
         }
-        let waited = shared.buffer_memory.max_block().as_millis();
+        let waited = shared.admission.buffer_memory.max_block().as_millis();
         let message = format!("{context}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
-        shared.broker_errors.blame(Error::new(ErrorKind::MetadataTimeout, message))
+        shared.authentication.broker_errors.blame(Error::new(ErrorKind::MetadataTimeout, message))
     }
 }
 
@@ -154,7 +154,8 @@ pub(in crate::producer) fn persist<T>(
             Err(code::TRANSPORT)
         };
         match answer {
-            Err(code::TIMED_OUT | code::TRANSPORT) if !left.is_zero() && shared.denied(client, begun).is_none() => {}
+            Err(code::TIMED_OUT | code::TRANSPORT)
+                if !left.is_zero() && shared.authentication.denied(client, begun).is_none() => {}
             answer => return answer,
         }
     }

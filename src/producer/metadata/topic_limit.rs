@@ -28,7 +28,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let core = &self.0.core;
         core.check_open()?;
         check_topic_name(topic)?;
-        let (timeout, shared, name) = (core.shared.buffer_memory.max_block(), Arc::clone(&core.shared), topic.to_owned());
+        let (timeout, shared, name) =
+            (core.shared.admission.buffer_memory.max_block(), Arc::clone(&core.shared), topic.to_owned());
         let ask = move |client: &Client| {
             persist(client, &shared, timeout, |timeout| client.topic_setting(&name, MAX_MESSAGE_BYTES, timeout))
         };
@@ -38,7 +39,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
                 Error::new(ErrorKind::Client, format!("{context}: the broker's response contains no valid number"))
             }),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
-            Err(code) => Err(core.shared.broker_errors.blame(Error::from_code(code, &context))),
+            Err(code) => Err(core.shared.authentication.broker_errors.blame(Error::from_code(code, &context))),
         }
     }
 }

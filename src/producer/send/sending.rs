@@ -66,11 +66,11 @@ impl Sending {
     /// Sends the draft if memory is available, or queues it.
     pub(in crate::producer) fn start(core: &Arc<Core>, mut draft: Draft) -> Self {
         let shared = &core.shared;
-        if shared.deferrals.is_engaged() {
+        if shared.admission.deferrals.is_engaged() {
             // It may be behind a record that waits for its serializer, or will once it has memory.
             return Self::defer(core, draft, PendingSerialization::nothing());
         }
-        if shared.buffer_memory.try_take(draft.charge()) {
+        if shared.admission.buffer_memory.try_take(draft.charge()) {
             let pending = draft.pending_report();
             return Self::accept(core, draft, pending);
         }
@@ -80,7 +80,7 @@ impl Sending {
         }
         let pending = draft.pending();
         draft.record_mut().trim();
-        match shared.buffer_memory.take_or_wait(draft.charge(), Entrant::Whole(draft)) {
+        match shared.admission.buffer_memory.take_or_wait(draft.charge(), Entrant::Whole(draft)) {
             Claim::Granted(entrant) => Self::accept(core, entrant.into_draft(), pending),
             Claim::Waiting { id, first } => {
                 if first {
@@ -96,17 +96,17 @@ impl Sending {
     /// Queues the draft for its serializer, after it has reserved memory for what it keeps meanwhile.
     pub(in crate::producer) fn defer(core: &Arc<Core>, mut draft: Draft, pending_serialization: PendingSerialization) -> Self {
         let shared = &core.shared;
-        if !shared.deferrals.engage() {
+        if !shared.admission.deferrals.engage() {
             return Self::refuse(core, draft);
         }
         let pending = draft.pending();
         draft.record_mut().trim();
         // The size kept in memory may exceed `buffer.memory`, although the serialized record does not.
-        let held = draft.record().cost().saturating_add(pending_serialization.held()).min(shared.buffer_memory.limit());
+        let held = draft.record().cost().saturating_add(pending_serialization.held()).min(shared.admission.buffer_memory.limit());
         draft.set_charge(held);
         let ticket = Arc::new(Ticket::new(topic_of(draft.record())));
         let deferral = Box::new(Deferral { draft, pending_serialization, ticket: Arc::clone(&ticket) });
-        match shared.buffer_memory.take_or_wait(held, Entrant::Deferred(deferral)) {
+        match shared.admission.buffer_memory.take_or_wait(held, Entrant::Deferred(deferral)) {
             Claim::Granted(Entrant::Deferred(deferral)) if !shared.may_pass(&deferral) => {
                 shared.line_up(&core.client, deferral);
                 core.keep_time();
@@ -117,7 +117,7 @@ impl Sending {
             }
             Claim::Granted(entrant) => {
                 let sending = Self::accept(core, entrant.into_draft(), pending);
-                shared.deferrals.disengage();
+                shared.admission.deferrals.disengage();
                 return sending;
             }
             Claim::Waiting { id, first } => {
@@ -128,7 +128,7 @@ impl Sending {
                 }
             }
             Claim::Closed(entrant) => {
-                shared.deferrals.disengage();
+                shared.admission.deferrals.disengage();
                 return Self::refuse(core, entrant.into_draft());
             }
         }
@@ -153,7 +153,7 @@ impl Sending {
     /// Sets the draft aside until its topic or partition is known. Its memory is reserved.
     fn set_aside(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
         let shared = &core.shared;
-        if !shared.deferrals.engage() {
+        if !shared.admission.deferrals.engage() {
             shared.release(&core.client, draft.charge());
             return Self::refuse(core, draft);
         }

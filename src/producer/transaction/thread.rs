@@ -115,7 +115,7 @@ impl TransactionThread {
 
     /// The authentication error since `asked`, which makes retries useless.
     fn not_let_in(&self, asked: Instant) -> Option<TransactionRefused> {
-        let refusal = self.shared.denied(&self.client, asked)?;
+        let refusal = self.shared.authentication.denied(&self.client, asked)?;
         let (code, text) = (refusal.code(), refusal.to_string());
         Some(TransactionRefused { code, text, retriable: false, abortable: false, fatal: false })
     }
@@ -133,7 +133,7 @@ impl TransactionThread {
         }
         // An unreported record of the previous transaction must not become part of this one, and one that is just being rejected must not fail
         // this one.
-        while self.shared.anything_waits() || !self.shared.outstanding.is_empty() || transactions.is_ending_records() {
+        while self.shared.anything_waits() || !self.shared.admission.outstanding.is_empty() || transactions.is_ending_records() {
             if !transactions.goes_on(call, None) {
                 return None;
             }
@@ -179,8 +179,9 @@ impl TransactionThread {
         loop {
             // Read before the failure, which is stored before a record counts as reported, and in the order in which a record passes these
             // stages.
-            let is_done =
-                !self.shared.anything_waits() && self.shared.outstanding.is_empty() && !transactions.is_ending_records();
+            let is_done = !self.shared.anything_waits()
+                && self.shared.admission.outstanding.is_empty()
+                && !transactions.is_ending_records();
             if let Some((code, text)) = self.client.fatal_error() {
                 return failed(transactions.end_by(code, &text));
             }
@@ -250,7 +251,7 @@ impl TransactionThread {
                 Err(refused) if refused.is_resumable() => {
                     let permanent = refused.permanent().filter(|_| !matches!(call, Call::SendOffsets(..) | Call::Commit(_)));
                     let what = match refused.code {
-                        code::TIMED_OUT => self.shared.broker_errors.last().map(|error| error.to_string()),
+                        code::TIMED_OUT => self.shared.authentication.broker_errors.last().map(|error| error.to_string()),
                         _ => Some(refused.text),
                     };
                     if !transactions.goes_on(call, Some(Last { what, permanent })) {
