@@ -37,13 +37,14 @@ impl Queue {
         self.0.as_ptr()
     }
 
-    /// The next event, after waiting for it for `timeout` at most, or until a [`wake`](Self::wake).
+    /// The next event, after waiting for it for `timeout` at most, or until `wake`.
     pub(super) fn poll(&self, timeout: Duration) -> Option<Event> {
         // SAFETY: the reference is ours until `drop`; an event that a poll returns is ours to destroy.
         unsafe { Event::from_owned(sys::rd_kafka_queue_poll(self.0.as_ptr(), milliseconds(timeout))) }
     }
 
     /// Ends a waiting [`poll`](Self::poll), or the next one.
+    #[cfg(feature = "consumer")]
     pub(super) fn wake(&self) {
         // SAFETY: the reference is ours until `drop`.
         unsafe { sys::rd_kafka_queue_yield(self.0.as_ptr()) };

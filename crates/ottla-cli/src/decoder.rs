@@ -10,7 +10,8 @@ use ottla::{
     serialize::{BoxError, DeserializeContext},
 };
 use ottla_schema_registry::{
-    GenericAvro, JsonSchema, Protobuf, SchemaRegistry, SchemaType, WireFormatError, WireId, prost_reflect::DynamicMessage,
+    GenericAvro, JsonSchema, Protobuf, RegistryError, SchemaRegistry, SchemaType, WireFormatError, WireId,
+    prost_reflect::DynamicMessage,
 };
 use serde_json::{
     Value as Json,
@@ -86,13 +87,13 @@ impl Formats {
             WireId::Id(id) => self.registry.by_id(id),
             WireId::Guid(guid) => self.registry.by_guid(guid),
         };
-        let registered = registered.wait()?;
+        let registered = registered.wait().map_err(RegistryError::into_box)?;
         let schema = registered.schema();
         let kind = match schema.schema_type() {
             SchemaType::Protobuf => Kind::Protobuf,
             SchemaType::Json => Kind::Json,
             _ => {
-                let uses = self.registry.uses(schema).wait()?;
+                let uses = self.registry.uses(schema).wait().map_err(RegistryError::into_box)?;
                 let (schema, names) = parsed(schema.text(), uses.iter().map(|(_, used)| used.schema().text()))?;
                 Kind::Avro(Arc::new(AvroJson::new(schema, names)))
             }

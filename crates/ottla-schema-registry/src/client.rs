@@ -128,7 +128,7 @@ impl SchemaRegistry {
     pub fn new(config: &SchemaRegistryConfig) -> Result<Self, ConfigError> {
         let (connection, lookup_policy) = config.resolve()?;
         let transport = Transport::new(&connection)
-            .map_err(|error| [Problem::new(None, None, error.to_string())].into_iter().collect::<ConfigError>())?;
+            .map_err(|error| [Problem::new(None, None, error.message())].into_iter().collect::<ConfigError>())?;
         let cache = Mutex::new(Cache::new(connection.cache_capacity, connection.latest_lifetime));
         let (latest_lifetime, urls) = (connection.latest_lifetime, connection.urls.len());
         Ok(Self(Arc::new(Inner { transport, lookup_policy, cache, latest_lifetime, thread_pool: Arc::default(), urls })))

@@ -166,8 +166,9 @@ impl RegistryError {
 }
 
 impl RegistryError {
-    /// As a serializer or deserializer returns it: the client must know whether the registry failed, or the record.
-    pub(crate) fn into_box(self) -> BoxError {
+    /// Returns the error of a serializer or deserializer that has asked the registry: [`Unavailable`] for an [outage](Self::is_outage), so
+    /// that the client retries the record, else this error.
+    pub fn into_box(self) -> BoxError {
         if self.is_outage() { Unavailable::new(self).into() } else { self.into() }
     }
 }
