@@ -104,6 +104,7 @@
 //! # Features
 //! | Feature | Contents |
 //! |---|---|
+//! | `config-files` (default) | configurations in TOML, YAML, JSON and `.properties` |
 //! | `tls` (default) | TLS, SCRAM and OAUTHBEARER, with an OpenSSL that is built from source |
 //! | `zstd`, `gzip` (default) | these two compressions; snappy and lz4 are always available |
 //! | `tls-system` | TLS with the system's OpenSSL |

@@ -26,16 +26,18 @@ macro_rules! client_methods {
             /// # Errors
             /// All errors in the file, each with its line: unreadable or invalid content, unknown names, wrong types, values out
             /// of range, duplicate keys, placeholders without a value. Reading stops after a hundred errors.
-            pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-                source::from_file($kind, path.as_ref()).map(Self)
+            #[cfg(feature = "config-files")]
+            pub fn from_file(path: impl AsRef<std::path::Path>) -> Result<Self, ConfigError> {
+                $crate::config::source::from_file($kind, path.as_ref()).map(Self)
             }
 
             /// Reads a text in the given format, as [`from_file`](Self::from_file) does.
             ///
             /// # Errors
             /// As for [`from_file`](Self::from_file).
-            pub fn from_str(text: &str, format: Format) -> Result<Self, ConfigError> {
-                source::from_str($kind, text, format).map(Self)
+            #[cfg(feature = "config-files")]
+            pub fn from_str(text: &str, format: $crate::config::Format) -> Result<Self, ConfigError> {
+                $crate::config::source::from_str($kind, text, format).map(Self)
             }
 
             /// Reads names and values from a map or a list. Placeholders in values are not replaced.

@@ -1,11 +1,11 @@
 //! [`ConsumerConfig`]: the settings of a consumer.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{fmt, time::Duration};
 
 use super::{
-    AutoOffsetReset, ClientConfig, ClientKind, ConfigError, Explanation, Format, GroupProtocol, IsolationLevel, Origin,
-    ProducerConfig, ResolvedConsumer, SaslMechanism, SecurityProtocol, Warning, client_methods, deserializer_name, explain,
-    exposed, jaas, resolved_consumer, serialize, source,
+    AutoOffsetReset, ClientConfig, ClientKind, ConfigError, Explanation, GroupProtocol, IsolationLevel, Origin, ProducerConfig,
+    ResolvedConsumer, SaslMechanism, SecurityProtocol, Warning, client_methods, deserializer_name, explain, exposed, jaas,
+    resolved_consumer, serialize,
 };
 use crate::serialize::SerializerName;
 

@@ -1,58 +1,11 @@
-//! [`read`]: reads a configuration file, or a file named in one.
+//! [`is_pipe_or_device`]: paths in a configuration that could block.
 
-use std::{
-    fs::{self, File},
-    io::{self, Read as _},
-    path::Path,
-};
-
-/// The maximum size of a file in bytes, far more than a configuration, a certificate or a password needs. It also limits the
-/// placeholders of a value.
-pub(crate) const MAX_SIZE: usize = 1024 * 1024;
+use std::{fs, path::Path};
 
 /// The error for a pipe or a device.
 pub(crate) const NOT_A_FILE: &str = "is a pipe or a device, not a file";
 
-/// Reads a file; the error is a short reason. Never blocks, and takes at most [`MAX_SIZE`] of memory.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
-    if is_pipe_or_device(path) {
-        return Err(NOT_A_FILE.to_owned());
-    }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)).map_err(|error| reason(&error))?;
-    if bytes.len() > MAX_SIZE {
-        Err("is larger than 1 MiB, the limit for a file in a configuration".to_owned())
-    } else {
-        Ok(bytes)
-    }
-}
-
 /// Whether opening or reading the path could block: a pipe waits for a writer.
 pub(crate) fn is_pipe_or_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
-}
-
-/// A short reason why a file could not be read.
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => "is a directory, not a file".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_read_up_to_the_limit() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        for (size, wanted) in [(0, true), (MAX_SIZE, true), (MAX_SIZE + 1, false)] {
-            fs::write(&path, vec![b'x'; size]).unwrap();
-            assert_eq!(read(&path).map(|bytes| bytes.len()).ok(), wanted.then_some(size), "{size}");
-        }
-    }
 }

@@ -14,7 +14,7 @@ mod deserializer_name;
 mod environment;
 mod error;
 mod explain;
-pub(crate) mod file;
+mod file;
 mod jaas;
 mod kind;
 mod librdkafka_property;
@@ -22,7 +22,6 @@ mod librdkafka_property;
 mod markdown;
 mod origin;
 mod partitioner_name;
-mod placeholder;
 mod producer;
 mod redaction;
 mod resolution;
@@ -36,6 +35,7 @@ mod serialize;
 mod serializer_name;
 mod server;
 mod setting;
+#[cfg(feature = "config-files")]
 mod source;
 mod tls;
 mod typed;
@@ -60,6 +60,7 @@ pub(crate) use resolved_consumer::ResolvedConsumer;
 #[cfg(feature = "consumer")]
 pub use setting::consumer_settings;
 pub use setting::{Becomes, Setting, schema_registry_settings, settings};
+#[cfg(feature = "config-files")]
 pub use source::{Format, HostSetting, UnknownFormat, client_tables, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
 #[cfg(feature = "consumer")]

@@ -1,10 +1,10 @@
 //! [`ProducerConfig`]: the settings of a producer.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{fmt, time::Duration};
 
 use super::{
-    Acks, ClientConfig, ClientKind, Compression, ConfigError, Explanation, Format, Origin, PartitionerName, Resolved,
-    SaslMechanism, SecurityProtocol, Warning, client_methods, explain, exposed, jaas, resolved, serialize, source,
+    Acks, ClientConfig, ClientKind, Compression, ConfigError, Explanation, Origin, PartitionerName, Resolved, SaslMechanism,
+    SecurityProtocol, Warning, client_methods, explain, exposed, jaas, resolved, serialize,
 };
 use crate::serialize::SerializerName;
 

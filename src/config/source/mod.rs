@@ -1,8 +1,11 @@
 //! Configuration texts: reads TOML, YAML, JSON and Java's `.properties` to names and values with line numbers.
 
+mod file;
 mod host;
+mod jaas;
 mod json;
 mod lines;
+mod placeholder;
 mod properties;
 mod table;
 mod toml;
@@ -17,7 +20,7 @@ use std::{
 
 pub use host::{HostSetting, client_tables, host_settings};
 
-use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, file, jaas, placeholder};
+use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem};
 use crate::secret::Secret;
 
 /// The number of errors to report for one text before reading stops.
@@ -350,8 +353,8 @@ mod tests {
         ] {
             let config = from_str(&text, format).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(config.get("client.id"), Some(secret), "{text}");
-            let jaas =
-                jaas::Jaas::parse(config.0.get("sasl.jaas.config").unwrap()).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let jaas = crate::config::jaas::Jaas::parse(config.0.get("sasl.jaas.config").unwrap())
+                .unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!((jaas.get("username"), jaas.get("password")), (Some("u"), Some(secret)), "{text}");
         }
     }

@@ -1,10 +1,7 @@
 //! The common part of TOML, YAML and JSON: nested tables, flattened to dotted names.
 
-use super::{Broken, Pair};
-use crate::{
-    config::{ClientKind, placeholder},
-    secret::Secret,
-};
+use super::{Broken, Pair, placeholder};
+use crate::{config::ClientKind, secret::Secret};
 
 /// The maximum nesting of tables; a setting's name has at most eight parts.
 pub(super) const MAX_DEPTH: usize = 24;
