@@ -7,12 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ottla::testing::EmbeddedKafka;
-use rdkafka::{
-    ClientConfig, Message as _, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer as _},
-    error::KafkaError,
-};
+use ottla::{Consumer, ConsumerConfig, consumer::TopicPartition, testing::EmbeddedKafka};
 
 use crate::exit::{Exit, Failure};
 
@@ -24,6 +19,9 @@ const UNREAD: usize = 2 << 20;
 const OVERHEAD: usize = 64;
 /// How long the comparison waits without a record before it gives up.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Keys and values as the broker has them.
+type Bytes = Option<Vec<u8>>;
+
 /// How long one poll of the reader waits before it checks whether to stop.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -123,11 +121,11 @@ impl Embedded {
             return Err("the reader of the embedded broker panicked".to_owned());
         }
         waited?;
-        let watermarks = watermarks(kafka.bootstrap_servers(), &topic)
+        let end_offsets = end_offsets(kafka.bootstrap_servers(), &topic)
             .map_err(|error| format!("cannot read the offsets of the embedded broker: {error}"))?;
         // The producer may live until the process ends, and would log errors about a stopped broker.
         std::mem::forget(kafka);
-        read_back.lock().compare(&watermarks)
+        read_back.lock().compare(&end_offsets)
     }
 }
 
@@ -222,11 +220,11 @@ impl State {
         })
     }
 
-    fn compare(&self, watermarks: &[i64]) -> Result<u64, String> {
+    fn compare(&self, end_offsets: &[i64]) -> Result<u64, String> {
         if let Some(difference) = self.difference() {
             return Err(difference);
         }
-        for (partition, (sent, end)) in self.sent.iter().zip(watermarks).enumerate() {
+        for (partition, (sent, end)) in self.sent.iter().zip(end_offsets).enumerate() {
             if u64::try_from(*end) != Ok(sent.records) {
                 return Err(format!("partition {partition}: {} records acknowledged, but the end offset is {end}", sent.records));
             }
@@ -235,62 +233,59 @@ impl State {
     }
 }
 
-fn consumer(bootstrap_servers: &str, topic: &str) -> Result<BaseConsumer, KafkaError> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap_servers)
-        // The comparison joins no group, but librdkafka requires a group.id for offsets. They are not committed.
-        .set("group.id", "ottla-read-back")
-        .set("enable.auto.commit", "false")
-        .set("auto.offset.reset", "error")
+/// A consumer of all partitions, from their first record.
+fn consumer(bootstrap_servers: &str, topic: &str) -> Result<Consumer<Bytes, Bytes>, ottla::Error> {
+    let config = ConsumerConfig::from_pairs([
+        ("bootstrap.servers", bootstrap_servers),
+        ("enable.auto.commit", "false"),
+        ("auto.offset.reset", "earliest"),
         // The embedded broker answers an empty fetch only after this time.
-        .set("fetch.wait.max.ms", "10")
-        .create()?;
-    let mut partitions = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        partitions.add_partition_offset(topic, partition, Offset::Offset(0))?;
-    }
-    consumer.assign(&partitions)?;
+        ("fetch.max.wait.ms", "10"),
+    ])?;
+    let consumer = Consumer::builder(config).build()?;
+    consumer.blocking().assign(partitions(topic))?;
     Ok(consumer)
 }
 
-/// Reads until `stop`. Offsets must follow each other without a gap.
-fn read(consumer: &BaseConsumer, read_back: &ReadBack) {
+fn partitions(topic: &str) -> impl Iterator<Item = TopicPartition> {
+    (0..PARTITIONS).map(move |partition| TopicPartition::new(topic, partition))
+}
+
+/// Reads until `stop`. Offsets must follow each other without a gap: the broker drops its oldest records when it has too many.
+fn read(consumer: &Consumer<Bytes, Bytes>, read_back: &ReadBack) {
     let mut next = [0; PARTITIONS as usize];
     while !read_back.lock().done {
-        match consumer.poll(POLL) {
-            None => {}
-            Some(Ok(message)) => {
-                let (partition, offset) = (message.partition(), message.offset());
-                if let Some(expected) = usize::try_from(partition).ok().and_then(|partition| next.get_mut(partition)) {
-                    if offset != *expected {
-                        read_back.fail(format!("partition {partition}: read offset {offset}, expected {expected}"));
-                        return;
-                    }
-                    *expected += 1;
-                }
-                read_back.read(partition, Digest::of(message.key(), message.payload()));
-            }
-            Some(Err(error @ (KafkaError::MessageConsumptionFatal(_) | KafkaError::PartitionEOF(_)))) => {
-                read_back.fail(format!("cannot read from the embedded broker: {error}"));
-                return;
-            }
-            Some(Err(error)) => {
-                use rdkafka::types::RDKafkaErrorCode as Code;
-                // librdkafka recovers from lost connections; dropped records are lost.
-                if matches!(error.rdkafka_error_code(), Some(Code::AutoOffsetReset | Code::OffsetOutOfRange)) {
-                    read_back.fail(format!("the embedded broker dropped records before they were read back: {error}"));
+        for record in consumer.blocking().poll(POLL) {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) if error.error().is_fatal() => {
+                    read_back.fail(format!("cannot read from the embedded broker: {error}"));
                     return;
                 }
-                tracing::debug!(%error, "reading back");
+                // librdkafka recovers from lost connections.
+                Err(error) => {
+                    tracing::debug!(%error, "reading back");
+                    continue;
+                }
+            };
+            let (partition, offset) = (record.partition(), record.offset());
+            if let Some(expected) = usize::try_from(partition).ok().and_then(|partition| next.get_mut(partition)) {
+                if offset != *expected {
+                    read_back.fail(format!("partition {partition}: read offset {offset}, expected {expected}"));
+                    return;
+                }
+                *expected += 1;
             }
+            read_back.read(partition, Digest::of(record.key().as_deref(), record.value().as_deref()));
         }
     }
 }
 
 /// The offset after the last record of each partition.
-fn watermarks(bootstrap_servers: &str, topic: &str) -> Result<Vec<i64>, KafkaError> {
-    let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", bootstrap_servers).create()?;
-    (0..PARTITIONS).map(|partition| consumer.fetch_watermarks(topic, partition, TIMEOUT).map(|(_, high)| high)).collect()
+fn end_offsets(bootstrap_servers: &str, topic: &str) -> Result<Vec<i64>, ottla::Error> {
+    let consumer = consumer(bootstrap_servers, topic)?;
+    let offsets = consumer.blocking().end_offsets(partitions(topic))?;
+    Ok((0..PARTITIONS).map(|partition| offsets.next(topic, partition).unwrap_or_default()).collect())
 }
 
 #[cfg(test)]
