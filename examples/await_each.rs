@@ -17,7 +17,7 @@ fn main() -> ottla::Result<()> {
     block_on(async {
         let mut deliveries = Vec::new();
         for customer in 0..1000 {
-            let record = ProducerRecord::to("payments").key(&customer).value("12.50 EUR");
+            let record = ProducerRecord::to("payments").key(customer).value("12.50 EUR");
             deliveries.push((customer, producer.send(record).await?));
         }
 

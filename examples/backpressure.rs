@@ -18,7 +18,7 @@ fn main() -> ottla::Result<()> {
 
     let mut deliveries = Vec::new();
     let refused = loop {
-        match producer.try_send(ProducerRecord::to("images").value(&image)) {
+        match producer.try_send(ProducerRecord::to("images").value(image)) {
             Ok(delivery) => deliveries.push(delivery),
             Err(refused) => break refused,
         }
@@ -32,7 +32,7 @@ fn main() -> ottla::Result<()> {
         // The refused record, then ten times as many as fit: each `send` waits for a report.
         deliveries.push(producer.send(refused.into_record()).await?);
         for _ in 0..200 {
-            deliveries.push(producer.send(ProducerRecord::to("images").value(&image)).await?);
+            deliveries.push(producer.send(ProducerRecord::to("images").value(image)).await?);
         }
         let sent = deliveries.len();
         let mut acknowledged = 0;

@@ -14,7 +14,7 @@ fn main() -> ottla::Result<()> {
     let (sender, receiver) = mpsc::channel();
     for reading in 0..1000 {
         let value = f64::from(reading) / 10.0;
-        let record = ProducerRecord::to("readings").key("boiler").value(&value);
+        let record = ProducerRecord::to("readings").key("boiler").value(value);
         let sender = sender.clone();
         // Blocks only while the buffer is full. The callback runs on the delivery thread, so it only forwards the report.
         blocking.send_with(record, move |report| {

@@ -52,7 +52,7 @@ fn main() -> ottla::Result<()> {
 
     block_on(async {
         for reading in [Reading::Celsius(21.46), Reading::Removed, Reading::Celsius(f32::NAN)] {
-            match producer.send(ProducerRecord::to("temperatures").key(&(2, 14)).value(&reading)).await {
+            match producer.send(ProducerRecord::to("temperatures").key((2, 14)).value(&reading)).await {
                 Ok(delivery) => println!("value of {:?} bytes", delivery.await?.serialized_value_size()),
                 Err(error) if error.kind() == ErrorKind::Serialization => {
                     let cause = error.source().map(ToString::to_string).unwrap_or_default();

@@ -110,7 +110,7 @@ fn keystore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
     match (config.get(chain), config.get(key)) {
         (None, None) => {}
         _ if file.is_some() => {
-            resolution.fail(config, location, format!("conflicts with {chain} or {key}; set only one of them"))
+            resolution.fail(config, location, format!("conflicts with {chain} or {key}; set only one of them"));
         }
         _ if format != Some("PEM") => {
             let name = if config.get(chain).is_some() { chain } else { key };

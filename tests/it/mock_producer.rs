@@ -155,7 +155,7 @@ fn invalid_records_are_rejected_as_by_a_real_producer() {
         })
         .build()
         .unwrap();
-    let refused = floats.try_send(ProducerRecord::to("t").value(&f64::NAN)).unwrap_err();
+    let refused = floats.try_send(ProducerRecord::to("t").value(f64::NAN)).unwrap_err();
     assert_eq!(refused.error().kind(), ErrorKind::Serialization);
     assert!(floats.history().is_empty());
 }
@@ -249,7 +249,7 @@ fn interceptors_see_records_and_reports() {
 fn mock_producer_supports_all_types_and_dyn_produce() {
     let producer: MockProducer<i64, Vec<u32>> = MockProducer::builder().value_serializer(Json::new()).build().unwrap();
     let object: &dyn Produce<i64, Vec<u32>> = &producer;
-    block_on(async { object.send(ProducerRecord::to("t").key(&7).value(&vec![1, 2])).await.unwrap().await.unwrap() });
+    block_on(async { object.send(ProducerRecord::to("t").key(7).value(vec![1, 2])).await.unwrap().await.unwrap() });
     assert_eq!(producer.history()[0].key(), Some(&7i64.to_be_bytes()[..]));
     assert_eq!(producer.history()[0].value(), Some(&b"[1,2]"[..]));
 }

@@ -147,7 +147,7 @@ pub(crate) fn check(settings: &ProducerConfig, schema_type: SchemaType, part: Pa
     let wrong = |error: &dyn fmt::Display| Failure::usage(format!("schema {}: {error}", file.display()));
     match schema_type {
         SchemaType::Avro => {
-            drop(parsed(schema.text(), []).map_err(|error| wrong(&format_args!("invalid Avro schema: {error}")))?)
+            drop(parsed(schema.text(), []).map_err(|error| wrong(&format_args!("invalid Avro schema: {error}")))?);
         }
         SchemaType::Protobuf => {
             let uses = imports(file, schema.text())?;

@@ -80,7 +80,7 @@ impl<R> DeserializerCache<R> {
             Some(answer) => answer.and_then(|whole| compile(&whole)),
             None => {
                 self.remember(id, Unknown::Pending(Instant::now()));
-                return Err(SchemaPending::new(id.to_string()));
+                return Err(SchemaPending::boxed(id.to_string()));
             }
         };
         match found {

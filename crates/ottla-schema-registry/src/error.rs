@@ -180,7 +180,7 @@ pub(crate) struct SchemaPending(String);
 
 impl SchemaPending {
     /// `asked` is what it was asked for.
-    pub(crate) fn new(asked: String) -> BoxError {
+    pub(crate) fn boxed(asked: String) -> BoxError {
         Unavailable::pending(Self(asked)).into()
     }
 }

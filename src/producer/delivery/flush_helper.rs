@@ -146,7 +146,7 @@ impl FlushHelper {
     }
 
     fn pulses(&self) -> Option<MutexGuard<'_, Pulses>> {
-        self.pulses.as_ref().map(|pulses| lock(&pulses))
+        self.pulses.as_ref().map(|pulses| lock(pulses))
     }
 
     /// Changes the state, and starts the thread if needed.

@@ -33,7 +33,7 @@ fn a_million_records_over_breaking_connections_are_written_once_and_in_order() {
     block_on(async {
         let mut deliveries: VecDeque<Delivery> = VecDeque::new();
         for n in 0..RECORDS {
-            deliveries.push_back(producer.send(ProducerRecord::to("once").key(&(n % KEYS)).value(&n)).await.unwrap());
+            deliveries.push_back(producer.send(ProducerRecord::to("once").key(n % KEYS).value(n)).await.unwrap());
             if deliveries.len() > 20_000 {
                 deliveries.pop_front().unwrap().await.unwrap();
             }

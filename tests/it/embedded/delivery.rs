@@ -245,7 +245,7 @@ fn partitions_for_returns_the_partitions() {
 fn types_with_a_default_serializer_are_sent() {
     let kafka = kafka(1);
     let producer: Producer<i64, [u8]> = Producer::builder(config(&kafka)).build().unwrap();
-    let sent = block_on(async { producer.send(ProducerRecord::to("orders").key(&-2).value(&[1u8, 2][..])).await.unwrap().await });
+    let sent = block_on(async { producer.send(ProducerRecord::to("orders").key(-2).value(&[1u8, 2][..])).await.unwrap().await });
     assert_eq!(sent.unwrap().serialized_key_size(), Some(8));
     let found = log::read(kafka.bootstrap_servers(), "orders").remove(0);
     assert_eq!(found.key.as_deref(), Some((-2i64).to_be_bytes().as_slice()));

@@ -1,4 +1,5 @@
 //! The natural calls of a service: `key` and `value` accept its types without a conversion, and the bytes arrive.
+#![allow(clippy::needless_borrows_for_generic_args, reason = "borrowed values are among the calls that are tested")]
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -20,12 +21,15 @@ fn order() -> Order {
 
 const ORDER: &[u8] = br#"{"id":"o-1","note":null}"#;
 
+/// The bytes of a key or a value; `None` for null.
+type Bytes = Option<Vec<u8>>;
+
 /// Key and value of each record, in the order of the only partition.
-fn read(kafka: &EmbeddedKafka) -> Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> {
+fn read(kafka: &EmbeddedKafka) -> Vec<(Bytes, Bytes)> {
     log::read(kafka.bootstrap_servers(), "orders").into_iter().map(|record| (record.key, record.value)).collect()
 }
 
-fn bytes(part: Option<&str>) -> Option<Vec<u8>> {
+fn bytes(part: Option<&str>) -> Bytes {
     part.map(|text| text.as_bytes().to_vec())
 }
 

@@ -36,7 +36,7 @@ fn no_secret_in_the_log() {
 
         let group = common.into_iter().chain([("group.id", "g"), ("default.api.timeout.ms", "2000")]);
         let consumer: Consumer<String, String> = Consumer::builder(ConsumerConfig::from_pairs(group).unwrap()).build().unwrap();
-        seen.result(consumer.blocking().subscribe(&["orders"]));
+        seen.result(consumer.blocking().subscribe(["orders"]));
         for record in consumer.blocking().poll(Duration::from_secs(2)) {
             seen.result(record);
         }

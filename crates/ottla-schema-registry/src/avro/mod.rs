@@ -306,7 +306,7 @@ impl Codec {
         let used = match max_block {
             None => block_on(lookup),
             Some(max_block) => block_on_for(lookup, max_block)
-                .ok_or_else(|| SchemaPending::new("the references of the reader's schema".to_owned()))?,
+                .ok_or_else(|| SchemaPending::boxed("the references of the reader's schema".to_owned()))?,
         }
         .map_err(RegistryError::into_box)?;
         let parsed = ParsedSchema::new(local.schema.text(), used.iter().map(|(_, used)| used.schema().text()))?;

@@ -146,7 +146,7 @@ fn a_waiting_record_blocks_its_topic_and_no_other() {
     let other = |id| ProducerRecord::to("others").value(Arc::new(Some(Order { id })));
     block_on(async { producer.send(other(1)).await.unwrap().await.unwrap() });
     embedded.fail_next(RegistryFault::Never, 1);
-    let first = producer.send(ProducerRecord::to("orders").value(&Some(Order { id: 1 })));
+    let first = producer.send(ProducerRecord::to("orders").value(Some(Order { id: 1 })));
     let second = producer.send(ProducerRecord::to("orders").value(&None::<Order>));
     let refused = producer.try_send(ProducerRecord::to("orders").value(&None::<Order>)).unwrap_err();
     assert_eq!(refused.error().kind(), ErrorKind::SchemaPending, "it would overtake the first record");
