@@ -18,7 +18,7 @@ macro_rules! lookup_options {
         #[must_use]
         pub fn use_latest_version(mut self) -> Self {
             self.$field.change_policy(|lookup_policy| {
-                (lookup_policy.auto_register, lookup_policy.use_latest, lookup_policy.schema_id) = (false, true, None)
+                (lookup_policy.auto_register, lookup_policy.use_latest, lookup_policy.schema_id) = (false, true, None);
             });
             self
         }
@@ -27,7 +27,7 @@ macro_rules! lookup_options {
         #[must_use]
         pub fn use_schema_id(mut self, id: i32) -> Self {
             self.$field.change_policy(|lookup_policy| {
-                (lookup_policy.auto_register, lookup_policy.use_latest, lookup_policy.schema_id) = (false, false, Some(id))
+                (lookup_policy.auto_register, lookup_policy.use_latest, lookup_policy.schema_id) = (false, false, Some(id));
             });
             self
         }
