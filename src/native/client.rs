@@ -75,14 +75,14 @@ impl Client {
         // SAFETY: `Client` drops the callbacks after its `drop` has destroyed the producer; if none is made, nobody uses the callbacks.
         let handle = unsafe { Settings::of_producer(properties, &callbacks) }?.into_producer(properties)?;
         if makes_tokens(properties) {
-            // SAFETY: `handle` is alive; the error that the call returns is ours.
+            // SAFETY: the client was just made, and is ours; the error that the call returns is ours.
             let enabled = unsafe { ReturnedError::check(sys::rd_kafka_sasl_background_callbacks_enable(handle.as_ptr())) };
             // An error means that the client uses no SASL, so no token is needed.
             drop(enabled);
         }
-        // SAFETY: `handle` is alive; a null queue means the main one.
+        // SAFETY: the client was just made, and is ours; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
-        // SAFETY: `handle` is alive, and the reference that the call returns is ours; `drop` drops it before the client.
+        // SAFETY: the client was just made, and is ours, and the reference that the call returns is ours; `drop` drops it before the client.
         let events = unsafe { Queue::from_reference(sys::rd_kafka_queue_get_main(handle.as_ptr())) };
         let Some(events) = events else {
             // SAFETY: the client is ours, and nobody else has seen it; it is not used again.
@@ -135,7 +135,7 @@ impl Client {
         if let Some(topic) = topics.get(name) {
             return Ok(Arc::clone(topic));
         }
-        // SAFETY: `handle` is alive, and `drop` destroys the topics before it.
+        // SAFETY: `self` keeps the client alive, and `drop` destroys the topics before it.
         let topic = Arc::new(unsafe { Topic::new(self.handle, name, (self.partition_for)(), &self.pool) }?);
         topics.insert(Arc::clone(topic.name()), Arc::clone(&topic));
         Ok(topic)
@@ -165,7 +165,7 @@ impl Client {
             if copied { (sys::RD_KAFKA_MSG_F_COPY as c_int, mem::take(&mut draft.record_mut().buffer)) } else { (0, Vec::new()) };
         let (opaque, spare) = draft.into_opaque();
         if counted.is_some() {
-            // SAFETY: the slot is not with librdkafka yet.
+            // SAFETY: `hand_over` returned the pointer, and nobody else has the slot: librdkafka gets it below.
             unsafe { slot::set_counted(opaque) };
         }
         let code = match extra {
@@ -244,7 +244,7 @@ impl Client {
 
     /// Fails all records that are queued or in flight. Their reports follow.
     pub(crate) fn purge(&self) {
-        // SAFETY: `handle` is alive; the flags are librdkafka's own.
+        // SAFETY: `self` keeps the client alive; the flags are librdkafka's own.
         unsafe {
             ffi::rd_kafka_purge(self.handle.as_ptr(), sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT);
         }
@@ -252,7 +252,7 @@ impl Client {
 
     /// Fails all records that are queued and not in flight. Their reports follow. It does not wait for librdkafka's threads.
     pub(crate) fn purge_queued(&self) {
-        // SAFETY: `handle` is alive; the flags are librdkafka's own.
+        // SAFETY: `self` keeps the client alive; the flags are librdkafka's own.
         unsafe {
             ffi::rd_kafka_purge(self.handle.as_ptr(), sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_NON_BLOCKING);
         }
@@ -273,7 +273,7 @@ impl Client {
     /// librdkafka's value of a property.
     #[cfg(test)]
     pub(crate) fn property(&self, name: &str) -> Option<String> {
-        // SAFETY: `handle` is alive.
+        // SAFETY: `self` keeps the client alive.
         unsafe { super::settings::property_of(self.handle, name) }
     }
 }
@@ -289,7 +289,7 @@ impl Drop for Client {
             // SAFETY: one reference a topic, given back once; with the last `Client` gone nobody produces any more.
             unsafe { sys::rd_kafka_topic_destroy(topic.handle()) };
         }
-        // SAFETY: the queue is alive until the next line.
+        // SAFETY: `self.events` keeps the queue alive until the next line.
         unsafe { Wakeup::untie(self.events.as_ptr()) };
         // SAFETY: this is its one drop: nothing uses `events` afterwards.
         unsafe { ManuallyDrop::drop(&mut self.events) };
@@ -314,7 +314,7 @@ fn count(record: &PreparedRecord, partition: i32) -> Option<PartitionReport> {
 
 /// Sends all queued records without lingering and waits until none is outstanding, for `timeout` at most. Blocks.
 pub(crate) fn flush_now(client: &Client, timeout: Duration) {
-    // SAFETY: the client is alive; reports are served by the delivery thread meanwhile.
+    // SAFETY: `client` keeps the producer alive; reports are served by the delivery thread meanwhile.
     unsafe { ffi::rd_kafka_flush(client.handle(), milliseconds(timeout)) };
 }
 

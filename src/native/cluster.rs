@@ -53,7 +53,7 @@ impl Client {
 impl Client {
     /// Whether the first response of the brokers contained a cluster id. Waits for it for `timeout` at most.
     fn has_cluster_id(&self, timeout: Duration) -> bool {
-        // SAFETY: the client is alive.
+        // SAFETY: `self` keeps the client alive.
         let id = unsafe { sys::rd_kafka_clusterid(self.handle(), milliseconds(timeout)) };
         if id.is_null() {
             return false;

@@ -139,7 +139,7 @@ unsafe extern "C" fn on_state(
     let _ = catch_unwind(|| {
         // SAFETY: `note_with` was given the pointer of the client's callbacks, which `Client` drops after the client is destroyed.
         let connections = unsafe { &Opaque::<Callbacks>::from_ptr(opaque).connections };
-        // SAFETY: a text that is there during the call.
+        // SAFETY: librdkafka passes null or a NUL-terminated text that lives during this callback.
         let host = unsafe { ffi::text(host) };
         // SAFETY: not null, and a terminated text that is there during the call.
         let state = unsafe { CStr::from_ptr(state) };
@@ -170,14 +170,14 @@ unsafe extern "C" fn on_certificate(
     let _ = catch_unwind(|| {
         // SAFETY: the settings' opaque is the client's callbacks, which `Client` drops after the client is destroyed.
         let connections = unsafe { &Opaque::<Callbacks>::from_ptr(opaque).connections };
-        // SAFETY: a text that is there during the call.
+        // SAFETY: librdkafka passes null or a NUL-terminated text that lives during this callback.
         let address = unsafe { ffi::text(address) };
         connections.note_certificate(address, error);
         let mut details = format!("OpenSSL's verification error {error}").into_bytes();
         details.truncate(reason_size.saturating_sub(1));
         details.push(0);
         if details.len() <= reason_size {
-            // SAFETY: the buffer has `reason_size` bytes.
+            // SAFETY: librdkafka passes a buffer of `reason_size` bytes, and `details` is no longer than that.
             unsafe { ptr::copy_nonoverlapping(details.as_ptr().cast(), reason, details.len()) };
         }
     });

@@ -44,12 +44,12 @@ unsafe impl Sync for ConsumerClient {}
 impl ConsumerClient {
     pub(crate) fn new(properties: &[(String, Secret)]) -> Result<Self, SettingRefused> {
         let handle = Settings::of_consumer(properties)?.into_consumer()?;
-        // SAFETY: `handle` is alive; a null queue means the main one.
+        // SAFETY: the client was just made, and is ours; a null queue means the main one.
         unsafe { ffi::rd_kafka_set_log_queue(handle.as_ptr(), ptr::null_mut()) };
         // Logs and errors then also come from the consumer's queue. Without a group this fails, and so does the next call.
-        // SAFETY: `handle` is alive.
+        // SAFETY: the client was just made, and is ours.
         unsafe { ffi::rd_kafka_poll_set_consumer(handle.as_ptr()) };
-        // SAFETY: `handle` is alive, and `drop` drops the queue before it destroys the client.
+        // SAFETY: the client was just made, and is ours; `drop` drops the queue before it destroys the client.
         match unsafe { Queue::of_consumer(handle) } {
             Some(queue) => Ok(Self { queue: Some(queue), handle }),
             None => {

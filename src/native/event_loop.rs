@@ -213,7 +213,7 @@ impl ReportBatch {
         self.acknowledged_partitions.examine(message.topic(), &mut outcome);
         self.count_of_topic(message, &reported, &outcome);
         if reported.is_counted() {
-            // SAFETY: the client has the topics of its records for as long as it lives.
+            // SAFETY: the message's topic is one of the client's, which keeps it until it is dropped; the delivery thread holds the client.
             unsafe { placed.add(message, &outcome) };
         }
         if outcome.code() != code::NO_ERROR {

@@ -75,7 +75,7 @@ mod tests {
         let opaque = Opaque::new(AtomicU32::new(0));
         let pointer = opaque.as_ptr();
         let moved = Box::new((opaque, 1));
-        // SAFETY: the owner is alive.
+        // SAFETY: the pointer is that of an `Opaque` that this function owns until its end.
         unsafe { Opaque::<AtomicU32>::from_ptr(pointer) }.store(7, Ordering::Relaxed);
         let (opaque, _) = *moved;
         assert_eq!((opaque.load(Ordering::Relaxed), opaque.as_ptr()), (7, pointer));

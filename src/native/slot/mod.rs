@@ -59,7 +59,7 @@ const _: () = assert!(size_of::<Slot>() == 64);
 // SAFETY: only the owner of the slot accesses its cells (see the module's text); ownership
 // passes through librdkafka's locks, the queue's mutex, or the handoff.
 unsafe impl Sync for Slot {}
-// SAFETY: all that a slot owns is `Send`: topic, body, and a waker.
+// SAFETY: all that a slot owns is `Send`: topic, prepared record and a waker.
 unsafe impl Send for Slot {}
 
 impl Slot {
