@@ -78,6 +78,24 @@ unsafe extern "C" {
 /// NOT_LEADER_OR_FOLLOWER has the new leader's address (KIP-951), which it reads through a null pointer if there is no leader.
 const VERSION_LIMITS: [(i16, i16); 2] = [(0, 9), (1, 11)];
 
+/// The highest version of an API that the brokers may offer: what librdkafka 2.12's mock implements (`rd_kafka_mock_api_handlers`), within
+/// [`VERSION_LIMITS`]; `None` for an API that it does not know, or that it offers in a single version.
+pub(crate) fn highest_version(api_key: i16) -> Option<i16> {
+    let highest = match api_key {
+        2 => 7,
+        3 => 12,
+        8 => 9,
+        9 | 11 => 6,
+        10 | 28 => 3,
+        12 => 5,
+        13 | 14 | 22 => 4,
+        18 => 2,
+        24..=26 => 1,
+        _ => return VERSION_LIMITS.iter().find(|(key, _)| *key == api_key).map(|(_, highest)| *highest),
+    };
+    Some(highest)
+}
+
 /// The pause of the cluster's thread after an operation. The thread first replies to an operation and then empties its wake-up pipe
 /// (`rd_kafka_mock_cluster_io_poll`): the wake-up of an operation that arrives in between is lost, and this operation waits for up to a
 /// second. Without this pause every third call did.
@@ -266,6 +284,15 @@ impl MockCluster {
         // SAFETY: the array is ours, of `count` requests, none of them freed yet; null with 0 is allowed (`rd_free` is `free`).
         unsafe { rd_kafka_mock_request_destroy_array(array, count) };
         requests
+    }
+
+    /// Sets the highest version of an API that the brokers offer, from 0; `None` removes the API. The caller keeps it at or below what
+    /// librdkafka's mock implements ([`highest_version`]).
+    pub(crate) fn limit_version(&self, api_key: i16, max: Option<i16>) -> Result<(), Code> {
+        let (min, max) = max.map_or((-1, -1), |max| (0, max));
+        // SAFETY: the cluster is alive as long as `self`; librdkafka refuses API keys that it does not know, and the caller keeps `max`
+        // at what the mock implements.
+        self.operate(|| unsafe { rd_kafka_mock_set_apiversion(self.as_ptr(), api_key, min, max) })
     }
 
     /// Runs a call that goes through the cluster's operation queue, and checks its result.

@@ -6,7 +6,7 @@ use super::{ApiKey, BrokerError, Request};
 use crate::{
     Error, ErrorKind, Result,
     lock::lock,
-    native::mock::{MockCluster, code_text},
+    native::mock::{MockCluster, code_text, highest_version},
 };
 
 /// The most brokers of a cluster. Each needs one open file and two more per client, and librdkafka aborts when there are none left.
@@ -282,6 +282,35 @@ impl EmbeddedKafka {
         self.cluster
             .set_coordinator(key_type, &key, broker)
             .map_err(|code| refused(format!("cannot set the coordinator of {of:?}: {}", code_text(code))))
+    }
+
+    /// Sets the highest version of an API that the brokers offer, from 0, as older brokers do; `None` removes the API. Clients learn of it
+    /// when they connect: call it before the client is built.
+    ///
+    /// ```
+    /// use ottla::testing::{ApiKey, EmbeddedKafka};
+    ///
+    /// let kafka = EmbeddedKafka::start(1)?;
+    /// // Brokers without idempotence.
+    /// kafka.limit_version(ApiKey::InitProducerId, None)?;
+    /// // Kafka 2.0's produce requests.
+    /// kafka.limit_version(ApiKey::Produce, Some(6))?;
+    /// # Ok::<(), ottla::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::EmbeddedKafka`]: an API that the brokers do not support, or a version above the highest that they implement.
+    pub fn limit_version(&self, api_key: ApiKey, highest: Option<i16>) -> Result<()> {
+        if let Some(version) = highest {
+            match highest_version(api_key.code()) {
+                Some(known) if (0..=known).contains(&version) => {}
+                Some(known) => return Err(refused(format!("{api_key} version {version}: must be 0 to {known}"))),
+                None => return Err(refused(format!("{api_key}: its version cannot be set, it can only be removed"))),
+            }
+        }
+        self.cluster
+            .limit_version(api_key.code(), highest)
+            .map_err(|code| refused(format!("cannot set the version of {api_key}: {}", code_text(code))))
     }
 
     /// Starts recording requests, and discards those recorded before.

@@ -194,6 +194,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         self.lock().transactions.committed_offsets.clone()
     }
 
+    /// The offsets sent in the open transaction. The commit moves them to [`committed_offsets`](Self::committed_offsets) (Java:
+    /// `uncommittedOffsets`).
+    pub fn uncommitted_offsets(&self) -> Vec<(ConsumerGroupMetadata, Offsets)> {
+        self.lock().transactions.uncommitted_offsets.clone()
+    }
+
+    /// Whether offsets were sent in the open transaction (Java: `sentOffsets`).
+    pub fn has_sent_offsets(&self) -> bool {
+        !self.lock().transactions.uncommitted_offsets.is_empty()
+    }
+
     /// The number of committed transactions (Java: `commitCount`).
     pub fn commits(&self) -> usize {
         self.lock().transactions.commits

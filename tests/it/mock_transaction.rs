@@ -31,6 +31,21 @@ async fn process(producer: &dyn Produce<str, str>, values: &[&str], offsets: &Of
 }
 
 #[test]
+fn offsets_sent_in_the_open_transaction_are_visible_until_it_ends() {
+    let producer = transactional(true);
+    let mut offsets = Offsets::new();
+    offsets.consumed("orders", 0, 41);
+    let group = ConsumerGroupMetadata::new("billing");
+    let transaction = block_on(producer.begin_transaction()).unwrap();
+    assert!(!producer.has_sent_offsets());
+    block_on(transaction.send_offsets(&offsets, &group)).unwrap();
+    assert!(producer.has_sent_offsets());
+    assert_eq!((producer.uncommitted_offsets(), producer.committed_offsets()), (vec![(group, offsets)], vec![]));
+    block_on(transaction.abort()).unwrap();
+    assert_eq!((producer.has_sent_offsets(), producer.committed_offsets()), (false, vec![]));
+}
+
+#[test]
 fn commit_adds_records_and_offsets_to_the_history() {
     let producer = transactional(true);
     let mut offsets = Offsets::new();
