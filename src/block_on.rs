@@ -34,7 +34,6 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// Blocks this thread until the future is ready, or until `deadline`; `None` if that came first.
-#[cfg(feature = "consumer")]
 pub(crate) fn block_on_until<F: Future>(future: F, deadline: crate::deadline::Deadline) -> Option<F::Output> {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));

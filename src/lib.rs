@@ -115,6 +115,7 @@
 //! | `rdkafka` | `ConsumerGroupMetadata::of` for a consumer of the crate `rdkafka` |
 //! | `consumer` | `Consumer` and `ConsumerConfig` |
 //! | `bytes` | keys and values of the type `bytes::Bytes` |
+//! | `tokio` | a producer that is dropped inside a tokio runtime does not block it; `on_tokio` for token providers |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer` |
 
@@ -158,6 +159,8 @@ pub use produce::{Produce, ProduceTransaction};
 pub use producer::{ConsumerGroupMetadata, OffsetAndMetadata, Offsets, Producer, ProducerBuilder, Transaction};
 pub use record::{Header, Headers, ProducerRecord};
 pub use serialize::{Deserializer, Serializer};
+#[cfg(feature = "tokio")]
+pub use token::{OnTokio, on_tokio};
 pub use token::{Token, TokenError, TokenFuture, TokenProvider};
 
 /// The version of the linked librdkafka, such as `2.12.1`.

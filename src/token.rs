@@ -105,7 +105,8 @@ pub type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token, TokenError>
 /// it keeps using a token that has not expired. A panic counts as an error.
 ///
 /// The future is polled on the producer's thread `ottla-token`, which does nothing else. It is dropped when the producer ends. This thread
-/// has no async runtime: if the future needs one, spawn it there and await its handle.
+/// has no async runtime: wrap a provider that needs tokio in `on_tokio` (feature `tokio`); for another runtime, spawn a task there and
+/// await its handle.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -149,11 +150,70 @@ where
     }
 }
 
+/// A provider whose futures run in a tokio runtime: made by [`on_tokio`].
+#[cfg(feature = "tokio")]
+#[derive(Debug)]
+pub struct OnTokio<P> {
+    provider: P,
+    runtime: tokio::runtime::Handle,
+}
+
+/// Gives a provider's futures the context of a tokio runtime, so that they may use its timers and sockets, as most HTTP clients do. The
+/// futures are polled on the producer's own thread; the runtime must be running elsewhere meanwhile.
+///
+/// ```no_run
+/// # use std::time::{Duration, SystemTime};
+/// # use ottla::{Producer, ProducerConfig, Token};
+/// # async fn ask_the_identity_provider() -> Result<String, std::io::Error> { Ok(String::new()) }
+/// # #[tokio::main]
+/// # async fn main() -> ottla::Result<()> {
+/// # let config = ProducerConfig::new();
+/// let provider = || async {
+///     tokio::time::sleep(Duration::from_millis(10)).await;
+///     let token = ask_the_identity_provider().await?;
+///     Ok::<_, std::io::Error>(Token::new(token, SystemTime::now() + Duration::from_secs(300)))
+/// };
+/// let runtime = tokio::runtime::Handle::current();
+/// let producer: Producer<str, str> = Producer::builder(config).token_provider(ottla::on_tokio(runtime, provider)).build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "tokio")]
+pub fn on_tokio<P: TokenProvider>(runtime: tokio::runtime::Handle, provider: P) -> OnTokio<P> {
+    OnTokio { provider, runtime }
+}
+
+#[cfg(feature = "tokio")]
+impl<P: TokenProvider> TokenProvider for OnTokio<P> {
+    fn token(&self) -> TokenFuture<'_> {
+        let mut token = {
+            let _entered = self.runtime.enter();
+            self.provider.token()
+        };
+        Box::pin(std::future::poll_fn(move |context| {
+            let _entered = self.runtime.enter();
+            token.as_mut().poll(context)
+        }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn a_provider_on_tokio_may_use_its_timers_on_another_thread() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let provider = on_tokio(runtime.handle().clone(), || async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Ok::<_, std::io::Error>(token("a.b."))
+        });
+        let token = std::thread::spawn(move || futures::executor::block_on(provider.token()).unwrap()).join().unwrap();
+        assert_eq!(token.value(), "a.b.");
+    }
 
     fn token(value: &str) -> Token {
         Token::new(value, SystemTime::now() + Duration::from_secs(60))

@@ -78,6 +78,9 @@ pub enum ErrorKind {
     /// The producer is closed, but some reports are still missing after the timeout, because user code such as a callback blocks the
     /// delivery thread.
     CloseTimeout,
+    /// Records were not reported within the timeout of [`flush_timeout`](crate::producer::Blocking::flush_timeout). They are still
+    /// outstanding, and may be delivered.
+    FlushTimeout,
     /// A call in a callback that would wait for the callback itself.
     WouldDeadlock,
     /// An argument of a call is invalid, such as a negative offset or a name with a NUL (Java: `IllegalArgumentException`). For a record that
@@ -130,6 +133,7 @@ impl ErrorKind {
             Self::Closed => "Closed",
             Self::GivenUp => "GivenUp",
             Self::CloseTimeout => "CloseTimeout",
+            Self::FlushTimeout => "FlushTimeout",
             Self::WouldDeadlock => "WouldDeadlock",
             Self::InvalidArgument => "InvalidArgument",
             Self::InvalidState => "InvalidState",
@@ -165,6 +169,7 @@ impl ErrorKind {
             | Self::Unconfirmed
             | Self::GivenUp
             | Self::CloseTimeout
+            | Self::FlushTimeout
             | Self::WouldDeadlock
             | Self::EmbeddedKafka
             | Self::Broker
@@ -216,6 +221,7 @@ impl ErrorKind {
                 | Self::DeliveryTimeout
                 | Self::Network
                 | Self::TransactionTimeout
+                | Self::FlushTimeout
         )
     }
 

@@ -22,7 +22,8 @@ use crate::{
 /// Sees each record that is sent, may change it, and sees its report: Java's `ProducerInterceptor`.
 ///
 /// Interceptors run in the order in which they were passed to the builder. If one panics in `on_send`, the panic is logged, and the next one
-/// gets the record without its changes.
+/// gets the record without its changes, unless the interceptor had replaced the record as a whole (`*record = ..`). Only an interceptor that
+/// changes the record costs a copy of it.
 pub trait Interceptor<K: ?Sized, V: ?Sized>: Send + Sync + 'static {
     /// Called by `send`, on the caller's thread, before key and value are serialized. Does nothing by default.
     fn on_send(&self, record: &mut ProducerRecord<'_, K, V>) {
@@ -76,17 +77,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Chain<K, V> {
     }
 
     /// Passes the record through the chain.
-    pub(crate) fn send<'a>(&self, record: ProducerRecord<'a, K, V>) -> ProducerRecord<'a, K, V> {
-        self.0.iter().fold(record, |record, interceptor| {
-            let mut changed = record.clone();
-            match contain(|| interceptor.on_send(&mut changed)) {
-                Ok(()) => changed,
-                Err(panic) => {
-                    emit!(error, topic = record.topic(), %panic, "an interceptor's on_send panicked and is skipped");
-                    record
-                }
+    pub(crate) fn send(&self, record: &mut ProducerRecord<'_, K, V>) {
+        for interceptor in &self.0 {
+            record.watch();
+            if let Err(panic) = contain(|| interceptor.on_send(record)) {
+                record.undo();
+                emit!(error, topic = record.topic(), %panic, "an interceptor's on_send panicked and is skipped");
             }
-        })
+        }
+        record.unwatch();
     }
 }
 

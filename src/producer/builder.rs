@@ -8,7 +8,9 @@ use super::{
     authentication::{auth_state::AuthState, tokens::Tokens},
     core::Core,
     delivery::{
+        drop_on::DropOn,
         flush_helper::FlushHelper,
+        hooks::{Hooks, LogLine},
         throttle::{OnThrottle, Throttle},
     },
     metadata::{producer_id::ProducerId, refresh::Refresh},
@@ -38,6 +40,8 @@ pub struct ProducerBuilder<K: ?Sized, V: ?Sized> {
     token_provider: Option<Box<dyn TokenProvider>>,
     on_throttle: OnThrottle,
     drop_timeout: Duration,
+    drop_on: DropOn,
+    hooks: Hooks,
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
@@ -58,6 +62,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             token_provider: None,
             on_throttle: OnThrottle::default(),
             drop_timeout: DROP_TIMEOUT,
+            drop_on: DropOn::default(),
+            hooks: Hooks::default(),
         }
     }
 }
@@ -118,6 +124,69 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         self
     }
 
+    /// Sets what is called with each error that concerns no single record: a broker that is not reached, credentials that are refused, a fatal
+    /// error. It is called on the delivery thread: while it runs no report is served, so it must not block. A panic in it is logged. Most
+    /// such errors pass, since librdkafka tries again; whether the producer can go on, [`Error::is_fatal`] says.
+    ///
+    /// Defaults to nothing. They are logged through `tracing` in any case.
+    #[must_use]
+    pub fn on_error(mut self, hook: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.hooks.on_error(hook);
+        self
+    }
+
+    /// Sets what is called with each line of librdkafka's log, for a program that does not use `tracing`; otherwise as
+    /// [`on_error`](Self::on_error).
+    ///
+    /// Defaults to nothing. The lines are logged through `tracing` in any case, with the target `ottla::librdkafka`.
+    #[must_use]
+    pub fn on_log(mut self, hook: impl Fn(&LogLine<'_>) + Send + Sync + 'static) -> Self {
+        self.hooks.on_log(hook);
+        self
+    }
+
+    /// Sets what is called with librdkafka's statistics, as JSON, every `librdkafka.statistics.interval.ms`; otherwise as
+    /// [`on_error`](Self::on_error).
+    ///
+    /// Defaults to nothing. [`Producer::statistics`] has the last ones.
+    #[must_use]
+    pub fn on_statistics(mut self, hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.hooks.on_statistics(hook);
+        self
+    }
+
+    /// Sets where the drop of the last handle waits for what was accepted, for up to [`drop_timeout`](Self::drop_timeout): `spawn` gets a
+    /// function that blocks, and has it run on another thread, so that the one that drops the handle goes on at once.
+    ///
+    /// The function must run before the process ends, or the records that are not delivered by then are lost. If it is dropped without being
+    /// called, it waits where it is dropped.
+    ///
+    /// Defaults to the thread that drops the handle. With the feature `tokio`, and inside a tokio runtime, it defaults to
+    /// [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html), for which the runtime waits when it is dropped, as at
+    /// the end of `#[tokio::main]`; but not in `Runtime::shutdown_timeout` and `shutdown_background`.
+    ///
+    /// ```
+    /// use ottla::{Producer, ProducerConfig};
+    ///
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// let config = ProducerConfig::new().set("bootstrap.servers", "localhost:9092")?;
+    /// let producer: Producer<str, str> = Producer::builder(config)
+    ///     .drop_on(move |wait| drop(sender.send(std::thread::spawn(wait))))
+    ///     .build()?;
+    /// drop(producer); // does not block
+    ///
+    /// // At the end of `main`:
+    /// for waiting in receiver {
+    ///     let _ = waiting.join();
+    /// }
+    /// # Ok::<(), ottla::Error>(())
+    /// ```
+    #[must_use]
+    pub fn drop_on(mut self, spawn: impl Fn(Box<dyn FnOnce() + Send>) + Send + Sync + 'static) -> Self {
+        self.drop_on = DropOn::hook(spawn);
+        self
+    }
+
     /// Sets how long dropping the last handle waits for the delivery of accepted records. The others are given up, and their number is logged
     /// (or printed to stderr without a `tracing` subscriber). `Duration::MAX` is no limit: records then have `delivery.timeout.ms`.
     ///
@@ -152,7 +221,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         let Installed { serializers, interceptors, mut listeners } =
             self.plugins.install(resolved.key_serializer, resolved.value_serializer)?;
         listeners.on_throttle = self.on_throttle;
-        let core = start(resolved, self.partitioner, self.token_provider, listeners, self.drop_timeout)?;
+        listeners.hooks = self.hooks;
+        let core = start(resolved, self.partitioner, self.token_provider, listeners, self.drop_timeout, self.drop_on)?;
         Ok(Producer(Arc::new(Typed { core, serializers, interceptors })))
     }
 }
@@ -164,6 +234,7 @@ pub(super) fn start(
     token_provider: Option<Box<dyn TokenProvider>>,
     listeners: Listeners,
     drop_timeout: Duration,
+    drop_on: DropOn,
 ) -> Result<Arc<Core>, Error> {
     let partition_for = partition_for(&resolved, partitioner);
     let mut properties = resolved.native;
@@ -204,7 +275,7 @@ pub(super) fn start(
             tokens.end();
         }
     })?;
-    Ok(Arc::new(Core { client, shared, mechanism, max_request_size, drop_timeout }))
+    Ok(Arc::new(Core { client, shared, mechanism, max_request_size, drop_timeout, drop_on }))
 }
 
 /// `linger.ms`, under either of librdkafka's names.
@@ -235,6 +306,8 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
             .field("token_provider", &self.token_provider.as_ref().map(|_| ".."))
             .field("on_throttle", &self.on_throttle)
             .field("drop_timeout", &self.drop_timeout)
+            .field("drop_on", &self.drop_on)
+            .field("hooks", &self.hooks)
             .finish_non_exhaustive()
     }
 }

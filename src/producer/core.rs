@@ -4,7 +4,11 @@ use std::{num::NonZeroI64, sync::Arc, time::Duration};
 
 use super::{
     admission::outstanding::Done,
-    delivery::{closing, flush_helper::Hurry},
+    delivery::{
+        closing,
+        drop_on::{DropOn, Remainder},
+        flush_helper::Hurry,
+    },
     metadata::absence::is_absence,
     prepare::record_size,
     shared::{Shared, topic_of},
@@ -14,7 +18,7 @@ use crate::{
     Error, ErrorKind,
     deadline::Deadline,
     lock::lock,
-    native::{Client, Draft, PreparedRecord, Topic, code},
+    native::{Client, Draft, PreparedRecord, Topic, TransactionRefused, code},
     panic::wake,
 };
 
@@ -35,6 +39,7 @@ pub(super) struct Core {
     pub(super) mechanism: Option<String>,
     pub(super) max_request_size: usize,
     pub(super) drop_timeout: Duration,
+    pub(super) drop_on: DropOn,
 }
 
 impl Core {
@@ -114,6 +119,22 @@ impl Core {
         self.shared.transactions.as_ref().map_or(Ok(()), Transactions::admit)
     }
 
+    /// What has ended the producer.
+    pub(super) fn fatal_error(&self) -> Option<Error> {
+        if let Some(failure) = self.shared.transactions.as_ref().and_then(Transactions::broken) {
+            return Some(failure.error());
+        }
+        let (code, text) = self.client.fatal_error()?;
+        let cause = TransactionRefused {
+            code,
+            text: self.shared.authentication.broker_errors.redact(&text),
+            retriable: false,
+            abortable: false,
+            fatal: true,
+        };
+        Some(Error::from_transaction(&cause, "the producer has failed"))
+    }
+
     /// Checks the record against `max.request.size` and `buffer.memory`.
     pub(super) fn check_size(&self, record: &PreparedRecord, cost: usize) -> Result<(), Error> {
         record_size::check(record, cost, self.max_request_size, self.shared.admission.buffer_memory.limit())
@@ -154,10 +175,7 @@ impl Drop for Core {
             // other threads at its end.
             return;
         }
-        let unreported = if self.shared.wait_for_end(deadline) { 0 } else { self.shared.admission.outstanding.len() };
-        if unreported > 0 {
-            closing::tell_unreported(unreported);
-        }
+        self.drop_on.wait(Remainder::new(Arc::clone(&self.shared), deadline));
     }
 }
 

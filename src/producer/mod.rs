@@ -15,13 +15,14 @@ mod shared;
 mod transaction;
 
 use std::{
-    fmt, mem,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 pub use builder::ProducerBuilder;
 pub use delivery::closing::Unsent;
+pub use delivery::hooks::LogLine;
 pub use delivery::throttle::Throttle;
 pub use metadata::cluster::{Broker, Cluster};
 pub use metadata::partitions::PartitionInfo;
@@ -44,7 +45,7 @@ pub(crate) use self::{
     core::check_topic_name,
     plugins::{Installed, Plugins},
 };
-pub(crate) use self::{core::place, delivery::listeners::Listeners, prepare::serializers::Serializers};
+pub(crate) use self::{core::place, delivery::listeners::Listeners, prepare::serializers::Serializers, send::sending::Given};
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord,
     deadline::Deadline,
@@ -60,6 +61,31 @@ use crate::{
 /// accepted records and blocks meanwhile (see [`ProducerBuilder::drop_timeout`]). [`close`](Self::close) does the same without blocking, and
 /// returns the undelivered records.
 ///
+/// In asynchronous code, end with `close(..).await`: a drop that waits for brokers blocks the thread, and with it a `current_thread` runtime.
+/// With the feature `tokio` a drop inside a tokio runtime waits on one of the runtime's threads for blocking tasks instead; for other
+/// runtimes there is [`ProducerBuilder::drop_on`].
+///
+/// A `static` is never dropped: the records that a producer in one has not delivered are lost, unreported, when `main` returns. Keep the
+/// producer in `main` and hand out clones, or close the static one at the end of `main` (clones of the handle share its end):
+///
+/// ```no_run
+/// use std::{sync::OnceLock, time::Duration};
+///
+/// use ottla::{Producer, ProducerConfig, ProducerRecord};
+///
+/// static PRODUCER: OnceLock<Producer<str, str>> = OnceLock::new();
+///
+/// fn main() -> ottla::Result<()> {
+///     let config = ProducerConfig::new().set("bootstrap.servers", "localhost:9092")?;
+///     let producer = PRODUCER.get_or_init(|| Producer::builder(config).build().expect("a valid configuration"));
+///     producer.try_send(ProducerRecord::to("orders").value("placed")).map(drop)?;
+///     // Before `main` returns, also on an error:
+///     let unsent = producer.blocking().close(Duration::from_secs(10))?;
+///     assert!(unsent.is_empty());
+///     Ok(())
+/// }
+/// ```
+///
 /// A forked child process has none of the producer's threads. There, a producer created before the fork returns [`Closed`](ErrorKind::Closed)
 /// from `send` and other methods, dropping it neither waits nor sends, and a [`Delivery`] that was pending never completes. The parent process
 /// sends and reports its records as before. Create another producer in the child.
@@ -74,6 +100,9 @@ struct Typed<K: ?Sized, V: ?Sized> {
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Sends a record. The future is ready at once if `buffer.memory` has space. Otherwise the record waits at most `max.block.ms`, in the order
     /// of the calls of `send`.
+    ///
+    /// `send` is eager: a record for which there is space has been accepted when it returns, and is delivered whether the future is awaited or
+    /// dropped. So a branch of `select!` that sends and loses has sent. Dropping the future withdraws a record only while it waits.
     ///
     /// The record is serialized before this returns, so the future does not borrow it. A serializer may have to wait, usually for its schema
     /// ([`Serializer::defer`](crate::Serializer::defer)). Once memory is available, the record then waits for at most another `max.block.ms`, and
@@ -132,15 +161,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// [`SchemaPending`](ErrorKind::SchemaPending) or [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) (the metadata are being
     /// refreshed). These three are retriable and do not fail a transaction. The error contains the record.
     pub fn try_send<'a>(&self, record: ProducerRecord<'a, K, V>) -> Result<Delivery, TrySendError<'a, K, V>> {
-        let draft = match self.prepare_now(record.clone(), Completion::Future) {
-            Ok(draft) => draft,
-            Err(error) => return Err(TrySendError::new(error, record)),
-        };
-        let pending = draft.pending();
-        match self.accept_now(draft) {
-            Ok(()) => Ok(Delivery::new(pending)),
-            Err(error) => Err(TrySendError::new(error, record)),
-        }
+        self.try_start(record, Completion::Future, |draft| Delivery::new(draft.pending()))
     }
 
     /// Sends a record if `buffer.memory` has space, and calls `callback` with its report on the delivery thread.
@@ -155,12 +176,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         record: ProducerRecord<'a, K, V>,
         callback: impl FnOnce(Report) + Send + 'static,
     ) -> Result<(), TrySendError<'a, K, V>> {
-        self.prepare_now(record.clone(), reporting(callback))
-            .and_then(|draft| self.accept_now(draft))
-            .map_err(|error| TrySendError::new(error, record))
+        self.try_start(record, reporting(callback), |_| ())
     }
 
     /// Sends many records, with one future for all of their reports.
+    ///
+    /// `send_all` is lazy, unlike [`send`](Self::send): nothing is taken from `records`, and nothing is sent, until the future is polled. When
+    /// it is dropped, the records that it has accepted are delivered, and the others are not sent.
     ///
     /// # Errors
     /// From the first future: [`Closed`](ErrorKind::Closed) before the first record, or a fatal error. All other failures are
@@ -173,6 +195,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 
     /// A [`Sink`](futures::Sink) of records: `stream.forward(producer.sink())`.
+    #[must_use = "a sink sends nothing by itself"]
     pub fn sink(&self) -> ProducerSink<K, V> {
         ProducerSink::new(self.clone())
     }
@@ -187,6 +210,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Records that other tasks send meanwhile also ignore `linger.ms`; later ones do not.
     ///
     /// As in Java, the result does not include the results of the records; see their deliveries.
+    ///
+    /// It takes as long as the records may, up to `delivery.timeout.ms`. To wait for less, drop the future, as the timeout of a runtime does:
+    /// nothing is lost, and another call waits again. [`Blocking::flush_timeout`] is the same for threads.
+    ///
+    /// On a closed producer it waits for the records that are not reported yet, as in Java, and is no error.
     ///
     /// A callback must not block on this: no report is served while it runs, so it would wait forever. [`Blocking::flush`] returns an error
     /// instead.
@@ -237,6 +265,20 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         collector.take(in_time)
     }
 
+    /// The number of records that are accepted and not reported yet. Records whose reports arrive together count until the last is reported.
+    pub fn outstanding(&self) -> usize {
+        self.0.core.shared.admission.outstanding.len()
+    }
+
+    /// The fatal error of this producer, if there was one: it can send no more, so create another one. Sends and transaction calls fail with
+    /// the same error; a health check can ask here.
+    ///
+    /// `None` in a forked child process.
+    pub fn fatal_error(&self) -> Option<Error> {
+        self.0.core.check_process().ok()?;
+        self.0.core.fatal_error()
+    }
+
     /// The free bytes of `buffer.memory`.
     pub fn buffer_available_bytes(&self) -> usize {
         self.0.core.shared.admission.buffer_memory.available()
@@ -253,12 +295,27 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         self.start(record, reporting(callback))
     }
 
-    fn start(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Sending {
-        match self.prepare(record, completion) {
+    fn start(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Sending {
+        match self.prepare(&mut record, completion) {
             Ok((draft, None)) => Sending::start(&self.0.core, draft),
             Ok((draft, Some(pending_serialization))) => Sending::defer(&self.0.core, draft, *pending_serialization),
             Err(error) => Sending::failed(error),
         }
+    }
+
+    /// Sends a record that is not to wait, and gives it back if it is refused. `accepted` makes the result of a draft that is about to be sent.
+    fn try_start<'a, T>(
+        &self,
+        mut record: ProducerRecord<'a, K, V>,
+        completion: Completion,
+        accepted: impl FnOnce(&Draft) -> T,
+    ) -> Result<T, TrySendError<'a, K, V>> {
+        let given = Given::new(&record, self.0.interceptors.is_some());
+        let sent = self.prepare_now(&mut record, completion).and_then(|draft| {
+            let accepted = accepted(&draft);
+            self.accept_now(draft).map(|()| accepted)
+        });
+        sent.map_err(|error| TrySendError::new(error, given.restore(record)))
     }
 
     fn accept_now(&self, draft: Draft) -> Result<(), Error> {
@@ -289,7 +346,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 
     /// [`prepare`](Self::prepare) for calls that do not wait.
-    fn prepare_now(&self, record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
+    fn prepare_now(&self, record: &mut ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
         let (draft, pending_serialization) = self.prepare(record, completion)?;
         let Some(pending_serialization) = pending_serialization else { return Ok(draft) };
         Err(self.refuse_pending(draft, pending_serialization.what()))
@@ -306,20 +363,20 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 
     /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size. Also returns the serialization
     /// that has to wait.
-    fn prepare(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Prepared, Error> {
+    fn prepare(&self, record: &mut ProducerRecord<'_, K, V>, completion: Completion) -> Result<Prepared, Error> {
         self.0.core.check_process()?;
         if let Some(chain) = &self.0.interceptors {
-            record = chain.send(record);
+            chain.send(record);
         }
         let mut draft = self.0.core.client.pool().take();
         draft.record_mut().completion = completion;
         if let Err(error) = self.0.core.check_transaction() {
             // The interceptors may identify the record by its headers.
-            draft.record_mut().headers = mem::take(record.headers_mut());
+            draft.record_mut().headers = record.take_headers();
             self.0.core.turn_outsider_away(record.topic(), draft, &error);
             return Err(error);
         }
-        match self.fill(draft.record_mut(), &mut record) {
+        match self.fill(draft.record_mut(), record) {
             Ok(Filled::Whole(cost)) => {
                 draft.set_charge(cost);
                 Ok((draft, None))
@@ -334,7 +391,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 
     fn fill(&self, prepared: &mut PreparedRecord, record: &mut ProducerRecord<'_, K, V>) -> Result<Filled, Error> {
         let core = &self.0.core;
-        prepared.headers = mem::take(record.headers_mut());
+        prepared.headers = record.take_headers();
         core.address(prepared, record.topic())?;
         place(prepared, record.explicit_partition(), record.explicit_timestamp())?;
         if self.0.serializers.may_defer() {

@@ -3,7 +3,7 @@
 mod field;
 mod headers;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, mem};
 
 pub use self::{
     field::Field,
@@ -31,6 +31,15 @@ pub struct ProducerRecord<'a, K: ?Sized, V: ?Sized> {
     partition: Option<i32>,
     timestamp: Option<i64>,
     headers: Headers,
+    changes: Changes<'a, K, V>,
+}
+
+/// What is known of the changes that an interceptor makes, so that they can be undone. Only one that changes something costs a copy.
+enum Changes<'a, K: ?Sized, V: ?Sized> {
+    Unwatched,
+    None,
+    /// There are some; this is the record before the first.
+    Since(Box<ProducerRecord<'a, K, V>>),
 }
 
 impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
@@ -43,6 +52,7 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
             partition: None,
             timestamp: None,
             headers: Headers::new(),
+            changes: Changes::Unwatched,
         }
     }
 
@@ -134,22 +144,55 @@ impl<'a, K: ?Sized, V: ?Sized> ProducerRecord<'a, K, V> {
 
     /// The headers, mutable: for interceptors that add or remove one.
     pub fn headers_mut(&mut self) -> &mut Headers {
+        self.keep();
         &mut self.headers
     }
 
     /// Replaces the key, for interceptors. `None` is null.
     pub fn set_key(&mut self, key: impl Into<Field<'a, K>>) {
+        self.keep();
         self.key = key.into();
     }
 
     /// Replaces the value, for interceptors. `None` is null.
     pub fn set_value(&mut self, value: impl Into<Field<'a, V>>) {
+        self.keep();
         self.value = value.into();
     }
 
     /// Replaces the topic, for interceptors.
     pub fn set_topic(&mut self, topic: impl Into<String>) {
+        self.keep();
         self.topic = Cow::Owned(topic.into());
+    }
+
+    /// Takes the headers away.
+    pub(crate) fn take_headers(&mut self) -> Headers {
+        mem::take(&mut self.headers)
+    }
+
+    /// Watches for changes from now on, and forgets those before.
+    pub(crate) fn watch(&mut self) {
+        self.changes = Changes::None;
+    }
+
+    /// Watches no longer, and keeps the changes.
+    pub(crate) fn unwatch(&mut self) {
+        self.changes = Changes::Unwatched;
+    }
+
+    /// Undoes the changes since [`watch`](Self::watch).
+    pub(crate) fn undo(&mut self) {
+        if let Changes::Since(before) = mem::replace(&mut self.changes, Changes::Unwatched) {
+            *self = *before;
+        }
+    }
+
+    /// Keeps the record as it is, before the first change.
+    fn keep(&mut self) {
+        if let Changes::None = self.changes {
+            self.changes = Changes::Since(Box::new(self.clone()));
+        }
     }
 }
 
@@ -162,6 +205,7 @@ impl<K: ?Sized, V: ?Sized> Clone for ProducerRecord<'_, K, V> {
             partition: self.partition,
             timestamp: self.timestamp,
             headers: self.headers.clone(),
+            changes: Changes::Unwatched,
         }
     }
 }
@@ -191,5 +235,44 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerRecord<'_, K, V> {
             .field("value", &self.value)
             .field("headers", &self.headers)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> ProducerRecord<'static, str, [u8]> {
+        ProducerRecord::to("orders").key("k").value(b"v").header("a", "1").partition(3)
+    }
+
+    #[test]
+    fn changes_are_undone_and_a_record_that_is_not_changed_is_not_copied() {
+        let mut watched = record();
+        watched.watch();
+        assert!(watched.headers_ref().len() == 1 && matches!(watched.changes, Changes::None));
+        watched.set_topic("elsewhere");
+        watched.set_key("other".to_owned());
+        watched.set_value(None::<&[u8]>);
+        watched.headers_mut().remove("a");
+        assert!(watched != record() && watched.value_ref().is_none());
+        watched.undo();
+        assert_eq!(watched, record());
+
+        watched.watch();
+        watched.headers_mut().push("b", None);
+        watched.unwatch();
+        watched.undo();
+        assert_eq!(watched, record().null_header("b"), "nothing is undone that is not watched");
+    }
+
+    #[test]
+    fn records_are_equal_if_all_their_parts_are() {
+        assert_eq!(record(), record().key("k".to_owned()));
+        let none: Option<&str> = None;
+        let others =
+            [record().key("other"), record().key(none), record().value(b"w"), record().partition(4), record().timestamp(1)];
+        assert!(others.iter().all(|other| *other != record()));
+        assert_ne!(record(), record().header("a", "1"));
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     native::{self, Completion, Draft, Outcome, Pending, Pool, PreparedRecord, Topic, code},
     panic::{contain, wake},
     partition::{PartitionContext, Partitioner, partition_for},
-    producer::{Listeners, PartitionInfo, Sending, Serializers, TrySendError, Unsent, check_topic_name, place, reporting},
+    producer::{Given, Listeners, PartitionInfo, Sending, Serializers, TrySendError, Unsent, check_topic_name, place, reporting},
 };
 
 /// A producer that records what is sent: Java's `MockProducer`.
@@ -163,9 +163,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         true
     }
 
-    fn accept(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Result<Pending, Error> {
+    fn accept(&self, record: &mut ProducerRecord<'_, K, V>, completion: Completion) -> Result<Pending, Error> {
         if let Some(chain) = &self.0.interceptors {
-            record = chain.send(record);
+            chain.send(record);
         }
         let mut draft = self.0.pool.take();
         draft.record_mut().completion = completion;
@@ -174,11 +174,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
             state.check_closed().and_then(|()| state.transactions.admit())
         };
         if let Err(error) = open {
-            draft.record_mut().headers = mem::take(record.headers_mut());
+            draft.record_mut().headers = record.take_headers();
             self.0.listeners.tell_refused(record.topic(), draft.record(), &error);
             return Err(error);
         }
-        let accepted = match self.fill(&mut draft, &mut record) {
+        let accepted = match self.fill(&mut draft, record) {
             Ok(()) => self.append(draft),
             Err(error) => Err((error, draft)),
         };
@@ -193,11 +193,21 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         Ok(pending)
     }
 
+    /// Gives back a record that is refused.
+    fn try_accept<'a>(
+        &self,
+        mut record: ProducerRecord<'a, K, V>,
+        completion: Completion,
+    ) -> Result<Pending, TrySendError<'a, K, V>> {
+        let given = Given::new(&record, self.0.interceptors.is_some());
+        self.accept(&mut record, completion).map_err(|error| TrySendError::new(error, given.restore(record)))
+    }
+
     fn fill(&self, draft: &mut Draft, record: &mut ProducerRecord<'_, K, V>) -> Result<(), Error> {
         check_topic_name(record.topic())?;
         let prepared = draft.record_mut();
         prepared.topic = Some(self.topic(record.topic()));
-        prepared.headers = mem::take(record.headers_mut());
+        prepared.headers = record.take_headers();
         place(prepared, record.explicit_partition(), record.explicit_timestamp())?;
         self.0.serializers.fill(prepared, record)?;
         self.choose(prepared)
@@ -340,18 +350,15 @@ impl Log {
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K, V> {
-    fn send(&self, record: ProducerRecord<'_, K, V>) -> Sending {
-        match self.accept(record, Completion::Future) {
+    fn send(&self, mut record: ProducerRecord<'_, K, V>) -> Sending {
+        match self.accept(&mut record, Completion::Future) {
             Ok(pending) => Sending::accepted(pending),
             Err(error) => Sending::failed(error),
         }
     }
 
     fn try_send<'a>(&self, record: ProducerRecord<'a, K, V>) -> Result<Delivery, TrySendError<'a, K, V>> {
-        match self.accept(record.clone(), Completion::Future) {
-            Ok(pending) => Ok(Delivery::new(pending)),
-            Err(error) => Err(TrySendError::new(error, record)),
-        }
+        self.try_accept(record, Completion::Future).map(Delivery::new)
     }
 
     fn send_with<'a>(
@@ -359,7 +366,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
         record: ProducerRecord<'a, K, V>,
         callback: Box<dyn FnOnce(Report) + Send>,
     ) -> Result<(), TrySendError<'a, K, V>> {
-        self.accept(record.clone(), reporting(callback)).map(drop).map_err(|error| TrySendError::new(error, record))
+        self.try_accept(record, reporting(callback)).map(drop)
     }
 
     /// Acknowledges all unreported records.

@@ -253,3 +253,46 @@ fn mock_producer_supports_all_types_and_dyn_produce() {
     assert_eq!(producer.history()[0].key(), Some(&7i64.to_be_bytes()[..]));
     assert_eq!(producer.history()[0].value(), Some(&b"[1,2]"[..]));
 }
+
+/// Adds a header when it is asked to serialize.
+struct Marks;
+
+impl ottla::Serializer<str> for Marks {
+    fn serialize(
+        &self,
+        data: &str,
+        context: &mut ottla::serialize::SerializeContext<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<ottla::serialize::Serialized, ottla::serialize::BoxError> {
+        context.headers.push("serializer", Some(b"was here"));
+        buffer.extend_from_slice(data.as_bytes());
+        Ok(ottla::serialize::Serialized::Bytes)
+    }
+}
+
+/// Changes every part of a record.
+struct Changes;
+
+impl Interceptor<str, str> for Changes {
+    fn on_send(&self, record: &mut ProducerRecord<'_, str, str>) {
+        record.headers_mut().remove("a");
+        record.headers_mut().push("interceptor", None);
+        record.set_key("changed".to_owned());
+        record.set_value(None::<&str>);
+        record.set_topic("elsewhere");
+    }
+}
+
+#[test]
+fn refused_records_come_back_as_they_were_given() {
+    let plain: MockProducer<str, str> = MockProducer::builder().value_serializer(Marks).build().unwrap();
+    let intercepted: MockProducer<str, str> = MockProducer::builder().interceptor(Changes).build().unwrap();
+    let given = [record("v").key("k"), record("v").partition(0).timestamp(7).header("a", "1").null_header("b")];
+    for producer in [plain, intercepted] {
+        producer.refuse(Some(ErrorKind::BufferFull));
+        for record in &given {
+            assert_eq!(producer.try_send(record.clone()).unwrap_err().into_record(), *record);
+            assert_eq!(producer.send_with(record.clone(), Box::new(|_| ())).unwrap_err().into_record(), *record);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::throttle::OnThrottle;
+use super::{hooks::Hooks, throttle::OnThrottle};
 use crate::{
     Error,
     delivery::report,
@@ -15,11 +15,12 @@ use crate::{
 pub(crate) struct Listeners {
     interceptors: Option<Arc<dyn Acknowledge>>,
     pub(in crate::producer) on_throttle: OnThrottle,
+    pub(in crate::producer) hooks: Hooks,
 }
 
 impl Listeners {
     pub(crate) fn new(interceptors: Option<Arc<dyn Acknowledge>>) -> Self {
-        Self { interceptors, on_throttle: OnThrottle::default() }
+        Self { interceptors, on_throttle: OnThrottle::default(), hooks: Hooks::default() }
     }
 
     /// Reports a record that failed before it was accepted to the interceptors.

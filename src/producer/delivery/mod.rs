@@ -2,9 +2,11 @@
 
 pub(super) mod closing;
 mod delivery_thread;
+pub(super) mod drop_on;
 pub(super) mod ending;
 mod event_handler;
 pub(super) mod flush_helper;
+pub(super) mod hooks;
 pub(super) mod listeners;
 pub(super) mod throttle;
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::{
     Delivery, Error, ErrorKind, ProducerRecord, RecordMetadata,
-    block_on::block_on,
+    block_on::{block_on, block_on_until},
+    deadline::Deadline,
     delivery::Report,
     producer::{Producer, Unsent},
 };
@@ -64,6 +65,20 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
     pub fn flush(&self) -> Result<(), Error> {
         self.refuse_in_callback("flush")?;
         block_on(self.0.flush())
+    }
+
+    /// Blocks as [`flush`](Self::flush), for `timeout` at most.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush); [`FlushTimeout`](ErrorKind::FlushTimeout) if records are not reported in time: they are still under way, and
+    /// another call waits for them again.
+    pub fn flush_timeout(&self, timeout: Duration) -> Result<(), Error> {
+        self.refuse_in_callback("flush")?;
+        block_on_until(self.0.flush(), Deadline::after(timeout)).unwrap_or_else(|| {
+            let message =
+                format!("up to {} records are not reported within {timeout:?}: they are still under way", self.0.outstanding());
+            Err(Error::new(ErrorKind::FlushTimeout, message))
+        })
     }
 
     /// Closes the producer for all of its handles, like [`Producer::close`].

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    Delivery, Error, ProducerRecord,
+    Delivery, Error, Headers, ProducerRecord,
     native::{Admission, Draft, Pending, code},
     producer::{
         admission::{
@@ -33,7 +33,7 @@ use crate::{
 ///
 /// One in 128 ready futures is pending at its first poll and wakes its task at once, so that a task that sends many records yields to the other
 /// tasks of its thread. This does not apply to `now_or_never` and [`Blocking`](crate::producer::Blocking).
-#[must_use = "await this to know whether the record was accepted"]
+#[must_use = "the record may be refused: await the future; dropping it withdraws a record that still waits"]
 pub struct Sending(State);
 
 enum State {
@@ -219,6 +219,36 @@ impl fmt::Debug for Sending {
             State::Deferred { .. } => "Sending(waiting for its serializer, topic or partition)",
             State::Done => "Sending(done)",
         })
+    }
+}
+
+/// What has to be put back into a record that is refused, since sending takes it out or changes it.
+pub(crate) enum Given<'a, K: ?Sized, V: ?Sized> {
+    Nothing,
+    Headers(Headers),
+    /// With interceptors, which may change all of it.
+    Record(ProducerRecord<'a, K, V>),
+}
+
+impl<'a, K: ?Sized, V: ?Sized> Given<'a, K, V> {
+    /// Copies only what may be lost: nothing of a record without headers.
+    pub(crate) fn new(record: &ProducerRecord<'a, K, V>, is_intercepted: bool) -> Self {
+        if is_intercepted {
+            Self::Record(record.clone())
+        } else if record.headers_ref().is_empty() {
+            Self::Nothing
+        } else {
+            Self::Headers(record.headers_ref().clone())
+        }
+    }
+
+    /// The record as it was given.
+    pub(crate) fn restore(self, sent: ProducerRecord<'a, K, V>) -> ProducerRecord<'a, K, V> {
+        match self {
+            Self::Nothing => sent.headers(Headers::new()),
+            Self::Headers(headers) => sent.headers(headers),
+            Self::Record(record) => record,
+        }
     }
 }
 

@@ -83,7 +83,7 @@ impl Transactions {
     }
 
     /// The fatal failure of the producer.
-    pub(super) fn broken(&self) -> Option<Failure> {
+    pub(in crate::producer) fn broken(&self) -> Option<Failure> {
         self.lock().broken.clone()
     }
 

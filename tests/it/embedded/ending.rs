@@ -5,8 +5,8 @@ use std::{
     time::Duration,
 };
 
-use futures::executor::block_on;
-use ottla::{ErrorKind, Persistence, Producer, ProducerRecord};
+use futures::{FutureExt, executor::block_on};
+use ottla::{Delivery, ErrorKind, Persistence, Producer, ProducerBuilder, ProducerRecord, testing::EmbeddedKafka};
 
 use super::{config, ends, kafka, producer};
 use crate::log;
@@ -153,6 +153,78 @@ fn drop_gives_up_after_the_timeout_and_calls_all_callbacks() {
     let reports = reports.lock().unwrap();
     assert_eq!(reports.len(), 10);
     assert!(reports.iter().all(|report| report.as_ref().unwrap_err().kind() == ErrorKind::GivenUp));
+}
+
+/// A producer that has delivered one record and accepted another one, which waits for its broker.
+fn waiting(kafka: &EmbeddedKafka, builder: ProducerBuilder<str, str>) -> (Producer<str, str>, Delivery) {
+    let producer = builder.drop_timeout(Duration::from_secs(60)).build().unwrap();
+    block_on(producer.send_and_wait(record(0))).unwrap();
+    kafka.broker_down(1).unwrap();
+    let delivery = block_on(producer.send(record(1))).unwrap();
+    (producer, delivery)
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn drop_in_a_tokio_runtime_does_not_block_it() {
+    let kafka = kafka(1);
+    let (producer, delivery) = waiting(&kafka, Producer::builder(config(&kafka)));
+    // A drop that blocked would give the record up.
+    drop(producer);
+    kafka.broker_up(1).unwrap();
+    assert_eq!(delivery.await.unwrap().offset(), Some(1));
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn tokio_runtime_waits_for_dropped_producers_when_it_ends() {
+    let kafka = kafka(1);
+    kafka.set_round_trip_time(1, Duration::from_millis(200)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let delivery = runtime.block_on(async {
+        let producer = producer(&kafka, &[]);
+        producer.send(record(0)).await.unwrap()
+    });
+    drop(runtime);
+    assert!(delivery.now_or_never().unwrap().is_ok());
+}
+
+#[test]
+fn drop_on_moves_the_wait_to_another_thread() {
+    let kafka = kafka(1);
+    let (sender, receiver) = mpsc::channel();
+    let builder = Producer::builder(config(&kafka)).drop_on(move |wait| sender.send(wait).unwrap());
+    let (producer, delivery) = waiting(&kafka, builder);
+    drop(producer);
+    kafka.broker_up(1).unwrap();
+    receiver.recv().unwrap()();
+    assert_eq!(delivery.now_or_never().unwrap().unwrap().offset(), Some(1));
+
+    // A wait that is not called, or that panics before, happens where it is dropped.
+    let dropped: Producer<str, str> = Producer::builder(config(&kafka)).drop_on(drop).build().unwrap();
+    let panics: Producer<str, str> = Producer::builder(config(&kafka)).drop_on(|_| panic!("no thread")).build().unwrap();
+    for producer in [dropped, panics] {
+        let delivery = block_on(producer.send(record(2))).unwrap();
+        drop(producer);
+        assert!(delivery.now_or_never().unwrap().is_ok());
+    }
+}
+
+#[test]
+fn flush_timeout_returns_an_error_and_loses_nothing() {
+    let kafka = kafka(1);
+    let (producer, delivery) = waiting(&kafka, Producer::builder(config(&kafka)));
+    let error = producer.blocking().flush_timeout(Duration::from_millis(20)).unwrap_err();
+    assert!(error.kind() == ErrorKind::FlushTimeout && error.is_retriable(), "{error:?}");
+    assert_eq!(producer.outstanding(), 1);
+    kafka.broker_up(1).unwrap();
+    producer.blocking().flush_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!((producer.outstanding(), delivery.now_or_never().unwrap().unwrap().offset()), (0, Some(1)));
+    assert!(producer.fatal_error().is_none());
+
+    // As in Java.
+    block_on(producer.clone().close(Duration::ZERO)).unwrap();
+    block_on(producer.flush()).unwrap();
 }
 
 #[test]

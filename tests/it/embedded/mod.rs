@@ -9,6 +9,7 @@ mod cluster;
 mod consumer;
 mod delivery;
 mod ending;
+mod hooks;
 mod hostile;
 mod intercept;
 mod metrics;
