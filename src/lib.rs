@@ -118,8 +118,10 @@
 //! | `tokio` | a producer that is dropped inside a tokio runtime does not block it; `on_tokio` for token providers |
 //! | `uuid` | a serializer for `uuid::Uuid` |
 //! | `testing` | `testing::EmbeddedKafka` and `testing::MockProducer` |
+#![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs shows which feature an item needs
 
 mod block_on;
+
 pub mod config;
 #[cfg(feature = "consumer")]
 pub mod consumer;

@@ -13,7 +13,9 @@ pub use kind::{ErrorKind, Persistence};
 
 use self::code::Meaning;
 use crate::{
+    ProducerRecord,
     native::{self, AuthFailure, Contained, Outcome, TransactionRefused},
+    record::SerializedRecord,
     serialize::Unavailable,
 };
 
@@ -44,6 +46,7 @@ struct Inner {
     meaning: Option<Meaning>,
     broker_message: Option<Box<str>>,
     persistence: Persistence,
+    record: Option<Arc<SerializedRecord>>,
     /// A user's error may be in it, which may be dropped on the delivery thread.
     source: Option<Arc<Contained<Source>>>,
 }
@@ -57,6 +60,7 @@ impl Error {
             meaning: None,
             broker_message: None,
             persistence: Persistence::NotPersisted,
+            record: None,
             source: None,
         }))
     }
@@ -86,6 +90,7 @@ impl Error {
         };
         error.0.persistence = Persistence::from_status(outcome.status.into());
         let Some(details) = &outcome.details else { return error };
+        error.0.record.clone_from(&details.record);
         if let Some(answered) = &details.partitioner {
             // librdkafka got a placeholder instead of a partition, so its code means nothing.
             error.0.code = None;
@@ -285,6 +290,13 @@ impl Error {
     /// [`NotPersisted`](Persistence::NotPersisted) if the record was never accepted.
     pub fn persistence(&self) -> Persistence {
         self.0.persistence
+    }
+
+    /// The record that failed, with its key and value as they were serialized: ready to be sent by a `Producer<[u8], [u8]>`. Only of a record
+    /// that was accepted, by a producer that [returns failed records](crate::ProducerBuilder::return_failed_records). `Display` and `Debug`
+    /// do not show it.
+    pub fn record(&self) -> Option<ProducerRecord<'_, [u8], [u8]>> {
+        self.0.record.as_ref().map(|record| record.record())
     }
 
     /// The broker's message about the record, if it sent one (KIP-467).

@@ -30,6 +30,10 @@ pub(crate) trait Audience: Send + Sync {
     fn on_report(&self, view: &RecordView<'_>, outcome: &Outcome);
     /// Whether [`on_report`](Self::on_report) should be called.
     fn observes_reports(&self) -> bool;
+    /// Whether the error of a record that was accepted and not delivered contains the record.
+    fn returns_records(&self) -> bool {
+        false
+    }
     /// Runs a user's callback.
     fn call_back(&self, callback: Contained<Callback>, view: &RecordView<'_>, outcome: &Outcome);
 }
@@ -129,7 +133,12 @@ pub(crate) fn report_refused(mut draft: Draft, code: i32, audience: &dyn Audienc
 }
 
 /// Ends a record that is not in librdkafka. Returns the wakers to call.
-pub(crate) fn report(draft: Draft, outcome: Outcome, audience: &dyn Audience) -> Vec<Waker> {
+pub(crate) fn report(draft: Draft, mut outcome: Outcome, audience: &dyn Audience) -> Vec<Waker> {
+    if outcome.code() != code::NO_ERROR && audience.returns_records() {
+        let prepared = draft.record();
+        let copy = prepared.view().copy(prepared.asked(), (prepared.key(), prepared.value()));
+        outcome.details.get_or_insert_default().record = Some(Arc::new(copy));
+    }
     let (mut batch, reported) = (ReportBatch::default(), Reported::from(draft));
     if audience.observes_reports() {
         audience.on_report(&reported.view(), &outcome);
@@ -220,6 +229,10 @@ impl ReportBatch {
             outcome.details = reported.take_details();
             outcome.attribute(self.records);
             event_handler.on_failure(client, &reported.view(), &mut outcome, message.broker());
+            if audience.returns_records() {
+                let copy = reported.view().copy(reported.asked(), (message.key(), message.value()));
+                outcome.details.get_or_insert_default().record = Some(Arc::new(copy));
+            }
         }
         if self.observes {
             audience.on_report(&reported.view(), &outcome);

@@ -5,6 +5,7 @@ use std::{num::NonZeroI64, sync::Arc};
 use rdkafka_sys as sys;
 
 use super::{auth_failure::AuthFailure, code, record_view::Asked};
+use crate::record::SerializedRecord;
 
 /// Codes of records that were sent, and that librdkafka reports as not written although this is unknown: the response could not be parsed,
 /// or the broker itself does not know (`rd_kafka_handle_Produce_error` has no action for these codes).
@@ -51,6 +52,8 @@ pub(crate) struct ErrorDetails {
     pub(crate) cause: Option<Box<str>>,
     /// The failed authentication.
     pub(crate) refusal: Option<Arc<AuthFailure>>,
+    /// The record, if the producer returns failed records.
+    pub(crate) record: Option<Arc<SerializedRecord>>,
     /// Whether it only fails the transaction, even if the code is fatal elsewhere.
     pub(crate) only_aborts: bool,
     /// The number of records in the rejected batch, if the code is about the batch and maybe not about this record; else 0.

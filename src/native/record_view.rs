@@ -3,7 +3,7 @@
 use std::{num::NonZeroI64, sync::Arc};
 
 use super::topic::Topic;
-use crate::record::Headers;
+use crate::record::{Headers, SerializedRecord};
 
 /// For the many records without headers.
 static NO_HEADERS: Headers = Headers::new();
@@ -35,6 +35,18 @@ impl<'a> RecordView<'a> {
     /// The topic name; empty for a record without a topic.
     pub(crate) fn topic_name(&self) -> &'a str {
         self.topic.map_or("", |topic| topic.name())
+    }
+
+    /// A copy of the record with this key and value.
+    pub(crate) fn copy(&self, asked: Asked, (key, value): (Option<&[u8]>, Option<&[u8]>)) -> SerializedRecord {
+        SerializedRecord {
+            topic: self.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name())),
+            partition: asked.partition,
+            timestamp: asked.timestamp.map(NonZeroI64::get),
+            headers: self.headers.clone(),
+            key: key.map(<[u8]>::to_vec),
+            value: value.map(<[u8]>::to_vec),
+        }
     }
 
     /// The size of key, value and headers, in bytes.

@@ -42,6 +42,7 @@ pub struct ProducerBuilder<K: ?Sized, V: ?Sized> {
     drop_timeout: Duration,
     drop_on: DropOn,
     hooks: Hooks,
+    returns_records: bool,
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
@@ -64,6 +65,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             drop_timeout: DROP_TIMEOUT,
             drop_on: DropOn::default(),
             hooks: Hooks::default(),
+            returns_records: false,
         }
     }
 }
@@ -155,6 +157,34 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         self
     }
 
+    /// Sets whether the error of a record that was accepted and not delivered has the record, as it was serialized: [`Error::record`]. It costs
+    /// a copy of each record that fails, which `buffer.memory` does not count, until its error is dropped; records that are delivered cost
+    /// nothing.
+    ///
+    /// Defaults to false.
+    ///
+    /// ```
+    /// # use futures::executor::block_on;
+    /// # use ottla::{Producer, ProducerConfig, ProducerRecord};
+    /// # #[cfg(feature = "testing")] {
+    /// # use ottla::testing::{BrokerError, EmbeddedKafka};
+    /// # let kafka = EmbeddedKafka::start(1)?;
+    /// # kafka.set_topic_error("orders", BrokerError::TOPIC_AUTHORIZATION_FAILED)?;
+    /// # let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers())?;
+    /// let producer: Producer<str, str> = Producer::builder(config).return_failed_records(true).build()?;
+    /// let delivery = block_on(producer.send(ProducerRecord::to("orders").key("o-1").value("paid")))?;
+    /// let error = block_on(delivery).unwrap_err();
+    /// let record = error.record().expect("the producer returns failed records");
+    /// assert_eq!((record.topic(), record.value_ref()), ("orders", Some(&b"paid"[..])));
+    /// # }
+    /// # Ok::<(), ottla::Error>(())
+    /// ```
+    #[must_use]
+    pub fn return_failed_records(mut self, returns: bool) -> Self {
+        self.returns_records = returns;
+        self
+    }
+
     /// Sets where the drop of the last handle waits for what was accepted, for up to [`drop_timeout`](Self::drop_timeout): `spawn` gets a
     /// function that blocks, and has it run on another thread, so that the one that drops the handle goes on at once.
     ///
@@ -222,6 +252,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
             self.plugins.install(resolved.key_serializer, resolved.value_serializer)?;
         listeners.on_throttle = self.on_throttle;
         listeners.hooks = self.hooks;
+        listeners.returns_records = self.returns_records;
         let core = start(resolved, self.partitioner, self.token_provider, listeners, self.drop_timeout, self.drop_on)?;
         Ok(Producer(Arc::new(Typed { core, serializers, interceptors })))
     }
@@ -308,6 +339,7 @@ impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {
             .field("drop_timeout", &self.drop_timeout)
             .field("drop_on", &self.drop_on)
             .field("hooks", &self.hooks)
+            .field("return_failed_records", &self.returns_records)
             .finish_non_exhaustive()
     }
 }

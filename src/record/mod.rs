@@ -2,9 +2,11 @@
 
 mod field;
 mod headers;
+mod serialized;
 
 use std::{borrow::Cow, fmt, mem};
 
+pub(crate) use self::serialized::SerializedRecord;
 pub use self::{
     field::Field,
     headers::{Header, Headers},

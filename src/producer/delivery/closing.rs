@@ -4,18 +4,18 @@ use std::{
     fmt,
     io::Write as _,
     mem,
-    num::NonZeroI64,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use crate::{
-    Error, ErrorKind, Headers, ProducerRecord,
+    Error, ErrorKind, ProducerRecord,
     deadline::Deadline,
     lock::lock,
     native::{Asked, ForkGuard, KeyAndValue, Outcome, RecordView},
     panic::emit,
     producer::shared::Shared,
+    record::SerializedRecord,
 };
 
 /// The interval at which a closing delivery thread checks for outstanding records.
@@ -23,26 +23,14 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// An accepted record that was not delivered before the producer was closed.
 pub struct Unsent {
-    topic: Arc<str>,
-    partition: Option<i32>,
-    timestamp: Option<i64>,
-    headers: Headers,
-    key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
+    record: SerializedRecord,
     error: Error,
 }
 
 impl Unsent {
     /// The record with its serialized key and value, ready to be sent by a `Producer<[u8], [u8]>`.
     pub fn record(&self) -> ProducerRecord<'_, [u8], [u8]> {
-        let mut record = ProducerRecord::to(&*self.topic).headers(self.headers.clone()).key(&self.key).value(&self.value);
-        if let Some(partition) = self.partition {
-            record = record.partition(partition);
-        }
-        if let Some(timestamp) = self.timestamp {
-            record = record.timestamp(timestamp);
-        }
-        record
+        self.record.record()
     }
 
     /// The error of its delivery. [`persistence`](Error::persistence) tells whether it may have been written.
@@ -50,17 +38,8 @@ impl Unsent {
         &self.error
     }
 
-    pub(crate) fn new(view: &RecordView<'_>, asked: Asked, (key, value): KeyAndValue<'_>, outcome: &Outcome) -> Self {
-        let topic = view.topic.map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
-        Self {
-            error: Error::from_report(&topic, outcome),
-            topic,
-            partition: asked.partition,
-            timestamp: asked.timestamp.map(NonZeroI64::get),
-            headers: view.headers.clone(),
-            key: key.map(<[u8]>::to_vec),
-            value: value.map(<[u8]>::to_vec),
-        }
+    pub(crate) fn new(view: &RecordView<'_>, asked: Asked, bytes: KeyAndValue<'_>, outcome: &Outcome) -> Self {
+        Self { record: view.copy(asked, bytes), error: Error::from_report(view.topic_name(), outcome) }
     }
 }
 

@@ -16,11 +16,12 @@ pub(crate) struct Listeners {
     interceptors: Option<Arc<dyn Acknowledge>>,
     pub(in crate::producer) on_throttle: OnThrottle,
     pub(in crate::producer) hooks: Hooks,
+    pub(in crate::producer) returns_records: bool,
 }
 
 impl Listeners {
     pub(crate) fn new(interceptors: Option<Arc<dyn Acknowledge>>) -> Self {
-        Self { interceptors, on_throttle: OnThrottle::default(), hooks: Hooks::default() }
+        Self { interceptors, on_throttle: OnThrottle::default(), hooks: Hooks::default(), returns_records: false }
     }
 
     /// Reports a record that failed before it was accepted to the interceptors.
@@ -41,6 +42,10 @@ impl Listeners {
 impl Audience for Listeners {
     fn observes_reports(&self) -> bool {
         self.interceptors.is_some()
+    }
+
+    fn returns_records(&self) -> bool {
+        self.returns_records
     }
 
     fn on_report(&self, view: &RecordView<'_>, outcome: &Outcome) {

@@ -265,3 +265,28 @@ fn missing_topic_gives_the_same_error_each_time() {
         assert!(error.to_string().starts_with("topic orders: "), "{attempt}: {error}");
     }
 }
+
+#[test]
+fn failed_records_come_back_with_their_errors_if_the_producer_returns_them() {
+    let kafka = kafka(2);
+    let returning: Producer<str, str> = Producer::builder(config(&kafka)).return_failed_records(true).build().unwrap();
+    let plain = producer(&kafka, &[]);
+    // librdkafka copies the first value, and refers to the second one.
+    let large = "x".repeat(5000);
+    for value in ["v", large.as_str()] {
+        let given = ProducerRecord::to("orders").key("k").value(value).header("a", "1").partition(1).timestamp(7);
+        let wanted: ProducerRecord<'_, [u8], [u8]> =
+            ProducerRecord::to("orders").key("k").value(value).header("a", "1").partition(1).timestamp(7);
+        let fails = || kafka.fail_next(ApiKey::Produce, &[BrokerError::INVALID_RECORD]).unwrap();
+        fails();
+        let error = block_on(async { returning.send(given.clone()).await.unwrap().await }).unwrap_err();
+        assert_eq!((error.kind(), error.record()), (ErrorKind::InvalidRecord, Some(wanted.clone())));
+        assert!(!format!("{error:?}{error}").contains("xxx"));
+        fails();
+        let batch = block_on(async { returning.send_all([given.clone()]).await.unwrap().await }).unwrap_err();
+        assert_eq!(batch.failures()[0].1.record(), Some(wanted));
+        fails();
+        let error = block_on(async { plain.send(given).await.unwrap().await }).unwrap_err();
+        assert!(error.record().is_none());
+    }
+}
