@@ -72,7 +72,7 @@ impl Remainder {
 
     #[cfg(feature = "tokio")]
     fn is_over(&self) -> bool {
-        self.shared.ending.has_ended()
+        self.shared.delivery.ending.has_ended()
     }
 }
 

@@ -100,14 +100,14 @@ impl EventHandler for Shared {
         if fatal || error == code::FATAL {
             let cause = client.fatal_error().map(|(_, text)| self.authentication.broker_errors.redact(&text));
             emit!(error, code = error, %text, cause, "fatal error: the producer has failed and cannot be used any more");
-            self.listeners.hooks.tell_error(|| {
+            self.delivery.listeners.hooks.tell_error(|| {
                 let (code, text) = (client.fatal_error().map_or(error, |(code, _)| code), cause.unwrap_or_else(|| text.clone()));
                 let cause = TransactionRefused { code, text, retriable: false, abortable: false, fatal: true };
                 Error::from_transaction(&cause, "the producer has failed")
             });
         } else {
             emit!(warn, target: "ottla::librdkafka", code = error, "{text}");
-            self.listeners.hooks.tell_error(|| Error::from_code(error, "the producer").with_source(text.clone()));
+            self.delivery.listeners.hooks.tell_error(|| Error::from_code(error, "the producer").with_source(text.clone()));
         }
         if error == code::ALL_BROKERS_DOWN {
             self.authentication.state.note_all_down(Instant::now());
@@ -135,7 +135,7 @@ impl EventHandler for Shared {
             let line = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(&*text, |(_, line)| line);
             self.authentication.broker_errors.note(code::TRANSPORT, line.to_owned(), None);
         }
-        self.listeners.hooks.tell_log(level, facility, &text);
+        self.delivery.listeners.hooks.tell_log(level, facility, &text);
         match level {
             0..=3 => emit!(error, target: "ottla::librdkafka", facility, "{text}"),
             4 => emit!(warn, target: "ottla::librdkafka", facility, "{text}"),
@@ -149,7 +149,7 @@ impl EventHandler for Shared {
     }
 
     fn on_statistics(&self, json: String) {
-        self.listeners.hooks.tell_statistics(&json);
+        self.delivery.listeners.hooks.tell_statistics(&json);
         self.meter.keep_statistics(json);
     }
 
