@@ -1,6 +1,6 @@
 //! [`DropOn`]: where the drop of the last handle waits for what was accepted.
 //!
-//! The delivery thread finishes by itself. Somebody has to wait for it all the same: a process that ends takes the thread and its
+//! The delivery thread finishes by itself. Somebody has to wait for it anyway: a process that ends takes the thread and its
 //! records with it. The thread that drops the handle waits, unless the program names another place.
 
 use std::{fmt, sync::Arc};

@@ -70,13 +70,13 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
     /// Blocks as [`flush`](Self::flush), for `timeout` at most.
     ///
     /// # Errors
-    /// As [`flush`](Self::flush); [`FlushTimeout`](ErrorKind::FlushTimeout) if records are not reported in time: they are still under way, and
+    /// As [`flush`](Self::flush); [`FlushTimeout`](ErrorKind::FlushTimeout) if records are not reported in time: they are still outstanding, and
     /// another call waits for them again.
     pub fn flush_timeout(&self, timeout: Duration) -> Result<(), Error> {
         self.refuse_in_callback("flush")?;
         block_on_until(self.0.flush(), Deadline::after(timeout)).unwrap_or_else(|| {
             let message =
-                format!("up to {} records are not reported within {timeout:?}: they are still under way", self.0.outstanding());
+                format!("up to {} records are not reported within {timeout:?}: they are still outstanding", self.0.outstanding());
             Err(Error::new(ErrorKind::FlushTimeout, message))
         })
     }
