@@ -55,19 +55,19 @@ impl Consumed<'_> {
     }
 
     pub(crate) fn key(&self) -> Option<&[u8]> {
-        // SAFETY: null, or as many bytes as are said to be there, for as long as the message.
+        // SAFETY: the key is null, or `key_size` bytes that live as long as the message, which `self` borrows.
         unsafe { ffi::bytes(self.0.key, self.0.key_size) }
     }
 
     pub(crate) fn value(&self) -> Option<&[u8]> {
-        // SAFETY: as `key`.
+        // SAFETY: the value is null, or `payload_size` bytes that live as long as the message, which `self` borrows.
         unsafe { ffi::bytes(self.0.payload, self.0.payload_size) }
     }
 
     /// Whether it is the broker's time, and the milliseconds; `None` if there is none.
     pub(crate) fn timestamp(&self) -> Option<(bool, i64)> {
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: a live message; librdkafka writes one of the type's three values.
+        // SAFETY: `self` borrows a live message; librdkafka writes one of the type's three values.
         let timestamp = unsafe { sys::rd_kafka_message_timestamp(self.native(), &raw mut kind) };
         match kind {
             sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => None,
@@ -78,7 +78,7 @@ impl Consumed<'_> {
     }
 
     pub(crate) fn leader_epoch(&self) -> Option<i32> {
-        // SAFETY: a live message.
+        // SAFETY: `self` borrows a live message.
         Some(unsafe { sys::rd_kafka_message_leader_epoch(self.native()) }).filter(|epoch| *epoch >= 0)
     }
 
