@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("native", &["lock", "panic", "record", "secret"]),
     ("partition", &["lock", "record"]),
     ("serialize", &["native", "record"]),
-    ("error", &["native", "page", "serialize"]),
+    ("error", &["native", "page", "record", "serialize"]),
     ("token", &[]),
     ("delivery", &["error", "native", "yielding"]),
     ("config", &["error", "page", "secret", "serialize"]),
