@@ -26,8 +26,8 @@ impl ForkGuard {
     pub(crate) fn current() -> Self {
         static COUNTS: Once = Once::new();
         COUNTS.call_once(|| {
-            // SAFETY: a function that lives as long as the program, and does in a child what is allowed there. If there is no memory to
-            // take note of it no fork is noticed, as before.
+            // SAFETY: the function is static, and does only what is allowed in a child after fork. If there is no memory to
+            // register it, forks are not noticed.
             unsafe { pthread_atfork(None, None, Some(forked)) };
         });
         Self(FORKS.load(Ordering::Relaxed))

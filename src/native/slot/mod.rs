@@ -250,9 +250,9 @@ unsafe fn let_go(
     mut outcome: Outcome,
     how: impl FnOnce(&Handoff<SlotHeader>) -> Settled,
 ) -> Result<Option<Waker>, FreeSlot> {
-    // SAFETY: the slot lives at least until its giver, which is the caller, has let go.
+    // SAFETY: the slot lives at least until its giver, which is the caller, has released it.
     let shared = unsafe { slot.as_ref() };
-    // SAFETY: the caller is the giver, which has the slot alone until it lets go, below.
+    // SAFETY: the caller is the giver, which has the slot alone until it releases it, below.
     unsafe {
         if let Some(details) = outcome.details.take() {
             shared.save_details(details);
@@ -303,7 +303,7 @@ pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (RecordView<'a>, Op
 /// `opaque` came from [`Draft::into_opaque`], the message has not been reported yet, one thread at a time calls this, and nothing
 /// of [`in_flight`] is used any more.
 pub(super) unsafe fn save_details(opaque: *const c_void, details: ErrorDetails) {
-    // SAFETY: the caller guarantees a live slot, since the message is not reported yet, and that no other callback looks at it: until the
+    // SAFETY: the caller guarantees a live slot, since the message is not reported yet, and that no other callback reads it: until the
     // report nobody else has it, so that it is had alone here.
     unsafe { (*opaque.cast::<Slot>()).save_details(Box::new(details)) };
 }
@@ -315,6 +315,6 @@ pub(super) unsafe fn save_details(opaque: *const c_void, details: ErrorDetails) 
 /// of [`in_flight`] is used any more.
 pub(super) unsafe fn set_counted(opaque: *const c_void) {
     // SAFETY: the caller guarantees a live slot, since the message is not reported yet, and that one thread at a time calls this: from produce
-    // to report nobody else looks at the header.
+    // to report nobody else reads the header.
     unsafe { (*opaque.cast::<Slot>()).change_header(|header| header.counted = true) };
 }

@@ -25,7 +25,7 @@ pub(crate) enum Admission {
 
 impl Pending {
     fn slot(&self) -> Option<&Slot> {
-        // SAFETY: the slot lives at least until its taker has let go, which empties this.
+        // SAFETY: the slot lives at least until its taker has released it, which empties this.
         self.0.map(|slot| unsafe { slot.as_ref() })
     }
 
@@ -33,7 +33,7 @@ impl Pending {
     pub(crate) fn poll_admission(&mut self, context: &Context<'_>) -> Poll<Admission> {
         let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
         slot.handoff.poll_admission(context).map(|stage| match stage {
-            // SAFETY: the giver has let go: the outcome was written before, and is not written again.
+            // SAFETY: the giver has released the slot: the outcome is final.
             Stage::Refused => Admission::Refused(unsafe { *slot.raw_report.get() }.code()),
             _ => Admission::Accepted,
         })
@@ -42,7 +42,7 @@ impl Pending {
     /// Releases the slot. Returns it if the giver has released it before.
     pub(in crate::native) fn leave(&mut self) -> Option<FreeSlot> {
         let slot = self.0.take()?;
-        // SAFETY: the slot lives at least until its taker has let go.
+        // SAFETY: the slot lives at least until its taker has released it.
         let settled = unsafe { slot.as_ref() }.handoff.leave();
         // SAFETY: the giver has settled.
         settled.then(|| unsafe { FreeSlot::from_owner(slot) })
@@ -119,7 +119,7 @@ mod tests {
     /// A waker that cannot be cloned.
     fn waker() -> Waker {
         static PANICS: RawWakerVTable = RawWakerVTable::new(clone, ignore, ignore, ignore);
-        // SAFETY: the functions of the table look at no pointer.
+        // SAFETY: the functions of the vtable do not use the pointer.
         unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &PANICS)) }
     }
 
