@@ -125,7 +125,7 @@ fn calls_in_the_wrong_order_fail() {
     state(block_on(producer.begin_transaction()).map(drop), "init_transactions");
     state(block_on(producer.send(record(0))).map(drop), "init_transactions");
     block_on(producer.init_transactions()).unwrap();
-    state(block_on(producer.init_transactions()), "called before");
+    state(block_on(producer.init_transactions()), "already called");
     state(block_on(producer.send(record(0))).map(drop), "begin_transaction");
     state(producer.try_send(record(0)).map(drop).map_err(Error::from), "begin_transaction");
 
