@@ -167,7 +167,7 @@ func measure(arguments []string) error {
 	flags.BoolVar(&r.keyless, "keyless", false, "no key")
 	flags.IntVar(&r.rate, "rate", 20_000, "records a second, for latency-open")
 	flags.IntVar(&r.lingerMillis, "linger-ms", 5, "linger")
-	flags.IntVar(&r.window, "window", 10_000, "records under way at most")
+	flags.IntVar(&r.window, "window", 10_000, "the most records in flight")
 	values := flags.String("values", "", "the file that values are cut from")
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return err
