@@ -173,13 +173,13 @@ impl RegistryError {
     }
 }
 
-/// The registry has not answered within the time that one record may take. The lookup goes on.
+/// The registry has not responded within the time that one record may wait. The lookup continues.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}: the schema registry has not answered yet")]
 pub(crate) struct SchemaPending(String);
 
 impl SchemaPending {
-    /// `asked` is what it was asked for.
+    /// `asked`: the subject or the id of the lookup.
     pub(crate) fn boxed(asked: String) -> BoxError {
         Unavailable::pending(Self(asked)).into()
     }

@@ -267,7 +267,7 @@ impl Codec {
                 match owned {
                     PendingValue::Payload(payload) => buffer.extend_from_slice(&payload),
                     PendingValue::Serde(value) => {
-                        resolved.writer.write(&value, buffer).map_err(unwritable(resolved.id, subject))?
+                        resolved.writer.write(&value, buffer).map_err(unwritable(resolved.id, subject))?;
                     }
                     PendingValue::Generic(value) => {
                         resolved.writer.write(&Datum { value: &value }, buffer).map_err(unwritable(resolved.id, subject))?;
