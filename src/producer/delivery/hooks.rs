@@ -34,11 +34,15 @@ impl<'a> LogLine<'a> {
     }
 }
 
+type OnError = dyn Fn(&Error) + Send + Sync;
+type OnLog = dyn Fn(&LogLine<'_>) + Send + Sync;
+type OnStatistics = dyn Fn(&str) + Send + Sync;
+
 #[derive(Default)]
 pub(in crate::producer) struct Hooks {
-    on_error: Option<Contained<Box<dyn Fn(&Error) + Send + Sync>>>,
-    on_log: Option<Contained<Box<dyn Fn(&LogLine<'_>) + Send + Sync>>>,
-    on_statistics: Option<Contained<Box<dyn Fn(&str) + Send + Sync>>>,
+    on_error: Option<Contained<Box<OnError>>>,
+    on_log: Option<Contained<Box<OnLog>>>,
+    on_statistics: Option<Contained<Box<OnStatistics>>>,
 }
 
 impl Hooks {
