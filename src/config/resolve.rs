@@ -47,9 +47,9 @@ fn direct(config: &ClientConfig, setting: &Setting, resolution: &mut Resolution)
             "all" => "-1".to_owned(),
             acks => acks.to_owned(),
         },
-        // As in Java, a request with several records does not exceed max.request.size.
         "auto.commit.interval.ms" | "fetch.min.bytes" => number(resolution).max(1).to_string(),
         "auto.offset.reset" if config.text(name) == "none" => "error".to_owned(),
+        // As in Java, a request with several records does not exceed max.request.size.
         "batch.size" => number(resolution).min(config.number("max.request.size", resolution)).max(1).to_string(),
         "bootstrap.servers" => match config.text(name) {
             "" => return,

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-/// The modules from bottom to top, each with those that it imports. All of them are above it in this list, so that there are no cycles.
+/// The modules, each with those that it imports. Each module may import only modules earlier in this list, so that there are no cycles.
 const LAYERS: &[(&str, &[&str])] = &[
     ("page", &[]),
     ("secret", &[]),
@@ -92,7 +92,7 @@ fn wrong_import_and_stale_entry_are_reported() {
             "src/native no longer imports panic; remove it from the table in tests/it/layering.rs"
         ]
     );
-    assert_eq!(order(&[("native", &["lock"]), ("lock", &[])]), ["lock is above native in the table, which imports it"]);
+    assert_eq!(order(&[("native", &["lock"]), ("lock", &[])]), ["native imports lock, which must come before it in the table"]);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn paths(code: &str) -> Vec<String> {
     found
 }
 
-/// Reads a path such as `a::b` or `a::{b, c::{d, e}}` at the beginning of `text`; gives how long it is.
+/// Reads a path such as `a::b` or `a::{b, c::{d, e}}` at the beginning of `text`; returns its length.
 fn tree(prefix: &str, text: &str, found: &mut Vec<String>) -> usize {
     let length = text.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | ':')).unwrap_or(text.len());
     let path = format!("{prefix}{}", &text[..length]);
@@ -238,13 +238,13 @@ fn differences(prefix: &str, table: &[(&str, &[&str])], imports: &Imports) -> Ve
     problems
 }
 
-/// Imports of modules that are not below their importer.
+/// Imports of modules that are not earlier in the table than their importer.
 fn order(table: &[(&str, &[&str])]) -> Vec<String> {
-    let below = |index: usize, import: &str| table[..index].iter().any(|(name, _)| *name == import);
+    let is_earlier = |index: usize, import: &str| table[..index].iter().any(|(name, _)| *name == import);
     let rows = table.iter().enumerate();
     rows.flat_map(|(index, (module, imports))| {
-        let wrong = imports.iter().filter(move |import| !below(index, import));
-        wrong.map(move |import| format!("{import} is above {module} in the table, which imports it"))
+        let wrong = imports.iter().filter(move |import| !is_earlier(index, import));
+        wrong.map(move |import| format!("{module} imports {import}, which must come before it in the table"))
     })
     .collect()
 }

@@ -81,7 +81,7 @@ impl BrokerErrors {
     }
 
     /// The error of a request that failed because of authentication, if that is the reason. `context` describes the request.
-    pub(in crate::producer) fn not_let_in(&self, context: &str) -> Option<Error> {
+    pub(in crate::producer) fn authentication_error(&self, context: &str) -> Option<Error> {
         let last = lock(&self.last);
         let error = last.iter().rev().find(|error| code::REFUSALS.contains(&error.code))?;
         Some(match &error.refusal {

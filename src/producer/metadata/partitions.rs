@@ -91,7 +91,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// The error of a request without a response.
     pub(in crate::producer) fn unanswered(&self, context: &str) -> Error {
         let shared = &self.0.core.shared;
-        if let Some(error) = shared.authentication.broker_errors.not_let_in(context) {
+        if let Some(error) = shared.authentication.broker_errors.authentication_error(context) {
             return error;
         }
         let waited = shared.admission.buffer_memory.max_block().as_millis();

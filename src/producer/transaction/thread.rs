@@ -104,7 +104,7 @@ impl TransactionThread {
     fn init(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         let asked = Instant::now();
         let outcome = self.persist(transactions, call, || match self.client.init_transactions(SLICE) {
-            Err(refused) if refused.retriable => Err(self.not_let_in(asked).unwrap_or(refused)),
+            Err(refused) if refused.retriable => Err(self.authentication_error(asked).unwrap_or(refused)),
             result => result,
         })?;
         if outcome.is_ok() {
@@ -114,7 +114,7 @@ impl TransactionThread {
     }
 
     /// The authentication error since `asked`, which makes retries useless.
-    fn not_let_in(&self, asked: Instant) -> Option<TransactionRefused> {
+    fn authentication_error(&self, asked: Instant) -> Option<TransactionRefused> {
         let refusal = self.shared.authentication.denied(&self.client, asked)?;
         let (code, text) = (refusal.code(), refusal.to_string());
         Some(TransactionRefused { code, text, retriable: false, abortable: false, fatal: false })

@@ -34,9 +34,9 @@ use crate::{
 
 /// The transaction state of a producer.
 pub(in crate::producer) struct Transactions {
-    /// The number of the transaction that accepts records; 0 for none. Read forevery record.
+    /// The number of the transaction that accepts records; 0 for none. Read for every record.
     pub(super) taking: AtomicU64,
-    /// The number of the last transaction with a record or an offset. Read forevery record.
+    /// The number of the last transaction with a record or an offset. Read for every record.
     pub(super) started: AtomicU64,
     pub(super) ending_records: AtomicUsize,
     max_block: Duration,

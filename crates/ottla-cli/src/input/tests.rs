@@ -1,3 +1,5 @@
+//! Tests of the readers of input, with the check that the fuzz target uses.
+
 #[path = "../../../../fuzz/src/rows.rs"]
 mod fuzz_target;
 
