@@ -176,6 +176,7 @@ fn start(
     let max_poll_interval = number("max.poll.interval.ms", MAX_POLL_INTERVAL);
     let auto_commit_interval = number("auto.commit.interval.ms", AUTO_COMMIT_INTERVAL);
     let commits = resolved.enable_auto_commit && resolved.group_id.is_some();
+    let is_cooperative = is_cooperative(&resolved.native);
     let first_offset = first_offset(&resolved);
 
     let signals = Arc::new(Signals::default());
@@ -189,6 +190,7 @@ fn start(
         listener,
         signals: Arc::clone(&signals),
         stores_offsets: commits,
+        is_cooperative,
         explicit_done,
         max_poll_interval,
         api_timeout: resolved.default_api_timeout,
@@ -225,6 +227,13 @@ fn start(
         Error::new(ErrorKind::Client, "cannot start the polling thread").with_source(error)
     })?;
     Ok(shared)
+}
+
+/// Whether the group's rebalances are incremental: with the assignor `cooperative-sticky`, which librdkafka does not mix with others, and with the
+/// protocol of KIP-848.
+fn is_cooperative(native: &[(String, Secret)]) -> bool {
+    let text = |name: &str| native.iter().rev().find(|(property, _)| property == name).map_or("", |(_, value)| value.expose());
+    text("group.protocol").eq_ignore_ascii_case("consumer") || text("partition.assignment.strategy").contains("cooperative")
 }
 
 /// Disables librdkafka's own offset store: automatic commits must commit processed records only, so they are stored by this crate.

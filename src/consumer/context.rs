@@ -48,6 +48,9 @@ pub(super) struct Membership {
     pub(super) listener: Option<Box<dyn RebalanceListener>>,
     pub(super) signals: Arc<Signals>,
     pub(super) stores_offsets: bool,
+    /// Rebalances are incremental. Taken from the settings: `rd_kafka_rebalance_protocol` asks the main thread of librdkafka, and never returns
+    /// if the group ends meanwhile.
+    pub(super) is_cooperative: bool,
     /// With `explicit_done`.
     pub(super) explicit_done: bool,
     pub(super) max_poll_interval: Duration,
@@ -85,8 +88,7 @@ impl Membership {
         let mut assigned = Assigned::new(partitions);
         self.call_listener("on_partitions_assigned", |listener| listener.on_partitions_assigned(&mut assigned));
         let list = assigned.into_list()?;
-        let done =
-            if self.client.is_cooperative() { self.client.incremental_assign(&list) } else { self.client.assign(Some(&list)) };
+        let done = if self.is_cooperative { self.client.incremental_assign(&list) } else { self.client.assign(Some(&list)) };
         done.map_err(|code| Error::from_code(code, "assign"))
     }
 
@@ -108,7 +110,7 @@ impl Membership {
         }
         self.resume_paused(partitions);
         self.intake.unassign(partitions, is_lost);
-        let done = if self.client.is_cooperative() {
+        let done = if self.is_cooperative {
             self.client.incremental_unassign(&native_partitions(partitions)?)
         } else {
             self.client.assign(None)

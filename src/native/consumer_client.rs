@@ -227,12 +227,6 @@ impl ConsumerClient {
         unsafe { sys::rd_kafka_assignment_lost(self.handle.as_ptr()) != 0 }
     }
 
-    /// Whether the rebalance protocol is cooperative (incremental).
-    pub(crate) fn is_cooperative(&self) -> bool {
-        // SAFETY: `self` keeps the client alive; what is returned is null or a static NUL-terminated text.
-        unsafe { ffi::text(sys::rd_kafka_rebalance_protocol(self.handle.as_ptr())) == "COOPERATIVE" }
-    }
-
     /// The client's current group membership.
     pub(crate) fn membership(&self) -> Option<GroupMember> {
         // SAFETY: `self` keeps the client alive.
