@@ -6,7 +6,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "config-files", feature = "testing"))]
 #[doc = include_str!("../docs/guide.md")]
 struct Guide;
 
@@ -20,5 +20,6 @@ struct Security;
 #[doc = include_str!("../docs/migration-from-rust-rdkafka.md")]
 struct MigrationFromRustRdkafka;
 
+#[cfg(feature = "config-files")]
 #[doc = include_str!("../docs/migration-from-java.md")]
 struct MigrationFromJava;

@@ -181,6 +181,7 @@ fn tokio_runtime_waits_for_dropped_producers_when_it_ends() {
     let kafka = kafka(1);
     kafka.set_round_trip_time(1, Duration::from_millis(200)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    #[expect(clippy::async_yields_async, reason = "the producer is dropped inside the runtime, and the delivery outlives it")]
     let delivery = runtime.block_on(async {
         let producer = producer(&kafka, &[]);
         producer.send(record(0)).await.unwrap()
