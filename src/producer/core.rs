@@ -74,7 +74,7 @@ impl Core {
     pub(super) fn turn_absent_away(&self, draft: Draft, code: i32) -> Error {
         self.shared.release(&self.client, draft.charge());
         let error = self.shared.refusal_of_absent(draft.record(), code);
-        self.turn_outsider_away(&topic_of(draft.record()), draft, &error);
+        self.reject_outside_transaction(&topic_of(draft.record()), draft, &error);
         error
     }
 
@@ -86,11 +86,11 @@ impl Core {
     /// Rejects a draft and fails its transaction.
     pub(super) fn turn_away(&self, topic: &str, draft: Draft, error: &Error) {
         self.shared.note_refusal(error);
-        self.turn_outsider_away(topic, draft, error);
+        self.reject_outside_transaction(topic, draft, error);
     }
 
     /// Rejects a draft without failing a transaction.
-    pub(super) fn turn_outsider_away(&self, topic: &str, draft: Draft, error: &Error) {
+    pub(super) fn reject_outside_transaction(&self, topic: &str, draft: Draft, error: &Error) {
         self.shared.meter.refuse(1);
         if error.kind() == ErrorKind::BufferFull {
             self.shared.meter.exhaust();

@@ -373,7 +373,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         if let Err(error) = self.0.core.check_transaction() {
             // The interceptors may identify the record by its headers.
             draft.record_mut().headers = record.take_headers();
-            self.0.core.turn_outsider_away(record.topic(), draft, &error);
+            self.0.core.reject_outside_transaction(record.topic(), draft, &error);
             return Err(error);
         }
         match self.fill(draft.record_mut(), record) {

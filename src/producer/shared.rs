@@ -70,7 +70,7 @@ impl Shared {
         };
         if transactions.fail(|| Failure::new(what)) {
             if let Some(topic) = &record.topic {
-                look_again(client, topic, code);
+                refresh_metadata_of(client, topic, code);
             }
         }
     }
@@ -148,7 +148,7 @@ impl Shared {
 
 /// Refreshes the metadata of a topic without authorization, and does not wait for the response. librdkafka would otherwise reject every record of
 /// the topic for up to `metadata.max.age.ms`, even after the ACLs have changed. Java's producer refreshes the metadata when a record is sent.
-pub(super) fn look_again(client: &Client, topic: &Topic, code: i32) {
+pub(super) fn refresh_metadata_of(client: &Client, topic: &Topic, code: i32) {
     if code::NOT_AUTHORIZED.contains(&code) {
         let _ = client.metadata(topic, Duration::ZERO);
     }

@@ -32,7 +32,7 @@ pub(crate) enum Encoder {
 pub(crate) struct Place<'a> {
     pub(crate) part: Part,
     pub(crate) topic: &'a str,
-    /// A key is always plain text, and so is a line; other values are JSON.
+    /// Keys and the values of the format `lines` are plain text; other values are JSON.
     pub(crate) format: Format,
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct RunTotals {
     counts: Arc<LiveCounts>,
     read_back: Option<Arc<ReadBack>>,
     keeps_rows: bool,
-    /// Whether reading on is pointless.
+    /// Whether to stop reading.
     has_ended: AtomicBool,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Balance {
     pub(crate) report: Report,
     /// Records that failed because this client lacks permission to write them.
     pub(crate) not_allowed: u64,
-    /// The error that kept dead letters out of their file.
+    /// The write error of the dead-letter file.
     pub(crate) letters_failed: Option<io::Error>,
 }
 

@@ -90,7 +90,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Checks a client's settings for conflicts, and prints warnings about surprising ones.
+    /// Checks a client's settings for conflicts, and prints warnings about settings with an unexpected effect.
     pub(crate) fn check(&self, client: Client) -> Result<(), Failure> {
         if client == Client::Producer && !self.clients.contains(&client) {
             return Err(Failure::usage(

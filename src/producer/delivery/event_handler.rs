@@ -17,7 +17,7 @@ use crate::{
     producer::{
         admission::outstanding::Done,
         metering::totals,
-        shared::{Shared, look_again},
+        shared::{Shared, refresh_metadata_of},
         transaction::{Failure, Transactions, is_fence},
     },
 };
@@ -70,7 +70,7 @@ impl EventHandler for Shared {
                     outcome.details.get_or_insert_default().only_aborts = true;
                     let what = || Failure::new(Error::from_report(view.topic_name(), outcome).to_string());
                     if let (true, Some(topic)) = (transactions.fail(what), view.topic) {
-                        look_again(client, topic, outcome.code());
+                        refresh_metadata_of(client, topic, outcome.code());
                     }
                 }
             }

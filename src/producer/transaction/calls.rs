@@ -50,7 +50,7 @@ impl Calls {
     /// Starts the next call.
     pub(super) fn start(&mut self) -> Option<Arc<Call>> {
         while let Some(request) = self.queue.pop_front() {
-            if request.call.goes_on() || !request.waiters.is_empty() {
+            if request.call.continues_without_waiters() || !request.waiters.is_empty() {
                 let call = Arc::clone(&request.call);
                 self.running = Some(request);
                 return Some(call);

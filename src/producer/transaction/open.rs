@@ -51,7 +51,7 @@ impl Open {
             let Some(transactions) = &shared.transactions else { return Err(closed()) };
             transactions.ask(call)?
         };
-        heard(reply).await.map(drop)
+        reply_of(reply).await.map(drop)
     }
 }
 
@@ -75,7 +75,7 @@ impl fmt::Debug for Open {
 }
 
 /// Waits for the thread's reply. A dropped sender means that the producer is closed.
-pub(super) async fn heard(reply: super::transactions::Receiver) -> Result<Option<Open>, Error> {
+pub(super) async fn reply_of(reply: super::transactions::Receiver) -> Result<Option<Open>, Error> {
     reply.await.unwrap_or_else(|_| Err(closed()))
 }
 

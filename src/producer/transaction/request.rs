@@ -54,7 +54,7 @@ impl Call {
     }
 
     /// Whether it continues without waiters.
-    pub(super) fn goes_on(&self) -> bool {
+    pub(super) fn continues_without_waiters(&self) -> bool {
         matches!(self, Self::SendOffsets(..) | Self::Commit(_) | Self::Abort(_))
     }
 

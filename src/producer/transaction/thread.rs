@@ -134,7 +134,7 @@ impl TransactionThread {
         // An unreported record of the previous transaction must not become part of this one, and one that is just being rejected must not fail
         // this one.
         while self.shared.anything_waits() || !self.shared.admission.outstanding.is_empty() || transactions.is_ending_records() {
-            if !transactions.goes_on(call, None) {
+            if !transactions.continues(call, None) {
                 return None;
             }
             thread::sleep(Duration::from_millis(1));
@@ -196,7 +196,7 @@ impl TransactionThread {
                 return Some(Err(self.judge(transactions, refused)));
             }
             flush_now(&self.client, FLUSH_SLICE);
-            if !transactions.goes_on(call, None) {
+            if !transactions.continues(call, None) {
                 return None;
             }
             thread::sleep(Duration::from_millis(1));
@@ -214,7 +214,7 @@ impl TransactionThread {
         self.shared.refuse_waiting(code::STATE, false);
         // A record in transition either reaches librdkafka, which purges it, or is rejected here.
         while self.shared.anything_waits() {
-            if !transactions.goes_on(call, None) {
+            if !transactions.continues(call, None) {
                 return None;
             }
             thread::sleep(Duration::from_millis(1));
@@ -254,7 +254,7 @@ impl TransactionThread {
                         code::TIMED_OUT => self.shared.authentication.broker_errors.last().map(|error| error.to_string()),
                         _ => Some(refused.text),
                     };
-                    if !transactions.goes_on(call, Some(Last { what, permanent })) {
+                    if !transactions.continues(call, Some(Last { what, permanent })) {
                         return None;
                     }
                     thread::sleep(PAUSE.saturating_sub(begun.elapsed()));
@@ -283,9 +283,9 @@ impl TransactionThread {
 
     fn answer(&self, transactions: &Transactions, call: &Call, outcome: CallOutcome) {
         let waiters = transactions.lock().calls.finish();
-        let mut heard = false;
+        let mut has_listener = false;
         for waiter in waiters {
-            heard |= waiter.answer(match &outcome {
+            has_listener |= waiter.answer(match &outcome {
                 Some(Ok(())) => Ok(None),
                 Some(Err(refusal)) => Err(refusal.error(call)),
                 None => Err(given_up(transactions, call)),
@@ -295,7 +295,7 @@ impl TransactionThread {
             return;
         }
         let mut state = transactions.lock();
-        if heard {
+        if has_listener {
             state.unheard = None;
         } else if let Some(Err(refusal @ (CallFailure::Native(_) | CallFailure::Failed(_)))) = &outcome {
             let (error, name) = (refusal.error(call), call.name());

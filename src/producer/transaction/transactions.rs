@@ -18,7 +18,7 @@ use futures::channel::oneshot;
 
 use super::{
     failure::Failure,
-    open::{Open, closed, heard},
+    open::{Open, closed, reply_of},
     request::{Call, Last, Reply, Waiter},
     state::{Phase, State, Threads},
     thread::TransactionThread,
@@ -128,7 +128,7 @@ impl Transactions {
 
     pub(super) async fn init(&self, core: &Core) -> Result<(), Error> {
         self.start(core)?;
-        heard(self.ask(Call::Init)?).await.map(drop)
+        reply_of(self.ask(Call::Init)?).await.map(drop)
     }
 
     fn start(&self, core: &Core) -> Result<(), Error> {
@@ -156,7 +156,7 @@ impl Transactions {
         if !is_started {
             return Err(self.lock().not_taking());
         }
-        heard(self.ask(Call::Begin)?).await?.ok_or_else(closed)
+        reply_of(self.ask(Call::Begin)?).await?.ok_or_else(closed)
     }
 
     /// Queues a call.
@@ -202,7 +202,7 @@ impl Transactions {
     }
 
     /// Whether the thread continues the running call. Called between attempts; `last` is the result of the last one.
-    pub(super) fn goes_on(&self, call: &Call, last: Option<Last>) -> bool {
+    pub(super) fn continues(&self, call: &Call, last: Option<Last>) -> bool {
         let mut state = self.lock();
         if let Some(last) = last {
             state.calls.note(last);

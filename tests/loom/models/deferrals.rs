@@ -154,7 +154,7 @@ impl Model {
 fn deferred_record_wakes_the_delivery_thread_after_other_wake_ups() {
     model(3, || {
         let model = Model::new();
-        // An earlier wait ends late.
+        // A waker of an earlier wait is called late.
         let late = model.deferrals.waker();
         let registry = thread::spawn(move || late.wake());
         assert!(model.is_due() || !model.deferrals.is_engaged());

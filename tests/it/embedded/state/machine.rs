@@ -270,7 +270,7 @@ impl Machine {
             let _ = producer.close(time).await;
         };
         if how == How::Await && !is_short {
-            // Such a timeout is meant to be used up.
+            // A short timeout should expire.
             self.open_all();
             self.unblocked(|machine| machine.by(how, close));
         } else {
