@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
             let more = vec![("ssl.endpoint.identification.algorithm", String::new())];
             let config = secured.config("WRONG_NAME", more);
             let warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
-            assert!(warnings.iter().any(|warning| warning.contains("any broker with a valid certificate")), "{warnings:?}");
+            assert!(warnings.iter().any(|warning| warning.contains("any server with a valid certificate")), "{warnings:?}");
             deliver(&producer(config), &secured.topic(), "in").unwrap().to_string()
         }),
     ];
