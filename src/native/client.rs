@@ -165,7 +165,7 @@ impl Client {
             if copied { (sys::RD_KAFKA_MSG_F_COPY as c_int, mem::take(&mut draft.record_mut().buffer)) } else { (0, Vec::new()) };
         let (opaque, spare) = draft.into_opaque();
         if counted.is_some() {
-            // SAFETY: `hand_over` returned the pointer, and nobody else has the slot: librdkafka gets it below.
+            // SAFETY: `into_opaque` returned the pointer, and nobody else has the slot: librdkafka gets it below.
             unsafe { slot::set_counted(opaque) };
         }
         let code = match extra {

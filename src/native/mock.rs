@@ -322,7 +322,7 @@ impl Drop for MockCluster {
         if self.fork_guard.is_left() {
             return;
         }
-        // SAFETY: the cluster is ours and alive; `&mut self` says that no other call is under way. Its thread is joined here, so that
+        // SAFETY: the cluster is ours and alive; `&mut self` says that no other call is in progress. Its thread is joined here, so that
         // nothing of it uses the handle afterwards.
         self.paced(|| unsafe { rd_kafka_mock_cluster_destroy(self.cluster.as_ptr()) });
         // SAFETY: the handle is ours and alive, and its cluster is gone.

@@ -34,7 +34,7 @@ impl Reported {
     }
 
     fn slot(&self) -> &Slot {
-        // SAFETY: the slot lives at least until its giver, which is `self`, has let go, and that consumes `self`.
+        // SAFETY: the slot lives at least until its giver, which is `self`, has released it, and that consumes `self`.
         unsafe { self.0.as_ref() }
     }
 
