@@ -5,6 +5,7 @@ use std::{
     error::Error as _,
     io::{Read, Write},
     net::TcpStream,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use futures::executor::block_on;
@@ -84,6 +85,7 @@ fn round_trip<T: Clone + 'static, C: Serializer<T> + Deserializer<T>>(
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn every_format_round_trips() {
+    let _alone = lock_imports();
     assert_eq!(round_trip("avro", Avro::<Order>::new, &order()), order());
     let json = |registry: &_| JsonSchema::<Order>::with_schema(registry, json_schema("integer"));
     assert_eq!(round_trip("json-schema", json, &order()), order());
@@ -96,6 +98,7 @@ fn every_format_round_trips() {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn imports_are_registered_as_references() {
+    let _alone = lock_imports();
     let (topic, registry) = (topic("imports", 1, &[]), registry());
     send(&topic, Protobuf::dynamic(&registry), message("int32", Value::I32(3))).unwrap();
     let latest = registry.latest(&format!("{topic}-value")).wait().unwrap();
@@ -108,6 +111,7 @@ fn imports_are_registered_as_references() {
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn an_incompatible_schema_is_an_error_with_the_subject_and_the_registrys_message() {
+    let _alone = lock_imports();
     let incompatible = |topic: &str, result: ottla::Result<()>| {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Serialization, "{error:?}");
@@ -146,6 +150,13 @@ fn an_incompatible_schema_is_an_error_with_the_subject_and_the_registrys_message
 #[derive(Serialize)]
 struct Id {
     id: i32,
+}
+
+/// One test at a time registers the imported file, whose subject all tests share: Apicurio answers one of two first registrations at the same
+/// time with 409.
+fn lock_imports() -> MutexGuard<'static, ()> {
+    static IMPORTS: Mutex<()> = Mutex::new(());
+    IMPORTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes the registry enforce compatibility for the topic's values, which is off by default in Apicurio.
