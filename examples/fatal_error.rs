@@ -9,7 +9,7 @@ use ottla::{
 };
 
 fn main() -> ottla::Result<()> {
-    // A broker inside this process, which is told to fail as if another producer had taken over the transactional.id.
+    // A broker inside this process, which fails as if another producer had taken over the transactional.id.
     let kafka = EmbeddedKafka::builder().topic("transfers", 3).start()?;
     kafka.fail_next(ApiKey::EndTxn, &[BrokerError::PRODUCER_FENCED])?;
     let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers())?.transactional_id("transfers-1");

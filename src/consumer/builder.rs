@@ -170,8 +170,7 @@ fn start(
     wakeup: Arc<PollWakeup>,
 ) -> Result<Arc<Shared>, Error> {
     let number = |name: &str, default: u64| {
-        let found = resolved.native.iter().rev().find(|(property, _)| property == name);
-        Duration::from_millis(found.and_then(|(_, value)| value.expose().parse().ok()).unwrap_or(default))
+        Duration::from_millis(property(&resolved.native, name).and_then(|value| value.parse().ok()).unwrap_or(default))
     };
     let max_poll_interval = number("max.poll.interval.ms", MAX_POLL_INTERVAL);
     let auto_commit_interval = number("auto.commit.interval.ms", AUTO_COMMIT_INTERVAL);
@@ -229,11 +228,16 @@ fn start(
     Ok(shared)
 }
 
+/// The value of a librdkafka property. Of several values the last one counts.
+fn property<'a>(native: &'a [(String, Secret)], name: &str) -> Option<&'a str> {
+    native.iter().rev().find(|(property, _)| property == name).map(|(_, value)| value.expose())
+}
+
 /// Whether the group's rebalances are incremental: with the assignor `cooperative-sticky`, which librdkafka does not mix with others, and with the
 /// protocol of KIP-848.
 fn is_cooperative(native: &[(String, Secret)]) -> bool {
-    let text = |name: &str| native.iter().rev().find(|(property, _)| property == name).map_or("", |(_, value)| value.expose());
-    text("group.protocol").eq_ignore_ascii_case("consumer") || text("partition.assignment.strategy").contains("cooperative")
+    property(native, "group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
+        || property(native, "partition.assignment.strategy").is_some_and(|strategy| strategy.contains("cooperative"))
 }
 
 /// Disables librdkafka's own offset store: automatic commits must commit processed records only, so they are stored by this crate.
@@ -245,8 +249,7 @@ fn properties(mut native: Vec<(String, Secret)>, commits: bool) -> Vec<(String, 
 
 /// Where a manually assigned partition starts. librdkafka asks the group for its offset. Without a group `auto.offset.reset` decides at once.
 fn first_offset(resolved: &ResolvedConsumer) -> i64 {
-    let reset = resolved.native.iter().rev().find(|(name, _)| name == "auto.offset.reset").map(|(_, value)| value.expose());
-    match (&resolved.group_id, reset) {
+    match (&resolved.group_id, property(&resolved.native, "auto.offset.reset")) {
         (Some(_), _) | (None, Some("error" | "none")) => code::NO_OFFSET_YET,
         (None, Some("earliest" | "smallest" | "beginning")) => code::OFFSET_BEGINNING,
         (None, _) => code::OFFSET_END,

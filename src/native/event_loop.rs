@@ -136,8 +136,7 @@ pub(crate) fn report_refused(mut draft: Draft, code: i32, audience: &dyn Audienc
 pub(crate) fn report(draft: Draft, mut outcome: Outcome, audience: &dyn Audience) -> Vec<Waker> {
     if outcome.code() != code::NO_ERROR && audience.returns_records() {
         let prepared = draft.record();
-        let copy = prepared.view().copy(prepared.asked(), (prepared.key(), prepared.value()));
-        outcome.details.get_or_insert_default().record = Some(Arc::new(copy));
+        outcome.return_record(prepared.view().copy(prepared.asked(), (prepared.key(), prepared.value())));
     }
     let (mut batch, reported) = (ReportBatch::default(), Reported::from(draft));
     if audience.observes_reports() {
@@ -230,8 +229,7 @@ impl ReportBatch {
             outcome.attribute(self.records);
             event_handler.on_failure(client, &reported.view(), &mut outcome, message.broker());
             if audience.returns_records() {
-                let copy = reported.view().copy(reported.asked(), (message.key(), message.value()));
-                outcome.details.get_or_insert_default().record = Some(Arc::new(copy));
+                outcome.return_record(reported.view().copy(reported.asked(), (message.key(), message.value())));
             }
         }
         if self.observes {

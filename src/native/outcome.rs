@@ -78,6 +78,11 @@ impl Outcome {
         self.offset == i64::from(sys::RD_KAFKA_OFFSET_INVALID) && self.status == PERSISTED
     }
 
+    /// Adds the record, which the error returns to the program.
+    pub(super) fn return_record(&mut self, record: SerializedRecord) {
+        self.details.get_or_insert_default().record = Some(Arc::new(record));
+    }
+
     /// Replaces "not written" by "possibly written" where librdkafka cannot know it.
     pub(super) fn mistrust(&mut self) {
         if self.status == NOT_PERSISTED && UNREAD.contains(&i32::from(self.code)) {

@@ -6,20 +6,7 @@ mod config;
 #[path = "../../fuzz/src/jaas.rs"]
 mod jaas;
 
-use std::fs;
-
-use ottla_test_support::repository;
-
-/// Runs a target with each input of its corpus.
-fn each(target: &str, run: fn(&[u8])) {
-    let corpus = repository("fuzz/corpus").join(target);
-    let inputs: Vec<_> = fs::read_dir(corpus).unwrap().map(|input| input.unwrap().path()).collect();
-    assert!(inputs.len() >= 3, "{target}: {inputs:?}");
-    for input in inputs {
-        eprintln!("{}", input.display()); // to identify the input of a panic
-        run(&fs::read(input).unwrap());
-    }
-}
+use ottla_test_support::fuzz_corpus::each;
 
 #[test]
 fn config() {

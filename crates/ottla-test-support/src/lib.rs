@@ -8,6 +8,7 @@ pub mod corruption;
 pub mod echoing_broker;
 pub mod embedded;
 pub mod folder;
+pub mod fuzz_corpus;
 pub mod lines;
 pub mod log;
 pub mod own_kafka;
@@ -17,7 +18,15 @@ pub mod secured;
 pub mod seen;
 pub mod table;
 
-use std::path::{Path, PathBuf};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
+
+/// An error and its causes, as programs print them.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
+}
 
 /// The absolute path of a file in the repository.
 pub fn repository(path: &str) -> PathBuf {

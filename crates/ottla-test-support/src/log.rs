@@ -85,6 +85,13 @@ pub fn committed(bootstrap_servers: &str, topic: &str) -> Vec<String> {
     values
 }
 
+/// The values of committed records, which are numbers, in ascending order.
+pub fn committed_numbers(bootstrap_servers: &str, topic: &str) -> Vec<usize> {
+    let mut numbers: Vec<usize> = committed(bootstrap_servers, topic).iter().map(|value| value.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
 /// The number of records and markers of a topic, committed or not.
 pub struct Counter {
     consumer: BaseConsumer,

@@ -52,14 +52,14 @@ pub(in crate::producer) fn is_absence(draft: &Draft, code: i32) -> bool {
     }
 }
 
-/// Whether the brokers have reported a partition of the record's topic.
-fn knows_partitions(record: &PreparedRecord) -> bool {
-    record.topic.as_ref().is_some_and(|topic| topic.partitions() > 0)
+/// How many partitions of the record's topic the brokers have reported.
+fn reported_partitions(record: &PreparedRecord) -> i32 {
+    record.topic.as_ref().map_or(0, |topic| topic.partitions())
 }
 
 /// Whether the brokers have reported the record's partition or, without one, its topic.
 fn is_reported(record: &PreparedRecord) -> bool {
-    record.topic.as_ref().is_some_and(|topic| topic.partitions() > record.partition.unwrap_or_default())
+    reported_partitions(record) > record.partition.unwrap_or_default()
 }
 
 impl Shared {
@@ -92,7 +92,8 @@ impl Shared {
         let topic = record.topic.clone();
         // Behind the records that wait for the topic, if any, and while no partition of it is known, since the partitioner may choose this
         // partition for a later record.
-        let waits_for_topic = !knows_partitions(record) || self.metadata.absent.holds(&key_of(record, code::UNKNOWN_TOPIC));
+        let waits_for_topic =
+            reported_partitions(record) == 0 || self.metadata.absent.holds(&key_of(record, code::UNKNOWN_TOPIC));
         let place = ticket.set_aside(key_of(record, if waits_for_topic { code::UNKNOWN_TOPIC } else { code::UNKNOWN_PARTITION }));
         if let Err((Absent(deferral), exit)) = self.metadata.absent.push(Absent(deferral)) {
             self.metadata.absent.disengage();

@@ -21,13 +21,6 @@ fn send(transaction: &Transaction<str, str>, topic: &str, value: impl Into<Strin
     block_on(transaction.send(ProducerRecord::to(topic).value(value.into()))).map(drop)
 }
 
-/// The committed records of the topic, sorted as numbers.
-fn committed(topic: &str) -> Vec<usize> {
-    let mut values: Vec<usize> = log::committed(&bootstrap_servers(), topic).iter().map(|value| value.parse().unwrap()).collect();
-    values.sort_unstable();
-    values
-}
-
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
 fn only_committed_records_are_read() {
@@ -53,7 +46,7 @@ fn only_committed_records_are_read() {
     }
     // The last transaction was dropped, and its abort may still be running.
     drop(block_on(producer.close(Duration::from_secs(30))).unwrap());
-    assert_eq!(committed(&topic), wanted);
+    assert_eq!(log::committed_numbers(&bootstrap_servers(), &topic), wanted);
 }
 
 #[test]
@@ -70,7 +63,7 @@ fn second_producer_with_the_transactional_id_fences_the_first() {
     let transaction = block_on(second.begin_transaction()).unwrap();
     send(&transaction, &topic, "2").unwrap();
     block_on(transaction.commit()).unwrap();
-    assert_eq!(committed(&topic), [2]);
+    assert_eq!(log::committed_numbers(&bootstrap_servers(), &topic), [2]);
 
     // A producer that is fenced while it sends gets the error from the record.
     let third = transactional(config(), &topic);
@@ -103,7 +96,7 @@ fn record_too_large_for_the_broker_fails_its_transaction_only() {
         send(&transaction, &topic, "7").unwrap();
         done = block_on(transaction.commit()).inspect_err(|error| assert!(error.is_abortable(), "{error:?}")).is_ok();
     }
-    assert_eq!(committed(&topic), [7]);
+    assert_eq!(log::committed_numbers(&bootstrap_servers(), &topic), [7]);
 }
 
 /// Ten times, or `OTTLA_TEST_KILLS` times.
@@ -202,7 +195,7 @@ fn consume_transform_produce_is_exactly_once() {
             }
         }
     }
-    assert_eq!(committed(&output), (0..INPUT).collect::<Vec<_>>());
+    assert_eq!(log::committed_numbers(&bootstrap_servers(), &output), (0..INPUT).collect::<Vec<_>>());
 }
 
 /// A consumer that reads the topic from the group's committed offset. The previous one has left the group, or is leaving it.

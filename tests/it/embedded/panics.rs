@@ -121,7 +121,7 @@ fn panic_or_error_in_a_serializer_fails_its_record() {
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1000);
 }
 
-/// Adds a mark to records, and panics if it is told to.
+/// Adds a mark to records, and panics on request.
 struct Marker {
     name: &'static str,
     panics: bool,

@@ -12,7 +12,7 @@ mod sent;
 
 pub(crate) use corrupting_proxy::CorruptingProxy;
 pub(crate) use hostile_broker::HostileBroker;
-use sent::chain;
+use ottla_test_support::chain;
 pub(crate) use sent::{lost, send};
 
 pub(crate) use ottla_test_support::{

@@ -1,9 +1,9 @@
 //! [`send`]: sends records and collects the outcome of each.
 
-use std::error::Error as _;
-
 use futures::executor::block_on;
 use ottla::{Error, Producer, ProducerRecord, RecordMetadata};
+
+use ottla_test_support::chain;
 
 use crate::log::Found;
 
@@ -21,7 +21,7 @@ pub(crate) struct Sent {
 impl Sent {
     /// The first error with its causes; `nothing` if there is none.
     pub(crate) fn told(&self) -> String {
-        self.refused.iter().chain(&self.failed).next().map_or_else(|| "nothing".to_owned(), chain)
+        self.refused.iter().chain(&self.failed).next().map_or_else(|| "nothing".to_owned(), |error| chain(error))
     }
 }
 
@@ -30,17 +30,6 @@ pub(crate) fn lost(acknowledged: &[RecordMetadata], log: &[Found]) -> usize {
     let exists = |partition, offset| log.iter().any(|found| (found.partition, found.offset) == (partition, offset));
     let is_lost = |metadata: &&RecordMetadata| metadata.offset().is_some_and(|offset| !exists(metadata.partition(), offset));
     acknowledged.iter().filter(is_lost).count()
-}
-
-/// An error and its causes, as programs print them.
-pub(crate) fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Sends the records in order, and waits for all reports.

@@ -1,4 +1,4 @@
-//! For tests: [`EmbeddedRegistry`], a schema registry inside the process that can be told to fail (feature `testing`).
+//! For tests: [`EmbeddedRegistry`], a schema registry inside the process, with injected faults (feature `testing`).
 
 mod embedded_registry;
 mod registry_store;

@@ -10,20 +10,7 @@ mod json_schema;
 #[path = "../../../../fuzz/src/protobuf.rs"]
 mod protobuf;
 
-use std::fs;
-
-use ottla_test_support::repository;
-
-/// Runs a target with each input of its corpus.
-fn each(target: &str, run: fn(&[u8])) {
-    let corpus = repository("fuzz/corpus").join(target);
-    let inputs: Vec<_> = fs::read_dir(corpus).unwrap().map(|input| input.unwrap().path()).collect();
-    assert!(inputs.len() >= 3, "{target}: {inputs:?}");
-    for input in inputs {
-        eprintln!("{}", input.display()); // to identify the input of a panic
-        run(&fs::read(input).unwrap());
-    }
-}
+use ottla_test_support::fuzz_corpus::each;
 
 #[test]
 fn avro() {

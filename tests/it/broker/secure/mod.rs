@@ -6,16 +6,16 @@ mod rotation;
 mod tokens;
 
 use std::{
-    error::Error as _,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
 
-use ottla::Error;
-
-use ottla_test_support::secured::{self, Secured};
+use ottla_test_support::{
+    chain,
+    secured::{self, Secured},
+};
 
 /// A case: its test and expected result. It fails by a panic, and returns the text for the table.
 struct Case {
@@ -73,17 +73,6 @@ fn valid_logins_succeed_and_invalid_ones_fail() {
 fn message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
-}
-
-/// An error with its sources.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// The longest time until the error of a rejected login.

@@ -13,13 +13,6 @@ use crate::{
     command::{command, end},
 };
 
-/// What is committed of the topic, sorted as numbers.
-fn committed(topic: &str) -> Vec<usize> {
-    let mut values: Vec<usize> = log::committed(&bootstrap_servers(), topic).iter().map(|value| value.parse().unwrap()).collect();
-    values.sort_unstable();
-    values
-}
-
 /// Ten times, or as often as `OTTLA_TEST_KILLS` says.
 #[test]
 #[ignore = "needs Kafka: make test-broker"]
@@ -51,7 +44,11 @@ fn a_process_that_is_killed_in_mid_transaction_leaves_nothing() {
     child.stdin.take().unwrap().write_all(lines.concat().as_bytes()).unwrap();
     let report = end(child).with(0).report();
     assert_eq!(report["acknowledged"], serde_json::json!(200));
-    assert_eq!(committed(&topic), (0..200).collect::<Vec<_>>(), "each input once, and nothing else");
+    assert_eq!(
+        log::committed_numbers(&bootstrap_servers(), &topic),
+        (0..200).collect::<Vec<_>>(),
+        "each input once, and nothing else"
+    );
     assert!(counter.count() > 200 + i64::try_from(kills).unwrap(), "what was killed had written");
 }
 
@@ -89,5 +86,5 @@ fn the_command_commits_every_so_many_records_and_aborts_the_rest() {
     assert_eq!(report["errors"]["RecordTooLarge"], serde_json::json!(1));
     assert!(report["errors"]["TransactionAborted"].as_u64().unwrap() >= 30, "{report}");
     assert_eq!(fs::read_to_string(dead).unwrap().lines().count(), 1, "the cause, not those that were aborted with it");
-    assert_eq!(committed(&topic), (0..200).collect::<Vec<_>>());
+    assert_eq!(log::committed_numbers(&bootstrap_servers(), &topic), (0..200).collect::<Vec<_>>());
 }

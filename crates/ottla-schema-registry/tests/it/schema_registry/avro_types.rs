@@ -7,11 +7,14 @@ use ottla::{
     serialize::{BoxError, DeserializeContext, SerializeContext},
 };
 use ottla_schema_registry::{
-    Avro, AvroError, GenericAvro, Schema, SchemaMismatch, SchemaRegistry, SchemaRegistryConfig, SchemaType,
-    apache_avro::types::Value, testing::EmbeddedRegistry,
+    Avro, AvroError, GenericAvro, Schema, SchemaMismatch, SchemaRegistry, SchemaType, apache_avro::types::Value,
+    testing::EmbeddedRegistry,
 };
+use ottla_test_support::chain;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
+
+use super::start_registry;
 
 /// Serializes and deserializes with any schema, with a registry in the process.
 struct Registry {
@@ -21,9 +24,8 @@ struct Registry {
 
 impl Registry {
     fn start() -> Self {
-        let embedded = EmbeddedRegistry::start().unwrap();
-        let config = SchemaRegistryConfig::new().set("schema.registry.url", embedded.url()).unwrap();
-        Self { registry: SchemaRegistry::new(&config).unwrap(), _embedded: embedded }
+        let (embedded, registry) = start_registry();
+        Self { registry, _embedded: embedded }
     }
 
     fn write<T: Serialize + 'static>(&self, schema: &Json, value: &T) -> Result<Vec<u8>, BoxError> {
@@ -65,10 +67,6 @@ impl Registry {
         }
         data
     }
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
 /// The reason of the error, with the field.

@@ -11,11 +11,19 @@ mod vectors;
 use std::collections::BTreeMap;
 
 use ottla_schema_registry::{
-    Schema, SchemaReference, SchemaRegistry, SchemaType, compile_proto,
+    Schema, SchemaReference, SchemaRegistry, SchemaRegistryConfig, SchemaType, compile_proto,
     prost_reflect::{DynamicMessage, MessageDescriptor},
+    testing::EmbeddedRegistry,
 };
 use serde::Deserialize;
 use serde_json::Value;
+
+/// A registry in the process, and a client of it.
+fn start_registry() -> (EmbeddedRegistry, SchemaRegistry) {
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let config = SchemaRegistryConfig::new().set("schema.registry.url", embedded.url()).unwrap();
+    (embedded, SchemaRegistry::new(&config).unwrap())
+}
 
 /// A vector of the file, which tests/python/schema_registry_vectors.py describes.
 #[derive(Debug, Deserialize)]

@@ -15,12 +15,11 @@ use ottla::{
     Deserializer, Headers, Serializer,
     serialize::{BoxError, DeserializeContext, SerializeContext},
 };
-use ottla_schema_registry::{
-    GenericAvro, Schema, SchemaRegistry, SchemaRegistryConfig, SchemaType, apache_avro, testing::EmbeddedRegistry,
-};
+use ottla_schema_registry::{GenericAvro, Schema, SchemaRegistry, SchemaType, apache_avro, testing::EmbeddedRegistry};
+use ottla_test_support::chain;
 
 use self::schema::{Generator, Limits, Type};
-use super::avro_json::plain;
+use super::{avro_json::plain, start_registry};
 
 /// A schema, a value, a changed schema, and the value after resolution.
 struct Case {
@@ -50,9 +49,8 @@ struct Registry {
 
 impl Registry {
     fn start() -> Self {
-        let embedded = EmbeddedRegistry::start().unwrap();
-        let config = SchemaRegistryConfig::new().set("schema.registry.url", embedded.url()).unwrap();
-        Self { registry: SchemaRegistry::new(&config).unwrap(), _embedded: embedded }
+        let (embedded, registry) = start_registry();
+        Self { registry, _embedded: embedded }
     }
 
     fn codec(&self, kind: &Type) -> GenericAvro {
@@ -69,10 +67,6 @@ impl Registry {
 
 fn read(codec: &GenericAvro, data: &[u8]) -> Result<Value, BoxError> {
     codec.deserialize(Some(data), &DeserializeContext::new("t", &Headers::new(), false))
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
 fn first_seed() -> u64 {
