@@ -278,7 +278,7 @@ mod tests {
         for (name, wanted) in [
             ("fetch.wait.max.ms", "is a librdkafka property; use fetch.max.wait.ms, or librdkafka.fetch.wait.max.ms"),
             ("consumer.auto.ofset.reset", "did you mean auto.offset.reset?"),
-            ("zookeeper.connect", "is not a setting of the Java consumer 4.1: removed in Kafka 0.9.0; use bootstrap.servers"),
+            ("zookeeper.connect", "is not a setting of the Java consumer 4.4: removed in Kafka 0.9.0; use bootstrap.servers"),
             ("enable.auto.offset.store", "the consumer stores offsets itself"),
             ("topic", "put the consumer's settings in a table named consumer"),
         ] {

@@ -12,7 +12,7 @@ fn head(kind: ClientKind) -> String {
     format!(
         "# {title}
 
-All settings of the Java {} (kafka-clients 4.1) by name, and the librdkafka properties that are checked; {other}.
+All settings of the Java {} (kafka-clients 4.4) by name, and the librdkafka properties that are checked; {other}.
 This page is generated from the table in `src/config/setting/`; the test `config::markdown` checks it.
 ",
         kind.noun()
@@ -87,7 +87,6 @@ fn row(setting: &Setting) -> String {
     };
     let allowed = match setting.range() {
         Range::OneOf(words) | Range::OneOfAnyCase(words) => words.join(", "),
-        Range::NonNull => String::new(),
         range => range.to_string(),
     };
     format!(

@@ -2,21 +2,20 @@
 
 use super::{ClientKind, librdkafka_property, schema_registry_settings};
 
-/// Settings of the Java producer before or after 4.1, with the alternative.
+/// Settings of the Java producer before or after 4.4, with the alternative.
 const OTHER_PRODUCERS: &[(&str, &str)] = &[
     ("auto.include.jmx.reporter", "JMX is not supported; remove it"),
     ("block.on.buffer.full", "removed in Kafka 0.9.0; use max.block.ms"),
-    ("bootstrap.resolve.timeout.ms", "librdkafka does not support it; use max.block.ms"),
     ("metadata.fetch.timeout.ms", "removed in Kafka 0.9.0; use max.block.ms"),
-    ("partitioner.rack.aware", "not supported; remove it"),
     ("timeout.ms", "removed in Kafka 0.9.0; use request.timeout.ms"),
 ];
 
-/// Settings of the Java consumer before or after 4.1, with the alternative.
+/// Settings of the Java consumer before or after 4.4, with the alternative.
 const OTHER_CONSUMERS: &[(&str, &str)] = &[
     ("auto.include.jmx.reporter", "JMX is not supported; remove it"),
-    ("bootstrap.resolve.timeout.ms", "librdkafka does not support it; use default.api.timeout.ms"),
     ("consumer.timeout.ms", "removed in Kafka 0.9.0; pass a timeout to poll"),
+    ("internal.leave.group.on.close", "internal to Kafka Streams; remove it"),
+    ("internal.throw.on.fetch.stable.offset.unsupported", "internal to Kafka Streams; remove it"),
     ("offsets.storage", "removed in Kafka 0.9.0, offsets are stored on the brokers; remove it"),
     ("zookeeper.connect", "removed in Kafka 0.9.0; use bootstrap.servers"),
 ];
@@ -35,7 +34,7 @@ pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
         ClientKind::Consumer => OTHER_CONSUMERS,
     };
     if let Some((_, instead)) = of_other_versions.iter().find(|(other, _)| *other == name) {
-        return (true, format!("is not a setting of the Java {} 4.1: {instead}", kind.noun()));
+        return (true, format!("is not a setting of the Java {} 4.4: {instead}", kind.noun()));
     }
     if librdkafka_property::is_own(kind, name) {
         return (true, librdkafkas(kind, name));

@@ -59,8 +59,10 @@ pub enum Range {
     OneOfAnyCase(&'static [&'static str]),
     /// A string that is not empty.
     NonEmpty,
-    /// A list, which may be empty.
-    NonNull,
+    /// A list without duplicates, which may be empty.
+    Distinct,
+    /// A list without duplicates, which must not be empty.
+    NonEmptyDistinct,
 }
 
 impl Type {
@@ -113,6 +115,8 @@ impl Unit {
     }
 }
 
+const EMPTY: &str = "is empty; set a value or remove the setting";
+
 /// Checks `text` and returns it in canonical form: trimmed, `true` for `TRUE`, `5` for `+05`.
 ///
 /// The error says what is allowed and never shows the value.
@@ -129,15 +133,23 @@ pub(crate) fn check(text: &str, kind: Type, range: Range, unit: Unit) -> Result<
         },
         Type::Short | Type::Int | Type::Long => integer(text, kind, range, unit),
         Type::Double => decimal(text, range),
-        Type::List => {
-            let items: Vec<&str> = text.split(',').map(str::trim).collect();
-            match items.as_slice() {
-                [""] => Ok(String::new()),
-                items if items.contains(&"") => Err("has an empty entry between commas".to_owned()),
-                items => Ok(items.join(",")),
-            }
-        }
+        Type::List => list(text, range),
         Type::String | Type::Class | Type::Password => word(text, range),
+    }
+}
+
+fn list(text: &str, range: Range) -> Result<String, String> {
+    let items: Vec<&str> = text.split(',').map(str::trim).collect();
+    let is_distinct = matches!(range, Range::Distinct | Range::NonEmptyDistinct);
+    match items.as_slice() {
+        [""] if range == Range::NonEmptyDistinct => Err(EMPTY.to_owned()),
+        [""] => Ok(String::new()),
+        items if items.contains(&"") => Err("has an empty entry between commas".to_owned()),
+        items if is_distinct => match (1..items.len()).find(|&index| items[..index].contains(&items[index])) {
+            Some(index) => Err(format!("has a duplicate: entry {} repeats an earlier one; remove it", index + 1)),
+            None => Ok(items.join(",")),
+        },
+        items => Ok(items.join(",")),
     }
 }
 
@@ -180,7 +192,7 @@ fn word(text: &str, range: Range) -> Result<String, String> {
             .find(|word| word.eq_ignore_ascii_case(text))
             .map(|word| (*word).to_owned())
             .ok_or_else(|| format!("is invalid; must be one of {}", words.join(", "))),
-        Range::NonEmpty if text.is_empty() => Err("is empty; set a value or remove the setting".to_owned()),
+        Range::NonEmpty if text.is_empty() => Err(EMPTY.to_owned()),
         _ => Ok(text.to_owned()),
     }
 }
@@ -206,7 +218,8 @@ impl fmt::Display for Range {
             Self::OneOf(words) => write!(f, "[{}]", words.join(", ")),
             Self::OneOfAnyCase(words) => write!(f, "(case insensitive) [{}]", words.join(", ")),
             Self::NonEmpty => f.write_str("non-empty string"),
-            Self::NonNull => f.write_str("non-null string"),
+            Self::Distinct => f.write_str("no duplicates"),
+            Self::NonEmptyDistinct => f.write_str("not empty, no duplicates"),
         }
     }
 }
@@ -250,6 +263,13 @@ mod tests {
         assert_eq!(any(" a , b ", Type::List), Ok("a,b".to_owned()));
         assert_eq!(any("", Type::List), Ok(String::new()));
         assert_eq!(any("a,,b", Type::List), Err("has an empty entry between commas".to_owned()));
+        let distinct = |text, range| check(text, Type::List, range, Unit::None);
+        for range in [Range::Distinct, Range::NonEmptyDistinct] {
+            assert_eq!(distinct(" a , b ", range), Ok("a,b".to_owned()));
+            assert_eq!(distinct("a,b, a", range), Err("has a duplicate: entry 3 repeats an earlier one; remove it".to_owned()));
+        }
+        assert_eq!(distinct("", Range::Distinct), Ok(String::new()));
+        assert_eq!(distinct(" ", Range::NonEmptyDistinct), Err(EMPTY.to_owned()));
         assert_eq!(any("0.80", Type::Double), Ok("0.8".to_owned()));
         assert_eq!(any("NaN", Type::Double), Err("is not a finite number".to_owned()));
         assert_eq!(any("a\0b", Type::String), Err("contains a NUL byte, which is not allowed".to_owned()));

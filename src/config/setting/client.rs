@@ -1,11 +1,11 @@
 //! The settings that all of Java's clients share, by name. Types, ranges and defaults are those of `ProducerConfig` and
-//! `ConsumerConfig` in kafka-clients 4.1.0.
+//! `ConsumerConfig` in kafka-clients 4.4.0.
 
 use super::super::value::{Range, Type};
 use super::super::{sasl, server, tls};
 use super::Setting;
 
-use Range::{AtLeast, Between, BetweenOr, Decimal, NonNull, OneOf, OneOfAnyCase};
+use Range::{AtLeast, Between, BetweenOr, Decimal, Distinct, NonEmptyDistinct, OneOf, OneOfAnyCase};
 use Type::{Boolean, Class, Double, Int, List, Long, Password, Short};
 
 const INT_MAX: i64 = 2_147_483_647;
@@ -20,18 +20,25 @@ const fn new(name: &'static str, kind: Type, doc: &'static str) -> Setting {
 
 #[rustfmt::skip] // one setting per row
 pub(super) static SETTINGS: &[Setting] = &[
+    new("bootstrap.resolve.timeout.ms", Long, "How long to retry the resolution of the names in bootstrap.servers; 0 resolves them once, when the client is created.").milliseconds()
+        .range_of(AtLeast(0)).java_only_default("0")
+        .refused(&[], "names are resolved in the background and retried; max.block.ms of a producer and default.api.timeout.ms of a consumer limit the wait; remove it"),
     new("bootstrap.servers", List, "The brokers to connect to first, as host:port.")
-        .range_of(NonNull).default_of("").becomes_properties(&["metadata.broker.list"]).librdkafka("")
+        .range_of(NonEmptyDistinct).becomes_properties(&["metadata.broker.list"]).librdkafka("")
         .checked(server::check)
         .note_of("Required. Defaults to the environment variable KAFKA_BOOTSTRAP_SERVERS."),
     new("client.dns.lookup", Type::String, "How host names are resolved.")
         .range_of(OneOf(&["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"])).default_of("use_all_dns_ips")
         .becomes_properties(&["client.dns.lookup"]).librdkafka("use_all_dns_ips"),
+    new("config.providers", List, "The providers of values outside the configuration.")
+        .range_of(Distinct).java_only_default("").refused(&[""], "`${NAME}` and `${file:PATH}` in a file are replaced without a provider; remove it"),
     new("connections.max.idle.ms", Long, "How long an idle connection is kept open; -1 means forever.").milliseconds()
         .here(BetweenOr(1, INT_MAX, -1)).default_of("540000").becomes_properties(&["connections.max.idle.ms"]).librdkafka("0")
         .note_of("librdkafka's default is never to close idle connections."),
     new("enable.metrics.push", Boolean, "Whether to send client metrics to brokers that request them (KIP-714).")
         .default_of("true").becomes_properties(&["enable.metrics.push"]).librdkafka("true"),
+    new("metadata.cluster.check.enable", Boolean, "Whether to send the ids of cluster and node to brokers, which detect misrouted connections with them (since Kafka 4.4).")
+        .java_only_default("true").refused(&["false"], "librdkafka does not send the ids of cluster and node; remove it"),
     new("metadata.max.age.ms", Long, "How old metadata may become before it is refreshed.").milliseconds()
         .range_of(AtLeast(0)).here(Between(1, 3_600_000)).default_of("300000").becomes_properties(&["topic.metadata.refresh.interval.ms"]).librdkafka("300000")
         .note_of("librdkafka's property of the same name has another meaning: the age at which entries are removed from its cache."),
@@ -88,6 +95,10 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("sasl.mechanism", Type::String, "The SASL mechanism.")
         .default_of("GSSAPI").becomes_properties(&["sasl.mechanisms"]).librdkafka("GSSAPI").checked(sasl::check_mechanism)
         .note_of("PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER. GSSAPI (Kerberos) only with the system's librdkafka."),
+    new("sasl.oauthbearer.allow.unverified.audience", Boolean, "Whether tokens of any audience are accepted.")
+        .java_only_default("false").refused(&["false"], BROKER_SIDE),
+    new("sasl.oauthbearer.allow.unverified.issuer", Boolean, "Whether tokens of any issuer are accepted.")
+        .java_only_default("false").refused(&["false"], BROKER_SIDE),
     new("sasl.oauthbearer.assertion.algorithm", Type::String, "The algorithm that signs assertions.")
         .range_of(OneOfAnyCase(&["ES256", "RS256"])).default_of("RS256").becomes_properties(&["sasl.oauthbearer.assertion.algorithm"]).librdkafka("RS256"),
     new("sasl.oauthbearer.assertion.claim.aud", Type::String, "The audience of an assertion.").becomes_properties(&["sasl.oauthbearer.assertion.claim.aud"]),
@@ -106,7 +117,8 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("sasl.oauthbearer.client.credentials.client.id", Type::String, "The client's id at the token endpoint.").becomes_properties(&["sasl.oauthbearer.client.id"]),
     new("sasl.oauthbearer.client.credentials.client.secret", Password, "The client's secret at the token endpoint.").becomes_properties(&["sasl.oauthbearer.client.secret"]),
     new("sasl.oauthbearer.clock.skew.seconds", Int, "The tolerated clock skew.").seconds().java_only_default("30").refused(&[], BROKER_SIDE),
-    new("sasl.oauthbearer.expected.audience", List, "The audience that a token must have.").refused(&[], BROKER_SIDE),
+    new("sasl.oauthbearer.expected.audience", List, "The audiences that a token may have.")
+        .range_of(Distinct).java_only_default("").refused(&[""], BROKER_SIDE),
     new("sasl.oauthbearer.expected.issuer", Type::String, "The issuer that a token must have.").refused(&[], BROKER_SIDE),
     new("sasl.oauthbearer.header.urlencode", Boolean, "Whether id and secret are URL-encoded in the header.")
         .java_only_default("false").refused(&["false"], "librdkafka does not encode id and secret; remove it"),
@@ -139,10 +151,11 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("socket.connection.setup.timeout.ms", Long, "The timeout for establishing a connection.").milliseconds()
         .here(Between(1000, INT_MAX)).default_of("10000").becomes_properties(&["socket.connection.setup.timeout.ms"]).librdkafka("30000")
         .note_of("Unlike in Java it does not grow with each attempt."),
-    new("ssl.cipher.suites", List, "The allowed cipher suites.")
+    new("ssl.cipher.suites", List, "The allowed cipher suites; empty for the defaults of OpenSSL.")
+        .range_of(Distinct).java_only_default("")
         .becomes_properties(&["ssl.cipher.suites"]).librdkafka("").checked(tls::check_ciphers)
         .note_of("OpenSSL's names, for TLS 1.2; the suites of TLS 1.3 are always enabled."),
-    new("ssl.enabled.protocols", List, "The allowed TLS versions.")
+    new("ssl.enabled.protocols", List, "The allowed TLS versions.").range_of(Distinct)
         .java_only_default("TLSv1.2,TLSv1.3").refused(&["TLSv1.2,TLSv1.3", "TLSv1.3,TLSv1.2"], "TLS 1.2 and 1.3 are enabled; remove it"),
     new("ssl.endpoint.identification.algorithm", Type::String, "Whether to verify that the broker's certificate matches its host name (https); empty disables it.")
         .default_of("https").becomes_properties(&["ssl.endpoint.identification.algorithm"]).librdkafka("https").checked(tls::check_identification)

@@ -1,14 +1,15 @@
 //! The Java consumer's own settings, by name, and those that differ from other clients. Types, ranges and defaults are those of
-//! `ConsumerConfig` in kafka-clients 4.1.0.
+//! `ConsumerConfig` in kafka-clients 4.4.0.
 
 use super::super::value::{Range, Type};
 use super::super::{assignor_name, deserializer_name};
 use super::Setting;
 
-use Range::{AtLeast, Between, BetweenOr, NonEmpty, NonNull, OneOf, OneOfAnyCase};
+use Range::{AtLeast, Between, BetweenOr, Distinct, NonEmpty, OneOf, OneOfAnyCase};
 use Type::{Boolean, Class, Int, List, Long};
 
 const METRICS: &str = "librdkafka emits statistics every librdkafka.statistics.interval.ms; remove it";
+const SHARE_GROUPS: &str = "librdkafka does not support share groups (KIP-932); remove it";
 const INTERNAL_TOPICS: &str = "Internal topics are those of consumer offsets, transactions and share groups. Unlike in Java, they must be enabled with false even to be subscribed to by name.";
 
 const fn new(name: &'static str, kind: Type, doc: &'static str) -> Setting {
@@ -63,12 +64,8 @@ pub(super) static SETTINGS: &[Setting] = &[
         .here(Between(1, 3_600_000)).default_of("3000").becomes_properties(&["heartbeat.interval.ms"]).librdkafka("3000")
         .note_of("Must be less than session.timeout.ms; not with group.protocol=consumer."),
     new("interceptor.classes", List, "Interceptors that see every record.")
-        .range_of(NonNull).java_only_default("")
+        .range_of(Distinct).java_only_default("")
         .refused(&[""], "Java classes cannot be loaded; inspect records where the program polls them"),
-    new("internal.leave.group.on.close", Boolean, "Whether closing leaves the group; internal to Kafka Streams.")
-        .java_only_default("true").refused(&["true"], "librdkafka leaves the group on close, unless group.instance.id is set; remove it"),
-    new("internal.throw.on.fetch.stable.offset.unsupported", Boolean, "How to handle old brokers; internal to Kafka Streams.")
-        .java_only_default("false").refused(&["false"], "it is internal to Kafka Streams; remove it"),
     new("isolation.level", Type::String, "Whether to return records of transactions that are not committed.")
         .range_of(OneOf(&["read_committed", "read_uncommitted"])).default_of("read_uncommitted").becomes_properties(&["isolation.level"]).librdkafka("read_committed")
         .note_of("Java's default; librdkafka's is read_committed."),
@@ -84,7 +81,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("max.poll.records", Int, "The maximum number of records per poll.")
         .range_of(AtLeast(1)).default_of("500"),
     new("metric.reporters", List, "Java classes that report metrics.")
-        .range_of(NonNull).java_only_default("org.apache.kafka.common.metrics.JmxReporter").refused(&[""], METRICS),
+        .range_of(Distinct).java_only_default("org.apache.kafka.common.metrics.JmxReporter").refused(&[""], METRICS),
     new("metrics.num.samples", Int, "The number of samples per metric.")
         .range_of(AtLeast(1)).java_only_default("2").refused(&[], METRICS),
     new("metrics.recording.level", Type::String, "The level of detail of metrics.")
@@ -92,7 +89,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("metrics.sample.window.ms", Long, "The time window of a sample.").milliseconds()
         .range_of(AtLeast(0)).java_only_default("30000").refused(&[], METRICS),
     new("partition.assignment.strategy", List, "The assignors with group.protocol=classic; the group uses the first one that all members support.")
-        .range_of(NonNull).default_of("org.apache.kafka.clients.consumer.RangeAssignor,org.apache.kafka.clients.consumer.CooperativeStickyAssignor").our_default("RangeAssignor")
+        .range_of(Distinct).default_of("org.apache.kafka.clients.consumer.RangeAssignor,org.apache.kafka.clients.consumer.CooperativeStickyAssignor").our_default("RangeAssignor")
         .becomes_properties(&["partition.assignment.strategy"]).librdkafka("range,roundrobin").checked(assignor_name::check)
         .note_of("RangeAssignor and RoundRobinAssignor, or only CooperativeStickyAssignor, which librdkafka cannot combine with the others. A group with Java's default uses range too."),
     new("receive.buffer.bytes", Int, "The socket's receive buffer; -1 for the system's default.").bytes()
@@ -105,7 +102,9 @@ pub(super) static SETTINGS: &[Setting] = &[
         .here(Between(1, 3_600_000)).default_of("45000").becomes_properties(&["session.timeout.ms"]).librdkafka("45000")
         .note_of("Not with group.protocol=consumer."),
     new("share.acknowledgement.mode", Type::String, "How records of a share group are acknowledged (KIP-932).")
-        .range_of(OneOf(&["implicit", "explicit"])).java_only_default("implicit").refused(&[], "librdkafka does not support share groups (KIP-932); remove it"),
+        .range_of(OneOf(&["implicit", "explicit"])).java_only_default("implicit").refused(&[], SHARE_GROUPS),
+    new("share.acquire.mode", Type::String, "How many records a share consumer acquires (KIP-932).")
+        .range_of(OneOf(&["batch_optimized", "record_limit"])).java_only_default("BATCH_OPTIMIZED").refused(&[], SHARE_GROUPS),
     new("value.deserializer", Class, "The deserializer of values.")
         .checked(deserializer_name::check)
         .note_of("As for key.deserializer."),

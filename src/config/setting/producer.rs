@@ -1,11 +1,11 @@
 //! The Java producer's own settings, by name, and those that differ from other clients. Types, ranges and defaults are those of
-//! `ProducerConfig` in kafka-clients 4.1.0.
+//! `ProducerConfig` in kafka-clients 4.4.0.
 
 use super::super::value::{Range, Type};
 use super::super::{partitioner_name, serializer_name};
 use super::Setting;
 
-use Range::{AtLeast, Between, BetweenOr, NonEmpty, NonNull, OneOf};
+use Range::{AtLeast, Between, BetweenOr, Distinct, NonEmpty, OneOf};
 use Type::{Boolean, Class, Int, List, Long};
 
 const INT_MAX: i64 = 2_147_483_647;
@@ -30,6 +30,8 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("client.id", Type::String, "The client's name in the brokers' logs and quotas.")
         .default_of("").becomes_properties(&["client.id"]).librdkafka("rdkafka")
         .note_of("If empty, generated as in Java: producer-N, or producer-TRANSACTIONAL.ID."),
+    new("client.rack", Type::String, "The client's rack, for partitioner.rack.aware.")
+        .default_of("").becomes_properties(&["client.rack"]).librdkafka(""),
     new("compression.gzip.level", Int, "The gzip level, with compression.type=gzip.")
         .range_of(BetweenOr(1, 9, -1)).default_of("-1").becomes_properties(&["compression.level"]).librdkafka("-1"),
     new("compression.lz4.level", Int, "The lz4 level, with compression.type=lz4.")
@@ -48,7 +50,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         .default_of("true").becomes_properties(&["enable.idempotence"]).librdkafka("false")
         .note_of("Enabled by default as in Java, unlike in librdkafka. Disabled with a warning if acks or retries conflict with it and it is not set."),
     new("interceptor.classes", List, "Interceptors that see every record.")
-        .range_of(NonNull).java_only_default("")
+        .range_of(Distinct).java_only_default("")
         .refused(&[""], "Java classes cannot be loaded; pass interceptors to the producer's builder"),
     new("key.serializer", Class, "The serializer of keys.")
         .checked(serializer_name::check)
@@ -68,7 +70,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         .range_of(AtLeast(5000)).java_only_default("300000")
         .refused(&[], "a producer keeps the metadata of its topics for its lifetime (no KIP-526); remove it"),
     new("metric.reporters", List, "Java classes that report metrics.")
-        .range_of(NonNull).java_only_default("org.apache.kafka.common.metrics.JmxReporter").refused(&[""], METRICS),
+        .range_of(Distinct).java_only_default("org.apache.kafka.common.metrics.JmxReporter").refused(&[""], METRICS),
     new("metrics.num.samples", Int, "The number of samples per metric.")
         .range_of(AtLeast(1)).java_only_default("2").refused(&[], METRICS),
     new("metrics.recording.level", Type::String, "The level of detail of metrics.")
@@ -86,6 +88,8 @@ pub(super) static SETTINGS: &[Setting] = &[
         .note_of("Defaults to Java's, murmur2 of the key; librdkafka's default is CRC32. Also RoundRobinPartitioner, UniformStickyPartitioner (in Java before 4.0), and librdkafka's by name (random, consistent, consistent_random, murmur2, murmur2_random, fnv1a, fnv1a_random); a partitioner of your own is passed to the builder."),
     new("partitioner.ignore.keys", Boolean, "Whether to distribute records with a key as if they had none.")
         .default_of("false"),
+    new("partitioner.rack.aware", Boolean, "Whether records without a key go to the partitions whose leader is in client.rack (KIP-1123).")
+        .java_only_default("false").refused(&["false"], "records without a key are distributed over all partitions; remove it"),
     new("receive.buffer.bytes", Int, "The socket's receive buffer; -1 for the system's default.").bytes()
         .range_of(AtLeast(-1)).here(BetweenOr(1, 100_000_000, -1)).default_of("32768").our_default("-1").becomes_properties(&["socket.receive.buffer.bytes"]).librdkafka("0")
         .note_of("A fixed size disables the kernel's autotuning, so the default is the system's, as in librdkafka."),
