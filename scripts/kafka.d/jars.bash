@@ -1,44 +1,6 @@
 # shellcheck shell=bash
 # Kafka's jars from Maven Central, on a JVM. Each broker has a folder: $STATE/broker-N/{server.properties,pid,log}.
 
-# java_command: the java to use, version 17 or newer.
-java_command() {
-    local java=${JAVA_HOME:+$JAVA_HOME/bin/}java major
-    command -v "$java" >/dev/null || die "java is not installed: run scripts/setup broker"
-    major=$("$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
-    [[ ${major:-0} -ge 17 ]] || die "$java is Java ${major:-of an unknown version}, but Kafka $KAFKA_VERSION needs 17 or newer: set JAVA_HOME"
-    echo "$java"
-}
-
-# maven GOAL [ARGUMENT...]: runs Maven, offline if it has already downloaded everything.
-maven() {
-    mvn -B -q -ntp -o -f "$POM" "$@" >/dev/null 2>&1 || mvn -B -q -ntp -f "$POM" "$@" >&2
-}
-
-# class_path: resolved once, then read from target/ while every jar in it exists.
-class_path() {
-    local file=$CACHE/classpath-$KAFKA_VERSION jar
-    if [[ -s $file && ! $POM -nt $file ]]; then
-        local missing=
-        while read -r -d : jar; do [[ -f $jar ]] || missing=$jar; done <<<"$(<"$file"):"
-        [[ -n $missing ]] || { cat "$file"; return; }
-    fi
-    command -v mvn >/dev/null || die "mvn is not installed: run scripts/setup broker"
-    say "resolving the jars of Apache Kafka $KAFKA_VERSION with Maven"
-    mkdir -p "$CACHE"
-    maven dependency:build-classpath "-Dmdep.outputFile=$file.$$" || die "Maven could not resolve $POM"
-    mv "$file.$$" "$file"
-    cat "$file"
-}
-
-# kafka_java CLASS [ARGUMENT...]: runs one of Kafka's programs, with only the C1 compiler and the serial collector, for a quick start.
-kafka_java() {
-    local java jars
-    java=$(java_command) || return
-    jars=$(class_path) || return
-    CLASSPATH=$jars "$java" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error "$@"
-}
-
 # broker_properties N BROKERS DATA: prints the configuration of a combined broker and controller; needs BROKER_PORTS and CONTROLLER_PORTS.
 broker_properties() {
     local id=$1 brokers=$2 data=$3 voters='' replicas=1 in_sync=1 n
