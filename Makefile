@@ -48,7 +48,7 @@ lint: ## run clippy and shellcheck; warnings are errors
 	$(clippy) $(unlinked) --package ottla --lib -- -D warnings
 	$(clippy) $(unlinked) --package ottla --lib --no-default-features -- -D warnings
 	$(clippy) --workspace --all-targets --features $(features) -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,fuzz,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,compose-check,docker,fuzz,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
@@ -56,9 +56,9 @@ doc: ## build the documentation; broken links are errors
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --workspace --exclude ottla-test-support --features $(features)
 
 .PHONY: test
-test: ## run everything: format, lints, documentation, all three tiers; prints the results of each tier at the end
+test: ## run everything: format, lints, documentation, all three tiers, containers; prints the results of each tier at the end
 	@scripts/setup build
-	@scripts/test checks 1 2 3
+	@scripts/test checks 1 2 3 containers
 
 .PHONY: test-unit
 test-unit: ## run tier 1: needs nothing else
@@ -71,6 +71,10 @@ test-embedded: ## run tier 2: on the embedded broker
 .PHONY: test-broker
 test-broker: ## run tier 3: on a real Apache Kafka (see scripts/kafka help)
 	@scripts/test 3
+
+.PHONY: test-containers
+test-containers: ## run the main tests of tier 3 on containers: with the Docker daemon that answers, or a private one (see scripts/docker help)
+	@scripts/test containers
 
 .PHONY: faults
 faults: ## run each fault of docs/what-happens-when.md with a million records in flight, on a real Kafka of three brokers (15 minutes)
@@ -151,7 +155,5 @@ deny: ## check licenses, advisories and sources of the dependencies (needs cargo
 	cargo deny --locked check
 
 .PHONY: compose-check
-compose-check: ## check that docker-compose.yml is well-formed
-	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; \
-	elif command -v docker-compose >/dev/null; then docker-compose config --quiet; \
-	else echo "make compose-check: SKIPPED, neither docker compose nor docker-compose is installed" >&2; fi
+compose-check: ## start what docker-compose.yml has, kill and restart a broker, and stop it, if a Docker daemon answers (scripts/docker up starts one)
+	@scripts/compose-check

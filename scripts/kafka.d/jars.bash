@@ -18,30 +18,28 @@ inter.broker.listener.name=PLAINTEXT
 log.dirs=$data/broker-$id
 
 auto.create.topics.enable=$AUTO_CREATE
-num.partitions=6
 default.replication.factor=$replicas
 min.insync.replicas=$in_sync
-group.initial.rebalance.delay.ms=0
 offsets.topic.replication.factor=$replicas
-offsets.topic.num.partitions=6
 transaction.state.log.replication.factor=$replicas
 transaction.state.log.min.isr=$in_sync
-transaction.state.log.num.partitions=6
 share.coordinator.state.topic.replication.factor=$replicas
 share.coordinator.state.topic.min.isr=$in_sync
-share.coordinator.state.topic.num.partitions=6
 
-# A broker that was killed or paused loses its leaderships after this time (Kafka's default is 9 s).
-broker.session.timeout.ms=6000
-broker.heartbeat.interval.ms=1000
-
-# The log cleaner allocates this buffer at the start: 128 MiB by default, half of a small heap.
-log.cleaner.dedupe.buffer.size=4194304
-num.network.threads=2
-num.io.threads=4
 PROPERTIES
+    broker_settings
     ((${#LISTENERS[@]} == 0)) || further_listeners "$id" "$brokers"
     ((${#SETTINGS[@]} == 0)) || { echo; printf '%s\n' "${SETTINGS[@]}"; }
+}
+
+# broker_settings: prints the settings of broker.env, which containers have, too.
+broker_settings() {
+    local name value
+    while IFS='=' read -r name value; do
+        name=${name#KAFKA_}
+        name=${name,,}
+        echo "${name//_/.}=$value"
+    done < <(grep '^KAFKA_' "$ROOT/scripts/kafka.d/broker.env")
 }
 
 # further_listeners N BROKERS: prints the settings of a broker that also has LISTENERS. If a setting is repeated, Kafka uses the last one.
@@ -91,6 +89,9 @@ brokers_answer() {
     done
 }
 
+# random_id: a cluster id.
+random_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'aa' | cut -c 1-22; }
+
 # jars_try BROKERS PORT: one attempt; returns 2 if another process has taken a port in the meantime.
 jars_try() {
     local brokers=$1 data=$STATE/data-path id='' n ports bootstrap='' format=()
@@ -101,7 +102,7 @@ jars_try() {
         mapfile -t format < <(secure_format)
     fi
     [[ -z $2 ]] || for ((n = 0; n < brokers; n++)); do BROKER_PORTS[n]=$(($2 + n)); done
-    id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'aa' | cut -c 1-22)
+    id=$(random_id)
     mktemp -d "${TMPDIR:-/tmp}/ottla-kafka.XXXXXX" >"$data" || return
     for ((n = 1; n <= brokers; n++)); do
         mkdir -p "$STATE/broker-$n"
@@ -145,15 +146,8 @@ jars_up() {
 
 # registry_up: starts Apicurio Registry, in memory, with Confluent's API.
 registry_up() {
-    local dir=$STATE/registry unpacked=$CACHE/apicurio-registry-$REGISTRY_VERSION port java end=$((SECONDS + TIMEOUT))
-    if [[ ! -d $unpacked ]]; then
-        say "downloading Apicurio Registry $REGISTRY_VERSION with Maven"
-        mkdir -p "$unpacked.$$"
-        maven dependency:unpack "-Dartifact=io.apicurio:apicurio-registry-app:$REGISTRY_VERSION:tar.gz:all" \
-            "-DoutputDirectory=$unpacked.$$" -DmarkersDirectory="$unpacked.$$/.markers" || die "Maven could not download the registry"
-        # If another instance has created the folder in the meantime, that one is used.
-        mv -T "$unpacked.$$" "$unpacked" 2>/dev/null || rm -rf "$unpacked.$$"
-    fi
+    local dir=$STATE/registry unpacked port java end=$((SECONDS + TIMEOUT))
+    unpacked=$(registry_program) || exit
     java=$(java_command) || exit
     port=$(free_ports 1)
     mkdir -p "$dir"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Java, Maven and Kafka's programs.
+# Java, and Kafka's and Apicurio's programs from Maven Central; needs ROOT, POM, CACHE, KAFKA_VERSION and REGISTRY_VERSION.
 
 # java_command: the java to use, version 17 or newer.
 java_command() {
@@ -26,7 +26,8 @@ class_path() {
     command -v mvn >/dev/null || die "mvn is not installed: run scripts/setup broker"
     say "resolving the jars of Apache Kafka $KAFKA_VERSION with Maven"
     mkdir -p "$CACHE"
-    maven dependency:build-classpath "-Dmdep.outputFile=$file.$$" || die "Maven could not resolve $POM"
+    maven dependency:build-classpath "-Dkafka.version=$KAFKA_VERSION" "-Dmdep.outputFile=$file.$$" ||
+        die "Maven could not resolve the jars of Apache Kafka $KAFKA_VERSION: does that version exist, and is Maven Central reachable?"
     mv "$file.$$" "$file"
     cat "$file"
 }
@@ -37,4 +38,18 @@ kafka_java() {
     java=$(java_command) || return
     jars=$(class_path) || return
     CLASSPATH=$jars "$java" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error "$@"
+}
+
+# registry_program: the folder of the unpacked Apicurio Registry, which is downloaded if it is not there.
+registry_program() {
+    local unpacked=$CACHE/apicurio-registry-$REGISTRY_VERSION
+    if [[ ! -d $unpacked ]]; then
+        say "downloading Apicurio Registry $REGISTRY_VERSION with Maven"
+        mkdir -p "$unpacked.$$"
+        maven dependency:unpack "-Dartifact=io.apicurio:apicurio-registry-app:$REGISTRY_VERSION:tar.gz:all" \
+            "-DoutputDirectory=$unpacked.$$" -DmarkersDirectory="$unpacked.$$/.markers" || die "Maven could not download the registry"
+        # If another instance has created the folder in the meantime, that one is used.
+        mv -T "$unpacked.$$" "$unpacked" 2>/dev/null || rm -rf "$unpacked.$$"
+    fi
+    echo "$unpacked"
 }

@@ -13,6 +13,7 @@ mod examples;
 mod fuzz_corpus;
 mod hostile;
 mod java_keys;
+mod kafka_script;
 mod layering;
 mod mock_producer;
 mod mock_transaction;
