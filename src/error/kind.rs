@@ -59,7 +59,7 @@ pub enum ErrorKind {
     /// [`init_transactions`](crate::Producer::init_transactions), or any of them without a `transactional.id`
     /// (Java: `IllegalStateException`).
     TransactionState,
-    /// A transaction call took longer than `max.block.ms`. Make the same call again: it continues where this one stopped.
+    /// A transaction call took longer than `max.block.ms`, or than its own timeout. Make the same call again: it continues where this one stopped.
     TransactionTimeout,
     /// The transaction was open for longer than `transaction.timeout.ms`, so its coordinator has most likely aborted it. This producer can
     /// send no more. A coordinator gives the same answer after another producer has taken over the `transactional.id`; if the transaction

@@ -1,5 +1,7 @@
 //! [`BlockingTransaction`]: a transaction with blocking methods.
 
+use std::time::Duration;
+
 use super::Transaction;
 use crate::{
     ConsumerGroupMetadata, Error, Offsets, Producer, ProducerRecord,
@@ -46,6 +48,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'_, K, V> {
         block_on(self.producer().init_transactions())
     }
 
+    /// Prepares the producer for transactions, like [`Producer::init_transactions_timeout`]. Blocks at most for `timeout`.
+    ///
+    /// # Errors
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    pub fn init_transactions_timeout(&self, timeout: Duration) -> Result<(), Error> {
+        self.refuse_in_callback("call init_transactions")?;
+        block_on(self.producer().init_transactions_timeout(timeout))
+    }
+
     /// Begins a transaction, like [`Producer::begin_transaction`]. Blocks at most `max.block.ms` until the previous transaction has ended.
     ///
     /// # Errors
@@ -53,6 +64,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'_, K, V> {
     pub fn begin_transaction(&self) -> Result<BlockingTransaction<K, V>, Error> {
         self.refuse_in_callback("begin a transaction")?;
         block_on(self.producer().begin_transaction()).map(BlockingTransaction)
+    }
+
+    /// Begins a transaction, like [`Producer::begin_transaction_timeout`]. Blocks at most for `timeout`.
+    ///
+    /// # Errors
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    pub fn begin_transaction_timeout(&self, timeout: Duration) -> Result<BlockingTransaction<K, V>, Error> {
+        self.refuse_in_callback("begin a transaction")?;
+        block_on(self.producer().begin_transaction_timeout(timeout)).map(BlockingTransaction)
     }
 }
 
@@ -80,6 +100,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> BlockingTransaction<K, V> {
         block_on(self.0.send_offsets(offsets, group))
     }
 
+    /// Like [`Transaction::send_offsets_timeout`]. Blocks at most for `timeout`.
+    ///
+    /// # Errors
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    pub fn send_offsets_timeout(&self, offsets: &Offsets, group: &ConsumerGroupMetadata, timeout: Duration) -> Result<(), Error> {
+        self.refuse_in_callback("send offsets")?;
+        block_on(self.0.send_offsets_timeout(offsets, group, timeout))
+    }
+
     /// Waits for the delivery of every record and commits, like [`Transaction::commit`]. Blocks at most `max.block.ms`.
     ///
     /// # Errors
@@ -89,6 +118,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> BlockingTransaction<K, V> {
         block_on(self.0.commit())
     }
 
+    /// Like [`Transaction::commit_timeout`]. Blocks at most for `timeout`.
+    ///
+    /// # Errors
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    pub fn commit_timeout(&self, timeout: Duration) -> Result<(), Error> {
+        self.refuse_in_callback("commit")?;
+        block_on(self.0.commit_timeout(timeout))
+    }
+
     /// Aborts the transaction, like [`Transaction::abort`]. Blocks at most `max.block.ms`.
     ///
     /// # Errors
@@ -96,6 +134,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> BlockingTransaction<K, V> {
     pub fn abort(&self) -> Result<(), Error> {
         self.refuse_in_callback("abort")?;
         block_on(self.0.abort())
+    }
+
+    /// Like [`Transaction::abort_timeout`]. Blocks at most for `timeout`.
+    ///
+    /// # Errors
+    /// The errors of that method; [`WouldDeadlock`](crate::ErrorKind::WouldDeadlock) in a callback.
+    pub fn abort_timeout(&self, timeout: Duration) -> Result<(), Error> {
+        self.refuse_in_callback("abort")?;
+        block_on(self.0.abort_timeout(timeout))
     }
 
     fn refuse_in_callback(&self, what: &str) -> Result<(), Error> {

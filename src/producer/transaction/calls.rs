@@ -3,11 +3,16 @@
 //! The transaction thread executes one call after the other. The timer thread ([`timer`](super::timer)) completes waiters whose deadline has
 //! passed, since the transaction thread blocks in librdkafka.
 
-use std::{collections::VecDeque, mem, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::channel::oneshot;
 
-use super::request::{Call, Last, Reply, Request, Waiter};
+use super::request::{Call, CallTimeout, Last, Reply, Request, Waiter};
 use crate::deadline::Deadline;
 
 #[derive(Default)]
@@ -24,9 +29,9 @@ impl Calls {
     }
 
     /// Queues a call. A second caller of the same call waits for the first one's.
-    pub(super) fn ask(&mut self, call: Call, deadline: Deadline) -> oneshot::Receiver<Reply> {
+    pub(super) fn ask(&mut self, call: Call, timeout: CallTimeout, now: Instant) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
-        let waiter = Waiter { reply, deadline };
+        let waiter = Waiter { reply, timeout, deadline: Deadline::from(now, timeout.duration()) };
         // Offsets replace earlier ones, so only the last call with offsets may be joined.
         let is_offsets = |request: &&mut Request| matches!(*request.call, Call::SendOffsets(..));
         let same = match &call {
@@ -68,6 +73,12 @@ impl Calls {
     /// Whether the running call has waiters.
     pub(super) fn is_awaited(&self) -> bool {
         self.running.as_ref().is_some_and(|request| !request.waiters.is_empty())
+    }
+
+    /// The longest timeout of the running call's waiters.
+    pub(super) fn longest_timeout(&self) -> Option<Duration> {
+        let waiters = self.running.iter().flat_map(|request| &request.waiters);
+        waiters.map(|waiter| waiter.timeout.duration()).max()
     }
 
     /// Stores the result of the running call's last attempt.
@@ -121,8 +132,6 @@ impl Calls {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures::FutureExt;
 
     use super::*;
@@ -134,12 +143,16 @@ mod tests {
         Call::SendOffsets(1, offsets.to_native().unwrap(), ConsumerGroupMetadata::new("g").to_native().unwrap())
     }
 
+    fn ask(calls: &mut Calls, call: Call) -> oneshot::Receiver<Reply> {
+        calls.ask(call, CallTimeout::Argument(Duration::MAX), Instant::now())
+    }
+
     #[test]
     fn the_same_call_is_joined() {
         let mut calls = Calls::default();
-        let [mut first, mut second] = [(); 2].map(|()| calls.ask(Call::Commit(1), Deadline::NEVER));
+        let [mut first, mut second] = [(); 2].map(|()| ask(&mut calls, Call::Commit(1)));
         assert!(calls.start().is_some_and(|call| *call == Call::Commit(1)));
-        let mut third = calls.ask(Call::Commit(1), Deadline::NEVER);
+        let mut third = ask(&mut calls, Call::Commit(1));
         assert!(calls.has(&Call::Commit(1)) && !calls.has(&Call::Commit(2)) && !calls.has(&Call::Abort(1)));
         for waiter in calls.finish() {
             assert!(waiter.answer(Ok(None)));
@@ -153,7 +166,7 @@ mod tests {
     #[test]
     fn begin_is_not_joined() {
         let mut calls = Calls::default();
-        let _receivers = [(); 2].map(|()| calls.ask(Call::Begin, Deadline::NEVER));
+        let _receivers = [(); 2].map(|()| ask(&mut calls, Call::Begin));
         assert!(calls.start().is_some());
         calls.finish();
         assert!(calls.start().is_some());
@@ -164,7 +177,7 @@ mod tests {
         let mut calls = Calls::default();
         let mut receivers = Vec::new();
         for next in [1, 1, 2, 2, 1] {
-            receivers.push(calls.ask(offsets(next), Deadline::NEVER));
+            receivers.push(ask(&mut calls, offsets(next)));
         }
         let mut sent = Vec::new();
         while let Some(call) = calls.start() {
@@ -177,10 +190,10 @@ mod tests {
     #[test]
     fn expired_waiters_are_removed_and_a_commit_stays_queued() {
         let (mut calls, now) = (Calls::default(), Instant::now());
-        let soon = Deadline::from(now, Duration::from_secs(1));
-        let _commit = calls.ask(Call::Commit(1), soon);
-        let _begin = calls.ask(Call::Begin, Deadline::from(now, Duration::from_secs(2)));
-        assert_eq!(calls.next_deadline(), soon);
+        let [soon, later] = [1, 2].map(Duration::from_secs);
+        let _commit = calls.ask(Call::Commit(1), CallTimeout::Argument(soon), now);
+        let _begin = calls.ask(Call::Begin, CallTimeout::MaxBlock(later), now);
+        assert_eq!(calls.next_deadline(), Deadline::from(now, soon));
         assert!(calls.expired(now).is_empty());
         assert_eq!(calls.expired(now + Duration::from_secs(3)).len(), 2);
         assert_eq!(calls.next_deadline(), Deadline::NEVER);
@@ -191,8 +204,8 @@ mod tests {
     #[test]
     fn a_dropped_transaction_is_aborted_before_the_next_begins() {
         let mut calls = Calls::default();
-        let _commit = calls.ask(Call::Commit(1), Deadline::NEVER);
-        let _begin = calls.ask(Call::Begin, Deadline::NEVER);
+        let _commit = ask(&mut calls, Call::Commit(1));
+        let _begin = ask(&mut calls, Call::Begin);
         calls.abort_dropped(1);
         let order: Vec<_> = std::iter::from_fn(|| calls.start()).collect();
         assert!(order.iter().map(|call| &**call).eq([&Call::Commit(1), &Call::Abort(1), &Call::Begin]));

@@ -10,10 +10,14 @@ mod records;
 mod request;
 mod state;
 mod thread;
+mod timeout;
 mod timer;
 mod transactions;
 
-use std::{fmt, time::Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 pub use blocking::BlockingTransaction;
 pub use group::ConsumerGroupMetadata;
@@ -38,6 +42,8 @@ use crate::{Error, ErrorKind, ProducerRecord, metrics::Timed};
 /// Java it does not, since `send` throws. Records that are returned to the program ([`BufferFull`](ErrorKind::BufferFull),
 /// [`SchemaPending`](ErrorKind::SchemaPending)) or cancelled by dropping their [`Sending`] before they are accepted are not part of the
 /// transaction and do not fail it.
+///
+/// The methods wait at most `max.block.ms`. Each has a variant with a timeout of its own, such as [`commit_timeout`](Self::commit_timeout).
 ///
 /// A failed transaction must be aborted. Until then librdkafka may hold records back, and a flush may wait for them for
 /// `delivery.timeout.ms`.
@@ -88,7 +94,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// - fatal errors, such as [`Authorization`](ErrorKind::Authorization), also if a broker responded with a non-retriable error for all of
     ///   `max.block.ms`
     pub async fn init_transactions(&self) -> Result<(), Error> {
-        self.timed(Timed::InitTransactions, async { self.transactions()?.init(&self.0.core).await }).await
+        self.init_transactions_within(None).await
+    }
+
+    async fn init_transactions_within(&self, timeout: Option<Duration>) -> Result<(), Error> {
+        self.timed(Timed::InitTransactions, async { self.transactions()?.init(&self.0.core, timeout).await }).await
     }
 
     /// Begins a transaction. Waits at most `max.block.ms` for a pending abort or commit of the previous transaction.
@@ -100,7 +110,11 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// - [`TransactionFailed`](ErrorKind::TransactionFailed), once, if the future of the previous commit was dropped and the commit failed
     /// - fatal errors
     pub async fn begin_transaction(&self) -> Result<Transaction<K, V>, Error> {
-        let open = self.timed(Timed::BeginTransaction, async { self.transactions()?.begin().await }).await?;
+        self.begin_transaction_within(None).await
+    }
+
+    async fn begin_transaction_within(&self, timeout: Option<Duration>) -> Result<Transaction<K, V>, Error> {
+        let open = self.timed(Timed::BeginTransaction, async { self.transactions()?.begin(timeout).await }).await?;
         Ok(Transaction { open, producer: self.clone() })
     }
 
@@ -149,16 +163,26 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// - [`TransactionTimeout`](ErrorKind::TransactionTimeout) if it takes longer. It continues, and repeating the call waits for it, as does
     ///   [`commit`](Self::commit)
     /// - [`TransactionFailed`](ErrorKind::TransactionFailed) if the partitions were assigned to another consumer meanwhile, or the group
-    ///   coordinator was unreachable for twice `max.block.ms`
+    ///   coordinator was unreachable for twice `max.block.ms`, or twice a longer timeout of
+    ///   [`send_offsets_timeout`](Self::send_offsets_timeout)
     /// - fatal errors
     pub async fn send_offsets(&self, offsets: &Offsets, group: &ConsumerGroupMetadata) -> Result<(), Error> {
+        self.send_offsets_within(offsets, group, None).await
+    }
+
+    async fn send_offsets_within(
+        &self,
+        offsets: &Offsets,
+        group: &ConsumerGroupMetadata,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
         self.producer.0.core.check_process()?;
         self.open.admit()?;
         if offsets.is_empty() {
             return Ok(());
         }
         let call = Call::SendOffsets(self.open.number(), offsets.to_native()?, group.to_native()?);
-        self.producer.timed(Timed::SendOffsets, self.open.call(call)).await
+        self.producer.timed(Timed::SendOffsets, self.open.call(call, timeout)).await
     }
 
     /// Waits for the delivery of every record and commits. Waits at most `max.block.ms`.
@@ -173,8 +197,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     /// - [`TransactionState`](ErrorKind::TransactionState) if the transaction was aborted, or its abort is pending
     /// - fatal errors
     pub async fn commit(&self) -> Result<(), Error> {
+        self.commit_within(None).await
+    }
+
+    async fn commit_within(&self, timeout: Option<Duration>) -> Result<(), Error> {
         self.producer.0.core.check_process()?;
-        self.producer.timed(Timed::Commit, self.open.call(Call::Commit(self.open.number()))).await
+        self.producer.timed(Timed::Commit, self.open.call(Call::Commit(self.open.number()), timeout)).await
     }
 
     /// Aborts the transaction. Undelivered records fail with [`GivenUp`](ErrorKind::GivenUp). Waits at most `max.block.ms`.
@@ -188,8 +216,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     ///   stopped
     /// - fatal errors, also if a broker responded with a non-retriable error for all of `max.block.ms`
     pub async fn abort(&self) -> Result<(), Error> {
+        self.abort_within(None).await
+    }
+
+    async fn abort_within(&self, timeout: Option<Duration>) -> Result<(), Error> {
         self.producer.0.core.check_process()?;
-        self.producer.timed(Timed::Abort, self.open.call(Call::Abort(self.open.number()))).await
+        self.producer.timed(Timed::Abort, self.open.call(Call::Abort(self.open.number()), timeout)).await
     }
 }
 

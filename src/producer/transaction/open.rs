@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
 };
 
 use super::{request::Call, state::Phase};
@@ -44,12 +45,12 @@ impl Open {
         Err(if is_last || state.is_closing() || state.is_broken() { state.not_taking() } else { ended() })
     }
 
-    /// Executes a call for this transaction. After a commit or an abort it accepts no more records.
-    pub(super) async fn call(&self, call: Call) -> Result<(), Error> {
+    /// Executes a call for this transaction. After a commit or an abort it accepts no more records. Without a timeout it waits for `max.block.ms`.
+    pub(super) async fn call(&self, call: Call, timeout: Option<Duration>) -> Result<(), Error> {
         let reply = {
             let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
             let Some(transactions) = &shared.transactions else { return Err(closed()) };
-            transactions.ask(call)?
+            transactions.ask(call, timeout)?
         };
         reply_of(reply).await.map(drop)
     }

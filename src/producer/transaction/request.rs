@@ -1,6 +1,10 @@
 //! [`Call`]: a call for the transaction thread, and [`Waiter`]: a caller that waits for it.
 
-use std::{mem, sync::Arc, time::Instant};
+use std::{
+    fmt, mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::channel::oneshot;
 
@@ -33,10 +37,19 @@ pub(super) struct Last {
     pub(super) permanent: Option<i32>,
 }
 
-/// A caller that waits for the end of a call, and its deadline. The reply to `Call::Begin` contains the new transaction.
+/// A caller that waits for the end of a call. The reply to `Call::Begin` contains the new transaction.
 pub(super) struct Waiter {
     pub(super) reply: oneshot::Sender<Reply>,
+    pub(super) timeout: CallTimeout,
     pub(super) deadline: Deadline,
+}
+
+/// How long a caller waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CallTimeout {
+    MaxBlock(Duration),
+    /// The argument of the call.
+    Argument(Duration),
 }
 
 pub(super) type Reply = Result<Option<Open>, Error>;
@@ -83,6 +96,24 @@ impl Request {
         let (over, left) = mem::take(&mut self.waiters).into_iter().partition(|waiter| waiter.deadline.is_over(now));
         self.waiters = left;
         over
+    }
+}
+
+impl CallTimeout {
+    pub(super) fn duration(self) -> Duration {
+        match self {
+            Self::MaxBlock(duration) | Self::Argument(duration) => duration,
+        }
+    }
+}
+
+/// Its name and value, for errors.
+impl fmt::Display for CallTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MaxBlock(duration) => write!(f, "max.block.ms ({} ms)", duration.as_millis()),
+            Self::Argument(duration) => write!(f, "the timeout of the call ({duration:?})"),
+        }
     }
 }
 

@@ -165,7 +165,7 @@ impl TransactionThread {
     fn send_offsets(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         let Call::SendOffsets(number, offsets, group) = call else { return None };
         transactions.start_clock(*number);
-        let timeout = transactions.max_block().saturating_mul(2).max(SLICE);
+        let timeout = transactions.longest_timeout().saturating_mul(2).max(SLICE);
         self.persist(transactions, call, || match self.client.send_offsets(offsets.iter(), group, timeout) {
             // An unclassified error: none of the offsets is part of the transaction.
             Err(refused) if !refused.retriable && !refused.fatal => Err(TransactionRefused { abortable: true, ..refused }),

@@ -19,7 +19,7 @@ use futures::channel::oneshot;
 use super::{
     failure::Failure,
     open::{Open, closed, reply_of},
-    request::{Call, Last, Reply, Waiter},
+    request::{Call, CallTimeout, Last, Reply, Waiter},
     state::{Phase, State, Threads},
     thread::TransactionThread,
     timer,
@@ -62,8 +62,9 @@ impl Transactions {
         }
     }
 
-    pub(super) fn max_block(&self) -> Duration {
-        self.max_block
+    /// `max.block.ms`, or a longer timeout of a caller that waits for the running call.
+    pub(super) fn longest_timeout(&self) -> Duration {
+        self.lock().calls.longest_timeout().map_or(self.max_block, |timeout| timeout.max(self.max_block))
     }
 
     /// Stores a fatal failure of the producer. The first one counts and is returned.
@@ -126,9 +127,9 @@ impl Transactions {
         self.lock().threads.as_ref().is_some_and(|threads| threads.calls.thread().id() == current || threads.timer == current)
     }
 
-    pub(super) async fn init(&self, core: &Core) -> Result<(), Error> {
+    pub(super) async fn init(&self, core: &Core, timeout: Option<Duration>) -> Result<(), Error> {
         self.start(core)?;
-        reply_of(self.ask(Call::Init)?).await.map(drop)
+        reply_of(self.ask(Call::Init, timeout)?).await.map(drop)
     }
 
     fn start(&self, core: &Core) -> Result<(), Error> {
@@ -151,16 +152,16 @@ impl Transactions {
         Ok(())
     }
 
-    pub(super) async fn begin(&self) -> Result<Open, Error> {
+    pub(super) async fn begin(&self, timeout: Option<Duration>) -> Result<Open, Error> {
         let is_started = self.lock().threads.is_some();
         if !is_started {
             return Err(self.lock().not_taking());
         }
-        reply_of(self.ask(Call::Begin)?).await?.ok_or_else(closed)
+        reply_of(self.ask(Call::Begin, timeout)?).await?.ok_or_else(closed)
     }
 
-    /// Queues a call.
-    pub(super) fn ask(&self, call: Call) -> Result<Receiver, Error> {
+    /// Queues a call. Without a timeout its caller waits for `max.block.ms`.
+    pub(super) fn ask(&self, call: Call, timeout: Option<Duration>) -> Result<Receiver, Error> {
         let mut state = self.lock();
         if let (Some(broken), false) = (&state.broken, state.is_done(&call)) {
             return Err(broken.error());
@@ -179,7 +180,8 @@ impl Transactions {
         if let (true, Call::Commit(number) | Call::Abort(number)) = (call.ends(), &call) {
             self.stop_taking(*number);
         }
-        let receiver = state.calls.ask(call, Deadline::after(self.max_block));
+        let receiver =
+            state.calls.ask(call, timeout.map_or(CallTimeout::MaxBlock(self.max_block), CallTimeout::Argument), Instant::now());
         self.changed.notify_all();
         Ok(receiver)
     }
@@ -229,7 +231,11 @@ impl Transactions {
             let late = state.calls.expired(now);
             if !late.is_empty() {
                 drop(state);
-                return Some(late.into_iter().map(|(waiter, call, last)| (waiter, self.late(&call, last))).collect());
+                let late = late.into_iter().map(|(waiter, call, last)| {
+                    let error = self.late(&call, waiter.timeout, last);
+                    (waiter, error)
+                });
+                return Some(late.collect());
             }
             let wait = state.calls.next_deadline();
             state = match wait.instant() {
@@ -240,17 +246,15 @@ impl Transactions {
     }
 
     /// The error of a waiter whose deadline has passed.
-    fn late(&self, call: &Call, last: Option<Last>) -> Error {
-        let (name, time) = (call.name(), self.max_block.as_millis());
+    fn late(&self, call: &Call, timeout: CallTimeout, last: Option<Last>) -> Error {
+        let name = call.name();
         // Another attempt would fail the same, so the error is not retriable.
         if let Some(Last { what, permanent: Some(code) }) = &last {
             let what = what.as_deref().unwrap_or("no reason was given");
-            let what = format!(
-                "{name} did not complete within max.block.ms ({time} ms), and the brokers' error is not retriable: {what}"
-            );
+            let what = format!("{name} did not complete within {timeout}, and the brokers' error is not retriable: {what}");
             return self.end_by(*code, &what).error();
         }
-        let message = format!("{name} did not complete within max.block.ms ({time} ms)");
+        let message = format!("{name} did not complete within {timeout}");
         let error = Error::new(ErrorKind::TransactionTimeout, message);
         match last.and_then(|last| last.what) {
             Some(what) => error.with_source(what),
@@ -327,7 +331,7 @@ mod tests {
     fn a_panic_of_the_transaction_thread_completes_all_waiters() {
         let transactions = Arc::new(transactions());
         let waiting: Vec<_> =
-            [Call::Init, Call::Commit(1), Call::Begin].into_iter().map(|call| transactions.ask(call).unwrap()).collect();
+            [Call::Init, Call::Commit(1), Call::Begin].into_iter().map(|call| transactions.ask(call, None).unwrap()).collect();
         let ends = Arc::clone(&transactions);
         let thread = thread::spawn(move || {
             struct End(Arc<Transactions>);
@@ -344,7 +348,7 @@ mod tests {
             let error = receiver.now_or_never().unwrap().unwrap().unwrap_err();
             assert!(error.kind() == ErrorKind::Fatal && error.is_fatal(), "{error:?}");
         }
-        assert!(transactions.ask(Call::Begin).unwrap_err().is_fatal(), "a later call");
+        assert!(transactions.ask(Call::Begin, None).unwrap_err().is_fatal(), "a later call");
         assert!(transactions.await_late().is_none(), "the timer thread");
         assert!(transactions.admit().unwrap_err().is_fatal(), "a later send");
     }
@@ -352,10 +356,10 @@ mod tests {
     #[test]
     fn waiters_time_out_while_the_thread_blocks_in_librdkafka() {
         let transactions = Transactions::new(Duration::from_millis(10), Duration::from_secs(60));
-        let first = transactions.ask(Call::Commit(1)).unwrap();
+        let first = transactions.ask(Call::Commit(1), None).unwrap();
         // From here on the transaction thread blocks in librdkafka.
         assert!(transactions.next().is_some());
-        let second = transactions.ask(Call::Commit(1)).unwrap();
+        let second = transactions.ask(Call::Commit(1), None).unwrap();
         let mut late = Vec::new();
         while late.len() < 2 {
             late.extend(transactions.await_late().unwrap());
@@ -372,11 +376,11 @@ mod tests {
     #[test]
     fn commit_and_abort_exclude_each_other() {
         let transactions = transactions();
-        let _commit = transactions.ask(Call::Commit(1)).unwrap();
-        let error = transactions.ask(Call::Abort(1)).unwrap_err();
+        let _commit = transactions.ask(Call::Commit(1), None).unwrap();
+        let error = transactions.ask(Call::Abort(1), None).unwrap_err();
         assert!(error.to_string().contains("call commit again"), "{error}");
-        let _abort = transactions.ask(Call::Abort(2)).unwrap();
-        let error = transactions.ask(Call::Commit(2)).unwrap_err();
+        let _abort = transactions.ask(Call::Abort(2), None).unwrap();
+        let error = transactions.ask(Call::Commit(2), None).unwrap_err();
         assert_eq!((error.kind(), error.is_retriable()), (ErrorKind::TransactionState, false));
     }
 
@@ -384,10 +388,10 @@ mod tests {
     fn a_timeout_with_a_permanent_error_is_fatal() {
         let transactions = transactions();
         let last = |permanent| Some(Last { what: Some("no".to_owned()), permanent });
-        let error = transactions.late(&Call::Init, last(None));
+        let error = transactions.late(&Call::Init, CallTimeout::MaxBlock(Duration::from_secs(60)), last(None));
         assert!(error.is_retriable() && !error.is_fatal(), "{error:?}");
-        let error = transactions.late(&Call::Init, last(Some(42)));
+        let error = transactions.late(&Call::Init, CallTimeout::MaxBlock(Duration::from_secs(60)), last(Some(42)));
         assert!(error.is_fatal() && !error.is_retriable(), "{error:?}");
-        assert!(transactions.ask(Call::Init).unwrap_err().is_fatal());
+        assert!(transactions.ask(Call::Init, None).unwrap_err().is_fatal());
     }
 }

@@ -17,7 +17,7 @@ use ottla::{
     testing::{ApiKey, BrokerError},
 };
 
-use super::{commit_one, ready, record, transactional};
+use super::{commit_one, count, ready, record, transactional};
 use crate::embedded::{ends, kafka};
 
 /// The delay of a broker's responses. librdkafka's calls last a second, or until the response. If a caller waited for them, it would return
@@ -119,6 +119,81 @@ fn send_offsets_returns_in_time() {
         let late = times_late(|| block_on(transaction.send_offsets(&offsets, &group)));
         assert!(late > OFTEN, "{late}");
         times_late(|| block_on(transaction.commit()));
+    });
+}
+
+#[test]
+fn calls_with_a_short_timeout_return_and_continue() {
+    const TIMEOUT: Duration = Duration::from_millis(20);
+    let late = |name: &str, call: &mut dyn FnMut() -> Result<(), Error>| {
+        let mut late = 0;
+        while let Err(error) = call() {
+            assert_eq!(error.to_string(), format!("{name} did not complete within the timeout of the call (20ms)"));
+            assert!(error.kind() == ErrorKind::TransactionTimeout && error.is_retriable(), "{error:?}");
+            assert!(!error.is_abortable() && !error.is_fatal(), "{error:?}");
+            late += 1;
+        }
+        assert!(late > OFTEN, "{name}: {late}");
+    };
+    ends(move || {
+        let mut offsets = Offsets::new();
+        offsets.consumed("orders", 0, 41);
+        let group = ConsumerGroupMetadata::new("billing");
+        let kafka = kafka(1);
+        kafka.track_requests();
+        let no_answer = |api_key| kafka.fail_next_on(1, api_key, &[(BrokerError::NONE, LATE)]).unwrap();
+        // max.block.ms is a minute.
+        let producer = transactional(&kafka, &[]);
+        no_answer(ApiKey::InitProducerId);
+        late("init_transactions", &mut || block_on(producer.init_transactions_timeout(TIMEOUT)));
+
+        let transaction = block_on(producer.begin_transaction_timeout(Duration::MAX)).unwrap();
+        no_answer(ApiKey::AddOffsetsToTxn);
+        late("send_offsets", &mut || block_on(transaction.send_offsets_timeout(&offsets, &group, TIMEOUT)));
+        block_on(block_on(transaction.send(record(0))).expect("still open")).unwrap();
+        no_answer(ApiKey::EndTxn);
+        late("commit", &mut || {
+            let committed = block_on(transaction.commit_timeout(TIMEOUT));
+            if committed.is_err() {
+                for refused in [block_on(transaction.send(record(1))).map(drop), block_on(transaction.abort_timeout(TIMEOUT))] {
+                    assert_eq!(refused.unwrap_err().kind(), ErrorKind::TransactionState);
+                }
+            }
+            committed
+        });
+        assert_eq!(count(&kafka, ApiKey::EndTxn), 1, "one commit for all calls");
+
+        let transaction = producer.blocking().begin_transaction_timeout(Duration::MAX).unwrap();
+        transaction.send(record(1)).unwrap().wait().unwrap();
+        no_answer(ApiKey::EndTxn);
+        late("abort", &mut || transaction.abort_timeout(TIMEOUT));
+
+        let transaction = producer.blocking().begin_transaction().unwrap();
+        transaction.send(record(1)).unwrap().wait().unwrap();
+        no_answer(ApiKey::EndTxn);
+        drop(transaction);
+        late("begin_transaction", &mut || producer.blocking().begin_transaction_timeout(TIMEOUT).map(drop));
+        commit_one(&producer, 2).unwrap();
+    });
+}
+
+#[test]
+fn calls_with_a_long_timeout_outlast_max_block_ms() {
+    const TIMEOUT: Duration = Duration::from_secs(300);
+    ends(|| {
+        let kafka = kafka(1);
+        let delayed = |api_key| kafka.fail_next_on(1, api_key, &[(BrokerError::NONE, Duration::from_secs(2))]).unwrap();
+        let producer = transactional(&kafka, &[SHORT]);
+        let producer = producer.blocking();
+        delayed(ApiKey::InitProducerId);
+        producer.init_transactions_timeout(TIMEOUT).unwrap();
+        let transaction = producer.begin_transaction_timeout(TIMEOUT).unwrap();
+        let mut offsets = Offsets::new();
+        offsets.consumed("orders", 0, 41);
+        delayed(ApiKey::AddOffsetsToTxn);
+        transaction.send_offsets_timeout(&offsets, &ConsumerGroupMetadata::new("billing"), TIMEOUT).unwrap();
+        delayed(ApiKey::EndTxn);
+        transaction.commit_timeout(TIMEOUT).unwrap();
     });
 }
 
