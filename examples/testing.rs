@@ -49,7 +49,7 @@ mod tests {
     use futures::{FutureExt, join};
     use ottla::{
         ErrorKind, Persistence,
-        testing::{ApiKey, BrokerError},
+        testing::{ApiKey, BrokerError, ErrorBuilder, MockCall},
     };
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_full_buffer_is_returned_to_the_caller() {
         let orders: MockProducer<str, str> = MockProducer::builder().build().unwrap();
-        orders.refuse(Some(ErrorKind::BufferTimeout));
+        orders.set_error(MockCall::Send, ErrorBuilder::new(ErrorKind::BufferTimeout).build());
         let refused = place(&orders, &["o-1"]).now_or_never().unwrap().unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::BufferTimeout);
     }

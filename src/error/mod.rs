@@ -1,6 +1,8 @@
 //! [`Error`]: one opaque error type with a kind to match on and methods to classify it.
 
 mod broker;
+#[cfg(feature = "testing")]
+mod builder;
 mod code;
 mod kind;
 mod librdkafka;
@@ -9,6 +11,8 @@ mod markdown;
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
+#[cfg(feature = "testing")]
+pub use builder::ErrorBuilder;
 pub use kind::{ErrorKind, Persistence};
 
 use self::code::Meaning;
@@ -83,6 +87,10 @@ impl Error {
         } else {
             format!("topic {topic}, partition {}", outcome.partition)
         };
+        #[cfg(feature = "testing")]
+        if let Some(given) = outcome.details.as_ref().and_then(|details| details.given.as_ref()?.downcast_ref::<Self>()) {
+            return given.clone();
+        }
         let failure = outcome.details.as_ref().and_then(|details| details.refusal.as_ref());
         let mut error = match failure {
             Some(failure) => Self::from_auth_failure(failure, &context),

@@ -1,5 +1,7 @@
 //! [`Outcome`]: the content of a delivery report.
 
+#[cfg(feature = "testing")]
+use std::any::Any;
 use std::{num::NonZeroI64, sync::Arc};
 
 use rdkafka_sys as sys;
@@ -62,6 +64,9 @@ pub(crate) struct ErrorDetails {
     pub(crate) is_bystander: bool,
     /// Whether the producer is fenced because its transaction was open for longer than `transaction.timeout.ms`.
     pub(crate) has_expired: bool,
+    /// The error that a test has given, an `Error` of ottla. It replaces the others.
+    #[cfg(feature = "testing")]
+    pub(crate) given: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Outcome {
@@ -120,6 +125,13 @@ impl Outcome {
     #[cfg(feature = "testing")]
     pub(crate) fn failed(&self, code: i32, status: u8) -> Self {
         Self { code: short(code), partition: self.partition, offset: -1, timestamp: -1, status, details: None }
+    }
+
+    /// The same outcome with this error of ottla.
+    #[cfg(feature = "testing")]
+    pub(crate) fn failed_with(&self, error: Arc<dyn Any + Send + Sync>, status: u8) -> Self {
+        let details = ErrorDetails { given: Some(error), ..ErrorDetails::default() };
+        Self { details: Some(Box::new(details)), ..self.failed(code::FAIL, status) }
     }
 
     /// The outcome of a record whose report could not be completed because of a bug in ottla.

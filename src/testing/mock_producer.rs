@@ -10,7 +10,11 @@ use std::{
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
-use super::{BrokerError, MockRecord, mock_transaction::Transactions};
+use super::{
+    BrokerError, MockRecord,
+    mock_errors::{MockCall, MockErrors},
+    mock_transaction::Transactions,
+};
 use crate::{
     Delivery, Error, ErrorKind, Persistence, Produce, ProduceTransaction, ProducerRecord, Report,
     intercept::Chain,
@@ -26,7 +30,7 @@ use crate::{
 /// It has no brokers and no thread. A record passes the interceptors and serializers of a real producer, gets a partition and an offset, and
 /// is added to the [`history`](Self::history). It is reported at once, or, with
 /// [`auto_complete(false)`](super::MockProducerBuilder::auto_complete), when the test calls [`complete_next`](Self::complete_next) or
-/// [`error_next`](Self::error_next). Callbacks and interceptors run on the thread of that call. Code under test takes it as a [`Produce`]. To
+/// [`error_next`](Self::error_next). [`set_error`](Self::set_error) and [`fail_next`](Self::fail_next) make calls fail. Callbacks and interceptors run on the thread of that call. Code under test takes it as a [`Produce`]. To
 /// test batches, retries and timing, use [`EmbeddedKafka`](super::EmbeddedKafka).
 ///
 /// After `init_transactions` it accepts records only in transactions, like a producer with a `transactional.id`. They are
@@ -75,7 +79,7 @@ pub(super) struct State {
     pub(super) history: Vec<MockRecord>,
     /// Records that are sent and not reported, the oldest first.
     pub(super) waiting: VecDeque<Waiting>,
-    refusal: Option<ErrorKind>,
+    pub(super) errors: MockErrors,
     closed: bool,
     flushes: usize,
 }
@@ -116,10 +120,45 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         self.next(|outcome| *outcome = outcome.failed(error.code().into(), persistence.status()))
     }
 
-    /// Makes `send` fail for all records with an error of this kind; `None` accepts records again (Java: `sendException`). Use
-    /// [`BufferFull`](ErrorKind::BufferFull) and [`BufferTimeout`](ErrorKind::BufferTimeout) to simulate slow brokers.
-    pub fn refuse(&self, kind: Option<ErrorKind>) {
-        self.lock().refusal = kind;
+    /// Fails the oldest unreported record with this error. Returns false if there is none (Java: `errorNext`). The record stays in the
+    /// history.
+    pub fn error_next_with(&self, error: Error) -> bool {
+        self.next(|outcome| {
+            let status = error.persistence().status();
+            *outcome = outcome.failed_with(Arc::new(error), status);
+        })
+    }
+
+    /// Makes this call fail with this error each time, and have no other effect; with `None` it succeeds again (Java: `sendException`,
+    /// `commitTransactionException` and so on). Errors of [`fail_next`](Self::fail_next) for this call are removed.
+    ///
+    /// A call that would fail without this error, since the producer is closed for example, fails as before. An
+    /// [abortable](Error::is_abortable) error of `send_offsets` or `commit` also fails the transaction, as that of a real producer.
+    ///
+    /// ```
+    /// use futures::executor::block_on;
+    /// use ottla::{
+    ///     ErrorKind, Produce, ProducerRecord,
+    ///     testing::{ErrorBuilder, MockCall, MockProducer},
+    /// };
+    ///
+    /// let orders: MockProducer<str, str> = MockProducer::builder().build()?;
+    /// orders.set_error(MockCall::Send, ErrorBuilder::new(ErrorKind::BufferTimeout).build());
+    /// let error = block_on(orders.send(ProducerRecord::to("orders").value("placed"))).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::BufferTimeout);
+    ///
+    /// orders.set_error(MockCall::Send, None);
+    /// block_on(orders.send_and_wait(ProducerRecord::to("orders").value("placed")))?;
+    /// # Ok::<(), ottla::Error>(())
+    /// ```
+    pub fn set_error(&self, call: MockCall, error: impl Into<Option<Error>>) {
+        self.lock().errors.set(call, error.into());
+    }
+
+    /// Makes the next call of this kind fail with this error, like [`set_error`](Self::set_error), but once. Several errors are returned in
+    /// the order in which they were added.
+    pub fn fail_next(&self, call: MockCall, error: Error) {
+        self.lock().errors.push(call, error);
     }
 
     /// Clears the history and fails all unreported records with [`Closed`](ErrorKind::Closed). Offsets continue (Java: `clear`).
@@ -300,9 +339,7 @@ impl State {
         let name = prepared.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
         self.check_closed()?;
         self.transactions.admit()?;
-        if let Some(kind) = self.refusal {
-            return Err(Error::new(kind, format!("topic {name}: the test makes every send fail")));
-        }
+        self.errors.check(MockCall::Send)?;
         let log = self.topics.get_mut(&*name);
         let place = log.and_then(|log| {
             let partition = prepared.partition.unwrap_or_else(|| log.choose(prepared.key()));
@@ -371,7 +408,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
 
     /// Acknowledges all unreported records.
     fn flush(&self) -> BoxFuture<'_, Result<(), Error>> {
-        self.lock().flushes += 1;
+        let failure = {
+            let mut state = self.lock();
+            state.flushes += 1;
+            state.errors.check(MockCall::Flush)
+        };
+        if failure.is_err() {
+            return ready(failure).boxed();
+        }
         while self.complete_next() {}
         ready(Ok(())).boxed()
     }
@@ -379,11 +423,12 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
     /// The partitions of a topic that was added to the builder or has a record. Broker 0 is the leader of all.
     fn partitions_for<'a>(&'a self, topic: &'a str) -> BoxFuture<'a, Result<Vec<PartitionInfo>, Error>> {
         let known = {
-            let state = self.lock();
-            state.check_closed().map(|()| state.topics.get(topic).map(|log| log.ends.len()))
+            let mut state = self.lock();
+            let open = state.check_closed().and_then(|()| state.errors.check(MockCall::PartitionsFor));
+            open.map(|()| state.topics.get(topic).map(|log| log.ends.len()))
         };
         let partitions = match known {
-            Err(closed) => Err(closed),
+            Err(error) => Err(error),
             Ok(Some(count)) => Ok((0..count).filter_map(|id| i32::try_from(id).ok()).map(PartitionInfo::of_one_broker).collect()),
             Ok(None) => Err(Error::from_code(code::UNKNOWN_TOPIC_OR_PARTITION, &format!("topic {topic}"))),
         };
@@ -402,6 +447,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K,
     fn close(&self, _: Duration) -> BoxFuture<'_, Result<Vec<Unsent>, Error>> {
         let (waiting, aborted) = {
             let mut state = self.lock();
+            if let Err(error) = state.errors.check(MockCall::Close) {
+                return ready(Err(error)).boxed();
+            }
             state.closed = true;
             let aborted = state.transactions.abort_open();
             (mem::take(&mut state.waiting), aborted)

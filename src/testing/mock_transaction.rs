@@ -5,7 +5,7 @@ use std::mem;
 use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::{
-    MockProducer, MockRecord,
+    MockCall, MockProducer, MockRecord,
     mock_producer::{Mock, State},
 };
 use crate::{
@@ -101,26 +101,31 @@ impl Transactions {
         if self.has_id == Some(false) { Err(none()) } else { Ok(()) }
     }
 
-    fn init(&mut self) -> Result<(), Error> {
+    fn check_init(&self) -> Result<(), Error> {
         self.check_fence()?;
-        if self.phase != Phase::New {
-            return Err(state("init_transactions has already been called: call it once"));
+        match self.phase {
+            Phase::New => Ok(()),
+            _ => Err(state("init_transactions has already been called: call it once")),
         }
-        self.has_id = Some(true);
-        self.phase = Phase::Ready;
-        Ok(())
     }
 
-    fn begin(&mut self) -> Result<u64, Error> {
+    fn init(&mut self) {
+        self.has_id = Some(true);
+        self.phase = Phase::Ready;
+    }
+
+    fn check_begin(&self) -> Result<(), Error> {
         self.check_fence()?;
         match self.phase {
             Phase::New => Err(state("call init_transactions first")),
             Phase::Open => Err(state("a transaction is open: commit or abort it first")),
-            Phase::Ready | Phase::Committed | Phase::Aborted => {
-                (self.phase, self.number) = (Phase::Open, self.number + 1);
-                Ok(self.number)
-            }
+            Phase::Ready | Phase::Committed | Phase::Aborted => Ok(()),
         }
+    }
+
+    fn begin(&mut self) -> u64 {
+        (self.phase, self.number) = (Phase::Open, self.number + 1);
+        self.number
     }
 
     /// Fails if the transaction with this number accepts no records and offsets.
@@ -183,6 +188,17 @@ fn failed(failure: &str) -> Error {
     Error::new(ErrorKind::TransactionFailed, "a record of the transaction failed: abort it").with_source(failure.to_owned())
 }
 
+impl State {
+    /// Fails if the test wants this call to fail. An abortable error fails the transaction.
+    fn fail_transaction_call(&mut self, call: MockCall) -> Result<(), Error> {
+        self.errors.check(call).inspect_err(|error| {
+            if error.is_abortable() {
+                self.transactions.fail(error.to_string());
+            }
+        })
+    }
+}
+
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
     /// The records of the open transaction. The commit moves them to the [`history`](Self::history) (Java: `uncommittedRecords`).
     pub fn uncommitted(&self) -> Vec<MockRecord> {
@@ -230,7 +246,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         let mut state = self.lock();
         state.transactions.check_id()?;
         state.check_closed()?;
-        state.transactions.init()
+        state.transactions.check_init()?;
+        state.errors.check(MockCall::InitTransactions)?;
+        state.transactions.init();
+        Ok(())
     }
 
     pub(super) fn begin(&self) -> Result<MockTransaction<K, V>, Error> {
@@ -238,7 +257,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
             let mut state = self.lock();
             state.transactions.check_id()?;
             state.check_closed()?;
-            state.transactions.begin()?
+            state.transactions.check_begin()?;
+            state.errors.check(MockCall::BeginTransaction)?;
+            state.transactions.begin()
         };
         Ok(MockTransaction { producer: self.clone(), number })
     }
@@ -247,6 +268,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         let mut state = self.lock();
         state.check_closed()?;
         state.transactions.check_open(number)?;
+        state.fail_transaction_call(MockCall::SendOffsets)?;
         if !offsets.is_empty() {
             offsets.to_native()?;
             group.to_native()?;
@@ -257,7 +279,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
 
     fn commit(&self, number: u64) -> Result<(), Error> {
         {
-            let state = self.lock();
+            let mut state = self.lock();
             state.check_closed()?;
             if !state.transactions.check_end(number, Phase::Committed)? {
                 return Ok(());
@@ -266,6 +288,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
             if let Some(failure) = &state.transactions.failure {
                 return Err(failed(failure));
             }
+            state.fail_transaction_call(MockCall::Commit)?;
         }
         while self.complete_next() {}
         let State { transactions, history, .. } = &mut *self.lock();
@@ -283,13 +306,16 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         Ok(())
     }
 
-    fn abort(&self, number: u64) -> Result<(), Error> {
+    fn abort(&self, number: u64, is_drop: bool) -> Result<(), Error> {
         let waiting = {
             let mut state = self.lock();
             state.check_closed()?;
-            let State { transactions, waiting, .. } = &mut *state;
+            let State { transactions, waiting, errors, .. } = &mut *state;
             if !transactions.check_end(number, Phase::Aborted)? {
                 return Ok(());
+            }
+            if !is_drop {
+                errors.check(MockCall::Abort)?;
             }
             transactions.abort_open();
             mem::take(waiting)
@@ -327,13 +353,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProduceTransaction<K, V> for Mock
     }
 
     fn abort(&self) -> BoxFuture<'_, Result<(), Error>> {
-        ready(self.producer.abort(self.number)).boxed()
+        ready(self.producer.abort(self.number, false)).boxed()
     }
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Drop for MockTransaction<K, V> {
     fn drop(&mut self) {
         // The transaction has already ended, or the producer is fenced.
-        let _ = self.producer.abort(self.number);
+        let _ = self.producer.abort(self.number, true);
     }
 }

@@ -61,6 +61,7 @@
 mod broker_error;
 mod embedded;
 mod mock_builder;
+mod mock_errors;
 mod mock_producer;
 mod mock_record;
 mod mock_transaction;
@@ -71,6 +72,9 @@ mod tests;
 pub use broker_error::BrokerError;
 pub use embedded::{Coordinator, EmbeddedKafka, EmbeddedKafkaBuilder};
 pub use mock_builder::MockProducerBuilder;
+pub use mock_errors::MockCall;
 pub use mock_producer::MockProducer;
 pub use mock_record::MockRecord;
 pub use request::{ApiKey, Request};
+
+pub use crate::error::ErrorBuilder;

@@ -14,7 +14,7 @@ use ottla::{
     Acknowledgement, ErrorKind, Interceptor, Persistence, Produce, ProducerRecord,
     partition::{PartitionContext, partition_for},
     serialize::Json,
-    testing::{BrokerError, MockProducer},
+    testing::{BrokerError, ErrorBuilder, MockCall, MockProducer},
 };
 
 fn mock(auto_complete: bool) -> MockProducer<str, str> {
@@ -110,6 +110,68 @@ fn without_auto_complete_reports_are_made_in_the_order_of_sending() {
 }
 
 #[test]
+fn error_next_with_reports_any_error() {
+    let producer: MockProducer<str, str> = MockProducer::builder().auto_complete(false).topic("orders", 3).build().unwrap();
+    let seen = Arc::new(Mutex::new(None));
+    let callback = {
+        let seen = Arc::clone(&seen);
+        move |report: ottla::Report| *seen.lock().unwrap() = Some(report)
+    };
+    let delivery = producer.try_send(record("a")).unwrap();
+    producer.send_with(record("b"), Box::new(callback)).unwrap();
+    let error = ErrorBuilder::new(ErrorKind::Unconfirmed)
+        .message("the network failed")
+        .persistence(Persistence::PossiblyPersisted)
+        .source("cable")
+        .build();
+    assert!(producer.error_next_with(error.clone()) && producer.error_next_with(error.clone()));
+    assert!(!producer.error_next_with(error), "nothing is left");
+    let by_callback = seen.lock().unwrap().take().unwrap();
+    for report in [block_on(delivery), by_callback] {
+        let error = report.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str(), error.code()),
+            (ErrorKind::Unconfirmed, "the network failed", None)
+        );
+        assert_eq!(
+            (error.persistence(), error.source().unwrap().to_string().as_str()),
+            (Persistence::PossiblyPersisted, "cable")
+        );
+    }
+    assert_eq!(producer.history().len(), 2);
+}
+
+#[test]
+fn calls_fail_as_the_test_wants() {
+    let producer = mock(false);
+    let error = |kind| ErrorBuilder::new(kind).build();
+    let delivery = producer.try_send(record("a")).unwrap();
+    producer.set_error(MockCall::Flush, error(ErrorKind::Authentication));
+    producer.set_error(MockCall::PartitionsFor, error(ErrorKind::MetadataTimeout));
+    producer.set_error(MockCall::Close, error(ErrorKind::CloseTimeout));
+    producer.fail_next(MockCall::Send, error(ErrorKind::BufferFull));
+    producer.fail_next(MockCall::Send, error(ErrorKind::SchemaTimeout));
+    for _ in 0..2 {
+        assert_eq!(block_on(producer.flush()).unwrap_err().kind(), ErrorKind::Authentication);
+        assert_eq!(block_on(producer.partitions_for("orders")).unwrap_err().kind(), ErrorKind::MetadataTimeout);
+        assert_eq!(block_on(producer.close(Duration::ZERO)).unwrap_err().kind(), ErrorKind::CloseTimeout);
+    }
+    assert_eq!((producer.flushes(), producer.waiting(), producer.is_closed()), (2, 1, false));
+    let sends = [(); 3].map(|()| producer.try_send(record("b")).map(drop).map_err(|refused| refused.error().kind()));
+    assert_eq!(sends, [Err(ErrorKind::BufferFull), Err(ErrorKind::SchemaTimeout), Ok(())]);
+
+    producer.fail_next(MockCall::Flush, error(ErrorKind::Network));
+    for call in [MockCall::Flush, MockCall::PartitionsFor, MockCall::Close] {
+        producer.set_error(call, None);
+    }
+    block_on(producer.flush()).unwrap();
+    block_on(delivery).unwrap();
+    assert_eq!(block_on(producer.partitions_for("orders")).unwrap().len(), 3);
+    assert!(block_on(producer.close(Duration::ZERO)).unwrap().is_empty());
+    assert!(producer.is_closed());
+}
+
+#[test]
 fn error_next_accepts_librdkafka_codes() {
     let producer = mock(false);
     let delivery = producer.try_send(record("v")).unwrap();
@@ -129,13 +191,13 @@ fn flush_acknowledges_unreported_records() {
 #[test]
 fn rejected_records_are_returned_and_not_in_the_history() {
     let producer = mock(true);
-    producer.refuse(Some(ErrorKind::BufferFull));
+    producer.set_error(MockCall::Send, ErrorBuilder::new(ErrorKind::BufferFull).build());
     let refused = producer.try_send(record("v").key("k")).unwrap_err();
     assert_eq!(refused.error().kind(), ErrorKind::BufferFull);
     let again = refused.into_record();
     assert_eq!(block_on(producer.send(again.clone())).unwrap_err().kind(), ErrorKind::BufferFull);
     assert!(producer.history().is_empty());
-    producer.refuse(None);
+    producer.set_error(MockCall::Send, None);
     block_on(producer.try_send(again).unwrap()).unwrap();
     assert_eq!(producer.history()[0].offset(), 0);
 }
@@ -289,7 +351,7 @@ fn refused_records_come_back_as_they_were_given() {
     let intercepted: MockProducer<str, str> = MockProducer::builder().interceptor(Changes).build().unwrap();
     let given = [record("v").key("k"), record("v").partition(0).timestamp(7).header("a", "1").null_header("b")];
     for producer in [plain, intercepted] {
-        producer.refuse(Some(ErrorKind::BufferFull));
+        producer.set_error(MockCall::Send, ErrorBuilder::new(ErrorKind::BufferFull).build());
         for record in &given {
             assert_eq!(producer.try_send(record.clone()).unwrap_err().into_record(), *record);
             assert_eq!(producer.send_with(record.clone(), Box::new(|_| ())).unwrap_err().into_record(), *record);

@@ -3,7 +3,7 @@
 use futures::executor::block_on;
 use ottla::{
     ConsumerGroupMetadata, ErrorKind, Offsets, Persistence, Produce, ProduceTransaction, ProducerRecord,
-    testing::{BrokerError, MockProducer},
+    testing::{BrokerError, ErrorBuilder, MockCall, MockProducer},
 };
 
 fn transactional(auto_complete: bool) -> MockProducer<str, str> {
@@ -189,8 +189,66 @@ fn rejected_record_fails_the_transaction() {
     assert!(error.kind() == ErrorKind::TransactionFailed && error.is_abortable(), "{error:?}");
     block_on(transaction.abort()).unwrap();
     let transaction = begin(&producer);
-    producer.refuse(Some(ErrorKind::BufferFull));
+    producer.set_error(MockCall::Send, ErrorBuilder::new(ErrorKind::BufferFull).build());
     assert!(producer.try_send(record("comes back")).is_err());
-    producer.refuse(None);
+    producer.set_error(MockCall::Send, None);
     block_on(transaction.commit()).unwrap();
+}
+
+#[test]
+fn transaction_calls_fail_as_the_test_wants() {
+    let producer: MockProducer<str, str> = MockProducer::builder().auto_complete(false).build().unwrap();
+    let late = || ErrorBuilder::new(ErrorKind::TransactionTimeout).build();
+    let is_late = |result: ottla::Result<()>| assert_eq!(result.unwrap_err().kind(), ErrorKind::TransactionTimeout);
+    for call in [MockCall::InitTransactions, MockCall::BeginTransaction, MockCall::SendOffsets, MockCall::Commit, MockCall::Abort]
+    {
+        producer.fail_next(call, late());
+    }
+    // The state is checked first, so that this call does not use up the error.
+    assert_eq!(block_on(producer.begin_transaction()).map(drop).unwrap_err().kind(), ErrorKind::TransactionState);
+    is_late(block_on(producer.init_transactions()));
+    block_on(producer.init_transactions()).unwrap();
+    is_late(block_on(producer.begin_transaction()).map(drop));
+    assert!(!producer.is_in_transaction());
+    let transaction = begin(&producer);
+    let (mut offsets, group) = (Offsets::new(), ConsumerGroupMetadata::new("billing"));
+    offsets.consumed("orders", 0, 41);
+    is_late(block_on(transaction.send_offsets(&offsets, &group)));
+    assert!(!producer.has_sent_offsets());
+    block_on(transaction.send_offsets(&offsets, &group)).unwrap();
+    let delivery = block_on(transaction.send(record("a"))).unwrap();
+    is_late(block_on(transaction.commit()));
+    assert_eq!((producer.commits(), producer.waiting(), producer.is_in_transaction()), (0, 1, true));
+    block_on(transaction.commit()).unwrap();
+    block_on(delivery).unwrap();
+    assert_eq!((producer.commits(), producer.history().len(), producer.committed_offsets()), (1, 1, vec![(group, offsets)]));
+
+    let transaction = begin(&producer);
+    is_late(block_on(transaction.abort()));
+    assert!(producer.is_in_transaction());
+    producer.set_error(MockCall::Abort, late());
+    drop(transaction);
+    assert_eq!((producer.aborts(), producer.is_in_transaction()), (1, false), "a drop aborts without the error");
+}
+
+#[test]
+fn abortable_error_of_a_commit_fails_the_transaction() {
+    let producer = transactional(true);
+    for call in [MockCall::SendOffsets, MockCall::Commit] {
+        let transaction = begin(&producer);
+        producer.fail_next(call, ErrorBuilder::from_code(32).message("too late").build());
+        let (mut offsets, group) = (Offsets::new(), ConsumerGroupMetadata::new("billing"));
+        offsets.consumed("orders", 0, 41);
+        let failed = match call {
+            MockCall::Commit => block_on(transaction.commit()),
+            _ => block_on(transaction.send_offsets(&offsets, &group)),
+        };
+        assert!(failed.unwrap_err().is_abortable());
+        let error = block_on(transaction.commit()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TransactionFailed, "{error:?}");
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "too late");
+        assert_eq!(block_on(transaction.send(record("a"))).unwrap_err().kind(), ErrorKind::TransactionFailed);
+        block_on(transaction.abort()).unwrap();
+    }
+    assert_eq!((producer.commits(), producer.aborts()), (0, 2));
 }
