@@ -1,7 +1,7 @@
 //! Requests of an admin client, which a producer can also send: one request, one response.
 //!
-//! They are sent to a broker that has just responded, not to the controller as in librdkafka: the mock cluster names a controller that does
-//! not exist.
+//! Questions are sent to a broker that has just responded, not to the controller as in librdkafka: the mock cluster names a controller that
+//! does not exist. Changes are sent to the controller.
 
 use std::{
     ptr::{self, NonNull},
@@ -17,6 +17,15 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How late librdkafka may report the timeout of a request.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The broker that gets a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recipient {
+    /// One that has just responded.
+    AnyBroker,
+    #[cfg(feature = "testing")]
+    Controller,
+}
 
 /// An owned `rd_kafka_AdminOptions_t`.
 struct Options(NonNull<sys::rd_kafka_AdminOptions_t>);
@@ -36,12 +45,17 @@ impl Client {
     pub(super) fn admin_request(
         &self,
         operation: sys::rd_kafka_admin_op_t,
+        recipient: Recipient,
         timeout: Duration,
         send: impl FnOnce(*mut sys::rd_kafka_t, *const sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
     ) -> Result<Event, i32> {
         let begun = Instant::now();
         let timeout = timeout.min(MAX_TIMEOUT);
-        let broker = self.any_broker(timeout)?;
+        let broker = match recipient {
+            Recipient::AnyBroker => Some(self.any_broker(timeout)?),
+            #[cfg(feature = "testing")]
+            Recipient::Controller => None,
+        };
         let timeout = timeout.saturating_sub(begun.elapsed());
         // SAFETY: `self` keeps the client alive; the options that are returned are ours.
         let options = unsafe { sys::rd_kafka_AdminOptions_new(self.handle(), operation) };
@@ -49,7 +63,9 @@ impl Client {
         // SAFETY: `options` is alive, the time is one that the options accept, and with a size of 0 no reason is written.
         unsafe {
             ffi::rd_kafka_AdminOptions_set_request_timeout(options.0.as_ptr(), milliseconds(timeout), ptr::null_mut(), 0);
-            ffi::rd_kafka_AdminOptions_set_broker(options.0.as_ptr(), broker, ptr::null_mut(), 0);
+            if let Some(broker) = broker {
+                ffi::rd_kafka_AdminOptions_set_broker(options.0.as_ptr(), broker, ptr::null_mut(), 0);
+            }
         }
         // SAFETY: `self` keeps the client alive, longer than the queue, which this function drops.
         let queue = unsafe { Queue::new(self.handle()) }.ok_or(code::TIMED_OUT)?;

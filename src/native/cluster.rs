@@ -8,7 +8,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{client::Client, code, event::Event, ffi, metadata::array, settings::milliseconds};
+use super::{admin::Recipient, client::Client, code, event::Event, ffi, metadata::array, settings::milliseconds};
 
 /// The brokers of the cluster, copied from librdkafka.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Client {
         }
         let timeout = timeout.saturating_sub(begun.elapsed());
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
-        let answer = self.admin_request(operation, timeout, |client, options, queue| {
+        let answer = self.admin_request(operation, Recipient::AnyBroker, timeout, |client, options, queue| {
             // SAFETY: all three are alive during the call.
             unsafe { sys::rd_kafka_DescribeCluster(client, options, queue) };
         })?;

@@ -46,6 +46,8 @@ mod text_buffer;
 mod thread_buffers;
 mod throttle;
 mod topic;
+#[cfg(feature = "testing")]
+mod topic_admin;
 mod topic_setting;
 mod transaction;
 mod wakeup;
@@ -86,6 +88,8 @@ pub(crate) use settings::consumers_property;
 pub(crate) use slot::{Admission, Draft, Pending};
 pub(crate) use throttle::Throttled;
 pub(crate) use topic::{Choice, Chosen, PartitionReport, Topic, TopicPartitioner};
+#[cfg(feature = "testing")]
+pub(crate) use topic_admin::{TopicRefused, TopicSpecification};
 #[cfg(feature = "rdkafka")]
 pub(crate) use transaction::membership;
 pub(crate) use transaction::{GroupMember, TransactionRefused};

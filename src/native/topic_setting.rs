@@ -8,7 +8,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{client::Client, code, event::Event, ffi, metadata::array};
+use super::{admin::Recipient, client::Client, code, event::Event, ffi, metadata::array};
 
 /// An owned `rd_kafka_ConfigResource_t`.
 struct Resource(NonNull<sys::rd_kafka_ConfigResource_t>);
@@ -30,7 +30,7 @@ impl Client {
             unsafe { sys::rd_kafka_ConfigResource_new(sys::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC, topic.as_ptr()) };
         let resource = Resource(NonNull::new(resource).ok_or(code::INVALID_ARG)?);
         let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
-        let answer = self.admin_request(operation, timeout, |client, options, queue| {
+        let answer = self.admin_request(operation, Recipient::AnyBroker, timeout, |client, options, queue| {
             let mut resources = [resource.0.as_ptr()];
             // SAFETY: all are alive during the call, and librdkafka copies the one resource.
             unsafe { sys::rd_kafka_DescribeConfigs(client, resources.as_mut_ptr(), resources.len(), options, queue) };

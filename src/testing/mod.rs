@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | code that decides what to send and how to handle errors | [`MockProducer`] | the test reads the records that were sent and makes their reports |
 //! | what happens on the wire: batches, retries, timing, consumers | [`EmbeddedKafka`] | a real producer talks to brokers that fail on demand |
+//! | what only a real Kafka shows: transactions, access control, large volumes | [`TestTopics`] | it creates and deletes the topics of the test |
 //!
 //! The crate `ottla-schema-registry` has `EmbeddedRegistry`, a schema registry that fails on demand.
 //!
@@ -66,6 +67,7 @@ mod mock_producer;
 mod mock_record;
 mod mock_transaction;
 mod request;
+mod test_topics;
 #[cfg(test)]
 mod tests;
 
@@ -76,5 +78,6 @@ pub use mock_errors::MockCall;
 pub use mock_producer::MockProducer;
 pub use mock_record::MockRecord;
 pub use request::{ApiKey, Request};
+pub use test_topics::{NewTopic, TestTopics};
 
 pub use crate::error::ErrorBuilder;

@@ -53,7 +53,21 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "testing",
-        &["delivery", "error", "intercept", "lock", "native", "panic", "partition", "produce", "producer", "record", "serialize"],
+        &[
+            "block_on",
+            "config",
+            "delivery",
+            "error",
+            "intercept",
+            "lock",
+            "native",
+            "panic",
+            "partition",
+            "produce",
+            "producer",
+            "record",
+            "serialize",
+        ],
     ),
     ("documentation", &[]),
 ];

@@ -6,10 +6,13 @@ use std::{
 };
 
 use futures::executor::block_on;
-use ottla::ProducerConfig;
+use ottla::{
+    ProducerConfig,
+    testing::{NewTopic, TestTopics},
+};
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions},
     client::DefaultClientContext,
 };
 
@@ -25,14 +28,9 @@ pub fn config() -> ProducerConfig {
 pub fn topic(name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let topic = format!("{name}-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let admin = admin();
-    let mut new = NewTopic::new(&topic, partitions, TopicReplication::Fixed(1));
-    for (name, value) in settings {
-        new = new.set(name, value);
-    }
-    for result in block_on(admin.create_topics([&new], &AdminOptions::new())).unwrap() {
-        result.unwrap();
-    }
+    let new = NewTopic::new(&topic).partitions(partitions.try_into().unwrap()).replication_factor(1);
+    let new = settings.iter().fold(new, |new, (name, value)| new.config(*name, *value));
+    TestTopics::connect(config()).unwrap().create(new).unwrap();
     topic
 }
 

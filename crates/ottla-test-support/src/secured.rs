@@ -10,11 +10,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::executor::block_on;
-use ottla::{Delivery, Error, Producer, ProducerConfig, ProducerRecord, RecordMetadata, config::Format};
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
+use ottla::{
+    Delivery, Error, Producer, ProducerConfig, ProducerRecord, RecordMetadata,
+    config::Format,
+    testing::{NewTopic, TestTopics},
 };
 
 use crate::own_kafka::OwnKafka;
@@ -89,12 +88,8 @@ impl Secured {
     /// Creates a new topic for a case.
     pub fn topic(&self) -> String {
         let topic = format!("secure-{}", self.topics.fetch_add(1, Ordering::Relaxed));
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", self.kafka.bootstrap_servers()).create().unwrap();
-        let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
-        for result in block_on(admin.create_topics([&new], &AdminOptions::new())).unwrap() {
-            result.unwrap();
-        }
+        let config = ProducerConfig::new().bootstrap_servers([self.kafka.bootstrap_servers()]);
+        TestTopics::connect(config).unwrap().create(NewTopic::new(&topic).partitions(1).replication_factor(1)).unwrap();
         topic
     }
 }

@@ -5,6 +5,8 @@ pub(super) mod cluster;
 pub(super) mod partitions;
 pub(super) mod producer_id;
 pub(super) mod refresh;
+#[cfg(feature = "testing")]
+mod topic_admin;
 mod topic_limit;
 
 use std::time::Duration;

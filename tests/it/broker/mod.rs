@@ -11,6 +11,7 @@ mod producer;
 mod proxy;
 mod secure;
 mod soak;
+mod test_topics;
 mod transaction;
 
 use ottla_test_support::{

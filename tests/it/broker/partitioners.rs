@@ -7,13 +7,8 @@ use std::{
 
 use futures::executor::block_on;
 use ottla::{Producer, ProducerConfig, ProducerRecord, partition::PartitionContext, producer::PartitionInfo};
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewPartitions},
-    client::DefaultClientContext,
-};
 
-use super::{bootstrap_servers, config, own_kafka::OwnKafka, topic};
+use super::{add_partitions, config, own_kafka::OwnKafka, topic};
 
 /// Sends 100 MB of records without a key. Returns the runs of equal partitions, each with its number of records.
 fn send(size: usize, settings: &[(&str, &str)]) -> Vec<(i32, usize)> {
@@ -89,10 +84,7 @@ fn running_producer_uses_added_partitions() {
     for producer in &producers {
         assert!((0..20).all(|_| send(producer) < 2));
     }
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", bootstrap_servers()).create().unwrap();
-    let grown = block_on(admin.create_partitions(&[NewPartitions::new(&topic, 4)], &AdminOptions::new())).unwrap();
-    grown.into_iter().for_each(|result| drop(result.unwrap()));
+    add_partitions(&topic, 4);
     for producer in &producers {
         let end = Instant::now() + Duration::from_secs(60);
         while send(producer) < 3 {

@@ -2,11 +2,9 @@
 
 use std::{net::TcpListener, process};
 
-use futures::executor::block_on;
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
+use ottla::{
+    ProducerConfig,
+    testing::{NewTopic, TestTopics},
 };
 
 use super::load::TOPICS;
@@ -26,11 +24,10 @@ impl Cluster {
         let proxies = (0..BROKERS).map(|n| Proxy::listen(([127, 0, 0, 1], port + n).into(), port + BROKERS + n)).collect();
         let kafka = OwnKafka::start(&["--brokers", "3", "--listener", &format!("127.0.0.1:{port}")]);
         let cluster = Self { kafka, proxies };
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create().unwrap();
-        let topics = TOPICS.map(|topic| NewTopic::new(topic, 6, TopicReplication::Fixed(3)));
-        for result in block_on(admin.create_topics(&topics, &AdminOptions::new())).unwrap() {
-            result.unwrap();
+        let config = ProducerConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).unwrap();
+        let topics = TestTopics::connect(config).unwrap();
+        for topic in TOPICS {
+            topics.create(NewTopic::new(topic).partitions(6).replication_factor(3)).unwrap();
         }
         cluster
     }

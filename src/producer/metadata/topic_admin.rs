@@ -1,0 +1,104 @@
+//! Creating and deleting topics, for `TestTopics` of the feature `testing`.
+
+use std::{
+    cell::Cell,
+    ffi::CString,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::partitions::{elsewhere, persist};
+use crate::{
+    Error, ErrorKind,
+    native::{Client, TopicRefused, TopicSpecification, code},
+    producer::{Producer, core::check_topic_name},
+};
+
+/// The interval between requests for the metadata of a new topic.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// `TOPIC_ALREADY_EXISTS`
+const ALREADY_EXISTS: i32 = 36;
+
+impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
+    /// Creates a topic, and waits until a broker reports a leader of each partition. Waits at most `max.block.ms` (and at most an hour).
+    pub(crate) async fn create_topic(&self, name: &str, topic: TopicSpecification) -> Result<(), Error> {
+        check_topic_name(name)?;
+        let (begun, partitions) = (Instant::now(), topic.partitions);
+        let context = format!("topic {name}: not created");
+        self.change_topic(&context, ALREADY_EXISTS, move |client, timeout| client.create_topic(&topic, timeout)).await?;
+        let timeout = self.0.core.shared.admission.buffer_memory.max_block();
+        loop {
+            match self.partitions_for(name).await {
+                Ok(found) => {
+                    let is_complete = partitions < 0 || i32::try_from(found.len()) == Ok(partitions);
+                    if is_complete && !found.is_empty() && found.iter().all(|partition| partition.leader().is_some()) {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::UnknownTopicOrPartition => {}
+                Err(error) => return Err(error),
+            }
+            if begun.elapsed() > timeout {
+                let message = format!(
+                    "topic {name}: created, but the brokers did not report a leader of each partition within max.block.ms ({} ms)",
+                    timeout.as_millis()
+                );
+                return Err(Error::new(ErrorKind::MetadataTimeout, message));
+            }
+            thread::sleep(RETRY);
+        }
+    }
+
+    /// Deletes a topic. Waits at most `max.block.ms` (and at most an hour).
+    pub(crate) async fn delete_topic(&self, name: &str) -> Result<(), Error> {
+        check_topic_name(name)?;
+        let c_name = CString::new(name).map_err(|error| {
+            Error::new(ErrorKind::InvalidArgument, format!("topic {name:?}: a name must not contain a NUL")).with_source(error)
+        })?;
+        let context = format!("topic {name}: not deleted");
+        let is_done = code::UNKNOWN_TOPIC_OR_PARTITION;
+        self.change_topic(&context, is_done, move |client, timeout| client.delete_topic(&c_name, timeout)).await
+    }
+
+    /// Makes a request for one topic. `done` is the error of a repeated request if an earlier one was executed and its response lost.
+    async fn change_topic(
+        &self,
+        context: &str,
+        done: i32,
+        request: impl Fn(&Client, Duration) -> Result<(), TopicRefused> + Send + 'static,
+    ) -> Result<(), Error> {
+        let core = &self.0.core;
+        core.check_open()?;
+        let (timeout, shared) = (core.shared.admission.buffer_memory.max_block(), Arc::clone(&core.shared));
+        let ask = move |client: &Client| {
+            // The last refusal. `persist` needs only its code.
+            let last: Cell<Option<TopicRefused>> = Cell::new(None);
+            let answer = persist(client, &shared, timeout, |timeout| {
+                let is_repeated = last.take().is_some();
+                match request(client, timeout) {
+                    Err(refused) if is_repeated && refused.code == done => Ok(()),
+                    Err(refused) => {
+                        let code = refused.code;
+                        last.set(Some(refused));
+                        Err(code)
+                    }
+                    Ok(()) => Ok(()),
+                }
+            });
+            answer.map_err(|code| last.take().filter(|refused| refused.code == code).unwrap_or_else(|| code.into()))
+        };
+        match elsewhere(&core.client, ask).await? {
+            Ok(()) => Ok(()),
+            Err(TopicRefused { code: code::TIMED_OUT | code::TRANSPORT, .. }) => Err(self.unanswered(context)),
+            Err(TopicRefused { code, text }) => {
+                let error = match text {
+                    Some(text) => Error::from_code(code, context).with_source(text),
+                    None => Error::from_code(code, context),
+                };
+                Err(core.shared.authentication.broker_errors.blame(error))
+            }
+        }
+    }
+}
