@@ -134,7 +134,8 @@ impl SchemaRegistry {
         Ok(Self(Arc::new(Inner { transport, lookup_policy, cache, latest_lifetime, thread_pool: Arc::default(), urls })))
     }
 
-    /// Registers a schema under a subject, if it is not registered yet: `POST /subjects/{subject}/versions`.
+    /// Registers a schema under a subject, if it is not registered yet: `POST /subjects/{subject}/versions`. A schema that the registry
+    /// rejects with 409 is looked up once, because another client may have registered the same schema at the same moment.
     ///
     /// # Errors
     /// [`Incompatible`](RegistryErrorKind::Incompatible) and [`InvalidSchema`](RegistryErrorKind::InvalidSchema) with the registry's message, or an
@@ -158,7 +159,7 @@ impl SchemaRegistry {
     }
 
     pub(crate) fn find_as(&self, subject: &str, schema: &Schema, normalize: bool) -> ResponseFuture<Arc<RegisteredSchema>> {
-        let path = format!("/subjects/{}{}", encoded(subject), query(normalize));
+        let path = find_path(subject, normalize);
         let key = Key::Find { subject: subject.to_owned(), schema: schema.clone(), normalize };
         self.ask_for_schema(key, About::Subject(subject.to_owned()), path, Some(schema))
     }
@@ -314,7 +315,7 @@ impl SchemaRegistry {
         let (registry, sent) = (self.clone(), sent.cloned());
         let removed = RemovePending { registry: self.clone(), key: key.clone() };
         self.0.thread_pool.run(move || {
-            let answer = registry.0.transport.call(&call).and_then(|got| read(got, &call.about, &key, sent)).map(Arc::new);
+            let answer = registry.call(&key, &call).and_then(|got| read(got, &call.about, &key, sent)).map(Arc::new);
             if let Ok(answer) = &answer {
                 registry.lock().put(key, answer);
             }
@@ -323,6 +324,19 @@ impl SchemaRegistry {
             let _ = sender.send(answer);
         });
         ResponseFuture::new(request)
+    }
+
+    /// Sends a request for a schema. If another client registers the same schema at the same moment, a registry may reject a registration
+    /// with the status of an incompatible schema, as Apicurio does ("already exists"). So a rejected schema is looked up, once.
+    fn call(&self, key: &Key, call: &Call) -> Result<SchemaResponse, RegistryError> {
+        let answer = self.0.transport.call(call);
+        match (&answer, key) {
+            (Err(refused), Key::Register { subject, normalize, .. }) if refused.kind() == RegistryErrorKind::Incompatible => {
+                let path = find_path(subject, *normalize);
+                self.0.transport.call(&Call { about: call.about.clone(), path, body: call.body.clone() }).or(answer)
+            }
+            _ => answer,
+        }
     }
 
     fn ask<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> ResponseFuture<T> {
@@ -350,6 +364,10 @@ impl Drop for RemovePending {
         let request = self.registry.lock().pending.remove(&self.key);
         drop(request);
     }
+}
+
+fn find_path(subject: &str, normalize: bool) -> String {
+    format!("/subjects/{}{}", encoded(subject), query(normalize))
 }
 
 fn query(normalize: bool) -> &'static str {

@@ -55,6 +55,8 @@ pub struct EmbeddedRegistry {
 pub enum RegistryFault {
     /// Responds with this HTTP status and an error in Confluent's format, and does not execute the request.
     Status(u16),
+    /// Executes the request, and responds with 409, as Apicurio does if another client registers the same schema at the same moment.
+    Conflict,
     /// Responds with 200 and a body that is not JSON.
     Garbage,
     /// Responds with bytes that are not HTTP.
@@ -190,6 +192,10 @@ fn answer(mut connection: TcpStream, shared: &Shared) -> io::Result<()> {
             Some(RegistryFault::Never) => {
                 state.held.push(connection);
                 return Ok(());
+            }
+            Some(RegistryFault::Conflict) => {
+                let _ = state.store.answer(&request.method, &request.target, &request.body);
+                Answer::error(409, 409, "already exists")
             }
             None | Some(RegistryFault::Slow(_)) => state.store.answer(&request.method, &request.target, &request.body),
             Some(_) => Answer::error(500, 500, ""),

@@ -346,6 +346,42 @@ fn requests_are_retried_and_fall_back_to_the_next_url() {
 }
 
 #[test]
+fn a_schema_that_another_client_registers_at_the_same_moment_is_looked_up() {
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let schema = Schema::new(SchemaType::Avro, r#""string""#);
+    let settings = [("max.retries", "0"), ("normalize.schemas", "true")];
+    let normalizing = registry(&embedded, &settings);
+    embedded.fail_next(RegistryFault::Conflict, 1);
+    let registered = normalizing.register("a", &schema).wait().unwrap();
+    assert_eq!((registered.id(), registered.version(), registered.subject()), (Some(1), Some(1), Some("a")));
+    normalizing.register("a", &schema).wait().unwrap();
+    let asked = ["POST /subjects/a/versions?normalize=true", "POST /subjects/a?normalize=true"];
+    assert_eq!(embedded.requests(), asked, "the response of the lookup is cached");
+
+    let kafka = kafka(1);
+    embedded.fail_next(RegistryFault::Conflict, 1);
+    let producer = producer(&kafka, &registry(&embedded, &[]));
+    block_on(async { producer.send(record(7)).await.unwrap().await.unwrap() });
+    assert_eq!(ids(&kafka, "orders"), [7]);
+}
+
+#[test]
+fn a_rejected_schema_is_looked_up_only_once_and_its_error_is_kept() {
+    let embedded = EmbeddedRegistry::start().unwrap();
+    let registry = registry(&embedded, &[("max.retries", "0")]);
+    let schema = Schema::new(SchemaType::Avro, r#""string""#);
+    let lookups = [None, Some(RegistryFault::Status(500)), Some(RegistryFault::Status(409)), Some(RegistryFault::Garbage)];
+    for (round, lookup) in lookups.into_iter().enumerate() {
+        embedded.fail_next(RegistryFault::Status(409), 1);
+        lookup.into_iter().for_each(|fault| embedded.fail_next(fault, 1));
+        let error = registry.register("a", &schema).wait().unwrap_err();
+        assert_eq!((error.kind(), error.status()), (RegistryErrorKind::Incompatible, Some(409)), "{lookup:?}: {error}");
+        assert_eq!(embedded.requests().len(), 2 * (round + 1));
+    }
+    assert_eq!(registry.register("a", &schema).wait().unwrap().version(), Some(1));
+}
+
+#[test]
 fn credentials_are_sent_and_never_printed() {
     let embedded = EmbeddedRegistry::start().unwrap();
     let schema = Schema::new(SchemaType::Avro, r#""string""#);
