@@ -1,5 +1,7 @@
 //! How do I read records, including records that cannot be deserialized?
 
+use std::time::Duration;
+
 use futures::{StreamExt, executor::block_on};
 use ottla::{
     Consumer, ConsumerConfig, Producer, ProducerConfig, ProducerRecord, RebalanceListener,
@@ -62,6 +64,6 @@ fn main() -> ottla::Result<()> {
         }
         consumer.commit().await?;
         println!("committed: {:?}", consumer.taken().next(&topic, 0));
-        consumer.close().await
+        consumer.close(Duration::from_secs(10)).await
     })
 }

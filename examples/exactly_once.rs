@@ -39,7 +39,7 @@ fn main() -> ottla::Result<()> {
     let written = read(&config, &receipts)?;
     let once = (0..PAYMENTS).all(|payment| written.iter().filter(|receipt| **receipt == receipt_of(payment)).count() == 1);
     println!("receipts: {}, {}", written.len(), if once { "each payment once" } else { "not each payment once" });
-    block_on(consumer.close())
+    block_on(consumer.close(Duration::from_secs(10)))
 }
 
 /// Reads up to ten records, writes a receipt for each, and commits both. Returns the number of records.

@@ -112,7 +112,7 @@
 //! | `dynamic-linking` | the system's librdkafka instead of the bundled one |
 //! | `metrics` | `Metrics::publish`: the producer's metrics through the [`metrics`](https://docs.rs/metrics) crate |
 //! | `opentelemetry` | `intercept::TraceParent`: the current trace in each record's headers |
-//! | `rdkafka` | `ConsumerGroupMetadata::of` for a consumer of the crate `rdkafka` |
+//! | `rdkafka` | `ConsumerGroupMetadata::from_rdkafka` for a consumer of the crate `rdkafka` |
 //! | `consumer` | `Consumer` and `ConsumerConfig` |
 //! | `bytes` | keys and values of the type `bytes::Bytes` |
 //! | `tokio` | a producer that is dropped inside a tokio runtime does not block it; `on_tokio` for token providers |

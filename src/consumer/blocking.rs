@@ -202,8 +202,8 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
     ///
     /// # Errors
     /// See [`Consumer::close`].
-    pub fn close(&self) -> Result<(), Error> {
-        self.wait("close", self.0.close())
+    pub fn close(&self, timeout: Duration) -> Result<(), Error> {
+        self.wait("close", self.0.close(timeout))
     }
 
     fn wait<T>(&self, what: &str, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

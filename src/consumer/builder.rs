@@ -93,8 +93,8 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
         self
     }
 
-    /// Makes a record count as processed when the program calls its [`done`](super::ConsumerRecord::done), not when it requests the next record:
-    /// for programs that process records in parallel. Automatic commits, the commit of a rebalance, [`commit`](Consumer::commit) and
+    /// Sets whether a record counts as processed when the program calls its [`done`](super::ConsumerRecord::done), not when it requests the next
+    /// record: for programs that process records in parallel. Automatic commits, the commit of a rebalance, [`commit`](Consumer::commit) and
     /// [`taken`](Consumer::taken) then stop before the first record of each partition that is not done.
     ///
     /// Mark every record, including those that could not be deserialized ([`ConsumeError::done`](super::ConsumeError::done)): no record after
@@ -106,7 +106,7 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
     ///
     /// # async fn run() -> ottla::Result<()> {
     /// let config = ConsumerConfig::from_pairs([("bootstrap.servers", "localhost:9092"), ("group.id", "billing")])?;
-    /// let consumer: Consumer<String, String> = Consumer::builder(config).explicit_done().build()?;
+    /// let consumer: Consumer<String, String> = Consumer::builder(config).explicit_done(true).build()?;
     /// consumer.subscribe(&["orders"]).await?;
     /// (&consumer)
     ///     .for_each_concurrent(32, |item| async {
@@ -120,10 +120,10 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
     /// # }
     /// ```
     ///
-    /// Off by default.
+    /// Defaults to false.
     #[must_use]
-    pub fn explicit_done(mut self) -> Self {
-        self.explicit_done = true;
+    pub fn explicit_done(mut self, explicit_done: bool) -> Self {
+        self.explicit_done = explicit_done;
         self
     }
 

@@ -3,6 +3,7 @@
 //! ```
 //! use futures::StreamExt;
 //! use ottla::{Consumer, ConsumerConfig};
+//! use std::time::Duration;
 //!
 //! # #[cfg(feature = "testing")]
 //! # fn main() -> ottla::Result<()> {
@@ -27,7 +28,7 @@
 //!     consumer.commit().await?;
 //!     # break;
 //! }
-//! consumer.close().await?;
+//! consumer.close(Duration::from_secs(10)).await?;
 //! # Ok(())
 //! # })
 //! # }
@@ -56,6 +57,7 @@
 mod blocking;
 mod builder;
 mod calls;
+mod closing;
 mod context;
 mod deserializers;
 mod done;
@@ -363,15 +365,14 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// Closing means that the program has processed the records that it has, unless [`explicit_done`](ConsumerBuilder::explicit_done) is set.
     /// Records that were read ahead are dropped, and the stream ends.
     ///
-    /// The consumer closes even if the future is not awaited. It waits for pending calls, and for the brokers as long as librdkafka does.
+    /// Waits at most `timeout` for pending calls, the rebalance listener and the brokers; with [`Duration::MAX`] as long as librdkafka does. Once
+    /// the future has been polled, the consumer closes even if it is not awaited, and after the timeout: another call waits for the same end.
     ///
     /// # Errors
-    /// Currently none.
-    pub async fn close(&self) -> Result<(), Error> {
+    /// [`CloseTimeout`](crate::ErrorKind::CloseTimeout) if it takes longer.
+    pub async fn close(&self, timeout: Duration) -> Result<(), Error> {
         self.core.shared.signals.settles.store(true, Ordering::Release);
-        // The sender is dropped without a message only if the polling thread has ended.
-        let _ = self.core.shared.close().await;
-        Ok(())
+        closing::wait(self.core.shared.close(), timeout).await
     }
 
     fn group_id(&self, what: &str) -> Result<&str, Error> {
@@ -467,7 +468,7 @@ mod tests {
             assert!(consumer.recv().await.is_none());
             assert_eq!(consumer.commit().await.unwrap_err().kind(), ErrorKind::Closed);
             assert_eq!(consumer.committed([("orders", 0)]).await.unwrap_err().kind(), ErrorKind::Closed);
-            consumer.close().await.unwrap();
+            consumer.close(Duration::from_secs(60)).await.unwrap();
         });
     }
 }

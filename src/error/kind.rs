@@ -76,7 +76,7 @@ pub enum ErrorKind {
     /// The record was not delivered before the producer was closed or the transaction aborted.
     GivenUp,
     /// The producer is closed, but some reports are still missing after the timeout, because user code such as a callback blocks the
-    /// delivery thread.
+    /// delivery thread. For a consumer: it has not left its group within the timeout, and continues to close.
     CloseTimeout,
     /// Records were not reported within the timeout of [`flush_timeout`](crate::producer::Blocking::flush_timeout). They are still
     /// outstanding, and may be delivered.

@@ -236,7 +236,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         Ok(())
     }
 
-    /// Closes the producer for all of its handles. Rejects further records, waits at most `timeout` for the delivery of the accepted ones, and
+    /// Closes the producer for all of its handles, and drops this one. Rejects further records, waits at most `timeout` for the delivery of the accepted ones, and
     /// returns the undelivered ones. Their deliveries fail with [`GivenUp`](ErrorKind::GivenUp).
     ///
     /// A `timeout` of zero does not wait. A `timeout` that overflows the clock, such as `Duration::MAX`, is no limit: records then have

@@ -39,14 +39,14 @@ impl Deferred {
     ///
     /// Defaults to 0. `buffer.memory` does not limit memory that is not declared here.
     #[must_use]
-    pub fn holding(mut self, bytes: usize) -> Self {
+    pub fn heap_size(mut self, bytes: usize) -> Self {
         self.held = self.held.saturating_add(bytes);
         self
     }
 
     /// Sets what is waited for, such as "the schema of subject orders-value". The error of a record that times out shows it.
     #[must_use]
-    pub fn waiting_for(mut self, what: impl Into<String>) -> Self {
+    pub fn description(mut self, what: impl Into<String>) -> Self {
         self.what = Some(what.into());
         self
     }

@@ -62,7 +62,7 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
 
 /// Starts a consumer that joins no group and commits nothing.
 fn start(settings: &Settings) -> Result<Consumer<Decoded, Decoded>, Failure> {
-    let registry = SchemaRegistryConfig::of(&settings.producer);
+    let registry = SchemaRegistryConfig::from_producer(&settings.producer);
     let registry = registry.get("schema.registry.url").map(|_| SchemaRegistry::new(&registry)).transpose()?;
     let mut config = settings.consumer.clone().set("enable.auto.commit", "false")?;
     if config.get("auto.offset.reset").is_none() {

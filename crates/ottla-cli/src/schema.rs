@@ -62,7 +62,7 @@ fn register(file: &SchemaFile) -> Result<Exit, Failure> {
 
 fn open(file: &SchemaFile) -> Result<(SchemaRegistry, Schema), Failure> {
     let settings = Settings::read(file.config.as_deref(), &file.set)?;
-    let mut config = SchemaRegistryConfig::of(&settings.producer);
+    let mut config = SchemaRegistryConfig::from_producer(&settings.producer);
     if let Some(url) = &file.url {
         config = config.set("schema.registry.url", url)?;
     }

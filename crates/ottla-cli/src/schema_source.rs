@@ -45,7 +45,7 @@ impl SchemaSource {
         job: &PartJob,
         topic: &str,
     ) -> Result<Self, Failure> {
-        let mut config = SchemaRegistryConfig::of(settings);
+        let mut config = SchemaRegistryConfig::from_producer(settings);
         registry_url(&config, part)?;
         let by_id = config.get("use.schema.id").and_then(|id| id.parse::<i32>().ok()).filter(|id| *id >= 0);
         let from_registry = job.schema.is_none() || (by_id.is_some() || config.get("use.latest.version") == Some("true"));
@@ -140,7 +140,7 @@ impl SchemaSource {
 /// # Errors
 /// No registry is configured, or the file is missing or invalid.
 pub(crate) fn check(settings: &ProducerConfig, schema_type: SchemaType, part: Part, job: &PartJob) -> Result<(), Failure> {
-    let config = SchemaRegistryConfig::of(settings);
+    let config = SchemaRegistryConfig::from_producer(settings);
     registry_url(&config, part)?;
     let Some(file) = job.schema.as_deref() else { return Ok(()) };
     let schema = read(file, Some(schema_type))?;

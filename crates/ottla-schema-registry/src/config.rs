@@ -101,10 +101,10 @@ impl SchemaRegistryConfig {
     /// let producer = ProducerConfig::new()
     ///     .set("bootstrap.servers", "localhost:9092")?
     ///     .set("schema.registry.url", "http://localhost:8081")?;
-    /// assert_eq!(SchemaRegistryConfig::of(&producer).get("schema.registry.url"), Some("http://localhost:8081"));
+    /// assert_eq!(SchemaRegistryConfig::from_producer(&producer).get("schema.registry.url"), Some("http://localhost:8081"));
     /// # Ok::<(), ottla::config::ConfigError>(())
     /// ```
-    pub fn of(producer: &ProducerConfig) -> Self {
+    pub fn from_producer(producer: &ProducerConfig) -> Self {
         let entries = schema_registry_settings().filter_map(|setting| {
             let name = setting.name();
             Some((name, (producer.get(name)?.into(), producer.origin(name).cloned())))

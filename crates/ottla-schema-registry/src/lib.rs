@@ -15,7 +15,7 @@
 //! let config = ProducerConfig::new()
 //!     .set("bootstrap.servers", "localhost:9092")?
 //!     .set("schema.registry.url", "http://localhost:8081")?;
-//! let registry = SchemaRegistry::new(&SchemaRegistryConfig::of(&config))?;
+//! let registry = SchemaRegistry::new(&SchemaRegistryConfig::from_producer(&config))?;
 //! let producer: Producer<str, Order> = Producer::builder(config).value_serializer(Avro::<Order>::new(&registry)).build()?;
 //! # drop(producer);
 //! # Ok(())
@@ -98,7 +98,7 @@ pub use mismatch::SchemaMismatch;
 pub use protobuf::{Protobuf, ProtobufError, compile_proto, prost_reflect};
 pub use response::ResponseFuture;
 pub use schema::{RegisteredSchema, Schema, SchemaReference, SchemaType};
-pub use subject::{StrategyName, SubjectNameStrategy};
+pub use subject::{StrategyName, SubjectNameStrategy, UnknownStrategy};
 /// The GUID of a schema.
 pub use uuid::Uuid;
 pub use wire_format::{SchemaIdLocation, WireFormatError, WireId};

@@ -14,11 +14,15 @@ macro_rules! lookup_options {
             self
         }
 
-        /// Writes with the subject's latest version and registers nothing: `use.latest.version` with `auto.register.schemas=false`.
+        /// Whether to write with the subject's latest version and register nothing: `use.latest.version` with `auto.register.schemas=false`.
+        /// `false` changes only `use.latest.version`.
         #[must_use]
-        pub fn use_latest_version(mut self) -> Self {
+        pub fn use_latest_version(mut self, on: bool) -> Self {
             self.$field.change_policy(|lookup_policy| {
-                (lookup_policy.auto_register, lookup_policy.use_latest, lookup_policy.schema_id) = (false, true, None);
+                lookup_policy.use_latest = on;
+                if on {
+                    (lookup_policy.auto_register, lookup_policy.schema_id) = (false, None);
+                }
             });
             self
         }

@@ -68,16 +68,27 @@ impl fmt::Display for StrategyName {
 }
 
 impl FromStr for StrategyName {
-    type Err = BoxError;
+    type Err = UnknownStrategy;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let class = name.strip_prefix(PACKAGE).unwrap_or(name);
         [Self::Topic, Self::Record, Self::TopicRecord]
             .into_iter()
             .find(|strategy| strategy.class().eq_ignore_ascii_case(class))
-            .ok_or_else(|| {
-                "must be one of TopicNameStrategy, RecordNameStrategy, TopicRecordNameStrategy; pass any other to the serializer in code"
-                    .into()
-            })
+            .ok_or(UnknownStrategy(()))
     }
 }
+
+/// The error for an unknown name of a subject name strategy. It lists the known names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownStrategy(());
+
+impl fmt::Display for UnknownStrategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "must be one of TopicNameStrategy, RecordNameStrategy, TopicRecordNameStrategy; pass any other to the serializer in code",
+        )
+    }
+}
+
+impl std::error::Error for UnknownStrategy {}

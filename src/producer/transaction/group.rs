@@ -37,7 +37,7 @@ impl ConsumerGroupMetadata {
     ///
     /// Call it after polling the records, since a rebalance changes the membership.
     #[cfg(feature = "rdkafka")]
-    pub fn of<C: rdkafka::consumer::ConsumerContext>(consumer: &impl rdkafka::consumer::Consumer<C>) -> Option<Self> {
+    pub fn from_rdkafka<C: rdkafka::consumer::ConsumerContext>(consumer: &impl rdkafka::consumer::Consumer<C>) -> Option<Self> {
         crate::native::membership(consumer).map(Into::into)
     }
 

@@ -82,7 +82,7 @@ fn with_a_rebalance(name: &str, count: u32, settings: &[(&str, &str)]) {
         shared |= first.assignment().len() == 3 && second.assignment().len() == 3;
     }
     block_on(first.commit()).unwrap();
-    block_on(first.close()).unwrap();
+    block_on(first.close(Duration::from_secs(60))).unwrap();
     while found.len() < count as usize {
         found.extend(poll(&second, &mut orders.1));
     }
@@ -154,7 +154,7 @@ fn static_member_keeps_its_partitions() {
         }
         let member = block_on(consumer.group_metadata()).unwrap();
         assert!(format!("{member:?}").contains("member-1"), "{member:?}");
-        block_on(consumer.close()).unwrap();
+        block_on(consumer.close(Duration::from_secs(60))).unwrap();
     }
     assert!(found.iter().collect::<BTreeSet<_>>().len() == found.len(), "{found:?}");
 }

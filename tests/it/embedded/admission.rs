@@ -95,7 +95,7 @@ impl Serializer<str> for Waits {
             };
             Ok(Box::new(finish) as _)
         });
-        Ok(Some(deferred.waiting_for("the schema").holding(self.keeps)))
+        Ok(Some(deferred.description("the schema").heap_size(self.keeps)))
     }
 }
 

@@ -277,7 +277,7 @@ impl Codec {
             });
             Ok(finish)
         });
-        Ok(Some(deferred.waiting_for(waits_for).holding(heap_size)))
+        Ok(Some(deferred.description(waits_for).heap_size(heap_size)))
     }
 
     fn read(&self, data: Option<&[u8]>, context: &DeserializeContext<'_>) -> Result<Read, BoxError> {

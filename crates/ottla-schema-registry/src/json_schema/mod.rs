@@ -182,7 +182,7 @@ impl<T: Serialize + ?Sized + 'static> Serializer<T> for JsonSchema<T> {
             });
             Ok(finish)
         });
-        Ok(Some(deferred.waiting_for(waits_for).holding(held)))
+        Ok(Some(deferred.description(waits_for).heap_size(held)))
     }
 }
 

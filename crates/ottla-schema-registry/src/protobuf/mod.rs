@@ -210,7 +210,7 @@ impl<T: Message + 'static> Serializer<T> for Protobuf<T> {
             });
             Ok(finish)
         });
-        Ok(Some(deferred.waiting_for(format!("the schema of subject {subject}")).holding(held)))
+        Ok(Some(deferred.description(format!("the schema of subject {subject}")).heap_size(held)))
     }
 }
 

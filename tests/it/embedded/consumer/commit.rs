@@ -15,7 +15,7 @@ fn next_consumer_continues_after_the_commit() {
         assert!(consumer.committed([("orders", 0)]).await.unwrap().is_empty());
         consumer.commit().await.unwrap();
         assert_eq!(consumer.committed([("orders", 0)]).await.unwrap().next("orders", 0), Some(4));
-        consumer.close().await.unwrap();
+        consumer.close(Duration::from_secs(60)).await.unwrap();
     });
     let next = subscribed(&kafka, &[]);
     assert_eq!(values(&take(&next, 6)), [4, 5, 6, 7, 8, 9]);
@@ -39,7 +39,7 @@ fn commit_offsets_commits_given_offsets() {
         };
         assert_eq!(kept(&committed), kept(&offsets));
         consumer.commit_offsets(&Offsets::new()).await.unwrap();
-        consumer.close().await.unwrap();
+        consumer.close(Duration::from_secs(60)).await.unwrap();
     });
     assert_eq!(values(&take(&subscribed(&kafka, &[]), 2)), [8, 9]);
 }
@@ -50,7 +50,7 @@ fn close_commits_taken_records_automatically() {
     write(&kafka, 0, 0..10);
     let consumer = subscribed(&kafka, &[("enable.auto.commit", "true")]);
     take(&consumer, 3);
-    block_on(consumer.close()).unwrap();
+    block_on(consumer.close(Duration::from_secs(60))).unwrap();
     assert_eq!(values(&take(&subscribed(&kafka, &[]), 1)), [3]);
 }
 

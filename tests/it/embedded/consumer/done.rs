@@ -10,7 +10,7 @@ use ottla::{ErrorKind, Offsets};
 const AUTOMATIC: [(&str, &str); 2] = [("enable.auto.commit", "true"), ("auto.commit.interval.ms", "50")];
 
 fn explicit(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Text {
-    let consumer = builder(kafka, settings).explicit_done().build().unwrap();
+    let consumer = builder(kafka, settings).explicit_done(true).build().unwrap();
     block_on(consumer.subscribe(&["orders"])).unwrap();
     consumer
 }
@@ -101,7 +101,7 @@ fn done_records_are_committed_up_to_the_first_gap() {
     wait_until_committed(&consumer, Some(5));
     assert_eq!(consumer.taken().next("orders", 0), Some(5));
     // A record that is not done when the consumer is closed is not committed.
-    block_on(consumer.close()).unwrap();
+    block_on(consumer.close(Duration::from_secs(60))).unwrap();
     records[5].done();
     assert_eq!(values(&take(&subscribed(&kafka, &[]), 1)), [5]);
 }
@@ -234,7 +234,7 @@ fn calls_after_close_return_closed() {
     let consumer = subscribed(&kafka, &[]);
     take(&consumer, 3);
     block_on(async {
-        consumer.close().await.unwrap();
+        consumer.close(Duration::from_secs(60)).await.unwrap();
         let nothing = [("orders", 0); 0];
         for error in [
             consumer.commit().await.unwrap_err(),

@@ -2,15 +2,16 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     task::{Context, Wake, Waker},
 };
 
 use super::{super::ends, *};
 use futures::{FutureExt, StreamExt, future::pending, select_biased};
-use ottla::{ErrorKind, testing::ApiKey};
+use ottla::{ErrorKind, RebalanceListener, consumer::Revoked, testing::ApiKey};
 
 #[test]
 fn stream_works_with_select() {
@@ -54,8 +55,37 @@ fn waiting_task_is_woken_by_a_record_and_by_close() {
     write(&kafka, 0, 0..1);
     assert_eq!(received.recv_timeout(Duration::from_secs(60)), Ok(0));
     ends(move || {
-        block_on(consumer.close()).unwrap();
+        block_on(consumer.close(Duration::from_secs(60))).unwrap();
         thread.join().unwrap();
+    });
+}
+
+#[test]
+fn close_returns_after_its_timeout_while_a_listener_blocks_and_continues() {
+    struct Blocks(Mutex<mpsc::Receiver<()>>);
+    impl RebalanceListener for Blocks {
+        fn on_partitions_revoked(&self, _: &Revoked<'_>) {
+            // Until the test drops the sender.
+            let _ = self.0.lock().unwrap().recv();
+        }
+    }
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..1);
+    let (sender, receiver) = mpsc::channel();
+    let consumer = builder(&kafka, &[]).rebalance_listener(Blocks(Mutex::new(receiver))).build().unwrap();
+    block_on(consumer.subscribe(&["orders"])).unwrap();
+    take(&consumer, 1);
+    ends(move || {
+        for error in [
+            block_on(consumer.close(Duration::from_millis(50))).unwrap_err(),
+            consumer.blocking().close(Duration::ZERO).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::CloseTimeout, "{error:?}");
+            assert!(error.to_string().contains("it continues to close"), "{error}");
+        }
+        drop(sender);
+        consumer.blocking().close(Duration::MAX).unwrap();
+        consumer.blocking().close(Duration::ZERO).unwrap();
     });
 }
 
@@ -67,8 +97,8 @@ fn stream_ends_after_close() {
     take(&consumer, 1);
     ends(move || {
         block_on(async {
-            consumer.close().await.unwrap();
-            consumer.close().await.unwrap();
+            consumer.close(Duration::from_secs(60)).await.unwrap();
+            consumer.close(Duration::from_secs(60)).await.unwrap();
             // Records that were read ahead are dropped.
             assert!(consumer.recv().await.is_none());
             for error in [
@@ -185,7 +215,7 @@ fn panic_in_the_drop_of_a_value_does_not_stop_the_consumer() {
             armed.store(false, Ordering::SeqCst);
             assert_eq!(soon(consumer.recv()).await.unwrap().unwrap().value().1, 10);
             armed.store(true, Ordering::SeqCst);
-            consumer.close().await.unwrap();
+            consumer.close(Duration::from_secs(60)).await.unwrap();
             assert!(soon(consumer.recv()).await.is_none());
         });
         drop(consumer);
@@ -224,6 +254,6 @@ fn panic_in_a_waker_does_not_stop_the_consumer() {
         poll(Box::pin(async { consumer.commit().await.unwrap() }));
         poll(Box::pin(async { drop(consumer.committed(partitions).await.unwrap()) }));
         assert_eq!(values(&take(&consumer, 2)), [1, 2]);
-        block_on(consumer.close()).unwrap();
+        block_on(consumer.close(Duration::from_secs(60))).unwrap();
     });
 }

@@ -101,7 +101,7 @@ fn rebalance(strategy: &'static str) {
             assert_eq!(lines[1..3], ["revoked [0, 1, 2, 3]".to_owned(), format!("assigned {}", numbers(&mine))], "{lines:?}");
         }
         assert!(second_diary.lines().contains(&format!("assigned {}", numbers(&theirs))), "{:?}", second_diary.lines());
-        block_on(first.close()).unwrap();
+        block_on(first.close(Duration::from_secs(60))).unwrap();
         assert_eq!(diary.lines().last(), Some(&format!("revoked {}", numbers(&mine))));
     });
 }
@@ -184,7 +184,7 @@ fn partitions_are_lost_after_max_poll_interval_and_regained() {
         }
         assert_eq!(diary.lines(), ["assigned [0]", "lost [0]"]);
         assert_eq!((stuck.assignment(), stuck.taken().is_empty()), (vec![], true));
-        block_on(other.close()).unwrap();
+        block_on(other.close(Duration::from_secs(60))).unwrap();
         // It requests records again, and continues at the committed offset.
         assert_eq!(values(&take(&stuck, 1)), [0]);
         assert_eq!(diary.lines().last().map(String::as_str), Some("assigned [0]"));
@@ -246,7 +246,7 @@ fn listener_commits_processed_records_only() {
         block_on(consumer.subscribe(&["orders"])).unwrap();
         take(&consumer, 3);
         if is_closed {
-            block_on(consumer.close()).unwrap();
+            block_on(consumer.close(Duration::from_secs(60))).unwrap();
         }
         drop(consumer);
         assert_eq!(*heard.0.lock().unwrap(), Some(wanted), "closed: {is_closed}");

@@ -185,7 +185,7 @@ impl<'p> Run<'p> {
             ("partition.assignment.strategy", self.strategy()),
         ];
         let builder = builder(&self.kafka, &settings).rebalance_listener(Arc::clone(&assignments));
-        let consumer = if self.program.explicit { builder.explicit_done() } else { builder }.build().unwrap();
+        let consumer = builder.explicit_done(self.program.explicit).build().unwrap();
         block_on(consumer.subscribe(&["orders"])).unwrap();
         Member { consumer, assignments, in_work: Vec::new(), next: BTreeMap::new(), paused: BTreeMap::new() }
     }
@@ -202,7 +202,7 @@ impl<'p> Run<'p> {
             (None, _) => return Ok(()),
             (Some(mut there), Step::Close) => {
                 self.settle(&mut there);
-                block_on(there.consumer.close()).map_err(|error| format!("close: {error}"))?;
+                block_on(there.consumer.close(Duration::from_secs(60))).map_err(|error| format!("close: {error}"))?;
             }
             (Some(there), Step::Crash) => drop(there),
             (Some(mut there), step) => {

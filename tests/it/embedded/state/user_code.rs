@@ -155,7 +155,7 @@ impl Gates {
             });
             Ok(finish)
         };
-        Deferred::new(waits).waiting_for("the test")
+        Deferred::new(waits).description("the test")
     }
 }
 

@@ -94,7 +94,7 @@ fn records_wait_for_an_unavailable_registry() {
             }
         }
         assert_eq!(numbers, (0..300).collect::<Vec<_>>());
-        block_on(consumer.close()).unwrap();
+        block_on(consumer.close(Duration::from_secs(60))).unwrap();
     }
     // A failing lookup makes two requests, and one more each second: not one for each record.
     let requests = embedded.requests().len() - before;
@@ -136,8 +136,8 @@ fn neither_close_nor_a_rebalance_waits_for_the_registry() {
             assert!(Instant::now() < deadline, "{:?} {:?}", first.assignment(), second.assignment());
             thread::sleep(Duration::from_millis(10));
         }
-        block_on(soon(first.close())).unwrap();
-        block_on(soon(second.close())).unwrap();
+        block_on(soon(first.close(Duration::from_secs(60)))).unwrap();
+        block_on(soon(second.close(Duration::from_secs(60)))).unwrap();
         drop(first);
         embedded.stop();
     }
@@ -198,7 +198,7 @@ fn registry_outage_loses_no_record() {
             }
         }
     });
-    block_on(soon(consumer.close())).unwrap();
+    block_on(soon(consumer.close(Duration::from_secs(60)))).unwrap();
     numbers.sort_unstable();
     numbers.dedup();
     assert_eq!(numbers, (0..count).collect::<Vec<_>>());

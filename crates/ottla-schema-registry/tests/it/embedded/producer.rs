@@ -401,7 +401,7 @@ fn credentials_are_sent_and_never_printed() {
     let error = ask(&[("schema.registry.url", &url)]).unwrap_err();
     let producer = [("schema.registry.url", url.as_str())].into_iter().chain(user_info);
     let producer = ottla::ProducerConfig::from_pairs(producer.chain([("bootstrap.servers", "localhost:1")])).unwrap();
-    let config = SchemaRegistryConfig::of(&producer);
+    let config = SchemaRegistryConfig::from_producer(&producer);
     for text in [format!("{error} {error:?}"), format!("{config:?}"), format!("{producer:?} {}", producer.explain())] {
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("schema.registry.url") || text.contains("127.0.0.1"), "{text}");

@@ -178,7 +178,7 @@ fn message_indexes_follow_the_registered_version() {
     let (registry, a, c) = messages(&embedded);
     let text = "syntax = \"proto3\"; package t; message First {} message A { string text = 1; }";
     registry.register("orders-value", &Schema::new(SchemaType::Protobuf, text)).wait().unwrap();
-    let codec = Protobuf::dynamic(&registry).use_latest_version();
+    let codec = Protobuf::dynamic(&registry).use_latest_version(true);
     assert_eq!(write(&codec, &a).unwrap(), [0, 0, 0, 0, 1, 2, 2]);
     let error: RegistryError = cause(write(&codec, &c));
     assert!(error.to_string().contains("the schema under subject orders-value has no message t.C"), "{error}");
