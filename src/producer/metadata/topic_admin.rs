@@ -11,12 +11,16 @@ use std::{
 use super::partitions::{elsewhere, persist};
 use crate::{
     Error, ErrorKind,
-    native::{Client, TopicRefused, TopicSpecification, code},
+    deadline::Deadline,
+    native::{Client, Metadata, TopicRefused, TopicSpecification, code},
     producer::{Producer, core::check_topic_name},
 };
 
 /// The interval between requests for the metadata of a new topic.
 const RETRY: Duration = Duration::from_millis(50);
+
+/// The timeout of one such request.
+const SLICE: Duration = Duration::from_secs(5);
 
 /// `TOPIC_ALREADY_EXISTS`
 const ALREADY_EXISTS: i32 = 36;
@@ -25,29 +29,21 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Creates a topic, and waits until a broker reports a leader of each partition. Waits at most `max.block.ms` (and at most an hour).
     pub(crate) async fn create_topic(&self, name: &str, topic: TopicSpecification) -> Result<(), Error> {
         check_topic_name(name)?;
-        let (begun, partitions) = (Instant::now(), topic.partitions);
+        let timeout = self.0.core.shared.admission.buffer_memory.max_block();
+        let (deadline, partitions) = (Deadline::after(timeout), topic.partitions);
         let context = format!("topic {name}: not created");
         self.change_topic(&context, ALREADY_EXISTS, move |client, timeout| client.create_topic(&topic, timeout)).await?;
-        let timeout = self.0.core.shared.admission.buffer_memory.max_block();
-        loop {
-            match self.partitions_for(name).await {
-                Ok(found) => {
-                    let is_complete = partitions < 0 || i32::try_from(found.len()) == Ok(partitions);
-                    if is_complete && !found.is_empty() && found.iter().all(|partition| partition.leader().is_some()) {
-                        return Ok(());
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::UnknownTopicOrPartition => {}
-                Err(error) => return Err(error),
-            }
-            if begun.elapsed() > timeout {
+        let topic = name.to_owned();
+        match elsewhere(&self.0.core.client, move |client| await_leaders(client, &topic, partitions, deadline)).await? {
+            Ok(()) => Ok(()),
+            Err(code::TIMED_OUT) => {
                 let message = format!(
                     "topic {name}: created, but the brokers did not report a leader of each partition within max.block.ms ({} ms)",
                     timeout.as_millis()
                 );
-                return Err(Error::new(ErrorKind::MetadataTimeout, message));
+                Err(self.0.core.shared.authentication.broker_errors.blame(Error::new(ErrorKind::MetadataTimeout, message)))
             }
-            thread::sleep(RETRY);
+            Err(code) => Err(Error::from_code(code, &format!("topic {name}: created, but its metadata failed"))),
         }
     }
 
@@ -100,5 +96,32 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
                 Err(core.shared.authentication.broker_errors.blame(error))
             }
         }
+    }
+}
+
+/// Waits until a broker reports `partitions` partitions, or any number if that is negative, each with a leader. The error is a code of a broker
+/// or of librdkafka, `TIMED_OUT` after the deadline.
+fn await_leaders(client: &Client, topic: &str, partitions: i32, deadline: Deadline) -> Result<(), i32> {
+    let topic = client.topic(topic)?;
+    loop {
+        let left = deadline.left(Instant::now());
+        if left.is_zero() {
+            return Err(code::TIMED_OUT);
+        }
+        let slice = left.min(SLICE);
+        // Without a connection, a request would make librdkafka connect too often (`native/reconnect.rs`).
+        let answer = if client.wait_for_connection(slice) { client.metadata(&topic, slice) } else { Err(code::TRANSPORT) };
+        match answer {
+            Ok(Metadata { code: code::NO_ERROR, partitions: found, .. }) => {
+                let is_complete = if partitions < 0 { !found.is_empty() } else { i32::try_from(found.len()) == Ok(partitions) };
+                if is_complete && found.iter().all(|partition| partition.leader >= 0) {
+                    return Ok(());
+                }
+            }
+            Ok(Metadata { code: code::UNKNOWN_TOPIC_OR_PARTITION | code::LEADER_NOT_AVAILABLE, .. })
+            | Err(code::TIMED_OUT | code::TRANSPORT) => {}
+            Ok(Metadata { code, .. }) | Err(code) => return Err(code),
+        }
+        thread::sleep(RETRY.min(left));
     }
 }
