@@ -37,6 +37,14 @@ CONFIG
     cat "$name.key" "$name.crt" >"$name.pem"
 }
 
+# encrypt_keys NAME.key...: encrypts the keys in NAME.pem with the password key-secret. Kafka before 3.0 reads no other ones from PEM.
+encrypt_keys() {
+    local key
+    for key; do
+        openssl pkcs8 -topk8 -v1 PBE-SHA1-3DES -in "$key" -passout pass:key-secret | cat - "${key%.key}.crt" >"${key%.key}.pem"
+    done
+}
+
 # certificates DIR: creates ca.pem, and NAME.pem (a key and its certificate) of the servers and clients in secure_listeners and `help`.
 certificates() (
     local loopback='subjectAltName=IP:127.0.0.1,DNS:localhost' expired=(20200101000000Z 20200102000000Z)
@@ -54,5 +62,6 @@ certificates() (
     certificate client-foreign client foreign-ca 'extendedKeyUsage=clientAuth'
     openssl pkcs8 -topk8 -v2 aes-256-cbc -in client.key -passout pass:key-secret -out client-encrypted.key
     cat client-encrypted.key client.crt >client-encrypted.pem
+    at_least 3.0 || encrypt_keys server*.key
     rm -rf -- *.csr *.ext *.index* issued
 )

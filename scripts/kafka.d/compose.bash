@@ -76,8 +76,8 @@ compose_up() {
     local started=() n tries=3 output bootstrap=''
     echo "${DOCKER_HOST:-}" >"$STATE/docker-host"
     sed -n 's/^ *image: *apache\/kafka://p' "$ROOT/docker-compose.yml" | head -n 1 >"$STATE/version"
-    [[ $(<"$STATE/version") == "$KAFKA_VERSION" ]] ||
-        say "docker-compose.yml has Apache Kafka $(<"$STATE/version"), scripts/kafka.pom.xml has $KAFKA_VERSION"
+    [[ $(<"$STATE/version") == "$POM_VERSION" ]] ||
+        say "docker-compose.yml has Apache Kafka $(<"$STATE/version"), scripts/kafka.pom.xml has $POM_VERSION"
     KAFKA_CLUSTER_ID=$(random_id)
     export KAFKA_CLUSTER_ID KAFKA_AUTO_CREATE_TOPICS_ENABLE=$AUTO_CREATE
     for ((n = 1; n <= $1; n++)); do started+=("$(service "$n")"); done

@@ -1,19 +1,12 @@
 # shellcheck shell=bash
 # Kafka's jars from Maven Central, on a JVM. Each broker has a folder: $STATE/broker-N/{server.properties,pid,log}.
 
-# broker_properties N BROKERS DATA: prints the configuration of a combined broker and controller; needs BROKER_PORTS and CONTROLLER_PORTS.
+# broker_properties N BROKERS DATA: prints the configuration of a broker; needs BROKER_PORTS and CONTROLLER_PORTS.
 broker_properties() {
-    local id=$1 brokers=$2 data=$3 voters='' replicas=1 in_sync=1 n
-    for ((n = 1; n <= brokers; n++)); do voters+="${voters:+,}$n@127.0.0.1:${CONTROLLER_PORTS[n - 1]}"; done
+    local id=$1 brokers=$2 data=$3 replicas=1 in_sync=1
     ((brokers == 1)) || { replicas=3 in_sync=2; }
+    if with_zookeeper; then zookeeper_client "$id"; else kraft "$id" "$brokers"; fi
     cat <<PROPERTIES
-process.roles=broker,controller
-node.id=$id
-controller.quorum.voters=$voters
-controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:${BROKER_PORTS[id - 1]},CONTROLLER://127.0.0.1:${CONTROLLER_PORTS[id - 1]}
-advertised.listeners=PLAINTEXT://127.0.0.1:${BROKER_PORTS[id - 1]}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$data/broker-$id
 
@@ -30,6 +23,21 @@ PROPERTIES
     broker_settings
     ((${#LISTENERS[@]} == 0)) || further_listeners "$id" "$brokers"
     ((${#SETTINGS[@]} == 0)) || { echo; printf '%s\n' "${SETTINGS[@]}"; }
+}
+
+# kraft N BROKERS: prints the settings of a combined broker and controller.
+kraft() {
+    local voters='' n
+    for ((n = 1; n <= $2; n++)); do voters+="${voters:+,}$n@127.0.0.1:${CONTROLLER_PORTS[n - 1]}"; done
+    cat <<PROPERTIES
+process.roles=broker,controller
+node.id=$1
+controller.quorum.voters=$voters
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:${BROKER_PORTS[$1 - 1]},CONTROLLER://127.0.0.1:${CONTROLLER_PORTS[$1 - 1]}
+advertised.listeners=PLAINTEXT://127.0.0.1:${BROKER_PORTS[$1 - 1]}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+PROPERTIES
 }
 
 # broker_settings: prints the settings of broker.env, which containers have, too.
@@ -52,7 +60,7 @@ further_listeners() {
         protocols+="FURTHER$index:PLAINTEXT,"
     done
     echo
-    echo "listeners=$listeners$own,CONTROLLER://127.0.0.1:${CONTROLLER_PORTS[n - 1]}"
+    echo "listeners=$listeners$own$(with_zookeeper || echo ",CONTROLLER://127.0.0.1:${CONTROLLER_PORTS[n - 1]}")"
     echo "advertised.listeners=$advertised$own"
     echo "listener.security.protocol.map=${protocols}PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 }
@@ -71,8 +79,9 @@ broker_start() {
 # broker_await N: waits until it logs that it has started and its port is open. Fails if it ends or the timeout passes.
 broker_await() {
     local dir=$STATE/broker-$1 port end=$((SECONDS + TIMEOUT))
-    port=$(sed -n 's/^listeners=PLAINTEXT:[^,]*:\([0-9]*\),.*/\1/p' "$dir/server.properties")
-    until process_logged "$dir" 'Kafka Server started' && port_open "$port"; do
+    port=$(sed -n 's/^listeners=PLAINTEXT:\/\/[^:]*:\([0-9]*\).*/\1/p' "$dir/server.properties")
+    until process_logged "$dir" 'Kafka Server started|KafkaServer id=[0-9]+\] started' && port_open "$port"; do
+        process_alive "$dir" || ! broker_is_still_registered "$1" || { sleep 1; broker_start "$1"; }
         process_alive "$dir" || { say "broker $1 has ended"; return 1; }
         ((SECONDS < end)) || { say "broker $1 did not start within $TIMEOUT s (KAFKA_TIMEOUT)"; return 1; }
         sleep 0.2
@@ -84,7 +93,7 @@ brokers_answer() {
     local end=$((SECONDS + TIMEOUT)) seen=0
     until ((seen == $1)); do
         ((SECONDS < end)) || { say "only $seen of $1 brokers responded within $TIMEOUT s (KAFKA_TIMEOUT)"; return 1; }
-        seen=$(kafka_java org.apache.kafka.tools.BrokerApiVersionsCommand --bootstrap-server "$(<"$STATE/bootstrap")" 2>/dev/null |
+        seen=$(kafka_tool BrokerApiVersionsCommand --bootstrap-server "$(<"$STATE/bootstrap")" 2>/dev/null |
             grep -c ' (id: ') || true
     done
 }
@@ -112,8 +121,9 @@ jars_try() {
         bootstrap+="${bootstrap:+,}127.0.0.1:${BROKER_PORTS[n - 1]}"
     done
     echo "$bootstrap" >"$STATE/bootstrap"
+    ! with_zookeeper || zookeeper_up || return
     for ((n = 1; n <= brokers; n++)); do
-        kafka_java kafka.tools.StorageTool format -t "$id" -c "$STATE/broker-$n/server.properties" "${format[@]}" \
+        with_zookeeper || kafka_tool StorageTool format -t "$id" -c "$STATE/broker-$n/server.properties" "${format[@]}" \
             >>"$STATE/broker-$n/log" 2>&1 || return
         broker_start "$n" || return
     done
@@ -121,13 +131,16 @@ jars_try() {
         broker_await "$n" || { ! process_logged "$STATE/broker-$n" 'Address already in use|Socket server failed to bind' || return 2; return 1; }
     done
     brokers_answer "$brokers" || return
-    ((!SECURE)) || secure_rights
+    ((!SECURE)) || { secure_users && secure_rights; }
 }
 
 # jars_up BROKERS PORT REGISTRY
 jars_up() {
     local tries=3 code n
     "$ROOT/scripts/setup" broker || exit
+    # Before anything is started: it says what is wrong with the version.
+    class_path >/dev/null || exit
+    echo "$KAFKA_VERSION" >"$STATE/version"
     if [[ -n $2 ]]; then
         for ((n = 0; n < $1; n++)); do
             ! port_open $(($2 + n)) || die "port $(($2 + n)) is in use: use another --port, or none"
@@ -178,13 +191,13 @@ registry_answers() {
 # jars_clear: kills every process of this state and removes the data.
 jars_clear() {
     local dir data
-    for dir in "$STATE"/broker-* "$STATE/registry"; do process_signal "$dir" KILL || true; done
-    for dir in "$STATE"/broker-* "$STATE/registry"; do process_wait "$dir" 10 || die "pid $(<"$dir/pid") has not ended"; done
+    for dir in "$STATE"/{broker-*,zookeeper,registry}; do process_signal "$dir" KILL || true; done
+    for dir in "$STATE"/{broker-*,zookeeper,registry}; do process_wait "$dir" 10 || die "pid $(<"$dir/pid") has not ended"; done
     if [[ -s $STATE/data-path ]]; then
         data=$(<"$STATE/data-path")
         [[ $data != */ottla-kafka.?????? ]] || rm -rf "$data"
     fi
-    rm -f "$STATE"/broker-*/{pid,log.start} "$STATE"/registry/{pid,log.start} "$STATE"/{data-path,bootstrap,registry-url}
+    rm -f "$STATE"/{broker-*,zookeeper,registry}/{pid,log.start} "$STATE"/{data-path,bootstrap,registry-url}
 }
 
 # jars_node_command COMMAND N
@@ -208,7 +221,7 @@ jars_node_command() {
 # jars_status: prints a line per process; fails if one of them is not running.
 jars_status() {
     local dir state all=0
-    for dir in "$STATE"/broker-* "$STATE/registry"; do
+    for dir in "$STATE"/{broker-*,zookeeper,registry}; do
         [[ -s $dir/pid ]] || continue
         state=$(process_state "$dir")
         if [[ $state == down ]]; then

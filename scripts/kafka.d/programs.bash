@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Java, and Kafka's and Apicurio's programs from Maven Central; needs ROOT, POM, CACHE, KAFKA_VERSION and REGISTRY_VERSION.
+# Java, and Kafka's and Apicurio's programs from Maven Central; needs ROOT, POM, CACHE, KAFKA_VERSION and REGISTRY_VERSION;
+# kafka_tool also needs versions.bash.
 
 # java_command: the java to use, version 17 or newer.
 java_command() {
@@ -10,9 +11,12 @@ java_command() {
     echo "$java"
 }
 
-# maven GOAL [ARGUMENT...]: runs Maven, offline if it has already downloaded everything.
+# maven GOAL [ARGUMENT...]: runs Maven, offline if it has already downloaded everything. If it fails, MAVEN_ERROR has the reason.
 maven() {
-    mvn -B -q -ntp -o -f "$POM" "$@" >/dev/null 2>&1 || mvn -B -q -ntp -f "$POM" "$@" >&2
+    mvn -B -q -ntp -o -f "$POM" "$@" >/dev/null 2>&1 || MAVEN_ERROR=$(mvn -B -q -ntp -f "$POM" "$@" 2>&1) || {
+        MAVEN_ERROR=$(sed -n '/\[ERROR\]/{s/.*\[ERROR\] //;s/.*\(Could not \)/\1/;s/ -> \[Help.*//;p;q;}' <<<"$MAVEN_ERROR")
+        return 1
+    }
 }
 
 # class_path: resolved once, then read from target/ while every jar in it exists.
@@ -27,7 +31,9 @@ class_path() {
     say "resolving the jars of Apache Kafka $KAFKA_VERSION with Maven"
     mkdir -p "$CACHE"
     maven dependency:build-classpath "-Dkafka.version=$KAFKA_VERSION" "-Dmdep.outputFile=$file.$$" ||
-        die "Maven could not resolve the jars of Apache Kafka $KAFKA_VERSION: does that version exist, and is Maven Central reachable?"
+        die "Maven cannot resolve the jars of Apache Kafka $KAFKA_VERSION (does it exist, is Maven Central reachable?): $MAVEN_ERROR"
+    # One slf4j binding is enough: without these, Kafka before 4.0 logs through slf4j-simple like the newer versions.
+    sed -i -e 's/$/:/' -e 's/[^:]*\/slf4j-\(log4j12\|reload4j\)-[^:]*://g' -e 's/:$//' "$file.$$"
     mv "$file.$$" "$file"
     cat "$file"
 }
@@ -40,6 +46,13 @@ kafka_java() {
     CLASSPATH=$jars "$java" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=error "$@"
 }
 
+# kafka_tool CLASS [ARGUMENT...]: like kafka_java, but CLASS has no package.
+kafka_tool() {
+    local class
+    class=$(kafka_class "$1") || return
+    kafka_java "$class" "${@:2}"
+}
+
 # registry_program: the folder of the unpacked Apicurio Registry, which is downloaded if it is not there.
 registry_program() {
     local unpacked=$CACHE/apicurio-registry-$REGISTRY_VERSION
@@ -47,7 +60,8 @@ registry_program() {
         say "downloading Apicurio Registry $REGISTRY_VERSION with Maven"
         mkdir -p "$unpacked.$$"
         maven dependency:unpack "-Dartifact=io.apicurio:apicurio-registry-app:$REGISTRY_VERSION:tar.gz:all" \
-            "-DoutputDirectory=$unpacked.$$" -DmarkersDirectory="$unpacked.$$/.markers" || die "Maven could not download the registry"
+            "-DoutputDirectory=$unpacked.$$" -DmarkersDirectory="$unpacked.$$/.markers" ||
+            die "Maven could not download the registry: $MAVEN_ERROR"
         # If another instance has created the folder in the meantime, that one is used.
         mv -T "$unpacked.$$" "$unpacked" 2>/dev/null || rm -rf "$unpacked.$$"
     fi

@@ -19,7 +19,7 @@ SECURE_REAUTH_MS=2000
 # secure_properties N: adds the settings of --secure to a broker's configuration, which it reads from stdin, and its listeners after the
 # existing ones. SECURE_PORTS has SECURE_COUNT ports for each broker.
 secure_properties() {
-    local offset=$((($1 - 1) * SECURE_COUNT)) listeners='' protocols='' settings=() name protocol certificate lower
+    local offset=$((($1 - 1) * SECURE_COUNT)) listeners='' protocols='' settings=() name protocol certificate lower authorizer
     while read -r name protocol certificate; do
         listeners+=",$name://127.0.0.1:${SECURE_PORTS[offset++]}"
         protocols+=",$name:$protocol"
@@ -31,12 +31,16 @@ secure_properties() {
         [[ $protocol != SASL_* ]] || secure_mechanisms "$lower"
     done <<<"$SECURE_LISTENERS"
     sed -e "/^\(advertised\.\)\?listeners=/s|$|$listeners|" -e "/^listener.security.protocol.map=/s|$|$protocols|"
+    # Kafka reads an encrypted key only with its password, and a password only for an encrypted key.
+    at_least 3.0 || settings+=(ssl.key.password=key-secret)
+    authorizer=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+    ! with_zookeeper || authorizer=kafka.security.authorizer.AclAuthorizer
     cat <<PROPERTIES
 
 listener.name.mtls.ssl.client.auth=required
 listener.name.mtls.ssl.principal.mapping.rules=RULE:^CN=([^,]+).*\$/\$1/
 listener.name.reauth.connections.max.reauth.ms=$SECURE_REAUTH_MS
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+authorizer.class.name=$authorizer
 super.users=User:ANONYMOUS
 PROPERTIES
     printf '%s\n' "${settings[@]}"
@@ -58,6 +62,7 @@ secure_mechanisms() {
 # secure_format: the options of StorageTool's format that create the SCRAM users, one per line.
 secure_format() {
     local mechanism user
+    ! with_zookeeper || return 0
     for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
         for user in alice mallory rotating; do printf '%s\n' --add-scram "$mechanism=[name=$user,password=$user-secret]"; done
     done
@@ -76,9 +81,20 @@ secure_files() {
     done <<<"$SECURE_LISTENERS" >"$STATE/secure/listeners.properties"
 }
 
+# secure_users: creates the SCRAM users where secure_format cannot.
+secure_users() {
+    local user
+    with_zookeeper || return 0
+    for user in alice mallory rotating; do
+        kafka_tool ConfigCommand --bootstrap-server "$(<"$STATE/bootstrap")" --alter --entity-type users --entity-name "$user" \
+            --add-config "SCRAM-SHA-256=[password=$user-secret],SCRAM-SHA-512=[password=$user-secret]" \
+            >>"$STATE/secure/log" 2>&1 || { cat "$STATE/secure/log" >&2; return 1; }
+    done
+}
+
 # secure_rights: gives alice, rotating and the client certificate all permissions on topics, groups and transactions, and mallory none.
 secure_rights() {
-    kafka_java org.apache.kafka.tools.AclCommand --bootstrap-server "$(<"$STATE/bootstrap")" --add --topic '*' --group '*' \
+    kafka_tool AclCommand --bootstrap-server "$(<"$STATE/bootstrap")" --add --topic '*' --group '*' \
         --transactional-id '*' --operation All --allow-principal User:alice --allow-principal User:rotating --allow-principal User:client \
         >>"$STATE/secure/log" 2>&1 || { cat "$STATE/secure/log" >&2; return 1; }
 }

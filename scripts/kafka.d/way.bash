@@ -31,6 +31,8 @@ compose_obstacle() {
     local at=${DOCKER_HOST:-its default address} error code=0 version
     if ((${#SETTINGS[@]} + ${#LISTENERS[@]} + SECURE > 0)); then
         echo "--set, --listener and --secure work only with the jars"
+    elif [[ $KAFKA_VERSION != "$POM_VERSION" ]]; then
+        echo "KAFKA_VERSION ($KAFKA_VERSION) chooses the version of the jars"
     elif ! command -v docker >/dev/null; then
         echo "docker is not installed"
     elif error=$(timeout 10 docker version --format '{{.Server.Version}}' 2>&1) || { code=$?; false; }; then
