@@ -155,6 +155,8 @@ struct ReportBatch {
     freed: Freed,
     /// The number of records that the event reports.
     records: usize,
+    /// Whether the broker has returned the offset of the event's first record; unset before that record.
+    has_offsets: Option<bool>,
     /// Whether the audience observes each report.
     observes: bool,
     wakers: Vec<Waker>,
@@ -174,6 +176,7 @@ impl ReportBatch {
     fn complete(&mut self, client: &Client, event: Event, event_handler: &dyn EventHandler) {
         let audience = event_handler.audience();
         let unread = client.pool().unread_left();
+        self.has_offsets = None;
         (self.unread, self.observes, self.records) = (unread, audience.observes_reports(), event.reports_left());
         let mut messages = Vec::new();
         let mut placed = Placed::default();
@@ -218,7 +221,12 @@ impl ReportBatch {
             *records += 1;
         }
         let mut outcome = message.outcome();
+        let has_offsets = *self.has_offsets.get_or_insert(outcome.offset >= 0);
         self.acknowledged_partitions.examine(message.topic(), &mut outcome);
+        if !has_offsets {
+            // librdkafka counts from the offset of the first record, even if that is the number for "none".
+            outcome.offset = -1;
+        }
         self.count_of_topic(message, &reported, &outcome);
         if reported.is_counted() {
             // SAFETY: the message's topic is one of the client's, which keeps it until it is dropped; the delivery thread holds the client.

@@ -1,10 +1,10 @@
 //! Reports of records, compared with the log.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, sync::mpsc, time::Duration};
 
 use futures::{FutureExt, executor::block_on};
 use ottla::{
-    ErrorKind, Persistence, Producer, ProducerRecord,
+    ErrorKind, Persistence, Producer, ProducerRecord, Report,
     partition::partition_for,
     testing::{ApiKey, BrokerError},
 };
@@ -213,6 +213,28 @@ fn implicit_acknowledgement_is_not_a_success() {
     assert_eq!((error.kind(), error.persistence()), (ErrorKind::Unconfirmed, Persistence::PossiblyPersisted));
     assert!(!error.is_retriable() && !error.is_fatal(), "{error}");
     assert_eq!(log::read(kafka.bootstrap_servers(), "orders").len(), 1, "the record was written");
+}
+
+#[test]
+fn unknown_offset_is_not_reported() {
+    let kafka = kafka(1);
+    let offsets = |settings: &[(&str, &str)], records: usize| -> Vec<Option<i64>> {
+        let producer = producer(&kafka, &[&[("linger.ms", "500")], settings].concat());
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..records {
+            let sender = sender.clone();
+            let callback = move |report: Report| sender.send(report.unwrap().offset()).unwrap();
+            producer.send_with(ProducerRecord::to("orders").value("v"), callback).unwrap();
+        }
+        block_on(producer.flush()).unwrap();
+        receiver.try_iter().collect()
+    };
+    // librdkafka counts from -1001, so that the later records of a large batch would get the offsets of others.
+    let without_response = offsets(&[("acks", "0"), ("enable.idempotence", "false")], 3000);
+    assert_eq!(without_response, [None; 3000]);
+    // librdkafka counts from -1.
+    kafka.fail_next(ApiKey::Produce, &[BrokerError::DUPLICATE_SEQUENCE_NUMBER]).unwrap();
+    assert_eq!(offsets(&[], 3), [None; 3]);
 }
 
 #[test]
