@@ -254,6 +254,10 @@ impl Transactions {
             let what = format!("{name} did not complete within {timeout}, and the brokers' error is not retriable: {what}");
             return self.end_by(*code, &what).error();
         }
+        // Repeating the call cannot help either if a record has failed meanwhile.
+        if let (Call::SendOffsets(..) | Call::Commit(_), Some(failure)) = (call, self.failure()) {
+            return failure.error();
+        }
         let message = format!("{name} did not complete within {timeout}");
         let error = Error::new(ErrorKind::TransactionTimeout, message);
         match last.and_then(|last| last.what) {
@@ -371,6 +375,16 @@ mod tests {
             let error = receiver.now_or_never().unwrap().unwrap().unwrap_err();
             assert!(error.kind() == ErrorKind::TransactionTimeout && error.is_retriable() && !error.is_abortable(), "{error:?}");
         }
+    }
+
+    #[test]
+    fn timeout_in_a_failed_transaction_is_abortable() {
+        let transactions = transactions();
+        transactions.fail(|| Failure::new("a record failed"));
+        let error = transactions.late(&Call::Commit(1), CallTimeout::MaxBlock(Duration::from_secs(60)), None);
+        assert!(error.is_abortable() && !error.is_retriable(), "{error:?}");
+        let error = transactions.late(&Call::Abort(1), CallTimeout::MaxBlock(Duration::from_secs(60)), None);
+        assert!(error.is_retriable() && !error.is_abortable(), "{error:?}");
     }
 
     #[test]

@@ -106,6 +106,10 @@ impl Machine {
             match block_on(send_offsets(&transaction)) {
                 Ok(()) => return,
                 Err(again) if again.is_retriable() => error = again,
+                // A call that has timed out continues, and may fail later.
+                Err(again) if again.is_abortable() && error.kind() == ErrorKind::TransactionTimeout => {
+                    return self.commit_by_flags();
+                }
                 Err(again) => {
                     let what = format!("send_offsets returned a retriable error ({error:?}), and then: {again:?}");
                     return self.ledger.violated(what);
