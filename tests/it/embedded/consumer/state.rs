@@ -1,7 +1,8 @@
 //! A state machine: random programs use the public API, and a model checks what is committed and what is read.
 //!
 //! `OTTLA_TEST_STATE_SECONDS` is the time of the search (15 by default), `OTTLA_TEST_STATE_SEED` the seed of the first program. A failure
-//! shows the seed of its program, and the shortest failing program that was found.
+//! shows the seed of its program, and the shortest failing program that was found. With `OTTLA_TEST_STATE_TRACE`, a file name, the debug log of
+//! librdkafka and the steps of the failing program are written to this file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,6 +22,8 @@ use proptest::{
     strategy::ValueTree,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
+
+mod trace;
 
 use super::{super::ends, *};
 
@@ -104,6 +107,7 @@ impl Assignments {
     fn change(&self, partitions: &[TopicPartition]) {
         let mut counts = self.0.lock().unwrap();
         partitions.iter().for_each(|partition| *counts.entry(partition.partition()).or_default() += 1);
+        trace::note(&format!("listener: {counts:?}"));
     }
 }
 
@@ -175,7 +179,7 @@ impl<'p> Run<'p> {
     fn join(&self) -> Member {
         let assignments = Arc::new(Assignments::default());
         let max_poll_records = self.program.max_poll_records.to_string();
-        let settings = [
+        let mut settings = vec![
             ("enable.auto.commit", if self.program.automatic { "true" } else { "false" }),
             ("auto.commit.interval.ms", "30"),
             ("session.timeout.ms", "600"),
@@ -184,6 +188,9 @@ impl<'p> Run<'p> {
             ("max.poll.records", &max_poll_records),
             ("partition.assignment.strategy", self.strategy()),
         ];
+        if trace::is_on() {
+            settings.push(("librdkafka.debug", "cgrp,topic,fetch,consumer"));
+        }
         let builder = builder(&self.kafka, &settings).rebalance_listener(Arc::clone(&assignments));
         let consumer = builder.explicit_done(self.program.explicit).build().unwrap();
         block_on(consumer.subscribe(&["orders"])).unwrap();
@@ -286,12 +293,14 @@ impl<'p> Run<'p> {
             _ => offset <= frontier,
         };
         if !is_right {
+            trace::note(&format!("wrong: partition {partition} offset {offset}"));
             let processed = &self.model.processed;
             return Err(format!(
                 "partition {partition}: offset {offset} comes, after {known:?} in assignment {assignment} \
                  (stable: {is_stable}), and all is processed up to {frontier} of {processed:?}"
             ));
         }
+        trace::note(&format!("takes partition {partition} offset {offset}"));
         member.next.insert(partition, (offset + 1, is_stable.then_some(assignment)));
         member.in_work.push(record);
         self.taken += 1;
@@ -397,6 +406,7 @@ fn run(program: &Program) -> Result<u64, String> {
             let mut run = Run::new(&program);
             let outcome = program.steps.iter().try_for_each(|(member, step)| {
                 let _ = write!(steps.lock().unwrap(), "{member}:{step:?} ");
+                trace::note(&format!("step {member}:{step:?}"));
                 run.step(*member, step)
             });
             sender.send(outcome.and_then(|()| run.end())).unwrap();
@@ -446,9 +456,11 @@ fn only_processed_records_are_committed() {
         let program = tree.current();
         programs += 1;
         steps += program.steps.len();
+        trace::begin();
         match run(&program) {
             Ok(count) => taken += count,
             Err(error) => {
+                trace::write();
                 let (shorter, why) = shrink(tree, error.clone());
                 panic!(
                     "OTTLA_TEST_STATE_SEED={seed}, program {programs}: {error}\n{program:?}\n\
