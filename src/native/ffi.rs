@@ -245,8 +245,43 @@ pub(crate) fn error_text(code: i32) -> String {
     unsafe { text(rd_kafka_err2str(code)) }
 }
 
+/// Why the librdkafka that is loaded cannot be used, if it is older than the one whose functions are declared here. With the bundled one it
+/// never is; with the system's it can be another than the one that the program was built with.
+pub(super) fn outdated_library() -> Option<String> {
+    // SAFETY: the call takes nothing.
+    outdated(unsafe { sys::rd_kafka_version() })
+}
+
+/// `loaded` is a version as librdkafka encodes it: 0x020c01ff is 2.12.1.
+fn outdated(loaded: c_int) -> Option<String> {
+    let text = |version: c_int| format!("{}.{}.{}", version >> 24, (version >> 16) & 0xff, (version >> 8) & 0xff);
+    // The last byte is of release candidates.
+    (loaded >> 8 < sys::RD_KAFKA_VERSION >> 8).then(|| {
+        format!(
+            "librdkafka {} is loaded, but {} or newer is needed; update the system's librdkafka, or build without the cargo feature \
+             dynamic-linking",
+            text(loaded),
+            text(sys::RD_KAFKA_VERSION)
+        )
+    })
+}
+
 /// The version of the linked librdkafka, such as `2.12.1`.
 pub(crate) fn library_version() -> String {
     // SAFETY: the call takes nothing and returns a static NUL-terminated text.
     unsafe { text(sys::rd_kafka_version_str()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_librdkafka_is_outdated() {
+        let reason = outdated(0x0200_02ff).unwrap();
+        assert!(reason.starts_with("librdkafka 2.0.2 is loaded, but 2.12.1 or newer is needed; "), "{reason}");
+        assert_eq!(outdated(sys::RD_KAFKA_VERSION), None);
+        assert_eq!(outdated(0x020f_01ff), None);
+        assert_eq!(outdated_library(), None);
+    }
 }

@@ -10,7 +10,7 @@ use std::{
 use rdkafka_sys as sys;
 use zeroize::Zeroizing;
 
-use super::{broker_message, callbacks::Callbacks, opaque::Opaque, text_buffer::TextBuffer};
+use super::{broker_message, callbacks::Callbacks, ffi, opaque::Opaque, text_buffer::TextBuffer};
 use crate::{lock::lock, secret::Secret};
 
 /// librdkafka's error for a setting, or for the settings as a whole (`property` is `None`).
@@ -54,6 +54,9 @@ impl Settings {
 
     /// Settings of a client that gets these events, and those of all clients.
     fn new(properties: &[(String, Secret)], events: c_int) -> Result<Self, SettingRefused> {
+        if let Some(reason) = ffi::outdated_library() {
+            return Err(refused(None, reason));
+        }
         // SAFETY: the call takes nothing; the object that it returns is ours to destroy.
         let conf = unsafe { sys::rd_kafka_conf_new() };
         let settings = Self(NonNull::new(conf).ok_or_else(|| refused(None, "out of memory".to_owned()))?);
