@@ -54,7 +54,7 @@ impl Machine {
 
     fn run_with_path(&self, arguments: &[&str], path: &str) -> Output {
         let mut command = Command::new(repository("scripts/kafka"));
-        for name in ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_WITH", "DOCKER_HOST"] {
+        for name in ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_WITH", "KAFKA_VERSION", "DOCKER_HOST"] {
             command.env_remove(name);
         }
         command.args(arguments).env("PATH", path).env("KAFKA_STATE", self.state());
@@ -215,6 +215,37 @@ fn ports_that_were_changed_in_the_file_are_named() {
 #[test]
 fn an_unknown_way_is_refused() {
     Machine::new("").assert_up_fails(&["--with", "podman"], "--with podman: must be jars or compose");
+}
+
+/// `up` with the jars of a version, on a machine whose Maven cannot download any.
+fn up_of_version(version: &str) -> String {
+    let machine = Machine::new("");
+    machine.program(
+        "mvn",
+        r#"echo "[ERROR] Failed to execute goal: Could not find artifact kafka:$3 in central -> [Help 1]"; exit 1"#,
+    );
+    machine.program("java", r#"echo 'openjdk version "17.0.15"' >&2"#);
+    machine.program("openssl", "");
+    let mut command = Command::new(repository("scripts/kafka"));
+    command.args(["up", "--with", "jars"]).env_remove("KAFKA_BOOTSTRAP_SERVERS").env("KAFKA_STATE", machine.state());
+    command.env("PATH", format!("{}:{}", machine.folder.path().display(), std::env::var("PATH").unwrap()));
+    let output = command.env("KAFKA_VERSION", version).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(fs::read_dir(machine.state()).unwrap().count(), 0, "{output:?}");
+    String::from_utf8(output.stderr).unwrap().lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_version_that_does_not_exist_is_named_with_mavens_reason() {
+    let said = up_of_version("9.9.9");
+    assert!(said.starts_with("scripts/kafka: Maven cannot resolve the jars of Apache Kafka 9.9.9 "), "{said}");
+    assert!(said.ends_with(": Could not find artifact kafka:-ntp in central"), "{said}");
+}
+
+#[test]
+fn a_version_that_cannot_be_started_is_refused() {
+    assert!(up_of_version("nonsense").starts_with("scripts/kafka: KAFKA_VERSION is nonsense: must be a version such as "));
+    assert_eq!(up_of_version("2.7.2"), "scripts/kafka: KAFKA_VERSION is 2.7.2: must be 2.8.0 or newer");
 }
 
 /// The value of an element of `kafka.pom.xml`, or of an image's tag in `docker-compose.yml`.

@@ -114,7 +114,14 @@ fn unusual_records_are_written_unchanged() {
             record.headers_ref().iter().map(|header| (header.name().to_owned(), header.value().map(<[u8]>::to_vec))).collect();
         assert!(found.headers == wanted, "{} headers", found.headers.len());
     }
-    let sent = send(&producer, [record().timestamp(i64::MAX)]);
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn a_timestamp_in_the_far_future_is_rejected() {
+    let topic = topic("hostile", 1, &[]);
+    let producer: Producer<[u8], [u8]> = Producer::builder(config()).build().unwrap();
+    let sent = send(&producer, [ProducerRecord::to(&*topic).timestamp(i64::MAX)]);
     let mut table = Table::default();
     let told = sent.told().replace(&topic, "TOPIC");
     let (acknowledged, failed) = (sent.acknowledged.len(), sent.failed.len());
