@@ -1,4 +1,4 @@
-//! The error codes of brokers (`org.apache.kafka.common.protocol.Errors` of the Java client 4.1), in ascending order.
+//! The error codes of brokers (`org.apache.kafka.common.protocol.Errors` of the Java client 4.4), in ascending order.
 //!
 //! A test compares names, exceptions and retriability with `tests/data/java-errors.json`.
 
@@ -144,4 +144,7 @@ pub(super) const CODES: &[Meaning] = &[
     Meaning::broker(131, "STREAMS_INVALID_TOPOLOGY_EPOCH", "StreamsInvalidTopologyEpochException"),
     Meaning::broker(132, "STREAMS_TOPOLOGY_FENCED", "StreamsTopologyFencedException"),
     Meaning::broker(133, "SHARE_SESSION_LIMIT_REACHED", "ShareSessionLimitReachedException").retriable(),
+    Meaning::broker(134, "GROUP_DELETION_FAILED", "GroupDeletionFailedException"),
+    Meaning::broker(135, "STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED", "StreamsTopologyDescriptionUpdateFailedException"),
+    Meaning::broker(136, "CONTROLLER_ID_NOT_REGISTERED", "ControllerIdNotRegisteredException"),
 ];

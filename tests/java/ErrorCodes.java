@@ -1,5 +1,5 @@
 // Prints the error codes of brokers, as JSON: the source of tests/data/java-errors.json. Run with
-//   java -cp kafka-clients-4.1.0.jar:slf4j-api.jar tests/java/ErrorCodes.java > tests/data/java-errors.json
+//   java -cp kafka-clients-4.4.0.jar:slf4j-api.jar tests/java/ErrorCodes.java > tests/data/java-errors.json
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,7 +7,7 @@ import java.util.Comparator;
 import java.util.List;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.protocol.Errors;
-import org.apache.kafka.common.utils.AppInfoParser;
+import org.apache.kafka.common.utils.internals.AppInfoParser;
 
 public class ErrorCodes {
     public static void main(String[] args) {

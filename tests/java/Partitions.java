@@ -1,5 +1,5 @@
 // Prints the partitions that Java's partitioner chooses for 100,000 keys, as JSON: the source of tests/data/java-partitions.json. Run with
-//   java -cp kafka-clients-4.1.0.jar:slf4j-api.jar tests/java/Partitions.java > tests/data/java-partitions.json
+//   java -cp kafka-clients-4.4.0.jar:slf4j-api.jar tests/java/Partitions.java > tests/data/java-partitions.json
 // The keys are those of tests/it/java_keys.rs. The output has a digest of all partitions, and the partitions of every 997th key. A digest is
 // 64-bit FNV-1a over the keys, each after its length, or over the partitions; numbers are four bytes, little-endian.
 
@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.clients.producer.internals.BuiltInPartitioner;
-import org.apache.kafka.common.utils.AppInfoParser;
+import org.apache.kafka.common.utils.internals.AppInfoParser;
 
 public class Partitions {
     static final long SEED = 20260401;

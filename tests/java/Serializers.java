@@ -1,5 +1,5 @@
 // Prints the output of Java's serializers, as JSON: the source of tests/data/java-serializers.json. Run with
-//   java -cp kafka-clients-4.1.0.jar:slf4j-api.jar tests/java/Serializers.java > tests/data/java-serializers.json
+//   java -cp kafka-clients-4.4.0.jar:slf4j-api.jar tests/java/Serializers.java > tests/data/java-serializers.json
 // "bits" are the raw bits of a float or double in hexadecimal, because JSON has no NaN and no infinity.
 
 import java.util.ArrayList;
@@ -7,7 +7,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.UUID;
 import org.apache.kafka.common.serialization.*;
-import org.apache.kafka.common.utils.AppInfoParser;
+import org.apache.kafka.common.utils.internals.AppInfoParser;
 
 public class Serializers {
     static final List<String> vectors = new ArrayList<>();
