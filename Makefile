@@ -48,7 +48,7 @@ lint: ## run clippy and shellcheck; warnings are errors
 	$(clippy) $(unlinked) --package ottla --lib -- -D warnings
 	$(clippy) $(unlinked) --package ottla --lib --no-default-features -- -D warnings
 	$(clippy) --workspace --all-targets --features $(features) -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{bench,compose-check,docker,fuzz,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{api,bench,compose-check,docker,fuzz,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
@@ -153,6 +153,14 @@ msrv: ## check with the oldest supported Rust
 .PHONY: deny
 deny: ## check licenses, advisories and sources of the dependencies (needs cargo-deny)
 	cargo deny --locked check
+
+.PHONY: api
+api: ## compare the public API of the libraries with the recorded one in api/ (needs cargo-public-api)
+	@FEATURES=$(features) scripts/api
+
+.PHONY: api-update
+api-update: ## record the present public API in api/ (needs cargo-public-api)
+	@FEATURES=$(features) scripts/api update
 
 .PHONY: compose-check
 compose-check: ## start what docker-compose.yml has, kill and restart a broker, and stop it, if a Docker daemon answers (scripts/docker up starts one)
