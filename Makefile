@@ -38,10 +38,12 @@ build: ## build the optimized command: target/release/ottla
 .PHONY: fmt
 fmt: ## format the sources
 	cargo fmt --all
+	cargo fmt --manifest-path examples/dockerized/Cargo.toml
 
 .PHONY: fmt-check
 fmt-check: ## fail if the sources are not formatted
 	cargo fmt --all --check
+	cargo fmt --manifest-path examples/dockerized/Cargo.toml --check
 
 .PHONY: lint
 lint: ## run clippy and shellcheck; warnings are errors
@@ -75,6 +77,11 @@ test-broker: ## run tier 3: on a real Apache Kafka (see scripts/kafka help)
 .PHONY: test-containers
 test-containers: ## run the main tests of tier 3 on containers: with the Docker daemon that answers, or a private one (see scripts/docker help)
 	@scripts/test containers
+
+.PHONY: dockerized
+dockerized: ## run examples/dockerized: a service's own test, on a Kafka in a container (needs a Docker daemon, or root on Debian)
+	@scripts/setup build
+	@scripts/test dockerized
 
 .PHONY: faults
 faults: ## run each fault of docs/what-happens-when.md with a million records in flight, on a real Kafka of three brokers (15 minutes)

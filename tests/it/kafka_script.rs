@@ -4,7 +4,7 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
-    path::Path,
+    path::PathBuf,
     process::{Command, Output},
 };
 
@@ -61,7 +61,7 @@ impl Machine {
         command.env("DOCKER_STATE", self.folder.path().join("docker-state")).output().unwrap()
     }
 
-    fn state(&self) -> std::path::PathBuf {
+    fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 
@@ -248,9 +248,9 @@ fn a_version_that_cannot_be_started_is_refused() {
     assert_eq!(up_of_version("2.7.2"), "scripts/kafka: KAFKA_VERSION is 2.7.2: must be 2.8.0 or newer");
 }
 
-/// The value of an element of `kafka.pom.xml`, or of an image's tag in `docker-compose.yml`.
+/// The text between two others in a file of the repository.
 fn between(file: &str, before: &str, after: &str) -> String {
-    let text = fs::read_to_string(repository(Path::new(file).to_str().unwrap())).unwrap();
+    let text = fs::read_to_string(repository(file)).unwrap();
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{file} has no {before}"));
     rest.split_once(after).unwrap().0.to_owned()
 }
@@ -265,4 +265,6 @@ fn images_have_the_versions_of_the_jars() {
             "{image} in docker-compose.yml, {element} in scripts/kafka.pom.xml"
         );
     }
+    let test = between("examples/dockerized/tests/orders.rs", "with_tag(\"", "\"");
+    assert_eq!(test, between("docker-compose.yml", "apache/kafka:", "\n"), "examples/dockerized");
 }
