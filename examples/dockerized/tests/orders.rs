@@ -12,8 +12,7 @@ use testcontainers_modules::{
 
 #[tokio::test]
 async fn confirmed_orders_are_in_the_topic_in_order() -> Result<(), Box<dyn Error>> {
-    // The module has an older version by default, whose settings do not name the node's id as Kafka 4 requires.
-    let kafka = Kafka::default().with_jvm_image().with_tag("4.1.0").with_env_var("KAFKA_NODE_ID", "1").start().await?;
+    let kafka = Kafka::default().with_jvm_image().with_tag("4.1.0").start().await?;
     let servers = format!("127.0.0.1:{}", kafka.get_host_port_ipv4(KAFKA_PORT).await?);
 
     let service = Orders::new(&servers)?;
