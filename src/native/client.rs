@@ -147,11 +147,11 @@ impl Client {
     }
 
     /// Passes the record to librdkafka. If librdkafka does not accept it, returns it with the code. The draft must have a topic of this client.
-    pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Draft, i32)> {
+    pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Box<Draft>, i32)> {
         let copied = !draft.record().is_kept();
         let record = draft.record();
         let Some(topic) = record.topic.as_ref().map(|topic| topic.handle()).filter(|topic| !topic.is_null()) else {
-            return Err((draft, sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
+            return Err((Box::new(draft), sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
         };
         let partition = record.partition.unwrap_or(ANY_PARTITION);
         let counted = record.partition.and_then(|partition| count(record, partition));
@@ -207,7 +207,6 @@ impl Client {
             }
         };
         if code == code::NO_ERROR {
-            spare.into_iter().for_each(thread_buffers::give_record);
             if copied {
                 thread_buffers::give(scratch);
             }
@@ -221,7 +220,7 @@ impl Client {
         if let (Some(counted), Some(partition)) = (counted, draft.record().topic.as_ref().and_then(|topic| topic.partition())) {
             partition.on_reported(counted);
         }
-        Err((draft, code))
+        Err((Box::new(draft), code))
     }
 
     /// The next event. If there is none, waits for an event, for a [`wake`](Self::wake), or for `timeout`.

@@ -12,9 +12,6 @@ use super::{
     outcome::{Outcome, short},
 };
 
-/// The number of reports that are read at a time.
-const AT_ONCE: usize = 32;
-
 /// An owned `rd_kafka_event_t`. Dropping it frees the memory of its delivery reports in librdkafka.
 pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
 
@@ -103,30 +100,23 @@ impl Event {
         }
     }
 
-    /// The number of delivery reports that [`next_reports`](Self::next_reports) has not returned yet. A broker's response to a batch is one event.
+    /// The number of delivery reports that [`next_report`](Self::next_report) has not returned yet. A broker's response to a batch is one event.
     pub(super) fn reports_left(&self) -> usize {
         // SAFETY: the event is alive until `drop`.
         unsafe { sys::rd_kafka_event_message_count(self.0.as_ptr()) }
     }
 
-    /// The next delivery reports; empty at the end.
-    pub(super) fn next_reports<'event>(&'event self, into: &mut Vec<Message<'event>>) {
-        let mut messages = [ptr::null(); AT_ONCE];
-        // SAFETY: the event is alive until `drop`; each call writes the next messages, as many as the array holds at most.
-        let count = unsafe { sys::rd_kafka_event_message_array(self.0.as_ptr(), messages.as_mut_ptr(), messages.len()) };
-        // SAFETY: `count` messages were written, and live as long as the event, which `'event` borrows.
-        into.extend(messages.iter().take(count).map(|&message| unsafe { Message::new(message) }));
+    /// The next delivery report; `None` at the end.
+    pub(super) fn next_report(&self) -> Option<Message<'_>> {
+        // SAFETY: the event is alive until `drop`.
+        let message = unsafe { sys::rd_kafka_event_message_next(self.0.as_ptr()) };
+        // SAFETY: the message is null or one of the event, which `Message` borrows, so that it outlives it; `ffi::Message` has its layout
+        // (asserted in `ffi.rs`).
+        unsafe { message.cast::<ffi::Message>().as_ref() }.map(Message)
     }
 }
 
 impl Message<'_> {
-    /// # Safety
-    /// The message is one of an event's delivery reports, and the event outlives `Self`.
-    unsafe fn new(message: *const sys::rd_kafka_message_t) -> Self {
-        // SAFETY: the caller guarantees a live message, and `ffi::Message` has its layout (asserted in `ffi.rs`).
-        Self(unsafe { &*message.cast::<ffi::Message>() })
-    }
-
     pub(super) fn outcome(&self) -> Outcome {
         let message = ptr::from_ref(self.0).cast();
         let mut timestamp_type = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
@@ -181,8 +171,8 @@ impl Message<'_> {
 
     /// The value, as sent.
     pub(super) fn value(&self) -> Option<&[u8]> {
-        // SAFETY: the value is null, or `payload_size` bytes. They belong to the message or, for a large record, to its slot, which the
-        // delivery thread frees only after it has dropped the message.
+        // SAFETY: the value is null, or `payload_size` bytes. They belong to the message or, for a large record, to its slot, whose owner is
+        // the delivery thread: it does not use the message any more when it frees them.
         unsafe { ffi::bytes(self.0.payload, self.0.payload_size) }
     }
 }

@@ -18,11 +18,11 @@ use super::{
     outcome::Outcome,
     prepared_record::{Callback, Completion, Tally},
     record_view::{Asked, RecordView},
-    slot::{self, Draft, FreeSlot, Reported},
+    slot::{Draft, FreeSlot, Reported},
     throttle::Throttled,
     topic::{self, Topic},
 };
-use crate::panic::{release, survive, wake};
+use crate::panic::{survive, wake};
 
 /// The receivers of a record's report besides its future. The methods must not panic or block.
 pub(crate) trait Audience: Send + Sync {
@@ -161,8 +161,6 @@ struct ReportBatch {
     observes: bool,
     wakers: Vec<Waker>,
     slots: Vec<FreeSlot>,
-    /// How many bytes may still stay in slots with unread reports.
-    unread: usize,
     /// The batch of the last record, and how many of its records came in a row: they are counted together.
     run: Option<(Contained<Arc<dyn Tally>>, usize)>,
     /// The topic of the last record, and the sum to be added to its counts.
@@ -175,32 +173,21 @@ impl ReportBatch {
     /// Each step runs even if the previous one panics: a task would wait forever for a record that is not completed or not counted.
     fn complete(&mut self, client: &Client, event: Event, event_handler: &dyn EventHandler) {
         let audience = event_handler.audience();
-        let unread = client.pool().unread_left();
         self.has_offsets = None;
-        (self.unread, self.observes, self.records) = (unread, audience.observes_reports(), event.reports_left());
-        let mut messages = Vec::new();
+        (self.observes, self.records) = (audience.observes_reports(), event.reports_left());
         let mut placed = Placed::default();
-        loop {
-            messages.clear();
-            event.next_reports(&mut messages);
-            if messages.is_empty() {
-                break;
+        let mut complete_all = || {
+            while let Some(message) = event.next_report() {
+                self.complete_one(client, event_handler, audience, &message, &mut placed);
             }
-            for message in &messages {
-                slot::prefetch(message.opaque());
-            }
-            let mut left = messages.iter();
-            let mut complete_all =
-                || left.by_ref().for_each(|message| self.complete_one(client, event_handler, audience, message, &mut placed));
-            // Usually once; after a panic it continues with the next record.
-            while survive("a delivery report", &mut complete_all).is_none() {}
-        }
-        drop(messages);
+        };
+        // Usually once; after a panic it continues with the next record.
+        while survive("a delivery report", &mut complete_all).is_none() {}
         survive("the partitions' queues", || placed.end());
         survive("a batch", || self.end_run());
         survive("a topic's counts", || self.end_topic());
         drop(event);
-        survive("the pool", || client.pool().give_all(&mut self.slots, unread - self.unread));
+        survive("the pool", || client.pool().give_all(&mut self.slots));
         let freed = mem::take(&mut self.freed);
         survive("the end of a batch", || event_handler.on_freed(client, freed));
         self.wakers.drain(..).for_each(wake);
@@ -251,16 +238,8 @@ impl ReportBatch {
 
     /// Passes the report to its receiver.
     fn settle(&mut self, mut reported: Reported, outcome: Outcome, audience: &dyn Audience) {
-        // Unread reports may keep only a limited amount of memory.
-        let mut unread = None;
         match reported.take_completion() {
-            Completion::Future => {
-                let kept = reported.kept();
-                if kept > 0 {
-                    unread = (kept <= self.unread).then_some(kept);
-                    reported.keep_bytes(unread.is_some());
-                }
-            }
+            Completion::Future => {}
             Completion::Callback(callback) => audience.call_back(callback, &reported.view(), &outcome),
             Completion::Member { tally, index } => {
                 if outcome.code() != code::NO_ERROR {
@@ -270,18 +249,8 @@ impl ReportBatch {
             }
         }
         match reported.complete(outcome) {
-            Err(mut slot) => {
-                slot.set_read();
-                self.slots.push(slot);
-            }
-            // A task often waits for many records in a row: one wake-up suffices.
-            Ok(waker) => {
-                self.unread -= unread.unwrap_or(0);
-                match waker {
-                    Some(waker) if self.wakers.last().is_some_and(|last| last.will_wake(&waker)) => release(waker),
-                    waker => self.wakers.extend(waker),
-                }
-            }
+            Err(slot) => self.slots.push(slot),
+            Ok(waker) => self.wakers.extend(waker),
         }
     }
 

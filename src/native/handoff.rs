@@ -23,11 +23,9 @@ const WAKER: u8 = 16;
 /// The giver is taking the waker out and has exclusive access to the cell, until it clears this bit and `WAKER` in one step.
 const TAKING: u8 = 32;
 
-/// `L` is stored in the seven bytes that alignment leaves free.
-#[repr(C)]
-pub(crate) struct Handoff<L = ()> {
+/// The state, and the waker of a taker that waits.
+pub(crate) struct Handoff {
     state: AtomicU8,
-    header: UnsafeCell<L>,
     waker: UnsafeCell<Option<Waker>>,
 }
 
@@ -48,17 +46,14 @@ pub(crate) enum Stage {
     Refused,
 }
 
-impl<L> Handoff<L> {
-    /// Without a taker.
-    pub(crate) fn new(header: L) -> Self {
-        Self { state: AtomicU8::new(LEFT), header: UnsafeCell::new(header), waker: UnsafeCell::new(None) }
+/// Without a taker.
+impl Default for Handoff {
+    fn default() -> Self {
+        Self { state: AtomicU8::new(LEFT), waker: UnsafeCell::new(None) }
     }
+}
 
-    /// The header. It is not part of the handoff: the side that has the slot may access it.
-    pub(crate) fn header(&self) -> &UnsafeCell<L> {
-        &self.header
-    }
-
+impl Handoff {
     /// Resets the state, without a taker. Returns the stored waker, whose drop is user code.
     pub(crate) fn reset(&mut self) -> Option<Waker> {
         self.state.store(LEFT, Ordering::Relaxed);

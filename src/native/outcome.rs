@@ -2,11 +2,11 @@
 
 #[cfg(feature = "testing")]
 use std::any::Any;
-use std::{num::NonZeroI64, sync::Arc};
+use std::sync::Arc;
 
 use rdkafka_sys as sys;
 
-use super::{auth_failure::AuthFailure, code, record_view::Asked};
+use super::{auth_failure::AuthFailure, code};
 use crate::record::SerializedRecord;
 
 /// Codes of records that were sent, and that librdkafka reports as not written although this is unknown: the response could not be parsed,
@@ -32,16 +32,6 @@ pub(crate) struct Outcome {
     pub(crate) code: i16,
     /// `rd_kafka_msg_status_t`: 0 not persisted, 1 possibly, 2 persisted.
     pub(crate) status: u8,
-}
-
-/// The part of an [`Outcome`] that a slot stores: everything but the details, which few records have.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct RawReport {
-    offset: i64,
-    timestamp: i64,
-    partition: i32,
-    code: i16,
-    status: u8,
 }
 
 #[derive(Debug, Default)]
@@ -142,36 +132,6 @@ impl Outcome {
     /// The outcome of a record that was never sent.
     pub(crate) fn unwritten(code: i32) -> Self {
         Self { code: short(code), partition: -1, offset: -1, timestamp: -1, ..Self::default() }
-    }
-}
-
-impl RawReport {
-    /// Stores what the sender asks for, until the outcome is known.
-    pub(super) fn asked(asked: Asked) -> Self {
-        let (partition, timestamp) = (asked.partition.unwrap_or(-1), asked.timestamp.map_or(0, NonZeroI64::get));
-        Self { partition, timestamp, ..Self::default() }
-    }
-
-    /// The inverse of [`asked`](Self::asked).
-    pub(super) fn as_asked(self) -> Asked {
-        let partition = (self.partition >= 0).then_some(self.partition);
-        Asked { partition, timestamp: NonZeroI64::new(self.timestamp) }
-    }
-
-    pub(super) fn code(self) -> i32 {
-        self.code.into()
-    }
-
-    pub(super) fn with_details(self, details: Option<Box<ErrorDetails>>) -> Outcome {
-        let Self { offset, timestamp, partition, code, status } = self;
-        Outcome { offset, timestamp, details, partition, code, status }
-    }
-}
-
-impl From<&Outcome> for RawReport {
-    fn from(outcome: &Outcome) -> Self {
-        let Outcome { offset, timestamp, partition, code, status, .. } = *outcome;
-        Self { offset, timestamp, partition, code, status }
     }
 }
 

@@ -1,17 +1,16 @@
 //! [`PreparedRecord`]: a record to be sent, and the receiver of its report.
 //!
 //! librdkafka's own limits (`queue.buffering.max.*`) are set to their maximum, because they count payload only. `buffer.memory` counts
-//! `PreparedRecord::cost`: key, value and headers as both sides keep them, and a constant for the slot and librdkafka's message. Unread reports
-//! are not counted, so they keep at most 8 MiB of their records' bytes. The pool keeps 16 MiB at most and halves itself each idle second.
+//! `PreparedRecord::cost`: key, value and headers as both sides keep them, and a constant for the slot and librdkafka's message. A report
+//! that is not read yet keeps only its slot, which is not counted. The pool keeps 16 MiB of slots at most, and halves itself each idle second.
 
-use std::{mem, num::NonZeroI64, sync::Arc, task::Waker};
+use std::{num::NonZeroI64, sync::Arc, task::Waker};
 
 use super::{
     contained::Contained,
     outcome::{ErrorDetails, Outcome},
     record_view::{Asked, RecordView},
     slot::Slot,
-    thread_buffers,
     topic::Topic,
 };
 use crate::record::{Header, Headers};
@@ -52,7 +51,7 @@ pub(crate) struct PreparedRecord {
     /// `None` for the partitioner's choice.
     pub(crate) partition: Option<i32>,
     pub(crate) headers: Headers,
-    /// Details of its failure besides the code.
+    /// Details of why librdkafka did not accept it.
     pub(crate) details: Option<Box<ErrorDetails>>,
 }
 
@@ -126,18 +125,5 @@ impl PreparedRecord {
         let buffer = if self.is_kept() { size.max(self.buffer.capacity().saturating_sub(SURPLUS)) } else { size };
         let kept = if self.is_plain() { 0 } else { size_of::<Self>() };
         RECORD_OVERHEAD + kept + buffer + 2 * self.headers.size() + self.headers.len() * HEADER_OVERHEAD
-    }
-
-    /// Prepares it for the next record.
-    pub(super) fn clear(&mut self) {
-        let mut buffer = mem::take(&mut self.buffer);
-        self.reset();
-        buffer.clear();
-        self.buffer = if buffer.capacity() == 0 { thread_buffers::take() } else { buffer };
-    }
-
-    /// Clears all fields.
-    pub(super) fn reset(&mut self) {
-        *self = Self::default();
     }
 }

@@ -28,8 +28,13 @@ pub(crate) struct Asked {
 }
 
 impl<'a> RecordView<'a> {
-    pub(super) fn without_headers(topic: Option<&'a Arc<Topic>>, key_size: Option<u32>, value_size: Option<u32>) -> Self {
-        Self { topic, key_size, value_size, headers: &NO_HEADERS }
+    pub(super) fn new(
+        topic: Option<&'a Arc<Topic>>,
+        key_size: Option<u32>,
+        value_size: Option<u32>,
+        headers: Option<&'a Headers>,
+    ) -> Self {
+        Self { topic, key_size, value_size, headers: headers.unwrap_or(&NO_HEADERS) }
     }
 
     /// The topic name; empty for a record without a topic.

@@ -60,11 +60,11 @@ impl Core {
         let mut done = Done::default();
         self.shared.accept(&self.client, draft, &mut done).map_err(|(mut draft, code)| {
             if is_absence(&draft, code) {
-                return Rejected::Absent(Box::new(draft), code);
+                return Rejected::Absent(draft, code);
             }
             self.shared.release(&self.client, draft.charge());
             let error = self.shared.refusal_of(&self.client, &mut draft, code);
-            self.turn_away(&topic_of(draft.record()), draft, &error);
+            self.turn_away(&topic_of(draft.record()), *draft, &error);
             Rejected::Failed(error)
         })
     }

@@ -2,7 +2,7 @@
 //! access to the slot, and no wake-up is lost.
 
 #[path = "../../src/native/handoff.rs"]
-#[allow(dead_code, reason = "the model does not use the debug view of the state and the header")]
+#[allow(dead_code, reason = "the model does not use the debug view of the state")]
 mod handoff;
 
 /// Replaces `src/native/sync.rs`, which `handoff` uses.
@@ -45,7 +45,7 @@ impl Hand {
     /// A slot, and the counter of how often it was freed.
     fn new() -> (Self, Arc<AtomicUsize>) {
         let freed = Arc::new(AtomicUsize::new(0));
-        let slot = Slot { handoff: Handoff::new(()), outcome: UnsafeCell::new(0), freed: Arc::clone(&freed) };
+        let slot = Slot { handoff: Handoff::default(), outcome: UnsafeCell::new(0), freed: Arc::clone(&freed) };
         slot.handoff.invite();
         (Self(Box::into_raw(Box::new(slot))), freed)
     }

@@ -2,12 +2,12 @@
 
 use std::{ffi::c_void, mem, ptr::NonNull, task::Waker};
 
-use super::{FreeSlot, Keeps, Payload, Pending, Slot, let_go};
+use super::{Content, FreeSlot, Pending, Slot, let_go};
 use crate::{
     native::{
         code,
         handoff::Handoff,
-        outcome::{ErrorDetails, Outcome, RawReport},
+        outcome::{ErrorDetails, Outcome},
         prepared_record::{Completion, PreparedRecord},
         thread_buffers,
     },
@@ -17,7 +17,7 @@ use crate::{
 /// A record that the sender or the queue has. Dropping it rejects the record.
 pub(crate) struct Draft {
     giver: Giver,
-    record: Box<PreparedRecord>,
+    record: PreparedRecord,
 }
 
 /// The giver's ownership of a slot. Dropping it releases the slot.
@@ -30,6 +30,16 @@ impl Giver {
     fn slot(&self) -> &Slot {
         // SAFETY: the slot lives at least until the giver has released it, which consumes `self`.
         unsafe { self.0.as_ref() }
+    }
+
+    fn content(&self) -> &Content {
+        // SAFETY: the giver owns the slot, and `content_mut` takes `&mut self`.
+        unsafe { self.slot().content() }
+    }
+
+    fn content_mut(&mut self) -> &mut Content {
+        // SAFETY: the giver owns the slot, and `&mut self` says that no other reference to its content is in use.
+        unsafe { self.slot().content_mut() }
     }
 
     fn end(self, code: i32) -> Option<Waker> {
@@ -50,11 +60,6 @@ impl Drop for Giver {
 }
 
 impl Draft {
-    pub(in crate::native) fn new() -> Self {
-        let slot = Box::leak(Box::new(Slot::new()));
-        Self { giver: Giver(NonNull::from(slot)), record: thread_buffers::take_record() }
-    }
-
     pub(crate) fn record(&self) -> &PreparedRecord {
         &self.record
     }
@@ -65,20 +70,17 @@ impl Draft {
 
     /// What it counts against `buffer.memory`, in bytes.
     pub(crate) fn charge(&self) -> usize {
-        // SAFETY: the giver has the slot.
-        unsafe { self.giver.slot().header() }.charge()
+        self.giver.content().charge as usize
     }
 
     /// Sets what it counts against `buffer.memory`: 4 GiB at most.
     pub(crate) fn set_charge(&mut self, bytes: usize) {
-        // SAFETY: the giver has the slot, and `&mut self`.
-        unsafe { self.giver.slot().change_header(|header| header.set_charge(bytes)) };
+        self.giver.content_mut().charge = u32::try_from(bytes).unwrap_or(u32::MAX);
     }
 
     /// Sets the generation of outstanding records that it belongs to.
     pub(crate) fn set_generation(&mut self, generation: u8) {
-        // SAFETY: the giver has the slot, and `&mut self`.
-        unsafe { self.giver.slot().change_header(|header| header.generation = generation) };
+        self.giver.content_mut().generation = generation;
     }
 
     /// Details of why librdkafka did not accept it.
@@ -107,65 +109,39 @@ impl Draft {
 
     /// Makes the slot a message's opaque and stores in it what is needed of the record from now on. Returns the prepared record if it is not
     /// needed.
-    pub(in crate::native) fn into_opaque(self) -> (*mut c_void, Option<Box<PreparedRecord>>) {
-        let Self { giver, mut record } = self;
-        let is_plain = record.is_plain();
-        let slot = giver.slot();
-        // SAFETY: the giver has the slot alone.
-        unsafe { *slot.raw_report.get() = RawReport::asked(record.asked()) };
-        // SAFETY: the giver has the slot alone. What was there before is gone: a draft has taken it.
-        unsafe { *slot.topic.get() = record.topic.take() };
-        // SAFETY: the giver has the slot alone.
-        unsafe { slot.change_header(|header| (header.keeps, header.counted) = (Keeps::Sizes, false)) };
-        let record = if is_plain {
-            // SAFETY: the giver has the slot alone; a draft's slot contains no prepared record.
-            unsafe { *slot.payload.get() = Payload::of_sizes(record.key_size, record.value_size) };
-            Some(record)
-        } else {
-            let keeps = if record.buffer.capacity() > 0 { Keeps::Bytes } else { Keeps::Record };
-            // SAFETY: the giver has the slot alone.
-            unsafe { slot.put_record(record, keeps) };
-            None
-        };
-        (mem::ManuallyDrop::new(giver).0.as_ptr().cast(), record)
+    pub(in crate::native) fn into_opaque(self) -> (*mut c_void, Option<PreparedRecord>) {
+        let Self { mut giver, record } = self;
+        let spare = giver.content_mut().fill(record);
+        (mem::ManuallyDrop::new(giver).0.as_ptr().cast(), spare)
     }
 
     /// Reverses [`into_opaque`](Self::into_opaque) for a record that librdkafka did not accept.
     ///
     /// # Safety
-    /// `opaque` and `record` came from [`into_opaque`](Self::into_opaque), and librdkafka keeps no reference to the slot.
-    pub(in crate::native) unsafe fn take_back(opaque: *mut c_void, record: Option<Box<PreparedRecord>>) -> Self {
+    /// `opaque` and `spare` came from [`into_opaque`](Self::into_opaque), and librdkafka keeps no reference to the slot.
+    pub(in crate::native) unsafe fn take_back(opaque: *mut c_void, spare: Option<PreparedRecord>) -> Self {
         // SAFETY: the caller guarantees a pointer that `into_opaque` returned, which took it from a `NonNull`.
-        let giver = Giver(unsafe { NonNull::new_unchecked(opaque.cast()) });
-        // SAFETY: the giver has the slot.
-        let mut in_slot = unsafe { giver.slot().take_record() };
-        let details = in_slot.as_mut().and_then(|record| record.details.take());
-        let mut record = record.or(in_slot).unwrap_or_default();
-        record.details = details;
-        // SAFETY: the giver has the slot alone.
-        record.topic = unsafe { (*giver.slot().topic.get()).take() };
+        let mut giver = Giver(unsafe { NonNull::new_unchecked(opaque.cast()) });
+        let content = giver.content_mut();
+        let mut record = spare.or_else(|| content.record.take().map(|record| *record)).unwrap_or_default();
+        (record.details, record.topic) = (content.outcome.details.take(), content.topic.take());
         Self { giver, record }
     }
 
     /// Ends a draft that waited for the buffer: its [`Pending`] gets the code.
     pub(crate) fn refuse(self, code: i32) -> Option<Waker> {
-        let Self { giver, mut record } = self;
-        // The topic owns the pool.
-        // SAFETY: the giver has the slot.
-        unsafe { *giver.slot().topic.get() = record.topic.take() };
-        thread_buffers::give_record(record);
+        let Self { mut giver, record } = self;
+        thread_buffers::give(record.buffer);
+        // Its pool gets the slot.
+        giver.content_mut().topic = record.topic;
         giver.end(code)
     }
 }
 
 impl From<FreeSlot> for Draft {
     fn from(FreeSlot(mut slot): FreeSlot) -> Self {
-        // SAFETY: nobody else has the slot.
-        let mut record = unsafe { slot.take_record() }.map_or_else(thread_buffers::take_record, |mut record| {
-            record.clear();
-            record
-        });
-        record.topic = slot.topic.get_mut().take();
+        let topic = slot.content.get_mut().topic.take();
+        let record = PreparedRecord { buffer: thread_buffers::take(), topic, ..PreparedRecord::default() };
         Self { giver: Giver(NonNull::from(Box::leak(slot))), record }
     }
 }

@@ -33,8 +33,8 @@ impl Pending {
     pub(crate) fn poll_admission(&mut self, context: &Context<'_>) -> Poll<Admission> {
         let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
         slot.handoff.poll_admission(context).map(|stage| match stage {
-            // SAFETY: the giver has released the slot: the outcome is final.
-            Stage::Refused => Admission::Refused(unsafe { *slot.raw_report.get() }.code()),
+            // SAFETY: the giver has released the slot, so that the taker owns it, and this is the one taker.
+            Stage::Refused => Admission::Refused(unsafe { slot.content() }.outcome.code()),
             _ => Admission::Accepted,
         })
     }
@@ -63,12 +63,9 @@ impl Pending {
         if slot.handoff.poll_settled(context).is_pending() {
             return Poll::Pending;
         }
-        // SAFETY: the giver has released the slot, so that the taker has it alone, and this is the one taker.
-        let raw_report = unsafe { *slot.raw_report.get() };
-        // SAFETY: the giver has released the slot, so that the taker has it alone, and this is the one taker.
-        let outcome = raw_report.with_details(unsafe { slot.take_details() });
-        // SAFETY: the giver has released the slot, so that the taker has it alone, and this is the one taker.
-        let result = read(&unsafe { slot.view() }, &outcome);
+        // SAFETY: the giver has released the slot, so that the taker owns it, and this is the one taker.
+        let content = unsafe { slot.content() };
+        let result = read(&content.view(), &content.outcome);
         if let Some(slot) = self.0.take() {
             // SAFETY: the giver has settled, and the taker ends with this.
             unsafe { FreeSlot::from_owner(slot) }.recycle();

@@ -7,7 +7,7 @@ use std::{
     task::Waker,
 };
 
-use super::{Draft, FreeSlot, Keeps, Slot, SlotHeader, let_go};
+use super::{Content, Draft, FreeSlot, Slot, let_go};
 use crate::{
     native::{
         handoff::Handoff,
@@ -38,68 +38,57 @@ impl Reported {
         unsafe { self.0.as_ref() }
     }
 
-    fn header(&self) -> SlotHeader {
-        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone.
-        unsafe { self.slot().header() }
+    fn content(&self) -> &Content {
+        // SAFETY: librdkafka is done with the message, so that the delivery thread owns the slot, and `content_mut` takes `&mut self`.
+        unsafe { self.slot().content() }
+    }
+
+    fn content_mut(&mut self) -> &mut Content {
+        // SAFETY: librdkafka is done with the message, so that the delivery thread owns the slot, and `&mut self` says that no other
+        // reference to its content is in use.
+        unsafe { self.slot().content_mut() }
     }
 
     pub(in crate::native) fn charge(&self) -> usize {
-        self.header().charge()
+        self.content().charge as usize
     }
 
     pub(in crate::native) fn generation(&self) -> usize {
-        self.header().generation.into()
+        self.content().generation.into()
     }
 
     /// Whether the topic's partitioner has counted it.
     pub(in crate::native) fn is_counted(&self) -> bool {
-        self.header().counted
+        self.content().is_counted
     }
 
     /// The receiver of the report, usually a future.
     pub(in crate::native) fn take_completion(&mut self) -> Completion {
-        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
-        unsafe { self.slot().record_mut() }.map(|record| mem::take(&mut record.completion)).unwrap_or_default()
-    }
-
-    /// The bytes that it would keep until its report is read.
-    pub(in crate::native) fn kept(&self) -> usize {
-        if self.header().keeps.has_bytes() { self.charge() } else { 0 }
-    }
-
-    /// Decides whether the [kept](Self::kept) bytes stay until the report is read, or are freed now.
-    pub(in crate::native) fn keep_bytes(&mut self, keep: bool) {
-        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
-        let Some(record) = (unsafe { self.slot().record_mut() }) else { return };
-        if !keep {
-            record.buffer = Vec::new();
+        if !self.content().has_record {
+            return Completion::Future;
         }
-        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
-        unsafe { self.slot().change_header(|header| header.keeps = if keep { Keeps::Unread } else { Keeps::Record }) };
+        self.content_mut().record.as_mut().map(|record| mem::take(&mut record.completion)).unwrap_or_default()
     }
 
     /// The metadata of the record.
     pub(in crate::native) fn view(&self) -> RecordView<'_> {
-        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone.
-        unsafe { self.slot().view() }
+        self.content().view()
     }
 
     /// What the sender asked for.
     pub(in crate::native) fn asked(&self) -> Asked {
-        // SAFETY: the delivery thread has the slot alone, and has not written the outcome yet.
-        unsafe { *self.slot().raw_report.get() }.as_asked()
+        self.content().asked
     }
 
     /// Details of the record's failure.
     pub(in crate::native) fn take_details(&mut self) -> Option<Box<ErrorDetails>> {
-        // SAFETY: librdkafka is done with the message: the delivery thread has the slot alone, and `&mut self`.
-        unsafe { self.slot().take_details() }
+        self.content_mut().outcome.details.take()
     }
 
     /// Stores the outcome for the future. Returns the waker to call, or the slot if no future has it.
     pub(in crate::native) fn complete(self, outcome: Outcome) -> Result<Option<Waker>, FreeSlot> {
         let this = ManuallyDrop::new(self);
-        // SAFETY: the delivery thread has the slot alone, and this call ends its ownership.
+        // SAFETY: the delivery thread owns the slot, and this call ends its ownership.
         unsafe { let_go(this.0, outcome, Handoff::settle) }
     }
 }
@@ -117,7 +106,7 @@ impl Drop for Reported {
                 tally.close(1).into_iter().for_each(wake);
             }
         }
-        // SAFETY: the delivery thread has the slot alone, and this call ends its ownership.
+        // SAFETY: the delivery thread owns the slot, and this call ends its ownership.
         match unsafe { let_go(self.0, outcome, Handoff::settle) } {
             Ok(waker) => waker.into_iter().for_each(wake),
             Err(slot) => slot.recycle(),
@@ -128,8 +117,8 @@ impl Drop for Reported {
 /// A draft that librdkafka never got.
 impl From<Draft> for Reported {
     fn from(draft: Draft) -> Self {
-        let (opaque, record) = draft.into_opaque();
-        record.into_iter().for_each(thread_buffers::give_record);
+        let (opaque, spare) = draft.into_opaque();
+        spare.into_iter().for_each(|record| thread_buffers::give(record.buffer));
         // SAFETY: handed over a moment ago, and librdkafka has not seen it.
         unsafe { Self::from_opaque(opaque) }
     }
@@ -157,6 +146,22 @@ mod tests {
             self.0.lock().unwrap().push(format!("{records} counted"));
             None
         }
+    }
+
+    #[test]
+    fn unread_report_keeps_nothing_but_its_slot() {
+        let pool = Pool::default();
+        let mut draft = pool.take();
+        let pending = draft.pending();
+        draft.record_mut().buffer = vec![7; 10_000];
+        draft.record_mut().value_size = Some(10_000);
+        let reported = Reported::from(draft);
+        assert!(reported.content().record.as_ref().is_some_and(|record| record.buffer.len() == 10_000));
+        assert!(reported.complete(Outcome::default()).is_ok(), "its future has it");
+        // SAFETY: the giver has released the slot, and nothing else uses it: the taker, `pending`, is here.
+        let content = unsafe { pending.0.unwrap().as_ref().content() };
+        assert!(content.record.is_none());
+        assert_eq!(content.view().value_size, Some(10_000));
     }
 
     #[test]

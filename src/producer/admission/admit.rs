@@ -55,7 +55,7 @@ impl Entrant {
 #[derive(Default)]
 struct Aftermath {
     /// Reported before `done` wakes the flushes that wait for them.
-    refused: Vec<(Draft, i32)>,
+    refused: Vec<(Box<Draft>, i32)>,
     left: Vec<(Box<Deferral>, Exit)>,
     wakers: Vec<Waker>,
     done: Done,
@@ -66,10 +66,15 @@ type Admit<'a> = &'a mut dyn FnMut(Entrant) -> Result<(), Refused>;
 
 impl Shared {
     /// Passes a draft to librdkafka. Its memory is already reserved; on failure the caller releases it.
-    pub(in crate::producer) fn accept(&self, client: &Client, mut draft: Draft, done: &mut Done) -> Result<(), (Draft, i32)> {
+    pub(in crate::producer) fn accept(
+        &self,
+        client: &Client,
+        mut draft: Draft,
+        done: &mut Done,
+    ) -> Result<(), (Box<Draft>, i32)> {
         let Some(generation) = self.admission.outstanding.enter(done) else {
             self.fail_transaction(client, &draft, code::DESTROY);
-            return Err((draft, code::DESTROY));
+            return Err((Box::new(draft), code::DESTROY));
         };
         draft.set_generation(generation);
         client.produce(draft).inspect_err(|(draft, code)| {
@@ -157,7 +162,7 @@ impl Shared {
         let Aftermath { refused, left, mut wakers, done } = aftermath;
         self.meter.refuse(refused.len());
         for (draft, code) in refused {
-            wakers.extend(report_refused(draft, code, &self.delivery.listeners));
+            wakers.extend(report_refused(*draft, code, &self.delivery.listeners));
         }
         for (deferral, exit) in left {
             self.turn_away(*deferral, self.error_of(exit));
