@@ -16,6 +16,7 @@ use super::{
     polling::Polling,
     record_queue::{Intake, RecordQueue},
     shared::{End, Ending, Shared},
+    starting::Starting,
 };
 use crate::{
     Deserializer, Error, ErrorKind,
@@ -176,7 +177,11 @@ fn start(
     let auto_commit_interval = number("auto.commit.interval.ms", AUTO_COMMIT_INTERVAL);
     let commits = resolved.enable_auto_commit && resolved.group_id.is_some();
     let is_cooperative = is_cooperative(&resolved.native);
-    let first_offset = first_offset(&resolved);
+    let starting = Starting {
+        has_group: resolved.group_id.is_some(),
+        reset: reset(&resolved.native),
+        timeout: resolved.default_api_timeout,
+    };
 
     let signals = Arc::new(Signals::default());
     let secrets = Arc::new(resolved.secrets);
@@ -193,6 +198,7 @@ fn start(
         explicit_done,
         max_poll_interval,
         api_timeout: resolved.default_api_timeout,
+        starting,
         lost: Vec::new(),
     };
 
@@ -207,7 +213,6 @@ fn start(
         stores_offsets: commits,
         max_poll_interval,
         api_timeout: resolved.default_api_timeout,
-        first_offset,
         ending: Mutex::new(Ending::Awaited(Vec::new())),
         subscribed: Mutex::default(),
     });
@@ -247,12 +252,12 @@ fn properties(mut native: Vec<(String, Secret)>, commits: bool) -> Vec<(String, 
     native
 }
 
-/// Where a manually assigned partition starts. librdkafka asks the group for its offset. Without a group `auto.offset.reset` decides at once.
-fn first_offset(resolved: &ResolvedConsumer) -> i64 {
-    match (&resolved.group_id, property(&resolved.native, "auto.offset.reset")) {
-        (Some(_), _) | (None, Some("error" | "none")) => code::NO_OFFSET_YET,
-        (None, Some("earliest" | "smallest" | "beginning")) => code::OFFSET_BEGINNING,
-        (None, _) => code::OFFSET_END,
+/// The logical offset of `auto.offset.reset`, or `None` for an error.
+fn reset(native: &[(String, Secret)]) -> Option<i64> {
+    match property(native, "auto.offset.reset") {
+        Some("error" | "none") => None,
+        Some("earliest" | "smallest" | "beginning") => Some(code::OFFSET_BEGINNING),
+        _ => Some(code::OFFSET_END),
     }
 }
 

@@ -13,7 +13,8 @@ use super::{
     progress::Progress,
     rebalance::{Assigned, Revoked, native_offsets},
     record_queue::Intake,
-    topic_partition::native_partitions,
+    starting::Starting,
+    topic_partition::{native_list, native_partitions},
 };
 use crate::{
     Error, Offsets,
@@ -56,6 +57,7 @@ pub(super) struct Membership {
     pub(super) max_poll_interval: Duration,
     /// `default.api.timeout.ms`.
     pub(super) api_timeout: Duration,
+    pub(super) starting: Starting,
     /// The lost partitions that librdkafka has not revoked yet.
     pub(super) lost: Vec<TopicPartition>,
 }
@@ -87,7 +89,10 @@ impl Membership {
         self.intake.assign(partitions);
         let mut assigned = Assigned::new(partitions);
         self.call_listener("on_partitions_assigned", |listener| listener.on_partitions_assigned(&mut assigned));
-        let list = assigned.into_list()?;
+        let starts = assigned.into_starts();
+        // A consumer that is closing reads nothing any more.
+        let is_closing = self.signals.is_closing.load(Ordering::Acquire);
+        let list = if is_closing { native_list(&starts)? } else { self.starting.list(&self.client, &starts)? };
         let done = if self.is_cooperative { self.client.incremental_assign(&list) } else { self.client.assign(Some(&list)) };
         done.map_err(|code| Error::from_code(code, "assign"))
     }

@@ -73,6 +73,7 @@ mod record_queue;
 mod seeking;
 mod shared;
 mod stalled;
+mod starting;
 mod topic_partition;
 mod waiters;
 

@@ -13,11 +13,12 @@ use super::{
     record_queue::Capacity,
     seeking::Seek,
     shared::Shared,
-    topic_partition::{native_list, native_partitions, native_topic},
+    topic_partition::{native_partitions, native_topic},
 };
 use crate::{
     Error,
-    native::{Polled, QueueError},
+    deadline::Deadline,
+    native::{ConsumerClient, Polled, QueueError, code},
     panic::{contain, emit},
     secret::Secrets,
 };
@@ -356,10 +357,11 @@ impl Polling {
 
     /// Assigns these partitions, without a group.
     pub(super) fn assign(&mut self, partitions: &[TopicPartition]) -> Result<(), Error> {
-        let starts: Vec<_> = partitions.iter().map(|partition| (partition.clone(), self.shared.first_offset)).collect();
-        let list = native_list(&starts)?;
+        let starts: Vec<_> = partitions.iter().map(|partition| (partition.clone(), code::NO_OFFSET_YET)).collect();
+        native_partitions(partitions)?;
         self.forget_manual_assignment()?;
         if !partitions.is_empty() {
+            let list = self.membership.starting.list(&self.membership.client, &starts)?;
             self.membership.client.assign(Some(&list)).map_err(|code| Error::from_code(code, "assign"))?;
         }
         self.shared.intake.assign(partitions);
@@ -420,7 +422,54 @@ impl Polling {
         self.shared.calls.stop();
         self.shared.wakeup.detach();
         let client = Arc::clone(&self.membership.client);
-        let closed = client.close(|polled| match polled {
+        self.leave(&client);
+        let closed = client.close(|polled| self.handle_while_closing(polled));
+        if let Err(code) = closed {
+            let error = Error::from_code(code, "close");
+            emit!(debug, %error, "the consumer has failed; it leaves its group without a rebalance");
+        }
+        let left = self.shared.assignment();
+        self.shared.intake.unassign(&left, false);
+        drop(client);
+        // The drop of the listener is user code. The drop of the client waits for librdkafka's threads.
+        if let Err(panic) = contain(|| drop(self)) {
+            emit!(error, %panic, "the rebalance listener panicked in its drop");
+        }
+    }
+}
+
+impl Polling {
+    /// Leaves the group and handles all rebalances, before the client is closed: a closing client may never return from `rd_kafka_assign`. A
+    /// terminated group drops the call without a reply (`rd_kafka_cgrp_op_serve`), and librdkafka may terminate the group while it waits for
+    /// the call, because leaving a group whose partitions are being revoked resets that state (`rd_kafka_cgrp_rejoin`).
+    fn leave(&mut self, client: &ConsumerClient) {
+        // A pending revocation comes first, so that its final commit precedes the end of the membership.
+        for _ in 0..BURST {
+            if client.poll(Duration::ZERO, |polled| self.handle_while_closing(polled)).is_none() {
+                break;
+            }
+        }
+        if self.shared.subscription().is_empty() {
+            return;
+        }
+        if let Err(code) = client.unsubscribe() {
+            let error = Error::from_code(code, "leave the group");
+            emit!(debug, %error, "the consumer cannot leave its group before it closes");
+        }
+        let deadline = Deadline::after(MAX_WAIT);
+        loop {
+            // After a fatal error librdkafka revokes partitions without an event.
+            let is_done = self.shared.assignment().is_empty() || client.fatal_error().is_some();
+            let timeout = if is_done { Duration::ZERO } else { deadline.left(Instant::now()) };
+            let polled = client.poll(timeout, |polled| self.handle_while_closing(polled));
+            if polled.is_none() && (is_done || deadline.is_over(Instant::now())) {
+                return;
+            }
+        }
+    }
+
+    fn handle_while_closing(&mut self, polled: Polled<'_>) {
+        match polled {
             Polled::Rebalance { gives, partitions } => {
                 let partitions: Vec<_> = partitions.into_iter().map(TopicPartition::from).collect();
                 self.membership.rebalance(gives, &partitions);
@@ -432,17 +481,6 @@ impl Polling {
                 emit!(warn, target: "ottla::librdkafka", code = error.code, "{text}");
             }
             Polled::Record(_) | Polled::Other => {}
-        });
-        if let Err(code) = closed {
-            let error = Error::from_code(code, "close");
-            emit!(debug, %error, "the consumer has failed; it leaves its group without a rebalance");
-        }
-        let left = self.shared.assignment();
-        self.shared.intake.unassign(&left, false);
-        drop(client);
-        // The drop of the listener is user code. The drop of the client waits for librdkafka's threads.
-        if let Err(panic) = contain(|| drop(self)) {
-            emit!(error, %panic, "the rebalance listener panicked in its drop");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{TopicPartition, error_policy::commit_failed, topic_partition::native_list};
+use super::{TopicPartition, error_policy::commit_failed};
 use crate::{
     Error, Offsets,
     native::{ConsumerClient, OffsetList, code},
@@ -80,14 +80,11 @@ impl<'a> Assigned<'a> {
         }
     }
 
-    pub(super) fn into_list(self) -> Result<OffsetList, Error> {
+    /// The partitions with the offsets at which they start.
+    pub(super) fn into_starts(self) -> Vec<(TopicPartition, i64)> {
         let start = |partition: &TopicPartition| self.starts.next(partition.topic(), partition.partition());
-        let partitions: Vec<_> = self
-            .partitions
-            .iter()
-            .map(|partition| (partition.clone(), start(partition).unwrap_or(code::NO_OFFSET_YET)))
-            .collect();
-        native_list(&partitions)
+        let partitions = self.partitions.iter();
+        partitions.map(|partition| (partition.clone(), start(partition).unwrap_or(code::NO_OFFSET_YET))).collect()
     }
 }
 

@@ -10,17 +10,25 @@ type Reply = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
 /// A pending seek.
 pub(super) struct Seek {
-    to: Vec<(TopicPartition, i64)>,
+    to: Vec<Target>,
     deadline: Deadline,
     reply: Reply,
 }
 
+/// A partition, the offset that the program wants, which may be a logical one, and librdkafka's.
+type Target = (TopicPartition, i64, i64);
+
 impl Polling {
     /// Seeks these partitions, and sends the result to `reply`.
     pub(super) fn seek(&mut self, to: Vec<(TopicPartition, i64)>, reply: Reply) {
-        if let Err(error) = self.check_assigned(to.iter().map(|(partition, _)| partition)) {
-            return reply(Err(error));
-        }
+        let targets = self
+            .check_assigned(to.iter().map(|(partition, _)| partition))
+            .and_then(|()| self.membership.starting.targets(&self.membership.client, &to));
+        let targets = match targets {
+            Ok(targets) => targets,
+            Err(error) => return reply(Err(error)),
+        };
+        let to = to.into_iter().zip(targets).map(|((partition, offset), target)| (partition, offset, target)).collect();
         self.seeks.push(Seek { to, deadline: Deadline::after(self.shared.api_timeout), reply });
         self.retry_seeks();
     }
@@ -33,7 +41,7 @@ impl Polling {
                     self.seeks.push(Seek { to: left, deadline, reply });
                 }
                 Ok(left) => {
-                    let partition = left.first().map(|(partition, _)| partition.to_string()).unwrap_or_default();
+                    let partition = left.first().map(|(partition, ..)| partition.to_string()).unwrap_or_default();
                     let context = format!("seek in {partition}: librdkafka has not started the partition");
                     reply(Err(Error::from_code(code::TIMED_OUT, &context)));
                 }
@@ -44,19 +52,20 @@ impl Polling {
 
     /// Seeks, and returns the partitions that librdkafka has not started yet. Records that were read ahead are dropped only in partitions where
     /// librdkafka has moved; the others continue as if there had been no seek.
-    fn seek_now(&self, to: Vec<(TopicPartition, i64)>) -> Result<Vec<(TopicPartition, i64)>, Error> {
-        self.check_assigned(to.iter().map(|(partition, _)| partition))?;
-        let mut list = native_list(&to)?;
+    fn seek_now(&self, to: Vec<Target>) -> Result<Vec<Target>, Error> {
+        self.check_assigned(to.iter().map(|(partition, ..)| partition))?;
+        let targets: Vec<_> = to.iter().map(|(partition, _, target)| (partition.clone(), *target)).collect();
+        let mut list = native_list(&targets)?;
         let elements = match self.membership.client.seek(&mut list, self.shared.api_timeout) {
             Ok(elements) => elements,
             Err(code::TIMED_OUT) => return Ok(to),
             Err(code) => return Err(Error::from_code(code, "seek")),
         };
         let (mut left, mut failed) = (Vec::new(), None);
-        for ((partition, offset), element) in to.into_iter().zip(elements) {
+        for ((partition, offset, target), element) in to.into_iter().zip(elements) {
             match element.code {
                 code::NO_ERROR => self.shared.intake.reposition(&partition, (offset >= 0).then_some(offset)),
-                code if code::NOT_STARTED.contains(&code) => left.push((partition, offset)),
+                code if code::NOT_STARTED.contains(&code) => left.push((partition, offset, target)),
                 code => failed = failed.or_else(|| Some(Error::from_code(code, &format!("seek in {partition}")))),
             }
         }

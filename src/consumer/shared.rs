@@ -30,8 +30,6 @@ pub(super) struct Shared {
     pub(super) max_poll_interval: Duration,
     /// `default.api.timeout.ms`.
     pub(super) api_timeout: Duration,
-    /// The first offset of a manually assigned partition: the committed one, or without a group the one of `auto.offset.reset`.
-    pub(super) first_offset: i64,
     pub(super) ending: Mutex<Ending>,
     pub(super) subscribed: Mutex<Vec<String>>,
 }

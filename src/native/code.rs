@@ -69,9 +69,11 @@ pub(crate) const OFFSET_END: i64 = -1;
 /// `RD_KAFKA_OFFSET_INVALID`: no offset; start at the committed one, or as `auto.offset.reset` says.
 #[cfg(feature = "consumer")]
 pub(crate) const NO_OFFSET_YET: i64 = -1001;
-/// librdkafka's codes for a partition that is being assigned and has not started.
+/// librdkafka's codes for a partition that is being assigned and has not started, or that librdkafka itself has just paused or resumed.
 #[cfg(feature = "consumer")]
-pub(crate) const NOT_STARTED: [i32; 4] = [STATE, PREV_IN_PROGRESS, UNKNOWN_PARTITION, IN_PROGRESS];
+pub(crate) const NOT_STARTED: [i32; 5] = [STATE, PREV_IN_PROGRESS, UNKNOWN_PARTITION, IN_PROGRESS, OUTDATED];
+#[cfg(feature = "consumer")]
+const OUTDATED: i32 = -167;
 #[cfg(feature = "consumer")]
 const PREV_IN_PROGRESS: i32 = -177;
 #[cfg(feature = "consumer")]

@@ -7,6 +7,7 @@ use std::{
     ffi::{CStr, CString, c_int},
     fmt,
     ptr::{self, NonNull},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -34,6 +35,7 @@ pub(crate) struct ConsumerClient {
     /// `None` only during the drop: the queue must be released before the client.
     queue: Option<Queue>,
     handle: NonNull<sys::rd_kafka_t>,
+    has_closed: AtomicBool,
 }
 
 // SAFETY: librdkafka's functions may be called from any thread.
@@ -51,7 +53,7 @@ impl ConsumerClient {
         unsafe { ffi::rd_kafka_poll_set_consumer(handle.as_ptr()) };
         // SAFETY: the client was just made, and is ours; `drop` drops the queue before it destroys the client.
         match unsafe { Queue::of_consumer(handle) } {
-            Some(queue) => Ok(Self { queue: Some(queue), handle }),
+            Some(queue) => Ok(Self { queue: Some(queue), handle, has_closed: AtomicBool::new(false) }),
             None => {
                 // SAFETY: the client is ours, nothing else uses it yet, and it is not used again.
                 unsafe { sys::rd_kafka_destroy(handle.as_ptr()) };
@@ -76,6 +78,7 @@ impl ConsumerClient {
     /// Returns the code of a fatal error, if there is one: then librdkafka leaves the group when it is destroyed.
     pub(crate) fn close(&self, mut handle: impl FnMut(Polled<'_>)) -> Result<(), i32> {
         let Some(queue) = &self.queue else { return Ok(()) };
+        self.has_closed.store(true, Ordering::Release);
         // SAFETY: `self` keeps client and queue alive; the error that the call returns is ours.
         unsafe { taken_over(sys::rd_kafka_consumer_close_queue(self.handle.as_ptr(), queue.as_ptr())) }?;
         // SAFETY: `self` keeps the client alive.
@@ -120,9 +123,14 @@ impl ConsumerClient {
         checked(unsafe { ffi::rd_kafka_pause_partitions(self.handle.as_ptr(), partitions.as_mut_ptr()) })
     }
 
+    /// Resumes the partitions. It does so twice: librdkafka ignores a request, without an error, that it overtakes with one of its own for a
+    /// rebalance (`_OUTDATED`), and the partition would be paused forever. The second one has no effect on a partition that is not paused.
     pub(crate) fn resume(&self, partitions: &mut OffsetList) -> Result<(), i32> {
-        // SAFETY: `self` and the borrowed list are alive.
-        checked(unsafe { ffi::rd_kafka_resume_partitions(self.handle.as_ptr(), partitions.as_mut_ptr()) })
+        for _ in 0..2 {
+            // SAFETY: `self` and the borrowed list are alive.
+            checked(unsafe { ffi::rd_kafka_resume_partitions(self.handle.as_ptr(), partitions.as_mut_ptr()) })?;
+        }
+        Ok(())
     }
 
     /// Seeks in each partition. The elements' codes are the results.
@@ -237,8 +245,11 @@ impl ConsumerClient {
 impl Drop for ConsumerClient {
     fn drop(&mut self) {
         self.queue = None;
+        // Without `close`, only because its thread has panicked, librdkafka would close the group and might wait forever for the answer to a
+        // rebalance. The group then learns of the end by `session.timeout.ms`.
+        let flags = if self.has_closed.load(Ordering::Acquire) { 0 } else { sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE };
         // SAFETY: `self` owns the client, this is its one drop, and its queue is dropped above.
-        unsafe { sys::rd_kafka_destroy(self.handle.as_ptr()) };
+        unsafe { sys::rd_kafka_destroy_flags(self.handle.as_ptr(), flags) };
     }
 }
 

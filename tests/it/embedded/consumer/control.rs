@@ -1,7 +1,10 @@
 //! Seeks, pauses and queries.
 
 use super::*;
-use ottla::{ErrorKind, TopicPartition};
+use ottla::{
+    ErrorKind, TopicPartition,
+    testing::{ApiKey, BrokerError},
+};
 
 #[test]
 fn seek_drops_records_that_were_read_ahead() {
@@ -39,6 +42,52 @@ fn seek_right_after_assign_waits_for_the_partition() {
     assert_eq!(values(&take(&consumer, 3)), [7, 8, 9]);
 }
 
+/// A consumer of one partition with 40 records, whose first lookup of an offset by time takes a second.
+fn with_a_slow_lookup(reset: &str) -> (EmbeddedKafka, Text) {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..40);
+    kafka.fail_next_on(1, ApiKey::ListOffsets, &[(BrokerError::NONE, Duration::from_secs(1))]).unwrap();
+    let consumer = builder(&kafka, &[("auto.offset.reset", reset)]).build().unwrap();
+    block_on(consumer.assign([("orders", 0)])).unwrap();
+    (kafka, consumer)
+}
+
+#[test]
+fn seek_while_the_first_offset_is_looked_up_is_kept() {
+    let (_kafka, consumer) = with_a_slow_lookup("latest");
+    block_on(consumer.seek(("orders", 0), 10)).unwrap();
+    block_on(consumer.pause([("orders", 0)])).unwrap();
+    // librdkafka repeats an outdated lookup after half a second.
+    std::thread::sleep(Duration::from_millis(2500));
+    block_on(consumer.resume([("orders", 0)])).unwrap();
+    assert_eq!(values(&take(&consumer, 30)), (10..40).collect::<Vec<_>>());
+}
+
+#[test]
+fn pause_while_the_first_offset_is_looked_up_returns_no_record_twice() {
+    let (_kafka, consumer) = with_a_slow_lookup("earliest");
+    std::thread::sleep(Duration::from_millis(300));
+    block_on(consumer.pause([("orders", 0)])).unwrap();
+    block_on(consumer.resume([("orders", 0)])).unwrap();
+    assert_eq!(values(&take(&consumer, 40)), (0..40).collect::<Vec<_>>());
+    assert!(consumer.blocking().poll(Duration::from_millis(2500)).is_empty(), "records were returned twice");
+}
+
+#[test]
+fn seek_to_end_is_kept_when_a_pause_follows() {
+    let kafka = kafka(1);
+    write(&kafka, 0, 0..40);
+    let consumer = subscribed(&kafka, &[]);
+    assert_eq!(values(&take(&consumer, 2)), [0, 1]);
+    kafka.fail_next_on(1, ApiKey::ListOffsets, &[(BrokerError::NONE, Duration::from_secs(1))]).unwrap();
+    block_on(consumer.seek_to_end([("orders", 0)])).unwrap();
+    block_on(consumer.pause([("orders", 0)])).unwrap();
+    write(&kafka, 0, 40..42);
+    std::thread::sleep(Duration::from_millis(2500));
+    block_on(consumer.resume([("orders", 0)])).unwrap();
+    assert_eq!(values(&take(&consumer, 2)), [40, 41]);
+}
+
 #[test]
 fn paused_partition_returns_and_loses_no_records() {
     let kafka = kafka(2);
@@ -57,7 +106,6 @@ fn paused_partition_returns_and_loses_no_records() {
 
 /// Reads ahead all records; then librdkafka stops the partition because its offset seems to be out of range.
 fn with_a_stopped_partition(kafka: &EmbeddedKafka, settings: &[(&str, &str)]) -> Text {
-    use ottla::testing::{ApiKey, BrokerError};
     let consumer = builder(kafka, settings).build().unwrap();
     block_on(async {
         let mut first = ottla::Offsets::new();

@@ -11,7 +11,12 @@ use std::{
 
 use super::{super::ends, *};
 use futures::{FutureExt, StreamExt, future::pending, select_biased};
-use ottla::{ErrorKind, RebalanceListener, consumer::Revoked, testing::ApiKey};
+use ottla::{
+    Deserializer, ErrorKind, RebalanceListener,
+    consumer::Revoked,
+    serialize::{BoxError, DeserializeContext},
+    testing::ApiKey,
+};
 
 #[test]
 fn stream_works_with_select() {
@@ -36,6 +41,41 @@ fn stream_works_with_select() {
         assert_eq!(values(&found), (0..20).collect::<Vec<_>>());
     });
     assert!(ticks > 0);
+}
+
+/// A deserializer that blocks the polling thread once.
+struct BlocksOnce(Arc<AtomicBool>);
+
+impl Deserializer<String> for BlocksOnce {
+    fn deserialize(&self, data: Option<&[u8]>, _: &DeserializeContext<'_>) -> Result<String, BoxError> {
+        if self.0.swap(false, Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+        Ok(String::from_utf8(data.unwrap_or_default().to_vec())?)
+    }
+}
+
+#[test]
+fn close_ends_while_partitions_are_being_revoked() {
+    ends(|| {
+        let kafka = kafka(2);
+        for round in 0..4 {
+            let settings = [("session.timeout.ms", "600"), ("heartbeat.interval.ms", "100")];
+            let blocks = Arc::new(AtomicBool::new(false));
+            let first = builder(&kafka, &settings).value_deserializer(BlocksOnce(Arc::clone(&blocks))).build().unwrap();
+            block_on(first.subscribe(&["orders"])).unwrap();
+            write(&kafka, 0, round..round + 1);
+            assert_eq!(take(&first, 1).len(), 1);
+            // The polling thread is busy, so it does not handle the revocation that the second member causes.
+            blocks.store(true, Ordering::SeqCst);
+            write(&kafka, 1, round..round + 1);
+            let second = builder(&kafka, &settings).build().unwrap();
+            block_on(second.subscribe(&["orders"])).unwrap();
+            std::thread::sleep(Duration::from_millis(700));
+            block_on(first.close(Duration::MAX)).unwrap();
+            block_on(second.close(Duration::MAX)).unwrap();
+        }
+    });
 }
 
 #[test]
