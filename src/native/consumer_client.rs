@@ -8,7 +8,7 @@ use std::{
     fmt,
     ptr::{self, NonNull},
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka_sys as sys;
@@ -26,6 +26,9 @@ use super::{
     transaction::{GroupMember, membership_of},
 };
 use crate::secret::Secret;
+
+/// The timeout of the first request for metadata.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// The timeout of a poll while the consumer closes.
 const CLOSE_POLL: Duration = Duration::from_millis(100);
@@ -157,7 +160,7 @@ impl ConsumerClient {
         checked(unsafe {
             ffi::rd_kafka_commit_queue(self.handle.as_ptr(), offsets.as_ptr(), replies.as_ptr(), ptr::null_mut(), ptr::null_mut())
         })?;
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         loop {
             let left = timeout.saturating_sub(begun.elapsed());
             let answer = replies.poll_with(left, |polled| match polled {
@@ -214,8 +217,16 @@ impl ConsumerClient {
             // SAFETY: takes nothing.
             return Err(unsafe { ffi::rd_kafka_last_error() });
         }
-        // SAFETY: client and topic are alive.
-        let metadata = unsafe { metadata::ask(self.handle.as_ptr(), topic, timeout) };
+        // In attempts that become longer, because librdkafka never answers a request for which it has chosen a broker that it then drops.
+        let (begun, mut patience) = (Instant::now(), FIRST_ATTEMPT);
+        let metadata = loop {
+            let left = timeout.saturating_sub(begun.elapsed());
+            // SAFETY: client and topic are alive.
+            match unsafe { metadata::ask(self.handle.as_ptr(), topic, left.min(patience)) } {
+                Err(code::TIMED_OUT) if left > patience => patience = patience.saturating_mul(2),
+                metadata => break metadata,
+            }
+        };
         // SAFETY: the topic is ours, and not used again; the client is alive.
         unsafe { sys::rd_kafka_topic_destroy(topic) };
         metadata

@@ -139,6 +139,9 @@ fn ask(client: &Client, shared: &Shared, topic: &str, timeout: Duration) -> Resu
 
 /// Repeats a request for at most `timeout`, or until authentication has failed for good. Sends no request without a connection, since librdkafka
 /// would then connect too often (`native/reconnect.rs`).
+///
+/// An attempt gets a second, the next one twice as long, and so on: librdkafka never answers a request that it has given to a broker which it
+/// then drops (`rd_kafka_handle_Metadata`). It drops the address in `bootstrap.servers` once it knows the broker itself.
 pub(in crate::producer) fn persist<T>(
     client: &Client,
     shared: &Shared,
@@ -146,10 +149,13 @@ pub(in crate::producer) fn persist<T>(
     ask: impl Fn(Duration) -> Result<T, i32>,
 ) -> Result<T, i32> {
     let begun = Instant::now();
+    let mut patience = SLICE;
     loop {
         let left = timeout.saturating_sub(begun.elapsed());
         let answer = if client.wait_for_connection(left.min(SLICE)) {
-            ask(timeout.saturating_sub(begun.elapsed()))
+            let attempt = patience.min(timeout.saturating_sub(begun.elapsed()));
+            patience = patience.saturating_mul(2);
+            ask(attempt)
         } else {
             Err(code::TRANSPORT)
         };

@@ -264,6 +264,15 @@ fn partitions_for_returns_the_partitions() {
 }
 
 #[test]
+fn partitions_for_waits_for_slow_brokers() {
+    let kafka = kafka(3);
+    // Longer than the first attempt.
+    kafka.set_round_trip_time(1, Duration::from_millis(1200)).unwrap();
+    let producer = producer(&kafka, &[]);
+    assert_eq!(block_on(producer.partitions_for("orders")).unwrap().len(), 3);
+}
+
+#[test]
 fn types_with_a_default_serializer_are_sent() {
     let kafka = kafka(1);
     let producer: Producer<i64, [u8]> = Producer::builder(config(&kafka)).build().unwrap();
