@@ -83,6 +83,16 @@ dockerized: ## run examples/dockerized: a service's own test, on a Kafka in a co
 	@scripts/setup build
 	@scripts/test dockerized
 
+.PHONY: matrix
+matrix: ## run the core of tier 3 on each supported version of Kafka, or on MATRIX_VERSIONS='3.9.2 4.0.2', and print a table
+	@scripts/setup build
+	@scripts/test matrix
+
+.PHONY: test-system-librdkafka
+test-system-librdkafka: ## run the unit tests and tier 2 on the system's librdkafka, the one that pkg-config finds (PKG_CONFIG_PATH)
+	@scripts/setup build
+	@scripts/test system-librdkafka
+
 .PHONY: faults
 faults: ## run each fault of docs/what-happens-when.md with a million records in flight, on a real Kafka of three brokers (15 minutes)
 	@scripts/setup build
@@ -156,6 +166,10 @@ kafka-down: ## stop that Kafka and remove its data
 .PHONY: msrv
 msrv: ## check with the oldest supported Rust
 	@scripts/msrv
+
+.PHONY: features
+features: ## check each cargo feature of the library and the registry client on its own (needs cargo-hack)
+	cargo hack check $(unlinked) --package ottla --package ottla-schema-registry --lib --each-feature --skip dynamic-linking,oidc,tls-system
 
 .PHONY: deny
 deny: ## check licenses, advisories and sources of the dependencies (needs cargo-deny)
