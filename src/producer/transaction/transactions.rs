@@ -380,7 +380,8 @@ mod tests {
     #[test]
     fn timeout_in_a_failed_transaction_is_abortable() {
         let transactions = transactions();
-        transactions.fail(|| Failure::new("a record failed"));
+        transactions.lock().phase = Phase::Open;
+        assert!(transactions.fail(|| Failure::new("a record failed")));
         let error = transactions.late(&Call::Commit(1), CallTimeout::MaxBlock(Duration::from_secs(60)), None);
         assert!(error.is_abortable() && !error.is_retriable(), "{error:?}");
         let error = transactions.late(&Call::Abort(1), CallTimeout::MaxBlock(Duration::from_secs(60)), None);
