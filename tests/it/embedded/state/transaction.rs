@@ -107,7 +107,7 @@ impl Machine {
                 Ok(()) => return,
                 Err(again) if again.is_retriable() => error = again,
                 // A call that has timed out continues, and may fail later.
-                Err(again) if again.is_abortable() && error.kind() == ErrorKind::TransactionTimeout => {
+                Err(again) if (again.is_abortable() || again.is_fatal()) && error.kind() == ErrorKind::TransactionTimeout => {
                     return self.commit_by_flags();
                 }
                 Err(again) => {
