@@ -5,20 +5,17 @@ mod authentication;
 mod builder;
 mod core;
 mod delivery;
+mod drain;
 mod metadata;
-mod metering;
 mod partitioning;
 mod plugins;
 mod prepare;
 mod send;
 mod shared;
+mod status;
 mod transaction;
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc};
 
 pub use builder::ProducerBuilder;
 pub use delivery::closing::Unsent;
@@ -29,30 +26,25 @@ pub use metadata::partitions::PartitionInfo;
 pub use send::batch::{BatchDelivery, BatchError, BatchMetadata, SendAll};
 pub use send::blocking::{Blocking, BlockingDelivery};
 pub use send::send_and_wait::SendAndWait;
-pub use send::sending::{Sending, TrySendError};
+pub use send::sending::Sending;
 pub use send::sink::ProducerSink;
+pub use send::try_send::TrySendError;
 pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetadata, Offsets, Transaction};
 
-use self::{
-    admission::outstanding::Abandoned,
-    core::{Core, Rejected},
-    delivery::closing::Collector,
-    prepare::pending_serialization::PendingSerialization,
-    shared::topic_of,
-};
+use self::{core::Core, prepare::pending_serialization::PendingSerialization};
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     core::check_topic_name,
     plugins::{Installed, Plugins},
 };
-pub(crate) use self::{core::place, delivery::listeners::Listeners, prepare::serializers::Serializers, send::sending::Given};
+pub(crate) use self::{core::place, delivery::listeners::Listeners, prepare::serializers::Serializers, send::try_send::Given};
+#[cfg(doc)]
+use crate::ErrorKind;
 use crate::{
-    Delivery, Error, ErrorKind, ProducerRecord,
-    deadline::Deadline,
+    Delivery, Error, ProducerRecord,
     delivery::{Report, report},
     intercept::Chain,
-    metrics::Timed,
-    native::{Completion, Contained, Draft, PreparedRecord, code},
+    native::{Completion, Contained, Draft, PreparedRecord},
 };
 
 /// Sends records to Kafka, each with a future for its delivery report. Created by [`Producer::builder`].
@@ -205,92 +197,6 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         Blocking::new(self)
     }
 
-    /// Sends the accepted records without `linger.ms`, and waits for the reports of all records accepted before this call.
-    ///
-    /// Records that other tasks send meanwhile also ignore `linger.ms`; later ones do not.
-    ///
-    /// As in Java, the result does not include the results of the records; see their deliveries.
-    ///
-    /// It takes as long as the records may, up to `delivery.timeout.ms`. To wait for less, drop the future, as the timeout of a runtime does:
-    /// nothing is lost, and another call waits again. [`Blocking::flush_timeout`] is the same for threads.
-    ///
-    /// On a closed producer it waits for the records that are not reported yet, as in Java, and is no error.
-    ///
-    /// A callback must not block on this: no report is served while it runs, so it would wait forever. [`Blocking::flush`] returns an error
-    /// instead.
-    ///
-    /// # Errors
-    /// [`Closed`](ErrorKind::Closed) in a forked child process.
-    pub async fn flush(&self) -> Result<(), Error> {
-        self.0.core.check_process()?;
-        let flushed = self.0.core.shared.admission.outstanding.flush();
-        let hurry = (!flushed.is_over()).then(|| self.0.core.hurry());
-        let begun = Instant::now();
-        let result = flushed.await;
-        drop(hurry);
-        self.0.core.shared.delivery.flush_helper.lingers().await;
-        result.map_err(|Abandoned| {
-            Error::new(ErrorKind::Closed, "the delivery thread has ended: outstanding records are not reported")
-        })?;
-        self.0.core.shared.meter.took(Timed::Flush, begun.elapsed());
-        Ok(())
-    }
-
-    /// Closes the producer for all of its handles, and drops this one. Rejects further records, waits at most `timeout` for the delivery of the accepted ones, and
-    /// returns the undelivered ones. Their deliveries fail with [`GivenUp`](ErrorKind::GivenUp).
-    ///
-    /// A `timeout` of zero does not wait. A `timeout` that overflows the clock, such as `Duration::MAX`, is no limit: records then have
-    /// `delivery.timeout.ms`.
-    ///
-    /// A callback or other user code may block the delivery thread, and `close` does not wait for it: some seconds after `timeout` (at most five)
-    /// it fails with [`CloseTimeout`](ErrorKind::CloseTimeout). The unreported records are reported as given up when the code returns, and
-    /// another handle's `close` then returns them.
-    ///
-    /// An open [`Transaction`] is aborted, as in Java; a pending commit may complete. The records of an aborted transaction are not returned.
-    ///
-    /// A callback must not block on this: no report is served while it runs, so it would wait forever. [`Blocking::close`] returns an error
-    /// instead.
-    ///
-    /// # Errors
-    /// [`CloseTimeout`](ErrorKind::CloseTimeout) if user code delays reports; [`Closed`](ErrorKind::Closed) in a forked child process.
-    pub async fn close(self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
-        self.0.core.check_process()?;
-        let shared = &self.0.core.shared;
-        let collector = Collector::new(Arc::clone(shared));
-        let ended = shared.close(&self.0.core.client, Deadline::after(timeout), true);
-        // If this is the last handle, the delivery thread destroys librdkafka's client, which blocks.
-        drop(self);
-        // The sender is dropped unsent only if its thread panics.
-        let in_time = ended.await.unwrap_or_default();
-        collector.take(in_time)
-    }
-
-    /// The number of records that are accepted and not reported yet. Records whose reports arrive together count until the last is reported.
-    pub fn outstanding(&self) -> usize {
-        self.0.core.shared.admission.outstanding.len()
-    }
-
-    /// The fatal error of this producer, if there was one: it can send no more, so create another one. Sends and transaction calls fail with
-    /// the same error; a health check can ask here.
-    ///
-    /// `None` in a forked child process.
-    pub fn fatal_error(&self) -> Option<Error> {
-        self.0.core.check_process().ok()?;
-        self.0.core.fatal_error()
-    }
-
-    /// The free bytes of `buffer.memory`.
-    pub fn buffer_available_bytes(&self) -> usize {
-        self.0.core.shared.admission.buffer_memory.available()
-    }
-
-    /// librdkafka's last statistics as JSON (librdkafka: `STATISTICS.md`). `None` before the first interval of
-    /// `librdkafka.statistics.interval.ms`, and in a forked child process.
-    pub fn statistics(&self) -> Option<String> {
-        self.0.core.check_process().ok()?;
-        self.0.core.shared.meter.last_statistics()
-    }
-
     fn send_reporting(&self, record: ProducerRecord<'_, K, V>, callback: impl FnOnce(Report) + Send + 'static) -> Sending {
         self.start(record, reporting(callback))
     }
@@ -301,64 +207,6 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             Ok((draft, Some(pending_serialization))) => Sending::defer(&self.0.core, draft, *pending_serialization),
             Err(error) => Sending::failed(error),
         }
-    }
-
-    /// Sends a record that is not to wait, and gives it back if it is refused. `accepted` makes the result of a draft that is about to be sent.
-    fn try_start<'a, T>(
-        &self,
-        mut record: ProducerRecord<'a, K, V>,
-        completion: Completion,
-        accepted: impl FnOnce(&Draft) -> T,
-    ) -> Result<T, TrySendError<'a, K, V>> {
-        let given = Given::new(&record, self.0.interceptors.is_some());
-        let sent = self.prepare_now(&mut record, completion).and_then(|draft| {
-            let accepted = accepted(&draft);
-            self.accept_now(draft).map(|()| accepted)
-        });
-        sent.map_err(|error| TrySendError::new(error, given.restore(record)))
-    }
-
-    fn accept_now(&self, draft: Draft) -> Result<(), Error> {
-        let core = &self.0.core;
-        if core.shared.admission.buffer_memory.try_take(draft.charge()) {
-            // Checked only now, when the record cannot be behind others that wait for memory.
-            if core.shared.admission.deferrals.is_engaged() && core.shared.admission.deferrals.holds(&topic_of(draft.record())) {
-                core.shared.release(&core.client, draft.charge());
-                return Err(self.refuse_pending(draft, "the schema of a record before it"));
-            }
-            if core.shared.is_behind_absent(draft.record()) {
-                return Err(core.turn_absent_away(draft, code::UNKNOWN_PARTITION));
-            }
-            return core.accept(draft).map_err(|rejected| match rejected {
-                Rejected::Absent(draft, code) => core.turn_absent_away(*draft, code),
-                Rejected::Failed(error) => error,
-            });
-        }
-        let error = Error::new(
-            ErrorKind::BufferFull,
-            format!(
-                "no room in buffer.memory ({} bytes); await `send`, or try again later",
-                core.shared.admission.buffer_memory.limit()
-            ),
-        );
-        core.turn_away(&topic_of(draft.record()), draft, &error);
-        Err(error)
-    }
-
-    /// [`prepare`](Self::prepare) for calls that do not wait.
-    fn prepare_now(&self, record: &mut ProducerRecord<'_, K, V>, completion: Completion) -> Result<Draft, Error> {
-        let (draft, pending_serialization) = self.prepare(record, completion)?;
-        let Some(pending_serialization) = pending_serialization else { return Ok(draft) };
-        Err(self.refuse_pending(draft, pending_serialization.what()))
-    }
-
-    /// Rejects a record that would have to wait for a serializer.
-    fn refuse_pending(&self, draft: Draft, what: &str) -> Error {
-        let topic = topic_of(draft.record());
-        let message = format!("topic {topic}: {what} is not available yet; await `send`, or try again later");
-        let error = Error::new(ErrorKind::SchemaPending, message);
-        self.0.core.turn_away(&topic, draft, &error);
-        error
     }
 
     /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size. Also returns the serialization

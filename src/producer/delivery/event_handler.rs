@@ -16,8 +16,8 @@ use crate::{
     panic::{emit, survive},
     producer::{
         admission::outstanding::Done,
-        metering::totals,
         shared::{Shared, refresh_metadata_of},
+        status::totals,
         transaction::{Failure, Transactions, is_fence},
     },
 };

@@ -6,3 +6,4 @@ pub(super) mod blocking;
 pub(super) mod send_and_wait;
 pub(super) mod sending;
 pub(super) mod sink;
+pub(super) mod try_send;

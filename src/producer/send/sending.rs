@@ -1,7 +1,6 @@
 //! [`Sending`]: the future of a record's acceptance.
 
 use std::{
-    error::Error as StdError,
     fmt,
     future::Future,
     mem,
@@ -11,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    Delivery, Error, Headers, ProducerRecord,
+    Delivery, Error,
     native::{Admission, Draft, Pending, code},
     producer::{
         admission::{
@@ -219,81 +218,5 @@ impl fmt::Debug for Sending {
             State::Deferred { .. } => "Sending(waiting for its serializer, topic or partition)",
             State::Done => "Sending(done)",
         })
-    }
-}
-
-/// What has to be put back into a record that is refused, since sending takes it out or changes it.
-pub(crate) enum Given<'a, K: ?Sized, V: ?Sized> {
-    Nothing,
-    Headers(Headers),
-    /// With interceptors, which may change all of it.
-    Record(ProducerRecord<'a, K, V>),
-}
-
-impl<'a, K: ?Sized, V: ?Sized> Given<'a, K, V> {
-    /// Copies only what may be lost: nothing of a record without headers.
-    pub(crate) fn new(record: &ProducerRecord<'a, K, V>, is_intercepted: bool) -> Self {
-        if is_intercepted {
-            Self::Record(record.clone())
-        } else if record.headers_ref().is_empty() {
-            Self::Nothing
-        } else {
-            Self::Headers(record.headers_ref().clone())
-        }
-    }
-
-    /// The record as it was given.
-    pub(crate) fn restore(self, sent: ProducerRecord<'a, K, V>) -> ProducerRecord<'a, K, V> {
-        match self {
-            Self::Nothing => sent.headers(Headers::new()),
-            Self::Headers(headers) => sent.headers(headers),
-            Self::Record(record) => record,
-        }
-    }
-}
-
-/// The error of a call that does not wait, with the record.
-pub struct TrySendError<'a, K: ?Sized, V: ?Sized> {
-    error: Error,
-    record: Box<ProducerRecord<'a, K, V>>,
-}
-
-impl<'a, K: ?Sized, V: ?Sized> TrySendError<'a, K, V> {
-    pub(crate) fn new(error: Error, record: ProducerRecord<'a, K, V>) -> Self {
-        Self { error, record: Box::new(record) }
-    }
-
-    /// Why the record was not accepted.
-    pub fn error(&self) -> &Error {
-        &self.error
-    }
-
-    /// The unchanged record, to send it again.
-    pub fn into_record(self) -> ProducerRecord<'a, K, V> {
-        *self.record
-    }
-}
-
-impl<K: ?Sized, V: ?Sized> From<TrySendError<'_, K, V>> for Error {
-    fn from(refused: TrySendError<'_, K, V>) -> Self {
-        refused.error
-    }
-}
-
-impl<K: ?Sized, V: ?Sized> fmt::Display for TrySendError<'_, K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl<K: ?Sized, V: ?Sized> fmt::Debug for TrySendError<'_, K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TrySendError").field("error", &self.error).field("record", &self.record).finish()
-    }
-}
-
-impl<K: ?Sized, V: ?Sized> StdError for TrySendError<'_, K, V> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.error.source()
     }
 }

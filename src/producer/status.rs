@@ -1,9 +1,10 @@
-//! [`Producer::metrics`]: a snapshot of a producer's metrics.
+//! What a program can ask a producer: its metrics, its outstanding records, its fatal error.
 
 use std::{sync::Arc, time::Instant};
 
 use super::Producer;
 use crate::{
+    Error,
     metrics::{Metrics, Present, Totals, snapshot},
     native::{Client, Counted, TopicCounts},
 };
@@ -30,6 +31,32 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             topics: totals(&core.client, TopicCounts::read),
         };
         snapshot(present, &core.shared.meter)
+    }
+
+    /// The number of records that are accepted and not reported yet. Records whose reports arrive together count until the last is reported.
+    pub fn outstanding(&self) -> usize {
+        self.0.core.shared.admission.outstanding.len()
+    }
+
+    /// The fatal error of this producer, if there was one: it can send no more, so create another one. Sends and transaction calls fail with
+    /// the same error; a health check can ask here.
+    ///
+    /// `None` in a forked child process.
+    pub fn fatal_error(&self) -> Option<Error> {
+        self.0.core.check_process().ok()?;
+        self.0.core.fatal_error()
+    }
+
+    /// The free bytes of `buffer.memory`.
+    pub fn buffer_available_bytes(&self) -> usize {
+        self.0.core.shared.admission.buffer_memory.available()
+    }
+
+    /// librdkafka's last statistics as JSON (librdkafka: `STATISTICS.md`). `None` before the first interval of
+    /// `librdkafka.statistics.interval.ms`, and in a forked child process.
+    pub fn statistics(&self) -> Option<String> {
+        self.0.core.check_process().ok()?;
+        self.0.core.shared.meter.last_statistics()
     }
 }
 
