@@ -3,7 +3,6 @@
 use std::{num::NonZeroI64, sync::Arc, time::Duration};
 
 use super::{
-    admission::outstanding::Done,
     delivery::{
         closing,
         drop_on::{DropOn, Remainder},
@@ -54,19 +53,15 @@ impl Core {
         if self.shared.admission.outstanding.is_closed() { Err(self.refusal(code::DESTROY)) } else { Ok(()) }
     }
 
-    /// Sends a draft whose memory is reserved.
-    pub(super) fn accept(&self, draft: Draft) -> Result<(), Rejected> {
-        // Dropped last, since it wakes the tasks of flushes that end with this record.
-        let mut done = Done::default();
-        self.shared.accept(&self.client, draft, &mut done).map_err(|(mut draft, code)| {
-            if is_absence(&draft, code) {
-                return Rejected::Absent(draft, code);
-            }
-            self.shared.release(&self.client, draft.charge());
-            let error = self.shared.refusal_of(&self.client, &mut draft, code);
-            self.turn_away(&topic_of(draft.record()), *draft, &error);
-            Rejected::Failed(error)
-        })
+    /// Ends a draft that librdkafka did not accept, unless it may wait for its topic or partition.
+    pub(super) fn rejected(&self, mut draft: Box<Draft>, code: i32) -> Rejected {
+        if is_absence(&draft, code) {
+            return Rejected::Absent(draft, code);
+        }
+        self.shared.release(&self.client, draft.charge());
+        let error = self.shared.refusal_of(&self.client, &mut draft, code);
+        self.turn_away(&topic_of(draft.record()), *draft, &error);
+        Rejected::Failed(error)
     }
 
     /// Rejects a draft that does not wait for its unknown topic or partition, and releases its memory. The record is returned to the program,

@@ -31,7 +31,12 @@ pub use send::sink::ProducerSink;
 pub use send::try_send::TrySendError;
 pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetadata, Offsets, Transaction};
 
-use self::{core::Core, prepare::pending_serialization::PendingSerialization};
+use self::{
+    admission::outstanding::Done,
+    core::{Core, Rejected},
+    prepare::pending_serialization::PendingSerialization,
+    shared::Shared,
+};
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     core::check_topic_name,
@@ -44,7 +49,7 @@ use crate::{
     Delivery, Error, ProducerRecord,
     delivery::{Report, report},
     intercept::Chain,
-    native::{Completion, Contained, Draft, PreparedRecord},
+    native::{Client, Completion, Contained, Draft, Pending, code},
 };
 
 /// Sends records to Kafka, each with a future for its delivery report. Created by [`Producer::builder`].
@@ -201,50 +206,56 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         self.start(record, reporting(callback))
     }
 
+    /// Takes the steps of a record from here to librdkafka, in the Java producer's order: interceptors, serializers, size, `buffer.memory`.
     fn start(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Sending {
         match self.prepare(&mut record, completion) {
-            Ok((draft, None)) => Sending::start(&self.0.core, draft),
-            Ok((draft, Some(pending_serialization))) => Sending::defer(&self.0.core, draft, *pending_serialization),
+            Ok((draft, None)) => self.0.core.send(draft),
+            Ok((draft, Some(pending_serialization))) => Sending::wait_for_serializer(&self.0.core, draft, *pending_serialization),
             Err(error) => Sending::failed(error),
         }
     }
 
-    /// The steps before a record is accepted, in the Java producer's order: interceptors, serializers, size. Also returns the serialization
-    /// that has to wait.
-    fn prepare(&self, record: &mut ProducerRecord<'_, K, V>, completion: Completion) -> Result<Prepared, Error> {
-        self.0.core.check_process()?;
+    /// Creates the draft of a record. Also returns the serialization that has to wait.
+    fn prepare(
+        &self,
+        record: &mut ProducerRecord<'_, K, V>,
+        completion: Completion,
+    ) -> Result<(Draft, Option<Box<PendingSerialization>>), Error> {
+        let core = &self.0.core;
+        core.check_process()?;
         if let Some(chain) = &self.0.interceptors {
             chain.send(record);
         }
-        let mut draft = self.0.core.client.pool().take();
+        let mut draft = core.client.pool().take();
         draft.record_mut().completion = completion;
-        if let Err(error) = self.0.core.check_transaction() {
+        if let Err(error) = core.check_transaction() {
             // The interceptors may identify the record by its headers.
             draft.record_mut().headers = record.take_headers();
-            self.0.core.reject_outside_transaction(record.topic(), draft, &error);
+            core.reject_outside_transaction(record.topic(), draft, &error);
             return Err(error);
         }
-        match self.fill(draft.record_mut(), record) {
-            Ok(Filled::Whole(cost)) => {
-                draft.set_charge(cost);
-                Ok((draft, None))
-            }
-            Ok(Filled::InPart(pending_serialization)) => Ok((draft, Some(pending_serialization))),
+        match self.serialize(&mut draft, record) {
+            Ok(pending_serialization) => Ok((draft, pending_serialization)),
             Err(error) => {
-                self.0.core.turn_away(record.topic(), draft, &error);
+                core.turn_away(record.topic(), draft, &error);
                 Err(error)
             }
         }
     }
 
-    fn fill(&self, prepared: &mut PreparedRecord, record: &mut ProducerRecord<'_, K, V>) -> Result<Filled, Error> {
-        let core = &self.0.core;
+    /// Serializes a record into its draft and charges its size. Returns the serialization that has to wait.
+    fn serialize(
+        &self,
+        draft: &mut Draft,
+        record: &mut ProducerRecord<'_, K, V>,
+    ) -> Result<Option<Box<PendingSerialization>>, Error> {
+        let (core, prepared) = (&self.0.core, draft.record_mut());
         prepared.headers = record.take_headers();
         core.address(prepared, record.topic())?;
         place(prepared, record.explicit_partition(), record.explicit_timestamp())?;
         if self.0.serializers.may_defer() {
             if let Some(pending_serialization) = self.0.serializers.fill_or_defer(prepared, record)? {
-                return Ok(Filled::InPart(pending_serialization));
+                return Ok(Some(pending_serialization));
             }
         } else {
             self.0.serializers.fill(prepared, record)?;
@@ -254,18 +265,57 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         }
         let cost = prepared.cost();
         core.check_size(prepared, cost)?;
-        Ok(Filled::Whole(cost))
+        draft.set_charge(cost);
+        Ok(None)
     }
 }
 
-/// A record that is ready to be accepted, or that waits for the rest of its serialization.
-type Prepared = (Draft, Option<Box<PendingSerialization>>);
+impl Core {
+    /// Passes a draft to librdkafka if `buffer.memory` has space for it and no earlier record waits. Otherwise the draft waits.
+    fn send(self: &Arc<Self>, draft: Draft) -> Sending {
+        let admission = &self.shared.admission;
+        if admission.deferrals.is_engaged() {
+            // It may be behind a record that waits for its serializer, or will once it has memory.
+            return Sending::wait_for_serializer(self, draft, PendingSerialization::nothing());
+        }
+        if !admission.buffer_memory.try_take(draft.charge()) {
+            return Sending::wait_for_memory(self, draft);
+        }
+        let pending = draft.pending_report();
+        self.send_reserved(draft, pending)
+    }
 
-/// The result of serializing a record.
-enum Filled {
-    /// Key and value are in the buffer, and the record needs this much of `buffer.memory`.
-    Whole(usize),
-    InPart(Box<PendingSerialization>),
+    /// Passes a draft whose memory is reserved to librdkafka. `pending` receives its report.
+    fn send_reserved(self: &Arc<Self>, draft: Draft, pending: Pending) -> Sending {
+        match self.accept(draft) {
+            Ok(()) => Sending::accepted(Delivery::new(pending)),
+            Err(Rejected::Absent(draft, _)) => Sending::wait_for_metadata(self, *draft, pending),
+            Err(Rejected::Failed(error)) => Sending::failed(error),
+        }
+    }
+
+    /// [`send_reserved`](Self::send_reserved) for calls that never wait.
+    fn accept(&self, draft: Draft) -> Result<(), Rejected> {
+        // Dropped last, since it wakes the tasks of flushes that end with this record.
+        let mut done = Done::default();
+        self.shared.produce(&self.client, draft, &mut done).map_err(|(draft, code)| self.rejected(draft, code))
+    }
+}
+
+impl Shared {
+    /// Counts a draft as outstanding and passes it to librdkafka. Its memory is already reserved; on failure the caller releases it.
+    fn produce(&self, client: &Client, mut draft: Draft, done: &mut Done) -> Result<(), (Box<Draft>, i32)> {
+        let Some(generation) = self.admission.outstanding.enter(done) else {
+            self.fail_transaction(client, &draft, code::DESTROY);
+            return Err((Box::new(draft), code::DESTROY));
+        };
+        draft.set_generation(generation);
+        client.produce(draft).inspect_err(|(draft, code)| {
+            // Before the record stops being outstanding, so that a commit that finds none sees the failure.
+            self.note_rejected(client, draft, *code);
+            self.admission.outstanding.leave_one(generation, done);
+        })
+    }
 }
 
 pub(crate) fn reporting(callback: impl FnOnce(Report) + Send + 'static) -> Completion {

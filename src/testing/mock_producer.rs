@@ -389,7 +389,7 @@ impl Log {
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Produce<K, V> for MockProducer<K, V> {
     fn send(&self, mut record: ProducerRecord<'_, K, V>) -> Sending {
         match self.accept(&mut record, Completion::Future) {
-            Ok(pending) => Sending::accepted(pending),
+            Ok(pending) => Sending::accepted(Delivery::new(pending)),
             Err(error) => Sending::failed(error),
         }
     }

@@ -65,30 +65,15 @@ struct Aftermath {
 type Admit<'a> = &'a mut dyn FnMut(Entrant) -> Result<(), Refused>;
 
 impl Shared {
-    /// Passes a draft to librdkafka. Its memory is already reserved; on failure the caller releases it.
-    pub(in crate::producer) fn accept(
-        &self,
-        client: &Client,
-        mut draft: Draft,
-        done: &mut Done,
-    ) -> Result<(), (Box<Draft>, i32)> {
-        let Some(generation) = self.admission.outstanding.enter(done) else {
-            self.fail_transaction(client, &draft, code::DESTROY);
-            return Err((Box::new(draft), code::DESTROY));
-        };
-        draft.set_generation(generation);
-        client.produce(draft).inspect_err(|(draft, code)| {
-            // Before the record stops being outstanding, so that a commit that finds none sees the failure. A record of an unknown partition
-            // may still wait for it.
-            if is_absence(draft, *code) {
-                let record = draft.record();
-                let partition = record.partition.filter(|_| *code == code::UNKNOWN_PARTITION).unwrap_or_default();
-                record.topic.iter().for_each(|topic| topic.forget_partition(partition));
-            } else {
-                self.fail_transaction(client, draft, *code);
-            }
-            self.admission.outstanding.leave_one(generation, done);
-        })
+    /// Fails the transaction of a draft that librdkafka did not accept, or forgets its topic's partition, for which it may still wait.
+    pub(in crate::producer) fn note_rejected(&self, client: &Client, draft: &Draft, code: i32) {
+        if is_absence(draft, code) {
+            let record = draft.record();
+            let partition = record.partition.filter(|_| code == code::UNKNOWN_PARTITION).unwrap_or_default();
+            record.topic.iter().for_each(|topic| topic.forget_partition(partition));
+        } else {
+            self.fail_transaction(client, draft, code);
+        }
     }
 
     /// Releases memory and admits waiting records.
@@ -146,7 +131,7 @@ impl Shared {
     fn dispatch(&self, client: &Client, draft: Draft, aftermath: &mut Aftermath) -> Result<(), Refused> {
         // Before librdkafka gets the record, since the slot may then be freed at any time.
         aftermath.wakers.extend(draft.admit());
-        self.accept(client, draft, &mut aftermath.done).map_err(|(draft, code)| {
+        self.produce(client, draft, &mut aftermath.done).map_err(|(draft, code)| {
             if is_absence(&draft, code) {
                 // Its sender was told that it is accepted, so it cannot wait any more.
                 self.fail_transaction(client, &draft, code);

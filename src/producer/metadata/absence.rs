@@ -144,7 +144,7 @@ impl Shared {
             return Some(Box::new(Deferral { draft, pending_serialization, ticket }));
         }
         let mut done = Done::default();
-        let Err((mut draft, code)) = self.accept(client, draft, &mut done) else {
+        let Err((mut draft, code)) = self.produce(client, draft, &mut done) else {
             self.admission.deferrals.disengage();
             return None;
         };

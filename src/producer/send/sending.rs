@@ -18,7 +18,7 @@ use crate::{
             buffer_memory::Claim,
             deferral::{Deferral, Ticket},
         },
-        core::{Core, Rejected},
+        core::Core,
         prepare::pending_serialization::PendingSerialization,
         shared::topic_of,
     },
@@ -37,7 +37,7 @@ pub struct Sending(State);
 
 enum State {
     Ready(Box<Option<Result<Delivery, Error>>>),
-    Accepted(Pending),
+    Accepted(Delivery),
     Waiting {
         id: u64,
         pending: Pending,
@@ -53,34 +53,25 @@ enum State {
 }
 
 impl Sending {
-    #[cfg(feature = "testing")]
-    pub(crate) fn accepted(pending: Pending) -> Self {
-        Self(State::Accepted(pending))
+    pub(crate) fn accepted(delivery: Delivery) -> Self {
+        Self(State::Accepted(delivery))
     }
 
     pub(crate) fn failed(error: Error) -> Self {
         Self(State::Ready(Box::new(Some(Err(error)))))
     }
 
-    /// Sends the draft if memory is available, or queues it.
-    pub(in crate::producer) fn start(core: &Arc<Core>, mut draft: Draft) -> Self {
+    /// Queues the draft for `buffer.memory`.
+    pub(in crate::producer) fn wait_for_memory(core: &Arc<Core>, mut draft: Draft) -> Self {
         let shared = &core.shared;
-        if shared.admission.deferrals.is_engaged() {
-            // It may be behind a record that waits for its serializer, or will once it has memory.
-            return Self::defer(core, draft, PendingSerialization::nothing());
-        }
-        if shared.admission.buffer_memory.try_take(draft.charge()) {
-            let pending = draft.pending_report();
-            return Self::accept(core, draft, pending);
-        }
         if !shared.is_known(draft.record()) {
             // librdkafka may not know the partition when memory becomes available.
-            return Self::defer(core, draft, PendingSerialization::nothing());
+            return Self::wait_for_serializer(core, draft, PendingSerialization::nothing());
         }
         let pending = draft.pending();
         draft.record_mut().trim();
         match shared.admission.buffer_memory.take_or_wait(draft.charge(), Entrant::Whole(draft)) {
-            Claim::Granted(entrant) => Self::accept(core, entrant.into_draft(), pending),
+            Claim::Granted(entrant) => core.send_reserved(entrant.into_draft(), pending),
             Claim::Waiting { id, first } => {
                 if first {
                     core.client.wake(); // to see the timer
@@ -93,7 +84,11 @@ impl Sending {
     }
 
     /// Queues the draft for its serializer, after it has reserved memory for what it keeps meanwhile.
-    pub(in crate::producer) fn defer(core: &Arc<Core>, mut draft: Draft, pending_serialization: PendingSerialization) -> Self {
+    pub(in crate::producer) fn wait_for_serializer(
+        core: &Arc<Core>,
+        mut draft: Draft,
+        pending_serialization: PendingSerialization,
+    ) -> Self {
         let shared = &core.shared;
         if !shared.admission.deferrals.engage() {
             return Self::refuse(core, draft);
@@ -115,7 +110,7 @@ impl Sending {
                 core.keep_time();
             }
             Claim::Granted(entrant) => {
-                let sending = Self::accept(core, entrant.into_draft(), pending);
+                let sending = core.send_reserved(entrant.into_draft(), pending);
                 shared.admission.deferrals.disengage();
                 return sending;
             }
@@ -141,16 +136,8 @@ impl Sending {
         Self::failed(error)
     }
 
-    fn accept(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
-        match core.accept(draft) {
-            Ok(()) => Self(State::Accepted(pending)),
-            Err(Rejected::Absent(draft, _)) => Self::set_aside(core, *draft, pending),
-            Err(Rejected::Failed(error)) => Self::failed(error),
-        }
-    }
-
     /// Sets the draft aside until its topic or partition is known. Its memory is reserved.
-    fn set_aside(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
+    pub(in crate::producer) fn wait_for_metadata(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
         let shared = &core.shared;
         if !shared.admission.deferrals.engage() {
             shared.release(&core.client, draft.charge());
@@ -185,9 +172,8 @@ impl Future for Sending {
             (State::Deferred { ticket, core, .. }, Some(Admission::Refused(code))) => {
                 Poll::Ready(Err(ticket.take_error().unwrap_or_else(|| core.refusal(code))))
             }
-            (State::Accepted(pending) | State::Waiting { pending, .. } | State::Deferred { pending, .. }, _) => {
-                Poll::Ready(Ok(Delivery::new(pending)))
-            }
+            (State::Accepted(delivery), _) => Poll::Ready(Ok(delivery)),
+            (State::Waiting { pending, .. } | State::Deferred { pending, .. }, _) => Poll::Ready(Ok(Delivery::new(pending))),
             (State::Done, _) => Poll::Pending,
         }
     }
