@@ -6,10 +6,8 @@
 
 use std::{
     collections::HashMap,
-    ffi::{c_int, c_void},
     fmt,
-    mem::{self, ManuallyDrop},
-    num::NonZeroI64,
+    mem::ManuallyDrop,
     ptr::{self, NonNull},
     sync::{Arc, RwLock},
     time::Duration,
@@ -26,25 +24,19 @@ use super::{
     fork_guard::ForkGuard,
     opaque::Opaque,
     pool::Pool,
-    prepared_record::PreparedRecord,
     queue::Queue,
     reconnect::Reconnect,
     returned_error::ReturnedError,
     settings::{SettingRefused, Settings, makes_tokens, milliseconds},
-    slot::{self, Draft},
     text_buffer::TextBuffer,
-    thread_buffers,
     throttle::Throttled,
-    topic::{PartitionReport, Topic, TopicPartitioner, native_headers},
+    topic::{Topic, TopicPartitioner},
     wakeup::Wakeup,
 };
 use crate::{
     lock::{read, unpoisoned, write},
     secret::Secret,
 };
-
-/// `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
-const ANY_PARTITION: i32 = -1;
 
 /// Creates the partitioner of a topic; `None` leaves the choice to librdkafka's partitioner.
 type PartitionFor = Box<dyn Fn() -> Option<Box<dyn TopicPartitioner>> + Send + Sync>;
@@ -146,83 +138,6 @@ impl Client {
         read(&self.topics).values().map(Arc::clone).collect()
     }
 
-    /// Passes the record to librdkafka. If librdkafka does not accept it, returns it with the code. The draft must have a topic of this client.
-    pub(crate) fn produce(&self, mut draft: Draft) -> Result<(), (Box<Draft>, i32)> {
-        let copied = !draft.record().is_kept();
-        let record = draft.record();
-        let Some(topic) = record.topic.as_ref().map(|topic| topic.handle()).filter(|topic| !topic.is_null()) else {
-            return Err((Box::new(draft), sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC as i32));
-        };
-        let partition = record.partition.unwrap_or(ANY_PARTITION);
-        let counted = record.partition.and_then(|partition| count(record, partition));
-        let bytes = |part: Option<&[u8]>| part.map_or((ptr::null(), 0), |part| (part.as_ptr().cast::<c_void>(), part.len()));
-        let (key, key_size) = bytes(record.key());
-        let (value, value_size) = bytes(record.value());
-        let extra = (!record.headers.is_empty() || record.timestamp.is_some())
-            .then(|| (native_headers(&record.headers), record.timestamp.map_or(0, NonZeroI64::get)));
-        // The key is always copied. A large value is not copied: librdkafka refers to it until the report.
-        let (flags, scratch) =
-            if copied { (sys::RD_KAFKA_MSG_F_COPY as c_int, mem::take(&mut draft.record_mut().buffer)) } else { (0, Vec::new()) };
-        let (opaque, spare) = draft.into_opaque();
-        if counted.is_some() {
-            // SAFETY: `into_opaque` returned the pointer, and nobody else has the slot: librdkafka gets it below.
-            unsafe { slot::set_counted(opaque) };
-        }
-        let code = match extra {
-            None => {
-                // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody accesses
-                // before the report.
-                let result = unsafe {
-                    sys::rd_kafka_produce(topic, partition, flags, value.cast_mut(), value_size, key, key_size, opaque)
-                };
-                // SAFETY: reads this thread's last error, which the failed call has set.
-                if result == 0 { code::NO_ERROR } else { unsafe { ffi::rd_kafka_last_error() } }
-            }
-            Some((headers, timestamp)) => {
-                let message = [
-                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_RKT, Value { rkt: topic }),
-                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION, Value { i32_: partition }),
-                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE, memory(value, value_size)),
-                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_KEY, memory(key, key_size)),
-                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS, Value { i: flags }),
-                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_OPAQUE, Value { ptr: opaque }),
-                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP, Value { i64_: timestamp }),
-                    field(sys::rd_kafka_vtype_t::RD_KAFKA_VTYPE_HEADERS, Value { headers }),
-                ];
-                let count = if headers.is_null() { message.len() - 1 } else { message.len() };
-                // SAFETY: the topic is this client's; key and value lie in `scratch`, or in the slot's buffer, which nobody accesses
-                // before the report; each field's type tag fits its value, and `count` of them are there; the error is ours.
-                let result =
-                    unsafe { ReturnedError::check(sys::rd_kafka_produceva(self.handle.as_ptr(), message.as_ptr(), count)) };
-                match result {
-                    Ok(()) => code::NO_ERROR,
-                    Err(error) => {
-                        if !headers.is_null() {
-                            // SAFETY: librdkafka takes the headers over only with a record that it accepts: they are still ours.
-                            unsafe { sys::rd_kafka_headers_destroy(headers) };
-                        }
-                        error.code()
-                    }
-                }
-            }
-        };
-        if code == code::NO_ERROR {
-            if copied {
-                thread_buffers::give(scratch);
-            }
-            return Ok(());
-        }
-        // SAFETY: librdkafka has not accepted the record, so that it keeps nothing of it.
-        let mut draft = unsafe { Draft::take_back(opaque, spare) };
-        if copied {
-            draft.record_mut().buffer = scratch;
-        }
-        if let (Some(counted), Some(partition)) = (counted, draft.record().topic.as_ref().and_then(|topic| topic.partition())) {
-            partition.on_reported(counted);
-        }
-        Err((Box::new(draft), code))
-    }
-
     /// The next event. If there is none, waits for an event, for a [`wake`](Self::wake), or for `timeout`.
     pub(super) fn poll(&self, timeout: Duration) -> Option<Event> {
         self.events.poll(Duration::ZERO).or_else(|| {
@@ -304,25 +219,8 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Counts a record with an explicit partition, for which librdkafka does not call the partitioner; `None` if it does not count.
-fn count(record: &PreparedRecord, partition: i32) -> Option<PartitionReport> {
-    let bytes = record.view().queued_size();
-    let counts = record.topic.as_ref().and_then(|topic| topic.partition()).is_some_and(|topic| topic.count(partition, bytes));
-    counts.then_some(PartitionReport { partition, bytes, any_written: false })
-}
-
 /// Sends all queued records without lingering and waits until none is outstanding, for `timeout` at most. Blocks.
 pub(crate) fn flush_now(client: &Client, timeout: Duration) {
     // SAFETY: `client` keeps the producer alive; reports are served by the delivery thread meanwhile.
     unsafe { ffi::rd_kafka_flush(client.handle(), milliseconds(timeout)) };
-}
-
-type Value = sys::rd_kafka_vu_s__bindgen_ty_1;
-
-fn field(tag: sys::rd_kafka_vtype_t, value: Value) -> sys::rd_kafka_vu_t {
-    sys::rd_kafka_vu_t { vtype: tag, u: value }
-}
-
-fn memory(bytes: *const c_void, size: usize) -> Value {
-    Value { mem: sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr: bytes.cast_mut(), size } }
 }

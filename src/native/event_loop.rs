@@ -1,28 +1,18 @@
 //! The delivery thread: the only thread that serves librdkafka's event queue.
-//!
-//! A batch of reports is completed in this order: store all outcomes, destroy the event (only then has librdkafka freed its records), return
-//! slots to the pool, free buffer memory, admit waiting drafts, lower the outstanding counts, wake tasks. A task that is woken finds all of
-//! it done. A task that happens to poll in between may find its report before `buffer_available_bytes` shows the freed memory.
 
-use std::{mem, sync::Arc, task::Waker, time::Duration};
-
-use rdkafka_sys as sys;
+use std::time::Duration;
 
 use super::{
     client::Client,
-    code,
     contained::Contained,
-    counts::Counted,
-    event::{Event, Kind, Message},
-    implicit_ack::AcknowledgedPartitions,
+    event::Kind,
+    in_flight::ReportBatch,
     outcome::Outcome,
-    prepared_record::{Callback, Completion, Tally},
+    prepared_record::Callback,
     record_view::{Asked, RecordView},
-    slot::{Draft, FreeSlot, Reported},
     throttle::Throttled,
-    topic::{self, Topic},
 };
-use crate::panic::{survive, wake};
+use crate::panic::survive;
 
 /// The receivers of a record's report besides its future. The methods must not panic or block.
 pub(crate) trait Audience: Send + Sync {
@@ -126,199 +116,6 @@ fn tell(client: &Client, kind: Kind, event_handler: &dyn EventHandler) {
     }
 }
 
-/// Ends a record that counted as accepted but was rejected by librdkafka: the code is its report. Returns the wakers to call.
-pub(crate) fn report_refused(mut draft: Draft, code: i32, audience: &dyn Audience) -> Vec<Waker> {
-    let outcome = Outcome { details: draft.take_details(), ..Outcome::unwritten(code) };
-    report(draft, outcome, audience)
-}
-
-/// Ends a record that is not in librdkafka. Returns the wakers to call.
-pub(crate) fn report(draft: Draft, mut outcome: Outcome, audience: &dyn Audience) -> Vec<Waker> {
-    if outcome.code() != code::NO_ERROR && audience.returns_records() {
-        let prepared = draft.record();
-        outcome.return_record(prepared.view().copy(prepared.asked(), (prepared.key(), prepared.value())));
-    }
-    let (mut batch, reported) = (ReportBatch::default(), Reported::from(draft));
-    if audience.observes_reports() {
-        audience.on_report(&reported.view(), &outcome);
-    }
-    batch.settle(reported, outcome, audience);
-    batch.end_run();
-    batch.slots.into_iter().for_each(FreeSlot::recycle);
-    batch.wakers
-}
-
-/// The work that is left after the reports of an event and is done once for all of them, and the state of earlier reports.
-#[derive(Default)]
-struct ReportBatch {
-    acknowledged_partitions: AcknowledgedPartitions,
-    freed: Freed,
-    /// The number of records that the event reports.
-    records: usize,
-    /// Whether the broker has returned the offset of the event's first record; unset before that record.
-    has_offsets: Option<bool>,
-    /// Whether the audience observes each report.
-    observes: bool,
-    wakers: Vec<Waker>,
-    slots: Vec<FreeSlot>,
-    /// The batch of the last record, and how many of its records came in a row: they are counted together.
-    run: Option<(Contained<Arc<dyn Tally>>, usize)>,
-    /// The topic of the last record, and the sum to be added to its counts.
-    topic: Option<(Arc<Topic>, Counted)>,
-}
-
-impl ReportBatch {
-    /// Completes all records of the event, then frees buffer memory, then wakes tasks: a woken task finds memory and all results.
-    ///
-    /// Each step runs even if the previous one panics: a task would wait forever for a record that is not completed or not counted.
-    fn complete(&mut self, client: &Client, event: Event, event_handler: &dyn EventHandler) {
-        let audience = event_handler.audience();
-        self.has_offsets = None;
-        (self.observes, self.records) = (audience.observes_reports(), event.reports_left());
-        let mut placed = Placed::default();
-        let mut complete_all = || {
-            while let Some(message) = event.next_report() {
-                self.complete_one(client, event_handler, audience, &message, &mut placed);
-            }
-        };
-        // Usually once; after a panic it continues with the next record.
-        while survive("a delivery report", &mut complete_all).is_none() {}
-        survive("the partitions' queues", || placed.end());
-        survive("a batch", || self.end_run());
-        survive("a topic's counts", || self.end_topic());
-        drop(event);
-        survive("the pool", || client.pool().give_all(&mut self.slots));
-        let freed = mem::take(&mut self.freed);
-        survive("the end of a batch", || event_handler.on_freed(client, freed));
-        self.wakers.drain(..).for_each(wake);
-    }
-
-    fn complete_one(
-        &mut self,
-        client: &Client,
-        event_handler: &dyn EventHandler,
-        audience: &dyn Audience,
-        message: &Message<'_>,
-        placed: &mut Placed,
-    ) {
-        // SAFETY: `Client::produce` made every message with a slot as its opaque, and librdkafka reports each one once.
-        let mut reported = unsafe { Reported::from_opaque(message.opaque()) };
-        self.freed.bytes += reported.charge();
-        if let Some(records) = self.freed.records.get_mut(reported.generation()) {
-            *records += 1;
-        }
-        let mut outcome = message.outcome();
-        let has_offsets = *self.has_offsets.get_or_insert(outcome.offset >= 0);
-        self.acknowledged_partitions.examine(message.topic(), &mut outcome);
-        if !has_offsets {
-            // librdkafka counts from the offset of the first record, even if that is the number for "none".
-            outcome.offset = -1;
-        }
-        self.count_of_topic(message, &reported, &outcome);
-        if reported.is_counted() {
-            // SAFETY: the message's topic is one of the client's, which keeps it until it is dropped; the delivery thread holds the client.
-            unsafe { placed.add(message, &outcome) };
-        }
-        if outcome.code() != code::NO_ERROR {
-            outcome.details = reported.take_details();
-            outcome.attribute(self.records);
-            event_handler.on_failure(client, &reported.view(), &mut outcome, message.broker());
-            if audience.returns_records() {
-                outcome.return_record(reported.view().copy(reported.asked(), (message.key(), message.value())));
-            }
-        }
-        if self.observes {
-            audience.on_report(&reported.view(), &outcome);
-        }
-        if code::PURGES.contains(&outcome.code()) {
-            event_handler.on_purged(&reported.view(), reported.asked(), (message.key(), message.value()), &outcome);
-        }
-        self.settle(reported, outcome, audience);
-    }
-
-    /// Passes the report to its receiver.
-    fn settle(&mut self, mut reported: Reported, outcome: Outcome, audience: &dyn Audience) {
-        match reported.take_completion() {
-            Completion::Future => {}
-            Completion::Callback(callback) => audience.call_back(callback, &reported.view(), &outcome),
-            Completion::Member { tally, index } => {
-                if outcome.code() != code::NO_ERROR {
-                    tally.fail(index, &reported.view(), &outcome);
-                }
-                self.count(tally);
-            }
-        }
-        match reported.complete(outcome) {
-            Err(slot) => self.slots.push(slot),
-            Ok(waker) => self.wakers.extend(waker),
-        }
-    }
-
-    fn count_of_topic(&mut self, message: &Message<'_>, reported: &Reported, outcome: &Outcome) {
-        if self.topic.as_ref().is_none_or(|(topic, _)| topic.handle().cast_const() != message.topic()) {
-            self.end_topic();
-            self.topic = reported.view().topic.map(|topic| (Arc::clone(topic), Counted::default()));
-        }
-        if let Some((topic, counted)) = &mut self.topic {
-            counted.add(outcome.code() == code::NO_ERROR, message.size());
-            if outcome.code() == code::NO_ERROR {
-                topic.note_partition(outcome.partition);
-            }
-        }
-    }
-
-    fn end_topic(&mut self) {
-        if let Some((topic, counted)) = self.topic.take() {
-            topic.counts().add(counted);
-        }
-    }
-
-    fn count(&mut self, tally: Contained<Arc<dyn Tally>>) {
-        match &mut self.run {
-            Some((known, records)) if Arc::ptr_eq(known, &tally) => *records += 1,
-            _ => {
-                self.end_run();
-                self.run = Some((tally, 1));
-            }
-        }
-    }
-
-    fn end_run(&mut self) {
-        if let Some((tally, records)) = self.run.take() {
-            self.wakers.extend(tally.close(records));
-        }
-    }
-}
-
-/// Consecutive records of one partition that the topic's partitioner has counted. The partitioner is called once for all.
-#[derive(Default)]
-struct Placed(Option<(*const sys::rd_kafka_topic_t, topic::PartitionReport)>);
-
-impl Placed {
-    /// # Safety
-    /// The message's topic lives until [`end`](Self::end).
-    unsafe fn add(&mut self, message: &Message<'_>, outcome: &Outcome) {
-        let (partition, bytes, any_written) = (outcome.partition, message.queued_size(), outcome.code() == code::NO_ERROR);
-        match &mut self.0 {
-            Some((topic, run)) if *topic == message.topic() && run.partition == partition => {
-                run.bytes += bytes;
-                run.any_written |= any_written;
-            }
-            _ => {
-                self.end();
-                self.0 = Some((message.topic(), topic::PartitionReport { partition, bytes, any_written }));
-            }
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some((topic, reported)) = self.0.take() {
-            // SAFETY: the caller of `add` guarantees that the topic lives until this.
-            unsafe { topic::tell_reported(topic, reported) };
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -326,11 +123,11 @@ mod tests {
             Mutex,
             atomic::{AtomicUsize, Ordering},
         },
-        task::{Context, Poll},
+        task::{Context, Poll, Waker},
     };
 
     use super::*;
-    use crate::native::slot::Pending;
+    use crate::native::{code, slot::Pending};
 
     const RECORDS: usize = 100;
 

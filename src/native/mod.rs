@@ -27,6 +27,7 @@ mod ffi;
 mod fork_guard;
 mod handoff;
 mod implicit_ack;
+mod in_flight;
 mod metadata;
 #[cfg(feature = "testing")]
 pub(crate) mod mock;
@@ -64,13 +65,14 @@ pub(crate) use consumer_queue::{Polled, QueueError};
 pub(crate) use contained::Contained;
 pub(crate) use counts::{Counted, TopicCounts};
 pub(crate) use credentials::BearerToken;
-#[cfg(feature = "testing")]
-pub(crate) use event_loop::report;
-pub(crate) use event_loop::{Audience, EventHandler, Freed, KeyAndValue, Progress, report_refused, serve};
+pub(crate) use event_loop::{Audience, EventHandler, Freed, KeyAndValue, Progress, serve};
 pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use fork_guard::ForkGuard;
 #[cfg(all(unix, test, feature = "testing"))]
 pub(crate) use fork_guard::simulate_fork;
+#[cfg(feature = "testing")]
+pub(crate) use in_flight::report;
+pub(crate) use in_flight::report_refused;
 pub(crate) use metadata::Metadata;
 pub(crate) use offsets::NextOffset;
 #[cfg(feature = "consumer")]

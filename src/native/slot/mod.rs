@@ -5,7 +5,7 @@
 //! 1. [`Draft`]: the sender fills the record's [`PreparedRecord`], which is beside the slot. If there is no room the draft waits in the queue.
 //! 2. librdkafka, from `produce` to the report: nobody writes, and librdkafka's callbacks may read. The prepared record goes into the slot,
 //!    unless only two sizes of it will be needed.
-//! 3. [`Reported`]: the delivery thread writes the [`Outcome`] and releases the slot.
+//! 3. [`Reported`]: the delivery thread writes the [`Outcome`](super::outcome::Outcome) and releases the slot.
 //! 4. [`Pending`]: the future reads the outcome, after the delivery thread has released the slot.
 //!
 //! The first three are the giver of the slot's [`Handoff`], the last one is its taker. The side that releases last returns the slot to the
@@ -18,22 +18,17 @@
 
 mod content;
 mod draft;
-mod pending;
-mod reported;
+mod report;
 
-use std::{cell::UnsafeCell, ffi::c_void, mem::offset_of, ptr::NonNull, task::Waker};
+use std::{cell::UnsafeCell, ffi::c_void, mem::offset_of, ptr::NonNull};
 
 use content::Content;
 pub(crate) use draft::Draft;
-pub(crate) use pending::{Admission, Pending};
-pub(super) use reported::Reported;
+pub(super) use report::Reported;
+use report::let_go;
+pub(crate) use report::{Admission, Pending};
 
-use super::{
-    handoff::{Handoff, Settled},
-    outcome::{ErrorDetails, Outcome},
-    prepared_record::PreparedRecord,
-    record_view::RecordView,
-};
+use super::{handoff::Handoff, outcome::ErrorDetails, prepared_record::PreparedRecord, record_view::RecordView};
 use crate::panic::release;
 
 /// The memory that moves between threads, in two cache lines. Threads share the first one; the second is mostly the sender's.
@@ -91,35 +86,6 @@ impl FreeSlot {
         let topic = self.0.content.get_mut().topic.as_ref();
         if let Some(pool) = topic.and_then(|topic| topic.pool()) {
             pool.give(self);
-        }
-    }
-}
-
-/// Stores the outcome and releases the slot. Returns the waker to call, or the slot itself if no future has it.
-///
-/// # Safety
-/// The caller is the slot's giver, and does not use it again.
-unsafe fn let_go(
-    slot: NonNull<Slot>,
-    outcome: Outcome,
-    how: impl FnOnce(&Handoff) -> Settled,
-) -> Result<Option<Waker>, FreeSlot> {
-    // SAFETY: the slot lives at least until its giver, which is the caller, has released it.
-    let shared = unsafe { slot.as_ref() };
-    {
-        // SAFETY: the caller is the giver, which owns the slot until it releases it, below.
-        let content = unsafe { shared.content_mut() };
-        content.outcome = outcome;
-        if content.has_record {
-            content.record = None;
-        }
-    }
-    match how(&shared.handoff) {
-        Settled::Given(waker) => Ok(waker),
-        Settled::Left(waker) => {
-            waker.into_iter().for_each(release);
-            // SAFETY: the handoff says that the taker has left: the caller, which is the giver, owns the slot.
-            Err(unsafe { FreeSlot::from_owner(slot) })
         }
     }
 }

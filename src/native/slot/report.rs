@@ -1,22 +1,23 @@
-//! [`Reported`]: a slot with a report.
+//! The report's way through a slot: the delivery thread stores the outcome in [`Reported`], and the future reads it from [`Pending`].
 
 use std::{
     ffi::c_void,
+    fmt,
     mem::{self, ManuallyDrop},
     ptr::NonNull,
-    task::Waker,
+    task::{Context, Poll, Waker},
 };
 
-use super::{Content, Draft, FreeSlot, Slot, let_go};
+use super::{Content, Draft, FreeSlot, Slot};
 use crate::{
     native::{
-        handoff::Handoff,
+        handoff::{Handoff, Settled, Stage},
         outcome::{ErrorDetails, Outcome},
         prepared_record::Completion,
         record_view::{Asked, RecordView},
         thread_buffers,
     },
-    panic::{contain, wake},
+    panic::{contain, release, wake},
 };
 
 /// A slot with a report, owned by the delivery thread. Dropping it, which only a bug in ottla does, reports a failure, so that no task waits
@@ -124,15 +125,133 @@ impl From<Draft> for Reported {
     }
 }
 
+/// Stores the outcome and releases the slot. Returns the waker to call, or the slot itself if no future has it.
+///
+/// # Safety
+/// The caller is the slot's giver, and does not use it again.
+pub(super) unsafe fn let_go(
+    slot: NonNull<Slot>,
+    outcome: Outcome,
+    how: impl FnOnce(&Handoff) -> Settled,
+) -> Result<Option<Waker>, FreeSlot> {
+    // SAFETY: the slot lives at least until its giver, which is the caller, has released it.
+    let shared = unsafe { slot.as_ref() };
+    {
+        // SAFETY: the caller is the giver, which owns the slot until it releases it, below.
+        let content = unsafe { shared.content_mut() };
+        content.outcome = outcome;
+        if content.has_record {
+            content.record = None;
+        }
+    }
+    match how(&shared.handoff) {
+        Settled::Given(waker) => Ok(waker),
+        Settled::Left(waker) => {
+            waker.into_iter().for_each(release);
+            // SAFETY: the handoff says that the taker has left: the caller, which is the giver, owns the slot.
+            Err(unsafe { FreeSlot::from_owner(slot) })
+        }
+    }
+}
+
+/// The waiting side of a slot.
+pub(crate) struct Pending(pub(super) Option<NonNull<Slot>>);
+
+// SAFETY: the one taker of a slot, which is `Send` and `Sync`.
+unsafe impl Send for Pending {}
+// SAFETY: the slot is `Sync`, and what works on a shared reference to this only loads the handoff's state.
+unsafe impl Sync for Pending {}
+
+/// The result of a wait for the buffer.
+pub(crate) enum Admission {
+    Accepted,
+    Refused(i32),
+}
+
+impl Pending {
+    fn slot(&self) -> Option<&Slot> {
+        // SAFETY: the slot lives at least until its taker has released it, which empties this.
+        self.0.map(|slot| unsafe { slot.as_ref() })
+    }
+
+    /// Whether the draft was accepted or rejected; stores the task's waker otherwise.
+    pub(crate) fn poll_admission(&mut self, context: &Context<'_>) -> Poll<Admission> {
+        let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
+        slot.handoff.poll_admission(context).map(|stage| match stage {
+            // SAFETY: the giver has released the slot, so that the taker owns it, and this is the one taker.
+            Stage::Refused => Admission::Refused(unsafe { slot.content() }.outcome.code()),
+            _ => Admission::Accepted,
+        })
+    }
+
+    /// Releases the slot. Returns it if the giver has released it before.
+    pub(in crate::native) fn leave(&mut self) -> Option<FreeSlot> {
+        let slot = self.0.take()?;
+        // SAFETY: the slot lives at least until its taker has released it.
+        let settled = unsafe { slot.as_ref() }.handoff.leave();
+        // SAFETY: the giver has settled.
+        settled.then(|| unsafe { FreeSlot::from_owner(slot) })
+    }
+
+    /// Whether the report has been read.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether the report has arrived; stores the task's waker otherwise. `read` is called once; the record's headers are gone by then.
+    pub(crate) fn poll_report<R>(
+        &mut self,
+        context: &Context<'_>,
+        read: impl FnOnce(&RecordView<'_>, &Outcome) -> R,
+    ) -> Poll<Option<R>> {
+        let Some(slot) = self.slot() else { return Poll::Ready(None) };
+        if slot.handoff.poll_settled(context).is_pending() {
+            return Poll::Pending;
+        }
+        // SAFETY: the giver has released the slot, so that the taker owns it, and this is the one taker.
+        let content = unsafe { slot.content() };
+        let result = read(&content.view(), &content.outcome);
+        if let Some(slot) = self.0.take() {
+            // SAFETY: the giver has settled, and the taker ends with this.
+            unsafe { FreeSlot::from_owner(slot) }.recycle();
+        }
+        Poll::Ready(Some(result))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(slot) = self.leave() {
+            slot.recycle();
+        }
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.slot().map(|slot| match slot.handoff.stage() {
+            Stage::Waiting => "waiting",
+            Stage::Admitted => "accepted",
+            Stage::Refused => "refused",
+            Stage::Settled => "reported",
+        });
+        f.debug_tuple("Pending").field(&state.unwrap_or("taken")).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
+        ptr,
         sync::{Arc, Mutex},
-        task::{Context, Poll, Waker},
+        task::{RawWaker, RawWakerVTable},
     };
 
     use super::*;
-    use crate::native::{contained::Contained, pool::Pool, prepared_record::Tally};
+    use crate::{
+        native::{contained::Contained, pool::Pool, prepared_record::Tally},
+        panic::TaskWaker,
+    };
 
     #[derive(Default)]
     struct FailureLog(Mutex<Vec<String>>);
@@ -185,5 +304,40 @@ mod tests {
         draft.record_mut().completion = Completion::Callback(Contained::new(Box::new(callback)));
         drop(Reported::from(draft));
         assert_eq!(counts.0.lock().unwrap().last().map(String::as_str), Some("-196"));
+    }
+
+    fn clone(_: *const ()) -> RawWaker {
+        panic!("in a clone");
+    }
+
+    fn ignore(_: *const ()) {}
+
+    /// A waker that cannot be cloned.
+    fn waker() -> Waker {
+        static PANICS: RawWakerVTable = RawWakerVTable::new(clone, ignore, ignore, ignore);
+        // SAFETY: the functions of the vtable do not use the pointer.
+        unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &PANICS)) }
+    }
+
+    #[test]
+    fn panic_in_waker_clone_fails_the_poll_but_not_the_report() {
+        let draft = Pool::default().take();
+        let mut pending = draft.pending();
+        let code = |_: &RecordView<'_>, outcome: &Outcome| outcome.code();
+        assert!(contain(|| pending.poll_report(&Context::from_waker(&waker()), code)).is_err());
+        assert!(pending.poll_report(&Context::from_waker(Waker::noop()), code).is_pending());
+        assert!(contain(|| pending.poll_report(&Context::from_waker(&waker()), code)).is_err());
+        let woken = Reported::from(draft).complete(Outcome::unwritten(7));
+        assert!(woken.is_ok(), "the future has the slot");
+        assert_eq!(pending.poll_report(&Context::from_waker(&waker()), code), Poll::Ready(Some(7)));
+    }
+
+    #[test]
+    fn another_waker_can_be_stored_after_a_panic_in_clone() {
+        let cell = TaskWaker::default();
+        assert!(contain(|| cell.register(&waker())).is_err());
+        cell.register(Waker::noop());
+        assert!(contain(|| cell.register(&waker())).is_err());
+        assert!(cell.take().is_some());
     }
 }
