@@ -102,7 +102,7 @@ macro_rules! client_methods {
 
             /// Settings that have no effect, or a surprising one.
             pub fn warnings(&self) -> Vec<Warning> {
-                self.0.resolution().warnings
+                self.0.convert().warnings
             }
 
             /// The value of each setting, its origin and the librdkafka properties it becomes.

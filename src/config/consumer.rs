@@ -4,8 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::{
     AutoOffsetReset, ClientConfig, ClientKind, ConfigError, Explanation, GroupProtocol, IsolationLevel, Origin, ProducerConfig,
-    ResolvedConsumer, SaslMechanism, SecurityProtocol, Warning, client_methods, deserializer_name, explain, exposed, jaas,
-    resolved_consumer, serialize,
+    SaslMechanism, SecurityProtocol, Warning, client_methods, deserializer_name, explain, exposed, jaas, serialize,
 };
 use crate::serialize::SerializerName;
 
@@ -73,14 +72,7 @@ impl ConsumerConfig {
     /// # Errors
     /// As for [`check`](Self::check).
     pub fn native_properties(&self) -> Result<Vec<(String, String)>, ConfigError> {
-        self.resolve().map(|resolved| exposed(&resolved.native))
-    }
-
-    /// Converts the settings to librdkafka properties and the consumer's own parameters.
-    ///
-    /// Generates a new `client.id` on each call if none is set.
-    pub(crate) fn resolve(&self) -> Result<ResolvedConsumer, ConfigError> {
-        resolved_consumer::resolve(&self.0)
+        self.parameters().map(|parameters| exposed(&parameters.properties))
     }
 }
 

@@ -77,7 +77,7 @@ impl<'a> IntoIterator for &'a Explanation {
 }
 
 pub(super) fn explain(config: &ClientConfig) -> Explanation {
-    let resolution = config.resolution();
+    let conversion = config.convert();
     let mut rows = Vec::new();
     let known = config.kind.settings().map(|setting| setting.name());
     let passed = config.entries.keys().map(String::as_str).filter(|name| config.kind.setting(name).is_none());
@@ -87,7 +87,7 @@ pub(super) fn explain(config: &ClientConfig) -> Explanation {
     let registry = registry.filter(|name| has_registry || config.get(name).is_some());
     for name in known.chain(registry).chain(passed) {
         let setting = config.kind.setting(name);
-        let librdkafka: Vec<(String, String)> = resolution
+        let librdkafka: Vec<(String, String)> = conversion
             .properties
             .iter()
             .filter(|property| property.setting == name)
@@ -101,13 +101,13 @@ pub(super) fn explain(config: &ClientConfig) -> Explanation {
         if set.is_none() && default.is_none() && librdkafka.is_empty() {
             continue;
         }
-        let adjusted = resolution.notes.iter().find(|(of, _)| *of == name).map(|(_, note)| *note);
+        let adjusted = conversion.notes.iter().find(|(of, _)| *of == name).map(|(_, note)| *note);
         let value = match (set, adjusted, librdkafka.first()) {
             (None, Some(_), Some((_, value))) => value.as_str(),
             (Some(value), ..) => redacted(name, value),
             (None, ..) => default.unwrap_or_default(),
         };
-        let turned_off = name == "enable.idempotence" && set.is_none() && resolution.derived(name) == Some("false");
+        let turned_off = name == "enable.idempotence" && set.is_none() && conversion.derived(name) == Some("false");
         rows.push(Row {
             name: name.to_owned(),
             value: if turned_off { "false".to_owned() } else { value.to_owned() },
@@ -118,7 +118,7 @@ pub(super) fn explain(config: &ClientConfig) -> Explanation {
             note: match (adjusted, turned_off) {
                 (Some(note), _) => note.to_owned(),
                 (None, true) => "turned off by acks or retries".to_owned(),
-                (None, false) => resolution
+                (None, false) => conversion
                     .warnings
                     .iter()
                     .find(|warning| warning.setting() == name)

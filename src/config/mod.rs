@@ -10,6 +10,9 @@ mod client;
 mod client_methods;
 #[cfg(feature = "consumer")]
 mod consumer;
+#[cfg(feature = "consumer")]
+mod consumer_parameters;
+mod conversion;
 mod deserializer_name;
 mod environment;
 mod error;
@@ -24,11 +27,6 @@ mod origin;
 mod partitioner_name;
 mod producer;
 mod redaction;
-mod resolution;
-mod resolve;
-mod resolved;
-#[cfg(feature = "consumer")]
-mod resolved_consumer;
 mod rules;
 mod sasl;
 mod serialize;
@@ -46,17 +44,17 @@ use client::ClientConfig;
 use client_methods::client_methods;
 #[cfg(feature = "consumer")]
 pub use consumer::ConsumerConfig;
+#[cfg(feature = "consumer")]
+pub(crate) use consumer_parameters::ConsumerParameters;
 pub use error::{ConfigError, Problem, Warning};
 pub use explain::{Explanation, Row};
 use kind::ClientKind;
 pub use origin::Origin;
 pub use partitioner_name::{PartitionerName, UnknownPartitioner};
 pub use producer::ProducerConfig;
+pub(crate) use producer::ProducerParameters;
 pub(crate) use redaction::redacted;
 use redaction::{exposed, is_secret};
-pub(crate) use resolved::Resolved;
-#[cfg(feature = "consumer")]
-pub(crate) use resolved_consumer::ResolvedConsumer;
 #[cfg(feature = "consumer")]
 pub use setting::consumer_settings;
 pub use setting::{Becomes, Setting, schema_registry_settings, settings};

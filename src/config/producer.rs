@@ -1,12 +1,19 @@
-//! [`ProducerConfig`]: the settings of a producer.
+//! [`ProducerConfig`]: the settings of a producer, and the [`ProducerParameters`] that they become.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use super::{
-    Acks, ClientConfig, ClientKind, Compression, ConfigError, Explanation, Origin, PartitionerName, Resolved, SaslMechanism,
-    SecurityProtocol, Warning, client_methods, explain, exposed, jaas, resolved, serialize,
+    Acks, ClientConfig, ClientKind, Compression, ConfigError, Explanation, Origin, PartitionerName, SaslMechanism,
+    SecurityProtocol, Warning, client::partitioner, client_methods, explain, exposed, jaas, redacted, serialize, server,
 };
-use crate::serialize::SerializerName;
+use crate::{
+    secret::{Secret, Secrets},
+    serialize::SerializerName,
+};
 
 /// The settings of a producer, by Java's names.
 ///
@@ -53,7 +60,7 @@ impl ProducerConfig {
     /// # Errors
     /// As for [`check`](Self::check).
     pub fn native_properties(&self) -> Result<Vec<(String, String)>, ConfigError> {
-        self.resolve().map(|resolved| exposed(&resolved.native))
+        self.parameters().map(|parameters| exposed(&parameters.properties))
     }
 
     /// The user name and password in `sasl.jaas.config`, for a service that accepts the same credentials as the brokers; `None` if there are
@@ -71,8 +78,62 @@ impl ProducerConfig {
     /// Converts the settings to librdkafka properties and the producer's own parameters.
     ///
     /// Generates a new `client.id` on each call if none is set.
-    pub(crate) fn resolve(&self) -> Result<Resolved, ConfigError> {
-        resolved::resolve(&self.0)
+    pub(crate) fn parameters(&self) -> Result<ProducerParameters, ConfigError> {
+        let config = &self.0;
+        let mut conversion = config.convert();
+        conversion.check_files(config);
+        let mut number = |name| config.number(name, &mut conversion);
+        let milliseconds = |value: i64| Duration::from_millis(u64::try_from(value).unwrap_or_default());
+        let bytes = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
+        let buffer_memory = bytes(number("buffer.memory"));
+        let max_request_size = bytes(number("max.request.size"));
+        let max_block = milliseconds(number("max.block.ms"));
+        let pauses = [number("retry.backoff.ms"), number("retry.backoff.max.ms")];
+        let [first, longest] = pauses.map(|pause| milliseconds(pause.max(1)));
+        let retry_backoff = (first, longest);
+        let authentication_timeout = milliseconds(number("ottla.authentication.timeout.ms"));
+        let batch_size = number("batch.size");
+        let availability_timeout = milliseconds(number("partitioner.availability.timeout.ms"));
+        if !conversion.problems.is_empty() {
+            return Err(conversion.problems.into_iter().collect());
+        }
+        let serializer = |name| config.get(name).and_then(|name| name.parse().ok());
+        let transactional_id = config.found("transactional.id").map(|found| found.value.to_owned());
+        let client_id = match (config.text("client.id"), &transactional_id) {
+            ("", None) => format!("producer-{}", next_producer()),
+            ("", Some(id)) => format!("producer-{id}"),
+            (id, _) => id.to_owned(),
+        };
+        let mechanism = conversion.becomes("sasl.mechanisms").map(str::to_owned);
+        let mut properties: Vec<(String, Secret)> = conversion
+            .properties
+            .into_iter()
+            .filter(|property| !property.is_default)
+            .map(|property| (property.name, property.value))
+            .collect();
+        if config.text("client.id").is_empty() {
+            properties.push(("client.id".to_owned(), client_id.as_str().into()));
+        }
+        Ok(ProducerParameters {
+            properties,
+            client_id,
+            bootstrap_servers: server::addresses(config.text("bootstrap.servers")),
+            buffer_memory,
+            max_block,
+            max_request_size,
+            retry_backoff,
+            authentication_timeout,
+            sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
+            transactional_id,
+            mechanism,
+            key_serializer: serializer("key.serializer"),
+            value_serializer: serializer("value.serializer"),
+            partitioner: partitioner(config),
+            ignore_keys: config.text("partitioner.ignore.keys") == "true",
+            adaptive_partitioning: config.text("partitioner.adaptive.partitioning.enable") == "true",
+            availability_timeout,
+            secrets: config.secrets(),
+        })
     }
 }
 
@@ -193,92 +254,50 @@ impl ProducerConfig {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The parameters that a producer is started with. `Debug` hides the secrets.
+pub(crate) struct ProducerParameters {
+    /// The librdkafka properties: those that were set, and those whose default differs from librdkafka's.
+    pub(crate) properties: Vec<(String, Secret)>,
+    /// `client.id`, generated as in Java if it was not set.
+    pub(crate) client_id: String,
+    /// The brokers in librdkafka's notation; empty only with librdkafka's mock cluster.
+    pub(crate) bootstrap_servers: String,
+    pub(crate) buffer_memory: usize,
+    pub(crate) max_block: Duration,
+    pub(crate) max_request_size: usize,
+    /// `retry.backoff.ms` and `retry.backoff.max.ms`.
+    pub(crate) retry_backoff: (Duration, Duration),
+    /// `ottla.authentication.timeout.ms`.
+    pub(crate) authentication_timeout: Duration,
+    /// The number of bytes after which the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
+    pub(crate) sticky_bytes: usize,
+    pub(crate) transactional_id: Option<String>,
+    /// `sasl.mechanism`, with a SASL protocol.
+    pub(crate) mechanism: Option<String>,
+    pub(crate) key_serializer: Option<SerializerName>,
+    pub(crate) value_serializer: Option<SerializerName>,
+    pub(crate) partitioner: PartitionerName,
+    pub(crate) ignore_keys: bool,
+    pub(crate) adaptive_partitioning: bool,
+    /// Zero means never.
+    pub(crate) availability_timeout: Duration,
+    /// The secrets to remove from librdkafka's messages.
+    pub(crate) secrets: Secrets,
+}
 
-    #[test]
-    fn typed_setters_set_the_same_names_as_set() {
-        let typed = ProducerConfig::new()
-            .bootstrap_servers(["a:1", "b:2"])
-            .client_id("me")
-            .acks(Acks::All)
-            .idempotence(true)
-            .retries(7)
-            .max_in_flight(3)
-            .linger(Duration::from_millis(20))
-            .batch_size(1000)
-            .compression(Compression::Zstd)
-            .delivery_timeout(Duration::from_secs(50))
-            .request_timeout(Duration::from_secs(2))
-            .max_block(Duration::from_secs(3))
-            .buffer_memory(4000)
-            .max_request_size(5000)
-            .transactional_id("t")
-            .transaction_timeout(Duration::from_secs(60))
-            .retry_backoff(Duration::ZERO)
-            .ignore_keys(true)
-            .partitioner(PartitionerName::UniformSticky)
-            .adaptive_partitioning(false)
-            .partition_availability_timeout(Duration::from_secs(4))
-            .security_protocol(SecurityProtocol::SaslSsl);
-        for (name, wanted) in [
-            ("bootstrap.servers", "a:1,b:2"),
-            ("client.id", "me"),
-            ("acks", "all"),
-            ("enable.idempotence", "true"),
-            ("retries", "7"),
-            ("max.in.flight.requests.per.connection", "3"),
-            ("linger.ms", "20"),
-            ("batch.size", "1000"),
-            ("compression.type", "zstd"),
-            ("delivery.timeout.ms", "50000"),
-            ("request.timeout.ms", "2000"),
-            ("max.block.ms", "3000"),
-            ("buffer.memory", "4000"),
-            ("max.request.size", "5000"),
-            ("transactional.id", "t"),
-            ("transaction.timeout.ms", "60000"),
-            ("retry.backoff.ms", "0"),
-            ("partitioner.ignore.keys", "true"),
-            ("partitioner.class", "UniformStickyPartitioner"),
-            ("partitioner.adaptive.partitioning.enable", "false"),
-            ("partitioner.availability.timeout.ms", "4000"),
-            ("security.protocol", "SASL_SSL"),
-        ] {
-            assert_eq!(typed.get(name), Some(wanted), "{name}");
-        }
-        assert_eq!(typed.set("linger.ms", "3").unwrap().get("linger.ms"), Some("3"));
-    }
+/// The next number for a generated `client.id`, counted per process as in Java.
+fn next_producer() -> u64 {
+    static PRODUCERS: AtomicU64 = AtomicU64::new(1);
+    PRODUCERS.fetch_add(1, Ordering::Relaxed)
+}
 
-    #[test]
-    fn values_out_of_range_are_reported_by_check() {
-        let config = ProducerConfig::new()
-            .linger(Duration::from_micros(500))
-            .delivery_timeout(Duration::from_secs(u64::MAX / 1_000_000))
-            .max_in_flight(0)
-            .transactional_id("");
-        let error = config.clone().check().unwrap_err().to_string();
-        for wanted in [
-            "linger.ms: 500µs is not a whole number of milliseconds",
-            "delivery.timeout.ms: \"18446744073709000\" is out of range; must be 1 or more milliseconds",
-            "max.in.flight.requests.per.connection: \"0\" is out of range",
-            "transactional.id: \"\" is empty",
-            "bootstrap.servers: is not set",
-        ] {
-            assert!(error.contains(wanted), "{wanted}\n{error}");
-        }
-        let fixed = config.linger(Duration::from_millis(1)).max_in_flight(1).set("delivery.timeout.ms", "90000").unwrap();
-        let error = fixed.merge(ProducerConfig::new().transactional_id("t").bootstrap_servers(["a:1"])).check().unwrap_err();
-        assert_eq!(error.to_string(), "delivery.timeout.ms: must be at most transaction.timeout.ms (60000)");
-    }
-
-    #[test]
-    fn any_name_and_password_are_quoted_correctly() {
-        let (name, password) = ("al\"ice", "hunter\\2\n; \"'");
-        let config = ProducerConfig::new().sasl_login(SaslMechanism::ScramSha512, name, password);
-        let jaas = super::super::jaas::Jaas::parse(config.get("sasl.jaas.config").unwrap()).unwrap();
-        assert_eq!((jaas.get("username"), jaas.get("password")), (Some(name), Some(password)));
-        assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
+impl fmt::Debug for ProducerParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let properties = self.properties.iter().map(|(name, value)| (name, redacted(&format!("librdkafka.{name}"), value)));
+        f.debug_struct("ProducerParameters")
+            .field("properties", &properties.collect::<Vec<_>>())
+            .field("client_id", &self.client_id)
+            .field("secrets", &self.secrets.len())
+            .finish_non_exhaustive()
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     ClientConfig,
+    conversion::Conversion,
     jaas::{Jaas, Module},
-    resolution::Resolution,
 };
 
 /// Kafka's callback handlers that request a token from `sasl.oauthbearer.token.endpoint.url`, as librdkafka's method oidc does.
@@ -62,7 +62,7 @@ pub(crate) fn check_endpoint(url: &str) -> Result<(), String> {
 }
 
 /// Adds the properties for `sasl.*`.
-pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
+pub(crate) fn convert(config: &ClientConfig, conversion: &mut Conversion) {
     let protocol = config.text("security.protocol").to_ascii_lowercase();
     let mechanism = config.found("sasl.mechanism");
     let given: Vec<&str> = config
@@ -75,12 +75,12 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
         && (!protocol.starts_with("sasl_") || mechanism.as_ref().is_none_or(|it| it.value != "OAUTHBEARER"))
     {
         let wanted = "and security.protocol must be OAUTHBEARER and SASL_SSL or SASL_PLAINTEXT, because a token provider was set";
-        resolution.fail(config, "sasl.mechanism", wanted);
+        conversion.fail(config, "sasl.mechanism", wanted);
         return;
     }
     if !protocol.starts_with("sasl_") {
         for name in given {
-            resolution.warn(
+            conversion.warn(
                 config,
                 name,
                 format!("has no effect, because security.protocol is {}", protocol.to_ascii_uppercase()),
@@ -91,10 +91,10 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
     let name = mechanism.as_ref().map_or("GSSAPI", |found| found.value);
     if let Some(missing) = missing(name) {
         let what = if mechanism.is_some() { "" } else { "is not set and defaults to GSSAPI: " };
-        resolution.fail(config, "sasl.mechanism", format!("{what}{missing}"));
+        conversion.fail(config, "sasl.mechanism", format!("{what}{missing}"));
         return;
     }
-    resolution.add("sasl.mechanism", "sasl.mechanisms", name);
+    conversion.add("sasl.mechanism", "sasl.mechanisms", name);
     let jaas = config.get("sasl.jaas.config").and_then(|text| Jaas::parse(text).ok());
     if let Some(jaas) = &jaas {
         let fits = match jaas.module {
@@ -103,14 +103,14 @@ pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
             Module::OAuthBearer => name == "OAUTHBEARER",
         };
         if !fits {
-            resolution.fail(config, "sasl.jaas.config", format!("the login module does not match sasl.mechanism {name}"));
+            conversion.fail(config, "sasl.jaas.config", format!("the login module does not match sasl.mechanism {name}"));
             return;
         }
     }
     match name {
-        "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" => password(config, jaas.as_ref(), resolution),
-        "OAUTHBEARER" => token(config, jaas.as_ref(), resolution),
-        _ => kerberos(config, resolution),
+        "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" => password(config, jaas.as_ref(), conversion),
+        "OAUTHBEARER" => token(config, jaas.as_ref(), conversion),
+        _ => kerberos(config, conversion),
     }
 }
 
@@ -126,14 +126,14 @@ fn missing(mechanism: &str) -> Option<&'static str> {
     }
 }
 
-fn password(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
+fn password(config: &ClientConfig, jaas: Option<&Jaas>, conversion: &mut Conversion) {
     match jaas {
         Some(jaas) => {
-            resolution.add("sasl.jaas.config", "sasl.username", jaas.get("username").unwrap_or_default());
-            resolution.add("sasl.jaas.config", "sasl.password", jaas.get("password").unwrap_or_default());
+            conversion.add("sasl.jaas.config", "sasl.username", jaas.get("username").unwrap_or_default());
+            conversion.add("sasl.jaas.config", "sasl.password", jaas.get("password").unwrap_or_default());
         }
         None if config.has_raw("sasl.username") && config.has_raw("sasl.password") => {}
-        None => resolution.fail(
+        None => conversion.fail(
             config,
             "sasl.jaas.config",
             "is not set, so user name and password are missing; write \"..LoginModule required username=\\\"..\\\" password=\\\"..\\\";\"",
@@ -141,24 +141,24 @@ fn password(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolut
     }
 }
 
-fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
+fn token(config: &ClientConfig, jaas: Option<&Jaas>, conversion: &mut Conversion) {
     let jaas_option = |option: &str| jaas.and_then(|jaas| jaas.get(option));
     let endpoint = config.found("sasl.oauthbearer.token.endpoint.url");
     if config.has_token_provider {
-        return provided(config, jaas, resolution);
+        return provided(config, jaas, conversion);
     }
     if let Some(unsecured) = jaas.and_then(Jaas::unsecured) {
         if endpoint.is_some() {
-            resolution.fail(
+            conversion.fail(
                 config,
                 "sasl.jaas.config",
                 "requests unsecured tokens, but sasl.oauthbearer.token.endpoint.url is set too",
             );
             return;
         }
-        resolution.warn(config, "sasl.jaas.config", "creates unsecured tokens, which anybody can forge; use them for tests only");
-        resolution.add("sasl.jaas.config", "enable.sasl.oauthbearer.unsecure.jwt", "true");
-        resolution.add("sasl.jaas.config", "sasl.oauthbearer.config", unsecured);
+        conversion.warn(config, "sasl.jaas.config", "creates unsecured tokens, which anybody can forge; use them for tests only");
+        conversion.add("sasl.jaas.config", "enable.sasl.oauthbearer.unsecure.jwt", "true");
+        conversion.add("sasl.jaas.config", "sasl.oauthbearer.config", unsecured);
         return;
     }
     let Some(endpoint) = endpoint else {
@@ -167,16 +167,16 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
         if !by_hand.iter().any(|property| config.has_raw(property)) {
             let wanted =
                 "is not set, so there is no source of tokens; set it, or pass a token provider to the producer's builder";
-            resolution.fail(config, "sasl.oauthbearer.token.endpoint.url", wanted);
+            conversion.fail(config, "sasl.oauthbearer.token.endpoint.url", wanted);
         }
         return;
     };
     if !HAS_OIDC {
-        resolution.fail(config, endpoint.name, "requires libcurl; build with the cargo feature oidc");
+        conversion.fail(config, endpoint.name, "requires libcurl; build with the cargo feature oidc");
         return;
     }
-    resolution.add("sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.token.endpoint.url", endpoint.value);
-    resolution.add("sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.method", "oidc");
+    conversion.add("sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.token.endpoint.url", endpoint.value);
+    conversion.add("sasl.oauthbearer.token.endpoint.url", "sasl.oauthbearer.method", "oidc");
     for (setting, property, option) in [
         ("sasl.oauthbearer.client.credentials.client.id", "sasl.oauthbearer.client.id", "clientId"),
         ("sasl.oauthbearer.client.credentials.client.secret", "sasl.oauthbearer.client.secret", "clientSecret"),
@@ -184,35 +184,35 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
     ] {
         match (config.get(setting), jaas_option(option)) {
             (Some(_), Some(_)) => {
-                resolution.fail(config, setting, format!("conflicts with {option} in sasl.jaas.config; set only one of them"));
+                conversion.fail(config, setting, format!("conflicts with {option} in sasl.jaas.config; set only one of them"));
             }
-            (Some(value), None) => resolution.add(setting, property, value),
-            (None, Some(value)) => resolution.add("sasl.jaas.config", property, value),
+            (Some(value), None) => conversion.add(setting, property, value),
+            (None, Some(value)) => conversion.add("sasl.jaas.config", property, value),
             (None, None) => {}
         }
     }
     if let Some(extensions) = jaas.and_then(Jaas::extensions) {
-        resolution.add("sasl.jaas.config", "sasl.oauthbearer.extensions", extensions);
+        conversion.add("sasl.jaas.config", "sasl.oauthbearer.extensions", extensions);
     }
     let retriever = config.get("sasl.oauthbearer.jwt.retriever.class");
     let grant = retriever.and_then(|class| grant_type(class).ok()).unwrap_or("client_credentials");
     if retriever.is_some() {
-        resolution.add("sasl.oauthbearer.jwt.retriever.class", "sasl.oauthbearer.grant.type", grant);
+        conversion.add("sasl.oauthbearer.jwt.retriever.class", "sasl.oauthbearer.grant.type", grant);
     }
     let bearer = grant == JWT_BEARER || config.has_raw("sasl.oauthbearer.grant.type");
     for (name, entry) in config.entries.iter().filter(|(name, _)| name.starts_with("sasl.oauthbearer.assertion.")) {
         if !bearer {
             let wanted = "has an effect only with sasl.oauthbearer.jwt.retriever.class=JwtBearerJwtRetriever";
-            resolution.fail(config, name, wanted);
+            conversion.fail(config, name, wanted);
         } else if let Some((setting, property)) =
             config.kind.setting(name).and_then(|setting| Some((setting.name(), *setting.properties().first()?)))
         {
-            resolution.add(setting, property, entry.value.clone());
+            conversion.add(setting, property, entry.value.clone());
         }
     }
     let credentials = ["sasl.oauthbearer.client.id", "sasl.oauthbearer.client.secret"];
-    if !bearer && !credentials.iter().all(|property| config.has_raw(property) || resolution.becomes(property).is_some()) {
-        resolution.fail(
+    if !bearer && !credentials.iter().all(|property| config.has_raw(property) || conversion.becomes(property).is_some()) {
+        conversion.fail(
             config,
             "sasl.oauthbearer.client.credentials.client.id",
             "and sasl.oauthbearer.client.credentials.client.secret must be set for the token endpoint",
@@ -221,29 +221,29 @@ fn token(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution
 }
 
 /// With a token provider, no other source of tokens may be configured.
-fn provided(config: &ClientConfig, jaas: Option<&Jaas>, resolution: &mut Resolution) {
+fn provided(config: &ClientConfig, jaas: Option<&Jaas>, conversion: &mut Conversion) {
     if jaas.is_some_and(Jaas::has_options) {
-        resolution.fail(config, "sasl.jaas.config", "has options, but a token provider was set; remove the options");
+        conversion.fail(config, "sasl.jaas.config", "has options, but a token provider was set; remove the options");
     }
     let sources = ["enable.sasl.oauthbearer.unsecure.jwt", "sasl.oauthbearer."];
     for name in config.entries.keys() {
         let property = name.strip_prefix("librdkafka.").unwrap_or(name);
         if sources.iter().any(|source| property.starts_with(source)) {
-            resolution.fail(config, name, "conflicts with the token provider; set only one of them");
+            conversion.fail(config, name, "conflicts with the token provider; set only one of them");
         }
     }
 }
 
-fn kerberos(config: &ClientConfig, resolution: &mut Resolution) {
+fn kerberos(config: &ClientConfig, conversion: &mut Conversion) {
     for name in ["sasl.kerberos.service.name", "sasl.kerberos.min.time.before.relogin"] {
         if let Some(value) = config.get(name) {
-            resolution.add(name, name, value);
+            conversion.add(name, name, value);
         }
     }
     if let Some(kinit) = config.get("sasl.kerberos.kinit.cmd") {
         let arguments = "-t \"%{sasl.kerberos.keytab}\" -k %{sasl.kerberos.principal}";
         let name = "sasl.kerberos.kinit.cmd";
-        resolution.add(name, name, format!("\"{kinit}\" -R {arguments} || \"{kinit}\" {arguments}"));
+        conversion.add(name, name, format!("\"{kinit}\" -R {arguments} || \"{kinit}\" {arguments}"));
     }
 }
 
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(native(&config, "sasl.mechanisms").as_deref(), Some("PLAIN"));
         assert_eq!(native(&config, "sasl.username").as_deref(), Some("alice"));
         assert_eq!(native(&config, "sasl.password").as_deref(), Some("hunter2"));
-        assert_eq!(config.resolve().unwrap().secrets.redact("is hunter2"), "is [hidden]");
+        assert_eq!(config.parameters().unwrap().secrets.redact("is hunter2"), "is [hidden]");
     }
 
     #[test]
@@ -309,13 +309,13 @@ mod tests {
 
     #[test]
     fn a_token_provider_excludes_other_sources() {
-        let resolved = |more: &[(&str, &str)]| {
+        let mechanism = |more: &[(&str, &str)]| {
             let mut config = config(more);
             config.expect_tokens();
-            config.resolve().map(|resolved| resolved.mechanism).map_err(|error| error.to_string())
+            config.parameters().map(|parameters| parameters.mechanism).map_err(|error| error.to_string())
         };
         let oauth = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")];
-        assert_eq!(resolved(&oauth), Ok(Some("OAUTHBEARER".to_owned())));
+        assert_eq!(mechanism(&oauth), Ok(Some("OAUTHBEARER".to_owned())));
         assert!(config(&oauth).check().unwrap_err().to_string().contains("pass a token provider to the producer's builder"));
         for (more, wanted) in [
             (("sasl.jaas.config", "x.OAuthBearerLoginModule required;"), None),
@@ -325,7 +325,7 @@ mod tests {
             (("sasl.mechanism", "PLAIN"), Some("must be OAUTHBEARER")),
             (("security.protocol", "SSL"), Some("must be OAUTHBEARER")),
         ] {
-            let result = resolved(&[oauth[0], oauth[1], more]);
+            let result = mechanism(&[oauth[0], oauth[1], more]);
             match wanted {
                 None => assert!(result.is_ok(), "{more:?}: {result:?}"),
                 Some(wanted) => assert!(result.as_ref().is_err_and(|error| error.contains(wanted)), "{more:?}: {result:?}"),

@@ -1,5 +1,7 @@
 //! Tests of the configuration as a whole, and helpers for the other tests.
 
+use std::time::Duration;
+
 use super::*;
 use crate::serialize::SerializerName;
 
@@ -63,8 +65,8 @@ fn every_text(config: &ProducerConfig) -> Vec<String> {
         serde_json::to_string(config.explain().rows()).unwrap(),
         format!("{:?}", config.warnings()),
     ];
-    match config.resolve() {
-        Ok(resolved) => texts.push(format!("{resolved:?}")),
+    match config.parameters() {
+        Ok(parameters) => texts.push(format!("{parameters:?}")),
         Err(error) => {
             texts.extend([error.to_string(), format!("{error:?}")]);
             let outer = crate::Error::from(error);
@@ -119,7 +121,7 @@ fn secrets_within_values_are_redacted_too() {
         ("sasl.mechanism", "PLAIN"),
         ("sasl.jaas.config", &planted("sasl.jaas.config")),
     ]);
-    assert_eq!(config.resolve().unwrap().secrets.redact(&format!("is {SECRET}")), "is [hidden]");
+    assert_eq!(config.parameters().unwrap().secrets.redact(&format!("is {SECRET}")), "is [hidden]");
 }
 
 #[test]
@@ -181,7 +183,140 @@ fn serializers_are_selected_by_javas_class_names() {
     let text = "key.serializer=org.apache.kafka.common.serialization.StringSerializer\nvalue.serializer=LongSerializer\nbootstrap.servers=a:1";
     let config = ProducerConfig::from_str(text, Format::Properties).unwrap();
     assert_eq!(config.key_serializer_name(), Some(SerializerName::String));
-    assert_eq!(config.resolve().unwrap().value_serializer, Some(SerializerName::Long));
+    assert_eq!(config.parameters().unwrap().value_serializer, Some(SerializerName::Long));
     let error = config.set("key.serializer", "com.acme.Own").unwrap_err().to_string();
     assert!(error.starts_with("key.serializer: \"com.acme.Own\" is not a serializer name: must be one of string"), "{error}");
+}
+
+#[test]
+fn typed_setters_set_the_same_names_as_set() {
+    let typed = ProducerConfig::new()
+        .bootstrap_servers(["a:1", "b:2"])
+        .client_id("me")
+        .acks(Acks::All)
+        .idempotence(true)
+        .retries(7)
+        .max_in_flight(3)
+        .linger(Duration::from_millis(20))
+        .batch_size(1000)
+        .compression(Compression::Zstd)
+        .delivery_timeout(Duration::from_secs(50))
+        .request_timeout(Duration::from_secs(2))
+        .max_block(Duration::from_secs(3))
+        .buffer_memory(4000)
+        .max_request_size(5000)
+        .transactional_id("t")
+        .transaction_timeout(Duration::from_secs(60))
+        .retry_backoff(Duration::ZERO)
+        .ignore_keys(true)
+        .partitioner(PartitionerName::UniformSticky)
+        .adaptive_partitioning(false)
+        .partition_availability_timeout(Duration::from_secs(4))
+        .security_protocol(SecurityProtocol::SaslSsl);
+    for (name, wanted) in [
+        ("bootstrap.servers", "a:1,b:2"),
+        ("client.id", "me"),
+        ("acks", "all"),
+        ("enable.idempotence", "true"),
+        ("retries", "7"),
+        ("max.in.flight.requests.per.connection", "3"),
+        ("linger.ms", "20"),
+        ("batch.size", "1000"),
+        ("compression.type", "zstd"),
+        ("delivery.timeout.ms", "50000"),
+        ("request.timeout.ms", "2000"),
+        ("max.block.ms", "3000"),
+        ("buffer.memory", "4000"),
+        ("max.request.size", "5000"),
+        ("transactional.id", "t"),
+        ("transaction.timeout.ms", "60000"),
+        ("retry.backoff.ms", "0"),
+        ("partitioner.ignore.keys", "true"),
+        ("partitioner.class", "UniformStickyPartitioner"),
+        ("partitioner.adaptive.partitioning.enable", "false"),
+        ("partitioner.availability.timeout.ms", "4000"),
+        ("security.protocol", "SASL_SSL"),
+    ] {
+        assert_eq!(typed.get(name), Some(wanted), "{name}");
+    }
+    assert_eq!(typed.set("linger.ms", "3").unwrap().get("linger.ms"), Some("3"));
+}
+
+#[test]
+fn values_out_of_range_are_reported_by_check() {
+    let config = ProducerConfig::new()
+        .linger(Duration::from_micros(500))
+        .delivery_timeout(Duration::from_secs(u64::MAX / 1_000_000))
+        .max_in_flight(0)
+        .transactional_id("");
+    let error = config.clone().check().unwrap_err().to_string();
+    for wanted in [
+        "linger.ms: 500µs is not a whole number of milliseconds",
+        "delivery.timeout.ms: \"18446744073709000\" is out of range; must be 1 or more milliseconds",
+        "max.in.flight.requests.per.connection: \"0\" is out of range",
+        "transactional.id: \"\" is empty",
+        "bootstrap.servers: is not set",
+    ] {
+        assert!(error.contains(wanted), "{wanted}\n{error}");
+    }
+    let fixed = config.linger(Duration::from_millis(1)).max_in_flight(1).set("delivery.timeout.ms", "90000").unwrap();
+    let error = fixed.merge(ProducerConfig::new().transactional_id("t").bootstrap_servers(["a:1"])).check().unwrap_err();
+    assert_eq!(error.to_string(), "delivery.timeout.ms: must be at most transaction.timeout.ms (60000)");
+}
+
+#[test]
+fn any_name_and_password_are_quoted_correctly() {
+    let (name, password) = ("al\"ice", "hunter\\2\n; \"'");
+    let config = ProducerConfig::new().sasl_login(SaslMechanism::ScramSha512, name, password);
+    let jaas = jaas::Jaas::parse(config.get("sasl.jaas.config").unwrap()).unwrap();
+    assert_eq!((jaas.get("username"), jaas.get("password")), (Some(name), Some(password)));
+    assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
+}
+
+#[test]
+fn the_defaults_are_those_of_javas_producer() {
+    let parameters = config(&[]).parameters().unwrap();
+    let mut native = exposed(&parameters.properties);
+    native.retain(|(name, _)| !name.starts_with("client."));
+    native.sort();
+    let wanted = [
+        ("connections.max.idle.ms", "540000"),
+        ("enable.idempotence", "true"),
+        ("max.in.flight.requests.per.connection", "5"),
+        ("message.max.bytes", "1049600"),
+        ("message.timeout.ms", "120000"),
+        ("metadata.broker.list", "localhost:9092"),
+        ("partitioner", "murmur2_random"),
+        ("queue.buffering.max.kbytes", "2147483647"),
+        ("queue.buffering.max.messages", "0"),
+        ("reconnect.backoff.max.ms", "1000"),
+        ("reconnect.backoff.ms", "50"),
+        ("request.required.acks", "-1"),
+        ("request.timeout.ms", "30000"),
+        ("socket.connection.setup.timeout.ms", "10000"),
+        ("socket.timeout.ms", "30000"),
+    ];
+    assert_eq!(native, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(parameters.buffer_memory, 33_554_432);
+    assert_eq!(parameters.max_request_size, 1_048_576);
+    assert_eq!((parameters.max_block.as_millis(), parameters.sticky_bytes), (60_000, 16_384));
+    assert_eq!(parameters.authentication_timeout.as_millis(), 3_000);
+    assert_eq!((parameters.partitioner, parameters.ignore_keys), (PartitionerName::BuiltIn, false));
+    assert_eq!((parameters.adaptive_partitioning, parameters.availability_timeout), (true, Duration::ZERO));
+}
+
+#[test]
+fn a_client_id_is_generated_as_in_java() {
+    let first = config(&[]).parameters().unwrap();
+    assert!(first.client_id.strip_prefix("producer-").is_some_and(|number| number.parse::<u64>().is_ok()));
+    assert_ne!(config(&[]).parameters().unwrap().client_id, first.client_id);
+    assert!(first.properties.contains(&("client.id".to_owned(), first.client_id.into())));
+    assert_eq!(config(&[("transactional.id", "t")]).parameters().unwrap().client_id, "producer-t");
+    assert_eq!(config(&[("client.id", "me")]).parameters().unwrap().client_id, "me");
+}
+
+#[test]
+fn the_sticky_partitioner_switches_after_batch_size() {
+    assert_eq!(config(&[("batch.size", "2000000")]).parameters().unwrap().sticky_bytes, 2_000_000);
+    assert_eq!(config(&[("batch.size", "0")]).parameters().unwrap().sticky_bytes, 1);
 }

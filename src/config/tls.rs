@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     ClientConfig,
-    resolution::Resolution,
+    conversion::Conversion,
     sasl::{HAS_TLS, IS_SYSTEMS},
 };
 use crate::secret::Secret;
@@ -36,71 +36,71 @@ pub(crate) fn check_identification(algorithm: &str) -> Result<(), String> {
 }
 
 /// Adds the properties for `ssl.*`.
-pub(crate) fn resolve(config: &ClientConfig, resolution: &mut Resolution) {
+pub(crate) fn convert(config: &ClientConfig, conversion: &mut Conversion) {
     let protocol = config.text("security.protocol").to_ascii_uppercase();
     // Formats are checked even if TLS is off, so that enabling it later causes no new errors.
-    let trust = truststore(config, resolution);
-    let key = keystore(config, resolution);
+    let trust = truststore(config, conversion);
+    let key = keystore(config, conversion);
     if !protocol.ends_with("SSL") {
         for name in config.entries.keys() {
             if name.strip_prefix("librdkafka.").unwrap_or(name).starts_with("ssl.") {
-                resolution.warn(config, name, format!("has no effect, because security.protocol is {protocol}"));
+                conversion.warn(config, name, format!("has no effect, because security.protocol is {protocol}"));
             }
         }
         return;
     }
     if !HAS_TLS {
-        resolution.fail(config, "security.protocol", format!("is {protocol}, which requires the cargo feature tls"));
+        conversion.fail(config, "security.protocol", format!("is {protocol}, which requires the cargo feature tls"));
         return;
     }
     // A built-in OpenSSL searches the paths of the machine it was built on, which do not exist here.
     let named = !trust.is_empty()
         || ["ssl.ca.location", "ssl.ca.pem", "ssl.ca.certificate.stores"].iter().any(|name| config.has_raw(name));
     if HAS_OWN_OPENSSL && !named {
-        resolution.add("ssl.truststore.location", "ssl.ca.location", "probe");
-        resolution.note("ssl.truststore.location", "the system's certificates");
+        conversion.add("ssl.truststore.location", "ssl.ca.location", "probe");
+        conversion.note("ssl.truststore.location", "the system's certificates");
     }
     for (setting, property, value) in trust.into_iter().chain(key) {
-        resolution.add(setting, property, value);
+        conversion.add(setting, property, value);
     }
     if let Some(password) = config.get("ssl.key.password") {
-        resolution.add("ssl.key.password", "ssl.key.password", password);
+        conversion.add("ssl.key.password", "ssl.key.password", password);
     }
     if let Some(suites) = config.get("ssl.cipher.suites").filter(|suites| !suites.is_empty()) {
-        resolution.add("ssl.cipher.suites", "ssl.cipher.suites", suites.replace(',', ":"));
+        conversion.add("ssl.cipher.suites", "ssl.cipher.suites", suites.replace(',', ":"));
     }
     let name = "ssl.endpoint.identification.algorithm";
     match config.get(name) {
         Some("") => {
-            resolution.warn(
+            conversion.warn(
                 config,
                 name,
                 "is empty, so host names are not verified: any server with a valid certificate can impersonate a broker",
             );
-            resolution.add(name, name, "none");
+            conversion.add(name, name, "none");
         }
-        _ => resolution.add_default(name, name, "https"),
+        _ => conversion.add_default(name, name, "https"),
     }
 }
 
 type Properties = Vec<(&'static str, &'static str, Secret)>;
 
-fn truststore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
+fn truststore(config: &ClientConfig, conversion: &mut Conversion) -> Properties {
     let mut properties = Properties::new();
     let format = config.get("ssl.truststore.type");
     let (location, certificates) = ("ssl.truststore.location", "ssl.truststore.certificates");
     match (config.get(location), config.get(certificates)) {
-        (Some(_), Some(_)) => resolution.fail(config, certificates, format!("conflicts with {location}; set only one of them")),
+        (Some(_), Some(_)) => conversion.fail(config, certificates, format!("conflicts with {location}; set only one of them")),
         (Some(file), None) if format == Some("PEM") => properties.push((location, "ssl.ca.location", file.into())),
-        (Some(file), None) => resolution.fail(config, location, convert_truststore(file, format)),
+        (Some(file), None) => conversion.fail(config, location, convert_truststore(file, format)),
         (None, Some(text)) if format == Some("PEM") => properties.push((certificates, "ssl.ca.pem", pem(text))),
-        (None, Some(_)) => resolution.fail(config, certificates, "requires ssl.truststore.type=PEM"),
+        (None, Some(_)) => conversion.fail(config, certificates, "requires ssl.truststore.type=PEM"),
         (None, None) => {}
     }
     properties
 }
 
-fn keystore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
+fn keystore(config: &ClientConfig, conversion: &mut Conversion) -> Properties {
     let mut properties = Properties::new();
     let (location, chain, key, password) =
         ("ssl.keystore.location", "ssl.keystore.certificate.chain", "ssl.keystore.key", "ssl.keystore.password");
@@ -110,18 +110,18 @@ fn keystore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
     match (config.get(chain), config.get(key)) {
         (None, None) => {}
         _ if file.is_some() => {
-            resolution.fail(config, location, format!("conflicts with {chain} or {key}; set only one of them"));
+            conversion.fail(config, location, format!("conflicts with {chain} or {key}; set only one of them"));
         }
         _ if format != Some("PEM") => {
             let name = if config.get(chain).is_some() { chain } else { key };
-            resolution.fail(config, name, "requires ssl.keystore.type=PEM");
+            conversion.fail(config, name, "requires ssl.keystore.type=PEM");
         }
         (Some(certificates), Some(text)) => {
             properties.push((chain, "ssl.certificate.pem", pem(certificates)));
             properties.push((key, "ssl.key.pem", pem(text)));
         }
-        (Some(_), None) => resolution.fail(config, chain, format!("requires {key}")),
-        (None, Some(_)) => resolution.fail(config, key, format!("requires {chain}")),
+        (Some(_), None) => conversion.fail(config, chain, format!("requires {key}")),
+        (None, Some(_)) => conversion.fail(config, key, format!("requires {chain}")),
     }
     match (file, format) {
         (None, _) => {}
@@ -134,13 +134,13 @@ fn keystore(config: &ClientConfig, resolution: &mut Resolution) -> Properties {
             match config.get(password) {
                 Some(password) => properties.push(("ssl.keystore.password", "ssl.keystore.password", password.into())),
                 None if config.has_raw(password) => {}
-                None => resolution.fail(config, location, format!("is a PKCS12 file, which requires {password}")),
+                None => conversion.fail(config, location, format!("is a PKCS12 file, which requires {password}")),
             }
         }
-        (Some(file), _) => resolution.fail(config, location, convert_keystore(file)),
+        (Some(file), _) => conversion.fail(config, location, convert_keystore(file)),
     }
     if format == Some("PEM") && config.get(password).is_some() {
-        resolution.fail(config, password, "applies to PKCS12; set ssl.key.password for a PEM key");
+        conversion.fail(config, password, "applies to PKCS12; set ssl.key.password for a PEM key");
     }
     properties
 }

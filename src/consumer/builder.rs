@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Deserializer, Error, ErrorKind,
-    config::{ConsumerConfig, ResolvedConsumer},
+    config::{ConsumerConfig, ConsumerParameters},
     native::{ConsumerClient, SettingRefused, code},
     panic::{contain, emit},
     secret::{Secret, Secrets},
@@ -147,45 +147,45 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
         for warning in self.config.warnings() {
             emit!(warn, "{warning}");
         }
-        let resolved = self.config.resolve()?;
+        let parameters = self.config.parameters()?;
         let deserializers = Deserializers::new(
-            (self.key_deserializer, resolved.key_deserializer),
-            (self.value_deserializer, resolved.value_deserializer),
+            (self.key_deserializer, parameters.key_deserializer),
+            (self.value_deserializer, parameters.value_deserializer),
         )?;
         let wakeup = Arc::new(PollWakeup::default());
         let explicit_done = self.explicit_done;
         let record_queue =
-            Arc::new(RecordQueue::new(deserializers, resolved.max_poll_records, explicit_done, Arc::clone(&wakeup)));
+            Arc::new(RecordQueue::new(deserializers, parameters.max_poll_records, explicit_done, Arc::clone(&wakeup)));
         let intake = Arc::clone(&record_queue) as Arc<dyn Intake>;
-        let shared = start(resolved, self.listener, explicit_done, intake, wakeup)?;
+        let shared = start(parameters, self.listener, explicit_done, intake, wakeup)?;
         Ok(Consumer { record_queue, core: Core { shared, drop_timeout: self.drop_timeout } })
     }
 }
 
 /// Starts the librdkafka client and the polling thread.
 fn start(
-    resolved: ResolvedConsumer,
+    parameters: ConsumerParameters,
     listener: Option<Box<dyn RebalanceListener>>,
     explicit_done: bool,
     intake: Arc<dyn Intake>,
     wakeup: Arc<PollWakeup>,
 ) -> Result<Arc<Shared>, Error> {
     let number = |name: &str, default: u64| {
-        Duration::from_millis(property(&resolved.native, name).and_then(|value| value.parse().ok()).unwrap_or(default))
+        Duration::from_millis(property(&parameters.properties, name).and_then(|value| value.parse().ok()).unwrap_or(default))
     };
     let max_poll_interval = number("max.poll.interval.ms", MAX_POLL_INTERVAL);
     let auto_commit_interval = number("auto.commit.interval.ms", AUTO_COMMIT_INTERVAL);
-    let commits = resolved.enable_auto_commit && resolved.group_id.is_some();
-    let is_cooperative = is_cooperative(&resolved.native);
+    let commits = parameters.enable_auto_commit && parameters.group_id.is_some();
+    let is_cooperative = is_cooperative(&parameters.properties);
     let starting = Starting {
-        has_group: resolved.group_id.is_some(),
-        reset: reset(&resolved.native),
-        timeout: resolved.default_api_timeout,
+        has_group: parameters.group_id.is_some(),
+        reset: reset(&parameters.properties),
+        timeout: parameters.default_api_timeout,
     };
 
     let signals = Arc::new(Signals::default());
-    let secrets = Arc::new(resolved.secrets);
-    let properties = properties(resolved.native, commits);
+    let secrets = Arc::new(parameters.secrets);
+    let properties = properties(parameters.properties, commits);
     let client = Arc::new(ConsumerClient::new(&properties).map_err(|error| refused(&error, &secrets))?);
     wakeup.attach(Arc::clone(&client));
     let membership = Membership {
@@ -197,7 +197,7 @@ fn start(
         is_cooperative,
         explicit_done,
         max_poll_interval,
-        api_timeout: resolved.default_api_timeout,
+        api_timeout: parameters.default_api_timeout,
         starting,
         lost: Vec::new(),
     };
@@ -209,17 +209,17 @@ fn start(
         signals,
         calls: Calls::new(client),
         commands: sender,
-        group_id: resolved.group_id,
+        group_id: parameters.group_id,
         stores_offsets: commits,
         max_poll_interval,
-        api_timeout: resolved.default_api_timeout,
+        api_timeout: parameters.default_api_timeout,
         ending: Mutex::new(Ending::Awaited(Vec::new())),
         subscribed: Mutex::default(),
     });
     let polling = Polling::new(membership, Arc::clone(&shared), receiver, auto_commit_interval, secrets);
     let end = End::new(Arc::clone(&shared));
     let spawned =
-        thread::Builder::new().name(format!("ottla-{}", resolved.client_id)).spawn(move || match contain(|| polling.run()) {
+        thread::Builder::new().name(format!("ottla-{}", parameters.client_id)).spawn(move || match contain(|| polling.run()) {
             Ok(()) => end.disarm(),
             Err(panic) => {
                 drop(end);

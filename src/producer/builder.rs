@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, ProducerConfig, Serializer, TokenProvider,
-    config::{Resolved, Setting, settings},
+    config::{ProducerParameters, Setting, settings},
     intercept::Interceptor,
     native::{Client, SettingRefused},
     panic::emit,
@@ -247,28 +247,28 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
                 settings().map(Setting::name).filter(|name| name.starts_with("partitioner.") && self.config.get(name).is_some());
             idle.for_each(|name| emit!(warn, "{name}: has no effect, because the builder has a partitioner"));
         }
-        let resolved = self.config.resolve()?;
+        let parameters = self.config.parameters()?;
         let Installed { serializers, interceptors, mut listeners } =
-            self.plugins.install(resolved.key_serializer, resolved.value_serializer)?;
+            self.plugins.install(parameters.key_serializer, parameters.value_serializer)?;
         listeners.on_throttle = self.on_throttle;
         listeners.hooks = self.hooks;
         listeners.returns_records = self.returns_records;
-        let core = start(resolved, self.partitioner, self.token_provider, listeners, self.drop_timeout, self.drop_on)?;
+        let core = start(parameters, self.partitioner, self.token_provider, listeners, self.drop_timeout, self.drop_on)?;
         Ok(Producer(Arc::new(Typed { core, serializers, interceptors })))
     }
 }
 
 /// Starts librdkafka and the delivery thread.
 pub(super) fn start(
-    resolved: Resolved,
+    parameters: ProducerParameters,
     partitioner: Option<Arc<dyn Partitioner>>,
     token_provider: Option<Box<dyn TokenProvider>>,
     listeners: Listeners,
     drop_timeout: Duration,
     drop_on: DropOn,
 ) -> Result<Arc<Core>, Error> {
-    let partition_for = partition_for(&resolved, partitioner);
-    let mut properties = resolved.native;
+    let partition_for = partition_for(&parameters, partitioner);
+    let mut properties = parameters.properties;
     if partition_for.is_some() {
         properties.retain(|(name, _)| name != "partitioner");
         // Otherwise librdkafka does not call the partitioner for records without a key.
@@ -278,10 +278,11 @@ pub(super) fn start(
     let is_idempotent = properties.iter().any(|(name, value)| name == "enable.idempotence" && value.expose() == "true");
     let linger = linger(&properties);
     let client =
-        Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &resolved.secrets))?);
-    let transactions = resolved.transactional_id.map(|_| Transactions::new(resolved.max_block, transaction_timeout(&properties)));
-    let buffer_memory = BufferMemory::new(resolved.buffer_memory, resolved.max_block);
-    let Resolved {
+        Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &parameters.secrets))?);
+    let transactions =
+        parameters.transactional_id.map(|_| Transactions::new(parameters.max_block, transaction_timeout(&properties)));
+    let buffer_memory = BufferMemory::new(parameters.buffer_memory, parameters.max_block);
+    let ProducerParameters {
         client_id,
         bootstrap_servers,
         max_request_size,
@@ -290,7 +291,7 @@ pub(super) fn start(
         mechanism,
         secrets,
         ..
-    } = resolved;
+    } = parameters;
     let mut shared = Shared::new(buffer_memory, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
     shared.authentication.state = AuthState::new(authentication_timeout);
     shared.metadata.refresh = Refresh::new(retry_backoff.0, retry_backoff.1);
@@ -385,9 +386,9 @@ mod tests {
     }
 
     fn client(config: &ProducerConfig) -> (Client, Vec<(String, String)>) {
-        let resolved = config.resolve().unwrap();
-        let client = Client::new(&resolved.native, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}"));
-        (client, resolved.native.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect())
+        let parameters = config.parameters().unwrap();
+        let client = Client::new(&parameters.properties, Box::new(|| None)).unwrap_or_else(|refused| panic!("{refused:?}"));
+        (client, parameters.properties.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect())
     }
 
     fn same(a: &str, b: &str) -> bool {

@@ -3,23 +3,23 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use crate::{
-    config::{PartitionerName, Resolved},
+    config::{PartitionerName, ProducerParameters},
     native::{Choice, Chosen, Contained, PartitionReport, TopicPartitioner},
     partition::{BuiltIn, PartitionContext, Partitioner, Placing, Queues, RoundRobin, UniformSticky},
 };
 
 /// A function that creates the partitioner of a topic; `None` to use librdkafka's own. `given` takes precedence over the settings.
 pub(super) fn partition_for(
-    resolved: &Resolved,
+    parameters: &ProducerParameters,
     given: Option<Arc<dyn Partitioner>>,
 ) -> Option<impl Fn() -> Box<dyn TopicPartitioner> + Send + Sync + use<>> {
-    let name = resolved.partitioner;
+    let name = parameters.partitioner;
     let given = given.map(Contained::new);
     if given.is_none() && matches!(name, PartitionerName::Native(_)) {
         return None;
     }
-    let (sticky_bytes, ignore_keys) = (resolved.sticky_bytes, resolved.ignore_keys);
-    let (adaptive, availability_timeout) = (resolved.adaptive_partitioning, resolved.availability_timeout);
+    let (sticky_bytes, ignore_keys) = (parameters.sticky_bytes, parameters.ignore_keys);
+    let (adaptive, availability_timeout) = (parameters.adaptive_partitioning, parameters.availability_timeout);
     Some(move || -> Box<dyn TopicPartitioner> {
         match (&given, name) {
             (Some(partitioner), _) => Box::new(Given(partitioner.clone())),

@@ -1,6 +1,6 @@
 //! The rules of a consumer: settings that require a group, the two group protocols, fetch sizes.
 
-use super::super::{ClientConfig, resolution::Resolution};
+use super::super::{ClientConfig, conversion::Conversion};
 
 /// Settings that the broker determines with `group.protocol=consumer`.
 const CLASSIC: [&str; 3] = ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"];
@@ -10,16 +10,16 @@ const MESSAGE_MAX_BYTES: i64 = 1_000_000;
 const FRAMING: i64 = 512;
 
 /// Checks the rules of a consumer and returns the derived values.
-pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<(&'static str, String)> {
-    let auto_commit = auto_commit(config, resolution);
-    group(config, resolution);
+pub(super) fn derive(config: &ClientConfig, conversion: &mut Conversion) -> Vec<(&'static str, String)> {
+    let auto_commit = auto_commit(config, conversion);
+    group(config, conversion);
     if has_broker_protocol(config) {
-        broker_protocol(config, resolution);
+        broker_protocol(config, conversion);
     } else {
-        classic_protocol(config, resolution);
+        classic_protocol(config, conversion);
     }
-    fetch_sizes(config, resolution);
-    fetch_wait(config, resolution);
+    fetch_sizes(config, conversion);
+    fetch_wait(config, conversion);
     vec![("enable.auto.commit", auto_commit.to_string())]
 }
 
@@ -30,89 +30,89 @@ pub(crate) fn has_broker_protocol(config: &ClientConfig) -> bool {
 
 /// As in Java's `ConsumerConfig`: without a group nothing can be committed, so automatic commits are off, and an error if set
 /// explicitly.
-fn auto_commit(config: &ClientConfig, resolution: &mut Resolution) -> bool {
+fn auto_commit(config: &ClientConfig, conversion: &mut Conversion) -> bool {
     let wanted = config.text("enable.auto.commit") != "false";
     let on = wanted && config.found("group.id").is_some();
     match config.found("enable.auto.commit").filter(|_| wanted && !on) {
         Some(asked) => {
-            resolution.fail(config, asked.name, "must not be true without a group.id, because offsets are committed for a group");
+            conversion.fail(config, asked.name, "must not be true without a group.id, because offsets are committed for a group");
         }
-        None if wanted && !on => resolution.note("enable.auto.commit", "off without a group.id"),
+        None if wanted && !on => conversion.note("enable.auto.commit", "off without a group.id"),
         None => {}
     }
     if let (false, Some(interval)) = (on, config.found("auto.commit.interval.ms")) {
         let reason = if wanted { "group.id is not set" } else { "enable.auto.commit is false" };
-        resolution.warn(config, interval.name, format!("has no effect, because {reason}"));
+        conversion.warn(config, interval.name, format!("has no effect, because {reason}"));
     }
     on
 }
 
-fn group(config: &ClientConfig, resolution: &mut Resolution) {
+fn group(config: &ClientConfig, conversion: &mut Conversion) {
     if config.found("group.id").is_none() {
         if let Some(instance) = config.found("group.instance.id") {
-            resolution.fail(config, instance.name, "requires a group.id");
+            conversion.fail(config, instance.name, "requires a group.id");
         }
     }
 }
 
-fn broker_protocol(config: &ClientConfig, resolution: &mut Resolution) {
+fn broker_protocol(config: &ClientConfig, conversion: &mut Conversion) {
     for name in CLASSIC {
         if let Some(found) = config.found(name) {
             let instead = match name {
                 "partition.assignment.strategy" => "use group.remote.assignor",
                 _ => "the broker's group configuration determines it; remove it",
             };
-            resolution.fail(config, found.name, format!("cannot be set with group.protocol=consumer; {instead}"));
+            conversion.fail(config, found.name, format!("cannot be set with group.protocol=consumer; {instead}"));
         }
     }
     if config.has_raw("group.protocol.type") {
-        resolution.fail(config, "librdkafka.group.protocol.type", "cannot be set with group.protocol=consumer; remove it");
+        conversion.fail(config, "librdkafka.group.protocol.type", "cannot be set with group.protocol=consumer; remove it");
     }
 }
 
-fn classic_protocol(config: &ClientConfig, resolution: &mut Resolution) {
+fn classic_protocol(config: &ClientConfig, conversion: &mut Conversion) {
     if let Some(assignor) = config.found("group.remote.assignor") {
         let message = "requires group.protocol=consumer; with classic, use partition.assignment.strategy";
-        resolution.fail(config, assignor.name, message);
+        conversion.fail(config, assignor.name, message);
     }
-    let session = config.number("session.timeout.ms", resolution);
+    let session = config.number("session.timeout.ms", conversion);
     let set = |name: &'static str| config.found(name).map(|found| found.name);
-    if config.number("heartbeat.interval.ms", resolution) >= session {
+    if config.number("heartbeat.interval.ms", conversion) >= session {
         let name = set("heartbeat.interval.ms").or(set("session.timeout.ms")).unwrap_or("heartbeat.interval.ms");
-        resolution.fail(config, name, format!("heartbeat.interval.ms must be less than session.timeout.ms ({session})"));
+        conversion.fail(config, name, format!("heartbeat.interval.ms must be less than session.timeout.ms ({session})"));
     }
-    let poll = config.number("max.poll.interval.ms", resolution);
+    let poll = config.number("max.poll.interval.ms", conversion);
     if poll < session {
         let name = set("max.poll.interval.ms").or(set("session.timeout.ms")).unwrap_or("max.poll.interval.ms");
-        resolution.fail(config, name, format!("max.poll.interval.ms ({poll}) must be at least session.timeout.ms ({session})"));
+        conversion.fail(config, name, format!("max.poll.interval.ms ({poll}) must be at least session.timeout.ms ({session})"));
     }
 }
 
 /// librdkafka's own rules: a fetch must be able to return the largest batch, and the response must not exceed the receive limit.
-fn fetch_sizes(config: &ClientConfig, resolution: &mut Resolution) {
-    let fetch = config.number("fetch.max.bytes", resolution);
+fn fetch_sizes(config: &ClientConfig, conversion: &mut Conversion) {
+    let fetch = config.number("fetch.max.bytes", conversion);
     let raw = |name: &str| config.get(name).and_then(|value| value.parse::<i64>().ok());
     let message = raw("librdkafka.message.max.bytes").unwrap_or(MESSAGE_MAX_BYTES);
     if let Some(found) = config.found("fetch.max.bytes").filter(|_| fetch < message) {
         let message = format!("must be at least librdkafka.message.max.bytes ({message}); lower that too");
-        resolution.fail(config, found.name, message);
+        conversion.fail(config, found.name, message);
     }
     let receive = "librdkafka.receive.message.max.bytes";
     if raw(receive).is_some_and(|receive| receive < fetch.max(message) + FRAMING) {
-        resolution.fail(config, receive, format!("must be at least fetch.max.bytes + {FRAMING} ({fetch} + {FRAMING})"));
+        conversion.fail(config, receive, format!("must be at least fetch.max.bytes + {FRAMING} ({fetch} + {FRAMING})"));
     }
-    let partition = config.number("max.partition.fetch.bytes", resolution);
+    let partition = config.number("max.partition.fetch.bytes", conversion);
     if let Some(found) = config.found("max.partition.fetch.bytes").filter(|_| partition > fetch) {
-        resolution.warn(config, found.name, format!("is limited by fetch.max.bytes ({fetch})"));
+        conversion.warn(config, found.name, format!("is limited by fetch.max.bytes ({fetch})"));
     }
 }
 
-fn fetch_wait(config: &ClientConfig, resolution: &mut Resolution) {
-    let (wait, request) = (config.number("fetch.max.wait.ms", resolution), config.number("request.timeout.ms", resolution));
+fn fetch_wait(config: &ClientConfig, conversion: &mut Conversion) {
+    let (wait, request) = (config.number("fetch.max.wait.ms", conversion), config.number("request.timeout.ms", conversion));
     if wait + 1000 > request {
         let name = ["fetch.max.wait.ms", "request.timeout.ms"].into_iter().find_map(|name| config.found(name));
         let name = name.map_or("fetch.max.wait.ms", |found| found.name);
-        resolution.warn(
+        conversion.warn(
             config,
             name,
             format!("fetch.max.wait.ms ({wait}) should be at least a second less than request.timeout.ms ({request}), because requests queue behind each other"),
@@ -143,7 +143,7 @@ mod tests {
         let alone = consumer(&[]);
         alone.check().unwrap();
         assert_eq!(native_of(&alone, "enable.auto.commit").as_deref(), Some("false"));
-        assert!(!alone.resolve().unwrap().enable_auto_commit);
+        assert!(!alone.parameters().unwrap().enable_auto_commit);
         assert!(alone.explain().to_string().contains("off without a group.id"));
         assert_eq!(
             problems(&[("enable.auto.commit", "true")]),

@@ -6,22 +6,22 @@ mod producer;
 
 pub(super) use consumer::has_broker_protocol;
 
-use super::{ClientConfig, ClientKind, librdkafka_property, resolution::Resolution};
+use super::{ClientConfig, ClientKind, conversion::Conversion, librdkafka_property};
 
 /// Checks the rules and returns, by name, the values of settings that depend on other settings.
-pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<(&'static str, String)> {
-    conflicts(config, resolution);
-    required(config, resolution);
+pub(super) fn derive(config: &ClientConfig, conversion: &mut Conversion) -> Vec<(&'static str, String)> {
+    conflicts(config, conversion);
+    required(config, conversion);
     let mut derived = match config.kind {
-        ClientKind::Producer => producer::derive(config, resolution),
-        ClientKind::Consumer => consumer::derive(config, resolution),
+        ClientKind::Producer => producer::derive(config, conversion),
+        ClientKind::Consumer => consumer::derive(config, conversion),
     };
-    derived.push(("reconnect.backoff.max.ms", backoffs(config, resolution).to_string()));
+    derived.push(("reconnect.backoff.max.ms", backoffs(config, conversion).to_string()));
     derived
 }
 
 /// Reports a setting that is set under Java's name and as a librdkafka property, and a property that is set under two names.
-fn conflicts(config: &ClientConfig, resolution: &mut Resolution) {
+fn conflicts(config: &ClientConfig, conversion: &mut Conversion) {
     let raw: Vec<(&str, &str)> = config
         .entries
         .keys()
@@ -29,47 +29,47 @@ fn conflicts(config: &ClientConfig, resolution: &mut Resolution) {
         .collect();
     for (index, (name, property)) in raw.iter().enumerate() {
         if let Some((other, _)) = raw[..index].iter().find(|(_, other)| other == property) {
-            resolution.fail(config, name, format!("sets the same property as {other}; set only one of them"));
+            conversion.fail(config, name, format!("sets the same property as {other}; set only one of them"));
         }
         let java = config.entries.keys().filter_map(|name| config.kind.setting(name)).find(|setting| {
             setting.is_java() && setting.properties().iter().any(|becomes| librdkafka_property::canonical(becomes) == *property)
         });
         if let Some(java) = java {
             let place = config.origin(java.name()).map(|origin| format!(" ({origin})")).unwrap_or_default();
-            resolution.fail(config, name, format!("sets the same property as {}{place}; set only one of them", java.name()));
+            conversion.fail(config, name, format!("sets the same property as {}{place}; set only one of them", java.name()));
         }
     }
 }
 
-fn required(config: &ClientConfig, resolution: &mut Resolution) {
+fn required(config: &ClientConfig, conversion: &mut Conversion) {
     let mock = config.get("librdkafka.test.mock.num.brokers").is_some_and(|number| number != "0");
     if !mock && config.text("bootstrap.servers").is_empty() {
         let message =
             "is not set; set it to the host:port of at least one broker, or set the environment variable KAFKA_BOOTSTRAP_SERVERS";
-        resolution.fail(config, "bootstrap.servers", message);
+        conversion.fail(config, "bootstrap.servers", message);
     }
 }
 
 /// Derives `reconnect.backoff.max.ms`, which is raised to `reconnect.backoff.ms` if only that is set.
-fn backoffs(config: &ClientConfig, resolution: &mut Resolution) -> i64 {
-    let base = config.number("reconnect.backoff.ms", resolution);
-    let mut greatest = config.number("reconnect.backoff.max.ms", resolution);
+fn backoffs(config: &ClientConfig, conversion: &mut Conversion) -> i64 {
+    let base = config.number("reconnect.backoff.ms", conversion);
+    let mut greatest = config.number("reconnect.backoff.max.ms", conversion);
     if greatest < base {
         match (config.found("reconnect.backoff.ms"), config.found("reconnect.backoff.max.ms")) {
             (Some(_), None) => {
                 greatest = base;
-                resolution.note("reconnect.backoff.max.ms", "raised to reconnect.backoff.ms");
+                conversion.note("reconnect.backoff.max.ms", "raised to reconnect.backoff.ms");
             }
             (_, found) => {
                 let name = found.map_or("reconnect.backoff.max.ms", |found| found.name);
-                resolution.fail(config, name, format!("must be at least reconnect.backoff.ms ({base})"));
+                conversion.fail(config, name, format!("must be at least reconnect.backoff.ms ({base})"));
             }
         }
     }
-    let (retry, retry_max) = (config.number("retry.backoff.ms", resolution), config.number("retry.backoff.max.ms", resolution));
+    let (retry, retry_max) = (config.number("retry.backoff.ms", conversion), config.number("retry.backoff.max.ms", conversion));
     if retry > retry_max {
         let name = config.found("retry.backoff.ms").map_or("retry.backoff.ms", |found| found.name);
-        resolution.warn(config, name, format!("exceeds retry.backoff.max.ms, so every backoff is {retry_max} ms"));
+        conversion.warn(config, name, format!("exceeds retry.backoff.max.ms, so every backoff is {retry_max} ms"));
     }
     greatest
 }

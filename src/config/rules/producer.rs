@@ -2,22 +2,18 @@
 
 use std::time::Duration;
 
-use super::super::{
-    ClientConfig, PartitionerName,
-    resolution::{Resolution, partitioner},
-    setting::Setting,
-};
+use super::super::{ClientConfig, PartitionerName, client::partitioner, conversion::Conversion, setting::Setting};
 
 const IDEMPOTENT_IN_FLIGHT: i64 = 5;
 const IN_FLIGHT: &str = "max.in.flight.requests.per.connection";
 
 /// Checks the rules of a producer and returns the derived values.
-pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<(&'static str, String)> {
-    let idempotence = idempotence(config, resolution);
-    let linger = linger(config, resolution);
-    let (delivery, request) = timeouts(config, linger, resolution);
-    compression(config, resolution);
-    partitioning(config, resolution);
+pub(super) fn derive(config: &ClientConfig, conversion: &mut Conversion) -> Vec<(&'static str, String)> {
+    let idempotence = idempotence(config, conversion);
+    let linger = linger(config, conversion);
+    let (delivery, request) = timeouts(config, linger, conversion);
+    compression(config, conversion);
+    partitioning(config, conversion);
     vec![
         ("enable.idempotence", idempotence.to_string()),
         ("delivery.timeout.ms", delivery.to_string()),
@@ -27,7 +23,7 @@ pub(super) fn derive(config: &ClientConfig, resolution: &mut Resolution) -> Vec<
 
 /// As in Java's `ProducerConfig`: conflicting settings turn idempotence off, or are errors if it is set explicitly. Too many
 /// requests in flight are always an error (since Kafka 4.0).
-fn idempotence(config: &ClientConfig, resolution: &mut Resolution) -> bool {
+fn idempotence(config: &ClientConfig, conversion: &mut Conversion) -> bool {
     let asked = config.found("enable.idempotence");
     let transactional = config.found("transactional.id").is_some();
     let mut on = asked.as_ref().is_none_or(|asked| asked.value != "false");
@@ -36,42 +32,42 @@ fn idempotence(config: &ClientConfig, resolution: &mut Resolution) -> bool {
         let acks = config.text("acks");
         let against = [
             ("acks", !matches!(acks, "all" | "-1"), "must be all with enable.idempotence=true"),
-            ("retries", config.number("retries", resolution) == 0, "must not be 0 with enable.idempotence=true"),
+            ("retries", config.number("retries", conversion) == 0, "must not be 0 with enable.idempotence=true"),
         ];
         for (name, conflict, message) in against {
             if conflict && explicit {
-                resolution.fail(config, name, message);
+                conversion.fail(config, name, message);
             } else if conflict {
                 on = false;
                 let value = config.text(name);
-                resolution.warn(
+                conversion.warn(
                     config,
                     name,
                     format!("is {value}, which turns enable.idempotence off: records may be duplicated or reordered; set enable.idempotence=false to silence this warning"),
                 );
             }
         }
-        if on && config.number(IN_FLIGHT, resolution) > IDEMPOTENT_IN_FLIGHT {
-            resolution.fail(config, IN_FLIGHT, "must be at most 5, unless enable.idempotence=false");
+        if on && config.number(IN_FLIGHT, conversion) > IDEMPOTENT_IN_FLIGHT {
+            conversion.fail(config, IN_FLIGHT, "must be at most 5, unless enable.idempotence=false");
         }
     }
     if transactional && !on {
-        resolution.fail(config, "transactional.id", "requires idempotence, which enable.idempotence, acks or retries turns off");
+        conversion.fail(config, "transactional.id", "requires idempotence, which enable.idempotence, acks or retries turns off");
     }
     if on && config.get("librdkafka.queue.buffering.backpressure.threshold").is_some_and(|value| value != "1") {
-        resolution.fail(
+        conversion.fail(
             config,
             "librdkafka.queue.buffering.backpressure.threshold",
             "must be 1, unless enable.idempotence=false",
         );
     }
     if !on && config.get("librdkafka.enable.gapless.guarantee") == Some("true") {
-        resolution.fail(config, "librdkafka.enable.gapless.guarantee", "requires enable.idempotence=true");
+        conversion.fail(config, "librdkafka.enable.gapless.guarantee", "requires enable.idempotence=true");
     }
     on
 }
 
-fn linger(config: &ClientConfig, resolution: &mut Resolution) -> Duration {
+fn linger(config: &ClientConfig, conversion: &mut Conversion) -> Duration {
     // librdkafka's own property accepts fractions of a millisecond.
     let text = config.text("linger.ms");
     let milliseconds: Option<f64> = text.parse().ok().filter(|milliseconds| (0.0..=900_000.0).contains(milliseconds));
@@ -79,7 +75,7 @@ fn linger(config: &ClientConfig, resolution: &mut Resolution) -> Duration {
         Some(linger) => linger,
         None => {
             let name = config.found("linger.ms").map_or("linger.ms", |found| found.name);
-            resolution.fail(config, name, "must be a number of milliseconds from 0 to 900000");
+            conversion.fail(config, name, "must be a number of milliseconds from 0 to 900000");
             Duration::from_millis(5)
         }
     }
@@ -87,32 +83,32 @@ fn linger(config: &ClientConfig, resolution: &mut Resolution) -> Duration {
 
 /// Derives `delivery.timeout.ms` and `request.timeout.ms`, in milliseconds, from each other, `linger.ms` and the transaction
 /// timeout.
-fn timeouts(config: &ClientConfig, linger: Duration, resolution: &mut Resolution) -> (i64, i64) {
+fn timeouts(config: &ClientConfig, linger: Duration, conversion: &mut Conversion) -> (i64, i64) {
     let delivery_set = config.found("delivery.timeout.ms");
     let request_set = config.found("request.timeout.ms");
-    let mut delivery = config.number("delivery.timeout.ms", resolution);
-    let mut request = config.number("request.timeout.ms", resolution);
+    let mut delivery = config.number("delivery.timeout.ms", conversion);
+    let mut request = config.number("request.timeout.ms", conversion);
     let linger = i64::try_from(linger.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
     let delivery_name = delivery_set.as_ref().map_or("delivery.timeout.ms", |found| found.name);
     if config.found("transactional.id").is_some() {
-        let transaction = config.number("transaction.timeout.ms", resolution);
+        let transaction = config.number("transaction.timeout.ms", conversion);
         if delivery_set.is_none() && delivery > transaction {
             delivery = transaction;
-            resolution.note("delivery.timeout.ms", "lowered to transaction.timeout.ms");
+            conversion.note("delivery.timeout.ms", "lowered to transaction.timeout.ms");
         }
         if request_set.is_none() && delivery_set.is_none() && linger.saturating_add(request) > transaction {
             // librdkafka rejects values below 10. The check of delivery.timeout.ms reports such a conflict.
             request = (transaction - linger).max(10);
-            resolution.note("request.timeout.ms", "lowered to fit into transaction.timeout.ms");
+            conversion.note("request.timeout.ms", "lowered to fit into transaction.timeout.ms");
         }
         if delivery_set.is_some() && (delivery > transaction || delivery == 0) {
-            resolution.fail(config, delivery_name, format!("must be at most transaction.timeout.ms ({transaction})"));
+            conversion.fail(config, delivery_name, format!("must be at most transaction.timeout.ms ({transaction})"));
             return (delivery, request);
         }
         if linger.saturating_add(request) > transaction {
             let name = if request_set.is_some() { "request.timeout.ms" } else { "linger.ms" };
             let name = config.found(name).map_or(name, |found| found.name);
-            resolution.fail(
+            conversion.fail(
                 config,
                 name,
                 format!(
@@ -127,26 +123,26 @@ fn timeouts(config: &ClientConfig, linger: Duration, resolution: &mut Resolution
     if delivery != 0 && delivery < least {
         if delivery_set.is_some() {
             let message = format!("must be at least linger.ms + request.timeout.ms ({linger} + {request})");
-            resolution.fail(config, delivery_name, message);
+            conversion.fail(config, delivery_name, message);
         } else {
-            resolution.warn(
+            conversion.warn(
                 config,
                 "delivery.timeout.ms",
                 format!("is raised from {delivery} to {least}, the sum of linger.ms and request.timeout.ms"),
             );
-            resolution.note("delivery.timeout.ms", "raised to linger.ms + request.timeout.ms");
+            conversion.note("delivery.timeout.ms", "raised to linger.ms + request.timeout.ms");
             delivery = least;
         }
     }
     (delivery, request)
 }
 
-fn compression(config: &ClientConfig, resolution: &mut Resolution) {
+fn compression(config: &ClientConfig, conversion: &mut Conversion) {
     let codec = config.text("compression.type");
     for (level, of) in [("compression.gzip.level", "gzip"), ("compression.lz4.level", "lz4"), ("compression.zstd.level", "zstd")]
     {
         if config.get(level).is_some() && codec != of {
-            resolution.warn(config, level, format!("has no effect, because compression.type is {codec}"));
+            conversion.warn(config, level, format!("has no effect, because compression.type is {codec}"));
         }
     }
     let missing = match codec {
@@ -156,16 +152,16 @@ fn compression(config: &ClientConfig, resolution: &mut Resolution) {
     };
     if missing && !super::super::sasl::IS_SYSTEMS {
         let name = config.found("compression.type").map_or("compression.type", |found| found.name);
-        resolution.fail(config, name, format!("{codec} is not built in; build with the cargo feature {codec}"));
+        conversion.fail(config, name, format!("{codec} is not built in; build with the cargo feature {codec}"));
     }
 }
 
 /// Warns about partitioner settings that have no effect.
-fn partitioning(config: &ClientConfig, resolution: &mut Resolution) {
+fn partitioning(config: &ClientConfig, conversion: &mut Conversion) {
     const ADAPTIVE: &str = "partitioner.adaptive.partitioning.enable";
     const AVAILABILITY: &str = "partitioner.availability.timeout.ms";
     let partitioner = partitioner(config);
-    let mut no_effect = |name: &str, reason: &str| resolution.warn(config, name, format!("has no effect, because {reason}"));
+    let mut no_effect = |name: &str, reason: &str| conversion.warn(config, name, format!("has no effect, because {reason}"));
     if partitioner == PartitionerName::BuiltIn {
         if config.text(ADAPTIVE) == "false" && config.text(AVAILABILITY) != "0" {
             no_effect(AVAILABILITY, &format!("{ADAPTIVE} is false"));

@@ -180,7 +180,7 @@ fn read(
     }
     // Conflicts between settings are reported with the other errors. Without other errors they are left to `check`, because a
     // later source may resolve them.
-    let rules = config.resolution().problems.into_iter().filter_map(|problem| match problem.origin() {
+    let rules = config.convert().problems.into_iter().filter_map(|problem| match problem.origin() {
         Some(Origin::File { line, .. } | Origin::Text { line }) => Some((*line, problem)),
         _ => None,
     });

@@ -1,4 +1,4 @@
-//! [`ResolvedConsumer`]: the parameters that a consumer is started with.
+//! [`ConsumerParameters`]: the parameters that a consumer is started with.
 
 use std::{
     fmt,
@@ -6,16 +6,16 @@ use std::{
     time::Duration,
 };
 
-use super::{ClientConfig, ConfigError, deserializer_name, redacted, server};
+use super::{ConfigError, ConsumerConfig, deserializer_name, redacted, server};
 use crate::{
     secret::{Secret, Secrets},
     serialize::SerializerName,
 };
 
 /// The parameters that a consumer is started with. `Debug` hides the secrets.
-pub(crate) struct ResolvedConsumer {
+pub(crate) struct ConsumerParameters {
     /// The librdkafka properties: those that were set, and those whose default differs from librdkafka's.
-    pub(crate) native: Vec<(String, Secret)>,
+    pub(crate) properties: Vec<(String, Secret)>,
     /// `client.id`, generated as in Java if it was not set.
     pub(crate) client_id: String,
     /// The brokers in librdkafka's notation; empty only with librdkafka's mock cluster.
@@ -37,57 +37,63 @@ fn next_consumer() -> u64 {
     CONSUMERS.fetch_add(1, Ordering::Relaxed)
 }
 
-pub(super) fn resolve(config: &ClientConfig) -> Result<ResolvedConsumer, ConfigError> {
-    let mut resolution = config.resolution();
-    resolution.check_files(config);
-    let max_poll_records = config.number("max.poll.records", &mut resolution);
-    let default_api_timeout = config.number("default.api.timeout.ms", &mut resolution);
-    let enable_auto_commit = resolution.derived("enable.auto.commit") == Some("true");
-    if !resolution.problems.is_empty() {
-        return Err(resolution.problems.into_iter().collect());
-    }
-    let set = |name| config.found(name).map(|found| found.value.to_owned());
-    let deserializer = |name| config.get(name).and_then(|name| deserializer_name::parse(name).ok());
-    let group_id = set("group.id");
-    let client_id = match config.text("client.id") {
-        "" => {
-            let group = group_id.as_deref().unwrap_or("null");
-            let member = set("group.instance.id").unwrap_or_else(|| next_consumer().to_string());
-            format!("consumer-{group}-{member}")
+impl ConsumerConfig {
+    /// Converts the settings to librdkafka properties and the consumer's own parameters.
+    ///
+    /// Generates a new `client.id` on each call if none is set.
+    pub(crate) fn parameters(&self) -> Result<ConsumerParameters, ConfigError> {
+        let config = &self.0;
+        let mut conversion = config.convert();
+        conversion.check_files(config);
+        let max_poll_records = config.number("max.poll.records", &mut conversion);
+        let default_api_timeout = config.number("default.api.timeout.ms", &mut conversion);
+        let enable_auto_commit = conversion.derived("enable.auto.commit") == Some("true");
+        if !conversion.problems.is_empty() {
+            return Err(conversion.problems.into_iter().collect());
         }
-        id => id.to_owned(),
-    };
-    let mut native: Vec<(String, Secret)> = resolution
-        .properties
-        .into_iter()
-        .filter(|property| !property.is_default)
-        .map(|property| (property.name, property.value))
-        .collect();
-    if config.text("client.id").is_empty() {
-        native.push(("client.id".to_owned(), client_id.as_str().into()));
+        let set = |name| config.found(name).map(|found| found.value.to_owned());
+        let deserializer = |name| config.get(name).and_then(|name| deserializer_name::parse(name).ok());
+        let group_id = set("group.id");
+        let client_id = match config.text("client.id") {
+            "" => {
+                let group = group_id.as_deref().unwrap_or("null");
+                let member = set("group.instance.id").unwrap_or_else(|| next_consumer().to_string());
+                format!("consumer-{group}-{member}")
+            }
+            id => id.to_owned(),
+        };
+        let mut properties: Vec<(String, Secret)> = conversion
+            .properties
+            .into_iter()
+            .filter(|property| !property.is_default)
+            .map(|property| (property.name, property.value))
+            .collect();
+        if config.text("client.id").is_empty() {
+            properties.push(("client.id".to_owned(), client_id.as_str().into()));
+        }
+        if group_id.is_none() {
+            properties.push(("group.id".to_owned(), client_id.as_str().into()));
+        }
+        Ok(ConsumerParameters {
+            properties,
+            client_id,
+            bootstrap_servers: server::addresses(config.text("bootstrap.servers")),
+            group_id,
+            enable_auto_commit,
+            max_poll_records: usize::try_from(max_poll_records).unwrap_or(usize::MAX),
+            default_api_timeout: Duration::from_millis(u64::try_from(default_api_timeout).unwrap_or_default()),
+            key_deserializer: deserializer("key.deserializer"),
+            value_deserializer: deserializer("value.deserializer"),
+            secrets: config.secrets(),
+        })
     }
-    if group_id.is_none() {
-        native.push(("group.id".to_owned(), client_id.as_str().into()));
-    }
-    Ok(ResolvedConsumer {
-        native,
-        client_id,
-        bootstrap_servers: server::addresses(config.text("bootstrap.servers")),
-        group_id,
-        enable_auto_commit,
-        max_poll_records: usize::try_from(max_poll_records).unwrap_or(usize::MAX),
-        default_api_timeout: Duration::from_millis(u64::try_from(default_api_timeout).unwrap_or_default()),
-        key_deserializer: deserializer("key.deserializer"),
-        value_deserializer: deserializer("value.deserializer"),
-        secrets: config.secrets(),
-    })
 }
 
-impl fmt::Debug for ResolvedConsumer {
+impl fmt::Debug for ConsumerParameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let native = self.native.iter().map(|(name, value)| (name, redacted(&format!("librdkafka.{name}"), value)));
-        f.debug_struct("ResolvedConsumer")
-            .field("native", &native.collect::<Vec<_>>())
+        let properties = self.properties.iter().map(|(name, value)| (name, redacted(&format!("librdkafka.{name}"), value)));
+        f.debug_struct("ConsumerParameters")
+            .field("properties", &properties.collect::<Vec<_>>())
             .field("client_id", &self.client_id)
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("group_id", &self.group_id)
@@ -106,7 +112,7 @@ mod tests {
     use rdkafka::consumer::BaseConsumer;
 
     use super::super::{
-        Becomes, ConsumerConfig, Range, Setting, Type, consumer_settings, exposed,
+        Becomes, Range, Setting, Type, consumer_settings, exposed,
         tests::{consumer, native_of},
     };
     use super::*;
@@ -114,8 +120,8 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_javas_consumer() {
-        let resolved = consumer(&[("group.id", "g")]).resolve().unwrap();
-        let mut native = exposed(&resolved.native);
+        let parameters = consumer(&[("group.id", "g")]).parameters().unwrap();
+        let mut native = exposed(&parameters.properties);
         native.retain(|(name, _)| !name.starts_with("client."));
         native.sort();
         let wanted = [
@@ -135,23 +141,23 @@ mod tests {
             ("topic.blacklist", "^__consumer_offsets$,^__transaction_state$,^__share_group_state$"),
         ];
         assert_eq!(native, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        assert_eq!((resolved.max_poll_records, resolved.default_api_timeout), (500, Duration::from_secs(60)));
-        assert_eq!((resolved.group_id.as_deref(), resolved.enable_auto_commit), (Some("g"), true));
-        assert_eq!((resolved.key_deserializer, resolved.bootstrap_servers.as_str()), (None, "localhost:9092"));
+        assert_eq!((parameters.max_poll_records, parameters.default_api_timeout), (500, Duration::from_secs(60)));
+        assert_eq!((parameters.group_id.as_deref(), parameters.enable_auto_commit), (Some("g"), true));
+        assert_eq!((parameters.key_deserializer, parameters.bootstrap_servers.as_str()), (None, "localhost:9092"));
     }
 
     #[test]
     fn a_client_id_is_generated_as_in_java() {
-        let first = consumer(&[("group.id", "g")]).resolve().unwrap();
+        let first = consumer(&[("group.id", "g")]).parameters().unwrap();
         assert!(first.client_id.strip_prefix("consumer-g-").is_some_and(|number| number.parse::<u64>().is_ok()));
-        assert_ne!(consumer(&[("group.id", "g")]).resolve().unwrap().client_id, first.client_id);
-        assert!(first.native.contains(&("client.id".to_owned(), first.client_id.into())));
-        let member = consumer(&[("group.id", "g"), ("group.instance.id", "m")]).resolve().unwrap();
+        assert_ne!(consumer(&[("group.id", "g")]).parameters().unwrap().client_id, first.client_id);
+        assert!(first.properties.contains(&("client.id".to_owned(), first.client_id.into())));
+        let member = consumer(&[("group.id", "g"), ("group.instance.id", "m")]).parameters().unwrap();
         assert_eq!(member.client_id, "consumer-g-m");
-        assert_eq!(consumer(&[("client.id", "me")]).resolve().unwrap().client_id, "me");
-        let alone = consumer(&[]).resolve().unwrap();
+        assert_eq!(consumer(&[("client.id", "me")]).parameters().unwrap().client_id, "me");
+        let alone = consumer(&[]).parameters().unwrap();
         assert!(alone.client_id.starts_with("consumer-null-") && alone.group_id.is_none());
-        assert!(alone.native.contains(&("group.id".to_owned(), alone.client_id.into())), "librdkafka requires a group.id");
+        assert!(alone.properties.contains(&("group.id".to_owned(), alone.client_id.into())), "librdkafka requires a group.id");
     }
 
     /// The crate `rdkafka` sets it itself.
@@ -292,10 +298,10 @@ mod tests {
         let jaas = "a.PlainLoginModule required username=\"alice\" password=\"hunter2\";";
         let config =
             consumer(&[("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "PLAIN"), ("sasl.jaas.config", jaas)]);
-        let resolved = config.resolve().unwrap();
-        assert!(resolved.native.iter().any(|(_, value)| value.expose() == "hunter2"));
-        assert_eq!(resolved.secrets.redact("is hunter2"), "is [hidden]");
-        for text in [format!("{resolved:?} {config:?} {}", config.explain()), serde_json::to_string(&config).unwrap()] {
+        let parameters = config.parameters().unwrap();
+        assert!(parameters.properties.iter().any(|(_, value)| value.expose() == "hunter2"));
+        assert_eq!(parameters.secrets.redact("is hunter2"), "is [hidden]");
+        for text in [format!("{parameters:?} {config:?} {}", config.explain()), serde_json::to_string(&config).unwrap()] {
             assert!(!text.contains("hunter2"), "{text}");
         }
     }
@@ -303,8 +309,8 @@ mod tests {
     #[test]
     fn deserializers_are_selected_by_javas_class_names() {
         let class = "org.apache.kafka.common.serialization.StringDeserializer";
-        let resolved = consumer(&[("key.deserializer", class), ("value.deserializer", "long")]).resolve().unwrap();
-        assert_eq!(resolved.key_deserializer, Some(SerializerName::String));
-        assert_eq!(resolved.value_deserializer, Some(SerializerName::Long));
+        let parameters = consumer(&[("key.deserializer", class), ("value.deserializer", "long")]).parameters().unwrap();
+        assert_eq!(parameters.key_deserializer, Some(SerializerName::String));
+        assert_eq!(parameters.value_deserializer, Some(SerializerName::Long));
     }
 }

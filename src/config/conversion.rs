@@ -1,18 +1,12 @@
-//! [`Resolution`]: the librdkafka properties, errors and warnings of a configuration. `resolve.rs` fills it.
+//! [`Conversion`]: the librdkafka properties that the settings become, with the errors and warnings found.
 
 use std::path::Path;
 
-use super::{ClientConfig, PartitionerName, Problem, Warning, file, is_secret, librdkafka_property, redacted};
+use super::{ClientConfig, Problem, Warning, file, is_secret, librdkafka_property, redacted};
 use crate::secret::Secret;
 
-/// A value that was set, under Java's name or as the librdkafka property that it becomes.
-pub(crate) struct Found<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) value: &'a str,
-}
-
 /// The result of converting settings to properties.
-pub(crate) struct Resolution {
+pub(crate) struct Conversion {
     pub(crate) properties: Vec<Property>,
     pub(crate) notes: Vec<(&'static str, &'static str)>,
     pub(crate) problems: Vec<Problem>,
@@ -30,7 +24,7 @@ pub(crate) struct Property {
     pub(crate) is_default: bool,
 }
 
-impl Resolution {
+impl Conversion {
     pub(crate) fn fail(&mut self, config: &ClientConfig, name: &str, message: impl Into<String>) {
         let problem = Problem::new(config.origin(name), Some(name), message);
         if !self.problems.contains(&problem) {
@@ -91,49 +85,6 @@ impl Resolution {
             .find(|property| librdkafka_property::canonical(&property.name) == name)
             .map(|property| property.value.expose())
     }
-}
-
-impl ClientConfig {
-    /// The value of a setting, set under Java's name or as `librdkafka.` and the first property it becomes.
-    pub(crate) fn found(&self, name: &str) -> Option<Found<'_>> {
-        if let Some((name, entry)) = self.entries.get_key_value(name) {
-            return Some(Found { name, value: entry.value.expose() });
-        }
-        let property = librdkafka_property::canonical(self.kind.setting(name)?.properties().first()?);
-        self.entries
-            .iter()
-            .find(|(name, _)| name.strip_prefix("librdkafka.").is_some_and(|raw| librdkafka_property::canonical(raw) == property))
-            .map(|(name, entry)| Found { name, value: entry.value.expose() })
-    }
-
-    /// The value of a setting, or its default; empty if there is none.
-    pub(crate) fn text(&self, name: &str) -> &str {
-        self.found(name).map(|found| found.value).or_else(|| self.kind.setting(name)?.default()).unwrap_or_default()
-    }
-
-    /// The value of an integer setting, or its default.
-    pub(crate) fn number(&self, name: &str, resolution: &mut Resolution) -> i64 {
-        let default = || self.kind.setting(name).and_then(|setting| setting.default()?.parse().ok()).unwrap_or_default();
-        match self.found(name) {
-            None => default(),
-            Some(found) => found.value.parse().unwrap_or_else(|_| {
-                resolution.fail(self, found.name, "must be a whole number");
-                default()
-            }),
-        }
-    }
-
-    /// Whether a property is set as `librdkafka.NAME`.
-    pub(crate) fn has_raw(&self, property: &str) -> bool {
-        let property = librdkafka_property::canonical(property);
-        self.entries
-            .keys()
-            .any(|name| name.strip_prefix("librdkafka.").is_some_and(|raw| librdkafka_property::canonical(raw) == property))
-    }
-}
-
-pub(crate) fn partitioner(config: &ClientConfig) -> PartitionerName {
-    config.text("partitioner.class").parse().unwrap_or(PartitionerName::BuiltIn)
 }
 
 impl Property {
