@@ -5,7 +5,10 @@
 
 use std::fmt;
 
-use super::code;
+use super::{
+    code,
+    wording::{address_of, broker_of, reason_of},
+};
 
 /// A failed authentication with a broker: the broker rejected the client, or the client rejected the broker's certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,29 +85,8 @@ impl Reason {
         }
     }
 
-    fn of(code: i32, text: &str, certificate: Option<i32>) -> Option<Self> {
-        let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-        if says(&["certificate verify failed", "Failed to verify broker certificate"]) {
-            return Some(certificate.map_or(Self::Certificate, Self::of_certificate));
-        }
-        // The broker ends the connection with an alert, which arrives after the client has completed the handshake.
-        if says(&["SSL routines"])
-            && says(&["alert bad certificate", "alert certificate", "alert unsupported certificate", "alert unknown ca"])
-        {
-            return Some(Self::ClientCertificate);
-        }
-        match code {
-            code::AUTHENTICATION if says(&["mechanism handshake failed", "Unsupported SASL mechanism"]) => Some(Self::Mechanism),
-            code::AUTHENTICATION if says(&["invalid_token", "invalid_scope", "insufficient_scope"]) => Some(Self::Token),
-            code::AUTHENTICATION if says(&["Invalid username or password", "invalid credentials"]) => Some(Self::Credentials),
-            code::AUTHENTICATION => Some(Self::Login),
-            code::SSL => Some(Self::Tls),
-            _ => None,
-        }
-    }
-
     /// From OpenSSL's code (`openssl/x509_vfy.h`, `X509_V_ERR_..`).
-    fn of_certificate(error: i32) -> Self {
+    pub(super) fn of_certificate(error: i32) -> Self {
         match error {
             9 => Self::CertificateNotYetValid,
             10 => Self::CertificateExpired,
@@ -121,7 +103,7 @@ impl AuthFailure {
     pub(crate) fn read(code: i32, text: &str, certificate: impl Fn(&str) -> Option<i32>) -> Option<Self> {
         let (broker, text) = broker_of(text)?;
         let (address, text) = address_of(broker, text);
-        let reason = Reason::of(code, text, certificate(address))?;
+        let reason = reason_of(code, text, certificate(address))?;
         Some(Self { broker: address.to_owned(), reason, text: text.to_owned() })
     }
 
@@ -143,24 +125,6 @@ impl AuthFailure {
 impl fmt::Display for AuthFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "authentication with the broker at {} failed: {}", self.broker, self.reason.description())
-    }
-}
-
-/// Splits librdkafka's text about a broker into the broker's name and the rest: `sasl_ssl://kafka-1:9093/1: ..`. `None` if the text is not
-/// about a broker.
-pub(crate) fn broker_of(text: &str) -> Option<(&str, &str)> {
-    let (broker, rest) = text.split_once(": ")?;
-    // `kafka-1:9093/bootstrap`, or a role and its broker: `TxnCoordinator: kafka-1:9093: ..`.
-    if broker.contains('/') || broker.ends_with("Coordinator") { Some((broker, rest)) } else { None }
-}
-
-/// The broker's address, and the text without it. After the name of a role (`TxnCoordinator`) the address is at the start of the text.
-fn address_of<'a>(broker: &'a str, text: &'a str) -> (&'a str, &'a str) {
-    let address = broker.split_once("://").map_or(broker, |(_, address)| address);
-    let address = address.rsplit_once('/').map_or(address, |(address, _)| address);
-    match text.split_once(": ") {
-        Some((of_role, rest)) if !address.contains(':') && of_role.contains(':') => (of_role, rest),
-        _ => (address, text),
     }
 }
 
@@ -237,21 +201,5 @@ mod tests {
         }
         assert!(AuthFailure::read(code::AUTHENTICATION, "Failed to acquire SASL OAUTHBEARER token: no", |_| None).is_none());
         assert!(AuthFailure::read(code::ALL_BROKERS_DOWN, "1/1 brokers are down", |_| None).is_none());
-    }
-
-    #[test]
-    fn address_of_reads_all_forms_of_broker_names() {
-        for (text, address) in [
-            ("kafka-1:9092/1: Receive failed", "kafka-1:9092"),
-            ("ssl://[::1]:9093/bootstrap: SSL handshake failed", "[::1]:9093"),
-            ("TxnCoordinator: kafka-1:9093: Receive failed: Disconnected", "kafka-1:9093"),
-            ("GroupCoordinator/2: kafka-1:9093: Receive failed", "kafka-1:9093"),
-        ] {
-            let (broker, rest) = broker_of(text).unwrap();
-            let (found, rest) = address_of(broker, rest);
-            assert_eq!(found, address, "{text}");
-            assert!(!rest.contains(address), "{text}: {rest}");
-        }
-        assert_eq!(broker_of("1/1 brokers are down"), None);
     }
 }

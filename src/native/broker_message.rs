@@ -12,13 +12,9 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{code, ffi, outcome::ErrorDetails, slot};
+use super::{code, ffi, outcome::ErrorDetails, slot, wording};
 
 const NAME: &CStr = c"ottla";
-
-/// The start of librdkafka's own text for a record of a batch in which the broker named other records as invalid. If the broker named one,
-/// librdkafka gives all records its code, so only the text distinguishes them.
-const BYSTANDER: &str = "Failed to append record because it was part of a batch";
 
 /// Makes all producers with these settings save the broker's message.
 ///
@@ -60,7 +56,7 @@ unsafe extern "C" fn on_acknowledgement(
             if words.is_empty() {
                 return;
             }
-            let words = if words.starts_with(BYSTANDER) {
+            let words = if wording::is_bystander(&words) {
                 ErrorDetails { is_bystander: true, ..ErrorDetails::default() }
             } else {
                 ErrorDetails { broker: Some(words.into_boxed_str()), ..ErrorDetails::default() }

@@ -17,13 +17,10 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{callbacks::Callbacks, code, ffi, opaque::Opaque};
+use super::{callbacks::Callbacks, code, ffi, opaque::Opaque, wording};
 use crate::lock::{lock, unpoisoned};
 
 const NAME: &CStr = c"ottla";
-
-/// `RD_KAFKA_BROKER_STATE_UP`, as librdkafka writes it.
-const UP: &[u8] = b"UP";
 
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
@@ -143,7 +140,7 @@ unsafe extern "C" fn on_state(
         let host = unsafe { ffi::text(host) };
         // SAFETY: not null, and a terminated text that is there during the call.
         let state = unsafe { CStr::from_ptr(state) };
-        connections.note_state(format!("{host}:{port}"), id, state.to_bytes() == UP);
+        connections.note_state(format!("{host}:{port}"), id, wording::is_up(state));
     });
     code::NO_ERROR
 }

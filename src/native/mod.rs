@@ -52,8 +52,9 @@ mod topic_admin;
 mod topic_setting;
 mod transaction;
 mod wakeup;
+mod wording;
 
-pub(crate) use auth_failure::{AuthFailure, broker_of};
+pub(crate) use auth_failure::AuthFailure;
 pub(crate) use client::{Client, flush_now};
 pub(crate) use cluster::ClusterDescription;
 #[cfg(feature = "consumer")]
@@ -95,3 +96,4 @@ pub(crate) use topic_admin::{TopicRefused, TopicSpecification};
 #[cfg(feature = "rdkafka")]
 pub(crate) use transaction::membership;
 pub(crate) use transaction::{GroupMember, TransactionRefused};
+pub(crate) use wording::{broker_of, closed_connection};

@@ -11,7 +11,7 @@ use crate::{
     lock::lock,
     native::{
         Asked, Audience, AuthFailure, Client, EventHandler, Freed, KeyAndValue, Outcome, Progress, RecordView, Throttled,
-        TopicCounts, TransactionRefused, code,
+        TopicCounts, TransactionRefused, closed_connection, code,
     },
     panic::{emit, survive},
     producer::{
@@ -131,9 +131,8 @@ impl EventHandler for Shared {
         let text = self.authentication.broker_errors.redact(text);
         // A connection closed by a broker has only this log line and no error event of its own, and the line says more than the next event,
         // that all brokers are down. Lines of errors have an event each.
-        if facility == "FAIL" && (4..=6).contains(&level) {
-            let line = text.split_once("]: ").filter(|(thread, _)| thread.starts_with("[thrd:")).map_or(&*text, |(_, line)| line);
-            self.authentication.broker_errors.note(code::TRANSPORT, line.to_owned(), None);
+        if let Some(closed) = closed_connection(level, facility, &text) {
+            self.authentication.broker_errors.note(code::TRANSPORT, closed.to_owned(), None);
         }
         self.delivery.listeners.hooks.tell_log(level, facility, &text);
         match level {
