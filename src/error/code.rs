@@ -2,7 +2,7 @@
 //!
 //! The tables are [`broker`](super::broker) and [`librdkafka`](super::librdkafka). `docs/errors.md` shows them.
 
-use super::{ErrorKind, broker, librdkafka};
+use super::{ErrorKind, broker_codes, librdkafka_codes};
 
 /// The meaning of an error code.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ pub(super) const OUT_OF_ORDER: [i32; 3] = [-177, -173, -172];
 
 /// The meaning of a code. The sign of an unknown code tells whether it is librdkafka's or a broker's; it is abortable.
 pub(super) fn meaning(code: i32) -> Meaning {
-    [broker::CODES, librdkafka::CODES]
+    [broker_codes::CODES, librdkafka_codes::CODES]
         .into_iter()
         .find_map(|table| table.binary_search_by_key(&code, |meaning| meaning.code).ok().and_then(|index| table.get(index)))
         .copied()
@@ -136,13 +136,13 @@ mod tests {
             .map(|error| (error.code, error.name.as_str(), error.exception.as_deref(), error.retriable))
             .collect();
         let ours: Vec<_> =
-            broker::CODES.iter().map(|meaning| (meaning.code, meaning.name, meaning.java, meaning.retriable)).collect();
+            broker_codes::CODES.iter().map(|meaning| (meaning.code, meaning.name, meaning.java, meaning.retriable)).collect();
         assert_eq!(ours, theirs);
     }
 
     #[test]
     fn librdkafka_codes_and_names_are_complete() {
-        let ours: Vec<_> = librdkafka::CODES.iter().map(|meaning| (meaning.code, meaning.name.to_owned())).collect();
+        let ours: Vec<_> = librdkafka_codes::CODES.iter().map(|meaning| (meaning.code, meaning.name.to_owned())).collect();
         // librdkafka's name for an unknown code is like "ERR_-101?".
         let theirs: Vec<_> =
             (-199..-100).map(|code| (code, native::error_name(code))).filter(|(_, name)| name.starts_with('_')).collect();
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn meaning_finds_every_code_and_keeps_unknown_ones() {
-        for known in broker::CODES.iter().chain(librdkafka::CODES) {
+        for known in broker_codes::CODES.iter().chain(librdkafka_codes::CODES) {
             assert_eq!(meaning(known.code).name, known.name);
         }
         for (code, kind) in [(4711, ErrorKind::Broker), (-101, ErrorKind::Client), (i32::MIN, ErrorKind::Client)] {
@@ -188,7 +188,7 @@ mod tests {
             ("OUT_OF_ORDER_SEQUENCE_NUMBER", ErrorKind::Fatal),
             ("SASL_AUTHENTICATION_FAILED", ErrorKind::Authentication),
         ] {
-            let found = broker::CODES.iter().chain(librdkafka::CODES).find(|meaning| meaning.name == name);
+            let found = broker_codes::CODES.iter().chain(librdkafka_codes::CODES).find(|meaning| meaning.name == name);
             assert_eq!(found.map(|meaning| meaning.kind), Some(kind), "{name}");
         }
     }

@@ -1,9 +1,9 @@
 //! Generates `docs/errors.md` from the tables of codes.
 
 use super::{
-    broker,
+    broker_codes,
     code::{Meaning, of_batch},
-    librdkafka,
+    librdkafka_codes,
 };
 use crate::page::assert_page;
 
@@ -56,12 +56,12 @@ const COLUMNS: &str = "| code | name | kind | retriable | abortable | fatal | Ja
 
 fn text() -> String {
     let mut text = HEAD.to_owned();
-    for (title, codes) in [("Broker codes", broker::CODES), ("librdkafka codes", librdkafka::CODES)] {
+    for (title, codes) in [("Broker codes", broker_codes::CODES), ("librdkafka codes", librdkafka_codes::CODES)] {
         text.push_str(&format!("\n## {title}\n\n{COLUMNS}"));
         codes.iter().filter(|meaning| meaning.code != 0).for_each(|meaning| text.push_str(&row(meaning)));
     }
     text.push_str(&format!("{BATCHES}\n{COLUMNS}"));
-    broker::CODES.iter().filter_map(|meaning| of_batch(meaning.code)).for_each(|meaning| text.push_str(&row(&meaning)));
+    broker_codes::CODES.iter().filter_map(|meaning| of_batch(meaning.code)).for_each(|meaning| text.push_str(&row(&meaning)));
     text.push_str(TRANSACTIONS);
     text
 }

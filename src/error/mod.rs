@@ -1,11 +1,11 @@
 //! [`Error`]: one opaque error type with a kind to match on and methods to classify it.
 
-mod broker;
+mod broker_codes;
 #[cfg(feature = "testing")]
 mod builder;
 mod code;
 mod kind;
-mod librdkafka;
+mod librdkafka_codes;
 #[cfg(test)]
 mod markdown;
 

@@ -38,7 +38,6 @@
 
 mod big_endian;
 mod boolean;
-mod by_name;
 mod bytes;
 mod closure;
 #[cfg(test)]
@@ -50,6 +49,7 @@ mod json;
 #[cfg(feature = "consumer")]
 mod natural_deserializer;
 mod optional;
+mod serializer_name;
 mod unavailable;
 mod utf8;
 #[cfg(feature = "uuid")]
@@ -58,8 +58,6 @@ mod void;
 
 pub use big_endian::BigEndian;
 pub use boolean::Boolean;
-pub use by_name::{SerializerName, UnknownSerializer};
-pub(crate) use by_name::{named, natural};
 pub use bytes::Bytes;
 pub use deferred::{Deferred, Finish};
 pub use error::DeserializeError;
@@ -67,6 +65,8 @@ pub use json::Json;
 #[cfg(feature = "consumer")]
 pub(crate) use natural_deserializer::{named_deserializer, natural_deserializer};
 pub use optional::Optional;
+pub use serializer_name::{SerializerName, UnknownSerializer};
+pub(crate) use serializer_name::{named, natural};
 pub use unavailable::Unavailable;
 pub use utf8::Utf8;
 #[cfg(feature = "uuid")]
