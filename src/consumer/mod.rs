@@ -64,6 +64,7 @@ mod done;
 mod error;
 mod error_policy;
 mod lookup;
+mod pausing;
 mod poll_wakeup;
 mod polling;
 mod progress;
