@@ -8,14 +8,14 @@ use std::{
 };
 
 use super::{
-    Consumer, Core, RebalanceListener,
-    calls::Calls,
+    Consumer, RebalanceListener, UntypedConsumer,
+    call_thread::CallThread,
+    consumer_state::{ConsumerState, End, Ending},
     context::{Membership, Signals},
     deserializers::Deserializers,
     poll_wakeup::PollWakeup,
     polling::Polling,
     record_queue::{Intake, RecordQueue},
-    shared::{End, Ending, Shared},
     starting::Starting,
 };
 use crate::{
@@ -158,7 +158,7 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
             Arc::new(RecordQueue::new(deserializers, parameters.max_poll_records, explicit_done, Arc::clone(&wakeup)));
         let intake = Arc::clone(&record_queue) as Arc<dyn Intake>;
         let shared = start(parameters, self.listener, explicit_done, intake, wakeup)?;
-        Ok(Consumer { record_queue, core: Core { shared, drop_timeout: self.drop_timeout } })
+        Ok(Consumer { record_queue, core: UntypedConsumer { shared, drop_timeout: self.drop_timeout } })
     }
 }
 
@@ -169,7 +169,7 @@ fn start(
     explicit_done: bool,
     intake: Arc<dyn Intake>,
     wakeup: Arc<PollWakeup>,
-) -> Result<Arc<Shared>, Error> {
+) -> Result<Arc<ConsumerState>, Error> {
     let number = |name: &str, default: u64| {
         Duration::from_millis(property(&parameters.properties, name).and_then(|value| value.parse().ok()).unwrap_or(default))
     };
@@ -203,11 +203,11 @@ fn start(
     };
 
     let (sender, receiver) = mpsc::channel();
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(ConsumerState {
         intake,
         wakeup,
         signals,
-        calls: Calls::new(client),
+        calls: CallThread::new(client),
         commands: sender,
         group_id: parameters.group_id,
         stores_offsets: commits,

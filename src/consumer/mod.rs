@@ -39,7 +39,7 @@
 //! # Threads
 //! Each consumer has one thread, the *polling thread*. It serves librdkafka, deserializes, calls the [`RebalanceListener`] and wakes waiting
 //! tasks. It reads up to five times `max.poll.records` records ahead of the program, or 3 MiB of keys and values if that is less. Fetched
-//! records beyond that stay in librdkafka's queue (`librdkafka.queued.max.messages.kbytes`). Calls that send requests to the brokers run on a
+//! records beyond that stay in librdkafka's queue (`librdkafka.queued.max.messages.kbytes`). CallThread that send requests to the brokers run on a
 //! second thread, which the first such call starts.
 //!
 //! # Processed records
@@ -56,8 +56,9 @@
 
 mod blocking;
 mod builder;
-mod calls;
+mod call_thread;
 mod closing;
+mod consumer_state;
 mod context;
 mod deserializers;
 mod done;
@@ -72,7 +73,6 @@ mod rebalance;
 mod record;
 mod record_queue;
 mod seeking;
-mod shared;
 mod stalled;
 mod starting;
 mod topic_partition;
@@ -96,11 +96,11 @@ pub use record::{ConsumerRecord, RawRecord, TimestampType};
 pub use topic_partition::TopicPartition;
 
 use self::{
+    consumer_state::{ConsumerState, closed},
     context::store,
     error_policy::{commit_failed, commit_lost},
     rebalance::native_offsets,
     record_queue::{Intake as _, Item, RecordQueue},
-    shared::{Shared, closed},
 };
 use crate::{
     ConsumerGroupMetadata, Error, ErrorKind, Offsets,
@@ -122,12 +122,12 @@ use crate::{
 /// [`Consumer::builder`] creates one.
 pub struct Consumer<K, V> {
     record_queue: Arc<RecordQueue<K, V>>,
-    core: Core,
+    core: UntypedConsumer,
 }
 
 /// The part that does not depend on the types of key and value.
-struct Core {
-    shared: Arc<Shared>,
+struct UntypedConsumer {
+    shared: Arc<ConsumerState>,
     drop_timeout: Duration,
 }
 
@@ -403,7 +403,7 @@ impl<K, V> Stream for &Consumer<K, V> {
     }
 }
 
-impl Drop for Core {
+impl Drop for UntypedConsumer {
     fn drop(&mut self) {
         let ended = self.shared.close();
         // On the polling thread the listener is dropping the consumer: do not wait for this thread.

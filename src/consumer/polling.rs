@@ -8,11 +8,11 @@ use std::{
 
 use super::{
     TopicPartition,
+    consumer_state::ConsumerState,
     context::{Membership, log_commit},
     error_policy::{Verdict, decide},
     record_queue::Capacity,
     seeking::Seek,
-    shared::Shared,
     topic_partition::{native_partitions, native_topic},
 };
 use crate::{
@@ -38,7 +38,7 @@ pub(super) type Command = Box<dyn FnOnce(&mut Polling) + Send>;
 /// The polling thread. Only this thread reads from librdkafka's queue, so it knows which records are from before a seek.
 pub(super) struct Polling {
     pub(super) membership: Membership,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<ConsumerState>,
     commands: Receiver<Command>,
     pub(super) seeks: Vec<Seek>,
     /// The program's request count at the last check, and the time at which it last changed.
@@ -59,7 +59,7 @@ pub(super) struct Polling {
 impl Polling {
     pub(super) fn new(
         membership: Membership,
-        shared: Arc<Shared>,
+        shared: Arc<ConsumerState>,
         commands: Receiver<Command>,
         auto_commit_interval: Duration,
         secrets: Arc<Secrets>,

@@ -49,14 +49,14 @@ pub(crate) trait EventHandler: Send + Sync {
     /// librdkafka needs a new token.
     fn on_token_refresh(&self);
     /// Called between events, for timers. Returns how long to wait for the next event at most, or that the producer is done.
-    fn progress(&self, client: &Client) -> Progress;
+    fn next_step(&self, client: &Client) -> NextStep;
 }
 
 /// A record's key and value, as sent.
 pub(crate) type KeyAndValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 /// How the delivery thread continues.
-pub(crate) enum Progress {
+pub(crate) enum NextStep {
     /// Waits for events at most this long.
     Wait(Duration),
     /// Waits at most this long. No record is outstanding, so free memory may be released.
@@ -77,16 +77,16 @@ pub(crate) struct Freed {
 /// How long the thread waits for events after a bug in ottla.
 const AFTER_BUG: Duration = Duration::from_millis(100);
 
-/// Serves events until [`Progress::Done`].
+/// Serves events until [`NextStep::Done`].
 ///
 /// A panic does not end it: user code is contained where it is called, and a bug in ottla only affects the event in which it occurs.
 pub(crate) fn serve(client: &Client, event_handler: &dyn EventHandler) {
     let mut batch = ReportBatch::default();
     loop {
-        let (timeout, idle) = match survive("the timers", || event_handler.progress(client)) {
-            Some(Progress::Wait(timeout)) => (timeout, false),
-            Some(Progress::Idle(timeout)) => (timeout, true),
-            Some(Progress::Done) => return,
+        let (timeout, idle) = match survive("the timers", || event_handler.next_step(client)) {
+            Some(NextStep::Wait(timeout)) => (timeout, false),
+            Some(NextStep::Idle(timeout)) => (timeout, true),
+            Some(NextStep::Done) => return,
             None => (AFTER_BUG, false),
         };
         let event = client.poll(timeout);
@@ -189,13 +189,13 @@ mod tests {
 
         fn on_token_refresh(&self) {}
 
-        fn progress(&self, client: &Client) -> Progress {
+        fn next_step(&self, client: &Client) -> NextStep {
             self.call();
             if *self.freed.lock().unwrap() == RECORDS {
-                return Progress::Done;
+                return NextStep::Done;
             }
             client.purge();
-            Progress::Wait(Duration::from_millis(10))
+            NextStep::Wait(Duration::from_millis(10))
         }
     }
 

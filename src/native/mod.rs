@@ -66,7 +66,7 @@ pub(crate) use consumer_queue::{Polled, QueueError};
 pub(crate) use contained::Contained;
 pub(crate) use counts::{Counted, TopicCounts};
 pub(crate) use credentials::BearerToken;
-pub(crate) use event_loop::{Audience, EventHandler, Freed, KeyAndValue, Progress, serve};
+pub(crate) use event_loop::{Audience, EventHandler, Freed, KeyAndValue, NextStep, serve};
 pub(crate) use ffi::{error_name, error_text, library_version};
 pub(crate) use fork_guard::ForkGuard;
 #[cfg(all(unix, test, feature = "testing"))]

@@ -3,10 +3,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Listeners, Producer, Typed,
+    Listeners, Producer, TypedProducer,
     admission::buffer_memory::BufferMemory,
     authentication::{auth_state::AuthState, tokens::Tokens},
-    core::Core,
     delivery::{
         drop_on::DropOn,
         flush_helper::FlushHelper,
@@ -16,8 +15,9 @@ use super::{
     metadata::{producer_id::ProducerId, refresh::Refresh},
     partitioning::partition_for,
     plugins::{Installed, Plugins},
-    shared::Shared,
+    producer_state::ProducerState,
     transaction::Transactions,
+    untyped_producer::UntypedProducer,
 };
 use crate::{
     Error, ErrorKind, ProducerConfig, Serializer, TokenProvider,
@@ -254,7 +254,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         listeners.hooks = self.hooks;
         listeners.returns_records = self.returns_records;
         let core = start(parameters, self.partitioner, self.token_provider, listeners, self.drop_timeout, self.drop_on)?;
-        Ok(Producer(Arc::new(Typed { core, serializers, interceptors })))
+        Ok(Producer(Arc::new(TypedProducer { core, serializers, interceptors })))
     }
 }
 
@@ -266,7 +266,7 @@ pub(super) fn start(
     listeners: Listeners,
     drop_timeout: Duration,
     drop_on: DropOn,
-) -> Result<Arc<Core>, Error> {
+) -> Result<Arc<UntypedProducer>, Error> {
     let partition_for = partition_for(&parameters, partitioner);
     let mut properties = parameters.properties;
     if partition_for.is_some() {
@@ -292,7 +292,8 @@ pub(super) fn start(
         secrets,
         ..
     } = parameters;
-    let mut shared = Shared::new(buffer_memory, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
+    let mut shared =
+        ProducerState::new(buffer_memory, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
     shared.authentication.state = AuthState::new(authentication_timeout);
     shared.metadata.refresh = Refresh::new(retry_backoff.0, retry_backoff.1);
     shared.delivery.flush_helper = FlushHelper::new(linger);
@@ -307,7 +308,7 @@ pub(super) fn start(
             tokens.end();
         }
     })?;
-    Ok(Arc::new(Core { client, shared, mechanism, max_request_size, drop_timeout, drop_on }))
+    Ok(Arc::new(UntypedProducer { client, shared, mechanism, max_request_size, drop_timeout, drop_on }))
 }
 
 /// `linger.ms`, under either of librdkafka's names.

@@ -3,17 +3,17 @@
 mod admission;
 mod authentication;
 mod builder;
-mod core;
 mod delivery;
 mod drain;
 mod metadata;
 mod partitioning;
 mod plugins;
 mod prepare;
+mod producer_state;
 mod send;
-mod shared;
 mod status;
 mod transaction;
+mod untyped_producer;
 
 use std::{fmt, sync::Arc};
 
@@ -33,16 +33,18 @@ pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetad
 
 use self::{
     admission::outstanding::Done,
-    core::{Core, Rejected},
     prepare::pending_serialization::PendingSerialization,
-    shared::Shared,
+    producer_state::ProducerState,
+    untyped_producer::{Rejected, UntypedProducer},
+};
+pub(crate) use self::{
+    delivery::listeners::Listeners, prepare::serializers::Serializers, send::try_send::Given, untyped_producer::place,
 };
 #[cfg(feature = "testing")]
 pub(crate) use self::{
-    core::check_topic_name,
     plugins::{Installed, Plugins},
+    untyped_producer::check_topic_name,
 };
-pub(crate) use self::{core::place, delivery::listeners::Listeners, prepare::serializers::Serializers, send::try_send::Given};
 #[cfg(doc)]
 use crate::ErrorKind;
 use crate::{
@@ -86,10 +88,10 @@ use crate::{
 /// A forked child process has none of the producer's threads. There, a producer created before the fork returns [`Closed`](ErrorKind::Closed)
 /// from `send` and other methods, dropping it neither waits nor sends, and a [`Delivery`] that was pending never completes. The parent process
 /// sends and reports its records as before. Create another producer in the child.
-pub struct Producer<K: ?Sized, V: ?Sized>(Arc<Typed<K, V>>);
+pub struct Producer<K: ?Sized, V: ?Sized>(Arc<TypedProducer<K, V>>);
 
-struct Typed<K: ?Sized, V: ?Sized> {
-    core: Arc<Core>,
+struct TypedProducer<K: ?Sized, V: ?Sized> {
+    core: Arc<UntypedProducer>,
     serializers: Serializers<K, V>,
     interceptors: Option<Arc<Chain<K, V>>>,
 }
@@ -270,7 +272,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 }
 
-impl Core {
+impl UntypedProducer {
     /// Passes a draft to librdkafka if `buffer.memory` has space for it and no earlier record waits. Otherwise the draft waits.
     fn send(self: &Arc<Self>, draft: Draft) -> Sending {
         let admission = &self.shared.admission;
@@ -302,7 +304,7 @@ impl Core {
     }
 }
 
-impl Shared {
+impl ProducerState {
     /// Counts a draft as outstanding and passes it to librdkafka. Its memory is already reserved; on failure the caller releases it.
     fn produce(&self, client: &Client, mut draft: Draft, done: &mut Done) -> Result<(), (Box<Draft>, i32)> {
         let Some(generation) = self.admission.outstanding.enter(done) else {

@@ -22,7 +22,7 @@ use crate::{
     producer::{
         metadata::absence::is_absence,
         prepare::{pending_serialization::PendingSerialization, record_size},
-        shared::{Shared, topic_of},
+        producer_state::{ProducerState, topic_of},
         transaction::Transactions,
     },
 };
@@ -64,7 +64,7 @@ struct Aftermath {
 /// The function that admits a waiting record.
 type Admit<'a> = &'a mut dyn FnMut(Entrant) -> Result<(), Refused>;
 
-impl Shared {
+impl ProducerState {
     /// Fails the transaction of a draft that librdkafka did not accept, or forgets its topic's partition, for which it may still wait.
     pub(in crate::producer) fn note_rejected(&self, client: &Client, draft: &Draft, code: i32) {
         if is_absence(draft, code) {

@@ -16,7 +16,7 @@ use crate::{
     lock::{lock, unpoisoned},
     native::Client,
     panic::{emit, survive},
-    producer::{core::Core, shared::Shared},
+    producer::{producer_state::ProducerState, untyped_producer::UntypedProducer},
 };
 
 /// The time that the delivery thread has to reject an expired record itself.
@@ -51,7 +51,7 @@ impl Timer {
     }
 }
 
-impl Core {
+impl UntypedProducer {
     /// Starts or wakes the thread for a record that begins to wait.
     pub(in crate::producer) fn keep_time(&self) {
         let inner = &self.shared.admission.timer.0;
@@ -79,7 +79,7 @@ impl Core {
 }
 
 impl Inner {
-    fn run(&self, shared: &Weak<Shared>, client: &Weak<Client>) {
+    fn run(&self, shared: &Weak<ProducerState>, client: &Weak<Client>) {
         let mut is_idle = false;
         loop {
             let wait = {

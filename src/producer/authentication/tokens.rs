@@ -19,7 +19,7 @@ use crate::{
     lock::{lock, unpoisoned},
     native::{BearerToken, Client, Contained, code},
     panic::{contain, emit},
-    producer::shared::Shared,
+    producer::producer_state::ProducerState,
 };
 
 /// The first and the longest backoff after a failure. It doubles in between.
@@ -49,7 +49,7 @@ impl Tokens {
     pub(in crate::producer) fn start(
         self: &Arc<Self>,
         provider: Box<dyn TokenProvider>,
-        shared: Weak<Shared>,
+        shared: Weak<ProducerState>,
     ) -> Result<(), Error> {
         let (tokens, provider) = (Arc::clone(self), Contained::new(provider));
         thread::Builder::new().name("ottla-token".to_owned()).spawn(move || tokens.run(&**provider, &shared)).map(drop).map_err(
@@ -76,7 +76,7 @@ impl Tokens {
         drop(client);
     }
 
-    fn run(&self, provider: &dyn TokenProvider, shared: &Weak<Shared>) {
+    fn run(&self, provider: &dyn TokenProvider, shared: &Weak<ProducerState>) {
         let mut backoff = None;
         while self.wait(backoff) {
             let asked = match contain(|| self.ask(provider)) {
@@ -117,7 +117,7 @@ impl Tokens {
         }
     }
 
-    /// Calls the provider; `None` at the end.
+    /// CallQueue the provider; `None` at the end.
     fn ask(&self, provider: &dyn TokenProvider) -> Option<Result<Token, String>> {
         lock(&self.state).polling = Some(thread::current());
         let mut future = provider.token();
@@ -133,7 +133,7 @@ impl Tokens {
         }
     }
 
-    fn set(&self, shared: &Shared, token: &Token) -> Result<(), String> {
+    fn set(&self, shared: &ProducerState, token: &Token) -> Result<(), String> {
         shared.authentication.broker_errors.keep_secret(token.value());
         let token = native(token)?;
         let client = lock(&self.client);
@@ -145,7 +145,7 @@ impl Tokens {
     }
 }
 
-impl Shared {
+impl ProducerState {
     fn tell_no_token(&self, why: &str, next: Duration) {
         let text = self.authentication.broker_errors.redact(&format!("the token provider failed: {why}"));
         emit!(warn, "{text}; retrying in {} s", next.as_secs());

@@ -14,7 +14,7 @@ use crate::{
     lock::lock,
     native::{Asked, ForkGuard, KeyAndValue, Outcome, RecordView},
     panic::emit,
-    producer::shared::Shared,
+    producer::producer_state::ProducerState,
     record::SerializedRecord,
 };
 
@@ -68,7 +68,7 @@ pub(in crate::producer) struct Losses {
 
 /// A call of `close` that will return the undelivered records.
 pub(in crate::producer) struct Collector {
-    shared: Arc<Shared>,
+    shared: Arc<ProducerState>,
     fork_guard: ForkGuard,
 }
 
@@ -130,7 +130,7 @@ impl Closing {
 }
 
 impl Collector {
-    pub(in crate::producer) fn new(shared: Arc<Shared>) -> Self {
+    pub(in crate::producer) fn new(shared: Arc<ProducerState>) -> Self {
         lock(&shared.delivery.closing).collectors += 1;
         Self { shared, fork_guard: ForkGuard::current() }
     }

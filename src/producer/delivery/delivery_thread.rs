@@ -14,10 +14,10 @@ use crate::{
     Error, ErrorKind,
     lock::lock,
     native::{Client, EventHandler, code},
-    producer::{admission::outstanding::Done, shared::Shared},
+    producer::{admission::outstanding::Done, producer_state::ProducerState},
 };
 
-impl Shared {
+impl ProducerState {
     /// Starts the thread that serves the client until the producer is closed and every record is reported.
     pub(in crate::producer) fn start(self: &Arc<Self>, client: Arc<Client>) -> Result<(), Error> {
         self.run(client, crate::native::serve)
@@ -67,7 +67,7 @@ impl Shared {
 }
 
 /// On drop, announces the end of the delivery thread, also after a panic: records are rejected, and all waiters are completed.
-struct End(Arc<Shared>);
+struct End(Arc<ProducerState>);
 
 impl Drop for End {
     fn drop(&mut self) {
@@ -101,7 +101,7 @@ mod tests {
     use crate::deadline::Deadline;
     use crate::producer::{
         admission::{admit::Entrant, buffer_memory::Claim, outstanding::Abandoned},
-        shared::tests::{client, shared},
+        producer_state::tests::{client, shared},
     };
 
     #[test]

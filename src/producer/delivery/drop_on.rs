@@ -10,7 +10,7 @@ use crate::{
     deadline::Deadline,
     native::Contained,
     panic::{contain, emit},
-    producer::shared::Shared,
+    producer::producer_state::ProducerState,
 };
 
 type Hook = dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync;
@@ -61,12 +61,12 @@ impl fmt::Debug for DropOn {
 /// What is left to do for a producer whose last handle is gone. Dropping it does that: waits for the end until the deadline, and says how
 /// many records are not reported then. So it is done even if the one that it was given to drops it.
 pub(in crate::producer) struct Remainder {
-    shared: Arc<Shared>,
+    shared: Arc<ProducerState>,
     deadline: Deadline,
 }
 
 impl Remainder {
-    pub(in crate::producer) fn new(shared: Arc<Shared>, deadline: Deadline) -> Self {
+    pub(in crate::producer) fn new(shared: Arc<ProducerState>, deadline: Deadline) -> Self {
         Self { shared, deadline }
     }
 

@@ -18,7 +18,7 @@ use crate::{
     lock::{lock, unpoisoned},
     native::Client,
     panic::{answer, emit},
-    producer::shared::Shared,
+    producer::producer_state::ProducerState,
 };
 
 /// The longest time without a report, after the deadline.
@@ -110,7 +110,7 @@ impl Ending {
     }
 }
 
-impl Shared {
+impl ProducerState {
     /// Rejects further records. Accepted ones are delivered until `deadline`. With `collect`, undelivered records are kept for `close`.
     pub(in crate::producer) fn begin_to_close(&self, client: &Client, deadline: Deadline, collect: bool) {
         lock(&self.delivery.closing).begin(deadline, collect);

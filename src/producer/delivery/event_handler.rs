@@ -10,13 +10,13 @@ use crate::{
     Error, ErrorKind,
     lock::lock,
     native::{
-        Asked, Audience, AuthFailure, Client, EventHandler, Freed, KeyAndValue, Outcome, Progress, RecordView, Throttled,
+        Asked, Audience, AuthFailure, Client, EventHandler, Freed, KeyAndValue, NextStep, Outcome, RecordView, Throttled,
         TopicCounts, TransactionRefused, closed_connection, code,
     },
     panic::{emit, survive},
     producer::{
         admission::outstanding::Done,
-        shared::{Shared, refresh_metadata_of},
+        producer_state::{ProducerState, refresh_metadata_of},
         status::totals,
         transaction::{Failure, Transactions, is_fence},
     },
@@ -25,7 +25,7 @@ use crate::{
 /// The longest wait for an event without a timer.
 const IDLE: Duration = Duration::from_secs(1);
 
-impl EventHandler for Shared {
+impl EventHandler for ProducerState {
     fn audience(&self) -> &dyn Audience {
         &self.delivery.listeners
     }
@@ -152,27 +152,27 @@ impl EventHandler for Shared {
         self.meter.keep_statistics(json);
     }
 
-    fn progress(&self, client: &Client) -> Progress {
+    fn next_step(&self, client: &Client) -> NextStep {
         let now = Instant::now();
         self.meter.sample(now, || totals(client, TopicCounts::take));
         if self.admission.outstanding.is_closed() {
             self.refuse_waiting(code::DESTROY, true);
             let is_settled = self.transactions.as_ref().is_none_or(Transactions::is_settled);
             if self.admission.outstanding.is_empty() && is_settled {
-                return Progress::Done;
+                return NextStep::Done;
             }
             if let Some(wait) = lock(&self.delivery.closing).due(now) {
-                return Progress::Wait(wait);
+                return NextStep::Wait(wait);
             }
             if let Some(transactions) = &self.transactions {
                 transactions.give_up();
             }
             if self.admission.outstanding.is_empty() {
-                return Progress::Done;
+                return NextStep::Done;
             }
             self.delivery.gives_up.store(true, Ordering::SeqCst);
             client.purge();
-            return Progress::Wait(FLUSH_SLICE);
+            return NextStep::Wait(FLUSH_SLICE);
         }
         let denial = self.refuse_queued(client, now);
         self.serve_deferred(client, now);
@@ -190,14 +190,14 @@ impl EventHandler for Shared {
             unlinger,
         ];
         match deadlines.into_iter().flatten().min() {
-            Some(deadline) => Progress::Wait(IDLE.min(deadline.saturating_duration_since(now))),
-            None if self.admission.outstanding.is_empty() => Progress::Idle(IDLE),
-            None => Progress::Wait(IDLE),
+            Some(deadline) => NextStep::Wait(IDLE.min(deadline.saturating_duration_since(now))),
+            None if self.admission.outstanding.is_empty() => NextStep::Idle(IDLE),
+            None => NextStep::Wait(IDLE),
         }
     }
 }
 
-impl Shared {
+impl ProducerState {
     /// Fails the queued records if authentication fails and never succeeded: then all accepted records are queued, and none was sent. Returns the
     /// time of the next check.
     fn refuse_queued(&self, client: &Client, now: Instant) -> Option<Instant> {

@@ -24,7 +24,7 @@ use crate::{
     lock::{lock, unpoisoned},
     native::{Client, flush_now},
     panic::{answer, emit},
-    producer::core::Core,
+    producer::untyped_producer::UntypedProducer,
 };
 
 /// The timeout of a call of [`flush_now`], after which its caller checks whether another is needed.
@@ -76,7 +76,7 @@ struct Pulses {
 }
 
 /// Suspends `linger.ms` until it is dropped.
-pub(in crate::producer) struct Hurry(Arc<Core>);
+pub(in crate::producer) struct Hurry(Arc<UntypedProducer>);
 
 impl FlushHelper {
     /// `linger` is the producer's `linger.ms`.
@@ -261,7 +261,7 @@ impl Pulses {
 }
 
 impl Hurry {
-    pub(in crate::producer) fn new(core: Arc<Core>) -> Self {
+    pub(in crate::producer) fn new(core: Arc<UntypedProducer>) -> Self {
         core.shared.delivery.flush_helper.ask(|state| state.hurries += 1);
         Self(core)
     }

@@ -20,7 +20,7 @@ use crate::{
             deferrals::{Deferred, Exit, Place},
             outstanding::Done,
         },
-        shared::{Shared, topic_of},
+        producer_state::{ProducerState, topic_of},
     },
 };
 
@@ -62,7 +62,7 @@ fn is_reported(record: &PreparedRecord) -> bool {
     reported_partitions(record) > record.partition.unwrap_or_default()
 }
 
-impl Shared {
+impl ProducerState {
     /// Whether this record must wait behind records that are set aside.
     pub(in crate::producer) fn is_behind_absent(&self, record: &PreparedRecord) -> bool {
         let holds = |code| self.metadata.absent.holds(&key_of(record, code));

@@ -11,7 +11,7 @@ use futures::channel::oneshot;
 use crate::{
     Error, ErrorKind,
     native::{Client, Metadata, code},
-    producer::{Producer, core::check_topic_name, shared::Shared},
+    producer::{Producer, producer_state::ProducerState, untyped_producer::check_topic_name},
 };
 
 /// How long an unknown topic may be one that the brokers are creating.
@@ -119,7 +119,7 @@ pub(in crate::producer) async fn elsewhere<T: Send + 'static>(
 }
 
 /// Requests metadata until the topic exists, since brokers need a moment to create a topic. An unknown topic is given that moment too.
-fn ask(client: &Client, shared: &Shared, topic: &str, timeout: Duration) -> Result<Metadata, i32> {
+fn ask(client: &Client, shared: &ProducerState, topic: &str, timeout: Duration) -> Result<Metadata, i32> {
     let begun = Instant::now();
     // librdkafka connects twice a second for a topic that it has, so the topic is created only after the first connection.
     let ask = |timeout| client.metadata(&*client.topic(topic)?, timeout);
@@ -144,7 +144,7 @@ fn ask(client: &Client, shared: &Shared, topic: &str, timeout: Duration) -> Resu
 /// then drops (`rd_kafka_handle_Metadata`). It drops the address in `bootstrap.servers` once it knows the broker itself.
 pub(in crate::producer) fn persist<T>(
     client: &Client,
-    shared: &Shared,
+    shared: &ProducerState,
     timeout: Duration,
     ask: impl Fn(Duration) -> Result<T, i32>,
 ) -> Result<T, i32> {

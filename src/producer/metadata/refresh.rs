@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_idle_thread_drops_its_client() {
-        let client = crate::producer::shared::tests::client();
+        let client = crate::producer::producer_state::tests::client();
         let refresh = Refresh::new(BACKOFF.0, BACKOFF.1);
         let (sender, told) = channel();
         let waker = || Waker::from(Arc::new(Told(Mutex::new(sender.clone()))));

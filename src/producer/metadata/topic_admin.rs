@@ -13,7 +13,7 @@ use crate::{
     Error, ErrorKind,
     deadline::Deadline,
     native::{Client, Metadata, TopicRefused, TopicSpecification, code},
-    producer::{Producer, core::check_topic_name},
+    producer::{Producer, untyped_producer::check_topic_name},
 };
 
 /// The interval between requests for the metadata of a new topic.

@@ -6,7 +6,7 @@ use super::partitions::{elsewhere, persist};
 use crate::{
     Error, ErrorKind,
     native::{Client, code},
-    producer::{Producer, core::check_topic_name},
+    producer::{Producer, untyped_producer::check_topic_name},
 };
 
 const MAX_MESSAGE_BYTES: &CStr = c"max.message.bytes";

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     Delivery, Error, RecordMetadata,
-    producer::{Sending, core::Core, delivery::flush_helper::Hurry},
+    producer::{Sending, delivery::flush_helper::Hurry, untyped_producer::UntypedProducer},
 };
 
 /// The future of a record's report. Created by [`Producer::send_and_wait`](crate::Producer::send_and_wait).
@@ -18,7 +18,7 @@ use crate::{
 /// Dropping it cancels the record unless it has been accepted, like [`Sending`].
 #[must_use = "await this to know whether the record was delivered"]
 pub struct SendAndWait {
-    core: Arc<Core>,
+    core: Arc<UntypedProducer>,
     state: State,
 }
 
@@ -34,7 +34,7 @@ enum State {
 }
 
 impl SendAndWait {
-    pub(in crate::producer) fn new(core: &Arc<Core>, sending: Sending) -> Self {
+    pub(in crate::producer) fn new(core: &Arc<UntypedProducer>, sending: Sending) -> Self {
         Self { core: Arc::clone(core), state: State::Accepting(sending, None) }
     }
 }

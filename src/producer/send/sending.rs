@@ -18,9 +18,9 @@ use crate::{
             buffer_memory::Claim,
             deferral::{Deferral, Ticket},
         },
-        core::Core,
         prepare::pending_serialization::PendingSerialization,
-        shared::topic_of,
+        producer_state::topic_of,
+        untyped_producer::UntypedProducer,
     },
     yielding::poll_proceed,
 };
@@ -41,13 +41,13 @@ enum State {
     Waiting {
         id: u64,
         pending: Pending,
-        core: Arc<Core>,
+        core: Arc<UntypedProducer>,
     },
     /// Waits for its serializer, its topic or its partition, and perhaps for memory before that.
     Deferred {
         ticket: Arc<Ticket>,
         pending: Pending,
-        core: Arc<Core>,
+        core: Arc<UntypedProducer>,
     },
     Done,
 }
@@ -62,7 +62,7 @@ impl Sending {
     }
 
     /// Queues the draft for `buffer.memory`.
-    pub(in crate::producer) fn wait_for_memory(core: &Arc<Core>, mut draft: Draft) -> Self {
+    pub(in crate::producer) fn wait_for_memory(core: &Arc<UntypedProducer>, mut draft: Draft) -> Self {
         let shared = &core.shared;
         if !shared.is_known(draft.record()) {
             // librdkafka may not know the partition when memory becomes available.
@@ -85,7 +85,7 @@ impl Sending {
 
     /// Queues the draft for its serializer, after it has reserved memory for what it keeps meanwhile.
     pub(in crate::producer) fn wait_for_serializer(
-        core: &Arc<Core>,
+        core: &Arc<UntypedProducer>,
         mut draft: Draft,
         pending_serialization: PendingSerialization,
     ) -> Self {
@@ -130,14 +130,14 @@ impl Sending {
     }
 
     /// Rejects the draft, because the producer is closed.
-    fn refuse(core: &Core, draft: Draft) -> Self {
+    fn refuse(core: &UntypedProducer, draft: Draft) -> Self {
         let error = core.refusal(code::DESTROY);
         core.turn_away(&topic_of(draft.record()), draft, &error);
         Self::failed(error)
     }
 
     /// Sets the draft aside until its topic or partition is known. Its memory is reserved.
-    pub(in crate::producer) fn wait_for_metadata(core: &Arc<Core>, draft: Draft, pending: Pending) -> Self {
+    pub(in crate::producer) fn wait_for_metadata(core: &Arc<UntypedProducer>, draft: Draft, pending: Pending) -> Self {
         let shared = &core.shared;
         if !shared.admission.deferrals.engage() {
             shared.release(&core.client, draft.charge());

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt};
 use crate::{
     Error, ErrorKind, Headers, Producer, ProducerRecord,
     native::{Completion, Draft, code},
-    producer::{core::Rejected, shared::topic_of},
+    producer::{producer_state::topic_of, untyped_producer::Rejected},
 };
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {

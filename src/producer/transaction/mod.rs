@@ -1,7 +1,7 @@
 //! [`Transaction`]: records and offsets that are committed atomically.
 
 mod blocking;
-mod calls;
+mod call_queue;
 mod failure;
 mod group;
 mod offsets;

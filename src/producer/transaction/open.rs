@@ -10,18 +10,18 @@ use super::{request::Call, state::Phase};
 use crate::{
     Error, ErrorKind,
     native::ForkGuard,
-    producer::{core::other_process, shared::Shared},
+    producer::{producer_state::ProducerState, untyped_producer::other_process},
 };
 
 /// The guard of an open transaction. Aborts it on drop if it is still open.
 pub(super) struct Open {
-    shared: Weak<Shared>,
+    shared: Weak<ProducerState>,
     number: u64,
     fork_guard: ForkGuard,
 }
 
 impl Open {
-    pub(super) fn new(shared: &Arc<Shared>, number: u64) -> Self {
+    pub(super) fn new(shared: &Arc<ProducerState>, number: u64) -> Self {
         Self { shared: Arc::downgrade(shared), number, fork_guard: ForkGuard::current() }
     }
 

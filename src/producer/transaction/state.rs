@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use super::{calls::Calls, failure::Failure, open::closed, request::Call};
+use super::{call_queue::CallQueue, failure::Failure, open::closed, request::Call};
 use crate::{Error, ErrorKind, deadline::Deadline};
 
 /// The state of a transactional producer, behind the lock of its [`Transactions`](super::Transactions).
@@ -22,7 +22,7 @@ pub(super) struct State {
     pub(super) broken: Option<Failure>,
     /// The failure of its commit, if no caller received it.
     pub(super) unheard: Option<Error>,
-    pub(super) calls: Calls,
+    pub(super) calls: CallQueue,
     pub(super) threads: Option<Threads>,
     /// Set by `close`: the deadline of the thread.
     pub(super) closing: Option<Deadline>,

@@ -1,6 +1,6 @@
 //! [`TransactionThread`]: the thread that executes librdkafka's transaction calls, which block.
 //!
-//! `init_transactions` starts the thread. Calls are executed in order. Offsets, a commit and an abort continue without waiters: repeating the
+//! `init_transactions` starts the thread. CallQueue are executed in order. Offsets, a commit and an abort continue without waiters: repeating the
 //! call joins them, and a `begin` waits behind them. So dropping a `Transaction` need not block.
 //!
 //! Each call gets a timeout of one second and is resumed, so that the thread notices when the producer is closed. The timeout must not be
@@ -24,7 +24,7 @@ use crate::{
     Error, ErrorKind,
     native::{Client, TransactionRefused, code, flush_now},
     panic::emit,
-    producer::{delivery::flush_helper::FLUSH_SLICE, shared::Shared},
+    producer::{delivery::flush_helper::FLUSH_SLICE, producer_state::ProducerState},
 };
 
 /// The timeout of a call into librdkafka. Not much shorter: a commit whose first step takes longer would be started twice.
@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct TransactionThread {
     client: Arc<Client>,
-    shared: Arc<Shared>,
+    shared: Arc<ProducerState>,
 }
 
 /// Why a call failed.
@@ -51,7 +51,7 @@ type CallOutcome = Option<Result<(), CallFailure>>;
 
 impl TransactionThread {
     /// Starts the thread, which ends when the producer is closed.
-    pub(super) fn start(client: Arc<Client>, shared: Arc<Shared>) -> Result<JoinHandle<()>, Error> {
+    pub(super) fn start(client: Arc<Client>, shared: Arc<ProducerState>) -> Result<JoinHandle<()>, Error> {
         thread::Builder::new()
             .name("ottla-transactions".to_owned())
             .spawn(move || Self { client, shared }.run())

@@ -29,7 +29,7 @@ use crate::{
     deadline::Deadline,
     lock::{lock, unpoisoned},
     native::code,
-    producer::{core::Core, shared::Shared},
+    producer::{producer_state::ProducerState, untyped_producer::UntypedProducer},
 };
 
 /// The transaction state of a producer.
@@ -127,12 +127,12 @@ impl Transactions {
         self.lock().threads.as_ref().is_some_and(|threads| threads.calls.thread().id() == current || threads.timer == current)
     }
 
-    pub(super) async fn init(&self, core: &Core, timeout: Option<Duration>) -> Result<(), Error> {
+    pub(super) async fn init(&self, core: &UntypedProducer, timeout: Option<Duration>) -> Result<(), Error> {
         self.start(core)?;
         reply_of(self.ask(Call::Init, timeout)?).await.map(drop)
     }
 
-    fn start(&self, core: &Core) -> Result<(), Error> {
+    fn start(&self, core: &UntypedProducer) -> Result<(), Error> {
         let mut state = self.lock();
         if state.threads.is_none() && !state.is_closing() {
             // An earlier call may have failed to start a thread.
@@ -272,7 +272,7 @@ impl Transactions {
     }
 
     /// Opens the transaction that has begun for records, and returns its guard.
-    pub(super) fn open(&self, shared: &Arc<Shared>) -> Open {
+    pub(super) fn open(&self, shared: &Arc<ProducerState>) -> Open {
         let mut state = self.lock();
         state.number += 1;
         state.phase = Phase::Open;

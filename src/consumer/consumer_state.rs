@@ -1,4 +1,4 @@
-//! [`Shared`]: the state that a consumer's handle shares with its polling thread.
+//! [`ConsumerState`]: the state that a consumer's handle shares with its polling thread.
 
 use std::{
     mem,
@@ -10,7 +10,7 @@ use futures::channel::oneshot;
 
 use super::{
     TopicPartition,
-    calls::Calls,
+    call_thread::CallThread,
     context::Signals,
     poll_wakeup::PollWakeup,
     polling::{Command, Polling},
@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{Error, ErrorKind, lock::lock, native::ConsumerClient, panic::answer};
 
-pub(super) struct Shared {
+pub(super) struct ConsumerState {
     pub(super) intake: Arc<dyn Intake>,
     pub(super) wakeup: Arc<PollWakeup>,
     pub(super) signals: Arc<Signals>,
-    pub(super) calls: Calls,
+    pub(super) calls: CallThread,
     pub(super) commands: Sender<Command>,
     pub(super) group_id: Option<String>,
     /// Processed offsets are stored in librdkafka, for its automatic commits.
@@ -41,7 +41,7 @@ pub(super) enum Ending {
     Ended,
 }
 
-impl Shared {
+impl ConsumerState {
     /// Runs `code` on the polling thread and returns its result.
     pub(super) async fn on_polling_thread<T: Send + 'static>(
         &self,
@@ -121,12 +121,12 @@ impl Shared {
 
 /// Reports the end of the polling thread on drop, also if a bug in ottla ends the thread.
 pub(super) struct End {
-    shared: Arc<Shared>,
+    shared: Arc<ConsumerState>,
     is_expected: bool,
 }
 
 impl End {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<ConsumerState>) -> Self {
         Self { shared, is_expected: false }
     }
 

@@ -1,4 +1,4 @@
-//! [`Calls`]: the queue of a producer's transaction calls and their waiters.
+//! [`CallQueue`]: the queue of a producer's transaction calls and their waiters.
 //!
 //! The transaction thread executes one call after the other. The timer thread ([`timer`](super::timer)) completes waiters whose deadline has
 //! passed, since the transaction thread blocks in librdkafka.
@@ -16,13 +16,13 @@ use super::request::{Call, CallTimeout, Last, Reply, Request, Waiter};
 use crate::deadline::Deadline;
 
 #[derive(Default)]
-pub(super) struct Calls {
+pub(super) struct CallQueue {
     /// The call that the transaction thread executes.
     running: Option<Request>,
     queue: VecDeque<Request>,
 }
 
-impl Calls {
+impl CallQueue {
     /// Whether this call is running or queued.
     pub(super) fn has(&self, call: &Call) -> bool {
         self.all().any(|request| *request.call == *call)
@@ -143,13 +143,13 @@ mod tests {
         Call::SendOffsets(1, offsets.to_native().unwrap(), ConsumerGroupMetadata::new("g").to_native().unwrap())
     }
 
-    fn ask(calls: &mut Calls, call: Call) -> oneshot::Receiver<Reply> {
+    fn ask(calls: &mut CallQueue, call: Call) -> oneshot::Receiver<Reply> {
         calls.ask(call, CallTimeout::Argument(Duration::MAX), Instant::now())
     }
 
     #[test]
     fn the_same_call_is_joined() {
-        let mut calls = Calls::default();
+        let mut calls = CallQueue::default();
         let [mut first, mut second] = [(); 2].map(|()| ask(&mut calls, Call::Commit(1)));
         assert!(calls.start().is_some_and(|call| *call == Call::Commit(1)));
         let mut third = ask(&mut calls, Call::Commit(1));
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn begin_is_not_joined() {
-        let mut calls = Calls::default();
+        let mut calls = CallQueue::default();
         let _receivers = [(); 2].map(|()| ask(&mut calls, Call::Begin));
         assert!(calls.start().is_some());
         calls.finish();
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn replaced_offsets_are_sent_again() {
-        let mut calls = Calls::default();
+        let mut calls = CallQueue::default();
         let mut receivers = Vec::new();
         for next in [1, 1, 2, 2, 1] {
             receivers.push(ask(&mut calls, offsets(next)));
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn expired_waiters_are_removed_and_a_commit_stays_queued() {
-        let (mut calls, now) = (Calls::default(), Instant::now());
+        let (mut calls, now) = (CallQueue::default(), Instant::now());
         let [soon, later] = [1, 2].map(Duration::from_secs);
         let _commit = calls.ask(Call::Commit(1), CallTimeout::Argument(soon), now);
         let _begin = calls.ask(Call::Begin, CallTimeout::MaxBlock(later), now);
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_dropped_transaction_is_aborted_before_the_next_begins() {
-        let mut calls = Calls::default();
+        let mut calls = CallQueue::default();
         let _commit = ask(&mut calls, Call::Commit(1));
         let _begin = ask(&mut calls, Call::Begin);
         calls.abort_dropped(1);

@@ -1,4 +1,4 @@
-//! [`Calls`]: the thread for blocking calls of librdkafka.
+//! [`CallThread`]: the thread for blocking calls of librdkafka.
 
 use std::{
     sync::{
@@ -18,7 +18,7 @@ use crate::{
 type Call = Box<dyn FnOnce(&ConsumerClient) + Send>;
 
 /// Runs calls that send requests to the brokers, in order, on one thread, which the first call starts.
-pub(super) struct Calls(Mutex<State>);
+pub(super) struct CallThread(Mutex<State>);
 
 enum State {
     Idle(Arc<ConsumerClient>),
@@ -27,7 +27,7 @@ enum State {
     Stopped,
 }
 
-impl Calls {
+impl CallThread {
     pub(super) fn new(client: Arc<ConsumerClient>) -> Self {
         Self(Mutex::new(State::Idle(client)))
     }

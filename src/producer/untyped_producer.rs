@@ -1,4 +1,4 @@
-//! [`Core`]: the part of a producer without type parameters, dropped with the last handle.
+//! [`UntypedProducer`]: the part of a producer without type parameters, dropped with the last handle.
 
 use std::{num::NonZeroI64, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use super::{
     },
     metadata::absence::is_absence,
     prepare::record_size,
-    shared::{Shared, topic_of},
+    producer_state::{ProducerState, topic_of},
     transaction::Transactions,
 };
 use crate::{
@@ -31,9 +31,9 @@ pub(super) enum Rejected {
     Failed(Error),
 }
 
-pub(super) struct Core {
+pub(super) struct UntypedProducer {
     pub(super) client: Arc<Client>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<ProducerState>,
     /// `sasl.mechanism`, if SASL is used.
     pub(super) mechanism: Option<String>,
     pub(super) max_request_size: usize,
@@ -41,7 +41,7 @@ pub(super) struct Core {
     pub(super) drop_on: DropOn,
 }
 
-impl Core {
+impl UntypedProducer {
     /// Checks that the producer was created in this process, and not before a fork.
     pub(super) fn check_process(&self) -> Result<(), Error> {
         if self.client.is_left_behind() { Err(other_process()) } else { Ok(()) }
@@ -147,7 +147,7 @@ pub(super) fn other_process() -> Error {
     Error::new(ErrorKind::Closed, message)
 }
 
-impl Drop for Core {
+impl Drop for UntypedProducer {
     fn drop(&mut self) {
         // In a forked child, the producer belongs to the parent process.
         if self.client.is_left_behind() {

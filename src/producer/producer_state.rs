@@ -1,4 +1,4 @@
-//! [`Shared`]: the state that a producer's handles share with its delivery thread.
+//! [`ProducerState`]: the state that a producer's handles share with its delivery thread.
 
 use std::{
     sync::Arc,
@@ -20,7 +20,7 @@ use crate::{
     secret::Secrets,
 };
 
-pub(super) struct Shared {
+pub(super) struct ProducerState {
     pub(super) admission: Admission,
     pub(super) metadata: MetadataState,
     pub(super) delivery: DeliveryState,
@@ -32,7 +32,7 @@ pub(super) struct Shared {
     pub(super) bootstrap_servers: String,
 }
 
-impl Shared {
+impl ProducerState {
     pub(super) fn new(
         buffer_memory: BufferMemory<Entrant>,
         listeners: Listeners,
@@ -190,9 +190,17 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::producer) fn shared() -> Shared {
+    pub(in crate::producer) fn shared() -> ProducerState {
         let buffer_memory = BufferMemory::new(1, Duration::from_secs(60));
-        Shared::new(buffer_memory, Listeners::new(None), None, "test".to_owned(), String::new(), usize::MAX, Secrets::default())
+        ProducerState::new(
+            buffer_memory,
+            Listeners::new(None),
+            None,
+            "test".to_owned(),
+            String::new(),
+            usize::MAX,
+            Secrets::default(),
+        )
     }
 
     #[test]
