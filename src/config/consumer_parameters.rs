@@ -62,12 +62,7 @@ impl ConsumerConfig {
             }
             id => id.to_owned(),
         };
-        let mut properties: Vec<(String, Secret)> = conversion
-            .properties
-            .into_iter()
-            .filter(|property| !property.is_default)
-            .map(|property| (property.name, property.value))
-            .collect();
+        let mut properties = conversion.into_properties();
         if config.text("client.id").is_empty() {
             properties.push(("client.id".to_owned(), client_id.as_str().into()));
         }

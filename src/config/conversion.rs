@@ -72,6 +72,12 @@ impl Conversion {
         }
     }
 
+    /// The properties to set in librdkafka: all but librdkafka's defaults.
+    pub(crate) fn into_properties(self) -> Vec<(String, Secret)> {
+        let set = self.properties.into_iter().filter(|property| !property.is_default);
+        set.map(|property| (property.name, property.value)).collect()
+    }
+
     /// The derived value of a setting that depends on other settings too.
     pub(crate) fn derived(&self, name: &str) -> Option<&str> {
         self.derived.iter().find(|(derived, _)| *derived == name).map(|(_, value)| value.as_str())

@@ -105,12 +105,7 @@ impl ProducerConfig {
             (id, _) => id.to_owned(),
         };
         let mechanism = conversion.becomes("sasl.mechanisms").map(str::to_owned);
-        let mut properties: Vec<(String, Secret)> = conversion
-            .properties
-            .into_iter()
-            .filter(|property| !property.is_default)
-            .map(|property| (property.name, property.value))
-            .collect();
+        let mut properties = conversion.into_properties();
         if config.text("client.id").is_empty() {
             properties.push(("client.id".to_owned(), client_id.as_str().into()));
         }
