@@ -19,6 +19,7 @@ mod error;
 mod explain;
 mod file;
 mod jaas;
+mod jaas_tokens;
 mod kind;
 mod librdkafka_property;
 #[cfg(test)]

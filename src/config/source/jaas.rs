@@ -2,7 +2,7 @@
 
 use super::placeholder::Part;
 use crate::{
-    config::jaas::{is_word, push_quoted},
+    config::{jaas::push_quoted, jaas_tokens::is_word},
     secret::Secret,
 };
 

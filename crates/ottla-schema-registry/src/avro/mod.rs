@@ -13,6 +13,7 @@ mod heap_size;
 mod integers;
 mod parsed_schema;
 mod plan;
+mod planner;
 mod references;
 mod serde_value;
 #[cfg(test)]

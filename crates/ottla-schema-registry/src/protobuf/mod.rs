@@ -3,6 +3,7 @@
 mod error;
 mod files;
 mod indexes;
+mod option_text;
 mod text;
 
 use std::{
