@@ -152,7 +152,8 @@ pub(super) struct ReportBatch {
 }
 
 impl ReportBatch {
-    /// Completes all records of the event, then frees buffer memory, then wakes tasks: a woken task finds memory and all results.
+    /// Called by the delivery thread's event loop. Completes all records of the event, then frees buffer memory, then wakes tasks: a woken task
+    /// finds memory and all results.
     ///
     /// Each step runs even if the previous one panics: a task would wait forever for a record that is not completed or not counted.
     pub(super) fn complete(&mut self, client: &Client, event: Event, event_handler: &dyn EventHandler) {

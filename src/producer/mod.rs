@@ -38,7 +38,8 @@ use self::{
     untyped_producer::{Rejected, UntypedProducer},
 };
 pub(crate) use self::{
-    delivery::listeners::Listeners, prepare::serializers::Serializers, send::try_send::Given, untyped_producer::place,
+    delivery::listeners::Listeners, prepare::serializers::Serializers, send::try_send::Given,
+    untyped_producer::set_partition_and_timestamp,
 };
 #[cfg(feature = "testing")]
 pub(crate) use self::{
@@ -233,13 +234,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         if let Err(error) = core.check_transaction() {
             // The interceptors may identify the record by its headers.
             draft.record_mut().headers = record.take_headers();
-            core.reject_outside_transaction(record.topic(), draft, &error);
+            core.reject_without_failing_transaction(record.topic(), draft, &error);
             return Err(error);
         }
         match self.serialize(&mut draft, record) {
             Ok(pending_serialization) => Ok((draft, pending_serialization)),
             Err(error) => {
-                core.turn_away(record.topic(), draft, &error);
+                core.reject(record.topic(), draft, &error);
                 Err(error)
             }
         }
@@ -253,14 +254,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     ) -> Result<Option<Box<PendingSerialization>>, Error> {
         let (core, prepared) = (&self.0.core, draft.record_mut());
         prepared.headers = record.take_headers();
-        core.address(prepared, record.topic())?;
-        place(prepared, record.explicit_partition(), record.explicit_timestamp())?;
+        core.set_topic(prepared, record.topic())?;
+        set_partition_and_timestamp(prepared, record.explicit_partition(), record.explicit_timestamp())?;
         if self.0.serializers.may_defer() {
-            if let Some(pending_serialization) = self.0.serializers.fill_or_defer(prepared, record)? {
+            if let Some(pending_serialization) = self.0.serializers.serialize_or_defer(prepared, record)? {
                 return Ok(Some(pending_serialization));
             }
         } else {
-            self.0.serializers.fill(prepared, record)?;
+            self.0.serializers.serialize(prepared, record)?;
         }
         if prepared.is_kept() {
             prepared.trim();

@@ -60,7 +60,7 @@ impl UntypedProducer {
         }
         self.shared.release(&self.client, draft.charge());
         let error = self.shared.refusal_of(&self.client, &mut draft, code);
-        self.turn_away(&topic_of(draft.record()), *draft, &error);
+        self.reject(&topic_of(draft.record()), *draft, &error);
         Rejected::Failed(error)
     }
 
@@ -69,7 +69,7 @@ impl UntypedProducer {
     pub(super) fn turn_absent_away(&self, draft: Draft, code: i32) -> Error {
         self.shared.release(&self.client, draft.charge());
         let error = self.shared.refusal_of_absent(draft.record(), code);
-        self.reject_outside_transaction(&topic_of(draft.record()), draft, &error);
+        self.reject_without_failing_transaction(&topic_of(draft.record()), draft, &error);
         error
     }
 
@@ -79,13 +79,13 @@ impl UntypedProducer {
     }
 
     /// Rejects a draft and fails its transaction.
-    pub(super) fn turn_away(&self, topic: &str, draft: Draft, error: &Error) {
+    pub(super) fn reject(&self, topic: &str, draft: Draft, error: &Error) {
         self.shared.note_refusal(error);
-        self.reject_outside_transaction(topic, draft, error);
+        self.reject_without_failing_transaction(topic, draft, error);
     }
 
     /// Rejects a draft without failing a transaction.
-    pub(super) fn reject_outside_transaction(&self, topic: &str, draft: Draft, error: &Error) {
+    pub(super) fn reject_without_failing_transaction(&self, topic: &str, draft: Draft, error: &Error) {
         self.shared.meter.refuse(1);
         if error.kind() == ErrorKind::BufferFull {
             self.shared.meter.exhaust();
@@ -95,7 +95,7 @@ impl UntypedProducer {
     }
 
     /// Sets the record's native topic handle. A slot that was used for the same topic already has it.
-    pub(super) fn address(&self, record: &mut PreparedRecord, topic: &str) -> Result<(), Error> {
+    pub(super) fn set_topic(&self, record: &mut PreparedRecord, topic: &str) -> Result<(), Error> {
         if record.topic.as_ref().is_none_or(|known| **known.name() != *topic) {
             let topic = self.topic(topic)?;
             self.shared.metadata.producer_id.hasten(&self.client, &topic);
@@ -175,7 +175,11 @@ impl Drop for UntypedProducer {
 }
 
 /// Sets partition and timestamp, with the checks of Java's `ProducerRecord` and one of librdkafka.
-pub(crate) fn place(record: &mut PreparedRecord, partition: Option<i32>, timestamp: Option<i64>) -> Result<(), Error> {
+pub(crate) fn set_partition_and_timestamp(
+    record: &mut PreparedRecord,
+    partition: Option<i32>,
+    timestamp: Option<i64>,
+) -> Result<(), Error> {
     let invalid = |record: &PreparedRecord, what: String| {
         let topic = record.topic.as_ref().map_or("", |topic| topic.name());
         Err(Error::new(ErrorKind::InvalidRecord, format!("topic {topic}: {what}")))

@@ -22,7 +22,10 @@ use crate::{
     native::{self, Completion, Draft, Outcome, Pending, Pool, PreparedRecord, Topic, code},
     panic::{contain, wake},
     partition::{PartitionContext, Partitioner, partition_for},
-    producer::{Given, Listeners, PartitionInfo, Sending, Serializers, TrySendError, Unsent, check_topic_name, place, reporting},
+    producer::{
+        Given, Listeners, PartitionInfo, Sending, Serializers, TrySendError, Unsent, check_topic_name, reporting,
+        set_partition_and_timestamp,
+    },
 };
 
 /// A producer that records what is sent: Java's `MockProducer`.
@@ -247,8 +250,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
         let prepared = draft.record_mut();
         prepared.topic = Some(self.topic(record.topic()));
         prepared.headers = record.take_headers();
-        place(prepared, record.explicit_partition(), record.explicit_timestamp())?;
-        self.0.serializers.fill(prepared, record)?;
+        set_partition_and_timestamp(prepared, record.explicit_partition(), record.explicit_timestamp())?;
+        self.0.serializers.serialize(prepared, record)?;
         self.choose(prepared)
     }
 

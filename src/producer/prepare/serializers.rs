@@ -27,13 +27,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
         Ok(Self { key, value, may_defer })
     }
 
-    /// Whether [`fill_or_defer`](Self::fill_or_defer) ever defers.
+    /// Whether [`serialize_or_defer`](Self::serialize_or_defer) ever defers.
     pub(crate) fn may_defer(&self) -> bool {
         self.may_defer
     }
 
     /// Appends key and value to the record's buffer. Blocks if a serializer has to wait.
-    pub(crate) fn fill(&self, prepared: &mut PreparedRecord, record: &ProducerRecord<'_, K, V>) -> Result<(), Error> {
+    pub(crate) fn serialize(&self, prepared: &mut PreparedRecord, record: &ProducerRecord<'_, K, V>) -> Result<(), Error> {
         if let Some(key) = record.key_ref() {
             prepared.key_size = serialize(&*self.key, key, record.topic(), true, &mut prepared.headers, &mut prepared.buffer)?;
         }
@@ -44,8 +44,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
         Ok(())
     }
 
-    /// [`fill`](Self::fill), but returns the parts whose serializer has to wait.
-    pub(crate) fn fill_or_defer(
+    /// [`serialize`](Self::serialize), but returns the parts whose serializer has to wait.
+    pub(crate) fn serialize_or_defer(
         &self,
         prepared: &mut PreparedRecord,
         record: &ProducerRecord<'_, K, V>,
@@ -53,7 +53,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Serializers<K, V> {
         let key = defer(&*self.key, record.key_ref(), record.topic(), true, &mut prepared.headers)?;
         let value = defer(&*self.value, record.value_ref(), record.topic(), false, &mut prepared.headers)?;
         let (key, value) = match (key, value) {
-            (None, None) => return self.fill(prepared, record).map(|()| None),
+            (None, None) => return self.serialize(prepared, record).map(|()| None),
             (None, Some(value)) => {
                 if let Some(key) = record.key_ref() {
                     prepared.key_size =

@@ -132,7 +132,7 @@ impl Sending {
     /// Rejects the draft, because the producer is closed.
     fn refuse(core: &UntypedProducer, draft: Draft) -> Self {
         let error = core.refusal(code::DESTROY);
-        core.turn_away(&topic_of(draft.record()), draft, &error);
+        core.reject(&topic_of(draft.record()), draft, &error);
         Self::failed(error)
     }
 

@@ -47,7 +47,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
                 core.shared.admission.buffer_memory.limit()
             ),
         );
-        core.turn_away(&topic_of(draft.record()), draft, &error);
+        core.reject(&topic_of(draft.record()), draft, &error);
         Err(error)
     }
 
@@ -63,7 +63,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let topic = topic_of(draft.record());
         let message = format!("topic {topic}: {what} is not available yet; await `send`, or try again later");
         let error = Error::new(ErrorKind::SchemaPending, message);
-        self.0.core.turn_away(&topic, draft, &error);
+        self.0.core.reject(&topic, draft, &error);
         error
     }
 }
