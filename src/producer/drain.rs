@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(doc)]
+use super::{Blocking, Transaction};
 use super::{
     Producer,
     admission::outstanding::Abandoned,

@@ -38,12 +38,12 @@ use self::{
     untyped_producer::{Rejected, UntypedProducer},
 };
 pub(crate) use self::{
-    delivery::listeners::Listeners, prepare::serializers::Serializers, send::try_send::Given,
-    untyped_producer::set_partition_and_timestamp,
+    delivery::listeners::Listeners, prepare::serializers::Serializers, untyped_producer::set_partition_and_timestamp,
 };
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     plugins::{Installed, Plugins},
+    send::try_send::Given,
     untyped_producer::check_topic_name,
 };
 #[cfg(doc)]
