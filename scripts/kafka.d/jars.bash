@@ -178,13 +178,16 @@ registry_up() {
 
 # registry_answers PORT: true if GET /subjects returns status 200. Without curl, which may not be installed.
 registry_answers() {
-    local status=
-    {
-        exec 3<>"/dev/tcp/127.0.0.1/$1" &&
-            printf 'GET /apis/ccompat/v7/subjects HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 &&
-            read -r -t 5 status <&3
-    } 2>/dev/null || true
-    { exec 3>&-; } 2>/dev/null || true
+    local status
+    # Docker accepts connections to a published port before the container listens, and closes them: SIGPIPE would end this script.
+    status=$(
+        trap '' PIPE
+        {
+            exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+                printf 'GET /apis/ccompat/v7/subjects HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 &&
+                read -r -t 5 line <&3 && echo "$line"
+        } 2>/dev/null
+    ) || true
     [[ $status == *' 200 '* ]]
 }
 

@@ -80,7 +80,7 @@ choose_way() {
     if [[ -z $obstacle ]]; then
         mapfile -t images < <(compose_images)
         # The last line says why an image is not there; the earlier ones report progress.
-        { obstacle=$("$ROOT/scripts/docker" images "${images[@]}" 2>&1 >&3 | tee /dev/stderr | tail -n 1; exit "${PIPESTATUS[0]}") &&
+        { obstacle=$("$ROOT/scripts/docker" images "${images[@]}" 2>&1 >&3 | tee >(cat >&2) | tail -n 1; exit "${PIPESTATUS[0]}") &&
             obstacle=''; } 3>&1 || obstacle=${obstacle#scripts/docker: }
     fi
     if [[ -z $obstacle ]]; then

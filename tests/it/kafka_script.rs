@@ -3,9 +3,11 @@
 
 use std::{
     fs,
+    net::TcpListener,
     os::unix::fs::{PermissionsExt, symlink},
     path::PathBuf,
     process::{Command, Output},
+    thread,
 };
 
 use ottla_test_support::repository;
@@ -246,6 +248,18 @@ fn a_version_that_does_not_exist_is_named_with_mavens_reason() {
 fn a_version_that_cannot_be_started_is_refused() {
     assert!(up_of_version("nonsense").starts_with("scripts/kafka: KAFKA_VERSION is nonsense: must be a version such as "));
     assert_eq!(up_of_version("2.7.2"), "scripts/kafka: KAFKA_VERSION is 2.7.2: must be 2.8.0 or newer");
+}
+
+/// Docker accepts connections to a published port before the container listens, and closes them.
+#[test]
+fn a_port_that_closes_its_connections_is_no_registry() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    let script = "source \"$1\"; for n in {1..200}; do ! registry_answers \"$2\" || exit 9; done; echo asked";
+    let jars = repository("scripts/kafka.d/jars.bash");
+    let output = Command::new("bash").args(["-c", script, "bash"]).arg(jars).arg(port).output().unwrap();
+    assert_eq!(output.stdout, b"asked\n", "{output:?}");
 }
 
 /// The text between two others in a file of the repository.
