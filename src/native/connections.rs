@@ -12,6 +12,7 @@ use std::{
         Condvar, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    thread::{self, ThreadId},
     time::Duration,
 };
 
@@ -26,23 +27,19 @@ const NAME: &CStr = c"ottla";
 pub(crate) struct Connections {
     has_been_up: AtomicBool,
     noted: Mutex<Noted>,
-    /// Called when a connection is up.
+    /// Notified when a connection is up.
     up: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Noted {
-    /// Whether there is a connection, by address.
-    brokers: HashMap<String, Known>,
+    /// The addresses with a connection, by the thread of the connection. Neither address nor id would do as the key: librdkafka replaces
+    /// the connection to a bootstrap server with another one to the same broker, and may end the old one after the new one is up.
+    up: HashMap<ThreadId, String>,
+    /// The addresses of the brokers, by id.
+    brokers: HashMap<i32, String>,
     /// OpenSSL's last verification error (`X509_V_ERR_..`), by address.
     certificates: HashMap<String, i32>,
-}
-
-#[derive(Debug)]
-struct Known {
-    /// Negative while only the address in `bootstrap.servers` is known.
-    id: i32,
-    is_up: bool,
 }
 
 impl Connections {
@@ -64,23 +61,20 @@ impl Connections {
 
     /// Waits for a connection, for `timeout` at most. Returns whether there is one.
     pub(crate) fn wait_for_one(&self, timeout: Duration) -> bool {
-        let is_none_up = |noted: &mut Noted| !noted.brokers.values().any(|broker| broker.is_up);
-        let waited = self.up.wait_timeout_while(lock(&self.noted), timeout, is_none_up);
-        !is_none_up(&mut unpoisoned(waited).0)
+        let waited = self.up.wait_timeout_while(lock(&self.noted), timeout, |noted| noted.up.is_empty());
+        !unpoisoned(waited).0.up.is_empty()
     }
 
     /// The address of the broker with this id, as `host:port`.
     pub(crate) fn address(&self, id: i32) -> Option<String> {
-        let noted = lock(&self.noted);
-        noted.brokers.iter().find(|(_, broker)| broker.id == id).map(|(address, _)| address.clone())
+        lock(&self.noted).brokers.get(&id).cloned()
     }
 
     /// The addresses with a connection, in order.
     pub(crate) fn addresses_up(&self) -> Vec<String> {
-        let noted = lock(&self.noted);
-        let mut up: Vec<_> =
-            noted.brokers.iter().filter(|(_, broker)| broker.is_up).map(|(address, _)| address.clone()).collect();
+        let mut up: Vec<_> = lock(&self.noted).up.values().cloned().collect();
         up.sort_unstable();
+        up.dedup();
         up
     }
 
@@ -89,17 +83,19 @@ impl Connections {
         lock(&self.noted).certificates.get(address).copied()
     }
 
-    fn note_state(&self, address: String, id: i32, is_up: bool) {
-        if is_up {
-            self.has_been_up.store(true, Ordering::Release);
-        }
+    /// Records the state of the connection that has the current thread. `id` is negative for a bootstrap server.
+    fn note_state(&self, address: String, id: i32, state: &CStr) {
         let mut noted = lock(&self.noted);
-        let known = noted.brokers.entry(address).or_insert(Known { id, is_up });
-        known.id = known.id.max(id);
-        known.is_up = is_up;
-        drop(noted);
-        if is_up {
+        if id >= 0 {
+            noted.brokers.insert(id, address.clone());
+        }
+        if wording::is_up(state) {
+            self.has_been_up.store(true, Ordering::Release);
+            noted.up.insert(thread::current().id(), address);
+            drop(noted);
             self.up.notify_all();
+        } else if !wording::is_initial(state) {
+            noted.up.remove(&thread::current().id());
         }
     }
 
@@ -119,7 +115,8 @@ unsafe extern "C" fn on_new(
     unsafe { ffi::rd_kafka_interceptor_add_on_broker_state_change(client, NAME.as_ptr(), on_state, opaque) }
 }
 
-/// Called on the broker's thread, under its lock. It must not call librdkafka.
+/// Called under the broker's lock, so it must not call librdkafka. Each broker of librdkafka has one connection and one thread, on which
+/// this is called; only the initial state is reported by the thread that adds the broker.
 unsafe extern "C" fn on_state(
     _client: *mut sys::rd_kafka_t,
     id: i32,
@@ -140,7 +137,7 @@ unsafe extern "C" fn on_state(
         let host = unsafe { ffi::text(host) };
         // SAFETY: not null, and a terminated text that is there during the call.
         let state = unsafe { CStr::from_ptr(state) };
-        connections.note_state(format!("{host}:{port}"), id, wording::is_up(state));
+        connections.note_state(format!("{host}:{port}"), id, state);
     });
     code::NO_ERROR
 }
@@ -183,6 +180,8 @@ unsafe extern "C" fn on_certificate(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     /// Calls the callback as librdkafka would.
@@ -227,10 +226,39 @@ mod tests {
         assert!(connections.wait_for_one(Duration::MAX / 4));
         assert_eq!(connections.address(7), None);
         tell(&callbacks, 7, 9093, c"INIT");
+        assert_eq!(connections.addresses_up(), ["kafka-1:9093"], "the thread of one broker adds another");
         tell(&callbacks, -1, 9093, c"DOWN");
         assert!(connections.has_been_up() && connections.addresses_up().is_empty());
         assert!(!connections.wait_for_one(Duration::ZERO));
         assert_eq!(connections.address(7).as_deref(), Some("kafka-1:9093"));
+    }
+
+    #[test]
+    fn connection_that_replaces_another_is_up_when_the_other_ends() {
+        for (old, new) in [(-1, 7), (7, 8), (8, 8)] {
+            let callbacks = Opaque::new(Callbacks::default());
+            let connections = &callbacks.connections;
+            thread::scope(|scope| {
+                let (end, ended) = mpsc::channel::<()>();
+                let (callbacks, (up, is_up)) = (&callbacks, mpsc::channel());
+                scope.spawn(move || {
+                    tell(callbacks, old, 9093, c"UP");
+                    up.send(()).unwrap();
+                    ended.recv().unwrap_err();
+                    tell(callbacks, old, 9093, c"DOWN");
+                });
+                is_up.recv().unwrap();
+                scope
+                    .spawn(move || {
+                        tell(callbacks, new, 9093, c"UP");
+                        drop(end);
+                    })
+                    .join()
+                    .unwrap();
+            });
+            assert_eq!(connections.addresses_up(), ["kafka-1:9093"], "{old} is replaced by {new}");
+            assert!(connections.wait_for_one(Duration::ZERO));
+        }
     }
 
     #[test]

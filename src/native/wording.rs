@@ -10,6 +10,9 @@ use super::{auth_failure::Reason, code};
 /// `RD_KAFKA_BROKER_STATE_UP`, as librdkafka writes it (`rd_kafka_broker_state_names`).
 const UP: &CStr = c"UP";
 
+/// `RD_KAFKA_BROKER_STATE_INIT`
+const INIT: &CStr = c"INIT";
+
 /// The start of librdkafka's own text for a record of a batch in which the broker named other records as invalid. If the broker named one,
 /// librdkafka gives all records its code, so only the text distinguishes them.
 const BYSTANDER: &str = "Failed to append record because it was part of a batch";
@@ -17,6 +20,11 @@ const BYSTANDER: &str = "Failed to append record because it was part of a batch"
 /// Whether a connection is up, from the name of its state.
 pub(super) fn is_up(state: &CStr) -> bool {
     state == UP
+}
+
+/// Whether a broker was just added, or is to be connected to again, from the name of its state.
+pub(super) fn is_initial(state: &CStr) -> bool {
+    state == INIT
 }
 
 /// Whether a record failed only because of other records of its batch, from the text of its error.
@@ -118,6 +126,7 @@ mod tests {
     #[test]
     fn other_texts_are_neither_a_bystanders_nor_of_a_connection_that_is_up() {
         assert!(is_up(c"UP") && !is_up(c"UPDATE") && !is_up(c"DOWN"));
+        assert!(is_initial(c"INIT") && !is_initial(c"UP") && !is_initial(c"DOWN"));
         assert!(is_bystander("Failed to append record because it was part of a batch which had one more more invalid records"));
         assert!(!is_bystander("Invalid timestamp"));
     }
