@@ -98,6 +98,12 @@ faults: ## run each fault of docs/what-happens-when.md with a million records in
 	@scripts/setup build
 	OTTLA_TEST_FAULT_RECORDS=1000000 $(tests) --test it -- --ignored --nocapture broker::faults
 
+.PHONY: rack-aware
+rack-aware: ## compare rack-aware partitioning with the Java client, on a real Kafka of three brokers in three racks
+	@scripts/setup build
+	mvn -B -q -ntp -f bench/java/pom.xml dependency:build-classpath -Dmdep.outputFile=$(CURDIR)/target/java-client
+	OTTLA_TEST_JAVA_CLIENT="$$(cat target/java-client)" $(tests) --test it -- --ignored --nocapture broker::rack_aware
+
 .PHONY: interop
 interop: ## check that ottla and the Python libraries read each other's data: random schemas, and a real Kafka and schema registry (needs python3 with venv)
 	@scripts/interop

@@ -22,7 +22,7 @@ share.coordinator.state.topic.min.isr=$in_sync
 PROPERTIES
     broker_settings
     ((${#LISTENERS[@]} == 0)) || further_listeners "$id" "$brokers"
-    ((${#SETTINGS[@]} == 0)) || { echo; printf '%s\n' "${SETTINGS[@]}"; }
+    ((${#SETTINGS[@]} == 0)) || { echo; printf '%s\n' "${SETTINGS[@]//\{N\}/$id}"; }
 }
 
 # kraft N BROKERS: prints the settings of a combined broker and controller.

@@ -94,6 +94,7 @@ impl ProducerConfig {
         let authentication_timeout = milliseconds(number("ottla.authentication.timeout.ms"));
         let batch_size = number("batch.size");
         let availability_timeout = milliseconds(number("partitioner.availability.timeout.ms"));
+        let metadata_max_age = milliseconds(number("metadata.max.age.ms"));
         if !conversion.problems.is_empty() {
             return Err(conversion.problems.into_iter().collect());
         }
@@ -126,6 +127,8 @@ impl ProducerConfig {
             partitioner: partitioner(config),
             ignore_keys: config.text("partitioner.ignore.keys") == "true",
             adaptive_partitioning: config.text("partitioner.adaptive.partitioning.enable") == "true",
+            rack: (config.text("partitioner.rack.aware") == "true").then(|| config.text("client.rack").to_owned()),
+            metadata_max_age,
             availability_timeout,
             secrets: config.secrets(),
         })
@@ -241,6 +244,19 @@ impl ProducerConfig {
         self.keep("partitioner.adaptive.partitioning.enable", on.to_string())
     }
 
+    /// `partitioner.rack.aware`: prefer partitions whose leader is in [`client_rack`](Self::client_rack) for records without a key
+    /// (KIP-1123). Defaults to false.
+    #[must_use]
+    pub fn rack_aware_partitioning(self, on: bool) -> Self {
+        self.keep("partitioner.rack.aware", on.to_string())
+    }
+
+    /// `client.rack`: the client's rack, as in the brokers' `broker.rack`. Defaults to empty: none.
+    #[must_use]
+    pub fn client_rack(self, rack: impl Into<String>) -> Self {
+        self.keep("client.rack", rack.into())
+    }
+
     /// `partitioner.availability.timeout.ms`: skip a partition if none of its records in flight was written for this long
     /// (KIP-794), in whole milliseconds. Defaults to zero: never.
     #[must_use]
@@ -274,6 +290,9 @@ pub(crate) struct ProducerParameters {
     pub(crate) partitioner: PartitionerName,
     pub(crate) ignore_keys: bool,
     pub(crate) adaptive_partitioning: bool,
+    /// `client.rack`, with `partitioner.rack.aware`.
+    pub(crate) rack: Option<String>,
+    pub(crate) metadata_max_age: Duration,
     /// Zero means never.
     pub(crate) availability_timeout: Duration,
     /// The secrets to remove from librdkafka's messages.

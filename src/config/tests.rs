@@ -211,6 +211,8 @@ fn typed_setters_set_the_same_names_as_set() {
         .ignore_keys(true)
         .partitioner(PartitionerName::UniformSticky)
         .adaptive_partitioning(false)
+        .rack_aware_partitioning(true)
+        .client_rack("here")
         .partition_availability_timeout(Duration::from_secs(4))
         .security_protocol(SecurityProtocol::SaslSsl);
     for (name, wanted) in [
@@ -235,6 +237,8 @@ fn typed_setters_set_the_same_names_as_set() {
         ("partitioner.class", "UniformStickyPartitioner"),
         ("partitioner.adaptive.partitioning.enable", "false"),
         ("partitioner.availability.timeout.ms", "4000"),
+        ("partitioner.rack.aware", "true"),
+        ("client.rack", "here"),
         ("security.protocol", "SASL_SSL"),
     ] {
         assert_eq!(typed.get(name), Some(wanted), "{name}");

@@ -2,12 +2,13 @@
 
 use rdkafka_sys as sys;
 
-use super::{connections::Connections, opaque::Opaque, throttle::Throttles};
+use super::{connections::Connections, metadata_watch::MetadataWatch, opaque::Opaque, throttle::Throttles};
 
 #[derive(Debug, Default)]
 pub(super) struct Callbacks {
     pub(super) connections: Connections,
     pub(super) throttles: Throttles,
+    pub(super) metadata: MetadataWatch,
 }
 
 impl Opaque<Callbacks> {

@@ -22,6 +22,7 @@ use super::{
     event::Event,
     ffi,
     fork_guard::ForkGuard,
+    metadata_watch::MetadataWatch,
     opaque::Opaque,
     pool::Pool,
     queue::Queue,
@@ -63,7 +64,7 @@ unsafe impl Sync for Client {}
 
 impl Client {
     pub(crate) fn new(properties: &[(String, Secret)], partition_for: PartitionFor) -> Result<Self, SettingRefused> {
-        let callbacks = Opaque::new(Callbacks::default());
+        let callbacks = Opaque::new(Callbacks { metadata: MetadataWatch::new(properties), ..Callbacks::default() });
         // SAFETY: `Client` drops the callbacks after its `drop` has destroyed the producer; if none is made, nobody uses the callbacks.
         let handle = unsafe { Settings::of_producer(properties, &callbacks) }?.into_producer(properties)?;
         if makes_tokens(properties) {
@@ -107,6 +108,11 @@ impl Client {
     /// The state of the connections to brokers.
     pub(crate) fn connections(&self) -> &Connections {
         &self.callbacks.connections
+    }
+
+    /// The number of metadata responses, if the client has a rack; else 0.
+    pub(crate) fn metadata_responses(&self) -> u64 {
+        self.callbacks.metadata.responses()
     }
 
     /// Whether this process was forked from the client's process. The client's threads do not exist here, so no other method may be called.

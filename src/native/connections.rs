@@ -18,7 +18,7 @@ use std::{
 
 use rdkafka_sys as sys;
 
-use super::{callbacks::Callbacks, code, ffi, opaque::Opaque, wording};
+use super::{callbacks::Callbacks, code, ffi, metadata_watch::MetadataWatch, opaque::Opaque, wording};
 use crate::lock::{lock, unpoisoned};
 
 const NAME: &CStr = c"ottla";
@@ -112,7 +112,10 @@ unsafe extern "C" fn on_new(
     _reason_size: usize,
 ) -> c_int {
     // SAFETY: librdkafka calls this with a client that is being made, which is when interceptors may be added.
-    unsafe { ffi::rd_kafka_interceptor_add_on_broker_state_change(client, NAME.as_ptr(), on_state, opaque) }
+    let code = unsafe { ffi::rd_kafka_interceptor_add_on_broker_state_change(client, NAME.as_ptr(), on_state, opaque) };
+    // SAFETY: the client is being made, and `note_with` was given the pointer of its callbacks, which `Client` drops after the client.
+    unsafe { MetadataWatch::watch(client, NAME, opaque) };
+    code
 }
 
 /// Called under the broker's lock, so it must not call librdkafka. Each broker of librdkafka has one connection and one thread, on which

@@ -40,6 +40,12 @@ unsafe extern "C" {
         on_state: OnState,
         opaque: *mut c_void,
     ) -> c_int;
+    pub(super) fn rd_kafka_interceptor_add_on_response_received(
+        client: *mut sys::rd_kafka_t,
+        name: *const c_char,
+        on_response: OnResponse,
+        opaque: *mut c_void,
+    ) -> c_int;
     pub(super) fn rd_kafka_oauthbearer_set_token(
         client: *mut sys::rd_kafka_t,
         token: *const c_char,
@@ -160,6 +166,21 @@ pub(super) type OnState = unsafe extern "C" fn(
     host: *const c_char,
     port: c_int,
     state: *const c_char,
+    opaque: *mut c_void,
+) -> c_int;
+
+/// `rd_kafka_interceptor_f_on_response_received_t`
+pub(super) type OnResponse = unsafe extern "C" fn(
+    client: *mut sys::rd_kafka_t,
+    socket: c_int,
+    broker: *const c_char,
+    id: i32,
+    api_key: i16,
+    api_version: i16,
+    correlation_id: i32,
+    size: usize,
+    round_trip: i64,
+    code: c_int,
     opaque: *mut c_void,
 ) -> c_int;
 

@@ -119,7 +119,7 @@ impl Client {
 fn count(record: &PreparedRecord, partition: i32) -> Option<PartitionReport> {
     let bytes = record.view().queued_size();
     let counts = record.topic.as_ref().and_then(|topic| topic.partition()).is_some_and(|topic| topic.count(partition, bytes));
-    counts.then_some(PartitionReport { partition, bytes, any_written: false })
+    counts.then_some(PartitionReport { partition, bytes, any_written: false, broker: -1 })
 }
 
 type Value = sys::rd_kafka_vu_s__bindgen_ty_1;
@@ -291,7 +291,8 @@ impl Placed {
             }
             _ => {
                 self.end();
-                self.0 = Some((message.topic(), topic::PartitionReport { partition, bytes, any_written }));
+                let broker = message.broker();
+                self.0 = Some((message.topic(), topic::PartitionReport { partition, bytes, any_written, broker }));
             }
         }
     }

@@ -39,8 +39,22 @@ impl Client {
         // librdkafka has updated its own metadata before it returned the response.
         if metadata.code == code::NO_ERROR {
             topic.set_partitions(i32::try_from(metadata.partitions.len()).unwrap_or(i32::MAX));
+            topic.set_leaders(&metadata.leaders());
         }
         Ok(metadata)
+    }
+}
+
+impl Metadata {
+    /// The leaders by partition; -1 for none.
+    pub(crate) fn leaders(&self) -> Vec<i32> {
+        let mut leaders = vec![-1; self.partitions.len()];
+        for partition in &self.partitions {
+            if let Some(leader) = usize::try_from(partition.id).ok().and_then(|id| leaders.get_mut(id)) {
+                *leader = partition.leader;
+            }
+        }
+        leaders
     }
 }
 

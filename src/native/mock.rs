@@ -65,6 +65,7 @@ unsafe extern "C" {
     fn rd_kafka_mock_broker_set_down(cluster: *mut rd_kafka_mock_cluster_t, broker: i32) -> c_int;
     fn rd_kafka_mock_broker_set_up(cluster: *mut rd_kafka_mock_cluster_t, broker: i32) -> c_int;
     fn rd_kafka_mock_broker_set_rtt(cluster: *mut rd_kafka_mock_cluster_t, broker: i32, milliseconds: c_int) -> c_int;
+    fn rd_kafka_mock_broker_set_rack(cluster: *mut rd_kafka_mock_cluster_t, broker: i32, rack: *const c_char) -> c_int;
     fn rd_kafka_mock_coordinator_set(
         cluster: *mut rd_kafka_mock_cluster_t,
         key_type: *const c_char,
@@ -230,6 +231,12 @@ impl MockCluster {
     pub(crate) fn broker_down(&self, broker: i32) -> Result<(), Code> {
         // SAFETY: the cluster is alive as long as `self`.
         self.operate(|| unsafe { rd_kafka_mock_broker_set_down(self.as_ptr(), broker) })
+    }
+
+    /// Sets a broker's rack.
+    pub(crate) fn set_rack(&self, broker: i32, rack: &CStr) -> Result<(), Code> {
+        // SAFETY: the cluster is alive as long as `self`; the text is terminated, and librdkafka copies it.
+        self.operate(|| unsafe { rd_kafka_mock_broker_set_rack(self.as_ptr(), broker, rack.as_ptr()) })
     }
 
     /// Makes a broker accept connections again, on the same port.

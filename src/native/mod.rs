@@ -29,6 +29,7 @@ mod handoff;
 mod implicit_ack;
 mod in_flight;
 mod metadata;
+mod metadata_watch;
 #[cfg(feature = "testing")]
 pub(crate) mod mock;
 mod offsets;

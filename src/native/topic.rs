@@ -15,7 +15,7 @@ use std::{
     ptr::{self, NonNull},
     sync::{
         Arc, Weak,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
     },
 };
 
@@ -35,6 +35,19 @@ pub(crate) trait TopicPartitioner: Send + Sync {
     /// Whether [`Choice::value`] is used: if so, the values of small records are kept in memory.
     fn wants_value(&self) -> bool {
         false
+    }
+
+    /// Whether the choice for a record with this key depends on the leaders of the partitions.
+    fn needs_leaders(&self, key: Option<&[u8]>) -> bool {
+        let _ = key;
+        false
+    }
+
+    /// Brokers have reported the leader of each partition; -1 for none. Returns whether the partitioner has all that it
+    /// [needs](Self::needs_leaders).
+    fn on_leaders(&self, leaders: &[i32]) -> bool {
+        let _ = leaders;
+        true
     }
 
     /// Counts a record with an explicit partition, if such records count.
@@ -65,6 +78,8 @@ pub(crate) struct PartitionReport {
     pub(crate) bytes: usize,
     /// Whether a record of them was written.
     pub(crate) any_written: bool,
+    /// The broker that reported the first of them; negative for none.
+    pub(crate) broker: i32,
 }
 
 /// The input of a choice.
@@ -119,6 +134,9 @@ pub(crate) struct Topic {
     /// librdkafka keeps its address, until the client is destroyed: the client's own reference to this topic goes after that.
     partition: Option<Opaque<Box<dyn TopicPartitioner>>>,
     wants_value: bool,
+    /// Whether the partitioner needs the leaders of the partitions, and whether it has them.
+    needs_leaders: bool,
+    has_leaders: AtomicBool,
     /// Weak, since the pool holds slots, and a slot holds its topic.
     pool: Weak<Pool>,
     counts: TopicCounts,
@@ -160,12 +178,15 @@ impl Topic {
         match NonNull::new(handle) {
             Some(handle) => {
                 let wants_value = partition.as_ref().is_some_and(|partition| partition.wants_value());
+                let needs_leaders = partition.as_ref().is_some_and(|partition| partition.needs_leaders(None));
                 let (handle, pool) = (Some(handle), Arc::downgrade(pool));
                 Ok(Self {
                     name: name.into(),
                     handle,
                     partition,
                     wants_value,
+                    needs_leaders,
+                    has_leaders: AtomicBool::new(false),
                     pool,
                     counts: TopicCounts::default(),
                     partitions: AtomicI32::new(0),
@@ -185,6 +206,8 @@ impl Topic {
             handle: None,
             partition: None,
             wants_value: false,
+            needs_leaders: false,
+            has_leaders: AtomicBool::new(false),
             pool,
             counts: TopicCounts::default(),
             partitions: AtomicI32::new(0),
@@ -202,6 +225,29 @@ impl Topic {
 
     pub(super) fn set_partitions(&self, partitions: i32) {
         self.partitions.store(partitions, Ordering::Relaxed);
+    }
+
+    /// Passes the leaders that brokers have reported to the partitioner; -1 for none.
+    pub(super) fn set_leaders(&self, leaders: &[i32]) {
+        let partition = self.partition().filter(|_| self.needs_leaders);
+        if partition.is_some_and(|partition| partition.on_leaders(leaders)) {
+            self.has_leaders.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether the partitioner needs the leaders of the partitions.
+    pub(crate) fn needs_leaders(&self) -> bool {
+        self.needs_leaders
+    }
+
+    /// Whether the partitioner needs leaders, and has them.
+    pub(crate) fn has_leaders(&self) -> bool {
+        self.needs_leaders && self.has_leaders.load(Ordering::Acquire)
+    }
+
+    /// Whether the partitioner needs leaders for a record with this key, and does not have them yet.
+    pub(crate) fn awaits_leaders(&self, key: Option<&[u8]>) -> bool {
+        self.needs_leaders && !self.has_leaders() && self.partition().is_some_and(|partition| partition.needs_leaders(key))
     }
 
     /// Records that a broker has acknowledged a record of this partition.

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Mutex};
 
-use super::{Placing, Queues, load::Load, partition_for};
+use super::{Placing, Queues, RackLeaders, load::Load, partition_for};
 use crate::lock::lock;
 
 /// A queue counts as longer than the shortest one for every so many batches that it has more. A request of librdkafka's carries one
@@ -20,6 +20,8 @@ const UNIT_BATCHES: usize = 3;
 /// what this producer has accepted for it and has not had reported. Java counts the batches of a queue. Here the unit is three batches
 /// of the average size that brokers have taken lately, and `sticky_bytes` at least.
 ///
+/// With a rack (KIP-1123), the next partition is drawn from those of them whose leader is in the rack, if there are any.
+///
 /// librdkafka needs a moment to connect a topic's partitions to their brokers. Records that were sent before the topic was known are placed
 /// in this moment, when only the partitions that are already connected seem to have a leader.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(crate) struct BuiltIn {
     sticky_bytes: usize,
     ignore_keys: bool,
     queues: Option<Queues>,
+    rack: Option<RackLeaders>,
     sticky: Mutex<Sticky>,
 }
 
@@ -45,14 +48,24 @@ struct Sticky {
 
 impl BuiltIn {
     /// `sticky_bytes` is `batch.size` as Java has it, at least 1; `ignore_keys` is `partitioner.ignore.keys`; `queues` is `None` for
-    /// `partitioner.adaptive.partitioning.enable=false`.
-    pub(crate) fn new(sticky_bytes: usize, ignore_keys: bool, queues: Option<Queues>) -> Self {
-        Self { sticky_bytes: sticky_bytes.max(1), ignore_keys, queues, sticky: Mutex::default() }
+    /// `partitioner.adaptive.partitioning.enable=false`; `rack` is `None` for `partitioner.rack.aware=false`.
+    pub(crate) fn new(sticky_bytes: usize, ignore_keys: bool, queues: Option<Queues>, rack: Option<RackLeaders>) -> Self {
+        Self { sticky_bytes: sticky_bytes.max(1), ignore_keys, queues, rack, sticky: Mutex::default() }
     }
 
     /// The queues, `None` without adaptive partitioning.
     pub(crate) fn queues(&self) -> Option<&Queues> {
         self.queues.as_ref()
+    }
+
+    /// The leaders, `None` without rack-aware partitioning.
+    pub(crate) fn leaders(&self) -> Option<&RackLeaders> {
+        self.rack.as_ref()
+    }
+
+    /// Whether the hash of this key determines the partition.
+    pub(crate) fn hashes(&self, key: Option<&[u8]>) -> bool {
+        key.is_some() && !self.ignore_keys
     }
 
     /// The partition of a record, and whether the record is counted in its queue.
@@ -62,7 +75,8 @@ impl BuiltIn {
                 let partition = partition_for(key, record.partitions);
                 (partition, self.count(partition, record.queued_size))
             }
-            _ => (self.stick(record, available), self.queues.is_some()),
+            // A report is also needed to learn which broker has written the record.
+            _ => (self.stick(record, available), self.queues.is_some() || self.rack.is_some()),
         }
     }
 
@@ -98,20 +112,32 @@ impl BuiltIn {
 
     fn draw(&self, load: &mut Load, partitions: NonZeroU32, available: impl Fn(i32) -> bool) -> i32 {
         let all = 0..i32::try_from(partitions.get()).unwrap_or(i32::MAX);
-        match &self.queues {
-            Some(queues) => {
-                queues.grow(partitions);
-                let usable = all.clone().filter(|&partition| available(partition) && !queues.is_stuck(partition));
-                let unit = queues.batch_bytes().max(self.sticky_bytes).saturating_mul(UNIT_BATCHES) as u64;
-                load.weigh(usable.map(|partition| (partition, queues.bytes(partition) as u64)), unit);
+        let rack = self.rack.as_ref().map(RackLeaders::local);
+        let is_local = |partition: &i32| rack.as_ref().is_some_and(|local| local.contains(*partition));
+        load.clear();
+        // The first set that is not empty: in the rack and not stuck, not stuck, in the rack, available, all.
+        if let Some(queues) = &self.queues {
+            queues.grow(partitions);
+            let unit = queues.batch_bytes().max(self.sticky_bytes).saturating_mul(UNIT_BATCHES) as u64;
+            let usable = || all.clone().filter(|&partition| available(partition) && !queues.is_stuck(partition));
+            let mut weigh = |partitions: &mut dyn Iterator<Item = i32>| {
+                if load.is_empty() {
+                    load.weigh(partitions.map(|partition| (partition, queues.bytes(partition) as u64)), unit);
+                }
+            };
+            if rack.is_some() {
+                weigh(&mut usable().filter(is_local));
             }
-            None => load.clear(),
+            weigh(&mut usable());
         }
         let mut weigh_alike = |partitions: &mut dyn Iterator<Item = i32>| {
             if load.is_empty() {
                 load.weigh(partitions.map(|partition| (partition, 0)), 1);
             }
         };
+        if rack.is_some() {
+            weigh_alike(&mut all.clone().filter(is_local).filter(|&partition| available(partition)));
+        }
         weigh_alike(&mut all.clone().filter(|&partition| available(partition)));
         weigh_alike(&mut all.clone());
         load.draw().unwrap_or(0)
@@ -132,11 +158,11 @@ mod tests {
 
     /// Without adaptive partitioning.
     fn plain(sticky_bytes: usize, ignore_keys: bool) -> BuiltIn {
-        BuiltIn::new(sticky_bytes, ignore_keys, None)
+        BuiltIn::new(sticky_bytes, ignore_keys, None, None)
     }
 
     fn adaptive(sticky_bytes: usize) -> BuiltIn {
-        BuiltIn::new(sticky_bytes, false, Some(Queues::new(Duration::ZERO)))
+        BuiltIn::new(sticky_bytes, false, Some(Queues::new(Duration::ZERO)), None)
     }
 
     fn vector(name: &str) -> Value {
@@ -239,7 +265,7 @@ mod tests {
     #[test]
     fn stuck_partitions_are_avoided_unless_all_are_stuck() {
         let patience = Duration::from_nanos(1);
-        let partitioner = BuiltIn::new(1, false, Some(Queues::new(patience)));
+        let partitioner = BuiltIn::new(1, false, Some(Queues::new(patience)), None);
         let mut seen: Vec<i32> = (0..6).map(|_| partitioner.place(&keyless(1, 6), |_| true).0).collect();
         seen.sort_unstable();
         assert_eq!(seen, [0, 1, 2, 3, 4, 5], "each is stuck as soon as it has a record");

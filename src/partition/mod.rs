@@ -8,6 +8,9 @@ mod load;
 mod murmur2;
 mod partitioner;
 mod queues;
+mod rack;
+#[cfg(test)]
+mod rack_aware_tests;
 mod round_robin;
 mod uniform_sticky;
 
@@ -19,6 +22,7 @@ pub use round_robin::RoundRobin;
 
 pub(crate) use built_in::BuiltIn;
 pub(crate) use queues::Queues;
+pub(crate) use rack::{Rack, RackLeaders};
 pub(crate) use uniform_sticky::UniformSticky;
 
 /// The input for the choice of a partition.

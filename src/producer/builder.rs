@@ -12,8 +12,8 @@ use super::{
         hooks::{Hooks, LogLine},
         throttle::{OnThrottle, Throttle},
     },
-    metadata::{producer_id::ProducerId, refresh::Refresh},
-    partitioning::partition_for,
+    metadata::{producer_id::ProducerId, racks::Racks, refresh::Refresh},
+    partitioning::{partition_for, rack_of},
     plugins::{Installed, Plugins},
     producer_state::ProducerState,
     transaction::Transactions,
@@ -267,7 +267,9 @@ pub(super) fn start(
     drop_timeout: Duration,
     drop_on: DropOn,
 ) -> Result<Arc<UntypedProducer>, Error> {
-    let partition_for = partition_for(&parameters, partitioner);
+    let rack = rack_of(&parameters, partitioner.as_ref());
+    let racks = rack.as_ref().map(|rack| Racks::new(Arc::clone(rack), parameters.metadata_max_age));
+    let partition_for = partition_for(&parameters, partitioner, rack);
     let mut properties = parameters.properties;
     if partition_for.is_some() {
         properties.retain(|(name, _)| name != "partitioner");
@@ -295,7 +297,7 @@ pub(super) fn start(
     let mut shared =
         ProducerState::new(buffer_memory, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
     shared.authentication.state = AuthState::new(authentication_timeout);
-    shared.metadata.refresh = Refresh::new(retry_backoff.0, retry_backoff.1);
+    shared.metadata.refresh = Refresh::new(retry_backoff.0, retry_backoff.1, racks);
     shared.delivery.flush_helper = FlushHelper::new(linger);
     shared.metadata.producer_id = ProducerId::new(is_idempotent && shared.transactions.is_none());
     shared.authentication.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));

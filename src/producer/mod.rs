@@ -33,6 +33,7 @@ pub use transaction::{BlockingTransaction, ConsumerGroupMetadata, OffsetAndMetad
 
 use self::{
     admission::outstanding::Done,
+    metadata::absence::awaits_leaders,
     prepare::pending_serialization::PendingSerialization,
     producer_state::ProducerState,
     untyped_producer::{Rejected, UntypedProducer},
@@ -299,6 +300,9 @@ impl UntypedProducer {
 
     /// [`send_reserved`](Self::send_reserved) for calls that never wait.
     fn accept(&self, draft: Draft) -> Result<(), Rejected> {
+        if awaits_leaders(draft.record()) {
+            return Err(Rejected::Absent(Box::new(draft), code::UNKNOWN_TOPIC));
+        }
         // Dropped last, since it wakes the tasks of flushes that end with this record.
         let mut done = Done::default();
         self.shared.produce(&self.client, draft, &mut done).map_err(|(draft, code)| self.rejected(draft, code))

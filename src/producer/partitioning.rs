@@ -5,13 +5,15 @@ use std::{num::NonZeroU32, sync::Arc};
 use crate::{
     config::{PartitionerName, ProducerParameters},
     native::{Choice, Chosen, Contained, PartitionReport, TopicPartitioner},
-    partition::{BuiltIn, PartitionContext, Partitioner, Placing, Queues, RoundRobin, UniformSticky},
+    partition::{BuiltIn, PartitionContext, Partitioner, Placing, Queues, Rack, RackLeaders, RoundRobin, UniformSticky},
 };
 
-/// A function that creates the partitioner of a topic; `None` to use librdkafka's own. `given` takes precedence over the settings.
+/// A function that creates the partitioner of a topic; `None` to use librdkafka's own. `given` takes precedence over the settings. `rack` comes
+/// from [`rack_of`].
 pub(super) fn partition_for(
     parameters: &ProducerParameters,
     given: Option<Arc<dyn Partitioner>>,
+    rack: Option<Arc<Rack>>,
 ) -> Option<impl Fn() -> Box<dyn TopicPartitioner> + Send + Sync + use<>> {
     let name = parameters.partitioner;
     let given = given.map(Contained::new);
@@ -27,10 +29,17 @@ pub(super) fn partition_for(
             (None, PartitionerName::UniformSticky) => Box::new(UniformSticky::new(sticky_bytes)),
             (None, _) => {
                 let queues = adaptive.then(|| Queues::new(availability_timeout));
-                Box::new(BuiltIn::new(sticky_bytes, ignore_keys, queues))
+                let leaders = rack.as_ref().map(|rack| RackLeaders::new(Arc::clone(rack)));
+                Box::new(BuiltIn::new(sticky_bytes, ignore_keys, queues, leaders))
             }
         }
     })
+}
+
+/// The rack for the built-in partitioner; `None` if it is not rack-aware, or not used.
+pub(super) fn rack_of(parameters: &ProducerParameters, given: Option<&Arc<dyn Partitioner>>) -> Option<Arc<Rack>> {
+    let is_built_in = given.is_none() && parameters.partitioner == PartitionerName::BuiltIn;
+    parameters.rack.as_ref().filter(|_| is_built_in).map(|rack| Arc::new(Rack::new(rack.clone())))
 }
 
 /// The program's partitioner for one topic. Dropped with the client, usually on the delivery thread.
@@ -65,7 +74,18 @@ impl TopicPartitioner for BuiltIn {
         Self::count(self, partition, bytes)
     }
 
+    fn needs_leaders(&self, key: Option<&[u8]>) -> bool {
+        self.leaders().is_some() && !self.hashes(key)
+    }
+
+    fn on_leaders(&self, leaders: &[i32]) -> bool {
+        self.leaders().is_none_or(|known| known.set(leaders))
+    }
+
     fn on_reported(&self, reported: PartitionReport) {
+        if let Some(leaders) = self.leaders().filter(|_| reported.any_written && reported.broker >= 0) {
+            leaders.note_writer(reported.partition, reported.broker);
+        }
         if let Some(queues) = self.queues() {
             queues.remove(reported.partition, reported.bytes, reported.any_written);
         }

@@ -26,7 +26,7 @@ const MAX_TOPIC_LENGTH: usize = 249;
 
 /// Why a draft was not accepted.
 pub(super) enum Rejected {
-    /// librdkafka does not know its topic or partition. Its memory is still reserved.
+    /// librdkafka does not know its topic or partition, or the partitioner not the leaders. Its memory is still reserved.
     Absent(Box<Draft>, i32),
     Failed(Error),
 }

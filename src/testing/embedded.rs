@@ -247,6 +247,16 @@ impl EmbeddedKafka {
         self.cluster.broker_up(broker).map_err(|code| broker_refused(broker, code))
     }
 
+    /// Sets a broker's rack, its `broker.rack`. By default brokers have none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::EmbeddedKafka`]: no such broker, or a NUL byte in the name.
+    pub fn set_rack(&self, broker: i32, rack: &str) -> Result<()> {
+        self.known_broker(broker)?;
+        let rack = CString::new(rack).map_err(|_| refused(format!("the rack of broker {broker} contains a NUL byte")))?;
+        self.cluster.set_rack(broker, &rack).map_err(|code| broker_refused(broker, code))
+    }
+
     /// Moves a partition to another leader, or leaves it without one. Clients learn of it through NOT_LEADER_OR_FOLLOWER and metadata.
     /// A topic that does not exist is created, with partitions up to this one.
     ///

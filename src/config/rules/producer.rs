@@ -156,18 +156,23 @@ fn compression(config: &ClientConfig, conversion: &mut Conversion) {
     }
 }
 
-/// Warns about partitioner settings that have no effect.
+/// Checks the partitioner's settings, and warns about those that have no effect. As in Java, rack-aware partitioning requires a rack even with
+/// another partitioner.
 fn partitioning(config: &ClientConfig, conversion: &mut Conversion) {
     const ADAPTIVE: &str = "partitioner.adaptive.partitioning.enable";
+    const RACK_AWARE: &str = "partitioner.rack.aware";
     const AVAILABILITY: &str = "partitioner.availability.timeout.ms";
     let partitioner = partitioner(config);
+    if config.text(RACK_AWARE) == "true" && config.text("client.rack").is_empty() {
+        conversion.fail(config, RACK_AWARE, "requires client.rack; set it to the rack of this client, as in broker.rack");
+    }
     let mut no_effect = |name: &str, reason: &str| conversion.warn(config, name, format!("has no effect, because {reason}"));
     if partitioner == PartitionerName::BuiltIn {
         if config.text(ADAPTIVE) == "false" && config.text(AVAILABILITY) != "0" {
             no_effect(AVAILABILITY, &format!("{ADAPTIVE} is false"));
         }
     } else {
-        for name in [ADAPTIVE, AVAILABILITY, "partitioner.ignore.keys"] {
+        for name in [ADAPTIVE, AVAILABILITY, "partitioner.ignore.keys", RACK_AWARE] {
             let default = config.kind.setting(name).and_then(Setting::default);
             if config.get(name).is_some_and(|value| Some(value) != default) {
                 no_effect(name, &format!("partitioner.class is {partitioner}"));
@@ -277,6 +282,17 @@ mod tests {
             );
             assert_eq!(warnings(&[("partitioner.class", class), ("partitioner.ignore.keys", "false")]), [""; 0]);
         }
+        let aware = ("partitioner.rack.aware", "true");
+        let error = "partitioner.rack.aware: requires client.rack; set it to the rack of this client, as in broker.rack";
+        for class in ["DefaultPartitioner", "RoundRobinPartitioner"] {
+            assert_eq!(problems(&[aware, ("partitioner.class", class), ("client.rack", " ")]), error);
+        }
+        let rack = ("client.rack", "a");
+        assert_eq!(warnings(&[aware, rack]), [""; 0]);
+        assert_eq!(
+            warnings(&[aware, rack, ("partitioner.class", "random")]),
+            ["partitioner.rack.aware: has no effect, because partitioner.class is random"]
+        );
         let linger = ("librdkafka.sticky.partitioning.linger.ms", "20");
         assert!(warnings(&[linger])[0].contains("partitioner.class is DefaultPartitioner"));
         assert_eq!(warnings(&[linger, ("partitioner.class", "random")]), [""; 0]);

@@ -30,7 +30,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("client.id", Type::String, "The client's name in the brokers' logs and quotas.")
         .default_of("").becomes_properties(&["client.id"]).librdkafka("rdkafka")
         .note_of("If empty, generated as in Java: producer-N, or producer-TRANSACTIONAL.ID."),
-    new("client.rack", Type::String, "The client's rack, for partitioner.rack.aware.")
+    new("client.rack", Type::String, "The client's rack, as in broker.rack, for partitioner.rack.aware.")
         .default_of("").becomes_properties(&["client.rack"]).librdkafka(""),
     new("compression.gzip.level", Int, "The gzip level, with compression.type=gzip.")
         .range_of(BetweenOr(1, 9, -1)).default_of("-1").becomes_properties(&["compression.level"]).librdkafka("-1"),
@@ -89,7 +89,8 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("partitioner.ignore.keys", Boolean, "Whether to distribute records with a key as if they had none.")
         .default_of("false"),
     new("partitioner.rack.aware", Boolean, "Whether records without a key go to the partitions whose leader is in client.rack (KIP-1123).")
-        .java_only_default("false").refused(&["false"], "records without a key are distributed over all partitions; remove it"),
+        .default_of("false")
+        .note_of("Requires client.rack. If no partition with a leader has it in the rack, all with a leader are used. Only for the built-in partitioner. Racks come from the brokers' broker.rack: the first send of a record without a key to a topic waits for them, for max.block.ms at most, as Java waits for metadata. A moved leader is taken into account within two seconds after librdkafka has learned of it (from a broker's error, a closed connection, a report, or after metadata.max.age.ms), a broker's new rack within metadata.max.age.ms."),
     new("receive.buffer.bytes", Int, "The socket's receive buffer; -1 for the system's default.").bytes()
         .range_of(AtLeast(-1)).here(BetweenOr(1, 100_000_000, -1)).default_of("32768").our_default("-1").becomes_properties(&["socket.receive.buffer.bytes"]).librdkafka("0")
         .note_of("A fixed size disables the kernel's autotuning, so the default is the system's, as in librdkafka."),

@@ -177,6 +177,7 @@ impl EventHandler for ProducerState {
         let denial = self.refuse_queued(client, now);
         self.serve_deferred(client, now);
         self.serve_absent(client, now);
+        self.metadata.refresh.follow_leaders(client, || self.metadata.absent.waker());
         self.expire(client, now);
         let unlinger = self
             .delivery

@@ -8,6 +8,9 @@
 //!
 //! A record that has waited for memory or for its serializer is reported as accepted before librdkafka has it. So such a record with an explicit
 //! partition is set aside too, unless the brokers have already reported the partition.
+//!
+//! With rack-aware partitioning, a record without a key also waits here until the racks of its topic's leaders are known. After `max.block.ms`
+//! it is sent without them.
 
 use std::{sync::Arc, time::Instant};
 
@@ -57,9 +60,14 @@ fn reported_partitions(record: &PreparedRecord) -> i32 {
     record.topic.as_ref().map_or(0, |topic| topic.partitions())
 }
 
-/// Whether the brokers have reported the record's partition or, without one, its topic.
+/// Whether the brokers have reported the record's partition or, without one, its topic and what its partitioner needs.
 fn is_reported(record: &PreparedRecord) -> bool {
-    reported_partitions(record) > record.partition.unwrap_or_default()
+    reported_partitions(record) > record.partition.unwrap_or_default() && !awaits_leaders(record)
+}
+
+/// Whether the record's partitioner needs leaders that the brokers have not reported yet.
+pub(in crate::producer) fn awaits_leaders(record: &PreparedRecord) -> bool {
+    record.partition.is_none() && record.topic.as_ref().is_some_and(|topic| topic.awaits_leaders(record.key()))
 }
 
 impl ProducerState {
@@ -72,7 +80,7 @@ impl ProducerState {
 
     /// Whether a record may be reported as accepted before librdkafka has it.
     pub(in crate::producer) fn is_known(&self, record: &PreparedRecord) -> bool {
-        !self.is_behind_absent(record) && (record.partition.is_none() || is_reported(record))
+        !self.is_behind_absent(record) && !awaits_leaders(record) && (record.partition.is_none() || is_reported(record))
     }
 
     /// Sets a record aside. Its memory is reserved, and it is engaged with the deferrals.
@@ -133,7 +141,7 @@ impl ProducerState {
     /// Passes a record to librdkafka if its partition was reported. Returns a record that must wait further.
     fn try_again(&self, client: &Client, deferral: Deferral, is_late: bool) -> Option<Box<Deferral>> {
         let Deferral { draft, pending_serialization, ticket } = deferral;
-        if is_reported(draft.record()) {
+        if is_reported(draft.record()) || (is_late && awaits_leaders(draft.record())) {
             self.send_waiting(client, draft);
             self.admission.deferrals.disengage();
             return None;

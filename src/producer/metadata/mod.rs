@@ -4,6 +4,7 @@ pub(super) mod absence;
 pub(super) mod cluster;
 pub(super) mod partitions;
 pub(super) mod producer_id;
+pub(super) mod racks;
 pub(super) mod refresh;
 #[cfg(feature = "testing")]
 mod topic_admin;
@@ -29,7 +30,7 @@ impl MetadataState {
     pub(super) fn new(max_block: Duration) -> Self {
         Self {
             absent: Deferrals::new(max_block),
-            refresh: Refresh::new(Duration::from_millis(100), Duration::from_secs(1)),
+            refresh: Refresh::new(Duration::from_millis(100), Duration::from_secs(1), None),
             producer_id: ProducerId::new(false),
         }
     }

@@ -16,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::racks::Racks;
 use crate::{
     lock::{lock, unpoisoned},
     native::{Client, Topic},
@@ -29,6 +30,8 @@ pub(in crate::producer) struct Refresh(Arc<Inner>);
 struct Inner {
     /// The first and the longest pause between two requests for a topic.
     backoff: (Duration, Duration),
+    /// With rack-aware partitioning.
+    racks: Option<Racks>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -90,8 +93,13 @@ impl State {
 
 impl Refresh {
     /// `backoff` and `longest` are the first and the longest pause between two requests for a topic.
-    pub(in crate::producer) fn new(backoff: Duration, longest: Duration) -> Self {
-        Self(Arc::new(Inner { backoff: (backoff, longest.max(backoff)), state: Mutex::default(), changed: Condvar::new() }))
+    pub(in crate::producer) fn new(backoff: Duration, longest: Duration, racks: Option<Racks>) -> Self {
+        Self(Arc::new(Inner {
+            backoff: (backoff, longest.max(backoff)),
+            racks,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }))
     }
 
     /// Sets the client.
@@ -115,7 +123,11 @@ impl Refresh {
             inner.run(|topic| {
                 let begun = Instant::now();
                 if client.wait_for_connection(PATIENCE) {
-                    let _ = client.metadata(topic, PATIENCE.saturating_sub(begun.elapsed()));
+                    let left = PATIENCE.saturating_sub(begun.elapsed());
+                    match inner.racks.as_ref().filter(|_| topic.needs_leaders()) {
+                        Some(racks) => racks.ask(&client, topic, left),
+                        None => drop(client.metadata(topic, left)),
+                    }
                 }
                 told.wake_by_ref();
             });
@@ -125,6 +137,13 @@ impl Refresh {
         };
         // Without the thread, the topic stays unknown until librdkafka itself refreshes its metadata.
         state.thread = thread::Builder::new().name("ottla-metadata".to_owned()).spawn(run).ok().map(|_| ended);
+    }
+
+    /// Requests the topics whose leaders may have moved, for rack-aware partitioning.
+    pub(in crate::producer) fn follow_leaders(&self, client: &Client, told: impl Fn() -> Waker) {
+        if self.0.racks.as_ref().is_some_and(|racks| racks.are_outdated(client)) {
+            client.topics().iter().filter(|topic| topic.has_leaders()).for_each(|topic| self.want(topic, told()));
+        }
     }
 
     /// Ends the thread, which has handles of the client and of topics, and waits for it: at most twice the timeout of a request, since librdkafka
@@ -235,7 +254,7 @@ mod tests {
     #[test]
     fn the_idle_thread_drops_its_client() {
         let client = crate::producer::producer_state::tests::client();
-        let refresh = Refresh::new(BACKOFF.0, BACKOFF.1);
+        let refresh = Refresh::new(BACKOFF.0, BACKOFF.1, None);
         let (sender, told) = channel();
         let waker = || Waker::from(Arc::new(Told(Mutex::new(sender.clone()))));
         let known = client.topic("orders").unwrap();

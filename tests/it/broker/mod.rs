@@ -9,6 +9,7 @@ mod metrics;
 mod partitioners;
 mod producer;
 mod proxy;
+mod rack_aware;
 mod secure;
 mod soak;
 mod test_topics;

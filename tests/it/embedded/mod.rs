@@ -16,6 +16,7 @@ mod metrics;
 mod natural_calls;
 mod panics;
 mod partitioners;
+mod rack_aware;
 mod refused_batch;
 mod reports;
 mod state;

@@ -187,7 +187,10 @@ fn a_file_may_configure_a_consumer() {
     run(arguments!["config", "check", file.clone()]).with(0);
     let flags = ["--set", "max.poll.records=7", "--set", "client.id=both", "--set", "consumer.client.id=reader"];
     let mut explain = command(arguments!["config", "explain", file].into_iter().chain(flags.map(Into::into)));
-    explain.env("OTTLA_LINGER_MS", "2").env("OTTLA_AUTO_OFFSET_RESET", "earliest").env("OTTLA_CONSUMER_CLIENT_RACK", "here");
+    explain
+        .env("OTTLA_LINGER_MS", "2")
+        .env("OTTLA_AUTO_OFFSET_RESET", "earliest")
+        .env("OTTLA_CONSUMER_GROUP_INSTANCE_ID", "here");
     let ended = end(explain.spawn().unwrap()).with(0);
     let (producer, consumer) = ended.stdout.split_once("\n[consumer]\n").unwrap();
     let row = |table: &str, name: &str| {
@@ -201,7 +204,7 @@ fn a_file_may_configure_a_consumer() {
         ("group.id", None, Some("billing")),
         ("max.poll.records", None, Some("7")),
         ("auto.offset.reset", None, Some("earliest")),
-        ("client.rack", None, Some("here")),
+        ("group.instance.id", None, Some("here")),
     ] {
         assert_eq!(row(producer, name).as_deref(), in_producer, "{name}");
         assert_eq!(row(consumer, name).as_deref(), in_consumer, "{name}");
