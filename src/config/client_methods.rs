@@ -16,7 +16,8 @@ macro_rules! client_methods {
             /// neither a table `producer` nor a table `consumer`. Nested tables and dotted names are equivalent. Values may be
             /// strings, numbers, booleans or lists of strings. `${NAME}` is replaced by an environment variable, `${file:PATH}`
             /// by the content of a file without its last line end, `$${` by a plain `${`. A `.properties` file is parsed as by
-            /// Java; it is read as UTF-8 if it is valid UTF-8, else as ISO-8859-1.
+            /// Java; it is read as UTF-8 if it is valid UTF-8, else as ISO-8859-1. Its `config.providers` may name Kafka's providers
+            /// of files, directories and environment variables, for `${file:PATH:KEY}`, `${dir:PATH:KEY}` and `${env:NAME}`.
             ///
             /// The file, and each file that `${file:PATH}` names, must be a regular file of at most 1 MiB, and the placeholders
             /// in a value must not exceed that in total. So reading never blocks and takes little memory, whatever the path is.

@@ -1,6 +1,6 @@
 //! Unknown names: explains what a name is, or suggests the setting that was meant.
 
-use super::{ClientKind, librdkafka_property, schema_registry_settings};
+use super::{ClientKind, librdkafka_property, schema_registry_settings, setting::client::PROVIDERS};
 
 /// Settings of the Java producer before or after 4.4, with the alternative.
 const OTHER_PRODUCERS: &[(&str, &str)] = &[
@@ -35,6 +35,9 @@ pub(crate) fn explain(kind: ClientKind, name: &str) -> (bool, String) {
     };
     if let Some((_, instead)) = of_other_versions.iter().find(|(other, _)| *other == name) {
         return (true, format!("is not a setting of the Java {} 4.4: {instead}", kind.noun()));
+    }
+    if name.starts_with("config.providers.") {
+        return (true, PROVIDERS.to_owned());
     }
     if librdkafka_property::is_own(kind, name) {
         return (true, librdkafkas(kind, name));

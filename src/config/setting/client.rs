@@ -18,6 +18,15 @@ const fn new(name: &'static str, kind: Type, doc: &'static str) -> Setting {
     Setting::new(name, kind, doc)
 }
 
+/// `config.providers` is about the file that has it, and handled when that is read.
+fn only_in_properties(list: &str) -> Result<(), String> {
+    if list.is_empty() { Ok(()) } else { Err(PROVIDERS.to_owned()) }
+}
+
+/// The error of `config.providers` and its settings in other sources.
+pub(in crate::config) const PROVIDERS: &str =
+    "is supported only in a .properties file; elsewhere use ${NAME} or ${file:PATH}, which need no provider";
+
 #[rustfmt::skip] // one setting per row
 pub(super) static SETTINGS: &[Setting] = &[
     new("bootstrap.resolve.timeout.ms", Long, "How long to retry the resolution of the names in bootstrap.servers; 0 resolves them once, when the client is created.").milliseconds()
@@ -30,8 +39,9 @@ pub(super) static SETTINGS: &[Setting] = &[
     new("client.dns.lookup", Type::String, "How host names are resolved.")
         .range_of(OneOf(&["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"])).default_of("use_all_dns_ips")
         .becomes_properties(&["client.dns.lookup"]).librdkafka("use_all_dns_ips"),
-    new("config.providers", List, "The providers of values outside the configuration.")
-        .range_of(Distinct).java_only_default("").refused(&[""], "`${NAME}` and `${file:PATH}` in a file are replaced without a provider; remove it"),
+    new("config.providers", List, "The providers of values that are stored elsewhere, such as passwords.")
+        .range_of(Distinct).default_of("").checked(only_in_properties)
+        .note_of("Only in a .properties file, with config.providers.ALIAS.class: Kafka's FileConfigProvider for `${ALIAS:PATH:KEY}`, EnvVarConfigProvider for `${ALIAS:NAME}`, DirectoryConfigProvider for `${ALIAS:PATH:KEY}`, with config.providers.ALIAS.param.allowed.paths or .allowlist.pattern. A placeholder without a value is an error; Java leaves it as it is. `${NAME}` and `${file:PATH}` need no provider."),
     new("connections.max.idle.ms", Long, "How long an idle connection is kept open; -1 means forever.").milliseconds()
         .here(BetweenOr(1, INT_MAX, -1)).default_of("540000").becomes_properties(&["connections.max.idle.ms"]).librdkafka("0")
         .note_of("librdkafka's default is never to close idle connections."),

@@ -1,6 +1,6 @@
 //! The table of settings: all names of Java's clients, the librdkafka properties that are checked, and ottla's own settings.
 
-mod client;
+pub(super) mod client;
 mod consumer;
 mod librdkafka;
 mod ottla;

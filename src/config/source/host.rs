@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Format, Pair, json, load, placeholder, table, toml, yaml};
+use super::{Format, Pair, json, load, placeholder, provider::Providers, table, toml, yaml};
 use crate::{config::ConfigError, secret::Secret};
 
 /// A setting outside the tables `producer` and `consumer`, which belongs to the program.
@@ -55,7 +55,9 @@ impl HostSetting {
 pub fn host_settings(path: impl AsRef<Path>) -> Result<Vec<HostSetting>, ConfigError> {
     let members = members(path.as_ref())?;
     let setting = |Pair { line, name, value }| {
-        let value = value.map_err(str::to_owned).and_then(|value| Ok(placeholder::expand(value.expose())?.unwrap_or(value)));
+        let value = value
+            .map_err(str::to_owned)
+            .and_then(|value| Ok(placeholder::expand(value.expose(), &Providers::default())?.unwrap_or(value)));
         HostSetting { line, name, value }
     };
     Ok(table::others(members).into_iter().map(setting).collect())

@@ -5,8 +5,10 @@ mod host;
 mod jaas;
 mod json;
 mod lines;
+mod name_pattern;
 mod placeholder;
 mod properties;
+mod provider;
 mod table;
 mod toml;
 mod yaml;
@@ -22,6 +24,7 @@ pub use host::{HostSetting, client_tables, host_settings};
 
 use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem};
 use crate::secret::Secret;
+use provider::{Providers, Rejected};
 
 /// The number of errors to report for one text before reading stops.
 const MAX_PROBLEMS: usize = 100;
@@ -141,9 +144,18 @@ fn read(
         Format::Json => table::settings(kind, json::parse(text)),
         Format::Properties => properties::parse(text),
     };
+    let (providers, rejected) = match format {
+        Format::Properties => Providers::read(&pairs),
+        _ => Default::default(),
+    };
     let mut config = ClientConfig::new(kind);
     let mut problems: Vec<(usize, Problem)> =
         broken.into_iter().map(|Broken { line, what }| (line, Problem::new(Some(&origin(line)), None, what))).collect();
+    problems.extend(
+        rejected
+            .into_iter()
+            .map(|Rejected { line, name, message }| (line, Problem::new(Some(&origin(line)), Some(&name), message))),
+    );
     let mut seen: HashMap<String, usize> = HashMap::new();
     for Pair { line, name, value } in pairs {
         let place = origin(line);
@@ -160,8 +172,11 @@ fn read(
             }
             Entry::Vacant(place) => drop(place.insert(line)),
         }
+        if format == Format::Properties && provider::owns(&name) {
+            continue;
+        }
         let put = match value {
-            Ok(value) => match expanded(&name, value.expose()) {
+            Ok(value) => match expanded(&name, value.expose(), &providers) {
                 Ok(None) => config.put(&name, value.expose(), None, place.clone()),
                 Ok(Some(expanded)) => config.put(&name, expanded.expose(), Some(value.expose()), place.clone()),
                 Err(message) => Err(Problem::new(Some(&place), config.recognise(&name).0.as_deref(), message)),
@@ -190,11 +205,11 @@ fn read(
 }
 
 /// The value of a setting with placeholders replaced; `None` if it has none.
-fn expanded(name: &str, value: &str) -> Result<Option<Secret>, String> {
+fn expanded(name: &str, value: &str, providers: &Providers) -> Result<Option<Secret>, String> {
     if name == "sasl.jaas.config" {
-        Ok(placeholder::parts(value)?.map(|parts| jaas::substituted(&parts)))
+        Ok(placeholder::parts(value, providers)?.map(|parts| jaas::substituted(&parts)))
     } else {
-        placeholder::expand(value)
+        placeholder::expand(value, providers)
     }
 }
 

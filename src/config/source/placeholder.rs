@@ -1,11 +1,14 @@
-//! Placeholders in the values of a configuration file: `${NAME}` and `${file:PATH}`; `$${` is a plain `${`.
+//! Placeholders in the values of a configuration file: `${NAME}`, `${file:PATH}` and those of Java's [`Providers`]; `$${` is a plain `${`.
 //!
 //! Substituted values are never parsed as syntax: the file is parsed before, and so are values with their own grammar
 //! (`jaas::substituted`).
 
 use std::{env, path::Path};
 
-use super::file::{self, MAX_SIZE};
+use super::{
+    file::{self, MAX_SIZE},
+    provider::Providers,
+};
 use crate::secret::Secret;
 
 /// A part of a text with placeholders.
@@ -27,13 +30,13 @@ impl Part {
 /// Replaces the placeholders of `text`. `None` if there are none, so that the caller can tell which values came from elsewhere.
 ///
 /// Errors show the names of variables and files, never their content.
-pub(crate) fn expand(text: &str) -> Result<Option<Secret>, String> {
-    Ok(parts(text)?.map(joined))
+pub(super) fn expand(text: &str, providers: &Providers) -> Result<Option<Secret>, String> {
+    Ok(parts(text, providers)?.map(joined))
 }
 
 /// The parts of a text with placeholders, for values with their own grammar; `None` as for [`expand`].
-pub(crate) fn parts(text: &str) -> Result<Option<Vec<Part>>, String> {
-    parts_with(text, &|name| match env::var(name) {
+pub(super) fn parts(text: &str, providers: &Providers) -> Result<Option<Vec<Part>>, String> {
+    parts_with(text, providers, &|name| match env::var(name) {
         Ok(value) => Ok(value.into()),
         Err(env::VarError::NotPresent) => Err(format!("the environment variable {name} is not set")),
         Err(env::VarError::NotUnicode(_)) => Err(format!("the environment variable {name} is not UTF-8")),
@@ -45,7 +48,11 @@ fn joined(parts: Vec<Part>) -> Secret {
     Secret::join(&parts, "")
 }
 
-fn parts_with(text: &str, variable: &dyn Fn(&str) -> Result<Secret, String>) -> Result<Option<Vec<Part>>, String> {
+fn parts_with(
+    text: &str,
+    providers: &Providers,
+    variable: &dyn Fn(&str) -> Result<Secret, String>,
+) -> Result<Option<Vec<Part>>, String> {
     let mut parts: Vec<Part> = Vec::new();
     let mut rest = text;
     let (mut found, mut size) = (false, 0);
@@ -61,10 +68,14 @@ fn parts_with(text: &str, variable: &dyn Fn(&str) -> Result<Secret, String>) -> 
         let inside = &rest[start + 2..];
         let end = inside.find('}').ok_or("has an unclosed ${; write $${ for a plain ${")?;
         let name = &inside[..end];
-        let part = match name.strip_prefix("file:") {
-            Some(path) => text_of(path)?,
-            None if is_variable(name) => variable(name)?,
-            None => return Err("has a ${..} with an invalid variable name; write $${ for a plain ${".to_owned()),
+        let part = match (providers.value(name), name.split_once(':')) {
+            (Some(value), _) => value?,
+            (None, Some(("file", path))) => text_of(path)?,
+            (None, Some(_)) => {
+                return Err("has a ${..:..} that names no provider in config.providers; write $${ for a plain ${".to_owned());
+            }
+            (None, None) if is_variable(name) => variable(name)?,
+            (None, None) => return Err("has a ${..} with an invalid variable name; write $${ for a plain ${".to_owned()),
         };
         size += part.expose().len();
         if size > MAX_SIZE {
@@ -85,14 +96,19 @@ fn is_variable(name: &str) -> bool {
 
 /// The content of a file without the line end that editors and `echo` add. The path is relative to the working directory, like
 /// all other paths in a configuration.
-fn text_of(path: &str) -> Result<Secret, String> {
+pub(super) fn text_of(path: &str) -> Result<Secret, String> {
     if path.is_empty() || path.contains('\0') {
         return Err("has a ${file:} without a path".to_owned());
     }
-    let bytes = file::read(Path::new(path)).map_err(|reason| format!("cannot read the file {path}: {reason}"))?;
-    let text = String::from_utf8(bytes).map(Secret::from).map_err(|_| format!("the file {path} is not UTF-8"))?;
+    let text = whole_text_of(path)?;
     let text = text.expose().strip_suffix('\n').unwrap_or(text.expose());
     Ok(text.strip_suffix('\r').unwrap_or(text).into())
+}
+
+/// The content of a file.
+pub(super) fn whole_text_of(path: &str) -> Result<Secret, String> {
+    let bytes = file::read(Path::new(path)).map_err(|reason| format!("cannot read the file {path}: {reason}"))?;
+    String::from_utf8(bytes).map(Secret::from).map_err(|_| format!("the file {path} is not UTF-8"))
 }
 
 #[cfg(test)]
@@ -104,7 +120,7 @@ mod tests {
     use super::*;
 
     fn expand(text: &str) -> Result<Option<String>, String> {
-        let expanded = parts_with(text, &|name| match name {
+        let expanded = parts_with(text, &Providers::default(), &|name| match name {
             "HOST" => Ok("broker".into()),
             "ODD" => Ok("${HOST}".into()),
             _ => Err(format!("the environment variable {name} is not set")),

@@ -1,6 +1,6 @@
 //! The common part of TOML, YAML and JSON: nested tables, flattened to dotted names.
 
-use super::{Broken, Pair, placeholder};
+use super::{Broken, Pair, placeholder, provider::Providers};
 use crate::{config::ClientKind, secret::Secret};
 
 /// The maximum nesting of tables; a setting's name has at most eight parts.
@@ -83,7 +83,7 @@ fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
 }
 
 fn has_comma(text: &Secret) -> bool {
-    let expanded = placeholder::expand(text.expose()).ok().flatten();
+    let expanded = placeholder::expand(text.expose(), &Providers::default()).ok().flatten();
     expanded.as_ref().unwrap_or(text).expose().contains(',')
 }
 
