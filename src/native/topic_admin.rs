@@ -79,16 +79,8 @@ impl Client {
             // SAFETY: all are alive during the call, and librdkafka copies the one topic.
             unsafe { sys::rd_kafka_CreateTopics(client, topics.as_mut_ptr(), topics.len(), options, queue) };
         })?;
-        let mut count = 0;
-        // SAFETY: `answer` keeps the event alive, and with it the result, which is null for an answer of another kind, and its `count` topics.
-        let topics = unsafe {
-            let result = sys::rd_kafka_event_CreateTopics_result(answer.as_ptr());
-            if result.is_null() {
-                return Err(code::BAD_MSG.into());
-            }
-            sys::rd_kafka_CreateTopics_result_topics(result, &raw mut count)
-        };
-        result_of(&answer, topics.cast_const(), count)
+        // SAFETY: both functions are librdkafka's for the operation `CreateTopics`.
+        unsafe { result_of(&answer, sys::rd_kafka_event_CreateTopics_result, sys::rd_kafka_CreateTopics_result_topics) }
     }
 
     /// Deletes a topic. Blocks for `timeout` at most (an hour at most).
@@ -102,23 +94,32 @@ impl Client {
             // SAFETY: all are alive during the call, and librdkafka copies the one topic.
             unsafe { sys::rd_kafka_DeleteTopics(client, topics.as_mut_ptr(), topics.len(), options, queue) };
         })?;
-        let mut count = 0;
-        // SAFETY: `answer` keeps the event alive, and with it the result, which is null for an answer of another kind, and its `count` topics.
-        let topics = unsafe {
-            let result = sys::rd_kafka_event_DeleteTopics_result(answer.as_ptr());
-            if result.is_null() {
-                return Err(code::BAD_MSG.into());
-            }
-            sys::rd_kafka_DeleteTopics_result_topics(result, &raw mut count)
-        };
-        result_of(&answer, topics.cast_const(), count)
+        // SAFETY: both functions are librdkafka's for the operation `DeleteTopics`.
+        unsafe { result_of(&answer, sys::rd_kafka_event_DeleteTopics_result, sys::rd_kafka_DeleteTopics_result_topics) }
     }
 }
 
-/// The result of the one topic of a request. `_answer` keeps the `count` topics alive, which belong to it.
-fn result_of(_answer: &Event, topics: *const *const sys::rd_kafka_topic_result_t, count: usize) -> Result<(), TopicRefused> {
-    // SAFETY: librdkafka has written `count` topics there, which live as long as the answer, as the callers guarantee.
-    let topics = unsafe { array(topics, c_int::try_from(count).unwrap_or(c_int::MAX)) };
+/// The result of the one topic of a request, which `result` reads from the answer, and `topics` from that.
+///
+/// # Safety
+/// Both are librdkafka's functions for one operation: `result` returns null for the answer to another one, and what it and `topics`
+/// return belongs to the answer.
+unsafe fn result_of<R>(
+    answer: &Event,
+    result: unsafe extern "C" fn(*mut sys::rd_kafka_event_t) -> *const R,
+    topics: unsafe extern "C" fn(*const R, *mut usize) -> *mut *const sys::rd_kafka_topic_result_t,
+) -> Result<(), TopicRefused> {
+    let mut count = 0;
+    // SAFETY: `answer` keeps the event alive, and with it the result and its topics; `topics` writes their number to `count`. The caller
+    // guarantees that this is what the two functions do.
+    let topics = unsafe {
+        let result = result(answer.as_ptr());
+        if result.is_null() {
+            return Err(code::BAD_MSG.into());
+        }
+        let topics = topics(result, &raw mut count);
+        array(topics.cast_const(), c_int::try_from(count).unwrap_or(c_int::MAX))
+    };
     let Some(&topic) = topics.first() else { return Err(code::BAD_MSG.into()) };
     // SAFETY: the topic belongs to the answer, which is alive; its text is null or lives as long, and is copied here.
     let (code, text) =
