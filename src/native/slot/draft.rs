@@ -1,62 +1,18 @@
 //! [`Draft`]: a record before librdkafka has it, and its slot.
 
-use std::{ffi::c_void, mem, ptr::NonNull, task::Waker};
+use std::{ffi::c_void, task::Waker};
 
-use super::{Content, FreeSlot, Pending, Slot, let_go};
-use crate::{
-    native::{
-        code,
-        handoff::Handoff,
-        outcome::{ErrorDetails, Outcome},
-        prepared_record::{Completion, PreparedRecord},
-        thread_buffers,
-    },
-    panic::wake,
+use super::{FreeSlot, Giver, Pending};
+use crate::native::{
+    outcome::ErrorDetails,
+    prepared_record::{Completion, PreparedRecord},
+    thread_buffers,
 };
 
 /// A record that the sender or the queue has. Dropping it rejects the record.
 pub(crate) struct Draft {
     giver: Giver,
     record: PreparedRecord,
-}
-
-/// The giver's ownership of a slot. Dropping it releases the slot.
-struct Giver(NonNull<Slot>);
-
-// SAFETY: only this gives access to the content of its slot, and a `Slot` is `Send`.
-unsafe impl Send for Giver {}
-
-impl Giver {
-    fn slot(&self) -> &Slot {
-        // SAFETY: the slot lives at least until the giver has released it, which consumes `self`.
-        unsafe { self.0.as_ref() }
-    }
-
-    fn content(&self) -> &Content {
-        // SAFETY: the giver owns the slot, and `content_mut` takes `&mut self`.
-        unsafe { self.slot().content() }
-    }
-
-    fn content_mut(&mut self) -> &mut Content {
-        // SAFETY: the giver owns the slot, and `&mut self` says that no other reference to its content is in use.
-        unsafe { self.slot().content_mut() }
-    }
-
-    fn end(self, code: i32) -> Option<Waker> {
-        mem::ManuallyDrop::new(self).let_go(code)
-    }
-
-    fn let_go(&mut self, code: i32) -> Option<Waker> {
-        // SAFETY: this is the slot's giver, and both callers end with this call.
-        let ended = unsafe { let_go(self.0, Outcome::unwritten(code), Handoff::refuse) };
-        ended.map_err(FreeSlot::recycle).unwrap_or_default()
-    }
-}
-
-impl Drop for Giver {
-    fn drop(&mut self) {
-        self.let_go(code::DESTROY).into_iter().for_each(wake);
-    }
 }
 
 impl Draft {
@@ -90,8 +46,7 @@ impl Draft {
 
     /// The handle for a sender that waits for the buffer and then for the report. At most one is created for a draft.
     pub(crate) fn pending(&self) -> Pending {
-        self.giver.slot().handoff.invite();
-        Pending(Some(self.giver.0))
+        self.giver.pending()
     }
 
     /// The handle for a sender that waits for the report only; empty if the report has another receiver.
@@ -104,15 +59,21 @@ impl Draft {
 
     /// Ends the wait for the buffer. Returns the waker to call.
     pub(crate) fn admit(&self) -> Option<Waker> {
-        self.giver.slot().handoff.admit()
+        self.giver.admit()
     }
 
     /// Makes the slot a message's opaque and stores in it what is needed of the record from now on. Returns the prepared record if it is not
     /// needed.
     pub(in crate::native) fn into_opaque(self) -> (*mut c_void, Option<PreparedRecord>) {
+        let (giver, spare) = self.into_giver();
+        (giver.into_opaque(), spare)
+    }
+
+    /// Stores in the slot what is needed of the record from now on. Returns the prepared record if it is not needed.
+    pub(super) fn into_giver(self) -> (Giver, Option<PreparedRecord>) {
         let Self { mut giver, record } = self;
         let spare = giver.content_mut().fill(record);
-        (mem::ManuallyDrop::new(giver).0.as_ptr().cast(), spare)
+        (giver, spare)
     }
 
     /// Reverses [`into_opaque`](Self::into_opaque) for a record that librdkafka did not accept.
@@ -120,8 +81,8 @@ impl Draft {
     /// # Safety
     /// `opaque` and `spare` came from [`into_opaque`](Self::into_opaque), and librdkafka keeps no reference to the slot.
     pub(in crate::native) unsafe fn take_back(opaque: *mut c_void, spare: Option<PreparedRecord>) -> Self {
-        // SAFETY: the caller guarantees a pointer that `into_opaque` returned, which took it from a `NonNull`.
-        let mut giver = Giver(unsafe { NonNull::new_unchecked(opaque.cast()) });
+        // SAFETY: the caller guarantees a pointer that `into_opaque` returned and that librdkafka does not keep.
+        let mut giver = unsafe { Giver::from_opaque(opaque) };
         let content = giver.content_mut();
         let mut record = spare.or_else(|| content.record.take().map(|record| *record)).unwrap_or_default();
         (record.details, record.topic) = (content.outcome.details.take(), content.topic.take());
@@ -134,7 +95,7 @@ impl Draft {
         thread_buffers::give(record.buffer);
         // Its pool gets the slot.
         giver.content_mut().topic = record.topic;
-        giver.end(code)
+        giver.refuse(code)
     }
 }
 
@@ -142,6 +103,6 @@ impl From<FreeSlot> for Draft {
     fn from(FreeSlot(mut slot): FreeSlot) -> Self {
         let topic = slot.content.get_mut().topic.take();
         let record = PreparedRecord { buffer: thread_buffers::take(), topic, ..PreparedRecord::default() };
-        Self { giver: Giver(NonNull::from(Box::leak(slot))), record }
+        Self { giver: FreeSlot(slot).into(), record }
     }
 }

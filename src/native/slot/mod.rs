@@ -8,8 +8,8 @@
 //! 3. [`Reported`]: the delivery thread writes the [`Outcome`](super::outcome::Outcome) and releases the slot.
 //! 4. [`Pending`]: the future reads the outcome, after the delivery thread has released the slot.
 //!
-//! The first three are the giver of the slot's [`Handoff`], the last one is its taker. The side that releases last returns the slot to the
-//! [`Pool`](super::Pool).
+//! The first three are, one after the other, the [`Giver`] in the slot's [`Handoff`]; the last one is the taker. The side that releases last
+//! returns the slot to the [`Pool`](super::Pool).
 //!
 //! Ownership passes through librdkafka's locks, the queue's mutex, or the handoff, which `tests/loom` checks in all interleavings. That makes
 //! `unsafe impl Sync for Slot` sound. Nobody accesses a slot after a successful `produce`, because its report may have been delivered and read
@@ -18,14 +18,15 @@
 
 mod content;
 mod draft;
+mod giver;
 mod report;
 
 use std::{cell::UnsafeCell, ffi::c_void, mem::offset_of, ptr::NonNull};
 
 use content::Content;
 pub(crate) use draft::Draft;
+use giver::Giver;
 pub(super) use report::Reported;
-use report::let_go;
 pub(crate) use report::{Admission, Pending};
 
 use super::{handoff::Handoff, outcome::ErrorDetails, prepared_record::PreparedRecord, record_view::RecordView};
@@ -73,7 +74,7 @@ impl FreeSlot {
     /// # Safety
     /// The caller has the slot to itself: it is its giver and the taker has left, or its taker and the giver has settled.
     unsafe fn from_owner(slot: NonNull<Slot>) -> Self {
-        // SAFETY: every slot is in a box, which `Draft::from` has leaked; the caller guarantees that nobody else has it.
+        // SAFETY: every slot is in a box, which `Giver::from` has leaked; the caller guarantees that nobody else has it.
         let mut slot = unsafe { Box::from_raw(slot.as_ptr()) };
         // A waker keeps its task alive.
         slot.handoff.reset().into_iter().for_each(release);

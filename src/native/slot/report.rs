@@ -8,21 +8,21 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::{Content, Draft, FreeSlot, Slot};
+use super::{Draft, FreeSlot, Giver, Slot};
 use crate::{
     native::{
-        handoff::{Handoff, Settled, Stage},
+        handoff::Stage,
         outcome::{ErrorDetails, Outcome},
         prepared_record::Completion,
         record_view::{Asked, RecordView},
         thread_buffers,
     },
-    panic::{contain, release, wake},
+    panic::{contain, wake},
 };
 
 /// A slot with a report, owned by the delivery thread. Dropping it, which only a bug in ottla does, reports a failure, so that no task waits
 /// forever.
-pub(in crate::native) struct Reported(NonNull<Slot>);
+pub(in crate::native) struct Reported(ManuallyDrop<Giver>);
 
 impl Reported {
     /// Takes the slot back from a delivery report.
@@ -30,67 +30,51 @@ impl Reported {
     /// # Safety
     /// `opaque` came from [`Draft::into_opaque`], and this is the message's one report.
     pub(in crate::native) unsafe fn from_opaque(opaque: *mut c_void) -> Self {
-        // SAFETY: the caller guarantees a pointer that `into_opaque` returned, which took it from a `NonNull`.
-        Self(unsafe { NonNull::new_unchecked(opaque.cast()) })
-    }
-
-    fn slot(&self) -> &Slot {
-        // SAFETY: the slot lives at least until its giver, which is `self`, has released it, and that consumes `self`.
-        unsafe { self.0.as_ref() }
-    }
-
-    fn content(&self) -> &Content {
-        // SAFETY: librdkafka is done with the message, so that the delivery thread owns the slot, and `content_mut` takes `&mut self`.
-        unsafe { self.slot().content() }
-    }
-
-    fn content_mut(&mut self) -> &mut Content {
-        // SAFETY: librdkafka is done with the message, so that the delivery thread owns the slot, and `&mut self` says that no other
-        // reference to its content is in use.
-        unsafe { self.slot().content_mut() }
+        // SAFETY: the caller guarantees a pointer that `into_opaque` returned, and that librdkafka is done with the message.
+        Self(ManuallyDrop::new(unsafe { Giver::from_opaque(opaque) }))
     }
 
     pub(in crate::native) fn charge(&self) -> usize {
-        self.content().charge as usize
+        self.0.content().charge as usize
     }
 
     pub(in crate::native) fn generation(&self) -> usize {
-        self.content().generation.into()
+        self.0.content().generation.into()
     }
 
     /// Whether the topic's partitioner has counted it.
     pub(in crate::native) fn is_counted(&self) -> bool {
-        self.content().is_counted
+        self.0.content().is_counted
     }
 
     /// The receiver of the report, usually a future.
     pub(in crate::native) fn take_completion(&mut self) -> Completion {
-        if !self.content().has_record {
+        if !self.0.content().has_record {
             return Completion::Future;
         }
-        self.content_mut().record.as_mut().map(|record| mem::take(&mut record.completion)).unwrap_or_default()
+        self.0.content_mut().record.as_mut().map(|record| mem::take(&mut record.completion)).unwrap_or_default()
     }
 
     /// The metadata of the record.
     pub(in crate::native) fn view(&self) -> RecordView<'_> {
-        self.content().view()
+        self.0.content().view()
     }
 
     /// What the sender asked for.
     pub(in crate::native) fn asked(&self) -> Asked {
-        self.content().asked
+        self.0.content().asked
     }
 
     /// Details of the record's failure.
     pub(in crate::native) fn take_details(&mut self) -> Option<Box<ErrorDetails>> {
-        self.content_mut().outcome.details.take()
+        self.0.content_mut().outcome.details.take()
     }
 
     /// Stores the outcome for the future. Returns the waker to call, or the slot if no future has it.
     pub(in crate::native) fn complete(self, outcome: Outcome) -> Result<Option<Waker>, FreeSlot> {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: the delivery thread owns the slot, and this call ends its ownership.
-        unsafe { let_go(this.0, outcome, Handoff::settle) }
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is neither used nor dropped afterwards.
+        unsafe { ManuallyDrop::take(&mut this.0) }.settle(outcome)
     }
 }
 
@@ -107,8 +91,8 @@ impl Drop for Reported {
                 tally.close(1).into_iter().for_each(wake);
             }
         }
-        // SAFETY: the delivery thread owns the slot, and this call ends its ownership.
-        match unsafe { let_go(self.0, outcome, Handoff::settle) } {
+        // SAFETY: this is its one drop, and the giver is not used afterwards.
+        match unsafe { ManuallyDrop::take(&mut self.0) }.settle(outcome) {
             Ok(waker) => waker.into_iter().for_each(wake),
             Err(slot) => slot.recycle(),
         }
@@ -118,39 +102,9 @@ impl Drop for Reported {
 /// A draft that librdkafka never got.
 impl From<Draft> for Reported {
     fn from(draft: Draft) -> Self {
-        let (opaque, spare) = draft.into_opaque();
+        let (giver, spare) = draft.into_giver();
         spare.into_iter().for_each(|record| thread_buffers::give(record.buffer));
-        // SAFETY: handed over a moment ago, and librdkafka has not seen it.
-        unsafe { Self::from_opaque(opaque) }
-    }
-}
-
-/// Stores the outcome and releases the slot. Returns the waker to call, or the slot itself if no future has it.
-///
-/// # Safety
-/// The caller is the slot's giver, and does not use it again.
-pub(super) unsafe fn let_go(
-    slot: NonNull<Slot>,
-    outcome: Outcome,
-    how: impl FnOnce(&Handoff) -> Settled,
-) -> Result<Option<Waker>, FreeSlot> {
-    // SAFETY: the slot lives at least until its giver, which is the caller, has released it.
-    let shared = unsafe { slot.as_ref() };
-    {
-        // SAFETY: the caller is the giver, which owns the slot until it releases it, below.
-        let content = unsafe { shared.content_mut() };
-        content.outcome = outcome;
-        if content.has_record {
-            content.record = None;
-        }
-    }
-    match how(&shared.handoff) {
-        Settled::Given(waker) => Ok(waker),
-        Settled::Left(waker) => {
-            waker.into_iter().for_each(release);
-            // SAFETY: the handoff says that the taker has left: the caller, which is the giver, owns the slot.
-            Err(unsafe { FreeSlot::from_owner(slot) })
-        }
+        Self(ManuallyDrop::new(giver))
     }
 }
 
@@ -275,7 +229,7 @@ mod tests {
         draft.record_mut().buffer = vec![7; 10_000];
         draft.record_mut().value_size = Some(10_000);
         let reported = Reported::from(draft);
-        assert!(reported.content().record.as_ref().is_some_and(|record| record.buffer.len() == 10_000));
+        assert!(reported.0.content().record.as_ref().is_some_and(|record| record.buffer.len() == 10_000));
         assert!(reported.complete(Outcome::default()).is_ok(), "its future has it");
         // SAFETY: the giver has released the slot, and nothing else uses it: the taker, `pending`, is here.
         let content = unsafe { pending.0.unwrap().as_ref().content() };
