@@ -89,7 +89,7 @@ pub(crate) use record_view::{Asked, RecordView};
 pub(crate) use settings::SettingRefused;
 #[cfg(all(test, feature = "consumer"))]
 pub(crate) use settings::consumers_property;
-pub(crate) use slot::{Admission, Draft, Pending};
+pub(crate) use slot::{Draft, Pending};
 pub(crate) use throttle::Throttled;
 pub(crate) use topic::{Choice, Chosen, PartitionReport, Topic, TopicPartitioner};
 #[cfg(feature = "testing")]

@@ -26,8 +26,8 @@ use std::{cell::UnsafeCell, ffi::c_void, mem::offset_of, ptr::NonNull};
 use content::Content;
 pub(crate) use draft::Draft;
 use giver::Giver;
+pub(crate) use report::Pending;
 pub(super) use report::Reported;
-pub(crate) use report::{Admission, Pending};
 
 use super::{handoff::Handoff, outcome::ErrorDetails, prepared_record::PreparedRecord, record_view::RecordView};
 use crate::panic::release;

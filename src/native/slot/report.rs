@@ -116,25 +116,19 @@ unsafe impl Send for Pending {}
 // SAFETY: the slot is `Sync`, and what works on a shared reference to this only loads the handoff's state.
 unsafe impl Sync for Pending {}
 
-/// The result of a wait for the buffer.
-pub(crate) enum Admission {
-    Accepted,
-    Refused(i32),
-}
-
 impl Pending {
     fn slot(&self) -> Option<&Slot> {
         // SAFETY: the slot lives at least until its taker has released it, which empties this.
         self.0.map(|slot| unsafe { slot.as_ref() })
     }
 
-    /// Whether the draft was accepted or rejected; stores the task's waker otherwise.
-    pub(crate) fn poll_admission(&mut self, context: &Context<'_>) -> Poll<Admission> {
-        let Some(slot) = self.slot() else { return Poll::Ready(Admission::Accepted) };
+    /// Whether the draft was accepted or, with this code, rejected; stores the task's waker otherwise.
+    pub(crate) fn poll_admission(&mut self, context: &Context<'_>) -> Poll<Result<(), i32>> {
+        let Some(slot) = self.slot() else { return Poll::Ready(Ok(())) };
         slot.handoff.poll_admission(context).map(|stage| match stage {
             // SAFETY: the giver has released the slot, so that the taker owns it, and this is the one taker.
-            Stage::Refused => Admission::Refused(unsafe { slot.content() }.outcome.code()),
-            _ => Admission::Accepted,
+            Stage::Refused => Err(unsafe { slot.content() }.outcome.code()),
+            _ => Ok(()),
         })
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     Delivery, Error,
-    native::{Admission, Draft, Pending, code},
+    native::{Draft, Pending, code},
     producer::{
         admission::{
             admit::Entrant,
@@ -168,8 +168,8 @@ impl Future for Sending {
         };
         match (mem::replace(&mut self.0, State::Done), admission) {
             (State::Ready(result), _) => result.map_or(Poll::Pending, Poll::Ready),
-            (State::Waiting { core, .. }, Some(Admission::Refused(code))) => Poll::Ready(Err(core.refusal(code))),
-            (State::Deferred { ticket, core, .. }, Some(Admission::Refused(code))) => {
+            (State::Waiting { core, .. }, Some(Err(code))) => Poll::Ready(Err(core.refusal(code))),
+            (State::Deferred { ticket, core, .. }, Some(Err(code))) => {
                 Poll::Ready(Err(ticket.take_error().unwrap_or_else(|| core.refusal(code))))
             }
             (State::Accepted(delivery), _) => Poll::Ready(Ok(delivery)),
