@@ -1,4 +1,8 @@
-//! The native producer and its topics.
+//! [`Client`]: the native producer and its topics.
+//!
+//! Its methods are where their subject is: `produce` in `in_flight.rs`, transactions in `transaction.rs`, a topic's metadata in `metadata.rs`,
+//! the cluster in `cluster.rs`, settings of topics in `topic_setting.rs`, credentials in `credentials.rs`, admin requests in `admin.rs`, and
+//! creating topics in `topic_admin.rs`. `event_loop.rs` serves its events, and `reconnect.rs` its connections.
 //!
 //! Dropping the last `Client` runs `rd_kafka_destroy`, which waits for librdkafka's threads. So `close` drops its handle before it waits, so
 //! that the delivery thread drops the last one. The flush helper also has a handle, and is joined there first. A client destroys its topics
