@@ -24,7 +24,7 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
     ///
     /// In a rebalance listener it returns nothing, because records arrive only after the listener returns.
     pub fn poll(&self, timeout: Duration) -> Vec<Result<ConsumerRecord<K, V>, ConsumeError>> {
-        if self.0.core.shared.wakeup.is_polling_thread() {
+        if self.0.untyped.state.wakeup.is_polling_thread() {
             return Vec::new();
         }
         let batch = self.0.record_queue.next_batch();
@@ -34,12 +34,12 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
 
     /// Blocks for the next record, as [`Consumer::recv`]. `None` as there, and in a rebalance listener.
     pub fn recv(&self) -> Option<Result<ConsumerRecord<K, V>, ConsumeError>> {
-        if self.0.core.shared.wakeup.is_polling_thread() { None } else { block_on(self.0.recv()) }
+        if self.0.untyped.state.wakeup.is_polling_thread() { None } else { block_on(self.0.recv()) }
     }
 
     /// Blocks for the next records, as [`Consumer::recv_batch`]. `None` as there, and in a rebalance listener.
     pub fn recv_batch(&self) -> Option<Vec<Result<ConsumerRecord<K, V>, ConsumeError>>> {
-        if self.0.core.shared.wakeup.is_polling_thread() { None } else { block_on(self.0.recv_batch()) }
+        if self.0.untyped.state.wakeup.is_polling_thread() { None } else { block_on(self.0.recv_batch()) }
     }
 
     /// See [`Consumer::subscribe`].
@@ -207,7 +207,7 @@ impl<'c, K: Send + 'static, V: Send + 'static> BlockingConsumer<'c, K, V> {
     }
 
     fn wait<T>(&self, what: &str, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        if self.0.core.shared.wakeup.is_polling_thread() {
+        if self.0.untyped.state.wakeup.is_polling_thread() {
             let message = format!("cannot {what} in a rebalance listener: it would wait for its own thread");
             return Err(Error::new(ErrorKind::WouldDeadlock, message));
         }

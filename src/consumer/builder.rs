@@ -157,8 +157,8 @@ impl<K: Send + 'static, V: Send + 'static> ConsumerBuilder<K, V> {
         let record_queue =
             Arc::new(RecordQueue::new(deserializers, parameters.max_poll_records, explicit_done, Arc::clone(&wakeup)));
         let intake = Arc::clone(&record_queue) as Arc<dyn Intake>;
-        let shared = start(parameters, self.listener, explicit_done, intake, wakeup)?;
-        Ok(Consumer { record_queue, core: UntypedConsumer { shared, drop_timeout: self.drop_timeout } })
+        let state = start(parameters, self.listener, explicit_done, intake, wakeup)?;
+        Ok(Consumer { record_queue, untyped: UntypedConsumer { state, drop_timeout: self.drop_timeout } })
     }
 }
 
@@ -203,7 +203,7 @@ fn start(
     };
 
     let (sender, receiver) = mpsc::channel();
-    let shared = Arc::new(ConsumerState {
+    let state = Arc::new(ConsumerState {
         intake,
         wakeup,
         signals,
@@ -216,8 +216,8 @@ fn start(
         ending: Mutex::new(Ending::Awaited(Vec::new())),
         subscribed: Mutex::default(),
     });
-    let polling = Polling::new(membership, Arc::clone(&shared), receiver, auto_commit_interval, secrets);
-    let end = End::new(Arc::clone(&shared));
+    let polling = Polling::new(membership, Arc::clone(&state), receiver, auto_commit_interval, secrets);
+    let end = End::new(Arc::clone(&state));
     let spawned =
         thread::Builder::new().name(format!("ottla-{}", parameters.client_id)).spawn(move || match contain(|| polling.run()) {
             Ok(()) => end.disarm(),
@@ -227,10 +227,10 @@ fn start(
             }
         });
     spawned.map_err(|error| {
-        shared.wakeup.detach();
+        state.wakeup.detach();
         Error::new(ErrorKind::Client, "cannot start the polling thread").with_source(error)
     })?;
-    Ok(shared)
+    Ok(state)
 }
 
 /// The value of a librdkafka property. Of several values the last one counts.

@@ -27,7 +27,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         let group = self.group_id("commit")?;
         let (mut taken, mut lost) = (Offsets::new(), Vec::new());
         self.record_queue.progress(&mut |progress| (taken, lost) = (progress.taken(), progress.take_lost()));
-        if self.core.shared.is_closing() {
+        if self.untyped.state.is_closing() {
             return Err(closed());
         }
         if !lost.is_empty() {
@@ -51,25 +51,25 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// does not replace them by older ones.
     async fn commit_and_store(&self, offsets: &Offsets, stores: bool) -> Result<(), Error> {
         let context = format!("group {}: the commit failed", self.group_id("commit")?);
-        let shared = &self.core.shared;
-        if shared.is_closing() {
+        let state = &self.untyped.state;
+        if state.is_closing() {
             return Err(closed());
         }
         if offsets.is_empty() {
             return Ok(());
         }
-        if shared.signals.is_expelled.load(Ordering::Acquire) {
+        if state.signals.is_expelled.load(Ordering::Acquire) {
             return Err(commit_failed(code::ASSIGNMENT_LOST, &context));
         }
-        let (native, timeout) = (native_offsets(offsets)?, shared.api_timeout);
-        let store_first = (stores && shared.stores_offsets).then(|| (Arc::clone(&shared.intake), offsets.clone()));
+        let (native, timeout) = (native_offsets(offsets)?, state.api_timeout);
+        let store_first = (stores && state.stores_offsets).then(|| (Arc::clone(&state.intake), offsets.clone()));
         let commit = move |client: &ConsumerClient| {
             if let Some((intake, offsets)) = &store_first {
                 store(&**intake, client, |progress| progress.take_committing(offsets));
             }
             client.commit(&native, timeout).map_err(|code| commit_failed(code, &context))
         };
-        shared.ask(commit).await?;
+        state.ask(commit).await?;
         self.record_queue.progress(&mut |progress| progress.committed(offsets));
         Ok(())
     }

@@ -121,13 +121,13 @@ impl ConsumerState {
 
 /// Reports the end of the polling thread on drop, also if a bug in ottla ends the thread.
 pub(super) struct End {
-    shared: Arc<ConsumerState>,
+    state: Arc<ConsumerState>,
     is_expected: bool,
 }
 
 impl End {
-    pub(super) fn new(shared: Arc<ConsumerState>) -> Self {
-        Self { shared, is_expected: false }
+    pub(super) fn new(state: Arc<ConsumerState>) -> Self {
+        Self { state, is_expected: false }
     }
 
     /// The polling thread has ended normally.
@@ -138,25 +138,25 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        let shared = &self.shared;
+        let state = &self.state;
         if !self.is_expected {
             let error = || {
                 let message = "the consumer's polling thread ended unexpectedly: close the consumer and build a new one";
                 Error::new(ErrorKind::Fatal, message)
             };
-            shared.intake.fail_all(&error);
+            state.intake.fail_all(&error);
         }
-        shared.signals.is_closing.store(true, Ordering::Release);
-        shared.intake.end();
-        let ending = mem::replace(&mut *lock(&shared.ending), Ending::Ended);
+        state.signals.is_closing.store(true, Ordering::Release);
+        state.intake.end();
+        let ending = mem::replace(&mut *lock(&state.ending), Ending::Ended);
         if let Ending::Awaited(senders) = ending {
             for sender in senders {
                 let _ = answer(sender, ());
             }
         }
         // Usually done already.
-        shared.wakeup.detach();
-        shared.calls.stop();
+        state.wakeup.detach();
+        state.calls.stop();
     }
 }
 

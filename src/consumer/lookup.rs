@@ -106,8 +106,8 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         context: String,
         call: impl FnOnce(&ConsumerClient, Duration) -> Result<T, i32> + Send + 'static,
     ) -> Result<T, Error> {
-        let timeout = self.core.shared.api_timeout;
-        self.core.shared.ask(move |client| call(client, timeout).map_err(|code| Error::from_code(code, &context))).await
+        let timeout = self.untyped.state.api_timeout;
+        self.untyped.state.ask(move |client| call(client, timeout).map_err(|code| Error::from_code(code, &context))).await
     }
 }
 

@@ -115,12 +115,12 @@ use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, block_on::block_on
 /// [`Consumer::builder`] creates one.
 pub struct Consumer<K, V> {
     record_queue: Arc<RecordQueue<K, V>>,
-    core: UntypedConsumer,
+    untyped: UntypedConsumer,
 }
 
 /// The part that does not depend on the types of key and value.
 struct UntypedConsumer {
-    shared: Arc<ConsumerState>,
+    state: Arc<ConsumerState>,
     drop_timeout: Duration,
 }
 
@@ -138,7 +138,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
         if !topics.is_empty() {
             self.group_id("subscribe")?;
         }
-        self.core.shared.on_polling_thread(|polling| polling.subscribe(topics)).await
+        self.untyped.state.on_polling_thread(|polling| polling.subscribe(topics)).await
     }
 
     /// Leaves the group and stops reading.
@@ -146,7 +146,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed).
     pub async fn unsubscribe(&self) -> Result<(), Error> {
-        self.core.shared.on_polling_thread(|polling| polling.subscribe(Vec::new())).await
+        self.untyped.state.on_polling_thread(|polling| polling.subscribe(Vec::new())).await
     }
 
     /// Assigns these partitions without a group, and replaces the previous assignment. Each starts at the offset that is committed for the
@@ -155,24 +155,24 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// # Errors
     /// [`Client`](ErrorKind::Client) with a subscription: call [`unsubscribe`](Self::unsubscribe) first.
     pub async fn assign<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
-        if self.core.shared.is_closing() {
+        if self.untyped.state.is_closing() {
             return Err(closed());
         }
-        if !self.core.shared.subscription().is_empty() {
+        if !self.untyped.state.subscription().is_empty() {
             return Err(Error::from_code(code::STATE, "assign: the consumer has a subscription; call unsubscribe first"));
         }
         let partitions = all(partitions);
-        self.core.shared.on_polling_thread(move |polling| polling.assign(&partitions)).await
+        self.untyped.state.on_polling_thread(move |polling| polling.assign(&partitions)).await
     }
 
     /// The partitions that are assigned to the consumer, in order.
     pub fn assignment(&self) -> Vec<TopicPartition> {
-        self.core.shared.assignment()
+        self.untyped.state.assignment()
     }
 
     /// The topics and patterns of the subscription.
     pub fn subscription(&self) -> Vec<String> {
-        self.core.shared.subscription()
+        self.untyped.state.subscription()
     }
 
     /// Returns the next record or error; `None` once the consumer is closed or after a fatal error.
@@ -229,7 +229,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     pub async fn group_metadata(&self) -> Result<ConsumerGroupMetadata, Error> {
         self.group_id("get its group metadata")?;
         let none = || Error::new(ErrorKind::Client, "librdkafka has no group metadata for this consumer");
-        self.core.shared.ask(move |client| client.membership().map(Into::into).ok_or_else(none)).await
+        self.untyped.state.ask(move |client| client.membership().map(Into::into).ok_or_else(none)).await
     }
 
     /// Stops returning records of these partitions until they are resumed. Records that were read ahead are kept until then. Records that the
@@ -240,7 +240,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// [`Client`](ErrorKind::Client) (`_STATE`) if one of the partitions is not assigned.
     pub async fn pause<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let partitions = all(partitions);
-        self.core.shared.on_polling_thread(move |polling| polling.set_paused(&partitions, true)).await
+        self.untyped.state.on_polling_thread(move |polling| polling.set_paused(&partitions, true)).await
     }
 
     /// Resumes partitions that were [paused](Self::pause).
@@ -249,7 +249,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// See [`pause`](Self::pause).
     pub async fn resume<P: Into<TopicPartition>>(&self, partitions: impl IntoIterator<Item = P>) -> Result<(), Error> {
         let partitions = all(partitions);
-        self.core.shared.on_polling_thread(move |polling| polling.set_paused(&partitions, false)).await
+        self.untyped.state.on_polling_thread(move |polling| polling.set_paused(&partitions, false)).await
     }
 
     /// The paused partitions, in order.
@@ -295,9 +295,9 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
 
     async fn seek_all(&self, to: Vec<(TopicPartition, i64)>) -> Result<(), Error> {
         if to.is_empty() {
-            return if self.core.shared.is_closing() { Err(closed()) } else { Ok(()) };
+            return if self.untyped.state.is_closing() { Err(closed()) } else { Ok(()) };
         }
-        self.core.shared.command(|polling, reply| polling.seek(to, reply)).await
+        self.untyped.state.command(|polling, reply| polling.seek(to, reply)).await
     }
 
     /// Leaves the group and closes the consumer. It commits the taken records, if automatic commits are on, and calls the rebalance listener.
@@ -310,13 +310,13 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// # Errors
     /// [`CloseTimeout`](crate::ErrorKind::CloseTimeout) if it takes longer.
     pub async fn close(&self, timeout: Duration) -> Result<(), Error> {
-        self.core.shared.signals.settles.store(true, Ordering::Release);
-        closing::wait(self.core.shared.close(), timeout).await
+        self.untyped.state.signals.settles.store(true, Ordering::Release);
+        closing::wait(self.untyped.state.close(), timeout).await
     }
 
     fn group_id(&self, what: &str) -> Result<&str, Error> {
         let none = || Error::new(ErrorKind::Config, format!("the consumer has no group.id: set one to {what}"));
-        self.core.shared.group_id.as_deref().ok_or_else(none)
+        self.untyped.state.group_id.as_deref().ok_or_else(none)
     }
 }
 
@@ -342,9 +342,9 @@ impl<K, V> Stream for &Consumer<K, V> {
 
 impl Drop for UntypedConsumer {
     fn drop(&mut self) {
-        let ended = self.shared.close();
+        let ended = self.state.close();
         // On the polling thread the listener is dropping the consumer: do not wait for this thread.
-        if self.drop_timeout.is_zero() || self.shared.wakeup.is_polling_thread() {
+        if self.drop_timeout.is_zero() || self.state.wakeup.is_polling_thread() {
             return;
         }
         let _ = block_on_until(ended, Deadline::after(self.drop_timeout));
@@ -354,9 +354,9 @@ impl Drop for UntypedConsumer {
 impl<K, V> fmt::Debug for Consumer<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer")
-            .field("group_id", &self.core.shared.group_id)
-            .field("subscription", &self.core.shared.subscription())
-            .field("assignment", &self.core.shared.assignment())
+            .field("group_id", &self.untyped.state.group_id)
+            .field("subscription", &self.untyped.state.subscription())
+            .field("assignment", &self.untyped.state.assignment())
             .finish_non_exhaustive()
     }
 }
@@ -397,7 +397,7 @@ mod tests {
             assert!(std::time::Instant::now() < deadline);
             std::thread::yield_now();
         }
-        let ended = block_on(consumer.core.shared.on_polling_thread(|_| -> Result<(), Error> { panic!("a bug") }));
+        let ended = block_on(consumer.untyped.state.on_polling_thread(|_| -> Result<(), Error> { panic!("a bug") }));
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::Closed);
         for thread in waiting {
             let error = thread.join().unwrap().unwrap().unwrap_err();

@@ -7,8 +7,8 @@ use crate::{Error, panic::emit};
 impl Polling {
     /// Pauses partitions in librdkafka until the record queue has room.
     pub(super) fn hold_back(&mut self) {
-        let mut partitions = self.shared.assignment();
-        self.shared.intake.progress(&mut |progress| {
+        let mut partitions = self.state.assignment();
+        self.state.intake.progress(&mut |progress| {
             let paused = progress.paused();
             partitions.retain(|partition| !paused.contains(partition));
         });
@@ -28,7 +28,7 @@ impl Polling {
             return;
         }
         let mut partitions = std::mem::take(&mut self.held_back);
-        self.shared.intake.progress(&mut |progress| {
+        self.state.intake.progress(&mut |progress| {
             let paused = progress.paused();
             partitions.retain(|partition| progress.is_assigned(partition) && !paused.contains(partition));
         });
@@ -44,7 +44,7 @@ impl Polling {
 
     /// Deserializes the records again that wait for a schema registry. Their partitions stay paused in librdkafka meanwhile.
     pub(super) fn retry_stalled(&mut self) {
-        let stalled = self.shared.intake.retry_stalled();
+        let stalled = self.state.intake.retry_stalled();
         if stalled == self.stalled {
             return;
         }
@@ -52,7 +52,7 @@ impl Polling {
         let (mut begun, mut ended) = (self.stalled.clone(), before.clone());
         begun.retain(|partition| !before.contains(partition));
         ended.retain(|partition| !self.stalled.contains(partition));
-        self.shared.intake.progress(&mut |progress| {
+        self.state.intake.progress(&mut |progress| {
             let paused = progress.paused();
             for partitions in [&mut begun, &mut ended] {
                 partitions.retain(|partition| progress.is_assigned(partition) && !paused.contains(partition));
@@ -88,14 +88,14 @@ impl Polling {
         if !native.is_empty() {
             self.pause_native(&native, is_paused)?;
         }
-        self.shared.intake.set_paused(partitions, is_paused);
+        self.state.intake.set_paused(partitions, is_paused);
         Ok(())
     }
 
     pub(super) fn check_assigned<'a>(&self, partitions: impl Iterator<Item = &'a TopicPartition>) -> Result<(), Error> {
         let mut missing = None;
         let partitions: Vec<_> = partitions.collect();
-        self.shared.intake.progress(&mut |progress| {
+        self.state.intake.progress(&mut |progress| {
             missing =
                 partitions.iter().find(|partition| !progress.is_assigned(partition)).map(|partition| not_assigned(partition));
         });

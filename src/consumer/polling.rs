@@ -38,7 +38,7 @@ pub(super) type Command = Box<dyn FnOnce(&mut Polling) + Send>;
 /// The polling thread. Only this thread reads from librdkafka's queue, so it knows which records are from before a seek.
 pub(super) struct Polling {
     pub(super) membership: Membership,
-    pub(super) shared: Arc<ConsumerState>,
+    pub(super) state: Arc<ConsumerState>,
     commands: Receiver<Command>,
     pub(super) seeks: Vec<Seek>,
     /// The program's request count at the last check, and the time at which it last changed.
@@ -59,14 +59,14 @@ pub(super) struct Polling {
 impl Polling {
     pub(super) fn new(
         membership: Membership,
-        shared: Arc<ConsumerState>,
+        state: Arc<ConsumerState>,
         commands: Receiver<Command>,
         auto_commit_interval: Duration,
         secrets: Arc<Secrets>,
     ) -> Self {
         Self {
             membership,
-            shared,
+            state,
             commands,
             seeks: Vec::new(),
             asked: (0, Instant::now()),
@@ -82,8 +82,8 @@ impl Polling {
 
     /// Runs until the consumer is closed.
     pub(super) fn run(mut self) {
-        self.shared.wakeup.set_polling_thread();
-        while !self.shared.signals.is_closing.load(Ordering::Acquire) {
+        self.state.wakeup.set_polling_thread();
+        while !self.state.signals.is_closing.load(Ordering::Acquire) {
             self.serve_commands();
             self.enforce_max_poll_interval();
             self.membership.store();
@@ -100,7 +100,7 @@ impl Polling {
 
     /// Reads records until there are no more, the record queue is full, or commands and timers are due.
     fn read_records(&mut self) {
-        let intake = Arc::clone(&self.shared.intake);
+        let intake = Arc::clone(&self.state.intake);
         let room = intake.room();
         if room != Capacity::Free {
             return self.serve_while_full(room);
@@ -129,7 +129,7 @@ impl Polling {
     /// poll. A poll may return a record, and the queue has some room for these. When that is used up, the partitions are paused in
     /// librdkafka, which drops the records that it has fetched.
     fn serve_while_full(&mut self, room: Capacity) {
-        let interval = (self.shared.max_poll_interval / 8).clamp(SEEK_RETRY, MAX_WAIT);
+        let interval = (self.state.max_poll_interval / 8).clamp(SEEK_RETRY, MAX_WAIT);
         if room == Capacity::Over {
             self.hold_back();
         }
@@ -144,7 +144,7 @@ impl Polling {
 
     /// Polls one event. Returns whether to poll more, or `None` if there was no event.
     fn poll(&mut self, timeout: Duration) -> Option<bool> {
-        let intake = Arc::clone(&self.shared.intake);
+        let intake = Arc::clone(&self.state.intake);
         let polled = self.membership.client.poll(timeout, |polled| match polled {
             Polled::Record(message) => Next::Polled { goes_on: intake.push(&message) },
             Polled::Error(error) => Next::Error(error),
@@ -181,13 +181,13 @@ impl Polling {
         match decide(&self.membership.client, error, &text) {
             Verdict::Log => true,
             Verdict::Report(error) => {
-                self.shared.intake.fail(error);
+                self.state.intake.fail(error);
                 true
             }
             Verdict::End(error) => {
                 self.has_ended = true;
-                self.shared.intake.fail(error);
-                self.shared.intake.end();
+                self.state.intake.fail(error);
+                self.state.intake.end();
                 false
             }
         }
@@ -204,7 +204,7 @@ impl Polling {
     }
 
     fn has_commands(&self) -> bool {
-        let signals = &self.shared.signals;
+        let signals = &self.state.signals;
         signals.is_closing.load(Ordering::Acquire) || signals.commands.load(Ordering::Acquire) > 0
     }
 
@@ -214,15 +214,15 @@ impl Polling {
 
     fn serve_commands(&mut self) {
         while let Ok(command) = self.commands.try_recv() {
-            self.shared.signals.commands.fetch_sub(1, Ordering::AcqRel);
+            self.state.signals.commands.fetch_sub(1, Ordering::AcqRel);
             command(self);
         }
     }
 
     /// Enforces `max.poll.interval.ms` for the program. librdkafka cannot, because it sees the polls of this thread only.
     fn enforce_max_poll_interval(&mut self) {
-        let asked = self.shared.intake.asked();
-        let signals = Arc::clone(&self.shared.signals);
+        let asked = self.state.intake.asked();
+        let signals = Arc::clone(&self.state.signals);
         if asked != self.asked.0 {
             self.asked = (asked, Instant::now());
             self.pinged = false;
@@ -231,14 +231,14 @@ impl Polling {
             }
             return;
         }
-        let limit = self.shared.max_poll_interval;
+        let limit = self.state.max_poll_interval;
         let idle = self.asked.1.elapsed();
         if idle >= limit / 2 && !self.pinged {
             // A program that waits for a record does not ask again, so it is woken to show that it is alive.
             self.pinged = true;
-            self.shared.intake.wake_all();
+            self.state.intake.wake_all();
         }
-        let is_member = !self.shared.subscription().is_empty();
+        let is_member = !self.state.subscription().is_empty();
         if idle >= limit && is_member && !signals.is_expelled.swap(true, Ordering::AcqRel) {
             emit!(
                 warn,
@@ -250,12 +250,12 @@ impl Polling {
                 let error = Error::from_code(code, "leave the group");
                 emit!(error, %error, "the consumer cannot leave its group");
             }
-            self.membership.lose(self.shared.assignment());
+            self.membership.lose(self.state.assignment());
         }
     }
 
     fn rejoin(&self) {
-        let topics = self.shared.subscription();
+        let topics = self.state.subscription();
         if topics.is_empty() {
             return;
         }
@@ -278,9 +278,9 @@ impl Polling {
         } else {
             self.subscribe_native(&topics)?;
         }
-        self.shared.signals.is_expelled.store(false, Ordering::Release);
+        self.state.signals.is_expelled.store(false, Ordering::Release);
         self.asked.1 = Instant::now();
-        self.shared.set_subscription(topics);
+        self.state.set_subscription(topics);
         Ok(())
     }
 
@@ -293,16 +293,16 @@ impl Polling {
             let list = self.membership.starting.list(&self.membership.client, &starts)?;
             self.membership.client.assign(Some(&list)).map_err(|code| Error::from_code(code, "assign"))?;
         }
-        self.shared.intake.assign(partitions);
+        self.state.intake.assign(partitions);
         Ok(())
     }
 
     /// Removes a manual assignment. An assignment by the group is left to the group.
     fn forget_manual_assignment(&mut self) -> Result<(), Error> {
-        if !self.shared.subscription().is_empty() {
+        if !self.state.subscription().is_empty() {
             return Ok(());
         }
-        let had = self.shared.assignment();
+        let had = self.state.assignment();
         if had.is_empty() {
             return Ok(());
         }
@@ -310,20 +310,20 @@ impl Polling {
         self.membership.resume_paused(&had);
         self.held_back.clear();
         self.stalled.clear();
-        self.shared.intake.unassign(&had, false);
+        self.state.intake.unassign(&had, false);
         self.membership.client.assign(None).map_err(|code| Error::from_code(code, "assign"))
     }
 
     /// Leaves the group and closes the librdkafka client.
     fn close(mut self) {
         self.serve_commands();
-        self.shared.intake.drop_records(&self.shared.assignment());
-        if self.shared.signals.settles.load(Ordering::Acquire) {
-            self.shared.intake.progress(&mut |progress| progress.settle());
+        self.state.intake.drop_records(&self.state.assignment());
+        if self.state.signals.settles.load(Ordering::Acquire) {
+            self.state.intake.progress(&mut |progress| progress.settle());
         }
         self.membership.store();
-        self.shared.calls.stop();
-        self.shared.wakeup.detach();
+        self.state.calls.stop();
+        self.state.wakeup.detach();
         let client = Arc::clone(&self.membership.client);
         self.leave(&client);
         let closed = client.close(|polled| self.handle_while_closing(polled));
@@ -331,8 +331,8 @@ impl Polling {
             let error = Error::from_code(code, "close");
             emit!(debug, %error, "the consumer has failed; it leaves its group without a rebalance");
         }
-        let left = self.shared.assignment();
-        self.shared.intake.unassign(&left, false);
+        let left = self.state.assignment();
+        self.state.intake.unassign(&left, false);
         drop(client);
         // The drop of the listener is user code. The drop of the client waits for librdkafka's threads.
         if let Err(panic) = contain(|| drop(self)) {
@@ -352,7 +352,7 @@ impl Polling {
                 break;
             }
         }
-        if self.shared.subscription().is_empty() {
+        if self.state.subscription().is_empty() {
             return;
         }
         if let Err(code) = client.unsubscribe() {
@@ -362,7 +362,7 @@ impl Polling {
         let deadline = Deadline::after(MAX_WAIT);
         loop {
             // After a fatal error librdkafka revokes partitions without an event.
-            let is_done = self.shared.assignment().is_empty() || client.fatal_error().is_some();
+            let is_done = self.state.assignment().is_empty() || client.fatal_error().is_some();
             let timeout = if is_done { Duration::ZERO } else { deadline.left(Instant::now()) };
             let polled = client.poll(timeout, |polled| self.handle_while_closing(polled));
             if polled.is_none() && (is_done || deadline.is_over(Instant::now())) {

@@ -29,7 +29,7 @@ impl Polling {
             Err(error) => return reply(Err(error)),
         };
         let to = to.into_iter().zip(targets).map(|((partition, offset), target)| (partition, offset, target)).collect();
-        self.seeks.push(Seek { to, deadline: Deadline::after(self.shared.api_timeout), reply });
+        self.seeks.push(Seek { to, deadline: Deadline::after(self.state.api_timeout), reply });
         self.retry_seeks();
     }
 
@@ -56,7 +56,7 @@ impl Polling {
         self.check_assigned(to.iter().map(|(partition, ..)| partition))?;
         let targets: Vec<_> = to.iter().map(|(partition, _, target)| (partition.clone(), *target)).collect();
         let mut list = native_list(&targets)?;
-        let elements = match self.membership.client.seek(&mut list, self.shared.api_timeout) {
+        let elements = match self.membership.client.seek(&mut list, self.state.api_timeout) {
             Ok(elements) => elements,
             Err(code::TIMED_OUT) => return Ok(to),
             Err(code) => return Err(Error::from_code(code, "seek")),
@@ -64,7 +64,7 @@ impl Polling {
         let (mut left, mut failed) = (Vec::new(), None);
         for ((partition, offset, target), element) in to.into_iter().zip(elements) {
             match element.code {
-                code::NO_ERROR => self.shared.intake.reposition(&partition, (offset >= 0).then_some(offset)),
+                code::NO_ERROR => self.state.intake.reposition(&partition, (offset >= 0).then_some(offset)),
                 code if code::NOT_STARTED.contains(&code) => left.push((partition, offset, target)),
                 code => failed = failed.or_else(|| Some(Error::from_code(code, &format!("seek in {partition}")))),
             }

@@ -253,8 +253,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
         listeners.on_throttle = self.on_throttle;
         listeners.hooks = self.hooks;
         listeners.returns_records = self.returns_records;
-        let core = start(parameters, self.partitioner, self.token_provider, listeners, self.drop_timeout, self.drop_on)?;
-        Ok(Producer(Arc::new(TypedProducer { core, serializers, interceptors })))
+        let untyped = start(parameters, self.partitioner, self.token_provider, listeners, self.drop_timeout, self.drop_on)?;
+        Ok(Producer(Arc::new(TypedProducer { untyped, serializers, interceptors })))
     }
 }
 
@@ -294,23 +294,23 @@ pub(super) fn start(
         secrets,
         ..
     } = parameters;
-    let mut shared =
+    let mut state =
         ProducerState::new(buffer_memory, listeners, transactions, client_id, bootstrap_servers, max_request_size, secrets);
-    shared.authentication.state = AuthState::new(authentication_timeout);
-    shared.metadata.refresh = Refresh::new(retry_backoff.0, retry_backoff.1, racks);
-    shared.delivery.flush_helper = FlushHelper::new(linger);
-    shared.metadata.producer_id = ProducerId::new(is_idempotent && shared.transactions.is_none());
-    shared.authentication.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));
-    let shared = Arc::new(shared);
-    if let (Some(tokens), Some(provider)) = (&shared.authentication.tokens, token_provider) {
-        tokens.start(provider, Arc::downgrade(&shared))?;
+    state.authentication.state = AuthState::new(authentication_timeout);
+    state.metadata.refresh = Refresh::new(retry_backoff.0, retry_backoff.1, racks);
+    state.delivery.flush_helper = FlushHelper::new(linger);
+    state.metadata.producer_id = ProducerId::new(is_idempotent && state.transactions.is_none());
+    state.authentication.tokens = token_provider.is_some().then(|| Arc::new(Tokens::new(Arc::clone(&client))));
+    let state = Arc::new(state);
+    if let (Some(tokens), Some(provider)) = (&state.authentication.tokens, token_provider) {
+        tokens.start(provider, Arc::downgrade(&state))?;
     }
-    shared.start(Arc::clone(&client)).inspect_err(|_| {
-        if let Some(tokens) = &shared.authentication.tokens {
+    state.start(Arc::clone(&client)).inspect_err(|_| {
+        if let Some(tokens) = &state.authentication.tokens {
             tokens.end();
         }
     })?;
-    Ok(Arc::new(UntypedProducer { client, shared, mechanism, max_request_size, drop_timeout, drop_on }))
+    Ok(Arc::new(UntypedProducer { client, state, mechanism, max_request_size, drop_timeout, drop_on }))
 }
 
 /// `linger.ms`, under either of librdkafka's names.

@@ -32,17 +32,17 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed) in a forked child process.
     pub async fn flush(&self) -> Result<(), Error> {
-        self.0.core.check_process()?;
-        let flushed = self.0.core.shared.admission.outstanding.flush();
-        let hurry = (!flushed.is_over()).then(|| self.0.core.hurry());
+        self.0.untyped.check_process()?;
+        let flushed = self.0.untyped.state.admission.outstanding.flush();
+        let hurry = (!flushed.is_over()).then(|| self.0.untyped.hurry());
         let begun = Instant::now();
         let result = flushed.await;
         drop(hurry);
-        self.0.core.shared.delivery.flush_helper.lingers().await;
+        self.0.untyped.state.delivery.flush_helper.lingers().await;
         result.map_err(|Abandoned| {
             Error::new(ErrorKind::Closed, "the delivery thread has ended: outstanding records are not reported")
         })?;
-        self.0.core.shared.meter.took(Timed::Flush, begun.elapsed());
+        self.0.untyped.state.meter.took(Timed::Flush, begun.elapsed());
         Ok(())
     }
 
@@ -64,10 +64,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # Errors
     /// [`CloseTimeout`](ErrorKind::CloseTimeout) if user code delays reports; [`Closed`](ErrorKind::Closed) in a forked child process.
     pub async fn close(self, timeout: Duration) -> Result<Vec<Unsent>, Error> {
-        self.0.core.check_process()?;
-        let shared = &self.0.core.shared;
-        let collector = Collector::new(Arc::clone(shared));
-        let ended = shared.close(&self.0.core.client, Deadline::after(timeout), true);
+        self.0.untyped.check_process()?;
+        let state = &self.0.untyped.state;
+        let collector = Collector::new(Arc::clone(state));
+        let ended = state.close(&self.0.untyped.client, Deadline::after(timeout), true);
         // If this is the last handle, the delivery thread destroys librdkafka's client, which blocks.
         drop(self);
         // The sender is dropped unsent only if its thread panics.

@@ -93,7 +93,7 @@ use crate::{
 pub struct Producer<K: ?Sized, V: ?Sized>(Arc<TypedProducer<K, V>>);
 
 struct TypedProducer<K: ?Sized, V: ?Sized> {
-    core: Arc<UntypedProducer>,
+    untyped: Arc<UntypedProducer>,
     serializers: Serializers<K, V>,
     interceptors: Option<Arc<Chain<K, V>>>,
 }
@@ -152,7 +152,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # Errors
     /// The errors of both futures of [`send`](Self::send).
     pub fn send_and_wait(&self, record: ProducerRecord<'_, K, V>) -> SendAndWait {
-        SendAndWait::new(&self.0.core, self.send(record))
+        SendAndWait::new(&self.0.untyped, self.send(record))
     }
 
     /// Sends a record if `buffer.memory` has space; never waits.
@@ -213,8 +213,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Takes the steps of a record from here to librdkafka, in the Java producer's order: interceptors, serializers, size, `buffer.memory`.
     fn start(&self, mut record: ProducerRecord<'_, K, V>, completion: Completion) -> Sending {
         match self.prepare(&mut record, completion) {
-            Ok((draft, None)) => self.0.core.send(draft),
-            Ok((draft, Some(pending_serialization))) => Sending::wait_for_serializer(&self.0.core, draft, *pending_serialization),
+            Ok((draft, None)) => self.0.untyped.send(draft),
+            Ok((draft, Some(pending_serialization))) => {
+                Sending::wait_for_serializer(&self.0.untyped, draft, *pending_serialization)
+            }
             Err(error) => Sending::failed(error),
         }
     }
@@ -225,23 +227,23 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         record: &mut ProducerRecord<'_, K, V>,
         completion: Completion,
     ) -> Result<(Draft, Option<Box<PendingSerialization>>), Error> {
-        let core = &self.0.core;
-        core.check_process()?;
+        let untyped = &self.0.untyped;
+        untyped.check_process()?;
         if let Some(chain) = &self.0.interceptors {
             chain.send(record);
         }
-        let mut draft = core.client.pool().take();
+        let mut draft = untyped.client.pool().take();
         draft.record_mut().completion = completion;
-        if let Err(error) = core.check_transaction() {
+        if let Err(error) = untyped.check_transaction() {
             // The interceptors may identify the record by its headers.
             draft.record_mut().headers = record.take_headers();
-            core.reject_without_failing_transaction(record.topic(), draft, &error);
+            untyped.reject_without_failing_transaction(record.topic(), draft, &error);
             return Err(error);
         }
         match self.serialize(&mut draft, record) {
             Ok(pending_serialization) => Ok((draft, pending_serialization)),
             Err(error) => {
-                core.reject(record.topic(), draft, &error);
+                untyped.reject(record.topic(), draft, &error);
                 Err(error)
             }
         }
@@ -253,9 +255,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         draft: &mut Draft,
         record: &mut ProducerRecord<'_, K, V>,
     ) -> Result<Option<Box<PendingSerialization>>, Error> {
-        let (core, prepared) = (&self.0.core, draft.record_mut());
+        let (untyped, prepared) = (&self.0.untyped, draft.record_mut());
         prepared.headers = record.take_headers();
-        core.set_topic(prepared, record.topic())?;
+        untyped.set_topic(prepared, record.topic())?;
         set_partition_and_timestamp(prepared, record.explicit_partition(), record.explicit_timestamp())?;
         if self.0.serializers.may_defer() {
             if let Some(pending_serialization) = self.0.serializers.serialize_or_defer(prepared, record)? {
@@ -268,7 +270,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             prepared.trim();
         }
         let cost = prepared.cost();
-        core.check_size(prepared, cost)?;
+        untyped.check_size(prepared, cost)?;
         draft.set_charge(cost);
         Ok(None)
     }
@@ -277,7 +279,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
 impl UntypedProducer {
     /// Passes a draft to librdkafka if `buffer.memory` has space for it and no earlier record waits. Otherwise the draft waits.
     fn send(self: &Arc<Self>, draft: Draft) -> Sending {
-        let admission = &self.shared.admission;
+        let admission = &self.state.admission;
         if admission.deferrals.is_engaged() {
             // It may be behind a record that waits for its serializer, or will once it has memory.
             return Sending::wait_for_serializer(self, draft, PendingSerialization::nothing());
@@ -305,7 +307,7 @@ impl UntypedProducer {
         }
         // Dropped last, since it wakes the tasks of flushes that end with this record.
         let mut done = Done::default();
-        self.shared.produce(&self.client, draft, &mut done).map_err(|(draft, code)| self.rejected(draft, code))
+        self.state.produce(&self.client, draft, &mut done).map_err(|(draft, code)| self.rejected(draft, code))
     }
 }
 
@@ -338,7 +340,7 @@ impl<K: ?Sized, V: ?Sized> Clone for Producer<K, V> {
 impl<K: ?Sized, V: ?Sized> fmt::Debug for Producer<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Producer")
-            .field("buffer_available_bytes", &self.0.core.shared.admission.buffer_memory.available())
+            .field("buffer_available_bytes", &self.0.untyped.state.admission.buffer_memory.available())
             .field("interceptors", &self.0.interceptors)
             .finish_non_exhaustive()
     }

@@ -190,7 +190,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::producer) fn shared() -> ProducerState {
+    pub(in crate::producer) fn state() -> ProducerState {
         let buffer_memory = BufferMemory::new(1, Duration::from_secs(60));
         ProducerState::new(
             buffer_memory,
@@ -206,18 +206,18 @@ pub(super) mod tests {
     #[test]
     fn a_waiting_record_that_is_rejected_is_counted_in_its_batch() {
         let client = client();
-        let shared = shared();
+        let state = state();
         let counted = Arc::new(Counted::default());
-        assert!(shared.admission.buffer_memory.try_take(1));
+        assert!(state.admission.buffer_memory.try_take(1));
         let mut draft = client.pool().take();
         draft.set_charge(1);
         draft.record_mut().completion =
             Completion::Member { tally: Contained::new(Arc::clone(&counted) as Arc<dyn Tally>), index: 7 };
         let _pending = draft.pending();
-        assert!(matches!(shared.admission.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
-        shared.admission.outstanding.close();
-        shared.release(&client, 1);
+        assert!(matches!(state.admission.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
+        state.admission.outstanding.close();
+        state.release(&client, 1);
         assert_eq!(*lock(&counted.0), (vec![7], 1));
-        assert_eq!(shared.admission.buffer_memory.available(), 1);
+        assert_eq!(state.admission.buffer_memory.available(), 1);
     }
 }

@@ -17,25 +17,25 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     ///
     /// Empty in a forked child process.
     pub fn metrics(&self) -> Metrics {
-        let core = &self.0.core;
-        if core.client.is_left_behind() {
+        let untyped = &self.0.untyped;
+        if untyped.client.is_left_behind() {
             return Metrics::default();
         }
-        let buffer_memory = &core.shared.admission.buffer_memory;
+        let buffer_memory = &untyped.state.admission.buffer_memory;
         let present = Present {
-            client_id: &core.shared.client_id,
+            client_id: &untyped.state.client_id,
             now: Instant::now(),
             buffer_total: buffer_memory.limit(),
             buffer_available: buffer_memory.available(),
-            waiting: buffer_memory.waiting() + core.shared.admission.deferrals.waiting(),
-            topics: totals(&core.client, TopicCounts::read),
+            waiting: buffer_memory.waiting() + untyped.state.admission.deferrals.waiting(),
+            topics: totals(&untyped.client, TopicCounts::read),
         };
-        snapshot(present, &core.shared.meter)
+        snapshot(present, &untyped.state.meter)
     }
 
     /// The number of records that are accepted and not reported yet. Records whose reports arrive together count until the last is reported.
     pub fn outstanding(&self) -> usize {
-        self.0.core.shared.admission.outstanding.len()
+        self.0.untyped.state.admission.outstanding.len()
     }
 
     /// The fatal error of this producer, if there was one: it can send no more, so create another one. Sends and transaction calls fail with
@@ -43,20 +43,20 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     ///
     /// `None` in a forked child process.
     pub fn fatal_error(&self) -> Option<Error> {
-        self.0.core.check_process().ok()?;
-        self.0.core.fatal_error()
+        self.0.untyped.check_process().ok()?;
+        self.0.untyped.fatal_error()
     }
 
     /// The free bytes of `buffer.memory`.
     pub fn buffer_available_bytes(&self) -> usize {
-        self.0.core.shared.admission.buffer_memory.available()
+        self.0.untyped.state.admission.buffer_memory.available()
     }
 
     /// librdkafka's last statistics as JSON (librdkafka: `STATISTICS.md`). `None` before the first interval of
     /// `librdkafka.statistics.interval.ms`, and in a forked child process.
     pub fn statistics(&self) -> Option<String> {
-        self.0.core.check_process().ok()?;
-        self.0.core.shared.meter.last_statistics()
+        self.0.untyped.check_process().ok()?;
+        self.0.untyped.state.meter.last_statistics()
     }
 }
 

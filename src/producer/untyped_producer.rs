@@ -33,7 +33,7 @@ pub(super) enum Rejected {
 
 pub(super) struct UntypedProducer {
     pub(super) client: Arc<Client>,
-    pub(super) shared: Arc<ProducerState>,
+    pub(super) state: Arc<ProducerState>,
     /// `sasl.mechanism`, if SASL is used.
     pub(super) mechanism: Option<String>,
     pub(super) max_request_size: usize,
@@ -50,7 +50,7 @@ impl UntypedProducer {
     /// Checks that the producer was created in this process and is open.
     pub(super) fn check_open(&self) -> Result<(), Error> {
         self.check_process()?;
-        if self.shared.admission.outstanding.is_closed() { Err(self.refusal(code::DESTROY)) } else { Ok(()) }
+        if self.state.admission.outstanding.is_closed() { Err(self.refusal(code::DESTROY)) } else { Ok(()) }
     }
 
     /// Ends a draft that librdkafka did not accept, unless it may wait for its topic or partition.
@@ -58,8 +58,8 @@ impl UntypedProducer {
         if is_absence(&draft, code) {
             return Rejected::Absent(draft, code);
         }
-        self.shared.release(&self.client, draft.charge());
-        let error = self.shared.refusal_of(&self.client, &mut draft, code);
+        self.state.release(&self.client, draft.charge());
+        let error = self.state.refusal_of(&self.client, &mut draft, code);
         self.reject(&topic_of(draft.record()), *draft, &error);
         Rejected::Failed(error)
     }
@@ -67,30 +67,30 @@ impl UntypedProducer {
     /// Rejects a draft that does not wait for its unknown topic or partition, and releases its memory. The record is returned to the program,
     /// so it does not fail the transaction.
     pub(super) fn turn_absent_away(&self, draft: Draft, code: i32) -> Error {
-        self.shared.release(&self.client, draft.charge());
-        let error = self.shared.refusal_of_absent(draft.record(), code);
+        self.state.release(&self.client, draft.charge());
+        let error = self.state.refusal_of_absent(draft.record(), code);
         self.reject_without_failing_transaction(&topic_of(draft.record()), draft, &error);
         error
     }
 
     /// The error of a record that was not accepted.
     pub(super) fn refusal(&self, code: i32) -> Error {
-        self.shared.refusal_by(&self.client, code)
+        self.state.refusal_by(&self.client, code)
     }
 
     /// Rejects a draft and fails its transaction.
     pub(super) fn reject(&self, topic: &str, draft: Draft, error: &Error) {
-        self.shared.note_refusal(error);
+        self.state.note_refusal(error);
         self.reject_without_failing_transaction(topic, draft, error);
     }
 
     /// Rejects a draft without failing a transaction.
     pub(super) fn reject_without_failing_transaction(&self, topic: &str, draft: Draft, error: &Error) {
-        self.shared.meter.refuse(1);
+        self.state.meter.refuse(1);
         if error.kind() == ErrorKind::BufferFull {
-            self.shared.meter.exhaust();
+            self.state.meter.exhaust();
         }
-        self.shared.tell_refused(topic, draft.record(), error);
+        self.state.tell_refused(topic, draft.record(), error);
         draft.refuse(code::DESTROY).into_iter().for_each(wake);
     }
 
@@ -98,7 +98,7 @@ impl UntypedProducer {
     pub(super) fn set_topic(&self, record: &mut PreparedRecord, topic: &str) -> Result<(), Error> {
         if record.topic.as_ref().is_none_or(|known| **known.name() != *topic) {
             let topic = self.topic(topic)?;
-            self.shared.metadata.producer_id.hasten(&self.client, &topic);
+            self.state.metadata.producer_id.hasten(&self.client, &topic);
             record.topic = Some(topic);
         }
         Ok(())
@@ -111,18 +111,18 @@ impl UntypedProducer {
 
     /// Checks that a transactional producer has an open transaction.
     pub(super) fn check_transaction(&self) -> Result<(), Error> {
-        self.shared.transactions.as_ref().map_or(Ok(()), Transactions::admit)
+        self.state.transactions.as_ref().map_or(Ok(()), Transactions::admit)
     }
 
     /// What has ended the producer.
     pub(super) fn fatal_error(&self) -> Option<Error> {
-        if let Some(failure) = self.shared.transactions.as_ref().and_then(Transactions::broken) {
+        if let Some(failure) = self.state.transactions.as_ref().and_then(Transactions::broken) {
             return Some(failure.error());
         }
         let (code, text) = self.client.fatal_error()?;
         let cause = TransactionRefused {
             code,
-            text: self.shared.authentication.broker_errors.redact(&text),
+            text: self.state.authentication.broker_errors.redact(&text),
             retriable: false,
             abortable: false,
             fatal: true,
@@ -132,7 +132,7 @@ impl UntypedProducer {
 
     /// Checks the record against `max.request.size` and `buffer.memory`.
     pub(super) fn check_size(&self, record: &PreparedRecord, cost: usize) -> Result<(), Error> {
-        record_size::check(record, cost, self.max_request_size, self.shared.admission.buffer_memory.limit())
+        record_size::check(record, cost, self.max_request_size, self.state.admission.buffer_memory.limit())
     }
 
     /// Suspends `linger.ms` until the guard is dropped.
@@ -153,24 +153,24 @@ impl Drop for UntypedProducer {
         if self.client.is_left_behind() {
             return;
         }
-        let losses = lock(&self.shared.delivery.closing).drop_handles();
+        let losses = lock(&self.state.delivery.closing).drop_handles();
         closing::tell(losses);
-        if self.shared.admission.outstanding.is_closed() {
+        if self.state.admission.outstanding.is_closed() {
             return;
         }
-        let shared = &self.shared;
+        let state = &self.state;
         // Checked before closing starts: the delivery thread takes the handles of the other threads when it joins them.
-        let on_own_thread = shared.on_delivery_thread()
-            || shared.delivery.flush_helper.on_its_thread()
-            || shared.transactions.as_ref().is_some_and(Transactions::on_its_thread);
+        let on_own_thread = state.on_delivery_thread()
+            || state.delivery.flush_helper.on_its_thread()
+            || state.transactions.as_ref().is_some_and(Transactions::on_its_thread);
         let deadline = Deadline::after(self.drop_timeout);
-        shared.begin_to_close(&self.client, deadline, false);
+        state.begin_to_close(&self.client, deadline, false);
         if on_own_thread {
             // A callback or a waker had the last handle. The delivery thread continues by itself until every record is reported, and joins the
             // other threads at its end.
             return;
         }
-        self.drop_on.wait(Remainder::new(Arc::clone(&self.shared), deadline));
+        self.drop_on.wait(Remainder::new(Arc::clone(&self.state), deadline));
     }
 }
 

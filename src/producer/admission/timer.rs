@@ -54,7 +54,7 @@ impl Timer {
 impl UntypedProducer {
     /// Starts or wakes the thread for a record that begins to wait.
     pub(in crate::producer) fn keep_time(&self) {
-        let inner = &self.shared.admission.timer.0;
+        let inner = &self.state.admission.timer.0;
         // Read after the record was counted. The thread clears `runs` before it checks for waiting records.
         if inner.runs.load(Ordering::SeqCst) {
             // Otherwise the thread reads the deadline after it has set `sleeps`.
@@ -69,8 +69,8 @@ impl UntypedProducer {
             return;
         }
         drop(state);
-        let (timer, shared, client) = (Arc::clone(inner), Arc::downgrade(&self.shared), Arc::downgrade(&self.client));
-        let spawned = thread::Builder::new().name("ottla-timer".to_owned()).spawn(move || timer.run(&shared, &client));
+        let (timer, state, client) = (Arc::clone(inner), Arc::downgrade(&self.state), Arc::downgrade(&self.client));
+        let spawned = thread::Builder::new().name("ottla-timer".to_owned()).spawn(move || timer.run(&state, &client));
         if let Err(error) = spawned {
             inner.runs.store(false, Ordering::SeqCst);
             emit!(warn, %error, "could not start the thread for max.block.ms: a blocking callback may delay timeouts");
@@ -79,29 +79,29 @@ impl UntypedProducer {
 }
 
 impl Inner {
-    fn run(&self, shared: &Weak<ProducerState>, client: &Weak<Client>) {
+    fn run(&self, state: &Weak<ProducerState>, client: &Weak<Client>) {
         let mut is_idle = false;
         loop {
             let wait = {
-                let (Some(shared), Some(client)) = (shared.upgrade(), client.upgrade()) else { return };
+                let (Some(state), Some(client)) = (state.upgrade(), client.upgrade()) else { return };
                 let now = Instant::now();
                 if let Some(late) = now.checked_sub(LATE) {
-                    survive("the timer", || shared.expire_late(&client, late));
+                    survive("the timer", || state.expire_late(&client, late));
                 }
                 let was_idle = is_idle;
-                is_idle = !shared.anything_waits();
+                is_idle = !state.anything_waits();
                 if is_idle && was_idle {
                     self.runs.store(false, Ordering::SeqCst);
                     // A record that began to wait meanwhile has seen `runs` as true.
-                    if !shared.anything_waits() || self.runs.swap(true, Ordering::SeqCst) {
+                    if !state.anything_waits() || self.runs.swap(true, Ordering::SeqCst) {
                         return;
                     }
                 }
                 self.sleeps.store(true, Ordering::SeqCst);
                 let deadlines = [
-                    shared.admission.buffer_memory.next_deadline(),
-                    shared.admission.deferrals.next_deadline(),
-                    shared.metadata.absent.next_deadline(),
+                    state.admission.buffer_memory.next_deadline(),
+                    state.admission.deferrals.next_deadline(),
+                    state.metadata.absent.next_deadline(),
                 ];
                 match deadlines.into_iter().flatten().min() {
                     Some(next) => {

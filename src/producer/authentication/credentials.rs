@@ -14,10 +14,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// [`Config`](ErrorKind::Config) with another mechanism or none, or if an argument contains NUL; [`Closed`](ErrorKind::Closed) in a
     /// forked child process.
     pub fn set_credentials(&self, username: impl Into<String>, password: impl Into<String>) -> Result<(), Error> {
-        let core = &self.0.core;
-        core.check_process()?;
+        let untyped = &self.0.untyped;
+        untyped.check_process()?;
         let refused = |message: String| Err(Error::new(ErrorKind::Config, format!("set_credentials: {message}")));
-        match core.mechanism.as_deref() {
+        match untyped.mechanism.as_deref() {
             Some("PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512") => {}
             Some(other) => return refused(format!("sasl.mechanism must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, not {other}")),
             None => return refused("security.protocol must be SASL_PLAINTEXT or SASL_SSL".to_owned()),
@@ -26,12 +26,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let (Ok(name), Ok(secret)) = (CString::new(username.into()), CString::new(password.as_str())) else {
             return refused("user name and password must not contain NUL".to_owned());
         };
-        core.shared.authentication.broker_errors.keep_secret(&password);
-        core.client
+        untyped.state.authentication.broker_errors.keep_secret(&password);
+        untyped
+            .client
             .set_credentials(&name, &secret)
             .map_err(|reason| Error::new(ErrorKind::Client, format!("set_credentials: {reason}")))?;
         // Earlier rejections do not apply to the new credentials.
-        core.shared.authentication.state.start_over();
+        untyped.state.authentication.state.start_over();
         Ok(())
     }
 }
@@ -75,7 +76,7 @@ mod tests {
         let login = ProducerConfig::new().security_protocol(SecurityProtocol::SaslPlaintext);
         let producer = producer(login.sasl_login(SaslMechanism::Plain, "alice", "hunter1"));
         producer.set_credentials("alice", "hunter2").unwrap();
-        let shown = producer.0.core.shared.authentication.broker_errors.redact("hunter1, hunter2");
+        let shown = producer.0.untyped.state.authentication.broker_errors.redact("hunter1, hunter2");
         assert_eq!(shown, "[hidden], [hidden]");
     }
 }

@@ -49,12 +49,16 @@ impl Tokens {
     pub(in crate::producer) fn start(
         self: &Arc<Self>,
         provider: Box<dyn TokenProvider>,
-        shared: Weak<ProducerState>,
+        producer_state: Weak<ProducerState>,
     ) -> Result<(), Error> {
         let (tokens, provider) = (Arc::clone(self), Contained::new(provider));
-        thread::Builder::new().name("ottla-token".to_owned()).spawn(move || tokens.run(&**provider, &shared)).map(drop).map_err(
-            |error| Error::new(ErrorKind::Client, "could not start the thread for the token provider").with_source(error),
-        )
+        thread::Builder::new()
+            .name("ottla-token".to_owned())
+            .spawn(move || tokens.run(&**provider, &producer_state))
+            .map(drop)
+            .map_err(|error| {
+                Error::new(ErrorKind::Client, "could not start the thread for the token provider").with_source(error)
+            })
     }
 
     /// Requests a token from the provider.
@@ -76,7 +80,7 @@ impl Tokens {
         drop(client);
     }
 
-    fn run(&self, provider: &dyn TokenProvider, shared: &Weak<ProducerState>) {
+    fn run(&self, provider: &dyn TokenProvider, producer_state: &Weak<ProducerState>) {
         let mut backoff = None;
         while self.wait(backoff) {
             let asked = match contain(|| self.ask(provider)) {
@@ -84,13 +88,13 @@ impl Tokens {
                 Ok(Some(asked)) => asked,
                 Err(panic) => Err(format!("the provider panicked: {panic}")),
             };
-            let Some(shared) = shared.upgrade() else { return };
-            match asked.and_then(|token| self.set(&shared, &token)) {
+            let Some(producer_state) = producer_state.upgrade() else { return };
+            match asked.and_then(|token| self.set(&producer_state, &token)) {
                 Ok(()) => backoff = None,
                 Err(why) => {
                     let next = backoff.map_or(BACKOFF.0, |last: Duration| (last * 2).min(BACKOFF.1));
                     backoff = Some(next);
-                    shared.tell_no_token(&why, next);
+                    producer_state.tell_no_token(&why, next);
                 }
             }
         }
@@ -133,14 +137,14 @@ impl Tokens {
         }
     }
 
-    fn set(&self, shared: &ProducerState, token: &Token) -> Result<(), String> {
-        shared.authentication.broker_errors.keep_secret(token.value());
+    fn set(&self, producer_state: &ProducerState, token: &Token) -> Result<(), String> {
+        producer_state.authentication.broker_errors.keep_secret(token.value());
         let token = native(token)?;
         let client = lock(&self.client);
         let Some(client) = &*client else { return Ok(()) };
         client.set_token(&token)?;
         // The timeout for authentication starts again with this token.
-        shared.authentication.state.start_over();
+        producer_state.authentication.state.start_over();
         Ok(())
     }
 }
@@ -247,7 +251,7 @@ mod tests {
         let asked = || receiver.recv_timeout(Duration::from_secs(60)).unwrap();
         let (first, second) = (asked(), asked());
         assert!(second.duration_since(first) >= BACKOFF.0);
-        let error = producer.0.core.shared.authentication.broker_errors.last().unwrap();
+        let error = producer.0.untyped.state.authentication.broker_errors.last().unwrap();
         assert_eq!(error.text, "the token provider failed: no");
     }
 

@@ -68,7 +68,7 @@ pub(in crate::producer) struct Losses {
 
 /// A call of `close` that will return the undelivered records.
 pub(in crate::producer) struct Collector {
-    shared: Arc<ProducerState>,
+    state: Arc<ProducerState>,
     fork_guard: ForkGuard,
 }
 
@@ -130,15 +130,15 @@ impl Closing {
 }
 
 impl Collector {
-    pub(in crate::producer) fn new(shared: Arc<ProducerState>) -> Self {
-        lock(&shared.delivery.closing).collectors += 1;
-        Self { shared, fork_guard: ForkGuard::current() }
+    pub(in crate::producer) fn new(state: Arc<ProducerState>) -> Self {
+        lock(&state.delivery.closing).collectors += 1;
+        Self { state, fork_guard: ForkGuard::current() }
     }
 
     /// Returns the undelivered records. `in_time`: whether the delivery thread has ended.
     pub(in crate::producer) fn take(self, in_time: bool) -> Result<Vec<Unsent>, Error> {
-        let shared = &self.shared;
-        let unreported = if in_time { 0 } else { shared.admission.outstanding.len() };
+        let state = &self.state;
+        let unreported = if in_time { 0 } else { state.admission.outstanding.len() };
         if unreported > 0 {
             let message = format!(
                 "the timeout has passed and up to {unreported} records are not reported yet, because a callback or other user code \
@@ -146,7 +146,7 @@ impl Collector {
             );
             return Err(Error::new(ErrorKind::CloseTimeout, message));
         }
-        let unsent = lock(&shared.delivery.closing).take();
+        let unsent = lock(&state.delivery.closing).take();
         if !unsent.is_empty() {
             emit!(warn, unsent = unsent.len(), "the producer was closed before all of its records were delivered");
         }
@@ -161,7 +161,7 @@ impl Drop for Collector {
             return;
         }
         let losses = {
-            let mut closing = lock(&self.shared.delivery.closing);
+            let mut closing = lock(&self.state.delivery.closing);
             closing.collectors -= 1;
             closing.losses()
         };

@@ -32,28 +32,28 @@ impl ProducerState {
     ) -> io::Result<JoinHandle<()>> {
         // Before the first possible flush.
         self.delivery.flush_helper.connect(Arc::clone(&client));
-        let shared = Arc::clone(self);
+        let state = Arc::clone(self);
         let spawned = thread::Builder::new().name(format!("ottla-{}", self.client_id)).spawn(move || {
             // Dropped in this order, also by a panic: the client, then `_end`.
-            let _end = End(Arc::clone(&shared));
+            let _end = End(Arc::clone(&state));
             let client = client;
             let woken = Arc::clone(&client);
-            shared.admission.deferrals.connect(Box::new(move || woken.wake()));
+            state.admission.deferrals.connect(Box::new(move || woken.wake()));
             let woken = Arc::clone(&client);
-            shared.metadata.absent.connect(Box::new(move || woken.wake()));
-            shared.metadata.refresh.connect(Arc::clone(&client));
-            let _ = shared.delivery.thread.set(thread::current().id());
-            serve(&client, &*shared);
+            state.metadata.absent.connect(Box::new(move || woken.wake()));
+            state.metadata.refresh.connect(Arc::clone(&client));
+            let _ = state.delivery.thread.set(thread::current().id());
+            serve(&client, &*state);
             // The helpers also have a handle of the client. After they end, dropping the last handle destroys librdkafka's client here.
-            shared.delivery.flush_helper.end();
-            shared.metadata.producer_id.join();
-            shared.metadata.refresh.join();
-            if let Some(transactions) = &shared.transactions {
+            state.delivery.flush_helper.end();
+            state.metadata.producer_id.join();
+            state.metadata.refresh.join();
+            if let Some(transactions) = &state.transactions {
                 transactions.join();
             }
-            shared.admission.deferrals.disconnect();
-            shared.metadata.absent.disconnect();
-            if let Some(tokens) = &shared.authentication.tokens {
+            state.admission.deferrals.disconnect();
+            state.metadata.absent.disconnect();
+            if let Some(tokens) = &state.authentication.tokens {
                 tokens.end();
             }
             drop(client);
@@ -71,25 +71,25 @@ struct End(Arc<ProducerState>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        let Self(shared) = self;
-        shared.admission.outstanding.close();
-        if let Some(transactions) = &shared.transactions {
+        let Self(state) = self;
+        state.admission.outstanding.close();
+        if let Some(transactions) = &state.transactions {
             transactions.give_up();
         }
-        shared.delivery.flush_helper.end();
-        shared.refuse_waiting(code::DESTROY, true);
-        shared.admission.deferrals.disconnect();
-        shared.metadata.absent.disconnect();
-        if let Some(tokens) = &shared.authentication.tokens {
+        state.delivery.flush_helper.end();
+        state.refuse_waiting(code::DESTROY, true);
+        state.admission.deferrals.disconnect();
+        state.metadata.absent.disconnect();
+        if let Some(tokens) = &state.authentication.tokens {
             tokens.end();
         }
-        shared.admission.timer.end();
+        state.admission.timer.end();
         let mut done = Done::default();
-        shared.admission.outstanding.abandon(&mut done);
+        state.admission.outstanding.abandon(&mut done);
         drop(done);
-        let losses = lock(&shared.delivery.closing).end();
+        let losses = lock(&state.delivery.closing).end();
         closing::tell(losses);
-        shared.delivery.ending.end();
+        state.delivery.ending.end();
     }
 }
 
@@ -101,49 +101,49 @@ mod tests {
     use crate::deadline::Deadline;
     use crate::producer::{
         admission::{admit::Entrant, buffer_memory::Claim, outstanding::Abandoned},
-        producer_state::tests::{client, shared},
+        producer_state::tests::{client, state},
     };
 
     #[test]
     fn a_panic_of_the_delivery_thread_completes_all_waiters() {
         let client = client();
-        let shared = Arc::new(shared());
+        let state = Arc::new(state());
         let (sender, receiver) = std::sync::mpsc::channel();
         let serve = move |_: &Client, _: &dyn EventHandler| {
             receiver.recv().unwrap();
             panic!("a bug of ours");
         };
-        let thread = shared.run(Arc::clone(&client), serve).unwrap();
+        let thread = state.run(Arc::clone(&client), serve).unwrap();
         // A record that is never reported, and one that waits for memory.
-        assert!(shared.admission.outstanding.enter(&mut Done::default()).is_some() && shared.admission.buffer_memory.try_take(1));
+        assert!(state.admission.outstanding.enter(&mut Done::default()).is_some() && state.admission.buffer_memory.try_take(1));
         let mut draft = client.pool().take();
         draft.set_charge(1);
         let mut waiting = draft.pending();
-        assert!(matches!(shared.admission.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
-        let mut flushed = shared.admission.outstanding.flush();
+        assert!(matches!(state.admission.buffer_memory.take_or_wait(1, Entrant::Whole(draft)), Claim::Waiting { .. }));
+        let mut flushed = state.admission.outstanding.flush();
         assert!((&mut flushed).now_or_never().is_none());
-        let before = shared.close(&client, Deadline::NEVER, true);
+        let before = state.close(&client, Deadline::NEVER, true);
         sender.send(()).unwrap();
         assert!(thread.join().is_err());
         assert_eq!(flushed.now_or_never(), Some(Err(Abandoned)), "an earlier flush");
-        assert_eq!(shared.admission.outstanding.flush().now_or_never(), Some(Err(Abandoned)), "a later flush");
+        assert_eq!(state.admission.outstanding.flush().now_or_never(), Some(Err(Abandoned)), "a later flush");
         assert_eq!(before.now_or_never(), Some(Ok(true)), "an earlier close");
-        assert_eq!(shared.close(&client, Deadline::NEVER, true).now_or_never(), Some(Ok(true)), "a later close");
+        assert_eq!(state.close(&client, Deadline::NEVER, true).now_or_never(), Some(Ok(true)), "a later close");
         let context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(waiting.poll_admission(&context).is_ready(), "a record that waits for memory");
-        assert!(shared.admission.outstanding.enter(&mut Done::default()).is_none(), "a later send");
-        shared.delivery.flush_helper.close();
-        assert!(!shared.delivery.flush_helper.runs(), "the flush helper");
+        assert!(state.admission.outstanding.enter(&mut Done::default()).is_none(), "a later send");
+        state.delivery.flush_helper.close();
+        assert!(!state.delivery.flush_helper.runs(), "the flush helper");
     }
 
     #[test]
     fn closing_without_outstanding_records_starts_no_flush_helper() {
-        let (client, shared) = (client(), Arc::new(shared()));
-        let thread = shared.run(Arc::clone(&client), |_, _| {}).unwrap();
-        let ended = shared.close(&client, Deadline::NEVER, true);
+        let (client, state) = (client(), Arc::new(state()));
+        let thread = state.run(Arc::clone(&client), |_, _| {}).unwrap();
+        let ended = state.close(&client, Deadline::NEVER, true);
         thread.join().unwrap();
-        shared.delivery.flush_helper.close();
+        state.delivery.flush_helper.close();
         assert!(ended.now_or_never().is_some());
-        assert!(!shared.delivery.flush_helper.runs());
+        assert!(!state.delivery.flush_helper.runs());
     }
 }

@@ -61,24 +61,24 @@ impl fmt::Debug for DropOn {
 /// What is left to do for a producer whose last handle is gone. Dropping it does that: waits for the end until the deadline, and says how
 /// many records are not reported then. So it is done even if the one that it was given to drops it.
 pub(in crate::producer) struct Remainder {
-    shared: Arc<ProducerState>,
+    state: Arc<ProducerState>,
     deadline: Deadline,
 }
 
 impl Remainder {
-    pub(in crate::producer) fn new(shared: Arc<ProducerState>, deadline: Deadline) -> Self {
-        Self { shared, deadline }
+    pub(in crate::producer) fn new(state: Arc<ProducerState>, deadline: Deadline) -> Self {
+        Self { state, deadline }
     }
 
     #[cfg(feature = "tokio")]
     fn is_over(&self) -> bool {
-        self.shared.delivery.ending.has_ended()
+        self.state.delivery.ending.has_ended()
     }
 }
 
 impl Drop for Remainder {
     fn drop(&mut self) {
-        let unreported = if self.shared.wait_for_end(self.deadline) { 0 } else { self.shared.admission.outstanding.len() };
+        let unreported = if self.state.wait_for_end(self.deadline) { 0 } else { self.state.admission.outstanding.len() };
         if unreported > 0 {
             closing::tell_unreported(unreported);
         }

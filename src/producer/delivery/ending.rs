@@ -137,9 +137,9 @@ impl ProducerState {
             return self.delivery.ending.receiver();
         }
         let (sender, receiver) = oneshot::channel();
-        let shared = Arc::clone(self);
+        let state = Arc::clone(self);
         let watch = move || {
-            let in_time = shared.wait_for_end(deadline);
+            let in_time = state.wait_for_end(deadline);
             let _ = answer(sender, in_time);
         };
         match thread::Builder::new().name("ottla-close".to_owned()).spawn(watch) {

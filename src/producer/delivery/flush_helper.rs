@@ -261,9 +261,9 @@ impl Pulses {
 }
 
 impl Hurry {
-    pub(in crate::producer) fn new(core: Arc<UntypedProducer>) -> Self {
-        core.shared.delivery.flush_helper.ask(|state| state.hurries += 1);
-        Self(core)
+    pub(in crate::producer) fn new(untyped: Arc<UntypedProducer>) -> Self {
+        untyped.state.delivery.flush_helper.ask(|state| state.hurries += 1);
+        Self(untyped)
     }
 }
 
@@ -271,7 +271,7 @@ impl Drop for Hurry {
     fn drop(&mut self) {
         // In a forked child the lock may be held forever.
         if !self.0.client.is_left_behind() {
-            lock(&self.0.shared.delivery.flush_helper.inner.state).hurries -= 1;
+            lock(&self.0.state.delivery.flush_helper.inner.state).hurries -= 1;
         }
     }
 }

@@ -91,14 +91,14 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// # fn main() {}
     /// ```
     pub async fn cluster(&self) -> Result<Cluster, Error> {
-        self.0.core.check_open()?;
-        let timeout = self.0.core.shared.admission.buffer_memory.max_block();
-        let shared = Arc::clone(&self.0.core.shared);
-        let ask = move |client: &Client| persist(client, &shared, timeout, |timeout| client.describe_cluster(timeout));
-        match elsewhere(&self.0.core.client, ask).await? {
+        self.0.untyped.check_open()?;
+        let timeout = self.0.untyped.state.admission.buffer_memory.max_block();
+        let state = Arc::clone(&self.0.untyped.state);
+        let ask = move |client: &Client| persist(client, &state, timeout, |timeout| client.describe_cluster(timeout));
+        match elsewhere(&self.0.untyped.client, ask).await? {
             Ok(description) => Ok(description.into()),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered("the cluster")),
-            Err(code) => Err(self.0.core.shared.authentication.broker_errors.blame(Error::from_code(code, "the cluster"))),
+            Err(code) => Err(self.0.untyped.state.authentication.broker_errors.blame(Error::from_code(code, "the cluster"))),
         }
     }
 }

@@ -74,29 +74,29 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// - [`Authentication`](ErrorKind::Authentication) if the brokers reject this client
     /// - [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) if the topic does not exist
     pub async fn partitions_for(&self, topic: &str) -> Result<Vec<PartitionInfo>, Error> {
-        let core = &self.0.core;
-        core.check_open()?;
+        let untyped = &self.0.untyped;
+        untyped.check_open()?;
         check_topic_name(topic)?;
-        let timeout = core.shared.admission.buffer_memory.max_block();
+        let timeout = untyped.state.admission.buffer_memory.max_block();
         let context = format!("topic {topic}");
-        let shared = Arc::clone(&core.shared);
+        let state = Arc::clone(&untyped.state);
         let name = topic.to_owned();
-        match elsewhere(&core.client, move |client| ask(client, &shared, &name, timeout)).await? {
+        match elsewhere(&untyped.client, move |client| ask(client, &state, &name, timeout)).await? {
             Ok(metadata) => partitions(topic, metadata),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
-            Err(code) => Err(core.shared.authentication.broker_errors.blame(Error::from_code(code, &context))),
+            Err(code) => Err(untyped.state.authentication.broker_errors.blame(Error::from_code(code, &context))),
         }
     }
 
     /// The error of a request without a response.
     pub(in crate::producer) fn unanswered(&self, context: &str) -> Error {
-        let shared = &self.0.core.shared;
-        if let Some(error) = shared.authentication.broker_errors.authentication_error(context) {
+        let state = &self.0.untyped.state;
+        if let Some(error) = state.authentication.broker_errors.authentication_error(context) {
             return error;
         }
-        let waited = shared.admission.buffer_memory.max_block().as_millis();
-        let message = format!("{context}: no broker at {} answered within max.block.ms ({waited} ms)", shared.bootstrap_servers);
-        shared.authentication.broker_errors.blame(Error::new(ErrorKind::MetadataTimeout, message))
+        let waited = state.admission.buffer_memory.max_block().as_millis();
+        let message = format!("{context}: no broker at {} answered within max.block.ms ({waited} ms)", state.bootstrap_servers);
+        state.authentication.broker_errors.blame(Error::new(ErrorKind::MetadataTimeout, message))
     }
 }
 
@@ -119,12 +119,12 @@ pub(in crate::producer) async fn elsewhere<T: Send + 'static>(
 }
 
 /// Requests metadata until the topic exists, since brokers need a moment to create a topic. An unknown topic is given that moment too.
-fn ask(client: &Client, shared: &ProducerState, topic: &str, timeout: Duration) -> Result<Metadata, i32> {
+fn ask(client: &Client, state: &ProducerState, topic: &str, timeout: Duration) -> Result<Metadata, i32> {
     let begun = Instant::now();
     // librdkafka connects twice a second for a topic that it has, so the topic is created only after the first connection.
     let ask = |timeout| client.metadata(&*client.topic(topic)?, timeout);
     loop {
-        let answer = persist(client, shared, timeout.saturating_sub(begun.elapsed()), ask);
+        let answer = persist(client, state, timeout.saturating_sub(begun.elapsed()), ask);
         let patience = match answer {
             Ok(Metadata { code: code::UNKNOWN_TOPIC_OR_PARTITION, .. }) => timeout.min(TOPIC_CREATION),
             Ok(Metadata { code: code::LEADER_NOT_AVAILABLE, .. }) => timeout,
@@ -144,7 +144,7 @@ fn ask(client: &Client, shared: &ProducerState, topic: &str, timeout: Duration) 
 /// then drops (`rd_kafka_handle_Metadata`). It drops the address in `bootstrap.servers` once it knows the broker itself.
 pub(in crate::producer) fn persist<T>(
     client: &Client,
-    shared: &ProducerState,
+    state: &ProducerState,
     timeout: Duration,
     ask: impl Fn(Duration) -> Result<T, i32>,
 ) -> Result<T, i32> {
@@ -160,8 +160,8 @@ pub(in crate::producer) fn persist<T>(
             Err(code::TRANSPORT)
         };
         match answer {
-            Err(code::TIMED_OUT | code::TRANSPORT)
-                if !left.is_zero() && shared.authentication.denied(client, begun).is_none() => {}
+            Err(code::TIMED_OUT | code::TRANSPORT) if !left.is_zero() && state.authentication.denied(client, begun).is_none() => {
+            }
             answer => return answer,
         }
     }

@@ -29,19 +29,19 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Creates a topic, and waits until a broker reports a leader of each partition. Waits at most `max.block.ms` (and at most an hour).
     pub(crate) async fn create_topic(&self, name: &str, topic: TopicSpecification) -> Result<(), Error> {
         check_topic_name(name)?;
-        let timeout = self.0.core.shared.admission.buffer_memory.max_block();
+        let timeout = self.0.untyped.state.admission.buffer_memory.max_block();
         let (deadline, partitions) = (Deadline::after(timeout), topic.partitions);
         let context = format!("topic {name}: not created");
         self.change_topic(&context, ALREADY_EXISTS, move |client, timeout| client.create_topic(&topic, timeout)).await?;
         let topic = name.to_owned();
-        match elsewhere(&self.0.core.client, move |client| await_leaders(client, &topic, partitions, deadline)).await? {
+        match elsewhere(&self.0.untyped.client, move |client| await_leaders(client, &topic, partitions, deadline)).await? {
             Ok(()) => Ok(()),
             Err(code::TIMED_OUT) => {
                 let message = format!(
                     "topic {name}: created, but the brokers did not report a leader of each partition within max.block.ms ({} ms)",
                     timeout.as_millis()
                 );
-                Err(self.0.core.shared.authentication.broker_errors.blame(Error::new(ErrorKind::MetadataTimeout, message)))
+                Err(self.0.untyped.state.authentication.broker_errors.blame(Error::new(ErrorKind::MetadataTimeout, message)))
             }
             Err(code) => Err(Error::from_code(code, &format!("topic {name}: created, but its metadata failed"))),
         }
@@ -65,13 +65,13 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         done: i32,
         request: impl Fn(&Client, Duration) -> Result<(), TopicRefused> + Send + 'static,
     ) -> Result<(), Error> {
-        let core = &self.0.core;
-        core.check_open()?;
-        let (timeout, shared) = (core.shared.admission.buffer_memory.max_block(), Arc::clone(&core.shared));
+        let untyped = &self.0.untyped;
+        untyped.check_open()?;
+        let (timeout, state) = (untyped.state.admission.buffer_memory.max_block(), Arc::clone(&untyped.state));
         let ask = move |client: &Client| {
             // The last refusal. `persist` needs only its code.
             let last: Cell<Option<TopicRefused>> = Cell::new(None);
-            let answer = persist(client, &shared, timeout, |timeout| {
+            let answer = persist(client, &state, timeout, |timeout| {
                 let is_repeated = last.take().is_some();
                 match request(client, timeout) {
                     Err(refused) if is_repeated && refused.code == done => Ok(()),
@@ -85,7 +85,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             });
             answer.map_err(|code| last.take().filter(|refused| refused.code == code).unwrap_or_else(|| code.into()))
         };
-        match elsewhere(&core.client, ask).await? {
+        match elsewhere(&untyped.client, ask).await? {
             Ok(()) => Ok(()),
             Err(TopicRefused { code: code::TIMED_OUT | code::TRANSPORT, .. }) => Err(self.unanswered(context)),
             Err(TopicRefused { code, text }) => {
@@ -93,7 +93,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
                     Some(text) => Error::from_code(code, context).with_source(text),
                     None => Error::from_code(code, context),
                 };
-                Err(core.shared.authentication.broker_errors.blame(error))
+                Err(untyped.state.authentication.broker_errors.blame(error))
             }
         }
     }

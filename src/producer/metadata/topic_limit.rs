@@ -25,21 +25,21 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// - [`UnknownTopicOrPartition`](ErrorKind::UnknownTopicOrPartition) if the topic does not exist
     /// - [`Client`](ErrorKind::Client) if the broker does not support the request, like the embedded one
     pub async fn max_message_bytes(&self, topic: &str) -> Result<usize, Error> {
-        let core = &self.0.core;
-        core.check_open()?;
+        let untyped = &self.0.untyped;
+        untyped.check_open()?;
         check_topic_name(topic)?;
-        let (timeout, shared, name) =
-            (core.shared.admission.buffer_memory.max_block(), Arc::clone(&core.shared), topic.to_owned());
+        let (timeout, state, name) =
+            (untyped.state.admission.buffer_memory.max_block(), Arc::clone(&untyped.state), topic.to_owned());
         let ask = move |client: &Client| {
-            persist(client, &shared, timeout, |timeout| client.topic_setting(&name, MAX_MESSAGE_BYTES, timeout))
+            persist(client, &state, timeout, |timeout| client.topic_setting(&name, MAX_MESSAGE_BYTES, timeout))
         };
         let context = format!("topic {topic}: max.message.bytes");
-        match elsewhere(&core.client, ask).await? {
+        match elsewhere(&untyped.client, ask).await? {
             Ok(value) => value.and_then(|value| value.parse().ok()).ok_or_else(|| {
                 Error::new(ErrorKind::Client, format!("{context}: the broker's response contains no valid number"))
             }),
             Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
-            Err(code) => Err(core.shared.authentication.broker_errors.blame(Error::from_code(code, &context))),
+            Err(code) => Err(untyped.state.authentication.broker_errors.blame(Error::from_code(code, &context))),
         }
     }
 }

@@ -95,7 +95,7 @@ impl<'p, K: ?Sized + 'static, V: ?Sized + 'static> Blocking<'p, K, V> {
     }
 
     fn in_callback(&self) -> bool {
-        self.0.0.core.shared.on_delivery_thread()
+        self.0.0.untyped.state.on_delivery_thread()
     }
 
     pub(in crate::producer) fn refuse_in_callback(&self, what: &str) -> Result<(), Error> {

@@ -18,7 +18,7 @@ use crate::{
 /// Dropping it cancels the record unless it has been accepted, like [`Sending`].
 #[must_use = "await this to know whether the record was delivered"]
 pub struct SendAndWait {
-    core: Arc<UntypedProducer>,
+    untyped: Arc<UntypedProducer>,
     state: State,
 }
 
@@ -34,8 +34,8 @@ enum State {
 }
 
 impl SendAndWait {
-    pub(in crate::producer) fn new(core: &Arc<UntypedProducer>, sending: Sending) -> Self {
-        Self { core: Arc::clone(core), state: State::Accepting(sending, None) }
+    pub(in crate::producer) fn new(untyped: &Arc<UntypedProducer>, sending: Sending) -> Self {
+        Self { untyped: Arc::clone(untyped), state: State::Accepting(sending, None) }
     }
 }
 
@@ -48,11 +48,11 @@ impl Future for SendAndWait {
             let result = match &mut this.state {
                 State::Accepting(sending, hurry) => match Pin::new(sending).poll(context) {
                     Poll::Pending => {
-                        hurry.get_or_insert_with(|| this.core.hurry());
+                        hurry.get_or_insert_with(|| this.untyped.hurry());
                         return Poll::Pending;
                     }
                     Poll::Ready(Ok(delivery)) => {
-                        let hurry = hurry.take().unwrap_or_else(|| this.core.hurry());
+                        let hurry = hurry.take().unwrap_or_else(|| this.untyped.hurry());
                         this.state = State::Accepted { delivery, _hurry: hurry };
                         continue;
                     }

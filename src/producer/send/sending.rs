@@ -41,13 +41,13 @@ enum State {
     Waiting {
         id: u64,
         pending: Pending,
-        core: Arc<UntypedProducer>,
+        untyped: Arc<UntypedProducer>,
     },
     /// Waits for its serializer, its topic or its partition, and perhaps for memory before that.
     Deferred {
         ticket: Arc<Ticket>,
         pending: Pending,
-        core: Arc<UntypedProducer>,
+        untyped: Arc<UntypedProducer>,
     },
     Done,
 }
@@ -62,95 +62,95 @@ impl Sending {
     }
 
     /// Queues the draft for `buffer.memory`.
-    pub(in crate::producer) fn wait_for_memory(core: &Arc<UntypedProducer>, mut draft: Draft) -> Self {
-        let shared = &core.shared;
-        if !shared.is_known(draft.record()) {
+    pub(in crate::producer) fn wait_for_memory(untyped: &Arc<UntypedProducer>, mut draft: Draft) -> Self {
+        let state = &untyped.state;
+        if !state.is_known(draft.record()) {
             // librdkafka may not know the partition when memory becomes available.
-            return Self::wait_for_serializer(core, draft, PendingSerialization::nothing());
+            return Self::wait_for_serializer(untyped, draft, PendingSerialization::nothing());
         }
         let pending = draft.pending();
         draft.record_mut().trim();
-        match shared.admission.buffer_memory.take_or_wait(draft.charge(), Entrant::Whole(draft)) {
-            Claim::Granted(entrant) => core.send_reserved(entrant.into_draft(), pending),
+        match state.admission.buffer_memory.take_or_wait(draft.charge(), Entrant::Whole(draft)) {
+            Claim::Granted(entrant) => untyped.send_reserved(entrant.into_draft(), pending),
             Claim::Waiting { id, first } => {
                 if first {
-                    core.client.wake(); // to see the timer
-                    core.keep_time();
+                    untyped.client.wake(); // to see the timer
+                    untyped.keep_time();
                 }
-                Self(State::Waiting { id, pending, core: Arc::clone(core) })
+                Self(State::Waiting { id, pending, untyped: Arc::clone(untyped) })
             }
-            Claim::Closed(entrant) => Self::refuse(core, entrant.into_draft()),
+            Claim::Closed(entrant) => Self::refuse(untyped, entrant.into_draft()),
         }
     }
 
     /// Queues the draft for its serializer, after it has reserved memory for what it keeps meanwhile.
     pub(in crate::producer) fn wait_for_serializer(
-        core: &Arc<UntypedProducer>,
+        untyped: &Arc<UntypedProducer>,
         mut draft: Draft,
         pending_serialization: PendingSerialization,
     ) -> Self {
-        let shared = &core.shared;
-        if !shared.admission.deferrals.engage() {
-            return Self::refuse(core, draft);
+        let state = &untyped.state;
+        if !state.admission.deferrals.engage() {
+            return Self::refuse(untyped, draft);
         }
         let pending = draft.pending();
         draft.record_mut().trim();
         // The size kept in memory may exceed `buffer.memory`, although the serialized record does not.
-        let held = draft.record().cost().saturating_add(pending_serialization.held()).min(shared.admission.buffer_memory.limit());
+        let held = draft.record().cost().saturating_add(pending_serialization.held()).min(state.admission.buffer_memory.limit());
         draft.set_charge(held);
         let ticket = Arc::new(Ticket::new(topic_of(draft.record())));
         let deferral = Box::new(Deferral { draft, pending_serialization, ticket: Arc::clone(&ticket) });
-        match shared.admission.buffer_memory.take_or_wait(held, Entrant::Deferred(deferral)) {
-            Claim::Granted(Entrant::Deferred(deferral)) if !shared.may_pass(&deferral) => {
-                shared.line_up(&core.client, deferral);
-                core.keep_time();
+        match state.admission.buffer_memory.take_or_wait(held, Entrant::Deferred(deferral)) {
+            Claim::Granted(Entrant::Deferred(deferral)) if !state.may_pass(&deferral) => {
+                state.line_up(&untyped.client, deferral);
+                untyped.keep_time();
             }
-            Claim::Granted(Entrant::Deferred(deferral)) if shared.is_behind_absent(deferral.draft.record()) => {
-                shared.set_aside(&core.client, deferral);
-                core.keep_time();
+            Claim::Granted(Entrant::Deferred(deferral)) if state.is_behind_absent(deferral.draft.record()) => {
+                state.set_aside(&untyped.client, deferral);
+                untyped.keep_time();
             }
             Claim::Granted(entrant) => {
-                let sending = core.send_reserved(entrant.into_draft(), pending);
-                shared.admission.deferrals.disengage();
+                let sending = untyped.send_reserved(entrant.into_draft(), pending);
+                state.admission.deferrals.disengage();
                 return sending;
             }
             Claim::Waiting { id, first } => {
                 ticket.place.enter_room(id);
                 if first {
-                    core.client.wake(); // to see the timer
-                    core.keep_time();
+                    untyped.client.wake(); // to see the timer
+                    untyped.keep_time();
                 }
             }
             Claim::Closed(entrant) => {
-                shared.admission.deferrals.disengage();
-                return Self::refuse(core, entrant.into_draft());
+                state.admission.deferrals.disengage();
+                return Self::refuse(untyped, entrant.into_draft());
             }
         }
-        Self(State::Deferred { ticket, pending, core: Arc::clone(core) })
+        Self(State::Deferred { ticket, pending, untyped: Arc::clone(untyped) })
     }
 
     /// Rejects the draft, because the producer is closed.
-    fn refuse(core: &UntypedProducer, draft: Draft) -> Self {
-        let error = core.refusal(code::DESTROY);
-        core.reject(&topic_of(draft.record()), draft, &error);
+    fn refuse(untyped: &UntypedProducer, draft: Draft) -> Self {
+        let error = untyped.refusal(code::DESTROY);
+        untyped.reject(&topic_of(draft.record()), draft, &error);
         Self::failed(error)
     }
 
     /// Sets the draft aside until its topic or partition is known. Its memory is reserved.
-    pub(in crate::producer) fn wait_for_metadata(core: &Arc<UntypedProducer>, draft: Draft, pending: Pending) -> Self {
-        let shared = &core.shared;
-        if !shared.admission.deferrals.engage() {
-            shared.release(&core.client, draft.charge());
-            return Self::refuse(core, draft);
+    pub(in crate::producer) fn wait_for_metadata(untyped: &Arc<UntypedProducer>, draft: Draft, pending: Pending) -> Self {
+        let state = &untyped.state;
+        if !state.admission.deferrals.engage() {
+            state.release(&untyped.client, draft.charge());
+            return Self::refuse(untyped, draft);
         }
         let pending = if pending.is_taken() { draft.pending() } else { pending };
         let ticket = Arc::new(Ticket::new(topic_of(draft.record())));
-        shared.set_aside(
-            &core.client,
+        state.set_aside(
+            &untyped.client,
             Box::new(Deferral { draft, pending_serialization: PendingSerialization::nothing(), ticket: Arc::clone(&ticket) }),
         );
-        core.keep_time();
-        Self(State::Deferred { ticket, pending, core: Arc::clone(core) })
+        untyped.keep_time();
+        Self(State::Deferred { ticket, pending, untyped: Arc::clone(untyped) })
     }
 }
 
@@ -168,9 +168,9 @@ impl Future for Sending {
         };
         match (mem::replace(&mut self.0, State::Done), admission) {
             (State::Ready(result), _) => result.map_or(Poll::Pending, Poll::Ready),
-            (State::Waiting { core, .. }, Some(Err(code))) => Poll::Ready(Err(core.refusal(code))),
-            (State::Deferred { ticket, core, .. }, Some(Err(code))) => {
-                Poll::Ready(Err(ticket.take_error().unwrap_or_else(|| core.refusal(code))))
+            (State::Waiting { untyped, .. }, Some(Err(code))) => Poll::Ready(Err(untyped.refusal(code))),
+            (State::Deferred { ticket, untyped, .. }, Some(Err(code))) => {
+                Poll::Ready(Err(ticket.take_error().unwrap_or_else(|| untyped.refusal(code))))
             }
             (State::Accepted(delivery), _) => Poll::Ready(Ok(delivery)),
             (State::Waiting { pending, .. } | State::Deferred { pending, .. }, _) => Poll::Ready(Ok(Delivery::new(pending))),
@@ -181,15 +181,15 @@ impl Future for Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        if let State::Waiting { core, .. } | State::Deferred { core, .. } = &self.0 {
+        if let State::Waiting { untyped, .. } | State::Deferred { untyped, .. } = &self.0 {
             // In a forked child, the record belongs to the parent process.
-            if core.client.is_left_behind() {
+            if untyped.client.is_left_behind() {
                 return;
             }
         }
         match &self.0 {
-            State::Waiting { id, core, .. } => core.shared.withdraw_from_room(&core.client, *id),
-            State::Deferred { ticket, core, .. } => core.shared.withdraw_deferred(&core.client, ticket),
+            State::Waiting { id, untyped, .. } => untyped.state.withdraw_from_room(&untyped.client, *id),
+            State::Deferred { ticket, untyped, .. } => untyped.state.withdraw_deferred(&untyped.client, ticket),
             _ => {}
         }
     }

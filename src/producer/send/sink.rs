@@ -81,7 +81,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Sink<ProducerRecord<'static, K, V
         if delivered.is_ready() {
             this.hurry = None;
         } else if this.hurry.is_none() {
-            this.hurry = Some(this.producer.0.core.hurry());
+            this.hurry = Some(this.producer.0.untyped.hurry());
         }
         delivered
     }

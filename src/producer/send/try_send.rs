@@ -25,18 +25,20 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 
     fn accept_now(&self, draft: Draft) -> Result<(), Error> {
-        let core = &self.0.core;
-        if core.shared.admission.buffer_memory.try_take(draft.charge()) {
+        let untyped = &self.0.untyped;
+        if untyped.state.admission.buffer_memory.try_take(draft.charge()) {
             // Checked only now, when the record cannot be behind others that wait for memory.
-            if core.shared.admission.deferrals.is_engaged() && core.shared.admission.deferrals.holds(&topic_of(draft.record())) {
-                core.shared.release(&core.client, draft.charge());
+            if untyped.state.admission.deferrals.is_engaged()
+                && untyped.state.admission.deferrals.holds(&topic_of(draft.record()))
+            {
+                untyped.state.release(&untyped.client, draft.charge());
                 return Err(self.refuse_pending(draft, "the schema of a record before it"));
             }
-            if core.shared.is_behind_absent(draft.record()) {
-                return Err(core.turn_absent_away(draft, code::UNKNOWN_PARTITION));
+            if untyped.state.is_behind_absent(draft.record()) {
+                return Err(untyped.turn_absent_away(draft, code::UNKNOWN_PARTITION));
             }
-            return core.accept(draft).map_err(|rejected| match rejected {
-                Rejected::Absent(draft, code) => core.turn_absent_away(*draft, code),
+            return untyped.accept(draft).map_err(|rejected| match rejected {
+                Rejected::Absent(draft, code) => untyped.turn_absent_away(*draft, code),
                 Rejected::Failed(error) => error,
             });
         }
@@ -44,10 +46,10 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
             ErrorKind::BufferFull,
             format!(
                 "no room in buffer.memory ({} bytes); await `send`, or try again later",
-                core.shared.admission.buffer_memory.limit()
+                untyped.state.admission.buffer_memory.limit()
             ),
         );
-        core.reject(&topic_of(draft.record()), draft, &error);
+        untyped.reject(&topic_of(draft.record()), draft, &error);
         Err(error)
     }
 
@@ -63,7 +65,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
         let topic = topic_of(draft.record());
         let message = format!("topic {topic}: {what} is not available yet; await `send`, or try again later");
         let error = Error::new(ErrorKind::SchemaPending, message);
-        self.0.core.reject(&topic, draft, &error);
+        self.0.untyped.reject(&topic, draft, &error);
         error
     }
 }

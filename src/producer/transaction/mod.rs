@@ -98,7 +98,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 
     async fn init_transactions_within(&self, timeout: Option<Duration>) -> Result<(), Error> {
-        self.timed(Timed::InitTransactions, async { self.transactions()?.init(&self.0.core, timeout).await }).await
+        self.timed(Timed::InitTransactions, async { self.transactions()?.init(&self.0.untyped, timeout).await }).await
     }
 
     /// Begins a transaction. Waits at most `max.block.ms` for a pending abort or commit of the previous transaction.
@@ -122,15 +122,15 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     async fn timed<T: Send>(&self, call: Timed, result: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
         let begun = Instant::now();
         let result = result.await?;
-        self.0.core.shared.meter.took(call, begun.elapsed());
+        self.0.untyped.state.meter.took(call, begun.elapsed());
         Ok(result)
     }
 
     fn transactions(&self) -> Result<&Transactions, Error> {
-        self.0.core.check_process()?;
+        self.0.untyped.check_process()?;
         let none =
             || Error::new(ErrorKind::TransactionState, "the producer has no transactional.id: set one to use transactions");
-        self.0.core.shared.transactions.as_ref().ok_or_else(none)
+        self.0.untyped.state.transactions.as_ref().ok_or_else(none)
     }
 }
 
@@ -176,7 +176,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
         group: &ConsumerGroupMetadata,
         timeout: Option<Duration>,
     ) -> Result<(), Error> {
-        self.producer.0.core.check_process()?;
+        self.producer.0.untyped.check_process()?;
         self.open.admit()?;
         if offsets.is_empty() {
             return Ok(());
@@ -201,7 +201,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     }
 
     async fn commit_within(&self, timeout: Option<Duration>) -> Result<(), Error> {
-        self.producer.0.core.check_process()?;
+        self.producer.0.untyped.check_process()?;
         self.producer.timed(Timed::Commit, self.open.call(Call::Commit(self.open.number()), timeout)).await
     }
 
@@ -220,7 +220,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     }
 
     async fn abort_within(&self, timeout: Option<Duration>) -> Result<(), Error> {
-        self.producer.0.core.check_process()?;
+        self.producer.0.untyped.check_process()?;
         self.producer.timed(Timed::Abort, self.open.call(Call::Abort(self.open.number()), timeout)).await
     }
 }
@@ -277,7 +277,7 @@ mod tests {
         // A thread of the parent process may have held the lock during the fork.
         let (sender, receiver) = mpsc::channel();
         let other = producer.clone();
-        let transactions = other.0.core.shared.transactions.as_ref().unwrap();
+        let transactions = other.0.untyped.state.transactions.as_ref().unwrap();
         let held = transactions.lock();
         thread::spawn(move || {
             drop(transaction);

@@ -15,14 +15,14 @@ use crate::{
 
 /// The guard of an open transaction. Aborts it on drop if it is still open.
 pub(super) struct Open {
-    shared: Weak<ProducerState>,
+    producer_state: Weak<ProducerState>,
     number: u64,
     fork_guard: ForkGuard,
 }
 
 impl Open {
-    pub(super) fn new(shared: &Arc<ProducerState>, number: u64) -> Self {
-        Self { shared: Arc::downgrade(shared), number, fork_guard: ForkGuard::current() }
+    pub(super) fn new(producer_state: &Arc<ProducerState>, number: u64) -> Self {
+        Self { producer_state: Arc::downgrade(producer_state), number, fork_guard: ForkGuard::current() }
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -34,8 +34,8 @@ impl Open {
         if self.fork_guard.is_left() {
             return Err(other_process());
         }
-        let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
-        let Some(transactions) = &shared.transactions else { return Err(closed()) };
+        let Some(producer_state) = self.producer_state.upgrade() else { return Err(closed()) };
+        let Some(transactions) = &producer_state.transactions else { return Err(closed()) };
         if transactions.taking.load(Ordering::Acquire) == self.number {
             return Ok(());
         }
@@ -48,8 +48,8 @@ impl Open {
     /// Executes a call for this transaction. After a commit or an abort it accepts no more records. Without a timeout it waits for `max.block.ms`.
     pub(super) async fn call(&self, call: Call, timeout: Option<Duration>) -> Result<(), Error> {
         let reply = {
-            let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
-            let Some(transactions) = &shared.transactions else { return Err(closed()) };
+            let Some(producer_state) = self.producer_state.upgrade() else { return Err(closed()) };
+            let Some(transactions) = &producer_state.transactions else { return Err(closed()) };
             transactions.ask(call, timeout)?
         };
         reply_of(reply).await.map(drop)
@@ -62,8 +62,8 @@ impl Drop for Open {
         if self.fork_guard.is_left() {
             return;
         }
-        let Some(shared) = self.shared.upgrade() else { return };
-        if let Some(transactions) = &shared.transactions {
+        let Some(producer_state) = self.producer_state.upgrade() else { return };
+        if let Some(transactions) = &producer_state.transactions {
             transactions.drop_open(self.number);
         }
     }

@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct TransactionThread {
     client: Arc<Client>,
-    shared: Arc<ProducerState>,
+    state: Arc<ProducerState>,
 }
 
 /// Why a call failed.
@@ -51,15 +51,15 @@ type CallOutcome = Option<Result<(), CallFailure>>;
 
 impl TransactionThread {
     /// Starts the thread, which ends when the producer is closed.
-    pub(super) fn start(client: Arc<Client>, shared: Arc<ProducerState>) -> Result<JoinHandle<()>, Error> {
+    pub(super) fn start(client: Arc<Client>, state: Arc<ProducerState>) -> Result<JoinHandle<()>, Error> {
         thread::Builder::new()
             .name("ottla-transactions".to_owned())
-            .spawn(move || Self { client, shared }.run())
+            .spawn(move || Self { client, state }.run())
             .map_err(|error| Error::new(ErrorKind::Client, "the transaction thread could not be started").with_source(error))
     }
 
     fn run(self) {
-        let Some(transactions) = &self.shared.transactions else { return };
+        let Some(transactions) = &self.state.transactions else { return };
         // Also completes the waiters if the thread panics.
         let _end = End(transactions, &self.client);
         while let Some(call) = transactions.next() {
@@ -115,7 +115,7 @@ impl TransactionThread {
 
     /// The authentication error since `asked`, which makes retries useless.
     fn authentication_error(&self, asked: Instant) -> Option<TransactionRefused> {
-        let refusal = self.shared.authentication.denied(&self.client, asked)?;
+        let refusal = self.state.authentication.denied(&self.client, asked)?;
         let (code, text) = (refusal.code(), refusal.to_string());
         Some(TransactionRefused { code, text, retriable: false, abortable: false, fatal: false })
     }
@@ -133,7 +133,7 @@ impl TransactionThread {
         }
         // An unreported record of the previous transaction must not become part of this one, and one that is just being rejected must not fail
         // this one.
-        while self.shared.anything_waits() || !self.shared.admission.outstanding.is_empty() || transactions.is_ending_records() {
+        while self.state.anything_waits() || !self.state.admission.outstanding.is_empty() || transactions.is_ending_records() {
             if !transactions.continues(call, None) {
                 return None;
             }
@@ -151,7 +151,7 @@ impl TransactionThread {
         let answer = match unheard {
             Some(error) => Err(error),
             None => match self.client.begin_transaction() {
-                Ok(()) => Ok(Some(transactions.open(&self.shared))),
+                Ok(()) => Ok(Some(transactions.open(&self.state))),
                 Err(refused) => Err(self.judge(transactions, refused).error(call)),
             },
         };
@@ -179,9 +179,8 @@ impl TransactionThread {
         loop {
             // Read before the failure, which is stored before a record counts as reported, and in the order in which a record passes these
             // stages.
-            let is_done = !self.shared.anything_waits()
-                && self.shared.admission.outstanding.is_empty()
-                && !transactions.is_ending_records();
+            let is_done =
+                !self.state.anything_waits() && self.state.admission.outstanding.is_empty() && !transactions.is_ending_records();
             if let Some((code, text)) = self.client.fatal_error() {
                 return failed(transactions.end_by(code, &text));
             }
@@ -211,14 +210,14 @@ impl TransactionThread {
     /// Aborts the transaction, for the call itself or for a `begin`.
     fn abort(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         // They would become part of the next transaction.
-        self.shared.refuse_waiting(code::STATE, false);
+        self.state.refuse_waiting(code::STATE, false);
         // A record in transition either reaches librdkafka, which purges it, or is rejected here.
-        while self.shared.anything_waits() {
+        while self.state.anything_waits() {
             if !transactions.continues(call, None) {
                 return None;
             }
             thread::sleep(Duration::from_millis(1));
-            self.shared.refuse_waiting(code::STATE, false);
+            self.state.refuse_waiting(code::STATE, false);
         }
         let outcome = self.persist(transactions, call, || match self.client.abort_transaction(SLICE) {
             // librdkafka allows another attempt, and there is no other way to recover.
@@ -251,7 +250,7 @@ impl TransactionThread {
                 Err(refused) if refused.is_resumable() => {
                     let permanent = refused.permanent().filter(|_| !matches!(call, Call::SendOffsets(..) | Call::Commit(_)));
                     let what = match refused.code {
-                        code::TIMED_OUT => self.shared.authentication.broker_errors.last().map(|error| error.to_string()),
+                        code::TIMED_OUT => self.state.authentication.broker_errors.last().map(|error| error.to_string()),
                         _ => Some(refused.text),
                     };
                     if !transactions.continues(call, Some(Last { what, permanent })) {

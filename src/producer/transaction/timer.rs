@@ -12,11 +12,11 @@ use super::transactions::Transactions;
 use crate::{Error, ErrorKind, producer::producer_state::ProducerState};
 
 /// Starts the thread, which ends after the transaction thread. It is never joined, because it may run a waker, which is user code.
-pub(super) fn start(shared: Arc<ProducerState>) -> Result<ThreadId, Error> {
+pub(super) fn start(state: Arc<ProducerState>) -> Result<ThreadId, Error> {
     thread::Builder::new()
         .name("ottla-txn-timer".to_owned())
         .spawn(move || {
-            if let Some(transactions) = &shared.transactions {
+            if let Some(transactions) = &state.transactions {
                 run(transactions);
             }
         })

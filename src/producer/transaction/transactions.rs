@@ -127,18 +127,18 @@ impl Transactions {
         self.lock().threads.as_ref().is_some_and(|threads| threads.calls.thread().id() == current || threads.timer == current)
     }
 
-    pub(super) async fn init(&self, core: &UntypedProducer, timeout: Option<Duration>) -> Result<(), Error> {
-        self.start(core)?;
+    pub(super) async fn init(&self, untyped: &UntypedProducer, timeout: Option<Duration>) -> Result<(), Error> {
+        self.start(untyped)?;
         reply_of(self.ask(Call::Init, timeout)?).await.map(drop)
     }
 
-    fn start(&self, core: &UntypedProducer) -> Result<(), Error> {
+    fn start(&self, untyped: &UntypedProducer) -> Result<(), Error> {
         let mut state = self.lock();
         if state.threads.is_none() && !state.is_closing() {
             // An earlier call may have failed to start a thread.
             state.ended = false;
-            let timer = timer::start(Arc::clone(&core.shared))?;
-            let calls = match TransactionThread::start(Arc::clone(&core.client), Arc::clone(&core.shared)) {
+            let timer = timer::start(Arc::clone(&untyped.state))?;
+            let calls = match TransactionThread::start(Arc::clone(&untyped.client), Arc::clone(&untyped.state)) {
                 Ok(calls) => calls,
                 Err(error) => {
                     // Ends the timer thread.
@@ -272,7 +272,7 @@ impl Transactions {
     }
 
     /// Opens the transaction that has begun for records, and returns its guard.
-    pub(super) fn open(&self, shared: &Arc<ProducerState>) -> Open {
+    pub(super) fn open(&self, producer_state: &Arc<ProducerState>) -> Open {
         let mut state = self.lock();
         state.number += 1;
         state.phase = Phase::Open;
@@ -281,7 +281,7 @@ impl Transactions {
         if !state.is_closing() && !state.is_broken() {
             self.taking.store(state.number, Ordering::Release);
         }
-        Open::new(shared, state.number)
+        Open::new(producer_state, state.number)
     }
 
     /// The guard of a transaction was dropped.
