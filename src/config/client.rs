@@ -183,6 +183,12 @@ impl ClientConfig {
         }
     }
 
+    /// The value of a setting in milliseconds, or its default; `None` if it is not a time. A librdkafka property may have a fraction.
+    pub(crate) fn milliseconds(&self, name: &str) -> Option<Duration> {
+        let milliseconds: f64 = self.text(name).parse().ok()?;
+        Duration::try_from_secs_f64(milliseconds / 1000.0).ok()
+    }
+
     /// Whether a property is set as `librdkafka.NAME`.
     pub(crate) fn has_raw(&self, property: &str) -> bool {
         let property = librdkafka_property::canonical(property);

@@ -82,6 +82,8 @@ impl ProducerConfig {
         let config = &self.0;
         let mut conversion = config.convert();
         conversion.check_files(config);
+        let is_idempotent = conversion.derived("enable.idempotence") == Some("true");
+        let transactional_id = config.found("transactional.id").map(|found| found.value.to_owned());
         let mut number = |name| config.number(name, &mut conversion);
         let milliseconds = |value: i64| Duration::from_millis(u64::try_from(value).unwrap_or_default());
         let bytes = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
@@ -95,11 +97,11 @@ impl ProducerConfig {
         let batch_size = number("batch.size");
         let availability_timeout = milliseconds(number("partitioner.availability.timeout.ms"));
         let metadata_max_age = milliseconds(number("metadata.max.age.ms"));
+        let transaction_timeout = transactional_id.as_ref().map(|_| milliseconds(number("transaction.timeout.ms")));
         if !conversion.problems.is_empty() {
             return Err(conversion.problems.into_iter().collect());
         }
         let serializer = |name| config.get(name).and_then(|name| name.parse().ok());
-        let transactional_id = config.found("transactional.id").map(|found| found.value.to_owned());
         let client_id = match (config.text("client.id"), &transactional_id) {
             ("", None) => format!("producer-{}", next_producer()),
             ("", Some(id)) => format!("producer-{id}"),
@@ -114,13 +116,15 @@ impl ProducerConfig {
             properties,
             client_id,
             bootstrap_servers: server::addresses(config.text("bootstrap.servers")),
+            linger: config.milliseconds("linger.ms").unwrap_or_default(),
             buffer_memory,
             max_block,
             max_request_size,
             retry_backoff,
             authentication_timeout,
             sticky_bytes: if config.found("batch.size").is_some() { bytes(batch_size.max(1)) } else { 16_384 },
-            transactional_id,
+            is_idempotent,
+            transaction_timeout,
             mechanism,
             key_serializer: serializer("key.serializer"),
             value_serializer: serializer("value.serializer"),
@@ -273,6 +277,7 @@ pub(crate) struct ProducerParameters {
     pub(crate) client_id: String,
     /// The brokers in librdkafka's notation; empty only with librdkafka's mock cluster.
     pub(crate) bootstrap_servers: String,
+    pub(crate) linger: Duration,
     pub(crate) buffer_memory: usize,
     pub(crate) max_block: Duration,
     pub(crate) max_request_size: usize,
@@ -282,7 +287,9 @@ pub(crate) struct ProducerParameters {
     pub(crate) authentication_timeout: Duration,
     /// The number of bytes after which the sticky partitioner switches: `batch.size` if it was set, else Java's 16,384.
     pub(crate) sticky_bytes: usize,
-    pub(crate) transactional_id: Option<String>,
+    pub(crate) is_idempotent: bool,
+    /// `transaction.timeout.ms`, with a `transactional.id`.
+    pub(crate) transaction_timeout: Option<Duration>,
     /// `sasl.mechanism`, with a SASL protocol.
     pub(crate) mechanism: Option<String>,
     pub(crate) key_serializer: Option<SerializerName>,

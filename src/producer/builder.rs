@@ -26,7 +26,7 @@ use crate::{
     native::{Client, SettingRefused},
     panic::emit,
     partition::Partitioner,
-    secret::{Secret, Secrets},
+    secret::Secrets,
 };
 
 /// The default of [`ProducerBuilder::drop_timeout`].
@@ -277,19 +277,18 @@ pub(super) fn start(
         properties.push(("sticky.partitioning.linger.ms".to_owned(), "0".into()));
     }
     let partition_for = move || partition_for.as_ref().map(|make| make());
-    let is_idempotent = properties.iter().any(|(name, value)| name == "enable.idempotence" && value.expose() == "true");
-    let linger = linger(&properties);
     let client =
         Arc::new(Client::new(&properties, Box::new(partition_for)).map_err(|reason| refused(&reason, &parameters.secrets))?);
-    let transactions =
-        parameters.transactional_id.map(|_| Transactions::new(parameters.max_block, transaction_timeout(&properties)));
+    let transactions = parameters.transaction_timeout.map(|timeout| Transactions::new(parameters.max_block, timeout));
     let buffer_memory = BufferMemory::new(parameters.buffer_memory, parameters.max_block);
     let ProducerParameters {
         client_id,
         bootstrap_servers,
+        linger,
         max_request_size,
         authentication_timeout,
         retry_backoff,
+        is_idempotent,
         mechanism,
         secrets,
         ..
@@ -313,23 +312,9 @@ pub(super) fn start(
     Ok(Arc::new(UntypedProducer { client, state, mechanism, max_request_size, drop_timeout, drop_on }))
 }
 
-/// `linger.ms`, under either of librdkafka's names.
-fn linger(properties: &[(String, Secret)]) -> Duration {
-    let linger = properties.iter().rev().find(|(name, _)| matches!(&**name, "linger.ms" | "queue.buffering.max.ms"));
-    let milliseconds = linger.and_then(|(_, value)| value.expose().parse::<f64>().ok());
-    milliseconds.and_then(|milliseconds| Duration::try_from_secs_f64(milliseconds / 1000.0).ok()).unwrap_or_default()
-}
-
 fn refused(refused: &SettingRefused, secrets: &Secrets) -> Error {
     let what = refused.property.as_deref().unwrap_or("the settings");
     Error::new(ErrorKind::Config, format!("librdkafka rejected {what}: {}", secrets.redact(&refused.reason)))
-}
-
-/// `transaction.timeout.ms`, which librdkafka sends to the coordinator. The default is the same as Java's.
-fn transaction_timeout(properties: &[(String, Secret)]) -> Duration {
-    let set = properties.iter().rev().find(|(name, _)| name == "transaction.timeout.ms");
-    let milliseconds = set.and_then(|(_, value)| value.expose().parse().ok());
-    Duration::from_millis(milliseconds.unwrap_or(60_000))
 }
 
 impl<K: ?Sized, V: ?Sized> fmt::Debug for ProducerBuilder<K, V> {

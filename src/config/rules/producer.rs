@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use super::super::{ClientConfig, PartitionerName, client::partitioner, conversion::Conversion, setting::Setting};
 
+/// librdkafka's limit of `queue.buffering.max.ms`.
+const MAX_LINGER: Duration = Duration::from_secs(900);
 const IDEMPOTENT_IN_FLIGHT: i64 = 5;
 const IN_FLIGHT: &str = "max.in.flight.requests.per.connection";
 
 /// Checks the rules of a producer and returns the derived values.
 pub(super) fn derive(config: &ClientConfig, conversion: &mut Conversion) -> Vec<(&'static str, String)> {
     let idempotence = idempotence(config, conversion);
-    let linger = linger(config, conversion);
+    let linger = check_linger(config, conversion);
     let (delivery, request) = timeouts(config, linger, conversion);
     compression(config, conversion);
     partitioning(config, conversion);
@@ -67,18 +69,13 @@ fn idempotence(config: &ClientConfig, conversion: &mut Conversion) -> bool {
     on
 }
 
-fn linger(config: &ClientConfig, conversion: &mut Conversion) -> Duration {
-    // librdkafka's own property accepts fractions of a millisecond.
-    let text = config.text("linger.ms");
-    let milliseconds: Option<f64> = text.parse().ok().filter(|milliseconds| (0.0..=900_000.0).contains(milliseconds));
-    match milliseconds.and_then(|milliseconds| Duration::try_from_secs_f64(milliseconds / 1000.0).ok()) {
-        Some(linger) => linger,
-        None => {
-            let name = config.found("linger.ms").map_or("linger.ms", |found| found.name);
-            conversion.fail(config, name, "must be a number of milliseconds from 0 to 900000");
-            Duration::from_millis(5)
-        }
-    }
+/// Checks `linger.ms`, which may also be set as librdkafka's property, and returns it.
+fn check_linger(config: &ClientConfig, conversion: &mut Conversion) -> Duration {
+    config.milliseconds("linger.ms").filter(|linger| *linger <= MAX_LINGER).unwrap_or_else(|| {
+        let name = config.found("linger.ms").map_or("linger.ms", |found| found.name);
+        conversion.fail(config, name, "must be a number of milliseconds from 0 to 900000");
+        Duration::from_millis(5)
+    })
 }
 
 /// Derives `delivery.timeout.ms` and `request.timeout.ms`, in milliseconds, from each other, `linger.ms` and the transaction
@@ -188,6 +185,7 @@ fn partitioning(config: &ClientConfig, conversion: &mut Conversion) {
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::{config, native, problems, warnings};
+    use super::*;
 
     #[test]
     fn conflicting_settings_turn_idempotence_off_unless_it_is_set() {
@@ -253,6 +251,7 @@ mod tests {
         // Half a millisecond is rounded up in the rules.
         let fast = [("librdkafka.queue.buffering.max.ms", "0.5"), ("request.timeout.ms", "200000")];
         assert_eq!(native(&config(&fast), "message.timeout.ms").as_deref(), Some("200001"));
+        assert_eq!(config(&fast).parameters().unwrap().linger, Duration::from_micros(500));
         assert!(problems(&[("librdkafka.linger.ms", "soon")]).contains("must be a number of milliseconds"));
         assert!(problems(&[("librdkafka.retries", "many")]).contains("must be a whole number"));
         config(&[("librdkafka.message.timeout.ms", "0"), ("request.timeout.ms", "300000")]).check().unwrap();
