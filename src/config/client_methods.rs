@@ -9,38 +9,6 @@ macro_rules! client_methods {
                 Self(ClientConfig::new($kind))
             }
 
-            /// Reads a file. The extension determines the format: `.toml`, `.yaml`, `.yml`, `.json` or `.properties`.
-            ///
-            #[doc = concat!("In TOML, YAML and JSON the settings are in the table `", $table, "`, or at the top level of a file
-            #that has")]
-            /// neither a table `producer` nor a table `consumer`. Nested tables and dotted names are equivalent. Values may be
-            /// strings, numbers, booleans or lists of strings. `${NAME}` is replaced by an environment variable, `${file:PATH}`
-            /// by the content of a file without its last line end, `$${` by a plain `${`. A `.properties` file is parsed as by
-            /// Java; it is read as UTF-8 if it is valid UTF-8, else as ISO-8859-1. Its `config.providers` may name Kafka's providers
-            /// of files, directories and environment variables, for `${file:PATH:KEY}`, `${dir:PATH:KEY}` and `${env:NAME}`.
-            ///
-            /// The file, and each file that `${file:PATH}` names, must be a regular file of at most 1 MiB, and the placeholders
-            /// in a value must not exceed that in total. So reading never blocks and takes little memory, whatever the path is.
-            /// Placeholders in the content of variables and files are not replaced. Tables may be nested 24 deep; YAML aliases
-            /// are not supported.
-            ///
-            /// # Errors
-            /// All errors in the file, each with its line: unreadable or invalid content, unknown names, wrong types, values out
-            /// of range, duplicate keys, placeholders without a value. Reading stops after a hundred errors.
-            #[cfg(feature = "config-files")]
-            pub fn from_file(path: impl AsRef<std::path::Path>) -> Result<Self, ConfigError> {
-                $crate::config::source::from_file($kind, path.as_ref()).map(Self)
-            }
-
-            /// Reads a text in the given format, as [`from_file`](Self::from_file) does.
-            ///
-            /// # Errors
-            /// As for [`from_file`](Self::from_file).
-            #[cfg(feature = "config-files")]
-            pub fn from_str(text: &str, format: $crate::config::Format) -> Result<Self, ConfigError> {
-                $crate::config::source::from_str($kind, text, format).map(Self)
-            }
-
             /// Reads names and values from a map or a list. Placeholders in values are not replaced.
             ///
             /// # Errors

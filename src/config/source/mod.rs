@@ -22,7 +22,9 @@ use std::{
 pub use format::{Format, UnknownFormat};
 pub use host::{HostSetting, client_tables, host_settings};
 
-use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem};
+#[cfg(feature = "consumer")]
+use super::ConsumerConfig;
+use super::{ClientConfig, ClientKind, ConfigError, Origin, Problem, ProducerConfig};
 use crate::secret::Secret;
 use provider::{Providers, Rejected};
 
@@ -45,8 +47,57 @@ struct Broken {
     what: String,
 }
 
-/// Reads a file. See [`ProducerConfig::from_file`](super::ProducerConfig::from_file).
-pub(super) fn from_file(kind: ClientKind, path: &Path) -> Result<ClientConfig, ConfigError> {
+impl ProducerConfig {
+    /// Reads a file. The extension determines the format: `.toml`, `.yaml`, `.yml`, `.json` or `.properties`.
+    ///
+    /// In TOML, YAML and JSON the settings are in the table `producer`, or at the top level of a file that has neither a table
+    /// `producer` nor a table `consumer`. Nested tables and dotted names are equivalent. Values may be strings, numbers, booleans
+    /// or lists of strings. `${NAME}` is replaced by an environment variable, `${file:PATH}` by the content of a file without its
+    /// last line end, `$${` by a plain `${`. A `.properties` file is parsed as by Java; it is read as UTF-8 if it is valid UTF-8,
+    /// else as ISO-8859-1. Its `config.providers` may name Kafka's providers of files, directories and environment variables, for
+    /// `${file:PATH:KEY}`, `${dir:PATH:KEY}` and `${env:NAME}`.
+    ///
+    /// The file, and each file that `${file:PATH}` names, must be a regular file of at most 1 MiB, and the placeholders in a value
+    /// must not exceed that in total. So reading never blocks and takes little memory, whatever the path is. Placeholders in the
+    /// content of variables and files are not replaced. Tables may be nested 24 deep; YAML aliases are not supported.
+    ///
+    /// # Errors
+    /// All errors in the file, each with its line: unreadable or invalid content, unknown names, wrong types, values out of range,
+    /// duplicate keys, placeholders without a value. Reading stops after a hundred errors.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        from_file(ClientKind::Producer, path.as_ref()).map(Self)
+    }
+
+    /// Reads a text in the given format, as [`from_file`](Self::from_file) does.
+    ///
+    /// # Errors
+    /// As for [`from_file`](Self::from_file).
+    pub fn from_str(text: &str, format: Format) -> Result<Self, ConfigError> {
+        from_str(ClientKind::Producer, text, format).map(Self)
+    }
+}
+
+#[cfg(feature = "consumer")]
+impl ConsumerConfig {
+    /// Reads a file as [`ProducerConfig::from_file`] does for a producer. In TOML, YAML and JSON the settings are in the table
+    /// `consumer`, or at the top level of a file that has neither a table `producer` nor a table `consumer`.
+    ///
+    /// # Errors
+    /// As for [`ProducerConfig::from_file`].
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        from_file(ClientKind::Consumer, path.as_ref()).map(Self)
+    }
+
+    /// Reads a text in the given format, as [`from_file`](Self::from_file) does.
+    ///
+    /// # Errors
+    /// As for [`from_file`](Self::from_file).
+    pub fn from_str(text: &str, format: Format) -> Result<Self, ConfigError> {
+        from_str(ClientKind::Consumer, text, format).map(Self)
+    }
+}
+
+fn from_file(kind: ClientKind, path: &Path) -> Result<ClientConfig, ConfigError> {
     let (text, format) = load(path)?;
     let origin = |line| Origin::File { path: path.to_owned(), line };
     read(kind, text.expose(), format, &path.display().to_string(), &origin)
@@ -77,8 +128,7 @@ fn load(path: &Path) -> Result<(Secret, Format), ConfigError> {
     Ok((text.into(), format))
 }
 
-/// Reads a text. See [`ProducerConfig::from_str`](super::ProducerConfig::from_str).
-pub(super) fn from_str(kind: ClientKind, text: &str, format: Format) -> Result<ClientConfig, ConfigError> {
+fn from_str(kind: ClientKind, text: &str, format: Format) -> Result<ClientConfig, ConfigError> {
     read(kind, text, format, "the text", &|line| Origin::Text { line })
 }
 
