@@ -146,9 +146,8 @@ macro_rules! client_methods {
             }
         }
 
-        #[doc = concat!("Serializes the settings as a map of strings. Secrets become [`HIDDEN`](super::HIDDEN), which is rejected
-        #on deserialization, so that no ", $table)]
-        /// starts with it as a password.
+        #[doc = concat!("Serializes the settings as a map of strings. Secrets become [`HIDDEN`](super::HIDDEN), which is rejected \
+            on deserialization, so that no ", $table, " starts with it as a password.")]
         impl serde::Serialize for $Config {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serialize::serialize(&self.0, serializer)
