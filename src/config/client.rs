@@ -110,19 +110,22 @@ impl ClientConfig {
     }
 
     /// Sets the value of a typed setter; an error is stored.
-    pub(super) fn keep(&mut self, name: &'static str, value: &str) {
-        if let Err(problem) = self.put(name, value, None, Origin::Code) {
+    #[must_use]
+    pub(super) fn keep(mut self, name: &'static str, value: String) -> Self {
+        if let Err(problem) = self.put(name, &value, None, Origin::Code) {
             self.defer(name, problem.message().to_owned());
         }
+        self
     }
 
     /// [`keep`](Self::keep) for a duration in milliseconds.
-    pub(super) fn keep_duration(&mut self, name: &'static str, duration: Duration) {
-        if duration.subsec_nanos() % 1_000_000 != 0 {
-            self.defer(name, format!("{duration:?} is not a whole number of milliseconds"));
-        } else {
-            self.keep(name, &duration.as_millis().to_string());
+    #[must_use]
+    pub(super) fn keep_duration(mut self, name: &'static str, duration: Duration) -> Self {
+        if duration.subsec_nanos() % 1_000_000 == 0 {
+            return self.keep(name, duration.as_millis().to_string());
         }
+        self.defer(name, format!("{duration:?} is not a whole number of milliseconds"));
+        self
     }
 
     /// Stores an error and removes the previous value, which is no longer in force.

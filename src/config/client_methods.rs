@@ -83,54 +83,44 @@ macro_rules! client_methods {
             #[must_use]
             pub fn bootstrap_servers<S: AsRef<str>>(self, servers: impl IntoIterator<Item = S>) -> Self {
                 let servers: Vec<String> = servers.into_iter().map(|server| server.as_ref().to_owned()).collect();
-                self.keep("bootstrap.servers", servers.join(","))
+                Self(self.0.keep("bootstrap.servers", servers.join(",")))
             }
 
             /// `client.id`: the client's name in the brokers' logs. Defaults to a generated name, as in Java.
             #[must_use]
             pub fn client_id(self, id: impl Into<String>) -> Self {
-                self.keep("client.id", id.into())
+                Self(self.0.keep("client.id", id.into()))
             }
 
             /// `request.timeout.ms`: how long to wait for a broker's response, 10 ms to 5 minutes. Defaults to 30 seconds.
             #[must_use]
             pub fn request_timeout(self, timeout: Duration) -> Self {
-                self.keep_duration("request.timeout.ms", timeout)
+                Self(self.0.keep_duration("request.timeout.ms", timeout))
             }
 
             /// `retry.backoff.ms`: the wait before the first retry of a request. Defaults to 100 ms.
             #[must_use]
             pub fn retry_backoff(self, wait: Duration) -> Self {
-                self.keep_duration("retry.backoff.ms", wait)
+                Self(self.0.keep_duration("retry.backoff.ms", wait))
             }
 
             /// `security.protocol`. Defaults to [`SecurityProtocol::Plaintext`].
             #[must_use]
             pub fn security_protocol(self, protocol: SecurityProtocol) -> Self {
-                self.keep("security.protocol", protocol.to_string())
+                Self(self.0.keep("security.protocol", protocol.to_string()))
             }
 
             /// `sasl.mechanism`. Required with a SASL protocol.
             #[must_use]
             pub fn sasl_mechanism(self, mechanism: SaslMechanism) -> Self {
-                self.keep("sasl.mechanism", mechanism.to_string())
+                Self(self.0.keep("sasl.mechanism", mechanism.to_string()))
             }
 
             /// Sets `sasl.mechanism` and `sasl.jaas.config` for [`SaslMechanism::Plain`] or SCRAM. Name and password may have any
             /// characters.
             #[must_use]
             pub fn sasl_login(self, mechanism: SaslMechanism, name: &str, password: &str) -> Self {
-                self.sasl_mechanism(mechanism).keep("sasl.jaas.config", jaas::login(mechanism, name, password))
-            }
-
-            fn keep_duration(mut self, name: &'static str, duration: Duration) -> Self {
-                self.0.keep_duration(name, duration);
-                self
-            }
-
-            fn keep(mut self, name: &'static str, value: String) -> Self {
-                self.0.keep(name, &value);
-                self
+                Self(self.sasl_mechanism(mechanism).0.keep("sasl.jaas.config", jaas::login(mechanism, name, password)))
             }
         }
 

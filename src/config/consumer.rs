@@ -81,106 +81,106 @@ impl ConsumerConfig {
     /// `group.id`: the group that shares partitions and stores committed offsets. Not set by default.
     #[must_use]
     pub fn group_id(self, id: impl Into<String>) -> Self {
-        self.keep("group.id", id.into())
+        Self(self.0.keep("group.id", id.into()))
     }
 
     /// `group.instance.id`: the name of a static member (KIP-345). Not set by default.
     #[must_use]
     pub fn group_instance_id(self, id: impl Into<String>) -> Self {
-        self.keep("group.instance.id", id.into())
+        Self(self.0.keep("group.instance.id", id.into()))
     }
 
     /// `group.protocol`. Defaults to [`GroupProtocol::Classic`].
     #[must_use]
     pub fn group_protocol(self, protocol: GroupProtocol) -> Self {
-        self.keep("group.protocol", protocol.to_string())
+        Self(self.0.keep("group.protocol", protocol.to_string()))
     }
 
     /// `auto.offset.reset`. Defaults to [`AutoOffsetReset::Latest`].
     #[must_use]
     pub fn auto_offset_reset(self, reset: AutoOffsetReset) -> Self {
-        self.keep("auto.offset.reset", reset.to_string())
+        Self(self.0.keep("auto.offset.reset", reset.to_string()))
     }
 
     /// `enable.auto.commit`: commit the offsets of processed records periodically. Defaults to true; without a group to false.
     #[must_use]
     pub fn auto_commit(self, on: bool) -> Self {
-        self.keep("enable.auto.commit", on.to_string())
+        Self(self.0.keep("enable.auto.commit", on.to_string()))
     }
 
     /// `auto.commit.interval.ms`: the interval between commits, up to a day, in whole milliseconds. Defaults to 5 seconds.
     #[must_use]
     pub fn auto_commit_interval(self, interval: Duration) -> Self {
-        self.keep_duration("auto.commit.interval.ms", interval)
+        Self(self.0.keep_duration("auto.commit.interval.ms", interval))
     }
 
     /// `isolation.level`. Defaults to [`IsolationLevel::ReadUncommitted`], as in Java and unlike librdkafka.
     #[must_use]
     pub fn isolation_level(self, level: IsolationLevel) -> Self {
-        self.keep("isolation.level", level.to_string())
+        Self(self.0.keep("isolation.level", level.to_string()))
     }
 
     /// `max.poll.records`: the maximum number of records per poll, at least 1. Defaults to 500.
     #[must_use]
     pub fn max_poll_records(self, records: usize) -> Self {
-        self.keep("max.poll.records", records.to_string())
+        Self(self.0.keep("max.poll.records", records.to_string()))
     }
 
     /// `max.poll.interval.ms`: the maximum time between two polls, up to a day. Defaults to five minutes.
     #[must_use]
     pub fn max_poll_interval(self, interval: Duration) -> Self {
-        self.keep_duration("max.poll.interval.ms", interval)
+        Self(self.0.keep_duration("max.poll.interval.ms", interval))
     }
 
     /// `session.timeout.ms`: how long after its last heartbeat a member is considered dead, up to an hour. Defaults to 45
     /// seconds.
     #[must_use]
     pub fn session_timeout(self, timeout: Duration) -> Self {
-        self.keep_duration("session.timeout.ms", timeout)
+        Self(self.0.keep_duration("session.timeout.ms", timeout))
     }
 
     /// `heartbeat.interval.ms`: the interval between heartbeats, less than the session timeout. Defaults to 3 seconds.
     #[must_use]
     pub fn heartbeat_interval(self, interval: Duration) -> Self {
-        self.keep_duration("heartbeat.interval.ms", interval)
+        Self(self.0.keep_duration("heartbeat.interval.ms", interval))
     }
 
     /// `fetch.min.bytes`: the minimum amount of data in a fetch response, up to 100000000 bytes. Defaults to 1.
     #[must_use]
     pub fn fetch_min_bytes(self, bytes: usize) -> Self {
-        self.keep("fetch.min.bytes", bytes.to_string())
+        Self(self.0.keep("fetch.min.bytes", bytes.to_string()))
     }
 
     /// `fetch.max.wait.ms`: how long a broker waits for `fetch.min.bytes`, up to five minutes. Defaults to 500 ms.
     #[must_use]
     pub fn fetch_max_wait(self, wait: Duration) -> Self {
-        self.keep_duration("fetch.max.wait.ms", wait)
+        Self(self.0.keep_duration("fetch.max.wait.ms", wait))
     }
 
     /// `fetch.max.bytes`: the approximate maximum size of a fetch response. Defaults to 52428800 (50 MiB).
     #[must_use]
     pub fn fetch_max_bytes(self, bytes: usize) -> Self {
-        self.keep("fetch.max.bytes", bytes.to_string())
+        Self(self.0.keep("fetch.max.bytes", bytes.to_string()))
     }
 
     /// `max.partition.fetch.bytes`: the approximate maximum per partition in a response, up to 1000000000. Defaults to 1048576 (1
     /// MiB).
     #[must_use]
     pub fn max_partition_fetch_bytes(self, bytes: usize) -> Self {
-        self.keep("max.partition.fetch.bytes", bytes.to_string())
+        Self(self.0.keep("max.partition.fetch.bytes", bytes.to_string()))
     }
 
     /// `client.rack`: the client's rack, so that it fetches from the nearest replica (KIP-392). Defaults to empty: fetch from the
     /// leader.
     #[must_use]
     pub fn client_rack(self, rack: impl Into<String>) -> Self {
-        self.keep("client.rack", rack.into())
+        Self(self.0.keep("client.rack", rack.into()))
     }
 
     /// `default.api.timeout.ms`: the timeout of calls without a timeout argument. Defaults to a minute.
     #[must_use]
     pub fn default_api_timeout(self, timeout: Duration) -> Self {
-        self.keep_duration("default.api.timeout.ms", timeout)
+        Self(self.0.keep_duration("default.api.timeout.ms", timeout))
     }
 }
 

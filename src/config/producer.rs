@@ -144,128 +144,128 @@ impl ProducerConfig {
     /// `acks`. Defaults to [`Acks::All`].
     #[must_use]
     pub fn acks(self, acks: Acks) -> Self {
-        self.keep("acks", acks.to_string())
+        Self(self.0.keep("acks", acks.to_string()))
     }
 
     /// `enable.idempotence`. Defaults to true.
     #[must_use]
     pub fn idempotence(self, on: bool) -> Self {
-        self.keep("enable.idempotence", on.to_string())
+        Self(self.0.keep("enable.idempotence", on.to_string()))
     }
 
     /// `retries`, 0 to 2147483647. Defaults to 2147483647.
     #[must_use]
     pub fn retries(self, retries: u32) -> Self {
-        self.keep("retries", retries.to_string())
+        Self(self.0.keep("retries", retries.to_string()))
     }
 
     /// `max.in.flight.requests.per.connection`, 1 to 1000000, at most 5 with idempotence. Defaults to 5.
     #[must_use]
     pub fn max_in_flight(self, requests: u32) -> Self {
-        self.keep("max.in.flight.requests.per.connection", requests.to_string())
+        Self(self.0.keep("max.in.flight.requests.per.connection", requests.to_string()))
     }
 
     /// `linger.ms`: how long a batch waits for more records, 0 to 15 minutes, in whole milliseconds. Defaults to 5 ms.
     #[must_use]
     pub fn linger(self, linger: Duration) -> Self {
-        self.keep_duration("linger.ms", linger)
+        Self(self.0.keep_duration("linger.ms", linger))
     }
 
     /// `batch.size`: the maximum size of a batch, in bytes. Defaults to 1000000.
     #[must_use]
     pub fn batch_size(self, bytes: usize) -> Self {
-        self.keep("batch.size", bytes.to_string())
+        Self(self.0.keep("batch.size", bytes.to_string()))
     }
 
     /// `compression.type`. Defaults to [`Compression::None`].
     #[must_use]
     pub fn compression(self, compression: Compression) -> Self {
-        self.keep("compression.type", compression.to_string())
+        Self(self.0.keep("compression.type", compression.to_string()))
     }
 
     /// `delivery.timeout.ms`: the maximum time until a record is reported, in whole milliseconds. Defaults to two minutes.
     #[must_use]
     pub fn delivery_timeout(self, timeout: Duration) -> Self {
-        self.keep_duration("delivery.timeout.ms", timeout)
+        Self(self.0.keep_duration("delivery.timeout.ms", timeout))
     }
 
     /// `max.block.ms`: how long `send` waits for buffer memory, for a serializer, or for a topic or partition that the brokers do
     /// not report, in whole milliseconds. Defaults to a minute.
     #[must_use]
     pub fn max_block(self, time: Duration) -> Self {
-        self.keep_duration("max.block.ms", time)
+        Self(self.0.keep_duration("max.block.ms", time))
     }
 
     /// `ottla.authentication.timeout.ms`: how long all brokers may reject a producer that has never been authenticated before its
     /// records fail, in whole milliseconds. Defaults to three seconds.
     #[must_use]
     pub fn authentication_timeout(self, time: Duration) -> Self {
-        self.keep_duration("ottla.authentication.timeout.ms", time)
+        Self(self.0.keep_duration("ottla.authentication.timeout.ms", time))
     }
 
     /// `buffer.memory`: the memory for records, in bytes. Defaults to 33554432 (32 MiB).
     #[must_use]
     pub fn buffer_memory(self, bytes: usize) -> Self {
-        self.keep("buffer.memory", bytes.to_string())
+        Self(self.0.keep("buffer.memory", bytes.to_string()))
     }
 
     /// `max.request.size`: the maximum size of a record, in bytes, up to 1000000000. Defaults to 1048576 (1 MiB).
     #[must_use]
     pub fn max_request_size(self, bytes: usize) -> Self {
-        self.keep("max.request.size", bytes.to_string())
+        Self(self.0.keep("max.request.size", bytes.to_string()))
     }
 
     /// `transactional.id`: makes the producer transactional. Not set by default.
     #[must_use]
     pub fn transactional_id(self, id: impl Into<String>) -> Self {
-        self.keep("transactional.id", id.into())
+        Self(self.0.keep("transactional.id", id.into()))
     }
 
     /// `transaction.timeout.ms`: how long a transaction may be open before the coordinator aborts it, at least a second. Defaults
     /// to a minute.
     #[must_use]
     pub fn transaction_timeout(self, timeout: Duration) -> Self {
-        self.keep_duration("transaction.timeout.ms", timeout)
+        Self(self.0.keep_duration("transaction.timeout.ms", timeout))
     }
 
     /// `partitioner.ignore.keys`: distribute records with a key as if they had none. Defaults to false.
     #[must_use]
     pub fn ignore_keys(self, on: bool) -> Self {
-        self.keep("partitioner.ignore.keys", on.to_string())
+        Self(self.0.keep("partitioner.ignore.keys", on.to_string()))
     }
 
     /// `partitioner.class`: the partitioner. Defaults to [`PartitionerName::BuiltIn`]. A partitioner of your own is passed to
     /// [`ProducerBuilder::partitioner`](crate::ProducerBuilder::partitioner).
     #[must_use]
     pub fn partitioner(self, partitioner: PartitionerName) -> Self {
-        self.keep("partitioner.class", partitioner.to_string())
+        Self(self.0.keep("partitioner.class", partitioner.to_string()))
     }
 
     /// `partitioner.adaptive.partitioning.enable`: prefer partitions with shorter queues for records without a key (KIP-794).
     /// Defaults to true.
     #[must_use]
     pub fn adaptive_partitioning(self, on: bool) -> Self {
-        self.keep("partitioner.adaptive.partitioning.enable", on.to_string())
+        Self(self.0.keep("partitioner.adaptive.partitioning.enable", on.to_string()))
     }
 
     /// `partitioner.rack.aware`: prefer partitions whose leader is in [`client_rack`](Self::client_rack) for records without a key
     /// (KIP-1123). Defaults to false.
     #[must_use]
     pub fn rack_aware_partitioning(self, on: bool) -> Self {
-        self.keep("partitioner.rack.aware", on.to_string())
+        Self(self.0.keep("partitioner.rack.aware", on.to_string()))
     }
 
     /// `client.rack`: the client's rack, as in the brokers' `broker.rack`. Defaults to empty: none.
     #[must_use]
     pub fn client_rack(self, rack: impl Into<String>) -> Self {
-        self.keep("client.rack", rack.into())
+        Self(self.0.keep("client.rack", rack.into()))
     }
 
     /// `partitioner.availability.timeout.ms`: skip a partition if none of its records in flight was written for this long
     /// (KIP-794), in whole milliseconds. Defaults to zero: never.
     #[must_use]
     pub fn partition_availability_timeout(self, timeout: Duration) -> Self {
-        self.keep_duration("partitioner.availability.timeout.ms", timeout)
+        Self(self.0.keep_duration("partitioner.availability.timeout.ms", timeout))
     }
 }
 
