@@ -8,10 +8,7 @@ impl Polling {
     /// Pauses partitions in librdkafka until the record queue has room.
     pub(super) fn hold_back(&mut self) {
         let mut partitions = self.state.assignment();
-        self.state.intake.progress(&mut |progress| {
-            let paused = progress.paused();
-            partitions.retain(|partition| !paused.contains(partition));
-        });
+        self.retain_active(&mut partitions);
         partitions.retain(|partition| !self.held_back.contains(partition) && !self.stalled.contains(partition));
         if partitions.is_empty() {
             return;
@@ -28,10 +25,7 @@ impl Polling {
             return;
         }
         let mut partitions = std::mem::take(&mut self.held_back);
-        self.state.intake.progress(&mut |progress| {
-            let paused = progress.paused();
-            partitions.retain(|partition| progress.is_assigned(partition) && !paused.contains(partition));
-        });
+        self.retain_active(&mut partitions);
         partitions.retain(|partition| !self.stalled.contains(partition));
         if partitions.is_empty() {
             return;
@@ -52,13 +46,8 @@ impl Polling {
         let (mut begun, mut ended) = (self.stalled.clone(), before.clone());
         begun.retain(|partition| !before.contains(partition));
         ended.retain(|partition| !self.stalled.contains(partition));
-        self.state.intake.progress(&mut |progress| {
-            let paused = progress.paused();
-            for partitions in [&mut begun, &mut ended] {
-                partitions.retain(|partition| progress.is_assigned(partition) && !paused.contains(partition));
-            }
-        });
         for (mut partitions, is_paused) in [(begun, true), (ended, false)] {
+            self.retain_active(&mut partitions);
             partitions.retain(|partition| !self.held_back.contains(partition));
             if partitions.is_empty() {
                 continue;
@@ -67,6 +56,11 @@ impl Polling {
                 emit!(warn, %error, is_paused, "cannot pause or resume partitions whose records wait for a schema registry");
             }
         }
+    }
+
+    /// Keeps the partitions that are assigned and not paused by the program.
+    fn retain_active(&self, partitions: &mut Vec<TopicPartition>) {
+        self.state.intake.progress(&mut |progress| partitions.retain(|partition| progress.is_active(partition)));
     }
 
     fn pause_native(&self, partitions: &[TopicPartition], is_paused: bool) -> Result<(), Error> {

@@ -215,6 +215,11 @@ impl Progress {
         self.get(partition).is_some_and(|partition| partition.is_assigned)
     }
 
+    /// Whether the partition is assigned, and not paused by the program.
+    pub(super) fn is_active(&self, partition: &TopicPartition) -> bool {
+        self.get(partition).is_some_and(|partition| partition.is_assigned && !partition.is_paused)
+    }
+
     /// A partition is assigned.
     pub(super) fn assign(&mut self, partition: &TopicPartition) {
         self.reset(partition, true);

@@ -41,11 +41,7 @@ impl Starting {
     /// The list for librdkafka. A partition with the offset [`NO_OFFSET_YET`](code::NO_OFFSET_YET) starts at its committed offset, or at that of
     /// `auto.offset.reset`.
     pub(super) fn list(&self, client: &ConsumerClient, partitions: &[(TopicPartition, i64)]) -> Result<OffsetList, Error> {
-        let starts = partitions.iter().map(|(partition, offset)| {
-            let (topic, partition) = (partition.native_topic()?, partition.partition());
-            Ok(Start { topic, partition, offset: *offset, leader_epoch: None, wanted: None })
-        });
-        let mut starts = starts.collect::<Result<Vec<_>, Error>>()?;
+        let mut starts = starts_at(partitions)?;
         self.look_up_committed(client, &mut starts);
         look_up(client, self.timeout, &mut starts);
         Ok(list_of(starts.iter()))
@@ -53,12 +49,10 @@ impl Starting {
 
     /// The native offsets to seek to, in order: logical ones are looked up.
     pub(super) fn targets(&self, client: &ConsumerClient, to: &[(TopicPartition, i64)]) -> Result<Vec<i64>, Error> {
-        let starts = to.iter().map(|(partition, offset)| {
-            let (topic, partition) = (partition.native_topic()?, partition.partition());
-            let wanted = (*offset < 0).then_some(*offset);
-            Ok(Start { topic, partition, offset: *offset, leader_epoch: None, wanted })
-        });
-        let mut starts = starts.collect::<Result<Vec<_>, Error>>()?;
+        let mut starts = starts_at(to)?;
+        for start in &mut starts {
+            start.wanted = Some(start.offset).filter(|offset| *offset < 0);
+        }
         look_up(client, self.timeout, &mut starts);
         Ok(starts.iter().map(|start| start.offset).collect())
     }
@@ -85,6 +79,15 @@ impl Starting {
             }
         }
     }
+}
+
+/// The starts of partitions at these offsets, without any to look up.
+fn starts_at(partitions: &[(TopicPartition, i64)]) -> Result<Vec<Start>, Error> {
+    let start = |(partition, offset): &(TopicPartition, i64)| {
+        let (topic, partition) = (partition.native_topic()?, partition.partition());
+        Ok(Start { topic, partition, offset: *offset, leader_epoch: None, wanted: None })
+    };
+    partitions.iter().map(start).collect()
 }
 
 /// Looks up the wanted offsets. Those that are not found remain logical.
