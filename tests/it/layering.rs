@@ -141,7 +141,7 @@ fn imports(sources: &[(String, String)]) -> (Imports, Imports) {
     let of_crate = re_exports(sources, "lib.rs");
     let of_producer = re_exports(sources, "producer/mod.rs");
     let (mut modules, mut folders) = (Imports::new(), Imports::new());
-    for (path, text) in sources.iter().filter(|(path, _)| path != "lib.rs" && !path.ends_with("/tests.rs")) {
+    for (path, text) in sources.iter().filter(|(path, _)| path != "lib.rs" && !is_of_tests(path)) {
         let parts: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
         let folder = if parts.len() > 2 { parts[1] } else { "root" };
         for import in paths(&code(text)) {
@@ -164,6 +164,10 @@ fn imports(sources: &[(String, String)]) -> (Imports, Imports) {
     }
     folders.remove("root");
     (modules, folders)
+}
+
+fn is_of_tests(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
 /// The names that a file re-exports, with the first segments of their paths.
