@@ -1,5 +1,7 @@
 //! Tests of the configuration as a whole, and helpers for the other tests.
 
+mod librdkafka;
+
 use std::time::Duration;
 
 use super::*;
