@@ -4,6 +4,7 @@ mod blocking;
 mod call_queue;
 mod failure;
 mod group;
+mod last_commit;
 mod offsets;
 mod open;
 mod records;
@@ -206,6 +207,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Transaction<K, V> {
     }
 
     /// Aborts the transaction. Undelivered records fail with [`GivenUp`](ErrorKind::GivenUp). Waits at most `max.block.ms`.
+    ///
+    /// Within ten seconds after a commit, records of the transaction are first sent until one of them is acknowledged: an abort that reaches
+    /// a coordinator that is still completing the commit would be fatal for the producer (librdkafka's issue 4849).
     ///
     /// Once polled, the abort continues even if it is not awaited.
     ///

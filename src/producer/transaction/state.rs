@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use super::{call_queue::CallQueue, failure::Failure, open::closed, request::Call};
+use super::{call_queue::CallQueue, failure::Failure, last_commit::LastCommit, open::closed, request::Call};
 use crate::{Error, ErrorKind, deadline::Deadline};
 
 /// The state of a transactional producer, behind the lock of its [`Transactions`](super::Transactions).
@@ -20,6 +20,7 @@ pub(super) struct State {
     pub(super) failure: Option<Failure>,
     /// The fatal failure of the producer. Every later call fails with it.
     pub(super) broken: Option<Failure>,
+    pub(super) last_commit: Option<LastCommit>,
     /// The failure of its commit, if no caller received it.
     pub(super) unheard: Option<Error>,
     pub(super) calls: CallQueue,

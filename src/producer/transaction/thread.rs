@@ -15,6 +15,7 @@ use std::{
 
 use super::{
     failure::{Failure, is_fence},
+    last_commit::LastCommit,
     open::closed,
     request::{Call, Last},
     state::Phase,
@@ -202,7 +203,10 @@ impl TransactionThread {
         }
         let outcome = self.persist(transactions, call, || self.client.commit_transaction(SLICE))?;
         if outcome.is_ok() {
-            transactions.lock().phase = Phase::Committed;
+            let last_commit = LastCommit::now(&self.client);
+            let mut state = transactions.lock();
+            state.phase = Phase::Committed;
+            state.last_commit = Some(last_commit);
         }
         Some(outcome)
     }
@@ -219,6 +223,7 @@ impl TransactionThread {
             thread::sleep(Duration::from_millis(1));
             self.state.refuse_waiting(code::STATE, false);
         }
+        self.await_registration(transactions, call)?;
         let outcome = self.persist(transactions, call, || match self.client.abort_transaction(SLICE) {
             // librdkafka allows another attempt, and there is no other way to recover.
             Err(refused) if refused.abortable && !refused.fatal && transactions.lock().calls.is_awaited() => {
@@ -235,6 +240,22 @@ impl TransactionThread {
         }
         drop(state);
         outcome
+    }
+
+    /// Waits, if the coordinator may still be completing the previous transaction, until it knows this one, as explained in
+    /// `last_commit.rs`. `None`: the call was given up.
+    fn await_registration(&self, transactions: &Transactions, call: &Call) -> Option<()> {
+        while transactions.lock().last_commit.is_some_and(|commit| commit.may_be_incomplete(&self.client))
+            && !self.state.admission.outstanding.is_empty()
+            && self.client.transaction_error().is_none()
+        {
+            if !transactions.continues(call, None) {
+                return None;
+            }
+            flush_now(&self.client, FLUSH_SLICE);
+            thread::sleep(Duration::from_millis(1));
+        }
+        Some(())
     }
 
     /// Repeats a resumable call until it succeeds, fails or is given up.
