@@ -27,7 +27,7 @@ impl Giver {
     /// Reverses [`into_opaque`](Self::into_opaque).
     ///
     /// # Safety
-    /// `opaque` came from [`into_opaque`](Self::into_opaque), librdkafka has no use for it any more, and this is called once for it.
+    /// `opaque` came from [`into_opaque`](Self::into_opaque), librdkafka does not use it any more, and this is called once for it.
     pub(super) unsafe fn from_opaque(opaque: *mut c_void) -> Self {
         // SAFETY: the caller guarantees a pointer that `into_opaque` returned, which took it from a `NonNull`.
         Self(unsafe { NonNull::new_unchecked(opaque.cast()) })
