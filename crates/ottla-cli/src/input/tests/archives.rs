@@ -1,0 +1,120 @@
+//! Tests of compressed inputs and of unsupported containers.
+
+use super::*;
+
+pub(super) fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub(super) fn zstd(data: &[u8]) -> Vec<u8> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.include_checksum(true).unwrap();
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn archives_are_detected_by_extension_and_first_bytes() {
+    let plain = b"one\ntwo\n";
+    let expected = read_all(plain, &options("a.txt"));
+    for archive in [gzip(plain), zstd(plain)] {
+        assert_eq!(read_all(&archive, &options("-")), expected);
+        assert_eq!(read_all(&archive, &options("a.txt")), expected);
+    }
+    assert_eq!(read_all(&gzip(plain), &options("a.txt.gz")), expected);
+    assert_eq!(read_all(&zstd(plain), &options("a.txt.ZST")), expected);
+    assert!(refusal(plain, &options("a.txt.gz")).contains("the file extension says gzip, but the content is not gzip"));
+    assert!(refusal(&gzip(plain), &options("a.txt.zst")).contains("the file extension says zstd"));
+    assert!(refusal(b"", &options("a.txt.gz")).contains("truncated"));
+}
+
+#[test]
+fn zstd_with_skippable_frames_and_gzip_with_zero_padding_are_read() {
+    let plain = b"one\ntwo\n";
+    let expected = read_all(plain, &options("a.txt"));
+    for kind in 0x50..=0x5f {
+        let skipped = [&[kind, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"\n\nhi\n"].concat();
+        let archive = [skipped.clone(), zstd(b"one\n"), skipped.clone(), zstd(b"two\n"), skipped].concat();
+        for path in ["-", "a.txt", "a.txt.zst"] {
+            assert_eq!(read_all(&archive, &options(path)), expected, "{path}");
+        }
+    }
+    for zeros in [1, 511, 100_000] {
+        let archive = [gzip(plain), vec![0; zeros]].concat();
+        assert_eq!(read_all(&archive, &options("a.txt.gz")), expected);
+        let two = [gzip(b"one\n"), vec![0; zeros], gzip(b"two\n"), vec![0; zeros]].concat();
+        assert_eq!(read_all(&two, &options("-")), expected);
+    }
+    let mut input = Input::read(Box::new(Cursor::new([gzip(plain), b"\0\0x".to_vec()].concat())), &options("a.txt.gz")).unwrap();
+    let (given, error) = drain(&mut input);
+    assert_eq!(given, expected);
+    let error = chain(&error.unwrap());
+    assert!(error.contains("cannot read line 3") && error.contains("trailing bytes are not gzip"), "{error}");
+}
+
+#[test]
+fn unsupported_containers_are_rejected_by_name() {
+    for (bytes, wanted) in [
+        (&b"\xfd7zXZ\0\0\x04\xe6"[..], "xz data is not supported: decompress it first (xz -dc FILE) and pass --input -"),
+        (b"\x04\x22\x4d\x18d@", "lz4 data is not supported"),
+        (b"BZh91AY&SY", "bzip2 data is not supported"),
+        (b"PK\x03\x04", "zip data is not supported"),
+        (b"PAR1\x15\x04", "Parquet data is not supported: convert it to csv or jsonl first"),
+        (b"Obj\x01\x04", "Avro object container data is not supported"),
+    ] {
+        for path in ["-", "a.txt", "a.jsonl", "a.csv"] {
+            let whole = refusal(bytes, &options(path));
+            assert!(whole.contains(wanted), "{path}: {whole}");
+            let in_pieces = Input::read(Box::new(Pieces(bytes.to_vec(), 0, 1)), &options(path)).map(drop).unwrap_err();
+            assert_eq!(chain(&in_pieces), whole);
+        }
+        let inside = refusal(&gzip(bytes), &options("-"));
+        assert!(inside.contains("gzip data that contains other data: "), "{inside}");
+    }
+    assert!(refusal(&zstd(&gzip(b"x")), &options("-")).contains("zstd data that contains gzip data"));
+    assert!(refusal(b"", &options("orders.csv.xz")).contains("xz data is not supported"));
+    let mut tar = vec![0; 512];
+    tar[..5].copy_from_slice(b"a.txt");
+    tar[257..262].copy_from_slice(b"ustar");
+    assert!(refusal(&gzip(&tar), &options("-")).contains("tar"));
+}
+
+#[test]
+fn all_members_of_an_archive_are_read() {
+    for compress in [gzip, zstd] {
+        let data = [compress(b"one\ntw"), compress(b"o\nthree")].concat();
+        let given = read_all(&data, &options("-"));
+        assert_eq!(given, ["one", "two", "three"].iter().zip(1..).map(|(t, n)| row(n, t, None, t)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn records_before_the_end_of_a_truncated_archive_are_kept() {
+    let mut plain = String::from("number,square\n");
+    for number in 0_u64..40_000 {
+        plain.push_str(&format!("{number},{}\n", number * number));
+    }
+    for (name, archive) in [("gzip", gzip(plain.as_bytes())), ("zstd", zstd(plain.as_bytes()))] {
+        for path in ["a.csv", "a.txt"] {
+            let half = archive[..archive.len() * 2 / 3].to_vec();
+            let mut input = Input::read(Box::new(Cursor::new(half)), &options(path)).unwrap();
+            let (given, error) = drain(&mut input);
+            let error = chain(&error.unwrap());
+            assert!(given.len() > 1000, "{} rows", given.len());
+            let whole: HashSet<_> = plain.lines().collect();
+            let is_whole = |given: &Given| matches!(given, Given::Row(_, raw, ..) if whole.contains(&**raw));
+            assert!(given.iter().all(is_whole), "an incomplete row was returned");
+            let line = given.len() + 1 + usize::from(path == "a.csv");
+            let expected = format!("{path}: cannot read line {line} or anything after it: the {name} data is truncated");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        let mut damaged = archive.clone();
+        let middle = damaged.len() / 2;
+        damaged[middle..middle + 50].fill(0x55);
+        let mut input = Input::read(Box::new(Cursor::new(damaged)), &options("a.txt")).unwrap();
+        let error = chain(&drain(&mut input).1.unwrap());
+        assert!(error.contains(&format!("the {name} data is ")), "{error}");
+    }
+}
