@@ -9,7 +9,7 @@ use std::{
 use serde_json::value::RawValue;
 
 use crate::{
-    input::{Format, Input, InputOptions, Step},
+    input::{Format, Input, InputOptions, InputSettings, Step},
     row::RowErrorKind,
 };
 
@@ -24,13 +24,16 @@ pub(crate) fn run(data: &[u8]) {
     let Some((which, data)) = data.split_first() else { return };
     let format = [Format::Lines, Format::Jsonl, Format::Csv][usize::from(which % 3)];
     let with_key = format != Format::Lines && which & 0x40 != 0;
-    let options = InputOptions {
+    let mut options = InputOptions {
         path: "-".into(),
         format: Some(format),
         key: with_key.then(|| "a".to_owned()),
-        null: (format == Format::Csv).then(|| "NA".to_owned()),
+        settings: InputSettings::default(),
         max_record: MAX_RECORD,
     };
+    if format == Format::Csv {
+        options.settings.put("null", "NA", 1).expect("a valid setting");
+    }
     let piece = 1 + usize::from(which >> 4 & 3) * 3;
     let (whole, end) = read(data, usize::MAX, &options);
     let (in_pieces, end_in_pieces) = read(data, piece, &options);

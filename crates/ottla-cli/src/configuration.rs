@@ -51,6 +51,9 @@ fn explain(file: &Path, set: &[String]) -> Result<Exit, Failure> {
         }
         text.push_str(&explanation.to_string());
     }
+    if settings.clients.contains(&Client::Producer) {
+        text.push_str(&settings.job.explain_input(file));
+    }
     let exit = written(write!(io::stdout(), "{text}"))?;
     check_clients(&settings)?;
     Ok(exit)

@@ -7,7 +7,11 @@ use std::{
 
 use ottla::config::{HostSetting, Origin, Setting, host_settings, schema_registry_settings};
 
-use crate::{encoding::Encoding, input::Format, typed::Unknown};
+use crate::{
+    encoding::Encoding,
+    input::{Format, INPUT_SETTINGS, InputSetting, InputSettings},
+    typed::Unknown,
+};
 
 /// The command's own settings: topic, input, and encodings of keys and values. All are optional.
 #[derive(Debug, Default)]
@@ -20,8 +24,8 @@ pub(crate) struct Job {
     pub(crate) format: Option<Format>,
     /// `input.key`: the field to take keys from.
     pub(crate) key_field: Option<String>,
-    /// `input.null`: the CSV text that means null.
-    pub(crate) null: Option<String>,
+    /// The table `input`: dialect and encoding.
+    pub(crate) input_settings: InputSettings,
     /// The table `key`.
     pub(crate) key: PartJob,
     /// The table `value`.
@@ -44,13 +48,9 @@ pub(crate) struct PartJob {
     pub(crate) unknown: Unknown,
 }
 
-/// The valid names, without those of `schema.registry`.
-const NAMES: [&str; 13] = [
+/// The valid names, without those of `input` and `schema.registry`.
+const NAMES: [&str; 9] = [
     "topic",
-    "input.path",
-    "input.format",
-    "input.key",
-    "input.null",
     "key.serializer",
     "key.schema",
     "key.message",
@@ -63,6 +63,8 @@ const NAMES: [&str; 13] = [
 /// The number of errors to report for one file before the rest is dropped.
 const MAX_PROBLEMS: usize = 100;
 
+/// The table of the input.
+const INPUT: &str = "input.";
 /// The table of the registry's settings: `url` in it is `schema.registry.url`.
 const REGISTRY: &str = "schema.registry.";
 /// The similarity from which a known name is suggested for an unknown one.
@@ -83,6 +85,9 @@ impl Job {
                 problems.push(format!("{}:{}: {}: {message}", file.display(), setting.line(), setting.name()));
             }
         }
+        for (given, message) in job.input_settings.conflicts() {
+            problems.push(format!("{}:{}: {INPUT}{}: {message}", file.display(), given.line, given.name));
+        }
         job
     }
 
@@ -93,16 +98,15 @@ impl Job {
             self.registry.push((name.to_owned(), setting.value()?.to_owned(), origin));
             return Ok(());
         }
+        if let Some((name, _)) = name.strip_prefix(INPUT).and_then(|name| Some((name, InputSetting::of_name(name)?))) {
+            return self.put_input(file, name, setting);
+        }
         if !NAMES.contains(&name) {
             return Err(unknown(name));
         }
         let value = setting.value()?;
         match name {
             "topic" => self.topic = Some(value.to_owned()),
-            "input.path" => self.input = Some(beside(file, value)),
-            "input.format" => self.format = Some(value.parse()?),
-            "input.key" => self.key_field = Some(value.to_owned()),
-            "input.null" => self.null = Some(value.to_owned()),
             _ => match name.split_once('.') {
                 Some(("key", name)) => self.key.put(file, name, value)?,
                 Some((_, name)) => self.value.put(file, name, value)?,
@@ -110,6 +114,43 @@ impl Job {
             },
         }
         Ok(())
+    }
+
+    /// The table of the input's settings, with their values and origins; empty if the file has none of them.
+    pub(crate) fn explain_input(&self, file: &Path) -> String {
+        let given = &self.input_settings.given;
+        if given.is_empty() {
+            return String::new();
+        }
+        let format = self.format.or_else(|| Format::of_path(self.input.as_deref()?)).unwrap_or(Format::Lines);
+        let mut rows = vec![["[input]", "VALUE", "FROM", "NOTE"].map(str::to_owned)];
+        for setting in INPUT_SETTINGS.iter().filter(|setting| setting.applies_to(format)) {
+            let mut is_default = true;
+            for given in given.iter().filter(|given| given.is_of(setting)) {
+                is_default = false;
+                let from = format!("{}:{}", file.display(), given.line);
+                rows.push([given.name.clone(), format!("{:?}", given.value), from, setting.meaning.replace('`', "")]);
+            }
+            if is_default {
+                let [default, note] = [setting.default, setting.meaning].map(|text| text.replace('`', ""));
+                rows.push([setting.name.to_owned(), default, "default".to_owned(), note]);
+            }
+        }
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let (name, value, from) = (width(0), width(1), width(2));
+        let lines = rows.iter().map(|row| format!("{:name$}  {:value$}  {:from$}  {}\n", row[0], row[1], row[2], row[3]));
+        format!("\n{}", lines.collect::<String>())
+    }
+
+    fn put_input(&mut self, file: &Path, name: &str, setting: &HostSetting) -> Result<(), String> {
+        let value = setting.value()?;
+        match name {
+            "path" => self.input = Some(beside(file, value)),
+            "format" => self.format = Some(value.parse()?),
+            "key" => self.key_field = Some(value.to_owned()),
+            _ => {}
+        }
+        self.input_settings.put(name, value, setting.line())
     }
 }
 
@@ -145,7 +186,8 @@ fn unknown(name: &str) -> String {
         Some(_) => setting.name().to_owned(),
         None => format!("{REGISTRY}{}", setting.name()),
     });
-    let known: Vec<String> = NAMES.iter().map(|known| (*known).to_owned()).chain(of_registry).collect();
+    let of_input = INPUT_SETTINGS.iter().map(|setting| format!("{INPUT}{}", setting.name));
+    let known: Vec<String> = of_input.chain(NAMES.iter().map(|known| (*known).to_owned())).chain(of_registry).collect();
     // All names of a table share its prefix, so only the rest is compared.
     let table = known
         .iter()
@@ -166,7 +208,7 @@ fn unknown(name: &str) -> String {
             format!("unknown setting; [{}] accepts {}", table.trim_end_matches('.'), names.join(", "))
         }
         (None, None) => format!(
-            "unknown setting; the command accepts {}; client settings belong in [producer] and [consumer]",
+            "unknown setting; the command accepts {}, and [input]; client settings belong in [producer] and [consumer]",
             NAMES.join(", ")
         ),
     }
@@ -198,7 +240,7 @@ mod tests {
         assert_eq!(job.topic.as_deref(), Some("flights"));
         assert_eq!(job.input, Some(folder.join("data/a.csv")));
         assert_eq!(job.format, Some(Format::Csv));
-        assert_eq!((job.key_field.as_deref(), job.null.as_deref()), (Some("id"), Some("NA")));
+        assert_eq!((job.key_field.as_deref(), job.input_settings.csv.null.all.as_deref()), (Some("id"), Some("NA")));
         assert_eq!((job.key.encoding, job.value.encoding), ("string".parse().ok(), Some(Encoding::Json)));
     }
 
@@ -226,8 +268,9 @@ mod tests {
 
     #[test]
     fn without_a_similar_name_the_error_lists_the_names_of_the_table() {
-        for name in ["input.delimiter", "input.timestamp", "input.headers"] {
-            assert_eq!(unknown(name), "unknown setting; [input] accepts path, format, key, null", "{name}");
+        for name in ["input.timestamp", "input.offset"] {
+            let error = unknown(name);
+            assert!(error.starts_with("unknown setting; [input] accepts path, format, key, encoding, delimiter"), "{error}");
         }
         assert_eq!(unknown("value.subject"), "unknown setting; [value] accepts serializer, schema, message, unknown");
         assert_eq!(unknown("inptu.key"), "unknown setting; did you mean input.key?");

@@ -12,7 +12,7 @@ use crate::{
     encoding::{Encoding, Part},
     exit::{Failure, chain},
     file_identity::FileIdentity,
-    input::{Format, Input, InputError, InputOptions},
+    input::{Format, GivenSetting, Input, InputError, InputOptions},
     job::PartJob,
     message,
     schema_source::{self, SchemaSource},
@@ -97,7 +97,8 @@ impl Plan {
         // The bytes of a pipe can be read only once.
         if metadata.is_file() {
             let input = File::open(path).map_err(|source| refuse(plan.cannot_open(source)))?;
-            Input::read(Box::new(input), &plan.input).map_err(refuse)?;
+            let input = Input::read(Box::new(input), &plan.input).map_err(refuse)?;
+            input.warning().into_iter().for_each(message::tell);
         }
         Ok(())
     }
@@ -120,7 +121,7 @@ impl Plan {
         let mut input = InputOptions {
             format,
             key: flags.key_field.clone().or_else(|| job.key_field.clone()),
-            null: job.null.clone(),
+            settings: job.input_settings.clone(),
             max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
             path,
         };
@@ -189,13 +190,17 @@ fn check_topic(topic: &str) -> Result<(), &'static str> {
 fn override_format(input: &mut InputOptions, value: &mut Option<Encoding>, key_is_flag: bool, file: &str) {
     let Some(format) = input.format else { return };
     let is_lines = format == Format::Lines;
-    let key = if is_lines && !key_is_flag { input.key.take() } else { None };
-    let null = if format == Format::Csv { None } else { input.null.take() };
+    if is_lines && !key_is_flag {
+        input.key = None;
+    }
+    let removed = input.settings.restrict_to(format).into_iter().filter(|given| given.name != "key" || input.key.is_none());
+    let removed = removed.map(|GivenSetting { name, value, .. }| {
+        let effect = if name == "key" { ": every key is null" } else { "" };
+        (name, Some(value), effect)
+    });
     let json = if is_lines { value.take_if(|value| *value == Encoding::Json) } else { None };
     let json = json.map(|json| json.to_string());
-    for (name, value, effect) in
-        [("key", key, ": every key is null"), ("null", null, ""), ("[value] serializer", json, ": lines are sent unchanged")]
-    {
+    for (name, value, effect) in removed.chain([("[value] serializer".to_owned(), json, ": lines are sent unchanged")]) {
         if let Some(value) = value {
             message::tell(format_args!("--format {format}: {name} = \"{value}\" in {file} does not apply{effect}"));
         }

@@ -92,6 +92,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         }
     };
 
+    input.warning().into_iter().for_each(message::tell);
     // The first bytes have arrived, so another process of the pipeline that reads the dead-letter file has opened it by now.
     let reader = arguments.dead_letter.as_deref().filter(|_| size.is_none()).and_then(reader_in_pipeline);
     if let Some(reader) = reader {

@@ -37,13 +37,17 @@ pub(crate) enum RowErrorKind {
     RecordTooLarge,
     /// Text that is not UTF-8, in JSON or CSV.
     InvalidUtf8,
+    /// Bytes that are not valid in the encoding of the input.
+    InvalidEncoding,
     /// A line that is not one JSON object.
     InvalidJson,
     /// A CSV row with more or fewer columns than the header.
     ColumnCount,
     /// A CSV row with an unterminated quoted field.
     UnclosedQuote,
-    /// A CSV row with text between a closing quote and the next comma.
+    /// A CSV row at the end of the input, after whose escape there is no character.
+    UnfinishedEscape,
+    /// A CSV row with text between a closing quote and the next delimiter.
     TextAfterQuote,
     /// A JSON object without the key field.
     MissingKey,
@@ -61,9 +65,11 @@ impl RowErrorKind {
         match self {
             Self::RecordTooLarge => "RecordTooLarge",
             Self::InvalidUtf8 => "InvalidUtf8",
+            Self::InvalidEncoding => "InvalidEncoding",
             Self::InvalidJson => "InvalidJson",
             Self::ColumnCount => "ColumnCount",
             Self::UnclosedQuote => "UnclosedQuote",
+            Self::UnfinishedEscape => "UnfinishedEscape",
             Self::TextAfterQuote => "TextAfterQuote",
             Self::MissingKey => "MissingKey",
             Self::InvalidKey => "InvalidKey",

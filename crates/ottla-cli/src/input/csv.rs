@@ -3,6 +3,8 @@
 use super::{
     ReadError, Step,
     csv_records::{CsvAdvance, CsvRecords},
+    dialect::{CsvDialect, Header},
+    text_encoding::TextEncoding,
 };
 use crate::row::{Row, RowError, RowErrorKind};
 use std::{
@@ -10,23 +12,34 @@ use std::{
     io::{self, Read},
 };
 
-/// CSV with a header. Each row becomes a JSON object with the columns in order; every value is a string, or null if it equals the
-/// null marker. The key is the text of one column, or null if it equals the null marker.
+/// CSV with named columns. Each row becomes a JSON object with the columns in order; every value is a string, or null if it equals
+/// the column's null marker. The key is the text of one column, or null if it equals the null marker.
 pub(super) struct Csv {
     records: CsvRecords,
     columns: Vec<Column>,
+    /// Where the columns come from, for messages.
+    named_by: &'static str,
     key: Option<usize>,
-    null: Option<Vec<u8>>,
+    quoted_null: bool,
+    encoding: Option<TextEncoding>,
+    /// Whether the current record was read to count the columns and is not returned yet.
+    is_pending: bool,
+    warning: Option<String>,
     json: Vec<u8>,
 }
 
 /// The maximum number of columns named in a message.
 const MAX_NAMED: usize = 50;
 
+/// The usual delimiters.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+
 struct Column {
     name: String,
     /// The JSON before its value: `{"name":` or `,"name":`.
     prefix: Vec<u8>,
+    /// The text that means null.
+    null: Option<Vec<u8>>,
 }
 
 /// Why the header was rejected.
@@ -44,79 +57,105 @@ impl From<ReadError> for HeaderError {
 }
 
 impl Csv {
-    /// Reads the header of `source`. Each row may be up to `max_record` bytes long.
+    /// Reads up to the first row of `source`. Each row may be up to `max_record` bytes long. `delimiter` is the dialect's default.
     ///
     /// # Errors
-    /// The header is missing, not UTF-8, has a duplicate column, or lacks the key column.
+    /// The header is missing, not UTF-8, has a duplicate column, or lacks the key column or a column with a null marker.
     pub(super) fn new(
         source: Box<dyn Read + Send>,
         max_record: usize,
         key: Option<&str>,
-        null: Option<&str>,
+        dialect: &CsvDialect,
+        delimiter: u8,
+        encoding: Option<TextEncoding>,
     ) -> Result<Self, HeaderError> {
-        let mut records = CsvRecords::new(source, max_record);
-        let wrong = |message: String| Err(HeaderError::Wrong(message));
-        match records.advance()? {
-            CsvAdvance::Record => {}
-            CsvAdvance::Wrong(_, message) => return wrong(format!("invalid header in line {}: {message}", records.line())),
-            CsvAdvance::End => return wrong("the input is empty; CSV must begin with a header".to_owned()),
+        let marks = dialect.marks(delimiter);
+        let mut records = CsvRecords::new(source, marks, max_record);
+        if !dialect.quoted_null {
+            records.record_quotes();
         }
+        records.skip_lines(dialect.skip_lines)?;
+        let (names, named_by, is_pending) = match &dialect.header {
+            Header::Names(names) => (names.clone(), "`header`", false),
+            Header::FirstRow => (header(&mut records, encoding)?, "the header", false),
+            Header::Numbered => {
+                let columns = first_row(&mut records)?;
+                ((1..=columns).map(|number| format!("column{number}")).collect(), "the first row", columns > 0)
+            }
+        };
         let mut columns: Vec<Column> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
-        for (index, name) in split(records.fields()).enumerate() {
-            let Ok(name) = std::str::from_utf8(name) else {
-                return wrong(format!("column {} of the header is not UTF-8; convert the file to UTF-8", index + 1));
-            };
+        for (index, name) in names.iter().enumerate() {
             match known.entry(name) {
                 Entry::Occupied(first) => {
                     let first = first.get() + 1;
-                    return wrong(format!("duplicate column `{name}` in the header: columns {first} and {}", index + 1));
+                    return wrong(format!("duplicate column `{name}` in {named_by}: columns {first} and {}", index + 1));
                 }
                 Entry::Vacant(place) => drop(place.insert(index)),
             }
             let mut prefix = if index == 0 { b"{".to_vec() } else { b",".to_vec() };
             push_string(&mut prefix, name).map_err(|source| ReadError { line: records.line(), source })?;
             prefix.push(b':');
-            columns.push(Column { name: name.to_owned(), prefix });
+            columns.push(Column { name: name.clone(), prefix, null: dialect.null.all.clone().map(String::into_bytes) });
         }
-        let key = match key.map(|key| (key, known.get(key).copied())) {
-            None => None,
-            Some((_, Some(index))) => Some(index),
-            Some((key, None)) => {
-                let names: Vec<_> = columns.iter().take(MAX_NAMED).map(|column| column.name.as_str()).collect();
-                let more = columns.len() - names.len();
+        // An input without a row has no columns to compare with.
+        let is_empty = columns.is_empty();
+        let column = |name: &str, missing: &str| match known.get(name) {
+            Some(index) => Ok(Some(*index)),
+            None if is_empty => Ok(None),
+            None => {
+                let named: Vec<_> = names.iter().take(MAX_NAMED).map(String::as_str).collect();
+                let more = names.len() - named.len();
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                return wrong(format!("the header has no key column `{key}`; its columns are {}{more}", names.join(", ")));
+                wrong(format!("{named_by} has no {missing}; its columns are {}{more}", named.join(", ")))
             }
+        };
+        let key = key.map(|key| column(key, &format!("key column `{key}`"))).transpose()?.flatten();
+        for (name, null) in &dialect.null.columns {
+            if let Some(index) = column(name, &format!("column `{name}`, which `null` names"))? {
+                columns[index].null = Some(null.clone().into_bytes());
+            }
+        }
+        let warning = match &columns[..] {
+            [only] if dialect.header == Header::FirstRow => other_delimiter(&only.name, marks.delimiter),
+            _ => None,
         };
         if columns.len() == 1 {
             records.take_blank_lines();
         }
-        Ok(Self { records, columns, key, null: null.map(|null| null.as_bytes().to_vec()), json: Vec::new() })
+        let quoted_null = dialect.quoted_null;
+        Ok(Self { records, columns, named_by, key, quoted_null, encoding, is_pending, warning, json: Vec::new() })
+    }
+
+    /// A likely mistake in the dialect, for the user.
+    pub(super) fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// Reads the next row.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
-        let advance = self.records.advance()?;
+        let advance = if std::mem::take(&mut self.is_pending) { CsvAdvance::Record } else { self.records.advance()? };
         let line = self.records.line();
         let (kind, message, field) = match advance {
             CsvAdvance::End => return Ok(Step::End),
             CsvAdvance::Wrong(kind, message) => (kind, message, None),
             CsvAdvance::Record => {
                 let (fields, ends) = self.records.fields();
-                match to_json(&self.columns, self.null.as_deref(), fields, ends, &mut self.json) {
+                let quoted = if self.quoted_null { &[] } else { self.records.quoted() };
+                match to_json(&self.columns, quoted, fields, ends, &mut self.json) {
                     Ok(()) => {
-                        let key = self.key.and_then(|key| split((fields, ends)).nth(key));
-                        let key = key.filter(|&key| self.null.as_deref() != Some(key));
+                        let key = self.key.and_then(|index| Some((index, split((fields, ends)).nth(index)?)));
+                        let key = key.filter(|(index, key)| !self.columns[*index].is_null(key, quoted.contains(index)));
+                        let key = key.map(|(_, key)| key);
                         return Ok(Step::Row(Row { line, raw: self.records.raw(), key, value: &self.json }));
                     }
                     Err(Fault::Columns) => {
-                        let message = format!("{} columns, but the header has {}", ends.len(), self.columns.len());
+                        let message = format!("{} columns, but {} has {}", ends.len(), self.named_by, self.columns.len());
                         (RowErrorKind::ColumnCount, message, None)
                     }
                     Err(Fault::NotUtf8(column)) => {
-                        let message = format!("column `{}` is not UTF-8", column.name);
-                        (RowErrorKind::InvalidUtf8, message, Some(column.name.clone()))
+                        let (kind, invalid) = TextEncoding::invalid(self.encoding);
+                        (kind, format!("column `{}` {invalid}", column.name), Some(column.name.clone()))
                     }
                     Err(Fault::Write(source)) => return Err(ReadError { line, source }),
                 }
@@ -126,16 +165,66 @@ impl Csv {
     }
 }
 
+impl Column {
+    fn is_null(&self, field: &[u8], is_quoted: bool) -> bool {
+        !is_quoted && self.null.as_deref() == Some(field)
+    }
+}
+
+/// Reads the header.
+fn header(records: &mut CsvRecords, encoding: Option<TextEncoding>) -> Result<Vec<String>, HeaderError> {
+    match records.advance()? {
+        CsvAdvance::Record => {}
+        CsvAdvance::Wrong(_, message) => return wrong(format!("invalid header in line {}: {message}", records.line())),
+        CsvAdvance::End => return wrong("the input is empty; CSV must begin with a header".to_owned()),
+    }
+    let name = |(index, name): (usize, &[u8])| match std::str::from_utf8(name) {
+        Ok(name) => Ok(name.to_owned()),
+        Err(_) => {
+            let (_, invalid) = TextEncoding::invalid(encoding);
+            wrong(format!("column {} of the header {invalid}; set `encoding` to the file's, or convert the file", index + 1))
+        }
+    };
+    split(records.fields()).enumerate().map(name).collect()
+}
+
+/// Reads the first row of an input without a header, and returns the number of its columns; 0 if there is none.
+fn first_row(records: &mut CsvRecords) -> Result<usize, HeaderError> {
+    match records.advance()? {
+        CsvAdvance::Record => Ok(records.fields().1.len()),
+        CsvAdvance::Wrong(_, message) => wrong(format!(
+            "invalid first row in line {}: {message}; without a header it determines the columns: correct it, or set `header` to \
+             their names",
+            records.line()
+        )),
+        CsvAdvance::End => Ok(0),
+    }
+}
+
+/// The warning for the only column, if its name contains another delimiter.
+fn other_delimiter(name: &str, delimiter: u8) -> Option<String> {
+    let other = DELIMITERS.into_iter().find(|other| *other != delimiter && name.as_bytes().contains(other))?;
+    let [other, delimiter] = [other, delimiter].map(|delimiter| char::from(delimiter).escape_default().to_string());
+    Some(format!(
+        "the header is a single column that contains \"{other}\", and the delimiter is \"{delimiter}\"; if \"{other}\" separates \
+         columns, set delimiter = \"{other}\" in [input]"
+    ))
+}
+
+fn wrong<T>(message: String) -> Result<T, HeaderError> {
+    Err(HeaderError::Wrong(message))
+}
+
 enum Fault<'a> {
     Columns,
     NotUtf8(&'a Column),
     Write(io::Error),
 }
 
-/// Writes the JSON object of these fields to `json`.
+/// Writes the JSON object of these fields to `json`. Fields with these indexes are not null.
 fn to_json<'a>(
     columns: &'a [Column],
-    null: Option<&[u8]>,
+    quoted: &[usize],
     fields: &[u8],
     ends: &[usize],
     json: &mut Vec<u8>,
@@ -146,11 +235,12 @@ fn to_json<'a>(
     json.clear();
     // The row is validated as a whole; fields are validated one by one only if that fails.
     let text = std::str::from_utf8(fields).ok();
+    let mut quoted = quoted.iter().peekable();
     let mut start = 0;
-    for (column, &end) in columns.iter().zip(ends) {
+    for (index, (column, &end)) in columns.iter().zip(ends).enumerate() {
         json.extend_from_slice(&column.prefix);
         let field = &fields[start..end];
-        if null == Some(field) {
+        if column.is_null(field, quoted.next_if(|quoted| **quoted == index).is_some()) {
             json.extend_from_slice(b"null");
         } else {
             let field = match text {

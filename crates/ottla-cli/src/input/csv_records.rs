@@ -1,21 +1,22 @@
 //! [`CsvRecords`]: splits CSV into records and fields.
 
-use super::{ReadError, lines::READ_SIZE};
+use super::{ReadError, dialect::Marks, lines::READ_SIZE};
 use crate::row::RowErrorKind;
 use std::{
     io::{self, Read},
     ops::Range,
 };
 
-/// The records of a CSV source (RFC 4180): fields, raw bytes and line number of each. A line ends with `\n`, `\r\n` or `\r`.
-/// Blank lines are skipped unless there is only one column.
+/// The records of a CSV source: fields, raw bytes and line number of each. A line ends with `\n`, `\r\n` or `\r`. Blank lines
+/// are skipped unless there is only one column, and so are comments.
 ///
-/// It is as strict as Python's `csv` with `strict=True`: a closing quote must be followed by a comma or a line end, and every
+/// It is as strict as Python's `csv` with `strict=True`: a closing quote must be followed by a delimiter or a line end, and every
 /// quote must be closed before the end of the input. Of a malformed record only the first line is dropped, and the following
 /// lines are parsed again; otherwise one quote too many or too few would also drop valid records. No crate keeps the raw bytes
 /// and detects these errors. The buffer never exceeds four times the record limit (and at least 256 KiB).
 pub(super) struct CsvRecords {
     source: Box<dyn Read + Send>,
+    marks: Marks,
     max_record: usize,
     buffer: Vec<u8>,
     /// `buffer[start..end]` is read and not yet returned; the parser has consumed it up to `parsed`.
@@ -33,6 +34,8 @@ pub(super) struct CsvRecords {
     blank_lines_are_records: bool,
     fields: Vec<u8>,
     ends: Vec<usize>,
+    /// The indexes of quoted fields; `None` if they are not recorded.
+    quoted: Option<Vec<usize>>,
     raw: Range<usize>,
 }
 
@@ -45,6 +48,11 @@ enum State {
     Quoted,
     /// After a quote in a quoted field: either the closing quote, or the first of an escaped pair.
     Closed,
+    /// After an escape outside of quotes, and in a quoted field.
+    Escaped,
+    QuotedEscaped,
+    /// In a line that is not a record.
+    Comment,
 }
 
 /// The result of [`CsvRecords::advance`].
@@ -61,7 +69,7 @@ pub(super) enum CsvAdvance {
 enum Parsed {
     /// A record that ends before this index.
     Record(usize),
-    /// Only a line end.
+    /// Only a line end, or a comment.
     Nothing,
     /// Text after a closing quote, at this index.
     Misquoted(usize),
@@ -73,9 +81,10 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl CsvRecords {
     /// Creates the reader. Each record may be up to `max_record` bytes long.
-    pub(super) fn new(source: Box<dyn Read + Send>, max_record: usize) -> Self {
+    pub(super) fn new(source: Box<dyn Read + Send>, marks: Marks, max_record: usize) -> Self {
         Self {
             source,
+            marks,
             max_record,
             buffer: vec![0; READ_SIZE],
             start: 0,
@@ -89,6 +98,7 @@ impl CsvRecords {
             blank_lines_are_records: false,
             fields: Vec::with_capacity(4096),
             ends: Vec::with_capacity(64),
+            quoted: None,
             raw: 0..0,
         }
     }
@@ -96,6 +106,40 @@ impl CsvRecords {
     /// Makes blank lines records of one empty field, for input with one column.
     pub(super) fn take_blank_lines(&mut self) {
         self.blank_lines_are_records = true;
+    }
+
+    /// Records which fields are quoted, for [`quoted`](Self::quoted).
+    pub(super) fn record_quotes(&mut self) {
+        self.quoted = Some(Vec::new());
+    }
+
+    /// Skips this many lines, before the first record.
+    pub(super) fn skip_lines(&mut self, mut lines: u64) -> Result<(), ReadError> {
+        self.skip_byte_order_mark()?;
+        while lines > 0 {
+            match self.buffer[self.start..self.end].iter().position(ends_line) {
+                Some(at) => {
+                    let is_rest = at == 0 && self.is_after_return && self.buffer[self.start] == b'\n';
+                    lines -= u64::from(!is_rest);
+                    self.parsed = self.start + at + 1;
+                    self.pass(self.parsed);
+                }
+                None => {
+                    self.parsed = self.end;
+                    self.pass(self.end);
+                    if self.at_end {
+                        return Ok(());
+                    }
+                    self.fill()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The indexes of the quoted fields, if they are recorded.
+    pub(super) fn quoted(&self) -> &[usize] {
+        self.quoted.as_deref().unwrap_or_default()
     }
 
     /// The concatenated bytes of the fields, and the end index of each.
@@ -123,13 +167,22 @@ impl CsvRecords {
                 Parsed::Record(end) => return self.whole(end),
                 Parsed::Nothing => self.pass(self.parsed),
                 Parsed::Misquoted(at) => return self.misquoted(at),
+                // A comment may have any length, and is not kept.
+                Parsed::More if self.state == State::Comment => {
+                    self.pass(self.parsed);
+                    if self.at_end {
+                        return Ok(CsvAdvance::End);
+                    }
+                    self.fill()?;
+                }
                 // The two extra bytes are the line end of a record of maximum length.
                 Parsed::More if self.end - self.start > self.max_record.saturating_add(2) => return self.too_long(),
                 Parsed::More if !self.at_end => self.fill()?,
                 // The last line may lack a line end.
                 Parsed::More => match self.state {
-                    State::RecordStart => return Ok(CsvAdvance::End),
-                    State::Quoted => return Ok(self.unclosed()),
+                    State::RecordStart | State::Comment => return Ok(CsvAdvance::End),
+                    State::Quoted | State::QuotedEscaped => return Ok(self.unclosed()),
+                    State::Escaped => return Ok(self.unfinished_escape()),
                     State::FieldStart | State::Unquoted | State::Closed => {
                         self.ends.push(self.fields.len());
                         return self.whole(self.end);
@@ -141,11 +194,17 @@ impl CsvRecords {
 
     /// Parses from `parsed` to the end of the record or of the buffered bytes.
     fn parse(&mut self) -> Parsed {
+        // The compiler knows the characters of the most common dialect, so that the others cost it nothing.
+        if self.marks == Marks::RFC_4180 { self.parse_with::<true>() } else { self.parse_with::<false>() }
+    }
+
+    fn parse_with<const IS_RFC_4180: bool>(&mut self) -> Parsed {
+        let Marks { delimiter, quote, escape, comment } = if IS_RFC_4180 { Marks::RFC_4180 } else { self.marks };
         let buffer = &self.buffer[..self.end];
         let mut at = self.parsed;
         while let Some(&byte) = buffer.get(at) {
-            match (self.state, byte) {
-                (State::RecordStart, b'\n' | b'\r') => {
+            match self.state {
+                State::RecordStart if matches!(byte, b'\n' | b'\r') => {
                     self.parsed = at + 1;
                     let is_rest = byte == b'\n' && self.is_after_return;
                     if is_rest || !self.blank_lines_are_records {
@@ -154,43 +213,79 @@ impl CsvRecords {
                     self.ends.push(0);
                     return Parsed::Record(at);
                 }
-                (State::RecordStart, _) => self.state = State::FieldStart,
-                (State::FieldStart, b'"') => (self.state, at) = (State::Quoted, at + 1),
-                (State::FieldStart, _) => self.state = State::Unquoted,
-                (State::Unquoted, _) => {
-                    let rest = &buffer[at..];
-                    let length = rest.iter().position(|byte| matches!(byte, b',' | b'\n' | b'\r')).unwrap_or(rest.len());
-                    self.fields.extend_from_slice(&rest[..length]);
-                    at += length;
-                    if at < buffer.len() {
-                        // The byte that ends the field is handled as after a closing quote.
-                        self.state = State::Closed;
-                    }
-                }
-                (State::Quoted, _) => {
-                    let rest = &buffer[at..];
-                    let quote = rest.iter().position(|&byte| byte == b'"');
-                    let length = quote.unwrap_or(rest.len());
-                    self.fields.extend_from_slice(&rest[..length]);
-                    at += length;
-                    if quote.is_some() {
-                        (self.state, at) = (State::Closed, at + 1);
-                    }
-                }
-                (State::Closed, b'"') => {
-                    self.fields.push(b'"');
+                State::RecordStart if Some(byte) == comment => self.state = State::Comment,
+                State::RecordStart => self.state = State::FieldStart,
+                State::FieldStart if Some(byte) == quote => {
                     (self.state, at) = (State::Quoted, at + 1);
+                    if let Some(quoted) = &mut self.quoted {
+                        quoted.push(self.ends.len());
+                    }
                 }
-                (State::Closed, b',') => {
+                State::FieldStart | State::Unquoted => {
+                    let rest = &buffer[at..];
+                    let ends = |byte: &u8| *byte == delimiter || matches!(byte, b'\n' | b'\r') || Some(*byte) == escape;
+                    let length = rest.iter().position(ends).unwrap_or(rest.len());
+                    self.fields.extend_from_slice(&rest[..length]);
+                    at += length;
+                    self.state = match rest.get(length) {
+                        None => State::Unquoted,
+                        Some(&byte) if byte == delimiter => {
+                            self.ends.push(self.fields.len());
+                            at += 1;
+                            State::FieldStart
+                        }
+                        Some(&byte) if Some(byte) == escape => {
+                            at += 1;
+                            State::Escaped
+                        }
+                        // The line end is handled as after a closing quote.
+                        Some(_) => State::Closed,
+                    };
+                }
+                State::Quoted => {
+                    let rest = &buffer[at..];
+                    let end = rest.iter().position(|&byte| Some(byte) == quote || Some(byte) == escape);
+                    let length = end.unwrap_or(rest.len());
+                    self.fields.extend_from_slice(&rest[..length]);
+                    at += length;
+                    match (rest.get(length), rest.get(length + 1)) {
+                        (None, _) => {}
+                        (Some(&byte), _) if Some(byte) == escape => (self.state, at) = (State::QuotedEscaped, at + 1),
+                        (Some(_), Some(&after)) if after == delimiter => {
+                            self.ends.push(self.fields.len());
+                            (self.state, at) = (State::FieldStart, at + 2);
+                        }
+                        (Some(_), _) => (self.state, at) = (State::Closed, at + 1),
+                    }
+                }
+                State::Closed if byte == delimiter => {
                     self.ends.push(self.fields.len());
                     (self.state, at) = (State::FieldStart, at + 1);
                 }
-                (State::Closed, b'\n' | b'\r') => {
+                State::Closed if matches!(byte, b'\n' | b'\r') => {
                     self.ends.push(self.fields.len());
                     self.parsed = at + 1;
                     return Parsed::Record(at);
                 }
-                (State::Closed, _) => return Parsed::Misquoted(at),
+                State::Closed if Some(byte) == quote => {
+                    self.fields.push(byte);
+                    (self.state, at) = (State::Quoted, at + 1);
+                }
+                State::Closed => return Parsed::Misquoted(at),
+                State::Escaped | State::QuotedEscaped => {
+                    self.fields.push(byte);
+                    self.state = if self.state == State::Escaped { State::Unquoted } else { State::Quoted };
+                    at += 1;
+                }
+                State::Comment => {
+                    let end = buffer[at..].iter().position(ends_line);
+                    at = end.map_or(buffer.len(), |end| at + end + 1);
+                    if end.is_some() {
+                        self.state = State::RecordStart;
+                        self.parsed = at;
+                        return Parsed::Nothing;
+                    }
+                }
             }
         }
         self.parsed = at;
@@ -258,6 +353,15 @@ impl CsvRecords {
         )
     }
 
+    /// Handles an escape at the end of the input.
+    fn unfinished_escape(&mut self) -> CsvAdvance {
+        self.first_line();
+        CsvAdvance::Wrong(
+            RowErrorKind::UnfinishedEscape,
+            "the input ends after an escape: double an escape that belongs to the text".to_owned(),
+        )
+    }
+
     /// Handles text after a closing quote, at this index.
     fn misquoted(&mut self, at: usize) -> Result<CsvAdvance, ReadError> {
         let column = self.ends.len() + 1;
@@ -310,6 +414,9 @@ impl CsvRecords {
         self.state = State::RecordStart;
         self.fields.clear();
         self.ends.clear();
+        if let Some(quoted) = &mut self.quoted {
+            quoted.clear();
+        }
     }
 
     /// Skips a byte order mark at the beginning. Waits for more bytes only while it may still be one.

@@ -9,7 +9,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::csv_records::{CsvAdvance, CsvRecords};
+use super::{
+    csv_records::{CsvAdvance, CsvRecords},
+    dialect::Marks,
+};
 
 /// A record: its line, and its fields unless it is malformed.
 type Record = (u64, Option<Vec<String>>);
@@ -47,7 +50,7 @@ fn damaged(random: &mut fastrand::Rng) -> (Vec<u8>, usize) {
 
 /// Reads a text in pieces of this many bytes.
 fn read(text: &[u8], piece: usize) -> Vec<Record> {
-    let mut records = CsvRecords::new(Box::new(super::tests::Pieces(text.to_vec(), 0, piece)), 1_000_000);
+    let mut records = CsvRecords::new(Box::new(super::tests::Pieces(text.to_vec(), 0, piece)), Marks::RFC_4180, 1_000_000);
     let mut found = Vec::new();
     loop {
         match records.advance().unwrap() {
@@ -103,6 +106,6 @@ fn fields_do_not_depend_on_the_size_of_reads() {
         let (text, _) = damaged(&mut random);
         assert_eq!(read(&text, 1), read(&text, usize::MAX), "{:?}", String::from_utf8_lossy(&text));
     }
-    let mut records = CsvRecords::new(Box::new(Cursor::new(b"a,b\r\n1,2")), 100);
+    let mut records = CsvRecords::new(Box::new(Cursor::new(b"a,b\r\n1,2")), Marks::RFC_4180, 100);
     assert!(matches!(records.advance(), Ok(CsvAdvance::Record)));
 }

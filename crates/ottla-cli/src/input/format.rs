@@ -14,19 +14,34 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// All formats.
+    pub(crate) const ALL: [Self; 3] = [Self::Lines, Self::Jsonl, Self::Csv];
+
     /// The format by file extension, ignoring `.gz` or `.zst`; `None` if the extension is unknown.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
-        let extension = |path: &Path| path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
-        let plain = match extension(path).as_deref() {
-            Some("gz" | "zst") => path.with_extension(""),
-            _ => path.to_owned(),
-        };
-        match extension(&plain)?.as_str() {
+        match plain_extension(path)?.as_str() {
             "txt" | "log" | "lines" => Some(Self::Lines),
             "jsonl" | "ndjson" => Some(Self::Jsonl),
-            "csv" => Some(Self::Csv),
+            "csv" | "tsv" | "tab" => Some(Self::Csv),
             _ => None,
         }
+    }
+}
+
+/// The delimiter that a file extension implies for CSV.
+pub(super) fn delimiter_of_path(path: &Path) -> u8 {
+    match plain_extension(path).as_deref() {
+        Some("tsv" | "tab") => b'\t',
+        _ => b',',
+    }
+}
+
+/// The file extension in lower case, without that of a compression.
+fn plain_extension(path: &Path) -> Option<String> {
+    let extension = |path: &Path| path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    match extension(path).as_deref() {
+        Some("gz" | "zst") => extension(&path.with_extension("")),
+        _ => extension(path),
     }
 }
 
@@ -64,6 +79,7 @@ mod tests {
             ("a.b/flights.CSV.gz", Some(Format::Csv)),
             ("orders.jsonl.zst", Some(Format::Jsonl)),
             ("orders.ndjson", Some(Format::Jsonl)),
+            ("flights.tsv.gz", Some(Format::Csv)),
             ("notes.txt", Some(Format::Lines)),
             ("orders.json", None),
             ("orders.gz", None),
@@ -76,7 +92,7 @@ mod tests {
 
     #[test]
     fn displayed_names_parse_to_the_same_format() {
-        for format in [Format::Lines, Format::Jsonl, Format::Csv] {
+        for format in Format::ALL {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         assert!("tsv".parse::<Format>().unwrap_err().contains("lines, jsonl, csv"));

@@ -3,6 +3,7 @@
 use super::{
     ReadError, Step,
     lines::{Advance, Lines},
+    text_encoding::TextEncoding,
 };
 use crate::row::{Row, RowError, RowErrorKind};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -14,6 +15,7 @@ pub(super) struct Jsonl {
     lines: Lines,
     key: Option<KeyPath>,
     key_text: Vec<u8>,
+    encoding: Option<TextEncoding>,
 }
 
 /// The key field: `id`, `customer.id`, or a JSON pointer (RFC 6901) such as `/customer/id`.
@@ -37,8 +39,8 @@ struct Fault(RowErrorKind, String);
 
 impl Jsonl {
     /// Reads the objects of `lines`; the field at the path `key` is the record's key.
-    pub(super) fn new(lines: Lines, key: Option<&str>) -> Self {
-        Self { lines, key: key.map(KeyPath::new), key_text: Vec::new() }
+    pub(super) fn new(lines: Lines, key: Option<&str>, encoding: Option<TextEncoding>) -> Self {
+        Self { lines, key: key.map(KeyPath::new), key_text: Vec::new(), encoding }
     }
 
     /// Reads the next object.
@@ -56,6 +58,10 @@ impl Jsonl {
         let object = if line == 1 { raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw) } else { raw };
         Ok(match has_key(object, self.key.as_ref(), &mut self.key_text) {
             Ok(has_key) => Step::Row(Row { line, raw, key: has_key.then_some(&*self.key_text), value: object }),
+            Err(Fault(RowErrorKind::InvalidUtf8, _)) if self.encoding.is_some() => {
+                let (kind, invalid) = TextEncoding::invalid(self.encoding);
+                Step::Bad(RowError { line, kind, message: format!("the line {invalid}"), field: None, record: raw.to_vec() })
+            }
             Err(Fault(kind, message)) => {
                 let about_key = matches!(kind, RowErrorKind::MissingKey | RowErrorKind::InvalidKey);
                 let field = self.key.as_ref().filter(|_| about_key).map(|key| key.text.clone());

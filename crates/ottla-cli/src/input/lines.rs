@@ -1,6 +1,6 @@
 //! [`Lines`]: reads one record per line.
 
-use super::{ReadError, Step};
+use super::{ReadError, Step, text_encoding::TextEncoding};
 use crate::row::{Row, RowError, RowErrorKind};
 use std::io::{BufRead, BufReader, Read};
 
@@ -13,6 +13,8 @@ pub(super) struct Lines {
     buffer: Vec<u8>,
     line: u64,
     max_record: usize,
+    /// The encoding that the records must have; `None` accepts any bytes.
+    encoding: Option<TextEncoding>,
 }
 
 /// The result of [`Lines::advance`].
@@ -26,14 +28,20 @@ pub(super) enum Advance {
 }
 
 impl Lines {
-    /// Creates the reader. Each line may be up to `max_record` bytes long.
-    pub(super) fn new(source: Box<dyn Read + Send>, max_record: usize) -> Self {
-        Self { source: BufReader::with_capacity(READ_SIZE, source), buffer: Vec::new(), line: 0, max_record }
+    /// Creates the reader. Each line may be up to `max_record` bytes long. With an encoding, the records of [`next`](Self::next)
+    /// must be valid in it.
+    pub(super) fn new(source: Box<dyn Read + Send>, max_record: usize, encoding: Option<TextEncoding>) -> Self {
+        Self { source: BufReader::with_capacity(READ_SIZE, source), buffer: Vec::new(), line: 0, max_record, encoding }
     }
 
     /// Reads the next line as a record without a key.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
         Ok(match self.advance()? {
+            Advance::Line if self.encoding.is_some() && std::str::from_utf8(&self.buffer).is_err() => {
+                let (kind, invalid) = TextEncoding::invalid(self.encoding);
+                let message = format!("the line {invalid}");
+                Step::Bad(RowError { line: self.line, kind, message, field: None, record: std::mem::take(&mut self.buffer) })
+            }
             Advance::Line => Step::Row(Row { line: self.line, raw: &self.buffer, key: None, value: &self.buffer }),
             Advance::TooLong(error) => Step::Bad(error),
             Advance::End => Step::End,

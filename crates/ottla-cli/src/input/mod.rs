@@ -4,15 +4,20 @@ mod container;
 mod csv;
 mod csv_records;
 mod decompress;
+mod dialect;
 mod format;
 mod gzip;
 mod jsonl;
 mod lines;
+mod settings;
+mod text_encoding;
 
 pub(crate) use format::Format;
+pub(crate) use settings::{GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
 
 use crate::row::{Row, RowError};
 use decompress::decompress;
+use format::delimiter_of_path;
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
@@ -27,8 +32,8 @@ pub(crate) struct InputOptions {
     pub(crate) format: Option<Format>,
     /// The field to take keys from. Defaults to none: every key is null.
     pub(crate) key: Option<String>,
-    /// The CSV text that means null. Defaults to none.
-    pub(crate) null: Option<String>,
+    /// The dialect and the encoding.
+    pub(crate) settings: InputSettings,
     /// The maximum size of a record in bytes, without its line end. A longer one is a [`RowError`], and is not held in memory.
     pub(crate) max_record: usize,
 }
@@ -105,7 +110,7 @@ impl Input {
     /// Checks the options as far as possible without the input.
     ///
     /// # Errors
-    /// The format is unknown or does not support a key or null marker; the file extension is that of an unsupported container.
+    /// The format is unknown or does not support a key or a setting; the file extension is that of an unsupported container.
     pub(crate) fn check(options: &InputOptions) -> Result<Format, InputError> {
         let stdin = options.path == Path::new("-");
         let usage = |message: String| InputError::Usage { name: options.name(), message };
@@ -116,13 +121,18 @@ impl Input {
                 Some(container) => usage(container.refusal()),
                 None => usage("unknown file extension; pass --format lines, jsonl or csv".to_owned()),
             })?;
-        if options.null.is_some() && format != Format::Csv {
-            return Err(usage(format!("`null` applies only to csv, but the format is {format}; remove it")));
-        }
         if format == Format::Lines && options.key.is_some() {
             return Err(usage(
                 "lines have no fields, so `key` does not apply; remove it, or pass --format jsonl or csv".to_owned(),
             ));
+        }
+        if let Some((given, formats)) = options.settings.inapplicable(format) {
+            let name = &given.name;
+            return Err(usage(format!("`{name}` applies only to {formats}, but the format is {format}; remove it")));
+        }
+        if let Some(name) = options.settings.csv.marks(delimiter_of_path(&options.path)).equals_delimiter() {
+            let message = format!("`{name}` must differ from the delimiter; set `delimiter` or another `{name}` in [input]");
+            return Err(usage(message));
         }
         Ok(format)
     }
@@ -140,14 +150,21 @@ impl Input {
             io::ErrorKind::Unsupported => usage(source.to_string()),
             _ => InputError::Read { name: name.clone(), line: 1, source },
         })?;
+        let encoding = options.settings.encoding;
+        let source = match encoding {
+            Some(encoding) => encoding.transcode(source),
+            None => source,
+        };
         let rows = match format {
-            Format::Lines => Rows::Lines(lines::Lines::new(source, options.max_record)),
+            Format::Lines => Rows::Lines(lines::Lines::new(source, options.max_record, encoding)),
             Format::Jsonl => {
-                let lines = lines::Lines::new(source, options.max_record);
-                Rows::Jsonl(jsonl::Jsonl::new(lines, options.key.as_deref()))
+                let lines = lines::Lines::new(source, options.max_record, None);
+                Rows::Jsonl(jsonl::Jsonl::new(lines, options.key.as_deref(), encoding))
             }
             Format::Csv => {
-                let csv = csv::Csv::new(source, options.max_record, options.key.as_deref(), options.null.as_deref());
+                let delimiter = delimiter_of_path(&options.path);
+                let (key, dialect) = (options.key.as_deref(), &options.settings.csv);
+                let csv = csv::Csv::new(source, options.max_record, key, dialect, delimiter, encoding);
                 Rows::Csv(Box::new(csv.map_err(|error| match error {
                     csv::HeaderError::Read(error) => {
                         InputError::Read { name: name.clone(), line: error.line, source: error.source }
@@ -157,6 +174,12 @@ impl Input {
             }
         };
         Ok(Self { name, rows })
+    }
+
+    /// A likely mistake in the settings, for the user.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let Rows::Csv(csv) = &self.rows else { return None };
+        csv.warning().map(|warning| format!("warning: {}: {warning}", self.name))
     }
 
     /// Reads the next record.

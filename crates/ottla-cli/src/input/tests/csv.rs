@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_csv_row_becomes_a_json_object() {
-    let options = InputOptions { null: Some("NA".into()), ..with_key("a.csv", "tail \"num\"") };
+    let options = InputOptions { key: Some("tail \"num\"".into()), ..with("a.csv", &[("null", "NA")]) };
     let data = "\u{feff}day,\"tail \"\"num\"\"\",note\n1,N1,NA\n\n2,NA,\"a \"\"q\"\"\n\tb, c\"\r\n3,,x\\y";
     let object = |day: &str, tail: &str, note: &str| format!(r#"{{"day":{day},"tail \"num\"":{tail},"note":{note}}}"#);
     assert_eq!(

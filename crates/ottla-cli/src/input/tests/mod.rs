@@ -2,10 +2,12 @@
 
 mod archives;
 mod csv;
+mod dialects;
 #[path = "../../../../../fuzz/src/rows.rs"]
 mod fuzz_target;
 mod jsonl;
 mod lines;
+mod vectors;
 
 use super::*;
 use crate::{
@@ -43,11 +45,20 @@ impl Read for Pieces {
 }
 
 fn options(path: &str) -> InputOptions {
-    InputOptions { path: path.into(), format: None, key: None, null: None, max_record: 1000 }
+    InputOptions { path: path.into(), format: None, key: None, settings: InputSettings::default(), max_record: 1000 }
 }
 
 fn with_key(path: &str, key: &str) -> InputOptions {
     InputOptions { key: Some(key.into()), ..options(path) }
+}
+
+/// The options with these settings of `[input]`.
+fn with(path: &str, settings: &[(&str, &str)]) -> InputOptions {
+    let mut options = options(path);
+    for (name, value) in settings {
+        options.settings.put(name, value, 1).unwrap();
+    }
+    options
 }
 
 fn drain(input: &mut Input) -> (Vec<Given>, Option<InputError>) {
@@ -143,8 +154,7 @@ fn option_errors_are_found_before_the_first_record() {
     assert!(refusal(b"a,\"b\n", &options("f.csv")).contains("invalid header in line 1: unclosed quote"));
     assert!(refusal(b"", &options("f.json")).contains("pass --format"));
     assert!(refusal(b"", &with_key("f.txt", "a")).contains("lines have no fields"));
-    let null = InputOptions { null: Some("NA".into()), ..options("f.jsonl") };
-    assert!(refusal(b"", &null).contains("`null` applies only to csv"));
+    assert!(refusal(b"", &with("f.jsonl", &[("null", "NA")])).contains("`null` applies only to csv"));
 }
 
 proptest! {

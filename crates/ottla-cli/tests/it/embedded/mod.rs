@@ -3,6 +3,7 @@
 mod connecting;
 mod consume;
 mod dead_letters;
+mod dialects;
 mod documentation;
 mod ending;
 mod hostile;

@@ -1,0 +1,258 @@
+//! [`InputSettings`]: the table `[input]` of a configuration file. [`INPUT_SETTINGS`] describes its settings.
+
+use super::{
+    Format,
+    dialect::{CsvDialect, Header},
+    text_encoding::TextEncoding,
+};
+
+/// A setting of the table `[input]`.
+pub(crate) struct InputSetting {
+    pub(crate) name: &'static str,
+    /// The formats that it applies to.
+    formats: &'static [Format],
+    /// The default, as shown to users.
+    pub(crate) default: &'static str,
+    /// What it sets, and its values.
+    pub(crate) meaning: &'static str,
+}
+
+use Format::{Csv, Jsonl};
+
+const fn setting(name: &'static str, formats: &'static [Format], default: &'static str, meaning: &'static str) -> InputSetting {
+    InputSetting { name, formats, default, meaning }
+}
+
+const ALL: &[Format] = &Format::ALL;
+
+/// All settings of the table, in the order of the documentation.
+pub(crate) const INPUT_SETTINGS: [InputSetting; 12] = [
+    setting("path", ALL, "stdin if it is a pipe or a file", "The file, relative to the configuration file, or `-` for stdin."),
+    setting("format", ALL, "by the file's name; `lines` for stdin", "`lines`, `jsonl` or `csv`."),
+    setting(
+        "key",
+        &[Jsonl, Csv],
+        "none: keys are null",
+        "The column or JSON field to take keys from. In JSON `customer.id` or `/customer/id` is a field of a field.",
+    ),
+    setting(
+        "encoding",
+        ALL,
+        "UTF-8 for CSV and JSON; lines are sent as they are",
+        "`utf-8`, `utf-16` (with a byte order mark, or little-endian), `utf-16le`, `utf-16be`, `latin-1` or `windows-1252`. The records are sent as UTF-8. A row with bytes that are not valid in the encoding is a dead letter.",
+    ),
+    setting(
+        "delimiter",
+        &[Csv],
+        "`,`; a tab for `.tsv` and `.tab`",
+        "The character between fields, such as `;`, `|` or `\\t` for a tab.",
+    ),
+    setting(
+        "quote",
+        &[Csv],
+        "`\"`",
+        "The character around fields. A doubled quote is part of the text. Empty: no character quotes.",
+    ),
+    setting(
+        "escape",
+        &[Csv],
+        "none",
+        "The character before a delimiter, line end, quote or escape that is part of the text, such as `\\`.",
+    ),
+    setting("comment", &[Csv], "none", "The character at the beginning of lines to skip, such as `#`."),
+    setting(
+        "header",
+        &[Csv],
+        "`true`",
+        "`true`: the first row names the columns. `false`: the columns are `column1`, `column2`, .. A list: the names of the columns, and the first row is a record.",
+    ),
+    setting(
+        "skip_lines",
+        &[Csv],
+        "`0`",
+        "The number of lines to skip before the header, or before the first row if there is no header.",
+    ),
+    setting(
+        "null",
+        &[Csv],
+        "none",
+        "The text that means null, or a table with a text for each column, where `\"*\"` is every other column.",
+    ),
+    setting(
+        "quoted_null",
+        &[Csv],
+        "`true`",
+        "Whether a quoted field can be null. With `false` and `null = \"\"`, an empty field is null and `\"\"` is an empty text.",
+    ),
+];
+
+impl InputSetting {
+    /// Finds the setting by a name in a file; `null.x` is `null` for the column `x`.
+    pub(crate) fn of_name(name: &str) -> Option<&'static Self> {
+        let name = if name.starts_with("null.") { "null" } else { name };
+        INPUT_SETTINGS.iter().find(|setting| setting.name == name)
+    }
+
+    /// Whether it applies to the format.
+    pub(crate) fn applies_to(&self, format: Format) -> bool {
+        self.formats.contains(&format)
+    }
+
+    /// The formats that it applies to, for messages; `None` if it applies to all.
+    pub(crate) fn formats(&self) -> Option<String> {
+        let names: Vec<String> = self.formats.iter().map(ToString::to_string).collect();
+        (self.formats.len() < ALL.len()).then(|| names.join(" and "))
+    }
+}
+
+/// The table `[input]` of a configuration file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InputSettings {
+    pub(crate) csv: CsvDialect,
+    /// The encoding of the text. Defaults to UTF-8, where the format needs one.
+    pub(crate) encoding: Option<TextEncoding>,
+    /// The settings as they are in the file.
+    pub(crate) given: Vec<GivenSetting>,
+}
+
+/// A setting as it is in the file.
+#[derive(Debug, Clone)]
+pub(crate) struct GivenSetting {
+    /// The name within the table.
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// The line of the file, counted from 1.
+    pub(crate) line: usize,
+}
+
+impl InputSettings {
+    /// Sets a setting of this table, by its name within the table.
+    ///
+    /// # Errors
+    /// The value is invalid; the message says what is valid.
+    pub(crate) fn put(&mut self, name: &str, value: &str, line: usize) -> Result<(), String> {
+        let csv = &mut self.csv;
+        match name {
+            "encoding" => self.encoding = Some(value.parse()?),
+            "delimiter" => match character(value)? {
+                None => return Err("must not be empty: CSV needs a character between fields".to_owned()),
+                delimiter => csv.delimiter = delimiter,
+            },
+            "quote" => csv.quote = character(value)?,
+            "escape" => csv.escape = character(value)?,
+            "comment" => csv.comment = character(value)?,
+            "header" => csv.header = header(value)?,
+            "skip_lines" => csv.skip_lines = value.parse().map_err(|_| "must be a number of lines, such as 1".to_owned())?,
+            "quoted_null" => csv.quoted_null = boolean(value)?,
+            "null" | "null.*" => csv.null.all = Some(value.to_owned()),
+            _ => {
+                if let Some(column) = name.strip_prefix("null.") {
+                    csv.null.columns.push((column.to_owned(), value.to_owned()));
+                }
+            }
+        }
+        self.given.push(GivenSetting { name: name.to_owned(), value: value.to_owned(), line });
+        Ok(())
+    }
+
+    /// Finds settings that conflict with each other: the name and the message of each.
+    pub(crate) fn conflicts(&self) -> Vec<(&GivenSetting, String)> {
+        let CsvDialect { delimiter, quote, escape, comment, null, quoted_null, .. } = &self.csv;
+        let mut found = Vec::new();
+        let mut conflict = |name: &str, message: String| {
+            found.extend(self.given.iter().find(|given| given.name == name).map(|given| (given, message)));
+        };
+        let marks = [("delimiter", *delimiter), ("quote", *quote), ("escape", *escape), ("comment", *comment)];
+        for (index, (name, mark)) in marks.iter().enumerate() {
+            let same = marks[..index].iter().find(|(_, other)| mark.is_some() && other == mark);
+            match (same, *name) {
+                (Some(("quote", _)), "escape") => {
+                    conflict("escape", "is the quote, and a doubled quote is part of the text in any case; remove it".to_owned());
+                }
+                (Some((other, _)), _) => {
+                    let message = format!("must differ from `{other}`");
+                    // One of them is a default, which has no line.
+                    let is_given = self.given.iter().any(|given| given.name == *name);
+                    conflict(
+                        if is_given { name } else { other },
+                        if is_given { message } else { format!("must differ from `{name}`") },
+                    );
+                }
+                (None, _) => {}
+            }
+        }
+        if escape.is_some() && quote.is_none() {
+            conflict("escape", "requires a quote: remove `escape`, or set `quote`".to_owned());
+        }
+        if !quoted_null && null.all.is_none() && null.columns.is_empty() {
+            conflict(
+                "quoted_null",
+                "has no effect without `null`; set `null` to the text that means null, such as \"\"".to_owned(),
+            );
+        }
+        found
+    }
+
+    /// The first given setting that does not apply to the format, with the formats it applies to.
+    pub(super) fn inapplicable(&self, format: Format) -> Option<(&GivenSetting, String)> {
+        self.given.iter().find(|given| !given.applies_to(format)).and_then(|given| {
+            let formats = InputSetting::of_name(&given.name)?.formats()?;
+            Some((given, formats))
+        })
+    }
+
+    /// Removes the settings that do not apply to the format, and returns them.
+    pub(crate) fn restrict_to(&mut self, format: Format) -> Vec<GivenSetting> {
+        let (kept, removed) = std::mem::take(&mut self.given).into_iter().partition(|given| given.applies_to(format));
+        self.given = kept;
+        if format != Csv {
+            self.csv = CsvDialect::default();
+        }
+        removed
+    }
+}
+
+impl GivenSetting {
+    fn applies_to(&self, format: Format) -> bool {
+        InputSetting::of_name(&self.name).is_none_or(|setting| setting.applies_to(format))
+    }
+
+    /// Whether this is the setting, for one column or for all.
+    pub(crate) fn is_of(&self, setting: &InputSetting) -> bool {
+        InputSetting::of_name(&self.name).is_some_and(|found| found.name == setting.name)
+    }
+}
+
+/// One character, or none if the value is empty.
+fn character(value: &str) -> Result<Option<u8>, String> {
+    match value.as_bytes() {
+        [] => Ok(None),
+        // A tab in YAML without quotes and in TOML with single quotes.
+        b"\\t" => Ok(Some(b'\t')),
+        [b'\n' | b'\r'] => Err("must not be a line end, which ends a row".to_owned()),
+        [byte] if byte.is_ascii() => Ok(Some(*byte)),
+        _ if value.chars().count() == 1 => Err(format!("must be an ASCII character, but {value:?} is not")),
+        _ => Err(format!("must be one character, but {value:?} has {}", value.chars().count())),
+    }
+}
+
+fn header(value: &str) -> Result<Header, String> {
+    match value {
+        "true" => Ok(Header::FirstRow),
+        "false" => Ok(Header::Numbered),
+        "" => Err("must be true, false, or a list of column names".to_owned()),
+        names => {
+            let names: Vec<String> = names.split(',').map(str::to_owned).collect();
+            for (index, name) in names.iter().enumerate() {
+                if names[..index].contains(name) {
+                    return Err(format!("duplicate column `{name}`"));
+                }
+            }
+            Ok(Header::Names(names))
+        }
+    }
+}
+
+fn boolean(value: &str) -> Result<bool, String> {
+    value.parse().map_err(|_| "must be true or false".to_owned())
+}
