@@ -45,6 +45,7 @@ pub(crate) use self::{
 pub(crate) use self::{
     plugins::{Installed, Plugins},
     send::try_send::Given,
+    transaction::is_loss,
     untyped_producer::check_topic_name,
 };
 #[cfg(doc)]

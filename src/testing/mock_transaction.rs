@@ -12,7 +12,7 @@ use crate::{
     ConsumerGroupMetadata, Error, ErrorKind, Offsets, Persistence, ProducerRecord,
     native::code,
     produce::{Produce, ProduceTransaction},
-    producer::Sending,
+    producer::{Sending, is_loss},
 };
 
 /// The state of transactions.
@@ -60,15 +60,7 @@ impl Transactions {
     /// Records that a `send` failed. As in [`Producer`](crate::Producer), this fails the transaction, unless the record was returned to be sent
     /// again or does not belong to the transaction.
     pub(super) fn note_refusal(&mut self, error: &Error) {
-        let is_no_loss = matches!(
-            error.kind(),
-            ErrorKind::BufferFull
-                | ErrorKind::SchemaPending
-                | ErrorKind::GivenUp
-                | ErrorKind::TransactionState
-                | ErrorKind::TransactionFailed
-        );
-        if !is_no_loss {
+        if is_loss(error) {
             self.fail(error.to_string());
         }
     }

@@ -24,6 +24,8 @@ pub use blocking::BlockingTransaction;
 pub use group::ConsumerGroupMetadata;
 pub use offsets::{OffsetAndMetadata, Offsets};
 
+#[cfg(feature = "testing")]
+pub(crate) use self::records::is_loss;
 pub(super) use self::{
     failure::{Failure, is_fence},
     transactions::Transactions,

@@ -30,16 +30,7 @@ impl Transactions {
     /// Fails the transaction because of a record that was not accepted. Java's transaction continues after a `SerializationException`, because
     /// `send` throws it. Here it is the result of a future, which may be dropped, so the commit would silently miss a record.
     pub(in crate::producer) fn note_refusal(&self, error: &Error) {
-        // The record was returned to the program, or cancelled by it, or the transaction is being aborted.
-        let is_no_loss = matches!(
-            error.kind(),
-            ErrorKind::BufferFull
-                | ErrorKind::SchemaPending
-                | ErrorKind::GivenUp
-                | ErrorKind::TransactionState
-                | ErrorKind::TransactionFailed
-        );
-        if !is_no_loss {
+        if is_loss(error) {
             self.fail(|| Failure::new(error.to_string()));
         }
     }
@@ -66,6 +57,19 @@ impl Transactions {
         }
         is_first
     }
+}
+
+/// Whether a record that was not accepted is missing in its transaction. It is not if it was returned to the program, or cancelled by it, or if
+/// the transaction is being aborted.
+pub(crate) fn is_loss(error: &Error) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::BufferFull
+            | ErrorKind::SchemaPending
+            | ErrorKind::GivenUp
+            | ErrorKind::TransactionState
+            | ErrorKind::TransactionFailed
+    )
 }
 
 struct EndingRecords<'a>(&'a Transactions);
