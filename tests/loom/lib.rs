@@ -5,6 +5,8 @@
 mod handoff;
 mod models;
 
+#[path = "../../src/producer/admission/alarm.rs"]
+mod alarm;
 #[path = "../../src/producer/admission/buffer_memory.rs"]
 #[allow(dead_code, reason = "the models use only a part of it")]
 mod buffer_memory;
@@ -17,6 +19,9 @@ mod deferrals;
 #[path = "../../src/producer/admission/outstanding.rs"]
 #[allow(dead_code, reason = "the models use only a part of it")]
 mod outstanding;
+#[path = "../../src/producer/admission/place.rs"]
+#[allow(dead_code, reason = "the models use only a part of it")]
+mod place;
 mod sync;
 
 /// Replaces `src/lock.rs`, with loom's mutex.

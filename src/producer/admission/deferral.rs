@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::deferrals::{Deferred, Place};
+use super::{deferrals::Deferred, place::Place};
 use crate::{Error, lock::lock, native::Draft, producer::prepare::pending_serialization::PendingSerialization};
 
 /// A record that waits for its serializer. Its draft's charge is the `buffer.memory` that it uses meanwhile.

@@ -12,17 +12,22 @@
 //! An [`Alarm`] wakes the delivery thread, which resets the alarm whenever it checks, even if no record waits: an alarm that is still set
 //! would wake nothing.
 //!
-//! This file uses only `Deadline` of the crate, so that its loom test (`tests/loom`) can include it.
+//! This file and those of [`Alarm`] and [`Place`] use only `Deadline` and `lock` of the crate, so that the loom tests (`tests/loom`) can include
+//! them.
 
 use std::{
     collections::{HashMap, VecDeque},
     mem, ptr,
     sync::Arc,
-    task::{Wake, Waker},
+    task::Waker,
     time::{Duration, Instant},
 };
 
-use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
+use super::{
+    alarm::{Alarm, Notify},
+    place::Place,
+    sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering},
+};
 use crate::{deadline::Deadline, lock::lock};
 
 /// The queues of waiting records, one for each topic.
@@ -57,14 +62,6 @@ pub(crate) trait Deferred {
     fn place(&self) -> &Place;
 }
 
-/// The place of a waiting record, shared with the future that may cancel it.
-pub(crate) struct Place {
-    topic: Arc<str>,
-    withdrawn: AtomicBool,
-    /// Its id in the queue for memory plus one; 0 if it was never there.
-    in_room: AtomicU64,
-}
-
 /// Why a record is not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -80,65 +77,6 @@ pub(crate) struct Turn<'a> {
     before: u64,
     /// The deadline of the record.
     pub(crate) deadline: Deadline,
-}
-
-/// Wakes the delivery thread.
-pub(crate) struct Alarm {
-    rung: AtomicBool,
-    notify: Mutex<Option<Notify>>,
-}
-
-/// Wakes the delivery thread. Called under a lock, so it runs no user code.
-pub(crate) type Notify = Box<dyn Fn() + Send>;
-
-impl Place {
-    pub(crate) fn new(topic: Arc<str>) -> Self {
-        Self { topic, withdrawn: AtomicBool::new(false), in_room: AtomicU64::new(0) }
-    }
-
-    pub(crate) fn topic(&self) -> &Arc<str> {
-        &self.topic
-    }
-
-    /// Stores its id in the queue for memory, before the record can be cancelled.
-    pub(crate) fn enter_room(&self, id: u64) {
-        self.in_room.store(id + 1, Ordering::SeqCst);
-    }
-
-    /// Marks the record as cancelled. Returns its id in the queue for memory, if it has one. A record in transition between the queues is checked
-    /// for this before it is queued again.
-    pub(crate) fn withdraw(&self) -> Option<u64> {
-        self.withdrawn.store(true, Ordering::SeqCst);
-        self.in_room.load(Ordering::SeqCst).checked_sub(1)
-    }
-
-    pub(crate) fn is_withdrawn(&self) -> bool {
-        self.withdrawn.load(Ordering::SeqCst)
-    }
-}
-
-impl Alarm {
-    fn new() -> Self {
-        Self { rung: AtomicBool::new(false), notify: Mutex::new(None) }
-    }
-
-    fn ring(&self) {
-        if !self.rung.swap(true, Ordering::SeqCst) {
-            if let Some(notify) = &*lock(&self.notify) {
-                notify();
-            }
-        }
-    }
-}
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.ring();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
-    }
 }
 
 impl Turn<'_> {

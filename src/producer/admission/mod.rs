@@ -5,10 +5,12 @@
 //! delivery report.
 
 pub(super) mod admit;
+mod alarm;
 pub(super) mod buffer_memory;
 pub(super) mod deferral;
 pub(super) mod deferrals;
 pub(super) mod outstanding;
+pub(super) mod place;
 mod sync;
 pub(super) mod timer;
 

@@ -20,8 +20,9 @@ use crate::{
     producer::{
         admission::{
             deferral::{Deferral, Ticket},
-            deferrals::{Deferred, Exit, Place},
+            deferrals::{Deferred, Exit},
             outstanding::Done,
+            place::Place,
         },
         producer_state::{ProducerState, topic_of},
     },

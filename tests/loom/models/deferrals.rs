@@ -17,8 +17,9 @@ use loom::{
 use super::model;
 use crate::{
     buffer_memory::{BufferMemory, Claim},
-    deferrals::{Deferrals, Deferred, Exit, Place, Turn},
+    deferrals::{Deferrals, Deferred, Exit, Turn},
     outstanding::{Done, Outstanding},
+    place::Place,
 };
 
 struct Record(Arc<Place>);
