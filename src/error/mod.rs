@@ -183,12 +183,6 @@ impl Error {
         error
     }
 
-    /// The same error, not abortable: the call leaves the transaction as it is.
-    pub(crate) fn that_fails_nothing(mut self) -> Self {
-        self.0.meaning = self.meaning().map(|meaning| Meaning { abortable: false, ..meaning });
-        self
-    }
-
     /// The fatal error of a consumer.
     #[cfg(feature = "consumer")]
     pub(crate) fn from_fatal(code: i32, cause: &str, context: &str) -> Self {
@@ -212,7 +206,7 @@ impl Error {
         self
     }
 
-    /// The same error, not abortable: the record can be sent again, and its transaction continues.
+    /// The same error, not abortable: the transaction continues, and the record can be sent again or the call repeated.
     pub(crate) fn not_abortable(mut self) -> Self {
         self.0.meaning = self.meaning().map(|meaning| Meaning { abortable: false, ..meaning });
         self

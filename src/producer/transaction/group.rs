@@ -71,7 +71,7 @@ impl ConsumerGroupMetadata {
     pub(crate) fn to_native(&self) -> Result<GroupMember, Error> {
         let native = |what: &str, text: &str| {
             let invalid = |_| Error::from_code(code::INVALID_ARG, &format!("the {what} {text:?} must not contain NUL"));
-            CString::new(text).map_err(|nul| invalid(nul).that_fails_nothing())
+            CString::new(text).map_err(|nul| invalid(nul).not_abortable())
         };
         Ok(GroupMember {
             group_id: native("group id", &self.group_id)?,

@@ -141,7 +141,7 @@ impl Offsets {
 
     /// Checks the offsets and converts topic names to C strings.
     pub(crate) fn to_native(&self) -> Result<NativeOffsets, Error> {
-        let invalid = |what: String| Error::from_code(code::INVALID_ARG, &what).that_fails_nothing();
+        let invalid = |what: String| Error::from_code(code::INVALID_ARG, &what).not_abortable();
         let offsets = self.entries().map(|(topic, partition, next)| {
             if partition < 0 || next.offset < 0 {
                 let offset = next.offset;
