@@ -5,6 +5,7 @@ mod consumer;
 mod librdkafka;
 mod ottla;
 mod producer;
+mod row;
 mod schema_registry;
 
 use std::sync::LazyLock;
@@ -201,107 +202,6 @@ impl Setting {
             check(&value)?;
         }
         Ok(value)
-    }
-}
-
-/// Builder methods for the table.
-impl Setting {
-    const fn new(name: &'static str, kind: Type, doc: &'static str) -> Self {
-        Self {
-            name,
-            kind,
-            unit: Unit::None,
-            java_range: Range::Any,
-            range: Range::Any,
-            java_default: None,
-            default: None,
-            becomes: Becomes::Here,
-            librdkafka_default: None,
-            secret: matches!(kind, Type::Password),
-            doc,
-            note: "",
-            check: None,
-        }
-    }
-
-    const fn milliseconds(mut self) -> Self {
-        self.unit = Unit::Milliseconds;
-        self
-    }
-
-    const fn seconds(mut self) -> Self {
-        self.unit = Unit::Seconds;
-        self
-    }
-
-    const fn bytes(mut self) -> Self {
-        self.unit = Unit::Bytes;
-        self
-    }
-
-    const fn kibibytes(mut self) -> Self {
-        self.unit = Unit::Kibibytes;
-        self
-    }
-
-    /// Sets the range for Java and ottla.
-    const fn range_of(mut self, range: Range) -> Self {
-        self.java_range = range;
-        self.range = range;
-        self
-    }
-
-    /// Sets ottla's range if it differs from Java's; call it after `range_of`.
-    const fn here(mut self, range: Range) -> Self {
-        self.range = range;
-        self
-    }
-
-    /// Sets the default for Java and ottla.
-    const fn default_of(mut self, default: &'static str) -> Self {
-        self.java_default = Some(default);
-        self.default = Some(default);
-        self
-    }
-
-    /// Sets Java's default if ottla has none.
-    const fn java_only_default(mut self, default: &'static str) -> Self {
-        self.java_default = Some(default);
-        self.default = None;
-        self
-    }
-
-    /// Sets ottla's default if it differs from Java's; call it after `default_of`.
-    const fn our_default(mut self, default: &'static str) -> Self {
-        self.default = Some(default);
-        self
-    }
-
-    const fn becomes_properties(mut self, properties: &'static [&'static str]) -> Self {
-        self.becomes = Becomes::Properties(properties);
-        self
-    }
-
-    /// Sets librdkafka's default of the first property.
-    const fn librdkafka(mut self, default: &'static str) -> Self {
-        self.librdkafka_default = Some(default);
-        self
-    }
-
-    const fn refused(mut self, accepted: &'static [&'static str], instead: &'static str) -> Self {
-        self.becomes = Becomes::Refused { instead, accepted };
-        self.default = None;
-        self
-    }
-
-    const fn note_of(mut self, note: &'static str) -> Self {
-        self.note = note;
-        self
-    }
-
-    const fn checked(mut self, check: Check) -> Self {
-        self.check = Some(check);
-        self
     }
 }
 
