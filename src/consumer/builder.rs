@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Consumer, RebalanceListener, UntypedConsumer,
+    Consumer, RebalanceListener,
     call_thread::CallThread,
     consumer_state::{ConsumerState, End, Ending},
     context::{Membership, Signals},
@@ -17,6 +17,7 @@ use super::{
     polling::Polling,
     record_queue::{Intake, RecordQueue},
     starting::Starting,
+    untyped_consumer::UntypedConsumer,
 };
 use crate::{
     Deserializer, Error, ErrorKind,

@@ -77,6 +77,7 @@ mod seeking;
 mod stalled;
 mod starting;
 mod topic_partition;
+mod untyped_consumer;
 mod waiters;
 
 use std::{
@@ -97,10 +98,11 @@ pub use record::{ConsumerRecord, RawRecord, TimestampType};
 pub use topic_partition::TopicPartition;
 
 use self::{
-    consumer_state::{ConsumerState, closed},
+    consumer_state::closed,
     record_queue::{Intake as _, Item, RecordQueue},
+    untyped_consumer::UntypedConsumer,
 };
-use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, block_on::block_on_until, deadline::Deadline, native::code};
+use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, native::code};
 
 /// Reads records from topics, alone or as a member of a consumer group.
 ///
@@ -116,12 +118,6 @@ use crate::{ConsumerGroupMetadata, Error, ErrorKind, Offsets, block_on::block_on
 pub struct Consumer<K, V> {
     record_queue: Arc<RecordQueue<K, V>>,
     untyped: UntypedConsumer,
-}
-
-/// The part that does not depend on the types of key and value.
-struct UntypedConsumer {
-    state: Arc<ConsumerState>,
-    drop_timeout: Duration,
 }
 
 impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
@@ -337,17 +333,6 @@ impl<K, V> Stream for &Consumer<K, V> {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.record_queue.poll_next(context)
-    }
-}
-
-impl Drop for UntypedConsumer {
-    fn drop(&mut self) {
-        let ended = self.state.close();
-        // On the polling thread the listener is dropping the consumer: do not wait for this thread.
-        if self.drop_timeout.is_zero() || self.state.wakeup.is_polling_thread() {
-            return;
-        }
-        let _ = block_on_until(ended, Deadline::after(self.drop_timeout));
     }
 }
 
