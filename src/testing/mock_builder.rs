@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     MockProducer,
-    mock_producer::{Log, Mock, State},
+    mock_producer::Mock,
+    mock_state::{Log, State},
 };
 use crate::{
     Error, Interceptor, Serializer,

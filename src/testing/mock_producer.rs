@@ -1,7 +1,7 @@
 //! [`MockProducer`]: a producer without brokers, for tests of the code that sends.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     fmt, mem,
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard},
@@ -12,8 +12,8 @@ use futures::future::{BoxFuture, FutureExt, ready};
 
 use super::{
     BrokerError, MockRecord,
-    mock_errors::{MockCall, MockErrors},
-    mock_transaction::Transactions,
+    mock_errors::MockCall,
+    mock_state::{Log, State, Waiting},
 };
 use crate::{
     Delivery, Error, ErrorKind, Persistence, Produce, ProduceTransaction, ProducerRecord, Report,
@@ -21,7 +21,7 @@ use crate::{
     lock::{lock, unpoisoned},
     native::{self, Completion, Draft, Outcome, Pending, Pool, PreparedRecord, Topic, code},
     panic::{contain, wake},
-    partition::{PartitionContext, Partitioner, partition_for},
+    partition::{PartitionContext, Partitioner},
     producer::{
         Given, Listeners, PartitionInfo, Sending, Serializers, TrySendError, Unsent, check_topic_name, reporting,
         set_partition_and_timestamp,
@@ -73,32 +73,6 @@ pub(super) struct Mock<K: ?Sized, V: ?Sized> {
     pub(super) auto_complete: bool,
     pub(super) pool: Arc<Pool>,
     pub(super) state: Mutex<State>,
-}
-
-#[derive(Default)]
-pub(super) struct State {
-    pub(super) topics: HashMap<String, Log>,
-    pub(super) transactions: Transactions,
-    pub(super) history: Vec<MockRecord>,
-    /// Records that are sent and not reported, the oldest first.
-    pub(super) waiting: VecDeque<Waiting>,
-    pub(super) errors: MockErrors,
-    closed: bool,
-    flushes: usize,
-}
-
-/// The offsets of a topic.
-pub(super) struct Log {
-    topic: Arc<Topic>,
-    /// The next offset of each partition.
-    ends: Vec<i64>,
-    /// The partition of the next record without a key.
-    turn: usize,
-}
-
-pub(super) struct Waiting {
-    draft: Draft,
-    outcome: Outcome,
 }
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> MockProducer<K, V> {
@@ -329,63 +303,6 @@ impl<K: ?Sized, V: ?Sized> Drop for Mock<K, V> {
     fn drop(&mut self) {
         let waiting = mem::take(&mut unpoisoned(self.state.get_mut()).waiting);
         self.fail_all(waiting, code::DESTROY, Persistence::NotPersisted);
-    }
-}
-
-impl State {
-    pub(super) fn check_closed(&self) -> Result<(), Error> {
-        if self.closed { Err(Error::new(ErrorKind::Closed, "the producer is closed")) } else { Ok(()) }
-    }
-
-    /// Assigns partition and offset.
-    fn log(&mut self, prepared: &PreparedRecord) -> Result<MockRecord, Error> {
-        let name = prepared.topic.as_ref().map_or_else(|| Arc::from(""), |topic| Arc::clone(topic.name()));
-        self.check_closed()?;
-        self.transactions.admit()?;
-        self.errors.check(MockCall::Send)?;
-        let log = self.topics.get_mut(&*name);
-        let place = log.and_then(|log| {
-            let partition = prepared.partition.unwrap_or_else(|| log.choose(prepared.key()));
-            let end = log.ends.get_mut(usize::try_from(partition).ok()?)?;
-            *end += 1;
-            Some((partition, *end - 1))
-        });
-        let Some((partition, offset)) = place else {
-            // Like a real producer that knows the topic.
-            let context = format!("topic {name}, partition {}", prepared.partition.unwrap_or(-1));
-            return Err(Error::from_code(code::UNKNOWN_PARTITION, &context));
-        };
-        Ok(MockRecord {
-            topic: name,
-            partition,
-            offset,
-            timestamp: prepared.timestamp.map(i64::from),
-            headers: prepared.headers.clone(),
-            key: prepared.key().map(<[u8]>::to_vec),
-            value: prepared.value().map(<[u8]>::to_vec),
-        })
-    }
-}
-
-impl Log {
-    pub(super) fn new(name: &str, partitions: NonZeroU32, pool: &Arc<Pool>) -> Self {
-        Self { topic: Arc::new(Topic::detached(name, pool)), ends: vec![0; partitions.get() as usize], turn: 0 }
-    }
-
-    fn partitions(&self) -> NonZeroU32 {
-        u32::try_from(self.ends.len()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
-    }
-
-    /// Keys are placed as in Java. Records without a key are distributed in turn, so that tests can predict their partition.
-    fn choose(&mut self, key: Option<&[u8]>) -> i32 {
-        match key {
-            Some(key) => partition_for(key, self.partitions()),
-            None => {
-                let turn = self.turn;
-                self.turn = (turn + 1) % self.ends.len();
-                i32::try_from(turn).unwrap_or_default()
-            }
-        }
     }
 }
 

@@ -4,10 +4,7 @@ use std::mem;
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
-use super::{
-    MockCall, MockProducer, MockRecord,
-    mock_producer::{Mock, State},
-};
+use super::{MockCall, MockProducer, MockRecord, mock_producer::Mock, mock_state::State};
 use crate::{
     ConsumerGroupMetadata, Error, ErrorKind, Offsets, Persistence, ProducerRecord,
     native::code,

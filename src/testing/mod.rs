@@ -65,6 +65,7 @@ mod mock_builder;
 mod mock_errors;
 mod mock_producer;
 mod mock_record;
+mod mock_state;
 mod mock_transaction;
 mod request;
 mod test_topics;
