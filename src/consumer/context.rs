@@ -35,7 +35,7 @@ const DONE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Signals {
     pub(super) is_closing: AtomicBool,
     /// The program has called `close`, so it has processed the records that it has.
-    pub(super) settles: AtomicBool,
+    pub(super) all_processed: AtomicBool,
     /// The number of queued commands.
     pub(super) commands: AtomicUsize,
     /// The program has requested no records for `max.poll.interval.ms`, and the consumer has left the group.
@@ -102,7 +102,7 @@ impl Membership {
         self.intake.drop_records(partitions);
         let was_lost = partitions.iter().any(|partition| self.lost.contains(partition));
         self.lost.retain(|lost| !partitions.contains(lost));
-        let is_lost = was_lost || self.client.is_assignment_lost() || !self.settled(partitions);
+        let is_lost = was_lost || self.client.is_assignment_lost() || !self.await_processed(partitions);
         if is_lost {
             self.call_listener("on_partitions_lost", |listener| listener.on_partitions_lost(partitions));
         } else {
@@ -134,15 +134,15 @@ impl Membership {
 
     /// Waits until the program has processed the records of these partitions that it has. (In Java rebalances happen in `poll`.) Returns false
     /// after a timeout.
-    fn settled(&self, partitions: &[TopicPartition]) -> bool {
+    fn await_processed(&self, partitions: &[TopicPartition]) -> bool {
         let begun = Instant::now();
         let limit = if self.explicit_done { DONE_TIMEOUT.min(self.max_poll_interval / 2) } else { self.max_poll_interval };
         let is_overdue = || begun.elapsed() >= limit;
         let has_commands =
             || self.signals.is_closing.load(Ordering::Acquire) || self.signals.commands.load(Ordering::Acquire) > 0;
-        let is_settled = self.intake.wait_until_settled(partitions, &|| has_commands() || is_overdue());
+        let are_processed = self.intake.wait_until_processed(partitions, &|| has_commands() || is_overdue());
         // With `explicit_done` the processed records are known, and another member reads the others again: the partition is not lost.
-        is_settled || self.explicit_done || !is_overdue()
+        are_processed || self.explicit_done || !is_overdue()
     }
 
     fn call_listener(&self, method: &str, call: impl FnOnce(&dyn RebalanceListener)) {

@@ -306,7 +306,7 @@ impl<K: Send + 'static, V: Send + 'static> Consumer<K, V> {
     /// # Errors
     /// [`CloseTimeout`](crate::ErrorKind::CloseTimeout) if it takes longer.
     pub async fn close(&self, timeout: Duration) -> Result<(), Error> {
-        self.untyped.state.signals.settles.store(true, Ordering::Release);
+        self.untyped.state.signals.all_processed.store(true, Ordering::Release);
         closing::wait(self.untyped.state.close(), timeout).await
     }
 

@@ -318,8 +318,8 @@ impl Polling {
     fn close(mut self) {
         self.serve_commands();
         self.state.intake.drop_records(&self.state.assignment());
-        if self.state.signals.settles.load(Ordering::Acquire) {
-            self.state.intake.progress(&mut |progress| progress.settle());
+        if self.state.signals.all_processed.load(Ordering::Acquire) {
+            self.state.intake.progress(&mut |progress| progress.mark_processed());
         }
         self.membership.store();
         self.state.calls.stop();

@@ -16,9 +16,9 @@ use crate::Offsets;
 pub(super) struct Progress {
     partitions: Vec<PartitionProgress>,
     numbers: HashMap<Arc<str>, HashMap<i32, usize>>,
-    /// The partitions with taken records that are not settled. Not used with `explicit_done`.
-    unsettled: Vec<usize>,
-    /// The partitions with settled records that librdkafka does not know of. Not used with `explicit_done`.
+    /// The partitions with taken records that are not processed. Not used with `explicit_done`.
+    unprocessed: Vec<usize>,
+    /// The partitions with processed records that librdkafka does not know of. Not used with `explicit_done`.
     unstored: Vec<usize>,
     /// The lost partitions with taken records that were not committed, until the program's next commit.
     lost: Vec<TopicPartition>,
@@ -34,7 +34,7 @@ struct PartitionProgress {
     is_paused: bool,
     taken: Option<i64>,
     /// After the records that the program had when it last requested more.
-    settled: Option<i64>,
+    processed: Option<i64>,
     /// The offset last stored in librdkafka.
     stored: Option<i64>,
     /// The offset of the program's own commits.
@@ -49,7 +49,7 @@ impl Progress {
         Self {
             partitions: Vec::new(),
             numbers: HashMap::new(),
-            unsettled: Vec::new(),
+            unprocessed: Vec::new(),
             unstored: Vec::new(),
             lost: Vec::new(),
             explicit,
@@ -69,7 +69,7 @@ impl Progress {
             is_assigned: false,
             is_paused: false,
             taken: None,
-            settled: None,
+            processed: None,
             stored: None,
             committed: None,
             is_unstored: false,
@@ -91,16 +91,16 @@ impl Progress {
         partition.taken = Some(offset.saturating_add(1));
         match &partition.window {
             Some(window) => window.take(offset),
-            None if self.unsettled.last() != Some(&number) => self.unsettled.push(number),
+            None if self.unprocessed.last() != Some(&number) => self.unprocessed.push(number),
             None => {}
         }
     }
 
     /// The program requests more: the taken records are processed, except with `explicit_done`.
-    pub(super) fn settle(&mut self) {
-        for number in self.unsettled.drain(..) {
+    pub(super) fn mark_processed(&mut self) {
+        for number in self.unprocessed.drain(..) {
             let Some(partition) = self.partitions.get_mut(number) else { continue };
-            partition.settled = partition.taken;
+            partition.processed = partition.taken;
             if !partition.is_unstored {
                 partition.is_unstored = true;
                 self.unstored.push(number);
@@ -109,10 +109,10 @@ impl Progress {
     }
 
     /// Whether all taken records of these partitions are processed.
-    pub(super) fn is_settled(&self, partitions: &[TopicPartition]) -> bool {
+    pub(super) fn are_processed(&self, partitions: &[TopicPartition]) -> bool {
         if self.explicit.is_none() {
-            let mut unsettled = self.unsettled.iter().filter_map(|number| self.partitions.get(*number));
-            return !unsettled.any(|unsettled| partitions.contains(&unsettled.name));
+            let mut unprocessed = self.unprocessed.iter().filter_map(|number| self.partitions.get(*number));
+            return !unprocessed.any(|unprocessed| partitions.contains(&unprocessed.name));
         }
         partitions.iter().all(|partition| {
             let window = self.get(partition).and_then(|partition| partition.window.as_ref());
@@ -124,7 +124,7 @@ impl Progress {
     pub(super) fn take_unstored(&mut self) -> Offsets {
         let mut offsets = Offsets::new();
         let mut store = |partition: &mut PartitionProgress| {
-            let next = partition.window.as_ref().map_or(partition.settled, |window| window.next());
+            let next = partition.window.as_ref().map_or(partition.processed, |window| window.next());
             if let (true, Some(next)) = (partition.is_assigned && next != partition.stored, next) {
                 partition.stored = Some(next);
                 offsets.set_next(partition.name.topic(), partition.name.partition(), next);
@@ -154,7 +154,7 @@ impl Progress {
             if current == Some(next) || (current > Some(next) && partition.stored < Some(next)) {
                 partition.stored = Some(next);
                 // The program is done with what it commits.
-                partition.settled = partition.settled.max(Some(next));
+                partition.processed = partition.processed.max(Some(next));
                 committing.set_next(partition.name.topic(), partition.name.partition(), next);
             }
         }
@@ -168,7 +168,7 @@ impl Progress {
 
     /// The same without the records that the program is still processing.
     pub(super) fn processed(&self) -> Offsets {
-        self.offsets(|partition| partition.settled)
+        self.offsets(|partition| partition.processed)
     }
 
     /// The offsets of records that are done with `explicit_done`, and those of `next` otherwise.
@@ -238,12 +238,12 @@ impl Progress {
 
     fn reset(&mut self, partition: &TopicPartition, is_assigned: bool) {
         let number = self.number_of(partition.topic(), partition.partition());
-        self.unsettled.retain(|unsettled| *unsettled != number);
+        self.unprocessed.retain(|unprocessed| *unprocessed != number);
         let explicit = self.explicit.as_ref().filter(|_| is_assigned);
         let window = explicit.map(|awaited| Arc::new(Window::new(None, Arc::clone(awaited))));
         if let Some(partition) = self.partitions.get_mut(number) {
             (partition.is_assigned, partition.is_paused) = (is_assigned, false);
-            (partition.taken, partition.settled, partition.stored, partition.committed) = (None, None, None, None);
+            (partition.taken, partition.processed, partition.stored, partition.committed) = (None, None, None, None);
             partition.window = window;
         }
     }
@@ -258,10 +258,10 @@ impl Progress {
     /// The next record is at this offset, which also counts for commits, as in Java. `None` if the offset is not known yet.
     pub(super) fn seek(&mut self, partition: &TopicPartition, next: Option<i64>) {
         let number = self.number_of(partition.topic(), partition.partition());
-        self.unsettled.retain(|unsettled| *unsettled != number);
+        self.unprocessed.retain(|unprocessed| *unprocessed != number);
         let window = self.explicit.as_ref().map(|awaited| Arc::new(Window::new(next, Arc::clone(awaited))));
         if let Some(partition) = self.partitions.get_mut(number) {
-            (partition.taken, partition.settled) = (next, next);
+            (partition.taken, partition.processed) = (next, next);
             partition.window = window;
             if !partition.is_unstored {
                 partition.is_unstored = true;
@@ -299,12 +299,12 @@ mod tests {
     }
 
     #[test]
-    fn record_is_settled_by_the_next_request() {
+    fn record_is_processed_at_the_next_request() {
         let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
-        assert_eq!((progress.position(&partition), progress.is_settled(std::slice::from_ref(&partition))), (Some(5), false));
+        assert_eq!((progress.position(&partition), progress.are_processed(std::slice::from_ref(&partition))), (Some(5), false));
         assert!(progress.take_unstored().is_empty());
-        progress.settle();
+        progress.mark_processed();
         progress.take(number, 5);
         assert_eq!((progress.taken().next("t", 0), progress.processed().next("t", 0)), (Some(6), Some(5)));
         assert_eq!(progress.take_unstored().next("t", 0), Some(5));
@@ -317,8 +317,8 @@ mod tests {
         let other = TopicPartition::new("t", 1);
         progress.assign(&other);
         progress.take(number, 4);
-        assert!(progress.is_settled(std::slice::from_ref(&other)));
-        assert!(!progress.is_settled(&[other, partition]));
+        assert!(progress.are_processed(std::slice::from_ref(&other)));
+        assert!(!progress.are_processed(&[other, partition]));
         assert_eq!(progress.processed().next("t", 0), None);
     }
 
@@ -326,11 +326,11 @@ mod tests {
     fn unassign_forgets_progress() {
         let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
-        progress.settle();
+        progress.mark_processed();
         progress.take(number, 5);
         progress.unassign(&partition, false);
         assert!(
-            progress.is_settled(std::slice::from_ref(&partition))
+            progress.are_processed(std::slice::from_ref(&partition))
                 && progress.taken().is_empty()
                 && progress.take_unstored().is_empty()
         );
@@ -371,14 +371,14 @@ mod tests {
     fn automatic_commits_do_not_fall_behind_a_commit() {
         let (mut progress, partition, number) = with_one(false);
         progress.take(number, 4);
-        progress.settle();
+        progress.mark_processed();
         progress.take(number, 5);
         let taken = progress.taken();
         assert_eq!(progress.take_committing(&taken).next("t", 0), Some(6));
         assert!(progress.take_unstored().is_empty(), "5 is older");
-        progress.settle();
+        progress.mark_processed();
         progress.take(number, 6);
-        progress.settle();
+        progress.mark_processed();
         assert_eq!(progress.take_unstored().next("t", 0), Some(7));
         assert!(progress.take_committing(&taken).is_empty(), "7 is stored");
         progress.seek(&partition, Some(2));
@@ -388,19 +388,19 @@ mod tests {
     }
 
     #[test]
-    fn explicit_done_is_not_affected_by_settle() {
+    fn explicit_done_is_not_affected_by_requests() {
         let (mut progress, partition, number) = with_one(true);
         let (_, window) = progress.assigned_number("t", 0).unwrap();
         let (window, partitions) = (window.unwrap(), [partition]);
         [4, 5, 6].into_iter().for_each(|offset| progress.take(number, offset));
-        progress.settle();
+        progress.mark_processed();
         window.done(5);
-        assert!(progress.taken().is_empty() && progress.take_unstored().is_empty() && !progress.is_settled(&partitions));
+        assert!(progress.taken().is_empty() && progress.take_unstored().is_empty() && !progress.are_processed(&partitions));
         window.done(4);
         assert_eq!((progress.taken().next("t", 0), progress.take_unstored().next("t", 0)), (Some(6), Some(6)));
         assert!(progress.take_unstored().is_empty());
         window.done(6);
-        assert!(progress.is_settled(&partitions));
+        assert!(progress.are_processed(&partitions));
         assert_eq!(progress.position(&partitions[0]), Some(7));
     }
 }

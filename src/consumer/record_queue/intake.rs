@@ -82,7 +82,7 @@ pub(in crate::consumer) trait Intake: Send + Sync {
 
     /// Waits until the taken records of these partitions are processed, or `stop` returns true. `stop` is called at each wake-up of the thread
     /// and at intervals. Returns whether all are processed.
-    fn wait_until_settled(&self, partitions: &[TopicPartition], stop: &dyn Fn() -> bool) -> bool;
+    fn wait_until_processed(&self, partitions: &[TopicPartition], stop: &dyn Fn() -> bool) -> bool;
 
     /// The partitions are assigned.
     fn assign(&self, partitions: &[TopicPartition]);
@@ -284,14 +284,14 @@ impl<K: Send + 'static, V: Send + 'static> Intake for RecordQueue<K, V> {
         self.asked.load(Ordering::Relaxed)
     }
 
-    fn wait_until_settled(&self, partitions: &[TopicPartition], stop: &dyn Fn() -> bool) -> bool {
+    fn wait_until_processed(&self, partitions: &[TopicPartition], stop: &dyn Fn() -> bool) -> bool {
         loop {
             // Set before the check: a change after the check clears it and wakes this thread.
             self.awaited.set(true);
-            let is_settled = lock(&self.front).progress.is_settled(partitions);
-            if is_settled || stop() {
+            let are_processed = lock(&self.front).progress.are_processed(partitions);
+            if are_processed || stop() {
                 self.awaited.set(false);
-                return is_settled;
+                return are_processed;
             }
             thread::park_timeout(MAX_WAIT);
         }

@@ -156,7 +156,7 @@ impl<K, V> RecordQueue<K, V> {
         let mut waker: Option<Waker> = None;
         loop {
             let mut front = lock(&self.front);
-            front.progress.settle();
+            front.progress.mark_processed();
             let mut had_room = true;
             let mut replaced = Replaced::default();
             let mut taken = take(&mut front).map(|taken| Poll::Ready(Some(taken)));
