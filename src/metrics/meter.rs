@@ -85,13 +85,13 @@ impl Meter {
     pub(crate) fn sample(&self, now: Instant, topics: impl FnOnce() -> Totals) {
         let mut window = lock(&self.window);
         if window.is_due(now) {
-            let totals = self.complete(topics());
+            let totals = self.totals(topics());
             window.push(now, totals);
         }
     }
 
     /// Adds the counts of this meter to those by topic.
-    pub(super) fn complete(&self, topics: Totals) -> Totals {
+    pub(super) fn totals(&self, topics: Totals) -> Totals {
         Totals { refused: self.refused.load(Ordering::Relaxed), exhausted: self.exhausted.load(Ordering::Relaxed), ..topics }
     }
 

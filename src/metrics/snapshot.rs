@@ -31,7 +31,7 @@ const SHORTEST: f64 = 1.0;
 /// Builds a snapshot.
 pub(crate) fn snapshot(present: Present<'_>, meter: &Meter) -> Metrics {
     let [last, before] = meter.statistics();
-    let counted = LayerCounts { beginning: meter.beginning(present.now), totals: meter.complete(present.topics) };
+    let counted = LayerCounts { beginning: meter.beginning(present.now), totals: meter.totals(present.topics) };
     let mut collector = Collector { client_id: present.client_id.to_owned(), metrics: Vec::new() };
     counted.of_the_producer(&mut collector);
     collector.add(&has::BUFFER_TOTAL_BYTES, present.buffer_total as f64);

@@ -73,12 +73,12 @@ impl Handoff {
 
     /// The giver releases the slot: the result is final.
     pub(crate) fn settle(&self) -> Settled {
-        self.let_go(SETTLED)
+        self.release_slot(SETTLED)
     }
 
     /// The giver releases the slot of a record that was never accepted.
     pub(crate) fn refuse(&self) -> Settled {
-        self.let_go(SETTLED | REFUSED)
+        self.release_slot(SETTLED | REFUSED)
     }
 
     /// The taker releases the slot. If this returns true, the giver has released it before, and the taker must recycle the slot.
@@ -100,7 +100,7 @@ impl Handoff {
         stage(self.state.load(Ordering::Relaxed))
     }
 
-    fn let_go(&self, bits: u8) -> Settled {
+    fn release_slot(&self, bits: u8) -> Settled {
         let (waker, before) = self.advance(bits);
         if before & LEFT == 0 { Settled::Given(waker) } else { Settled::Left(waker) }
     }

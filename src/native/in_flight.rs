@@ -218,11 +218,11 @@ impl ReportBatch {
         if code::PURGES.contains(&outcome.code()) {
             event_handler.on_purged(&reported.view(), reported.asked(), (message.key(), message.value()), &outcome);
         }
-        self.settle(reported, outcome, audience);
+        self.deliver(reported, outcome, audience);
     }
 
     /// Passes the report to its receiver.
-    fn settle(&mut self, mut reported: Reported, outcome: Outcome, audience: &dyn Audience) {
+    fn deliver(&mut self, mut reported: Reported, outcome: Outcome, audience: &dyn Audience) {
         match reported.take_completion() {
             Completion::Future => {}
             Completion::Callback(callback) => audience.call_back(callback, &reported.view(), &outcome),
@@ -321,7 +321,7 @@ pub(crate) fn report(draft: Draft, mut outcome: Outcome, audience: &dyn Audience
     if audience.observes_reports() {
         audience.on_report(&reported.view(), &outcome);
     }
-    batch.settle(reported, outcome, audience);
+    batch.deliver(reported, outcome, audience);
     batch.end_run();
     batch.slots.into_iter().for_each(FreeSlot::recycle);
     batch.wakers

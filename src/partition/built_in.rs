@@ -89,7 +89,7 @@ impl BuiltIn {
         let mut sticky = lock(&self.sticky);
         let stays = sticky.partition.filter(|&partition| sticky.produced < self.sticky_bytes && available(partition));
         let partition = stays.unwrap_or_else(|| {
-            self.settle(&mut sticky);
+            self.count_sticky(&mut sticky);
             let drawn = self.draw(&mut sticky.load, record.partitions, available);
             (sticky.partition, sticky.produced) = (Some(drawn), 0);
             drawn
@@ -97,13 +97,13 @@ impl BuiltIn {
         sticky.produced = sticky.produced.saturating_add(record.size);
         sticky.uncounted = sticky.uncounted.saturating_add(record.queued_size);
         if self.queues.as_ref().is_some_and(Queues::is_timed) {
-            self.settle(&mut sticky);
+            self.count_sticky(&mut sticky);
         }
         partition
     }
 
     /// Adds the uncounted bytes to the queue of the sticky partition.
-    fn settle(&self, sticky: &mut Sticky) {
+    fn count_sticky(&self, sticky: &mut Sticky) {
         if let (Some(queues), Some(partition)) = (&self.queues, sticky.partition) {
             queues.add(partition, sticky.uncounted);
             sticky.uncounted = 0;

@@ -86,7 +86,7 @@ impl ProducerState {
         let mut aftermath = Aftermath::default();
         let result = act(&self.admission.buffer_memory, &mut |entrant| self.admit(client, entrant, &mut aftermath));
         self.ring_if_stalled();
-        self.settle(aftermath);
+        self.report_and_wake(aftermath);
         result
     }
 
@@ -143,7 +143,8 @@ impl ProducerState {
         })
     }
 
-    fn settle(&self, aftermath: Aftermath) {
+    /// Reports the records that were not admitted, and wakes the senders of those that were.
+    fn report_and_wake(&self, aftermath: Aftermath) {
         let Aftermath { refused, left, mut wakers, done } = aftermath;
         self.meter.refuse(refused.len());
         for (draft, code) in refused {
@@ -239,7 +240,7 @@ impl ProducerState {
         if let Err(bytes) = self.dispatch(client, draft, &mut aftermath) {
             self.release(client, bytes);
         }
-        self.settle(aftermath);
+        self.report_and_wake(aftermath);
     }
 
     /// Rejects a record that waits for its serializer, and releases its memory.
@@ -292,7 +293,7 @@ impl ProducerState {
         for entrant in expired {
             self.refuse_entrant(entrant, code::TIMED_OUT_QUEUE);
         }
-        self.settle(aftermath);
+        self.report_and_wake(aftermath);
     }
 
     /// Rejects all records whose deadline has passed at `now`, except the one that the delivery thread is serving. For a blocked delivery

@@ -157,8 +157,8 @@ impl EventHandler for ProducerState {
         self.meter.sample(now, || totals(client, TopicCounts::take));
         if self.admission.outstanding.is_closed() {
             self.refuse_waiting(code::DESTROY, true);
-            let is_settled = self.transactions.as_ref().is_none_or(Transactions::is_settled);
-            if self.admission.outstanding.is_empty() && is_settled {
+            let has_ended = self.transactions.as_ref().is_none_or(Transactions::has_ended);
+            if self.admission.outstanding.is_empty() && has_ended {
                 return NextStep::Done;
             }
             if let Some(wait) = lock(&self.delivery.closing).due(now) {

@@ -102,8 +102,8 @@ impl Transactions {
         self.changed.notify_all();
     }
 
-    /// Whether there is nothing to wait for.
-    pub(in crate::producer) fn is_settled(&self) -> bool {
+    /// Whether its thread has ended, or was never started.
+    pub(in crate::producer) fn has_ended(&self) -> bool {
         let state = self.lock();
         state.ended || state.threads.is_none()
     }
