@@ -1,7 +1,8 @@
 //! [`Jsonl`]: reads one JSON object per line.
 
 use super::{
-    ReadError, Step,
+    FieldPath, ReadError, Step,
+    json_scalar::{Scalar, append_scalar, type_of},
     lines::{Advance, Lines},
     text_encoding::TextEncoding,
 };
@@ -13,25 +14,9 @@ use std::fmt;
 /// One JSON object per line, returned unchanged. Blank lines are skipped.
 pub(super) struct Jsonl {
     lines: Lines,
-    key: Option<KeyPath>,
+    key: Option<FieldPath>,
     key_text: Vec<u8>,
     encoding: Option<TextEncoding>,
-}
-
-/// The key field: `id`, `customer.id`, or a JSON pointer (RFC 6901) such as `/customer/id`.
-struct KeyPath {
-    text: String,
-    names: Vec<String>,
-}
-
-impl KeyPath {
-    fn new(text: &str) -> Self {
-        let names = match text.strip_prefix('/') {
-            Some(pointer) => pointer.split('/').map(|name| name.replace("~1", "/").replace("~0", "~")).collect(),
-            None => text.split('.').map(str::to_owned).collect(),
-        };
-        Self { text: text.to_owned(), names }
-    }
 }
 
 /// The error of a line.
@@ -40,7 +25,7 @@ struct Fault(RowErrorKind, String);
 impl Jsonl {
     /// Reads the objects of `lines`; the field at the path `key` is the record's key.
     pub(super) fn new(lines: Lines, key: Option<&str>, encoding: Option<TextEncoding>) -> Self {
-        Self { lines, key: key.map(KeyPath::new), key_text: Vec::new(), encoding }
+        Self { lines, key: key.map(FieldPath::new), key_text: Vec::new(), encoding }
     }
 
     /// Reads the next object.
@@ -73,7 +58,7 @@ impl Jsonl {
 
 /// Checks that `line` is a JSON object and writes the text of its key to `key_text`. Returns whether there is a key other than
 /// null.
-fn has_key(line: &[u8], path: Option<&KeyPath>, key_text: &mut Vec<u8>) -> Result<bool, Fault> {
+fn has_key(line: &[u8], path: Option<&FieldPath>, key_text: &mut Vec<u8>) -> Result<bool, Fault> {
     let line = std::str::from_utf8(line)
         .map_err(|error| Fault(RowErrorKind::InvalidUtf8, format!("not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
     let invalid = |error: serde_json::Error| Fault(RowErrorKind::InvalidJson, syntax(&error));
@@ -94,20 +79,17 @@ fn has_key(line: &[u8], path: Option<&KeyPath>, key_text: &mut Vec<u8>) -> Resul
         value = field(value, name).map_err(invalid)?.ok_or_else(|| missing(path))?;
     }
     key_text.clear();
-    match value.as_bytes() {
-        b"null" => return Ok(false),
-        [b'"', text @ .., b'"'] if !text.contains(&b'\\') => key_text.extend_from_slice(text),
-        [b'"', ..] => key_text.extend_from_slice(serde_json::from_str::<String>(value).map_err(invalid)?.as_bytes()),
-        [b'{' | b'[', ..] => {
-            let message = format!("the key `{}` is {}; it must be a string, a number or a boolean", path.text, type_of(value));
-            return Err(Fault(RowErrorKind::InvalidKey, message));
+    match append_scalar(value, key_text).map_err(invalid)? {
+        Scalar::Null => Ok(false),
+        Scalar::Text => Ok(true),
+        Scalar::Structured(kind) => {
+            let message = format!("the key `{}` is {kind}; it must be a string, a number or a boolean", path.text);
+            Err(Fault(RowErrorKind::InvalidKey, message))
         }
-        text => key_text.extend_from_slice(text),
     }
-    Ok(true)
 }
 
-fn missing(path: &KeyPath) -> Fault {
+fn missing(path: &FieldPath) -> Fault {
     Fault(RowErrorKind::MissingKey, format!("missing key field `{}`", path.text))
 }
 
@@ -115,17 +97,6 @@ fn is_object(json: &str) -> Result<(), Fault> {
     match type_of(json) {
         "an object" => Ok(()),
         other => Err(Fault(RowErrorKind::InvalidJson, format!("a line must be a JSON object, but this is {other}"))),
-    }
-}
-
-fn type_of(json: &str) -> &'static str {
-    match json.trim_ascii_start().as_bytes().first() {
-        Some(b'{') => "an object",
-        Some(b'[') => "an array",
-        Some(b'"') => "a string",
-        Some(b't' | b'f') => "a boolean",
-        Some(b'n') => "null",
-        _ => "a number",
     }
 }
 

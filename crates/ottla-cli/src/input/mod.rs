@@ -5,13 +5,16 @@ mod csv;
 mod csv_records;
 mod decompress;
 mod dialect;
+mod field_path;
 mod format;
 mod gzip;
+mod json_scalar;
 mod jsonl;
 mod lines;
 mod settings;
 mod text_encoding;
 
+pub(crate) use field_path::FieldPath;
 pub(crate) use format::Format;
 pub(crate) use settings::{GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
 
