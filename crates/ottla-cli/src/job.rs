@@ -10,6 +10,7 @@ use ottla::config::{HostSetting, Origin, Setting, host_settings, schema_registry
 use crate::{
     encoding::Encoding,
     input::{Format, INPUT_SETTINGS, InputSetting, InputSettings},
+    record::{self, RecordSettings},
     typed::Unknown,
 };
 
@@ -30,6 +31,8 @@ pub(crate) struct Job {
     pub(crate) key: PartJob,
     /// The table `value`.
     pub(crate) value: PartJob,
+    /// The table `record`.
+    pub(crate) record: RecordSettings,
     /// `schema.registry`: the registry's settings by their own names, with their origin.
     pub(crate) registry: Vec<(String, String, Origin)>,
 }
@@ -48,7 +51,7 @@ pub(crate) struct PartJob {
     pub(crate) unknown: Unknown,
 }
 
-/// The valid names, without those of `input` and `schema.registry`.
+/// The valid names, without those of `input`, `record` and `schema.registry`.
 const NAMES: [&str; 9] = [
     "topic",
     "key.serializer",
@@ -74,7 +77,7 @@ impl Job {
     /// Reads the settings outside the tables `producer` and `consumer`. Errors are added to `problems`. A file that cannot be
     /// read is reported where the producer's settings are read.
     pub(crate) fn from_file(file: &Path, problems: &mut Vec<String>) -> Self {
-        let mut job = Self::default();
+        let mut job = Self { record: RecordSettings::of(file), ..Self::default() };
         let mut seen = HashSet::new();
         for setting in host_settings(file).unwrap_or_default() {
             if problems.len() > MAX_PROBLEMS {
@@ -88,6 +91,7 @@ impl Job {
         for (given, message) in job.input_settings.conflicts() {
             problems.push(format!("{}:{}: {INPUT}{}: {message}", file.display(), given.line, given.name));
         }
+        problems.extend(job.record.conflicts(job.topic.as_deref(), job.key_field.as_deref()));
         job
     }
 
@@ -100,6 +104,9 @@ impl Job {
         }
         if let Some((name, _)) = name.strip_prefix(INPUT).and_then(|name| Some((name, InputSetting::of_name(name)?))) {
             return self.put_input(file, name, setting);
+        }
+        if record::is_record_setting(name) {
+            return self.record.put(name, setting.line(), setting.value()?);
         }
         if !NAMES.contains(&name) {
             return Err(unknown(name));
@@ -187,7 +194,8 @@ fn unknown(name: &str) -> String {
         None => format!("{REGISTRY}{}", setting.name()),
     });
     let of_input = INPUT_SETTINGS.iter().map(|setting| format!("{INPUT}{}", setting.name));
-    let known: Vec<String> = of_input.chain(NAMES.iter().map(|known| (*known).to_owned())).chain(of_registry).collect();
+    let of_command = NAMES.iter().chain(&record::NAMES).map(|known| (*known).to_owned());
+    let known: Vec<String> = of_input.chain(of_command).chain(of_registry).collect();
     // All names of a table share its prefix, so only the rest is compared.
     let table = known
         .iter()
@@ -208,7 +216,7 @@ fn unknown(name: &str) -> String {
             format!("unknown setting; [{}] accepts {}", table.trim_end_matches('.'), names.join(", "))
         }
         (None, None) => format!(
-            "unknown setting; the command accepts {}, and [input]; client settings belong in [producer] and [consumer]",
+            "unknown setting; the command accepts {}, [input] and [record]; client settings belong in [producer] and [consumer]",
             NAMES.join(", ")
         ),
     }

@@ -23,6 +23,7 @@ mod pipeline;
 mod plan;
 mod produce;
 mod progress;
+mod record;
 mod report;
 mod row;
 mod run_totals;

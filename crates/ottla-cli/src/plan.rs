@@ -15,6 +15,7 @@ use crate::{
     input::{Format, GivenSetting, Input, InputError, InputOptions},
     job::PartJob,
     message,
+    record::{RecordMapper, RecordSettings, check_topic},
     schema_source::{self, SchemaSource},
     settings::Settings,
 };
@@ -26,9 +27,12 @@ const MAX_HEADER: u64 = 65_536;
 /// The parameters of a run: the flags applied over the file.
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
+    /// The topic; if it comes from data, the setting's text.
     pub(crate) topic: String,
+    /// Where the parts of a record come from.
+    pub(crate) record: RecordSettings,
     pub(crate) input: InputOptions,
-    /// The input's format; defaults to `lines`.
+    /// The format of the values: that of the input, which defaults to `lines`, or `lines` if `[record]` makes them texts.
     pub(crate) format: Format,
     pub(crate) encodings: Encodings,
 }
@@ -43,6 +47,7 @@ pub(crate) struct Encodings {
 /// The flags that override the file.
 #[derive(Default)]
 struct Flags {
+    has_topic: bool,
     format: Option<Format>,
     key_field: Option<String>,
 }
@@ -54,7 +59,7 @@ impl Plan {
         if arguments.transaction_records.is_some() && settings.producer.get("transactional.id").is_none() {
             return Err(Failure::usage("--transaction-records: requires transactional.id; set it in the file or with --set"));
         }
-        let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone());
+        let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone()).or_else(|| settings.job.record.topic_text());
         let topic =
             topic.ok_or_else(|| Failure::usage(format!("no topic: pass --topic, or set `topic` in {}", file.display())))?;
         let path = arguments.input.clone().or_else(|| settings.job.input.clone());
@@ -63,7 +68,20 @@ impl Plan {
         let path = path.ok_or_else(|| {
             Failure::usage(format!("no input: pass --input FILE or -, or set `path` in [input] of {}", file.display()))
         })?;
-        Self::of(settings, file, topic, path, Flags { format: arguments.format, key_field: arguments.key_field.clone() })
+        let has_topic = arguments.topic.is_some();
+        let is_stdin = path == Path::new("-");
+        let flags = Flags { has_topic, format: arguments.format, key_field: arguments.key_field.clone() };
+        let plan = Self::of(settings, file, topic, path, flags)?;
+        if is_stdin && plan.input.format.is_none() {
+            plan.record.check(Format::Lines, false)?;
+        }
+        if arguments.embedded && plan.record.topic_rule().is_some() {
+            return Err(Failure::usage(format!(
+                "--embedded: starts a broker with one topic, but the topic comes from data (record.topic in {}); pass --topic",
+                file.display()
+            )));
+        }
+        Ok(plan)
     }
 
     /// Checks everything in a file that `produce` checks before it connects. What the file leaves out is skipped, since flags may
@@ -76,7 +94,7 @@ impl Plan {
         if let Some(topic) = &job.topic {
             check_topic(topic).map_err(|reason| Failure::usage(format!("{}: topic {topic:?}: {reason}", file.display())))?;
         }
-        let topic = job.topic.clone().unwrap_or_else(|| "topic".to_owned());
+        let topic = job.topic.clone().or_else(|| job.record.topic_text()).unwrap_or_else(|| "topic".to_owned());
         // Without an input in the file, flags may set input and format. `lines` then accepts every serializer.
         let names_input = job.input.is_some();
         let path = job.input.clone().unwrap_or_else(|| PathBuf::from("-"));
@@ -97,8 +115,9 @@ impl Plan {
         // The bytes of a pipe can be read only once.
         if metadata.is_file() {
             let input = File::open(path).map_err(|source| refuse(plan.cannot_open(source)))?;
-            let input = Input::read(Box::new(input), &plan.input).map_err(refuse)?;
+            let mut input = Input::read(Box::new(input), &plan.input).map_err(refuse)?;
             input.warning().into_iter().for_each(message::tell);
+            RecordMapper::new(&plan.record, &mut input)?;
         }
         Ok(())
     }
@@ -125,6 +144,8 @@ impl Plan {
             max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
             path,
         };
+        let mut record = job.record.clone();
+        record.override_with(flags.has_topic, flags.key_field.is_some());
         let mut value = job.value.encoding;
         if flags.format.is_some() {
             override_format(&mut input, &mut value, flags.key_field.is_some(), &file.to_string());
@@ -133,8 +154,14 @@ impl Plan {
             key: Encodings::one("key", job.key.encoding, settings.producer.get("key.serializer"))?,
             value: Encodings::one("value", value, settings.producer.get("value.serializer"))?,
         };
-        let format = format.unwrap_or(Format::Lines);
-        let encodings = encodings.of(format)?;
+        if let Some(format) = format {
+            record.check(format, matches!(encodings.value, Some(Encoding::WithSchema(_))))?;
+        }
+        let format = format.filter(|_| !record.has_text_values()).unwrap_or(Format::Lines);
+        let mut encodings = encodings.of(format)?;
+        if record.has_object_keys() && encodings.key == Some(Encoding::Json) {
+            encodings.key = None;
+        }
         for (part, job, encoding) in [("key", &job.key, encodings.key), ("value", &job.value, encodings.value)] {
             let without = !matches!(encoding, Some(Encoding::WithSchema(_)));
             if without && (job.schema.is_some() || job.message.is_some()) {
@@ -142,12 +169,24 @@ impl Plan {
                     "[{part}] in {file} has a schema: set its serializer to avro, protobuf or json-schema, or remove the schema"
                 )));
             }
+            let has_fixed_schema = job.schema.is_some() && record.topic_rule().is_none_or(|rule| !rule.names().is_empty());
+            if !without && record.topic_rule().is_some() && !has_fixed_schema {
+                return Err(Failure::usage(format!(
+                    "[{part}] in {file}: a schema for topics from data must be a file: set `schema`, and list at least one topic in \
+                     record.topics by its name"
+                )));
+            }
         }
-        Ok(Self { settings, topic, input, format, encodings })
+        Ok(Self { settings, topic, record, input, format, encodings })
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
         self.settings.producer.get("transactional.id").is_some()
+    }
+
+    /// The topics that are known before the first record: one, or those that data may address by name.
+    pub(crate) fn known_topics(&self) -> Vec<&String> {
+        self.record.topic_rule().map_or_else(|| vec![&self.topic], |rule| rule.names().iter().collect())
     }
 
     /// Whether a serializer needs the schema registry.
@@ -164,25 +203,16 @@ impl Plan {
         let Encodings { key, value } = self.encodings;
         let (settings, job) = (&self.settings.producer, &self.settings.job);
         let open = |part, encoding, job: &PartJob| {
-            let place = Place { part, topic: &self.topic, format: self.format };
-            Encoder::open(encoding, job.unknown, place, |kind| SchemaSource::open(settings, kind, part, job, &self.topic))
+            // With topics from data, the encoders register the schema for each topic when its first record is sent.
+            let topic = self.known_topics().first().map_or(&self.topic, |topic| *topic);
+            let place = Place { part, topic, format: self.format };
+            Encoder::open(encoding, job.unknown, place, |kind| SchemaSource::open(settings, kind, part, job, topic))
         };
         Ok((open(Part::Key, key, &job.key)?, open(Part::Value, value, &job.value)?))
     }
 
     pub(crate) fn cannot_open(&self, source: io::Error) -> InputError {
         InputError::Open { name: self.input.path.display().to_string(), source }
-    }
-}
-
-/// Kafka's rule for topic names.
-fn check_topic(topic: &str) -> Result<(), &'static str> {
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    match topic {
-        "" | "." | ".." => Err("must not be empty, \".\" or \"..\""),
-        _ if topic.len() > 249 => Err("must have at most 249 characters"),
-        _ if !topic.bytes().all(is_legal) => Err("must have only ASCII letters, digits, \".\", \"_\" and \"-\""),
-        _ => Ok(()),
     }
 }
 

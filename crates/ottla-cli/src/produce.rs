@@ -34,6 +34,7 @@ use crate::{
     pipeline::reader_in_pipeline,
     plan::Plan,
     progress::Progress,
+    record::{RecordMapper, RecordSettings},
     report::{Destination, Report},
     run_totals::{Balance, RunTotals},
     sender::{End, Sender},
@@ -47,6 +48,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the report waits for the cluster id, which was requested before the first record.
 const CLUSTER_ID_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The input, and what makes records of its rows if that is configured.
+type Opened = (Input, Option<RecordMapper>);
+
+/// The producer, and the number of partitions of each topic that is known.
+type Connected = (Producer<[u8], [u8]>, Vec<(String, usize)>);
 
 /// Runs the command: reads, sends, waits for every report, and prints the summary.
 pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
@@ -63,6 +70,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     let interrupt = Interrupt::listen()?;
     let mut plan = Plan::new(arguments)?;
     destination.topic = Some(plan.topic.clone());
+    destination.has_topics = plan.record.topic_rule().is_some();
     let embedded = arguments.embedded.then(|| Embedded::start(&plan.topic)).transpose()?;
     if let Some(embedded) = &embedded {
         plan.settings.decide("bootstrap.servers", embedded.bootstrap_servers())?;
@@ -80,11 +88,11 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
 
     let source = Source::open(&plan.input.path, &interrupt).map_err(|source| Failure::usage(chain(&plan.cannot_open(source))))?;
     let (position, size) = (Arc::clone(&source.position), source.size);
-    let opening = open(source, &plan.input)?;
+    let opening = open(source, &plan)?;
     let (key_encoder, value_encoder) = plan.encoders()?;
     let connecting = std::pin::pin!(try_join(connect(build(&plan.settings.producer)?, &plan), opening));
     let connected = block_on(select(connecting, interrupt.pressed()));
-    let (producer, mut input) = match connected {
+    let ((producer, partitions), (mut input, mut mapper)) = match connected {
         Either::Left((Ok(connected), _)) => connected,
         Either::Left((Err(failure), _)) if !interrupt.is_pressed() => return Err(failure),
         Either::Left((Err(_), _)) | Either::Right(_) => {
@@ -92,6 +100,12 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         }
     };
 
+    for (topic, count) in partitions {
+        plan.record.check_partition(&topic, count)?;
+        if let Some(mapper) = &mut mapper {
+            mapper.set_partitions(&topic, count);
+        }
+    }
     input.warning().into_iter().for_each(message::tell);
     // The first bytes have arrived, so another process of the pipeline that reads the dead-letter file has opened it by now.
     let reader = arguments.dead_letter.as_deref().filter(|_| size.is_none()).and_then(reader_in_pipeline);
@@ -136,7 +150,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         embedded: embedded.as_ref(),
         interrupt: &interrupt,
     };
-    let mut end = sender.send_all(&mut input, arguments, &mut transactions, || position.load(Ordering::Relaxed));
+    let mut end = sender.send_all(&mut input, mapper.as_mut(), arguments, &mut transactions, || position.load(Ordering::Relaxed));
     if matches!(end, End::Interrupted) {
         let what = if transactions.is_some() { "aborting the transaction" } else { "delivering accepted records" };
         let seconds = CLOSE_TIMEOUT.as_secs();
@@ -197,37 +211,48 @@ fn dead_letters(path: &Path, arguments: &ProduceArguments, plan: &Plan) -> Resul
     Ok(letters)
 }
 
-/// Opens the input. A regular file is opened at once, so that its errors are reported before any request to the brokers; an input
-/// that may block is opened on a thread.
-fn open(source: Source, options: &InputOptions) -> Result<impl Future<Output = Result<Input, Failure>> + use<>, Failure> {
+/// Opens the input, and resolves the settings of `[record]` for it. A regular file is opened at once, so that its errors are reported
+/// before any request to the brokers; an input that may block is opened on a thread.
+fn open(source: Source, plan: &Plan) -> Result<impl Future<Output = Result<Opened, Failure>> + use<>, Failure> {
     let refuse = |error: InputError| Failure::usage(chain(&error));
+    let read = move |bytes, options: &InputOptions, record: &RecordSettings| {
+        let mut input = Input::read(bytes, options).map_err(refuse)?;
+        let mapper = RecordMapper::new(record, &mut input)?;
+        Ok((input, mapper))
+    };
     if source.size.is_some() {
-        let input = Input::read(source.bytes, options).map_err(refuse)?;
-        return Ok(Either::Left(ready(Ok(input))));
+        let opened = read(source.bytes, &plan.input, &plan.record)?;
+        return Ok(Either::Left(ready(Ok(opened))));
     }
-    Input::check(options).map_err(refuse)?;
+    Input::check(&plan.input).map_err(refuse)?;
     let (sender, opened) = oneshot::channel();
-    let options = options.clone();
+    let (options, record) = (plan.input.clone(), plan.record.clone());
     let opening = thread::Builder::new().name("ottla-open".to_owned()).spawn(move || {
         // The receiver is gone if the run has ended.
-        let _ = sender.send(Input::read(source.bytes, &options));
+        let _ = sender.send(read(source.bytes, &options, &record));
     });
     opening.map_err(|error| Failure::new(Exit::Failed, format!("cannot start the thread that opens the input: {error}")))?;
     let gone = |_| Err(Failure::new(Exit::Failed, "the thread that opens the input panicked"));
-    Ok(Either::Right(opened.map(move |opened| opened.map_or_else(gone, |input| input.map_err(refuse)))))
+    Ok(Either::Right(opened.map(move |opened| opened.unwrap_or_else(gone))))
 }
 
 fn build(config: &ProducerConfig) -> Result<Producer<[u8], [u8]>, Failure> {
     Ok(Producer::builder(config.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?)
 }
 
-/// Requests the topic's metadata and, with transactions, ends the open transaction of an earlier run. Returns the producer, or a
-/// new one whose `batch.size` is within the topic's limit.
-async fn connect(mut producer: Producer<[u8], [u8]>, plan: &Plan) -> Result<Producer<[u8], [u8]>, Failure> {
-    producer.partitions_for(&plan.topic).await?;
+/// Requests the metadata of the topics that are known and, with transactions, ends the open transaction of an earlier run. Returns the
+/// producer, or a new one whose `batch.size` is within the topics' limit, and the number of partitions of each topic.
+async fn connect(mut producer: Producer<[u8], [u8]>, plan: &Plan) -> Result<Connected, Failure> {
     let config = &plan.settings.producer;
-    if let Some(limit) = batch_size::lowered(config, &producer, &plan.topic).await {
-        message::tell(format_args!("batch.size is lowered to {limit}, the max.message.bytes of topic {}", plan.topic));
+    let (mut partitions, mut lowest) = (Vec::new(), None);
+    for topic in plan.known_topics() {
+        partitions.push((topic.clone(), producer.partitions_for(topic).await?.len()));
+        if let Some(limit) = batch_size::lowered(config, &producer, topic).await {
+            lowest = lowest.filter(|(lowest, _)| *lowest <= limit).or(Some((limit, topic)));
+        }
+    }
+    if let Some((limit, topic)) = lowest {
+        message::tell(format_args!("batch.size is lowered to {limit}, the max.message.bytes of topic {topic}"));
         let lowered = config.clone().set_with_origin("batch.size", limit.to_string(), Origin::Flag)?;
         let first = std::mem::replace(&mut producer, build(&lowered)?);
         // Nothing was sent with it.
@@ -236,7 +261,7 @@ async fn connect(mut producer: Producer<[u8], [u8]>, plan: &Plan) -> Result<Prod
     if plan.is_transactional() {
         producer.init_transactions().await?;
     }
-    Ok(producer)
+    Ok((producer, partitions))
 }
 
 /// Requests the cluster id for the report on a thread, so that a broker that does not answer delays nothing.

@@ -22,7 +22,8 @@ use serde::{
 ///  "topic":"orders","brokers":"localhost:9092","cluster_id":"MkU3OEVBNTcwNTJENDM2Qk","error":null}
 /// ```
 ///
-/// With `acks=0` no record is acknowledged: `"acknowledged"` is 0, and an additional `"sent"` counts the records sent.
+/// With `acks=0` no record is acknowledged: `"acknowledged"` is 0, and an additional `"sent"` counts the records sent. If the topic
+/// comes from data, `"topics"` has the partitions of each topic instead of `"partitions"`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Report {
     destination: Destination,
@@ -34,7 +35,9 @@ pub(crate) struct Report {
     failed: u64,
     bytes: u64,
     elapsed: Duration,
-    partitions: Vec<PartitionTotals>,
+    partitions: Partitions,
+    /// The partitions of each topic, if the topic comes from data.
+    topics: BTreeMap<String, Partitions>,
     errors: BTreeMap<String, u64>,
 }
 
@@ -42,11 +45,16 @@ pub(crate) struct Report {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Destination {
     pub(crate) topic: Option<String>,
+    /// Whether the topic comes from data.
+    pub(crate) has_topics: bool,
     /// `bootstrap.servers`.
     pub(crate) brokers: Option<String>,
     /// The id that the brokers report for their cluster.
     pub(crate) cluster_id: Option<String>,
 }
+
+/// The records of a topic's partitions, by number.
+type Partitions = Vec<PartitionTotals>;
 
 /// The records of a partition. A partition without records is not reported.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -77,16 +85,31 @@ impl Report {
         self.error.get_or_insert_with(|| error.to_owned());
     }
 
-    /// Counts an acknowledged record: its partition, its offset if known, and the size of key and value in bytes.
-    pub(crate) fn acknowledge(&mut self, partition: i32, offset: Option<i64>, bytes: usize) {
+    /// Whether the records are counted for each topic.
+    pub(crate) fn has_topics(&self) -> bool {
+        self.destination.has_topics
+    }
+
+    /// Counts an acknowledged record: its topic if the topic comes from data, its partition, its offset if known, and the size of key
+    /// and value in bytes.
+    pub(crate) fn acknowledge(&mut self, topic: Option<&str>, partition: i32, offset: Option<i64>, bytes: usize) {
         self.acknowledged += 1;
         self.bytes += bytes as u64;
         // An acknowledged record always has a partition. If it had none, the totals would still be right.
         let Ok(index) = usize::try_from(partition) else { return };
-        if index >= self.partitions.len() {
-            self.partitions.resize_with(index + 1, PartitionTotals::default);
+        let partitions = match topic {
+            None => &mut self.partitions,
+            // `entry` would allocate the name for every record.
+            Some(topic) if !self.topics.contains_key(topic) => self.topics.entry(topic.to_owned()).or_default(),
+            Some(topic) => match self.topics.get_mut(topic) {
+                Some(partitions) => partitions,
+                None => return,
+            },
+        };
+        if index >= partitions.len() {
+            partitions.resize_with(index + 1, PartitionTotals::default);
         }
-        self.partitions[index].add(offset);
+        partitions[index].add(offset);
     }
 
     /// Counts an unacknowledged record under the kind of its error.
@@ -110,11 +133,9 @@ impl Report {
     pub(crate) fn add_acknowledged(&mut self, other: Self) {
         self.acknowledged += other.acknowledged;
         self.bytes += other.bytes;
-        if self.partitions.len() < other.partitions.len() {
-            self.partitions.resize_with(other.partitions.len(), PartitionTotals::default);
-        }
-        for (mine, other) in self.partitions.iter_mut().zip(other.partitions) {
-            mine.merge(&other);
+        merge(&mut self.partitions, other.partitions);
+        for (topic, partitions) in other.topics {
+            merge(self.topics.entry(topic).or_default(), partitions);
         }
     }
 
@@ -154,10 +175,21 @@ impl Report {
     fn seconds(&self) -> f64 {
         (self.elapsed.as_secs_f64() * 1000.0).round() / 1000.0
     }
+}
 
-    fn used_partitions(&self) -> impl Iterator<Item = (usize, &PartitionTotals)> {
-        self.partitions.iter().enumerate().filter(|(_, partition)| partition.records > 0)
+/// Adds the records of other partitions.
+fn merge(partitions: &mut Partitions, others: Partitions) {
+    if partitions.len() < others.len() {
+        partitions.resize_with(others.len(), PartitionTotals::default);
     }
+    for (mine, other) in partitions.iter_mut().zip(others) {
+        mine.merge(&other);
+    }
+}
+
+/// The partitions with records.
+fn used(partitions: &Partitions) -> impl Iterator<Item = (usize, &PartitionTotals)> {
+    partitions.iter().enumerate().filter(|(_, partition)| partition.records > 0)
 }
 
 impl PartitionTotals {
@@ -190,7 +222,12 @@ impl Serialize for Report {
         report.serialize_field("bytes", &self.bytes)?;
         report.serialize_field("elapsed_s", &self.seconds())?;
         report.serialize_field("records_per_s", &self.rate())?;
-        report.serialize_field("partitions", &UsedPartitions(self))?;
+        if self.has_topics() {
+            let topics = self.topics.iter().map(|(topic, partitions)| (topic, UsedPartitions(partitions)));
+            report.serialize_field("topics", &topics.collect::<BTreeMap<_, _>>())?;
+        } else {
+            report.serialize_field("partitions", &UsedPartitions(&self.partitions))?;
+        }
         report.serialize_field("errors", &self.errors)?;
         report.serialize_field("topic", &self.destination.topic)?;
         report.serialize_field("brokers", &self.destination.brokers)?;
@@ -201,12 +238,12 @@ impl Serialize for Report {
 }
 
 /// The partitions as a JSON object, ordered by number.
-struct UsedPartitions<'a>(&'a Report);
+struct UsedPartitions<'a>(&'a Partitions);
 
 impl Serialize for UsedPartitions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.used_partitions().count()))?;
-        for (number, partition) in self.0.used_partitions() {
+        let mut map = serializer.serialize_map(Some(used(self.0).count()))?;
+        for (number, partition) in used(self.0) {
             map.serialize_entry(&number, partition)?;
         }
         map.end()
@@ -236,24 +273,28 @@ impl fmt::Display for Report {
             HumanCount(self.whole_rate()),
             BinaryBytes(self.bytes),
         )?;
-        let Destination { topic, brokers, cluster_id } = &self.destination;
+        let Destination { topic, brokers, cluster_id, .. } = &self.destination;
         let known = [("topic", topic), ("brokers", brokers), ("cluster", cluster_id)];
         let known = known.iter().filter_map(|(what, name)| Some(format!("{what} {}", name.as_ref()?)));
         let known = known.collect::<Vec<_>>().join(", ");
         if !known.is_empty() {
             write!(f, "\n{known}")?;
         }
+        let width = self.topics.keys().map(String::len).max().map_or(0, |width| width.max("topic".len()) + 2);
         if self.acknowledged > 0 {
-            write!(f, "\n  partition     records   first offset    last offset")?;
+            let title = if width > 0 { "topic" } else { "" };
+            write!(f, "\n  {title:width$}partition     records   first offset    last offset")?;
         }
-        for (number, partition) in self.used_partitions() {
+        let rows = used(&self.partitions).map(|row| ("", row));
+        let of_topics = self.topics.iter().flat_map(|(topic, partitions)| used(partitions).map(move |row| (topic.as_str(), row)));
+        for (topic, (number, partition)) in rows.chain(of_topics) {
             let [first, last] = [partition.first_offset, partition.last_offset].map(|offset| match offset {
                 Some(offset) => {
                     u64::try_from(offset).map_or_else(|_| offset.to_string(), |offset| HumanCount(offset).to_string())
                 }
                 None => "unknown".to_owned(),
             });
-            write!(f, "\n  {number:>9} {:>11} {first:>14} {last:>14}", HumanCount(partition.records).to_string())?;
+            write!(f, "\n  {topic:width$}{number:>9} {:>11} {first:>14} {last:>14}", HumanCount(partition.records).to_string())?;
         }
         if self.failed > 0 {
             write!(f, "\n{} failed", records(self.failed))?;
@@ -276,10 +317,10 @@ mod tests {
     fn report() -> Report {
         let mut report = Report::default();
         for offset in [8, 7, 9] {
-            report.acknowledge(0, Some(offset), 100);
+            report.acknowledge(None, 0, Some(offset), 100);
         }
-        report.acknowledge(10, Some(0), 1);
-        report.acknowledge(2, None, 0);
+        report.acknowledge(None, 10, Some(0), 1);
+        report.acknowledge(None, 2, None, 0);
         report.fail("RecordTooLarge");
         report.fail("CsvRow");
         report.fail("RecordTooLarge");
@@ -313,7 +354,7 @@ mod tests {
     #[test]
     fn the_text_form_is_a_table() {
         let mut report = report();
-        report.acknowledge(1, Some(1_234_567), 5 << 20);
+        report.acknowledge(None, 1, Some(1_234_567), 5 << 20);
         let text = "\
 6 records acknowledged in 1.50 s: 3 a second, 5.00 MiB
   partition     records   first offset    last offset
@@ -330,7 +371,8 @@ mod tests {
     #[test]
     fn a_report_has_the_destination_and_the_first_error() {
         let known = |name: &str| Some(name.to_owned());
-        let destination = Destination { topic: known("orders"), brokers: known("a:1,b:2"), cluster_id: known("id") };
+        let destination =
+            Destination { topic: known("orders"), has_topics: false, brokers: known("a:1,b:2"), cluster_id: known("id") };
         let mut report = Report::new(destination.clone(), false);
         assert!(report.to_string().ends_with("\ntopic orders, brokers a:1,b:2, cluster id"), "{report}");
         report.end_with("the first");
@@ -345,7 +387,7 @@ mod tests {
     #[test]
     fn with_acks_0_records_count_as_sent() {
         let mut report = Report::new(Destination::default(), true);
-        report.acknowledge(0, None, 3);
+        report.acknowledge(None, 0, None, 3);
         report.fail("Serialization");
         let json = serde_json::to_value(&report).unwrap();
         let count = |name: &str| json[name].as_u64();
@@ -371,7 +413,26 @@ mod tests {
     #[test]
     fn a_negative_partition_counts_in_the_totals() {
         let mut report = Report::default();
-        report.acknowledge(-1, Some(3), 10);
-        assert_eq!((report.acknowledged, report.used_partitions().count()), (1, 0));
+        report.acknowledge(None, -1, Some(3), 10);
+        assert_eq!((report.acknowledged, used(&report.partitions).count()), (1, 0));
+    }
+
+    #[test]
+    fn topics_from_data_have_their_own_partitions() {
+        let mut report = Report::new(Destination { has_topics: true, ..Destination::default() }, false);
+        let mut transaction = Report::default();
+        for (topic, partition, offset) in [("flights-UA", 1, 5), ("flights-AA", 0, 5), ("flights-UA", 1, 6)] {
+            transaction.acknowledge(Some(topic), partition, Some(offset), 1);
+        }
+        report.add_acknowledged(transaction);
+        report.acknowledge(Some("flights-UA"), 1, Some(7), 1);
+        let json = serde_json::to_value(&report).unwrap();
+        assert!(json["partitions"].is_null(), "{json}");
+        assert_eq!(json["topics"]["flights-AA"]["0"], serde_json::json!({"records": 1, "first_offset": 5, "last_offset": 5}));
+        assert_eq!(json["topics"]["flights-UA"]["1"], serde_json::json!({"records": 3, "first_offset": 5, "last_offset": 7}));
+        let table = "  topic       partition     records   first offset    last offset\n\
+                     \x20 flights-AA          0           1              5              5\n\
+                     \x20 flights-UA          1           3              5              7";
+        assert!(report.to_string().ends_with(table), "{report}");
     }
 }

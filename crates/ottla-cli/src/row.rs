@@ -13,6 +13,31 @@ pub(crate) struct Row<'a> {
     pub(crate) key: Option<&'a [u8]>,
     /// The value: the line or JSON object as read, or the JSON object built from a CSV row.
     pub(crate) value: &'a [u8],
+    /// The fields of a CSV row; `None` for other formats.
+    pub(crate) columns: Option<Columns<'a>>,
+}
+
+/// The fields of a CSV row, in the order of the header's columns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Columns<'a> {
+    /// The texts of all fields, which are UTF-8, one after another.
+    pub(crate) texts: &'a [u8],
+    /// The end of each field in `texts`.
+    pub(crate) ends: &'a [usize],
+    /// The text that means null in each column.
+    pub(crate) nulls: &'a [Option<Vec<u8>>],
+    /// The indexes of the fields that are not null because they are quoted.
+    pub(crate) quoted: &'a [usize],
+}
+
+impl<'a> Columns<'a> {
+    /// The text of a column; `None` is null.
+    pub(crate) fn get(self, column: usize) -> Option<&'a [u8]> {
+        let start = column.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let text = self.ends.get(column).and_then(|&end| self.texts.get(start..end)).unwrap_or_default();
+        let null = self.nulls.get(column).and_then(Option::as_deref);
+        (null != Some(text) || self.quoted.contains(&column)).then_some(text)
+    }
 }
 
 /// A record of the input that cannot be sent. Reading goes on after it.
@@ -51,8 +76,18 @@ pub(crate) enum RowErrorKind {
     TextAfterQuote,
     /// A JSON object without the key field.
     MissingKey,
-    /// A key that is an object or an array.
+    /// A key that cannot be produced, such as one that is an object.
     InvalidKey,
+    /// A topic that cannot be produced, or that the configuration does not allow.
+    InvalidTopic,
+    /// A partition that cannot be produced, or that the topic does not have.
+    InvalidPartition,
+    /// A timestamp that cannot be produced.
+    InvalidTimestamp,
+    /// A header that cannot be produced.
+    InvalidHeader,
+    /// A value that cannot be produced, such as a word in a column of numbers.
+    InvalidValue,
     /// A key or value that its serializer rejects, such as a word for an integer.
     Serialization,
     /// The schema registry did not answer; the record itself may be valid.
@@ -73,6 +108,11 @@ impl RowErrorKind {
             Self::TextAfterQuote => "TextAfterQuote",
             Self::MissingKey => "MissingKey",
             Self::InvalidKey => "InvalidKey",
+            Self::InvalidTopic => "InvalidTopic",
+            Self::InvalidPartition => "InvalidPartition",
+            Self::InvalidTimestamp => "InvalidTimestamp",
+            Self::InvalidHeader => "InvalidHeader",
+            Self::InvalidValue => "InvalidValue",
             Self::Serialization => "Serialization",
             Self::SchemaRegistry => "SchemaRegistry",
         }

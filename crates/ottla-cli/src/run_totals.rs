@@ -32,6 +32,8 @@ pub(crate) struct RunTotals {
     counts: Arc<LiveCounts>,
     read_back: Option<Arc<ReadBack>>,
     keeps_rows: bool,
+    /// Whether the report has several topics.
+    has_topics: bool,
     /// Whether to stop reading.
     has_ended: AtomicBool,
 }
@@ -80,7 +82,7 @@ impl RunTotals {
         read_back: Option<Arc<ReadBack>>,
         transactional: bool,
     ) -> Arc<Self> {
-        let (counts, keeps_rows) = (progress.counts(), letters.is_some());
+        let (counts, keeps_rows, has_topics) = (progress.counts(), letters.is_some(), report.has_topics());
         let books = Books {
             report,
             transaction: transactional.then(Report::default),
@@ -91,7 +93,7 @@ impl RunTotals {
             ended: None,
             letters_failed: None,
         };
-        Arc::new(Self { books: Mutex::new(books), counts, read_back, keeps_rows, has_ended: AtomicBool::new(false) })
+        Arc::new(Self { books: Mutex::new(books), counts, read_back, keeps_rows, has_topics, has_ended: AtomicBool::new(false) })
     }
 
     /// Creates the entry for a row that is about to be sent. The caller must settle it in every case.
@@ -258,9 +260,10 @@ impl Entry {
                 if let Some((read_back, digest)) = read_back {
                     read_back.acknowledged(metadata.partition(), *digest);
                 }
+                let topic = self.totals.has_topics.then(|| metadata.topic());
                 let mut books = self.totals.books();
                 let Books { report, transaction, .. } = &mut *books;
-                transaction.as_mut().unwrap_or(report).acknowledge(metadata.partition(), metadata.offset(), size);
+                transaction.as_mut().unwrap_or(report).acknowledge(topic, metadata.partition(), metadata.offset(), size);
                 drop(books);
                 self.totals.counts.acknowledge(1);
             }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use ottla::{ErrorKind, Headers, Producer, ProducerRecord};
+use ottla::{ErrorKind, Producer, ProducerRecord};
 
 use crate::{
     args::ProduceArguments,
@@ -14,6 +14,7 @@ use crate::{
     interrupt::Interrupt,
     pace::Pace,
     plan::Plan,
+    record::{Parts, RecordMapper},
     row::{Row, RowError},
     run_totals::RunTotals,
     transactions::Transactions,
@@ -61,6 +62,7 @@ impl Sender<'_> {
     pub(crate) fn send_all(
         &self,
         input: &mut Input,
+        mut mapper: Option<&mut RecordMapper>,
         arguments: &ProduceArguments,
         transactions: &mut Option<Transactions<'_>>,
         position: impl Fn() -> u64,
@@ -80,7 +82,7 @@ impl Sender<'_> {
                 return End::Stopped(reason);
             }
             match input.next() {
-                Ok(Step::Row(row)) => self.send(&row, &mut buffers),
+                Ok(Step::Row(row)) => self.send(&row, mapper.as_deref_mut(), &mut buffers),
                 Ok(Step::Bad(error)) => self.totals.turn_away(&error),
                 Ok(Step::End) => break,
                 Err(_) if self.interrupt.is_pressed() => return End::Interrupted,
@@ -99,32 +101,47 @@ impl Sender<'_> {
         End::Read
     }
 
-    /// Encodes a row and sends it. A row that cannot be sent is counted in the totals.
-    fn send(&self, row: &Row<'_>, (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>)) {
+    /// Makes a record of a row, encodes it and sends it. A row that cannot be sent is counted in the totals.
+    fn send(&self, row: &Row<'_>, mapper: Option<&mut RecordMapper>, (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>)) {
         let (key_encoder, value_encoder) = self.encoders;
-        let place = |part| Place { part, topic: &self.plan.topic, format: self.plan.format };
         let turn_away = |Unfit { kind, message, field }| {
             self.totals.turn_away(&RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
         };
-        let mut headers = Headers::new();
-        let key = match row.key.map(|text| key_encoder.encode(place(Part::Key), text, &mut headers, key_buffer)) {
+        let parts = match mapper {
+            None => Parts { key: row.key, value: Some(row.value), ..Parts::default() },
+            Some(mapper) => match mapper.map(row, &self.plan.topic) {
+                Ok(parts) => parts,
+                Err(unfit) => return turn_away(unfit),
+            },
+        };
+        let topic = parts.topic.unwrap_or(&self.plan.topic);
+        let place = |part| Place { part, topic, format: self.plan.format };
+        let mut headers = parts.headers;
+        let key = match parts.key.map(|text| key_encoder.encode(place(Part::Key), text, &mut headers, key_buffer)) {
             None => None,
             Some(Ok(key)) => key,
             Some(Err(unfit)) => {
-                let field = unfit.field.or_else(|| self.plan.input.key.clone());
-                return turn_away(Unfit { field, ..unfit });
+                let key_field = parts.key_field.or(self.plan.input.key.as_deref()).map(str::to_owned);
+                return turn_away(Unfit { field: unfit.field.or(key_field), ..unfit });
             }
         };
-        let value = match value_encoder.encode(place(Part::Value), row.value, &mut headers, value_buffer) {
-            Ok(value) => value,
-            Err(unfit) => return turn_away(unfit),
+        let value = match parts.value.map(|text| value_encoder.encode(place(Part::Value), text, &mut headers, value_buffer)) {
+            None => None,
+            Some(Ok(value)) => value,
+            Some(Err(unfit)) => return turn_away(unfit),
         };
-        let mut record = ProducerRecord::to(&*self.plan.topic).headers(headers);
+        let mut record = ProducerRecord::to(topic).headers(headers);
         if let Some(key) = key {
             record = record.key(key);
         }
         if let Some(value) = value {
             record = record.value(value);
+        }
+        if let Some(partition) = parts.partition {
+            record = record.partition(partition);
+        }
+        if let Some(timestamp) = parts.timestamp {
+            record = record.timestamp(timestamp);
         }
         self.send_record(row, record, self.embedded.map(|_| Digest::of(key, value)));
     }

@@ -6,7 +6,7 @@ use super::{
     dialect::{CsvDialect, Header},
     text_encoding::TextEncoding,
 };
-use crate::row::{Row, RowError, RowErrorKind};
+use crate::row::{Columns, Row, RowError, RowErrorKind};
 use std::{
     collections::{HashMap, hash_map::Entry},
     io::{self, Read},
@@ -21,10 +21,14 @@ pub(super) struct Csv {
     named_by: &'static str,
     key: Option<usize>,
     quoted_null: bool,
+    /// The text that means null in each column.
+    nulls: Vec<Option<Vec<u8>>>,
     encoding: Option<TextEncoding>,
     /// Whether the current record was read to count the columns and is not returned yet.
     is_pending: bool,
     warning: Option<String>,
+    /// Whether rows become JSON objects.
+    builds_objects: bool,
     json: Vec<u8>,
 }
 
@@ -38,8 +42,6 @@ struct Column {
     name: String,
     /// The JSON before its value: `{"name":` or `,"name":`.
     prefix: Vec<u8>,
-    /// The text that means null.
-    null: Option<Vec<u8>>,
 }
 
 /// Why the header was rejected.
@@ -96,8 +98,9 @@ impl Csv {
             let mut prefix = if index == 0 { b"{".to_vec() } else { b",".to_vec() };
             push_string(&mut prefix, name).map_err(|source| ReadError { line: records.line(), source })?;
             prefix.push(b':');
-            columns.push(Column { name: name.clone(), prefix, null: dialect.null.all.clone().map(String::into_bytes) });
+            columns.push(Column { name: name.clone(), prefix });
         }
+        let mut nulls = vec![dialect.null.all.clone().map(String::into_bytes); columns.len()];
         // An input without a row has no columns to compare with.
         let is_empty = columns.is_empty();
         let column = |name: &str, missing: &str| match known.get(name) {
@@ -113,7 +116,7 @@ impl Csv {
         let key = key.map(|key| column(key, &format!("key column `{key}`"))).transpose()?.flatten();
         for (name, null) in &dialect.null.columns {
             if let Some(index) = column(name, &format!("column `{name}`, which `null` names"))? {
-                columns[index].null = Some(null.clone().into_bytes());
+                nulls[index] = Some(null.clone().into_bytes());
             }
         }
         let warning = match &columns[..] {
@@ -123,13 +126,34 @@ impl Csv {
         if columns.len() == 1 {
             records.take_blank_lines();
         }
-        let quoted_null = dialect.quoted_null;
-        Ok(Self { records, columns, named_by, key, quoted_null, encoding, is_pending, warning, json: Vec::new() })
+        Ok(Self {
+            records,
+            columns,
+            named_by,
+            key,
+            quoted_null: dialect.quoted_null,
+            nulls,
+            encoding,
+            is_pending,
+            warning,
+            builds_objects: true,
+            json: Vec::new(),
+        })
     }
 
     /// A likely mistake in the dialect, for the user.
     pub(super) fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
+    }
+
+    /// The names of the columns.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// From now on the value of a row is empty, for a caller that needs only the fields.
+    pub(super) fn build_no_objects(&mut self) {
+        self.builds_objects = false;
     }
 
     /// Reads the next row.
@@ -142,12 +166,12 @@ impl Csv {
             CsvAdvance::Record => {
                 let (fields, ends) = self.records.fields();
                 let quoted = if self.quoted_null { &[] } else { self.records.quoted() };
-                match to_json(&self.columns, quoted, fields, ends, &mut self.json) {
+                let row = Columns { texts: fields, ends, nulls: &self.nulls, quoted };
+                let is_valid = !self.builds_objects && ends.len() == self.columns.len() && are_texts(fields, ends);
+                match if is_valid { Ok(()) } else { to_json(&self.columns, row, &mut self.json) } {
                     Ok(()) => {
-                        let key = self.key.and_then(|index| Some((index, split((fields, ends)).nth(index)?)));
-                        let key = key.filter(|(index, key)| !self.columns[*index].is_null(key, quoted.contains(index)));
-                        let key = key.map(|(_, key)| key);
-                        return Ok(Step::Row(Row { line, raw: self.records.raw(), key, value: &self.json }));
+                        let key = self.key.and_then(|key| row.get(key));
+                        return Ok(Step::Row(Row { line, raw: self.records.raw(), key, value: &self.json, columns: Some(row) }));
                     }
                     Err(Fault::Columns) => {
                         let message = format!("{} columns, but {} has {}", ends.len(), self.named_by, self.columns.len());
@@ -162,12 +186,6 @@ impl Csv {
             }
         };
         Ok(Step::Bad(RowError { line, kind, message, field, record: self.records.raw().to_vec() }))
-    }
-}
-
-impl Column {
-    fn is_null(&self, field: &[u8], is_quoted: bool) -> bool {
-        !is_quoted && self.null.as_deref() == Some(field)
     }
 }
 
@@ -221,14 +239,9 @@ enum Fault<'a> {
     Write(io::Error),
 }
 
-/// Writes the JSON object of these fields to `json`. Fields with these indexes are not null.
-fn to_json<'a>(
-    columns: &'a [Column],
-    quoted: &[usize],
-    fields: &[u8],
-    ends: &[usize],
-    json: &mut Vec<u8>,
-) -> Result<(), Fault<'a>> {
+/// Writes the JSON object of a row to `json`.
+fn to_json<'a>(columns: &'a [Column], row: Columns<'_>, json: &mut Vec<u8>) -> Result<(), Fault<'a>> {
+    let Columns { texts: fields, ends, nulls, quoted } = row;
     if ends.len() != columns.len() {
         return Err(Fault::Columns);
     }
@@ -237,10 +250,11 @@ fn to_json<'a>(
     let text = std::str::from_utf8(fields).ok();
     let mut quoted = quoted.iter().peekable();
     let mut start = 0;
-    for (index, (column, &end)) in columns.iter().zip(ends).enumerate() {
+    for (index, ((column, null), &end)) in columns.iter().zip(nulls).zip(ends).enumerate() {
         json.extend_from_slice(&column.prefix);
         let field = &fields[start..end];
-        if column.is_null(field, quoted.next_if(|quoted| **quoted == index).is_some()) {
+        let is_quoted = quoted.next_if(|quoted| **quoted == index).is_some();
+        if !is_quoted && null.as_deref() == Some(field) {
             json.extend_from_slice(b"null");
         } else {
             let field = match text {
@@ -253,6 +267,11 @@ fn to_json<'a>(
     }
     json.push(b'}');
     Ok(())
+}
+
+/// Whether each field is UTF-8.
+fn are_texts(fields: &[u8], ends: &[usize]) -> bool {
+    std::str::from_utf8(fields).is_ok_and(|text| ends.iter().all(|&end| text.is_char_boundary(end)))
 }
 
 fn push_string(json: &mut Vec<u8>, text: &str) -> io::Result<()> {

@@ -42,7 +42,7 @@ impl Lines {
                 let message = format!("the line {invalid}");
                 Step::Bad(RowError { line: self.line, kind, message, field: None, record: std::mem::take(&mut self.buffer) })
             }
-            Advance::Line => Step::Row(Row { line: self.line, raw: &self.buffer, key: None, value: &self.buffer }),
+            Advance::Line => Step::Row(Row { line: self.line, raw: &self.buffer, key: None, value: &self.buffer, columns: None }),
             Advance::TooLong(error) => Step::Bad(error),
             Advance::End => Step::End,
         })

@@ -16,6 +16,7 @@ mod text_encoding;
 
 pub(crate) use field_path::FieldPath;
 pub(crate) use format::Format;
+pub(crate) use json_scalar::{Scalar, append_scalar};
 pub(crate) use settings::{GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
 
 use crate::row::{Row, RowError};
@@ -183,6 +184,30 @@ impl Input {
     pub(crate) fn warning(&self) -> Option<String> {
         let Rows::Csv(csv) = &self.rows else { return None };
         csv.warning().map(|warning| format!("warning: {}: {warning}", self.name))
+    }
+
+    /// The format.
+    pub(crate) fn format(&self) -> Format {
+        match self.rows {
+            Rows::Lines(_) => Format::Lines,
+            Rows::Jsonl(_) => Format::Jsonl,
+            Rows::Csv(_) => Format::Csv,
+        }
+    }
+
+    /// The names of the columns, if this is CSV.
+    pub(crate) fn columns(&self) -> Option<Vec<&str>> {
+        match &self.rows {
+            Rows::Csv(csv) => Some(csv.columns().collect()),
+            Rows::Lines(_) | Rows::Jsonl(_) => None,
+        }
+    }
+
+    /// From now on the value of a CSV row is empty, for a caller that needs only the fields.
+    pub(crate) fn build_no_objects(&mut self) {
+        if let Rows::Csv(csv) = &mut self.rows {
+            csv.build_no_objects();
+        }
     }
 
     /// Reads the next record.

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod help;
+mod record;
 mod usage;
 
 use std::{

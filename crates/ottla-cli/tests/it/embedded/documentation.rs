@@ -83,7 +83,8 @@ fn comparable(line: &str, servers: &str) -> String {
 fn console_examples_print_the_documented_output() {
     let examples = examples();
     assert!(examples.len() >= 5, "{} examples", examples.len());
-    let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
+    let topics = ["orders", "flights-AA", "flights-B6", "flights-UA"];
+    let kafka = topics.iter().fold(EmbeddedKafka::builder(), |kafka, topic| kafka.topic(*topic, 1)).start().unwrap();
     let servers = kafka.bootstrap_servers();
     let folder = Folder::new();
     // The repository's files that the examples use, and a command that connects to this broker.

@@ -9,6 +9,7 @@ mod ending;
 mod hostile;
 mod inputs;
 mod produce;
+mod record;
 mod rows;
 mod schema;
 mod transaction;

@@ -1,0 +1,406 @@
+//! [`RecordMapper`]: makes the parts of a record of each row, as the table `[record]` says.
+
+use std::collections::HashMap;
+
+use ottla::Headers;
+
+use super::{
+    column_type::ColumnType,
+    fields::{FieldFault, FieldNames, RowFields},
+    json_fields::JsonFields,
+    object::{Column, Name, ObjectFault, ObjectWriter},
+    settings::{Origin, RecordSettings, Setting, out_of_range, partition},
+    template::Template,
+    timestamp::TimestampFormat,
+    topic_rule::TopicRule,
+};
+use crate::{
+    encoding::Unfit,
+    exit::Failure,
+    input::{Format, Input},
+    row::{Row, RowErrorKind},
+};
+
+/// The similarity from which a column is suggested for an unknown one.
+const SIMILAR: f64 = 0.7;
+/// The maximum number of columns named in a message.
+const MAX_NAMED: usize = 50;
+
+/// The parts of a record, as texts that are not yet serialized.
+#[derive(Debug, Default)]
+pub(crate) struct Parts<'a> {
+    /// The topic, if it comes from data.
+    pub(crate) topic: Option<&'a str>,
+    /// The key's text; `None` is a null key.
+    pub(crate) key: Option<&'a [u8]>,
+    /// The field that the key comes from.
+    pub(crate) key_field: Option<&'a str>,
+    /// The partition; `None` leaves it to the partitioner.
+    pub(crate) partition: Option<i32>,
+    /// Milliseconds since 1970 in UTC; `None` is the time when the record is sent.
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) headers: Headers,
+    /// The value's text; `None` is a tombstone.
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+/// Makes the parts of each record. Everything is resolved before the first row, and the buffers are reused for every row.
+pub(crate) struct RecordMapper {
+    names: Vec<String>,
+    source: Source,
+    topic: Option<(Template, TopicRule)>,
+    key: Content,
+    partition: Option<Number<i32>>,
+    timestamp: Option<(Number<i64>, TimestampFormat)>,
+    headers: Vec<(String, Template)>,
+    value: Content,
+    tombstone: Option<Tombstone>,
+    markers: Vec<String>,
+    /// The number of partitions of each known topic.
+    partitions: HashMap<String, usize>,
+    buffers: Buffers,
+}
+
+/// Where the fields of a row are.
+enum Source {
+    /// The column of each field.
+    Columns(Vec<usize>),
+    Json(JsonFields),
+    Line,
+}
+
+/// What a key or a value is made of.
+enum Content {
+    /// As read.
+    Unchanged,
+    Text(Template),
+    Object(ObjectWriter),
+}
+
+/// A number that is the same for every record, or the text of one.
+enum Number<T> {
+    Constant(T),
+    Text(Template),
+}
+
+/// The field that marks tombstones, by its index, and its texts that do.
+struct Tombstone {
+    field: usize,
+    values: Vec<String>,
+}
+
+#[derive(Default)]
+struct Buffers {
+    topic: Vec<u8>,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+impl RecordMapper {
+    /// Creates the mapper for an input, or `None` if the settings say nothing about single records.
+    ///
+    /// # Errors
+    /// The input lacks a column that a setting uses.
+    pub(crate) fn new(settings: &RecordSettings, input: &mut Input) -> Result<Option<Self>, Failure> {
+        if settings.is_empty() {
+            return Ok(None);
+        }
+        let columns: Option<Vec<String>> = input.columns().map(|names| names.into_iter().map(str::to_owned).collect());
+        let mut compiler = Compiler { settings, columns: columns.as_deref(), fields: FieldNames::default() };
+        let mapper = compiler.compile(input.format())?;
+        if !matches!(mapper.value, Content::Unchanged) {
+            input.build_no_objects();
+        }
+        Ok(Some(mapper))
+    }
+
+    /// Sets the number of partitions of a topic, so that a partition which the topic does not have is found before it is sent.
+    pub(crate) fn set_partitions(&mut self, topic: &str, count: usize) {
+        self.partitions.insert(topic.to_owned(), count);
+    }
+
+    /// Makes the parts of a row's record. `topic` is the topic if it does not come from data.
+    ///
+    /// # Errors
+    /// The part that cannot be produced, and the field it comes from.
+    pub(crate) fn map<'a>(&'a mut self, row: &Row<'a>, topic: &str) -> Result<Parts<'a>, Unfit> {
+        let Self { names, source, buffers, partitions, .. } = self;
+        let Buffers { topic: topic_text, key, value, scratch } = buffers;
+        let mut object = "";
+        let fields = match source {
+            Source::Columns(indexes) => row.columns.map_or(RowFields::Line, |columns| RowFields::Columns { columns, indexes }),
+            Source::Json(json) => {
+                object = std::str::from_utf8(row.value).unwrap_or_default();
+                RowFields::Json { object, found: json.find(object) }
+            }
+            Source::Line => RowFields::Line,
+        };
+        let refuse = |part: &str, kind, FieldFault { field, message, .. }: FieldFault| {
+            let name = names.get(field).map_or("", String::as_str);
+            Unfit { kind, message: format!("{part}: the field `{name}` {message}"), field: Some(name.to_owned()) }
+        };
+        let mut parts = Parts::default();
+
+        if let Some((template, rule)) = &self.topic {
+            let wrong = |message: &str| wrong_text("topic", RowErrorKind::InvalidTopic, template, message);
+            let has_text = template.write(&fields, topic_text);
+            if !has_text.map_err(|fault| refuse("topic", RowErrorKind::InvalidTopic, fault))? {
+                return Err(wrong("is null"));
+            }
+            let allowed = std::str::from_utf8(topic_text).ok().filter(|topic| rule.allows(topic));
+            parts.topic =
+                Some(allowed.ok_or_else(|| wrong("is not in record.topics; correct the field, or add the topic there"))?);
+        }
+
+        match &self.key {
+            Content::Unchanged => parts.key = row.key,
+            Content::Text(template) => {
+                let has_text = template.write(&fields, key).map_err(|fault| {
+                    let kind = if fault.is_missing { RowErrorKind::MissingKey } else { RowErrorKind::InvalidKey };
+                    refuse("key", kind, fault)
+                })?;
+                (parts.key, parts.key_field) = (has_text.then_some(&**key), template.first_field());
+            }
+            Content::Object(writer) => {
+                writer.write(&fields, object, key).map_err(|fault| wrong_member("key", RowErrorKind::InvalidKey, &fault))?;
+                parts.key = Some(key);
+            }
+        }
+
+        parts.partition = match &self.partition {
+            None => None,
+            Some(Number::Constant(constant)) => Some(*constant),
+            Some(Number::Text(template)) => {
+                let wrong = |message: &str| wrong_text("partition", RowErrorKind::InvalidPartition, template, message);
+                let has_text = template.write(&fields, scratch);
+                if !has_text.map_err(|fault| refuse("partition", RowErrorKind::InvalidPartition, fault))? {
+                    return Err(wrong("is null"));
+                }
+                let number = partition(scratch).ok_or_else(|| wrong("is not a partition number, which is 0 or more"))?;
+                let topic = parts.topic.unwrap_or(topic);
+                let is_beyond = |count: usize| usize::try_from(number).is_ok_and(|number| number >= count);
+                if let Some(count) = partitions.get(topic).copied().filter(|count| is_beyond(*count)) {
+                    return Err(wrong(&out_of_range(topic, count)));
+                }
+                Some(number)
+            }
+        };
+
+        parts.timestamp = match &self.timestamp {
+            None => None,
+            Some((Number::Constant(constant), _)) => Some(*constant),
+            Some((Number::Text(template), format)) => {
+                let wrong = |message: &str| wrong_text("timestamp", RowErrorKind::InvalidTimestamp, template, message);
+                let has_text = template.write(&fields, scratch);
+                if !has_text.map_err(|fault| refuse("timestamp", RowErrorKind::InvalidTimestamp, fault))? {
+                    return Err(wrong("is null"));
+                }
+                let time = std::str::from_utf8(scratch)
+                    .ok()
+                    .and_then(|text| format.milliseconds(text))
+                    .ok_or_else(|| wrong(&format!("is not {}; correct it, or set record.timestamp_format", format.expected())))?;
+                // librdkafka reads 0 as the current time.
+                if time <= 0 {
+                    return Err(wrong("is not after 1970-01-01"));
+                }
+                Some(time)
+            }
+        };
+
+        for (name, template) in &self.headers {
+            let has_text = template.write(&fields, scratch);
+            let has_text = has_text.map_err(|fault| refuse(&format!("header {name}"), RowErrorKind::InvalidHeader, fault))?;
+            parts.headers.push(name.as_str(), has_text.then_some(&**scratch));
+        }
+
+        if let Some(Tombstone { field, values }) = &self.tombstone {
+            scratch.clear();
+            // A row without the field is no tombstone.
+            let is_tombstone = match fields.append(*field, scratch) {
+                Ok(has_text) => has_text && values.iter().any(|value| value.as_bytes() == &**scratch),
+                Err(fault) if fault.is_missing => false,
+                Err(fault) => return Err(refuse("tombstone_field", RowErrorKind::InvalidValue, fault)),
+            };
+            if is_tombstone {
+                return Ok(parts);
+            }
+        }
+        parts.value = match &self.value {
+            Content::Unchanged => Some(row.value),
+            Content::Text(template) => {
+                let has_text = template.write_raw(&fields, value);
+                has_text.map_err(|fault| refuse("value", RowErrorKind::InvalidValue, fault))?.then_some(&**value)
+            }
+            Content::Object(writer) => {
+                writer
+                    .write(&fields, object, value)
+                    .map_err(|fault| wrong_member("value", RowErrorKind::InvalidValue, &fault))?;
+                Some(value)
+            }
+        };
+        parts.value = parts.value.filter(|value| !self.markers.iter().any(|marker| marker.as_bytes() == *value));
+        Ok(parts)
+    }
+}
+
+/// The error of a template's text; the field is its first one.
+fn wrong_text(part: &str, kind: RowErrorKind, template: &Template, message: &str) -> Unfit {
+    let name = template.first_field().unwrap_or_default();
+    let what = if template.is_field() { "the field" } else { "the text with the field" };
+    Unfit { kind, message: format!("{part}: {what} `{name}` {message}"), field: Some(name.to_owned()) }
+}
+
+/// The error of an object's member.
+fn wrong_member(part: &str, kind: RowErrorKind, ObjectFault { field, message }: &ObjectFault<'_>) -> Unfit {
+    Unfit { kind, message: format!("{part}: the field `{field}` {message}"), field: Some((*field).to_owned()) }
+}
+
+/// Resolves the fields of the settings.
+struct Compiler<'a> {
+    settings: &'a RecordSettings,
+    /// The columns of a CSV input.
+    columns: Option<&'a [String]>,
+    fields: FieldNames,
+}
+
+impl Compiler<'_> {
+    fn compile(&mut self, format: Format) -> Result<RecordMapper, Failure> {
+        let settings = self.settings;
+        let topic = settings.topic.as_ref().zip(settings.topic_rule());
+        let topic = topic.map(|(template, rule)| (self.template(template), rule.clone()));
+        let key = match (&settings.key, &settings.key_fields) {
+            (Some(template), _) => Content::Text(self.template(template)),
+            (None, Some(fields)) => Content::Object(self.object_of(fields)?),
+            (None, None) => Content::Unchanged,
+        };
+        let number = settings.partition.as_ref().map(|setting| {
+            let constant = setting.value.constant().and_then(|text| partition(text.as_bytes()));
+            constant.map_or_else(|| Number::Text(self.template(setting)), Number::Constant)
+        });
+        let timestamp = match &settings.timestamp {
+            None => None,
+            Some(setting) => {
+                let format = settings.timestamp_format().map_err(|(origin, message)| settings.failure(&origin, message))?;
+                let constant = setting.value.constant().and_then(|text| format.milliseconds(text));
+                Some((constant.map_or_else(|| Number::Text(self.template(setting)), Number::Constant), format))
+            }
+        };
+        let headers = settings.headers.iter().map(|(name, template)| (name.clone(), self.template(template))).collect();
+        let value = self.value(format)?;
+        let tombstone = settings.tombstone_field.as_ref().map(|setting| Tombstone {
+            field: self.fields.add(&setting.value, &setting.origin),
+            values: settings.tombstone_values.as_ref().map_or_else(|| vec!["true".to_owned()], |values| values.value.clone()),
+        });
+        let markers = settings.tombstone_markers.as_ref().map(|markers| markers.value.clone()).unwrap_or_default();
+        let source = match format {
+            Format::Lines => Source::Line,
+            Format::Csv => {
+                let indexes = self.fields.with_users().map(|(name, user)| self.column(name, user));
+                Source::Columns(indexes.collect::<Result<_, _>>()?)
+            }
+            Format::Jsonl => Source::Json(JsonFields::new(self.fields.names())),
+        };
+        let names = self.fields.names().to_vec();
+        let (partitions, buffers) = (HashMap::new(), Buffers::default());
+        let partition = number;
+        Ok(RecordMapper {
+            names,
+            source,
+            topic,
+            key,
+            partition,
+            timestamp,
+            headers,
+            value,
+            tombstone,
+            markers,
+            partitions,
+            buffers,
+        })
+    }
+
+    fn template(&mut self, setting: &Setting<Template>) -> Template {
+        let mut template = setting.value.clone();
+        template.set_indexes(|name| self.fields.add(name, &setting.origin));
+        template
+    }
+
+    fn value(&mut self, format: Format) -> Result<Content, Failure> {
+        let settings = self.settings;
+        if let Some(template) = &settings.value {
+            return Ok(Content::Text(self.template(template)));
+        }
+        if let Some(fields) = &settings.value_fields {
+            return Ok(Content::Object(self.object_of(fields)?));
+        }
+        let without = settings.value_without.as_ref().map_or(&[][..], |names| &names.value);
+        match self.columns {
+            Some(columns) => {
+                if let Some(setting) = &settings.value_without {
+                    setting.value.iter().try_for_each(|name| self.column(name, &setting.origin).map(drop))?;
+                }
+                if without.is_empty() && settings.types.is_empty() && settings.infer.is_none() {
+                    return Ok(Content::Unchanged);
+                }
+                let kept = columns.iter().enumerate().filter(|(_, name)| !without.contains(name));
+                let kept = kept.map(|(index, name)| (name.as_str(), index)).collect();
+                Ok(Content::Object(self.columns_writer(kept)?))
+            }
+            None if format == Format::Jsonl && !without.is_empty() => {
+                Ok(Content::Object(ObjectWriter::Without(without.to_vec())))
+            }
+            None => Ok(Content::Unchanged),
+        }
+    }
+
+    /// The writer of an object with these fields.
+    fn object_of(&mut self, fields: &Setting<Vec<String>>) -> Result<ObjectWriter, Failure> {
+        if self.columns.is_none() {
+            let members = fields.value.iter().map(|name| (Name::new(name), self.fields.add(name, &fields.origin)));
+            return Ok(ObjectWriter::Fields(members.collect()));
+        }
+        let indexes = fields.value.iter().map(|name| Ok((name.as_str(), self.column(name, &fields.origin)?)));
+        self.columns_writer(indexes.collect::<Result<_, Failure>>()?)
+    }
+
+    fn columns_writer(&self, columns: Vec<(&str, usize)>) -> Result<ObjectWriter, Failure> {
+        let settings = self.settings;
+        for (name, setting) in &settings.types {
+            self.column(name, &setting.origin)?;
+        }
+        let default = if settings.infer.is_some() { ColumnType::Infer } else { ColumnType::String };
+        let type_of =
+            |name: &str| settings.types.iter().find(|(typed, _)| typed == name).map_or(default, |(_, setting)| setting.value);
+        let columns = columns.into_iter();
+        Ok(ObjectWriter::Columns(
+            columns.map(|(name, index)| Column { name: Name::new(name), index, column_type: type_of(name) }).collect(),
+        ))
+    }
+
+    /// The index of a column that a setting uses.
+    fn column(&self, name: &str, user: &Origin) -> Result<usize, Failure> {
+        let columns = self.columns.unwrap_or_default();
+        // An input without a header and without a row has no columns.
+        if columns.is_empty() {
+            return Ok(0);
+        }
+        columns.iter().position(|column| column == name).ok_or_else(|| {
+            let similar = columns
+                .iter()
+                .map(|column| (strsim::jaro_winkler(column, name), column))
+                .filter(|(similarity, _)| *similarity >= SIMILAR)
+                .max_by(|one, other| one.0.total_cmp(&other.0));
+            let remedy = match similar {
+                Some((_, column)) => format!("did you mean {column}?"),
+                None => {
+                    let named: Vec<&str> = columns.iter().take(MAX_NAMED).map(String::as_str).collect();
+                    let more = columns.len() - named.len();
+                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                    format!("its columns are {}{more}", named.join(", "))
+                }
+            };
+            self.settings.failure(user, format!("the input has no column `{name}`; {remedy}"))
+        })
+    }
+}

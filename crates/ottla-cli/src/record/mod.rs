@@ -1,0 +1,15 @@
+//! The table `[record]`: where the topic, key, partition, timestamp, headers and value of each record come from.
+
+mod column_type;
+mod fields;
+mod json_fields;
+mod mapper;
+mod object;
+mod settings;
+mod template;
+mod timestamp;
+mod topic_rule;
+
+pub(crate) use mapper::{Parts, RecordMapper};
+pub(crate) use settings::{NAMES, RecordSettings, is_record_setting};
+pub(crate) use topic_rule::check_topic;
