@@ -6,6 +6,7 @@
 mod broker;
 mod command;
 mod embedded;
+mod flights;
 mod secrets;
 
 use ottla_test_support::log;

@@ -1,14 +1,13 @@
 //! The table `[record]`: where the parts of each record come from.
 
-use std::collections::BTreeSet;
-
 use ottla::testing::EmbeddedKafka;
-use ottla_test_support::{folder::Folder, log::Found, repository};
+use ottla_test_support::{folder::Folder, log::Found};
 use serde_json::{Value, json};
 
 use crate::{
     arguments,
     command::{Ended, run, run_with_stdin},
+    flights::Flights,
     log,
 };
 
@@ -75,79 +74,9 @@ fn text(bytes: Option<&Vec<u8>>) -> Option<&str> {
 
 #[test]
 fn flights_have_key_timestamp_headers_topic_and_typed_values_of_their_row() {
-    const NUMBERS: [&str; 14] = [
-        "year",
-        "month",
-        "day",
-        "dep_time",
-        "sched_dep_time",
-        "dep_delay",
-        "arr_time",
-        "sched_arr_time",
-        "arr_delay",
-        "flight",
-        "air_time",
-        "distance",
-        "hour",
-        "minute",
-    ];
-    let csv = std::fs::read_to_string(repository("examples/data/flights-sample.csv")).unwrap();
-    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
-    let header = lines.next().unwrap();
-    let rows: Vec<Vec<&str>> = lines.collect();
-    let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
-    let carriers: BTreeSet<&str> = rows.iter().map(|row| row[column("carrier")]).collect();
-    let topics: Vec<String> = carriers.iter().map(|carrier| format!("flights-{carrier}")).collect();
-    let place = Place::new(&topics.iter().map(String::as_str).collect::<Vec<_>>());
-
-    // Some topics are allowed by name, and the rest by a pattern.
-    let (named, rest) = topics.split_at(topics.len() / 2);
-    let firsts: BTreeSet<String> = rest.iter().map(|topic| format!("{}*", &topic[..topic.len() - 1])).collect();
-    let allowed: Vec<&String> = named.iter().chain(&firsts).collect();
-    let types: String = NUMBERS.iter().map(|name| format!("{name} = \"long\"\n")).collect();
-    let ended = place.produce(
-        "input.csv",
-        &csv,
-        &format!(
-            "[input]\nnull = \"NA\"\n[record]\ntopic = \"flights-{{carrier}}\"\ntopics = {}\nkey = \"{{origin}}-{{dest}}\"\n\
-             timestamp = \"{{time_hour}}\"\n[record.headers]\nsource = \"nycflights13\"\ntailnum = \"{{tailnum}}\"\n[record.types]\n{types}",
-            json!(allowed)
-        ),
-    );
-    let report = ended.with(0).report();
-    assert_eq!((&report["acknowledged"], &report["failed"]), (&json!(rows.len()), &json!(0)));
-    assert_eq!(report["topic"], json!("flights-{carrier}"));
-
-    let in_row = |row: &[&str], name: &str| Some(row[column(name)].to_owned()).filter(|text| text != "NA");
-    let mut seen = 0;
-    for (carrier, topic) in carriers.iter().zip(&topics) {
-        let mut found: Vec<String> = Vec::new();
-        for record in place.records(topic) {
-            let headers: Vec<_> = record.headers.iter().map(|(name, value)| (name.as_str(), text(value.as_ref()))).collect();
-            let value: Value = serde_json::from_str(record.value_text()).unwrap();
-            found.push(json!([text(record.key.as_ref()), record.timestamp, headers, value]).to_string());
-        }
-        let of_topic =
-            report["topics"][topic].as_object().unwrap().values().map(|partition| partition["records"].as_u64().unwrap());
-        assert_eq!(of_topic.sum::<u64>(), found.len() as u64, "{topic}");
-        let mut wanted: Vec<String> = Vec::new();
-        for row in rows.iter().filter(|row| row[column("carrier")] == *carrier) {
-            let time: jiff::Timestamp = row[column("time_hour")].parse().unwrap();
-            let headers = json!([["source", "nycflights13"], ["tailnum", in_row(row, "tailnum")]]);
-            let value = |name: &str| match in_row(row, name) {
-                Some(text) if NUMBERS.contains(&name) => json!(text.parse::<i64>().unwrap()),
-                text => json!(text),
-            };
-            let object: serde_json::Map<_, _> = header.iter().map(|name| ((*name).to_owned(), value(name))).collect();
-            let key = format!("{}-{}", row[column("origin")], row[column("dest")]);
-            wanted.push(json!([key, time.as_millisecond(), headers, object]).to_string());
-        }
-        seen += found.len();
-        found.sort();
-        wanted.sort();
-        assert!(found == wanted, "{topic} differs");
-    }
-    assert_eq!(seen, rows.len());
+    let flights = Flights::read("flights");
+    let place = Place::new(&flights.topics().iter().map(String::as_str).collect::<Vec<_>>());
+    flights.produce_and_compare(place.kafka.bootstrap_servers());
 }
 
 #[test]
