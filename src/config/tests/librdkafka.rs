@@ -10,9 +10,11 @@ const LOG_LEVEL: &str = "librdkafka.log_level";
 struct Created {
     /// The properties that it was created with.
     passed: Vec<(String, String)>,
-    /// librdkafka's value of a property; `None` if there is no such property.
-    value: Box<dyn Fn(&str) -> Option<String>>,
+    value: ValueOf,
 }
+
+/// librdkafka's value of a property; `None` if there is no such property.
+type ValueOf = Box<dyn Fn(&str) -> Option<String>>;
 
 impl Created {
     fn value(&self, property: &str) -> String {
