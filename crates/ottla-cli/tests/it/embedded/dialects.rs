@@ -1,6 +1,9 @@
 //! Inputs in other dialects, formats and encodings than the default: the settings of `[input]`.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
@@ -14,7 +17,7 @@ fn config(place: &Place, input: &str) -> PathBuf {
     place.folder.file("orders.toml", text)
 }
 
-fn produce(config: &PathBuf) -> Vec<OsString> {
+fn produce(config: &Path) -> Vec<OsString> {
     arguments!["produce", "-c", config, "--report", "json"].to_vec()
 }
 
