@@ -59,7 +59,7 @@ pub(crate) struct PreparedRecord {
 /// batch, which contains errors and a waker.
 #[derive(Default)]
 pub(crate) enum Completion {
-    /// The [`Pending`], if it still exists.
+    /// The [`Pending`](super::Pending), if it still exists.
     #[default]
     Future,
     /// A callback, which runs on the delivery thread.

@@ -100,7 +100,7 @@ impl<'a> Choice<'a> {
     }
 
     /// The serialized value, `None` for null. Of a small record it is here only for a partitioner that
-    /// [wants](Partition::wants_value) it.
+    /// [wants](TopicPartitioner::wants_value) it.
     pub(crate) fn value(&self) -> Option<&'a [u8]> {
         self.value
     }
