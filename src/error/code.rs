@@ -1,6 +1,6 @@
 //! The meaning of broker and librdkafka error codes, modelled on the Java client's exceptions.
 //!
-//! The tables are [`broker_codes`](super::broker_codes) and [`librdkafka_codes`](super::librdkafka_codes). `docs/errors.md` shows them.
+//! The tables are [`super::broker_codes`] and [`super::librdkafka_codes`]. `docs/errors.md` shows them.
 
 use super::{ErrorKind, broker_codes, librdkafka_codes};
 
