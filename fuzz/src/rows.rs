@@ -65,7 +65,14 @@ fn beginning(given: &[Given], records: usize) -> &[Given] {
 
 /// Whether the bytes may be a container, which has no lines.
 fn is_archive(data: &[u8]) -> bool {
-    matches!(data, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+    matches!(
+        data,
+        [0x1f, 0x8b, ..]
+            | [0x28, 0xb5, 0x2f, 0xfd, ..]
+            | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]
+            | [0xfd, b'7', b'z', b'X', b'Z', 0, ..]
+            | [0x04, 0x22, 0x4d, 0x18, ..]
+    )
 }
 
 /// The bytes as gzip in two members, as gzip with an empty member, and as zstd after a skippable frame.

@@ -1,31 +1,53 @@
-//! [`decompress`]: detects and decompresses gzip and zstd.
+//! [`decompress`]: detects and decompresses gzip, zstd, xz and lz4.
 
 use std::{
-    io::{self, Cursor, Read},
+    io::{self, BufReader, Cursor, Read},
     path::Path,
 };
+
+use lzma_rust2::XzReader;
 
 use super::{
     container::{self, Begins},
     gzip::Gzip,
+    lz4::Lz4,
 };
 
 /// The maximum number of bytes inspected at the beginning: a tar archive is identified at byte 257.
 const INSPECTED: usize = 512;
 
+/// The maximum memory of an xz decoder, in KiB: a dictionary of 128 MiB, as zstd's limit, and the decoder's own buffers.
+const XZ_MEMORY: u32 = 129 * 1024;
+
+/// A compression of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Compression {
+pub(super) enum Compression {
     Gzip,
     Zstd,
+    Xz,
+    Lz4,
 }
 
 impl Compression {
-    const ALL: [Self; 2] = [Self::Gzip, Self::Zstd];
+    const ALL: [Self; 4] = [Self::Gzip, Self::Zstd, Self::Xz, Self::Lz4];
+
+    /// The compression that the file extension names.
+    pub(super) fn of_path(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "gz" => Some(Self::Gzip),
+            "zst" => Some(Self::Zstd),
+            "xz" => Some(Self::Xz),
+            "lz4" => Some(Self::Lz4),
+            _ => None,
+        }
+    }
 
     const fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Xz => "xz",
+            Self::Lz4 => "lz4",
         }
     }
 
@@ -38,7 +60,13 @@ impl Compression {
             _ if bytes.contains(&None) => None,
             _ => Some(true),
         };
+        let magic = |magic: &[u8]| {
+            let length = first.len().min(magic.len());
+            if first[..length] == magic[..length] { (length == magic.len()).then_some(true) } else { Some(false) }
+        };
         match self {
+            Self::Xz => magic(b"\xfd7zXZ\0"),
+            Self::Lz4 => magic(b"\x04\x22\x4d\x18"),
             Self::Gzip => all(&[is(0, |byte| byte == 0x1f), is(1, |byte| byte == 0x8b)]),
             Self::Zstd => {
                 let frame = [is(0, |b| b == 0x28), is(1, |b| b == 0xb5), is(2, |b| b == 0x2f), is(3, |b| b == 0xfd)];
@@ -61,11 +89,11 @@ enum Kind {
     Plain,
 }
 
-/// Decompresses gzip (all members) and zstd (all frames). They are detected by their first bytes, which no text begins with. It
+/// Decompresses gzip (all members), zstd and lz4 (all frames) and xz (all streams). They are detected by their first bytes, which no text begins with. It
 /// reads no more of the source than needed for that.
 ///
 /// # Errors
-/// The first bytes cannot be read; the path ends in `.gz` or `.zst` but the content does not match;
+/// The first bytes cannot be read; the path has a compression's extension but the content does not match;
 /// [`Unsupported`](io::ErrorKind::Unsupported) if the content is an unsupported container, also if it is compressed. The returned
 /// reader fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the archive is truncated, after all data before that.
 pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::Result<Box<dyn Read + Send>> {
@@ -73,11 +101,7 @@ pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::R
     if let Some(error) = failed {
         return Err(error);
     }
-    let named = match path.extension().and_then(|extension| extension.to_str()) {
-        Some(extension) if extension.eq_ignore_ascii_case("gz") => Some(Compression::Gzip),
-        Some(extension) if extension.eq_ignore_ascii_case("zst") => Some(Compression::Zstd),
-        _ => None,
-    };
+    let named = Compression::of_path(path);
     let compression = match kind {
         Kind::Refused(reason) => return Err(unsupported(reason)),
         Kind::Compressed(compression) => Some(compression),
@@ -100,6 +124,8 @@ pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::R
     let mut archive: Box<dyn Read + Send> = match compression {
         Compression::Gzip => Box::new(Archive { name, decoder: Gzip::new(whole) }),
         Compression::Zstd => Box::new(Archive { name, decoder: zstd::stream::read::Decoder::new(whole)? }),
+        Compression::Xz => Box::new(Archive { name, decoder: XzReader::new_mem_limit(BufReader::new(whole), true, XZ_MEMORY) }),
+        Compression::Lz4 => Box::new(Archive { name, decoder: Lz4::new(whole) }),
     };
     // An error here is returned when the record it affects is read.
     let (first, kind, failed) = inspect(&mut archive);
@@ -181,6 +207,13 @@ impl<R: Read> Read for Archive<R> {
                 io::ErrorKind::UnexpectedEof => {
                     io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {name} data is truncated"))
                 }
+                io::ErrorKind::OutOfMemory => io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!(
+                        "the {name} data needs more than 128 MiB of memory to decompress; compress it with a smaller dictionary, \
+                         such as that of xz -9"
+                    ),
+                ),
                 // zstd's message for ZSTD_error_frameParameter_windowTooLarge: the window exceeds its default limit of 128 MiB.
                 _ if error.to_string().contains("too much memory") => io::Error::new(
                     io::ErrorKind::InvalidData,

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::Path, str::FromStr};
 
+use super::decompress::Compression;
+
 /// The format of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -17,7 +19,7 @@ impl Format {
     /// All formats.
     pub(crate) const ALL: [Self; 3] = [Self::Lines, Self::Jsonl, Self::Csv];
 
-    /// The format by file extension, ignoring `.gz` or `.zst`; `None` if the extension is unknown.
+    /// The format by file extension, ignoring that of a compression; `None` if the extension is unknown.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         match plain_extension(path)?.as_str() {
             "txt" | "log" | "lines" => Some(Self::Lines),
@@ -38,11 +40,8 @@ pub(super) fn delimiter_of_path(path: &Path) -> u8 {
 
 /// The file extension in lower case, without that of a compression.
 fn plain_extension(path: &Path) -> Option<String> {
-    let extension = |path: &Path| path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
-    match extension(path).as_deref() {
-        Some("gz" | "zst") => extension(&path.with_extension("")),
-        _ => extension(path),
-    }
+    let plain = Compression::of_path(path).map(|_| path.with_extension(""));
+    Some(plain.as_deref().unwrap_or(path).extension()?.to_str()?.to_ascii_lowercase())
 }
 
 impl FromStr for Format {
@@ -78,6 +77,8 @@ mod tests {
             ("flights.csv", Some(Format::Csv)),
             ("a.b/flights.CSV.gz", Some(Format::Csv)),
             ("orders.jsonl.zst", Some(Format::Jsonl)),
+            ("orders.jsonl.XZ", Some(Format::Jsonl)),
+            ("orders.tab.lz4", Some(Format::Csv)),
             ("orders.ndjson", Some(Format::Jsonl)),
             ("flights.tsv.gz", Some(Format::Csv)),
             ("notes.txt", Some(Format::Lines)),

@@ -11,6 +11,7 @@ mod gzip;
 mod json_scalar;
 mod jsonl;
 mod lines;
+mod lz4;
 mod settings;
 mod text_encoding;
 
@@ -30,7 +31,7 @@ use std::{
 /// The source and format of the records: `[input]` of a configuration file, overridden by flags.
 #[derive(Debug, Clone)]
 pub(crate) struct InputOptions {
-    /// The file, or `-` for stdin. gzip and zstd data are decompressed, whatever the file extension.
+    /// The file, or `-` for stdin. gzip, zstd, xz and lz4 data are decompressed, whatever the file extension.
     pub(crate) path: PathBuf,
     /// The format. Defaults to the one of the file extension (`.txt`, `.jsonl`, `.csv`), and to lines on stdin.
     pub(crate) format: Option<Format>,

@@ -14,7 +14,7 @@ use crate::{
     exit::chain,
     row::RowErrorKind::{self, *},
 };
-use archives::{gzip, zstd};
+use archives::{gzip, lz4, xz, zstd};
 use proptest::prelude::*;
 use std::{
     collections::HashSet,
@@ -129,7 +129,7 @@ fn complete_records_are_returned_before_more_bytes_arrive() {
         let Step::Row(row) = input.next().unwrap() else { panic!("{path}: no row") };
         assert_eq!(text(row.value), wanted, "{path}");
     }
-    for compress in [gzip, zstd] {
+    for compress in [gzip, zstd, xz, lz4] {
         let source = Cursor::new(compress(b"ab\n")).chain(NotYet);
         let mut input = Input::read(Box::new(source), &options("a.txt")).unwrap();
         assert!(matches!(input.next(), Ok(Step::Row(Row { value: b"ab", .. }))));
