@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use ottla::Headers;
 
 use super::{
-    column_type::ColumnType,
-    fields::{FieldFault, FieldNames, RowFields},
+    compiler::Compiler,
+    fields::{FieldFault, RowFields},
     json_fields::JsonFields,
-    object::{Column, Name, ObjectFault, ObjectWriter},
-    settings::{Origin, RecordSettings, Setting, out_of_range, partition},
+    object::{ObjectFault, ObjectWriter},
+    settings::{RecordSettings, out_of_range, partition},
     template::Template,
     timestamp::TimestampFormat,
     topic_rule::TopicRule,
@@ -17,14 +17,9 @@ use super::{
 use crate::{
     encoding::Unfit,
     exit::Failure,
-    input::{Format, Input},
+    input::Input,
     row::{Row, RowErrorKind},
 };
-
-/// The similarity from which a column is suggested for an unknown one.
-const SIMILAR: f64 = 0.7;
-/// The maximum number of columns named in a message.
-const MAX_NAMED: usize = 50;
 
 /// The parts of a record, as texts that are not yet serialized.
 #[derive(Debug, Default)]
@@ -46,23 +41,23 @@ pub(crate) struct Parts<'a> {
 
 /// Makes the parts of each record. Everything is resolved before the first row, and the buffers are reused for every row.
 pub(crate) struct RecordMapper {
-    names: Vec<String>,
-    source: Source,
-    topic: Option<(Template, TopicRule)>,
-    key: Content,
-    partition: Option<Number<i32>>,
-    timestamp: Option<(Number<i64>, TimestampFormat)>,
-    headers: Vec<(String, Template)>,
-    value: Content,
-    tombstone: Option<Tombstone>,
-    markers: Vec<String>,
+    pub(super) names: Vec<String>,
+    pub(super) source: Source,
+    pub(super) topic: Option<(Template, TopicRule)>,
+    pub(super) key: Content,
+    pub(super) partition: Option<Number<i32>>,
+    pub(super) timestamp: Option<(Number<i64>, TimestampFormat)>,
+    pub(super) headers: Vec<(String, Template)>,
+    pub(super) value: Content,
+    pub(super) tombstone: Option<Tombstone>,
+    pub(super) markers: Vec<String>,
     /// The number of partitions of each known topic.
-    partitions: HashMap<String, usize>,
-    buffers: Buffers,
+    pub(super) partitions: HashMap<String, usize>,
+    pub(super) buffers: Buffers,
 }
 
 /// Where the fields of a row are.
-enum Source {
+pub(super) enum Source {
     /// The column of each field.
     Columns(Vec<usize>),
     Json(JsonFields),
@@ -70,7 +65,7 @@ enum Source {
 }
 
 /// What a key or a value is made of.
-enum Content {
+pub(super) enum Content {
     /// As read.
     Unchanged,
     Text(Template),
@@ -78,19 +73,19 @@ enum Content {
 }
 
 /// A number that is the same for every record, or the text of one.
-enum Number<T> {
+pub(super) enum Number<T> {
     Constant(T),
     Text(Template),
 }
 
 /// The field that marks tombstones, by its index, and its texts that do.
-struct Tombstone {
-    field: usize,
-    values: Vec<String>,
+pub(super) struct Tombstone {
+    pub(super) field: usize,
+    pub(super) values: Vec<String>,
 }
 
 #[derive(Default)]
-struct Buffers {
+pub(super) struct Buffers {
     topic: Vec<u8>,
     key: Vec<u8>,
     value: Vec<u8>,
@@ -107,8 +102,7 @@ impl RecordMapper {
             return Ok(None);
         }
         let columns: Option<Vec<String>> = input.columns().map(|names| names.into_iter().map(str::to_owned).collect());
-        let mut compiler = Compiler { settings, columns: columns.as_deref(), fields: FieldNames::default() };
-        let mapper = compiler.compile(input.format())?;
+        let mapper = Compiler::new(settings, columns.as_deref()).compile(input.format())?;
         if !matches!(mapper.value, Content::Unchanged) {
             input.build_no_objects();
         }
@@ -254,153 +248,4 @@ fn wrong_text(part: &str, kind: RowErrorKind, template: &Template, message: &str
 /// The error of an object's member.
 fn wrong_member(part: &str, kind: RowErrorKind, ObjectFault { field, message }: &ObjectFault<'_>) -> Unfit {
     Unfit { kind, message: format!("{part}: the field `{field}` {message}"), field: Some((*field).to_owned()) }
-}
-
-/// Resolves the fields of the settings.
-struct Compiler<'a> {
-    settings: &'a RecordSettings,
-    /// The columns of a CSV input.
-    columns: Option<&'a [String]>,
-    fields: FieldNames,
-}
-
-impl Compiler<'_> {
-    fn compile(&mut self, format: Format) -> Result<RecordMapper, Failure> {
-        let settings = self.settings;
-        let topic = settings.topic.as_ref().zip(settings.topic_rule());
-        let topic = topic.map(|(template, rule)| (self.template(template), rule.clone()));
-        let key = match (&settings.key, &settings.key_fields) {
-            (Some(template), _) => Content::Text(self.template(template)),
-            (None, Some(fields)) => Content::Object(self.object_of(fields)?),
-            (None, None) => Content::Unchanged,
-        };
-        let number = settings.partition.as_ref().map(|setting| {
-            let constant = setting.value.constant().and_then(|text| partition(text.as_bytes()));
-            constant.map_or_else(|| Number::Text(self.template(setting)), Number::Constant)
-        });
-        let timestamp = match &settings.timestamp {
-            None => None,
-            Some(setting) => {
-                let format = settings.timestamp_format().map_err(|(origin, message)| settings.failure(&origin, message))?;
-                let constant = setting.value.constant().and_then(|text| format.milliseconds(text));
-                Some((constant.map_or_else(|| Number::Text(self.template(setting)), Number::Constant), format))
-            }
-        };
-        let headers = settings.headers.iter().map(|(name, template)| (name.clone(), self.template(template))).collect();
-        let value = self.value(format)?;
-        let tombstone = settings.tombstone_field.as_ref().map(|setting| Tombstone {
-            field: self.fields.add(&setting.value, &setting.origin),
-            values: settings.tombstone_values.as_ref().map_or_else(|| vec!["true".to_owned()], |values| values.value.clone()),
-        });
-        let markers = settings.tombstone_markers.as_ref().map(|markers| markers.value.clone()).unwrap_or_default();
-        let source = match format {
-            Format::Lines => Source::Line,
-            Format::Csv => {
-                let indexes = self.fields.with_users().map(|(name, user)| self.column(name, user));
-                Source::Columns(indexes.collect::<Result<_, _>>()?)
-            }
-            Format::Jsonl => Source::Json(JsonFields::new(self.fields.names())),
-        };
-        let names = self.fields.names().to_vec();
-        let (partitions, buffers) = (HashMap::new(), Buffers::default());
-        let partition = number;
-        Ok(RecordMapper {
-            names,
-            source,
-            topic,
-            key,
-            partition,
-            timestamp,
-            headers,
-            value,
-            tombstone,
-            markers,
-            partitions,
-            buffers,
-        })
-    }
-
-    fn template(&mut self, setting: &Setting<Template>) -> Template {
-        let mut template = setting.value.clone();
-        template.set_indexes(|name| self.fields.add(name, &setting.origin));
-        template
-    }
-
-    fn value(&mut self, format: Format) -> Result<Content, Failure> {
-        let settings = self.settings;
-        if let Some(template) = &settings.value {
-            return Ok(Content::Text(self.template(template)));
-        }
-        if let Some(fields) = &settings.value_fields {
-            return Ok(Content::Object(self.object_of(fields)?));
-        }
-        let without = settings.value_without.as_ref().map_or(&[][..], |names| &names.value);
-        match self.columns {
-            Some(columns) => {
-                if let Some(setting) = &settings.value_without {
-                    setting.value.iter().try_for_each(|name| self.column(name, &setting.origin).map(drop))?;
-                }
-                if without.is_empty() && settings.types.is_empty() && settings.infer.is_none() {
-                    return Ok(Content::Unchanged);
-                }
-                let kept = columns.iter().enumerate().filter(|(_, name)| !without.contains(name));
-                let kept = kept.map(|(index, name)| (name.as_str(), index)).collect();
-                Ok(Content::Object(self.columns_writer(kept)?))
-            }
-            None if format == Format::Jsonl && !without.is_empty() => {
-                Ok(Content::Object(ObjectWriter::Without(without.to_vec())))
-            }
-            None => Ok(Content::Unchanged),
-        }
-    }
-
-    /// The writer of an object with these fields.
-    fn object_of(&mut self, fields: &Setting<Vec<String>>) -> Result<ObjectWriter, Failure> {
-        if self.columns.is_none() {
-            let members = fields.value.iter().map(|name| (Name::new(name), self.fields.add(name, &fields.origin)));
-            return Ok(ObjectWriter::Fields(members.collect()));
-        }
-        let indexes = fields.value.iter().map(|name| Ok((name.as_str(), self.column(name, &fields.origin)?)));
-        self.columns_writer(indexes.collect::<Result<_, Failure>>()?)
-    }
-
-    fn columns_writer(&self, columns: Vec<(&str, usize)>) -> Result<ObjectWriter, Failure> {
-        let settings = self.settings;
-        for (name, setting) in &settings.types {
-            self.column(name, &setting.origin)?;
-        }
-        let default = if settings.infer.is_some() { ColumnType::Infer } else { ColumnType::String };
-        let type_of =
-            |name: &str| settings.types.iter().find(|(typed, _)| typed == name).map_or(default, |(_, setting)| setting.value);
-        let columns = columns.into_iter();
-        Ok(ObjectWriter::Columns(
-            columns.map(|(name, index)| Column { name: Name::new(name), index, column_type: type_of(name) }).collect(),
-        ))
-    }
-
-    /// The index of a column that a setting uses.
-    fn column(&self, name: &str, user: &Origin) -> Result<usize, Failure> {
-        let columns = self.columns.unwrap_or_default();
-        // An input without a header and without a row has no columns.
-        if columns.is_empty() {
-            return Ok(0);
-        }
-        columns.iter().position(|column| column == name).ok_or_else(|| {
-            let similar = columns
-                .iter()
-                .map(|column| (strsim::jaro_winkler(column, name), column))
-                .filter(|(similarity, _)| *similarity >= SIMILAR)
-                .max_by(|one, other| one.0.total_cmp(&other.0));
-            let remedy = match similar {
-                Some((_, column)) => format!("did you mean {column}?"),
-                None => {
-                    let named: Vec<&str> = columns.iter().take(MAX_NAMED).map(String::as_str).collect();
-                    let more = columns.len() - named.len();
-                    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                    format!("its columns are {}{more}", named.join(", "))
-                }
-            };
-            self.settings.failure(user, format!("the input has no column `{name}`; {remedy}"))
-        })
-    }
 }

@@ -1,6 +1,8 @@
 //! The table `[record]`: where the topic, key, partition, timestamp, headers and value of each record come from.
 
 mod column_type;
+mod compiler;
+mod conflicts;
 mod fields;
 mod json_fields;
 mod mapper;
