@@ -11,7 +11,8 @@ fn flights_have_key_timestamp_headers_topic_and_typed_values_of_their_row() {
     let flights = Flights::read(&format!("record-{}", std::process::id()));
     let topics = TestTopics::connect(config()).unwrap();
     for topic in flights.topics() {
-        topics.create(NewTopic::new(topic).partitions(3).replication_factor(1)).unwrap();
+        // The records have timestamps of 2013, which is longer ago than the default retention time.
+        topics.create(NewTopic::new(topic).partitions(3).replication_factor(1).config("retention.ms", "-1")).unwrap();
     }
     flights.produce_and_compare(&bootstrap_servers());
 }
