@@ -271,7 +271,13 @@ fn set_topic_error_changes_the_metadata() {
     let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
     kafka.set_topic_error("orders", BrokerError::TOPIC_AUTHORIZATION_FAILED).unwrap();
     let producer = producer(&kafka);
-    assert_eq!(deliver(&producer, "orders", 0, b"1").1, Err(Some(RDKafkaErrorCode::TopicAuthorizationFailed)));
+    // librdkafka refuses the record at once if it already has the metadata.
+    let record = BaseRecord::<(), [u8]>::to("orders").partition(0).payload(b"1");
+    let refused = match producer.send(record) {
+        Ok(()) => serve_until(&producer, |reports| !reports.is_empty())[0].1,
+        Err((error, _)) => Err(error.rdkafka_error_code()),
+    };
+    assert_eq!(refused, Err(Some(RDKafkaErrorCode::TopicAuthorizationFailed)));
     kafka.set_topic_error("orders", BrokerError::NONE).unwrap();
     assert_eq!(leader(&kafka, "orders", 0), 1);
 }
