@@ -1,6 +1,7 @@
-//! The pages of the repository: README's size, and that no link is dead.
+//! The pages of the repository: README's size, that no link is dead, and that each dependency has its reason.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -9,6 +10,22 @@ use std::{
 fn the_readme_has_at_most_7_kb() {
     let readme = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     assert!(readme.len() <= 7 * 1024, "README.md has {} bytes: move details to docs/", readme.len());
+}
+
+#[test]
+fn each_direct_dependency_has_a_row() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut dependencies = BTreeSet::new();
+    for manifest in ["Cargo.toml", "crates/ottla-cli/Cargo.toml", "crates/ottla-schema-registry/Cargo.toml"] {
+        let text = fs::read_to_string(root.join(manifest)).unwrap();
+        let section = text.lines().skip_while(|line| *line != "[dependencies]").skip(1).take_while(|line| !line.starts_with('['));
+        let names =
+            section.filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| name.starts_with(char::is_alphabetic));
+        dependencies.extend(names.filter(|name| !name.starts_with("ottla")).map(str::to_owned));
+    }
+    let page = fs::read_to_string(root.join("docs/dependencies.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(rows.map(str::to_owned).collect::<BTreeSet<_>>(), dependencies);
 }
 
 #[test]
