@@ -3,6 +3,7 @@
 //! Java leaves a placeholder without a value as it is. Here it is an error, as for the other placeholders.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     env,
     path::{self, Component, Path, PathBuf},
@@ -156,7 +157,7 @@ impl Provider {
             }
             (Kind::File, Some((path, key))) => self.property(path, key),
             // ottla's own placeholder for a whole file.
-            (Kind::File, None) => self.allowed(rest).and_then(placeholder::text_of),
+            (Kind::File, None) => self.allowed(rest).and_then(|path| placeholder::text_of(&path)),
             (Kind::Directory, Some((path, key))) => self.entry(path, key),
             (Kind::Directory, None) => Err("has no key; write ${ALIAS:DIRECTORY:FILE}".to_owned()),
         }
@@ -175,7 +176,7 @@ impl Provider {
 
     /// A property of a file. The last one counts, as in Java.
     fn property(&self, path: &str, key: &str) -> Result<Secret, String> {
-        let text = placeholder::whole_text_of(self.allowed(path)?)?;
+        let text = placeholder::whole_text_of(&self.allowed(path)?)?;
         let (pairs, broken) = properties::parse(text.expose());
         if let Some(broken) = broken.first() {
             return Err(format!("the file {path} is invalid: line {} {}", broken.line, broken.what));
@@ -189,15 +190,18 @@ impl Provider {
         if file.is_empty() || file == "." || file == ".." || file.contains(['/', path::MAIN_SEPARATOR]) {
             return Err("has a key that is not the name of a file in the directory; write ${ALIAS:DIRECTORY:FILE}".to_owned());
         }
-        let path = Path::new(self.allowed(directory)?).join(file);
+        let path = Path::new(&*self.allowed(directory)?).join(file);
         placeholder::whole_text_of(&path.to_string_lossy())
     }
 
-    /// Checks a path against `allowed.paths`.
-    fn allowed<'a>(&self, path: &'a str) -> Result<&'a str, String> {
-        let Some(allowed) = &self.allowed_paths else { return Ok(path) };
-        let is_within = path::absolute(path).is_ok_and(|path| allowed.iter().any(|allowed| normal(&path).starts_with(allowed)));
-        if is_within { Ok(path) } else { Err(format!("the path {path} is not within allowed.paths")) }
+    /// Checks a path against `allowed.paths`, and returns the one to open. As in Java that is the path without `..`: behind a symbolic link
+    /// `..` leads elsewhere.
+    fn allowed<'a>(&self, path: &'a str) -> Result<Cow<'a, str>, String> {
+        let Some(allowed) = &self.allowed_paths else { return Ok(path.into()) };
+        let normal = path::absolute(path).ok().map(|path| normal(&path));
+        let within = normal.filter(|path| allowed.iter().any(|allowed| path.starts_with(allowed)));
+        let within = within.and_then(|path| path.into_os_string().into_string().ok());
+        within.map(Cow::from).ok_or_else(|| format!("the path {path} is not within allowed.paths"))
     }
 }
 
@@ -290,6 +294,24 @@ mod tests {
         }
         let error = read(&format!("{file}retries=${{file:{path}/keys:password}}")).unwrap_err();
         assert!(error.contains("is not a whole number") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn dots_behind_a_symbolic_link_do_not_leave_the_allowed_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        let (allowed, other) = (folder.path().join("allowed"), folder.path().join("other"));
+        fs::create_dir(&allowed).unwrap();
+        fs::create_dir_all(other.join("deep")).unwrap();
+        std::os::unix::fs::symlink(other.join("deep"), allowed.join("link")).unwrap();
+        for (place, id) in [(&other, "secret"), (&allowed, "alice")] {
+            fs::write(place.join("keys"), format!("id={id}\n")).unwrap();
+        }
+        let path = allowed.display();
+        let provider = provider("file", "FileConfigProvider");
+        let text =
+            format!("{provider}config.providers.file.param.allowed.paths={path}\nclient.id=${{file:{path}/link/../keys:id}}");
+        assert_eq!(read(&text).unwrap().get("client.id"), Some("alice"));
     }
 
     #[test]
