@@ -1,6 +1,6 @@
 //! [`TransactionThread`]: the thread that executes librdkafka's transaction calls, which block.
 //!
-//! `init_transactions` starts the thread. CallQueue are executed in order. Offsets, a commit and an abort continue without waiters: repeating the
+//! `init_transactions` starts the thread. Calls are executed in order. Offsets, a commit and an abort continue without waiters: repeating the
 //! call joins them, and a `begin` waits behind them. So dropping a `Transaction` need not block.
 //!
 //! Each call gets a timeout of one second and is resumed, so that the thread notices when the producer is closed. The timeout must not be
