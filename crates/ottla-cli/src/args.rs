@@ -112,8 +112,8 @@ pub(crate) struct ProduceArguments {
     /// The topic; overrides the file's.
     #[arg(long)]
     pub(crate) topic: Option<String>,
-    /// The input: a .csv, .tsv, .jsonl or .txt file, also compressed (.gz, .zst, .xz, .lz4), or - for stdin; overrides the file's. With no input
-    /// named, stdin is read if it is a pipe or a file.
+    /// The input: a .csv, .tsv, .jsonl or .txt file, also compressed (.gz, .zst, .xz, .lz4), or - for stdin; overrides the file's.
+    /// With no input named, stdin is read if it is a pipe or a file.
     #[arg(long, value_name = "FILE|-")]
     pub(crate) input: Option<PathBuf>,
     /// The format of the input; overrides the one that follows from the file's name.

@@ -34,7 +34,8 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     let settings = Settings::load(&arguments.settings)?;
     settings.check(Client::Consumer)?;
     let file = arguments.settings.config.display();
-    let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone());
+    let constant = || settings.job.record.constant_topic().map(str::to_owned);
+    let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone()).or_else(constant);
     let topic = topic.ok_or_else(|| Failure::usage(format!("no topic: pass --topic, or set `topic` in {file}")))?;
     let interrupt = Interrupt::listen()?;
     let consumer = start(&settings)?;

@@ -49,7 +49,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the report waits for the cluster id, which was requested before the first record.
 const CLUSTER_ID_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The input, and what makes records of its rows if that is configured.
+/// The input, and its mapper if `[record]` is set.
 type Opened = (Input, Option<RecordMapper>);
 
 /// The producer, and the number of partitions of each topic that is known.

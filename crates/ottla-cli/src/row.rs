@@ -70,7 +70,7 @@ pub(crate) enum RowErrorKind {
     ColumnCount,
     /// A CSV row with an unterminated quoted field.
     UnclosedQuote,
-    /// A CSV row at the end of the input, after whose escape there is no character.
+    /// A CSV row at the end of the input that ends with an escape.
     UnfinishedEscape,
     /// A CSV row with text between a closing quote and the next delimiter.
     TextAfterQuote,

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use futures::executor::block_on;
 use ottla::{ErrorKind, Producer, ProducerRecord};
 
 use crate::{
@@ -109,7 +110,7 @@ impl Sender<'_> {
         };
         let parts = match mapper {
             None => Parts { key: row.key, value: Some(row.value), ..Parts::default() },
-            Some(mapper) => match mapper.map(row, &self.plan.topic) {
+            Some(mapper) => match mapper.map(row, &self.plan.topic, |topic| self.partitions_of(topic)) {
                 Ok(parts) => parts,
                 Err(unfit) => return turn_away(unfit),
             },
@@ -144,6 +145,19 @@ impl Sender<'_> {
             record = record.timestamp(timestamp);
         }
         self.send_record(row, record, self.embedded.map(|_| Digest::of(key, value)));
+    }
+
+    /// Asks for the number of partitions of a topic, so that the producer does not wait for `max.block.ms` at each record to a topic that does
+    /// not exist. `None`: the brokers did not answer.
+    fn partitions_of(&self, topic: &str) -> Option<Result<usize, String>> {
+        match block_on(self.producer.partitions_for(topic)) {
+            Ok(partitions) => Some(Ok(partitions.len())),
+            Err(error) if error.kind() == ErrorKind::UnknownTopicOrPartition => {
+                Some(Err(format!("is the topic {topic}, which does not exist; create it, and send the dead letters again")))
+            }
+            Err(error) if error.is_retriable() || error.kind() == ErrorKind::Closed => None,
+            Err(error) => Some(Err(format!("is the topic {topic}, which cannot be used: {}", chain(&error)))),
+        }
     }
 
     /// Passes the record to the producer, which waits for buffer memory for up to `max.block.ms`.

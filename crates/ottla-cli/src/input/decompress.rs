@@ -89,8 +89,8 @@ enum Kind {
     Plain,
 }
 
-/// Decompresses gzip (all members), zstd and lz4 (all frames) and xz (all streams). They are detected by their first bytes, which no text begins with. It
-/// reads no more of the source than needed for that.
+/// Decompresses gzip (all members), zstd and lz4 (all frames) and xz (all streams). They are detected by their first bytes, which no text
+/// begins with. No more of the source is read than is needed for that.
 ///
 /// # Errors
 /// The first bytes cannot be read; the path has a compression's extension but the content does not match;

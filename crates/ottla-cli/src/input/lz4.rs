@@ -37,7 +37,7 @@ impl<R: Read> Read for Lz4<R> {
 /// The source of a decoder. Before each frame it skips skippable frames.
 struct Frames<R: Read> {
     source: BufReader<R>,
-    /// The magic number of the frame that begins, as far as the decoder has not read it.
+    /// The bytes of the frame's magic number that the decoder has not read yet.
     magic: Vec<u8>,
     is_inside: bool,
     is_at_end: bool,

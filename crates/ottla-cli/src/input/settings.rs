@@ -184,6 +184,16 @@ impl InputSettings {
         if escape.is_some() && quote.is_none() {
             conflict("escape", "requires a quote: remove `escape`, or set `quote`".to_owned());
         }
+        if let Some(mark) = escape {
+            let nulls = null.all.iter().map(|text| ("null".to_owned(), text));
+            let nulls = nulls.chain(null.columns.iter().map(|(column, text)| (format!("null.{column}"), text)));
+            for (name, _) in nulls.filter(|(_, text)| text.as_bytes().contains(mark)) {
+                conflict(
+                    &name,
+                    "contains the escape, which is removed before the comparison, so that no field has this text".to_owned(),
+                );
+            }
+        }
         if !quoted_null && null.all.is_none() && null.columns.is_empty() {
             conflict(
                 "quoted_null",

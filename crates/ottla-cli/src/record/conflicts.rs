@@ -46,7 +46,7 @@ impl RecordSettings {
                 refuse(other, format!("the file also has {}; remove one of them", one.name));
             }
         }
-        if let Some((types, value)) = self.types_origin().zip(value) {
+        if let (Some((types, value)), None) = (self.types_origin().zip(value), key_fields) {
             refuse(types, format!("does not apply to a value that is a text; remove it, or {}", value.name));
         }
         if let (Some(values), None) = (&self.tombstone_values, &self.tombstone_field) {
@@ -99,8 +99,16 @@ impl RecordSettings {
             if format != Format::Csv {
                 return refuse(types, "applies only to csv input; remove it");
             }
-            if has_schema {
+            if has_schema && self.key_fields.is_none() {
                 return refuse(types, "does not apply, because the schema of [value] determines the types; remove it");
+            }
+        }
+        if let Some(setting) = self.value_without.as_ref().filter(|_| format == Format::Jsonl) {
+            if let Some(path) = setting.value.iter().find(|name| name.starts_with('/') || name.contains('.')) {
+                return refuse(
+                    &setting.origin,
+                    &format!("has the path `{path}`; only fields of the object itself can be left out"),
+                );
             }
         }
         match &self.tombstone_markers {

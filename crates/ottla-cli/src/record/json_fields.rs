@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range};
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::input::FieldPath;
@@ -36,11 +36,14 @@ impl JsonFields {
         Self { root, found: vec![None; paths.len()] }
     }
 
-    /// Finds the fields in `object`, which is valid JSON. Returns the position of each; of a duplicate the last.
-    pub(super) fn find(&mut self, object: &str) -> &[Option<Range<usize>>] {
+    /// Finds the fields in `object`. Returns the position of each; of a duplicate the last.
+    ///
+    /// # Errors
+    /// The name of a member is not a text: a surrogate without its counterpart, which readers of JSON otherwise skip.
+    pub(super) fn find(&mut self, object: &str) -> Result<&[Option<Range<usize>>], serde_json::Error> {
         self.found.fill(None);
-        self.root.find(object, object, &mut self.found);
-        &self.found
+        self.root.find(object, object, &mut self.found)?;
+        Ok(&self.found)
     }
 }
 
@@ -54,20 +57,19 @@ impl Node {
     }
 
     /// Finds the fields in `value`, which is a part of `whole`.
-    fn find(&self, whole: &str, value: &str, found: &mut [Option<Range<usize>>]) {
+    fn find(&self, whole: &str, value: &str, found: &mut [Option<Range<usize>>]) -> Result<(), serde_json::Error> {
         let start = value.as_ptr() as usize - whole.as_ptr() as usize;
         for &field in &self.fields {
             found[field] = Some(start..start + value.len());
         }
         let visitor = Members { node: self, whole, found };
         let mut json = serde_json::Deserializer::from_str(value);
-        // The text is valid JSON, so an error is not possible. With one, the fields would be missing.
-        let _ = match value.trim_ascii_start().as_bytes().first() {
+        match value.trim_ascii_start().as_bytes().first() {
             _ if self.members.is_empty() => Ok(()),
             Some(b'{') => json.deserialize_map(visitor),
             Some(b'[') => json.deserialize_seq(visitor),
             _ => Ok(()),
-        };
+        }
     }
 
     /// Removes the fields of an earlier duplicate.
@@ -100,7 +102,7 @@ impl<'de> Visitor<'de> for Members<'_, '_> {
             match member {
                 Some(member) => {
                     member.clear(self.found);
-                    member.find(self.whole, map.next_value::<&RawValue>()?.get(), self.found);
+                    member.find(self.whole, map.next_value::<&RawValue>()?.get(), self.found).map_err(Error::custom)?;
                 }
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -113,7 +115,7 @@ impl<'de> Visitor<'de> for Members<'_, '_> {
         while let Some(item) = items.next_element::<&RawValue>()? {
             let member = self.node.members.iter().find(|(name, _)| name.parse() == Ok(index));
             if let Some((_, member)) = member {
-                member.find(self.whole, item.get(), self.found);
+                member.find(self.whole, item.get(), self.found).map_err(Error::custom)?;
             }
             index += 1;
         }
@@ -151,7 +153,7 @@ mod tests {
     fn find(paths: &[&str], object: &str) -> Vec<Option<String>> {
         let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         let mut fields = JsonFields::new(&paths);
-        let found = fields.find(object).to_vec();
+        let found = fields.find(object).unwrap().to_vec();
         found.into_iter().map(|range| Some(object[range?].to_owned())).collect()
     }
 
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn the_positions_of_one_row_do_not_remain_for_the_next() {
         let mut fields = JsonFields::new(&["a".to_owned()]);
-        assert_eq!(fields.find("{\"a\":1}"), [Some(5..6)]);
-        assert_eq!(fields.find("{\"b\":1}"), [None]);
+        assert_eq!(fields.find("{\"a\":1}").unwrap(), [Some(5..6)]);
+        assert_eq!(fields.find("{\"b\":1}").unwrap(), [None]);
     }
 }

@@ -11,7 +11,7 @@ use super::{
     object::{ObjectFault, ObjectWriter},
     settings::{RecordSettings, out_of_range, partition},
     template::Template,
-    timestamp::TimestampFormat,
+    timestamp::{LATEST, TimestampFormat},
     topic_rule::TopicRule,
 };
 use crate::{
@@ -51,8 +51,8 @@ pub(crate) struct RecordMapper {
     pub(super) value: Content,
     pub(super) tombstone: Option<Tombstone>,
     pub(super) markers: Vec<String>,
-    /// The number of partitions of each known topic.
-    pub(super) partitions: HashMap<String, usize>,
+    /// The number of partitions of each known topic, or why no record can go to it.
+    pub(super) partitions: HashMap<String, Result<usize, String>>,
     pub(super) buffers: Buffers,
 }
 
@@ -93,7 +93,7 @@ pub(super) struct Buffers {
 }
 
 impl RecordMapper {
-    /// Creates the mapper for an input, or `None` if the settings say nothing about single records.
+    /// Creates the mapper for an input, or `None` if no setting differs by record.
     ///
     /// # Errors
     /// The input lacks a column that a setting uses.
@@ -111,14 +111,20 @@ impl RecordMapper {
 
     /// Sets the number of partitions of a topic, so that a partition which the topic does not have is found before it is sent.
     pub(crate) fn set_partitions(&mut self, topic: &str, count: usize) {
-        self.partitions.insert(topic.to_owned(), count);
+        self.partitions.insert(topic.to_owned(), Ok(count));
     }
 
-    /// Makes the parts of a row's record. `topic` is the topic if it does not come from data.
+    /// Makes the parts of a row's record. `topic` is the topic if it does not come from data. `ask` is called for the first record of each
+    /// topic that is not known yet, and returns its number of partitions, or why no record can go to it; `None` if nobody knows at the moment.
     ///
     /// # Errors
     /// The part that cannot be produced, and the field it comes from.
-    pub(crate) fn map<'a>(&'a mut self, row: &Row<'a>, topic: &str) -> Result<Parts<'a>, Unfit> {
+    pub(crate) fn map<'a>(
+        &'a mut self,
+        row: &Row<'a>,
+        topic: &str,
+        ask: impl FnOnce(&str) -> Option<Result<usize, String>>,
+    ) -> Result<Parts<'a>, Unfit> {
         let Self { names, source, buffers, partitions, .. } = self;
         let Buffers { topic: topic_text, key, value, scratch } = buffers;
         let mut object = "";
@@ -126,7 +132,12 @@ impl RecordMapper {
             Source::Columns(indexes) => row.columns.map_or(RowFields::Line, |columns| RowFields::Columns { columns, indexes }),
             Source::Json(json) => {
                 object = std::str::from_utf8(row.value).unwrap_or_default();
-                RowFields::Json { object, found: json.find(object) }
+                let found = json.find(object).map_err(|error| Unfit {
+                    kind: RowErrorKind::InvalidJson,
+                    message: format!("the name of a member is not a text: {error}"),
+                    field: None,
+                })?;
+                RowFields::Json { object, found }
             }
             Source::Line => RowFields::Line,
         };
@@ -143,8 +154,14 @@ impl RecordMapper {
                 return Err(wrong("is null"));
             }
             let allowed = std::str::from_utf8(topic_text).ok().filter(|topic| rule.allows(topic));
-            parts.topic =
-                Some(allowed.ok_or_else(|| wrong("is not in record.topics; correct the field, or add the topic there"))?);
+            let topic = allowed.ok_or_else(|| wrong("is not in record.topics; correct the field, or add the topic there"))?;
+            if !partitions.contains_key(topic) {
+                partitions.extend(ask(topic).map(|known| (topic.to_owned(), known)));
+            }
+            if let Some(Err(reason)) = partitions.get(topic) {
+                return Err(wrong(reason));
+            }
+            parts.topic = Some(topic);
         }
 
         match &self.key {
@@ -174,7 +191,9 @@ impl RecordMapper {
                 let number = partition(scratch).ok_or_else(|| wrong("is not a partition number, which is 0 or more"))?;
                 let topic = parts.topic.unwrap_or(topic);
                 let is_beyond = |count: usize| usize::try_from(number).is_ok_and(|number| number >= count);
-                if let Some(count) = partitions.get(topic).copied().filter(|count| is_beyond(*count)) {
+                if let Some(&Ok(count)) =
+                    partitions.get(topic).filter(|count| count.as_ref().is_ok_and(|count| is_beyond(*count)))
+                {
                     return Err(wrong(&out_of_range(topic, count)));
                 }
                 Some(number)
@@ -197,6 +216,9 @@ impl RecordMapper {
                 // librdkafka reads 0 as the current time.
                 if time <= 0 {
                     return Err(wrong("is not after 1970-01-01"));
+                }
+                if time > LATEST {
+                    return Err(wrong("is after the year 9999; correct it, or set record.timestamp_format to its unit"));
                 }
                 Some(time)
             }

@@ -85,9 +85,9 @@ pub(crate) fn is_record_setting(name: &str) -> bool {
     NAMES.contains(&name) || [HEADERS, TYPES].iter().any(|table| name.starts_with(table))
 }
 
-/// Whether a setting's value may be a secret: a header that is a constant, such as a token.
+/// Whether a setting's value may be a secret: a header with a text, such as a token.
 fn may_be_secret(name: &str, value: &str) -> bool {
-    name.starts_with(HEADERS) && Template::parse(value).is_ok_and(|template| template.constant().is_some())
+    name.starts_with(HEADERS) && Template::parse(value).is_ok_and(|template| !template.is_field())
 }
 
 impl RecordSettings {
@@ -126,15 +126,19 @@ impl RecordSettings {
             "value_without" => self.value_without = Some(Setting::names(origin, value)?),
             "types" if value == "infer" => self.infer = Some(Setting { origin, value: () }),
             "types" => return Err("must be \"infer\", or a table with the type of each column".to_owned()),
+            "tombstone_field" if value.is_empty() => return Err("must be the name of a field".to_owned()),
             "tombstone_field" => self.tombstone_field = Some(Setting { origin, value: value.to_owned() }),
+            "tombstone_values" if value.split(',').any(str::is_empty) => {
+                return Err("has an empty text; it must be a list of texts, such as [\"deleted\"]".to_owned());
+            }
             "tombstone_values" => self.tombstone_values = Some(Setting::list(origin, value)),
             _ => self.tombstone_markers = Some(Setting::list(origin, value)),
         }
         Ok(())
     }
 
-    /// The table of the settings with their values and lines; empty if there are none. Constant headers are hidden, because a token may
-    /// be one.
+    /// The table of the settings with their values and lines; empty if there are none. Headers with a text are hidden, because it may be
+    /// a token.
     pub(crate) fn explain(&self) -> String {
         if self.given.is_empty() {
             return String::new();
@@ -298,6 +302,8 @@ mod tests {
             ("topics", "*", "has the pattern *"),
             ("key_fields", "", "has an empty field name"),
             ("value_fields", "a,b,a", "has the field `a` twice"),
+            ("tombstone_field", "", "must be the name of a field"),
+            ("tombstone_values", "", "has an empty text"),
             ("types", "long", "must be \"infer\", or a table"),
             ("types.a", "int", "must be one of string, short"),
         ] {
@@ -308,8 +314,9 @@ mod tests {
     }
 
     #[test]
-    fn only_constant_headers_may_be_secret() {
+    fn headers_with_a_text_may_be_secret() {
         assert!(may_be_secret("record.headers.authorization", "hunter2"));
+        assert!(may_be_secret("record.headers.authorization", "Bearer hunter2 {tenant}"));
         assert!(!may_be_secret("record.headers.carrier", "{carrier}") && !may_be_secret("record.key", "a"));
     }
 

@@ -15,6 +15,9 @@ pub(super) enum TimestampFormat {
     LocalPattern(String, TimeZone),
 }
 
+/// The end of the year 9999, in milliseconds since 1970: a later time is usually one in another unit.
+pub(super) const LATEST: i64 = 253_402_300_799_999;
+
 /// The unit of a Unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -50,7 +53,7 @@ impl TimestampFormat {
             return wrong(FORMATS.to_owned());
         }
         let zone = zone.map(time_zone).transpose().map_err(TimestampSettingError::Zone)?;
-        // A pattern that reads what it has written is complete.
+        // What the pattern can determine shows when it reads what it has written.
         let sample = DateTime::constant(2013, 2, 3, 14, 5, 6, 0).to_zoned(TimeZone::UTC);
         let written = sample.and_then(|sample| strtime::format(pattern, &sample));
         let read = written.and_then(|text| strtime::parse(pattern, &text));
@@ -58,6 +61,13 @@ impl TimestampFormat {
             Ok(read) => read,
             Err(error) => return wrong(format!("is not a usable strptime pattern: {error}")),
         };
+        if read.iana_time_zone().is_some() {
+            return wrong("has the name of a zone, which is not supported; use %z, or set timestamp_zone".to_owned());
+        }
+        // The sample is at 14 o'clock.
+        if read.timestamp().is_none() && read.hour().is_some_and(|hour| hour != 14) {
+            return wrong("has hours of a 12-hour clock without %p; add it, or use %H".to_owned());
+        }
         if read.to_timestamp().is_ok() {
             return match zone {
                 None => Ok(Self::Pattern(pattern.to_owned())),
@@ -135,7 +145,7 @@ fn seconds(text: &str) -> Option<i64> {
     let digits = fraction.bytes().chain([b'0'; 3]).take(3);
     let milliseconds = digits.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
     let whole: i64 = whole.parse().ok()?;
-    // A negative number of seconds is rejected later, so its fraction does not matter.
+    let milliseconds = if text.starts_with('-') { -milliseconds } else { milliseconds };
     whole.checked_mul(1_000)?.checked_add(milliseconds)
 }
 
@@ -157,6 +167,8 @@ mod tests {
             ("unix-s", None, "1357034400", TEN),
             ("unix-s", None, "1357034400.0129", TEN + 12),
             ("unix-s", None, "1357034400.5", TEN + 500),
+            ("unix-s", None, "-0.5", -500),
+            ("%F %I %p", Some("UTC"), "2013-01-01 10 AM", TEN),
             ("unix-ms", None, " 1357034400001 ", TEN + 1),
             ("unix-us", None, "1357034400001999", TEN + 1),
             ("%d/%b/%Y:%H:%M:%S %z", None, "01/Jan/2013:11:00:00 +0100", TEN),
@@ -166,6 +178,20 @@ mod tests {
             ("%Y-%m-%d", Some("+00:00"), "2013-01-01", TEN - 36_000_000),
         ] {
             assert_eq!(read(format, zone, text), Some(wanted), "{format} {text}");
+        }
+    }
+
+    #[test]
+    fn patterns_that_lose_a_part_of_the_time_are_rejected() {
+        for (pattern, zone, wanted) in [
+            ("%F %T %Q", Some("UTC"), "has the name of a zone"),
+            ("%F %T %Q", None, "has the name of a zone"),
+            ("%F %I:%M", Some("UTC"), "has hours of a 12-hour clock"),
+        ] {
+            match TimestampFormat::parse(Some(pattern), zone) {
+                Err(TimestampSettingError::Format(reason)) => assert!(reason.starts_with(wanted), "{pattern}: {reason}"),
+                other => panic!("{pattern}: {other:?}"),
+            }
         }
     }
 

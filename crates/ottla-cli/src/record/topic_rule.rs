@@ -33,7 +33,7 @@ impl TopicRule {
         &self.names
     }
 
-    /// Whether a record may go to this topic. It is also a valid name then.
+    /// Whether a record may go to this topic. An allowed topic has a valid name.
     pub(super) fn allows(&self, topic: &str) -> bool {
         self.names.iter().any(|name| name == topic)
             || (check_topic(topic).is_ok() && self.patterns.iter().any(|pattern| matches(pattern, topic)))

@@ -80,6 +80,35 @@ fn flights_have_key_timestamp_headers_topic_and_typed_values_of_their_row() {
 }
 
 #[test]
+fn rows_for_a_topic_that_does_not_exist_are_dead_letters_and_delay_no_others() {
+    let place = Place::new(&["orders-eu"]);
+    let rows: String = (0..40).map(|n| format!("{n},{}\n", if n % 2 == 0 { "eu" } else { "us" })).collect();
+    let settings =
+        "librdkafka.allow.auto.create.topics = false\n[record]\ntopic = \"orders-{region}\"\ntopics = [\"orders-*\"]\n";
+    let ended = place.produce("input.csv", &format!("id,region\n{rows}"), settings);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert_eq!(place.values("orders-eu").len(), 20);
+    let letters = place.letters();
+    assert_eq!(letters.len(), 20);
+    let message = "topic: the text with the field `region` is the topic orders-us, which does not exist; create it, and send the dead \
+                   letters again";
+    assert_eq!(letters[0], letter(3, "InvalidTopic", "region", message));
+}
+
+#[test]
+fn a_timestamp_in_another_unit_and_a_name_that_is_no_text_are_dead_letters() {
+    let place = Place::new(&["orders"]);
+    let rows = "{\"id\":1,\"time\":1357034400000}\n{\"id\":2,\"time\":1357034400000000}\n\
+                {\"id\":3,\"\\ud800\":0,\"time\":1357034400000}\n";
+    let settings = "[record]\ntopic = \"orders\"\ntimestamp = \"{time}\"\ntimestamp_format = \"unix-ms\"\n";
+    let ended = place.produce("input.jsonl", rows, settings);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert_eq!(place.values("orders").len(), 1);
+    let letters: Vec<_> = place.letters().into_iter().map(|(line, kind, ..)| (line, kind)).collect();
+    assert_eq!(letters, [(2, "InvalidTimestamp".to_owned()), (3, "InvalidJson".to_owned())]);
+}
+
+#[test]
 fn a_part_that_cannot_be_produced_makes_a_dead_letter_with_part_and_field() {
     let place = Place::new(&["orders-eu", "orders-us"]);
     let row = |name: &str, value: Value| {
