@@ -138,7 +138,15 @@ pub fn read(bootstrap_servers: &str, topic: &str) -> Vec<Found> {
     while missing > 0 {
         assert!(Instant::now() < end, "timeout: {missing} records of {topic} are missing");
         let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
-        let message = message.unwrap();
+        let message = match message {
+            Ok(message) => message,
+            // librdkafka reconnects. A record that cannot be read stays missing.
+            Err(KafkaError::MessageConsumption(error)) => {
+                eprintln!("reading {topic}: {error}");
+                continue;
+            }
+            Err(error) => panic!("{topic}: {error}"),
+        };
         missing -= 1;
         end = Instant::now() + patience;
         found.push(Found {
