@@ -8,9 +8,11 @@ use std::{
 use ottla::config::{HostSetting, Origin, Setting, host_settings, schema_registry_settings};
 
 use crate::{
+    aligned_table::aligned,
     encoding::Encoding,
     input::{Format, INPUT_SETTINGS, InputSetting, InputSettings},
     record::{self, RecordSettings},
+    suggestion::nearest,
     typed::Unknown,
 };
 
@@ -70,8 +72,6 @@ const MAX_PROBLEMS: usize = 100;
 const INPUT: &str = "input.";
 /// The table of the registry's settings: `url` in it is `schema.registry.url`.
 const REGISTRY: &str = "schema.registry.";
-/// The similarity from which a known name is suggested for an unknown one.
-const SIMILAR: f64 = 0.7;
 
 impl Job {
     /// Reads the settings outside the tables `producer` and `consumer`. Errors are added to `problems`. A file that cannot be
@@ -143,10 +143,7 @@ impl Job {
                 rows.push([setting.name.to_owned(), default, "default".to_owned(), note]);
             }
         }
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let (name, value, from) = (width(0), width(1), width(2));
-        let lines = rows.iter().map(|row| format!("{:name$}  {:value$}  {:from$}  {}\n", row[0], row[1], row[2], row[3]));
-        format!("\n{}", lines.collect::<String>())
+        aligned(&rows)
     }
 
     fn put_input(&mut self, file: &Path, name: &str, setting: &HostSetting) -> Result<(), String> {
@@ -203,16 +200,11 @@ fn unknown(name: &str) -> String {
         .find(|table| name.strip_prefix(table).is_some_and(|rest| table == &REGISTRY || !rest.contains('.')));
     let table = if name.starts_with(REGISTRY) { Some(REGISTRY) } else { table };
     let candidates = known.iter().filter(|known| table.is_none_or(|table| known.starts_with(table)));
-    let rest = |name: &str| name[table.map_or(0, str::len)..].to_owned();
-    let nearest = candidates
-        .clone()
-        .map(|known| (strsim::jaro_winkler(&rest(name), &rest(known)), known))
-        .filter(|(likeness, _)| *likeness >= SIMILAR)
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    match (nearest, table) {
-        (Some((_, nearest)), _) => format!("unknown setting; did you mean {nearest}?"),
+    let prefix = table.map_or(0, str::len);
+    match (nearest(&name[prefix..], candidates.clone(), |known| &known[prefix..]), table) {
+        (Some(nearest), _) => format!("unknown setting; did you mean {nearest}?"),
         (None, Some(table)) => {
-            let names: Vec<String> = candidates.map(|known| rest(known)).collect();
+            let names: Vec<&str> = candidates.map(|known| &known[prefix..]).collect();
             format!("unknown setting; [{}] accepts {}", table.trim_end_matches('.'), names.join(", "))
         }
         (None, None) => format!(

@@ -1,5 +1,6 @@
 //! `ottla`: Kafka producing from the command line.
 
+mod aligned_table;
 mod args;
 mod avro_names;
 mod batch_size;
@@ -32,6 +33,7 @@ mod schema_source;
 mod sender;
 mod settings;
 mod source;
+mod suggestion;
 mod transactions;
 mod typed;
 

@@ -11,10 +11,8 @@ use super::{
     settings::{Origin, RecordSettings, Setting, partition},
     template::Template,
 };
-use crate::{exit::Failure, input::Format};
+use crate::{exit::Failure, input::Format, suggestion::nearest};
 
-/// The similarity from which a column is suggested for an unknown one.
-const SIMILAR: f64 = 0.7;
 /// The maximum number of columns named in a message.
 const MAX_NAMED: usize = 50;
 
@@ -157,13 +155,8 @@ impl<'a> Compiler<'a> {
             return Ok(0);
         }
         columns.iter().position(|column| column == name).ok_or_else(|| {
-            let similar = columns
-                .iter()
-                .map(|column| (strsim::jaro_winkler(column, name), column))
-                .filter(|(similarity, _)| *similarity >= SIMILAR)
-                .max_by(|one, other| one.0.total_cmp(&other.0));
-            let remedy = match similar {
-                Some((_, column)) => format!("did you mean {column}?"),
+            let remedy = match nearest(name, columns.iter(), |column| column) {
+                Some(column) => format!("did you mean {column}?"),
                 None => {
                     let named: Vec<&str> = columns.iter().take(MAX_NAMED).map(String::as_str).collect();
                     let more = columns.len() - named.len();

@@ -11,7 +11,7 @@ use super::{
     timestamp::{TimestampFormat, TimestampSettingError},
     topic_rule::TopicRule,
 };
-use crate::exit::Failure;
+use crate::{aligned_table::aligned, exit::Failure};
 
 /// The table's prefix in the names of its settings.
 const TABLE: &str = "record.";
@@ -149,10 +149,7 @@ impl RecordSettings {
             let name = name.strip_prefix(TABLE).unwrap_or(name);
             rows.push([name.to_owned(), shown, format!("{}:{line}", self.file.display())]);
         }
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let (name, value) = (width(0), width(1));
-        let lines = rows.iter().map(|row| format!("{:name$}  {:value$}  {}\n", row[0], row[1], row[2]));
-        format!("\n{}", lines.collect::<String>())
+        aligned(&rows)
     }
 
     /// Checks a partition that is the same for every record, in a topic with this number of partitions.
