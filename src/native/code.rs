@@ -47,6 +47,7 @@ pub(crate) const ABSENCES: [i32; 3] = [UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC
 /// Brokers' codes for a topic that is being created.
 pub(crate) const UNKNOWN_TOPIC_OR_PARTITION: i32 = 3;
 pub(crate) const LEADER_NOT_AVAILABLE: i32 = 5;
+pub(crate) const NOT_LEADER: i32 = 6;
 
 /// Another record of the batch was invalid; none of the batch was written.
 pub(crate) const INVALID_DIFFERENT_RECORD: i32 = -138;

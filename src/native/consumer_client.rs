@@ -24,6 +24,7 @@ use super::{
     settings::{SettingRefused, Settings, milliseconds, refused},
     text_buffer::TextBuffer,
     transaction::{GroupMember, membership_of},
+    watermarks,
 };
 use crate::secret::Secret;
 
@@ -194,19 +195,8 @@ impl ConsumerClient {
 
     /// The first offset of the partition, and the one after its last record.
     pub(crate) fn watermarks(&self, topic: &CStr, partition: i32, timeout: Duration) -> Result<(i64, i64), i32> {
-        let (mut low, mut high) = (-1, -1);
-        // SAFETY: `self` keeps the client alive, the name terminated, the two are written on success.
-        checked(unsafe {
-            ffi::rd_kafka_query_watermark_offsets(
-                self.handle.as_ptr(),
-                topic.as_ptr(),
-                partition,
-                &raw mut low,
-                &raw mut high,
-                milliseconds(timeout),
-            )
-        })?;
-        Ok((low, high))
+        // SAFETY: `self` keeps the client alive, the name terminated.
+        unsafe { watermarks::ask(self.handle.as_ptr(), topic.as_ptr(), partition, timeout) }
     }
 
     /// Requests the partitions of the topic.

@@ -103,7 +103,6 @@ unsafe extern "C" {
     #[cfg(feature = "consumer")]
     pub(super) fn rd_kafka_offsets_for_times(client: *mut sys::rd_kafka_t, times: *mut PartitionList, timeout_ms: c_int)
     -> c_int;
-    #[cfg(feature = "consumer")]
     pub(super) fn rd_kafka_query_watermark_offsets(
         client: *mut sys::rd_kafka_t,
         topic: *const c_char,

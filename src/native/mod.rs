@@ -53,6 +53,7 @@ mod topic_admin;
 mod topic_setting;
 mod transaction;
 mod wakeup;
+mod watermarks;
 mod wording;
 
 pub(crate) use auth_failure::AuthFailure;
@@ -75,7 +76,7 @@ pub(crate) use fork_guard::simulate_fork;
 #[cfg(feature = "testing")]
 pub(crate) use in_flight::report;
 pub(crate) use in_flight::report_refused;
-pub(crate) use metadata::Metadata;
+pub(crate) use metadata::{Metadata, PartitionMetadata};
 pub(crate) use offsets::NextOffset;
 #[cfg(feature = "consumer")]
 pub(crate) use offsets::{ListedOffset, OffsetList};

@@ -110,7 +110,9 @@ impl TestTopics {
         self
     }
 
-    /// Creates a topic, and blocks until a broker reports a leader of each of its partitions.
+    /// Creates a topic, and blocks until the leader of each of its partitions has opened it. (A broker that is still opening a partition may
+    /// reject a producer's first batch and accept the second one, after which the first one fails with
+    /// [`Unconfirmed`](ErrorKind::Unconfirmed).)
     ///
     /// # Errors
     /// They name the topic; the source is the broker's reason, if it gave one.

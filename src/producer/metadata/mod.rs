@@ -2,6 +2,7 @@
 
 pub(super) mod absence;
 pub(super) mod cluster;
+mod opening;
 pub(super) mod partitions;
 pub(super) mod producer_id;
 pub(super) mod racks;

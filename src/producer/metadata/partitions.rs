@@ -8,8 +8,10 @@ use std::{
 
 use futures::channel::oneshot;
 
+use super::opening::await_opened;
 use crate::{
     Error, ErrorKind,
+    deadline::Deadline,
     native::{Client, Metadata, code},
     producer::{Producer, producer_state::ProducerState, untyped_producer::check_topic_name},
 };
@@ -66,7 +68,7 @@ impl PartitionInfo {
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Requests the topic's partitions from a broker (Java: `partitionsFor`). Waits at most `max.block.ms`.
     ///
-    /// This creates a missing topic if the brokers' `auto.create.topics.enable` allows it.
+    /// This creates a missing topic if the brokers' `auto.create.topics.enable` allows it, and then waits until its leaders have opened it.
     ///
     /// # Errors
     /// - [`Closed`](ErrorKind::Closed) if the producer is closed
@@ -118,18 +120,27 @@ pub(in crate::producer) async fn elsewhere<T: Send + 'static>(
     receiver.await.map_err(|_| Error::new(ErrorKind::Client, "the thread of the metadata request panicked"))
 }
 
-/// Requests metadata until the topic exists, since brokers need a moment to create a topic. An unknown topic is given that moment too.
+/// Requests metadata until the topic exists, since brokers need a moment to create a topic. An unknown topic is given that moment too, and one
+/// that has just been created until its leaders have opened it.
 fn ask(client: &Client, state: &ProducerState, topic: &str, timeout: Duration) -> Result<Metadata, i32> {
     let begun = Instant::now();
     // librdkafka connects twice a second for a topic that it has, so the topic is created only after the first connection.
     let ask = |timeout| client.metadata(&*client.topic(topic)?, timeout);
+    let mut is_new = false;
     loop {
         let answer = persist(client, state, timeout.saturating_sub(begun.elapsed()), ask);
         let patience = match answer {
             Ok(Metadata { code: code::UNKNOWN_TOPIC_OR_PARTITION, .. }) => timeout.min(TOPIC_CREATION),
             Ok(Metadata { code: code::LEADER_NOT_AVAILABLE, .. }) => timeout,
+            Ok(ref metadata) if is_new && metadata.code == code::NO_ERROR => {
+                // What cannot be known within that time is left to the records' own retries.
+                let deadline = Deadline::after(TOPIC_CREATION.min(timeout.saturating_sub(begun.elapsed())));
+                let _ = await_opened(client, &*client.topic(topic)?, &metadata.partitions, deadline);
+                return answer;
+            }
             _ => return answer,
         };
+        is_new = true;
         if begun.elapsed() + RETRY > patience {
             return answer;
         }

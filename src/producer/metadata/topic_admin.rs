@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::partitions::{elsewhere, persist};
+use super::{
+    opening::await_opened,
+    partitions::{elsewhere, persist},
+};
 use crate::{
     Error, ErrorKind,
     deadline::Deadline,
@@ -26,7 +29,7 @@ const SLICE: Duration = Duration::from_secs(5);
 const ALREADY_EXISTS: i32 = 36;
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
-    /// Creates a topic, and waits until a broker reports a leader of each partition. Waits at most `max.block.ms` (and at most an hour).
+    /// Creates a topic, and waits until the leader of each partition accepts records. Waits at most `max.block.ms` (and at most an hour).
     pub(crate) async fn create_topic(&self, name: &str, topic: TopicSpecification) -> Result<(), Error> {
         check_topic_name(name)?;
         let timeout = self.0.untyped.state.admission.buffer_memory.max_block();
@@ -99,8 +102,8 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 }
 
-/// Waits until a broker reports `partitions` partitions, or any number if that is negative, each with a leader. The error is a code of a broker
-/// or of librdkafka, `TIMED_OUT` after the deadline.
+/// Waits until a broker reports `partitions` partitions, or any number if that is negative, each with a leader that hosts it. The error is a
+/// code of a broker or of librdkafka, `TIMED_OUT` after the deadline.
 fn await_leaders(client: &Client, topic: &str, partitions: i32, deadline: Deadline) -> Result<(), i32> {
     let topic = client.topic(topic)?;
     loop {
@@ -115,7 +118,7 @@ fn await_leaders(client: &Client, topic: &str, partitions: i32, deadline: Deadli
             Ok(Metadata { code: code::NO_ERROR, partitions: found, .. }) => {
                 let is_complete = if partitions < 0 { !found.is_empty() } else { i32::try_from(found.len()) == Ok(partitions) };
                 if is_complete && found.iter().all(|partition| partition.leader >= 0) {
-                    return Ok(());
+                    return await_opened(client, &topic, &found, deadline);
                 }
             }
             Ok(Metadata { code: code::UNKNOWN_TOPIC_OR_PARTITION | code::LEADER_NOT_AVAILABLE, .. })

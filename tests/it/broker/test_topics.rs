@@ -8,7 +8,7 @@ use std::{
 
 use futures::executor::block_on;
 use ottla::{
-    Error, ErrorKind, Producer,
+    Error, ErrorKind, Producer, ProducerRecord,
     testing::{NewTopic, TestTopics},
 };
 
@@ -86,4 +86,22 @@ fn topics_are_deleted_on_drop_if_asked_for() {
     let topics = TestTopics::connect(config()).unwrap();
     assert_eq!(topics.delete(&deleted).unwrap_err().kind(), ErrorKind::UnknownTopicOrPartition);
     topics.delete(&kept).unwrap();
+}
+
+/// A new producer's first records for a topic that was just created are neither lost nor doubted.
+#[test]
+#[ignore = "needs Kafka: make test-broker"]
+fn new_topic_accepts_the_first_records_of_a_new_producer() {
+    let topics = TestTopics::connect(config()).unwrap().delete_on_drop(true);
+    for _ in 0..6 {
+        let name = name();
+        topics.create(NewTopic::new(&name).partitions(6).replication_factor(1)).unwrap();
+        let producer: Producer<str, [u8]> = Producer::builder(config().set("linger.ms", "0").unwrap()).build().unwrap();
+        let value = vec![7; 1_000_000];
+        let record = |n| ProducerRecord::to(&*name).partition(n % 6).value(&value[..]);
+        let deliveries: Vec<_> = (0..30).map(|n| block_on(producer.send(record(n))).unwrap()).collect();
+        for delivery in deliveries {
+            block_on(delivery).unwrap();
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! Cluster metadata.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use futures::executor::block_on;
-use ottla::{ErrorKind, testing::EmbeddedKafka};
+use ottla::{
+    ErrorKind,
+    testing::{ApiKey, BrokerError, EmbeddedKafka},
+};
 
 use super::{ends, kafka, producer};
 
@@ -18,6 +21,34 @@ fn cluster_returns_the_brokers() {
     assert_eq!(cluster.controller(), None, "the embedded cluster has no controller");
     assert!(cluster.id().is_some_and(|id| !id.is_empty()), "{cluster:?}");
     assert_eq!(cluster, block_on(producer.cluster()).unwrap(), "asked twice");
+}
+
+/// A broker reports a new topic before it has opened its partitions, and would reject the first records.
+#[test]
+fn partitions_of_a_new_topic_are_returned_when_their_leaders_have_opened_them() {
+    ends(|| {
+        let kafka = kafka(3);
+        let counts = |api| move |kafka: &EmbeddedKafka| kafka.requests().iter().filter(|it| it.api_key() == api).count();
+        let (metadata_requests, probes) = (counts(ApiKey::Metadata), counts(ApiKey::ListOffsets));
+        kafka.track_requests();
+        let known = producer(&kafka, &[]);
+        block_on(known.partitions_for("orders")).unwrap();
+        assert_eq!(probes(&kafka), 0, "no request for a topic that is there");
+
+        kafka.set_topic_error("orders", BrokerError::LEADER_NOT_AVAILABLE).unwrap();
+        kafka.fail_next(ApiKey::ListOffsets, &[BrokerError::NOT_LEADER_OR_FOLLOWER; 3]).unwrap();
+        let new = producer(&kafka, &[]);
+        let seen = metadata_requests(&kafka);
+        thread::scope(|scope| {
+            let asking = scope.spawn(|| block_on(new.partitions_for("orders")));
+            while metadata_requests(&kafka) < seen + 5 {
+                thread::sleep(Duration::from_millis(10));
+            }
+            kafka.set_topic_error("orders", BrokerError::NONE).unwrap();
+            assert_eq!(asking.join().unwrap().unwrap().len(), 3);
+        });
+        assert!(probes(&kafka) >= 4, "{} requests, and three fail", probes(&kafka));
+    });
 }
 
 #[test]
