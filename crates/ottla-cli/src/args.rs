@@ -33,11 +33,12 @@ const PRODUCE_EXAMPLES: &str = "\
 Examples:
   ottla produce -c flights.toml --embedded
   ottla produce -c flights.toml --input flights.csv.gz --dead-letter dead.jsonl --report json
+  ottla produce -c flights.toml --input 2024/ '2025/*.csv.gz'
   ottla produce -c producer.properties --topic notes --input notes.txt
   tail -F app.log | ottla produce -c producer.properties --topic log --input - --set linger.ms=100";
 
 const TRANSACTIONS: &str = "\
-With transactional.id the input is one transaction. It is committed at the end of the input. It is aborted when a record \
+With transactional.id all inputs are one transaction. It is committed at the end of the last input. It is aborted when a record \
 fails or the command is interrupted, or at the next start if the process was killed. The records of an aborted transaction \
 count as failed, with the kind TransactionAborted; the dead-letter file has only the records that caused the abort.";
 
@@ -112,10 +113,11 @@ pub(crate) struct ProduceArguments {
     /// The topic; overrides the file's.
     #[arg(long)]
     pub(crate) topic: Option<String>,
-    /// The input: a .csv, .tsv, .jsonl or .txt file, also compressed (.gz, .zst, .xz, .lz4), or - for stdin; overrides the file's.
-    /// With no input named, stdin is read if it is a pipe or a file.
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) input: Option<PathBuf>,
+    /// The inputs, read in this order: .csv, .tsv, .jsonl or .txt files, also compressed (.gz, .zst, .xz, .lz4), folders, patterns such
+    /// as 'data/*.csv' (files sorted by name), or - for stdin; override the file's. May be repeated. With no input named, stdin is read
+    /// if it is a pipe or a file.
+    #[arg(long, value_name = "FILE|-", num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
     /// The format of the input; overrides the one that follows from the file's name.
     #[arg(long, value_name = "lines|jsonl|csv")]
     pub(crate) format: Option<Format>,

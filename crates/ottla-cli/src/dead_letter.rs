@@ -13,6 +13,9 @@ use std::{
 /// An unacknowledged record: one JSON object, one line.
 #[derive(Serialize)]
 pub(crate) struct DeadLetter<'a> {
+    /// The input, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'a str>,
     /// The input line where the record begins, counted from 1.
     line: u64,
     /// The kind of error, as counted in the report.
@@ -41,7 +44,12 @@ impl<'a> DeadLetter<'a> {
             Ok(text) => (Cow::Borrowed(text), None),
             Err(_) => (Cow::Owned(BASE64_STANDARD.encode(record)), Some("base64")),
         };
-        Self { line, kind, message: message.into(), field, record, encoding }
+        Self { input: None, line, kind, message: message.into(), field, record, encoding }
+    }
+
+    /// Adds the name of the input, if there are several.
+    pub(crate) fn from_input(self, input: Option<&'a str>) -> Self {
+        Self { input, ..self }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 /// A file's device and inode, independent of its name. Only regular files, pipes and sockets have one: a device such as
 /// `/dev/null` may be opened any number of times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct FileIdentity {
     device: u64,
     inode: u64,

@@ -11,6 +11,7 @@ use crate::{
     aligned_table::aligned,
     encoding::Encoding,
     input::{Format, INPUT_SETTINGS, InputSetting, InputSettings},
+    inputs::InputPath,
     record::{self, RecordSettings},
     suggestion::nearest,
     typed::Unknown,
@@ -21,8 +22,8 @@ use crate::{
 pub(crate) struct Job {
     /// `topic`.
     pub(crate) topic: Option<String>,
-    /// `input.path`; a relative path starts at the configuration file's folder.
-    pub(crate) input: Option<PathBuf>,
+    /// `input.path`: the files, folders and patterns. A relative path starts at the configuration file's folder.
+    pub(crate) inputs: Vec<InputPath>,
     /// `input.format`.
     pub(crate) format: Option<Format>,
     /// `input.key`: the field to take keys from.
@@ -129,9 +130,14 @@ impl Job {
         if given.is_empty() {
             return String::new();
         }
-        let format = self.format.or_else(|| Format::of_path(self.input.as_deref()?)).unwrap_or(Format::Lines);
+        // A flag may determine the format of an input that is not known here.
+        let formats = match self.format {
+            Some(format) => vec![format],
+            None => self.inputs.iter().map(|input| Format::of_path(&input.whole())).collect::<Option<_>>().unwrap_or_default(),
+        };
+        let is_shown = |setting: &InputSetting| formats.is_empty() || formats.iter().any(|format| setting.applies_to(*format));
         let mut rows = vec![["[input]", "VALUE", "FROM", "NOTE"].map(str::to_owned)];
-        for setting in INPUT_SETTINGS.iter().filter(|setting| setting.applies_to(format)) {
+        for setting in INPUT_SETTINGS.iter().filter(|setting| is_shown(setting)) {
             let mut is_default = true;
             for given in given.iter().filter(|given| given.is_of(setting)) {
                 is_default = false;
@@ -149,7 +155,7 @@ impl Job {
     fn put_input(&mut self, file: &Path, name: &str, setting: &HostSetting) -> Result<(), String> {
         let value = setting.value()?;
         match name {
-            "path" => self.input = Some(beside(file, value)),
+            "path" => self.inputs = setting.entries()?.into_iter().map(|path| InputPath::beside(file, path)).collect(),
             "format" => self.format = Some(value.parse()?),
             "key" => self.key_field = Some(value.to_owned()),
             _ => {}
@@ -178,10 +184,7 @@ fn registry_setting(name: &str) -> Option<&'static str> {
 
 /// Resolves a path relative to the configuration file's folder.
 fn beside(file: &Path, path: &str) -> PathBuf {
-    match file.parent() {
-        Some(folder) if path != "-" => folder.join(path),
-        _ => PathBuf::from(path),
-    }
+    file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
 }
 
 /// The error for an unknown name: suggests the most similar name, or lists the names of its table.
@@ -238,7 +241,7 @@ mod tests {
         );
         assert_eq!(problems, [] as [&str; 0]);
         assert_eq!(job.topic.as_deref(), Some("flights"));
-        assert_eq!(job.input, Some(folder.join("data/a.csv")));
+        assert_eq!(job.inputs.iter().map(InputPath::whole).collect::<Vec<_>>(), [folder.join("data/a.csv")]);
         assert_eq!(job.format, Some(Format::Csv));
         assert_eq!((job.key_field.as_deref(), job.input_settings.csv.null.all.as_deref()), (Some("id"), Some("NA")));
         assert_eq!((job.key.encoding, job.value.encoding), ("string".parse().ok(), Some(Encoding::Json)));
@@ -291,8 +294,21 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_of_an_input_that_a_flag_names_are_explained() {
+        let explained = |input: &str| {
+            let (job, problems, _) = job(&format!("[producer]\n[input]\n{input}delimiter = \";\"\n"));
+            assert_eq!(problems, [] as [&str; 0]);
+            job.explain_input(Path::new("job.toml")).lines().any(|line| line.starts_with("delimiter ") && line.contains("\";\""))
+        };
+        for input in ["", "path = \"-\"\n", "path = \"data\"\n", "path = [\"a.jsonl\", \"b.csv\"]\n", "path = \"*.csv\"\n"] {
+            assert!(explained(input), "{input}");
+        }
+        assert!(!explained("path = \"a.jsonl\"\n"));
+    }
+
+    #[test]
     fn stdin_is_not_a_relative_path() {
         let (job, ..) = job("[producer]\n[input]\npath = \"-\"\n");
-        assert_eq!(job.input, Some(PathBuf::from("-")));
+        assert_eq!(job.inputs, [InputPath::new("-")]);
     }
 }

@@ -15,6 +15,8 @@ mod encoding;
 mod exit;
 mod file_identity;
 mod input;
+mod input_totals;
+mod inputs;
 mod interrupt;
 mod job;
 mod log;

@@ -2,7 +2,6 @@
 
 use std::{
     fs::File,
-    io,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +12,7 @@ use crate::{
     exit::{Failure, chain},
     file_identity::FileIdentity,
     input::{Format, GivenSetting, Input, InputError, InputOptions},
+    inputs::{InputPath, expand},
     job::PartJob,
     message,
     record::{RecordMapper, RecordSettings, check_topic},
@@ -31,6 +31,9 @@ pub(crate) struct Plan {
     pub(crate) topic: String,
     /// Where the parts of a record come from.
     pub(crate) record: RecordSettings,
+    /// The inputs, in the order in which they are read; `-` is stdin.
+    pub(crate) paths: Vec<PathBuf>,
+    /// What all inputs have in common: `path` is the first, and `format` is set if no path determines it.
     pub(crate) input: InputOptions,
     /// The format of the values: that of the input, which defaults to `lines`, or `lines` if `[record]` makes them texts.
     pub(crate) format: Format,
@@ -62,16 +65,23 @@ impl Plan {
         let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone()).or_else(|| settings.job.record.topic_text());
         let topic =
             topic.ok_or_else(|| Failure::usage(format!("no topic: pass --topic, or set `topic` in {}", file.display())))?;
-        let path = arguments.input.clone().or_else(|| settings.job.input.clone());
-        // kcat reads stdin too. A device such as /dev/null or a terminal is unlikely to be meant as input.
-        let path = path.or_else(|| FileIdentity::of_stdin().map(|_| PathBuf::from("-")));
-        let path = path.ok_or_else(|| {
-            Failure::usage(format!("no input: pass --input FILE or -, or set `path` in [input] of {}", file.display()))
-        })?;
+        let flags: Vec<_> = arguments.input.iter().map(InputPath::new).collect();
+        let named = if flags.is_empty() { settings.job.inputs.clone() } else { flags };
+        let paths = match &named[..] {
+            // kcat reads stdin too. A device such as /dev/null or a terminal is unlikely to be meant as input.
+            [] if FileIdentity::of_stdin().is_some() => vec![PathBuf::from("-")],
+            [] => {
+                return Err(Failure::usage(format!(
+                    "no input: pass --input FILE or -, or set `path` in [input] of {}",
+                    file.display()
+                )));
+            }
+            named => expand(named, FileIdentity::of_path(file).as_slice())?,
+        };
         let has_topic = arguments.topic.is_some();
-        let is_stdin = path == Path::new("-");
+        let is_stdin = paths.iter().any(|path| path == Path::new("-"));
         let flags = Flags { has_topic, format: arguments.format, key_field: arguments.key_field.clone() };
-        let plan = Self::of(settings, file, topic, path, flags)?;
+        let plan = Self::of(settings, file, topic, paths, flags)?;
         if is_stdin && plan.input.format.is_none() {
             plan.record.check(Format::Lines, false)?;
         }
@@ -96,30 +106,62 @@ impl Plan {
         }
         let topic = job.topic.clone().or_else(|| job.record.topic_text()).unwrap_or_else(|| "topic".to_owned());
         // Without an input in the file, flags may set input and format. `lines` then accepts every serializer.
-        let names_input = job.input.is_some();
-        let path = job.input.clone().unwrap_or_else(|| PathBuf::from("-"));
-        let plan = Self::of(settings, file, topic, path, Flags::default())?;
+        let paths = match &job.inputs[..] {
+            [] => None,
+            named => Some(expand(named, FileIdentity::of_path(file).as_slice())?),
+        };
+        let names_input = paths.is_some();
+        let plan = Self::of(settings, file, topic, paths.unwrap_or_else(|| vec![PathBuf::from("-")]), Flags::default())?;
         plan.check_schemas()?;
-        let path = &plan.input.path;
-        let refuse = |error: InputError| Failure::usage(chain(&error));
-        if names_input {
-            Input::check(&plan.input).map_err(refuse)?;
-        }
-        if path == Path::new("-") {
-            return Ok(());
-        }
-        let metadata = std::fs::metadata(path).map_err(|source| refuse(plan.cannot_open(source)))?;
-        if metadata.is_dir() {
-            return Err(refuse(plan.cannot_open(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"))));
-        }
-        // The bytes of a pipe can be read only once.
-        if metadata.is_file() {
-            let input = File::open(path).map_err(|source| refuse(plan.cannot_open(source)))?;
-            let mut input = Input::read(Box::new(input), &plan.input).map_err(refuse)?;
-            input.warning().into_iter().for_each(message::tell);
-            RecordMapper::new(&plan.record, &mut input)?;
+        for index in (0..plan.paths.len()).filter(|_| names_input) {
+            plan.check_input(index)?.into_iter().for_each(message::tell);
         }
         Ok(())
+    }
+
+    /// Checks an input, up to its first record if it is a regular file. Returns the warning about a likely mistake.
+    ///
+    /// # Errors
+    /// The input cannot be opened, or does not have what the settings require.
+    pub(crate) fn check_input(&self, index: usize) -> Result<Option<String>, Failure> {
+        let options = self.options(index);
+        let refuse = |error: InputError| Failure::usage(chain(&error));
+        let cannot_open = |source| refuse(InputError::Open { name: options.name(), source });
+        Input::check(&options).map_err(refuse)?;
+        if options.path == Path::new("-") {
+            return Ok(None);
+        }
+        // The bytes of a pipe can be read only once.
+        if !std::fs::metadata(&options.path).map_err(cannot_open)?.is_file() {
+            return Ok(None);
+        }
+        let source = File::open(&options.path).map_err(cannot_open)?;
+        let mut input = Input::read(Box::new(source), &options).map_err(refuse)?;
+        RecordMapper::new(&self.record, &mut input)?;
+        Ok(input.warning())
+    }
+
+    /// The options of an input.
+    pub(crate) fn options(&self, index: usize) -> InputOptions {
+        let path = self.paths.get(index).unwrap_or(&self.input.path);
+        let mut options = InputOptions { path: path.clone(), format: self.format_of(path), ..self.input.clone() };
+        if let (Some(format), true) = (options.format, self.input.format.is_none() && self.paths.len() > 1) {
+            let others: Vec<Format> = Format::ALL
+                .into_iter()
+                .filter(|other| self.paths.iter().any(|path| self.format_of(path) == Some(*other)))
+                .collect();
+            options.settings.leave_to_others(format, &others);
+        }
+        options
+    }
+
+    fn format_of(&self, path: &Path) -> Option<Format> {
+        self.input.format.or_else(|| Format::of_path(path))
+    }
+
+    /// The inputs' names in messages.
+    pub(crate) fn input_names(&self) -> impl Iterator<Item = String> {
+        self.paths.iter().map(|path| InputOptions::name_of(path))
     }
 
     fn check_schemas(&self) -> Result<(), Failure> {
@@ -133,16 +175,15 @@ impl Plan {
         Ok(())
     }
 
-    fn of(settings: Settings, file: &Path, topic: String, path: PathBuf, flags: Flags) -> Result<Self, Failure> {
+    fn of(settings: Settings, file: &Path, topic: String, paths: Vec<PathBuf>, flags: Flags) -> Result<Self, Failure> {
         let (file, job) = (file.display(), &settings.job);
-        let format = flags.format.or(job.format).or_else(|| Format::of_path(&path));
         let max_record = settings.number("max.request.size").unwrap_or(MAX_REQUEST_SIZE).max(MAX_HEADER);
         let mut input = InputOptions {
-            format,
+            format: flags.format.or(job.format),
             key: flags.key_field.clone().or_else(|| job.key_field.clone()),
             settings: job.input_settings.clone(),
             max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
-            path,
+            path: paths.first().cloned().unwrap_or_else(|| PathBuf::from("-")),
         };
         let mut record = job.record.clone();
         record.override_with(flags.has_topic, flags.key_field.is_some());
@@ -154,10 +195,11 @@ impl Plan {
             key: Encodings::one("key", job.key.encoding, settings.producer.get("key.serializer"))?,
             value: Encodings::one("value", value, settings.producer.get("value.serializer"))?,
         };
-        if let Some(format) = format {
-            record.check(format, matches!(encodings.value, Some(Encoding::WithSchema(_))))?;
+        let formats = formats(&paths, input.format, record.has_text_values())?;
+        for format in &formats {
+            record.check(*format, matches!(encodings.value, Some(Encoding::WithSchema(_))))?;
         }
-        let format = format.filter(|_| !record.has_text_values()).unwrap_or(Format::Lines);
+        let format = formats.first().copied().filter(|_| !record.has_text_values()).unwrap_or(Format::Lines);
         let mut encodings = encodings.of(format)?;
         if record.has_object_keys() && encodings.key == Some(Encoding::Json) {
             encodings.key = None;
@@ -177,7 +219,7 @@ impl Plan {
                 )));
             }
         }
-        Ok(Self { settings, topic, record, input, format, encodings })
+        Ok(Self { settings, topic, record, paths, input, format, encodings })
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
@@ -210,10 +252,31 @@ impl Plan {
         };
         Ok((open(Part::Key, key, &job.key)?, open(Part::Value, value, &job.value)?))
     }
+}
 
-    pub(crate) fn cannot_open(&self, source: io::Error) -> InputError {
-        InputError::Open { name: self.input.path.display().to_string(), source }
+/// The different formats of the inputs; `given` is the one of all. Without it, an input that does not determine its format is left out.
+///
+/// # Errors
+/// Lines are mixed with rows that become JSON objects, although the values are not texts in each case.
+fn formats(paths: &[PathBuf], given: Option<Format>, has_text_values: bool) -> Result<Vec<Format>, Failure> {
+    let mut found: Vec<(Format, &PathBuf)> = Vec::new();
+    for path in paths {
+        let lines = (paths.len() > 1 && path == Path::new("-")).then_some(Format::Lines);
+        let Some(format) = given.or_else(|| Format::of_path(path)).or(lines) else { continue };
+        if !found.iter().any(|(known, _)| *known == format) {
+            found.push((format, path));
+        }
     }
+    let lines = found.iter().find(|(format, _)| *format == Format::Lines);
+    let rows = found.iter().find(|(format, _)| *format != Format::Lines);
+    if let (Some((_, lines)), Some((format, rows)), false) = (lines, rows, has_text_values) {
+        return Err(Failure::usage(format!(
+            "{} has lines, and {} is {format}: one run cannot mix them; pass --format for all inputs, or use two runs",
+            InputOptions::name_of(lines),
+            InputOptions::name_of(rows)
+        )));
+    }
+    Ok(found.into_iter().map(|(format, _)| format).collect())
 }
 
 /// Drops the file's settings that do not apply to the format of `--format`, and reports them.

@@ -5,7 +5,6 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::Ordering,
         mpsc::{Receiver, channel},
     },
     thread,
@@ -14,9 +13,8 @@ use std::{
 
 use futures::{
     FutureExt as _,
-    channel::oneshot,
     executor::block_on,
-    future::{Either, ready, select, try_join},
+    future::{Either, select, try_join},
 };
 use ottla::{ErrorKind, Producer, ProducerConfig, config::Origin, serialize::Bytes};
 use ottla_schema_registry::testing::EmbeddedRegistry;
@@ -28,18 +26,16 @@ use crate::{
     embedded::Embedded,
     exit::{Exit, Failure, chain, written},
     file_identity::FileIdentity,
-    input::{Input, InputError, InputOptions},
+    inputs::Inputs,
     interrupt::Interrupt,
     message,
     pipeline::reader_in_pipeline,
     plan::Plan,
     progress::Progress,
-    record::{RecordMapper, RecordSettings},
     report::{Destination, Report},
     run_totals::{Balance, RunTotals},
     sender::{End, Sender},
     settings::Client,
-    source::Source,
     transactions::Transactions,
 };
 
@@ -48,9 +44,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the report waits for the cluster id, which was requested before the first record.
 const CLUSTER_ID_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The input, and its mapper if `[record]` is set.
-type Opened = (Input, Option<RecordMapper>);
 
 /// The producer, and the number of partitions of each topic that is known.
 type Connected = (Producer<[u8], [u8]>, Vec<(String, usize)>);
@@ -86,13 +79,13 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     plan.settings.check(Client::Producer)?;
     let letters = arguments.dead_letter.as_deref().map(|path| dead_letters(path, arguments, &plan)).transpose()?;
 
-    let source = Source::open(&plan.input.path, &interrupt).map_err(|source| Failure::usage(chain(&plan.cannot_open(source))))?;
-    let (position, size) = (Arc::clone(&source.position), source.size);
-    let opening = open(source, &plan)?;
+    let mut inputs = Inputs::new(&plan, &interrupt)?;
+    let size = inputs.size();
+    let opening = inputs.open_first()?;
     let (key_encoder, value_encoder) = plan.encoders()?;
     let connecting = std::pin::pin!(try_join(connect(build(&plan.settings.producer)?, &plan), opening));
     let connected = block_on(select(connecting, interrupt.pressed()));
-    let ((producer, partitions), (mut input, mut mapper)) = match connected {
+    let ((producer, partitions), mut first) = match connected {
         Either::Left((Ok(connected), _)) => connected,
         Either::Left((Err(failure), _)) if !interrupt.is_pressed() => return Err(failure),
         Either::Left((Err(_), _)) | Either::Right(_) => {
@@ -102,11 +95,11 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
 
     for (topic, count) in partitions {
         plan.record.check_partition(&topic, count)?;
-        if let Some(mapper) = &mut mapper {
+        if let Some(mapper) = &mut first.mapper {
             mapper.set_partitions(&topic, count);
         }
     }
-    input.warning().into_iter().for_each(message::tell);
+    first.input.warning().into_iter().for_each(message::tell);
     // The first bytes have arrived, so another process of the pipeline that reads the dead-letter file has opened it by now.
     let reader = arguments.dead_letter.as_deref().filter(|_| size.is_none()).and_then(reader_in_pipeline);
     if let Some(reader) = reader {
@@ -120,7 +113,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     let started = Instant::now();
     let read_back = embedded.as_ref().map(|embedded| Arc::clone(embedded.read_back()));
     let is_unacknowledged = plan.settings.producer.get("acks") == Some("0");
-    let report = Report::new(destination.clone(), is_unacknowledged);
+    let report = Report::new(destination.clone(), is_unacknowledged, plan.input_names());
     let progress = Progress::start(size, is_unacknowledged);
     let totals = RunTotals::new(report, letters, progress, read_back, plan.is_transactional());
     let mut transactions = plan
@@ -150,7 +143,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         embedded: embedded.as_ref(),
         interrupt: &interrupt,
     };
-    let mut end = sender.send_all(&mut input, mapper.as_mut(), arguments, &mut transactions, || position.load(Ordering::Relaxed));
+    let mut end = sender.send_all(&mut inputs, first, arguments, &mut transactions);
     if matches!(end, End::Interrupted) {
         let what = if transactions.is_some() { "aborting the transaction" } else { "delivering accepted records" };
         let seconds = CLOSE_TIMEOUT.as_secs();
@@ -200,40 +193,18 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
 
 /// Opens the dead letters at this path, which must not be a file that the run reads.
 fn dead_letters(path: &Path, arguments: &ProduceArguments, plan: &Plan) -> Result<DeadLetters, Failure> {
-    let is_stdin = plan.input.path == Path::new("-");
-    let input = if is_stdin { FileIdentity::of_stdin() } else { FileIdentity::of_path(&plan.input.path) };
-    let used = [("the input", input), ("the configuration", FileIdentity::of_path(&arguments.settings.config))];
-    let used = used.into_iter().filter_map(|(what, identity)| Some((what, identity?)));
+    let what = if plan.paths.len() > 1 { "one of the inputs" } else { "the input" };
+    let inputs = plan
+        .paths
+        .iter()
+        .map(|path| (what, if path == Path::new("-") { FileIdentity::of_stdin() } else { FileIdentity::of_path(path) }));
+    let used = inputs.chain([("the configuration", FileIdentity::of_path(&arguments.settings.config))]);
+    let used = used.filter_map(|(what, identity)| Some((what, identity?)));
     let letters = DeadLetters::at(path, used.collect()).map_err(Failure::usage)?;
     if letters.is_stdout() && arguments.report == ReportFormat::Json {
         return Err(Failure::usage("--dead-letter - and --report json would both write to stdout; give --dead-letter a file"));
     }
     Ok(letters)
-}
-
-/// Opens the input, and resolves the settings of `[record]` for it. A regular file is opened at once, so that its errors are reported
-/// before any request to the brokers; an input that may block is opened on a thread.
-fn open(source: Source, plan: &Plan) -> Result<impl Future<Output = Result<Opened, Failure>> + use<>, Failure> {
-    let refuse = |error: InputError| Failure::usage(chain(&error));
-    let read = move |bytes, options: &InputOptions, record: &RecordSettings| {
-        let mut input = Input::read(bytes, options).map_err(refuse)?;
-        let mapper = RecordMapper::new(record, &mut input)?;
-        Ok((input, mapper))
-    };
-    if source.size.is_some() {
-        let opened = read(source.bytes, &plan.input, &plan.record)?;
-        return Ok(Either::Left(ready(Ok(opened))));
-    }
-    Input::check(&plan.input).map_err(refuse)?;
-    let (sender, opened) = oneshot::channel();
-    let (options, record) = (plan.input.clone(), plan.record.clone());
-    let opening = thread::Builder::new().name("ottla-open".to_owned()).spawn(move || {
-        // The receiver is gone if the run has ended.
-        let _ = sender.send(read(source.bytes, &options, &record));
-    });
-    opening.map_err(|error| Failure::new(Exit::Failed, format!("cannot start the thread that opens the input: {error}")))?;
-    let gone = |_| Err(Failure::new(Exit::Failed, "the thread that opens the input panicked"));
-    Ok(Either::Right(opened.map(move |opened| opened.unwrap_or_else(gone))))
 }
 
 fn build(config: &ProducerConfig) -> Result<Producer<[u8], [u8]>, Failure> {
@@ -317,8 +288,8 @@ fn exit_of(end: End, balance: &Balance) -> Exit {
     let report = &balance.report;
     match end {
         End::Interrupted => Exit::Interrupted,
-        End::Broken(error) => {
-            message::tell(chain(&error));
+        End::Broken(errors) => {
+            errors.iter().for_each(message::tell);
             Exit::Usage
         }
         End::Stopped(reason) => {

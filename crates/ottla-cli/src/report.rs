@@ -8,6 +8,8 @@ use serde::{
     ser::{SerializeMap as _, SerializeStruct as _},
 };
 
+use crate::input_totals::{InputTotals, table};
+
 /// Counts the outcome of records.
 ///
 /// An acknowledgement costs an array access and a few additions: no lock, no hash, and no allocation once the partition has been
@@ -21,6 +23,9 @@ use serde::{
 ///  "partitions":{"0":{"records":2,"first_offset":7,"last_offset":8}},"errors":{"RecordTooLarge":1},
 ///  "topic":"orders","brokers":"localhost:9092","cluster_id":"MkU3OEVBNTcwNTJENDM2Qk","error":null}
 /// ```
+///
+/// `"inputs"` has an object for each input of a run, with `"input"` (its name), `"records"`, `"acknowledged"`, `"failed"`, `"complete"` (whether
+/// it was read to its end) and `"error"`.
 ///
 /// With `acks=0` no record is acknowledged: `"acknowledged"` is 0, and an additional `"sent"` counts the records sent. If the topic
 /// comes from data, `"topics"` has the partitions of each topic instead of `"partitions"`.
@@ -39,6 +44,7 @@ pub(crate) struct Report {
     /// The partitions of each topic, if the topic comes from data.
     topics: BTreeMap<String, Partitions>,
     errors: BTreeMap<String, u64>,
+    inputs: Vec<InputTotals>,
 }
 
 /// The destination of a run's records, as far as it is known.
@@ -65,9 +71,9 @@ struct PartitionTotals {
 }
 
 impl Report {
-    /// A report about records for this destination; with `acks=0` none is acknowledged.
-    pub(crate) fn new(destination: Destination, is_unacknowledged: bool) -> Self {
-        Self { destination, is_unacknowledged, ..Self::default() }
+    /// A report about records of these inputs for this destination; with `acks=0` none is acknowledged.
+    pub(crate) fn new(destination: Destination, is_unacknowledged: bool, inputs: impl Iterator<Item = String>) -> Self {
+        Self { destination, is_unacknowledged, inputs: inputs.map(InputTotals::new).collect(), ..Self::default() }
     }
 
     /// The report of a run that ended before its first record.
@@ -90,9 +96,23 @@ impl Report {
         self.destination.has_topics
     }
 
-    /// Counts an acknowledged record: its topic if the topic comes from data, its partition, its offset if known, and the size of key
+    /// The totals of an input, which is the transaction's part of one if this is the report of a transaction.
+    pub(crate) fn input(&mut self, index: usize) -> &mut InputTotals {
+        if index >= self.inputs.len() {
+            self.inputs.resize_with(index + 1, InputTotals::default);
+        }
+        &mut self.inputs[index]
+    }
+
+    /// The name of an input, if there are several.
+    pub(crate) fn input_name(&self, index: usize) -> Option<&str> {
+        self.inputs.get(index).filter(|_| self.inputs.len() > 1).map(InputTotals::name)
+    }
+
+    /// Counts an acknowledged record of an input: its topic if the topic comes from data, its partition, its offset if known, and the size of key
     /// and value in bytes.
-    pub(crate) fn acknowledge(&mut self, topic: Option<&str>, partition: i32, offset: Option<i64>, bytes: usize) {
+    pub(crate) fn acknowledge(&mut self, input: usize, topic: Option<&str>, partition: i32, offset: Option<i64>, bytes: usize) {
+        self.input(input).acknowledged += 1;
         self.acknowledged += 1;
         self.bytes += bytes as u64;
         // An acknowledged record always has a partition. If it had none, the totals would still be right.
@@ -112,16 +132,24 @@ impl Report {
         partitions[index].add(offset);
     }
 
-    /// Counts an unacknowledged record under the kind of its error.
-    pub(crate) fn fail(&mut self, kind: &str) {
-        self.fail_all(kind, 1);
+    /// Counts an unacknowledged record of an input under the kind of its error.
+    pub(crate) fn fail(&mut self, input: usize, kind: &str) {
+        self.fail_all(input, kind, 1);
     }
 
-    /// Counts records that were not acknowledged or not committed, under the kind of their error.
-    pub(crate) fn fail_all(&mut self, kind: &str, records: u64) {
+    /// Counts the acknowledged records of a transaction that was not committed as failed. Returns their number.
+    pub(crate) fn fail_transaction(&mut self, kind: &str, transaction: &Self) -> u64 {
+        for (index, input) in transaction.inputs.iter().enumerate() {
+            self.fail_all(index, kind, input.acknowledged);
+        }
+        transaction.acknowledged
+    }
+
+    fn fail_all(&mut self, input: usize, kind: &str, records: u64) {
         if records == 0 {
             return;
         }
+        self.input(input).failed += records;
         self.failed += records;
         match self.errors.get_mut(kind) {
             Some(count) => *count += records,
@@ -133,6 +161,9 @@ impl Report {
     pub(crate) fn add_acknowledged(&mut self, other: Self) {
         self.acknowledged += other.acknowledged;
         self.bytes += other.bytes;
+        for (index, input) in other.inputs.iter().enumerate() {
+            self.input(index).acknowledged += input.acknowledged;
+        }
         merge(&mut self.partitions, other.partitions);
         for (topic, partitions) in other.topics {
             merge(self.topics.entry(topic).or_default(), partitions);
@@ -210,7 +241,7 @@ impl PartitionTotals {
 
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut report = serializer.serialize_struct("Report", 12 + usize::from(self.is_unacknowledged))?;
+        let mut report = serializer.serialize_struct("Report", 13 + usize::from(self.is_unacknowledged))?;
         report.serialize_field("records", &self.records())?;
         if self.is_unacknowledged {
             report.serialize_field("acknowledged", &0)?;
@@ -233,6 +264,9 @@ impl Serialize for Report {
         report.serialize_field("brokers", &self.destination.brokers)?;
         report.serialize_field("cluster_id", &self.destination.cluster_id)?;
         report.serialize_field("error", &self.error)?;
+        // Empty before the inputs are known.
+        let inputs = self.inputs.iter().map(|input| input.entry(self.is_unacknowledged));
+        report.serialize_field("inputs", &inputs.collect::<Vec<_>>())?;
         report.end()
     }
 }
@@ -250,7 +284,7 @@ impl Serialize for UsedPartitions<'_> {
     }
 }
 
-/// The text form: a line of totals, the destination, a table of partitions, and the errors if there are any. It does not end with
+/// The text form: a line of totals, the destination, a table of partitions, the errors if there are any, and the inputs if there are several. It does not end with
 /// a line break.
 ///
 /// ```text
@@ -302,6 +336,11 @@ impl fmt::Display for Report {
         for (kind, count) in &self.errors {
             write!(f, "\n  {:>9}   {kind}", HumanCount(*count).to_string())?;
         }
+        if self.inputs.len() > 1 {
+            for line in table(&self.inputs, self.is_unacknowledged) {
+                write!(f, "\n{line}")?;
+            }
+        }
         Ok(())
     }
 }
@@ -314,16 +353,20 @@ fn records(count: u64) -> String {
 mod tests {
     use super::*;
 
+    fn inputs() -> impl Iterator<Item = String> {
+        ["a.csv".to_owned()].into_iter()
+    }
+
     fn report() -> Report {
-        let mut report = Report::default();
+        let mut report = Report::new(Destination::default(), false, inputs());
         for offset in [8, 7, 9] {
-            report.acknowledge(None, 0, Some(offset), 100);
+            report.acknowledge(0, None, 0, Some(offset), 100);
         }
-        report.acknowledge(None, 10, Some(0), 1);
-        report.acknowledge(None, 2, None, 0);
-        report.fail("RecordTooLarge");
-        report.fail("CsvRow");
-        report.fail("RecordTooLarge");
+        report.acknowledge(0, None, 10, Some(0), 1);
+        report.acknowledge(0, None, 2, None, 0);
+        report.fail(0, "RecordTooLarge");
+        report.fail(0, "CsvRow");
+        report.fail(0, "RecordTooLarge");
         report.finish(Duration::from_micros(1_500_400));
         report
     }
@@ -336,7 +379,8 @@ mod tests {
                 + r#""partitions":{"0":{"records":3,"first_offset":7,"last_offset":9},"#
                 + r#""2":{"records":1,"first_offset":null,"last_offset":null},"#
                 + r#""10":{"records":1,"first_offset":0,"last_offset":0}},"#
-                + r#""errors":{"CsvRow":1,"RecordTooLarge":2},"topic":null,"brokers":null,"cluster_id":null,"error":null}"#
+                + r#""errors":{"CsvRow":1,"RecordTooLarge":2},"topic":null,"brokers":null,"cluster_id":null,"error":null,"#
+                + r#""inputs":[{"input":"a.csv","records":8,"acknowledged":5,"failed":3,"complete":false,"error":null}]}"#
         );
     }
 
@@ -346,7 +390,7 @@ mod tests {
             serde_json::to_string(&Report::default()).unwrap(),
             r#"{"records":0,"acknowledged":0,"failed":0,"bytes":0,"elapsed_s":0.0,"records_per_s":0.0,"partitions":{},"errors":{},"#
                 .to_owned()
-                + r#""topic":null,"brokers":null,"cluster_id":null,"error":null}"#
+                + r#""topic":null,"brokers":null,"cluster_id":null,"error":null,"inputs":[]}"#
         );
         assert_eq!(Report::default().to_string(), "0 records acknowledged in 0.00 s: 0 a second, 0 B");
     }
@@ -354,7 +398,7 @@ mod tests {
     #[test]
     fn the_text_form_is_a_table() {
         let mut report = report();
-        report.acknowledge(None, 1, Some(1_234_567), 5 << 20);
+        report.acknowledge(0, None, 1, Some(1_234_567), 5 << 20);
         let text = "\
 6 records acknowledged in 1.50 s: 3 a second, 5.00 MiB
   partition     records   first offset    last offset
@@ -373,7 +417,7 @@ mod tests {
         let known = |name: &str| Some(name.to_owned());
         let destination =
             Destination { topic: known("orders"), has_topics: false, brokers: known("a:1,b:2"), cluster_id: known("id") };
-        let mut report = Report::new(destination.clone(), false);
+        let mut report = Report::new(destination.clone(), false, inputs());
         assert!(report.to_string().ends_with("\ntopic orders, brokers a:1,b:2, cluster id"), "{report}");
         report.end_with("the first");
         report.end_with("the second");
@@ -386,9 +430,9 @@ mod tests {
 
     #[test]
     fn with_acks_0_records_count_as_sent() {
-        let mut report = Report::new(Destination::default(), true);
-        report.acknowledge(None, 0, None, 3);
-        report.fail("Serialization");
+        let mut report = Report::new(Destination::default(), true, inputs());
+        report.acknowledge(0, None, 0, None, 3);
+        report.fail(0, "Serialization");
         let json = serde_json::to_value(&report).unwrap();
         let count = |name: &str| json[name].as_u64();
         assert_eq!(
@@ -401,11 +445,18 @@ mod tests {
     #[test]
     fn acknowledged_records_of_reports_are_summed() {
         let mut whole = Report::default();
-        whole.fail_all("TransactionAborted", 3);
-        whole.fail_all("TransactionAborted", 0);
+        let mut aborted = Report::default();
+        assert_eq!(whole.fail_transaction("TransactionAborted", &aborted), 0);
+        for input in [0, 0, 1] {
+            aborted.acknowledge(input, None, 0, Some(1), 1);
+        }
+        assert_eq!(whole.fail_transaction("TransactionAborted", &aborted), 3);
+        let counts = |whole: &mut Report, input| (whole.input(input).acknowledged, whole.input(input).failed);
+        assert_eq!((counts(&mut whole, 0), counts(&mut whole, 1)), ((0, 2), (0, 1)));
         whole.add_acknowledged(report());
         whole.add_acknowledged(report());
         assert_eq!((whole.acknowledged(), whole.failed(), whole.bytes), (10, 3, 602));
+        assert_eq!((counts(&mut whole, 0), whole.errors.get("TransactionAborted")), ((10, 2), Some(&3)));
         assert_eq!(whole.partitions[0], PartitionTotals { records: 6, first_offset: Some(7), last_offset: Some(9) });
         assert_eq!(whole.partitions[2], PartitionTotals { records: 2, first_offset: None, last_offset: None });
     }
@@ -413,19 +464,19 @@ mod tests {
     #[test]
     fn a_negative_partition_counts_in_the_totals() {
         let mut report = Report::default();
-        report.acknowledge(None, -1, Some(3), 10);
+        report.acknowledge(0, None, -1, Some(3), 10);
         assert_eq!((report.acknowledged, used(&report.partitions).count()), (1, 0));
     }
 
     #[test]
     fn topics_from_data_have_their_own_partitions() {
-        let mut report = Report::new(Destination { has_topics: true, ..Destination::default() }, false);
+        let mut report = Report::new(Destination { has_topics: true, ..Destination::default() }, false, inputs());
         let mut transaction = Report::default();
         for (topic, partition, offset) in [("flights-UA", 1, 5), ("flights-AA", 0, 5), ("flights-UA", 1, 6)] {
-            transaction.acknowledge(Some(topic), partition, Some(offset), 1);
+            transaction.acknowledge(0, Some(topic), partition, Some(offset), 1);
         }
         report.add_acknowledged(transaction);
-        report.acknowledge(Some("flights-UA"), 1, Some(7), 1);
+        report.acknowledge(0, Some("flights-UA"), 1, Some(7), 1);
         let json = serde_json::to_value(&report).unwrap();
         assert!(json["partitions"].is_null(), "{json}");
         assert_eq!(json["topics"]["flights-AA"]["0"], serde_json::json!({"records": 1, "first_offset": 5, "last_offset": 5}));

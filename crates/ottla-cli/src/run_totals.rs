@@ -66,6 +66,8 @@ pub(crate) struct Balance {
 /// A row that was sent and has no report yet.
 pub(crate) struct Entry {
     totals: Arc<RunTotals>,
+    /// The index of its input.
+    input: usize,
     line: u64,
     /// The row as read, if there is a dead-letter file.
     raw: Option<Box<[u8]>>,
@@ -97,9 +99,10 @@ impl RunTotals {
     }
 
     /// Creates the entry for a row that is about to be sent. The caller must settle it in every case.
-    pub(crate) fn enter(self: &Arc<Self>, row: &Row<'_>, digest: Option<Digest>) -> Entry {
+    pub(crate) fn enter(self: &Arc<Self>, input: usize, row: &Row<'_>, digest: Option<Digest>) -> Entry {
         Entry {
             totals: Arc::clone(self),
+            input,
             line: row.line,
             raw: self.keeps_rows.then(|| row.raw.into()),
             digest: digest.map(Box::new),
@@ -107,15 +110,25 @@ impl RunTotals {
     }
 
     /// Counts a row that cannot become a record.
-    pub(crate) fn turn_away(&self, error: &RowError) {
+    pub(crate) fn turn_away(&self, input: usize, error: &RowError) {
         let mut books = self.books();
-        books.fail(&DeadLetter::from(error), error.line, error.kind.name(), &error.message);
+        books.fail(input, DeadLetter::from(error), error.line, error.kind.name(), &error.message);
         self.count_failure(books);
     }
 
     /// Counts a row that the producer did not accept.
-    pub(crate) fn refuse(&self, row: &Row<'_>, error: &Error) {
-        self.fail(row.line, row.raw, error);
+    pub(crate) fn refuse(&self, input: usize, row: &Row<'_>, error: &Error) {
+        self.fail(input, row.line, row.raw, error);
+    }
+
+    /// From now on rows of this input are read.
+    pub(crate) fn begin_input(&self, input: usize) {
+        self.books().report.input(input).begin();
+    }
+
+    /// The input was read to its end, or to the error.
+    pub(crate) fn end_input(&self, input: usize, error: Option<String>) {
+        self.books().report.input(input).end(error);
     }
 
     /// Sets the position in the input, for the progress line.
@@ -153,8 +166,8 @@ impl RunTotals {
     pub(crate) fn write_off(&self, kind: &str) {
         let mut books = self.books();
         if let Some(acknowledged) = books.transaction.replace(Report::default()) {
-            books.report.fail_all(kind, acknowledged.acknowledged());
-            self.counts.fail(acknowledged.acknowledged());
+            let failed = books.report.fail_transaction(kind, &acknowledged);
+            self.counts.fail(failed);
         }
     }
 
@@ -180,12 +193,12 @@ impl RunTotals {
         books.report.clone()
     }
 
-    fn fail(&self, line: u64, raw: &[u8], error: &Error) {
+    fn fail(&self, input: usize, line: u64, raw: &[u8], error: &Error) {
         let text = chain(error);
         let kind = error.kind();
         let mut books = self.books();
         if books.transaction.is_some() && is_aborted(kind) {
-            books.report.fail(ABORTED);
+            books.report.fail(input, ABORTED);
             books.ended.get_or_insert(text);
             self.count_failure(books);
             return;
@@ -194,7 +207,7 @@ impl RunTotals {
         if error.is_fatal() || kind == ErrorKind::Closed {
             books.ended.get_or_insert_with(|| text.clone());
         }
-        books.fail(&DeadLetter::new(line, kind.name(), &*text, None, raw), line, kind.name(), &text);
+        books.fail(input, DeadLetter::new(line, kind.name(), &*text, None, raw), line, kind.name(), &text);
         self.count_failure(books);
     }
 
@@ -217,12 +230,18 @@ fn is_aborted(kind: ErrorKind) -> bool {
 
 impl Books {
     /// Writes the letter, then counts it: the count never exceeds what is in the file.
-    fn fail(&mut self, letter: &DeadLetter<'_>, line: u64, kind: &str, text: &str) {
-        let kept = self.letters.as_mut().map(|letters| letters.write(letter));
-        self.report.fail(kind);
+    fn fail(&mut self, input: usize, letter: DeadLetter<'_>, line: u64, kind: &str, text: &str) {
+        let name = self.report.input_name(input);
+        let kept = self.letters.as_mut().map(|letters| letters.write(&letter.from_input(name)));
+        let message = || {
+            let place = name.map_or_else(String::new, |name| format!("{name}: "));
+            format!("{place}line {line}: {kind}: {text}")
+        };
         if self.transaction.is_some() {
-            self.ended.get_or_insert_with(|| format!("line {line}: {kind}: {text}"));
+            self.ended.get_or_insert_with(message);
         }
+        let shown = (self.printed < MAX_PRINTED).then(message);
+        self.report.fail(input, kind);
         let has_file = match kept {
             Some(Ok(())) => return,
             Some(Err(error)) => {
@@ -232,10 +251,10 @@ impl Books {
             None => false,
         };
         self.printed += 1;
-        match self.printed {
-            printed if printed <= MAX_PRINTED => self.tell(&format!("line {line}: {kind}: {text}")),
-            printed if printed == MAX_PRINTED + 1 => self.tell("further failed records are only counted"),
-            _ => {}
+        match shown {
+            Some(message) => self.tell(&message),
+            None if self.printed == MAX_PRINTED + 1 => self.tell("further failed records are only counted"),
+            None => {}
         }
         if self.printed == 1 && !has_file {
             self.tell("only the first 10 failed records are shown; pass --dead-letter FILE to keep all of them");
@@ -263,7 +282,13 @@ impl Entry {
                 let topic = self.totals.has_topics.then(|| metadata.topic());
                 let mut books = self.totals.books();
                 let Books { report, transaction, .. } = &mut *books;
-                transaction.as_mut().unwrap_or(report).acknowledge(topic, metadata.partition(), metadata.offset(), size);
+                transaction.as_mut().unwrap_or(report).acknowledge(
+                    self.input,
+                    topic,
+                    metadata.partition(),
+                    metadata.offset(),
+                    size,
+                );
                 drop(books);
                 self.totals.counts.acknowledge(1);
             }
@@ -271,7 +296,7 @@ impl Entry {
                 if let Some((read_back, digest)) = read_back {
                     read_back.failed(*digest);
                 }
-                self.totals.fail(self.line, self.raw.as_deref().unwrap_or_default(), &error);
+                self.totals.fail(self.input, self.line, self.raw.as_deref().unwrap_or_default(), &error);
             }
         }
     }

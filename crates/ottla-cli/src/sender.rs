@@ -10,8 +10,9 @@ use crate::{
     embedded::{Digest, Embedded},
     encoder::{Encoder, Place},
     encoding::{Part, Unfit},
-    exit::chain,
-    input::{Input, InputError, Step},
+    exit::{Failure, chain},
+    input::Step,
+    inputs::{Inputs, OpenInput},
     interrupt::Interrupt,
     pace::Pace,
     plan::Plan,
@@ -27,8 +28,8 @@ pub(crate) enum End {
     Read,
     /// Ctrl-C.
     Interrupted,
-    /// The rest of the input is unreadable.
-    Broken(InputError),
+    /// The rest of these inputs is unreadable: the error of each.
+    Broken(Vec<String>),
     /// No more records can be sent, or failed records cannot be kept.
     Stopped(String),
     /// The input was read, but the transaction was not committed.
@@ -41,10 +42,37 @@ impl End {
         match self {
             Self::Read => None,
             Self::Interrupted => Some("interrupted".to_owned()),
-            Self::Broken(error) => Some(chain(error)),
+            Self::Broken(errors) => Some(errors.join("; ")),
             Self::Stopped(reason) | Self::Uncommitted(reason) => Some(reason.clone()),
         }
     }
+}
+
+/// What is kept between the inputs of a run.
+struct Reading {
+    pace: Option<Pace>,
+    /// The serialized key and value.
+    buffers: (Vec<u8>, Vec<u8>),
+    /// How many more records `--limit` allows.
+    left: u64,
+    /// The position that the progress line shows.
+    shown: u64,
+}
+
+/// How far an input was read.
+enum Rows {
+    /// To its end.
+    All,
+    /// As far as `--limit` allows.
+    Enough,
+}
+
+/// Why reading an input ended early.
+enum Stop {
+    /// The rest of the input is unreadable.
+    Broken(String),
+    /// The run ends.
+    End(End),
 }
 
 /// Everything needed to send rows.
@@ -59,54 +87,110 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Sends rows until the end. A row that cannot be sent is counted, and reading goes on.
+    /// Sends the rows of all inputs until the end. A row that cannot be sent is counted, and reading goes on. After an input that breaks
+    /// off, the next one is read, except with transactions, which are complete or nothing.
     pub(crate) fn send_all(
         &self,
-        input: &mut Input,
-        mut mapper: Option<&mut RecordMapper>,
+        inputs: &mut Inputs<'_>,
+        first: OpenInput,
         arguments: &ProduceArguments,
         transactions: &mut Option<Transactions<'_>>,
-        position: impl Fn() -> u64,
     ) -> End {
-        let mut pace = arguments.rate.map(Pace::new);
-        let mut buffers = (Vec::new(), Vec::new());
-        let mut left = arguments.limit.unwrap_or(u64::MAX);
-        let mut shown = 0;
-        while left > 0 {
-            if let Some(pace) = &mut pace {
+        let mut reading = Reading {
+            pace: arguments.rate.map(Pace::new),
+            buffers: (Vec::new(), Vec::new()),
+            left: arguments.limit.unwrap_or(u64::MAX),
+            shown: 0,
+        };
+        let (mut index, mut broken) = (first.index, Vec::new());
+        let mut opened: Result<OpenInput, Failure> = Ok(first);
+        loop {
+            let mut mapper = None;
+            let ended = match opened {
+                Ok(mut opened) => {
+                    self.totals.begin_input(index);
+                    let ended = self.send_rows(&mut opened, &mut reading, transactions, inputs);
+                    mapper = opened.mapper;
+                    ended
+                }
+                Err(_) if self.interrupt.is_pressed() => return End::Interrupted,
+                Err(failure) => Err(Stop::Broken(failure.text())),
+            };
+            match ended {
+                Ok(Rows::All) => self.totals.end_input(index, None),
+                Ok(Rows::Enough) => break,
+                Err(Stop::Broken(error)) => {
+                    self.totals.end_input(index, Some(error.clone()));
+                    broken.push(error);
+                    if transactions.is_some() {
+                        break;
+                    }
+                }
+                Err(Stop::End(end)) => return end,
+            }
+            index += 1;
+            opened = match inputs.open_next(mapper) {
+                Some(opened) => opened,
+                None => break,
+            };
+            if let Ok(opened) = &opened {
+                opened.input.warning().iter().for_each(|warning| self.totals.tell(warning));
+            }
+        }
+        if broken.is_empty() { End::Read } else { End::Broken(broken) }
+    }
+
+    /// Sends the rows of one input.
+    fn send_rows(
+        &self,
+        opened: &mut OpenInput,
+        reading: &mut Reading,
+        transactions: &mut Option<Transactions<'_>>,
+        inputs: &Inputs<'_>,
+    ) -> Result<Rows, Stop> {
+        let OpenInput { index, input, mapper } = opened;
+        while reading.left > 0 {
+            if let Some(pace) = &mut reading.pace {
                 self.interrupt.sleep(pace.next(Instant::now()));
             }
             if self.interrupt.is_pressed() {
-                return End::Interrupted;
+                return Err(Stop::End(End::Interrupted));
             }
             if let Some(reason) = self.totals.ended() {
-                return End::Stopped(reason);
+                return Err(Stop::End(End::Stopped(reason)));
             }
             match input.next() {
-                Ok(Step::Row(row)) => self.send(&row, mapper.as_deref_mut(), &mut buffers),
-                Ok(Step::Bad(error)) => self.totals.turn_away(&error),
-                Ok(Step::End) => break,
-                Err(_) if self.interrupt.is_pressed() => return End::Interrupted,
-                Err(error) => return End::Broken(error),
+                Ok(Step::Row(row)) => self.send(*index, &row, mapper.as_mut(), &mut reading.buffers),
+                Ok(Step::Bad(error)) => self.totals.turn_away(*index, &error),
+                Ok(Step::End) => return Ok(Rows::All),
+                Err(_) if self.interrupt.is_pressed() => return Err(Stop::End(End::Interrupted)),
+                Err(error) => return Err(Stop::Broken(chain(&error))),
             }
-            left -= 1;
+            reading.left -= 1;
             if let Some(Err(reason)) = transactions.as_mut().map(Transactions::count) {
-                return if self.interrupt.is_pressed() { End::Interrupted } else { End::Uncommitted(reason) };
+                let is_interrupted = self.interrupt.is_pressed();
+                return Err(Stop::End(if is_interrupted { End::Interrupted } else { End::Uncommitted(reason) }));
             }
-            let read = position();
-            if read != shown {
+            let read = inputs.position();
+            if read != reading.shown {
                 self.totals.read_to(read);
-                shown = read;
+                reading.shown = read;
             }
         }
-        End::Read
+        Ok(Rows::Enough)
     }
 
     /// Makes a record of a row, encodes it and sends it. A row that cannot be sent is counted in the totals.
-    fn send(&self, row: &Row<'_>, mapper: Option<&mut RecordMapper>, (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>)) {
+    fn send(
+        &self,
+        input: usize,
+        row: &Row<'_>,
+        mapper: Option<&mut RecordMapper>,
+        (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>),
+    ) {
         let (key_encoder, value_encoder) = self.encoders;
         let turn_away = |Unfit { kind, message, field }| {
-            self.totals.turn_away(&RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
+            self.totals.turn_away(input, &RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
         };
         let parts = match mapper {
             None => Parts { key: row.key, value: Some(row.value), ..Parts::default() },
@@ -144,7 +228,7 @@ impl Sender<'_> {
         if let Some(timestamp) = parts.timestamp {
             record = record.timestamp(timestamp);
         }
-        self.send_record(row, record, self.embedded.map(|_| Digest::of(key, value)));
+        self.send_record(input, row, record, self.embedded.map(|_| Digest::of(key, value)));
     }
 
     /// Asks for the number of partitions of a topic, so that the producer does not wait for `max.block.ms` at each record to a topic that does
@@ -161,21 +245,21 @@ impl Sender<'_> {
     }
 
     /// Passes the record to the producer, which waits for buffer memory for up to `max.block.ms`.
-    fn send_record(&self, row: &Row<'_>, record: ProducerRecord<'_, [u8], [u8]>, digest: Option<Digest>) {
+    fn send_record(&self, input: usize, row: &Row<'_>, record: ProducerRecord<'_, [u8], [u8]>, digest: Option<Digest>) {
         let read_back = self.embedded.map(Embedded::read_back).zip(digest);
         if let Some((read_back, digest)) = read_back {
             // `flush` fails only on the delivery thread, in a callback. This is another thread.
             read_back.hold_back(|| drop(self.producer.blocking().flush()));
             read_back.sending(digest);
         }
-        let entry = self.totals.enter(row, digest);
+        let entry = self.totals.enter(input, row, digest);
         let Err(error) = self.producer.blocking().send_with(record, move |report| entry.settle(report)) else { return };
         if let Some((read_back, digest)) = read_back {
             read_back.failed(digest);
         }
         // Ctrl-C closes the producer. A row that was waiting for buffer memory then counts as not read.
         if error.kind() != ErrorKind::Closed || !self.interrupt.is_pressed() {
-            self.totals.refuse(row, &error);
+            self.totals.refuse(input, row, &error);
         }
     }
 }

@@ -24,17 +24,15 @@ pub(crate) struct Source {
     pub(crate) bytes: Box<dyn Read + Send>,
     /// The total size in bytes; `None` if it is unknown until the end.
     pub(crate) size: Option<u64>,
-    /// The number of bytes read.
-    pub(crate) position: Arc<AtomicU64>,
 }
 
 impl Source {
-    /// Opens the input. An input without a size is read by a thread, so that Ctrl-C ends a blocked read.
+    /// Opens the input. An input without a size is read by a thread, so that Ctrl-C ends a blocked read. The number of bytes read is added
+    /// to `position`.
     ///
     /// # Errors
     /// The path cannot be opened, or is a directory.
-    pub(crate) fn open(path: &Path, interrupt: &Interrupt) -> io::Result<Self> {
-        let position = Arc::new(AtomicU64::new(0));
+    pub(crate) fn open(path: &Path, interrupt: &Interrupt, position: &Arc<AtomicU64>) -> io::Result<Self> {
         if path == Path::new("-") {
             return Self::piped(io::stdin(), interrupt, position);
         }
@@ -46,18 +44,18 @@ impl Source {
             return Self::piped(Opened { path: path.to_owned(), file: None }, interrupt, position);
         }
         let file = File::open(path)?;
-        let bytes = Box::new(Counted { source: file, position: Arc::clone(&position) });
-        Ok(Self { bytes, size: Some(metadata.len()), position })
+        let bytes = Box::new(Counted { source: file, position: Arc::clone(position) });
+        Ok(Self { bytes, size: Some(metadata.len()) })
     }
 
-    fn piped(source: impl Read + Send + 'static, interrupt: &Interrupt, position: Arc<AtomicU64>) -> io::Result<Self> {
+    fn piped(source: impl Read + Send + 'static, interrupt: &Interrupt, position: &Arc<AtomicU64>) -> io::Result<Self> {
         let (sender, chunks) = sync_channel(AHEAD);
         let stop = sender.clone();
         thread::Builder::new().name("ottla-input".to_owned()).spawn(move || read_ahead(source, &sender))?;
         let pipe = Pipe { chunks, chunk: Vec::new(), start: 0, interrupt: interrupt.clone(), ended: false };
         // If the channel is full the reader is not blocked, and its next check finds the interrupt.
         interrupt.react(move || drop(stop.try_send(Ok(Vec::new()))));
-        Ok(Self { bytes: Box::new(Counted { source: pipe, position: Arc::clone(&position) }), size: None, position })
+        Ok(Self { bytes: Box::new(Counted { source: pipe, position: Arc::clone(position) }), size: None })
     }
 }
 
@@ -144,8 +142,9 @@ impl Read for Pipe {
 mod tests {
     use super::*;
 
-    fn open(path: &Path) -> io::Result<Source> {
-        Source::open(path, &Interrupt::default())
+    fn open(path: &Path) -> io::Result<(Source, Arc<AtomicU64>)> {
+        let position = Arc::default();
+        Ok((Source::open(path, &Interrupt::default(), &position)?, position))
     }
 
     #[test]
@@ -153,10 +152,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         std::fs::write(&path, "one\ntwo\n").unwrap();
-        let mut source = open(&path).unwrap();
-        assert_eq!((source.size, source.position.load(Ordering::Relaxed)), (Some(8), 0));
+        let (mut source, position) = open(&path).unwrap();
+        assert_eq!((source.size, position.load(Ordering::Relaxed)), (Some(8), 0));
         source.bytes.read_exact(&mut [0; 3]).unwrap();
-        assert_eq!(source.position.load(Ordering::Relaxed), 3);
+        assert_eq!(position.load(Ordering::Relaxed), 3);
     }
 
     #[test]
@@ -168,18 +167,18 @@ mod tests {
 
     #[test]
     fn a_pipe_is_read_to_its_end() {
-        let interrupt = Interrupt::default();
-        let mut source = Source::piped(io::repeat(b'x').take(200_000), &interrupt, Arc::default()).unwrap();
+        let (interrupt, position) = (Interrupt::default(), Arc::default());
+        let mut source = Source::piped(io::repeat(b'x').take(200_000), &interrupt, &position).unwrap();
         let mut read = Vec::new();
         source.bytes.read_to_end(&mut read).unwrap();
-        assert_eq!((read.len(), source.size, source.position.load(Ordering::Relaxed)), (200_000, None, 200_000));
+        assert_eq!((read.len(), source.size, position.load(Ordering::Relaxed)), (200_000, None, 200_000));
     }
 
     #[test]
     fn an_interrupt_ends_a_blocked_read_with_an_error() {
         let interrupt = Interrupt::default();
         let (_never, silent) = sync_channel::<u8>(1);
-        let mut source = Source::piped(Silent(silent), &interrupt, Arc::default()).unwrap();
+        let mut source = Source::piped(Silent(silent), &interrupt, &Arc::default()).unwrap();
         let pressing = interrupt.clone();
         let reading = thread::spawn(move || source.bytes.read(&mut [0; 8]).map_err(|error| error.to_string()));
         pressing.press();

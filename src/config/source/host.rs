@@ -11,6 +11,10 @@ pub struct HostSetting {
     line: usize,
     name: String,
     value: Result<Secret, String>,
+    /// The number of entries, if the value is a list.
+    entries: Option<usize>,
+    /// The value as it is written, if it has placeholders.
+    written: Option<Secret>,
 }
 
 impl HostSetting {
@@ -30,6 +34,24 @@ impl HostSetting {
     /// The value is not valid: a placeholder without a value, a list of tables, a null. The error does not show the value.
     pub fn value(&self) -> Result<&str, String> {
         self.value.as_ref().map(Secret::expose).map_err(Clone::clone)
+    }
+
+    /// The entries of a list, which may be empty; any other value is the only entry. [`value`](Self::value) joins the entries with commas.
+    ///
+    /// # Errors
+    /// As for [`value`](Self::value); an entry contains a comma.
+    pub fn entries(&self) -> Result<Vec<&str>, String> {
+        let value = self.value()?;
+        Ok(match self.entries {
+            None => vec![value],
+            Some(0) => Vec::new(),
+            Some(_) => value.split(',').collect(),
+        })
+    }
+
+    /// The value as it is in the file, if it has placeholders: for messages, because a placeholder's text may be a secret.
+    pub fn written(&self) -> Option<&str> {
+        self.written.as_ref().map(Secret::expose)
     }
 }
 
@@ -54,11 +76,18 @@ impl HostSetting {
 /// The file cannot be read, or its format is unknown.
 pub fn host_settings(path: impl AsRef<Path>) -> Result<Vec<HostSetting>, ConfigError> {
     let members = members(path.as_ref())?;
-    let setting = |Pair { line, name, value }| {
-        let value = value
-            .map_err(str::to_owned)
-            .and_then(|value| Ok(placeholder::expand(value.expose(), &Providers::default())?.unwrap_or(value)));
-        HostSetting { line, name, value }
+    let setting = |Pair { line, name, value, entries }| {
+        let mut written = None;
+        let value = value.map_err(str::to_owned).and_then(|value| {
+            Ok(match placeholder::expand(value.expose(), &Providers::default())? {
+                Some(expanded) => {
+                    written = Some(value);
+                    expanded
+                }
+                None => value,
+            })
+        });
+        HostSetting { line, name, value, entries, written }
     };
     Ok(table::others(members).into_iter().map(setting).collect())
 }

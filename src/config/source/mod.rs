@@ -35,8 +35,10 @@ const MAX_PROBLEMS: usize = 100;
 struct Pair {
     line: usize,
     name: String,
-    /// The value, or the error of an invalid one.
+    /// The value, or the error of an invalid one. The entries of a list are joined with commas.
     value: Result<Secret, &'static str>,
+    /// The number of entries, if the value is a list.
+    entries: Option<usize>,
 }
 
 /// A syntax error.
@@ -159,7 +161,7 @@ fn read(
             .map(|Rejected { line, name, message }| (line, Problem::new(Some(&origin(line)), Some(&name), message))),
     );
     let mut seen: HashMap<String, usize> = HashMap::new();
-    for Pair { line, name, value } in pairs {
+    for Pair { line, name, value, .. } in pairs {
         let place = origin(line);
         if problems.len() >= MAX_PROBLEMS {
             problems.push((line, Problem::new(Some(&place), None, "stopped after 100 errors")));

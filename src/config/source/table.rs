@@ -68,6 +68,7 @@ fn is_client(member: &Member) -> bool {
 fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
     let Member { line, name, node } = member;
     let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+    let entries = if let Node::List(items) = &node { Some(items.len()) } else { None };
     let value = match node {
         Node::Table(members) => {
             for member in members {
@@ -79,7 +80,7 @@ fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
         Node::Invalid(what) => Err(what),
         Node::List(items) => join(items),
     };
-    pairs.push(Pair { line, name, value });
+    pairs.push(Pair { line, name, value, entries });
 }
 
 fn has_comma(text: &Secret) -> bool {

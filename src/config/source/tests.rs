@@ -112,6 +112,19 @@ fn a_text_may_have_tables_for_both_clients() {
 }
 
 #[test]
+fn entries_of_a_list_are_told_apart_from_a_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.toml");
+    let text = "[producer]\n[input]\nnone = []\nempty = [\"\"]\ntwo = [\"a\", \"b\"]\ntext = \"a,b\"\nrun = \"$${RUN}\"\n";
+    fs::write(&path, text).unwrap();
+    let settings = host_settings(&path).unwrap();
+    let entries: Vec<_> = settings.iter().map(|setting| setting.entries().unwrap()).collect();
+    assert_eq!(entries, [vec![], vec![""], vec!["a", "b"], vec!["a,b"], vec!["${RUN}"]]);
+    let written: Vec<_> = settings.iter().map(HostSetting::written).collect();
+    assert_eq!(written, [None, None, None, None, Some("$${RUN}")]);
+}
+
+#[test]
 fn placeholders_are_replaced_and_errors_hide_their_values() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");

@@ -45,8 +45,13 @@ pub(crate) struct InputOptions {
 
 impl InputOptions {
     /// The input's name in messages.
-    fn name(&self) -> String {
-        if self.path == Path::new("-") { "stdin".to_owned() } else { self.path.display().to_string() }
+    pub(crate) fn name(&self) -> String {
+        Self::name_of(&self.path)
+    }
+
+    /// The name of an input at this path in messages.
+    pub(crate) fn name_of(path: &Path) -> String {
+        if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() }
     }
 }
 

@@ -27,7 +27,12 @@ const ALL: &[Format] = &Format::ALL;
 
 /// All settings of the table, in the order of the documentation.
 pub(crate) const INPUT_SETTINGS: [InputSetting; 12] = [
-    setting("path", ALL, "stdin if it is a pipe or a file", "The file, relative to the configuration file, or `-` for stdin."),
+    setting(
+        "path",
+        ALL,
+        "stdin if it is a pipe or a file",
+        "A file, a folder, a pattern such as `data/*.csv`, `-` for stdin, or a list of these; relative to the configuration file. They are read in this order, the files of a folder or a pattern sorted by name.",
+    ),
     setting("format", ALL, "by the file's name; `lines` for stdin", "`lines`, `jsonl` or `csv`."),
     setting(
         "key",
@@ -209,6 +214,11 @@ impl InputSettings {
             let formats = InputSetting::of_name(&given.name)?.formats()?;
             Some((given, formats))
         })
+    }
+
+    /// Removes the settings that do not apply to the format but to one of the other formats of the run.
+    pub(crate) fn leave_to_others(&mut self, format: Format, others: &[Format]) {
+        self.given.retain(|given| given.applies_to(format) || !others.iter().any(|other| given.applies_to(*other)));
     }
 
     /// Removes the settings that do not apply to the format, and returns them.

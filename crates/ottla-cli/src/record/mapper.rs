@@ -114,6 +114,11 @@ impl RecordMapper {
         self.partitions.insert(topic.to_owned(), Ok(count));
     }
 
+    /// Takes over what is known about the topics, from the mapper of the input before.
+    pub(crate) fn inherit_topics(&mut self, previous: Self) {
+        self.partitions = previous.partitions;
+    }
+
     /// Makes the parts of a row's record. `topic` is the topic if it does not come from data. `ask` is called for the first record of each
     /// topic that is not known yet, and returns its number of partitions, or why no record can go to it; `None` if nobody knows at the moment.
     ///

@@ -120,7 +120,8 @@ fn check_finds_the_errors_that_produce_finds() {
     };
     for (text, error) in [
         (format!("{head}[input]\npath = \"none.csv\"\n"), "none.csv: cannot be opened: No such file"),
-        (format!("{head}[input]\npath = \".\"\nformat = \"csv\"\n"), "directory"),
+        (format!("{head}[input]\npath = \"*.dat\"\nformat = \"csv\"\n"), "*.dat: no file matches this pattern"),
+        (format!("{head}[input]\npath = [\"orders.csv\", \"orders.txt\"]\n"), "one run cannot mix them"),
         (format!("{head}[input]\npath = \"orders.csv\"\nkey = \"ident\"\n"), "no key column `ident`"),
         (format!("{head}[input]\npath = \"orders.txt\"\nkey = \"id\"\n"), "lines have no fields"),
         (format!("{head}[input]\npath = \"orders.csv.gz\"\n"), "the file extension says gzip"),

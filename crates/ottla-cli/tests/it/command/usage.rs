@@ -131,7 +131,9 @@ fn invalid_inputs() {
     let csv = folder.file("orders.csv", "id,name\n1,a\n");
     let produce = |rest: &[std::ffi::OsString]| run(arguments!["produce", "-c", good].iter().chain(rest)).with(2);
     produce(&arguments!["--input", folder.path("none.csv")]).saying(&["none.csv: cannot be opened: No such file"]);
-    produce(&arguments!["--input", folder.path("."), "--format", "csv"]).saying(&["directory"]);
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    produce(&arguments!["--input", folder.path("empty")]).saying(&["empty: the folder has no files to read"]);
+    produce(&arguments!["--input", folder.path("*.dat")]).saying(&["*.dat: no file matches this pattern"]);
     produce(&arguments!["--input", folder.file("orders.dat", "x")]).saying(&["orders.dat: unknown file extension"]);
     produce(&arguments!["--input", csv, "--key-field", "ident"]).saying(&["no key column `ident`", "id, name"]);
     produce(&arguments!["--input", folder.file("notes.txt", "x"), "--key-field", "id"]).saying(&["lines have no fields"]);

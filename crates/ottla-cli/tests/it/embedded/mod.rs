@@ -12,6 +12,7 @@ mod produce;
 mod record;
 mod rows;
 mod schema;
+mod several_inputs;
 mod transaction;
 
 use std::{

@@ -35,10 +35,11 @@ fn the_json_report_has_all_fields() {
         "brokers",
         "cluster_id",
         "error",
+        "inputs",
     ] {
         assert!(names.iter().any(|known| *known == name), "{name} is not in {report}");
     }
-    assert_eq!(names.len(), 12, "{report}");
+    assert_eq!(names.len(), 13, "{report}");
     assert_eq!((&report["topic"], &report["brokers"]), (&json!("orders"), &json!(place.kafka.bootstrap_servers())));
     assert!(report["cluster_id"].is_string() && report["error"].is_null(), "{report}");
     assert_eq!(

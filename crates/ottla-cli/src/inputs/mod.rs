@@ -1,0 +1,140 @@
+//! [`Inputs`]: the inputs of a run, opened one after the other.
+
+mod paths;
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use futures::{
+    FutureExt as _,
+    channel::oneshot,
+    future::{Either, ready},
+};
+
+use crate::{
+    exit::{Exit, Failure, chain},
+    input::{Input, InputError, InputOptions},
+    interrupt::Interrupt,
+    plan::Plan,
+    record::{RecordMapper, RecordSettings},
+    source::Source,
+};
+
+pub(crate) use paths::{InputPath, expand};
+
+/// The inputs of a run. Each is opened when the one before it is read.
+pub(crate) struct Inputs<'a> {
+    plan: &'a Plan,
+    interrupt: &'a Interrupt,
+    /// The index of the input to open next.
+    next: usize,
+    /// The number of bytes read of all inputs.
+    position: Arc<AtomicU64>,
+    size: Option<u64>,
+}
+
+/// An input with its mapper, if `[record]` is set.
+pub(crate) struct OpenInput {
+    /// The index among the inputs of the run.
+    pub(crate) index: usize,
+    pub(crate) input: Input,
+    pub(crate) mapper: Option<RecordMapper>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Checks all files but the first, which [`open_first`](Self::open_first) opens, so that no record is sent if one of them has a
+    /// mistake.
+    ///
+    /// # Errors
+    /// A file cannot be opened, or does not have what the settings require.
+    pub(crate) fn new(plan: &'a Plan, interrupt: &'a Interrupt) -> Result<Self, Failure> {
+        for index in 1..plan.paths.len() {
+            if interrupt.is_pressed() {
+                break;
+            }
+            plan.check_input(index).map(drop)?;
+        }
+        let size = plan.paths.iter().map(|path| size_of(path)).sum();
+        Ok(Self { plan, interrupt, next: 0, position: Arc::default(), size })
+    }
+
+    /// The size of all inputs in bytes, as they are stored; `None` if one of them has none.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The number of bytes read of all inputs, as they are stored.
+    pub(crate) fn position(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
+    }
+
+    /// Opens the first input. A regular file is opened at once, so that its errors are reported before any request to the brokers; an
+    /// input that may block is opened on a thread.
+    ///
+    /// # Errors
+    /// The input cannot be opened.
+    pub(crate) fn open_first(&mut self) -> Result<impl Future<Output = Result<OpenInput, Failure>> + use<>, Failure> {
+        let (source, options) = self.open_source()?;
+        let index = self.next - 1;
+        if source.size.is_some() {
+            return Ok(Either::Left(ready(Ok(read(index, source, &options, &self.plan.record)?))));
+        }
+        Input::check(&options).map_err(refuse)?;
+        let (sender, opened) = oneshot::channel();
+        let record = self.plan.record.clone();
+        let opening = thread::Builder::new().name("ottla-open".to_owned()).spawn(move || {
+            // The receiver is gone if the run has ended.
+            let _ = sender.send(read(index, source, &options, &record));
+        });
+        opening.map_err(|error| Failure::new(Exit::Failed, format!("cannot start the thread that opens the input: {error}")))?;
+        let gone = |_| Err(Failure::new(Exit::Failed, "the thread that opens the input panicked"));
+        Ok(Either::Right(opened.map(move |opened| opened.unwrap_or_else(gone))))
+    }
+
+    /// Opens the next input; `None` after the last one. `previous` has the topics that are known.
+    pub(crate) fn open_next(&mut self, previous: Option<RecordMapper>) -> Option<Result<OpenInput, Failure>> {
+        if self.next == self.plan.paths.len() {
+            return None;
+        }
+        let index = self.next;
+        let opened = self.open_source().and_then(|(source, options)| read(index, source, &options, &self.plan.record));
+        Some(opened.map(|mut opened| {
+            if let Some((mapper, previous)) = opened.mapper.as_mut().zip(previous) {
+                mapper.inherit_topics(previous);
+            }
+            opened
+        }))
+    }
+
+    /// Opens the next source, and counts it as opened whether this succeeds or not.
+    fn open_source(&mut self) -> Result<(Source, InputOptions), Failure> {
+        let options = self.plan.options(self.next);
+        self.next += 1;
+        let source = Source::open(&options.path, self.interrupt, &self.position);
+        Ok((source.map_err(|source| refuse(InputError::Open { name: options.name(), source }))?, options))
+    }
+}
+
+/// Reads up to the first record, and resolves the settings of `[record]` for the input.
+fn read(index: usize, source: Source, options: &InputOptions, record: &RecordSettings) -> Result<OpenInput, Failure> {
+    let mut input = Input::read(source.bytes, options).map_err(refuse)?;
+    let mapper = RecordMapper::new(record, &mut input)?;
+    Ok(OpenInput { index, input, mapper })
+}
+
+fn refuse(error: InputError) -> Failure {
+    Failure::usage(chain(&error))
+}
+
+/// The size of a regular file.
+fn size_of(path: &Path) -> Option<u64> {
+    let metadata = fs::metadata(path).ok().filter(|_| path != Path::new("-"))?;
+    metadata.is_file().then_some(metadata.len())
+}
