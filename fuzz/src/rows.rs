@@ -34,6 +34,11 @@ pub(crate) fn run(data: &[u8]) {
     if format == Format::Csv {
         options.settings.put("null", "NA", 1).expect("a valid setting");
     }
+    if format == Format::Lines && which & 0x40 != 0 {
+        for (name, value) in [("parse_headers", "true"), ("parse_key", "true"), ("key_separator", "=="), ("null_marker", "NA")] {
+            options.settings.put(name, value, 1).expect("a valid setting");
+        }
+    }
     let piece = 1 + usize::from(which >> 4 & 3) * 3;
     let (whole, end) = read(data, usize::MAX, &options);
     let (in_pieces, end_in_pieces) = read(data, piece, &options);
@@ -148,11 +153,16 @@ fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<Given>, Optio
                 assert!(row.raw.len() <= MAX_RECORD + 3, "a record of {} bytes", row.raw.len());
                 if options.format != Some(Format::Lines) {
                     // With any numbers.
-                    let object: HashMap<String, &RawValue> = serde_json::from_slice(row.value).expect("a value is a JSON object");
+                    let object: HashMap<String, &RawValue> =
+                        serde_json::from_slice(row.value.expect("a value")).expect("a value is a JSON object");
                     let is_csvs = |value: &&RawValue| value.get().starts_with('"') || value.get() == "null";
                     assert!(options.format != Some(Format::Csv) || object.values().all(is_csvs));
                 }
-                (row.line, row.raw.to_vec(), format!("{:?} {:?}", row.key, row.value))
+                (
+                    row.line,
+                    row.raw.to_vec(),
+                    format!("{:?} {:?} {:?}", row.key, row.value, row.headers.iter().collect::<Vec<_>>()),
+                )
             }
             Ok(Step::Bad(error)) => {
                 assert!(error.record.len() <= MAX_RECORD + 3 || error.kind != RowErrorKind::RecordTooLarge);

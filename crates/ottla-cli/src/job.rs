@@ -92,7 +92,9 @@ impl Job {
         for (given, message) in job.input_settings.conflicts() {
             problems.push(format!("{}:{}: {INPUT}{}: {message}", file.display(), given.line, given.name));
         }
-        problems.extend(job.record.conflicts(job.topic.as_deref(), job.key_field.as_deref()));
+        let key = job.key_field.as_ref().map(|_| "input.key");
+        let key = key.or_else(|| job.input_settings.lines.parse_key.then_some("input.parse_key"));
+        problems.extend(job.record.conflicts(job.topic.as_deref(), key));
         job
     }
 

@@ -1,6 +1,6 @@
 //! [`Row`]: one record of the input. [`RowError`]: a record that cannot be sent.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// One record of the input. It borrows the reader's buffers until the next row is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,10 +11,38 @@ pub(crate) struct Row<'a> {
     pub(crate) raw: &'a [u8],
     /// The key's text; `None` is a null key.
     pub(crate) key: Option<&'a [u8]>,
-    /// The value: the line or JSON object as read, or the JSON object built from a CSV row.
-    pub(crate) value: &'a [u8],
+    /// The value: the line or JSON object as read, or the JSON object built from a CSV row; `None` is null.
+    pub(crate) value: Option<&'a [u8]>,
+    /// The headers of a line; empty for other formats.
+    pub(crate) headers: RowHeaders<'a>,
     /// The fields of a CSV row; `None` for other formats.
     pub(crate) columns: Option<Columns<'a>>,
+}
+
+/// The headers of a line.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RowHeaders<'a> {
+    pub(crate) line: &'a [u8],
+    /// Where the headers are in the line.
+    pub(crate) places: &'a [HeaderPlace],
+}
+
+/// Where a header is in its line.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct HeaderPlace {
+    /// The name, which is UTF-8.
+    pub(crate) name: Range<usize>,
+    /// The value; `None` is null.
+    pub(crate) value: Option<Range<usize>>,
+}
+
+impl<'a> RowHeaders<'a> {
+    /// The name and the value of each header; `None` is null.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
+        let text = move |place: &Range<usize>| self.line.get(place.clone()).unwrap_or_default();
+        let name = move |place| std::str::from_utf8(text(place)).unwrap_or_default();
+        self.places.iter().map(move |HeaderPlace { name: place, value }| (name(place), value.as_ref().map(text)))
+    }
 }
 
 /// The fields of a CSV row, in the order of the header's columns.
@@ -74,7 +102,7 @@ pub(crate) enum RowErrorKind {
     UnfinishedEscape,
     /// A CSV row with text between a closing quote and the next delimiter.
     TextAfterQuote,
-    /// A JSON object without the key field.
+    /// A JSON object without the key field, or a line without the separator after the key.
     MissingKey,
     /// A key that cannot be produced, such as one that is an object.
     InvalidKey,
@@ -147,7 +175,7 @@ impl fmt::Debug for Row<'_> {
             .field("line", &self.line)
             .field("raw", &self.raw.len())
             .field("key", &self.key.map(<[u8]>::len))
-            .field("value", &self.value.len())
+            .field("value", &self.value.map(<[u8]>::len))
             .finish()
     }
 }

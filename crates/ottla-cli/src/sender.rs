@@ -16,7 +16,7 @@ use crate::{
     interrupt::Interrupt,
     pace::Pace,
     plan::Plan,
-    record::{Parts, RecordMapper},
+    record::{Parts, RecordMapper, headers_of},
     row::{Row, RowError},
     run_totals::RunTotals,
     transactions::Transactions,
@@ -193,7 +193,7 @@ impl Sender<'_> {
             self.totals.turn_away(input, &RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
         };
         let parts = match mapper {
-            None => Parts { key: row.key, value: Some(row.value), ..Parts::default() },
+            None => Parts { key: row.key, value: row.value, headers: headers_of(row), ..Parts::default() },
             Some(mapper) => match mapper.map(row, &self.plan.topic, |topic| self.partitions_of(topic)) {
                 Ok(parts) => parts,
                 Err(unfit) => return turn_away(unfit),

@@ -6,7 +6,7 @@ use super::{
     dialect::{CsvDialect, Header},
     text_encoding::TextEncoding,
 };
-use crate::row::{Columns, Row, RowError, RowErrorKind};
+use crate::row::{Columns, Row, RowError, RowErrorKind, RowHeaders};
 use std::{
     collections::{HashMap, hash_map::Entry},
     io::{self, Read},
@@ -171,7 +171,8 @@ impl Csv {
                 match if is_valid { Ok(()) } else { to_json(&self.columns, row, &mut self.json) } {
                     Ok(()) => {
                         let key = self.key.and_then(|key| row.get(key));
-                        return Ok(Step::Row(Row { line, raw: self.records.raw(), key, value: &self.json, columns: Some(row) }));
+                        let (raw, value, columns) = (self.records.raw(), Some(&*self.json), Some(row));
+                        return Ok(Step::Row(Row { line, raw, key, value, headers: RowHeaders::default(), columns }));
                     }
                     Err(Fault::Columns) => {
                         let message = format!("{} columns, but {} has {}", ends.len(), self.named_by, self.columns.len());

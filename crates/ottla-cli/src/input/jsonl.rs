@@ -6,7 +6,7 @@ use super::{
     lines::{Advance, Lines},
     text_encoding::TextEncoding,
 };
-use crate::row::{Row, RowError, RowErrorKind};
+use crate::row::{Row, RowError, RowErrorKind, RowHeaders};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -42,7 +42,10 @@ impl Jsonl {
         // Only the first line can have a byte order mark.
         let object = if line == 1 { raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw) } else { raw };
         Ok(match has_key(object, self.key.as_ref(), &mut self.key_text) {
-            Ok(has_key) => Step::Row(Row { line, raw, key: has_key.then_some(&*self.key_text), value: object, columns: None }),
+            Ok(has_key) => {
+                let key = has_key.then_some(&*self.key_text);
+                Step::Row(Row { line, raw, key, value: Some(object), headers: RowHeaders::default(), columns: None })
+            }
             Err(Fault(RowErrorKind::InvalidUtf8, _)) if self.encoding.is_some() => {
                 let (kind, invalid) = TextEncoding::invalid(self.encoding);
                 Step::Bad(RowError { line, kind, message: format!("the line {invalid}"), field: None, record: raw.to_vec() })

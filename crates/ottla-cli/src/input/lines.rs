@@ -1,7 +1,7 @@
 //! [`Lines`]: reads one record per line.
 
-use super::{ReadError, Step, text_encoding::TextEncoding};
-use crate::row::{Row, RowError, RowErrorKind};
+use super::{ReadError, Step, line_parts::LineDialect, text_encoding::TextEncoding};
+use crate::row::{HeaderPlace, Row, RowError, RowErrorKind, RowHeaders};
 use std::io::{BufRead, BufReader, Read};
 
 /// How much is read at a time, in bytes.
@@ -15,6 +15,8 @@ pub(super) struct Lines {
     max_record: usize,
     /// The encoding that the records must have; `None` accepts any bytes.
     encoding: Option<TextEncoding>,
+    dialect: LineDialect,
+    headers: Vec<HeaderPlace>,
 }
 
 /// The result of [`Lines::advance`].
@@ -29,12 +31,18 @@ pub(super) enum Advance {
 
 impl Lines {
     /// Creates the reader. Each line may be up to `max_record` bytes long. With an encoding, the records of [`next`](Self::next)
-    /// must be valid in it.
-    pub(super) fn new(source: Box<dyn Read + Send>, max_record: usize, encoding: Option<TextEncoding>) -> Self {
-        Self { source: BufReader::with_capacity(READ_SIZE, source), buffer: Vec::new(), line: 0, max_record, encoding }
+    /// must be valid in it. The dialect says which parts of a record they have.
+    pub(super) fn new(
+        source: Box<dyn Read + Send>,
+        max_record: usize,
+        encoding: Option<TextEncoding>,
+        dialect: LineDialect,
+    ) -> Self {
+        let source = BufReader::with_capacity(READ_SIZE, source);
+        Self { source, buffer: Vec::new(), line: 0, max_record, encoding, dialect, headers: Vec::new() }
     }
 
-    /// Reads the next line as a record without a key.
+    /// Reads the next line as a record.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
         Ok(match self.advance()? {
             Advance::Line if self.encoding.is_some() && std::str::from_utf8(&self.buffer).is_err() => {
@@ -42,7 +50,18 @@ impl Lines {
                 let message = format!("the line {invalid}");
                 Step::Bad(RowError { line: self.line, kind, message, field: None, record: std::mem::take(&mut self.buffer) })
             }
-            Advance::Line => Step::Row(Row { line: self.line, raw: &self.buffer, key: None, value: &self.buffer, columns: None }),
+            Advance::Line => {
+                let (line, raw) = (self.line, &*self.buffer);
+                let parts =
+                    if self.dialect.is_plain() { Ok((None, Some(raw))) } else { self.dialect.split(raw, &mut self.headers) };
+                match parts {
+                    Ok((key, value)) => {
+                        let headers = RowHeaders { line: raw, places: &self.headers };
+                        Step::Row(Row { line, raw, key, value, headers, columns: None })
+                    }
+                    Err((kind, message)) => Step::Bad(RowError { line, kind, message, field: None, record: raw.to_vec() }),
+                }
+            }
             Advance::TooLong(error) => Step::Bad(error),
             Advance::End => Step::End,
         })

@@ -10,6 +10,7 @@ mod format;
 mod gzip;
 mod json_scalar;
 mod jsonl;
+mod line_parts;
 mod lines;
 mod lz4;
 mod settings;
@@ -23,6 +24,7 @@ pub(crate) use settings::{GivenSetting, INPUT_SETTINGS, InputSetting, InputSetti
 use crate::row::{Row, RowError};
 use decompress::decompress;
 use format::delimiter_of_path;
+use line_parts::LineDialect;
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
@@ -133,7 +135,8 @@ impl Input {
             })?;
         if format == Format::Lines && options.key.is_some() {
             return Err(usage(
-                "lines have no fields, so `key` does not apply; remove it, or pass --format jsonl or csv".to_owned(),
+                "lines have no fields, so `key` does not apply; remove it, set `parse_key`, or pass --format jsonl or csv"
+                    .to_owned(),
             ));
         }
         if let Some((given, formats)) = options.settings.inapplicable(format) {
@@ -166,9 +169,9 @@ impl Input {
             None => source,
         };
         let rows = match format {
-            Format::Lines => Rows::Lines(lines::Lines::new(source, options.max_record, encoding)),
+            Format::Lines => Rows::Lines(lines::Lines::new(source, options.max_record, encoding, options.settings.lines.clone())),
             Format::Jsonl => {
-                let lines = lines::Lines::new(source, options.max_record, None);
+                let lines = lines::Lines::new(source, options.max_record, None, LineDialect::default());
                 Rows::Jsonl(jsonl::Jsonl::new(lines, options.key.as_deref(), encoding))
             }
             Format::Csv => {

@@ -3,6 +3,7 @@
 use super::{
     Format,
     dialect::{CsvDialect, Header},
+    line_parts::LineDialect,
     text_encoding::TextEncoding,
 };
 
@@ -17,7 +18,7 @@ pub(crate) struct InputSetting {
     pub(crate) meaning: &'static str,
 }
 
-use Format::{Csv, Jsonl};
+use Format::{Csv, Jsonl, Lines};
 
 const fn setting(name: &'static str, formats: &'static [Format], default: &'static str, meaning: &'static str) -> InputSetting {
     InputSetting { name, formats, default, meaning }
@@ -26,7 +27,7 @@ const fn setting(name: &'static str, formats: &'static [Format], default: &'stat
 const ALL: &[Format] = &Format::ALL;
 
 /// All settings of the table, in the order of the documentation.
-pub(crate) const INPUT_SETTINGS: [InputSetting; 12] = [
+pub(crate) const INPUT_SETTINGS: [InputSetting; 20] = [
     setting(
         "path",
         ALL,
@@ -89,6 +90,34 @@ pub(crate) const INPUT_SETTINGS: [InputSetting; 12] = [
         "`true`",
         "Whether a quoted field can be null. With `false` and `null = \"\"`, an empty field is null and `\"\"` is an empty text.",
     ),
+    setting(
+        "parse_key",
+        &[Lines],
+        "`false`",
+        "Whether a line has a key before its value. This setting and the following have the names and defaults of `kafka-console-producer`.",
+    ),
+    setting("key_separator", &[Lines], "a tab, `\\t`", "The text between key and value."),
+    setting("parse_headers", &[Lines], "`false`", "Whether a line begins with headers, such as `source:web,trace:7`."),
+    setting("headers_delimiter", &[Lines], "a tab, `\\t`", "The text between the headers and the rest."),
+    setting(
+        "headers_separator",
+        &[Lines],
+        "`,`",
+        "The text between two headers. It is not a regular expression, as it is in Java.",
+    ),
+    setting("headers_key_separator", &[Lines], "`:`", "The text between the name and the value of a header."),
+    setting(
+        "null_marker",
+        &[Lines],
+        "none",
+        "The text that means null as key, value or value of a header, and no headers in place of all headers.",
+    ),
+    setting(
+        "ignore_error",
+        &[Lines],
+        "`false`",
+        "With `true`, a line without a separator has no headers, no key, or a header without a value. With `false` it is a dead letter.",
+    ),
 ];
 
 impl InputSetting {
@@ -114,6 +143,7 @@ impl InputSetting {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InputSettings {
     pub(crate) csv: CsvDialect,
+    pub(crate) lines: LineDialect,
     /// The encoding of the text. Defaults to UTF-8, where the format needs one.
     pub(crate) encoding: Option<TextEncoding>,
     /// The settings as they are in the file.
@@ -136,8 +166,16 @@ impl InputSettings {
     /// # Errors
     /// The value is invalid; the message says what is valid.
     pub(crate) fn put(&mut self, name: &str, value: &str, line: usize) -> Result<(), String> {
-        let csv = &mut self.csv;
+        let (csv, lines) = (&mut self.csv, &mut self.lines);
         match name {
+            "parse_key" => lines.parse_key = boolean(value)?,
+            "key_separator" => lines.key_separator = separator(value)?,
+            "parse_headers" => lines.parse_headers = boolean(value)?,
+            "headers_delimiter" => lines.headers_delimiter = separator(value)?,
+            "headers_separator" => lines.headers_separator = separator(value)?,
+            "headers_key_separator" => lines.headers_key_separator = separator(value)?,
+            "null_marker" => lines.null_marker = Some(value.to_owned()),
+            "ignore_error" => lines.ignore_error = boolean(value)?,
             "encoding" => self.encoding = Some(value.parse()?),
             "delimiter" => match character(value)? {
                 None => return Err("must not be empty: CSV needs a character between fields".to_owned()),
@@ -205,6 +243,42 @@ impl InputSettings {
                 "has no effect without `null`; set `null` to the text that means null, such as \"\"".to_owned(),
             );
         }
+        let mut of_lines = self.line_conflicts();
+        found.append(&mut of_lines);
+        found
+    }
+
+    /// The conflicts of the settings for lines, which are those of Kafka's console producer, and settings without effect.
+    fn line_conflicts(&self) -> Vec<(&GivenSetting, String)> {
+        let LineDialect { parse_key, parse_headers, null_marker, .. } = &self.lines;
+        let given = |name: &str| self.given.iter().find(|given| given.name == name);
+        let mut found = Vec::new();
+        let parts = [
+            ("key_separator", Some(&self.lines.key_separator), *parse_key),
+            ("headers_delimiter", Some(&self.lines.headers_delimiter), *parse_headers),
+            ("headers_separator", Some(&self.lines.headers_separator), *parse_headers),
+            ("headers_key_separator", Some(&self.lines.headers_key_separator), *parse_headers),
+            ("null_marker", null_marker.as_ref(), true),
+        ];
+        for (index, (name, text, applies)) in parts.iter().enumerate() {
+            // The key separator may be the headers' delimiter, as it is by default, or another of their separators.
+            let same = parts[..index].iter().find(|(other, same, applies)| {
+                *applies && text.is_some() && same == text && (*other != "key_separator" || *name == "null_marker")
+            });
+            let Some((other, ..)) = same.filter(|_| *applies) else { continue };
+            // One of them may be a default, which has no line.
+            let conflict = given(name).map(|given| (given, other)).or_else(|| given(other).map(|given| (given, name)));
+            found.extend(conflict.map(|(given, other)| (given, format!("must differ from `{other}`"))));
+        }
+        let users = [
+            ("key_separator", *parse_key, "`parse_key = true`"),
+            ("ignore_error", *parse_key || *parse_headers, "`parse_key = true` or `parse_headers = true`"),
+        ];
+        let of_headers = ["headers_delimiter", "headers_separator", "headers_key_separator"]
+            .map(|name| (name, *parse_headers, "`parse_headers = true`"));
+        for (name, has_effect, without) in users.into_iter().chain(of_headers) {
+            found.extend(given(name).filter(|_| !has_effect).map(|given| (given, format!("has no effect without {without}"))));
+        }
         found
     }
 
@@ -227,6 +301,9 @@ impl InputSettings {
         self.given = kept;
         if format != Csv {
             self.csv = CsvDialect::default();
+        }
+        if format != Lines {
+            self.lines = LineDialect::default();
         }
         removed
     }
@@ -253,6 +330,16 @@ fn character(value: &str) -> Result<Option<u8>, String> {
         [byte] if byte.is_ascii() => Ok(Some(*byte)),
         _ if value.chars().count() == 1 => Err(format!("must be an ASCII character, but {value:?} is not")),
         _ => Err(format!("must be one character, but {value:?} has {}", value.chars().count())),
+    }
+}
+
+/// A text between two parts of a line.
+fn separator(value: &str) -> Result<String, String> {
+    match value {
+        "" => Err("must not be empty".to_owned()),
+        _ if value.contains('\n') => Err("must not have a line end, which ends a record".to_owned()),
+        // A tab in YAML without quotes and in TOML with single quotes.
+        _ => Ok(value.replace("\\t", "\t")),
     }
 }
 

@@ -7,7 +7,8 @@ use super::{
 use crate::{exit::Failure, input::Format};
 
 impl RecordSettings {
-    /// The conflicts between the settings, and with the settings `topic` and `input.key` of the same file. Each error has its place.
+    /// The conflicts between the settings, and with the setting `topic` and the setting of `[input]` that sets keys. Each error
+    /// has its place.
     pub(crate) fn conflicts(&self, topic: Option<&str>, input_key: Option<&str>) -> Vec<String> {
         let mut found = Vec::new();
         let mut refuse = |origin: &Origin, message: String| found.push(self.at(origin, message));
@@ -35,8 +36,8 @@ impl RecordSettings {
         }
         let key = self.key.as_ref().map(Setting::origin);
         let key_fields = self.key_fields.as_ref().map(Setting::origin);
-        if let Some(origin) = key.or(key_fields).filter(|_| input_key.is_some()) {
-            refuse(origin, "the file also has input.key; remove one of them".to_owned());
+        if let Some((origin, setting)) = key.or(key_fields).zip(input_key) {
+            refuse(origin, format!("the file also has {setting}; remove one of them"));
         }
         let value = self.value.as_ref().map(Setting::origin);
         let value_fields = self.value_fields.as_ref().map(Setting::origin);
@@ -151,8 +152,8 @@ mod tests {
             (&[("topics", "a")], None, None, "1: record.topics: applies only to a topic from data"),
             (&[("topic", "a b")], None, None, "1: record.topic: must have only ASCII letters"),
             (&[("topic", "a")], Some("b"), None, "1: record.topic: the file also has the setting topic"),
-            (&[("key", "{a}")], None, Some("a"), "1: record.key: the file also has input.key; remove one of them"),
-            (&[("key_fields", "a")], None, Some("a"), "1: record.key_fields: the file also has input.key"),
+            (&[("key", "{a}")], None, Some("input.key"), "1: record.key: the file also has input.key; remove one of them"),
+            (&[("key_fields", "a")], None, Some("input.parse_key"), "1: record.key_fields: the file also has input.parse_key"),
             (&[("key", "{a}"), ("key_fields", "a")], None, None, "2: record.key_fields: the file also has record.key"),
             (&[("value", "{a}"), ("value_fields", "a")], None, None, "2: record.value_fields: the file also has record.value;"),
             (

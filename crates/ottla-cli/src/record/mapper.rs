@@ -136,7 +136,7 @@ impl RecordMapper {
         let fields = match source {
             Source::Columns(indexes) => row.columns.map_or(RowFields::Line, |columns| RowFields::Columns { columns, indexes }),
             Source::Json(json) => {
-                object = std::str::from_utf8(row.value).unwrap_or_default();
+                object = row.value.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default();
                 let found = json.find(object).map_err(|error| Unfit {
                     kind: RowErrorKind::InvalidJson,
                     message: format!("the name of a member is not a text: {error}"),
@@ -150,7 +150,7 @@ impl RecordMapper {
             let name = names.get(field).map_or("", String::as_str);
             Unfit { kind, message: format!("{part}: the field `{name}` {message}"), field: Some(name.to_owned()) }
         };
-        let mut parts = Parts::default();
+        let mut parts = Parts { headers: headers_of(row), ..Parts::default() };
 
         if let Some((template, rule)) = &self.topic {
             let wrong = |message: &str| wrong_text("topic", RowErrorKind::InvalidTopic, template, message);
@@ -248,7 +248,7 @@ impl RecordMapper {
             }
         }
         parts.value = match &self.value {
-            Content::Unchanged => Some(row.value),
+            Content::Unchanged => row.value,
             Content::Text(template) => {
                 let has_text = template.write_raw(&fields, value);
                 has_text.map_err(|fault| refuse("value", RowErrorKind::InvalidValue, fault))?.then_some(&**value)
@@ -263,6 +263,15 @@ impl RecordMapper {
         parts.value = parts.value.filter(|value| !self.markers.iter().any(|marker| marker.as_bytes() == *value));
         Ok(parts)
     }
+}
+
+/// The headers of a row that has some.
+pub(crate) fn headers_of(row: &Row<'_>) -> Headers {
+    let mut headers = Headers::new();
+    for (name, value) in row.headers.iter() {
+        headers.push(name, value);
+    }
+    headers
 }
 
 /// The error of a template's text; the field is its first one.

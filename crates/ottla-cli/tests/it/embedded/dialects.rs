@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use super::Place;
-use crate::{arguments, command::run};
+use crate::{arguments, command::run, log};
 
 /// A configuration with this table `[input]`, for the place's broker.
 fn config(place: &Place, input: &str) -> PathBuf {
@@ -128,4 +128,49 @@ fn a_format_flag_drops_settings_that_do_not_apply() {
         " does not apply: every key is null",
     ]);
     assert_eq!(place.values(), ["{}"]);
+}
+
+#[test]
+fn lines_with_headers_keys_and_nulls() {
+    let place = Place::new(1);
+    let lines = "source:web,trace:<NULL>|1|one\n<NULL>|2|<NULL>\nsource:web|<NULL>|\nnone\nsource:web,x|3|three\n";
+    place.folder.file("orders.txt", lines);
+    let settings = "path = \"orders.txt\"\nparse_headers = true\nparse_key = true\nkey_separator = \"|\"\nheaders_delimiter = \"|\"\n\
+                    null_marker = \"<NULL>\"\n[key]\nserializer = \"long\"\n[record.headers]\nfrom = \"lines\"\n";
+    let config = config(&place, settings);
+    run(arguments!["config", "check", config]).with(0);
+    let explained = run(arguments!["config", "explain", config]).with(0).stdout;
+    assert!(explained.lines().any(|line| line.starts_with("headers_separator ") && line.contains("default")), "{explained}");
+    let dead = place.folder.path("dead.jsonl");
+    let mut arguments = produce(&config);
+    arguments.extend(arguments!["--dead-letter", dead]);
+    let report = run(arguments).with(1).report();
+    assert_eq!((&report["acknowledged"], &report["errors"]), (&json!(3), &json!({"InvalidHeader": 2})));
+    let found = log::read(place.kafka.bootstrap_servers(), "orders");
+    let header = |name: &str, value: Option<&str>| (name.to_owned(), value.map(|value| value.as_bytes().to_vec()));
+    let from = || header("from", Some("lines"));
+    let web = || header("source", Some("web"));
+    assert_eq!(
+        found.iter().map(|record| record.headers.clone()).collect::<Vec<_>>(),
+        [vec![web(), header("trace", None), from()], vec![from()], vec![web(), from()]]
+    );
+    let key = |number: i64| Some(number.to_be_bytes().to_vec());
+    assert_eq!(found.iter().map(|record| record.key.clone()).collect::<Vec<_>>(), [key(1), key(2), None]);
+    assert_eq!(
+        found.iter().map(|record| record.value.clone()).collect::<Vec<_>>(),
+        [Some(b"one".to_vec()), None, Some(b"".to_vec())]
+    );
+    let letters = std::fs::read_to_string(dead).unwrap();
+    assert!(letters.contains("\"record\":\"none\"") && letters.contains("header 2 has no \\\":\\\""), "{letters}");
+}
+
+#[test]
+fn settings_of_lines_do_not_apply_to_csv() {
+    let place = Place::new(1);
+    place.folder.file("orders.csv", "id\n1\n");
+    let config = config(&place, "path = \"orders.csv\"\nparse_key = true\n");
+    run(produce(&config)).with(2).saying(&["`parse_key` applies only to lines, but the format is csv; remove it"]);
+    let mut arguments = produce(&config);
+    arguments.extend(arguments!["--format", "csv"]);
+    run(arguments).with(0).saying(&["parse_key = \"true\"", "does not apply"]);
 }
