@@ -113,13 +113,13 @@ pub(crate) struct ProduceArguments {
     /// The topic; overrides the file's.
     #[arg(long)]
     pub(crate) topic: Option<String>,
-    /// The inputs, read in this order: .csv, .tsv, .jsonl or .txt files, also compressed (.gz, .zst, .xz, .lz4), folders, patterns such
+    /// The inputs, read in this order: .csv, .tsv, .jsonl, .json or .txt files, also compressed (.gz, .zst, .xz, .lz4), folders, patterns such
     /// as 'data/*.csv' (files sorted by name), or - for stdin; override the file's. May be repeated. With no input named, stdin is read
     /// if it is a pipe or a file.
     #[arg(long, value_name = "FILE|-", num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// The format of the input; overrides the one that follows from the file's name.
-    #[arg(long, value_name = "lines|jsonl|csv")]
+    #[arg(long, value_name = "lines|jsonl|json|csv")]
     pub(crate) format: Option<Format>,
     /// The column or JSON field to take keys from; overrides the file's.
     #[arg(long, value_name = "FIELD")]

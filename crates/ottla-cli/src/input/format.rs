@@ -11,19 +11,27 @@ pub(crate) enum Format {
     Lines,
     /// One JSON object per line.
     Jsonl,
+    /// JSON objects that may span lines, one after the other or in arrays.
+    Json,
     /// Comma-separated values with a header (RFC 4180); each row becomes a JSON object.
     Csv,
 }
 
 impl Format {
     /// All formats.
-    pub(crate) const ALL: [Self; 3] = [Self::Lines, Self::Jsonl, Self::Csv];
+    pub(crate) const ALL: [Self; 4] = [Self::Lines, Self::Jsonl, Self::Json, Self::Csv];
+
+    /// Whether each record is a JSON object in the input.
+    pub(crate) fn is_json(self) -> bool {
+        matches!(self, Self::Jsonl | Self::Json)
+    }
 
     /// The format by file extension, ignoring that of a compression; `None` if the extension is unknown.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         match plain_extension(path)?.as_str() {
             "txt" | "log" | "lines" => Some(Self::Lines),
             "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "json" => Some(Self::Json),
             "csv" | "tsv" | "tab" => Some(Self::Csv),
             _ => None,
         }
@@ -51,8 +59,9 @@ impl FromStr for Format {
         match name {
             "lines" => Ok(Self::Lines),
             "jsonl" => Ok(Self::Jsonl),
+            "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),
-            _ => Err(format!("unknown input format `{name}`; must be one of lines, jsonl, csv")),
+            _ => Err(format!("unknown input format `{name}`; must be one of lines, jsonl, json, csv")),
         }
     }
 }
@@ -62,6 +71,7 @@ impl fmt::Display for Format {
         f.pad(match self {
             Self::Lines => "lines",
             Self::Jsonl => "jsonl",
+            Self::Json => "json",
             Self::Csv => "csv",
         })
     }
@@ -82,7 +92,8 @@ mod tests {
             ("orders.ndjson", Some(Format::Jsonl)),
             ("flights.tsv.gz", Some(Format::Csv)),
             ("notes.txt", Some(Format::Lines)),
-            ("orders.json", None),
+            ("orders.json", Some(Format::Json)),
+            ("orders.json.gz", Some(Format::Json)),
             ("orders.gz", None),
             ("csv", None),
             ("", None),
@@ -96,6 +107,6 @@ mod tests {
         for format in Format::ALL {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
-        assert!("tsv".parse::<Format>().unwrap_err().contains("lines, jsonl, csv"));
+        assert!("tsv".parse::<Format>().unwrap_err().contains("lines, jsonl, json, csv"));
     }
 }

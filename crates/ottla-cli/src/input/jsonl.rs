@@ -19,8 +19,17 @@ pub(super) struct Jsonl {
     encoding: Option<TextEncoding>,
 }
 
-/// The error of a line.
-struct Fault(RowErrorKind, String);
+/// The error of a record.
+pub(super) struct Fault(pub(super) RowErrorKind, pub(super) String);
+
+/// Where a record begins, for the position of an error.
+#[derive(Clone, Copy)]
+pub(super) enum Position {
+    /// At the beginning of the line that the error is about.
+    Line,
+    /// After this number of bytes of a line of the input.
+    InFile { line: u64, column: usize },
+}
 
 impl Jsonl {
     /// Reads the objects of `lines`; the field at the path `key` is the record's key.
@@ -41,7 +50,7 @@ impl Jsonl {
         let (line, raw) = (self.lines.number(), self.lines.text());
         // Only the first line can have a byte order mark.
         let object = if line == 1 { raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw) } else { raw };
-        Ok(match has_key(object, self.key.as_ref(), &mut self.key_text) {
+        Ok(match has_key(object, self.key.as_ref(), &mut self.key_text, Position::Line) {
             Ok(has_key) => {
                 let key = has_key.then_some(&*self.key_text);
                 Step::Row(Row { line, raw, key, value: Some(object), headers: RowHeaders::default(), columns: None })
@@ -59,23 +68,28 @@ impl Jsonl {
     }
 }
 
-/// Checks that `line` is a JSON object and writes the text of its key to `key_text`. Returns whether there is a key other than
+/// Checks that `object` is a JSON object and writes the text of its key to `key_text`. Returns whether there is a key other than
 /// null.
-fn has_key(line: &[u8], path: Option<&FieldPath>, key_text: &mut Vec<u8>) -> Result<bool, Fault> {
-    let line = std::str::from_utf8(line)
+pub(super) fn has_key(
+    object: &[u8],
+    path: Option<&FieldPath>,
+    key_text: &mut Vec<u8>,
+    position: Position,
+) -> Result<bool, Fault> {
+    let object = std::str::from_utf8(object)
         .map_err(|error| Fault(RowErrorKind::InvalidUtf8, format!("not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
-    let invalid = |error: serde_json::Error| Fault(RowErrorKind::InvalidJson, syntax(&error));
+    let invalid = |error: serde_json::Error| Fault(RowErrorKind::InvalidJson, syntax(&error, position));
     let Some(path) = path else {
-        serde_json::from_str::<IgnoredAny>(line).map_err(invalid)?;
-        is_object(line)?;
+        serde_json::from_str::<IgnoredAny>(object).map_err(invalid)?;
+        is_object(object, position)?;
         return Ok(false);
     };
-    let mut value = line;
+    let mut value = object;
     for (depth, name) in path.names.iter().enumerate() {
         if !value.trim_ascii_start().starts_with('{') {
             if depth == 0 {
-                serde_json::from_str::<IgnoredAny>(line).map_err(invalid)?;
-                is_object(line)?;
+                serde_json::from_str::<IgnoredAny>(object).map_err(invalid)?;
+                is_object(object, position)?;
             }
             return Err(missing(path));
         }
@@ -96,18 +110,28 @@ fn missing(path: &FieldPath) -> Fault {
     Fault(RowErrorKind::MissingKey, format!("missing key field `{}`", path.text))
 }
 
-fn is_object(json: &str) -> Result<(), Fault> {
-    match type_of(json) {
-        "an object" => Ok(()),
-        other => Err(Fault(RowErrorKind::InvalidJson, format!("a line must be a JSON object, but this is {other}"))),
-    }
+fn is_object(json: &str, position: Position) -> Result<(), Fault> {
+    let (what, remedy) = match (position, type_of(json)) {
+        (_, "an object") => return Ok(()),
+        (Position::Line, "an array") => ("line", "; for an array of records use the format json"),
+        (Position::Line, _) => ("line", ""),
+        (Position::InFile { .. }, _) => ("record", ""),
+    };
+    let message = format!("a {what} must be a JSON object, but this is {}{remedy}", type_of(json));
+    Err(Fault(RowErrorKind::InvalidJson, message))
 }
 
-/// The message of serde_json without the line, which is always 1. It shows a position, but no content.
-fn syntax(error: &serde_json::Error) -> String {
+/// The message of serde_json with the position in the input. It shows no content.
+fn syntax(error: &serde_json::Error, position: Position) -> String {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-    format!("{what} at column {}", error.column())
+    match position {
+        Position::Line => format!("{what} at column {}", error.column()),
+        Position::InFile { line, column } => {
+            let before = if error.line() == 1 { column } else { 0 };
+            format!("{what} at line {} column {}", line + error.line().saturating_sub(1) as u64, before + error.column())
+        }
+    }
 }
 
 /// The JSON text of the field `name` of `object`, the last one if it is duplicate. Validates the whole object.

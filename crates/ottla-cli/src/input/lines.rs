@@ -93,13 +93,7 @@ impl Lines {
         let skipped = if ended { 0 } else { skip_line(&mut self.source).map_err(failed)? };
         let length = (self.buffer.len() as u64).saturating_add(skipped);
         self.buffer.truncate(self.max_record);
-        Ok(Advance::TooLong(RowError {
-            line,
-            kind: RowErrorKind::RecordTooLarge,
-            message: format!("the record has {length} bytes, but the limit is {0}; the first {0} are kept", self.max_record),
-            field: None,
-            record: std::mem::take(&mut self.buffer),
-        }))
+        Ok(Advance::TooLong(too_large(line, length, self.max_record, std::mem::take(&mut self.buffer))))
     }
 
     /// The line read by [`advance`](Self::advance).
@@ -111,6 +105,12 @@ impl Lines {
     pub(super) fn number(&self) -> u64 {
         self.line
     }
+}
+
+/// The error of a record with more than `limit` bytes; `kept` are the first.
+pub(super) fn too_large(line: u64, length: u64, limit: usize, kept: Vec<u8>) -> RowError {
+    let message = format!("the record has {length} bytes, but the limit is {limit}; the first {limit} are kept");
+    RowError { line, kind: RowErrorKind::RecordTooLarge, message, field: None, record: kept }
 }
 
 /// Skips the rest of a line and returns its length without the line end.

@@ -8,6 +8,7 @@ mod dialect;
 mod field_path;
 mod format;
 mod gzip;
+mod json;
 mod json_scalar;
 mod jsonl;
 mod line_parts;
@@ -35,7 +36,7 @@ use std::{
 pub(crate) struct InputOptions {
     /// The file, or `-` for stdin. gzip, zstd, xz and lz4 data are decompressed, whatever the file extension.
     pub(crate) path: PathBuf,
-    /// The format. Defaults to the one of the file extension (`.txt`, `.jsonl`, `.csv`), and to lines on stdin.
+    /// The format. Defaults to the one of the file extension (`.txt`, `.jsonl`, `.json`, `.csv`), and to lines on stdin.
     pub(crate) format: Option<Format>,
     /// The field to take keys from. Defaults to none: every key is null.
     pub(crate) key: Option<String>,
@@ -66,6 +67,7 @@ pub(crate) struct Input {
 enum Rows {
     Lines(lines::Lines),
     Jsonl(jsonl::Jsonl),
+    Json(json::Json),
     Csv(Box<csv::Csv>),
 }
 
@@ -131,11 +133,11 @@ impl Input {
             .or_else(|| if stdin { Some(Format::Lines) } else { Format::of_path(&options.path) })
             .ok_or_else(|| match container::of_name(&options.path) {
                 Some(container) => usage(container.refusal()),
-                None => usage("unknown file extension; pass --format lines, jsonl or csv".to_owned()),
+                None => usage("unknown file extension; pass --format lines, jsonl, json or csv".to_owned()),
             })?;
         if format == Format::Lines && options.key.is_some() {
             return Err(usage(
-                "lines have no fields, so `key` does not apply; remove it, set `parse_key`, or pass --format jsonl or csv"
+                "lines have no fields, so `key` does not apply; remove it, set `parse_key`, or pass --format jsonl, json or csv"
                     .to_owned(),
             ));
         }
@@ -174,6 +176,7 @@ impl Input {
                 let lines = lines::Lines::new(source, options.max_record, None, LineDialect::default());
                 Rows::Jsonl(jsonl::Jsonl::new(lines, options.key.as_deref(), encoding))
             }
+            Format::Json => Rows::Json(json::Json::new(source, options.max_record, options.key.as_deref(), encoding)),
             Format::Csv => {
                 let delimiter = delimiter_of_path(&options.path);
                 let (key, dialect) = (options.key.as_deref(), &options.settings.csv);
@@ -200,6 +203,7 @@ impl Input {
         match self.rows {
             Rows::Lines(_) => Format::Lines,
             Rows::Jsonl(_) => Format::Jsonl,
+            Rows::Json(_) => Format::Json,
             Rows::Csv(_) => Format::Csv,
         }
     }
@@ -208,7 +212,7 @@ impl Input {
     pub(crate) fn columns(&self) -> Option<Vec<&str>> {
         match &self.rows {
             Rows::Csv(csv) => Some(csv.columns().collect()),
-            Rows::Lines(_) | Rows::Jsonl(_) => None,
+            Rows::Lines(_) | Rows::Jsonl(_) | Rows::Json(_) => None,
         }
     }
 
@@ -227,6 +231,7 @@ impl Input {
         let step = match &mut self.rows {
             Rows::Lines(lines) => lines.next(),
             Rows::Jsonl(jsonl) => jsonl.next(),
+            Rows::Json(json) => json.next(),
             Rows::Csv(csv) => csv.next(),
         };
         step.map_err(|error| InputError::Read { name: self.name.clone(), line: error.line, source: error.source })

@@ -18,7 +18,7 @@ pub(crate) struct InputSetting {
     pub(crate) meaning: &'static str,
 }
 
-use Format::{Csv, Jsonl, Lines};
+use Format::{Csv, Json, Jsonl, Lines};
 
 const fn setting(name: &'static str, formats: &'static [Format], default: &'static str, meaning: &'static str) -> InputSetting {
     InputSetting { name, formats, default, meaning }
@@ -34,10 +34,15 @@ pub(crate) const INPUT_SETTINGS: [InputSetting; 20] = [
         "stdin if it is a pipe or a file",
         "A file, a folder, a pattern such as `data/*.csv`, `-` for stdin, or a list of these; relative to the configuration file. They are read in this order, the files of a folder or a pattern sorted by name.",
     ),
-    setting("format", ALL, "by the file's name; `lines` for stdin", "`lines`, `jsonl` or `csv`."),
+    setting(
+        "format",
+        ALL,
+        "by the file's name; `lines` for stdin",
+        "`lines`, `jsonl` (a JSON object per line), `json` (objects that span lines, one after the other or in arrays) or `csv`.",
+    ),
     setting(
         "key",
-        &[Jsonl, Csv],
+        &[Jsonl, Json, Csv],
         "none: keys are null",
         "The column or JSON field to take keys from. In JSON `customer.id` or `/customer/id` is a field of a field.",
     ),
@@ -135,7 +140,8 @@ impl InputSetting {
     /// The formats that it applies to, for messages; `None` if it applies to all.
     pub(crate) fn formats(&self) -> Option<String> {
         let names: Vec<String> = self.formats.iter().map(ToString::to_string).collect();
-        (self.formats.len() < ALL.len()).then(|| names.join(" and "))
+        let (last, before) = names.split_last().filter(|_| self.formats.len() < ALL.len())?;
+        Some(if before.is_empty() { last.clone() } else { format!("{} and {last}", before.join(", ")) })
     }
 }
 

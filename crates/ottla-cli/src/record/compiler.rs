@@ -68,7 +68,7 @@ impl<'a> Compiler<'a> {
                 let indexes = self.fields.with_users().map(|(name, user)| self.column(name, user));
                 Source::Columns(indexes.collect::<Result<_, _>>()?)
             }
-            Format::Jsonl => Source::Json(JsonFields::new(self.fields.names())),
+            Format::Jsonl | Format::Json => Source::Json(JsonFields::new(self.fields.names())),
         };
         let names = self.fields.names().to_vec();
         let (partitions, buffers) = (HashMap::new(), Buffers::default());
@@ -116,9 +116,7 @@ impl<'a> Compiler<'a> {
                 let kept = kept.map(|(index, name)| (name.as_str(), index)).collect();
                 Ok(Content::Object(self.columns_writer(kept)?))
             }
-            None if format == Format::Jsonl && !without.is_empty() => {
-                Ok(Content::Object(ObjectWriter::Without(without.to_vec())))
-            }
+            None if format.is_json() && !without.is_empty() => Ok(Content::Object(ObjectWriter::Without(without.to_vec()))),
             None => Ok(Content::Unchanged),
         }
     }

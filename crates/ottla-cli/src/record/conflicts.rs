@@ -93,7 +93,7 @@ impl RecordSettings {
             let lists = [&self.key_fields, &self.value_fields, &self.value_without].into_iter().flatten().map(Setting::origin);
             let user = templates.next().or(lists.chain(self.tombstone_field.as_ref().map(Setting::origin)).next());
             if let Some(origin) = user {
-                return refuse(origin, "needs fields, which lines do not have; use csv or jsonl input");
+                return refuse(origin, "needs fields, which lines do not have; use csv, jsonl or json input");
             }
         }
         if let Some(types) = self.types_origin() {
@@ -104,7 +104,7 @@ impl RecordSettings {
                 return refuse(types, "does not apply, because the schema of [value] determines the types; remove it");
             }
         }
-        if let Some(setting) = self.value_without.as_ref().filter(|_| format == Format::Jsonl) {
+        if let Some(setting) = self.value_without.as_ref().filter(|_| format.is_json()) {
             if let Some(path) = setting.value.iter().find(|name| name.starts_with('/') || name.contains('.')) {
                 return refuse(
                     &setting.origin,

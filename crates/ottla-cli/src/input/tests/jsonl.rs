@@ -59,7 +59,10 @@ fn an_invalid_json_line_does_not_end_the_input() {
         }
     }
     assert_eq!(read_all(b"{\"x\":1}", &with_key("a.jsonl", "id")), [bad(1, MissingKey, Some("id"), "{\"x\":1}")]);
-    assert_eq!(message(b"[1]", &with_key("a.jsonl", "id")), "a line must be a JSON object, but this is an array");
+    assert_eq!(
+        message(b"[1]", &with_key("a.jsonl", "id")),
+        "a line must be a JSON object, but this is an array; for an array of records use the format json"
+    );
     assert_eq!(message(b"{\"a\" 1}", &options("a.jsonl")), "expected `:` at column 6");
 }
 

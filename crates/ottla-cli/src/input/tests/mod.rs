@@ -5,6 +5,7 @@ mod csv;
 mod dialects;
 #[path = "../../../../../fuzz/src/rows.rs"]
 mod fuzz_target;
+mod json;
 mod jsonl;
 mod line_parts;
 mod lines;
@@ -153,7 +154,7 @@ fn option_errors_are_found_before_the_first_record() {
     assert_eq!(refusal(b"", &options("f.csv")), "f.csv: the input is empty; CSV must begin with a header");
     assert!(refusal(b"a,\xff\n", &options("f.csv")).contains("column 2 of the header is not UTF-8"));
     assert!(refusal(b"a,\"b\n", &options("f.csv")).contains("invalid header in line 1: unclosed quote"));
-    assert!(refusal(b"", &options("f.json")).contains("pass --format"));
+    assert!(refusal(b"", &options("f.dat")).contains("pass --format"));
     assert!(refusal(b"", &with_key("f.txt", "a")).contains("lines have no fields"));
     assert!(refusal(b"", &with("f.jsonl", &[("null", "NA")])).contains("`null` applies only to csv"));
 }

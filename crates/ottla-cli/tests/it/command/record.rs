@@ -50,7 +50,11 @@ fn mistakes_are_found_before_the_brokers_are_asked() {
             "job.toml:7: record.tombstone_markers: applies only to a value that is a text",
         ),
         ("orders.jsonl", "types = \"infer\"", "job.toml:7: record.types: applies only to csv input; remove it"),
-        ("orders.txt", "key = \"{id}\"", "job.toml:7: record.key: needs fields, which lines do not have; use csv or jsonl input"),
+        (
+            "orders.txt",
+            "key = \"{id}\"",
+            "job.toml:7: record.key: needs fields, which lines do not have; use csv, jsonl or json input",
+        ),
     ] {
         let text = format!("topic = \"orders\"\n{HEAD}[input]\npath = \"{input}\"\n[record]\n{settings}\n");
         let file = folder.file("job.toml", text);

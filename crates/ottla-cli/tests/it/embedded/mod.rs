@@ -8,6 +8,7 @@ mod documentation;
 mod ending;
 mod hostile;
 mod inputs;
+mod json;
 mod produce;
 mod record;
 mod rows;
