@@ -67,10 +67,12 @@ further_listeners() {
 
 # broker_start N: starts the JVM of a configured broker, without waiting for it.
 broker_start() {
-    local dir=$STATE/broker-$1 java jars heap=${KAFKA_HEAP:-256m}
+    local dir=$STATE/broker-$1 java jars heap=${KAFKA_HEAP:-256m} quick=("-XX:SharedArchiveFile=$(class_archive)")
     java=$(java_command) || return
     jars=$(class_path) || return
-    CLASSPATH=$jars process_start "$dir" "$java" -Xms64m "-Xmx$heap" -XX:+UseSerialGC -XX:MaxDirectMemorySize=128m \
+    ((!LISTS_CLASSES)) || quick=("-XX:DumpLoadedClassList=$dir/classes")
+    [[ ${KAFKA_COMPILER:-} != c1 ]] || quick+=(-XX:TieredStopAtLevel=1)
+    CLASSPATH=$jars process_start "$dir" "$java" "${quick[@]}" -Xms64m "-Xmx$heap" -XX:+UseSerialGC -XX:MaxDirectMemorySize=128m \
         -XX:ReservedCodeCacheSize=64m -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.showDateTime=true \
         '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS' -Dorg.slf4j.simpleLogger.showShortLogName=true \
         kafka.Kafka "$dir/server.properties"
@@ -136,10 +138,11 @@ jars_try() {
 
 # jars_up BROKERS PORT REGISTRY
 jars_up() {
-    local tries=3 code n
+    local tries=3 code n LISTS_CLASSES=0
     "$ROOT/scripts/setup" broker || exit
     # Before anything is started: it says what is wrong with the version.
     class_path >/dev/null || exit
+    ! class_archive_wanted || LISTS_CLASSES=1
     echo "$KAFKA_VERSION" >"$STATE/version"
     if [[ -n $2 ]]; then
         for ((n = 0; n < $1; n++)); do
@@ -154,6 +157,7 @@ jars_up() {
         say "another process has taken a port, retrying with other ports"
         jars_clear
     done
+    ((!LISTS_CLASSES)) || class_archive_make "$STATE/broker-1/classes"
     ((!$3)) || registry_up
 }
 

@@ -86,6 +86,8 @@ impl OwnKafka {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(repository("scripts/kafka"));
         command.args(arguments).env("KAFKA_STATE", self.state.path()).env("KAFKA_WITH", "jars");
+        // Most of these brokers run for seconds.
+        command.env("KAFKA_COMPILER", "c1");
         command.env_remove("KAFKA_BOOTSTRAP_SERVERS");
         command
     }
