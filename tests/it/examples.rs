@@ -153,6 +153,12 @@ pub(crate) fn built() -> BTreeMap<String, PathBuf> {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
+    // Cargo describes this package in the environment of its tests. Build scripts that watch these variables would run again, now and in the
+    // next build.
+    let of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
+        cargo.env_remove(name);
+    }
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "cargo cannot build the examples:\n{}", String::from_utf8_lossy(&output.stderr));
     let artifacts = output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
