@@ -26,7 +26,7 @@ fn assert_without(names: &[String], unwanted: &[&str]) {
 
 #[test]
 fn library_depends_on_no_argument_parser_and_no_runtime() {
-    let unwanted = ["clap", "tokio", "async-std", "rdkafka", "indicatif", "tikv-jemallocator", "ureq", "apache-avro"];
+    let unwanted = ["clap", "tokio", "async-std", "rdkafka", "indicatif", "mimalloc", "ureq", "apache-avro"];
     assert_without(&dependencies("ottla", &[]), &unwanted);
     assert_without(&dependencies("ottla", &["--features", "consumer,testing"]), &unwanted);
 }

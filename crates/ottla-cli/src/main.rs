@@ -45,10 +45,10 @@ use clap::Parser as _;
 
 use args::{Arguments, Command};
 
-// librdkafka allocates with malloc, which is jemalloc's as well.
-#[cfg(feature = "jemalloc")]
+// librdkafka allocates with malloc, which is mimalloc's as well.
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
