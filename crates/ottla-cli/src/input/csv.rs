@@ -4,6 +4,7 @@ use super::{
     ReadError, Step,
     csv_records::{CsvAdvance, CsvRecords},
     dialect::{CsvDialect, Header},
+    position::{Continued, Position},
     text_encoding::TextEncoding,
 };
 use crate::row::{Columns, Row, RowError, RowErrorKind, RowHeaders};
@@ -139,6 +140,17 @@ impl Csv {
             builds_objects: true,
             json: Vec::new(),
         })
+    }
+
+    /// Continues elsewhere in the input, with the columns that the header has.
+    pub(super) fn resume(&mut self, continued: Continued) {
+        self.is_pending = false;
+        self.records.resume(continued);
+    }
+
+    /// The position after the last row that was returned; that after the header before the first row.
+    pub(super) fn position(&self) -> Position {
+        if self.is_pending { Position { offset: 0, line: 1 } } else { self.records.position() }
     }
 
     /// A likely mistake in the dialect, for the user.

@@ -1,6 +1,11 @@
 //! [`CsvRecords`]: splits CSV into records and fields.
 
-use super::{ReadError, dialect::Marks, lines::READ_SIZE};
+use super::{
+    ReadError,
+    dialect::Marks,
+    lines::READ_SIZE,
+    position::{Continued, Position},
+};
 use crate::row::RowErrorKind;
 use std::{
     io::{self, Read},
@@ -19,6 +24,8 @@ pub(super) struct CsvRecords {
     marks: Marks,
     max_record: usize,
     buffer: Vec<u8>,
+    /// The offset of `buffer[0]` in the input.
+    base: u64,
     /// `buffer[start..end]` is read and not yet returned; the parser has consumed it up to `parsed`.
     start: usize,
     parsed: usize,
@@ -87,6 +94,7 @@ impl CsvRecords {
             marks,
             max_record,
             buffer: vec![0; READ_SIZE],
+            base: 0,
             start: 0,
             parsed: 0,
             end: 0,
@@ -101,6 +109,21 @@ impl CsvRecords {
             quoted: None,
             raw: 0..0,
         }
+    }
+
+    /// Continues elsewhere in the input.
+    pub(super) fn resume(&mut self, continued: Continued) {
+        let Continued { bytes, position, is_after_return } = continued;
+        self.source = bytes;
+        (self.base, self.line, self.is_after_return) = (position.offset, position.line, is_after_return);
+        (self.start, self.parsed, self.end) = (0, 0, 0);
+        (self.at_end, self.at_beginning) = (false, false);
+    }
+
+    /// The position after the last record.
+    pub(super) fn position(&self) -> Position {
+        let read = &self.buffer[self.start..self.parsed];
+        Position { offset: self.base + self.parsed as u64, line: self.line + line_ends(read, self.is_after_return) }
     }
 
     /// Makes blank lines records of one empty field, for input with one column.
@@ -331,6 +354,7 @@ impl CsvRecords {
         }
         // The beginning of the record is put back before the unread bytes, for `raw`.
         let unread = self.buffer[self.start..self.end].to_vec();
+        self.base = self.base + self.start as u64 - first.len() as u64;
         self.buffer.clear();
         self.buffer.extend_from_slice(&first);
         self.buffer.extend_from_slice(&unread);
@@ -447,6 +471,7 @@ impl CsvRecords {
     fn fill(&mut self) -> Result<(), ReadError> {
         if self.end == self.buffer.len() {
             self.buffer.copy_within(self.start.., 0);
+            self.base += self.start as u64;
             self.parsed -= self.start;
             self.end -= self.start;
             self.start = 0;

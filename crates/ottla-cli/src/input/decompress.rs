@@ -80,6 +80,13 @@ impl Compression {
     }
 }
 
+/// The bytes of an input.
+pub(super) struct Decompressed {
+    pub(super) bytes: Box<dyn Read + Send>,
+    /// Whether the input is not compressed.
+    pub(super) is_plain: bool,
+}
+
 /// The kind of input, by its first bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
@@ -96,7 +103,7 @@ enum Kind {
 /// The first bytes cannot be read; the path has a compression's extension but the content does not match;
 /// [`Unsupported`](io::ErrorKind::Unsupported) if the content is an unsupported container, also if it is compressed. The returned
 /// reader fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the archive is truncated, after all data before that.
-pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::Result<Decompressed> {
     let (first, kind, failed) = inspect(&mut source);
     if let Some(error) = failed {
         return Err(error);
@@ -119,7 +126,7 @@ pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::R
         });
     }
     let whole = Cursor::new(first).chain(source);
-    let Some(compression) = compression else { return Ok(Box::new(whole)) };
+    let Some(compression) = compression else { return Ok(Decompressed { bytes: Box::new(whole), is_plain: true }) };
     let name = compression.name();
     let mut archive: Box<dyn Read + Send> = match compression {
         Compression::Gzip => Box::new(Archive { name, decoder: Gzip::new(whole) }),
@@ -135,8 +142,10 @@ pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::R
             "{name} data that contains {} data is not supported; decompress it once first",
             inner.name()
         ))),
-        Kind::Plain if failed.is_some() => Ok(Box::new(Cursor::new(first).chain(Failing(failed)))),
-        Kind::Plain => Ok(Box::new(Cursor::new(first).chain(archive))),
+        Kind::Plain if failed.is_some() => {
+            Ok(Decompressed { bytes: Box::new(Cursor::new(first).chain(Failing(failed))), is_plain: false })
+        }
+        Kind::Plain => Ok(Decompressed { bytes: Box::new(Cursor::new(first).chain(archive)), is_plain: false }),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     FieldPath, ReadError, Step,
     json_scalar::{Scalar, append_scalar, type_of},
     lines::{Advance, Lines},
+    position::{Continued, Position},
     text_encoding::TextEncoding,
 };
 use crate::row::{Row, RowError, RowErrorKind, RowHeaders};
@@ -35,6 +36,16 @@ impl Jsonl {
     /// Reads the objects of `lines`; the field at the path `key` is the record's key.
     pub(super) fn new(lines: Lines, key: Option<&str>, encoding: Option<TextEncoding>) -> Self {
         Self { lines, key: key.map(FieldPath::new), key_text: Vec::new(), encoding }
+    }
+
+    /// Continues elsewhere in the input.
+    pub(super) fn resume(&mut self, continued: Continued) {
+        self.lines.resume(continued);
+    }
+
+    /// The position after the last object.
+    pub(super) fn position(&self) -> Position {
+        self.lines.position()
     }
 
     /// Reads the next object.

@@ -1,6 +1,11 @@
 //! [`Lines`]: reads one record per line.
 
-use super::{ReadError, Step, line_parts::LineDialect, text_encoding::TextEncoding};
+use super::{
+    ReadError, Step,
+    line_parts::LineDialect,
+    position::{Continued, Position},
+    text_encoding::TextEncoding,
+};
 use crate::row::{HeaderPlace, Row, RowError, RowErrorKind, RowHeaders};
 use std::io::{BufRead, BufReader, Read};
 
@@ -12,6 +17,8 @@ pub(super) struct Lines {
     source: BufReader<Box<dyn Read + Send>>,
     buffer: Vec<u8>,
     line: u64,
+    /// Where the next line begins.
+    next: Position,
     max_record: usize,
     /// The encoding that the records must have; `None` accepts any bytes.
     encoding: Option<TextEncoding>,
@@ -39,7 +46,20 @@ impl Lines {
         dialect: LineDialect,
     ) -> Self {
         let source = BufReader::with_capacity(READ_SIZE, source);
-        Self { source, buffer: Vec::new(), line: 0, max_record, encoding, dialect, headers: Vec::new() }
+        let next = Position { offset: 0, line: 1 };
+        Self { source, buffer: Vec::new(), line: 0, next, max_record, encoding, dialect, headers: Vec::new() }
+    }
+
+    /// Continues elsewhere in the input.
+    pub(super) fn resume(&mut self, continued: Continued) {
+        self.source = BufReader::with_capacity(READ_SIZE, continued.bytes);
+        self.next = continued.position;
+        self.line = self.next.line - 1;
+    }
+
+    /// The position after the line read by [`advance`](Self::advance).
+    pub(super) fn position(&self) -> Position {
+        self.next
     }
 
     /// Reads the next line as a record.
@@ -80,8 +100,10 @@ impl Lines {
             self.line -= 1;
             return Ok(Advance::End);
         }
+        self.next.offset += read as u64;
         let ended = self.buffer.last() == Some(&b'\n');
         if ended {
+            self.next.line += 1;
             self.buffer.pop();
             if self.buffer.last() == Some(&b'\r') {
                 self.buffer.pop();
@@ -90,7 +112,7 @@ impl Lines {
         if self.buffer.len() <= self.max_record {
             return Ok(Advance::Line);
         }
-        let skipped = if ended { 0 } else { skip_line(&mut self.source).map_err(failed)? };
+        let skipped = if ended { 0 } else { skip_line(&mut self.source, &mut self.next).map_err(failed)? };
         let length = (self.buffer.len() as u64).saturating_add(skipped);
         self.buffer.truncate(self.max_record);
         Ok(Advance::TooLong(too_large(line, length, self.max_record, std::mem::take(&mut self.buffer))))
@@ -113,8 +135,8 @@ pub(super) fn too_large(line: u64, length: u64, limit: usize, kept: Vec<u8>) -> 
     RowError { line, kind: RowErrorKind::RecordTooLarge, message, field: None, record: kept }
 }
 
-/// Skips the rest of a line and returns its length without the line end.
-fn skip_line(source: &mut impl BufRead) -> std::io::Result<u64> {
+/// Skips the rest of a line and returns its length without the line end. Moves `next` by what is read.
+fn skip_line(source: &mut impl BufRead, next: &mut Position) -> std::io::Result<u64> {
     let mut skipped = 0;
     let mut last = None;
     loop {
@@ -125,6 +147,8 @@ fn skip_line(source: &mut impl BufRead) -> std::io::Result<u64> {
         skipped += rest.len() as u64;
         let (read, done) = (rest.len() + usize::from(end.is_some()), end.is_some() || buffer.is_empty());
         source.consume(read);
+        next.offset += read as u64;
+        next.line += u64::from(end.is_some());
         if done {
             return Ok(skipped - u64::from(end.is_some() && last == Some(b'\r')));
         }

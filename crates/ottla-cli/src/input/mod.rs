@@ -14,20 +14,22 @@ mod jsonl;
 mod line_parts;
 mod lines;
 mod lz4;
+mod position;
 mod settings;
 mod text_encoding;
 
 pub(crate) use field_path::FieldPath;
 pub(crate) use format::Format;
 pub(crate) use json_scalar::{Scalar, append_scalar};
+pub(crate) use position::{Position, ResumeError};
 pub(crate) use settings::{GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
 
 use crate::row::{Row, RowError};
-use decompress::decompress;
+use decompress::{Decompressed, decompress};
 use format::delimiter_of_path;
 use line_parts::LineDialect;
 use std::{
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -62,6 +64,8 @@ impl InputOptions {
 pub(crate) struct Input {
     name: String,
     rows: Rows,
+    /// Whether the bytes are neither decompressed nor converted.
+    is_plain: bool,
 }
 
 enum Rows {
@@ -161,15 +165,11 @@ impl Input {
         let format = Self::check(options)?;
         let name = options.name();
         let usage = |message: String| InputError::Usage { name: name.clone(), message };
-        let source = decompress(source, &options.path).map_err(|source| match source.kind() {
+        let Decompressed { bytes: source, is_plain } = Self::decode(source, options).map_err(|source| match source.kind() {
             io::ErrorKind::Unsupported => usage(source.to_string()),
             _ => InputError::Read { name: name.clone(), line: 1, source },
         })?;
         let encoding = options.settings.encoding;
-        let source = match encoding {
-            Some(encoding) => encoding.transcode(source),
-            None => source,
-        };
         let rows = match format {
             Format::Lines => Rows::Lines(lines::Lines::new(source, options.max_record, encoding, options.settings.lines.clone())),
             Format::Jsonl => {
@@ -189,7 +189,49 @@ impl Input {
                 })?))
             }
         };
-        Ok(Self { name, rows })
+        Ok(Self { name, rows, is_plain })
+    }
+
+    /// Decompresses a source and converts it to UTF-8.
+    fn decode(source: Box<dyn Read + Send>, options: &InputOptions) -> io::Result<Decompressed> {
+        let Decompressed { bytes, is_plain } = decompress(source, &options.path)?;
+        let Some(encoding) = options.settings.encoding else { return Ok(Decompressed { bytes, is_plain }) };
+        Ok(Decompressed { bytes: encoding.transcode(bytes), is_plain: is_plain && encoding.is_utf8() })
+    }
+
+    /// The position after the last record that [`next`](Self::next) returned.
+    pub(crate) fn position(&self) -> Position {
+        match &self.rows {
+            Rows::Lines(lines) => lines.position(),
+            Rows::Jsonl(jsonl) => jsonl.position(),
+            Rows::Csv(csv) => csv.position(),
+        }
+    }
+
+    /// Continues at a position of an earlier run; a CSV header is already read. `source` is the input that was given to
+    /// [`read`](Self::read), wherever it is. Plain text is seeked in; other inputs are read up to the position, and not kept.
+    ///
+    /// # Errors
+    /// The input ends before the position, or cannot be read up to it.
+    pub(crate) fn resume<R>(&mut self, mut source: R, position: Position, options: &InputOptions) -> Result<(), ResumeError>
+    where
+        R: Read + Seek + Send + 'static,
+    {
+        let format = self.format();
+        let failed = |source| ResumeError::Read { line: position.line, source };
+        let continued = if self.is_plain {
+            position::seek(source, position, format)?
+        } else {
+            source.seek(SeekFrom::Start(0)).map_err(failed)?;
+            let decoded = Self::decode(Box::new(source), options).map_err(failed)?;
+            position::skip(decoded.bytes, position, format)?
+        };
+        match &mut self.rows {
+            Rows::Lines(lines) => lines.resume(continued),
+            Rows::Jsonl(jsonl) => jsonl.resume(continued),
+            Rows::Csv(csv) => csv.resume(continued),
+        }
+        Ok(())
     }
 
     /// A likely mistake in the settings, for the user.

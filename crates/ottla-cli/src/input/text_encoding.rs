@@ -69,9 +69,14 @@ impl TextEncoding {
         }
     }
 
+    /// Whether a source in this encoding is not converted.
+    pub(super) fn is_utf8(self) -> bool {
+        self == Utf8
+    }
+
     /// Converts a source to UTF-8. Bytes that are invalid in the encoding stay invalid: the result is not UTF-8 at these places.
     pub(super) fn transcode(self, source: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-        if self == Utf8 {
+        if self.is_utf8() {
             return source;
         }
         Box::new(Transcoded {

@@ -9,6 +9,7 @@ mod json;
 mod jsonl;
 mod line_parts;
 mod lines;
+mod resume;
 mod vectors;
 
 use super::*;

@@ -1,0 +1,158 @@
+//! Tests of positions: a reader that continues at the position after any record returns the rest of the records.
+
+use super::*;
+
+/// The records of an input, each with the position after it.
+fn positions(data: &[u8], options: &InputOptions) -> Vec<(Given, Position)> {
+    let mut input = Input::read(Box::new(Cursor::new(data.to_vec())), options).unwrap();
+    let mut found = Vec::new();
+    loop {
+        let given = match input.next().unwrap() {
+            Step::Row(row) => Given::Row(row.line, text(row.raw), row.key.map(text), text(row.value)),
+            Step::Bad(error) => Given::Bad(error.line, error.kind, error.field, text(&error.record)),
+            Step::End => return found,
+        };
+        found.push((given, input.position()));
+    }
+}
+
+/// The records from a position on.
+fn rest(data: &[u8], options: &InputOptions, position: Position, piece: usize) -> Result<Vec<Given>, ResumeError> {
+    let mut input = Input::read(Box::new(Pieces(data.to_vec(), 0, piece)), options).unwrap();
+    input.resume(SeekablePieces(Cursor::new(data.to_vec()), piece), position, options)?;
+    let (given, error) = drain(&mut input);
+    assert!(error.is_none(), "{error:?}");
+    Ok(given)
+}
+
+struct SeekablePieces(Cursor<Vec<u8>>, usize);
+
+impl Read for SeekablePieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let size = buffer.len().min(self.1);
+        self.0.read(&mut buffer[..size])
+    }
+}
+
+impl Seek for SeekablePieces {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+/// Checks that each position of the input gives the rest of its records.
+#[track_caller]
+fn check_each_position(data: &[u8], options: &InputOptions) {
+    let found = positions(data, options);
+    for (index, (_, position)) in found.iter().enumerate() {
+        let wanted: Vec<Given> = found[index + 1..].iter().map(|(given, _)| given.clone()).collect();
+        for piece in [usize::MAX, 3] {
+            assert_eq!(rest(data, options, *position, piece).unwrap(), wanted, "after record {index}, {position:?}");
+        }
+    }
+}
+
+/// Settings of `[input]`, each valid for CSV.
+const DIALECTS: [&[(&str, &str)]; 7] = [
+    &[],
+    &[("header", "false")],
+    &[("header", "a,b"), ("skip_lines", "1")],
+    &[("delimiter", ";"), ("quote", "'"), ("escape", "\\"), ("comment", "#")],
+    &[("null", "a"), ("quoted_null", "false")],
+    &[("quote", "")],
+    &[("header", "a")],
+];
+
+/// Bytes that make many line ends and quotes.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        Just(b','),
+        Just(b'"'),
+        Just(b'\n'),
+        Just(b'\n'),
+        Just(b'\r'),
+        Just(b'\\'),
+        Just(b'#'),
+        Just(b'\''),
+        Just(b'a'),
+        Just(b'{'),
+        any::<u8>()
+    ];
+    proptest::collection::vec(byte, 0..60)
+}
+
+proptest! {
+    #[test]
+    fn every_position_gives_the_rest(data in bytes(), which in 0..9_usize, marked: bool, max in prop_oneof![Just(1000_usize), 1..12_usize]) {
+        let mut options = match which {
+            0 => options("a.txt"),
+            1 => options("a.jsonl"),
+            which => with("a.csv", DIALECTS[which - 2]),
+        };
+        options.max_record = max;
+        let data = if marked { [b"\xef\xbb\xbf", &data[..]].concat() } else { data };
+        prop_assume!(Input::read(Box::new(Cursor::new(data.clone())), &options).is_ok());
+        check_each_position(&data, &options);
+    }
+
+    #[test]
+    fn every_position_of_an_archive_or_another_encoding_gives_the_rest(texts in proptest::collection::vec("[a-c,é\"]{0,5}", 1..12), end in prop_oneof![Just("\n"), Just("\r\n"), Just("\r")], which in 0..8_usize, is_csv: bool) {
+        let path = if is_csv { "a.csv" } else { "a.txt" };
+        let lines = texts.join(end);
+        let units = |bytes: fn(u16) -> [u8; 2]| lines.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+        let (data, settings): (_, &[_]) = match which {
+            0 => (gzip(lines.as_bytes()), &[]),
+            1 => (zstd(lines.as_bytes()), &[]),
+            2 => (xz(lines.as_bytes()), &[]),
+            3 => (lz4(lines.as_bytes()), &[]),
+            4 => ([b"\xff\xfe".to_vec(), units(u16::to_le_bytes)].concat(), &[("encoding", "utf-16")]),
+            5 => (units(u16::to_be_bytes), &[("encoding", "utf-16be")]),
+            6 => (gzip(&units(u16::to_le_bytes)), &[("encoding", "utf-16le")]),
+            _ => (lines.chars().map(|c| u8::try_from(c).unwrap()).collect(), &[("encoding", "latin-1")]),
+        };
+        let options = with(path, settings);
+        prop_assume!(Input::read(Box::new(Cursor::new(data.clone())), &options).is_ok());
+        check_each_position(&data, &options);
+    }
+
+    /// An input that is read to its end, grows, and is read again.
+    #[test]
+    fn an_input_that_grew_continues_after_its_last_record(lines in proptest::collection::vec("[ab]{1,3}", 1..6), more in proptest::collection::vec("[ab]{1,3}", 1..6), end in prop_oneof![Just("\n"), Just("\r\n")], ended: bool, compressed: bool) {
+        let options = options("a.txt");
+        let stored = |text: &str| if compressed { gzip(text.as_bytes()) } else { text.as_bytes().to_vec() };
+        let first = lines.join(end) + if ended { end } else { "" };
+        let whole = [lines, more].concat().join(end);
+        let found = positions(&stored(&first), &options);
+        let again = rest(&stored(&whole), &options, found.last().unwrap().1, usize::MAX).unwrap();
+        let all: Vec<Given> = found.into_iter().map(|(given, _)| given).chain(again).collect();
+        prop_assert_eq!(all, read_all(&stored(&whole), &options));
+    }
+}
+
+#[test]
+fn positions_are_counted_in_bytes_and_lines() {
+    let position = |offset, line| Position { offset, line };
+    let found: Vec<Position> =
+        positions(b"a,b\r\n1,\"x\ny\"\r\n\r\n2,3\n4,5", &options("a.csv")).into_iter().map(|(_, position)| position).collect();
+    // After a `\r`, whose `\n` is part of the same line end.
+    assert_eq!(found, [position(13, 4), position(20, 6), position(23, 6)]);
+    let found: Vec<Position> =
+        positions(&gzip(b"ab\r\n\ncd"), &options("a.txt")).into_iter().map(|(_, position)| position).collect();
+    assert_eq!(found, [position(4, 2), position(5, 3), position(7, 3)]);
+}
+
+#[test]
+fn an_input_that_does_not_fit_the_position_is_an_error() {
+    let at = |offset, line| Position { offset, line };
+    let error = |data: &[u8], path: &str, position| chain(&rest(data, &options(path), position, usize::MAX).unwrap_err());
+    let shrank = "ends after 4 bytes, but its checkpoint is at byte 6, line 4";
+    assert_eq!(error(b"a\nb\n", "a.txt", at(6, 4)), shrank);
+    assert_eq!(error(&gzip(b"a\nb\n"), "a.txt", at(6, 4)), shrank);
+    assert_eq!(error(&zstd(b"a\nb\n"), "a.txt", at(5, 4)), "ends after 4 bytes, but its checkpoint is at byte 5, line 4");
+    let grew = "line 2, the last one before its checkpoint, had no line end and is longer now";
+    assert_eq!(error(b"a\nbc\n", "a.txt", at(3, 2)), grew);
+    assert_eq!(error(&xz(b"a\nb\r\r\n"), "a.txt", at(3, 2)), grew);
+    let truncated = gzip(b"a\nb\nc\n");
+    let error = error(&truncated[..truncated.len() - 12], "a.txt", at(6, 4));
+    assert!(error.starts_with("cannot be read up to its checkpoint at line 4: the gzip data is truncated"), "{error}");
+}
