@@ -9,7 +9,7 @@ pub(super) mod racks;
 pub(super) mod refresh;
 #[cfg(feature = "testing")]
 mod topic_admin;
-mod topic_limit;
+mod topic_config;
 
 use std::time::Duration;
 
