@@ -23,7 +23,6 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) enum Recipient {
     /// One that has just responded.
     AnyBroker,
-    #[cfg(feature = "testing")]
     Controller,
 }
 
@@ -53,7 +52,6 @@ impl Client {
         let timeout = timeout.min(MAX_TIMEOUT);
         let broker = match recipient {
             Recipient::AnyBroker => Some(self.any_broker(timeout)?),
-            #[cfg(feature = "testing")]
             Recipient::Controller => None,
         };
         let timeout = timeout.saturating_sub(begun.elapsed());

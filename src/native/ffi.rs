@@ -123,13 +123,11 @@ unsafe extern "C" {
         text: *mut c_char,
         size: usize,
     ) -> c_int;
-    #[cfg(feature = "testing")]
     pub(super) fn rd_kafka_NewTopic_set_config(
         topic: *mut sys::rd_kafka_NewTopic_t,
         name: *const c_char,
         value: *const c_char,
     ) -> c_int;
-    #[cfg(feature = "testing")]
     pub(super) fn rd_kafka_topic_result_error(result: *const sys::rd_kafka_topic_result_t) -> c_int;
     pub(super) fn rd_kafka_ConfigResource_error(resource: *const sys::rd_kafka_ConfigResource_t) -> c_int;
     pub(super) fn rd_kafka_metadata(

@@ -48,7 +48,6 @@ mod text_buffer;
 mod thread_buffers;
 mod throttle;
 mod topic;
-#[cfg(feature = "testing")]
 mod topic_admin;
 mod topic_setting;
 mod transaction;
@@ -93,7 +92,6 @@ pub(crate) use settings::consumers_property;
 pub(crate) use slot::{Draft, Pending};
 pub(crate) use throttle::Throttled;
 pub(crate) use topic::{Choice, Chosen, PartitionReport, Topic, TopicPartitioner};
-#[cfg(feature = "testing")]
 pub(crate) use topic_admin::{TopicRefused, TopicSpecification};
 #[cfg(feature = "rdkafka")]
 pub(crate) use transaction::membership;

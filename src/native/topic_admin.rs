@@ -1,4 +1,4 @@
-//! Creating and deleting topics, for tests on real brokers.
+//! Creating topics; deleting them, for tests on real brokers.
 
 use std::{
     ffi::{CString, c_int},
@@ -40,8 +40,10 @@ impl Drop for NewTopic {
 }
 
 /// An owned `rd_kafka_DeleteTopic_t`.
+#[cfg(feature = "testing")]
 struct DeleteTopic(NonNull<sys::rd_kafka_DeleteTopic_t>);
 
+#[cfg(feature = "testing")]
 impl Drop for DeleteTopic {
     fn drop(&mut self) {
         // SAFETY: `self` owns the value, and this is its one drop.
@@ -84,6 +86,7 @@ impl Client {
     }
 
     /// Deletes a topic. Blocks for `timeout` at most (an hour at most).
+    #[cfg(feature = "testing")]
     pub(crate) fn delete_topic(&self, name: &CString, timeout: Duration) -> Result<(), TopicRefused> {
         // SAFETY: the name is NUL-terminated, and is copied; the value that is returned is ours.
         let topic = unsafe { sys::rd_kafka_DeleteTopic_new(name.as_ptr()) };

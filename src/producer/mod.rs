@@ -22,6 +22,7 @@ pub use delivery::closing::Unsent;
 pub use delivery::hooks::LogLine;
 pub use delivery::throttle::Throttle;
 pub use metadata::cluster::{Broker, Cluster};
+pub use metadata::new_topic::NewTopic;
 pub use metadata::partitions::PartitionInfo;
 pub use send::batch::{BatchDelivery, BatchError, BatchMetadata, SendAll};
 pub use send::blocking::{Blocking, BlockingDelivery};

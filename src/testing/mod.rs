@@ -79,6 +79,8 @@ pub use mock_errors::MockCall;
 pub use mock_producer::MockProducer;
 pub use mock_record::MockRecord;
 pub use request::{ApiKey, Request};
-pub use test_topics::{NewTopic, TestTopics};
+pub use test_topics::TestTopics;
+
+pub use crate::producer::NewTopic;
 
 pub use crate::error::ErrorBuilder;

@@ -1,13 +1,15 @@
 //! [`TestTopics`]: the topics of a test on a real Kafka.
 
-use std::{ffi::CString, fmt, sync::Mutex};
+use std::{fmt, sync::Mutex};
 
+#[cfg(doc)]
+use crate::ErrorKind;
 use crate::{
-    Error, ErrorKind, Producer, ProducerConfig,
+    Error, Producer, ProducerConfig,
     block_on::block_on,
     lock::{lock, unpoisoned},
-    native::TopicSpecification,
     panic::emit,
+    producer::NewTopic,
 };
 
 /// Creates and deletes topics on a real Kafka, for integration tests. ([`EmbeddedKafka`](super::EmbeddedKafka) has methods of its own for
@@ -36,62 +38,6 @@ pub struct TestTopics {
     delete_on_drop: bool,
 }
 
-/// A topic to create, for [`TestTopics::create`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "pass it to TestTopics::create"]
-pub struct NewTopic {
-    name: String,
-    partitions: Option<u32>,
-    replication_factor: Option<u16>,
-    configs: Vec<(String, String)>,
-}
-
-impl NewTopic {
-    /// A topic with this name, and otherwise the brokers' defaults.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), partitions: None, replication_factor: None, configs: Vec::new() }
-    }
-
-    /// Sets the number of partitions. Defaults to the brokers' `num.partitions`.
-    pub fn partitions(mut self, partitions: u32) -> Self {
-        self.partitions = Some(partitions);
-        self
-    }
-
-    /// Sets the number of replicas of each partition. Defaults to the brokers' `default.replication.factor`.
-    pub fn replication_factor(mut self, replication_factor: u16) -> Self {
-        self.replication_factor = Some(replication_factor);
-        self
-    }
-
-    /// Sets a configuration of the topic, such as `retention.ms` or `min.insync.replicas`, by Kafka's name.
-    pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.configs.push((name.into(), value.into()));
-        self
-    }
-
-    fn specification(&self) -> Result<TopicSpecification, Error> {
-        let invalid = |what: String| Error::new(ErrorKind::InvalidArgument, format!("topic {:?}: {what}", self.name));
-        let text = |text: &str| {
-            CString::new(text).map_err(|error| invalid(format!("{text:?} must not contain a NUL")).with_source(error))
-        };
-        let partitions = match self.partitions {
-            None => -1,
-            Some(0) => return Err(invalid("0 partitions: must be at least 1".to_owned())),
-            Some(partitions) => {
-                i32::try_from(partitions).map_err(|_| invalid(format!("{partitions} partitions are too many")))?
-            }
-        };
-        let replication_factor = match self.replication_factor {
-            None => -1,
-            Some(0) => return Err(invalid("a replication factor of 0: must be at least 1".to_owned())),
-            Some(replicas) => replicas.into(),
-        };
-        let settings = self.configs.iter().map(|(name, value)| Ok((text(name)?, text(value)?))).collect::<Result<_, Error>>()?;
-        Ok(TopicSpecification { name: text(&self.name)?, partitions, replication_factor, settings })
-    }
-}
-
 impl TestTopics {
     /// A client of these brokers. The configuration is that of a producer: `bootstrap.servers`, and the settings of TLS and SASL if needed.
     /// Connects in the background.
@@ -115,16 +61,11 @@ impl TestTopics {
     /// [`Unconfirmed`](ErrorKind::Unconfirmed).)
     ///
     /// # Errors
-    /// They name the topic; the source is the broker's reason, if it gave one.
-    /// - [`InvalidRecord`](ErrorKind::InvalidRecord) or [`InvalidArgument`](ErrorKind::InvalidArgument) for an invalid name, number or
-    ///   configuration that ottla can detect
-    /// - [`Broker`](ErrorKind::Broker), with its [code](Error::name), if the brokers refuse the topic: `TOPIC_ALREADY_EXISTS`,
-    ///   `INVALID_REPLICATION_FACTOR`, `INVALID_CONFIG`, `POLICY_VIOLATION` and so on
-    /// - [`Authentication`](ErrorKind::Authentication), [`Authorization`](ErrorKind::Authorization)
-    /// - [`MetadataTimeout`](ErrorKind::MetadataTimeout) if there was no response, or no leader, within `max.block.ms`
+    /// The errors of [`Producer::create_topic`].
     pub fn create(&self, topic: NewTopic) -> Result<(), Error> {
-        block_on(self.producer.create_topic(&topic.name, topic.specification()?))?;
-        lock(&self.created).push(topic.name);
+        let name = topic.name().to_owned();
+        block_on(self.producer.create_topic(topic))?;
+        lock(&self.created).push(name);
         Ok(())
     }
 
@@ -164,6 +105,7 @@ impl fmt::Debug for TestTopics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     fn unreachable() -> TestTopics {
         let config = ProducerConfig::new().bootstrap_servers(["127.0.0.1:1"]).set("max.block.ms", "100").unwrap();

@@ -2,12 +2,12 @@
 
 pub(super) mod absence;
 pub(super) mod cluster;
+pub(super) mod new_topic;
 mod opening;
 pub(super) mod partitions;
 pub(super) mod producer_id;
 pub(super) mod racks;
 pub(super) mod refresh;
-#[cfg(feature = "testing")]
 mod topic_admin;
 mod topic_config;
 

@@ -1,21 +1,23 @@
-//! Creating and deleting topics, for `TestTopics` of the feature `testing`.
+//! [`Producer::create_topic`]; deleting topics, for `TestTopics` of the feature `testing`.
 
+#[cfg(feature = "testing")]
+use std::ffi::CString;
 use std::{
     cell::Cell,
-    ffi::CString,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use super::{
+    new_topic::NewTopic,
     opening::await_opened,
     partitions::{elsewhere, persist},
 };
 use crate::{
     Error, ErrorKind,
     deadline::Deadline,
-    native::{Client, Metadata, TopicRefused, TopicSpecification, code},
+    native::{Client, Metadata, TopicRefused, code},
     producer::{Producer, untyped_producer::check_topic_name},
 };
 
@@ -30,14 +32,38 @@ const ALREADY_EXISTS: i32 = 36;
 
 impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// Creates a topic, and waits until the leader of each partition accepts records. Waits at most `max.block.ms` (and at most an hour).
-    pub(crate) async fn create_topic(&self, name: &str, topic: TopicSpecification) -> Result<(), Error> {
+    ///
+    /// ```no_run
+    /// # async fn create() -> Result<(), ottla::Error> {
+    /// use ottla::{Producer, ProducerConfig, producer::NewTopic};
+    ///
+    /// let config = ProducerConfig::new().set("bootstrap.servers", "localhost:9092")?;
+    /// let producer: Producer<str, str> = Producer::builder(config).build()?;
+    /// producer.create_topic(NewTopic::new("states").partitions(1).config("cleanup.policy", "compact")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// They name the topic; the source is the broker's reason, if it gave one.
+    /// - [`InvalidRecord`](ErrorKind::InvalidRecord) or [`InvalidArgument`](ErrorKind::InvalidArgument) for an invalid name, number or
+    ///   configuration that ottla can detect
+    /// - [`Broker`](ErrorKind::Broker), with its [code](Error::name), if the brokers refuse the topic: `TOPIC_ALREADY_EXISTS`,
+    ///   `INVALID_REPLICATION_FACTOR`, `INVALID_CONFIG`, `POLICY_VIOLATION` and so on
+    /// - [`Closed`](ErrorKind::Closed) if the producer is closed
+    /// - [`Authentication`](ErrorKind::Authentication), [`Authorization`](ErrorKind::Authorization)
+    /// - [`MetadataTimeout`](ErrorKind::MetadataTimeout) if there was no response, or no leader, within `max.block.ms`; always with embedded
+    ///   brokers, which do not support the request
+    pub async fn create_topic(&self, topic: NewTopic) -> Result<(), Error> {
+        let name = topic.name();
+        let specification = topic.specification()?;
         check_topic_name(name)?;
         let timeout = self.0.untyped.state.admission.buffer_memory.max_block();
-        let (deadline, partitions) = (Deadline::after(timeout), topic.partitions);
+        let (deadline, partitions) = (Deadline::after(timeout), specification.partitions);
         let context = format!("topic {name}: not created");
-        self.change_topic(&context, ALREADY_EXISTS, move |client, timeout| client.create_topic(&topic, timeout)).await?;
-        let topic = name.to_owned();
-        match elsewhere(&self.0.untyped.client, move |client| await_leaders(client, &topic, partitions, deadline)).await? {
+        self.change_topic(&context, ALREADY_EXISTS, move |client, timeout| client.create_topic(&specification, timeout)).await?;
+        let created = name.to_owned();
+        match elsewhere(&self.0.untyped.client, move |client| await_leaders(client, &created, partitions, deadline)).await? {
             Ok(()) => Ok(()),
             Err(code::TIMED_OUT) => {
                 let message = format!(
@@ -51,6 +77,7 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     }
 
     /// Deletes a topic. Waits at most `max.block.ms` (and at most an hour).
+    #[cfg(feature = "testing")]
     pub(crate) async fn delete_topic(&self, name: &str) -> Result<(), Error> {
         check_topic_name(name)?;
         let c_name = CString::new(name).map_err(|error| {

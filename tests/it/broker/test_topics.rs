@@ -36,6 +36,10 @@ fn topics_are_created_as_configured_and_deleted() {
     let producer: Producer<str, str> = Producer::builder(config()).build().unwrap();
     assert_eq!(block_on(producer.partitions_for(&topic)).unwrap().len(), 6);
     assert_eq!(block_on(producer.max_message_bytes(&topic)).unwrap(), 54321);
+    let config = |name| block_on(producer.topic_config(&topic, name)).unwrap();
+    assert_eq!(config("max.message.bytes").as_deref(), Some("54321"));
+    assert_eq!((config("cleanup.policy").as_deref(), config("no.such.name")), (Some("delete"), None));
+    check(&block_on(producer.create_topic(new.clone())).unwrap_err(), &topic, "TOPIC_ALREADY_EXISTS");
     check(&topics.create(new).unwrap_err(), &topic, "TOPIC_ALREADY_EXISTS");
     drop(producer);
     topics.delete(&topic).unwrap();

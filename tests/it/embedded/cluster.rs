@@ -5,6 +5,7 @@ use std::{thread, time::Duration};
 use futures::executor::block_on;
 use ottla::{
     ErrorKind,
+    producer::NewTopic,
     testing::{ApiKey, BrokerError, EmbeddedKafka},
 };
 
@@ -73,6 +74,8 @@ fn closed_producer_sends_no_requests() {
             block_on(producer.partitions_for("orders")).unwrap_err(),
             block_on(producer.cluster()).unwrap_err(),
             block_on(producer.max_message_bytes("orders")).unwrap_err(),
+            block_on(producer.topic_config("orders", "cleanup.policy")).unwrap_err(),
+            block_on(producer.create_topic(NewTopic::new("states"))).unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
@@ -81,7 +84,7 @@ fn closed_producer_sends_no_requests() {
 }
 
 #[test]
-fn max_message_bytes_fails_if_the_broker_does_not_support_it() {
+fn requests_about_topics_fail_if_the_broker_does_not_support_them() {
     ends(|| {
         let kafka = kafka(1);
         let producer = producer(&kafka, &[]);
@@ -89,5 +92,13 @@ fn max_message_bytes_fails_if_the_broker_does_not_support_it() {
         assert_eq!(error.kind(), ErrorKind::Client, "{error}");
         assert!(error.to_string().starts_with("topic orders: max.message.bytes: "), "{error}");
         assert_eq!(block_on(producer.max_message_bytes("a b")).unwrap_err().kind(), ErrorKind::InvalidRecord);
+        let error = block_on(producer.topic_config("orders", "cleanup.policy")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Client, "{error}");
+        let error = block_on(producer.topic_config("orders", "a\0")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        let producer = super::producer(&kafka, &[("max.block.ms", "300")]);
+        let error = block_on(producer.create_topic(NewTopic::new("states"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MetadataTimeout, "{error}");
+        assert!(error.to_string().starts_with("topic states: not created: "), "{error}");
     });
 }
