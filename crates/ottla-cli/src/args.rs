@@ -18,7 +18,7 @@ use crate::{
 const EXIT_CODES: &str = "\
 Exit codes:
   0    every record was acknowledged (with acks=0: sent), and with transactions committed
-  1    some records failed (see the dead-letter file), or the records read back differ
+  1    some records failed (see the dead-letter file), the checkpoint cannot be written, or the records read back differ
   2    bad usage, configuration or input file, or a topic that does not exist
   3    no broker is reachable, or authentication or authorization failed
   130  interrupted";
@@ -42,6 +42,11 @@ With transactional.id all inputs are one transaction. It is committed at the end
 fails or the command is interrupted, or at the next start if the process was killed. The records of an aborted transaction \
 count as failed, with the kind TransactionAborted; the dead-letter file has only the records that caused the abort.";
 
+const CHECKPOINTS: &str = "\
+With `file` in [checkpoint] a run continues where an earlier one ended: at least once. With `topic` and transactional.id it does so \
+exactly once: the position is in the transaction of the records, which is committed every interval.ms (5000 by default). Inputs are \
+files; their paths, beginnings and the topic must be those of the earlier run. `ottla checkpoint` shows and resets the positions.";
+
 const CONSUME_EXAMPLES: &str = "\
 Examples:
   ottla consume -c flights.toml --topic flights --from-beginning --idle 2 | jq .value
@@ -51,6 +56,11 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   ottla config check orders.toml producer.properties
   ottla config explain orders.toml --set linger.ms=50";
+
+const CHECKPOINT_EXAMPLES: &str = "\
+Examples:
+  ottla checkpoint show -c flights.toml
+  ottla checkpoint reset -c flights.toml --input flights.csv.gz";
 
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
@@ -76,11 +86,14 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Sends every record of a file or of stdin, and reports the outcome of each.
-    #[command(after_help = format!("{PRODUCE_EXAMPLES}\n\n{SOURCES}\n\n{TRANSACTIONS}\n\n{EXIT_CODES}"))]
+    #[command(after_help = format!("{PRODUCE_EXAMPLES}\n\n{SOURCES}\n\n{TRANSACTIONS}\n\n{CHECKPOINTS}\n\n{EXIT_CODES}"))]
     Produce(ProduceArguments),
     /// Writes the records of a topic to stdout.
     #[command(after_help = format!("{CONSUME_EXAMPLES}\n\n{SOURCES}"))]
     Consume(ConsumeArguments),
+    /// Shows and resets checkpoints: how far `produce` has read its inputs.
+    #[command(after_help = format!("{CHECKPOINT_EXAMPLES}\n\n{SOURCES}"))]
+    Checkpoint(CheckpointArguments),
     /// Checks and explains configuration files, without a broker.
     #[command(after_help = format!("{CHECK_EXAMPLES}\n\n{SOURCES}"))]
     Config(ConfigArguments),
@@ -203,6 +216,33 @@ pub(crate) enum ConfigCommand {
         /// repeated.
         #[arg(long, value_name = "NAME=VALUE")]
         set: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointArguments {
+    #[command(subcommand)]
+    pub(crate) command: CheckpointCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckpointCommand {
+    /// Shows the line and the byte where each input continues.
+    Show {
+        #[command(flatten)]
+        settings: SettingsArguments,
+        /// The report: text, or one JSON object.
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        report: ReportFormat,
+    },
+    /// Deletes checkpoints, so that the inputs are sent from their beginning. With a checkpoint topic, a run with the same transactional.id
+    /// that is still going ends.
+    Reset {
+        #[command(flatten)]
+        settings: SettingsArguments,
+        /// The inputs. Defaults to all. May be repeated.
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        input: Vec<PathBuf>,
     },
 }
 

@@ -54,6 +54,7 @@ fn explain(file: &Path, set: &[String]) -> Result<Exit, Failure> {
     if settings.clients.contains(&Client::Producer) {
         text.push_str(&settings.job.explain_input(file));
         text.push_str(&settings.job.record.explain());
+        text.push_str(&settings.job.checkpoint.explain());
     }
     let exit = written(write!(io::stdout(), "{text}"))?;
     check_clients(&settings)?;

@@ -179,7 +179,7 @@ impl DeadLetters {
     ///
     /// # Errors
     /// The sync fails; the message names the path.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         let (Some(Output::File(file)), Target::File(path)) = (&self.output, &self.target) else { return Ok(()) };
         match file.sync_data() {
             // A pipe or a device cannot be synced.
@@ -261,7 +261,7 @@ mod tests {
         };
         letters.write(&DeadLetter::from(&error)).unwrap();
         letters.write(&DeadLetter::new(8, "RecordTooLarge", "m", None, b"\xff\x00")).unwrap();
-        letters.finish().unwrap();
+        letters.sync().unwrap();
         assert_eq!(
             std::fs::read_to_string(path).unwrap(),
             concat!(
@@ -277,7 +277,7 @@ mod tests {
     fn the_file_is_created_by_the_first_letter_which_is_written_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dead.jsonl");
-        letters(&path).finish().unwrap();
+        letters(&path).sync().unwrap();
         assert!(!path.exists());
         let mut letters = letters(&path);
         letters.write(&letter()).unwrap();

@@ -37,6 +37,11 @@ impl FileIdentity {
         None
     }
 
+    /// The device and the inode.
+    pub(crate) fn numbers(self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
     /// Whether it is a socket, whose reads and writes are independent.
     pub(crate) fn is_socket(self) -> bool {
         self.is_socket

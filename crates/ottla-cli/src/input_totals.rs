@@ -3,6 +3,8 @@
 use indicatif::HumanCount;
 use serde::Serialize;
 
+use crate::input::InputPosition;
+
 /// The records of one input.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct InputTotals {
@@ -10,6 +12,8 @@ pub(crate) struct InputTotals {
     pub(crate) acknowledged: u64,
     pub(crate) failed: u64,
     state: InputState,
+    /// Where an earlier run ended.
+    continued_from: Option<InputPosition>,
 }
 
 /// How much of an input was read.
@@ -42,9 +46,14 @@ impl InputTotals {
         self.state = error.map_or(InputState::Complete, InputState::Broken);
     }
 
+    /// The records before this position were sent by an earlier run.
+    pub(crate) fn continue_from(&mut self, position: InputPosition) {
+        self.continued_from = Some(position);
+    }
+
     /// The entry of the JSON report; with `acks=0` no record is acknowledged, and the records sent are counted in `sent`.
     pub(crate) fn entry(&self, is_unacknowledged: bool) -> impl Serialize + '_ {
-        let Self { name, acknowledged, failed, state } = self;
+        let Self { name, acknowledged, failed, state, continued_from } = self;
         Entry {
             input: name,
             records: acknowledged + failed,
@@ -53,6 +62,7 @@ impl InputTotals {
             failed: *failed,
             complete: *state == InputState::Complete,
             error: if let InputState::Broken(error) = state { Some(error) } else { None },
+            continued_from: continued_from.map(|InputPosition { offset, line, .. }| Beginning { line, offset }),
         }
     }
 }
@@ -68,6 +78,15 @@ struct Entry<'a> {
     /// Whether the input was read to its end.
     complete: bool,
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continued_from: Option<Beginning>,
+}
+
+/// The line of the first record, counted from 1, and the number of bytes before it, after decompression and conversion to UTF-8.
+#[derive(Serialize)]
+struct Beginning {
+    line: u64,
+    offset: u64,
 }
 
 /// The lines of the text report: a title, and a line for each input.
@@ -75,7 +94,7 @@ pub(crate) fn table(inputs: &[InputTotals], is_unacknowledged: bool) -> Vec<Stri
     let width = inputs.iter().map(|input| input.name.chars().count()).max().unwrap_or(0).max("input".len()) + 2;
     let done = if is_unacknowledged { "sent" } else { "acknowledged" };
     let mut lines = vec![format!("  {:width$}{done:>12} {:>11}", "input", "failed")];
-    lines.extend(inputs.iter().map(|InputTotals { name, acknowledged, failed, state }| {
+    lines.extend(inputs.iter().map(|InputTotals { name, acknowledged, failed, state, .. }| {
         let note = match state {
             InputState::Unread => "   not read",
             InputState::Begun => "   not read to its end",

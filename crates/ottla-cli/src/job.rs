@@ -9,6 +9,7 @@ use ottla::config::{HostSetting, Origin, Setting, host_settings, schema_registry
 
 use crate::{
     aligned_table::aligned,
+    checkpoint::{self, CheckpointSettings},
     encoding::Encoding,
     input::{Format, INPUT_SETTINGS, InputSetting, InputSettings},
     inputs::InputPath,
@@ -36,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) value: PartJob,
     /// The table `record`.
     pub(crate) record: RecordSettings,
+    /// The table `checkpoint`.
+    pub(crate) checkpoint: CheckpointSettings,
     /// `schema.registry`: the registry's settings by their own names, with their origin.
     pub(crate) registry: Vec<(String, String, Origin)>,
 }
@@ -78,7 +81,7 @@ impl Job {
     /// Reads the settings outside the tables `producer` and `consumer`. Errors are added to `problems`. A file that cannot be
     /// read is reported where the producer's settings are read.
     pub(crate) fn from_file(file: &Path, problems: &mut Vec<String>) -> Self {
-        let mut job = Self { record: RecordSettings::of(file), ..Self::default() };
+        let mut job = Self { record: RecordSettings::of(file), checkpoint: CheckpointSettings::of(file), ..Self::default() };
         let mut seen = HashSet::new();
         for setting in host_settings(file).unwrap_or_default() {
             if problems.len() > MAX_PROBLEMS {
@@ -92,6 +95,7 @@ impl Job {
         for (given, message) in job.input_settings.conflicts() {
             problems.push(format!("{}:{}: {INPUT}{}: {message}", file.display(), given.line, given.name));
         }
+        problems.extend(job.checkpoint.conflicts());
         let key = job.key_field.as_ref().map(|_| "input.key");
         let key = key.or_else(|| job.input_settings.lines.parse_key.then_some("input.parse_key"));
         problems.extend(job.record.conflicts(job.topic.as_deref(), key));
@@ -110,6 +114,9 @@ impl Job {
         }
         if record::is_record_setting(name) {
             return self.record.put(name, setting.line(), setting.value()?);
+        }
+        if CheckpointSettings::has(name) {
+            return self.checkpoint.put(name, setting.line(), setting.value()?);
         }
         if !NAMES.contains(&name) {
             return Err(unknown(name));
@@ -196,7 +203,7 @@ fn unknown(name: &str) -> String {
         None => format!("{REGISTRY}{}", setting.name()),
     });
     let of_input = INPUT_SETTINGS.iter().map(|setting| format!("{INPUT}{}", setting.name));
-    let of_command = NAMES.iter().chain(&record::NAMES).map(|known| (*known).to_owned());
+    let of_command = NAMES.iter().chain(&record::NAMES).chain(&checkpoint::NAMES).map(|known| (*known).to_owned());
     let known: Vec<String> = of_input.chain(of_command).chain(of_registry).collect();
     // All names of a table share its prefix, so only the rest is compared.
     let table = known
@@ -213,7 +220,7 @@ fn unknown(name: &str) -> String {
             format!("unknown setting; [{}] accepts {}", table.trim_end_matches('.'), names.join(", "))
         }
         (None, None) => format!(
-            "unknown setting; the command accepts {}, [input] and [record]; client settings belong in [producer] and [consumer]",
+            "unknown setting; the command accepts {}, [input], [record] and [checkpoint]; client settings belong in [producer] and [consumer]",
             NAMES.join(", ")
         ),
     }

@@ -4,6 +4,7 @@ mod aligned_table;
 mod args;
 mod avro_names;
 mod batch_size;
+mod checkpoint;
 mod configuration;
 mod consume;
 mod consumed;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     let ended = match arguments.command {
         Command::Produce(arguments) => produce::produce(&arguments),
         Command::Consume(arguments) => consume::consume(&arguments),
+        Command::Checkpoint(arguments) => checkpoint::run(&arguments),
         Command::Config(arguments) => configuration::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => args::completions(shell),

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     args::ProduceArguments,
+    checkpoint,
     encoder::{Encoder, Place},
     encoding::{Encoding, Part},
     exit::{Failure, chain},
@@ -78,6 +79,9 @@ impl Plan {
             }
             named => expand(named, FileIdentity::of_path(file).as_slice())?,
         };
+        if !arguments.embedded {
+            checkpoint::check_files(&settings.job.checkpoint, &paths, arguments.dead_letter.as_deref())?;
+        }
         let has_topic = arguments.topic.is_some();
         let is_stdin = paths.iter().any(|path| path == Path::new("-"));
         let flags = Flags { has_topic, format: arguments.format, key_field: arguments.key_field.clone() };
@@ -111,6 +115,7 @@ impl Plan {
             named => Some(expand(named, FileIdentity::of_path(file).as_slice())?),
         };
         let names_input = paths.is_some();
+        checkpoint::check_files(&job.checkpoint, paths.as_deref().unwrap_or_default(), None)?;
         let plan = Self::of(settings, file, topic, paths.unwrap_or_else(|| vec![PathBuf::from("-")]), Flags::default())?;
         plan.check_schemas()?;
         for index in (0..plan.paths.len()).filter(|_| names_input) {
@@ -185,6 +190,7 @@ impl Plan {
             max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
             path: paths.first().cloned().unwrap_or_else(|| PathBuf::from("-")),
         };
+        checkpoint::check(&job.checkpoint, &settings.producer, &topic)?;
         let mut record = job.record.clone();
         record.override_with(flags.has_topic, flags.key_field.is_some());
         let mut value = job.value.encoding;

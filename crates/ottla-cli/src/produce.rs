@@ -22,6 +22,7 @@ use ottla_schema_registry::testing::EmbeddedRegistry;
 use crate::{
     args::{ProduceArguments, ReportFormat},
     batch_size,
+    checkpoint::Checkpoints,
     dead_letter::DeadLetters,
     embedded::Embedded,
     exit::{Exit, Failure, chain, written},
@@ -79,6 +80,14 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     plan.settings.check(Client::Producer)?;
     let letters = arguments.dead_letter.as_deref().map(|path| dead_letters(path, arguments, &plan)).transpose()?;
 
+    let mut checkpoints = if arguments.embedded {
+        if plan.settings.job.checkpoint.place().is_some() {
+            message::tell("--embedded: [checkpoint] has no effect, because the broker ends with the run");
+        }
+        None
+    } else {
+        Checkpoints::open(&plan)?
+    };
     let mut inputs = Inputs::new(&plan, &interrupt)?;
     let size = inputs.size();
     let opening = inputs.open_first()?;
@@ -109,13 +118,17 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
             arguments.dead_letter.as_deref().unwrap_or(Path::new("-")).display()
         )));
     }
+    if let Some(checkpoints) = &mut checkpoints {
+        checkpoints.load(&producer, &plan, &interrupt)?;
+        checkpoints.compare(&plan)?;
+    }
     let cluster_id = ask_cluster_id(&producer);
     let started = Instant::now();
     let read_back = embedded.as_ref().map(|embedded| Arc::clone(embedded.read_back()));
     let is_unacknowledged = plan.settings.producer.get("acks") == Some("0");
     let report = Report::new(destination.clone(), is_unacknowledged, plan.input_names());
     let progress = Progress::start(size, is_unacknowledged);
-    let totals = RunTotals::new(report, letters, progress, read_back, plan.is_transactional());
+    let totals = RunTotals::new(report, letters, progress, read_back, plan.is_transactional(), checkpoints.is_some());
     let mut transactions = plan
         .is_transactional()
         .then(|| Transactions::begin(&producer, &totals, &interrupt, arguments.transaction_records))
@@ -143,7 +156,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         embedded: embedded.as_ref(),
         interrupt: &interrupt,
     };
-    let mut end = sender.send_all(&mut inputs, first, arguments, &mut transactions);
+    let mut end = sender.send_all(&mut inputs, first, arguments, &mut transactions, &mut checkpoints);
     if matches!(end, End::Interrupted) {
         let what = if transactions.is_some() { "aborting the transaction" } else { "delivering accepted records" };
         let seconds = CLOSE_TIMEOUT.as_secs();
@@ -154,10 +167,13 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
             if let Err(error) = producer.blocking().flush() {
                 end = End::Stopped(chain(&error));
             }
+            if let Some(Err(reason)) = checkpoints.as_mut().map(|checkpoints| sender.write_positions(checkpoints)) {
+                end = End::Stopped(reason);
+            }
         }
         Some(transactions) => match end {
             End::Read => {
-                if let Err(reason) = transactions.commit() {
+                if let Err(reason) = transactions.commit(&mut checkpoints) {
                     end = End::Uncommitted(reason);
                 }
             }
@@ -207,7 +223,8 @@ fn dead_letters(path: &Path, arguments: &ProduceArguments, plan: &Plan) -> Resul
     Ok(letters)
 }
 
-fn build(config: &ProducerConfig) -> Result<Producer<[u8], [u8]>, Failure> {
+/// Creates the producer.
+pub(crate) fn build(config: &ProducerConfig) -> Result<Producer<[u8], [u8]>, Failure> {
     Ok(Producer::builder(config.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?)
 }
 

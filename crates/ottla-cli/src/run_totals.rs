@@ -4,16 +4,18 @@ use std::{
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use ottla::{Error, ErrorKind, Report as DeliveryReport};
 
 use crate::{
+    checkpoint::{Reached, Segments},
     dead_letter::{DeadLetter, DeadLetters},
     embedded::{Digest, ReadBack},
     exit::chain,
+    input::InputPosition,
     message,
     progress::{LiveCounts, Progress},
     report::Report,
@@ -36,6 +38,8 @@ pub(crate) struct RunTotals {
     has_topics: bool,
     /// Whether to stop reading.
     has_ended: AtomicBool,
+    /// The segment of the rows that are read now.
+    segment: AtomicU64,
 }
 
 struct Books {
@@ -51,6 +55,8 @@ struct Books {
     /// Why no more records can be sent.
     ended: Option<String>,
     letters_failed: Option<io::Error>,
+    /// The rows that are done, for checkpoints. Transactions need none.
+    segments: Option<Segments>,
 }
 
 /// The final counts.
@@ -69,6 +75,7 @@ pub(crate) struct Entry {
     /// The index of its input.
     input: usize,
     line: u64,
+    segment: u64,
     /// The row as read, if there is a dead-letter file.
     raw: Option<Box<[u8]>>,
     /// The digest to compare with the record read back, with `--embedded`.
@@ -76,13 +83,15 @@ pub(crate) struct Entry {
 }
 
 impl RunTotals {
-    /// Creates the totals, all zero. Rows are kept until their reports only if there is a dead-letter file.
+    /// Creates the totals, all zero. Rows are kept until their reports only if there is a dead-letter file. With checkpoints, a failed row that
+    /// is in no dead-letter file ends the run.
     pub(crate) fn new(
         report: Report,
         letters: Option<DeadLetters>,
         progress: Progress,
         read_back: Option<Arc<ReadBack>>,
         transactional: bool,
+        has_checkpoints: bool,
     ) -> Arc<Self> {
         let (counts, keeps_rows, has_topics) = (progress.counts(), letters.is_some(), report.has_topics());
         let books = Books {
@@ -94,8 +103,17 @@ impl RunTotals {
             not_allowed: 0,
             ended: None,
             letters_failed: None,
+            segments: (has_checkpoints && !transactional).then(Segments::new),
         };
-        Arc::new(Self { books: Mutex::new(books), counts, read_back, keeps_rows, has_topics, has_ended: AtomicBool::new(false) })
+        Arc::new(Self {
+            books: Mutex::new(books),
+            counts,
+            read_back,
+            keeps_rows,
+            has_topics,
+            has_ended: AtomicBool::new(false),
+            segment: AtomicU64::new(0),
+        })
     }
 
     /// Creates the entry for a row that is about to be sent. The caller must settle it in every case.
@@ -104,6 +122,7 @@ impl RunTotals {
             totals: Arc::clone(self),
             input,
             line: row.line,
+            segment: self.segment.load(Ordering::Relaxed),
             raw: self.keeps_rows.then(|| row.raw.into()),
             digest: digest.map(Box::new),
         }
@@ -112,13 +131,15 @@ impl RunTotals {
     /// Counts a row that cannot become a record.
     pub(crate) fn turn_away(&self, input: usize, error: &RowError) {
         let mut books = self.books();
-        books.fail(input, DeadLetter::from(error), error.line, error.kind.name(), &error.message);
+        if books.fail(input, DeadLetter::from(error), error.line, error.kind.name(), &error.message) {
+            books.done(self.segment.load(Ordering::Relaxed));
+        }
         self.count_failure(books);
     }
 
     /// Counts a row that the producer did not accept.
     pub(crate) fn refuse(&self, input: usize, row: &Row<'_>, error: &Error) {
-        self.fail(input, row.line, row.raw, error);
+        self.fail(input, row.line, self.segment.load(Ordering::Relaxed), row.raw, error);
     }
 
     /// From now on rows of this input are read.
@@ -129,6 +150,32 @@ impl RunTotals {
     /// The input was read to its end, or to the error.
     pub(crate) fn end_input(&self, input: usize, error: Option<String>) {
         self.books().report.input(input).end(error);
+    }
+
+    /// The input was continued at this position.
+    pub(crate) fn continue_input(&self, input: usize, position: InputPosition) {
+        self.books().report.input(input).continue_from(position);
+    }
+
+    /// Ends a segment of rows. Called by the thread that reads, when each of the segment's rows has been entered, turned away or refused.
+    pub(crate) fn end_segment(&self, rows: u64, reached: Reached) {
+        if let Some(segments) = &mut self.books().segments {
+            segments.end(rows, reached);
+            self.segment.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The positions before which every row is acknowledged or in the dead-letter file, which is synced, since the last call.
+    ///
+    /// # Errors
+    /// The dead-letter file cannot be synced.
+    pub(crate) fn take_reached(&self) -> Result<Vec<Reached>, String> {
+        let mut books = self.books();
+        let reached = books.segments.as_mut().map(Segments::take).unwrap_or_default();
+        if let Some(letters) = books.letters.as_ref().filter(|_| !reached.is_empty()) {
+            letters.sync().map_err(|error| error.to_string())?;
+        }
+        Ok(reached)
     }
 
     /// Sets the position in the input, for the progress line.
@@ -175,7 +222,7 @@ impl RunTotals {
     pub(crate) fn close(&self) -> Balance {
         let mut books = self.books();
         drop(books.progress.take());
-        let finished = books.letters.take().map_or(Ok(()), DeadLetters::finish);
+        let finished = books.letters.take().map_or(Ok(()), |letters| letters.sync());
         if let Err(error) = finished {
             books.letters_failed.get_or_insert(error);
         }
@@ -193,7 +240,7 @@ impl RunTotals {
         books.report.clone()
     }
 
-    fn fail(&self, input: usize, line: u64, raw: &[u8], error: &Error) {
+    fn fail(&self, input: usize, line: u64, segment: u64, raw: &[u8], error: &Error) {
         let text = chain(error);
         let kind = error.kind();
         let mut books = self.books();
@@ -207,7 +254,9 @@ impl RunTotals {
         if error.is_fatal() || kind == ErrorKind::Closed {
             books.ended.get_or_insert_with(|| text.clone());
         }
-        books.fail(input, DeadLetter::new(line, kind.name(), &*text, None, raw), line, kind.name(), &text);
+        if books.fail(input, DeadLetter::new(line, kind.name(), &*text, None, raw), line, kind.name(), &text) {
+            books.done(segment);
+        }
         self.count_failure(books);
     }
 
@@ -229,8 +278,8 @@ fn is_aborted(kind: ErrorKind) -> bool {
 }
 
 impl Books {
-    /// Writes the letter, then counts it: the count never exceeds what is in the file.
-    fn fail(&mut self, input: usize, letter: DeadLetter<'_>, line: u64, kind: &str, text: &str) {
+    /// Writes the letter, then counts it: the count never exceeds what is in the file. Returns whether there is a letter.
+    fn fail(&mut self, input: usize, letter: DeadLetter<'_>, line: u64, kind: &str, text: &str) -> bool {
         let name = self.report.input_name(input);
         let kept = self.letters.as_mut().map(|letters| letters.write(&letter.from_input(name)));
         let message = || {
@@ -240,10 +289,17 @@ impl Books {
         if self.transaction.is_some() {
             self.ended.get_or_insert_with(message);
         }
+        if self.segments.is_some() && self.letters.is_none() {
+            let message = || {
+                let remedy = "correct it, or pass --dead-letter FILE to keep failed records and read on";
+                format!("{}; with a checkpoint, no failed record is skipped: {remedy}", message())
+            };
+            self.ended.get_or_insert_with(message);
+        }
         let shown = (self.printed < MAX_PRINTED).then(message);
         self.report.fail(input, kind);
         let has_file = match kept {
-            Some(Ok(())) => return,
+            Some(Ok(())) => return true,
             Some(Err(error)) => {
                 self.letters_failed.get_or_insert(error);
                 true
@@ -258,6 +314,14 @@ impl Books {
         }
         if self.printed == 1 && !has_file {
             self.tell("only the first 10 failed records are shown; pass --dead-letter FILE to keep all of them");
+        }
+        false
+    }
+
+    /// Counts a row that is acknowledged or in the dead-letter file.
+    fn done(&mut self, segment: u64) {
+        if let Some(segments) = &mut self.segments {
+            segments.done(segment);
         }
     }
 
@@ -289,6 +353,7 @@ impl Entry {
                     metadata.offset(),
                     size,
                 );
+                books.done(self.segment);
                 drop(books);
                 self.totals.counts.acknowledge(1);
             }
@@ -296,7 +361,7 @@ impl Entry {
                 if let Some((read_back, digest)) = read_back {
                     read_back.failed(*digest);
                 }
-                self.totals.fail(self.input, self.line, self.raw.as_deref().unwrap_or_default(), &error);
+                self.totals.fail(self.input, self.line, self.segment, self.raw.as_deref().unwrap_or_default(), &error);
             }
         }
     }

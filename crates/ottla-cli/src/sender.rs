@@ -7,6 +7,7 @@ use ottla::{ErrorKind, Producer, ProducerRecord};
 
 use crate::{
     args::ProduceArguments,
+    checkpoint::{Checkpoints, Reached},
     embedded::{Digest, Embedded},
     encoder::{Encoder, Place},
     encoding::{Part, Unfit},
@@ -95,6 +96,7 @@ impl Sender<'_> {
         first: OpenInput,
         arguments: &ProduceArguments,
         transactions: &mut Option<Transactions<'_>>,
+        checkpoints: &mut Option<Checkpoints>,
     ) -> End {
         let mut reading = Reading {
             pace: arguments.rate.map(Pace::new),
@@ -108,8 +110,10 @@ impl Sender<'_> {
             let mut mapper = None;
             let ended = match opened {
                 Ok(mut opened) => {
-                    self.totals.begin_input(index);
-                    let ended = self.send_rows(&mut opened, &mut reading, transactions, inputs);
+                    let ended = self.resume(&mut opened, checkpoints).and_then(|()| {
+                        self.totals.begin_input(index);
+                        self.send_rows(&mut opened, &mut reading, transactions, checkpoints, inputs)
+                    });
                     mapper = opened.mapper;
                     ended
                 }
@@ -140,15 +144,46 @@ impl Sender<'_> {
         if broken.is_empty() { End::Read } else { End::Broken(broken) }
     }
 
-    /// Sends the rows of one input.
+    /// Continues an input where an earlier run ended.
+    fn resume(&self, opened: &mut OpenInput, checkpoints: &mut Option<Checkpoints>) -> Result<(), Stop> {
+        let Some(checkpoints) = checkpoints else { return Ok(()) };
+        let OpenInput { index, input, file, .. } = opened;
+        let continued = checkpoints.resume(*index, input, file.take(), &self.plan.options(*index)).map_err(Stop::Broken)?;
+        if let Some((position, message)) = continued {
+            self.totals.continue_input(*index, position);
+            self.totals.tell(&message);
+        }
+        Ok(())
+    }
+
+    /// Sends the rows of one input, and sets its position at the end.
     fn send_rows(
         &self,
         opened: &mut OpenInput,
         reading: &mut Reading,
         transactions: &mut Option<Transactions<'_>>,
+        checkpoints: &mut Option<Checkpoints>,
         inputs: &Inputs<'_>,
     ) -> Result<Rows, Stop> {
-        let OpenInput { index, input, mapper } = opened;
+        let ended = self.send_each_row(opened, reading, transactions, checkpoints, inputs);
+        let reached = Reached { input: opened.index, position: opened.input.position() };
+        match (checkpoints, transactions) {
+            (None, _) => {}
+            (Some(checkpoints), Some(_)) => checkpoints.reach(reached),
+            (Some(checkpoints), None) => self.totals.end_segment(checkpoints.take_rows(), reached),
+        }
+        ended
+    }
+
+    fn send_each_row(
+        &self,
+        opened: &mut OpenInput,
+        reading: &mut Reading,
+        transactions: &mut Option<Transactions<'_>>,
+        checkpoints: &mut Option<Checkpoints>,
+        inputs: &Inputs<'_>,
+    ) -> Result<Rows, Stop> {
+        let OpenInput { index, input, mapper, .. } = opened;
         while reading.left > 0 {
             if let Some(pace) = &mut reading.pace {
                 self.interrupt.sleep(pace.next(Instant::now()));
@@ -167,9 +202,16 @@ impl Sender<'_> {
                 Err(error) => return Err(Stop::Broken(chain(&error))),
             }
             reading.left -= 1;
-            if let Some(Err(reason)) = transactions.as_mut().map(Transactions::count) {
+            let reached = || Reached { input: *index, position: input.position() };
+            if let Some(Err(reason)) = transactions.as_mut().map(|transactions| transactions.count(checkpoints, reached)) {
                 let is_interrupted = self.interrupt.is_pressed();
                 return Err(Stop::End(if is_interrupted { End::Interrupted } else { End::Uncommitted(reason) }));
+            }
+            if let Some(checkpoints) = checkpoints.as_mut().filter(|_| transactions.is_none()) {
+                if checkpoints.count() {
+                    self.totals.end_segment(checkpoints.take_rows(), reached());
+                    self.write_positions(checkpoints).map_err(|reason| Stop::End(End::Stopped(reason)))?;
+                }
             }
             let read = inputs.position();
             if read != reading.shown {
@@ -178,6 +220,17 @@ impl Sender<'_> {
             }
         }
         Ok(Rows::Enough)
+    }
+
+    /// Writes the positions before which every row is done.
+    ///
+    /// # Errors
+    /// The checkpoint or the dead-letter file cannot be written.
+    pub(crate) fn write_positions(&self, checkpoints: &mut Checkpoints) -> Result<(), String> {
+        for reached in self.totals.take_reached()? {
+            checkpoints.reach(reached);
+        }
+        checkpoints.write()
     }
 
     /// Makes a record of a row, encodes it and sends it. A row that cannot be sent is counted in the totals.

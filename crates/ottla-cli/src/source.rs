@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -24,6 +24,17 @@ pub(crate) struct Source {
     pub(crate) bytes: Box<dyn Read + Send>,
     /// The total size in bytes; `None` if it is unknown until the end.
     pub(crate) size: Option<u64>,
+    /// The file, if it is a regular one, to read it from elsewhere.
+    pub(crate) file: Option<InputFile>,
+}
+
+/// A regular file whose bytes count in the position of the run. It shares its place in the file with the reader that was opened first.
+#[derive(Debug)]
+pub(crate) struct InputFile {
+    file: File,
+    position: Arc<AtomicU64>,
+    /// The position of the run at the file's beginning.
+    begin: u64,
 }
 
 impl Source {
@@ -44,8 +55,10 @@ impl Source {
             return Self::piped(Opened { path: path.to_owned(), file: None }, interrupt, position);
         }
         let file = File::open(path)?;
+        let (begin, again) = (position.load(Ordering::Relaxed), file.try_clone()?);
+        let again = InputFile { file: again, position: Arc::clone(position), begin };
         let bytes = Box::new(Counted { source: file, position: Arc::clone(position) });
-        Ok(Self { bytes, size: Some(metadata.len()) })
+        Ok(Self { bytes, size: Some(metadata.len()), file: Some(again) })
     }
 
     fn piped(source: impl Read + Send + 'static, interrupt: &Interrupt, position: &Arc<AtomicU64>) -> io::Result<Self> {
@@ -55,7 +68,7 @@ impl Source {
         let pipe = Pipe { chunks, chunk: Vec::new(), start: 0, interrupt: interrupt.clone(), ended: false };
         // If the channel is full the reader is not blocked, and its next check finds the interrupt.
         interrupt.react(move || drop(stop.try_send(Ok(Vec::new()))));
-        Ok(Self { bytes: Box::new(Counted { source: pipe, position: Arc::clone(position) }), size: None })
+        Ok(Self { bytes: Box::new(Counted { source: pipe, position: Arc::clone(position) }), size: None, file: None })
     }
 }
 
@@ -72,6 +85,29 @@ impl Read for Opened {
             None => self.file.insert(File::open(&self.path)?),
         };
         file.read(buffer)
+    }
+}
+
+impl InputFile {
+    /// The file itself.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Read for InputFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.position.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+impl Seek for InputFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = self.file.seek(to)?;
+        self.position.store(self.begin + at, Ordering::Relaxed);
+        Ok(at)
     }
 }
 
@@ -156,6 +192,22 @@ mod tests {
         assert_eq!((source.size, position.load(Ordering::Relaxed)), (Some(8), 0));
         source.bytes.read_exact(&mut [0; 3]).unwrap();
         assert_eq!(position.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn a_file_is_read_from_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        let (source, position) = open(&path).unwrap();
+        let Source { mut bytes, file, .. } = source;
+        bytes.read_exact(&mut [0; 6]).unwrap();
+        let mut file = file.unwrap();
+        file.seek(SeekFrom::Start(4)).unwrap();
+        assert_eq!(position.load(Ordering::Relaxed), 4);
+        let mut rest = String::new();
+        file.read_to_string(&mut rest).unwrap();
+        assert_eq!((rest.as_str(), position.load(Ordering::Relaxed)), ("two\n", 8));
     }
 
     #[test]

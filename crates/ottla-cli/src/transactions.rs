@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use futures::executor::block_on;
 use indicatif::HumanCount;
-use ottla::{ErrorKind, Producer, Transaction};
+use ottla::{ErrorKind, Producer, ProducerRecord, Transaction};
 
 use crate::{
+    checkpoint::{CheckpointRecord, Checkpoints, Reached},
     exit::{Failure, chain},
     interrupt::Interrupt,
     run_totals::{ABORTED, RunTotals},
@@ -37,35 +38,49 @@ impl<'a> Transactions<'a> {
         Ok(Self { producer, totals, interrupt, every, open, records: 0, committed: 0, aborted: false })
     }
 
-    /// Counts a record. Commits and begins the next transaction after `every` records.
+    /// Counts a record. Commits and begins the next transaction after `every` records, and when a checkpoint is due. `reached` is where the
+    /// record ends.
     ///
     /// # Errors
     /// Why the transaction was not committed; it is aborted.
-    pub(crate) fn count(&mut self) -> Result<(), String> {
+    pub(crate) fn count(
+        &mut self,
+        checkpoints: &mut Option<Checkpoints>,
+        reached: impl FnOnce() -> Reached,
+    ) -> Result<(), String> {
         self.records += 1;
-        if self.every.is_none_or(|every| self.records < every) {
+        let is_due = checkpoints.as_mut().is_some_and(Checkpoints::count);
+        if !is_due && self.every.is_none_or(|every| self.records < every) {
             return Ok(());
         }
         self.records = 0;
-        self.commit()?;
+        if let Some(checkpoints) = checkpoints {
+            checkpoints.take_rows();
+            checkpoints.reach(reached());
+        }
+        self.commit(checkpoints)?;
         self.open = block_on(self.producer.begin_transaction()).map_err(|error| chain(&error))?;
         Ok(())
     }
 
-    /// Commits, unless a record has failed.
+    /// Commits, unless a record has failed. A checkpoint topic gets the positions in the same transaction, and a checkpoint file after it.
     ///
     /// # Errors
-    /// Why the transaction was not committed; it is aborted.
-    pub(crate) fn commit(&mut self) -> Result<(), String> {
+    /// Why the transaction was not committed; it is aborted. Or the checkpoint file was not written, after the commit.
+    pub(crate) fn commit(&mut self, checkpoints: &mut Option<Checkpoints>) -> Result<(), String> {
         if let Some(reason) = self.totals.ended() {
             self.abort();
             return Err(reason);
+        }
+        if let Some(Err(failure)) = checkpoints.as_ref().map(|checkpoints| self.send_positions(checkpoints)) {
+            self.abort();
+            return Err(failure.text());
         }
         let mut reported = false;
         loop {
             let Err(error) = block_on(self.open.commit()) else {
                 self.committed = self.totals.commit();
-                return Ok(());
+                return checkpoints.as_mut().map_or(Ok(()), Checkpoints::write);
             };
             if error.is_retriable() && !self.interrupt.is_pressed() {
                 if !reported {
@@ -83,6 +98,20 @@ impl<'a> Transactions<'a> {
             // The totals have the record that caused it.
             return Err(self.totals.ended().unwrap_or_else(|| format!("not committed: {}", chain(&error))));
         }
+    }
+
+    /// Adds the positions to the transaction, which fails if one of them is not written.
+    fn send_positions(&self, checkpoints: &Checkpoints) -> Result<(), Failure> {
+        let Some((topic, records)) = checkpoints.records()? else { return Ok(()) };
+        for CheckpointRecord { key, value } in &records {
+            let record = ProducerRecord::to(topic).key(&**key);
+            let record = match value {
+                Some(value) => record.value(&**value),
+                None => record,
+            };
+            drop(block_on(self.open.send(record))?);
+        }
+        Ok(())
     }
 
     /// Aborts the open transaction, and reports how many records are committed.

@@ -1,7 +1,7 @@
 //! Reads a topic's log with a client of the crate `rdkafka`.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -81,6 +81,16 @@ pub fn committed(bootstrap_servers: &str, topic: &str) -> Vec<String> {
     let mut values = Vec::new();
     each(bootstrap_servers, topic, Isolation::Committed, |message| {
         values.push(String::from_utf8(message.payload().unwrap_or_default().to_vec()).unwrap());
+    });
+    values
+}
+
+/// The values of committed records by partition, in order.
+pub fn committed_by_partition(bootstrap_servers: &str, topic: &str) -> BTreeMap<i32, Vec<String>> {
+    let mut values: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+    each(bootstrap_servers, topic, Isolation::Committed, |message| {
+        let value = String::from_utf8(message.payload().unwrap_or_default().to_vec()).unwrap();
+        values.entry(message.partition()).or_default().push(value);
     });
     values
 }

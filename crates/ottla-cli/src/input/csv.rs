@@ -4,7 +4,7 @@ use super::{
     ReadError, Step,
     csv_records::{CsvAdvance, CsvRecords},
     dialect::{CsvDialect, Header},
-    position::{Continued, Position},
+    position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
 use crate::row::{Columns, Row, RowError, RowErrorKind, RowHeaders};
@@ -149,8 +149,8 @@ impl Csv {
     }
 
     /// The position after the last row that was returned; that after the header before the first row.
-    pub(super) fn position(&self) -> Position {
-        if self.is_pending { Position { offset: 0, line: 1 } } else { self.records.position() }
+    pub(super) fn position(&self) -> InputPosition {
+        if self.is_pending { InputPosition::new(0, 1) } else { self.records.position() }
     }
 
     /// A likely mistake in the dialect, for the user.

@@ -4,7 +4,7 @@ use super::{
     ReadError,
     dialect::Marks,
     lines::READ_SIZE,
-    position::{Continued, Position},
+    position::{Continued, InputPosition},
 };
 use crate::row::RowErrorKind;
 use std::{
@@ -121,9 +121,9 @@ impl CsvRecords {
     }
 
     /// The position after the last record.
-    pub(super) fn position(&self) -> Position {
+    pub(super) fn position(&self) -> InputPosition {
         let read = &self.buffer[self.start..self.parsed];
-        Position { offset: self.base + self.parsed as u64, line: self.line + line_ends(read, self.is_after_return) }
+        InputPosition::new(self.base + self.parsed as u64, self.line + line_ends(read, self.is_after_return))
     }
 
     /// Makes blank lines records of one empty field, for input with one column.

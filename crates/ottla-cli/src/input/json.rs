@@ -4,6 +4,7 @@ use super::{
     FieldPath, ReadError, Step,
     jsonl::{Fault, Position, has_key},
     lines::{READ_SIZE, too_large},
+    position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
 use crate::row::{Row, RowError, RowErrorKind, RowHeaders};
@@ -22,7 +23,11 @@ pub(super) struct Json {
     /// The line of the next byte, counted from 1, and the number of bytes before it in the line.
     line: u64,
     column: usize,
+    /// The number of bytes before the next one.
+    offset: u64,
     place: Place,
+    /// The position after the last value whose end was found.
+    reached: InputPosition,
     /// How many bytes of a byte order mark are read.
     mark: usize,
     /// The value as read, up to the record limit.
@@ -75,12 +80,30 @@ impl Json {
             encoding,
             line: 1,
             column: 0,
+            offset: 0,
             place: Place::Top,
+            reached: InputPosition::new(0, 1),
             mark: 0,
             value: Vec::new(),
             compact: Vec::new(),
             failed: None,
         }
+    }
+
+    /// Continues elsewhere in the input.
+    pub(super) fn resume(&mut self, continued: Continued) {
+        let Continued { bytes, position, .. } = continued;
+        self.source = BufReader::with_capacity(READ_SIZE, bytes);
+        (self.offset, self.line, self.reached) = (position.offset, position.line, position);
+        self.column = usize::try_from(position.column).unwrap_or(usize::MAX);
+        self.place = position.array.map_or(Place::Top, Place::Between);
+        self.mark = BYTE_ORDER_MARK.len();
+        self.failed = None;
+    }
+
+    /// The position after the last value. A value whose end was not found is read again from there.
+    pub(super) fn position(&self) -> InputPosition {
+        self.reached
     }
 
     /// Reads the next object.
@@ -102,6 +125,8 @@ impl Json {
             self.failed = (reason != CUT_OFF).then(|| self.invalid(unread));
             return bad(RowErrorKind::InvalidJson, message, None);
         }
+        let array = if let Place::Between(line) = self.place { Some(line) } else { None };
+        self.reached = InputPosition { offset: self.offset, line: self.line, column: self.column as u64, array };
         if length > self.max_record {
             return Ok(Step::Bad(too_large(line, length as u64, self.max_record, record())));
         }
@@ -207,6 +232,7 @@ impl Json {
             Some(last) => (self.line, self.column) = (self.line + lines as u64, bytes - last - 1),
             None => self.column += bytes,
         }
+        self.offset += bytes as u64;
         self.source.consume(bytes);
     }
 

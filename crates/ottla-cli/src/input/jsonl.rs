@@ -4,7 +4,7 @@ use super::{
     FieldPath, ReadError, Step,
     json_scalar::{Scalar, append_scalar, type_of},
     lines::{Advance, Lines},
-    position::{Continued, Position},
+    position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
 use crate::row::{Row, RowError, RowErrorKind, RowHeaders};
@@ -44,7 +44,7 @@ impl Jsonl {
     }
 
     /// The position after the last object.
-    pub(super) fn position(&self) -> Position {
+    pub(super) fn position(&self) -> InputPosition {
         self.lines.position()
     }
 

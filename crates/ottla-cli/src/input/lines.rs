@@ -3,7 +3,7 @@
 use super::{
     ReadError, Step,
     line_parts::LineDialect,
-    position::{Continued, Position},
+    position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
 use crate::row::{HeaderPlace, Row, RowError, RowErrorKind, RowHeaders};
@@ -18,7 +18,7 @@ pub(super) struct Lines {
     buffer: Vec<u8>,
     line: u64,
     /// Where the next line begins.
-    next: Position,
+    next: InputPosition,
     max_record: usize,
     /// The encoding that the records must have; `None` accepts any bytes.
     encoding: Option<TextEncoding>,
@@ -46,7 +46,7 @@ impl Lines {
         dialect: LineDialect,
     ) -> Self {
         let source = BufReader::with_capacity(READ_SIZE, source);
-        let next = Position { offset: 0, line: 1 };
+        let next = InputPosition::new(0, 1);
         Self { source, buffer: Vec::new(), line: 0, next, max_record, encoding, dialect, headers: Vec::new() }
     }
 
@@ -58,7 +58,7 @@ impl Lines {
     }
 
     /// The position after the line read by [`advance`](Self::advance).
-    pub(super) fn position(&self) -> Position {
+    pub(super) fn position(&self) -> InputPosition {
         self.next
     }
 
@@ -136,7 +136,7 @@ pub(super) fn too_large(line: u64, length: u64, limit: usize, kept: Vec<u8>) -> 
 }
 
 /// Skips the rest of a line and returns its length without the line end. Moves `next` by what is read.
-fn skip_line(source: &mut impl BufRead, next: &mut Position) -> std::io::Result<u64> {
+fn skip_line(source: &mut impl BufRead, next: &mut InputPosition) -> std::io::Result<u64> {
     let mut skipped = 0;
     let mut last = None;
     loop {

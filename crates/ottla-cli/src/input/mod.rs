@@ -21,7 +21,7 @@ mod text_encoding;
 pub(crate) use field_path::FieldPath;
 pub(crate) use format::Format;
 pub(crate) use json_scalar::{Scalar, append_scalar};
-pub(crate) use position::{Position, ResumeError};
+pub(crate) use position::{InputPosition, ResumeError};
 pub(crate) use settings::{GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
 
 use crate::row::{Row, RowError};
@@ -200,10 +200,11 @@ impl Input {
     }
 
     /// The position after the last record that [`next`](Self::next) returned.
-    pub(crate) fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> InputPosition {
         match &self.rows {
             Rows::Lines(lines) => lines.position(),
             Rows::Jsonl(jsonl) => jsonl.position(),
+            Rows::Json(json) => json.position(),
             Rows::Csv(csv) => csv.position(),
         }
     }
@@ -213,7 +214,7 @@ impl Input {
     ///
     /// # Errors
     /// The input ends before the position, or cannot be read up to it.
-    pub(crate) fn resume<R>(&mut self, mut source: R, position: Position, options: &InputOptions) -> Result<(), ResumeError>
+    pub(crate) fn resume<R>(&mut self, mut source: R, position: InputPosition, options: &InputOptions) -> Result<(), ResumeError>
     where
         R: Read + Seek + Send + 'static,
     {
@@ -229,6 +230,7 @@ impl Input {
         match &mut self.rows {
             Rows::Lines(lines) => lines.resume(continued),
             Rows::Jsonl(jsonl) => jsonl.resume(continued),
+            Rows::Json(json) => json.resume(continued),
             Rows::Csv(csv) => csv.resume(continued),
         }
         Ok(())

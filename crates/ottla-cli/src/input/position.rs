@@ -1,4 +1,4 @@
-//! [`Position`]: a place between two records of an input. [`seek`] and [`skip`] read an input from there.
+//! [`InputPosition`]: a place between two records of an input. [`seek`] and [`skip`] read an input from there.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
@@ -6,11 +6,22 @@ use super::Format;
 
 /// A place between two records of an input, where a later run can continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
+pub(crate) struct InputPosition {
     /// The number of bytes before it, after decompression and conversion to UTF-8.
     pub(crate) offset: u64,
     /// One more than the number of line ends before it: the line of the next record.
     pub(crate) line: u64,
+    /// In JSON, where records do not end with lines: the number of bytes before it in its line.
+    pub(crate) column: u64,
+    /// In JSON within an array: the line where the array begins.
+    pub(crate) array: Option<u64>,
+}
+
+impl InputPosition {
+    /// A position at the beginning of a line.
+    pub(crate) const fn new(offset: u64, line: u64) -> Self {
+        Self { offset, line, column: 0, array: None }
+    }
 }
 
 /// Why an input cannot be read from a position.
@@ -45,7 +56,7 @@ pub(crate) enum ResumeError {
 /// The bytes of an input from a position on.
 pub(super) struct Continued {
     pub(super) bytes: Box<dyn Read + Send>,
-    pub(super) position: Position,
+    pub(super) position: InputPosition,
     /// Whether the byte before is a `\r`, whose line end may continue with a `\n`.
     pub(super) is_after_return: bool,
 }
@@ -53,10 +64,10 @@ pub(super) struct Continued {
 /// Moves `source`, the plain bytes of an input, to a position.
 pub(super) fn seek<R: Read + Seek + Send + 'static>(
     mut source: R,
-    position: Position,
+    position: InputPosition,
     format: Format,
 ) -> Result<Continued, ResumeError> {
-    let Position { offset, line } = position;
+    let InputPosition { offset, line, .. } = position;
     let failed = |source| ResumeError::Read { line, source };
     let length = source.seek(SeekFrom::End(0)).map_err(failed)?;
     if length < offset {
@@ -67,8 +78,8 @@ pub(super) fn seek<R: Read + Seek + Send + 'static>(
 }
 
 /// Reads `bytes`, the whole input after decompression and conversion, up to a position. It keeps none of the bytes before.
-pub(super) fn skip(mut bytes: Box<dyn Read + Send>, position: Position, format: Format) -> Result<Continued, ResumeError> {
-    let Position { offset, line } = position;
+pub(super) fn skip(mut bytes: Box<dyn Read + Send>, position: InputPosition, format: Format) -> Result<Continued, ResumeError> {
+    let InputPosition { offset, line, .. } = position;
     let wanted = offset.saturating_sub(1);
     let length = io::copy(&mut (&mut bytes).take(wanted), &mut io::sink());
     let length = length.map_err(|source| ResumeError::Read { line, source })?;
@@ -79,13 +90,13 @@ pub(super) fn skip(mut bytes: Box<dyn Read + Send>, position: Position, format: 
 }
 
 /// Reads the byte before the position, and the line end after it that the last record did not have when it was read.
-fn continue_after(mut bytes: Box<dyn Read + Send>, position: Position, format: Format) -> Result<Continued, ResumeError> {
-    let Position { offset, line } = position;
+fn continue_after(mut bytes: Box<dyn Read + Send>, position: InputPosition, format: Format) -> Result<Continued, ResumeError> {
+    let InputPosition { offset, line, .. } = position;
     let failed = |source| ResumeError::Read { line, source };
     let last = read_up_to(&mut bytes, 1).map_err(failed)?;
     let is_csv = format == Format::Csv;
     let Some(&last) = last.first() else { return Err(ResumeError::Shrank { length: offset - 1, offset, line }) };
-    if last == b'\n' || (is_csv && last == b'\r') {
+    if format == Format::Json || last == b'\n' || (is_csv && last == b'\r') {
         return Ok(Continued { bytes, position, is_after_return: last == b'\r' });
     }
     let next = read_up_to(&mut bytes, 2).map_err(failed)?;
@@ -96,7 +107,7 @@ fn continue_after(mut bytes: Box<dyn Read + Send>, position: Position, format: F
         [b'\r', ..] if is_csv => 1,
         _ => return Err(ResumeError::Grew { line }),
     };
-    let position = Position { offset: offset + length as u64, line: line + u64::from(length > 0) };
+    let position = InputPosition::new(offset + length as u64, line + u64::from(length > 0));
     let is_after_return = length == 1 && next[0] == b'\r';
     let rest = Cursor::new(next).chain(bytes);
     let mut bytes: Box<dyn Read + Send> = Box::new(rest);

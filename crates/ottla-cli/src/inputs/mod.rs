@@ -24,7 +24,7 @@ use crate::{
     interrupt::Interrupt,
     plan::Plan,
     record::{RecordMapper, RecordSettings},
-    source::Source,
+    source::{InputFile, Source},
 };
 
 pub(crate) use paths::{InputPath, expand};
@@ -46,6 +46,8 @@ pub(crate) struct OpenInput {
     pub(crate) index: usize,
     pub(crate) input: Input,
     pub(crate) mapper: Option<RecordMapper>,
+    /// The file, if it is a regular one.
+    pub(crate) file: Option<InputFile>,
 }
 
 impl<'a> Inputs<'a> {
@@ -126,7 +128,7 @@ impl<'a> Inputs<'a> {
 fn read(index: usize, source: Source, options: &InputOptions, record: &RecordSettings) -> Result<OpenInput, Failure> {
     let mut input = Input::read(source.bytes, options).map_err(refuse)?;
     let mapper = RecordMapper::new(record, &mut input)?;
-    Ok(OpenInput { index, input, mapper })
+    Ok(OpenInput { index, input, mapper, file: source.file })
 }
 
 fn refuse(error: InputError) -> Failure {

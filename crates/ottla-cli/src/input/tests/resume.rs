@@ -3,12 +3,12 @@
 use super::*;
 
 /// The records of an input, each with the position after it.
-fn positions(data: &[u8], options: &InputOptions) -> Vec<(Given, Position)> {
+fn positions(data: &[u8], options: &InputOptions) -> Vec<(Given, InputPosition)> {
     let mut input = Input::read(Box::new(Cursor::new(data.to_vec())), options).unwrap();
     let mut found = Vec::new();
     loop {
         let given = match input.next().unwrap() {
-            Step::Row(row) => Given::Row(row.line, text(row.raw), row.key.map(text), text(row.value)),
+            Step::Row(row) => Given::Row(row.line, text(row.raw), row.key.map(text), text(row.value.unwrap())),
             Step::Bad(error) => Given::Bad(error.line, error.kind, error.field, text(&error.record)),
             Step::End => return found,
         };
@@ -17,7 +17,7 @@ fn positions(data: &[u8], options: &InputOptions) -> Vec<(Given, Position)> {
 }
 
 /// The records from a position on.
-fn rest(data: &[u8], options: &InputOptions, position: Position, piece: usize) -> Result<Vec<Given>, ResumeError> {
+fn rest(data: &[u8], options: &InputOptions, position: InputPosition, piece: usize) -> Result<Vec<Given>, ResumeError> {
     let mut input = Input::read(Box::new(Pieces(data.to_vec(), 0, piece)), options).unwrap();
     input.resume(SeekablePieces(Cursor::new(data.to_vec()), piece), position, options)?;
     let (given, error) = drain(&mut input);
@@ -115,6 +115,24 @@ proptest! {
         check_each_position(&data, &options);
     }
 
+    #[test]
+    fn every_position_between_json_values_gives_the_rest(values in proptest::collection::vec(("[ \n\r]{0,3}", 0..5_usize, any::<bool>()), 1..12), compressed: bool) {
+        let (mut text, mut is_array) = (String::new(), false);
+        for (space, which, ends_array) in values {
+            let value = ["{}", "{\"a\":1}", "{\n \"a\": [\"}\",\n2]}", "7", "\"x\""][which];
+            let before = if is_array { "," } else if ends_array { " [" } else { " " };
+            is_array = is_array || ends_array;
+            text += &format!("{before}{space}{value}{space}");
+            if is_array && which == 0 {
+                text += "]\n";
+                is_array = false;
+            }
+        }
+        text += if is_array { "]" } else { "" };
+        let data = if compressed { gzip(text.as_bytes()) } else { text.into_bytes() };
+        check_each_position(&data, &options("a.json"));
+    }
+
     /// An input that is read to its end, grows, and is read again.
     #[test]
     fn an_input_that_grew_continues_after_its_last_record(lines in proptest::collection::vec("[ab]{1,3}", 1..6), more in proptest::collection::vec("[ab]{1,3}", 1..6), end in prop_oneof![Just("\n"), Just("\r\n")], ended: bool, compressed: bool) {
@@ -131,19 +149,42 @@ proptest! {
 
 #[test]
 fn positions_are_counted_in_bytes_and_lines() {
-    let position = |offset, line| Position { offset, line };
-    let found: Vec<Position> =
+    let position = |offset, line| InputPosition::new(offset, line);
+    let found: Vec<InputPosition> =
         positions(b"a,b\r\n1,\"x\ny\"\r\n\r\n2,3\n4,5", &options("a.csv")).into_iter().map(|(_, position)| position).collect();
     // After a `\r`, whose `\n` is part of the same line end.
     assert_eq!(found, [position(13, 4), position(20, 6), position(23, 6)]);
-    let found: Vec<Position> =
+    let found: Vec<InputPosition> =
         positions(&gzip(b"ab\r\n\ncd"), &options("a.txt")).into_iter().map(|(_, position)| position).collect();
     assert_eq!(found, [position(4, 2), position(5, 3), position(7, 3)]);
 }
 
 #[test]
+fn a_position_in_json_has_the_column_and_the_array() {
+    let data = b"[{\"a\":\n1},\n {}] {}";
+    let found: Vec<InputPosition> = positions(data, &options("a.json")).into_iter().map(|(_, position)| position).collect();
+    let position = |offset, line, column, array| InputPosition { offset, line, column, array };
+    assert_eq!(found, [position(9, 2, 2, Some(1)), position(14, 3, 3, Some(1)), position(18, 3, 7, None)]);
+    // A value without an end is read again, and so is the error after it.
+    let torn = b"{} {\"a\n\": 1}";
+    let mut input = Input::read(Box::new(Cursor::new(torn.to_vec())), &options("a.json")).unwrap();
+    assert!(matches!(input.next(), Ok(Step::Row(_))));
+    assert!(matches!(input.next(), Ok(Step::Bad(_))));
+    assert_eq!(input.position(), position(2, 1, 2, None));
+    let mut again = Input::read(Box::new(Cursor::new(torn.to_vec())), &options("a.json")).unwrap();
+    again.resume(Cursor::new(torn.to_vec()), position(2, 1, 2, None), &options("a.json")).unwrap();
+    assert_eq!(drain(&mut again).0, drain(&mut input_after_the_first(torn)).0);
+}
+
+fn input_after_the_first(data: &[u8]) -> Input {
+    let mut input = Input::read(Box::new(Cursor::new(data.to_vec())), &options("a.json")).unwrap();
+    input.next().unwrap();
+    input
+}
+
+#[test]
 fn an_input_that_does_not_fit_the_position_is_an_error() {
-    let at = |offset, line| Position { offset, line };
+    let at = |offset, line| InputPosition::new(offset, line);
     let error = |data: &[u8], path: &str, position| chain(&rest(data, &options(path), position, usize::MAX).unwrap_err());
     let shrank = "ends after 4 bytes, but its checkpoint is at byte 6, line 4";
     assert_eq!(error(b"a\nb\n", "a.txt", at(6, 4)), shrank);

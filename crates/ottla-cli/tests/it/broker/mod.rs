@@ -1,5 +1,6 @@
 //! Tier 3: the command on the real Kafka at `KAFKA_BOOTSTRAP_SERVERS`.
 
+mod checkpoint;
 mod command;
 mod record;
 mod secure;

@@ -1,5 +1,6 @@
 //! The command with a broker inside the test process, which it connects to over TCP.
 
+mod checkpoint;
 mod connecting;
 mod consume;
 mod dead_letters;

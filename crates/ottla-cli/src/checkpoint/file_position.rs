@@ -1,0 +1,214 @@
+//! [`FilePosition`]: how far a file was read, and how to recognize the file.
+
+use std::{collections::BTreeMap, fs::File, io, os::unix::fs::FileExt as _};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    file_identity::FileIdentity,
+    input::{InputOptions, InputPosition},
+};
+
+/// How many bytes of a file's beginning are compared.
+const BEGINNING: u64 = 64 * 1024;
+
+/// How far each input was read, by its path. A path is absolute and has no symbolic links.
+pub(crate) type Positions = BTreeMap<String, FilePosition>;
+
+/// How far a file was read, and how to recognize the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FilePosition {
+    /// The number of bytes that were read, after decompression and conversion to UTF-8.
+    pub(crate) offset: u64,
+    /// The line of the next record, counted from 1.
+    pub(crate) line: u64,
+    /// In JSON: the number of bytes before the position in its line, and the line where the array around it begins.
+    #[serde(default)]
+    column: u64,
+    #[serde(default)]
+    array: Option<u64>,
+    /// The topic of the records; if it comes from data, the setting's text.
+    topic: String,
+    format: String,
+    /// The encoding, if one is set.
+    encoding: Option<String>,
+    /// The size of the file in bytes.
+    size: u64,
+    /// The number of bytes at the beginning that `sha256` is computed from.
+    beginning: u64,
+    sha256: String,
+    device: u64,
+    inode: u64,
+}
+
+/// Why a file is not the one of a checkpoint.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Mismatch {
+    /// The setting, its present value, and the checkpoint's.
+    Setting(&'static str, String, String),
+    /// The file is shorter than the compared beginning.
+    Shrank { size: u64, wanted: u64 },
+    /// The beginning is another one, of this many bytes.
+    Beginning(u64),
+}
+
+impl FilePosition {
+    /// The beginning of a file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn beginning_of(file: &File, options: &InputOptions, format: impl ToString, topic: &str) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let beginning = metadata.len().min(BEGINNING);
+        let (device, inode) = FileIdentity::of(&metadata).map_or((0, 0), FileIdentity::numbers);
+        Ok(Self {
+            offset: 0,
+            line: 1,
+            column: 0,
+            array: None,
+            topic: topic.to_owned(),
+            format: format.to_string(),
+            encoding: options.settings.encoding.map(|encoding| encoding.to_string()),
+            size: metadata.len(),
+            beginning,
+            sha256: digest(file, beginning)?,
+            device,
+            inode,
+        })
+    }
+
+    /// The topic of the records; if it comes from data, the setting's text.
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The same file, read up to this position.
+    pub(crate) fn at(&self, position: InputPosition) -> Self {
+        let InputPosition { offset, line, column, array } = position;
+        Self { offset, line, column, array, ..self.clone() }
+    }
+
+    /// The position in the file.
+    pub(crate) fn position(&self) -> InputPosition {
+        InputPosition { offset: self.offset, line: self.line, column: self.column, array: self.array }
+    }
+
+    /// Compares the checkpoint with the file that now has its path, which `now` describes. Returns whether the file was copied or replaced:
+    /// it has the same beginning, but another inode.
+    ///
+    /// # Errors
+    /// The file cannot be read; the inner one is why it is not the checkpoint's.
+    pub(crate) fn compare(&self, now: &Self, file: &File) -> io::Result<Result<bool, Mismatch>> {
+        let encoding = |position: &Self| position.encoding.clone().unwrap_or_else(|| "none".to_owned());
+        let settings = [
+            ("topic", now.topic.clone(), self.topic.clone()),
+            ("input.format", now.format.clone(), self.format.clone()),
+            ("input.encoding", encoding(now), encoding(self)),
+        ];
+        for (name, now, then) in settings {
+            if now != then {
+                return Ok(Err(Mismatch::Setting(name, now, then)));
+            }
+        }
+        if now.size < self.beginning {
+            return Ok(Err(Mismatch::Shrank { size: now.size, wanted: self.size }));
+        }
+        let same = if self.beginning == now.beginning {
+            now.sha256 == self.sha256
+        } else {
+            digest(file, self.beginning)? == self.sha256
+        };
+        if !same {
+            return Ok(Err(Mismatch::Beginning(self.beginning)));
+        }
+        Ok(Ok((self.device, self.inode) != (now.device, now.inode)))
+    }
+}
+
+/// The SHA-256 of the first bytes of a file, wherever it is read. A file that has become shorter gives another one.
+fn digest(file: &File, length: u64) -> io::Result<String> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    let mut read = 0;
+    while read < bytes.len() {
+        match file.read_at(&mut bytes[read..], read as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Sha256::digest(&bytes[..read]).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::input::InputSettings;
+
+    fn options() -> InputOptions {
+        InputOptions { path: "a.csv".into(), format: None, key: None, settings: InputSettings::default(), max_record: 1000 }
+    }
+
+    fn of(path: &std::path::Path) -> (FilePosition, File) {
+        let file = File::open(path).unwrap();
+        (FilePosition::beginning_of(&file, &options(), "csv", "orders").unwrap(), file)
+    }
+
+    #[test]
+    fn a_file_is_recognized_by_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let long = "x".repeat(100_000);
+        fs::write(&path, &long).unwrap();
+        let (then, _) = of(&path);
+        assert_eq!((then.beginning, then.size), (65_536, 100_000));
+        let compare = |path| {
+            let (now, file) = of(path);
+            then.compare(&now, &file).unwrap()
+        };
+        assert_eq!(compare(&path), Ok(false));
+        fs::write(&path, long.clone() + "more").unwrap();
+        assert_eq!(compare(&path), Ok(false), "it grew");
+        let copy = folder.path().join("b.csv");
+        fs::write(&copy, &long).unwrap();
+        assert_eq!(compare(&copy), Ok(true), "a copy");
+        fs::write(&path, "y".to_owned() + &long).unwrap();
+        assert_eq!(compare(&path), Err(Mismatch::Beginning(65_536)));
+        fs::write(&path, "x").unwrap();
+        assert_eq!(compare(&path), Err(Mismatch::Shrank { size: 1, wanted: 100_000 }));
+    }
+
+    #[test]
+    fn a_short_file_may_grow() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "a\n1\n").unwrap();
+        let (then, _) = of(&path);
+        for (content, wanted) in [("a\n1\n2\n", Ok(false)), ("a\n2\n3\n", Err(Mismatch::Beginning(4)))] {
+            fs::write(&path, content).unwrap();
+            let (now, file) = of(&path);
+            assert_eq!(then.compare(&now, &file).unwrap(), wanted, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn another_topic_format_or_encoding_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "a\n1\n").unwrap();
+        let (then, file) = of(&path);
+        let mut options = options();
+        let now = |options: &InputOptions, format: &str, topic: &str| {
+            let now = FilePosition::beginning_of(&file, options, format, topic).unwrap();
+            then.compare(&now, &file).unwrap().unwrap_err()
+        };
+        let wrong = |name, now: &str, then: &str| Mismatch::Setting(name, now.to_owned(), then.to_owned());
+        assert_eq!(now(&options, "csv", "states"), wrong("topic", "states", "orders"));
+        assert_eq!(now(&options, "lines", "orders"), wrong("input.format", "lines", "csv"));
+        options.settings.put("encoding", "latin-1", 1).unwrap();
+        assert_eq!(now(&options, "csv", "orders"), wrong("input.encoding", "latin-1", "none"));
+    }
+}

@@ -1,0 +1,277 @@
+//! [`TopicStore`]: the checkpoint topic, whose records are in the transactions of the rows, as those of Kafka Connect's exactly-once sources
+//! (KIP-618).
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use futures::executor::block_on;
+use ottla::{Consumer, ConsumerConfig, ErrorKind, Producer, ProducerRecord, consumer::TopicPartition, producer::NewTopic};
+use serde::{Deserialize, Serialize};
+
+use super::file_position::{FilePosition, Positions};
+use crate::{
+    decoder::{Decoded, Decoder},
+    exit::{Exit, Failure, chain},
+    interrupt::Interrupt,
+    message,
+};
+
+/// The version of the records' format.
+const VERSION: u32 = 1;
+
+const CLEANUP_POLICY: &str = "cleanup.policy";
+
+/// How long one poll waits for a record.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How long a partition may be without a record before what was read counts as all of it, where nothing marks the end.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// The checkpoints of one `transactional.id` in a compacted topic. A record's key is the JSON array of the id and the input's path.
+#[derive(Debug)]
+pub(crate) struct TopicStore {
+    pub(crate) topic: String,
+    transactional_id: String,
+}
+
+/// A record of the topic.
+#[derive(Serialize, Deserialize)]
+struct Value {
+    version: u32,
+    #[serde(flatten)]
+    content: Content,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Position(FilePosition),
+    /// The beginning of a run. Its key is the id alone.
+    Start {
+        start: String,
+    },
+}
+
+impl TopicStore {
+    pub(crate) fn new(topic: String, transactional_id: String) -> Self {
+        Self { topic, transactional_id }
+    }
+
+    /// Creates the topic if it is absent, and checks that it is compacted. Returns the number of its partitions.
+    ///
+    /// # Errors
+    /// The topic cannot be created or used, or is not compacted.
+    pub(crate) async fn prepare<V: ?Sized + 'static>(&self, producer: &Producer<[u8], V>) -> Result<usize, Failure> {
+        let topic = &self.topic;
+        let policy = match producer.topic_config(topic, CLEANUP_POLICY).await {
+            Err(error) if error.kind() == ErrorKind::UnknownTopicOrPartition => {
+                let new = NewTopic::new(topic).partitions(1).config(CLEANUP_POLICY, "compact");
+                match producer.create_topic(new).await {
+                    Ok(()) => message::tell(format_args!("the checkpoint topic {topic} is created: 1 partition, compacted")),
+                    // Another run has created it.
+                    Err(error) if error.name() == Some("TOPIC_ALREADY_EXISTS") => {}
+                    Err(error) => return Err(error.into()),
+                }
+                producer.topic_config(topic, CLEANUP_POLICY).await
+            }
+            policy => policy,
+        };
+        match policy {
+            Ok(Some(policy)) if policy == "compact" => {}
+            Ok(Some(policy)) => {
+                return Err(Failure::usage(format!(
+                    "checkpoint topic {topic}: {CLEANUP_POLICY} is {policy}, so the brokers would delete checkpoints; set it to compact, or \
+                     give another topic"
+                )));
+            }
+            // An embedded or old broker, or no permission to describe the topic.
+            Ok(None) => message::tell(format_args!("the brokers do not report {CLEANUP_POLICY} of {topic}; it must be compact")),
+            Err(error) if matches!(error.kind(), ErrorKind::Client | ErrorKind::Authorization) => {
+                message::tell(format_args!("{CLEANUP_POLICY} of {topic} is not known ({}); it must be compact", chain(&error)));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(producer.partitions_for(topic).await?.len())
+    }
+
+    /// Reads the positions, after `init_transactions`: an earlier run with the same id is fenced, and its last transaction has ended.
+    ///
+    /// A transaction of its own marks the end of each partition. Transactions of other ids that are open delay what comes after them, so that
+    /// the end of the committed records alone could be before the last checkpoint.
+    ///
+    /// # Errors
+    /// The topic cannot be written or read, or has other records.
+    pub(crate) fn load(
+        &self,
+        producer: &Producer<[u8], [u8]>,
+        partitions: usize,
+        config: &ConsumerConfig,
+        interrupt: &Interrupt,
+    ) -> Result<Positions, Failure> {
+        let start = format!("{:032x}", fastrand::u128(..));
+        let content = Content::Start { start: start.clone() };
+        let (key, value) = (self.key(None)?, json(&Value { version: VERSION, content })?);
+        let transaction = block_on(producer.begin_transaction())?;
+        let partitions: Vec<i32> = (0..partitions).filter_map(|partition| i32::try_from(partition).ok()).collect();
+        for partition in &partitions {
+            let record = ProducerRecord::to(&*self.topic).key(&*key).value(&*value).partition(*partition);
+            drop(block_on(transaction.send(record))?);
+        }
+        block_on(transaction.commit())?;
+        let mut open: HashSet<i32> = partitions.iter().copied().collect();
+        let mut positions = Positions::new();
+        let (consumer, timeout) = self.consumer(config, &partitions)?;
+        let (begun, mut is_told) = (Instant::now(), false);
+        while !open.is_empty() {
+            for (partition, key, value) in self.poll(&consumer)? {
+                match value {
+                    Some(Content::Start { start: found }) if found == start => drop(open.remove(&partition)),
+                    value => self.apply(&key, value, &mut positions),
+                }
+            }
+            if interrupt.is_pressed() {
+                return Err(Failure::new(Exit::Interrupted, "interrupted before the first record"));
+            }
+            if begun.elapsed() > timeout {
+                return Err(Failure::new(
+                    Exit::Unreachable,
+                    format!(
+                        "checkpoint topic {}: not read to its end within {} ms: a transaction of another producer may be open, until its \
+                         transaction.timeout.ms; try again",
+                        self.topic,
+                        timeout.as_millis()
+                    ),
+                ));
+            }
+            if begun.elapsed() > QUIET && !std::mem::replace(&mut is_told, true) {
+                message::tell(format_args!("waiting for the end of other transactions in the checkpoint topic {}", self.topic));
+            }
+        }
+        Ok(positions)
+    }
+
+    /// Reads the positions without writing or fencing, while a run may change them.
+    ///
+    /// # Errors
+    /// The topic cannot be read, or has other records.
+    pub(crate) fn read(&self, config: &ConsumerConfig) -> Result<Positions, Failure> {
+        let config = config.clone().set("isolation.level", "read_committed")?;
+        let probe: Consumer<Decoded, Decoded> = build(&config)?;
+        let partitions = block_on(probe.partitions_for(&self.topic))?;
+        let partitions: Vec<i32> = partitions.iter().map(|partition| partition.partition()).collect();
+        let all = || partitions.iter().map(|partition| TopicPartition::new(&*self.topic, *partition));
+        let (first, end) = (block_on(probe.beginning_offsets(all()))?, block_on(probe.end_offsets(all()))?);
+        let offset = |offsets: &ottla::Offsets, partition| offsets.next(&self.topic, partition).unwrap_or(0);
+        let (consumer, _) = self.consumer(&config, &partitions)?;
+        let mut positions = Positions::new();
+        let mut last = Instant::now();
+        // The last entry of a partition is the marker of a transaction, which is not returned.
+        let is_read = |consumer: &Consumer<Decoded, Decoded>| {
+            partitions.iter().all(|&partition| {
+                let next = consumer.position(TopicPartition::new(&*self.topic, partition));
+                let next = next.unwrap_or_else(|| offset(&first, partition));
+                next + 1 >= offset(&end, partition)
+            })
+        };
+        while !is_read(&consumer) && last.elapsed() < QUIET {
+            for (_, key, value) in self.poll(&consumer)? {
+                last = Instant::now();
+                self.apply(&key, value, &mut positions);
+            }
+        }
+        Ok(positions)
+    }
+
+    /// The record of an input's position; `None` deletes it.
+    ///
+    /// # Errors
+    /// The position cannot be written as JSON.
+    pub(crate) fn record(&self, input: &str, position: Option<&FilePosition>) -> Result<(Vec<u8>, Option<Vec<u8>>), Failure> {
+        let value = position.map(|position| Value { version: VERSION, content: Content::Position(position.clone()) });
+        Ok((self.key(Some(input))?, value.map(|value| json(&value)).transpose()?))
+    }
+
+    fn key(&self, input: Option<&str>) -> Result<Vec<u8>, Failure> {
+        match input {
+            Some(input) => json(&[&*self.transactional_id, input]),
+            None => json(&[&*self.transactional_id]),
+        }
+    }
+
+    /// Sets or removes a position, if the record is of this id.
+    fn apply(&self, key: &[u8], value: Option<Content>, positions: &mut Positions) {
+        let Ok([id, input]) = serde_json::from_slice::<[String; 2]>(key) else { return };
+        if id != self.transactional_id {
+            return;
+        }
+        match value {
+            Some(Content::Position(position)) => drop(positions.insert(input, position)),
+            Some(Content::Start { .. }) => {}
+            None => drop(positions.remove(&input)),
+        }
+    }
+
+    /// A consumer of committed records, at the beginning of the topic, and its timeout.
+    fn consumer(&self, config: &ConsumerConfig, partitions: &[i32]) -> Result<(Consumer<Decoded, Decoded>, Duration), Failure> {
+        let consumer = build(&config.clone().set("isolation.level", "read_committed")?)?;
+        let timeout = config.get("default.api.timeout.ms").and_then(|timeout| timeout.parse().ok()).unwrap_or(60_000);
+        let assigned: Vec<_> = partitions.iter().map(|partition| TopicPartition::new(&*self.topic, *partition)).collect();
+        block_on(async {
+            consumer.assign(assigned.clone()).await?;
+            consumer.seek_to_beginning(assigned).await
+        })?;
+        Ok((consumer, Duration::from_millis(timeout)))
+    }
+
+    /// Polls once: the partition, key and value of each record.
+    fn poll(&self, consumer: &Consumer<Decoded, Decoded>) -> Result<Vec<(i32, Vec<u8>, Option<Content>)>, Failure> {
+        let mut found = Vec::new();
+        for item in consumer.blocking().poll(POLL) {
+            let record = match item {
+                Ok(record) => record,
+                Err(error) if error.error().is_retriable() => continue,
+                Err(error) => return Err(Failure::new(Exit::of(error.kind()), chain(error.error()))),
+            };
+            let Decoded::Bytes(key) = record.key() else { continue };
+            let value = match record.value() {
+                Decoded::Bytes(value) => Some(self.value(value, key, record.offset())?),
+                _ => None,
+            };
+            found.push((record.partition(), key.clone(), value.flatten()));
+        }
+        Ok(found)
+    }
+
+    /// Reads a value. Those of other ids are not read, because another version may have written them.
+    fn value(&self, value: &[u8], key: &[u8], offset: i64) -> Result<Option<Content>, Failure> {
+        let keys: Vec<String> = serde_json::from_slice(key).unwrap_or_default();
+        if keys.first() != Some(&self.transactional_id) {
+            return Ok(None);
+        }
+        match serde_json::from_slice(value) {
+            Ok(Value { version: VERSION, content }) => Ok(Some(content)),
+            Ok(Value { version, .. }) => Err(Failure::usage(format!(
+                "checkpoint topic {}: offset {offset} has version {version}, but this program reads version {VERSION}; use the newer program",
+                self.topic
+            ))),
+            Err(error) => Err(Failure::usage(format!(
+                "checkpoint topic {}: offset {offset} is not a checkpoint ({error}); give another topic",
+                self.topic
+            ))),
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(value)
+        .map_err(|error| Failure::new(Exit::Failed, format!("a checkpoint cannot be written as JSON: {error}")))
+}
+
+/// Creates a consumer that joins no group and commits nothing.
+fn build(config: &ConsumerConfig) -> Result<Consumer<Decoded, Decoded>, Failure> {
+    let config = config.clone().set("enable.auto.commit", "false")?.set("auto.offset.reset", "earliest")?;
+    let decoder = Decoder::new(None);
+    Ok(Consumer::builder(config).key_deserializer(decoder.clone()).value_deserializer(decoder).build()?)
+}
