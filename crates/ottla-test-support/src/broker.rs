@@ -24,13 +24,19 @@ pub fn config() -> ProducerConfig {
     ProducerConfig::new().set("bootstrap.servers", bootstrap_servers()).unwrap()
 }
 
+/// The topics of a Kafka that may be busy: creating one may take ten minutes.
+pub fn patient_topics(bootstrap_servers: &str) -> TestTopics {
+    let config = ProducerConfig::new().set("bootstrap.servers", bootstrap_servers).unwrap();
+    TestTopics::connect(config.set("max.block.ms", "600000").unwrap()).unwrap()
+}
+
 /// Creates a new topic for a test.
 pub fn topic(name: &str, partitions: i32, settings: &[(&str, &str)]) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let topic = format!("{name}-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let new = NewTopic::new(&topic).partitions(partitions.try_into().unwrap()).replication_factor(1);
     let new = settings.iter().fold(new, |new, (name, value)| new.config(*name, *value));
-    TestTopics::connect(config()).unwrap().create(new).unwrap();
+    patient_topics(&bootstrap_servers()).create(new).unwrap();
     topic
 }
 

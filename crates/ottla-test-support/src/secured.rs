@@ -10,13 +10,9 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::executor::block_on;
-use ottla::{
-    Delivery, Error, Producer, ProducerConfig, ProducerRecord, RecordMetadata,
-    config::Format,
-    testing::{NewTopic, TestTopics},
-};
+use ottla::{Delivery, Error, Producer, ProducerConfig, ProducerRecord, RecordMetadata, config::Format, testing::NewTopic};
 
-use crate::own_kafka::OwnKafka;
+use crate::{broker::patient_topics, own_kafka::OwnKafka};
 
 /// Names and values of settings.
 pub type Settings = Vec<(&'static str, String)>;
@@ -88,8 +84,7 @@ impl Secured {
     /// Creates a new topic for a case.
     pub fn topic(&self) -> String {
         let topic = format!("secure-{}", self.topics.fetch_add(1, Ordering::Relaxed));
-        let config = ProducerConfig::new().bootstrap_servers([self.kafka.bootstrap_servers()]);
-        TestTopics::connect(config).unwrap().create(NewTopic::new(&topic).partitions(1).replication_factor(1)).unwrap();
+        patient_topics(self.kafka.bootstrap_servers()).create(NewTopic::new(&topic).partitions(1).replication_factor(1)).unwrap();
         topic
     }
 }

@@ -16,6 +16,6 @@ mod test_topics;
 mod transaction;
 
 use ottla_test_support::{
-    broker::{add_partitions, bootstrap_servers, config, topic},
+    broker::{add_partitions, bootstrap_servers, config, patient_topics, topic},
     own_kafka,
 };

@@ -2,13 +2,10 @@
 
 use std::{net::TcpListener, process};
 
-use ottla::{
-    ProducerConfig,
-    testing::{NewTopic, TestTopics},
-};
+use ottla::testing::NewTopic;
 
 use super::load::TOPICS;
-use crate::broker::{own_kafka::OwnKafka, proxy::Proxy};
+use crate::broker::{own_kafka::OwnKafka, patient_topics, proxy::Proxy};
 
 pub(super) const BROKERS: u16 = 3;
 
@@ -24,8 +21,7 @@ impl Cluster {
         let proxies = (0..BROKERS).map(|n| Proxy::listen(([127, 0, 0, 1], port + n).into(), port + BROKERS + n)).collect();
         let kafka = OwnKafka::start(&["--brokers", "3", "--listener", &format!("127.0.0.1:{port}")]);
         let cluster = Self { kafka, proxies };
-        let config = ProducerConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).unwrap();
-        let topics = TestTopics::connect(config).unwrap();
+        let topics = patient_topics(&cluster.bootstrap_servers());
         for topic in TOPICS {
             topics.create(NewTopic::new(topic).partitions(6).replication_factor(3)).unwrap();
         }
