@@ -7,7 +7,7 @@ use indicatif::HumanCount;
 use ottla::{ErrorKind, Producer, ProducerRecord, Transaction};
 
 use crate::{
-    checkpoint::{CheckpointRecord, Checkpoints, Reached},
+    checkpoint::{CHECKPOINT_PARTITION, CheckpointRecord, Checkpoints, Reached},
     exit::{Failure, chain},
     interrupt::Interrupt,
     run_totals::{ABORTED, RunTotals},
@@ -104,7 +104,7 @@ impl<'a> Transactions<'a> {
     fn send_positions(&self, checkpoints: &Checkpoints) -> Result<(), Failure> {
         let Some((topic, records)) = checkpoints.records()? else { return Ok(()) };
         for CheckpointRecord { key, value } in &records {
-            let record = ProducerRecord::to(topic).key(&**key);
+            let record = ProducerRecord::to(topic).key(&**key).partition(CHECKPOINT_PARTITION);
             let record = match value {
                 Some(value) => record.value(&**value),
                 None => record,

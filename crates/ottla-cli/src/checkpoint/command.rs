@@ -12,7 +12,11 @@ use ottla::ProducerRecord;
 use serde_json::json;
 
 use super::{
-    canonical, check, file_position::Positions, file_store::FileStore, settings::CheckpointPlace, topic_store::TopicStore,
+    canonical, check,
+    file_position::Positions,
+    file_store::FileStore,
+    settings::CheckpointPlace,
+    topic_store::{PARTITION, TopicStore},
 };
 use crate::{
     aligned_table::aligned,
@@ -107,13 +111,13 @@ fn reset(settings: &Settings, inputs: &[PathBuf]) -> Result<Exit, Failure> {
             let store = store(settings, topic.clone());
             let producer = build(&settings.producer)?;
             block_on(producer.init_transactions())?;
-            let partitions = block_on(store.prepare(&producer))?;
-            let positions = store.load(&producer, partitions, &settings.consumer, &interrupt)?;
+            block_on(store.prepare(&producer))?;
+            let positions = store.load(&producer, &settings.consumer, &interrupt)?;
             let chosen = chosen(&positions, inputs)?;
             let transaction = block_on(producer.begin_transaction())?;
             for input in &chosen {
                 let (key, _) = store.record(input, None)?;
-                drop(block_on(transaction.send(ProducerRecord::to(&*topic).key(&*key)))?);
+                drop(block_on(transaction.send(ProducerRecord::to(&*topic).key(&*key).partition(PARTITION)))?);
             }
             block_on(transaction.commit())?;
             let _ = producer.blocking().close(CLOSE_TIMEOUT);

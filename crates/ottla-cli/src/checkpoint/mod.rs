@@ -19,6 +19,7 @@ use ottla::{Producer, ProducerConfig};
 pub(crate) use command::run;
 pub(crate) use segments::{Reached, Segments};
 pub(crate) use settings::{CheckpointPlace, CheckpointSettings, NAMES};
+pub(crate) use topic_store::PARTITION as CHECKPOINT_PARTITION;
 
 use crate::{
     exit::{Failure, chain},
@@ -111,8 +112,8 @@ impl Checkpoints {
         match &mut self.store {
             Store::File(store) => store.write(&self.positions).map_err(Failure::usage),
             Store::Topic(store) => {
-                let partitions = futures::executor::block_on(store.prepare(producer))?;
-                self.positions = store.load(producer, partitions, &plan.settings.consumer, interrupt)?;
+                futures::executor::block_on(store.prepare(producer))?;
+                self.positions = store.load(producer, &plan.settings.consumer, interrupt)?;
                 Ok(())
             }
         }

@@ -1,10 +1,7 @@
 //! [`TopicStore`]: the checkpoint topic, whose records are in the transactions of the rows, as those of Kafka Connect's exactly-once sources
 //! (KIP-618).
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use ottla::{Consumer, ConsumerConfig, ErrorKind, Producer, ProducerRecord, consumer::TopicPartition, producer::NewTopic};
@@ -23,10 +20,13 @@ const VERSION: u32 = 1;
 
 const CLEANUP_POLICY: &str = "cleanup.policy";
 
+/// The partition of all records, so that partitions that are added do not change their order.
+pub(crate) const PARTITION: i32 = 0;
+
 /// How long one poll waits for a record.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How long a partition may be without a record before what was read counts as all of it, where nothing marks the end.
+/// How long the partition may be without a record before what was read counts as all of it, where nothing marks the end.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// The checkpoints of one `transactional.id` in a compacted topic. A record's key is the JSON array of the id and the input's path.
@@ -54,16 +54,22 @@ enum Content {
     },
 }
 
+/// A record that was read.
+struct Found {
+    key: Vec<u8>,
+    value: Option<Content>,
+}
+
 impl TopicStore {
     pub(crate) fn new(topic: String, transactional_id: String) -> Self {
         Self { topic, transactional_id }
     }
 
-    /// Creates the topic if it is absent, and checks that it is compacted. Returns the number of its partitions.
+    /// Creates the topic if it is absent, and checks that it is compacted.
     ///
     /// # Errors
     /// The topic cannot be created or used, or is not compacted.
-    pub(crate) async fn prepare<V: ?Sized + 'static>(&self, producer: &Producer<[u8], V>) -> Result<usize, Failure> {
+    pub(crate) async fn prepare<V: ?Sized + 'static>(&self, producer: &Producer<[u8], V>) -> Result<(), Failure> {
         let topic = &self.topic;
         let policy = match producer.topic_config(topic, CLEANUP_POLICY).await {
             Err(error) if error.kind() == ErrorKind::UnknownTopicOrPartition => {
@@ -93,12 +99,13 @@ impl TopicStore {
             }
             Err(error) => return Err(error.into()),
         }
-        Ok(producer.partitions_for(topic).await?.len())
+        producer.partitions_for(topic).await?;
+        Ok(())
     }
 
     /// Reads the positions, after `init_transactions`: an earlier run with the same id is fenced, and its last transaction has ended.
     ///
-    /// A transaction of its own marks the end of each partition. Transactions of other ids that are open delay what comes after them, so that
+    /// A transaction of its own marks the end. Transactions of other ids that are open delay what comes after them, so that
     /// the end of the committed records alone could be before the last checkpoint.
     ///
     /// # Errors
@@ -106,7 +113,6 @@ impl TopicStore {
     pub(crate) fn load(
         &self,
         producer: &Producer<[u8], [u8]>,
-        partitions: usize,
         config: &ConsumerConfig,
         interrupt: &Interrupt,
     ) -> Result<Positions, Failure> {
@@ -114,20 +120,16 @@ impl TopicStore {
         let content = Content::Start { start: start.clone() };
         let (key, value) = (self.key(None)?, json(&Value { version: VERSION, content })?);
         let transaction = block_on(producer.begin_transaction())?;
-        let partitions: Vec<i32> = (0..partitions).filter_map(|partition| i32::try_from(partition).ok()).collect();
-        for partition in &partitions {
-            let record = ProducerRecord::to(&*self.topic).key(&*key).value(&*value).partition(*partition);
-            drop(block_on(transaction.send(record))?);
-        }
+        let record = ProducerRecord::to(&*self.topic).key(&*key).value(&*value).partition(PARTITION);
+        drop(block_on(transaction.send(record))?);
         block_on(transaction.commit())?;
-        let mut open: HashSet<i32> = partitions.iter().copied().collect();
         let mut positions = Positions::new();
-        let (consumer, timeout) = self.consumer(config, &partitions)?;
-        let (begun, mut is_told) = (Instant::now(), false);
-        while !open.is_empty() {
-            for (partition, key, value) in self.poll(&consumer)? {
+        let (consumer, timeout) = self.consumer(config)?;
+        let (begun, mut is_told, mut is_read) = (Instant::now(), false, false);
+        while !is_read {
+            for Found { key, value } in self.poll(&consumer)? {
                 match value {
-                    Some(Content::Start { start: found }) if found == start => drop(open.remove(&partition)),
+                    Some(Content::Start { start: found }) if found == start => is_read = true,
                     value => self.apply(&key, value, &mut positions),
                 }
             }
@@ -158,25 +160,15 @@ impl TopicStore {
     /// The topic cannot be read, or has other records.
     pub(crate) fn read(&self, config: &ConsumerConfig) -> Result<Positions, Failure> {
         let config = config.clone().set("isolation.level", "read_committed")?;
-        let probe: Consumer<Decoded, Decoded> = build(&config)?;
-        let partitions = block_on(probe.partitions_for(&self.topic))?;
-        let partitions: Vec<i32> = partitions.iter().map(|partition| partition.partition()).collect();
-        let all = || partitions.iter().map(|partition| TopicPartition::new(&*self.topic, *partition));
-        let (first, end) = (block_on(probe.beginning_offsets(all()))?, block_on(probe.end_offsets(all()))?);
-        let offset = |offsets: &ottla::Offsets, partition| offsets.next(&self.topic, partition).unwrap_or(0);
-        let (consumer, _) = self.consumer(&config, &partitions)?;
+        let (consumer, _) = self.consumer(&config)?;
+        let offset = |offsets: &ottla::Offsets| offsets.next(&self.topic, PARTITION).unwrap_or(0);
+        let first = offset(&block_on(consumer.beginning_offsets([self.partition()]))?);
+        let end = offset(&block_on(consumer.end_offsets([self.partition()]))?);
         let mut positions = Positions::new();
         let mut last = Instant::now();
-        // The last entry of a partition is the marker of a transaction, which is not returned.
-        let is_read = |consumer: &Consumer<Decoded, Decoded>| {
-            partitions.iter().all(|&partition| {
-                let next = consumer.position(TopicPartition::new(&*self.topic, partition));
-                let next = next.unwrap_or_else(|| offset(&first, partition));
-                next + 1 >= offset(&end, partition)
-            })
-        };
-        while !is_read(&consumer) && last.elapsed() < QUIET {
-            for (_, key, value) in self.poll(&consumer)? {
+        // The last entry is the marker of a transaction, which is not returned.
+        while consumer.position(self.partition()).unwrap_or(first) + 1 < end && last.elapsed() < QUIET {
+            for Found { key, value } in self.poll(&consumer)? {
                 last = Instant::now();
                 self.apply(&key, value, &mut positions);
             }
@@ -213,20 +205,23 @@ impl TopicStore {
         }
     }
 
-    /// A consumer of committed records, at the beginning of the topic, and its timeout.
-    fn consumer(&self, config: &ConsumerConfig, partitions: &[i32]) -> Result<(Consumer<Decoded, Decoded>, Duration), Failure> {
+    fn partition(&self) -> TopicPartition {
+        TopicPartition::new(&*self.topic, PARTITION)
+    }
+
+    /// A consumer of committed records, at the beginning of the partition, and its timeout.
+    fn consumer(&self, config: &ConsumerConfig) -> Result<(Consumer<Decoded, Decoded>, Duration), Failure> {
         let consumer = build(&config.clone().set("isolation.level", "read_committed")?)?;
         let timeout = config.get("default.api.timeout.ms").and_then(|timeout| timeout.parse().ok()).unwrap_or(60_000);
-        let assigned: Vec<_> = partitions.iter().map(|partition| TopicPartition::new(&*self.topic, *partition)).collect();
         block_on(async {
-            consumer.assign(assigned.clone()).await?;
-            consumer.seek_to_beginning(assigned).await
+            consumer.assign([self.partition()]).await?;
+            consumer.seek_to_beginning([self.partition()]).await
         })?;
         Ok((consumer, Duration::from_millis(timeout)))
     }
 
-    /// Polls once: the partition, key and value of each record.
-    fn poll(&self, consumer: &Consumer<Decoded, Decoded>) -> Result<Vec<(i32, Vec<u8>, Option<Content>)>, Failure> {
+    /// Polls once.
+    fn poll(&self, consumer: &Consumer<Decoded, Decoded>) -> Result<Vec<Found>, Failure> {
         let mut found = Vec::new();
         for item in consumer.blocking().poll(POLL) {
             let record = match item {
@@ -239,7 +234,7 @@ impl TopicStore {
                 Decoded::Bytes(value) => Some(self.value(value, key, record.offset())?),
                 _ => None,
             };
-            found.push((record.partition(), key.clone(), value.flatten()));
+            found.push(Found { key: key.clone(), value: value.flatten() });
         }
         Ok(found)
     }

@@ -352,7 +352,7 @@ fn checkpoints_are_shown_and_reset() {
 #[test]
 fn a_checkpoint_topic_commits_in_intervals() {
     let place = Place::new(1);
-    place.kafka.create_topic("checkpoints", 1, 1).unwrap();
+    place.kafka.create_topic("checkpoints", 3, 1).unwrap();
     place.folder.file("notes.txt", "1\n2\n3\n4\n5\n");
     let checkpoint = "topic = \"checkpoints\"\ninterval.records = 2";
     let job = Job::new(&place, "notes.txt", "transactional.id = \"job\"", checkpoint);
@@ -361,6 +361,7 @@ fn a_checkpoint_topic_commits_in_intervals() {
     let keys: Vec<Value> = records.iter().map(|record| serde_json::from_slice(record.key.as_ref().unwrap()).unwrap()).collect();
     let path = place.folder.path("notes.txt").canonicalize().unwrap();
     let position = json!(["job", path.to_str().unwrap()]);
+    assert!(records.iter().all(|record| record.partition == 0), "{records:?}");
     assert_eq!(keys, [json!(["job"]), position.clone(), position.clone(), position], "the start, and three positions");
     let lines: Vec<Value> = records[1..].iter().map(|record| serde_json::from_str(record.value_text()).unwrap()).collect();
     assert_eq!(lines.iter().map(|position: &Value| position["line"].clone()).collect::<Vec<_>>(), [json!(3), json!(5), json!(6)]);
