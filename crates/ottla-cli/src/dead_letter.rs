@@ -48,7 +48,7 @@ impl<'a> DeadLetter<'a> {
     }
 
     /// Adds the name of the input, if there are several.
-    pub(crate) fn from_input(self, input: Option<&'a str>) -> Self {
+    pub(crate) fn with_input(self, input: Option<&'a str>) -> Self {
         Self { input, ..self }
     }
 }

@@ -281,7 +281,7 @@ impl Books {
     /// Writes the letter, then counts it: the count never exceeds what is in the file. Returns whether there is a letter.
     fn fail(&mut self, input: usize, letter: DeadLetter<'_>, line: u64, kind: &str, text: &str) -> bool {
         let name = self.report.input_name(input);
-        let kept = self.letters.as_mut().map(|letters| letters.write(&letter.from_input(name)));
+        let kept = self.letters.as_mut().map(|letters| letters.write(&letter.with_input(name)));
         let message = || {
             let place = name.map_or_else(String::new, |name| format!("{name}: "));
             format!("{place}line {line}: {kind}: {text}")
