@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -35,7 +35,9 @@ Examples:
   ottla produce -c flights.toml --input flights.csv.gz --dead-letter dead.jsonl --report json
   ottla produce -c flights.toml --input 2024/ '2025/*.csv.gz'
   ottla produce -c producer.properties --topic notes --input notes.txt
-  tail -F app.log | ottla produce -c producer.properties --topic log --input - --set linger.ms=100";
+  tail -F app.log | ottla produce -c producer.properties --topic log --input - --set linger.ms=100
+  echo o-1:paid | ottla produce -b localhost:9092 -t orders -K : -H source=shell
+  ottla produce -c flights.toml --dry-run 3";
 
 const TRANSACTIONS: &str = "\
 With transactional.id all inputs are one transaction. It is committed at the end of the last input. It is aborted when a record \
@@ -50,7 +52,8 @@ files; their paths, beginnings and the topic must be those of the earlier run. `
 const CONSUME_EXAMPLES: &str = "\
 Examples:
   ottla consume -c flights.toml --topic flights --from-beginning --idle 2 | jq .value
-  ottla consume -c flights.toml --topic flights --max 10 --format lines --set isolation.level=read_committed";
+  ottla consume -c flights.toml --topic flights --max 10 --format lines --set isolation.level=read_committed
+  ottla consume -b localhost:9092 -t orders --from-beginning --idle 2";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -110,13 +113,34 @@ pub(crate) enum Command {
 /// Where settings come from.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SettingsArguments {
-    /// The configuration file: .toml, .yaml, .json, or Java's .properties.
-    #[arg(short, long = "config", value_name = "FILE")]
-    pub(crate) config: PathBuf,
-    /// Sets a setting; overrides every other source. consumer.NAME or producer.NAME sets it for that client only. May be
+    /// The configuration file: .toml, .yaml, .json, or Java's .properties. It can be left out with -b.
+    #[arg(short, long = "config", value_name = "FILE", required_unless_present = "bootstrap_servers")]
+    config: Option<PathBuf>,
+    /// The brokers; overrides bootstrap.servers of every other source.
+    #[arg(short, long, value_name = "HOST:PORT,..")]
+    bootstrap_servers: Option<String>,
+    /// Sets a setting; overrides every other source but -b. consumer.NAME or producer.NAME sets it for that client only. May be
     /// repeated.
     #[arg(long, value_name = "NAME=VALUE")]
-    pub(crate) set: Vec<String>,
+    set: Vec<String>,
+}
+
+impl SettingsArguments {
+    /// The configuration file, if there is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    /// The configuration's name in messages.
+    pub(crate) fn place(&self) -> &Path {
+        self.file().unwrap_or(Path::new("the configuration file"))
+    }
+
+    /// The settings of the flags, as `--set` has them.
+    pub(crate) fn set(&self) -> Vec<String> {
+        let servers = self.bootstrap_servers.iter().map(|servers| format!("bootstrap.servers={servers}"));
+        self.set.iter().cloned().chain(servers).collect()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -124,19 +148,35 @@ pub(crate) struct ProduceArguments {
     #[command(flatten)]
     pub(crate) settings: SettingsArguments,
     /// The topic; overrides the file's.
-    #[arg(long)]
+    #[arg(short, long)]
     pub(crate) topic: Option<String>,
     /// The inputs, read in this order: .csv, .tsv, .jsonl, .json or .txt files, also compressed (.gz, .zst, .xz, .lz4), folders, patterns such
     /// as 'data/*.csv' (files sorted by name), or - for stdin; override the file's. May be repeated. With no input named, stdin is read
-    /// if it is a pipe or a file.
+    /// if it is a pipe or a file, and always if there is no configuration file.
     #[arg(long, value_name = "FILE|-", num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// The format of the input; overrides the one that follows from the file's name.
     #[arg(long, value_name = "lines|jsonl|json|csv")]
     pub(crate) format: Option<Format>,
     /// The column or JSON field to take keys from; overrides the file's.
-    #[arg(long, value_name = "FIELD")]
+    #[arg(long, value_name = "FIELD", conflicts_with = "key")]
     pub(crate) key_field: Option<String>,
+    /// The key of every record; overrides the file's.
+    #[arg(short, long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// The text between the key and the value of a line. A line without it has no key. The same as `parse_key`, `key_separator` and
+    /// `ignore_error` in [input].
+    #[arg(short = 'K', long, value_name = "TEXT", conflicts_with = "key")]
+    pub(crate) key_separator: Option<String>,
+    /// Adds a header to every record; replaces the file's header of the same name. May be repeated.
+    #[arg(short = 'H', long, value_name = "NAME=VALUE", value_parser = header)]
+    pub(crate) header: Vec<(String, String)>,
+    /// The partition of every record; overrides the file's.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) partition: Option<i32>,
+    /// Sends empty values as null.
+    #[arg(short = 'Z', long)]
+    pub(crate) null_empty: bool,
     /// Starts a broker inside the process, produces to it, reads all records back and compares them. Needs no Kafka.
     #[arg(long)]
     pub(crate) embedded: bool,
@@ -147,6 +187,14 @@ pub(crate) struct ProduceArguments {
     /// Stops after this many records.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
+    /// Writes the first N records to stdout as they would be sent, one JSON object per line, and sends nothing. Needs no broker. Keys and
+    /// values are shown before they are serialized.
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with_all = ["embedded", "dead_letter", "limit", "rate", "transaction_records", "report"]
+    )]
+    pub(crate) dry_run: Option<u64>,
     /// Sends at most this many records per second.
     #[arg(long, value_name = "N/s")]
     pub(crate) rate: Option<Rate>,
@@ -170,7 +218,7 @@ pub(crate) struct ConsumeArguments {
     #[command(flatten)]
     pub(crate) settings: SettingsArguments,
     /// The topic; overrides the file's.
-    #[arg(long)]
+    #[arg(short, long)]
     pub(crate) topic: Option<String>,
     /// Starts at the earliest available record instead of at the end of the topic.
     #[arg(long)]
@@ -314,6 +362,11 @@ fn reference(text: &str) -> Result<Reference, String> {
         return Err("expected NAME=SUBJECT or NAME=SUBJECT:VERSION".to_owned());
     }
     Ok(Reference { name: name.to_owned(), subject: subject.to_owned(), version })
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("missing `=`: expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn seconds(text: &str) -> Result<std::time::Duration, String> {

@@ -33,7 +33,7 @@ const OUTPUT_BUFFER: usize = 64 * 1024;
 pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     let settings = Settings::load(&arguments.settings)?;
     settings.check(Client::Consumer)?;
-    let file = arguments.settings.config.display();
+    let file = arguments.settings.place().display();
     let constant = || settings.job.record.constant_topic().map(str::to_owned);
     let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone()).or_else(constant);
     let topic = topic.ok_or_else(|| Failure::usage(format!("no topic: pass --topic, or set `topic` in {file}")))?;

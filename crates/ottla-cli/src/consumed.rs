@@ -34,6 +34,24 @@ pub(crate) fn write_undecoded(output: &mut impl Write, record: &RawRecord, error
     output.write_all(b"\n")
 }
 
+/// A record that is not sent.
+pub(crate) struct Unsent<'a> {
+    pub(crate) topic: &'a str,
+    /// `None`: the partitioner chooses it.
+    pub(crate) partition: Option<i32>,
+    /// `None`: the time at which the record is sent.
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) headers: &'a Headers,
+}
+
+/// Writes a record that is not sent, as [`write_json`] does, without an offset.
+pub(crate) fn write_unsent(output: &mut impl Write, record: &Unsent<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *output, record)?;
+    output.write_all(b"\n")
+}
+
 /// Writes the value and a line break: bytes unchanged, data with a schema as JSON, null as an empty line.
 pub(crate) fn write_value(output: &mut impl Write, value: &Decoded) -> io::Result<()> {
     match value {
@@ -98,6 +116,19 @@ impl<K, V> Serialize for Consumed<'_, K, V> {
         if let Some(error) = self.error {
             map.serialize_entry("error", error)?;
         }
+        map.end()
+    }
+}
+
+impl Serialize for Unsent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("topic", self.topic)?;
+        map.serialize_entry("partition", &self.partition)?;
+        map.serialize_entry("timestamp", &self.timestamp)?;
+        Part::of(self.key).write(&mut map, "key", "key_encoding")?;
+        Part::of(self.value).write(&mut map, "value", "value_encoding")?;
+        map.serialize_entry("headers", &header_lines(self.headers))?;
         map.end()
     }
 }

@@ -9,6 +9,7 @@ use ottla::config::{HostSetting, Origin, Setting, host_settings, schema_registry
 
 use crate::{
     aligned_table::aligned,
+    args::ProduceArguments,
     checkpoint::{self, CheckpointSettings},
     encoding::Encoding,
     input::{Format, INPUT_SETTINGS, InputSetting, InputSettings},
@@ -109,16 +110,23 @@ impl Job {
             self.registry.push((name.to_owned(), setting.value()?.to_owned(), origin));
             return Ok(());
         }
+        if setting.entries().is_ok_and(|entries| entries.is_empty()) {
+            return self.put_empty_list(setting);
+        }
         if let Some((name, _)) = name.strip_prefix(INPUT).and_then(|name| Some((name, InputSetting::of_name(name)?))) {
-            return self.put_input(file, name, setting);
+            self.put_input(file, name, setting)?;
+            self.input_settings.show_as_written(setting.written());
+            return Ok(());
         }
         if record::is_record_setting(name) {
-            return self.record.put(name, setting.line(), setting.value()?);
+            let put = self.record.put(name, setting.line(), setting.value()?);
+            self.record.show_as_written(setting.written());
+            return put;
         }
         if CheckpointSettings::has(name) {
             return self.checkpoint.put(name, setting.line(), setting.value()?);
         }
-        if !NAMES.contains(&name) {
+        if !is_known(name) {
             return Err(unknown(name));
         }
         let value = setting.value()?;
@@ -130,6 +138,23 @@ impl Job {
                 None => {}
             },
         }
+        Ok(())
+    }
+
+    /// Applies the flags that set the same as settings of the file.
+    ///
+    /// # Errors
+    /// The value of a flag is invalid.
+    pub(crate) fn override_with(&mut self, arguments: &ProduceArguments) -> Result<(), String> {
+        if arguments.key.is_some() {
+            self.key_field = None;
+        }
+        if let Some(separator) = &arguments.key_separator {
+            for (name, value) in [("parse_key", "true"), ("key_separator", separator), ("ignore_error", "true")] {
+                self.input_settings.replace(name, value).map_err(|error| format!("--key-separator: {error}"))?;
+            }
+        }
+        self.record.override_parts(arguments.key.as_deref(), arguments.partition, &arguments.header, arguments.null_empty);
         Ok(())
     }
 
@@ -161,6 +186,16 @@ impl Job {
         aligned(&rows)
     }
 
+    /// Sets a setting to `[]`, which only the markers of tombstones may be.
+    fn put_empty_list(&mut self, setting: &HostSetting) -> Result<(), String> {
+        match setting.name() {
+            "record.tombstone_markers" => self.record.put_no_markers(setting.line()),
+            name if is_known(name) => return Err("must not be an empty list; remove it".to_owned()),
+            name => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+
     fn put_input(&mut self, file: &Path, name: &str, setting: &HostSetting) -> Result<(), String> {
         let value = setting.value()?;
         match name {
@@ -189,6 +224,14 @@ impl PartJob {
 fn registry_setting(name: &str) -> Option<&'static str> {
     let settings = || schema_registry_settings().map(Setting::name);
     settings().find(|known| *known == name).or_else(|| settings().find(|known| name.strip_prefix(REGISTRY) == Some(known)))
+}
+
+/// Whether the command has a setting of this name.
+fn is_known(name: &str) -> bool {
+    let is_of_registry = name.strip_prefix(REGISTRY).and_then(|_| registry_setting(name)).is_some();
+    let is_of_input = name.strip_prefix(INPUT).and_then(InputSetting::of_name).is_some();
+    let is_of_table = record::is_record_setting(name) || CheckpointSettings::has(name);
+    is_of_registry || is_of_input || is_of_table || NAMES.contains(&name)
 }
 
 /// Resolves a path relative to the configuration file's folder.

@@ -10,6 +10,7 @@ mod consume;
 mod consumed;
 mod dead_letter;
 mod decoder;
+mod dry_run;
 mod embedded;
 mod encoder;
 mod encoding;

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ottla_schema_registry::SchemaRegistryConfig;
+
 use crate::{
     args::ProduceArguments,
     checkpoint,
@@ -58,8 +60,9 @@ struct Flags {
 
 impl Plan {
     pub(crate) fn new(arguments: &ProduceArguments) -> Result<Self, Failure> {
-        let settings = Settings::load(&arguments.settings)?;
-        let file = &arguments.settings.config;
+        let mut settings = Settings::load(&arguments.settings)?;
+        settings.job.override_with(arguments).map_err(Failure::usage)?;
+        let file = arguments.settings.place();
         if arguments.transaction_records.is_some() && settings.producer.get("transactional.id").is_none() {
             return Err(Failure::usage("--transaction-records: requires transactional.id; set it in the file or with --set"));
         }
@@ -70,7 +73,7 @@ impl Plan {
         let named = if flags.is_empty() { settings.job.inputs.clone() } else { flags };
         let paths = match &named[..] {
             // kcat reads stdin too. A device such as /dev/null or a terminal is unlikely to be meant as input.
-            [] if FileIdentity::of_stdin().is_some() => vec![PathBuf::from("-")],
+            [] if FileIdentity::of_stdin().is_some() || arguments.settings.file().is_none() => vec![PathBuf::from("-")],
             [] => {
                 return Err(Failure::usage(format!(
                     "no input: pass --input FILE or -, or set `path` in [input] of {}",
@@ -215,6 +218,17 @@ impl Plan {
             if without && (job.schema.is_some() || job.message.is_some()) {
                 return Err(Failure::usage(format!(
                     "[{part}] in {file} has a schema: set its serializer to avro, protobuf or json-schema, or remove the schema"
+                )));
+            }
+            let registry = SchemaRegistryConfig::from_producer(&settings.producer);
+            let has_id = registry.get("use.schema.id").and_then(|id| id.parse::<i32>().ok()).is_some_and(|id| id >= 0);
+            let of_one_subject =
+                [("use.latest.version", registry.get("use.latest.version") == Some("true")), ("use.schema.id", has_id)];
+            let of_one_subject = of_one_subject.into_iter().find(|(_, is_set)| *is_set);
+            if let (Some((name, _)), Some(_), false) = (of_one_subject, record.topic_rule(), without) {
+                return Err(Failure::usage(format!(
+                    "{name}: takes the schema from the registry and not from `schema` in [{part}] of {file}, which topics from data \
+                     require; remove {name}"
                 )));
             }
             let has_fixed_schema = job.schema.is_some() && record.topic_rule().is_none_or(|rule| !rule.names().is_empty());

@@ -24,6 +24,7 @@ use crate::{
     batch_size,
     checkpoint::Checkpoints,
     dead_letter::DeadLetters,
+    dry_run::dry_run,
     embedded::Embedded,
     exit::{Exit, Failure, chain, written},
     file_identity::FileIdentity,
@@ -63,6 +64,9 @@ pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
 fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Exit, Failure> {
     let interrupt = Interrupt::listen()?;
     let mut plan = Plan::new(arguments)?;
+    if let Some(records) = arguments.dry_run {
+        return dry_run(&plan, records, &interrupt);
+    }
     destination.topic = Some(plan.topic.clone());
     destination.has_topics = plan.record.topic_rule().is_some();
     let embedded = arguments.embedded.then(|| Embedded::start(&plan.topic)).transpose()?;
@@ -214,7 +218,7 @@ fn dead_letters(path: &Path, arguments: &ProduceArguments, plan: &Plan) -> Resul
         .paths
         .iter()
         .map(|path| (what, if path == Path::new("-") { FileIdentity::of_stdin() } else { FileIdentity::of_path(path) }));
-    let used = inputs.chain([("the configuration", FileIdentity::of_path(&arguments.settings.config))]);
+    let used = inputs.chain([("the configuration", arguments.settings.file().and_then(FileIdentity::of_path))]);
     let used = used.filter_map(|(what, identity)| Some((what, identity?)));
     let letters = DeadLetters::at(path, used.collect()).map_err(Failure::usage)?;
     if letters.is_stdout() && arguments.report == ReportFormat::Json {

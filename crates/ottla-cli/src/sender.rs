@@ -245,12 +245,9 @@ impl Sender<'_> {
         let turn_away = |Unfit { kind, message, field }| {
             self.totals.turn_away(input, &RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
         };
-        let parts = match mapper {
-            None => Parts { key: row.key, value: row.value, headers: headers_of(row), ..Parts::default() },
-            Some(mapper) => match mapper.map(row, &self.plan.topic, |topic| self.partitions_of(topic)) {
-                Ok(parts) => parts,
-                Err(unfit) => return turn_away(unfit),
-            },
+        let parts = match parts_of(row, mapper, &self.plan.topic, |topic| self.partitions_of(topic)) {
+            Ok(parts) => parts,
+            Err(unfit) => return turn_away(unfit),
         };
         let topic = parts.topic.unwrap_or(&self.plan.topic);
         let place = |part| Place { part, topic, format: self.plan.format };
@@ -314,5 +311,21 @@ impl Sender<'_> {
         if error.kind() != ErrorKind::Closed || !self.interrupt.is_pressed() {
             self.totals.refuse(input, row, &error);
         }
+    }
+}
+
+/// The parts of a row's record: those of the row, or as `[record]` says. `ask` is that of [`RecordMapper::map`].
+///
+/// # Errors
+/// The part that cannot be produced.
+pub(crate) fn parts_of<'a>(
+    row: &Row<'a>,
+    mapper: Option<&'a mut RecordMapper>,
+    topic: &str,
+    ask: impl FnOnce(&str) -> Option<Result<usize, String>>,
+) -> Result<Parts<'a>, Unfit> {
+    match mapper {
+        None => Ok(Parts { key: row.key, value: row.value, headers: headers_of(row), ..Parts::default() }),
+        Some(mapper) => mapper.map(row, topic, ask),
     }
 }

@@ -38,13 +38,13 @@ impl Settings {
     /// # Errors
     /// All errors in all sources. Conflicts between settings are found by [`check`](Self::check).
     pub(crate) fn load(arguments: &SettingsArguments) -> Result<Self, Failure> {
-        Self::read(Some(&arguments.config), &arguments.set)
+        Self::read(arguments.file(), &arguments.set())
     }
 
     /// [`load`](Self::load) with separate arguments; the file is optional.
     pub(crate) fn read(file: Option<&Path>, set: &[String]) -> Result<Self, Failure> {
         let mut problems = Vec::new();
-        let mut in_file = file.map(|file| InFile::read(file, &mut problems)).unwrap_or_default();
+        let mut in_file = file.map_or_else(InFile::none, |file| InFile::read(file, &mut problems));
         let mut job = Job::default();
         if let Some(file) = file {
             let mut job_problems = Vec::new();
@@ -131,7 +131,6 @@ impl Settings {
 }
 
 /// The settings that the file has for each client.
-#[derive(Default)]
 struct InFile {
     producer: ProducerConfig,
     consumer: ConsumerConfig,
@@ -139,6 +138,12 @@ struct InFile {
 }
 
 impl InFile {
+    /// Without a file, flags and the environment configure both clients.
+    fn none() -> Self {
+        let clients = vec![Client::Producer, Client::Consumer];
+        Self { producer: ProducerConfig::new(), consumer: ConsumerConfig::new(), clients }
+    }
+
     fn read(file: &Path, problems: &mut Vec<String>) -> Self {
         let (producer, consumer) = (ProducerConfig::from_file(file), ConsumerConfig::from_file(file));
         let tables = client_tables(file).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Placeholders in the values of a configuration file: `${NAME}`, `${file:PATH}` and those of Java's [`Providers`]; `$${` is a plain `${`.
+//! Placeholders in the values of a configuration file: `${NAME}`, `${NAME:-DEFAULT}`, `${file:PATH}` and those of Java's [`Providers`]; `$${` is a
+//! plain `${`.
 //!
 //! Substituted values are never parsed as syntax: the file is parsed before, and so are values with their own grammar
 //! (`jaas::substituted`).
@@ -37,8 +38,8 @@ pub(super) fn expand(text: &str, providers: &Providers) -> Result<Option<Secret>
 /// The parts of a text with placeholders, for values with their own grammar; `None` as for [`expand`].
 pub(super) fn parts(text: &str, providers: &Providers) -> Result<Option<Vec<Part>>, String> {
     parts_with(text, providers, &|name| match env::var(name) {
-        Ok(value) => Ok(value.into()),
-        Err(env::VarError::NotPresent) => Err(format!("the environment variable {name} is not set")),
+        Ok(value) => Ok(Some(value.into())),
+        Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => Err(format!("the environment variable {name} is not UTF-8")),
     })
 }
@@ -51,7 +52,7 @@ fn joined(parts: Vec<Part>) -> Secret {
 fn parts_with(
     text: &str,
     providers: &Providers,
-    variable: &dyn Fn(&str) -> Result<Secret, String>,
+    variable: &dyn Fn(&str) -> Result<Option<Secret>, String>,
 ) -> Result<Option<Vec<Part>>, String> {
     let mut parts: Vec<Part> = Vec::new();
     let mut rest = text;
@@ -71,10 +72,17 @@ fn parts_with(
         let part = match (providers.value(name), name.split_once(':')) {
             (Some(value), _) => value?,
             (None, Some(("file", path))) => text_of(path)?,
+            // As in a shell, the default also applies to a variable that is empty.
+            (None, Some((name, default))) if default.starts_with('-') && is_variable(name) => {
+                let value = variable(name)?.filter(|value| !value.expose().is_empty());
+                value.unwrap_or_else(|| default[1..].into())
+            }
             (None, Some(_)) => {
                 return Err("has a ${..:..} that names no provider in config.providers; write $${ for a plain ${".to_owned());
             }
-            (None, None) if is_variable(name) => variable(name)?,
+            (None, None) if is_variable(name) => {
+                variable(name)?.ok_or_else(|| format!("the environment variable {name} is not set"))?
+            }
             (None, None) => return Err("has a ${..} with an invalid variable name; write $${ for a plain ${".to_owned()),
         };
         size += part.expose().len();
@@ -121,9 +129,11 @@ mod tests {
 
     fn expand(text: &str) -> Result<Option<String>, String> {
         let expanded = parts_with(text, &Providers::default(), &|name| match name {
-            "HOST" => Ok("broker".into()),
-            "ODD" => Ok("${HOST}".into()),
-            _ => Err(format!("the environment variable {name} is not set")),
+            "HOST" => Ok(Some("broker".into())),
+            "ODD" => Ok(Some("${HOST}".into())),
+            "EMPTY" => Ok(Some("".into())),
+            "BINARY" => Err("is not UTF-8".to_owned()),
+            _ => Ok(None),
         });
         expanded.map(|expanded| expanded.map(|parts| joined(parts).expose().to_owned()))
     }
@@ -133,7 +143,19 @@ mod tests {
         assert_eq!(expand("plain $ { } $HOST"), Ok(None));
         assert_eq!(expand("${HOST}:9092,${HOST}:9093"), Ok(Some("broker:9092,broker:9093".to_owned())));
         assert_eq!(expand("$${HOST} and $$${HOST}"), Ok(Some("${HOST} and $${HOST}".to_owned())));
+        assert_eq!(expand("<${EMPTY}>"), Ok(Some("<>".to_owned())));
         assert_eq!(expand("${ODD}"), Ok(Some("${HOST}".to_owned())), "substituted values are not expanded again");
+    }
+
+    #[test]
+    fn a_default_replaces_a_variable_that_is_not_set_or_empty() {
+        let expanded = |text: &str| expand(text).map(Option::unwrap);
+        assert_eq!(expanded("${HOST:-localhost}:${PORT:-9092}"), Ok("broker:9092".to_owned()));
+        assert_eq!(expanded("<${EMPTY:-a:-b}${NONE:-}>"), Ok("<a:-b>".to_owned()));
+        assert_eq!(expanded("${NONE:-${HOST}}"), Ok("${HOST}".to_owned()), "a default has no placeholders");
+        assert_eq!(expand("${BINARY:-x}"), Err("is not UTF-8".to_owned()));
+        assert!(expand("${1:-x}").unwrap_err().contains("names no provider"));
+        assert!(expand("${HOST:x}").unwrap_err().contains("names no provider"));
     }
 
     #[test]

@@ -204,6 +204,22 @@ impl InputSettings {
         Ok(())
     }
 
+    /// Shows the last setting as it is in the file, if it has placeholders: their text may be a secret.
+    pub(crate) fn show_as_written(&mut self, written: Option<&str>) {
+        if let Some((given, written)) = self.given.last_mut().zip(written) {
+            given.value = written.to_owned();
+        }
+    }
+
+    /// Sets a setting from a flag, instead of the file's.
+    ///
+    /// # Errors
+    /// As for [`put`](Self::put).
+    pub(crate) fn replace(&mut self, name: &str, value: &str) -> Result<(), String> {
+        self.given.retain(|given| given.name != name);
+        self.put(name, value, 0)
+    }
+
     /// Finds settings that conflict with each other: the name and the message of each.
     pub(crate) fn conflicts(&self) -> Vec<(&GivenSetting, String)> {
         let CsvDialect { delimiter, quote, escape, comment, null, quoted_null, .. } = &self.csv;

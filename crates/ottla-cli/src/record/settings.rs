@@ -137,6 +137,20 @@ impl RecordSettings {
         Ok(())
     }
 
+    /// Sets `tombstone_markers` to an empty list.
+    pub(crate) fn put_no_markers(&mut self, line: usize) {
+        let origin = Origin { name: "record.tombstone_markers".to_owned(), line };
+        self.given.push(Setting { origin: origin.clone(), value: "[]".to_owned() });
+        self.tombstone_markers = Some(Setting { origin, value: Vec::new() });
+    }
+
+    /// Shows the last setting as it is in the file, if it has placeholders: their text may be a secret.
+    pub(crate) fn show_as_written(&mut self, written: Option<&str>) {
+        if let Some((given, written)) = self.given.last_mut().zip(written) {
+            given.value = written.to_owned();
+        }
+    }
+
     /// The table of the settings with their values and lines; empty if there are none. Headers with a text are hidden, because it may be
     /// a token.
     pub(crate) fn explain(&self) -> String {
@@ -191,6 +205,29 @@ impl RecordSettings {
         }
     }
 
+    /// Applies the flags for parts that are the same for every record, and for empty values.
+    pub(crate) fn override_parts(
+        &mut self,
+        key: Option<&str>,
+        partition: Option<i32>,
+        headers: &[(String, String)],
+        has_null_for_empty: bool,
+    ) {
+        let flag = |name: &str| Origin { name: name.to_owned(), line: 0 };
+        let constant = |name: &str, text: &str| Setting { origin: flag(name), value: Template::from_text(text) };
+        if let Some(key) = key {
+            (self.key, self.key_fields) = (Some(constant("--key", key)), None);
+        }
+        if let Some(partition) = partition {
+            self.partition = Some(constant("--partition", &partition.to_string()));
+        }
+        self.headers.retain(|(name, _)| !headers.iter().any(|(flag, _)| flag == name));
+        self.headers.extend(headers.iter().map(|(name, value)| (name.clone(), constant("--header", value))));
+        if has_null_for_empty {
+            self.tombstone_markers = Some(Setting { origin: flag("--null-empty"), value: vec![String::new()] });
+        }
+    }
+
     /// Whether values are texts and not JSON objects, whatever the format.
     pub(crate) fn has_text_values(&self) -> bool {
         self.value.is_some()
@@ -238,6 +275,10 @@ impl RecordSettings {
 
     /// The text of an error of a setting.
     pub(super) fn at(&self, Origin { name, line }: &Origin, message: impl fmt::Display) -> String {
+        if *line == 0 {
+            // It is a flag.
+            return format!("{name}: {message}");
+        }
         format!("{}:{line}: {name}: {message}", self.file.display())
     }
 }

@@ -21,6 +21,11 @@ enum Piece {
 }
 
 impl Template {
+    /// A constant.
+    pub(super) fn from_text(text: &str) -> Self {
+        Self { pieces: vec![Piece::Text(text.to_owned())] }
+    }
+
     /// Parses a template. Its fields have no index yet: see [`set_indexes`](Self::set_indexes).
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Runs the built command `ottla`. Tests that need no broker are here; the others are in `embedded` and `broker`.
 
 mod configuration;
+mod dry_run;
 mod help;
 mod record;
 mod usage;

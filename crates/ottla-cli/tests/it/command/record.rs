@@ -110,3 +110,29 @@ fn explain_shows_the_commands_settings_without_the_texts_of_headers() {
         ]
     );
 }
+
+#[test]
+fn explain_shows_placeholders_and_not_their_text() {
+    let folder = Folder::new();
+    let head = "topic = \"orders\"\n[producer]\nbootstrap.servers = \"127.0.0.1:1\"\n";
+    let settings = "[input]\nkey = \"${PATH}\"\n[record]\nvalue = \"a ${PATH}\"\n";
+    let file = folder.file("orders.toml", format!("{head}{settings}"));
+    let explained = run(arguments!["config", "explain", file]).stdout;
+    assert!(explained.contains("\"${PATH}\"") && explained.contains("\"a ${PATH}\""), "{explained}");
+    assert!(!explained.contains(&std::env::var("PATH").unwrap()), "{explained}");
+}
+
+#[test]
+fn a_schema_of_one_subject_does_not_apply_to_topics_from_data() {
+    let folder = Folder::new();
+    folder.file("order.avsc", "\"string\"");
+    let head = "[producer]\nbootstrap.servers = \"127.0.0.1:1\"\n[record]\ntopic = \"{t}\"\ntopics = [\"orders\"]\n[value]\n\
+                serializer = \"avro\"\nschema = \"order.avsc\"\n[schema.registry]\nurl = \"http://127.0.0.1:1\"\n";
+    let check = |setting: &str| {
+        let file = folder.file("orders.toml", format!("{head}{setting}\n"));
+        run(arguments!["config", "check", file])
+    };
+    check("use.latest.version = true").with(2).saying(&["use.latest.version: takes the schema from the registry"]);
+    check("use.schema.id = 7").with(2).saying(&["use.schema.id: takes the schema from the registry"]);
+    check("use.latest.version = false").with(0);
+}

@@ -7,6 +7,7 @@ mod dead_letters;
 mod dialects;
 mod documentation;
 mod ending;
+mod flags;
 mod hostile;
 mod inputs;
 mod json;

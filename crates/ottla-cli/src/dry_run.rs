@@ -1,0 +1,133 @@
+//! [`dry_run`]: shows the first records of a run, and sends nothing.
+
+use std::io::{self, BufWriter, Write as _};
+
+use futures::{
+    executor::block_on,
+    future::{Either, select},
+};
+
+use crate::{
+    consumed::{Unsent, write_unsent},
+    encoder::{Encoder, Place},
+    encoding::{Part, Unfit},
+    exit::{Exit, Failure, chain, written},
+    input::Step,
+    inputs::{Inputs, OpenInput},
+    interrupt::Interrupt,
+    message,
+    plan::Plan,
+    record::Parts,
+    row::RowError,
+    sender::parts_of,
+};
+
+/// Writes the first records to stdout, each as a JSON object, and the rows that could not be sent to stderr.
+///
+/// No broker is asked, so a partition or a topic that does not exist is not found. With a schema registry, no schema is requested, and a
+/// row that does not fit its schema is shown.
+///
+/// # Errors
+/// An input cannot be read, or stdout cannot be written.
+pub(crate) fn dry_run(plan: &Plan, records: u64, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    let mut inputs = Inputs::new(plan, interrupt)?;
+    let opening = std::pin::pin!(inputs.open_first()?);
+    let mut opened = match block_on(select(opening, interrupt.pressed())) {
+        Either::Left((opened, _)) => opened?,
+        Either::Right(_) => return Ok(Exit::Interrupted),
+    };
+    let encoders = if plan.wants_registry() { None } else { Some(plan.encoders()?) };
+    let mut showing = Showing { plan, encoders, left: records, failed: 0, output: BufWriter::new(io::stdout().lock()) };
+    loop {
+        opened.input.warning().into_iter().for_each(message::tell);
+        match showing.show_rows(&mut opened) {
+            Ok(()) => {}
+            Err(_) if interrupt.is_pressed() => return Ok(Exit::Interrupted),
+            Err(Stop::Output(error)) => return written(Err(error)),
+            Err(Stop::Input(failure)) => {
+                drop(showing.output.flush());
+                return Err(failure);
+            }
+        }
+        if showing.left == 0 {
+            break;
+        }
+        match inputs.open_next(opened.mapper) {
+            None => break,
+            Some(next) => opened = next?,
+        }
+    }
+    let exit = written(showing.output.flush())?;
+    Ok(if showing.failed > 0 { Exit::Failed } else { exit })
+}
+
+/// Why nothing else is shown.
+enum Stop {
+    Output(io::Error),
+    Input(Failure),
+}
+
+struct Showing<'a, W: io::Write> {
+    plan: &'a Plan,
+    /// The encoders of keys and values; `None` if they need the schema registry.
+    encoders: Option<(Encoder, Encoder)>,
+    left: u64,
+    failed: u64,
+    output: W,
+}
+
+impl<W: io::Write> Showing<'_, W> {
+    /// Shows the records of an input.
+    fn show_rows(&mut self, opened: &mut OpenInput) -> Result<(), Stop> {
+        let name = self.plan.options(opened.index).name();
+        let OpenInput { input, mapper, .. } = opened;
+        while self.left > 0 {
+            let refused = match input.next() {
+                Ok(Step::End) => return Ok(()),
+                Ok(Step::Bad(error)) => Some(error),
+                Ok(Step::Row(row)) => {
+                    let parts = parts_of(&row, mapper.as_mut(), &self.plan.topic, |_| None);
+                    let parts = parts.and_then(|parts| self.encode(&parts).map(|()| parts));
+                    match parts {
+                        Ok(parts) => {
+                            self.show(&parts).map_err(Stop::Output)?;
+                            None
+                        }
+                        Err(Unfit { kind, message, field }) => {
+                            Some(RowError { line: row.line, kind, message, field, record: Vec::new() })
+                        }
+                    }
+                }
+                Err(error) => return Err(Stop::Input(Failure::usage(chain(&error)))),
+            };
+            self.left -= 1;
+            if let Some(error) = refused {
+                self.failed += 1;
+                // In the order of the rows, if both go to a terminal.
+                self.output.flush().map_err(Stop::Output)?;
+                message::tell(format_args!("{name}: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that key and value can be serialized.
+    fn encode(&self, parts: &Parts<'_>) -> Result<(), Unfit> {
+        let Some((key_encoder, value_encoder)) = &self.encoders else { return Ok(()) };
+        let topic = parts.topic.unwrap_or(&self.plan.topic);
+        for (part, text, encoder) in [(Part::Key, parts.key, key_encoder), (Part::Value, parts.value, value_encoder)] {
+            if let Some(text) = text {
+                let place = Place { part, topic, format: self.plan.format };
+                encoder.encode(place, text, &mut parts.headers.clone(), &mut Vec::new())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, parts: &Parts<'_>) -> io::Result<()> {
+        let Parts { topic, partition, timestamp, key, value, headers, .. } = parts;
+        let topic = topic.unwrap_or(&self.plan.topic);
+        let record = Unsent { topic, partition: *partition, timestamp: *timestamp, key: *key, value: *value, headers };
+        write_unsent(&mut self.output, &record)
+    }
+}
