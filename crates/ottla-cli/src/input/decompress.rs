@@ -51,15 +51,8 @@ impl Compression {
         }
     }
 
-    /// Whether data of this compression begin with these bytes; `None` if more bytes are needed. zstd data may begin with
-    /// skippable frames, as written by pzstd.
+    /// Whether data of this compression begin with these bytes; `None` if more bytes are needed.
     fn begins(self, first: &[u8]) -> Option<bool> {
-        let is = |at: usize, byte: fn(u8) -> bool| first.get(at).copied().map(byte);
-        let all = |bytes: &[Option<bool>]| match bytes {
-            _ if bytes.contains(&Some(false)) => Some(false),
-            _ if bytes.contains(&None) => None,
-            _ => Some(true),
-        };
         let magic = |magic: &[u8]| {
             let length = first.len().min(magic.len());
             if first[..length] == magic[..length] { (length == magic.len()).then_some(true) } else { Some(false) }
@@ -67,15 +60,8 @@ impl Compression {
         match self {
             Self::Xz => magic(b"\xfd7zXZ\0"),
             Self::Lz4 => magic(b"\x04\x22\x4d\x18"),
-            Self::Gzip => all(&[is(0, |byte| byte == 0x1f), is(1, |byte| byte == 0x8b)]),
-            Self::Zstd => {
-                let frame = [is(0, |b| b == 0x28), is(1, |b| b == 0xb5), is(2, |b| b == 0x2f), is(3, |b| b == 0xfd)];
-                let skipped = [is(0, |b| b >> 4 == 5), is(1, |b| b == 0x2a), is(2, |b| b == 0x4d), is(3, |b| b == 0x18)];
-                match (all(&frame), all(&skipped)) {
-                    (Some(false), skipped) => skipped,
-                    (frame, _) => frame,
-                }
-            }
+            Self::Gzip => magic(b"\x1f\x8b"),
+            Self::Zstd => magic(b"\x28\xb5\x2f\xfd"),
         }
     }
 }
@@ -91,6 +77,8 @@ pub(super) struct Decompressed {
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Compressed(Compression),
+    /// A skippable frame of this size, as pzstd and lz4 write them. What follows it determines the compression.
+    SkippableFrame(u64),
     /// An unsupported container, with the error message.
     Refused(String),
     Plain,
@@ -104,19 +92,33 @@ enum Kind {
 /// [`Unsupported`](io::ErrorKind::Unsupported) if the content is an unsupported container, also if it is compressed. The returned
 /// reader fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the archive is truncated, after all data before that.
 pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::Result<Decompressed> {
-    let (first, kind, failed) = inspect(&mut source);
-    if let Some(error) = failed {
-        return Err(error);
-    }
     let named = Compression::of_path(path);
-    let compression = match kind {
-        Kind::Refused(reason) => return Err(unsupported(reason)),
-        Kind::Compressed(compression) => Some(compression),
-        Kind::Plain => None,
+    let (mut first, mut has_skipped) = (Vec::new(), false);
+    let compression = loop {
+        let (kind, failed) = inspect(&mut source, &mut first);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        match kind {
+            Kind::Refused(reason) => return Err(unsupported(reason)),
+            Kind::Compressed(compression) => break Some(compression),
+            Kind::SkippableFrame(size) => {
+                skip(&mut source, &mut first, size)?;
+                has_skipped = true;
+            }
+            // Nothing but skippable frames is an empty archive.
+            Kind::Plain if has_skipped && first.is_empty() => return Ok(Decompressed { bytes: source, is_plain: false }),
+            Kind::Plain => break None,
+        }
     };
+    if has_skipped && !matches!(compression, Some(Compression::Zstd | Compression::Lz4)) {
+        let message = "neither zstd nor lz4 data follows a skippable frame; the file is damaged or truncated";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
     if let Some(named) = named.filter(|&named| Some(named) != compression) {
         let name = named.name();
-        return Err(if named.begins(&first).is_none() {
+        let may_begin = named.begins(&first).is_none() || skippable_frame(&first).is_none();
+        return Err(if may_begin {
             io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {name} data is truncated after {} bytes", first.len()))
         } else {
             io::Error::new(
@@ -135,13 +137,17 @@ pub(super) fn decompress(mut source: Box<dyn Read + Send>, path: &Path) -> io::R
         Compression::Lz4 => Box::new(Archive { name, decoder: Lz4::new(whole) }),
     };
     // An error here is returned when the record it affects is read.
-    let (first, kind, failed) = inspect(&mut archive);
+    let mut first = Vec::new();
+    let (kind, failed) = inspect(&mut archive, &mut first);
     match kind {
         Kind::Refused(reason) => Err(unsupported(format!("{name} data that contains other data: {reason}"))),
         Kind::Compressed(inner) => Err(unsupported(format!(
             "{name} data that contains {} data is not supported; decompress it once first",
             inner.name()
         ))),
+        Kind::SkippableFrame(_) => {
+            Err(unsupported(format!("{name} data that contains zstd or lz4 data is not supported; decompress it once first")))
+        }
         Kind::Plain if failed.is_some() => {
             Ok(Decompressed { bytes: Box::new(Cursor::new(first).chain(Failing(failed))), is_plain: false })
         }
@@ -153,11 +159,14 @@ fn unsupported(reason: String) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, reason)
 }
 
-/// Reads until the first bytes determine the kind of input. Bytes that match no container are plain at once, however few they
-/// are. Also returns the error that ended reading, if any.
-fn inspect(source: &mut impl Read) -> (Vec<u8>, Kind, Option<io::Error>) {
-    let mut first = vec![0; INSPECTED];
-    let mut length = 0;
+/// Reads after the bytes of `first` until these determine the kind of input. Bytes that match no container are plain at once, however few
+/// they are. Also returns the error that ended reading, if any.
+fn inspect(source: &mut impl Read, first: &mut Vec<u8>) -> (Kind, Option<io::Error>) {
+    let mut length = first.len();
+    if let Some(kind) = kind(first) {
+        return (kind, None);
+    }
+    first.resize(INSPECTED.max(length), 0);
     loop {
         let (read, failed) = match source.read(&mut first[length..]) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -168,8 +177,31 @@ fn inspect(source: &mut impl Read) -> (Vec<u8>, Kind, Option<io::Error>) {
         let kind = kind(&first[..length]);
         if let Some(kind) = kind.or_else(|| (read == 0).then_some(Kind::Plain)) {
             first.truncate(length);
-            return (first, kind, failed);
+            return (kind, failed);
         }
+    }
+}
+
+/// Skips a frame of this size that begins with the bytes of `first`; the bytes after it stay there.
+fn skip(source: &mut impl Read, first: &mut Vec<u8>, size: u64) -> io::Result<()> {
+    let kept = usize::try_from(size).unwrap_or(usize::MAX).min(first.len());
+    first.drain(..kept);
+    let left = size - kept as u64;
+    if io::copy(&mut source.take(left), &mut io::sink())? < left {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the zstd or lz4 data is truncated in a skippable frame"));
+    }
+    Ok(())
+}
+
+/// The size of the skippable frame that begins with these bytes, or 0 if none does; `None` if more bytes are needed.
+fn skippable_frame(first: &[u8]) -> Option<u64> {
+    match first {
+        [] | [0x50..=0x5f] | [0x50..=0x5f, 0x2a] | [0x50..=0x5f, 0x2a, 0x4d] => None,
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, rest @ ..] => {
+            let size = rest.first_chunk().map(|size| u32::from_le_bytes(*size))?;
+            Some(8 + u64::from(size))
+        }
+        _ => Some(0),
     }
 }
 
@@ -182,10 +214,14 @@ fn kind(first: &[u8]) -> Option<Kind> {
     if let Some((compression, _)) = begins.iter().find(|(_, begins)| *begins == Some(true)) {
         return Some(Kind::Compressed(*compression));
     }
+    let skippable = skippable_frame(first);
+    if let Some(size) = skippable.filter(|size| *size > 0) {
+        return Some(Kind::SkippableFrame(size));
+    }
     match container::of_bytes(first) {
         Begins::As(container) => Some(Kind::Refused(container.refusal())),
         Begins::Perhaps => None,
-        Begins::Otherwise if begins.iter().any(|(_, begins)| begins.is_none()) => None,
+        Begins::Otherwise if skippable.is_none() || begins.iter().any(|(_, begins)| begins.is_none()) => None,
         Begins::Otherwise => Some(Kind::Plain),
     }
 }

@@ -11,7 +11,7 @@ pub(super) struct Lz4<R: Read> {
 
 impl<R: Read> Lz4<R> {
     pub(super) fn new(source: R) -> Self {
-        let frames = Frames { source: BufReader::new(source), magic: Vec::new(), is_inside: false, is_at_end: false };
+        let frames = Frames { source: BufReader::new(source), magic: Vec::new(), frame: None, is_at_end: false };
         Self { decoder: FrameDecoder::new(frames) }
     }
 }
@@ -23,12 +23,12 @@ impl<R: Read> Read for Lz4<R> {
             if read > 0 || buffer.is_empty() {
                 return Ok(read);
             }
-            // The decoder returns 0 at the end of each frame, and also where the source ends within a frame.
+            // The decoder returns 0 at the end of each frame, after an empty block, and where the source ends within a frame.
             let frames = self.decoder.get_mut();
-            match (frames.is_inside, frames.is_at_end) {
+            match (frames.frame.is_some(), frames.is_at_end) {
                 (true, true) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                (true, false) => frames.is_inside = false,
-                (false, _) => return Ok(0),
+                (false, true) => return Ok(0),
+                (_, false) => {}
             }
         }
     }
@@ -39,8 +39,75 @@ struct Frames<R: Read> {
     source: BufReader<R>,
     /// The bytes of the frame's magic number that the decoder has not read yet.
     magic: Vec<u8>,
-    is_inside: bool,
+    /// The position in the current frame.
+    frame: Option<FramePosition>,
     is_at_end: bool,
+}
+
+/// The position in a frame after its magic number. The decoder does not say whether a frame has ended.
+struct FramePosition {
+    part: Part,
+    /// How many bytes of the part are not read.
+    left: usize,
+    flags: u8,
+    block_size: u32,
+}
+
+/// The parts of a frame, in their order; a block has its checksum.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Flags,
+    Descriptor,
+    BlockSize,
+    Block,
+    ContentChecksum,
+    End,
+}
+
+impl FramePosition {
+    const START: Self = Self { part: Part::Flags, left: 1, flags: 0, block_size: 0 };
+
+    const CONTENT_SIZE: u8 = 0x08;
+    const DICTIONARY: u8 = 0x01;
+    const CONTENT_CHECKSUM: u8 = 0x04;
+    const BLOCK_CHECKSUM: u8 = 0x10;
+
+    /// Moves over bytes that the decoder reads.
+    fn pass(&mut self, mut bytes: &[u8]) {
+        while self.part != Part::End && !bytes.is_empty() {
+            let (part, rest) = bytes.split_at(self.left.min(bytes.len()));
+            match self.part {
+                Part::Flags => self.flags = part[0],
+                Part::BlockSize => {
+                    for byte in part {
+                        self.block_size = self.block_size >> 8 | u32::from(*byte) << 24;
+                    }
+                }
+                _ => {}
+            }
+            (self.left, bytes) = (self.left - part.len(), rest);
+            while self.left == 0 && self.part != Part::End {
+                self.enter_next();
+            }
+        }
+    }
+
+    fn enter_next(&mut self) {
+        /// The bit of an uncompressed block.
+        const UNCOMPRESSED: u32 = 1 << 31;
+        let optional = |flag: u8, bytes: usize| if self.flags & flag == 0 { 0 } else { bytes };
+        (self.part, self.left) = match self.part {
+            // The block size and the checksum of the descriptor are a byte each.
+            Part::Flags => (Part::Descriptor, 2 + optional(Self::CONTENT_SIZE, 8) + optional(Self::DICTIONARY, 4)),
+            Part::BlockSize if self.block_size == 0 => (Part::ContentChecksum, optional(Self::CONTENT_CHECKSUM, 4)),
+            Part::BlockSize => {
+                let size = usize::try_from(self.block_size & !UNCOMPRESSED).unwrap_or(usize::MAX);
+                (Part::Block, size.saturating_add(optional(Self::BLOCK_CHECKSUM, 4)))
+            }
+            Part::Descriptor | Part::Block => (Part::BlockSize, 4),
+            Part::ContentChecksum | Part::End => (Part::End, 0),
+        };
+    }
 }
 
 impl<R: Read> Frames<R> {
@@ -61,7 +128,7 @@ impl<R: Read> Frames<R> {
             match magic {
                 [0x04, 0x22, 0x4d, 0x18] => {
                     self.magic = magic.to_vec();
-                    self.is_inside = true;
+                    self.frame = Some(FramePosition::START);
                     return Ok(());
                 }
                 [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
@@ -80,7 +147,7 @@ impl<R: Read> Frames<R> {
 
 impl<R: Read> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.is_inside {
+        if self.frame.is_none() {
             self.enter()?;
         }
         if !self.magic.is_empty() {
@@ -91,6 +158,12 @@ impl<R: Read> Read for Frames<R> {
         }
         let read = self.source.read(buffer)?;
         self.is_at_end = read == 0 && !buffer.is_empty();
+        if let Some(frame) = &mut self.frame {
+            frame.pass(&buffer[..read]);
+            if frame.part == Part::End {
+                self.frame = None;
+            }
+        }
         Ok(read)
     }
 }

@@ -75,6 +75,44 @@ fn zstd_with_skippable_frames_and_gzip_with_zero_padding_are_read() {
 }
 
 #[test]
+fn lz4_may_begin_with_skippable_frames() {
+    let expected = read_all(b"one\ntwo\n", &options("a.txt"));
+    for size in [0_u32, 5, 10_000] {
+        let skipped = [&b"\x5a\x2a\x4d\x18"[..], &size.to_le_bytes(), &vec![b'\n'; size as usize]].concat();
+        let archive = [&skipped[..], &skipped, &lz4(b"one\n"), &skipped, &lz4(b"two\n"), &skipped].concat();
+        for path in ["-", "a.txt", "a.txt.lz4"] {
+            assert_eq!(read_all(&archive, &options(path)), expected, "{path}");
+        }
+        assert!(refusal(&archive, &options("a.txt.zst")).contains("the file extension says zstd"));
+        assert_eq!(read_all(&skipped.repeat(3), &options("-")), []);
+        let cut = &skipped[..skipped.len() - 1];
+        assert!(refusal(cut, &options("a.txt.lz4")).contains("truncated"), "{size}");
+        assert!(refusal(&[&skipped[..], b"text\n"].concat(), &options("-")).contains("neither zstd nor lz4 data follows"));
+    }
+    for length in 0..7 {
+        assert!(refusal(&b"\x5a\x2a\x4d\x18\x01\0\0\0x"[..length], &options("a.txt.lz4")).contains("truncated"), "{length}");
+    }
+}
+
+#[test]
+fn an_empty_lz4_block_does_not_end_its_frame() {
+    let expected = read_all(b"one\ntwo\n", &options("a.txt"));
+    let whole = lz4(b"one\ntwo\n");
+    // Flags, block size and checksum after the magic number, and the checksum of the content.
+    let (header, checksum) = (&whole[..7], &whole[whole.len() - 4..]);
+    let block = |text: &[u8]| [&(text.len() as u32 | 1 << 31).to_le_bytes()[..], text].concat();
+    let empty = [block(b""), [&1_u32.to_le_bytes()[..], b"\0"].concat()];
+    for empty in empty {
+        let blocks = [&empty[..], &block(b"one\n"), &empty, &empty, &block(b"two\n"), &empty].concat();
+        let frame = [header, &blocks, &[0; 4], checksum].concat();
+        assert_eq!(read_all(&frame, &options("a.txt.lz4")), expected);
+        assert_eq!(read_all(&frame.repeat(2), &options("a.txt.lz4")).len(), 4);
+        let mut input = Input::read(Box::new(Cursor::new(frame[..frame.len() - 9].to_vec())), &options("a.txt.lz4")).unwrap();
+        assert!(chain(&drain(&mut input).1.unwrap()).contains("truncated"));
+    }
+}
+
+#[test]
 fn unsupported_containers_are_rejected_by_name() {
     for (bytes, wanted) in [
         (&b"BZh91AY&SY"[..], "bzip2 data is not supported: decompress it first (bzip2 -dc FILE) and pass --input -"),
