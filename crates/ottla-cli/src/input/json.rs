@@ -194,10 +194,10 @@ impl Json {
         let mut length: usize = 0;
         self.mark = BYTE_ORDER_MARK.len();
         loop {
-            let Some(_) = self.peek()? else {
+            if self.peek()?.is_none() {
                 let torn = (!scanner.is_bare()).then_some(CUT_OFF);
                 return Ok(Scanned { length, torn });
-            };
+            }
             let buffer = self.source.buffer();
             let (used, end) = scanner.scan(buffer);
             let read = &buffer[..used];

@@ -100,7 +100,7 @@ fn an_empty_lz4_block_does_not_end_its_frame() {
     let whole = lz4(b"one\ntwo\n");
     // Flags, block size and checksum after the magic number, and the checksum of the content.
     let (header, checksum) = (&whole[..7], &whole[whole.len() - 4..]);
-    let block = |text: &[u8]| [&(text.len() as u32 | 1 << 31).to_le_bytes()[..], text].concat();
+    let block = |text: &[u8]| [&(u32::try_from(text.len()).unwrap() | 1 << 31).to_le_bytes()[..], text].concat();
     let empty = [block(b""), [&1_u32.to_le_bytes()[..], b"\0"].concat()];
     for empty in empty {
         let blocks = [&empty[..], &block(b"one\n"), &empty, &empty, &block(b"two\n"), &empty].concat();
