@@ -114,6 +114,8 @@ impl Checkpoints {
             Store::Topic(store) => {
                 futures::executor::block_on(store.prepare(producer))?;
                 self.positions = store.load(producer, &plan.settings.consumer, interrupt)?;
+                // The first interval begins with the first row.
+                self.last = Instant::now();
                 Ok(())
             }
         }
