@@ -180,6 +180,12 @@ mod tests {
                 "the client's certificate",
             ),
             (
+                code::TRANSPORT,
+                "Receive failed: error:0A000139:SSL routines::record layer failure (after 0ms in state APIVERSION_QUERY)",
+                None,
+                "the TLS handshake failed",
+            ),
+            (
                 code::SSL,
                 "SSL handshake failed: error:0A00010B:SSL routines::wrong version number",
                 None,

@@ -51,6 +51,10 @@ pub(super) fn reason_of(code: i32, text: &str, certificate: Option<i32>) -> Opti
     {
         return Some(Reason::ClientCertificate);
     }
+    // OpenSSL cannot read that alert from Kafka 2.8 with TLS 1.3.
+    if says(&["SSL routines::record layer failure"]) {
+        return Some(Reason::Tls);
+    }
     match code {
         code::AUTHENTICATION if says(&["mechanism handshake failed", "Unsupported SASL mechanism"]) => Some(Reason::Mechanism),
         code::AUTHENTICATION if says(&["invalid_token", "invalid_scope", "insufficient_scope"]) => Some(Reason::Token),
