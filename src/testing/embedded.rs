@@ -231,6 +231,9 @@ impl EmbeddedKafka {
     /// Takes a broker down: it closes its connections and refuses new ones. It keeps its port, records and partitions; use
     /// [`set_leader`](Self::set_leader) to move these. Does nothing if the broker is already down.
     ///
+    /// Do not start a process in another thread meanwhile: until it executes its program, it shares the broker's socket, and librdkafka aborts
+    /// this process if it cannot open the port again (`rd_kafka_mock_broker_new_listener`).
+    ///
     /// # Errors
     /// [`ErrorKind::EmbeddedKafka`]: no such broker.
     pub fn broker_down(&self, broker: i32) -> Result<()> {

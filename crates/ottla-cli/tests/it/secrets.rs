@@ -9,7 +9,7 @@ use ottla_test_support::{
 
 use crate::{
     arguments,
-    command::{Ended, command, end, run},
+    command::{Ended, Start as _, command, end, run},
 };
 
 fn see(seen: &mut Seen, ended: &Ended) {
@@ -64,7 +64,7 @@ fn no_secret_in_the_output_of_a_rejected_client() {
     let consume = arguments!["consume", "-c", file, "--topic", "orders", "--max", "1", "--idle", "3"];
     for run in [command(produce), command(consume)] {
         let mut run = run;
-        let ended = end(run.env("RUST_LOG", "trace").spawn().unwrap());
+        let ended = end(run.env("RUST_LOG", "trace").start());
         assert!(ended.code > 0, "{ended:?}");
         assert!(ended.stderr.contains("DEBUG ottla::librdkafka"), "{ended:?}");
         assert!(ended.stderr.contains("no access with alice"), "{ended:?}");

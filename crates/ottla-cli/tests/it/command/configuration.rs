@@ -2,7 +2,7 @@
 
 use ottla_test_support::folder::Folder;
 
-use super::{command, end, example, run};
+use super::{Start as _, command, end, example, run};
 use crate::arguments;
 
 #[test]
@@ -44,8 +44,7 @@ fn explain_shows_the_origin_of_each_value() {
     );
     let mut explain = command(arguments!["config", "explain", file, "--set", "batch.size=3000"]);
     explain.env("OTTLA_BATCH_SIZE", "2000").env("OTTLA_LINGER_MS", "2").env("KAFKA_BOOTSTRAP_SERVERS", "in-environment:9092");
-    let ended =
-        end(explain.spawn().unwrap()).with(0).saying(&["KAFKA_BOOTSTRAP_SERVERS is not used: bootstrap.servers is set in "]);
+    let ended = end(explain.start()).with(0).saying(&["KAFKA_BOOTSTRAP_SERVERS is not used: bootstrap.servers is set in "]);
     let row = |name: &str| {
         let row = ended.stdout.lines().find(|line| line.split_whitespace().next() == Some(name));
         row.unwrap_or_else(|| panic!("{name} is not in\n{}", ended.stdout)).split_whitespace().take(3).collect::<Vec<_>>()
@@ -67,7 +66,7 @@ fn kafka_bootstrap_servers_has_the_lowest_precedence() {
         let file = folder.file("servers.toml", text);
         let mut explain = command(arguments!["config", "explain", file].into_iter().chain(flags.iter().map(Into::into)));
         explain.envs(variables.iter().copied());
-        let ended = end(explain.spawn().unwrap()).with(0);
+        let ended = end(explain.start()).with(0);
         let rows = ended.stdout.lines().filter(|line| line.starts_with("bootstrap.servers"));
         rows.map(|row| row.split_whitespace().nth(1).unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -97,10 +96,10 @@ fn the_variables_of_a_kubernetes_service_are_ignored() {
         ("OTTLA_PORT_80_TCP_PORT", "80"),
         ("OTTLA_PORT_80_TCP_ADDR", "10.96.3.7"),
     ]);
-    end(check.spawn().unwrap()).with(0);
+    end(check.start()).with(0);
     let mut check = command(arguments!["config", "check", file]);
     check.env("OTTLA_PORT", "tcp://10.96.3.7:80").env("OTTLA_LIGNER_MS", "5");
-    let ended = end(check.spawn().unwrap()).with(2).saying(&["OTTLA_LIGNER_MS", "did you mean OTTLA_LINGER_MS"]);
+    let ended = end(check.start()).with(2).saying(&["OTTLA_LIGNER_MS", "did you mean OTTLA_LINGER_MS"]);
     assert!(!ended.stderr.contains("OTTLA_PORT"), "{}", ended.stderr);
 }
 
@@ -167,7 +166,7 @@ fn a_placeholder_in_a_jaas_string_may_hold_any_characters() {
     for password in ["pass\"word", "back\\slash", "\"; x=\"y", "'", "\\", "a\nb"] {
         let mut check = command(arguments!["config", "check", file]);
         check.env("KAFKA_PASSWORD", password);
-        end(check.spawn().unwrap()).with(0);
+        end(check.start()).with(0);
     }
 }
 
@@ -177,7 +176,7 @@ fn a_misspelled_variable_is_an_error() {
     let file = folder.file("orders.properties", "bootstrap.servers=localhost:9092\n");
     let mut check = command(arguments!["config", "check", file]);
     check.env("OTTLA_LIGER_MS", "5");
-    end(check.spawn().unwrap()).with(2).saying(&["OTTLA_LIGER_MS", "OTTLA_LINGER_MS"]);
+    end(check.start()).with(2).saying(&["OTTLA_LIGER_MS", "OTTLA_LINGER_MS"]);
 }
 
 #[test]
@@ -192,7 +191,7 @@ fn a_file_may_configure_a_consumer() {
         .env("OTTLA_LINGER_MS", "2")
         .env("OTTLA_AUTO_OFFSET_RESET", "earliest")
         .env("OTTLA_CONSUMER_GROUP_INSTANCE_ID", "here");
-    let ended = end(explain.spawn().unwrap()).with(0);
+    let ended = end(explain.start()).with(0);
     let (producer, consumer) = ended.stdout.split_once("\n[consumer]\n").unwrap();
     let row = |table: &str, name: &str| {
         let row = table.lines().find(|line| line.split_whitespace().next() == Some(name));

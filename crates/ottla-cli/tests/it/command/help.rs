@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{command, end, run};
+use super::{Start as _, command, end, run};
 
 #[test]
 fn help_matches_the_snapshots() {
@@ -23,7 +23,7 @@ fn help_matches_the_snapshots() {
     ] {
         let mut help = command(arguments);
         help.env("COLUMNS", "100");
-        let ended = end(help.spawn().unwrap()).with(0);
+        let ended = end(help.start()).with(0);
         assert_eq!(ended.stderr, "", "{name}");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/help").join(format!("{name}.txt"));
         if std::env::var_os("OTTLA_UPDATE_SNAPSHOTS").is_some() {

@@ -10,11 +10,15 @@ use std::{
     io::Write as _,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{RecvTimeoutError, channel},
+    sync::{
+        PoisonError, RwLock,
+        mpsc::{RecvTimeoutError, channel},
+    },
     thread,
     time::Duration,
 };
 
+use ottla::testing::EmbeddedKafka;
 use ottla_test_support::repository;
 
 /// The result of a run of the command.
@@ -75,14 +79,36 @@ fn ignores_interrupts() -> bool {
     ignored.unwrap_or(0) & 0b10 > 0
 }
 
+/// Held while a process starts: until it executes its program, it has the sockets of this one, also that of a broker of librdkafka's mock
+/// cluster, which aborts if it cannot open it again.
+static STARTING: RwLock<()> = RwLock::new(());
+
+/// How tests start processes.
+pub(crate) trait Start {
+    fn start(&mut self) -> Child;
+}
+
+impl Start for Command {
+    fn start(&mut self) -> Child {
+        let _starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+        self.spawn().unwrap()
+    }
+}
+
+/// Takes a broker down while no process starts.
+pub(crate) fn take_down(kafka: &EmbeddedKafka, broker: i32) {
+    let _none_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    kafka.broker_down(broker).unwrap();
+}
+
 /// Runs the command until it ends.
 pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ended {
-    end(command(arguments).spawn().unwrap())
+    end(command(arguments).start())
 }
 
 /// Runs the command with this stdin until it ends.
 pub(crate) fn run_with_stdin<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>, stdin: &[u8]) -> Ended {
-    let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = command(arguments).stdin(Stdio::piped()).start();
     let mut pipe = child.stdin.take().unwrap();
     thread::scope(|threads| {
         // A command that ends early closes the pipe, which is no error.
@@ -100,7 +126,7 @@ pub(crate) fn end(child: Child) -> Ended {
     let id = child.id();
     let guard = thread::spawn(move || {
         if ends.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
-            let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
+            let _ = Command::new("kill").args(["-9", &id.to_string()]).start().wait();
         }
     });
     let output = child.wait_with_output().unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Place, kill};
 use crate::{
     arguments,
-    command::{Ended, command, end, run},
+    command::{Ended, Start as _, command, end, run},
 };
 
 /// A configuration with checkpoints, and the arguments of `ottla produce` for it.
@@ -143,7 +143,7 @@ fn after_a_kill_no_row_is_missing() {
     place.folder.file("numbers.csv.gz", gzip(numbers(3000).as_bytes()));
     let job = Job::new(&place, "numbers.csv.gz", "", "file = \"orders.ckpt\"\ninterval.ms = 20");
     for records in [300, 900, 1500] {
-        let mut child = command(job.arguments(&["--rate", "1000/s"])).spawn().unwrap();
+        let mut child = command(job.arguments(&["--rate", "1000/s"])).start();
         place.wait_for(records);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -166,7 +166,7 @@ fn ctrl_c_writes_the_position() {
     let place = Place::new(1);
     place.folder.file("numbers.csv", numbers(5000));
     let job = Job::with_file(&place, "numbers.csv");
-    let child = command(job.arguments(&["--rate", "500/s"])).spawn().unwrap();
+    let child = command(job.arguments(&["--rate", "500/s"])).start();
     place.wait_for(20);
     kill(&child, "INT");
     let report = end(child).with(130).report();
@@ -239,7 +239,7 @@ fn a_second_run_with_the_same_checkpoint_file_is_refused() {
     let place = Place::new(1);
     place.folder.file("numbers.csv", numbers(5000));
     let job = Job::new(&place, "numbers.csv", "", "file = \"orders.ckpt\"\ninterval.ms = 10");
-    let child = command(job.arguments(&["--rate", "100/s"])).spawn().unwrap();
+    let child = command(job.arguments(&["--rate", "100/s"])).start();
     place.wait_for(20);
     job.run(&[]).with(2).saying(&["orders.ckpt: is in use by another run"]);
     job.checkpoint("reset", &[]).with(2).saying(&["is in use by another run"]);
@@ -269,7 +269,7 @@ fn a_disk_that_fills_up_ends_the_run() {
     let place = Place::new(1);
     place.folder.file("numbers.csv", numbers(5000));
     let job = Job::new(&place, "numbers.csv", "", "file = \"orders.ckpt\"\ninterval.ms = 10");
-    let child = command(job.arguments(&["--rate", "500/s"])).spawn().unwrap();
+    let child = command(job.arguments(&["--rate", "500/s"])).start();
     place.wait_for(20);
     // A writer either finds the link, or creates the file just before: then the link cannot be made, and the next attempt is made.
     let temporary = place.folder.path("orders.ckpt.tmp");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Place, kill};
 use crate::{
     arguments,
-    command::{command, end, run},
+    command::{Start as _, command, end, run},
 };
 
 type Bytes<'a> = Option<&'a [u8]>;
@@ -89,7 +89,7 @@ fn a_closed_pipe_ends_it() {
     let place = Place::new(1);
     let value = vec![b'x'; 10_000];
     send(&place, &vec![(None, Some(value.as_slice())); 100]);
-    let mut child = command(consume(&place, &["--from-beginning"])).spawn().unwrap();
+    let mut child = command(consume(&place, &["--from-beginning"])).start();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains("\"offset\":0"), "{line}");
@@ -100,7 +100,7 @@ fn a_closed_pipe_ends_it() {
 fn ctrl_c_ends_it() {
     let place = Place::new(1);
     send(&place, &[(None, Some(b"one"))]);
-    let mut child = command(consume(&place, &["--from-beginning"])).spawn().unwrap();
+    let mut child = command(consume(&place, &["--from-beginning"])).start();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();

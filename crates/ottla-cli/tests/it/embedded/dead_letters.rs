@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Place, kill, start_with_stdin};
 use crate::{
     arguments,
-    command::{command, end, run, run_with_stdin},
+    command::{Start as _, command, end, run, run_with_stdin},
 };
 
 const ROWS: &str = "{\"id\":1}\nno json\n{\"id\":2}\n";
@@ -35,7 +35,7 @@ fn the_input_is_rejected_as_dead_letter_file_under_any_name() {
     // stdin may be the file too, opened by the shell.
     let mut redirected = command(place.produce_with(&arguments!["--input", "-", "--format", "jsonl", "--dead-letter", input]));
     redirected.stdin(fs::File::open(&input).unwrap());
-    end(redirected.spawn().unwrap()).with(2).saying(&["is the input"]);
+    end(redirected.start()).with(2).saying(&["is the input"]);
     let config = place.config("producer.properties", "linger.ms=0\n");
     let arguments = place.produce_with(&arguments!["--input", input, "--dead-letter", config]);
     run(arguments).with(2).saying(&["is the configuration"]);
@@ -53,10 +53,10 @@ fn stdout_must_not_be_the_input_but_may_share_a_file_with_stderr() {
         let arguments = text_report(place.produce_with(&arguments!["--input", input, "--dead-letter", dead]));
         let mut onto_input = command(&arguments);
         onto_input.stdout(appended(&input));
-        end(onto_input.spawn().unwrap()).with(2).saying(&["dead-letter file - (stdout): is the input; give another file"]);
+        end(onto_input.start()).with(2).saying(&["dead-letter file - (stdout): is the input; give another file"]);
         let mut together = command(&arguments);
         together.stdout(appended(&log)).stderr(appended(&log));
-        end(together.spawn().unwrap()).with(1);
+        end(together.start()).with(1);
     }
     assert_eq!(fs::read_to_string(&input).unwrap(), ROWS);
     assert!(fs::read_to_string(&log).unwrap().contains("InvalidJson"));
@@ -98,7 +98,7 @@ fn a_file_read_by_the_same_pipeline_is_rejected() {
     let mut shell = std::process::Command::new("bash");
     shell.args(["-c", "cat \"$0\" | \"$@\""]).arg(&dead).arg(ottla.get_program()).args(ottla.get_args());
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    end(shell.spawn().unwrap()).with(2).saying(&["cat reads it as part of this pipeline", "give another file"]);
+    end(shell.start()).with(2).saying(&["cat reads it as part of this pipeline", "give another file"]);
     assert!(fs::read_to_string(&dead).unwrap() == letters, "the file has changed");
 }
 
@@ -117,7 +117,7 @@ fn a_dash_and_dev_stdout_are_stdout() {
         let log = place.folder.file("log", "before\n");
         let mut logged = command(text_report(produce(dead)));
         logged.stdout(fs::OpenOptions::new().append(true).open(&log).unwrap());
-        end(logged.spawn().unwrap()).with(1);
+        end(logged.start()).with(1);
         let text = fs::read_to_string(&log).unwrap();
         assert!(text.starts_with("before\n{\"line\":2,") && text.lines().count() == 2, "{dead}: {text}");
     }

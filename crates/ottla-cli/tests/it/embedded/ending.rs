@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Place, kill, start_with_stdin};
 use crate::{
     arguments,
-    command::{command, end, run},
+    command::{Start as _, command, end, run, take_down},
 };
 
 fn set(arguments: Vec<OsString>, settings: &[&str]) -> Vec<OsString> {
@@ -53,7 +53,7 @@ fn the_broker_stops_during_the_run() {
     let arguments = set(arguments, &["request.timeout.ms=2000", "delivery.timeout.ms=8000"]);
     let mut child = start_with_stdin(&arguments, "one\ntwo\n");
     place.wait_for(2);
-    place.kafka.broker_down(1).unwrap();
+    take_down(&place.kafka, 1);
     std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"three\nfour\nfive\n").unwrap();
     drop(child.stdin.take());
     let report = end(child).with(1).report();
@@ -83,7 +83,7 @@ fn a_buffer_that_stays_full_for_max_block_ms() {
     let settings = ["buffer.memory=5000", "max.block.ms=2000", "request.timeout.ms=4000", "delivery.timeout.ms=4000"];
     let mut child = start_with_stdin(&set(arguments, &settings), "one\n");
     place.wait_for(1);
-    place.kafka.broker_down(1).unwrap();
+    take_down(&place.kafka, 1);
     let line = "x".repeat(4000) + "\n";
     std::io::Write::write_all(child.stdin.as_mut().unwrap(), line.repeat(2).as_bytes()).unwrap();
     drop(child.stdin.take());
@@ -140,7 +140,7 @@ fn a_signal_ignored_at_start_stays_ignored() {
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(ottla.get_program()).args(ottla.get_args());
     shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("KAFKA_BOOTSTRAP_SERVERS");
-    let mut child = shell.spawn().unwrap();
+    let mut child = shell.start();
     std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"one\n").unwrap();
     place.wait_for(1);
     kill(&child, "HUP");
@@ -179,7 +179,7 @@ fn a_record_is_sent_without_waiting_for_the_next() {
 #[test]
 fn ctrl_c_while_no_broker_answers() {
     let place = Place::new(1);
-    place.kafka.broker_down(1).unwrap();
+    take_down(&place.kafka, 1);
     let mut child = start_with_stdin(&place.produce_with(&arguments!["--input", "-"]), "one\n");
     drop(child.stdin.take());
     // The command handles signals before it connects, but nothing shows when it does.
@@ -205,7 +205,7 @@ fn ctrl_c_before_the_first_bytes() {
 #[test]
 fn closed_stdout_and_stderr_are_ignored() {
     let place = Place::new(1);
-    let mut child = command(place.produce("orders.txt", "one\n")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command(place.produce("orders.txt", "one\n")).stdout(Stdio::piped()).stderr(Stdio::piped()).start();
     drop((child.stdout.take(), child.stderr.take()));
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(place.values(), ["one"]);

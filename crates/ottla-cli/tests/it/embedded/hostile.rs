@@ -14,7 +14,7 @@ use ottla_test_support::table::{Row, Table};
 use super::Place;
 use crate::{
     arguments,
-    command::{command, end, run_with_stdin},
+    command::{Start as _, command, end, run_with_stdin},
     log,
 };
 
@@ -50,7 +50,7 @@ fn stream(input: &'static str, format: &str, write: impl FnOnce(&mut ChildStdin)
     let place = Place::new(1);
     let dead = place.folder.path("dead.jsonl");
     let arguments = place.produce_with(&arguments!["--input", "-", "--format", format, "--dead-letter", dead]);
-    let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = command(arguments).stdin(Stdio::piped()).start();
     let mut stdin = child.stdin.take().unwrap();
     write(&mut stdin).unwrap();
     stdin.flush().unwrap();

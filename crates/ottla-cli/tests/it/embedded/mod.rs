@@ -28,7 +28,11 @@ use std::{
 use ottla::testing::{ApiKey, BrokerError, EmbeddedKafka};
 use ottla_test_support::folder::Folder;
 
-use crate::{arguments, command::command, log};
+use crate::{
+    arguments,
+    command::{Start as _, command},
+    log,
+};
 
 /// A broker with the topic `orders`, and a folder for files.
 struct Place {
@@ -90,13 +94,13 @@ impl Place {
 /// Starts a command with these lines on its stdin, which stays open.
 fn start_with_stdin(arguments: &[OsString], lines: &str) -> Child {
     let mut command: Command = command(arguments);
-    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(std::process::Stdio::piped()).start();
     child.stdin.as_mut().unwrap().write_all(lines.as_bytes()).unwrap();
     child
 }
 
 /// Sends a signal.
 fn kill(child: &Child, signal: &str) {
-    let status = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+    let status = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).start().wait().unwrap();
     assert!(status.success());
 }

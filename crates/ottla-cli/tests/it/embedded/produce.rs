@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Place;
 use crate::{
     arguments,
-    command::{example, run, run_with_stdin},
+    command::{Start as _, example, run, run_with_stdin},
 };
 
 const CSV: &str = "id,name,price\n1,Ann,5\n2,\"B\"\"ob\nBell\",NA\nNA,Cleo,7\n";
@@ -197,7 +197,7 @@ fn the_environment_overrides_the_file() {
         "json"
     ]);
     command.env("OTTLA_BOOTSTRAP_SERVERS", place.kafka.bootstrap_servers());
-    let ended = crate::command::end(command.spawn().unwrap()).with(0);
+    let ended = crate::command::end(command.start()).with(0);
     assert_eq!(ended.report()["acknowledged"], json!(1));
     assert_eq!(place.records().len(), 1);
 }
@@ -209,7 +209,7 @@ fn stdin_is_the_default_input_if_it_is_a_pipe_or_a_file() {
     run_with_stdin(&arguments, b"one\n").with(0);
     let mut command = crate::command::command(&arguments);
     command.stdin(std::fs::File::open(place.folder.file("orders.txt", "two\n")).unwrap());
-    crate::command::end(command.spawn().unwrap()).with(0);
+    crate::command::end(command.start()).with(0);
     assert_eq!(place.values(), ["one", "two"]);
     // stdin is /dev/null here.
     run(&arguments).with(2).saying(&["no input: pass --input"]);
