@@ -47,7 +47,7 @@ use clap::Parser as _;
 
 use args::{Arguments, Command};
 
-// librdkafka allocates with malloc, which is mimalloc's as well.
+// On Linux librdkafka allocates with malloc, which is mimalloc's as well.
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
