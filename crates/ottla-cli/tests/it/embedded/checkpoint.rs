@@ -309,7 +309,7 @@ fn settings_that_do_not_fit_are_refused_with_their_line() {
     let dead = place.folder.path("dead.jsonl");
     job.run(&["--dead-letter", dead.to_str().unwrap()]).with(2).saying(&["is the dead-letter file; give another file"]);
     let pipe = place.folder.path("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(Command::new("mkfifo").arg(&pipe).start().wait().unwrap().success());
     Job::with_file(&place, "pipe").is_refused(&["pipe: a pipe or device cannot be read again from a checkpoint"]);
     let job = Job::with_file(&place, "notes.txt");
     run(arguments!["config", "check", job.config]).with(0);

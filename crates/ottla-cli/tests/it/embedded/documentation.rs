@@ -1,9 +1,15 @@
 //! Runs the console examples of README and docs, and compares their output.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use ottla::testing::EmbeddedKafka;
 use ottla_test_support::{folder::Folder, repository};
+
+use crate::command::Start as _;
 
 /// A command of an example, and its output.
 struct Example {
@@ -114,7 +120,10 @@ fn console_examples_print_the_documented_output() {
             .args(["-c", &format!("exec 2>&1\n{command}")])
             .current_dir(folder.path("."))
             .env("PATH", search)
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .start()
+            .wait_with_output()
             .unwrap();
         let printed = String::from_utf8(ran.stdout).unwrap();
         let comparable = |lines: &mut dyn Iterator<Item = &str>| lines.map(|line| comparable(line, servers)).collect::<Vec<_>>();
