@@ -42,11 +42,14 @@ impl HostSetting {
     /// As for [`value`](Self::value); an entry contains a comma.
     pub fn entries(&self) -> Result<Vec<&str>, String> {
         let value = self.value()?;
-        Ok(match self.entries {
-            None => vec![value],
-            Some(0) => Vec::new(),
-            Some(_) => value.split(',').collect(),
-        })
+        match self.entries {
+            None => Ok(vec![value]),
+            Some(0) => Ok(Vec::new()),
+            Some(count) => {
+                let entries: Vec<_> = value.split(',').collect();
+                if entries.len() == count { Ok(entries) } else { Err(table::COMMA.to_owned()) }
+            }
+        }
     }
 
     /// The value as it is in the file, if it has placeholders: for messages, because a placeholder's text may be a secret.
@@ -116,5 +119,23 @@ fn members(path: &Path) -> Result<Vec<table::Member>, ConfigError> {
 impl std::fmt::Debug for HostSetting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HostSetting").field("line", &self.line).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_with_a_comma_does_not_make_more_entries() {
+        // A file that a placeholder names may change after the list is checked.
+        let list = |value: &str, entries| {
+            let value = Ok(Secret::from(value));
+            HostSetting { line: 1, name: "input.path".to_owned(), value, entries, written: None }
+        };
+        assert_eq!(list("a,b", Some(2)).entries(), Ok(vec!["a", "b"]));
+        for (value, count) in [("a,b,c", 2), ("a", 2), ("a,b", 1)] {
+            assert_eq!(list(value, Some(count)).entries(), Err(table::COMMA.to_owned()), "{value}");
+        }
     }
 }

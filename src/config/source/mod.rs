@@ -55,7 +55,7 @@ impl ProducerConfig {
     /// In TOML, YAML and JSON the settings are in the table `producer`, or at the top level of a file that has neither a table
     /// `producer` nor a table `consumer`. Nested tables and dotted names are equivalent. Values may be strings, numbers, booleans
     /// or lists of strings. `${NAME}` is replaced by an environment variable, `${NAME:-DEFAULT}` by the default if the variable is not
-    /// set or empty, `${file:PATH}` by the content of a file without its last line end, `$${` by a plain `${`. A `.properties` file is parsed as by Java; it is read as UTF-8 if it is valid UTF-8,
+    /// set or empty (it must not contain `${`), `${file:PATH}` by the content of a file without its last line end, `$${` by a plain `${`. A `.properties` file is parsed as by Java; it is read as UTF-8 if it is valid UTF-8,
     /// else as ISO-8859-1. Its `config.providers` may name Kafka's providers of files, directories and environment variables, for
     /// `${file:PATH:KEY}`, `${dir:PATH:KEY}` and `${env:NAME}`.
     ///

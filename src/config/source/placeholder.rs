@@ -74,6 +74,9 @@ fn parts_with(
             (None, Some(("file", path))) => text_of(path)?,
             // As in a shell, the default also applies to a variable that is empty.
             (None, Some((name, default))) if default.starts_with('-') && is_variable(name) => {
+                if default.contains("${") {
+                    return Err(format!("the default of ${{{name}:-..}} has a ${{, which is not replaced there; set {name}"));
+                }
                 let value = variable(name)?.filter(|value| !value.expose().is_empty());
                 value.unwrap_or_else(|| default[1..].into())
             }
@@ -152,7 +155,9 @@ mod tests {
         let expanded = |text: &str| expand(text).map(Option::unwrap);
         assert_eq!(expanded("${HOST:-localhost}:${PORT:-9092}"), Ok("broker:9092".to_owned()));
         assert_eq!(expanded("<${EMPTY:-a:-b}${NONE:-}>"), Ok("<a:-b>".to_owned()));
-        assert_eq!(expanded("${NONE:-${HOST}}"), Ok("${HOST}".to_owned()), "a default has no placeholders");
+        for text in ["${NONE:-${HOST}}", "${HOST:-${NONE}}", "${NONE:-a${HOST:-b}}", "${NONE:-$${HOST}}"] {
+            assert!(expand(text).unwrap_err().contains(":-..} has a ${, which is not replaced there; set "), "{text}");
+        }
         assert_eq!(expand("${BINARY:-x}"), Err("is not UTF-8".to_owned()));
         assert!(expand("${1:-x}").unwrap_err().contains("names no provider"));
         assert!(expand("${HOST:x}").unwrap_err().contains("names no provider"));

@@ -83,8 +83,15 @@ fn flatten(prefix: String, member: Member, pairs: &mut Vec<Pair>) {
     pairs.push(Pair { line, name, value, entries });
 }
 
+/// The error of an entry that would become several.
+pub(super) const COMMA: &str = "has a list entry with a comma, which is the separator; make it separate entries";
+
+fn expanded(text: &Secret) -> Result<Option<Secret>, String> {
+    placeholder::expand(text.expose(), &Providers::default())
+}
+
 fn has_comma(text: &Secret) -> bool {
-    let expanded = placeholder::expand(text.expose(), &Providers::default()).ok().flatten();
+    let expanded = expanded(text).ok().flatten();
     expanded.as_ref().unwrap_or(text).expose().contains(',')
 }
 
@@ -94,12 +101,16 @@ fn join(items: Vec<Node>) -> Result<Secret, &'static str> {
         match item {
             // The check applies to a placeholder's value too. A placeholder without a value is reported with the whole list.
             Node::Text(text) if has_comma(&text) => {
-                return Err("has a list entry with a comma, which is the separator; make it separate entries");
+                return Err(COMMA);
             }
             Node::Text(text) => texts.push(text),
             Node::Invalid(what) => return Err(what),
             Node::List(_) | Node::Table(_) => return Err("must be a list of strings, not of lists or tables"),
         }
     }
-    Ok(Secret::join(&texts, ","))
+    let joined = Secret::join(&texts, ",");
+    if texts.iter().any(|text| expanded(text).is_err()) && expanded(&joined).is_ok() {
+        return Err("has a placeholder that begins in one list entry and ends in another; close it in its entry");
+    }
+    Ok(joined)
 }

@@ -175,6 +175,8 @@ fn a_list_entry_is_one_value() {
     fs::write(&path, "a:1,b:2").unwrap();
     let list = format!("bootstrap.servers = [\"${{file:{}}}\"]", path.display());
     assert!(problems(&list, Format::Toml).contains("has a list entry with a comma"));
+    let split = "bootstrap.servers = [\"${OTTLA_NO_SUCH:-a:1\", \"b:2}\"]";
+    assert!(problems(split, Format::Toml).contains("has a placeholder that begins in one list entry and ends in another"));
     let whole = from_str(&list.replace(['[', ']'], ""), Format::Toml).unwrap();
     assert_eq!(whole.get("bootstrap.servers"), Some("a:1,b:2"));
     fs::write(&path, "a:1").unwrap();
