@@ -164,8 +164,8 @@ pub(crate) struct ProduceArguments {
     /// The key of every record; overrides the file's.
     #[arg(short, long, value_name = "KEY")]
     pub(crate) key: Option<String>,
-    /// The text between the key and the value of a line. A line without it has no key. The same as `parse_key`, `key_separator` and
-    /// `ignore_error` in [input].
+    /// The text between the key and the value of a line; `\t` and `\x7c` are characters. A line without it has no key. The same as
+    /// `parse_key`, `key_separator` and, unless `parse_headers` is set, `ignore_error` in [input].
     #[arg(short = 'K', long, value_name = "TEXT", conflicts_with = "key")]
     pub(crate) key_separator: Option<String>,
     /// Adds a header to every record; replaces the file's header of the same name. May be repeated.
@@ -174,7 +174,7 @@ pub(crate) struct ProduceArguments {
     /// The partition of every record; overrides the file's.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     pub(crate) partition: Option<i32>,
-    /// Sends empty values as null.
+    /// Sends empty values as null, besides those that `tombstone_markers` in [record] names.
     #[arg(short = 'Z', long)]
     pub(crate) null_empty: bool,
     /// Starts a broker inside the process, produces to it, reads all records back and compares them. Needs no Kafka.

@@ -6,6 +6,7 @@ use futures::{
     executor::block_on,
     future::{Either, select},
 };
+use ottla::record::Headers;
 
 use crate::{
     consumed::{Unsent, write_unsent},
@@ -17,9 +18,10 @@ use crate::{
     interrupt::Interrupt,
     message,
     plan::Plan,
-    record::Parts,
+    record::{HIDDEN, Parts, check_topic},
     row::RowError,
     sender::parts_of,
+    settings::Client,
 };
 
 /// Writes the first records to stdout, each as a JSON object, and the rows that could not be sent to stderr.
@@ -28,8 +30,14 @@ use crate::{
 /// row that does not fit its schema is shown.
 ///
 /// # Errors
-/// An input cannot be read, or stdout cannot be written.
+/// The configuration is one that a run refuses, an input cannot be read, or stdout cannot be written.
 pub(crate) fn dry_run(plan: &Plan, records: u64, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    plan.settings.check(Client::Producer)?;
+    if plan.record.topic_rule().is_none() {
+        let topic = &plan.topic;
+        check_topic(topic).map_err(|reason| Failure::usage(format!("topic {topic:?}: {reason}")))?;
+    }
+    plan.check_schemas()?;
     let mut inputs = Inputs::new(plan, interrupt)?;
     let opening = std::pin::pin!(inputs.open_first()?);
     let mut opened = match block_on(select(opening, interrupt.pressed())) {
@@ -80,7 +88,7 @@ impl<W: io::Write> Showing<'_, W> {
     /// Shows the records of an input.
     fn show_rows(&mut self, opened: &mut OpenInput) -> Result<(), Stop> {
         let name = self.plan.options(opened.index).name();
-        let OpenInput { input, mapper, .. } = opened;
+        let OpenInput { input, mapper, file, .. } = opened;
         while self.left > 0 {
             let refused = match input.next() {
                 Ok(Step::End) => return Ok(()),
@@ -91,6 +99,10 @@ impl<W: io::Write> Showing<'_, W> {
                     match parts {
                         Ok(parts) => {
                             self.show(&parts).map_err(Stop::Output)?;
+                            if file.is_none() {
+                                // The next row may arrive much later.
+                                self.output.flush().map_err(Stop::Output)?;
+                            }
                             None
                         }
                         Err(Unfit { kind, message, field }) => {
@@ -127,6 +139,11 @@ impl<W: io::Write> Showing<'_, W> {
     fn show(&mut self, parts: &Parts<'_>) -> io::Result<()> {
         let Parts { topic, partition, timestamp, key, value, headers, .. } = parts;
         let topic = topic.unwrap_or(&self.plan.topic);
+        let headers = headers.iter().map(|header| {
+            let is_hidden = self.plan.record.hides(header.name());
+            (header.name(), if is_hidden { Some(HIDDEN.as_bytes()) } else { header.value() })
+        });
+        let headers = &headers.collect::<Headers>();
         let record = Unsent { topic, partition: *partition, timestamp: *timestamp, key: *key, value: *value, headers };
         write_unsent(&mut self.output, &record)
     }

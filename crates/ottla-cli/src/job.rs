@@ -124,7 +124,9 @@ impl Job {
             return put;
         }
         if CheckpointSettings::has(name) {
-            return self.checkpoint.put(name, setting.line(), setting.value()?);
+            self.checkpoint.put(name, setting.line(), setting.value()?)?;
+            self.checkpoint.show_as_written(setting.written());
+            return Ok(());
         }
         if !is_known(name) {
             return Err(unknown(name));
@@ -144,18 +146,25 @@ impl Job {
     /// Applies the flags that set the same as settings of the file.
     ///
     /// # Errors
-    /// The value of a flag is invalid.
+    /// The value of a flag is invalid, or conflicts with a setting of the file.
     pub(crate) fn override_with(&mut self, arguments: &ProduceArguments) -> Result<(), String> {
-        if arguments.key.is_some() {
+        if arguments.key.is_some() || arguments.key_separator.is_some() {
             self.key_field = None;
+            self.input_settings.remove("key");
         }
         if let Some(separator) = &arguments.key_separator {
-            for (name, value) in [("parse_key", "true"), ("key_separator", separator), ("ignore_error", "true")] {
-                self.input_settings.replace(name, value).map_err(|error| format!("--key-separator: {error}"))?;
-            }
+            let split = unescaped(separator).and_then(|separator| self.input_settings.split_keys_at(separator));
+            split.map_err(|error| format!("--key-separator: {error}"))?;
+            self.record.override_with(false, true);
         }
         self.record.override_parts(arguments.key.as_deref(), arguments.partition, &arguments.header, arguments.null_empty);
-        Ok(())
+        match self.input_settings.conflicts().first() {
+            Some((given, message)) if given.line == 0 => Err(format!("--key-separator: {message}")),
+            Some((given, message)) => {
+                Err(format!("{}:{}: {INPUT}{}: {message}", arguments.settings.place().display(), given.line, given.name))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The table of the input's settings, with their values and origins; empty if the file has none of them.
@@ -218,6 +227,31 @@ impl PartJob {
         }
         Ok(())
     }
+}
+
+/// A separator as kcat reads it: `\t`, `\n` and `\xXX` are characters.
+fn unescaped(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        bytes.extend_from_slice(before.as_bytes());
+        let digits =
+            after.get(1..3).filter(|digits| after.starts_with('x') && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let (byte, length) = match (after.as_bytes().first(), digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
+            (Some(b't'), _) => (b'\t', 1),
+            (Some(b'n'), _) => (b'\n', 1),
+            (_, Some(byte)) => (byte, 3),
+            _ => {
+                return Err(
+                    "has a `\\` that is not \\t, \\n or \\xXX with two hexadecimal digits; write \\x5c for a `\\`".to_owned()
+                );
+            }
+        };
+        bytes.push(byte);
+        rest = &after[length..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8; write a character above \\x7f itself".to_owned())
 }
 
 /// Finds the registry setting for a name in the registry's table, where the prefix `schema.registry.` is optional.
@@ -356,6 +390,27 @@ mod tests {
             assert!(explained(input), "{input}");
         }
         assert!(!explained("path = \"a.jsonl\"\n"));
+    }
+
+    #[test]
+    fn separators_are_those_of_kcat() {
+        for (text, wanted) in
+            [(":", ":"), ("\\t", "\t"), ("a\\x7C\\t\\n", "a|\t\n"), ("\\xc3\\xa9é", "éé"), ("\\x5ct", "\\t"), ("", "")]
+        {
+            assert_eq!(unescaped(text).as_deref(), Ok(wanted), "{text}");
+        }
+        for text in ["\\", "\\\\", "\\r", "\\x1", "\\x+1", "\\xé", "\\é"] {
+            assert!(unescaped(text).unwrap_err().starts_with("has a `\\` that is not"), "{text}");
+        }
+        assert!(unescaped("\\xff").unwrap_err().starts_with("is not UTF-8"));
+    }
+
+    #[test]
+    fn placeholders_of_checkpoint_are_explained_as_they_are_written() {
+        let (job, problems, _) = job("[producer]\n[checkpoint]\nfile = \"${OTTLA_NO_SUCH:-hunter2}\"\n");
+        assert_eq!(problems, [] as [&str; 0]);
+        let explained = job.checkpoint.explain();
+        assert!(explained.contains("${OTTLA_NO_SUCH:-hunter2}") && !explained.contains("\"hunter2\""), "{explained}");
     }
 
     #[test]

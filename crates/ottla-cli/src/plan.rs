@@ -56,6 +56,7 @@ struct Flags {
     has_topic: bool,
     format: Option<Format>,
     key_field: Option<String>,
+    has_key_separator: bool,
 }
 
 impl Plan {
@@ -80,14 +81,19 @@ impl Plan {
                     file.display()
                 )));
             }
-            named => expand(named, FileIdentity::of_path(file).as_slice())?,
+            named => expand(named, &never_inputs(file, arguments.dead_letter.as_deref()))?,
         };
         if !arguments.embedded {
             checkpoint::check_files(&settings.job.checkpoint, &paths, arguments.dead_letter.as_deref())?;
         }
         let has_topic = arguments.topic.is_some();
         let is_stdin = paths.iter().any(|path| path == Path::new("-"));
-        let flags = Flags { has_topic, format: arguments.format, key_field: arguments.key_field.clone() };
+        let flags = Flags {
+            has_topic,
+            format: arguments.format,
+            key_field: arguments.key_field.clone(),
+            has_key_separator: arguments.key_separator.is_some(),
+        };
         let plan = Self::of(settings, file, topic, paths, flags)?;
         if is_stdin && plan.input.format.is_none() {
             plan.record.check(Format::Lines, false)?;
@@ -115,7 +121,7 @@ impl Plan {
         // Without an input in the file, flags may set input and format. `lines` then accepts every serializer.
         let paths = match &job.inputs[..] {
             [] => None,
-            named => Some(expand(named, FileIdentity::of_path(file).as_slice())?),
+            named => Some(expand(named, &never_inputs(file, None))?),
         };
         let names_input = paths.is_some();
         checkpoint::check_files(&job.checkpoint, paths.as_deref().unwrap_or_default(), None)?;
@@ -172,7 +178,11 @@ impl Plan {
         self.paths.iter().map(|path| InputOptions::name_of(path))
     }
 
-    fn check_schemas(&self) -> Result<(), Failure> {
+    /// Checks the schema files.
+    ///
+    /// # Errors
+    /// A schema file cannot be read or is not valid, or a setting of the registry is missing.
+    pub(crate) fn check_schemas(&self) -> Result<(), Failure> {
         let job = &self.settings.job;
         for (part, job, encoding) in [(Part::Key, &job.key, self.encodings.key), (Part::Value, &job.value, self.encodings.value)]
         {
@@ -196,6 +206,12 @@ impl Plan {
         checkpoint::check(&job.checkpoint, &settings.producer, &topic)?;
         let mut record = job.record.clone();
         record.override_with(flags.has_topic, flags.key_field.is_some());
+        let formats = formats(&paths, input.format, record.has_text_values())?;
+        if let Some(format) = formats.first().filter(|_| flags.has_key_separator && !formats.contains(&Format::Lines)) {
+            return Err(Failure::usage(format!(
+                "--key-separator: applies only to lines, but the format is {format}; use --key-field, or key of [record]"
+            )));
+        }
         let mut value = job.value.encoding;
         if flags.format.is_some() {
             override_format(&mut input, &mut value, flags.key_field.is_some(), &file.to_string());
@@ -204,7 +220,6 @@ impl Plan {
             key: Encodings::one("key", job.key.encoding, settings.producer.get("key.serializer"))?,
             value: Encodings::one("value", value, settings.producer.get("value.serializer"))?,
         };
-        let formats = formats(&paths, input.format, record.has_text_values())?;
         for format in &formats {
             record.check(*format, matches!(encodings.value, Some(Encoding::WithSchema(_))))?;
         }
@@ -272,6 +287,13 @@ impl Plan {
         };
         Ok((open(Part::Key, key, &job.key)?, open(Part::Value, value, &job.value)?))
     }
+}
+
+/// The files that neither a folder nor a pattern finds: the configuration, the dead letters, also those of an earlier run, and the files that
+/// stdout and stderr write to.
+fn never_inputs(file: &Path, dead_letter: Option<&Path>) -> Vec<FileIdentity> {
+    let files = [Some(file), dead_letter].into_iter().flatten().filter_map(FileIdentity::of_path);
+    files.chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect()
 }
 
 /// The different formats of the inputs; `given` is the one of all. Without it, an input that does not determine its format is left out.

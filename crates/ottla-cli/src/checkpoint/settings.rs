@@ -71,6 +71,11 @@ impl CheckpointSettings {
         Ok(())
     }
 
+    /// Shows the last setting as it is in the file, if it has placeholders: their text may be a secret.
+    pub(crate) fn show_as_written(&mut self, written: Option<&str>) {
+        GivenSetting::show_last(&mut self.given, written);
+    }
+
     /// Finds settings that conflict with each other, each with file, line and name.
     pub(crate) fn conflicts(&self) -> Vec<String> {
         match (&self.file, &self.topic, &self.given[..]) {

@@ -206,18 +206,28 @@ impl InputSettings {
 
     /// Shows the last setting as it is in the file, if it has placeholders: their text may be a secret.
     pub(crate) fn show_as_written(&mut self, written: Option<&str>) {
-        if let Some((given, written)) = self.given.last_mut().zip(written) {
-            given.value = written.to_owned();
-        }
+        GivenSetting::show_last(&mut self.given, written);
     }
 
-    /// Sets a setting from a flag, instead of the file's.
+    /// Removes a setting of the file, which a flag overrides.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.given.retain(|given| given.name != name);
+    }
+
+    /// Applies the flag that splits lines into key and value. A line without the separator has no key. With `parse_headers` the file's
+    /// `ignore_error` decides that, because it also applies to headers.
     ///
     /// # Errors
-    /// As for [`put`](Self::put).
-    pub(crate) fn replace(&mut self, name: &str, value: &str) -> Result<(), String> {
-        self.given.retain(|given| given.name != name);
-        self.put(name, value, 0)
+    /// No line can have the separator.
+    pub(crate) fn split_keys_at(&mut self, separator: String) -> Result<(), String> {
+        check_separator(&separator)?;
+        let ignores = if self.lines.parse_headers { self.lines.ignore_error } else { true };
+        for (name, value) in [("parse_key", "true"), ("key_separator", &separator)] {
+            self.remove(name);
+            self.given.push(GivenSetting { name: name.to_owned(), value: value.to_owned(), line: 0 });
+        }
+        (self.lines.parse_key, self.lines.key_separator, self.lines.ignore_error) = (true, separator, ignores);
+        Ok(())
     }
 
     /// Finds settings that conflict with each other: the name and the message of each.
@@ -332,6 +342,13 @@ impl InputSettings {
 }
 
 impl GivenSetting {
+    /// Shows the last of these settings as it is in the file, if it has placeholders.
+    pub(crate) fn show_last(given: &mut [Self], written: Option<&str>) {
+        if let Some((given, written)) = given.last_mut().zip(written) {
+            given.value = written.to_owned();
+        }
+    }
+
     fn applies_to(&self, format: Format) -> bool {
         InputSetting::of_name(&self.name).is_none_or(|setting| setting.applies_to(format))
     }
@@ -357,11 +374,16 @@ fn character(value: &str) -> Result<Option<u8>, String> {
 
 /// A text between two parts of a line.
 fn separator(value: &str) -> Result<String, String> {
+    check_separator(value)?;
+    // A tab in YAML without quotes and in TOML with single quotes.
+    Ok(value.replace("\\t", "\t"))
+}
+
+fn check_separator(value: &str) -> Result<(), String> {
     match value {
         "" => Err("must not be empty".to_owned()),
         _ if value.contains('\n') => Err("must not have a line end, which ends a record".to_owned()),
-        // A tab in YAML without quotes and in TOML with single quotes.
-        _ => Ok(value.replace("\\t", "\t")),
+        _ => Ok(()),
     }
 }
 

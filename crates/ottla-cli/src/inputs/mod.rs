@@ -1,6 +1,7 @@
 //! [`Inputs`]: the inputs of a run, opened one after the other.
 
 mod paths;
+mod pattern;
 
 use std::{
     fs,

@@ -6,13 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use glob::{MatchOptions, Pattern, glob_with};
-
+use super::pattern::{has_wildcards, is_hidden, matching};
 use crate::{exit::Failure, file_identity::FileIdentity};
-
-/// As in a shell, `*` matches within one folder. No wildcard matches the dot of a hidden file.
-const AS_IN_A_SHELL: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// What an input is: a file, a folder, a pattern, or stdin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,14 +32,6 @@ impl InputPath {
     /// The path with its folder; its wildcards are not replaced.
     pub(crate) fn whole(&self) -> PathBuf {
         self.base.join(&self.path)
-    }
-
-    /// The text for `glob`, if the path has wildcards. Those of the configuration file's folder are plain characters.
-    fn pattern(&self) -> Option<String> {
-        let text = self.path.to_str().filter(|text| text.contains(['*', '?', '[']))?;
-        let base = self.base.to_str().filter(|_| self.path.is_relative()).unwrap_or_default();
-        let separator = if base.is_empty() || base.ends_with('/') { "" } else { "/" };
-        Some(format!("{}{separator}{text}", Pattern::escape(base)))
     }
 }
 
@@ -77,28 +64,31 @@ fn files_of(path: &InputPath, never: &[FileIdentity]) -> Result<Vec<PathBuf>, Fa
     let whole = path.whole();
     let shown = whole.display();
     let refuse = |message: &str| Failure::usage(format!("{shown}: {message}"));
-    let (mut files, wanted) = if whole.is_dir() {
+    // A broken link is kept, so that it is reported when it is opened.
+    let is_input = |file: &Path| {
+        fs::metadata(file).map_or(true, |metadata| metadata.is_file())
+            && FileIdentity::of_path(file).is_none_or(|identity| !never.contains(&identity))
+    };
+    let is_pattern = has_wildcards(path.path.as_os_str()) && fs::symlink_metadata(&whole).is_err();
+    if whole == Path::new("-") || !(is_pattern || whole.is_dir()) {
+        return Ok(vec![whole]);
+    }
+    let (mut files, wanted) = if is_pattern {
+        let files = matching(&path.base, &path.path, is_input).map_err(|message| refuse(&message))?;
+        // As a path of its own, `-` is stdin.
+        let named = |file: PathBuf| if file == Path::new("-") { Path::new(".").join(file) } else { file };
+        (files.into_iter().map(named).collect(), "no file matches this pattern; correct it, or name the files")
+    } else {
         let unreadable = |error| refuse(&format!("the folder cannot be read: {error}"));
         let entries = fs::read_dir(&whole).map_err(unreadable)?;
         let entries = entries
             .map(|entry| Ok(entry?.path().components().collect()))
-            .collect::<std::io::Result<Vec<_>>>()
+            .collect::<std::io::Result<Vec<PathBuf>>>()
             .map_err(unreadable)?;
-        let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let files: Vec<_> = entries.into_iter().filter(|path| !is_hidden(path)).collect();
+        let is_shown = |path: &PathBuf| !path.file_name().is_some_and(is_hidden) && is_input(path);
+        let files: Vec<_> = entries.into_iter().filter(is_shown).collect();
         (files, "the folder has no files to read; name the files, or a pattern such as data/**/*.csv for the folders in it")
-    } else if let Some(pattern) = path.pattern().filter(|_| fs::symlink_metadata(&whole).is_err()) {
-        let matches = glob_with(&pattern, AS_IN_A_SHELL).map_err(|error| refuse(&format!("invalid pattern: {error}")))?;
-        let files = matches.collect::<Result<Vec<_>, _>>().map_err(|error| {
-            Failure::usage(format!("{shown}: the folder {} cannot be read: {}", error.path().display(), error.error()))
-        })?;
-        (files, "no file matches this pattern; correct it, or name the files")
-    } else {
-        return Ok(vec![whole]);
     };
-    // A broken link is kept, so that it is reported when it is opened.
-    files.retain(|file| fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) || fs::metadata(file).is_err());
-    files.retain(|file| FileIdentity::of_path(file).is_none_or(|identity| !never.contains(&identity)));
     if files.is_empty() {
         return Err(refuse(wanted));
     }
@@ -158,6 +148,53 @@ mod tests {
         assert_eq!(names(&files, &["*"], &["orders.toml"]).unwrap(), ["a.csv"]);
         assert_eq!(names(&files, &["."], &["orders.toml"]).unwrap(), ["a.csv"]);
         assert_eq!(names(&files, &["orders.toml"], &["orders.toml"]).unwrap(), ["orders.toml"]);
+    }
+
+    /// A folder with these files, and the names that a pattern finds in it.
+    #[cfg(unix)]
+    fn found(files: &[&[u8]], pattern: &str) -> Result<Vec<PathBuf>, String> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        // The configuration's folder is not UTF-8 either.
+        let folder = folder.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+        for file in files {
+            let file = folder.join(std::ffi::OsStr::from_bytes(file));
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "x").unwrap();
+        }
+        std::os::unix::fs::symlink("sub", folder.join("link")).unwrap();
+        let found = expand(&[InputPath::beside(&folder.join("orders.toml"), pattern)], &[]);
+        let inside = |path: PathBuf| path.strip_prefix(&folder).unwrap().to_owned();
+        found.map(|files| files.into_iter().map(inside).collect()).map_err(|failure| failure.text())
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_name_that_is_not_utf_8_is_an_error_if_it_may_match() {
+        let files: [&[u8]; 4] = [b"a.csv", b"caf\xe9.txt", b"\xe9/b.csv", b".\xe9.csv"];
+        let found = |pattern| found(&files, pattern);
+        assert_eq!(found("*.csv").unwrap(), [Path::new("a.csv")]);
+        assert_eq!(found("**/a.*").unwrap(), [Path::new("a.csv")]);
+        assert_eq!(found("**/b.csv").unwrap().len(), 1, "no name of a folder is compared");
+        for pattern in ["*", "caf?.txt", "**/*.txt", "*/b.csv", ".*", "caf[!e].txt"] {
+            let error = found(pattern).unwrap_err();
+            assert!(error.contains("\" is not UTF-8, so a pattern cannot match it; rename it"), "{error}");
+        }
+        assert!(found("*").unwrap_err().contains("caf\\xE9.txt\" is"), "{}", found("*").unwrap_err());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_to_folders_are_followed_only_by_their_names() {
+        let files: [&[u8]; 2] = [b"a.csv", b"sub/deep/a.csv"];
+        let found = |pattern| found(&files, pattern).unwrap();
+        let names = [Path::new("a.csv"), Path::new("sub/deep/a.csv")];
+        assert_eq!(found("**/a.csv"), names);
+        assert_eq!(found("**/**/*.csv"), names);
+        assert_eq!(found("**"), names);
+        assert_eq!(found("sub/**"), names[1..]);
+        assert_eq!(found("sub/../[a].csv"), [Path::new("sub/../a.csv")]);
+        assert_eq!(found("link/*/a.csv"), [Path::new("link/deep/a.csv")]);
     }
 
     #[test]

@@ -13,5 +13,5 @@ mod timestamp;
 mod topic_rule;
 
 pub(crate) use mapper::{Parts, RecordMapper, headers_of};
-pub(crate) use settings::{NAMES, RecordSettings, is_record_setting};
+pub(crate) use settings::{HIDDEN, NAMES, RecordSettings, is_record_setting};
 pub(crate) use topic_rule::check_topic;

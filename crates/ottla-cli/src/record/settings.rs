@@ -18,6 +18,9 @@ const TABLE: &str = "record.";
 const HEADERS: &str = "record.headers.";
 const TYPES: &str = "record.types.";
 
+/// Shown instead of a text that may be a secret.
+pub(crate) const HIDDEN: &str = "[hidden]";
+
 /// The settings of the table, without those of its tables `headers` and `types`, whose names are free.
 pub(crate) const NAMES: [&str; 16] = [
     "record.topic",
@@ -68,6 +71,8 @@ pub(crate) struct RecordSettings {
     pub(super) timestamp_zone: Option<Setting<String>>,
     /// The headers in the order of the file.
     pub(super) headers: Vec<(String, Setting<Template>)>,
+    /// The names of the headers whose text has a placeholder, which may be a secret.
+    hidden: Vec<String>,
     pub(super) value: Option<Setting<Template>>,
     pub(super) value_fields: Option<Setting<Vec<String>>>,
     pub(super) value_without: Option<Setting<Vec<String>>>,
@@ -148,7 +153,13 @@ impl RecordSettings {
     pub(crate) fn show_as_written(&mut self, written: Option<&str>) {
         if let Some((given, written)) = self.given.last_mut().zip(written) {
             given.value = written.to_owned();
+            self.hidden.extend(given.origin.name.strip_prefix(HEADERS).map(str::to_owned));
         }
+    }
+
+    /// Whether a header's text may be a secret, because it has a placeholder.
+    pub(crate) fn hides(&self, header: &str) -> bool {
+        self.hidden.iter().any(|hidden| hidden == header)
     }
 
     /// The table of the settings with their values and lines; empty if there are none. Headers with a text are hidden, because it may be
@@ -159,7 +170,7 @@ impl RecordSettings {
         }
         let mut rows = vec![["[record]", "VALUE", "FROM"].map(str::to_owned)];
         for Setting { origin: Origin { name, line }, value } in &self.given {
-            let shown = if may_be_secret(name, value) { "[hidden]".to_owned() } else { format!("{value:?}") };
+            let shown = if may_be_secret(name, value) { HIDDEN.to_owned() } else { format!("{value:?}") };
             let name = name.strip_prefix(TABLE).unwrap_or(name);
             rows.push([name.to_owned(), shown, format!("{}:{line}", self.file.display())]);
         }
@@ -222,9 +233,11 @@ impl RecordSettings {
             self.partition = Some(constant("--partition", &partition.to_string()));
         }
         self.headers.retain(|(name, _)| !headers.iter().any(|(flag, _)| flag == name));
+        self.hidden.retain(|name| !headers.iter().any(|(flag, _)| flag == name));
         self.headers.extend(headers.iter().map(|(name, value)| (name.clone(), constant("--header", value))));
         if has_null_for_empty {
-            self.tombstone_markers = Some(Setting { origin: flag("--null-empty"), value: vec![String::new()] });
+            let none = || Setting { origin: flag("--null-empty"), value: Vec::new() };
+            self.tombstone_markers.get_or_insert_with(none).value.push(String::new());
         }
     }
 

@@ -62,7 +62,7 @@ fn flags_override_the_file() {
     for (flags, error) in [
         (&["-p", "2"][..], "--partition: is out of range; topic orders has 2 partitions, counted from 0"),
         (&["-Z"], "--null-empty: applies only to a value that is a text"),
-        (&["-K", ":"], "`parse_key` applies only to lines, but the format is jsonl"),
+        (&["-K", ":"], "--key-separator: applies only to lines, but the format is jsonl; use --key-field"),
         (&["-K", ""], "--key-separator: must not be empty"),
     ] {
         let arguments = arguments!["produce", "-c", file, "-b", servers];
