@@ -177,6 +177,11 @@ msrv: ## check with the oldest supported Rust
 features: ## check each cargo feature of the library and the registry client on its own (needs cargo-hack)
 	cargo hack check $(unlinked) --package ottla --package ottla-schema-registry --lib --each-feature --skip dynamic-linking,oidc,tls-system
 
+.PHONY: minimal-versions
+minimal-versions: ## check with the lowest versions of the direct dependencies that Cargo.toml allows, in a copy of the last commit (nightly Rust)
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && git clone -q . "$$copy" && cd "$$copy" && \
+	cargo +nightly update -q -Z direct-minimal-versions && cargo check $(unlinked) --locked --workspace --lib --bins --features $(tested)
+
 .PHONY: deny
 deny: ## check licenses, advisories and sources of the dependencies (needs cargo-deny)
 	cargo deny --locked check
