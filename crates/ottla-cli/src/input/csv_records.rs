@@ -39,6 +39,10 @@ pub(super) struct CsvRecords {
     is_after_return: bool,
     state: State,
     blank_lines_are_records: bool,
+    /// The position while the parser is in a record that is not returned, or after one that the end of the input cut off: before that record.
+    held: Option<InputPosition>,
+    /// Whether the end of the input cut off a record or a comment, which may be complete in a later run.
+    is_cut_off: bool,
     fields: Vec<u8>,
     ends: Vec<usize>,
     /// The indexes of quoted fields; `None` if they are not recorded.
@@ -104,6 +108,8 @@ impl CsvRecords {
             is_after_return: false,
             state: State::RecordStart,
             blank_lines_are_records: false,
+            held: None,
+            is_cut_off: false,
             fields: Vec::with_capacity(4096),
             ends: Vec::with_capacity(64),
             quoted: None,
@@ -118,10 +124,15 @@ impl CsvRecords {
         (self.base, self.line, self.is_after_return) = (position.offset, position.line, is_after_return);
         (self.start, self.parsed, self.end) = (0, 0, 0);
         (self.at_end, self.at_beginning) = (false, false);
+        (self.held, self.is_cut_off) = (None, false);
     }
 
-    /// The position after the last record.
+    /// The position after the last record that [`advance`](Self::advance) returned. A record that the end of the input cut off, and what is read
+    /// after its first line, are read again from there.
     pub(super) fn position(&self) -> InputPosition {
+        if let Some(held) = self.held {
+            return held;
+        }
         let read = &self.buffer[self.start..self.parsed];
         InputPosition::new(self.base + self.parsed as u64, self.line + line_ends(read, self.is_after_return))
     }
@@ -183,6 +194,15 @@ impl CsvRecords {
     /// Moves to the next record. If the source fails, an incomplete record is not returned.
     pub(super) fn advance(&mut self) -> Result<CsvAdvance, ReadError> {
         self.pass(self.parsed);
+        self.held.get_or_insert(InputPosition::new(self.base + self.start as u64, self.line));
+        let advance = self.read_record()?;
+        if !self.is_cut_off {
+            self.held = None;
+        }
+        Ok(advance)
+    }
+
+    fn read_record(&mut self) -> Result<CsvAdvance, ReadError> {
         self.restart();
         self.skip_byte_order_mark()?;
         loop {
@@ -194,6 +214,7 @@ impl CsvRecords {
                 Parsed::More if self.state == State::Comment => {
                     self.pass(self.parsed);
                     if self.at_end {
+                        self.is_cut_off = true;
                         return Ok(CsvAdvance::End);
                     }
                     self.fill()?;
@@ -370,6 +391,7 @@ impl CsvRecords {
 
     /// Handles a quote that is not closed before the end of the input.
     fn unclosed(&mut self) -> CsvAdvance {
+        self.is_cut_off = true;
         self.first_line();
         CsvAdvance::Wrong(
             RowErrorKind::UnclosedQuote,
@@ -379,6 +401,7 @@ impl CsvRecords {
 
     /// Handles an escape at the end of the input.
     fn unfinished_escape(&mut self) -> CsvAdvance {
+        self.is_cut_off = true;
         self.first_line();
         CsvAdvance::Wrong(
             RowErrorKind::UnfinishedEscape,

@@ -57,7 +57,7 @@ impl Lines {
         self.line = self.next.line - 1;
     }
 
-    /// The position after the line read by [`advance`](Self::advance).
+    /// The position after the last line that [`advance`](Self::advance) returned.
     pub(super) fn position(&self) -> InputPosition {
         self.next
     }
@@ -100,19 +100,23 @@ impl Lines {
             self.line -= 1;
             return Ok(Advance::End);
         }
-        self.next.offset += read as u64;
+        // The position moves only to the end of a line that is returned, and not into one whose end cannot be read.
+        let mut next = self.next;
+        next.offset += read as u64;
         let ended = self.buffer.last() == Some(&b'\n');
         if ended {
-            self.next.line += 1;
+            next.line += 1;
             self.buffer.pop();
             if self.buffer.last() == Some(&b'\r') {
                 self.buffer.pop();
             }
         }
         if self.buffer.len() <= self.max_record {
+            self.next = next;
             return Ok(Advance::Line);
         }
-        let skipped = if ended { 0 } else { skip_line(&mut self.source, &mut self.next).map_err(failed)? };
+        let skipped = if ended { 0 } else { skip_line(&mut self.source, &mut next).map_err(failed)? };
+        self.next = next;
         let length = (self.buffer.len() as u64).saturating_add(skipped);
         self.buffer.truncate(self.max_record);
         Ok(Advance::TooLong(too_large(line, length, self.max_record, std::mem::take(&mut self.buffer))))

@@ -199,7 +199,13 @@ impl Input {
         Ok(Decompressed { bytes: encoding.transcode(bytes), is_plain: is_plain && encoding.is_utf8() })
     }
 
-    /// The position after the last record that [`next`](Self::next) returned.
+    /// Whether the bytes are neither decompressed nor converted.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// The position after the last record that [`next`](Self::next) returned, also after an error. It does not move with a record that the end of
+    /// the input cut off.
     pub(crate) fn position(&self) -> InputPosition {
         match &self.rows {
             Rows::Lines(lines) => lines.position(),

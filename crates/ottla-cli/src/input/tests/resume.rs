@@ -40,12 +40,19 @@ impl Seek for SeekablePieces {
     }
 }
 
-/// Checks that each position of the input gives the rest of its records.
+/// Checks that each position of the input gives the rest of its records. A record that is cut off, and those after it, do not move the position:
+/// they are read again.
 #[track_caller]
 fn check_each_position(data: &[u8], options: &InputOptions) {
     let found = positions(data, options);
+    let first = Input::read(Box::new(Cursor::new(data.to_vec())), options).unwrap().position();
     for (index, (_, position)) in found.iter().enumerate() {
-        let wanted: Vec<Given> = found[index + 1..].iter().map(|(given, _)| given.clone()).collect();
+        if *position == first {
+            // A run that is at the beginning does not continue.
+            continue;
+        }
+        let moved = (0..=index).find(|earlier| found[*earlier].1 == *position).unwrap_or(index);
+        let wanted: Vec<Given> = found[moved + 1..].iter().map(|(given, _)| given.clone()).collect();
         for piece in [usize::MAX, 3] {
             assert_eq!(rest(data, options, *position, piece).unwrap(), wanted, "after record {index}, {position:?}");
         }
@@ -144,6 +151,73 @@ proptest! {
         let again = rest(&stored(&whole), &options, found.last().unwrap().1, usize::MAX).unwrap();
         let all: Vec<Given> = found.into_iter().map(|(given, _)| given).chain(again).collect();
         prop_assert_eq!(all, read_all(&stored(&whole), &options));
+    }
+}
+
+/// A source that fails after its bytes.
+struct Failing(Cursor<Vec<u8>>);
+
+impl Read for Failing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::Error::other("the disk failed")),
+            read => Ok(read),
+        }
+    }
+}
+
+#[test]
+fn after_a_read_error_the_position_is_the_end_of_the_last_record() {
+    let long = format!("{}\n", "x".repeat(40));
+    let csv = format!("a,b\r\n1,\"x\ny\"\r\n\r\n2,3\n4,5\n{long}#no\n6,7");
+    let lines = format!("ab\r\n\ncd\n{long}e\n\nf");
+    let jsonl = format!("{{\"a\":1}}\n\n{{\"a\":2}}\r\n{long}{{\"a\":3}}\n");
+    let json = "[{\"a\":\n1},\n {}] {\"b\": [2,\n3]} {}".to_owned();
+    let mut short = with("a.csv", &[("comment", "#")]);
+    short.max_record = 20;
+    let mut in_lines = options("a.txt");
+    in_lines.max_record = 20;
+    let mut in_jsonl = options("a.jsonl");
+    in_jsonl.max_record = 20;
+    for (text, options) in [(csv, short), (lines, in_lines), (jsonl, in_jsonl), (json, options("a.json"))] {
+        let data = text.into_bytes();
+        let whole = positions(&data, &options);
+        let all: Vec<Given> = whole.iter().map(|(given, _)| given.clone()).collect();
+        for length in 0..=data.len() {
+            let source = Failing(Cursor::new(data[..length].to_vec()));
+            // The header is not complete.
+            let Ok(mut input) = Input::read(Box::new(source), &options) else { continue };
+            let first = input.position();
+            let (given, error) = drain(&mut input);
+            let path = options.path.display();
+            assert!(error.is_some(), "{path}, {length} bytes");
+            assert_eq!(given, all[..given.len()], "{path}, {length} bytes");
+            let position = input.position();
+            if position == first {
+                assert_eq!(given, [], "{path}, {length} bytes");
+                continue;
+            }
+            // Blank lines after the last record may be passed.
+            let (last, next) = (whole[given.len() - 1].1, whole.get(given.len()).map_or(u64::MAX, |(_, next)| next.offset));
+            assert!((last.offset..next).contains(&position.offset), "{path}, {length} bytes: {position:?}");
+            assert_eq!(rest(&data, &options, position, 3).unwrap(), all[given.len()..], "{path}, {length} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_csv_record_that_is_cut_off_is_read_again() {
+    let options = with("a.csv", &[("escape", "\\"), ("comment", "#")]);
+    let whole = b"a\n1\n\"2\n3\"\n4\\,5\n#6\n7\n";
+    let all = read_all(whole, &options);
+    // In the quoted field, after its first line, after the escape, and in the comment.
+    for (length, records) in [(6, 1), (7, 1), (8, 1), (12, 2), (16, 3)] {
+        let found = positions(&whole[..length], &options);
+        let mut input = Input::read(Box::new(Cursor::new(whole[..length].to_vec())), &options).unwrap();
+        drain(&mut input);
+        let position = input.position();
+        assert_eq!(position, found.last().unwrap().1, "{length} bytes");
+        assert_eq!(rest(whole, &options, position, usize::MAX).unwrap(), all[records..], "{length} bytes");
     }
 }
 
