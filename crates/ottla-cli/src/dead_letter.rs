@@ -188,6 +188,15 @@ impl DeadLetters {
         }
     }
 
+    /// From now on the file can neither be written nor synced.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) fn fail(&mut self) -> io::Result<()> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let unusable = OpenOptions::new().read(true).custom_flags(nix::libc::O_PATH).open("/")?;
+        self.output = Some(Output::File(unusable));
+        Ok(())
+    }
+
     /// Returns an error for a forbidden file; `name` is its name in the message.
     fn check(&self, name: &str, identity: FileIdentity) -> io::Result<()> {
         match self.forbidden.iter().find(|(_, forbidden)| *forbidden == identity) {

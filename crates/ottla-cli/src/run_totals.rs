@@ -55,6 +55,8 @@ struct Books {
     /// Why no more records can be sent.
     ended: Option<String>,
     letters_failed: Option<io::Error>,
+    /// Whether a sync of the dead-letter file has failed. Then a later sync that succeeds does not mean that the letters are on disk.
+    is_unsynced: bool,
     /// The rows that are done, for checkpoints. Transactions need none.
     segments: Option<Segments>,
 }
@@ -103,6 +105,7 @@ impl RunTotals {
             not_allowed: 0,
             ended: None,
             letters_failed: None,
+            is_unsynced: false,
             segments: (has_checkpoints && !transactional).then(Segments::new),
         };
         Arc::new(Self {
@@ -165,15 +168,23 @@ impl RunTotals {
         }
     }
 
-    /// The positions before which every row is acknowledged or in the dead-letter file, which is synced, since the last call.
+    /// The positions before which every row is acknowledged or in the dead-letter file, which is synced, since the last call. None after a failed
+    /// sync.
     ///
     /// # Errors
     /// The dead-letter file cannot be synced.
     pub(crate) fn take_reached(&self) -> Result<Vec<Reached>, String> {
         let mut books = self.books();
+        if books.is_unsynced {
+            return Ok(Vec::new());
+        }
         let reached = books.segments.as_mut().map(Segments::take).unwrap_or_default();
-        if let Some(letters) = books.letters.as_ref().filter(|_| !reached.is_empty()) {
-            letters.sync().map_err(|error| error.to_string())?;
+        let synced = books.letters.as_ref().filter(|_| !reached.is_empty()).map_or(Ok(()), DeadLetters::sync);
+        if let Err(error) = synced {
+            let reason = error.to_string();
+            books.is_unsynced = true;
+            books.letters_failed.get_or_insert(error);
+            return Err(reason);
         }
         Ok(reached)
     }
@@ -364,5 +375,39 @@ impl Entry {
                 self.totals.fail(self.input, self.line, self.segment, self.raw.as_deref().unwrap_or_default(), &error);
             }
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::{report::Destination, row::RowErrorKind};
+
+    #[test]
+    fn after_a_failed_sync_of_the_dead_letters_no_position_is_reached() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = || DeadLetters::at(&folder.path().join("dead.jsonl"), Vec::new()).unwrap();
+        let report = Report::new(Destination::default(), false, ["a.csv".to_owned()].into_iter());
+        let totals = RunTotals::new(report, Some(letters()), Progress::start(None, false), None, false, true);
+        let row = RowError { line: 1, kind: RowErrorKind::ColumnCount, message: "m".to_owned(), field: None, record: Vec::new() };
+        let reach = |line| {
+            totals.turn_away(0, &row);
+            totals.end_segment(1, Reached { input: 0, position: InputPosition::new(line, line) });
+            totals.take_reached()
+        };
+        let reached =
+            |reached: Result<Vec<Reached>, String>| reached.unwrap().iter().map(|to| to.position.line).collect::<Vec<_>>();
+        assert_eq!(reached(reach(2)), [2]);
+        totals.turn_away(0, &row);
+        totals.end_segment(1, Reached { input: 0, position: InputPosition::new(3, 3) });
+        let mut failing = letters();
+        failing.fail().unwrap();
+        let working = totals.books().letters.replace(failing);
+        let error = totals.take_reached().unwrap_err();
+        assert!(error.starts_with("dead-letter file ") && error.contains("dead.jsonl: "), "{error}");
+        // A later sync would succeed, as the system reports a failed write once.
+        totals.books().letters = working;
+        assert_eq!(reached(reach(4)), [0_u64; 0]);
+        assert_eq!(totals.close().letters_failed.unwrap().to_string(), error);
     }
 }
