@@ -81,7 +81,7 @@ impl Plan {
                     file.display()
                 )));
             }
-            named => expand(named, &never_inputs(file, arguments.dead_letter.as_deref()))?,
+            named => expand(named, &never_inputs(&settings, file, arguments.dead_letter.as_deref()))?,
         };
         if !arguments.embedded {
             checkpoint::check_files(&settings.job.checkpoint, &paths, arguments.dead_letter.as_deref())?;
@@ -121,7 +121,7 @@ impl Plan {
         // Without an input in the file, flags may set input and format. `lines` then accepts every serializer.
         let paths = match &job.inputs[..] {
             [] => None,
-            named => Some(expand(named, &never_inputs(file, None))?),
+            named => Some(expand(named, &never_inputs(&settings, file, None))?),
         };
         let names_input = paths.is_some();
         checkpoint::check_files(&job.checkpoint, paths.as_deref().unwrap_or_default(), None)?;
@@ -203,9 +203,9 @@ impl Plan {
             max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
             path: paths.first().cloned().unwrap_or_else(|| PathBuf::from("-")),
         };
-        checkpoint::check(&job.checkpoint, &settings.producer, &topic)?;
         let mut record = job.record.clone();
         record.override_with(flags.has_topic, flags.key_field.is_some());
+        checkpoint::check(&job.checkpoint, &settings.producer, &topic, record.topic_rule())?;
         let formats = formats(&paths, input.format, record.has_text_values())?;
         if let Some(format) = formats.first().filter(|_| flags.has_key_separator && !formats.contains(&Format::Lines)) {
             return Err(Failure::usage(format!(
@@ -289,10 +289,12 @@ impl Plan {
     }
 }
 
-/// The files that neither a folder nor a pattern finds: the configuration, the dead letters, also those of an earlier run, and the files that
-/// stdout and stderr write to.
-fn never_inputs(file: &Path, dead_letter: Option<&Path>) -> Vec<FileIdentity> {
-    let files = [Some(file), dead_letter].into_iter().flatten().filter_map(FileIdentity::of_path);
+/// The files that neither a folder nor a pattern finds: the configuration, those of the checkpoint, the dead letters, also those of an earlier run,
+/// and the files that stdout and stderr write to.
+fn never_inputs(settings: &Settings, file: &Path, dead_letter: Option<&Path>) -> Vec<FileIdentity> {
+    let checkpoint = checkpoint::files(&settings.job.checkpoint);
+    let files = [Some(file), dead_letter].into_iter().flatten().chain(checkpoint.iter().map(|path| &**path));
+    let files = files.filter_map(FileIdentity::of_path);
     files.chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect()
 }
 

@@ -90,7 +90,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         }
         None
     } else {
-        Checkpoints::open(&plan)?
+        Checkpoints::open(&plan, arguments.dead_letter.as_deref())?
     };
     let mut inputs = Inputs::new(&plan, &interrupt)?;
     let size = inputs.size();

@@ -133,6 +133,9 @@ impl Sender<'_> {
                 Err(Stop::End(end)) => return end,
             }
             index += 1;
+            if let Err(end) = self.commit_before(index, transactions, checkpoints) {
+                return end;
+            }
             opened = match inputs.open_next(mapper) {
                 Some(opened) => opened,
                 None => break,
@@ -142,6 +145,26 @@ impl Sender<'_> {
             }
         }
         if broken.is_empty() { End::Read } else { End::Broken(broken) }
+    }
+
+    /// Commits the rows so far if an earlier run has begun the next input: reading it up to its position may take longer than
+    /// `transaction.timeout.ms`.
+    fn commit_before(
+        &self,
+        index: usize,
+        transactions: &mut Option<Transactions<'_>>,
+        checkpoints: &mut Option<Checkpoints>,
+    ) -> Result<(), End> {
+        let Some(transactions) = transactions else { return Ok(()) };
+        let is_begun = |checkpoints: &Checkpoints| checkpoints.is_begun(&self.plan.options(index));
+        if index == self.plan.paths.len() || !checkpoints.as_ref().is_some_and(is_begun) {
+            return Ok(());
+        }
+        transactions.commit_rows(checkpoints).map_err(|reason| self.uncommitted(reason))
+    }
+
+    fn uncommitted(&self, reason: String) -> End {
+        if self.interrupt.is_pressed() { End::Interrupted } else { End::Uncommitted(reason) }
     }
 
     /// Continues an input where an earlier run ended.
@@ -204,8 +227,7 @@ impl Sender<'_> {
             reading.left -= 1;
             let reached = || Reached { input: *index, position: input.position() };
             if let Some(Err(reason)) = transactions.as_mut().map(|transactions| transactions.count(checkpoints, reached)) {
-                let is_interrupted = self.interrupt.is_pressed();
-                return Err(Stop::End(if is_interrupted { End::Interrupted } else { End::Uncommitted(reason) }));
+                return Err(Stop::End(self.uncommitted(reason)));
             }
             if let Some(checkpoints) = checkpoints.as_mut().filter(|_| transactions.is_none()) {
                 if checkpoints.count() {

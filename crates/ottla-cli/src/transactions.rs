@@ -58,6 +58,24 @@ impl<'a> Transactions<'a> {
             checkpoints.take_rows();
             checkpoints.reach(reached());
         }
+        self.commit_and_begin(checkpoints)
+    }
+
+    /// Commits if the transaction has rows, and begins the next one, which the brokers do not know of before its first record.
+    ///
+    /// # Errors
+    /// Why the transaction was not committed; it is aborted.
+    pub(crate) fn commit_rows(&mut self, checkpoints: &mut Option<Checkpoints>) -> Result<(), String> {
+        if std::mem::take(&mut self.records) == 0 {
+            return Ok(());
+        }
+        if let Some(checkpoints) = checkpoints {
+            checkpoints.take_rows();
+        }
+        self.commit_and_begin(checkpoints)
+    }
+
+    fn commit_and_begin(&mut self, checkpoints: &mut Option<Checkpoints>) -> Result<(), String> {
         self.commit(checkpoints)?;
         self.open = block_on(self.producer.begin_transaction()).map_err(|error| chain(&error))?;
         Ok(())
@@ -80,7 +98,12 @@ impl<'a> Transactions<'a> {
         loop {
             let Err(error) = block_on(self.open.commit()) else {
                 self.committed = self.totals.commit();
-                return checkpoints.as_mut().map_or(Ok(()), Checkpoints::write);
+                let written = checkpoints.as_mut().map_or(Ok(()), Checkpoints::write);
+                // Then the run ends as interrupted, and not for this reason.
+                if let (Err(reason), true) = (&written, self.interrupt.is_pressed()) {
+                    self.totals.tell(reason);
+                }
+                return written;
             };
             if error.is_retriable() && !self.interrupt.is_pressed() {
                 if !reported {

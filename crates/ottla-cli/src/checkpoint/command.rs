@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &CheckpointArguments) -> Result<Exit, Failure> {
 
 /// Where the checkpoints of the configuration are.
 fn place(settings: &Settings) -> Result<CheckpointPlace, Failure> {
-    check(&settings.job.checkpoint, &settings.producer, settings.job.topic.as_deref().unwrap_or_default())?;
+    check(&settings.job.checkpoint, &settings.producer, settings.job.topic.as_deref().unwrap_or_default(), None)?;
     let file = settings.job.checkpoint.config().display();
     settings
         .job

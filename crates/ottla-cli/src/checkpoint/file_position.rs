@@ -1,6 +1,6 @@
 //! [`FilePosition`]: how far a file was read, and how to recognize the file.
 
-use std::{collections::BTreeMap, fs::File, io, os::unix::fs::FileExt as _};
+use std::{collections::BTreeMap, fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -87,6 +87,48 @@ impl FilePosition {
     pub(crate) fn at(&self, position: InputPosition) -> Self {
         let InputPosition { offset, line, column, array } = position;
         Self { offset, line, column, array, ..self.clone() }
+    }
+
+    /// Compares more of a file that has grown since it was opened: the bytes before the position, up to the maximum. Without this, any file
+    /// would be accepted that begins with the few bytes that there were at first, such as a CSV header.
+    ///
+    /// `path` is the file's, which is left as it is if another file has the path now. `offset` must be a position in the stored bytes.
+    pub(crate) fn extend(&mut self, path: &Path, offset: u64) {
+        let beginning = offset.min(BEGINNING);
+        if beginning <= self.beginning {
+            return;
+        }
+        let Ok(file) = File::open(path) else { return };
+        let Ok(metadata) = file.metadata() else { return };
+        let is_same = FileIdentity::of(&metadata).is_some_and(|identity| identity.numbers() == (self.device, self.inode));
+        if !is_same || metadata.len() < beginning {
+            return;
+        }
+        if let Ok(sha256) = digest(&file, beginning) {
+            (self.beginning, self.sha256, self.size) = (beginning, sha256, metadata.len());
+        }
+    }
+
+    /// Checks numbers that are read from a checkpoint, which may have been edited.
+    ///
+    /// # Errors
+    /// A number is out of range.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self { offset, line, column, array, beginning, .. } = self;
+        // Each line before the position has at least its line end.
+        if *line < 1 || *line > offset.saturating_add(1) {
+            return Err(format!("`line` is {line}, but must be from 1 to {} at byte {offset}", offset.saturating_add(1)));
+        }
+        if column > offset {
+            return Err(format!("`column` is {column}, but must be at most {offset} at byte {offset}"));
+        }
+        if let Some(array) = array.filter(|array| *array < 1 || array > line) {
+            return Err(format!("`array` is {array}, but must be from 1 to {line} in line {line}"));
+        }
+        if *beginning > BEGINNING {
+            return Err(format!("`beginning` is {beginning}, but must be at most {BEGINNING}"));
+        }
+        Ok(())
     }
 
     /// The position in the file.
@@ -192,6 +234,35 @@ mod tests {
             let (now, file) = of(&path);
             assert_eq!(then.compare(&now, &file).unwrap(), wanted, "{content:?}");
         }
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_recognized_by_all_that_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "a\n").unwrap();
+        let (mut then, _) = of(&path);
+        fs::write(&path, "a\n1\n2\n3\n").unwrap();
+        then.extend(&path, 6);
+        assert_eq!((then.beginning, then.size), (6, 8));
+        for (content, wanted) in [("a\n1\n2\n4\n", Ok(false)), ("a\n1\n3\n", Err(Mismatch::Beginning(6)))] {
+            fs::write(&path, content).unwrap();
+            let (now, file) = of(&path);
+            assert_eq!(then.compare(&now, &file).unwrap(), wanted, "{content:?}");
+        }
+        // Another file has the path, or the file is shorter than the position.
+        let before = then.clone();
+        then.extend(&path, 8);
+        fs::write(folder.path().join("b.csv"), "a\n9\n9\n9\n9\n").unwrap();
+        fs::rename(folder.path().join("b.csv"), &path).unwrap();
+        then.extend(&path, 10);
+        assert_eq!(then, before);
+        let long = "x".repeat(100_000);
+        fs::write(&path, "x").unwrap();
+        let (mut then, _) = of(&path);
+        fs::write(&path, long).unwrap();
+        then.extend(&path, 90_000);
+        assert_eq!((then.beginning, then.size), (65_536, 100_000));
     }
 
     #[test]

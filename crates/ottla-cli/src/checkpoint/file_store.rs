@@ -1,6 +1,7 @@
 //! [`FileStore`]: the checkpoint file.
 
 use std::{
+    fmt::Display,
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
@@ -23,9 +24,18 @@ const VERSION: u32 = 1;
 /// [`write`](Self::write) replaces the file with a complete one that is on disk, so a kill or a crash leaves the old file or the new one.
 #[derive(Debug)]
 pub(crate) struct FileStore {
+    /// The path as given, for messages.
     path: PathBuf,
+    /// The path without symbolic links, so that a link is not replaced by a file.
+    target: PathBuf,
     /// The locked file; `None` if its file system has no locks.
     lock: Option<Flock<File>>,
+}
+
+/// The version alone, because another version may have other content.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,11 +57,12 @@ impl FileStore {
                 return Err(at(path, "is not a regular file; give another file"));
             }
             let identity = FileIdentity::of_file(&file);
+            let target = path.canonicalize().map_err(failed)?;
             let lock = lock(path, file)?;
             // The run that had the lock may have replaced the file after it was opened here.
-            if FileIdentity::of_path(path) == identity {
+            if FileIdentity::of_path(&target) == identity {
                 let positions = Self::read(path)?;
-                return Ok((Self { path: path.to_owned(), lock }, positions));
+                return Ok((Self { path: path.to_owned(), target, lock }, positions));
             }
         }
     }
@@ -68,13 +79,19 @@ impl FileStore {
             Ok(_) if text.is_empty() => return Ok(Positions::new()),
             Ok(_) => {}
         }
-        match serde_json::from_str(&text) {
-            Ok(Content { version: VERSION, inputs }) => Ok(inputs),
-            Ok(Content { version, .. }) => {
-                Err(at(path, &format!("has version {version}, but this program reads version {VERSION}; use the newer program")))
-            }
-            Err(error) => Err(at(path, &format!("is not a checkpoint ({error}); give another file, or delete it"))),
+        let wrong = |reason: &dyn Display| at(path, &format!("is not a checkpoint ({reason}); give another file, or delete it"));
+        let Version { version } = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+        if version != VERSION {
+            return Err(at(
+                path,
+                &format!("has version {version}, but this program reads version {VERSION}; use the newer program"),
+            ));
         }
+        let Content { inputs, .. } = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+        for (input, position) in &inputs {
+            position.check().map_err(|reason| wrong(&format_args!("{input}: {reason}")))?;
+        }
+        Ok(inputs)
     }
 
     /// Writes the positions. They are on disk when this returns.
@@ -88,9 +105,7 @@ impl FileStore {
     fn replace(&mut self, positions: &Positions) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(&Content { version: VERSION, inputs: positions.clone() })?;
         text.push(b'\n');
-        let mut name = self.path.clone().into_os_string();
-        name.push(".tmp");
-        let temporary = PathBuf::from(name);
+        let temporary = temporary(&self.target);
         let mut file = File::create(&temporary)?;
         file.write_all(&text)?;
         file.sync_all()?;
@@ -99,11 +114,24 @@ impl FileStore {
             None => None,
             Some(_) => Some(Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| errno)?),
         };
-        fs::rename(&temporary, &self.path)?;
+        fs::rename(&temporary, &self.target)?;
         self.lock = lock;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
     }
+}
+
+/// The files that a checkpoint file at this path uses: the file, and the temporary one that replaces it.
+pub(super) fn files(path: &Path) -> [PathBuf; 2] {
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let temporary = temporary(&target);
+    [target, temporary]
+}
+
+fn temporary(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".tmp");
+    name.into()
 }
 
 /// Locks the file; `None` if its file system has no locks.
@@ -127,10 +155,35 @@ mod tests {
 
     fn positions(offset: u64) -> Positions {
         let json = serde_json::json!({"/data/a.csv": {
-            "offset": offset, "line": 7, "topic": "orders", "format": "csv", "encoding": null, "size": 100, "beginning": 100,
+            "offset": offset, "line": 1, "topic": "orders", "format": "csv", "encoding": null, "size": 100, "beginning": 100,
             "sha256": "ab", "device": 1, "inode": 2,
         }});
         serde_json::from_value(json).unwrap()
+    }
+
+    /// A checkpoint file with other numbers.
+    fn edited(numbers: &[(&str, u64)]) -> String {
+        let mut json = serde_json::to_value(Content { version: VERSION, inputs: positions(10) }).unwrap();
+        for (name, number) in numbers {
+            json["inputs"]["/data/a.csv"][name] = (*number).into();
+        }
+        json.to_string()
+    }
+
+    #[test]
+    fn a_symbolic_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, target] = ["link.ckpt", "orders.ckpt"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink("orders.ckpt", &path).unwrap();
+        for offset in 1..3 {
+            let (mut store, _) = FileStore::open(&path).unwrap();
+            store.write(&positions(offset)).unwrap();
+            assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+            assert_eq!(FileStore::read(&target).unwrap(), positions(offset));
+            assert!(FileStore::open(&target).unwrap_err().contains("is in use by another run"));
+        }
+        let target = target.canonicalize().unwrap();
+        assert_eq!(files(&path), [target.clone(), temporary(&target)]);
     }
 
     #[test]
@@ -174,6 +227,12 @@ mod tests {
             ("id\n1\n", "is not a checkpoint ("),
             ("{\"version\":1}", "is not a checkpoint ("),
             ("{\"version\":2,\"inputs\":{}}", "has version 2, but this program reads version 1"),
+            ("{\"version\":2,\"files\":[]}", "has version 2, but this program reads version 1"),
+            (&edited(&[("line", 0)]), "is not a checkpoint (/data/a.csv: `line` is 0, but must be from 1 to 11 at byte 10)"),
+            (&edited(&[("line", 12)]), "`line` is 12, but must be from 1 to 11 at byte 10"),
+            (&edited(&[("column", 11)]), "`column` is 11, but must be at most 10 at byte 10"),
+            (&edited(&[("array", 0)]), "`array` is 0, but must be from 1 to 1 in line 1"),
+            (&edited(&[("beginning", u64::MAX)]), "but must be at most 65536"),
         ] {
             fs::write(&path, content).unwrap();
             let error = FileStore::open(&path).unwrap_err();

@@ -8,6 +8,7 @@ mod settings;
 mod topic_store;
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     fs::File,
     path::{Path, PathBuf},
@@ -27,6 +28,7 @@ use crate::{
     input::{Format, Input, InputOptions, InputPosition},
     interrupt::Interrupt,
     plan::Plan,
+    record::TopicRule,
     source::InputFile,
 };
 use file_position::{FilePosition, Mismatch, Positions};
@@ -41,8 +43,8 @@ pub(crate) struct Checkpoints {
     /// The topic of the records; if it comes from data, the setting's text.
     topic: String,
     positions: Positions,
-    /// The path of each input that was opened, and its beginning, by the input's index.
-    opened: Vec<Option<(String, FilePosition)>>,
+    /// The inputs that were opened, by the input's index.
+    opened: Vec<Option<Opened>>,
     /// The inputs whose positions are not written yet.
     changed: BTreeSet<String>,
     interval: Duration,
@@ -56,6 +58,14 @@ pub(crate) struct Checkpoints {
 enum Store {
     File(FileStore),
     Topic(TopicStore),
+}
+
+/// An input that was opened.
+struct Opened {
+    path: String,
+    beginning: FilePosition,
+    /// Whether its bytes are neither decompressed nor converted, so that positions are those of the stored bytes.
+    is_plain: bool,
 }
 
 /// A file, and how far an earlier run read it.
@@ -75,13 +85,15 @@ impl Checkpoints {
     /// The checkpoints that the plan has, with the positions of a checkpoint file. `None` without `[checkpoint]`.
     ///
     /// # Errors
-    /// The checkpoint file cannot be used.
-    pub(crate) fn open(plan: &Plan) -> Result<Option<Self>, Failure> {
+    /// The checkpoint file cannot be used, or is used for something else.
+    pub(crate) fn open(plan: &Plan, dead_letters: Option<&Path>) -> Result<Option<Self>, Failure> {
         let settings = &plan.settings.job.checkpoint;
         let (store, positions) = match settings.place() {
             None => return Ok(None),
             Some(CheckpointPlace::File(path)) => {
                 let (store, positions) = FileStore::open(&path).map_err(Failure::usage)?;
+                // Before the file existed, another path of the same file could not be recognized.
+                check_files(settings, &plan.paths, dead_letters)?;
                 (Store::File(store), positions)
             }
             Some(CheckpointPlace::Topic(topic)) => {
@@ -145,8 +157,10 @@ impl Checkpoints {
         let beginning = FilePosition::beginning_of(file, options, format, &self.topic).map_err(failed)?;
         let mut position = None;
         if let Some(then) = self.positions.get(&path) {
-            let is_replaced =
-                then.compare(&beginning, file).map_err(failed)?.map_err(|mismatch| self.refusal(&name, &mismatch, then.line))?;
+            let is_replaced = then
+                .compare(&beginning, file)
+                .map_err(failed)?
+                .map_err(|mismatch| self.refusal(options, &mismatch, then.line))?;
             position = Some((then.position(), is_replaced));
         }
         Ok(Compared { path, beginning, position })
@@ -168,7 +182,7 @@ impl Checkpoints {
         let Compared { path, beginning, position } = self.compared(file.file(), options, input.format())?;
         let mut continues = None;
         if let Some((position, is_replaced)) = position.filter(|(position, _)| position.offset > 0) {
-            let failed = |error| format!("{name}: {}; {}", chain(&error), self.remedy());
+            let failed = |error| format!("{name}: {}; {}", chain(&error), self.remedy(options));
             input.resume(file, position, options).map_err(failed)?;
             let replaced = if is_replaced { " (another file with the same beginning has its name now)" } else { "" };
             let message = format!("{name}: continues at line {}, byte {}{replaced}", position.line, position.offset);
@@ -177,12 +191,17 @@ impl Checkpoints {
         if self.opened.len() <= index {
             self.opened.resize_with(index + 1, || None);
         }
-        self.opened[index] = Some((path, beginning));
+        self.opened[index] = Some(Opened { path, beginning, is_plain: input.is_plain() });
         Ok(continues)
     }
 
-    fn refusal(&self, name: &str, mismatch: &Mismatch, line: u64) -> String {
-        let remedy = self.remedy();
+    /// Whether an earlier run has read a part of the input, so that opening it may take a while.
+    pub(crate) fn is_begun(&self, options: &InputOptions) -> bool {
+        canonical(&options.path).is_ok_and(|path| self.positions.get(&path).is_some_and(|position| position.offset > 0))
+    }
+
+    fn refusal(&self, options: &InputOptions, mismatch: &Mismatch, line: u64) -> String {
+        let (name, remedy) = (options.name(), self.remedy(options));
         match mismatch {
             Mismatch::Setting(setting, now, then) => format!(
                 "{name}: its checkpoint was written with {setting} = {then}, which is {now} now, and would skip {} lines; {remedy}",
@@ -197,10 +216,11 @@ impl Checkpoints {
         }
     }
 
-    fn remedy(&self) -> String {
+    fn remedy(&self, options: &InputOptions) -> String {
         format!(
-            "restore the file or the setting, or run `ottla checkpoint reset -c {}` to send it from its beginning",
-            self.config
+            "restore the file or the setting, or run `ottla checkpoint reset -c {} --input {}` to send it from its beginning",
+            in_shell(&self.config),
+            in_shell(&options.name())
         )
     }
 
@@ -218,7 +238,10 @@ impl Checkpoints {
 
     /// Sets the position before which everything is done, or will be with the open transaction.
     pub(crate) fn reach(&mut self, reached: Reached) {
-        let Some((path, beginning)) = self.opened.get(reached.input).and_then(Option::as_ref) else { return };
+        let Some(Some(Opened { path, beginning, is_plain })) = self.opened.get_mut(reached.input) else { return };
+        if *is_plain {
+            beginning.extend(Path::new(path), reached.position.offset);
+        }
         self.positions.insert(path.clone(), beginning.at(reached.position));
         self.changed.insert(path.clone());
     }
@@ -250,29 +273,53 @@ impl Checkpoints {
     }
 }
 
-/// Checks the settings, which the producer's must fit. `topic` is that of the records.
+/// Checks the settings, which the producer's must fit. `topic` is that of the records, and `rule` has those that data may address.
 ///
 /// # Errors
 /// A setting of the producer is missing or does not fit.
-pub(crate) fn check(settings: &CheckpointSettings, producer: &ProducerConfig, topic: &str) -> Result<(), Failure> {
+pub(crate) fn check(
+    settings: &CheckpointSettings,
+    producer: &ProducerConfig,
+    topic: &str,
+    rule: Option<&TopicRule>,
+) -> Result<(), Failure> {
+    let is_transactional = producer.get("transactional.id").is_some();
     match settings.place() {
-        None => Ok(()),
-        Some(CheckpointPlace::Topic(_)) if producer.get("transactional.id").is_none() => Err(settings.failure(
-            "requires transactional.id, because the position is written in the transaction of the records; set it in [producer], or set \
-             `file` instead of `topic`",
-        )),
-        Some(CheckpointPlace::Topic(name)) if name == topic => Err(settings.failure("is the topic of the records; give another topic")),
-        Some(CheckpointPlace::Topic(_)) => {
-            let timeout = producer.get("transaction.timeout.ms").and_then(|timeout| timeout.parse().ok()).unwrap_or(60_000);
-            if settings.interval() < Duration::from_millis(timeout) {
-                return Ok(());
-            }
-            Err(settings.interval_failure(&format!("must be less than transaction.timeout.ms, which is {timeout}")))
+        None => return Ok(()),
+        Some(CheckpointPlace::Topic(_)) if !is_transactional => {
+            return Err(settings.failure(
+                "requires transactional.id, because the position is written in the transaction of the records; set it in [producer], or \
+                 set `file` instead of `topic`",
+            ));
+        }
+        Some(CheckpointPlace::Topic(name)) if name == topic => {
+            return Err(settings.failure("is the topic of the records; give another topic"));
+        }
+        Some(CheckpointPlace::Topic(name)) if rule.is_some_and(|rule| rule.allows(&name)) => {
+            return Err(settings.failure("is one of the topics that record.topics allows for records; give another topic"));
         }
         Some(CheckpointPlace::File(_)) if producer.get("acks") == Some("0") => {
-            Err(settings.failure("requires acknowledgements, but acks is 0; set acks to all or 1"))
+            return Err(settings.failure("requires acknowledgements, but acks is 0; set acks to all or 1"));
         }
-        Some(CheckpointPlace::File(_)) => Ok(()),
+        Some(CheckpointPlace::Topic(_) | CheckpointPlace::File(_)) => {}
+    }
+    // A transaction lasts for an interval and its commit.
+    let timeout = producer.get("transaction.timeout.ms").and_then(|timeout| timeout.parse::<u64>().ok()).unwrap_or(60_000);
+    let interval = settings.interval();
+    if is_transactional && interval > Duration::from_millis(timeout) / 2 {
+        return Err(settings.interval_failure(&format!(
+            "must be at most half of transaction.timeout.ms, which is {timeout}, but is {}",
+            interval.as_millis()
+        )));
+    }
+    Ok(())
+}
+
+/// The files of the checkpoints, which are not inputs; none with a checkpoint topic.
+pub(crate) fn files(settings: &CheckpointSettings) -> Vec<PathBuf> {
+    match settings.place() {
+        Some(CheckpointPlace::File(path)) => file_store::files(&path).into(),
+        Some(CheckpointPlace::Topic(_)) | None => Vec::new(),
     }
 }
 
@@ -289,13 +336,23 @@ pub(crate) fn check_files(settings: &CheckpointSettings, inputs: &[PathBuf], dea
         }
     }
     let CheckpointPlace::File(file) = place else { return Ok(()) };
+    let [_, temporary] = file_store::files(&file);
     let inputs = inputs.iter().map(|input| ("an input", &**input));
     let others =
         [("the configuration", settings.config())].into_iter().chain(dead_letters.map(|path| ("the dead-letter file", path)));
+    let same = |one: &Path, other: &Path| {
+        std::path::absolute(one).ok() == std::path::absolute(other).ok()
+            || FileIdentity::of_path(one).is_some_and(|one| FileIdentity::of_path(other) == Some(one))
+    };
     for (what, other) in inputs.chain(others) {
-        let same = |one: &Path, other: &Path| std::path::absolute(one).ok() == std::path::absolute(other).ok();
-        if same(&file, other) || FileIdentity::of_path(&file).is_some_and(|file| FileIdentity::of_path(other) == Some(file)) {
+        if same(&file, other) {
             return Err(settings.failure(&format!("{} is {what}; give another file", file.display())));
+        }
+        if same(&temporary, other) {
+            return Err(settings.failure(&format!(
+                "{} is {what}, and would be replaced when the checkpoint is written; give another file",
+                temporary.display()
+            )));
         }
     }
     Ok(())
@@ -306,10 +363,30 @@ pub(crate) fn not_seekable(name: &str) -> String {
     format!("{name}: a pipe or device cannot be read again from a checkpoint; give a file, or remove [checkpoint]")
 }
 
+/// A name as an argument of a POSIX shell.
+fn in_shell(name: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !name.is_empty() && name.chars().all(is_plain) { name.into() } else { format!("'{}'", name.replace('\'', "'\\''")).into() }
+}
+
 /// The path of an input in checkpoints: absolute, without symbolic links.
 fn canonical(path: &Path) -> Result<String, String> {
     let path = path.canonicalize().map_err(|error| format!("has no absolute path: {error}"))?;
     path.into_os_string()
         .into_string()
         .map_err(|_| "its absolute path is not UTF-8, which checkpoints require; rename it".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_arguments_of_a_shell() {
+        for (name, wanted) in
+            [("data/a-1_é.csv", "data/a-1_é.csv"), ("my rows.csv", "'my rows.csv'"), ("it's $1", "'it'\\''s $1'"), ("", "''")]
+        {
+            assert_eq!(in_shell(name), wanted);
+        }
+    }
 }

@@ -1,7 +1,10 @@
 //! [`TopicStore`]: the checkpoint topic, whose records are in the transactions of the rows, as those of Kafka Connect's exactly-once sources
 //! (KIP-618).
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt::Display,
+    time::{Duration, Instant},
+};
 
 use futures::executor::block_on;
 use ottla::{Consumer, ConsumerConfig, ErrorKind, Producer, ProducerRecord, consumer::TopicPartition, producer::NewTopic};
@@ -23,6 +26,9 @@ const CLEANUP_POLICY: &str = "cleanup.policy";
 /// The partition of all records, so that partitions that are added do not change their order.
 pub(crate) const PARTITION: i32 = 0;
 
+/// The maximum number of replicas of a checkpoint topic that is created.
+const MAX_REPLICAS: u16 = 3;
+
 /// How long one poll waits for a record.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -34,6 +40,12 @@ const QUIET: Duration = Duration::from_secs(5);
 pub(crate) struct TopicStore {
     pub(crate) topic: String,
     transactional_id: String,
+}
+
+/// The version alone, because another version may have other content.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
 }
 
 /// A record of the topic.
@@ -71,19 +83,14 @@ impl TopicStore {
     /// The topic cannot be created or used, or is not compacted.
     pub(crate) async fn prepare<V: ?Sized + 'static>(&self, producer: &Producer<[u8], V>) -> Result<(), Failure> {
         let topic = &self.topic;
-        let policy = match producer.topic_config(topic, CLEANUP_POLICY).await {
-            Err(error) if error.kind() == ErrorKind::UnknownTopicOrPartition => {
-                let new = NewTopic::new(topic).partitions(1).config(CLEANUP_POLICY, "compact");
-                match producer.create_topic(new).await {
-                    Ok(()) => message::tell(format_args!("the checkpoint topic {topic} is created: 1 partition, compacted")),
-                    // Another run has created it.
-                    Err(error) if error.name() == Some("TOPIC_ALREADY_EXISTS") => {}
-                    Err(error) => return Err(error.into()),
-                }
-                producer.topic_config(topic, CLEANUP_POLICY).await
-            }
-            policy => policy,
-        };
+        let mut policy = producer.topic_config(topic, CLEANUP_POLICY).await;
+        let kind = policy.as_ref().err().map(ottla::Error::kind);
+        // If the brokers do not tell the policy, the topic may be absent. A request for its metadata would then create it, and not compacted.
+        if matches!(policy, Ok(None)) || matches!(kind, Some(ErrorKind::UnknownTopicOrPartition | ErrorKind::Authorization)) {
+            self.create(producer, kind == Some(ErrorKind::UnknownTopicOrPartition)).await?;
+            producer.partitions_for(topic).await?;
+            policy = producer.topic_config(topic, CLEANUP_POLICY).await;
+        }
         match policy {
             Ok(Some(policy)) if policy == "compact" => {}
             Ok(Some(policy)) => {
@@ -101,6 +108,28 @@ impl TopicStore {
         }
         producer.partitions_for(topic).await?;
         Ok(())
+    }
+
+    /// Creates the topic unless it exists. If it may exist, a missing permission is no error: then no broker creates it on a request for its
+    /// metadata either.
+    ///
+    /// # Errors
+    /// The topic cannot be created.
+    async fn create<V: ?Sized + 'static>(&self, producer: &Producer<[u8], V>, is_absent: bool) -> Result<(), Failure> {
+        let topic = &self.topic;
+        let brokers = producer.cluster().await?.brokers().len();
+        let replicas = u16::try_from(brokers).unwrap_or(MAX_REPLICAS).clamp(1, MAX_REPLICAS);
+        let new = NewTopic::new(topic).partitions(1).replication_factor(replicas).config(CLEANUP_POLICY, "compact");
+        match producer.create_topic(new).await {
+            Ok(()) => {
+                let noun = if replicas == 1 { "replica" } else { "replicas" };
+                message::tell(format_args!("the checkpoint topic {topic} is created: 1 partition, {replicas} {noun}, compacted"));
+                Ok(())
+            }
+            Err(error) if error.name() == Some("TOPIC_ALREADY_EXISTS") => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Authorization && !is_absent => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Reads the positions, after `init_transactions`: an earlier run with the same id is fenced, and its last transaction has ended.
@@ -245,17 +274,24 @@ impl TopicStore {
         if keys.first() != Some(&self.transactional_id) {
             return Ok(None);
         }
-        match serde_json::from_slice(value) {
-            Ok(Value { version: VERSION, content }) => Ok(Some(content)),
-            Ok(Value { version, .. }) => Err(Failure::usage(format!(
+        let wrong = |reason: &dyn Display| {
+            let topic = &self.topic;
+            Failure::usage(format!(
+                "checkpoint topic {topic}: offset {offset} is not a checkpoint ({reason}); give another topic"
+            ))
+        };
+        let Version { version } = serde_json::from_slice(value).map_err(|error| wrong(&error))?;
+        if version != VERSION {
+            return Err(Failure::usage(format!(
                 "checkpoint topic {}: offset {offset} has version {version}, but this program reads version {VERSION}; use the newer program",
                 self.topic
-            ))),
-            Err(error) => Err(Failure::usage(format!(
-                "checkpoint topic {}: offset {offset} is not a checkpoint ({error}); give another topic",
-                self.topic
-            ))),
+            )));
         }
+        let Value { content, .. } = serde_json::from_slice(value).map_err(|error| wrong(&error))?;
+        if let Content::Position(position) = &content {
+            position.check().map_err(|reason| wrong(&reason))?;
+        }
+        Ok(Some(content))
     }
 }
 

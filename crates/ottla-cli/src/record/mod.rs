@@ -14,4 +14,4 @@ mod topic_rule;
 
 pub(crate) use mapper::{Parts, RecordMapper, headers_of};
 pub(crate) use settings::{HIDDEN, NAMES, RecordSettings, is_record_setting};
-pub(crate) use topic_rule::check_topic;
+pub(crate) use topic_rule::{TopicRule, check_topic};

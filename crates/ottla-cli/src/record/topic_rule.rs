@@ -34,7 +34,7 @@ impl TopicRule {
     }
 
     /// Whether a record may go to this topic. An allowed topic has a valid name.
-    pub(super) fn allows(&self, topic: &str) -> bool {
+    pub(crate) fn allows(&self, topic: &str) -> bool {
         self.names.iter().any(|name| name == topic)
             || (check_topic(topic).is_ok() && self.patterns.iter().any(|pattern| matches(pattern, topic)))
     }

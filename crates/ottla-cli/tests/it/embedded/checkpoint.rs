@@ -11,14 +11,14 @@ use crate::{
 };
 
 /// A configuration with checkpoints, and the arguments of `ottla produce` for it.
-struct Job<'a> {
+pub(super) struct Job<'a> {
     place: &'a Place,
-    config: PathBuf,
+    pub(super) config: PathBuf,
 }
 
 impl<'a> Job<'a> {
     /// `producer` and `checkpoint` are lines of these tables.
-    fn new(place: &'a Place, input: &str, producer: &str, checkpoint: &str) -> Self {
+    pub(super) fn new(place: &'a Place, input: &str, producer: &str, checkpoint: &str) -> Self {
         let config = format!(
             "topic = \"orders\"\n[producer]\nbootstrap.servers = \"{}\"\nlinger.ms = 0\nmax.block.ms = 10000\n{producer}\n[input]\n\
              path = \"{input}\"\n[checkpoint]\n{checkpoint}\n",
@@ -27,20 +27,20 @@ impl<'a> Job<'a> {
         Self { place, config: place.folder.file("orders.toml", config) }
     }
 
-    fn with_file(place: &'a Place, input: &str) -> Self {
+    pub(super) fn with_file(place: &'a Place, input: &str) -> Self {
         Self::new(place, input, "", "file = \"orders.ckpt\"")
     }
 
-    fn with_topic(place: &'a Place, input: &str) -> Self {
+    pub(super) fn with_topic(place: &'a Place, input: &str) -> Self {
         Self::new(place, input, "transactional.id = \"job\"", "topic = \"checkpoints\"")
     }
 
-    fn arguments(&self, more: &[&str]) -> Vec<OsString> {
+    pub(super) fn arguments(&self, more: &[&str]) -> Vec<OsString> {
         let arguments = arguments!["produce", "-c", self.config, "--report", "json"];
         arguments.into_iter().chain(more.iter().map(OsString::from)).collect()
     }
 
-    fn run(&self, more: &[&str]) -> Ended {
+    pub(super) fn run(&self, more: &[&str]) -> Ended {
         run(self.arguments(more))
     }
 
@@ -59,7 +59,7 @@ impl<'a> Job<'a> {
     }
 }
 
-fn gzip(data: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(data: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(data).unwrap();
@@ -67,7 +67,7 @@ fn gzip(data: &[u8]) -> Vec<u8> {
 }
 
 /// A table of numbers, with a field of two lines in each row.
-fn numbers(count: usize) -> String {
+pub(super) fn numbers(count: usize) -> String {
     (0..count).fold("n,text\n".to_owned(), |table, n| format!("{table}{n},\"é\n{n}\"\n"))
 }
 
@@ -197,7 +197,8 @@ fn another_file_or_setting_is_refused() {
     let path = place.folder.file("orders.jsonl", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
     let job = Job::with_file(&place, "orders.jsonl");
     job.run(&["--limit", "2"]).with(0);
-    let remedy = "orders.toml` to send it from its beginning";
+    let name = path.to_str().unwrap();
+    let remedy = &format!("orders.toml --input {name}` to send it from its beginning");
     fs::write(&path, "{\"n\":7}\n{\"n\":8}\n{\"n\":9}\n").unwrap();
     job.is_refused(&[
         "orders.jsonl: is another file than the one of its checkpoint at line 3: the first 24 bytes differ; ",
@@ -291,7 +292,13 @@ fn settings_that_do_not_fit_are_refused_with_their_line() {
             "notes.txt",
             "transactional.id = \"t\"",
             "topic = \"checkpoints\"\ninterval.ms = 60000",
-            ":11: checkpoint.interval.ms: must be less than transaction.timeout.ms, which is 60000",
+            ":11: checkpoint.interval.ms: must be at most half of transaction.timeout.ms, which is 60000, but is 60000",
+        ),
+        (
+            "notes.txt",
+            "transactional.id = \"t\"\ntransaction.timeout.ms = 9000\nrequest.timeout.ms = 3000\ndelivery.timeout.ms = 8000",
+            "file = \"a\"",
+            "orders.toml: checkpoint.interval.ms: must be at most half of transaction.timeout.ms, which is 9000, but is 5000",
         ),
         ("notes.txt", "acks = \"0\"\nenable.idempotence = false", "file = \"a\"", "checkpoint.file: requires acknowledgements"),
         ("notes.txt", "", "file = \"a\"\ntopic = \"b\"", ":11: checkpoint.topic: `file` is set too"),
@@ -308,6 +315,18 @@ fn settings_that_do_not_fit_are_refused_with_their_line() {
     let job = Job::new(&place, "notes.txt", "", "file = \"dead.jsonl\"");
     let dead = place.folder.path("dead.jsonl");
     job.run(&["--dead-letter", dead.to_str().unwrap()]).with(2).saying(&["is the dead-letter file; give another file"]);
+    // A path that names the same file only once that exists.
+    fs::create_dir(place.folder.path("sub")).unwrap();
+    let dead = place.folder.path("sub/../orders.ckpt");
+    let job = Job::with_file(&place, "notes.txt");
+    job.run(&["--dead-letter", dead.to_str().unwrap()])
+        .with(2)
+        .saying(&["orders.ckpt is the dead-letter file; give another file"]);
+    let dead = place.folder.path("orders.ckpt.tmp");
+    job.run(&["--dead-letter", dead.to_str().unwrap()])
+        .with(2)
+        .saying(&["orders.ckpt.tmp is the dead-letter file, and would be replaced when the checkpoint is written"]);
+    fs::remove_file(place.folder.path("orders.ckpt")).unwrap();
     let pipe = place.folder.path("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).start().wait().unwrap().success());
     Job::with_file(&place, "pipe").is_refused(&["pipe: a pipe or device cannot be read again from a checkpoint"]);

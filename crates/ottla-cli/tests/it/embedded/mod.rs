@@ -1,6 +1,7 @@
 //! The command with a broker inside the test process, which it connects to over TCP.
 
 mod checkpoint;
+mod checkpoint_failures;
 mod connecting;
 mod consume;
 mod dead_letters;
