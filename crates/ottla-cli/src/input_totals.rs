@@ -46,6 +46,11 @@ impl InputTotals {
         self.state = error.map_or(InputState::Complete, InputState::Broken);
     }
 
+    /// Why it could not be opened or read to its end.
+    pub(crate) fn error(&self) -> Option<&str> {
+        if let InputState::Broken(error) = &self.state { Some(error) } else { None }
+    }
+
     /// The records before this position were sent by an earlier run.
     pub(crate) fn continue_from(&mut self, position: InputPosition) {
         self.continued_from = Some(position);
@@ -53,15 +58,15 @@ impl InputTotals {
 
     /// The entry of the JSON report; with `acks=0` no record is acknowledged, and the records sent are counted in `sent`.
     pub(crate) fn entry(&self, is_unacknowledged: bool) -> impl Serialize + '_ {
-        let Self { name, acknowledged, failed, state, continued_from } = self;
+        let Self { name, acknowledged, failed, continued_from, .. } = self;
         Entry {
             input: name,
             records: acknowledged + failed,
             acknowledged: if is_unacknowledged { 0 } else { *acknowledged },
             sent: is_unacknowledged.then_some(*acknowledged),
             failed: *failed,
-            complete: *state == InputState::Complete,
-            error: if let InputState::Broken(error) = state { Some(error) } else { None },
+            complete: self.state == InputState::Complete,
+            error: self.error(),
             continued_from: continued_from.map(|InputPosition { offset, line, .. }| Beginning { line, offset }),
         }
     }

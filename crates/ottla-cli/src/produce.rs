@@ -166,14 +166,14 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         let seconds = CLOSE_TIMEOUT.as_secs();
         totals.tell(&format!("interrupted: {what} for up to {seconds} s; press Ctrl-C again to exit now"));
     }
+    // Why the last positions were not written. The other reasons to end remain.
+    let mut unsaved = None;
     match &mut transactions {
         None => {
             if let Err(error) = producer.blocking().flush() {
                 end = End::Stopped(chain(&error));
             }
-            if let Some(Err(reason)) = checkpoints.as_mut().map(|checkpoints| sender.write_positions(checkpoints)) {
-                end = End::Stopped(reason);
-            }
+            unsaved = checkpoints.as_mut().and_then(|checkpoints| sender.write_positions(checkpoints).err());
         }
         Some(transactions) => match end {
             End::Read => {
@@ -195,12 +195,21 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     balance.report.finish(started.elapsed());
     balance.report.name_cluster(cluster_id.recv_timeout(CLUSTER_ID_TIMEOUT).ok().flatten());
     let end = if interrupt.is_pressed() { End::Interrupted } else { end };
-    if let Some(reason) = end.reason().or_else(|| balance.letters_failed.as_ref().map(ToString::to_string)) {
-        balance.report.end_with(&reason);
+    let ended = end.reason();
+    let unsaved = unsaved.filter(|unsaved| Some(unsaved) != ended.as_ref());
+    let reasons: Vec<String> = ended.into_iter().chain(unsaved.clone()).collect();
+    if !reasons.is_empty() {
+        balance.report.end_with(&reasons.join("; "));
+    } else if let Some(error) = &balance.letters_failed {
+        balance.report.end_with(&error.to_string());
     }
 
     let summary = print_summary(arguments, &balance);
-    let exit = exit_of(end, &balance);
+    let mut exit = exit_of(end, &balance);
+    if let Some(reason) = unsaved {
+        message::tell(reason);
+        exit = if exit == Exit::Done { Exit::Failed } else { exit };
+    }
     let compared = embedded.map_or(Ok(()), compare);
     Ok(match (compared, summary) {
         (Err(failure), _) | (_, Err(failure)) => {
@@ -307,12 +316,11 @@ fn print_letters(path: &Path, balance: &Balance) {
 /// Prints why the run ended early, if it did, and returns the exit.
 fn exit_of(end: End, balance: &Balance) -> Exit {
     let report = &balance.report;
+    // Whatever ended the run after an input broke off.
+    report.input_errors().for_each(message::tell);
     match end {
         End::Interrupted => Exit::Interrupted,
-        End::Broken(errors) => {
-            errors.iter().for_each(message::tell);
-            Exit::Usage
-        }
+        End::Broken(_) => Exit::Usage,
         End::Stopped(reason) => {
             message::tell(format_args!("stopped reading: {reason}"));
             Exit::Failed

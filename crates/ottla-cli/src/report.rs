@@ -104,6 +104,11 @@ impl Report {
         &mut self.inputs[index]
     }
 
+    /// Why inputs could not be opened or read to their ends.
+    pub(crate) fn input_errors(&self) -> impl Iterator<Item = &str> {
+        self.inputs.iter().filter_map(InputTotals::error)
+    }
+
     /// The name of an input, if there are several.
     pub(crate) fn input_name(&self, index: usize) -> Option<&str> {
         self.inputs.get(index).filter(|_| self.inputs.len() > 1).map(InputTotals::name)
