@@ -138,6 +138,9 @@ fn a_compressed_file_is_sent_exactly_once_whenever_the_command_is_killed() {
     // The topic was created for the first run.
     let producer: Producer<str, str> = Producer::builder(broker::config()).build().unwrap();
     assert_eq!(block_on(producer.topic_config(&checkpoints, "cleanup.policy")).unwrap().as_deref(), Some("compact"));
+    let brokers = block_on(producer.cluster()).unwrap().brokers().len();
+    let partitions = block_on(producer.partitions_for(&checkpoints)).unwrap();
+    assert_eq!((partitions.len(), partitions[0].replicas().len()), (1, brokers.min(3)));
     let shown = run(arguments!["checkpoint", "show", "-c", flights.config]).with(0).stdout;
     assert!(shown.contains("flights.csv.gz"), "{shown}");
     run(arguments!["checkpoint", "reset", "-c", flights.config]).with(0);
