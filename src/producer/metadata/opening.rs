@@ -14,11 +14,11 @@ use crate::{
     native::{Client, PartitionMetadata, Topic, code},
 };
 
-/// The interval between requests for a partition that is not open yet.
-const RETRY: Duration = Duration::from_millis(50);
+/// The interval between requests about a new topic.
+pub(super) const RETRY: Duration = Duration::from_millis(50);
 
 /// The timeout of one such request.
-const SLICE: Duration = Duration::from_secs(5);
+pub(super) const SLICE: Duration = Duration::from_secs(5);
 
 /// Waits until the leader of each partition hosts it. The error is a code of a broker or of librdkafka, `TIMED_OUT` after the deadline.
 pub(super) fn await_opened(

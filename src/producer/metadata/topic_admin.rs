@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     new_topic::NewTopic,
-    opening::await_opened,
+    opening::{RETRY, SLICE, await_opened},
     partitions::{elsewhere, persist},
 };
 use crate::{
@@ -20,12 +20,6 @@ use crate::{
     native::{Client, Metadata, TopicRefused, code},
     producer::{Producer, untyped_producer::check_topic_name},
 };
-
-/// The interval between requests for the metadata of a new topic.
-const RETRY: Duration = Duration::from_millis(50);
-
-/// The timeout of one such request.
-const SLICE: Duration = Duration::from_secs(5);
 
 /// `TOPIC_ALREADY_EXISTS`
 const ALREADY_EXISTS: i32 = 36;
