@@ -57,6 +57,10 @@ lint: ## run clippy and shellcheck; warnings are errors
 doc: ## build the documentation; broken links are errors
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --workspace --exclude ottla-test-support --features $(features)
 
+.PHONY: book
+book: ## build the documentation as a site, target/book/index.html, and check its links (needs mdbook and python3)
+	@scripts/book
+
 .PHONY: test
 test: ## run everything: format, lints, documentation, all three tiers, containers; prints the results of each tier at the end
 	@scripts/setup build

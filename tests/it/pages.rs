@@ -61,6 +61,45 @@ fn every_relative_link_leads_to_a_file_and_a_heading() {
     assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
 }
 
+#[test]
+fn each_page_is_in_the_book() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).unwrap();
+    let names = fs::read_dir(&docs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let pages = names.filter(|name| name.ends_with(".md") && name != "SUMMARY.md");
+    let missing: Vec<String> = pages.filter(|name| !summary.contains(&format!("]({name})"))).collect();
+    assert!(missing.is_empty(), "missing in docs/SUMMARY.md: {missing:?}");
+}
+
+#[test]
+fn each_symptom_has_a_cause_an_answer_a_thread_and_a_test() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let page = fs::read_to_string(docs.join("troubleshooting.md")).unwrap();
+    let symptoms: Vec<&str> = page.split("\n## ").skip(1).collect();
+    assert!(symptoms.len() >= 20, "{}", symptoms.len());
+    let mut missing = Vec::new();
+    for symptom in symptoms {
+        let heading = symptom.lines().next().unwrap();
+        for part in ["Cause", "ottla", "What to do", "Asked in", "Shown by"] {
+            if !symptom.contains(&format!("\n- **{part}:** ")) {
+                missing.push(format!("{heading}: {part}"));
+            }
+        }
+        if !symptom.contains("](https://github.com/") {
+            missing.push(format!("{heading}: a thread"));
+        }
+        let shown = symptom.split_once("**Shown by:** `").and_then(|(_, rest)| {
+            let (test, rest) = rest.split_once('`')?;
+            let (file, _) = rest.split_once("](")?.1.split_once(')')?;
+            Some((test, fs::read_to_string(docs.join(file)).ok()?))
+        });
+        if !shown.is_some_and(|(test, code)| code.contains(&format!("fn {test}()"))) {
+            missing.push(format!("{heading}: the test"));
+        }
+    }
+    assert!(missing.is_empty(), "missing in docs/troubleshooting.md:\n{}", missing.join("\n"));
+}
+
 /// The anchor that GitHub gives to a heading.
 fn heading_anchor(line: &str) -> Option<String> {
     let title = line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' ')?;

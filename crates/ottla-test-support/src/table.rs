@@ -84,7 +84,7 @@ fn documented<'p>(page: &'p str, input: &str) -> Option<&'p str> {
 }
 
 /// Whether `text` consists of the parts of `pattern` in order, with any text at each `…`.
-fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let parts: Vec<_> = pattern.split('…').collect();
     let [first, between @ .., last] = &parts[..] else { return pattern == text };
     let Some(mut rest) = text.strip_prefix(first).and_then(|rest| rest.strip_suffix(last)) else { return false };

@@ -20,6 +20,7 @@ mod rack_aware;
 mod refused_batch;
 mod reports;
 mod state;
+mod symptoms;
 mod transaction;
 mod unavailable;
 mod user_code;
