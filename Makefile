@@ -50,16 +50,27 @@ lint: ## run clippy and shellcheck; warnings are errors
 	$(clippy) $(unlinked) --package ottla --lib -- -D warnings
 	$(clippy) $(unlinked) --package ottla --lib --no-default-features -- -D warnings
 	$(clippy) --workspace --all-targets --features $(features) -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{api,bench,compose-check,docker,fuzz,interop,kafka,setup,test,msrv,sanitize,valgrind} .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/{api,bench,compose-check,docker,fuzz,interop,kafka,package,setup,test,msrv,sanitize,valgrind} .ci/run; \
 	else echo "make lint: SKIPPED shellcheck, it is not installed"; fi
 
 .PHONY: doc
 doc: ## build the documentation; broken links are errors
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --workspace --exclude ottla-test-support --features $(features)
 
+.PHONY: package
+package: build ## build what a release has, in target/package: crates, Debian package, bill of materials (needs dpkg-dev and syft)
+	@scripts/package crates
+	@scripts/package sbom
+	@scripts/package deb
+
 .PHONY: book
 book: ## build the documentation as a site, target/book/index.html, and check its links (needs mdbook and python3)
 	@scripts/book
+
+.PHONY: alerts
+alerts: ## check and test the alert rules of docs/monitoring (needs promtool: Debian's package prometheus)
+	promtool check rules docs/monitoring/alerts.yaml
+	promtool test rules docs/monitoring/alerts-test.yaml
 
 .PHONY: test
 test: ## run everything: format, lints, documentation, all three tiers, containers; prints the results of each tier at the end

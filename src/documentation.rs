@@ -23,3 +23,7 @@ struct MigrationFromRustRdkafka;
 #[cfg(feature = "config-files")]
 #[doc = include_str!("../docs/migration-from-java.md")]
 struct MigrationFromJava;
+
+#[cfg(feature = "opentelemetry")]
+#[doc = include_str!("../docs/monitoring.md")]
+struct Monitoring;

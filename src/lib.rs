@@ -111,7 +111,7 @@
 //! | `oidc` | OAUTHBEARER tokens from an HTTP endpoint, with a libcurl that is built from source |
 //! | `dynamic-linking` | the system's librdkafka instead of the bundled one |
 //! | `metrics` | `Metrics::publish`: the producer's metrics through the [`metrics`](https://docs.rs/metrics) crate |
-//! | `opentelemetry` | `intercept::TraceParent`: the current trace in each record's headers |
+//! | `opentelemetry` | `intercept::TraceParent`: the current trace in each record's headers; `intercept::ProducerSpans`: a span for each record |
 //! | `rdkafka` | `ConsumerGroupMetadata::from_rdkafka` for a consumer of the crate `rdkafka` |
 //! | `consumer` | `Consumer` and `ConsumerConfig` |
 //! | `bytes` | keys and values of the type `bytes::Bytes` |

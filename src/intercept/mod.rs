@@ -1,16 +1,18 @@
 //! [`Interceptor`]: sees each record before it is serialized, and each report before the program does.
 //!
-//! Built in is, with the feature `opentelemetry`, `TraceParent`. The examples `audit_log` and `counter` have custom ones.
+//! Built in are, with the feature `opentelemetry`, `TraceParent` and `ProducerSpans`. The examples `audit_log` and `counter` have custom ones.
 //! Java's setting `interceptor.classes` is rejected: pass interceptors to
 //! [`ProducerBuilder::interceptor`](crate::ProducerBuilder::interceptor).
 
+#[cfg(feature = "opentelemetry")]
+mod producer_spans;
 #[cfg(feature = "opentelemetry")]
 mod trace_parent;
 
 use std::{fmt, sync::Arc};
 
 #[cfg(feature = "opentelemetry")]
-pub use self::trace_parent::TraceParent;
+pub use self::{producer_spans::ProducerSpans, trace_parent::TraceParent};
 
 use crate::{
     Error, ProducerRecord, RecordMetadata,

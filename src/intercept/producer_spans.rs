@@ -148,6 +148,9 @@ where
 
 impl<T: Tracer> fmt::Debug for ProducerSpans<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProducerSpans").field("client_id", &self.client_id).field("open", &lock(&self.open).len()).finish_non_exhaustive()
+        f.debug_struct("ProducerSpans")
+            .field("client_id", &self.client_id)
+            .field("open", &lock(&self.open).len())
+            .finish_non_exhaustive()
     }
 }

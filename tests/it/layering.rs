@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("delivery", &["error", "native", "yielding"]),
     ("config", &["error", "page", "secret", "serialize"]),
     ("metrics", &["lock", "native", "page", "panic"]),
-    ("intercept", &["delivery", "error", "native", "panic", "record"]),
+    ("intercept", &["delivery", "error", "lock", "native", "panic", "record"]),
     (
         "producer",
         &[

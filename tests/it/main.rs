@@ -17,6 +17,7 @@ mod kafka_script;
 mod layering;
 mod mock_producer;
 mod mock_transaction;
+mod monitoring;
 mod pages;
 mod secrets;
 mod wording;

@@ -103,10 +103,21 @@ pub(crate) enum Command {
     /// Checks and registers schemas in a schema registry.
     #[command(after_help = format!("{SCHEMA_EXAMPLES}\n\n{SOURCES}\n\n{SCHEMA_EXIT_CODES}"))]
     Schema(SchemaArguments),
+    /// Asks a run with --metrics whether it is healthy: exit code 0 if it is, 1 if not.
+    Health {
+        /// Where it serves its metrics: HOST:PORT, or a port of this machine.
+        #[arg(default_value = "9400")]
+        address: String,
+    },
     /// Writes a completion script for a shell to stdout.
     Completions {
         /// The shell.
         shell: Shell,
+    },
+    /// Writes the manual pages into a folder.
+    Man {
+        /// The folder, which must exist.
+        folder: PathBuf,
     },
 }
 
@@ -381,6 +392,13 @@ pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "ottla", &mut script);
     written(io::stdout().lock().write_all(&script))
+}
+
+/// Writes a manual page for the command and one for each subcommand.
+pub(crate) fn manual(folder: &Path) -> Result<Exit, Failure> {
+    clap_mangen::generate_to(Arguments::command(), folder)
+        .map_err(|error| Failure::usage(format!("cannot write the manual pages to {}: {error}", folder.display())))?;
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]

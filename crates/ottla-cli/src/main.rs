@@ -16,6 +16,7 @@ mod encoder;
 mod encoding;
 mod exit;
 mod file_identity;
+mod health;
 mod input;
 mod input_totals;
 mod inputs;
@@ -61,7 +62,9 @@ fn main() -> ExitCode {
         Command::Checkpoint(arguments) => checkpoint::run(&arguments),
         Command::Config(arguments) => configuration::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
+        Command::Health { address } => health::check(&address),
         Command::Completions { shell } => args::completions(shell),
+        Command::Man { folder } => args::manual(&folder),
     };
     match ended {
         Ok(exit) => exit.code(),

@@ -70,3 +70,143 @@ mod trace_parent {
         assert_eq!(headers, [header(&expected), header("mine"), vec![]]);
     }
 }
+
+/// Spans by the semantic conventions, against the table of `docs/monitoring.md`.
+#[cfg(feature = "opentelemetry")]
+mod producer_spans {
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        fs,
+        future::{Future, ready},
+        sync::{Arc, Mutex},
+    };
+
+    use opentelemetry::{
+        Context, Value,
+        trace::{SpanKind, Status, TraceContextExt, Tracer, TracerProvider},
+    };
+    use opentelemetry_sdk::{
+        error::OTelSdkResult,
+        trace::{SdkTracerProvider, SpanData, SpanExporter},
+    };
+    use ottla::{
+        intercept::ProducerSpans,
+        testing::{ApiKey, BrokerError},
+    };
+    use ottla_test_support::repository;
+
+    use super::*;
+    use crate::log;
+
+    /// Keeps the spans that have ended.
+    #[derive(Debug, Clone, Default)]
+    struct Ended(Arc<Mutex<Vec<SpanData>>>);
+
+    impl SpanExporter for Ended {
+        fn export(&self, batch: Vec<SpanData>) -> impl Future<Output = OTelSdkResult> + Send {
+            self.0.lock().unwrap().extend(batch);
+            ready(Ok(()))
+        }
+    }
+
+    impl Ended {
+        fn provider(&self) -> SdkTracerProvider {
+            SdkTracerProvider::builder().with_simple_exporter(self.clone()).build()
+        }
+
+        /// The last span.
+        fn last(&self) -> SpanData {
+            self.0.lock().unwrap().last().unwrap().clone()
+        }
+    }
+
+    fn attributes(span: &SpanData) -> BTreeMap<String, String> {
+        let text = |value: &Value| match value {
+            Value::I64(number) => format!("int {number}"),
+            Value::Bool(flag) => format!("boolean {flag}"),
+            other => format!("string {other}"),
+        };
+        span.attributes.iter().map(|attribute| (attribute.key.to_string(), text(&attribute.value))).collect()
+    }
+
+    #[test]
+    fn attributes_and_kind_follow_the_conventions() {
+        let (kafka, ended) = (kafka(3), Ended::default());
+        let provider = ended.provider();
+        let spans = ProducerSpans::with_tracer(provider.tracer("test")).client_id("checkout");
+        let producer: Producer<str, str> = Producer::builder(config(&kafka)).interceptor(spans).build().unwrap();
+        let mut seen = BTreeMap::new();
+
+        let outer = provider.tracer("test").start("checkout");
+        let outer = Context::new().with_span(outer);
+        let sent = {
+            let _entered = outer.clone().attach();
+            let sending = producer.send(ProducerRecord::to("orders").key("o-1").value("paid").partition(2));
+            block_on(async { sending.await.unwrap().await.unwrap() })
+        };
+        let span = ended.last();
+        assert_eq!((span.name.as_ref(), &span.span_kind, &span.status), ("send orders", &SpanKind::Producer, &Status::Unset));
+        assert_eq!(span.parent_span_id, outer.span().span_context().span_id());
+        assert_eq!(span.links.len(), 0);
+        assert_eq!(sent.offset(), Some(0));
+        let wanted = [
+            ("messaging.client.id", "string checkout"),
+            ("messaging.destination.name", "string orders"),
+            ("messaging.destination.partition.id", "string 2"),
+            ("messaging.kafka.offset", "int 0"),
+            ("messaging.operation.name", "string send"),
+            ("messaging.operation.type", "string send"),
+            ("messaging.system", "string kafka"),
+        ];
+        assert_eq!(attributes(&span), BTreeMap::from(wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))));
+        seen.extend(attributes(&span));
+        let written = log::read(kafka.bootstrap_servers(), "orders").remove(0);
+        let context = &span.span_context;
+        let parent = format!("00-{}-{}-01", context.trace_id(), context.span_id());
+        assert_eq!(written.headers, [("traceparent".to_owned(), Some(parent.clone().into_bytes()))]);
+
+        // A record with a creation context of its own, twice, and without a value.
+        let forwarded = || ProducerRecord::to("orders").key("o-1").header("traceparent", &parent);
+        block_on(async { producer.send_all([forwarded(), forwarded()]).await.unwrap().await.unwrap() });
+        let spans = ended.0.lock().unwrap()[1..].to_vec();
+        assert_eq!(spans.len(), 2);
+        for span in spans {
+            assert_eq!((span.name.as_ref(), &span.span_kind), ("send orders", &SpanKind::Client));
+            assert_eq!(span.links[0].span_context.span_id(), context.span_id());
+            assert_eq!(attributes(&span)["messaging.kafka.message.tombstone"], "boolean true");
+            seen.extend(attributes(&span));
+        }
+
+        kafka.fail_next(ApiKey::Produce, &[BrokerError::TOPIC_AUTHORIZATION_FAILED]).unwrap();
+        let error = block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await.unwrap().await.unwrap_err() });
+        let span = ended.last();
+        assert_eq!(attributes(&span)["error.type"], "string TOPIC_AUTHORIZATION_FAILED");
+        assert_eq!(span.status, Status::error(error.to_string()));
+        seen.extend(attributes(&span));
+
+        // A record that was never accepted.
+        block_on(producer.send(ProducerRecord::to("no topic").value("v"))).unwrap_err();
+        assert_eq!(attributes(&ended.last())["error.type"], "string InvalidRecord");
+        assert_eq!(ended.0.lock().unwrap().len(), 5, "each record has one span");
+
+        let page = fs::read_to_string(repository("docs/monitoring.md")).unwrap();
+        let table = page.split("| attribute |").nth(1).unwrap().split("\n\n").next().unwrap();
+        let documented: BTreeSet<(String, String)> = table
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.strip_prefix("| `")?.split(" | ");
+                Some((cells.next()?.trim_end_matches('`').to_owned(), cells.next()?.to_owned()))
+            })
+            .collect();
+        let of_type = |(name, value): (String, String)| (name, value.split(' ').next().unwrap().to_owned());
+        assert_eq!(seen.into_iter().map(of_type).collect::<BTreeSet<_>>(), documented);
+    }
+
+    #[test]
+    fn without_a_provider_nothing_is_added() {
+        let kafka = kafka(1);
+        let producer: Producer<str, str> = Producer::builder(config(&kafka)).interceptor(ProducerSpans::new()).build().unwrap();
+        block_on(async { producer.send(ProducerRecord::to("orders").value("v")).await.unwrap().await.unwrap() });
+        assert_eq!(log::read(kafka.bootstrap_servers(), "orders")[0].headers, []);
+    }
+}

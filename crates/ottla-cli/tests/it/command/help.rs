@@ -19,7 +19,9 @@ fn help_matches_the_snapshots() {
         ("schema", &["schema", "--help"]),
         ("schema-check", &["schema", "check", "--help"]),
         ("schema-register", &["schema", "register", "--help"]),
+        ("health", &["health", "--help"]),
         ("completions", &["completions", "--help"]),
+        ("man", &["man", "--help"]),
     ] {
         let mut help = command(arguments);
         help.env("COLUMNS", "100");
@@ -42,6 +44,20 @@ fn completions_include_the_flags() {
         assert!(ended.stdout.contains("dead-letter"), "{shell}");
     }
     run(["completions", "basic"]).with(2);
+}
+
+#[test]
+fn each_subcommand_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    run(["man", folder.path().to_str().unwrap()]).with(0);
+    for (page, text) in
+        [("ottla.1", "ottla\\-produce(1)"), ("ottla-produce.1", "dead\\-letter"), ("ottla-config-explain.1", "FILE")]
+    {
+        let page = fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(page.starts_with(".ie") && page.contains(text), "{page}");
+    }
+    let ended = run(["man", "/nonexistent/folder"]).with(2);
+    assert!(ended.stderr.contains("cannot write the manual pages to /nonexistent/folder"), "{}", ended.stderr);
 }
 
 #[test]
