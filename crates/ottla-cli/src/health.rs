@@ -75,7 +75,10 @@ mod tests {
     #[test]
     fn only_200_is_healthy() {
         assert_eq!(outcome("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Ok(Exit::Done));
-        assert_eq!(outcome("HTTP/1.1 503 Service Unavailable\r\n\r\nno broker\n"), Err("HOST:PORT: not healthy: no broker".to_owned()));
+        assert_eq!(
+            outcome("HTTP/1.1 503 Service Unavailable\r\n\r\nno broker\n"),
+            Err("HOST:PORT: not healthy: no broker".to_owned())
+        );
         assert_eq!(outcome("HTTP/1.0 404 Not Found\r\n\r\n"), Err("HOST:PORT: not healthy: HTTP/1.0 404 Not Found".to_owned()));
         assert_eq!(outcome(""), Err("HOST:PORT: not healthy: ".to_owned()));
     }
