@@ -11,7 +11,7 @@ use ottla_schema_registry::SchemaType;
 
 use crate::{
     exit::{Exit, Failure, written},
-    input::Format,
+    input::{Format, Keep},
     pace::Rate,
 };
 
@@ -37,6 +37,7 @@ Examples:
   ottla produce -c producer.properties --topic notes --input notes.txt
   tail -F app.log | ottla produce -c producer.properties --topic log --input - --set linger.ms=100
   echo o-1:paid | ottla produce -b localhost:9092 -t orders -K : -H source=shell
+  ottla produce -b localhost:9092 -t copies --format record --input orders.record --keep none
   ottla produce -c flights.toml --dry-run 3";
 
 const TRANSACTIONS: &str = "\
@@ -53,7 +54,8 @@ const CONSUME_EXAMPLES: &str = "\
 Examples:
   ottla consume -c flights.toml --topic flights --from-beginning --idle 2 | jq .value
   ottla consume -c flights.toml --topic flights --max 10 --format lines --set isolation.level=read_committed
-  ottla consume -b localhost:9092 -t orders --from-beginning --idle 2";
+  ottla consume -b localhost:9092 -t orders --from-beginning --idle 2
+  ottla consume -b localhost:9092 -t orders --from-beginning --idle 2 --format record > orders.record";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -167,8 +169,12 @@ pub(crate) struct ProduceArguments {
     #[arg(long, value_name = "FILE|-", num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// The format of the input; overrides the one that follows from the file's name.
-    #[arg(long, value_name = "lines|jsonl|json|csv")]
+    #[arg(long, value_name = "lines|jsonl|json|csv|record")]
     pub(crate) format: Option<Format>,
+    /// With the format record, what a record keeps beside key, value, headers and timestamp: `partition` (the default), `topic`,
+    /// `topic,partition` or `none`; overrides the file's. `topic` requires `topics` in [record].
+    #[arg(long, value_name = "topic,partition|none")]
+    pub(crate) keep: Option<Keep>,
     /// The column or JSON field to take keys from; overrides the file's.
     #[arg(long, value_name = "FIELD", conflicts_with = "key")]
     pub(crate) key_field: Option<String>,
@@ -241,7 +247,8 @@ pub(crate) struct ConsumeArguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) idle: Option<std::time::Duration>,
     /// jsonl: one object per record; bytes that are not UTF-8 are base64, marked by `key_encoding`, `value_encoding` or
-    /// `encoding`. lines: only the value.
+    /// `encoding`. record: the same with all bytes as they are, for `ottla produce --format record`; data with a schema is not decoded.
+    /// lines: only the value.
     #[arg(long, value_enum, default_value_t = OutputFormat::Jsonl)]
     pub(crate) format: OutputFormat,
 }
@@ -249,6 +256,7 @@ pub(crate) struct ConsumeArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
     Jsonl,
+    Record,
     Lines,
 }
 

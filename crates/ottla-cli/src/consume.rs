@@ -17,7 +17,7 @@ use ottla_schema_registry::{SchemaRegistry, SchemaRegistryConfig};
 
 use crate::{
     args::{ConsumeArguments, OutputFormat},
-    consumed::{write_json, write_undecoded, write_value},
+    consumed::{write_json, write_record, write_undecoded, write_value},
     decoder::{Decoded, Decoder},
     exit::{Exit, Failure, chain, written},
     interrupt::Interrupt,
@@ -38,7 +38,7 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone()).or_else(constant);
     let topic = topic.ok_or_else(|| Failure::usage(format!("no topic: pass --topic, or set `topic` in {file}")))?;
     let interrupt = Interrupt::listen()?;
-    let consumer = start(&settings)?;
+    let consumer = start(&settings, arguments.format)?;
     let partitions = match block_on(select(std::pin::pin!(consumer.partitions_for(&topic)), interrupt.pressed())) {
         Either::Left((Err(error), _)) if error.kind() == ErrorKind::UnknownTopicOrPartition => {
             return Err(Failure::usage(format!("topic {topic}: does not exist")));
@@ -62,9 +62,10 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
 }
 
 /// Starts a consumer that joins no group and commits nothing.
-fn start(settings: &Settings) -> Result<Consumer<Decoded, Decoded>, Failure> {
+fn start(settings: &Settings, format: OutputFormat) -> Result<Consumer<Decoded, Decoded>, Failure> {
     let registry = SchemaRegistryConfig::from_producer(&settings.producer);
-    let registry = registry.get("schema.registry.url").map(|_| SchemaRegistry::new(&registry)).transpose()?;
+    let url = registry.get("schema.registry.url").filter(|_| format != OutputFormat::Record);
+    let registry = url.map(|_| SchemaRegistry::new(&registry)).transpose()?;
     let mut config = settings.consumer.clone().set("enable.auto.commit", "false")?;
     if config.get("auto.offset.reset").is_none() {
         config = config.set("auto.offset.reset", "earliest")?;
@@ -125,6 +126,7 @@ fn read(
             let wrote = match item {
                 Ok(record) => match arguments.format {
                     OutputFormat::Jsonl => write_json(&mut output, &record),
+                    OutputFormat::Record => write_record(&mut output, &record),
                     OutputFormat::Lines => write_value(&mut output, record.value()),
                 },
                 Err(error) => match error.record() {

@@ -8,7 +8,7 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ottla::{
     ConsumerRecord,
-    consumer::RawRecord,
+    consumer::{RawRecord, TimestampType},
     record::{Header, Headers},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -34,8 +34,8 @@ pub(crate) fn write_undecoded(output: &mut impl Write, record: &RawRecord, error
     output.write_all(b"\n")
 }
 
-/// A record that is not sent.
-pub(crate) struct Unsent<'a> {
+/// A record whose key and value are bytes. The format `record` reads it.
+pub(crate) struct PlainRecord<'a> {
     pub(crate) topic: &'a str,
     /// `None`: the partitioner chooses it.
     pub(crate) partition: Option<i32>,
@@ -44,21 +44,33 @@ pub(crate) struct Unsent<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) headers: &'a Headers,
+    /// The offset and the clock of the timestamp, if the record was consumed.
+    pub(crate) origin: Option<(i64, Option<TimestampType>)>,
 }
 
-/// Writes a record that is not sent, as [`write_json`] does, without an offset.
-pub(crate) fn write_unsent(output: &mut impl Write, record: &Unsent<'_>) -> io::Result<()> {
+/// Writes a record in the format `record`: as [`write_json`] does, with the clock of the timestamp, and without an offset if it was not consumed.
+pub(crate) fn write_plain(output: &mut impl Write, record: &PlainRecord<'_>) -> io::Result<()> {
     serde_json::to_writer(&mut *output, record)?;
     output.write_all(b"\n")
 }
 
+/// Writes a consumed record in the format `record`.
+pub(crate) fn write_record(output: &mut impl Write, record: &ConsumerRecord<Decoded, Decoded>) -> io::Result<()> {
+    let plain = PlainRecord {
+        topic: record.topic(),
+        partition: Some(record.partition()),
+        timestamp: record.timestamp(),
+        key: record.key().bytes(),
+        value: record.value().bytes(),
+        headers: record.headers(),
+        origin: Some((record.offset(), record.timestamp_type())),
+    };
+    write_plain(output, &plain)
+}
+
 /// Writes the value and a line break: bytes unchanged, data with a schema as JSON, null as an empty line.
 pub(crate) fn write_value(output: &mut impl Write, value: &Decoded) -> io::Result<()> {
-    match value {
-        Decoded::Null => {}
-        Decoded::Bytes(bytes) => output.write_all(bytes)?,
-        Decoded::Typed(json) => output.write_all(json.get().as_bytes())?,
-    }
+    output.write_all(value.bytes().unwrap_or_default())?;
     output.write_all(b"\n")
 }
 
@@ -120,12 +132,22 @@ impl<K, V> Serialize for Consumed<'_, K, V> {
     }
 }
 
-impl Serialize for Unsent<'_> {
+impl Serialize for PlainRecord<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("topic", self.topic)?;
         map.serialize_entry("partition", &self.partition)?;
+        if let Some((offset, _)) = &self.origin {
+            map.serialize_entry("offset", offset)?;
+        }
         map.serialize_entry("timestamp", &self.timestamp)?;
+        if let Some((_, timestamp_type)) = &self.origin {
+            let name = timestamp_type.map(|timestamp_type| match timestamp_type {
+                TimestampType::CreateTime => "CreateTime",
+                TimestampType::LogAppendTime => "LogAppendTime",
+            });
+            map.serialize_entry("timestamp_type", &name)?;
+        }
         Part::of(self.key).write(&mut map, "key", "key_encoding")?;
         Part::of(self.value).write(&mut map, "value", "value_encoding")?;
         map.serialize_entry("headers", &header_lines(self.headers))?;

@@ -50,6 +50,17 @@ enum Kind {
     Json,
 }
 
+impl Decoded {
+    /// The bytes; the JSON if they were decoded. `None` is null.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Null => None,
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Typed(json) => Some(json.get().as_bytes()),
+        }
+    }
+}
+
 impl Decoder {
     pub(crate) fn new(registry: Option<SchemaRegistry>) -> Self {
         Self(registry.map(|registry| {

@@ -9,7 +9,7 @@ use futures::{
 use ottla::record::Headers;
 
 use crate::{
-    consumed::{Unsent, write_unsent},
+    consumed::{PlainRecord, write_plain},
     encoder::{Encoder, Place},
     encoding::{Part, Unfit},
     exit::{Exit, Failure, chain, written},
@@ -144,7 +144,8 @@ impl<W: io::Write> Showing<'_, W> {
             (header.name(), if is_hidden { Some(HIDDEN.as_bytes()) } else { header.value() })
         });
         let headers = &headers.collect::<Headers>();
-        let record = Unsent { topic, partition: *partition, timestamp: *timestamp, key: *key, value: *value, headers };
-        write_unsent(&mut self.output, &record)
+        let (partition, timestamp, key, value) = (*partition, *timestamp, *key, *value);
+        let record = PlainRecord { topic, partition, timestamp, key, value, headers, origin: None };
+        write_plain(&mut self.output, &record)
     }
 }

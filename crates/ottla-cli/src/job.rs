@@ -99,7 +99,16 @@ impl Job {
         problems.extend(job.checkpoint.conflicts());
         let key = job.key_field.as_ref().map(|_| "input.key");
         let key = key.or_else(|| job.input_settings.lines.parse_key.then_some("input.parse_key"));
-        problems.extend(job.record.conflicts(job.topic.as_deref(), key));
+        let keeps_topic = job.input_settings.keep.topic;
+        problems.extend(job.record.conflicts(job.topic.as_deref(), key, keeps_topic));
+        let keep = job.input_settings.given.iter().find(|given| given.name == "keep" && keeps_topic && job.topic.is_some());
+        problems.extend(keep.map(|keep| {
+            format!(
+                "{}:{}: input.keep: has `topic`, and the file has the setting topic; remove one of them",
+                file.display(),
+                keep.line
+            )
+        }));
         job
     }
 
@@ -156,6 +165,9 @@ impl Job {
             let split = unescaped(separator).and_then(|separator| self.input_settings.split_keys_at(separator));
             split.map_err(|error| format!("--key-separator: {error}"))?;
             self.record.override_with(false, true);
+        }
+        if let Some(keep) = arguments.keep {
+            self.input_settings.override_keep(keep);
         }
         self.record.override_parts(arguments.key.as_deref(), arguments.partition, &arguments.header, arguments.null_empty);
         match self.input_settings.conflicts().first() {
@@ -341,7 +353,7 @@ mod tests {
         for wanted in [
             "job.toml:1: topik: unknown setting; did you mean topic?",
             "job.toml:4: input.pth: unknown setting; did you mean input.path?",
-            "job.toml:5: input.format: unknown input format `tsv`; must be one of lines, jsonl, json, csv",
+            "job.toml:5: input.format: unknown input format `tsv`; must be one of lines, jsonl, json, csv, record",
             "job.toml:7: value.serializer: must be one of json, avro, protobuf, json-schema, string, bytes, short, integer, long, float, \
              double, boolean, uuid, void",
             "job.toml:8: value.shema: unknown setting; did you mean value.schema?",

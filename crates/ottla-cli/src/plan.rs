@@ -14,7 +14,7 @@ use crate::{
     encoding::{Encoding, Part},
     exit::{Failure, chain},
     file_identity::FileIdentity,
-    input::{Format, GivenSetting, Input, InputError, InputOptions},
+    input::{Format, GivenSetting, Input, InputError, InputOptions, Keep},
     inputs::{InputPath, expand},
     job::PartJob,
     message,
@@ -57,6 +57,7 @@ struct Flags {
     format: Option<Format>,
     key_field: Option<String>,
     has_key_separator: bool,
+    keep: Option<Keep>,
 }
 
 impl Plan {
@@ -68,6 +69,7 @@ impl Plan {
             return Err(Failure::usage("--transaction-records: requires transactional.id; set it in the file or with --set"));
         }
         let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone()).or_else(|| settings.job.record.topic_text());
+        let topic = topic.or_else(|| settings.job.input_settings.keep.topic.then(|| "{topic}".to_owned()));
         let topic =
             topic.ok_or_else(|| Failure::usage(format!("no topic: pass --topic, or set `topic` in {}", file.display())))?;
         let flags: Vec<_> = arguments.input.iter().map(InputPath::new).collect();
@@ -93,6 +95,7 @@ impl Plan {
             format: arguments.format,
             key_field: arguments.key_field.clone(),
             has_key_separator: arguments.key_separator.is_some(),
+            keep: arguments.keep,
         };
         let plan = Self::of(settings, file, topic, paths, flags)?;
         if is_stdin && plan.input.format.is_none() {
@@ -204,6 +207,16 @@ impl Plan {
             path: paths.first().cloned().unwrap_or_else(|| PathBuf::from("-")),
         };
         let mut record = job.record.clone();
+        if input.format == Some(Format::Record) {
+            let place = if flags.keep.is_some() { "--keep".to_owned() } else { format!("{file}: input.keep") };
+            let keep = Keep { topic: input.settings.keep.topic && !flags.has_topic, ..input.settings.keep };
+            record.keep(keep).map_err(|message| Failure::usage(format!("{place}: {message}")))?;
+        } else if flags.keep.is_some() {
+            let format = input.format.or_else(|| Format::of_path(&input.path)).unwrap_or(Format::Lines);
+            return Err(Failure::usage(format!(
+                "--keep: applies only to the format record, but the format is {format}; remove it"
+            )));
+        }
         record.override_with(flags.has_topic, flags.key_field.is_some());
         checkpoint::check(&job.checkpoint, &settings.producer, &topic, record.topic_rule())?;
         let formats = formats(&paths, input.format, record.has_text_values())?;
@@ -212,25 +225,31 @@ impl Plan {
                 "--key-separator: applies only to lines, but the format is {format}; use --key-field, or key of [record]"
             )));
         }
-        let mut value = job.value.encoding;
+        let (mut key, mut value) = (job.key.encoding, job.value.encoding);
+        let is_serialized = input.format == Some(Format::Record);
+        if is_serialized {
+            report_serializers(&settings, &file.to_string());
+            (key, value) = (None, None);
+        }
         if flags.format.is_some() {
             override_format(&mut input, &mut value, flags.key_field.is_some(), &file.to_string());
         }
         let encodings = Encodings {
-            key: Encodings::one("key", job.key.encoding, settings.producer.get("key.serializer"))?,
-            value: Encodings::one("value", value, settings.producer.get("value.serializer"))?,
+            key: Encodings::one("key", key, settings.producer.get("key.serializer").filter(|_| !is_serialized))?,
+            value: Encodings::one("value", value, settings.producer.get("value.serializer").filter(|_| !is_serialized))?,
         };
         for format in &formats {
             record.check(*format, matches!(encodings.value, Some(Encoding::WithSchema(_))))?;
         }
-        let format = formats.first().copied().filter(|_| !record.has_text_values()).unwrap_or(Format::Lines);
+        let format =
+            formats.first().copied().filter(|format| format.has_fields() && !record.has_text_values()).unwrap_or(Format::Lines);
         let mut encodings = encodings.of(format)?;
         if record.has_object_keys() && encodings.key == Some(Encoding::Json) {
             encodings.key = None;
         }
         for (part, job, encoding) in [("key", &job.key, encodings.key), ("value", &job.value, encodings.value)] {
             let without = !matches!(encoding, Some(Encoding::WithSchema(_)));
-            if without && (job.schema.is_some() || job.message.is_some()) {
+            if without && !is_serialized && (job.schema.is_some() || job.message.is_some()) {
                 return Err(Failure::usage(format!(
                     "[{part}] in {file} has a schema: set its serializer to avro, protobuf or json-schema, or remove the schema"
                 )));
@@ -312,7 +331,7 @@ fn formats(paths: &[PathBuf], given: Option<Format>, has_text_values: bool) -> R
         }
     }
     let lines = found.iter().find(|(format, _)| *format == Format::Lines);
-    let rows = found.iter().find(|(format, _)| *format != Format::Lines);
+    let rows = found.iter().find(|(format, _)| format.has_fields());
     if let (Some((_, lines)), Some((format, rows)), false) = (lines, rows, has_text_values) {
         return Err(Failure::usage(format!(
             "{} has lines, and {} is {format}: one run cannot mix them; pass --format for all inputs, or use two runs",
@@ -340,6 +359,17 @@ fn override_format(input: &mut InputOptions, value: &mut Option<Encoding>, key_i
     for (name, value, effect) in removed.chain([("[value] serializer".to_owned(), json, ": lines are sent unchanged")]) {
         if let Some(value) = value {
             message::tell(format_args!("--format {format}: {name} = \"{value}\" in {file} does not apply{effect}"));
+        }
+    }
+}
+
+/// Reports the serializers, which do not apply to the format `record`: its records are serialized.
+fn report_serializers(settings: &Settings, file: &str) {
+    for (part, job) in [("key", &settings.job.key), ("value", &settings.job.value)] {
+        if let Some(encoding) = job.encoding {
+            message::tell(format_args!(
+                "format record: [{part}] serializer = \"{encoding}\" in {file} does not apply: records are sent unchanged"
+            ));
         }
     }
 }

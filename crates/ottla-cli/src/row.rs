@@ -13,21 +13,33 @@ pub(crate) struct Row<'a> {
     pub(crate) key: Option<&'a [u8]>,
     /// The value: the line or JSON object as read, or the JSON object built from a CSV row; `None` is null.
     pub(crate) value: Option<&'a [u8]>,
-    /// The headers of a line; empty for other formats.
+    /// The headers of a line or of a record; empty for other formats.
     pub(crate) headers: RowHeaders<'a>,
     /// The fields of a CSV row; `None` for other formats.
     pub(crate) columns: Option<Columns<'a>>,
+    /// Where a row of the format `record` goes; empty for other formats.
+    pub(crate) target: RowTarget<'a>,
 }
 
-/// The headers of a line.
+/// The parts of a record of the format `record` beside key, value and headers. `None` is null.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RowTarget<'a> {
+    pub(crate) topic: Option<&'a str>,
+    pub(crate) partition: Option<i32>,
+    /// Milliseconds since 1970 in UTC.
+    pub(crate) timestamp: Option<i64>,
+}
+
+/// The headers of a row.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RowHeaders<'a> {
-    pub(crate) line: &'a [u8],
-    /// Where the headers are in the line.
+    /// The line, or the texts of a record.
+    pub(crate) text: &'a [u8],
+    /// Where the headers are in the text.
     pub(crate) places: &'a [HeaderPlace],
 }
 
-/// Where a header is in its line.
+/// Where a header is in its text.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct HeaderPlace {
     /// The name, which is UTF-8.
@@ -39,7 +51,7 @@ pub(crate) struct HeaderPlace {
 impl<'a> RowHeaders<'a> {
     /// The name and the value of each header; `None` is null.
     pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
-        let text = move |place: &Range<usize>| self.line.get(place.clone()).unwrap_or_default();
+        let text = move |place: &Range<usize>| self.text.get(place.clone()).unwrap_or_default();
         let name = move |place| std::str::from_utf8(text(place)).unwrap_or_default();
         self.places.iter().map(move |HeaderPlace { name: place, value }| (name(place), value.as_ref().map(text)))
     }
@@ -94,6 +106,8 @@ pub(crate) enum RowErrorKind {
     InvalidEncoding,
     /// A line that is not one JSON object.
     InvalidJson,
+    /// A line that is not a record of the format `record`.
+    InvalidRecord,
     /// A CSV row with more or fewer columns than the header.
     ColumnCount,
     /// A CSV row with an unterminated quoted field.
@@ -130,6 +144,7 @@ impl RowErrorKind {
             Self::InvalidUtf8 => "InvalidUtf8",
             Self::InvalidEncoding => "InvalidEncoding",
             Self::InvalidJson => "InvalidJson",
+            Self::InvalidRecord => "InvalidRecord",
             Self::ColumnCount => "ColumnCount",
             Self::UnclosedQuote => "UnclosedQuote",
             Self::UnfinishedEscape => "UnfinishedEscape",

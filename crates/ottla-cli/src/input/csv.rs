@@ -7,7 +7,7 @@ use super::{
     position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
-use crate::row::{Columns, Row, RowError, RowErrorKind, RowHeaders};
+use crate::row::{Columns, Row, RowError, RowErrorKind, RowHeaders, RowTarget};
 use std::{
     collections::{HashMap, hash_map::Entry},
     io::{self, Read},
@@ -184,7 +184,8 @@ impl Csv {
                     Ok(()) => {
                         let key = self.key.and_then(|key| row.get(key));
                         let (raw, value, columns) = (self.records.raw(), Some(&*self.json), Some(row));
-                        return Ok(Step::Row(Row { line, raw, key, value, headers: RowHeaders::default(), columns }));
+                        let (headers, target) = (RowHeaders::default(), RowTarget::default());
+                        return Ok(Step::Row(Row { line, raw, key, value, headers, columns, target }));
                     }
                     Err(Fault::Columns) => {
                         let message = format!("{} columns, but {} has {}", ends.len(), self.named_by, self.columns.len());

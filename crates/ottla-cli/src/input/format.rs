@@ -15,11 +15,18 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header (RFC 4180); each row becomes a JSON object.
     Csv,
+    /// One record per line, with all its parts, as `ottla consume --format record` writes it.
+    Record,
 }
 
 impl Format {
     /// All formats.
-    pub(crate) const ALL: [Self; 4] = [Self::Lines, Self::Jsonl, Self::Json, Self::Csv];
+    pub(crate) const ALL: [Self; 5] = [Self::Lines, Self::Jsonl, Self::Json, Self::Csv, Self::Record];
+
+    /// Whether each record has fields, from which parts of it can be made.
+    pub(crate) fn has_fields(self) -> bool {
+        matches!(self, Self::Jsonl | Self::Json | Self::Csv)
+    }
 
     /// Whether each record is a JSON object in the input.
     pub(crate) fn is_json(self) -> bool {
@@ -61,7 +68,8 @@ impl FromStr for Format {
             "jsonl" => Ok(Self::Jsonl),
             "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),
-            _ => Err(format!("unknown input format `{name}`; must be one of lines, jsonl, json, csv")),
+            "record" => Ok(Self::Record),
+            _ => Err(format!("unknown input format `{name}`; must be one of lines, jsonl, json, csv, record")),
         }
     }
 }
@@ -73,6 +81,7 @@ impl fmt::Display for Format {
             Self::Jsonl => "jsonl",
             Self::Json => "json",
             Self::Csv => "csv",
+            Self::Record => "record",
         })
     }
 }

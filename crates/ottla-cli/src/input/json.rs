@@ -7,7 +7,7 @@ use super::{
     position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
-use crate::row::{Row, RowError, RowErrorKind, RowHeaders};
+use crate::row::{Row, RowError, RowErrorKind, RowHeaders, RowTarget};
 use std::io::{self, BufRead, BufReader, Read};
 
 /// JSON objects with white space between them, and arrays of objects, of any size. Each object is a record. The reader finds the end of
@@ -135,7 +135,7 @@ impl Json {
                 compact(&self.value, &mut self.compact);
                 let (raw, value, headers) = (&*self.value, Some(&*self.compact), RowHeaders::default());
                 let key = has_key.then_some(&*self.key_text);
-                Ok(Step::Row(Row { line, raw, key, value, headers, columns: None }))
+                Ok(Step::Row(Row { line, raw, key, value, headers, columns: None, target: RowTarget::default() }))
             }
             Err(Fault(RowErrorKind::InvalidUtf8, _)) if self.encoding.is_some() => {
                 let (kind, invalid) = TextEncoding::invalid(self.encoding);

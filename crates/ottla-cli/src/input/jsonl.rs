@@ -7,7 +7,7 @@ use super::{
     position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
-use crate::row::{Row, RowError, RowErrorKind, RowHeaders};
+use crate::row::{Row, RowError, RowErrorKind, RowHeaders, RowTarget};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -50,21 +50,17 @@ impl Jsonl {
 
     /// Reads the next object.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
-        loop {
-            match self.lines.advance()? {
-                Advance::Line if self.lines.text().trim_ascii().is_empty() => {}
-                Advance::Line => break,
-                Advance::TooLong(error) => return Ok(Step::Bad(error)),
-                Advance::End => return Ok(Step::End),
-            }
+        match self.lines.advance_to_text()? {
+            Advance::Line => {}
+            Advance::TooLong(error) => return Ok(Step::Bad(error)),
+            Advance::End => return Ok(Step::End),
         }
-        let (line, raw) = (self.lines.number(), self.lines.text());
-        // Only the first line can have a byte order mark.
-        let object = if line == 1 { raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw) } else { raw };
+        let (line, raw, object) = (self.lines.number(), self.lines.text(), self.lines.json());
         Ok(match has_key(object, self.key.as_ref(), &mut self.key_text, Position::Line) {
             Ok(has_key) => {
                 let key = has_key.then_some(&*self.key_text);
-                Step::Row(Row { line, raw, key, value: Some(object), headers: RowHeaders::default(), columns: None })
+                let (headers, target) = (RowHeaders::default(), RowTarget::default());
+                Step::Row(Row { line, raw, key, value: Some(object), headers, columns: None, target })
             }
             Err(Fault(RowErrorKind::InvalidUtf8, _)) if self.encoding.is_some() => {
                 let (kind, invalid) = TextEncoding::invalid(self.encoding);
@@ -133,7 +129,7 @@ fn is_object(json: &str, position: Position) -> Result<(), Fault> {
 }
 
 /// The message of serde_json with the position in the input. It shows no content.
-fn syntax(error: &serde_json::Error, position: Position) -> String {
+pub(super) fn syntax(error: &serde_json::Error, position: Position) -> String {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     match position {

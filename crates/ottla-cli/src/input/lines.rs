@@ -6,7 +6,7 @@ use super::{
     position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
-use crate::row::{HeaderPlace, Row, RowError, RowErrorKind, RowHeaders};
+use crate::row::{HeaderPlace, Row, RowError, RowErrorKind, RowHeaders, RowTarget};
 use std::io::{BufRead, BufReader, Read};
 
 /// How much is read at a time, in bytes.
@@ -76,8 +76,8 @@ impl Lines {
                     if self.dialect.is_plain() { Ok((None, Some(raw))) } else { self.dialect.split(raw, &mut self.headers) };
                 match parts {
                     Ok((key, value)) => {
-                        let headers = RowHeaders { line: raw, places: &self.headers };
-                        Step::Row(Row { line, raw, key, value, headers, columns: None })
+                        let headers = RowHeaders { text: raw, places: &self.headers };
+                        Step::Row(Row { line, raw, key, value, headers, columns: None, target: RowTarget::default() })
                     }
                     Err((kind, message)) => Step::Bad(RowError { line, kind, message, field: None, record: raw.to_vec() }),
                 }
@@ -120,6 +120,22 @@ impl Lines {
         let length = (self.buffer.len() as u64).saturating_add(skipped);
         self.buffer.truncate(self.max_record);
         Ok(Advance::TooLong(too_large(line, length, self.max_record, std::mem::take(&mut self.buffer))))
+    }
+
+    /// Moves to the next line that is not blank.
+    pub(super) fn advance_to_text(&mut self) -> Result<Advance, ReadError> {
+        loop {
+            match self.advance()? {
+                Advance::Line if self.buffer.trim_ascii().is_empty() => {}
+                advance => return Ok(advance),
+            }
+        }
+    }
+
+    /// The line read by [`advance`](Self::advance), without a byte order mark, which only the first line can have.
+    pub(super) fn json(&self) -> &[u8] {
+        let text = &*self.buffer;
+        if self.line == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text }
     }
 
     /// The line read by [`advance`](Self::advance).

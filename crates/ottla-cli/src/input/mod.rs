@@ -11,16 +11,19 @@ mod gzip;
 mod json;
 mod json_scalar;
 mod jsonl;
+mod keep;
 mod line_parts;
 mod lines;
 mod lz4;
 mod position;
+mod record_lines;
 mod settings;
 mod text_encoding;
 
 pub(crate) use field_path::FieldPath;
 pub(crate) use format::Format;
 pub(crate) use json_scalar::{Scalar, append_scalar};
+pub(crate) use keep::Keep;
 pub(crate) use position::{InputPosition, ResumeError};
 pub(crate) use settings::{GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
 
@@ -38,7 +41,8 @@ use std::{
 pub(crate) struct InputOptions {
     /// The file, or `-` for stdin. gzip, zstd, xz and lz4 data are decompressed, whatever the file extension.
     pub(crate) path: PathBuf,
-    /// The format. Defaults to the one of the file extension (`.txt`, `.jsonl`, `.json`, `.csv`), and to lines on stdin.
+    /// The format. Defaults to the one of the file extension (`.txt`, `.jsonl`, `.json`, `.csv`), and to lines on stdin. No extension means
+    /// `record`.
     pub(crate) format: Option<Format>,
     /// The field to take keys from. Defaults to none: every key is null.
     pub(crate) key: Option<String>,
@@ -73,6 +77,7 @@ enum Rows {
     Jsonl(jsonl::Jsonl),
     Json(json::Json),
     Csv(Box<csv::Csv>),
+    Record(record_lines::RecordLines),
 }
 
 /// The result of reading one record.
@@ -137,8 +142,11 @@ impl Input {
             .or_else(|| if stdin { Some(Format::Lines) } else { Format::of_path(&options.path) })
             .ok_or_else(|| match container::of_name(&options.path) {
                 Some(container) => usage(container.refusal()),
-                None => usage("unknown file extension; pass --format lines, jsonl, json or csv".to_owned()),
+                None => usage("unknown file extension; pass --format lines, jsonl, json, csv or record".to_owned()),
             })?;
+        if format == Format::Record && options.key.is_some() {
+            return Err(usage("records have a key, so `key` does not apply; remove it, or pass --key".to_owned()));
+        }
         if format == Format::Lines && options.key.is_some() {
             return Err(usage(
                 "lines have no fields, so `key` does not apply; remove it, set `parse_key`, or pass --format jsonl, json or csv"
@@ -177,6 +185,11 @@ impl Input {
                 Rows::Jsonl(jsonl::Jsonl::new(lines, options.key.as_deref(), encoding))
             }
             Format::Json => Rows::Json(json::Json::new(source, options.max_record, options.key.as_deref(), encoding)),
+            Format::Record => {
+                let max_line = record_lines::max_line(options.max_record);
+                let lines = lines::Lines::new(source, max_line, None, LineDialect::default());
+                Rows::Record(record_lines::RecordLines::new(lines))
+            }
             Format::Csv => {
                 let delimiter = delimiter_of_path(&options.path);
                 let (key, dialect) = (options.key.as_deref(), &options.settings.csv);
@@ -212,6 +225,7 @@ impl Input {
             Rows::Jsonl(jsonl) => jsonl.position(),
             Rows::Json(json) => json.position(),
             Rows::Csv(csv) => csv.position(),
+            Rows::Record(records) => records.position(),
         }
     }
 
@@ -238,6 +252,7 @@ impl Input {
             Rows::Jsonl(jsonl) => jsonl.resume(continued),
             Rows::Json(json) => json.resume(continued),
             Rows::Csv(csv) => csv.resume(continued),
+            Rows::Record(records) => records.resume(continued),
         }
         Ok(())
     }
@@ -255,6 +270,7 @@ impl Input {
             Rows::Jsonl(_) => Format::Jsonl,
             Rows::Json(_) => Format::Json,
             Rows::Csv(_) => Format::Csv,
+            Rows::Record(_) => Format::Record,
         }
     }
 
@@ -262,7 +278,7 @@ impl Input {
     pub(crate) fn columns(&self) -> Option<Vec<&str>> {
         match &self.rows {
             Rows::Csv(csv) => Some(csv.columns().collect()),
-            Rows::Lines(_) | Rows::Jsonl(_) | Rows::Json(_) => None,
+            Rows::Lines(_) | Rows::Jsonl(_) | Rows::Json(_) | Rows::Record(_) => None,
         }
     }
 
@@ -283,6 +299,7 @@ impl Input {
             Rows::Jsonl(jsonl) => jsonl.next(),
             Rows::Json(json) => json.next(),
             Rows::Csv(csv) => csv.next(),
+            Rows::Record(records) => records.next(),
         };
         step.map_err(|error| InputError::Read { name: self.name.clone(), line: error.line, source: error.source })
     }

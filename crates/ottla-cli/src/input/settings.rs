@@ -1,7 +1,7 @@
 //! [`InputSettings`]: the table `[input]` of a configuration file. [`INPUT_SETTINGS`] describes its settings.
 
 use super::{
-    Format,
+    Format, Keep,
     dialect::{CsvDialect, Header},
     line_parts::LineDialect,
     text_encoding::TextEncoding,
@@ -18,7 +18,7 @@ pub(crate) struct InputSetting {
     pub(crate) meaning: &'static str,
 }
 
-use Format::{Csv, Json, Jsonl, Lines};
+use Format::{Csv, Json, Jsonl, Lines, Record};
 
 const fn setting(name: &'static str, formats: &'static [Format], default: &'static str, meaning: &'static str) -> InputSetting {
     InputSetting { name, formats, default, meaning }
@@ -27,7 +27,7 @@ const fn setting(name: &'static str, formats: &'static [Format], default: &'stat
 const ALL: &[Format] = &Format::ALL;
 
 /// All settings of the table, in the order of the documentation.
-pub(crate) const INPUT_SETTINGS: [InputSetting; 20] = [
+pub(crate) const INPUT_SETTINGS: [InputSetting; 21] = [
     setting(
         "path",
         ALL,
@@ -38,7 +38,7 @@ pub(crate) const INPUT_SETTINGS: [InputSetting; 20] = [
         "format",
         ALL,
         "by the file's name; `lines` for stdin",
-        "`lines`, `jsonl` (a JSON object per line), `json` (objects that span lines, one after the other or in arrays) or `csv`.",
+        "`lines`, `jsonl` (a JSON object per line), `json` (objects that span lines, one after the other or in arrays), `csv`, or `record` (what `ottla consume --format record` writes).",
     ),
     setting(
         "key",
@@ -123,6 +123,12 @@ pub(crate) const INPUT_SETTINGS: [InputSetting; 20] = [
         "`false`",
         "With `true`, a line without a separator has no headers, no key, or a header without a value. With `false` it is a dead letter.",
     ),
+    setting(
+        "keep",
+        &[Record],
+        "`partition`",
+        "What a record keeps beside key, value, headers and timestamp: `partition`, `topic`, both in a list, or `none`. Without `partition` the partitioner chooses it. With `topic`, `topics` of `[record]` lists the topics that are allowed.",
+    ),
 ];
 
 impl InputSetting {
@@ -152,6 +158,8 @@ pub(crate) struct InputSettings {
     pub(crate) lines: LineDialect,
     /// The encoding of the text. Defaults to UTF-8, where the format needs one.
     pub(crate) encoding: Option<TextEncoding>,
+    /// What records of the format `record` keep.
+    pub(crate) keep: Keep,
     /// The settings as they are in the file.
     pub(crate) given: Vec<GivenSetting>,
 }
@@ -182,6 +190,7 @@ impl InputSettings {
             "headers_key_separator" => lines.headers_key_separator = separator(value)?,
             "null_marker" => lines.null_marker = Some(value.to_owned()),
             "ignore_error" => lines.ignore_error = boolean(value)?,
+            "keep" => self.keep = value.parse()?,
             "encoding" => self.encoding = Some(value.parse()?),
             "delimiter" => match character(value)? {
                 None => return Err("must not be empty: CSV needs a character between fields".to_owned()),
@@ -212,6 +221,12 @@ impl InputSettings {
     /// Removes a setting of the file, which a flag overrides.
     pub(crate) fn remove(&mut self, name: &str) {
         self.given.retain(|given| given.name != name);
+    }
+
+    /// Applies the flag that says what records keep.
+    pub(crate) fn override_keep(&mut self, keep: Keep) {
+        self.remove("keep");
+        self.keep = keep;
     }
 
     /// Applies the flag that splits lines into key and value. A line without the separator has no key. With `parse_headers` the file's
@@ -336,6 +351,9 @@ impl InputSettings {
         }
         if format != Lines {
             self.lines = LineDialect::default();
+        }
+        if format != Record {
+            self.keep = Keep::default();
         }
         removed
     }

@@ -6,7 +6,7 @@ use super::{
     column_type::ColumnType,
     fields::FieldNames,
     json_fields::JsonFields,
-    mapper::{Buffers, Content, Number, RecordMapper, Source, Tombstone},
+    mapper::{Buffers, Content, Number, RecordMapper, Source, Tombstone, TopicSource},
     object::{Column, Name, ObjectWriter},
     settings::{Origin, RecordSettings, Setting, partition},
     template::Template,
@@ -36,8 +36,10 @@ impl<'a> Compiler<'a> {
     /// The input lacks a column that a setting uses.
     pub(super) fn compile(mut self, format: Format) -> Result<RecordMapper, Failure> {
         let settings = self.settings;
-        let topic = settings.topic.as_ref().zip(settings.topic_rule());
-        let topic = topic.map(|(template, rule)| (self.template(template), rule.clone()));
+        let topic = settings.topic_rule().map(|rule| {
+            let source = settings.topic.as_ref().map_or(TopicSource::Row, |topic| TopicSource::Text(self.template(topic)));
+            (source, rule.clone())
+        });
         let key = match (&settings.key, &settings.key_fields) {
             (Some(template), _) => Content::Text(self.template(template)),
             (None, Some(fields)) => Content::Object(self.object_of(fields)?),
@@ -63,7 +65,7 @@ impl<'a> Compiler<'a> {
         });
         let markers = settings.tombstone_markers.as_ref().map(|markers| markers.value.clone()).unwrap_or_default();
         let source = match format {
-            Format::Lines => Source::Line,
+            Format::Lines | Format::Record => Source::Line,
             Format::Csv => {
                 let indexes = self.fields.with_users().map(|(name, user)| self.column(name, user));
                 Source::Columns(indexes.collect::<Result<_, _>>()?)
@@ -79,6 +81,7 @@ impl<'a> Compiler<'a> {
             topic,
             key,
             partition,
+            keeps_partition: settings.keep.partition,
             timestamp,
             headers,
             value,

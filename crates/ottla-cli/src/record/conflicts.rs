@@ -7,12 +7,15 @@ use super::{
 use crate::{exit::Failure, input::Format};
 
 impl RecordSettings {
-    /// The conflicts between the settings, and with the setting `topic` and the setting of `[input]` that sets keys. Each error
-    /// has its place.
-    pub(crate) fn conflicts(&self, topic: Option<&str>, input_key: Option<&str>) -> Vec<String> {
+    /// The conflicts between the settings, and with the setting `topic` and the settings of `[input]` that set keys or keep the topic. Each
+    /// error has its place.
+    pub(crate) fn conflicts(&self, topic: Option<&str>, input_key: Option<&str>, keeps_topic: bool) -> Vec<String> {
         let mut found = Vec::new();
         let mut refuse = |origin: &Origin, message: String| found.push(self.at(origin, message));
         if let Some(setting) = &self.topic {
+            if keeps_topic {
+                refuse(&setting.origin, "the file also has `topic` in input.keep; remove one of them".to_owned());
+            }
             let constant = setting.value.constant();
             if topic.is_some() {
                 refuse(&setting.origin, "the file also has the setting topic; remove one of them".to_owned());
@@ -27,10 +30,11 @@ impl RecordSettings {
             }
         }
         if let Some(topics) = &self.topics {
-            if self.topic.as_ref().is_none_or(|topic| topic.value.constant().is_some()) {
+            if self.topic.as_ref().is_none_or(|topic| topic.value.constant().is_some()) && !keeps_topic {
                 refuse(
                     &topics.origin,
-                    "applies only to a topic from data; set record.topic, such as \"orders-{region}\"".to_owned(),
+                    "applies only to a topic from data; set record.topic, such as \"orders-{region}\", or keep = \"topic\" in [input]"
+                        .to_owned(),
                 );
             }
         }
@@ -86,14 +90,14 @@ impl RecordSettings {
     /// objects.
     pub(crate) fn check(&self, format: Format, has_schema: bool) -> Result<(), Failure> {
         let refuse = |origin: &Origin, message: &str| Err(self.failure(origin, message));
-        if format == Format::Lines {
+        if !format.has_fields() {
             let templates = [&self.topic, &self.key, &self.partition, &self.timestamp, &self.value];
             let templates = templates.into_iter().flatten().chain(self.headers.iter().map(|(_, header)| header));
             let mut templates = templates.filter(|setting| setting.value.constant().is_none()).map(Setting::origin);
             let lists = [&self.key_fields, &self.value_fields, &self.value_without].into_iter().flatten().map(Setting::origin);
             let user = templates.next().or(lists.chain(self.tombstone_field.as_ref().map(Setting::origin)).next());
             if let Some(origin) = user {
-                return refuse(origin, "needs fields, which lines do not have; use csv, jsonl or json input");
+                return refuse(origin, "needs fields, which lines and records do not have; use csv, jsonl or json input");
             }
         }
         if let Some(types) = self.types_origin() {
@@ -113,7 +117,7 @@ impl RecordSettings {
             }
         }
         match &self.tombstone_markers {
-            Some(markers) if format != Format::Lines && self.value.is_none() => refuse(
+            Some(markers) if format.has_fields() && self.value.is_none() => refuse(
                 &markers.origin,
                 "applies only to a value that is a text: to lines, or with record.value; use record.tombstone_field",
             ),
@@ -181,7 +185,7 @@ mod tests {
             (&[("timestamp", "0"), ("timestamp_format", "unix-ms")], None, None, "1: record.timestamp: is not an integer number"),
             (&[("partition", "-1")], None, None, "1: record.partition: is not a partition number, which is 0 or more"),
         ] {
-            let found = settings(pairs).conflicts(topic, key);
+            let found = settings(pairs).conflicts(topic, key, false);
             assert!(found.len() == 1 && found[0].starts_with(&format!("job.toml:{wanted}")), "{pairs:?}: {found:#?}");
         }
         let good = [
@@ -196,7 +200,7 @@ mod tests {
             ("tombstone_field", "a"),
             ("tombstone_values", "1"),
         ];
-        assert_eq!(settings(&good).conflicts(None, None), [] as [&str; 0]);
+        assert_eq!(settings(&good).conflicts(None, None, false), [] as [&str; 0]);
     }
 
     #[test]

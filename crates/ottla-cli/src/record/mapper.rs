@@ -17,9 +17,12 @@ use super::{
 use crate::{
     encoding::Unfit,
     exit::Failure,
-    input::Input,
+    input::{Format, Input},
     row::{Row, RowErrorKind},
 };
+
+/// librdkafka reads 0 as the current time.
+const NOT_AFTER_EPOCH: &str = "is not after 1970-01-01";
 
 /// The parts of a record, as texts that are not yet serialized.
 #[derive(Debug, Default)]
@@ -43,9 +46,11 @@ pub(crate) struct Parts<'a> {
 pub(crate) struct RecordMapper {
     pub(super) names: Vec<String>,
     pub(super) source: Source,
-    pub(super) topic: Option<(Template, TopicRule)>,
+    pub(super) topic: Option<(TopicSource, TopicRule)>,
     pub(super) key: Content,
     pub(super) partition: Option<Number<i32>>,
+    /// Whether a row of the format `record` keeps its partition, unless `partition` sets it.
+    pub(super) keeps_partition: bool,
     pub(super) timestamp: Option<(Number<i64>, TimestampFormat)>,
     pub(super) headers: Vec<(String, Template)>,
     pub(super) value: Content,
@@ -54,6 +59,13 @@ pub(crate) struct RecordMapper {
     /// The number of partitions of each known topic, or why no record can go to it.
     pub(super) partitions: HashMap<String, Result<usize, String>>,
     pub(super) buffers: Buffers,
+}
+
+/// Where a topic comes from, if it comes from data.
+pub(super) enum TopicSource {
+    Text(Template),
+    /// The topic of a row of the format `record`.
+    Row,
 }
 
 /// Where the fields of a row are.
@@ -98,7 +110,7 @@ impl RecordMapper {
     /// # Errors
     /// The input lacks a column that a setting uses.
     pub(crate) fn new(settings: &RecordSettings, input: &mut Input) -> Result<Option<Self>, Failure> {
-        if settings.is_empty() {
+        if settings.is_empty() && input.format() != Format::Record {
             return Ok(None);
         }
         let columns: Option<Vec<String>> = input.columns().map(|names| names.into_iter().map(str::to_owned).collect());
@@ -152,9 +164,20 @@ impl RecordMapper {
         };
         let mut parts = Parts { headers: headers_of(row), ..Parts::default() };
 
-        if let Some((template, rule)) = &self.topic {
-            let wrong = |message: &str| wrong_text("topic", RowErrorKind::InvalidTopic, template, message);
-            let has_text = template.write(&fields, topic_text);
+        if let Some((source, rule)) = &self.topic {
+            let wrong = |message: &str| match source {
+                TopicSource::Text(template) => wrong_text("topic", RowErrorKind::InvalidTopic, template, message),
+                TopicSource::Row => wrong_target("topic", RowErrorKind::InvalidTopic, message),
+            };
+            let has_text = match (source, row.target.topic) {
+                (TopicSource::Text(template), _) => template.write(&fields, topic_text),
+                (TopicSource::Row, None) => Ok(false),
+                (TopicSource::Row, Some(topic)) => {
+                    topic_text.clear();
+                    topic_text.extend_from_slice(topic.as_bytes());
+                    Ok(true)
+                }
+            };
             if !has_text.map_err(|fault| refuse("topic", RowErrorKind::InvalidTopic, fault))? {
                 return Err(wrong("is null"));
             }
@@ -184,8 +207,24 @@ impl RecordMapper {
             }
         }
 
+        let target = parts.topic.unwrap_or(topic);
+        // The error's text for a partition that the topic does not have.
+        let beyond = |number: i32| match partitions.get(target) {
+            Some(&Ok(count)) if usize::try_from(number).is_ok_and(|number| number >= count) => Some(out_of_range(target, count)),
+            _ => None,
+        };
         parts.partition = match &self.partition {
-            None => None,
+            None => {
+                let wrong = |message: &str| wrong_target("partition", RowErrorKind::InvalidPartition, message);
+                let kept = row.target.partition.filter(|_| self.keeps_partition);
+                if kept.is_some_and(|number| number < 0) {
+                    return Err(wrong("is not a partition number, which is 0 or more"));
+                }
+                if let Some(message) = kept.and_then(beyond) {
+                    return Err(wrong(&format!("{message}; keep = \"none\" in [input] leaves it to the partitioner")));
+                }
+                kept
+            }
             Some(Number::Constant(constant)) => Some(*constant),
             Some(Number::Text(template)) => {
                 let wrong = |message: &str| wrong_text("partition", RowErrorKind::InvalidPartition, template, message);
@@ -194,19 +233,20 @@ impl RecordMapper {
                     return Err(wrong("is null"));
                 }
                 let number = partition(scratch).ok_or_else(|| wrong("is not a partition number, which is 0 or more"))?;
-                let topic = parts.topic.unwrap_or(topic);
-                let is_beyond = |count: usize| usize::try_from(number).is_ok_and(|number| number >= count);
-                if let Some(&Ok(count)) =
-                    partitions.get(topic).filter(|count| count.as_ref().is_ok_and(|count| is_beyond(*count)))
-                {
-                    return Err(wrong(&out_of_range(topic, count)));
+                match beyond(number) {
+                    Some(message) => return Err(wrong(&message)),
+                    None => Some(number),
                 }
-                Some(number)
             }
         };
 
         parts.timestamp = match &self.timestamp {
-            None => None,
+            None => {
+                if row.target.timestamp.is_some_and(|time| time <= 0) {
+                    return Err(wrong_target("timestamp", RowErrorKind::InvalidTimestamp, NOT_AFTER_EPOCH));
+                }
+                row.target.timestamp
+            }
             Some((Number::Constant(constant), _)) => Some(*constant),
             Some((Number::Text(template), format)) => {
                 let wrong = |message: &str| wrong_text("timestamp", RowErrorKind::InvalidTimestamp, template, message);
@@ -218,9 +258,8 @@ impl RecordMapper {
                     .ok()
                     .and_then(|text| format.milliseconds(text))
                     .ok_or_else(|| wrong(&format!("is not {}; correct it, or set record.timestamp_format", format.expected())))?;
-                // librdkafka reads 0 as the current time.
                 if time <= 0 {
-                    return Err(wrong("is not after 1970-01-01"));
+                    return Err(wrong(NOT_AFTER_EPOCH));
                 }
                 if time > LATEST {
                     return Err(wrong("is after the year 9999; correct it, or set record.timestamp_format to its unit"));
@@ -279,6 +318,11 @@ fn wrong_text(part: &str, kind: RowErrorKind, template: &Template, message: &str
     let name = template.first_field().unwrap_or_default();
     let what = if template.is_field() { "the field" } else { "the text with the field" };
     Unfit { kind, message: format!("{part}: {what} `{name}` {message}"), field: Some(name.to_owned()) }
+}
+
+/// The error of a part that a row of the format `record` has.
+fn wrong_target(part: &str, kind: RowErrorKind, message: &str) -> Unfit {
+    Unfit { kind, message: format!("the record's {part} {message}"), field: Some(part.to_owned()) }
 }
 
 /// The error of an object's member.

@@ -11,7 +11,7 @@ use super::{
     timestamp::{TimestampFormat, TimestampSettingError},
     topic_rule::TopicRule,
 };
-use crate::{aligned_table::aligned, exit::Failure};
+use crate::{aligned_table::aligned, exit::Failure, input::Keep};
 
 /// The table's prefix in the names of its settings.
 const TABLE: &str = "record.";
@@ -83,6 +83,8 @@ pub(crate) struct RecordSettings {
     pub(super) tombstone_field: Option<Setting<String>>,
     pub(super) tombstone_values: Option<Setting<Vec<String>>>,
     pub(super) tombstone_markers: Option<Setting<Vec<String>>>,
+    /// What records of the format `record` keep.
+    pub(super) keep: Keep,
 }
 
 /// Whether a setting belongs to the table and has a valid name.
@@ -202,7 +204,8 @@ impl RecordSettings {
 
     /// The topics that data may address, if the topic comes from data.
     pub(crate) fn topic_rule(&self) -> Option<&TopicRule> {
-        let rule = self.topics.as_ref().filter(|_| self.topic.is_some() && self.constant_topic().is_none());
+        let is_from_data = if self.topic.is_some() { self.constant_topic().is_none() } else { self.keep.topic };
+        let rule = self.topics.as_ref().filter(|_| is_from_data);
         rule.map(|setting| &setting.value)
     }
 
@@ -210,6 +213,7 @@ impl RecordSettings {
     pub(crate) fn override_with(&mut self, has_topic: bool, has_key: bool) {
         if has_topic {
             (self.topic, self.topics) = (None, None);
+            self.keep.topic = false;
         }
         if has_key {
             (self.key, self.key_fields) = (None, None);
@@ -239,6 +243,20 @@ impl RecordSettings {
             let none = || Setting { origin: flag("--null-empty"), value: Vec::new() };
             self.tombstone_markers.get_or_insert_with(none).value.push(String::new());
         }
+    }
+
+    /// Sets what records of the format `record` keep.
+    ///
+    /// # Errors
+    /// They keep their topic, and the allowed topics are not listed.
+    pub(crate) fn keep(&mut self, keep: Keep) -> Result<(), String> {
+        if keep.topic && self.topics.is_none() {
+            return Err("with `topic`, data must not address an arbitrary topic; list the allowed topics as `topics` in [record], such as \
+                        [\"orders-eu\", \"orders-us-*\"]"
+                .to_owned());
+        }
+        self.keep = keep;
+        Ok(())
     }
 
     /// Whether values are texts and not JSON objects, whatever the format.

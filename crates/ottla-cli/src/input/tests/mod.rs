@@ -9,6 +9,7 @@ mod json;
 mod jsonl;
 mod line_parts;
 mod lines;
+mod record_lines;
 mod resume;
 mod vectors;
 
@@ -169,7 +170,7 @@ proptest! {
 
     #[test]
     fn no_input_panics_or_loses_bytes(data in proptest::collection::vec(prop_oneof![Just(b','), Just(b'"'), Just(b'\n'), Just(b'\r'), Just(b'a'), Just(b'{'), any::<u8>()], 0..200), max in 1..40_usize) {
-        for format in [Format::Lines, Format::Jsonl, Format::Csv] {
+        for format in [Format::Lines, Format::Jsonl, Format::Csv, Format::Record] {
             let options = InputOptions { format: Some(format), max_record: max, ..options("-") };
             let mut given = Vec::new();
             for size in [usize::MAX, 1, 3] {

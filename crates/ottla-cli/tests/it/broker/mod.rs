@@ -3,5 +3,6 @@
 mod checkpoint;
 mod command;
 mod record;
+mod round_trip;
 mod secure;
 mod transaction;

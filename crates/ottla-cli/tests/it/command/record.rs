@@ -53,7 +53,7 @@ fn mistakes_are_found_before_the_brokers_are_asked() {
         (
             "orders.txt",
             "key = \"{id}\"",
-            "job.toml:7: record.key: needs fields, which lines do not have; use csv, jsonl or json input",
+            "job.toml:7: record.key: needs fields, which lines and records do not have; use csv, jsonl or json input",
         ),
     ] {
         let text = format!("topic = \"orders\"\n{HEAD}[input]\npath = \"{input}\"\n[record]\n{settings}\n");

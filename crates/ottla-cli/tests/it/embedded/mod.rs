@@ -14,6 +14,7 @@ mod inputs;
 mod json;
 mod produce;
 mod record;
+mod record_format;
 mod rows;
 mod schema;
 mod several_inputs;
