@@ -13,6 +13,7 @@ use crate::{
     exit::{Exit, Failure, written},
     input::{Format, Keep},
     pace::Rate,
+    perf::PerfArguments,
 };
 
 const EXIT_CODES: &str = "\
@@ -57,6 +58,20 @@ Examples:
   ottla consume -b localhost:9092 -t orders --from-beginning --idle 2
   ottla consume -b localhost:9092 -t orders --from-beginning --idle 2 --format record > orders.record";
 
+const PERF_EXAMPLES: &str = "\
+Examples:
+  ottla perf -b localhost:9092 -t orders --records 1000000 --size 100
+  ottla perf -c orders.toml --duration 60 --rate 20000/s --warmup 20000 --html orders.html
+  ottla perf --compare plain.toml lz4.toml -t orders --records 500000 --size 1000";
+
+const PERF_EXIT_CODES: &str = "\
+Exit codes:
+  0    every record was acknowledged (with acks=0: sent)
+  1    some records failed, or the run ended early
+  2    bad usage, configuration or payload file, or a topic that does not exist
+  3    no broker is reachable, or authentication or authorization failed
+  130  interrupted; the figures are those of the records until then";
+
 const CHECK_EXAMPLES: &str = "\
 Examples:
   ottla config check orders.toml producer.properties
@@ -96,6 +111,9 @@ pub(crate) enum Command {
     /// Writes the records of a topic to stdout.
     #[command(after_help = format!("{CONSUME_EXAMPLES}\n\n{SOURCES}"))]
     Consume(ConsumeArguments),
+    /// Sends generated records, and reports throughput and latency.
+    #[command(after_help = format!("{PERF_EXAMPLES}\n\n{PERF_EXIT_CODES}"))]
+    Perf(PerfArguments),
     /// Shows and resets checkpoints: how far `produce` has read its inputs.
     #[command(after_help = format!("{CHECKPOINT_EXAMPLES}\n\n{SOURCES}"))]
     Checkpoint(CheckpointArguments),
@@ -388,7 +406,7 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn seconds(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<std::time::Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds >= 0.0);
     seconds
         .and_then(|seconds| std::time::Duration::try_from_secs_f64(seconds).ok())

@@ -242,7 +242,7 @@ impl PartJob {
 }
 
 /// A separator as kcat reads it: `\t`, `\n` and `\xXX` are characters.
-fn unescaped(text: &str) -> Result<String, String> {
+pub(crate) fn unescaped(text: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {

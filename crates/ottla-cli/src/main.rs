@@ -25,6 +25,7 @@ mod job;
 mod log;
 mod message;
 mod pace;
+mod perf;
 mod pipeline;
 mod plan;
 mod produce;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     let ended = match arguments.command {
         Command::Produce(arguments) => produce::produce(&arguments),
         Command::Consume(arguments) => consume::consume(&arguments),
+        Command::Perf(arguments) => perf::perf(&arguments),
         Command::Checkpoint(arguments) => checkpoint::run(&arguments),
         Command::Config(arguments) => configuration::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

@@ -9,6 +9,13 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate(f64);
 
+impl Rate {
+    /// Records per second.
+    pub(crate) fn per_second(self) -> f64 {
+        self.0
+    }
+}
+
 impl FromStr for Rate {
     type Err = String;
 

@@ -42,13 +42,13 @@ use crate::{
 };
 
 /// How long accepted records have to be delivered after Ctrl-C.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the report waits for the cluster id, which was requested before the first record.
 const CLUSTER_ID_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The producer, and the number of partitions of each topic that is known.
-type Connected = (Producer<[u8], [u8]>, Vec<(String, usize)>);
+pub(crate) type Connected = (Producer<[u8], [u8]>, Vec<(String, usize)>);
 
 /// Runs the command: reads, sends, waits for every report, and prints the summary.
 pub(crate) fn produce(arguments: &ProduceArguments) -> Result<Exit, Failure> {
@@ -96,7 +96,9 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     let size = inputs.size();
     let opening = inputs.open_first()?;
     let (key_encoder, value_encoder) = plan.encoders()?;
-    let connecting = std::pin::pin!(try_join(connect(build(&plan.settings.producer)?, &plan), opening));
+    let config = &plan.settings.producer;
+    let connecting =
+        std::pin::pin!(try_join(connect(build(config)?, config, plan.known_topics(), plan.is_transactional()), opening));
     let connected = block_on(select(connecting, interrupt.pressed()));
     let ((producer, partitions), mut first) = match connected {
         Either::Left((Ok(connected), _)) => connected,
@@ -241,12 +243,16 @@ pub(crate) fn build(config: &ProducerConfig) -> Result<Producer<[u8], [u8]>, Fai
     Ok(Producer::builder(config.clone()).key_serializer(Bytes).value_serializer(Bytes).build()?)
 }
 
-/// Requests the metadata of the topics that are known and, with transactions, ends the open transaction of an earlier run. Returns the
+/// Requests the metadata of the topics and, with transactions, ends the open transaction of an earlier run. Returns the
 /// producer, or a new one whose `batch.size` is within the topics' limit, and the number of partitions of each topic.
-async fn connect(mut producer: Producer<[u8], [u8]>, plan: &Plan) -> Result<Connected, Failure> {
-    let config = &plan.settings.producer;
+pub(crate) async fn connect(
+    mut producer: Producer<[u8], [u8]>,
+    config: &ProducerConfig,
+    topics: Vec<&String>,
+    is_transactional: bool,
+) -> Result<Connected, Failure> {
     let (mut partitions, mut lowest) = (Vec::new(), None);
-    for topic in plan.known_topics() {
+    for topic in topics {
         partitions.push((topic.clone(), producer.partitions_for(topic).await?.len()));
         if let Some(limit) = batch_size::lowered(config, &producer, topic).await {
             lowest = lowest.filter(|(lowest, _)| *lowest <= limit).or(Some((limit, topic)));
@@ -259,7 +265,7 @@ async fn connect(mut producer: Producer<[u8], [u8]>, plan: &Plan) -> Result<Conn
         // Nothing was sent with it.
         let _ = first.close(Duration::ZERO).await;
     }
-    if plan.is_transactional() {
+    if is_transactional {
         producer.init_transactions().await?;
     }
     Ok((producer, partitions))

@@ -44,29 +44,36 @@ struct Shown {
 }
 
 /// The destination of the line.
-enum Output {
+pub(crate) enum Output {
     /// A terminal; the function returns its width.
     Terminal(Write, fn() -> usize),
     /// A stream of lines.
     Lines(Write),
 }
 
-type Write = Box<dyn FnMut(&str) + Send>;
+pub(crate) type Write = Box<dyn FnMut(&str) + Send>;
 
 impl Output {
-    fn stderr() -> Self {
+    /// The process's stderr.
+    pub(crate) fn stderr() -> Self {
         let write = Box::new(|text: &str| drop(io::stderr().lock().write_all(text.as_bytes())));
         if io::stderr().is_terminal() { Self::Terminal(write, || Term::stderr().size().1.into()) } else { Self::Lines(write) }
     }
 
-    fn show(&mut self, line: &str) {
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Terminal(..))
+    }
+
+    /// Replaces the line of a terminal, or adds one.
+    pub(crate) fn show(&mut self, line: &str) {
         match self {
             Self::Terminal(write, width) => write(&format!("{CLEAR_LINE}{}", fitted(line, width()))),
             Self::Lines(write) => write(&format!("{line}\n")),
         }
     }
 
-    fn clear(&mut self) {
+    /// Clears the line of a terminal.
+    pub(crate) fn clear(&mut self) {
         if let Self::Terminal(write, _) = self {
             write(CLEAR_LINE);
         }
@@ -142,7 +149,7 @@ impl Progress {
     /// input has no size. With `is_unacknowledged` (`acks=0`) records are only sent.
     pub(crate) fn start(input_bytes: Option<u64>, is_unacknowledged: bool) -> Self {
         let output = Output::stderr();
-        let every = if matches!(output, Output::Terminal(..)) { REDRAW_INTERVAL } else { LOG_INTERVAL };
+        let every = if output.is_terminal() { REDRAW_INTERVAL } else { LOG_INTERVAL };
         Self::on(output, every, input_bytes, is_unacknowledged)
     }
 

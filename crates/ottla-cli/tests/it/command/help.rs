@@ -10,6 +10,7 @@ fn help_matches_the_snapshots() {
         ("ottla", &["--help"][..]),
         ("produce", &["produce", "--help"]),
         ("consume", &["consume", "--help"]),
+        ("perf", &["perf", "--help"]),
         ("checkpoint", &["checkpoint", "--help"]),
         ("checkpoint-show", &["checkpoint", "show", "--help"]),
         ("checkpoint-reset", &["checkpoint", "reset", "--help"]),
@@ -41,7 +42,7 @@ fn help_matches_the_snapshots() {
 fn completions_include_the_flags() {
     for shell in ["bash", "zsh", "fish"] {
         let ended = run(["completions", shell]).with(0);
-        assert!(ended.stdout.contains("dead-letter"), "{shell}");
+        assert!(["dead-letter", "payload-file"].iter().all(|flag| ended.stdout.contains(flag)), "{shell}");
     }
     run(["completions", "basic"]).with(2);
 }

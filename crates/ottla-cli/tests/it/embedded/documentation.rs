@@ -67,6 +67,9 @@ fn comparable(line: &str, servers: &str) -> String {
         let (time, size) = time.rsplit_once(", ").unwrap();
         return format!("{records} in {}, {size}", numbers(time));
     }
+    if line.starts_with("latency in ms: ") {
+        return numbers(&line);
+    }
     if line.starts_with("topic ") {
         let named = |text: &str, what: &str| match text.split_once(what) {
             Some((before, after)) => {
@@ -89,7 +92,7 @@ fn comparable(line: &str, servers: &str) -> String {
 fn console_examples_print_the_documented_output() {
     let examples = examples();
     assert!(examples.len() >= 5, "{} examples", examples.len());
-    let topics = ["orders", "flights-AA", "flights-B6", "flights-UA"];
+    let topics = ["orders", "load", "flights-AA", "flights-B6", "flights-UA"];
     let kafka = topics.iter().fold(EmbeddedKafka::builder(), |kafka, topic| kafka.topic(*topic, 1)).start().unwrap();
     let servers = kafka.bootstrap_servers();
     let folder = Folder::new();
@@ -99,7 +102,7 @@ fn console_examples_print_the_documented_output() {
     fs::create_dir(folder.path("bin")).unwrap();
     let program = env!("CARGO_BIN_EXE_ottla");
     let script = format!(
-        "#!/bin/sh\ncase $1 in produce|consume) export OTTLA_BOOTSTRAP_SERVERS={servers};; esac\n\
+        "#!/bin/sh\ncase $1 in produce|consume|perf) export OTTLA_BOOTSTRAP_SERVERS={servers};; esac\n\
          for word; do shift; [ \"$word\" != localhost:9092 ] || word={servers}; set -- \"$@\" \"$word\"; done\nexec {program} \"$@\"\n"
     );
     let path = folder.file("bin/ottla", script);

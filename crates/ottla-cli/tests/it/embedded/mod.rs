@@ -12,6 +12,7 @@ mod flags;
 mod hostile;
 mod inputs;
 mod json;
+mod perf;
 mod produce;
 mod record;
 mod record_format;
