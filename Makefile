@@ -172,6 +172,10 @@ bench: ## benchmark every client under every load on a real Kafka; writes bench/
 bench-quick: ## benchmark the main clients under the main loads; writes target/bench/quick.json (about 2 minutes, plus the build)
 	@scripts/bench quick
 
+.PHONY: bench-perf
+bench-perf: ## compare `ottla perf` with Java's tool on a real Kafka (about 10 minutes, plus the build)
+	@scripts/bench perf
+
 .PHONY: bench-test
 bench-test: ## test the benchmark itself, including its runner; builds librdkafka again
 	@scripts/bench test
