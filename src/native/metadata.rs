@@ -43,6 +43,13 @@ impl Client {
         }
         Ok(metadata)
     }
+
+    /// Requests the first of the topics that the client knows, or only the brokers if it knows none. Blocks for `timeout` at most. The error is
+    /// librdkafka's code.
+    pub(crate) fn known_metadata(&self, timeout: Duration) -> Result<Metadata, i32> {
+        // SAFETY: `self` keeps the client alive; a null topic asks for the topics that the client knows.
+        unsafe { MetadataAnswer::ask(self.handle(), ptr::null_mut(), timeout) }.map(|answer| answer.first_topic())
+    }
 }
 
 impl Metadata {

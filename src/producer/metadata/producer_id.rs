@@ -5,6 +5,8 @@
 //! moment, and the first records wait for half a second. Metadata from a known broker trigger the request at once. So a thread requests metadata of
 //! the first topic until a known broker has responded.
 //!
+//! `init_transactions` does the same without a topic: librdkafka looks for the coordinator of a transactional producer in the same way.
+//!
 //! For a topic that is being created this is left to librdkafka, because a later start is better for its first records
 //! (`native/implicit_ack.rs`).
 
@@ -46,7 +48,7 @@ struct Asking {
 }
 
 impl ProducerId {
-    /// `is_wanted`: for an idempotent producer without transactions, which request their id themselves.
+    /// `is_wanted`: for an idempotent producer without transactions, whose `init_transactions` requests the id.
     pub(in crate::producer) fn new(is_wanted: bool) -> Self {
         Self { is_wanted: AtomicBool::new(is_wanted), asking: Arc::default() }
     }
@@ -63,14 +65,7 @@ impl ProducerId {
         let (state, client, topic) = (Arc::clone(&self.asking), Arc::clone(client), Arc::clone(topic));
         let (end, ended) = channel();
         let ask = move || {
-            let metadata = |patience| {
-                let begun = Instant::now();
-                if !client.wait_for_connection(patience) {
-                    return Err(code::TRANSPORT);
-                }
-                client.metadata(&topic, patience.saturating_sub(begun.elapsed()))
-            };
-            ask(metadata, || lock(&state).ended);
+            await_known_broker(&client, Some(&topic), || lock(&state).ended);
             drop((topic, client));
             drop(end);
         };
@@ -90,6 +85,20 @@ impl ProducerId {
             let _ = thread.recv_timeout(PATIENCE.1 * 2);
         }
     }
+}
+
+/// Requests metadata of a topic, or only of the brokers, until a broker whose id is known has responded or the topic does not exist yet. Gives up
+/// after some timeouts, or once `has_ended`.
+pub(in crate::producer) fn await_known_broker(client: &Client, topic: Option<&Topic>, has_ended: impl Fn() -> bool) {
+    let metadata = |patience: Duration| {
+        let begun = Instant::now();
+        if !client.wait_for_connection(patience) {
+            return Err(code::TRANSPORT);
+        }
+        let left = patience.saturating_sub(begun.elapsed());
+        topic.map_or_else(|| client.known_metadata(left), |topic| client.metadata(topic, left))
+    };
+    ask(metadata, has_ended);
 }
 
 /// Requests metadata with increasing timeouts, until a known broker has responded or the topic does not exist yet.

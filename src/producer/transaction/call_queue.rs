@@ -28,10 +28,11 @@ impl CallQueue {
         self.all().any(|request| *request.call == *call)
     }
 
-    /// Queues a call. A second caller of the same call waits for the first one's.
-    pub(super) fn ask(&mut self, call: Call, timeout: CallTimeout, now: Instant) -> oneshot::Receiver<Reply> {
+    /// Queues a call. A second caller of the same call waits for the first one's. Returns the caller's deadline as well.
+    pub(super) fn ask(&mut self, call: Call, timeout: CallTimeout, now: Instant) -> (oneshot::Receiver<Reply>, Deadline) {
         let (reply, receiver) = oneshot::channel();
-        let waiter = Waiter { reply, timeout, deadline: Deadline::from(now, timeout.duration()) };
+        let deadline = Deadline::from(now, timeout.duration());
+        let waiter = Waiter { reply, timeout, deadline };
         // Offsets replace earlier ones, so only the last call with offsets may be joined.
         let is_offsets = |request: &&mut Request| matches!(*request.call, Call::SendOffsets(..));
         let same = match &call {
@@ -43,7 +44,7 @@ impl CallQueue {
             Some(request) => request.waiters.push(waiter),
             None => self.queue.push_back(Request::new(call, vec![waiter])),
         }
-        receiver
+        (receiver, deadline)
     }
 
     /// Queues the abort of a dropped transaction: behind the transaction's own calls, and before the next `Begin`.
@@ -144,7 +145,7 @@ mod tests {
     }
 
     fn ask(calls: &mut CallQueue, call: Call) -> oneshot::Receiver<Reply> {
-        calls.ask(call, CallTimeout::Argument(Duration::MAX), Instant::now())
+        calls.ask(call, CallTimeout::Argument(Duration::MAX), Instant::now()).0
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct State {
     /// The failure of its commit, if no caller received it.
     pub(super) unheard: Option<Error>,
     pub(super) calls: CallQueue,
+    /// When the timer thread wakes up.
+    pub(super) timer_wakes: Deadline,
     pub(super) threads: Option<Threads>,
     /// Set by `close`: the deadline of the thread.
     pub(super) closing: Option<Deadline>,

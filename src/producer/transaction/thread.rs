@@ -23,13 +23,21 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
+    block_on::block_on_until,
+    deadline::Deadline,
     native::{Client, TransactionRefused, code, flush_now},
     panic::emit,
-    producer::{delivery::flush_helper::FLUSH_SLICE, producer_state::ProducerState},
+    producer::{delivery::flush_helper::FLUSH_SLICE, metadata::producer_id, producer_state::ProducerState},
 };
 
 /// The timeout of a call into librdkafka. Not much shorter: a commit whose first step takes longer would be started twice.
 const SLICE: Duration = Duration::from_secs(1);
+
+/// The interval at which a wait for records checks whether it may continue.
+const TICK: Duration = Duration::from_millis(1);
+
+/// How long `init_transactions` waits for a broker before it leaves that to librdkafka, which then looks for the coordinator every half second.
+const CONNECT: Duration = Duration::from_millis(500);
 
 /// The interval between attempts that return at once and must be repeated.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -104,6 +112,10 @@ impl TransactionThread {
 
     fn init(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         let asked = Instant::now();
+        // librdkafka looks for the coordinator at once if a broker that it knows by its id is connected, or else half a second later.
+        producer_id::await_known_broker(&self.client, None, || {
+            asked.elapsed() >= CONNECT || self.authentication_error(asked).is_some() || !transactions.continues(call, None)
+        });
         let outcome = self.persist(transactions, call, || match self.client.init_transactions(SLICE) {
             Err(refused) if refused.retriable => Err(self.authentication_error(asked).unwrap_or(refused)),
             result => result,
@@ -134,11 +146,11 @@ impl TransactionThread {
         }
         // An unreported record of the previous transaction must not become part of this one, and one that is just being rejected must not fail
         // this one.
-        while self.state.anything_waits() || !self.state.admission.outstanding.is_empty() || transactions.is_ending_records() {
+        while !self.is_reported(transactions) {
             if !transactions.continues(call, None) {
                 return None;
             }
-            thread::sleep(Duration::from_millis(1));
+            self.await_reports();
         }
         let (waiter, is_gone, unheard) = {
             let mut state = transactions.lock();
@@ -178,10 +190,8 @@ impl TransactionThread {
         // All records passed to `send` are part of the transaction. librdkafka does not know those that wait for `buffer.memory`, and would
         // commit those whose acknowledgement is implicit, so the wait is here.
         loop {
-            // Read before the failure, which is stored before a record counts as reported, and in the order in which a record passes these
-            // stages.
-            let is_done =
-                !self.state.anything_waits() && self.state.admission.outstanding.is_empty() && !transactions.is_ending_records();
+            // Read before the failure, which is stored before a record counts as reported.
+            let is_done = self.is_reported(transactions);
             if let Some((code, text)) = self.client.fatal_error() {
                 return failed(transactions.end_by(code, &text));
             }
@@ -191,15 +201,16 @@ impl TransactionThread {
             if is_done {
                 break;
             }
-            // librdkafka may hold the records of a failed transaction back until the abort.
-            if let Some(refused) = self.client.transaction_error() {
+            let begun = Instant::now();
+            flush_now(&self.client, FLUSH_SLICE);
+            // librdkafka may hold the records of a failed transaction back until the abort. The call is a round trip to its main thread.
+            if let Some(refused) = (begun.elapsed() >= FLUSH_SLICE).then(|| self.client.transaction_error()).flatten() {
                 return Some(Err(self.judge(transactions, refused)));
             }
-            flush_now(&self.client, FLUSH_SLICE);
             if !transactions.continues(call, None) {
                 return None;
             }
-            thread::sleep(Duration::from_millis(1));
+            self.await_reports();
         }
         let outcome = self.persist(transactions, call, || self.client.commit_transaction(SLICE))?;
         if outcome.is_ok() {
@@ -211,6 +222,21 @@ impl TransactionThread {
         Some(outcome)
     }
 
+    /// Whether every record passed to `send` is reported. Reads the stages in the order in which a record passes them.
+    fn is_reported(&self, transactions: &Transactions) -> bool {
+        !self.state.anything_waits() && self.state.admission.outstanding.is_empty() && !transactions.is_ending_records()
+    }
+
+    /// Waits until the outstanding records are reported, for [`TICK`] at most. librdkafka forgets a record a few microseconds before it is counted
+    /// as reported. If none is outstanding, waits for [`TICK`], since the caller waits for something else.
+    fn await_reports(&self) {
+        if self.state.admission.outstanding.is_empty() {
+            thread::sleep(TICK);
+        } else {
+            let _ = block_on_until(self.state.admission.outstanding.flush(), Deadline::after(TICK));
+        }
+    }
+
     /// Aborts the transaction, for the call itself or for a `begin`.
     fn abort(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         // They would become part of the next transaction.
@@ -220,7 +246,7 @@ impl TransactionThread {
             if !transactions.continues(call, None) {
                 return None;
             }
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(TICK);
             self.state.refuse_waiting(code::STATE, false);
         }
         self.await_registration(transactions, call)?;
@@ -253,7 +279,7 @@ impl TransactionThread {
                 return None;
             }
             flush_now(&self.client, FLUSH_SLICE);
-            thread::sleep(Duration::from_millis(1));
+            self.await_reports();
         }
         Some(())
     }

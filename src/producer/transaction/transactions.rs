@@ -45,6 +45,8 @@ pub(in crate::producer) struct Transactions {
     state: Mutex<State>,
     /// Signalled when a call is queued or the producer is closed.
     changed: Condvar,
+    /// Signalled when the timer thread must wake up earlier than it meant to.
+    earlier: Condvar,
 }
 
 pub(super) type Receiver = oneshot::Receiver<Reply>;
@@ -59,6 +61,7 @@ impl Transactions {
             timeout,
             state: Mutex::default(),
             changed: Condvar::new(),
+            earlier: Condvar::new(),
         }
     }
 
@@ -143,7 +146,7 @@ impl Transactions {
                 Err(error) => {
                     // Ends the timer thread.
                     state.ended = true;
-                    self.changed.notify_all();
+                    self.earlier.notify_all();
                     return Err(error);
                 }
             };
@@ -180,8 +183,12 @@ impl Transactions {
         if let (true, Call::Commit(number) | Call::Abort(number)) = (call.ends(), &call) {
             self.stop_taking(*number);
         }
-        let receiver =
-            state.calls.ask(call, timeout.map_or(CallTimeout::MaxBlock(self.max_block), CallTimeout::Argument), Instant::now());
+        let timeout = timeout.map_or(CallTimeout::MaxBlock(self.max_block), CallTimeout::Argument);
+        let (receiver, deadline) = state.calls.ask(call, timeout, Instant::now());
+        if deadline.earlier(state.timer_wakes) != state.timer_wakes {
+            state.timer_wakes = deadline;
+            self.earlier.notify_all();
+        }
         self.changed.notify_all();
         Ok(receiver)
     }
@@ -237,10 +244,12 @@ impl Transactions {
                 });
                 return Some(late.collect());
             }
+            // The deadlines of calls that end in time need no wake-up of this thread.
             let wait = state.calls.next_deadline();
+            state.timer_wakes = wait;
             state = match wait.instant() {
-                None => unpoisoned(self.changed.wait(state)),
-                Some(_) => unpoisoned(self.changed.wait_timeout(state, wait.left(now))).0,
+                None => unpoisoned(self.earlier.wait(state)),
+                Some(_) => unpoisoned(self.earlier.wait_timeout(state, wait.left(now))).0,
             };
         }
     }
@@ -304,7 +313,7 @@ impl Transactions {
         state.closing.get_or_insert(Deadline::NEVER);
         state.ended = true;
         let (left, broken) = (state.calls.clear(), state.broken.clone());
-        self.changed.notify_all();
+        self.earlier.notify_all();
         drop(state);
         for waiter in left {
             waiter.answer(Err(broken.as_ref().map_or_else(closed, Failure::error)));
@@ -375,6 +384,31 @@ mod tests {
             let error = receiver.now_or_never().unwrap().unwrap().unwrap_err();
             assert!(error.kind() == ErrorKind::TransactionTimeout && error.is_retriable() && !error.is_abortable(), "{error:?}");
         }
+    }
+
+    #[test]
+    fn an_earlier_deadline_wakes_the_timer_thread() {
+        let transactions = Arc::new(transactions());
+        let hour = Duration::from_secs(3600);
+        let _commit = transactions.ask(Call::Commit(1), Some(hour)).unwrap();
+        let (sender, late) = std::sync::mpsc::channel();
+        let timer = Arc::clone(&transactions);
+        let thread = thread::spawn(move || {
+            while let Some(late) = timer.await_late() {
+                sender.send(late.len()).unwrap();
+            }
+        });
+        while transactions.lock().timer_wakes == Deadline::NEVER {
+            thread::yield_now();
+        }
+        // Until here the thread means to sleep for an hour.
+        let before = transactions.lock().timer_wakes;
+        let _begin = transactions.ask(Call::Begin, Some(hour * 2)).unwrap();
+        assert_eq!(transactions.lock().timer_wakes, before, "a later deadline");
+        let _begin = transactions.ask(Call::Begin, Some(Duration::from_millis(1))).unwrap();
+        assert_eq!(late.recv_timeout(Duration::from_secs(60)).unwrap(), 1);
+        transactions.end();
+        thread.join().unwrap();
     }
 
     #[test]
