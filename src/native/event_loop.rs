@@ -59,7 +59,7 @@ pub(crate) type KeyAndValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 pub(crate) enum NextStep {
     /// Waits for events at most this long.
     Wait(Duration),
-    /// Waits at most this long. No record is outstanding, so free memory may be released.
+    /// Waits at most this long, or [`RELEASE`] if there is free memory to release, since no record is outstanding.
     Idle(Duration),
     /// All records are reported and no more will follow.
     Done,
@@ -74,6 +74,9 @@ pub(crate) struct Freed {
     pub(crate) records: [usize; 2],
 }
 
+/// The interval at which an idle thread releases half of the free slots.
+const RELEASE: Duration = Duration::from_secs(1);
+
 /// How long the thread waits for events after a bug in ottla.
 const AFTER_BUG: Duration = Duration::from_millis(100);
 
@@ -85,7 +88,8 @@ pub(crate) fn serve(client: &Client, event_handler: &dyn EventHandler) {
     loop {
         let (timeout, idle) = match survive("the timers", || event_handler.next_step(client)) {
             Some(NextStep::Wait(timeout)) => (timeout, false),
-            Some(NextStep::Idle(timeout)) => (timeout, true),
+            Some(NextStep::Idle(timeout)) if client.pool().kept() == 0 => (timeout, false),
+            Some(NextStep::Idle(timeout)) => (timeout.min(RELEASE), true),
             Some(NextStep::Done) => return,
             None => (AFTER_BUG, false),
         };

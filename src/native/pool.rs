@@ -74,8 +74,7 @@ impl Pool {
     }
 
     /// The number of free slots.
-    #[cfg(test)]
-    pub(crate) fn kept(&self) -> usize {
+    pub(super) fn kept(&self) -> usize {
         lock(&self.free).len()
     }
 }

@@ -25,6 +25,9 @@ use crate::{
 /// The longest wait for an event without a timer.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// The same without outstanding records: the interval of the samples for metrics.
+const ASLEEP: Duration = Duration::from_secs(5);
+
 impl EventHandler for ProducerState {
     fn audience(&self) -> &dyn Audience {
         &self.delivery.listeners
@@ -192,7 +195,7 @@ impl EventHandler for ProducerState {
         ];
         match deadlines.into_iter().flatten().min() {
             Some(deadline) => NextStep::Wait(IDLE.min(deadline.saturating_duration_since(now))),
-            None if self.admission.outstanding.is_empty() => NextStep::Idle(IDLE),
+            None if self.admission.outstanding.is_empty() => NextStep::Idle(longest_sleep(client)),
             None => NextStep::Wait(IDLE),
         }
     }
@@ -217,6 +220,12 @@ impl ProducerState {
     }
 }
 
+/// The longest wait for an event without outstanding records. The thread is woken when a record begins to wait and when the producer is closed, but
+/// not when a record is sent before the first connection, or when metadata name new leaders for a rack-aware partitioner.
+fn longest_sleep(client: &Client) -> Duration {
+    if client.connections().has_been_up() && client.metadata_responses() == 0 { ASLEEP } else { IDLE }
+}
+
 /// Stores the fatal error. Returns whether its reason is an expired transaction.
 fn has_expired(transactions: &Transactions, code: i32, text: &str) -> bool {
     transactions.end_by(code, text).fatal_kind() == Some(ErrorKind::TransactionExpired)
@@ -227,4 +236,29 @@ fn answered_by(client: &Client, broker: i32) -> String {
     let connections = client.connections();
     let address = if broker < 0 { None } else { connections.address(broker) };
     format!("answered by the broker at {}", address.unwrap_or_else(|| connections.addresses_up().join(" or ")))
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::{Producer, ProducerConfig, ProducerRecord, testing::EmbeddedKafka};
+
+    #[test]
+    fn an_idle_delivery_thread_sleeps_longer_once_connected() {
+        let step = |producer: &Producer<str, str>| producer.0.untyped.state.next_step(&producer.0.untyped.client);
+        let config = ProducerConfig::new().bootstrap_servers(["localhost:1"]);
+        let unconnected: Producer<str, str> = Producer::builder(config).build().unwrap();
+        // It must soon notice a record that cannot be sent because the login fails.
+        assert!(matches!(step(&unconnected), NextStep::Idle(IDLE)));
+
+        let kafka = EmbeddedKafka::builder().topic("orders", 1).start().unwrap();
+        let config = ProducerConfig::new().bootstrap_servers([kafka.bootstrap_servers()]);
+        let producer: Producer<str, str> = Producer::builder(config).build().unwrap();
+        block_on(async { producer.send(ProducerRecord::to("orders").value("one")).await.unwrap().await.unwrap() });
+        // The record counts as outstanding until the rest of its batch of reports is handled.
+        block_on(producer.flush()).unwrap();
+        assert!(matches!(step(&producer), NextStep::Idle(ASLEEP)));
+    }
 }
