@@ -32,13 +32,15 @@ type run struct {
 	bootstrap, topic         string
 	topics, records, warmUp  int
 	size, rate, lingerMillis int
-	window                   int
+	window, transaction      int
 	compression              string
 	keyless                  bool
 	values                   []byte
 	topicNames               []string
 	acknowledged, failed     atomic.Int64
 	latencies                []time.Duration
+	init                     time.Duration
+	countedFrom, ended       time.Time
 }
 
 func (r *run) record(i int) *kgo.Record {
@@ -64,14 +66,18 @@ func (r *run) client() (*kgo.Client, error) {
 		compression = kgo.Lz4Compression()
 	}
 	// Idempotence and acks=all are its defaults.
-	return kgo.NewClient(
+	options := []kgo.Opt{
 		kgo.SeedBrokers(strings.Split(r.bootstrap, ",")...),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerBatchMaxBytes(1_000_000),
 		kgo.MaxBufferedRecords(r.window),
-		kgo.ProducerLinger(time.Duration(r.lingerMillis)*time.Millisecond),
+		kgo.ProducerLinger(time.Duration(r.lingerMillis) * time.Millisecond),
 		kgo.ProducerBatchCompression(compression),
-	)
+	}
+	if r.workload == "transactions" {
+		options = append(options, kgo.TransactionalID(r.topic))
+	}
+	return kgo.NewClient(options...)
 }
 
 func (r *run) send(client *kgo.Client) error {
@@ -114,7 +120,42 @@ func (r *run) send(client *kgo.Client) error {
 		}
 		return nil
 	}
+	if r.workload == "transactions" {
+		return r.transactions(ctx, client)
+	}
 	return fmt.Errorf("%s: not a workload", r.workload)
+}
+
+// transactions sends transactions of r.transaction records; the latencies are those of commits.
+func (r *run) transactions(ctx context.Context, client *kgo.Client) error {
+	start := time.Now()
+	if _, _, err := client.ProducerID(ctx); err != nil {
+		return err
+	}
+	r.countedFrom = time.Now()
+	r.init = r.countedFrom.Sub(start)
+	count := func(_ *kgo.Record, err error) { r.count(err) }
+	for number := range r.latencies {
+		if err := client.BeginTransaction(); err != nil {
+			return err
+		}
+		for i := number * r.transaction; i < (number+1)*r.transaction; i++ {
+			client.Produce(ctx, r.record(i), count)
+		}
+		start := time.Now()
+		if err := client.Flush(ctx); err != nil {
+			return err
+		}
+		if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return err
+		}
+		r.ended = time.Now()
+		r.latencies[number] = r.ended.Sub(start)
+		if number+1 == r.warmUp/r.transaction {
+			r.countedFrom = r.ended
+		}
+	}
+	return nil
 }
 
 func cpuSeconds() float64 {
@@ -168,6 +209,7 @@ func measure(arguments []string) error {
 	flags.IntVar(&r.rate, "rate", 20_000, "records a second, for latency-open")
 	flags.IntVar(&r.lingerMillis, "linger-ms", 5, "linger")
 	flags.IntVar(&r.window, "window", 10_000, "the most records in flight")
+	flags.IntVar(&r.transaction, "transaction-records", 100, "records per transaction")
 	values := flags.String("values", "", "the file that values are cut from")
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return err
@@ -183,7 +225,11 @@ func measure(arguments []string) error {
 			r.topicNames = append(r.topicNames, fmt.Sprintf("%s-%d", r.topic, i))
 		}
 	}
-	if r.workload != "throughput" {
+	switch r.workload {
+	case "throughput":
+	case "transactions":
+		r.latencies = make([]time.Duration, r.records/r.transaction)
+	default:
 		r.latencies = make([]time.Duration, r.records)
 	}
 
@@ -206,7 +252,13 @@ func measure(arguments []string) error {
 		return err
 	}
 	if r.latencies != nil {
-		sorted := slices.Sorted(slices.Values(r.latencies[r.warmUp:]))
+		warmUp := r.warmUp
+		if r.workload == "transactions" {
+			warmUp /= r.transaction
+			line["init_ms"] = float64(r.init.Nanoseconds()) / 1e6
+			line["commits_per_s"] = float64(len(r.latencies)-warmUp) / r.ended.Sub(r.countedFrom).Seconds()
+		}
+		sorted := slices.Sorted(slices.Values(r.latencies[warmUp:]))
 		for name, fraction := range map[string]float64{"p50_us": 0.5, "p99_us": 0.99, "p999_us": 0.999} {
 			rank := int(math.Ceil(float64(len(sorted)) * fraction))
 			line[name] = float64(sorted[rank-1].Nanoseconds()) / 1e3

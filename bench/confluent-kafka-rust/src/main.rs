@@ -6,13 +6,15 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, ensure};
-use bench_workload::{Arguments, BATCH_BYTES, Latencies, Measuring, Records, Schedule, Workload};
+use bench_workload::{Arguments, BATCH_BYTES, Commits, Latencies, Measuring, Records, Schedule, Workload};
 use clap::Parser;
 use confluent_kafka::{
     common::{KafkaFuture, serialization::ByteArraySerializer},
     producer::{KafkaProducer, Producer, ProducerConfig, ProducerRecord, RecordMetadata},
 };
 use tokio::runtime::{Builder, Runtime};
+
+const VERSION: &str = "confluent-kafka (Rust) 1.0";
 
 type Bytes = KafkaProducer<Vec<u8>, Vec<u8>>;
 
@@ -22,7 +24,7 @@ fn runtime() -> Result<Runtime> {
 }
 
 fn producer(arguments: &Arguments) -> Result<Bytes> {
-    let settings = HashMap::from([
+    let mut settings = HashMap::from([
         ("bootstrap.servers".to_owned(), arguments.bootstrap.clone()),
         ("acks".to_owned(), "all".to_owned()),
         ("enable.idempotence".to_owned(), "true".to_owned()),
@@ -30,6 +32,9 @@ fn producer(arguments: &Arguments) -> Result<Bytes> {
         ("batch.size".to_owned(), BATCH_BYTES.to_string()),
         ("compression.type".to_owned(), arguments.compression.name().to_owned()),
     ]);
+    if arguments.workload == Workload::Transactions {
+        settings.insert("transactional.id".to_owned(), arguments.topic.clone());
+    }
     let config = ProducerConfig::new(&settings).map_err(|error| anyhow!("{error}"))?;
     let serializer = ByteArraySerializer::new;
     KafkaProducer::new(config, serializer(), serializer()).map_err(|error| anyhow!("{error}"))
@@ -54,20 +59,47 @@ fn main() -> Result<()> {
     let records = Records::new(&arguments)?;
     let latencies = Latencies::new(if arguments.workload == Workload::Throughput { 0 } else { arguments.records });
     let runtime = runtime()?;
+    if arguments.workload == Workload::Transactions {
+        return transactions(&arguments, &records, &runtime);
+    }
+    ensure!(arguments.workload != Workload::Idle, "this client has no Idle");
     let measuring = Measuring::start();
     let (acknowledged, producer) = runtime.block_on(async {
         let producer = producer(&arguments)?;
         let acknowledged = match arguments.workload {
             Workload::Throughput => throughput(&producer, &arguments, &records).await?,
             Workload::LatencyOpen => open(&producer, &arguments, &records, &latencies).await?,
-            Workload::LatencyClosed | Workload::Flush => single(&producer, &arguments, &records, &latencies).await?,
+            Workload::LatencyClosed | Workload::Flush | Workload::Transactions | Workload::Idle => single(&producer, &arguments, &records, &latencies).await?,
         };
         anyhow::Ok((acknowledged, producer))
     })?;
     let outcome = measuring.end(acknowledged, arguments.records - acknowledged);
     drop(producer);
     let latencies = (arguments.workload != Workload::Throughput).then_some(&latencies);
-    outcome.print(&arguments, latencies, "confluent-kafka (Rust) 1.0")
+    outcome.print(&arguments, latencies, VERSION)
+}
+
+fn transactions(arguments: &Arguments, records: &Records, runtime: &Runtime) -> Result<()> {
+    let mut commits = Commits::new(arguments)?;
+    let measuring = Measuring::start();
+    let outcome = runtime.block_on(async {
+        let producer = producer(arguments)?;
+        let start = Instant::now();
+        producer.init_transactions().await.map_err(|error| anyhow!("{error}"))?;
+        commits.initialized(start.elapsed());
+        for (number, indices) in commits.transactions() {
+            producer.begin_transaction().map_err(|error| anyhow!("{error}"))?;
+            for index in indices {
+                // A commit fails unless every record was acknowledged.
+                drop(send!(producer, records, index)?);
+            }
+            let start = Instant::now();
+            producer.commit_transaction().await.map_err(|error| anyhow!("{error}"))?;
+            commits.committed(number, start);
+        }
+        anyhow::Ok(measuring.end(arguments.records, 0))
+    })?;
+    outcome.print_commits(&commits, VERSION)
 }
 
 async fn throughput(producer: &Bytes, arguments: &Arguments, records: &Records) -> Result<usize> {

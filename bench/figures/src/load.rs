@@ -9,6 +9,8 @@ pub enum Workload {
     LatencyClosed,
     LatencyOpen,
     Flush,
+    Transactions,
+    Idle,
 }
 
 impl Workload {
@@ -18,6 +20,8 @@ impl Workload {
             Self::LatencyClosed => "latency-closed",
             Self::LatencyOpen => "latency-open",
             Self::Flush => "flush",
+            Self::Transactions => "transactions",
+            Self::Idle => "idle",
         }
     }
 }
@@ -41,6 +45,8 @@ pub struct Load {
     /// `batch.size`, in bytes.
     pub batch_bytes: usize,
     pub records: usize,
+    /// Records per transaction, if the load has transactions.
+    pub transaction_records: usize,
     /// Of `records`, the first that no latency is taken of.
     pub warm_up: usize,
     pub clients: &'static [&'static str],
@@ -68,14 +74,25 @@ const MAIN: Load = Load {
     window: WINDOW,
     batch_bytes: BATCH_BYTES,
     records: 2_000_000,
+    transaction_records: 100,
     warm_up: 0,
     clients: &client::CLIENTS,
 };
 
 const SECONDARY: Load = Load { clients: &client::SECONDARY, ..MAIN };
 
+const TRANSACTIONS: Load = Load {
+    name: "transactions-100",
+    title: "transactions of 100 records of 100 bytes, linger 5 ms; the latency is that of a commit",
+    workload: Workload::Transactions,
+    records: 11_000,
+    warm_up: 1_000,
+    clients: &client::TRANSACTIONS,
+    ..MAIN
+};
+
 /// Every load, in the order of the tables.
-pub const LOADS: [Load; 15] = [
+pub const LOADS: [Load; 18] = [
     MAIN,
     Load {
         name: "100B-none-6p-100k",
@@ -167,6 +184,23 @@ pub const LOADS: [Load; 15] = [
         clients: &client::FLUSH,
         ..MAIN
     },
+    TRANSACTIONS,
+    Load {
+        name: "transactions-1000",
+        title: "transactions of 1,000 records of 100 bytes, linger 5 ms; the latency is that of a commit",
+        transaction_records: 1_000,
+        records: 110_000,
+        warm_up: 10_000,
+        ..TRANSACTIONS
+    },
+    Load {
+        name: "idle-100",
+        title: "100 producers in a process, each of which has sent one record and then sends nothing",
+        workload: Workload::Idle,
+        records: 100,
+        clients: &client::IDLE,
+        ..MAIN
+    },
 ];
 
 /// The loads of a quick run.
@@ -188,6 +222,14 @@ impl Load {
     /// How many records a client is given at most, since it would take minutes for more.
     pub fn at_most(&self, client: &str) -> usize {
         if client == client::SLOW_OVER_MANY && self.topics * self.partitions > 6 { 25_000 } else { usize::MAX }
+    }
+
+    /// How many offsets the transaction markers of so many records take: one per transaction and partition.
+    pub fn markers(&self, records: usize) -> usize {
+        match self.workload {
+            Workload::Transactions => records / self.transaction_records * self.partitions,
+            _ => 0,
+        }
     }
 
     /// True if so many partitions are made that it is done once, not for every run.

@@ -4,19 +4,35 @@ use std::fmt::Write;
 
 use crate::{
     CLIENTS, Figure, LOADS, Load, Machine, Measurement,
-    client::{MEASURE, OURS, RIVALS},
+    client::{MEASURE, NOISE, OURS, RIVALS},
     statistics::{self, Spread},
 };
 
 /// The figures in the order of the columns.
-const FIGURES: [Figure; 6] = [Figure::Cpu, Figure::Throughput, Figure::PeakRss, Figure::P50, Figure::P99, Figure::P999];
+const FIGURES: [Figure; 14] = [
+    Figure::Cpu,
+    Figure::Throughput,
+    Figure::PeakRss,
+    Figure::Commits,
+    Figure::Init,
+    Figure::Threads,
+    Figure::Rss,
+    Figure::Wakeups,
+    Figure::IdleCpu,
+    Figure::Build,
+    Figure::Drop,
+    Figure::P50,
+    Figure::P99,
+    Figure::P999,
+];
 
 /// All there is: the machine, our ratios to each rival, and every load.
 pub fn document(machine: &Machine, measurements: &[Measurement]) -> String {
     let mut text = format!(
         "# Results\n\nMedians over the rounds, with the least and the greatest in brackets. A ratio is taken within each round, and the \
          median is that of the ratios.\n[../README.md](../README.md) says what is measured and how.\n\n{}\n## {OURS} against its rivals\n\n\
-         Below 1 is better for CPU and latency, above 1 for records/s.\n\n{}",
+         Below 1 is better for CPU and latency, above 1 for records/s. The rows of {NOISE} are the same program against itself: a ratio within \
+         their range is noise.\n\n{}",
         about(machine),
         rivals(measurements)
     );
@@ -158,7 +174,7 @@ pub fn page_section(machine: &Machine, measurements: &[Measurement], results: &s
          brackets; {} records a run, of 100 bytes and a key of 8,\n6 partitions, no compression, `acks=all`, idempotent, `linger.ms=5`. \
          Taken on {} at commit {commit},\non {cpu}, {cores} cores, {memory_gb:.0} GB, {kernel}, with Apache Kafka {kafka} on the same \
          machine. The last two columns are\n{OURS}'s figure divided by the client's, pair by pair: below 1 it takes less CPU, above 1 \
-         it sends more.\n\n",
+         it sends more.\n{NOISE} is the same program once more: a ratio within its range is noise.\n\n",
         thousands(records as f64),
         date.split(' ').next().unwrap_or_default()
     );
@@ -206,7 +222,7 @@ fn figure_cell(figure: Figure, spread: Option<Spread>) -> String {
     let format = |value: f64| match figure {
         Figure::Cpu => format!("{value:.2}"),
         Figure::Throughput => thousands(value),
-        Figure::PeakRss | Figure::P50 | Figure::P99 | Figure::P999 => format!("{value:.0}"),
+        _ => format!("{value:.0}"),
     };
     format!("{} ({}-{})", format(median), format(min), format(max))
 }

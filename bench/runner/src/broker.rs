@@ -88,7 +88,19 @@ impl Broker {
         Ok(())
     }
 
-    /// The sum of the end offsets: how many records there are, since none of these topics has transactions or loses records.
+    /// The end, once it is at least `wanted`: the coordinator writes the markers of a transaction after it has answered the commit.
+    pub(crate) fn end_at_least(&self, topics: &Topics, wanted: u64) -> Result<u64> {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let end = self.end(topics)?;
+            if end >= wanted || Instant::now() > until {
+                return Ok(end);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The sum of the end offsets: how many records and transaction markers there are, since none of these topics loses records.
     pub(crate) fn end(&self, topics: &Topics) -> Result<u64> {
         let end = Instant::now() + TIMEOUT;
         loop {

@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use bench_figures::{
     Load, Measurement, Workload,
+    client::program,
     load::{BATCH_BYTES, OPEN_RATE, WINDOW},
 };
 use serde_json::Value;
@@ -31,10 +32,10 @@ pub(crate) struct Launch<'a> {
 impl Launch<'_> {
     /// Why a client is not there.
     pub(crate) fn missing(&self, client: &str) -> Option<String> {
-        if self.built.join(client).is_file() {
+        if self.built.join(program(client)).is_file() {
             return None;
         }
-        let why = fs::read_to_string(self.built.join(format!("{client}.missing")));
+        let why = fs::read_to_string(self.built.join(format!("{}.missing", program(client))));
         Some(why.map_or_else(|_| "it was not built".to_owned(), |why| why.trim().to_owned()))
     }
 
@@ -50,10 +51,20 @@ impl Launch<'_> {
                 let million = records as f64 / 1e6;
                 let throughput = self.load.workload == Workload::Throughput;
                 let figures = Measurement {
-                    // A few hundred flushes are mostly start and waiting.
-                    cpu_s_per_million: number("cpu_s").map(|cpu| cpu / million).filter(|_| self.load.workload != Workload::Flush),
+                    // A few hundred records are mostly start and waiting.
+                    cpu_s_per_million: number("cpu_s")
+                        .map(|cpu| cpu / million)
+                        .filter(|_| !matches!(self.load.workload, Workload::Flush | Workload::Idle)),
                     records_per_s: number("seconds").map(|seconds| records as f64 / seconds).filter(|_| throughput),
                     peak_rss_mb: number("peak_rss_mb"),
+                    commits_per_s: number("commits_per_s"),
+                    init_ms: number("init_ms"),
+                    threads: number("threads"),
+                    rss_mb: number("rss_mb"),
+                    wakeups_per_s: number("wakeups_per_s"),
+                    idle_cpu_ms_per_s: number("idle_cpu_ms_per_s"),
+                    build_ms: number("build_ms"),
+                    drop_ms: number("drop_ms"),
                     p50_us: number("p50_us"),
                     p99_us: number("p99_us"),
                     p999_us: number("p999_us"),
@@ -70,7 +81,7 @@ impl Launch<'_> {
     fn try_run(&self, client: &str, records: usize, broker: &Broker, topics: &Topics) -> Result<Value> {
         let load = &self.load;
         let before = broker.end(topics)?;
-        let mut command = Command::new(self.built.join(client));
+        let mut command = Command::new(self.built.join(program(client)));
         command
             .arg(load.workload.name())
             .args(["--bootstrap", broker.bootstrap(), "--topic", &topics.base])
@@ -86,6 +97,9 @@ impl Launch<'_> {
         if load.batch_bytes != BATCH_BYTES {
             command.args(["--batch-bytes", &load.batch_bytes.to_string()]);
         }
+        if load.workload == Workload::Transactions {
+            command.args(["--transaction-records", &load.transaction_records.to_string()]);
+        }
         let ended = run(command)?;
         let said = || ended.errors.lines().last().unwrap_or("it said nothing").to_owned();
         ensure!(ended.status.success(), "{}: {}", ended.status, said());
@@ -96,8 +110,12 @@ impl Launch<'_> {
             acknowledged == Some(records as u64) && failed == Some(0),
             "of {records} records it had {acknowledged:?} acknowledged and {failed:?} failed"
         );
-        let there = broker.end(topics)? - before;
-        ensure!(there == records as u64, "{records} records were acknowledged, {there} are in the topic");
+        let markers = load.markers(records) as u64;
+        let there = broker.end_at_least(topics, before + records as u64 + markers)? - before;
+        ensure!(
+            there == records as u64 + markers,
+            "{records} records were acknowledged, {there} offsets are in the topic, {markers} of them for transaction markers"
+        );
         line["process_cpu_s"] = ended.cpu_s.into();
         Ok(line)
     }
@@ -144,6 +162,10 @@ pub(crate) fn summary(run: &Measurement) -> String {
         (run.cpu_s_per_million, 2, "CPU-s a million"),
         (run.records_per_s, 0, "records/s"),
         (run.peak_rss_mb, 0, "MB"),
+        (run.commits_per_s, 0, "commits/s"),
+        (run.init_ms, 0, "ms init"),
+        (run.threads, 0, "threads"),
+        (run.wakeups_per_s, 0, "wake-ups/s"),
         (run.p50_us, 0, "µs p50"),
         (run.p99_us, 0, "µs p99"),
     ];

@@ -1,5 +1,7 @@
 //! The shared code of the clients in Rust: command line, records, measurement, and the line that they print.
 
+mod commits;
+mod idle;
 mod latency;
 mod outcome;
 mod records;
@@ -9,6 +11,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+pub use commits::Commits;
+pub use idle::idle;
 pub use latency::Latencies;
 pub use outcome::{Measuring, Outcome};
 pub use records::Records;
@@ -33,6 +37,10 @@ pub enum Workload {
     LatencyOpen,
     /// One record and a flush, the time of both.
     Flush,
+    /// Transactions of `transaction_records` records; the time of each commit, and of `init_transactions`.
+    Transactions,
+    /// One producer per record, which sends it and then nothing.
+    Idle,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -67,6 +75,9 @@ pub struct Arguments {
     /// The number of first RECORDS without a latency
     #[arg(long, default_value_t = 0)]
     pub warm_up: usize,
+    /// Records per transaction, for transactions
+    #[arg(long, default_value_t = 100)]
+    pub transaction_records: usize,
     /// The size of the value, in bytes
     #[arg(long, default_value_t = 100)]
     pub size: usize,
@@ -88,6 +99,9 @@ pub struct Arguments {
     /// `batch.size`, of the clients on librdkafka
     #[arg(long, default_value_t = BATCH_BYTES)]
     pub batch_bytes: usize,
+    /// `buffer.memory`, in bytes, of ottla and Java [default: the client's]
+    #[arg(long)]
+    pub buffer_memory: Option<usize>,
     /// The file with the values
     #[arg(long)]
     pub values: PathBuf,

@@ -16,6 +16,8 @@ use bench_workload::{Arguments, Latencies, Measuring, Outcome, Records, Schedule
 use rdkafka_sys as sys;
 use sys::rd_kafka_resp_err_t::{RD_KAFKA_RESP_ERR__QUEUE_FULL, RD_KAFKA_RESP_ERR_NO_ERROR};
 
+use super::unsupported;
+
 /// `RD_KAFKA_PARTITION_UA`: librdkafka chooses the partition.
 const PARTITION_UNASSIGNED: i32 = -1;
 
@@ -130,12 +132,15 @@ fn words(error: &[c_char; 512]) -> String {
 }
 
 pub(crate) fn run(arguments: &Arguments, records: &Records) -> Result<()> {
+    if matches!(arguments.workload, Workload::Transactions | Workload::Idle) {
+        return unsupported(arguments.workload);
+    }
     let latencies = Latencies::new(if arguments.workload == Workload::Throughput { 0 } else { arguments.records });
     let measuring = Measuring::start();
     let schedule = Schedule::start(arguments.rate);
     let reports = Reports::new(match arguments.workload {
         Workload::Throughput | Workload::Flush => Mode::Count,
-        Workload::LatencyClosed => Mode::Signal,
+        Workload::LatencyClosed | Workload::Transactions | Workload::Idle => Mode::Signal,
         Workload::LatencyOpen => Mode::Time(schedule, latencies.clone()),
     });
     let producer = create(arguments, &reports)?;

@@ -9,12 +9,19 @@ use ottla::{Producer, ProducerConfig, ProducerRecord};
 pub(super) type Bytes = Producer<[u8], [u8]>;
 
 pub(super) fn producer(arguments: &Arguments) -> Result<Bytes> {
+    Ok(Producer::builder(config(arguments)?).build()?)
+}
+
+pub(super) fn config(arguments: &Arguments) -> Result<ProducerConfig> {
     let config = ProducerConfig::new()
         .set("bootstrap.servers", &arguments.bootstrap)?
         .set("compression.type", arguments.compression.name())?
         .linger(Duration::from_millis(arguments.linger_ms))
         .batch_size(arguments.batch_bytes);
-    Ok(Producer::builder(config).build()?)
+    Ok(match arguments.buffer_memory {
+        Some(bytes) => config.buffer_memory(bytes),
+        None => config,
+    })
 }
 
 /// A record; `key` has to be there for as long.

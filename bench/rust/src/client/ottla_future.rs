@@ -1,13 +1,16 @@
 //! ottla, every record's future awaited.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
-use bench_workload::{Arguments, Latencies, Measuring, Records, Schedule, Workload};
-use ottla::Delivery;
+use bench_workload::{Arguments, Commits, Latencies, Measuring, Records, Schedule, Workload};
+use ottla::{Delivery, Producer};
 
 use super::{
-    ottla::{producer, record, version},
+    ottla::{Bytes, config, producer, record, version},
     runtime,
 };
 
@@ -17,6 +20,8 @@ pub(crate) fn run(arguments: &Arguments, records: &Records) -> Result<()> {
         Workload::LatencyClosed => closed(arguments, records),
         Workload::LatencyOpen => open(arguments, records),
         Workload::Flush => flush(arguments, records),
+        Workload::Transactions => transactions(arguments, records),
+        Workload::Idle => idle(arguments, records),
     }
 }
 
@@ -113,4 +118,39 @@ fn flush(arguments: &Arguments, records: &Records) -> Result<()> {
         anyhow::Ok(measuring.end(arguments.records, 0))
     })?;
     outcome.print(arguments, Some(&latencies), &version())
+}
+
+fn transactions(arguments: &Arguments, records: &Records) -> Result<()> {
+    let runtime = runtime()?;
+    let mut commits = Commits::new(arguments)?;
+    let measuring = Measuring::start();
+    let producer: Bytes = Producer::builder(config(arguments)?.transactional_id(&arguments.topic)).build()?;
+    let outcome = runtime.block_on(async {
+        let start = Instant::now();
+        producer.init_transactions().await?;
+        commits.initialized(start.elapsed());
+        for (number, indices) in commits.transactions() {
+            let transaction = producer.begin_transaction().await?;
+            for index in indices {
+                let key = Records::key(index);
+                // A commit fails unless every record was acknowledged.
+                drop(transaction.send(record(records, index, &key)).await?);
+            }
+            let start = Instant::now();
+            transaction.commit().await?;
+            commits.committed(number, start);
+        }
+        anyhow::Ok(measuring.end(arguments.records, 0))
+    })?;
+    outcome.print_commits(&commits, &version())
+}
+
+fn idle(arguments: &Arguments, records: &Records) -> Result<()> {
+    let runtime = runtime()?;
+    let send = |producer: &Bytes, index: usize| {
+        let key = Records::key(index);
+        runtime.block_on(async { anyhow::Ok(producer.send(record(records, index, &key)).await?.await?) }).map(drop)
+    };
+    let close = |producer: Bytes| Ok(producer.blocking().close(Duration::from_secs(10)).map(drop)?);
+    bench_workload::idle(arguments, &version(), || producer(arguments), send, close)
 }

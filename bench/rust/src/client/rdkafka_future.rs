@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
-use bench_workload::{Arguments, Latencies, Measuring, Records, Schedule, Workload};
+use bench_workload::{Arguments, Commits, Latencies, Measuring, Records, Schedule, Workload};
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer},
@@ -23,6 +23,8 @@ pub(crate) fn run(arguments: &Arguments, records: &Records) -> Result<()> {
         Workload::LatencyClosed => closed(arguments, records),
         Workload::LatencyOpen => open(arguments, records),
         Workload::Flush => flush(arguments, records),
+        Workload::Transactions => transactions(arguments, records),
+        Workload::Idle => idle(arguments, records),
     }
 }
 
@@ -138,4 +140,41 @@ fn flush(arguments: &Arguments, records: &Records) -> Result<()> {
         count += usize::from(runtime.block_on(acknowledged(delivery)));
     }
     measuring.end(count, arguments.records - count).print(arguments, Some(&latencies), &version())
+}
+
+fn transactions(arguments: &Arguments, records: &Records) -> Result<()> {
+    const TIMEOUT: Duration = Duration::from_secs(60);
+    let runtime = runtime()?;
+    let _runtime = runtime.enter();
+    let mut commits = Commits::new(arguments)?;
+    let measuring = Measuring::start();
+    let producer: FutureProducer = config(arguments).set("transactional.id", &arguments.topic).create()?;
+    let start = Instant::now();
+    producer.init_transactions(TIMEOUT)?;
+    commits.initialized(start.elapsed());
+    for (number, indices) in commits.transactions() {
+        producer.begin_transaction()?;
+        for index in indices {
+            // A commit fails unless every record was acknowledged.
+            drop(send(&producer, records, index)?);
+        }
+        let start = Instant::now();
+        producer.commit_transaction(TIMEOUT)?;
+        commits.committed(number, start);
+    }
+    measuring.end(arguments.records, 0).print_commits(&commits, &version())
+}
+
+fn idle(arguments: &Arguments, records: &Records) -> Result<()> {
+    let runtime = runtime()?;
+    let _runtime = runtime.enter();
+    let send = |producer: &FutureProducer, index: usize| match runtime.block_on(acknowledged(send(producer, records, index)?)) {
+        true => Ok(()),
+        false => bail!("record {index} was not acknowledged"),
+    };
+    let end = |producer: FutureProducer| {
+        drop(producer);
+        Ok(())
+    };
+    bench_workload::idle(arguments, &version(), || Ok(config(arguments).create()?), send, end)
 }

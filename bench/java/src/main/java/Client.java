@@ -1,8 +1,10 @@
 import com.sun.management.OperatingSystemMXBean;
+import java.io.File;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Locale;
@@ -38,6 +40,9 @@ public final class Client {
     private final AtomicInteger acknowledged = new AtomicInteger();
     private final AtomicInteger failed = new AtomicInteger();
     private final long[] latencies;
+    /** The fields of a transactional run in the printed line. */
+    private final StringBuilder commits = new StringBuilder();
+    private final int transactionRecords;
 
     private Client(String workload, Map<String, String> options) throws Exception {
         this.workload = workload;
@@ -45,19 +50,30 @@ public final class Client {
         warmUp = Integer.parseInt(options.getOrDefault("warm-up", "0"));
         size = Integer.parseInt(options.getOrDefault("size", "100"));
         rate = Long.parseLong(options.getOrDefault("rate", "20000"));
+        transactionRecords = Integer.parseInt(options.getOrDefault("transaction-records", "100"));
         keyed = !options.containsKey("keyless");
         values = Files.readAllBytes(Path.of(options.get("values")));
         topics = new String[Integer.parseInt(options.getOrDefault("topics", "1"))];
         for (int i = 0; i < topics.length; i++) {
             topics[i] = topics.length == 1 ? options.get("topic") : options.get("topic") + "-" + i;
         }
-        latencies = workload.equals("throughput") ? null : new long[records];
+        latencies = switch (workload) {
+            case "throughput" -> null;
+            case "transactions" -> new long[records / transactionRecords];
+            default -> new long[records];
+        };
+        if (workload.equals("transactions")) {
+            settings.put("transactional.id", options.get("topic"));
+        }
         settings.put("bootstrap.servers", options.getOrDefault("bootstrap", "localhost:9092"));
         settings.put("acks", "all");
         settings.put("enable.idempotence", "true");
         settings.put("linger.ms", options.getOrDefault("linger-ms", "5"));
         settings.put("batch.size", "1000000");
         settings.put("compression.type", options.getOrDefault("compression", "none"));
+        if (options.containsKey("buffer-memory")) {
+            settings.put("buffer.memory", options.get("buffer-memory"));
+        }
         settings.put("key.serializer", ByteArraySerializer.class.getName());
         settings.put("value.serializer", ByteArraySerializer.class.getName());
     }
@@ -112,6 +128,28 @@ public final class Client {
                     latencies[i] = System.nanoTime() - start;
                 }
             }
+            case "transactions" -> {
+                long begun = System.nanoTime();
+                producer.initTransactions();
+                long countedFrom = System.nanoTime();
+                long init = countedFrom - begun;
+                int warmUp = this.warmUp / transactionRecords;
+                for (int number = 0; number < latencies.length; number++) {
+                    producer.beginTransaction();
+                    for (int i = number * transactionRecords; i < (number + 1) * transactionRecords; i++) {
+                        producer.send(record(i), count);
+                    }
+                    long start = System.nanoTime();
+                    producer.commitTransaction();
+                    latencies[number] = System.nanoTime() - start;
+                    if (number + 1 == warmUp) {
+                        countedFrom = System.nanoTime();
+                    }
+                }
+                double seconds = (System.nanoTime() - countedFrom) / 1e9;
+                commits.append(String.format(Locale.ROOT, ",\"init_ms\":%f,\"commits_per_s\":%f", init / 1e6,
+                    (latencies.length - warmUp) / seconds));
+            }
             default -> throw new IllegalArgumentException(workload + ": not a workload");
         }
     }
@@ -129,7 +167,9 @@ public final class Client {
                 acknowledged.get(), failed.get(), seconds, cpuSeconds, peakRss(), AppInfoParser.getVersion(),
                 Runtime.version()));
             if (latencies != null) {
-                long[] sorted = Arrays.copyOfRange(latencies, warmUp, records);
+                line.append(commits);
+                int first = workload.equals("transactions") ? warmUp / transactionRecords : warmUp;
+                long[] sorted = Arrays.copyOfRange(latencies, first, latencies.length);
                 Arrays.sort(sorted);
                 line.append(quantile("p50_us", sorted, 0.5)).append(quantile("p99_us", sorted, 0.99));
                 line.append(quantile("p999_us", sorted, 0.999));
@@ -144,12 +184,62 @@ public final class Client {
     }
 
     private static double peakRss() throws Exception {
+        return size("VmHWM:");
+    }
+
+    private static double size(String name) throws Exception {
         for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
-            if (line.startsWith("VmHWM:")) {
+            if (line.startsWith(name)) {
                 return Long.parseLong(line.replaceAll("\\D", "")) * 1024 / 1e6;
             }
         }
-        throw new IllegalStateException("/proc/self/status has no VmHWM");
+        throw new IllegalStateException("/proc/self/status has no " + name);
+    }
+
+    /** One producer per record: each sends it and then nothing. The same as in bench/workload/src/idle.rs. */
+    private void idle() throws Exception {
+        var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+        long cpu = system.getProcessCpuTime();
+        long start = System.nanoTime();
+        var producers = new ArrayList<KafkaProducer<byte[], byte[]>>();
+        for (int i = 0; i < records; i++) {
+            producers.add(new KafkaProducer<>(settings));
+        }
+        double buildMs = (System.nanoTime() - start) / 1e6;
+        for (int i = 0; i < records; i++) {
+            producers.get(i).send(record(i)).get();
+        }
+        Thread.sleep(5_000);
+        long idleCpu = system.getProcessCpuTime();
+        long wakeups = wakeups();
+        Thread.sleep(10_000);
+        double perSecond = (wakeups() - wakeups) / 10.0;
+        double idleMs = (system.getProcessCpuTime() - idleCpu) / 1e7;
+        int threads = new File("/proc/self/task").list().length;
+        double rss = size("VmRSS:");
+        long end = System.nanoTime();
+        for (var producer : producers) {
+            producer.close();
+        }
+        long now = System.nanoTime();
+        System.out.println(String.format(Locale.ROOT,
+            "{\"acknowledged\":%d,\"failed\":0,\"seconds\":%f,\"cpu_s\":%f,\"peak_rss_mb\":%f,\"version\":\"kafka-clients %s, Java %s\","
+                + "\"build_ms\":%f,\"drop_ms\":%f,\"threads\":%d,\"rss_mb\":%f,\"wakeups_per_s\":%f,\"idle_cpu_ms_per_s\":%f}",
+            records, (now - start) / 1e9, (system.getProcessCpuTime() - cpu) / 1e9, peakRss(), AppInfoParser.getVersion(),
+            Runtime.version(), buildMs, (now - end) / 1e6, threads, rss, perSecond, idleMs));
+    }
+
+    /** How often the threads of this process have gone to sleep so far. */
+    private static long wakeups() throws Exception {
+        long sum = 0;
+        for (File task : new File("/proc/self/task").listFiles()) {
+            for (String line : Files.readAllLines(task.toPath().resolve("status"))) {
+                if (line.startsWith("voluntary_ctxt_switches:")) {
+                    sum += Long.parseLong(line.replaceAll("\\D", ""));
+                }
+            }
+        }
+        return sum;
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -159,6 +249,11 @@ public final class Client {
             boolean flag = name.equals("keyed") || name.equals("keyless");
             options.put(name, flag ? "" : arguments[++i]);
         }
-        new Client(arguments[0], options).measure();
+        var client = new Client(arguments[0], options);
+        if (client.workload.equals("idle")) {
+            client.idle();
+        } else {
+            client.measure();
+        }
     }
 }
