@@ -114,6 +114,6 @@ fn words(figure: Figure, value: f64) -> String {
     match figure {
         Figure::Cpu => format!("{value:.2}"),
         Figure::Throughput => format!("{} k", thousands(value / 1000.0)),
-        Figure::PeakRss | Figure::P50 | Figure::P99 | Figure::P999 => thousands(value),
+        _ => thousands(value),
     }
 }
