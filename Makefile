@@ -165,11 +165,11 @@ fuzz: ## fuzz the parsers and deserializers for SECONDS of CPU time per target (
 	@FUZZ_SECONDS=$(SECONDS) scripts/fuzz $(TARGET)
 
 .PHONY: bench
-bench: ## benchmark every client under every load on a real Kafka; writes bench/results/ and the section in docs/performance.md (30 minutes, plus the build)
+bench: ## benchmark every client under every load on a real Kafka; writes bench/results/ and the section in docs/performance.md (45 minutes, plus the build)
 	@scripts/bench run
 
 .PHONY: bench-quick
-bench-quick: ## benchmark the main clients under the main loads; writes target/bench/quick.json (about 2 minutes, plus the build)
+bench-quick: ## benchmark the main clients under the main loads; writes target/bench/quick.json (under 3 minutes, plus the build)
 	@scripts/bench quick
 
 .PHONY: bench-perf

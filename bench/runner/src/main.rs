@@ -31,7 +31,7 @@ struct Arguments {
     /// Records per run, if throughput is measured [default: that of the load]
     #[arg(long)]
     records: Option<usize>,
-    /// Run only the main loads and clients, in about two minutes
+    /// Run only the main loads and clients, in under three minutes
     #[arg(long)]
     quick: bool,
     /// The JSON file to write; --publish writes tables and plots beside it, otherwise the tables are printed
