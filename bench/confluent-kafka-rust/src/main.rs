@@ -69,7 +69,9 @@ fn main() -> Result<()> {
         let acknowledged = match arguments.workload {
             Workload::Throughput => throughput(&producer, &arguments, &records).await?,
             Workload::LatencyOpen => open(&producer, &arguments, &records, &latencies).await?,
-            Workload::LatencyClosed | Workload::Flush | Workload::Transactions | Workload::Idle => single(&producer, &arguments, &records, &latencies).await?,
+            Workload::LatencyClosed | Workload::Flush | Workload::Transactions | Workload::Idle => {
+                single(&producer, &arguments, &records, &latencies).await?
+            }
         };
         anyhow::Ok((acknowledged, producer))
     })?;
