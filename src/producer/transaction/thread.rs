@@ -27,7 +27,10 @@ use crate::{
     deadline::Deadline,
     native::{Client, TransactionRefused, code, flush_now},
     panic::emit,
-    producer::{delivery::flush_helper::FLUSH_SLICE, metadata::producer_id, producer_state::ProducerState},
+    producer::{
+        admission::outstanding::Flushed, delivery::flush_helper::FLUSH_SLICE, metadata::producer_id,
+        producer_state::ProducerState,
+    },
 };
 
 /// The timeout of a call into librdkafka. Not much shorter: a commit whose first step takes longer would be started twice.
@@ -146,11 +149,12 @@ impl TransactionThread {
         }
         // An unreported record of the previous transaction must not become part of this one, and one that is just being rejected must not fail
         // this one.
+        let mut flush = None;
         while !self.is_reported(transactions) {
             if !transactions.continues(call, None) {
                 return None;
             }
-            self.await_reports();
+            self.await_reports(&mut flush);
         }
         let (waiter, is_gone, unheard) = {
             let mut state = transactions.lock();
@@ -189,6 +193,7 @@ impl TransactionThread {
     fn commit(&self, transactions: &Transactions, call: &Call) -> CallOutcome {
         // All records passed to `send` are part of the transaction. librdkafka does not know those that wait for `buffer.memory`, and would
         // commit those whose acknowledgement is implicit, so the wait is here.
+        let mut flush = None;
         loop {
             // Read before the failure, which is stored before a record counts as reported.
             let is_done = self.is_reported(transactions);
@@ -210,7 +215,7 @@ impl TransactionThread {
             if !transactions.continues(call, None) {
                 return None;
             }
-            self.await_reports();
+            self.await_reports(&mut flush);
         }
         let outcome = self.persist(transactions, call, || self.client.commit_transaction(SLICE))?;
         if outcome.is_ok() {
@@ -228,12 +233,16 @@ impl TransactionThread {
     }
 
     /// Waits until the outstanding records are reported, for [`TICK`] at most. librdkafka forgets a record a few microseconds before it is counted
-    /// as reported. If none is outstanding, waits for [`TICK`], since the caller waits for something else.
-    fn await_reports(&self) {
-        if self.state.admission.outstanding.is_empty() {
-            thread::sleep(TICK);
-        } else {
-            let _ = block_on_until(self.state.admission.outstanding.flush(), Deadline::after(TICK));
+    /// as reported. If none is outstanding, waits for [`TICK`], since the caller waits for something else. `flush` is kept between calls, because
+    /// a flush that is dropped is forgotten only after the reports.
+    fn await_reports(&self, flush: &mut Option<Flushed>) {
+        let outstanding = &self.state.admission.outstanding;
+        if outstanding.is_empty() {
+            return thread::sleep(TICK);
+        }
+        let flushed = flush.get_or_insert_with(|| outstanding.flush());
+        if block_on_until(flushed, Deadline::after(TICK)).is_some() {
+            *flush = None;
         }
     }
 
@@ -271,6 +280,7 @@ impl TransactionThread {
     /// Waits, if the coordinator may still be completing the previous transaction, until it knows this one, as explained in
     /// `last_commit.rs`. `None`: the call was given up.
     fn await_registration(&self, transactions: &Transactions, call: &Call) -> Option<()> {
+        let mut flush = None;
         while transactions.lock().last_commit.is_some_and(|commit| commit.may_be_incomplete(&self.client))
             && !self.state.admission.outstanding.is_empty()
             && self.client.transaction_error().is_none()
@@ -279,7 +289,7 @@ impl TransactionThread {
                 return None;
             }
             flush_now(&self.client, FLUSH_SLICE);
-            self.await_reports();
+            self.await_reports(&mut flush);
         }
         Some(())
     }
