@@ -1,6 +1,7 @@
 //! [`Transaction`]: records and offsets that are committed atomically.
 
 mod blocking;
+mod call_failure;
 mod call_queue;
 mod failure;
 mod group;

@@ -14,9 +14,9 @@ use std::{
 };
 
 use super::{
+    call_failure::{CallFailure, CallOutcome, failed, given_up, out_of_order},
     failure::{Failure, is_fence},
     last_commit::LastCommit,
-    open::closed,
     request::{Call, Last},
     state::Phase,
     transactions::Transactions,
@@ -49,17 +49,6 @@ pub(super) struct TransactionThread {
     client: Arc<Client>,
     state: Arc<ProducerState>,
 }
-
-/// Why a call failed.
-enum CallFailure {
-    Native(TransactionRefused),
-    OutOfOrder(&'static str),
-    /// The transaction or the producer has failed, perhaps without librdkafka knowing.
-    Failed(Failure),
-}
-
-/// `None`: the call was given up.
-type CallOutcome = Option<Result<(), CallFailure>>;
 
 impl TransactionThread {
     /// Starts the thread, which ends when the producer is closed.
@@ -363,42 +352,6 @@ impl TransactionThread {
             emit!(error, %error, "{name} failed and was not awaited");
         }
     }
-}
-
-/// The error of a call that was given up.
-fn given_up(transactions: &Transactions, call: &Call) -> Error {
-    if let Some(broken) = transactions.broken() {
-        return broken.error();
-    }
-    match call {
-        Call::Commit(_) => {
-            let message = "the producer was closed during the commit: the transaction may or may not be committed";
-            Error::new(ErrorKind::Closed, message)
-        }
-        Call::SendOffsets(..) if !transactions.lock().is_closing() => {
-            Error::new(ErrorKind::TransactionState, "send_offsets: the transaction is being aborted")
-        }
-        _ => closed(),
-    }
-}
-
-impl CallFailure {
-    fn error(&self, call: &Call) -> Error {
-        let name = call.name();
-        match self {
-            Self::Native(refused) => Error::from_transaction(refused, name),
-            Self::OutOfOrder(why) => Error::new(ErrorKind::TransactionState, format!("{name}: {why}")),
-            Self::Failed(failure) => failure.error(),
-        }
-    }
-}
-
-fn out_of_order(why: &'static str) -> CallOutcome {
-    Some(Err(CallFailure::OutOfOrder(why)))
-}
-
-fn failed(failure: Failure) -> CallOutcome {
-    Some(Err(CallFailure::Failed(failure)))
 }
 
 /// On drop, completes all waiters and wakes the delivery thread.
