@@ -81,7 +81,7 @@ const PRODUCER: &[(&str, &[&str])] = &[
     ("admission", &["metadata", "prepare", "root", "transaction"]),
     ("delivery", &["admission", "root", "transaction"]),
     ("send", &["admission", "delivery", "prepare", "root"]),
-    ("transaction", &["delivery", "root", "send"]),
+    ("transaction", &["admission", "delivery", "metadata", "root", "send"]),
 ];
 
 /// What each module imports.

@@ -52,7 +52,7 @@ pub const FLUSH: [&str; 7] = ["ottla-future", NOISE, "c-loop", "rdkafka-future",
 /// The clients with transactions.
 pub const TRANSACTIONS: [&str; 6] = ["ottla-future", NOISE, "rdkafka-future", "confluent-kafka-rust", "franz-go", "java"];
 
-/// The clients of which many are built in a process.
+/// The clients that build many producers in a process.
 pub const IDLE: [&str; 4] = ["ottla-future", NOISE, "rdkafka-future", "java"];
 
 /// The program of a client.

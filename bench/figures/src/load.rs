@@ -195,7 +195,7 @@ pub const LOADS: [Load; 18] = [
     },
     Load {
         name: "idle-100",
-        title: "100 producers in a process, each of which has sent one record and then sends nothing",
+        title: "100 producers in a process; each has sent one record and then sends nothing",
         workload: Workload::Idle,
         records: 100,
         clients: &client::IDLE,
