@@ -1,6 +1,6 @@
 # The command ottla. Build: docker build -t ottla .
 # Run: docker run --rm --read-only -v "$PWD/config:/config:ro" ottla produce -c /config/orders.toml
-# docs/containers.md has examples. The image has no shell; the program runs as the user 65532.
+# docs/installation.md has more. The image has no shell; the program runs as the user 65532.
 
 ARG BUILDER=rust:1.85-bookworm
 ARG BASE=gcr.io/distroless/cc-debian12:nonroot
@@ -17,7 +17,7 @@ USER 65532:65532
 WORKDIR /data
 # SIGTERM, Docker's default, ends reading, and the records that were read are delivered. Give it time: docker stop --time 150.
 STOPSIGNAL SIGTERM
-# For a run with --metrics 9400 (as in `produce --follow --metrics 9400`); any other run is healthy while it lives.
+# For a run with --metrics 0.0.0.0:9400. Disable it for other runs: docker run --no-healthcheck.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["/usr/bin/ottla", "health"]
 ENTRYPOINT ["/usr/bin/ottla"]
 CMD ["--help"]
