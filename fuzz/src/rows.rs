@@ -174,7 +174,7 @@ fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<Given>, Optio
     let mut before = 0;
     loop {
         let (line, raw, text) = match input.next() {
-            Ok(Step::End) => return (given, None),
+            Ok(Step::End | Step::Wait) => return (given, None),
             Ok(Step::Row(row)) => {
                 assert!(row.raw.len() <= MAX_RECORD + 3, "a record of {} bytes", row.raw.len());
                 if options.format != Some(Format::Lines) {

@@ -12,6 +12,7 @@ use ottla_schema_registry::SchemaType;
 use crate::{
     exit::{Exit, Failure, written},
     input::{Format, Keep},
+    monitoring::MetricsAddress,
     pace::Rate,
     perf::PerfArguments,
 };
@@ -22,7 +23,7 @@ Exit codes:
   1    some records failed (see the dead-letter file), the checkpoint cannot be written, or the records read back differ
   2    bad usage, configuration or input file, or a topic that does not exist
   3    no broker is reachable, or authentication or authorization failed
-  130  interrupted";
+  130  interrupted; with --follow only by a second signal, or before the first record";
 
 const SOURCES: &str = "\
 Settings have the names of Java's clients. In a file, [producer] holds the producer's settings and [consumer] the consumer's; \
@@ -36,7 +37,7 @@ Examples:
   ottla produce -c flights.toml --input flights.csv.gz --dead-letter dead.jsonl --report json
   ottla produce -c flights.toml --input 2024/ '2025/*.csv.gz'
   ottla produce -c producer.properties --topic notes --input notes.txt
-  tail -F app.log | ottla produce -c producer.properties --topic log --input - --set linger.ms=100
+  ottla produce -c producer.properties --topic log --input '/var/log/app/*.log' --follow
   echo o-1:paid | ottla produce -b localhost:9092 -t orders -K : -H source=shell
   ottla produce -b localhost:9092 -t copies --format record --input orders.record --keep none
   ottla produce -c flights.toml --dry-run 3";
@@ -186,6 +187,10 @@ pub(crate) struct ProduceArguments {
     /// if it is a pipe or a file, and always if there is no configuration file.
     #[arg(long, value_name = "FILE|-", num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
+    /// Reads on at the end of the files until Ctrl-C or SIGTERM, which end the run with exit code 0: what is appended, the files that replace
+    /// them (rotation), and new files of a folder or a pattern. The same as `follow = true` in [input].
+    #[arg(long)]
+    pub(crate) follow: bool,
     /// The format of the input; overrides the one that follows from the file's name.
     #[arg(long, value_name = "lines|jsonl|json|csv|record")]
     pub(crate) format: Option<Format>,
@@ -227,9 +232,13 @@ pub(crate) struct ProduceArguments {
     #[arg(
         long,
         value_name = "N",
-        conflicts_with_all = ["embedded", "dead_letter", "limit", "rate", "transaction_records", "report"]
+        conflicts_with_all = ["embedded", "dead_letter", "limit", "metrics", "rate", "transaction_records", "report"]
     )]
     pub(crate) dry_run: Option<u64>,
+    /// Serves metrics for Prometheus at /metrics and the health of the run at /healthz, on this port of 127.0.0.1 or this address; overrides
+    /// `address` of [metrics].
+    #[arg(long, value_name = "[HOST:]PORT")]
+    pub(crate) metrics: Option<MetricsAddress>,
     /// Sends at most this many records per second.
     #[arg(long, value_name = "N/s")]
     pub(crate) rate: Option<Rate>,

@@ -38,6 +38,10 @@ pub(crate) fn dry_run(plan: &Plan, records: u64, interrupt: &Interrupt) -> Resul
         check_topic(topic).map_err(|reason| Failure::usage(format!("topic {topic:?}: {reason}")))?;
     }
     plan.check_schemas()?;
+    if plan.paths.is_empty() {
+        message::tell("no input has a file yet");
+        return Ok(Exit::Done);
+    }
     let mut inputs = Inputs::new(plan, interrupt)?;
     let opening = std::pin::pin!(inputs.open_first()?);
     let mut opened = match block_on(select(opening, interrupt.pressed())) {
@@ -91,7 +95,7 @@ impl<W: io::Write> Showing<'_, W> {
         let OpenInput { input, mapper, file, .. } = opened;
         while self.left > 0 {
             let refused = match input.next() {
-                Ok(Step::End) => return Ok(()),
+                Ok(Step::End | Step::Wait) => return Ok(()),
                 Ok(Step::Bad(error)) => Some(error),
                 Ok(Step::Row(row)) => {
                     let parts = parts_of(&row, mapper.as_mut(), &self.plan.topic, |_| None);

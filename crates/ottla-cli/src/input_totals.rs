@@ -37,13 +37,21 @@ impl InputTotals {
         &self.name
     }
 
-    pub(crate) fn begin(&mut self) {
-        self.state = InputState::Begun;
+    pub(crate) fn set_name(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
     }
 
-    /// The input was read to its end, or to the error.
+    pub(crate) fn begin(&mut self) {
+        if self.error().is_none() {
+            self.state = InputState::Begun;
+        }
+    }
+
+    /// The input was read to its end, or to the error. An error stays if another file is read for the input.
     pub(crate) fn end(&mut self, error: Option<String>) {
-        self.state = error.map_or(InputState::Complete, InputState::Broken);
+        if self.error().is_none() {
+            self.state = error.map_or(InputState::Complete, InputState::Broken);
+        }
     }
 
     /// Why it could not be opened or read to its end.

@@ -14,6 +14,7 @@ use crate::{
     encoding::Encoding,
     input::{Format, INPUT_SETTINGS, InputSetting, InputSettings},
     inputs::InputPath,
+    monitoring::MetricsAddress,
     record::{self, RecordSettings},
     suggestion::nearest,
     typed::Unknown,
@@ -40,6 +41,8 @@ pub(crate) struct Job {
     pub(crate) record: RecordSettings,
     /// The table `checkpoint`.
     pub(crate) checkpoint: CheckpointSettings,
+    /// `metrics.address`.
+    pub(crate) metrics: Option<MetricsAddress>,
     /// `schema.registry`: the registry's settings by their own names, with their origin.
     pub(crate) registry: Vec<(String, String, Origin)>,
 }
@@ -59,8 +62,9 @@ pub(crate) struct PartJob {
 }
 
 /// The valid names, without those of `input`, `record` and `schema.registry`.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "topic",
+    "metrics.address",
     "key.serializer",
     "key.schema",
     "key.message",
@@ -143,6 +147,7 @@ impl Job {
         let value = setting.value()?;
         match name {
             "topic" => self.topic = Some(value.to_owned()),
+            "metrics.address" => self.metrics = Some(value.parse()?),
             _ => match name.split_once('.') {
                 Some(("key", name)) => self.key.put(file, name, value)?,
                 Some((_, name)) => self.value.put(file, name, value)?,
@@ -168,6 +173,9 @@ impl Job {
         }
         if let Some(keep) = arguments.keep {
             self.input_settings.override_keep(keep);
+        }
+        if arguments.follow {
+            self.input_settings.follow();
         }
         self.record.override_parts(arguments.key.as_deref(), arguments.partition, &arguments.header, arguments.null_empty);
         match self.input_settings.conflicts().first() {

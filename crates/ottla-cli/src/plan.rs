@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ottla_schema_registry::SchemaRegistryConfig;
@@ -14,8 +15,8 @@ use crate::{
     encoding::{Encoding, Part},
     exit::{Failure, chain},
     file_identity::FileIdentity,
-    input::{Format, GivenSetting, Input, InputError, InputOptions, Keep},
-    inputs::{InputPath, expand},
+    input::{FollowSettings, Format, GivenSetting, Input, InputError, InputOptions, InputSettings, Keep},
+    inputs::{InputPath, existing, expand},
     job::PartJob,
     message,
     record::{RecordMapper, RecordSettings, check_topic},
@@ -27,6 +28,10 @@ use crate::{
 const MAX_REQUEST_SIZE: u64 = 1_048_576;
 const MAX_HEADER: u64 = 65_536;
 
+/// Why JSON that spans lines is not followed.
+pub(crate) const NOT_JSON: &str = "`follow` applies only to lines, jsonl, csv and record, but the format is json; remove it, or set `format` in [input] to jsonl if each line has an \
+     object";
+
 /// The parameters of a run: the flags applied over the file.
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
@@ -36,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) record: RecordSettings,
     /// The inputs, in the order in which they are read; `-` is stdin.
     pub(crate) paths: Vec<PathBuf>,
+    /// The inputs as they are named: files, folders and patterns.
+    named: Vec<InputPath>,
     /// What all inputs have in common: `path` is the first, and `format` is set if no path determines it.
     pub(crate) input: InputOptions,
     /// The format of the values: that of the input, which defaults to `lines`, or `lines` if `[record]` makes them texts.
@@ -83,8 +90,9 @@ impl Plan {
                     file.display()
                 )));
             }
-            named => expand(named, &never_inputs(&settings, file, arguments.dead_letter.as_deref()))?,
+            named => find_inputs(named, &settings, file, arguments.dead_letter.as_deref())?,
         };
+        check_follow(&settings, &named, &paths)?;
         if !arguments.embedded {
             checkpoint::check_files(&settings.job.checkpoint, &paths, arguments.dead_letter.as_deref())?;
         }
@@ -97,7 +105,7 @@ impl Plan {
             has_key_separator: arguments.key_separator.is_some(),
             keep: arguments.keep,
         };
-        let plan = Self::of(settings, file, topic, paths, flags)?;
+        let plan = Self::of(settings, file, topic, paths, &named, flags)?;
         if is_stdin && plan.input.format.is_none() {
             plan.record.check(Format::Lines, false)?;
         }
@@ -124,11 +132,14 @@ impl Plan {
         // Without an input in the file, flags may set input and format. `lines` then accepts every serializer.
         let paths = match &job.inputs[..] {
             [] => None,
-            named => Some(expand(named, &never_inputs(&settings, file, None))?),
+            named => Some(find_inputs(named, &settings, file, None)?),
         };
+        check_follow(&settings, &job.inputs, paths.as_deref().unwrap_or_default())?;
         let names_input = paths.is_some();
         checkpoint::check_files(&job.checkpoint, paths.as_deref().unwrap_or_default(), None)?;
-        let plan = Self::of(settings, file, topic, paths.unwrap_or_else(|| vec![PathBuf::from("-")]), Flags::default())?;
+        let named = job.inputs.clone();
+        let paths = paths.unwrap_or_else(|| vec![PathBuf::from("-")]);
+        let plan = Self::of(settings, file, topic, paths, &named, Flags::default())?;
         plan.check_schemas()?;
         for index in (0..plan.paths.len()).filter(|_| names_input) {
             plan.check_input(index)?.into_iter().for_each(message::tell);
@@ -172,6 +183,22 @@ impl Plan {
         options
     }
 
+    /// The options of a file that is read as a part of an input that is followed. Its format is the input's if its own name determines none.
+    pub(crate) fn options_of_followed(&self, input: &Path, file: &Path) -> InputOptions {
+        let format = self.format_of(file).or_else(|| self.format_of(input));
+        let mut options = InputOptions { path: file.to_owned(), format, ..self.input.clone() };
+        if let (Some(format), true) = (format, self.input.format.is_none()) {
+            options.settings.leave_to_others(format, &Format::ALL);
+        }
+        options
+    }
+
+    /// The paths of the inputs and how they are followed, if they are.
+    pub(crate) fn follow(&self) -> Option<(&[InputPath], FollowSettings)> {
+        let settings = self.input.settings.follow;
+        settings.is_on.then_some((&*self.named, settings))
+    }
+
     fn format_of(&self, path: &Path) -> Option<Format> {
         self.input.format.or_else(|| Format::of_path(path))
     }
@@ -196,7 +223,14 @@ impl Plan {
         Ok(())
     }
 
-    fn of(settings: Settings, file: &Path, topic: String, paths: Vec<PathBuf>, flags: Flags) -> Result<Self, Failure> {
+    fn of(
+        settings: Settings,
+        file: &Path,
+        topic: String,
+        paths: Vec<PathBuf>,
+        named: &[InputPath],
+        flags: Flags,
+    ) -> Result<Self, Failure> {
         let (file, job) = (file.display(), &settings.job);
         let max_record = settings.number("max.request.size").unwrap_or(MAX_REQUEST_SIZE).max(MAX_HEADER);
         let mut input = InputOptions {
@@ -219,7 +253,13 @@ impl Plan {
         }
         record.override_with(flags.has_topic, flags.key_field.is_some());
         checkpoint::check(&job.checkpoint, &settings.producer, &topic, record.topic_rule())?;
-        let formats = formats(&paths, input.format, record.has_text_values())?;
+        // A pattern of files that may appear later has their extension.
+        let later: Vec<_> = named.iter().filter(|_| input.settings.follow.is_on).map(InputPath::whole).collect();
+        let of_name: Vec<_> = paths.iter().chain(&later).cloned().collect();
+        let formats = formats(&of_name, input.format, record.has_text_values())?;
+        if input.settings.follow.is_on && formats.contains(&Format::Json) {
+            return Err(Failure::usage(NOT_JSON));
+        }
         if let Some(format) = formats.first().filter(|_| flags.has_key_separator && !formats.contains(&Format::Lines)) {
             return Err(Failure::usage(format!(
                 "--key-separator: applies only to lines, but the format is {format}; use --key-field, or key of [record]"
@@ -273,11 +313,16 @@ impl Plan {
                 )));
             }
         }
-        Ok(Self { settings, topic, record, paths, input, format, encodings })
+        Ok(Self { settings, topic, record, paths, named: named.to_owned(), input, format, encodings })
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
         self.settings.producer.get("transactional.id").is_some()
+    }
+
+    /// `transaction.timeout.ms`.
+    pub(crate) fn transaction_timeout(&self) -> Duration {
+        Duration::from_millis(self.settings.number("transaction.timeout.ms").unwrap_or(60_000))
     }
 
     /// The topics that are known before the first record: one, or those that data may address by name.
@@ -308,13 +353,46 @@ impl Plan {
     }
 }
 
+/// The files of the inputs. Those that are followed may appear later.
+fn find_inputs(
+    named: &[InputPath],
+    settings: &Settings,
+    file: &Path,
+    dead_letter: Option<&Path>,
+) -> Result<Vec<PathBuf>, Failure> {
+    let never: Vec<_> = never_inputs(settings, file, dead_letter).iter().filter_map(|path| FileIdentity::of_path(path)).collect();
+    let never: Vec<_> = never.into_iter().chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect();
+    if settings.job.input_settings.follow.is_on { existing(named, &never) } else { expand(named, &never) }
+}
+
+/// Checks that the inputs can be followed, if they are to be.
+fn check_follow(settings: &Settings, named: &[InputPath], paths: &[PathBuf]) -> Result<(), Failure> {
+    let InputSettings { follow, encoding, .. } = &settings.job.input_settings;
+    if !follow.is_on {
+        return Ok(());
+    }
+    let is_stdin = named.is_empty() || named.iter().any(InputPath::is_stdin);
+    let other = paths.iter().find(|path| std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()));
+    if is_stdin || other.is_some() {
+        let name = other.filter(|_| !is_stdin).map_or_else(|| "stdin".to_owned(), |path| InputOptions::name_of(path));
+        return Err(Failure::usage(format!(
+            "{name}: `follow` reads files that grow, and a pipe or device is read until its writer closes it in any case; remove `follow`"
+        )));
+    }
+    if let Some(encoding) = encoding.filter(|encoding| encoding.is_utf16()) {
+        return Err(Failure::usage(format!(
+            "input.encoding: {encoding} cannot be followed, because its line ends are not single bytes; convert the files, or remove `follow`"
+        )));
+    }
+    Ok(())
+}
+
 /// The files that neither a folder nor a pattern finds: the configuration, those of the checkpoint, the dead letters, also those of an earlier run,
 /// and the files that stdout and stderr write to.
-fn never_inputs(settings: &Settings, file: &Path, dead_letter: Option<&Path>) -> Vec<FileIdentity> {
+pub(crate) fn never_inputs(settings: &Settings, file: &Path, dead_letter: Option<&Path>) -> Vec<PathBuf> {
     let checkpoint = checkpoint::files(&settings.job.checkpoint);
     let files = [Some(file), dead_letter].into_iter().flatten().chain(checkpoint.iter().map(|path| &**path));
-    let files = files.filter_map(FileIdentity::of_path);
-    files.chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect()
+    files.map(Path::to_owned).collect()
 }
 
 /// The different formats of the inputs; `given` is the one of all. Without it, an input that does not determine its format is left out.

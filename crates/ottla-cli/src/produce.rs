@@ -5,6 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
+        atomic::AtomicU64,
         mpsc::{Receiver, channel},
     },
     thread,
@@ -28,11 +29,13 @@ use crate::{
     embedded::Embedded,
     exit::{Exit, Failure, chain, written},
     file_identity::FileIdentity,
-    inputs::Inputs,
+    follow::Followed,
+    inputs::{Inputs, OpenInput},
     interrupt::Interrupt,
     message,
+    monitoring::{Monitoring, RunProgress},
     pipeline::reader_in_pipeline,
-    plan::Plan,
+    plan::{Plan, never_inputs},
     progress::Progress,
     report::{Destination, Report},
     run_totals::{Balance, RunTotals},
@@ -46,6 +49,44 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the report waits for the cluster id, which was requested before the first record.
 const CLUSTER_ID_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often librdkafka measures.
+const STATISTICS: &str = "librdkafka.statistics.interval.ms";
+
+/// How often a transaction is committed if the inputs are followed, without checkpoints.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The inputs: each read to its end, or followed.
+enum Sources<'a> {
+    Whole(Inputs<'a>),
+    Followed(Box<Followed<'a>>),
+}
+
+impl Sources<'_> {
+    /// The size of all inputs in bytes, as they are stored; `None` if one of them has none.
+    fn size(&self) -> Option<u64> {
+        if let Self::Whole(inputs) = self { inputs.size() } else { None }
+    }
+
+    /// The number of bytes read.
+    fn counter(&self) -> Arc<AtomicU64> {
+        match self {
+            Self::Whole(inputs) => Arc::clone(inputs.counter()),
+            Self::Followed(followed) => followed.counter(),
+        }
+    }
+
+    /// Opens the first input, unless the inputs are followed.
+    fn open_first(&mut self) -> Result<impl Future<Output = Result<Option<OpenInput>, Failure>> + use<>, Failure> {
+        let first = if let Self::Whole(inputs) = self { Some(inputs.open_first()?) } else { None };
+        Ok(async move {
+            match first {
+                Some(first) => first.await.map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+}
 
 /// The producer, and the number of partitions of each topic that is known.
 pub(crate) type Connected = (Producer<[u8], [u8]>, Vec<(String, usize)>);
@@ -66,6 +107,10 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     let mut plan = Plan::new(arguments)?;
     if let Some(records) = arguments.dry_run {
         return dry_run(&plan, records, &interrupt);
+    }
+    let monitoring = arguments.metrics.or(plan.settings.job.metrics).map(Monitoring::serve).transpose()?;
+    if monitoring.is_some() && plan.settings.producer.get(STATISTICS).is_none() {
+        plan.settings.decide(STATISTICS, "5000")?;
     }
     destination.topic = Some(plan.topic.clone());
     destination.has_topics = plan.record.topic_rule().is_some();
@@ -92,7 +137,12 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     } else {
         Checkpoints::open(&plan, arguments.dead_letter.as_deref())?
     };
-    let mut inputs = Inputs::new(&plan, &interrupt)?;
+    let never = never_inputs(&plan.settings, arguments.settings.place(), arguments.dead_letter.as_deref());
+    let followed = plan.follow().map(|(paths, settings)| Followed::start(&plan, paths, settings, never, &interrupt));
+    let mut inputs = match followed.transpose()? {
+        Some(followed) => Sources::Followed(Box::new(followed)),
+        None => Sources::Whole(Inputs::new(&plan, &interrupt)?),
+    };
     let size = inputs.size();
     let opening = inputs.open_first()?;
     let (key_encoder, value_encoder) = plan.encoders()?;
@@ -108,15 +158,18 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         }
     };
 
-    for (topic, count) in partitions {
-        plan.record.check_partition(&topic, count)?;
-        if let Some(mapper) = &mut first.mapper {
-            mapper.set_partitions(&topic, count);
+    for (topic, count) in &partitions {
+        plan.record.check_partition(topic, *count)?;
+        if let Some(mapper) = first.as_mut().and_then(|first| first.mapper.as_mut()) {
+            mapper.set_partitions(topic, *count);
         }
     }
-    first.input.warning().into_iter().for_each(message::tell);
+    if let Sources::Followed(followed) = &mut inputs {
+        followed.set_partitions(partitions);
+    }
+    first.iter().filter_map(|first| first.input.warning()).for_each(message::tell);
     // The first bytes have arrived, so another process of the pipeline that reads the dead-letter file has opened it by now.
-    let reader = arguments.dead_letter.as_deref().filter(|_| size.is_none()).and_then(reader_in_pipeline);
+    let reader = arguments.dead_letter.as_deref().filter(|_| size.is_none() && first.is_some()).and_then(reader_in_pipeline);
     if let Some(reader) = reader {
         return Err(Failure::usage(format!(
             "dead-letter file {}: {reader} reads it as part of this pipeline, so dead letters would be read as input; \
@@ -126,23 +179,49 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     }
     if let Some(checkpoints) = &mut checkpoints {
         checkpoints.load(&producer, &plan, &interrupt)?;
-        checkpoints.compare(&plan)?;
+        if first.is_some() {
+            checkpoints.compare(&plan)?;
+        }
     }
     let cluster_id = ask_cluster_id(&producer);
     let started = Instant::now();
     let read_back = embedded.as_ref().map(|embedded| Arc::clone(embedded.read_back()));
     let is_unacknowledged = plan.settings.producer.get("acks") == Some("0");
-    let report = Report::new(destination.clone(), is_unacknowledged, plan.input_names());
+    let report = Report::new(destination.clone(), is_unacknowledged, plan.input_names().filter(|_| first.is_some()));
     let progress = Progress::start(size, is_unacknowledged);
     let totals = RunTotals::new(report, letters, progress, read_back, plan.is_transactional(), checkpoints.is_some());
+    let run_progress = RunProgress::new(inputs.counter(), checkpoints.as_ref().map(Checkpoints::interval));
+    if let Some(checkpoints) = &mut checkpoints {
+        checkpoints.count_in(&run_progress);
+    }
+    if let Sources::Followed(followed) = &mut inputs {
+        followed.report_to(&run_progress);
+    }
+    if let Some(monitoring) = &monitoring {
+        monitoring.measure(&producer, &totals, &run_progress);
+    }
     let mut transactions = plan
         .is_transactional()
-        .then(|| Transactions::begin(&producer, &totals, &interrupt, arguments.transaction_records))
+        .then(|| {
+            let interval = plan.follow().map(|_| COMMIT_INTERVAL.min(plan.transaction_timeout() / 2));
+            Transactions::begin(&producer, &totals, &interrupt, arguments.transaction_records, interval)
+        })
         .transpose()?;
     let closing = producer.clone();
+    let is_followed = plan.follow().is_some();
     interrupt.react(move || {
-        // Starts closing without waiting, so that `send` stops waiting for buffer memory and a second Ctrl-C is handled.
-        let _ = closing.close(CLOSE_TIMEOUT).now_or_never();
+        // An interrupt is the normal end of a followed run, which sends and commits what it has read. Without brokers it ends too.
+        let wait = if is_followed { CLOSE_TIMEOUT } else { Duration::ZERO };
+        let close = move || {
+            thread::sleep(wait);
+            // Starts closing without waiting, so that `send` stops waiting for buffer memory and a second Ctrl-C is handled.
+            let _ = closing.close(CLOSE_TIMEOUT - wait).now_or_never();
+        };
+        if wait.is_zero() {
+            close();
+        } else {
+            drop(thread::Builder::new().name("ottla-close".to_owned()).spawn(close));
+        }
     });
     let (interrupted, format) = (Arc::clone(&totals), arguments.report);
     interrupt.set_final_action(move || {
@@ -162,7 +241,15 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         embedded: embedded.as_ref(),
         interrupt: &interrupt,
     };
-    let mut end = sender.send_all(&mut inputs, first, arguments, &mut transactions, &mut checkpoints);
+    let mut end = match (&mut inputs, first) {
+        (Sources::Followed(followed), _) => sender.send_followed(followed, arguments, &mut transactions, &mut checkpoints),
+        (Sources::Whole(inputs), Some(first)) => sender.send_all(inputs, first, arguments, &mut transactions, &mut checkpoints),
+        (Sources::Whole(_), None) => End::Read,
+    };
+    if is_followed && interrupt.is_pressed() {
+        let seconds = CLOSE_TIMEOUT.as_secs();
+        totals.tell(&format!("stopping: delivering accepted records for up to {seconds} s; press Ctrl-C again to exit now"));
+    }
     if matches!(end, End::Interrupted) {
         let what = if transactions.is_some() { "aborting the transaction" } else { "delivering accepted records" };
         let seconds = CLOSE_TIMEOUT.as_secs();
@@ -192,11 +279,14 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         // Waits until the brokers know of the abort. The totals count the records that are given up.
         let _ = producer.blocking().close(CLOSE_TIMEOUT);
     }
+    if let Some(monitoring) = &monitoring {
+        monitoring.end();
+    }
     interrupt.clear_final_action();
     let mut balance = totals.close();
     balance.report.finish(started.elapsed());
     balance.report.name_cluster(cluster_id.recv_timeout(CLUSTER_ID_TIMEOUT).ok().flatten());
-    let end = if interrupt.is_pressed() { End::Interrupted } else { end };
+    let end = if interrupt.is_pressed() && !is_followed { End::Interrupted } else { end };
     let ended = end.reason();
     let unsaved = unsaved.filter(|unsaved| Some(unsaved) != ended.as_ref());
     let reasons: Vec<String> = ended.into_iter().chain(unsaved.clone()).collect();
@@ -336,6 +426,8 @@ fn exit_of(end: End, balance: &Balance) -> Exit {
             // The same condition as below.
             if balance.not_allowed > 0 && report.acknowledged() == 0 { Exit::Unreachable } else { Exit::Failed }
         }
+        // Of files that are followed: the others were read on.
+        End::Read if report.input_errors().next().is_some() => Exit::Usage,
         // Metadata requests were allowed, but no write was.
         End::Read if report.failed() > 0 && balance.not_allowed == report.records() => Exit::Unreachable,
         End::Read if report.failed() > 0 => Exit::Failed,

@@ -109,6 +109,21 @@ impl Report {
         self.inputs.iter().filter_map(InputTotals::error)
     }
 
+    /// The totals of the inputs.
+    pub(crate) fn inputs(&self) -> &[InputTotals] {
+        &self.inputs
+    }
+
+    /// The number of failed records of each kind.
+    pub(crate) fn errors(&self) -> &BTreeMap<String, u64> {
+        &self.errors
+    }
+
+    /// The size of the acknowledged keys and values.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The name of an input, if there are several.
     pub(crate) fn input_name(&self, index: usize) -> Option<&str> {
         self.inputs.get(index).filter(|_| self.inputs.len() > 1).map(InputTotals::name)

@@ -50,6 +50,8 @@ struct Books {
     progress: Option<Progress>,
     /// How many failures were printed.
     printed: u64,
+    /// How many letters were written.
+    written: u64,
     /// Records that failed because this client lacks permission to write them.
     not_allowed: u64,
     /// Why no more records can be sent.
@@ -102,6 +104,7 @@ impl RunTotals {
             letters,
             progress: Some(progress),
             printed: 0,
+            written: 0,
             not_allowed: 0,
             ended: None,
             letters_failed: None,
@@ -143,6 +146,11 @@ impl RunTotals {
     /// Counts a row that the producer did not accept.
     pub(crate) fn refuse(&self, input: usize, row: &Row<'_>, error: &Error) {
         self.fail(input, row.line, self.segment.load(Ordering::Relaxed), row.raw, error);
+    }
+
+    /// Adds an input that was found while the run goes on.
+    pub(crate) fn name_input(&self, input: usize, name: &str) {
+        self.books().report.input(input).set_name(name);
     }
 
     /// From now on rows of this input are read.
@@ -251,6 +259,21 @@ impl RunTotals {
         books.report.clone()
     }
 
+    /// The counts so far.
+    pub(crate) fn snapshot(&self) -> Report {
+        self.books().report.clone()
+    }
+
+    /// The number of dead letters so far.
+    pub(crate) fn letters(&self) -> u64 {
+        self.books().written
+    }
+
+    /// Whether each row that was read is acknowledged or in the dead-letter file. Without segments it is not known.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.books().segments.as_ref().is_some_and(Segments::is_done)
+    }
+
     fn fail(&self, input: usize, line: u64, segment: u64, raw: &[u8], error: &Error) {
         let text = chain(error);
         let kind = error.kind();
@@ -310,7 +333,10 @@ impl Books {
         let shown = (self.printed < MAX_PRINTED).then(message);
         self.report.fail(input, kind);
         let has_file = match kept {
-            Some(Ok(())) => return true,
+            Some(Ok(())) => {
+                self.written += 1;
+                return true;
+            }
             Some(Err(error)) => {
                 self.letters_failed.get_or_insert(error);
                 true

@@ -1,6 +1,12 @@
 //! [`Sender`]: sends rows to the producer.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 use futures::executor::block_on;
 use ottla::{ErrorKind, Producer, ProducerRecord};
@@ -12,7 +18,7 @@ use crate::{
     encoder::{Encoder, Place},
     encoding::{Part, Unfit},
     exit::{Failure, chain},
-    input::Step,
+    input::{InputError, Step},
     inputs::{Inputs, OpenInput},
     interrupt::Interrupt,
     pace::Pace,
@@ -50,30 +56,58 @@ impl End {
 }
 
 /// What is kept between the inputs of a run.
-struct Reading {
+pub(crate) struct Reading {
     pace: Option<Pace>,
     /// The serialized key and value.
     buffers: (Vec<u8>, Vec<u8>),
     /// How many more records `--limit` allows.
-    left: u64,
+    pub(crate) left: u64,
     /// The position that the progress line shows.
     shown: u64,
 }
 
+impl Reading {
+    pub(crate) fn new(arguments: &ProduceArguments) -> Self {
+        Self {
+            pace: arguments.rate.map(Pace::new),
+            buffers: (Vec::new(), Vec::new()),
+            left: arguments.limit.unwrap_or(u64::MAX),
+            shown: 0,
+        }
+    }
+}
+
 /// How far an input was read.
-enum Rows {
+pub(crate) enum Rows {
     /// To its end.
     All,
     /// As far as `--limit` allows.
     Enough,
+    /// As many rows as one turn has.
+    Turn,
+    /// To the end of what is complete in a file that grows.
+    Waiting,
 }
 
 /// Why reading an input ended early.
-enum Stop {
+pub(crate) enum Stop {
     /// The rest of the input is unreadable.
-    Broken(String),
+    Broken(InputError),
+    /// The input cannot be opened or continued.
+    Unopened(String),
     /// The run ends.
     End(End),
+}
+
+impl Stop {
+    /// The error, if only the input ended early; otherwise the end of the run.
+    pub(crate) fn of_one_input(self) -> Result<String, End> {
+        match self {
+            Self::Broken(error) => Ok(chain(&error)),
+            Self::Unopened(error) => Ok(error),
+            Self::End(end) => Err(end),
+        }
+    }
 }
 
 /// Everything needed to send rows.
@@ -98,12 +132,7 @@ impl Sender<'_> {
         transactions: &mut Option<Transactions<'_>>,
         checkpoints: &mut Option<Checkpoints>,
     ) -> End {
-        let mut reading = Reading {
-            pace: arguments.rate.map(Pace::new),
-            buffers: (Vec::new(), Vec::new()),
-            left: arguments.limit.unwrap_or(u64::MAX),
-            shown: 0,
-        };
+        let mut reading = Reading::new(arguments);
         let (mut index, mut broken) = (first.index, Vec::new());
         let mut opened: Result<OpenInput, Failure> = Ok(first);
         loop {
@@ -112,25 +141,25 @@ impl Sender<'_> {
                 Ok(mut opened) => {
                     let ended = self.resume(&mut opened, checkpoints).and_then(|()| {
                         self.totals.begin_input(index);
-                        self.send_rows(&mut opened, &mut reading, transactions, checkpoints, inputs)
+                        self.send_rows(&mut opened, &mut reading, transactions, checkpoints, u64::MAX, inputs.counter())
                     });
                     mapper = opened.mapper;
                     ended
                 }
                 Err(_) if self.interrupt.is_pressed() => return End::Interrupted,
-                Err(failure) => Err(Stop::Broken(failure.text())),
+                Err(failure) => Err(Stop::Unopened(failure.text())),
             };
-            match ended {
+            match ended.map_err(Stop::of_one_input) {
                 Ok(Rows::All) => self.totals.end_input(index, None),
-                Ok(Rows::Enough) => break,
-                Err(Stop::Broken(error)) => {
+                Ok(Rows::Enough | Rows::Turn | Rows::Waiting) => break,
+                Err(Ok(error)) => {
                     self.totals.end_input(index, Some(error.clone()));
                     broken.push(error);
                     if transactions.is_some() {
                         break;
                     }
                 }
-                Err(Stop::End(end)) => return end,
+                Err(Err(end)) => return end,
             }
             index += 1;
             if let Err(end) = self.commit_before(index, transactions, checkpoints) {
@@ -163,7 +192,7 @@ impl Sender<'_> {
         transactions.commit_rows(checkpoints).map_err(|reason| self.uncommitted(reason))
     }
 
-    fn uncommitted(&self, reason: String) -> End {
+    pub(crate) fn uncommitted(&self, reason: String) -> End {
         if self.interrupt.is_pressed() { End::Interrupted } else { End::Uncommitted(reason) }
     }
 
@@ -171,7 +200,7 @@ impl Sender<'_> {
     fn resume(&self, opened: &mut OpenInput, checkpoints: &mut Option<Checkpoints>) -> Result<(), Stop> {
         let Some(checkpoints) = checkpoints else { return Ok(()) };
         let OpenInput { index, input, file, .. } = opened;
-        let continued = checkpoints.resume(*index, input, file.take(), &self.plan.options(*index)).map_err(Stop::Broken)?;
+        let continued = checkpoints.resume(*index, input, file.take(), &self.plan.options(*index)).map_err(Stop::Unopened)?;
         if let Some((position, message)) = continued {
             self.totals.continue_input(*index, position);
             self.totals.tell(&message);
@@ -179,23 +208,34 @@ impl Sender<'_> {
         Ok(())
     }
 
-    /// Sends the rows of one input, and sets its position at the end.
-    fn send_rows(
+    /// Sends up to this many rows of one input, and sets its position at the end. `read` is the number of bytes read of all inputs.
+    pub(crate) fn send_rows(
         &self,
         opened: &mut OpenInput,
         reading: &mut Reading,
         transactions: &mut Option<Transactions<'_>>,
         checkpoints: &mut Option<Checkpoints>,
-        inputs: &Inputs<'_>,
+        rows: u64,
+        read: &AtomicU64,
     ) -> Result<Rows, Stop> {
-        let ended = self.send_each_row(opened, reading, transactions, checkpoints, inputs);
-        let reached = Reached { input: opened.index, position: opened.input.position() };
-        match (checkpoints, transactions) {
-            (None, _) => {}
-            (Some(checkpoints), Some(_)) => checkpoints.reach(reached),
-            (Some(checkpoints), None) => self.totals.end_segment(checkpoints.take_rows(), reached),
-        }
+        let ended = self.send_each_row(opened, reading, transactions, checkpoints, rows, read);
+        self.reach(opened, transactions.is_some(), checkpoints);
         ended
+    }
+
+    /// Sets the position of an input, if it has moved.
+    pub(crate) fn reach(&self, opened: &mut OpenInput, has_transactions: bool, checkpoints: &mut Option<Checkpoints>) {
+        let Some(checkpoints) = checkpoints else { return };
+        let reached = Reached { input: opened.id, position: opened.input.position() };
+        if has_transactions {
+            checkpoints.reach(reached);
+            return;
+        }
+        let rows = checkpoints.take_rows();
+        // Files that grow have many turns without a row.
+        if rows > 0 || opened.reached.replace(reached.position) != Some(reached.position) {
+            self.totals.end_segment(rows, reached);
+        }
     }
 
     fn send_each_row(
@@ -204,10 +244,15 @@ impl Sender<'_> {
         reading: &mut Reading,
         transactions: &mut Option<Transactions<'_>>,
         checkpoints: &mut Option<Checkpoints>,
-        inputs: &Inputs<'_>,
+        rows: u64,
+        read: &AtomicU64,
     ) -> Result<Rows, Stop> {
-        let OpenInput { index, input, mapper, .. } = opened;
+        let OpenInput { index, id, input, mapper, .. } = opened;
+        let mut rows = rows;
         while reading.left > 0 {
+            if rows == 0 {
+                return Ok(Rows::Turn);
+            }
             if let Some(pace) = &mut reading.pace {
                 self.interrupt.sleep(pace.next(Instant::now()));
             }
@@ -221,11 +266,13 @@ impl Sender<'_> {
                 Ok(Step::Row(row)) => self.send(*index, &row, mapper.as_mut(), &mut reading.buffers),
                 Ok(Step::Bad(error)) => self.totals.turn_away(*index, &error),
                 Ok(Step::End) => return Ok(Rows::All),
+                Ok(Step::Wait) => return Ok(Rows::Waiting),
                 Err(_) if self.interrupt.is_pressed() => return Err(Stop::End(End::Interrupted)),
-                Err(error) => return Err(Stop::Broken(chain(&error))),
+                Err(error) => return Err(Stop::Broken(error)),
             }
             reading.left -= 1;
-            let reached = || Reached { input: *index, position: input.position() };
+            rows -= 1;
+            let reached = || Reached { input: *id, position: input.position() };
             if let Some(Err(reason)) = transactions.as_mut().map(|transactions| transactions.count(checkpoints, reached)) {
                 return Err(Stop::End(self.uncommitted(reason)));
             }
@@ -235,7 +282,7 @@ impl Sender<'_> {
                     self.write_positions(checkpoints).map_err(|reason| Stop::End(End::Stopped(reason)))?;
                 }
             }
-            let read = inputs.position();
+            let read = read.load(Ordering::Relaxed);
             if read != reading.shown {
                 self.totals.read_to(read);
                 reading.shown = read;
@@ -252,6 +299,7 @@ impl Sender<'_> {
         for reached in self.totals.take_reached()? {
             checkpoints.reach(reached);
         }
+        checkpoints.begin_interval();
         checkpoints.write()
     }
 

@@ -1,6 +1,9 @@
 //! [`Transactions`]: the input as one transaction, or as a sequence of transactions.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::executor::block_on;
 use indicatif::HumanCount;
@@ -20,22 +23,28 @@ pub(crate) struct Transactions<'a> {
     interrupt: &'a Interrupt,
     /// The number of records per transaction; `None` for a single transaction.
     every: Option<u64>,
+    /// How long a transaction is open before it is committed, if its inputs have no end.
+    interval: Option<Duration>,
     open: Transaction<[u8], [u8]>,
     records: u64,
+    /// When the transaction got its first record.
+    begun: Instant,
     committed: u64,
     aborted: bool,
 }
 
 impl<'a> Transactions<'a> {
-    /// Begins the first transaction.
+    /// Begins the first transaction. `every` and `interval` are the number of records and the time after which a transaction is committed.
     pub(crate) fn begin(
         producer: &'a Producer<[u8], [u8]>,
         totals: &'a Arc<RunTotals>,
         interrupt: &'a Interrupt,
         every: Option<u64>,
+        interval: Option<Duration>,
     ) -> Result<Self, Failure> {
         let open = block_on(producer.begin_transaction())?;
-        Ok(Self { producer, totals, interrupt, every, open, records: 0, committed: 0, aborted: false })
+        let begun = Instant::now();
+        Ok(Self { producer, totals, interrupt, every, interval, open, records: 0, begun, committed: 0, aborted: false })
     }
 
     /// Counts a record. Commits and begins the next transaction after `every` records, and when a checkpoint is due. `reached` is where the
@@ -48,15 +57,44 @@ impl<'a> Transactions<'a> {
         checkpoints: &mut Option<Checkpoints>,
         reached: impl FnOnce() -> Reached,
     ) -> Result<(), String> {
+        if self.records == 0 {
+            self.begun = Instant::now();
+        }
         self.records += 1;
         let is_due = checkpoints.as_mut().is_some_and(Checkpoints::count);
-        if !is_due && self.every.is_none_or(|every| self.records < every) {
+        if !is_due && !self.is_old() && self.every.is_none_or(|every| self.records < every) {
             return Ok(());
         }
         self.records = 0;
         if let Some(checkpoints) = checkpoints {
-            checkpoints.take_rows();
+            checkpoints.begin_interval();
             checkpoints.reach(reached());
+        }
+        self.commit_and_begin(checkpoints)
+    }
+
+    /// Whether the interval is over.
+    fn is_old(&self) -> bool {
+        self.interval.is_some_and(|interval| self.records > 0 && self.begun.elapsed() >= interval)
+    }
+
+    /// Commits if a commit is due, also without another row, and if there is something to commit: rows or positions.
+    ///
+    /// # Errors
+    /// Why the transaction was not committed; it is aborted.
+    pub(crate) fn commit_if_due(&mut self, checkpoints: &mut Option<Checkpoints>) -> Result<(), String> {
+        let is_due = checkpoints
+            .as_ref()
+            .is_some_and(|checkpoints| checkpoints.is_due() && (self.records > 0 || checkpoints.has_changed()));
+        if !is_due && !self.is_old() {
+            if let Some(checkpoints) = checkpoints.as_ref().filter(|_| self.records == 0) {
+                checkpoints.note_saved();
+            }
+            return Ok(());
+        }
+        self.records = 0;
+        if let Some(checkpoints) = checkpoints {
+            checkpoints.begin_interval();
         }
         self.commit_and_begin(checkpoints)
     }
@@ -70,7 +108,7 @@ impl<'a> Transactions<'a> {
             return Ok(());
         }
         if let Some(checkpoints) = checkpoints {
-            checkpoints.take_rows();
+            checkpoints.begin_interval();
         }
         self.commit_and_begin(checkpoints)
     }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How many bytes of a file's beginning are compared.
-const BEGINNING: u64 = 64 * 1024;
+pub(crate) const BEGINNING: u64 = 64 * 1024;
 
 /// How far each input was read, by its path. A path is absolute and has no symbolic links.
 pub(crate) type Positions = BTreeMap<String, FilePosition>;
@@ -40,6 +40,9 @@ pub(crate) struct FilePosition {
     sha256: String,
     device: u64,
     inode: u64,
+    /// Whether it was followed to its end, which nothing more is expected after.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    complete: bool,
 }
 
 /// Why a file is not the one of a checkpoint.
@@ -75,12 +78,49 @@ impl FilePosition {
             sha256: digest(file, beginning)?,
             device,
             inode,
+            complete: false,
         })
     }
 
     /// The topic of the records; if it comes from data, the setting's text.
     pub(crate) fn topic(&self) -> &str {
         &self.topic
+    }
+
+    /// Whether it was followed to its end.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The same file, which nothing more is expected in.
+    pub(super) fn completed(self) -> Self {
+        Self { complete: true, ..self }
+    }
+
+    /// Whether the file had this identity.
+    pub(crate) fn is_of(&self, identity: FileIdentity) -> bool {
+        identity.numbers() == (self.device, self.inode)
+    }
+
+    /// Whether nothing of the file was known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.offset == 0 && self.beginning == 0
+    }
+
+    /// Whether a file has the same beginning.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn begins(&self, file: &File) -> io::Result<bool> {
+        Ok(file.metadata()?.len() >= self.beginning && digest(file, self.beginning)? == self.sha256)
+    }
+
+    /// Whether these bytes, such as a decompressed file, begin as the file. With `exactly`, fewer than 64 KiB must be all bytes.
+    ///
+    /// # Errors
+    /// The bytes cannot be read.
+    pub(crate) fn begins_bytes(&self, bytes: impl io::Read, exactly: bool) -> io::Result<bool> {
+        has_beginning(bytes, self.beginning, &self.sha256, exactly)
     }
 
     /// The same file, read up to this position.
@@ -94,17 +134,25 @@ impl FilePosition {
     ///
     /// `path` is the file's, which is left as it is if another file has the path now. `offset` must be a position in the stored bytes.
     pub(crate) fn extend(&mut self, path: &Path, offset: u64) {
+        if offset.min(BEGINNING) > self.beginning {
+            if let Ok(file) = File::open(path) {
+                self.extend_with(&file, offset);
+            }
+        }
+    }
+
+    /// [`extend`](Self::extend) with an open file.
+    pub(super) fn extend_with(&mut self, file: &File, offset: u64) {
         let beginning = offset.min(BEGINNING);
         if beginning <= self.beginning {
             return;
         }
-        let Ok(file) = File::open(path) else { return };
         let Ok(metadata) = file.metadata() else { return };
         let is_same = FileIdentity::of(&metadata).is_some_and(|identity| identity.numbers() == (self.device, self.inode));
         if !is_same || metadata.len() < beginning {
             return;
         }
-        if let Ok(sha256) = digest(&file, beginning) {
+        if let Ok(sha256) = digest(file, beginning) {
             (self.beginning, self.sha256, self.size) = (beginning, sha256, metadata.len());
         }
     }
@@ -136,22 +184,25 @@ impl FilePosition {
         InputPosition { offset: self.offset, line: self.line, column: self.column, array: self.array }
     }
 
-    /// Compares the checkpoint with the file that now has its path, which `now` describes. Returns whether the file was copied or replaced:
-    /// it has the same beginning, but another inode.
-    ///
-    /// # Errors
-    /// The file cannot be read; the inner one is why it is not the checkpoint's.
-    pub(crate) fn compare(&self, now: &Self, file: &File) -> io::Result<Result<bool, Mismatch>> {
+    /// The first setting that is another one now.
+    pub(super) fn other_setting(&self, now: &Self) -> Option<Mismatch> {
         let encoding = |position: &Self| position.encoding.clone().unwrap_or_else(|| "none".to_owned());
         let settings = [
             ("topic", now.topic.clone(), self.topic.clone()),
             ("input.format", now.format.clone(), self.format.clone()),
             ("input.encoding", encoding(now), encoding(self)),
         ];
-        for (name, now, then) in settings {
-            if now != then {
-                return Ok(Err(Mismatch::Setting(name, now, then)));
-            }
+        settings.into_iter().find(|(_, now, then)| now != then).map(|(name, now, then)| Mismatch::Setting(name, now, then))
+    }
+
+    /// Compares the checkpoint with the file that now has its path, which `now` describes. Returns whether the file was copied or replaced:
+    /// it has the same beginning, but another inode.
+    ///
+    /// # Errors
+    /// The file cannot be read; the inner one is why it is not the checkpoint's.
+    pub(crate) fn compare(&self, now: &Self, file: &File) -> io::Result<Result<bool, Mismatch>> {
+        if let Some(mismatch) = self.other_setting(now) {
+            return Ok(Err(mismatch));
         }
         if now.size < self.beginning {
             return Ok(Err(Mismatch::Shrank { size: now.size, wanted: self.size }));
@@ -169,7 +220,7 @@ impl FilePosition {
 }
 
 /// The SHA-256 of the first bytes of a file, wherever it is read. A file that has become shorter gives another one.
-fn digest(file: &File, length: u64) -> io::Result<String> {
+pub(crate) fn digest(file: &File, length: u64) -> io::Result<String> {
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
     let mut read = 0;
     while read < bytes.len() {
@@ -180,7 +231,25 @@ fn digest(file: &File, length: u64) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Sha256::digest(&bytes[..read]).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest_of(&bytes[..read]))
+}
+
+/// Whether bytes begin with as many as `length`, which have this SHA-256. With `exactly`, fewer than 64 KiB must be all bytes: short files may
+/// begin alike by chance.
+///
+/// # Errors
+/// The bytes cannot be read.
+pub(crate) fn has_beginning(bytes: impl io::Read, length: u64, sha256: &str, exactly: bool) -> io::Result<bool> {
+    let mut first = Vec::new();
+    io::Read::read_to_end(&mut bytes.take(length + 1), &mut first)?;
+    let wanted = usize::try_from(length).unwrap_or(usize::MAX);
+    let fits = if exactly && length < BEGINNING { first.len() == wanted } else { first.len() >= wanted };
+    Ok(fits && digest_of(&first[..wanted]) == sha256)
+}
+
+/// The SHA-256 of these bytes, as hexadecimal digits.
+fn digest_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,21 +3,25 @@
 mod command;
 mod file_position;
 mod file_store;
+mod followed;
 mod segments;
 mod settings;
 mod topic_store;
 
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use ottla::{Producer, ProducerConfig};
 
 pub(crate) use command::run;
+pub(crate) use file_position::{BEGINNING, FilePosition, digest, has_beginning};
+pub(crate) use followed::canonical_of_absent;
 pub(crate) use segments::{Reached, Segments};
 pub(crate) use settings::{CheckpointPlace, CheckpointSettings, NAMES};
 pub(crate) use topic_store::PARTITION as CHECKPOINT_PARTITION;
@@ -27,11 +31,12 @@ use crate::{
     file_identity::FileIdentity,
     input::{Format, Input, InputOptions, InputPosition},
     interrupt::Interrupt,
+    monitoring::RunProgress,
     plan::Plan,
     record::TopicRule,
     source::InputFile,
 };
-use file_position::{FilePosition, Mismatch, Positions};
+use file_position::{Mismatch, Positions};
 use file_store::FileStore;
 use topic_store::TopicStore;
 
@@ -43,8 +48,10 @@ pub(crate) struct Checkpoints {
     /// The topic of the records; if it comes from data, the setting's text.
     topic: String,
     positions: Positions,
-    /// The inputs that were opened, by the input's index.
-    opened: Vec<Option<Opened>>,
+    /// The files that were opened, by their numbers: the input's index, unless an input is followed.
+    opened: BTreeMap<usize, Opened>,
+    /// The paths whose positions belong to files that are followed in this run.
+    in_use: BTreeSet<String>,
     /// The inputs whose positions are not written yet.
     changed: BTreeSet<String>,
     interval: Duration,
@@ -53,6 +60,10 @@ pub(crate) struct Checkpoints {
     /// When the last checkpoint was due, and the number of rows since then.
     last: Instant,
     rows: u64,
+    /// The number of rows since the last position.
+    unreached: u64,
+    /// Where checkpoints are counted.
+    progress: Option<Arc<RunProgress>>,
 }
 
 enum Store {
@@ -66,6 +77,10 @@ struct Opened {
     beginning: FilePosition,
     /// Whether its bytes are neither decompressed nor converted, so that positions are those of the stored bytes.
     is_plain: bool,
+    /// The file, if it is followed: another one may have its path.
+    file: Option<Arc<File>>,
+    /// Whether nothing more is expected in it.
+    is_complete: bool,
 }
 
 /// A file, and how far an earlier run read it.
@@ -106,12 +121,15 @@ impl Checkpoints {
             config: settings.config().display().to_string(),
             topic: plan.topic.clone(),
             positions,
-            opened: Vec::new(),
+            opened: BTreeMap::new(),
+            in_use: BTreeSet::new(),
             changed: BTreeSet::new(),
             interval: settings.interval(),
             records: settings.records(),
             last: Instant::now(),
             rows: 0,
+            unreached: 0,
+            progress: None,
         }))
     }
 
@@ -188,10 +206,7 @@ impl Checkpoints {
             let message = format!("{name}: continues at line {}, byte {}{replaced}", position.line, position.offset);
             continues = Some((position, message));
         }
-        if self.opened.len() <= index {
-            self.opened.resize_with(index + 1, || None);
-        }
-        self.opened[index] = Some(Opened { path, beginning, is_plain: input.is_plain() });
+        self.opened.insert(index, Opened { path, beginning, is_plain: input.is_plain(), file: None, is_complete: false });
         Ok(continues)
     }
 
@@ -227,23 +242,46 @@ impl Checkpoints {
     /// Counts a row. Returns whether a checkpoint is due.
     pub(crate) fn count(&mut self) -> bool {
         self.rows += 1;
+        self.unreached += 1;
+        self.is_due()
+    }
+
+    /// Whether a checkpoint is due.
+    pub(crate) fn is_due(&self) -> bool {
         self.records.is_some_and(|records| self.rows >= records) || self.last.elapsed() >= self.interval
+    }
+
+    /// Whether a position has changed since the last checkpoint.
+    pub(crate) fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Begins the time until the next checkpoint.
+    pub(crate) fn begin_interval(&mut self) {
+        self.last = Instant::now();
+        self.rows = 0;
     }
 
     /// The number of rows since the last call.
     pub(crate) fn take_rows(&mut self) -> u64 {
-        self.last = Instant::now();
-        std::mem::take(&mut self.rows)
+        std::mem::take(&mut self.unreached)
     }
 
     /// Sets the position before which everything is done, or will be with the open transaction.
     pub(crate) fn reach(&mut self, reached: Reached) {
-        let Some(Some(Opened { path, beginning, is_plain })) = self.opened.get_mut(reached.input) else { return };
+        let Some(Opened { path, beginning, is_plain, file, is_complete }) = self.opened.get_mut(&reached.input) else { return };
         if *is_plain {
-            beginning.extend(Path::new(path), reached.position.offset);
+            match file {
+                Some(file) => beginning.extend_with(file, reached.position.offset),
+                None => beginning.extend(Path::new(path), reached.position.offset),
+            }
         }
-        self.positions.insert(path.clone(), beginning.at(reached.position));
-        self.changed.insert(path.clone());
+        let position = beginning.at(reached.position);
+        let position = if *is_complete { position.completed() } else { position };
+        if self.positions.get(path) != Some(&position) {
+            self.positions.insert(path.clone(), position);
+            self.changed.insert(path.clone());
+        }
     }
 
     /// Writes the positions that have changed to the checkpoint file. A checkpoint topic has got [`records`](Self::records) instead.
@@ -255,8 +293,28 @@ impl Checkpoints {
             Store::File(store) if !self.changed.is_empty() => store.write(&self.positions)?,
             Store::File(_) | Store::Topic(_) => {}
         }
+        if let Some(progress) = self.progress.as_ref().filter(|_| !self.changed.is_empty()) {
+            progress.count_checkpoint();
+        }
         self.changed.clear();
         Ok(())
+    }
+
+    /// Counts the checkpoints of the run there.
+    pub(crate) fn count_in(&mut self, progress: &Arc<RunProgress>) {
+        self.progress = Some(Arc::clone(progress));
+    }
+
+    /// Every row that was read is in a checkpoint.
+    pub(crate) fn note_saved(&self) {
+        if let Some(progress) = self.progress.as_ref().filter(|_| self.changed.is_empty()) {
+            progress.note_saved();
+        }
+    }
+
+    /// The time between two checkpoints.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
     }
 
     /// The topic and the records of the positions that have changed, for the open transaction; none with a checkpoint file.

@@ -53,6 +53,11 @@ impl Segments {
         self.advance();
     }
 
+    /// Whether all segments are complete and none has begun.
+    pub(crate) fn is_done(&self) -> bool {
+        self.kept.len() == 1 && self.kept.front().is_some_and(|segment| segment.done == 0)
+    }
+
     /// The positions before which everything is done, since the last call.
     pub(crate) fn take(&mut self) -> Vec<Reached> {
         std::mem::take(&mut self.reached)

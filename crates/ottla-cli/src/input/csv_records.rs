@@ -195,7 +195,12 @@ impl CsvRecords {
     pub(super) fn advance(&mut self) -> Result<CsvAdvance, ReadError> {
         self.pass(self.parsed);
         self.held.get_or_insert(InputPosition::new(self.base + self.start as u64, self.line));
-        let advance = self.read_record()?;
+        let read = self.read_record();
+        if matches!(&read, Err(error) if error.source.kind() == io::ErrorKind::WouldBlock) {
+            // The source grows, and the record is parsed again when there is more of it.
+            self.parsed = self.start;
+        }
+        let advance = read?;
         if !self.is_cut_off {
             self.held = None;
         }

@@ -66,6 +66,20 @@ impl Compression {
     }
 }
 
+/// Whether a file with this name and these first bytes is compressed.
+pub(crate) fn is_compressed(path: &Path, first: &[u8]) -> bool {
+    let has_frame = skippable_frame(first).is_some_and(|size| size > 0);
+    Compression::of_path(path).is_some() || has_frame || Compression::ALL.iter().any(|one| one.begins(first) == Some(true))
+}
+
+/// The bytes of a compressed file, decompressed.
+///
+/// # Errors
+/// It is not compressed as its name says, or the compression is not supported.
+pub(crate) fn decompressed(source: Box<dyn Read + Send>, path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    Ok(decompress(source, path)?.bytes)
+}
+
 /// The bytes of an input.
 pub(super) struct Decompressed {
     pub(super) bytes: Box<dyn Read + Send>,

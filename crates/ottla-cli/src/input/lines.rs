@@ -7,7 +7,7 @@ use super::{
     text_encoding::TextEncoding,
 };
 use crate::row::{HeaderPlace, Row, RowError, RowErrorKind, RowHeaders, RowTarget};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 
 /// How much is read at a time, in bytes.
 pub(super) const READ_SIZE: usize = 256 * 1024;
@@ -95,11 +95,18 @@ impl Lines {
         let failed = |source| ReadError { line, source };
         // The two extra bytes are the line end of a record of maximum length.
         let limit = (self.max_record as u64).saturating_add(2);
-        let read = (&mut self.source).take(limit).read_until(b'\n', &mut self.buffer).map_err(failed)?;
-        if read == 0 {
-            self.line -= 1;
-            return Ok(Advance::End);
-        }
+        let read = match (&mut self.source).take(limit).read_until(b'\n', &mut self.buffer) {
+            Ok(0) => {
+                self.line -= 1;
+                return Ok(Advance::End);
+            }
+            Ok(read) => read,
+            Err(source) => {
+                // A source that grows has only complete lines, so that none of this one is read yet.
+                self.line -= u64::from(source.kind() == ErrorKind::WouldBlock);
+                return Err(failed(source));
+            }
+        };
         // The position moves only to the end of a line that is returned, and not into one whose end cannot be read.
         let mut next = self.next;
         next.offset += read as u64;

@@ -20,12 +20,13 @@ mod record_lines;
 mod settings;
 mod text_encoding;
 
+pub(crate) use decompress::{decompressed, is_compressed};
 pub(crate) use field_path::FieldPath;
 pub(crate) use format::Format;
 pub(crate) use json_scalar::{Scalar, append_scalar};
 pub(crate) use keep::Keep;
 pub(crate) use position::{InputPosition, ResumeError};
-pub(crate) use settings::{GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
+pub(crate) use settings::{FollowSettings, GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
 
 use crate::row::{Row, RowError};
 use decompress::{Decompressed, decompress};
@@ -89,6 +90,8 @@ pub(crate) enum Step<'a> {
     Bad(RowError),
     /// The end of the input.
     End,
+    /// No record for now: the input grows, and its next record is not complete.
+    Wait,
 }
 
 /// Why the input cannot be read, or not further. Records read before remain valid.
@@ -120,6 +123,13 @@ pub(crate) enum InputError {
         /// The conflict, and what to do.
         message: String,
     },
+}
+
+impl InputError {
+    /// Why reading failed, if it did.
+    pub(crate) fn read_error(&self) -> Option<&io::Error> {
+        if let Self::Read { source, .. } = self { Some(source) } else { None }
+    }
 }
 
 /// A read error, with the first line that was not read completely.
@@ -301,7 +311,11 @@ impl Input {
             Rows::Csv(csv) => csv.next(),
             Rows::Record(records) => records.next(),
         };
-        step.map_err(|error| InputError::Read { name: self.name.clone(), line: error.line, source: error.source })
+        match step {
+            Ok(step) => Ok(step),
+            Err(error) if error.source.kind() == io::ErrorKind::WouldBlock => Ok(Step::Wait),
+            Err(error) => Err(InputError::Read { name: self.name.clone(), line: error.line, source: error.source }),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     line_parts::LineDialect,
     text_encoding::TextEncoding,
 };
+use std::time::Duration;
 
 /// A setting of the table `[input]`.
 pub(crate) struct InputSetting {
@@ -26,8 +27,11 @@ const fn setting(name: &'static str, formats: &'static [Format], default: &'stat
 
 const ALL: &[Format] = &Format::ALL;
 
+/// The formats of files that may grow.
+const OF_LINES: &[Format] = &[Lines, Jsonl, Csv, Record];
+
 /// All settings of the table, in the order of the documentation.
-pub(crate) const INPUT_SETTINGS: [InputSetting; 21] = [
+pub(crate) const INPUT_SETTINGS: [InputSetting; 24] = [
     setting(
         "path",
         ALL,
@@ -51,6 +55,19 @@ pub(crate) const INPUT_SETTINGS: [InputSetting; 21] = [
         ALL,
         "UTF-8 for CSV and JSON; lines are sent as they are",
         "`utf-8`, `utf-16` (with a byte order mark, or little-endian), `utf-16le`, `utf-16be`, `latin-1` or `windows-1252`. The records are sent as UTF-8. A row with bytes that are not valid in the encoding is a dead letter.",
+    ),
+    setting(
+        "follow",
+        OF_LINES,
+        "`false`",
+        "Whether to read on at the end of the files until Ctrl-C or SIGTERM: what is appended, files that replace them (rotation), and new files of a folder or a pattern.",
+    ),
+    setting("poll_ms", OF_LINES, "`250`", "With `follow`: how often the files are looked at, in milliseconds."),
+    setting(
+        "rotate_wait_ms",
+        OF_LINES,
+        "`5000`",
+        "With `follow`: how long a file that was replaced must not have grown before it counts as complete, in milliseconds. The file that replaced it is read after that.",
     ),
     setting(
         "delimiter",
@@ -160,8 +177,27 @@ pub(crate) struct InputSettings {
     pub(crate) encoding: Option<TextEncoding>,
     /// What records of the format `record` keep.
     pub(crate) keep: Keep,
+    /// How growing files are read.
+    pub(crate) follow: FollowSettings,
     /// The settings as they are in the file.
     pub(crate) given: Vec<GivenSetting>,
+}
+
+/// How files that grow are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FollowSettings {
+    /// Whether to read on at the end of the files.
+    pub(crate) is_on: bool,
+    /// How often the files are looked at.
+    pub(crate) poll: Duration,
+    /// How long a file that was replaced must not have grown before it counts as complete.
+    pub(crate) rotate_wait: Duration,
+}
+
+impl Default for FollowSettings {
+    fn default() -> Self {
+        Self { is_on: false, poll: Duration::from_millis(250), rotate_wait: Duration::from_secs(5) }
+    }
 }
 
 /// A setting as it is in the file.
@@ -192,6 +228,9 @@ impl InputSettings {
             "ignore_error" => lines.ignore_error = boolean(value)?,
             "keep" => self.keep = value.parse()?,
             "encoding" => self.encoding = Some(value.parse()?),
+            "follow" => self.follow.is_on = boolean(value)?,
+            "poll_ms" => self.follow.poll = milliseconds(value)?,
+            "rotate_wait_ms" => self.follow.rotate_wait = milliseconds(value)?,
             "delimiter" => match character(value)? {
                 None => return Err("must not be empty: CSV needs a character between fields".to_owned()),
                 delimiter => csv.delimiter = delimiter,
@@ -216,6 +255,13 @@ impl InputSettings {
     /// Shows the last setting as it is in the file, if it has placeholders: their text may be a secret.
     pub(crate) fn show_as_written(&mut self, written: Option<&str>) {
         GivenSetting::show_last(&mut self.given, written);
+    }
+
+    /// Applies `--follow`.
+    pub(crate) fn follow(&mut self) {
+        self.remove("follow");
+        self.given.push(GivenSetting { name: "follow".to_owned(), value: "true".to_owned(), line: 0 });
+        self.follow.is_on = true;
     }
 
     /// Removes a setting of the file, which a flag overrides.
@@ -419,6 +465,13 @@ fn header(value: &str) -> Result<Header, String> {
             }
             Ok(Header::Names(names))
         }
+    }
+}
+
+fn milliseconds(value: &str) -> Result<Duration, String> {
+    match value.parse() {
+        Ok(number @ 1..=3_600_000) => Ok(Duration::from_millis(number)),
+        _ => Err("must be a number of milliseconds from 1 to 3600000".to_owned()),
     }
 }
 

@@ -69,6 +69,11 @@ impl TextEncoding {
         }
     }
 
+    /// Whether a line end is two bytes.
+    pub(crate) fn is_utf16(self) -> bool {
+        matches!(self, Utf16 | Utf16Le | Utf16Be)
+    }
+
     /// Whether a source in this encoding is not converted.
     pub(super) fn is_utf8(self) -> bool {
         self == Utf8

@@ -6,10 +6,7 @@ mod pattern;
 use std::{
     fs,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     thread,
 };
 
@@ -21,14 +18,14 @@ use futures::{
 
 use crate::{
     exit::{Exit, Failure, chain},
-    input::{Input, InputError, InputOptions},
+    input::{Input, InputError, InputOptions, InputPosition},
     interrupt::Interrupt,
     plan::Plan,
     record::{RecordMapper, RecordSettings},
     source::{InputFile, Source},
 };
 
-pub(crate) use paths::{InputPath, expand};
+pub(crate) use paths::{InputPath, existing, expand};
 
 /// The inputs of a run. Each is opened when the one before it is read.
 pub(crate) struct Inputs<'a> {
@@ -45,10 +42,14 @@ pub(crate) struct Inputs<'a> {
 pub(crate) struct OpenInput {
     /// The index among the inputs of the run.
     pub(crate) index: usize,
+    /// The number of the file, which is the index unless an input is followed: then it may have several files, one after the other.
+    pub(crate) id: usize,
     pub(crate) input: Input,
     pub(crate) mapper: Option<RecordMapper>,
     /// The file, if it is a regular one.
     pub(crate) file: Option<InputFile>,
+    /// The last position that was set for checkpoints.
+    pub(crate) reached: Option<InputPosition>,
 }
 
 impl<'a> Inputs<'a> {
@@ -74,8 +75,8 @@ impl<'a> Inputs<'a> {
     }
 
     /// The number of bytes read of all inputs, as they are stored.
-    pub(crate) fn position(&self) -> u64 {
-        self.position.load(Ordering::Relaxed)
+    pub(crate) fn counter(&self) -> &Arc<AtomicU64> {
+        &self.position
     }
 
     /// Opens the first input. A regular file is opened at once, so that its errors are reported before any request to the brokers; an
@@ -129,7 +130,7 @@ impl<'a> Inputs<'a> {
 fn read(index: usize, source: Source, options: &InputOptions, record: &RecordSettings) -> Result<OpenInput, Failure> {
     let mut input = Input::read(source.bytes, options).map_err(refuse)?;
     let mapper = RecordMapper::new(record, &mut input)?;
-    Ok(OpenInput { index, input, mapper, file: source.file })
+    Ok(OpenInput { index, id: index, input, mapper, file: source.file, reached: None })
 }
 
 fn refuse(error: InputError) -> Failure {

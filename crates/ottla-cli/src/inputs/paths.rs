@@ -29,6 +29,11 @@ impl InputPath {
         Self { base: base.unwrap_or(Path::new("")).to_owned(), path: path.into() }
     }
 
+    /// Whether it is stdin.
+    pub(crate) fn is_stdin(&self) -> bool {
+        self.path == Path::new("-")
+    }
+
     /// The path with its folder; its wildcards are not replaced.
     pub(crate) fn whole(&self) -> PathBuf {
         self.base.join(&self.path)
@@ -44,10 +49,29 @@ impl InputPath {
 /// # Errors
 /// A pattern is invalid or matches no file; a folder has no file or cannot be read.
 pub(crate) fn expand(paths: &[InputPath], never: &[FileIdentity]) -> Result<Vec<PathBuf>, Failure> {
+    let files = paths.iter().map(|path| match files_of(path, never)? {
+        (files, Some(wanted)) if files.is_empty() => Err(Failure::usage(format!("{}: {wanted}", path.whole().display()))),
+        (files, _) => Ok(files),
+    });
+    Ok(without_repetition(files.collect::<Result<Vec<_>, _>>()?))
+}
+
+/// The files of all paths that exist now, as [`expand`] finds them. A pattern or a folder may have none.
+///
+/// # Errors
+/// A pattern is invalid, or a folder cannot be read.
+pub(crate) fn existing(paths: &[InputPath], never: &[FileIdentity]) -> Result<Vec<PathBuf>, Failure> {
+    let files = paths.iter().map(|path| Ok(files_of(path, never)?.0));
+    let mut files = without_repetition(files.collect::<Result<Vec<_>, Failure>>()?);
+    files.retain(|file| file.exists());
+    Ok(files)
+}
+
+/// The files, each at its first place.
+fn without_repetition(found: Vec<Vec<PathBuf>>) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let (mut known_paths, mut known_files) = (HashSet::new(), HashSet::new());
-    for path in paths {
-        let found = files_of(path, never)?;
+    for found in found {
         for file in found {
             let identity = if file == Path::new("-") { FileIdentity::of_stdin() } else { FileIdentity::of_path(&file) };
             let is_new = known_paths.insert(file.clone());
@@ -56,11 +80,11 @@ pub(crate) fn expand(paths: &[InputPath], never: &[FileIdentity]) -> Result<Vec<
             }
         }
     }
-    Ok(files)
+    files
 }
 
-/// The files of one path, sorted by name.
-fn files_of(path: &InputPath, never: &[FileIdentity]) -> Result<Vec<PathBuf>, Failure> {
+/// The files of one path, sorted by name. For a folder or a pattern, also the error if it has none.
+fn files_of(path: &InputPath, never: &[FileIdentity]) -> Result<(Vec<PathBuf>, Option<&'static str>), Failure> {
     let whole = path.whole();
     let shown = whole.display();
     let refuse = |message: &str| Failure::usage(format!("{shown}: {message}"));
@@ -71,7 +95,7 @@ fn files_of(path: &InputPath, never: &[FileIdentity]) -> Result<Vec<PathBuf>, Fa
     };
     let is_pattern = has_wildcards(path.path.as_os_str()) && fs::symlink_metadata(&whole).is_err();
     if whole == Path::new("-") || !(is_pattern || whole.is_dir()) {
-        return Ok(vec![whole]);
+        return Ok((vec![whole], None));
     }
     let (mut files, wanted) = if is_pattern {
         let files = matching(&path.base, &path.path, is_input).map_err(|message| refuse(&message))?;
@@ -89,11 +113,8 @@ fn files_of(path: &InputPath, never: &[FileIdentity]) -> Result<Vec<PathBuf>, Fa
         let files: Vec<_> = entries.into_iter().filter(is_shown).collect();
         (files, "the folder has no files to read; name the files, or a pattern such as data/**/*.csv for the folders in it")
     };
-    if files.is_empty() {
-        return Err(refuse(wanted));
-    }
     files.sort();
-    Ok(files)
+    Ok((files, Some(wanted)))
 }
 
 #[cfg(test)]

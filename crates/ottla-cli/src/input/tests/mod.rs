@@ -71,7 +71,7 @@ fn drain(input: &mut Input) -> (Vec<Given>, Option<InputError>) {
         match input.next() {
             Ok(Step::Row(row)) => given.push(Given::Row(row.line, text(row.raw), row.key.map(text), text(row.value.unwrap()))),
             Ok(Step::Bad(error)) => given.push(Given::Bad(error.line, error.kind, error.field, text(&error.record))),
-            Ok(Step::End) => return (given, None),
+            Ok(Step::End | Step::Wait) => return (given, None),
             Err(error) => return (given, Some(error)),
         }
     }
@@ -114,7 +114,7 @@ fn message(data: &[u8], options: &InputOptions) -> String {
         match input.next().unwrap() {
             Step::Bad(error) => return error.message,
             Step::Row(_) => {}
-            Step::End => panic!("no row is malformed"),
+            Step::End | Step::Wait => panic!("no row is malformed"),
         }
     }
 }

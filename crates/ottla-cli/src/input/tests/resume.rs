@@ -10,7 +10,7 @@ fn positions(data: &[u8], options: &InputOptions) -> Vec<(Given, InputPosition)>
         let given = match input.next().unwrap() {
             Step::Row(row) => Given::Row(row.line, text(row.raw), row.key.map(text), text(row.value.unwrap())),
             Step::Bad(error) => Given::Bad(error.line, error.kind, error.field, text(&error.record)),
-            Step::End => return found,
+            Step::End | Step::Wait => return found,
         };
         found.push((given, input.position()));
     }

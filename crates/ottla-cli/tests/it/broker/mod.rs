@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod command;
+mod follow;
 mod record;
 mod round_trip;
 mod secure;

@@ -9,6 +9,7 @@ mod dialects;
 mod documentation;
 mod ending;
 mod flags;
+mod follow;
 mod hostile;
 mod inputs;
 mod json;

@@ -1,0 +1,217 @@
+//! [`Followed`]: inputs that are files which grow, read in turn until the run is interrupted.
+//!
+//! A [`Watcher`](watcher::Watcher) opens the files as they appear. A [`Tail`](tail::Tail) reads the complete lines of one. The files of a path
+//! are read one after the other, and those of different paths in turn.
+
+mod file;
+mod locating;
+mod sending;
+mod tail;
+mod turn;
+mod watcher;
+
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use crate::{
+    checkpoint::Checkpoints,
+    exit::Failure,
+    input::{FollowSettings, InputOptions},
+    inputs::{InputPath, OpenInput},
+    interrupt::Interrupt,
+    message,
+    monitoring::RunProgress,
+    plan::Plan,
+    run_totals::RunTotals,
+};
+use file::{FinishedFile, FollowedFile};
+use locating::{Located, locate};
+use tail::Tail;
+use watcher::{Appeared, Found, Scanner, Watcher};
+
+/// How many files that were read to their end are remembered, so that they are not read again under another name.
+const MAX_FINISHED: usize = 10_000;
+
+/// The inputs of a run that are followed.
+pub(crate) struct Followed<'a> {
+    plan: &'a Plan,
+    settings: FollowSettings,
+    progress: Option<Arc<RunProgress>>,
+    /// The first scan, until it is admitted.
+    first: Found,
+    /// `None` in tests, which scan.
+    watcher: Option<Watcher>,
+    inputs: Vec<FollowedInput>,
+    /// The number of the next file.
+    next_id: usize,
+    finished: VecDeque<FinishedFile>,
+    /// The number of partitions of each topic that is known.
+    partitions: Vec<(String, usize)>,
+    /// The number of bytes read.
+    read: Arc<AtomicU64>,
+}
+
+/// A path of a run: the file that is read now, and those that have replaced it since.
+struct FollowedInput {
+    path: PathBuf,
+    files: VecDeque<FollowedFile>,
+    /// The first of the files, if it is open for reading.
+    open: Option<OpenInput>,
+}
+
+impl<'a> Followed<'a> {
+    /// Finds the files, and starts the thread that finds those that appear later.
+    ///
+    /// # Errors
+    /// A folder cannot be read, or the thread cannot be started.
+    pub(crate) fn start(
+        plan: &'a Plan,
+        paths: &[InputPath],
+        settings: FollowSettings,
+        never: Vec<PathBuf>,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
+        let mut scanner = Scanner::new(paths.to_vec(), never);
+        let first = scanner.scan();
+        if !first.errors.is_empty() {
+            return Err(Failure::problems(first.errors));
+        }
+        for name in scanner.missing() {
+            message::tell(format_args!("{name}: no such file yet; waiting for it"));
+        }
+        let watcher = Watcher::start(scanner, settings.poll, interrupt)?;
+        Ok(Self::new(plan, settings, first, Some(watcher)))
+    }
+
+    fn new(plan: &'a Plan, settings: FollowSettings, first: Found, watcher: Option<Watcher>) -> Self {
+        Self {
+            plan,
+            settings,
+            progress: None,
+            first,
+            watcher,
+            inputs: Vec::new(),
+            next_id: 0,
+            finished: VecDeque::new(),
+            partitions: Vec::new(),
+            read: Arc::default(),
+        }
+    }
+
+    /// Reports there how far the files are read.
+    pub(crate) fn report_to(&mut self, progress: &Arc<RunProgress>) {
+        self.progress = Some(Arc::clone(progress));
+    }
+
+    /// The number of bytes read.
+    pub(crate) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.read)
+    }
+
+    /// Sets the number of partitions of each topic that is known.
+    pub(crate) fn set_partitions(&mut self, partitions: Vec<(String, usize)>) {
+        self.partitions = partitions;
+    }
+
+    /// Takes the files that have appeared. A known file with a new name is left out. With checkpoints each file begins at its position.
+    ///
+    /// # Errors
+    /// The file of a position is not found, or was read with other settings.
+    fn admit(&mut self, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) -> Result<(), String> {
+        let first = std::mem::take(&mut self.first);
+        let later = self.watcher.as_ref().map(Watcher::take).unwrap_or_default();
+        first.errors.iter().chain(&later.errors).for_each(|error| totals.tell(error));
+        let mut found = Vec::new();
+        for appeared in first.files.into_iter().chain(later.files) {
+            if !self.is_known(&appeared) {
+                found.push(appeared);
+            }
+        }
+        let located = match checkpoints {
+            _ if found.is_empty() => return Ok(()),
+            Some(checkpoints) => locate(found, checkpoints, self.plan, &|line| totals.tell(line))?,
+            None => {
+                let of_path = |appeared: Appeared| {
+                    let input = appeared.path.clone();
+                    Located { input, appeared, position: None, was_replaced: false }
+                };
+                found.into_iter().map(of_path).collect()
+            }
+        };
+        for Located { input, appeared: Appeared { path, file, identity }, position, was_replaced } in located {
+            let tail = Tail::new(Arc::new(file), Arc::clone(&self.read));
+            let mut file = FollowedFile::new(path, tail, identity);
+            file.continue_at(position.map(|then| then.position()).filter(|position| position.offset > 0));
+            if was_replaced {
+                file.note_replaced_before();
+            }
+            self.push(input, file, totals);
+        }
+        Ok(())
+    }
+
+    fn is_known(&mut self, appeared: &Appeared) -> bool {
+        let Appeared { path, file, identity } = appeared;
+        let mut open = self.inputs.iter_mut().flat_map(|input| &mut input.files);
+        if let Some(known) = open.find(|known| known.identity() == *identity) {
+            known.note_path(path);
+            return true;
+        }
+        self.finished.iter().any(|finished| finished.is(*identity, file))
+    }
+
+    /// Adds a file to those of its path.
+    fn push(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) {
+        file.set_id(self.take_id());
+        let index = match self.inputs.iter().position(|input| input.path == path) {
+            Some(index) => index,
+            None => {
+                let index = self.inputs.len();
+                totals.name_input(index, &InputOptions::name_of(&path));
+                self.inputs.push(FollowedInput { path, files: VecDeque::new(), open: None });
+                index
+            }
+        };
+        if let Some(progress) = &self.progress {
+            file.report_to(progress.follow(index, Arc::clone(file.tail().file())));
+        }
+        if let Some(before) = self.inputs[index].files.back_mut() {
+            before.note_replaced();
+        }
+        self.inputs[index].files.push_back(file);
+    }
+
+    fn take_id(&mut self) -> usize {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Whether a compressed file has the content of a file that was read. Says so if it has.
+    fn tell_if_copy(&self, file: &FollowedFile, totals: &RunTotals) -> bool {
+        let of_open =
+            self.inputs.iter().flat_map(|input| &input.files).find(|known| file.is_copy_of(known)).map(|known| known.path());
+        let of_finished = || self.finished.iter().find(|known| known.has_copy(file)).map(|known| &*known.path);
+        let Some(original) = of_open.or_else(of_finished) else { return false };
+        let [name, original] = [file.path(), original].map(InputOptions::name_of);
+        totals.tell(&format!("{name}: is not read, because it is {original} compressed"));
+        true
+    }
+
+    fn remember(&mut self, finished: FinishedFile) {
+        if self.finished.len() == MAX_FINISHED {
+            self.finished.pop_front();
+        }
+        self.finished.push_back(finished);
+    }
+}
+
+impl FollowedInput {
+    /// Whether the first file is complete: it was replaced or deleted, and has not grown since then for the time in the settings.
+    fn is_complete(&mut self, settings: FollowSettings) -> bool {
+        let has_next = self.files.len() > 1;
+        self.files.front_mut().is_some_and(|file| file.is_complete(&self.path, has_next, settings))
+    }
+}

@@ -1,0 +1,188 @@
+//! [`Watcher`]: finds files that appear at the paths of the inputs.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    exit::{Exit, Failure},
+    file_identity::FileIdentity,
+    input::InputOptions,
+    inputs::{InputPath, existing},
+    interrupt::Interrupt,
+};
+
+/// A file that has appeared at a path: a new one, or a known one that was renamed.
+#[derive(Debug)]
+pub(super) struct Appeared {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) identity: FileIdentity,
+}
+
+/// What a scan finds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) files: Vec<Appeared>,
+    /// Why a path cannot be scanned or a file cannot be opened, once for each reason.
+    pub(super) errors: Vec<String>,
+}
+
+/// Looks for files at the paths of the inputs, a scan at a time.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    paths: Vec<InputPath>,
+    /// The files that the run writes or has as configuration.
+    never: Vec<PathBuf>,
+    /// The files at the paths in the last scan.
+    present: HashSet<(PathBuf, FileIdentity)>,
+    told: HashSet<String>,
+}
+
+impl Scanner {
+    pub(super) fn new(paths: Vec<InputPath>, never: Vec<PathBuf>) -> Self {
+        Self { paths, never, present: HashSet::new(), told: HashSet::new() }
+    }
+
+    /// Opens the files that were not at their paths in the scan before, in the order of the inputs.
+    pub(super) fn scan(&mut self) -> Found {
+        let mut found = Found::default();
+        let identities: Vec<_> = self.never.iter().filter_map(|path| FileIdentity::of_path(path)).collect();
+        let identities: Vec<_> =
+            identities.into_iter().chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect();
+        let files = match existing(&self.paths, &identities) {
+            Ok(files) => files,
+            Err(failure) => {
+                self.report(&mut found, failure.text());
+                return found;
+            }
+        };
+        // A file that is replaced as a whole, such as a checkpoint, has another identity than a moment ago.
+        let never: Vec<_> = self.never.iter().filter_map(|path| absolute(path)).collect();
+        let mut present = HashSet::new();
+        for path in files {
+            let Some(identity) = FileIdentity::of_path(&path) else { continue };
+            if absolute(&path).is_some_and(|path| never.contains(&path)) {
+                continue;
+            }
+            if self.present.contains(&(path.clone(), identity)) {
+                present.insert((path, identity));
+                continue;
+            }
+            match File::open(&path).and_then(|file| Ok((file.metadata()?, file))) {
+                Ok((metadata, file)) if metadata.is_file() => {
+                    // Another file may have the path by now.
+                    let Some(identity) = FileIdentity::of(&metadata) else { continue };
+                    present.insert((path.clone(), identity));
+                    found.files.push(Appeared { path, file, identity });
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => self.report(&mut found, format!("{}: cannot be opened: {error}", path.display())),
+            }
+        }
+        self.present = present;
+        found
+    }
+
+    /// The names of the paths that have no file now.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let is_missing = |path: &&InputPath| existing(std::slice::from_ref(*path), &[]).is_ok_and(|files| files.is_empty());
+        self.paths.iter().filter(is_missing).map(|path| InputOptions::name_of(&path.whole())).collect()
+    }
+
+    fn report(&mut self, found: &mut Found, error: String) {
+        if self.told.len() < 1000 && self.told.insert(error.clone()) {
+            found.errors.push(error);
+        }
+    }
+}
+
+/// The path without symbolic links in its folder; the file itself may be absent.
+fn absolute(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?))
+}
+
+/// A thread that scans. It opens each file as soon as it appears, so that it can be read to its end if it is renamed or deleted while the
+/// brokers do not answer.
+#[derive(Debug)]
+pub(super) struct Watcher(Arc<Mutex<Found>>);
+
+impl Watcher {
+    /// Scans until the interrupt.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub(super) fn start(mut scanner: Scanner, interval: Duration, interrupt: &Interrupt) -> Result<Self, Failure> {
+        let found = Arc::new(Mutex::new(Found::default()));
+        let (shared, interrupt) = (Arc::clone(&found), interrupt.clone());
+        let scan = move || {
+            while !interrupt.is_pressed() {
+                let Found { files, errors } = scanner.scan();
+                let mut found = lock(&shared);
+                found.files.extend(files);
+                found.errors.extend(errors);
+                drop(found);
+                interrupt.sleep(interval);
+            }
+        };
+        let started = thread::Builder::new().name("ottla-watcher".to_owned()).spawn(scan);
+        started.map_err(|error| Failure::new(Exit::Failed, format!("cannot start the thread that finds new files: {error}")))?;
+        Ok(Self(found))
+    }
+
+    /// What was found since the last call.
+    pub(super) fn take(&self) -> Found {
+        std::mem::take(&mut *lock(&self.0))
+    }
+}
+
+fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
+    found.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn names(scanner: &mut Scanner) -> Vec<String> {
+        let found = scanner.scan();
+        assert_eq!(found.errors, [] as [&str; 0]);
+        found.files.iter().map(|found| found.path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn each_scan_finds_what_has_appeared() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let paths = vec![InputPath::new(at("*.log*")), InputPath::new(at("late.txt"))];
+        let mut scanner = Scanner::new(paths, vec![at("b.log"), at("c.log.tmp")]);
+        assert_eq!(names(&mut scanner), [""; 0]);
+        fs::write(at("a.log"), "").unwrap();
+        fs::write(at("b.log"), "").unwrap();
+        assert_eq!(names(&mut scanner), ["a.log"]);
+        assert_eq!(names(&mut scanner), [""; 0]);
+        fs::rename(at("a.log"), at("a.log.1")).unwrap();
+        fs::write(at("a.log"), "").unwrap();
+        fs::write(at("c.log.tmp"), "").unwrap();
+        assert_eq!(names(&mut scanner), ["a.log", "a.log.1"], "a new file, and the old one with its new name");
+        fs::remove_file(at("a.log")).unwrap();
+        fs::write(at("late.txt"), "").unwrap();
+        assert_eq!(names(&mut scanner), ["late.txt"]);
+    }
+
+    #[test]
+    fn an_error_is_reported_once() {
+        let mut scanner = Scanner::new(vec![InputPath::new("[")], Vec::new());
+        assert_eq!(scanner.scan().errors.len(), 1);
+        assert_eq!(scanner.scan().errors.len(), 0);
+    }
+}

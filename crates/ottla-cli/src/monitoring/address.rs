@@ -1,0 +1,46 @@
+//! [`MetricsAddress`]: where metrics are served.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
+    str::FromStr,
+};
+
+/// An address for metrics: `9400` or `:9400` is the port on 127.0.0.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MetricsAddress(pub(crate) SocketAddr);
+
+impl FromStr for MetricsAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let port = text.strip_prefix(':').unwrap_or(text);
+        if let Ok(port) = port.parse() {
+            return Ok(Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)));
+        }
+        let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+        resolved.map(Self).ok_or_else(|| {
+            format!("must be a port, such as 9400, or HOST:PORT, such as 0.0.0.0:9400 for all interfaces, but is {text:?}")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_is_one_of_loopback() {
+        for (text, wanted) in [
+            ("9400", "127.0.0.1:9400"),
+            (":9400", "127.0.0.1:9400"),
+            ("0.0.0.0:9400", "0.0.0.0:9400"),
+            ("[::1]:9400", "[::1]:9400"),
+            ("0", "127.0.0.1:0"),
+        ] {
+            assert_eq!(text.parse(), Ok(MetricsAddress(wanted.parse().unwrap())), "{text}");
+        }
+        for text in ["", ":", "host", "1.2.3.4", "99999", "http://127.0.0.1:9400"] {
+            assert!(text.parse::<MetricsAddress>().unwrap_err().starts_with("must be a port"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! [`RunProgress`]: what only the reading thread knows of a run, for the thread that serves metrics.
+
+use std::{
+    fs::File,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+/// The progress of a run beside the counts of its rows.
+#[derive(Debug)]
+pub(crate) struct RunProgress {
+    pub(super) started: SystemTime,
+    /// The number of bytes read of the inputs.
+    read: Arc<AtomicU64>,
+    /// The interval of checkpoints, if there are any.
+    pub(super) interval: Option<Duration>,
+    checkpoints: AtomicU64,
+    saved: Mutex<Instant>,
+    followed: Mutex<Vec<Arc<FileProgress>>>,
+}
+
+/// How far a followed file was read.
+#[derive(Debug)]
+pub(crate) struct FileProgress {
+    pub(super) input: usize,
+    file: Arc<File>,
+    read: AtomicU64,
+}
+
+impl RunProgress {
+    pub(crate) fn new(read: Arc<AtomicU64>, interval: Option<Duration>) -> Arc<Self> {
+        Arc::new(Self {
+            started: SystemTime::now(),
+            read,
+            interval,
+            checkpoints: AtomicU64::new(0),
+            saved: Mutex::new(Instant::now()),
+            followed: Mutex::default(),
+        })
+    }
+
+    /// Counts a checkpoint that was written.
+    pub(crate) fn count_checkpoint(&self) {
+        self.checkpoints.fetch_add(1, Ordering::Relaxed);
+        self.note_saved();
+    }
+
+    /// Every row that was read is in a checkpoint.
+    pub(crate) fn note_saved(&self) {
+        *lock(&self.saved) = Instant::now();
+    }
+
+    /// A file of this input is followed, until the result is dropped.
+    pub(crate) fn follow(&self, input: usize, file: Arc<File>) -> Arc<FileProgress> {
+        let progress = Arc::new(FileProgress { input, file, read: AtomicU64::new(0) });
+        let mut followed = lock(&self.followed);
+        followed.retain(|file| Arc::strong_count(file) > 1);
+        followed.push(Arc::clone(&progress));
+        progress
+    }
+
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn checkpoints(&self) -> u64 {
+        self.checkpoints.load(Ordering::Relaxed)
+    }
+
+    /// The time since the last checkpoint, or since no row was left that is in none.
+    pub(super) fn age(&self) -> Duration {
+        lock(&self.saved).elapsed()
+    }
+
+    /// The files that are followed.
+    pub(super) fn followed(&self) -> Vec<Arc<FileProgress>> {
+        let mut followed = lock(&self.followed);
+        followed.retain(|file| Arc::strong_count(file) > 1);
+        followed.clone()
+    }
+}
+
+impl FileProgress {
+    /// The file was read up to this offset, as it is stored.
+    pub(crate) fn read_to(&self, offset: u64) {
+        self.read.store(offset, Ordering::Relaxed);
+    }
+
+    /// The number of bytes that are not read yet.
+    pub(super) fn lag(&self) -> u64 {
+        let size = self.file.metadata().map_or(0, |metadata| metadata.len());
+        size.saturating_sub(self.read.load(Ordering::Relaxed))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn the_lag_is_what_a_file_has_beyond_its_place() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let progress = RunProgress::new(Arc::default(), None);
+        let followed = progress.follow(3, Arc::new(file.reopen().unwrap()));
+        file.write_all(b"0123456789").unwrap();
+        followed.read_to(4);
+        let lags = || progress.followed().iter().map(|file| (file.input, file.lag())).collect::<Vec<_>>();
+        assert_eq!(lags(), [(3, 6)]);
+        followed.read_to(11);
+        assert_eq!(lags(), [(3, 0)]);
+        drop(followed);
+        assert_eq!(lags(), []);
+    }
+}

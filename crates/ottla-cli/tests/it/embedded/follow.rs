@@ -1,0 +1,311 @@
+//! `follow`: files that grow, are replaced and appear while the command runs.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::Path,
+    process::Child,
+    thread,
+    time::Duration,
+};
+
+use serde_json::json;
+
+use super::{Place, checkpoint::gzip, kill};
+use crate::{
+    arguments,
+    command::{Ended, Start as _, command, end, run},
+};
+
+/// A configuration that follows files.
+struct Follow<'a> {
+    place: &'a Place,
+    config: std::path::PathBuf,
+}
+
+impl<'a> Follow<'a> {
+    /// `input` is the path, which may be followed by other lines of `[input]`.
+    fn new(place: &'a Place, input: &str, producer: &str, checkpoint: &str) -> Self {
+        let config = format!(
+            "topic = \"orders\"\n[producer]\nbootstrap.servers = \"{}\"\nlinger.ms = 0\nmax.block.ms = 10000\n{producer}\n[input]\n\
+             follow = true\npoll_ms = 10\nrotate_wait_ms = 50\npath = \"{input}\"\n{checkpoint}\n",
+            place.kafka.bootstrap_servers()
+        );
+        Self { place, config: place.folder.file("orders.toml", config) }
+    }
+
+    fn start(&self, more: &[&str]) -> Child {
+        let arguments = arguments!["produce", "-c", self.config, "--report", "json"];
+        command(arguments.into_iter().chain(more.iter().map(|more| (*more).into()))).start()
+    }
+
+    /// Starts the command, waits until the topic has this many records, and stops it.
+    #[track_caller]
+    fn run_until(&self, records: usize) -> Ended {
+        let child = self.start(&[]);
+        self.place.wait_for(records);
+        stop(child)
+    }
+
+    fn append(&self, name: &str, text: &str) {
+        append(&self.place.folder.path(name), text);
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.place.folder.path(from), self.place.folder.path(to)).unwrap();
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+/// Ends a run as a service manager does.
+#[track_caller]
+fn stop(child: Child) -> Ended {
+    kill(&child, "TERM");
+    end(child).with(0)
+}
+
+const FILE: &str = "[checkpoint]\nfile = \"orders.ckpt\"\ninterval.ms = 20";
+
+#[test]
+fn what_is_appended_is_sent_until_a_signal_also_from_replaced_and_new_files() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "*.log", "", "");
+    let child = follow.start(&[]);
+    follow.append("a.log", "1\n2\n3");
+    place.wait_for(2);
+    follow.append("a.log", "\n");
+    place.wait_for(3);
+    let mut old = OpenOptions::new().append(true).open(place.folder.path("a.log")).unwrap();
+    follow.rename("a.log", "a.log.1");
+    old.write_all(b"4\n").unwrap();
+    follow.append("a.log", "5\n");
+    place.wait_for(5);
+    follow.append("b.log", "6\nincomplete");
+    place.wait_for(6);
+    fs::write(place.folder.path("a.log"), "").unwrap();
+    thread::sleep(Duration::from_millis(100));
+    follow.append("a.log", "7\n");
+    place.wait_for(7);
+    let ended = stop(child).saying(&["a.log: was truncated", "stopping:"]);
+    assert_eq!(place.values(), ["1", "2", "3", "4", "5", "6", "7"]);
+    let report = ended.report();
+    assert_eq!((&report["acknowledged"], &report["error"]), (&json!(7), &json!(null)));
+    let counts: Vec<_> = report["inputs"].as_array().unwrap().iter().map(|input| &input["acknowledged"]).collect();
+    assert_eq!(counts, [&json!(6), &json!(1)]);
+}
+
+#[test]
+fn a_limit_ends_a_run_and_interrupts_are_its_normal_end() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "a.log", "", "");
+    follow.append("a.log", "1\n2\n3\n");
+    assert_eq!(end(follow.start(&["--limit", "2"])).with(0).report()["records"], json!(2));
+    let child = follow.start(&[]);
+    place.wait_for(5);
+    kill(&child, "INT");
+    assert_eq!(end(child).with(0).report()["records"], json!(3));
+}
+
+#[test]
+fn transactions_are_committed_while_no_row_comes() {
+    let place = Place::new(1);
+    place.kafka.create_topic("checkpoints", 1, 1).unwrap();
+    for checkpoint in ["", "[checkpoint]\ntopic = \"checkpoints\"\ninterval.ms = 50"] {
+        let timeout = if checkpoint.is_empty() { "transaction.timeout.ms = 1000\n" } else { "" };
+        let follow = Follow::new(&place, "a.log", &format!("transactional.id = \"job\"\n{timeout}"), checkpoint);
+        let path = place.folder.path("a.log");
+        fs::write(&path, "1\n").unwrap();
+        let child = follow.start(&[]);
+        let committed = || ottla_test_support::log::committed(place.kafka.bootstrap_servers(), "orders").len();
+        let before = committed();
+        for _ in 0..600 {
+            if committed() > before {
+                break;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(committed() > before, "nothing was committed");
+        stop(child);
+    }
+}
+
+#[test]
+fn a_run_continues_with_the_file_that_was_replaced_meanwhile() {
+    for is_compressed in [false, true] {
+        let place = Place::new(1);
+        let follow = Follow::new(&place, "a.log", "", FILE);
+        follow.append("a.log", "1\n2\n");
+        follow.run_until(2);
+        follow.append("a.log", "3\n");
+        follow.rename("a.log", "a.log.3");
+        // Replaced twice more, before the next run.
+        thread::sleep(Duration::from_millis(20));
+        follow.append("a.log.2", "4\n");
+        thread::sleep(Duration::from_millis(20));
+        follow.append("a.log.1", "5\n");
+        follow.append("a.log", "6\n");
+        if is_compressed {
+            fs::write(place.folder.path("a.log.3.gz"), gzip(b"1\n2\n3\n")).unwrap();
+            let modified = fs::metadata(place.folder.path("a.log.3")).unwrap().modified().unwrap();
+            let file = OpenOptions::new().append(true).open(place.folder.path("a.log.3.gz")).unwrap();
+            file.set_modified(modified).unwrap();
+            fs::remove_file(place.folder.path("a.log.3")).unwrap();
+        }
+        follow.run_until(6).saying(&["continues at line 3, byte 4"]);
+        assert_eq!(place.values(), ["1", "2", "3", "4", "5", "6"], "compressed: {is_compressed}");
+        follow.append("a.log", "7\n");
+        follow.run_until(7).saying(&["a.log: continues at line 2, byte 2"]);
+        assert_eq!(place.values().len(), 7);
+    }
+}
+
+#[test]
+fn renamed_and_compressed_files_of_a_pattern_are_not_sent_again_by_later_runs() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "a.log*\"\nformat = \"lines", "", FILE);
+    let child = follow.start(&[]);
+    follow.append("a.log", "1\n2\n");
+    place.wait_for(2);
+    follow.rename("a.log", "a.log.1");
+    follow.append("a.log", "3\n");
+    place.wait_for(3);
+    thread::sleep(Duration::from_millis(200));
+    stop(child);
+    // Replaced again while nothing runs.
+    fs::write(place.folder.path("a.log.2.gz"), gzip(b"1\n2\n")).unwrap();
+    follow.rename("a.log", "a.log.1");
+    follow.append("a.log", "4\n");
+    let child = follow.start(&[]);
+    place.wait_for(4);
+    thread::sleep(Duration::from_millis(300));
+    stop(child);
+    assert_eq!(place.values(), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn a_run_ends_if_rows_would_be_missing() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "a.log", "", FILE);
+    follow.append("a.log", "1\n2\n");
+    follow.run_until(2);
+    fs::remove_file(place.folder.path("a.log")).unwrap();
+    follow.append("a.log", "3\n4\n5\n");
+    let remedy = "ottla checkpoint reset -c ";
+    let texts =
+        ["a.log: is another file than the one of its checkpoint at line 3, byte 4, and that file is not in its folder", remedy];
+    end(follow.start(&[])).with(2).saying(&texts);
+    // Truncated below the checkpoint; the copy is found, as logrotate's copytruncate leaves it.
+    fs::write(place.folder.path("a.log.1"), "1\n2\n2b\n").unwrap();
+    follow.run_until(6);
+    assert_eq!(place.values(), ["1", "2", "2b", "3", "4", "5"]);
+    // Another topic.
+    let config = fs::read_to_string(&follow.config).unwrap().replace("topic = \"orders\"", "topic = \"others\"");
+    place.kafka.create_topic("others", 1, 1).unwrap();
+    fs::write(&follow.config, config).unwrap();
+    end(follow.start(&[])).with(2).saying(&["its checkpoint was written with topic = orders, which is others now"]);
+}
+
+#[test]
+fn the_files_of_the_run_are_not_followed() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, ".\"\nformat = \"jsonl", "", FILE);
+    follow.append("a.jsonl", "{\"n\":1}\nwrong\n{\"n\":2}\n");
+    let dead = place.folder.path("dead.jsonl");
+    let child = follow.start(&["--dead-letter", dead.to_str().unwrap()]);
+    place.wait_for(2);
+    for n in 3..6 {
+        follow.append("a.jsonl", &format!("{{\"n\":{n}}}\n"));
+        place.wait_for(n);
+    }
+    kill(&child, "TERM");
+    let report = end(child).with(1).report();
+    assert_eq!((&report["acknowledged"], &report["failed"]), (&json!(5), &json!(1)));
+}
+
+#[test]
+fn inputs_that_cannot_be_followed_are_refused() {
+    let place = Place::new(1);
+    place.folder.file("a.json", "[]");
+    for (input, text) in [
+        ("a.json", "`follow` applies only to lines, jsonl, csv and record, but the format is json"),
+        ("-", "stdin: `follow` reads files that grow"),
+        ("a.txt\"\nencoding = \"utf-16", "input.encoding: utf-16 cannot be followed"),
+    ] {
+        let follow = Follow::new(&place, input, "", "");
+        end(follow.start(&[])).with(2).saying(&[text]);
+        run(arguments!["config", "check", follow.config]).with(2).saying(&[text]);
+    }
+    let dry = Follow::new(&place, "b.log", "", "");
+    dry.append("b.log", "one\n");
+    assert!(run(arguments!["produce", "-c", dry.config, "--dry-run", "3"]).with(0).stdout.contains("\"value\":\"one\""));
+}
+
+/// The answer to a request for this path.
+fn get(address: &str, path: &str) -> String {
+    use std::io::Read as _;
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Asks until the answer has this text.
+#[track_caller]
+fn wait_for_answer(address: &str, path: &str, text: &str) -> String {
+    let mut answer = String::new();
+    for _ in 0..600 {
+        answer = get(address, path);
+        if answer.contains(text) {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{text:?} is not in {answer}");
+}
+
+#[test]
+fn metrics_and_health_of_a_run_are_served() {
+    use std::io::{BufRead as _, BufReader};
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "*.jsonl", "", &format!("{FILE}\n[metrics]\naddress = \"0\""));
+    follow.append("a.jsonl", "{\"n\":1}\nwrong\n{\"n\":2}\n{\"n\":");
+    let dead = place.folder.path("dead.txt");
+    let mut child = follow.start(&["--dead-letter", dead.to_str().unwrap()]);
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = told.find_map(|line| {
+        let line = line.unwrap();
+        Some(line.split_once("metrics at http://")?.1.split_once('/')?.0.to_owned())
+    });
+    let address = address.unwrap();
+    let reading = thread::spawn(move || told.map(Result::unwrap).collect::<Vec<_>>());
+    place.wait_for(2);
+    let input = format!("{{input=\"{}\"}}", place.folder.path("a.jsonl").display());
+    let metrics = wait_for_answer(&address, "/metrics", &format!("\nottla_rows_acknowledged_total{input} 2\n"));
+    for line in [
+        &format!("ottla_rows_failed_total{input} 1"),
+        "ottla_failures_total{kind=\"InvalidJson\"} 1",
+        "ottla_dead_letters_total 1",
+        "ottla_acknowledged_bytes_total 14",
+        &format!("ottla_input_lag_bytes{input} 5"),
+        &format!("ottla_input_broken{input} 0"),
+        "ottla_followed_files 1",
+        "# TYPE ottla_checkpoint_age_seconds gauge",
+        "# TYPE kafka_producer_record_send_total counter",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
+    }
+    wait_for_answer(&address, "/healthz", "200 OK");
+    // A file of a format that is not supported is left out, and the others are read on.
+    fs::write(place.folder.path("b.jsonl"), b"BZh91AY&SY\n").unwrap();
+    let health = wait_for_answer(&address, "/healthz", "503 Service Unavailable");
+    assert!(health.contains("an input is not read further: "), "{health}");
+    follow.append("a.jsonl", "3}\n");
+    place.wait_for(3);
+    kill(&child, "TERM");
+    end(child).with(2);
+    reading.join().unwrap();
+}
