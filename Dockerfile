@@ -15,7 +15,7 @@ FROM ${BASE}
 COPY --from=build /out/bin/ottla /usr/bin/ottla
 USER 65532:65532
 WORKDIR /data
-# SIGTERM, Docker's default, ends reading, and the records that were read are delivered. Give it time: docker stop --time 150.
+# SIGTERM, Docker's default, ends reading, and the records that were read are delivered. Give it time: docker stop --time 30.
 STOPSIGNAL SIGTERM
 # For a run with --metrics 0.0.0.0:9400. Disable it for other runs: docker run --no-healthcheck.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["/usr/bin/ottla", "health"]
