@@ -4,10 +4,12 @@ use std::{collections::BTreeSet, fs};
 
 use ottla_test_support::repository;
 
-/// The Prometheus names of the metrics in `docs/metrics.md`, which a unit test compares with the code.
-fn producer_metrics() -> BTreeSet<String> {
+/// The Prometheus names of the metrics in `docs/metrics.md` and `docs/command-metrics.md`, which unit tests compare with the code.
+fn known_metrics() -> BTreeSet<String> {
+    let page = fs::read_to_string(repository("docs/command-metrics.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let mut names: BTreeSet<String> = rows.map(str::to_owned).collect();
     let page = fs::read_to_string(repository("docs/metrics.md")).unwrap();
-    let mut names = BTreeSet::new();
     for section in page.split("\n## ").skip(1) {
         let Some(group) = section.lines().next().unwrap().strip_suffix("-metrics") else { continue };
         let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
@@ -24,8 +26,10 @@ fn metrics_of(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn dashboard_and_alerts_name_only_metrics_that_exist() {
-    let known = producer_metrics();
-    assert!(known.len() > 50 && known.contains("kafka_producer_node_request_total"), "{known:?}");
+    let known = known_metrics();
+    for name in ["kafka_producer_node_request_total", "ottla_input_lag_bytes"] {
+        assert!(known.contains(name), "{known:?}");
+    }
     for file in ["dashboard.json", "alerts.yaml", "alerts-test.yaml"] {
         let text = fs::read_to_string(repository("docs/monitoring").join(file)).unwrap();
         let used = metrics_of(&text);
@@ -54,8 +58,7 @@ fn each_alert_is_documented() {
     let rules = fs::read_to_string(repository("docs/monitoring/alerts.yaml")).unwrap();
     let names: BTreeSet<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     let page = fs::read_to_string(repository("docs/monitoring.md")).unwrap();
-    let documented: BTreeSet<&str> = page.lines().filter_map(|line| line.strip_prefix("| `Kafka")).collect();
-    let documented: BTreeSet<String> =
-        documented.into_iter().map(|row| format!("Kafka{}", row.split('`').next().unwrap())).collect();
-    assert_eq!(names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), documented);
+    let table = page.split("| alert |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let documented: BTreeSet<&str> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(names, documented);
 }
