@@ -2,6 +2,9 @@
 #![no_main]
 
 #[allow(dead_code, reason = "the command uses more of it")]
+#[path = "../../crates/ottla-cli/src/dead_letter_source.rs"]
+mod dead_letter_source;
+#[allow(dead_code, reason = "as above")]
 #[path = "../../crates/ottla-cli/src/input/mod.rs"]
 mod input;
 #[allow(dead_code, reason = "as above")]

@@ -29,6 +29,7 @@ pub(crate) fn run(data: &[u8]) {
         path: "-".into(),
         format: Some(format),
         key: with_key.then(|| "a".to_owned()),
+        letters_format: None,
         settings: InputSettings::default(),
         max_record: MAX_RECORD,
     };
@@ -120,7 +121,7 @@ pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], fo
         assert!(start >= before, "line {line} is in the record before it");
         let is_blank = |bytes: &[u8]| match format {
             Format::Lines => matches!(bytes, b"" | b"\n" | b"\r\n"),
-            Format::Jsonl | Format::Json | Format::Record => bytes.trim_ascii().is_empty(),
+            Format::Jsonl | Format::Json | Format::Record | Format::DeadLetters => bytes.trim_ascii().is_empty(),
             Format::Csv => bytes.iter().all(|byte| matches!(byte, b'\n' | b'\r')),
         };
         assert!(is_blank(&data[before..start]), "bytes before line {line} are missing");
@@ -135,7 +136,7 @@ pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], fo
     let rest = &data[before..];
     let is_rest = match format {
         Format::Lines => matches!(rest, b"" | b"\n" | b"\r\n"),
-        Format::Jsonl | Format::Json | Format::Record => rest.trim_ascii().is_empty(),
+        Format::Jsonl | Format::Json | Format::Record | Format::DeadLetters => rest.trim_ascii().is_empty(),
         Format::Csv => rest.iter().all(|byte| matches!(byte, b'\n' | b'\r')),
     };
     assert!(is_rest || (lines.is_empty() && format == Format::Csv), "bytes after the last record are missing");
@@ -174,7 +175,7 @@ fn read(data: &[u8], piece: usize, options: &InputOptions) -> (Vec<Given>, Optio
     let mut before = 0;
     loop {
         let (line, raw, text) = match input.next() {
-            Ok(Step::End | Step::Wait) => return (given, None),
+            Ok(Step::Layout | Step::End | Step::Wait) => return (given, None),
             Ok(Step::Row(row)) => {
                 assert!(row.raw.len() <= MAX_RECORD + 3, "a record of {} bytes", row.raw.len());
                 if options.format != Some(Format::Lines) {

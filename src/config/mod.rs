@@ -60,6 +60,8 @@ use redaction::{exposed, is_secret};
 pub use setting::consumer_settings;
 pub use setting::{Becomes, Setting, schema_registry_settings, settings};
 #[cfg(feature = "config-files")]
+#[cfg(feature = "consumer")]
+pub use source::OtherSetting;
 pub use source::{Format, HostSetting, UnknownFormat, client_tables, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
 #[cfg(feature = "consumer")]

@@ -129,6 +129,7 @@ unsafe extern "C" {
         value: *const c_char,
     ) -> c_int;
     pub(super) fn rd_kafka_topic_result_error(result: *const sys::rd_kafka_topic_result_t) -> c_int;
+    pub(super) fn rd_kafka_ConfigEntry_source(entry: *const sys::rd_kafka_ConfigEntry_t) -> c_int;
     pub(super) fn rd_kafka_ConfigResource_error(resource: *const sys::rd_kafka_ConfigResource_t) -> c_int;
     pub(super) fn rd_kafka_metadata(
         client: *mut sys::rd_kafka_t,

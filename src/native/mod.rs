@@ -93,6 +93,7 @@ pub(crate) use slot::{Draft, Pending};
 pub(crate) use throttle::Throttled;
 pub(crate) use topic::{Choice, Chosen, PartitionReport, Topic, TopicPartitioner};
 pub(crate) use topic_admin::{TopicRefused, TopicSpecification};
+pub(crate) use topic_setting::TopicSetting;
 #[cfg(feature = "rdkafka")]
 pub(crate) use transaction::membership;
 pub(crate) use transaction::{GroupMember, TransactionRefused};

@@ -24,6 +24,7 @@ pub use delivery::throttle::Throttle;
 pub use metadata::cluster::{Broker, Cluster};
 pub use metadata::new_topic::NewTopic;
 pub use metadata::partitions::PartitionInfo;
+pub use metadata::topic_config::TopicConfig;
 pub use send::batch::{BatchDelivery, BatchError, BatchMetadata, SendAll};
 pub use send::blocking::{Blocking, BlockingDelivery};
 pub use send::send_and_wait::SendAndWait;

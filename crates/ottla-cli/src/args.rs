@@ -35,6 +35,7 @@ const PRODUCE_EXAMPLES: &str = "\
 Examples:
   ottla produce -c flights.toml --embedded
   ottla produce -c flights.toml --input flights.csv.gz --dead-letter dead.jsonl --report json
+  ottla produce -c flights.toml --input dead.jsonl --format dead-letters --dead-letter again.jsonl
   ottla produce -c flights.toml --input 2024/ '2025/*.csv.gz'
   ottla produce -c producer.properties --topic notes --input notes.txt
   ottla produce -c producer.properties --topic log --input '/var/log/app/*.log' --follow
@@ -78,6 +79,11 @@ Examples:
   ottla config check orders.toml producer.properties
   ottla config explain orders.toml --set linger.ms=50";
 
+const TOPIC_EXAMPLES: &str = "\
+Examples:
+  ottla topic describe -b localhost:9092 -t orders
+  ottla topic describe -c flights.toml --json";
+
 const CHECKPOINT_EXAMPLES: &str = "\
 Examples:
   ottla checkpoint show -c flights.toml
@@ -118,6 +124,9 @@ pub(crate) enum Command {
     /// Shows and resets checkpoints: how far `produce` has read its inputs.
     #[command(after_help = format!("{CHECKPOINT_EXAMPLES}\n\n{SOURCES}"))]
     Checkpoint(CheckpointArguments),
+    /// Describes topics.
+    #[command(after_help = format!("{TOPIC_EXAMPLES}\n\n{SOURCES}"))]
+    Topic(TopicArguments),
     /// Checks and explains configuration files, without a broker.
     #[command(after_help = format!("{CHECK_EXAMPLES}\n\n{SOURCES}"))]
     Config(ConfigArguments),
@@ -155,6 +164,10 @@ pub(crate) struct SettingsArguments {
     /// repeated.
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
+    /// Refuses what is otherwise a warning: settings without effect, such as those of a consumer in a producer's file, or with a surprising
+    /// one.
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 impl SettingsArguments {
@@ -191,8 +204,9 @@ pub(crate) struct ProduceArguments {
     /// them (rotation), and new files of a folder or a pattern. The same as `follow = true` in [input].
     #[arg(long)]
     pub(crate) follow: bool,
-    /// The format of the input; overrides the one that follows from the file's name.
-    #[arg(long, value_name = "lines|jsonl|json|csv|record")]
+    /// The format of the input; overrides the one that follows from the file's name. dead-letters: the records of dead-letter files,
+    /// each read as its input was.
+    #[arg(long, value_name = "lines|jsonl|json|csv|record|dead-letters")]
     pub(crate) format: Option<Format>,
     /// With the format record, what a record keeps beside key, value, headers and timestamp: `partition` (the default), `topic`,
     /// `topic,partition` or `none`; overrides the file's. `topic` requires `topics` in [record].
@@ -300,6 +314,10 @@ pub(crate) enum ConfigCommand {
         /// The files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Refuses what is otherwise a warning: settings without effect, such as those of a consumer in a producer's file, or with a
+        /// surprising one.
+        #[arg(long)]
+        strict: bool,
     },
     /// Shows each setting's value, its origin, the librdkafka property it becomes, and the defaults of Java and librdkafka.
     Explain {
@@ -310,6 +328,27 @@ pub(crate) enum ConfigCommand {
         /// repeated.
         #[arg(long, value_name = "NAME=VALUE")]
         set: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicArguments {
+    #[command(subcommand)]
+    pub(crate) command: TopicCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopicCommand {
+    /// Shows a topic's partitions with their leader, replicas and in-sync replicas, and the configurations that the topic sets itself.
+    Describe {
+        #[command(flatten)]
+        settings: SettingsArguments,
+        /// The topic; overrides the file's.
+        #[arg(short, long)]
+        topic: Option<String>,
+        /// Writes a JSON object instead of text.
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -15,17 +15,18 @@ use crate::{
 /// Runs a subcommand.
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<Exit, Failure> {
     match &arguments.command {
-        ConfigCommand::Check { files } => check(files),
+        ConfigCommand::Check { files, strict } => check(files, *strict),
         ConfigCommand::Explain { file, set } => explain(file, set),
     }
 }
 
 /// Prints that each file is good, or all its errors. The environment is applied as in a run, and the input that a file describes
 /// is checked as `produce` does before it connects.
-fn check(files: &[PathBuf]) -> Result<Exit, Failure> {
+fn check(files: &[PathBuf], is_strict: bool) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     for file in files {
-        let checked = Settings::read(Some(file), &[]).and_then(|settings| {
+        let checked = Settings::read(Some(file), &[]).and_then(|mut settings| {
+            settings.is_strict = is_strict;
             check_clients(&settings)?;
             if settings.clients.contains(&Client::Producer) { Plan::check(settings, file) } else { Ok(()) }
         });
@@ -54,6 +55,7 @@ fn explain(file: &Path, set: &[String]) -> Result<Exit, Failure> {
     if settings.clients.contains(&Client::Producer) {
         text.push_str(&settings.job.explain_input(file));
         text.push_str(&settings.job.record.explain());
+        text.push_str(&settings.job.new_topic.explain());
         text.push_str(&settings.job.checkpoint.explain());
     }
     let exit = written(write!(io::stdout(), "{text}"))?;

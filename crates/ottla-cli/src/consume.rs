@@ -37,6 +37,7 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
     let constant = || settings.job.record.constant_topic().map(str::to_owned);
     let topic = arguments.topic.clone().or_else(|| settings.job.topic.clone()).or_else(constant);
     let topic = topic.ok_or_else(|| Failure::usage(format!("no topic: pass --topic, or set `topic` in {file}")))?;
+    report_unused(&settings)?;
     let interrupt = Interrupt::listen()?;
     let consumer = start(&settings, arguments.format)?;
     let partitions = match block_on(select(std::pin::pin!(consumer.partitions_for(&topic)), interrupt.pressed())) {
@@ -56,7 +57,6 @@ pub(crate) fn consume(arguments: &ConsumeArguments) -> Result<Exit, Failure> {
             consumer.seek_to_end(partitions).await
         }
     })?;
-    report_unused(&settings);
     let output = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
     read(&consumer, arguments, &interrupt, output)
 }
@@ -80,7 +80,10 @@ fn start(settings: &Settings, format: OutputFormat) -> Result<Consumer<Decoded, 
 }
 
 /// Reports the given settings that have no effect on consuming.
-fn report_unused(settings: &Settings) {
+///
+/// # Errors
+/// There are some, with `--strict`.
+fn report_unused(settings: &Settings) -> Result<(), Failure> {
     let explanation = settings.producer.explain();
     let unused: Vec<&str> = explanation
         .rows()
@@ -88,8 +91,13 @@ fn report_unused(settings: &Settings) {
         .map(|row| row.name())
         .filter(|name| *name != "max.block.ms" && settings.producer.get(name).is_some() && settings.consumer.get(name).is_none())
         .collect();
-    if !unused.is_empty() {
-        message::tell(format_args!("these settings have no effect on consuming: {}", unused.join(", ")));
+    match (unused.join(", "), settings.is_strict) {
+        (unused, _) if unused.is_empty() => Ok(()),
+        (unused, true) => settings.warn(&format!("these settings have no effect on consuming: {unused}")),
+        (unused, false) => {
+            message::tell(format_args!("these settings have no effect on consuming: {unused}"));
+            Ok(())
+        }
     }
 }
 

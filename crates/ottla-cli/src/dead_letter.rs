@@ -1,6 +1,10 @@
 //! [`DeadLetters`]: the file of unacknowledged records.
 
-use crate::{file_identity::FileIdentity, row::RowError};
+use crate::{
+    dead_letter_source::LetterSource,
+    file_identity::FileIdentity,
+    row::{RowError, RowErrorKind},
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use std::{
@@ -10,18 +14,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// An unacknowledged record: one JSON object, one line.
+/// An unacknowledged record: one JSON object, one line, with all that is needed to send it again.
 #[derive(Serialize)]
 pub(crate) struct DeadLetter<'a> {
-    /// The input, if there are several.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<&'a str>,
+    /// The input.
+    input: &'a str,
     /// The input line where the record begins, counted from 1.
     line: u64,
     /// The kind of error, as counted in the report.
     kind: &'a str,
     /// The error message.
-    message: Cow<'a, str>,
+    message: &'a str,
     /// The field that the error is about, or null.
     field: Option<&'a str>,
     /// The record as read; base64 if it is not UTF-8.
@@ -29,33 +32,61 @@ pub(crate) struct DeadLetter<'a> {
     /// `base64` if `record` is base64; absent if it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     encoding: Option<&'static str>,
+    /// Whether `record` is only the beginning of a record that was too large; absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
+    /// The format of the input.
+    format: String,
+    /// The columns of CSV; absent for other formats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<&'a [String]>,
+    /// How often the record has failed.
+    attempts: u64,
 }
 
 impl<'a> DeadLetter<'a> {
-    /// Creates a letter for the input text `record`.
-    pub(crate) fn new(
-        line: u64,
-        kind: &'a str,
-        message: impl Into<Cow<'a, str>>,
-        field: Option<&'a str>,
-        record: &'a [u8],
-    ) -> Self {
+    /// Creates a letter for a record, which failed for this reason.
+    pub(crate) fn new(origin: RecordOrigin<'a>, reason: &Reason<'a>) -> Self {
+        let RecordOrigin { source, line, attempts, record } = origin;
         let (record, encoding) = match std::str::from_utf8(record) {
             Ok(text) => (Cow::Borrowed(text), None),
             Err(_) => (Cow::Owned(BASE64_STANDARD.encode(record)), Some("base64")),
         };
-        Self { input: None, line, kind, message: message.into(), field, record, encoding }
-    }
-
-    /// Adds the name of the input, if there are several.
-    pub(crate) fn with_input(self, input: Option<&'a str>) -> Self {
-        Self { input, ..self }
+        let Reason { kind, message, field, truncated } = *reason;
+        let LetterSource { input, format, columns } = source;
+        let (format, columns) = (format.to_string(), columns.as_deref());
+        Self { input, line, kind, message, field, record, encoding, truncated, format, columns, attempts }
     }
 }
 
-impl<'a> From<&'a RowError> for DeadLetter<'a> {
+/// Where a record that failed comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordOrigin<'a> {
+    pub(crate) source: &'a LetterSource,
+    /// The line of the source where the record begins, counted from 1.
+    pub(crate) line: u64,
+    /// How often the record has failed.
+    pub(crate) attempts: u64,
+    /// The record as read.
+    pub(crate) record: &'a [u8],
+}
+
+/// Why a record failed.
+#[derive(Clone, Copy)]
+pub(crate) struct Reason<'a> {
+    /// The kind of error, as counted in the report.
+    pub(crate) kind: &'a str,
+    pub(crate) message: &'a str,
+    /// The field that the error is about.
+    pub(crate) field: Option<&'a str>,
+    /// Whether only the beginning of the record was read.
+    pub(crate) truncated: bool,
+}
+
+impl<'a> From<&'a RowError> for Reason<'a> {
     fn from(error: &'a RowError) -> Self {
-        Self::new(error.line, error.kind.name(), &*error.message, error.field.as_deref(), &error.record)
+        let truncated = error.kind == RowErrorKind::RecordTooLarge;
+        Self { kind: error.kind.name(), message: &error.message, field: error.field.as_deref(), truncated }
     }
 }
 
@@ -244,17 +275,22 @@ fn named(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::RowErrorKind;
+    use crate::input::Format;
 
     fn letters(path: &Path) -> DeadLetters {
         DeadLetters::at(path, Vec::new()).unwrap()
     }
 
-    fn letter() -> DeadLetter<'static> {
-        DeadLetter::new(1, "k", "m", None, b"r")
+    fn source(columns: Option<Vec<String>>) -> LetterSource {
+        LetterSource { input: "a.csv".to_owned(), format: if columns.is_some() { Format::Csv } else { Format::Jsonl }, columns }
     }
 
-    const LETTER: &str = "{\"line\":1,\"kind\":\"k\",\"message\":\"m\",\"field\":null,\"record\":\"r\"}\n";
+    fn write(letters: &mut DeadLetters) -> io::Result<()> {
+        let reason = Reason { kind: "k", message: "m", field: None, truncated: false };
+        letters.write(&DeadLetter::new(RecordOrigin { source: &source(None), line: 1, attempts: 1, record: b"r" }, &reason))
+    }
+
+    const LETTER: &str = "{\"input\":\"a.csv\",\"line\":1,\"kind\":\"k\",\"message\":\"m\",\"field\":null,\"record\":\"r\",\"format\":\"jsonl\",\"attempts\":1}\n";
 
     #[test]
     fn a_letter_is_one_json_object_a_line() {
@@ -267,16 +303,24 @@ mod tests {
             message: "no field".into(),
             field: Some("id".into()),
             record: b"{\"a\":\"line\xc3\xa9\"}".to_vec(),
+            letter: None,
         };
-        letters.write(&DeadLetter::from(&error)).unwrap();
-        letters.write(&DeadLetter::new(8, "RecordTooLarge", "m", None, b"\xff\x00")).unwrap();
+        let json = source(None);
+        let origin = RecordOrigin { source: &json, line: error.line, attempts: 2, record: &error.record };
+        letters.write(&DeadLetter::new(origin, &Reason::from(&error))).unwrap();
+        let csv = source(Some(vec!["id".to_owned(), "é".to_owned()]));
+        let origin = RecordOrigin { source: &csv, line: 8, attempts: 1, record: b"\xff\x00" };
+        let reason = Reason { kind: "RecordTooLarge", message: "m", field: None, truncated: true };
+        letters.write(&DeadLetter::new(origin, &reason)).unwrap();
         letters.sync().unwrap();
         assert_eq!(
             std::fs::read_to_string(path).unwrap(),
             concat!(
-                r#"{"line":7,"kind":"MissingKey","message":"no field","field":"id","record":"{\"a\":\"lineé\"}"}"#,
+                r#"{"input":"a.csv","line":7,"kind":"MissingKey","message":"no field","field":"id","record":"{\"a\":\"lineé\"}","#,
+                r#""format":"jsonl","attempts":2}"#,
                 "\n",
-                r#"{"line":8,"kind":"RecordTooLarge","message":"m","field":null,"record":"/wA=","encoding":"base64"}"#,
+                r#"{"input":"a.csv","line":8,"kind":"RecordTooLarge","message":"m","field":null,"record":"/wA=","encoding":"base64","#,
+                r#""truncated":true,"format":"csv","columns":["id","é"],"attempts":1}"#,
                 "\n"
             )
         );
@@ -289,7 +333,7 @@ mod tests {
         letters(&path).sync().unwrap();
         assert!(!path.exists());
         let mut letters = letters(&path);
-        letters.write(&letter()).unwrap();
+        write(&mut letters).unwrap();
         assert_eq!(std::fs::read_to_string(path).unwrap(), LETTER, "before it is closed");
     }
 
@@ -303,7 +347,7 @@ mod tests {
             ("{\"line\":9,\"ki", format!("{{\"line\":9,\"ki\n{LETTER}")),
         ] {
             std::fs::write(&path, before).unwrap();
-            letters(&path).write(&letter()).unwrap();
+            write(&mut letters(&path)).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), wanted);
         }
     }
@@ -333,7 +377,7 @@ mod tests {
         }
         let mut letters = DeadLetters::at(&later, forbidden()).unwrap();
         std::fs::hard_link(&input, &later).unwrap();
-        let error = letters.write(&letter()).unwrap_err().to_string();
+        let error = write(&mut letters).unwrap_err().to_string();
         assert!(
             error.starts_with("dead-letter file ") && error.ends_with("later.jsonl: is the input; give another file"),
             "{error}"
@@ -344,7 +388,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_write_error_names_the_path() {
-        let error = letters(Path::new("/dev/full")).write(&letter()).unwrap_err().to_string();
+        let error = write(&mut letters(Path::new("/dev/full"))).unwrap_err().to_string();
         assert!(error.starts_with("dead-letter file /dev/full: "), "{error}");
     }
 }

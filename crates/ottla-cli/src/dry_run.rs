@@ -13,7 +13,7 @@ use crate::{
     encoder::{Encoder, Place},
     encoding::{Part, Unfit},
     exit::{Exit, Failure, chain, written},
-    input::Step,
+    input::{Format, Step},
     inputs::{Inputs, OpenInput},
     interrupt::Interrupt,
     message,
@@ -44,33 +44,50 @@ pub(crate) fn dry_run(plan: &Plan, records: u64, interrupt: &Interrupt) -> Resul
     }
     let mut inputs = Inputs::new(plan, interrupt)?;
     let opening = std::pin::pin!(inputs.open_first()?);
-    let mut opened = match block_on(select(opening, interrupt.pressed())) {
+    let opened = match block_on(select(opening, interrupt.pressed())) {
         Either::Left((opened, _)) => opened?,
         Either::Right(_) => return Ok(Exit::Interrupted),
     };
     let encoders = if plan.wants_registry() { None } else { Some(plan.encoders()?) };
     let mut showing = Showing { plan, encoders, left: records, failed: 0, output: BufWriter::new(io::stdout().lock()) };
+    // As in a run, the next input is read after one that breaks off, except with transactions.
+    let (mut opened, mut is_broken) = (Ok(opened), false);
     loop {
-        opened.input.warning().into_iter().for_each(message::tell);
-        match showing.show_rows(&mut opened) {
+        let mut mapper = None;
+        let shown = match opened {
+            Ok(mut opened) => {
+                opened.input.warning().into_iter().for_each(message::tell);
+                let shown = showing.show_rows(&mut opened);
+                mapper = opened.mapper;
+                shown
+            }
+            Err(failure) => Err(Stop::Input(failure)),
+        };
+        match shown {
             Ok(()) => {}
             Err(_) if interrupt.is_pressed() => return Ok(Exit::Interrupted),
             Err(Stop::Output(error)) => return written(Err(error)),
             Err(Stop::Input(failure)) => {
-                drop(showing.output.flush());
-                return Err(failure);
+                // In the order of the rows, if both go to a terminal.
+                written(showing.output.flush())?;
+                failure.tell();
+                is_broken = true;
             }
         }
-        if showing.left == 0 {
+        if showing.left == 0 || (is_broken && plan.is_transactional()) {
             break;
         }
-        match inputs.open_next(opened.mapper) {
+        opened = match inputs.open_next(mapper) {
             None => break,
-            Some(next) => opened = next?,
-        }
+            Some(next) => next,
+        };
     }
     let exit = written(showing.output.flush())?;
-    Ok(if showing.failed > 0 { Exit::Failed } else { exit })
+    Ok(match exit {
+        _ if is_broken => Exit::Usage,
+        _ if showing.failed > 0 => Exit::Failed,
+        exit => exit,
+    })
 }
 
 /// Why nothing else is shown.
@@ -92,14 +109,20 @@ impl<W: io::Write> Showing<'_, W> {
     /// Shows the records of an input.
     fn show_rows(&mut self, opened: &mut OpenInput) -> Result<(), Stop> {
         let name = self.plan.options(opened.index).name();
-        let OpenInput { input, mapper, file, .. } = opened;
+        let mut format = self.plan.format_of_values(opened.input.row_format());
         while self.left > 0 {
+            let OpenInput { input, mapper, file, .. } = &mut *opened;
             let refused = match input.next() {
+                Ok(Step::Layout) => {
+                    opened.resolve_again(self.plan).map_err(Stop::Input)?;
+                    format = self.plan.format_of_values(opened.input.row_format());
+                    continue;
+                }
                 Ok(Step::End | Step::Wait) => return Ok(()),
                 Ok(Step::Bad(error)) => Some(error),
                 Ok(Step::Row(row)) => {
                     let parts = parts_of(&row, mapper.as_mut(), &self.plan.topic, |_| None);
-                    let parts = parts.and_then(|parts| self.encode(&parts).map(|()| parts));
+                    let parts = parts.and_then(|parts| self.encode(&parts, format).map(|()| parts));
                     match parts {
                         Ok(parts) => {
                             self.show(&parts).map_err(Stop::Output)?;
@@ -110,7 +133,7 @@ impl<W: io::Write> Showing<'_, W> {
                             None
                         }
                         Err(Unfit { kind, message, field }) => {
-                            Some(RowError { line: row.line, kind, message, field, record: Vec::new() })
+                            Some(RowError { line: row.line, kind, message, field, record: Vec::new(), letter: None })
                         }
                     }
                 }
@@ -128,12 +151,12 @@ impl<W: io::Write> Showing<'_, W> {
     }
 
     /// Checks that key and value can be serialized.
-    fn encode(&self, parts: &Parts<'_>) -> Result<(), Unfit> {
+    fn encode(&self, parts: &Parts<'_>, format: Format) -> Result<(), Unfit> {
         let Some((key_encoder, value_encoder)) = &self.encoders else { return Ok(()) };
         let topic = parts.topic.unwrap_or(&self.plan.topic);
         for (part, text, encoder) in [(Part::Key, parts.key, key_encoder), (Part::Value, parts.value, value_encoder)] {
             if let Some(text) = text {
-                let place = Place { part, topic, format: self.plan.format };
+                let place = Place { part, topic, format };
                 encoder.encode(place, text, &mut parts.headers.clone(), &mut Vec::new())?;
             }
         }

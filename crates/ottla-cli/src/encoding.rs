@@ -77,7 +77,9 @@ impl Encoding {
     /// Whether the encoding accepts values of this input format: `long` does not accept JSON objects.
     pub(crate) fn takes_values_of(self, format: Format) -> bool {
         use SerializerName::{Bytes, String, Void};
-        format == Format::Lines || matches!(self, Self::Json | Self::WithSchema(_) | Self::Java(String | Bytes | Void))
+        // The values of dead letters are checked one by one.
+        matches!(format, Format::Lines | Format::DeadLetters)
+            || matches!(self, Self::Json | Self::WithSchema(_) | Self::Java(String | Bytes | Void))
     }
 
     /// Returns the bytes of `text`: `text` itself, or `buffer` with the serialized form; `None` is null.

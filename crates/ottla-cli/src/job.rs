@@ -17,6 +17,7 @@ use crate::{
     monitoring::MetricsAddress,
     record::{self, RecordSettings},
     suggestion::nearest,
+    topic::{self, TopicSettings},
     typed::Unknown,
 };
 
@@ -43,6 +44,8 @@ pub(crate) struct Job {
     pub(crate) checkpoint: CheckpointSettings,
     /// `metrics.address`.
     pub(crate) metrics: Option<MetricsAddress>,
+    /// The table `topic`.
+    pub(crate) new_topic: TopicSettings,
     /// `schema.registry`: the registry's settings by their own names, with their origin.
     pub(crate) registry: Vec<(String, String, Origin)>,
 }
@@ -61,7 +64,7 @@ pub(crate) struct PartJob {
     pub(crate) unknown: Unknown,
 }
 
-/// The valid names, without those of `input`, `record` and `schema.registry`.
+/// The valid names, without those of `input`, `record`, `topic`, `checkpoint` and `schema.registry`.
 const NAMES: [&str; 10] = [
     "topic",
     "metrics.address",
@@ -87,6 +90,7 @@ impl Job {
     /// read is reported where the producer's settings are read.
     pub(crate) fn from_file(file: &Path, problems: &mut Vec<String>) -> Self {
         let mut job = Self { record: RecordSettings::of(file), checkpoint: CheckpointSettings::of(file), ..Self::default() };
+        job.new_topic = TopicSettings::of(file);
         let mut seen = HashSet::new();
         for setting in host_settings(file).unwrap_or_default() {
             if problems.len() > MAX_PROBLEMS {
@@ -94,8 +98,16 @@ impl Job {
             }
             let is_new = seen.insert(setting.name().to_owned());
             if let Err(message) = if is_new { job.put(file, &setting) } else { Err("duplicate key".to_owned()) } {
+                let message = as_written(message, &setting);
                 problems.push(format!("{}:{}: {}: {message}", file.display(), setting.line(), setting.name()));
             }
+        }
+        match (&job.new_topic.name, &job.topic) {
+            (Some(_), Some(_)) => {
+                problems.push(job.new_topic.at("topic.name", "the file also has the setting topic; remove one of them"));
+            }
+            (Some(name), None) => job.topic = Some(name.clone()),
+            (None, _) => {}
         }
         for (given, message) in job.input_settings.conflicts() {
             problems.push(format!("{}:{}: {INPUT}{}: {message}", file.display(), given.line, given.name));
@@ -139,6 +151,11 @@ impl Job {
         if CheckpointSettings::has(name) {
             self.checkpoint.put(name, setting.line(), setting.value()?)?;
             self.checkpoint.show_as_written(setting.written());
+            return Ok(());
+        }
+        if TopicSettings::has(name) {
+            self.new_topic.put(name, setting.line(), setting.value()?)?;
+            self.new_topic.show_as_written(setting.written());
             return Ok(());
         }
         if !is_known(name) {
@@ -229,7 +246,14 @@ impl Job {
         let value = setting.value()?;
         match name {
             "path" => self.inputs = setting.entries()?.into_iter().map(|path| InputPath::beside(file, path)).collect(),
-            "format" => self.format = Some(value.parse()?),
+            "format" => match value.parse()? {
+                Format::DeadLetters => {
+                    return Err(
+                        "must be the format of the records that are in dead letters; pass --format dead-letters".to_owned()
+                    );
+                }
+                format => self.format = Some(format),
+            },
             "key" => self.key_field = Some(value.to_owned()),
             _ => {}
         }
@@ -247,6 +271,17 @@ impl PartJob {
         }
         Ok(())
     }
+}
+
+/// An error with the value as it is in the file, if it has placeholders: their text may be a secret.
+fn as_written(message: String, setting: &HostSetting) -> String {
+    let values = setting.value().into_iter().flat_map(|value| setting.entries().unwrap_or_default().into_iter().chain([value]));
+    let values = values.filter(|value| !value.is_empty());
+    let Some(written) = setting.written() else { return message };
+    values.fold(message, |message, value| {
+        let quoted = format!("{value:?}");
+        message.replace(quoted.trim_matches('"'), written).replace(value, written)
+    })
 }
 
 /// A separator as kcat reads it: `\t`, `\n` and `\xXX` are characters.
@@ -284,7 +319,7 @@ fn registry_setting(name: &str) -> Option<&'static str> {
 fn is_known(name: &str) -> bool {
     let is_of_registry = name.strip_prefix(REGISTRY).and_then(|_| registry_setting(name)).is_some();
     let is_of_input = name.strip_prefix(INPUT).and_then(InputSetting::of_name).is_some();
-    let is_of_table = record::is_record_setting(name) || CheckpointSettings::has(name);
+    let is_of_table = record::is_record_setting(name) || CheckpointSettings::has(name) || TopicSettings::has(name);
     is_of_registry || is_of_input || is_of_table || NAMES.contains(&name)
 }
 
@@ -300,7 +335,8 @@ fn unknown(name: &str) -> String {
         None => format!("{REGISTRY}{}", setting.name()),
     });
     let of_input = INPUT_SETTINGS.iter().map(|setting| format!("{INPUT}{}", setting.name));
-    let of_command = NAMES.iter().chain(&record::NAMES).chain(&checkpoint::NAMES).map(|known| (*known).to_owned());
+    let of_command =
+        NAMES.iter().chain(&record::NAMES).chain(&checkpoint::NAMES).chain(&topic::NAMES).map(|known| (*known).to_owned());
     let known: Vec<String> = of_input.chain(of_command).chain(of_registry).collect();
     // All names of a table share its prefix, so only the rest is compared.
     let table = known
@@ -317,7 +353,7 @@ fn unknown(name: &str) -> String {
             format!("unknown setting; [{}] accepts {}", table.trim_end_matches('.'), names.join(", "))
         }
         (None, None) => format!(
-            "unknown setting; the command accepts {}, [input], [record] and [checkpoint]; client settings belong in [producer] and [consumer]",
+            "unknown setting; the command accepts {}, [input], [record], [topic] and [checkpoint]; client settings belong in [producer] and [consumer]",
             NAMES.join(", ")
         ),
     }
@@ -361,7 +397,7 @@ mod tests {
         for wanted in [
             "job.toml:1: topik: unknown setting; did you mean topic?",
             "job.toml:4: input.pth: unknown setting; did you mean input.path?",
-            "job.toml:5: input.format: unknown input format `tsv`; must be one of lines, jsonl, json, csv, record",
+            "job.toml:5: input.format: unknown input format `tsv`; must be one of lines, jsonl, json, csv, record, dead-letters",
             "job.toml:7: value.serializer: must be one of json, avro, protobuf, json-schema, string, bytes, short, integer, long, float, \
              double, boolean, uuid, void",
             "job.toml:8: value.shema: unknown setting; did you mean value.schema?",
@@ -431,6 +467,28 @@ mod tests {
         assert_eq!(problems, [] as [&str; 0]);
         let explained = job.checkpoint.explain();
         assert!(explained.contains("${OTTLA_NO_SUCH:-hunter2}") && !explained.contains("\"hunter2\""), "{explained}");
+    }
+
+    #[test]
+    fn errors_show_placeholders_as_they_are_written() {
+        // The variable is set by cargo to the name of the package.
+        for setting in [
+            "[input]\nformat = V",
+            "[input]\nencoding = V",
+            "[input]\ndelimiter = V",
+            "[input]\nskip_lines = V",
+            "[input]\nkeep = V",
+            "[record]\npartition = \"{\"\nkey = V",
+            "[record]\ntopics = [V, \"a b\", \"*\"]",
+            "[checkpoint]\ninterval.ms = V",
+            "[checkpoint]\ninterval.records = V",
+            "[topic]\npartitions = V",
+            "[key]\nserializer = V",
+        ] {
+            let (_, problems, _) = job(&format!("[producer]\n{}\n", setting.replace('V', "\"${CARGO_PKG_NAME}\"")));
+            assert!(!problems.is_empty() || setting.contains("key = V"), "{setting}");
+            assert!(problems.iter().all(|problem| !problem.contains("ottla-cli")), "{setting}: {problems:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod configuration;
 mod consume;
 mod consumed;
 mod dead_letter;
+mod dead_letter_source;
 mod decoder;
 mod dry_run;
 mod embedded;
@@ -27,6 +28,7 @@ mod log;
 mod message;
 mod monitoring;
 mod pace;
+mod partition_totals;
 mod perf;
 mod pipeline;
 mod plan;
@@ -42,6 +44,7 @@ mod sender;
 mod settings;
 mod source;
 mod suggestion;
+mod topic;
 mod transactions;
 mod typed;
 
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Consume(arguments) => consume::consume(&arguments),
         Command::Perf(arguments) => perf::perf(&arguments),
         Command::Checkpoint(arguments) => checkpoint::run(&arguments),
+        Command::Topic(arguments) => topic::run(&arguments),
         Command::Config(arguments) => configuration::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Health { address } => health::check(&address),

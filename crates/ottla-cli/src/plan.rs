@@ -22,6 +22,7 @@ use crate::{
     record::{RecordMapper, RecordSettings, check_topic},
     schema_source::{self, SchemaSource},
     settings::Settings,
+    topic::check_creation,
 };
 
 /// Java's default of `max.request.size`, and the minimum limit for a CSV header, so that a low setting does not reject headers.
@@ -45,6 +46,8 @@ pub(crate) struct Plan {
     named: Vec<InputPath>,
     /// What all inputs have in common: `path` is the first, and `format` is set if no path determines it.
     pub(crate) input: InputOptions,
+    /// The different formats of the inputs.
+    formats: Vec<Format>,
     /// The format of the values: that of the input, which defaults to `lines`, or `lines` if `[record]` makes them texts.
     pub(crate) format: Format,
     pub(crate) encodings: Encodings,
@@ -174,11 +177,7 @@ impl Plan {
         let path = self.paths.get(index).unwrap_or(&self.input.path);
         let mut options = InputOptions { path: path.clone(), format: self.format_of(path), ..self.input.clone() };
         if let (Some(format), true) = (options.format, self.input.format.is_none() && self.paths.len() > 1) {
-            let others: Vec<Format> = Format::ALL
-                .into_iter()
-                .filter(|other| self.paths.iter().any(|path| self.format_of(path) == Some(*other)))
-                .collect();
-            options.settings.leave_to_others(format, &others);
+            options.settings.leave_to_others(format, &self.formats);
         }
         options
     }
@@ -236,16 +235,19 @@ impl Plan {
         let mut input = InputOptions {
             format: flags.format.or(job.format),
             key: flags.key_field.clone().or_else(|| job.key_field.clone()),
+            letters_format: job.format.or_else(|| job.inputs.iter().find_map(|input| Format::of_path(&input.whole()))),
             settings: job.input_settings.clone(),
             max_record: usize::try_from(max_record).unwrap_or(usize::MAX),
             path: paths.first().cloned().unwrap_or_else(|| PathBuf::from("-")),
         };
         let mut record = job.record.clone();
-        if input.format == Some(Format::Record) {
+        let is_redrive = input.format == Some(Format::DeadLetters);
+        let keeps = input.format == Some(Format::Record) || (is_redrive && (input.settings.keep.topic || flags.keep.is_some()));
+        if keeps {
             let place = if flags.keep.is_some() { "--keep".to_owned() } else { format!("{file}: input.keep") };
             let keep = Keep { topic: input.settings.keep.topic && !flags.has_topic, ..input.settings.keep };
             record.keep(keep).map_err(|message| Failure::usage(format!("{place}: {message}")))?;
-        } else if flags.keep.is_some() {
+        } else if flags.keep.is_some() && !is_redrive {
             let format = input.format.or_else(|| Format::of_path(&input.path)).unwrap_or(Format::Lines);
             return Err(Failure::usage(format!(
                 "--keep: applies only to the format record, but the format is {format}; remove it"
@@ -260,25 +262,29 @@ impl Plan {
         if input.settings.follow.is_on && formats.contains(&Format::Json) {
             return Err(Failure::usage(NOT_JSON));
         }
-        if let Some(format) = formats.first().filter(|_| flags.has_key_separator && !formats.contains(&Format::Lines)) {
+        check_creation(&job.new_topic, record.topic_rule())?;
+        if let Some(format) =
+            formats.first().filter(|_| flags.has_key_separator && !is_redrive && !formats.contains(&Format::Lines))
+        {
             return Err(Failure::usage(format!(
                 "--key-separator: applies only to lines, but the format is {format}; use --key-field, or key of [record]"
             )));
         }
         let (mut key, mut value) = (job.key.encoding, job.value.encoding);
-        let is_serialized = input.format == Some(Format::Record);
+        let is_serialized = input.format == Some(Format::Record) || (is_redrive && input.letters_format == Some(Format::Record));
         if is_serialized {
             report_serializers(&settings, &file.to_string());
             (key, value) = (None, None);
         }
-        if flags.format.is_some() {
+        if flags.format.is_some() && !is_redrive {
             override_format(&mut input, &mut value, flags.key_field.is_some(), &file.to_string());
         }
         let encodings = Encodings {
             key: Encodings::one("key", key, settings.producer.get("key.serializer").filter(|_| !is_serialized))?,
             value: Encodings::one("value", value, settings.producer.get("value.serializer").filter(|_| !is_serialized))?,
         };
-        for format in &formats {
+        // The format of dead letters' records is known only when they are read.
+        for format in formats.iter().filter(|_| !is_redrive) {
             record.check(*format, matches!(encodings.value, Some(Encoding::WithSchema(_))))?;
         }
         let format =
@@ -313,7 +319,12 @@ impl Plan {
                 )));
             }
         }
-        Ok(Self { settings, topic, record, paths, named: named.to_owned(), input, format, encodings })
+        Ok(Self { settings, topic, record, paths, named: named.to_owned(), input, formats, format, encodings })
+    }
+
+    /// The format of the values of rows of this format.
+    pub(crate) fn format_of_values(&self, rows: Format) -> Format {
+        if rows.has_fields() && !self.record.has_text_values() { rows } else { Format::Lines }
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
@@ -478,7 +489,7 @@ impl Encodings {
                  protobuf, json-schema, string or bytes, or --format lines"
             )));
         }
-        let is_json = format != Format::Lines;
+        let is_json = !matches!(format, Format::Lines | Format::DeadLetters);
         Ok(Self { key: self.key, value: self.value.filter(|value| !(is_json && *value == Encoding::Json)) })
     }
 }

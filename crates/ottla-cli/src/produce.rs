@@ -41,6 +41,7 @@ use crate::{
     run_totals::{Balance, RunTotals},
     sender::{End, Sender},
     settings::Client,
+    topic::create_topics,
     transactions::Transactions,
 };
 
@@ -147,8 +148,14 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     let opening = inputs.open_first()?;
     let (key_encoder, value_encoder) = plan.encoders()?;
     let config = &plan.settings.producer;
-    let connecting =
-        std::pin::pin!(try_join(connect(build(config)?, config, plan.known_topics(), plan.is_transactional()), opening));
+    let producer = build(config)?;
+    let connecting = async {
+        if !arguments.embedded {
+            create_topics(&producer, &plan.settings.job.new_topic, &plan.known_topics()).await?;
+        }
+        connect(producer, config, plan.known_topics(), plan.is_transactional()).await
+    };
+    let connecting = std::pin::pin!(try_join(connecting, opening));
     let connected = block_on(select(connecting, interrupt.pressed()));
     let ((producer, partitions), mut first) = match connected {
         Either::Left((Ok(connected), _)) => connected,

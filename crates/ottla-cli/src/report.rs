@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use indicatif::{BinaryBytes, HumanCount};
-use serde::{
-    Serialize, Serializer,
-    ser::{SerializeMap as _, SerializeStruct as _},
-};
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use crate::input_totals::{InputTotals, table};
+use crate::{
+    input_totals::{InputTotals, table},
+    partition_totals::{PartitionTotals, Partitions, UsedPartitions, merge, used},
+};
 
 /// Counts the outcome of records.
 ///
@@ -57,17 +57,6 @@ pub(crate) struct Destination {
     pub(crate) brokers: Option<String>,
     /// The id that the brokers report for their cluster.
     pub(crate) cluster_id: Option<String>,
-}
-
-/// The records of a topic's partitions, by number.
-type Partitions = Vec<PartitionTotals>;
-
-/// The records of a partition. A partition without records is not reported.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-struct PartitionTotals {
-    records: u64,
-    first_offset: Option<i64>,
-    last_offset: Option<i64>,
 }
 
 impl Report {
@@ -228,37 +217,6 @@ impl Report {
     }
 }
 
-/// Adds the records of other partitions.
-fn merge(partitions: &mut Partitions, others: Partitions) {
-    if partitions.len() < others.len() {
-        partitions.resize_with(others.len(), PartitionTotals::default);
-    }
-    for (mine, other) in partitions.iter_mut().zip(others) {
-        mine.merge(&other);
-    }
-}
-
-/// The partitions with records.
-fn used(partitions: &Partitions) -> impl Iterator<Item = (usize, &PartitionTotals)> {
-    partitions.iter().enumerate().filter(|(_, partition)| partition.records > 0)
-}
-
-impl PartitionTotals {
-    fn add(&mut self, offset: Option<i64>) {
-        self.merge(&Self { records: 1, first_offset: offset, last_offset: offset });
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.records += other.records;
-        self.first_offset = match (self.first_offset, other.first_offset) {
-            (Some(mine), Some(other)) => Some(mine.min(other)),
-            (mine, other) => mine.or(other),
-        };
-        // `None` sorts below every offset.
-        self.last_offset = self.last_offset.max(other.last_offset);
-    }
-}
-
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut report = serializer.serialize_struct("Report", 13 + usize::from(self.is_unacknowledged))?;
@@ -288,19 +246,6 @@ impl Serialize for Report {
         let inputs = self.inputs.iter().map(|input| input.entry(self.is_unacknowledged));
         report.serialize_field("inputs", &inputs.collect::<Vec<_>>())?;
         report.end()
-    }
-}
-
-/// The partitions as a JSON object, ordered by number.
-struct UsedPartitions<'a>(&'a Partitions);
-
-impl Serialize for UsedPartitions<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(used(self.0).count()))?;
-        for (number, partition) in used(self.0) {
-            map.serialize_entry(&number, partition)?;
-        }
-        map.end()
     }
 }
 

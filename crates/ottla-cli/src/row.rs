@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::Range};
 
+use crate::dead_letter_source::EarlierLetter;
+
 /// One record of the input. It borrows the reader's buffers until the next row is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row<'a> {
@@ -19,6 +21,8 @@ pub(crate) struct Row<'a> {
     pub(crate) columns: Option<Columns<'a>>,
     /// Where a row of the format `record` goes; empty for other formats.
     pub(crate) target: RowTarget<'a>,
+    /// The dead letter that the row was read from; `None` for other formats.
+    pub(crate) letter: Option<&'a EarlierLetter>,
 }
 
 /// The parts of a record of the format `record` beside key, value and headers. `None` is null.
@@ -68,6 +72,8 @@ pub(crate) struct Columns<'a> {
     pub(crate) nulls: &'a [Option<Vec<u8>>],
     /// The indexes of the fields that are not null because they are quoted.
     pub(crate) quoted: &'a [usize],
+    /// The indexes of the fields that are null whatever their text is.
+    pub(crate) null_fields: &'a [usize],
 }
 
 impl<'a> Columns<'a> {
@@ -76,7 +82,8 @@ impl<'a> Columns<'a> {
         let start = column.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         let text = self.ends.get(column).and_then(|&end| self.texts.get(start..end)).unwrap_or_default();
         let null = self.nulls.get(column).and_then(Option::as_deref);
-        (null != Some(text) || self.quoted.contains(&column)).then_some(text)
+        let is_text = null != Some(text) || self.quoted.contains(&column);
+        (is_text && !self.null_fields.contains(&column)).then_some(text)
     }
 }
 
@@ -93,6 +100,8 @@ pub(crate) struct RowError {
     pub(crate) field: Option<String>,
     /// The record as read, without the line break; only the beginning if it is too large.
     pub(crate) record: Vec<u8>,
+    /// The dead letter that the record was read from; `None` for other formats.
+    pub(crate) letter: Option<EarlierLetter>,
 }
 
 /// The kinds of row errors. The names appear in dead letters and reports.

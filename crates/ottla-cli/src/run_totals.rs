@@ -1,6 +1,7 @@
 //! [`RunTotals`]: the outcome of every row.
 
 use std::{
+    collections::HashMap,
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -12,7 +13,8 @@ use ottla::{Error, ErrorKind, Report as DeliveryReport};
 
 use crate::{
     checkpoint::{Reached, Segments},
-    dead_letter::{DeadLetter, DeadLetters},
+    dead_letter::{DeadLetter, DeadLetters, Reason, RecordOrigin},
+    dead_letter_source::{EarlierLetter, LetterSource},
     embedded::{Digest, ReadBack},
     exit::chain,
     input::InputPosition,
@@ -47,6 +49,8 @@ struct Books {
     /// The acknowledged records of the open transaction, with transactions.
     transaction: Option<Report>,
     letters: Option<DeadLetters>,
+    /// What the dead letters of each input name, by its index.
+    sources: HashMap<usize, LetterSource>,
     progress: Option<Progress>,
     /// How many failures were printed.
     printed: u64,
@@ -73,6 +77,17 @@ pub(crate) struct Balance {
     pub(crate) letters_failed: Option<io::Error>,
 }
 
+/// A row that failed.
+struct Failed<'a> {
+    /// The index of its input.
+    input: usize,
+    line: u64,
+    /// The record as read.
+    record: &'a [u8],
+    /// The dead letter that it was read from.
+    letter: Option<&'a EarlierLetter>,
+}
+
 /// A row that was sent and has no report yet.
 pub(crate) struct Entry {
     totals: Arc<RunTotals>,
@@ -82,6 +97,8 @@ pub(crate) struct Entry {
     segment: u64,
     /// The row as read, if there is a dead-letter file.
     raw: Option<Box<[u8]>>,
+    /// The dead letter that the row was read from, if there is a dead-letter file.
+    letter: Option<Box<EarlierLetter>>,
     /// The digest to compare with the record read back, with `--embedded`.
     digest: Option<Box<Digest>>,
 }
@@ -102,6 +119,7 @@ impl RunTotals {
             report,
             transaction: transactional.then(Report::default),
             letters,
+            sources: HashMap::new(),
             progress: Some(progress),
             printed: 0,
             written: 0,
@@ -130,6 +148,7 @@ impl RunTotals {
             line: row.line,
             segment: self.segment.load(Ordering::Relaxed),
             raw: self.keeps_rows.then(|| row.raw.into()),
+            letter: row.letter.filter(|_| self.keeps_rows).map(|letter| Box::new(letter.clone())),
             digest: digest.map(Box::new),
         }
     }
@@ -137,7 +156,8 @@ impl RunTotals {
     /// Counts a row that cannot become a record.
     pub(crate) fn turn_away(&self, input: usize, error: &RowError) {
         let mut books = self.books();
-        if books.fail(input, DeadLetter::from(error), error.line, error.kind.name(), &error.message) {
+        let failed = Failed { input, line: error.line, record: &error.record, letter: error.letter.as_ref() };
+        if books.fail(&failed, &Reason::from(error)) {
             books.done(self.segment.load(Ordering::Relaxed));
         }
         self.count_failure(books);
@@ -145,7 +165,8 @@ impl RunTotals {
 
     /// Counts a row that the producer did not accept.
     pub(crate) fn refuse(&self, input: usize, row: &Row<'_>, error: &Error) {
-        self.fail(input, row.line, self.segment.load(Ordering::Relaxed), row.raw, error);
+        let failed = Failed { input, line: row.line, record: row.raw, letter: row.letter };
+        self.fail(&failed, self.segment.load(Ordering::Relaxed), error);
     }
 
     /// Adds an input that was found while the run goes on.
@@ -153,9 +174,13 @@ impl RunTotals {
         self.books().report.input(input).set_name(name);
     }
 
-    /// From now on rows of this input are read.
-    pub(crate) fn begin_input(&self, input: usize) {
-        self.books().report.input(input).begin();
+    /// From now on rows of this input are read. Its dead letters name `source`.
+    pub(crate) fn begin_input(&self, input: usize, source: LetterSource) {
+        let mut books = self.books();
+        books.report.input(input).begin();
+        if self.keeps_rows {
+            books.sources.insert(input, source);
+        }
     }
 
     /// The input was read to its end, or to the error.
@@ -274,12 +299,12 @@ impl RunTotals {
         self.books().segments.as_ref().is_some_and(Segments::is_done)
     }
 
-    fn fail(&self, input: usize, line: u64, segment: u64, raw: &[u8], error: &Error) {
+    fn fail(&self, failed: &Failed<'_>, segment: u64, error: &Error) {
         let text = chain(error);
         let kind = error.kind();
         let mut books = self.books();
         if books.transaction.is_some() && is_aborted(kind) {
-            books.report.fail(input, ABORTED);
+            books.report.fail(failed.input, ABORTED);
             books.ended.get_or_insert(text);
             self.count_failure(books);
             return;
@@ -288,7 +313,7 @@ impl RunTotals {
         if error.is_fatal() || kind == ErrorKind::Closed {
             books.ended.get_or_insert_with(|| text.clone());
         }
-        if books.fail(input, DeadLetter::new(line, kind.name(), &*text, None, raw), line, kind.name(), &text) {
+        if books.fail(failed, &Reason { kind: kind.name(), message: &text, field: None, truncated: false }) {
             books.done(segment);
         }
         self.count_failure(books);
@@ -313,9 +338,18 @@ fn is_aborted(kind: ErrorKind) -> bool {
 
 impl Books {
     /// Writes the letter, then counts it: the count never exceeds what is in the file. Returns whether there is a letter.
-    fn fail(&mut self, input: usize, letter: DeadLetter<'_>, line: u64, kind: &str, text: &str) -> bool {
+    fn fail(&mut self, failed: &Failed<'_>, reason: &Reason<'_>) -> bool {
+        let Failed { input, line, record, letter } = *failed;
+        let Reason { kind, message: text, .. } = *reason;
         let name = self.report.input_name(input);
-        let kept = self.letters.as_mut().map(|letters| letters.write(&letter.with_input(name)));
+        let origin = match letter {
+            Some(EarlierLetter { source, line, attempts }) => {
+                Some(RecordOrigin { source, line: *line, attempts: attempts + 1, record })
+            }
+            None => self.sources.get(&input).map(|source| RecordOrigin { source, line, attempts: 1, record }),
+        };
+        let letter = origin.map(|origin| DeadLetter::new(origin, reason));
+        let kept = self.letters.as_mut().zip(letter).map(|(letters, letter)| letters.write(&letter));
         let message = || {
             let place = name.map_or_else(String::new, |name| format!("{name}: "));
             format!("{place}line {line}: {kind}: {text}")
@@ -398,7 +432,9 @@ impl Entry {
                 if let Some((read_back, digest)) = read_back {
                     read_back.failed(*digest);
                 }
-                self.totals.fail(self.input, self.line, self.segment, self.raw.as_deref().unwrap_or_default(), &error);
+                let record = self.raw.as_deref().unwrap_or_default();
+                let failed = Failed { input: self.input, line: self.line, record, letter: self.letter.as_deref() };
+                self.totals.fail(&failed, self.segment, &error);
             }
         }
     }
@@ -407,7 +443,7 @@ impl Entry {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::{report::Destination, row::RowErrorKind};
+    use crate::{input::Format, report::Destination, row::RowErrorKind};
 
     #[test]
     fn after_a_failed_sync_of_the_dead_letters_no_position_is_reached() {
@@ -415,7 +451,15 @@ mod tests {
         let letters = || DeadLetters::at(&folder.path().join("dead.jsonl"), Vec::new()).unwrap();
         let report = Report::new(Destination::default(), false, ["a.csv".to_owned()].into_iter());
         let totals = RunTotals::new(report, Some(letters()), Progress::start(None, false), None, false, true);
-        let row = RowError { line: 1, kind: RowErrorKind::ColumnCount, message: "m".to_owned(), field: None, record: Vec::new() };
+        let row = RowError {
+            line: 1,
+            kind: RowErrorKind::ColumnCount,
+            message: "m".to_owned(),
+            field: None,
+            record: Vec::new(),
+            letter: None,
+        };
+        totals.begin_input(0, LetterSource { input: "a.csv".to_owned(), format: Format::Csv, columns: Some(Vec::new()) });
         let reach = |line| {
             totals.turn_away(0, &row);
             totals.end_segment(1, Reached { input: 0, position: InputPosition::new(line, line) });

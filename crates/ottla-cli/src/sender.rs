@@ -18,7 +18,7 @@ use crate::{
     encoder::{Encoder, Place},
     encoding::{Part, Unfit},
     exit::{Failure, chain},
-    input::{InputError, Step},
+    input::{Format, InputError, Step},
     inputs::{Inputs, OpenInput},
     interrupt::Interrupt,
     pace::Pace,
@@ -140,7 +140,7 @@ impl Sender<'_> {
             let ended = match opened {
                 Ok(mut opened) => {
                     let ended = self.resume(&mut opened, checkpoints).and_then(|()| {
-                        self.totals.begin_input(index);
+                        self.totals.begin_input(index, opened.input.letter_source());
                         self.send_rows(&mut opened, &mut reading, transactions, checkpoints, u64::MAX, inputs.counter())
                     });
                     mapper = opened.mapper;
@@ -200,7 +200,9 @@ impl Sender<'_> {
     fn resume(&self, opened: &mut OpenInput, checkpoints: &mut Option<Checkpoints>) -> Result<(), Stop> {
         let Some(checkpoints) = checkpoints else { return Ok(()) };
         let OpenInput { index, input, file, .. } = opened;
-        let continued = checkpoints.resume(*index, input, file.take(), &self.plan.options(*index)).map_err(Stop::Unopened)?;
+        let continued = checkpoints
+            .resume(*index, input, file.take(), &self.plan.options(*index))
+            .map_err(|error| if self.interrupt.is_pressed() { Stop::End(End::Interrupted) } else { Stop::Unopened(error) })?;
         if let Some((position, message)) = continued {
             self.totals.continue_input(*index, position);
             self.totals.tell(&message);
@@ -247,8 +249,8 @@ impl Sender<'_> {
         rows: u64,
         read: &AtomicU64,
     ) -> Result<Rows, Stop> {
-        let OpenInput { index, id, input, mapper, .. } = opened;
         let mut rows = rows;
+        let mut format = self.plan.format_of_values(opened.input.row_format());
         while reading.left > 0 {
             if rows == 0 {
                 return Ok(Rows::Turn);
@@ -262,8 +264,14 @@ impl Sender<'_> {
             if let Some(reason) = self.totals.ended() {
                 return Err(Stop::End(End::Stopped(reason)));
             }
+            let OpenInput { index, id, input, mapper, .. } = &mut *opened;
             match input.next() {
-                Ok(Step::Row(row)) => self.send(*index, &row, mapper.as_mut(), &mut reading.buffers),
+                Ok(Step::Row(row)) => self.send(*index, &row, mapper.as_mut(), format, &mut reading.buffers),
+                Ok(Step::Layout) => {
+                    opened.resolve_again(self.plan).map_err(|failure| Stop::Unopened(failure.text()))?;
+                    format = self.plan.format_of_values(opened.input.row_format());
+                    continue;
+                }
                 Ok(Step::Bad(error)) => self.totals.turn_away(*index, &error),
                 Ok(Step::End) => return Ok(Rows::All),
                 Ok(Step::Wait) => return Ok(Rows::Waiting),
@@ -309,18 +317,22 @@ impl Sender<'_> {
         input: usize,
         row: &Row<'_>,
         mapper: Option<&mut RecordMapper>,
+        format: Format,
         (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>),
     ) {
         let (key_encoder, value_encoder) = self.encoders;
         let turn_away = |Unfit { kind, message, field }| {
-            self.totals.turn_away(input, &RowError { line: row.line, kind, message, field, record: row.raw.to_vec() });
+            self.totals.turn_away(
+                input,
+                &RowError { line: row.line, kind, message, field, record: row.raw.to_vec(), letter: row.letter.cloned() },
+            );
         };
         let parts = match parts_of(row, mapper, &self.plan.topic, |topic| self.partitions_of(topic)) {
             Ok(parts) => parts,
             Err(unfit) => return turn_away(unfit),
         };
         let topic = parts.topic.unwrap_or(&self.plan.topic);
-        let place = |part| Place { part, topic, format: self.plan.format };
+        let place = |part| Place { part, topic, format };
         let mut headers = parts.headers;
         let key = match parts.key.map(|text| key_encoder.encode(place(Part::Key), text, &mut headers, key_buffer)) {
             None => None,

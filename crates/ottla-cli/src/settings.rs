@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ottla::{
     ConsumerConfig, ProducerConfig,
-    config::{ConfigError, Origin, Warning, client_tables, consumer_settings, settings},
+    config::{ConfigError, Origin, OtherSetting, Warning, client_tables, consumer_settings, settings},
 };
 
 use crate::{args::SettingsArguments, exit::Failure, job::Job, message};
@@ -23,6 +23,10 @@ pub(crate) struct Settings {
     pub(crate) clients: Vec<Client>,
     /// The command's own settings.
     pub(crate) job: Job,
+    /// The settings of a file without tables that only the consumer has, each with its place.
+    consumers_own: Vec<String>,
+    /// Whether a warning about a setting is an error.
+    pub(crate) is_strict: bool,
 }
 
 /// A kind of client.
@@ -38,7 +42,7 @@ impl Settings {
     /// # Errors
     /// All errors in all sources. Conflicts between settings are found by [`check`](Self::check).
     pub(crate) fn load(arguments: &SettingsArguments) -> Result<Self, Failure> {
-        Self::read(arguments.file(), &arguments.set())
+        Ok(Self { is_strict: arguments.strict, ..Self::read(arguments.file(), &arguments.set())? })
     }
 
     /// [`load`](Self::load) with separate arguments; the file is optional.
@@ -79,8 +83,9 @@ impl Settings {
         if !problems.is_empty() {
             return Err(Failure::problems(problems));
         }
-        let InFile { producer, consumer, clients } = in_file;
-        Ok(Self { consumer: ConsumerConfig::from_producer(&producer).merge(consumer), producer, clients, job })
+        let InFile { producer, consumer, clients, consumers_own } = in_file;
+        let consumer = ConsumerConfig::from_producer(&producer).merge(consumer);
+        Ok(Self { producer, consumer, clients, job, consumers_own, is_strict: false })
     }
 
     /// Sets a setting that a flag other than `--set` determines.
@@ -101,10 +106,25 @@ impl Settings {
             Client::Producer => self.producer.check().map(|()| self.producer.warnings())?,
             Client::Consumer => self.consumer.check().map(|()| self.consumer.warnings())?,
         };
-        for warning in warnings {
-            message::tell(format_args!("warning: {warning}"));
+        let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        if client == Client::Producer && !self.consumers_own.is_empty() {
+            let settings = self.consumers_own.join(", ");
+            warnings.push(format!("these settings are the consumer's and have no effect on producing: {settings}"));
         }
+        warnings.into_iter().try_for_each(|warning| self.warn(&warning))?;
         self.warn_about_servers(client);
+        Ok(())
+    }
+
+    /// Prints a warning about settings.
+    ///
+    /// # Errors
+    /// The warning, with `--strict`.
+    pub(crate) fn warn(&self, warning: &str) -> Result<(), Failure> {
+        if self.is_strict {
+            return Err(Failure::usage(format!("{warning}; remove them, or leave out --strict")));
+        }
+        message::tell(format_args!("warning: {warning}"));
         Ok(())
     }
 
@@ -135,16 +155,30 @@ struct InFile {
     producer: ProducerConfig,
     consumer: ConsumerConfig,
     clients: Vec<Client>,
+    consumers_own: Vec<String>,
 }
 
 impl InFile {
     /// Without a file, flags and the environment configure both clients.
     fn none() -> Self {
         let clients = vec![Client::Producer, Client::Consumer];
-        Self { producer: ProducerConfig::new(), consumer: ConsumerConfig::new(), clients }
+        Self { producer: ProducerConfig::new(), consumer: ConsumerConfig::new(), clients, consumers_own: Vec::new() }
+    }
+
+    /// A file without tables that has settings of the producer and of the consumer.
+    fn shared(file: &Path) -> Option<Self> {
+        let (producer, consumers) = ProducerConfig::from_shared_file(file).ok()?;
+        let (consumer, producers) = ConsumerConfig::from_shared_file(file).ok()?;
+        let place = |setting: &OtherSetting| format!("{} ({}:{})", setting.name(), file.display(), setting.line());
+        let consumers_own: Vec<String> = consumers.iter().map(place).collect();
+        let clients = vec![Client::Producer, Client::Consumer];
+        (!consumers.is_empty() && !producers.is_empty()).then_some(Self { producer, consumer, clients, consumers_own })
     }
 
     fn read(file: &Path, problems: &mut Vec<String>) -> Self {
+        if let Some(shared) = Self::shared(file) {
+            return shared;
+        }
         let (producer, consumer) = (ProducerConfig::from_file(file), ConsumerConfig::from_file(file));
         let tables = client_tables(file).unwrap_or_default();
         let [has_producer, has_consumer] = if tables.is_empty() {
@@ -160,6 +194,7 @@ impl InFile {
             producer: if has_producer { keep(producer, problems) } else { ProducerConfig::new() },
             consumer: if has_consumer { keep(consumer, problems) } else { ConsumerConfig::new() },
             clients: clients.into_iter().filter(|(has, _)| *has).map(|(_, client)| client).collect(),
+            consumers_own: Vec::new(),
         }
     }
 }

@@ -35,6 +35,7 @@ pub(crate) struct InputFile {
     position: Arc<AtomicU64>,
     /// The position of the run at the file's beginning.
     begin: u64,
+    interrupt: Interrupt,
 }
 
 impl Source {
@@ -56,7 +57,7 @@ impl Source {
         }
         let file = File::open(path)?;
         let (begin, again) = (position.load(Ordering::Relaxed), file.try_clone()?);
-        let again = InputFile { file: again, position: Arc::clone(position), begin };
+        let again = InputFile { file: again, position: Arc::clone(position), begin, interrupt: interrupt.clone() };
         let bytes = Box::new(Counted { source: file, position: Arc::clone(position) });
         Ok(Self { bytes, size: Some(metadata.len()), file: Some(again) })
     }
@@ -96,7 +97,11 @@ impl InputFile {
 }
 
 impl Read for InputFile {
+    /// After Ctrl-C it fails: reading a compressed file up to a position may take long.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.interrupt.is_pressed() {
+            return Err(io::Error::other("interrupted"));
+        }
         let read = self.file.read(buffer)?;
         self.position.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
@@ -208,6 +213,18 @@ mod tests {
         let mut rest = String::new();
         file.read_to_string(&mut rest).unwrap();
         assert_eq!((rest.as_str(), position.load(Ordering::Relaxed)), ("two\n", 8));
+    }
+
+    #[test]
+    fn an_interrupt_ends_reading_up_to_a_position() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        let interrupt = Interrupt::default();
+        let mut file = Source::open(&path, &interrupt, &Arc::default()).unwrap().file.unwrap();
+        file.read_exact(&mut [0; 2]).unwrap();
+        interrupt.press();
+        assert_eq!(file.read(&mut [0; 2]).unwrap_err().to_string(), "interrupted");
     }
 
     #[test]

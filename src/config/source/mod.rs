@@ -70,6 +70,16 @@ impl ProducerConfig {
         from_file(ClientKind::Producer, path.as_ref()).map(Self)
     }
 
+    /// Reads a `.properties` file that a producer shares with a consumer, as Java's clients do. Settings that only the consumer has are not an
+    /// error; they are returned. Other formats have tables for the clients, and are read as by [`from_file`](Self::from_file).
+    ///
+    /// # Errors
+    /// As for [`from_file`](Self::from_file).
+    #[cfg(feature = "consumer")]
+    pub fn from_shared_file(path: impl AsRef<Path>) -> Result<(Self, Vec<OtherSetting>), ConfigError> {
+        shared_file(ClientKind::Producer, ClientKind::Consumer, path.as_ref()).map(|(config, others)| (Self(config), others))
+    }
+
     /// Reads a text in the given format, as [`from_file`](Self::from_file) does.
     ///
     /// # Errors
@@ -90,6 +100,14 @@ impl ConsumerConfig {
         from_file(ClientKind::Consumer, path.as_ref()).map(Self)
     }
 
+    /// Reads a `.properties` file that a consumer shares with a producer. Settings that only the producer has are returned.
+    ///
+    /// # Errors
+    /// As for [`ProducerConfig::from_file`].
+    pub fn from_shared_file(path: impl AsRef<Path>) -> Result<(Self, Vec<OtherSetting>), ConfigError> {
+        shared_file(ClientKind::Consumer, ClientKind::Producer, path.as_ref()).map(|(config, others)| (Self(config), others))
+    }
+
     /// Reads a text in the given format, as [`from_file`](Self::from_file) does.
     ///
     /// # Errors
@@ -99,10 +117,47 @@ impl ConsumerConfig {
     }
 }
 
+/// A setting of another client in a shared file.
+#[cfg(feature = "consumer")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherSetting {
+    name: String,
+    line: usize,
+}
+
+#[cfg(feature = "consumer")]
+impl OtherSetting {
+    /// The setting's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The line of the file, counted from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+}
+
 fn from_file(kind: ClientKind, path: &Path) -> Result<ClientConfig, ConfigError> {
     let (text, format) = load(path)?;
     let origin = |line| Origin::File { path: path.to_owned(), line };
-    read(kind, text.expose(), format, &path.display().to_string(), &origin)
+    read(kind, text.expose(), format, &path.display().to_string(), &origin, &mut |_, _| false)
+}
+
+#[cfg(feature = "consumer")]
+fn shared_file(kind: ClientKind, other: ClientKind, path: &Path) -> Result<(ClientConfig, Vec<OtherSetting>), ConfigError> {
+    let (text, format) = load(path)?;
+    let origin = |line| Origin::File { path: path.to_owned(), line };
+    let mut others = Vec::new();
+    let mut is_other = |name: &str, line| {
+        let is_other = format == Format::Properties && kind.setting(name).is_none() && other.setting(name).is_some();
+        if is_other {
+            others.push(OtherSetting { name: name.to_owned(), line });
+        }
+        is_other
+    };
+    let config = read(kind, text.expose(), format, &path.display().to_string(), &origin, &mut is_other)?;
+    Ok((config, others))
 }
 
 /// Reads a file's text and format.
@@ -131,15 +186,17 @@ fn load(path: &Path) -> Result<(Secret, Format), ConfigError> {
 }
 
 fn from_str(kind: ClientKind, text: &str, format: Format) -> Result<ClientConfig, ConfigError> {
-    read(kind, text, format, "the text", &|line| Origin::Text { line })
+    read(kind, text, format, "the text", &|line| Origin::Text { line }, &mut |_, _| false)
 }
 
+/// Reads a text. `skip` is called with the name and the line of each setting, and returns whether it is left out.
 fn read(
     kind: ClientKind,
     text: &str,
     format: Format,
     subject: &str,
     origin: &dyn Fn(usize) -> Origin,
+    skip: &mut dyn FnMut(&str, usize) -> bool,
 ) -> Result<ClientConfig, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (pairs, broken) = match format {
@@ -176,7 +233,7 @@ fn read(
             }
             Entry::Vacant(place) => drop(place.insert(line)),
         }
-        if format == Format::Properties && provider::owns(&name) {
+        if (format == Format::Properties && provider::owns(&name)) || skip(&name, line) {
             continue;
         }
         let put = match value {

@@ -230,3 +230,23 @@ proptest! {
         }
     }
 }
+
+#[cfg(feature = "consumer")]
+#[test]
+fn a_shared_properties_file_is_read_by_each_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shared.properties");
+    fs::write(&path, "bootstrap.servers=a:1\nacks=1\ngroup.id=billing\nmax.poll.records=none\n").unwrap();
+    let (producer, others) = ProducerConfig::from_shared_file(&path).unwrap();
+    assert_eq!((producer.get("acks"), producer.get("group.id")), (Some("1"), None));
+    let others: Vec<_> = others.iter().map(|setting| (setting.name(), setting.line())).collect();
+    assert_eq!(others, [("group.id", 3), ("max.poll.records", 4)]);
+    let error = ConsumerConfig::from_shared_file(&path).unwrap_err().to_string();
+    assert!(error.contains("max.poll.records") && !error.contains("acks"), "{error}");
+    // Names of no client are errors, and other formats have tables.
+    fs::write(&path, "acks=1\ngrop.id=billing\n").unwrap();
+    assert!(ProducerConfig::from_shared_file(&path).unwrap_err().to_string().contains("grop.id: unknown setting"));
+    let toml = folder.path().join("shared.toml");
+    fs::write(&toml, "acks = 1\ngroup.id = \"billing\"\n").unwrap();
+    assert!(ProducerConfig::from_shared_file(&toml).is_err());
+}

@@ -9,7 +9,7 @@ pub(super) mod producer_id;
 pub(super) mod racks;
 pub(super) mod refresh;
 mod topic_admin;
-mod topic_config;
+pub(super) mod topic_config;
 
 use std::time::Duration;
 

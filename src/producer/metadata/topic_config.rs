@@ -1,13 +1,42 @@
-//! [`Producer::topic_config`]: a configuration of a topic. [`Producer::max_message_bytes`]: its largest batch.
+//! [`Producer::topic_configs`]: the configurations of a topic. [`Producer::max_message_bytes`]: its largest batch.
 
-use std::{ffi::CString, sync::Arc};
+use std::sync::Arc;
 
 use super::partitions::{elsewhere, persist};
 use crate::{
     Error, ErrorKind,
-    native::{Client, code},
+    native::{Client, TopicSetting, code},
     producer::{Producer, untyped_producer::check_topic_name},
 };
+
+/// A configuration of a topic, from [`Producer::topic_configs`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicConfig {
+    name: String,
+    value: Option<String>,
+    is_set_on_topic: bool,
+}
+
+impl TopicConfig {
+    fn of(TopicSetting { name, value, is_of_topic }: TopicSetting) -> Self {
+        Self { name, value, is_set_on_topic: is_of_topic }
+    }
+
+    /// Kafka's name, such as `retention.ms`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value; `None` if the broker does not report it, as for a secret.
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
+    /// Whether the topic itself sets the value. Otherwise it is that of the brokers, or Kafka's default.
+    pub fn is_set_on_topic(&self) -> bool {
+        self.is_set_on_topic
+    }
+}
 
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 
@@ -19,21 +48,33 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> Producer<K, V> {
     /// - [`InvalidArgument`](ErrorKind::InvalidArgument) if the name contains a NUL
     /// - otherwise those of [`max_message_bytes`](Self::max_message_bytes)
     pub async fn topic_config(&self, topic: &str, name: &str) -> Result<Option<String>, Error> {
+        if name.contains('\0') {
+            let message = format!("topic {topic}: {name:?} must not contain a NUL");
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        let configs = self.request_configs(topic, &format!("topic {topic}: {name}")).await?;
+        Ok(configs.into_iter().find(|config| config.name == name).and_then(|config| config.value))
+    }
+
+    /// Requests all configurations of a topic from a broker, in its order. Waits at most `max.block.ms` (and at most an hour).
+    ///
+    /// # Errors
+    /// Those of [`max_message_bytes`](Self::max_message_bytes).
+    pub async fn topic_configs(&self, topic: &str) -> Result<Vec<TopicConfig>, Error> {
+        self.request_configs(topic, &format!("topic {topic}: configurations")).await
+    }
+
+    async fn request_configs(&self, topic: &str, context: &str) -> Result<Vec<TopicConfig>, Error> {
         let untyped = &self.0.untyped;
         untyped.check_open()?;
         check_topic_name(topic)?;
-        let context = format!("topic {topic}: {name}");
-        let c_name = CString::new(name).map_err(|error| {
-            Error::new(ErrorKind::InvalidArgument, format!("topic {topic}: {name:?} must not contain a NUL")).with_source(error)
-        })?;
         let (timeout, state, topic) =
             (untyped.state.admission.buffer_memory.max_block(), Arc::clone(&untyped.state), topic.to_owned());
-        let ask =
-            move |client: &Client| persist(client, &state, timeout, |timeout| client.topic_setting(&topic, &c_name, timeout));
+        let ask = move |client: &Client| persist(client, &state, timeout, |timeout| client.topic_settings(&topic, timeout));
         match elsewhere(&untyped.client, ask).await? {
-            Ok(value) => Ok(value),
-            Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(&context)),
-            Err(code) => Err(untyped.state.authentication.broker_errors.blame(Error::from_code(code, &context))),
+            Ok(settings) => Ok(settings.into_iter().map(TopicConfig::of).collect()),
+            Err(code::TIMED_OUT | code::TRANSPORT) => Err(self.unanswered(context)),
+            Err(code) => Err(untyped.state.authentication.broker_errors.blame(Error::from_code(code, context))),
         }
     }
 

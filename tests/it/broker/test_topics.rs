@@ -39,6 +39,10 @@ fn topics_are_created_as_configured_and_deleted() {
     let config = |name| block_on(producer.topic_config(&topic, name)).unwrap();
     assert_eq!(config("max.message.bytes").as_deref(), Some("54321"));
     assert_eq!((config("cleanup.policy").as_deref(), config("no.such.name")), (Some("delete"), None));
+    let configs = block_on(producer.topic_configs(&topic)).unwrap();
+    let own: Vec<_> =
+        configs.iter().filter(|config| config.is_set_on_topic()).map(|config| (config.name(), config.value())).collect();
+    assert_eq!(own, [("max.message.bytes", Some("54321"))]);
     check(&block_on(producer.create_topic(new.clone())).unwrap_err(), &topic, "TOPIC_ALREADY_EXISTS");
     check(&topics.create(new).unwrap_err(), &topic, "TOPIC_ALREADY_EXISTS");
     drop(producer);

@@ -260,7 +260,14 @@ mod tests {
     use crate::input::InputSettings;
 
     fn options() -> InputOptions {
-        InputOptions { path: "a.csv".into(), format: None, key: None, settings: InputSettings::default(), max_record: 1000 }
+        InputOptions {
+            path: "a.csv".into(),
+            format: None,
+            key: None,
+            letters_format: None,
+            settings: InputSettings::default(),
+            max_record: 1000,
+        }
     }
 
     fn of(path: &std::path::Path) -> (FilePosition, File) {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::executor::block_on;
+use futures::{FutureExt as _, executor::block_on};
 use ottla::{Consumer, ConsumerConfig, ErrorKind, Producer, ProducerRecord, consumer::TopicPartition, producer::NewTopic};
 use serde::{Deserialize, Serialize};
 
@@ -150,13 +150,18 @@ impl TopicStore {
         let (key, value) = (self.key(None)?, json(&Value { version: VERSION, content })?);
         let transaction = block_on(producer.begin_transaction())?;
         let record = ProducerRecord::to(&*self.topic).key(&*key).value(&*value).partition(PARTITION);
-        drop(block_on(transaction.send(record))?);
-        block_on(transaction.commit())?;
+        let sent = block_on(transaction.send(record)).map_err(|error| self.not_written(&error))?;
+        if let Err(error) = block_on(transaction.commit()) {
+            // The reason of the record is that of the transaction.
+            let reason = sent.now_or_never().and_then(Result::err);
+            return Err(self.not_written(reason.as_ref().unwrap_or(&error)));
+        }
         let mut positions = Positions::new();
         let (consumer, timeout) = self.consumer(config)?;
-        let (begun, mut is_told, mut is_read) = (Instant::now(), false, false);
+        let (mut last, mut is_told, mut is_read) = (Instant::now(), false, false);
         while !is_read {
             for Found { key, value } in self.poll(&consumer)? {
+                last = Instant::now();
                 match value {
                     Some(Content::Start { start: found }) if found == start => is_read = true,
                     value => self.apply(&key, value, &mut positions),
@@ -165,22 +170,32 @@ impl TopicStore {
             if interrupt.is_pressed() {
                 return Err(Failure::new(Exit::Interrupted, "interrupted before the first record"));
             }
-            if begun.elapsed() > timeout {
+            if last.elapsed() > timeout {
                 return Err(Failure::new(
                     Exit::Unreachable,
                     format!(
-                        "checkpoint topic {}: not read to its end within {} ms: a transaction of another producer may be open, until its \
+                        "checkpoint topic {}: no record for {} ms before its end: a transaction of another producer may be open, until its \
                          transaction.timeout.ms; try again",
                         self.topic,
                         timeout.as_millis()
                     ),
                 ));
             }
-            if begun.elapsed() > QUIET && !std::mem::replace(&mut is_told, true) {
+            if last.elapsed() > QUIET && !std::mem::replace(&mut is_told, true) {
                 message::tell(format_args!("waiting for the end of other transactions in the checkpoint topic {}", self.topic));
             }
         }
         Ok(positions)
+    }
+
+    /// The error of a checkpoint that the brokers did not write.
+    fn not_written(&self, error: &ottla::Error) -> Failure {
+        let topic = &self.topic;
+        let remedy = match error.kind() {
+            ErrorKind::Authorization => "; grant this client the permission WRITE for it, or give another topic",
+            _ => "",
+        };
+        Failure::new(Exit::of(error.kind()), format!("checkpoint topic {topic}: cannot be written: {}{remedy}", chain(error)))
     }
 
     /// Reads the positions without writing or fencing, while a run may change them.

@@ -69,7 +69,7 @@ impl Followed<'_> {
         }
         Ok(match self.open(index, checkpoints, totals) {
             Ok(Opened::Ready(open)) => {
-                totals.begin_input(index);
+                totals.begin_input(index, open.input.letter_source());
                 self.inputs[index].open = Some(*open);
                 Prepared::Opened
             }
@@ -323,7 +323,7 @@ mod tests {
                         continue;
                     }
                     Ok(Step::Bad(error)) => panic!("{error}"),
-                    Ok(Step::End) => ended = Ok(Rows::All),
+                    Ok(Step::End | Step::Layout) => ended = Ok(Rows::All),
                     Ok(Step::Wait) => ended = Ok(Rows::Waiting),
                     Err(error) => ended = Err(Stop::Broken(error)),
                 }

@@ -2,6 +2,7 @@
 
 use super::{
     ReadError, Step,
+    blank_lines::BlankLines,
     csv_records::{CsvAdvance, CsvRecords},
     dialect::{CsvDialect, Header},
     position::{Continued, InputPosition},
@@ -24,9 +25,15 @@ pub(super) struct Csv {
     quoted_null: bool,
     /// The text that means null in each column.
     nulls: Vec<Option<Vec<u8>>>,
+    /// The same for texts with an escape, such as `\N`.
+    escaped_nulls: Vec<Option<EscapedText>>,
+    /// The fields of the current row that are null because of `escaped_nulls`.
+    null_fields: Vec<usize>,
     encoding: Option<TextEncoding>,
     /// Whether the current record was read to count the columns and is not returned yet.
     is_pending: bool,
+    /// The blank lines before that record, which are rows if it has one column.
+    blank_lines: BlankLines,
     warning: Option<String>,
     /// Whether rows become JSON objects.
     builds_objects: bool,
@@ -38,6 +45,31 @@ const MAX_NAMED: usize = 50;
 
 /// The usual delimiters.
 const DELIMITERS: [u8; 4] = *b",;\t|";
+
+/// A text with escapes outside of quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct EscapedText {
+    /// The text without its escapes.
+    text: Vec<u8>,
+    /// The places in the text of the bytes after an escape.
+    escaped: Vec<usize>,
+}
+
+impl EscapedText {
+    fn new(written: &[u8], escape: u8) -> Self {
+        let (mut text, mut escaped) = (Vec::new(), Vec::new());
+        let mut bytes = written.iter();
+        while let Some(&byte) = bytes.next() {
+            if byte == escape {
+                escaped.push(text.len());
+                text.extend(bytes.next());
+            } else {
+                text.push(byte);
+            }
+        }
+        Self { text, escaped }
+    }
+}
 
 struct Column {
     name: String,
@@ -78,11 +110,12 @@ impl Csv {
             records.record_quotes();
         }
         records.skip_lines(dialect.skip_lines)?;
+        let mut blank_lines = BlankLines::default();
         let (names, named_by, is_pending) = match &dialect.header {
             Header::Names(names) => (names.clone(), "`header`", false),
             Header::FirstRow => (header(&mut records, encoding)?, "the header", false),
             Header::Numbered => {
-                let columns = first_row(&mut records)?;
+                let columns = first_row(&mut records, &mut blank_lines)?;
                 ((1..=columns).map(|number| format!("column{number}")).collect(), "the first row", columns > 0)
             }
         };
@@ -120,13 +153,20 @@ impl Csv {
                 nulls[index] = Some(null.clone().into_bytes());
             }
         }
+        let escape = |null: &Vec<u8>| marks.escape.filter(|escape| null.contains(escape));
+        let take = |null: &mut Option<Vec<u8>>| {
+            let escape = null.as_ref().and_then(escape)?;
+            null.take().map(|null| EscapedText::new(&null, escape))
+        };
+        let escaped_nulls: Vec<_> = nulls.iter_mut().map(take).collect();
+        if escaped_nulls.iter().any(Option::is_some) {
+            records.record_escapes();
+        }
         let warning = match &columns[..] {
             [only] if dialect.header == Header::FirstRow => other_delimiter(&only.name, marks.delimiter),
             _ => None,
         };
-        if columns.len() == 1 {
-            records.take_blank_lines();
-        }
+        records.take_blank_lines(columns.len() == 1);
         Ok(Self {
             records,
             columns,
@@ -134,8 +174,11 @@ impl Csv {
             key,
             quoted_null: dialect.quoted_null,
             nulls,
+            escaped_nulls,
+            null_fields: Vec::new(),
             encoding,
             is_pending,
+            blank_lines: blank_lines.complete(),
             warning,
             builds_objects: true,
             json: Vec::new(),
@@ -145,12 +188,16 @@ impl Csv {
     /// Continues elsewhere in the input, with the columns that the header has.
     pub(super) fn resume(&mut self, continued: Continued) {
         self.is_pending = false;
+        self.blank_lines = BlankLines::default();
         self.records.resume(continued);
     }
 
     /// The position after the last row that was returned; that after the header before the first row.
     pub(super) fn position(&self) -> InputPosition {
-        if self.is_pending { InputPosition::new(0, 1) } else { self.records.position() }
+        if !self.is_pending {
+            return self.records.position();
+        }
+        self.blank_lines.position().unwrap_or(InputPosition::new(0, 1))
     }
 
     /// A likely mistake in the dialect, for the user.
@@ -170,6 +217,17 @@ impl Csv {
 
     /// Reads the next row.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
+        if let Some(line) = self.blank_lines.next() {
+            self.null_fields.clear();
+            let row = Columns { texts: b"", ends: &[0], nulls: &self.nulls, quoted: &[], null_fields: &[] };
+            // An empty text is valid.
+            if self.builds_objects && to_json(&self.columns, row, &mut self.json).is_err() {
+                return Ok(Step::End);
+            }
+            let (headers, target) = (RowHeaders::default(), RowTarget::default());
+            let (key, value) = (self.key.and_then(|key| row.get(key)), Some(&*self.json));
+            return Ok(Step::Row(Row { line, raw: b"", key, value, headers, columns: Some(row), target, letter: None }));
+        }
         let advance = if std::mem::take(&mut self.is_pending) { CsvAdvance::Record } else { self.records.advance()? };
         let line = self.records.line();
         let (kind, message, field) = match advance {
@@ -178,14 +236,15 @@ impl Csv {
             CsvAdvance::Record => {
                 let (fields, ends) = self.records.fields();
                 let quoted = if self.quoted_null { &[] } else { self.records.quoted() };
-                let row = Columns { texts: fields, ends, nulls: &self.nulls, quoted };
+                null_fields(&self.escaped_nulls, (fields, ends), self.records.escaped(), &mut self.null_fields);
+                let row = Columns { texts: fields, ends, nulls: &self.nulls, quoted, null_fields: &self.null_fields };
                 let is_valid = !self.builds_objects && ends.len() == self.columns.len() && are_texts(fields, ends);
                 match if is_valid { Ok(()) } else { to_json(&self.columns, row, &mut self.json) } {
                     Ok(()) => {
                         let key = self.key.and_then(|key| row.get(key));
                         let (raw, value, columns) = (self.records.raw(), Some(&*self.json), Some(row));
                         let (headers, target) = (RowHeaders::default(), RowTarget::default());
-                        return Ok(Step::Row(Row { line, raw, key, value, headers, columns, target }));
+                        return Ok(Step::Row(Row { line, raw, key, value, headers, columns, target, letter: None }));
                     }
                     Err(Fault::Columns) => {
                         let message = format!("{} columns, but {} has {}", ends.len(), self.named_by, self.columns.len());
@@ -199,7 +258,7 @@ impl Csv {
                 }
             }
         };
-        Ok(Step::Bad(RowError { line, kind, message, field, record: self.records.raw().to_vec() }))
+        Ok(Step::Bad(RowError { line, kind, message, field, record: self.records.raw().to_vec(), letter: None }))
     }
 }
 
@@ -220,16 +279,32 @@ fn header(records: &mut CsvRecords, encoding: Option<TextEncoding>) -> Result<Ve
     split(records.fields()).enumerate().map(name).collect()
 }
 
-/// Reads the first row of an input without a header, and returns the number of its columns; 0 if there is none.
-fn first_row(records: &mut CsvRecords) -> Result<usize, HeaderError> {
-    match records.advance()? {
-        CsvAdvance::Record => Ok(records.fields().1.len()),
-        CsvAdvance::Wrong(_, message) => wrong(format!(
-            "invalid first row in line {}: {message}; without a header it determines the columns: correct it, or set `header` to \
-             their names",
-            records.line()
-        )),
-        CsvAdvance::End => Ok(0),
+/// Reads the first row of an input without a header that is not blank, and returns the number of its columns; 0 if there is none. The blank
+/// lines before it are rows if it has one column.
+fn first_row(records: &mut CsvRecords, blank_lines: &mut BlankLines) -> Result<usize, HeaderError> {
+    records.take_blank_lines(true);
+    loop {
+        match records.advance()? {
+            CsvAdvance::Record if records.raw().is_empty() => blank_lines.add(records.position()),
+            CsvAdvance::Record => {
+                let columns = records.fields().1.len();
+                if columns > 1 {
+                    *blank_lines = BlankLines::default();
+                }
+                return Ok(columns);
+            }
+            CsvAdvance::Wrong(_, message) => {
+                return wrong(format!(
+                    "invalid first row in line {}: {message}; without a header it determines the columns: correct it, or set `header` to \
+                     their names",
+                    records.line()
+                ));
+            }
+            CsvAdvance::End => {
+                *blank_lines = BlankLines::default();
+                return Ok(0);
+            }
+        }
     }
 }
 
@@ -253,9 +328,25 @@ enum Fault<'a> {
     Write(io::Error),
 }
 
+/// Finds the fields that are null because their text has the escapes of a null marker. `escaped` has the places of bytes after an escape.
+fn null_fields(nulls: &[Option<EscapedText>], row: (&[u8], &[usize]), escaped: &[usize], found: &mut Vec<usize>) {
+    found.clear();
+    if escaped.is_empty() {
+        return;
+    }
+    let mut start = 0;
+    for (index, (field, null)) in split(row).zip(nulls).enumerate() {
+        let within = escaped.iter().filter(|place| (start..start + field.len()).contains(place)).map(|place| place - start);
+        if null.as_ref().is_some_and(|null| null.text == field && within.eq(null.escaped.iter().copied())) {
+            found.push(index);
+        }
+        start += field.len();
+    }
+}
+
 /// Writes the JSON object of a row to `json`.
 fn to_json<'a>(columns: &'a [Column], row: Columns<'_>, json: &mut Vec<u8>) -> Result<(), Fault<'a>> {
-    let Columns { texts: fields, ends, nulls, quoted } = row;
+    let Columns { texts: fields, ends, nulls, quoted, null_fields } = row;
     if ends.len() != columns.len() {
         return Err(Fault::Columns);
     }
@@ -268,7 +359,7 @@ fn to_json<'a>(columns: &'a [Column], row: Columns<'_>, json: &mut Vec<u8>) -> R
         json.extend_from_slice(&column.prefix);
         let field = &fields[start..end];
         let is_quoted = quoted.next_if(|quoted| **quoted == index).is_some();
-        if !is_quoted && null.as_deref() == Some(field) {
+        if (!is_quoted && null.as_deref() == Some(field)) || null_fields.contains(&index) {
             json.extend_from_slice(b"null");
         } else {
             let field = match text {

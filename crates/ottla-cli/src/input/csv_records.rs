@@ -47,6 +47,8 @@ pub(super) struct CsvRecords {
     ends: Vec<usize>,
     /// The indexes of quoted fields; `None` if they are not recorded.
     quoted: Option<Vec<usize>>,
+    /// The places in `fields` of bytes after an escape outside of quotes; `None` if they are not recorded.
+    escaped: Option<Vec<usize>>,
     raw: Range<usize>,
 }
 
@@ -113,6 +115,7 @@ impl CsvRecords {
             fields: Vec::with_capacity(4096),
             ends: Vec::with_capacity(64),
             quoted: None,
+            escaped: None,
             raw: 0..0,
         }
     }
@@ -137,14 +140,24 @@ impl CsvRecords {
         InputPosition::new(self.base + self.parsed as u64, self.line + line_ends(read, self.is_after_return))
     }
 
-    /// Makes blank lines records of one empty field, for input with one column.
-    pub(super) fn take_blank_lines(&mut self) {
-        self.blank_lines_are_records = true;
+    /// Sets whether blank lines are records of one empty field, as they are in input with one column.
+    pub(super) fn take_blank_lines(&mut self, are_records: bool) {
+        self.blank_lines_are_records = are_records;
     }
 
     /// Records which fields are quoted, for [`quoted`](Self::quoted).
     pub(super) fn record_quotes(&mut self) {
         self.quoted = Some(Vec::new());
+    }
+
+    /// Records which bytes follow an escape, for [`escaped`](Self::escaped).
+    pub(super) fn record_escapes(&mut self) {
+        self.escaped = Some(Vec::new());
+    }
+
+    /// The places in the bytes of the fields where a byte follows an escape outside of quotes, if they are recorded.
+    pub(super) fn escaped(&self) -> &[usize] {
+        self.escaped.as_deref().unwrap_or_default()
     }
 
     /// Skips this many lines, before the first record.
@@ -284,6 +297,9 @@ impl CsvRecords {
                             State::FieldStart
                         }
                         Some(&byte) if Some(byte) == escape => {
+                            if let Some(escaped) = &mut self.escaped {
+                                escaped.push(self.fields.len());
+                            }
                             at += 1;
                             State::Escaped
                         }
@@ -468,6 +484,9 @@ impl CsvRecords {
         self.ends.clear();
         if let Some(quoted) = &mut self.quoted {
             quoted.clear();
+        }
+        if let Some(escaped) = &mut self.escaped {
+            escaped.clear();
         }
     }
 

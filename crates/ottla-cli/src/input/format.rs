@@ -17,15 +17,17 @@ pub(crate) enum Format {
     Csv,
     /// One record per line, with all its parts, as `ottla consume --format record` writes it.
     Record,
+    /// The dead letters of earlier runs, whose records are read as their inputs were.
+    DeadLetters,
 }
 
 impl Format {
     /// All formats.
-    pub(crate) const ALL: [Self; 5] = [Self::Lines, Self::Jsonl, Self::Json, Self::Csv, Self::Record];
+    pub(crate) const ALL: [Self; 6] = [Self::Lines, Self::Jsonl, Self::Json, Self::Csv, Self::Record, Self::DeadLetters];
 
-    /// Whether each record has fields, from which parts of it can be made.
+    /// Whether each record has fields, from which parts of it can be made. The records of dead letters may have some.
     pub(crate) fn has_fields(self) -> bool {
-        matches!(self, Self::Jsonl | Self::Json | Self::Csv)
+        !matches!(self, Self::Lines | Self::Record)
     }
 
     /// Whether each record is a JSON object in the input.
@@ -69,7 +71,8 @@ impl FromStr for Format {
             "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),
             "record" => Ok(Self::Record),
-            _ => Err(format!("unknown input format `{name}`; must be one of lines, jsonl, json, csv, record")),
+            "dead-letters" => Ok(Self::DeadLetters),
+            _ => Err(format!("unknown input format `{name}`; must be one of lines, jsonl, json, csv, record, dead-letters")),
         }
     }
 }
@@ -82,6 +85,7 @@ impl fmt::Display for Format {
             Self::Json => "json",
             Self::Csv => "csv",
             Self::Record => "record",
+            Self::DeadLetters => "dead-letters",
         })
     }
 }

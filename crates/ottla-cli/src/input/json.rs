@@ -117,7 +117,7 @@ impl Json {
         let (line, column) = (self.line, self.column);
         let Scanned { length, torn } = self.scan().map_err(|source| ReadError { line: self.line, source })?;
         let record = || self.value[..self.value.len().min(self.max_record)].to_vec();
-        let bad = |kind, message, field| Ok(Step::Bad(RowError { line, kind, message, field, record: record() }));
+        let bad = |kind, message, field| Ok(Step::Bad(RowError { line, kind, message, field, record: record(), letter: None }));
         if let Some(reason) = torn {
             let message = format!("the value {reason} in line {}", self.line);
             // At the end of the input there is nothing else to read.
@@ -135,7 +135,7 @@ impl Json {
                 compact(&self.value, &mut self.compact);
                 let (raw, value, headers) = (&*self.value, Some(&*self.compact), RowHeaders::default());
                 let key = has_key.then_some(&*self.key_text);
-                Ok(Step::Row(Row { line, raw, key, value, headers, columns: None, target: RowTarget::default() }))
+                Ok(Step::Row(Row { line, raw, key, value, headers, columns: None, target: RowTarget::default(), letter: None }))
             }
             Err(Fault(RowErrorKind::InvalidUtf8, _)) if self.encoding.is_some() => {
                 let (kind, invalid) = TextEncoding::invalid(self.encoding);

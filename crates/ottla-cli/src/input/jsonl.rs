@@ -60,16 +60,23 @@ impl Jsonl {
             Ok(has_key) => {
                 let key = has_key.then_some(&*self.key_text);
                 let (headers, target) = (RowHeaders::default(), RowTarget::default());
-                Step::Row(Row { line, raw, key, value: Some(object), headers, columns: None, target })
+                Step::Row(Row { line, raw, key, value: Some(object), headers, columns: None, target, letter: None })
             }
             Err(Fault(RowErrorKind::InvalidUtf8, _)) if self.encoding.is_some() => {
                 let (kind, invalid) = TextEncoding::invalid(self.encoding);
-                Step::Bad(RowError { line, kind, message: format!("the line {invalid}"), field: None, record: raw.to_vec() })
+                Step::Bad(RowError {
+                    line,
+                    kind,
+                    message: format!("the line {invalid}"),
+                    field: None,
+                    record: raw.to_vec(),
+                    letter: None,
+                })
             }
             Err(Fault(kind, message)) => {
                 let about_key = matches!(kind, RowErrorKind::MissingKey | RowErrorKind::InvalidKey);
                 let field = self.key.as_ref().filter(|_| about_key).map(|key| key.text.clone());
-                Step::Bad(RowError { line, kind, message, field, record: raw.to_vec() })
+                Step::Bad(RowError { line, kind, message, field, record: raw.to_vec(), letter: None })
             }
         })
     }

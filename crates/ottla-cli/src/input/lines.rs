@@ -68,7 +68,14 @@ impl Lines {
             Advance::Line if self.encoding.is_some() && std::str::from_utf8(&self.buffer).is_err() => {
                 let (kind, invalid) = TextEncoding::invalid(self.encoding);
                 let message = format!("the line {invalid}");
-                Step::Bad(RowError { line: self.line, kind, message, field: None, record: std::mem::take(&mut self.buffer) })
+                Step::Bad(RowError {
+                    line: self.line,
+                    kind,
+                    message,
+                    field: None,
+                    record: std::mem::take(&mut self.buffer),
+                    letter: None,
+                })
             }
             Advance::Line => {
                 let (line, raw) = (self.line, &*self.buffer);
@@ -77,9 +84,20 @@ impl Lines {
                 match parts {
                     Ok((key, value)) => {
                         let headers = RowHeaders { text: raw, places: &self.headers };
-                        Step::Row(Row { line, raw, key, value, headers, columns: None, target: RowTarget::default() })
+                        Step::Row(Row {
+                            line,
+                            raw,
+                            key,
+                            value,
+                            headers,
+                            columns: None,
+                            target: RowTarget::default(),
+                            letter: None,
+                        })
                     }
-                    Err((kind, message)) => Step::Bad(RowError { line, kind, message, field: None, record: raw.to_vec() }),
+                    Err((kind, message)) => {
+                        Step::Bad(RowError { line, kind, message, field: None, record: raw.to_vec(), letter: None })
+                    }
                 }
             }
             Advance::TooLong(error) => Step::Bad(error),
@@ -159,7 +177,7 @@ impl Lines {
 /// The error of a record with more than `limit` bytes; `kept` are the first.
 pub(super) fn too_large(line: u64, length: u64, limit: usize, kept: Vec<u8>) -> RowError {
     let message = format!("the record has {length} bytes, but the limit is {limit}; the first {limit} are kept");
-    RowError { line, kind: RowErrorKind::RecordTooLarge, message, field: None, record: kept }
+    RowError { line, kind: RowErrorKind::RecordTooLarge, message, field: None, record: kept, letter: None }
 }
 
 /// Skips the rest of a line and returns its length without the line end. Moves `next` by what is read.

@@ -1,5 +1,6 @@
 //! [`Input`]: reads the records of a file or of stdin.
 
+mod blank_lines;
 mod container;
 mod csv;
 mod csv_records;
@@ -12,6 +13,7 @@ mod json;
 mod json_scalar;
 mod jsonl;
 mod keep;
+mod letters;
 mod line_parts;
 mod lines;
 mod lz4;
@@ -28,10 +30,14 @@ pub(crate) use keep::Keep;
 pub(crate) use position::{InputPosition, ResumeError};
 pub(crate) use settings::{FollowSettings, GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
 
-use crate::row::{Row, RowError};
+use crate::{
+    dead_letter_source::LetterSource,
+    row::{Row, RowError},
+};
 use decompress::{Decompressed, decompress};
 use format::delimiter_of_path;
 use line_parts::LineDialect;
+use position::Continued;
 use std::{
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -47,6 +53,8 @@ pub(crate) struct InputOptions {
     pub(crate) format: Option<Format>,
     /// The field to take keys from. Defaults to none: every key is null.
     pub(crate) key: Option<String>,
+    /// The format of the records of dead letters that do not name it.
+    pub(crate) letters_format: Option<Format>,
     /// The dialect and the encoding.
     pub(crate) settings: InputSettings,
     /// The maximum size of a record in bytes, without its line end. A longer one is a [`RowError`], and is not held in memory.
@@ -79,6 +87,7 @@ enum Rows {
     Json(json::Json),
     Csv(Box<csv::Csv>),
     Record(record_lines::RecordLines),
+    Letters(Box<letters::Letters>),
 }
 
 /// The result of reading one record.
@@ -88,6 +97,9 @@ pub(crate) enum Step<'a> {
     Row(Row<'a>),
     /// A record that cannot be sent; reading goes on after it.
     Bad(RowError),
+    /// The records that follow have another [`row_format`](Input::row_format) or other [`columns`](Input::columns) than those before. Only
+    /// in dead letters, and before their first record.
+    Layout,
     /// The end of the input.
     End,
     /// No record for now: the input grows, and its next record is not complete.
@@ -154,6 +166,10 @@ impl Input {
                 Some(container) => usage(container.refusal()),
                 None => usage("unknown file extension; pass --format lines, jsonl, json, csv or record".to_owned()),
             })?;
+        if format == Format::DeadLetters {
+            // The settings are those of the records, whose format is in their letters.
+            return Ok(format);
+        }
         if format == Format::Record && options.key.is_some() {
             return Err(usage("records have a key, so `key` does not apply; remove it, or pass --key".to_owned()));
         }
@@ -180,13 +196,23 @@ impl Input {
     /// As for [`check`](Self::check); the first bytes cannot be read or belong to an unsupported container; the CSV header lacks
     /// the key column.
     pub(crate) fn read(source: Box<dyn Read + Send>, options: &InputOptions) -> Result<Self, InputError> {
+        Self::check(options)?;
+        let name = options.name();
+        let Decompressed { bytes, is_plain } = Self::decode(source, options).map_err(|source| match source.kind() {
+            io::ErrorKind::Unsupported => InputError::Usage { name: name.clone(), message: source.to_string() },
+            _ => InputError::Read { name: name.clone(), line: 1, source },
+        })?;
+        Ok(Self { is_plain, ..Self::of_text(bytes, options)? })
+    }
+
+    /// Reads a text that is already decompressed and converted.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    fn of_text(source: Box<dyn Read + Send>, options: &InputOptions) -> Result<Self, InputError> {
         let format = Self::check(options)?;
         let name = options.name();
         let usage = |message: String| InputError::Usage { name: name.clone(), message };
-        let Decompressed { bytes: source, is_plain } = Self::decode(source, options).map_err(|source| match source.kind() {
-            io::ErrorKind::Unsupported => usage(source.to_string()),
-            _ => InputError::Read { name: name.clone(), line: 1, source },
-        })?;
         let encoding = options.settings.encoding;
         let rows = match format {
             Format::Lines => Rows::Lines(lines::Lines::new(source, options.max_record, encoding, options.settings.lines.clone())),
@@ -200,6 +226,10 @@ impl Input {
                 let lines = lines::Lines::new(source, max_line, None, LineDialect::default());
                 Rows::Record(record_lines::RecordLines::new(lines))
             }
+            Format::DeadLetters => {
+                let lines = lines::Lines::new(source, letters::max_letter(options.max_record), None, LineDialect::default());
+                Rows::Letters(Box::new(letters::Letters::new(lines, options.clone())))
+            }
             Format::Csv => {
                 let delimiter = delimiter_of_path(&options.path);
                 let (key, dialect) = (options.key.as_deref(), &options.settings.csv);
@@ -212,7 +242,7 @@ impl Input {
                 })?))
             }
         };
-        Ok(Self { name, rows, is_plain })
+        Ok(Self { name, rows, is_plain: true })
     }
 
     /// Decompresses a source and converts it to UTF-8.
@@ -236,6 +266,7 @@ impl Input {
             Rows::Json(json) => json.position(),
             Rows::Csv(csv) => csv.position(),
             Rows::Record(records) => records.position(),
+            Rows::Letters(letters) => letters.position(),
         }
     }
 
@@ -257,14 +288,24 @@ impl Input {
             let decoded = Self::decode(Box::new(source), options).map_err(failed)?;
             position::skip(decoded.bytes, position, format)?
         };
+        self.continue_with(continued);
+        Ok(())
+    }
+
+    /// Begins another text, with the columns of the first one.
+    fn restart(&mut self, bytes: impl Read + Send + 'static) {
+        self.continue_with(Continued { bytes: Box::new(bytes), position: InputPosition::new(0, 1), is_after_return: false });
+    }
+
+    fn continue_with(&mut self, continued: Continued) {
         match &mut self.rows {
             Rows::Lines(lines) => lines.resume(continued),
             Rows::Jsonl(jsonl) => jsonl.resume(continued),
             Rows::Json(json) => json.resume(continued),
             Rows::Csv(csv) => csv.resume(continued),
             Rows::Record(records) => records.resume(continued),
+            Rows::Letters(letters) => letters.resume(continued),
         }
-        Ok(())
     }
 
     /// A likely mistake in the settings, for the user.
@@ -281,21 +322,39 @@ impl Input {
             Rows::Json(_) => Format::Json,
             Rows::Csv(_) => Format::Csv,
             Rows::Record(_) => Format::Record,
+            Rows::Letters(_) => Format::DeadLetters,
         }
+    }
+
+    /// The format of the rows: that of the input, except in dead letters, where it is known after [`Step::Layout`].
+    pub(crate) fn row_format(&self) -> Format {
+        match &self.rows {
+            Rows::Letters(letters) => letters.reader().map_or(Format::DeadLetters, Self::row_format),
+            _ => self.format(),
+        }
+    }
+
+    /// The input as dead letters name it.
+    pub(crate) fn letter_source(&self) -> LetterSource {
+        let columns = self.columns().map(|columns| columns.into_iter().map(str::to_owned).collect());
+        LetterSource { input: self.name.clone(), format: self.format(), columns }
     }
 
     /// The names of the columns, if this is CSV.
     pub(crate) fn columns(&self) -> Option<Vec<&str>> {
         match &self.rows {
             Rows::Csv(csv) => Some(csv.columns().collect()),
+            Rows::Letters(letters) => letters.reader().and_then(Self::columns),
             Rows::Lines(_) | Rows::Jsonl(_) | Rows::Json(_) | Rows::Record(_) => None,
         }
     }
 
     /// From now on the value of a CSV row is empty, for a caller that needs only the fields.
     pub(crate) fn build_no_objects(&mut self) {
-        if let Rows::Csv(csv) = &mut self.rows {
-            csv.build_no_objects();
+        match &mut self.rows {
+            Rows::Csv(csv) => csv.build_no_objects(),
+            Rows::Letters(letters) => letters.reader_mut().into_iter().for_each(Self::build_no_objects),
+            Rows::Lines(_) | Rows::Jsonl(_) | Rows::Json(_) | Rows::Record(_) => {}
         }
     }
 
@@ -310,6 +369,7 @@ impl Input {
             Rows::Json(json) => json.next(),
             Rows::Csv(csv) => csv.next(),
             Rows::Record(records) => records.next(),
+            Rows::Letters(letters) => letters.next(),
         };
         match step {
             Ok(step) => Ok(step),

@@ -106,7 +106,7 @@ impl RecordLines {
             Advance::End => return Ok(Step::End),
         }
         let (line, raw) = (self.lines.number(), self.lines.text());
-        let bad = |kind, message, field| Step::Bad(RowError { line, kind, message, field, record: raw.to_vec() });
+        let bad = |kind, message, field| Step::Bad(RowError { line, kind, message, field, record: raw.to_vec(), letter: None });
         let members = match members(self.lines.json()) {
             Ok(members) => members,
             Err(Fault(kind, message)) => return Ok(bad(kind, message, None)),
@@ -145,6 +145,7 @@ impl Record {
             headers: RowHeaders { text: &self.texts, places: &self.headers },
             columns: None,
             target: RowTarget { topic, partition: self.partition, timestamp: self.timestamp },
+            letter: None,
         }
     }
 

@@ -104,7 +104,7 @@ pub(crate) const INPUT_SETTINGS: [InputSetting; 24] = [
         "null",
         &[Csv],
         "none",
-        "The text that means null, or a table with a text for each column, where `\"*\"` is every other column.",
+        "The text that means null, or a table with a text for each column, where `\"*\"` is every other column. With `escape`, `\\N` is a field with this escape outside of quotes.",
     ),
     setting(
         "quoted_null",
@@ -323,11 +323,10 @@ impl InputSettings {
         if let Some(mark) = escape {
             let nulls = null.all.iter().map(|text| ("null".to_owned(), text));
             let nulls = nulls.chain(null.columns.iter().map(|(column, text)| (format!("null.{column}"), text)));
-            for (name, _) in nulls.filter(|(_, text)| text.as_bytes().contains(mark)) {
-                conflict(
-                    &name,
-                    "contains the escape, which is removed before the comparison, so that no field has this text".to_owned(),
-                );
+            // An even number of escapes at the end are escaped themselves.
+            let ends_with_escape = |text: &String| text.bytes().rev().take_while(|byte| byte == mark).count() % 2 == 1;
+            for (name, _) in nulls.filter(|(_, text)| ends_with_escape(text)) {
+                conflict(&name, "ends with the escape, after which a field goes on; no field has this text".to_owned());
             }
         }
         if !quoted_null && null.all.is_none() && null.columns.is_empty() {

@@ -52,6 +52,22 @@ pub(crate) struct OpenInput {
     pub(crate) reached: Option<InputPosition>,
 }
 
+impl OpenInput {
+    /// Resolves the settings of `[record]` for the rows that follow, after [`Step::Layout`](crate::input::Step::Layout).
+    ///
+    /// # Errors
+    /// The rows do not have what the settings require.
+    pub(crate) fn resolve_again(&mut self, plan: &Plan) -> Result<(), Failure> {
+        plan.record.check(self.input.row_format(), false)?;
+        let mut mapper = RecordMapper::new(&plan.record, &mut self.input)?;
+        if let Some((mapper, previous)) = mapper.as_mut().zip(self.mapper.take()) {
+            mapper.inherit_topics(previous);
+        }
+        self.mapper = mapper;
+        Ok(())
+    }
+}
+
 impl<'a> Inputs<'a> {
     /// Checks all files but the first, which [`open_first`](Self::open_first) opens, so that no record is sent if one of them has a
     /// mistake.

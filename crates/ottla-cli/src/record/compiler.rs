@@ -65,7 +65,7 @@ impl<'a> Compiler<'a> {
         });
         let markers = settings.tombstone_markers.as_ref().map(|markers| markers.value.clone()).unwrap_or_default();
         let source = match format {
-            Format::Lines | Format::Record => Source::Line,
+            Format::Lines | Format::Record | Format::DeadLetters => Source::Line,
             Format::Csv => {
                 let indexes = self.fields.with_users().map(|(name, user)| self.column(name, user));
                 Source::Columns(indexes.collect::<Result<_, _>>()?)

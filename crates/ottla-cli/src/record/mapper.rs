@@ -105,16 +105,17 @@ pub(super) struct Buffers {
 }
 
 impl RecordMapper {
-    /// Creates the mapper for an input, or `None` if no setting differs by record.
+    /// Creates the mapper for an input, or `None` if no setting differs by record, or if the rows' format is not known yet.
     ///
     /// # Errors
     /// The input lacks a column that a setting uses.
     pub(crate) fn new(settings: &RecordSettings, input: &mut Input) -> Result<Option<Self>, Failure> {
-        if settings.is_empty() && input.format() != Format::Record {
+        let format = input.row_format();
+        if (settings.is_empty() && format != Format::Record) || format == Format::DeadLetters {
             return Ok(None);
         }
         let columns: Option<Vec<String>> = input.columns().map(|names| names.into_iter().map(str::to_owned).collect());
-        let mapper = Compiler::new(settings, columns.as_deref()).compile(input.format())?;
+        let mapper = Compiler::new(settings, columns.as_deref()).compile(format)?;
         if !matches!(mapper.value, Content::Unchanged) {
             input.build_no_objects();
         }

@@ -151,7 +151,10 @@ mod tests {
             column("b", 1, ColumnType::Infer),
         ]);
         let nulls = [None, None, Some(b"NA".to_vec())];
-        let row = |texts, ends| RowFields::Columns { columns: Columns { texts, ends, nulls: &nulls, quoted: &[] }, indexes: &[] };
+        let row = |texts, ends| RowFields::Columns {
+            columns: Columns { texts, ends, nulls: &nulls, quoted: &[], null_fields: &[] },
+            indexes: &[],
+        };
         assert_eq!(
             write(&writer, &row(b"1.5xNA", &[0, 4, 6]), ""),
             Err(ObjectFault { field: "a", message: "is not a long (an integer of 64 bits)" })

@@ -195,8 +195,10 @@ mod tests {
         assert!(one.is_field() && !two.is_field());
         assert_eq!((two.first_field(), none.constant(), one.constant()), (Some("a"), Some("x"), None));
         let nulls = [Some(b"NA".to_vec()), Some(b"NA".to_vec())];
-        let row =
-            |texts, ends| RowFields::Columns { columns: Columns { texts, ends, nulls: &nulls, quoted: &[] }, indexes: &[0, 1] };
+        let row = |texts, ends| RowFields::Columns {
+            columns: Columns { texts, ends, nulls: &nulls, quoted: &[], null_fields: &[] },
+            indexes: &[0, 1],
+        };
         let mut text = b"left over".to_vec();
         assert_eq!(two.write(&row(b"1NA2", &[1, 4]), &mut text), Ok(true));
         assert_eq!(text, b"1-NA2");

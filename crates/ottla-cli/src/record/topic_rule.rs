@@ -33,6 +33,11 @@ impl TopicRule {
         &self.names
     }
 
+    /// The patterns.
+    pub(crate) fn patterns(&self) -> &[String] {
+        &self.patterns
+    }
+
     /// Whether a record may go to this topic. An allowed topic has a valid name.
     pub(crate) fn allows(&self, topic: &str) -> bool {
         self.names.iter().any(|name| name == topic)

@@ -7,6 +7,23 @@ fn object(line: u64, raw: &str, value: &str) -> Given {
 }
 
 #[test]
+fn a_null_marker_with_an_escape_is_a_field_with_this_escape() {
+    let options = with("a.csv", &[("escape", "\\"), ("null", "\\N"), ("null.c", "a\\,\\\\b")]);
+    let data = b"a,b,c\n\\N,N,\\N\nx\\N,\\NN,a\\,\\\\b\n\"\\N\",\\\\N,\"a,\\\\b\"\n";
+    let values: Vec<_> = read_all(data, &options)
+        .into_iter()
+        .map(|given| match given {
+            Given::Row(.., value) => value,
+            Given::Bad(..) => panic!("a row is malformed"),
+        })
+        .collect();
+    assert_eq!(
+        values,
+        [r#"{"a":null,"b":"N","c":"N"}"#, r#"{"a":"xN","b":"NN","c":null}"#, r#"{"a":"N","b":"\\N","c":"a,\\b"}"#]
+    );
+}
+
+#[test]
 fn a_dialect_has_its_own_characters() {
     let data = b"# made by hand\nid;'a;b'\n1;'it''s'\n# none\n'#2';x\\;y\n\\#3;\\'\n";
     let options = with("a.csv", &[("delimiter", ";"), ("quote", "'"), ("escape", "\\"), ("comment", "#")]);

@@ -17,7 +17,7 @@ fn records(settings: &[(&str, &str)], lines: &str) -> Vec<Result<Record, (RowErr
                 Ok((headers, row.key.map(text), row.value.map(text)))
             }
             Step::Bad(error) => Err((error.kind, error.message)),
-            Step::End | Step::Wait => return records,
+            Step::Layout | Step::End | Step::Wait => return records,
         });
     }
 }

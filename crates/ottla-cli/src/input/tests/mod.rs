@@ -7,6 +7,7 @@ mod dialects;
 mod fuzz_target;
 mod json;
 mod jsonl;
+mod letters;
 mod line_parts;
 mod lines;
 mod record_lines;
@@ -49,7 +50,14 @@ impl Read for Pieces {
 }
 
 fn options(path: &str) -> InputOptions {
-    InputOptions { path: path.into(), format: None, key: None, settings: InputSettings::default(), max_record: 1000 }
+    InputOptions {
+        path: path.into(),
+        format: None,
+        key: None,
+        letters_format: None,
+        settings: InputSettings::default(),
+        max_record: 1000,
+    }
 }
 
 fn with_key(path: &str, key: &str) -> InputOptions {
@@ -71,7 +79,7 @@ fn drain(input: &mut Input) -> (Vec<Given>, Option<InputError>) {
         match input.next() {
             Ok(Step::Row(row)) => given.push(Given::Row(row.line, text(row.raw), row.key.map(text), text(row.value.unwrap()))),
             Ok(Step::Bad(error)) => given.push(Given::Bad(error.line, error.kind, error.field, text(&error.record))),
-            Ok(Step::End | Step::Wait) => return (given, None),
+            Ok(Step::Layout | Step::End | Step::Wait) => return (given, None),
             Err(error) => return (given, Some(error)),
         }
     }
@@ -114,7 +122,7 @@ fn message(data: &[u8], options: &InputOptions) -> String {
         match input.next().unwrap() {
             Step::Bad(error) => return error.message,
             Step::Row(_) => {}
-            Step::End | Step::Wait => panic!("no row is malformed"),
+            Step::Layout | Step::End | Step::Wait => panic!("no row is malformed"),
         }
     }
 }

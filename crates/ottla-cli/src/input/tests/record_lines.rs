@@ -47,7 +47,7 @@ fn read(data: Vec<u8>, piece: usize) -> Vec<Whole> {
                 found.push(Whole { partition, timestamp, key, value, headers });
             }
             Step::Bad(error) => panic!("{error}"),
-            Step::End | Step::Wait => return found,
+            Step::Layout | Step::End | Step::Wait => return found,
         }
     }
 }

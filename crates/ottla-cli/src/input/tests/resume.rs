@@ -10,7 +10,7 @@ fn positions(data: &[u8], options: &InputOptions) -> Vec<(Given, InputPosition)>
         let given = match input.next().unwrap() {
             Step::Row(row) => Given::Row(row.line, text(row.raw), row.key.map(text), text(row.value.unwrap())),
             Step::Bad(error) => Given::Bad(error.line, error.kind, error.field, text(&error.record)),
-            Step::End | Step::Wait => return found,
+            Step::Layout | Step::End | Step::Wait => return found,
         };
         found.push((given, input.position()));
     }
@@ -270,4 +270,28 @@ fn an_input_that_does_not_fit_the_position_is_an_error() {
     let truncated = gzip(b"a\nb\nc\n");
     let error = error(&truncated[..truncated.len() - 12], "a.txt", at(6, 4));
     assert!(error.starts_with("cannot be read up to its checkpoint at line 4: the gzip data is truncated"), "{error}");
+}
+
+#[test]
+fn blank_lines_before_the_first_row_of_one_column_are_rows_with_positions() {
+    let data = b"\n\r\n\r\n# no row\n\nx\n\n";
+    let options = with("a.csv", &[("header", "false"), ("comment", "#")]);
+    let lines: Vec<u64> =
+        read_all(data, &options).iter().map(|given| if let Given::Row(line, ..) = given { *line } else { 0 }).collect();
+    assert_eq!(lines, [1, 2, 3, 5, 6, 7]);
+    // A run continues after each row.
+    let whole = read_all(data, &options);
+    for count in 1..whole.len() {
+        let mut input = Input::read(Box::new(Cursor::new(data.to_vec())), &options).unwrap();
+        for _ in 0..count {
+            assert!(matches!(input.next(), Ok(Step::Row(_))));
+        }
+        let position = input.position();
+        let mut again = Input::read(Box::new(Cursor::new(data.to_vec())), &options).unwrap();
+        again.resume(Cursor::new(data.to_vec()), position, &options).unwrap();
+        assert_eq!(drain(&mut again).0, whole[count..], "after {count} rows");
+    }
+    // With several columns they are skipped, and so are those of an input without any other row.
+    assert_eq!(read_all(b"\n\n1,2\n\n3,4\n", &with("a.csv", &[("header", "false")])).len(), 2);
+    assert_eq!(read_all(b"\n\n", &with("a.csv", &[("header", "false")])), []);
 }

@@ -78,7 +78,7 @@ fn each_encoding_is_decoded_as_by_pythons_codecs() {
             let mut found = Vec::new();
             loop {
                 match input.next().unwrap() {
-                    Step::End | Step::Wait => break,
+                    Step::Layout | Step::End | Step::Wait => break,
                     Step::Row(row) => found.push(Some(String::from_utf8(row.value.unwrap().to_vec()).unwrap())),
                     Step::Bad(error) => {
                         assert!(matches!(error.kind, InvalidEncoding | InvalidUtf8), "{error}");

@@ -6,4 +6,5 @@ mod follow;
 mod record;
 mod round_trip;
 mod secure;
+mod topic;
 mod transaction;

@@ -2,7 +2,7 @@
 
 use ottla_test_support::folder::Folder;
 
-use super::{Start as _, command, end, example, run};
+use super::{Start as _, command, end, example, run, run_with_stdin};
 use crate::arguments;
 
 #[test]
@@ -212,6 +212,33 @@ fn a_file_may_configure_a_consumer() {
     let bare = folder.file("consumer.properties", "bootstrap.servers=localhost:9092\ngroup.id=billing\n");
     run(arguments!["config", "check", bare.clone()]).with(0);
     run(arguments!["produce", "-c", bare, "--topic", "t", "--input", "-"]).with(2).saying(&["only consumer settings"]);
+}
+
+#[test]
+fn settings_of_a_consumer_in_a_shared_file_are_a_warning_or_with_strict_an_error() {
+    let folder = Folder::new();
+    let text = "bootstrap.servers=127.0.0.1:1\nacks=all\ngroup.id=billing\nlinger.ms=5\nauto.offset.reset=earliest\n";
+    let shared = folder.file("shared.properties", text);
+    let warning = "these settings are the consumer's and have no effect on producing: group.id (";
+    let named = ["shared.properties:3), auto.offset.reset (", "shared.properties:5)"];
+    let ended = run(arguments!["config", "check", shared]).with(0).saying(&[&format!("warning: {warning}")]).saying(&named);
+    assert_eq!(ended.stderr.matches("group.id").count(), 1, "{}", ended.stderr);
+    let dry = arguments!["produce", "-c", shared, "-t", "orders", "--dry-run", "1"];
+    run_with_stdin(dry.clone(), b"one\n").with(0).saying(&[warning]).saying(&named);
+    run_with_stdin(dry.into_iter().chain(arguments!["--strict"]), b"one\n").with(2).saying(&[warning, "leave out --strict"]);
+    run(arguments!["config", "check", "--strict", shared]).with(2).saying(&[warning]);
+    run(arguments!["consume", "-c", shared, "-t", "orders", "--strict"])
+        .with(2)
+        .saying(&["no effect on consuming: acks, linger.ms"]);
+    // Unknown settings are errors in any case, and a file without mistakes is good.
+    let typo = folder.file("typo.properties", format!("{text}liger.ms=5\n"));
+    run(arguments!["config", "check", typo])
+        .with(2)
+        .saying(&["typo.properties:6: liger.ms: unknown setting; did you mean linger.ms?"]);
+    let good = folder.file("good.properties", "bootstrap.servers=127.0.0.1:1\nacks=all\n");
+    run(arguments!["config", "check", "--strict", good]).with(0);
+    let explained = run(arguments!["config", "explain", shared]).with(0).stdout;
+    assert!(explained.contains("[producer]") && explained.contains("[consumer]"), "{explained}");
 }
 
 #[test]

@@ -55,6 +55,20 @@ fn rows_that_cannot_be_sent_are_errors() {
 }
 
 #[test]
+fn after_an_input_that_breaks_off_the_next_one_is_shown() {
+    let folder = Folder::new();
+    let broken = folder.file("1.json", "{\"id\":1}\n]\n");
+    let [missing, good] = [folder.file("2.jsonl", ""), folder.file("3.jsonl", "{\"id\":3}\n")];
+    let arguments =
+        arguments!["produce", "-b", "127.0.0.1:1", "-t", "orders", "--input", broken, missing, good, "--dry-run", "9"];
+    let shown = run(arguments.clone()).with(2).saying(&["1.json: cannot read line 2"]);
+    assert_eq!(shown.stdout.lines().count(), 2, "{}", shown.stdout);
+    // A transaction would be aborted.
+    let transactional = arguments.into_iter().chain(arguments!["--set", "transactional.id=t"]);
+    assert_eq!(run(transactional).with(2).stdout.lines().count(), 1);
+}
+
+#[test]
 fn flags_without_a_configuration_are_checked() {
     let produce = |flags: &[&str]| run(["produce", "-b", "127.0.0.1:1"].iter().chain(flags)).with(2);
     produce(&[]).saying(&["no topic: pass --topic"]);

@@ -14,6 +14,8 @@ fn help_matches_the_snapshots() {
         ("checkpoint", &["checkpoint", "--help"]),
         ("checkpoint-show", &["checkpoint", "show", "--help"]),
         ("checkpoint-reset", &["checkpoint", "reset", "--help"]),
+        ("topic", &["topic", "--help"]),
+        ("topic-describe", &["topic", "describe", "--help"]),
         ("config", &["config", "--help"]),
         ("check", &["config", "check", "--help"]),
         ("explain", &["config", "explain", "--help"]),

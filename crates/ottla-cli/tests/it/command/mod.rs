@@ -4,6 +4,7 @@ mod configuration;
 mod dry_run;
 mod help;
 mod record;
+mod topic;
 mod usage;
 
 use std::{

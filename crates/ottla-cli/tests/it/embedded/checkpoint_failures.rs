@@ -1,6 +1,6 @@
 //! Checkpoints of runs that end early, and of inputs that break off or are cut off.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use ottla::testing::{ApiKey, BrokerError};
 use serde_json::json;
@@ -117,4 +117,17 @@ fn a_checkpoint_topic_that_data_may_address_is_refused() {
             ended.saying(&["rows.toml:10: checkpoint.topic: is one of the topics that record.topics allows for records"]);
         }
     }
+}
+
+#[test]
+fn a_checkpoint_topic_that_must_not_be_written_ends_the_run_with_the_remedy() {
+    let place = Place::new(1);
+    place.kafka.create_topic("checkpoints", 1, 1).unwrap();
+    place.folder.file("a.txt", "one\n");
+    let job = Job::with_topic(&place, "a.txt");
+    place.kafka.fail_next_on(1, ApiKey::Produce, &[(BrokerError::TOPIC_AUTHORIZATION_FAILED, Duration::ZERO)]).unwrap();
+    job.run(&[])
+        .with(3)
+        .saying(&["checkpoint topic checkpoints: cannot be written: ", "grant this client the permission WRITE for it"]);
+    assert_eq!(place.records(), []);
 }

@@ -119,7 +119,10 @@ fn a_dash_and_dev_stdout_are_stdout() {
         logged.stdout(fs::OpenOptions::new().append(true).open(&log).unwrap());
         end(logged.start()).with(1);
         let text = fs::read_to_string(&log).unwrap();
-        assert!(text.starts_with("before\n{\"line\":2,") && text.lines().count() == 2, "{dead}: {text}");
+        assert!(
+            text.starts_with("before\n{\"input\":") && text.contains("\"line\":2,") && text.lines().count() == 2,
+            "{dead}: {text}"
+        );
     }
 }
 

@@ -102,7 +102,7 @@ fn console_examples_print_the_documented_output() {
     fs::create_dir(folder.path("bin")).unwrap();
     let program = env!("CARGO_BIN_EXE_ottla");
     let script = format!(
-        "#!/bin/sh\ncase $1 in produce|consume|perf) export OTTLA_BOOTSTRAP_SERVERS={servers};; esac\n\
+        "#!/bin/sh\ncase $1 in produce|consume|perf|topic) export OTTLA_BOOTSTRAP_SERVERS={servers};; esac\n\
          for word; do shift; [ \"$word\" != localhost:9092 ] || word={servers}; set -- \"$@\" \"$word\"; done\nexec {program} \"$@\"\n"
     );
     let path = folder.file("bin/ottla", script);

@@ -17,6 +17,7 @@ mod perf;
 mod produce;
 mod record;
 mod record_format;
+mod redrive;
 mod rows;
 mod schema;
 mod several_inputs;

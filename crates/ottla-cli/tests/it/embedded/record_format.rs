@@ -144,6 +144,8 @@ fn settings_of_other_formats_are_refused() {
     };
     refused(&["--keep", "none"], "--keep: applies only to the format record, but the format is lines");
     refused(&["--format", "record", "--keep", "topics"], "must be `partition`, `topic`, a list of both, or `none`");
-    refused(&["--format", "record", "--keep", "topic"], "--keep: with `topic`, data must not address an arbitrary topic");
+    run_with_stdin(["produce", "-b", "127.0.0.1:1", "--format", "record", "--keep", "topic"], b"")
+        .with(2)
+        .saying(&["--keep: with `topic`, data must not address an arbitrary topic"]);
     refused(&["--format", "record", "--key-field", "id"], "records have a key, so `key` does not apply");
 }

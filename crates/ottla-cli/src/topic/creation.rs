@@ -1,0 +1,101 @@
+//! [`create_topics`]: creates the topics of a run that are absent, and reports how the others differ from `[topic]`.
+
+use ottla::{ErrorKind, Producer, producer::TopicConfig};
+
+use super::{description::TopicDescription, settings::TopicSettings};
+use crate::{
+    exit::{Failure, chain},
+    message,
+    record::TopicRule,
+};
+
+/// Checks that each topic of the run is known before the first record, if they are to be created.
+///
+/// # Errors
+/// A topic may be any that matches a pattern.
+pub(crate) fn check_creation(settings: &TopicSettings, rule: Option<&TopicRule>) -> Result<(), Failure> {
+    let pattern = rule.filter(|_| settings.create).and_then(|rule| rule.patterns().first());
+    pattern.map_or(Ok(()), |pattern| {
+        let message = format!("the topics of the pattern {pattern} in record.topics are not known; list each topic by its name");
+        Err(settings.failure("topic.create", &message))
+    })
+}
+
+/// Creates each topic that is absent, if `[topic]` says so, and waits until its partitions accept records. Reports how existing topics differ;
+/// they are not changed.
+///
+/// # Errors
+/// A topic cannot be created, or the brokers do not answer.
+pub(crate) async fn create_topics(
+    producer: &Producer<[u8], [u8]>,
+    settings: &TopicSettings,
+    topics: &[&String],
+) -> Result<(), Failure> {
+    for topic in topics.iter().filter(|_| settings.describes()) {
+        match TopicDescription::request(producer, topic).await? {
+            Some(found) => differences(settings, &found).iter().for_each(message::tell),
+            None if settings.create => create(producer, settings, topic).await?,
+            // The request for its metadata reports it.
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+async fn create(producer: &Producer<[u8], [u8]>, settings: &TopicSettings, topic: &str) -> Result<(), Failure> {
+    match producer.create_topic(settings.new_topic(topic)).await {
+        Ok(()) => {
+            let partitions = producer.partitions_for(topic).await?;
+            let replicas = partitions.first().map_or(0, |partition| partition.replicas().len());
+            message::tell(format_args!(
+                "the topic {topic} is created: {} {}, {replicas} {}",
+                partitions.len(),
+                if partitions.len() == 1 { "partition" } else { "partitions" },
+                if replicas == 1 { "replica" } else { "replicas" },
+            ));
+            Ok(())
+        }
+        // Another run has created it.
+        Err(error) if error.name() == Some("TOPIC_ALREADY_EXISTS") => Ok(()),
+        Err(error) if error.kind() == ErrorKind::Broker => {
+            Err(Failure::usage(format!("{}; correct [topic], or create the topic yourself", chain(&error))))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How a topic differs from the settings, a line for each difference.
+fn differences(settings: &TopicSettings, found: &TopicDescription) -> Vec<String> {
+    let topic = &found.topic;
+    let mut lines = Vec::new();
+    let mut differ = |name: &str, is: &str, wanted: &str| {
+        lines.push(format!("warning: topic {topic}: {name} is {is}, and [topic] has {wanted}; an existing topic is not changed"));
+    };
+    let partitions = found.partitions.len();
+    if let Some(wanted) = settings.partitions.filter(|wanted| usize::try_from(*wanted) != Ok(partitions)) {
+        differ("partitions", &partitions.to_string(), &wanted.to_string());
+    }
+    let replication = found.replication();
+    if let Some(wanted) = settings.replication.filter(|wanted| replication != [usize::from(*wanted)]) {
+        let is: Vec<String> = replication.iter().map(ToString::to_string).collect();
+        differ("replication", &is.join(" and "), &wanted.to_string());
+    }
+    match &found.configs {
+        Ok(configs) => {
+            for (name, wanted) in &settings.configs {
+                let is = configs.iter().find(|config| config.name() == name).map(TopicConfig::value);
+                match is {
+                    Some(Some(is)) if is == wanted => {}
+                    Some(Some(is)) => differ(name, is, wanted),
+                    Some(None) => differ(name, "not reported", wanted),
+                    None => differ(name, "unknown to the brokers", wanted),
+                }
+            }
+        }
+        Err(reason) if !settings.configs.is_empty() => {
+            lines.push(format!("warning: topic {topic}: its configurations are not compared with [topic]: {reason}"));
+        }
+        Err(_) => {}
+    }
+    lines
+}

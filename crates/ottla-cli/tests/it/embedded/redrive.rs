@@ -1,0 +1,162 @@
+//! Dead letters that are sent again with `--format dead-letters`.
+
+use std::{ffi::OsString, fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::Place;
+use crate::{
+    arguments,
+    command::{run, run_with_stdin},
+};
+
+/// A configuration with these lines after `[producer]`.
+fn job(place: &Place, lines: &str) -> std::path::PathBuf {
+    let servers = place.kafka.bootstrap_servers();
+    place.folder.file("job.toml", format!("topic = \"orders\"\n[producer]\nbootstrap.servers = \"{servers}\"\n{lines}"))
+}
+
+fn produce(config: &Path, more: &[OsString]) -> crate::command::Ended {
+    run(arguments!["produce", "-c", config, "--report", "json"].into_iter().chain(more.iter().cloned()))
+}
+
+fn letters(path: &Path) -> Vec<Value> {
+    fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn corrected_records_are_sent_as_their_rows_would_be() {
+    let place = Place::new(1);
+    let config = job(
+        &place,
+        "[input]\npath = \"orders.tsv\"\nnull = \"NA\"\n[record]\nkey = \"{id}-{name}\"\nvalue_fields = [\"id\", \"n\"]\n[record.types]\nn = \"long\"\n",
+    );
+    place.folder.file("orders.tsv", "id\tname\tn\n1\ta\t5\n2\tb\tfive\n3\tNA\t6\n4\td\tsix\n");
+    let [dead, again] = ["dead.jsonl", "again.jsonl"].map(|name| place.folder.path(name));
+    produce(&config, &arguments!["--dead-letter", dead]).with(1);
+    let failed = letters(&dead);
+    assert_eq!(failed.len(), 3);
+    let input = failed[0]["input"].as_str().unwrap();
+    assert!(input.ends_with("orders.tsv"), "{input}");
+    assert_eq!(
+        (&failed[0]["line"], &failed[0]["format"], &failed[0]["columns"], &failed[0]["attempts"]),
+        (&json!(3), &json!("csv"), &json!(["id", "name", "n"]), &json!(1))
+    );
+    // Two are corrected, one as a field and one as a text that needs quotes.
+    let corrected = fs::read_to_string(&dead).unwrap().replace("five", "7").replace("\\tNA\\t", "\\t\\\"c\\tc\\\"\\t");
+    fs::write(&dead, corrected).unwrap();
+    let redrive = arguments!["--input", dead, "--format", "dead-letters", "--dead-letter", again];
+    let report = produce(&config, &redrive).with(1).report();
+    assert_eq!((&report["acknowledged"], &report["errors"]), (&json!(2), &json!({"InvalidValue": 1})));
+    let some = |key: &str, value: &str| (Some(key.to_owned()), Some(value.to_owned()));
+    assert_eq!(
+        place.records(),
+        [some("1-a", "{\"id\":\"1\",\"n\":5}"), some("2-b", "{\"id\":\"2\",\"n\":7}"), some("3-c\tc", "{\"id\":\"3\",\"n\":6}")]
+    );
+    let failed_again = letters(&again);
+    let mut expected = failed[2].clone();
+    expected["attempts"] = json!(2);
+    assert_eq!(failed_again, [expected]);
+    // Its letter can be sent again.
+    fs::write(&again, fs::read_to_string(&again).unwrap().replace("six", "8")).unwrap();
+    produce(&config, &arguments!["--input", again, "--format", "dead-letters"]).with(0);
+    assert_eq!(place.records().last(), Some(&some("4-d", "{\"id\":\"4\",\"n\":8}")));
+}
+
+#[test]
+fn records_that_the_brokers_refused_are_sent_again() {
+    let place = Place::new(1);
+    let config = job(&place, "[input]\nparse_key = true\nkey_separator = \":\"\n[record.headers]\nsource = \"shop\"\n");
+    let dead = place.folder.path("dead.jsonl");
+    let input = place.folder.file("orders.txt", b"a:1\nb:\xff\nc\n");
+    let small = arguments!["--input", input, "--dead-letter", dead, "--set", "max.request.size=40"];
+    let report = produce(&config, &small).with(1).report();
+    assert_eq!((&report["acknowledged"], &report["failed"]), (&json!(0), &json!(3)));
+    let kinds: Vec<_> = letters(&dead).iter().map(|letter| letter["kind"].clone()).collect();
+    assert_eq!(kinds, [json!("RecordTooLarge"), json!("RecordTooLarge"), json!("MissingKey")]);
+    fs::write(&dead, fs::read_to_string(&dead).unwrap().replace("\"c\"", "\"c:3\"")).unwrap();
+    produce(&config, &arguments!["--input", dead, "--format", "dead-letters"]).with(0);
+    let found = crate::log::read(place.kafka.bootstrap_servers(), "orders");
+    let values: Vec<_> = found.iter().map(|found| (found.key.clone().unwrap(), found.value.clone().unwrap())).collect();
+    let pair = |key: &[u8], value: &[u8]| (key.to_vec(), value.to_vec());
+    assert_eq!(values, [pair(b"a", b"1"), pair(b"b", b"\xff"), pair(b"c", b"3")]);
+    assert!(found.iter().all(|found| found.headers == [("source".to_owned(), Some(b"shop".to_vec()))]));
+}
+
+#[test]
+fn a_redrive_does_not_read_its_own_output() {
+    let place = Place::new(1);
+    let config = job(&place, "");
+    let dead = place.folder.file("dead.jsonl", "{\"line\":1,\"format\":\"jsonl\",\"record\":\"{\"}\n");
+    let refused = arguments!["--input", dead, "--format", "dead-letters", "--dead-letter", dead];
+    produce(&config, &refused).with(2).saying(&["is the input; give another file"]);
+    // A pattern does not find it.
+    let (pattern, again) = (place.folder.path("*.jsonl"), place.folder.path("again.jsonl"));
+    for attempts in [1, 2] {
+        let redrive = arguments!["--input", pattern, "--format", "dead-letters", "--dead-letter", again];
+        let report = produce(&config, &redrive).with(1).report();
+        assert_eq!(report["failed"], json!(1));
+        assert_eq!(letters(&again).len(), attempts);
+    }
+}
+
+#[test]
+fn limit_several_inputs_stdin_and_dry_runs() {
+    let place = Place::new(1);
+    let config = job(&place, "[input]\nformat = \"lines\"\n");
+    let letter = |record: &str| format!("{{\"line\":1,\"format\":\"lines\",\"record\":\"{record}\"}}\n");
+    let one = place.folder.file("1.jsonl", letter("a") + &letter("b"));
+    let two = place.folder.file("2.jsonl", letter("c") + "{}\n" + &letter("d"));
+    let report = produce(&config, &arguments!["--input", one, two, "--format", "dead-letters", "--limit", "3"]).with(0).report();
+    assert_eq!(report["acknowledged"], json!(3));
+    assert_eq!(place.values(), ["a", "b", "c"]);
+    let flags = arguments!["produce", "-c", config, "--input", "-", "--format", "dead-letters"];
+    run_with_stdin(flags.clone(), letter("e").as_bytes()).with(0);
+    assert_eq!(place.values(), ["a", "b", "c", "e"]);
+    let shown = run_with_stdin(flags.into_iter().chain(arguments!["--dry-run", "1"]), letter("f").as_bytes()).with(0);
+    assert!(shown.stdout.contains("\"value\":\"f\""), "{}", shown.stdout);
+}
+
+#[test]
+fn a_redrive_continues_at_its_checkpoint() {
+    let place = Place::new(1);
+    let config = job(&place, "[checkpoint]\nfile = \"orders.ckpt\"\n");
+    let letters: String =
+        (0..5).map(|line| format!("{{\"line\":{line},\"format\":\"lines\",\"record\":\"{line}\"}}\n")).collect();
+    let dead = place.folder.file("dead.jsonl", letters);
+    let redrive = arguments!["--input", dead, "--format", "dead-letters"];
+    produce(&config, &[&redrive[..], &arguments!["--limit", "2"]].concat()).with(0);
+    let ended = produce(&config, &redrive).with(0).saying(&["dead.jsonl: continues at line 3"]);
+    assert_eq!(ended.report()["acknowledged"], json!(3));
+    assert_eq!(place.values(), ["0", "1", "2", "3", "4"]);
+}
+
+#[test]
+fn records_with_all_their_parts_are_sent_again() {
+    let place = Place::new(2);
+    let config = job(&place, "");
+    let record = r#"{"topic":"x","partition":9,"timestamp":17,"key":"k","value":"/w==","value_encoding":"base64","headers":[]}"#;
+    let input = place.folder.file("orders.record", format!("{record}\n"));
+    let dead = place.folder.path("dead.jsonl");
+    produce(&config, &arguments!["--input", input, "--format", "record", "--dead-letter", dead]).with(1);
+    fs::write(&dead, fs::read_to_string(&dead).unwrap().replace("\\\"partition\\\":9", "\\\"partition\\\":1")).unwrap();
+    produce(&config, &arguments!["--input", dead, "--format", "dead-letters"]).with(0);
+    let found = crate::log::read(place.kafka.bootstrap_servers(), "orders");
+    assert_eq!((found[0].partition, found[0].timestamp), (1, Some(17)));
+    assert_eq!((found[0].key.as_deref(), found[0].value.as_deref()), (Some(&b"k"[..]), Some(&b"\xff"[..])));
+}
+
+#[test]
+fn records_that_lack_what_the_configuration_needs_end_the_run() {
+    let place = Place::new(1);
+    let config = job(&place, "[record]\nkey = \"{id}\"\n");
+    let dead = place.folder.file("dead.jsonl", "{\"line\":1,\"format\":\"csv\",\"columns\":[\"name\"],\"record\":\"a\"}\n");
+    let redrive = arguments!["--input", dead, "--format", "dead-letters"];
+    produce(&config, &redrive).with(2).saying(&["job.toml:5: record.key: the input has no column `id`"]);
+    place.folder.file("dead.jsonl", "{\"line\":1,\"format\":\"lines\",\"record\":\"a\"}\n");
+    produce(&config, &redrive).with(2).saying(&["record.key: needs fields, which lines and records do not have"]);
+    job(&place, "[input]\nformat = \"dead-letters\"\n");
+    produce(&config, &redrive)
+        .with(2)
+        .saying(&["job.toml:5: input.format: must be the format of the records that are in dead letters"]);
+}
