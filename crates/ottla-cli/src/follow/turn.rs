@@ -557,9 +557,9 @@ mod tests {
             }
             following.scan();
             while following.turns(7) {}
-            for file in 0..3 {
+            for (file, written) in written.into_iter().enumerate() {
                 let rows: Vec<_> = following.read.iter().filter(|(input, _)| *input == name(file)).map(|(_, row)| row.clone()).collect();
-                let wanted: Vec<_> = (0..written[file]).map(|n| format!("{n}-end")).collect();
+                let wanted: Vec<_> = (0..written).map(|n| format!("{n}-end")).collect();
                 prop_assert_eq!(rows, wanted);
             }
         }

@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn the_page_has_all_metrics() {
-        let mut page = format!(
+        let mut page = String::from(
             "# Metrics of the command\n\n`ottla produce --metrics ADDRESS` serves these metrics at `/metrics`, and those of the producer \
              ([metrics.md](metrics.md)) with the prefix `kafka_producer_` and `_` for `-`, such as `kafka_producer_record_send_total`. Generated from the source; \
-             `UPDATE_DOCS=1 cargo test -p ottla-cli` writes it again.\n\n| Metric | Type | Label | |\n| --- | --- | --- | --- |\n"
+             `UPDATE_DOCS=1 cargo test -p ottla-cli` writes it again.\n\n| Metric | Type | Label | |\n| --- | --- | --- | --- |\n",
         );
         for Definition { name, kind, label, help } in ALL {
             let label = if label.is_empty() { String::new() } else { format!("`{label}`") };

@@ -12,7 +12,7 @@ const OLD: (u32, Duration) = (10, Duration::from_secs(60));
 
 /// The last progress that a check has seen.
 #[derive(Debug, Default)]
-pub(super) struct Health(Option<(u64, Instant)>);
+pub(super) struct Health(Option<(f64, Instant)>);
 
 impl Health {
     /// Why the run is not healthy; `None` if it is.
@@ -28,7 +28,7 @@ impl Health {
         let value = |name| metrics.value(name).unwrap_or(0.0);
         let is_outstanding = value("buffer-available-bytes") < value("buffer-total-bytes");
         let reports = value("record-send-total") + value("record-error-total");
-        if let Some(stalled) = self.stalled(reports as u64, is_outstanding, Instant::now()) {
+        if let Some(stalled) = self.stalled(reports, is_outstanding, Instant::now()) {
             return Some(format!("no record was acknowledged for {} s, and some are waiting", stalled.as_secs()));
         }
         let age = run.progress.age();
@@ -37,7 +37,7 @@ impl Health {
     }
 
     /// For how long there has been no progress, if that is too long. The time begins with a check that finds nothing outstanding.
-    fn stalled(&mut self, reports: u64, is_outstanding: bool, now: Instant) -> Option<Duration> {
+    fn stalled(&mut self, reports: f64, is_outstanding: bool, now: Instant) -> Option<Duration> {
         match self.0 {
             Some((before, since)) if is_outstanding && before == reports => {
                 Some(now.saturating_duration_since(since)).filter(|stalled| *stalled > STALLED)
@@ -62,7 +62,8 @@ mod tests {
     fn records_that_wait_without_a_report_are_a_stall() {
         let mut health = Health::default();
         let start = Instant::now();
-        let mut at = |seconds, reports, is_outstanding| {
+        let mut at = |seconds, reports: u32, is_outstanding| {
+            let reports = f64::from(reports);
             health.stalled(reports, is_outstanding, start + Duration::from_secs(seconds)).map(|stalled| stalled.as_secs())
         };
         assert_eq!(at(0, 5, false), None);
