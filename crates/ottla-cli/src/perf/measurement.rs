@@ -17,7 +17,7 @@ use super::{
     latencies::Counts,
     outcome::{decimal, mebibytes},
     schedule::Due,
-    series::{Sample, Series, sample},
+    series::{Series, sample},
 };
 use crate::{
     exit::{Exit, Failure, chain},
@@ -151,10 +151,10 @@ impl Sampler {
         let mut samples = Samples::new(Arc::clone(measurement), Output::stderr());
         let take = move || {
             while stopped.recv_timeout(SAMPLE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                samples.take(batch(&producer));
+                samples.take(batch(&producer), false);
                 samples.show();
             }
-            samples.take(batch(&producer));
+            samples.take(batch(&producer), true);
             samples.end()
         };
         let thread = thread::Builder::new().name("ottla-samples".to_owned()).spawn(take);
@@ -204,28 +204,27 @@ impl Samples {
         }
     }
 
-    /// Takes a sample of what was reported since the last one.
-    fn take(&mut self, batch: [Option<f64>; 2]) {
+    /// Takes a sample of what was reported since the last one, or at the end of the run.
+    fn take(&mut self, batch: [Option<f64>; 2], is_last: bool) {
         let Some(&begun) = self.measurement.begun.get() else { return };
         self.taken.clear();
         self.measurement.exchange(&mut self.taken);
         let now = self.measurement.now();
         let length = now.saturating_sub(self.end.unwrap_or(begun));
         self.end = Some(now);
-        // After the last report: what follows is no part of the run.
+        let sample = sample(&self.taken, now.saturating_sub(begun), length, batch);
+        // The time after the last report is no part of the run.
         let is_empty = self.taken.acknowledged == 0 && self.taken.failed() == 0;
-        if !(is_empty && length < SAMPLE_INTERVAL) {
-            self.series.push(self.sample(now.saturating_sub(begun), length, batch));
+        match is_last {
+            false => self.series.push(sample),
+            true if is_empty => {}
+            true => self.series.push_last(sample),
         }
         self.whole.add(&self.taken);
         let (counts, time, samples) = &mut self.line;
         counts.add(&self.taken);
         *time += length;
         *samples += 1;
-    }
-
-    fn sample(&self, end: Duration, length: Duration, batch: [Option<f64>; 2]) -> Sample {
-        sample(&self.taken, end, length, batch)
     }
 
     fn show(&mut self) {
@@ -290,12 +289,12 @@ mod tests {
         let mut samples = Samples::new(Arc::clone(&measurement), Output::stderr());
         let due = |is_warmup| Due { time: measurement.now(), is_warmup };
         measurement.begin(due(true));
-        samples.take([None, None]);
+        samples.take([None, None], false);
         assert_eq!((samples.series.samples().len(), samples.end), (0, None));
         measurement.begin(due(false));
         for _ in 0..3 {
             measurement.interval().counts.acknowledge(Duration::ZERO, measurement.now(), 5);
-            samples.take([None, None]);
+            samples.take([None, None], false);
         }
         let (counts, series) = samples.end();
         assert_eq!((counts.acknowledged, counts.bytes, counts.latencies.count()), (3, 15, 3));

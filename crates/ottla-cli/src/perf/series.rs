@@ -95,6 +95,14 @@ impl Series {
         }
     }
 
+    /// Adds the last interval of a run. One that is much shorter than the others is merged with the one before: its rate and latencies say little.
+    pub(crate) fn push_last(&mut self, sample: Sample) {
+        match self.samples.last_mut().filter(|last| sample.length_s < last.length_s / 2.0) {
+            Some(last) => last.merge(&sample),
+            None => self.push(sample),
+        }
+    }
+
     pub(crate) fn samples(&self) -> &[Sample] {
         &self.samples
     }
@@ -150,6 +158,21 @@ mod tests {
             }
             assert_eq!(end, f64::from(seconds));
         }
+    }
+
+    #[test]
+    fn a_short_last_interval_is_merged() {
+        let last = |length_s| {
+            let mut series = Series::new();
+            series.push(second(1));
+            series.push_last(Sample { length_s, ..second(2) });
+            series.samples().iter().map(|sample| (sample.acknowledged, sample.length_s)).collect::<Vec<_>>()
+        };
+        assert_eq!(last(0.25), [(2, 1.25)]);
+        assert_eq!(last(0.75), [(1, 1.0), (1, 0.75)]);
+        let mut only = Series::new();
+        only.push_last(Sample { length_s: 0.01, ..second(1) });
+        assert_eq!(only.samples().len(), 1);
     }
 
     #[test]
