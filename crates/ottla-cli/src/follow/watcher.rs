@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashSet,
-    fs::File,
+    fs::{File, OpenOptions},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -39,6 +40,8 @@ pub(super) struct Scanner {
     paths: Vec<InputPath>,
     /// The files that the run writes or has as configuration.
     never: Vec<PathBuf>,
+    /// The files that have been at these paths, such as dead letters that were renamed. The handles keep others from getting their inodes.
+    never_files: Vec<(FileIdentity, File)>,
     /// The files at the paths in the last scan.
     present: HashSet<(PathBuf, FileIdentity)>,
     told: HashSet<String>,
@@ -46,13 +49,14 @@ pub(super) struct Scanner {
 
 impl Scanner {
     pub(super) fn new(paths: Vec<InputPath>, never: Vec<PathBuf>) -> Self {
-        Self { paths, never, present: HashSet::new(), told: HashSet::new() }
+        Self { paths, never, never_files: Vec::new(), present: HashSet::new(), told: HashSet::new() }
     }
 
     /// Opens the files that were not at their paths in the scan before, in the order of the inputs.
     pub(super) fn scan(&mut self) -> Found {
         let mut found = Found::default();
-        let identities: Vec<_> = self.never.iter().filter_map(|path| FileIdentity::of_path(path)).collect();
+        self.look_at_never();
+        let identities: Vec<_> = self.never_files.iter().map(|(identity, _)| *identity).collect();
         let identities: Vec<_> =
             identities.into_iter().chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect();
         let files = match existing(&self.paths, &identities) {
@@ -67,14 +71,14 @@ impl Scanner {
         let mut present = HashSet::new();
         for path in files {
             let Some(identity) = FileIdentity::of_path(&path) else { continue };
-            if absolute(&path).is_some_and(|path| never.contains(&path)) {
+            if self.is_never(identity) || absolute(&path).is_some_and(|path| never.contains(&path)) {
                 continue;
             }
             if self.present.contains(&(path.clone(), identity)) {
                 present.insert((path, identity));
                 continue;
             }
-            match File::open(&path).and_then(|file| Ok((file.metadata()?, file))) {
+            match open(&path).and_then(|file| Ok((file.metadata()?, file))) {
                 Ok((metadata, file)) if metadata.is_file() => {
                     // Another file may have the path by now.
                     let Some(identity) = FileIdentity::of(&metadata) else { continue };
@@ -90,6 +94,24 @@ impl Scanner {
         found
     }
 
+    /// Notes the files that must not be followed, and forgets those that were deleted.
+    fn look_at_never(&mut self) {
+        self.never_files.retain(|(_, file)| file.metadata().is_ok_and(|metadata| metadata.nlink() > 0));
+        for path in &self.never {
+            let is_known = FileIdentity::of_path(path).is_none_or(|identity| self.is_never(identity));
+            // A pipe would get another reader.
+            if is_known || !path.is_file() {
+                continue;
+            }
+            let Ok(file) = open(path) else { continue };
+            self.never_files.extend(FileIdentity::of_file(&file).map(|identity| (identity, file)));
+        }
+    }
+
+    fn is_never(&self, identity: FileIdentity) -> bool {
+        self.never_files.iter().any(|(never, _)| *never == identity)
+    }
+
     /// The names of the paths that have no file now.
     pub(super) fn missing(&self) -> Vec<String> {
         let is_missing = |path: &&InputPath| existing(std::slice::from_ref(*path), &[]).is_ok_and(|files| files.is_empty());
@@ -101,6 +123,11 @@ impl Scanner {
             found.errors.push(error);
         }
     }
+}
+
+/// Opens a file for reading. A pipe that has got the path meanwhile does not block.
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }
 
 /// The path without symbolic links in its folder; the file itself may be absent.
@@ -177,6 +204,24 @@ mod tests {
         fs::remove_file(at("a.log")).unwrap();
         fs::write(at("late.txt"), "").unwrap();
         assert_eq!(names(&mut scanner), ["late.txt"]);
+    }
+
+    #[test]
+    fn a_file_of_the_run_is_not_found_after_it_was_renamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("dead.jsonl"), "{}\n").unwrap();
+        let mut scanner = Scanner::new(vec![InputPath::new(at("*.jsonl*"))], vec![at("dead.jsonl"), at("run.ckpt")]);
+        assert_eq!(names(&mut scanner), [""; 0]);
+        fs::rename(at("dead.jsonl"), at("dead.jsonl.1")).unwrap();
+        fs::write(at("dead.jsonl"), "{}\n").unwrap();
+        assert_eq!(names(&mut scanner), [""; 0]);
+        fs::rename(at("dead.jsonl"), at("dead.jsonl.2")).unwrap();
+        fs::write(at("a.jsonl"), "{}\n").unwrap();
+        assert_eq!(names(&mut scanner), ["a.jsonl"]);
+        fs::remove_file(at("dead.jsonl.1")).unwrap();
+        scanner.scan();
+        assert_eq!(scanner.never_files.len(), 1, "a deleted file is not kept open");
     }
 
     #[test]
