@@ -167,10 +167,12 @@ impl FollowedFile {
         self.unchanged_since.elapsed() >= wait && (self.was_replaced || since.elapsed() >= wait)
     }
 
-    /// Whether its decompressed bytes are those that were read of another file, or at least begin with its first 64 KiB.
+    /// Whether its decompressed bytes are those of another file, read or not, or at least begin with its first 64 KiB.
     pub(super) fn is_copy_of(&self, other: &Self) -> bool {
-        let length = other.tail.offset().min(BEGINNING);
-        let is_copy = || digest(other.tail.file(), length).and_then(|sha256| self.has_content(length, &sha256));
+        let is_copy = || {
+            let length = other.tail.size()?.min(BEGINNING);
+            self.has_content(length, &digest(other.tail.file(), length)?)
+        };
         !other.is_compressed && is_copy().unwrap_or(false)
     }
 
@@ -194,6 +196,22 @@ pub(super) struct FinishedFile {
     beginning: u64,
     sha256: String,
     is_compressed: bool,
+    age: Age,
+}
+
+/// Distinguishes a file from a later one with the same inode.
+#[derive(Debug, PartialEq)]
+enum Age {
+    Created(SystemTime),
+    /// The size and the last modification, where the file system does not keep the time of creation.
+    Modified(u64, Option<SystemTime>),
+}
+
+impl Age {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(metadata.created().map_or_else(|_| Self::Modified(metadata.len(), metadata.modified().ok()), Self::Created))
+    }
 }
 
 impl FinishedFile {
@@ -207,16 +225,47 @@ impl FinishedFile {
             beginning,
             sha256: digest(file.tail.file(), beginning)?,
             is_compressed: file.is_compressed,
+            age: Age::of(file.tail.file())?,
         })
     }
 
     /// Whether a file is this one, with whatever name, and not another one that has got its inode.
     pub(super) fn is(&self, identity: FileIdentity, file: &File) -> bool {
-        self.beginning > 0 && self.identity == identity && digest(file, self.beginning).is_ok_and(|sha256| sha256 == self.sha256)
+        self.beginning > 0
+            && self.identity == identity
+            && Age::of(file).is_ok_and(|age| age == self.age)
+            && digest(file, self.beginning).is_ok_and(|sha256| sha256 == self.sha256)
     }
 
     /// Whether a compressed file has the content of this one.
     pub(super) fn has_copy(&self, file: &FollowedFile) -> bool {
         !self.is_compressed && file.has_content(self.beginning, &self.sha256).unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, thread, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn a_later_file_with_the_inode_and_the_beginning_of_a_finished_one_is_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let create = |name: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, "id,name\n").unwrap();
+            let file = File::open(&path).unwrap();
+            let identity = FileIdentity::of_file(&file).unwrap();
+            (path, file, identity)
+        };
+        let (path, file, identity) = create("a.csv");
+        let tail = Tail::new(Arc::new(file.try_clone().unwrap()), Arc::default());
+        let finished = FinishedFile::of(&FollowedFile::new(path.clone(), tail, identity)).unwrap();
+        fs::rename(path, folder.path().join("a.csv.1")).unwrap();
+        assert!(finished.is(identity, &file), "the same file with another name");
+        thread::sleep(Duration::from_millis(50));
+        let (_, later, _) = create("b.csv");
+        assert!(!finished.is(identity, &later));
     }
 }

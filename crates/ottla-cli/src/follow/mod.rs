@@ -124,9 +124,13 @@ impl<'a> Followed<'a> {
         let first = std::mem::take(&mut self.first);
         let later = self.watcher.as_ref().map(Watcher::take).unwrap_or_default();
         first.errors.iter().chain(&later.errors).for_each(|error| totals.tell(error));
-        let mut found = Vec::new();
+        let mut found: Vec<Appeared> = Vec::new();
+        let mut other_paths = Vec::new();
         for appeared in first.files.into_iter().chain(later.files) {
-            if !self.is_known(&appeared) {
+            if found.iter().any(|known| known.identity == appeared.identity) {
+                // It was renamed before it was admitted.
+                other_paths.push((appeared.identity, appeared.path));
+            } else if !self.is_known(&appeared) {
                 found.push(appeared);
             }
         }
@@ -147,6 +151,9 @@ impl<'a> Followed<'a> {
             file.continue_at(position.map(|then| then.position()).filter(|position| position.offset > 0));
             if was_replaced {
                 file.note_replaced_before();
+            }
+            for (_, path) in other_paths.iter().filter(|(other, _)| *other == identity) {
+                file.note_path(path);
             }
             self.push(input, file, totals);
         }

@@ -438,6 +438,36 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_renamed_before_it_is_admitted_is_read_once() {
+        let run = Run::new("a.log*", &["--format", "lines"]);
+        let mut following = run.followed();
+        append(&run.at("a.log"), "1\n");
+        let first = following.scanner.scan();
+        following.followed.first.files.extend(first.files);
+        fs::rename(run.at("a.log"), run.at("a.log.1")).unwrap();
+        append(&run.at("a.log"), "2\n");
+        assert_eq!(following.rows(), ["1", "2"]);
+        assert_eq!(following.followed.inputs.len(), 1);
+    }
+
+    #[test]
+    fn a_compressed_file_is_left_out_while_its_original_is_not_read_yet() {
+        let run = Run::new("a.log*", &["--format", "lines"]);
+        let mut following = run.followed();
+        let backlog = "1\n".repeat(5000);
+        append(&run.at("a.log"), &backlog);
+        following.scan();
+        fs::remove_file(run.at("a.log")).unwrap();
+        append(&run.at("a.log"), "2\n");
+        following.scan();
+        fs::rename(run.at("a.log"), run.at("a.log.1")).unwrap();
+        fs::write(run.at("a.log.1.gz"), gzip(b"2\n")).unwrap();
+        fs::remove_file(run.at("a.log.1")).unwrap();
+        let rows = following.rows();
+        assert_eq!((rows.len(), rows.iter().filter(|row| *row == "2").count()), (5001, 1));
+    }
+
+    #[test]
     fn a_busy_file_does_not_delay_the_others() {
         let run = Run::new("*.log", &[]);
         append(&run.at("a.log"), &"a\n".repeat(5000));
