@@ -14,10 +14,13 @@ use crate::{
     plan::Plan,
 };
 
-use super::watcher::Appeared;
+use super::watcher::{Appeared, absolute};
 
 /// How often a folder is listed until its files do not change.
 const LISTINGS: u32 = 100;
+
+/// The endings of compressed files.
+const COMPRESSED: [&str; 5] = [".gz", ".zst", ".xz", ".lz4", ".bz2"];
 
 /// A file of a path, and where it begins.
 #[derive(Debug)]
@@ -47,6 +50,7 @@ pub(super) fn locate(
     found: Vec<Appeared>,
     checkpoints: &mut Checkpoints,
     plan: &Plan,
+    never: &[PathBuf],
     tell: &dyn Fn(&str),
 ) -> Result<Vec<Located>, String> {
     let mut candidates = Vec::new();
@@ -159,11 +163,18 @@ pub(super) fn locate(
     }
     let known: Vec<FileIdentity> =
         located.iter().chain(&rest).filter(|one| one.position.is_some()).map(|one| one.appeared.identity).collect();
+    // The files that the run writes are not read, and a path that is named in the inputs is not one that another path had.
+    let named = plan.follow().map(|(paths, _)| paths.iter().filter_map(|path| absolute(&path.whole())).collect::<Vec<_>>());
+    let other_inputs: Vec<PathBuf> =
+        named.unwrap_or_default().into_iter().chain(never.iter().filter_map(|path| absolute(path))).collect();
+    let written = never.iter().filter_map(|path| FileIdentity::of_path(path));
+    let known: Vec<FileIdentity> =
+        known.into_iter().chain(written).chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect();
     let mut between = Vec::new();
     for Located { input, appeared, .. } in &located {
         let Ok(key) = canonical_of_absent(input) else { continue };
         let modified = appeared.file.metadata().and_then(|metadata| metadata.modified()).map_err(failed(input))?;
-        for appeared in replaced_since(Path::new(&key), modified, &known).map_err(failed(input))? {
+        for appeared in replaced_since(Path::new(&key), modified, &known, &other_inputs).map_err(failed(input))? {
             if between.iter().any(|other: &Located| other.appeared.identity == appeared.identity) {
                 continue;
             }
@@ -216,9 +227,10 @@ fn sibling(path: &Path, then: &FilePosition) -> io::Result<Sibling> {
     })
 }
 
-/// The files that had the path after the one that was last modified at this time, the oldest first.
-fn replaced_since(path: &Path, modified: SystemTime, known: &[FileIdentity]) -> io::Result<Vec<Appeared>> {
-    let others = others(path, |other| is_replaced_name(path, other))?;
+/// The files that had the path after the one that was last modified at this time, the oldest first. Those that are known or have one of the
+/// paths `not` are left out.
+fn replaced_since(path: &Path, modified: SystemTime, known: &[FileIdentity], not: &[PathBuf]) -> io::Result<Vec<Appeared>> {
+    let others = others(path, |other| is_replaced_name(path, other) && !not.iter().any(|not| not == other))?;
     let now = FileIdentity::of_path(path);
     let paths: Vec<PathBuf> = others.iter().map(|other| other.path.clone()).collect();
     let mut found = Vec::new();
@@ -266,20 +278,30 @@ fn open(path: PathBuf) -> io::Result<Appeared> {
     Ok(Appeared { path, file, identity })
 }
 
-/// Whether a file is named as one that had the path: `app.log.1`, `app.log-20260102.gz`, `app-20260102.log` or `app.1.log` for `app.log`.
+/// Whether a file is named as one that had the path: `app.log.1`, `app.log-20260102.gz`, `app-20260102.log` or `app.1.log` for `app.log`. Only
+/// numbers and dates are added to the name, so that `app-errors.log` and `app.log.failed` are other files.
 fn is_replaced_name(path: &Path, other: &Path) -> bool {
     let text = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let (name, other) = (text(path), text(other));
+    let (name, mut other) = (text(path), text(other));
+    let compressed = COMPRESSED.iter().find(|suffix| other.ends_with(*suffix) && !name.ends_with(*suffix));
+    other.truncate(other.len() - compressed.map_or(0, |suffix| suffix.len()));
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
-    let begins = |rest: &str| rest.starts_with(['.', '-', '_']);
-    let after_name = other.strip_prefix(&name).is_some_and(begins);
-    let has_extension = |rest: &str| {
-        let after = rest.find(&extension).filter(|at| *at > 0).map(|at| &rest[at + extension.len()..]);
-        after.is_some_and(|after| after.is_empty() || after.starts_with('.'))
+    let after_name = other.strip_prefix(&name).is_some_and(is_number_or_date);
+    let in_name = || {
+        let rest = other.strip_prefix(&stem)?;
+        let (before, after) = rest.split_at(rest.find(&extension)?);
+        let after = &after[extension.len()..];
+        Some(is_number_or_date(before) && (after.is_empty() || is_number_or_date(after)))
     };
-    let in_name = !extension.is_empty() && other.strip_prefix(&stem).is_some_and(|rest| begins(rest) && has_extension(rest));
-    after_name || in_name
+    after_name || !extension.is_empty() && in_name().unwrap_or(false)
+}
+
+/// Whether a part of a name is a separator and numbers, such as `.1`, `-20260102` or `_2026-01-02T13:00:00Z`.
+fn is_number_or_date(part: &str) -> bool {
+    let is_number = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_time = |token: &str| token.strip_suffix('Z').unwrap_or(token).split('T').all(is_number);
+    part.strip_prefix(['.', '-', '_']).is_some_and(|rest| rest.split(['.', '-', '_', ':', '+']).all(is_time))
 }
 
 fn is_compressed_file(path: &Path, file: &File) -> bool {
@@ -312,10 +334,25 @@ mod tests {
     #[test]
     fn names_of_replaced_files_are_known() {
         let is_one = |other: &str| is_replaced_name(Path::new("/var/app.log"), Path::new("/var").join(other).as_path());
-        for other in ["app.log.1", "app.log.2.gz", "app.log-20260102", "app-20260102.log.zst", "app.1.log", "app.log_old"] {
+        for other in [
+            "app.log.1",
+            "app.log.2.gz",
+            "app.log-20260102",
+            "app-20260102.log.zst",
+            "app.1.log",
+            "app-2026-01-02-1.log.gz",
+            "app.log.2026-01-02T13:00:00Z",
+            "app.log-20260102.3",
+            "app-20260102.log.1",
+        ] {
             assert!(is_one(other), "{other}");
         }
-        for other in ["app2.log", "app.txt", "application.log", "other.log.1", "app", "app.log2"] {
+        for other in ["app2.log", "app.txt", "application.log", "other.log.1", "app", "app.log2", "app.log.gz"] {
+            assert!(!is_one(other), "{other}");
+        }
+        for other in
+            ["app-errors.log", "app_access.log", "app.log.ckpt", "app.log.ckpt.tmp", "app.log.failed", "app.log.", "app-T1.log"]
+        {
             assert!(!is_one(other), "{other}");
         }
     }

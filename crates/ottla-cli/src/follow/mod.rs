@@ -39,6 +39,8 @@ const MAX_FINISHED: usize = 10_000;
 pub(crate) struct Followed<'a> {
     plan: &'a Plan,
     settings: FollowSettings,
+    /// The files that the run writes or has as configuration.
+    never: Vec<PathBuf>,
     progress: Option<Arc<RunProgress>>,
     /// The first scan, until it is admitted.
     first: Found,
@@ -74,7 +76,7 @@ impl<'a> Followed<'a> {
         never: Vec<PathBuf>,
         interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
-        let mut scanner = Scanner::new(paths.to_vec(), never);
+        let mut scanner = Scanner::new(paths.to_vec(), never.clone());
         let first = scanner.scan();
         if !first.errors.is_empty() {
             return Err(Failure::problems(first.errors));
@@ -83,13 +85,14 @@ impl<'a> Followed<'a> {
             message::tell(format_args!("{name}: no such file yet; waiting for it"));
         }
         let watcher = Watcher::start(scanner, settings.poll, interrupt)?;
-        Ok(Self::new(plan, settings, first, Some(watcher)))
+        Ok(Self { never, ..Self::new(plan, settings, first, Some(watcher)) })
     }
 
     fn new(plan: &'a Plan, settings: FollowSettings, first: Found, watcher: Option<Watcher>) -> Self {
         Self {
             plan,
             settings,
+            never: Vec::new(),
             progress: None,
             first,
             watcher,
@@ -136,7 +139,7 @@ impl<'a> Followed<'a> {
         }
         let located = match checkpoints {
             _ if found.is_empty() => return Ok(()),
-            Some(checkpoints) => locate(found, checkpoints, self.plan, &|line| totals.tell(line))?,
+            Some(checkpoints) => locate(found, checkpoints, self.plan, &self.never, &|line| totals.tell(line))?,
             None => {
                 let of_path = |appeared: Appeared| {
                     let input = appeared.path.clone();

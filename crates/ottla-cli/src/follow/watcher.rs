@@ -131,7 +131,7 @@ fn open(path: &Path) -> std::io::Result<File> {
 }
 
 /// The path without symbolic links in its folder; the file itself may be absent.
-fn absolute(path: &Path) -> Option<PathBuf> {
+pub(super) fn absolute(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?))
 }

@@ -163,6 +163,32 @@ fn a_run_continues_with_the_file_that_was_replaced_meanwhile() {
 }
 
 #[test]
+fn only_files_that_had_the_path_are_sent_before_the_new_one() {
+    let place = Place::new(1);
+    let checkpoint = FILE.replace("orders.ckpt", "app.log.ckpt");
+    let follow = Follow::new(&place, "app.log", "", &checkpoint);
+    follow.append("app.log", "1\n");
+    let dead = place.folder.path("app.log.9");
+    let start = || follow.start(&["--dead-letter", dead.to_str().unwrap()]);
+    let child = start();
+    place.wait_for(1);
+    stop(child);
+    thread::sleep(Duration::from_millis(20));
+    follow.rename("app.log", "app.log.2");
+    for other in ["app-errors.log", "app_access.log", "app.log.failed"] {
+        follow.append(other, "other\n");
+    }
+    append(&dead, "dead\n");
+    follow.append("app.log.1", "2\n");
+    follow.append("app.log", "3\n");
+    let child = start();
+    place.wait_for(3);
+    thread::sleep(Duration::from_millis(300));
+    stop(child);
+    assert_eq!(place.values(), ["1", "2", "3"]);
+}
+
+#[test]
 fn renamed_and_compressed_files_of_a_pattern_are_not_sent_again_by_later_runs() {
     let place = Place::new(1);
     let follow = Follow::new(&place, "a.log*\"\nformat = \"lines", "", FILE);
