@@ -51,7 +51,8 @@ pub(crate) struct Due {
 
 /// Calls `send` for each record when it is due, until the limits are reached or `send` breaks. Returns when the first measured record was due.
 ///
-/// A record that is due while an earlier `send` still blocks is sent late, and its latency counts from the time at which it was due.
+/// A record that is due while an earlier `send` still blocks is sent late, and its latency counts from the time at which it was due. The first
+/// measured record is due at the earliest when the last one of the warm-up was sent, so that a delay of the warm-up is not part of the figures.
 pub(crate) fn run(
     schedule: Schedule,
     limits: Limits,
@@ -61,10 +62,11 @@ pub(crate) fn run(
     let last = limits.records.map_or(u64::MAX, |records| limits.warmup.saturating_add(records));
     let mut begun = None;
     for index in 0..last {
-        let time = schedule.due(index).unwrap_or_else(|| clock.now());
         let is_warmup = index < limits.warmup;
+        let mut time = schedule.due(index).unwrap_or_else(|| clock.now());
         if !is_warmup {
-            let begun = *begun.get_or_insert(time);
+            let begun = *begun.get_or_insert_with(|| time.max(clock.now()));
+            time = schedule.due(index - limits.warmup).map_or(time, |after| begun.saturating_add(after));
             // Also if the rate is not reached, and the record was due long ago.
             if limits.duration.is_some_and(|duration| time.max(clock.now()).saturating_sub(begun) >= duration) {
                 break;
@@ -162,6 +164,20 @@ mod tests {
         });
         assert_eq!(warmup, [true, true, true, true, true, false, false, false]);
         assert_eq!(begun, Some(Duration::from_millis(50)));
+    }
+
+    #[test]
+    fn a_delay_of_the_warmup_does_not_count() {
+        let limits = Limits { warmup: 3, records: Some(4), duration: Some(Duration::from_millis(35)) };
+        let stall = |record| if record == 1 { 5000 } else { 1 };
+        // The third record of the warm-up is late, and those after it are on time again.
+        assert_eq!(latencies(Schedule::Rate(100.0), limits, stall), [1, 5000, 4991, 1, 1, 1, 1]);
+        let clock = ScriptedClock::default();
+        let begun = run(Schedule::Rate(100.0), limits, &clock, |due| {
+            clock.pass(if due.is_warmup { 100 } else { 0 });
+            ControlFlow::Continue(())
+        });
+        assert_eq!((begun, clock.now()), (Some(Duration::from_millis(300)), Duration::from_millis(330)));
     }
 
     #[test]
