@@ -10,7 +10,8 @@ const STALLED: Duration = Duration::from_secs(60);
 /// How old a checkpoint may be, in intervals, and at least.
 const OLD: (u32, Duration) = (10, Duration::from_secs(60));
 
-/// The last progress that a check has seen.
+/// The reports when a check first found records outstanding without a report since, and the time of that check; `None` if nothing was
+/// outstanding at the last check.
 #[derive(Debug, Default)]
 pub(super) struct Health(Option<(f64, Instant)>);
 
@@ -36,10 +37,14 @@ impl Health {
         (age > old(interval)).then(|| format!("the last checkpoint is {} s old", age.as_secs()))
     }
 
-    /// For how long there has been no progress, if that is too long. The time begins with a check that finds nothing outstanding.
+    /// For how long there has been no progress, if that is too long. The time begins with a check that finds records outstanding.
     fn stalled(&mut self, reports: f64, is_outstanding: bool, now: Instant) -> Option<Duration> {
         match self.0 {
-            Some((before, since)) if is_outstanding && before == reports => {
+            _ if !is_outstanding => {
+                self.0 = None;
+                None
+            }
+            Some((before, since)) if before == reports => {
                 Some(now.saturating_duration_since(since)).filter(|stalled| *stalled > STALLED)
             }
             _ => {
@@ -72,6 +77,10 @@ mod tests {
         assert_eq!(at(1070, 6, true), None, "one was reported");
         assert_eq!(at(1131, 6, true), Some(61));
         assert_eq!(at(1132, 7, true), None);
+        assert_eq!(at(1140, 8, false), None);
+        assert_eq!(at(1260, 8, true), None, "the record may have been sent just now");
+        assert_eq!(at(1320, 8, true), None);
+        assert_eq!(at(1321, 8, true), Some(61));
     }
 
     #[test]
