@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    net::{TcpStream, ToSocketAddrs as _},
+    net::{SocketAddr, TcpStream, ToSocketAddrs as _},
     time::Duration,
 };
 
 use crate::exit::{Exit, Failure};
 
-/// The longest wait for the connection, and for each part of the answer.
+/// The longest wait for the connection to an address, and for each part of the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The longest answer that is read.
 const LONGEST: u64 = 64 * 1024;
@@ -35,9 +35,20 @@ fn with_host(address: &str) -> String {
     }
 }
 
+/// Connects to the first address that accepts: `localhost` may be `::1` as well as 127.0.0.1.
+fn connect(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let mut failed = io::Error::other("the host name has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
 fn ask(address: &str) -> io::Result<String> {
-    let resolved = address.to_socket_addrs()?.next().ok_or_else(|| io::Error::other("the host name has no address"))?;
-    let mut stream = TcpStream::connect_timeout(&resolved, PATIENCE)?;
+    let mut stream = connect(address.to_socket_addrs()?)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
@@ -81,6 +92,18 @@ mod tests {
         );
         assert_eq!(outcome("HTTP/1.0 404 Not Found\r\n\r\n"), Err("HOST:PORT: not healthy: HTTP/1.0 404 Not Found".to_owned()));
         assert_eq!(outcome(""), Err("HOST:PORT: not healthy: ".to_owned()));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn each_address_of_a_name_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = listener.local_addr().unwrap();
+        // On another address of loopback nothing listens on this port.
+        let closed = SocketAddr::from(([127, 0, 0, 2], open.port()));
+        assert_eq!(connect([closed, open].into_iter()).unwrap().peer_addr().unwrap(), open);
+        assert_eq!(connect([closed].into_iter()).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(connect([].into_iter()).unwrap_err().to_string(), "the host name has no address");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     str::FromStr,
 };
 
-/// An address for metrics: `9400` or `:9400` is the port on 127.0.0.1.
+/// An address for metrics: `9400` or `:9400` is the port on 127.0.0.1, and so is `localhost:9400` where there is IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MetricsAddress(pub(crate) SocketAddr);
 
@@ -17,16 +17,33 @@ impl FromStr for MetricsAddress {
         if let Ok(port) = port.parse() {
             return Ok(Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)));
         }
-        let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-        resolved.map(Self).ok_or_else(|| {
+        text.to_socket_addrs().ok().and_then(|addresses| chosen(text, addresses)).map(Self).ok_or_else(|| {
             format!("must be a port, such as 9400, or HOST:PORT, such as 0.0.0.0:9400 for all interfaces, but is {text:?}")
         })
     }
 }
 
+/// The first address; for `localhost` the first of IPv4, which is that of a port alone.
+fn chosen(text: &str, mut addresses: impl Iterator<Item = SocketAddr>) -> Option<SocketAddr> {
+    let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
+    if host.eq_ignore_ascii_case("localhost") {
+        // The first of those that are equal.
+        return addresses.min_by_key(SocketAddr::is_ipv6);
+    }
+    addresses.next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn localhost_is_ipv4_if_there_is_one() {
+        let addresses = ["[::1]:9400", "127.0.0.1:9400", "127.0.0.2:9400"].map(|address| address.parse::<SocketAddr>().unwrap());
+        assert_eq!(chosen("localhost:9400", addresses.into_iter()), Some(addresses[1]));
+        assert_eq!(chosen("localhost:9400", addresses[..1].iter().copied()), Some(addresses[0]));
+        assert_eq!(chosen("example.org:9400", addresses.into_iter()), Some(addresses[0]));
+    }
 
     #[test]
     fn a_port_alone_is_one_of_loopback() {
