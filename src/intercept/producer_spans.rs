@@ -23,6 +23,9 @@ use crate::{ProducerRecord, lock::lock};
 /// links to it. A record that already has a header `traceparent` keeps it; its span has the kind `CLIENT` and a link to that context. Each
 /// record of a batch has a span of its own, because a broker acknowledges records and not the program's batches.
 ///
+/// Records with the same topic and the same `traceparent`, such as several that forward one record, are told apart by the order of their
+/// reports. Between partitions this order may differ from that of sending, and their spans then exchange partition, offset and error.
+///
 /// Pass it to the builder as the last interceptor: a span is found again by topic and `traceparent`, which no other interceptor may change
 /// afterwards. Use it instead of `TraceParent`, not with it. Keys and values are not recorded.
 ///
@@ -37,8 +40,8 @@ use crate::{ProducerRecord, lock::lock};
 pub struct ProducerSpans<T: Tracer = BoxedTracer> {
     tracer: T,
     client_id: Option<String>,
-    /// The spans of records that are not reported, by topic and `traceparent`. Records with the same ones are served in order.
-    open: Mutex<HashMap<Vec<u8>, VecDeque<T::Span>>>,
+    /// The spans of records that are not reported, by topic and `traceparent`.
+    open: Mutex<HashMap<Vec<u8>, Alike<T::Span>>>,
 }
 
 impl ProducerSpans {
@@ -82,6 +85,10 @@ impl<T: Tracer> ProducerSpans<T> {
     }
 }
 
+/// The spans of records with one topic and one `traceparent`, in the order of `send`, in which they are served. `None` is for a record whose span
+/// is not recorded.
+type Alike<S> = VecDeque<Option<S>>;
+
 /// What a span is found by.
 fn key(topic: &str, parent: &[u8]) -> Vec<u8> {
     // A topic's name has no space.
@@ -107,11 +114,13 @@ where
         if !created && span.span_context().is_valid() {
             trace_parent::write(record.headers_mut(), span.span_context());
         }
-        if !span.is_recording() {
+        let is_recording = span.is_recording();
+        if !is_recording && !created {
+            // No other record has this context.
             return;
         }
         if let Some(parent) = trace_parent::value(record.headers_ref()) {
-            lock(&self.open).entry(key(record.topic(), parent)).or_default().push_back(span);
+            lock(&self.open).entry(key(record.topic(), parent)).or_default().push_back(is_recording.then_some(span));
         }
     }
 
@@ -126,7 +135,7 @@ where
         }
         // An exporter may run in `end`.
         drop(open);
-        let Some(mut span) = span else { return };
+        let Some(mut span) = span.flatten() else { return };
         if let Some(partition) = acknowledgement.partition {
             span.set_attribute(KeyValue::new("messaging.destination.partition.id", partition.to_string()));
         }

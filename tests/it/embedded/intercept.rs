@@ -83,11 +83,11 @@ mod producer_spans {
 
     use opentelemetry::{
         Context, Value,
-        trace::{SpanKind, Status, TraceContextExt, Tracer, TracerProvider},
+        trace::{SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState, Tracer, TracerProvider},
     };
     use opentelemetry_sdk::{
         error::OTelSdkResult,
-        trace::{SdkTracerProvider, SpanData, SpanExporter},
+        trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter},
     };
     use ottla::{
         intercept::ProducerSpans,
@@ -200,6 +200,35 @@ mod producer_spans {
             .collect();
         let of_type = |(name, value): (String, String)| (name, value.split(' ').next().unwrap().to_owned());
         assert_eq!(seen.into_iter().map(of_type).collect::<BTreeSet<_>>(), documented);
+    }
+
+    #[test]
+    fn a_span_that_is_not_sampled_keeps_its_place_among_records_with_one_context() {
+        let (kafka, ended) = (kafka(1), Ended::default());
+        let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
+        let provider = SdkTracerProvider::builder().with_sampler(sampler).with_simple_exporter(ended.clone()).build();
+        let spans = ProducerSpans::with_tracer(provider.tracer("test"));
+        // Both records are accepted before one of them is reported.
+        let config = config(&kafka).set("linger.ms", "500").unwrap();
+        let producer: Producer<str, str> = Producer::builder(config).interceptor(spans).build().unwrap();
+        let forwarded = || {
+            let context = "00-00000000000000000000000000000001-0000000000000002-01";
+            ProducerRecord::to("orders").value("v").partition(0).header("traceparent", context)
+        };
+        let first = producer.send(forwarded());
+        let sampled = SpanContext::new(3.into(), 4.into(), TraceFlags::SAMPLED, true, TraceState::default());
+        let second = {
+            let _entered = Context::new().with_remote_span_context(sampled).attach();
+            producer.send(forwarded())
+        };
+        block_on(async {
+            let (first, second) = (first.await.unwrap(), second.await.unwrap());
+            first.await.unwrap();
+            second.await.unwrap();
+        });
+        let spans = ended.0.lock().unwrap().clone();
+        assert_eq!(spans.len(), 1);
+        assert_eq!(attributes(&spans[0])["messaging.kafka.offset"], "int 1");
     }
 
     #[test]
