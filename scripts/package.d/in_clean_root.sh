@@ -46,10 +46,14 @@ cat /tmp/unit.log
 echo "exit code $code"
 [ "$code" = 0 ]
 
+# As "systemctl enable ottla@test" does.
+mkdir -p /etc/systemd/system/multi-user.target.wants
+ln -s /lib/systemd/system/ottla@.service /etc/systemd/system/multi-user.target.wants/ottla@test.service
+
 step apt-get purge ottla
 apt-get -qq purge -y ottla >/tmp/apt.log 2>&1 || { cat /tmp/apt.log; exit 1; }
 rm -f /etc/ottla/test.toml /var/log/test.log /var/log/syslog
-rmdir /etc/ottla 2>/dev/null || true
+rmdir /etc/ottla /etc/systemd/system/multi-user.target.wants /etc/systemd/system /etc/systemd 2>/dev/null || true
 apt-get -qq autoremove --purge -y >/dev/null
 find / -xdev -not -path '/tmp/*' -not -path '/proc/*' | sort >/tmp/after
 left=$(comm -13 /tmp/before /tmp/after | grep -vE '^/(var/(lib/apt|lib/dpkg|cache|log)|etc/ld\.so\.cache)' || true)
