@@ -123,6 +123,9 @@ impl PerfArguments {
     }
 }
 
+/// The size of the largest value in bytes: librdkafka's sizes are numbers of 32 bits.
+const MAX_SIZE: usize = i32::MAX as usize;
+
 /// The sizes of values in bytes: `100`, or `50-200`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sizes(pub(crate) RangeInclusive<usize>);
@@ -140,6 +143,7 @@ impl FromStr for Sizes {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (least, most) = text.split_once('-').unwrap_or((text, text));
         match (least.parse(), most.parse()) {
+            (Ok(least), Ok(most)) if least <= most && most > MAX_SIZE => Err(format!("a value has at most {MAX_SIZE} bytes")),
             (Ok(least), Ok(most)) if least <= most => Ok(Self(least..=most)),
             _ => Err("must be a number of bytes such as 100, or a range such as 50-200".to_owned()),
         }
@@ -175,6 +179,10 @@ mod tests {
         assert_eq!("0-20".parse(), Ok(Sizes(0..=20)));
         for wrong in ["", "-", "-1", "20-10", "1k", "1-2-3"] {
             assert!(wrong.parse::<Sizes>().is_err(), "{wrong}");
+        }
+        assert!("2147483647".parse::<Sizes>().is_ok());
+        for wrong in ["2147483648", "1-18446744073709551615"] {
+            assert_eq!(wrong.parse::<Sizes>(), Err("a value has at most 2147483647 bytes".to_owned()));
         }
     }
 

@@ -53,6 +53,7 @@ impl Target {
     pub(super) fn read(arguments: &PerfArguments, file: Option<&Path>) -> Result<Self, Failure> {
         let file = file.or(arguments.settings.file());
         let mut settings = Settings::read(file, &arguments.settings.set())?;
+        settings.is_strict = arguments.settings.strict;
         let flags = [("acks", &arguments.acks), ("transactional.id", &arguments.transactional_id)];
         for (name, value) in flags {
             if let Some(value) = value {

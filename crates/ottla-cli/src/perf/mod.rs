@@ -8,6 +8,7 @@ mod load;
 mod measurement;
 mod outcome;
 mod page;
+mod page_file;
 mod payload;
 mod schedule;
 mod series;
@@ -15,7 +16,6 @@ mod transactions;
 
 use std::{
     fmt::Display,
-    fs,
     io::{self, Write as _},
 };
 
@@ -26,6 +26,7 @@ use self::{
     comparison::Comparison,
     load::{Running, Target},
     outcome::Outcome,
+    page_file::PageFile,
     payload::Payloads,
 };
 use crate::{
@@ -43,29 +44,24 @@ pub(crate) fn perf(arguments: &PerfArguments) -> Result<Exit, Failure> {
     ended
 }
 
-/// An error means that the first run ended before its first record.
+/// An error means that the first run ended before its first record, and that nothing was printed.
 fn run(arguments: &PerfArguments) -> Result<Exit, Failure> {
     arguments.check()?;
     let running = Running::new(Interrupt::listen()?);
     let mut payloads = Payloads::new(arguments)?;
-    // Before the measurement, so that a path that cannot be written loses no figures.
-    if let Some(path) = &arguments.html {
-        fs::write(path, "").map_err(|error| cannot_write(arguments, &error))?;
-    }
     let load = arguments.load();
     if let [a, b] = &arguments.compare[..] {
         let targets = [Target::read(arguments, Some(a))?, Target::read(arguments, Some(b))?];
+        let page = PageFile::open(arguments)?;
         let comparison = compare(&targets, arguments, &mut payloads, &running)?;
         tell_end(comparison.broken.as_ref().map(|(_, run)| run));
-        print(&comparison, &comparison, arguments.json)?;
-        write_page(arguments, || page::of_comparison(&comparison, &load))?;
-        return Ok(comparison.exit());
+        return Ok(show(&comparison, comparison.exit(), arguments.json, page, || page::of_comparison(&comparison, &load)));
     }
-    let outcome = Target::read(arguments, None)?.measure(arguments, &mut payloads, &running)?;
+    let target = Target::read(arguments, None)?;
+    let page = PageFile::open(arguments)?;
+    let outcome = target.measure(arguments, &mut payloads, &running)?;
     tell_end(Some(&outcome));
-    print(&outcome, &outcome, arguments.json)?;
-    write_page(arguments, || page::of_run(&outcome, &load))?;
-    Ok(outcome.exit())
+    Ok(show(&outcome, outcome.exit(), arguments.json, page, || page::of_run(&outcome, &load)))
 }
 
 /// Runs both configurations in each round.
@@ -111,20 +107,22 @@ fn tell_end(run: Option<&Outcome>) {
     }
 }
 
+/// Prints the figures and writes the page. An error is printed here: after the figures no JSON object with an error may follow.
+fn show<F: Serialize + Display>(
+    figures: &F,
+    exit: Exit,
+    is_json: bool,
+    page: Option<PageFile>,
+    html: impl FnOnce() -> String,
+) -> Exit {
+    let printed = print(figures, figures, is_json).map(drop);
+    let written = page.map_or(Ok(()), |page| page.write(&html()));
+    let failed = [printed, written].into_iter().filter_map(Result::err).map(Failure::tell);
+    failed.fold(exit, |exit, failed| if exit == Exit::Done { failed } else { exit })
+}
+
 fn print(json: &impl Serialize, text: &impl Display, is_json: bool) -> Result<Exit, Failure> {
     let text =
         if is_json { serde_json::to_string(json).map_err(|error| Failure::new(Exit::Failed, error))? } else { text.to_string() };
     written(writeln!(io::stdout(), "{text}"))
-}
-
-fn write_page(arguments: &PerfArguments, page: impl FnOnce() -> String) -> Result<(), Failure> {
-    match &arguments.html {
-        Some(path) => fs::write(path, page()).map_err(|error| cannot_write(arguments, &error)),
-        None => Ok(()),
-    }
-}
-
-fn cannot_write(arguments: &PerfArguments, error: &io::Error) -> Failure {
-    let path = arguments.html.as_deref().unwrap_or_else(|| "-".as_ref()).display();
-    Failure::new(Exit::Failed, format!("--html {path}: cannot be written: {error}"))
 }

@@ -197,6 +197,41 @@ fn the_page_is_complete_and_has_no_secret() {
 }
 
 #[test]
+fn a_file_that_the_command_reads_is_not_overwritten_by_the_page() {
+    let place = Place::new(1);
+    let values = place.folder.file("values.txt", "one");
+    let settings = place.config("b.properties", "linger.ms=0\n");
+    let records = arguments!["--records", "1"];
+    let is_refused = |arguments: Vec<OsString>, file: &std::path::Path, what: &str| {
+        let before = std::fs::read_to_string(file).unwrap();
+        run(arguments.into_iter().chain(arguments!["--html", file])).with(2).saying(&[&format!("{what}; give another file")]);
+        assert_eq!(std::fs::read_to_string(file).unwrap(), before);
+    };
+    is_refused(place.perf(&records), &place.folder.path("producer.properties"), "is a configuration");
+    let compared = arguments!["perf", "--compare", place.config("a.properties", ""), settings, "-t", "orders", "--records", "1"];
+    is_refused(compared.to_vec(), &settings, "is a configuration");
+    is_refused(place.perf(&arguments!["--records", "1", "--payload-file", values]), &values, "is --payload-file");
+    assert!(place.records().is_empty());
+
+    // An older page is kept until there is a new one.
+    let page = place.folder.file("page.html", "an older page");
+    let more = arguments!["--records", "1", "--html", page, "--set"];
+    run(place.perf(&more).into_iter().chain(arguments!["linger.ms=x"])).with(2);
+    assert_eq!(std::fs::read_to_string(&page).unwrap(), "an older page");
+    run(place.perf(&more).into_iter().chain(arguments!["linger.ms=1"])).with(0);
+    assert_page(&std::fs::read_to_string(&page).unwrap());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_page_that_cannot_be_written_leaves_one_json_object() {
+    let place = Place::new(1);
+    let ended = run(place.perf(&arguments!["--records", "1", "--json", "--html", "/dev/full"])).with(1);
+    assert_eq!(ended.report()["acknowledged"], 1);
+    ended.saying(&["--html /dev/full: cannot be written"]);
+}
+
+#[test]
 fn a_comparison_of_two_configurations() {
     let place = Place::new(1);
     let page = place.folder.path("page.html");
@@ -229,6 +264,7 @@ fn usage() {
     for (flag, value, error) in [
         ("--rate", "-2", "must be a number of records per second"),
         ("--size", "20-10", "a range such as 50-200"),
+        ("--size", "9223372036854775807", "a value has at most 2147483647 bytes"),
         ("--keys", "0", "must be none, random, or the number"),
         ("--records", "0", "--records"),
         ("--payload-delimiter", ";", "--payload-file"),
@@ -242,6 +278,9 @@ fn usage() {
         let arguments = place.perf(&arguments!["--duration", "1"]).into_iter().chain(arguments![format!("{flag}={value}")]);
         run(arguments).with(code).saying(&[error]);
     }
+    let shared = place.config("shared.properties", "acks=all\ngroup.id=g\n");
+    let strict = arguments!["perf", "-c", shared, "-t", "orders", "--records", "1", "--strict"];
+    run(strict).with(2).saying(&["group.id", "leave out --strict"]);
     let config = place.config("a.properties", "");
     run(place.perf(&arguments!["--records", "1", "--compare", config, config]))
         .with(2)
