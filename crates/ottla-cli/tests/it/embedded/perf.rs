@@ -237,7 +237,22 @@ fn a_comparison_of_two_configurations() {
     let page = place.folder.path("page.html");
     let a = place.config("a.properties", "linger.ms=0\n");
     let b = place.config("b.properties", "linger.ms=30\nclient.id=<b>\n");
-    let flags = arguments!["perf", "--compare", a, b, "-t", "orders", "--records", "40", "--rounds", "3", "--html", page];
+    let flags = arguments![
+        "perf",
+        "--compare",
+        a,
+        b,
+        "-t",
+        "orders",
+        "--records",
+        "40",
+        "--rate",
+        "400",
+        "--rounds",
+        "3",
+        "--html",
+        page
+    ];
     let ended = run(flags.clone()).with(0);
     let (names, table) = ended.stdout.split_once("\n\n").unwrap();
     assert!(names.starts_with("A  ") && names.ends_with("b.properties"), "{names}");
@@ -253,7 +268,7 @@ fn a_comparison_of_two_configurations() {
     }
     assert_eq!(report["ratios"]["p50"]["rounds"].as_array().unwrap().len(), 3);
     assert_eq!((&report["a"]["settings"]["linger.ms"], &report["b"]["settings"]["linger.ms"]), (&json!("0"), &json!("30")));
-    // The records are sent at once, so that those of B wait for its linger.ms.
+    // At this rate the records of B wait for its linger.ms. The flush after the last one does not wait.
     assert!(report["ratios"]["p50"]["median"].as_f64().unwrap() > 1.0, "{report}");
 }
 
