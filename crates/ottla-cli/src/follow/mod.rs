@@ -79,7 +79,7 @@ impl<'a> Followed<'a> {
         let mut scanner = Scanner::new(paths.to_vec(), never.clone());
         let first = scanner.scan();
         if !first.errors.is_empty() {
-            return Err(Failure::problems(first.errors));
+            return Err(Failure::problems(first.errors.into_iter().map(|(_, error)| error).collect()));
         }
         for name in scanner.missing() {
             message::tell(format_args!("{name}: no such file yet; waiting for it"));
@@ -126,7 +126,11 @@ impl<'a> Followed<'a> {
     fn admit(&mut self, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) -> Result<(), String> {
         let first = std::mem::take(&mut self.first);
         let later = self.watcher.as_ref().map(Watcher::take).unwrap_or_default();
-        first.errors.iter().chain(&later.errors).for_each(|error| totals.tell(error));
+        for (path, error) in first.errors.into_iter().chain(later.errors) {
+            totals.tell(&error);
+            let index = self.index_of(path, totals);
+            totals.end_input(index, Some(error));
+        }
         let mut found: Vec<Appeared> = Vec::new();
         let mut other_paths = Vec::new();
         for appeared in first.files.into_iter().chain(later.files) {
@@ -176,15 +180,7 @@ impl<'a> Followed<'a> {
     /// Adds a file to those of its path.
     fn push(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) {
         file.set_id(self.take_id());
-        let index = match self.inputs.iter().position(|input| input.path == path) {
-            Some(index) => index,
-            None => {
-                let index = self.inputs.len();
-                totals.name_input(index, &InputOptions::name_of(&path));
-                self.inputs.push(FollowedInput { path, files: VecDeque::new(), open: None });
-                index
-            }
-        };
+        let index = self.index_of(path, totals);
         if let Some(progress) = &self.progress {
             file.report_to(progress.follow(index, Arc::clone(file.tail().file())));
         }
@@ -192,6 +188,17 @@ impl<'a> Followed<'a> {
             before.note_replaced();
         }
         self.inputs[index].files.push_back(file);
+    }
+
+    /// The index of the input at a path, which is added if it is new.
+    fn index_of(&mut self, path: PathBuf, totals: &RunTotals) -> usize {
+        if let Some(index) = self.inputs.iter().position(|input| input.path == path) {
+            return index;
+        }
+        let index = self.inputs.len();
+        totals.name_input(index, &InputOptions::name_of(&path));
+        self.inputs.push(FollowedInput { path, files: VecDeque::new(), open: None });
+        index
     }
 
     fn take_id(&mut self) -> usize {

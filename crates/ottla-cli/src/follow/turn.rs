@@ -292,7 +292,7 @@ mod tests {
     impl Following<'_> {
         fn scan(&mut self) {
             let found = self.scanner.scan();
-            assert_eq!(found.errors, [] as [&str; 0]);
+            assert_eq!(found.errors, []);
             self.followed.first.files.extend(found.files);
             self.followed.admit(&mut None, self.totals).unwrap();
         }
@@ -490,6 +490,19 @@ mod tests {
         let report = run.totals.interrupted();
         let errors: Vec<&str> = report.input_errors().collect();
         assert!(errors.len() == 1 && errors[0].contains("a.csv: the header has no key column `id`"), "{errors:?}");
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_scanned_is_an_input_error() {
+        let run = Run::new("a.log", &[]);
+        let mut following = run.followed();
+        following.scanner = Scanner::new(vec![InputPath::new("["), InputPath::new(run.at("a.log"))], Vec::new());
+        append(&run.at("a.log"), "1\n");
+        following.followed.first = following.scanner.scan();
+        assert_eq!(following.rows(), ["1"]);
+        let report = run.totals.snapshot();
+        let errors: Vec<&str> = report.input_errors().collect();
+        assert!(errors.len() == 1 && errors[0].contains("[: invalid pattern"), "{errors:?}");
     }
 
     /// What happens to one of three files.

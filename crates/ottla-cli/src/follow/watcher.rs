@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,7 +14,7 @@ use crate::{
     exit::{Exit, Failure},
     file_identity::FileIdentity,
     input::InputOptions,
-    inputs::{InputPath, existing},
+    inputs::{InputPath, existing_of},
     interrupt::Interrupt,
 };
 
@@ -30,8 +30,8 @@ pub(super) struct Appeared {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) files: Vec<Appeared>,
-    /// Why a path cannot be scanned or a file cannot be opened, once for each reason.
-    pub(super) errors: Vec<String>,
+    /// The paths that cannot be scanned and the files that cannot be opened, with the reason, once for each.
+    pub(super) errors: Vec<(PathBuf, String)>,
 }
 
 /// Looks for files at the paths of the inputs, a scan at a time.
@@ -42,14 +42,14 @@ pub(super) struct Scanner {
     never: Vec<PathBuf>,
     /// The files that have been at these paths, such as dead letters that were renamed. The handles keep others from getting their inodes.
     never_files: Vec<(FileIdentity, File)>,
-    /// The files at the paths in the last scan.
-    present: HashSet<(PathBuf, FileIdentity)>,
+    /// The files at each of the paths in the last scan.
+    present: Vec<HashSet<(PathBuf, FileIdentity)>>,
     told: HashSet<String>,
 }
 
 impl Scanner {
     pub(super) fn new(paths: Vec<InputPath>, never: Vec<PathBuf>) -> Self {
-        Self { paths, never, never_files: Vec::new(), present: HashSet::new(), told: HashSet::new() }
+        Self { present: vec![HashSet::new(); paths.len()], paths, never, never_files: Vec::new(), told: HashSet::new() }
     }
 
     /// Opens the files that were not at their paths in the scan before, in the order of the inputs.
@@ -59,38 +59,57 @@ impl Scanner {
         let identities: Vec<_> = self.never_files.iter().map(|(identity, _)| *identity).collect();
         let identities: Vec<_> =
             identities.into_iter().chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect();
-        let files = match existing(&self.paths, &identities) {
-            Ok(files) => files,
-            Err(failure) => {
-                self.report(&mut found, failure.text());
-                return found;
-            }
-        };
         // A file that is replaced as a whole, such as a checkpoint, has another identity than a moment ago.
         let never: Vec<_> = self.never.iter().filter_map(|path| absolute(path)).collect();
-        let mut present = HashSet::new();
-        for path in files {
-            let Some(identity) = FileIdentity::of_path(&path) else { continue };
-            if self.is_never(identity) || absolute(&path).is_some_and(|path| never.contains(&path)) {
-                continue;
+        let mut seen = HashSet::new();
+        for index in 0..self.paths.len() {
+            let (files, errors) = existing_of(&self.paths[index], &identities);
+            let mut present = HashSet::new();
+            if !errors.is_empty() {
+                // What is not found now may still be there.
+                let is_there = |(path, identity): &&(PathBuf, FileIdentity)| FileIdentity::of_path(path) == Some(*identity);
+                present.extend(self.present[index].iter().filter(is_there).cloned());
             }
-            if self.present.contains(&(path.clone(), identity)) {
-                present.insert((path, identity));
-                continue;
+            for error in errors {
+                let path = self.paths[index].whole();
+                self.report(&mut found, path, error);
             }
-            match open(&path).and_then(|file| Ok((file.metadata()?, file))) {
-                Ok((metadata, file)) if metadata.is_file() => {
-                    // Another file may have the path by now.
-                    let Some(identity) = FileIdentity::of(&metadata) else { continue };
-                    present.insert((path.clone(), identity));
-                    found.files.push(Appeared { path, file, identity });
+            for path in files {
+                let Ok(metadata) = fs::metadata(&path) else { continue };
+                let Some(identity) = FileIdentity::of(&metadata) else { continue };
+                let is_never = self.is_never(identity) || absolute(&path).is_some_and(|path| never.contains(&path));
+                if is_never || !seen.insert(identity) {
+                    continue;
                 }
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => self.report(&mut found, format!("{}: cannot be opened: {error}", path.display())),
+                let place = (path, identity);
+                if self.present.iter().any(|present| present.contains(&place)) {
+                    present.insert(place);
+                    continue;
+                }
+                let (path, _) = place;
+                // A pipe is not opened: its writer would take this for its reader.
+                if !metadata.is_file() {
+                    let error = format!("{}: is not a regular file, and cannot be followed", path.display());
+                    self.report(&mut found, path, error);
+                    continue;
+                }
+                match open(&path).and_then(|file| Ok((file.metadata()?, file))) {
+                    Ok((metadata, file)) if metadata.is_file() => {
+                        // Another file may have the path by now.
+                        let Some(identity) = FileIdentity::of(&metadata) else { continue };
+                        present.insert((path.clone(), identity));
+                        found.files.push(Appeared { path, file, identity });
+                    }
+                    Ok(_) => {}
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        let error = format!("{}: cannot be opened: {error}", path.display());
+                        self.report(&mut found, path, error);
+                    }
+                }
             }
+            self.present[index] = present;
         }
-        self.present = present;
         found
     }
 
@@ -114,13 +133,13 @@ impl Scanner {
 
     /// The names of the paths that have no file now.
     pub(super) fn missing(&self) -> Vec<String> {
-        let is_missing = |path: &&InputPath| existing(std::slice::from_ref(*path), &[]).is_ok_and(|files| files.is_empty());
+        let is_missing = |path: &&InputPath| existing_of(path, &[]).0.is_empty();
         self.paths.iter().filter(is_missing).map(|path| InputOptions::name_of(&path.whole())).collect()
     }
 
-    fn report(&mut self, found: &mut Found, error: String) {
+    fn report(&mut self, found: &mut Found, path: PathBuf, error: String) {
         if self.told.len() < 1000 && self.told.insert(error.clone()) {
-            found.errors.push(error);
+            found.errors.push((path, error));
         }
     }
 }
@@ -176,13 +195,11 @@ fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn names(scanner: &mut Scanner) -> Vec<String> {
         let found = scanner.scan();
-        assert_eq!(found.errors, [] as [&str; 0]);
+        assert_eq!(found.errors, []);
         found.files.iter().map(|found| found.path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
     }
 
@@ -225,9 +242,28 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_reported_once() {
-        let mut scanner = Scanner::new(vec![InputPath::new("[")], Vec::new());
-        assert_eq!(scanner.scan().errors.len(), 1);
-        assert_eq!(scanner.scan().errors.len(), 0);
+    fn an_error_is_reported_once_and_the_other_files_are_found() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.log")), "").unwrap();
+        nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let paths = [PathBuf::from("["), at("*.log"), at("pipe"), at("a.*")].map(InputPath::new);
+        let mut scanner = Scanner::new(paths.to_vec(), Vec::new());
+        let errors: Vec<String> = scanner.scan().errors.into_iter().map(|(_, error)| error).collect();
+        assert!(
+            errors.len() == 3
+                && errors[0].contains("invalid pattern")
+                && errors[1].contains("is not UTF-8")
+                && errors[2].ends_with("/pipe: is not a regular file, and cannot be followed"),
+            "{errors:?}"
+        );
+        for name in ["a.log", "b.log", "a.txt"] {
+            fs::write(at(name), "").unwrap();
+            assert_eq!(names(&mut scanner), [name]);
+        }
+        fs::rename(at("a.log"), at("c.log")).unwrap();
+        assert_eq!(names(&mut scanner), ["c.log"]);
+        assert_eq!(scanner.present[1].len(), 2, "a file that is gone is forgotten");
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     source::{InputFile, Source},
 };
 
-pub(crate) use paths::{InputPath, existing, expand};
+pub(crate) use paths::{InputPath, existing, existing_of, expand};
 
 /// The inputs of a run. Each is opened when the one before it is read.
 pub(crate) struct Inputs<'a> {

@@ -49,7 +49,7 @@ impl InputPath {
 /// # Errors
 /// A pattern is invalid or matches no file; a folder has no file or cannot be read.
 pub(crate) fn expand(paths: &[InputPath], never: &[FileIdentity]) -> Result<Vec<PathBuf>, Failure> {
-    let files = paths.iter().map(|path| match files_of(path, never)? {
+    let files = paths.iter().map(|path| match files_of(path, never).complete()? {
         (files, Some(wanted)) if files.is_empty() => Err(Failure::usage(format!("{}: {wanted}", path.whole().display()))),
         (files, _) => Ok(files),
     });
@@ -61,10 +61,17 @@ pub(crate) fn expand(paths: &[InputPath], never: &[FileIdentity]) -> Result<Vec<
 /// # Errors
 /// A pattern is invalid, or a folder cannot be read.
 pub(crate) fn existing(paths: &[InputPath], never: &[FileIdentity]) -> Result<Vec<PathBuf>, Failure> {
-    let files = paths.iter().map(|path| Ok(files_of(path, never)?.0));
+    let files = paths.iter().map(|path| Ok(files_of(path, never).complete()?.0));
     let mut files = without_repetition(files.collect::<Result<Vec<_>, Failure>>()?);
     files.retain(|file| file.exists());
     Ok(files)
+}
+
+/// The files of one path that can be found now, and why others cannot.
+pub(crate) fn existing_of(path: &InputPath, never: &[FileIdentity]) -> (Vec<PathBuf>, Vec<String>) {
+    let PathFiles { mut files, errors, .. } = files_of(path, never);
+    files.retain(|file| file.exists());
+    (files, errors)
 }
 
 /// The files, each at its first place.
@@ -83,11 +90,29 @@ fn without_repetition(found: Vec<Vec<PathBuf>>) -> Vec<PathBuf> {
     files
 }
 
-/// The files of one path, sorted by name. For a folder or a pattern, also the error if it has none.
-fn files_of(path: &InputPath, never: &[FileIdentity]) -> Result<(Vec<PathBuf>, Option<&'static str>), Failure> {
+/// The files of one path.
+struct PathFiles {
+    /// Sorted by name.
+    files: Vec<PathBuf>,
+    /// For a folder or a pattern, the error if it has no file.
+    wanted: Option<&'static str>,
+    /// Why other files cannot be found.
+    errors: Vec<String>,
+}
+
+impl PathFiles {
+    /// # Errors
+    /// A file cannot be found.
+    fn complete(self) -> Result<(Vec<PathBuf>, Option<&'static str>), Failure> {
+        match self.errors.into_iter().next() {
+            Some(error) => Err(Failure::usage(error)),
+            None => Ok((self.files, self.wanted)),
+        }
+    }
+}
+
+fn files_of(path: &InputPath, never: &[FileIdentity]) -> PathFiles {
     let whole = path.whole();
-    let shown = whole.display();
-    let refuse = |message: &str| Failure::usage(format!("{shown}: {message}"));
     // A broken link is kept, so that it is reported when it is opened.
     let is_input = |file: &Path| {
         fs::metadata(file).map_or(true, |metadata| metadata.is_file())
@@ -95,26 +120,30 @@ fn files_of(path: &InputPath, never: &[FileIdentity]) -> Result<(Vec<PathBuf>, O
     };
     let is_pattern = has_wildcards(path.path.as_os_str()) && fs::symlink_metadata(&whole).is_err();
     if whole == Path::new("-") || !(is_pattern || whole.is_dir()) {
-        return Ok((vec![whole], None));
+        return PathFiles { files: vec![whole], wanted: None, errors: Vec::new() };
     }
+    let mut errors = Vec::new();
     let (mut files, wanted) = if is_pattern {
-        let files = matching(&path.base, &path.path, is_input).map_err(|message| refuse(&message))?;
+        let files = matching(&path.base, &path.path, is_input, &mut errors);
         // As a path of its own, `-` is stdin.
         let named = |file: PathBuf| if file == Path::new("-") { Path::new(".").join(file) } else { file };
-        (files.into_iter().map(named).collect(), "no file matches this pattern; correct it, or name the files")
+        let files: Vec<_> = files.into_iter().map(named).collect();
+        (files, "no file matches this pattern; correct it, or name the files")
     } else {
-        let unreadable = |error| refuse(&format!("the folder cannot be read: {error}"));
-        let entries = fs::read_dir(&whole).map_err(unreadable)?;
-        let entries = entries
-            .map(|entry| Ok(entry?.path().components().collect()))
-            .collect::<std::io::Result<Vec<PathBuf>>>()
-            .map_err(unreadable)?;
+        let entries = fs::read_dir(&whole).and_then(|entries| {
+            entries.map(|entry| Ok(entry?.path().components().collect())).collect::<std::io::Result<Vec<PathBuf>>>()
+        });
+        let entries = entries.unwrap_or_else(|error| {
+            errors.push(format!("the folder cannot be read: {error}"));
+            Vec::new()
+        });
         let is_shown = |path: &PathBuf| !path.file_name().is_some_and(is_hidden) && is_input(path);
         let files: Vec<_> = entries.into_iter().filter(is_shown).collect();
         (files, "the folder has no files to read; name the files, or a pattern such as data/**/*.csv for the folders in it")
     };
     files.sort();
-    Ok((files, Some(wanted)))
+    let shown = whole.display();
+    PathFiles { files, wanted: Some(wanted), errors: errors.into_iter().map(|error| format!("{shown}: {error}")).collect() }
 }
 
 #[cfg(test)]

@@ -31,11 +31,25 @@ pub(super) fn has_wildcards(text: &OsStr) -> bool {
 ///
 /// `*`, `?` and `[..]` match within a name, and `**` any number of folders, without those that are hidden or symbolic links.
 ///
-/// # Errors
-/// The pattern is invalid, a folder cannot be read, or a name that is not UTF-8 may match.
-pub(super) fn matching(base: &Path, pattern: &Path, is_input: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, String> {
-    let steps = steps(pattern)?;
+/// Adds to `errors` if the pattern is invalid, a folder cannot be read, or a name that is not UTF-8 may match. The files elsewhere are found.
+pub(super) fn matching(base: &Path, pattern: &Path, is_input: impl Fn(&Path) -> bool, errors: &mut Vec<String>) -> Vec<PathBuf> {
     let mut found = Vec::new();
+    let steps = match steps(pattern) {
+        Ok(steps) => steps,
+        Err(error) => {
+            errors.push(error);
+            return found;
+        }
+    };
+    let entries = |folder: &Path, errors: &mut Vec<String>| {
+        entries(folder).unwrap_or_else(|error| {
+            // With `**` a folder is read twice.
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
+            Vec::new()
+        })
+    };
     let mut todo = vec![(base.to_owned(), &steps[..])];
     while let Some((path, steps)) = todo.pop() {
         let Some((step, rest)) = steps.split_first() else {
@@ -53,22 +67,23 @@ pub(super) fn matching(base: &Path, pattern: &Path, is_input: impl Fn(&Path) -> 
                 }
             }
             Step::Wildcards(pattern) => {
-                for entry in entries(&path)? {
+                for entry in entries(&path, errors) {
                     let (name, path) = (entry.file_name(), path.join(entry.file_name()));
                     if !pattern.matches_with(&name.to_string_lossy(), AS_IN_A_SHELL) {
                         continue;
                     }
                     let matters = || if rest.is_empty() { is_input(&path) } else { path.is_dir() };
                     if name.to_str().is_none() && matters() {
-                        return Err(format!(
+                        errors.push(format!(
                             "the name {path:?} is not UTF-8, so a pattern cannot match it; rename it, or name the files or their folder"
                         ));
+                        continue;
                     }
                     todo.push((path, rest));
                 }
             }
             Step::Folders => {
-                for entry in entries(&path)? {
+                for entry in entries(&path, errors) {
                     if entry.file_type().is_ok_and(|kind| kind.is_dir()) && !is_hidden(&entry.file_name()) {
                         todo.push((path.join(entry.file_name()), steps));
                     }
@@ -77,7 +92,7 @@ pub(super) fn matching(base: &Path, pattern: &Path, is_input: impl Fn(&Path) -> 
             }
         }
     }
-    Ok(found)
+    found
 }
 
 /// Whether it is the name of a hidden file.
