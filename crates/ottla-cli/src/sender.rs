@@ -193,7 +193,9 @@ impl Sender<'_> {
     }
 
     pub(crate) fn uncommitted(&self, reason: String) -> End {
-        if self.interrupt.is_pressed() { End::Interrupted } else { End::Uncommitted(reason) }
+        // An interrupt is the normal end of a followed run, which commits then.
+        let is_interrupted = self.interrupt.is_pressed() && self.plan.follow().is_none();
+        if is_interrupted { End::Interrupted } else { End::Uncommitted(reason) }
     }
 
     /// Continues an input where an earlier run ended.

@@ -1,7 +1,7 @@
 //! [`FollowedFile`]: a file that is followed, under whatever name. [`FinishedFile`]: one that was read to its end.
 
 use std::{
-    fs::{File, Metadata},
+    fs::{self, File, Metadata},
     io,
     os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
@@ -42,6 +42,8 @@ pub(super) struct FollowedFile {
     unchanged_since: Instant,
     /// Since when another file is at its path, or none.
     replaced_since: Option<Instant>,
+    /// The size at which its position could not be continued yet, and whether it had ended.
+    waited_at: Option<(u64, bool)>,
     progress: Option<Arc<FileProgress>>,
 }
 
@@ -70,6 +72,7 @@ impl FollowedFile {
             modified,
             unchanged_since: age.and_then(|age| now.checked_sub(age)).unwrap_or(now),
             replaced_since: None,
+            waited_at: None,
             progress: None,
         }
     }
@@ -157,7 +160,7 @@ impl FollowedFile {
     /// Whether nothing more is expected in it: it was replaced or deleted, and has not grown since then for the time in the settings.
     pub(super) fn is_complete(&mut self, path: &Path, has_next: bool, settings: FollowSettings) -> bool {
         let Ok(metadata) = self.look() else { return false };
-        if !has_next && FileIdentity::of_path(path) == Some(self.identity) {
+        if !has_next && (self.may_be_at(path) || self.other_path().is_some()) {
             self.replaced_since = None;
             return false;
         }
@@ -165,6 +168,25 @@ impl FollowedFile {
         let wait = if is_gone { settings.rotate_wait } else { settings.rotate_wait.saturating_mul(RENAMED_WAIT) };
         let since = *self.replaced_since.get_or_insert_with(Instant::now);
         self.unchanged_since.elapsed() >= wait && (self.was_replaced || since.elapsed() >= wait)
+    }
+
+    /// Whether it has the path, or whether that cannot be found out.
+    fn may_be_at(&self, path: &Path) -> bool {
+        match fs::metadata(path) {
+            Ok(metadata) => FileIdentity::of(&metadata) == Some(self.identity),
+            Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        }
+    }
+
+    /// It cannot be continued at its position as it is now.
+    pub(super) fn note_waiting(&mut self) {
+        self.waited_at = self.tail.size().ok().map(|size| (size, self.tail.has_ended()));
+    }
+
+    /// Whether it has not changed since [`note_waiting`](Self::note_waiting).
+    pub(super) fn is_waiting(&self) -> bool {
+        let now = || Some((self.tail.size().ok()?, self.tail.has_ended()));
+        self.waited_at.is_some() && self.waited_at == now()
     }
 
     /// Whether its decompressed bytes are those of another file, read or not, or at least begin with its first 64 KiB.
@@ -245,7 +267,7 @@ impl FinishedFile {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, thread, time::Duration};
+    use std::{thread, time::Duration};
 
     use super::*;
 

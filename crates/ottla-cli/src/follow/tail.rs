@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-/// How many bytes of the beginning are compared to find out whether a file was replaced in place.
+/// How many bytes of the beginning, and before the place, are compared to find out whether a file was replaced in place.
 const HEAD: usize = 1024;
 
 /// How much is read at a time to find the last line end, in bytes.
@@ -35,6 +35,8 @@ struct Place {
     searched: u64,
     /// The first bytes that were read.
     head: Vec<u8>,
+    /// The last bytes that were read, before `offset`.
+    last: Vec<u8>,
     has_ended: bool,
 }
 
@@ -109,10 +111,12 @@ impl Tail {
         if size < place.offset {
             return Err(io::Error::other(Truncated));
         }
-        let mut head = vec![0; place.head.len()];
-        let length = self.read_at(&mut head, 0)?;
-        if head[..length] != place.head {
-            return Err(io::Error::other(Truncated));
+        for (read, offset) in [(&place.head, 0), (&place.last, place.offset - place.last.len() as u64)] {
+            let mut now = vec![0; read.len()];
+            let length = self.read_at(&mut now, offset)?;
+            if now[..length] != *read {
+                return Err(io::Error::other(Truncated));
+            }
         }
         if place.has_ended {
             place.complete = size;
@@ -136,6 +140,16 @@ impl Tail {
     }
 }
 
+impl Place {
+    /// Keeps the last bytes of those that were read.
+    fn keep_last(&mut self, read: &[u8]) {
+        let read = &read[read.len().saturating_sub(HEAD)..];
+        let excess = (self.last.len() + read.len()).saturating_sub(HEAD);
+        self.last.drain(..excess);
+        self.last.extend_from_slice(read);
+    }
+}
+
 impl Read for Tail {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut place = self.place();
@@ -154,6 +168,7 @@ impl Read for Tail {
             let more = read.min(HEAD - place.head.len());
             place.head.extend_from_slice(&buffer[..more]);
         }
+        place.keep_last(&buffer[..read]);
         place.offset += read as u64;
         self.read.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
@@ -170,6 +185,7 @@ impl Seek for Tail {
         };
         let at = base.checked_add_signed(offset).ok_or(io::ErrorKind::InvalidInput)?;
         (place.offset, place.complete, place.searched) = (at, at, at);
+        place.last.clear();
         Ok(at)
     }
 }
@@ -232,7 +248,7 @@ mod tests {
         let path = folder.path().join("a.log");
         for (content, is_found) in [("", true), ("2\n", true), ("2\n2\n3\n4\n", true), ("1\n2\n3\n4\n", false)] {
             fs::write(&path, "1\n2\n3\n").unwrap();
-            let tail = tail(&path);
+            let tail = self::tail(&path);
             check(&tail, "1\n2\n3\n");
             fs::write(&path, content).unwrap();
             let (text, error) = read(&tail);
@@ -244,9 +260,16 @@ mod tests {
                 check(&tail, content);
             }
         }
+        // The beginning is the same.
+        let head = format!("{}\n", "x".repeat(2 * HEAD));
+        fs::write(&path, format!("{head}1\n")).unwrap();
+        let tail = self::tail(&path);
+        check(&tail, &format!("{head}1\n"));
+        fs::write(&path, format!("{head}2\n3\n")).unwrap();
+        assert!(read(&tail).1.unwrap().get_ref().is_some_and(|error| error.is::<Truncated>()));
         // Only the incomplete line was replaced.
         fs::write(&path, "1\n2222").unwrap();
-        let tail = tail(&path);
+        let tail = self::tail(&path);
         check(&tail, "1\n");
         fs::write(&path, "1\n2\n").unwrap();
         check(&tail, "2\n");

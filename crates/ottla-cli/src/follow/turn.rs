@@ -1,6 +1,6 @@
 //! What comes before and after the rows of a turn: opening, finishing and beginning again.
 
-use std::io;
+use std::{io, os::unix::fs::FileExt as _};
 
 use crate::{
     checkpoint::Checkpoints,
@@ -16,7 +16,7 @@ use crate::{
 use super::{
     Followed,
     file::{FinishedFile, FollowedFile},
-    tail::Truncated,
+    tail::{Tail, Truncated},
 };
 
 /// What a turn can do.
@@ -67,18 +67,22 @@ impl Followed<'_> {
                 return Ok(Prepared::Changed);
             }
         }
-        Ok(match self.open(index, checkpoints, totals) {
+        let file = &self.inputs[index].files[0];
+        let is_waiting = file.position().is_some() && file.is_waiting();
+        let opened = if is_waiting { Ok(Opened::NotYet) } else { self.open(index, checkpoints, totals) };
+        Ok(match opened {
             Ok(Opened::Ready(open)) => {
                 totals.begin_input(index, open.input.letter_source());
                 self.inputs[index].open = Some(*open);
                 Prepared::Opened
             }
             Ok(Opened::NotYet) => {
-                if self.end_if_complete(index) {
-                    Prepared::Changed
-                } else {
-                    Prepared::Nothing
-                }
+                self.inputs[index].files[0].note_waiting();
+                if self.end_if_complete(index) { Prepared::Changed } else { Prepared::Nothing }
+            }
+            // The program that compresses it may not have begun.
+            Ok(Opened::Empty) if self.inputs[index].files[0].is_compressed() && !self.inputs[index].is_complete(settings) => {
+                Prepared::Nothing
             }
             Ok(Opened::Empty) => {
                 self.finish(index, None, totals);
@@ -140,14 +144,19 @@ impl Followed<'_> {
             Err(_) if tail.has_ended() && tail.size().is_ok_and(|size| size == 0) => return Ok(Opened::Empty),
             Err(error) => return Err(chain(&error)),
         };
+        if let Some(position) = file.position() {
+            if !continue_at(&mut read, file, position, &options)
+                .map_err(|error| format!("{}: {}", options.name(), chain(&error)))?
+            {
+                return Ok(Opened::NotYet);
+            }
+        }
         read.warning().iter().for_each(|warning| totals.tell(warning));
         let mut mapper = RecordMapper::new(&self.plan.record, &mut read).map_err(|failure| failure.text())?;
         if let Some(mapper) = &mut mapper {
             self.partitions.iter().for_each(|(topic, count)| mapper.set_partitions(topic, *count));
         }
         if let Some(position) = file.position() {
-            let continued = continue_at(&mut read, file, position, &options);
-            continued.map_err(|error| format!("{}: {}", options.name(), chain(&error)))?;
             totals.continue_input(index, position);
             totals.tell(&format!("{}: continues at line {}, byte {}", options.name(), position.line, position.offset));
         }
@@ -197,21 +206,43 @@ impl Followed<'_> {
     }
 }
 
-/// Continues at a position, whose byte before may be the end of a line that was not complete.
+/// Continues at a position, whose byte before may be the end of a line that was not complete. Returns whether that is possible now.
 fn continue_at(
     input: &mut Input,
     file: &FollowedFile,
     position: InputPosition,
     options: &InputOptions,
-) -> Result<(), ResumeError> {
+) -> Result<bool, ResumeError> {
     let tail = file.tail();
-    if tail.has_ended() || !input.is_plain() {
-        return input.resume(tail.clone(), position, options);
+    if tail.has_ended() {
+        return input.resume(tail.clone(), position, options).map(|()| true);
+    }
+    if !input.is_plain() {
+        return match input.resume(tail.clone(), position, options) {
+            Err(ResumeError::Read { source, .. }) if source.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            continued => continued.map(|()| true),
+        };
+    }
+    if is_line_end_missing(tail, position.offset, input.format()) {
+        return Ok(false);
     }
     tail.end();
     let continued = input.resume(tail.clone(), position, options);
     tail.follow();
-    continued
+    continued.map(|()| true)
+}
+
+/// Whether the last line before an offset has no line end, and none may be known from the bytes after it.
+fn is_line_end_missing(tail: &Tail, offset: u64, format: Format) -> bool {
+    let mut bytes = [0; 3];
+    // What cannot be read is reported by reading on.
+    let length = tail.file().read_at(&mut bytes, offset.saturating_sub(1)).unwrap_or(0);
+    match &bytes[..length] {
+        [b'\n'] => false,
+        [b'\r'] => format != Format::Csv,
+        [_] | [_, b'\r'] => true,
+        _ => false,
+    }
 }
 
 fn is_waiting(error: &InputError) -> bool {
@@ -503,6 +534,55 @@ mod tests {
         let report = run.totals.snapshot();
         let errors: Vec<&str> = report.input_errors().collect();
         assert!(errors.len() == 1 && errors[0].contains("[: invalid pattern"), "{errors:?}");
+    }
+
+    #[test]
+    fn a_line_that_was_sent_without_its_end_is_not_sent_again_in_parts() {
+        for encoding in [false, true] {
+            let mut run = Run::new("a.log", &[]);
+            run.plan.input.settings.encoding = encoding.then(|| "latin-1".parse().unwrap());
+            append(&run.at("a.log"), "1\n2");
+            let mut following = run.followed();
+            following.scan();
+            following.followed.inputs[0].files[0].continue_at(Some(InputPosition::new(3, 2)));
+            assert_eq!(following.rows(), [""; 0]);
+            append(&run.at("a.log"), "\n");
+            assert_eq!(following.rows(), [""; 0]);
+            append(&run.at("a.log"), "3\n4");
+            assert_eq!(following.rows(), ["3"]);
+            // The file is replaced before its line has an end.
+            let mut following = run.followed();
+            following.scan();
+            following.followed.inputs[0].files[0].continue_at(Some(InputPosition::new(7, 4)));
+            fs::rename(run.at("a.log"), run.at("a.log.1")).unwrap();
+            append(&run.at("a.log"), "5\n");
+            assert_eq!(following.rows(), ["5"]);
+        }
+    }
+
+    #[test]
+    fn a_renamed_file_is_followed_while_it_has_another_path_of_the_inputs() {
+        let run = Run::new("*.log", &[]);
+        let mut following = run.followed();
+        append(&run.at("a.part.log"), "1\n");
+        assert_eq!(following.rows(), ["1"]);
+        fs::rename(run.at("a.part.log"), run.at("a.log")).unwrap();
+        assert_eq!(following.rows(), [""; 0]);
+        append(&run.at("a.log"), "2\n");
+        assert_eq!(following.rows(), ["2"]);
+        fs::remove_file(run.at("a.log")).unwrap();
+        assert_eq!(following.rows(), [""; 0]);
+        assert!(following.followed.inputs[0].files.is_empty(), "the deleted file is closed");
+    }
+
+    #[test]
+    fn an_archive_that_is_empty_at_first_is_read_when_it_is_complete() {
+        let run = Run::new("*.log*", &["--format", "lines"]);
+        let mut following = run.followed();
+        File::create(run.at("a.log.gz")).unwrap();
+        assert_eq!(following.rows(), [""; 0]);
+        fs::write(run.at("a.log.gz"), gzip(b"1\n")).unwrap();
+        assert_eq!(following.rows(), ["1"]);
     }
 
     /// What happens to one of three files.
