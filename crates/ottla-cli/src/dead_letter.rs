@@ -85,7 +85,8 @@ pub(crate) struct Reason<'a> {
 
 impl<'a> From<&'a RowError> for Reason<'a> {
     fn from(error: &'a RowError) -> Self {
-        let truncated = error.kind == RowErrorKind::RecordTooLarge;
+        // A letter that was sent again has the whole record.
+        let truncated = error.kind == RowErrorKind::RecordTooLarge && error.letter.is_none();
         Self { kind: error.kind.name(), message: &error.message, field: error.field.as_deref(), truncated }
     }
 }

@@ -31,8 +31,8 @@ pub(super) struct Letters {
     options: InputOptions,
     /// The reader of the current letter's record.
     reader: Option<(Arc<LetterSource>, Input)>,
-    /// Whether the current letter has another source than the one before, and is not returned yet.
-    is_pending: bool,
+    /// The position before the current letter, if it has another source than the one before and is not returned yet.
+    pending: Option<InputPosition>,
     letter: Letter,
 }
 
@@ -69,18 +69,23 @@ impl Letters {
         let source = LetterSource { input: options.name(), format: Format::DeadLetters, columns: None };
         let earlier = EarlierLetter { source: Arc::new(source), line: 0, attempts: 0 };
         let letter = Letter { line: 0, record: Vec::new(), earlier };
-        Self { lines, options, reader: None, is_pending: false, letter }
+        Self { lines, options, reader: None, pending: None, letter }
     }
 
     /// Continues elsewhere in the input.
     pub(super) fn resume(&mut self, continued: Continued) {
-        self.is_pending = false;
+        self.pending = None;
         self.lines.resume(continued);
     }
 
-    /// The position after the last letter.
+    /// The position after the last letter that was returned.
     pub(super) fn position(&self) -> InputPosition {
-        self.lines.position()
+        self.pending.unwrap_or_else(|| self.lines.position())
+    }
+
+    /// The name of the input that the current letter's record was read from; `None` before the first one.
+    pub(super) fn input_name(&self) -> Option<&str> {
+        self.reader.as_ref().map(|(source, _)| source.input.as_str())
     }
 
     /// The reader of the current letter's record; `None` before the first one.
@@ -96,7 +101,8 @@ impl Letters {
     /// Reads the next record. [`Step::Layout`] comes before a record whose source has another format or other columns than that of the record
     /// before.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
-        if !std::mem::take(&mut self.is_pending) {
+        if self.pending.take().is_none() {
+            let before = self.lines.position();
             match self.lines.advance_to_text()? {
                 Advance::Line => {}
                 Advance::TooLong(error) => return Ok(Step::Bad(error)),
@@ -105,7 +111,7 @@ impl Letters {
             let line = self.lines.number();
             match self.read_letter(line) {
                 Ok(true) => {
-                    self.is_pending = true;
+                    self.pending = Some(before);
                     return Ok(Step::Layout);
                 }
                 Ok(false) => {}
@@ -125,10 +131,13 @@ impl Letters {
         if let Err(message) = check_single(input, record) {
             return bad(RowErrorKind::InvalidRecord, message, None);
         }
-        input.restart(Cursor::new(with_line_end(record)));
+        input.restart(Cursor::new(text_of(record, input.format())));
         Ok(match input.next() {
             Ok(Step::Row(row)) => Step::Row(Row { line: *line, raw: record, letter: Some(earlier), ..row }),
-            Ok(Step::Bad(error)) => Step::Bad(RowError { line: *line, letter: Some(earlier.clone()), ..error }),
+            // The reader keeps less of a malformed record than the letter has.
+            Ok(Step::Bad(error)) => {
+                Step::Bad(RowError { line: *line, record: record.clone(), letter: Some(earlier.clone()), ..error })
+            }
             Ok(Step::Layout | Step::End | Step::Wait) => return bad(RowErrorKind::InvalidRecord, EMPTY.to_owned(), None),
             Err(error) => return bad(RowErrorKind::InvalidRecord, reason(error), None),
         })
@@ -200,7 +209,7 @@ impl Letters {
         if !source.format.has_fields() {
             options.key = None;
         }
-        let reader = Input::of_text(Box::new(Cursor::new(with_line_end(record))), &options);
+        let reader = Input::of_text(Box::new(Cursor::new(text_of(record, source.format))), &options);
         reader.map_err(|error| Unreadable(RowErrorKind::InvalidRecord, reason(error), Some("record")))
     }
 }
@@ -229,7 +238,7 @@ fn wrong(message: &str, field: &'static str) -> Unreadable {
 
 /// Checks that a text is exactly one record, so that a corrected letter does not lose others.
 fn check_single(input: &mut Input, record: &[u8]) -> Result<(), String> {
-    input.restart(Cursor::new(with_line_end(record)));
+    input.restart(Cursor::new(text_of(record, input.format())));
     match input.next() {
         Ok(Step::End) => return Err(EMPTY.to_owned()),
         // What is wrong with the record is reported when it is read again.
@@ -250,7 +259,9 @@ fn reason(error: InputError) -> String {
     }
 }
 
-/// A record with a line end of two characters, so that a carriage return at its end is kept.
-fn with_line_end(record: &[u8]) -> Vec<u8> {
-    [record, b"\r\n"].concat()
+/// The text of a record for its reader: with a line end of two characters, so that a carriage return at its end is kept. In CSV, where an escape
+/// at the end would take the line end for text, only a blank line has one.
+fn text_of(record: &[u8], format: Format) -> Vec<u8> {
+    let end: &[u8] = if format == Format::Csv && !record.is_empty() { b"" } else { b"\r\n" };
+    [record, end].concat()
 }

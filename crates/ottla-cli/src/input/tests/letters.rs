@@ -127,3 +127,61 @@ fn a_letter_in_a_letter_is_the_corrected_letter() {
     let outer = json!({"input": "dead.jsonl", "line": 2, "format": "dead-letters", "record": inner.to_string()});
     assert_eq!(read_letters(&[outer], &letter_options(&[], None)), ["layout", "1: a.jsonl:7 3 None {}"]);
 }
+
+#[test]
+fn a_letter_that_is_not_returned_yet_is_not_passed() {
+    let line = |format: &str, record: &str| json!({"input": "a", "line": 1, "format": format, "record": record}).to_string();
+    let data = [line("lines", "a"), String::new(), line("jsonl", "{}"), line("jsonl", "{\"b\":1}")].join("\n");
+    let options = letter_options(&[], None);
+    let open = || Input::read(Box::new(Cursor::new(data.clone().into_bytes())), &options).unwrap();
+    let mut input = open();
+    let (mut found, mut before_layouts) = (Vec::new(), Vec::new());
+    loop {
+        let is_layout = match input.next().unwrap() {
+            Step::Layout => true,
+            Step::Row(_) => false,
+            Step::Bad(_) | Step::End | Step::Wait => break,
+        };
+        let position = input.position();
+        if is_layout {
+            before_layouts.push(position);
+        }
+        found.push((is_layout, position.line));
+    }
+    assert_eq!(found, [(true, 1), (false, 2), (true, 2), (false, 4), (false, 4)]);
+    // Another run returns the letter that was pending.
+    let mut again = open();
+    again.resume(Cursor::new(data.clone().into_bytes()), before_layouts[1], &options).unwrap();
+    assert!(matches!(again.next().unwrap(), Step::Layout));
+    let Step::Row(row) = again.next().unwrap() else { panic!("no row") };
+    assert_eq!((row.line, text(row.raw)), (3, "{}".to_owned()));
+}
+
+#[test]
+fn a_record_that_ends_with_an_escape_is_not_accepted_uncorrected() {
+    let options = letter_options(&[("escape", "\\")], None);
+    let csv = |columns: &[&str], record: &str| json!({"input": "a.csv", "line": 1, "format": "csv", "columns": columns, "record": record});
+    let found = read_letters(&[csv(&["a", "b"], "1,x\\"), csv(&["a", "b"], "1,x"), csv(&["a"], "")], &options);
+    assert!(found[1].starts_with("line 1: UnfinishedEscape: "), "{found:?}");
+    assert_eq!(found[2..], ["2: a.csv:1 1 None {\"a\":\"1\",\"b\":\"x\"}", "layout", "3: a.csv:1 1 None {\"a\":\"\"}"]);
+}
+
+#[test]
+fn a_letter_that_fails_again_has_its_whole_record() {
+    let records = [
+        ("csv", "1,\"a\nb"),
+        ("csv", "1,\"a\"b\nc"),
+        ("jsonl", "{\n{}"),
+        ("lines", "a line that is longer than the limit"),
+        ("jsonl", "{\"a\":\"an object that is longer\"}"),
+    ];
+    for (format, record) in records {
+        let letter = json!({"input": "a", "line": 1, "format": format, "columns": ["a", "b"], "record": record}).to_string();
+        let options = InputOptions { max_record: 16, ..letter_options(&[], None) };
+        let mut input = Input::read(Box::new(Cursor::new(letter.into_bytes())), &options).unwrap();
+        assert!(matches!(input.next().unwrap(), Step::Layout));
+        let Step::Bad(error) = input.next().unwrap() else { panic!("{record}") };
+        assert_eq!(text(&error.record), record);
+        assert!(!crate::dead_letter::Reason::from(&error).truncated, "{record}");
+    }
+}
