@@ -1,6 +1,6 @@
 //! [`create_topics`]: creates the topics of a run that are absent, and reports how the others differ from `[topic]`.
 
-use ottla::{ErrorKind, Producer, producer::TopicConfig};
+use ottla::{Error, ErrorKind, Producer, producer::TopicConfig};
 
 use super::{description::TopicDescription, settings::TopicSettings};
 use crate::{
@@ -32,7 +32,13 @@ pub(crate) async fn create_topics(
     topics: &[&String],
 ) -> Result<(), Failure> {
     for topic in topics.iter().filter(|_| settings.describes()) {
-        match TopicDescription::request(producer, topic).await? {
+        let found = match TopicDescription::request_configs(producer, topic).await? {
+            // A request for the metadata of a topic that does not exist may create it with the brokers' defaults.
+            Some(Err(_)) if settings.create && create_unseen(producer, settings, topic).await? => continue,
+            Some(configs) => TopicDescription::of_configs(producer, topic, configs).await?,
+            None => None,
+        };
+        match found {
             Some(found) => differences(settings, &found).iter().for_each(message::tell),
             None if settings.create => create(producer, settings, topic).await?,
             // The request for its metadata reports it.
@@ -44,23 +50,47 @@ pub(crate) async fn create_topics(
 
 async fn create(producer: &Producer<[u8], [u8]>, settings: &TopicSettings, topic: &str) -> Result<(), Failure> {
     match producer.create_topic(settings.new_topic(topic)).await {
-        Ok(()) => {
-            let partitions = producer.partitions_for(topic).await?;
-            let replicas = partitions.first().map_or(0, |partition| partition.replicas().len());
-            message::tell(format_args!(
-                "the topic {topic} is created: {} {}, {replicas} {}",
-                partitions.len(),
-                if partitions.len() == 1 { "partition" } else { "partitions" },
-                if replicas == 1 { "replica" } else { "replicas" },
-            ));
-            Ok(())
-        }
+        Ok(()) => report_created(producer, topic).await,
         // Another run has created it.
-        Err(error) if error.name() == Some("TOPIC_ALREADY_EXISTS") => Ok(()),
-        Err(error) if error.kind() == ErrorKind::Broker => {
-            Err(Failure::usage(format!("{}; correct [topic], or create the topic yourself", chain(&error))))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) if exists(&error) => Ok(()),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Creates a topic that may exist. Returns whether it did not.
+///
+/// # Errors
+/// As for [`create_topics`].
+async fn create_unseen(producer: &Producer<[u8], [u8]>, settings: &TopicSettings, topic: &str) -> Result<bool, Failure> {
+    match producer.create_topic(settings.new_topic(topic)).await {
+        Ok(()) => report_created(producer, topic).await.map(|()| true),
+        Err(error) if exists(&error) => Ok(false),
+        // The brokers cannot create topics, or do not allow it. Then a request for the metadata does not create it either.
+        Err(error) if matches!(error.kind(), ErrorKind::Client | ErrorKind::Authorization) => Ok(false),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+async fn report_created(producer: &Producer<[u8], [u8]>, topic: &str) -> Result<(), Failure> {
+    let partitions = producer.partitions_for(topic).await?;
+    let replicas = partitions.first().map_or(0, |partition| partition.replicas().len());
+    message::tell(format_args!(
+        "the topic {topic} is created: {} {}, {replicas} {}",
+        partitions.len(),
+        if partitions.len() == 1 { "partition" } else { "partitions" },
+        if replicas == 1 { "replica" } else { "replicas" },
+    ));
+    Ok(())
+}
+
+fn exists(error: &Error) -> bool {
+    error.name() == Some("TOPIC_ALREADY_EXISTS")
+}
+
+fn refused(error: Error) -> Failure {
+    match error.kind() {
+        ErrorKind::Broker => Failure::usage(format!("{}; correct [topic], or create the topic yourself", chain(&error))),
+        _ => error.into(),
     }
 }
 

@@ -23,21 +23,46 @@ pub(super) struct TopicDescription {
 }
 
 impl TopicDescription {
+    /// Requests the configurations, or why they are not known; `None` if the topic does not exist, which is not known either without them.
+    ///
+    /// # Errors
+    /// The brokers do not answer.
+    pub(super) async fn request_configs<V: ?Sized + 'static>(
+        producer: &Producer<[u8], V>,
+        topic: &str,
+    ) -> Result<Option<Result<Vec<TopicConfig>, String>>, Failure> {
+        match producer.topic_configs(topic).await {
+            Ok(configs) => Ok(Some(Ok(configs))),
+            Err(error) => match error.kind() {
+                ErrorKind::UnknownTopicOrPartition => Ok(None),
+                // An embedded or old broker, or no permission to describe the configurations.
+                ErrorKind::Client | ErrorKind::Authorization => Ok(Some(Err(chain(&error)))),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
     /// Requests the description; `None` if the topic does not exist. A topic that does not exist is not created, unless the brokers do not
     /// report configurations and create topics on a request for metadata.
     ///
     /// # Errors
     /// The brokers do not answer, or do not allow the request.
     pub(super) async fn request<V: ?Sized + 'static>(producer: &Producer<[u8], V>, topic: &str) -> Result<Option<Self>, Failure> {
-        let configs = match producer.topic_configs(topic).await {
-            Ok(configs) => Ok(configs),
-            Err(error) => match error.kind() {
-                ErrorKind::UnknownTopicOrPartition => return Ok(None),
-                // An embedded or old broker, or no permission to describe the configurations.
-                ErrorKind::Client | ErrorKind::Authorization => Err(chain(&error)),
-                _ => return Err(error.into()),
-            },
-        };
+        match Self::request_configs(producer, topic).await? {
+            Some(configs) => Self::of_configs(producer, topic, configs).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Requests the rest of the description.
+    ///
+    /// # Errors
+    /// As for [`request`](Self::request).
+    pub(super) async fn of_configs<V: ?Sized + 'static>(
+        producer: &Producer<[u8], V>,
+        topic: &str,
+        configs: Result<Vec<TopicConfig>, String>,
+    ) -> Result<Option<Self>, Failure> {
         match producer.partitions_for(topic).await {
             Ok(partitions) => Ok(Some(Self { topic: topic.to_owned(), partitions, configs })),
             Err(error) if error.kind() == ErrorKind::UnknownTopicOrPartition => Ok(None),
