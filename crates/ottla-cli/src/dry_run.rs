@@ -10,10 +10,11 @@ use ottla::record::Headers;
 
 use crate::{
     consumed::{PlainRecord, write_plain},
-    encoder::{Encoder, Place},
+    encoder::Place,
+    encoders::{Encoders, Serializing},
     encoding::{Part, Unfit},
     exit::{Exit, Failure, chain, written},
-    input::{Format, Step},
+    input::Step,
     inputs::{Inputs, OpenInput},
     interrupt::Interrupt,
     message,
@@ -48,8 +49,9 @@ pub(crate) fn dry_run(plan: &Plan, records: u64, interrupt: &Interrupt) -> Resul
         Either::Left((opened, _)) => opened?,
         Either::Right(_) => return Ok(Exit::Interrupted),
     };
-    let encoders = if plan.wants_registry() { None } else { Some(plan.encoders()?) };
-    let mut showing = Showing { plan, encoders, left: records, failed: 0, output: BufWriter::new(io::stdout().lock()) };
+    let encoders = if plan.wants_registry() { None } else { Some(Encoders::open(plan)?) };
+    let mut showing =
+        Showing { plan, encoders: encoders.as_ref(), left: records, failed: 0, output: BufWriter::new(io::stdout().lock()) };
     // As in a run, the next input is read after one that breaks off, except with transactions.
     let (mut opened, mut is_broken) = (Ok(opened), false);
     loop {
@@ -99,30 +101,30 @@ enum Stop {
 struct Showing<'a, W: io::Write> {
     plan: &'a Plan,
     /// The encoders of keys and values; `None` if they need the schema registry.
-    encoders: Option<(Encoder, Encoder)>,
+    encoders: Option<&'a Encoders<'a>>,
     left: u64,
     failed: u64,
     output: W,
 }
 
-impl<W: io::Write> Showing<'_, W> {
+impl<'a, W: io::Write> Showing<'a, W> {
     /// Shows the records of an input.
     fn show_rows(&mut self, opened: &mut OpenInput) -> Result<(), Stop> {
         let name = self.plan.options(opened.index).name();
-        let mut format = self.plan.format_of_values(opened.input.row_format());
+        let mut serializing = self.serializing(opened)?;
         while self.left > 0 {
             let OpenInput { input, mapper, file, .. } = &mut *opened;
             let refused = match input.next() {
                 Ok(Step::Layout) => {
                     opened.resolve_again(self.plan).map_err(Stop::Input)?;
-                    format = self.plan.format_of_values(opened.input.row_format());
+                    serializing = self.serializing(opened)?;
                     continue;
                 }
                 Ok(Step::End | Step::Wait) => return Ok(()),
                 Ok(Step::Bad(error)) => Some(error),
                 Ok(Step::Row(row)) => {
                     let parts = parts_of(&row, mapper.as_mut(), &self.plan.topic, |_| None);
-                    let parts = parts.and_then(|parts| self.encode(&parts, format).map(|()| parts));
+                    let parts = parts.and_then(|parts| self.encode(&parts, serializing).map(|()| parts));
                     match parts {
                         Ok(parts) => {
                             self.show(&parts).map_err(Stop::Output)?;
@@ -150,9 +152,14 @@ impl<W: io::Write> Showing<'_, W> {
         Ok(())
     }
 
+    /// How the rows that follow are serialized; `None` if that needs the schema registry.
+    fn serializing(&self, opened: &OpenInput) -> Result<Option<Serializing<'a>>, Stop> {
+        self.encoders.map(|encoders| encoders.serializing(&opened.input).map_err(Stop::Input)).transpose()
+    }
+
     /// Checks that key and value can be serialized.
-    fn encode(&self, parts: &Parts<'_>, format: Format) -> Result<(), Unfit> {
-        let Some((key_encoder, value_encoder)) = &self.encoders else { return Ok(()) };
+    fn encode(&self, parts: &Parts<'_>, serializing: Option<Serializing<'_>>) -> Result<(), Unfit> {
+        let Some(Serializing { encoders: (key_encoder, value_encoder), format }) = serializing else { return Ok(()) };
         let topic = parts.topic.unwrap_or(&self.plan.topic);
         for (part, text, encoder) in [(Part::Key, parts.key, key_encoder), (Part::Value, parts.value, value_encoder)] {
             if let Some(text) = text {

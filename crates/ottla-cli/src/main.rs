@@ -14,6 +14,7 @@ mod decoder;
 mod dry_run;
 mod embedded;
 mod encoder;
+mod encoders;
 mod encoding;
 mod exit;
 mod file_identity;

@@ -271,7 +271,9 @@ impl Plan {
             )));
         }
         let (mut key, mut value) = (job.key.encoding, job.value.encoding);
-        let is_serialized = input.format == Some(Format::Record) || (is_redrive && input.letters_format == Some(Format::Record));
+        let is_serialized = input.format == Some(Format::Record);
+        // Most dead letters then have records that are serialized.
+        let is_of_serialized = is_serialized || (is_redrive && input.letters_format == Some(Format::Record));
         if is_serialized {
             report_serializers(&settings, &file.to_string());
             (key, value) = (None, None);
@@ -295,7 +297,7 @@ impl Plan {
         }
         for (part, job, encoding) in [("key", &job.key, encodings.key), ("value", &job.value, encodings.value)] {
             let without = !matches!(encoding, Some(Encoding::WithSchema(_)));
-            if without && !is_serialized && (job.schema.is_some() || job.message.is_some()) {
+            if without && !is_of_serialized && (job.schema.is_some() || job.message.is_some()) {
                 return Err(Failure::usage(format!(
                     "[{part}] in {file} has a schema: set its serializer to avro, protobuf or json-schema, or remove the schema"
                 )));
@@ -305,14 +307,14 @@ impl Plan {
             let of_one_subject =
                 [("use.latest.version", registry.get("use.latest.version") == Some("true")), ("use.schema.id", has_id)];
             let of_one_subject = of_one_subject.into_iter().find(|(_, is_set)| *is_set);
-            if let (Some((name, _)), Some(_), false) = (of_one_subject, record.topic_rule(), without) {
+            if let (Some((name, _)), Some(_), false) = (of_one_subject, record.topic_rule(), without || is_of_serialized) {
                 return Err(Failure::usage(format!(
                     "{name}: takes the schema from the registry and not from `schema` in [{part}] of {file}, which topics from data \
                      require; remove {name}"
                 )));
             }
             let has_fixed_schema = job.schema.is_some() && record.topic_rule().is_none_or(|rule| !rule.names().is_empty());
-            if !without && record.topic_rule().is_some() && !has_fixed_schema {
+            if !without && !is_of_serialized && record.topic_rule().is_some() && !has_fixed_schema {
                 return Err(Failure::usage(format!(
                     "[{part}] in {file}: a schema for topics from data must be a file: set `schema`, and list at least one topic in \
                      record.topics by its name"
@@ -345,6 +347,26 @@ impl Plan {
     pub(crate) fn wants_registry(&self) -> bool {
         let Encodings { key, value } = self.encodings;
         [key, value].iter().any(|encoding| matches!(encoding, Some(Encoding::WithSchema(_))))
+    }
+
+    /// Whether the run may send only records that are serialized: dead letters of a configuration with the format `record`.
+    pub(crate) fn may_need_no_encoders(&self) -> bool {
+        self.input.format == Some(Format::DeadLetters) && self.input.letters_format == Some(Format::Record)
+    }
+
+    /// Whether the keys and the values of the rows that follow are serialized. Those of dead letters are if the run that wrote them did it.
+    pub(crate) fn serialized_parts(&self, input: &Input) -> (bool, bool) {
+        let Some(name) = input.name_in_letters() else { return (true, true) };
+        match input.row_format() {
+            Format::Record => (false, false),
+            // With `--format lines`, which overrides the format that the configuration or the input's name says.
+            Format::Lines if self.encodings.value == Some(Encoding::Json) => {
+                let of_name = if name == "stdin" { Some(Format::Lines) } else { Format::of_path(Path::new(name)) };
+                let format = self.settings.job.format.or(of_name).or(self.input.letters_format);
+                (true, format == Some(Format::Lines))
+            }
+            _ => (true, true),
+        }
     }
 
     /// Creates the encoders of keys and values. Requests their schemas from the registry.

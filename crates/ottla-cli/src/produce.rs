@@ -27,6 +27,7 @@ use crate::{
     dead_letter::DeadLetters,
     dry_run::dry_run,
     embedded::Embedded,
+    encoders::Encoders,
     exit::{Exit, Failure, chain, written},
     file_identity::FileIdentity,
     follow::Followed,
@@ -146,7 +147,7 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
     };
     let size = inputs.size();
     let opening = inputs.open_first()?;
-    let (key_encoder, value_encoder) = plan.encoders()?;
+    let encoders = Encoders::open(&plan)?;
     let config = &plan.settings.producer;
     let producer = build(config)?;
     let connecting = async {
@@ -167,12 +168,15 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
 
     for (topic, count) in &partitions {
         plan.record.check_partition(topic, *count)?;
-        if let Some(mapper) = first.as_mut().and_then(|first| first.mapper.as_mut()) {
-            mapper.set_partitions(topic, *count);
-        }
     }
-    if let Sources::Followed(followed) = &mut inputs {
-        followed.set_partitions(partitions);
+    let partitions: Arc<[_]> = partitions.into();
+    if let Some(first) = &mut first {
+        first.partitions = Arc::clone(&partitions);
+        first.set_partitions();
+    }
+    match &mut inputs {
+        Sources::Whole(inputs) => inputs.set_partitions(partitions),
+        Sources::Followed(followed) => followed.set_partitions(partitions),
     }
     first.iter().filter_map(|first| first.input.warning()).for_each(message::tell);
     // The first bytes have arrived, so another process of the pipeline that reads the dead-letter file has opened it by now.
@@ -239,11 +243,10 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         message::tell(reason);
         let _ = print(&report, format);
     });
-    let encoders = (&key_encoder, &value_encoder);
     let sender = Sender {
         producer: &producer,
         plan: &plan,
-        encoders,
+        encoders: &encoders,
         totals: &totals,
         embedded: embedded.as_ref(),
         interrupt: &interrupt,

@@ -49,8 +49,8 @@ struct Books {
     /// The acknowledged records of the open transaction, with transactions.
     transaction: Option<Report>,
     letters: Option<DeadLetters>,
-    /// What the dead letters of each input name, by its index.
-    sources: HashMap<usize, LetterSource>,
+    /// What the dead letters of the rows that are read now name, by the index of their input. It changes with each file of an input that is followed.
+    sources: HashMap<usize, Arc<LetterSource>>,
     progress: Option<Progress>,
     /// How many failures were printed.
     printed: u64,
@@ -84,6 +84,8 @@ struct Failed<'a> {
     line: u64,
     /// The record as read.
     record: &'a [u8],
+    /// What its dead letter names.
+    source: Option<Arc<LetterSource>>,
     /// The dead letter that it was read from.
     letter: Option<&'a EarlierLetter>,
 }
@@ -97,6 +99,8 @@ pub(crate) struct Entry {
     segment: u64,
     /// The row as read, if there is a dead-letter file.
     raw: Option<Box<[u8]>>,
+    /// What a dead letter of the row names, if there is a dead-letter file.
+    source: Option<Arc<LetterSource>>,
     /// The dead letter that the row was read from, if there is a dead-letter file.
     letter: Option<Box<EarlierLetter>>,
     /// The digest to compare with the record read back, with `--embedded`.
@@ -140,14 +144,22 @@ impl RunTotals {
         })
     }
 
-    /// Creates the entry for a row that is about to be sent. The caller must settle it in every case.
-    pub(crate) fn enter(self: &Arc<Self>, input: usize, row: &Row<'_>, digest: Option<Digest>) -> Entry {
+    /// Creates the entry for a row that is about to be sent. The caller must settle it in every case. `source` is what
+    /// [`begin_input`](Self::begin_input) returned.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        input: usize,
+        source: Option<&Arc<LetterSource>>,
+        row: &Row<'_>,
+        digest: Option<Digest>,
+    ) -> Entry {
         Entry {
             totals: Arc::clone(self),
             input,
             line: row.line,
             segment: self.segment.load(Ordering::Relaxed),
             raw: self.keeps_rows.then(|| row.raw.into()),
+            source: source.cloned(),
             letter: row.letter.filter(|_| self.keeps_rows).map(|letter| Box::new(letter.clone())),
             digest: digest.map(Box::new),
         }
@@ -156,7 +168,8 @@ impl RunTotals {
     /// Counts a row that cannot become a record.
     pub(crate) fn turn_away(&self, input: usize, error: &RowError) {
         let mut books = self.books();
-        let failed = Failed { input, line: error.line, record: &error.record, letter: error.letter.as_ref() };
+        let source = books.sources.get(&input).cloned();
+        let failed = Failed { input, line: error.line, record: &error.record, source, letter: error.letter.as_ref() };
         if books.fail(&failed, &Reason::from(error)) {
             books.done(self.segment.load(Ordering::Relaxed));
         }
@@ -165,7 +178,8 @@ impl RunTotals {
 
     /// Counts a row that the producer did not accept.
     pub(crate) fn refuse(&self, input: usize, row: &Row<'_>, error: &Error) {
-        let failed = Failed { input, line: row.line, record: row.raw, letter: row.letter };
+        let source = self.books().sources.get(&input).cloned();
+        let failed = Failed { input, line: row.line, record: row.raw, source, letter: row.letter };
         self.fail(&failed, self.segment.load(Ordering::Relaxed), error);
     }
 
@@ -174,13 +188,13 @@ impl RunTotals {
         self.books().report.input(input).set_name(name);
     }
 
-    /// From now on rows of this input are read. Its dead letters name `source`.
-    pub(crate) fn begin_input(&self, input: usize, source: LetterSource) {
+    /// From now on rows of this input are read. Their dead letters name `source`, which is returned if there is a dead-letter file.
+    pub(crate) fn begin_input(&self, input: usize, source: LetterSource) -> Option<Arc<LetterSource>> {
         let mut books = self.books();
         books.report.input(input).begin();
-        if self.keeps_rows {
-            books.sources.insert(input, source);
-        }
+        let source = self.keeps_rows.then(|| Arc::new(source))?;
+        books.sources.insert(input, Arc::clone(&source));
+        Some(source)
     }
 
     /// The input was read to its end, or to the error.
@@ -339,14 +353,14 @@ fn is_aborted(kind: ErrorKind) -> bool {
 impl Books {
     /// Writes the letter, then counts it: the count never exceeds what is in the file. Returns whether there is a letter.
     fn fail(&mut self, failed: &Failed<'_>, reason: &Reason<'_>) -> bool {
-        let Failed { input, line, record, letter } = *failed;
+        let Failed { input, line, record, ref source, letter } = *failed;
         let Reason { kind, message: text, .. } = *reason;
         let name = self.report.input_name(input);
         let origin = match letter {
             Some(EarlierLetter { source, line, attempts }) => {
                 Some(RecordOrigin { source, line: *line, attempts: attempts + 1, record })
             }
-            None => self.sources.get(&input).map(|source| RecordOrigin { source, line, attempts: 1, record }),
+            None => source.as_ref().map(|source| RecordOrigin { source, line, attempts: 1, record }),
         };
         let letter = origin.map(|origin| DeadLetter::new(origin, reason));
         let kept = self.letters.as_mut().zip(letter).map(|(letters, letter)| letters.write(&letter));
@@ -433,7 +447,8 @@ impl Entry {
                     read_back.failed(*digest);
                 }
                 let record = self.raw.as_deref().unwrap_or_default();
-                let failed = Failed { input: self.input, line: self.line, record, letter: self.letter.as_deref() };
+                let Self { input, line, source, .. } = self;
+                let failed = Failed { input, line, record, source, letter: self.letter.as_deref() };
                 self.totals.fail(&failed, self.segment, &error);
             }
         }
@@ -443,7 +458,37 @@ impl Entry {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::{input::Format, report::Destination, row::RowErrorKind};
+    use crate::{
+        input::Format,
+        report::Destination,
+        row::{RowErrorKind, RowHeaders, RowTarget},
+    };
+
+    #[test]
+    fn a_row_of_a_rotated_file_that_fails_late_has_the_columns_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead.jsonl");
+        let report = Report::new(Destination::default(), false, ["a.csv".to_owned()].into_iter());
+        let letters = Some(DeadLetters::at(&path, Vec::new()).unwrap());
+        let totals = RunTotals::new(report, letters, Progress::start(None, false), None, false, false);
+        let source = |column: &str| LetterSource {
+            input: "a.csv".to_owned(),
+            format: Format::Csv,
+            columns: Some(vec![column.to_owned()]),
+        };
+        let (headers, target) = (RowHeaders::default(), RowTarget::default());
+        let row = Row { line: 2, raw: b"1", key: None, value: None, headers, columns: None, target, letter: None };
+        let rotated = totals.begin_input(0, source("old"));
+        let entry = totals.enter(0, rotated.as_ref(), &row, None);
+        totals.begin_input(0, source("new"));
+        let error = || ottla::testing::ErrorBuilder::new(ErrorKind::DeliveryTimeout).build();
+        entry.settle(Err(error()));
+        totals.refuse(0, &row, &error());
+        assert!(totals.close().letters_failed.is_none());
+        let written = std::fs::read_to_string(&path).unwrap();
+        let columns: Vec<_> = written.lines().map(|line| line.split_once("columns").unwrap().1).collect();
+        assert_eq!(columns, [r#"":["old"],"attempts":1}"#, r#"":["new"],"attempts":1}"#]);
+    }
 
     #[test]
     fn after_a_failed_sync_of_the_dead_letters_no_position_is_reached() {

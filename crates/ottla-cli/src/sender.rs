@@ -14,11 +14,13 @@ use ottla::{ErrorKind, Producer, ProducerRecord};
 use crate::{
     args::ProduceArguments,
     checkpoint::{Checkpoints, Reached},
+    dead_letter_source::LetterSource,
     embedded::{Digest, Embedded},
-    encoder::{Encoder, Place},
+    encoder::Place,
+    encoders::{Encoders, Serializing},
     encoding::{Part, Unfit},
     exit::{Failure, chain},
-    input::{Format, InputError, Step},
+    input::{InputError, Step},
     inputs::{Inputs, OpenInput},
     interrupt::Interrupt,
     pace::Pace,
@@ -114,8 +116,7 @@ impl Stop {
 pub(crate) struct Sender<'a> {
     pub(crate) producer: &'a Producer<[u8], [u8]>,
     pub(crate) plan: &'a Plan,
-    /// The encoders of keys and of values.
-    pub(crate) encoders: (&'a Encoder, &'a Encoder),
+    pub(crate) encoders: &'a Encoders<'a>,
     pub(crate) totals: &'a Arc<RunTotals>,
     pub(crate) embedded: Option<&'a Embedded>,
     pub(crate) interrupt: &'a Interrupt,
@@ -140,7 +141,7 @@ impl Sender<'_> {
             let ended = match opened {
                 Ok(mut opened) => {
                     let ended = self.resume(&mut opened, checkpoints).and_then(|()| {
-                        self.totals.begin_input(index, opened.input.letter_source());
+                        opened.source = self.totals.begin_input(index, opened.input.letter_source());
                         self.send_rows(&mut opened, &mut reading, transactions, checkpoints, u64::MAX, inputs.counter())
                     });
                     mapper = opened.mapper;
@@ -252,7 +253,8 @@ impl Sender<'_> {
         read: &AtomicU64,
     ) -> Result<Rows, Stop> {
         let mut rows = rows;
-        let mut format = self.plan.format_of_values(opened.input.row_format());
+        let unopened = |failure: Failure| Stop::Unopened(failure.text());
+        let mut serializing = self.encoders.serializing(&opened.input).map_err(unopened)?;
         while reading.left > 0 {
             if rows == 0 {
                 return Ok(Rows::Turn);
@@ -266,12 +268,15 @@ impl Sender<'_> {
             if let Some(reason) = self.totals.ended() {
                 return Err(Stop::End(End::Stopped(reason)));
             }
-            let OpenInput { index, id, input, mapper, .. } = &mut *opened;
+            let OpenInput { index, id, input, mapper, source, .. } = &mut *opened;
             match input.next() {
-                Ok(Step::Row(row)) => self.send(*index, &row, mapper.as_mut(), format, &mut reading.buffers),
+                Ok(Step::Row(row)) => {
+                    let of_input = (*index, source.as_ref());
+                    self.send(of_input, &row, mapper.as_mut(), serializing, &mut reading.buffers);
+                }
                 Ok(Step::Layout) => {
-                    opened.resolve_again(self.plan).map_err(|failure| Stop::Unopened(failure.text()))?;
-                    format = self.plan.format_of_values(opened.input.row_format());
+                    opened.resolve_again(self.plan).map_err(unopened)?;
+                    serializing = self.encoders.serializing(&opened.input).map_err(unopened)?;
                     continue;
                 }
                 Ok(Step::Bad(error)) => self.totals.turn_away(*index, &error),
@@ -316,13 +321,12 @@ impl Sender<'_> {
     /// Makes a record of a row, encodes it and sends it. A row that cannot be sent is counted in the totals.
     fn send(
         &self,
-        input: usize,
+        (input, source): (usize, Option<&Arc<LetterSource>>),
         row: &Row<'_>,
         mapper: Option<&mut RecordMapper>,
-        format: Format,
+        Serializing { encoders: (key_encoder, value_encoder), format }: Serializing<'_>,
         (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>),
     ) {
-        let (key_encoder, value_encoder) = self.encoders;
         let turn_away = |Unfit { kind, message, field }| {
             self.totals.turn_away(
                 input,
@@ -362,7 +366,7 @@ impl Sender<'_> {
         if let Some(timestamp) = parts.timestamp {
             record = record.timestamp(timestamp);
         }
-        self.send_record(input, row, record, self.embedded.map(|_| Digest::of(key, value)));
+        self.send_record((input, source), row, record, self.embedded.map(|_| Digest::of(key, value)));
     }
 
     /// Asks for the number of partitions of a topic, so that the producer does not wait for `max.block.ms` at each record to a topic that does
@@ -379,14 +383,20 @@ impl Sender<'_> {
     }
 
     /// Passes the record to the producer, which waits for buffer memory for up to `max.block.ms`.
-    fn send_record(&self, input: usize, row: &Row<'_>, record: ProducerRecord<'_, [u8], [u8]>, digest: Option<Digest>) {
+    fn send_record(
+        &self,
+        (input, source): (usize, Option<&Arc<LetterSource>>),
+        row: &Row<'_>,
+        record: ProducerRecord<'_, [u8], [u8]>,
+        digest: Option<Digest>,
+    ) {
         let read_back = self.embedded.map(Embedded::read_back).zip(digest);
         if let Some((read_back, digest)) = read_back {
             // `flush` fails only on the delivery thread, in a callback. This is another thread.
             read_back.hold_back(|| drop(self.producer.blocking().flush()));
             read_back.sending(digest);
         }
-        let entry = self.totals.enter(input, row, digest);
+        let entry = self.totals.enter(input, source, row, digest);
         let Err(error) = self.producer.blocking().send_with(record, move |report| entry.settle(report)) else { return };
         if let Some((read_back, digest)) = read_back {
             read_back.failed(digest);

@@ -51,7 +51,7 @@ pub(crate) struct Followed<'a> {
     next_id: usize,
     finished: VecDeque<FinishedFile>,
     /// The number of partitions of each topic that is known.
-    partitions: Vec<(String, usize)>,
+    partitions: Arc<[(String, usize)]>,
     /// The number of bytes read.
     read: Arc<AtomicU64>,
 }
@@ -99,7 +99,7 @@ impl<'a> Followed<'a> {
             inputs: Vec::new(),
             next_id: 0,
             finished: VecDeque::new(),
-            partitions: Vec::new(),
+            partitions: Arc::default(),
             read: Arc::default(),
         }
     }
@@ -115,7 +115,7 @@ impl<'a> Followed<'a> {
     }
 
     /// Sets the number of partitions of each topic that is known.
-    pub(crate) fn set_partitions(&mut self, partitions: Vec<(String, usize)>) {
+    pub(crate) fn set_partitions(&mut self, partitions: Arc<[(String, usize)]>) {
         self.partitions = partitions;
     }
 

@@ -1,6 +1,6 @@
 //! What comes before and after the rows of a turn: opening, finishing and beginning again.
 
-use std::{io, os::unix::fs::FileExt as _};
+use std::{io, os::unix::fs::FileExt as _, sync::Arc};
 
 use crate::{
     checkpoint::Checkpoints,
@@ -71,8 +71,8 @@ impl Followed<'_> {
         let is_waiting = file.position().is_some() && file.is_waiting();
         let opened = if is_waiting { Ok(Opened::NotYet) } else { self.open(index, checkpoints, totals) };
         Ok(match opened {
-            Ok(Opened::Ready(open)) => {
-                totals.begin_input(index, open.input.letter_source());
+            Ok(Opened::Ready(mut open)) => {
+                open.source = totals.begin_input(index, open.input.letter_source());
                 self.inputs[index].open = Some(*open);
                 Prepared::Opened
             }
@@ -152,10 +152,7 @@ impl Followed<'_> {
             }
         }
         read.warning().iter().for_each(|warning| totals.tell(warning));
-        let mut mapper = RecordMapper::new(&self.plan.record, &mut read).map_err(|failure| failure.text())?;
-        if let Some(mapper) = &mut mapper {
-            self.partitions.iter().for_each(|(topic, count)| mapper.set_partitions(topic, *count));
-        }
+        let mapper = RecordMapper::new(&self.plan.record, &mut read).map_err(|failure| failure.text())?;
         if let Some(position) = file.position() {
             totals.continue_input(index, position);
             totals.tell(&format!("{}: continues at line {}, byte {}", options.name(), position.line, position.offset));
@@ -163,7 +160,10 @@ impl Followed<'_> {
         if let Some(checkpoints) = checkpoints {
             checkpoints.open_followed(file.id(), &input.path, tail.file(), &read, &options)?;
         }
-        Ok(Opened::Ready(Box::new(OpenInput { index, id: file.id(), input: read, mapper, file: None, reached: None })))
+        let (id, partitions) = (file.id(), Arc::clone(&self.partitions));
+        let mut open = OpenInput { index, id, input: read, mapper, partitions, file: None, source: None, reached: None };
+        open.set_partitions();
+        Ok(Opened::Ready(Box::new(open)))
     }
 
     /// Ends reading the first file of a path, which is complete or broken.

@@ -334,6 +334,11 @@ impl Input {
         }
     }
 
+    /// The name of the input that the rows of dead letters were read from. It is known after [`Step::Layout`].
+    pub(crate) fn name_in_letters(&self) -> Option<&str> {
+        if let Rows::Letters(letters) = &self.rows { letters.input_name() } else { None }
+    }
+
     /// The input as dead letters name it.
     pub(crate) fn letter_source(&self) -> LetterSource {
         let columns = self.columns().map(|columns| columns.into_iter().map(str::to_owned).collect());

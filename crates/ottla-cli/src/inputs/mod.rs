@@ -17,8 +17,9 @@ use futures::{
 };
 
 use crate::{
+    dead_letter_source::LetterSource,
     exit::{Exit, Failure, chain},
-    input::{Input, InputError, InputOptions, InputPosition},
+    input::{Format, Input, InputError, InputOptions, InputPosition},
     interrupt::Interrupt,
     plan::Plan,
     record::{RecordMapper, RecordSettings},
@@ -36,6 +37,7 @@ pub(crate) struct Inputs<'a> {
     /// The number of bytes read of all inputs.
     position: Arc<AtomicU64>,
     size: Option<u64>,
+    partitions: Arc<[(String, usize)]>,
 }
 
 /// An input with its mapper, if `[record]` is set.
@@ -46,8 +48,12 @@ pub(crate) struct OpenInput {
     pub(crate) id: usize,
     pub(crate) input: Input,
     pub(crate) mapper: Option<RecordMapper>,
+    /// The number of partitions of each topic that was known before the first record.
+    pub(crate) partitions: Arc<[(String, usize)]>,
     /// The file, if it is a regular one.
     pub(crate) file: Option<InputFile>,
+    /// The input as dead letters name it; `None` without a dead-letter file, and before its first row is read.
+    pub(crate) source: Option<Arc<LetterSource>>,
     /// The last position that was set for checkpoints.
     pub(crate) reached: Option<InputPosition>,
 }
@@ -64,7 +70,14 @@ impl OpenInput {
             mapper.inherit_topics(previous);
         }
         self.mapper = mapper;
+        self.set_partitions();
         Ok(())
+    }
+
+    /// Sets the numbers of partitions that are known in the mapper, if there is one.
+    pub(crate) fn set_partitions(&mut self) {
+        let Some(mapper) = &mut self.mapper else { return };
+        self.partitions.iter().for_each(|(topic, count)| mapper.set_partitions(topic, *count));
     }
 }
 
@@ -82,7 +95,12 @@ impl<'a> Inputs<'a> {
             plan.check_input(index).map(drop)?;
         }
         let size = plan.paths.iter().map(|path| size_of(path)).sum();
-        Ok(Self { plan, interrupt, next: 0, position: Arc::default(), size })
+        Ok(Self { plan, interrupt, next: 0, position: Arc::default(), size, partitions: Arc::default() })
+    }
+
+    /// Sets the number of partitions of each topic that is known before the first record.
+    pub(crate) fn set_partitions(&mut self, partitions: Arc<[(String, usize)]>) {
+        self.partitions = partitions;
     }
 
     /// The size of all inputs in bytes, as they are stored; `None` if one of them has none.
@@ -126,8 +144,12 @@ impl<'a> Inputs<'a> {
         let index = self.next;
         let opened = self.open_source().and_then(|(source, options)| read(index, source, &options, &self.plan.record));
         Some(opened.map(|mut opened| {
-            if let Some((mapper, previous)) = opened.mapper.as_mut().zip(previous) {
-                mapper.inherit_topics(previous);
+            opened.partitions = Arc::clone(&self.partitions);
+            match (&mut opened.mapper, previous) {
+                (Some(mapper), Some(previous)) => mapper.inherit_topics(previous),
+                // Dead letters replace it by that of their rows.
+                (mapper @ None, previous) if opened.input.format() == Format::DeadLetters => *mapper = previous,
+                _ => {}
             }
             opened
         }))
@@ -146,7 +168,8 @@ impl<'a> Inputs<'a> {
 fn read(index: usize, source: Source, options: &InputOptions, record: &RecordSettings) -> Result<OpenInput, Failure> {
     let mut input = Input::read(source.bytes, options).map_err(refuse)?;
     let mapper = RecordMapper::new(record, &mut input)?;
-    Ok(OpenInput { index, id: index, input, mapper, file: source.file, reached: None })
+    let (partitions, file) = (Arc::default(), source.file);
+    Ok(OpenInput { index, id: index, input, mapper, partitions, file, source: None, reached: None })
 }
 
 fn refuse(error: InputError) -> Failure {

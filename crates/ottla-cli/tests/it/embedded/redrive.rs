@@ -160,3 +160,75 @@ fn records_that_lack_what_the_configuration_needs_end_the_run() {
         .with(2)
         .saying(&["job.toml:5: input.format: must be the format of the records that are in dead letters"]);
 }
+
+#[test]
+fn a_partition_that_does_not_exist_is_known_without_waiting_for_it() {
+    let place = Place::new(2);
+    let config = job(&place, "");
+    let letter = |format: &str, record: &str| json!({"line": 1, "format": format, "record": record}).to_string() + "\n";
+    let record = |partition: u32| letter("record", &format!("{{\"partition\":{partition},\"key\":null,\"value\":\"v\"}}"));
+    let one = place.folder.file("1.jsonl", record(9) + &letter("lines", "l") + &record(1) + &record(8));
+    let two = place.folder.file("2.jsonl", record(7));
+    let report = produce(&config, &arguments!["--input", one, two, "--format", "dead-letters"]).with(1).report();
+    assert_eq!((&report["acknowledged"], &report["errors"]), (&json!(2), &json!({"InvalidPartition": 3})));
+}
+
+#[test]
+fn records_are_serialized_as_in_the_run_that_wrote_the_letters() {
+    let place = Place::new(1);
+    let config = job(&place, "[key]\nserializer = \"long\"\n[value]\nserializer = \"json\"\n");
+    let dead = place.folder.path("dead.jsonl");
+    let refused = arguments!["--dead-letter", dead, "--set", "max.request.size=1"];
+    let record = place.folder.file("orders.record", "{\"key\":\"k\",\"value\":\"not JSON\",\"headers\":[]}\n");
+    produce(&config, &[&arguments!["--input", record, "--format", "record"], &refused[..]].concat()).with(1);
+    let rows = place.folder.file("orders.jsonl", "{\"id\":7}\n");
+    produce(&config, &[&arguments!["--input", rows, "--key-field", "id"], &refused[..]].concat()).with(1);
+    let lines = place.folder.file("lines.jsonl", "a line\n");
+    produce(&config, &[&arguments!["--input", lines, "--format", "lines"], &refused[..]].concat()).with(1);
+    let text = place.folder.file("lines.txt", "not JSON\n");
+    produce(&config, &[&arguments!["--input", text], &refused[..]].concat()).with(1);
+    assert_eq!(letters(&dead).len(), 4);
+    let redrive = arguments!["--input", dead, "--format", "dead-letters", "--key-field", "id"];
+    let check = |settings: &str| {
+        let before = crate::log::read(place.kafka.bootstrap_servers(), "orders").len();
+        let config = job(&place, &format!("{settings}[key]\nserializer = \"long\"\n[value]\nserializer = \"json\"\n"));
+        let report = produce(&config, &redrive).with(1).report();
+        let found = crate::log::read(place.kafka.bootstrap_servers(), "orders").split_off(before);
+        let sent: Vec<_> = found.into_iter().map(|found| (found.key, found.value.unwrap())).collect();
+        (sent, report["errors"].clone())
+    };
+    let sent = |key: Option<&[u8]>, value: &str| (key.map(<[u8]>::to_vec), value.as_bytes().to_vec());
+    let (of_record, of_row) = (sent(Some(b"k"), "not JSON"), sent(Some(&7_i64.to_be_bytes()), "{\"id\":7}"));
+    assert_eq!(check(""), (vec![of_record.clone(), of_row.clone(), sent(None, "a line")], json!({"InvalidJson": 1})));
+    // The configuration says a format, which `--format` overrides in a run.
+    assert_eq!(check("[input]\nformat = \"lines\"\n"), (vec![of_record.clone(), of_row.clone()], json!({"InvalidJson": 2})));
+}
+
+#[test]
+fn letters_of_a_configuration_of_records_are_serialized_if_their_rows_were() {
+    let place = Place::new(1);
+    let config = job(&place, "[input]\nformat = \"record\"\n[key]\nserializer = \"long\"\n");
+    let letter =
+        |format: &str, record: &str| json!({"input": "a", "line": 1, "format": format, "record": record}).to_string() + "\n";
+    let record = "{\"key\":\"k\",\"value\":null}";
+    let dead = place.folder.file("dead.jsonl", letter("record", record) + &letter("jsonl", "{\"id\":7}"));
+    produce(&config, &arguments!["--input", dead, "--format", "dead-letters", "--key-field", "id"]).with(0);
+    let found = crate::log::read(place.kafka.bootstrap_servers(), "orders");
+    let keys: Vec<_> = found.into_iter().map(|found| found.key.unwrap()).collect();
+    assert_eq!(keys, [b"k".to_vec(), 7_i64.to_be_bytes().to_vec()]);
+}
+
+#[test]
+fn a_letter_that_ends_the_run_is_read_by_the_next_one() {
+    let place = Place::new(1);
+    let config = job(&place, "[checkpoint]\nfile = \"orders.ckpt\"\n[record]\nkey = \"{id}\"\n");
+    let letter = |column: &str, record: &str| {
+        json!({"line": 1, "format": "csv", "columns": [column], "record": record}).to_string() + "\n"
+    };
+    let dead = place.folder.file("dead.jsonl", letter("id", "1") + &letter("n", "2") + &letter("id", "3"));
+    let redrive = arguments!["--input", dead, "--format", "dead-letters"];
+    produce(&config, &redrive).with(2).saying(&["record.key: the input has no column `id`"]);
+    job(&place, "[checkpoint]\nfile = \"orders.ckpt\"\n");
+    produce(&config, &redrive).with(0);
+    assert_eq!(place.values(), ["{\"id\":\"1\"}", "{\"n\":\"2\"}", "{\"id\":\"3\"}"]);
+}
