@@ -87,7 +87,8 @@ fn table(place: &CheckpointPlace, positions: &Positions) -> String {
     let mut rows = vec![["INPUT", "LINE", "BYTE", "TOPIC"].map(str::to_owned)];
     rows.extend(positions.iter().map(|(input, position)| {
         let [line, byte] = [position.line, position.offset].map(|count| HumanCount(count).to_string());
-        [input.clone(), line, byte, position.topic().to_owned()]
+        let input = position.path().map_or_else(|| input.clone(), |path| format!("{path} (complete)"));
+        [input, line, byte, position.topic().to_owned()]
     }));
     format!("{place}\n{}", aligned(&rows).trim_start())
 }
@@ -134,14 +135,16 @@ fn chosen(positions: &Positions, inputs: &[PathBuf]) -> Result<Vec<String>, Fail
     let find = |input: &PathBuf| {
         // A file that is gone is found by the path in the checkpoint.
         let path = canonical(input).unwrap_or_else(|_| input.display().to_string());
-        if positions.contains_key(&path) {
-            return Ok(path);
+        let of_path = positions.iter().filter(|(key, position)| **key == path || position.path() == Some(&path));
+        let found: Vec<String> = of_path.map(|(key, _)| key.clone()).collect();
+        if !found.is_empty() {
+            return Ok(found);
         }
-        let known: Vec<&str> = positions.keys().map(String::as_str).collect();
+        let known: Vec<&str> = positions.iter().map(|(key, position)| position.path().unwrap_or(key)).collect();
         let known = if known.is_empty() { "there are none".to_owned() } else { format!("those are of {}", known.join(", ")) };
         Err(Failure::usage(format!("{}: has no checkpoint; {known}", input.display())))
     };
-    inputs.iter().map(find).collect()
+    Ok(inputs.iter().map(find).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// Prints what was reset.
@@ -149,6 +152,7 @@ fn told(inputs: &[String], before: &Positions) -> Result<Exit, Failure> {
     let mut text = String::new();
     for input in inputs {
         let line = before.get(input).map_or(1, |position| position.line);
+        let input = before.get(input).and_then(|position| position.path()).unwrap_or(input);
         text.push_str(&format!("{input}: reset; it was at line {}\n", HumanCount(line)));
     }
     if text.is_empty() {

@@ -43,6 +43,9 @@ pub(crate) struct FilePosition {
     /// Whether it was followed to its end, which nothing more is expected after.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     complete: bool,
+    /// The path where it was when it was followed to its end, if this is not the position of a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
 }
 
 /// Why a file is not the one of a checkpoint.
@@ -62,6 +65,15 @@ impl FilePosition {
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn beginning_of(file: &File, options: &InputOptions, format: impl ToString, topic: &str) -> io::Result<Self> {
+        let encoding = options.settings.encoding.map(|encoding| encoding.to_string());
+        Ok(Self { format: format.to_string(), encoding, ..Self::of_copy(file, topic)? })
+    }
+
+    /// A file that is not read, because it is a copy of another one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(super) fn of_copy(file: &File, topic: &str) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let beginning = metadata.len().min(BEGINNING);
         let (device, inode) = FileIdentity::of(&metadata).map_or((0, 0), FileIdentity::numbers);
@@ -71,14 +83,15 @@ impl FilePosition {
             column: 0,
             array: None,
             topic: topic.to_owned(),
-            format: format.to_string(),
-            encoding: options.settings.encoding.map(|encoding| encoding.to_string()),
+            format: String::new(),
+            encoding: None,
             size: metadata.len(),
             beginning,
             sha256: digest(file, beginning)?,
             device,
             inode,
             complete: false,
+            path: None,
         })
     }
 
@@ -92,9 +105,58 @@ impl FilePosition {
         self.complete
     }
 
-    /// The same file, which nothing more is expected in.
-    pub(super) fn completed(self) -> Self {
-        Self { complete: true, ..self }
+    /// The same file, which nothing more is expected in after this many bytes, as they are stored.
+    pub(super) fn completed(self, size: u64) -> Self {
+        Self { complete: true, size, ..self }
+    }
+
+    /// The position of the file itself, which is at this path now.
+    pub(super) fn at_path(self, path: String) -> Self {
+        Self { path: Some(path), ..self }
+    }
+
+    /// The path of a file that was followed to its end.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// The key of a file that was followed to its end, whatever its path is.
+    pub(super) fn key(&self) -> String {
+        let Self { device, inode, sha256, .. } = self;
+        format!("complete:{device}:{inode}:{}", sha256.get(..16).unwrap_or(sha256))
+    }
+
+    /// Whether this is the position of the same file, by its inode.
+    pub(super) fn has_inode_of(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
+    /// Whether the file has no bytes after those that were read when it was followed to its end.
+    pub(crate) fn has_size(&self, size: u64) -> bool {
+        self.size == size
+    }
+
+    /// The file with the content that it has now.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(super) fn begun_again(self, file: &File) -> io::Result<Self> {
+        let now = Self::of_copy(file, &self.topic)?;
+        Ok(Self { format: self.format, encoding: self.encoding, ..now })
+    }
+
+    /// Whether more than this many bytes were read when it was followed to its end.
+    pub(super) fn is_larger(&self, size: u64) -> bool {
+        self.size > size
+    }
+
+    /// The position for the path of the file.
+    pub(super) fn without_path(&self) -> Self {
+        Self { path: None, ..self.clone() }
+    }
+
+    pub(super) fn inode(&self) -> (u64, u64) {
+        (self.device, self.inode)
     }
 
     /// Whether the file had this identity.

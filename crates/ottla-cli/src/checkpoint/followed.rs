@@ -1,17 +1,25 @@
 //! The checkpoints of files that are followed: a position belongs to a file, and not to the path that the file had.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File},
+    io,
+    os::unix::fs::{DirEntryExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{Checkpoints, FilePosition, Opened, Reached, canonical};
 use crate::{
     exit::chain,
+    file_identity::FileIdentity,
     input::{Input, InputOptions, InputPosition},
 };
 
 impl Checkpoints {
     /// The positions of earlier runs whose files are not found yet, by path.
     pub(crate) fn unlocated(&self) -> impl Iterator<Item = (&String, &FilePosition)> {
-        self.positions.iter().filter(|(path, _)| !self.in_use.contains(*path))
+        self.positions.iter().filter(|(path, then)| then.path().is_none() && !self.in_use.contains(*path))
     }
 
     /// The file of this path's position is found.
@@ -74,26 +82,138 @@ impl Checkpoints {
         let beginning = FilePosition::beginning_of(file, options, input.format(), &self.topic)
             .map_err(|error| format!("{}: cannot be read: {error}", options.name()))?;
         self.in_use.insert(path.clone());
-        // The files that had the path before the last one are done.
-        let before: Vec<usize> = self.opened.iter().filter(|(_, other)| other.path == path).map(|(id, _)| *id).collect();
-        for id in before.iter().rev().skip(1) {
-            self.opened.remove(id);
-        }
         let file = Some(Arc::clone(file));
-        self.opened.insert(id, Opened { path, beginning, is_plain: input.is_plain(), file, is_complete: false });
+        self.opened.insert(id, Opened { path, beginning, is_plain: input.is_plain(), file });
         Ok(())
     }
 
-    /// The file of this number was read to its end, and is at another path: its position is kept for that path too, so that the file is not
-    /// read again under it. Returns what to reach under the number `new`.
-    pub(crate) fn keep_as(&mut self, id: usize, new: usize, path: &Path, position: InputPosition) -> Option<Reached> {
-        let Opened { beginning, is_plain, file, .. } = self.opened.get(&id)?;
-        let (beginning, is_plain, file) = (beginning.clone(), *is_plain, file.clone());
-        let path = canonical(path).ok()?;
-        self.in_use.insert(path.clone());
-        self.opened.insert(new, Opened { path, beginning, is_plain, file, is_complete: true });
+    /// The file of number `id` was read to its end, which is the position: it is complete, whatever its path is later. Returns what to reach
+    /// under the number `new`, after the rows of the file. `size` is the number of bytes that were read, as they are stored.
+    pub(crate) fn complete(&mut self, id: usize, new: usize, path: &Path, position: InputPosition, size: u64) -> Option<Reached> {
+        let Opened { path: of, beginning, file, .. } = self.opened.get(&id)?;
+        let path = canonical(path).unwrap_or_else(|_| of.clone());
+        let mut complete = beginning.clone();
+        if let Some(file) = file {
+            complete.extend_with(file, size);
+        }
+        self.endings.insert(new, Ending { id, complete: Some(complete.at(position).completed(size).at_path(path)) });
         Some(Reached { input: new, position })
     }
+
+    /// The file of number `id` is not read further. Returns what to reach under the number `new`, after the rows of the file.
+    pub(crate) fn release(&mut self, id: usize, new: usize) -> Reached {
+        self.endings.insert(new, Ending { id, complete: None });
+        Reached { input: new, position: InputPosition::new(0, 1) }
+    }
+
+    /// The file of number `id` is read again from its beginning, under the number `new`. Returns what to reach.
+    pub(crate) fn begin_again(&mut self, id: usize, new: usize) -> Option<Reached> {
+        let Opened { path, beginning, is_plain, file } = self.opened.remove(&id)?;
+        let beginning = beginning.begun_again(file.as_ref()?).ok()?;
+        self.opened.insert(new, Opened { path, beginning, is_plain, file });
+        Some(Reached { input: new, position: InputPosition::new(0, 1) })
+    }
+
+    /// A file that is a copy of one that was read is not read by later runs either. Returns what to reach under the number `new`.
+    pub(crate) fn complete_copy(&mut self, id: usize, new: usize, path: &Path, file: &File) -> Option<Reached> {
+        let complete = self.copy(path, file)?;
+        self.endings.insert(new, Ending { id, complete: Some(complete) });
+        Some(Reached { input: new, position: InputPosition::new(0, 1) })
+    }
+
+    /// The position of a file that is a copy of one that was read.
+    fn copy(&self, path: &Path, file: &File) -> Option<FilePosition> {
+        let size = file.metadata().ok()?.len();
+        let path = canonical_of_absent(path).ok()?;
+        Some(FilePosition::of_copy(file, &self.topic).ok()?.completed(size).at_path(path))
+    }
+
+    /// Notes the end of a file, and closes it.
+    pub(super) fn end(&mut self, Ending { id, complete }: Ending) {
+        let opened = self.opened.remove(&id);
+        let Some(complete) = complete else { return };
+        if let Some(Opened { path, file, .. }) = opened {
+            // The path keeps the position until the next file has it, whose predecessors are searched for by this one.
+            let of_path = complete.without_path();
+            if self.positions.get(&path).is_some_and(|now| now.has_inode_of(&complete)) {
+                self.put(path, of_path);
+            }
+            // It has grown since an earlier run completed it.
+            let begins = |then: &FilePosition| file.as_ref().is_some_and(|file| then.begins(file).unwrap_or(false));
+            let earlier =
+                self.completed().filter(|(key, then)| **key != complete.key() && then.has_inode_of(&complete) && begins(then));
+            let earlier: Vec<String> = earlier.map(|(key, _)| key.clone()).collect();
+            earlier.iter().for_each(|key| self.forget(key));
+        }
+        self.note(complete);
+    }
+
+    fn note(&mut self, complete: FilePosition) {
+        let key = complete.key();
+        self.in_use.insert(key.clone());
+        self.put(key, complete);
+    }
+
+    /// The files that were followed to their ends, by keys that are no paths.
+    fn completed(&self) -> impl Iterator<Item = (&String, &FilePosition)> {
+        self.positions.iter().filter(|(_, position)| position.path().is_some())
+    }
+
+    /// The position of a file that an earlier run followed to its end, also if the file has grown since.
+    pub(crate) fn complete_of(&mut self, path: &Path, identity: FileIdentity, file: &File) -> Option<FilePosition> {
+        let size = file.metadata().ok()?.len();
+        let is_same = |then: &FilePosition| {
+            then.is_of(identity) && !then.is_empty() && (then.has_size(size) || then.offset > 0 && !then.is_larger(size))
+        };
+        let mut found = self.completed().filter(|(_, then)| is_same(then) && then.begins(file).unwrap_or(false));
+        let then = found.next()?.1.clone();
+        drop(found);
+        let path = canonical_of_absent(path).ok()?;
+        self.note(then.clone().at_path(path));
+        Some(then)
+    }
+
+    /// Whether these decompressed bytes are those of a file that was followed to its end. The compressed file is then noted as complete too.
+    pub(crate) fn is_copy_of_complete(&mut self, path: &Path, file: &File, bytes: &[u8]) -> bool {
+        let is_copy = self.completed().any(|(_, then)| !then.is_empty() && then.begins_bytes(bytes, true).unwrap_or(false));
+        if let Some(copy) = self.copy(path, file).filter(|_| is_copy) {
+            self.note(copy);
+        }
+        is_copy
+    }
+
+    /// Forgets the files that were followed to their ends and are no more in their folders.
+    pub(crate) fn forget_gone(&mut self) {
+        let mut folders: HashMap<PathBuf, Option<HashSet<(u64, u64)>>> = HashMap::new();
+        let mut gone = Vec::new();
+        for (key, then) in self.positions.iter().filter(|(key, then)| then.is_complete() && !self.in_use.contains(*key)) {
+            let Some(folder) = Path::new(then.path().unwrap_or(key)).parent() else { continue };
+            let inodes = folders.entry(folder.to_owned()).or_insert_with(|| inodes(folder).ok());
+            // A folder that cannot be read, or of another device, may come back.
+            let Some(inodes) = inodes.as_ref().filter(|inodes| inodes.iter().any(|(device, _)| *device == then.inode().0)) else {
+                continue;
+            };
+            if !inodes.contains(&then.inode()) {
+                gone.push(key.clone());
+            }
+        }
+        gone.iter().for_each(|key| self.forget(key));
+    }
+}
+
+/// What ends when a position is reached.
+pub(super) struct Ending {
+    /// The number of the file.
+    id: usize,
+    /// The position of the file, if it was read to its end.
+    complete: Option<FilePosition>,
+}
+
+/// The devices and inodes of a folder and of what is in it.
+fn inodes(folder: &Path) -> io::Result<HashSet<(u64, u64)>> {
+    let device = fs::metadata(folder)?.dev();
+    let entries = fs::read_dir(folder)?.map(|entry| Ok((device, entry?.ino())));
+    entries.chain([Ok((device, 0))]).collect()
 }
 
 /// The path without symbolic links in its folder; the file may be absent.

@@ -38,6 +38,7 @@ use crate::{
 };
 use file_position::{Mismatch, Positions};
 use file_store::FileStore;
+use followed::Ending;
 use topic_store::TopicStore;
 
 /// The checkpoints of a run.
@@ -50,6 +51,8 @@ pub(crate) struct Checkpoints {
     positions: Positions,
     /// The files that were opened, by their numbers: the input's index, unless an input is followed.
     opened: BTreeMap<usize, Opened>,
+    /// What ends when a position of these numbers is reached.
+    endings: BTreeMap<usize, Ending>,
     /// The paths whose positions belong to files that are followed in this run.
     in_use: BTreeSet<String>,
     /// The inputs whose positions are not written yet.
@@ -79,8 +82,6 @@ struct Opened {
     is_plain: bool,
     /// The file, if it is followed: another one may have its path.
     file: Option<Arc<File>>,
-    /// Whether nothing more is expected in it.
-    is_complete: bool,
 }
 
 /// A file, and how far an earlier run read it.
@@ -122,6 +123,7 @@ impl Checkpoints {
             topic: plan.topic.clone(),
             positions,
             opened: BTreeMap::new(),
+            endings: BTreeMap::new(),
             in_use: BTreeSet::new(),
             changed: BTreeSet::new(),
             interval: settings.interval(),
@@ -206,7 +208,7 @@ impl Checkpoints {
             let message = format!("{name}: continues at line {}, byte {}{replaced}", position.line, position.offset);
             continues = Some((position, message));
         }
-        self.opened.insert(index, Opened { path, beginning, is_plain: input.is_plain(), file: None, is_complete: false });
+        self.opened.insert(index, Opened { path, beginning, is_plain: input.is_plain(), file: None });
         Ok(continues)
     }
 
@@ -269,18 +271,25 @@ impl Checkpoints {
 
     /// Sets the position before which everything is done, or will be with the open transaction.
     pub(crate) fn reach(&mut self, reached: Reached) {
-        let Some(Opened { path, beginning, is_plain, file, is_complete }) = self.opened.get_mut(&reached.input) else { return };
+        if let Some(ending) = self.endings.remove(&reached.input) {
+            self.end(ending);
+            return;
+        }
+        let Some(Opened { path, beginning, is_plain, file }) = self.opened.get_mut(&reached.input) else { return };
         if *is_plain {
             match file {
                 Some(file) => beginning.extend_with(file, reached.position.offset),
                 None => beginning.extend(Path::new(path), reached.position.offset),
             }
         }
-        let position = beginning.at(reached.position);
-        let position = if *is_complete { position.completed() } else { position };
-        if self.positions.get(path) != Some(&position) {
-            self.positions.insert(path.clone(), position);
-            self.changed.insert(path.clone());
+        let (path, position) = (path.clone(), beginning.at(reached.position));
+        self.put(path, position);
+    }
+
+    fn put(&mut self, key: String, position: FilePosition) {
+        if self.positions.get(&key) != Some(&position) {
+            self.positions.insert(key.clone(), position);
+            self.changed.insert(key);
         }
     }
 

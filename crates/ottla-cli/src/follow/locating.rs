@@ -2,13 +2,13 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use crate::{
-    checkpoint::{Checkpoints, FilePosition, canonical_of_absent},
+    checkpoint::{BEGINNING, Checkpoints, FilePosition, canonical_of_absent},
     file_identity::FileIdentity,
     input::{InputOptions, decompressed, is_compressed},
     plan::Plan,
@@ -39,6 +39,8 @@ struct Candidate {
     appeared: Appeared,
     key: String,
     position: Option<(String, FilePosition)>,
+    /// Whether there is nothing more to read in it.
+    is_done: bool,
 }
 
 /// Finds the file of each position that an earlier run left for one of the files that have appeared. The result is in the order in which the
@@ -56,7 +58,7 @@ pub(super) fn locate(
     let mut candidates = Vec::new();
     for appeared in found {
         let key = canonical_of_absent(&appeared.path).map_err(|error| format!("{}: {error}", name(&appeared.path)))?;
-        candidates.push(Candidate { appeared, key, position: None });
+        candidates.push(Candidate { appeared, key, position: None, is_done: false });
     }
     let failed = |path: &Path| {
         let name = name(path);
@@ -78,7 +80,7 @@ pub(super) fn locate(
     let mut before = Vec::new();
     for index in 0..candidates.len() {
         let Candidate { appeared: Appeared { path, file, .. }, key, .. } = &candidates[index];
-        let Some((key, then)) = checkpoints.unlocated().find(|(other, then)| *other == key && !then.is_complete()) else {
+        let Some((key, then)) = checkpoints.unlocated().find(|(other, _)| *other == key) else {
             continue;
         };
         let (key, then) = (key.clone(), then.clone());
@@ -94,6 +96,8 @@ pub(super) fn locate(
                     None => before.push((index, appeared, then)),
                 }
             }
+            // Its rows were all read, so that none is missing.
+            Sibling::None | Sibling::Several if then.is_complete() => checkpoints.forget(&key),
             Sibling::None if then.is_empty() => {
                 tell(&format!(
                     "warning: {}: was empty at its checkpoint, and is another file now; files that were replaced in between are not read",
@@ -110,23 +114,31 @@ pub(super) fn locate(
             Sibling::Several => return Err(checkpoints.not_found(&then, &options, "several files may be that one")),
         }
     }
-    // The files that have got another inode, such as by compression.
+    // The files that have got another inode, such as by compression, and those that were read to their ends.
     for candidate in &mut candidates {
-        if candidate.position.is_some() {
+        let Appeared { path, file, identity } = &candidate.appeared;
+        let is_compressed = is_compressed_file(path, file);
+        if let Some((key, then)) = &candidate.position {
+            candidate.is_done = is_compressed && then.is_complete() && *key == candidate.key && has_size(file, then);
             continue;
         }
-        let Appeared { path, file, .. } = &candidate.appeared;
-        if !is_compressed_file(path, file) {
-            continue;
-        }
-        let unlocated: Vec<_> = checkpoints.unlocated().map(|(key, then)| (key.clone(), then.clone())).collect();
-        for (key, then) in unlocated.into_iter().filter(|(_, then)| !then.is_empty()) {
-            // An archive that is not complete is read later, as a new file.
-            if has_beginning(path, file, &then, true).unwrap_or(false) {
+        // An archive that is not complete is read later, as a new file.
+        let bytes = if is_compressed { decompressed_beginning(path).ok() } else { None };
+        if let Some(bytes) = &bytes {
+            let is_one = |then: &FilePosition| {
+                !then.is_empty() && !then.is_complete() && then.begins_bytes(&bytes[..], true).unwrap_or(false)
+            };
+            let then = checkpoints.unlocated().find(|(_, then)| is_one(then)).map(|(key, then)| (key.clone(), then.clone()));
+            if let Some((key, then)) = then {
                 checkpoints.locate(&key);
                 candidate.position = Some((key, then));
-                break;
+                continue;
             }
+        }
+        match checkpoints.complete_of(path, *identity, file) {
+            Some(then) if has_size(file, &then) => candidate.is_done = true,
+            Some(then) => candidate.position = Some((candidate.key.clone(), then)),
+            None => candidate.is_done = bytes.is_some_and(|bytes| checkpoints.is_copy_of_complete(path, file, &bytes)),
         }
     }
     let keys: Vec<String> = candidates.iter().map(|candidate| candidate.key.clone()).collect();
@@ -144,8 +156,10 @@ pub(super) fn locate(
     }
     let paths: Vec<PathBuf> = candidates.iter().map(|candidate| candidate.appeared.path.clone()).collect();
     let mut rest = Vec::new();
-    for Candidate { appeared, key, position } in candidates {
+    let mut done = Vec::new();
+    for Candidate { appeared, key, position, is_done } in candidates {
         match position {
+            _ if is_done => done.push(appeared.identity),
             Some((of, then)) if of != key => match keys.iter().position(|key| *key == of) {
                 Some(index) => {
                     located.push(Located { input: paths[index].clone(), appeared, position: Some(then), was_replaced: true });
@@ -169,13 +183,15 @@ pub(super) fn locate(
         named.unwrap_or_default().into_iter().chain(never.iter().filter_map(|path| absolute(path))).collect();
     let written = never.iter().filter_map(|path| FileIdentity::of_path(path));
     let known: Vec<FileIdentity> =
-        known.into_iter().chain(written).chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect();
+        known.into_iter().chain(done).chain(written).chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect();
     let mut between = Vec::new();
     for Located { input, appeared, .. } in &located {
         let Ok(key) = canonical_of_absent(input) else { continue };
         let modified = appeared.file.metadata().and_then(|metadata| metadata.modified()).map_err(failed(input))?;
         for appeared in replaced_since(Path::new(&key), modified, &known, &other_inputs).map_err(failed(input))? {
-            if between.iter().any(|other: &Located| other.appeared.identity == appeared.identity) {
+            if between.iter().any(|other: &Located| other.appeared.identity == appeared.identity)
+                || was_read(&appeared, checkpoints)
+            {
                 continue;
             }
             tell(&format!("{}: {} was not read, and is read before it", name(input), name(&appeared.path)));
@@ -211,7 +227,7 @@ fn sibling(path: &Path, then: &FilePosition) -> io::Result<Sibling> {
         }
         if is_replaced_name(path, &appeared.path)
             && !then.is_empty()
-            && has_beginning(&appeared.path, &appeared.file, then, false).unwrap_or(false)
+            && has_beginning(&appeared.path, &appeared.file, then).unwrap_or(false)
         {
             alike.push(appeared);
         }
@@ -311,8 +327,28 @@ fn is_compressed_file(path: &Path, file: &File) -> bool {
     is_compressed(path, &first[..length])
 }
 
+/// The first 64 KiB of a compressed file, and a byte more if there is one.
+fn decompressed_beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    decompressed(Box::new(File::open(path)?), path)?.take(BEGINNING + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn has_size(file: &File, then: &FilePosition) -> bool {
+    file.metadata().is_ok_and(|metadata| then.has_size(metadata.len()))
+}
+
+/// Whether an earlier run has read a file to its end, or one that it is a copy of.
+fn was_read(Appeared { path, file, identity }: &Appeared, checkpoints: &mut Checkpoints) -> bool {
+    let is_copy = |checkpoints: &mut Checkpoints| {
+        is_compressed_file(path, file)
+            && decompressed_beginning(path).is_ok_and(|bytes| checkpoints.is_copy_of_complete(path, file, &bytes))
+    };
+    checkpoints.complete_of(path, *identity, file).is_some_and(|then| has_size(file, &then)) || is_copy(checkpoints)
+}
+
 /// Whether a file, decompressed if it is compressed, has the beginning of a position.
-fn has_beginning(path: &Path, file: &File, then: &FilePosition, exactly: bool) -> io::Result<bool> {
+fn has_beginning(path: &Path, file: &File, then: &FilePosition) -> io::Result<bool> {
     if then.begins(file)? {
         return Ok(true);
     }
@@ -320,7 +356,7 @@ fn has_beginning(path: &Path, file: &File, then: &FilePosition, exactly: bool) -
         return Ok(false);
     }
     // Another handle, whose place in the file is its own.
-    then.begins_bytes(decompressed(Box::new(File::open(path)?), path)?, exactly)
+    then.begins_bytes(decompressed(Box::new(File::open(path)?), path)?, false)
 }
 
 fn name(path: &Path) -> String {

@@ -17,7 +17,7 @@ use std::{
 };
 
 use crate::{
-    checkpoint::Checkpoints,
+    checkpoint::{Checkpoints, Reached},
     exit::Failure,
     input::{FollowSettings, InputOptions},
     inputs::{InputPath, OpenInput},
@@ -50,6 +50,8 @@ pub(crate) struct Followed<'a> {
     /// The number of the next file.
     next_id: usize,
     finished: VecDeque<FinishedFile>,
+    /// The positions of files that were finished or begun again, until they are taken.
+    reached: Vec<Reached>,
     /// The number of partitions of each topic that is known.
     partitions: Arc<[(String, usize)]>,
     /// The number of bytes read.
@@ -99,6 +101,7 @@ impl<'a> Followed<'a> {
             inputs: Vec::new(),
             next_id: 0,
             finished: VecDeque::new(),
+            reached: Vec::new(),
             partitions: Arc::default(),
             read: Arc::default(),
         }
@@ -141,6 +144,7 @@ impl<'a> Followed<'a> {
                 found.push(appeared);
             }
         }
+        let is_first = self.next_id == 0;
         let located = match checkpoints {
             _ if found.is_empty() => return Ok(()),
             Some(checkpoints) => locate(found, checkpoints, self.plan, &self.never, &|line| totals.tell(line))?,
@@ -163,6 +167,9 @@ impl<'a> Followed<'a> {
                 file.note_path(path);
             }
             self.push(input, file, totals);
+        }
+        if let Some(checkpoints) = checkpoints.as_mut().filter(|_| is_first) {
+            checkpoints.forget_gone();
         }
         Ok(())
     }
@@ -199,6 +206,10 @@ impl<'a> Followed<'a> {
         totals.name_input(index, &InputOptions::name_of(&path));
         self.inputs.push(FollowedInput { path, files: VecDeque::new(), open: None });
         index
+    }
+
+    fn take_reached(&mut self) -> Vec<Reached> {
+        std::mem::take(&mut self.reached)
     }
 
     fn take_id(&mut self) -> usize {

@@ -3,7 +3,7 @@
 use crate::{
     args::ProduceArguments,
     checkpoint::Checkpoints,
-    sender::{End, Reading, Rows, Sender},
+    sender::{End, Reading, Sender},
     transactions::Transactions,
 };
 
@@ -80,6 +80,25 @@ impl Sender<'_> {
         transactions: &mut Option<Transactions<'_>>,
         checkpoints: &mut Option<Checkpoints>,
     ) -> Result<bool, End> {
+        let has_more = self.send_turn(followed, index, reading, transactions, checkpoints);
+        for reached in followed.take_reached() {
+            match checkpoints {
+                Some(checkpoints) if transactions.is_some() => checkpoints.reach(reached),
+                Some(_) => self.totals.end_segment(0, reached),
+                None => {}
+            }
+        }
+        has_more
+    }
+
+    fn send_turn(
+        &self,
+        followed: &mut Followed<'_>,
+        index: usize,
+        reading: &mut Reading,
+        transactions: &mut Option<Transactions<'_>>,
+        checkpoints: &mut Option<Checkpoints>,
+    ) -> Result<bool, End> {
         match followed.prepare(index, checkpoints, self.totals)? {
             Prepared::Nothing => return Ok(false),
             Prepared::Changed => return Ok(true),
@@ -93,22 +112,6 @@ impl Sender<'_> {
         let read = followed.counter();
         let Some(open) = &mut followed.inputs[index].open else { return Ok(false) };
         let ended = self.send_rows(open, reading, transactions, checkpoints, TURN, &read);
-        if let (Ok(Rows::All), Some(checkpoints)) = (&ended, checkpoints) {
-            self.keep_other_path(followed, index, transactions.is_some(), checkpoints);
-        }
-        followed.conclude(index, ended, self.totals)
-    }
-
-    /// Keeps the position of a file that was read to its end for the path of the inputs where it is now.
-    fn keep_other_path(&self, followed: &mut Followed<'_>, index: usize, has_transactions: bool, checkpoints: &mut Checkpoints) {
-        let new = followed.take_id();
-        let input = &followed.inputs[index];
-        let (Some(file), Some(open)) = (input.files.front(), &input.open) else { return };
-        let kept = file.other_path().and_then(|path| checkpoints.keep_as(file.id(), new, path, open.input.position()));
-        match kept {
-            Some(reached) if has_transactions => checkpoints.reach(reached),
-            Some(reached) => self.totals.end_segment(0, reached),
-            None => {}
-        }
+        followed.conclude(index, ended, checkpoints, self.totals)
     }
 }

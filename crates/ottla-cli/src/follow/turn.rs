@@ -63,7 +63,8 @@ impl Followed<'_> {
             }
             let file = &self.inputs[index].files[0];
             if file.position().is_none() && self.tell_if_copy(file, totals) {
-                self.finish(index, None, totals);
+                self.note_copy(index, checkpoints);
+                self.finish(index, None, checkpoints, totals);
                 return Ok(Prepared::Changed);
             }
         }
@@ -85,7 +86,7 @@ impl Followed<'_> {
                 Prepared::Nothing
             }
             Ok(Opened::Empty) => {
-                self.finish(index, None, totals);
+                self.finish(index, None, checkpoints, totals);
                 Prepared::Changed
             }
             // The rows after a position must not be left out.
@@ -94,7 +95,7 @@ impl Followed<'_> {
                 return Err(End::Broken(vec![error]));
             }
             Err(error) => {
-                self.finish(index, Some(error), totals);
+                self.finish(index, Some(error), checkpoints, totals);
                 Prepared::Changed
             }
         })
@@ -104,7 +105,13 @@ impl Followed<'_> {
     ///
     /// # Errors
     /// The run ends.
-    pub(super) fn conclude(&mut self, index: usize, ended: Result<Rows, Stop>, totals: &RunTotals) -> Result<bool, End> {
+    pub(super) fn conclude(
+        &mut self,
+        index: usize,
+        ended: Result<Rows, Stop>,
+        checkpoints: &mut Option<Checkpoints>,
+        totals: &RunTotals,
+    ) -> Result<bool, End> {
         let input = &self.inputs[index];
         if let (Some(file), Some(open)) = (input.files.front(), &input.open) {
             file.note_read(&open.input);
@@ -113,16 +120,16 @@ impl Followed<'_> {
             Ok(Rows::Turn | Rows::Enough) => Ok(true),
             Ok(Rows::Waiting) => Ok(self.end_if_complete(index)),
             Ok(Rows::All) => {
-                self.finish(index, None, totals);
+                self.finish(index, None, checkpoints, totals);
                 Ok(true)
             }
             Err(Stop::Broken(error)) if is_truncated(&error) => {
-                self.begin_again(index, totals);
+                self.begin_again(index, checkpoints, totals);
                 Ok(true)
             }
             Err(stop) => {
                 let error = stop.of_one_input()?;
-                self.finish(index, Some(error), totals);
+                self.finish(index, Some(error), checkpoints, totals);
                 Ok(true)
             }
         }
@@ -167,10 +174,18 @@ impl Followed<'_> {
     }
 
     /// Ends reading the first file of a path, which is complete or broken.
-    fn finish(&mut self, index: usize, error: Option<String>, totals: &RunTotals) {
+    fn finish(&mut self, index: usize, error: Option<String>, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) {
+        let new = self.take_id();
         let input = &mut self.inputs[index];
-        input.open = None;
+        let open = input.open.take();
         let Some(file) = input.files.pop_front() else { return };
+        if let Some(checkpoints) = checkpoints {
+            let complete = open.as_ref().filter(|_| error.is_none()).and_then(|open| {
+                let size = if file.is_compressed() { file.tail().size().ok()? } else { file.tail().offset() };
+                checkpoints.complete(file.id(), new, file.other_path().unwrap_or(file.path()), open.input.position(), size)
+            });
+            self.reached.push(complete.unwrap_or_else(|| checkpoints.release(file.id(), new)));
+        }
         if let Some(error) = &error {
             totals.tell(error);
         }
@@ -181,8 +196,16 @@ impl Followed<'_> {
         }
     }
 
+    /// Later runs do not read the first file of a path either, which is a copy of another one.
+    fn note_copy(&mut self, index: usize, checkpoints: &mut Option<Checkpoints>) {
+        let new = self.take_id();
+        let Some((checkpoints, file)) = checkpoints.as_mut().zip(self.inputs[index].files.front()) else { return };
+        let path = file.other_path().unwrap_or(file.path());
+        self.reached.extend(checkpoints.complete_copy(file.id(), new, path, file.tail().file()));
+    }
+
     /// Begins again with a file that was truncated.
-    fn begin_again(&mut self, index: usize, totals: &RunTotals) {
+    fn begin_again(&mut self, index: usize, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) {
         let id = self.take_id();
         let input = &mut self.inputs[index];
         input.open = None;
@@ -191,6 +214,9 @@ impl Followed<'_> {
             "warning: {}: was truncated or replaced in place, and is read from its beginning; rows that were not read before are missing",
             InputOptions::name_of(file.path())
         ));
+        if let Some(checkpoints) = checkpoints {
+            self.reached.extend(checkpoints.begin_again(file.id(), id));
+        }
         file.set_id(id);
         file.continue_at(None);
     }
@@ -360,7 +386,7 @@ mod tests {
                 }
                 break;
             }
-            self.followed.conclude(index, ended, self.totals).map_err(|_| "the run ended").unwrap()
+            self.followed.conclude(index, ended, &mut None, self.totals).map_err(|_| "the run ended").unwrap()
         }
 
         /// Scans and reads until there is nothing more to do.

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -19,7 +19,8 @@ pub(crate) struct RunProgress {
     pub(super) interval: Option<Duration>,
     checkpoints: AtomicU64,
     saved: Mutex<Instant>,
-    followed: Mutex<Vec<Arc<FileProgress>>>,
+    /// A file is closed when it is not followed any more.
+    followed: Mutex<Vec<Weak<FileProgress>>>,
 }
 
 /// How far a followed file was read.
@@ -57,8 +58,8 @@ impl RunProgress {
     pub(crate) fn follow(&self, input: usize, file: Arc<File>) -> Arc<FileProgress> {
         let progress = Arc::new(FileProgress { input, file, read: AtomicU64::new(0) });
         let mut followed = lock(&self.followed);
-        followed.retain(|file| Arc::strong_count(file) > 1);
-        followed.push(Arc::clone(&progress));
+        followed.retain(|file| file.strong_count() > 0);
+        followed.push(Arc::downgrade(&progress));
         progress
     }
 
@@ -77,9 +78,7 @@ impl RunProgress {
 
     /// The files that are followed.
     pub(super) fn followed(&self) -> Vec<Arc<FileProgress>> {
-        let mut followed = lock(&self.followed);
-        followed.retain(|file| Arc::strong_count(file) > 1);
-        followed.clone()
+        lock(&self.followed).iter().filter_map(Weak::upgrade).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `follow`: files that grow, are replaced and appear while the command runs.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::Write as _,
     path::Path,
     process::Child,
@@ -208,6 +208,115 @@ fn renamed_and_compressed_files_of_a_pattern_are_not_sent_again_by_later_runs() 
     place.wait_for(4);
     thread::sleep(Duration::from_millis(300));
     stop(child);
+    assert_eq!(place.values(), ["1", "2", "3", "4"]);
+}
+
+/// Starts the command twice, and checks that the topic has only these records.
+#[track_caller]
+fn check_restarts(follow: &Follow<'_>, values: &[&str]) {
+    for _ in 0..2 {
+        let child = follow.start(&[]);
+        thread::sleep(Duration::from_millis(1500));
+        stop(child);
+        assert_eq!(follow.place.values(), values);
+    }
+}
+
+#[test]
+fn files_that_were_replaced_twice_are_not_sent_again_by_later_runs() {
+    let place = Place::new(1);
+    place.kafka.create_topic("checkpoints", 1, 1).unwrap();
+    let topic = "[checkpoint]\ntopic = \"checkpoints\"\ninterval.ms = 50";
+    for (name, producer, checkpoint) in [("a", "", FILE), ("b", "transactional.id = \"job\"\n", topic)] {
+        let follow = Follow::new(&place, &format!("{name}.log*\"\nformat = \"lines"), producer, checkpoint);
+        let before = place.values();
+        let log = |rotated: &str| format!("{name}.log{rotated}");
+        let child = follow.start(&[]);
+        follow.append(&log(""), "1\n");
+        place.wait_for(before.len() + 1);
+        for row in 2..4 {
+            let _ = fs::rename(place.folder.path(&log(".1")), place.folder.path(&log(".2")));
+            follow.rename(&log(""), &log(".1"));
+            follow.append(&log(""), &format!("{row}\n"));
+            place.wait_for(before.len() + row);
+        }
+        thread::sleep(Duration::from_millis(300));
+        stop(child);
+        let values: Vec<String> = before.into_iter().chain(["1", "2", "3"].map(str::to_owned)).collect();
+        check_restarts(&follow, &values.iter().map(|value| &**value).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_file_that_was_replaced_with_a_date_is_not_sent_again_by_the_third_run() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "*.log", "", FILE);
+    follow.append("a.log", "1\n2\n");
+    follow.run_until(2);
+    follow.append("a.log", "3\n");
+    follow.rename("a.log", "a-20260102.log");
+    follow.append("a.log", "4\n");
+    let child = follow.start(&[]);
+    place.wait_for(4);
+    thread::sleep(Duration::from_millis(300));
+    stop(child);
+    check_restarts(&follow, &["1", "2", "3", "4"]);
+    let shown = run(arguments!["checkpoint", "show", "-c", follow.config]).with(0).stdout;
+    assert!(shown.contains("a-20260102.log (complete)"), "{shown}");
+    // A file that is gone needs no checkpoint.
+    fs::remove_file(place.folder.path("a-20260102.log")).unwrap();
+    check_restarts(&follow, &["1", "2", "3", "4"]);
+    let shown = run(arguments!["checkpoint", "show", "-c", follow.config]).with(0).stdout;
+    assert!(!shown.contains("complete"), "{shown}");
+}
+
+#[test]
+fn a_file_that_was_compressed_is_not_sent_again_by_later_runs() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "a.log*\"\nformat = \"lines", "", FILE);
+    let child = follow.start(&[]);
+    follow.append("a.log", "1\n2\n");
+    place.wait_for(2);
+    // Compressed at once, before the file counts as complete.
+    follow.rename("a.log", "a.log.1");
+    fs::write(place.folder.path("a.log.1.gz"), gzip(b"1\n2\n")).unwrap();
+    fs::remove_file(place.folder.path("a.log.1")).unwrap();
+    follow.append("a.log", "3\n");
+    place.wait_for(3);
+    thread::sleep(Duration::from_millis(500));
+    stop(child);
+    check_restarts(&follow, &["1", "2", "3"]);
+    // Compressed while nothing runs, after the run that read it.
+    follow.rename("a.log", "a.log.2");
+    follow.append("a.log", "4\n");
+    let child = follow.start(&[]);
+    place.wait_for(4);
+    thread::sleep(Duration::from_millis(500));
+    stop(child);
+    fs::write(place.folder.path("a.log.2.gz"), gzip(b"3\n")).unwrap();
+    fs::remove_file(place.folder.path("a.log.2")).unwrap();
+    check_restarts(&follow, &["1", "2", "3", "4"]);
+}
+
+#[test]
+fn a_file_that_was_truncated_or_replaced_after_its_end_is_no_missing_file() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "a.log", "", FILE);
+    let child = follow.start(&[]);
+    follow.append("a.log", "1\n2\n");
+    place.wait_for(2);
+    File::create(place.folder.path("a.log")).unwrap();
+    thread::sleep(Duration::from_millis(500));
+    stop(child);
+    check_restarts(&follow, &["1", "2"]);
+    let child = follow.start(&[]);
+    follow.append("a.log", "3\n");
+    place.wait_for(3);
+    fs::remove_file(place.folder.path("a.log")).unwrap();
+    thread::sleep(Duration::from_millis(500));
+    stop(child);
+    follow.append("a.log", "4\n");
+    follow.run_until(4);
     assert_eq!(place.values(), ["1", "2", "3", "4"]);
 }
 
