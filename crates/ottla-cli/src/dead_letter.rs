@@ -12,6 +12,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 /// An unacknowledged record: one JSON object, one line, with all that is needed to send it again.
@@ -97,6 +98,8 @@ impl<'a> From<&'a RowError> for Reason<'a> {
 pub(crate) struct DeadLetters {
     target: Target,
     output: Option<Output>,
+    /// The file that is open for writing, for other threads.
+    open_file: Arc<OnceLock<FileIdentity>>,
     /// The files that must not be written to, each with its description for messages.
     forbidden: Vec<(&'static str, FileIdentity)>,
     /// Whether the last write may have left an incomplete letter.
@@ -124,7 +127,7 @@ impl DeadLetters {
     /// record is read.
     pub(crate) fn at(path: &Path, forbidden: Vec<(&'static str, FileIdentity)>) -> io::Result<Self> {
         let target = if path == Path::new("-") || is_stdout(path) { Target::Stdout } else { Target::File(path.to_owned()) };
-        let mut letters = Self { target, output: None, forbidden, is_torn: false, buffer: Vec::new() };
+        let mut letters = Self { target, output: None, open_file: Arc::default(), forbidden, is_torn: false, buffer: Vec::new() };
         let Target::File(path) = &letters.target else {
             // A socket has two independent streams, so it may also be stdin. stderr may share stdout's file.
             if let Some(stdout) = FileIdentity::of_stdout().filter(|stdout| !stdout.is_socket()) {
@@ -151,6 +154,11 @@ impl DeadLetters {
     /// Whether the letters go to stdout.
     pub(crate) fn is_stdout(&self) -> bool {
         self.target == Target::Stdout
+    }
+
+    /// The file that the letters are written to, whatever its name is, from the first letter on.
+    pub(crate) fn open_file(&self) -> Arc<OnceLock<FileIdentity>> {
+        Arc::clone(&self.open_file)
     }
 
     /// Writes a letter. It is in the file when this returns.
@@ -184,6 +192,8 @@ impl DeadLetters {
                     // The file may have been created after `at` checked the path.
                     if let Some(identity) = FileIdentity::of_file(&file) {
                         self.check(&named(path), identity)?;
+                        // The file is opened once.
+                        let _ = self.open_file.set(identity);
                     }
                     if ends_with_incomplete_line(path) {
                         buffer.push(b'\n');

@@ -140,7 +140,9 @@ fn run(arguments: &ProduceArguments, destination: &mut Destination) -> Result<Ex
         Checkpoints::open(&plan, arguments.dead_letter.as_deref())?
     };
     let never = never_inputs(&plan.settings, arguments.settings.place(), arguments.dead_letter.as_deref());
-    let followed = plan.follow().map(|(paths, settings)| Followed::start(&plan, paths, settings, never, &interrupt));
+    let letters_file = letters.as_ref().map(DeadLetters::open_file).unwrap_or_default();
+    let followed =
+        plan.follow().map(|(paths, settings)| Followed::start(&plan, paths, settings, never, letters_file, &interrupt));
     let mut inputs = match followed.transpose()? {
         Some(followed) => Sources::Followed(Box::new(followed)),
         None => Sources::Whole(Inputs::new(&plan, &interrupt)?),

@@ -13,12 +13,13 @@ mod watcher;
 use std::{
     collections::VecDeque,
     path::PathBuf,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
 use crate::{
     checkpoint::{Checkpoints, Reached},
     exit::Failure,
+    file_identity::FileIdentity,
     input::{FollowSettings, InputOptions},
     inputs::{InputPath, OpenInput},
     interrupt::Interrupt,
@@ -67,7 +68,8 @@ struct FollowedInput {
 }
 
 impl<'a> Followed<'a> {
-    /// Finds the files, and starts the thread that finds those that appear later.
+    /// Finds the files, and starts the thread that finds those that appear later. The files that have been at the paths in `never`, and the one that
+    /// `letters` are written to, are left out.
     ///
     /// # Errors
     /// A folder cannot be read, or the thread cannot be started.
@@ -76,9 +78,11 @@ impl<'a> Followed<'a> {
         paths: &[InputPath],
         settings: FollowSettings,
         never: Vec<PathBuf>,
+        letters: Arc<OnceLock<FileIdentity>>,
         interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
         let mut scanner = Scanner::new(paths.to_vec(), never.clone());
+        scanner.leave_out(letters);
         let first = scanner.scan();
         if !first.errors.is_empty() {
             return Err(Failure::problems(first.errors.into_iter().map(|(_, error)| error).collect()));

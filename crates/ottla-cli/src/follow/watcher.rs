@@ -5,7 +5,7 @@ use std::{
     fs::{self, File, OpenOptions},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
     time::Duration,
 };
@@ -42,6 +42,8 @@ pub(super) struct Scanner {
     never: Vec<PathBuf>,
     /// The files that have been at these paths, such as dead letters that were renamed. The handles keep others from getting their inodes.
     never_files: Vec<(FileIdentity, File)>,
+    /// The file that dead letters are written to, once it is open.
+    letters: Arc<OnceLock<FileIdentity>>,
     /// The files at each of the paths in the last scan.
     present: Vec<HashSet<(PathBuf, FileIdentity)>>,
     told: HashSet<String>,
@@ -49,7 +51,19 @@ pub(super) struct Scanner {
 
 impl Scanner {
     pub(super) fn new(paths: Vec<InputPath>, never: Vec<PathBuf>) -> Self {
-        Self { present: vec![HashSet::new(); paths.len()], paths, never, never_files: Vec::new(), told: HashSet::new() }
+        Self {
+            present: vec![HashSet::new(); paths.len()],
+            paths,
+            never,
+            never_files: Vec::new(),
+            letters: Arc::default(),
+            told: HashSet::new(),
+        }
+    }
+
+    /// The file that dead letters are written to is not found, also if it is renamed before a scan.
+    pub(super) fn leave_out(&mut self, letters: Arc<OnceLock<FileIdentity>>) {
+        self.letters = letters;
     }
 
     /// Opens the files that were not at their paths in the scan before, in the order of the inputs.
@@ -128,7 +142,7 @@ impl Scanner {
     }
 
     fn is_never(&self, identity: FileIdentity) -> bool {
-        self.never_files.iter().any(|(never, _)| *never == identity)
+        self.letters.get() == Some(&identity) || self.never_files.iter().any(|(never, _)| *never == identity)
     }
 
     /// The names of the paths that have no file now.
@@ -236,6 +250,11 @@ mod tests {
         fs::rename(at("dead.jsonl"), at("dead.jsonl.2")).unwrap();
         fs::write(at("a.jsonl"), "{}\n").unwrap();
         assert_eq!(names(&mut scanner), ["a.jsonl"]);
+        // It is renamed before a scan.
+        fs::write(at("late.jsonl"), "{}\n").unwrap();
+        let letters = Arc::new(OnceLock::from(FileIdentity::of_path(&at("late.jsonl")).unwrap()));
+        scanner.leave_out(letters);
+        assert_eq!(names(&mut scanner), [""; 0]);
         fs::remove_file(at("dead.jsonl.1")).unwrap();
         scanner.scan();
         assert_eq!(scanner.never_files.len(), 1, "a deleted file is not kept open");

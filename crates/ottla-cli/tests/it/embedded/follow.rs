@@ -118,9 +118,9 @@ fn transactions_are_committed_while_no_row_comes() {
         let follow = Follow::new(&place, "a.log", &format!("transactional.id = \"job\"\n{timeout}"), checkpoint);
         let path = place.folder.path("a.log");
         fs::write(&path, "1\n").unwrap();
-        let child = follow.start(&[]);
         let committed = || ottla_test_support::log::committed(place.kafka.bootstrap_servers(), "orders").len();
         let before = committed();
+        let child = follow.start(&[]);
         for _ in 0..600 {
             if committed() > before {
                 break;
