@@ -12,7 +12,7 @@ use ottla::ProducerRecord;
 use serde_json::json;
 
 use super::{
-    canonical, check,
+    canonical, canonical_of_absent, check,
     file_position::Positions,
     file_store::FileStore,
     settings::CheckpointPlace,
@@ -135,7 +135,8 @@ fn chosen(positions: &Positions, inputs: &[PathBuf]) -> Result<Vec<String>, Fail
     let find = |input: &PathBuf| {
         // A file that is gone is found by the path in the checkpoint.
         let path = canonical(input).unwrap_or_else(|_| input.display().to_string());
-        let of_path = positions.iter().filter(|(key, position)| **key == path || position.path() == Some(&path));
+        let is_one = |key: &str| key == path || canonical_of_absent(input).is_ok_and(|link| link == key);
+        let of_path = positions.iter().filter(|(key, position)| is_one(position.path().unwrap_or(key)));
         let found: Vec<String> = of_path.map(|(key, _)| key.clone()).collect();
         if !found.is_empty() {
             return Ok(found);

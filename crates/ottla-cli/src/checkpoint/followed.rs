@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Checkpoints, FilePosition, Opened, Reached, canonical};
+use super::{Checkpoints, FilePosition, NOT_UTF_8, Opened, Reached, canonical};
 use crate::{
     exit::chain,
     file_identity::FileIdentity,
@@ -65,7 +65,7 @@ impl Checkpoints {
         )
     }
 
-    /// A file of the input at `path` is read under this number.
+    /// A file of the input at `path` is read under this number. `read` returns the number of bytes that were read of it, as they are stored.
     ///
     /// # Errors
     /// The file cannot be read, or the path is not UTF-8.
@@ -74,6 +74,7 @@ impl Checkpoints {
         id: usize,
         path: &Path,
         file: &Arc<File>,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
         input: &Input,
         options: &InputOptions,
     ) -> Result<(), String> {
@@ -82,8 +83,8 @@ impl Checkpoints {
         let beginning = FilePosition::beginning_of(file, options, input.format(), &self.topic)
             .map_err(|error| format!("{}: cannot be read: {error}", options.name()))?;
         self.in_use.insert(path.clone());
-        let file = Some(Arc::clone(file));
-        self.opened.insert(id, Opened { path, beginning, is_plain: input.is_plain(), file });
+        let (file, read) = (Some(Arc::clone(file)), Some(Box::new(read) as Box<_>));
+        self.opened.insert(id, Opened { path, beginning, is_plain: input.is_plain(), file, read });
         Ok(())
     }
 
@@ -108,9 +109,9 @@ impl Checkpoints {
 
     /// The file of number `id` is read again from its beginning, under the number `new`. Returns what to reach.
     pub(crate) fn begin_again(&mut self, id: usize, new: usize) -> Option<Reached> {
-        let Opened { path, beginning, is_plain, file } = self.opened.remove(&id)?;
+        let Opened { path, beginning, is_plain, file, read } = self.opened.remove(&id)?;
         let beginning = beginning.begun_again(file.as_ref()?).ok()?;
-        self.opened.insert(new, Opened { path, beginning, is_plain, file });
+        self.opened.insert(new, Opened { path, beginning, is_plain, file, read });
         Some(Reached { input: new, position: InputPosition::new(0, 1) })
     }
 
@@ -216,14 +217,28 @@ fn inodes(folder: &Path) -> io::Result<HashSet<(u64, u64)>> {
     entries.chain([Ok((device, 0))]).collect()
 }
 
-/// The path without symbolic links in its folder; the file may be absent.
+/// The path without symbolic links in its folder, which may be absent too. The file itself may be a link, whose target changes.
 pub(crate) fn canonical_of_absent(path: &Path) -> Result<String, String> {
-    if let Ok(path) = canonical(path) {
-        return Ok(path);
-    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = canonical(folder)?;
-    let name =
-        path.file_name().and_then(|name| name.to_str()).ok_or("its name is not UTF-8, which checkpoints require; rename it")?;
-    Ok(Path::new(&folder).join(name).display().to_string())
+    let folder = folder.canonicalize().or_else(|_| std::path::absolute(folder));
+    let folder = folder.map_err(|error| format!("has no absolute path: {error}"))?;
+    let path = folder.join(path.file_name().ok_or("has no file name")?);
+    path.into_os_string().into_string().map_err(|_| NOT_UTF_8.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_and_a_file_in_a_folder_that_is_gone_have_a_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        fs::write(folder.join("a-1.log"), "").unwrap();
+        std::os::unix::fs::symlink("a-1.log", folder.join("a.log")).unwrap();
+        std::os::unix::fs::symlink(".", folder.join("here")).unwrap();
+        for (path, wanted) in [("here/a.log", "a.log"), ("gone/b.log", "gone/b.log"), ("here/b.log", "b.log")] {
+            assert_eq!(canonical_of_absent(&folder.join(path)).unwrap(), folder.join(wanted).display().to_string());
+        }
+    }
 }

@@ -82,6 +82,8 @@ struct Opened {
     is_plain: bool,
     /// The file, if it is followed: another one may have its path.
     file: Option<Arc<File>>,
+    /// The number of bytes that were read of it, as they are stored.
+    read: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
 }
 
 /// A file, and how far an earlier run read it.
@@ -169,11 +171,19 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// The path of a file in the checkpoints: that of a link itself, if it was followed.
+    fn key(&self, path: &Path) -> Result<String, String> {
+        match canonical_of_absent(path) {
+            Ok(link) if self.positions.contains_key(&link) => Ok(link),
+            _ => canonical(path),
+        }
+    }
+
     /// The path of a file, its beginning, and the position where an earlier run ended, with whether the file was replaced since.
     fn compared(&self, file: &File, options: &InputOptions, format: Format) -> Result<Compared, String> {
         let name = options.name();
         let failed = |error| format!("{name}: cannot be compared with its checkpoint: {error}");
-        let path = canonical(&options.path).map_err(|reason| format!("{name}: {reason}"))?;
+        let path = self.key(&options.path).map_err(|reason| format!("{name}: {reason}"))?;
         let beginning = FilePosition::beginning_of(file, options, format, &self.topic).map_err(failed)?;
         let mut position = None;
         if let Some(then) = self.positions.get(&path) {
@@ -208,13 +218,13 @@ impl Checkpoints {
             let message = format!("{name}: continues at line {}, byte {}{replaced}", position.line, position.offset);
             continues = Some((position, message));
         }
-        self.opened.insert(index, Opened { path, beginning, is_plain: input.is_plain(), file: None });
+        self.opened.insert(index, Opened { path, beginning, is_plain: input.is_plain(), file: None, read: None });
         Ok(continues)
     }
 
     /// Whether an earlier run has read a part of the input, so that opening it may take a while.
     pub(crate) fn is_begun(&self, options: &InputOptions) -> bool {
-        canonical(&options.path).is_ok_and(|path| self.positions.get(&path).is_some_and(|position| position.offset > 0))
+        self.key(&options.path).is_ok_and(|path| self.positions.get(&path).is_some_and(|position| position.offset > 0))
     }
 
     fn refusal(&self, options: &InputOptions, mismatch: &Mismatch, line: u64) -> String {
@@ -275,12 +285,14 @@ impl Checkpoints {
             self.end(ending);
             return;
         }
-        let Some(Opened { path, beginning, is_plain, file }) = self.opened.get_mut(&reached.input) else { return };
+        let Some(Opened { path, beginning, is_plain, file, read }) = self.opened.get_mut(&reached.input) else { return };
         if *is_plain {
             match file {
                 Some(file) => beginning.extend_with(file, reached.position.offset),
                 None => beginning.extend(Path::new(path), reached.position.offset),
             }
+        } else if let Some((file, read)) = file.as_ref().zip(read.as_ref()) {
+            beginning.extend_with(file, read());
         }
         let (path, position) = (path.clone(), beginning.at(reached.position));
         self.put(path, position);
@@ -439,10 +451,10 @@ fn in_shell(name: &str) -> Cow<'_, str> {
 /// The path of an input in checkpoints: absolute, without symbolic links.
 fn canonical(path: &Path) -> Result<String, String> {
     let path = path.canonicalize().map_err(|error| format!("has no absolute path: {error}"))?;
-    path.into_os_string()
-        .into_string()
-        .map_err(|_| "its absolute path is not UTF-8, which checkpoints require; rename it".to_owned())
+    path.into_os_string().into_string().map_err(|_| NOT_UTF_8.to_owned())
 }
+
+const NOT_UTF_8: &str = "its absolute path is not UTF-8, which checkpoints require; rename it";
 
 #[cfg(test)]
 mod tests {

@@ -221,7 +221,12 @@ enum Sibling {
 /// files are, by its beginning, also if it is compressed.
 fn sibling(path: &Path, then: &FilePosition) -> io::Result<Sibling> {
     let mut alike: Vec<Appeared> = Vec::new();
-    for appeared in others(path, |_| true)? {
+    let mut found = others(path, |_| true)?;
+    // A link may have pointed to another file of the folder where its target is.
+    if let Some(target) = path.canonicalize().ok().filter(|target| target.parent() != path.parent()) {
+        found.extend(others(&target, |_| true)?);
+    }
+    for appeared in found {
         if then.is_of(appeared.identity) && then.begins(&appeared.file)? {
             return Ok(Sibling::One(appeared));
         }
@@ -269,7 +274,11 @@ fn replaced_since(path: &Path, modified: SystemTime, known: &[FileIdentity], not
 fn others(path: &Path, is_wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<Appeared>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let list = || {
-        let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let entries = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
         Ok::<_, io::Error>(
             entries.into_iter().filter(|other| other != path && is_wanted(other) && other.is_file()).collect::<Vec<_>>(),
         )

@@ -165,7 +165,8 @@ impl Followed<'_> {
             totals.tell(&format!("{}: continues at line {}, byte {}", options.name(), position.line, position.offset));
         }
         if let Some(checkpoints) = checkpoints {
-            checkpoints.open_followed(file.id(), &input.path, tail.file(), &read, &options)?;
+            let offset = tail.clone();
+            checkpoints.open_followed(file.id(), &input.path, tail.file(), move || offset.offset(), &read, &options)?;
         }
         let (id, partitions) = (file.id(), Arc::clone(&self.partitions));
         let mut open = OpenInput { index, id, input: read, mapper, partitions, file: None, source: None, reached: None };

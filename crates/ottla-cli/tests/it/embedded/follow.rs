@@ -321,6 +321,41 @@ fn a_file_that_was_truncated_or_replaced_after_its_end_is_no_missing_file() {
 }
 
 #[test]
+fn the_file_of_a_link_is_read_to_its_end_after_the_link_has_another_target() {
+    let place = Place::new(1);
+    fs::create_dir(place.folder.path("logs")).unwrap();
+    let link = |target: &str| {
+        let _ = fs::remove_file(place.folder.path("current.log"));
+        std::os::unix::fs::symlink(target, place.folder.path("current.log")).unwrap();
+    };
+    let follow = Follow::new(&place, "current.log", "", FILE);
+    follow.append("logs/a.log", "1\n2\n");
+    link("logs/a.log");
+    follow.run_until(2);
+    follow.append("logs/a.log", "3\n");
+    follow.append("logs/b.log", "4\n");
+    link("logs/b.log");
+    follow.run_until(4);
+    assert_eq!(place.values(), ["1", "2", "3", "4"]);
+    run(arguments!["checkpoint", "reset", "-c", follow.config, "--input", place.folder.path("current.log")]).with(0);
+}
+
+#[test]
+fn a_converted_file_is_recognized_by_the_rows_that_were_read() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "a.csv\"\nencoding = \"latin-1", "", FILE);
+    follow.append("a.csv", "id\n");
+    let child = follow.start(&[]);
+    thread::sleep(Duration::from_millis(300));
+    follow.append("a.csv", "1\n2\n");
+    place.wait_for(2);
+    stop(child);
+    fs::remove_file(place.folder.path("a.csv")).unwrap();
+    follow.append("a.csv", "id\n3\n4\n5\n");
+    end(follow.start(&[])).with(2).saying(&["is another file than the one of its checkpoint"]);
+}
+
+#[test]
 fn a_run_ends_if_rows_would_be_missing() {
     let place = Place::new(1);
     let follow = Follow::new(&place, "a.log", "", FILE);
