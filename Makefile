@@ -3,9 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export CARGO_TERM_COLOR ?= auto
 
-# All features except `oidc` (builds libcurl), and `dynamic-linking` and `tls-system` (need system libraries).
+# All features except `oidc` (builds libcurl), `tls-vendored` (builds OpenSSL), and `dynamic-linking` (needs the system's librdkafka).
 features := $(shell sed -n '/^\[features\]/,/^\[/s/^\([a-z][a-z0-9-]*\) = .*/\1/p' Cargo.toml crates/*/Cargo.toml | sort -u | \
-                grep -vxE 'default|oidc|dynamic-linking|tls-system' | paste -sd, -)
+                grep -vxE 'default|oidc|dynamic-linking|tls-vendored' | paste -sd, -)
 # The features that scripts/test builds, so that nothing is built twice.
 tested := $(shell sed -n 's/^FEATURES=$${FEATURES:-\(.*\)}/\1/p' scripts/test)
 clippy := cargo clippy --locked
@@ -194,7 +194,7 @@ msrv: ## check with the oldest supported Rust
 
 .PHONY: features
 features: ## check each cargo feature of the library and the registry client on its own (needs cargo-hack)
-	cargo hack check $(unlinked) --package ottla --package ottla-schema-registry --lib --each-feature --skip dynamic-linking,oidc,tls-system
+	cargo hack check $(unlinked) --package ottla --package ottla-schema-registry --lib --each-feature --skip dynamic-linking,oidc,tls-vendored
 
 .PHONY: minimal-versions
 minimal-versions: ## check with the lowest versions of the direct dependencies that Cargo.toml allows, in a copy of the last commit (nightly Rust)

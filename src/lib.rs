@@ -105,9 +105,9 @@
 //! | Feature | Contents |
 //! |---|---|
 //! | `config-files` (default) | configurations in TOML, YAML, JSON and `.properties` |
-//! | `tls` (default) | TLS, SCRAM and OAUTHBEARER, with an OpenSSL that is built from source |
+//! | `tls` (default) | TLS, SCRAM and OAUTHBEARER, with the system's OpenSSL |
 //! | `zstd`, `gzip` (default) | these two compressions; snappy and lz4 are always available |
-//! | `tls-system` | TLS with the system's OpenSSL |
+//! | `tls-vendored` | TLS with an OpenSSL that is built from source |
 //! | `oidc` | OAUTHBEARER tokens from an HTTP endpoint, with a libcurl that is built from source |
 //! | `dynamic-linking` | the system's librdkafka instead of the bundled one |
 //! | `metrics` | `Metrics::publish`: the producer's metrics through the [`metrics`](https://docs.rs/metrics) crate |

@@ -25,7 +25,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// Whether librdkafka is built with TLS, and so with SCRAM and OAUTHBEARER. The system's librdkafka is assumed to have all
 /// features.
-pub(crate) const HAS_TLS: bool = cfg!(any(feature = "tls", feature = "tls-system", feature = "oidc")) || IS_SYSTEMS;
+pub(crate) const HAS_TLS: bool = cfg!(feature = "tls") || IS_SYSTEMS;
 const HAS_OIDC: bool = cfg!(feature = "oidc") || IS_SYSTEMS;
 pub(crate) const IS_SYSTEMS: bool = cfg!(feature = "dynamic-linking");
 

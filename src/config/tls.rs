@@ -9,7 +9,7 @@ use super::{
 };
 use crate::secret::Secret;
 
-const HAS_OWN_OPENSSL: bool = cfg!(any(feature = "tls", feature = "oidc")) && !IS_SYSTEMS;
+const HAS_OWN_OPENSSL: bool = cfg!(feature = "tls-vendored") && !IS_SYSTEMS;
 
 /// The check for `ssl.cipher.suites`: OpenSSL's names, without those of TLS 1.3, which `SSL_CTX_set_cipher_list` does not accept.
 pub(crate) fn check_ciphers(suites: &str) -> Result<(), String> {

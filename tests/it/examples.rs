@@ -179,7 +179,7 @@ fn features() -> Vec<&'static str> {
             [$(($feature, cfg!(feature = $feature))),*]
         };
     }
-    let all = enabled!["default" "tls" "tls-system" "oidc" "zstd" "gzip" "dynamic-linking" "rdkafka" "consumer" "uuid" "metrics" "opentelemetry" "bytes" "testing"];
+    let all = enabled!["default" "tls" "tls-vendored" "oidc" "zstd" "gzip" "dynamic-linking" "rdkafka" "consumer" "uuid" "metrics" "opentelemetry" "bytes" "testing"];
     all.into_iter().filter_map(|(feature, enabled)| enabled.then_some(feature)).collect()
 }
 
