@@ -121,7 +121,7 @@ pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], fo
         assert!(start >= before, "line {line} is in the record before it");
         let is_blank = |bytes: &[u8]| match format {
             Format::Lines => matches!(bytes, b"" | b"\n" | b"\r\n"),
-            Format::Jsonl | Format::Json | Format::Record | Format::DeadLetters => bytes.trim_ascii().is_empty(),
+            Format::Jsonl | Format::Json | Format::Avro | Format::Record | Format::DeadLetters => bytes.trim_ascii().is_empty(),
             Format::Csv => bytes.iter().all(|byte| matches!(byte, b'\n' | b'\r')),
         };
         assert!(is_blank(&data[before..start]), "bytes before line {line} are missing");
@@ -136,7 +136,7 @@ pub(crate) fn check_all_is_there(data: &[u8], lines: &[u64], raw: &[Vec<u8>], fo
     let rest = &data[before..];
     let is_rest = match format {
         Format::Lines => matches!(rest, b"" | b"\n" | b"\r\n"),
-        Format::Jsonl | Format::Json | Format::Record | Format::DeadLetters => rest.trim_ascii().is_empty(),
+        Format::Jsonl | Format::Json | Format::Avro | Format::Record | Format::DeadLetters => rest.trim_ascii().is_empty(),
         Format::Csv => rest.iter().all(|byte| matches!(byte, b'\n' | b'\r')),
     };
     assert!(is_rest || (lines.is_empty() && format == Format::Csv), "bytes after the last record are missing");

@@ -206,7 +206,7 @@ pub(crate) struct ProduceArguments {
     pub(crate) follow: bool,
     /// The format of the input; overrides the one that follows from the file's name. dead-letters: the records of dead-letter files,
     /// each read as its input was.
-    #[arg(long, value_name = "lines|jsonl|json|csv|record|dead-letters")]
+    #[arg(long, value_name = "lines|jsonl|json|csv|avro|record|dead-letters")]
     pub(crate) format: Option<Format>,
     /// With the format record, what a record keeps beside key, value, headers and timestamp: `partition` (the default), `topic`,
     /// `topic,partition` or `none`; overrides the file's. `topic` requires `topics` in [record].

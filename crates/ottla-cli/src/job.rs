@@ -397,7 +397,7 @@ mod tests {
         for wanted in [
             "job.toml:1: topik: unknown setting; did you mean topic?",
             "job.toml:4: input.pth: unknown setting; did you mean input.path?",
-            "job.toml:5: input.format: unknown input format `tsv`; must be one of lines, jsonl, json, csv, record, dead-letters",
+            "job.toml:5: input.format: unknown input format `tsv`; must be one of lines, jsonl, json, csv, avro, record, dead-letters",
             "job.toml:7: value.serializer: must be one of json, avro, protobuf, json-schema, string, bytes, short, integer, long, float, \
              double, boolean, uuid, void",
             "job.toml:8: value.shema: unknown setting; did you mean value.schema?",

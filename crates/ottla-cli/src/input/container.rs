@@ -18,9 +18,11 @@ enum Instead {
     /// Write its content to stdout with this command.
     Decompress(&'static str),
     Convert,
+    /// Pass this format.
+    Format(&'static str),
 }
 
-use Instead::{Convert, Decompress};
+use Instead::{Convert, Decompress, Format};
 
 const fn container(
     name: &'static str,
@@ -56,7 +58,7 @@ const CONTAINERS: [Container; 28] = [
     container("RAR", "rar", &[(0, b"Rar!\x1a\x07")], Decompress("unrar p -inul")),
     container("tar", "tar", &[(257, b"ustar")], Decompress("tar -xOf")),
     container("Parquet", "parquet", &[(0, b"PAR1\x15")], Convert),
-    container("Avro object container", "avro", &[(0, b"Obj\x01")], Convert),
+    container("Avro object container", "avro", &[(0, b"Obj\x01")], Format("avro")),
     container("ORC", "orc", &[], Convert),
     container("Arrow", "arrow", &[(0, b"ARROW1\0\0")], Convert),
     container("Hadoop sequence file", "seq", &[(0, b"SEQ\x06")], Convert),
@@ -118,6 +120,7 @@ impl Container {
             Decompress(command) => {
                 format!("{name} data is not supported: decompress it first ({command} FILE) and pass --input -")
             }
+            Format(format) => format!("this is an {name}: pass --format {format}"),
             Convert => format!("{name} data is not supported: convert it to csv or jsonl first"),
         }
     }

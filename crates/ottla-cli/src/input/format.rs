@@ -15,6 +15,8 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header (RFC 4180); each row becomes a JSON object.
     Csv,
+    /// An Avro object container file; each record becomes a JSON object.
+    Avro,
     /// One record per line, with all its parts, as `ottla consume --format record` writes it.
     Record,
     /// The dead letters of earlier runs, whose records are read as their inputs were.
@@ -23,16 +25,17 @@ pub(crate) enum Format {
 
 impl Format {
     /// All formats.
-    pub(crate) const ALL: [Self; 6] = [Self::Lines, Self::Jsonl, Self::Json, Self::Csv, Self::Record, Self::DeadLetters];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Lines, Self::Jsonl, Self::Json, Self::Csv, Self::Avro, Self::Record, Self::DeadLetters];
 
     /// Whether each record has fields, from which parts of it can be made. The records of dead letters may have some.
     pub(crate) fn has_fields(self) -> bool {
         !matches!(self, Self::Lines | Self::Record)
     }
 
-    /// Whether each record is a JSON object in the input.
+    /// Whether each record is read as a JSON object.
     pub(crate) fn is_json(self) -> bool {
-        matches!(self, Self::Jsonl | Self::Json)
+        matches!(self, Self::Jsonl | Self::Json | Self::Avro)
     }
 
     /// The format by file extension, ignoring that of a compression; `None` if the extension is unknown.
@@ -42,6 +45,7 @@ impl Format {
             "jsonl" | "ndjson" => Some(Self::Jsonl),
             "json" => Some(Self::Json),
             "csv" | "tsv" | "tab" => Some(Self::Csv),
+            "avro" => Some(Self::Avro),
             _ => None,
         }
     }
@@ -70,9 +74,12 @@ impl FromStr for Format {
             "jsonl" => Ok(Self::Jsonl),
             "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),
+            "avro" => Ok(Self::Avro),
             "record" => Ok(Self::Record),
             "dead-letters" => Ok(Self::DeadLetters),
-            _ => Err(format!("unknown input format `{name}`; must be one of lines, jsonl, json, csv, record, dead-letters")),
+            _ => {
+                Err(format!("unknown input format `{name}`; must be one of lines, jsonl, json, csv, avro, record, dead-letters"))
+            }
         }
     }
 }
@@ -84,6 +91,7 @@ impl fmt::Display for Format {
             Self::Jsonl => "jsonl",
             Self::Json => "json",
             Self::Csv => "csv",
+            Self::Avro => "avro",
             Self::Record => "record",
             Self::DeadLetters => "dead-letters",
         })
@@ -120,6 +128,6 @@ mod tests {
         for format in Format::ALL {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
-        assert!("tsv".parse::<Format>().unwrap_err().contains("lines, jsonl, json, csv"));
+        assert!("tsv".parse::<Format>().unwrap_err().contains("lines, jsonl, json, csv, avro"));
     }
 }

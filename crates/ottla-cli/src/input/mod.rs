@@ -1,5 +1,6 @@
 //! [`Input`]: reads the records of a file or of stdin.
 
+mod avro_container;
 mod blank_lines;
 mod container;
 mod csv;
@@ -34,6 +35,7 @@ use crate::{
     dead_letter_source::LetterSource,
     row::{Row, RowError},
 };
+use avro_container::AvroContainer;
 use decompress::{Decompressed, decompress};
 use format::delimiter_of_path;
 use line_parts::LineDialect;
@@ -48,7 +50,7 @@ use std::{
 pub(crate) struct InputOptions {
     /// The file, or `-` for stdin. gzip, zstd, xz and lz4 data are decompressed, whatever the file extension.
     pub(crate) path: PathBuf,
-    /// The format. Defaults to the one of the file extension (`.txt`, `.jsonl`, `.json`, `.csv`), and to lines on stdin. No extension means
+    /// The format. Defaults to the one of the file extension (`.txt`, `.jsonl`, `.json`, `.csv`, `.avro`), and to lines on stdin. No extension means
     /// `record`.
     pub(crate) format: Option<Format>,
     /// The field to take keys from. Defaults to none: every key is null.
@@ -164,7 +166,7 @@ impl Input {
             .or_else(|| if stdin { Some(Format::Lines) } else { Format::of_path(&options.path) })
             .ok_or_else(|| match container::of_name(&options.path) {
                 Some(container) => usage(container.refusal()),
-                None => usage("unknown file extension; pass --format lines, jsonl, json, csv or record".to_owned()),
+                None => usage("unknown file extension; pass --format lines, jsonl, json, csv, avro or record".to_owned()),
             })?;
         if format == Format::DeadLetters {
             // The settings are those of the records, whose format is in their letters.
@@ -216,7 +218,7 @@ impl Input {
         let encoding = options.settings.encoding;
         let rows = match format {
             Format::Lines => Rows::Lines(lines::Lines::new(source, options.max_record, encoding, options.settings.lines.clone())),
-            Format::Jsonl => {
+            Format::Jsonl | Format::Avro => {
                 let lines = lines::Lines::new(source, options.max_record, None, LineDialect::default());
                 Rows::Jsonl(jsonl::Jsonl::new(lines, options.key.as_deref(), encoding))
             }
@@ -245,8 +247,11 @@ impl Input {
         Ok(Self { name, rows, is_plain: true })
     }
 
-    /// Decompresses a source and converts it to UTF-8.
+    /// Decompresses a source and converts it to UTF-8, an Avro file to lines of JSON.
     fn decode(source: Box<dyn Read + Send>, options: &InputOptions) -> io::Result<Decompressed> {
+        if options.format.or_else(|| Format::of_path(&options.path)) == Some(Format::Avro) {
+            return Ok(Decompressed { bytes: Box::new(AvroContainer::new(source)?), is_plain: false });
+        }
         let Decompressed { bytes, is_plain } = decompress(source, &options.path)?;
         let Some(encoding) = options.settings.encoding else { return Ok(Decompressed { bytes, is_plain }) };
         Ok(Decompressed { bytes: encoding.transcode(bytes), is_plain: is_plain && encoding.is_utf8() })
@@ -314,7 +319,7 @@ impl Input {
         csv.warning().map(|warning| format!("warning: {}: {warning}", self.name))
     }
 
-    /// The format.
+    /// The format; that of an Avro file is [`Format::Jsonl`], as which its records are read.
     pub(crate) fn format(&self) -> Format {
         match self.rows {
             Rows::Lines(_) => Format::Lines,

@@ -19,7 +19,7 @@ pub(crate) struct InputSetting {
     pub(crate) meaning: &'static str,
 }
 
-use Format::{Csv, Json, Jsonl, Lines, Record};
+use Format::{Avro, Csv, Json, Jsonl, Lines, Record};
 
 const fn setting(name: &'static str, formats: &'static [Format], default: &'static str, meaning: &'static str) -> InputSetting {
     InputSetting { name, formats, default, meaning }
@@ -42,17 +42,17 @@ pub(crate) const INPUT_SETTINGS: [InputSetting; 24] = [
         "format",
         ALL,
         "by the file's name; `lines` for stdin",
-        "`lines`, `jsonl` (a JSON object per line), `json` (objects that span lines, one after the other or in arrays), `csv`, or `record` (what `ottla consume --format record` writes).",
+        "`lines`, `jsonl` (a JSON object per line), `json` (objects that span lines, one after the other or in arrays), `csv`, `avro` (a container file), or `record` (what `ottla consume --format record` writes).",
     ),
     setting(
         "key",
-        &[Jsonl, Json, Csv],
+        &[Jsonl, Json, Csv, Avro],
         "none: keys are null",
         "The column or JSON field to take keys from. In JSON `customer.id` or `/customer/id` is a field of a field.",
     ),
     setting(
         "encoding",
-        ALL,
+        &[Lines, Jsonl, Json, Csv, Record],
         "UTF-8 for CSV and JSON; lines are sent as they are",
         "`utf-8`, `utf-16` (with a byte order mark, or little-endian), `utf-16le`, `utf-16be`, `latin-1` or `windows-1252`. The records are sent as UTF-8. A row with bytes that are not valid in the encoding is a dead letter.",
     ),

@@ -70,7 +70,7 @@ impl<'a> Compiler<'a> {
                 let indexes = self.fields.with_users().map(|(name, user)| self.column(name, user));
                 Source::Columns(indexes.collect::<Result<_, _>>()?)
             }
-            Format::Jsonl | Format::Json => Source::Json(JsonFields::new(self.fields.names())),
+            Format::Jsonl | Format::Json | Format::Avro => Source::Json(JsonFields::new(self.fields.names())),
         };
         let names = self.fields.names().to_vec();
         let (partitions, buffers) = (HashMap::new(), Buffers::default());

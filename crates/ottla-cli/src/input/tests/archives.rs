@@ -119,7 +119,7 @@ fn unsupported_containers_are_rejected_by_name() {
         (b"\x02\x21\x4c\x18\x01\0", "lz4's legacy format data is not supported"),
         (b"PK\x03\x04", "zip data is not supported"),
         (b"PAR1\x15\x04", "Parquet data is not supported: convert it to csv or jsonl first"),
-        (b"Obj\x01\x04", "Avro object container data is not supported"),
+        (b"Obj\x01\x04", "this is an Avro object container: pass --format avro"),
     ] {
         for path in ["-", "a.txt", "a.jsonl", "a.csv"] {
             let whole = refusal(bytes, &options(path));

@@ -1,6 +1,7 @@
 //! Tests of the readers of input, with the check that the fuzz target uses.
 
 mod archives;
+mod avro;
 mod csv;
 mod dialects;
 #[path = "../../../../../fuzz/src/rows.rs"]

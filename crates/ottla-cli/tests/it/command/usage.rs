@@ -18,7 +18,7 @@ fn invalid_arguments() {
     let good = folder.file("good.toml", GOOD);
     for (flag, value, error) in [
         ("--rate", "fast", "must be a number of records per second"),
-        ("--format", "tsv", "lines, jsonl, json, csv, record, dead-letters"),
+        ("--format", "tsv", "lines, jsonl, json, csv, avro, record, dead-letters"),
         ("--report", "xml", "text"),
         ("--limit", "-1", "--limit"),
         ("--set", "sasl.password:hunter2", "--set number 1: missing `=`"),

@@ -1,5 +1,6 @@
 //! The command with a broker inside the test process, which it connects to over TCP.
 
+mod avro;
 mod checkpoint;
 mod checkpoint_failures;
 mod connecting;
