@@ -8,8 +8,8 @@ ARG BASE=gcr.io/distroless/cc-debian12:nonroot
 FROM ${BUILDER} AS build
 WORKDIR /source
 COPY . .
-# Outside of the folder, .cargo/config.toml does not apply: OpenSSL and zstd are built from source and linked statically.
-RUN cd / && cargo install --locked --path /source/crates/ottla-cli --root /out && strip --strip-unneeded /out/bin/ottla
+# OpenSSL and zstd are built from source and linked statically; outside of the folder, .cargo/config.toml does not apply.
+RUN cd / && cargo install --locked --path /source/crates/ottla-cli --features tls-vendored --root /out && strip --strip-unneeded /out/bin/ottla
 
 FROM ${BASE}
 COPY --from=build /out/bin/ottla /usr/bin/ottla

@@ -59,9 +59,9 @@ use redaction::{exposed, is_secret};
 #[cfg(feature = "consumer")]
 pub use setting::consumer_settings;
 pub use setting::{Becomes, Setting, schema_registry_settings, settings};
-#[cfg(feature = "config-files")]
-#[cfg(feature = "consumer")]
+#[cfg(all(feature = "config-files", feature = "consumer"))]
 pub use source::OtherSetting;
+#[cfg(feature = "config-files")]
 pub use source::{Format, HostSetting, UnknownFormat, client_tables, host_settings};
 pub use typed::{Acks, Compression, SaslMechanism, SecurityProtocol};
 #[cfg(feature = "consumer")]

@@ -415,7 +415,7 @@ mod tests {
     fn without_a_similar_name_the_error_lists_the_names_of_the_table() {
         for name in ["input.timestamp", "input.offset"] {
             let error = unknown(name);
-            assert!(error.starts_with("unknown setting; [input] accepts path, format, key, encoding, delimiter"), "{error}");
+            assert!(error.starts_with("unknown setting; [input] accepts path, format, key, encoding, follow"), "{error}");
         }
         assert_eq!(unknown("value.subject"), "unknown setting; [value] accepts serializer, schema, message, unknown");
         assert_eq!(unknown("inptu.key"), "unknown setting; did you mean input.key?");
