@@ -1,23 +1,21 @@
 # shellcheck shell=bash
 # The container image, with the daemon at DOCKER_HOST.
 
-# image [--local]: builds ottla:VERSION by the Dockerfile. With --local the two images that it begins with are made here, for a machine that
-# reaches no registry: the one that compiles has the program of target/release already, and the other one consists of the few files of this
-# Debian that the program needs. The Dockerfile itself is the same.
+# image [--local]: builds ottla:VERSION by the Dockerfile. With --local the image that compiles is made here, for a machine that reaches no
+# registry: its cargo has the program of target/release already. The Dockerfile itself is the same.
 image() {
     local arguments=()
     if [[ ${1:-} == --local ]]; then
-        local_images
-        arguments=(--build-arg BUILDER=ottla-local/builder --build-arg BASE=ottla-local/base --network none)
+        local_builder
+        arguments=(--build-arg BUILDER=ottla-local/builder --network none)
     fi
     DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} docker build -q "${arguments[@]}" -t "ottla:$RELEASE" "$ROOT" >"$OUT/image.log" 2>&1 ||
         { tail -n 20 "$OUT/image.log" >&2; die "the image was not built"; }
     say "ottla:$RELEASE: $(docker image inspect --format '{{.Size}}' "ottla:$RELEASE") bytes"
 }
 
-local_images() {
+local_builder() {
     [[ -x $PROGRAM ]] || die "there is no $PROGRAM: run make build"
-    mkdir -p "$OUT"
     # A cargo that has compiled already.
     local cargo=$OUT/local-builder
     rm -rf "$cargo"
@@ -25,16 +23,9 @@ local_images() {
     cp "$PROGRAM" "$cargo/opt/ottla"
     printf '#!/bin/sh\nmkdir -p /out/bin && cp /opt/ottla /out/bin/ottla\n' >"$cargo/usr/local/bin/cargo"
     chmod 755 "$cargo/usr/local/bin/cargo"
-    import_files ottla-local/builder "$cargo" /bin/dash /bin/sh /bin/mkdir /bin/cp "$(command -v strip)"
+    import_files ottla-local/builder "$cargo" /bin/dash /bin/sh /bin/bash /bin/mkdir /bin/cp /bin/chmod /bin/grep /usr/bin/ldd "$(command -v strip)" \
+        /etc/ssl/certs/ca-certificates.crt /usr/share/zoneinfo "$PROGRAM"
     rm -r "$cargo"
-
-    local base=$OUT/local-base
-    rm -rf "$base"
-    mkdir -p "$base"/{etc,tmp,data}
-    printf 'root:x:0:0::/:/sbin/nologin\nnonroot:x:65532:65532::/:/sbin/nologin\n' >"$base/etc/passwd"
-    chmod 1777 "$base/tmp"
-    import_files ottla-local/base "$base" /usr/share/zoneinfo /etc/ssl/certs/ca-certificates.crt "$PROGRAM"
-    rm -r "$base"
 }
 
 # import_files TAG FOLDER FILE...: an image of the folder, and of these files of this system with the libraries that they load. A program of
