@@ -114,7 +114,7 @@ fn transactions_are_committed_while_no_row_comes() {
     let place = Place::new(1);
     place.kafka.create_topic("checkpoints", 1, 1).unwrap();
     for checkpoint in ["", "[checkpoint]\ntopic = \"checkpoints\"\ninterval.ms = 50"] {
-        let timeout = if checkpoint.is_empty() { "transaction.timeout.ms = 1000\n" } else { "" };
+        let timeout = if checkpoint.is_empty() { "transaction.timeout.ms = 3000\n" } else { "" };
         let follow = Follow::new(&place, "a.log", &format!("transactional.id = \"job\"\n{timeout}"), checkpoint);
         let path = place.folder.path("a.log");
         fs::write(&path, "1\n").unwrap();
