@@ -33,8 +33,15 @@ pub(crate) async fn create_topics(
 ) -> Result<(), Failure> {
     for topic in topics.iter().filter(|_| settings.describes()) {
         let found = match TopicDescription::request_configs(producer, topic).await? {
-            // A request for the metadata of a topic that does not exist may create it with the brokers' defaults.
-            Some(Err(_)) if settings.create && create_unseen(producer, settings, topic).await? => continue,
+            // A request for the metadata of a topic that does not exist may create it with the brokers' defaults. Brokers that cannot describe
+            // configurations are not asked: an embedded one does not answer.
+            Some(Err(error))
+                if settings.create
+                    && error.kind() == ErrorKind::Authorization
+                    && create_unseen(producer, settings, topic).await? =>
+            {
+                continue;
+            }
             Some(configs) => TopicDescription::of_configs(producer, topic, configs).await?,
             None => None,
         };
@@ -65,8 +72,8 @@ async fn create_unseen(producer: &Producer<[u8], [u8]>, settings: &TopicSettings
     match producer.create_topic(settings.new_topic(topic)).await {
         Ok(()) => report_created(producer, topic).await.map(|()| true),
         Err(error) if exists(&error) => Ok(false),
-        // The brokers cannot create topics, or do not allow it. Then a request for the metadata does not create it either.
-        Err(error) if matches!(error.kind(), ErrorKind::Client | ErrorKind::Authorization) => Ok(false),
+        // Then a request for the metadata does not create it either.
+        Err(error) if error.kind() == ErrorKind::Authorization => Ok(false),
         Err(error) => Err(refused(error)),
     }
 }

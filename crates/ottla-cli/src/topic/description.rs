@@ -1,7 +1,7 @@
 //! [`TopicDescription`]: what the brokers report of a topic.
 
 use ottla::{
-    ErrorKind, Producer,
+    Error, ErrorKind, Producer,
     producer::{PartitionInfo, TopicConfig},
 };
 use serde_json::{Value, json};
@@ -30,13 +30,13 @@ impl TopicDescription {
     pub(super) async fn request_configs<V: ?Sized + 'static>(
         producer: &Producer<[u8], V>,
         topic: &str,
-    ) -> Result<Option<Result<Vec<TopicConfig>, String>>, Failure> {
+    ) -> Result<Option<Result<Vec<TopicConfig>, Error>>, Failure> {
         match producer.topic_configs(topic).await {
             Ok(configs) => Ok(Some(Ok(configs))),
             Err(error) => match error.kind() {
                 ErrorKind::UnknownTopicOrPartition => Ok(None),
                 // An embedded or old broker, or no permission to describe the configurations.
-                ErrorKind::Client | ErrorKind::Authorization => Ok(Some(Err(chain(&error)))),
+                ErrorKind::Client | ErrorKind::Authorization => Ok(Some(Err(error))),
                 _ => Err(error.into()),
             },
         }
@@ -61,8 +61,9 @@ impl TopicDescription {
     pub(super) async fn of_configs<V: ?Sized + 'static>(
         producer: &Producer<[u8], V>,
         topic: &str,
-        configs: Result<Vec<TopicConfig>, String>,
+        configs: Result<Vec<TopicConfig>, Error>,
     ) -> Result<Option<Self>, Failure> {
+        let configs = configs.map_err(|error| chain(&error));
         match producer.partitions_for(topic).await {
             Ok(partitions) => Ok(Some(Self { topic: topic.to_owned(), partitions, configs })),
             Err(error) if error.kind() == ErrorKind::UnknownTopicOrPartition => Ok(None),
