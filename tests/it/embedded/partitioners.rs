@@ -288,7 +288,7 @@ fn stuck_partition_is_avoided_after_the_availability_timeout() {
     let send = |count| (0..count).map(|_| producer.try_send(ProducerRecord::to("orders").value(&*value)).unwrap()).collect();
     let _before: Vec<Delivery> = send(300);
     // The last record of the first part must have waited for longer than the timeout.
-    thread::sleep(Duration::from_millis(200));
+    thread::sleep(Duration::from_millis(1000));
     assert!(!partitions(send(5000)).contains(&1), "the weight alone would select it");
     assert!(!block_on(producer.close(Duration::ZERO)).unwrap().is_empty());
 }
