@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use ottla::{
@@ -18,7 +18,7 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-use crate::{avro_names::parsed, typed::AvroJson};
+use crate::{avro_names::parsed, lock::lock, typed::AvroJson};
 
 /// A key or a value.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl Deserializer<Decoded> for Decoder {
 
 impl Formats {
     fn kind(&self, id: WireId) -> Result<Kind, BoxError> {
-        if let Some(known) = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).get(&id) {
+        if let Some(known) = lock(&self.kinds).get(&id) {
             return Ok(known.clone());
         }
         let registered = match id {
@@ -109,7 +109,7 @@ impl Formats {
                 Kind::Avro(Arc::new(AvroJson::new(schema, names)))
             }
         };
-        self.kinds.lock().unwrap_or_else(PoisonError::into_inner).insert(id, kind.clone());
+        lock(&self.kinds).insert(id, kind.clone());
         Ok(kind)
     }
 }

@@ -2,14 +2,17 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use ottla::{Consumer, ConsumerConfig, consumer::TopicPartition, testing::EmbeddedKafka};
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    lock::{lock, unpoisoned},
+};
 
 const PARTITIONS: i32 = 6;
 /// The broker keeps 5 MB per partition. A record's partition is unknown until it is placed, so the sum over all partitions stays
@@ -138,7 +141,7 @@ impl ReadBack {
         flush();
         let mut state = self.lock();
         while state.unread > UNREAD / 2 && state.error.is_none() {
-            let (next, wait) = self.changed.wait_timeout(state, TIMEOUT).unwrap_or_else(PoisonError::into_inner);
+            let (next, wait) = unpoisoned(self.changed.wait_timeout(state, TIMEOUT));
             state = next;
             if wait.timed_out() {
                 state.error.get_or_insert_with(|| format!("nothing was read back for {} s", TIMEOUT.as_secs()));
@@ -191,7 +194,7 @@ impl ReadBack {
                 return Ok(());
             }
             let before: u64 = state.read.iter().map(|read| read.records).sum();
-            let (next, wait) = self.changed.wait_timeout(state, TIMEOUT).unwrap_or_else(PoisonError::into_inner);
+            let (next, wait) = unpoisoned(self.changed.wait_timeout(state, TIMEOUT));
             state = next;
             if wait.timed_out() && state.read.iter().map(|read| read.records).sum::<u64>() == before {
                 return Err(state.difference().unwrap_or_else(|| "no further record was read back".to_owned()));
@@ -204,7 +207,7 @@ impl ReadBack {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

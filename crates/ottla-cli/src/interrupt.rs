@@ -3,7 +3,7 @@
 use std::{
     fmt, process,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc::channel,
     },
@@ -14,7 +14,10 @@ use std::{
 use futures::channel::oneshot;
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    lock::{lock, unpoisoned},
+};
 
 /// How long the final action may take before the process exits without it: a blocked write may hold a lock.
 const FINAL_ACTION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -123,7 +126,7 @@ impl Interrupt {
             if left.is_zero() {
                 return;
             }
-            reactions = self.0.wake.wait_timeout(reactions, left).unwrap_or_else(PoisonError::into_inner).0;
+            reactions = unpoisoned(self.0.wake.wait_timeout(reactions, left)).0;
         }
     }
 }
@@ -144,10 +147,6 @@ fn ignored_signals() -> u64 {
 fn is_in(signals: u64, signal: Signal) -> bool {
     let bit = signal as i32 - 1;
     signals >> bit & 1 == 1
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

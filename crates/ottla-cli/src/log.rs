@@ -3,12 +3,12 @@
 use std::{
     collections::HashSet,
     io::{self, IsTerminal as _, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::progress::CLEAR_LINE;
+use crate::{lock::lock, progress::CLEAR_LINE};
 
 /// The default filter without `RUST_LOG`. Failures reach the command as errors, so the log has only what is unexpected.
 const DEFAULT: &str = "error";
@@ -48,7 +48,7 @@ impl Write for Log {
     /// Takes a whole line, as the subscriber passes it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let is_new = self.written.as_ref().is_none_or(|written| {
-            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut written = lock(written);
             written.len() >= REMEMBERED || written.insert(reason(&String::from_utf8_lossy(line)))
         });
         if is_new {

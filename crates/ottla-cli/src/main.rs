@@ -25,6 +25,7 @@ mod input_totals;
 mod inputs;
 mod interrupt;
 mod job;
+mod lock;
 mod log;
 mod message;
 mod monitoring;

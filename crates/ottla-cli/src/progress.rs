@@ -3,7 +3,7 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -12,6 +12,8 @@ use std::{
 
 use console::Term;
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
+
+use crate::lock::{lock, unpoisoned};
 
 /// Moves to the start of a terminal's line and clears it.
 pub(crate) const CLEAR_LINE: &str = "\r\x1b[2K";
@@ -135,7 +137,7 @@ impl Shown {
         let mut has_ended = lock(&self.has_ended);
         loop {
             let waited = self.end.wait_timeout_while(has_ended, every, |has_ended| !*has_ended);
-            has_ended = waited.unwrap_or_else(PoisonError::into_inner).0;
+            has_ended = unpoisoned(waited).0;
             if *has_ended {
                 return;
             }
@@ -202,10 +204,6 @@ impl Drop for Progress {
         }
         lock(&self.shown.output).clear();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -18,6 +18,7 @@ use crate::{
     embedded::{Digest, ReadBack},
     exit::chain,
     input::InputPosition,
+    lock::lock,
     message,
     progress::{LiveCounts, Progress},
     report::Report,
@@ -341,7 +342,7 @@ impl RunTotals {
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.books)
     }
 }
 

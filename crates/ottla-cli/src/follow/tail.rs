@@ -5,10 +5,12 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::FileExt as _,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
+
+use crate::lock::lock;
 
 /// How many bytes of the beginning, and before the place, are compared to find out whether a file was replaced in place.
 const HEAD: usize = 1024;
@@ -92,7 +94,7 @@ impl Tail {
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.place)
     }
 
     /// Reads at an offset, also after a signal.

@@ -5,7 +5,7 @@ use std::{
     fs::{self, File, OpenOptions},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     thread,
     time::Duration,
 };
@@ -16,6 +16,7 @@ use crate::{
     input::InputOptions,
     inputs::{InputPath, existing_of},
     interrupt::Interrupt,
+    lock::lock,
 };
 
 /// A file that has appeared at a path: a new one, or a known one that was renamed.
@@ -201,10 +202,6 @@ impl Watcher {
     pub(super) fn take(&self) -> Found {
         std::mem::take(&mut *lock(&self.0))
     }
-}
-
-fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
-    found.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, BufRead, BufReader, Cursor, Read},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use apache_avro::{Reader, Schema, schema::ResolvedSchema};
 
 use super::lines::READ_SIZE;
-use crate::typed::AvroJson;
+use crate::{lock::lock, typed::AvroJson};
 
 /// What a container file begins with.
 const MAGIC: &[u8] = b"Obj\x01";
@@ -152,10 +152,6 @@ impl<R: Read> Read for Watched<R> {
         }
         Ok(read)
     }
-}
-
-fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn unsupported(message: String) -> io::Error {

@@ -7,14 +7,14 @@ mod progress;
 mod server;
 mod text;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub(crate) use address::MetricsAddress;
 pub(crate) use progress::{FileProgress, RunProgress};
 
 use ottla::Producer;
 
-use crate::{exit::Failure, message, run_totals::RunTotals};
+use crate::{exit::Failure, lock::lock, message, run_totals::RunTotals};
 use health::Health;
 
 /// The server of a run's metrics, which runs until the process ends.
@@ -53,16 +53,16 @@ impl Monitoring {
     /// From now on the run is measured.
     pub(crate) fn measure(&self, producer: &Producer<[u8], [u8]>, totals: &Arc<RunTotals>, progress: &Arc<RunProgress>) {
         let run = Run { producer: producer.clone(), totals: Arc::clone(totals), progress: Arc::clone(progress) };
-        *self.0.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+        *lock(&self.0.run) = Some(run);
     }
 
     /// The run ends: its producer is not held any longer.
     pub(crate) fn end(&self) {
-        self.0.run.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lock(&self.0.run).take();
     }
 
     fn run(&self) -> Option<Run> {
-        self.0.run.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0.run).clone()
     }
 
     /// The metrics in Prometheus' text format.
@@ -77,6 +77,6 @@ impl Monitoring {
     /// Why the run is not healthy; `None` if it is.
     fn unhealthy(&self) -> Option<String> {
         let Some(run) = self.run() else { return Some("not connected to the brokers, or ending".to_owned()) };
-        self.0.health.lock().unwrap_or_else(PoisonError::into_inner).check(&run)
+        lock(&self.0.health).check(&run)
     }
 }

@@ -3,11 +3,13 @@
 use std::{
     fs::File,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
+
+use crate::lock::lock;
 
 /// The progress of a run beside the counts of its rows.
 #[derive(Debug)]
@@ -93,10 +95,6 @@ impl FileProgress {
         let size = self.file.metadata().map_or(0, |metadata| metadata.len());
         size.saturating_sub(self.read.load(Ordering::Relaxed))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     ops::ControlFlow,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -28,6 +28,7 @@ use super::{
 use crate::{
     exit::{Exit, Failure, chain},
     interrupt::Interrupt,
+    lock::lock,
     message,
     pace::Rate,
     produce::{CLOSE_TIMEOUT, build, connect},
@@ -235,7 +236,7 @@ impl Running {
     }
 
     fn set(&self, producer: Option<Producer<[u8], [u8]>>) {
-        let previous = std::mem::replace(&mut *self.producer.lock().unwrap_or_else(PoisonError::into_inner), producer);
+        let previous = std::mem::replace(&mut *lock(&self.producer), producer);
         drop(previous);
         // The signal may have arrived before.
         if self.interrupt.is_pressed() {
@@ -246,7 +247,7 @@ impl Running {
 
 /// Starts closing without waiting, so that a second Ctrl-C is handled.
 fn close(producer: &Present) {
-    let producer = producer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let producer = lock(producer).take();
     if let Some(producer) = producer {
         let _ = producer.close(CLOSE_TIMEOUT).now_or_never();
     }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, Ordering},
         mpsc::{RecvTimeoutError, Sender, channel},
     },
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     exit::{Exit, Failure, chain},
+    lock::lock,
     progress::Output,
 };
 
@@ -125,7 +126,7 @@ impl Measurement {
     }
 
     fn interval(&self) -> MutexGuard<'_, Interval> {
-        self.interval.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.interval)
     }
 
     /// Exchanges the counts with `empty` ones.
