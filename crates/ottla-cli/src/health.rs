@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    monitoring::with_host,
+};
 
 /// The longest wait for the connection to an address, and for each part of the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -24,15 +27,6 @@ pub(crate) fn check(address: &str) -> Result<Exit, Failure> {
     }
     let reason = if body.trim().is_empty() { status } else { body.trim() };
     Err(Failure::new(Exit::Failed, format!("{address}: not healthy: {reason}")))
-}
-
-/// `9400` and `:9400` are ports of this machine.
-fn with_host(address: &str) -> String {
-    match address.rsplit_once(':') {
-        None => format!("127.0.0.1:{address}"),
-        Some(("", port)) => format!("127.0.0.1:{port}"),
-        Some(_) => address.to_owned(),
-    }
 }
 
 /// Connects to the first address that accepts: `localhost` may be `::1` as well as 127.0.0.1.

@@ -1,7 +1,7 @@
 //! [`MetricsAddress`]: where metrics are served.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
+    net::{SocketAddr, ToSocketAddrs as _},
     str::FromStr,
 };
 
@@ -13,13 +13,19 @@ impl FromStr for MetricsAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let port = text.strip_prefix(':').unwrap_or(text);
-        if let Ok(port) = port.parse() {
-            return Ok(Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)));
-        }
-        text.to_socket_addrs().ok().and_then(|addresses| chosen(text, addresses)).map(Self).ok_or_else(|| {
+        let whole = with_host(text);
+        whole.to_socket_addrs().ok().and_then(|addresses| chosen(&whole, addresses)).map(Self).ok_or_else(|| {
             format!("must be a port, such as 9400, or HOST:PORT, such as 0.0.0.0:9400 for all interfaces, but is {text:?}")
         })
+    }
+}
+
+/// HOST:PORT: `9400` and `:9400` are ports of this machine.
+pub(crate) fn with_host(address: &str) -> String {
+    match address.rsplit_once(':') {
+        None => format!("127.0.0.1:{address}"),
+        Some(("", port)) => format!("127.0.0.1:{port}"),
+        Some(_) => address.to_owned(),
     }
 }
 

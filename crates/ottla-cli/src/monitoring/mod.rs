@@ -9,7 +9,7 @@ mod text;
 
 use std::sync::{Arc, Mutex};
 
-pub(crate) use address::MetricsAddress;
+pub(crate) use address::{MetricsAddress, with_host};
 pub(crate) use progress::{FileProgress, RunProgress};
 
 use ottla::Producer;
