@@ -248,7 +248,7 @@ impl Plan {
             let keep = Keep { topic: input.settings.keep.topic && !flags.has_topic, ..input.settings.keep };
             record.keep(keep).map_err(|message| Failure::usage(format!("{place}: {message}")))?;
         } else if flags.keep.is_some() && !is_redrive {
-            let format = input.format.or_else(|| Format::of_path(&input.path)).unwrap_or(Format::Lines);
+            let format = input.known_format().unwrap_or(Format::Lines);
             return Err(Failure::usage(format!(
                 "--keep: applies only to the format record, but the format is {format}; remove it"
             )));

@@ -64,6 +64,12 @@ pub(crate) struct InputOptions {
 }
 
 impl InputOptions {
+    /// The format that was given, or the one that follows from the path; `None` if the path has none.
+    pub(crate) fn known_format(&self) -> Option<Format> {
+        let of_path = || if self.path == Path::new("-") { Some(Format::Lines) } else { Format::of_path(&self.path) };
+        self.format.or_else(of_path)
+    }
+
     /// The input's name in messages.
     pub(crate) fn name(&self) -> String {
         Self::name_of(&self.path)
@@ -159,15 +165,11 @@ impl Input {
     /// # Errors
     /// The format is unknown or does not support a key or a setting; the file extension is that of an unsupported container.
     pub(crate) fn check(options: &InputOptions) -> Result<Format, InputError> {
-        let stdin = options.path == Path::new("-");
         let usage = |message: String| InputError::Usage { name: options.name(), message };
-        let format = options
-            .format
-            .or_else(|| if stdin { Some(Format::Lines) } else { Format::of_path(&options.path) })
-            .ok_or_else(|| match container::of_name(&options.path) {
-                Some(container) => usage(container.refusal()),
-                None => usage("unknown file extension; pass --format lines, jsonl, json, csv, avro or record".to_owned()),
-            })?;
+        let format = options.known_format().ok_or_else(|| match container::of_name(&options.path) {
+            Some(container) => usage(container.refusal()),
+            None => usage("unknown file extension; pass --format lines, jsonl, json, csv, avro or record".to_owned()),
+        })?;
         if format == Format::DeadLetters {
             // The settings are those of the records, whose format is in their letters.
             return Ok(format);
@@ -249,7 +251,7 @@ impl Input {
 
     /// Decompresses a source and converts it to UTF-8, an Avro file to lines of JSON.
     fn decode(source: Box<dyn Read + Send>, options: &InputOptions) -> io::Result<Decompressed> {
-        if options.format.or_else(|| Format::of_path(&options.path)) == Some(Format::Avro) {
+        if options.known_format() == Some(Format::Avro) {
             return Ok(Decompressed { bytes: Box::new(AvroContainer::new(source)?), is_plain: false });
         }
         let Decompressed { bytes, is_plain } = decompress(source, &options.path)?;
