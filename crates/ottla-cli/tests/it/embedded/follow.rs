@@ -67,6 +67,13 @@ fn stop(child: Child) -> Ended {
     end(child).with(0)
 }
 
+/// Ends a run that has noticed what was done to its files last.
+#[track_caller]
+fn settle_and_stop(child: Child) -> Ended {
+    thread::sleep(Duration::from_millis(1500));
+    stop(child)
+}
+
 const FILE: &str = "[checkpoint]\nfile = \"orders.ckpt\"\ninterval.ms = 20";
 
 #[test]
@@ -183,8 +190,7 @@ fn only_files_that_had_the_path_are_sent_before_the_new_one() {
     follow.append("app.log", "3\n");
     let child = start();
     place.wait_for(3);
-    thread::sleep(Duration::from_millis(1500));
-    stop(child);
+    settle_and_stop(child);
     assert_eq!(place.values(), ["1", "2", "3"]);
 }
 
@@ -198,16 +204,14 @@ fn renamed_and_compressed_files_of_a_pattern_are_not_sent_again_by_later_runs() 
     follow.rename("a.log", "a.log.1");
     follow.append("a.log", "3\n");
     place.wait_for(3);
-    thread::sleep(Duration::from_millis(1500));
-    stop(child);
+    settle_and_stop(child);
     // Replaced again while nothing runs.
     fs::write(place.folder.path("a.log.2.gz"), gzip(b"1\n2\n")).unwrap();
     follow.rename("a.log", "a.log.1");
     follow.append("a.log", "4\n");
     let child = follow.start(&[]);
     place.wait_for(4);
-    thread::sleep(Duration::from_millis(1500));
-    stop(child);
+    settle_and_stop(child);
     assert_eq!(place.values(), ["1", "2", "3", "4"]);
 }
 
@@ -250,8 +254,7 @@ fn files_that_were_replaced_twice_are_not_sent_again_by_later_runs() {
             follow.append(&log(""), &format!("{row}\n"));
             place.wait_for(before.len() + row);
         }
-        thread::sleep(Duration::from_millis(1500));
-        stop(child);
+        settle_and_stop(child);
         let values: Vec<String> = before.into_iter().chain(["1", "2", "3"].map(str::to_owned)).collect();
         check_restarts(&follow, &values.iter().map(|value| &**value).collect::<Vec<_>>());
     }
@@ -268,8 +271,7 @@ fn a_file_that_was_replaced_with_a_date_is_not_sent_again_by_the_third_run() {
     follow.append("a.log", "4\n");
     let child = follow.start(&[]);
     place.wait_for(4);
-    thread::sleep(Duration::from_millis(1500));
-    stop(child);
+    settle_and_stop(child);
     check_restarts(&follow, &["1", "2", "3", "4"]);
     let shown = run(arguments!["checkpoint", "show", "-c", follow.config]).with(0).stdout;
     assert!(shown.contains("a-20260102.log (complete)"), "{shown}");
@@ -293,16 +295,14 @@ fn a_file_that_was_compressed_is_not_sent_again_by_later_runs() {
     fs::remove_file(place.folder.path("a.log.1")).unwrap();
     follow.append("a.log", "3\n");
     place.wait_for(3);
-    thread::sleep(Duration::from_millis(1500));
-    stop(child);
+    settle_and_stop(child);
     check_restarts(&follow, &["1", "2", "3"]);
     // Compressed while nothing runs, after the run that read it.
     follow.rename("a.log", "a.log.2");
     follow.append("a.log", "4\n");
     let child = follow.start(&[]);
     place.wait_for(4);
-    thread::sleep(Duration::from_millis(1500));
-    stop(child);
+    settle_and_stop(child);
     fs::write(place.folder.path("a.log.2.gz"), gzip(b"3\n")).unwrap();
     fs::remove_file(place.folder.path("a.log.2")).unwrap();
     check_restarts(&follow, &["1", "2", "3", "4"]);
@@ -316,15 +316,13 @@ fn a_file_that_was_truncated_or_replaced_after_its_end_is_no_missing_file() {
     follow.append("a.log", "1\n2\n");
     place.wait_for(2);
     File::create(place.folder.path("a.log")).unwrap();
-    thread::sleep(Duration::from_millis(1500));
-    stop(child);
+    settle_and_stop(child);
     check_restarts(&follow, &["1", "2"]);
     let child = follow.start(&[]);
     follow.append("a.log", "3\n");
     place.wait_for(3);
     fs::remove_file(place.folder.path("a.log")).unwrap();
-    thread::sleep(Duration::from_millis(1500));
-    stop(child);
+    settle_and_stop(child);
     follow.append("a.log", "4\n");
     follow.run_until(4);
     assert_eq!(place.values(), ["1", "2", "3", "4"]);
