@@ -58,7 +58,8 @@ doc: ## build the documentation; broken links are errors
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --workspace --exclude ottla-test-support --features $(features)
 
 .PHONY: package
-package: build ## build what a release has, in target/package: crates, Debian package, bill of materials (needs dpkg-dev and syft)
+package: ## build what a release has, in target/package: crates, Debian package, bill of materials (needs dpkg-dev and syft)
+	@scripts/package program
 	@scripts/package crates
 	@scripts/package sbom
 	@scripts/package deb

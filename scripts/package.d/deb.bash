@@ -3,7 +3,7 @@
 
 deb() {
     local tree=$OUT/deb architecture depends file
-    [[ -x $PROGRAM ]] || die "there is no $PROGRAM: run make build"
+    [[ -x $PROGRAM ]] || die "there is no $PROGRAM: run scripts/package program"
     architecture=$(dpkg --print-architecture)
     rm -rf "$tree"
     umask 022

@@ -15,7 +15,7 @@ image() {
 }
 
 local_builder() {
-    [[ -x $PROGRAM ]] || die "there is no $PROGRAM: run make build"
+    [[ -x $PROGRAM ]] || die "there is no $PROGRAM: run scripts/package program"
     # A cargo that has compiled already.
     local cargo=$OUT/local-builder
     rm -rf "$cargo"
@@ -28,8 +28,8 @@ local_builder() {
     rm -r "$cargo"
 }
 
-# import_files TAG FOLDER FILE...: an image of the folder, and of these files of this system with the libraries that they load. A program of
-# this repository is not copied, only its libraries.
+# import_files TAG FOLDER FILE...: an image of the folder, and of these files of this system with the libraries that they load. PROGRAM is not
+# copied, only its libraries.
 import_files() {
     local tag=$1 folder=$2 file library
     shift 2
@@ -38,7 +38,7 @@ import_files() {
             mkdir -p "$folder$(dirname "$library")"
             cp -L "$library" "$folder$library"
         done < <(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+')
-        [[ $file != "$ROOT"/* && -e $file ]] || continue
+        [[ $file != "$PROGRAM" && -e $file ]] || continue
         mkdir -p "$folder$(dirname "$file")"
         cp -rL "$file" "$folder$file"
     done
