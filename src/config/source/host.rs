@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Format, Pair, json, load, placeholder, provider::Providers, table, toml, yaml};
+use super::{Format, Pair, json, load, provider::Providers, table, toml, yaml};
 use crate::{config::ConfigError, secret::Secret};
 
 /// A setting outside the tables `producer` and `consumer`, which belongs to the program.
@@ -79,17 +79,15 @@ impl HostSetting {
 /// The file cannot be read, or its format is unknown.
 pub fn host_settings(path: impl AsRef<Path>) -> Result<Vec<HostSetting>, ConfigError> {
     let members = members(path.as_ref())?;
-    let setting = |Pair { line, name, value, entries }| {
-        let mut written = None;
-        let value = value.map_err(str::to_owned).and_then(|value| {
-            Ok(match placeholder::expand(value.expose(), &Providers::default())? {
-                Some(expanded) => {
-                    written = Some(value);
-                    expanded
-                }
-                None => value,
-            })
-        });
+    let setting = |pair: Pair| {
+        let expanded = pair.expanded(&Providers::default());
+        let Pair { line, name, value, entries, .. } = pair;
+        let (value, written) = match (value, expanded) {
+            (Ok(value), Ok(Some(expanded))) => (Ok(expanded), Some(value)),
+            (Ok(value), Ok(None)) => (Ok(value), None),
+            (Err(what), _) => (Err(what.to_owned()), None),
+            (Ok(_), Err(message)) => (Err(message), None),
+        };
         HostSetting { line, name, value, entries, written }
     };
     Ok(table::others(members).into_iter().map(setting).collect())

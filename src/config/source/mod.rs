@@ -37,8 +37,28 @@ struct Pair {
     name: String,
     /// The value, or the error of an invalid one. The entries of a list are joined with commas.
     value: Result<Secret, &'static str>,
+    /// The value with placeholders replaced, if that is done already: in lists, whose entries are checked one by one.
+    expanded: Option<Secret>,
     /// The number of entries, if the value is a list.
     entries: Option<usize>,
+}
+
+impl Pair {
+    /// The value with placeholders replaced; `None` if it has none.
+    ///
+    /// # Errors
+    /// The value is invalid, or a placeholder has no value.
+    fn expanded(&self, providers: &Providers) -> Result<Option<Secret>, String> {
+        match (&self.value, &self.expanded) {
+            (Err(what), _) => Err((*what).to_owned()),
+            // It has a grammar of its own.
+            (Ok(value), _) if self.name == "sasl.jaas.config" => {
+                Ok(placeholder::parts(value.expose(), providers)?.map(|parts| jaas::substituted(&parts)))
+            }
+            (Ok(_), Some(expanded)) => Ok(Some(expanded.expose().into())),
+            (Ok(value), None) => placeholder::expand(value.expose(), providers),
+        }
+    }
 }
 
 /// A syntax error.
@@ -218,7 +238,8 @@ fn read(
             .map(|Rejected { line, name, message }| (line, Problem::new(Some(&origin(line)), Some(&name), message))),
     );
     let mut seen: HashMap<String, usize> = HashMap::new();
-    for Pair { line, name, value, .. } in pairs {
+    for pair in pairs {
+        let (line, name) = (pair.line, &pair.name);
         let place = origin(line);
         if problems.len() >= MAX_PROBLEMS {
             problems.push((line, Problem::new(Some(&place), None, "stopped after 100 errors")));
@@ -226,24 +247,22 @@ fn read(
         }
         match seen.entry(name.clone()) {
             Entry::Occupied(first) => {
-                let (shown, _) = config.recognise(&name);
+                let (shown, _) = config.recognise(name);
                 let message = format!("duplicate key, first set on line {}", first.get());
                 problems.push((line, Problem::new(Some(&place), shown.as_deref(), message)));
                 continue;
             }
             Entry::Vacant(place) => drop(place.insert(line)),
         }
-        if (format == Format::Properties && provider::owns(&name)) || skip(&name, line) {
+        if (format == Format::Properties && provider::owns(name)) || skip(name, line) {
             continue;
         }
-        let put = match value {
-            Ok(value) => match expanded(&name, value.expose(), &providers) {
-                Ok(None) => config.put(&name, value.expose(), None, place.clone()),
-                Ok(Some(expanded)) => config.put(&name, expanded.expose(), Some(value.expose()), place.clone()),
-                Err(message) => Err(Problem::new(Some(&place), config.recognise(&name).0.as_deref(), message)),
-            },
-            Err(what) => match config.recognise(&name) {
-                (shown, None) => Err(Problem::new(Some(&place), shown.as_deref(), what)),
+        let put = match (&pair.value, pair.expanded(&providers)) {
+            (Ok(value), Ok(None)) => config.put(name, value.expose(), None, place.clone()),
+            (Ok(value), Ok(Some(expanded))) => config.put(name, expanded.expose(), Some(value.expose()), place.clone()),
+            (Ok(_), Err(message)) => Err(Problem::new(Some(&place), config.recognise(name).0.as_deref(), message)),
+            (Err(what), _) => match config.recognise(name) {
+                (shown, None) => Err(Problem::new(Some(&place), shown.as_deref(), *what)),
                 (shown, Some(unknown)) => Err(Problem::new(Some(&place), shown.as_deref(), unknown)),
             },
         };
@@ -263,15 +282,6 @@ fn read(
     problems.extend(rules);
     problems.sort_by_key(|(line, _)| *line);
     Err(ConfigError::new(subject, problems.into_iter().map(|(_, problem)| problem).collect()))
-}
-
-/// The value of a setting with placeholders replaced; `None` if it has none.
-fn expanded(name: &str, value: &str, providers: &Providers) -> Result<Option<Secret>, String> {
-    if name == "sasl.jaas.config" {
-        Ok(placeholder::parts(value, providers)?.map(|parts| jaas::substituted(&parts)))
-    } else {
-        placeholder::expand(value, providers)
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(super) fn parse(text: &str) -> (Vec<Pair>, Vec<Broken>) {
     while let Some((line, logical)) = lines.next() {
         let (name, value) = split(logical.expose());
         match (unescape(name), unescape(value)) {
-            (Ok(name), Ok(value)) => pairs.push(Pair { line, name, value: Ok(value.into()), entries: None }),
+            (Ok(name), Ok(value)) => pairs.push(Pair { line, name, value: Ok(value.into()), expanded: None, entries: None }),
             (Err(what), _) | (_, Err(what)) => broken.push(Broken { line, what: what.to_owned() }),
         }
     }
