@@ -206,6 +206,11 @@ minimal-versions: ## check with the lowest versions of the direct dependencies t
 deny: ## check licenses, advisories and sources of the dependencies (needs cargo-deny)
 	cargo deny --locked check
 
+.PHONY: dependencies
+dependencies: ## compare the table of docs/dependencies.md with the crates of Cargo.lock (needs python3)
+	cargo fetch --locked
+	scripts/dependencies
+
 .PHONY: api
 api: ## compare the public API of the libraries with the recorded one in api/ (needs cargo-public-api)
 	@FEATURES=$(features) scripts/api
