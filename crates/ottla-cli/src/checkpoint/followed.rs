@@ -88,6 +88,17 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// The file of number `id` is read as that of another path from now on.
+    pub(crate) fn move_followed(&mut self, id: usize, identity: FileIdentity, from: &Path, to: &Path) {
+        let (Ok(from), Ok(to)) = (canonical_of_absent(from), canonical_of_absent(to)) else { return };
+        if let Some(opened) = self.opened.get_mut(&id) {
+            opened.path.clone_from(&to);
+        }
+        if self.positions.get(&from).is_some_and(|then| then.is_of(identity)) {
+            self.rename(&from, to);
+        }
+    }
+
     /// The file of number `id` was read to its end, which is the position: it is complete, whatever its path is later. Returns what to reach
     /// under the number `new`, after the rows of the file. `size` is the number of bytes that were read, as they are stored.
     pub(crate) fn complete(&mut self, id: usize, new: usize, path: &Path, position: InputPosition, size: u64) -> Option<Reached> {

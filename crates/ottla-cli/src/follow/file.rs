@@ -115,6 +115,12 @@ impl FollowedFile {
         self.other_path = (path != self.path).then(|| path.to_owned());
     }
 
+    /// It is read as the file of this path from now on.
+    pub(super) fn move_to(&mut self, path: PathBuf) {
+        (self.path, self.other_path) = (path, None);
+        (self.was_replaced, self.replaced_since) = (false, None);
+    }
+
     /// The path of the inputs where it is now, if that is not where it was found.
     pub(super) fn other_path(&self) -> Option<&Path> {
         self.other_path.as_deref().filter(|path| FileIdentity::of_path(path) == Some(self.identity))

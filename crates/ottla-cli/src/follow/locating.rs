@@ -305,7 +305,7 @@ fn open(path: PathBuf) -> io::Result<Appeared> {
 
 /// Whether a file is named as one that had the path: `app.log.1`, `app.log-20260102.gz`, `app-20260102.log` or `app.1.log` for `app.log`. Only
 /// numbers and dates are added to the name, so that `app-errors.log` and `app.log.failed` are other files.
-fn is_replaced_name(path: &Path, other: &Path) -> bool {
+pub(super) fn is_replaced_name(path: &Path, other: &Path) -> bool {
     let text = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (name, mut other) = (text(path), text(other));
     let compressed = COMPRESSED.iter().find(|suffix| other.ends_with(*suffix) && !name.ends_with(*suffix));

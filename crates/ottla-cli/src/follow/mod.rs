@@ -12,7 +12,7 @@ mod watcher;
 
 use std::{
     collections::VecDeque,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
@@ -29,7 +29,7 @@ use crate::{
     run_totals::RunTotals,
 };
 use file::{FinishedFile, FollowedFile};
-use locating::{Located, locate};
+use locating::{Located, is_replaced_name, locate};
 use tail::Tail;
 use watcher::{Appeared, Found, Scanner, Watcher};
 
@@ -191,6 +191,11 @@ impl<'a> Followed<'a> {
     /// Adds a file to those of its path.
     fn push(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) {
         file.set_id(self.take_id());
+        self.push_numbered(path, file, totals);
+    }
+
+    /// Adds a file that has its number.
+    fn push_numbered(&mut self, path: PathBuf, mut file: FollowedFile, totals: &RunTotals) {
         let index = self.index_of(path, totals);
         if let Some(progress) = &self.progress {
             file.report_to(progress.follow(index, Arc::clone(file.tail().file())));
@@ -199,6 +204,26 @@ impl<'a> Followed<'a> {
             before.note_replaced();
         }
         self.inputs[index].files.push_back(file);
+    }
+
+    /// Moves the first file of a path to the input at another path, where it is read on. Returns whether it was moved: a file that had that path
+    /// before is read to its end first.
+    fn move_first(&mut self, index: usize, path: &Path, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) -> bool {
+        if self.inputs.iter().any(|input| input.path == path && !input.files.is_empty()) {
+            return false;
+        }
+        let input = &mut self.inputs[index];
+        let open = input.open.take();
+        let Some(mut file) = input.files.pop_front() else { return false };
+        if let Some(checkpoints) = checkpoints {
+            checkpoints.move_followed(file.id(), file.identity(), &input.path, path);
+        }
+        if let Some(open) = open {
+            file.continue_at(Some(open.input.position()).filter(|position| position.offset > 0));
+        }
+        file.move_to(path.to_owned());
+        self.push_numbered(path.to_owned(), file, totals);
+        true
     }
 
     /// The index of the input at a path, which is added if it is new.
@@ -241,6 +266,12 @@ impl<'a> Followed<'a> {
 }
 
 impl FollowedInput {
+    /// The other path of the inputs where the first file is now, if another file has replaced it and its name is not that of a replaced file.
+    fn path_of_renamed(&self) -> Option<&Path> {
+        let file = self.files.front().filter(|_| self.files.len() > 1)?;
+        file.other_path().filter(|path| !is_replaced_name(&self.path, path))
+    }
+
     /// Whether the first file is complete: it was replaced or deleted, and has not grown since then for the time in the settings.
     fn is_complete(&mut self, settings: FollowSettings) -> bool {
         let has_next = self.files.len() > 1;

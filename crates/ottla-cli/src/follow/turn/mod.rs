@@ -1,6 +1,6 @@
 //! What comes before and after the rows of a turn: opening, finishing and beginning again.
 
-use std::{io, os::unix::fs::FileExt as _, sync::Arc};
+use std::{io, os::unix::fs::FileExt as _, path::Path, sync::Arc};
 
 use crate::{
     checkpoint::Checkpoints,
@@ -79,7 +79,7 @@ impl Followed<'_> {
             }
             Ok(Opened::NotYet) => {
                 self.inputs[index].files[0].note_waiting();
-                if self.end_if_complete(index) { Prepared::Changed } else { Prepared::Nothing }
+                if self.end_if_complete(index, checkpoints, totals) { Prepared::Changed } else { Prepared::Nothing }
             }
             // The program that compresses it may not have begun.
             Ok(Opened::Empty) if self.inputs[index].files[0].is_compressed() && !self.inputs[index].is_complete(settings) => {
@@ -118,7 +118,7 @@ impl Followed<'_> {
         }
         match ended {
             Ok(Rows::Turn | Rows::Enough) => Ok(true),
-            Ok(Rows::Waiting) => Ok(self.end_if_complete(index)),
+            Ok(Rows::Waiting) => Ok(self.end_if_complete(index, checkpoints, totals)),
             Ok(Rows::All) => {
                 self.finish(index, None, checkpoints, totals);
                 Ok(true)
@@ -222,8 +222,12 @@ impl Followed<'_> {
         file.continue_at(None);
     }
 
-    /// Ends the first file of a path if nothing more is expected in it. Returns whether it was ended now.
-    fn end_if_complete(&mut self, index: usize) -> bool {
+    /// Ends the first file of a path if nothing more is expected in it, or moves it to the path of the inputs that it has now. Returns whether
+    /// that was done now.
+    fn end_if_complete(&mut self, index: usize, checkpoints: &mut Option<Checkpoints>, totals: &RunTotals) -> bool {
+        if let Some(path) = self.inputs[index].path_of_renamed().map(Path::to_owned) {
+            return self.move_first(index, &path, checkpoints, totals);
+        }
         let settings = self.settings;
         let input = &mut self.inputs[index];
         let is_complete = input.is_complete(settings);

@@ -321,6 +321,30 @@ fn a_renamed_file_is_followed_while_it_has_another_path_of_the_inputs() {
 }
 
 #[test]
+fn a_file_that_is_renamed_to_another_path_of_the_inputs_is_followed_there_beside_the_new_one() {
+    let run = Run::new("*.log", &[]);
+    let mut following = run.followed();
+    let named = |name: &str, row: &str| (name.to_owned(), row.to_owned());
+    append(&run.at("a.part.log"), "1\n");
+    assert_eq!(following.rows(), ["1"]);
+    fs::rename(run.at("a.part.log"), run.at("a.log")).unwrap();
+    append(&run.at("a.part.log"), "2\n");
+    assert_eq!(following.read_all(), [named("a.part.log", "2")]);
+    append(&run.at("a.log"), "3\n");
+    assert_eq!(following.read_all(), [named("a.log", "3")]);
+    // The next one replaces it, which is read to its end first.
+    append(&run.at("a.log"), "4\n");
+    following.scan();
+    fs::rename(run.at("a.part.log"), run.at("a.log")).unwrap();
+    append(&run.at("a.part.log"), "5\n");
+    let mut rows = following.rows();
+    rows.sort();
+    assert_eq!(rows, ["4", "5"]);
+    append(&run.at("a.log"), "6\n");
+    assert_eq!(following.read_all(), [named("a.log", "6")]);
+}
+
+#[test]
 fn an_archive_that_is_empty_at_first_is_read_when_it_is_complete() {
     let run = Run::new("*.log*", &["--format", "lines"]);
     let mut following = run.followed();
