@@ -1,26 +1,21 @@
 //! Finds the files of an earlier run's positions, whatever their names are now, and so where each file begins.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 use crate::{
-    checkpoint::{BEGINNING, Checkpoints, FilePosition, canonical_of_absent},
+    checkpoint::{Checkpoints, FilePosition, canonical_of_absent},
     file_identity::FileIdentity,
-    input::{InputOptions, decompressed, is_compressed},
+    input::InputOptions,
     plan::Plan,
 };
 
-use super::watcher::{Appeared, absolute};
-
-/// How often a folder is listed until its files do not change.
-const LISTINGS: u32 = 100;
-
-/// The endings of compressed files.
-const COMPRESSED: [&str; 5] = [".gz", ".zst", ".xz", ".lz4", ".bz2"];
+use super::{
+    siblings::{Sibling, decompressed_beginning, has_size, is_compressed_file, replaced_since, sibling, was_read},
+    watcher::{Appeared, absolute},
+};
 
 /// A file of a path, and where it begins.
 #[derive(Debug)]
@@ -210,195 +205,6 @@ pub(super) fn locate(
     Ok(located)
 }
 
-/// The file of a position beside its path.
-enum Sibling {
-    One(Appeared),
-    None,
-    Several,
-}
-
-/// Finds the file of a position among the others in the folder of its path: by its inode and beginning, or among those that are named as replaced
-/// files are, by its beginning, also if it is compressed.
-fn sibling(path: &Path, then: &FilePosition) -> io::Result<Sibling> {
-    let mut alike: Vec<Appeared> = Vec::new();
-    let mut found = others(path, |_| true)?;
-    // A link may have pointed to another file of the folder where its target is.
-    if let Some(target) = path.canonicalize().ok().filter(|target| target.parent() != path.parent()) {
-        found.extend(others(&target, |_| true)?);
-    }
-    for appeared in found {
-        if then.is_of(appeared.identity) && then.begins(&appeared.file)? {
-            return Ok(Sibling::One(appeared));
-        }
-        if is_replaced_name(path, &appeared.path)
-            && !then.is_empty()
-            && has_beginning(&appeared.path, &appeared.file, then).unwrap_or(false)
-        {
-            alike.push(appeared);
-        }
-    }
-    // While a file is compressed, it is there twice.
-    if alike.len() > 1 {
-        alike.retain(|appeared| !is_compressed_file(&appeared.path, &appeared.file));
-    }
-    Ok(match (alike.pop(), alike.is_empty()) {
-        (Some(appeared), true) => Sibling::One(appeared),
-        (None, _) => Sibling::None,
-        (Some(_), false) => Sibling::Several,
-    })
-}
-
-/// The files that had the path after the one that was last modified at this time, the oldest first. Those that are known or have one of the
-/// paths `not` are left out.
-fn replaced_since(path: &Path, modified: SystemTime, known: &[FileIdentity], not: &[PathBuf]) -> io::Result<Vec<Appeared>> {
-    let others = others(path, |other| is_replaced_name(path, other) && !not.iter().any(|not| not == other))?;
-    let now = FileIdentity::of_path(path);
-    let paths: Vec<PathBuf> = others.iter().map(|other| other.path.clone()).collect();
-    let mut found = Vec::new();
-    for appeared in others {
-        let is_twice = is_compressed_file(&appeared.path, &appeared.file) && paths.contains(&appeared.path.with_extension(""));
-        if known.contains(&appeared.identity) || Some(appeared.identity) == now || is_twice {
-            continue;
-        }
-        let time = appeared.file.metadata()?.modified()?;
-        if time > modified {
-            found.push((time, appeared));
-        }
-    }
-    found.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.path.cmp(&b.path)));
-    Ok(found.into_iter().map(|(_, appeared)| appeared).collect())
-}
-
-/// Opens the other files in the folder of a path, those that are wanted. A file that is renamed or compressed meanwhile is opened under its new
-/// name.
-fn others(path: &Path, is_wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<Appeared>> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let list = || {
-        let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let entries = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-        Ok::<_, io::Error>(
-            entries.into_iter().filter(|other| other != path && is_wanted(other) && other.is_file()).collect::<Vec<_>>(),
-        )
-    };
-    for _ in 0..LISTINGS {
-        let mut paths = list()?;
-        let opened: Vec<_> = paths.iter().cloned().map(open).collect();
-        let mut again = list()?;
-        paths.sort();
-        again.sort();
-        if paths == again {
-            // A file that cannot be opened, such as one of another user, is left out.
-            return Ok(opened.into_iter().filter_map(Result::ok).collect());
-        }
-    }
-    Err(io::Error::other(format!("the files in {} are renamed all the time", folder.display())))
-}
-
-fn open(path: PathBuf) -> io::Result<Appeared> {
-    let file = File::open(&path)?;
-    let identity = FileIdentity::of_file(&file).ok_or(io::ErrorKind::Unsupported)?;
-    Ok(Appeared { path, file, identity })
-}
-
-/// Whether a file is named as one that had the path: `app.log.1`, `app.log-20260102.gz`, `app-20260102.log` or `app.1.log` for `app.log`. Only
-/// numbers and dates are added to the name, so that `app-errors.log` and `app.log.failed` are other files.
-pub(super) fn is_replaced_name(path: &Path, other: &Path) -> bool {
-    let text = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let (name, mut other) = (text(path), text(other));
-    let compressed = COMPRESSED.iter().find(|suffix| other.ends_with(*suffix) && !name.ends_with(*suffix));
-    other.truncate(other.len() - compressed.map_or(0, |suffix| suffix.len()));
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy())).unwrap_or_default();
-    let after_name = other.strip_prefix(&name).is_some_and(is_number_or_date);
-    let in_name = || {
-        let rest = other.strip_prefix(&stem)?;
-        let (before, after) = rest.split_at(rest.find(&extension)?);
-        let after = &after[extension.len()..];
-        Some(is_number_or_date(before) && (after.is_empty() || is_number_or_date(after)))
-    };
-    after_name || !extension.is_empty() && in_name().unwrap_or(false)
-}
-
-/// Whether a part of a name is a separator and numbers, such as `.1`, `-20260102` or `_2026-01-02T13:00:00Z`.
-fn is_number_or_date(part: &str) -> bool {
-    let is_number = |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let is_time = |token: &str| token.strip_suffix('Z').unwrap_or(token).split('T').all(is_number);
-    part.strip_prefix(['.', '-', '_']).is_some_and(|rest| rest.split(['.', '-', '_', ':', '+']).all(is_time))
-}
-
-fn is_compressed_file(path: &Path, file: &File) -> bool {
-    use std::os::unix::fs::FileExt as _;
-    let mut first = [0; 16];
-    let length = file.read_at(&mut first, 0).unwrap_or(0);
-    is_compressed(path, &first[..length])
-}
-
-/// The first 64 KiB of a compressed file, and a byte more if there is one.
-fn decompressed_beginning(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    decompressed(Box::new(File::open(path)?), path)?.take(BEGINNING + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn has_size(file: &File, then: &FilePosition) -> bool {
-    file.metadata().is_ok_and(|metadata| then.has_size(metadata.len()))
-}
-
-/// Whether an earlier run has read a file to its end, or one that it is a copy of.
-fn was_read(Appeared { path, file, identity }: &Appeared, checkpoints: &mut Checkpoints) -> bool {
-    let is_copy = |checkpoints: &mut Checkpoints| {
-        is_compressed_file(path, file)
-            && decompressed_beginning(path).is_ok_and(|bytes| checkpoints.is_copy_of_complete(path, file, &bytes))
-    };
-    checkpoints.complete_of(path, *identity, file).is_some_and(|then| has_size(file, &then)) || is_copy(checkpoints)
-}
-
-/// Whether a file, decompressed if it is compressed, has the beginning of a position.
-fn has_beginning(path: &Path, file: &File, then: &FilePosition) -> io::Result<bool> {
-    if then.begins(file)? {
-        return Ok(true);
-    }
-    if !is_compressed_file(path, file) {
-        return Ok(false);
-    }
-    // Another handle, whose place in the file is its own.
-    then.begins_bytes(decompressed(Box::new(File::open(path)?), path)?, false)
-}
-
 fn name(path: &Path) -> String {
     InputOptions::name_of(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_replaced_files_are_known() {
-        let is_one = |other: &str| is_replaced_name(Path::new("/var/app.log"), Path::new("/var").join(other).as_path());
-        for other in [
-            "app.log.1",
-            "app.log.2.gz",
-            "app.log-20260102",
-            "app-20260102.log.zst",
-            "app.1.log",
-            "app-2026-01-02-1.log.gz",
-            "app.log.2026-01-02T13:00:00Z",
-            "app.log-20260102.3",
-            "app-20260102.log.1",
-        ] {
-            assert!(is_one(other), "{other}");
-        }
-        for other in ["app2.log", "app.txt", "application.log", "other.log.1", "app", "app.log2", "app.log.gz"] {
-            assert!(!is_one(other), "{other}");
-        }
-        for other in
-            ["app-errors.log", "app_access.log", "app.log.ckpt", "app.log.ckpt.tmp", "app.log.failed", "app.log.", "app-T1.log"]
-        {
-            assert!(!is_one(other), "{other}");
-        }
-    }
 }

@@ -6,6 +6,7 @@
 mod file;
 mod locating;
 mod sending;
+mod siblings;
 mod tail;
 mod turn;
 mod watcher;
@@ -29,7 +30,8 @@ use crate::{
     run_totals::RunTotals,
 };
 use file::{FinishedFile, FollowedFile};
-use locating::{Located, is_replaced_name, locate};
+use locating::{Located, locate};
+use siblings::is_replaced_name;
 use tail::Tail;
 use watcher::{Appeared, Found, Scanner, Watcher};
 
