@@ -30,22 +30,24 @@ pub(super) enum Sibling {
 
 /// Finds the file of a position among the others in the folder of its path: by its inode and beginning, or among those that are named as replaced
 /// files are, by its beginning, also if it is compressed.
+///
+/// # Errors
+/// As those of [`others`], so that a file that cannot be looked at does not count as absent.
 pub(super) fn sibling(path: &Path, then: &FilePosition) -> io::Result<Sibling> {
-    let mut alike: Vec<Appeared> = Vec::new();
-    let mut found = others(path, |_| true)?;
+    let is_same = |appeared: &Appeared| -> io::Result<bool> { Ok(then.is_of(appeared.identity) && then.begins(&appeared.file)?) };
+    let is_alike = |appeared: &Appeared| -> io::Result<bool> {
+        let Appeared { path: other, file, .. } = appeared;
+        Ok(is_replaced_name(path, other) && !then.is_empty() && has_beginning(other, file, then)?)
+    };
+    let is_one = |appeared: &Appeared| -> io::Result<bool> { Ok(is_same(appeared)? || is_alike(appeared)?) };
+    let mut alike = others(path, |_| true, is_one)?;
     // A link may have pointed to another file of the folder where its target is.
     if let Some(target) = path.canonicalize().ok().filter(|target| target.parent() != path.parent()) {
-        found.extend(others(&target, |_| true)?);
+        alike.extend(others(&target, |_| true, is_one)?);
     }
-    for appeared in found {
-        if then.is_of(appeared.identity) && then.begins(&appeared.file)? {
-            return Ok(Sibling::One(appeared));
-        }
-        if is_replaced_name(path, &appeared.path)
-            && !then.is_empty()
-            && has_beginning(&appeared.path, &appeared.file, then).unwrap_or(false)
-        {
-            alike.push(appeared);
+    for index in 0..alike.len() {
+        if is_same(&alike[index])? {
+            return Ok(Sibling::One(alike.swap_remove(index)));
         }
     }
     // While a file is compressed, it is there twice.
@@ -61,33 +63,42 @@ pub(super) fn sibling(path: &Path, then: &FilePosition) -> io::Result<Sibling> {
 
 /// The files that had the path after the one that was last modified at this time, the oldest first. Those that are known or have one of the
 /// paths `not` are left out.
+///
+/// # Errors
+/// As those of [`others`].
 pub(super) fn replaced_since(
     path: &Path,
     modified: SystemTime,
     known: &[FileIdentity],
     not: &[PathBuf],
 ) -> io::Result<Vec<Appeared>> {
-    let others = others(path, |other| is_replaced_name(path, other) && !not.iter().any(|not| not == other))?;
+    let is_wanted = |other: &Path| is_replaced_name(path, other) && !not.iter().any(|not| not == other);
     let now = FileIdentity::of_path(path);
-    let paths: Vec<PathBuf> = others.iter().map(|other| other.path.clone()).collect();
+    let others = others(path, is_wanted, |appeared| {
+        let Appeared { path, file, identity } = appeared;
+        // While a file is compressed, it is there twice.
+        let original = path.with_extension("");
+        let is_twice = is_wanted(&original) && is_compressed_file(path, file) && original.is_file();
+        Ok(!known.contains(identity) && Some(*identity) != now && !is_twice && file.metadata()?.modified()? > modified)
+    })?;
     let mut found = Vec::new();
     for appeared in others {
-        let is_twice = is_compressed_file(&appeared.path, &appeared.file) && paths.contains(&appeared.path.with_extension(""));
-        if known.contains(&appeared.identity) || Some(appeared.identity) == now || is_twice {
-            continue;
-        }
-        let time = appeared.file.metadata()?.modified()?;
-        if time > modified {
-            found.push((time, appeared));
-        }
+        found.push((appeared.file.metadata()?.modified()?, appeared));
     }
     found.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.path.cmp(&b.path)));
     Ok(found.into_iter().map(|(_, appeared)| appeared).collect())
 }
 
-/// Opens the other files in the folder of a path, those that are wanted. A file that is renamed or compressed meanwhile is opened under its new
-/// name.
-fn others(path: &Path, is_wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<Appeared>> {
+/// Opens the other files in the folder of a path, one after the other, and keeps those that are `is_one`. A file that is renamed or compressed
+/// meanwhile is opened under its new name.
+///
+/// # Errors
+/// The folder cannot be read, or a file cannot be opened although it is there and permitted, such as with too many open files.
+fn others(
+    path: &Path,
+    is_wanted: impl Fn(&Path) -> bool,
+    is_one: impl Fn(&Appeared) -> io::Result<bool>,
+) -> io::Result<Vec<Appeared>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let list = || {
         let entries = match fs::read_dir(folder) {
@@ -95,28 +106,39 @@ fn others(path: &Path, is_wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<Appe
             entries => entries?,
         };
         let entries = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-        Ok::<_, io::Error>(
-            entries.into_iter().filter(|other| other != path && is_wanted(other) && other.is_file()).collect::<Vec<_>>(),
-        )
+        let mut paths: Vec<PathBuf> =
+            entries.into_iter().filter(|other| other != path && is_wanted(other) && other.is_file()).collect();
+        paths.sort();
+        Ok::<_, io::Error>(paths)
     };
     for _ in 0..LISTINGS {
-        let mut paths = list()?;
-        let opened: Vec<_> = paths.iter().cloned().map(open).collect();
-        let mut again = list()?;
-        paths.sort();
-        again.sort();
-        if paths == again {
-            // A file that cannot be opened, such as one of another user, is left out.
-            return Ok(opened.into_iter().filter_map(Result::ok).collect());
+        let paths = list()?;
+        let mut kept = Vec::new();
+        for path in &paths {
+            let Some(file) = open(path)? else { continue };
+            let Some(identity) = FileIdentity::of_file(&file) else { continue };
+            let appeared = Appeared { path: path.clone(), file, identity };
+            if is_one(&appeared)? {
+                kept.push(appeared);
+            }
+        }
+        if paths == list()? {
+            return Ok(kept);
         }
     }
     Err(io::Error::other(format!("the files in {} are renamed all the time", folder.display())))
 }
 
-fn open(path: PathBuf) -> io::Result<Appeared> {
-    let file = File::open(&path)?;
-    let identity = FileIdentity::of_file(&file).ok_or(io::ErrorKind::Unsupported)?;
-    Ok(Appeared { path, file, identity })
+/// Opens a file; `None` if it is gone, or of another user.
+///
+/// # Errors
+/// It cannot be opened for another reason.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
+        Err(error) => Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+    }
 }
 
 /// Whether a file is named as one that had the path: `app.log.1`, `app.log-20260102.gz`, `app-20260102.log` or `app.1.log` for `app.log`. Only
@@ -152,11 +174,16 @@ pub(super) fn is_compressed_file(path: &Path, file: &File) -> bool {
     is_compressed(path, &first[..length])
 }
 
-/// The first 64 KiB of a compressed file, and a byte more if there is one.
-pub(super) fn decompressed_beginning(path: &Path) -> io::Result<Vec<u8>> {
+/// The first 64 KiB of a compressed file, and a byte more if there is one; `None` if it is not complete or not compressed.
+///
+/// # Errors
+/// The file cannot be opened.
+pub(super) fn decompressed_beginning(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // Another handle, whose place in the file is its own.
+    let Some(file) = open(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    decompressed(Box::new(File::open(path)?), path)?.take(BEGINNING + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let read = decompressed(Box::new(file), path).and_then(|file| file.take(BEGINNING + 1).read_to_end(&mut bytes));
+    Ok(read.is_ok().then_some(bytes))
 }
 
 pub(super) fn has_size(file: &File, then: &FilePosition) -> bool {
@@ -164,15 +191,21 @@ pub(super) fn has_size(file: &File, then: &FilePosition) -> bool {
 }
 
 /// Whether an earlier run has read a file to its end, or one that it is a copy of.
-pub(super) fn was_read(Appeared { path, file, identity }: &Appeared, checkpoints: &mut Checkpoints) -> bool {
-    let is_copy = |checkpoints: &mut Checkpoints| {
-        is_compressed_file(path, file)
-            && decompressed_beginning(path).is_ok_and(|bytes| checkpoints.is_copy_of_complete(path, file, &bytes))
-    };
-    checkpoints.complete_of(path, *identity, file).is_some_and(|then| has_size(file, &then)) || is_copy(checkpoints)
+///
+/// # Errors
+/// The file cannot be opened.
+pub(super) fn was_read(Appeared { path, file, identity }: &Appeared, checkpoints: &mut Checkpoints) -> io::Result<bool> {
+    if checkpoints.complete_of(path, *identity, file).is_some_and(|then| has_size(file, &then)) {
+        return Ok(true);
+    }
+    let bytes = if is_compressed_file(path, file) { decompressed_beginning(path)? } else { None };
+    Ok(bytes.is_some_and(|bytes| checkpoints.is_copy_of_complete(path, file, &bytes)))
 }
 
 /// Whether a file, decompressed if it is compressed, has the beginning of a position.
+///
+/// # Errors
+/// The file cannot be read, or not be opened once more.
 fn has_beginning(path: &Path, file: &File, then: &FilePosition) -> io::Result<bool> {
     if then.begins(file)? {
         return Ok(true);
@@ -180,8 +213,9 @@ fn has_beginning(path: &Path, file: &File, then: &FilePosition) -> io::Result<bo
     if !is_compressed_file(path, file) {
         return Ok(false);
     }
-    // Another handle, whose place in the file is its own.
-    then.begins_bytes(decompressed(Box::new(File::open(path)?), path)?, false)
+    let Some(file) = open(path)? else { return Ok(false) };
+    // An archive that is not complete is another file.
+    Ok(decompressed(Box::new(file), path).and_then(|bytes| then.begins_bytes(bytes, false)).unwrap_or(false))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::Write as _,
     path::Path,
-    process::Child,
+    process::{Child, Stdio},
     thread,
     time::Duration,
 };
@@ -383,6 +383,26 @@ fn a_converted_file_is_recognized_by_the_rows_that_were_read() {
     fs::remove_file(place.folder.path("a.csv")).unwrap();
     follow.append("a.csv", "id\n3\n4\n5\n");
     end(follow.start(&[])).with(2).saying(&["is another file than the one of its checkpoint"]);
+}
+
+#[test]
+fn a_replaced_file_is_found_beside_more_files_than_may_be_open() {
+    let place = Place::new(1);
+    let follow = Follow::new(&place, "a.log", "", FILE);
+    follow.append("a.log", "1\n");
+    follow.run_until(1);
+    follow.append("a.log", "2\n");
+    follow.rename("a.log", "a.log.1");
+    follow.append("a.log", "3\n");
+    (0..300).for_each(|n| drop(place.folder.file(&format!("other-{n}"), "")));
+    let produce = command(arguments!["produce", "-c", follow.config]);
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -n 100; exec \"$@\"", "sh"]).arg(produce.get_program()).args(produce.get_args());
+    limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = limited.start();
+    place.wait_for(3);
+    stop(child);
+    assert_eq!(place.values(), ["1", "2", "3"]);
 }
 
 #[test]
