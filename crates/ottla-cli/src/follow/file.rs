@@ -257,6 +257,10 @@ impl FinishedFile {
         })
     }
 
+    pub(super) fn identity(&self) -> FileIdentity {
+        self.identity
+    }
+
     /// Whether a file is this one, with whatever name, and not another one that has got its inode.
     pub(super) fn is(&self, identity: FileIdentity, file: &File) -> bool {
         self.beginning > 0

@@ -116,6 +116,9 @@ impl<'a> Followed<'a> {
     /// Reports there how far the files are read.
     pub(crate) fn report_to(&mut self, progress: &Arc<RunProgress>) {
         self.progress = Some(Arc::clone(progress));
+        if let Some(watcher) = &self.watcher {
+            progress.wait_for(watcher.waiting());
+        }
     }
 
     /// The number of bytes read.
@@ -260,6 +263,9 @@ impl<'a> Followed<'a> {
     }
 
     fn remember(&mut self, finished: FinishedFile) {
+        if let Some(progress) = &self.progress {
+            progress.finish(finished.identity());
+        }
         if self.finished.len() == MAX_FINISHED {
             self.finished.pop_front();
         }

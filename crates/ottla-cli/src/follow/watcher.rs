@@ -17,6 +17,7 @@ use crate::{
     inputs::{InputPath, existing_of},
     interrupt::Interrupt,
     lock::lock,
+    monitoring::WaitingFile,
 };
 
 /// A file that has appeared at a path: a new one, or a known one that was renamed.
@@ -198,6 +199,18 @@ impl Watcher {
         Ok(Self(found))
     }
 
+    /// Returns the files that were found and not taken yet, with their sizes then.
+    pub(super) fn waiting(&self) -> impl Fn() -> Vec<WaitingFile> + Send + Sync + use<> {
+        let found = Arc::clone(&self.0);
+        move || {
+            let of = |Appeared { path, file, identity }: &Appeared| {
+                let size = file.metadata().map_or(0, |metadata| metadata.len());
+                WaitingFile { name: InputOptions::name_of(path), identity: *identity, size }
+            };
+            lock(&found).files.iter().map(of).collect()
+        }
+    }
+
     /// What was found since the last call.
     pub(super) fn take(&self) -> Found {
         std::mem::take(&mut *lock(&self.0))
@@ -255,6 +268,22 @@ mod tests {
         fs::remove_file(at("dead.jsonl.1")).unwrap();
         scanner.scan();
         assert_eq!(scanner.never_files.len(), 1, "a deleted file is not kept open");
+    }
+
+    #[test]
+    fn found_files_wait_until_they_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        fs::write(&path, "12345").unwrap();
+        let found = Scanner::new(vec![InputPath::new(&path)], Vec::new()).scan();
+        let watcher = Watcher(Arc::new(Mutex::new(found)));
+        let waiting = watcher.waiting();
+        assert_eq!(
+            waiting().iter().map(|file| (file.name.clone(), file.size)).collect::<Vec<_>>(),
+            [(path.display().to_string(), 5)]
+        );
+        watcher.take();
+        assert!(waiting().is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod text;
 use std::sync::{Arc, Mutex};
 
 pub(crate) use address::{MetricsAddress, with_host};
-pub(crate) use progress::{FileProgress, RunProgress};
+pub(crate) use progress::{FileProgress, RunProgress, WaitingFile};
 
 use ottla::Producer;
 

@@ -1,15 +1,16 @@
 //! [`RunProgress`]: what only the reading thread knows of a run, for the thread that serves metrics.
 
 use std::{
+    collections::HashSet,
     fs::File,
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::lock::lock;
+use crate::{file_identity::FileIdentity, lock::lock};
 
 /// The progress of a run beside the counts of its rows.
 #[derive(Debug)]
@@ -23,6 +24,22 @@ pub(crate) struct RunProgress {
     saved: Mutex<Instant>,
     /// A file is closed when it is not followed any more.
     followed: Mutex<Vec<Weak<FileProgress>>>,
+    /// The files that were followed to their ends.
+    finished: Mutex<HashSet<FileIdentity>>,
+    waiting: OnceLock<Waiting>,
+}
+
+/// The function that returns the files that were found and are not followed yet, such as while the brokers do not answer.
+struct Waiting(Box<dyn Fn() -> Vec<WaitingFile> + Send + Sync>);
+
+/// A file that was found and is not followed yet.
+#[derive(Debug)]
+pub(crate) struct WaitingFile {
+    /// The name of its input.
+    pub(crate) name: String,
+    pub(crate) identity: FileIdentity,
+    /// Its size in bytes.
+    pub(crate) size: u64,
 }
 
 /// How far a followed file was read.
@@ -42,6 +59,8 @@ impl RunProgress {
             checkpoints: AtomicU64::new(0),
             saved: Mutex::new(Instant::now()),
             followed: Mutex::default(),
+            finished: Mutex::default(),
+            waiting: OnceLock::new(),
         })
     }
 
@@ -59,10 +78,32 @@ impl RunProgress {
     /// A file of this input is followed, until the result is dropped.
     pub(crate) fn follow(&self, input: usize, file: Arc<File>) -> Arc<FileProgress> {
         let progress = Arc::new(FileProgress { input, file, read: AtomicU64::new(0) });
+        // A later file may have its inode.
+        if let Some(identity) = FileIdentity::of_file(&progress.file) {
+            lock(&self.finished).remove(&identity);
+        }
         let mut followed = lock(&self.followed);
         followed.retain(|file| file.strong_count() > 0);
         followed.push(Arc::downgrade(&progress));
         progress
+    }
+
+    /// A file was followed to its end.
+    pub(crate) fn finish(&self, file: FileIdentity) {
+        lock(&self.finished).insert(file);
+    }
+
+    /// Sets the function that returns the files that were found and are not followed yet.
+    pub(crate) fn wait_for(&self, waiting: impl Fn() -> Vec<WaitingFile> + Send + Sync + 'static) {
+        let _ = self.waiting.set(Waiting(Box::new(waiting)));
+    }
+
+    /// The files that were found and are not followed yet. Those that were renamed are not among them.
+    pub(super) fn waiting(&self) -> Vec<WaitingFile> {
+        let Some(waiting) = self.waiting.get() else { return Vec::new() };
+        let mut known: HashSet<FileIdentity> = lock(&self.finished).clone();
+        known.extend(self.followed().iter().filter_map(|followed| FileIdentity::of_file(&followed.file)));
+        waiting.0().into_iter().filter(|file| known.insert(file.identity)).collect()
     }
 
     pub(super) fn read(&self) -> u64 {
@@ -81,6 +122,12 @@ impl RunProgress {
     /// The files that are followed.
     pub(super) fn followed(&self) -> Vec<Arc<FileProgress>> {
         lock(&self.followed).iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiting")
     }
 }
 
@@ -116,5 +163,24 @@ mod tests {
         assert_eq!(lags(), [(3, 0)]);
         drop(followed);
         assert_eq!(lags(), []);
+    }
+
+    #[test]
+    fn files_that_are_followed_or_finished_do_not_wait() {
+        let files: Vec<_> = (0..3).map(|_| tempfile::NamedTempFile::new().unwrap()).collect();
+        let identity = |index: usize| FileIdentity::of_path(files[index].path()).unwrap();
+        let progress = RunProgress::new(Arc::default(), None);
+        let all = [0, 0, 1, 2].map(identity);
+        progress.wait_for(move || {
+            all.iter().map(|identity| WaitingFile { name: "a.log".to_owned(), identity: *identity, size: 7 }).collect()
+        });
+        let count = || progress.waiting().len();
+        assert_eq!(count(), 3, "a file that was renamed before it is followed waits once");
+        let followed = progress.follow(0, Arc::new(files[0].reopen().unwrap()));
+        assert_eq!(count(), 2);
+        progress.finish(identity(0));
+        drop(followed);
+        progress.finish(identity(1));
+        assert_eq!(count(), 1);
     }
 }

@@ -40,8 +40,13 @@ pub(super) fn metrics(run: &Run, is_healthy: bool) -> String {
             *lags.entry(label).or_default() += file.lag();
         }
     }
+    let waiting = run.progress.waiting();
+    for file in &waiting {
+        let known = inputs.iter().find(|(_, input)| input.name() == file.name);
+        *lags.entry(known.map_or_else(|| label(inputs.len(), &file.name), |(label, _)| label)).or_default() += file.size;
+    }
+    family(&mut text, &LAG, lags);
     if !followed.is_empty() {
-        family(&mut text, &LAG, lags);
         family(&mut text, &FILES, [("", followed.len())]);
     }
     if run.progress.interval.is_some() {
