@@ -32,8 +32,11 @@ const MAX_REPLICAS: u16 = 3;
 /// How long one poll waits for a record.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How long the partition may be without a record before what was read counts as all of it, where nothing marks the end.
+/// How long the partition may be without a record before other transactions or entries that are not returned are assumed.
 const QUIET: Duration = Duration::from_secs(5);
+
+/// How many requests the broker has to answer after that, without a record, before what was read counts as all of it.
+const ANSWERS: u32 = 10;
 
 /// The checkpoints of one `transactional.id` in a compacted topic. A record's key is the JSON array of the id and the input's path.
 #[derive(Debug)]
@@ -206,16 +209,22 @@ impl TopicStore {
         let config = config.clone().set("isolation.level", "read_committed")?;
         let (consumer, _) = self.consumer(&config)?;
         let offset = |offsets: &ottla::Offsets| offsets.next(&self.topic, PARTITION).unwrap_or(0);
+        let end = || Ok::<_, Failure>(offset(&block_on(consumer.end_offsets([self.partition()]))?));
         let first = offset(&block_on(consumer.beginning_offsets([self.partition()]))?);
-        let end = offset(&block_on(consumer.end_offsets([self.partition()]))?);
+        let last = end()?;
         let mut positions = Positions::new();
-        let mut last = Instant::now();
-        // The last entry is the marker of a transaction, which is not returned.
-        while consumer.position(self.partition()).unwrap_or(first) + 1 < end && last.elapsed() < QUIET {
-            for Found { key, value } in self.poll(&consumer)? {
-                last = Instant::now();
-                self.apply(&key, value, &mut positions);
+        let (mut since, mut answers) = (Instant::now(), 0);
+        // The last entry is the marker of a transaction, which is not returned. Neither are aborted records, which may be before it.
+        while consumer.position(self.partition()).unwrap_or(first) + 1 < last && answers < ANSWERS {
+            let found = self.poll(&consumer)?;
+            if !found.is_empty() {
+                (since, answers) = (Instant::now(), 0);
+            } else if since.elapsed() > QUIET {
+                // A broker answers the requests of a connection in order, so that earlier requests for records are answered too.
+                end()?;
+                answers += 1;
             }
+            found.into_iter().for_each(|Found { key, value }| self.apply(&key, value, &mut positions));
         }
         Ok(positions)
     }
@@ -320,4 +329,36 @@ fn build(config: &ConsumerConfig) -> Result<Consumer<Decoded, Decoded>, Failure>
     let config = config.clone().set("enable.auto.commit", "false")?.set("auto.offset.reset", "earliest")?;
     let decoder = Decoder::new(None);
     Ok(Consumer::builder(config).key_deserializer(decoder.clone()).value_deserializer(decoder).build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use ottla::{
+        ProducerConfig,
+        testing::{ApiKey, BrokerError, EmbeddedKafka},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_slow_answer_is_not_the_end_of_the_checkpoints() {
+        let kafka = EmbeddedKafka::builder().topic("checkpoints", 1).start().unwrap();
+        let store = TopicStore::new("checkpoints".to_owned(), "id".to_owned());
+        let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap();
+        let producer = crate::produce::build(&config).unwrap();
+        let file = tempfile::tempfile().unwrap();
+        let position = FilePosition::of_copy(&file, "orders").unwrap();
+        for n in 0..10 {
+            let (key, value) = store.record(&format!("{n}.csv"), Some(&position)).unwrap();
+            let value = value.unwrap();
+            let record = ProducerRecord::to("checkpoints").key(&*key).value(&*value).partition(PARTITION);
+            block_on(async { producer.send(record).await.unwrap().await.unwrap() });
+        }
+        // Each answer has one record. The sixth comes later than `QUIET`.
+        let delays = [200, 200, 200, 200, 200, 8000].map(|delay| (BrokerError::NONE, Duration::from_millis(delay)));
+        kafka.fail_next_on(1, ApiKey::Fetch, &delays).unwrap();
+        let consumer = ConsumerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers()).unwrap();
+        let read: Vec<String> = store.read(&consumer).unwrap().into_keys().collect();
+        assert_eq!(read, (0..10).map(|n| format!("{n}.csv")).collect::<Vec<_>>());
+    }
 }
