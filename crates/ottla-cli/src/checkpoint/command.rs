@@ -12,7 +12,8 @@ use ottla::ProducerRecord;
 use serde_json::json;
 
 use super::{
-    canonical, canonical_of_absent, check,
+    canonical_of_absent, check,
+    checkpoints::canonical,
     file_position::Positions,
     file_store::FileStore,
     settings::CheckpointPlace,

@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Checkpoints, FilePosition, NOT_UTF_8, Opened, Reached, canonical};
+use super::{
+    Checkpoints, FilePosition, Reached,
+    checkpoints::{NOT_UTF_8, Opened, canonical},
+};
 use crate::{
     exit::chain,
     file_identity::FileIdentity,
