@@ -20,6 +20,7 @@ mod lines;
 mod lz4;
 mod position;
 mod record_lines;
+mod setting_table;
 mod settings;
 mod text_encoding;
 
@@ -29,7 +30,8 @@ pub(crate) use format::Format;
 pub(crate) use json_scalar::{Scalar, append_scalar};
 pub(crate) use keep::Keep;
 pub(crate) use position::{InputPosition, ResumeError};
-pub(crate) use settings::{FollowSettings, GivenSetting, INPUT_SETTINGS, InputSetting, InputSettings};
+pub(crate) use setting_table::{INPUT_SETTINGS, InputSetting};
+pub(crate) use settings::{FollowSettings, GivenSetting, InputSettings};
 
 use crate::{
     dead_letter_source::LetterSource,

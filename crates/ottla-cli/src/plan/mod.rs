@@ -1,5 +1,8 @@
 //! [`Plan`]: the parameters of an `ottla produce` run.
 
+mod encodings;
+mod inputs;
+
 use std::{
     fs::File,
     path::{Path, PathBuf},
@@ -15,8 +18,8 @@ use crate::{
     encoding::{Encoding, Part},
     exit::{Failure, chain},
     file_identity::FileIdentity,
-    input::{FollowSettings, Format, GivenSetting, Input, InputError, InputOptions, InputSettings, Keep},
-    inputs::{InputPath, existing, expand},
+    input::{FollowSettings, Format, GivenSetting, Input, InputError, InputOptions, Keep},
+    inputs::InputPath,
     job::PartJob,
     message,
     record::{RecordMapper, RecordSettings, check_topic},
@@ -24,14 +27,14 @@ use crate::{
     settings::Settings,
     topic::check_creation,
 };
+use inputs::{check_follow, find_inputs, formats};
+
+pub(crate) use encodings::Encodings;
+pub(crate) use inputs::{NOT_JSON, never_inputs};
 
 /// Java's default of `max.request.size`, and the minimum limit for a CSV header, so that a low setting does not reject headers.
 const MAX_REQUEST_SIZE: u64 = 1_048_576;
 const MAX_HEADER: u64 = 65_536;
-
-/// Why JSON that spans lines is not followed.
-pub(crate) const NOT_JSON: &str = "`follow` applies only to lines, jsonl, csv and record, but the format is json; remove it, or set `format` in [input] to jsonl if each line has an \
-     object";
 
 /// The parameters of a run: the flags applied over the file.
 pub(crate) struct Plan {
@@ -51,13 +54,6 @@ pub(crate) struct Plan {
     /// The format of the values: that of the input, which defaults to `lines`, or `lines` if `[record]` makes them texts.
     pub(crate) format: Format,
     pub(crate) encodings: Encodings,
-}
-
-/// How keys and values become bytes; `None` leaves them unchanged.
-#[derive(Clone, Copy)]
-pub(crate) struct Encodings {
-    pub(crate) key: Option<Encoding>,
-    pub(crate) value: Option<Encoding>,
 }
 
 /// The flags that override the file.
@@ -386,73 +382,6 @@ impl Plan {
     }
 }
 
-/// The files of the inputs. Those that are followed may appear later.
-fn find_inputs(
-    named: &[InputPath],
-    settings: &Settings,
-    file: &Path,
-    dead_letter: Option<&Path>,
-) -> Result<Vec<PathBuf>, Failure> {
-    let never: Vec<_> = never_inputs(settings, file, dead_letter).iter().filter_map(|path| FileIdentity::of_path(path)).collect();
-    let never: Vec<_> = never.into_iter().chain(FileIdentity::of_stdout()).chain(FileIdentity::of_stderr()).collect();
-    if settings.job.input_settings.follow.is_on { existing(named, &never) } else { expand(named, &never) }
-}
-
-/// Checks that the inputs can be followed, if they are to be.
-fn check_follow(settings: &Settings, named: &[InputPath], paths: &[PathBuf]) -> Result<(), Failure> {
-    let InputSettings { follow, encoding, .. } = &settings.job.input_settings;
-    if !follow.is_on {
-        return Ok(());
-    }
-    let is_stdin = named.is_empty() || named.iter().any(InputPath::is_stdin);
-    let other = paths.iter().find(|path| std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()));
-    if is_stdin || other.is_some() {
-        let name = other.filter(|_| !is_stdin).map_or_else(|| "stdin".to_owned(), |path| InputOptions::name_of(path));
-        return Err(Failure::usage(format!(
-            "{name}: `follow` reads files that grow, and a pipe or device is read until its writer closes it in any case; remove `follow`"
-        )));
-    }
-    if let Some(encoding) = encoding.filter(|encoding| encoding.is_utf16()) {
-        return Err(Failure::usage(format!(
-            "input.encoding: {encoding} cannot be followed, because its line ends are not single bytes; convert the files, or remove `follow`"
-        )));
-    }
-    Ok(())
-}
-
-/// The files that neither a folder nor a pattern finds: the configuration, those of the checkpoint, the dead letters, also those of an earlier run,
-/// and the files that stdout and stderr write to.
-pub(crate) fn never_inputs(settings: &Settings, file: &Path, dead_letter: Option<&Path>) -> Vec<PathBuf> {
-    let checkpoint = checkpoint::files(&settings.job.checkpoint);
-    let files = [Some(file), dead_letter].into_iter().flatten().chain(checkpoint.iter().map(|path| &**path));
-    files.map(Path::to_owned).collect()
-}
-
-/// The different formats of the inputs; `given` is the one of all. Without it, an input that does not determine its format is left out.
-///
-/// # Errors
-/// Lines are mixed with rows that become JSON objects, although the values are not texts in each case.
-fn formats(paths: &[PathBuf], given: Option<Format>, has_text_values: bool) -> Result<Vec<Format>, Failure> {
-    let mut found: Vec<(Format, &PathBuf)> = Vec::new();
-    for path in paths {
-        let lines = (paths.len() > 1 && path == Path::new("-")).then_some(Format::Lines);
-        let Some(format) = given.or_else(|| Format::of_path(path)).or(lines) else { continue };
-        if !found.iter().any(|(known, _)| *known == format) {
-            found.push((format, path));
-        }
-    }
-    let lines = found.iter().find(|(format, _)| *format == Format::Lines);
-    let rows = found.iter().find(|(format, _)| format.has_fields());
-    if let (Some((_, lines)), Some((format, rows)), false) = (lines, rows, has_text_values) {
-        return Err(Failure::usage(format!(
-            "{} has lines, and {} is {format}: one run cannot mix them; pass --format for all inputs, or use two runs",
-            InputOptions::name_of(lines),
-            InputOptions::name_of(rows)
-        )));
-    }
-    Ok(found.into_iter().map(|(format, _)| format).collect())
-}
-
 /// Drops the file's settings that do not apply to the format of `--format`, and reports them.
 fn override_format(input: &mut InputOptions, value: &mut Option<Encoding>, key_is_flag: bool, file: &str) {
     let Some(format) = input.format else { return };
@@ -482,36 +411,5 @@ fn report_serializers(settings: &Settings, file: &str) {
                 "format record: [{part}] serializer = \"{encoding}\" in {file} does not apply: records are sent unchanged"
             ));
         }
-    }
-}
-
-impl Encodings {
-    /// The encoding of a part, from the command's table or from Java's setting.
-    fn one(part: &str, in_table: Option<Encoding>, setting: Option<&str>) -> Result<Option<Encoding>, Failure> {
-        let in_setting = setting.map(str::parse::<Encoding>).transpose();
-        let in_setting = in_setting.map_err(|message| Failure::usage(format!("{part}.serializer: {message}")))?;
-        match (in_table, in_setting) {
-            (Some(one), Some(other)) if one != other => Err(Failure::usage(format!(
-                "{part}.serializer: is {other}, but `serializer` in [{part}] is {one}; set only one of them"
-            ))),
-            (one, other) => Ok(one.or(other)),
-        }
-    }
-
-    /// The encodings for an input of this format, without those that leave the bytes unchanged.
-    fn of(self, format: Format) -> Result<Self, Failure> {
-        for (part, encoding) in [("key", self.key), ("value", self.value)] {
-            if let Some(encoding) = encoding.filter(|encoding| !encoding.is_known()) {
-                return Err(Failure::usage(format!("{part}.serializer: {encoding} is not supported by this command")));
-            }
-        }
-        if let Some(value) = self.value.filter(|value| !value.takes_values_of(format)) {
-            return Err(Failure::usage(format!(
-                "value.serializer: {value} cannot serialize the JSON objects of {format} input; use json, avro, \
-                 protobuf, json-schema, string or bytes, or --format lines"
-            )));
-        }
-        let is_json = !matches!(format, Format::Lines | Format::DeadLetters);
-        Ok(Self { key: self.key, value: self.value.filter(|value| !(is_json && *value == Encoding::Json)) })
     }
 }

@@ -1,25 +1,29 @@
 //! [`Job`]: the command's own settings in a configuration file, beside the clients' settings.
 
+mod escapes;
+mod names;
+
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
 };
 
-use ottla::config::{HostSetting, Origin, Setting, host_settings, schema_registry_settings};
+use ottla::config::{HostSetting, Origin, host_settings};
 
 use crate::{
     aligned_table::aligned,
     args::ProduceArguments,
-    checkpoint::{self, CheckpointSettings},
+    checkpoint::CheckpointSettings,
     encoding::Encoding,
     input::{Format, INPUT_SETTINGS, InputSetting, InputSettings},
     inputs::InputPath,
     monitoring::MetricsAddress,
     record::{self, RecordSettings},
-    suggestion::nearest,
-    topic::{self, TopicSettings},
+    topic::TopicSettings,
     typed::Unknown,
 };
+pub(crate) use escapes::unescaped;
+use names::{INPUT, REGISTRY, is_known, registry_setting, unknown};
 
 /// The command's own settings: topic, input, and encodings of keys and values. All are optional.
 #[derive(Debug, Default)]
@@ -64,26 +68,8 @@ pub(crate) struct PartJob {
     pub(crate) unknown: Unknown,
 }
 
-/// The valid names, without those of `input`, `record`, `topic`, `checkpoint` and `schema.registry`.
-const NAMES: [&str; 10] = [
-    "topic",
-    "metrics.address",
-    "key.serializer",
-    "key.schema",
-    "key.message",
-    "key.unknown",
-    "value.serializer",
-    "value.schema",
-    "value.message",
-    "value.unknown",
-];
 /// The number of errors to report for one file before the rest is dropped.
 const MAX_PROBLEMS: usize = 100;
-
-/// The table of the input.
-const INPUT: &str = "input.";
-/// The table of the registry's settings: `url` in it is `schema.registry.url`.
-const REGISTRY: &str = "schema.registry.";
 
 impl Job {
     /// Reads the settings outside the tables `producer` and `consumer`. Errors are added to `problems`. A file that cannot be
@@ -284,79 +270,9 @@ fn as_written(message: String, setting: &HostSetting) -> String {
     })
 }
 
-/// A separator as kcat reads it: `\t`, `\n` and `\xXX` are characters.
-pub(crate) fn unescaped(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        bytes.extend_from_slice(before.as_bytes());
-        let digits =
-            after.get(1..3).filter(|digits| after.starts_with('x') && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let (byte, length) = match (after.as_bytes().first(), digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-            (Some(b't'), _) => (b'\t', 1),
-            (Some(b'n'), _) => (b'\n', 1),
-            (_, Some(byte)) => (byte, 3),
-            _ => {
-                return Err(
-                    "has a `\\` that is not \\t, \\n or \\xXX with two hexadecimal digits; write \\x5c for a `\\`".to_owned()
-                );
-            }
-        };
-        bytes.push(byte);
-        rest = &after[length..];
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8; write a character above \\x7f itself".to_owned())
-}
-
-/// Finds the registry setting for a name in the registry's table, where the prefix `schema.registry.` is optional.
-fn registry_setting(name: &str) -> Option<&'static str> {
-    let settings = || schema_registry_settings().map(Setting::name);
-    settings().find(|known| *known == name).or_else(|| settings().find(|known| name.strip_prefix(REGISTRY) == Some(known)))
-}
-
-/// Whether the command has a setting of this name.
-fn is_known(name: &str) -> bool {
-    let is_of_registry = name.strip_prefix(REGISTRY).and_then(|_| registry_setting(name)).is_some();
-    let is_of_input = name.strip_prefix(INPUT).and_then(InputSetting::of_name).is_some();
-    let is_of_table = record::is_record_setting(name) || CheckpointSettings::has(name) || TopicSettings::has(name);
-    is_of_registry || is_of_input || is_of_table || NAMES.contains(&name)
-}
-
 /// Resolves a path relative to the configuration file's folder.
 fn beside(file: &Path, path: &str) -> PathBuf {
     file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
-}
-
-/// The error for an unknown name: suggests the most similar name, or lists the names of its table.
-fn unknown(name: &str) -> String {
-    let of_registry = schema_registry_settings().map(|setting| match setting.name().strip_prefix(REGISTRY) {
-        Some(_) => setting.name().to_owned(),
-        None => format!("{REGISTRY}{}", setting.name()),
-    });
-    let of_input = INPUT_SETTINGS.iter().map(|setting| format!("{INPUT}{}", setting.name));
-    let of_command =
-        NAMES.iter().chain(&record::NAMES).chain(&checkpoint::NAMES).chain(&topic::NAMES).map(|known| (*known).to_owned());
-    let known: Vec<String> = of_input.chain(of_command).chain(of_registry).collect();
-    // All names of a table share its prefix, so only the rest is compared.
-    let table = known
-        .iter()
-        .filter_map(|known| known.rfind('.').map(|dot| &known[..=dot]))
-        .find(|table| name.strip_prefix(table).is_some_and(|rest| table == &REGISTRY || !rest.contains('.')));
-    let table = if name.starts_with(REGISTRY) { Some(REGISTRY) } else { table };
-    let candidates = known.iter().filter(|known| table.is_none_or(|table| known.starts_with(table)));
-    let prefix = table.map_or(0, str::len);
-    match (nearest(&name[prefix..], candidates.clone(), |known| &known[prefix..]), table) {
-        (Some(nearest), _) => format!("unknown setting; did you mean {nearest}?"),
-        (None, Some(table)) => {
-            let names: Vec<&str> = candidates.map(|known| &known[prefix..]).collect();
-            format!("unknown setting; [{}] accepts {}", table.trim_end_matches('.'), names.join(", "))
-        }
-        (None, None) => format!(
-            "unknown setting; the command accepts {}, [input], [record], [topic] and [checkpoint]; client settings belong in [producer] and [consumer]",
-            NAMES.join(", ")
-        ),
-    }
 }
 
 #[cfg(test)]
@@ -412,17 +328,6 @@ mod tests {
     }
 
     #[test]
-    fn without_a_similar_name_the_error_lists_the_names_of_the_table() {
-        for name in ["input.timestamp", "input.offset"] {
-            let error = unknown(name);
-            assert!(error.starts_with("unknown setting; [input] accepts path, format, key, encoding, follow"), "{error}");
-        }
-        assert_eq!(unknown("value.subject"), "unknown setting; [value] accepts serializer, schema, message, unknown");
-        assert_eq!(unknown("inptu.key"), "unknown setting; did you mean input.key?");
-        assert_eq!(unknown("input.keys"), "unknown setting; did you mean input.key?");
-    }
-
-    #[test]
     fn schema_and_registry_settings_are_read() {
         let (job, problems, folder) = job(
             "[producer]\n[value]\nserializer = \"protobuf\"\nschema = \"a.proto\"\nmessage = \"a.A\"\nunknown = \"ignore\"\n\
@@ -446,19 +351,6 @@ mod tests {
             assert!(explained(input), "{input}");
         }
         assert!(!explained("path = \"a.jsonl\"\n"));
-    }
-
-    #[test]
-    fn separators_are_those_of_kcat() {
-        for (text, wanted) in
-            [(":", ":"), ("\\t", "\t"), ("a\\x7C\\t\\n", "a|\t\n"), ("\\xc3\\xa9é", "éé"), ("\\x5ct", "\\t"), ("", "")]
-        {
-            assert_eq!(unescaped(text).as_deref(), Ok(wanted), "{text}");
-        }
-        for text in ["\\", "\\\\", "\\r", "\\x1", "\\x+1", "\\xé", "\\é"] {
-            assert!(unescaped(text).unwrap_err().starts_with("has a `\\` that is not"), "{text}");
-        }
-        assert!(unescaped("\\xff").unwrap_err().starts_with("is not UTF-8"));
     }
 
     #[test]
