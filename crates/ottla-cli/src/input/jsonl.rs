@@ -3,7 +3,7 @@
 use super::{
     FieldPath, ReadError, Step,
     json_scalar::{Scalar, append_scalar, type_of},
-    lines::{Advance, Lines},
+    lines::Lines,
     position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
@@ -50,10 +50,8 @@ impl Jsonl {
 
     /// Reads the next object.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
-        match self.lines.advance_to_text()? {
-            Advance::Line => {}
-            Advance::TooLong(error) => return Ok(Step::Bad(error)),
-            Advance::End => return Ok(Step::End),
+        if let Some(step) = self.lines.advance_to_text()?.without_line() {
+            return Ok(step);
         }
         let (line, raw, object) = (self.lines.number(), self.lines.text(), self.lines.json());
         Ok(match has_key(object, self.key.as_ref(), &mut self.key_text, Position::Line) {

@@ -3,7 +3,7 @@
 use super::{
     Format, Input, InputError, InputOptions, ReadError, Step,
     dialect::{CsvDialect, Header},
-    lines::{Advance, Lines},
+    lines::Lines,
     position::{Continued, InputPosition},
     text_encoding::TextEncoding,
 };
@@ -103,10 +103,8 @@ impl Letters {
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
         if self.pending.take().is_none() {
             let before = self.lines.position();
-            match self.lines.advance_to_text()? {
-                Advance::Line => {}
-                Advance::TooLong(error) => return Ok(Step::Bad(error)),
-                Advance::End => return Ok(Step::End),
+            if let Some(step) = self.lines.advance_to_text()?.without_line() {
+                return Ok(step);
             }
             let line = self.lines.number();
             match self.read_letter(line) {

@@ -36,6 +36,17 @@ pub(super) enum Advance {
     End,
 }
 
+impl Advance {
+    /// What there is instead of a line; `None` for a line.
+    pub(super) fn without_line(self) -> Option<Step<'static>> {
+        match self {
+            Self::Line => None,
+            Self::TooLong(error) => Some(Step::Bad(error)),
+            Self::End => Some(Step::End),
+        }
+    }
+}
+
 impl Lines {
     /// Creates the reader. Each line may be up to `max_record` bytes long. With an encoding, the records of [`next`](Self::next)
     /// must be valid in it. The dialect says which parts of a record they have.

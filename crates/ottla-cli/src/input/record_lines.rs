@@ -4,7 +4,7 @@ use super::{
     ReadError, Step,
     json_scalar::append_scalar,
     jsonl::{Fault, Position, has_key, syntax},
-    lines::{Advance, Lines},
+    lines::Lines,
     position::{Continued, InputPosition},
 };
 use crate::row::{HeaderPlace, Row, RowError, RowErrorKind, RowHeaders, RowTarget};
@@ -100,10 +100,8 @@ impl RecordLines {
 
     /// Reads the next record.
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
-        match self.lines.advance_to_text()? {
-            Advance::Line => {}
-            Advance::TooLong(error) => return Ok(Step::Bad(error)),
-            Advance::End => return Ok(Step::End),
+        if let Some(step) = self.lines.advance_to_text()?.without_line() {
+            return Ok(step);
         }
         let (line, raw) = (self.lines.number(), self.lines.text());
         let bad = |kind, message, field| Step::Bad(RowError { line, kind, message, field, record: raw.to_vec(), letter: None });
