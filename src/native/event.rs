@@ -10,7 +10,11 @@ use rdkafka_sys as sys;
 use super::{
     code, ffi,
     outcome::{Outcome, short},
+    slot,
 };
+
+/// The number of delivery reports that are taken at a time, so that the memory of the later ones is loaded while the first one is served.
+const AHEAD: usize = 16;
 
 /// An owned `rd_kafka_event_t`. Dropping it frees the memory of its delivery reports in librdkafka.
 pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
@@ -100,19 +104,50 @@ impl Event {
         }
     }
 
-    /// The number of delivery reports that [`next_report`](Self::next_report) has not returned yet. A broker's response to a batch is one event.
+    /// The number of delivery reports that [`reports`](Self::reports) has not taken yet. A broker's response to a batch is one event.
     pub(super) fn reports_left(&self) -> usize {
         // SAFETY: the event is alive until `drop`.
         unsafe { sys::rd_kafka_event_message_count(self.0.as_ptr()) }
     }
 
+    /// The delivery reports that [`reports_left`](Self::reports_left) counts.
+    pub(super) fn reports(&self) -> Reports<'_> {
+        Reports { event: self, ahead: [const { None }; AHEAD], next: AHEAD }
+    }
+
     /// The next delivery report; `None` at the end.
-    pub(super) fn next_report(&self) -> Option<Message<'_>> {
+    fn next_report(&self) -> Option<Message<'_>> {
         // SAFETY: the event is alive until `drop`.
         let message = unsafe { sys::rd_kafka_event_message_next(self.0.as_ptr()) };
         // SAFETY: the message is null or one of the event, which `Message` borrows, so that it outlives it; `ffi::Message` has its layout
         // (asserted in `ffi.rs`).
         unsafe { message.cast::<ffi::Message>().as_ref() }.map(Message)
+    }
+}
+
+/// The delivery reports of an event. A caller that stopped, because of a panic, can go on with the next one.
+pub(super) struct Reports<'event> {
+    event: &'event Event,
+    /// Reports that are taken from librdkafka, from `next` on.
+    ahead: [Option<Message<'event>>; AHEAD],
+    next: usize,
+}
+
+impl<'event> Iterator for Reports<'event> {
+    type Item = Message<'event>;
+
+    fn next(&mut self) -> Option<Message<'event>> {
+        if self.next == AHEAD {
+            self.next = 0;
+            for place in &mut self.ahead {
+                *place = self.event.next_report();
+                let Some(message) = place else { break };
+                slot::prefetch(message.opaque());
+            }
+        }
+        let message = self.ahead.get_mut(self.next)?.take();
+        self.next += usize::from(message.is_some());
+        message
     }
 }
 

@@ -161,8 +161,9 @@ impl ReportBatch {
         self.has_offsets = None;
         (self.observes, self.records) = (audience.observes_reports(), event.reports_left());
         let mut placed = Placed::default();
+        let mut reports = event.reports();
         let mut complete_all = || {
-            while let Some(message) = event.next_report() {
+            for message in &mut reports {
                 self.complete_one(client, event_handler, audience, &message, &mut placed);
             }
         };

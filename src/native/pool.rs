@@ -11,6 +11,9 @@ use crate::lock::{lock, unpoisoned};
 /// The number of free slots that are kept: 16 MiB. Slots beyond it are returned to the allocator.
 const KEPT: usize = 16 * 1024 * 1024 / size_of::<Slot>();
 
+/// How many records ahead a slot is loaded: the delivery thread may have written it, on another core.
+const AHEAD: usize = 4;
+
 /// Free slots. The last used one is on top, because it is still in the cache.
 pub(crate) struct Pool {
     free: Mutex<Vec<FreeSlot>>,
@@ -34,8 +37,13 @@ impl Drop for Pool {
 
 impl Pool {
     pub(crate) fn take(&self) -> Draft {
-        let free = lock(&self.free).pop();
-        Draft::from(free.unwrap_or_default())
+        let mut free = lock(&self.free);
+        let slot = free.pop();
+        if let Some(later) = free.len().checked_sub(AHEAD).and_then(|index| free.get(index)) {
+            later.prefetch();
+        }
+        drop(free);
+        Draft::from(slot.unwrap_or_default())
     }
 
     pub(super) fn give(&self, slot: FreeSlot) {
