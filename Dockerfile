@@ -7,8 +7,8 @@ ARG BUILDER=rust:1.85-bookworm
 FROM ${BUILDER} AS build
 WORKDIR /source
 COPY . .
-# OpenSSL and zstd are built from source and linked statically; outside of the folder, .cargo/config.toml does not apply.
-RUN cd / && cargo install --locked --path /source/crates/ottla-cli --features tls-vendored --root /out && strip --strip-unneeded /out/bin/ottla
+# OpenSSL and zstd are built from source and linked statically: .dockerignore leaves out .cargo/config.toml, which selects the system's zstd.
+RUN cargo install --locked --path crates/ottla-cli --features tls-vendored --root /out && strip --strip-unneeded /out/bin/ottla
 # The program, the libraries that it loads, the certificates of authorities, the time zones, and its user.
 RUN mkdir -p /image/etc /image/usr/bin /image/usr/share /image/data /image/tmp && chmod 1777 /image/tmp && \
     cp /out/bin/ottla /image/usr/bin/ && \
