@@ -45,6 +45,7 @@ pub(crate) struct PreparedRecord {
     pub(crate) value_size: Option<u32>,
     /// Until librdkafka has the record; then the slot has it.
     pub(crate) topic: Option<Arc<Topic>>,
+    /// Until librdkafka has the record; then the slot has it.
     pub(crate) completion: Completion,
     /// Milliseconds since the epoch; `None` for now.
     pub(crate) timestamp: Option<NonZeroI64>,
@@ -101,7 +102,7 @@ impl PreparedRecord {
 
     /// Whether the slot alone can hold all that is needed of the record once librdkafka has it.
     pub(super) fn is_plain(&self) -> bool {
-        matches!(self.completion, Completion::Future) && self.headers.is_empty() && !self.is_kept()
+        self.headers.is_empty() && !self.is_kept()
     }
 
     /// Whether the record's bytes stay here while librdkafka has the record. The bytes of a small record are copied into librdkafka's message,

@@ -86,6 +86,7 @@ impl Draft {
         let content = giver.content_mut();
         let mut record = spare.or_else(|| content.record.take().map(|record| *record)).unwrap_or_default();
         (record.details, record.topic) = (content.outcome.details.take(), content.topic.take());
+        record.completion = content.take_completion();
         Self { giver, record }
     }
 

@@ -4,7 +4,7 @@
 //!
 //! 1. [`Draft`]: the sender fills the record's [`PreparedRecord`], which is beside the slot. If there is no room the draft waits in the queue.
 //! 2. librdkafka, from `produce` to the report: nobody writes, and librdkafka's callbacks may read. The prepared record goes into the slot,
-//!    unless only two sizes of it will be needed.
+//!    unless only its sizes and the receiver of its report will be needed.
 //! 3. [`Reported`]: the delivery thread writes the [`Outcome`](super::outcome::Outcome) and releases the slot.
 //! 4. [`Pending`]: the future reads the outcome, after the delivery thread has released the slot.
 //!
@@ -41,7 +41,7 @@ pub(super) struct Slot {
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(offset_of!(Slot, content) + offset_of!(Content, record) == 64);
+const _: () = assert!(offset_of!(Slot, content) + offset_of!(Content, record) == 64 && size_of::<Slot>() == 128);
 
 // SAFETY: only the owner of the slot accesses its content (see the module's text); ownership
 // passes through librdkafka's locks, the queue's mutex, or the handoff.

@@ -3,7 +3,7 @@
 use std::{
     ffi::c_void,
     fmt,
-    mem::{self, ManuallyDrop},
+    mem::ManuallyDrop,
     ptr::NonNull,
     task::{Context, Poll, Waker},
 };
@@ -49,10 +49,7 @@ impl Reported {
 
     /// The receiver of the report, usually a future.
     pub(in crate::native) fn take_completion(&mut self) -> Completion {
-        if !self.0.content().has_record {
-            return Completion::Future;
-        }
-        self.0.content_mut().record.as_mut().map(|record| mem::take(&mut record.completion)).unwrap_or_default()
+        self.0.content_mut().take_completion()
     }
 
     /// The metadata of the record.
@@ -62,7 +59,7 @@ impl Reported {
 
     /// What the sender asked for.
     pub(in crate::native) fn asked(&self) -> Asked {
-        self.0.content().asked
+        self.0.content().asked()
     }
 
     /// Details of the record's failure.
