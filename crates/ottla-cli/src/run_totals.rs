@@ -33,7 +33,8 @@ pub(crate) const ABORTED: &str = "TransactionAborted";
 
 /// Counts the outcome of every row: acknowledged, or failed with a kind. The reading thread and the delivery thread share it.
 pub(crate) struct RunTotals {
-    books: Mutex<Books>,
+    /// The delivery thread writes to it for every record, so that nothing else that the reading thread uses may be near.
+    books: OwnCacheLines<Mutex<Books>>,
     counts: Arc<LiveCounts>,
     read_back: Option<Arc<ReadBack>>,
     keeps_rows: bool,
@@ -44,6 +45,10 @@ pub(crate) struct RunTotals {
     /// The segment of the rows that are read now.
     segment: AtomicU64,
 }
+
+/// A value that shares no cache line with another one.
+#[repr(align(128))]
+struct OwnCacheLines<T>(T);
 
 struct Books {
     report: Report,
@@ -98,14 +103,20 @@ pub(crate) struct Entry {
     input: usize,
     line: u64,
     segment: u64,
-    /// The row as read, if there is a dead-letter file.
-    raw: Option<Box<[u8]>>,
-    /// What a dead letter of the row names, if there is a dead-letter file.
-    source: Option<Arc<LetterSource>>,
-    /// The dead letter that the row was read from, if there is a dead-letter file.
-    letter: Option<Box<EarlierLetter>>,
+    /// With a dead-letter file.
+    kept: Option<Box<KeptRow>>,
     /// The digest to compare with the record read back, with `--embedded`.
     digest: Option<Box<Digest>>,
+}
+
+/// What a dead letter needs of a row.
+struct KeptRow {
+    /// The row as read.
+    raw: Box<[u8]>,
+    /// What its dead letter names.
+    source: Option<Arc<LetterSource>>,
+    /// The dead letter that the row was read from.
+    letter: Option<EarlierLetter>,
 }
 
 impl RunTotals {
@@ -135,7 +146,7 @@ impl RunTotals {
             segments: (has_checkpoints && !transactional).then(Segments::new),
         };
         Arc::new(Self {
-            books: Mutex::new(books),
+            books: OwnCacheLines(Mutex::new(books)),
             counts,
             read_back,
             keeps_rows,
@@ -159,9 +170,9 @@ impl RunTotals {
             input,
             line: row.line,
             segment: self.segment.load(Ordering::Relaxed),
-            raw: self.keeps_rows.then(|| row.raw.into()),
-            source: source.cloned(),
-            letter: row.letter.filter(|_| self.keeps_rows).map(|letter| Box::new(letter.clone())),
+            kept: self
+                .keeps_rows
+                .then(|| Box::new(KeptRow { raw: row.raw.into(), source: source.cloned(), letter: row.letter.cloned() })),
             digest: digest.map(Box::new),
         }
     }
@@ -342,7 +353,7 @@ impl RunTotals {
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        lock(&self.books)
+        lock(&self.books.0)
     }
 }
 
@@ -447,10 +458,12 @@ impl Entry {
                 if let Some((read_back, digest)) = read_back {
                     read_back.failed(*digest);
                 }
-                let record = self.raw.as_deref().unwrap_or_default();
-                let Self { input, line, source, .. } = self;
-                let failed = Failed { input, line, record, source, letter: self.letter.as_deref() };
-                self.totals.fail(&failed, self.segment, &error);
+                let Self { totals, input, line, segment, kept, .. } = self;
+                let kept = kept.as_deref();
+                let record = kept.map_or(&[][..], |kept| &kept.raw);
+                let source = kept.and_then(|kept| kept.source.clone());
+                let failed = Failed { input, line, record, source, letter: kept.and_then(|kept| kept.letter.as_ref()) };
+                totals.fail(&failed, segment, &error);
             }
         }
     }
