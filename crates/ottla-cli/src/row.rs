@@ -68,6 +68,8 @@ pub(crate) struct Columns<'a> {
     pub(crate) texts: &'a [u8],
     /// The end of each field in `texts`.
     pub(crate) ends: &'a [usize],
+    /// The number of bytes between two fields in `texts`: 1 if they are the line as read, with its delimiters.
+    pub(crate) gap: usize,
     /// The text that means null in each column.
     pub(crate) nulls: &'a [Option<Vec<u8>>],
     /// The indexes of the fields that are not null because they are quoted.
@@ -79,11 +81,17 @@ pub(crate) struct Columns<'a> {
 impl<'a> Columns<'a> {
     /// The text of a column; `None` is null.
     pub(crate) fn get(self, column: usize) -> Option<&'a [u8]> {
-        let start = column.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        let text = self.ends.get(column).and_then(|&end| self.texts.get(start..end)).unwrap_or_default();
+        self.place(column).map(|place| self.texts.get(place).unwrap_or_default())
+    }
+
+    /// Where the text of a column is in `texts`; `None` is null.
+    pub(crate) fn place(self, column: usize) -> Option<Range<usize>> {
+        let start = column.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| end + self.gap);
+        let place = start..self.ends.get(column).copied().unwrap_or(start);
+        let text = self.texts.get(place.clone()).unwrap_or_default();
         let null = self.nulls.get(column).and_then(Option::as_deref);
         let is_text = null != Some(text) || self.quoted.contains(&column);
-        (is_text && !self.null_fields.contains(&column)).then_some(text)
+        (is_text && !self.null_fields.contains(&column)).then_some(place)
     }
 }
 

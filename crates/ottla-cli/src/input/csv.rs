@@ -73,8 +73,10 @@ impl EscapedText {
 
 struct Column {
     name: String,
-    /// The JSON before its value: `{"name":` or `,"name":`.
+    /// The JSON before its value: `{"name":` or `,"name":`, and the quote that begins a string.
     prefix: Vec<u8>,
+    /// The same with zeros behind it, for [`push_bytes`].
+    padded_prefix: Vec<u8>,
 }
 
 /// Why the header was rejected.
@@ -131,8 +133,10 @@ impl Csv {
             }
             let mut prefix = if index == 0 { b"{".to_vec() } else { b",".to_vec() };
             push_string(&mut prefix, name).map_err(|source| ReadError { line: records.line(), source })?;
-            prefix.push(b':');
-            columns.push(Column { name: name.clone(), prefix });
+            prefix.extend_from_slice(b":\"");
+            let mut padded_prefix = prefix.clone();
+            padded_prefix.resize(prefix.len().max(32), 0);
+            columns.push(Column { name: name.clone(), prefix, padded_prefix });
         }
         let mut nulls = vec![dialect.null.all.clone().map(String::into_bytes); columns.len()];
         // An input without a row has no columns to compare with.
@@ -219,7 +223,7 @@ impl Csv {
     pub(super) fn next(&mut self) -> Result<Step<'_>, ReadError> {
         if let Some(line) = self.blank_lines.next() {
             self.null_fields.clear();
-            let row = Columns { texts: b"", ends: &[0], nulls: &self.nulls, quoted: &[], null_fields: &[] };
+            let row = Columns { texts: b"", ends: &[0], gap: 0, nulls: &self.nulls, quoted: &[], null_fields: &[] };
             // An empty text is valid.
             if self.builds_objects && to_json(&self.columns, row, &mut self.json).is_err() {
                 return Ok(Step::End);
@@ -234,10 +238,10 @@ impl Csv {
             CsvAdvance::End => return Ok(Step::End),
             CsvAdvance::Wrong(kind, message) => (kind, message, None),
             CsvAdvance::Record => {
-                let (fields, ends) = self.records.fields();
+                let (fields, ends, gap) = self.records.fields();
                 let quoted = if self.quoted_null { &[] } else { self.records.quoted() };
-                null_fields(&self.escaped_nulls, (fields, ends), self.records.escaped(), &mut self.null_fields);
-                let row = Columns { texts: fields, ends, nulls: &self.nulls, quoted, null_fields: &self.null_fields };
+                null_fields(&self.escaped_nulls, (fields, ends, gap), self.records.escaped(), &mut self.null_fields);
+                let row = Columns { texts: fields, ends, gap, nulls: &self.nulls, quoted, null_fields: &self.null_fields };
                 let is_valid = !self.builds_objects && ends.len() == self.columns.len() && are_texts(fields, ends);
                 match if is_valid { Ok(()) } else { to_json(&self.columns, row, &mut self.json) } {
                     Ok(()) => {
@@ -329,7 +333,7 @@ enum Fault<'a> {
 }
 
 /// Finds the fields that are null because their text has the escapes of a null marker. `escaped` has the places of bytes after an escape.
-fn null_fields(nulls: &[Option<EscapedText>], row: (&[u8], &[usize]), escaped: &[usize], found: &mut Vec<usize>) {
+fn null_fields(nulls: &[Option<EscapedText>], row: (&[u8], &[usize], usize), escaped: &[usize], found: &mut Vec<usize>) {
     found.clear();
     if escaped.is_empty() {
         return;
@@ -340,38 +344,65 @@ fn null_fields(nulls: &[Option<EscapedText>], row: (&[u8], &[usize]), escaped: &
         if null.as_ref().is_some_and(|null| null.text == field && within.eq(null.escaped.iter().copied())) {
             found.push(index);
         }
-        start += field.len();
+        start += field.len() + row.2;
     }
 }
 
 /// Writes the JSON object of a row to `json`.
 fn to_json<'a>(columns: &'a [Column], row: Columns<'_>, json: &mut Vec<u8>) -> Result<(), Fault<'a>> {
-    let Columns { texts: fields, ends, nulls, quoted, null_fields } = row;
+    let Columns { texts: fields, ends, gap, nulls, quoted, null_fields } = row;
     if ends.len() != columns.len() {
         return Err(Fault::Columns);
     }
     json.clear();
     // The row is validated as a whole; fields are validated one by one only if that fails.
     let text = std::str::from_utf8(fields).ok();
+    let is_verbatim = is_json_text(fields);
     let mut quoted = quoted.iter().peekable();
     let mut start = 0;
     for (index, ((column, null), &end)) in columns.iter().zip(nulls).zip(ends).enumerate() {
-        json.extend_from_slice(&column.prefix);
         let field = &fields[start..end];
         let is_quoted = quoted.next_if(|quoted| **quoted == index).is_some();
         if (!is_quoted && null.as_deref() == Some(field)) || null_fields.contains(&index) {
+            let (_, name) = column.prefix.split_last().unwrap_or((&b'"', &[]));
+            json.extend_from_slice(name);
             json.extend_from_slice(b"null");
         } else {
             let field = match text {
                 Some(text) => text.get(start..end),
                 None => std::str::from_utf8(field).ok(),
             };
-            push_string(json, field.ok_or(Fault::NotUtf8(column))?).map_err(Fault::Write)?;
+            let field = field.ok_or(Fault::NotUtf8(column))?;
+            push_bytes::<32>(json, &column.padded_prefix, column.prefix.len());
+            if is_verbatim || is_json_text(field.as_bytes()) {
+                push_bytes::<16>(json, fields.get(start..).unwrap_or_default(), end - start);
+                json.push(b'"');
+            } else {
+                json.pop();
+                push_string(json, field).map_err(Fault::Write)?;
+            }
         }
-        start = end;
+        start = end + gap;
     }
     json.push(b'}');
     Ok(())
+}
+
+/// Appends the first `length` bytes. Fewer than `N` are copied as `N`, if there are so many, and cut off: a copy of constant size needs no call.
+fn push_bytes<const N: usize>(json: &mut Vec<u8>, bytes: &[u8], length: usize) {
+    match bytes.first_chunk::<N>() {
+        Some(chunk) if length <= N => {
+            let end = json.len() + length;
+            json.extend_from_slice(chunk);
+            json.truncate(end);
+        }
+        _ => json.extend_from_slice(bytes.get(..length).unwrap_or_default()),
+    }
+}
+
+/// Whether a text is the same in a JSON string, without escapes. Inspects every byte, which is faster than stopping at the first.
+fn is_json_text(text: &[u8]) -> bool {
+    text.iter().fold(true, |is_text, &byte| is_text & (byte >= b' ') & (byte != b'"') & (byte != b'\\'))
 }
 
 /// Whether each field is UTF-8.
@@ -383,6 +414,6 @@ fn push_string(json: &mut Vec<u8>, text: &str) -> io::Result<()> {
     Ok(serde_json::to_writer(json, text)?)
 }
 
-fn split<'a>((fields, ends): (&'a [u8], &'a [usize])) -> impl Iterator<Item = &'a [u8]> {
-    ends.iter().scan(0, move |start, &end| Some(&fields[std::mem::replace(start, end)..end]))
+fn split<'a>((fields, ends, gap): (&'a [u8], &'a [usize], usize)) -> impl Iterator<Item = &'a [u8]> {
+    ends.iter().scan(0, move |start, &end| Some(&fields[std::mem::replace(start, end + gap)..end]))
 }

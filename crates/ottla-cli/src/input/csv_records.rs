@@ -7,6 +7,7 @@ use super::{
     position::{Continued, InputPosition},
 };
 use crate::row::RowErrorKind;
+use memchr::{memchr, memchr_iter, memchr2};
 use std::{
     io::{self, Read},
     ops::Range,
@@ -45,6 +46,8 @@ pub(super) struct CsvRecords {
     is_cut_off: bool,
     fields: Vec<u8>,
     ends: Vec<usize>,
+    /// The number of bytes between two fields in `fields`.
+    gap: usize,
     /// The indexes of quoted fields; `None` if they are not recorded.
     quoted: Option<Vec<usize>>,
     /// The places in `fields` of bytes after an escape outside of quotes; `None` if they are not recorded.
@@ -92,6 +95,9 @@ enum Parsed {
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// The longest line with a place for each byte in `ends` while it is parsed.
+const SHORT_LINE: usize = 4096;
+
 impl CsvRecords {
     /// Creates the reader. Each record may be up to `max_record` bytes long.
     pub(super) fn new(source: Box<dyn Read + Send>, marks: Marks, max_record: usize) -> Self {
@@ -114,6 +120,7 @@ impl CsvRecords {
             is_cut_off: false,
             fields: Vec::with_capacity(4096),
             ends: Vec::with_capacity(64),
+            gap: 0,
             quoted: None,
             escaped: None,
             raw: 0..0,
@@ -189,9 +196,9 @@ impl CsvRecords {
         self.quoted.as_deref().unwrap_or_default()
     }
 
-    /// The concatenated bytes of the fields, and the end index of each.
-    pub(super) fn fields(&self) -> (&[u8], &[usize]) {
-        (&self.fields, &self.ends)
+    /// The bytes of the fields, the end index of each, and the number of bytes between two of them.
+    pub(super) fn fields(&self) -> (&[u8], &[usize], usize) {
+        (&self.fields, &self.ends, self.gap)
     }
 
     /// The record as read, without its last line end.
@@ -256,8 +263,46 @@ impl CsvRecords {
 
     /// Parses from `parsed` to the end of the record or of the buffered bytes.
     fn parse(&mut self) -> Parsed {
+        if let Some(end) = self.parse_plain_line() {
+            return Parsed::Record(end);
+        }
         // The compiler knows the characters of the most common dialect, so that the others cost it nothing.
         if self.marks == Marks::RFC_4180 { self.parse_with::<true>() } else { self.parse_with::<false>() }
+    }
+
+    /// Parses a record that is one line without quotes and escapes, as most are, and returns its end. `None` if it is not, or if not all of it is
+    /// buffered: then nothing is parsed.
+    fn parse_plain_line(&mut self) -> Option<usize> {
+        let Marks { delimiter, quote, escape, comment } = self.marks;
+        if self.state != State::RecordStart || escape.is_some() {
+            return None;
+        }
+        let rest = &self.buffer[self.parsed..self.end];
+        let line = &rest[..memchr(b'\n', rest)?];
+        // The `\n` of a `\r\n` is handled with the next record.
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let first = *line.first()?;
+        if Some(first) == comment || memchr2(quote.unwrap_or(b'\r'), b'\r', line).is_some() {
+            return None;
+        }
+        self.fields.extend_from_slice(line);
+        if line.len() > SHORT_LINE {
+            self.ends.extend(memchr_iter(delimiter, line));
+        } else {
+            // Fields are short, so that a search for each delimiter costs more than this loop, which has no branch to mispredict.
+            let mut delimiters = 0;
+            self.ends.resize(line.len(), 0);
+            for (at, &byte) in line.iter().enumerate() {
+                self.ends[delimiters] = at;
+                delimiters += usize::from(byte == delimiter);
+            }
+            self.ends.truncate(delimiters);
+        }
+        self.ends.push(line.len());
+        self.gap = 1;
+        let end = self.parsed + line.len();
+        self.parsed = end + 1;
+        Some(end)
     }
 
     fn parse_with<const IS_RFC_4180: bool>(&mut self) -> Parsed {
@@ -482,6 +527,7 @@ impl CsvRecords {
         self.state = State::RecordStart;
         self.fields.clear();
         self.ends.clear();
+        self.gap = 0;
         if let Some(quoted) = &mut self.quoted {
             quoted.clear();
         }
@@ -544,6 +590,9 @@ fn ends_line(byte: &u8) -> bool {
 
 /// Counts the line ends in these bytes; a `\n` after a `\r` is no line end of its own.
 fn line_ends(bytes: &[u8], mut is_after_return: bool) -> u64 {
+    if !is_after_return && memchr(b'\r', bytes).is_none() {
+        return memchr_iter(b'\n', bytes).count() as u64;
+    }
     let mut ends = 0;
     for &byte in bytes {
         ends += u64::from(byte == b'\r' || (byte == b'\n' && !is_after_return));

@@ -57,8 +57,8 @@ fn read(text: &[u8], piece: usize) -> Vec<Record> {
             CsvAdvance::End => return found,
             CsvAdvance::Wrong(..) => found.push((records.line(), None)),
             CsvAdvance::Record => {
-                let (bytes, ends) = records.fields();
-                let starts = std::iter::once(0).chain(ends.iter().copied());
+                let (bytes, ends, gap) = records.fields();
+                let starts = std::iter::once(0).chain(ends.iter().map(|end| end + gap));
                 let fields =
                     starts.zip(ends).map(|(start, &end)| bytes[start..end].iter().map(|&byte| char::from(byte)).collect());
                 found.push((records.line(), Some(fields.collect())));

@@ -152,7 +152,7 @@ mod tests {
         ]);
         let nulls = [None, None, Some(b"NA".to_vec())];
         let row = |texts, ends| RowFields::Columns {
-            columns: Columns { texts, ends, nulls: &nulls, quoted: &[], null_fields: &[] },
+            columns: Columns { texts, ends, gap: 0, nulls: &nulls, quoted: &[], null_fields: &[] },
             indexes: &[],
         };
         assert_eq!(

@@ -196,7 +196,7 @@ mod tests {
         assert_eq!((two.first_field(), none.constant(), one.constant()), (Some("a"), Some("x"), None));
         let nulls = [Some(b"NA".to_vec()), Some(b"NA".to_vec())];
         let row = |texts, ends| RowFields::Columns {
-            columns: Columns { texts, ends, nulls: &nulls, quoted: &[], null_fields: &[] },
+            columns: Columns { texts, ends, gap: 0, nulls: &nulls, quoted: &[], null_fields: &[] },
             indexes: &[0, 1],
         };
         let mut text = b"left over".to_vec();
