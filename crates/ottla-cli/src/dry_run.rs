@@ -124,7 +124,7 @@ impl<'a, W: io::Write> Showing<'a, W> {
                 Ok(Step::Bad(error)) => Some(error),
                 Ok(Step::Row(row)) => {
                     let parts = parts_of(&row, mapper.as_mut(), &self.plan.topic, |_| None);
-                    let parts = parts.and_then(|parts| self.encode(&parts, serializing).map(|()| parts));
+                    let parts = parts.and_then(|parts| self.encode(&parts, serializing.as_ref()).map(|()| parts));
                     match parts {
                         Ok(parts) => {
                             self.show(&parts).map_err(Stop::Output)?;
@@ -158,8 +158,8 @@ impl<'a, W: io::Write> Showing<'a, W> {
     }
 
     /// Checks that key and value can be serialized.
-    fn encode(&self, parts: &Parts<'_>, serializing: Option<Serializing<'_>>) -> Result<(), Unfit> {
-        let Some(Serializing { encoders: (key_encoder, value_encoder), format }) = serializing else { return Ok(()) };
+    fn encode(&self, parts: &Parts<'_>, serializing: Option<&Serializing<'_>>) -> Result<(), Unfit> {
+        let Some(&Serializing { encoders: (key_encoder, value_encoder), format, .. }) = serializing else { return Ok(()) };
         let topic = parts.topic.unwrap_or(&self.plan.topic);
         for (part, text, encoder) in [(Part::Key, parts.key, key_encoder), (Part::Value, parts.value, value_encoder)] {
             if let Some(text) = text {

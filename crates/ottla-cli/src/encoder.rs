@@ -12,9 +12,9 @@ use crate::{
     encoding::{Encoding, Part, Unfit, utf8},
     exit::{Failure, chain},
     input::Format,
-    row::RowErrorKind,
+    row::{Columns, RowErrorKind},
     schema_source::SchemaSource,
-    typed::{AvroRows, JsonRows, Misfit, ProtobufRows, Unknown},
+    typed::{AvroColumns, AvroRows, JsonRows, Misfit, ProtobufRows, Unknown},
 };
 
 /// How the keys or the values of a run become bytes.
@@ -108,10 +108,7 @@ impl Encoder {
             Self::Avro(rows, serializer) => {
                 let row = utf8(place.part, text)?;
                 let value = if place.is_json() { rows.value(row) } else { rows.value_of_text(row) };
-                let value = place.fitting(value)?;
-                let written = place.write::<AvroValue>(serializer, &value, headers, buffer);
-                rows.reuse(value);
-                written
+                return place.write_avro((rows, serializer), value, headers, buffer);
             }
             Self::Protobuf(rows, serializer) => {
                 let value = rows.value(utf8(place.part, text)?);
@@ -128,6 +125,28 @@ impl Encoder {
             Serialized::Null => None,
         })
     }
+
+    /// Finds the fields of the values among the columns of a CSV input, for [`encode_columns`](Self::encode_columns). `None` if the values are
+    /// made of JSON.
+    pub(crate) fn columns(&self, names: &[&str]) -> Option<AvroColumns> {
+        if let Self::Avro(rows, _) = self { rows.columns(names) } else { None }
+    }
+
+    /// Serializes a CSV row as [`encode`](Self::encode) serializes its JSON object. `text` is for encoders without columns.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode).
+    pub(crate) fn encode_columns<'a>(
+        &self,
+        place: Place<'_>,
+        (columns, row): (&AvroColumns, Columns<'_>),
+        text: &'a [u8],
+        headers: &mut Headers,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<Option<&'a [u8]>, Unfit> {
+        let Self::Avro(rows, serializer) = self else { return self.encode(place, text, headers, buffer) };
+        place.write_avro((rows, serializer), rows.value_of_columns(columns, row), headers, buffer)
+    }
 }
 
 impl Place<'_> {
@@ -143,6 +162,22 @@ impl Place<'_> {
                 None => format!("the {} {message}", self.part),
             };
             Unfit { kind: RowErrorKind::Serialization, message, field }
+        })
+    }
+
+    fn write_avro<'a>(
+        self,
+        (rows, serializer): (&AvroRows, &GenericAvro),
+        value: Result<AvroValue, Misfit>,
+        headers: &mut Headers,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<Option<&'a [u8]>, Unfit> {
+        let value = self.fitting(value)?;
+        let written = self.write::<AvroValue>(serializer, &value, headers, buffer);
+        rows.reuse(value);
+        Ok(match written? {
+            Serialized::Bytes => Some(buffer),
+            Serialized::Null => None,
         })
     }
 

@@ -6,7 +6,10 @@ use crate::{
     encoder::Encoder,
     exit::Failure,
     input::{Format, Input},
+    inputs::OpenInput,
     plan::Plan,
+    record::RecordMapper,
+    typed::AvroColumns,
 };
 
 /// The encoders of keys and values, and which of them apply to the rows of an input.
@@ -18,12 +21,13 @@ pub(crate) struct Encoders<'a> {
 }
 
 /// How rows are serialized.
-#[derive(Clone, Copy)]
 pub(crate) struct Serializing<'a> {
     /// The encoders of keys and of values.
     pub(crate) encoders: (&'a Encoder, &'a Encoder),
     /// The format of the values.
     pub(crate) format: Format,
+    /// Where the rows have the fields of the values, if these are made of the columns and not of JSON.
+    pub(crate) columns: Option<AvroColumns>,
 }
 
 impl<'a> Encoders<'a> {
@@ -44,7 +48,24 @@ impl<'a> Encoders<'a> {
     /// # Errors
     /// As for [`open`](Self::open).
     pub(crate) fn serializing(&self, input: &Input) -> Result<Serializing<'_>, Failure> {
-        Ok(Serializing { encoders: self.of(input)?, format: self.plan.format_of_values(input.row_format()) })
+        let format = self.plan.format_of_values(input.row_format());
+        Ok(Serializing { encoders: self.of(input)?, format, columns: None })
+    }
+
+    /// How the rows that follow are serialized. If their values are made of the columns, the input makes no JSON of its rows from now on.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub(crate) fn serializing_rows(&self, opened: &mut OpenInput) -> Result<Serializing<'_>, Failure> {
+        let mut serializing = self.serializing(&opened.input)?;
+        if opened.mapper.as_ref().is_none_or(RecordMapper::keeps_values) {
+            let columns = opened.input.columns();
+            serializing.columns = columns.and_then(|names| serializing.encoders.1.columns(&names));
+        }
+        if serializing.columns.is_some() {
+            opened.input.build_no_objects();
+        }
+        Ok(serializing)
     }
 
     fn of(&self, input: &Input) -> Result<(&Encoder, &Encoder), Failure> {

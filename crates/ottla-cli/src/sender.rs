@@ -254,7 +254,7 @@ impl Sender<'_> {
     ) -> Result<Rows, Stop> {
         let mut rows = rows;
         let unopened = |failure: Failure| Stop::Unopened(failure.text());
-        let mut serializing = self.encoders.serializing(&opened.input).map_err(unopened)?;
+        let mut serializing = self.encoders.serializing_rows(opened).map_err(unopened)?;
         while reading.left > 0 {
             if rows == 0 {
                 return Ok(Rows::Turn);
@@ -272,11 +272,11 @@ impl Sender<'_> {
             match input.next() {
                 Ok(Step::Row(row)) => {
                     let of_input = (*index, source.as_ref());
-                    self.send(of_input, &row, mapper.as_mut(), serializing, &mut reading.buffers);
+                    self.send(of_input, &row, mapper.as_mut(), &serializing, &mut reading.buffers);
                 }
                 Ok(Step::Layout) => {
                     opened.resolve_again(self.plan).map_err(unopened)?;
-                    serializing = self.encoders.serializing(&opened.input).map_err(unopened)?;
+                    serializing = self.encoders.serializing_rows(opened).map_err(unopened)?;
                     continue;
                 }
                 Ok(Step::Bad(error)) => self.totals.turn_away(*index, &error),
@@ -324,7 +324,7 @@ impl Sender<'_> {
         (input, source): (usize, Option<&Arc<LetterSource>>),
         row: &Row<'_>,
         mapper: Option<&mut RecordMapper>,
-        Serializing { encoders: (key_encoder, value_encoder), format }: Serializing<'_>,
+        &Serializing { encoders: (key_encoder, value_encoder), format, ref columns }: &Serializing<'_>,
         (key_buffer, value_buffer): &mut (Vec<u8>, Vec<u8>),
     ) {
         let turn_away = |Unfit { kind, message, field }| {
@@ -348,7 +348,12 @@ impl Sender<'_> {
                 return turn_away(Unfit { field: unfit.field.or(key_field), ..unfit });
             }
         };
-        let value = match parts.value.map(|text| value_encoder.encode(place(Part::Value), text, &mut headers, value_buffer)) {
+        let columns = columns.as_ref().zip(row.columns);
+        let value = parts.value.map(|text| match columns {
+            None => value_encoder.encode(place(Part::Value), text, &mut headers, value_buffer),
+            Some(columns) => value_encoder.encode_columns(place(Part::Value), columns, text, &mut headers, value_buffer),
+        });
+        let value = match value {
             None => None,
             Some(Ok(value)) => value,
             Some(Err(unfit)) => return turn_away(unfit),

@@ -122,6 +122,11 @@ impl RecordMapper {
         Ok(Some(mapper))
     }
 
+    /// Whether the value of a record is that of its row, unless it is a tombstone, and does not depend on the value's text.
+    pub(crate) fn keeps_values(&self) -> bool {
+        matches!(self.value, Content::Unchanged) && self.markers.is_empty()
+    }
+
     /// Sets the number of partitions of a topic, so that a partition which the topic does not have is found before it is sent.
     pub(crate) fn set_partitions(&mut self, topic: &str, count: usize) {
         self.partitions.insert(topic.to_owned(), Ok(count));

@@ -4,7 +4,7 @@ use std::{borrow::Cow, cell::RefCell, collections::HashMap, str::FromStr};
 
 use apache_avro::{
     BigDecimal, Days, Decimal, Duration, Millis, Months, Schema, Uuid,
-    schema::{DecimalSchema, Name, Namespace, RecordSchema, UnionSchema},
+    schema::{DecimalSchema, Name, Namespace, RecordField, RecordSchema, UnionSchema},
     types::Value,
 };
 use num_bigint::BigInt;
@@ -23,11 +23,11 @@ use super::{
 /// accepts the value. A missing field takes the schema's default, else null if that is allowed.
 #[derive(Debug)]
 pub(crate) struct AvroRows {
-    schema: Schema,
+    pub(super) schema: Schema,
     /// The named types, including those of referenced schemas.
     names: HashMap<Name, Schema>,
-    unknown: Unknown,
-    /// The fields of a written value: the next row reuses their names.
+    pub(super) unknown: Unknown,
+    /// The fields of a written value: the next row reuses their names and the memory of their texts.
     written: RefCell<Vec<(String, Value)>>,
 }
 
@@ -54,7 +54,7 @@ impl AvroRows {
         self.typed(&self.schema, &None, &Cell::Text(Cow::Borrowed(text)))
     }
 
-    /// Returns a written value, so that the next row reuses its field names.
+    /// Returns a written value, so that the next row reuses its field names and the memory of its texts.
     pub(crate) fn reuse(&self, value: Value) {
         if let Value::Record(fields) = value {
             self.written.replace(fields);
@@ -165,28 +165,14 @@ impl AvroRows {
 
     fn record(&self, schema: &RecordSchema, namespace: &Namespace, object: &Object<'_>) -> Result<Value, Misfit> {
         let Object(cells) = object;
-        let namespace = if schema.name.namespace.is_some() { &schema.name.namespace } else { namespace };
-        let mut names = self.written.take().into_iter().map(|(name, _)| name);
         let mut used = 0;
-        let mut fields = Vec::with_capacity(schema.fields.len());
-        for (index, field) in schema.fields.iter().enumerate() {
+        let fields = self.fields(schema, namespace, |index, field| {
             // Rows usually have the fields in the schema's order.
             let same = cells.get(index).filter(|(name, _)| *name == field.name);
-            let value = match same.or_else(|| cells.iter().find(|(name, _)| *name == field.name)) {
-                Some((_, raw)) => {
-                    used += 1;
-                    self.typed(&field.schema, namespace, &Cell::of(raw))
-                }
-                None => match &field.default {
-                    Some(default) => self.default(&field.schema, namespace, default),
-                    None => self
-                        .typed(&field.schema, namespace, &Cell::Null)
-                        .map_err(|_| Misfit::here("is missing and has no default")),
-                },
-            };
-            let name = names.next().filter(|name| *name == field.name).unwrap_or_else(|| field.name.clone());
-            fields.push((name, value.map_err(|misfit| misfit.in_field(&field.name))?));
-        }
+            let (_, raw) = same.or_else(|| cells.iter().find(|(name, _)| *name == field.name))?;
+            used += 1;
+            Some(Cell::of(raw))
+        })?;
         if used < cells.len() && self.unknown == Unknown::Refuse {
             let is_known = |name: &str| schema.fields.iter().any(|field| field.name == name);
             if let Some((name, _)) = cells.iter().find(|(name, _)| !is_known(name)) {
@@ -194,6 +180,42 @@ impl AvroRows {
             }
         }
         Ok(Value::Record(fields))
+    }
+
+    /// Converts the fields of a record. `cell` returns the cell of a field; `None` if the row has none.
+    pub(super) fn fields<'a>(
+        &self,
+        schema: &RecordSchema,
+        namespace: &Namespace,
+        mut cell: impl FnMut(usize, &RecordField) -> Option<Cell<'a>>,
+    ) -> Result<Vec<(String, Value)>, Misfit> {
+        let namespace = if schema.name.namespace.is_some() { &schema.name.namespace } else { namespace };
+        let mut fields = self.written.take();
+        for (index, field) in schema.fields.iter().enumerate() {
+            let known = fields.get_mut(index).filter(|(name, _)| *name == field.name);
+            let value = match (cell(index, field), known) {
+                (Some(Cell::Text(text)), Some((_, Value::String(written)))) if is_text(&field.schema) => {
+                    written.clear();
+                    written.push_str(&text);
+                    continue;
+                }
+                (Some(cell), _) => self.typed(&field.schema, namespace, &cell),
+                (None, _) => match &field.default {
+                    Some(default) => self.default(&field.schema, namespace, default),
+                    None => self
+                        .typed(&field.schema, namespace, &Cell::Null)
+                        .map_err(|_| Misfit::here("is missing and has no default")),
+                },
+            };
+            let value = value.map_err(|misfit| misfit.in_field(&field.name))?;
+            match fields.get_mut(index) {
+                Some((name, place)) if *name == field.name => *place = value,
+                Some(other) => *other = (field.name.clone(), value),
+                None => fields.push((field.name.clone(), value)),
+            }
+        }
+        fields.truncate(schema.fields.len());
+        Ok(fields)
     }
 
     /// Avro's rule: a default is a value of the union's first branch.
@@ -245,6 +267,15 @@ const DATE: &str = "a date such as 2013-01-31, or a number of days since 1970-01
 const TIME: &str = "a time of day such as 23:59:59, with no more precision than the schema";
 const TIMESTAMP: &str = "a time with an offset such as 2013-01-31T23:59:59Z, with no more precision than the schema";
 const LOCAL: &str = "a time without an offset such as 2013-01-31T23:59:59, with no more precision than the schema";
+
+/// Whether every text is a string of this type, without an index of a union.
+fn is_text(schema: &Schema) -> bool {
+    match schema {
+        Schema::String => true,
+        Schema::Union(union) => matches!(union.variants(), [Schema::Null, Schema::String] | [Schema::String, Schema::Null]),
+        _ => false,
+    }
+}
 
 /// One byte per character, each below U+0100.
 fn bytes(cell: &Cell<'_>) -> Option<Vec<u8>> {

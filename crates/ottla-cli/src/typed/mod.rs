@@ -1,6 +1,7 @@
 //! Rows typed by a schema: CSV texts and JSON values are converted to the schema's types.
 
 mod avro;
+mod avro_columns;
 mod avro_json;
 mod cell;
 mod json_schema;
@@ -10,6 +11,7 @@ mod temporal;
 use std::{ops::Deref, str::FromStr};
 
 pub(crate) use avro::AvroRows;
+pub(crate) use avro_columns::AvroColumns;
 pub(crate) use avro_json::AvroJson;
 use cell::{Cell, Object};
 pub(crate) use json_schema::JsonRows;

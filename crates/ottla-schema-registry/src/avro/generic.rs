@@ -32,7 +32,7 @@ impl GenericAvro {
 
 impl Serializer<Value> for GenericAvro {
     fn serialize(&self, data: &Value, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
-        self.0.write(&Datum { value: data }, context, buffer)
+        self.0.write(|plan, buffer| plan.write_generic(data, buffer), context, buffer)
     }
 
     fn may_defer(&self) -> bool {

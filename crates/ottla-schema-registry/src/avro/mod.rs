@@ -9,6 +9,7 @@ mod deserializer;
 mod encoder;
 mod error;
 mod generic;
+mod generic_writer;
 mod heap_size;
 mod integers;
 mod parsed_schema;
@@ -134,7 +135,7 @@ impl<T: ?Sized> Avro<T> {
 
 impl<T: Serialize + ?Sized + 'static> Serializer<T> for Avro<T> {
     fn serialize(&self, data: &T, context: &mut SerializeContext<'_>, buffer: &mut Vec<u8>) -> Result<Serialized, BoxError> {
-        self.codec.write(data, context, buffer)
+        self.codec.write(|plan, buffer| plan.write(data, buffer), context, buffer)
     }
 
     fn may_defer(&self) -> bool {
@@ -212,9 +213,10 @@ impl Codec {
         (CacheKey { topic, is_key, record: "" }, name)
     }
 
-    fn write<T: Serialize + ?Sized>(
+    /// `write_value` appends the value.
+    fn write(
         &self,
-        data: &T,
+        write_value: impl Fn(&Plan, &mut Vec<u8>) -> Result<(), AvroError>,
         context: &mut SerializeContext<'_>,
         buffer: &mut Vec<u8>,
     ) -> Result<Serialized, BoxError> {
@@ -222,7 +224,7 @@ impl Codec {
         let (cache_key, name) = self.cache_key(context.topic, context.is_key);
         let mut write = |resolved: &Arc<Resolved<Arc<Plan>>>| {
             wire_format::begin(location, resolved, &[], context, buffer)?;
-            let written = resolved.writer.write(data, buffer);
+            let written = write_value(&resolved.writer, buffer);
             written.map_err(|error| {
                 BoxError::from(SchemaMismatch::written(
                     self.serializer_cache.subject(cache_key, name).ok(),
