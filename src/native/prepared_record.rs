@@ -45,7 +45,6 @@ pub(crate) struct PreparedRecord {
     pub(crate) value_size: Option<u32>,
     /// Until librdkafka has the record; then the slot has it.
     pub(crate) topic: Option<Arc<Topic>>,
-    /// Until librdkafka has the record; then the slot has it.
     pub(crate) completion: Completion,
     /// Milliseconds since the epoch; `None` for now.
     pub(crate) timestamp: Option<NonZeroI64>,

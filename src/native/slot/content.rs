@@ -1,6 +1,6 @@
 //! [`Content`]: what a slot stores of a record, for the owner of the slot.
 
-use std::{mem, num::NonZeroI64, sync::Arc};
+use std::{mem, sync::Arc};
 
 use crate::native::{
     outcome::Outcome,
@@ -11,8 +11,7 @@ use crate::native::{
 
 /// What a slot stores of a record. Until librdkafka has the record, only the first two fields are in use.
 ///
-/// The fields up to `outcome` share the slot's first cache line with the handoff. They are all that the delivery thread needs of most records
-/// whose report a future gets.
+/// The fields up to `outcome` share the slot's first cache line with the handoff. They are all that the delivery thread needs of most records.
 #[derive(Default)]
 #[repr(C)]
 pub(super) struct Content {
@@ -22,91 +21,98 @@ pub(super) struct Content {
     pub(super) generation: u8,
     /// Whether the topic's partitioner has counted it in its partition's queue, and must be called at the report.
     pub(super) is_counted: bool,
-    /// Whether there is a `record`.
-    pub(super) has_record: bool,
-    /// Whether `completion` has a receiver of the report.
-    has_receiver: bool,
+    /// Whether `kept` is not empty.
+    pub(super) keeps: bool,
     /// Before the report it has only details that are already known.
     pub(super) outcome: Outcome,
-    /// Until the report, unless the other fields are all that is needed of the record.
-    pub(super) record: Option<Box<PreparedRecord>>,
+    /// Empty after the report.
+    pub(super) kept: Kept,
+    pub(super) asked: Asked,
     /// A free slot keeps it: the next record is often for the same topic, and then needs no lookup.
     pub(super) topic: Option<Arc<Topic>>,
-    /// The receiver of the report, until the report.
-    completion: Completion,
-    timestamp: Option<NonZeroI64>,
-    key_size: Size,
-    value_size: Size,
-    partition: AskedPartition,
+    /// `None` for a null key.
+    pub(super) key_size: Option<u32>,
+    /// `None` for a null value.
+    pub(super) value_size: Option<u32>,
 }
 
-/// The size of a key or a value, in four bytes.
-#[derive(Clone, Copy)]
-struct Size(u32);
-
-impl Size {
-    /// More than a record may have.
-    const NULL: Self = Self(u32::MAX);
-
-    fn new(size: Option<u32>) -> Self {
-        size.map_or(Self::NULL, Self)
-    }
-
-    fn get(self) -> Option<u32> {
-        (self.0 != Self::NULL.0).then_some(self.0)
-    }
-}
-
-impl Default for Size {
-    fn default() -> Self {
-        Self::NULL
-    }
-}
-
-/// The partition that the sender asked for, in four bytes; negative for the partitioner's choice.
-#[derive(Clone, Copy)]
-struct AskedPartition(i32);
-
-impl Default for AskedPartition {
-    fn default() -> Self {
-        Self(-1)
-    }
+/// What a slot keeps of a record until its report, besides the other fields of [`Content`].
+#[derive(Default)]
+pub(super) enum Kept {
+    /// Nothing: the future receives the report.
+    #[default]
+    Nothing,
+    /// Another receiver of the report.
+    Completion(Completion),
+    /// The whole record, because librdkafka refers to its bytes, or it has headers.
+    Record(Box<PreparedRecord>),
 }
 
 impl Content {
-    /// Stores what is needed of a record that librdkafka gets. Returns the prepared record if it is not needed.
+    /// Stores what is needed of a record that librdkafka gets. Returns the rest of the prepared record, without its topic and its receiver,
+    /// if it is not needed.
     pub(super) fn fill(&mut self, mut record: PreparedRecord) -> Option<PreparedRecord> {
+        // Its topic decides, too.
         let is_plain = record.is_plain();
-        (self.is_counted, self.has_record) = (false, !is_plain);
-        self.has_receiver = !matches!(record.completion, Completion::Future);
-        if self.has_receiver {
-            self.completion = mem::take(&mut record.completion);
-        }
-        (self.partition, self.timestamp) =
-            (record.partition.map_or_else(AskedPartition::default, AskedPartition), record.timestamp);
+        self.is_counted = false;
+        self.asked = record.asked();
         self.outcome = Outcome::default();
         self.topic = record.topic.take();
-        (self.key_size, self.value_size) = (Size::new(record.key_size), Size::new(record.value_size));
+        (self.key_size, self.value_size) = (record.key_size, record.value_size);
         if is_plain {
+            self.kept = match mem::take(&mut record.completion) {
+                Completion::Future => Kept::Nothing,
+                completion => Kept::Completion(completion),
+            };
+            self.keeps = !matches!(self.kept, Kept::Nothing);
             return Some(record);
         }
-        self.record = Some(Box::new(record));
+        (self.kept, self.keeps) = (Kept::Record(Box::new(record)), true);
         None
     }
 
-    /// The receiver of the report, usually a future.
-    pub(super) fn take_completion(&mut self) -> Completion {
-        if mem::take(&mut self.has_receiver) { mem::take(&mut self.completion) } else { Completion::Future }
+    /// Reverses [`fill`](Self::fill), with the record that it returned.
+    pub(super) fn empty(&mut self, spare: Option<PreparedRecord>) -> PreparedRecord {
+        self.keeps = false;
+        let mut record = match mem::take(&mut self.kept) {
+            Kept::Nothing => spare.unwrap_or_default(),
+            Kept::Completion(completion) => PreparedRecord { completion, ..spare.unwrap_or_default() },
+            Kept::Record(record) => *record,
+        };
+        (record.details, record.topic) = (self.outcome.details.take(), self.topic.take());
+        record
     }
 
-    /// What the sender asked for.
-    pub(super) fn asked(&self) -> Asked {
-        Asked { partition: Some(self.partition.0).filter(|partition| *partition >= 0), timestamp: self.timestamp }
+    /// The receiver of the report. Does not read the second cache line for a future, the usual one.
+    pub(super) fn take_completion(&mut self) -> Completion {
+        if !self.keeps {
+            return Completion::Future;
+        }
+        match &mut self.kept {
+            Kept::Nothing => Completion::Future,
+            Kept::Completion(completion) => mem::take(completion),
+            Kept::Record(record) => mem::take(&mut record.completion),
+        }
+    }
+
+    /// Drops what was kept until the report.
+    pub(super) fn discard(&mut self) {
+        if mem::take(&mut self.keeps) {
+            self.kept = Kept::Nothing;
+        }
+    }
+
+    /// The record, if all of it is kept.
+    pub(super) fn record(&self) -> Option<&PreparedRecord> {
+        match &self.kept {
+            Kept::Record(record) => Some(record),
+            Kept::Nothing | Kept::Completion(_) => None,
+        }
     }
 
     /// The metadata of the record.
     pub(super) fn view(&self) -> RecordView<'_> {
-        let headers = self.record.as_ref().map(|record| &record.headers);
-        RecordView::new(self.topic.as_ref(), self.key_size.get(), self.value_size.get(), headers)
+        let headers = self.record().map(|record| &record.headers);
+        RecordView::new(self.topic.as_ref(), self.key_size, self.value_size, headers)
     }
 }

@@ -83,10 +83,7 @@ impl Draft {
     pub(in crate::native) unsafe fn take_back(opaque: *mut c_void, spare: Option<PreparedRecord>) -> Self {
         // SAFETY: the caller guarantees a pointer that `into_opaque` returned and that librdkafka does not keep.
         let mut giver = unsafe { Giver::from_opaque(opaque) };
-        let content = giver.content_mut();
-        let mut record = spare.or_else(|| content.record.take().map(|record| *record)).unwrap_or_default();
-        (record.details, record.topic) = (content.outcome.details.take(), content.topic.take());
-        record.completion = content.take_completion();
+        let record = giver.content_mut().empty(spare);
         Self { giver, record }
     }
 

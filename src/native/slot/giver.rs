@@ -101,10 +101,7 @@ unsafe fn release_slot(
         // SAFETY: the caller is the giver, which owns the slot until it releases it, below.
         let content = unsafe { shared.content_mut() };
         content.outcome = outcome;
-        drop(content.take_completion());
-        if content.has_record {
-            content.record = None;
-        }
+        content.discard();
     }
     match how(&shared.handoff) {
         Settled::Given(waker) => Ok(waker),

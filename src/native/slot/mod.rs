@@ -41,7 +41,7 @@ pub(super) struct Slot {
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(offset_of!(Slot, content) + offset_of!(Content, record) == 64 && size_of::<Slot>() == 128);
+const _: () = assert!(offset_of!(Slot, content) + offset_of!(Content, kept) == 64 && size_of::<Slot>() == 128);
 
 // SAFETY: only the owner of the slot accesses its content (see the module's text); ownership
 // passes through librdkafka's locks, the queue's mutex, or the handoff.
@@ -107,7 +107,7 @@ pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (RecordView<'a>, Op
     // two functions below write to it, and their callers guarantee that nothing of this result is in use then.
     unsafe {
         let content = (*opaque.cast::<Slot>()).content();
-        (content.view(), content.record.as_deref().and_then(PreparedRecord::value))
+        (content.view(), content.record().and_then(PreparedRecord::value))
     }
 }
 

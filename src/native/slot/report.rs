@@ -59,7 +59,7 @@ impl Reported {
 
     /// What the sender asked for.
     pub(in crate::native) fn asked(&self) -> Asked {
-        self.0.content().asked()
+        self.0.content().asked
     }
 
     /// Details of the record's failure.
@@ -220,11 +220,11 @@ mod tests {
         draft.record_mut().buffer = vec![7; 10_000];
         draft.record_mut().value_size = Some(10_000);
         let reported = Reported::from(draft);
-        assert!(reported.0.content().record.as_ref().is_some_and(|record| record.buffer.len() == 10_000));
+        assert!(reported.0.content().record().is_some_and(|record| record.buffer.len() == 10_000));
         assert!(reported.complete(Outcome::default()).is_ok(), "its future has it");
         // SAFETY: the giver has released the slot, and nothing else uses it: the taker, `pending`, is here.
         let content = unsafe { pending.0.unwrap().as_ref().content() };
-        assert!(content.record.is_none());
+        assert!(content.record().is_none());
         assert_eq!(content.view().value_size, Some(10_000));
     }
 
