@@ -167,9 +167,9 @@ impl<K: ?Sized + 'static, V: ?Sized + 'static> ProducerBuilder<K, V> {
     /// # use futures::executor::block_on;
     /// # use ottla::{Producer, ProducerConfig, ProducerRecord};
     /// # #[cfg(feature = "testing")] {
-    /// # use ottla::testing::{BrokerError, EmbeddedKafka};
+    /// # use ottla::testing::{ApiKey, BrokerError, EmbeddedKafka};
     /// # let kafka = EmbeddedKafka::start(1)?;
-    /// # kafka.set_topic_error("orders", BrokerError::TOPIC_AUTHORIZATION_FAILED)?;
+    /// # kafka.fail_next(ApiKey::Produce, &[BrokerError::TOPIC_AUTHORIZATION_FAILED])?;
     /// # let config = ProducerConfig::new().set("bootstrap.servers", kafka.bootstrap_servers())?;
     /// let producer: Producer<str, str> = Producer::builder(config).return_failed_records(true).build()?;
     /// let delivery = block_on(producer.send(ProducerRecord::to("orders").key("o-1").value("paid")))?;
