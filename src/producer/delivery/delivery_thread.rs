@@ -6,7 +6,7 @@
 use std::{
     io,
     sync::Arc,
-    thread::{self, JoinHandle},
+    thread::{self, JoinHandle, ThreadId},
 };
 
 use super::closing;
@@ -16,6 +16,11 @@ use crate::{
     native::{Client, EventHandler, code},
     producer::{admission::outstanding::Done, producer_state::ProducerState},
 };
+
+thread_local! {
+    /// Read for each record of a blocking call, and `thread::current` counts a reference.
+    static CURRENT: ThreadId = thread::current().id();
+}
 
 impl ProducerState {
     /// Starts the thread that serves the client until the producer is closed and every record is reported.
@@ -62,7 +67,7 @@ impl ProducerState {
     }
 
     pub(in crate::producer) fn on_delivery_thread(&self) -> bool {
-        self.delivery.thread.get() == Some(&thread::current().id())
+        self.delivery.thread.get() == Some(&CURRENT.with(|id| *id))
     }
 }
 
