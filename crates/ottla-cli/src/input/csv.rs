@@ -111,6 +111,9 @@ impl Csv {
         if !dialect.quoted_null {
             records.record_quotes();
         }
+        if dialect.null.texts().any(|null| marks.escape.is_some_and(|escape| null.as_bytes().contains(&escape))) {
+            records.record_escapes();
+        }
         records.skip_lines(dialect.skip_lines)?;
         let mut blank_lines = BlankLines::default();
         let (names, named_by, is_pending) = match &dialect.header {
@@ -162,10 +165,7 @@ impl Csv {
             let escape = null.as_ref().and_then(escape)?;
             null.take().map(|null| EscapedText::new(&null, escape))
         };
-        let escaped_nulls: Vec<_> = nulls.iter_mut().map(take).collect();
-        if escaped_nulls.iter().any(Option::is_some) {
-            records.record_escapes();
-        }
+        let escaped_nulls = nulls.iter_mut().map(take).collect();
         let warning = match &columns[..] {
             [only] if dialect.header == Header::FirstRow => other_delimiter(&only.name, marks.delimiter),
             _ => None,

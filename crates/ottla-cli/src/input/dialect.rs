@@ -56,6 +56,13 @@ pub(crate) struct Nulls {
     pub(crate) columns: Vec<(String, String)>,
 }
 
+impl Nulls {
+    /// All of them.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().chain(self.columns.iter().map(|(_, null)| null)).map(String::as_str)
+    }
+}
+
 /// The characters of a CSV dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Marks {

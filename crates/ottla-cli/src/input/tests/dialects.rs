@@ -24,6 +24,13 @@ fn a_null_marker_with_an_escape_is_a_field_with_this_escape() {
 }
 
 #[test]
+fn a_null_marker_with_an_escape_is_null_in_the_first_row_of_an_input_without_a_header() {
+    let settings = [("escape", "\\"), ("header", "false"), ("null.column1", "\\N")];
+    let values: Vec<_> = read_all(b"\\N,1\n\\N,N\n", &with("a.csv", &settings)).into_iter().map(value_of).collect();
+    assert_eq!(values, [r#"{"column1":null,"column2":"1"}"#, r#"{"column1":null,"column2":"N"}"#]);
+}
+
+#[test]
 fn a_dialect_has_its_own_characters() {
     let data = b"# made by hand\nid;'a;b'\n1;'it''s'\n# none\n'#2';x\\;y\n\\#3;\\'\n";
     let options = with("a.csv", &[("delimiter", ";"), ("quote", "'"), ("escape", "\\"), ("comment", "#")]);
