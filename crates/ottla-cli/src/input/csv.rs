@@ -217,6 +217,7 @@ impl Csv {
     /// From now on the value of a row is empty, for a caller that needs only the fields.
     pub(super) fn build_no_objects(&mut self) {
         self.builds_objects = false;
+        self.json.clear();
     }
 
     /// Reads the next row.
@@ -388,7 +389,8 @@ fn to_json<'a>(columns: &'a [Column], row: Columns<'_>, json: &mut Vec<u8>) -> R
     Ok(())
 }
 
-/// Appends the first `length` bytes. Fewer than `N` are copied as `N`, if there are so many, and cut off: a copy of constant size needs no call.
+/// Appends the first `length` bytes. If that is `N` or less, `N` bytes are copied, if there are as many, and the rest is removed: a copy of a constant
+/// size needs no call.
 fn push_bytes<const N: usize>(json: &mut Vec<u8>, bytes: &[u8], length: usize) {
     match bytes.first_chunk::<N>() {
         Some(chunk) if length <= N => {

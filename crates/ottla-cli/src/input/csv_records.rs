@@ -278,11 +278,10 @@ impl CsvRecords {
             return None;
         }
         let rest = &self.buffer[self.parsed..self.end];
-        let line = &rest[..memchr(b'\n', rest)?];
         // The `\n` of a `\r\n` is handled with the next record.
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = &rest[..memchr2(b'\n', b'\r', rest)?];
         let first = *line.first()?;
-        if Some(first) == comment || memchr2(quote.unwrap_or(b'\r'), b'\r', line).is_some() {
+        if Some(first) == comment || quote.is_some_and(|quote| memchr(quote, line).is_some()) {
             return None;
         }
         self.fields.extend_from_slice(line);

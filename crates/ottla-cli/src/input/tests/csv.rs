@@ -133,6 +133,20 @@ fn a_row_longer_than_the_buffer_is_read_whole() {
 }
 
 #[test]
+fn fields_do_not_depend_on_the_length_of_their_line_or_its_end() {
+    let options = InputOptions { max_record: 100_000, ..options("a.csv") };
+    for (size, end) in [10, 4093, 4094, 4095, 20_000].into_iter().flat_map(|size| ["\n", "\r\n", "\r"].map(|end| (size, end))) {
+        let long = "x".repeat(size);
+        let lines = ["a,b,c", &format!("{long},,y"), &format!(",{long},"), &format!(",y,\"{long}\""), ""];
+        let object = |a: &str, b: &str, c: &str| format!(r#"{{"a":"{a}","b":"{b}","c":"{c}"}}"#);
+        let objects = [object(&long, "", "y"), object("", &long, ""), object("", "y", &long)];
+        let wanted: Vec<_> =
+            (2..).zip(&lines[1..]).zip(&objects).map(|((line, raw), value)| row(line, raw, None, value)).collect();
+        assert_eq!(read_all(lines.join(end).as_bytes(), &options), wanted, "{size} bytes, {end:?}");
+    }
+}
+
+#[test]
 fn every_kind_of_line_end_is_counted() {
     for end in ["\n", "\r\n", "\r"] {
         let text = ["a,b", "1,2", "", "\"3\n\r\r\n3\",4", "5", "6,7", ""].join(end);
