@@ -33,7 +33,7 @@ pub(crate) const ABORTED: &str = "TransactionAborted";
 
 /// Counts the outcome of every row: acknowledged, or failed with a kind. The reading thread and the delivery thread share it.
 pub(crate) struct RunTotals {
-    /// The delivery thread writes to it for every record, so that nothing else that the reading thread uses may be near.
+    /// The delivery thread writes to it for every record: it shares no cache line with what the reading thread uses for every row.
     books: OwnCacheLines<Mutex<Books>>,
     counts: Arc<LiveCounts>,
     read_back: Option<Arc<ReadBack>>,

@@ -52,7 +52,7 @@ impl Content {
     /// Stores what is needed of a record that librdkafka gets. Returns the rest of the prepared record, without its topic and its receiver,
     /// if it is not needed.
     pub(super) fn fill(&mut self, mut record: PreparedRecord) -> Option<PreparedRecord> {
-        // Its topic decides, too.
+        // Before the topic is taken, which it depends on.
         let is_plain = record.is_plain();
         self.is_counted = false;
         self.asked = record.asked();
@@ -114,5 +114,61 @@ impl Content {
     pub(super) fn view(&self) -> RecordView<'_> {
         let headers = self.record().map(|record| &record.headers);
         RecordView::new(self.topic.as_ref(), self.key_size, self.value_size, headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::native::contained::Contained;
+
+    /// A record with a callback that counts its calls.
+    fn record(bytes: u32, calls: &Arc<AtomicUsize>) -> PreparedRecord {
+        let calls = Arc::clone(calls);
+        let callback = move |_: &RecordView<'_>, _: &Outcome| {
+            calls.fetch_add(1, Ordering::Relaxed);
+        };
+        PreparedRecord {
+            buffer: vec![7; bytes as usize],
+            value_size: Some(bytes),
+            completion: Completion::Callback(Contained::new(Box::new(callback))),
+            ..PreparedRecord::default()
+        }
+    }
+
+    #[test]
+    fn rejected_record_is_returned_with_its_receiver() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        for (bytes, is_plain) in [(10, true), (10_000, false)] {
+            let mut content = Content::default();
+            let spare = content.fill(record(bytes, &calls));
+            assert_eq!((spare.is_some(), content.view().value_size), (is_plain, Some(bytes)));
+            let record = content.empty(spare);
+            assert_eq!((record.buffer.len(), record.value_size), (bytes as usize, Some(bytes)));
+            assert!(!content.keeps && matches!(content.kept, Kept::Nothing));
+            assert!(matches!(content.take_completion(), Completion::Future));
+            let Completion::Callback(callback) = record.completion else { panic!("{bytes} bytes have lost their callback") };
+            callback.into_inner()(&content.view(), &Outcome::default());
+        }
+        assert_eq!((calls.load(Ordering::Relaxed), Arc::strong_count(&calls)), (2, 1));
+    }
+
+    #[test]
+    fn receiver_is_taken_once_and_dropped_with_the_rest() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        for bytes in [10, 10_000] {
+            let mut content = Content::default();
+            drop(content.fill(record(bytes, &calls)));
+            assert!(matches!(content.take_completion(), Completion::Callback(_)));
+            assert!(matches!(content.take_completion(), Completion::Future));
+            drop(content.fill(record(bytes, &calls)));
+            assert_eq!(Arc::strong_count(&calls), 2, "the slot has the callback of {bytes} bytes");
+            content.discard();
+            assert_eq!(Arc::strong_count(&calls), 1);
+            assert!(matches!(content.kept, Kept::Nothing));
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), 0);
     }
 }

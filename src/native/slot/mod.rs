@@ -111,8 +111,8 @@ pub(super) unsafe fn in_flight<'a>(opaque: *const c_void) -> (RecordView<'a>, Op
     }
 }
 
-/// Starts to load the part of a slot that [`Reported`] needs. Its sender has written it, usually on another core, and the first access would
-/// wait for that core's cache. Has no effect on architectures for which Rust has no stable prefetch.
+/// Starts to load the part of a slot that [`Reported`] needs of most records. The sender has written it, usually on another core, and the first
+/// access would wait for that core's cache. Has no effect on architectures for which Rust has no stable prefetch.
 pub(super) fn prefetch(opaque: *const c_void) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch reads no value and cannot fault: any address is allowed.
