@@ -4,6 +4,7 @@ mod avro_container;
 mod blank_lines;
 mod container;
 mod csv;
+mod csv_object;
 mod csv_records;
 mod decompress;
 mod dialect;
