@@ -74,7 +74,7 @@ fn metrics_count_sent_records() {
 #[test]
 fn waiting_and_rejected_senders_are_counted() {
     let kafka = kafka(1);
-    let producer = producer(&kafka, &[("buffer.memory", "4000"), ("max.block.ms", "200")]);
+    let producer = producer(&kafka, &[("buffer.memory", "4000"), ("max.block.ms", "2000")]);
     block_on(producer.partitions_for("orders")).unwrap();
     kafka.broker_down(1).unwrap();
     let value = "x".repeat(1000);
